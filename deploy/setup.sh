@@ -23,21 +23,21 @@ usage() {
   cat <<'END'
 Usage: deploy/setup.sh [part...]
 
-Gets what CCSP needs and this machine lacks. Everything goes into this folder (.tools, node_modules, dist): nothing is installed
-system-wide, no root is needed, nothing is asked. A second run only checks.
+Installs the programs and packages that CCSP needs and that this machine lacks. Everything goes into this folder (.tools,
+node_modules, dist): nothing is installed system-wide. It needs no root and asks no questions. A second run only checks.
 
-Parts, by default all but the last two:
-  node     Node 24 into .tools/node24 where the machine's own is older; pnpm into .tools/pnpm; then the packages of
+Parts (default: all except the last two):
+  node     Node 24 into .tools/node24 if the machine's own is older; pnpm into .tools/pnpm; then the packages of
            pnpm-lock.yaml into node_modules (with the Claude Code CLI)
   redis    redis-server: the one in REDIS_SERVER_BIN or on PATH, else Debian's package, unpacked into .tools/redis
   consul   consul: the one in CONSUL_BIN or on PATH, whatever its version, else Debian's package (1.8.7), unpacked into .tools/consul.
-           Where it cannot be had, a fleet does without: that is told in a line and is no fault. It is tried again a day later, or
-           when this part is named. CCSP_WITHOUT_CONSUL=1 does without in any case
+           If it cannot be installed, a fleet runs without it: a message says so, and this is not an error. The next try is a
+           day later, or when this part is named. With CCSP_WITHOUT_CONSUL=1, a fleet always runs without it
   build    compiles the TypeScript sources
   node22   Node 22, the oldest that is supported, into .tools/node22 for make test-node22 (not among the default parts)
   claude-old  Claude Code 2.1.197 into .tools/claude-old, for make test-real-cli CLAUDE=old (not among the default parts)
 
-Delete .tools and node_modules to start over. Exit code 1 when something is missing; the last lines then say what, and how to get it.
+Delete .tools and node_modules to start over. Exit code 1 when something is missing; the last lines then name it and say how to get it.
 END
 }
 
@@ -94,9 +94,9 @@ choose_node() {
     link "$fetched" node
   elif at_least "$NODE_MINIMUM" "$own"; then
     rm -f "$tools/bin/node"
-    say "npm has no Node 24 for this machine; everything runs on its own, $("$own" --version)"
+    say "npm has no Node 24 for this machine; everything runs on the machine's own, $("$own" --version)"
   else
-    fault "Node 24 (this machine's is $("$own" --version), and npm could not deliver another)" \
+    fault "Node 24 (this machine has $("$own" --version), and npm could not install a newer one)" \
       "nodejs.org or your version manager: Node 24, or at least $NODE_MINIMUM"
   fi
 }
@@ -114,7 +114,7 @@ part_node() {
   local stamp="node_modules/.ccsp-installed" wanted
   wanted=$(cat pnpm-lock.yaml pnpm-workspace.yaml package.json packages/*/package.json services/*/package.json | cksum)
   [[ $(cat "$stamp" 2>/dev/null) == "$wanted" ]] && return
-  say "Node packages into node_modules, as pnpm-lock.yaml names them"
+  say "Node packages of pnpm-lock.yaml into node_modules"
   logged install pnpm install --frozen-lockfile --config.confirmModulesPurge=false ||
     { fault "Node packages" "pnpm could not install them: check the network, then run this again (whole output: .tools/log/install.log)"; return 1; }
   printf '%s\n' "$wanted" >"$stamp"
@@ -199,7 +199,7 @@ part_redis() {
   local how="install Redis 7.0 or newer (Debian: apt-get install redis-server; macOS: brew install redis), or name a redis-server in REDIS_SERVER_BIN"
   present redis-server REDIS_SERVER_BIN >/dev/null && return
   [[ -z ${REDIS_SERVER_BIN:-} ]] || { fault "redis-server: REDIS_SERVER_BIN names $REDIS_SERVER_BIN, which cannot be run" "$how"; return 1; }
-  can_unpack_debian || { fault "redis-server (there is no apt-get here to fetch it with)" "$how"; return 1; }
+  can_unpack_debian || { fault "redis-server (this machine has no apt-get to fetch it with)" "$how"; return 1; }
   say "redis-server from this system's own package source into .tools/redis"
   logged redis fetch_redis || { fault "redis-server (its Debian package could not be fetched: .tools/log/redis.log)" "$how"; return 1; }
   "$tools/bin/redis-server" --version >/dev/null || { fault "redis-server (the unpacked one does not run)" "$how"; return 1; }
@@ -252,7 +252,7 @@ part_consul() {
 
 # without_consul WHY HOW: prints the consequences of having no Consul, and how to get one.
 without_consul() {
-  say "no consul ($1): a fleet uses fixed addresses, and tests that need consul are skipped. To have it: $2"
+  say "no consul ($1): a fleet uses fixed addresses, and tests that need consul are skipped. To get it: $2"
 }
 
 fetch_consul() {
@@ -278,7 +278,7 @@ fetch_consul() {
 
 part_build() {
   [[ -x node_modules/.bin/tsc ]] || { fault "the build (it needs the Node packages)" "deploy/setup.sh node"; return 1; }
-  logged build node_modules/.bin/tsc -b tsconfig.build.json || fault "the build: the compiler found the faults above" "fix them, then make build"
+  logged build node_modules/.bin/tsc -b tsconfig.build.json || fault "the build: the compiler found the errors above" "fix them, then make build"
 }
 
 parts=()
@@ -296,7 +296,7 @@ done
 for part in "${parts[@]}"; do "part_$part" || true; done
 
 if [[ ${#faults[@]} -gt 0 ]]; then
-  printf '\nsetup: what is still missing, and how to get it:\n' >&2
+  printf '\nsetup: these are still missing; how to get them:\n' >&2
   printf '  - %s\n' "${faults[@]}" >&2
   exit 1
 fi

@@ -11,12 +11,12 @@ if [[ ${1:-} == -h || ${1:-} == --help ]]; then
   cat <<'END'
 Usage: deploy/update-engine.sh [VERSION]
 
-Makes VERSION of the Claude Code CLI, by default the newest on npm, the one that CCSP is developed and tested with:
-  1. writes it into packages/testkit/package.json and pnpm-lock.yaml, and installs it (nothing to do when it is there)
-  2. runs every case of services/executor/test/recording-cases.ts with it against the simulated model: what it prints
-     becomes services/executor/test/recordings/VERSION
-  3. compares that with the newest recordings before, and prints what changed: ends, messages, fields
-Exit code 1 when a run no longer ends as its case says, or prints what the engine's reader does not understand.
+Selects the version of the Claude Code CLI that CCSP is developed and tested with (default: the newest on npm):
+  1. writes it into packages/testkit/package.json and pnpm-lock.yaml, and installs it (nothing to do when it is installed)
+  2. runs every case of services/executor/test/recording-cases.ts with it against the simulated model, and writes its output to
+     services/executor/test/recordings/VERSION
+  3. compares that with the newest earlier recordings, and prints the changes: ends, messages, fields
+Exit code 1 when a run no longer ends as its case says, or prints a line that the engine's reader does not understand.
 END
   exit
 fi

@@ -29,7 +29,7 @@ async function refused(authorization: string | undefined, reason: Reason, messag
 }
 
 describe("authenticator", () => {
-  it("names agent and scopes of a good token", async () => {
+  it("returns the agent and the scopes of a valid token", async () => {
     const identity = await authenticator.authenticate(sends(`Bearer ${await sign({})}`));
     assert.deepEqual(identity, {
       kind: "agent",
@@ -40,7 +40,7 @@ describe("authenticator", () => {
     });
   });
 
-  it("takes a token without scopes as one that allows nothing", async () => {
+  it("treats a token without scopes as one that allows nothing", async () => {
     const { scopes } = await authenticator.authenticate(sends(`bearer ${await sign({ scope: undefined })}`));
     assert.deepEqual(scopes, []);
   });
@@ -55,18 +55,18 @@ describe("authenticator", () => {
     await refused("Bearer", "TOKEN_INVALID", /not of the form `Bearer <token>`/);
   });
 
-  it("says that something is no JWT at all", async () => {
+  it("says that a text is not a JWT", async () => {
     await refused("Bearer not-a-token", "TOKEN_INVALID", /not a JWT/);
     const [header] = (await sign({})).split(".");
     await refused(`Bearer ${header}.x`, "TOKEN_INVALID", /not a JWT/);
   });
 
   it("says that the signature is wrong", async () => {
-    const secret = new TextEncoder().encode("another secret, equally long, of somebody else");
+    const secret = new TextEncoder().encode("another secret of the same length, unknown here");
     await refused(`Bearer ${await sign({}, { secret })}`, "TOKEN_INVALID", /signature is wrong/);
   });
 
-  it("says TOKEN_EXPIRED, and when, for a token whose time is over", async () => {
+  it("says TOKEN_EXPIRED, and when, for an expired token", async () => {
     await refused(`Bearer ${await sign({ exp: NOW / 1000 - 60 })}`, "TOKEN_EXPIRED", /expired at 2025-12-31T23:59:00/);
   });
 
@@ -75,7 +75,7 @@ describe("authenticator", () => {
     await refused(`Bearer ${await sign({ aud: ["elsewhere", "ccs"] })}`, "TOKEN_INVALID", /another audience/);
   });
 
-  it("blames the caller, and not the keys, for a header that it does not understand", async () => {
+  it("blames the caller, and not the keys, for a header with an unsupported extension", async () => {
     const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
     const headers: readonly (readonly [object, RegExp])[] = [
       [{ alg: "HS256", crit: ["x"], x: 1 }, /not supported here/],
@@ -88,7 +88,7 @@ describe("authenticator", () => {
     }
   });
 
-  it("verifies a token that comes again only once a minute, and says when its time is over", async () => {
+  it("verifies a repeated token only once a minute, and reports its expiry", async () => {
     let looked = 0;
     let nowMs = NOW;
     const key = () => {
@@ -128,7 +128,7 @@ describe("authenticator", () => {
     await refused(`Bearer ${token}`, "TOKEN_INVALID", /`kid`/, by);
   });
 
-  it("allows for clocks that differ by a few seconds", async () => {
+  it("accepts clocks that differ by a few seconds", async () => {
     await authenticator.authenticate(sends(`Bearer ${await sign({ exp: NOW / 1000 - 3, nbf: NOW / 1000 + 3 })}`));
   });
 
@@ -136,9 +136,9 @@ describe("authenticator", () => {
     { what: "no expiry", claims: { exp: undefined }, message: /no `exp`/ },
     { what: "no subject", claims: { sub: undefined }, message: /no `sub`/ },
     // The queue would treat an empty agent id as an operator.
-    { what: "an empty subject", claims: { sub: "" }, message: /`sub` is no agent id/ },
-    { what: "a subject that is no agent id", claims: { sub: "alice/../bob" }, message: /`sub` is no agent id/ },
-    { what: "a subject that is too long", claims: { sub: "a".repeat(129) }, message: /`sub` is no agent id/ },
+    { what: "an empty subject", claims: { sub: "" }, message: /`sub` is not an agent id/ },
+    { what: "a subject that is not an agent id", claims: { sub: "alice/../bob" }, message: /`sub` is not an agent id/ },
+    { what: "a subject that is too long", claims: { sub: "a".repeat(129) }, message: /`sub` is not an agent id/ },
     { what: "another audience", claims: { aud: "elsewhere" }, message: /another audience; this one is `ccsp`/ },
     { what: "no audience", claims: { aud: undefined }, message: /no `aud`/ },
     { what: "another issuer", claims: { iss: "somebody" }, message: /another issuer; accepted is `tests`/ },
@@ -163,7 +163,7 @@ describe("authenticator", () => {
     }
   });
 
-  it("accepts an algorithm only for the kind of key that it belongs to", async () => {
+  it("accepts an algorithm only for its own kind of key", async () => {
     await refused(`Bearer ${await sign({}, { alg: "HS512" })}`, "TOKEN_INVALID", /HS512, which is not accepted/);
     const { publicKey } = await generateKeyPair("EdDSA", { extractable: true });
     const jwk = await exportJWK(publicKey);

@@ -105,7 +105,7 @@ function notAccepted(algorithm: string, keys: TokenKeys): Refusal {
 
 function identityOf({ sub, scope, exp = 0 }: JWTPayload): Identity {
   if (typeof sub !== "string" || !AGENT_ID.test(sub)) {
-    throw invalid("the token's `sub` is no agent id: 1 to 128 of `A-Z a-z 0-9 . _ @ -`");
+    throw invalid("the token's `sub` is not an agent id: 1 to 128 of `A-Z a-z 0-9 . _ @ -`");
   }
   if (scope !== undefined && typeof scope !== "string") {
     throw invalid("the token's `scope` is not a string of scopes separated by spaces");
@@ -124,7 +124,7 @@ function refusalOf(error: unknown, expected: { audience: string; issuer: string 
   if (error instanceof errors.JWKSMultipleMatchingKeys)
     return invalid("the token's header does not name its key (`kid`), and several keys of the key set fit");
   if (error instanceof errors.JOSENotSupported)
-    return invalid("the token's header asks for what is not supported here (`crit`)");
+    return invalid("the token's header requires an extension that is not supported here (`crit`)");
   if (error instanceof errors.JWSInvalid || error instanceof errors.JWTInvalid)
     return invalid("the token is not a JWT");
   // The other errors come from fetching or reading the key set. They are not the caller's fault.

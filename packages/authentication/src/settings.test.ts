@@ -13,7 +13,7 @@ const faultsOf = (env: Env): readonly string[] => {
 };
 
 describe("the settings of authentication", () => {
-  it("want at least one key to verify tokens with, and name the settings that give one", () => {
+  it("require at least one key to verify tokens with, and name the settings that give one", () => {
     const [fault, ...others] = faultsOf({});
     assert.deepEqual(others, []);
     for (const name of ["CCSP_JWT_SECRET_FILE", "CCSP_JWT_SECRET", "CCSP_JWT_JWKS_FILE", "CCSP_JWT_JWKS_URL"]) {
@@ -21,7 +21,7 @@ describe("the settings of authentication", () => {
     }
   });
 
-  it("are enough with any one of them", () => {
+  it("are complete with any one of them", () => {
     for (const env of [
       { CCSP_JWT_SECRET: "x".repeat(32) },
       { CCSP_JWT_SECRET_FILE: "/run/secrets/jwt" },
@@ -32,7 +32,7 @@ describe("the settings of authentication", () => {
     }
   });
 
-  it("count a secret in bytes, and do not show it when it is too short", () => {
+  it("count a secret in bytes, and do not show a secret that is too short", () => {
     assert.deepEqual(faultsOf({ CCSP_JWT_SECRET: "鍵".repeat(11) }), []);
     assert.deepEqual(faultsOf({ CCSP_JWT_SECRET: "hunter2" }), [
       "CCSP_JWT_SECRET holds 7 bytes; HS256 needs at least 32",

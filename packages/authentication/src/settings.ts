@@ -41,7 +41,7 @@ function defineKeys(settings: Settings): KeySettings {
     settings.warn("CCSP_JWT_JWKS_FILE and CCSP_JWT_JWKS_URL are both set: the file is not read");
   }
   if (jwksUrl?.startsWith("http://")) {
-    settings.warn("CCSP_JWT_JWKS_URL is plain http: whoever can change its answer can sign tokens");
+    settings.warn("CCSP_JWT_JWKS_URL is plain http: anyone who can change its answer can sign tokens");
   }
   return { secret, secretFile, jwksFile, jwksUrl };
 }

@@ -19,23 +19,23 @@ describe("verified tokens", () => {
     assert.equal(tokens.find("short", 10_000), undefined);
   });
 
-  it("are the whole token and nothing that resembles it", () => {
+  it("match the whole token only", () => {
     const tokens = createVerifiedTokens();
     tokens.keep("header.payload.signature", alice, 0);
     assert.equal(tokens.find("header.payload.", 0), undefined);
     assert.equal(tokens.find("header.payload.signaturf", 0), undefined);
   });
 
-  it("stay while they are used, whatever number of others comes", () => {
+  it("stay while they are used, however many others come", () => {
     const tokens = createVerifiedTokens();
     tokens.keep("hot", alice, 0);
     for (let index = 0; index < 10_000; index += 1) {
       tokens.keep(`stranger-${index}`, alice, 0);
-      assert.equal(tokens.find("hot", 0), alice, `after ${index + 1} strangers`);
+      assert.equal(tokens.find("hot", 0), alice, `after ${index + 1} other tokens`);
     }
   });
 
-  it("are bounded in number, the one that was not used for longest going first, and in size", () => {
+  it("are limited in number, where the least recently used goes first, and in size", () => {
     const tokens = createVerifiedTokens();
     for (let index = 0; index <= 1_000; index += 1) tokens.keep(`token-${index}`, alice, 0);
     assert.equal(tokens.find("token-0", 0), undefined);

@@ -24,7 +24,7 @@ describe("the keys of tokens", () => {
     return join(dir, name);
   };
 
-  it("verify HS256 with the secret in a file, without its last line break", async () => {
+  it("verify HS256 with the secret in a file, without its final line break", async () => {
     const secret = "a secret of this test and of nothing else";
     const keys = await loadTokenKeys({ ...NONE, secretFile: await file("secret", `${secret}\n`) }, never);
     assert.deepEqual([...keys.keys()], ["HS256"]);
@@ -36,7 +36,7 @@ describe("the keys of tokens", () => {
     assert.equal((await authenticator.authenticate(sends(`Bearer ${token}`))).subject, "alice");
   });
 
-  it("verify EdDSA with a key set from an address, and keep no shared secret beside it", async () => {
+  it("verify EdDSA with a key set from an address, without a shared secret", async () => {
     const { publicKey, privateKey } = await generateKeyPair("EdDSA", { extractable: true });
     const jwks = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: "k" }] });
     const server = createServer((_request, response) => response.end(jwks));
@@ -58,7 +58,7 @@ describe("the keys of tokens", () => {
     }
   });
 
-  it("go on with the key set as it was last seen while its address does not answer, and take up a new one", async () => {
+  it("stay in use while the address of the key set does not answer, until a new key set comes", async () => {
     const ours = await generateKeyPair("EdDSA", { extractable: true });
     const next = await generateKeyPair("EdDSA", { extractable: true });
     const set = async (kid: string, key: typeof ours.publicKey) =>
@@ -86,18 +86,18 @@ describe("the keys of tokens", () => {
 
       answer = undefined;
       at(30);
-      assert.ok(await find("ours"), "the issuer is away");
+      assert.ok(await find("ours"), "the issuer cannot be reached");
       assert.equal(stale.length, 1);
       assert.equal(asked, 2);
 
       answer = await set("next", next.publicKey);
       at(60);
-      await assert.rejects(find("ours"), "a key that was taken back, also after hours without a call");
+      await assert.rejects(find("ours"), "a revoked key, also after hours without a call");
       assert.ok(await find("next"));
 
       answer = undefined;
       at(60 + 25 * 60);
-      await assert.rejects(find("next"), "a key set that is a day old proves nothing");
+      await assert.rejects(find("next"), "a key set that is a day old is not used");
     } finally {
       clock.mock.restore();
       server.closeAllConnections();

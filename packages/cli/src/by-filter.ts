@@ -19,7 +19,7 @@ export function withTasks(command: Command): Command {
     .option("--reason <text>", "shown in the task's log", "")
     .option("--agent <id>", "only tasks of this agent");
   return withConnection(withFilter(command))
-    .option("--yes", "change what options name; without it they are counted")
+    .option("--yes", "change the tasks that the options name; without it they are only counted")
     .option("--queue <target>", "with options that name tasks: gRPC target of the queue (CCSP_QUEUE_TARGET)");
 }
 

@@ -28,7 +28,7 @@ export function withConnection(command: Command): Command {
         "file that holds the token of the agent; - reads it from standard input (CCSP_TOKEN holds the token itself; default: made for $USER with the local fleet's secret)",
       ).conflicts("token"),
     )
-    .option("--token <->", "- reads the token from standard input; a token itself is taken for one more release")
+    .option("--token <->", "- reads the token from standard input; a token itself is accepted for one more release")
     .option("--json", "print JSON");
 }
 

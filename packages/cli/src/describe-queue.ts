@@ -43,6 +43,6 @@ export function emergencyLines({ level, who, why, time, receipts }: EmergencySta
 
 export function gateLine({ scope, who, why, openTime, rampEndTime }: Gate): string {
   const until = openTime ? `, until ${openTime.toISOString()}` : "";
-  const how = rampEndTime ? `opens by and by until ${rampEndTime.toISOString()}` : `paused${until}`;
+  const how = rampEndTime ? `opens gradually until ${rampEndTime.toISOString()}` : `paused${until}`;
   return `${scopeName(scope)}: ${how}, by ${who}: ${why}`;
 }

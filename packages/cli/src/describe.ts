@@ -20,9 +20,7 @@ export function summary(result: TaskResult): string[] {
     ...(refused.length > 0
       ? [`not allowed ${refused.join(", ")}: --allowed-tool lets a task use it without asking`]
       : []),
-    ...(cached
-      ? ["cached      nothing was run; tokens, cost and run time are those of the run that was answered"]
-      : []),
+    ...(cached ? ["cached      no run; tokens, cost and run time are those of the run whose answer was reused"] : []),
     ...(conversationId ? [`go on with  --conversation ${conversationId}`] : []),
   ];
 }

@@ -6,7 +6,7 @@ import { CallError, STATUS_OF } from "@ccsp/grpc-kit";
 import { EXIT, EXIT_HELP, exitCodeOf } from "./exit.js";
 
 describe("the exit code of an error", () => {
-  it("depends on the reason alone, whether the gateway refused or the queue or an executor", () => {
+  it("depends on the reason alone, whether the gateway, the queue or an executor refused", () => {
     for (const reason of REASONS) {
       const details = { reason, metadata: {}, fields: [], retryAfterMs: undefined, quota: [], preconditions: [] };
       const atQueue = exitCodeOf(new CallError(STATUS_OF[reason], "no", details));
@@ -25,7 +25,7 @@ describe("the exit code of an error", () => {
     }
   });
 
-  it("is 1 for what is no refusal", () => {
+  it("is 1 for an error that is not a refusal", () => {
     for (const bug of [new Error("a bug"), "a string", undefined]) assert.equal(exitCodeOf(bug), EXIT.failed);
   });
 

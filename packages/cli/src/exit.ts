@@ -22,7 +22,7 @@ export const EXIT_HELP = `Exit codes:
   2    wrong usage, or a request that CCSP refuses as invalid
   3    not authenticated, or not allowed
   4    no such task, schedule or executor
-  5    CCSP cannot be reached, or has no room now: try again
+  5    CCSP cannot be reached, or is full or overloaded: try again
   6    the task was cancelled
   130  interrupted`;
 

@@ -26,9 +26,13 @@ export function withFilter(command: Command): Command {
     .option("--engine <name>", "only this engine")
     .addOption(repeated("--priority <class>", "this class", CLASS_NAMES))
     .option("--label <key=value>", "only with this label, may be repeated", label)
-    .option("--since <time>", "only accepted then or later: 2026-01-31T09:00Z, or how long ago, such as 2h", timeAgo)
-    .option("--until <time>", "only accepted before then", timeAgo)
-    .addOption(repeated("--error <category>", "those that failed of this", CATEGORY_NAMES));
+    .option(
+      "--since <time>",
+      "only tasks accepted at this time or later: 2026-01-31T09:00Z, or how long ago, such as 2h",
+      timeAgo,
+    )
+    .option("--until <time>", "only tasks accepted before this time", timeAgo)
+    .addOption(repeated("--error <category>", "tasks that failed with this", CATEGORY_NAMES));
 }
 
 export function filterOf({ state, engine, priority, label: labels, since, until, error }: FilterOptions): ListFilter & {

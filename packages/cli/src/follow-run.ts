@@ -60,7 +60,7 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
   } catch (error) {
     if (!leaving.signal.aborted) throw error;
     if (ended) return exitCodeOfEnd(ended);
-    const comeBack = `the task goes on; watch it with: ccsp watch ${taskId} --after ${last}`;
+    const comeBack = `the task continues; watch it with: ccsp watch ${taskId} --after ${last}`;
     note(io, "");
     note(io, taskId ? comeBack : "interrupted before the task was known to be accepted");
     return EXIT.interrupted;
@@ -120,11 +120,11 @@ function asides(event: RunEvent, traceId: string): readonly string[] {
     case "accepted":
       return [`task ${event.task.id}`];
     case "started":
-      return event.attempt > 1 ? [`attempt ${event.attempt}: the answer starts anew`] : [];
+      return event.attempt > 1 ? [`attempt ${event.attempt}: the answer starts again`] : [];
     case "text":
       return [];
     case "taken-back":
-      return ["the text above is taken back: the engine writes it anew"];
+      return ["the text above is taken back: the engine writes it again"];
     case "tool":
       return [`tool ${event.name}`];
     case "notice":

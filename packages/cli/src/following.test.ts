@@ -3,9 +3,9 @@ import { PassThrough, Readable } from "node:stream";
 import { CallError, STATUS_OF } from "@ccsp/grpc-kit";
 import { readOn } from "./following.js";
 
-const away = new CallError(STATUS_OF.SHUTTING_DOWN, "nobody is there");
+const away = new CallError(STATUS_OF.SHUTTING_DOWN, "no server is there");
 
-describe("a stream that is read on", () => {
+describe("a stream that is opened again when it breaks", () => {
   const read = async (...streams: readonly (readonly (number | Error)[])[]) => {
     const [seen, left]: [number[], (readonly (number | Error)[])[]] = [[], [...streams]];
     const open = async function* () {
@@ -27,14 +27,14 @@ describe("a stream that is read on", () => {
     return { seen, told: String(stderr.read()) };
   };
 
-  it("is opened again when a server that had answered goes away, which it says once", async () => {
+  it("is opened again when its server goes away, and this is said once", async () => {
     const { seen, told } = await read([1, 2, away], [away], [3]);
     assert.deepEqual(seen, [1, 2, 3]);
     assert.equal(told.match(/asking again: /g)?.length, 1);
   });
 
-  it("fails when nobody ever answered, and for any other fault", async () => {
-    await assert.rejects(read([away], [1]), /nobody is there/);
+  it("fails when no server has answered yet, and for any other fault", async () => {
+    await assert.rejects(read([away], [1]), /no server is there/);
     await assert.rejects(read([1, new Error("a bug")], [2]), /a bug/);
   });
 });

@@ -44,7 +44,7 @@ export async function openStateDir({ path, dataDir }: StateDir): Promise<void> {
     ({ mode }) => (mode & STICKY) !== 0,
     () => false,
   );
-  if (shared) throw new CliError(EXIT.usage, `${path} is shared by many: name a folder of its own in CCSP_STATE_DIR`);
+  if (shared) throw new CliError(EXIT.usage, `${path} is a shared folder: name a separate folder in CCSP_STATE_DIR`);
   for (const folder of [path, dataDir]) {
     await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
     await chmod(folder, PRIVATE_FOLDER);
@@ -116,7 +116,7 @@ async function readFleet({ fleetFile }: StateDir): Promise<FleetState | undefine
   const how = text.trim() === "" ? "is empty" : "is cut off or damaged";
   throw new CliError(
     EXIT.failed,
-    `${fleetFile} ${how}: whether a fleet runs here cannot be told. Stop one that does (its process is \`ccsp.js up\`), ` +
+    `${fleetFile} ${how}: CCSP cannot tell whether a fleet runs here. Stop one that does (its process is \`ccsp.js up\`), ` +
       "delete the file, and start it again with `ccsp up`",
   );
 }

@@ -46,8 +46,18 @@ function sets<F extends keyof Task | PartField>(
 
 /** Options for the time when the task may start. */
 const START: readonly TaskOption[] = [
-  sets("startTime", "--start-time <time>", "not before then: 2026-01-31T09:00Z, or in how long, such as 2h", timeAhead),
-  sets("startDeadline", "--start-deadline <time>", "the task expires when no run of it has started by then", timeAhead),
+  sets(
+    "startTime",
+    "--start-time <time>",
+    "start it not before this time: 2026-01-31T09:00Z, or in how long, such as 2h",
+    timeAhead,
+  ),
+  sets(
+    "startDeadline",
+    "--start-deadline <time>",
+    "the task expires if no run of it starts before this time",
+    timeAhead,
+  ),
 ];
 
 /** Means a new conversation. No conversation has this id. */
@@ -57,12 +67,12 @@ const NEW = "new";
 const SPEC: readonly TaskOption[] = [
   sets("engine", "--engine <name>", "engine to run it (default: the installation's)"),
   sets("priority", "--priority <class>", "class of the task", CLASS_NAMES),
-  sets("model", "--model <name>", "model, in the engine's own words"),
+  sets("model", "--model <name>", "model, by its name in the engine"),
   sets("systemPrompt", "--system-prompt <text>", "added to the engine's system prompt"),
   sets(
     "availableTools",
     "--available-tool <name>",
-    "built-in tool that the engine has at all, may be repeated (default: its own)",
+    "built-in tool that the engine has, may be repeated (default: its own set)",
     texts,
   ),
   sets(
@@ -88,22 +98,22 @@ const SPEC: readonly TaskOption[] = [
   sets(
     "retry.neverOn",
     "--never-on <category>",
-    `no further run after this, may be repeated: ${CATEGORY_NAMES.join(", ")}`,
+    `no further run after a failure of this category, may be repeated: ${CATEGORY_NAMES.join(", ")}`,
     oneOf(CATEGORY_NAMES),
   ),
-  sets("affinity.executorId", "--executor <id>", "the executor that is to run it (default: any)", someText),
+  sets("affinity.executorId", "--executor <id>", "the executor that must run it (default: any)", someText),
   sets(
     "affinity.fallbackAfterMs",
     "--fallback-after <time>",
-    "after which any executor may have it (default: never)",
+    "time after which any executor may run it (default: never)",
     durationMs,
   ),
-  sets("cache", "--cache", "take an answer from the result cache if it has one, and give it this one"),
-  sets("cache.maxAgeMs", "--cache-max-age <time>", "the same, for answers that are no older", durationMs),
+  sets("cache", "--cache", "use an answer from the result cache if it has one, else store the new answer in it"),
+  sets("cache.maxAgeMs", "--cache-max-age <time>", "the same, with answers up to this age", durationMs),
   sets(
     "conversation.id",
     "--conversation <id>",
-    `go on with a conversation that \`ccsp get\` names; \`${NEW}\` begins one`,
+    `continue a conversation that \`ccsp get\` names; \`${NEW}\` begins one`,
     someText,
   ),
   sets("conversation.fork", "--fork", "leave that conversation as it is: the result names a new one"),
@@ -136,11 +146,11 @@ export function withSpec(command: Command): Command {
 export async function taskInput(io: Io, prompt: string, options: TaskOptions): Promise<TaskInput> {
   const { affinity, conversation, ...input } = fieldsOf(options);
   if (affinity?.fallbackAfterMs !== undefined && affinity.executorId === undefined) {
-    throw new CliError(EXIT.usage, "--fallback-after goes with --executor");
+    throw new CliError(EXIT.usage, "--fallback-after needs --executor");
   }
   const begins = conversation?.id === NEW;
   if (conversation?.fork && (begins || conversation.id === undefined)) {
-    throw new CliError(EXIT.usage, "--fork goes with the --conversation to go on from");
+    throw new CliError(EXIT.usage, "--fork needs the --conversation to continue");
   }
   return {
     ...input,

@@ -53,38 +53,42 @@ describe("ccsp's arguments", () => {
     ["an unknown command", "ru", /unknown command 'ru'/],
     ["no prompt", "run", /missing required argument 'prompt'/],
     ["an unknown option", "list --al", /unknown option '--al'/],
-    ["a priority that there is not", "submit x --priority soon", /Allowed choices are urgent, high, normal, low/],
+    ["an unknown priority", "submit x --priority soon", /Allowed choices are urgent, high, normal, low/],
     ["a number that is not whole", "run x --turns 1.5", /whole number/],
     ["a negative number", "watch x --after -1", /whole number/],
-    ["a limit of nothing", "list --limit 0", /whole number from 1/],
+    ["a limit of zero", "list --limit 0", /whole number from 1/],
     ["a time without a unit", "run x --timeout 90", /Write it as 90s/],
-    ["a number that is none", "run x --turns many", /not a number/],
+    ["a text instead of a number", "run x --turns many", /not a number/],
     ["a label without a value", "run x --label team", /key=value/],
-    ["a state that there is not", "list --state happy", /none of SCHEDULED/],
-    ["a category that there is not", "list --error tired", /none of UNKNOWN_ERROR/],
-    ["a class that there is not", "list --priority soon", /none of urgent, high, normal, low/],
-    ["a time that is none", "list --since 2026-13-40", /2026-01-31T09:00Z/],
+    ["an unknown state", "list --state happy", /none of SCHEDULED/],
+    ["an unknown category", "list --error tired", /none of UNKNOWN_ERROR/],
+    ["an unknown class", "list --priority soon", /none of urgent, high, normal, low/],
+    ["a text instead of a time", "list --since 2026-13-40", /2026-01-31T09:00Z/],
     ["a time without a unit", "list --until 90", /Write it as 2026-01-31T09:00Z, or as 2h/],
-    ["a start time that is none", "run x --start-time soon", /Write it as 2026-01-31T09:00Z, or as 2h/],
+    ["a text instead of a start time", "run x --start-time soon", /Write it as 2026-01-31T09:00Z, or as 2h/],
     ["a start time in too many digits", "run x --start-time 20000-01-01T00:00Z", /Write it as 2026-01-31T09:00Z/],
-    ["a start time on no day", "run x --start-time 2030-13-40", /in two hours/],
-    ["a fallback from no executor", "run x --fallback-after 1m", /--fallback-after goes with --executor/],
-    ["a fork of no conversation", "run x --fork", /--fork goes with/],
-    ["a fork of one that begins", "run x --conversation new --fork", /--fork goes with/],
-    ["a file that is not there", "run x --attach /nowhere", /--attach: ENOENT/],
+    ["a start time on a day that does not exist", "run x --start-time 2030-13-40", /in two hours/],
+    ["a fallback without an executor", "run x --fallback-after 1m", /--fallback-after needs --executor/],
+    ["a fork without a conversation", "run x --fork", /--fork needs/],
+    ["a fork of a new conversation", "run x --conversation new --fork", /--fork needs/],
+    ["a missing file", "run x --attach /nowhere", /--attach: ENOENT/],
     ["a schedule without times", "schedule put nightly", /missing required argument 'cron'/],
     ["a start time of a schedule", "schedule put a b c --start-time 1h", /unknown option '--start-time'/],
-    ["a way to miss runs that there is not", "schedule put a b c --missed never", /skip, run-once, run-all/],
+    ["an unknown way to handle missed runs", "schedule put a b c --missed never", /skip, run-once, run-all/],
     ["two sources of a token", "get x --token a --token-file b", /cannot be used with/],
-    ["a token file that is not there", "get x --gateway 127.0.0.1:1 --token-file /nowhere", /--token-file: ENOENT/],
+    ["a missing token file", "get x --gateway 127.0.0.1:1 --token-file /nowhere", /--token-file: ENOENT/],
     ["an empty token file", "get x --gateway 127.0.0.1:1 --token-file /dev/null", /no token in \/dev\/null/],
-    ["a token that does not come", "get x --gateway 127.0.0.1:1 --token -", /no token in standard input/],
-    ["a prompt where the token is", "run - --gateway 127.0.0.1:1 --token -", /standard input was the prompt already/],
-    ["replicas of a service that there is not", "up --replicas web=2", /service of gateway/],
+    ["an empty standard input for the token", "get x --gateway 127.0.0.1:1 --token -", /no token in standard input/],
+    [
+      "a prompt and a token on the same standard input",
+      "run - --gateway 127.0.0.1:1 --token -",
+      /standard input was the prompt already/,
+    ],
+    ["replicas of an unknown service", "up --replicas web=2", /service of gateway/],
     ["replicas in one process", "up --single --replicas queue=2", /cannot be used with/],
-    ["a token for nobody", "token create", /required option '--agent <id>'/],
-    ["a token for a name that is no agent id", "token create --agent a/b", /no agent id/],
-    ["a scope that there is not", "token create --agent a --scope all", /none of tasks:submit/],
+    ["a token without an agent", "token create", /required option '--agent <id>'/],
+    ["a token for a name that is not an agent id", "token create --agent a/b", /not an agent id/],
+    ["an unknown scope", "token create --agent a --scope all", /none of tasks:submit/],
     ["no secret to sign with", "token create --agent a", /no secret at/],
     ["no log to show", "logs", /no log at/],
   ];
@@ -97,7 +101,7 @@ describe("ccsp's arguments", () => {
     });
   }
 
-  it("are followed by where to find examples, whichever command was wrong", async () => {
+  it("are followed by where to find examples, for every command", async () => {
     for (const line of ["ru", "run", "token create"]) {
       assert.match((await ccsp(line.split(" "), { env })).stderr, /--help for examples/);
     }
@@ -125,13 +129,13 @@ describe("ccsp's arguments", () => {
     });
   }
 
-  it("end with 3, saying where a token may come from, when there is none", async () => {
+  it("end with 3, and name the sources of a token, when there is none", async () => {
     const { code, stderr } = await ccsp(["list", "--gateway", "127.0.0.1:1"], { env });
     assert.equal(code, 3);
     assert.match(stderr, /--token-file or CCSP_TOKEN/);
   });
 
-  it("tell errors as JSON with --json", async () => {
+  it("print errors as JSON with --json", async () => {
     const lines: readonly (readonly [string, RegExp])[] = [
       ["list --json --gateway 127.0.0.1:1", /no token/],
       ["list --json", /no fleet runs here/],
@@ -147,7 +151,7 @@ describe("ccsp's arguments", () => {
     }
   });
 
-  it("make a token for the agent, scopes and time that were asked for", async () => {
+  it("create a token for the requested agent, scopes and time", async () => {
     const secretFile = join(dir, "secret");
     await writeFile(secretFile, "a secret of this test and of nothing else\n");
     const line = "token create --agent ci --scope tasks:read --scope tasks:submit --ttl 2h --secret-file";
@@ -165,7 +169,7 @@ describe("ccsp's arguments", () => {
     );
   });
 
-  it("make a token with the settings of the gateway that the environment names, as the other commands do", async () => {
+  it("create a token with the gateway settings in the environment, as the other commands do", async () => {
     const secret = "another secret of this test and of nothing else";
     const settings = { CCSP_JWT_SECRET: secret, CCSP_JWT_AUDIENCE: "here", CCSP_JWT_ISSUER: "me" };
     const { code, stdout, stderr } = await ccsp(["token", "create", "--agent", "ci"], { env: { ...env, ...settings } });
@@ -174,7 +178,7 @@ describe("ccsp's arguments", () => {
     assert.deepEqual({ aud: payload.aud, iss: payload.iss }, { aud: "here", iss: "me" });
   });
 
-  it("of logs show no line when none is asked for", async () => {
+  it("of logs show no line when zero lines are requested", async () => {
     await writeFile(join(dir, "fleet.log"), "one\ntwo\n");
     assert.match((await ccsp(["logs", "-n", "1"], { env })).stdout, /two\n$/);
     assert.equal((await ccsp(["logs", "-n", "0"], { env })).stdout, "");
@@ -189,7 +193,7 @@ describe("ccsp's arguments", () => {
     assert.match(stderr, /shorter than the 32 bytes/);
   });
 
-  it("of down do nothing, successfully, when no fleet runs", async () => {
+  it("of down do nothing and succeed when no fleet runs", async () => {
     const { code, stdout } = await ccsp(["down", "--json"], { env });
     assert.equal(code, 0);
     assert.deepEqual(JSON.parse(stdout), { stopped: null });

@@ -55,7 +55,7 @@ describe("ccsp's commands", () => {
     assert.deepEqual(result?.usage, { inputTokens: "5", outputTokens: "7" });
   });
 
-  it("take a token from a file, the environment or standard input, and say nothing of it", async () => {
+  it("take a token from a file, the environment or standard input, without a warning", async () => {
     for (const [args, invocation] of [
       [["--token-file", "-"], { stdin: "secret-token\n" }],
       [["--token", "-"], { stdin: "secret-token\n" }],
@@ -118,7 +118,7 @@ describe("ccsp's commands", () => {
     assert.equal(gateway.submitted.length, before);
   });
 
-  it("submit passes every option on and prints the id alone", async () => {
+  it("submit sends every option and prints only the id", async () => {
     const line = "submit x --engine fake --priority urgent --label a=b --label c=d=e --timeout 90s --turns 3";
     const more = "--budget 0.5 --max-attempts 2 --model m --request-id r1";
     const times = "--start-time 2030-01-01T00:00Z --start-deadline 2030-01-01T01:00Z";
@@ -173,7 +173,7 @@ describe("ccsp's commands", () => {
     );
   });
 
-  it("schedule put stores what its options say, list shows its times and what came of the last, delete forgets it", async () => {
+  it("schedule put stores what its options say, list shows its times and its last result, delete removes it", async () => {
     const put = "schedule put nightly --time-zone Asia/Tokyo --missed run-once --priority low --label team=docs".split(
       " ",
     );
@@ -212,21 +212,21 @@ describe("ccsp's commands", () => {
     assert.equal((await at(["schedule", "delete", "nightly"])).code, 4);
   });
 
-  it("watch shows what came after the sequence that was seen", async () => {
+  it("watch shows the entries after the given sequence", async () => {
     const { stdout: id } = await at(["submit", "abcdef"]);
     const { code, stdout } = await at(["watch", id.trim(), "--after", "1"]);
     assert.equal(code, 0);
     assert.equal(stdout, "def\n");
   });
 
-  it("watch of a task that was put back after it failed goes on to its last end, and leaves with that one's code", async () => {
+  it("watch of a task that failed and was put back continues to its last end, and exits with the code of that end", async () => {
     const { stdout: id } = await at(["submit", "retried"]);
     const { code, stderr } = await at(["watch", id.trim()]);
     assert.match(stderr, /the task ended FAILED: 529\n[^]*waits: put back\n[^]*cost/);
     assert.equal(code, 0);
   });
 
-  it("watch of a task that has ended says how, also when nothing is left to show", async () => {
+  it("watch of a task that has ended prints the end, even when no entry is left to show", async () => {
     const { stdout: id } = await at(["submit", "abcdef"]);
     await at(["watch", id.trim()]);
     const { code, stdout, stderr } = await at(["watch", id.trim(), "--after", "3"]);
@@ -253,7 +253,7 @@ describe("ccsp's commands", () => {
     assert.equal((await at(["list", "--state", "expired"])).stdout, "no tasks\n");
   });
 
-  it("list asks for the tasks that its options name", async () => {
+  it("list requests the tasks that its options name", async () => {
     const options = [
       "--engine",
       "fake",
@@ -301,17 +301,17 @@ describe("ccsp's commands", () => {
 
   const codes: readonly (readonly [number, string, readonly string[], Record<string, string>])[] = [
     [1, "a task that failed", ["run", "fail"], {}],
-    [1, "a fault of CCSP", ["submit", "refuse:INTERNAL"], {}],
+    [1, "an internal error of CCSP", ["submit", "refuse:INTERNAL"], {}],
     [2, "a request that is refused as invalid", ["submit", "refuse:INVALID_FIELD"], {}],
     [3, "an expired token", ["list"], { CCSP_TOKEN: "expired" }],
     [3, "a missing scope", ["run", "refuse:SCOPE_MISSING"], {}],
-    [4, "a task that is not there", ["get", "nope"], {}],
-    [4, "watching a task that is not there", ["watch", "nope"], {}],
-    [5, "a queue without room", ["submit", "refuse:QUEUE_FULL"], {}],
+    [4, "an unknown task", ["get", "nope"], {}],
+    [4, "watching an unknown task", ["watch", "nope"], {}],
+    [5, "a full queue", ["submit", "refuse:QUEUE_FULL"], {}],
     [2, "a prompt that is too large", ["submit", "refuse:MESSAGE_TOO_LARGE"], {}],
     [2, "a request id that another task has", ["submit", "refuse:REQUEST_ID_CONFLICT"], {}],
-    [4, "a conversation that is not there", ["submit", "refuse:CONVERSATION_NOT_FOUND"], {}],
-    [1, "an emergency stop: trying again does not help", ["submit", "refuse:SUBMIT_STOPPED"], {}],
+    [4, "an unknown conversation", ["submit", "refuse:CONVERSATION_NOT_FOUND"], {}],
+    [1, "an emergency stop, where a retry does not help", ["submit", "refuse:SUBMIT_STOPPED"], {}],
   ];
   for (const [expected, what, args, env] of codes) {
     it(`end with ${expected} for ${what}`, async () => {
@@ -321,7 +321,7 @@ describe("ccsp's commands", () => {
     });
   }
 
-  it("end with 2 for putting a task back that did not fail, and with 0 for one that did", async () => {
+  it("end with 2 for putting back a task that did not fail, and with 0 for a failed task", async () => {
     const { stdout: id } = await at(["submit", "fail"]);
     assert.equal((await at(["retry", id.trim()])).code, 2);
     assert.equal((await at(["watch", id.trim()])).code, 1);
@@ -334,7 +334,7 @@ describe("ccsp's commands", () => {
     assert.match(stderr, /127\.0\.0\.1:1/);
   });
 
-  it("run leaves the task running on Ctrl-C, says how to come back, and ends with 130", async () => {
+  it("run leaves the task running on Ctrl-C, says how to watch it again, and ends with 130", async () => {
     const { code, stderr } = await at(["run", "hang"], {
       terminal: true,
       onOutput: (_stdout, interrupt) => interrupt(),
@@ -354,7 +354,7 @@ describe("ccsp's commands", () => {
     assert.match(stderr, /ended CANCELLED: interrupted/);
   });
 
-  it("run shows a terminal all text as it comes, each message apart, and what is taken back", async () => {
+  it("run shows all text on a terminal as it comes, each message apart, and which text is taken back", async () => {
     const { stdout, stderr } = await at(["run", "told twice"], { terminal: true });
     assert.equal(stdout, "Let me look.\n\nhalf a \n\nhalf a PONG\n");
     assert.match(stderr, /tool Bash\n.*the text above is taken back/s);
@@ -362,11 +362,11 @@ describe("ccsp's commands", () => {
     assert.equal(
       (await at(["run", "silent"], { terminal: true })).stdout,
       "PONG\n",
-      "an engine that says it all at the end",
+      "an engine that sends all its text at the end",
     );
   });
 
-  it("run and watch give a pipe the answer alone, as the result has it, also when it was cached", async () => {
+  it("run and watch write only the answer to a pipe, as in the result, also when it was cached", async () => {
     for (const prompt of ["told twice", "cached", "silent"]) {
       const answer = prompt === "told twice" ? "half a PONG\n" : "PONG\n";
       assert.equal((await at(["run", prompt])).stdout, answer, prompt);
@@ -374,6 +374,6 @@ describe("ccsp's commands", () => {
       assert.equal((await at(["watch", id])).stdout, answer, prompt);
     }
     assert.equal((await at(["run", "cached"], { terminal: true })).stdout, "PONG\n");
-    assert.equal((await at(["run", "fail"])).stdout, "", "what came of an answer that failed is none");
+    assert.equal((await at(["run", "fail"])).stdout, "", "the text of the answer that failed is not printed");
   });
 });

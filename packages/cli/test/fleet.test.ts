@@ -52,7 +52,7 @@ describe("ccsp up --single --detach", function () {
     assert.deepEqual(status.queue.engines, ["claude-code"]);
   });
 
-  it("shows an answer from the cache as it shows one that was run", async () => {
+  it("shows a cached answer in the same way as the answer of a run", async () => {
     for (const cached of [false, true]) {
       const { code, stdout, stderr } = await ccsp(["run", "--cache", "[[text:the same]]"], { env });
       assert.equal(code, 0, stderr);
@@ -61,7 +61,7 @@ describe("ccsp up --single --detach", function () {
     }
   });
 
-  it("estimates a start from what runs took, and explains what keeps a task from it", async () => {
+  it("estimates a start from past run times, and explains what blocks a task", async () => {
     await ccsp(["run", "learn from this"], { env });
     const json = async (...args: string[]) => JSON.parse((await ccsp([...args, "--json"], { env })).stdout);
     await eventually(async () => {
@@ -80,13 +80,13 @@ describe("ccsp up --single --detach", function () {
     assert.match((await ccsp(["explain", id], { env })).stdout, /^state +SUCCEEDED\nit does not wait\n$/);
   });
 
-  it("keeps its secret from others and its log for ccsp logs", async () => {
+  it("keeps its secret private, and its log for ccsp logs", async () => {
     assert.equal((await stat(join(dir, "jwt.secret"))).mode & 0o777, 0o600);
     const { stdout } = await ccsp(["logs", "single", "--json"], { env });
     assert.match(stdout, /registered|ready/);
   });
 
-  it("is refused where one runs already, and is gone after ccsp down", async () => {
+  it("is refused while another fleet runs, and is gone after ccsp down", async () => {
     const again = await ccsp(["up", "--ports", "free"], { env });
     assert.equal(again.code, 2);
     assert.match(again.stderr, /runs already/);

@@ -68,7 +68,7 @@ const EVENTS: readonly Parameters<typeof TaskEvent.fromPartial>[0][] = [
 ];
 const GATE = { scope: { scope: { $case: "agentId", value: "a" } }, who: "ada", why: "lunch" } as const;
 
-describe("what others wrote, as ccsp shows it", () => {
+describe("text that others wrote, as ccsp shows it", () => {
   let target: string;
   let close: () => Promise<void>;
   before(async () => {
@@ -196,7 +196,7 @@ describe("what others wrote, as ccsp shows it", () => {
   ];
   for (const command of commands) {
     for (const json of ["", " --json"]) {
-      it(`${command}${json} is harmless on a terminal, and names the fields all the same`, async () => {
+      it(`${command}${json} is harmless on a terminal, and still names the fields`, async () => {
         const { stdout, stderr } = await at(command.replace("HERE", target) + json, true);
         const shown = stdout + stderr;
         assert.match(shown, /forged/);

@@ -44,7 +44,7 @@ describe("ccsp's commands for operators", function () {
   const becomes = (id: string, state: string) =>
     eventually(async () => assert.equal(await stateOf(id), state), { timeoutMs: 45_000, what: `${id} to be ${state}` });
 
-  it("emergency stop kills what runs and lets nobody in, queue status shows it, and emergency resume ends it", async () => {
+  it("emergency stop kills running tasks and refuses new ones, queue status shows it, and emergency resume ends it", async () => {
     const id = await submit("[[ignore-sigterm]][[hang]]");
     await becomes(id, "RUNNING");
     const stopped = await ok("emergency stop --level kill --why", "a prompt leaks");
@@ -62,7 +62,7 @@ describe("ccsp's commands for operators", function () {
     assert.equal(await ok("run", "[[text:again]]"), "again\n");
   });
 
-  it("pause keeps tasks of a scope waiting, priority moves one to another class, and clear needs the token of its count", async () => {
+  it("pause keeps tasks of a scope waiting, priority changes the class of a task, and clear needs the token of its count", async () => {
     const paused = await ok("pause engine/claude-code --for 1h --why", "maintenance");
     assert.match(paused, /^engine\/claude-code: paused, until 20.*, by ada: maintenance\n$/);
     const [first, second] = [await submit("a", "--priority low"), await submit("b", "--priority low")];
@@ -80,7 +80,7 @@ describe("ccsp's commands for operators", function () {
     const again = /ccsp (clear low --confirm \S+)/.exec(counted.stderr)?.[1] ?? "";
     assert.equal(await stateOf(second), "QUEUED");
     assert.match(await ok(again), /^1 low tasks cancelled/);
-    assert.equal((await at(again)).code, 2, "a token is good once");
+    assert.equal((await at(again)).code, 2, "a token is valid once");
     assert.equal(await stateOf(second), "CANCELLED");
     assert.match(await ok("resume engine/claude-code"), /is open again/);
     await becomes(first, "SUCCEEDED");
@@ -127,7 +127,7 @@ describe("ccsp's commands for operators", function () {
     assert.match(await ok(`queue retry ${failed}`), new RegExp(`^${failed} (QUEUED|LEASED|RUNNING|FAILED)\n$`));
   });
 
-  it("cancel and retry count what their options name, and change it with --yes only", async () => {
+  it("cancel and retry count the tasks that their options name, and change them only with --yes", async () => {
     await ok("pause all --why maintenance");
     const ids = [await submit("a", "--label team=docs"), await submit("b", "--label team=docs")];
     const other = await submit("c");
@@ -149,7 +149,7 @@ describe("ccsp's commands for operators", function () {
     await becomes(failed, "SUCCEEDED");
   });
 
-  it("executor list, runs and tail show what runs; slots and drain change how much may", async () => {
+  it("executor list, runs and tail show runs; slots and drain change how many may run", async () => {
     const id = await submit("[[text:so far so good]][[hang-mid]]");
     await becomes(id, "RUNNING");
     assert.match(await ok("executor list"), /^executor-1 at 127.0.0.1:\d+\n {2}claude-code \S+: 1 of 1 running\n$/);
@@ -162,7 +162,7 @@ describe("ccsp's commands for operators", function () {
     assert.match(tail.stdout, /^so/);
     assert.equal(await ok("executor slots executor-1 claude-code 2"), "executor-1: 1 of 2 claude-code running\n");
     assert.equal(await ok("run", "[[text:beside]]"), "beside\n");
-    assert.equal(await ok("executor drain executor-1"), "executor-1 takes no more work; 1 runs go on\n");
+    assert.equal(await ok("executor drain executor-1"), "executor-1 takes no more work; 1 runs continue\n");
     assert.match(await ok("executor list"), /draining/);
     assert.match(await ok("executor drain executor-1 --undo"), /takes work again/);
     assert.match(await ok("executor probe executor-1"), /^answered: first text after /);
@@ -170,14 +170,14 @@ describe("ccsp's commands for operators", function () {
     await becomes(id, "CANCELLED");
   });
 
-  it("say what is wrong with a command line, and end with the code of --help", async () => {
+  it("report an error in a command line, and end with the code in --help", async () => {
     const wrong = async (line: string, code: number, message: RegExp) => {
       const outcome = await at(line);
       assert.match(outcome.stderr, message);
       assert.equal(outcome.code, code, line);
     };
     await wrong("pause everything --why x", 2, /Write it as all, class\/high/);
-    await wrong("pause engine/nothing --why x", 2, /is no engine of claude-code/);
+    await wrong("pause engine/nothing --why x", 2, /is none of claude-code/);
     await wrong("emergency stop --level some --why x", 2, /none of no-submit, no-start, park-running, kill/);
     await wrong("emergency stop --level kill", 2, /--why/);
     await wrong("cancel", 2, /name either one task, or tasks by options/);

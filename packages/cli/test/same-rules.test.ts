@@ -14,14 +14,14 @@ const wordsOf = (names: object): string[] =>
     .map((name) => name.toLowerCase().replace("_", "-"));
 
 // Several packages contain these rules, because none of them may use another.
-describe("rules that several packages know", () => {
-  it("are one for agent ids: the name of any user makes a valid one", () => {
+describe("rules that several packages share", () => {
+  it("are the same for agent ids: the name of any user makes a valid one", () => {
     for (const user of ["ada", "ada@example.com", "Ada L. / 愛", "x".repeat(200), ""]) {
       assert.match(agentOf(user), AGENT_ID);
     }
   });
 
-  it("are one for words of the contract: classes, and levels of an emergency stop", () => {
+  it("are the same for names in the contract: classes, and levels of an emergency stop", () => {
     assert.deepEqual(CLASS_NAMES, wordsOf(Priority));
     assert.deepEqual(Object.keys(PRIORITIES), wordsOf(Priority));
     assert.deepEqual(Object.keys(LEVELS), wordsOf(EmergencyLevel));

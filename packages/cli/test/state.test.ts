@@ -27,12 +27,12 @@ describe("the state of a local fleet", () => {
     }
   }
 
-  it("is found while the process that keeps it lives", async () => {
+  it("is found while the process that owns it lives", async () => {
     assert.equal(await found("/somewhere/ccsp.js", "up", "--json"), true);
     assert.equal(await found("/usr/local/bin/ccsp", "up"), true);
   });
 
-  it("is not taken from a stranger that has the pid of one that died", async () => {
+  it("is not taken from another process that reuses the pid of a dead one", async () => {
     assert.equal(await found("/home/me/ccsp/startup.js"), false);
     assert.equal(await found("/somewhere/ccsp.js", "watch", "up-123"), false);
   });

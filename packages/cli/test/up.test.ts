@@ -27,7 +27,7 @@ describe("ccsp up in its folder", function () {
       { timeoutMs: 60_000, what: "a ready fleet" },
     );
 
-  it("is the only one of two that are started at once: the other is refused, and takes nothing away", async () => {
+  it("is the only one of two that start at the same time: the other is refused, and removes nothing", async () => {
     const goOn = await folder.holdRedis();
     const first = await folder.spawn(UP);
     await eventually(async () => assert.equal((await folder.redisPids()).length, 1));
@@ -48,7 +48,7 @@ describe("ccsp up in its folder", function () {
     await assert.rejects(fleetFile(), { code: "ENOENT" });
   });
 
-  it("takes the folder of a fleet that was killed only when its Redis is gone, and goes on with its data", async () => {
+  it("takes the folder of a killed fleet only when its Redis has ended, and continues with its data", async () => {
     const killed = await folder.spawn(UP);
     await untilReady();
     const id = (await folder.run("submit", "kept")).stdout.trim();
@@ -58,14 +58,16 @@ describe("ccsp up in its folder", function () {
     await killed.exited;
     const heard: string[] = [];
     const next = await folder.spawn(UP, { onLine: (line) => heard.push(line) });
-    await eventually(() => assert.match(heard.join("\n"), /waiting for what a fleet that was killed has left running/));
+    await eventually(() =>
+      assert.match(heard.join("\n"), /waiting for processes that a killed fleet has left running/),
+    );
     assert.deepEqual(await folder.redisPids(), [redis]);
     process.kill(redis, "SIGCONT");
     await untilReady(next.pid);
     assert.equal((await folder.run("get", id)).code, 0);
   });
 
-  it("keeps the log of the fleet before it, and folders and files its owner's alone, also those from before", async () => {
+  it("keeps the log of the previous fleet, and makes folders and files private, also existing ones", async () => {
     await mkdir(join(folder.dir, "data", "redis"), { recursive: true, mode: 0o755 });
     await chmod(folder.dir, 0o755);
     for (const name of ["fleet.log", "notifications.jsonl", "data/redis/dump.rdb.old"]) {

@@ -21,19 +21,19 @@ describe("an answer that is put together from events", () => {
     return answer.text();
   };
 
-  it("is the last message that stands", () => {
+  it("is the last message that was not taken back", () => {
     assert.equal(answerOf(), "");
     assert.equal(answerOf(text("Let me look.", 1), tool, text("It ", 2), text("says hi.", 2)), "It says hi.");
     assert.equal(answerOf(text("half a ", 1), back(1), text("half a PONG", 2)), "half a PONG");
     assert.equal(answerOf(text("First.", 1), text("Sec", 2), back(2)), "First.");
   });
 
-  it("begins anew with each attempt, and joins all of what an executor of an older version says", () => {
+  it("starts again with each attempt, and joins all text of an executor of an older version", () => {
     assert.equal(answerOf(text("void", 7), started, text("good", 1)), "good");
     assert.equal(answerOf(text("all ", 0), tool, text("of it", 0)), "all of it");
   });
 
-  it("is the result's once that is there", () => {
+  it("is the text of the result once there is a result", () => {
     const result = { text: "PONG" } as TaskResult;
     const ended: RunEvent = { type: "ended", sequence: 2, state: "SUCCEEDED", result, error: undefined };
     assert.equal(answerOf(text("half a PONG", 0), ended), "PONG");

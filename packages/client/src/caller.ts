@@ -61,5 +61,5 @@ function sendable(token: string): string {
   if (/^[\x21-\x7e]+$/.test(token)) return token;
   throw token === ""
     ? new AuthenticationError("TOKEN_MISSING", "the token is empty")
-    : new AuthenticationError("TOKEN_INVALID", "the token holds characters that no token has, such as a line break");
+    : new AuthenticationError("TOKEN_INVALID", "the token has characters that are not allowed, such as a line break");
 }

@@ -4,7 +4,7 @@ import { REASONS } from "@ccsp/errors";
 import { CcspError, errorFor } from "./errors.js";
 
 describe("the classes of errors", () => {
-  it("are those that the README lists, each with all of its reasons, so that every reason has one", async () => {
+  it("are those that the README lists; together they cover every reason", async () => {
     const readme = await readFile(new URL("../README.md", import.meta.url), "utf8");
     const rows = [...readme.matchAll(/^\| `(\w+)` +\| ([A-Z_, ]+?) +\|/gm)];
     const documented = rows.flatMap(([, name, reasons = ""]) =>
@@ -14,7 +14,7 @@ describe("the classes of errors", () => {
     assert.deepEqual(documented.toSorted(), thrown.toSorted());
   });
 
-  it("say their own name, so that a log tells them apart", () => {
+  it("have their own names, so a log distinguishes them", () => {
     for (const reason of REASONS) {
       const error = errorFor(reason, "no", {});
       assert.ok(error instanceof CcspError);

@@ -56,25 +56,25 @@ async function sequencesOf(events: AsyncIterable<TaskEvent>): Promise<number[]> 
 const FROM = { taskId: "t", afterSequence: 0 };
 
 describe("followTask", () => {
-  it("asks again for what comes after the last sequence that it showed", async () => {
+  it("requests only the entries after the last sequence that it showed", async () => {
     const agent = scripted([1, 2, gone], [gone], [3, end]);
     assert.deepEqual(await sequencesOf(followTask(agent, impatient(60_000), FROM)), [1, 2, 3, 4]);
     assert.deepEqual(agent.asked, [0, 2, 2]);
   });
 
-  it("shows nothing twice, whatever the gateway repeats", async () => {
+  it("shows no entry twice, even if the gateway repeats entries", async () => {
     const agent = scripted([1, 2, gone], [1, 2, 3, end]);
     assert.deepEqual(await sequencesOf(followTask(agent, impatient(60_000), FROM)), [1, 2, 3, 4]);
   });
 
-  it("goes on after the end of a task that was put back since, until the gateway ends the stream", async () => {
+  it("continues after the end of a task that was put back, until the gateway ends the stream", async () => {
     const agent = scripted([1, failed, 3, end], []);
     assert.deepEqual(await sequencesOf(followTask(agent, impatient(60_000), FROM)), [1, 2, 3, 4]);
     const broken = scripted([1, failed, gone], [3, end]);
     assert.deepEqual(await sequencesOf(followTask(broken, impatient(60_000), FROM)), [1, 2, 3, 4]);
   });
 
-  it("takes the end that it showed for the last one when it can ask no more", async () => {
+  it("returns the last end that it showed when it cannot ask again", async () => {
     const details = { metadata: {}, fields: [], retryAfterMs: undefined, quota: [], preconditions: [] };
     const refused = new CallError(status.NOT_FOUND, "no such task", { ...details, reason: "TASK_NOT_FOUND" });
     for (const hopeless of [gone, refused]) {
@@ -87,14 +87,14 @@ describe("followTask", () => {
     await assert.rejects(sequencesOf(followTask(broken, impatient(150), FROM)), /a fault/);
   });
 
-  it("has its whole patience again after each entry", async () => {
+  it("starts a new patience time after each entry", async () => {
     const agent = scripted([1, gone], [2, gone], [3, gone], [end]);
     assert.deepEqual(await sequencesOf(followTask(agent, impatient(150), FROM)), [1, 2, 3, 4]);
   });
 });
 
 describe("followRun", () => {
-  it("leaves with the end of the task, also when nothing answers after it", async () => {
+  it("returns with the end of the task, even if the gateway does not answer after it", async () => {
     const runTask: Agent["runTask"] = async function* () {
       yield { message: { $case: "task", value: Task.fromPartial({ id: "t" }) } };
       for (const event of play([1, 2, 3, end, gone])) yield { message: { $case: "event", value: event } };
@@ -126,7 +126,7 @@ describe("followRun", () => {
     assert.deepEqual(agent.asked, [2]);
   });
 
-  it("has its whole patience for the stream, however long the acceptance took", async () => {
+  it("has the full patience time for the stream, however long the acceptance took", async () => {
     let tries = 0;
     const runTask: Agent["runTask"] = async function* () {
       tries += 1;

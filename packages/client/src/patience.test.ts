@@ -12,7 +12,7 @@ const NOTHING = {
   quota: [],
   preconditions: [],
 };
-const away = new CallError(status.UNAVAILABLE, "nobody there");
+const away = new CallError(status.UNAVAILABLE, "no server there");
 
 const overloaded = (retryAfterMs: number) =>
   new CallError(status.UNAVAILABLE, "not now", { ...NOTHING, reason: "OVERLOADED", retryAfterMs });
@@ -39,7 +39,7 @@ describe("patience", () => {
     await assert.rejects(patience.outlast(away), UnavailableError);
   });
 
-  it("counts the time anew after progress", async () => {
+  it("starts its time again after progress", async () => {
     const { time, ...pace } = clock();
     const patience = createPatience(100, undefined, pace);
     for (let tries = 0; tries < 10; tries += 1) {
@@ -49,7 +49,7 @@ describe("patience", () => {
     assert.equal(time.ms, 1_000);
   });
 
-  it("never comes back sooner than it was told, however its own pauses are spread", async () => {
+  it("never retries sooner than the server asked, however its own pauses are spread", async () => {
     const { time, ...pace } = clock();
     const patience = createPatience(10_000, undefined, { ...pace, random: () => 0 });
     await patience.outlast(overloaded(2_500));
@@ -57,14 +57,14 @@ describe("patience", () => {
     assert.deepEqual(time.pauses, [2_550, 2_600]);
   });
 
-  it("ends with what a server said, where the last try was too short to hear it again", async () => {
+  it("ends with an earlier answer of a server when the last try was too short to get it again", async () => {
     const { time: _, ...pace } = clock();
     const patience = createPatience(2_000, undefined, pace);
     await patience.outlast(overloaded(1_900));
     await assert.rejects(patience.outlast(new CallError(status.DEADLINE_EXCEEDED, "no answer")), /not now/);
   });
 
-  it("gives up at once when it was told to wait for longer than it has patience", async () => {
+  it("gives up at once when the server asks it to wait longer than its patience", async () => {
     const { time, ...pace } = clock();
     await assert.rejects(createPatience(1_000, undefined, pace).outlast(overloaded(1_500)), (error) => {
       assert.ok(error instanceof UnavailableError);
@@ -74,17 +74,17 @@ describe("patience", () => {
     assert.deepEqual(time.pauses, []);
   });
 
-  it("does not repeat what was refused", async () => {
+  it("does not repeat a refused call", async () => {
     const refused = new CallError(status.NOT_FOUND, "no such task", { ...NOTHING, reason: "TASK_NOT_FOUND" });
     await assert.rejects(createPatience(1_000, undefined, clock()).outlast(refused), NotFoundError);
   });
 
-  it("leaves errors that are no failed calls as they are", async () => {
+  it("does not change errors that are not failed calls", async () => {
     const bug = new TypeError("a bug");
     await assert.rejects(createPatience(1_000, undefined, clock()).outlast(bug), bug);
   });
 
-  it("throws the signal's reason, whatever the call threw", async () => {
+  it("throws the signal's reason, whatever error the call threw", async () => {
     const reason = new Error("enough");
     await assert.rejects(createPatience(1_000, AbortSignal.abort(reason), clock()).outlast(away), reason);
   });

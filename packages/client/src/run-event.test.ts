@@ -14,7 +14,7 @@ const moved = (state: TaskState, more: Partial<StateChanged> = {}) =>
   entry({ $case: "stateChanged", value: { ...StateChanged.fromPartial({ state }), ...more } });
 
 describe("toRunEvent", () => {
-  it("tells the start of an attempt, its text, its tools and its troubles", () => {
+  it("reports the start of an attempt, its text, its tools and its troubles", () => {
     assert.deepEqual(moved(TaskState.RUNNING), { type: "started", sequence: 7, attempt: 2 });
     assert.deepEqual(entry({ $case: "textDelta", value: { text: "hi", message: 3 } }), {
       type: "text",
@@ -44,12 +44,12 @@ describe("toRunEvent", () => {
     });
   });
 
-  it("is silent about the normal course of waiting", () => {
+  it("gives no event for the normal course of waiting", () => {
     assert.equal(moved(TaskState.QUEUED), undefined);
     assert.equal(moved(TaskState.LEASED), undefined);
   });
 
-  it("says why and until when a task waits again", () => {
+  it("reports why and until when a task waits again", () => {
     const until = new Date(0);
     const error = TaskError.fromPartial({ category: ErrorCategory.USAGE_WINDOW, message: "window closed" });
     assert.deepEqual(moved(TaskState.PARKED, { readyTime: until, error }), {
@@ -68,7 +68,7 @@ describe("toRunEvent", () => {
     });
   });
 
-  it("tells an accepted cancel, and each end by its name", () => {
+  it("reports an accepted cancel, and each end by its name", () => {
     assert.deepEqual(moved(TaskState.CANCELLING, { reason: "enough" }), {
       type: "cancelling",
       sequence: 7,
@@ -80,7 +80,7 @@ describe("toRunEvent", () => {
     }
   });
 
-  it("passes over entries of a kind that it does not know", () => {
+  it("skips entries of a kind that it does not know", () => {
     assert.equal(entry(undefined), undefined);
   });
 });

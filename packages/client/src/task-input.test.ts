@@ -78,28 +78,28 @@ describe("toSpec", () => {
     });
   });
 
-  it("reads the word for a permission mode that releases before wrote, and offers today's", () => {
+  it("reads the name for a permission mode from earlier releases, and offers today's", () => {
     assert.equal(toSpec({ prompt: "x", permissionMode: "acceptEdits" }).permissionMode, PermissionMode.ACCEPT_EDITS);
     assert.deepEqual(faultsOf({ prompt: "x", permissionMode: "bypassPermissions" }), {
       "spec.permission_mode": "permissionMode is not one of plan, default, manual, accept-edits, skip",
     });
   });
 
-  it("leaves what is not given to the server", () => {
+  it("leaves fields that are not given to the server", () => {
     const spec = toSpec({ prompt: "hello" });
     assert.equal(spec.priority, Priority.UNSPECIFIED);
     assert.equal(spec.limits, undefined);
     assert.equal(spec.maxAttempts, 0);
   });
 
-  it("sends values for the server to judge: empty, negative, unknown", () => {
+  it("sends unusual values for the server to check: empty, negative, unknown", () => {
     const spec = toSpec({ prompt: "", engine: "gpt-42", limits: { wallTimeMs: -1_500, turns: -1 } });
     assert.equal(spec.prompt, "");
     assert.deepEqual(spec.limits?.wallTime, { seconds: -1n, nanos: -500_000_000 });
     assert.equal(spec.limits?.turns, -1);
   });
 
-  it("names every field of a wrong type at once, by its name in the API", () => {
+  it("names all fields of a wrong type together, by their names in the API", () => {
     const faults = faultsOf({
       prompt: 42,
       engine: ["x"],
@@ -132,7 +132,7 @@ describe("toSpec", () => {
     });
   });
 
-  it("refuses what is no task, has no prompt, or has a field that is misspelt", () => {
+  it("refuses a value that is not a task, has no prompt, or has a misspelt field", () => {
     assert.deepEqual(faultsOf("hello"), { spec: "the task is not an object but a string" });
     assert.deepEqual(faultsOf({}), { "spec.prompt": "prompt is missing" });
     assert.deepEqual(faultsOf({ prompt: "x", piority: "low", toString: 1, limits: { turn: 1 } }), {

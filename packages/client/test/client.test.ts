@@ -83,7 +83,7 @@ describe("client", () => {
     });
   });
 
-  it("shows both ends of a task that was put back, and takes the last for the result", async () => {
+  it("shows both ends of a task that was put back, and returns the last as the result", async () => {
     const failed = { $case: "taskEnded", value: TaskEnded.fromPartial({ state: TaskState.FAILED }) } as const;
     const putBack = {
       $case: "stateChanged",
@@ -114,7 +114,7 @@ describe("client", () => {
     assert.deepEqual([...gateway.requests], [["r", 1]], "the task was submitted once");
   });
 
-  it("waits for a gateway that is away, and submits once with one request id", async () => {
+  it("waits for an unreachable gateway, and submits once with one request id", async () => {
     await gateway.stop();
     const events: RunEvent[] = [];
     const run = (async () => {
@@ -134,13 +134,13 @@ describe("client", () => {
     assert.equal(gateway.requests.size, 2);
   });
 
-  it("makes up a new request id for each task", async () => {
+  it("creates a new request id for each task", async () => {
     await client.submit({ prompt: "a" });
     await client.submit({ prompt: "a" });
     assert.equal(gateway.requests.size, 2);
   });
 
-  it("gives up with UnavailableError when nothing answers for as long as it was told", async () => {
+  it("gives up with UnavailableError when no gateway answers for the configured time", async () => {
     await gateway.stop();
     const impatient = createCcspClient({ target: gateway.target, token: "a-token", resumeMs: 50 });
     await assert.rejects(async () => {
@@ -150,7 +150,7 @@ describe("client", () => {
     await gateway.start();
   });
 
-  it("watches from where it is told", async () => {
+  it("watches from the given sequence", async () => {
     const { id } = await client.submit({ prompt: "hello" });
     for (const entry of [text("a"), text("b"), succeeded("ab")]) gateway.append(id, entry);
     const sequences: number[] = [];
@@ -158,7 +158,7 @@ describe("client", () => {
     assert.deepEqual(sequences, [2, 3]);
   });
 
-  it("lists over pages as the loop needs them", async () => {
+  it("lists pages as the loop needs them", async () => {
     for (let count = 0; count < 5; count += 1) await client.submit({ prompt: "a" }, { requestId: `${count}` });
     const before = gateway.headers.length;
     const ids: string[] = [];
@@ -170,14 +170,14 @@ describe("client", () => {
     assert.equal(gateway.headers.length - before, 2, "the third page was not asked for");
   });
 
-  it("gets, cancels, and says what the installation offers", async () => {
+  it("gets, cancels, and returns the capabilities of the installation", async () => {
     const { id } = await client.submit({ prompt: "hello" });
     assert.equal((await client.get(id)).state, TaskState.QUEUED);
     assert.equal((await client.cancel(id, "enough")).state, TaskState.CANCELLED);
     assert.equal((await client.capabilities()).maxPromptBytes, 1024);
   });
 
-  it("leaves with the signal's reason and ends its stream at the gateway", async () => {
+  it("throws the signal's reason and ends its stream at the gateway", async () => {
     const stop = new AbortController();
     const reason = new Error("the user left");
     const run = async () => {
@@ -191,7 +191,7 @@ describe("client", () => {
     await eventually(() => assert.equal(gateway.watchers(), 0));
   });
 
-  it("ends every call when it is closed: streams, and what waits for a gateway that is away", async () => {
+  it("ends every call when it is closed: streams, and calls that wait for an unreachable gateway", async () => {
     const { id } = await client.submit({ prompt: "hello" });
     const watching = (async () => {
       for await (const _ of client.watch(id));
@@ -210,7 +210,7 @@ describe("client", () => {
     await gateway.start();
   });
 
-  it("asks for a token before every call and sends the trace context it is given", async () => {
+  it("gets a token before every call and sends the given trace context", async () => {
     let asked = 0;
     const renewing = createCcspClient({ target: gateway.target, token: async () => `token-${(asked += 1)}` });
     const traceparent = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01";
@@ -224,7 +224,7 @@ describe("client", () => {
     assert.deepEqual(gateway.headers[1]?.["traceparent"], traceparent);
   });
 
-  it("does not send, nor repeat in a message, a token that no header can hold", async () => {
+  it("neither sends nor repeats in a message a token that is not valid in a header", async () => {
     for (const token of ["", "two\nlines"]) {
       const broken = createCcspClient({ target: gateway.target, token });
       await assert.rejects(broken.capabilities(), (error) => {
@@ -253,7 +253,7 @@ describe("client", () => {
     ["INTERNAL", CcspError, false],
   ];
   for (const [reason, expected, retryable] of classes) {
-    it(`throws ${expected.name} for ${reason}, with what the server said`, async () => {
+    it(`throws ${expected.name} for ${reason}, with the message of the server`, async () => {
       const fields = [{ field: "spec.prompt", description: "is empty" }];
       gateway.refuseNext(new Refusal(reason, "no", { metadata: { key: "value" }, fields, retryAfterMs: 1_500 }));
       await assert.rejects(client.submit({ prompt: "hello" }), (error) => {
@@ -277,7 +277,7 @@ describe("a client with TLS", () => {
   });
   after(() => authority?.close());
 
-  it("gets answers of a gateway whose authority it knows, and of no other", async () => {
+  it("accepts a gateway with a certificate of a known authority, and no other", async () => {
     const { ca } = authority;
     const gateway = await startFakeGateway([], serverTls({ ca, ...(await authority.issue("gateway")) }));
     const own = await authority.issue("alice");

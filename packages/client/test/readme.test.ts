@@ -21,7 +21,7 @@ describe("the README's example", () => {
   });
   after(() => gateway.stop());
 
-  it("is the file that is run here", async () => {
+  it("is the file that this test runs", async () => {
     const [readme, example] = await Promise.all([
       readFile(new URL("../README.md", import.meta.url), "utf8"),
       readFile(EXAMPLE, "utf8"),

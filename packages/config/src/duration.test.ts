@@ -8,7 +8,7 @@ describe("a duration", () => {
     assert.deepEqual(written.map(parseDuration), [0, 500, 30_000, 300_000, 7_200_000, 604_800_000, 1_500, 0]);
   });
 
-  it("is nothing else", () => {
+  it("is not any other text", () => {
     for (const text of ["", "30", "s", ".5s", "1.s", "-1s", "1 s", "1w", "1S", "1s ", "9007199254740992h"]) {
       assert.equal(parseDuration(text), undefined, text);
     }

@@ -7,22 +7,22 @@ describe("an address", () => {
     assert.deepEqual(parseHostPort("queue-0.queue:65535"), { host: "queue-0.queue", port: 65_535 });
   });
 
-  it("has a v6 address in brackets, and gives it without", () => {
+  it("has a v6 address in brackets, and returns it without brackets", () => {
     assert.deepEqual(parseHostPort("[::1]:3001"), { host: "::1", port: 3001 });
     assert.deepEqual(parseHostPort("[fe80::1%eth0]:3001"), { host: "fe80::1%eth0", port: 3001 });
   });
 
-  it("has port 0 only for who listens", () => {
+  it("may have port 0 only for a listener", () => {
     assert.deepEqual(parseHostPort("[::]:0", { lowest: 0 }), { host: "::", port: 0 });
     assert.equal(parseHostPort("queue:0"), undefined);
   });
 
-  it("may go without its port where there is a default", () => {
+  it("may omit its port where there is a default", () => {
     assert.deepEqual(parseHostPort("redis", { defaultPort: 6379 }), { host: "redis", port: 6379 });
     assert.deepEqual(parseHostPort("[::1]:1", { defaultPort: 6379 }), { host: "::1", port: 1 });
   });
 
-  it("is nothing else", () => {
+  it("is not any other text", () => {
     for (const text of [
       "",
       "3001",

@@ -17,12 +17,12 @@ describe("load", () => {
   const define = (settings: Settings) => ({
     target: settings.text("CCSP_TARGET", "where to", { default: "dns:///x", pattern: /^dns:/ }),
     slots: settings.integer("CCSP_SLOTS", "runs at once", { default: 2, min: 1, max: 64 }),
-    leaseMs: settings.durationMs("CCSP_LEASE", "time without a sign of life", {
+    leaseMs: settings.durationMs("CCSP_LEASE", "time without a heartbeat", {
       default: "30s",
       min: 1_000,
       max: 60_000,
     }),
-    strict: settings.flag("CCSP_STRICT", "refuse what is odd", { default: false }),
+    strict: settings.flag("CCSP_STRICT", "refuse unusual input", { default: false }),
     engines: settings.list("CCSP_ENGINES", "engines, the default first", {
       default: ["claude-code"],
       pattern: /^[a-z-]+$/,
@@ -71,14 +71,14 @@ describe("load", () => {
     });
   });
 
-  it("takes a variable that is empty or blank as not set, and cuts blanks off", () => {
+  it("treats an empty or blank variable as not set, and trims blanks", () => {
     const { config } = load({ CCSP_SLOTS: "", CCSP_LEASE: "  ", CCSP_LEVEL: " warn\n" }, define);
     assert.equal(config.slots, 2);
     assert.equal(config.leaseMs, 30_000);
     assert.equal(config.level, "warn");
   });
 
-  it("reports every fault at once, each with the setting, what it may be and what it is", () => {
+  it("reports all faults together, each with the setting, its allowed values and its value", () => {
     const env = {
       CCSP_TARGET: "x",
       CCSP_SLOTS: "65",
@@ -99,7 +99,7 @@ describe("load", () => {
     ]);
   });
 
-  it("refuses numbers that only look like one", () => {
+  it("refuses text that only looks like a number", () => {
     for (const value of ["1.5", "1e1", "0x10", "ten", "-1", "9007199254740993"]) {
       const faults = faultsOf({ CCSP_N: value }, (settings) => settings.integer("CCSP_N", "n", { default: 1 }));
       assert.deepEqual(faults, [`CCSP_N must be a whole number of at least 0, not "${value}"`]);
@@ -115,7 +115,7 @@ describe("load", () => {
     assert.equal(config, 720 * 3_600_000);
   });
 
-  it("says what a missing setting is for", () => {
+  it("says what a missing setting is used for", () => {
     const faults = faultsOf({}, (settings) => settings.text("CCSP_KEY", "signs tokens"));
     assert.deepEqual(faults, ["CCSP_KEY is not set: signs tokens"]);
   });
@@ -128,7 +128,7 @@ describe("load", () => {
     assert.doesNotMatch(JSON.stringify(load({ CCSP_SECRE: "hunter3" }, define).warnings), /hunter/);
   });
 
-  it("reports a fault that only several settings together show, and keeps warnings apart from faults", () => {
+  it("reports a fault that only several settings together have, and separates warnings from faults", () => {
     const define = (settings: Settings) => {
       settings.warn("odd");
       settings.fault("the one excludes the other");
@@ -137,12 +137,12 @@ describe("load", () => {
     assert.deepEqual(load({}, (settings) => settings.warn("odd")).warnings, ["odd"]);
   });
 
-  it("reports the faults it found when what stands in for a faulty value is too much for the definition", () => {
+  it("reports the faults that it found when the definition fails on the replacement of a faulty value", () => {
     const define = (settings: Settings) => new URL(settings.text("CCSP_URL", "an address"));
     assert.deepEqual(faultsOf({}, define), ["CCSP_URL is not set: an address"]);
   });
 
-  it("lets a bug of the definition through as it is", () => {
+  it("passes on an error of the definition itself unchanged", () => {
     const bug = new TypeError("bug");
     const define = (): never => {
       throw bug;
@@ -151,7 +151,7 @@ describe("load", () => {
   });
 });
 
-describe("load, on names that are no setting", () => {
+describe("load, for names that are not settings", () => {
   const define = (settings: Settings) => {
     settings.optionalText("CCSP_QUEUE_LISTEN", "address");
     settings.optionalText("CCSP_LOG_LEVEL", "level");
@@ -159,7 +159,7 @@ describe("load, on names that are no setting", () => {
   const warningsFor = (...names: string[]): readonly string[] =>
     load(Object.fromEntries(names.map((name) => [name, "x"])), define).warnings;
 
-  it("warns of one that looks like a misspelt setting, and says which is meant", () => {
+  it("warns of a name that looks like a misspelt setting, and names the setting", () => {
     for (const name of [
       "CCSP_QUEUE_LISTN",
       "CCSP_QUEUE_LITSEN",
@@ -171,17 +171,17 @@ describe("load, on names that are no setting", () => {
     }
   });
 
-  it("passes over those of other services and programs", () => {
+  it("ignores those of other services and programs", () => {
     assert.deepEqual(warningsFor("CCSP_MONITOR_LISTEN", "CCSP_GATEWAY_TARGET", "LOG_LEVEL", "PATH"), []);
   });
 
-  it("passes over a lookalike of a setting that is set itself", () => {
+  it("ignores a name that looks like a setting which is set itself", () => {
     assert.deepEqual(warningsFor("CCSP_LOG_LEVEL", "CCSP_LOG_LEVELS"), []);
   });
 });
 
 describe("describeSettings", () => {
-  it("lists every setting once, in the order of reading, with its default as it would be written", () => {
+  it("lists every setting once, in the order of reading, with its default in the form of a setting", () => {
     const described = describeSettings((settings) => {
       settings.text("CCSP_KEY", "signs tokens", { secret: true });
       settings.durationMs("CCSP_LEASE", "lease", { default: "30s" });

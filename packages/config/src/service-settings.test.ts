@@ -6,12 +6,12 @@ const loadQueue = (env: Env) =>
   load(env, (settings) => serviceSettings(settings, { name: "queue", grpcPort: 3001, opsPort: 9001 }));
 
 describe("settings that every service has", () => {
-  it("name the addresses after the service, so that one process can hold several", () => {
+  it("have addresses named after the service, so one process can hold several services", () => {
     const { config } = loadQueue({ CCSP_QUEUE_LISTEN: "127.0.0.1:0", CCSP_QUEUE_OPS_LISTEN: "127.0.0.1:1" });
     assert.deepEqual([config.listen.port, config.opsListen.port], [0, 1]);
   });
 
-  it("default to the service's own ports on loopback, no Consul, and half a second and 20 seconds to stop in", () => {
+  it("default to the service's own ports on loopback, no Consul, and half a second and 20 seconds for the stop", () => {
     assert.deepEqual(loadQueue({}), {
       config: {
         name: "queue",
@@ -29,7 +29,7 @@ describe("settings that every service has", () => {
     });
   });
 
-  it("advertise the host that is set, else the one listened on, else loopback", () => {
+  it("advertise the configured host, else the listen host, else loopback", () => {
     const advertised = (env: Env): string => loadQueue(env).config.advertiseHost;
     assert.equal(advertised({ CCSP_ADVERTISE_HOST: "queue-0", CCSP_QUEUE_LISTEN: "10.0.0.7:1" }), "queue-0");
     assert.equal(advertised({ CCSP_QUEUE_LISTEN: "10.0.0.7:1" }), "10.0.0.7");
@@ -59,9 +59,12 @@ describe("settings that every service has", () => {
     assert.equal(loadQueue({ ...env, CCSP_QUEUE_OPS_LISTEN: "10.0.0.7:1" }).config.opsHost, "10.0.0.7");
   });
 
-  it("warn of an advertised host behind which only loopback is listened on", () => {
+  it("warn of an advertised host when only loopback is listened on", () => {
     const warnings = (env: Env) => loadQueue({ CCSP_ADVERTISE_HOST: "queue-0", ...env }).warnings;
-    assert.match(warnings({}).join(), /^others are told queue-0, .* CCSP_QUEUE_LISTEN, to 0\.0\.0\.0:3001 /);
+    assert.match(
+      warnings({}).join(),
+      /^other services get the address queue-0, .* CCSP_QUEUE_LISTEN, for example to 0\.0\.0\.0:3001$/,
+    );
     assert.deepEqual(warnings({ CCSP_QUEUE_LISTEN: "0.0.0.0:3001" }), []);
     assert.deepEqual(warnings({ CCSP_ADVERTISE_HOST: "127.0.0.1" }), []);
   });

@@ -48,13 +48,13 @@ export function serviceSettings(
   });
   const advertised = settings.optionalText(
     "CCSP_ADVERTISE_HOST",
-    `host by which others reach this process; else the listen host, or ${LOOPBACK} for a wildcard`,
+    `host by which others reach this process; unset: the listen host, or ${LOOPBACK} for a wildcard`,
   );
   const advertiseHost = advertised ?? (isWildcard(listen.host) ? LOOPBACK : listen.host);
   const opsHost = isWildcard(opsListen.host) ? advertiseHost : opsListen.host;
   if (consulUrl !== undefined && isLoopback(advertiseHost) && !isLoopback(hostOf(consulUrl))) {
     settings.warn(
-      `registers as ${advertiseHost} with a Consul elsewhere, where that is another machine: set CCSP_ADVERTISE_HOST`,
+      `registers as ${advertiseHost} with a Consul on another host, where that name means the other host: set CCSP_ADVERTISE_HOST`,
     );
   }
   if (consulUrl !== undefined && isLoopback(opsListen.host) && !isLoopback(hostOf(consulUrl))) {
@@ -64,7 +64,7 @@ export function serviceSettings(
   }
   if (isLoopback(listen.host) && !isLoopback(advertiseHost)) {
     settings.warn(
-      `others are told ${advertiseHost}, where nobody listens: set ${prefix}_LISTEN, to ${ANY}:${listen.port} perhaps`,
+      `other services get the address ${advertiseHost}, but nothing listens there: set ${prefix}_LISTEN, for example to ${ANY}:${listen.port}`,
     );
   }
   return {
@@ -76,12 +76,20 @@ export function serviceSettings(
     consulUrl,
     logLevel: settings.oneOf("CCSP_LOG_LEVEL", "least severe level to log", LOG_LEVELS, { default: "info" }),
     instance:
-      settings.optionalText("CCSP_INSTANCE", "name of this process among its replicas; else host name and process id", {
-        pattern: /^[\w.-]{1,128}$/,
-      }) ?? service.name,
-    drainMs: settings.durationMs("CCSP_DRAIN_TIMEOUT", "time that running calls get to end when stopping", {
-      default: "20s",
-    }),
+      settings.optionalText(
+        "CCSP_INSTANCE",
+        "name of this process among its replicas; unset: host name and process id",
+        {
+          pattern: /^[\w.-]{1,128}$/,
+        },
+      ) ?? service.name,
+    drainMs: settings.durationMs(
+      "CCSP_DRAIN_TIMEOUT",
+      "time within which running calls may end when the process stops",
+      {
+        default: "20s",
+      },
+    ),
     lameDuckMs: settings.durationMs("CCSP_LAME_DUCK", "time between NOT_SERVING and the first refused call", {
       default: "500ms",
     }),
@@ -101,7 +109,7 @@ export function redisUrl(settings: Settings): string {
 export function callerUnreadBytes(settings: Settings): number {
   return settings.integer(
     "CCSP_CALLER_UNREAD_BYTES",
-    "bytes of large answers on the way to one agent that it has not read; more wait",
+    "most bytes of large answers that one agent has not read; more answers wait",
     { default: 32 * 1024 * 1024, min: 1024 * 1024 },
   );
 }

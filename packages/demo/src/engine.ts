@@ -26,7 +26,7 @@ export function liveEngine(env: Readonly<Record<string, string | undefined>>): D
   const home = env["HOME"];
   if (!home) throw new Error("CCSP_LIVE=1 needs HOME, where the CLI keeps its login");
   return {
-    description: "your own Claude Code CLI with your own login (CCSP_LIVE=1); this run costs what it costs",
+    description: "your own Claude Code CLI with your own login (CCSP_LIVE=1); this run is billed as usual",
     env: { CCSP_CLAUDE_CODE_BIN: env["CCSP_CLAUDE_CODE_BIN"] ?? "claude", CCSP_CLAUDE_CODE_HOME: home },
   };
 }

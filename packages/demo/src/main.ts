@@ -15,7 +15,7 @@ const PROMPT =
   process.argv.slice(2).join(" ") ||
   "Say hello to CCSP in English and Japanese, and name one thing a queue is good for.";
 const live = process.env["CCSP_LIVE"] === "1";
-const SECRET = "the demo's own secret, known to nobody else";
+const SECRET = "the demo's own secret, used nowhere else";
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 const stopping = new AbortController();
@@ -55,7 +55,7 @@ async function demo(): Promise<void> {
     },
     { timeoutMs: 10_000, what: "the trace" },
   );
-  say("\nThe way it took (spans of this run, as the services exported them):");
+  say("\nIts path through the services (spans of this run, as the services exported them):");
   say(renderTrace([...traces.trace(span.traceId), span.end()]));
 }
 

@@ -7,7 +7,7 @@ describe("an address", () => {
     assert.equal(formatAddress({ host: "::1", port: 3001 }), "[::1]:3001");
   });
 
-  it("makes the same set in another order the same", () => {
+  it("gives the same set in any order", () => {
     const [a, b] = [
       { host: "a", port: 1 },
       { host: "b", port: 2 },

@@ -50,7 +50,7 @@ export async function announce(
       away = false;
     } catch (error) {
       if (closed.signal.aborted) return;
-      if (!away) log.warn({ err: error, service: name, id }, "not registered in Consul; trying on");
+      if (!away) log.warn({ err: error, service: name, id }, "not registered in Consul; trying again");
       away = true;
     }
   }

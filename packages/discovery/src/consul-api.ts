@@ -95,7 +95,7 @@ export function consulApi(url: string): ConsulApi {
           consul.health.service({ ...query, timeout, ctx: Object.assign(ctx, { includeResponse: true }) }),
         limitMs,
       );
-      if (!(response instanceof IncomingMessage)) throw new Error("Consul's answer has no head");
+      if (!(response instanceof IncomingMessage)) throw new Error("Consul's answer has no HTTP header");
       return { index: Math.max(1, Number(response.headers["x-consul-index"] ?? 0)), addresses: addressesIn(body) };
     },
     async register(instance, signal) {

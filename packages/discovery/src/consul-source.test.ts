@@ -35,7 +35,7 @@ function watchedBy(test: { found: (readonly Address[])[]; failed: string[] }) {
   const findings = {
     found: (addresses: readonly Address[]) => void test.found.push(addresses),
     failed: (message: string) => void test.failed.push(message),
-    nobody: (message: string) => void test.failed.push(message),
+    none: (message: string) => void test.failed.push(message),
   };
   const source = openConsulSource({ api, name: "queue", findings, log: pino({ level: "silent" }) });
   return {
@@ -61,7 +61,7 @@ function watchedBy(test: { found: (readonly Address[])[]; failed: string[] }) {
 }
 
 describe("a watch on Consul", () => {
-  it("asks at once and then waits for something newer, reporting what changed", async () => {
+  it("asks at once, then waits for a newer answer, and reports each change", async () => {
     const test = { found: [], failed: [] };
     const { source, asked, next, answer } = watchedBy(test);
     assert.equal(asked[0]?.index, 0);
@@ -79,7 +79,7 @@ describe("a watch on Consul", () => {
     source.close();
   });
 
-  it("leaves its wait and asks at once when the channel lost a connection", async () => {
+  it("stops its wait and asks at once when the channel lost a connection", async () => {
     const { source, next, answer } = watchedBy({ found: [], failed: [] });
     const waiting = await next(() => answer(7, [A]));
     assert.equal((await next(() => source.refresh())).index, 0);
@@ -87,7 +87,7 @@ describe("a watch on Consul", () => {
     source.close();
   });
 
-  it("pauses when it is answered without a wait, as by something in between that does not know of waiting", async () => {
+  it("pauses when it gets an answer without a wait, as from a proxy that does not support waiting", async () => {
     let asked = 0;
     const passing = async (): Promise<Answer> => {
       asked += 1;
@@ -107,7 +107,7 @@ describe("a watch on Consul", () => {
     assert.ok(asked < 25, `asked ${asked} times`);
   });
 
-  it("says that nobody is there, and ends with its channel", async () => {
+  it("reports that there is no instance, and ends with its channel", async () => {
     const test = { found: [], failed: [] };
     const { source, next, answer } = watchedBy(test);
     const waiting = await next(() => answer(3, []));

@@ -91,13 +91,13 @@ function createInquiry({ api, name, findings, log }: SourceOptions) {
       // A lower index means that Consul began a new history. A wait on the old index would get no news.
       index = answer.index < index ? 0 : answer.index;
       const news = known.take(answer.addresses, performance.now());
-      if (news === "nobody") findings.nobody("Consul knows no healthy instance");
+      if (news === "none") findings.none("Consul knows no healthy instance");
       else if (news) findings.found(news.found);
     },
 
     failed(error: unknown): void {
       index = 0;
-      if (!away) log.warn({ err: error, service: name }, "Consul does not answer; what is known stays in use");
+      if (!away) log.warn({ err: error, service: name }, "Consul does not answer; the known instances stay in use");
       away = true;
       if (known.empty) findings.failed(error instanceof Error ? error.message : String(error));
     },

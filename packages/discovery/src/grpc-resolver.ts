@@ -16,7 +16,7 @@ export interface Findings {
    */
   failed(message: string): void;
   /** Like `failed`, but drops the addresses that were found before. */
-  nobody(message: string): void;
+  none(message: string): void;
 }
 
 /** Looks up one name for one channel. */
@@ -77,7 +77,7 @@ export function registerScheme(scheme: string, open: OpenSource): void {
         // Both reports are needed, one after the other. On an error alone, round_robin keeps its instances. On an empty
         // list alone, it lets calls hang (grpc-js 1.14.7: RoundRobinLoadBalancer.updateAddressList ends in IDLE with a
         // picker that queues).
-        nobody: (message) => report(endpoints([]), failure(message)),
+        none: (message) => report(endpoints([]), failure(message)),
       });
       return source;
     }

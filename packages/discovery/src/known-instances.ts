@@ -1,7 +1,7 @@
 import { type Address, fingerprint } from "./address.js";
 
 /** News for the channel after an answer of Consul: a new list, that no instance exists, or nothing. */
-export type News = { readonly found: readonly Address[] } | "nobody" | undefined;
+export type News = { readonly found: readonly Address[] } | "none" | undefined;
 
 /**
  * The last good list of one name. A restarted agent answers with an empty list until the instances have registered
@@ -30,10 +30,10 @@ export class KnownInstances {
       this.#known = print;
       return { found: addresses };
     }
-    if (this.empty) return "nobody";
+    if (this.empty) return "none";
     this.#emptySince ??= nowMs;
     if (nowMs - this.#emptySince < this.#graceMs) return undefined;
     this.#known = "";
-    return "nobody";
+    return "none";
   }
 }

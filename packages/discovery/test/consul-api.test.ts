@@ -36,7 +36,7 @@ describe("a call to Consul", () => {
     await leaks.check();
   });
 
-  it("waits on the index for something newer, and tells the new one", async () => {
+  it("waits on the index for a newer answer, and returns the new index", async () => {
     let asked: string | undefined;
     fake = await startFake("127.0.0.1", (request, response) => {
       asked = request.url;
@@ -61,18 +61,18 @@ describe("a call to Consul", () => {
     await closed;
   });
 
-  it("is not made at all once its signal is aborted", async () => {
+  it("is not made once its signal is aborted", async () => {
     fake = await startFake("127.0.0.1", () => assert.fail("asked"));
     await assert.rejects(consulApi(fake.url).knows("a", AbortSignal.abort()), /aborted/);
   });
 
-  it("ends when there is no answer in time", async function () {
+  it("ends when there is no answer within its limit", async function () {
     this.timeout(10_000);
     fake = await startFake("127.0.0.1", () => undefined);
     await assert.rejects(consulApi(fake.url).deregister("a", never), /does not answer: .*timed out \(3000ms\)/);
   });
 
-  it("tells what Consul refused", async () => {
+  it("reports the refusal of Consul", async () => {
     fake = await startFake("127.0.0.1", (_, response) => {
       response.writeHead(500, { "content-type": "text/plain" }).end("No cluster leader");
     });

@@ -71,7 +71,7 @@ describe("a consul:/// target", function () {
     assert.deepEqual(await portsOf(consul.url, "moved"), [after.port]);
   });
 
-  it("goes to the other instance without a failed call when one stops, and when one vanishes", async () => {
+  it("uses the other instance without a failed call when one stops, and when one vanishes", async () => {
     fixture.schemes(consul.url);
     const a = await fixture.start("a", consul.url, "leaving");
     const b = await fixture.start("b", consul.url, "leaving");
@@ -85,7 +85,7 @@ describe("a consul:/// target", function () {
     assert.deepEqual(await ask(client, 20), { c: 20 });
   });
 
-  it("sees an instance that comes later", async () => {
+  it("finds an instance that starts later", async () => {
     fixture.schemes(consul.url);
     await fixture.start("a", consul.url, "growing");
     const client = fixture.connect("consul:///growing");
@@ -94,7 +94,7 @@ describe("a consul:/// target", function () {
     await answeredBy(client, ["a", "b"]);
   });
 
-  it("fails with UNAVAILABLE, naming the target, while nobody is listed, and then finds who comes", async () => {
+  it("fails with UNAVAILABLE, naming the target, while no instance is listed, and finds the next instance", async () => {
     fixture.schemes(consul.url);
     const client = fixture.connect("consul:///nobody");
     for (const call of [client.watch(), client.whoAnswers(30_000)]) {
@@ -109,7 +109,7 @@ describe("a consul:/// target", function () {
     await eventually(async () => assert.equal(await client.whoAnswers(30_000), "late"));
   });
 
-  it("fails with UNAVAILABLE, naming what is missing, without Consul's address or without Consul", async () => {
+  it("fails with UNAVAILABLE, naming the missing part, without Consul's address or without Consul", async () => {
     fixture.schemes(undefined);
     await assert.rejects(fixture.connect("consul:///queue").watch(), /consul:\/\/\/queue: .*CCSP_CONSUL_URL/);
     fixture.schemes("http://127.0.0.1:1");
@@ -160,7 +160,7 @@ describe("the list of instances in Consul", function () {
   });
 });
 
-describe("when Consul goes away and comes back empty", function () {
+describe("when Consul stops and comes back empty", function () {
   this.timeout(60_000);
   const fixture = new Fixture();
   let leaks: LeakCheck;
@@ -176,7 +176,7 @@ describe("when Consul goes away and comes back empty", function () {
   });
   afterEach(() => fixture.close());
 
-  it("clients notice nothing, instances register again, and later changes are seen", async () => {
+  it("clients see no failure, instances register again, and later changes are seen", async () => {
     fixture.schemes(consul.url);
     await fixture.start("a", consul.url, "lasting");
     const b = await fixture.start("b", consul.url, "lasting");
@@ -204,7 +204,7 @@ describe("announcing an instance", function () {
   const fixture = new Fixture();
   afterEach(() => fixture.close());
 
-  it("neither fails nor waits while Consul is away, and registers when it comes", async function () {
+  it("neither fails nor waits while Consul cannot be reached, and registers when Consul returns", async function () {
     needsConsul(this);
     const port = await freePort();
     const consulUrl = `http://127.0.0.1:${port}`;
@@ -221,7 +221,7 @@ describe("announcing an instance", function () {
     }
   });
 
-  it("is withdrawn in bounded time also when Consul has died", async () => {
+  it("is withdrawn within a limit even when Consul has died", async () => {
     const listing = await announce({
       consulUrl: "http://127.0.0.1:1",
       name: "gone",

@@ -29,7 +29,7 @@ describe("a scheme of our own in grpc-js", () => {
   const fixture = new Fixture();
   afterEach(() => fixture.close());
 
-  it("keeps what was found when a later look-up fails", async () => {
+  it("keeps the known addresses when a later look-up fails", async () => {
     const [opened, server] = [madeUp("keeping"), await fixture.serve("a")];
     const client = fixture.connect("keeping:///name");
     const first = client.whoAnswers();
@@ -43,7 +43,7 @@ describe("a scheme of our own in grpc-js", () => {
     assert.equal(await client.whoAnswers(), "a");
   });
 
-  it("drops what was found when nobody is left, and finds them again", async () => {
+  it("drops the known addresses when no instance is left, and finds new ones", async () => {
     const [opened, server] = [madeUp("dropping"), await fixture.serve("a")];
     const client = fixture.connect("dropping:///name");
     const first = client.whoAnswers();
@@ -51,14 +51,14 @@ describe("a scheme of our own in grpc-js", () => {
     source?.findings.found([{ host: "127.0.0.1", port: server.port }]);
     await first;
 
-    source?.findings.nobody("nobody is left");
+    source?.findings.none("no instance is left");
     await new Promise(setImmediate);
-    await assert.rejects(client.watch(), /dropping:\/\/\/name: nobody is left/);
+    await assert.rejects(client.watch(), /dropping:\/\/\/name: no instance is left/);
     source?.findings.found([{ host: "127.0.0.1", port: server.port }]);
     await eventually(async () => assert.equal(await client.whoAnswers(), "a"));
   });
 
-  it("fails every call at once when nobody can be known, by what the look-up says: waiting would keep its caller from going elsewhere", async () => {
+  it("fails every call at once when no address can be found, with the error of the look-up, so the caller can use another target", async () => {
     const opened = madeUp("unknown");
     const client = fixture.connect("unknown:///name");
     // The calls start before the look-up has ended. Their deadlines are longer than the test.
@@ -70,7 +70,7 @@ describe("a scheme of our own in grpc-js", () => {
     await assert.rejects(client.run(600_000), unavailable);
   });
 
-  it("fails every call at once when the last instance has left, and serves those that come when one is back", async () => {
+  it("fails every call at once when the last instance has left, and serves calls again when one is back", async () => {
     const [opened, server] = [madeUp("leaving"), await fixture.serve("a")];
     const client = fixture.connect("leaving:///name");
     const first = client.whoAnswers();
@@ -78,17 +78,17 @@ describe("a scheme of our own in grpc-js", () => {
     const here = () => source?.findings.found([{ host: "127.0.0.1", port: server.port }]);
     here();
     await first;
-    source?.findings.nobody("nobody is left");
-    await eventually(() => assert.rejects(client.whoAnswers(600_000), /nobody is left/));
+    source?.findings.none("no instance is left");
+    await eventually(() => assert.rejects(client.whoAnswers(600_000), /no instance is left/));
     here();
     await eventually(async () => assert.equal(await client.whoAnswers(), "a"));
   });
 
-  it("fails a call at once when grpc's own resolver knows no such name", async () => {
+  it("fails a call at once when grpc's own resolver does not know the name", async () => {
     await assert.rejects(fixture.connect("dns:///nobody.invalid:1").whoAnswers(600_000), /nobody\.invalid/);
   });
 
-  it("lets a channel with TLS check that a server is what the target names, whatever its address", async function () {
+  it("lets a channel with TLS check that a server has the name of the target, whatever its address", async function () {
     const authority = fixture.own(await createAuthority(this));
     const { ca } = authority;
     const own = await authority.issue("executor");

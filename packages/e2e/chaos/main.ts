@@ -12,10 +12,10 @@ Runs tasks through 4 queue replicas and 8 scripted executors while processes are
 Redis is restarted, and then proves that every accepted task has exactly one committed result.
 
   --tasks N      tasks to submit (10000)
-  --minutes M    how long faults come; the proof comes on top (4)
-  --seed S       chooses the faults and what executors do; when they meet still differs from run to run (random)
+  --minutes M    how long faults are caused; the proof runs after that (4)
+  --seed S       chooses the faults and the actions of executors; their times still differ in each run (random)
   --redis KIND   standalone (default); sentinel: a master, two replicas, three Sentinels; or cluster: three masters with a
-                 replica each, and four shards. The last two with failovers and CCSP_QUEUE_DURABILITY=replicated
+                 replica each, and four shards. The last two have failovers and use CCSP_QUEUE_DURABILITY=replicated
   --help         this text
 `;
 

@@ -25,7 +25,7 @@ export function findViolations(evidence: Evidence): Violation[] {
   for (const [task, agent] of agents.accepted) {
     const facts = tasks.get(task);
     if (facts?.agent !== agent) {
-      found.push({ what: "accepted and lost", task, evidence: `accepted for ${agent}, found: ${facts?.agent}` });
+      found.push({ what: "an accepted task is lost", task, evidence: `accepted for ${agent}, found: ${facts?.agent}` });
       continue;
     }
     const say = (what: string, shown: unknown): void =>
@@ -37,13 +37,13 @@ export function findViolations(evidence: Evidence): Violation[] {
     const watched = agents.watched.get(task);
     if (watched) checkWatched(facts, { watched, failedOver }, say);
     const told = agents.ends.get(task);
-    if (told !== undefined && stateName(told) !== facts.state) say("an end was left", stateName(told));
+    if (told !== undefined && stateName(told) !== facts.state) say("an agent saw another end", stateName(told));
   }
   for (const [task, { agent }] of tasks) {
-    if (!agents.accepted.has(task)) found.push({ what: "exists and was not accepted", task, evidence: agent });
+    if (!agents.accepted.has(task)) found.push({ what: "a task exists that was not accepted", task, evidence: agent });
   }
   if (eventsTrimmed > 0) {
-    found.push({ what: "events were dropped, so they prove nothing", task: "", evidence: `${eventsTrimmed}` });
+    found.push({ what: "events were dropped, so they cannot be checked", task: "", evidence: `${eventsTrimmed}` });
   }
   return [...found, ...fenceViolations(evidence.journal)];
 }
@@ -52,7 +52,7 @@ type Say = (what: string, shown: unknown) => void;
 
 function checkLog({ state, log }: TaskFacts, say: Say): void {
   if (!(state in END_EVENTS)) {
-    say("has not ended", state);
+    say("a task has not ended", state);
     return;
   }
   if (log.some(({ sequence }, index) => sequence !== index + 1))
@@ -61,24 +61,26 @@ function checkLog({ state, log }: TaskFacts, say: Say): void {
       log.map((each) => each.sequence),
     );
   const ends = log.flatMap(({ ended }) => ended ?? []);
-  if (ends.length !== 1 || log.at(-1)?.ended === undefined) say("a log has not exactly one end, at its end", ends);
-  else if (ends[0] !== state) say("log and state disagree", ends);
+  if (ends.length !== 1 || log.at(-1)?.ended === undefined)
+    say("a log does not have exactly one end, as its last entry", ends);
+  else if (ends[0] !== state) say("the log and the state of a task differ", ends);
 }
 
 /** Compares the answers that executors got with the committed state. */
 function checkJournal({ state, result }: TaskFacts, entries: readonly Entry[], say: Say): void {
   const completed = new Set(entries.flatMap((entry) => (entry.what === "completed" ? [entry.fence] : [])));
   if (completed.size > 1) say("Complete was OK for two leases", [...completed]);
-  if (completed.size > 0 && state !== "SUCCEEDED") say("Complete was OK and the task did not succeed", state);
+  if (completed.size > 0 && state !== "SUCCEEDED") say("Complete was OK but the task did not succeed", state);
   if (state === "SUCCEEDED") {
     const [, by, fence] = / by (\S+) with (\d+)$/.exec(result ?? "") ?? [];
     const leased = entries.some((entry) => entry.what === "leased" && entry.fence === fence && entry.executor === by);
-    if (!leased) say("the result is of no lease", result);
-    else if (completed.size > 0 && !completed.has(fence ?? "")) say("the result is not the one that was taken", result);
+    if (!leased) say("the result does not belong to a lease", result);
+    else if (completed.size > 0 && !completed.has(fence ?? ""))
+      say("the result is not the one that the queue accepted", result);
   }
   for (const entry of entries) {
     if (entry.what === "failed" && /FAILED|CANCELLED/.test(entry.state) && !entry.state.endsWith(state)) {
-      say("Fail ended the task and it ended otherwise", entry);
+      say("Fail ended the task, but the task has another end", entry);
     }
   }
 }
@@ -106,7 +108,7 @@ function checkTexts({ state, log }: TaskFacts, entries: readonly Entry[], say: S
     if (delta === undefined) continue;
     const [fence = "", number] = delta.slice(0, -1).split(":");
     const expected = (counts.get(fence) ?? 0) + 1;
-    if (Number(number) !== expected) say("a report is missing, doubled or out of order", delta);
+    if (Number(number) !== expected) say("a report is missing, repeated or out of order", delta);
     counts.set(fence, Number(number));
   }
   for (const entry of entries) {
@@ -118,10 +120,10 @@ function checkTexts({ state, log }: TaskFacts, entries: readonly Entry[], say: S
 function checkEvents({ state, attempt }: TaskFacts, events: readonly string[], say: Say): void {
   if (!(state in END_EVENTS)) return;
   const count = (type: string): number => events.filter((each) => each === type).length;
-  if (count("task.enqueued") !== 1) say("not one task.enqueued", events);
+  if (count("task.enqueued") !== 1) say("there is not exactly one task.enqueued", events);
   const ends = events.filter((type) => Object.values(END_EVENTS).includes(type));
-  if (ends.length !== 1 || ends[0] !== END_EVENTS[state]) say("not exactly one event of the end", events);
-  if (count("task.started") !== attempt) say("not one task.started for each attempt", events);
+  if (ends.length !== 1 || ends[0] !== END_EVENTS[state]) say("there is not exactly one event for the end", events);
+  if (count("task.started") !== attempt) say("there is not one task.started for each attempt", events);
 }
 
 /**

@@ -39,7 +39,7 @@ describe("bad input", function () {
     });
   }
 
-  it("a task of wrong types is refused before it is sent, naming the field", async () => {
+  it("a task with wrong types is refused before it is sent, naming the field", async () => {
     const task = { prompt: 42 } as unknown as TaskInput;
     await assert.rejects(world.client("mallory").submit(task), (error) => {
       assert.ok(error instanceof InvalidTaskError, String(error));
@@ -48,7 +48,7 @@ describe("bad input", function () {
     });
   });
 
-  it("4 MB of labels are refused with the field's name, 4 MB of call metadata with a clear error, and the gateway lives", async () => {
+  it("4 MB of labels are refused with the field's name, 4 MB of call metadata with a clear error, and the gateway continues", async () => {
     const raw = createClient(AgentServiceService, world.fleet.gatewayAddress);
     const authorized = { authorization: `Bearer ${await world.token("mallory")}` };
     try {

@@ -64,7 +64,7 @@ describe("a secret in prompts, answers, files, environment and provider's errors
       client.run({ ...given, prompt: `say ${secret("prompt")}`, conversation: {} }),
     );
     assert.equal(ended.state, "SUCCEEDED");
-    assert.ok(text.includes(secret("prompt")), "the secret did get to the engine, and back to its agent");
+    assert.ok(text.includes(secret("prompt")), "the secret reached the engine, and its agent again");
     const asked = JSON.stringify(world.simulator.requests.at(-1));
     for (const part of [secret("system-prompt"), "a.txt", "notes.txt"])
       assert.ok(asked.includes(part), `${part} was not given`);
@@ -94,7 +94,7 @@ describe("a secret in prompts, answers, files, environment and provider's errors
     }
     assert.ok(
       pids.some((pid) => commandLines.get(String(pid))?.includes(CLAUDE_CODE_BIN)),
-      "the engine was looked at",
+      "the engine was checked",
     );
     await client.cancel(id, "enough");
     await eventually(async () => assert.equal((await client.get(id)).state, TaskState.CANCELLED), LONG);
@@ -120,11 +120,11 @@ describe("a secret in prompts, answers, files, environment and provider's errors
     }
   });
 
-  it("is in no log line of any service, however much they log", () => {
+  it("is in no log line of any service at any log level", () => {
     for (const line of [/failed run, redacted/, /engine started/, /attempt over/]) {
       assert.ok(
         world.lines.some((each) => line.test(each)),
-        `nobody logged ${line}`,
+        `no service logged ${line}`,
       );
     }
     expectNone(world.lines, "a log line");
@@ -169,7 +169,7 @@ describe("a secret in prompts, answers, files, environment and provider's errors
     expectNone((await readFile(join(world.dataDir, "notifications.jsonl"), "utf8")).split("\n"), "a notification");
   });
 
-  it("is in no name of a key in Redis", async () => {
+  it("is in no Redis key name", async () => {
     const keys = await redis.keys("*");
     assert.ok(keys.length > 20);
     expectNone(keys, "a key");

@@ -52,46 +52,46 @@ function violations(change: Change) {
 }
 
 describe("The proof of a chaos run", () => {
-  it("finds nothing where nothing is wrong, also when Complete was answered twice for one lease", () => {
+  it("finds no fault in a correct run, also when Complete was answered twice for one lease", () => {
     assert.deepEqual(violations({}), []);
     assert.deepEqual(violations({ journal: [...JOURNAL, entry("7", { what: "completed" })] }), []);
   });
 
-  it("lets each shard have fences of its own", () => {
+  it("lets each shard count fences separately", () => {
     assert.deepEqual(violations({ journal: [...JOURNAL, entry("7", { what: "leased", attempt: 1 }, "u-2")] }), []);
   });
 
   const faults: Readonly<Record<string, Change>> = {
-    "accepted and lost": { tasks: new Map() },
-    "exists and was not accepted": {
+    "an accepted task is lost": { tasks: new Map() },
+    "a task exists that was not accepted": {
       tasks: new Map([
         ["t-1", TASK],
         ["t-2", TASK],
       ]),
     },
-    "has not ended": { task: { state: "RUNNING" }, journal: JOURNAL.slice(0, 2), events: EVENTS.slice(0, 2) },
+    "a task has not ended": { task: { state: "RUNNING" }, journal: JOURNAL.slice(0, 2), events: EVENTS.slice(0, 2) },
     "a log has a gap": { task: { log: log(...START, { ended: "SUCCEEDED", sequence: 6 }) } },
-    "a log has not exactly one end, at its end": {
+    "a log does not have exactly one end, as its last entry": {
       task: { log: log(...START, { ended: "SUCCEEDED" }, { ended: "SUCCEEDED" }) },
     },
-    "log and state disagree": { task: { log: log(...START, { ended: "FAILED" }) } },
+    "the log and the state of a task differ": { task: { log: log(...START, { ended: "FAILED" }) } },
     "Complete was OK for two leases": { journal: [...JOURNAL, entry("8", { what: "completed" })] },
-    "the result is of no lease": { journal: JOURNAL.slice(1, 2) },
-    "the result is not the one that was taken": {
+    "the result does not belong to a lease": { journal: JOURNAL.slice(1, 2) },
+    "the result is not the one that the queue accepted": {
       task: { result: "task 1 by ex-1 with 6" },
       journal: [entry("6", { what: "leased", attempt: 1 }), ...JOURNAL],
     },
-    "Fail ended the task and it ended otherwise": {
+    "Fail ended the task, but the task has another end": {
       journal: [...JOURNAL, entry("6", { what: "failed", state: "TASK_STATE_FAILED" })],
     },
-    "a report is missing, doubled or out of order": {
+    "a report is missing, repeated or out of order": {
       task: { log: log({}, {}, { text: "7:1;" }, { text: "7:2;" }, { text: "7:2;" }, { ended: "SUCCEEDED" }) },
     },
     "an accepted report is lost": { journal: [...JOURNAL, entry("7", { what: "reported", texts: 3 })] },
-    "not one task.enqueued": { events: EVENTS.slice(1) },
-    "not exactly one event of the end": { events: [...EVENTS, "task.failed"] },
-    "not one task.started for each attempt": { events: [...EVENTS, "task.started"] },
-    "events were dropped, so they prove nothing": { eventsTrimmed: 1 },
+    "there is not exactly one task.enqueued": { events: EVENTS.slice(1) },
+    "there is not exactly one event for the end": { events: [...EVENTS, "task.failed"] },
+    "there is not one task.started for each attempt": { events: [...EVENTS, "task.started"] },
+    "events were dropped, so they cannot be checked": { eventsTrimmed: 1 },
     "a fence was granted twice": { journal: [...JOURNAL, entry("7", { what: "leased", attempt: 1 }, "t-2")] },
     "a watcher saw another log": {
       agents: { accepted: new Map([["t-1", "ann"]]), watched: new Map([["t-1", ["line 5"]]]), ends: new Map() },
@@ -100,7 +100,7 @@ describe("The proof of a chaos run", () => {
       agents: { accepted: new Map([["t-1", "ann"]]), watched: new Map([["t-1", ["line 4"]]]), ends: new Map() },
       failedOver: true,
     },
-    "an end was left": {
+    "an agent saw another end": {
       agents: {
         accepted: new Map([["t-1", "ann"]]),
         watched: new Map(),
@@ -112,7 +112,7 @@ describe("The proof of a chaos run", () => {
     it(`finds: ${what}`, () => assert.deepEqual(violations(change), [what]));
   }
 
-  it("finds nothing when a failover took back log entries that were seen, and the end is the same", () => {
+  it("finds no fault when a failover took back log entries that were seen, and the end is the same", () => {
     const task = { log: log(...START, { ended: "SUCCEEDED", line: "5 (attempt 1) ended SUCCEEDED: x" }) };
     const watched = new Map([["t-1", ["line 1", "7 (attempt 1) ended SUCCEEDED: x"]]]);
     const agents = { accepted: new Map([["t-1", "ann"]]), watched, ends: new Map() };
@@ -122,6 +122,6 @@ describe("The proof of a chaos run", () => {
   it("finds that Complete was OK for a task that did not succeed", () => {
     const failed = { state: "FAILED", result: undefined, log: log(...START, { ended: "FAILED" }) };
     const events = ["task.enqueued", "task.started", "task.failed"];
-    assert.deepEqual(violations({ task: failed, events }), ["Complete was OK and the task did not succeed"]);
+    assert.deepEqual(violations({ task: failed, events }), ["Complete was OK but the task did not succeed"]);
   });
 });

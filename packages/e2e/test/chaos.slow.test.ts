@@ -21,7 +21,7 @@ for (const redis of ["standalone", "sentinel", "cluster"] as const) {
     before(() => void (leaks = leakCheck()));
     after(() => leaks.check());
 
-    it("ends each accepted task exactly once, and every side saw the same", async () => {
+    it("ends each accepted task exactly once, and every side saw the same end", async () => {
       const { violations, counts } = await runChaos({
         redis,
         replicas: 3,

@@ -12,7 +12,7 @@ import { startWorld, type World } from "../src/world.js";
 
 const EMERGENCY = { scope: { $case: "emergency" as const, value: true } };
 
-describe("an emergency stop of a fleet with two queues, two executors and runs under way", function () {
+describe("an emergency stop of a fleet with two queues, two executors and active runs", function () {
   this.timeout(120_000);
   let world: World;
   let client: CcspClient;
@@ -80,10 +80,10 @@ describe("an emergency stop of a fleet with two queues, two executors and runs u
     return lines.filter((line) => text.test(line)).length;
   };
 
-  it("kills every process, has it in writing from both executors, lets no task in, and goes on after the resume", async () => {
+  it("kills every process, gets receipts from both executors, accepts no task, and works again after the resume", async () => {
     const { ids, pids } = await startRuns("[[ignore-sigterm]][[grandchild-setsid]][[hang]]");
     const { status, confirmed } = await stop(EmergencyLevel.KILL);
-    assert.deepEqual(await processesOf(ids), [], "when the answer is there, nothing lives");
+    assert.deepEqual(await processesOf(ids), [], "no process lives when the call is answered");
     assert.equal(confirmed, true);
     assert.equal(status?.receipts.length, 2);
     assert.deepEqual(
@@ -103,7 +103,7 @@ describe("an emergency stop of a fleet with two queues, two executors and runs u
     assert.equal(end.result?.text, "again");
   });
 
-  it("parks what runs, which goes on after the resume and has lost no attempt", async () => {
+  it("parks running tasks, which continue after the resume and have lost no attempt", async () => {
     const counted = join(world.dataDir, "runs-#");
     const { ids } = await startRuns(
       `[[text:done]][[first:1:${counted}]][[ignore-sigterm]][[grandchild-setsid]][[hang]]`,
@@ -129,7 +129,7 @@ describe("an emergency stop of a fleet with two queues, two executors and runs u
     );
   });
 
-  it("tells people once of each stop and each resume", async () => {
+  it("sends one notification for each stop and each resume", async () => {
     await eventually(async () => {
       assert.equal(await notices(/EMERGENCY STOP \(KILL\) by ada: a prompt leaks/), 1);
       assert.equal(await notices(/EMERGENCY STOP \(PARK_RUNNING\) by ada/), 1);

@@ -42,7 +42,7 @@ describe("A service whose log disk is full", function () {
   });
 
   for (const name of SERVICES) {
-    it(`gets ready and serves as ${name}, counts what it could not write, and stops in order`, async () => {
+    it(`gets ready and serves as ${name}, counts the lines that it could not write, and stops in order`, async () => {
       const service = name === "queue" ? running[0] : await start(name);
       assert(service);
       await eventually(async () => {

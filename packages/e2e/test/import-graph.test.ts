@@ -149,7 +149,7 @@ describe("The import graph", () => {
     assert.deepEqual(members.map(({ name }) => name).sort(), known.sort());
   });
 
-  it("lets a leaf package depend on what the table says, and nothing else", () => {
+  it("lets a leaf package depend only on what the table lists", () => {
     const wrong = named(Object.keys(MAY_USE)).flatMap(({ name, dependencies }) => {
       return ours(dependencies).flatMap((used) =>
         MAY_USE[name]?.includes(used) ? [] : [`${name} depends on ${used}`],
@@ -166,7 +166,7 @@ describe("The import graph", () => {
     assert.deepEqual(wrong, []);
   });
 
-  it("lets only the apps depend on services, and nobody on an app but another", () => {
+  it("lets only the apps depend on services, and only apps depend on an app", () => {
     const assembled = new Set([...SERVICES, ...APPS]);
     const wrong = members.flatMap(({ name, dependencies, devDependencies }) =>
       ours([...dependencies, ...devDependencies]).flatMap((used) =>
@@ -176,7 +176,7 @@ describe("The import graph", () => {
     assert.deepEqual(wrong, []);
   });
 
-  it("finds every import of a source declared by its package, and none that reaches into another by path", async () => {
+  it("finds every import of a source declared by its package, and no import of another package by path", async () => {
     const rootTools = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8")).devDependencies;
     const wrong: string[] = [];
     for (const { name, folder, dependencies, devDependencies } of members) {
@@ -221,7 +221,7 @@ describe("The import graph", () => {
     assert.deepEqual(wrong, []);
   });
 
-  it("keeps application/ and the queue's slices free of the transport, but for the handlers of a slice", async () => {
+  it("keeps application/ and the queue's slices free of the transport, except for the handlers of a slice", async () => {
     const slices = ["cache", "conversations", "schedules"].map((slice) => `services/queue/src/${slice}`);
     const folders = ["services/gateway/src/application", "services/queue/src/application", ...slices];
     const wrong = (await Promise.all(folders.map(importsUnder)))
@@ -238,7 +238,7 @@ describe("The import graph", () => {
     ["folder of the queue", "services/queue/src", QUEUE_LAYERS],
     ["room of the queue", "services/queue/src/domain", QUEUE_ROOMS],
   ] as const) {
-    it(`lets a ${what} use what the table says, which has no circles`, async () => {
+    it(`lets a ${what} use what the table lists, and the table has no circles`, async () => {
       const places = Object.keys(table);
       const found = readdirSync(join(ROOT, folder), { withFileTypes: true });
       const known = found.filter((entry) => entry.isDirectory() || table === QUEUE_ROOMS).map(({ name }) => name);

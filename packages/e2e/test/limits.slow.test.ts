@@ -41,7 +41,7 @@ describe("limits of a login, with the real Claude Code CLI at two executors and 
   const blockers = async (id: string) => (await client.explain(id)).blockers;
   const calls = (prompt: string) => world.simulator.requests.filter((request) => request.prompt?.includes(prompt));
 
-  it("slow all its executors down together when the provider is overloaded, and let everything run in the end", async () => {
+  it("slow all its executors down together when the provider is overloaded, and let all tasks run in the end", async () => {
     const first = world.simulator.gate();
     const second = world.simulator.gate();
     const held = await Promise.all([1, 2, 3, 4, 5].map((n) => submit(`${first.marker} first ${n}`)));
@@ -69,14 +69,14 @@ describe("limits of a login, with the real Claude Code CLI at two executors and 
     assert.equal(new Set(executors).size, 2, "one executor ran all");
   });
 
-  it("take a burst of 429 for no closed window, and wait it out, as an overload of three answers, at no cost in attempts", async () => {
+  it("treat a burst of 429 not as a closed window, and wait like after an overload of three answers, without using attempts", async () => {
     const ids = [await submit("[[sim:429 times=1]] burst"), await submit("[[sim:529 times=3]] busy")];
     for (const id of ids) await reaches(id, "SUCCEEDED");
     // With a login, the CLI does not retry a 429 by itself, and it retries a 529 twice.
     assert.deepEqual([calls("burst").length, calls("busy").length], [2, 4]);
   });
 
-  it("freeze it everywhere when it is refused, tell so once, and go on when a person resumes it", async () => {
+  it("stop its tasks everywhere when it is refused, notify once, and continue when a person resumes it", async () => {
     const refused = await submit("[[sim:401 times=3]] refused");
     const frozen = async () => {
       const [blocker] = await blockers(refused);
@@ -105,7 +105,7 @@ describe("limits of a login, with the real Claude Code CLI at two executors and 
     }
   });
 
-  it("park what met a closed window until it opens and a margin more, keep all else back, and go on by themselves", async () => {
+  it("park tasks that met a closed window until it opens plus a margin, hold all others, and continue without a person", async () => {
     const closed = await submit("[[sim:429-window reset=1 times=1]] closed");
     await reaches(closed, "PARKED");
     const parkedAt = Date.now();

@@ -7,13 +7,13 @@ const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const NOT_OURS = new Set(["node_modules", "dist", "gen"]);
 
 describe("The documentation", () => {
-  it("links to files and headings that are there", () => {
+  it("links only to files and headings that exist", () => {
     const pages = filesUnder(ROOT, /\.md$/);
     assert(pages.length > 20, "the pages were not found");
     assert.deepEqual(pages.flatMap(brokenLinks), []);
   });
 
-  it("is named in code and settings by pages that are there", () => {
+  it("has every page that code and settings name", () => {
     const files = filesUnder(ROOT, /\.(ts|lua|proto|conf)$/);
     assert(files.length > 500, "the code was not found");
     assert.deepEqual(files.flatMap(missingPages), []);

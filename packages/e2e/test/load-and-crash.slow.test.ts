@@ -11,7 +11,7 @@ const AGENTS = ["ann", "bob", "cem", "dai"];
 const TASKS = 200;
 const PRIORITIES = ["urgent", "high", "normal", "low"] as const;
 
-describe("200 tasks from 4 agents through the real CLI, with 2 executors, while every part is killed in turn", function () {
+describe("200 tasks from 4 agents through the real CLI, with 2 executors, while each part is killed in turn", function () {
   this.timeout(600_000);
   let world: World;
   before(async () => {
@@ -19,7 +19,7 @@ describe("200 tasks from 4 agents through the real CLI, with 2 executors, while 
   });
   after(() => world.close());
 
-  it("loses nothing that was accepted, writes no result twice, keeps the order of classes, and leaves no engine process", async () => {
+  it("loses no accepted task, writes no result twice, keeps the order of classes, and leaves no engine process", async () => {
     const finished = { count: 0 };
     const all = runAll(world, TASKS, finished);
     const victims = [

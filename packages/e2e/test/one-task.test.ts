@@ -46,7 +46,7 @@ describe("one task through the whole fleet, with the real Claude Code CLI", func
     assert.ok(result.queueWait);
   });
 
-  it("makes one trace whose service edges are the way the task took", async () => {
+  it("makes one trace whose calls between services follow the path of the task", async () => {
     const spans = await eventually(
       () => {
         const trace = world.traces.trace(TRACE_ID);

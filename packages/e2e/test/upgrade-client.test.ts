@@ -22,7 +22,7 @@ describe("the client of release 0.2.0, at today's gateway", function () {
     await world?.close();
   });
 
-  it("runs a task, and gets its text and its result", async () => {
+  it("runs a task, and gets its text and result", async () => {
     let text = "";
     const types = new Set<string>();
     const run = client.run({ prompt: "please", allowedTools: ["Read"], labels: { team: "a" } });
@@ -57,7 +57,7 @@ describe("the client of release 0.2.0, at today's gateway", function () {
     assert.deepEqual(listed, [submitted.id]);
   });
 
-  it("submits many in one call, and hears which of them are wrong", async () => {
+  it("submits many in one call, and learns which of them are wrong", async () => {
     const outcomes = await client.submitMany([{ prompt: "a" }, { prompt: "b", engine: "unknown" }, { prompt: "c" }]);
     assert.deepEqual(
       outcomes.map((outcome) => ("error" in outcome && outcome.error ? outcome.error.reason : "stored")),
@@ -65,7 +65,7 @@ describe("the client of release 0.2.0, at today's gateway", function () {
     );
   });
 
-  it("cancels what waits and what runs", async () => {
+  it("cancels waiting and running tasks", async () => {
     const later = await client.submit({ prompt: "later", startTime: new Date(Date.now() + 3_600_000) });
     assert.equal((await client.cancel(later.id, "not wanted")).state, TaskState.CANCELLED);
     const long = await client.submit({ prompt: "long [[delay:60000]]" });
@@ -78,7 +78,7 @@ describe("the client of release 0.2.0, at today's gateway", function () {
     });
   });
 
-  it("stores schedules, asks for capabilities, and is told of its faults by reasons that it knows", async () => {
+  it("stores schedules, reads capabilities, and gets errors with reasons that it knows", async () => {
     const { name } = await client.schedules.put({ name: "daily", cron: "0 3 * * *", task: { prompt: "daily" } });
     assert.equal(name, "daily");
     await client.schedules.delete("daily");
@@ -87,8 +87,8 @@ describe("the client of release 0.2.0, at today's gateway", function () {
   });
 });
 
-describe("today's client, at a gateway that answers as 0.2.0 does", () => {
-  it("runs a task whose texts name no message", async () => {
+describe("today's client, at a gateway that answers like release 0.2.0", () => {
+  it("runs a task whose texts do not name a message", async () => {
     const { wire } = await loadClient("0.2.0");
     const task = Task.fromPartial({ id: "0-1", state: TaskState.QUEUED });
     const said = (sequence: number, text: string) =>

@@ -23,7 +23,7 @@ const HOUR_MS = 3_600_000;
 
 type QueueClient = ReturnType<typeof createClient<typeof QueueServiceService>> & { close(): void };
 
-describe("what release 0.2.0 stored, in today's queue", function () {
+describe("data that release 0.2.0 stored, in today's queue", function () {
   this.timeout(60_000);
   let redis: RedisServer;
   let raw: Redis;
@@ -77,7 +77,7 @@ describe("what release 0.2.0 stored, in today's queue", function () {
   const textOf = (events: readonly TaskEvent[]): string =>
     events.map(({ event }) => (event?.$case === "textDelta" ? event.value.text : "")).join("");
 
-  it("is listed, each task in its state with what was asked", async () => {
+  it("is listed: each task in its state with its spec", async () => {
     const client = clientOf(await start());
     const states: Record<string, string> = {};
     const names = new Map(Object.entries(stored.ids).map(([name, id]) => [id, name]));
@@ -135,7 +135,7 @@ describe("what release 0.2.0 stored, in today's queue", function () {
     assert.equal(await raw.hget("ccsp:queue:{0}:meta", "format"), "1");
   });
 
-  it("is watched to its end, with the text that its log has", async () => {
+  it("is watched to its end, with the text of its log", async () => {
     const client = clientOf(await start());
     const text = async (name: string) => {
       const events = await watch(client, name);
@@ -150,7 +150,7 @@ describe("what release 0.2.0 stored, in today's queue", function () {
     assert.equal(await text("cancelled"), "");
   });
 
-  it("answers a request id with its task, and another payload under it with a refusal", async () => {
+  it("answers a repeated request id with its task, and the same id with another payload with a refusal", async () => {
     const client = clientOf(await start());
     const enqueue = async (name: string, spec: Partial<TaskSpec> = {}) => {
       const { task } = await client.enqueue({
@@ -180,7 +180,7 @@ describe("what release 0.2.0 stored, in today's queue", function () {
   });
 
   for (const version of ["today", "0.2.0"]) {
-    it(`goes on with the executor that holds leases, of ${version}, which then gets what waits`, async () => {
+    it(`works with an executor of ${version} that holds leases and then gets waiting tasks`, async () => {
       const queue = await start();
       const client = clientOf(queue);
       const { wire } =
@@ -250,7 +250,7 @@ describe("what release 0.2.0 stored, in today's queue", function () {
     });
   }
 
-  it("is put back, cancelled, steered and forgotten as what is stored today", async () => {
+  it("is put back, cancelled, changed and forgotten like data of today", async () => {
     const client = clientOf(await start());
     for (const name of ["failed", "spent"]) {
       await client.retryTask({ taskId: idOf(name), agentId: "alice", reason: "mended" });
@@ -280,7 +280,7 @@ describe("what release 0.2.0 stored, in today's queue", function () {
     assert.equal(await waiting(), 5);
   });
 
-  it("moves on with time: what is due starts, what nobody holds is taken back, schedules make up what they missed", async () => {
+  it("follows the clock: due tasks start, lost leases are taken back, schedules make up for missed runs", async () => {
     const client = clientOf(await start({ ageMs: 1.5 * HOUR_MS, leaseMs: 1_000 }));
     await eventually(
       async () => {
@@ -309,7 +309,7 @@ describe("what release 0.2.0 stored, in today's queue", function () {
     });
   });
 
-  it("was told of by events that today's readers know", async () => {
+  it("was published in events that today's readers know", async () => {
     await start();
     const events = await raw.xrange(eventsKey(0), "-", "+");
     assert.ok(events.length > 30);

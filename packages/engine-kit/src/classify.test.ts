@@ -19,7 +19,7 @@ const nothing: Symptoms<"kind"> = {
 const of = (symptoms: Partial<Symptoms<"kind">>) => classify(RULES, { ...nothing, ...symptoms });
 
 describe("classification", () => {
-  it("shows a rule the beginning and the end of a text of any length, and no more", () => {
+  it("gives a rule the beginning and the end of a text of any length, and no more", () => {
     const seen: string[] = [];
     const text = Object.assign(/never/, { test: (said: string) => void seen.push(said) });
     const rule = { when: { text }, category: "NETWORK_ERROR", message: "m" } as const;
@@ -38,13 +38,13 @@ describe("classification", () => {
     assert.equal(seen.at(-1), "short");
   });
 
-  it("takes the first rule of which every condition holds", () => {
+  it("uses the first rule whose conditions all hold", () => {
     assert.equal(of({ words: { kind: "credit" }, status: 429 }).message, "closed");
     assert.equal(of({ status: 429, text: "daily quota" }).message, "closed for the day");
     assert.equal(of({ status: 429 }).message, "limited (429)");
   });
 
-  it("takes from the category what the rule does not say: retry, delay, severity and whose fault it is", () => {
+  it("takes from the category what the rule does not set: retry, delay, severity and source", () => {
     assert.deepEqual(of({ status: 429 }), {
       category: "RATE_LIMIT",
       message: "limited (429)",
@@ -56,18 +56,18 @@ describe("classification", () => {
     assert.equal(of({ words: { kind: "quota" } }).retryAfterMs, 7);
   });
 
-  it("calls what no rule knows unknown, and retries it", () => {
+  it("returns UNKNOWN_ERROR where no rule matches, and retries it", () => {
     const { category, retryable } = of({ text: "teapot" });
     assert.deepEqual([category, retryable], ["UNKNOWN_ERROR", true]);
   });
 
-  it("knows how a run can end without a word of the engine", () => {
+  it("knows how a run can end without output of the engine", () => {
     assert.equal(of({ finished: false, exitCode: 0 }).category, "NO_WORK_DONE");
     assert.equal(of({ finished: false, exitCode: 0, worked: true }).category, "ENGINE_CRASH");
     assert.equal(of({ finished: false }).category, "ENGINE_CRASH");
   });
 
-  it("reads a status alone by the rule that asks for nothing else", () => {
+  it("matches a bare status only with the rule that has no other condition", () => {
     assert.equal(categoryOfStatus(RULES, 429), "RATE_LIMIT");
     assert.equal(categoryOfStatus(RULES, 418), "UNKNOWN_ERROR");
   });

@@ -13,11 +13,11 @@ describe("categories of failures", () => {
     return [...proto.matchAll(/^ {2}ERROR_CATEGORY_(\w+) = [1-9]\d*;/gm)].map(([, name = ""]) => name);
   };
 
-  it("are those of the proto, and that of the queue", async () => {
+  it("are those of the proto, and those of the queue", async () => {
     assert.deepEqual([...ERROR_CATEGORIES, OF_THE_QUEUE].toSorted(), (await inProto()).toSorted());
   });
 
-  it("are documented one by one in docs/errors.md, in the proto's order, with whether they are tried again", async () => {
+  it("are each documented in docs/errors.md, in the proto's order, with whether they are retried", async () => {
     const docs = await fromRoot("docs/errors.md");
     const rows = [...docs.matchAll(/^\| ([A-Z_]+) \| .+? \| (.+?) \| .+ \|$/gm)];
     assert.deepEqual(
@@ -32,7 +32,7 @@ describe("categories of failures", () => {
     }
   });
 
-  it("are each said to be what in docs/engines.md, but for the cancel", async () => {
+  it("are each explained in docs/engines.md, except for the cancel", async () => {
     const docs = await fromRoot("docs/engines.md");
     const missing = ERROR_CATEGORIES.filter((category) => !new RegExp(`\\| ${category}\\b`).test(docs));
     assert.deepEqual(missing, ["CANCELLED"]);

@@ -87,7 +87,7 @@ async function textOf(events: AsyncIterable<EngineEvent>): Promise<string> {
 }
 
 describe("following a run", () => {
-  it("joins lines wherever they are cut, and takes a last one without its end", async () => {
+  it("joins lines wherever they are cut, and accepts a last line without a line end", async () => {
     const { seen, followed } = setUp(["sa", "y one\nsay t", "wo\ndone one", "two"]);
     assert.equal(await textOf(followed.events), "onetwo");
     const outcome = await followed.outcome;
@@ -95,7 +95,7 @@ describe("following a run", () => {
     assert.deepEqual([seen.inputEnded, seen.stopped, seen.progress], [[5_000], 0, 2]);
   });
 
-  it("waits for an engine that takes its last word back, and gives it the same time after the next", async () => {
+  it("waits for an engine that withdraws its last result, and gives it the same time after the next result", async () => {
     const { seen, followed } = setUp(["done one\nnoise\n", "again\nsay two\n", "done two\n"]);
     await textOf(followed.events);
     const outcome = await followed.outcome;
@@ -103,7 +103,7 @@ describe("following a run", () => {
     assert.deepEqual(seen.inputEnded, [5_000, undefined, 5_000]);
   });
 
-  it("can be wrapped with another outcome, and still tells of its processes and ends them", async () => {
+  it("can be wrapped with another outcome, and still reports its processes and ends them", async () => {
     const { seen, followed } = setUp(["done one\n"]);
     const failure = runFailure("UNKNOWN_ERROR", "of the wrapper");
     const failed: RunOutcome = { ok: false, failure, usage: undefined, costUsd: undefined };
@@ -114,7 +114,7 @@ describe("following a run", () => {
     assert.equal(await wrapped.outcome, failed);
   });
 
-  it("counts lines that are not understood, and their bytes, but no empty ones", async () => {
+  it("counts lines that are not understood, and their bytes, but not empty ones", async () => {
     const { seen, followed } = setUp(["what\n", "\n", "ever\n", "done x\n"]);
     await textOf(followed.events);
     assert.equal((await followed.outcome).ok, true);
@@ -131,7 +131,7 @@ describe("following a run", () => {
     }
   });
 
-  it("ends a run whose reader leaves, and says that it was not followed", async () => {
+  it("ends a run whose reader leaves, and reports that it was not followed to its end", async () => {
     const { seen, followed } = setUp(["say one\n", "say two\n"]);
     for await (const _event of followed.events) break;
     const outcome = await followed.outcome;
@@ -139,7 +139,7 @@ describe("following a run", () => {
     assert.equal(seen.stopped, 1);
   });
 
-  it("counts a failure that no rule knows, and keeps of it what is neither prompt nor secret", async () => {
+  it("counts a failure that no rule knows, and records only text that is neither prompt nor secret", async () => {
     const { seen, followed } = setUp(["error 418 teapot: the canary sings of key-123 in /etc/x"], {
       code: 1,
       stderr: "token=abc123 failed softly",
@@ -153,7 +153,7 @@ describe("following a run", () => {
     assert.doesNotMatch(seen.logged, /canary|sings|softly|key-123|etc|abc123/);
   });
 
-  it("shows the exit in the message of a crash, and nothing that the engine said", async () => {
+  it("shows the exit in the message of a crash, and no output of the engine", async () => {
     const { seen, followed } = setUp(["say the canary"], { code: 3, stderr: "canary" });
     await textOf(followed.events);
     const outcome = await followed.outcome;
@@ -162,7 +162,7 @@ describe("following a run", () => {
     assert.doesNotMatch(seen.logged, /canary/);
   });
 
-  it("takes no exit for a result when it was a limit that ended it, or its owner", async () => {
+  it("takes no exit for a result when a limit or the owner ended the run", async () => {
     const quiet: SetUpReader = () => {
       const reader = createReader();
       return {
@@ -189,7 +189,7 @@ describe("following a run", () => {
     }
   });
 
-  it("says for which limit it was ended, unless the result had come", async () => {
+  it("names the limit that ended it, unless the result had come", async () => {
     const cut = setUp(["say one\n"], { code: null, signal: "SIGTERM", overrun: "stall" });
     await textOf(cut.followed.events);
     const outcome = await cut.followed.outcome;

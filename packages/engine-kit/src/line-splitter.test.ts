@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createLineSplitter, LineTooLong } from "./line-splitter.js";
 
 describe("the line splitter", () => {
-  it("does not keep more of a line than it may", () => {
+  it("keeps no more of a line than its limit", () => {
     const splitter = createLineSplitter(4);
     assert.deepEqual([...splitter.push(Buffer.from("abcd\nab"))].map(String), ["abcd"]);
     assert.throws(() => [...splitter.push(Buffer.from("cde"))], LineTooLong);

@@ -72,8 +72,8 @@ function describeExit<W extends string>({ complaint }: Transcript<W>, { code, si
 
 const OVERRUN: Readonly<Record<Overrun, RunFailure>> = {
   wall: runFailure("TIMEOUT", "the run's time was up"),
-  silence: runFailure("ENGINE_HANG", "the engine said nothing for too long"),
-  stall: runFailure("ENGINE_HANG", "the engine went on talking and did nothing new for too long"),
+  silence: runFailure("ENGINE_HANG", "the engine printed nothing for too long"),
+  stall: runFailure("ENGINE_HANG", "the engine printed output but made no progress for too long"),
   memory: runFailure("OUT_OF_MEMORY", "the run used more memory than it may"),
   processes: runFailure("ENGINE_CRASH", "the run had more processes than it may", {
     retryable: false,
@@ -81,4 +81,4 @@ const OVERRUN: Readonly<Record<Overrun, RunFailure>> = {
   }),
 };
 
-const NOTHING = runFailure("NO_WORK_DONE", "the engine says that it succeeded, and brought nothing");
+const NOTHING = runFailure("NO_WORK_DONE", "the engine reports success but gave no answer");

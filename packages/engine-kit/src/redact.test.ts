@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { redact } from "./redact.js";
 
-describe("what is kept of an engine's own words", () => {
+describe("the recorded part of an engine's own output", () => {
   it("is plain words and small numbers, without paths, keys, addresses and other scripts", () => {
     const text = "API Error 418: no teapot at /home/me/x.txt, key sk-ant-abc123, me@example.org, 秘密 token=abcdef.";
     assert.equal(redact(text, []), "API Error 418: no teapot at …, key …");
@@ -11,7 +11,7 @@ describe("what is kept of an engine's own words", () => {
     assert.equal(redact("Cannot read 'Launch the Canary today'.", ["launch the canary", "Today!"]), "Cannot read '…");
   });
 
-  it("has no plain word that may be a secret by what stands before it", () => {
+  it("has no plain word that may be a secret by its context", () => {
     const text = 'bad password "hunter", Authorization: Bearer letters; your secrets: alpha beta';
     assert.equal(redact(text, []), 'bad password "…", Authorization: Bearer …; your secrets: … beta');
   });

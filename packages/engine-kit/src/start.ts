@@ -35,6 +35,6 @@ export async function askVersion(
   for await (const chunk of run.output) said = (said + chunk.toString("utf8")).slice(0, 1024);
   const { code, signal } = await run.exited;
   const version = /\d+\.\d+(\.\d+\S*)?/.exec(said)?.[0];
-  if (version === undefined) throw new Error(`${command} says no version (${signal ?? `exit code ${code}`})`);
+  if (version === undefined) throw new Error(`${command} prints no version (${signal ?? `exit code ${code}`})`);
   return version;
 }

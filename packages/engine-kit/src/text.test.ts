@@ -8,7 +8,7 @@ describe("the text of a run", () => {
     return pieces.flatMap((text) => whole({ type: "text", text }) ?? []);
   };
 
-  it("joins a character whose halves came in two pieces, and never gives half of one", () => {
+  it("joins a character whose halves came in two pieces, and never returns half a character", () => {
     assert.deepEqual(told(["a\ud83c", "\udf89b", "\udf89", "\ud83c"]), [
       { type: "text", text: "a", message: 1 },
       { type: "text", text: "🎉b", message: 1 },
@@ -16,20 +16,20 @@ describe("the text of a run", () => {
     ]);
   });
 
-  it("lets other events through between the halves", () => {
+  it("passes other events on between the halves", () => {
     const whole = createWholeText();
     assert.equal(whole({ type: "text", text: "\ud83c" }), undefined);
     assert.deepEqual(whole({ type: "tool", name: "Bash" }), { type: "tool", name: "Bash" });
     assert.deepEqual(whole({ type: "text", text: "\udf89" }), { type: "text", text: "🎉", message: 1 });
   });
 
-  it("lets no half of a character into another message", () => {
+  it("puts no half of a character into another message", () => {
     const whole = createWholeText();
     assert.equal(whole({ type: "text", text: "\ud83c", message: 1 }), undefined);
     assert.deepEqual(whole({ type: "text", text: "b", message: 2 }), { type: "text", text: "b", message: 2 });
   });
 
-  it("are short and valid when they name a tool or are a notice, which an engine may fill with anything", () => {
+  it("names of tools and notices are short and valid, whatever the engine writes", () => {
     const whole = createWholeText();
     assert.deepEqual(whole({ type: "tool", name: "a\ud83d" }), { type: "tool", name: "a\ufffd" });
     const long = whole({ type: "tool", name: "x".repeat(1_000_000) });

@@ -5,7 +5,7 @@ import { createToldText } from "./told-text.js";
 
 const text = (said: string, message?: number): EngineEvent => ({ type: "text", text: said, message });
 
-describe("what was told of a run's text", () => {
+describe("the text of a run that was already reported", () => {
   const settled = (told: readonly EngineEvent[], answer: string): readonly EngineEvent[] => {
     const text = createToldText();
     for (const event of told) text.heard(event);
@@ -14,7 +14,7 @@ describe("what was told of a run's text", () => {
   /** The answer that all events together give. */
   const sum = (told: readonly EngineEvent[], answer: string): string => answerOf([...told, ...settled(told, answer)]);
 
-  it("needs nothing more when its last message is the answer", () => {
+  it("is complete when its last message is the answer", () => {
     const told = [
       text("Let me look.", 1),
       { type: "tool", name: "Bash" },
@@ -26,13 +26,13 @@ describe("what was told of a run's text", () => {
     assert.deepEqual(settled(cut, "First."), []);
   });
 
-  it("is told to its end, and all of it when nothing was told", () => {
+  it("is completed at the end, and reported in full when none was reported", () => {
     assert.deepEqual(settled([text("half a ")], "half a PONG"), [text("PONG", 1)]);
     assert.deepEqual(settled([], "PONG"), [text("PONG", 1)]);
     assert.equal(sum([text("x", 4), { type: "taken-back", message: 4 }], "PONG"), "PONG");
   });
 
-  it("is taken back where the answer is another", () => {
+  it("is taken back where the answer is different", () => {
     const told = [text("Let me look.It says hi.")];
     assert.deepEqual(settled(told, "It says hi."), [{ type: "taken-back", message: 1 }, text("It says hi.", 2)]);
     assert.equal(sum(told, "It says hi."), "It says hi.");

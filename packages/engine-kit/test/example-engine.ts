@@ -14,7 +14,7 @@ import {
 } from "@ccsp/engine-kit";
 
 export const enginePlugin: EnginePlugin<{ readonly bin: string; readonly path: string }> = {
-  name: "my-agent", // what tasks say in `engine`
+  name: "my-agent", // the value of `engine` in tasks
   minimumVersion: "1.4.0",
 
   // Pure. Names begin with CCSP_<ENGINE>_. Faults and warnings are collected: settings.fault(…), settings.warn(…).
@@ -35,7 +35,7 @@ export const enginePlugin: EnginePlugin<{ readonly bin: string; readonly path: s
         const run = await context.supervisor.start({
           ...runOptions(request),
           command,
-          // Every user of the host can read the arguments. Write large or private data into the run's folder, which this gets.
+          // Every user of the host can read the arguments. Write large or private data into the run's folder, which `prepare` gets.
           prepare: async () => ({ args: ["--json", ...(request.model ? [`--model=${request.model}`] : [])], env: {} }),
           input: request.prompt,
         });
@@ -67,7 +67,7 @@ function createReader(): RunReader<"code"> {
           transcript.ending = { ok: textAt(line, "error") === undefined, text: textAt(line, "answer") ?? "", turns: 1 };
           return [];
         default:
-          return undefined; // counted, and passed over
+          return undefined; // counted, and skipped
       }
     },
   };

@@ -7,7 +7,7 @@ import { enginePlugin } from "./example-engine.js";
 const HUGE = 3_000_000;
 
 describe("docs/adding-an-engine.md", () => {
-  it("shows the engine that is tested here", async () => {
+  it("shows the engine that this test runs", async () => {
     const page = await readFile(new URL("../../../docs/adding-an-engine.md", import.meta.url), "utf8");
     const example = await readFile(new URL("example-engine.ts", import.meta.url), "utf8");
     assert.ok(page.includes(`\`\`\`ts\n${example}\`\`\`\n`), "the page and test/example-engine.ts differ");

@@ -14,7 +14,7 @@ function pieces(text: string, cuts: readonly number[]): string[] {
 }
 
 describe("an answer of OpenCode", () => {
-  it("is told once where a new part begins as the one that was broken off", () => {
+  it("is reported once when a new part repeats the beginning of the interrupted one", () => {
     const answer = new Answer();
     const events = [
       ...answer.add({ message: "m", part: "1" }, "half a "),
@@ -26,7 +26,7 @@ describe("an answer of OpenCode", () => {
     assert.equal(answerOf(events), answer.text());
   });
 
-  it("is taken back and told anew where it begins otherwise", () => {
+  it("is taken back and reported again when the new part begins differently", () => {
     const answer = new Answer();
     const events = [
       ...answer.complete({ message: "m", part: "1" }, "First. "),
@@ -39,7 +39,7 @@ describe("an answer of OpenCode", () => {
     ]);
   });
 
-  it("is what its events come to, whatever is broken off, in pieces of any size", () => {
+  it("equals the text of its events, whichever part is interrupted, in pieces of any size", () => {
     const text = string({ unit: "grapheme-ascii", maxLength: 12 });
     const part = record({
       text,

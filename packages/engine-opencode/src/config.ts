@@ -34,11 +34,11 @@ export function defineOpenCode(settings: Settings): OpenCodeConfig {
     apiKey: settings.optionalText("CCSP_OPENCODE_API_KEY", "apiKey of that model's provider", { secret: true }),
     envFile: settings.optionalText(
       "CCSP_OPENCODE_ENV_FILE",
-      "file of NAME=value lines: what else the CLI's environment holds, such as keys of other providers",
+      "file of NAME=value lines with more variables of the CLI's environment, such as keys of other providers",
     ),
     tools: settings.list(
       "CCSP_OPENCODE_TOOLS",
-      "OpenCode's permissions that runs have, such as read,edit,bash,webfetch; * for all; others are denied, none is asked for",
+      "OpenCode's permissions that runs have, such as read,edit,bash,webfetch; * for all; all others are denied without a question",
       { default: ["read", "glob", "grep", "list"], pattern: /^(\*|[a-z_]+)$/ },
     ),
     maxRetries: settings.integer("CCSP_OPENCODE_MAX_RETRIES", "retries of the CLI itself; the queue retries too", {

@@ -11,7 +11,7 @@ export const enginePlugin: EnginePlugin<OpenCodeConfig> = {
   async open({ bin: name, searchPath, envFile, ...profile }, context) {
     const bin = findExecutable(name, searchPath);
     if (bin === undefined) {
-      const where = name.includes("/") ? "is no executable file" : "is not on PATH";
+      const where = name.includes("/") ? "is not an executable file" : "is not on PATH";
       throw new Error(`the OpenCode CLI "${name}" ${where}: install it, or set CCSP_OPENCODE_BIN to its path`);
     }
     const declared = envFile ? await readEnvironmentFile(envFile) : {};

@@ -13,7 +13,7 @@ const textOf = (events: readonly EngineEvent[]) =>
   events.map((event) => (event.type === "text" ? event.text : "")).join("");
 
 describe("recordings of OpenCode", () => {
-  it("are there of the version that is installed here: test/record.ts makes them", () => {
+  it("exist for the version that is installed here: test/record.ts makes them", () => {
     const { version } = createRequire(import.meta.url)("opencode-ai/package.json");
     assert.ok(readdirSync(RECORDINGS).includes(version), version);
   });
@@ -22,7 +22,7 @@ describe("recordings of OpenCode", () => {
 for (const version of readdirSync(RECORDINGS)) {
   describe(`recordings of OpenCode ${version}`, () => {
     for (const one of CASES) {
-      it(`come to what they have to: ${one.name}`, () => {
+      it(`give the expected outcome: ${one.name}`, () => {
         const { category, text, told = text ?? "", usage, turns, tools = [], notices = [], retryAfter } = one.expects;
         const recording = readFileSync(new URL(`${version}/${one.name}.jsonl`, RECORDINGS), "utf8");
         const reader = createReader("anthropic/claude-sonnet-4-5");
@@ -57,7 +57,7 @@ for (const version of readdirSync(RECORDINGS)) {
 }
 
 describe("a run of OpenCode that ends without its last line", () => {
-  it("is no success, unless OpenCode was done", () => {
+  it("is not a success, unless OpenCode had finished", () => {
     const [step, idle] = ['{"type":"step_finish","part":{"reason":"stop"}}', '{"type":"relay.idle"}'].map(Buffer.from);
     const reader = createReader("m");
     assert.ok(step && idle);
@@ -70,7 +70,7 @@ describe("a run of OpenCode that ends without its last line", () => {
     assert.equal(succeeded(), true);
   });
 
-  it("keeps its words to itself where they are no object with a type", () => {
+  it("drops its output where it is not an object with a type", () => {
     assert.equal(createReader("m").read(Buffer.from("!  agent not found")), undefined);
     assert.equal(textAt(parseObject(Buffer.from("[]")), "type"), undefined);
   });

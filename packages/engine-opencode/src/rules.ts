@@ -43,7 +43,7 @@ export const RULES: readonly Rule<OpenCodeWord>[] = [
   {
     when: { words: { reason: ["blank"] } },
     category: "NETWORK_ERROR",
-    message: "what answered in the provider's place is not the provider: look for a proxy or gateway in between",
+    message: "the answer did not come from the provider: check for a proxy or gateway in between",
   },
 
   {

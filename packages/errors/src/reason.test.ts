@@ -5,11 +5,11 @@ import { REASONS } from "./reason.js";
 const fromRoot = (path: string): Promise<string> => readFile(new URL(`../../../${path}`, import.meta.url), "utf8");
 
 describe("reasons of refusals", () => {
-  it("are those of the proto, in its order, without the one that is never sent", async () => {
+  it("are those of the proto, in its order, except the one that is never sent", async () => {
     assert.deepEqual(REASONS, [...(await protoStatuses()).keys()]);
   });
 
-  it("are documented one by one, in the same order, with an advice each", async () => {
+  it("are each documented, in the same order, with an advice", async () => {
     const rows = await documented();
     assert.deepEqual(
       rows.map(({ reason }) => reason),

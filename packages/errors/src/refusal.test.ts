@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { invalidFields, Refusal } from "./refusal.js";
 
 describe("a refusal", () => {
-  it("is an error with its reason, and with nothing that was not given", () => {
+  it("is an error with its reason, and has only the fields that were given", () => {
     const refusal = new Refusal("TASK_NOT_FOUND", "no such task");
     assert.ok(refusal instanceof Error);
     assert.equal(refusal.message, "no such task");

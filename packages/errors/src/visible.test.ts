@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { isVisible, Refusal, visible } from "./index.js";
 
 describe("text that is shown", () => {
-  it("is a name only without what steers a terminal, a log or the direction of writing", () => {
+  it("is a name only without characters that control a terminal, a log or the direction of writing", () => {
     for (const name of ["claude-opus-4", "Jörg Müller", "日本 🙂", "שלום", ""]) assert.ok(isVisible(name), name);
     for (const bad of [
       "\u001b[2J",
@@ -20,12 +20,12 @@ describe("text that is shown", () => {
     }
   });
 
-  it("shows what is not seen by its code, and keeps lines and tabs", () => {
+  it("shows invisible characters by their codes, and keeps lines and tabs", () => {
     assert.equal(visible("first\n\tsecond 🙂"), "first\n\tsecond 🙂");
     assert.equal(visible("\u001b[2J\r\u009b\u202e"), String.raw`\u{1b}[2J\u{d}\u{9b}\u{202e}`);
   });
 
-  it("is what a refusal says, whatever it quotes", () => {
+  it("is used in refusals, whatever they quote", () => {
     const quoted = "\u001b]0;owned\u0007";
     const refusal = new Refusal("INVALID_FIELD", `no engine ${quoted}`, {
       fields: [{ field: `labels[${quoted}]`, description: quoted }],

@@ -10,8 +10,7 @@ const UNSEEN_IN_LINES = /(?![\n\t])[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
 export const isVisible = (text: string): boolean => !UNSEEN.test(text);
 
 /** States the rule of `isVisible`, for the description of a field that breaks it. */
-export const VISIBLE_RULE =
-  "has a character that is not seen, such as a line end, an escape or a mark of writing direction";
+export const VISIBLE_RULE = "has an invisible character, such as a line end, an escape or a mark of writing direction";
 
 /**
  * Free text in a form that is safe to show anywhere: line feeds and tabs stay, and every other invisible character

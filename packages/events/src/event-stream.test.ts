@@ -95,13 +95,13 @@ describe("event stream", () => {
     assert.equal(decodeEvent(0, "5-1", ["type", "task.levitated", "time", "1", "data", "?"]), undefined);
   });
 
-  it("passes over members of the data and fields of the entry that a newer writer adds", () => {
+  it("ignores members of the data and fields of the entry that a newer writer adds", () => {
     const fields = ["type", "task.expired", "time", "1", "data", '{"engine":"e","attempt":1,"mood":{"bad":[1]}}'];
     const value = TaskExpired.fromPartial({ engine: "e", attempt: 1 });
     assert.deepEqual(decodeEvent(0, "5-1", [...fields, "mood", "?"])?.data, { $case: "taskExpired", value });
   });
 
-  it("reads as empty what the release before does not write", () => {
+  it("reads as empty the fields that the previous release does not write", () => {
     const data = '{"engine":"e","attempt":1,"costUsd":0.5}';
     const value = TaskFailed.fromPartial({ engine: "e", attempt: 1, costUsd: 0.5 });
     const read = decodeEvent(0, "5-1", ["type", "task.failed", "time", "1", "data", data])?.data;

@@ -9,7 +9,7 @@ describe("redelivery", () => {
     assert.deepEqual(waits, [500, 1_000, 2_000, 32_000, 60_000, 60_000, 60_000]);
   });
 
-  it("gives an outage about ten minutes before anything is parked", () => {
+  it("survives an outage of about ten minutes before an event is parked", () => {
     let totalMs = 0;
     for (let deliveries = 1; deliveries < REDELIVERY.maxDeliveries; deliveries += 1) {
       totalMs += redeliveryMs(REDELIVERY, deliveries);
@@ -17,7 +17,7 @@ describe("redelivery", () => {
     assert.ok(totalMs > 9 * 60_000 && totalMs < 12 * 60_000, `${totalMs} ms`);
   });
 
-  it("takes another consumer's entry only when it is abandoned", () => {
+  it("takes an entry of another consumer only when it is abandoned", () => {
     assert.equal(dueAfterMs(REDELIVERY, entry("me", 1), "me"), 500);
     assert.equal(dueAfterMs(REDELIVERY, entry("other", 1), "me"), 30_000);
     assert.equal(dueAfterMs(REDELIVERY, entry("other", 9), "me"), 60_000);

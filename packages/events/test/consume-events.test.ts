@@ -73,7 +73,7 @@ describe("consumeEvents", () => {
   const pending = async (): Promise<number> => (await redis.client.xpending(eventsKey(0), "g", "-", "+", 1000)).length;
   const nothingPending = () => eventually(async () => assert.equal(await pending(), 0));
 
-  it("delivers what was published before the group existed and after, in order, and acknowledges it", async () => {
+  it("delivers events from before the group existed and later ones, in order, and acknowledges them", async () => {
     const first = await publish("t1");
     await publish("t2");
     await consume();
@@ -111,7 +111,7 @@ describe("consumeEvents", () => {
     );
   });
 
-  it("delivers again what the handler threw on, and does not hold up the entries behind it", async () => {
+  it("delivers an entry again when its handler threw, and does not delay the entries behind it", async () => {
     const failures = new Map<string, number>([["bad", 3]]);
     const handle = async (event: Event) => {
       const left = failures.get(event.taskId) ?? 0;
@@ -125,7 +125,7 @@ describe("consumeEvents", () => {
     await nothingPending();
   });
 
-  it("parks an entry whose handler always throws, with its fields and the reason, and goes on", async () => {
+  it("parks an entry whose handler always throws, with its fields and the reason, and continues", async () => {
     const outcomes: Outcome[] = [];
     const handle = async (event: Event) => {
       if (event.taskId === "poison") throw new Error("cannot digest");
@@ -145,7 +145,7 @@ describe("consumeEvents", () => {
     assert.deepEqual(outcomes.toSorted(), ["failed", "failed", "handled", "parked"]);
   });
 
-  it("parks an entry that cannot be read at once, and passes over types it does not know", async () => {
+  it("parks an unreadable entry at once, and skips types that it does not know", async () => {
     const outcomes: Outcome[] = [];
     await consume({ count: (outcome) => outcomes.push(outcome) });
     await publish("t1", "task.started", "{");
@@ -155,7 +155,7 @@ describe("consumeEvents", () => {
     await nothingPending();
   });
 
-  it("parks an entry that was delivered too often without an end, as one that kills its process is", async () => {
+  it("parks an entry that was delivered too often without an outcome, such as one that kills its process", async () => {
     await publish("killer");
     await consume({ group: "setup" });
     await redis.client.xgroup("CREATE", eventsKey(0), "g", "0");
@@ -169,7 +169,7 @@ describe("consumeEvents", () => {
     assert.deepEqual(tasks(), []);
   });
 
-  it("takes over the entries of a consumer that died, and leaves alone those of one that works", async () => {
+  it("takes over the entries of a dead consumer, and not those of a working one", async () => {
     await redis.client.xgroup("CREATE", eventsKey(0), "g", "0", "MKSTREAM");
     await publish("abandoned");
     await redis.client.xreadgroup("GROUP", "g", "dead", "STREAMS", eventsKey(0), ">");
@@ -194,7 +194,7 @@ describe("consumeEvents", () => {
     assert.equal(slow, 1);
   });
 
-  it("stops reading new entries while too many failed ones wait, and goes on when they succeed", async () => {
+  it("stops reading new entries while too many failed ones wait, and continues when they succeed", async () => {
     let broken = true;
     let calls = new Set<string>();
     const handle = async (event: Event) => {
@@ -211,7 +211,7 @@ describe("consumeEvents", () => {
     await eventually(() => assert.deepEqual(tasks().sort(), ["t1", "t2", "t3", "t4"]));
   });
 
-  it("offers unfinished entries to the others at once when it closes, and leaves the group when it has none", async () => {
+  it("offers unfinished entries to the other consumers at once when it closes, and leaves the group when it has none", async () => {
     const gate = createGate();
     // These are published first, so that the leaving consumer reads all three at once and still holds two when it
     // leaves.
@@ -235,7 +235,7 @@ describe("consumeEvents", () => {
     assert.doesNotMatch(names, /stayer/);
   });
 
-  it("starts a new group at the events that come, where it is told so, and goes on where it was after a restart", async () => {
+  it("starts a new group at new events when configured so, and continues at its place after a restart", async () => {
     await publish("before");
     const first = await consume({ from: "now" });
     await publish("t1");
@@ -246,7 +246,7 @@ describe("consumeEvents", () => {
     await eventually(() => assert.deepEqual(tasks(), ["t1", "t2"]));
   });
 
-  it("holds up no group when the handler of another never ends", async () => {
+  it("delays no group when the handler of another never ends", async () => {
     const gate = createGate();
     let held = 0;
     const handle = async () => {
@@ -262,7 +262,7 @@ describe("consumeEvents", () => {
     gate.open();
   });
 
-  it("lets the stream be trimmed under a group that nobody reads, which goes on at the oldest event that is kept", async () => {
+  it("lets the stream be trimmed under a group without readers, which continues at the oldest event that is left", async () => {
     await (await consume()).close();
     for (let at = 0; at < 300; at += 1) await publish(`t${at}`);
     await redis.client.xtrim(eventsKey(0), "MAXLEN", 100);
@@ -272,7 +272,7 @@ describe("consumeEvents", () => {
     assert.equal(tasks()[0], "t200");
   });
 
-  it("gives every connection back when it closes, for else it would be opened again", async () => {
+  it("returns every connection when it closes, since it would be opened again otherwise", async () => {
     const borrowed = new Set<RedisConnection["client"]>();
     const duplicate = async () => {
       const client = await redis.duplicate();
@@ -298,7 +298,7 @@ describe("consumeEvents", () => {
     await eventually(() => assert.deepEqual(tasks(), ["t1", "t2"]));
   });
 
-  it("goes on when the memory of Redis is full, which events do not empty but whoever reads them may", async () => {
+  it("continues when the memory of Redis is full: it still handles, acknowledges and parks events", async () => {
     await publish("t1");
     await publish("bad");
     await redis.client.config("SET", "maxmemory", 1);

@@ -4,7 +4,7 @@ import { Redis } from "ioredis";
 import { bindGroupScripts } from "../src/group.js";
 
 describe("the events package's Lua files", () => {
-  it("are all bound, do what their headers say, and run when the memory of Redis is full: they are for what was accepted", () => {
+  it("are all bound, match their headers, and run when the memory of Redis is full, because they serve accepted work", () => {
     const scripts = Object.values(bindGroupScripts(new Redis({ lazyConnect: true })));
     assert.deepEqual(luaFaults(new URL("../lua/", import.meta.url), scripts), []);
   });

@@ -32,7 +32,7 @@ describe("createPublisher", () => {
     await redis.close();
   });
 
-  it("tells a reader everything in the envelope that the queue's events have", async () => {
+  it("gives a reader every envelope field that the queue's events have", async () => {
     const publisher = createPublisher(redis, "monitor");
     const about = { time: new Date(5_000), taskId: "t1", agentId: "a1", traceparent: "00-ab-cd-01" };
     const id = await publisher.publish({ ...about, key: "login/e/team", data });
@@ -40,7 +40,7 @@ describe("createPublisher", () => {
     await eventually(() => assert.deepEqual(seen, [{ ...about, id, data }]));
   });
 
-  it("leaves out what an event is not about, and gives each an id of its own", async () => {
+  it("leaves out fields that do not apply to an event, and gives each event its own id", async () => {
     const publisher = createPublisher(redis, "monitor");
     const ids = [await publisher.publish({ data }), await publisher.publish({ data })];
     await eventually(() => assert.equal(seen.length, 2));

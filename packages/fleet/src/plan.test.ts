@@ -25,13 +25,13 @@ describe("planUnits", () => {
     );
   });
 
-  it("starts each service from its build, with tracing loaded first", async () => {
+  it("starts each service from its build, and loads tracing first", async () => {
     const [gateway] = await planUnits(OPTIONS);
     assert.deepEqual(gateway?.nodeArgs.slice(-2), ["--import", "/repo/packages/telemetry/dist/register.js"]);
     assert.equal(gateway?.program, "/repo/services/gateway/dist/main.js");
   });
 
-  it("tells one process about all five when it is to be a single one", async () => {
+  it("configures one process for all five services when the fleet is single", async () => {
     const units = await planUnits({
       ...OPTIONS,
       single: true,

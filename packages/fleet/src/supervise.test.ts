@@ -6,7 +6,7 @@ import { type Ending, type Supervisor, supervise } from "./supervise.js";
 const CRASH: ProcessExit = { code: 1, signal: null };
 
 describe("supervise", () => {
-  it("starts a process that ended again, whatever its exit code", async () => {
+  it("restarts a process that ended, whatever its exit code", async () => {
     const world = await createWorld();
     for (const exit of [CRASH, { code: 0, signal: null }, { code: null, signal: "SIGKILL" } as const]) {
       await world.end(exit);
@@ -26,7 +26,7 @@ describe("supervise", () => {
     assert.deepEqual(world.waits, [200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]);
   });
 
-  it("waits as briefly as at first once it had been up for 10 s", async () => {
+  it("waits for the shortest time again once the process had been up for 10 s", async () => {
     const world = await createWorld();
     for (const upMs of [0, 0, 9_999, 10_000, 0]) {
       world.pass(upMs);
@@ -47,7 +47,7 @@ describe("supervise", () => {
     assert.equal(world.started.length, 2);
   });
 
-  it("does not start again what refuses its settings, or what is not to be restarted", async () => {
+  it("does not restart a process that refuses its settings, or that must not be restarted", async () => {
     const faulty = await createWorld();
     await faulty.end({ code: 2, signal: null });
     assert.equal(faulty.supervisor.gaveUp, true);
@@ -58,7 +58,7 @@ describe("supervise", () => {
     assert.deepEqual([...faulty.waits, ...unwatched.waits], []);
   });
 
-  it("starts nothing once stopped, whether it ran, waited or was starting", async () => {
+  it("starts nothing once stopped, in any state: running, waiting or starting", async () => {
     const running = await createWorld();
     await running.supervisor.stop();
 

@@ -26,7 +26,7 @@ const STOP_GRACE_MS = 30_000;
 export async function superviseUnit(unit: Unit, options: UnitOptions): Promise<Running> {
   const { root, restart = true, onLine, say } = options;
   await access(unit.program).catch(() => {
-    throw new Error(`${unit.program} is not there: build first (make build)`);
+    throw new Error(`${unit.program} does not exist: build first (make build)`);
   });
   const start = async () => {
     const child = await startProcess({

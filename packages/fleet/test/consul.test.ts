@@ -15,7 +15,7 @@ describe("startConsul", () => {
     for (const agent of agents.splice(0)) await agent.stop();
   });
 
-  it("starts agents side by side that know nothing of each other", async () => {
+  it("starts agents beside each other that do not know each other", async () => {
     const [one, other] = await Promise.all([start(), start()]);
     await register(one, "queue");
     assert.deepEqual(await services(one), ["consul", "queue"]);

@@ -48,7 +48,7 @@ describe("startFleet", function () {
     await rm(root, { recursive: true });
   });
 
-  it("runs five services on Redis and Consul, each told where to find them and where to listen", async () => {
+  it("runs five services on Redis and Consul, each with the addresses to use and to listen on", async () => {
     const running = await start({
       env: { CCSP_ANSWER: "42" },
       serviceEnv: { queue: { CCSP_ANSWER: "43" } },
@@ -83,7 +83,7 @@ describe("startFleet", function () {
     assert.equal(`127.0.0.1:${running.processes()[0]?.ports.grpc}`, running.gatewayAddress);
   });
 
-  it("does without Consul where none can be had, says so, and tells those that ask the queue where it is", async () => {
+  it("works without Consul where Consul is not installed, says so, and gives clients of the queue its address", async () => {
     const before = process.env["CCSP_WITHOUT_CONSUL"];
     process.env["CCSP_WITHOUT_CONSUL"] = "1";
     try {
@@ -108,7 +108,7 @@ describe("startFleet", function () {
     }
   });
 
-  it("restarts a service that was killed, where it was, and leaves the others alone", async () => {
+  it("restarts a killed service at the same address, and does not touch the others", async () => {
     const running = await start();
     await running.ready();
     const before = running.processes();
@@ -122,7 +122,7 @@ describe("startFleet", function () {
     assert.ok(lines.includes("fleet: queue-1 ended (SIGKILL); restart in 200 ms"));
   });
 
-  it("tells how a replica ended that was asked to", async () => {
+  it("reports how a replica ended that was stopped", async () => {
     const running = await start({
       replicas: { gateway: 2 },
       serviceEnv: { monitor: { STUB: "fails-to-stop" } },
@@ -147,7 +147,7 @@ describe("startFleet", function () {
     assert.ok(existsSync(join(root, "data", "redis", "appendonlydir")));
   });
 
-  it("restarts Redis when it crashes, but not when a test took it down", async () => {
+  it("restarts Redis when it crashes, but not when a test stopped it", async () => {
     const { redis } = await start();
     const { pid } = redis;
     process.kill(pid, "SIGKILL");
@@ -160,21 +160,21 @@ describe("startFleet", function () {
     assert.equal(lines.filter((line) => line.startsWith("fleet: redis ended")).length, 1);
   });
 
-  it("runs all five in one process when asked for a single one", async () => {
+  it("runs all five in one process when configured as single", async () => {
     const running = await start({ single: true });
     await running.ready();
     assert.equal(running.processes().length, 5);
     assert.equal(new Set(running.processes().map(({ process: { pid } }) => pid)).size, 1);
   });
 
-  it("says at once, and with its words, which service refuses its settings", async () => {
+  it("reports at once which service refuses its settings, with the service's message", async () => {
     const running = await start({ serviceEnv: { executor: { STUB: "refuses-settings" } } });
     await assert.rejects(running.ready(), { message: "executor-1 ended: CCSP_X must be a number" });
   });
 
-  it("names what is not built, and stops what it had started", async () => {
+  it("names a program that is not built, and stops the programs that it had started", async () => {
     await rm(join(root, "services", "queue"), { recursive: true });
-    await assert.rejects(start(), /queue\/dist\/main.js is not there: build first/);
+    await assert.rejects(start(), /queue\/dist\/main.js does not exist: build first/);
     assert.ok(lines.includes("gateway-1: stopping gateway") || !lines.some((line) => line.startsWith("gateway")));
   });
 });

@@ -29,7 +29,7 @@ describe("startProcess", () => {
     for (const child of processes.splice(0)) await child.stop(0);
   });
 
-  it("gives the child the named environment and nothing else", async () => {
+  it("gives the child only the named environment", async () => {
     const lines: string[] = [];
     const child = await node("console.log(JSON.stringify(process.env))", {
       env: { A: "1" },
@@ -42,7 +42,7 @@ describe("startProcess", () => {
     assert.deepEqual(env, { A: "1" });
   });
 
-  it("hands on whole lines of both streams, with characters split between writes intact", async () => {
+  it("passes on whole lines of both streams, and joins characters that were split between writes", async () => {
     const lines: string[] = [];
     const child = await node(
       `const bytes = Buffer.from("日本 🦀\\nrest");
@@ -63,7 +63,7 @@ describe("startProcess", () => {
     );
   });
 
-  it("lets a process that stops on SIGTERM end by itself", async () => {
+  it("lets a process that stops on SIGTERM end normally", async () => {
     const said = firstLine();
     const child = await node(
       "process.on('SIGTERM', () => process.exit(7)); setInterval(() => {}, 1000); console.log('up')",
@@ -74,7 +74,7 @@ describe("startProcess", () => {
     assert.equal(child.kill("SIGTERM"), false);
   });
 
-  it("kills the whole group of a process that does not", async () => {
+  it("kills the whole group of a process that ignores SIGTERM", async () => {
     const said = firstLine();
     const child = await node(
       `const { pid } = require("node:child_process").spawn("sleep", ["300"], { stdio: "inherit" });
@@ -107,7 +107,7 @@ describe("startProcess", () => {
     await gone(child);
   });
 
-  it("ends what a process left in its group when the process stopped nicely, and when it crashed", async () => {
+  it("ends processes left in the group, both after a normal stop and after a crash", async () => {
     for (const end of [(child: ManagedProcess) => child.stop(), (child: ManagedProcess) => child.kill("SIGKILL")]) {
       const said = firstLine();
       const child = await node(

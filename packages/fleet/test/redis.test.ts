@@ -37,7 +37,7 @@ describe("startRedis", () => {
     assert.equal(await call(redis.port, "GET task"), "$8\r\naccepted");
   });
 
-  it("keeps its folder and all in it its owner's alone, also what is there from before", async () => {
+  it("makes its folder and all files in it private, also existing ones", async () => {
     const dir = mkdtempSync(join(tmpdir(), "ccsp-redis-test-"));
     try {
       mkdirSync(join(dir, "old"), { mode: 0o755 });
@@ -58,7 +58,7 @@ describe("startRedis", () => {
     }
   });
 
-  it("forgets on kill -9 without one", async () => {
+  it("loses its data on kill -9 without an append-only file", async () => {
     const redis = await start();
     await call(redis.port, "SET task accepted");
     await redis.kill9();
@@ -66,7 +66,7 @@ describe("startRedis", () => {
     assert.equal(await call(redis.port, "GET task"), "$-1");
   });
 
-  it("passes further settings on", async () => {
+  it("passes on further settings", async () => {
     const redis = await start({ args: ["--maxmemory-policy", "noeviction", "--requirepass", "hunter2"] });
     assert.match(await call(redis.port, "GET x"), /^-NOAUTH/);
   });

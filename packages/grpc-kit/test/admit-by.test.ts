@@ -11,7 +11,7 @@ type Row = readonly Scope[];
 
 const { get, watch, cancel } = QueueServiceService;
 
-describe("a server that lets calls in by a table", () => {
+describe("a server that admits calls by a table", () => {
   const fixture = new Fixture();
   afterEach(() => fixture.close());
 
@@ -31,7 +31,7 @@ describe("a server that lets calls in by a table", () => {
     return { server: await fixture.serve(handlers, { admit, log }), lines };
   };
 
-  it("asks for what the row of the RPC says, and tells the handler who calls", async () => {
+  it("checks the rule in the RPC's row, and passes the caller's identity to the handler", async () => {
     const seen: (string | undefined)[] = [];
     const { server } = await serve({
       get: async ({ taskId }, { identity }) => (seen.push(identity?.subject), taskNamed(taskId)),

@@ -27,7 +27,7 @@ const agent = (subject: string): Identity => {
 };
 const as = (name: string) => ({ metadata: { authorization: name } });
 
-describe("a server that bounds its callers", () => {
+describe("a server that limits its callers", () => {
   const fixture = new Fixture();
   afterEach(() => fixture.close());
 
@@ -88,7 +88,7 @@ describe("a server that bounds its callers", () => {
     assert.match(await calls(), /duration_seconds_count\{[^}]*code="UNAUTHENTICATED"[^}]*\} 1/);
   });
 
-  it("reads only so many requests of a caller at a time, lets more wait, and serves others", async () => {
+  it("reads a limited number of requests of a caller at a time, lets more wait, and serves other callers", async () => {
     let began = 0;
     const { server } = await serve(
       { get: async ({ taskId }) => ((began += 1), taskNamed(taskId)) },
@@ -107,7 +107,7 @@ describe("a server that bounds its callers", () => {
     second.close(constants.NGHTTP2_CANCEL);
   });
 
-  it("gives a caller that uses two servers of a process each bound once, if they share the bounds", async () => {
+  it("counts the calls of a caller at two servers of a process together, if the servers share the limits", async () => {
     const callers = bounds({ unfinishedRequests: 1 });
     let began = 0;
     const get = async ({ taskId }: { taskId: string }) => ((began += 1), taskNamed(taskId));
@@ -118,14 +118,14 @@ describe("a server that bounds its callers", () => {
     second.end(FRAMED);
     await served(fixture.connect(one.server), "bob");
     await served(fixture.connect(other.server), "bob");
-    assert.equal(began, 2, "the second waits for the first, which is at another server");
+    assert.equal(began, 2, "the second call waits for the first one at the other server");
     const answer = once(second, "response");
     first.end(FRAMED);
     await answer;
     assert.equal(began, 4);
   });
 
-  it("ends a request whose body does not come in time, with the reason, and serves those that wait", async () => {
+  it("ends a request whose body does not arrive in time, with the reason, and serves the waiting ones", async () => {
     const { server, refused } = await serve({}, { callers: bounds({ unfinishedRequests: 1, bodyMs: 50 }) });
     const session = await raw(server);
     const [slow, next] = [begin(session, "alice"), begin(session, "alice")];
@@ -136,7 +136,7 @@ describe("a server that bounds its callers", () => {
     assert.deepEqual(await refused(), ['rpc_server_refused_total{limit="unfinished_requests"} 1']);
   });
 
-  it("refuses a caller that gives up calls at a rate, over all of its connections, tells it when to come back, and serves others", async () => {
+  it("refuses a caller that cancels too many calls a second, over all of its connections, says when to retry, and serves other callers", async () => {
     const { server, refused } = await serve(
       {
         async *watch() {
@@ -159,7 +159,7 @@ describe("a server that bounds its callers", () => {
     assert.match((await refused()).join(), /limit="abandoned_calls"/);
   });
 
-  it("counts calls that are given up together long after they began, while others came and went", async () => {
+  it("counts calls that are cancelled together long after they began, while other calls came and ended", async () => {
     const { server } = await serve(
       {
         async *watch() {
@@ -180,7 +180,7 @@ describe("a server that bounds its callers", () => {
     });
   });
 
-  it("holds nothing against a caller whose connection ends with many calls on it", async () => {
+  it("does not count the calls on a connection that ended as cancelled", async () => {
     let ended = 0;
     const { server } = await serve(
       {
@@ -204,7 +204,7 @@ describe("a server that bounds its callers", () => {
     await served(fixture.connect(server), "alice");
   });
 
-  it("closes a connection more than one address may have, before it reads from it, and takes one again when another has ended", async () => {
+  it("closes a connection above the limit of its address before it reads from it, and accepts one again when another has ended", async () => {
     const { server, refused } = await serve({}, { connectionsPerAddress: 2 });
     const [one] = [await raw(server), await raw(server)];
     const third = connect(`http://127.0.0.1:${server.port}`);
@@ -216,7 +216,7 @@ describe("a server that bounds its callers", () => {
     await served(fixture.connect(server), "alice");
   });
 
-  it("lets calls wait at the client that are more than a connection may have", async () => {
+  it("lets calls above the limit of a connection wait at the client", async () => {
     const all = gate();
     let began = 0;
     const { server } = await serve(
@@ -250,7 +250,7 @@ describe("a server behind a gateway", () => {
   // the first thousand.
   const bounded = Number(process.versions.node.split(".")[0]) >= 24;
   (bounded ? it : it.skip)(
-    "keeps the connection of a client that gives up two thousand calls, for the others on it",
+    "keeps the connection of a client that cancels two thousand calls, for its other calls",
     async () => {
       const server = await fixture.serve({
         async *watch() {

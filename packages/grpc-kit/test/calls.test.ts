@@ -31,7 +31,7 @@ describe("a unary call", () => {
     assert.ok(context.deadline && Math.abs(context.deadline.getTime() - deadline.getTime()) < 1_000);
   });
 
-  it("has a deadline although its caller named none", async () => {
+  it("has a deadline even if its caller set none", async () => {
     const seen = gate<CallContext>();
     const queue = await fixture.serveAndConnect({
       async get(_, context) {
@@ -43,7 +43,7 @@ describe("a unary call", () => {
     assert.ok((await seen.opened).deadline);
   });
 
-  it("gets a refusal as CallError with everything that it says", async () => {
+  it("gets a refusal as CallError with all its details", async () => {
     const queue = await fixture.serveAndConnect({
       async get() {
         throw invalidFields([{ field: "task_id", description: "is empty" }]);
@@ -69,7 +69,7 @@ describe("a unary call", () => {
     assert.deepEqual(full.metadata, { task_id: "t1" });
   });
 
-  it("gets INTERNAL without the cause when a handler has a bug, and the log gets the cause", async () => {
+  it("gets INTERNAL without the cause when a handler has a bug, and the log has the cause", async () => {
     const lines: string[] = [];
     const log = pino({ level: "error" }, { write: (line: string) => void lines.push(line) });
     const bug = async () => {
@@ -83,7 +83,7 @@ describe("a unary call", () => {
     assert.match(lines.join(), /secret detail/);
   });
 
-  it("leaves a refusal of a service further back as it is, and calls one that is away DEPENDENCY_UNAVAILABLE", async () => {
+  it("passes on a refusal of a called service unchanged, and reports an unreachable one as DEPENDENCY_UNAVAILABLE", async () => {
     const back = await fixture.serveAndConnect({
       async get() {
         throw new Refusal("LEASE_LOST", "the lease moved on");
@@ -156,7 +156,7 @@ describe("a unary call", () => {
     assert.ok(reached && reached.getTime() > Date.now() + 30_000, `${reached?.toISOString()} is the default instead`);
   });
 
-  it("fails at once when its client is closed, also while it waits for a connection", async () => {
+  it("fails at once when its client is closed, even while it waits for a connection", async () => {
     const queue = fixture.connect("127.0.0.1:1");
     const waiting = failure(queue.get({}));
     queue.close();

@@ -14,7 +14,7 @@ describe("a server's limits", () => {
   const fixture = new Fixture();
   afterEach(() => fixture.close());
 
-  it("refuses a request over the limit as MESSAGE_TOO_LARGE and serves on", async () => {
+  it("refuses a request over the limit as MESSAGE_TOO_LARGE and continues to serve", async () => {
     const server = await fixture.serve({}, { maxMessageBytes: MIB });
     const queue = fixture.connect(server, { maxMessageBytes: 8 * MIB });
     const error = await failure(queue.get({ taskId: "x".repeat(2 * MIB) }));
@@ -23,19 +23,19 @@ describe("a server's limits", () => {
     assert.equal((await queue.get({ taskId: "t1" })).task?.id, "t1");
   });
 
-  it("does not send a request that no server would read", async () => {
+  it("does not send a request that every server would refuse", async () => {
     const queue = await fixture.serveAndConnect({}, { client: { maxMessageBytes: MIB } });
     const error = await failure(queue.get({ taskId: "x".repeat(2 * MIB) }));
     assert.equal(error.reason, "MESSAGE_TOO_LARGE");
   });
 
-  it("takes messages of several megabytes both ways", async () => {
+  it("accepts messages of several megabytes in both directions", async () => {
     const queue = await fixture.serveAndConnect({ get: async ({ taskId }) => taskNamed(taskId) });
     const large = "日本🙂".repeat(MIB / 2);
     assert.equal((await queue.get({ taskId: large })).task?.id, large);
   });
 
-  it("hands four megabytes in a map to the handler, whose matter they are", async () => {
+  it("passes four megabytes in a map to the handler, which has to limit it", async () => {
     const queue = await fixture.serveAndConnect({
       enqueue: async ({ spec }) => taskNamed(String(Object.keys(spec?.labels ?? {}).length)),
     });
@@ -67,7 +67,7 @@ describe("a server's limits", () => {
     assert.equal((await fixture.connect(server).get({ taskId: "t2" })).task?.id, "t2");
   });
 
-  it("cuts what a refusal quotes, so that its trailer fits", async () => {
+  it("shortens the texts that a refusal quotes, so its trailer fits", async () => {
     const queue = await fixture.serveAndConnect({
       async get() {
         const description = `is wrong: ${"🙂".repeat(MIB / 100)}`;
@@ -80,7 +80,7 @@ describe("a server's limits", () => {
     assert.ok(error.message.length < 1_000);
   });
 
-  it("refuses bytes that are no message, and serves on", async () => {
+  it("refuses bytes that are not a message, and continues to serve", async () => {
     const server = await fixture.serve({});
     const raw = fixture.own(new Client(`127.0.0.1:${server.port}`, credentials.createInsecure()));
     const garbage = Buffer.from("garbage");
@@ -95,11 +95,11 @@ describe("a server's limits", () => {
       );
     });
     assert.equal(error?.code, status.INVALID_ARGUMENT);
-    assert.match(error.details, /no message of \/ccsp\.queue\.v1\.QueueService\/Get/);
+    assert.match(error.details, /not a message of \/ccsp\.queue\.v1\.QueueService\/Get/);
     assert.equal((await fixture.connect(server).get({ taskId: "t1" })).task?.id, "t1");
   });
 
-  it("logs a response that cannot be serialized, and says nothing of it to the caller", async () => {
+  it("logs a response that cannot be serialized, and hides the cause from the caller", async () => {
     const lines: string[] = [];
     const log = pino({ level: "error" }, { write: (line: string) => void lines.push(line) });
     const broken: GetResponse = GetResponse.create();

@@ -17,7 +17,7 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-describe("a unary call to a target that comes and goes", () => {
+describe("a unary call to a target that stops and starts", () => {
   const fixture = new Fixture();
   afterEach(() => fixture.close());
 
@@ -33,7 +33,7 @@ describe("a unary call to a target that comes and goes", () => {
     assert.equal((await call).task?.id, "t1");
   });
 
-  it("is made again when the target dies with it and comes back", async () => {
+  it("is sent again when the target dies during the call and starts again", async () => {
     const [called, never] = [gate(), gate()];
     const first = await fixture.serve(
       {
@@ -52,14 +52,14 @@ describe("a unary call to a target that comes and goes", () => {
     assert.equal((await call).task?.id, "t1");
   });
 
-  it("ends with UNAVAILABLE, naming the target, when nobody comes before its deadline", async () => {
+  it("ends with UNAVAILABLE, naming the target, when no server starts before its deadline", async () => {
     const error = await failure(fixture.connect("127.0.0.1:1").get({}, { timeoutMs: 200 }));
     assert.equal(error.code, status.UNAVAILABLE);
     assert.equal(error.reason, "DEPENDENCY_UNAVAILABLE");
     assert.match(error.message, /127\.0\.0\.1:1 /);
   });
 
-  it("says in plain words why nobody could be reached, and that no answer came", async () => {
+  it("says in plain words why no server could be reached, and that no answer came", async () => {
     const nobody = await failure(drain(fixture.connect("127.0.0.1:1").watch({})));
     assert.match(
       nobody.message,
@@ -95,7 +95,7 @@ describe("a unary call to a target that comes and goes", () => {
     assert.deepEqual(tries, { get: 4, cancel: 1 });
   });
 
-  it("is not tried again when the server has waited long enough for what it depends on: four such waits would be silence", async () => {
+  it("is not tried again when the server has already waited long for a dependency: four such waits would be too long", async () => {
     let tries = 0;
     const queue = await fixture.serveAndConnect(
       {
@@ -110,7 +110,7 @@ describe("a unary call to a target that comes and goes", () => {
     assert.equal(tries, 1);
   });
 
-  it("is not tried again at a server that is overloaded: whoever called hears at once when to come back", async () => {
+  it("is not tried again at an overloaded server: the caller learns at once when to retry", async () => {
     let tries = 0;
     const queue = await fixture.serveAndConnect({
       async get() {
@@ -122,7 +122,7 @@ describe("a unary call to a target that comes and goes", () => {
     assert.equal(tries, 1);
   });
 
-  it("is tried four times in all when what is away is behind the service that it calls", async () => {
+  it("is tried four times in total when a service behind the called one cannot be reached", async () => {
     let tries = 0;
     const back = await fixture.serveAndConnect({
       async get() {
@@ -159,14 +159,14 @@ describe("a stream whose first message answers the call", () => {
     assert.deepEqual(await stream, [1]);
   });
 
-  it("ends with UNAVAILABLE, naming the target, when nobody comes in a unary call's time", async () => {
+  it("ends with UNAVAILABLE, naming the target, when no server starts within a unary call's time", async () => {
     const queue = fixture.connect("127.0.0.1:1", { timeoutMs: 200 });
     const error = await failure(first(queue.watch({}, { answersFirst: true })));
     assert.deepEqual([error.code, error.reason], [status.UNAVAILABLE, "DEPENDENCY_UNAVAILABLE"]);
     assert.match(error.message, /127\.0\.0\.1:1 /);
   });
 
-  it("ends with DEADLINE_EXCEEDED when its first message does not come in that time, whose handler hears of it", async () => {
+  it("ends with DEADLINE_EXCEEDED when its first message does not come in that time, and its handler is aborted", async () => {
     const aborted = gate();
     const server = await fixture.serve({
       async *watch(_, { signal }) {
@@ -181,7 +181,7 @@ describe("a stream whose first message answers the call", () => {
     await aborted.opened;
   });
 
-  it("has no deadline after that, and only its own where it has one", async () => {
+  it("has no deadline after that, except its own", async () => {
     const passed = gate();
     const server = await fixture.serve({
       async *watch({ afterSequence }) {

@@ -56,7 +56,7 @@ describe("a server that closes", () => {
     assert.equal((await call).code, status.UNAVAILABLE);
   });
 
-  it("cuts off a stream that is not read, which its reader sees as UNAVAILABLE: nobody cancelled it", async () => {
+  it("cuts off a stream that is not read; its reader sees UNAVAILABLE, because no one cancelled it", async () => {
     const stalled = gate();
     const server = await fixture.serve(
       {
@@ -79,7 +79,7 @@ describe("a server that closes", () => {
     assert.equal(error.reason, "DEPENDENCY_UNAVAILABLE");
   });
 
-  it("says NOT_SERVING to health watches first, answers on for the lame-duck time, and then ends them", async () => {
+  it("sends NOT_SERVING to health watches first, serves calls for the lame-duck time, and then ends the watches", async () => {
     const server = await fixture.serve({}, { lameDuckMs: 300, drainMs: 60_000 });
     const queue = fixture.connect(server);
     await queue.get({ taskId: "t1" });
@@ -102,7 +102,7 @@ describe("a server that closes", () => {
     assert.deepEqual(seen, ["SERVING", "NOT_SERVING"]);
   });
 
-  it("closes once however often it is asked to", async () => {
+  it("closes once, however often close is called", async () => {
     const server = await fixture.serve({});
     await Promise.all([server.close(), server.close()]);
   });

@@ -11,7 +11,7 @@ describe("a server stream", () => {
   const fixture = new Fixture();
   afterEach(() => fixture.close());
 
-  it("delivers what was sent before it failed, and then the refusal", async () => {
+  it("delivers the messages sent before the failure, and then the refusal", async () => {
     const queue = await fixture.serveAndConnect({
       async *watch() {
         yield entry(1);
@@ -29,7 +29,7 @@ describe("a server stream", () => {
     assert.equal(error.message, "Redis is away");
   });
 
-  it("is pulled no faster than the client reads", async () => {
+  it("is produced no faster than the client reads", async () => {
     let produced = 0;
     const queue = await fixture.serveAndConnect({
       async *watch() {
@@ -51,7 +51,7 @@ describe("a server stream", () => {
     await stream.return?.();
   });
 
-  it("is closed when its reader takes nothing for too long, with what was sent before; others go on", async () => {
+  it("is closed when its reader takes nothing for too long, after the messages sent before; other streams continue", async () => {
     const closed = gate();
     let produced = 0;
     const queue = await fixture.serveAndConnect(
@@ -128,7 +128,7 @@ describe("a server stream", () => {
     await ended.opened;
   });
 
-  it("has no deadline of its own, and keeps one that it is given", async () => {
+  it("has no default deadline, and keeps a given one", async () => {
     const queue = await fixture.serveAndConnect({
       async *watch(_, { signal, deadline }) {
         yield entry(deadline ? 1 : 0);
@@ -139,7 +139,7 @@ describe("a server stream", () => {
     assert.equal((await failure(drain(queue.watch({}, { timeoutMs: 100 })))).reason, "DEADLINE_EXCEEDED");
   });
 
-  it("fails with UNAVAILABLE, naming the target, when nobody is there", async () => {
+  it("fails with UNAVAILABLE, naming the target, when no server listens", async () => {
     const error = await failure(drain(fixture.connect("127.0.0.1:1").watch({})));
     assert.equal(error.code, status.UNAVAILABLE);
     assert.match(error.message, /127\.0\.0\.1:1/);

@@ -75,7 +75,7 @@ describe("a server with TLS", () => {
     assert.deepEqual(calls, []);
   });
 
-  it("has the certificate proven to who lets calls in, and their answer in each handler's context", async () => {
+  it("verifies the certificate for the function that admits calls, whose answer is in each handler's context", async () => {
     const seen: (Identity | undefined)[] = [];
     const admit: Admit = async (_method, { authorization, peerCertificate }) => {
       assert.ok(peerCertificate);
@@ -103,7 +103,7 @@ describe("a server with TLS", () => {
     assert.deepEqual(seen, [GATEWAY, GATEWAY]);
   });
 
-  it("is refused by a client that does not know its authority, or looks for another name", async () => {
+  it("is refused by a client that does not know its authority, or expects another name", async () => {
     const server = await serve();
     const unaware = connectTo(server, channelTls(await authority.issue("gateway")));
     assert.match((await refused(unaware)).message, /self-signed certificate in certificate chain$/);
@@ -111,12 +111,12 @@ describe("a server with TLS", () => {
     assert.match((await refused(misled)).message, /monitor\. is not in the cert's altnames/);
   });
 
-  it("lets clients without a certificate in when it has no authority to check them with", async () => {
+  it("accepts clients without a certificate when it has no authority to check them with", async () => {
     const server = await fixture.serve({}, { credentials: serverTls(await authority.issue("queue")) });
     assert.ok(await connectTo(server, channelTls({ ca })).get({ taskId: "t1" }));
   });
 
-  it("speaks nothing older than TLS 1.3", async () => {
+  it("accepts no version older than TLS 1.3", async () => {
     const { port } = await serve();
     const { certificate: cert, key } = await authority.issue("gateway");
     const socket = connect({ port, host: "127.0.0.1", servername: "queue", ca, cert, key, maxVersion: "TLSv1.2" });

@@ -23,7 +23,7 @@ describe("a reader that does not read", () => {
     for (let i = 0; i < 100; i++) await queue.get({ taskId: "t1" });
   };
 
-  it("has only what it takes made for it, and one large message ahead on either side", async () => {
+  it("prepares only what it takes, and one large message in advance on either side", async () => {
     let made = 0;
     const queue = await fixture.serveAndConnect({
       async *watch() {
@@ -44,7 +44,7 @@ describe("a reader that does not read", () => {
     await stream.return?.();
   });
 
-  it("has no more sent than its caller has room for, over all of its streams; another caller is served meanwhile", async () => {
+  it("gets no more than its caller's limit, over all of its streams; another caller is served meanwhile", async () => {
     const made = new Map<string, number>();
     const handlers = {
       async *watch(
@@ -79,7 +79,7 @@ describe("a reader that does not read", () => {
     await again.return?.();
   });
 
-  it("is refused another large answer with CALLER_LIMIT when so many wait already, and told when to ask again", async () => {
+  it("gets CALLER_LIMIT for another large answer when too many already wait, with the time to retry", async () => {
     let expected = 10;
     const all = gate();
     const queue = await fixture.serveAndConnect(
@@ -107,7 +107,7 @@ describe("a reader that does not read", () => {
     assert.equal((await queue.get({ agentId: "alice" })).task?.id.length, MB);
   });
 
-  it("holds one message for many that read the same, which is encoded once", async () => {
+  it("holds one message, which is encoded once, for many readers of the same message", async () => {
     let encoded = 0;
     const shared = { event: entry(1, "x".repeat(MB)).event } satisfies WatchResponse;
     const text = shared.event?.event;
@@ -123,10 +123,10 @@ describe("a reader that does not read", () => {
     const all = await Promise.all(Array.from({ length: 20 }, () => drain(queue.watch({}))));
     assert.equal(all.length, 20);
     const once = encoded;
-    assert.ok(once > 0 && once <= 3, `${once} looks at the text of 20 messages`);
+    assert.ok(once > 0 && once <= 3, `the text of 20 messages was read ${once} times`);
   });
 
-  it("tells of a large message how many bytes it brought", async () => {
+  it("learns how many bytes a large message has", async () => {
     const queue = await fixture.serveAndConnect({
       get: async () => taskNamed("x"),
       async *watch() {

@@ -8,14 +8,14 @@ const caller = (...scopes: string[]): Identity => {
   return { kind: "agent", subject: "alice", scopes, proof: "token", expireTime: new Date() };
 };
 
-describe("what a caller may do", () => {
-  it("is what needs exactly its scopes, some of them or none", () => {
+describe("the access of a caller", () => {
+  it("includes calls that need exactly its scopes, some of them or none", () => {
     const both = caller(...NEEDED);
     for (const needed of [NEEDED, NEEDED.slice(1), []]) assert.equal(authorise(needed, both), both);
     authorise([], caller());
   });
 
-  it("is not what needs one scope more, and the refusal names that scope and the proof without it", () => {
+  it("does not include a call that needs one more scope, and the refusal names that scope and the proof without it", () => {
     for (const missing of NEEDED) {
       const others = NEEDED.filter((scope) => scope !== missing);
       const service: Identity = { ...caller(...others), kind: "service", proof: "certificate" };
@@ -35,7 +35,7 @@ describe("what a caller may do", () => {
     }
   });
 
-  it("is not what needs a scope that one of its own only begins with", () => {
+  it("does not include a call whose scope only resembles one of its own", () => {
     assert.throws(() => authorise(["tasks:read"], caller("tasks:readonly", "tasks")), Refusal);
   });
 });

@@ -46,7 +46,7 @@ describe("the command line of a service", () => {
     );
   });
 
-  it("says that a configuration is valid, after what is suspicious about it", () => {
+  it("says that a configuration is valid, after its warnings", () => {
     assert.deepEqual(printed(["--check-config"], { CCSP_SECRET: "s" }).stdout, "configuration is valid\n");
     const { stdout, code } = printed(["--check-config"], { CCSP_SECRET: "s", CCSP_LOG_LEVL: "x" });
     assert.equal(code, 0);
@@ -62,7 +62,7 @@ describe("the command line of a service", () => {
     }
   });
 
-  it("refuses what it does not know with exit code 2 and a hint", () => {
+  it("refuses unknown arguments with exit code 2 and a hint", () => {
     const { stderr, code } = printed(["--check-config", "--verbose"], { CCSP_SECRET: "s" });
     assert.equal(code, 2);
     assert.match(stderr, /unknown argument --verbose; expected \[--help \| --check-config\]/);

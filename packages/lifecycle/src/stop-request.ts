@@ -66,7 +66,7 @@ export class StopRequest {
     return await Promise.race([
       work,
       this.requested.then((reason) => {
-        throw new Error(`told to stop (${reason})`);
+        throw new Error(`stop requested (${reason})`);
       }),
     ]);
   }

@@ -9,10 +9,10 @@ interface FixtureConfig {
 /** A service that runs the steps in CCSP_FIXTURE_STEPS at its start, and logs what it opens and closes. */
 const fixtureService: ServiceDefinition<FixtureConfig> = {
   name: "fixture",
-  summary: "opens what it is told to",
+  summary: "opens the configured resources",
   define: (settings: Settings) => ({
     service: serviceSettings(settings, { name: "fixture", grpcPort: 1, opsPort: 2 }),
-    steps: settings.list("CCSP_FIXTURE_STEPS", "what to do to start", { default: [], pattern: /^[a-z-]+:[a-z]+$/ }),
+    steps: settings.list("CCSP_FIXTURE_STEPS", "the action at start", { default: [], pattern: /^[a-z-]+:[a-z]+$/ }),
   }),
   async start({ steps }, context) {
     for (const step of steps) {

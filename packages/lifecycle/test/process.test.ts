@@ -37,7 +37,7 @@ describe("a service as a process", () => {
     });
   }
 
-  it("closes what was opened and exits with 0 when SIGTERM comes while something does not open", async () => {
+  it("closes what was opened and exits with 0 when SIGTERM comes while a resource does not open", async () => {
     const child = start("open:a,open-never:b,open:c");
     await child.says("opening b");
     child.kill("SIGTERM");
@@ -53,7 +53,7 @@ describe("a service as a process", () => {
     assert.ok(!messages(stdout).includes("opening c"));
   });
 
-  it("closes what opens only after the stop began", async () => {
+  it("closes a resource that opens after the stop began", async () => {
     const child = start("open:a,open-when-stopped:b,open:c");
     await child.says("opening b");
     child.kill("SIGTERM");
@@ -97,7 +97,7 @@ describe("a service as a process", () => {
     assert.equal(messages(stdout).at(-1), "second signal, exiting at once");
   });
 
-  it("exits although something was left open, and says what holds it", async () => {
+  it("exits even if something was left open, and names what holds the process", async () => {
     const child = start("forget:a");
     await child.says('"ready"');
     child.kill("SIGTERM");
@@ -121,14 +121,14 @@ describe("a service as a process", () => {
     assert.match(stdout.at(-1) ?? "", /b crashed.*"msg":"crashed"/);
   });
 
-  it("names itself after its host and process, unless it is told a name", async () => {
+  it("is named after its host and process, unless a name is set", async () => {
     const unnamed = start("open-fails:a", { CCSP_INSTANCE: " " });
     assert.match((await unnamed.ended).stdout[0] ?? "", /"instance":".+-\d+"/);
     const named = start("open-fails:a", { CCSP_INSTANCE: "fixture-7" });
     assert.match((await named.ended).stdout[0] ?? "", /"instance":"fixture-7"/);
   });
 
-  it("logs what is suspicious about its settings", async () => {
+  it("logs the warnings about its settings", async () => {
     const { stdout } = await start("open-fails:a", { CCSP_FIXTURE_LISTN: "x" }).ended;
     assert.match(stdout[0] ?? "", /is CCSP_FIXTURE_LISTEN meant\?/);
   });
@@ -145,13 +145,13 @@ describe("a service's command line", () => {
     assert.match(stderr[2] ?? "", /CCSP_DRAIN_TIMEOUT/);
   });
 
-  it("checks the configuration and exits when told so", async () => {
+  it("checks the configuration and exits when asked", async () => {
     const { code, stdout } = await startFixture({}, ["--check-config"]).ended;
     assert.equal(code, 0);
     assert.deepEqual(stdout, ["configuration is valid"]);
   });
 
-  it("refuses an argument it does not know with a hint", async () => {
+  it("refuses an unknown argument with a hint", async () => {
     const { code, stderr } = await startFixture({}, ["--port=1"]).ended;
     assert.equal(code, 2);
     assert.match(stderr.join(), /unknown argument --port=1; expected \[--help \| --check-config\]/);

@@ -5,7 +5,7 @@ import { runService, type ServiceContext } from "../src/index.js";
 const log = pino({ level: "silent" });
 
 describe("runService", () => {
-  it("stops when its caller says so, and leaves signals alone when told to", async () => {
+  it("stops when its caller asks, and does not handle signals if so configured", async () => {
     const stop = new AbortController();
     const closed: string[] = [];
     const before = process.listenerCount("SIGTERM");
@@ -22,7 +22,7 @@ describe("runService", () => {
     assert.deepEqual(closed, ["a"]);
   });
 
-  it("takes its signal handlers away when it has stopped", async () => {
+  it("removes its signal handlers when it has stopped", async () => {
     const before = process.listenerCount("SIGTERM");
     await runService(log, async () => {}, { stop: AbortSignal.abort() });
     assert.equal(process.listenerCount("SIGTERM"), before);
@@ -46,7 +46,7 @@ describe("runService", () => {
     assert.deepEqual(warnings, []);
   });
 
-  it("tells what it started that the stop begins, before anything is closed", async () => {
+  it("notifies the service that the stop begins, before anything is closed", async () => {
     const stop = new AbortController();
     const order: string[] = [];
     await runService(
@@ -61,7 +61,7 @@ describe("runService", () => {
     assert.deepEqual(order, ["stopping", "closed"]);
   });
 
-  it("tells what it started when the start failed", async () => {
+  it("notifies the service when the start failed", async () => {
     let signal: AbortSignal | undefined;
     const code = await runService(log, async ({ stopping }) => {
       signal = stopping;
@@ -85,7 +85,7 @@ describe("runService", () => {
     assert.deepEqual(closed, ["a"]);
   });
 
-  it("does not wait for a start that waits for something it did not open", async () => {
+  it("does not wait for a start that waits for a resource outside of its control", async () => {
     const closed: string[] = [];
     const code = await runService(
       log,
@@ -99,7 +99,7 @@ describe("runService", () => {
     assert.deepEqual(closed, ["a"]);
   });
 
-  it("closes at once what a start that goes on opens after the stop", async () => {
+  it("closes at once what a start opens after the stop", async () => {
     const stop = new AbortController();
     const closed: string[] = [];
     let context: ServiceContext | undefined;
@@ -116,7 +116,7 @@ describe("runService", () => {
     assert.deepEqual(closed, ["late"]);
   });
 
-  it("closes what opened side by side when one of them fails", async () => {
+  it("closes what was opened in parallel when one of them fails", async () => {
     const closed: string[] = [];
     const resource = (name: string) => ({ close: async () => void closed.push(name) });
     const code = await runService(log, async ({ open }) => {

@@ -24,5 +24,5 @@ export function luaFaults(
     if (isRefused === refusedWhenFull.includes(name)) return [];
     return [`${name}.lua: ${isRefused ? "does not run" : "runs"} when the memory of Redis is full`];
   });
-  return [...scripts.flatMap(scriptFaults), ...unused.map((path) => `${path}: nothing binds it`), ...flags];
+  return [...scripts.flatMap(scriptFaults), ...unused.map((path) => `${path}: no code binds it`), ...flags];
 }

@@ -143,13 +143,13 @@ function keepConnecting(client: RedisClient, isWanted: () => boolean): void {
 function logLosses(client: RedisClient, log: Logger): void {
   let lost = false;
   const onLost = (err?: Error): void => {
-    if (!lost) log.warn({ err }, "redis is away, trying again");
+    if (!lost) log.warn({ err }, "redis cannot be reached, trying again");
     lost = true;
   };
   client.on("error", onLost);
   client.on("reconnecting", () => onLost());
   client.on("ready", () => {
-    if (lost) log.info("redis is back");
+    if (lost) log.info("redis can be reached again");
     lost = false;
   });
 }

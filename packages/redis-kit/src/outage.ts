@@ -76,7 +76,7 @@ async function unlessSilent<T>(redis: RedisClient, work: Promise<T>): Promise<T>
 class Silent extends Error {
   override readonly name = "Silent";
   constructor() {
-    super(`Redis answered nothing for ${PATIENCE_MS} ms`);
+    super(`Redis did not answer for ${PATIENCE_MS} ms`);
   }
 }
 

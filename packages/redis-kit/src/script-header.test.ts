@@ -44,7 +44,7 @@ describe("parseScriptHeader", () => {
     [/KEYS starts with no number/, "-- add_job: x\n-- KEYS  jobs hash"],
     [/KEYS "jobs" is not/, "-- add_job: x\n-- KEYS  1 jobs"],
   ] as const) {
-    it(`says "${fault.source}" of a header that is none`, () => {
+    it(`reports "${fault.source}" for an invalid header`, () => {
       assert.throws(() => parse(text), fault);
     });
   }

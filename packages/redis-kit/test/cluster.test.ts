@@ -21,7 +21,7 @@ describe("openRedis on Cluster", () => {
     await setup?.stop();
   });
 
-  it("runs scripts on the node of their keys, and sends them where they are not known", async () => {
+  it("runs scripts on the node of their keys, and sends them to nodes that do not know them", async () => {
     const putOnce = bindPutOnce(redis.client);
     for (const tag of TAGS) assert.equal(await putOnce("a", "1", tag), "ok");
     for (const { url } of setup.nodes) {
@@ -33,7 +33,7 @@ describe("openRedis on Cluster", () => {
     await redis.ping();
   });
 
-  it("goes on with a replica when a master dies, and a blocked read with it", async () => {
+  it("continues with a replica when a master dies, also with a blocked read", async () => {
     const putOnce = bindPutOnce(redis.client);
     assert.equal(await putOnce("a", "1", "b"), "ok");
     const reader = await redis.duplicate();

@@ -20,13 +20,13 @@ describe("bindScript", () => {
   });
   beforeEach(() => redis.client.flushall());
 
-  it("gives keys by name and arguments in order, and answers the decoded word", async () => {
+  it("passes keys by name and arguments in order, and returns the decoded reply", async () => {
     const putOnce = bindPutOnce(redis.client);
     assert.deepEqual([await putOnce("a", "日本"), await putOnce("a", "2")], ["ok", "taken"]);
     assert.equal(await redis.client.hget("test:{t}:values", "a"), "日本");
   });
 
-  it("sends a script again that the server has forgotten, also in calls that run side by side", async () => {
+  it("sends a script again that the server has forgotten, also in concurrent calls", async () => {
     const putOnce = bindPutOnce(redis.client);
     await putOnce("a", "1");
     await redis.client.script("FLUSH");
@@ -52,21 +52,21 @@ describe("bindScript", () => {
     await assert.rejects(putOnce("a", "1"), /NOSCRIPT/);
   });
 
-  it("answers strings as Buffers, so that any bytes come through", async () => {
+  it("returns strings as Buffers, so any bytes are unchanged", async () => {
     const bytes = Buffer.from([0, 255, 128, 10]);
     await redis.client.hset("test:{t}:values", "a", bytes);
     const peek = bindScript(redis.client, luaFile("peek"), ["values"], (reply) => reply);
     assert.deepEqual(await peek({ values: "test:{t}:values" }, "a"), bytes);
   });
 
-  it("refuses a call whose keys are not all given, or that gives others, before Redis sees it", async () => {
+  it("refuses a call with missing or extra keys before Redis gets it", async () => {
     const peek = bindScript(redis.client, luaFile("peek"), ["values"], (reply) => reply);
     const given = (keys: Record<string, string>) => Object.assign({ values: "" }, keys);
     await assert.rejects(peek(given({})), /key values is missing/);
     await assert.rejects(peek(given({ values: "x", other: "y" })), /no such key: other/);
   });
 
-  it("rejects with what the decoder throws for a reply it does not know", async () => {
+  it("rejects with the decoder's error for an unknown reply", async () => {
     const put = bindScript(redis.client, luaFile("put_once"), ["values", "order"], () => {
       throw new Error("what is this");
     });
@@ -88,14 +88,14 @@ describe("bindScript", () => {
     ]);
   });
 
-  it("puts the parts that a script needs before it, and before them what they need", async () => {
+  it("puts the parts that a script needs before it, and first the parts that they need", async () => {
     const loud = bindScript(redis.client, luaFile("peek_loudly"), ["values"], String);
     await redis.client.hset("test:{t}:values", "a", "hi");
     assert.equal(await loud({ values: "test:{t}:values" }, "a"), "HI!");
     assert.deepEqual(scriptFaults(loud), []);
   });
 
-  it("lets a test find a name of a part that a script or a part uses, defines or needs other than it says", () => {
+  it("lets a test find a name of a part that a script or a part uses, defines or needs but does not declare correctly", () => {
     assert.deepEqual(scriptFaults({ file: luaFile("wrong_parts"), keys: ["values"] }).toSorted(), [
       "parts/wrong.lua: does not define mumble",
       "parts/wrong.lua: does not use MARK",

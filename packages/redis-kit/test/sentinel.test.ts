@@ -21,7 +21,7 @@ describe("openRedis on Sentinel", () => {
     await setup?.stop();
   });
 
-  it("finds the master, and the new one when it dies; a call that was under way and a blocked read go on there", async () => {
+  it("finds the master, and the new one when it dies; active calls and a blocked read continue there", async () => {
     const putOnce = bindPutOnce(redis.client);
     assert.equal(await putOnce("before", "1"), "ok");
     // WAIT makes sure that the replica has the write.
@@ -55,7 +55,7 @@ describe("openRedis on Sentinel", () => {
     assert.equal(await putOnce("before", "1"), "taken");
   });
 
-  it("comes back, with its subscriptions, when ioredis has given up, and not after it was closed", async () => {
+  it("connects again, with its subscriptions, when ioredis has given up, but not after it was closed", async () => {
     const subscriber = await redis.duplicate();
     await subscriber.subscribe("news");
     const heard: string[] = [];

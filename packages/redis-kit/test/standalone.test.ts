@@ -21,7 +21,7 @@ describe("openRedis on a standalone server", () => {
     await server.stop();
   });
 
-  it("rides out a kill and restart: calls that were under way are answered, and each took effect once", async () => {
+  it("survives a kill and restart: active calls are answered, and each took effect once", async () => {
     const putOnce = bindPutOnce(redis.client);
     const names = Array.from({ length: 300 }, (_, at) => `n${at}`);
     const calls = names.map((name) => putOnce(name, "1"));
@@ -32,7 +32,7 @@ describe("openRedis on a standalone server", () => {
     assert.deepEqual((await redis.client.lrange("test:{t}:order", 0, -1)).sort(), [...names, "after"].sort());
   });
 
-  it("rejects within its limit when Redis stays away, as an outage that a caller can act on", async () => {
+  it("rejects within its limit when Redis stays down, with an outage error that a caller can handle", async () => {
     await server.kill9();
     const calls = [bindPutOnce(redis.client)("a", "1"), redis.client.get("a")];
     for (const call of calls) {
@@ -43,7 +43,7 @@ describe("openRedis on a standalone server", () => {
     }
   });
 
-  it("tells whoever waits for a call of an outage before the connection has given up", async () => {
+  it("reports an outage to each waiting caller before the connection has given up", async () => {
     await server.kill9();
     await eventually(() => assert.notEqual(redis.client.status, "ready"));
     let givenUp = false;
@@ -59,21 +59,21 @@ describe("openRedis on a standalone server", () => {
     assert.equal(await call, null);
   });
 
-  it("tells whoever waits within 2 s of a Redis that hangs behind an open connection, and goes on when it answers", async () => {
+  it("reports to each waiting caller within 2 s that Redis hangs behind an open connection, and continues when it answers", async () => {
     await redis.client.set("a", "1");
     process.kill(server.pid, "SIGSTOP");
     try {
       const begunMs = performance.now();
       const get = () => redis.client.get("a");
       await assert.rejects(orUnavailable(redis.client, get), { reason: "DEPENDENCY_UNAVAILABLE" });
-      assert.ok(performance.now() - begunMs < 4_500, "before the connection finds out, after 5 s");
+      assert.ok(performance.now() - begunMs < 4_500, "before the connection notices the failure, after 5 s");
     } finally {
       process.kill(server.pid, "SIGCONT");
     }
     await eventually(async () => assert.equal(await orUnavailable(redis.client, () => redis.client.get("a")), "1"));
   });
 
-  it("blames Redis for no time in which this process did nothing", async () => {
+  it("does not count time in which this process was blocked as an outage of Redis", async () => {
     await redis.client.set("a", "1");
     const get = orUnavailable(redis.client, () => redis.client.get("a"));
     // Blocks like a stopped process or a pause of its host: the answer arrives in this time, and the process reads it
@@ -82,7 +82,7 @@ describe("openRedis on a standalone server", () => {
     assert.equal(await get, "1");
   });
 
-  it("lets work take longer that Redis answers piece by piece", async () => {
+  it("lets a call take longer if Redis answers in pieces", async () => {
     const endMs = performance.now() + 3_000;
     let pieces = 0;
     const work = async () => {
@@ -92,7 +92,7 @@ describe("openRedis on a standalone server", () => {
     assert.ok(pieces > 10);
   });
 
-  it("says of a Redis whose memory is full that it is, also where the commands are a transaction", async () => {
+  it("reports that the memory of Redis is full, also for commands in a transaction", async () => {
     await redis.client.config("SET", "maxmemory", 1);
     const set = () => redis.client.set("a", "1");
     const both = () => redis.client.multi().set("a", "1").get("a").exec();
@@ -114,7 +114,7 @@ describe("openRedis on a standalone server", () => {
     await eventually(() => redis.ping());
   });
 
-  it("carries a blocked read over a restart", async () => {
+  it("continues a blocked read after a restart", async () => {
     const reader = await redis.duplicate();
     const popped = reader.blpop("list", 0);
     await server.kill9();
@@ -123,7 +123,7 @@ describe("openRedis on a standalone server", () => {
     assert.deepEqual(await popped, ["list", "x"]);
   });
 
-  it("waits with a write and a blocked read while the server is a replica, and goes on when it is a master again", async () => {
+  it("holds a write and a blocked read while the server is a replica, and continues when it is a master again", async () => {
     const putOnce = bindPutOnce(redis.client);
     const admin = await openRedis(server.url, { log, name: "admin" });
     const reader = await redis.duplicate();
@@ -141,19 +141,19 @@ describe("openRedis on a standalone server", () => {
     await admin.close();
   });
 
-  it("closes while a duplicate is blocked, and ends what waits on it", async () => {
+  it("closes while a duplicate is blocked, and ends the call that waits on it", async () => {
     const reader = await redis.duplicate();
     const ended = assert.rejects(reader.blpop("list", 0), /Connection is closed/);
     await redis.close();
     await ended;
   });
 
-  it("closes while Redis is away", async () => {
+  it("closes while Redis is down", async () => {
     await server.kill9();
     await redis.close();
   });
 
-  it("passes on what Redis refuses for another reason than an outage", async () => {
+  it("passes on a refusal of Redis that is not an outage", async () => {
     await redis.client.set("text", "x");
     await assert.rejects(
       orUnavailable(redis.client, () => redis.client.incr("text")),

@@ -3,8 +3,8 @@ import { pino } from "pino";
 import { Registry } from "prom-client";
 import { watchClockAhead } from "./clock-ahead.js";
 
-describe("the difference of clocks", () => {
-  it("is shown each time, and warned of once until it is little again", async () => {
+describe("the clock difference", () => {
+  it("is reported each time, and warned of once until it is small again", async () => {
     const lines: { level: number; aheadMs: number }[] = [];
     const log = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) });
     const registry = new Registry();

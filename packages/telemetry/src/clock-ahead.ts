@@ -15,7 +15,7 @@ export function watchClockAhead(
 ): (aheadMs: number) => void {
   const gauge = new Gauge({
     name: `ccsp_${service}_clock_ahead_seconds`,
-    help: `How far this host's clock is ahead of ${of}; negative: behind`,
+    help: `How far the clock of this host is ahead of ${of}; negative: behind`,
     registers: [registry],
   });
   let warned = false;

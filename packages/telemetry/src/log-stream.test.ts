@@ -28,7 +28,7 @@ describe("a log whose disk is full for a while", () => {
     Object.assign(fs, { writeSync: is ? refuse : writeSync });
   }
 
-  it("throws nothing, counts failures, and writes what waited and what was lost when it can again", async () => {
+  it("throws nothing, counts failures, and later writes the waiting lines and the number of lost ones", async () => {
     const registry = createMetrics("a-service");
     const stream = openLogStream("a-service", fd);
     const told: Lost[] = [];
@@ -48,7 +48,7 @@ describe("a log whose disk is full for a while", () => {
     assert.deepEqual(told, [{ failures: 2, dropped: 0 }]);
   });
 
-  it("writes again when so much waited that no line found room", async () => {
+  it("writes again after so many lines waited that no more fitted", async () => {
     const stream = openLogStream("a-third", fd);
     const told: Lost[] = [];
     stream.onRecovery((lost) => told.push(lost));
@@ -63,7 +63,7 @@ describe("a log whose disk is full for a while", () => {
     assert.equal(told[0]?.dropped, 11_001 - Math.floor((1024 * 1024) / 100));
   });
 
-  it("keeps a megabyte at most, and counts the lines that it gives up", async () => {
+  it("keeps at most a megabyte, and counts the lines that it drops", async () => {
     const registry = createMetrics("another");
     const stream = openLogStream("another", fd);
     full(true);

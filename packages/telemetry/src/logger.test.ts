@@ -47,14 +47,14 @@ describe("the logger", () => {
     });
   }
 
-  it("hides what an error drags along", () => {
+  it("hides secrets in the properties of an error", () => {
     const error = Object.assign(new Error("refused"), { request: { headers: { authorization: "PRIVATE" } } });
     const { line } = logged({ err: error });
     assert.doesNotMatch(line, /PRIVATE/);
     assert.match(line, /refused/);
   });
 
-  it("leaves what it logs as it was", () => {
+  it("does not change the logged objects", () => {
     const task = { prompt: "PRIVATE" };
     logged({ task });
     assert.equal(task.prompt, "PRIVATE");

@@ -137,7 +137,7 @@ function showDependencies(registry: Registry, checks: OpsOptions["checks"]): voi
   if (names.length === 0) return;
   const up: Gauge = new Gauge({
     name: "ccsp_dependency_up",
-    help: "Whether what the service depends on answered when the metrics were read",
+    help: "Whether a dependency of the service answered when the metrics were read",
     labelNames: ["dependency"],
     async collect() {
       const failing = await runChecks(checks);

@@ -36,7 +36,7 @@ describe("a traceparent", () => {
     assert.equal(readTraceparent(later), TRACEPARENT, "it is passed on in the version that we know");
   });
 
-  it("counts as none when it is malformed", () => {
+  it("is ignored when it is malformed", () => {
     const malformed = [
       "",
       "nonsense",
@@ -54,7 +54,7 @@ describe("a traceparent", () => {
     }
   });
 
-  it("does not carry over what was active where the context is made", () => {
+  it("does not take over the span that is active where the context is made", () => {
     const key = Symbol("key");
     const made = context.with(context.active().setValue(key, 1), () => contextFromTraceparent(TRACEPARENT));
     assert.equal(made.getValue(key), undefined);

@@ -30,7 +30,7 @@ const FAILED_CALLS: readonly FailedCall[] = [
     call: ({ queue, metadata }) => queue.get({ taskId: "refused" }, { metadata }),
   },
   {
-    what: "a call that is not let in",
+    what: "a call that authorisation refuses",
     method: "Get",
     code: status.UNAUTHENTICATED,
     call: ({ queue, metadata }) => queue.get({}, { metadata: { ...metadata, authorization: "wrong" } }),
@@ -106,7 +106,7 @@ describe("the span of a served call that fails", () => {
 
   for (const [index, { what, method, code, why }] of FAILED_CALLS.entries()) {
     const outcome = why === undefined ? "no error" : "an error";
-    it(`is there once, as ${outcome} with ${status[code]}, for ${what}`, () => {
+    it(`exists once, as ${outcome} with ${status[code]}, for ${what}`, () => {
       const rpcMethod = `ccsp.queue.v1.QueueService/${method}`;
       const rpc = { "rpc.system.name": "grpc", "rpc.method": rpcMethod, "rpc.status_code": status[code] };
       assert.deepEqual(
@@ -126,17 +126,17 @@ describe("the span of a served call that fails", () => {
     });
   }
 
-  it("is not there for a call of an untraced method that is not let in", () => {
+  it("does not exist for a refused call of an untraced method", () => {
     assert.deepEqual(receiver.trace(UNTRACED), []);
   });
 
-  it("is ended once only, of which the SDK would complain", () => {
+  it("is ended only once, since the SDK would complain otherwise", () => {
     assert.deepEqual(complaints, []);
   });
 });
 
-describe("the span of a call that does not succeed, where it is made", () => {
-  it("is there once, as an error with what the caller is told, also of a stream that its reader leaves", async () => {
+describe("the client span of a call that does not succeed", () => {
+  it("exists once, as an error with the caller's message, also for a stream that its reader leaves", async () => {
     const receiver = await startOtlpReceiver();
     const server = startTraced("./failing-server.ts", [], {});
     try {
@@ -146,7 +146,7 @@ describe("the span of a call that does not succeed, where it is made", () => {
         TRACEPARENT: `00-${"1".repeat(32)}-00f067aa0ba902b7-01`,
         NAMED: `00-${"2".repeat(32)}-00f067aa0ba902b7-01`,
       });
-      assert.deepEqual((await caller.ended).err, [], "the SDK complains of one that is ended twice");
+      assert.deepEqual((await caller.ended).err, [], "the SDK reports a span that is ended twice");
       const spans = receiver.trace("1".repeat(32));
       const late = spans[1]?.error ?? "";
       assert.match(late, /no answer within/);
@@ -172,7 +172,7 @@ describe("the span of a call that does not succeed, where it is made", () => {
       assert.deepEqual(
         named.map(({ kind, parentSpanId }) => [kind, parentSpanId]),
         [["client", "00f067aa0ba902b7"]],
-        "a call whose headers name a trace is in that one",
+        "a call whose headers name a trace is in that trace",
       );
     } finally {
       server.child.kill("SIGKILL");

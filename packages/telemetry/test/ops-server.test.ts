@@ -43,7 +43,7 @@ describe("the ops port", () => {
     assert.doesNotMatch(await queue.metrics(), /service="gateway"/);
   });
 
-  it("is ready from the end of the start to the begin of the drain, whatever its dependencies do, and asks none of them", async () => {
+  it("is ready from the end of the start to the begin of the drain, whatever state its dependencies have, and checks none of them", async () => {
     let asked = 0;
     const redis = () => {
       asked += 1;
@@ -76,7 +76,7 @@ describe("the ops port", () => {
     }
   });
 
-  it("tells in verbose health what its dependencies do now, and stays alive meanwhile", async () => {
+  it("reports the current state of its dependencies in verbose health, and stays alive meanwhile", async () => {
     let away = true;
     const redis = async () => {
       if (away) throw new Error("connection refused");
@@ -95,7 +95,7 @@ describe("the ops port", () => {
     assert.deepEqual(await health("/health?verbose"), { status: "alive", state: "ready", failing: {} });
   });
 
-  it("shows what its dependencies do in its metrics", async () => {
+  it("shows the state of its dependencies in its metrics", async () => {
     let away = true;
     const redis = () => {
       if (away) throw new Error("away");
@@ -132,7 +132,7 @@ describe("the ops port", () => {
     await assert.rejects(get("/health"));
   });
 
-  it("closes while a client says nothing, or only half of what it wants", async () => {
+  it("closes while a client sends nothing, or only half of its request", async () => {
     const { ops } = await serve();
     const [silent, slow] = [connect(ops.port, LOOPBACK.host), connect(ops.port, LOOPBACK.host)];
     for (const client of [silent, slow]) client.on("error", () => undefined);

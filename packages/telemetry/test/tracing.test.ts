@@ -63,7 +63,7 @@ describe("tracing between two processes", () => {
     assert.equal(line["span_id"], spans[2]?.spanId);
   });
 
-  it("makes no span of a method that either side leaves out, nor of a health check", async () => {
+  it("creates no span for a method that either side leaves out, nor for a health check", async () => {
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint };
     const { server } = await callOnce({ server: env, caller: env });
     assert.ok(!("trace_id" in server.logged("sync served")));

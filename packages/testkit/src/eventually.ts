@@ -27,7 +27,7 @@ export async function eventually<T>(
     } catch (error) {
       // An earlier failure says more than the timeout of a check that did not finish.
       if (error !== endless) last = error;
-      if (deadline.aborted) throw explained(last ?? endless, options.what ?? "what was awaited", timeoutMs);
+      if (deadline.aborted) throw explained(last ?? endless, options.what ?? "the awaited condition", timeoutMs);
     }
     await sleep(pause);
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { eventually } from "@ccsp/testkit";
 
 describe("eventually", () => {
-  it("answers what the check answers once it stops throwing", async () => {
+  it("returns the check's result once it stops throwing", async () => {
     let tries = 0;
     const answer = await eventually(() => {
       tries += 1;
@@ -12,7 +12,7 @@ describe("eventually", () => {
     assert.equal(answer, 3);
   });
 
-  it("fails with the last error, its class and what was awaited", async () => {
+  it("fails with the last error, its class and the awaited condition", async () => {
     const failing = eventually(() => assert.equal(1, 2), { timeoutMs: 30, what: "the impossible" });
     await assert.rejects(failing, (error: unknown) => {
       assert.ok(error instanceof assert.AssertionError);
@@ -21,7 +21,7 @@ describe("eventually", () => {
     });
   });
 
-  it("fails with the last error of an async check, also when the time ends within another one", async () => {
+  it("fails with the last error of an async check, even when the time ends during another check", async () => {
     let tries = 0;
     const check = async () => {
       tries += 1;

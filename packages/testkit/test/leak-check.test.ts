@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { leakCheck } from "@ccsp/testkit";
 
 describe("the leak check", () => {
-  it("passes when nothing is left", async () => {
+  it("passes when there are no leaks", async () => {
     const leaks = leakCheck();
     const server = createServer().listen(0, "127.0.0.1");
     await once(server, "listening");

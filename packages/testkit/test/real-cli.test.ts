@@ -56,7 +56,7 @@ describe("the real Claude Code CLI against the simulator", function () {
     assert.equal(call?.prompt, "hello there");
   });
 
-  it("streams what came before the gate while the rest is held", async () => {
+  it("streams the text from before the gate while the rest is held", async () => {
     const gate = simulator.gate();
     const running = start(`[[sim:text value="first second"]] ${gate.marker.replace("]]", " after=6]]")}`);
     const soFar = () => running.lines.map((line) => line.event?.delta?.text ?? "").join("");
@@ -82,7 +82,7 @@ describe("the real Claude Code CLI against the simulator", function () {
     assert.deepEqual(odd, []);
   });
 
-  it("asks again without streaming when the stream was cut once", async () => {
+  it("sends the request again without streaming when the stream was cut once", async () => {
     const { text, result } = await run('[[sim:text value="one two"]] [[sim:cut after=4 times=1]]');
     // On a busy machine, the CLI notices the broken connection before it has reported the received text.
     assert.match(text, /^(one )?$/);

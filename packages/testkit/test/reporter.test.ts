@@ -42,7 +42,7 @@ for (const [how, flags] of [
       }
     });
 
-    it("counts and names what had ended when it is interrupted", async () => {
+    it("counts and names the tests that had ended when it is interrupted", async () => {
       const tests = run("fails.ts", "skips.ts", "fails-then-hangs.ts");
       await eventually(() => assert.match(tests.output(), /fails-then-hangs\.ts:4:/));
       await eventually(() => assert.match(tests.output(), /✔ passes/));
@@ -54,7 +54,7 @@ for (const [how, flags] of [
       assert.match(end, /1\) a file that ends[^]*3 skipped:[^]*\n1 passed, [12] failed\n/);
     });
 
-    it("counts and names what was skipped at the end, with the reason where the test gives one", async () => {
+    it("counts and names the skipped tests at the end, with the reason where the test gives one", async () => {
       const tests = run("skips.ts");
       await tests.exited;
       const end = tests.output().trimEnd().split("\n").slice(-5);

@@ -56,7 +56,7 @@ const CASES: readonly Case[] = [
   },
 ];
 
-describe("the scripted engine tells of a run as the real CLI does", () => {
+describe("the scripted engine reports a run as the real CLI does", () => {
   let simulator: Simulator;
   let home: Awaited<ReturnType<typeof temporaryHome>>;
 

@@ -39,7 +39,7 @@ describe("the scripted engine", () => {
     assert.equal(stdout, "2.1.197 (Claude Code)\n");
   });
 
-  it("refuses an unknown flag and an unknown marker, so that a typing error shows", async () => {
+  it("refuses an unknown flag and an unknown marker, so a typing error is seen", async () => {
     assert.match((await run("x", { flags: ["--modle", "y"] })).stderr, /unknown option '--modle'/);
     const { exit, stderr } = await run("[[hnag]]");
     assert.equal(exit, 64);
@@ -64,14 +64,14 @@ describe("the scripted engine", () => {
     assert.equal((await running.ended).result?.["result"], "You said: hello");
   });
 
-  it("misbehaves in the first runs only", async () => {
+  it("misbehaves only in the first runs", async () => {
     const prompt = `[[fail:529]] [[first:2:${join(home.path, "runs")}]] hello`;
     const errors = [];
     for (let i = 0; i < 3; i++) errors.push((await run(prompt)).result?.["is_error"]);
     assert.deepEqual(errors, [true, true, false]);
   });
 
-  it("resumes a conversation that it had, and does not know another", async () => {
+  it("resumes a known conversation, and refuses an unknown one", async () => {
     const { result } = await run("remember the pear");
     const resumed = await run("[[recall]]", { flags: ["--resume", String(result?.["session_id"])] });
     assert.equal(resumed.result?.["result"], "remember the pear");
@@ -128,7 +128,7 @@ describe("the scripted engine", () => {
     });
   }
 
-  it("ignores SIGTERM and SIGINT when told to, and goes on", async () => {
+  it("ignores SIGTERM and SIGINT when its marker says so, and continues", async () => {
     const gate = join(home.path, "gate");
     const running = start(`[[ignore-sigterm]] [[gate:${gate}]] hello`);
     await eventually(() => assert.ok(running.lines.length > 0));
@@ -139,7 +139,7 @@ describe("the scripted engine", () => {
     assert.deepEqual([exit, result?.["result"]], [0, "You said: hello"]);
   });
 
-  it("leaves a child in a session of its own, or one that holds stdout open, and tells their pids", async () => {
+  it("leaves a child in its own session, or one that holds stdout open, and reports their pids", async () => {
     const running = start("[[grandchild-setsid]] [[grandchild-stdout]] [[report]]");
     await eventually(() => assert.ok(running.lines.some((line) => line.type === "result")));
     const report: unknown = JSON.parse(String(running.lines.at(-1)?.["result"]));

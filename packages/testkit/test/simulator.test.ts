@@ -57,7 +57,7 @@ describe("the model simulator", () => {
     assert.equal(simulator.requests.at(-1)?.prompt, "typed");
   });
 
-  it("refuses with the status, the headers and the error body of the API", async () => {
+  it("refuses with the API's status, headers and error body", async () => {
     const limited = await ask("[[sim:429 retry-after=7]]");
     assert.equal(limited.status, 429);
     assert.equal(limited.headers.get("retry-after"), "7");
@@ -96,7 +96,7 @@ describe("the model simulator", () => {
     assert.equal(await textOf("c"), "You said: c");
   });
 
-  it("holds an answer at a gate, and lets it go when the client leaves or the gate opens", async () => {
+  it("holds an answer at a gate, and releases it when the client leaves or the gate opens", async () => {
     const gate = simulator.gate();
     const leaving = new AbortController();
     const left = ask(gate.marker, { signal: leaving.signal });
@@ -144,7 +144,7 @@ describe("the model simulator", () => {
     assert.equal(deltas(Buffer.concat(chunks).toString("utf8")), "日本語");
   });
 
-  it("keeps the last requests only", async () => {
+  it("keeps only the last requests", async () => {
     for (let i = 0; i < 8; i++) await ask(`prompt ${i}`);
     assert.deepEqual(
       simulator.requests.map((request) => request.prompt),

@@ -7,7 +7,7 @@ describe("a back-off", () => {
     assert.deepEqual(waits, [100, 100, 200, 400, 700, 700, 700]);
   });
 
-  it("leaves out up to half of a wait at random", () => {
+  it("shortens a wait by up to half at random", () => {
     const waits = [0, 0.5, 1].map((part) => backoffMs(2, { firstMs: 100, longestMs: 700, random: () => part }));
     assert.deepEqual(waits, [100, 150, 200]);
   });

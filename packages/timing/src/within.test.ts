@@ -17,7 +17,7 @@ function clock() {
 }
 
 describe("within", () => {
-  it("answers what the work comes to, then stops its timer and aborts what may still wait", async () => {
+  it("returns the work's result, then stops its timer and aborts what may still wait", async () => {
     const { time, timer } = clock();
     const over = new AbortController();
     const answer = within(50, Promise.resolve(7), () => "late", { timer, over });
@@ -36,7 +36,7 @@ describe("within", () => {
     assert.deepEqual(time.seen, [50, "stopped"]);
   });
 
-  it("answers or throws what `late` does when the time is over, and aborts the work", async () => {
+  it("returns or throws the result of `late` when the time is over, and aborts the work", async () => {
     const { time, timer } = clock();
     const over = new AbortController();
     const answer = within(50, never, () => "late", { timer, over });
@@ -51,7 +51,7 @@ describe("within", () => {
 });
 
 describe("a pause", () => {
-  it("ends without a fault when its signal aborts, also before it began", async () => {
+  it("ends without an error when its signal aborts, also before it began", async () => {
     await pause(60_000, AbortSignal.abort());
     const wake = new AbortController();
     const paused = pause(60_000, wake.signal);

@@ -52,7 +52,7 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
   const service = serviceSettings(settings, { name: "executor", grpcPort: 3002, opsPort: 9002 });
   const executorId = settings.text(
     "CCSP_EXECUTOR_ID",
-    "name of this executor, the same after a restart and of no other executor; else the host name",
+    "name of this executor: unique, and the same after a restart; unset: the host name",
     {
       default: hostname()
         .replaceAll(/[^\w.-]/g, "-")
@@ -66,11 +66,11 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
     executorId,
     // Made absolute because engines get paths in it and work in other folders.
     dir: resolve(
-      settings.text("CCSP_EXECUTOR_DIR", "folder for the throwaway folders of runs, for this executor alone", {
+      settings.text("CCSP_EXECUTOR_DIR", "folder for the temporary folders of runs; no other executor may use it", {
         default: join(tmpdir(), `ccsp-executor-${executorId}`),
       }),
     ),
-    drainMs: settings.durationMs("CCSP_EXECUTOR_DRAIN", "how long runs may go on when the executor stops", {
+    drainMs: settings.durationMs("CCSP_EXECUTOR_DRAIN", "how long runs may continue when the executor stops", {
       default: `${Math.floor(service.drainMs * 0.6)}ms`,
     }),
     supervision: defineSupervision(settings),
@@ -79,14 +79,18 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
     conversations: {
       bytes: settings.integer(
         "CCSP_EXECUTOR_CONVERSATION_BYTES",
-        "most bytes of conversations kept on this disk; 0: none, the queue has copies",
+        "most bytes of conversations kept on this disk; 0: none are kept here, and the queue has copies",
         { default: 256 * 1024 * 1024 },
       ),
-      keptMs: settings.durationMs("CCSP_EXECUTOR_CONVERSATION_TTL", "and for how long after the last turn", {
-        default: "168h",
-        min: 60_000,
-        max: 365 * LONGEST_MS,
-      }),
+      keptMs: settings.durationMs(
+        "CCSP_EXECUTOR_CONVERSATION_TTL",
+        "how long a conversation is kept on this disk after its last turn",
+        {
+          default: "168h",
+          min: 60_000,
+          max: 365 * LONGEST_MS,
+        },
+      ),
     },
     searchPath: searchPath(settings),
     engines: defineEngines(settings, plugins.engines),
@@ -101,7 +105,7 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
   const { graceMs } = config.supervision;
   if (config.drainMs + graceMs > service.drainMs) {
     settings.warn(
-      "CCSP_EXECUTOR_DRAIN and CCSP_EXECUTOR_KILL_GRACE together exceed CCSP_DRAIN_TIMEOUT: leases may end by time instead of being given back",
+      "CCSP_EXECUTOR_DRAIN and CCSP_EXECUTOR_KILL_GRACE together exceed CCSP_DRAIN_TIMEOUT: leases may expire instead of being given back",
     );
   }
   return config;
@@ -110,14 +114,18 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
 function defineSupervision(settings: Settings): ExecutorConfig["supervision"] {
   const node = dirname(process.execPath);
   return {
-    silenceMs: settings.durationMs("CCSP_EXECUTOR_SILENCE_TIMEOUT", "an engine that says nothing for so long hangs", {
-      default: "10m",
-      min: 100,
-      max: LONGEST_MS,
-    }),
+    silenceMs: settings.durationMs(
+      "CCSP_EXECUTOR_SILENCE_TIMEOUT",
+      "time without any output after which an engine counts as hung",
+      {
+        default: "10m",
+        min: 100,
+        max: LONGEST_MS,
+      },
+    ),
     stallMs: settings.durationMs(
       "CCSP_EXECUTOR_STALL_TIMEOUT",
-      "an engine that writes no new text and uses no tool for so long hangs, whatever else it says",
+      "time without new text or tool use after which an engine counts as hung, even if it prints other output",
       { default: "15m", min: 100, max: LONGEST_MS },
     ),
     memoryBytes: settings.integer(
@@ -134,7 +142,7 @@ function defineSupervision(settings: Settings): ExecutorConfig["supervision"] {
     }),
     cgroup: settings.optionalText(
       "CCSP_EXECUTOR_CGROUP",
-      "delegated cgroup v2 folder without processes, in which each run gets its own; unset: runs are watched instead",
+      "delegated cgroup v2 folder without processes, in which each run gets its own; unset: the executor watches the runs instead",
       { pattern: /^\// },
     ),
     graceMs: settings.durationMs("CCSP_EXECUTOR_KILL_GRACE", "time between SIGTERM and SIGKILL to an engine", {

@@ -7,7 +7,7 @@ import { resolveOurs } from "./resolve-ours.js";
  * cannot be loaded.
  */
 export async function loadExport(specifier: string, name: string): Promise<unknown> {
-  if (specifier.startsWith(".")) throw new Error("is no absolute path and no name of a package");
+  if (specifier.startsWith(".")) throw new Error("is neither an absolute path nor the name of a package");
   resolveOurs();
   // The import starts from this module. So it finds packages that are installed beside the executor's own.
   const module: unknown = await import(isAbsolute(specifier) ? pathToFileURL(specifier).href : specifier);

@@ -10,17 +10,21 @@ const MODES: readonly PermissionMode[] = ["default", "plan", "accept-edits", "sk
 export function definePolicy(settings: Settings): Policy {
   const roots = settings.list(
     "CCSP_EXECUTOR_ALLOWED_ROOTS",
-    "absolute folders under which tasks may name files to include and folders to work in; none: no such task is taken",
+    "absolute folders under which tasks may name files to include and folders to work in; empty: such tasks are refused",
     { default: [], pattern: /^\/(?!.*(?:^|\/)\.{1,2}(?:\/|$))/ },
   );
-  const deniedTools = settings.list("CCSP_EXECUTOR_DENIED_TOOLS", "tools denied to every run, in the engine's words", {
-    default: [],
-  });
+  const deniedTools = settings.list(
+    "CCSP_EXECUTOR_DENIED_TOOLS",
+    "tools denied to every run, by their names in the engine",
+    {
+      default: [],
+    },
+  );
   return {
     roots: roots.map((root) => root.replace(/(?<=.)\/+$/, "")),
     permissionModes: permissionModes(settings),
     deniedTools,
-    wallMs: settings.durationMs("CCSP_EXECUTOR_WALL_TIMEOUT", "time of a run whose task names none", {
+    wallMs: settings.durationMs("CCSP_EXECUTOR_WALL_TIMEOUT", "time limit of a run whose task sets none", {
       default: "1h",
       min: 1_000,
       max: LONGEST_MS,
@@ -66,7 +70,7 @@ function permissionModes(settings: Settings): Policy["permissionModes"] {
   const named = allowed.map((word) => (word === "manual" ? "default" : word));
   const [first, ...others] = named.flatMap((word) => MODES.filter((mode) => mode === word));
   if (first === undefined) {
-    settings.fault(`${name} allows no mode at all`);
+    settings.fault(`${name} allows no mode`);
     return ["default"];
   }
   if ([first, ...others].includes("skip")) {

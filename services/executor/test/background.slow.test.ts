@@ -21,7 +21,7 @@ const shell = (command: string) => ({
 });
 const says = (text: string) => ({ kind: "answer" as const, text });
 
-describe("work of the real Claude Code CLI that goes on behind its answers", function () {
+describe("background work of the real Claude Code CLI after an answer", function () {
   this.timeout(120_000);
   let simulator: Simulator;
   before(async () => {
@@ -73,7 +73,7 @@ describe("work of the real Claude Code CLI that goes on behind its answers", fun
     });
   });
 
-  it("is no success when a limit ends it", function () {
+  it("is not a success when a limit ends it", function () {
     if (isOld) skip(this, OLD);
     return withCli(async (rig) => {
       simulator.script(mainAsks, shell("sleep 100"), says("it runs"));
@@ -86,7 +86,7 @@ describe("work of the real Claude Code CLI that goes on behind its answers", fun
     });
   });
 
-  it("is cancelled, whatever was answered before", function () {
+  it("is cancelled, even after an answer", function () {
     if (isOld) skip(this, OLD);
     return withCli(async (rig) => {
       simulator.script(mainAsks, shell("sleep 100"), says("it runs"));

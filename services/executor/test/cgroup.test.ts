@@ -53,7 +53,7 @@ describe("a run in a cgroup of its own", function () {
 
   const has = (controller: string) => readFileSync(join(path, "cgroup.controllers"), "utf8").includes(controller);
 
-  it("has all of it ended, also what cannot be found by any other mark", async () => {
+  it("has all its processes ended, also those without any other mark", async () => {
     const run = await start(
       "env -i setsid sh -c 'echo $$; exec sleep 60 >/dev/null 2>&1' & wait $!; sleep 0.1; exit 4",
       {
@@ -71,7 +71,7 @@ describe("a run in a cgroup of its own", function () {
     assert.equal(readStat(pid), undefined);
   });
 
-  it("has its processor time counted by the kernel, also of what nobody waited for", async () => {
+  it("has its processor time counted by the kernel, also for processes without a waiting parent", async () => {
     const spin =
       "const used = () => Object.values(process.cpuUsage()).reduce((a, b) => a + b); while (used() < 200000);";
     const run = await start(`setsid ${process.execPath} -e '${spin}; console.log(1)' & exec sleep 60`, { cgroups });
@@ -80,7 +80,7 @@ describe("a run in a cgroup of its own", function () {
     assert.ok((resources?.cpuMs ?? 0) >= 200, `${resources?.cpuMs} ms`);
   });
 
-  it("is ended by the kernel when it takes too much memory, in whichever of its processes", async function () {
+  it("is ended by the kernel when it takes too much memory, in any of its processes", async function () {
     if (!has("memory")) skip(this, "the memory controller is not delegated here");
     const hog = "const held = []; setInterval(() => held.push(Buffer.alloc(5e6, 1)), 10);";
     const limits = { memoryBytes: 200 * MB, processes: 0 };
@@ -115,7 +115,7 @@ describe("a run in a cgroup of its own", function () {
     assert.equal(left.signalCode, "SIGKILL");
   });
 
-  it("is refused with the setting's name where cgroups cannot be made", async () => {
+  it("is refused with the setting's name where cgroups cannot be created", async () => {
     const log = pino({ level: "silent" });
     await assert.rejects(openCgroups({ path: "/proc", executorId: "e", bootId: BOOT, log }), /CCSP_EXECUTOR_CGROUP/);
   });

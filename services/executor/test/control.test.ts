@@ -30,7 +30,7 @@ describe("controlling an executor", function () {
   this.timeout(60_000);
   afterEach(() => expectProcesses(0));
 
-  it("lists its engines with where they come from and what they can do", () =>
+  it("lists its engines with their origin and capabilities", () =>
     withExecutor(
       { CCSP_EXECUTOR_ENGINE_PLUGINS: ECHO, CCSP_EXECUTOR_ENGINES: "claude-code,echo", CCSP_ECHO_ANSWER: "x" },
       async (_rig, executor) => {
@@ -46,7 +46,7 @@ describe("controlling an executor", function () {
       },
     ));
 
-  it("shows a run with the end of its text and what it takes, and refuses one that is not here", () =>
+  it("shows a run with the end of its text and its resources, and refuses an unknown run", () =>
     withExecutor({}, async (rig, executor) => {
       const task = rig.queue.add("[[text:so far]][[grandchild]][[hang-mid]]");
       const pids = await eventually(() => expectProcesses(2, task));
@@ -68,7 +68,7 @@ describe("controlling an executor", function () {
       }, /RUN_NOT_FOUND|does not run/);
     }));
 
-  it("streams what a run writes, and ends when it does", () =>
+  it("streams the output of a run, and ends when the run ends", () =>
     withExecutor({}, async (rig, executor) => {
       const words = "one two three four five six seven eight";
       const task = rig.queue.add(`[[text:${words}]][[delay:200]]`);
@@ -83,7 +83,7 @@ describe("controlling an executor", function () {
       await rig.ended(task);
     }));
 
-  it("runs as many at once as it is told to from then on", () =>
+  it("runs as many at the same time as the new slots allow", () =>
     withExecutor({ CCSP_EXECUTOR_SLOTS: "1" }, async (rig, executor) => {
       const tasks = [rig.queue.add("[[hang]]"), rig.queue.add("[[hang]]")];
       await eventually(() => expectProcesses(1));
@@ -101,7 +101,7 @@ describe("controlling an executor", function () {
       await assert.rejects(executor.setConcurrency({ engine: "nobody", slots: 1 }), { reason: "ENGINE_UNKNOWN" });
     }));
 
-  it("takes no work while it is drained, and lets its runs go on", () =>
+  it("takes no work while it is drained, and lets its runs continue", () =>
     withExecutor({}, async (rig, executor) => {
       const task = rig.queue.add("[[hang]]");
       await eventually(() => expectProcesses(1, task));
@@ -117,7 +117,7 @@ describe("controlling an executor", function () {
       await rig.ended(task);
     }));
 
-  it("probes an engine beside its slots, and says what it answered", async () => {
+  it("probes an engine without using a slot, and returns its answer", async () => {
     const simulator = await startSimulator();
     const env = {
       CCSP_EXECUTOR_SLOTS: "1",

@@ -20,7 +20,7 @@ describe("copies of conversations on disk", () => {
     return bytes && Buffer.from(bytes).toString();
   };
 
-  it("are there as soon as they are put, for the turn that they are of, for their owner only, whatever their ids are", async () => {
+  it("exist as soon as they are put, for their own turn, private, with any id", async () => {
     const copies = await open();
     const id = "../../etc/passwd";
     assert.ok(await copies.put(copy(id, 1n), Buffer.from("one")));
@@ -34,7 +34,7 @@ describe("copies of conversations on disk", () => {
     assert.equal(await find(await open(), id, 1n), "one", "is forgotten by the next boot");
   });
 
-  it("are one for each conversation once the queue counts it, that of the newest lease", async () => {
+  it("are one for each conversation once the queue counts it: that of the newest lease", async () => {
     const copies = await open();
     for (const fence of [8n, 9n, 10n]) await copies.put(copy("a", fence), Buffer.from(String(fence)));
     await copies.counted(copy("a", 9n));
@@ -47,7 +47,7 @@ describe("copies of conversations on disk", () => {
     assert.equal((await readdir(join(path, "copies"))).length, 1);
   });
 
-  it("outlive a crash that came before the queue's answer, and what was not written whole does not", async () => {
+  it("survive a crash before the queue's answer, but partly written copies do not", async () => {
     const copies = await open();
     await copies.put(copy("a", 1n), Buffer.from("1"));
     await copies.put(copy("a", 2n), Buffer.from("2"));
@@ -59,7 +59,7 @@ describe("copies of conversations on disk", () => {
     assert.equal((await readdir(join(path, "copies"))).length, 2);
   });
 
-  it("are none when they could not be written, and an older one is not taken for it", async () => {
+  it("do not exist when they could not be written, and an older copy is not used instead", async () => {
     const copies = await open();
     await copies.put(copy("a", 1n), Buffer.from("one"));
     const [one = ""] = await readdir(join(path, "copies"));
@@ -71,11 +71,11 @@ describe("copies of conversations on disk", () => {
     assert.deepEqual(
       await readdir(join(path, "copies")),
       [one.replace(/1$/, "2.pending")],
-      "one that nobody needs is kept",
+      "a copy that no task needs is kept",
     );
   });
 
-  it("are bounded in bytes, the oldest go first, and in age", async () => {
+  it("are limited in bytes (the oldest go first) and in age", async () => {
     const copies = await open({ bytes: 10 });
     for (const id of ["a", "b", "c"]) {
       await copies.put(copy(id, 1n), Buffer.from("12345"));

@@ -101,7 +101,7 @@ describe("conversations, with the real CLI and the real queue", function () {
   const told = (): string => simulator.requests.findLast(({ path }) => path === "/v1/messages")?.said.join("\n") ?? "";
   const answer = (text: string) => `[[sim:text value="${text}"]]`;
 
-  it("go on with what was said, in folders of their own, until their executor and its disk are gone, and then elsewhere", async () => {
+  it("continue in separate folders until their executor and its disk are gone, and then on another executor", async () => {
     const first = await start("first");
     const { conversationId: id } = await resultOf(`${answer("blue it is")} the colour is blue`, {
       id: "",
@@ -131,7 +131,7 @@ describe("conversations, with the real CLI and the real queue", function () {
     assert.deepEqual(other.restored, ["queue", "disk"]);
   });
 
-  it("know the turn before as soon as its result is there, however slow the disk is", async () => {
+  it("include the previous turn as soon as its result exists, however slow the disk is", async () => {
     const slow = new URL("slow-rename.mjs", import.meta.url).href;
     const only = await start("only", { NODE_OPTIONS: `--import ${slow}` });
     const { conversationId: id } = await resultOf("turn one", { id: "", fork: false });
@@ -145,7 +145,7 @@ describe("conversations, with the real CLI and the real queue", function () {
     assert.deepEqual(only.restored, ["disk", "disk"]);
   });
 
-  it("are forked without being changed, and a task without one is in none", async () => {
+  it("are forked without being changed, and a task without a conversation has none", async () => {
     await start("only");
     const { conversationId: id } = await resultOf("the root", { id: "", fork: false });
     const fork = await resultOf("the branch", { id, fork: true });
@@ -160,7 +160,7 @@ describe("conversations, with the real CLI and the real queue", function () {
     assert.equal((await resultOf("alone")).conversationId, "");
   });
 
-  it("may begin in a process that waited, and go on from there", async () => {
+  it("may begin in a waiting process, and continue from there", async () => {
     await start("only", { CCSP_EXECUTOR_WARM: "1" });
     const begin = { id: "", fork: false };
     for (const prompt of ["one", "two"]) await resultOf(prompt, begin);
@@ -179,7 +179,7 @@ describe("conversations, with the real CLI and the real queue", function () {
     assert.match(told(), /the root[^]*the next/);
   });
 
-  it("end with a failure that says so when nobody has the transcript any more", async () => {
+  it("end with a failure that says so when their transcript no longer exists", async () => {
     const only = await start("only", { CCSP_EXECUTOR_CONVERSATION_BYTES: "0" });
     const { conversationId: id } = await resultOf("the root", { id: "", fork: false });
     assert.deepEqual(await readdir(join(only.folder, "conversations")), []);

@@ -25,7 +25,7 @@ describe("an executor at an emergency stop", function () {
   this.timeout(60_000);
   afterEach(() => expectProcesses(0));
 
-  it("ends its runs however they resist, gives them back, and says which processes are gone", () =>
+  it("ends its runs even if they resist, gives them back, and reports which processes are gone", () =>
     withRig({}, async (rig) => {
       const tasks = [rig.queue.add("[[grandchild-setsid]][[hang]]"), rig.queue.add("[[ignore-sigterm]][[hang]]")];
       await eventually(() => expectProcesses(3));
@@ -52,7 +52,7 @@ describe("an executor at an emergency stop", function () {
       assert.deepEqual([ErrorCategory[category], message], ["CANCELLED", "an emergency stop killed it"]);
     }));
 
-  it("kills what has not ended yet when the level is raised, and its newest receipt tells of all", () =>
+  it("kills runs that have not ended yet when the level is raised, and its newest receipt names all of them", () =>
     withRig(NO_GRACE, async (rig) => {
       // A process that has a grandchild already ignores SIGTERM. A process without one may not ignore it yet.
       const stubborn = "[[ignore-sigterm]][[grandchild-setsid]][[hang]]";
@@ -70,7 +70,7 @@ describe("an executor at an emergency stop", function () {
       assert.equal((await rig.ended(bad)).how, "fail");
     }));
 
-  it("starts nothing of what it is given all the same, and works again when it is over", () =>
+  it("starts no lease that it still gets, and works again when the stop is over", () =>
     withRig({}, async (rig) => {
       rig.queue.emergency(park("e1"));
       await receiptOf(rig, "e1");
@@ -83,7 +83,7 @@ describe("an executor at an emergency stop", function () {
       assert.equal(rig.queue.syncs.at(-1)?.emergency, undefined);
     }));
 
-  it("lets runs go on at the levels below, and probes nothing from the second on", async () => {
+  it("lets runs continue at the lower levels, and probes nothing from the second level on", async () => {
     const port = await freePort();
     const executor = createClient(ExecutorServiceService, `127.0.0.1:${port}`);
     await withRig({ CCSP_EXECUTOR_LISTEN: `127.0.0.1:${port}` }, async (rig) => {

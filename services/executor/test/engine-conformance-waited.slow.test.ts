@@ -29,7 +29,7 @@ async function untilIdle(pid: number): Promise<void> {
   });
 }
 
-describeEngine("claude-code, the real CLI in processes that waited", {
+describeEngine("claude-code, the real CLI in waiting processes", {
   ...realCli,
   createSupervisor: waitingSupervisor,
 });

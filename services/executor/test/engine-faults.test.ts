@@ -29,12 +29,12 @@ describe("an engine that misbehaves", function () {
   const failures: readonly (readonly [string, string, keyof typeof ErrorCategory])[] = [
     ["exits 0 without a result after it wrote text", "[[no-result]]", "ENGINE_CRASH"],
     ["is cut off in its result", "[[cut-result]]", "ENGINE_CRASH"],
-    ["exits 0 having said nothing", "[[empty-exit-0]]", "NO_WORK_DONE"],
+    ["exits 0 without output", "[[empty-exit-0]]", "NO_WORK_DONE"],
     ["exits with an error", "[[exit:3]]", "ENGINE_CRASH"],
-    ["dies by a signal", "[[crash]]", "ENGINE_CRASH"],
+    ["is killed by a signal", "[[crash]]", "ENGINE_CRASH"],
     ["reports a closed window", "[[fail:window:60]]", "USAGE_WINDOW"],
   ];
-  it(`ends its task with the category that fits: ${failures.map(([what]) => what).join(", ")}`, () =>
+  it(`ends its task with the correct category: ${failures.map(([what]) => what).join(", ")}`, () =>
     withRig({}, async (rig) => {
       for (const [what, prompt, category] of failures) {
         const failure = await failureOf(rig, rig.queue.add(prompt));
@@ -42,7 +42,7 @@ describe("an engine that misbehaves", function () {
       }
     }));
 
-  it("is ended as hanging when it says nothing, before or after it began", () =>
+  it("is ended as hanging when it prints nothing, before or after it began", () =>
     withRig({ CCSP_EXECUTOR_SILENCE_TIMEOUT: "400ms" }, async (rig) => {
       for (const prompt of ["[[hang]]", "[[hang-before-init]]", "[[hang-mid]][[text:one two]]"]) {
         const failure = await failureOf(rig, rig.queue.add(prompt));
@@ -50,17 +50,17 @@ describe("an engine that misbehaves", function () {
       }
     }));
 
-  it("is ended as hanging when it talks on and does nothing, which is no silence", () =>
+  it("is ended as hanging when it prints output without progress", () =>
     // An engine is silent until it has started. On a busy machine, that takes a while.
     withRig({ CCSP_EXECUTOR_STALL_TIMEOUT: "2500ms", CCSP_EXECUTOR_SILENCE_TIMEOUT: "2s" }, async (rig) => {
       const failure = await failureOf(rig, rig.queue.add("[[stall]]"));
       assert.deepEqual([ErrorCategory[failure.category], failure.retryable], ["ENGINE_HANG", true]);
-      assert.match(failure.message, /nothing new/);
+      assert.match(failure.message, /made no progress/);
       const words = Array.from({ length: 30 }, (_, index) => `word${index}`).join(" ");
       assert.equal((await resultOf(rig, rig.queue.add(`[[delay:100]][[text:${words}]]`))).text, words);
     }));
 
-  it("is ended when it takes more memory than it may, or more processes, with all that it started", () =>
+  it("is ended with all its processes when it has too much memory or too many processes", () =>
     withRig({ CCSP_EXECUTOR_MEMORY_LIMIT: "200000000", CCSP_EXECUTOR_PROCESS_LIMIT: "30" }, async (rig) => {
       const hog = rig.queue.add("[[hog:600MB]][[grandchild-setsid]][[hang]]");
       const crowd = rig.queue.add("[[crowd:80]][[hang]]");
@@ -74,14 +74,14 @@ describe("an engine that misbehaves", function () {
       }
     }));
 
-  it("is ended when the task's own time is up", () =>
+  it("is ended at the task's own time limit", () =>
     withRig({}, async (rig) => {
       const limits = { wallTime: { seconds: 0n, nanos: 300_000_000 }, outputBytes: 0n, turns: 0, budgetUsd: 0 };
       const failure = await failureOf(rig, rig.queue.add("[[hang]]", { limits }));
       assert.equal(ErrorCategory[failure.category], "TIMEOUT");
     }));
 
-  it("is not believed when it answers after its time, or after it was asked to end", () =>
+  it("has no successful result after its time limit, or after it was asked to end", () =>
     withRig({ CCSP_EXECUTOR_KILL_GRACE: "5s", CCSP_DRAIN_TIMEOUT: "20s" }, async (rig) => {
       const late = "[[answer-sigterm]][[text:too late]]";
       const limits = { wallTime: { seconds: 0n, nanos: 700_000_000 }, outputBytes: 0n, turns: 0, budgetUsd: 0 };
@@ -103,7 +103,7 @@ describe("an engine that misbehaves", function () {
       for (const task of [timed, cancelled, parked, drained]) assert.equal(rig.queue.textOf(task), "");
     }));
 
-  it("is ended when it prints more than it may, be it text or noise", () =>
+  it("is ended when it prints too much, text or other output", () =>
     withRig({ CCSP_EXECUTOR_MAX_OUTPUT_BYTES: "100000" }, async (rig) => {
       const failure = await failureOf(rig, rig.queue.add("[[flood:2MB]]"));
       assert.equal(ErrorCategory[failure.category], "OUTPUT_LIMIT");
@@ -112,18 +112,18 @@ describe("an engine that misbehaves", function () {
       assert.equal(ErrorCategory[noisy.category], "OUTPUT_LIMIT");
     }));
 
-  it("succeeds when what it said before and around its result was not understood", () =>
+  it("succeeds when output before and around its result was not understood", () =>
     withRig({}, async (rig) => {
       const result = await resultOf(rig, rig.queue.add("[[garbage]][[flood-stderr:1MB]][[split:1]][[text:日本語 🎉]]"));
       assert.equal(result.text, "日本語 🎉");
     }));
 
-  it("succeeds with its result when it hangs after it", () =>
+  it("succeeds with its result when it hangs after the result", () =>
     withRig({}, async (rig) => {
       assert.equal((await resultOf(rig, rig.queue.add("[[hang-after-result]][[text:done]]"))).text, "done");
     }));
 
-  it("has what it left behind ended with it, also what left its group or holds its output", () =>
+  it("has its remaining processes ended with it, also those that left its group or hold its output", () =>
     withRig({}, async (rig) => {
       const task = rig.queue.add("[[report]][[grandchild]]");
       const own = rig.queue.add("[[report]][[grandchild-setsid]]");
@@ -135,7 +135,7 @@ describe("an engine that misbehaves", function () {
       }
     }));
 
-  it("is read no faster than the queue takes its text", () =>
+  it("is read no faster than the queue accepts its text", () =>
     withRig({}, async (rig) => {
       let release = () => {};
       const held = new Promise<void>((resolve) => {
@@ -153,7 +153,7 @@ describe("an engine that misbehaves", function () {
       const task = rig.queue.add("[[flood:5MB]]");
       await full;
       const [pid = 0] = await expectProcesses(1, task);
-      assert.ok((await writtenAtRest(pid)) < 3 * MB, "was read on");
+      assert.ok((await writtenAtRest(pid)) < 3 * MB, "the executor continued to read");
       release();
       const { text } = await resultOf(rig, task);
       assert.ok(text === hugeText(5 * MB));

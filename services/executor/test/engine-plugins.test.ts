@@ -35,7 +35,7 @@ async function faultsOf(env: Record<string, string>): Promise<string> {
 describe("the engines of an executor", function () {
   this.timeout(60_000);
 
-  it("may come from a module that it does not know, with settings of their own", () =>
+  it("may come from an unknown module, with settings of its own", () =>
     withRig(ECHO, async (rig) => {
       const result = await resultOf(rig, rig.queue.add("hello", { engine: "echo" }));
       assert.deepEqual([result.text, result.engine, result.engineVersion], ["loaded", "echo", "1.2.3"]);
@@ -45,7 +45,7 @@ describe("the engines of an executor", function () {
       );
     }));
 
-  it("may be one file anywhere on the host, which brings no packages of its own", async () => {
+  it("may be one file anywhere on the host, without packages of its own", async () => {
     const elsewhere = await mkdtemp(join(tmpdir(), "ccsp-plugin-test-"));
     try {
       await copyFile(path("echo"), join(elsewhere, "echo.mjs"));
@@ -60,7 +60,7 @@ describe("the engines of an executor", function () {
     }
   });
 
-  it("are found by the names that the READMEs of their packages say", async () => {
+  it("are found by the names in the READMEs of their packages", async () => {
     const packages = new URL("../../../packages/", import.meta.url);
     for (const name of (await readdir(packages)).filter((each) => each.startsWith("engine-"))) {
       const readme = await readFile(new URL(`${name}/README.md`, packages), "utf8");
@@ -84,7 +84,7 @@ describe("the engines of an executor", function () {
       },
     ));
 
-  it("are given no task that asks for more than they can do", () =>
+  it("get no task that needs more than their capabilities", () =>
     withRig(COMMAND, async (rig) => {
       const limits = { wallTime: undefined, outputBytes: 0n, turns: 3, budgetUsd: 0 };
       const task = rig.queue.add("answer never", { engine: "command", systemPrompt: "be brief", limits });
@@ -95,7 +95,7 @@ describe("the engines of an executor", function () {
       assert.deepEqual(rig.queue.told(task).reports, [], "was started");
     }));
 
-  it("cannot be started when one is not there, is no engine, or has a name that is taken; all of it is said at once", async () => {
+  it("stop the start, with all faults together, when one does not exist, is not an engine, or has a used name", async () => {
     const plugins = ["no-such-package", path("no-such-file"), path("no-plugin"), path("same-name"), "./relative.mjs"];
     const faults = await faultsOf({
       CCSP_EXECUTOR_ENGINE_PLUGINS: plugins.join(","),
@@ -104,12 +104,12 @@ describe("the engines of an executor", function () {
     assert.match(faults, /engine plugin no-such-package: .*find package/);
     assert.match(faults, /engine plugin .*no-such-file\.mjs: .*find module/);
     assert.match(faults, /no-plugin\.mjs: exports no enginePlugin/);
-    assert.match(faults, /same-name\.mjs: its engine is named command, and there is one of that name already/);
-    assert.match(faults, /\.\/relative\.mjs: is no absolute path/);
+    assert.match(faults, /same-name\.mjs: there is already an engine named command/);
+    assert.match(faults, /\.\/relative\.mjs: is neither an absolute path/);
     assert.match(faults, /there is no engine nobody, only claude-code, command/);
   });
 
-  it("ask for their own settings only when they are opened, and have them in --help always", async () => {
+  it("read their settings only when they are opened, and always list them in --help", async () => {
     const { config } = await settingsOf({});
     assert.deepEqual(
       config.engines.map(({ plugin }) => plugin.name),

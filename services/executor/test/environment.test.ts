@@ -12,10 +12,10 @@ interface Seen {
   readonly env: Readonly<Record<string, string>>;
 }
 
-describe("what an engine gets", function () {
+describe("the input of an engine", function () {
   this.timeout(60_000);
 
-  it("is an environment of exactly the listed variables", async () => {
+  it("includes an environment of exactly the listed variables", async () => {
     // Node sets NODE_V8_COVERAGE in every child process by itself.
     const { NODE_V8_COVERAGE: before = "" } = process.env;
     process.env["CANARY_OF_A_TEST"] = "must not get through";
@@ -40,8 +40,8 @@ describe("what an engine gets", function () {
           assert.equal(CLAUDE_CONFIG_DIR, `${HOME}/.claude`);
           const places = { runs: [cwd, HOME ?? ""], tmp: [TMPDIR ?? ""] };
           for (const [place, folder] of Object.entries(places).flatMap(([at, all]) => all.map((one) => [at, one]))) {
-            assert.ok(folder?.startsWith(join(rig.dir, "executor", place ?? "")), `${folder} is not throwaway`);
-            assert.equal(existsSync(folder ?? ""), false, "left behind");
+            assert.ok(folder?.startsWith(join(rig.dir, "executor", place ?? "")), `${folder} is not temporary`);
+            assert.equal(existsSync(folder ?? ""), false, "not removed");
           }
         },
       );
@@ -51,7 +51,7 @@ describe("what an engine gets", function () {
     }
   });
 
-  it("holds what the operator's file declares, and the operator's home, without losing what is set for safety", () =>
+  it("has the variables of the operator's file and the operator's home, and keeps the safety settings", () =>
     withRig({}, async (outer) => {
       const file = join(outer.dir, "engine.env");
       await writeFile(file, "# a comment\n\nCLAUDE_CODE_OAUTH_TOKEN=a=b \nDISABLE_TELEMETRY=0\n", { mode: 0o600 });
@@ -65,7 +65,7 @@ describe("what an engine gets", function () {
       });
     }));
 
-  it("is a prompt by stdin and a system prompt by file, neither of them in the command line, in folders of its own", () =>
+  it("has the prompt on stdin and the system prompt in a file, neither in the command line, in folders of its own", () =>
     withRig({}, async (rig) => {
       const task = rig.queue.add("[[hang]] prompt-canary", {
         systemPrompt: "system-canary",

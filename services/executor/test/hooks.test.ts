@@ -49,7 +49,7 @@ describe("the hooks of an executor", function () {
   this.timeout(60_000);
   afterEach(() => expectProcesses(0));
 
-  it("change and refuse what reaches the engine, and know how it ended: the example, with the real CLI", async () => {
+  it("change and refuse requests to the engine, and see how the run ended: the example, with the real CLI", async () => {
     const simulator = await startSimulator();
     const dir = await mkdtemp(join(tmpdir(), "ccsp-hooks-test-"));
     const file = join(dir, "audit.jsonl");
@@ -90,7 +90,7 @@ describe("the hooks of an executor", function () {
     }
   });
 
-  it("break no run when they throw or hang at every point", async () => {
+  it("fail no run when they throw or hang at every point", async () => {
     for (const what of ["throw", "hang"]) {
       const env = { CCSP_EXECUTOR_HOOKS: PLANTED, CCSP_HOOK_PLANTED_DO: what, CCSP_HOOK_PLANTED_TIMEOUT: "30ms" };
       await withHooks(env, async (rig, list) => {
@@ -104,7 +104,7 @@ describe("the hooks of an executor", function () {
     }
   });
 
-  it("fail runs in words of their own when the operator requires them", () =>
+  it("fail runs with a message of their own when the operator requires them", () =>
     withRig(
       { CCSP_EXECUTOR_HOOKS: PLANTED, CCSP_HOOK_PLANTED_DO: "throw", CCSP_HOOK_PLANTED_REQUIRED: "true" },
       async (rig) => {
@@ -115,7 +115,7 @@ describe("the hooks of an executor", function () {
       },
     ));
 
-  it("may do runs in the engine's place, without a process", () =>
+  it("may do runs instead of the engine, without a process", () =>
     withRig({ CCSP_EXECUTOR_HOOKS: PLANTED, CCSP_HOOK_PLANTED_DO: "handle" }, async (rig) => {
       const task = rig.queue.add("[[text:by the engine]]");
       const result = await resultOf(rig, task);
@@ -123,18 +123,18 @@ describe("the hooks of an executor", function () {
       assert.equal(rig.queue.textOf(task), "by the hook");
     }));
 
-  it("cannot be started when one is not there, is no hook, has a taken name or wrong settings; all of it is said at once", async () => {
+  it("stop the start, with all faults together, when one does not exist, is not a hook, has a used name or wrong settings", async () => {
     const hooks = ["no-such-package", path("no-such-file"), path("no-hook"), PLANTED, PLANTED, "./relative.mjs"];
     const faults = await faultsOf({ CCSP_EXECUTOR_HOOKS: hooks.join(","), CCSP_HOOK_PLANTED_DO: "harm" });
     assert.match(faults, /hook no-such-package: .*find package/);
     assert.match(faults, /hook .*no-such-file\.mjs: .*find module/);
     assert.match(faults, /no-hook\.mjs: exports no hookPlugin with name, define and open/);
-    assert.match(faults, /planted\.mjs: it is named planted, and there is one of that name already/);
-    assert.match(faults, /\.\/relative\.mjs: is no absolute path/);
+    assert.match(faults, /planted\.mjs: there is already a hook named planted/);
+    assert.match(faults, /\.\/relative\.mjs: is neither an absolute path/);
     assert.match(faults, /CCSP_HOOK_PLANTED_DO must be one of/);
   });
 
-  it("cannot be started with a hook that has nothing to do or does not open", async () => {
+  it("stop the start when a hook has no method or does not open", async () => {
     const dir = "/nowhere/audit.jsonl";
     for (const env of [{ CCSP_EXECUTOR_HOOKS: PLANTED }, { CCSP_EXECUTOR_HOOKS: EXAMPLE, CCSP_HOOK_AUDIT_FILE: dir }]) {
       await assert.rejects(

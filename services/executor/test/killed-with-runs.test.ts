@@ -24,7 +24,7 @@ describe("an executor that is killed with eight runs, and the real queue", funct
     await expectProcesses(0);
   });
 
-  it("leaves no process of them once it is back, and each task is run once more and finishes", async () => {
+  it("leaves no process of them after its restart, and each task runs once more and finishes", async () => {
     const dir = await mkdtemp(join(tmpdir(), "ccsp-executor-test-"));
     opened.push(() => rm(dir, { recursive: true, force: true }));
     const redis = await startRedis();

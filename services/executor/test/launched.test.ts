@@ -21,7 +21,7 @@ describe("a process that waits for its input", function () {
   const waits = (many = 1) =>
     eventually(async () => assert.equal((await entries()).filter((name) => name.endsWith("waits")).length, many));
 
-  it("costs its run neither the time nor the processor time from before its input", async () => {
+  it("charges its run neither time nor processor time from before its input", async () => {
     const started = performance.now();
     const process = await supervisor.launch(BUSY_THEN_WAITS);
     await waits();
@@ -36,7 +36,7 @@ describe("a process that waits for its input", function () {
     assert.ok((resources?.cpuMs ?? before) < before / 2, `${resources?.cpuMs} ms, ${before} before`);
   });
 
-  it("has its clocks from its input on, silence and time", async () => {
+  it("starts its time limits at its input, for silence and total time", async () => {
     const silent = await supervisor.launch(`sleep 0.5; ${WAITS} sleep 60`, { silenceMs: 300 });
     const slow = await supervisor.launch(`${WAITS} while :; do echo x; sleep 0.05; done`);
     await waits(2);
@@ -45,7 +45,7 @@ describe("a process that waits for its input", function () {
     assert.equal((await exitOf(slow.use({ input: "\n", wallMs: 300 }, { waited: true }))).overrun, "wall");
   });
 
-  it("is gone with its folder when it is ended, and when it dies", async () => {
+  it("is removed with its folder when it is ended, and when it dies", async () => {
     const ended = await supervisor.launch(`trap '' TERM; ${BUSY_THEN_WAITS}`);
     await waits();
     assert.ok(ended.memoryBytes() > 0);
@@ -68,7 +68,7 @@ describe("a process that waits for its input", function () {
     assert.equal(process.alive, false);
   });
 
-  it("has what it said of itself before its input read by its run", async () => {
+  it("has its output from before the input read by its run", async () => {
     const process = await supervisor.launch("echo early; read line; echo late");
     await eventually(() => assert.ok(process.alive));
     const run = process.use({ input: "\n", wallMs: 10_000 }, { waited: true });
@@ -76,7 +76,7 @@ describe("a process that waits for its input", function () {
     await run.exited;
   });
 
-  it("is a run that its engine may take apart, or spread to change a part, as plugins do", async () => {
+  it("is a run object that a plugin may destructure or spread", async () => {
     const launched = await supervisor.launch('read line; echo "$line"; cat');
     const run = launched.use({ input: "hello\n", wallMs: 10_000 }, { waited: false });
     const { endInput, stop } = run;

@@ -16,7 +16,7 @@ describe("the executor and its leases", function () {
   this.timeout(60_000);
   afterEach(() => expectProcesses(0));
 
-  it("has ended every process of a run before it confirms a cancel, however they resist", () =>
+  it("has ended every process of a run before it confirms a cancel, even if they resist", () =>
     withRig({}, async (rig) => {
       const task = rig.queue.add("[[ignore-sigterm]][[grandchild]][[hang]]");
       const other = rig.queue.add("[[grandchild-setsid]][[hang]]");
@@ -31,7 +31,7 @@ describe("the executor and its leases", function () {
       }
     }));
 
-  it("runs no more at once than it has slots, and takes the next as soon as one is free", () =>
+  it("runs no more at the same time than it has slots, and takes the next as soon as one is free", () =>
     withRig({ CCSP_EXECUTOR_SLOTS: "1" }, async (rig) => {
       const first = rig.queue.add("[[hang]]");
       await eventually(() => expectProcesses(1, first));
@@ -43,7 +43,7 @@ describe("the executor and its leases", function () {
       assert.equal((await resultOf(rig, second)).text, "second");
     }));
 
-  it("stops a run whose lease is lost, and tells the queue nothing more of it", () =>
+  it("stops a run whose lease is lost, and sends the queue nothing more about it", () =>
     withRig({}, async (rig) => {
       const task = rig.queue.add("[[grandchild-setsid]][[hang]]");
       await eventually(() => expectProcesses(2, task));
@@ -72,7 +72,7 @@ describe("the executor and its leases", function () {
       assert.ok(!(await processesOf(task)).includes(older ?? 0));
     }));
 
-  it("keeps a run going while the queue is away, and brings its result afterwards", () =>
+  it("keeps a run active while the queue cannot be reached, and delivers its result afterwards", () =>
     withRig({}, async (rig) => {
       const gate = join(rig.dir, "gate");
       const task = rig.queue.add(`[[gate:${gate}]][[text:kept]]`);
@@ -85,7 +85,7 @@ describe("the executor and its leases", function () {
       assert.equal(rig.queue.textOf(task), "kept");
     }));
 
-  it("stops a run whose lease ran out unrenewed, since another executor may have it by then", () =>
+  it("stops a run whose lease expired without renewal, since another executor may have it by then", () =>
     withRig({}, async (rig) => {
       const task = rig.queue.add("[[hang]]");
       await eventually(() => expectProcesses(1, task));
@@ -96,7 +96,7 @@ describe("the executor and its leases", function () {
       assert.deepEqual(endingsOf(rig, task), []);
     }));
 
-  it("says what it runs, and that it is ready", async () => {
+  it("reports its runs, and that it is ready", async () => {
     const [port, ops] = [await freePort(), await freePort()];
     const env = { CCSP_EXECUTOR_LISTEN: `127.0.0.1:${port}`, CCSP_EXECUTOR_OPS_LISTEN: `127.0.0.1:${ops}` };
     await withRig(env, async (rig) => {

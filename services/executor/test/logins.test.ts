@@ -42,14 +42,14 @@ describe("runs that share an interactive login", function () {
   this.timeout(60_000);
   afterEach(() => expectProcesses(0));
 
-  it("start at once while it is good for long", () =>
+  it("start at the same time while the login is valid for long", () =>
     withLogin(60 * MINUTE_MS, async (rig) => {
       const tasks = addAll(rig, ["[[hang]]", "[[hang]]", "[[hang]]"]);
       await eventually(() => expectProcesses(3));
       await cancel(rig, tasks);
     }));
 
-  it("start one after the other when it is about to end, and all once one of them has refreshed it", () =>
+  it("start one after the other when the login is about to expire, and all once one of them has refreshed it", () =>
     withLogin(MINUTE_MS, async (rig, ends) => {
       const tasks = addAll(rig, ["[[hang]]", "[[hang]]", "[[hang]]"]);
       await eventually(async () => {
@@ -62,7 +62,7 @@ describe("runs that share an interactive login", function () {
       await cancel(rig, tasks);
     }));
 
-  it("start in their order, each when the one before has shown that it works, or is over", () =>
+  it("start in their order, each when the one before has shown that it works, or has ended", () =>
     withLogin(MINUTE_MS, async (rig) => {
       const [writes, fails, last] = addAll(rig, ["[[hang-mid]]", "[[fail:401]]", "[[text:done]]"]);
       assert.ok(writes && fails && last);
@@ -72,7 +72,7 @@ describe("runs that share an interactive login", function () {
       await cancel(rig, [writes]);
     }));
 
-  it("leave the line when they are cancelled, start no process, and hold up nobody", () =>
+  it("leave the waiting line when they are cancelled, start no process, and delay no other run", () =>
     withLogin(MINUTE_MS, async (rig) => {
       const first = rig.queue.add("[[hang]]");
       await eventually(() => expectProcesses(1, first));
@@ -87,7 +87,7 @@ describe("runs that share an interactive login", function () {
       assert.equal((await resultOf(rig, third)).text, "done");
     }));
 
-  it("leave the line at an emergency stop", () =>
+  it("leave the waiting line at an emergency stop", () =>
     withLogin(MINUTE_MS, async (rig) => {
       const tasks = addAll(rig, ["[[hang]]", "[[hang]]", "[[hang]]"]);
       await eventually(async () => {
@@ -99,7 +99,7 @@ describe("runs that share an interactive login", function () {
       for (const task of tasks) assert.equal((await rig.ended(task)).how, "release");
     }));
 
-  it("wait for nothing where the login is a token that nobody refreshes", () =>
+  it("do not wait where the login is a token without refresh", () =>
     withLogin(
       MINUTE_MS,
       async (rig) => {
@@ -114,7 +114,7 @@ describe("runs that share an interactive login", function () {
 describe("a login of Claude Code", function () {
   this.timeout(60_000);
 
-  it("comes from variables that the operator lists, and from no other, and is in no command line", () => {
+  it("comes only from variables that the operator lists, and is in no command line", () => {
     const secrets = { CLAUDE_CODE_OAUTH_TOKEN: "secret-of-a-test", NOT_LISTED: "secret-of-others" };
     return withRig({ CCSP_CLAUDE_CODE_ENV: "CLAUDE_CODE_OAUTH_TOKEN", ...secrets }, async (rig) => {
       const task = rig.queue.add("[[hang]]");
@@ -129,7 +129,7 @@ describe("a login of Claude Code", function () {
     });
   });
 
-  it("that is listed and not set is a fault at start; what is set is secret, and CCSP's own variables are never passed on", () => {
+  it("in a variable that is listed but not set is a fault at start; set values are secret, and CCSP's own variables are never passed on", () => {
     const faultsOf = (env: Record<string, string>) => {
       try {
         load(env, defineClaudeCode);
@@ -149,7 +149,7 @@ describe("a login of Claude Code", function () {
     assert.ok(!bad.includes("secret-of-a-test"));
   });
 
-  it("has the name that the operator gives it, for the limits that are its own", () =>
+  it("has the name that the operator sets, which separates its limits", () =>
     withRig({ CCSP_CLAUDE_CODE_ACCOUNT: "team-a" }, async (rig) => {
       await eventually(() => assert.equal(rig.queue.syncs.at(-1)?.engines[0]?.account, "team-a"));
     }));

@@ -26,7 +26,7 @@ describe("the executor with the real Claude Code CLI", function () {
       use,
     );
 
-  it("streams an answer and returns it with usage, cost, version, model and what its processes took", () =>
+  it("streams an answer and returns it with usage, cost, version, model and the resources of its processes", () =>
     withCli(async (rig) => {
       const task = rig.queue.add(
         '[[sim:text value="日本語 🎉 is fine" split=1]][[sim:usage input=11 output=7 cache-read=3]]',
@@ -51,7 +51,7 @@ describe("the executor with the real Claude Code CLI", function () {
       assert.match(JSON.stringify(call?.system), /Be brief, says the test/);
     }));
 
-  it("takes a 403 for its task's own while its login is answered, and for the login's when that is refused as well", () =>
+  it("blames the task for a 403 while its login is answered, and the login when that is refused as well", () =>
     withCli(async (rig) => {
       const own = await failureOf(rig, rig.queue.add("[[sim:403]]", { model: "claude-for-others" }));
       assert.deepEqual([ErrorCategory[own.category], own.retryable], ["ACCESS_DENIED", false]);
@@ -65,7 +65,7 @@ describe("the executor with the real Claude Code CLI", function () {
       assert.equal(ErrorCategory[category], "SESSION_TIMEOUT");
     }));
 
-  it("brings what the result has as its last message, whatever came before it", () =>
+  it("returns as its last message the text of the result, whatever came before it", () =>
     withCli(async (rig) => {
       const input = '{"command":"echo hi","description":"says it"}';
       const tool = `[[sim:tool name=Bash input='${input}' say="Let me look."]]`;
@@ -87,7 +87,7 @@ describe("the executor with the real Claude Code CLI", function () {
       assert.deepEqual([(await resultOf(rig, cut)).text, rig.queue.textOf(cut)], ["wholly another", "wholly another"]);
     }));
 
-  it("says so when there is no login, when nothing listens, and when a connection breaks for good", async () => {
+  it("reports a missing login, an unreachable provider, and a connection that breaks for good", async () => {
     const expected = [
       // A temporary home has no login.
       [{ CCSP_CLAUDE_CODE_API_KEY: "" }, "hello", ErrorCategory.SESSION_TIMEOUT],
@@ -102,7 +102,7 @@ describe("the executor with the real Claude Code CLI", function () {
     }
   });
 
-  it("ends a run whose model falls silent, before its first word or after it", () =>
+  it("ends a run whose model stops printing, before its first word or after it", () =>
     withCli(
       async (rig) => {
         const before = rig.queue.add("[[sim:hang]]");
@@ -116,7 +116,7 @@ describe("the executor with the real Claude Code CLI", function () {
       { CCSP_EXECUTOR_SILENCE_TIMEOUT: "8s" },
     ));
 
-  it("does not succeed after its time, also when a tool left many children that do not end when they are asked to", () =>
+  it("does not succeed after its time limit, even when a tool left many children that ignore SIGTERM", () =>
     withCli(
       async (rig) => {
         // Each process ignores signals before the test counts it. It holds nothing open that the CLI reads.
@@ -137,7 +137,7 @@ describe("the executor with the real Claude Code CLI", function () {
     ));
 
   // The conformance suite tests a cancel before the first output and during the answer's text.
-  it("is cancelled while it starts, and while it uses a tool", () =>
+  it("is cancelled during its start, and during a tool", () =>
     withCli(async (rig) => {
       const tool = `[[sim:tool name=Bash input='{"command":"tail -f /dev/null","description":"waits"}']]`;
       const phases: readonly [string, (task: string) => unknown][] = [

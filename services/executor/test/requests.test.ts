@@ -41,7 +41,7 @@ describe("a task's request", function () {
     return message;
   };
 
-  it("is refused, with every field that is wrong, before anything is started", () =>
+  it("is refused before anything starts, with every wrong field named", () =>
     withRig({ CCSP_EXECUTOR_MAX_TURNS: "5", CCSP_EXECUTOR_MAX_BUDGET_USD: "0.5" }, async (rig) => {
       const message = await refusal(rig, {
         permissionMode: PermissionMode.SKIP,
@@ -60,7 +60,7 @@ describe("a task's request", function () {
       }
     }));
 
-  it("gets no file outside the allowed roots, whatever way leads there, and nothing that is no regular file", () =>
+  it("gets no file outside the allowed roots, by any path, and only regular files", () =>
     withRig({ CCSP_EXECUTOR_ALLOWED_ROOTS: root, CCSP_EXECUTOR_MAX_INCLUDE_BYTES: "20" }, async (rig) => {
       execFileSync("mkfifo", [join(root, "fifo")]);
       await symlink("/dev/zero", join(root, "zero"));
@@ -75,7 +75,7 @@ describe("a task's request", function () {
       for (const path of ["fifo", "docs"]) {
         assert.match(
           await refusal(rig, { includeFiles: [join(root, path)] }),
-          /include_files\[0\]: is no regular file/,
+          /include_files\[0\]: is not a regular file/,
           path,
         );
       }
@@ -85,10 +85,13 @@ describe("a task's request", function () {
         /include_files: together more than 20/,
       );
       assert.match(await refusal(rig, { workingFolder: join(root, "up") }), /working_folder: is not in a folder/);
-      assert.match(await refusal(rig, { workingFolder: join(root, "docs", "a.txt") }), /working_folder: is no folder/);
+      assert.match(
+        await refusal(rig, { workingFolder: join(root, "docs", "a.txt") }),
+        /working_folder: is not a folder/,
+      );
     }));
 
-  it("has its files in the run's folder, for their owner only, and gone with it", () =>
+  it("has its files private in the run's folder, and they are removed with it", () =>
     withRig({ CCSP_EXECUTOR_ALLOWED_ROOTS: root }, async (rig) => {
       const task = rig.queue.add("[[hang]]", {
         attachments: [{ name: "notes.md", content: Buffer.from("attached") }],
@@ -115,7 +118,7 @@ describe("a task's request", function () {
       assert.equal(existsSync(folder), false);
     }));
 
-  it("may work in a folder of the host, which is left as the engine leaves it", () =>
+  it("may work in a folder of the host, which stays as the engine leaves it", () =>
     withRig({ CCSP_EXECUTOR_ALLOWED_ROOTS: `${root}/` }, async (rig) => {
       const task = rig.queue.add("[[report]]", { workingFolder: join(root, "in") });
       const { cwd } = JSON.parse((await resultOf(rig, task)).text);
@@ -123,7 +126,7 @@ describe("a task's request", function () {
       assert.equal(await readFile(join(root, "docs", "a.txt"), "utf8"), "from the host");
     }));
 
-  it("becomes flags of the engine, with what the operator denies and allows", () =>
+  it("becomes flags of the engine, with the tools that the operator denies and allows", () =>
     withRig({ CCSP_EXECUTOR_DENIED_TOOLS: "WebFetch", CCSP_EXECUTOR_PERMISSION_MODES: "plan,default" }, async (rig) => {
       const argvOf = async (spec: Partial<TaskSpec>): Promise<string[]> =>
         JSON.parse((await resultOf(rig, rig.queue.add("[[report]]", spec))).text).argv;
@@ -158,7 +161,7 @@ describe("a task's request", function () {
     });
     after(() => simulator.close());
 
-    it("lets the model read what it was given, and no more tools than were allowed", () =>
+    it("lets the model read the given files, and use no other tools than the allowed ones", () =>
       withRig(
         {
           CCSP_CLAUDE_CODE_BIN: CLAUDE_CODE_BIN,

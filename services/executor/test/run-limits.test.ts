@@ -16,7 +16,7 @@ const node = (script: string) => `exec ${process.execPath} -e '${script}'`;
 const living = () => findProcesses(({ executorId }) => executorId === SUPERVISION_TEST);
 const word = ({ cause, overrun, code, signal }: RunExit) => [cause, overrun, code, signal];
 
-describe("a run's limits and what is recorded of it", function () {
+describe("the limits and records of a run", function () {
   this.timeout(60_000);
   let start: Supervised["start"];
   let close: Supervised["close"];
@@ -27,7 +27,7 @@ describe("a run's limits and what is recorded of it", function () {
     await close();
   });
 
-  it("tells an exit by itself, by a signal from elsewhere and on request apart", async () => {
+  it("distinguishes an exit by itself, by another process' signal and on request", async () => {
     assert.deepEqual(word(await exitOf(await start("exit 3"))), ["exited", undefined, 3, null]);
     assert.deepEqual(word(await exitOf(await start("kill -SEGV $$"))), ["signal", undefined, null, "SIGSEGV"]);
     const run = await start("sleep 60");
@@ -36,7 +36,7 @@ describe("a run's limits and what is recorded of it", function () {
     await stopping;
   });
 
-  it("counts the processor time of all its processes, also when they are over before anybody looked", async () => {
+  it("counts the processor time of all its processes, also of those that ended between two checks", async () => {
     const spin = "perl -e 'while ((times)[0] + (times)[1] < 0.15) { 1 for 1..1000 }'";
     const { resources } = await exitOf(await start(`${spin}; ${spin}`));
     assert.ok((resources?.cpuMs ?? 0) >= 250, `${resources?.cpuMs} ms`);
@@ -56,23 +56,23 @@ describe("a run's limits and what is recorded of it", function () {
     assert.deepEqual(word(await exitOf(run)).slice(0, 2), ["memory", "memory"]);
   });
 
-  it("does not take memory that its processes share for memory of each", async () => {
+  it("counts memory that its processes share only once", async () => {
     // Forks of a process that has 80 MB. By RSS they use six times that amount.
     const perl = "my $held = 'x' x 80e6; for (1..5) { if (!fork) { sleep 3; exit } } wait for 1..5; print length $held";
     const run = await start(`exec perl -e '${perl}'`, { limits: { memoryBytes: 300 * MB, processes: 0 } });
     assert.equal(await readAll(run), "80000000");
     const { resources, cause } = await run.exited;
     assert.equal(cause, "exited");
-    assert.ok((resources?.peakMemoryBytes ?? 0) > 300 * MB, "never seemed to be above its limit");
+    assert.ok((resources?.peakMemoryBytes ?? 0) > 300 * MB, "was never above its limit");
   });
 
-  it("ends it when it has more processes than it may have, and all of them", async () => {
+  it("ends all its processes when there are more than allowed", async () => {
     const crowd = "i=0; while [ $i -lt 60 ]; do setsid sleep 60 & i=$((i+1)); done; wait";
     const run = await start(crowd, { limits: { memoryBytes: 0, processes: 40 } });
     assert.deepEqual(word(await exitOf(run)).slice(0, 2), ["processes", "processes"]);
   });
 
-  it("overtakes a crowd that starts others as fast as it can, each in a session of its own", async () => {
+  it("ends processes that start others as fast as they can, each in a session of its own", async () => {
     // Each process dies once it has started two others. The depth is bounded, so a test that fails still ends.
     const bomb =
       'f() { [ $1 -gt 0 ] || exec sleep 60; setsid sh -c "$2" sh $(($1-1)) "$2" & setsid sh -c "$2" sh $(($1-1)) "$2" & sleep 60; }; f "$1" "$2"';
@@ -80,7 +80,7 @@ describe("a run's limits and what is recorded of it", function () {
     assert.equal((await exitOf(run)).cause, "processes");
   });
 
-  it("ends it when it talks on without progress, and not while there is some", async () => {
+  it("ends it when it prints without progress, and not while there is progress", async () => {
     const talker = "for i in $(seq 100); do echo $i; sleep 0.05; done";
     const stalled = await start(talker, { stallMs: 400 });
     assert.equal((await exitOf(stalled)).cause, "stall");
@@ -89,7 +89,7 @@ describe("a run's limits and what is recorded of it", function () {
     assert.equal((await busy.exited).cause, "exited");
   });
 
-  it("asks all of it to end, also what left its group, and gives all of it the grace", async () => {
+  it("sends SIGTERM to all its processes, also to those that left its group, and gives all of them the grace time", async () => {
     const ended = join(dir, "ended");
     const careful = (name: string) =>
       `trap "sleep 0.3; echo ${name} >>${ended}; exit" TERM; echo up; while :; do sleep 0.05; done`;
@@ -108,7 +108,7 @@ describe("a run's limits and what is recorded of it", function () {
     assert.equal((await run.exited).code, 7);
   });
 
-  it("hears nothing of what it says after a limit has passed, or after it was asked to end", async () => {
+  it("ignores output after a limit has passed, or after it was asked to end", async () => {
     const late = "trap 'echo late; exit 0' TERM; echo up; while :; do sleep 0.05; done";
     const limits: readonly (readonly [Partial<ScriptOptions>, string])[] = [
       [{ wallMs: 300 }, "wall"],
@@ -119,14 +119,14 @@ describe("a run's limits and what is recorded of it", function () {
       const run = await start(late, { ...limit, graceMs: 10_000 });
       assert.equal(await readAll(run), "up\n", cause);
       const { code, ...exit } = await run.exited;
-      assert.deepEqual([code, exit.cause], [0, cause], "had no time to say it");
+      assert.deepEqual([code, exit.cause], [0, cause], "printed within the grace time");
     }
     const run = await start(late, { graceMs: 10_000 });
     assert.equal(await readAll(run, () => void run.stop()), "up\n");
     assert.deepEqual(word(await run.exited), ["stopped", undefined, 0, null]);
   });
 
-  it("kills what is left after the grace, wherever it went and whatever it ignores", async () => {
+  it("kills all remaining processes after the grace time, wherever they are and whatever they ignore", async () => {
     const deaf = 'trap "" TERM; echo up; while :; do sleep 0.1; done';
     const run = await start(`setsid sh -c '${deaf}' & setsid sh -c "setsid sh -c '${deaf}'" & wait`, { graceMs: 200 });
     await readAll(run, (text) => {
@@ -135,7 +135,7 @@ describe("a run's limits and what is recorded of it", function () {
     assert.equal((await run.exited).cause, "stopped");
   });
 
-  it("finds what left its session and lost its parent before anybody looked", async () => {
+  it("finds a process that left its session and lost its parent between two checks", async () => {
     const leave = "(setsid sh -c 'echo $$ >up; exec sleep 61 >/dev/null 2>&1' &)";
     const run = await start(`${leave}; until [ -s up ]; do :; done; cat up`);
     const pid = Number(await readAll(run));
@@ -143,7 +143,7 @@ describe("a run's limits and what is recorded of it", function () {
     assert.equal(readStat(pid), undefined);
   });
 
-  it("sweeps what turns up of a run that is over", async () => {
+  it("ends processes that appear after their run is over", async () => {
     const over = await start("exit 0");
     await exitOf(over);
     const cookie = `${SUPERVISION_TEST}/boot-1/task:1`;
@@ -152,7 +152,7 @@ describe("a run's limits and what is recorded of it", function () {
     assert.equal(stray.signalCode, "SIGKILL");
   });
 
-  it("finds what cleared its environment and left its session, once it was seen with its parent", async () => {
+  it("finds a process that cleared its environment and left its session, once it was seen with its parent", async () => {
     const run = await start("env -i setsid sleep 61 & echo $!; sleep 60");
     let pid = 0;
     const reading = readAll(run, (text) => {

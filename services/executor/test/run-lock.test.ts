@@ -27,7 +27,7 @@ describe("the lock of an executor's folder", () => {
     return { pid: other.pid ?? 0, started: readStat(other.pid ?? 0)?.started ?? "" };
   }
 
-  it("is one's until it is released, and leaves nothing behind", async () => {
+  it("belongs to one holder until it is released, and leaves no file", async () => {
     const first = await takeLock(path, thisProcess());
     assert.ok("release" in first);
     assert.deepEqual(await takeLock(path, another()), thisProcess());
@@ -38,7 +38,7 @@ describe("the lock of an executor's folder", () => {
     assert.deepEqual(await readdir(dir), []);
   });
 
-  it("is free when its holder is dead, is another process by now, or was cut off by a crash", async () => {
+  it("is free when its holder is dead, its pid belongs to another process, or its file was cut off by a crash", async () => {
     const reused = { ...thisProcess(), started: "1" };
     for (const left of [JSON.stringify(DEAD), JSON.stringify(reused), '{"pid":']) {
       await writeFile(path, left);
@@ -47,14 +47,14 @@ describe("the lock of an executor's folder", () => {
     }
   });
 
-  it("is taken over when who took it over died in the middle", async () => {
+  it("is taken over when the process that took it over died during that", async () => {
     await writeFile(path, JSON.stringify(DEAD));
     await writeFile(`${path}.after-${DEAD.pid}-${DEAD.started}`, JSON.stringify({ pid: 4_000_001, started: "1" }));
     assert.ok("release" in (await takeLock(path, thisProcess())));
     assert.deepEqual(await readdir(dir), ["lock"]);
   });
 
-  it("of a dead holder goes to one, however many reach for it at once", async () => {
+  it("of a dead holder goes to exactly one of many processes that try to take it", async () => {
     const holders = Array.from({ length: 8 }, another);
     for (let round = 0; round < 40; round++) {
       await writeFile(path, JSON.stringify(DEAD));

@@ -14,7 +14,7 @@ describe("an executor that stops", function () {
   this.timeout(120_000);
   afterEach(() => expectProcesses(0));
 
-  it("lets a run end within its drain time, takes no more, and exits with 0", () =>
+  it("lets a run end within its drain time, takes no more work, and exits with 0", () =>
     withRig({ CCSP_EXECUTOR_DRAIN: "10s" }, async (rig) => {
       const gate = join(rig.dir, "gate");
       const task = rig.queue.add(`[[gate:${gate}]][[text:finished]]`);
@@ -27,7 +27,7 @@ describe("an executor that stops", function () {
       assert.equal(await exit, 0);
     }));
 
-  it("ends what still runs after that, gives the lease back, and leaves nothing on disk", () =>
+  it("ends remaining runs after that, gives the lease back, and leaves no file on disk", () =>
     withRig({}, async (rig) => {
       const task = rig.queue.add("[[ignore-sigterm]][[grandchild-setsid]][[hang]]");
       await eventually(() => expectProcesses(2, task));
@@ -38,7 +38,7 @@ describe("an executor that stops", function () {
       assert.equal(existsSync(join(rig.dir, "executor")), false);
     }));
 
-  it("exits in time when the queue is away", () =>
+  it("exits in time when the queue cannot be reached", () =>
     withRig({}, async (rig) => {
       const task = rig.queue.add("[[hang]]");
       await eventually(() => expectProcesses(1, task));
@@ -75,7 +75,7 @@ describe("an executor that is killed", function () {
     return executor;
   }
 
-  it("has its engines die with it, and what they left is ended before the next boot claims work", async () => {
+  it("takes its engines with it, and ends their remaining processes before the next boot claims work", async () => {
     const executor = await start();
     const task = queue.add("[[grandchild-setsid]][[hang]]");
     await eventually(() => expectProcesses(2, task), { timeoutMs: 45_000 });
@@ -91,7 +91,7 @@ describe("an executor that is killed", function () {
     assert.ok(lines.some((line) => line.includes("ended processes that an earlier boot left")));
   });
 
-  it("is not confused with one that lives: a second executor of the same id does not start", async () => {
+  it("is not confused with a living one: a second executor with the same id does not start", async () => {
     await start();
     await eventually(() => assert.ok(queue.syncs.length > 0), { timeoutMs: 45_000 });
     const second = await start();
@@ -99,7 +99,7 @@ describe("an executor that is killed", function () {
     assert.ok(lines.some((line) => line.includes("is in use by process")));
   });
 
-  it("says which setting is wrong when there is no such engine", async () => {
+  it("names the wrong setting when there is no such engine", async () => {
     const executor = await start({ CCSP_CLAUDE_CODE_BIN: "no-such-claude" });
     assert.equal((await executor.exited).code, 1);
     assert.ok(lines.some((line) => line.includes("CCSP_CLAUDE_CODE_BIN")));

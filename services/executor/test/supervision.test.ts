@@ -17,7 +17,7 @@ describe("the supervisor", function () {
   beforeEach(async () => ({ dir, start, close } = await supervised()));
   afterEach(() => close());
 
-  it("signals nobody once the process is gone: its id may be another's by then", async () => {
+  it("sends no signal once the process is gone: its id may belong to another process by then", async () => {
     const run = await start("exit 0");
     await exitOf(run);
     const kill = process.kill;
@@ -38,19 +38,19 @@ describe("the supervisor", function () {
   // not delay the end of the run or keep its pipe open.
   const unseen = (script: string) => `env -i setsid sh -c '${script}' & sleep 0.2; exit 0`;
 
-  it("ends the output soon after the process, however much an unseen process that has its pipe goes on to write", async () => {
+  it("ends the output soon after the process, even if an unseen process that has its pipe continues to write", async () => {
     const run = await start(unseen("for i in $(seq 1200); do echo x || exit; sleep 0.05; done"));
     assert.equal((await exitOf(run)).code, 0);
   });
 
-  it("keeps no pipe open for an unseen process that has it", async () => {
+  it("keeps no pipe open for an unseen process that holds it", async () => {
     const before = openPipes();
     const run = await start(unseen("exec >/dev/null; for i in $(seq 1200); do echo x >&2 || exit; sleep 0.05; done"));
     await exitOf(run);
     await eventually(() => assert.equal(openPipes(), before));
   });
 
-  it("gives what a run said also to a reader who comes after its end", async () => {
+  it("gives a run's output also to a reader that comes after its end", async () => {
     const run = await start("echo said; exit 0");
     await run.exited;
     assert.equal(await readAll(run), "said\n");

@@ -29,7 +29,7 @@ describe("the temporary folder of a run", () => {
     ["near the root", "e"],
     ["deep", join("d".repeat(60), "e".repeat(60))],
   ] as const) {
-    it(`is its own, short enough for sockets, and removed with it, where the executor's folder is ${where}`, async () => {
+    it(`is its own, short enough for sockets, and removed with it, when the executor's folder is ${where}`, async () => {
       const folder = await openAt(join(dir, path));
       const { start, launch, close } = await supervised();
       try {
@@ -55,7 +55,7 @@ describe("the temporary folder of a run", () => {
       assert.equal(existsSync(folder.temporary), false);
     });
 
-    it(`is removed at the next boot when the executor was killed, where its folder is ${where}`, async () => {
+    it(`is removed at the next boot when the executor was killed, when its folder is ${where}`, async () => {
       const before = await openAt(join(dir, path));
       await mkdir(join(before.temporary, "abc123"));
       await writeFile(join(before.temporary, "abc123", "left"), "");
@@ -67,12 +67,12 @@ describe("the temporary folder of a run", () => {
     });
   }
 
-  it("refuses a temporary folder that somebody else made", async () => {
+  it("is refused when another user created it", async () => {
     const path = join(dir, "d".repeat(60), "f".repeat(60));
     const folder = await openAt(path);
     await folder.close();
     await mkdir(folder.temporary, { mode: 0o755 });
-    await assert.rejects(openAt(path), /is not a folder of this user alone/);
+    await assert.rejects(openAt(path), /is not a folder that only this user can use/);
     await rm(folder.temporary, { recursive: true });
   });
 

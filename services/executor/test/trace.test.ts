@@ -15,7 +15,7 @@ const OLD_SPAN = "c7ad6b7169203331";
 describe("the trace of an attempt", function () {
   this.timeout(120_000);
 
-  it("goes on from the queue's span through the engine's process, without prompt or answer", async () => {
+  it("continues from the queue's span through the engine's process, without prompt or answer", async () => {
     const dir = await mkdtemp(join(tmpdir(), "ccsp-executor-test-"));
     const queue = await startFakeQueue();
     const traces = await startOtlpReceiver();

@@ -64,11 +64,11 @@ async function learn(rig: Rig, spec: Partial<TaskSpec> = {}): Promise<number> {
 
 const statusOf = async (executor: Executor) => (await executor.getExecutorStatus({})).engines[0];
 
-describe("an executor that keeps processes waiting", function () {
+describe("an executor that keeps waiting processes", function () {
   this.timeout(120_000);
   afterEach(() => expectProcesses(0));
 
-  it("gives a task of a known kind a process that was there before the task, and replaces it", () =>
+  it("gives a task of a known kind a process that started before the task, and replaces it", () =>
     withWarm(async (rig, executor) => {
       const pid = await learn(rig);
       assert.equal((await statusOf(executor))?.warm, 1);
@@ -80,7 +80,7 @@ describe("an executor that keeps processes waiting", function () {
       assert.equal((await reportOf(rig)).pid, next);
     }));
 
-  it("does so with the real CLI, whose answer, usage and version are those of any run", async () => {
+  it("does the same with the real CLI, whose answer, usage and version are as in any run", async () => {
     const simulator = await startSimulator();
     try {
       await withWarm(async (rig, executor) => {
@@ -117,7 +117,7 @@ describe("an executor that keeps processes waiting", function () {
       { CCSP_EXECUTOR_WARM: "3" },
     ));
 
-  it("starts a task of another kind by itself: other model, prompt of the system, tools, limits, or conversation", () =>
+  it("starts a new process for a task of another kind: model, system prompt, tools, limits, or conversation", () =>
     withWarm(async (rig) => {
       const pid = await learn(rig, { model: "m", systemPrompt: "s" });
       const others: Partial<TaskSpec>[] = [
@@ -132,7 +132,7 @@ describe("an executor that keeps processes waiting", function () {
       assert.ok(argv.includes("--model=m"), argv.join(" "));
     }));
 
-  it("starts a task by itself when the process for it has died, and then another one waits", () =>
+  it("starts a new process for a task when the waiting one has died, and then another one waits", () =>
     withWarm(async (rig) => {
       const pid = await learn(rig);
       process.kill(pid, "SIGKILL");
@@ -142,7 +142,7 @@ describe("an executor that keeps processes waiting", function () {
       assert.notEqual(await oneWaits([pid]), pid);
     }));
 
-  it("ends them at a drain and at an emergency stop, starts none until that is over, and has none when it stopped", () =>
+  it("ends them at a drain and at an emergency stop, starts none until that is over, and has none after its stop", () =>
     withWarm(async (rig, executor) => {
       await learn(rig);
       await executor.setDraining({ draining: true });

@@ -22,13 +22,17 @@ export function define(settings: Settings): GatewayConfig {
       { default: "30s", min: 0 },
     ),
     connections: {
-      streamsPerConnection: settings.integer("CCSP_GATEWAY_STREAMS", "calls under way on one connection; more wait", {
-        default: 2_000,
-        min: 1,
-      }),
+      streamsPerConnection: settings.integer(
+        "CCSP_GATEWAY_STREAMS",
+        "most calls in progress on one connection; more wait",
+        {
+          default: 2_000,
+          min: 1,
+        },
+      ),
       connectionsPerAddress: settings.integer(
         "CCSP_GATEWAY_CONNECTIONS",
-        "connections from one address; raise it behind a proxy that opens one for each agent",
+        "most connections from one address; raise it behind a proxy that opens one for each agent",
         { default: 1_000, min: 1 },
       ),
     },
@@ -37,16 +41,16 @@ export function define(settings: Settings): GatewayConfig {
       limits: {
         unfinishedRequests: settings.integer(
           "CCSP_GATEWAY_UNFINISHED_REQUESTS",
-          "requests of one agent that arrive at a time; more wait",
+          "most requests of one agent that are received at the same time; more wait",
           { default: 32, min: 1 },
         ),
-        bodyMs: settings.durationMs("CCSP_GATEWAY_BODY_TIMEOUT", "time that a request has to arrive", {
+        bodyMs: settings.durationMs("CCSP_GATEWAY_BODY_TIMEOUT", "time within which a request must arrive", {
           default: "30s",
           min: 1,
         }),
         abandonedPerSecond: settings.integer(
           "CCSP_GATEWAY_ABANDONED_CALLS",
-          "calls that one agent may give up in a second, three times as many at once; then its calls are refused",
+          "calls that one agent may cancel in a second, three times as many in a burst; above this its calls are refused",
           { default: 30, min: 1 },
         ),
       },

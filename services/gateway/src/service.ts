@@ -21,11 +21,11 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
   async start(config, { log, registry, openClient, serveOps, serveGrpc }) {
     const { queueTarget, authentication, watchGiveUpMs, callers, connections } = config;
     const authenticator = await loadAuthenticator(authentication, (err) =>
-      log.warn({ err }, "the key set cannot be fetched anew"),
+      log.warn({ err }, "the key set cannot be refreshed"),
     );
     const denied = new Counter({
       name: "ccsp_gateway_denied_total",
-      help: "Calls that were not let in, by reason",
+      help: "Calls that authentication or authorisation refused, by reason",
       labelNames: ["reason"],
       registers: [registry],
     });

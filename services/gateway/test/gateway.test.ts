@@ -101,7 +101,7 @@ describe("gateway", () => {
     );
   });
 
-  it("passes times that no calendar has on to the queue, which refuses them task by task, not the whole call", async () => {
+  it("passes impossible times on to the queue, which refuses them task by task, not the whole call", async () => {
     const { client } = gateway;
     // A client in another language can send more seconds than a Date can represent.
     const never = Object.assign(new Date(0), { getTime: () => 1e18 });
@@ -119,10 +119,10 @@ describe("gateway", () => {
       agent,
     );
     const beyond = [queue.enqueued[0]?.spec?.startTime, queue.enqueued[1]?.spec?.startDeadline];
-    for (const time of beyond) assert.ok(Number(time?.getUTCFullYear()) > 9_999, "so that the queue refuses it");
+    for (const time of beyond) assert.ok(Number(time?.getUTCFullYear()) > 9_999, "the queue refuses it");
   });
 
-  it("makes up a request id where the agent gave none, so that its own calls are safe to repeat", async () => {
+  it("creates a request id when the agent gave none, so its own calls are safe to repeat", async () => {
     await gateway.client.submitTask({ spec }, await as("alice"));
     await gateway.client.submitTask({ spec }, await as("alice"));
     const ids = queue.enqueued.map(({ requestId }) => requestId);
@@ -130,7 +130,7 @@ describe("gateway", () => {
     assert.equal(new Set(ids).size, 2);
   });
 
-  it("lets no RPC in without a token, nor with one that lacks the scope", async () => {
+  it("refuses every RPC without a token, or with a token that lacks the scope", async () => {
     const { client } = gateway;
     const noScopes = await as("alice", "");
     const drain = async (stream: AsyncIterable<unknown>) => {
@@ -159,7 +159,7 @@ describe("gateway", () => {
     assert.equal(queue.enqueued.length, 0);
   });
 
-  it("shows another agent's task to nobody, and lets nobody cancel it", async () => {
+  it("shows a task only to its own agent, and lets no other agent cancel it", async () => {
     const { client } = gateway;
     const { task } = await client.submitTask({ spec }, await as("alice"));
     const taskId = task?.id ?? "";
@@ -193,7 +193,7 @@ describe("gateway", () => {
     });
   });
 
-  it("passes on that the queue is overloaded, with its time, and writes down that nothing was done", async () => {
+  it("passes on that the queue is overloaded, with its time, and writes to the audit log that nothing was done", async () => {
     queue.refuseNext(new Refusal("OVERLOADED", "too much for the moment", { retryAfterMs: 1_500 }));
     await assert.rejects(gateway.client.submitTask({ spec }, await as("alice")), (error) => {
       failsWith(status.UNAVAILABLE, "OVERLOADED")(error);
@@ -209,7 +209,7 @@ describe("gateway", () => {
     assert.equal(queue.enqueued.length, 0);
   });
 
-  it("says that the queue does not answer, without its address, when it is away", async () => {
+  it("says, without its address, that the queue does not answer when it cannot be reached", async () => {
     await queue.close();
     await assert.rejects(
       gateway.client.getTask({ taskId: "t" }, { ...(await as("alice")), timeoutMs: 3_000 }),
@@ -250,7 +250,7 @@ describe("gateway", () => {
     assert.deepEqual(sequences, [1, 2, 3, 4]);
   });
 
-  it("resumes a watch after the sequence that the agent saw", async () => {
+  it("resumes a watch after the agent's last sequence", async () => {
     const { task } = await gateway.client.submitTask({ spec }, await as("alice"));
     const taskId = task?.id ?? "";
     for (const event of [text("a"), text("b"), end]) queue.append(taskId, event);
@@ -261,7 +261,7 @@ describe("gateway", () => {
     assert.deepEqual(sequences, [2, 3]);
   });
 
-  it("ends its watch of the queue when the agent goes away, and leaves the task alone", async () => {
+  it("ends its watch of the queue when the agent disconnects, and does not touch the task", async () => {
     const agent = new AbortController();
     const stream = gateway.client.runTask({ spec }, { ...(await as("alice")), signal: agent.signal });
     const iterator = stream[Symbol.asyncIterator]();
@@ -273,7 +273,7 @@ describe("gateway", () => {
     assert.equal((await gateway.client.getTask({ taskId: "task-1" }, await as("alice"))).task?.state, TaskState.QUEUED);
   });
 
-  it("writes one audit line per change, accepted or not, and nothing of the prompt", async () => {
+  it("writes one audit line per change, accepted or not, without the prompt", async () => {
     const { client } = gateway;
     const alice = await as("alice");
     await client.submitTask({ spec }, alice);
@@ -294,12 +294,12 @@ describe("gateway", () => {
     assert.ok(!JSON.stringify(gateway.lines).includes(PROMPT));
   });
 
-  it("writes no more of a task id than a task id has", async () => {
+  it("writes at most as much of a task id as a valid task id has", async () => {
     await assert.rejects(gateway.client.cancelTask({ taskId: "x".repeat(100_000) }, await as("alice")));
     assert.ok(JSON.stringify(gateway.audit()).length < 500);
   });
 
-  it("does not write that a change was refused when nobody knows whether it was made", async () => {
+  it("does not write that a change was refused when its outcome is unknown", async () => {
     const { client } = gateway;
     await client.submitTask({ spec }, await as("alice"));
     queue.loseAnswers();
@@ -310,7 +310,7 @@ describe("gateway", () => {
     assert.equal(queue.enqueued.length, 1 + others.length);
   });
 
-  it("says what it offers and whom it takes the caller for", async () => {
+  it("returns the capabilities and the caller's identity", async () => {
     assert.deepEqual(await gateway.client.getCapabilities({}, await as("alice", "tasks:read x")), {
       engines: ["claude-code"],
       maxPromptBytes: 1024n,
@@ -320,7 +320,7 @@ describe("gateway", () => {
     });
   });
 
-  it("answers a request larger than it reads with MESSAGE_TOO_LARGE, and goes on", async () => {
+  it("answers a request above its limit with MESSAGE_TOO_LARGE, and continues", async () => {
     const huge = TaskSpec.fromPartial({ prompt: "x".repeat(17 * 1024 * 1024) });
     await assert.rejects(
       gateway.client.submitTask({ spec: huge }, await as("alice")),

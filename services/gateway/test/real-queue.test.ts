@@ -73,7 +73,7 @@ describe("gateway in front of two real queue replicas", function () {
     return client;
   };
 
-  it("passes the queue's own words about a wrong field on to the agent", async () => {
+  it("passes the queue's message about a wrong field on to the agent", async () => {
     await assert.rejects(as("alice").submit({ prompt: "", limits: { turns: -1 } }), (error) => {
       assert.ok(error instanceof InvalidTaskError);
       assert.deepEqual(error.fields.map(({ field }) => field).toSorted(), ["spec.limits.turns", "spec.prompt"]);
@@ -81,7 +81,7 @@ describe("gateway in front of two real queue replicas", function () {
     });
   });
 
-  it("starts while Consul is away, is ready, and refuses each call at once, so that agents go elsewhere", async () => {
+  it("starts while Consul is down, is ready, and refuses each call at once, so agents use another gateway", async () => {
     const env = { CCSP_JWT_SECRET: SECRET, CCSP_CONSUL_URL: "http://127.0.0.1:1" };
     const lonely = await startService("gateway", env, ["queue"]);
     try {
@@ -107,7 +107,7 @@ describe("gateway in front of two real queue replicas", function () {
     for await (const task of bob.list()) assert.fail(`bob sees ${task.id}`);
   });
 
-  it("lists what an agent's filter names", async () => {
+  it("lists the tasks that an agent's filter names", async () => {
     const carol = as("carol");
     const found = async (filter: Parameters<CcspClient["list"]>[0]): Promise<string[]> => {
       const ids: string[] = [];
@@ -151,7 +151,7 @@ describe("gateway in front of two real queue replicas", function () {
     assert.ok(sequences.length >= 2, "the end was seen");
   });
 
-  it("stops with exit code 0 on SIGTERM, and a watcher is told to come back", async () => {
+  it("stops with exit code 0 on SIGTERM, and tells a watcher to call again", async () => {
     const alice = as("alice");
     const { id } = await alice.submit({ prompt: "waits" });
     const watching = new AbortController();

@@ -4,13 +4,13 @@ import { Counter, type Registry } from "prom-client";
 export function createMonitorMetrics(registry: Registry) {
   const deliveries = new Counter({
     name: "ccsp_monitor_event_deliveries_total",
-    help: "Deliveries of events, by what became of them; parked ones need a person",
+    help: "Deliveries of events, by outcome; parked ones need a person",
     labelNames: ["outcome"],
     registers: [registry],
   });
   const runs = new Counter({
     name: "ccsp_monitor_runs_total",
-    help: "Ended runs that were told of: ok is counted, repeat was counted before",
+    help: "Ended runs in events; ok: counted now, repeat: counted before",
     labelNames: ["outcome"],
     registers: [registry],
   });

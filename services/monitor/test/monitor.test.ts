@@ -80,7 +80,7 @@ describe("monitor", () => {
     );
   });
 
-  it("finds a run in the hour in which it ended, and nowhere else", async () => {
+  it("finds a run only in the hour in which it ended", async () => {
     await publish({ time: new Date("2026-01-05T10:59:59.999Z"), data: completed() });
     const { client } = await start();
     await nothingPending();
@@ -102,7 +102,7 @@ describe("monitor", () => {
     assert.equal(await metric('ccsp_monitor_runs_total{outcome="repeat"'), 5);
   });
 
-  it("counts a run whose price fits into no counter, once and as of unknown cost", async () => {
+  it("counts a run whose price does not fit into a counter once and as of unknown cost", async () => {
     await publish({ data: completed({ costUsd: 1e20 }) });
     await publish({ data: completed() });
     const { client } = await start();
@@ -111,7 +111,7 @@ describe("monitor", () => {
     assert.deepEqual([row?.runs, row?.runsWithoutCost, row?.costUsd], [2n, 1n, 0.1]);
   });
 
-  it("counts a failed run once when a lease without a run tells of its attempt again", async () => {
+  it("counts a failed run once when a lease without a run reports its attempt again", async () => {
     const value = { engine: "e", attempt: 1 };
     await publish({ data: { $case: "taskRetried", value: TaskRetried.fromPartial(value) } });
     await publish({ data: { $case: "taskFailed", value: TaskFailed.fromPartial(value) } });
@@ -120,7 +120,7 @@ describe("monitor", () => {
     assert.equal((await client.getUsage({})).rows[0]?.runs, 1n);
   });
 
-  it("shares the events among replicas, and one goes on when the other is killed", async () => {
+  it("shares the events among replicas, and one continues when the other is killed", async () => {
     const [one, two] = await Promise.all([start({ CCSP_INSTANCE: "one" }), start({ CCSP_INSTANCE: "two" })]);
     for (let run = 0; run < 200; run += 1) await publish({ data: completed() });
     await nothingPending();
@@ -135,7 +135,7 @@ describe("monitor", () => {
     await eventually(async () => assert.equal((await two.client.getUsage({})).rows[0]?.runs, 210n));
   });
 
-  it("counts on after Redis was killed, which its health alone tells meanwhile", async () => {
+  it("continues to count after Redis was killed, and reports the outage only in its health", async () => {
     const { client, ops, failing } = await start();
     await publish({ data: completed() });
     await nothingPending();
@@ -148,7 +148,7 @@ describe("monitor", () => {
     await eventually(async () => assert.equal((await client.getUsage({})).rows[0]?.runs, 2n));
   });
 
-  it("refuses a range that is none or too long, naming the field", async () => {
+  it("refuses an invalid or too long range, naming the field", async () => {
     const { client } = await start();
     const call = (startTime: string, endTime: string) =>
       client.getUsage({ startTime: new Date(startTime), endTime: new Date(endTime) });

@@ -5,13 +5,13 @@ import type { Told } from "./domain/notifier.js";
 export function createNotificationMetrics(registry: Registry) {
   const deliveries = new Counter({
     name: "ccsp_notification_event_deliveries_total",
-    help: "Deliveries of events, by what became of them; parked ones need a person",
+    help: "Deliveries of events, by outcome; parked ones need a person",
     labelNames: ["outcome"],
     registers: [registry],
   });
   const told = new Counter({
     name: "ccsp_notification_channel_deliveries_total",
-    help: "Tries to give a notification to a channel; repeat: the channel had it before",
+    help: "Attempts to deliver a notification to a channel; repeat: the channel had it before",
     labelNames: ["channel", "outcome"],
     registers: [registry],
   });

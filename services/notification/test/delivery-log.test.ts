@@ -29,7 +29,7 @@ describe("Redis delivery log", () => {
   });
   beforeEach(() => redis.client.flushall());
 
-  it("notes a delivery once per channel and event", async () => {
+  it("records a delivery once per channel and event", async () => {
     const log = createRedisDeliveryLog(redis.client);
     assert.equal(await log.has("file", "1"), false);
     assert.deepEqual([await log.add(delivery("1")), await log.add(delivery("1"))], ["ok", "repeat"]);
@@ -39,14 +39,14 @@ describe("Redis delivery log", () => {
     assert.deepEqual(deliveries, [delivery("1", "webhook"), delivery("1")]);
   });
 
-  it("keeps the newest only", async () => {
+  it("keeps only the newest deliveries", async () => {
     const log = createRedisDeliveryLog(redis.client, 3);
     for (const id of ["1", "2", "3", "4", "5"]) await log.add(delivery(id));
     const { deliveries, next } = await log.list({ after: undefined, size: 10, eventType: "" });
     assert.deepEqual([deliveries.map(({ id }) => id), next], [["5", "4", "3"], undefined]);
   });
 
-  it("forgets after a day what it has told, and not before", async () => {
+  it("forgets a delivery after a day, and not before", async () => {
     const log = createRedisDeliveryLog(redis.client);
     for (const id of ["old", "young"]) await log.add(delivery(id));
     const day = 24 * 3_600_000;

@@ -39,21 +39,21 @@ describe("file channel", () => {
     await rm(dir, { recursive: true });
   });
 
-  it("makes folder and file, for their owner only, and writes what can be read again", async () => {
+  it("creates folder and file for their owner only, and writes lines that can be read again", async () => {
     await open().deliver(delivery("1"));
     assert.deepEqual(await read(), [delivery("1")]);
     assert.equal((await stat(path)).mode & 0o777, 0o600);
     assert.equal((await stat(join(dir, "deep"))).mode & 0o777, 0o700);
   });
 
-  it("takes a file that is there from everybody but its owner", async () => {
+  it("makes an existing file private", async () => {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, "", { mode: 0o644 });
     await open().deliver(delivery("1"));
     assert.equal((await stat(path)).mode & 0o777, 0o600);
   });
 
-  it("appends to what is there, in the order of the calls", async () => {
+  it("appends to an existing file, in the order of the calls", async () => {
     await open().deliver(delivery("0"));
     const second = open();
     await Promise.all(["1", "2", "3"].map((id) => second.deliver(delivery(id))));
@@ -70,7 +70,7 @@ describe("file channel", () => {
     assert.deepEqual((await ids()).sort(), [...names].sort());
   });
 
-  it("goes on in a new file when the old one was renamed or removed", async () => {
+  it("continues in a new file when the old one was renamed or removed", async () => {
     const channel = open();
     await channel.deliver(delivery("1"));
     await rename(path, `${path}.1`);

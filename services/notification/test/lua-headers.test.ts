@@ -4,7 +4,7 @@ import { Redis } from "ioredis";
 import { bindDeliveryScripts } from "../src/redis/redis-delivery-log.js";
 
 describe("the notification service's Lua files", () => {
-  it("are all bound, do what their headers say, and run when the memory of Redis is full: they are for what was accepted", () => {
+  it("are all bound, match their headers, and run when the memory of Redis is full, because they serve accepted work", () => {
     const scripts = Object.values(bindDeliveryScripts(new Redis({ lazyConnect: true })));
     assert.deepEqual(luaFaults(new URL("../lua/", import.meta.url), scripts), []);
   });

@@ -78,7 +78,7 @@ describe("notification", () => {
     );
   });
 
-  it("pages through the list without a gap or a repeat, also while more arrives, and by type", async () => {
+  it("lists pages without a gap or a repeat, also while more arrives, and by type", async () => {
     const { client } = await start();
     for (const [at, task] of names(25).entries())
       await publish({ taskId: task, data: at % 5 === 0 ? failed : completed });
@@ -101,7 +101,7 @@ describe("notification", () => {
     assert.deepEqual(await pages("task.levitated", async () => undefined), []);
   });
 
-  it("refuses a page size or token that it never gave, naming the field", async () => {
+  it("refuses an invalid page size or token, naming the field", async () => {
     const { client } = await start();
     const refused = (message: RegExp) => ({ reason: "INVALID_FIELD", message });
     await assert.rejects(client.listNotifications({ pageSize: 501 }), refused(/page_size/));
@@ -111,7 +111,7 @@ describe("notification", () => {
     }
   });
 
-  it("tells of an event once, also when the whole stream is delivered again", async () => {
+  it("notifies of an event once, also when the whole stream is delivered again", async () => {
     const { client, metric } = await start();
     for (const task of names(3)) await publish({ taskId: task, data: completed });
     await eventually(async () => assert.deepEqual(await written(), names(3)));
@@ -124,7 +124,7 @@ describe("notification", () => {
     assert.equal((await client.listNotifications({})).notifications.length, 4);
   });
 
-  it("tries a channel again that failed, until it takes the event", async () => {
+  it("tries a failed channel again until it accepts the event", async () => {
     // The path of the file is a folder. So it cannot be opened, whichever user runs the test.
     await mkdir(file);
     const { metric } = await start();
@@ -135,7 +135,7 @@ describe("notification", () => {
     await eventually(async () => assert.deepEqual(await written(), ["t1"]));
   });
 
-  it("shares the events among replicas, each told once, and loses none when one is killed", async () => {
+  it("shares the events among replicas, delivers each once, and loses none when one is killed", async () => {
     const [one] = await Promise.all([start({ CCSP_INSTANCE: "one" }), start({ CCSP_INSTANCE: "two" })]);
     for (const task of names(100)) await publish({ taskId: task, data: completed });
     await eventually(async () => assert.deepEqual((await written()).sort(), names(100).sort()));
@@ -152,7 +152,7 @@ describe("notification", () => {
     await eventually(async () => assert.equal((await written()).length, 110));
   });
 
-  it("says in its health alone that Redis is away, and goes on when it is back", async () => {
+  it("reports only in its health that Redis cannot be reached, and continues when it is back", async () => {
     const { ops, failing } = await start();
     await server.kill9();
     await eventually(async () => assert.deepEqual(Object.keys(await failing()), ["redis"]));

@@ -59,11 +59,15 @@ export function defineQueue(settings: Settings): QueueConfig {
     bounds: defineBounds(settings),
     overload: defineOverload(settings),
     order: defineOrder(settings),
-    gateRampMs: settings.durationMs("CCSP_QUEUE_GATE_RAMP", "over what time work comes back behind a gate that opens", {
-      default: "60s",
-      min: 0,
-      max: 3_600_000,
-    }),
+    gateRampMs: settings.durationMs(
+      "CCSP_QUEUE_GATE_RAMP",
+      "time over which starts grow to full speed after a gate opens",
+      {
+        default: "60s",
+        min: 0,
+        max: 3_600_000,
+      },
+    ),
     leaseMs: settings.durationMs(
       "CCSP_QUEUE_LEASE",
       "time without a Sync after which an executor's tasks are taken back",
@@ -90,13 +94,13 @@ function defineDurability(settings: Settings): Pick<QueueConfig, "durability" | 
   return {
     durability: settings.oneOf(
       "CCSP_QUEUE_DURABILITY",
-      "what a task's acceptance, its end and a schedule wait for: `local`, Redis itself; `replicated`, CCSP_QUEUE_REPLICAS as well",
+      "where accepted tasks, ended tasks and schedules must be stored before the queue confirms them: `local`: in Redis; `replicated`: also in CCSP_QUEUE_REPLICAS replicas",
       ["local", "replicated"],
       { default: "local" },
     ),
     replicas: settings.integer(
       "CCSP_QUEUE_REPLICAS",
-      "how many replicas of Redis have a change when `replicated` answers; set it to all that there are, since a failover may promote any",
+      "how many replicas of Redis must have a change with `replicated`; set it to the number of all replicas, since a failover may promote any",
       { default: 1, min: 1, max: 16 },
     ),
   };
@@ -114,7 +118,7 @@ function defineOverload(settings: Settings): Strain {
     ),
     oldestCallMs: settings.durationMs(
       "CCSP_QUEUE_OVERLOAD_CALL",
-      "age of the oldest unanswered task above which more are refused",
+      "age of the oldest submission without an answer above which more are refused",
       {
         default: "2s",
         min: 0,
@@ -122,7 +126,7 @@ function defineOverload(settings: Settings): Strain {
     ),
     callsUnderWay: settings.integer(
       "CCSP_QUEUE_OVERLOAD_CALLS",
-      "unanswered tasks above which more are refused; 0: any number",
+      "submissions without an answer above which more are refused; 0: any number",
       {
         default: 20_000,
         min: 0,
@@ -133,20 +137,24 @@ function defineOverload(settings: Settings): Strain {
 
 function defineRetries(settings: Settings): Pick<QueueConfig, "retryBaseMs" | "refusals"> {
   return {
-    retryBaseMs: settings.durationMs("CCSP_QUEUE_RETRY_BASE", "wait after a first failure; doubles up to a minute", {
-      default: "1s",
-      min: 1,
-      max: 60_000,
-    }),
+    retryBaseMs: settings.durationMs(
+      "CCSP_QUEUE_RETRY_BASE",
+      "wait after the first failure; doubles with each, up to a minute",
+      {
+        default: "1s",
+        min: 1,
+        max: 60_000,
+      },
+    ),
     refusals: {
       runs: settings.integer(
         "CCSP_QUEUE_REFUSALS",
-        "runs of a task that may end in a rate limit, an overload or a refused login; then it fails",
+        "most runs of a task that may end in a rate limit, an overload or a refused login; then it fails",
         { default: 50, min: 1 },
       ),
       waitMs: settings.durationMs(
         "CCSP_QUEUE_REFUSALS_WAIT",
-        "time that a task may wait between such runs in all; then the next one is final",
+        "most time in total that a task waits after such runs; then the next such failure is final",
         { default: "6h", min: 1_000 },
       ),
     },
@@ -159,12 +167,16 @@ function defineRetention(settings: Settings): Pick<QueueConfig, "retentionMs" | 
       default: "24h",
       min: 1_000,
     }),
-    maxEnded: settings.integer("CCSP_QUEUE_MAX_ENDED", "ended tasks kept; the oldest above it are removed", {
+    maxEnded: settings.integer("CCSP_QUEUE_MAX_ENDED", "most ended tasks kept; above it the oldest are removed", {
       default: 100_000,
     }),
-    maxEndedBytes: settings.integer("CCSP_QUEUE_MAX_ENDED_BYTES", "and their bytes: specs, logs and results", {
-      default: 1024 ** 3,
-    }),
+    maxEndedBytes: settings.integer(
+      "CCSP_QUEUE_MAX_ENDED_BYTES",
+      "most bytes of ended tasks kept: specs, logs and results",
+      {
+        default: 1024 ** 3,
+      },
+    ),
   };
 }
 
@@ -175,10 +187,14 @@ function defineBounds(settings: Settings): Bounds {
     default: [],
     pattern: CLASS_BOUND,
   });
-  const classBytes = settings.list("CCSP_QUEUE_CLASS_MAX_WAITING_BYTES", "and their bytes, as class=bytes", {
-    default: [],
-    pattern: CLASS_BOUND,
-  });
+  const classBytes = settings.list(
+    "CCSP_QUEUE_CLASS_MAX_WAITING_BYTES",
+    "most bytes of waiting tasks of a class, as class=bytes",
+    {
+      default: [],
+      pattern: CLASS_BOUND,
+    },
+  );
   const boundOf = (bounds: readonly string[], priority: PriorityClass): number =>
     Number(bounds.findLast((each) => each.startsWith(`${priority}=`))?.split("=")[1] ?? 0);
   const classBound = (priority: PriorityClass) => ({
@@ -191,7 +207,7 @@ function defineBounds(settings: Settings): Bounds {
         default: 100_000,
         min: 1,
       }),
-      bytes: settings.integer("CCSP_QUEUE_MAX_WAITING_BYTES", "and their bytes; 0: any number", {
+      bytes: settings.integer("CCSP_QUEUE_MAX_WAITING_BYTES", "most bytes of tasks that wait; 0: any number", {
         default: 1024 ** 3,
         min: 0,
       }),
@@ -208,7 +224,11 @@ function defineBounds(settings: Settings): Bounds {
         "most waiting tasks of an agent; 0: any number",
         anyNumber,
       ),
-      bytes: settings.integer("CCSP_QUEUE_AGENT_MAX_WAITING_BYTES", "and their bytes; 0: any number", anyNumber),
+      bytes: settings.integer(
+        "CCSP_QUEUE_AGENT_MAX_WAITING_BYTES",
+        "most bytes of waiting tasks of an agent; 0: any number",
+        anyNumber,
+      ),
     },
   };
 }

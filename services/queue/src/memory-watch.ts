@@ -56,7 +56,7 @@ export function watchMemory({
   let told = false;
   const tell = (): void => {
     if (full.size > 0 && !told) log.warn("memory of Redis is full: new tasks are refused");
-    if (full.size === 0 && told) log.info("memory of Redis has room again");
+    if (full.size === 0 && told) log.info("memory of Redis is no longer full");
     told = full.size > 0;
   };
   const look = async (shard: number, read: () => Promise<NodeMemory>): Promise<void> => {

@@ -40,7 +40,7 @@ function assertShows(lines: ReadonlySet<string>, expected: readonly string[]): v
 }
 
 describe("the queue's metrics", () => {
-  it("show what waits, runs, is there and is closed as one reading of this very scrape", async () => {
+  it("show waiting, running and ended tasks, executors and gates from one read for this scrape", async () => {
     const registry = new Registry();
     let readings = 0;
     measureQueue(registry, { ...STORE, depths: () => (readings++, STORE.depths()) });
@@ -85,7 +85,7 @@ describe("the queue's metrics", () => {
     assertShows(await linesOf(registry), ["ccsp_queue_parked 4", 'ccsp_queue_waiting{engine="e",class="low"} 2']);
   });
 
-  it("show each class's start target, and the first leases within it and not", async () => {
+  it("show each class's start target, and the first leases within it and after it", async () => {
     const registry = new Registry();
     showTargets(registry);
     const observer = observeQueue(registry);
@@ -113,7 +113,7 @@ describe("the queue's metrics", () => {
     ]);
   });
 
-  it("count each task that is refused by the reason that it was given", async () => {
+  it("count each refused task by its reason", async () => {
     const registry = new Registry();
     const observer = observeSubmissions(registry);
     observer.refused(new Refusal("QUEUE_FULL", "full"));
@@ -125,7 +125,7 @@ describe("the queue's metrics", () => {
     ]);
   });
 
-  it("are those of the README, and alerts are about these", async () => {
+  it("are those of the README, and alerts use only these", async () => {
     const registry = new Registry();
     measureQueue(registry, STORE);
     showTargets(registry);

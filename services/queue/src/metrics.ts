@@ -16,14 +16,14 @@ export function observeQueue(registry: Registry): QueueObserver {
   });
   const wait = new Histogram({
     name: "ccsp_queue_wait_seconds",
-    help: "From acceptance, or the start time that was asked for, to a lease, parking and earlier attempts included",
+    help: "Time from acceptance, or from the requested start time, to a lease; includes parking and earlier attempts",
     labelNames: ["class"],
     buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 30, 60, 300, 900, 3600],
     registers,
   });
   const firstLeases = new Counter({
     name: "ccsp_queue_first_leases_total",
-    help: "Tasks that got their first lease, by whether that was within the start target of their class",
+    help: "Tasks that got their first lease, by whether they met the start target of their class",
     labelNames: ["engine", "class", "in_time"],
     registers,
   });
@@ -41,7 +41,7 @@ export function observeQueue(registry: Registry): QueueObserver {
   });
   const expired = new Counter({
     name: "ccsp_queue_leases_expired_total",
-    help: "Leases that nobody renewed",
+    help: "Leases that expired because no executor renewed them",
     registers,
   });
   const deliveries = new Counter({
@@ -68,7 +68,7 @@ export function observeQueue(registry: Registry): QueueObserver {
 export function observeBreaker(registry: Registry): BreakerObserver {
   const refused = new Counter({
     name: "ccsp_queue_overloaded_total",
-    help: "Tasks that were refused since this replica was overloaded",
+    help: "Tasks that were refused because this replica was overloaded",
     registers: [registry],
   });
   return { refused: () => refused.inc() };
@@ -78,7 +78,7 @@ export function observeBreaker(registry: Registry): BreakerObserver {
 export function observeSubmissions(registry: Registry): SubmissionObserver {
   const refused = new Counter({
     name: "ccsp_queue_tasks_refused_total",
-    help: "Tasks that were not stored, by the reason that the caller was given",
+    help: "Tasks that were not stored, by the reason that the caller got",
     labelNames: ["reason"],
     registers: [registry],
   });

@@ -14,10 +14,10 @@ const NAME = AGENT_ID.source.slice(1, -1);
 export function defineOrder(settings: Settings): Order {
   const urgentMax = settings.integer(
     "CCSP_QUEUE_URGENT_MAX",
-    "urgent tasks of an engine that may run by overtaking, above it they take turns; 0: any number",
+    "most running urgent tasks of an engine that overtake others; above it urgent tasks take turns; 0: any number",
     { default: 1, min: 0 },
   );
-  const weights = settings.list("CCSP_QUEUE_WEIGHTS", "how high, normal and low share an engine", {
+  const weights = settings.list("CCSP_QUEUE_WEIGHTS", "weights by which high, normal and low share an engine", {
     default: ["16", "4", "1"],
     pattern: WEIGHT,
   });
@@ -25,7 +25,7 @@ export function defineOrder(settings: Settings): Order {
   const [high = 1, normal = 1, low = 1] = weights.map(Number);
   const agentMaxRunning = settings.integer(
     "CCSP_QUEUE_AGENT_MAX_RUNNING",
-    "tasks of an agent that run at once; 0: any",
+    "most tasks of an agent that run at the same time; 0: any number",
     { default: 0, min: 0 },
   );
   const agentWeights = settings.list("CCSP_QUEUE_AGENT_WEIGHTS", "agents that get more turns, as agent=weight", {
@@ -34,7 +34,7 @@ export function defineOrder(settings: Settings): Order {
   });
   const labelMaxRunning = settings.list(
     "CCSP_QUEUE_LABEL_MAX_RUNNING",
-    "tasks of a label that run at once: key=max for each value of the key, key=value=max for one",
+    "most tasks of a label that run at the same time: key=max for each value of the key, key=value=max for one",
     { default: [], pattern: /^[a-z0-9._/-]{1,63}=([^=,]{1,256}=)?[1-9][0-9]{0,5}$/ },
   );
   const rates = (name: string, whose: string): Order["engineRates"] =>
@@ -42,7 +42,7 @@ export function defineOrder(settings: Settings): Order {
       settings
         .list(
           name,
-          `most starts and tokens a minute of ${whose}, as name=starts/tokens; 0: any, *: of each not named`,
+          `most starts and tokens a minute of ${whose}, as name=starts/tokens; 0: any number; the name * stands for each that is not named`,
           {
             default: [],
             pattern: new RegExp(`^(\\*|${NAME})=[0-9]{1,9}/[0-9]{1,12}$`),

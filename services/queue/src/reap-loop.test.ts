@@ -63,7 +63,7 @@ const until = (time: number, now: number, seen: NextDue["seen"] = [-1]): number 
   time > (seen[0] ?? -1) ? Math.max(0, time - now) : Number.POSITIVE_INFINITY;
 
 describe("the loop of the reaper", () => {
-  it("sleeps until something is due, and does that alone; everything each second", async () => {
+  it("sleeps until something is due, and does only that; every second it does everything", async () => {
     const loop = await play(4, (now) => ({ tasks: until(250, now, [now]), gates: until(1_700, now, [now]) }));
     assert.deepEqual(await loop.run(), [
       "whole at 0",
@@ -74,7 +74,7 @@ describe("the loop of the reaper", () => {
     ]);
   });
 
-  it("hears of a sooner time, and of one that has passed", async () => {
+  it("accepts an earlier time, and one that has passed", async () => {
     const times = { 100: 300, 400: 390 };
     for (const [told, time] of Object.entries(times)) {
       const loop = await play(3, (now, seen) => ({ tasks: now < Number(told) ? 900 - now : until(time, now, seen) }));
@@ -83,12 +83,12 @@ describe("the loop of the reaper", () => {
     }
   });
 
-  it("makes one round of many times that are close together", async () => {
+  it("makes one round for many times that are close together", async () => {
     const loop = await play(4, (now) => ({ tasks: now < 100 ? 100 - now : 1 }));
     assert.deepEqual(await loop.run(), ["whole at 0", "tasks at 100", "tasks at 110", "tasks at 120", "tasks at 130"]);
   });
 
-  it("does not turn in circles over what stays due since nobody can act on it", async () => {
+  it("does not loop without pause over a task that stays due since no one can act on it", async () => {
     const loop = await play(5, (now, seen) => ({ tasks: until(250, now, seen) }));
     assert.deepEqual(await loop.run(), [
       "whole at 0",
@@ -100,13 +100,13 @@ describe("the loop of the reaper", () => {
     ]);
   });
 
-  it("looks soon for a word that comes just behind a look", async () => {
+  it("reads again soon after a notification that comes just after a read", async () => {
     const loop = await play(4, (now) => ({ tasks: now < 3 ? 900 - now : until(50, now, [now]) }));
     loop.tellAt(3);
     assert.deepEqual((await loop.run()).slice(0, 2), ["whole at 0", "tasks at 50"]);
   });
 
-  it("looks once for many words that come close together, as when a provider fails all that runs", async () => {
+  it("reads once for many notifications that come close together, as when a provider fails all runs", async () => {
     const seen: number[] = [];
     const clock = { now: 0 };
     let ended = () => {};
@@ -132,7 +132,7 @@ describe("the loop of the reaper", () => {
     await close;
   });
 
-  it("tries again at the next whole round after one that failed", async () => {
+  it("tries again at the next whole round after a failed one", async () => {
     const loop = await play(3, (now, seen) => {
       if (now === 250) throw new Error("Redis is away");
       return { tasks: until(250, now, seen) };

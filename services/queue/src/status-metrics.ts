@@ -36,7 +36,7 @@ export function measureQueue(registry: Registry, store: MeasuredStore): void {
 
   const waiting = gauge(
     "waiting",
-    "Tasks that wait for an executor; of those that a label or an affinity defers at most 2,000 of each shard",
+    "Tasks that wait for an executor; counts at most 2,000 of those in each shard that a label or an affinity defers",
     "engine",
     "class",
   );
@@ -47,10 +47,10 @@ export function measureQueue(registry: Registry, store: MeasuredStore): void {
   const scheduled = gauge("scheduled", "Tasks that wait for their start time");
   const ended = gauge("ended", "Ended tasks that are still kept");
   const bytes = gauge("waiting_bytes", "Bytes of tasks that wait, are parked or scheduled");
-  const executors = gauge("executors", "Executors that called lately, by whether they take work", "draining");
-  const slots = gauge("slots", "Runs at once that executors offer which take work", "engine");
-  const gates = gauge("gates_closed", "Closed gates, by what they stand before", "scope");
-  const emergency = gauge("emergency_level", "How far the emergency stop in force goes, from 1; 0: there is none");
+  const executors = gauge("executors", "Executors that called recently, by whether they take work", "draining");
+  const slots = gauge("slots", "Slots of executors that take work", "engine");
+  const gates = gauge("gates_closed", "Closed gates, by what they stop", "scope");
+  const emergency = gauge("emergency_level", "Level of the emergency stop in force, from 1; 0: there is none");
 
   function show({ depths, counts, present, closed, level }: Reading): void {
     for (const { engine, class: priority, ...depth } of depths) {
@@ -93,7 +93,7 @@ async function read(store: MeasuredStore) {
 export function showTargets(registry: Registry): void {
   const target = new Gauge({
     name: "ccsp_queue_start_target_seconds",
-    help: "Within what time a task of the class is meant to get its first lease",
+    help: "Time within which a task of the class should get its first lease",
     labelNames: ["class"],
     registers: [registry],
   });

@@ -9,7 +9,7 @@ describe("the strain meter", () => {
   });
   afterEach(() => meter.close());
 
-  it("counts the calls under way, and tells the age of the oldest", () => {
+  it("counts the calls in progress, and returns the age of the oldest", () => {
     assert.deepEqual(meter.measure(), { loopDelayMs: 0, oldestCallMs: 0, callsUnderWay: 0 });
     const endFirst = meter.begin();
     const first = performance.now();
@@ -27,7 +27,7 @@ describe("the strain meter", () => {
     assert.deepEqual(meter.measure(), { loopDelayMs: 0, oldestCallMs: 0, callsUnderWay: 0 });
   });
 
-  it("says how late the event loop was in the last second", async () => {
+  it("returns how late the event loop was in the last second", async () => {
     const busy = setInterval(() => {
       const from = performance.now();
       while (performance.now() < from + 60);

@@ -103,7 +103,7 @@ function byFilter(options: WorldOptions): void {
       assert.equal((await client.list({ pageSize: 30 })).nextPageToken, "");
     });
 
-    it("shows what each field of the filter asks for, and what all of them do", async () => {
+    it("shows the matches of each field of the filter, and of all fields together", async () => {
       const plain = await add("alice");
       const at = world.clock.now;
       const other = await add("bob", { engine: "opencode", priority: Priority.HIGH, labels: { repo: "a/b", x: "1" } });
@@ -121,7 +121,7 @@ function byFilter(options: WorldOptions): void {
       assert.deepEqual(await list({ engine: "opencode", labels: { x: "1" } }, "bob"), [other]);
     });
 
-    it("refuses a filter that says again what the request says, and an agent that cannot be", async () => {
+    it("refuses a filter that repeats a field of the request, and an invalid agent", async () => {
       await invalid(list({ agentId: "alice" }));
       await invalid(list({ states: [TaskState.QUEUED] }));
       await invalid(list({}, "alice/0-"));
@@ -129,7 +129,7 @@ function byFilter(options: WorldOptions): void {
   });
 
   describe("CancelTasks", () => {
-    it("counts first, then ends what waits and takes what runs through CANCELLING", async () => {
+    it("counts first, then ends waiting tasks and moves running tasks through CANCELLING", async () => {
       const held = await add("alice", { labels: { batch: "7" } });
       const { taskId, fence } = await lease();
       assert.equal(taskId, held);
@@ -147,7 +147,7 @@ function byFilter(options: WorldOptions): void {
       assert.equal((await taskOf(held)).error?.message, "not needed");
     });
 
-    it("goes through more than fits into one batch, and all agents", async () => {
+    it("handles more than fits into one batch, and all agents", async () => {
       for (const agentId of AGENTS) {
         const items = Array.from({ length: 60 }, () => ({ spec: spec(), requestId: "" }));
         await client.enqueueBatch({ agentId, items });
@@ -157,7 +157,7 @@ function byFilter(options: WorldOptions): void {
       assert.equal((await client.getStatus({})).ended, all);
     });
 
-    it("leaves alone what does not match any more when its turn comes", async () => {
+    it("skips a task that no longer matches when its turn comes", async () => {
       const ids = [await add("alice"), await add("alice")];
       let leased = "";
       const store = {
@@ -176,7 +176,7 @@ function byFilter(options: WorldOptions): void {
       assert.deepEqual([leased, ...(await statesOf(ids))], [ids[0], "LEASED", "CANCELLED"]);
     });
 
-    it("stops with its caller, keeps what it has done, and goes on when it is called again", async () => {
+    it("stops with its caller, keeps its changes, and continues when it is called again", async () => {
       const items = Array.from({ length: 300 }, () => ({ spec: spec(), requestId: "" }));
       await client.enqueueBatch({ agentId: "alice", items });
       const caller = new AbortController();
@@ -195,7 +195,7 @@ function byFilter(options: WorldOptions): void {
       assert.deepEqual(await cancel({ agentId: "alice" }), { matched: 172n, cancelled: 172n });
     });
 
-    it("meets a task that goes back behind it while it looks", async () => {
+    it("finds a task that moves back behind its place during the scan", async () => {
       const [first, second] = [await add("alice"), await add("alice")];
       const held = await lease();
       assert.equal(held.taskId, first);
@@ -216,7 +216,7 @@ function byFilter(options: WorldOptions): void {
       assert.deepEqual(await statesOf([first, second]), ["CANCELLED", "CANCELLED"]);
     });
 
-    it("leaves alone what is accepted while it looks", async () => {
+    it("does not change tasks that are accepted during the scan", async () => {
       await add("alice");
       let later = "";
       const store = {
@@ -232,7 +232,7 @@ function byFilter(options: WorldOptions): void {
       assert.equal(await stateOf(later), "QUEUED");
     });
 
-    it("finds what waits for an engine that this installation no longer has", async () => {
+    it("finds tasks for an engine that this installation no longer has", async () => {
       const ids = [await add("alice"), await add("alice", { engine: "opencode" })];
       const { client: redis } = world.redis;
       const options = { engines: ["claude-code"], bounds: NO_BOUNDS, retentionMs: 1e9, now: () => world.clock.now };
@@ -251,7 +251,7 @@ function byFilter(options: WorldOptions): void {
   });
 
   describe("RetryTasks", () => {
-    it("puts back what failed of the categories named, with its class and age, after a count", async () => {
+    it("puts back tasks that failed with the named categories, with their class and age, after a count", async () => {
       const first = await add("alice", { priority: Priority.HIGH });
       const second = await add("alice");
       await fail(ErrorCategory.INVALID_REQUEST);
@@ -278,7 +278,7 @@ function byFilter(options: WorldOptions): void {
   });
 
   describe("ClearQueue", () => {
-    it("removes with the token what waited before the dry run, and reports by agent", async () => {
+    it("removes with the token the tasks that waited before the dry run, and reports by agent", async () => {
       const [LOW, HIGH] = [{ priority: Priority.LOW }, { priority: Priority.HIGH }];
       await add("alice", LOW);
       const parkedOne = await lease();
@@ -303,7 +303,7 @@ function byFilter(options: WorldOptions): void {
       assert.equal((await taskOf(scheduled)).error?.message, "low was cleared by ada");
     });
 
-    it("counts what waits in line without a look at any record", async () => {
+    it("counts waiting tasks without reading their records", async () => {
       for (const agentId of AGENTS) {
         const items = Array.from({ length: 20 }, (_, i) => ({
           spec: spec({ priority: i % 2 ? Priority.LOW : Priority.HIGH }),
@@ -327,7 +327,7 @@ function byFilter(options: WorldOptions): void {
       }
     });
 
-    it("of one agent leaves the others", async () => {
+    it("of one agent does not touch the others", async () => {
       const [mine, other] = [
         await add("bob", { priority: Priority.LOW }),
         await add("alice", { priority: Priority.LOW }),
@@ -340,7 +340,7 @@ function byFilter(options: WorldOptions): void {
       assert.deepEqual(await statesOf([mine, other]), ["CANCELLED", "QUEUED"]);
     });
 
-    it("takes a token once, for its own class and within 5 minutes", async () => {
+    it("accepts a token once, for its own class and within 5 minutes", async () => {
       const id = await add("alice", { priority: Priority.LOW });
       world.clock.now++;
       const { confirmationToken } = await clear();
@@ -365,7 +365,7 @@ function byFilter(options: WorldOptions): void {
     const tokenKeys = async ({ confirmationToken }: { confirmationToken: string }) =>
       (await world.keys()).filter((key) => key.endsWith(confirmationToken));
 
-    it("refuses nobody in particular and no class", async () => {
+    it("refuses a request without a person or without a class", async () => {
       await invalid(client.clearQueue({ priority: Priority.LOW, who: "" }));
       await invalid(clear("", Priority.UNSPECIFIED));
       await invalid(clear("", Priority.LOW, "a/b"));

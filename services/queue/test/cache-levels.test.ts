@@ -44,7 +44,7 @@ describe("the disk level", () => {
     assert.deepEqual(await files(), []);
   });
 
-  it("lets only its owner read them, whatever the folder was before", async () => {
+  it("lets only its owner read them, whatever permissions the folder had before", async () => {
     (await open()).close?.();
     await chmod(join(dir, "answers"), 0o777);
     const disk = await open();
@@ -72,7 +72,7 @@ describe("the disk level", () => {
     disk.close?.();
   });
 
-  it("takes a file that was not wholly written for none", async () => {
+  it("ignores a file that was not completely written", async () => {
     const disk = await open();
     await disk.put("k", answer("one"));
     const path = join(dir, "answers", "k");
@@ -85,7 +85,7 @@ describe("the disk level", () => {
     disk.close?.();
   });
 
-  it("fails, and leaves nothing half written, where nothing can be written", async () => {
+  it("fails, and leaves no partial file, where it cannot write", async () => {
     await assert.rejects(open(1024, "/dev/null"));
     const disk = await open();
     await rm(join(dir, "answers"), { recursive: true });
@@ -119,7 +119,7 @@ describe("a replica's result cache", () => {
     return { cache, lookups };
   };
 
-  it("has the levels that are configured, outlives a restart on disk, and counts what each level had", async () => {
+  it("has the configured levels, keeps answers on disk over a restart, and counts the hits of each level", async () => {
     const env = { CCSP_QUEUE_CACHE_DIR: dir, CCSP_QUEUE_CACHE_REDIS_BYTES: "0" };
     const before = await open(env);
     await before.cache.put("k", Buffer.from("one"));
@@ -133,7 +133,7 @@ describe("a replica's result cache", () => {
     assert.deepEqual(await world.redis.client.keys("*"), []);
   });
 
-  it("works without the folder that cannot be used, and without any level", async () => {
+  it("works without an unusable folder, and without any level", async () => {
     const noFolder = await open({ CCSP_QUEUE_CACHE_DIR: "/dev/null" });
     await noFolder.cache.put("k", Buffer.from("one"));
     assert.notEqual(await noFolder.cache.find("k", undefined), undefined);
@@ -150,7 +150,7 @@ describe("the Redis level", () => {
   });
   after(async () => world.close());
 
-  it("keeps answers for its TTL, and no more than its bytes in that time", async () => {
+  it("keeps answers for its TTL, and at most its bytes in that time", async () => {
     const clock = { now: 600_000 };
     const level = createRedisLevel(world.redis.client, { ttlMs: 60_000, maxBytes: 1_000 }, () => clock.now);
     assert.equal(await level.find("k"), undefined);

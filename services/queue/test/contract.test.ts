@@ -77,7 +77,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
       event?.$case === "stateChanged" || event?.$case === "taskEnded" ? [event.value.state] : [],
     );
 
-  it("takes a task from its acceptance to its result, and tells watchers and other services", async () => {
+  it("takes a task from its acceptance to its result, and notifies watchers and other services", async () => {
     const created = await enqueue({ priority: Priority.HIGH, labels: { b: "2", a: "1" }, systemPrompt: "be brief" });
     assert.equal(created.state, TaskState.QUEUED);
     assert.deepEqual(
@@ -147,7 +147,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     });
   });
 
-  it("hands the context of the acceptance on to the lease, and that of the run to the next one", async () => {
+  it("passes the context of the acceptance on to the lease, and that of the run to the next one", async () => {
     const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     const { task: stored } = await world.queue.enqueue(newTask({ trace, prompts: Buffer.alloc(0) }, shards));
     const { task } = await client.get({ taskId: stored.id, agentId: "alice" });
@@ -164,10 +164,10 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     const started = { traceparent: "x".repeat(10_000) };
     await client.report({ taskId: second.taskId, fence: second.fence, reportSequence: 1, started });
     await client.release({ taskId: second.taskId, fence: second.fence, reason: "" });
-    assert.equal((await lease({ sequence: 3n })).previousTraceparent, "", "what is no context is dropped");
+    assert.equal((await lease({ sequence: 3n })).previousTraceparent, "", "an invalid context is dropped");
   });
 
-  it("answers a failure with the state that follows, and shows it to watchers and other services", async () => {
+  it("answers a failure with the next state, and shows it to watchers and other services", async () => {
     const { id: taskId } = await enqueue({ maxAttempts: 2, model: "m-2" });
     const error: TaskError = {
       ...TaskError.fromPartial({ category: ErrorCategory.NETWORK_ERROR, message: "no route", retryable: true }),
@@ -188,7 +188,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     });
   });
 
-  it("tries a task again after a failure though it names only categories of a newer version", async () => {
+  it("retries a task after a failure, even if its retry settings name only categories of a newer version", async () => {
     await enqueue({ retry: { firstBackoff: undefined, maxBackoff: undefined, neverOn: [999 as ErrorCategory] } });
     const { taskId, fence } = await lease();
     const started = { traceparent: "" };
@@ -238,7 +238,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     );
   });
 
-  it("answers Enqueue with the task as Get has it, its defaults filled in", async () => {
+  it("answers Enqueue with the same task as Get, with defaults filled in", async () => {
     const asked = { systemPrompt: "Be brief.", labels: { team: "b", app: "a" }, priority: Priority.UNSPECIFIED };
     const task = await enqueue({ ...asked, engine: "", maxAttempts: 0, startTime: new Date(1_000) }, "asked once");
     const again = await enqueue({ ...asked, engine: "", maxAttempts: 0, startTime: new Date(1_000) }, "asked once");
@@ -255,10 +255,10 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     const { metadata } = await refused(other, status.ALREADY_EXISTS, "REQUEST_ID_CONFLICT");
     assert.equal(metadata.task_id, first.id);
     const { task } = await client.enqueue({ agentId: "bob", spec: spec(), requestId: "r-1" });
-    assert.notEqual(task?.id, first.id, "another agent's ids are its own");
+    assert.notEqual(task?.id, first.id, "another agent's request ids are separate");
   });
 
-  it("takes a task and streams its log in one call, and again the same task and log where the call is repeated", async () => {
+  it("takes a task and streams its log in one call, and the same task and log when the call is repeated", async () => {
     const call = { agentId: "alice", spec: spec(), requestId: "r-1" };
     const read = async (stream: AsyncIterable<RunResponse>) => {
       const seen: (string | TaskState)[] = [];
@@ -288,7 +288,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     await refused(read(client.run({ ...call, spec: spec({ prompt: "" }) })), status.INVALID_ARGUMENT, "INVALID_FIELD");
   });
 
-  it("answers each task of a batch for itself, and the same when the batch is repeated", async () => {
+  it("answers each task of a batch separately, and in the same way when the batch is repeated", async () => {
     const items = [
       { spec: spec(), requestId: "b-1" },
       { spec: spec({ prompt: "" }), requestId: "b-2" },
@@ -304,7 +304,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     assert.equal(tasks.length, 2);
   });
 
-  it("takes a thousand tasks in one batch, and refuses one more and none", async () => {
+  it("accepts a thousand tasks in one batch, and refuses one more and none", async () => {
     const batch = (count: number) =>
       client.enqueueBatch({
         agentId: "alice",
@@ -317,7 +317,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     for (const count of [0, 1_001]) await refused(batch(count), status.INVALID_ARGUMENT, "INVALID_FIELD");
   });
 
-  it("keeps a task until its start time, and its age counts from then", async () => {
+  it("holds a task until its start time, and counts its age from then", async () => {
     const startTime = new Date(world.clock.now + 60_000);
     const created = await enqueue({ startTime, priority: Priority.HIGH });
     assert.deepEqual([created.state, created.readyTime], [TaskState.SCHEDULED, startTime]);
@@ -341,7 +341,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     assert.deepEqual(statesOf(await watch(created.id)), [TaskState.SCHEDULED, TaskState.QUEUED, TaskState.SUCCEEDED]);
   });
 
-  it("ends a task whose first run did not start by its deadline, and tells of it", async () => {
+  it("ends a task whose first run did not start by its deadline, and publishes this", async () => {
     const late = await enqueue({ startDeadline: new Date(world.clock.now + 1_000) });
     const inTime = await enqueue({ startDeadline: new Date(world.clock.now + 1_000), priority: Priority.HIGH });
     const { taskId, fence } = await lease();
@@ -366,7 +366,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     assert.equal((await client.get({ taskId, agentId: "alice" })).task?.state, TaskState.QUEUED);
   });
 
-  it("shows an agent its own tasks only", async () => {
+  it("shows an agent only its own tasks", async () => {
     const { id: taskId } = await enqueue();
     await refused(client.get({ taskId, agentId: "bob" }), status.NOT_FOUND, "TASK_NOT_FOUND");
     await refused(client.cancel({ taskId, agentId: "bob" }), status.NOT_FOUND, "TASK_NOT_FOUND");
@@ -375,7 +375,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     assert.deepEqual((await client.list({ agentId: "bob" })).tasks, []);
   });
 
-  it("lets an operator, who names no agent, see, watch, cancel and put back any agent's task", async () => {
+  it("lets an operator, who names no agent, see, watch, cancel and put back tasks of any agent", async () => {
     const { id: taskId } = await enqueue();
     assert.equal((await client.get({ taskId, agentId: "" })).task?.agentId, "alice");
     assert.equal((await client.explainTask({ taskId, agentId: "" })).state, TaskState.QUEUED);
@@ -417,7 +417,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     await refused(client.list({ agentId: "alice", pageToken: "zzz" }), status.INVALID_ARGUMENT, "INVALID_FIELD");
   });
 
-  it("answers FAILED_PRECONDITION with reason LEASE_LOST when the lease moved on", async () => {
+  it("answers FAILED_PRECONDITION with reason LEASE_LOST when another executor got the lease", async () => {
     const { id: taskId } = await enqueue();
     const fence = 7n;
     const error = TaskError.fromPartial({ category: ErrorCategory.ENGINE_CRASH });
@@ -430,7 +430,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     }
   });
 
-  it("refuses entries that are the queue's own to write, and passes over those that it does not know", async () => {
+  it("refuses entries that only the queue may write, and ignores unknown ones", async () => {
     const own = (["stateChanged", "taskEnded"] as const).map((kind) =>
       TaskEvents.fromPartial({ event: { $case: kind, value: {} } }),
     );
@@ -458,7 +458,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     );
   });
 
-  it("refuses an engine that one Sync offers twice, so that no answer holds a lease twice", async () => {
+  it("refuses an engine that one Sync offers twice, so no answer has a lease twice", async () => {
     await enqueue();
     const offer = { engine: "claude-code", freeSlots: 1, version: "", account: "", slots: 0 };
     const call = client.sync(syncRequest({ engines: [offer, offer] }));
@@ -469,7 +469,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     );
   });
 
-  it("grants no more leases than a Sync may name", async () => {
+  it("grants at most as many leases as a Sync may name", async () => {
     await Promise.all(
       Array.from({ length: 1_001 }, () => world.store.enqueue(newTask({ prompts: Buffer.alloc(0) }, shards))),
     );
@@ -486,7 +486,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     await refused(client.sync(syncRequest({ sequence: 4n })), status.ABORTED, "SYNC_STALE");
   });
 
-  it("counts what waits and runs, and names engines and executors", async () => {
+  it("counts waiting and running tasks, and names engines and executors", async () => {
     await enqueue({ priority: Priority.URGENT });
     await enqueue({ engine: "opencode" });
     world.clock.now += 2_000;
@@ -509,7 +509,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     assert.equal(answer.maxPromptBytes, 1_048_576n);
   });
 
-  it("explains what keeps a task from starting, and estimates a start from what a run took", async () => {
+  it("explains what blocks a task, and estimates a start from the time of a run", async () => {
     await enqueue();
     const { taskId, fence } = await lease();
     const { id: waits } = await enqueue();
@@ -523,7 +523,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     await client.complete({ taskId, fence, result: result({ runTime }) });
     await eventually(async () => {
       const { start, runTime: learned } = await client.estimateTask({ agentId: "alice", spec: spec({ prompt: "" }) });
-      assert.deepEqual([start?.p50, learned?.p90], [runTime, runTime], "the one that waits has its turn first");
+      assert.deepEqual([start?.p50, learned?.p90], [runTime, runTime], "the waiting task has its turn first");
     });
     const { blockers, estimate } = await client.explainTask({ taskId: waits, agentId: "" });
     assert.deepEqual([blockers, estimate?.p95], [[], { seconds: 0n, nanos: 0 }]);
@@ -551,7 +551,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     );
   });
 
-  it("opens a gate after a time by its own clock, whatever date the caller's clock makes of it", async () => {
+  it("opens a gate after a time by its own clock, whatever the caller's clock shows", async () => {
     const scope = { scope: { $case: "engine" as const, value: "claude-code" } };
     const asked = { scope, who: "ada", why: "release", until: new Date(world.clock.now - 3_600_000) };
     const { gate } = await client.pauseQueue({ ...asked, openAfter: { seconds: 60n, nanos: 0 } });
@@ -564,7 +564,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     );
   });
 
-  it("tells an executor how long its leases last and what time it is, whatever the executor's clock says", async () => {
+  it("tells an executor the duration of its leases and the time, whatever the executor's clock shows", async () => {
     await enqueue();
     const { leases, leaseLength, nextSync, time } = await client.sync(syncRequest());
     assert.equal(leases.length, 1);
@@ -578,7 +578,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     assert.deepEqual(time, new Date(world.clock.now));
   });
 
-  it("refuses a pause without a scope, a person, a reason or with a time that has passed, naming each", async () => {
+  it("refuses a pause without a scope, a person or a reason, or with a time in the past, naming each", async () => {
     const none = client.pauseQueue({ until: new Date(world.clock.now - 1) });
     const { fields } = await refused(none, status.INVALID_ARGUMENT, "INVALID_FIELD");
     assert.deepEqual(
@@ -598,7 +598,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     }
   });
 
-  it("puts a failed task back, whose log goes on after its end, and refuses one that succeeded", async () => {
+  it("puts a failed task back, whose log continues after its end, and refuses one that succeeded", async () => {
     const { id: taskId } = await enqueue({ maxAttempts: 1 });
     const first = await lease();
     const error = TaskError.fromPartial({ category: ErrorCategory.NETWORK_ERROR, message: "m", retryable: true });
@@ -619,7 +619,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     await refused(client.retryTask({ taskId, agentId: "bob" }), status.NOT_FOUND, "TASK_NOT_FOUND");
   });
 
-  it("changes the class of a waiting task, and says so in its log", async () => {
+  it("changes the class of a waiting task, and records it in its log", async () => {
     const { id: taskId } = await enqueue({ priority: Priority.LOW });
     const { task } = await client.setPriority({ taskId, agentId: "alice", priority: Priority.URGENT });
     assert.equal(task?.spec?.priority, Priority.URGENT);

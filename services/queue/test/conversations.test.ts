@@ -57,7 +57,7 @@ for (const shards of [1, 4]) {
       return (await resultOf(held.taskId))?.conversationId ?? "";
     };
 
-    it("begin when a task asks for it and its engine keeps one, and have the id of that task", async () => {
+    it("begin when a task requests one and its engine keeps one, and have the id of that task", async () => {
       const id = await enqueue(follow(""));
       const held = await lease();
       assert.equal(held.conversation, undefined);
@@ -73,7 +73,7 @@ for (const shards of [1, 4]) {
       assert.equal((await resultOf(keepsNone.taskId))?.conversationId, "");
     });
 
-    it("are gone on with from their newest turn, under the same id", async () => {
+    it("continue from their newest turn, under the same id", async () => {
       const id = await turn(follow(""), "one");
       await enqueue(follow(id));
       const second = await lease();
@@ -86,14 +86,14 @@ for (const shards of [1, 4]) {
       });
       assert.equal(await load(second), "one");
       await save(second, "one two");
-      assert.equal(await load(second), "one", "a turn that is not over counts");
+      assert.equal(await load(second), "one", "a turn that has not ended counts");
       await complete(second, "e-1");
       assert.equal((await resultOf(second.taskId))?.conversationId, id);
       await enqueue(follow(id));
       assert.equal(await load(await lease()), "one two");
     });
 
-    it("have a newest turn that nobody else has the transcript of: that executor gets the next one for ten minutes, and hears why", async () => {
+    it("prefer for ten minutes the only executor with the transcript of the newest turn, and tell it why", async () => {
       const id = await turn(follow(""), "one");
       await enqueue(follow(id));
       const large = await lease();
@@ -121,7 +121,7 @@ for (const shards of [1, 4]) {
       await refused(load(held), "CONVERSATION_NOT_FOUND");
     });
 
-    it("have a newest turn also when nobody has its transcript, so that nobody goes on from the one before", async () => {
+    it("have a newest turn even without a transcript, so no task continues from the turn before", async () => {
       const id = await turn(follow(""), "one");
       await enqueue(follow(id));
       const lost = await lease();
@@ -176,7 +176,7 @@ for (const shards of [1, 4]) {
       await refused(enqueue({ ...follow(id), engine: "opencode" }), "INVALID_FIELD");
     });
 
-    it("prefer the executor that has the transcript, for a while, if it is there", async () => {
+    it("prefer the executor that has the transcript, for a limited time, if it is present", async () => {
       const id = await turn(follow(""), "one");
       const task = await enqueue(follow(id));
       assert.deepEqual((await client.sync(syncRequest({ executorId: "ex-2", sequence: ++sequence }))).leases, []);
@@ -184,10 +184,10 @@ for (const shards of [1, 4]) {
 
       world.clock.now += 31_000;
       const late = await enqueue(follow(id));
-      assert.equal((await lease("ex-2")).taskId, late, "waits for an executor that is gone");
+      assert.equal((await lease("ex-2")).taskId, late, "waits for an executor that no longer calls");
     });
 
-    it("take nothing from a holder whose lease was lost, and whoever completes the task decides", async () => {
+    it("accept nothing from a holder whose lease was lost; the executor that completes the task decides", async () => {
       const id = await enqueue(follow(""));
       const lost = await lease("ex-1");
       world.clock.now += 31_000;
@@ -204,7 +204,7 @@ for (const shards of [1, 4]) {
       assert.deepEqual([next.conversation?.engineConversationId, await load(next)], ["e-2", "good"]);
     });
 
-    it("stay where they were when a turn fails", async () => {
+    it("do not change when a turn fails", async () => {
       const id = await turn(follow(""), "one");
       await enqueue({ ...follow(id), maxAttempts: 1 });
       const failing = await lease();
@@ -215,7 +215,7 @@ for (const shards of [1, 4]) {
       assert.equal(await load(await lease()), "one");
     });
 
-    it("have their newest turn also when the replica that completed it died before it said so", async () => {
+    it("have their newest turn even when the replica that completed it died before it answered", async () => {
       const id = await turn(follow(""), "one");
       await enqueue(follow(id));
       const second = await lease();
@@ -227,7 +227,7 @@ for (const shards of [1, 4]) {
       assert.equal(await load(await lease()), "two");
     });
 
-    it("go on from the turn that was leased last, also when turns end at the same moment", async () => {
+    it("continue from the turn that was leased last, even when turns end at the same moment", async () => {
       const store = createConversationStore(world.redis.client, { keptMs: 60_000, shardBytes: 1_000 });
       const id = await turn(follow(""), "one");
       const first = (await store.find(id))?.head;
@@ -242,7 +242,7 @@ for (const shards of [1, 4]) {
       assert.deepEqual(await store.find(id), { ...whose, head: later, next: later });
     });
 
-    it("have transcripts of 8 MiB at most, and all together so many bytes that the oldest go", async () => {
+    it("have transcripts of at most 8 MiB, and above a total size the oldest are removed", async () => {
       const first = await turn(follow(""), "small");
       await enqueue(follow(""));
       const held = await lease();

@@ -56,7 +56,7 @@ function due(options: WorldOptions): void {
     assert.deepEqual(await next(), NOTHING);
   });
 
-  it("is a start that was asked for, a deadline of a start and the end of an affinity, with word when that is soon", async () => {
+  it("is a requested start, a deadline of a start and the end of an affinity, with a wake when that is soon", async () => {
     await open();
     const now = world.clock.now;
     const soon = [
@@ -75,7 +75,7 @@ function due(options: WorldOptions): void {
     assert.deepEqual(await next(), { ...NOTHING, tasks: 1_001 });
   });
 
-  it("is the next try of what failed and the end of a lease", async () => {
+  it("is the next retry of a failed task and the end of a lease", async () => {
     await open();
     await world.queue.enqueue(task());
     const [grant] = (await executor(world).sync()).grants;
@@ -89,7 +89,7 @@ function due(options: WorldOptions): void {
     assert.equal((await world.store.find(grant.task.id))?.state, "QUEUED");
   });
 
-  it("is a gate that opens, behind which what it kept back then starts at once, also that of an agent or a label", async () => {
+  it("is a gate that opens, after which its blocked tasks start at once, also for an agent or a label", async () => {
     await open();
     for (const scope of [scopes.agent("alice"), scopes.label("k", "v"), scopes.all]) {
       const opensMs = world.clock.now + 500;
@@ -107,7 +107,7 @@ function due(options: WorldOptions): void {
     }
   });
 
-  it("is the refilled rate of each agent that sat out for it", async () => {
+  it("is the refilled rate of each agent that waited for it", async () => {
     await open({ agentRates: { alice: [60, 0], bob: [120, 0] } });
     const ex = executor(world, { slots: 500 });
     const agents = ["alice", "bob"];

@@ -147,7 +147,7 @@ for (const { shards, twice } of [
       };
     }
 
-    it("lets no replica accept a task once it is answered, and says who and why; what was accepted is still answered", async () => {
+    it("lets no replica accept a task once it is answered, and says who and why; a repeated accepted request is still answered", async () => {
       const before = await submit("alice", "r-1");
       const { status, confirmed } = await stop(NO_SUBMIT);
       assert.deepEqual(
@@ -162,13 +162,13 @@ for (const { shards, twice } of [
       assert.equal(outcome.value.reason, "SUBMIT_STOPPED");
       assert.equal((await world(0).store.counts()).leased, 0);
       const executor = await fleetOf("ex-1");
-      assert.deepEqual([...executor.held.keys()], [before], "what was accepted starts");
+      assert.deepEqual([...executor.held.keys()], [before], "the accepted task starts");
       await executor.close();
       assert.deepEqual(await resume(), { resumed: true });
       for (const agent of AGENTS) await submit(agent);
     });
 
-    it("lets nothing start from the second level on, and leaves alone what runs", async () => {
+    it("lets nothing start from the second level on, and does not touch running tasks", async () => {
       const running = [];
       for (const agent of AGENTS) running.push(await submit(agent));
       const busy = await fleetOf("ex-1", { slots: 4, deaf: true });
@@ -189,7 +189,7 @@ for (const { shards, twice } of [
       await busy.close();
     });
 
-    it("parks what runs: waiting executors of another replica hear of it at once, and the answer holds their receipts", async () => {
+    it("parks running tasks: waiting executors of another replica are notified at once, and the answer has their receipts", async () => {
       const ids: string[] = [];
       for (const agent of AGENTS) ids.push(await submit(agent));
       const fleet = [await fleetOf("ex-1", { slots: 2 }), await fleetOf("ex-2", { slots: 2 })];
@@ -214,7 +214,7 @@ for (const { shards, twice } of [
       await after.close();
     });
 
-    it("parks what an executor out of reach ran at no cost as well, when its lease ends", async () => {
+    it("parks tasks of an unreachable executor at no cost too, when their leases end", async () => {
       const id = await submit("alice");
       const lost = await fleetOf("lost", { slots: 1, deaf: true });
       const { confirmed } = await stop(PARK_RUNNING, ADA, 1);
@@ -226,7 +226,7 @@ for (const { shards, twice } of [
       await lost.close();
     });
 
-    it("kills what runs, whose tasks end as CANCELLED and say why, also those of an executor that is out of reach", async () => {
+    it("kills running tasks, which end as CANCELLED with a reason, also those of an unreachable executor", async () => {
       const gone = await submit("bob");
       const lost = await fleetOf("lost", { slots: 1, deaf: true });
       const ids: string[] = [];
@@ -236,7 +236,7 @@ for (const { shards, twice } of [
       assert.equal(confirmed, false);
       const receipts = new Map(status?.receipts.map(({ executorId, receipt }) => [executorId, receipt]));
       assert.deepEqual([...receipts.keys()].toSorted(), ["ex-1", "lost"]);
-      assert.equal(receipts.get("lost"), undefined, "it has not answered, and is named");
+      assert.equal(receipts.get("lost"), undefined, "the executor that has not answered is named");
       assert.equal((await stop(KILL, ADA, 1)).status?.id, status?.id);
       await eventually(async () => assert.deepEqual(new Set(await states(ids)), new Set(["CANCELLED"])));
       assert.equal(await states([gone]).then(String), "CANCELLING");
@@ -249,7 +249,7 @@ for (const { shards, twice } of [
       await lost.close();
     });
 
-    it("is not confirmed while an executor that has been silent for long still holds a lease", async () => {
+    it("is not confirmed while an executor without recent Syncs still holds a lease", async () => {
       await submit("bob");
       const silent = await fleetOf("silent", { slots: 1, deaf: true });
       for (const each of worlds) each.clock.now += 2 * 60_000;
@@ -276,7 +276,7 @@ for (const { shards, twice } of [
       ]);
     });
 
-    it("ends by a resume with a reason, of which waiting executors hear at once", async () => {
+    it("ends by a resume with a reason, and waiting executors are notified at once", async () => {
       const executor = await fleetOf("ex-1");
       const { status } = await stop(PARK_RUNNING);
       const scope = EMERGENCY;
@@ -288,7 +288,7 @@ for (const { shards, twice } of [
       await executor.close();
     });
 
-    it("does not answer an executor early that knows of it, and does so at the next level", async () => {
+    it("does not answer an executor early that knows of the stop, but does so at the next level", async () => {
       const executor = await fleetOf("ex-1", { replica: 0, deaf: true });
       await stop(NO_START);
       await executor.sync(20);
@@ -304,7 +304,7 @@ for (const { shards, twice } of [
       await executor.close();
     });
 
-    it("says what is wrong with a call for one", async () => {
+    it("names the faults of an invalid call", async () => {
       await assert.rejects(client(0).emergencyStop({ level: 9 as EmergencyLevel, who: "", why: "" }), (error) => {
         assert.ok(error instanceof CallError);
         const fields = error.fields.map(({ field }) => field);
@@ -316,7 +316,7 @@ for (const { shards, twice } of [
     });
 
     if (shards > 1) {
-      it("that a process left half done is done by the next round, and so is a half done resume", async () => {
+      it("that a process left half done is completed by the next round, and a half done resume too", async () => {
         const { status } = await stop(NO_SUBMIT);
         const { client: redis } = world(0).redis;
         await redis.hdel(queueKeys(2).gates, "emergency");
@@ -325,7 +325,7 @@ for (const { shards, twice } of [
         await redis.hdel(queueKeys(0).gates, "emergency");
         await tick();
         for (const agent of AGENTS) await submit(agent);
-        assert.equal((await told()).length, 1, `only the call itself is told: ${status?.id}`);
+        assert.equal((await told()).length, 1, `only the call itself is published: ${status?.id}`);
       });
     }
   });

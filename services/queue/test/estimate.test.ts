@@ -54,7 +54,7 @@ function estimates(shards: number): void {
     assert.deepEqual(await world.keys(), []);
   });
 
-  it("learns from results how long runs take, and says it in quantiles", async () => {
+  it("learns from results how long runs take, and returns it in quantiles", async () => {
     assert.equal((await estimate()).runTime, undefined);
     const { task } = await client.enqueue({ agentId: "alice", spec: spec() });
     const [lease] = (await client.sync(syncRequest())).leases;
@@ -64,10 +64,14 @@ function estimates(shards: number): void {
     await eventually(async () =>
       assert.deepEqual((await estimate()).runTime, { p50: runTime, p90: runTime, p95: runTime }),
     );
-    assert.deepEqual((await estimate({ engine: "opencode" })).runTime, undefined, "another engine's is its own");
+    assert.deepEqual(
+      (await estimate({ engine: "opencode" })).runTime,
+      undefined,
+      "another engine has its own run times",
+    );
   });
 
-  it("says that a task starts at once where a slot is free, even before anything was learned", async () => {
+  it("says that a task starts at once where a slot is free, even without any known run time", async () => {
     assert.deepEqual((await estimate()).blockers[0]?.kind, BlockerKind.NO_EXECUTOR);
     assert.equal(await startMs(), undefined);
     await executor(world, { slots: 1 }).sync();
@@ -83,7 +87,7 @@ function estimates(shards: number): void {
     assert.equal(await startMs(), 8_000);
   });
 
-  it("says what blocks it, and the start after a gate with a time, and none behind one without", async () => {
+  it("names what blocks the task, and the start after a gate with an end, and none behind a gate without", async () => {
     await executor(world, { slots: 1 }).sync();
     const opensMs = world.clock.now + 60_000;
     await world.gates.pause(scopes.agent("alice"), { who: "ada", why: "w", opensMs });
@@ -94,7 +98,7 @@ function estimates(shards: number): void {
     assert.equal(await startMs(), undefined);
   });
 
-  it("puts an urgent task before what waits, and a low one behind", async () => {
+  it("puts an urgent task before the waiting ones, and a low one behind", async () => {
     await learn([10_000]);
     for (let i = 0; i < 20; i++) await world.queue.enqueue(newTask({ agent: `bob-${i % 3}`, class: "high" }, shards));
     await executor(world, { slots: 1 }).sync();
@@ -107,7 +111,7 @@ function estimates(shards: number): void {
 
   // Each replica takes turns among the shards on its own, so estimates over several shards are less exact.
   const factor = shards === 1 ? 2 : 4;
-  it(`is kept by a drain: starts are within ${factor} times the median that was said, and most before the p95`, async () => {
+  it(`is correct for a full run: starts are within ${factor} times the estimated median, and most before the p95`, async () => {
     const random = seeded(7);
     const runMs = () => 5_000 + 40_000 * random() ** 3;
     const [ratios, inTime]: [number[], boolean[]] = [[], []];

@@ -70,7 +70,7 @@ function events(get: () => World): void {
     await change();
   };
 
-  it("tell acceptance, start and end of a task that succeeds", async () => {
+  it("report acceptance, start and end of a task that succeeds", async () => {
     const task = newTask({ request: { id: "r", hash: "h" } }, get().shards);
     for (let i = 0; i < 2; i++) await get().queue.enqueue({ ...task });
     const { id, fence } = await run();
@@ -78,7 +78,7 @@ function events(get: () => World): void {
     assert.deepEqual(await told(id), ["taskEnqueued", "taskStarted", "taskCompleted"]);
   });
 
-  it("tell each failure and each start, and the end once", async () => {
+  it("report each failure and each start, and the end once", async () => {
     await add({ max: 2 });
     const first = await run();
     await twofold(() => get().queue.fail(first.id, first.fence, failure(), {}));
@@ -92,7 +92,7 @@ function events(get: () => World): void {
     assert.deepEqual(await told(first.id), [...all, "taskRetried"], "a task that is put back is tried again");
   });
 
-  it("tell a cancel when the task has ended: at once where it waits, after its run where it runs", async () => {
+  it("report a cancel when the task has ended: at once for a waiting task, after its run for a running one", async () => {
     const waits = await add();
     await twofold(() => get().queue.cancel(waits.id, asAgent(waits.agent), "no"));
     assert.deepEqual(await told(waits.id), ["taskEnqueued", "taskCancelled"]);
@@ -104,14 +104,14 @@ function events(get: () => World): void {
     assert.deepEqual(await told(id), ["taskEnqueued", "taskStarted", "taskCancelled"]);
   });
 
-  it("tell a start deadline that passed, when two replicas see it at once", async () => {
+  it("report once a start deadline that passed, when two replicas see it at the same time", async () => {
     const { id } = await add({ conditions: { deadline: get().clock.now + 10 } });
     get().clock.now += 10;
     await tick();
     assert.deepEqual(await told(id), ["taskEnqueued", "taskExpired"]);
   });
 
-  it("tell a run that was lost or given back, and no lease that came to nothing", async () => {
+  it("report a run that was lost or given back, and no lease without a run", async () => {
     const { id } = await add();
     const given = await lease();
     await get().queue.release(id, given.fence, "draining");
@@ -128,7 +128,7 @@ function events(get: () => World): void {
     assert.deepEqual((await told(id)).slice(3), ["taskStarted", "taskRetried"]);
   });
 
-  it("tell of each end and each try that failed which login, model, class and labels it was", async () => {
+  it("name the login, model, class and labels of each end and each failed attempt", async () => {
     const about = { priority: Priority.HIGH, labels: { repo: "a/b", "l=1": 'q" ü' }, account: "team" };
     const { spec } = storeSpec(TaskSpec.fromPartial({ model: "asked" }));
     const labels = Object.entries(about.labels).map(([key, value]) => labelName(key, value));
@@ -170,7 +170,7 @@ function events(get: () => World): void {
     assert.deepEqual(await last(late.id), { ...waits, $case: "taskExpired" });
   });
 
-  it("tell nothing of a change of class, a start time that came, a parking that ended", async () => {
+  it("do not report a change of class, the arrival of a start time, or the end of parking", async () => {
     const { id } = await add({ start: get().clock.now + 1_000 });
     await get().queue.setPriority(id, OPERATOR, "high");
     get().clock.now += 1_000;

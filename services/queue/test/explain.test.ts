@@ -44,7 +44,7 @@ function explain(shards: number): void {
     world.gates.pause(scope, { who: "ada", why: "maintenance", ...more });
   const resume = (scope: Scope) => world.gates.resume(scope, { who: "ada", why: "done" });
 
-  describe("with no limits set", () => {
+  describe("without limits", () => {
     beforeEach(() => open());
 
     const label = labelName("repo", "a/b=c");
@@ -72,7 +72,7 @@ function explain(shards: number): void {
       });
     }
 
-    it("names an emergency stop that lets nothing start, and not one that only accepts nothing", async () => {
+    it("names an emergency stop that lets nothing start, and not one that only refuses new tasks", async () => {
       await free().look();
       const id = await add();
       const raise = (level: "no-submit" | "no-start") =>
@@ -85,7 +85,7 @@ function explain(shards: number): void {
       assert.deepEqual(await kinds(id), []);
     });
 
-    it("names every closed gate, what stands before most first, and no start while one has no time", async () => {
+    it("names every closed gate, the widest first, and no start time while one has no end", async () => {
       await free(9, { account: "team" }).look();
       const id = await add({ labels: [label] });
       for (const scope of Object.values(SCOPES).toReversed()) await pause(scope);
@@ -95,11 +95,11 @@ function explain(shards: number): void {
         [...blockers.slice(0, 2), ...blockers.slice(3)].map(({ message }) => message.replace(/ is paused.*/, "")),
         ["everything", "engine claude-code", "class normal", "agent alice", "label repo=a/b=c"],
       );
-      assert.equal(logins?.length, 2, "the login and the executor are one: either keeps the only executor from it");
+      assert.equal(logins?.length, 2, "there is one login and one executor: each gate blocks the only executor");
       assert.equal(earliestStartTime, undefined);
     });
 
-    it("names no gate of a login while another login can run it", async () => {
+    it("names no gate of a login while another login can run the task", async () => {
       await free(1, { id: "ex-1", account: "team" }).look();
       await free(1, { id: "ex-2", account: "mine" }).look();
       const id = await add();
@@ -108,10 +108,10 @@ function explain(shards: number): void {
       await pause(scopes.account("claude-code", "mine"), { opensMs: world.clock.now + 5 });
       const { message, until } = await only(id);
       assert.match(message, /team.*; .*mine/);
-      assert.equal(until, world.clock.now + 5, "the first that opens lets it start");
+      assert.equal(until, world.clock.now + 5, "the first login that opens lets it start");
     });
 
-    it("names a gate that has opened and whose ramp lets no more through yet", async () => {
+    it("names a gate that has opened but whose ramp does not let the task start yet", async () => {
       const ids = [await add(), await add()];
       const ex = free();
       await pause(scopes.all, { opensMs: world.clock.now + 1_000 });
@@ -119,17 +119,14 @@ function explain(shards: number): void {
       const [grant] = (await ex.sync()).grants;
       assert.equal(grant?.task.id, ids[0]);
       const { kind, message, until } = await only(ids[1] ?? "");
-      assert.deepEqual(
-        [kind, message],
-        [BlockerKind.GATE, "everything was paused and gets going again little by little"],
-      );
+      assert.deepEqual([kind, message], [BlockerKind.GATE, "everything was paused and resumes gradually"]);
       assert.equal(until, world.clock.now + 10_000);
       world.clock.now += 10_000;
       assert.deepEqual(await kinds(ids[1] ?? ""), []);
-      assert.equal((await ex.sync()).grants[0]?.task.id, ids[1], "and it is as was said");
+      assert.equal((await ex.sync()).grants[0]?.task.id, ids[1], "the task starts as explained");
     });
 
-    it("names a start time that has not come", async () => {
+    it("names a start time in the future", async () => {
       await free().look();
       const start = world.clock.now + 20_000;
       const id = await add({ start });
@@ -140,7 +137,7 @@ function explain(shards: number): void {
       assert.deepEqual(await kinds(id), []);
     });
 
-    it("names a parking after a failure, and what failed", async () => {
+    it("names a parking after a failure, and the failure", async () => {
       const ex = free();
       const id = await add();
       const [grant] = (await ex.sync()).grants;
@@ -155,7 +152,7 @@ function explain(shards: number): void {
       assert.deepEqual(await kinds(id), []);
     });
 
-    it("names that no executor offers the engine, and that those that did are draining or silent", async () => {
+    it("names that no executor offers the engine, and that the earlier ones are draining or silent", async () => {
       const id = await add();
       const message = async () => (await only(id)).message;
       assert.equal(await message(), "no executor offers claude-code");
@@ -172,7 +169,7 @@ function explain(shards: number): void {
       assert.equal(await message(), "no executor offers claude-code");
     });
 
-    it("names the executor that it waits for: while that is away, while it is full; and until when", async () => {
+    it("names the executor that the task waits for: while it is missing, while it is full; and until when", async () => {
       await free(1, { id: "ex-1" }).look();
       const id = await add({ conditions: { pin: "ex-2", pinMs: 60_000 } });
       const fallback = world.clock.now + 60_000;
@@ -210,7 +207,7 @@ function explain(shards: number): void {
       assert.deepEqual(await kinds(id), []);
     });
 
-    it("names that others have their turn before it, and counts those that came before it", async () => {
+    it("names that other tasks have their turn before it, and counts the older ones", async () => {
       const ex = free(2);
       await ex.look();
       await add();
@@ -226,7 +223,7 @@ function explain(shards: number): void {
       assert.deepEqual(await kinds(id), []);
     });
 
-    it("names nothing of a task that is held or has ended", async () => {
+    it("is empty for a task that is held or has ended", async () => {
       const id = await add();
       const [grant] = (await free().sync()).grants;
       assert.deepEqual((await ask(id)).blockers, []);
@@ -263,7 +260,7 @@ function explain(shards: number): void {
     assert.deepEqual(await kinds(id), []);
   });
 
-  it("names the bound of a login whose provider was overloaded", async () => {
+  it("names the limit of a login whose provider was overloaded", async () => {
     await open();
     const first = await add();
     const id = await add();
@@ -283,7 +280,7 @@ function explain(shards: number): void {
   });
 
   for (const whose of ["engine", "agent"] as const) {
-    it(`names the rate limit of its ${whose}, and when it has refilled`, async () => {
+    it(`names the rate limit of its ${whose}, and when that has refilled`, async () => {
       // A shard of the service has only its share of an engine's rate. The world gives each shard the whole, so the
       // number is the same here.
       await open(whose === "engine" ? { engineRates: { "*": [2, 0] } } : { agentRates: { alice: [2, 0] } });
@@ -300,11 +297,11 @@ function explain(shards: number): void {
       await ex.look();
       assert.deepEqual(await kinds(id), []);
       await tick();
-      assert.equal((await ex.sync()).grants[0]?.task.id, id, "and it is as was said");
+      assert.equal((await ex.sync()).grants[0]?.task.id, id, "the task starts as explained");
     });
   }
 
-  it("names the bound of urgent tasks that overtake, when others have their turn first for it", async () => {
+  it("names the limit on urgent tasks that overtake, when other tasks have their turn first because of it", async () => {
     await open({ urgentMax: 1 });
     const ex = free(1);
     const first = await add({ class: "urgent" });

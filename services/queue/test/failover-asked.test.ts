@@ -41,8 +41,8 @@ async function tell(url: string, command: string, ...args: string[]): Promise<vo
  * connections stay open.
  */
 for (const { kind, start } of SETUPS) {
-  describe(`a failover on ${kind} that an operator asked for`, () => {
-    it("is an outage to `replicated` calls while it lasts; then they go on, and none was lost or stored twice", async () => {
+  describe(`a failover on ${kind} that an operator requested`, () => {
+    it("is an outage to `replicated` calls while it lasts; then they continue, and none was lost or stored twice", async () => {
       const { setup, ask, next } = await start();
       const world = await startWorld({ server: setup });
       try {

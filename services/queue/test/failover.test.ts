@@ -65,7 +65,7 @@ describe("a failover of Redis", () => {
     };
   };
 
-  it("with replicated acceptance loses nothing that was accepted; a client that repeats has each task once", async () => {
+  it("with replicated acceptance loses no accepted task; a client that repeats has each task once", async () => {
     const safe = enqueuer(replicated(world.store, createReplicas(await world.redis.duplicate())), "safe");
     const local = enqueuer(world.store, "local");
     await eventually(() => assert.ok(Math.min(safe.accepted.length, local.accepted.length) > 20));
@@ -85,7 +85,10 @@ describe("a failover of Redis", () => {
       return ids.filter((_, i) => there[i] === 0);
     };
     assert.deepEqual(await lost(acceptedByThen.safe), []);
-    assert.ok((await lost(acceptedByThen.local)).length > 0, "without it, what the master alone had is lost");
+    assert.ok(
+      (await lost(acceptedByThen.local)).length > 0,
+      "without replication, tasks that only the master had are lost",
+    );
 
     // While the new master has no replica, it confirms nothing.
     const [waiting, refused] = [safe.accepted.length, safe.refused()];
@@ -95,11 +98,11 @@ describe("a failover of Redis", () => {
     await eventually(() => assert.ok(safe.accepted.length > waiting), { timeoutMs: 20_000, what: "a second replica" });
     await Promise.all([safe.finish(), local.finish()]);
     assert.deepEqual(await lost(safe.accepted), []);
-    assert.equal(new Set(safe.accepted).size, safe.requests(), "each request made one task");
+    assert.equal(new Set(safe.accepted).size, safe.requests(), "each request created one task");
     assert.equal((await world.store.listIds("safe", undefined, 100_000)).length, safe.requests());
   }).timeout(60_000);
 
-  it("with replicated ends answers no Complete that the next master does not know", async () => {
+  it("with replicated ends confirms no Complete that the next master does not have", async () => {
     const store = replicated(world.store, createReplicas(await world.redis.duplicate()));
     await store.enqueue(newTask());
     const [grant] = (await executor(world).sync()).grants;
@@ -111,8 +114,8 @@ describe("a failover of Redis", () => {
     await assert.rejects(complete(), unconfirmed);
     const ended = await store.find(grant.task.id);
     assert.equal(ended?.state, "SUCCEEDED");
-    await assert.rejects(store.findConfirmed(ended.id), unconfirmed, "nor does it tell who asks for the task");
-    await assert.rejects(store.readLog(ended.id, 0, 10), unconfirmed, "nor who watches it");
+    await assert.rejects(store.findConfirmed(ended.id), unconfirmed, "nor is the end returned with the task");
+    await assert.rejects(store.readLog(ended.id, 0, 10), unconfirmed, "nor is it streamed to a watcher");
     process.kill(setup.replica.pid ?? 0, "SIGCONT");
     assert.equal(await complete(), "done");
     assert.deepEqual(await store.findConfirmed(ended.id), ended);
@@ -120,7 +123,7 @@ describe("a failover of Redis", () => {
     await assert.rejects(both.move(grant.task, end, Buffer.from("r")), unconfirmed);
   }).timeout(60_000);
 
-  it("warns an operator whose Redis has more replicas than confirm", async () => {
+  it("warns an operator whose Redis has more replicas than must confirm", async () => {
     const warned: unknown[] = [];
     const told = pino({ level: "warn" }, { write: (line) => void warned.push(JSON.parse(line)) });
     await warnOfUnasked(world.redis.client, 1, told);
@@ -129,7 +132,7 @@ describe("a failover of Redis", () => {
     assert.equal(warned.length, 1);
   }).timeout(60_000);
 
-  it("answers and shows no end of an old master that the new one knows otherwise", async () => {
+  it("returns and shows no end from an old master that differs on the new one", async () => {
     await world.store.enqueue(newTask());
     const [grant] = (await executor(world).sync()).grants;
     assert.ok(grant);

@@ -40,7 +40,7 @@ function fairness({ twice }: { twice: boolean }): void {
     return { used, order };
   };
 
-  it("lets agents take turns, each with its oldest task, however many one has brought", async () => {
+  it("lets agents take turns, each with its oldest task, however many tasks one has", async () => {
     const world = await open();
     await add(world, "a", 9);
     await add(world, "b", 2);
@@ -80,7 +80,7 @@ function fairness({ twice }: { twice: boolean }): void {
     assert.ok(Math.abs((runs["a"] ?? 0) - 20) <= 3, `a ran ${runs["a"]} times of 220`);
   });
 
-  it("counts what each of several runs used that end in the same moment", async () => {
+  it("counts the usage of each of several runs that end in the same moment", async () => {
     const world = await open();
     await add(world, "a", 3);
     await add(world, "b", 2);
@@ -100,7 +100,7 @@ function fairness({ twice }: { twice: boolean }): void {
     assert.deepEqual(turns, ["a", "5000", "b", "10000"]);
   });
 
-  it("gives an agent that was away its turn, and nothing for the time it did not use", async () => {
+  it("gives a returning agent its turn, and no compensation for unused time", async () => {
     const world = await open();
     await add(world, "a", 60);
     await add(world, "b", 1);
@@ -110,7 +110,7 @@ function fairness({ twice }: { twice: boolean }): void {
     assert.equal(order.filter((agent) => agent === "b").length, 5);
   });
 
-  it("does not let an agent escape what it used by going away", async () => {
+  it("does not let an agent lose its recorded usage by pausing", async () => {
     const world = await open();
     await add(world, "a", 1);
     await add(world, "b", 30);
@@ -143,7 +143,7 @@ function fairness({ twice }: { twice: boolean }): void {
     });
   }
 
-  it("lets no agent run more than it may, and passes to the next", async () => {
+  it("lets no agent run more than its limit, and passes to the next", async () => {
     const world = await open({ order: { agentMaxRunning: 2 } });
     await add(world, "a", 5);
     await add(world, "b", 1);
@@ -154,7 +154,7 @@ function fairness({ twice }: { twice: boolean }): void {
     assert.equal(agents(await take(world, 9)), "a");
   });
 
-  it("lets no agent have more waiting than it may, and names the bound", async () => {
+  it("lets no agent have more waiting tasks than its limit, and names the limit", async () => {
     const world = await open({ bounds: { agent: { tasks: 2, bytes: 0 } } });
     const enqueue = (agent: string) => world.queue.enqueue(newTask({ agent }));
     const { task } = await enqueue("a");
@@ -173,10 +173,10 @@ function fairness({ twice }: { twice: boolean }): void {
     await enqueue("a");
     await assert.rejects(enqueue("a"), full);
     await world.queue.cancel(task.id, asAgent("a"), "");
-    await assert.rejects(enqueue("a"), full, "a running task's cancel frees no waiting place");
+    await assert.rejects(enqueue("a"), full, "cancelling a running task leaves the number of waiting tasks unchanged");
   });
 
-  it("converges to the weights in tokens, and lets nobody wait longer than its share says", async () => {
+  it("converges to the weights in tokens, and lets no agent wait longer than its share requires", async () => {
     const anAgent = fc.record({ weight: fc.integer({ min: 1, max: 4 }), tokens: fc.integer({ min: 500, max: 5_000 }) });
     const property = fc.asyncProperty(fc.array(anAgent, { minLength: 2, maxLength: 4 }), async (set) => {
       const names = set.map((_, i) => `agent-${i}`);

@@ -10,7 +10,7 @@ describe("the format of what is stored", () => {
   beforeEach(() => world.reset());
   const { meta } = queueKeys(0);
 
-  it("is written down at start, also where a release before wrote none", async () => {
+  it("is recorded at start, even where an earlier release recorded none", async () => {
     const { client } = world.redis;
     await client.hset(meta, "shards", 1);
     await fixFormat(client);
@@ -18,7 +18,7 @@ describe("the format of what is stored", () => {
     assert.deepEqual(await client.hgetall(meta), { shards: "1", format: "1" });
   });
 
-  it("is refused at start when it is newer than this release reads, and stays as it is", async () => {
+  it("is refused at start when it is newer than this release reads, and is not changed", async () => {
     const { client } = world.redis;
     await client.hset(meta, "format", 2);
     await assert.rejects(

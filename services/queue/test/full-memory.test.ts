@@ -58,7 +58,7 @@ for (const { kind, start } of SETUPS) {
     const enqueue = async (more: Parameters<typeof newTask>[0] = {}) =>
       (await world.queue.enqueue(newTask(more, world.shards))).task;
 
-    it("is told to who brings new work, and to nobody who brought it before", async () => {
+    it("refuses new tasks, and accepts repeats of earlier requests", async () => {
       const request = { id: "r", hash: "h" };
       const { id } = await enqueue({ request });
       await limitMemory(1);
@@ -75,7 +75,7 @@ for (const { kind, start } of SETUPS) {
       await enqueue();
     });
 
-    it("is told before Redis is at its limit, so that what is accepted has room to end", async () => {
+    it("refuses new tasks before Redis is at its limit, so accepted tasks can end", async () => {
       const reads = createMemoryReads(world.redis.client, world.shards);
       const registry = new Registry();
       const watch = watchMemory({ reads, registry, log, everyMs: 1 });
@@ -101,7 +101,7 @@ for (const { kind, start } of SETUPS) {
       }
     });
 
-    it("goes on with what executors hold: it starts, reports, ends, and is forgotten", async () => {
+    it("serves tasks that executors hold: they start, report, end, and are forgotten", async () => {
       const worker = executor(world, { slots: 20 });
       const tasks = await Promise.all(Array.from({ length: 8 }, async () => enqueue({ labels: ["k=v"] })));
       await limitMemory(1);
@@ -133,7 +133,7 @@ for (const { kind, start } of SETUPS) {
       assert.equal(await store.find(first.task.id), undefined, "it was forgotten");
     });
 
-    it("does what operators want: pause, resume, stop, cancel, clear, and delete a schedule", async () => {
+    it("serves operators: pause, resume, stop, cancel, clear, and delete a schedule", async () => {
       const { gates, store, queue, wakes } = world;
       const signal = new AbortController().signal;
       const schedules = createScheduleStore(world.redis.client, () => world.clock.now);
@@ -167,7 +167,7 @@ for (const { kind, start } of SETUPS) {
       );
     });
 
-    it("confirms ends to `replicated` too", async () => {
+    it("confirms ends with `replicated` too", async () => {
       const connection = await world.redis.duplicate();
       const store = replicated(world.store, createReplicas(connection, 0));
       await enqueue();

@@ -51,7 +51,7 @@ function gates(get: () => World): void {
     "its account": scopes.account("claude-code", "team"),
   };
   for (const [whose, scope] of Object.entries(SCOPES)) {
-    it(`keeps a task back while that of ${whose} is closed, and lets it start once it is open`, async () => {
+    it(`blocks a task while the gate of ${whose} is closed, and lets it start once it is open`, async () => {
       await pause(scope);
       const id = await add({ labels: [label] });
       assert.deepEqual(await take(9, { account: "team" }), []);
@@ -61,7 +61,7 @@ function gates(get: () => World): void {
     });
   }
 
-  it("keeps back nothing else", async () => {
+  it("blocks no other task", async () => {
     const others = [
       scopes.class("high"),
       scopes.engine("opencode"),
@@ -75,7 +75,7 @@ function gates(get: () => World): void {
     assert.deepEqual(await take(9, { account: "team" }), [id]);
   });
 
-  it("of one agent passes the turn to the next, and its tasks keep their age", async () => {
+  it("of one agent gives the turn to the next, and its tasks keep their age", async () => {
     await pause(scopes.agent("alice"));
     const first = await add();
     const other = await add({ agent: "bob" });
@@ -88,7 +88,7 @@ function gates(get: () => World): void {
 
   // `constructor` is the name of a property that every object of JavaScript has.
   for (const [key, value] of [["repo", "a/b=c"] as const, ["constructor", "x"] as const]) {
-    it(`of a label of ${key} lets tasks behind it pass, and gives back those that it kept, oldest first`, async () => {
+    it(`of a label of ${key} lets other tasks pass, and releases its blocked tasks oldest first`, async () => {
       const labels = [labelName(key, value)];
       await pause(scopes.label(key, value));
       const kept = [await add({ labels }), await add({ labels })];
@@ -100,7 +100,7 @@ function gates(get: () => World): void {
     });
   }
 
-  it("lets what it keeps back be cancelled", async () => {
+  it("allows a blocked task to be cancelled", async () => {
     await pause(scopes.label("repo", "a/b=c"));
     const id = await add({ labels: [label] });
     await take();
@@ -111,7 +111,7 @@ function gates(get: () => World): void {
     assert.deepEqual(await take(), []);
   });
 
-  it("opens by itself at its time, on a ramp: one at once, twice as many with each sixth of it, then all", async () => {
+  it("opens by itself at its time, gradually: one task at once, twice as many with each sixth of the ramp, then all", async () => {
     const world = get();
     await pause(scopes.all, { opensMs: world.clock.now + 3_600_000 });
     for (let i = 0; i < 90; i++) await add();
@@ -130,7 +130,7 @@ function gates(get: () => World): void {
     assert.equal((await world.store.gates()).size, 0);
   });
 
-  it("tells a waiting executor how long until it lets more through", async () => {
+  it("tells a waiting executor how long until the next start", async () => {
     const world = get();
     await add();
     await pause(scopes.all, { opensMs: world.clock.now + 1_234 });
@@ -146,7 +146,7 @@ function gates(get: () => World): void {
     });
   });
 
-  it("says who closed it, why and until when, and tells other services once", async () => {
+  it("records who closed it, why and until when, and notifies other services once", async () => {
     const world = get();
     const opensMs = world.clock.now + 60_000;
     await pause(scopes.engine("claude-code"), { opensMs });
@@ -164,12 +164,12 @@ function gates(get: () => World): void {
   });
 }
 
-describe("a gate that a shard's mending opens", () => {
+describe("a gate that the repair of a shard opens", () => {
   let world: World;
   before(async () => void (world = await startWorld()));
   after(() => world.close());
 
-  it("is the one that was read, not one that was closed anew since", async () => {
+  it("is the gate that was read, not one that was closed again since", async () => {
     const gate = { who: "ada", why: "maintenance" };
     const { closed } = await world.store.closeGate({ scope: scopes.all, gate, how: "replace", told: false });
     assert.equal(await world.store.openGate(scopes.all, undefined, closed - 1), false);

@@ -64,12 +64,16 @@ async function checkShard({ redis, store }: Checked, keys: QueueKeys): Promise<r
       const of = keys.engine(engine);
       const inLine = waiting.filter(({ pin, blocked }) => pin === undefined && blocked === undefined);
       const line = inLine.map(({ agent, id, ...task }) => `${agent}/${ageOf(task)}/${id}`);
-      assert.deepEqual(members(of[`${priority}Lines`]), line.toSorted(), `${engine} ${priority} in line`);
+      assert.deepEqual(members(of[`${priority}Lines`]), line.toSorted(), `${engine} ${priority} waiting line`);
       const heads = new Map<string, number>();
       for (const { agent, created, since = created } of inLine) {
         heads.set(agent, Math.min(since, heads.get(agent) ?? since));
       }
-      assert.deepEqual(scores(of[`${priority}Heads`]), Object.fromEntries(heads), "heads are the oldest in line");
+      assert.deepEqual(
+        scores(of[`${priority}Heads`]),
+        Object.fromEntries(heads),
+        "heads are the oldest of each waiting line",
+      );
       const turns = members(of[`${priority}Turns`]);
       const throttled = members(keys.bench).flatMap((member) => {
         const [, first, second, third] = /^agent\/(.+)\/(.+)\/(.+)$/.exec(member) ?? [];
@@ -87,17 +91,17 @@ async function checkShard({ redis, store }: Checked, keys: QueueKeys): Promise<r
   assert.deepEqual(
     members(keys.leases),
     idsOf(({ state }) => isHeld(state)),
-    "leases are the held tasks",
+    "leases are the tasks that executors hold",
   );
   assert.deepEqual(
     members(keys.parked),
     idsOf(({ state }) => state === "PARKED" || state === "SCHEDULED"),
-    "parked are the parked and the scheduled tasks",
+    "parked holds the parked and the scheduled tasks",
   );
   assert.deepEqual(
     members(keys.ended),
     idsOf(({ state }) => isEnded(state)),
-    "ended are the ended tasks",
+    "ended holds the ended tasks",
   );
   const counts = new Map<string, number>();
   for (const { agent, engine, account, executor, class: priority, labels = [], state } of tasks) {
@@ -107,21 +111,21 @@ async function checkShard({ redis, store }: Checked, keys: QueueKeys): Promise<r
     for (const name of [...names, ...more]) counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   const leased = Object.fromEntries([...counts].map(([name, count]) => [name, String(count)]));
-  assert.deepEqual(running, leased, "running is the held tasks, as they are counted");
+  assert.deepEqual(running, leased, "running counts the tasks that executors hold");
   const waiting = tasks.filter(({ state }) => !isHeld(state) && !isEnded(state));
   const pinned = waiting
     .filter(({ state, pin, blocked }) => state === "QUEUED" && pin !== undefined && blocked === undefined)
     .map(({ pin, engine, class: priority, id, ...task }) => `${pin}/${engine}/${priority}/${ageOf(task)}/${id}`);
-  assert.deepEqual(members(keys.pinned), pinned.toSorted(), "pinned is who waits for one executor");
+  assert.deepEqual(members(keys.pinned), pinned.toSorted(), "pinned holds the tasks that wait for one executor");
   const blocked = waiting.flatMap(({ blocked: reason, id, ...task }) =>
     reason === undefined ? [] : [`${reason}/${ageOf(task)}/${id}`],
   );
-  assert.deepEqual(members(keys.blocked), blocked.toSorted(), "blocked is who a label keeps back");
+  assert.deepEqual(members(keys.blocked), blocked.toSorted(), "blocked holds the tasks that a label blocks");
   const alarms = waiting.flatMap(({ id, created, deadline = Infinity, attempt = 0, pin, pinMs = Infinity }) => {
     const at = Math.min(attempt > 0 ? Infinity : deadline, pin === undefined ? Infinity : created + pinMs);
     return at === Infinity ? [] : [[id, at]];
   });
-  assert.deepEqual(scores(keys.alarms), Object.fromEntries(alarms), "alarms are what time may do to who waits");
+  assert.deepEqual(scores(keys.alarms), Object.fromEntries(alarms), "alarms hold the tasks that change at a time");
   const load: Record<string, string> = {};
   const scheduled = waiting.filter(({ state }) => state === "SCHEDULED").length;
   if (scheduled > 0) load["scheduled"] = String(scheduled);
@@ -137,17 +141,17 @@ async function checkShard({ redis, store }: Checked, keys: QueueKeys): Promise<r
   assert.deepEqual(
     { ...counted, ...(Number(none) > 0 && { "ended/bytes": none }) },
     load,
-    "load is what waits, and what is kept",
+    "load is the number and bytes of waiting and kept tasks",
   );
   const owned = tasks.map(({ agent, id }) => `${agent}/${id}`);
-  assert.deepEqual(members(keys.owned), owned.toSorted(), "owned is every task");
+  assert.deepEqual(members(keys.owned), owned.toSorted(), "owned holds every task");
   const succeeded = idsOf(({ state }) => state === "SUCCEEDED");
-  assert.deepEqual(results.toSorted(), succeeded, "a result is written with its end");
+  assert.deepEqual(results.toSorted(), succeeded, "a result is stored with its end");
 
   const fences = tasks.filter(({ state }) => isHeld(state)).map(({ fence }) => fence);
   assert.equal(new Set(fences).size, fences.length, "no two live leases share a fence");
   for (const [i, task] of tasks.entries()) {
-    assert.ok((task.spent ?? 0) <= task.max, `${task.id} has not spent more than it may`);
+    assert.ok((task.spent ?? 0) <= task.max, `${task.id} has not used more attempts than allowed`);
     const log = logs[i]?.entries ?? [];
     assert.deepEqual(
       log.map((entry) => entry.sequence),
@@ -159,7 +163,7 @@ async function checkShard({ redis, store }: Checked, keys: QueueKeys): Promise<r
     const [last, ...earlier] = isEnded(task.state) ? after.toReversed() : ["nothing", ...after];
     assert.ok(
       last === "nothing" && earlier.every((next) => next === "QUEUED"),
-      `a log ends as its task: ${states.join()}`,
+      `a log ends with the state of its task: ${states.join()}`,
     );
   }
   return tasks;

@@ -15,7 +15,7 @@ function promises(options: WorldOptions): void {
   const { add, state, start, leaseOne } = tasksOf(() => world);
 
   describe("leases", () => {
-    it("carries fences that only grow, also when the counter was lost", async () => {
+    it("has a fence that only grows, even when the counter was lost", async () => {
       await add();
       const first = await leaseOne();
       await world.queue.release(first.id, first.fence, "");
@@ -52,20 +52,20 @@ function promises(options: WorldOptions): void {
       return id;
     };
 
-    it("ends by time also where another task's record cannot be read, and says so", async () => {
+    it("expires even when another task's record cannot be read, and the fault is reported", async () => {
       const id = await leaseBesideBroken();
       world.clock.now += LEASE_MS + 1;
       await assert.rejects(reap(world, keep), AggregateError);
       assert.equal((await world.store.find(id))?.state, "QUEUED");
     });
 
-    it("is freed by its executor's next boot also where another lease's record cannot be read", async () => {
+    it("is freed by the next boot of its executor even when another lease's record cannot be read", async () => {
       const id = await leaseBesideBroken();
       await executor(world, { id: "ex-2", boot: "next" }).sync({ freeSlots: 0 });
       assert.equal((await world.store.find(id))?.state, "QUEUED");
     });
 
-    it("is renewed by each Sync that names it, and told as lost once it is gone", async () => {
+    it("is renewed by each Sync that names it, and reported as lost once it is gone", async () => {
       await add();
       const { ex, id } = await leaseOne();
       for (let i = 0; i < 3; i++) {
@@ -78,7 +78,7 @@ function promises(options: WorldOptions): void {
       assert.deepEqual((await ex.sync({ freeSlots: 0 })).lost, [id]);
     });
 
-    it("still belongs to its holder between its expiry and the next look", async () => {
+    it("still belongs to its holder between its expiry and the next check", async () => {
       await add();
       const { id, fence } = await leaseOne();
       world.clock.now += LEASE_MS * 2;
@@ -86,7 +86,7 @@ function promises(options: WorldOptions): void {
       assert.equal(await state(id), "SUCCEEDED");
     });
 
-    it("goes back at once when the holder's next Sync does not name it, and costs a delivery", async () => {
+    it("is given back at once when the holder's next Sync does not name it, and costs a delivery", async () => {
       await add();
       const { ex, id } = await leaseOne();
       ex.held.clear();
@@ -95,7 +95,7 @@ function promises(options: WorldOptions): void {
       assert.deepEqual([again.task.deliveries, again.task.spent], [1, undefined]);
     });
 
-    it("that its holder does not name is settled before a claim grants more that was asked for together with that Sync", async () => {
+    it("that its holder does not name is settled before an early claim with that Sync grants more", async () => {
       await add();
       const { id, fence, ex } = await leaseOne();
       await add();
@@ -113,14 +113,14 @@ function promises(options: WorldOptions): void {
       assert.equal(claimed.grants[0]?.task.id, id);
     });
 
-    it("that has ended is told as lost to an executor that names it before it was reported", async () => {
+    it("of an ended task is reported as lost to an executor that still names it", async () => {
       await add();
       const { id, fence, ex } = await leaseOne();
       await world.queue.complete(id, fence, Buffer.from("result"), {});
       assert.deepEqual((await ex.sync()).lost, [id]);
     });
 
-    it("is granted again, the same, when the same Sync comes twice, and counts once", async () => {
+    it("is granted again unchanged when the same Sync comes twice, and counts once", async () => {
       for (let i = 0; i < 3; i++) await add();
       const ex = executor(world);
       const first = await ex.sync();
@@ -137,7 +137,7 @@ function promises(options: WorldOptions): void {
       assert.deepEqual(world.seen.leased, options.twice ? [] : ids);
     });
 
-    it("is freed at once by a new boot of its executor, whose old one has no say any more", async () => {
+    it("is freed at once by a new boot of its executor, and the old boot can no longer use it", async () => {
       await add();
       const { id, ex: old } = await leaseOne();
       const [grant] = (await executor(world, { boot: "boot-2" }).sync()).grants;
@@ -155,7 +155,7 @@ function promises(options: WorldOptions): void {
       assert.equal(await state(id), "QUEUED");
     });
 
-    it("is not touched by a Sync that is older than the newest", async () => {
+    it("is not changed by a Sync that is older than the newest", async () => {
       await add();
       await add();
       const ex = executor(world, { slots: 2 });
@@ -212,11 +212,11 @@ function promises(options: WorldOptions): void {
       assert.deepEqual(
         said.filter((each) => each !== false && each !== undefined),
         ["draining", "draining"],
-        "why is in its log, also when no run had started",
+        "the reason is in its log, even when no run had started",
       );
     });
 
-    it("is not renewed by a waiting call that looks once more", async () => {
+    it("is not renewed by a waiting call that checks once more", async () => {
       await add();
       const { ex } = await leaseOne();
       world.clock.now += LEASE_MS - 1;
@@ -227,7 +227,7 @@ function promises(options: WorldOptions): void {
       assert.equal((await world.store.overdueLeases(9)).length, 1);
     });
 
-    it("is left alone by a reaper that saw it expire before it was renewed, and by one that is early", async () => {
+    it("is not touched by a reaper that saw it expire before it was renewed, nor by one that is early", async () => {
       await add();
       const { id, fence } = await leaseOne();
       await world.queue.freeLease(id, { how: "expired" });
@@ -257,7 +257,7 @@ function promises(options: WorldOptions): void {
       assert.equal(await world.store.claim({ ...old, sequence: 2n, boot: "other" }), "stale");
     });
 
-    it("is not granted once the start deadline has passed, though no reaper was there, unless a run started in time", async () => {
+    it("is not granted once the start deadline has passed, even before a reaper ran, unless a run started in time", async () => {
       const conditions = { deadline: world.clock.now + 1_000 };
       const first = await add({ conditions });
       const { fence } = await leaseOne(executor(world, { id: "ex-2" }));
@@ -283,7 +283,7 @@ function promises(options: WorldOptions): void {
     });
   });
 
-  it("lets no lease go on whose task has ended", async () => {
+  it("is not kept for a task that has ended", async () => {
     await add();
     const { id, fence } = await leaseOne();
     await world.queue.complete(id, fence, Buffer.from("r"), {});

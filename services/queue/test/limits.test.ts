@@ -64,7 +64,7 @@ function limits({ twice }: WorldOptions): void {
   describe("of a login", () => {
     beforeEach(() => open());
 
-    it("close its gate until a window opens and half a minute more; other logins go on", async () => {
+    it("close its gate until a window opens plus half a minute; other logins continue", async () => {
       const id = await add();
       const other = await add();
       const leased = await one({ account: "team" });
@@ -79,7 +79,7 @@ function limits({ twice }: WorldOptions): void {
       assert.equal((await told("gateClosed")).length, 1);
     });
 
-    it("end a task that meets them again and again, with their cause; the record of the release before counts none", async () => {
+    it("end a task that meets them repeatedly, with their cause; a record of the previous release starts at zero", async () => {
       const id = await add();
       const { tasks } = queueKeys(0);
       const record = JSON.parse((await world.redis.client.hget(tasks, id)) ?? "{}");
@@ -112,7 +112,7 @@ function limits({ twice }: WorldOptions): void {
       assert.deepEqual((await world.store.find(id))?.spent, 0);
     });
 
-    it("close its gate until a person resumes when it is refused, and tell so once", async () => {
+    it("close its gate until a person resumes when it is refused, and notify once", async () => {
       await add();
       await add();
       const both = await take(2, { account: "team" });
@@ -126,12 +126,12 @@ function limits({ twice }: WorldOptions): void {
       assert.deepEqual(await take(9, { account: "team" }), []);
       assert.equal((await told("sessionTimeout")).length, 1);
       await world.gates.resume(scopes.account("claude-code", "team"), { who: "ada", why: "renewed" });
-      assert.equal((await take(9, { account: "team" })).length, 1, "on the ramp");
+      assert.equal((await take(9, { account: "team" })).length, 1, "during the ramp");
       const task = await world.store.find(both[0]?.id ?? "");
       assert.deepEqual([task?.spent, task?.limited], [0, 1]);
     });
 
-    it("tell of a refused login, and wait for a person, also behind a gate that is closed for another cause", async () => {
+    it("report a refused login, and wait for a person, even behind a gate that is closed for another cause", async () => {
       const login = scopes.account("claude-code", "team");
       const causes = [
         async (leased: { id: string; fence: number }) => fail(leased, "USAGE_WINDOW", { retryAfterMs: 3_600_000 }),
@@ -154,12 +154,12 @@ function limits({ twice }: WorldOptions): void {
       }
     });
 
-    it("halve what may run at once while the provider is overloaded, and let it grow with each three successes", async () => {
+    it("halve the allowed runs at the same time while the provider is overloaded, and raise them with each three successes", async () => {
       for (let i = 0; i < 30; i++) await add();
       const first = await take(8);
       for (const each of first) await start(each);
       for (const each of first.slice(0, 2)) assert.equal(await fail(each, "OVERLOADED"), "PARKED");
-      assert.deepEqual(await take(9), [], "six run, four may");
+      assert.deepEqual(await take(9), [], "six run, four may run");
       for (const each of first.slice(2)) await complete(each);
       const second = await take(9);
       assert.equal(second.length, 4);
@@ -185,7 +185,7 @@ function limits({ twice }: WorldOptions): void {
   describe("of an executor", () => {
     beforeEach(() => open());
 
-    it("keep it from an engine that it cannot start for longer and longer, while others have it", async () => {
+    it("block it from an engine that it cannot start for longer and longer, while others get the tasks", async () => {
       const id = await add();
       const waits = [];
       for (let attempt = 0; attempt < 3; attempt++) {
@@ -203,7 +203,7 @@ function limits({ twice }: WorldOptions): void {
       assert.deepEqual(await told("gateClosed"), []);
     });
 
-    it("count a lease that could not start once, also when its Fail comes again after a replica died over it", async () => {
+    it("count a lease that could not start once, even when its Fail is repeated after a replica died during it", async () => {
       const [first] = [await add(), await add()];
       const [one, other] = await take(2, { id: "broken" });
       assert.ok(one && other);
@@ -227,7 +227,7 @@ function limits({ twice }: WorldOptions): void {
   describe("of labels", () => {
     const label = (value: string) => ({ labels: [labelName("repo", value)] });
 
-    it("bound what runs at once for each value of a key, and let the next start as one ends", async () => {
+    it("limit the runs at the same time for each value of a key, and let the next start as one ends", async () => {
       await open({ labelMaxRunning: { repo: 1 } });
       const x = [await add(label("x")), await add(label("x")), await add(label("x"))];
       const y = await add(label("y"));
@@ -239,13 +239,13 @@ function limits({ twice }: WorldOptions): void {
       assert.deepEqual(ids(await take()), [x[1]]);
     });
 
-    it("bound one value by its own number", async () => {
+    it("limit one value by its own number", async () => {
       await open({ labelMaxRunning: { repo: 1, [labelName("repo", "big")]: 2 } });
       for (let i = 0; i < 3; i++) await add(label("big"));
       assert.equal((await take()).length, 2);
     });
 
-    it("heal a count that leaked", async () => {
+    it("repair a wrong count", async () => {
       await open({ labelMaxRunning: { repo: 1 } });
       await world.redis.client.hincrby(queueKeys(0).running, `label/${labelName("repo", "x")}`, 1);
       const id = await add(label("x"));
@@ -254,7 +254,7 @@ function limits({ twice }: WorldOptions): void {
       assert.deepEqual(ids(await take()), [id]);
     });
 
-    it("keep a claim short: it looks at a hundred at most and is told to look again at once", async () => {
+    it("keep a claim short: it checks a hundred tasks at most and is repeated at once", async () => {
       await open({ labelMaxRunning: { repo: 1 } });
       for (let i = 0; i < 150; i++) await add({ ...label("x") });
       const free = await add();
@@ -271,7 +271,7 @@ function limits({ twice }: WorldOptions): void {
   });
 
   describe("of an agent", () => {
-    it("let its next task start as soon as one ends, also for an executor that waits", async () => {
+    it("let its next task start as soon as one ends, also on an executor that waits", async () => {
       await open({ agentMaxRunning: 1 });
       const [first, second] = [await add(), await add()];
       const leased = await one();
@@ -285,7 +285,7 @@ function limits({ twice }: WorldOptions): void {
       );
     });
 
-    it("cost a claim nothing while many agents are throttled", async () => {
+    it("add no cost to a claim while many agents are throttled", async () => {
       await open({ agentMaxRunning: 1 });
       for (let i = 0; i < 40; i++) {
         await add({ agent: `a-${i}` });
@@ -295,12 +295,12 @@ function limits({ twice }: WorldOptions): void {
       await take(1);
       const before = await commandCalls(world);
       await take(1);
-      assert.ok((await commandCalls(world)) - before < 60, "no agent is looked at again");
+      assert.ok((await commandCalls(world)) - before < 60, "no agent is checked again");
     });
   });
 
   describe("by rate", () => {
-    it("let so many start in a minute, and say how long the next has to wait", async () => {
+    it("let a limited number start in a minute, and return how long the next has to wait", async () => {
       await open({ engineRates: { "claude-code": [6, 0] } });
       for (let i = 0; i < 20; i++) await add();
       assert.equal((await take(20)).length, 6);
@@ -320,7 +320,7 @@ function limits({ twice }: WorldOptions): void {
       assert.equal((await take(20)).length, 2);
     });
 
-    it("count the tokens that runs used, into debt, for each agent by itself", async () => {
+    it("count the tokens of finished runs, into debt, for each agent separately", async () => {
       await open({ agentRates: { "*": [0, 1_000], bob: [0, 0] } });
       for (let i = 0; i < 3; i++) {
         await add();
@@ -347,7 +347,7 @@ function limits({ twice }: WorldOptions): void {
   describe("by executor", () => {
     beforeEach(() => open());
 
-    it("give a pinned task to its executor only, before anything else", async () => {
+    it("give a pinned task only to its executor, before other tasks", async () => {
       await add();
       const pinned = await add({ conditions: { pin: "home" } });
       const [other] = await take(9);
@@ -361,7 +361,7 @@ function limits({ twice }: WorldOptions): void {
       assert.deepEqual(await take(9, { id: "home", boot: "2" }), []);
     });
 
-    it("give it what is pinned to it by class, past any number of tasks that may not start", async () => {
+    it("give it tasks pinned to it by class, past any number of tasks that may not start", async () => {
       const home = { conditions: { pin: "home" } };
       for (let i = 0; i < 60; i++) await add({ ...home, agent: "bob", class: i % 2 === 0 ? "low" : "normal" });
       await world.gates.pause(scopes.agent("bob"), { who: "a", why: "b" });
@@ -371,11 +371,11 @@ function limits({ twice }: WorldOptions): void {
     });
   });
 
-  describe("on what is broken", () => {
+  describe("with broken data", () => {
     beforeEach(() => open());
     const keys = { tasks: queueKeys(0).tasks, prompts: queueKeys(0).prompts };
 
-    it("pass over a place in line without a record", async () => {
+    it("skip an entry of the waiting line without a record", async () => {
       const gone = await add();
       const id = await add();
       await world.redis.client.hdel(keys.tasks, gone);
@@ -386,7 +386,7 @@ function limits({ twice }: WorldOptions): void {
     });
 
     for (const pinned of [false, true]) {
-      it(`end a ${pinned ? "pinned " : ""}task whose prompt was lost, and go on with the next`, async () => {
+      it(`end a ${pinned ? "pinned " : ""}task whose prompt was lost, and continue with the next`, async () => {
         const more = pinned ? { conditions: { pin: "home" } } : {};
         const lost = await add(more);
         const id = await add(more);
@@ -399,7 +399,7 @@ function limits({ twice }: WorldOptions): void {
     }
   });
 
-  describe("lifted by a person", () => {
+  describe("changed by a person", () => {
     beforeEach(() => open());
 
     it("put a failed task back with its age, its history and new attempts", async () => {
@@ -421,7 +421,7 @@ function limits({ twice }: WorldOptions): void {
       await assert.rejects(world.queue.retry(id, asAgent("bob"), ""), { reason: "TASK_NOT_FOUND" });
     });
 
-    it("change the class of a task that waits or is parked, which keeps its age", async () => {
+    it("change the class of a waiting or parked task, which keeps its age", async () => {
       const parked = await add({ class: "low" });
       await fail(await one(), "NETWORK_ERROR");
       const low = await add({ class: "low" });
@@ -430,7 +430,7 @@ function limits({ twice }: WorldOptions): void {
         const { task } = await world.queue.setPriority(id, asAgent("alice"), "urgent");
         assert.deepEqual([task.class, task.id], ["urgent", id]);
       }
-      assert.equal((await logOf(world.store, low)).length, 1, "it is told once");
+      assert.equal((await logOf(world.store, low)).length, 1, "it is in the log once");
       world.clock.now += 60_000;
       await tick();
       assert.deepEqual(ids(await take(2)), [parked, low]);

@@ -15,7 +15,7 @@ const AGENTS = ["bob", "erin", "carol", "alice"] as const;
 const KEEP = { retentionMs: 1e9, maxEnded: 1_000, maxEndedBytes: 1e12 };
 
 for (const shards of [1, 4]) {
-  describe(`a Redis of ${shards} shards that came back without its last moments`, () => {
+  describe(`a Redis of ${shards} shards that lost its last writes`, () => {
     let server: RedisServer;
     let world: World;
     before(async () => {
@@ -60,7 +60,7 @@ for (const shards of [1, 4]) {
       return { id: grant.task.id, fence: grant.fence };
     };
 
-    it("lets every run go on that executors hold, starts none of them again, and completes each once", async () => {
+    it("keeps every run that executors hold, starts none of them again, and completes each once", async () => {
       const [one, two, idle] = ["one", "two", "idle"].map((id) => executor(world, { id, slots: 4 }));
       assert.ok(one && two && idle);
       for (const ex of [one, two, idle]) await ex.sync();
@@ -73,7 +73,11 @@ for (const shards of [1, 4]) {
       for (const [id, fence] of held) await report(id, fence, 1);
       await lose();
 
-      assert.deepEqual((await idle.sync()).grants, [], "nothing is granted before all have said what they hold");
+      assert.deepEqual(
+        (await idle.sync()).grants,
+        [],
+        "nothing is granted before all executors have reported what they hold",
+      );
       const [id = "", fence = 0n] = held[0] ?? [];
       await assert.rejects(report(id, fence, 2), { reason: "DEPENDENCY_UNAVAILABLE" });
       await assert.rejects(complete(id, fence), { reason: "DEPENDENCY_UNAVAILABLE" });
@@ -85,12 +89,12 @@ for (const shards of [1, 4]) {
       assert.deepEqual(
         others.toSorted(),
         ids.filter((each) => !held.some(([mine]) => mine === each)).toSorted(),
-        "only those that nobody held",
+        "only tasks that no executor held",
       );
       await checkInvariants(world);
       for (const [id, fence] of [...held, ...idle.held]) {
         await report(id, fence, 2);
-        assert.equal((await find(id)).state, "RUNNING", "though its first report was lost");
+        assert.equal((await find(id)).state, "RUNNING", "even though its first report was lost");
         await complete(id, fence);
         assert.equal(String(await world.store.findResult({ id })), String(fence));
         const { state, attempt, deliveries } = await find(id);
@@ -98,7 +102,7 @@ for (const shards of [1, 4]) {
       }
     });
 
-    it("grants nothing to a claim that comes before anybody has looked", async () => {
+    it("grants nothing to a claim that comes before any Sync", async () => {
       const idle = executor(world, { id: "idle" });
       await idle.sync();
       const lose = await rememberMoment();
@@ -107,10 +111,10 @@ for (const shards of [1, 4]) {
       const offer = { engine: "claude-code", account: "", count: 1, leaseMs: LEASE_MS, maxBytes: 1e6 };
       const claim = { executor: "idle", boot: "boot-1", sequence: 1n, ...offer, order: world.order, early: false };
       assert.deepEqual(await world.store.claim(claim), { grants: [], left: 0, pins: false });
-      assert.equal((await idle.sync()).grants.length, 1, "it is all that Redis knows, and holds nothing");
+      assert.equal((await idle.sync()).grants.length, 1, "Redis knows no other executor, and this one holds nothing");
     });
 
-    it("grants again after half a lease though an executor that it knows stays away", async () => {
+    it("grants again after half a lease, even if a known executor does not call", async () => {
       const [gone, idle] = [executor(world, { id: "gone", slots: 0 }), executor(world, { id: "idle" })];
       for (const ex of [gone, idle]) await ex.sync();
       const lose = await rememberMoment();
@@ -123,7 +127,7 @@ for (const shards of [1, 4]) {
     });
 
     for (const first of ["the newer", "the older"] as const) {
-      it(`knows the newest of two holders, when ${first} calls first`, async () => {
+      it(`accepts the newest of two holders, when ${first} calls first`, async () => {
         const id = await add({ retry: { baseMs: 1, maxMs: 1 } });
         const [older, newer] = [executor(world, { id: "older" }), executor(world, { id: "newer" })];
         const was = await leaseOne(older);
@@ -146,7 +150,7 @@ for (const shards of [1, 4]) {
       });
     }
 
-    it("tells a holder that lost its lease before, when the newer one was told of", async () => {
+    it("reports a lost lease to its earlier holder, once the newer holder has called", async () => {
       const id = await add();
       const [cut, newer] = [executor(world, { id: "cut" }), executor(world, { id: "newer" })];
       const lose = await rememberMoment();
@@ -155,13 +159,13 @@ for (const shards of [1, 4]) {
       await reap(world, KEEP);
       const is = await leaseOne(newer);
       await lose();
-      assert.deepEqual((await cut.sync()).lost, [], "nobody else said that it holds it");
+      assert.deepEqual((await cut.sync()).lost, [], "no other executor reported that it holds the task");
       assert.deepEqual((await newer.sync()).lost, []);
       assert.deepEqual((await cut.sync({ freeSlots: 0 })).lost, [id]);
       await complete(id, is.fence);
     });
 
-    it("takes back runs that were parked, kept back, pinned or scheduled at that moment", async () => {
+    it("takes back runs of tasks that were parked, blocked, pinned or scheduled at that moment", async () => {
       const soon = { retry: { baseMs: 1_000, maxMs: 1_000 } };
       const parked = await add(soon);
       const ex = executor(world, { slots: 4 });
@@ -182,7 +186,7 @@ for (const shards of [1, 4]) {
       for (const [id, fence] of ex.held) await complete(id, fence);
     });
 
-    it("has a run stopped whose task is gone, or was cancelled since", async () => {
+    it("stops a run whose task is gone, or was cancelled since", async () => {
       const cancelled = await add();
       const ex = executor(world, { slots: 2 });
       const lose = await rememberMoment();
@@ -196,7 +200,7 @@ for (const shards of [1, 4]) {
       assert.deepEqual((await ex.sync()).lost.toSorted(), [cancelled, unknown].toSorted());
     });
 
-    it("cancels the run of the newest holder, when the task was cancelled as that of an older one", async () => {
+    it("cancels the run of the newest holder, when the task was cancelled while an older one was recorded", async () => {
       const id = await add();
       const [older, newer] = [executor(world, { id: "older" }), executor(world, { id: "newer" })];
       const was = await leaseOne(older);
@@ -213,7 +217,7 @@ for (const shards of [1, 4]) {
       assert.equal(await world.queue.fail(id, is.fence, failure("CANCELLED", { retryable: false }), {}), "CANCELLED");
     });
 
-    it("gives holders a whole lease to renew after a restart, or after nobody could reach it", async () => {
+    it("gives holders a whole lease to renew after a restart, or after a time without a reachable queue", async () => {
       const id = await add();
       const { fence } = await leaseOne(executor(world));
       const round = async () => {

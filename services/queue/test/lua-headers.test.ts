@@ -4,7 +4,7 @@ import { Redis } from "ioredis";
 import { allScripts } from "./all-scripts.js";
 
 describe("the queue's Lua files", () => {
-  it("are all bound or parts, do what their headers say, and run when memory is full, but for new work and what writes nothing", () => {
+  it("are all bound or parts, match their headers, and run when memory is full, except for new work and scripts without writes", () => {
     const refusedWhenFull = ["enqueue_tasks", "read_clock", "read_due", "read_log", "read_memory", "read_places"];
     // Never connects: binding does no I/O.
     const scripts = allScripts(new Redis({ lazyConnect: true }));

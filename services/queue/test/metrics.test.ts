@@ -25,7 +25,7 @@ for (const shards of [1, 4]) {
       return { queue, moves, value };
     };
 
-    it("count a task once when it is accepted, its failures by what came of them, and deliveries that were lost", async () => {
+    it("count a task once when it is accepted, its failures by outcome, and lost deliveries", async () => {
       const { queue, moves, value } = measured();
       const ex = executor(world);
       const ask = () => queue.enqueue(newTask({ max: 2, request: { id: "r", hash: "h" } }, shards));
@@ -62,7 +62,7 @@ for (const shards of [1, 4]) {
       assert.equal(await value("ccsp_queue_ended"), 1);
     });
 
-    it("count nothing as a failure that was given back, cancelled or put back by a person", async () => {
+    it("count no failure for a task that was given back, cancelled or put back by a person", async () => {
       const { queue, value } = measured();
       const ex = executor(world);
       const { id } = (await queue.enqueue(newTask({ max: 1 }, shards))).task;
@@ -78,7 +78,7 @@ for (const shards of [1, 4]) {
       assert.equal(await value("ccsp_queue_deliveries_lost_total"), 0);
     });
 
-    it("show executors that called lately, their slots, and what a gate or a stop keeps back", async () => {
+    it("show executors that called recently, their slots, and the tasks that a gate or a stop blocks", async () => {
       const { queue, value } = measured();
       await queue.enqueue(newTask({}, shards));
       await executor(world, { id: "ex-1", slots: 3 }).sync();
@@ -90,7 +90,7 @@ for (const shards of [1, 4]) {
       assert.equal(await value('ccsp_queue_gates_closed{scope="engine"}'), 1);
       world.clock.now += 30_001;
       assert.equal(await value('ccsp_queue_gates_closed{scope="engine"}'), 0);
-      assert.equal(await value('ccsp_queue_slots{engine="claude-code"}'), 0, "it has not called for half a minute");
+      assert.equal(await value('ccsp_queue_slots{engine="claude-code"}'), 0, "it sent no Sync for half a minute");
     });
   });
 }

@@ -4,7 +4,7 @@ import { status } from "@grpc/grpc-js";
 import { type QueueClient, refused, serveReplica, spec } from "./grpc-world.js";
 import { startWorld, type World } from "./world.js";
 
-describe("what people and agents write, over gRPC", () => {
+describe("text from people and agents, over gRPC", () => {
   let world: World;
   let replica: Awaited<ReturnType<typeof serveReplica>>;
   let client: QueueClient;
@@ -29,7 +29,7 @@ describe("what people and agents write, over gRPC", () => {
     return task;
   };
 
-  it("is refused as the label key __proto__, which would vanish, and taken as others that every object has", async () => {
+  it("is refused as the label key __proto__, which would vanish, and accepted as other names that every object has", async () => {
     const lost = Object.defineProperty({}, "__proto__", { value: "x", enumerable: true });
     assert.deepEqual(await wrong(client.enqueue({ agentId: "alice", spec: spec({ labels: lost }) })), [
       "spec.labels[__proto__]",
@@ -42,7 +42,7 @@ describe("what people and agents write, over gRPC", () => {
     assert.equal((await client.cancelTasks({ filter, reason: "r" })).matched, 0n);
   });
 
-  it("is refused as a name that steers a terminal", async () => {
+  it("is refused as a name that controls a terminal", async () => {
     const scope = { scope: { $case: "all" as const, value: true } };
     const who = "ada\u001b[2J";
     assert.deepEqual(await wrong(client.pauseQueue({ scope, who, why: "w" })), ["who"]);
@@ -53,7 +53,7 @@ describe("what people and agents write, over gRPC", () => {
     ]);
   });
 
-  it("is kept as free text with its lines, and with escapes for what would steer a terminal", async () => {
+  it("is kept as free text with its lines, and with escapes for terminal controls", async () => {
     const sly = "first\nsecond\u001b[2J\u202e";
     const shown = String.raw`first
 second\u{1b}[2J\u{202e}`;

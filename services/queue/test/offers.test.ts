@@ -25,12 +25,12 @@ describe("an offer of new tasks to executors that wait in this process", () => {
     told.push("answered");
   };
 
-  it("comes as a task is sent, so that what a waiting Sync asks for is right behind it", async () => {
+  it("is made when a task is sent, so the claim of a waiting Sync follows directly", async () => {
     await answered(store.enqueue(newTask()));
     assert.deepEqual(told, ["1 for claude-code", "answered"]);
   });
 
-  it("does not come with a task that waits for a time or for one executor, nor after one that was refused like the last", async () => {
+  it("is not made for a task with a start time or an executor, nor after a task that was refused like the last", async () => {
     await answered(store.enqueue(newTask({ start: world.clock.now + 1_000 })));
     await answered(store.enqueue(newTask({ conditions: { pin: "ex-1" } })));
     await store.raiseEmergency({ id: "stop", level: "no-submit", who: "ada", why: "a fire" }, "raise");

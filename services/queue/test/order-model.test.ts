@@ -27,7 +27,7 @@ describe("the order of leases", () => {
   before(async () => void (world = await startWorld({ order: ORDER })));
   after(() => world.close());
 
-  it("is that of the rule in docs/queue.md, whatever comes, runs and ends", async () => {
+  it("follows the rule in docs/queue.md, in any sequence of new, running and ended tasks", async () => {
     const property = fc.asyncProperty(
       fc.noBias(fc.array(step, { minLength: 60, maxLength: 120, size: "max" })),
       async (steps) => {

@@ -16,28 +16,28 @@ describe("order between classes", () => {
   const counts = (tasks: readonly { class: PriorityClass }[]) =>
     CLASSES.map((priority) => tasks.filter((task) => task.class === priority).length);
 
-  it("shares by weight while nobody is late, evenly over short runs", async () => {
+  it("shares by weight while no class is late, evenly over short periods", async () => {
     for (const priority of ["low", "normal", "high"] as const) await add(priority, 70);
     for (let round = 0; round < 3; round++) {
       assert.deepEqual(counts(await take(21, `ex-${round}`)), [0, 16, 4, 1], `round ${round}`);
     }
   });
 
-  it("keeps the turns from call to call", async () => {
+  it("keeps the turn order from call to call", async () => {
     for (const priority of ["low", "normal", "high"] as const) await add(priority, 70);
     const seen = [];
     for (let i = 0; i < 42; i++) seen.push(...(await take(1, `ex-${i}`)));
     assert.deepEqual(counts(seen), [0, 32, 8, 2]);
   });
 
-  it("lets urgent overtake everything up to its bound, above which it takes turns", async () => {
+  it("lets urgent overtake all other classes up to its limit, and above it takes turns", async () => {
     await add("high", 20);
     await add("urgent", 20);
     assert.deepEqual(counts(await take(2, "ex-1")), [2, 0, 0, 0]);
     assert.deepEqual(counts(await take(10, "ex-2")), [5, 5, 0, 0]);
   });
 
-  it("counts the urgent tasks that run, so that the end of one lets the next overtake", async () => {
+  it("counts running urgent tasks, so the end of one lets the next overtake", async () => {
     await add("urgent", 3);
     await add("high", 9);
     const [first] = await take(2, "ex-1");
@@ -50,7 +50,7 @@ describe("order between classes", () => {
     assert.deepEqual(counts(await take(1, "ex-3")), [1, 0, 0, 0]);
   });
 
-  it("gives a class more turns the later its oldest is, and never all of them", async () => {
+  it("gives a class more turns the later its oldest task is, and never all of them", async () => {
     await add("low", 50);
     world.clock.now += 24 * 3_600_000;
     await add("high", 50);
@@ -58,7 +58,7 @@ describe("order between classes", () => {
     assert.deepEqual(counts(await take(26)), [0, 16, 0, 10]);
   });
 
-  it("passes over no class for longer than its weight says, while higher ones bring more than can run", async () => {
+  it("skips no class for longer than its weight says, while higher classes have more than can run", async () => {
     const worker = executor(world);
     const ofEach = <T>(value: () => T) => ({ urgent: value(), high: value(), normal: value(), low: value() });
     // For each class: when its waiting tasks were accepted; for how many starts of other classes it has waited, now and

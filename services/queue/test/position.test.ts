@@ -10,7 +10,7 @@ describe("the position of a waiting task", () => {
   before(async () => void (world = await startWorld({ order })));
   after(() => world.close());
 
-  it("is the one in which it is leased, when nothing more comes and no class gets later than it is", async () => {
+  it("is the place at which it is leased, when no task comes and no class gets later than it is", async () => {
     const task = fc.record({
       // `constructor` is the name of a property that every object of JavaScript has.
       agent: fc.constantFrom("alice", "bob", "constructor"),

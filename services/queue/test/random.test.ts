@@ -36,14 +36,14 @@ const COURSES = {
 };
 
 for (const { kind, start } of TOPOLOGIES) {
-  describe(`any course of events, on ${kind}`, () => {
+  describe(`any sequence of events, on ${kind}`, () => {
     let server: Awaited<ReturnType<typeof start>>;
     before(async () => void (server = await start()));
     after(() => server?.stop());
 
     for (const { shards, twice, runs } of COURSES[kind]) {
       const how = `in ${shards} shards${twice ? ", each script sent twice," : ""}`;
-      it(`${how} keeps every task in the indexes of its state, its log whole, and ends each task that is let run`, async () => {
+      it(`${how} keeps every task in the indexes of its state, its log complete, and ends each task that may run`, async () => {
         const world = await startWorld({ server, twice, shards, ...WORLD });
         const property = fc.asyncProperty(
           fc.noBias(fc.array(step, { minLength: 20, maxLength: STEPS, size: "max" })),
@@ -63,7 +63,7 @@ for (const { kind, start } of TOPOLOGIES) {
   });
 }
 
-it("the queue's scripts touch no key that they do not declare, in any course of events", async () => {
+it("the queue's scripts use only keys that they declare, in any sequence of events", async () => {
   const world = await startWorld(WORLD);
   const watch = await watchScripts(world.server);
   try {

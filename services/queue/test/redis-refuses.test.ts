@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
 import { executor, newTask, startWorld, type World } from "./world.js";
 
-describe("a Redis that takes no writes for now", () => {
+describe("a Redis that temporarily refuses writes", () => {
   let world: World;
   before(async () => void (world = await startWorld()));
   after(() => world.close());
 
-  it("is an outage to every change, also where several go into Redis together, and they work when it is over", async () => {
+  it("is an outage to every change, also to changes sent together, and they work when it is over", async () => {
     const { queue, store, redis } = world;
     const worker = executor(world);
     await store.enqueue(newTask());

@@ -46,7 +46,7 @@ describe("a store that waits for replicas", () => {
     return task.id;
   };
 
-  it("knows an end that is recent by Redis' clock, however far the queue's own is ahead or behind", async () => {
+  it("recognises a recent end by Redis' clock, however far the queue's own is ahead or behind", async () => {
     for (const aheadMs of [3_600_000, -3_600_000]) {
       world.clock.now = Date.now() - aheadMs;
       const id = await succeed();
@@ -57,7 +57,7 @@ describe("a store that waits for replicas", () => {
     }
   }).timeout(20_000);
 
-  it("asks for nobody any more once all have given up, however many came one after the other", async () => {
+  it("makes no further request once all callers have given up, however many came one after the other", async () => {
     let stored = 0;
     const store = waiting({
       ...world.store,
@@ -73,7 +73,7 @@ describe("a store that waits for replicas", () => {
       await eventually(() => assert.equal(stored, i));
     }
     await Promise.all(refused);
-    await within(1_500, connection.ping(), () => assert.fail("there is more to wait for"));
+    await within(1_500, connection.ping(), () => assert.fail("more writes wait for replicas"));
   }).timeout(40_000);
 
   it("answers a repeated request whose task was forgotten as `local` does", async () => {
@@ -89,10 +89,10 @@ describe("a store that waits for replicas", () => {
     await assert.rejects(queue.enqueue(again), { reason: "TASK_NOT_FOUND" });
     await world.redis.client.del(queueKeys(0).request("alice", "r"));
     const old: TaskStore = { ...world.store, enqueue: async () => ({ outcome: "known", id }) };
-    await assert.rejects(over(waiting(old, 0)).queue.enqueue(again), unconfirmed, "nobody knows it");
+    await assert.rejects(over(waiting(old, 0)).queue.enqueue(again), unconfirmed, "no store knows it");
   });
 
-  it("counts a Fail whose task was leased and settled again while it waited", async () => {
+  it("counts a Fail whose task was leased and settled again during the wait", async () => {
     const { task, fence } = await start();
     const settledSince: TaskStore = {
       ...world.store,
@@ -108,7 +108,7 @@ describe("a store that waits for replicas", () => {
     assert.equal((await world.store.find(task.id))?.state, "SUCCEEDED");
   });
 
-  it("reads again what was put back or forgotten while an end waited", async () => {
+  it("reads a task again that was put back or forgotten while its end waited", async () => {
     const { task, fence } = await start();
     await world.queue.fail(task.id, fence, failure("INVALID_REQUEST", { retryable: false }), {});
     const failed = await world.store.find(task.id);
@@ -137,11 +137,11 @@ describe("a store that waits for replicas", () => {
     assert.equal(await waiting(readEarly(), 0).findConfirmed(task.id), undefined);
   });
 
-  it("tells of no end that a failover could take back, however it is asked", async () => {
+  it("shows no end that a failover could take back, to any kind of request", async () => {
     const id = await succeed();
     const { queue } = over(waiting(world.store));
-    await assert.rejects(queue.retry(id, OPERATOR, ""), unconfirmed, "and not that it has succeeded");
-    await assert.rejects(queue.findFor(id, OPERATOR), unconfirmed, "as ExplainTask asks");
+    await assert.rejects(queue.retry(id, OPERATOR, ""), unconfirmed, "and not as succeeded");
+    await assert.rejects(queue.findFor(id, OPERATOR), unconfirmed, "as ExplainTask reads it");
     await assert.rejects(queue.get(id, asAgent("alice")), unconfirmed);
     await assert.rejects(over(waiting(world.store, 0)).queue.retry(id, OPERATOR, ""), {
       reason: "TASK_NOT_FAILED",
@@ -159,16 +159,16 @@ describe("a store that waits for replicas", () => {
       return task.id;
     };
 
-    it("does not say so before they have it, nor to who asks again", async () => {
+    it("does not confirm it before the replicas have it, nor on a repeated request", async () => {
       const id = await failLongAgo();
       const { queue } = over(waiting(world.store));
       await assert.rejects(queue.retry(id, asAgent("alice"), ""), unconfirmed);
-      assert.equal((await world.store.find(id))?.state, "QUEUED", "it was put back even so");
+      assert.equal((await world.store.find(id))?.state, "QUEUED", "it was put back in spite of the error");
       await assert.rejects(queue.retry(id, asAgent("alice"), ""), unconfirmed, "again");
       assert.equal((await over(waiting(world.store, 0)).queue.retry(id, asAgent("alice"), "")).task.state, "QUEUED");
     }).timeout(20_000);
 
-    it("does not count it before they have it", async () => {
+    it("does not count it before the replicas have it", async () => {
       const filter = { ...ANY_TASK, states: ["FAILED" as const] };
       const change = { filter, reason: "", dryRun: false };
       await failLongAgo();
@@ -180,7 +180,7 @@ describe("a store that waits for replicas", () => {
       assert.deepEqual([...changed], [["alice", 1]]);
     }).timeout(20_000);
 
-    it("says so when it has failed again since, and not when a failover took it back", async () => {
+    it("confirms it when the task has failed again since, but not when a failover took it back", async () => {
       const id = await failLongAgo();
       const failed = (await world.redis.client.hget(queueKeys(0).tasks, id)) ?? "";
       const before = await world.store.find(id);
@@ -214,20 +214,20 @@ describe("a store that waits for replicas", () => {
       await createSchedules(replicatedSchedules(stored, createReplicas(connection, replicas))).put({ ...daily, cron });
     };
 
-    it("does not say that it is stored before they have it, nor to who asks again", async () => {
+    it("does not confirm that it is stored before the replicas have it, nor on a repeated request", async () => {
       await assert.rejects(put(1), unconfirmed);
       await assert.rejects(put(1), unconfirmed, "again");
       await put(0);
       await put(0);
     }).timeout(20_000);
 
-    it("does not say so either when a failover took it back", async () => {
+    it("does not confirm it when a failover took it back", async () => {
       await put(0);
       const forgetful = { ...local(), swap: async () => "ok" as const };
       await assert.rejects(put(0, forgetful, "0 10 * * *"), unconfirmed);
     });
 
-    it("says so when a run was recorded in it meanwhile, for which nobody waits", async () => {
+    it("confirms it when a run was recorded in it meanwhile that no caller waits for", async () => {
       const [name, store] = [{ agent: "alice", name: "daily" }, local()];
       const busy = {
         ...store,
@@ -246,7 +246,7 @@ describe("a store that waits for replicas", () => {
     });
   });
 
-  it("fails for a record that is broken alone, not for those that are asked about with it", async () => {
+  it("fails only for a broken record, not for other records in the same request", async () => {
     const [id, broken] = [await succeed(), await succeed()];
     const ended = await world.store.find(id);
     assert.ok(ended);
@@ -267,7 +267,7 @@ describe("a store that waits for replicas", () => {
 });
 
 describe("a batch", () => {
-  it("is answered for each task or not at all, never for another", async () => {
+  it("is answered for each task or with an error, never for another task", async () => {
     const silent = { enqueueAll: async () => [] };
     const world = await startWorld();
     try {

@@ -62,7 +62,7 @@ describe("a task that opts in to cached answers", () => {
     return leases.map(({ taskId }) => taskId);
   };
 
-  it("is answered in a batch as well, in its place among tasks that have to run", async () => {
+  it("is answered in a batch too, in its place among tasks that have to run", async () => {
     const one = await inMemory();
     await enqueue(one.client, opted());
     await run(one);
@@ -85,7 +85,7 @@ describe("a task that opts in to cached answers", () => {
     ]);
   });
 
-  it("is answered without a run when an equal one was, and says so", async () => {
+  it("is answered without a run when an equal task had one, and says so", async () => {
     const one = await inMemory();
     const first = await enqueue(one.client, opted());
     assert.equal(first.state, TaskState.QUEUED);
@@ -99,12 +99,12 @@ describe("a task that opts in to cached answers", () => {
       { ...second.result },
       { ...result(), cached: true, queueWait: { seconds: 0n, nanos: 0 }, executorId: "" },
     );
-    assert.deepEqual(await run(one), [], "nobody is given it");
+    assert.deepEqual(await run(one), [], "no executor gets it");
     assert.equal((await one.client.get({ taskId: first.id, agentId: "alice" })).task?.result?.cached, false);
     await checkInvariants(world);
   });
 
-  it("is given to no executor that looks for work before it was answered", async () => {
+  it("is given to no executor before it was answered", async () => {
     const one = await inMemory();
     await enqueue(one.client, opted());
     await run(one);
@@ -120,7 +120,7 @@ describe("a task that opts in to cached answers", () => {
     assert.equal(state, TaskState.SUCCEEDED);
   });
 
-  it("waits as it was asked to when the answer that was found cannot be written", async () => {
+  it("waits as requested when the found answer cannot be written", async () => {
     const one = await inMemory();
     await enqueue(one.client, opted());
     await run(one);
@@ -144,7 +144,7 @@ describe("a task that opts in to cached answers", () => {
     assert.deepEqual(await takes("ex-2"), []);
     world.clock.now += 60_000;
     assert.deepEqual(await takes("ex-1"), [anybodys]);
-    assert.deepEqual(await takes("ex-3"), [], "the others wait for their own");
+    assert.deepEqual(await takes("ex-3"), [], "the others wait for their own answers");
     world.clock.now += 30_000;
     assert.deepEqual(await takes("ex-3"), [preferred]);
     assert.deepEqual(await takes("ex-4"), []);
@@ -183,7 +183,7 @@ describe("a task that opts in to cached answers", () => {
       for await (const { event } of one.client.watch({ taskId: id, agentId: "alice", afterSequence })) {
         seen.push(event?.sequence);
       }
-      assert.deepEqual(seen, rest, "a watcher that comes back misses nothing");
+      assert.deepEqual(seen, rest, "a watcher that reconnects misses nothing");
     }
 
     const events = await world.redis.client.xrange(queueKeys(0).events, "-", "+");
@@ -204,7 +204,7 @@ describe("a task that opts in to cached answers", () => {
     });
   });
 
-  it("is run when it did not opt in, when anything else is different, or when it is another agent's", async () => {
+  it("is run when it did not opt in, when any field is different, or when it is another agent's", async () => {
     const one = await inMemory();
     await enqueue(one.client, opted());
     await run(one);
@@ -227,7 +227,7 @@ describe("a task that opts in to cached answers", () => {
     assert.equal((await enqueue(one.client, opted(), "bob")).state, TaskState.SUCCEEDED);
   });
 
-  it("is run when the answer is older than it may be", async () => {
+  it("is run when the answer is too old", async () => {
     const one = await inMemory();
     await enqueue(one.client, opted());
     await run(one);
@@ -258,7 +258,7 @@ describe("a task that opts in to cached answers", () => {
     assert.equal((await enqueue(two.client, opted())).state, TaskState.SUCCEEDED);
   });
 
-  it("keeps its request id's promise: the same call is answered with the same task", async () => {
+  it("keeps the promise of its request id: the same call returns the same task", async () => {
     const one = await inMemory();
     await enqueue(one.client, opted());
     await run(one);
@@ -268,7 +268,7 @@ describe("a task that opts in to cached answers", () => {
     assert.deepEqual(again, first);
   });
 
-  it("is accepted, and run, when its cache fails and hangs", async () => {
+  it("is accepted, and run, when its cache fails or hangs", async () => {
     const broken: Level = {
       name: "disk",
       find: async () => Promise.reject(new Error("EIO")),

@@ -36,13 +36,13 @@ function promises(options: WorldOptions): void {
       assert.deepEqual(left, [events, executorKey("ex-1"), meta, request("alice", "r"), rota, normalTurns]);
     });
 
-    it("forgets nothing that has not ended", async () => {
+    it("forgets no task that has not ended", async () => {
       const id = await add();
       await world.store.remove({ id });
       assert.equal(await state(id), "QUEUED");
     });
 
-    it("forgets the oldest ended tasks until what is kept of the others is within the bound of bytes", async () => {
+    it("forgets the oldest ended tasks until the rest is within the limit of bytes", async () => {
       const ids: string[] = [];
       const answer = Buffer.alloc(10_000, "x");
       const line = Buffer.alloc(5_000, "y");
@@ -59,7 +59,7 @@ function promises(options: WorldOptions): void {
       assert.equal(await world.redis.client.hexists(queueKeys(0).load, "ended/bytes"), 0);
     });
 
-    it("counts nothing of a task that was put back", async () => {
+    it("does not count a task that was put back", async () => {
       const id = await add({ max: 1 });
       const { fence } = await leaseOne();
       await start(id, fence);
@@ -68,7 +68,7 @@ function promises(options: WorldOptions): void {
       assert.equal(Number(await world.redis.client.hget(queueKeys(0).load, "ended/bytes")), 0);
     });
 
-    it("forgets the oldest ended tasks above the bound", async () => {
+    it("forgets the oldest ended tasks above the limit", async () => {
       const ids: string[] = [];
       for (let i = 0; i < 250; i++) {
         ids.push(await add());
@@ -84,7 +84,7 @@ function promises(options: WorldOptions): void {
   describe("a record that cannot be read", () => {
     const addBroken = async (id: string) => world.redis.client.hset(queueKeys(0).tasks, id, "no record");
 
-    it("keeps no other ended task, and is forgotten with them", async () => {
+    it("blocks no other ended task, and is forgotten with them", async () => {
       const ids = [await add(), await add(), await add()];
       for (const id of ids) await world.queue.cancel(id, asAgent("alice"), "");
       await addBroken(ids[0] ?? "");
@@ -93,14 +93,14 @@ function promises(options: WorldOptions): void {
       assert.deepEqual(await world.redis.client.hkeys(queueKeys(0).tasks), []);
     });
 
-    it("is forgotten only in the place of an ended one", async () => {
+    it("is forgotten only when its turn among ended tasks comes", async () => {
       const id = await add();
       await addBroken(id);
       await world.store.remove({ id });
       assert.deepEqual(await world.redis.client.hkeys(queueKeys(0).tasks), [id]);
     });
 
-    it("holds up none of those whose time came after its own", async () => {
+    it("delays no ended task that is due after it", async () => {
       const start = world.clock.now + 1_000;
       const ids = await Promise.all(Array.from({ length: 250 }, () => add({ start })));
       await addBroken(ids.toSorted()[0] ?? "");
@@ -109,7 +109,7 @@ function promises(options: WorldOptions): void {
       assert.equal((await executor(world, { slots: 300 }).sync()).grants.length, 249);
     });
 
-    it("is passed over by lists, changes by filter and the status", async () => {
+    it("is skipped by lists, changes by filter and the status", async () => {
       const ids = [await add(), await add(), await add({ conditions: { pin: "ex-9" } })];
       await leaseOne();
       for (const id of [ids[0], ids[2]]) await addBroken(id ?? "");
@@ -129,7 +129,7 @@ function promises(options: WorldOptions): void {
     });
   });
 
-  it("does all else of a round of the reaper when one part of it fails, and says what failed", async () => {
+  it("completes the rest of a round of the reaper when one part fails, and reports the failure", async () => {
     const closed = { who: "w", why: "y", opensMs: world.clock.now + 1_000 };
     await world.gates.pause(scopes.agent("alice"), closed);
     const id = await add({ start: closed.opensMs });

@@ -11,7 +11,7 @@ import { executor, failure, newTask, startWorld, type World } from "./world.js";
 const change = { filter: { ...ANY_TASK, states: ["FAILED" as const] }, reason: "", dryRun: false };
 
 for (const twice of [false, true]) {
-  describe(`what is put back${twice ? ", with each script sent twice" : ""}`, () => {
+  describe(`tasks that are put back${twice ? ", with each script sent twice" : ""}`, () => {
     let world: World;
     before(async () => {
       const agent = { tasks: 2, bytes: 0 };
@@ -38,7 +38,7 @@ for (const twice of [false, true]) {
       return true;
     };
 
-    it("keeps the bounds of what comes new: an agent gets back as many as may wait", async () => {
+    it("obey the limits for new tasks: an agent gets back as many as may wait", async () => {
       const ids = [await fail(), await fail(), await fail()];
       const bulk = createBulk(world);
       const retry = () => bulk.retry(change, new AbortController().signal);
@@ -55,7 +55,7 @@ for (const twice of [false, true]) {
       assert.equal((await world.queue.retry(left, asAgent("alice"), "")).task.state, "QUEUED");
     });
 
-    it("keeps the bounds on bytes too", async () => {
+    it("obey the limits on bytes too", async () => {
       // When the task waited for the first time, no bound on bytes applied to it. Its class now has a bound that is
       // smaller than the task.
       const id = await fail({ class: "normal", agent: "bob" });

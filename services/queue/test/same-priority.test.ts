@@ -32,7 +32,7 @@ describe("a request id", () => {
     [UNSPECIFIED, NORMAL],
     [NORMAL, UNSPECIFIED],
   ] as const) {
-    it(`stands for one task whether its priority is ${Priority[first]} or ${Priority[second]}, which mean the same`, async () => {
+    it(`identifies one task for the equal priorities ${Priority[first]} and ${Priority[second]}`, async () => {
       const id = await enqueue(first);
       assert.equal(await enqueue(second), id);
       assert.equal(await enqueue(first), id);

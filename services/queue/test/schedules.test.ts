@@ -83,7 +83,7 @@ describe("schedules", () => {
 
   const times = async (): Promise<number> => (await world.store.listIds("alice", undefined, 500)).length;
 
-  it("are stored, listed by name with what came of them, and forgotten", async () => {
+  it("are stored, listed by name with the result of their last run, and deleted", async () => {
     const { client } = await replica();
     const put = await client.putSchedule({ schedule: schedule({ timeZone: "Asia/Tokyo", missedRuns: 2 }) });
     await client.putSchedule({ schedule: schedule({ name: "a-first", paused: true }) });
@@ -113,7 +113,7 @@ describe("schedules", () => {
     assert.equal(await times(), 1);
   });
 
-  it("make each task once with two replicas, also when one stops and another starts in between", async () => {
+  it("make each task once with two replicas, even when one stops and another starts in between", async () => {
     const [one, two] = [await replica(), await replica()];
     const counts = [one.counted, two.counted];
     const names = Array.from({ length: 20 }, (_, i) => `report-${i}`);
@@ -138,7 +138,7 @@ describe("schedules", () => {
     await allMade(5);
   });
 
-  it("make one task from two replicas that were told different things about a time", async () => {
+  it("make one task from two replicas that have different versions of the schedule", async () => {
     const { client } = await replica();
     await client.putSchedule({ schedule: schedule() });
     // Another replica made this run's task from another version of the schedule, and died before it recorded that.
@@ -158,7 +158,7 @@ describe("schedules", () => {
     assert.equal(await times(), 1);
   });
 
-  it("try a run again that found Redis unable to take it", async () => {
+  it("try a run again that failed because Redis could not store it", async () => {
     const { client } = await replica();
     await client.putSchedule({ schedule: schedule() });
     const stored = await createScheduleStore(world.redis.client).find({ agent: "alice", name: "report" });
@@ -170,7 +170,7 @@ describe("schedules", () => {
     assert.deepEqual(made, { fault: "DEPENDENCY_UNAVAILABLE: no replica confirmed", retryMs: 1_000 });
   });
 
-  it("are changed by nobody who has not seen the newest version", async () => {
+  it("are changed only by a caller that has seen the newest version", async () => {
     const { client } = await replica();
     await client.putSchedule({ schedule: schedule() });
     const store = createScheduleStore(world.redis.client);
@@ -185,7 +185,7 @@ describe("schedules", () => {
     assert.equal(await store.nextLook(), undefined);
   });
 
-  it("are bounded: a thousand for an agent, 8 MiB together", async () => {
+  it("are limited to a thousand for an agent, 8 MiB together", async () => {
     const { client } = await replica();
     const isFull = (error: unknown) => {
       assert.ok(error instanceof CallError && error.reason === "INVALID_FIELD", String(error));

@@ -60,7 +60,7 @@ describe("the queue service", () => {
     };
   };
 
-  it("serves, says what it counts, and stops with a watcher and a waiting executor on it", async () => {
+  it("serves, reports its metrics, and stops with a watcher and a waiting executor connected", async () => {
     const service = await start();
     const { task } = await service.client.enqueue({ agentId: "alice", spec: spec({ engine: "claude-code" }) });
     const { leases } = await service.client.sync(syncRequest());
@@ -87,7 +87,7 @@ describe("the queue service", () => {
     assert.deepEqual((await waiting).leases, []);
   });
 
-  it("takes back what a lost executor held", async () => {
+  it("takes back the tasks of a lost executor", async () => {
     const service = await start({ CCSP_QUEUE_LEASE: "1s" });
     const { task } = await service.client.enqueue({ agentId: "alice", spec: spec() });
     await service.client.sync(syncRequest());
@@ -100,7 +100,7 @@ describe("the queue service", () => {
     await service.stop();
   });
 
-  it("answers UNAVAILABLE while Redis is away, says so in its health alone, and goes on when it is back", async () => {
+  it("answers UNAVAILABLE while Redis is down, reports it only in its health, and continues when Redis is back", async () => {
     const service = await start();
     await redis.kill9();
     await eventually(async () => assert.deepEqual(await service.failing(), ["redis"]));
@@ -118,9 +118,9 @@ describe("the queue service", () => {
 
   for (const [what, signal] of [
     ["is gone", "SIGKILL"],
-    ["hangs behind its open connections", "SIGSTOP"],
+    ["hangs although its connections are open", "SIGSTOP"],
   ] as const) {
-    it(`says DEPENDENCY_UNAVAILABLE, naming Redis, and not OVERLOADED, while one that ${what} keeps its calls waiting`, async () => {
+    it(`says DEPENDENCY_UNAVAILABLE, naming Redis, and not OVERLOADED, while a Redis that ${what} delays its calls`, async () => {
       // Far less than the time after which a call gives up on Redis.
       const service = await start({ CCSP_QUEUE_OVERLOAD_CALL: "200ms" });
       const enqueue = async () => {
@@ -143,7 +143,7 @@ describe("the queue service", () => {
     }).timeout(40_000);
   }
 
-  it("does not start on a Redis that throws tasks away when its memory is full", async () => {
+  it("does not start with a Redis that evicts tasks when its memory is full", async () => {
     const raw = new Redis(redis.url);
     await raw.config("SET", "maxmemory", "100mb", "maxmemory-policy", "allkeys-lru");
     raw.disconnect();

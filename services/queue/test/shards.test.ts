@@ -31,23 +31,23 @@ describe("a queue of four shards", () => {
     }
   });
 
-  it("gives executors from each shard in turn, however much one of them holds", async () => {
+  it("gives executors tasks from each shard in turn, however many one of them holds", async () => {
     for (let i = 0; i < 12; i++) await add({ agent: "bob" });
     for (const agent of AGENTS.slice(1)) for (let i = 0; i < 3; i++) await add({ agent });
     let given = "";
     for (let i = 0; i < 12; i++) given += shardsOf((await executor(world, { id: `ex-${i}` }).sync()).grants);
     for (const shard of "0123")
-      assert.equal(given.split(shard).length - 1, 3, `${given}: shard ${shard} has its quarter`);
+      assert.equal(given.split(shard).length - 1, 3, `${given}: shard ${shard} has a quarter of them`);
   });
 
-  it("fills one executor from as many shards as it takes", async () => {
+  it("fills one executor from as many shards as needed", async () => {
     for (const agent of AGENTS) await add({ agent });
     const { grants } = await executor(world, { slots: 3 }).sync();
     assert.equal(new Set(shardsOf(grants)).size, 3);
     assert.equal((await world.store.counts()).leased, 3);
   });
 
-  it("starts urgent tasks first, whichever shard they are in, up to their bound", async () => {
+  it("starts urgent tasks first, in any shard, up to their limit", async () => {
     for (const agent of AGENTS) await add({ agent, class: "high" });
     for (let i = 0; i < 4; i++) await add({ agent: "carol", class: "urgent" });
     const { grants } = await executor(world, { slots: 3 }).sync();
@@ -58,7 +58,7 @@ describe("a queue of four shards", () => {
     );
   });
 
-  it("answers the same Sync made twice with the same leases, though other shards have work by then", async () => {
+  it("answers a repeated Sync with the same leases, even if other shards have work by then", async () => {
     await add({ agent: "alice" });
     const ex = executor(world);
     const first = await ex.sync({ sequence: 7n });
@@ -73,7 +73,7 @@ describe("a queue of four shards", () => {
     assert.equal((await world.store.counts()).leased, 1);
   });
 
-  it("tells an executor of all its shards' cancels and losses, also of a shard that there is not", async () => {
+  it("reports cancels and losses of all shards to an executor, also for a shard that does not exist", async () => {
     const tasks = [];
     for (const agent of AGENTS) tasks.push(await add({ agent }));
     const ex = executor(world, { slots: 4 });
@@ -94,14 +94,14 @@ describe("a queue of four shards", () => {
     await assert.rejects(world.queue.get(stranger, asAgent("bob")), { reason: "TASK_NOT_FOUND" });
   });
 
-  it("frees what a new boot of the executor does not have, in every shard", async () => {
+  it("frees leases that a new boot of the executor does not have, in every shard", async () => {
     for (const agent of AGENTS) await add({ agent });
     await executor(world, { slots: 4 }).sync();
     await executor(world, { boot: "boot-2", slots: 0 }).sync();
     assert.equal((await world.store.counts()).leased, 0);
   });
 
-  describe("whose gate a process left half done, by dying or by losing a shard for a moment,", () => {
+  describe("with a gate that a process set in some shards only, because it died or lost a shard for a moment,", () => {
     const KEEP = { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 };
     const tick = () => reap(world, KEEP);
     const pause = (scope: Scope, why: string, opensMs?: number) =>
@@ -113,7 +113,7 @@ describe("a queue of four shards", () => {
     let boots = 0;
 
     for (const scope of [scopes.all, scopes.engine("claude-code")]) {
-      it(`closes ${scopeName(scope)} everywhere when the first shard has it closed, as it has it`, async () => {
+      it(`closes ${scopeName(scope)} everywhere as in the first shard, when it is closed there`, async () => {
         for (const agent of AGENTS) await add({ agent });
         await pause(scope, "before");
         const before = await world.redis.client.hget(queueKeys(3).gates, scopeName(scope));
@@ -128,7 +128,7 @@ describe("a queue of four shards", () => {
         assert.equal((await startAll()).length, AGENTS.length);
       });
 
-      it(`opens ${scopeName(scope)} everywhere when the first shard has it open`, async () => {
+      it(`opens ${scopeName(scope)} everywhere when it is open in the first shard`, async () => {
         for (const agent of AGENTS) await add({ agent });
         await pause(scope, "maintenance");
         await forgetIn(0, scope);
@@ -138,7 +138,7 @@ describe("a queue of four shards", () => {
       });
     }
 
-    it("tells other services of the call only", async () => {
+    it("notifies other services only of the call, not of the repair", async () => {
       await pause(scopes.all, "maintenance");
       await forgetIn(2, scopes.all);
       await tick();
@@ -148,14 +148,14 @@ describe("a queue of four shards", () => {
       assert.deepEqual(counts, [1, 0, 0, 0]);
     });
 
-    it("shows the gates by which the first shard acts", async () => {
+    it("shows the gates of the first shard", async () => {
       await pause(scopes.all, "maintenance");
       await forgetIn(1, scopes.all);
       assert.deepEqual([...(await world.store.gates()).keys()], ["all"]);
     });
   });
 
-  it("counts what all of them hold", async () => {
+  it("counts the tasks of all shards", async () => {
     await add({ agent: "bob" });
     world.clock.now += 5_000;
     for (const agent of AGENTS) await add({ agent });
@@ -178,7 +178,7 @@ describe("the number of shards", () => {
   after(() => world.close());
   beforeEach(() => world.reset());
 
-  it("is refused at start when tasks are stored by another", async () => {
+  it("is refused at start when tasks are stored with another number", async () => {
     const { client } = world.redis;
     await fixShards(client, 2);
     const { task } = await world.queue.enqueue(newTask({ agent: "alice" }, 2));
@@ -190,7 +190,7 @@ describe("the number of shards", () => {
     await fixShards(client, 2);
   });
 
-  it("of a Redis that was never told is one, so that what an older version stored is found", async () => {
+  it("is one for a Redis without a recorded number, so data of an older version is found", async () => {
     const { client } = world.redis;
     await client.hset(queueKeys(0).tasks, newTask().id, "{}");
     await assert.rejects(fixShards(client, 2), /holds tasks in 1/);

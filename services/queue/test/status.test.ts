@@ -29,7 +29,7 @@ for (const shards of [1, 4]) {
       await add({ agent: "bob", class: "high", labels: repo });
       await add({ agent: "bob", class: "high", labels: repo });
       const ex = executor(world, { slots: 9 });
-      assert.equal((await ex.sync()).grants.length, 1, "the label keeps the second back");
+      assert.equal((await ex.sync()).grants.length, 1, "the label blocks the second task");
       const parked = await add({ agent: "carol" });
       const [grant] = (await ex.sync()).grants;
       assert.equal(grant?.task.id, parked.id);
@@ -41,7 +41,7 @@ for (const shards of [1, 4]) {
 
       const high = await depth("claude-code", Priority.HIGH);
       assert.deepEqual([high?.running, high?.waiting, high?.parked], [1n, 1n, 0n]);
-      assert.equal(high?.oldestAge?.nanos, 504_000_000, "what a label keeps back is the oldest");
+      assert.equal(high?.oldestAge?.nanos, 504_000_000, "the task that a label blocks is the oldest");
       const normal = await depth("claude-code", Priority.NORMAL);
       assert.deepEqual([normal?.running, normal?.waiting, normal?.parked], [0n, 1n, 2n]);
       const { agents, ...all } = await status();
@@ -57,7 +57,7 @@ for (const shards of [1, 4]) {
       );
     });
 
-    it("says what is paused: an engine, a class, an agent or all, until the gate opens", async () => {
+    it("shows each pause: an engine, a class, an agent or all, until the gate opens", async () => {
       await add({ agent: "bob" });
       const paused = async () => {
         const { depths, agents } = await status();
@@ -78,7 +78,7 @@ for (const shards of [1, 4]) {
       }
     });
 
-    it("names the 100 agents with most, and executors with all their slots, free or not", async () => {
+    it("names the 100 agents with most tasks, and executors with all their slots, free or not", async () => {
       for (let i = 0; i < 110; i++) await add({ agent: `agent-${i}` });
       await add({ agent: "agent-105" });
       await executor(world, { slots: 3, account: "team" }).sync();
@@ -92,7 +92,7 @@ for (const shards of [1, 4]) {
       );
     });
 
-    it("counts nothing that has ended", async () => {
+    it("does not count ended tasks", async () => {
       const { id, agent } = await add();
       await world.queue.cancel(id, asAgent(agent), "");
       await reap(world, { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });

@@ -74,7 +74,7 @@ describe("a Sync that waits", function () {
     assert.equal((await call).cancelled.length, 1);
   });
 
-  it("looks a tick after its last look, however often its engine is named meanwhile", async () => {
+  it("checks a tick after its last check, however often its engine is named meanwhile", async () => {
     const waits: number[] = [];
     const { listen } = world.wakes;
     world.wakes.listen = (topics) => {
@@ -94,7 +94,7 @@ describe("a Sync that waits", function () {
     assert.ok(first > second && second > third, waits.join(" "));
   });
 
-  it("claims without a look when its engine is named, and looks when it is named itself", async () => {
+  it("claims without a check when its engine is named, and checks when it is named itself", async () => {
     let looks = 0;
     const { sync } = world.store;
     world.store.sync = async (...args) => {
@@ -116,7 +116,7 @@ describe("a Sync that waits", function () {
     assert.equal(looks, 1);
   });
 
-  it("gives one task to one of many that wait", async () => {
+  it("gives one task to one of many waiting executors", async () => {
     const calls = [];
     for (let i = 0; i < 10; i++) calls.push((await waiting(executor(world, { id: `ex-${i}` }))).call);
     const { task } = await world.queue.enqueue(newTask());
@@ -132,7 +132,7 @@ describe("a Sync that waits", function () {
     assert.deepEqual(ids(await call), []);
   });
 
-  it("claims nothing for a caller that gave up", async () => {
+  it("claims nothing for a caller that disconnected", async () => {
     const gone = new AbortController();
     const { call } = await waiting(executor(world), { ...LONG, signal: gone.signal });
     gone.abort();
@@ -141,7 +141,7 @@ describe("a Sync that waits", function () {
     assert.equal((await world.store.counts()).leased, 0);
   });
 
-  it("ends as stale when a newer Sync of its executor was seen", async () => {
+  it("ends as stale when a newer Sync of its executor has come", async () => {
     await world.queue.enqueue(newTask());
     const ex = executor(world, { slots: 2 });
     await ex.sync();

@@ -36,7 +36,7 @@ function promises(options: WorldOptions): void {
   const { add, state, start, leaseOne } = tasksOf(() => world);
 
   describe("order", () => {
-    it("gives out urgent, high, normal and low in that order, each oldest first", async () => {
+    it("leases urgent, high, normal and low in that order, each oldest first", async () => {
       const ids = new Map<string, PriorityClass>();
       for (const priority of ["low", "urgent", "normal", "high", "urgent", "low", "high", "normal"] as const) {
         ids.set(await add({ class: priority }), priority);
@@ -71,7 +71,7 @@ function promises(options: WorldOptions): void {
       assert.equal((await leaseOne(executor(world, { id: "ex-2" }))).id, first);
     });
 
-    it("gives an engine's tasks to those who offer it, and no more than their slots", async () => {
+    it("gives an engine's tasks to executors that offer it, and no more than their slots", async () => {
       await add({ engine: "opencode" });
       const ids = [await add(), await add(), await add()];
       const { grants } = await executor(world, { slots: 2 }).sync();
@@ -81,7 +81,7 @@ function promises(options: WorldOptions): void {
       );
     });
 
-    it("gives each task to one executor when many ask at once", async () => {
+    it("gives each task to one executor when many request at the same time", async () => {
       for (let i = 0; i < 40; i++) await add();
       const answers = await Promise.all(
         Array.from({ length: 30 }, (_, i) => executor(world, { id: `ex-${i}`, slots: 2 }).sync()),
@@ -113,7 +113,7 @@ function promises(options: WorldOptions): void {
         now: () => world.clock.now,
       });
 
-    it("refuses what is above the bound, and counts neither leased nor ended tasks", async () => {
+    it("refuses tasks above the limit, and counts neither leased nor ended tasks", async () => {
       const store = bounded({ all: { tasks: 2, bytes: 0 } });
       const id = await add();
       await leaseOne();
@@ -148,7 +148,7 @@ function promises(options: WorldOptions): void {
         { scope: "agent", name: "alice", what: "bytes" },
       ],
     ] as const) {
-      it(`bounds the ${what} that wait, scheduled ones too, and says which bound was hit`, async () => {
+      it(`limits the waiting ${what}, scheduled tasks too, and says which limit was reached`, async () => {
         const store = bounded(bounds);
         const task = (more: Partial<NewTask> = {}) => newTask({ class: "low", prompts: Buffer.alloc(1_000), ...more });
         assert.equal((await store.enqueue(task({ start: world.clock.now + 60_000 }))).outcome, "added");
@@ -165,14 +165,14 @@ function promises(options: WorldOptions): void {
       assert.equal(await world.redis.client.xlen(queueKeys(0).events), 1);
     });
 
-    it("stores a task once that comes twice in the same moment", async () => {
+    it("stores a task once that is sent twice in the same moment", async () => {
       const task = newTask();
       const outcomes = await Promise.all([world.store.enqueue(task), world.store.enqueue(task)]);
       assert.deepEqual(outcomes[1], outcomes[0]);
       assert.equal(await world.redis.client.hget(queueKeys(0).load, "all/tasks"), "1");
     });
 
-    it("answers a repeated request id with its task also when that has ended, also when the queue is full", async () => {
+    it("answers a repeated request id with its task even when that has ended and when the queue is full", async () => {
       const request = { id: "r", hash: "h" };
       const id = await add({ request });
       await world.queue.cancel(id, asAgent("alice"), "");
@@ -205,7 +205,7 @@ function promises(options: WorldOptions): void {
       assert.equal((await world.store.find(id))?.attempt, 1);
     });
 
-    it("hands the context of its run to the next attempt", async () => {
+    it("passes the context of its run to the next attempt", async () => {
       await add();
       const { id, fence } = await leaseOne();
       await start(id, fence);
@@ -226,7 +226,7 @@ function promises(options: WorldOptions): void {
       assert.equal(log.length, 1);
     });
 
-    it("is written once when it is asked for twice in the same moment, and stands when a cancel comes with it", async () => {
+    it("is written once when it is requested twice in the same moment, and stays when a cancel comes with it", async () => {
       await add();
       const { id, fence } = await leaseOne();
       await Promise.all([
@@ -238,7 +238,7 @@ function promises(options: WorldOptions): void {
       assert.equal((await logOf(world.store, id)).length, 1);
     });
 
-    it("is in its own task's log, whatever else ends in the same moment", async () => {
+    it("is in its own task's log, even if other tasks end in the same moment", async () => {
       const waiting = await Promise.all([add(), add(), add()]);
       const { id, fence } = await leaseOne();
       const others = await Promise.all(waiting.filter((each) => each !== id).map((each) => world.store.find(each)));
@@ -257,7 +257,7 @@ function promises(options: WorldOptions): void {
       assert.deepEqual(notes, [[undefined], [`of ${first.task.id}`], [`of ${second.task.id}`]]);
     });
 
-    it("with a large result keeps it in chunks, which are read as one and go with the task", async () => {
+    it("with a large result keeps it in chunks, which are read as one and removed with the task", async () => {
       const result = randomBytes(CHUNK_BYTES * 2 + 1);
       await add();
       const { id, fence } = await leaseOne();
@@ -267,14 +267,14 @@ function promises(options: WorldOptions): void {
       assert.deepEqual(Buffer.from(read ?? []), result);
       assert.equal(task.resultBytes, result.byteLength);
       const chunks = (await world.keys()).filter((key) => key.includes(":result:"));
-      assert.equal(chunks.length, 2, "the second holder's chunks are there, and named by no task");
+      assert.equal(chunks.length, 2, "the second holder's chunks exist, and no task names them");
       for (const key of chunks) assert.ok((await world.redis.client.pttl(key)) > keep.retentionMs, "and expire");
       assert.equal(await world.redis.client.hlen(queueKeys(0).results), 0);
       await reap(world, { ...keep, maxEnded: 0 });
       assert.equal((await world.keys()).filter((key) => key.includes(":result:")).length, 1);
     });
 
-    it("is recognised as repeated after a failure, also when the task was leased again since", async () => {
+    it("is recognised as repeated after a failure, even when the task was leased again since", async () => {
       await add();
       const { id, fence } = await leaseOne();
       await world.queue.fail(id, fence, failure(), {});
@@ -286,7 +286,7 @@ function promises(options: WorldOptions): void {
       assert.equal(await state(id), "LEASED");
     });
 
-    it("comes after as many failed runs as the task may have, and a provider's limit is none of them", async () => {
+    it("comes after as many failed runs as the task may have, without counting a provider's limit", async () => {
       const id = await add({ max: 2 });
       const outcomes: string[] = [];
       for (const category of ["RATE_LIMIT", "NETWORK_ERROR", "OVERLOADED", "NETWORK_ERROR"] as const) {
@@ -337,7 +337,7 @@ function promises(options: WorldOptions): void {
     });
 
     for (const running of [false, true]) {
-      it(`orders the executor of a ${running ? "running" : "leased"} task to stop it, and ends with its word`, async () => {
+      it(`orders the executor of a ${running ? "running" : "leased"} task to stop it, and ends with its report`, async () => {
         const id = await add();
         const { fence, ex } = await leaseOne();
         if (running) await start(id, fence);
@@ -349,7 +349,7 @@ function promises(options: WorldOptions): void {
       });
     }
 
-    it("does not undo a result that came first, nor a result that was already made", async () => {
+    it("does not undo a result that came first, nor one that already existed", async () => {
       const id = await add();
       const { fence } = await leaseOne();
       await cancel(id);
@@ -357,7 +357,7 @@ function promises(options: WorldOptions): void {
       assert.equal((await cancel(id)).state, "SUCCEEDED");
     });
 
-    it("is not followed by another attempt, whatever the run ends with", async () => {
+    it("is not followed by another attempt, whatever outcome the run has", async () => {
       for (const how of ["fail", "release", "expire", "forget"]) {
         const id = await add();
         const { fence, ex } = await leaseOne(executor(world, { id: `ex-${how}` }));

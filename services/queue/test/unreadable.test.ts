@@ -11,7 +11,7 @@ import { startWorld, type World } from "./world.js";
 /** Bytes that end in the middle of a field. */
 const BROKEN = Buffer.from([0x0a, 0x7f, 0x01]).toString("base64");
 
-describe("what is stored and cannot be read", () => {
+describe("stored data that cannot be read", () => {
   let world: World;
   let replica: { client: QueueClient; close(): Promise<void> };
   before(async () => {
@@ -33,7 +33,7 @@ describe("what is stored and cannot be read", () => {
     (await replica.client.enqueue({ agentId: "alice", spec: spec({ prompt }), requestId: "" })).task?.id ?? "";
   const engines = syncRequest().engines.map((offer) => ({ ...offer, freeSlots: 5, slots: 5 }));
 
-  it("ends its own task with a failure that says so, and keeps no other from its executor", async () => {
+  it("ends only its own task, with a failure that says so, and blocks no other from its executor", async () => {
     const { client } = replica;
     const [first, bad, last] = [await add("one"), await add("two"), await add("three")];
     await breakSpec(queueKeys(0).tasks, bad);
@@ -61,7 +61,7 @@ describe("what is stored and cannot be read", () => {
     assert.equal(said.at(-1), "taskEnded");
   });
 
-  it("costs no other task a delivery when its record is no JSON", async () => {
+  it("costs no other task a delivery when its record is not JSON", async () => {
     const { client } = replica;
     const [good, bad] = [await add("good"), await add("bad")];
     const { tasks } = queueKeys(0);
@@ -74,7 +74,7 @@ describe("what is stored and cannot be read", () => {
     );
   });
 
-  it("keeps nothing from a Sync that waits, though it came upon a record which is no JSON", async () => {
+  it("blocks no lease of a waiting Sync that found a record which is not JSON", async () => {
     const { client } = replica;
     const bad = await add("bad");
     const { tasks, engine } = queueKeys(0);
@@ -92,7 +92,7 @@ describe("what is stored and cannot be read", () => {
     );
   });
 
-  it("hides no other schedule, and the schedule itself says so when its time comes", async () => {
+  it("hides no other schedule, and its own schedule reports it when its time comes", async () => {
     const { client } = replica;
     const put = (name: string) =>
       client.putSchedule({

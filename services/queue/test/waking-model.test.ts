@@ -97,8 +97,8 @@ const step = fc.record({
 });
 
 /** A course is shorter than the tick, so a tick never makes up for a lost wake-up. */
-describe("whoever waits for work", () => {
-  it("leaves none that it may take, in any course of events at two replicas", async () => {
+describe("executors that wait for work", () => {
+  it("leave no task that they may take, in any sequence of events at two replicas", async () => {
     const one = await startWorld();
     const other = await startWorld({ server: one.server });
     const property = fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 30, size: "max" }), (steps) =>

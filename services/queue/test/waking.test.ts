@@ -76,10 +76,10 @@ describe("a new task", function () {
     await one.queue.enqueue(newTask());
     await Promise.any(calls);
     await settled();
-    assert.deepEqual(claims, ["ex-1"], "who waits longest where it was accepted");
+    assert.deepEqual(claims, ["ex-1"], "the executor that waited longest where the task was accepted");
   });
 
-  it("wakes one at each replica at most when nobody waits where it was accepted", async () => {
+  it("wakes at most one at each replica when no executor waits where it was accepted", async () => {
     const [one, other] = replicas();
     assert.ok(one && other);
     for (let i = 0; i < 10; i++) await wait(other, `ex-${i}`);
@@ -90,7 +90,7 @@ describe("a new task", function () {
     assert.deepEqual(claims, ["ex-0"]);
   });
 
-  it("of many that come together wakes as many as have slots for them", async () => {
+  it("of many that come together wakes as many executors as have slots for them", async () => {
     const [one] = replicas();
     assert.ok(one);
     for (let i = 0; i < 10; i++) await wait(one, `ex-${i}`, { slots: 2 });
@@ -102,7 +102,7 @@ describe("a new task", function () {
     assert.deepEqual(claims, ["ex-0", "ex-1", "ex-2", "ex-3"]);
   });
 
-  it("that waits for one executor wakes that one", async () => {
+  it("for one executor wakes that executor", async () => {
     const [one, other] = replicas();
     assert.ok(one && other);
     for (let i = 0; i < 10; i++) await wait(i % 2 ? one : other, `ex-${i}`);
@@ -113,7 +113,7 @@ describe("a new task", function () {
     assert.deepEqual(claims, ["ex-6"]);
   });
 
-  it("goes to the next when who was woken cannot claim it, at another replica too", async () => {
+  it("wakes the next executor when the woken one cannot claim it, at another replica too", async () => {
     const [one, other] = replicas();
     assert.ok(one && other);
     await wait(one, "ex-0");
@@ -123,7 +123,7 @@ describe("a new task", function () {
     await eventually(async () => assert.equal((await one.store.find(task.id))?.executor, "ex-1"));
   });
 
-  it("goes to another login when the one of who was woken is closed", async () => {
+  it("wakes an executor of another login when the login of the woken one is closed", async () => {
     const [one, other] = replicas();
     assert.ok(one && other);
     await one.gates.pause(scopes.account("claude-code", "team"), { who: "ada", why: "renewing" });
@@ -151,7 +151,7 @@ describe("a new task", function () {
     await eventually(async () => assert.equal((await one.store.find(task.id))?.executor, "ex-1"));
   });
 
-  it("that comes back to the queue is told of once for all that come back together, and each finds its executor", async () => {
+  it("that returns to the queue wakes once for all that return together, and each finds its executor", async () => {
     const [one, other] = replicas();
     assert.ok(one && other);
     const ex = executor(one, { id: "first", slots: 6 });

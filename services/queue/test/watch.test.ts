@@ -73,7 +73,7 @@ describe("watching a task", function () {
     return { id: task.id, fence };
   };
 
-  it("shows each entry once, in order, to watchers that break off and come back, while reports arrive through two replicas", async () => {
+  it("shows each entry once, in order, to watchers that reconnect, while reports arrive through two replicas", async () => {
     const { id, fence } = await run();
     const otherStore = createShards(other.client, 1, { engines: ENGINES, bounds: NO_BOUNDS, retentionMs: 86_400_000 });
     const secondWakes = await openWakes(await other.duplicate(), other.client);
@@ -110,7 +110,7 @@ describe("watching a task", function () {
     await secondWakes.close();
   });
 
-  it("hears of a report and of the end as they come", async () => {
+  it("is notified of a report and of the end as they come", async () => {
     const { id, fence } = await run();
     let waits = (): void => undefined;
     const wakes: World["wakes"] = {
@@ -141,7 +141,7 @@ describe("watching a task", function () {
     assert.equal((await watch.next()).done, true);
   });
 
-  it("gives a late watcher the whole log, and one that saw all of it nothing", async () => {
+  it("sends a late watcher the whole log, and nothing to one that saw all of it", async () => {
     const { id, fence } = await run();
     await world.queue.complete(id, fence, Buffer.from("x"), {});
     assert.deepEqual((await collect(id)).map(contentOf), ["QUEUED", "RUNNING", "SUCCEEDED"]);
@@ -169,7 +169,7 @@ describe("watching a task", function () {
     assert.ok(parked?.kind === "state" && parked.note.readyMs === world.clock.now && parked.note.error);
   });
 
-  it("tells a caller that brings a task of an end that comes before the acceptance is answered, which others may be faster to hear of", async () => {
+  it("shows the end of a task that ends before its acceptance is answered in the same call", async () => {
     const task = newTask();
     const heard = world.wakes.listen([logTopic(task.id)]);
     const accept = async () => {
@@ -183,7 +183,7 @@ describe("watching a task", function () {
     heard.close();
   });
 
-  it("reads no log for a task that it brings before something has happened to it", async () => {
+  it("reads no log for a newly accepted task before the task changed", async () => {
     const task = newTask();
     let reads = 0;
     const store = {
@@ -205,7 +205,7 @@ describe("watching a task", function () {
     assert.equal(reads, 0);
   });
 
-  it("shows the log of the task that was accepted before, where a call that brings one is repeated", async () => {
+  it("shows the log of the earlier accepted task, when a call that submits one is repeated", async () => {
     const { id, fence } = await run();
     await world.queue.complete(id, fence, Buffer.from("x"), {});
     const accept = async () => world.queue.get(id, asAgent("alice"));
@@ -222,7 +222,7 @@ describe("watching a task", function () {
     assert.deepEqual((await collect(task.id)).map(contentOf), ["QUEUED", "CANCELLED"]);
   });
 
-  it("reads pages that are bounded in bytes, and misses nothing of a log whose entries are large", async () => {
+  it("reads pages of limited bytes, and misses nothing of a log with large entries", async () => {
     const { id, fence } = await run();
     const sizes = [200_000, 200_000, 1, 1_000_000, 1, ...Array<number>(100).fill(10)];
     for (const [i, size] of sizes.entries()) {
@@ -257,11 +257,11 @@ describe("watching a task", function () {
     assert.deepEqual(
       pages.filter((bytes) => bytes > 260_000),
       [1_000_000],
-      "one entry alone may be larger",
+      "a single entry may be larger",
     );
   });
 
-  it("reads a large result once for all who watch at a time, and only when there is room for it", async () => {
+  it("reads a large result once for all concurrent watchers, and only when there is memory for it", async () => {
     const { id, fence } = await run();
     await world.queue.complete(id, fence, Buffer.alloc(3_000_000, "x"), {});
     const asked: number[] = [];
@@ -287,10 +287,10 @@ describe("watching a task", function () {
     room();
     const [first, ...others] = await Promise.all(watching);
     assert.equal(first?.byteLength, 3_000_000);
-    for (const other of others) assert.ok(other === first, "each has bytes of its own");
+    for (const other of others) assert.ok(other === first, "each has its own bytes");
   });
 
-  it("ends without an error when its signal aborts, and listens to nothing afterwards", async () => {
+  it("ends without an error when its signal aborts, and has no listener afterwards", async () => {
     const { id } = await run();
     const abort = new AbortController();
     const watching = watchTask(
@@ -302,7 +302,7 @@ describe("watching a task", function () {
     assert.equal((await watching).done, true);
   });
 
-  it("refuses a negative sequence and a task that is not there", async () => {
+  it("refuses a negative sequence and an unknown task", async () => {
     const { id } = await run();
     const reason = (expected: string) => (error: unknown) => error instanceof Refusal && error.reason === expected;
     await assert.rejects(collect(id, -1), reason("INVALID_FIELD"));

@@ -9,7 +9,7 @@ import { BULK_MS } from "../operator.js";
 
 export function cancelCommand(io: Io): Command {
   const command = new Command("cancel").description(
-    "cancel a task of yours, or, as an operator, every task that options name; ended ones stay as they are",
+    "cancel a task of yours or, as an operator, every task that the options name; ended tasks stay as they are",
   );
   return withTasks(command)
     .addHelpText(

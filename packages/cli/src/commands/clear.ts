@@ -13,16 +13,18 @@ interface ClearOptions extends QueueOptions {
 
 export function clearCommand(io: Io): Command {
   const command = new Command("clear")
-    .description("cancel every waiting task of a class: first a count and a token, then with that token for real")
+    .description(
+      "cancel every waiting task of a class: the first call gives a count and a token, the second call needs the token",
+    )
     .argument("<class>", CLASS_NAMES.join(", "), priority)
     .option("--agent <id>", "only tasks of this agent")
-    .option("--confirm <token>", "what the count answered, within 5 minutes")
+    .option("--confirm <token>", "the token that the count gave, within 5 minutes")
     .option("--who <name>", "who clears it (default: $USER)");
   return withQueue(command)
     .addHelpText(
       "after",
       `
-Only tasks that were accepted before the count are cancelled. What runs goes on.
+Only tasks that were accepted before the count are cancelled. Running tasks continue.
 
 Examples:
   ccsp clear low

@@ -23,7 +23,7 @@ interface StopOptions extends QueueOptions {
 
 export function emergencyCommand(io: Io, end: (code: ExitCode) => void): Command {
   return new Command("emergency")
-    .description("stop work in the whole installation, at once, and let it go on again")
+    .description("stop all work in the whole installation at once, and resume it")
     .addCommand(stopCommand(io, end))
     .addCommand(resumeCommand(io));
 }
@@ -32,7 +32,7 @@ function stopCommand(io: Io, end: (code: ExitCode) => void): Command {
   const command = new Command("stop")
     .description("stop up to a level, and show what each executor ended")
     .requiredOption("--level <level>", `how far: ${Object.keys(LEVELS).join(", ")}`, level)
-    .requiredOption("--why <text>", "why; everybody who is refused reads it")
+    .requiredOption("--why <text>", "why; every refused caller reads it")
     .option("--who <name>", "who stops it (default: $USER)");
   return withQueue(command)
     .addHelpText(
@@ -40,9 +40,9 @@ function stopCommand(io: Io, end: (code: ExitCode) => void): Command {
       `
 Levels, each with what the ones before it do:
   no-submit      no task is accepted
-  no-start       no task is started; what runs goes on
-  park-running   what runs is ended, and runs again after the resume
-  kill           what runs is killed, and its tasks end as CANCELLED
+  no-start       no task is started; running tasks continue
+  park-running   running tasks are ended, and run again after the resume
+  kill           running tasks are killed, and end as CANCELLED
 
 Answers within 5 s. Ends with 1 when the stop is in force but not every executor has confirmed that nothing runs there.
 
@@ -56,7 +56,7 @@ Example:
       if (options.json) sayJson(io, EmergencyStopResponse.toJSON(answer));
       else if (answer.status) for (const line of emergencyLines(answer.status)) say(io, line);
       if (!answer.confirmed && !options.json)
-        note(io, "not every executor has confirmed: look again with `ccsp queue status`");
+        note(io, "not every executor has confirmed: check again with `ccsp queue status`");
       end(answer.confirmed ? EXIT.ok : EXIT.failed);
     });
 }
@@ -64,7 +64,7 @@ Example:
 function resumeCommand(io: Io): Command {
   const command = new Command("resume")
     .description("end the emergency stop")
-    .requiredOption("--why <text>", "why it may go on")
+    .requiredOption("--why <text>", "why work may resume")
     .option("--who <name>", "who resumes (default: $USER)");
   return withQueue(command)
     .addHelpText("after", '\nExample:\n  ccsp emergency resume --why "the log is closed"')

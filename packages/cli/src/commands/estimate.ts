@@ -8,7 +8,7 @@ import { type TaskOptions, taskInput, withSpec, withStart } from "../task-option
 export function estimateCommand(io: Io): Command {
   const command = new Command("estimate")
     .description("show when a task would start if it was submitted now, without submitting it")
-    .argument("[prompt]", "what would be run; - reads standard input", "");
+    .argument("[prompt]", "the prompt that would run; - reads standard input", "");
   return withStart(withSpec(withConnection(command)))
     .addHelpText(
       "after",

@@ -15,20 +15,20 @@ const PROBE_MS = 70_000;
 
 export function drainCommand(io: Io): Command {
   return withExecutors(new Command("drain"))
-    .description("let an executor take no more work; what runs goes on")
+    .description("stop an executor from taking more work; its running tasks continue")
     .argument("<executor>", "its id")
     .option("--undo", "let it take work again")
     .addHelpText("after", "\nExamples:\n  ccsp executor drain executor-1\n  ccsp executor drain executor-1 --undo")
     .action(async (id: string, { undo, ...options }: ExecutorOptions & { readonly undo?: true }) => {
       const answer = await atExecutor(io, options, id, (executor) => executor.setDraining({ draining: !undo }));
       if (options.json) sayJson(io, SetDrainingResponse.toJSON(answer));
-      else say(io, `${id} ${undo ? "takes work again" : "takes no more work"}; ${answer.running} runs go on`);
+      else say(io, `${id} ${undo ? "takes work again" : "takes no more work"}; ${answer.running} runs continue`);
     });
 }
 
 export function slotsCommand(io: Io): Command {
   return withExecutors(new Command("slots"))
-    .description("change how many runs of an engine an executor may have at once, until it restarts")
+    .description("change how many runs of an engine an executor may have at the same time, until it restarts")
     .argument("<executor>", "its id")
     .argument("<engine>", "engine name")
     .argument("<number>", "0 to 500", wholeNumber())
@@ -42,7 +42,7 @@ export function slotsCommand(io: Io): Command {
 
 export function probeCommand(io: Io, end: (code: ExitCode) => void): Command {
   return withExecutors(new Command("probe"))
-    .description("ask an engine of an executor for the shortest real answer; it costs what that costs")
+    .description("send an engine of an executor the shortest real prompt; the answer costs as usual")
     .argument("<executor>", "its id")
     .argument("[engine]", "engine name (default: its first)", "")
     .addHelpText(

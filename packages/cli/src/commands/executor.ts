@@ -7,7 +7,7 @@ import { atExecutors, type ExecutorOptions, withExecutors } from "../operator.js
 import { drainCommand, probeCommand, slotsCommand } from "./executor-control.js";
 
 export function executorCommand(io: Io, end: (code: ExitCode) => void): Command {
-  const command = new Command("executor").description("look at executors and steer them");
+  const command = new Command("executor").description("show and control executors");
   command.addCommand(listCommand(io, end));
   for (const sub of [runsCommand(io), tailCommand(io), drainCommand(io), slotsCommand(io)]) command.addCommand(sub);
   return command.addCommand(probeCommand(io, end));
@@ -62,7 +62,7 @@ function runsCommand(io: Io): Command {
 
 function tailCommand(io: Io): Command {
   return withExecutors(new Command("tail"))
-    .description("stream what an engine writes now, whoever's task it is; Ctrl-C leaves it running")
+    .description("stream what an engine writes now, for a task of any agent; Ctrl-C leaves it running")
     .argument("<task>", "task id")
     .addHelpText("after", "\nExample:\n  ccsp executor tail TASK")
     .action(async (taskId: string, options: ExecutorOptions) => {

@@ -12,7 +12,7 @@ export function explainCommand(io: Io): Command {
     .addHelpText(
       "after",
       `
-What blocks it is listed in the order in which it has to go.
+Its blockers are listed in the order in which they have to end.
 
 Examples:
   ccsp explain TASK

@@ -18,8 +18,8 @@ export function logsCommand(io: Io): Command {
   return new Command("logs")
     .description("show the log of fleets that were started with --detach")
     .argument("[service]", "only this service, or one replica of it such as queue-1")
-    .option("-f, --follow", "go on until interrupted")
-    .option("-n, --lines <number>", "how many of the last lines to begin with", wholeNumber(), 200)
+    .option("-f, --follow", "follow the log until interrupted")
+    .option("-n, --lines <number>", "how many of the last lines to show first", wholeNumber(), 200)
     .option("--json", "print each line as JSON")
     .addHelpText(
       "after",

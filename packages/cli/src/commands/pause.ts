@@ -15,7 +15,7 @@ interface PauseOptions extends QueueOptions {
 
 export function pauseCommand(io: Io): Command {
   const command = new Command("pause")
-    .description("start no more tasks of a scope; what runs goes on")
+    .description("start no more tasks of a scope; running tasks continue")
     .argument("<scope>", SCOPE_WORDS, gateScope)
     .requiredOption("--why <text>", "why")
     .option("--who <name>", "who pauses it (default: $USER)")
@@ -54,7 +54,7 @@ export function resumeCommand(io: Io): Command {
     .addHelpText(
       "after",
       `
-It also opens what CCSP closed by itself, such as account/claude-code/team after its login was renewed. The emergency stop
+It also opens scopes that CCSP closed by itself, such as account/claude-code/team after its login was renewed. The emergency stop
 has a command of its own: ccsp emergency resume.
 
 Example:

@@ -7,7 +7,7 @@ import { atQueue, type QueueOptions, withQueue } from "../operator.js";
 import { queueTaskCommands } from "./queue-tasks.js";
 
 export function queueCommand(io: Io): Command {
-  const command = new Command("queue").description("look at the queue, and at tasks of every agent");
+  const command = new Command("queue").description("show the queue, and show and change tasks of every agent");
   for (const sub of [statusCommand(io), ...queueTaskCommands(io)]) command.addCommand(sub);
   return command;
 }

@@ -9,7 +9,7 @@ import { BULK_MS } from "../operator.js";
 
 export function retryCommand(io: Io): Command {
   const command = new Command("retry").description(
-    "put a failed or expired task of yours back, or, as an operator, every one that options name",
+    "put a failed or expired task of yours back or, as an operator, every task that the options name",
   );
   return withTasks(command)
     .addHelpText(

@@ -10,14 +10,14 @@ type RunOptions = ConnectionOptions & TaskOptions & { readonly cancelOnInterrupt
 export function runCommand(io: Io, end: (code: ExitCode) => void): Command {
   const command = new Command("run")
     .description("submit a task and stream its answer")
-    .argument("<prompt>", "what to run; - reads standard input")
+    .argument("<prompt>", "the prompt; - reads standard input")
     .option("--cancel-on-interrupt", "cancel the task on Ctrl-C instead of leaving it running");
   return withTask(withConnection(command))
     .addHelpText(
       "after",
       `
-The answer goes to standard output, everything else, and a summary, to standard error. A terminal shows all text as it is written; a pipe or
-file gets the answer alone, when the task has ended.
+The answer goes to standard output; a summary and everything else go to standard error. A terminal shows all text as it is written; a pipe or
+file gets only the answer, when the task has ended.
 The task outlives this command: Ctrl-C leaves it running and says how to watch it again.
 
 Examples:

@@ -16,7 +16,7 @@ type PutOptions = ConnectionOptions &
 const MISSED = ["skip", "run-once", "run-all"] as const satisfies readonly PutOptions["missed"][];
 
 export function scheduleCommand(io: Io): Command {
-  const command = new Command("schedule").description("tasks of yours that are made again and again");
+  const command = new Command("schedule").description("create tasks at repeated times");
   for (const sub of [putCommand(io), listCommand(io), deleteCommand(io)]) command.addCommand(sub);
   return command;
 }
@@ -26,22 +26,22 @@ function putCommand(io: Io): Command {
     .description("store a schedule, or replace the one of this name")
     .argument("<name>", "1 to 128 of A-Z a-z 0-9 . _ -")
     .argument("<cron>", "minute, hour, day of month, month, day of week")
-    .argument("<prompt>", "what to run each time; - reads standard input")
+    .argument("<prompt>", "the prompt of each task; - reads standard input")
     .option("--time-zone <name>", "IANA time zone of the times", "UTC")
     .addOption(
       new Option(
         "--missed <how>",
-        "about times that passed while no queue ran: nothing, one task for all, or one for each",
+        "for times that passed while no queue ran: no task, one task for all, or one for each",
       )
         .choices(MISSED)
         .default("skip"),
     )
-    .option("--paused", "make no tasks for now; putting it again without this goes on");
+    .option("--paused", "create no tasks for now; to resume, store it again without this option");
   return withSpec(withConnection(command))
     .addHelpText(
       "after",
       `
-Storing starts nothing. Tasks that it made already stay.
+Storing a schedule starts no task. Tasks that it has created stay.
 
 Examples:
   ccsp schedule put nightly "0 3 * * *" "Summarise yesterday's issues" --time-zone Asia/Tokyo --priority low
@@ -58,7 +58,7 @@ Examples:
 
 function listCommand(io: Io): Command {
   const command = new Command("list").description(
-    "list your schedules, sorted by name, with their next times and what came of the last",
+    "list your schedules, sorted by name, with their next times and the result of the last run",
   );
   return withConnection(command)
     .addHelpText(
@@ -90,7 +90,7 @@ async function lastTask(client: CcspClient, { lastTaskId }: Schedule): Promise<T
 }
 
 function deleteCommand(io: Io): Command {
-  const command = new Command("delete").description("forget a schedule; tasks that it made stay").argument("<name>");
+  const command = new Command("delete").description("delete a schedule; tasks that it created stay").argument("<name>");
   return withConnection(command)
     .addHelpText("after", "\nExample:\n  ccsp schedule delete nightly")
     .action(async (name: string, options: ConnectionOptions) => {

@@ -7,7 +7,7 @@ import { type TaskOptions, taskInput, withTask } from "../task-options.js";
 export function submitCommand(io: Io): Command {
   const command = new Command("submit")
     .description("submit a task and print its id without waiting for it")
-    .argument("<prompt>", "what to run; - reads standard input");
+    .argument("<prompt>", "the prompt; - reads standard input");
   return withTask(withConnection(command))
     .addHelpText(
       "after",

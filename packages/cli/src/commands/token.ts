@@ -22,18 +22,18 @@ export function tokenCommand(io: Io): Command {
     .requiredOption("--agent <id>", "the agent's id: 1 to 128 of A-Z a-z 0-9 . _ @ -", agentId)
     .option("--scope <scope>", `what it allows, may be repeated (default: ${SCOPES.join(", ")})`, scope)
     .addOption(
-      new Option("--ttl <time>", "how long it is good, such as 30m, 12h or 7d")
+      new Option("--ttl <time>", "how long it is valid, such as 30m, 12h or 7d")
         .argParser(durationMs)
         .default(durationMs("1h"), "1h"),
     )
     .option("--secret-file <path>", "the secret (CCSP_JWT_SECRET, CCSP_JWT_SECRET_FILE; default: the local fleet's)")
-    .option("--audience <name>", "what the gateway expects (CCSP_JWT_AUDIENCE; default: ccsp)")
-    .option("--issuer <name>", "what the gateway expects, if anything (CCSP_JWT_ISSUER)")
+    .option("--audience <name>", "audience that the gateway expects (CCSP_JWT_AUDIENCE; default: ccsp)")
+    .option("--issuer <name>", "issuer that the gateway expects, if any (CCSP_JWT_ISSUER)")
     .option("--json", "print JSON")
     .addHelpText(
       "after",
       `
-Whoever has the token is the agent until it expires: keep it out of logs and repositories.
+Anyone who has the token can act as the agent until it expires: keep it out of logs and repositories.
 
 Examples:
   ccsp token create --agent ci --scope tasks:submit --scope tasks:read --ttl 12h > ci.token
@@ -54,7 +54,7 @@ Examples:
 }
 
 function agentId(value: string): string {
-  if (!AGENT_ID.test(value)) throw new InvalidArgumentError("It is no agent id.");
+  if (!AGENT_ID.test(value)) throw new InvalidArgumentError("It is not an agent id.");
   return value;
 }
 

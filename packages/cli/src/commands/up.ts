@@ -42,11 +42,11 @@ export function upCommand(io: Io, end: (code: ExitCode) => void): Command {
     .addHelpText(
       "after",
       `
-A service that crashes is started again; Ctrl-C stops everything in order. CCSP_* and OTEL_* variables are passed on
-to the services that know them, nothing else is. The executor runs the claude on PATH, or CCSP_CLAUDE_CODE_BIN; its login is the one in
-CCSP_CLAUDE_CODE_HOME, or a key in CCSP_CLAUDE_CODE_API_KEY. With CCSP_REDIS_URL or CCSP_CONSUL_URL that one is used
-instead of an own one.
-What outlives the command is in .ccsp in the repository (or CCSP_STATE_DIR): secret, data, and, with --detach, the log.
+A service that crashes is started again; Ctrl-C stops everything in order. Each service gets only the CCSP_* and OTEL_*
+variables that it knows. The executor runs the claude on PATH, or CCSP_CLAUDE_CODE_BIN; its login is the one in
+CCSP_CLAUDE_CODE_HOME, or a key in CCSP_CLAUDE_CODE_API_KEY. With CCSP_REDIS_URL or CCSP_CONSUL_URL, the fleet uses that
+Redis or Consul instead of its own.
+Files that outlive the command are in .ccsp in the repository (or CCSP_STATE_DIR): secret, data, and, with --detach, the log.
 A folder has one fleet; a second one is refused.
 
 Examples:

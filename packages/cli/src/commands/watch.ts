@@ -10,7 +10,7 @@ type WatchOptions = ConnectionOptions & { readonly after: number };
 
 export function watchCommand(io: Io, end: (code: ExitCode) => void): Command {
   const command = new Command("watch")
-    .description("stream a task's answer, from the beginning or from where you left")
+    .description("stream a task's answer, from the beginning or from a given sequence")
     .argument("<task>", "task id")
     .option("--after <sequence>", "last sequence that was seen; 0 for all", wholeNumber(), 0);
   return withConnection(command)

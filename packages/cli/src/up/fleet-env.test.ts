@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { backgroundEnv, sharedSettings } from "./fleet-env.js";
 
-describe("what a fleet gets of the environment", () => {
+describe("the environment variables that a fleet gets", () => {
   const env = {
     PATH: "/bin",
     HOME: "/home/me",
@@ -17,14 +17,14 @@ describe("what a fleet gets of the environment", () => {
     CCSP_REDIS_URL: "redis://elsewhere",
   };
 
-  it("is settings of CCSP and OpenTelemetry for the services, and no secret of the user", () => {
+  it("are the settings of CCSP and OpenTelemetry for the services, and no secret of the user", () => {
     assert.deepEqual(sharedSettings(env), {
       CCSP_CLAUDE_CODE_BIN: "/opt/claude",
       OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4317",
     });
   });
 
-  it("is what finds programs and settings for a fleet in the background, and no secret of the user", () => {
+  it("are those that find programs and settings for a fleet in the background, and no secret of the user", () => {
     const passed = backgroundEnv(env);
     assert.equal(passed["PATH"], "/bin");
     assert.equal(passed["CCSP_REDIS_URL"], "redis://elsewhere");

@@ -15,7 +15,7 @@ describe("the log of a fleet in the background", () => {
   afterEach(() => rmSync(dir, { recursive: true }));
   const content = (file = path) => readFileSync(file, "utf8");
 
-  it("goes on behind what earlier fleets wrote, for its owner only", () => {
+  it("continues after the lines of earlier fleets, and only its owner can read it", () => {
     writeFileSync(path, "earlier\n", { mode: 0o644 });
     const log = openFleetLog(path);
     assert.equal(log.append("now"), true);
@@ -24,7 +24,7 @@ describe("the log of a fleet in the background", () => {
     assert.equal(statSync(path).mode & 0o777, 0o600);
   });
 
-  it("is renamed before it becomes too large, and only so many are kept", async () => {
+  it("is renamed before it becomes too large, and only a fixed number of old logs is kept", async () => {
     const log = openFleetLog(path, { bytes: 10, files: 3 });
     for (const line of ["one", "two", "three", "four", "five", "six", "a line that is too long by itself"])
       log.append(line);
@@ -37,13 +37,13 @@ describe("the log of a fleet in the background", () => {
     ]);
   });
 
-  it("lists older ones by their age, and nothing else", async () => {
+  it("lists older logs by their age, and no other files", async () => {
     for (const name of ["fleet.log.10", "fleet.log.2", "fleet.log.gz", "fleet.logs"])
       writeFileSync(join(dir, name), "");
     assert.deepEqual(await logFiles(path), [path, `${path}.2`, `${path}.10`]);
   });
 
-  it("survives what cannot be written, says how many lines that were, and goes on", () => {
+  it("survives lines that cannot be written, says how many there were, and continues", () => {
     mkdirSync(path); // a folder cannot be opened as a log
     const output = outputToLog(openFleetLog(path));
     output.line({ source: "queue-1", line: "lost" });

@@ -65,7 +65,7 @@ async function take(fd: number, state: StateDir, warn: (message: string) => void
       `another \`ccsp up\` (pid ${holder}) is starting or stopping a fleet in ${state.path}`,
     );
   }
-  warn(`waiting for what a fleet that was killed has left running in ${state.path} …`);
+  warn(`waiting for processes that a killed fleet has left running in ${state.path} …`);
   if ((await flock(fd, LEFTOVERS_MS)) !== "busy") return;
   throw new CliError(
     EXIT.failed,

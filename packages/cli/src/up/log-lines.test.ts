@@ -5,9 +5,9 @@ const code = (...points: number[]) => String.fromCodePoint(...points);
 const ESC = code(0x1b);
 const HOSTILE = `${ESC}]0;owned${code(0x07)}${code(0x9b)}2J${code(0x202e)}\r\nforged`;
 
-describe("a line of a fleet for people", () => {
+describe("a line of a fleet as a person sees it", () => {
   for (const colour of [false, true]) {
-    it(`shows what others wrote escaped, ${colour ? "within colours of its own" : "and has no colours"}`, () => {
+    it(`shows text of others escaped, ${colour ? "within its own colours" : "and has no colours"}`, () => {
       const format = createLineFormat(colour);
       const lines = [
         HOSTILE,
@@ -26,7 +26,7 @@ describe("a line of a fleet for people", () => {
     });
   }
 
-  it("keeps the lines of a stack", () => {
+  it("keeps the lines of a stack trace", () => {
     const line = JSON.stringify({
       level: "error",
       msg: "m",

@@ -2,28 +2,28 @@ import assert from "node:assert/strict";
 import { SERVICES } from "@ccsp/fleet";
 import { settingsByService } from "./settings-by-service.js";
 
-describe("what each service of a fleet gets of the settings", () => {
+describe("the settings that each service of a fleet gets", () => {
   /** The services that get this setting. */
   async function having(name: string, value = "1"): Promise<string[]> {
     const services = Object.entries(await settingsByService({ CCSP_EXECUTOR_SLOTS: "3", [name]: value }));
     return services.flatMap(([service, settings]) => (settings[name] === value ? [service] : [])).sort();
   }
 
-  it("is a key of an engine for executors alone", async () => {
+  it("include a key of an engine for executors only", async () => {
     for (const name of ["CCSP_CLAUDE_CODE_API_KEY", "CCSP_CLAUDE_CODE_HOME", "CCSP_EXECUTOR_ENGINES"]) {
       assert.deepEqual(await having(name), ["executor"], name);
     }
   });
 
-  it("is a setting of an engine that is a plugin, which nobody knows here, for executors alone", async () => {
+  it("include a setting of an unknown engine plugin for executors only", async () => {
     assert.deepEqual(await having("CCSP_OPENCODE_ENV_FILE", "/secrets"), ["executor"]);
   });
 
-  it("is the secret of tokens for gateways alone", async () => {
+  it("include the secret of tokens for gateways only", async () => {
     assert.deepEqual(await having("CCSP_JWT_SECRET", "a secret of this test and of nothing else"), ["gateway"]);
   });
 
-  it("is what several have for each of them", async () => {
+  it("include a shared setting for each service that knows it", async () => {
     const all = SERVICES.toSorted();
     assert.deepEqual(await having("CCSP_LOG_LEVEL", "debug"), all);
     assert.deepEqual(await having("CCSP_LOG_LEVEL", "faulty"), all);
@@ -32,7 +32,7 @@ describe("what each service of a fleet gets of the settings", () => {
     assert.deepEqual(await having("CCSP_QUEUE_SHARDS"), ["monitor", "notification", "queue"]);
   });
 
-  it("is a misspelt setting for those that would warn of it", async () => {
+  it("include a misspelt setting for each service that would warn of it", async () => {
     assert.deepEqual(await having("CCSP_JWT_ISUER"), ["gateway"]);
     assert.deepEqual(await having("CCSP_QUEUE_LEASEE", "5s"), ["queue"]);
   });

@@ -63,7 +63,7 @@ class Suite {
 }
 
 function describeAnswers(suite: Suite, { prompts, plugin, rules }: EngineRig): void {
-  it("has one name, and says its version or that it has none", async () => {
+  it("has one name, and prints its version or reports that it has none", async () => {
     assert.equal(suite.bench.engine.name, plugin.name);
     assert.match(await suite.bench.engine.version(), /^$|\d/);
   });
@@ -78,7 +78,7 @@ function describeAnswers(suite: Suite, { prompts, plugin, rules }: EngineRig): v
   });
 
   for (const { prompt, text: expected } of prompts.detours ?? []) {
-    it(`comes to the text of its result by way of another: ${JSON.stringify(prompt)}`, async () => {
+    it(`reaches the text of its result through an earlier one: ${JSON.stringify(prompt)}`, async () => {
       const { text, outcome } = await suite.bench.run(prompt);
       assert.ok(outcome.ok, JSON.stringify(outcome));
       assert.deepEqual([text, outcome.result.text], [expected, expected]);
@@ -91,7 +91,7 @@ function describeAnswers(suite: Suite, { prompts, plugin, rules }: EngineRig): v
     });
   }
 
-  it("says what it used, if it says so of itself", async () => {
+  it("reports its usage, if its capabilities say so", async () => {
     const { usage } = prompts;
     assert.equal(usage !== undefined, suite.bench.engine.capabilities.usage);
     const { outcome } = await suite.bench.run(usage?.prompt ?? prompts.answer(TEXT));
@@ -109,7 +109,7 @@ function describeAnswers(suite: Suite, { prompts, plugin, rules }: EngineRig): v
 }
 
 function describeEnds(suite: Suite, { prompts }: EngineRig): void {
-  it("tells of its text while it writes it, if it says so of itself, and is cancelled then", async function () {
+  it("reports its text while it writes it, if its capabilities say so, and can then be cancelled", async function () {
     if (!suite.bench.engine.capabilities.streaming) this.skip();
     const run = await suite.bench.start(prompts.hangAfterText);
     const events = run.events[Symbol.asyncIterator]();
@@ -119,7 +119,7 @@ function describeEnds(suite: Suite, { prompts }: EngineRig): void {
     assert.equal((await run.outcome).ok, false);
   });
 
-  it("is cancelled before it has said anything, however often it is asked", async () => {
+  it("is cancelled before it has printed anything, however often this is requested", async () => {
     const run = await suite.bench.start(prompts.hang);
     const read = collect(run);
     await Promise.all([run.stop(), run.stop()]);
@@ -154,12 +154,12 @@ function describeFailures(suite: Suite, { prompts }: EngineRig): void {
     });
   }
 
-  it("fails with TIMEOUT when its time is up", async () => {
+  it("fails with TIMEOUT at its time limit", async () => {
     const { outcome } = await suite.bench.run(prompts.hang, { wallMs: WALL_MS });
     assert.equal(!outcome.ok && outcome.failure.category, "TIMEOUT");
   });
 
-  it("fails with ENGINE_HANG when it says nothing for too long", async () => {
+  it("fails with ENGINE_HANG when it prints nothing for too long", async () => {
     await suite.bench.close();
     await suite.open(SILENCE_MS);
     const { outcome } = await suite.bench.run(prompts.hang);

@@ -33,7 +33,7 @@ describe("the rules of every engine", () => {
     });
   }
 
-  it("are told apart from slow ones", () => {
+  it("are distinguished from slow rules", () => {
     const slow = { when: { text: /529.*overloaded/i }, category: "OVERLOADED", message: "m" } as const;
     assert.deepEqual(slowPatterns([slow]), ["/529.*overloaded/i is 2nd degree polynomial"]);
   });

@@ -51,7 +51,7 @@ export class CallerState {
     const over = this.#level() - rate * BURST_S;
     if (over < 0) return;
     const waitMs = Math.ceil((1_000 * (over + 1)) / rate);
-    throw limited("abandoned_calls", `gives up more calls than ${rate} a second; let them end`, waitMs);
+    throw limited("abandoned_calls", `cancels more than ${rate} calls a second; let them end`, waitMs);
   }
 
   /**

@@ -70,7 +70,7 @@ export class CallerRoom {
 
   #full(): Refusal {
     const description = `has ${this.#taken} bytes that it does not read, at most ${this.#bytes}`;
-    return new Refusal("CALLER_LIMIT", "read what was sent, or have fewer large answers under way", {
+    return new Refusal("CALLER_LIMIT", "read what was sent, or have fewer large answers in progress", {
       retryAfterMs: RETRY_MS,
       quota: [{ subject: "unread_bytes", description }],
     });

@@ -6,7 +6,7 @@ import { CallUnread, SMALL_BYTES } from "./unread.js";
 const BIG = 10 * SMALL_BYTES;
 const limited = (error: unknown): boolean => error instanceof Refusal && error.reason === "CALLER_LIMIT";
 
-describe("the room of one caller", () => {
+describe("the limit of unread bytes of one caller", () => {
   const started = (waitMs = 60_000) => {
     const all = new UnreadBytes({ callerBytes: 2 * BIG, waitMs });
     return (caller: string) => {
@@ -17,7 +17,7 @@ describe("the room of one caller", () => {
     };
   };
 
-  it("is shared by its calls, and given back as they are read or over", async () => {
+  it("is shared by its calls, and freed as they are read or end", async () => {
     const call = started();
     const [one, two, three] = [call("alice"), call("alice"), call("alice")];
     const cost = await one.take(BIG);
@@ -33,7 +33,7 @@ describe("the room of one caller", () => {
     assert.equal(call("alice").tryReserve(BIG), false);
   });
 
-  it("goes to those who wait in the order in which they came, also before one who asks just then", async () => {
+  it("is granted to waiting calls in their order of arrival, also before a call that asks just then", async () => {
     const call = started();
     const holder = call("alice");
     await holder.take(2 * BIG);
@@ -51,7 +51,7 @@ describe("the room of one caller", () => {
     await waits[1];
   });
 
-  it("is left by one who waits and goes, for the next", async () => {
+  it("passes to the next waiting call when one gives up", async () => {
     const call = started();
     const holder = call("alice");
     await holder.take(BIG + 1);
@@ -63,7 +63,7 @@ describe("the room of one caller", () => {
     await served;
   });
 
-  it("takes a message that is larger than all of it, alone", async () => {
+  it("allows a single message that is larger than the limit", async () => {
     const call = started();
     const one = call("alice");
     const cost = await one.take(100 * BIG);
@@ -72,7 +72,7 @@ describe("the room of one caller", () => {
     assert.equal(call("alice").tryReserve(2 * BIG), true);
   });
 
-  it("is refused to one more who would wait with its bytes in memory, and to one who waited for too long", async () => {
+  it("refuses one more call that would wait with its bytes in memory, and a call that waited too long", async () => {
     const call = started(5);
     const holder = call("alice");
     await holder.take(2 * BIG);
@@ -85,7 +85,7 @@ describe("the room of one caller", () => {
     assert.equal(call("alice").tryReserve(2 * BIG), true);
   });
 
-  it("is one for all of its calls, also for one that was begun before another caller came", async () => {
+  it("is shared by all calls of a caller, also by one that began before another caller's", async () => {
     const call = started();
     const early = call("alice");
     const other = call("bob");
@@ -97,7 +97,7 @@ describe("the room of one caller", () => {
     assert.equal(late.tryReserve(2 * BIG), true);
   });
 
-  it("is not used up by a call that is over", async () => {
+  it("is freed by a call that has ended", async () => {
     const call = started();
     const [over, open] = [call("alice"), call("alice")];
     over.close();
@@ -107,7 +107,7 @@ describe("the room of one caller", () => {
     assert.equal(open.tryReserve(2 * BIG), true);
   });
 
-  it("counts no small message, nor a call that is counted for nobody", async () => {
+  it("does not count small messages, nor a call without a caller", async () => {
     const all = new UnreadBytes({ callerBytes: BIG, waitMs: 1 });
     const call = new CallUnread(all, () => new AbortController().signal);
     assert.equal(await call.take(SMALL_BYTES), 0);

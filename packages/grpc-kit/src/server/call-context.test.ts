@@ -10,7 +10,7 @@ describe("a call that is cancelled", () => {
 
   for (const [when, leftMs, reason] of [
     ["when its deadline has passed", -1, "DEADLINE_EXCEEDED"],
-    ["just before its deadline, as by a caller who counts from an earlier moment", 5, "DEADLINE_EXCEEDED"],
+    ["just before its deadline, since its caller counts from an earlier moment", 5, "DEADLINE_EXCEEDED"],
     ["well before its deadline", MINUTE_MS, "CALL_CANCELLED"],
     ["without a deadline", Number.POSITIVE_INFINITY, "CALL_CANCELLED"],
   ] as const) {

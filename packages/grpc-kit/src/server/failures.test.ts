@@ -15,7 +15,7 @@ function answer(error: unknown, signal = new AbortController().signal) {
 }
 
 describe("the answer to a call whose handler threw", () => {
-  it("is the abort's once the call was aborted, whatever was thrown on the way out", () => {
+  it("is the abort's once the call was aborted, whatever the handler threw after it", () => {
     const aborted = AbortSignal.abort(new Refusal("SHUTTING_DOWN", "stopping"));
     assert.deepEqual(answer(new Error("This operation was aborted"), aborted), {
       reason: "SHUTTING_DOWN",
@@ -24,7 +24,7 @@ describe("the answer to a call whose handler threw", () => {
     });
   });
 
-  it("keeps the reason of a refusal further back, and calls a service that is away a dependency", () => {
+  it("keeps the reason of a refusal of a called service, and reports an unreachable service as a dependency", () => {
     const lost = new CallError(status.FAILED_PRECONDITION, "gone", { ...NO_DETAILS, reason: "LEASE_LOST" });
     assert.deepEqual(answer(lost), { reason: "LEASE_LOST", message: "gone", logged: 0 });
     for (const code of [status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.CANCELLED]) {
@@ -32,7 +32,7 @@ describe("the answer to a call whose handler threw", () => {
     }
   });
 
-  it("says what is away further back, when that was named", () => {
+  it("names the unreachable service behind the called one, when the error names it", () => {
     const details = { ...NO_DETAILS, reason: "DEPENDENCY_UNAVAILABLE", metadata: { dependency: "redis" } } as const;
     const context = { signal: new AbortController().signal } as Parameters<typeof refusalFor>[1];
     const refusal = refusalFor(new CallError(status.UNAVAILABLE, "Redis does not answer", details), context, pino());
@@ -42,14 +42,14 @@ describe("the answer to a call whose handler threw", () => {
     );
   });
 
-  it("stays OVERLOADED when a service further back said so", () => {
+  it("stays OVERLOADED when a called service said so", () => {
     const full = new CallError(status.UNAVAILABLE, "too much", { ...NO_DETAILS, reason: "OVERLOADED" });
     assert.deepEqual(answer(full), { reason: "OVERLOADED", message: "too much", logged: 0 });
     const stopping = new CallError(status.UNAVAILABLE, "stopping", { ...NO_DETAILS, reason: "SHUTTING_DOWN" });
     assert.equal(answer(stopping).reason, "DEPENDENCY_UNAVAILABLE");
   });
 
-  it("is INTERNAL, and logged, for bugs here, bugs further back and statuses that no CCSP server sends", () => {
+  it("is INTERNAL, and logged, for bugs here, bugs in called services and statuses that no CCSP server sends", () => {
     for (const bug of [
       new TypeError("x is undefined"),
       new CallError(status.INTERNAL, "internal error"),

@@ -69,7 +69,8 @@ export function implementSome<D extends ServiceShape>(
         const handler: unknown = handlers[name];
         if (typeof handler !== "function") continue;
         const handle = (request: unknown, context: CallContext) => {
-          if (request === UNREADABLE) throw new Refusal("INVALID_FIELD", `the request is no message of ${method.path}`);
+          if (request === UNREADABLE)
+            throw new Refusal("INVALID_FIELD", `the request is not a message of ${method.path}`);
           return handler.call(handlers, request, context);
         };
         const inSpan = traced.includes(method.path) ? inCallSpan(method.path) : untraced;

@@ -17,7 +17,7 @@ export function observeCalls(registry: Registry | undefined): ObserveCall {
   if (!registry) return () => undefined;
   const duration = new Histogram({
     name: NAME,
-    help: "Duration of served gRPC calls; of a stream, until it ended",
+    help: "Duration of served gRPC calls; for a stream, until it ended",
     labelNames: ["service", "method", "code"] as const,
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
     registers: [registry],
@@ -36,7 +36,7 @@ export function countRefused(registry: Registry | undefined): (limit: string) =>
   if (!registry) return () => undefined;
   const refused = new Counter({
     name: "rpc_server_refused_total",
-    help: "Connections and calls that a bound on one address or caller kept out, by the bound",
+    help: "Connections and calls that a limit for one address or caller refused, by the limit",
     labelNames: ["limit"] as const,
     registers: [registry],
   });

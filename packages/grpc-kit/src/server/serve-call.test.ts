@@ -7,8 +7,8 @@ import { CallerBounds } from "../bounds/caller-bounds.js";
 import { untraced } from "../wire/call-span.js";
 import { type Serving, serveUnary } from "./serve-call.js";
 
-describe("a unary call that is over for its caller", () => {
-  it("is over here at once, and stays so when its handler answers after all", async () => {
+describe("a unary call that has ended for its caller", () => {
+  it("ends at once at the server, even when its handler answers later", async () => {
     const observed: string[] = [];
     const answers: unknown[] = [];
     const serving: Serving = {

@@ -115,7 +115,7 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
     perAddress: connections?.connectionsPerAddress ?? Number.POSITIVE_INFINITY,
     refused(address) {
       serving.refused("connections");
-      log.debug({ address }, "a connection was refused: its address has as many as it may");
+      log.debug({ address }, "a connection was refused: its address has as many connections as are allowed");
     },
   });
   let closing: Promise<void> | undefined;

@@ -6,7 +6,7 @@ import { STATUS_OF } from "./reason-status.js";
 import { decodeDetails, encodeRefusal, NO_DETAILS } from "./status-details.js";
 
 describe("the details of a refusal", () => {
-  it("survive the way through a trailer, for every reason", () => {
+  it("are unchanged after transport in a trailer, for every reason", () => {
     for (const reason of REASONS) {
       const details = {
         reason,
@@ -22,7 +22,7 @@ describe("the details of a refusal", () => {
     }
   });
 
-  it("are found by programs that know the standard: Status with ErrorInfo first, under its standard type", () => {
+  it("are readable for programs that know the standard: Status with ErrorInfo first, under its standard type", () => {
     const [trailer] = encodeRefusal(new Refusal("TASK_NOT_FOUND", "no such task")).metadata.get(
       "grpc-status-details-bin",
     );

@@ -7,7 +7,7 @@ const members = (count: number, length: number) =>
   Array.from({ length: count }, (_, i) => `k${i}=`.padEnd(length, "v"));
 
 describe("a caller's tracestate", () => {
-  it("stays as it is within W3C's bounds", () => {
+  it("is unchanged within W3C's bounds", () => {
     assert.equal(boundTraceState("a=1,b=2"), "a=1,b=2");
     const full = members(4, 127).join(",");
     assert.equal(boundTraceState(full), full);

@@ -5,11 +5,11 @@ import { MarkerError, readMarkers, withoutMarkers } from "./markers.js";
 describe("simulator markers", () => {
   const read = (prompt: string) => readMarkers(prompt, new Map());
 
-  it("make an echo of a prompt without any", () => {
+  it("give an echo of a prompt without markers", () => {
     assert.deepEqual(read("hello [[not:one]]"), { answer: { kind: "answer" }, refusals: [] });
   });
 
-  it("take values plain, in double quotes and in single quotes, with sizes", () => {
+  it("accept values plain, in double quotes and in single quotes, with sizes", () => {
     assert.equal(read("[[sim:text value=one]]").answer.text, "one");
     assert.equal(read('[[sim:text value="a [b]] c"]]').answer.text, "a [b]] c");
     assert.deepEqual(read(`[[sim:tool name=Bash input='{"command":"ls"}']]`).answer.tool?.input, { command: "ls" });
@@ -30,14 +30,14 @@ describe("simulator markers", () => {
     assert.equal(answer.text, "end");
   });
 
-  it("find a gate by its marker, and refuse one that is not there", () => {
+  it("find a gate by its marker, and refuse an unknown gate", () => {
     const gate = createGate("7");
     const { answer } = readMarkers(gate.marker, new Map([["7", gate]]));
     assert.equal(answer.gate, gate);
     assert.throws(() => read("[[sim:gate id=8]]"), /no gate 8/);
   });
 
-  it("refuse what is not in the list", () => {
+  it("refuse markers that are not in the list", () => {
     for (const prompt of [
       "[[sim:]]",
       "[[sim:HANG]]",

@@ -44,7 +44,7 @@ describe("renderTrace", () => {
     );
   });
 
-  it("shows a span whose parent never came at the root, and an error where it happened", () => {
+  it("shows a span whose parent never arrived at the root, and an error at its span", () => {
     const text = renderTrace([span("root", "", 0), span("orphan", "gone", 1, { error: "deadline" })]);
     assert.equal(text, "queue: root 5.0 ms\nqueue: orphan 5.0 ms  ✗ deadline  (its parent is missing)");
   });

@@ -73,10 +73,10 @@ function setUp({ saves = "ok", disk = true }: { saves?: Answer; disk?: boolean }
 
 const NO_TURN = { conversationId: "", transcriptFault: "" };
 const KEPT = { conversationId: "e-1", transcriptFault: "" };
-const FORGOTTEN = { gone: "it was forgotten, or nobody has its transcript any more" };
+const FORGOTTEN = { gone: "it was forgotten, or its transcript no longer exists" };
 
 describe("the conversations of an executor", () => {
-  it("are none of a task that asked for none, and new for one that names none", async () => {
+  it("are absent for a task that asked for none, and new for a task that names none", async () => {
     const { begin, keep, store } = setUp();
     assert.equal(await begin(leaseOf(undefined)), undefined);
     assert.deepEqual(await keep(leaseOf(undefined), resultOf(bytes("x"))), NO_TURN);
@@ -84,7 +84,7 @@ describe("the conversations of an executor", () => {
     assert.equal(await begin(leaseOf({ id: "", fork: false, held: undefined })), undefined);
   });
 
-  it("come from its disk when that has the very turn that the queue names, and else from the queue", async () => {
+  it("come from its disk when it has exactly the turn that the queue names, else from the queue", async () => {
     const { begin, keep, store } = setUp();
     assert.deepEqual(await keep(turnAt("here"), resultOf(bytes("mine"))), KEPT);
     const mine = store.there;
@@ -97,7 +97,7 @@ describe("the conversations of an executor", () => {
     assert.equal(await begin(turnAt("here", 8n)), "theirs", "a broken copy hides the queue's");
   });
 
-  it("come from the queue when it does not say which turn it means, as the release before, and else from where they were", async () => {
+  it("come from the queue when it does not name a turn, like the previous release, else from the executor that had them", async () => {
     const { begin, keep, store } = setUp();
     await keep(turnAt("here"), resultOf(bytes("old")));
     const old = store.there;
@@ -110,7 +110,7 @@ describe("the conversations of an executor", () => {
     assert.deepEqual(await begin(turnAt("other", 0n)), FORGOTTEN);
   });
 
-  it("are gone when they were forgotten, are nowhere, or cannot be read", async () => {
+  it("are gone when they were forgotten, exist nowhere, or cannot be read", async () => {
     const { begin, store } = setUp();
     assert.deepEqual(await begin(leaseOf({ id: "c", fork: false, held: undefined })), { gone: "it was forgotten" });
     assert.deepEqual(await begin(turnAt("other")), FORGOTTEN);
@@ -118,7 +118,7 @@ describe("the conversations of an executor", () => {
     assert.deepEqual(await begin(turnAt("other")), FORGOTTEN);
   });
 
-  it("are kept on its disk alone when they are too large for the queue, which others say", async () => {
+  it("are kept only on its disk when they are too large for the queue, and other executors report this", async () => {
     const { begin, keep, store } = setUp();
     const large = new Uint8Array(randomBytes(9 * 1024 * 1024));
     const { conversationId, transcriptFault: fault } = await keep(turnAt("here"), resultOf(large));
@@ -129,12 +129,14 @@ describe("the conversations of an executor", () => {
     const again = await begin(next);
     assert.equal(typeof again === "string" && again.length, Buffer.from(large).toString().length);
     store.here.clear();
-    const gone = `its newest turn cannot be gone on with here: ${fault}`;
-    assert.deepEqual(await begin(next), { gone: `${gone}; and it is not on this disk any more` });
-    assert.deepEqual(await begin(turnAt("other", 7n, { fault })), { gone: `${gone}; only other may have it` });
+    const gone = `this executor cannot continue from its newest turn: ${fault}`;
+    assert.deepEqual(await begin(next), { gone: `${gone}; and its transcript is no longer on this disk` });
+    assert.deepEqual(await begin(turnAt("other", 7n, { fault })), {
+      gone: `${gone}; only other may have its transcript`,
+    });
   });
 
-  it("have no id when nobody could go on with them, and say why, so that nobody goes on from the turn before", async () => {
+  it("have no id and a reason when no executor can continue them, so no task continues from the turn before", async () => {
     const { keep, begin } = setUp({ disk: false, saves: "refused" });
     const huge = await keep(turnAt("here"), resultOf(new Uint8Array(65 * 1024 * 1024)));
     assert.deepEqual(huge, {
@@ -150,11 +152,11 @@ describe("the conversations of an executor", () => {
     });
     assert.deepEqual(await setUp({ disk: false }).keep(turnAt("here"), resultOf(bytes("x"))), KEPT);
     assert.deepEqual(await begin(turnAt("other", 7n, { engineId: "", fault: huge.transcriptFault })), {
-      gone: `nobody can go on from its newest turn: ${huge.transcriptFault}`,
+      gone: `no executor can continue from its newest turn: ${huge.transcriptFault}`,
     });
   });
 
-  it("are on its disk before the result is told, and make older ones needless after that", async () => {
+  it("are on its disk before the result is reported, and make older copies removable after that", async () => {
     const { store, counted, conversations, ask } = setUp();
     const turn = await conversations.keep(turnAt("here"), resultOf(bytes("x")), ask);
     assert.ok(store.here.has(7n));

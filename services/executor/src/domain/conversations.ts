@@ -97,7 +97,7 @@ class TwiceKept implements Conversations {
     const turn = left ? await this.#save(lease, copy, transcript, ask) : lost("its engine left no transcript");
     if (turn.transcriptFault !== "") {
       const about = { task: lease.taskId, fault: turn.transcriptFault, here: turn.conversationId !== "" };
-      log.warn(about, "turn of a conversation is not at the queue");
+      log.warn(about, "turn of a conversation could not be saved at the queue");
     }
     return { ...turn, counted: () => kept.counted(copy) };
   }
@@ -119,7 +119,7 @@ class TwiceKept implements Conversations {
     try {
       return bytes && (await this.#restored({ taskId }, "disk", bytes));
     } catch (err) {
-      log.error({ err, task: taskId }, "copy of a conversation on disk is broken: the queue is asked for its own");
+      log.error({ err, task: taskId }, "copy of a conversation on disk is damaged; the queue is asked for its copy");
       return undefined;
     }
   }
@@ -131,10 +131,13 @@ class TwiceKept implements Conversations {
   }
 
   #whyGone({ executorId: there, engineId, fault }: HeldTurn): string {
-    if (fault === "") return "it was forgotten, or nobody has its transcript any more";
-    if (engineId === "") return `nobody can go on from its newest turn: ${fault}`;
-    const where = there === this.#deps.executorId ? "and it is not on this disk any more" : `only ${there} may have it`;
-    return `its newest turn cannot be gone on with here: ${fault}; ${where}`;
+    if (fault === "") return "it was forgotten, or its transcript no longer exists";
+    if (engineId === "") return `no executor can continue from its newest turn: ${fault}`;
+    const where =
+      there === this.#deps.executorId
+        ? "and its transcript is no longer on this disk"
+        : `only ${there} may have its transcript`;
+    return `this executor cannot continue from its newest turn: ${fault}; ${where}`;
   }
 
   /** Stores the run's transcript on this disk and at the queue. */

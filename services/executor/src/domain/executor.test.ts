@@ -191,7 +191,7 @@ function setUp({ aheadMs = 0, graceMs = 0 } = {}) {
 }
 
 describe("the executor", () => {
-  it("asks the first time without waiting, so that it is ready soon, then lets the queue hold the call", async () => {
+  it("does not wait in its first Sync, so it is ready soon, then lets the queue hold the call", async () => {
     const x = setUp();
     assert.throws(() => x.executor.checkSync(), /has not answered yet/);
     assert.equal(x.last()?.maxWaitMs, 0);
@@ -204,7 +204,7 @@ describe("the executor", () => {
     assert.throws(() => x.executor.checkSync(), /last answered 31000 ms ago/);
   });
 
-  it("keeps a lease in its list until its end was answered, and offers the slot as soon as the engine is gone", async () => {
+  it("lists a lease until its end was answered, and offers the slot as soon as the engine has ended", async () => {
     const x = setUp();
     await x.answer({ leases: [leaseOf("t1")] });
     assert.deepEqual(x.last()?.leases, [{ taskId: "t1", fence: 1n }]);
@@ -223,7 +223,7 @@ describe("the executor", () => {
     assert.deepEqual(x.last()?.leases, [{ taskId: "t2", fence: 1n }]);
   });
 
-  it("lets a call wait on that has offered a slot already when another becomes free", async () => {
+  it("keeps a waiting call that already offers a slot when another slot becomes free", async () => {
     const x = setUp();
     await x.answer({ leases: [leaseOf("t1")] });
     const before = x.syncs.length;
@@ -235,7 +235,7 @@ describe("the executor", () => {
     assert.deepEqual([x.last()?.leases.length, x.last()?.engines[0]?.freeSlots], [1, 1]);
   });
 
-  it("says at once when its slots were changed, and lets runs above a lower number go on", async () => {
+  it("reports changed slots at once, and lets runs above a lower number continue", async () => {
     const x = setUp();
     await x.answer({ leases: [leaseOf("t1"), leaseOf("t2")] });
     x.executor.setSlots("fake", 1);
@@ -251,7 +251,7 @@ describe("the executor", () => {
     assert.throws(() => x.executor.setSlots("other", 1), { reason: "ENGINE_UNKNOWN" });
   });
 
-  it("takes no work while it is drained by a person, lets runs go on, and takes it again", async () => {
+  it("takes no work while an operator drains it, lets runs continue, and takes work again after", async () => {
     const x = setUp();
     await x.answer({ leases: [leaseOf("t1")] });
     x.executor.setDraining(true);
@@ -263,7 +263,7 @@ describe("the executor", () => {
     assert.deepEqual([x.last()?.draining, x.last()?.engines[0]?.freeSlots], [false, 1]);
   });
 
-  it("asks again at once when the queue answers early about a lease that has ended meanwhile", async () => {
+  it("sends a Sync again at once when the queue answers early about a lease that has ended meanwhile", async () => {
     const x = setUp();
     await x.answer({ leases: [leaseOf("t1")] });
     x.runs[0]?.end(success);
@@ -275,7 +275,7 @@ describe("the executor", () => {
     assert.equal(x.syncs.length, before + 1);
   });
 
-  it("does not ask without pause while it is full, or while a cancelled run is being ended", async () => {
+  it("does not repeat Syncs without a pause while it is full, or while it ends a cancelled run", async () => {
     const x = setUp();
     await x.answer({ leases: [leaseOf("t1"), leaseOf("t2")] });
     const before = x.syncs.length;
@@ -286,7 +286,7 @@ describe("the executor", () => {
     assert.equal(x.syncs.length, before + 1);
   });
 
-  it("stops a run by cancel order and fails it as cancelled, once", async () => {
+  it("stops a run on a cancel order and fails it as cancelled, once", async () => {
     const x = setUp();
     const id = { taskId: "t1", fence: 1n };
     await x.answer({ leases: [leaseOf("t1")] });
@@ -297,7 +297,7 @@ describe("the executor", () => {
     assert.deepEqual(x.endings, ["fail t1"]);
   });
 
-  it("gives back at NO_START what has no process yet, and lets go on what has one", async () => {
+  it("gives back leases without a process at NO_START, and lets runs with a process continue", async () => {
     const x = setUp();
     await x.answer({ leases: [leaseOf("t1")] });
     await x.answer({ leases: [leaseOf("t2")], emergency: { id: "e", level: "no-start" } });
@@ -308,7 +308,7 @@ describe("the executor", () => {
     );
   });
 
-  it("tells a failure that the queue refuses once more in plain words, so that the task is not run for ever", async () => {
+  it("sends a failure that the queue refused again as plain text, so the task does not run for ever", async () => {
     const x = setUp();
     await x.answer({ leases: [leaseOf("t1")] });
     x.runs[0]?.end({ ok: false, failure: runFailure("ENGINE_CRASH", "odd"), usage: undefined, costUsd: -1 });
@@ -318,7 +318,7 @@ describe("the executor", () => {
     assert.deepEqual([x.endings, x.ends], [["fail t1", "fail t1"], ["OUTPUT_LIMIT"]]);
   });
 
-  it("completes a task whose answer was there before the cancel", async () => {
+  it("completes a task whose answer came before the cancel", async () => {
     const x = setUp();
     await x.answer({ leases: [leaseOf("t1")] });
     x.runs[0]?.end(success);
@@ -327,7 +327,7 @@ describe("the executor", () => {
     assert.deepEqual(x.endings, ["complete t1"]);
   });
 
-  it("leaves the end of an attempt to the answer to Complete, when a Sync says meanwhile that the lease is gone", async () => {
+  it("ends an attempt by the answer to Complete, even if a Sync says meanwhile that the lease is gone", async () => {
     const x = setUp();
     await x.answer({ leases: [leaseOf("t1")] });
     x.runs[0]?.end(success);
@@ -341,7 +341,7 @@ describe("the executor", () => {
     assert.deepEqual(x.ends, ["SUCCEEDED"]);
   });
 
-  it("renews by answered Syncs only, counted from when they were sent", async () => {
+  it("renews leases only by answered Syncs, counted from when they were sent", async () => {
     const x = setUp();
     await x.answer({ leases: [leaseOf("t1")] });
     await x.pass(10_000);
@@ -356,7 +356,7 @@ describe("the executor", () => {
     assert.equal(x.runs[0]?.stopped, true);
   });
 
-  it("holds a lease as long as the queue does and no longer, however far its clock is ahead of the queue's or behind", async () => {
+  it("holds a lease exactly as long as the queue does, however far its clock is ahead of the queue's or behind", async () => {
     for (const aheadMs of [11_000, 3_600_000, -30_000, -3_600_000]) {
       const x = setUp({ aheadMs });
       await x.pass(5_000);
@@ -370,7 +370,7 @@ describe("the executor", () => {
     }
   });
 
-  it("ends an engine in time to be gone when its lease is, at most a quarter of the lease before", async () => {
+  it("ends an engine early enough that it is gone when its lease ends, at most a quarter of the lease before", async () => {
     for (const [graceMs, untilMs] of [
       [3_000, 27_000],
       [60_000, 22_500],
@@ -385,7 +385,7 @@ describe("the executor", () => {
     }
   });
 
-  it("holds leases for as long as the newest answer says", async () => {
+  it("holds leases for the time in the newest answer", async () => {
     const x = setUp();
     await x.answer({ leases: [leaseOf("t1")] });
     await x.pass(10_000);
@@ -398,7 +398,7 @@ describe("the executor", () => {
     assert.equal(x.runs[0]?.stopped, true);
   });
 
-  it("tells how far its clock is ahead of the queue's, where that says its time", async () => {
+  it("reports how far its clock is ahead of the queue's, if the queue sends its time", async () => {
     const x = setUp({ aheadMs: 11_000 });
     await x.pass(1_000);
     await x.answer({ timeMs: 990 });
@@ -406,7 +406,7 @@ describe("the executor", () => {
     assert.deepEqual(x.ahead, [11_010]);
   });
 
-  it("waits with doubling pauses while the queue does not answer, then asks without waiting", async () => {
+  it("doubles its pauses while the queue does not answer, then sends a Sync without waiting", async () => {
     const x = setUp();
     await x.answer();
     for (let failures = 0; failures < 3; failures++) {
@@ -417,14 +417,14 @@ describe("the executor", () => {
     assert.equal(x.last()?.maxWaitMs, 0);
   });
 
-  it("drains: offers nothing, lets runs go on for the drain time, then gives them back, and says goodbye with an empty list", async () => {
+  it("drains: offers nothing, lets runs continue for the drain time, then gives them back, and sends a last Sync with an empty list", async () => {
     const x = setUp();
     await x.answer({ leases: [leaseOf("t1")] });
     const closed = x.running.close();
     await settled();
     assert.deepEqual([x.last()?.draining, x.last()?.engines[0]?.freeSlots], [true, 0]);
     await x.answer({ leases: [leaseOf("t2")] });
-    assert.deepEqual(x.endings, ["release t2"], "what comes all the same goes back unstarted");
+    assert.deepEqual(x.endings, ["release t2"], "a lease that still comes is given back unstarted");
     await x.confirm();
     await x.pass(5_000);
     assert.equal(x.runs[0]?.stopped, true);

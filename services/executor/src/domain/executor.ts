@@ -237,7 +237,7 @@ export class Executor {
   async #sayGoodbye(): Promise<void> {
     const over = new AbortController();
     const said = this.#sync.sayGoodbye(over.signal).catch(() => {
-      this.#log.info("queue does not answer; what it still counts as leased here ends by time");
+      this.#log.info("queue does not answer; the leases that it still counts here will expire");
     });
     await this.#within(GOODBYE_MS, said, over);
   }

@@ -39,8 +39,8 @@ function setUp() {
   };
 }
 
-describe("a refusal of the provider", () => {
-  it("is the task's own when a probe is answered", async () => {
+describe("a refusal of a run by the provider", () => {
+  it("is caused by the task when a probe is answered", async () => {
     const { start, probes } = setUp();
     const { end, category, retryable } = await start();
     end(failed(denied));
@@ -50,7 +50,7 @@ describe("a refusal of the provider", () => {
   });
 
   for (const again of ["ACCESS_DENIED", "SESSION_TIMEOUT"] as const) {
-    it(`is the login's when a probe ends in ${again} too`, async () => {
+    it(`is caused by the login when a probe ends in ${again} too`, async () => {
       const { start, probes } = setUp();
       const { end, category } = await start();
       end(failed(denied));
@@ -60,7 +60,7 @@ describe("a refusal of the provider", () => {
     });
   }
 
-  it("is the task's own, and asks for no probe, when another run succeeded meanwhile", async () => {
+  it("is caused by the task, and starts no probe, when another run succeeded meanwhile", async () => {
     const { start, probes } = setUp();
     const [one, other] = [await start(), await start()];
     other.end(succeeded);
@@ -71,12 +71,12 @@ describe("a refusal of the provider", () => {
     const later = await start();
     later.end(failed(denied));
     await settled();
-    assert.equal(probes.length, 1, "what was answered before says nothing of it");
+    assert.equal(probes.length, 1, "an earlier success is no proof");
     probes[0]?.answer();
     await later.category;
   });
 
-  it("may be tried again when the probe finds nothing out: another trouble, or no probe may start", async () => {
+  it("may be tried again when the probe gives no answer: another failure, or no probe may start", async () => {
     for (const find of [
       (probe: ReturnType<typeof setUp>["probes"][number]) => probe.answer(runFailure("NETWORK_ERROR", "away")),
       (probe: ReturnType<typeof setUp>["probes"][number]) => probe.refuse(),
@@ -90,7 +90,7 @@ describe("a refusal of the provider", () => {
     }
   });
 
-  it("shares a probe with those that come before it begins, and not with later ones", async () => {
+  it("shares a probe with refusals that come before it begins, and not with later ones", async () => {
     const { start, probes } = setUp();
     const runs = [await start(), await start(), await start()];
     for (const { end } of runs.slice(0, 2)) end(failed(denied));
@@ -109,7 +109,7 @@ describe("a refusal of the provider", () => {
     ]);
   });
 
-  it("waits for no probe once its run is ended, and then nobody asks", async () => {
+  it("waits for no probe once its run is stopped, and the probe is aborted", async () => {
     const { start, probes } = setUp();
     const { stop, end, category } = await start();
     end(failed(denied));
@@ -119,7 +119,7 @@ describe("a refusal of the provider", () => {
     assert.equal(probes[0]?.signal.aborted, true);
   });
 
-  it("gets the probe that whoever gave up had waited for", async () => {
+  it("gets the probe that a stopped run had waited for", async () => {
     const { start, probes } = setUp();
     const [first, second, third] = [await start(), await start(), await start()];
     first.end(failed(denied));
@@ -137,7 +137,7 @@ describe("a refusal of the provider", () => {
     assert.equal(await third.category, "SESSION_TIMEOUT");
   });
 
-  it("is looked into only where it is one", async () => {
+  it("is probed only for the category ACCESS_DENIED", async () => {
     const { start, probes } = setUp();
     for (const category of ["SESSION_TIMEOUT", "RATE_LIMIT"] as const) {
       const run = await start();

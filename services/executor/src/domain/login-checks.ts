@@ -99,5 +99,5 @@ const aborted = (signal: AbortSignal): Promise<undefined> =>
 
 const LOGIN_REFUSED = runFailure(
   "SESSION_TIMEOUT",
-  "the provider refuses the engine's login or key, whatever is asked of it (403)",
+  "the provider refuses every request with the engine's login or key (403)",
 );

@@ -37,13 +37,13 @@ const limits = (asked: Partial<Lease["limits"]>) => ({ limits: { ...nothing.limi
 const attached = (...names: string[]) => ({ attachments: names.map((name) => ({ name, content: Buffer.from("x") })) });
 
 describe("the operator's policy", () => {
-  it("lets pass what asks for nothing, and what it allows", () => {
+  it("accepts tasks without wishes, and what it allows", () => {
     assert.equal(refusalsOf({}), "");
     assert.equal(refusalsOf(limits({ wallMs: 7_200_000, turns: 10, budgetUsd: 2.5 })), "");
     assert.equal(refusalsOf({ permissionMode: "plan", allowedTools: ["Read", "Bash(git log:*)"] }), "");
   });
 
-  it("refuses permission modes that it does not list, skip above all, and those that nobody knows", () => {
+  it("refuses permission modes that are not in its list, skip above all, and unknown modes", () => {
     assert.match(
       refusalsOf({ permissionMode: "skip" }),
       /^permission_mode: skip is not allowed here, only default, plan$/,
@@ -53,20 +53,20 @@ describe("the operator's policy", () => {
     assert.equal(refusalsOf({ permissionMode: "skip" }, { permissionModes: ["default", "skip"] }), "");
   });
 
-  it("caps limits that are asked for, naming each", () => {
+  it("caps requested limits, naming each", () => {
     assert.match(refusalsOf(limits({ wallMs: 7_200_001 })), /^limits\.wall_time: at most 7200000 ms here$/);
     assert.match(refusalsOf(limits({ turns: 11, budgetUsd: 2.51 })), /^limits\.turns: .*; limits\.budget_usd: /);
     assert.equal(refusalsOf(limits({ turns: 11 }), { maxTurns: undefined }), "");
   });
 
-  it("gives a task that asks for no limits those of the installation", () => {
+  it("gives the limits of the installation to a task without limits", () => {
     assert.deepEqual(limitsOf(nothing, policy), { wallMs: 3_600_000, outputBytes: 1_000, turns: 10, budgetUsd: 2.5 });
     const less = limitsOf({ ...nothing, ...limits({ wallMs: 5, outputBytes: 9_999, turns: 1, budgetUsd: 1 }) }, policy);
     assert.deepEqual(less, { wallMs: 5, outputBytes: 1_000, turns: 1, budgetUsd: 1 });
     assert.equal(limitsOf(nothing, { ...policy, maxWallMs: 7 }).wallMs, 7);
   });
 
-  it("refuses a tool that it denies, also with a rule of its own, and two tools written as one", () => {
+  it("refuses a denied tool, also with a rule, and two tools written as one", () => {
     assert.match(refusalsOf({ allowedTools: ["WebFetch(domain:x)"] }), /^allowed_tools: WebFetch/);
     assert.match(refusalsOf({ availableTools: ["Read", "WebFetch"] }), /^available_tools: WebFetch/);
     assert.match(refusalsOf({ allowedTools: ["Bash(rm:*)"] }), /^allowed_tools: Bash/);
@@ -77,14 +77,14 @@ describe("the operator's policy", () => {
     }
   });
 
-  it("refuses what could not be an argument of an engine, or would be two", () => {
+  it("refuses texts that are not one valid argument of an engine", () => {
     assert.match(refusalsOf({ deniedTools: ["Bash(\0)"] }), /one tool/);
     assert.match(refusalsOf({ model: "a\0" }), /^model, fallback_models/);
     assert.match(refusalsOf({ fallbackModels: ["a,b"] }), /^model, fallback_models/);
     assert.equal(refusalsOf({ model: "claude-sonnet-4-5[1m]", fallbackModels: ["opus", "eu.anthropic/x:1"] }), "");
   });
 
-  it("names what it sets for every run, which some engines do not honour", () => {
+  it("names its parts that apply to every run, which some engines do not support", () => {
     const lax: Policy = { ...policy, deniedTools: [], maxTurns: undefined, maxBudgetUsd: undefined };
     assert.deepEqual(policedParts(lax), []);
     assert.deepEqual(policedParts({ ...lax, deniedTools: ["Bash"], permissionModes: ["plan"] }), [
@@ -93,7 +93,7 @@ describe("the operator's policy", () => {
     ]);
   });
 
-  it("refuses attachments whose names are not plain or not their own", () => {
+  it("refuses attachments whose names are not plain or not unique", () => {
     for (const name of ["../x", "a/b", ".ssh", "", "..", "a\0b", "x".repeat(256)]) {
       assert.match(refusalsOf(attached(name)), /^attachments: a name/, name);
     }
@@ -105,7 +105,7 @@ describe("the operator's policy", () => {
 describe("a path that a task names", () => {
   const roots = [{ path: "/srv/a", real: "/data/a" }];
 
-  it("is looked at only when it is written under a root, in full and without detours", () => {
+  it("is checked only when it is a full path under a root without detours", () => {
     for (const path of ["/srv/a", "/srv/a/b c/d.txt", "/data/a/x", "/srv/a/..x"]) assert.ok(mayLook(path, roots), path);
     const others = ["/srv/ab", "/srv/ab/c", "/srv", "/", "", "srv/a/x", "/etc/passwd", "/data/ab"];
     const tricks = [
@@ -121,7 +121,7 @@ describe("a path that a task names", () => {
     assert.ok(mayLook("/etc", [{ path: "/", real: "/" }]));
   });
 
-  it("is refused in the same words when a link leads out of the roots and when nothing is there", () => {
+  it("is refused with the same text when a link leads out of the roots and when no file exists", () => {
     const missing = judgePath(undefined, "file", roots);
     assert.match(missing ?? "", /not in a folder/);
     for (const real of ["/etc/shadow", "/data/ab/c", "/data", "/srv/a/x"]) {
@@ -129,14 +129,14 @@ describe("a path that a task names", () => {
     }
   });
 
-  it("is what it is asked to be: a regular file, or a folder", () => {
+  it("is of the requested kind: a regular file, or a folder", () => {
     assert.equal(judgePath({ real: "/data/a/x", kind: "file" }, "file", roots), undefined);
     assert.equal(judgePath({ real: "/data/a", kind: "folder" }, "folder", roots), undefined);
     for (const kind of ["folder", "other"] as const) {
-      assert.equal(judgePath({ real: "/data/a/x", kind }, "file", roots), "is no regular file");
+      assert.equal(judgePath({ real: "/data/a/x", kind }, "file", roots), "is not a regular file");
     }
     for (const kind of ["file", "other"] as const) {
-      assert.equal(judgePath({ real: "/data/a/x", kind }, "folder", roots), "is no folder");
+      assert.equal(judgePath({ real: "/data/a/x", kind }, "folder", roots), "is not a folder");
     }
   });
 });

@@ -120,10 +120,10 @@ export function judgePath(
 ): string | undefined {
   if (found === undefined || !roots.some((root) => isUnder(found.real, root.real))) return OUTSIDE;
   if (found.kind === kind) return undefined;
-  return kind === "file" ? "is no regular file" : "is no folder";
+  return kind === "file" ? "is not a regular file" : "is not a folder";
 }
 
-export const OUTSIDE = "is not in a folder that this executor allows, or not there";
+export const OUTSIDE = "is not in a folder that this executor allows, or does not exist";
 
 const MAX_INCLUDED = 64;
 /** Leaves bytes for the run's own folder in front of it: the result must still be a valid path. */

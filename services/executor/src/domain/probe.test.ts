@@ -14,7 +14,7 @@ const waitingForLogin = (onWait: () => void): Engine => ({
   version: async () => "1",
   start: ({ unwanted }) =>
     new Promise<EngineRun>((_resolve, reject) => {
-      unwanted?.addEventListener("abort", () => reject(new Error("nobody wants it")), { once: true });
+      unwanted?.addEventListener("abort", () => reject(new Error("the run was cancelled")), { once: true });
       onWait();
     }),
 });
@@ -46,7 +46,7 @@ describe("a probe", () => {
   const stopped = { reason: "SUBMIT_STOPPED" };
   const cases = { "waits for its login": waitingForLogin, runs: running };
   for (const [what, engineThat] of Object.entries(cases)) {
-    it(`that a stop meets while the engine ${what} is refused for that, and is no fault of the engine`, async () => {
+    it(`that is stopped while the engine ${what} is refused because of the stop, and is not a fault of the engine`, async () => {
       const stop = new AbortController();
       let reach = () => {};
       const reached = new Promise<void>((resolve) => {

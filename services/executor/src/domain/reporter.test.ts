@@ -55,19 +55,19 @@ function setUp() {
 const settled = <T>(value?: T) => new Promise<T | undefined>((resolve) => setImmediate(() => resolve(value)));
 
 describe("the reporter", () => {
-  it("sends the first text at once, and gathers what comes while a report is under way", async () => {
+  it("sends the first text at once, and collects later text while a report is in progress", async () => {
     const { text, reports, answer, passTime } = setUp();
     await text("a");
     assert.deepEqual(reports[0]?.events, [{ type: "text", text: "a" }]);
     await text("b");
     await text("c");
     await answer();
-    assert.equal(reports.length, 1, "the next report did not wait for more");
+    assert.equal(reports.length, 1, "the next report did not wait for more text");
     await passTime();
     assert.deepEqual(reports[1]?.events, [{ type: "text", text: "bc" }]);
   });
 
-  it("joins no two messages, and keeps what is taken back in its place", async () => {
+  it("never joins two messages, and keeps withdrawn messages in their order", async () => {
     const { reporter, reports, answer } = setUp();
     reporter.started({ traceparent: "" });
     const said = [
@@ -91,7 +91,7 @@ describe("the reporter", () => {
     assert.equal(answerOf(events), "x".repeat(70_000));
   });
 
-  it("keeps order between text and other events, and numbers its reports from 1 without a gap", async () => {
+  it("keeps the order of text and other events, and numbers its reports from 1 without a gap", async () => {
     const { reporter, text, reports, answer } = setUp();
     reporter.started({ traceparent: "" });
     await text("a");
@@ -112,7 +112,7 @@ describe("the reporter", () => {
     );
   });
 
-  it("repeats a report that was not answered, unchanged", async () => {
+  it("repeats an unanswered report unchanged", async () => {
     const { text, reports, answer, passTime } = setUp();
     await text("a");
     await answer(new Error("no connection"));
@@ -121,7 +121,7 @@ describe("the reporter", () => {
     assert.deepEqual(reports[1], reports[0]);
   });
 
-  it("holds the engine back while much is unanswered, and goes on when it is answered", async () => {
+  it("makes the engine wait while too many reports are unanswered, and continues when they are answered", async () => {
     const { text, answer } = setUp();
     const added = text("x".repeat(300_000));
     assert.equal(await Promise.race([added, settled("held back")]), "held back");
@@ -142,7 +142,7 @@ describe("the reporter", () => {
     assert.equal(pieces.join(""), long);
   });
 
-  it("lets everybody go when the lease is lost, and sends nothing more", async () => {
+  it("releases all waiting callers when the lease is lost, and sends nothing more", async () => {
     const { text, reporter, reports, answer, lost } = setUp();
     const added = text("x".repeat(300_000));
     await answer("lost");

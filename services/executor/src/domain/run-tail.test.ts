@@ -11,7 +11,7 @@ async function nextOf(parts: ReturnType<RunTail["follow"]>) {
 }
 
 describe("the tail of a run", () => {
-  it("keeps the end of what was written, in whole characters, within its bytes", () => {
+  it("keeps the end of the output, in whole characters, within its bytes", () => {
     const tail = createRunTail();
     assert.equal(tail.last(), "");
     for (let i = 0; i < 10_000; i++) tail.hear(text("añ€😀"));
@@ -22,7 +22,7 @@ describe("the tail of a run", () => {
     assert.ok(bytes <= TAIL_BYTES && bytes > TAIL_BYTES - 4, `${bytes} bytes`);
   });
 
-  it("keeps messages apart, and says when one is taken back", () => {
+  it("keeps messages apart, and marks a withdrawn message", () => {
     const tail = createRunTail();
     for (const said of ["Let me ", "look."]) tail.hear(text(said));
     tail.hear({ type: "tool", name: "Bash" });
@@ -32,7 +32,7 @@ describe("the tail of a run", () => {
     assert.equal(tail.last(), "Let me look.\n\nhalf a \n[taken back]\n\nhalf a PONG");
   });
 
-  it("is followed from its end on, without loss for who reads in time, to the end of the run", async () => {
+  it("is followed from its end, without loss for a fast reader, to the end of the run", async () => {
     const tail = createRunTail();
     tail.hear(text("before"));
     const parts = tail.follow(forEver);
@@ -47,7 +47,7 @@ describe("the tail of a run", () => {
     assert.equal(await nextOf(parts), "end");
   });
 
-  it("tells a slow reader of the gap, and goes on with the newest", async () => {
+  it("reports a gap to a slow reader, and continues with the newest text", async () => {
     const tail = createRunTail();
     const parts = tail.follow(forEver);
     await nextOf(parts);
@@ -60,7 +60,7 @@ describe("the tail of a run", () => {
     assert.deepEqual(await nextOf(parts), { text: "more", gap: false });
   });
 
-  it("is not followed any longer than its reader wants", async () => {
+  it("is followed no longer than its reader wants", async () => {
     const reader = new AbortController();
     const parts = createRunTail().follow(reader.signal);
     await nextOf(parts);

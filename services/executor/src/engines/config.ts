@@ -13,7 +13,7 @@ export interface EngineConfig extends LoadedPlugin {
 
 /** This setting must be read first: the plugins that it names have settings of their own. */
 export const enginePlugins = (settings: Settings): readonly string[] =>
-  settings.list("CCSP_EXECUTOR_ENGINE_PLUGINS", "npm packages or absolute paths of modules that bring more engines", {
+  settings.list("CCSP_EXECUTOR_ENGINE_PLUGINS", "npm packages or absolute paths of modules that add engines", {
     default: [],
   });
 
@@ -28,11 +28,15 @@ export function defineEngines(settings: Settings, { plugins, faults }: EngineReg
   const names = settings.list("CCSP_EXECUTOR_ENGINES", `engines to open, of ${known.join(", ")}`, {
     default: ["claude-code"],
   });
-  const slots = settings.integer("CCSP_EXECUTOR_SLOTS", "runs at once per engine", { default: 2, min: 1, max: 500 });
+  const slots = settings.integer("CCSP_EXECUTOR_SLOTS", "most runs of each engine at the same time", {
+    default: 2,
+    min: 1,
+    max: 500,
+  });
   if (names.length === 0) settings.fault("CCSP_EXECUTOR_ENGINES names no engine");
   for (const name of names) {
     if (known.includes(name)) continue;
-    const hint = loaded ? "" : "; others come by CCSP_EXECUTOR_ENGINE_PLUGINS";
+    const hint = loaded ? "" : "; CCSP_EXECUTOR_ENGINE_PLUGINS adds others";
     settings.fault(`CCSP_EXECUTOR_ENGINES: there is no engine ${name}, only ${known.join(", ")}${hint}`);
   }
   return plugins.flatMap(({ plugin, origin }) => {
@@ -42,7 +46,7 @@ export function defineEngines(settings: Settings, { plugins, faults }: EngineReg
     }
     const own = `CCSP_EXECUTOR_SLOTS_${inSettings(plugin.name)}`;
     const config = plugin.define(settings);
-    const many = settings.integer(own, `runs at once of ${plugin.name}; else CCSP_EXECUTOR_SLOTS`, {
+    const many = settings.integer(own, `most runs of ${plugin.name} at the same time; unset: CCSP_EXECUTOR_SLOTS`, {
       default: slots,
       min: 1,
       max: 500,

@@ -36,10 +36,10 @@ export async function openEngines(
     });
     log.info({ engine: name, version, slots }, "engine found");
     if (minimumVersion !== undefined && isOlder(version, minimumVersion)) {
-      log.warn({ engine: name, version, minimumVersion }, "engine is older than is known to be reliable");
+      log.warn({ engine: name, version, minimumVersion }, "engine is older than its minimum version");
     }
     const ignored = policed.filter((part) => !engine.capabilities.takes.includes(part));
-    if (ignored.length > 0) log.warn({ engine: name, ignored }, "engine does not keep all of the policy");
+    if (ignored.length > 0) log.warn({ engine: name, ignored }, "engine does not apply all of the policy");
     installed.push({ engine, slots, version, minimumVersion, origin });
   }
   return installed;

@@ -29,7 +29,7 @@ export async function loadEngines(specifiers: readonly string[]): Promise<Engine
     try {
       const plugin = await loadPlugin(specifier);
       if (plugins.some((other) => other.plugin.name === plugin.name)) {
-        throw new Error(`its engine is named ${plugin.name}, and there is one of that name already`);
+        throw new Error(`there is already an engine named ${plugin.name}`);
       }
       plugins.push({ plugin, origin: specifier });
     } catch (err) {

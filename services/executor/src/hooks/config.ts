@@ -13,9 +13,13 @@ export interface HookConfig extends LoadedHook {
 
 /** This setting must be read first: the plugins that it names have settings of their own. */
 export const hookPlugins = (settings: Settings): readonly string[] =>
-  settings.list("CCSP_EXECUTOR_HOOKS", "npm packages or absolute paths of modules that are hooks, in their order", {
-    default: [],
-  });
+  settings.list(
+    "CCSP_EXECUTOR_HOOKS",
+    "npm packages or absolute paths of modules that are hooks, in the order of their calls",
+    {
+      default: [],
+    },
+  );
 
 export function defineHooks(settings: Settings, { hooks, faults }: HookRegistry): readonly HookConfig[] {
   hookPlugins(settings);
@@ -26,7 +30,7 @@ export function defineHooks(settings: Settings, { hooks, faults }: HookRegistry)
       plugin,
       origin,
       config: plugin.define(settings),
-      required: settings.flag(`${prefix}_REQUIRED`, `a failure of the hook ${plugin.name} fails the run`, {
+      required: settings.flag(`${prefix}_REQUIRED`, `whether a failure of the hook ${plugin.name} fails the run`, {
         default: plugin.required === true,
       }),
       timeoutMs: settings.durationMs(`${prefix}_TIMEOUT`, `how long each call of the hook ${plugin.name} may take`, {

@@ -35,7 +35,7 @@ export async function openHooks(configs: readonly HookConfig[], log: Logger): Pr
       const hook = await plugin.open(config, { log: log.child({ hook: name }) });
       const points = HOOK_POINTS.filter((point) => typeof hook[METHODS[point]] === "function");
       hooks.push({ name, origin, points, required, timeoutMs, hook });
-      if (points.length === 0) throw new Error(`hook ${name} has a method for no point`);
+      if (points.length === 0) throw new Error(`hook ${name} has no method for any point`);
       log.info({ hook: name, points, required, timeoutMs }, "hook found");
     }
   } catch (err) {

@@ -26,7 +26,7 @@ export async function loadHooks(specifiers: readonly string[]): Promise<HookRegi
       if (!isPlugin(plugin)) throw new Error("exports no hookPlugin with name, define and open");
       checkName(plugin.name);
       const taken = hooks.some((other) => other.plugin.name === plugin.name);
-      if (taken) throw new Error(`it is named ${plugin.name}, and there is one of that name already`);
+      if (taken) throw new Error(`there is already a hook named ${plugin.name}`);
       hooks.push({ plugin, origin: specifier });
     } catch (err) {
       faults.push(`hook ${specifier}: ${err instanceof Error ? err.message : "threw no error"}`);

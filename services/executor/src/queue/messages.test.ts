@@ -3,8 +3,8 @@ import { runFailure, type ErrorCategory as Word } from "@ccsp/engine-kit";
 import { ErrorCategory, ErrorSource, TaskError, TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { toTaskError, toTaskEvent } from "./messages.js";
 
-describe("what an engine plugin says of a failure", () => {
-  it("goes to the queue as UNKNOWN_ERROR when its category is no word of the contract", () => {
+describe("a failure from an engine plugin", () => {
+  it("goes to the queue as UNKNOWN_ERROR when its category is not in the contract", () => {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a plugin in JavaScript
     const category = "OUT_OF_LUCK" as Word;
     const failure = { ...runFailure("RATE_LIMIT", "m"), category, source: "NEIGHBOUR" as "ENGINE" };

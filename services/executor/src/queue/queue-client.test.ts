@@ -34,14 +34,14 @@ const portThat = (complete: QueueClient["complete"], sync: QueueClient["sync"] =
 };
 
 describe("the queue as the executor sees it", () => {
-  it("refuses what cannot be written as a message, which no repetition mends", async () => {
+  it("refuses data that cannot be written as a message, since a retry would fail too", async () => {
     const port = portThat(async () => ({}));
     const usage = { inputTokens: 1.5, outputTokens: 0, cacheReadTokens: 0, cacheCreationTokens: 0 };
     assert.equal(await port.complete(lease, "e", { ...result, usage }, signal), "refused");
     assert.equal(await port.complete(lease, "e", result, signal), "ok");
   });
 
-  it("sends a report again without what a queue of 0.1.0 refuses, so that its text is not lost", async () => {
+  it("sends a report again without the fields that a queue of 0.1.0 refuses, so its text is not lost", async () => {
     const sent: (string | undefined)[][] = [];
     const client = {
       sync: unused,
@@ -67,12 +67,12 @@ describe("the queue as the executor sees it", () => {
     assert.deepEqual(sent, [["textTakenBack", "textDelta"], ["textDelta"]]);
   });
 
-  it("rejects where nothing is known of the call, so that it is repeated", async () => {
+  it("rejects when the outcome of the call is unknown, so the call is repeated", async () => {
     const away = new CallError(14, "away");
     await assert.rejects(portThat(() => Promise.reject(away)).complete(lease, "e", result, signal), away);
   });
 
-  it("says how long leases last, also of a queue of the release before, which does not", async () => {
+  it("returns how long leases last, also for a queue of the previous release, which does not send it", async () => {
     const request = {
       executorId: "x",
       bootId: "b",
@@ -94,7 +94,7 @@ describe("the queue as the executor sees it", () => {
     assert.deepEqual(await answered({ leaseLength: { seconds: 45n, nanos: 0 }, time }), [45_000, time.getTime()]);
   });
 
-  it("rejects when the call was given up", async () => {
+  it("rejects when the call was cancelled", async () => {
     const gone = AbortSignal.abort();
     const call = () => Promise.reject(new Error("aborted"));
     await assert.rejects(portThat(call).complete(lease, "e", result, gone));

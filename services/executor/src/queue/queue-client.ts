@@ -152,7 +152,7 @@ class GrpcQueue implements QueuePort {
         this.#log.error(about, "queue refused a call");
         return "refused";
       }
-      if (!AWAY.includes(reason ?? "")) this.#log.warn(about, "queue could not answer a call, which is repeated");
+      if (!AWAY.includes(reason ?? "")) this.#log.warn(about, "queue could not answer a call; it is tried again");
       throw err;
     }
   }

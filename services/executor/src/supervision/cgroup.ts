@@ -59,7 +59,11 @@ export async function openCgroups({ path, executorId, bootId, log }: CgroupsOpti
   const controllers = (await read(path, "cgroup.controllers")).trim().split(" ");
   for (const controller of ["memory", "pids"]) {
     if (controllers.includes(controller)) await write(path, "cgroup.subtree_control", `+${controller}`);
-    else log.warn({ cgroup: path, controller }, "the cgroup has no such controller: runs are watched instead");
+    else
+      log.warn(
+        { cgroup: path, controller },
+        "the cgroup lacks these controllers: the executor watches the runs instead",
+      );
   }
   const earlier = new RegExp(`^${executorId.replaceAll(".", "\\.")}_[0-9A-HJKMNP-TV-Z]{26}_`);
   for (const name of await readdir(path)) if (earlier.test(name)) await cgroupAt(join(path, name)).remove();

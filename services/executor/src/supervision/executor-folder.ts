@@ -55,13 +55,15 @@ export async function openExecutorFolder({
     );
     if (killed.length > 0) log.warn({ pids: killed }, "ended processes that an earlier boot left");
     for (const boot of earlier) {
-      await removeTree(join(parent, boot)).catch((err: unknown) => log.error({ err, boot }, "folders are left behind"));
+      await removeTree(join(parent, boot)).catch((err: unknown) =>
+        log.error({ err, boot }, "folders could not be removed"),
+      );
     }
     const temporary = temporaryFolderOf(path);
     await mkdir(temporary, { recursive: true, mode: 0o700 });
     await checkOurs(temporary, "TMPDIR");
     const leave = (left: string) =>
-      removeTree(left).catch((err: unknown) => log.error({ err, left }, "folders are left behind"));
+      removeTree(left).catch((err: unknown) => log.error({ err, left }, "folders could not be removed"));
     for (const entry of await readdir(temporary)) await leave(join(temporary, entry));
     return {
       runs,
@@ -88,6 +90,6 @@ async function checkOurs(path: string, setting: string): Promise<void> {
   const found = await lstat(path);
   const owned = process.getuid === undefined || found.uid === process.getuid();
   if (!found.isDirectory() || !owned || (found.mode & 0o077) !== 0) {
-    throw new Error(`${path} is not a folder of this user alone (mode 0700); remove it or set ${setting}`);
+    throw new Error(`${path} is not a folder that only this user can use (mode 0700); remove it or set ${setting}`);
   }
 }

@@ -163,7 +163,7 @@ export class LaunchedRun implements LaunchedProcess {
     try {
       await this.#exited;
     } catch (err) {
-      if (!this.#use) this.#options.onFault(err, "something is left of a process that waited");
+      if (!this.#use) this.#options.onFault(err, "the end of a waiting process failed");
     }
   }
 

@@ -79,7 +79,7 @@ export class ProcessWatch {
   }
 
   async #tick(): Promise<void> {
-    await this.#look().catch((err: unknown) => this.#options.log.error({ err }, "processes could not be looked at"));
+    await this.#look().catch((err: unknown) => this.#options.log.error({ err }, "processes could not be checked"));
     if (!this.#closed) this.#schedule();
   }
 

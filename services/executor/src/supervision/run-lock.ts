@@ -47,7 +47,7 @@ export async function takeLock(path: string, us: Holder): Promise<Lock | Holder>
     }
     await rm(succession, { force: true });
   }
-  throw new Error(`${path} is being taken by others`);
+  throw new Error(`${path} cannot be locked: other processes keep taking it`);
 }
 
 /** Creates a file with its content in one atomic step. False if the file exists. */

@@ -43,7 +43,7 @@ export async function openRunPlace(options: RunPlaceOptions): Promise<RunPlace> 
   const owned = await createRunFolder(options.folder, run.replaceAll(/[^A-Za-z0-9._-]/g, "-"), options.temporary);
   // A failure does not affect the run's result. The next boot tries again to remove the folder.
   const removeFolder = () =>
-    owned.remove().catch((err: unknown) => log.error({ err, run }, "folder of a run is left behind"));
+    owned.remove().catch((err: unknown) => log.error({ err, run }, "folder of a run could not be removed"));
   let cgroup: Cgroup | undefined;
   try {
     cgroup = await cgroups?.create(run, limits);

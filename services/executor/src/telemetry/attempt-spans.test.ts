@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { usageAttributes } from "./attempt-spans.js";
 
 describe("the usage in the span of a run", () => {
-  it("counts as input also what came from a cache or went into one, as the conventions want it", () => {
+  it("counts cache reads and writes as input too, as the conventions require", () => {
     const usage = { inputTokens: 1, outputTokens: 20, cacheReadTokens: 300, cacheCreationTokens: 4_000 };
     assert.deepEqual(usageAttributes(usage), {
       "gen_ai.usage.input_tokens": 4_301,
@@ -12,7 +12,7 @@ describe("the usage in the span of a run", () => {
     });
   });
 
-  it("is left out when nobody knows it", () => {
+  it("is left out when it is unknown", () => {
     assert.equal(usageAttributes(undefined), undefined);
   });
 });

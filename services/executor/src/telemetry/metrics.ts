@@ -33,13 +33,13 @@ export function createExecutorMetrics(registry: Registry): ExecutorMetrics {
   });
   const unknown = new Counter({
     name: "ccsp_executor_unknown_lines_total",
-    help: "Lines of engines that were not understood and passed over",
+    help: "Lines of engines that were not understood and were skipped",
     labelNames: ["engine"],
     registers,
   });
   const exits = new Counter({
     name: "ccsp_executor_exits_total",
-    help: "Runs whose processes are gone, by why the engine's ended: by itself, by a signal, on request, or the limit it passed",
+    help: "Runs whose processes have ended, by how the engine's process ended: by itself, by a signal, on request, or at the limit that it passed",
     labelNames: ["engine", "cause"],
     registers,
   });
@@ -59,7 +59,7 @@ export function createExecutorMetrics(registry: Registry): ExecutorMetrics {
   });
   const hooks = new Counter({
     name: "ccsp_executor_hook_calls_total",
-    help: "Calls of hooks, by how they ended; dropped: events that a hook was too slow for",
+    help: "Calls of hooks, by how they ended; dropped: events that were dropped because the hook was too slow",
     labelNames: ["hook", "point", "outcome"],
     registers,
   });

@@ -6,7 +6,7 @@ export function createWarmMetrics(registry: Registry): WarmMetrics {
   const registers = [registry];
   const starts = new Counter({
     name: "ccsp_executor_starts_total",
-    help: "Runs that a waiting process could have served: warm was, cold was not",
+    help: "Runs for which a waiting process was possible: warm had one, cold had none",
     labelNames: ["engine", "how"],
     registers,
   });
@@ -18,7 +18,7 @@ export function createWarmMetrics(registry: Registry): WarmMetrics {
   });
   const over = new Counter({
     name: "ccsp_executor_warm_over_total",
-    help: "Processes that wait no more: used, too old (age), too much together (memory), unwanted, died, or off",
+    help: "Processes that stopped waiting, by reason: used, too old (age), too much memory together (memory), unwanted, died, or off",
     labelNames: ["engine", "why"],
     registers,
   });

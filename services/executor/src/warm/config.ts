@@ -14,7 +14,7 @@ export function defineWarm(settings: Settings): WarmConfig {
   return {
     count: settings.integer(
       "CCSP_EXECUTOR_WARM",
-      "most engine processes that wait for a task like those that came lately; 0: none",
+      "most engine processes that wait for tasks like the recent ones; 0: none",
       { default: 2, max: 64 },
     ),
     memoryBytes: settings.integer("CCSP_EXECUTOR_WARM_MEMORY", "most bytes of memory of the waiting processes", {
@@ -23,7 +23,7 @@ export function defineWarm(settings: Settings): WarmConfig {
     }),
     maxAgeMs: settings.durationMs(
       "CCSP_EXECUTOR_WARM_MAX_AGE",
-      "oldest process that is given a task; so long after its last task nothing waits for a kind of task any more",
+      "greatest age at which a waiting process still gets a task; also, how long processes wait after the last task of their kind",
       { default: "10m", min: 1_000, max: 24 * 60 * 60 * 1_000 },
     ),
   };

@@ -127,7 +127,7 @@ const ended: SupervisedRun = {
 };
 
 describe("the pool of waiting processes", () => {
-  it("starts one for a key that came twice, gives it to one run, and starts the next", async () => {
+  it("starts one for a key that was used twice, gives it to one run, and starts the next", async () => {
     const { start, pass, names, pool, counted } = setUp();
     assert.equal(await start("a"), "task-1:1");
     await pass(MINUTE);
@@ -162,7 +162,7 @@ describe("the pool of waiting processes", () => {
     assert.equal(names().length, 1);
   });
 
-  it("shares its number between the keys that came last", async () => {
+  it("shares its number of processes between the most recent keys", async () => {
     const { start, pass, names, counted } = setUp();
     for (const key of ["a", "a", "a", "b", "b", "b"]) await start(key);
     await pass(MINUTE);
@@ -185,7 +185,7 @@ describe("the pool of waiting processes", () => {
     assert.equal(names().length, 2);
   });
 
-  it("starts them beside runs while there are processors for both, so that steady work gets them", async () => {
+  it("starts them beside runs while enough processors are free, so steady work gets them", async () => {
     const { start, pass, counted } = setUp({ startsAtOnce: 2 });
     for (let i = 0; i < 10; i++) {
       await start("a");
@@ -194,7 +194,7 @@ describe("the pool of waiting processes", () => {
     assert.ok(counted.filter((how) => how === "warm").length >= 6, counted.join());
   });
 
-  it("ends what is too old and starts another while its key is wanted, and then none", async () => {
+  it("ends an old process and starts another while its key is used, and none after that", async () => {
     const { start, pass, names, counted } = setUp({ maxAgeMs: MINUTE });
     await start("a");
     await start("a");
@@ -212,7 +212,7 @@ describe("the pool of waiting processes", () => {
     );
   });
 
-  it("gives nobody a process that is older than it may be, also between two looks, and replaces it", async () => {
+  it("gives no run a process that is too old, even between two checks, and replaces it", async () => {
     const { start, pass, names, processes } = setUp({ count: 1, maxAgeMs: 16_000 });
     await start("a");
     await start("a");
@@ -230,7 +230,7 @@ describe("the pool of waiting processes", () => {
     assert.deepEqual(names(), ["warm-2:0"]);
   });
 
-  it("keeps within its memory: starts none that would not fit, and ends those that grew", async () => {
+  it("keeps within its memory: starts none that would not fit, and ends those that grew too large", async () => {
     const { start, pass, names, processes, counted } = setUp({ count: 4, memoryBytes: 250 * MB });
     for (let i = 0; i < 5; i++) await start("a");
     await pass(MINUTE);
@@ -242,7 +242,7 @@ describe("the pool of waiting processes", () => {
     assert.deepEqual(counted.slice(-1), ["memory"]);
   });
 
-  it("keeps none of a key whose processes do not fit, and those of others", async () => {
+  it("keeps no process of a key whose processes do not fit, and keeps those of other keys", async () => {
     const { start, pass, names, processes } = setUp({ memoryBytes: 250 * MB });
     await start("large");
     await start("large");
@@ -255,7 +255,7 @@ describe("the pool of waiting processes", () => {
     assert.deepEqual(names(), ["warm-2:0"]);
   });
 
-  it("starts a run by itself when what waits for it is dead, even if nobody was told yet", async () => {
+  it("starts a new process for a run when the waiting one is dead, even before its death was reported", async () => {
     const { start, pass, processes, names } = setUp();
     await start("a");
     await start("a");
@@ -269,7 +269,7 @@ describe("the pool of waiting processes", () => {
     assert.ok(!names().includes("warm-1:0"));
   });
 
-  it("waits longer each time when they die or cannot be started", async () => {
+  it("waits longer each time when processes die or cannot be started", async () => {
     const { start, pass, processes, launcher, counted } = setUp();
     await start("a");
     await start("a");
@@ -286,7 +286,7 @@ describe("the pool of waiting processes", () => {
     assert.equal(processes.length, died);
   });
 
-  it("goes on after a fault of its own", async () => {
+  it("continues after an error in its own loop", async () => {
     const { start, pass, processes, names } = setUp();
     await start("a");
     await start("a");
@@ -316,7 +316,7 @@ describe("the pool of waiting processes", () => {
     assert.equal(names().length, 2);
   });
 
-  it("is off with the number 0", async () => {
+  it("is off when its number is 0", async () => {
     const { start, pass, names, counted } = setUp({ count: 0 });
     for (let i = 0; i < 5; i++) await start("a");
     await pass(MINUTE);

@@ -133,7 +133,7 @@ export class WarmPool implements WarmProcesses {
     try {
       return this.#allowed ? await this.#step() : LOOK_MS;
     } catch (err) {
-      this.#options.log.error({ err }, "waiting processes could not be looked after");
+      this.#options.log.error({ err }, "the check of waiting processes failed");
       return LOOK_MS;
     }
   }

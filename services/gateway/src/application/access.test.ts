@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { ACCESS } from "./access.js";
 
 describe("access", () => {
-  it("is what the README says: the scopes of each RPC, and which leave an audit line", async () => {
+  it("is as in the README: the scopes of each RPC, and which leave an audit line", async () => {
     const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
     const rows = [...readme.matchAll(/^\| ([A-Z]\w+(?:, [A-Z]\w+)*) \| (.+) \| (yes|no) \|$/gm)];
     const documented = rows.flatMap(([, names = "", scopes = "", audited]) =>

@@ -24,7 +24,7 @@ export function agentHandlers(operations: Operations): Handlers<AgentServiceServ
 }
 
 function letIn(context: CallContext): IncomingCall {
-  if (!isLetIn(context)) throw new Error(`${context.method} was not let in`);
+  if (!isLetIn(context)) throw new Error(`${context.method} was not authorised`);
   // The context itself, and no copy: it computes most of its fields only when they are read.
   return context;
 }

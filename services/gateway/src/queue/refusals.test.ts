@@ -4,7 +4,7 @@ import { CallError } from "@ccsp/grpc-kit";
 import { status } from "@grpc/grpc-js";
 import { passOn } from "./refusals.js";
 
-describe("what an agent is told of a queue that does not answer", () => {
+describe("the refusal for a queue that does not answer", () => {
   const told = (message: string, details?: Partial<ConstructorParameters<typeof CallError>[2]>) => {
     const none = { metadata: {}, fields: [], quota: [], preconditions: [], reason: undefined, retryAfterMs: undefined };
     const refusal = passOn(new CallError(status.UNAVAILABLE, message, { ...none, ...details }));
@@ -14,13 +14,13 @@ describe("what an agent is told of a queue that does not answer", () => {
   };
   const reason = "DEPENDENCY_UNAVAILABLE" as const;
 
-  it("names what the queue itself waits for, with its words", () => {
+  it("names the dependency that the queue itself names, with the queue's message", () => {
     const details = { reason, metadata: { dependency: "redis" }, retryAfterMs: 1_000 };
     const named = { reason, message: "Redis does not answer", dependency: "redis", retryAfterMs: 1_000 };
     assert.deepEqual(told("Redis does not answer", details), named);
   });
 
-  it("names the queue where nobody was reached, and not its address", () => {
+  it("names the queue, but not its address, when no replica was reached", () => {
     const unnamed = { reason, message: "the queue does not answer; call again", dependency: "queue" };
     assert.deepEqual(told("Enqueue at 10.0.0.7:3001: no connection"), { ...unnamed, retryAfterMs: undefined });
   });

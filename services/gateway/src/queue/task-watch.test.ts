@@ -62,20 +62,20 @@ const ROOM = { tryReserve: () => true, reserve: async () => undefined };
 const context = () => ({ signal: new AbortController().signal, deadline: undefined, unread: ROOM });
 
 describe("watchTask", () => {
-  it("goes on from the last sequence when the replica that streams stops", async () => {
+  it("continues after the last sequence when the streaming replica stops", async () => {
     const queue = scripted([1, 2, gone()], [gone()], [3, 4]);
     const events = watchTask(queue, FROM, context(), { giveUpMs: 30_000, ...clock() });
     assert.deepEqual(await sequencesOf(events), [1, 2, 3, 4]);
     assert.deepEqual(queue.asked, [0, 2, 2]);
   });
 
-  it("drops what a replica repeats", async () => {
+  it("drops repeated entries of a replica", async () => {
     const queue = scripted([1, 2, gone()], [1, 2, 3]);
     const events = watchTask(queue, FROM, context(), { giveUpMs: 30_000, ...clock() });
     assert.deepEqual(await sequencesOf(events), [1, 2, 3]);
   });
 
-  it("gives up when no replica answers for as long as the policy says", async () => {
+  it("gives up when no replica answers for the time in the policy", async () => {
     const queue = scripted([1, gone()], [gone()]);
     const time = clock();
     await assert.rejects(
@@ -85,7 +85,7 @@ describe("watchTask", () => {
     assert.ok(time.now() >= 10_000 && time.now() <= 13_000, `gave up after ${time.now()} ms`);
   });
 
-  it("throws at once when no replica answers at the begin, so that the agent asks another gateway", async () => {
+  it("throws at once when no replica answers at the start, so the agent asks another gateway", async () => {
     const queue = scripted([gone()]);
     const time = clock();
     const watching = sequencesOf(watchTask(queue, FROM, context(), { giveUpMs: 30_000, ...time }));
@@ -93,7 +93,7 @@ describe("watchTask", () => {
     assert.deepEqual([queue.asked.length, time.now()], [1, 0]);
   });
 
-  it("asks for a large entry again when there is room for it, and holds it no longer until then", async () => {
+  it("requests a large entry again when there is memory for it, and does not hold it until then", async () => {
     const queue = scripted([1, 2], [1, 2, 3]);
     const steps: string[] = [];
     const unread = {
@@ -107,7 +107,7 @@ describe("watchTask", () => {
     assert.deepEqual([steps, queue.asked], [["waited"], [0, 0]]);
   });
 
-  it("counts the time anew after each event", async () => {
+  it("restarts the time limit after each event", async () => {
     const queue = scripted([1, gone()], [2, gone()], [3, gone()], [4, gone()], [5]);
     const events = watchTask(queue, FROM, context(), { giveUpMs: 60, ...clock() });
     assert.deepEqual(await sequencesOf(events), [1, 2, 3, 4, 5]);
@@ -122,7 +122,7 @@ describe("watchTask", () => {
     assert.equal(queue.asked.length, 1);
   });
 
-  it("stops when the agent has gone", async () => {
+  it("stops when the agent has disconnected", async () => {
     const agent = new AbortController();
     const queue = scripted([1, gone()]);
     const wait = async () => agent.abort();
@@ -140,13 +140,13 @@ describe("runInQueue", () => {
   const request = { agentId: "alice", spec: TaskSpec.fromPartial({}), requestId: "r" };
   const policy = () => ({ giveUpMs: 30_000, ...clock() });
 
-  it("asks once where nothing breaks", async () => {
+  it("calls the queue once when nothing fails", async () => {
     const queue = scriptedRun(["task", 1, 2]);
     assert.deepEqual(await messagesOf(runInQueue(queue, request, context(), policy())), ["task t", 1, 2]);
     assert.deepEqual([queue.runs, queue.asked], [["r"], []]);
   });
 
-  it("goes on from the last sequence when the replica stops once the task is there", async () => {
+  it("continues after the last sequence when the replica stops once the task exists", async () => {
     const first = scriptedRun(["task", gone()], [1, gone()], [2]);
     assert.deepEqual(await messagesOf(runInQueue(first, request, context(), policy())), ["task t", 1, 2]);
     assert.deepEqual(first.asked, [0, 1]);

@@ -44,7 +44,7 @@ describe("usage report", () => {
     assert.deepEqual(hoursOf(range, now), [at("2026-03-01T08:00:00Z").getTime()]);
   });
 
-  it("takes 31 days and refuses a moment more, naming the field", () => {
+  it("accepts 31 days and refuses a longer range, naming the field", () => {
     const end = at("2026-03-01T00:00:00Z");
     const start = new Date(end.getTime() - 31 * 24 * HOUR_MS);
     assert.equal(hoursOf({ start, end }, now).length, 744);
@@ -54,7 +54,7 @@ describe("usage report", () => {
     );
   });
 
-  it("refuses a range that ends at its start, or is not made of times", () => {
+  it("refuses a range that ends at its start, or has an invalid time", () => {
     assert.deepEqual(
       refusedFields(() => hoursOf({ start: now, end: now }, now)),
       ["end_time"],
@@ -82,7 +82,7 @@ describe("usage report", () => {
     assert.deepEqual([only?.agent, others], ["b", []]);
   });
 
-  it("counts money in whole micro-dollars, and takes what is no price for unknown", () => {
+  it("counts money in whole micro-dollars, and treats an invalid price as unknown", () => {
     assert.deepEqual([0, 0.1 + 0.2, 1e-7, 12.3456789].map(microUsd), [0n, 300_000n, 0n, 12_345_679n]);
     assert.deepEqual(
       [undefined, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e20, 1e305].map(microUsd),

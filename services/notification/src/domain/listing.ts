@@ -21,7 +21,7 @@ export async function listDeliveries(log: DeliveryLog, query: ListQuery): Promis
     faults.push({ field: "page_size", description: `must be 1 to ${MAX_SIZE}, or 0 for ${DEFAULT_SIZE}` });
   }
   if (pageToken !== "" && !log.isPosition(pageToken)) {
-    faults.push({ field: "page_token", description: "must be a next_page_token of an answer" });
+    faults.push({ field: "page_token", description: "must be the next_page_token of an answer" });
   }
   if (faults.length > 0) throw invalidFields(faults);
   return log.list({ after: pageToken === "" ? undefined : pageToken, size: pageSize || DEFAULT_SIZE, eventType });

@@ -41,12 +41,12 @@ describe("notifier", () => {
   const notifierOf = (channel: Channel, log = createMemoryLog()) =>
     createNotifier({ channel, log, now: () => new Date(7), count: (...args) => told.push(args) });
 
-  it("gives a notice to the channel, with the channel's name and the time", async () => {
+  it("gives the notice to the channel, with the channel's name and the time", async () => {
     await notifierOf(good("one"))(notice);
     assert.deepEqual(got, [{ ...notice, channel: "one", deliveryTime: new Date(7) }]);
   });
 
-  it("tells a channel once, however often the event comes", async () => {
+  it("delivers to a channel once, however often the event comes", async () => {
     const notify = notifierOf(good("one"));
     await notify(notice);
     await notify(notice);
@@ -57,7 +57,7 @@ describe("notifier", () => {
     ]);
   });
 
-  it("rejects with the channel's reason when the channel fails, and tells it again when the notice comes back", async () => {
+  it("rejects with the channel's reason when the channel fails, and delivers when the notice comes back", async () => {
     let broken = true;
     const flaky: Channel = {
       name: "flaky",
@@ -77,7 +77,7 @@ describe("notifier", () => {
     ]);
   });
 
-  it("tells again rather than not at all when noting a delivery failed", async () => {
+  it("delivers a notice twice rather than never when the record of a delivery failed", async () => {
     const log = createMemoryLog();
     let away = true;
     const add: DeliveryLog["add"] = async (delivery) => {

@@ -10,7 +10,7 @@ const noticeOf = (data: Data) =>
   noticeOfEvent(Event.fromPartial({ id: "0:1-1", time, taskId: "t1", agentId: "a1", data }));
 
 describe("noticeOfEvent", () => {
-  it("tells of a completed task with engine, model and cost", () => {
+  it("describes a completed task with engine, model and cost", () => {
     const value = { engine: "claude", model: "m", attempt: 2, costUsd: 0.01234 };
     assert.deepEqual(noticeOf({ $case: "taskCompleted", value }), {
       id: "0:1-1",
@@ -27,24 +27,24 @@ describe("noticeOfEvent", () => {
     assert.equal(notice?.summary, "Task t1 of a1 completed by claude, attempt 1, cost unknown");
   });
 
-  it("tells why a task failed", () => {
+  it("says why a task failed", () => {
     const error = { category: ErrorCategory.OVERLOADED, message: "try\nlater" };
     const notice = noticeOf({ $case: "taskFailed", value: { engine: "claude", attempt: 1, error } });
     assert.equal(notice?.summary, "Task t1 of a1 failed on claude after 1 attempt: OVERLOADED, try later");
   });
 
-  it("tells of a cancelled task", () => {
+  it("describes a cancelled task", () => {
     const summary = (reason: string) => noticeOf({ $case: "taskCancelled", value: { reason } })?.summary;
     assert.equal(summary("by hand"), "Task t1 of a1 was cancelled: by hand");
     assert.equal(summary(""), "Task t1 of a1 was cancelled");
   });
 
-  it("tells of an expired task", () => {
+  it("describes an expired task", () => {
     const notice = noticeOf({ $case: "taskExpired", value: { engine: "claude" } });
     assert.equal(notice?.summary, "Task t1 of a1 expired: it did not start before its deadline");
   });
 
-  it("tells who paused and resumed what, until when and why", () => {
+  it("says who paused and resumed which scope, until when and why", () => {
     const closed = { scope: "engine/claude", who: "ops", why: "a window", openTime: time };
     const summary = (data: Data) => noticeOf(data)?.summary;
     assert.equal(
@@ -58,7 +58,7 @@ describe("noticeOfEvent", () => {
     assert.equal(summary({ $case: "gateOpened", value: { scope: "all", who: "ops", why: "" } }), "ops resumed all");
   });
 
-  it("tells that a login ended and what people have to do", () => {
+  it("says that a login ended and what people must do", () => {
     const value = { engine: "claude", account: "team", executorId: "e1" };
     assert.match(
       noticeOf({ $case: "sessionTimeout", value })?.summary ?? "",
@@ -66,7 +66,7 @@ describe("noticeOfEvent", () => {
     );
   });
 
-  it("tells of an emergency stop and its end", () => {
+  it("describes an emergency stop and its end", () => {
     const summary = (data: Data) => noticeOf(data)?.summary;
     assert.equal(
       summary({ $case: "emergencyStop", value: { id: "s1", level: "KILL", who: "ops", why: "runaway" } }),
@@ -86,7 +86,7 @@ describe("noticeOfEvent", () => {
     assert.ok(Array.from(summary).length < 250);
   });
 
-  it("has nothing to tell of what only programs need", () => {
+  it("does not exist for events that only programs need", () => {
     assert.equal(noticeOf({ $case: "taskEnqueued", value: {} }), undefined);
     assert.equal(noticeOf({ $case: "taskStarted", value: {} }), undefined);
     assert.equal(noticeOf({ $case: "taskRetried", value: {} }), undefined);

@@ -41,7 +41,7 @@ async function end({ task, fence }: Grant, queue: Pick<Queue, "fail">): Promise<
 
 const UNREADABLE: Failure = {
   category: "UNKNOWN_ERROR",
-  message: "what is stored of the task cannot be read",
+  message: "the stored task cannot be read",
   retryable: false,
   source: "CCSP",
 };

@@ -35,7 +35,7 @@ export const readRetry = (request: RetryTasksRequest): BulkChange =>
 /** Reads the priority of a SetPriority request. Throws INVALID_FIELD. */
 export function readPriority(priority: Priority): PriorityClass {
   const named = classOf(priority);
-  if (named === undefined) throw invalidFields([{ field: "priority", description: "is no known priority" }]);
+  if (named === undefined) throw invalidFields([{ field: "priority", description: "is not a known priority" }]);
   return named;
 }
 
@@ -45,7 +45,7 @@ export function readClear({ priority, agentId, confirmationToken: token, who }: 
   checkAgent("agent_id", agentId, faults);
   checkWho(who, faults);
   const named = classOf(priority);
-  if (named === undefined) faults.add("priority", "is no known priority");
+  if (named === undefined) faults.add("priority", "is not a known priority");
   if (named === undefined || faults.found) throw faults.refusal();
   const what: Clearing = { class: named, ...(agentId !== "" && { agent: agentId }) };
   return { what, token, who };

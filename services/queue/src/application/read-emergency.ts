@@ -25,7 +25,7 @@ export function readStop({ level: asked, who, why }: EmergencyStopRequest) {
 
 /** Reads a receipt of a Sync. Adds its faults to `faults`. */
 export function readReceipt({ id, ended, remaining }: ReceiptMessage, faults: Faults): EmergencyReceipt {
-  faults.unless(/^[A-Za-z0-9-]{1,64}$/.test(id), "emergency.id", "is no id of an emergency stop");
+  faults.unless(/^[A-Za-z0-9-]{1,64}$/.test(id), "emergency.id", "is not the id of an emergency stop");
   faults.unless(remaining >= 0, "emergency.remaining", "is negative");
   faults.unless(ended.length <= MAX_ENDED, "emergency.ended", `has more than ${MAX_ENDED} entries`);
   const known = ended.every(({ taskId, pid, processes }) => isTaskId(taskId) && pid >= 0 && processes >= 0);

@@ -18,7 +18,7 @@ const read = (filter: Parameters<typeof TaskFilter.fromPartial>[0]) => {
 };
 
 describe("a task filter", () => {
-  it("matches the tasks that show what it asks for, and no others", () => {
+  it("matches exactly the tasks with all of its values", () => {
     let matched = 0;
     fc.assert(
       fc.property(TASKS, FILTERS, ({ task, labels }, filter) => {
@@ -36,14 +36,14 @@ describe("a task filter", () => {
     assert.ok(matched > 50, `only ${matched} matched`);
   });
 
-  it("that says nothing is refused where it would mean every task", () => {
+  it("without a field is refused where it would match every task", () => {
     assert.throws(() => read({}), { reason: "INVALID_FIELD" });
     const faults = new Faults();
     readBulkFilter(undefined, faults);
     assert.ok(faults.found);
   });
 
-  it("names every field that no task can have", () => {
+  it("names every field with an impossible value", () => {
     const wrong = {
       agentId: "a/b",
       states: [TaskState.UNSPECIFIED, TaskState.QUEUED],

@@ -34,8 +34,8 @@ export function readList(request: ListRequest, caller: Caller): Listing | undefi
 
 /** Joins the caller and the states of the request with the other fields of its filter. Undefined when no task can match. */
 function readListFilter({ states, filter }: ListRequest, caller: Caller, faults: Faults): TaskFilter | undefined {
-  faults.unless(filter === undefined || filter.agentId === "", "filter.agent_id", "belongs into agent_id");
-  faults.unless(filter === undefined || filter.states.length === 0, "filter.states", "belongs into states");
+  faults.unless(filter === undefined || filter.agentId === "", "filter.agent_id", "belongs in agent_id");
+  faults.unless(filter === undefined || filter.states.length === 0, "filter.states", "belongs in states");
   if (caller.kind === "agent") checkAgent("agent_id", caller.id, faults);
   // A state that this version does not know still filters: no task can match it.
   const known = states.flatMap((state): State | [] => stateOf(state) ?? []);
@@ -54,11 +54,11 @@ function readFilter(filter: TaskFilterMessage, faults: Faults): TaskFilter {
   const allKnown = <M, T>(field: string, values: readonly M[], known: (value: M) => T | undefined): T[] =>
     values.flatMap((value, i): T[] => {
       const named = known(value);
-      faults.unless(named !== undefined, `filter.${field}[${i}]`, "is none that this version knows");
+      faults.unless(named !== undefined, `filter.${field}[${i}]`, "is not known to this version");
       return named === undefined ? [] : [named];
     });
   const time = (field: string, value: Date | undefined): number | undefined => {
-    faults.unless(!Number.isNaN(value?.getTime()), `filter.${field}`, "is no time");
+    faults.unless(!Number.isNaN(value?.getTime()), `filter.${field}`, "is not a time");
     return value?.getTime();
   };
   checkAgent("filter.agent_id", agentId, faults);

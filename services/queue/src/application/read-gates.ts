@@ -18,7 +18,7 @@ export function readPause(
 ) {
   const faults = new Faults();
   const scope = checkScope(asked, engines, faults);
-  faults.unless(scope?.kind !== "emergency", "scope", "is closed by EmergencyStop only");
+  faults.unless(scope?.kind !== "emergency", "scope", "is closed only by EmergencyStop");
   // A resume does not check this, because a gate that was closed by a release with other rules must still open.
   if (asked?.scope?.$case === "label") checkLabel(asked.scope.value, faults);
   checkWords({ who, why }, faults);
@@ -68,16 +68,16 @@ function checkScope(asked: PauseQueueRequest["scope"], engines: readonly string[
     return undefined;
   }
   if (scope.kind === "engine" || scope.kind === "account") {
-    faults.unless(engines.includes(scope.engine), "scope", `is no engine of ${engines.join(", ")}`);
+    faults.unless(engines.includes(scope.engine), "scope", `is none of ${engines.join(", ")}`);
   }
-  if (scope.kind === "agent") faults.unless(isAgentId(scope.agent), "scope.agent_id", "is no agent id");
+  if (scope.kind === "agent") faults.unless(isAgentId(scope.agent), "scope.agent_id", "is not an agent id");
   if (scope.kind === "account") faults.unless(isAccount(scope.account), "scope.account", ACCOUNT_RULE);
   return scope;
 }
 
 function checkLabel(label: string, faults: Faults): void {
   const [key = "", ...value] = label.split("=");
-  faults.unless(isLabelKey(key) && isLabelValue(value.join("=")), "scope.label", "is no label that a task can have");
+  faults.unless(isLabelKey(key) && isLabelValue(value.join("=")), "scope.label", "is not a label that a task can have");
 }
 
 export const ACCOUNT_RULE = "must be at most 128 of A-Z a-z 0-9 . _ @ -";

@@ -38,7 +38,7 @@ function setUp() {
 }
 
 describe("the status feed", () => {
-  it("tells the status at once, then only when it changed", async () => {
+  it("sends the status at once, then only when it changed", async () => {
     const { world, watch, second } = setUp();
     const { told } = watch(new AbortController().signal);
     await settled();
@@ -52,7 +52,7 @@ describe("the status feed", () => {
     assert.deepEqual(told, [0n, 3n]);
   });
 
-  it("reads once a second for all streams, those that come in between too, and not at all when they have gone", async () => {
+  it("reads once a second for all streams, also for later ones, and stops when all have gone", async () => {
     const { world, watch, second } = setUp();
     const clients = Array.from({ length: 51 }, () => new AbortController());
     const streams = clients.slice(1).map(({ signal }) => watch(signal));
@@ -67,7 +67,7 @@ describe("the status feed", () => {
     assert.equal(world.reads, 5);
   });
 
-  it("gives a slow stream the newest and none of what it missed", async () => {
+  it("sends a slow stream the newest status and skips the missed ones", async () => {
     const { world, feed, second } = setUp();
     const stream = feed(new AbortController().signal);
     assert.equal((await stream.next()).value?.leased, 0n);
@@ -80,7 +80,7 @@ describe("the status feed", () => {
     assert.equal((await next).value?.leased, 3n);
   });
 
-  it("ends a stream with what went wrong, and serves the next one again", async () => {
+  it("ends a stream with the error, and serves the next one again", async () => {
     const { world, watch, second } = setUp();
     world.fault = new Error("Redis is away");
     await assert.rejects(watch(new AbortController().signal).ended, world.fault);

@@ -56,12 +56,12 @@ const request = (agentId: string, prompt = "x") => ({ agentId, requestId: "", sp
 const reason = (expected: string) => (error: unknown) => error instanceof Refusal && error.reason === expected;
 
 describe("submissions", () => {
-  it("has a task under way until it is stored, refused or found wrong", async () => {
+  it("counts a task as in progress until it is stored, refused or found invalid", async () => {
     const { submissions, stored, refused, store, underWay } = submissionsFor(2);
     const calls = Promise.allSettled([submissions.enqueue(request("alice")), submissions.enqueue(request("refused"))]);
     assert.equal(underWay(), 2);
     await assert.rejects(submissions.enqueue(request("bob")), reason("OVERLOADED"));
-    assert.equal(underWay(), 2, "one that was not let in is not under way, and does not leave either");
+    assert.equal(underWay(), 2, "a refused call is not in progress, and changes no count");
     store();
     await calls;
     assert.equal(underWay(), 0);
@@ -71,7 +71,7 @@ describe("submissions", () => {
     assert.deepEqual(refused, ["OVERLOADED", "QUEUE_FULL", "INVALID_FIELD"]);
   });
 
-  it("counts each task of a batch, and refuses those for which there is no room one by one", async () => {
+  it("counts each task of a batch, and refuses single tasks above the limit", async () => {
     const { submissions, stored, refused, store, underWay } = submissionsFor(2);
     const items = ["x", "", "y", "z"].map((prompt) => ({ spec: TaskSpec.fromPartial({ prompt }), requestId: "" }));
     const batch = enqueueBatch(submissions, { agentId: "alice", items });

@@ -7,20 +7,20 @@ const spec = (more: Parameters<typeof TaskSpec.fromPartial>[0] = {}): TaskSpec =
 const key = (more?: Parameters<typeof TaskSpec.fromPartial>[0]) => cacheKey("alice", spec(more));
 
 describe("a cache key", () => {
-  it("is there only for tasks that opted in and are no turn of a conversation", () => {
+  it("exists only for tasks that opted in and are not a turn of a conversation", () => {
     assert.equal(key({ cache: undefined }), undefined);
     assert.equal(key({ conversation: { id: "c-1" } }), undefined);
     assert.equal(key({ conversation: {} }), undefined);
     assert.match(key() ?? "", /^[A-Za-z0-9_-]{43}$/);
   });
 
-  it("is the same whenever, wherever and however often the task is to run", () => {
+  it("is the same for any time, place and retry setting of the task", () => {
     const times = { startTime: new Date(1), startDeadline: new Date(2), maxAttempts: 5, priority: Priority.HIGH };
     assert.equal(key({ ...times, labels: { a: "b" }, cache: { maxAge: { seconds: 5n } } }), key());
     assert.equal(key({ affinity: { executorId: "ex" }, retry: { neverOn: [1] } }), key());
   });
 
-  it("differs with everything that shapes the run, and with the owner", () => {
+  it("differs for every field that affects the run, and for the owner", () => {
     const keys = [
       key(),
       { prompt: "hello " },

@@ -26,13 +26,13 @@ export function defineCache(settings: Settings): CacheConfig {
       min: 1_000,
       max: DAY_MS,
     }),
-    maxBytes: settings.integer(`CCSP_QUEUE_CACHE_${name}_BYTES`, `bytes of answers that ${where} keeps; 0: none`, {
+    maxBytes: settings.integer(`CCSP_QUEUE_CACHE_${name}_BYTES`, `most bytes of answers that ${where} keeps; 0: none`, {
       default: mib * MIB,
       min: 0,
     }),
   });
   return {
-    shared: settings.flag("CCSP_QUEUE_CACHE_SHARED", "answer an agent's task from a run of another agent too", {
+    shared: settings.flag("CCSP_QUEUE_CACHE_SHARED", "also answer a task from a run of another agent", {
       default: false,
     }),
     memory: level("MEMORY", "a replica's memory", "1m", 64),

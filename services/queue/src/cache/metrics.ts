@@ -6,13 +6,13 @@ export function observeCache(registry: Registry): CacheObserver {
   const registers = [registry];
   const lookups = new Counter({
     name: "ccsp_queue_cache_lookups_total",
-    help: "Look-ups in a level of the result cache, of those that the levels above could not answer",
+    help: "Look-ups in a level of the result cache, after the levels above had no answer",
     labelNames: ["level", "outcome"],
     registers,
   });
   const writes = new Counter({
     name: "ccsp_queue_cache_writes_total",
-    help: "Answers given to a level of the result cache",
+    help: "Answers written to a level of the result cache",
     labelNames: ["level", "outcome"],
     registers,
   });

@@ -29,7 +29,7 @@ export async function openCache(config: CacheConfig, { redis, now, registry, log
     try {
       levels.push(await openDiskLevel(config.dir, config.disk, now));
     } catch (err) {
-      log.warn({ err }, "CCSP_QUEUE_CACHE_DIR cannot be used, no answers are kept on disk");
+      log.warn({ err }, "CCSP_QUEUE_CACHE_DIR cannot be used; no answers are kept on disk");
     }
   }
   return createResultCache(levels, { observer: observeCache(registry), now });

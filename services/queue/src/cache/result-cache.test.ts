@@ -41,7 +41,7 @@ function world() {
 }
 
 describe("the result cache", () => {
-  it("keeps an answer in every level and takes it from the first that has it", async () => {
+  it("keeps an answer in every level and reads it from the first level that has it", async () => {
     const { cache, seen } = world();
     await cache.put("k", bytes("one"));
     assert.equal(textOf(await cache.find("k", undefined)), "one");
@@ -57,7 +57,7 @@ describe("the result cache", () => {
     ]);
   });
 
-  it("gives what a lower level had to those above it, with the age that it has", async () => {
+  it("copies the answer of a lower level to those above it, with its age", async () => {
     const { cache, clock, memory, redis, disk } = world();
     disk.kept.set("k", { madeMs: clock.now - 500, result: bytes("old") });
     assert.equal(textOf(await cache.find("k", undefined)), "old");
@@ -66,7 +66,7 @@ describe("the result cache", () => {
     assert.equal(redis.kept.get("k")?.madeMs, clock.now - 500);
   });
 
-  it("answers with nothing older than asked for, and looks further down for a newer one", async () => {
+  it("returns no answer older than requested, and checks lower levels for a newer one", async () => {
     const { cache, clock, memory, redis } = world();
     memory.kept.set("k", { madeMs: clock.now - 5_000, result: bytes("old") });
     redis.kept.set("k", { madeMs: clock.now - 1_000, result: bytes("newer") });
@@ -81,7 +81,7 @@ describe("the result cache", () => {
     ["fails", async () => Promise.reject(new Error("ENOSPC"))],
     ["hangs", async () => new Promise<never>(() => undefined)],
   ] as const) {
-    it(`goes on without a level that ${what}, and asks it again after a while`, async () => {
+    it(`works without a level that ${what}, and uses it again after a while`, async () => {
       const { cache, clock, seen, redis, disk } = world();
       redis.fault = fault;
       await cache.put("k", bytes("one"));
@@ -91,14 +91,14 @@ describe("the result cache", () => {
       redis.fault = undefined;
       seen.length = 0;
       await cache.put("k", bytes("two"));
-      assert.ok(seen.includes("redis error"), "it is left alone for now");
+      assert.ok(seen.includes("redis error"), "it is not used for now");
       clock.now += 5_000;
       await cache.put("k", bytes("three"));
       assert.equal(textOf(redis.kept.get("k")), "three");
     });
   }
 
-  it("drops answers rather than piling them up before a level that is slow", async () => {
+  it("drops answers instead of queueing them without limit for a slow level", async () => {
     const { cache, seen, disk } = world();
     let open = (): void => undefined;
     const gate = new Promise<void>((resolve) => {
@@ -117,7 +117,7 @@ describe("the result cache", () => {
 });
 
 describe("the memory level", () => {
-  it("keeps what was used last within its bytes, and nothing longer than its TTL", async () => {
+  it("keeps the most recently used answers within its bytes, and none longer than its TTL", async () => {
     const clock = { now: 1_000 };
     const memory = createMemoryLevel({ ttlMs: 60_000, maxBytes: 4_000 }, () => clock.now);
     const answer = (size: number): Answer => ({ madeMs: 0, result: new Uint8Array(size) });

@@ -20,7 +20,7 @@ export function defineConversations(settings: Settings): ConversationConfig {
     }),
     transcriptBytes: settings.integer(
       "CCSP_QUEUE_TRANSCRIPT_BYTES",
-      "most bytes of transcripts in Redis; above it the oldest go",
+      "most bytes of transcripts in Redis; above it the oldest are removed",
       { default: 256 * 1024 * 1024, min: 16 * 1024 * 1024 },
     ),
     affinityMs: settings.durationMs(

@@ -27,7 +27,7 @@ function keysOf(id: string) {
 
 function keysFor(id: string): NonNullable<ReturnType<typeof keysOf>> {
   const keys = keysOf(id);
-  if (!keys) throw new Error("no id of a task");
+  if (!keys) throw new Error("not the id of a task");
   return keys;
 }
 

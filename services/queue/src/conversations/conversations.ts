@@ -176,4 +176,4 @@ function notFound(id: string): Refusal {
   return new Refusal("CONVERSATION_NOT_FOUND", "no such conversation of this agent, or it was forgotten", { metadata });
 }
 
-const leaseLost = (): Refusal => new Refusal("LEASE_LOST", "the lease is not this caller's any more");
+const leaseLost = (): Refusal => new Refusal("LEASE_LOST", "this caller no longer holds the lease");

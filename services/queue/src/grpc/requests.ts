@@ -82,7 +82,7 @@ export function readReport(request: ReportRequest): Report {
   const entries = events.flatMap((event, i) => {
     const kind = event.event?.$case;
     if (kind === undefined) return [];
-    faults.unless(kind !== "stateChanged" && kind !== "taskEnded", `events[${i}]`, "is the queue's own to write");
+    faults.unless(kind !== "stateChanged" && kind !== "taskEnded", `events[${i}]`, "is written by the queue only");
     const entry = encodeReported(event);
     faults.unless(entry.byteLength <= MAX_ENTRY_BYTES, `events[${i}]`, `is larger than ${MAX_ENTRY_BYTES} bytes`);
     return [entry];

@@ -9,8 +9,8 @@ import { failureOf, toTaskError } from "./failure.js";
 import { loadSpec, modelOf, storeSpec } from "./task-message.js";
 import { priorityOf } from "./words.js";
 
-describe("the words of the domain", () => {
-  it("are the names of the contract: of classes, and of levels of an emergency stop", () => {
+describe("the names in the domain", () => {
+  it("are the names of the contract: for classes, and for levels of an emergency stop", () => {
     for (const name of CLASSES) assert.equal(Priority[priorityOf(name)], name.toUpperCase());
     for (const level of EMERGENCY_LEVELS) {
       assert.equal(levelName(level), level.toUpperCase().replace("-", "_"));
@@ -21,7 +21,7 @@ describe("the words of the domain", () => {
 const spec = (more: Partial<TaskSpec> = {}): TaskSpec => ({ ...TaskSpec.fromPartial({ prompt: "日本 🎉" }), ...more });
 
 describe("the data of an event", () => {
-  it("has a task's labels, and of many long ones the first, since nobody bounds the bytes of the stream", () => {
+  it("has a task's labels, and only the first of many long ones, since the stream has no limit in bytes", () => {
     const read = (count: number, length: number) => {
       const labels = Array.from({ length: count }, (_, i) => labelName(`key-${i}`, "v".repeat(length)));
       const data = moveData({ type: "failed" }, { labels });
@@ -34,7 +34,7 @@ describe("the data of an event", () => {
 });
 
 describe("a stored spec", () => {
-  it("is whole again with its prompts, and shows no prompt without them", () => {
+  it("is complete again with its prompts, and has no prompt without them", () => {
     const whole = spec({ systemPrompt: "s", engine: "e", labels: { a: "1" }, maxAttempts: 2, priority: Priority.HIGH });
     const { spec: stored, prompts } = storeSpec(whole);
     const task = { spec: stored, class: "high" } as Task;
@@ -42,7 +42,7 @@ describe("a stored spec", () => {
     assert.deepEqual(loadSpec(task, undefined), { ...whole, prompt: "", systemPrompt: "" });
   });
 
-  it("tells its model, and none where it cannot be read", () => {
+  it("has a readable model, or none when it cannot be read", () => {
     assert.equal(modelOf(storeSpec(spec({ model: "m" })).spec), "m");
     assert.equal(modelOf(Buffer.from([0xff]).toString("base64")), "");
   });
@@ -67,13 +67,13 @@ describe("a failure", () => {
     assert.deepEqual(toTaskError(failureOf(error)), error);
   });
 
-  it("of a kind that this version does not know is UNKNOWN_ERROR", () => {
+  it("of a category that this version does not know is UNKNOWN_ERROR", () => {
     for (const category of [0, 999 as ErrorCategory]) {
       assert.equal(failureOf(TaskError.fromPartial({ category })).category, "UNKNOWN_ERROR");
     }
   });
 
-  it("can be shown again, whatever time it says", () => {
+  it("can be shown again, with any time in it", () => {
     for (const seconds of [2n ** 63n - 1n, -(2n ** 63n)]) {
       const error = TaskError.fromPartial({ message: "m", retryAfter: { seconds, nanos: 0 } });
       assert.ok(TaskError.encode(toTaskError(failureOf(error))).finish().byteLength > 0);

@@ -7,7 +7,7 @@ describe("a stored failure", () => {
   const error = { category: "RATE_LIMIT", message: "m", retryable: true, source: "PROVIDER", retryAfterMs: 5 };
   const later = { ...error, category: "OUT_OF_LUCK", source: "NEIGHBOUR" };
 
-  it("is read as it was written, and of an unknown kind when a later release wrote words that are not known here", () => {
+  it("is read as it was written, and with an unknown category when a later release wrote one that is not known here", () => {
     assert.deepEqual(decodeTask("0-x", stored(error)).error, error);
     for (const word of ["UNRECOGNIZED", "toString", "1", "OUT_OF_LUCK"]) {
       const read = decodeTask("0-x", stored({ ...later, category: word, source: word })).error;
@@ -15,7 +15,7 @@ describe("a stored failure", () => {
     }
   });
 
-  it("is read the same way in an entry of the log", () => {
+  it("is read in the same way in an entry of the log", () => {
     const fields = { time: "1", attempt: "1", state: "PARKED", note: JSON.stringify({ reason: "r", error: later }) };
     const { content } = decodeEntry([
       Buffer.from("0-4"),

@@ -17,7 +17,7 @@ describe("groupInTurn", () => {
     return { call, groups, asked: () => groups.map(({ items }) => items.join(" ")) };
   };
 
-  it("has one group of a key under way, and collects what comes meanwhile into the next", async () => {
+  it("has one group of a key in progress, and collects later calls into the next", async () => {
     const { call, groups, asked } = start(10_000);
     const first = call("a1");
     await nextTurn();
@@ -38,7 +38,7 @@ describe("groupInTurn", () => {
     assert.equal(await later, "a4!");
   });
 
-  it("asks nothing more for who has given up", async () => {
+  it("makes no call for a caller that has given up", async () => {
     const { call, groups, asked } = start(5);
     const calls = [call("a1")];
     await nextTurn();

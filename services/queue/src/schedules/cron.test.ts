@@ -13,7 +13,7 @@ describe("the times of a cron expression", () => {
     ]);
   });
 
-  it("come after the moment, never at it", () => {
+  it("come after the given moment, never at it", () => {
     assert.deepEqual(after("0 * * * *", "UTC", "2026-01-01T10:00:00Z", 1), ["2026-01-01T11:00"]);
     assert.deepEqual(after("0 * * * *", "UTC", "2026-01-01T09:59:59.999Z", 1), ["2026-01-01T10:00"]);
   });
@@ -27,7 +27,7 @@ describe("the times of a cron expression", () => {
   });
 
   // In Berlin, clocks go from 02:00 to 03:00 on 29 March 2026, and from 03:00 back to 02:00 on 25 October.
-  it("come at the first moment that exists, for a fixed time that the clock leaves out", () => {
+  it("come at the first moment that exists, for a fixed time that the clock skips", () => {
     assert.deepEqual(after("30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", 2), [
       "2026-03-29T01:00",
       "2026-03-30T00:30",
@@ -38,14 +38,14 @@ describe("the times of a cron expression", () => {
     ]);
   });
 
-  it("come once, the first time, for a fixed time that the clock shows twice", () => {
+  it("come once, the first time, for a fixed time that the clock repeats", () => {
     assert.deepEqual(after("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", 2), [
       "2026-10-25T00:30",
       "2026-10-26T01:30",
     ]);
   });
 
-  it("follow the clock on the wall where they repeat: left out with its hour, and twice with it", () => {
+  it("follow the local clock where they repeat: skipped with its hour, and doubled with it", () => {
     assert.deepEqual(after("*/30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", 1), ["2026-03-30T00:00"]);
     assert.deepEqual(after("*/30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", 5), [
       "2026-10-25T00:00",
@@ -56,7 +56,7 @@ describe("the times of a cron expression", () => {
     ]);
   });
 
-  it("are the same looked at from behind", () => {
+  it("are the same when searched backwards", () => {
     const zones = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "UTC"];
     for (const timeZone of zones) {
       for (const cron of ["30 2 * * *", "*/20 1-3 * * *", "15 2,14 * * *", "0 0 * * *", "45 23 L * *"]) {
@@ -72,7 +72,7 @@ describe("the times of a cron expression", () => {
 });
 
 describe("a cron expression", () => {
-  it("has five fields that mean something and come some day", () => {
+  it("has five valid fields and matches some time", () => {
     for (const good of ["* * * * *", "*/5 0-6 1,15 JAN-JUN MON-FRI", "0 0 29 2 *", "0 9 L * *", "0 9 * * MON#2"]) {
       assert.equal(cronFault(good), undefined, good);
     }
@@ -88,7 +88,7 @@ describe("a cron expression", () => {
     ]) {
       assert.notEqual(cronFault(bad), undefined, bad);
     }
-    assert.equal(cronFault("0 0 30 2 *"), "never comes");
+    assert.equal(cronFault("0 0 30 2 *"), "never matches a time");
     assert.equal(cronFault(`${"1,".repeat(64)}1 * * * *`), "is longer than 128 characters");
   });
 });

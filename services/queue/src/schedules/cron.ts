@@ -7,7 +7,7 @@ export function cronFault(cron: string): string | undefined {
   // Some cron programs read `?` as a wildcard, others as "now".
   if (!/^\S+( +\S+){4}$/.test(cron) || cron.includes("?")) return "must be five fields, without ?";
   try {
-    return read(cron, "UTC").nextRun() === null ? "never comes" : undefined;
+    return read(cron, "UTC").nextRun() === null ? "never matches a time" : undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

@@ -22,7 +22,7 @@ export function createMakeTask(enqueue: Submissions["enqueue"]): (schedule: Sche
   return async (schedule, timeMs) => {
     const { agent, name } = schedule;
     const spec = readableSpecOf(schedule);
-    if (spec === undefined) return { fault: "INTERNAL: what is stored of the schedule cannot be read; store it again" };
+    if (spec === undefined) return { fault: "INTERNAL: the stored schedule cannot be read; store it again" };
     const time = new Date(timeMs).toISOString();
     const attributes = { "ccsp.agent.id": agent, "ccsp.schedule.name": name, "ccsp.schedule.time": time };
     return spans.startActiveSpan("queue.schedule", { kind: SpanKind.INTERNAL, attributes }, async (span) => {

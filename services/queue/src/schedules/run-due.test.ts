@@ -80,7 +80,7 @@ function world(start: string) {
 }
 
 describe("running schedules", () => {
-  it("makes a task at its time, says when to look again, and shows the next five times", async () => {
+  it("makes a task at its time, returns when to check again, and shows the next five times", async () => {
     const w = world("08:30:00");
     await w.put();
     assert.deepEqual(w.one()?.next.map(clockTime), ["09:00", "10:00", "11:00", "12:00", "13:00"]);
@@ -94,7 +94,7 @@ describe("running schedules", () => {
     assert.deepEqual(w.counts, { made: 1, refused: 0 });
   });
 
-  it("has nothing to wait for without schedules, or with a paused one", async () => {
+  it("has no next time without schedules, or with a paused one", async () => {
     const w = world("08:30:00");
     assert.equal(await w.roundAt("08:30:00"), undefined);
     await w.put({ paused: true });
@@ -122,7 +122,7 @@ describe("running schedules", () => {
     });
   }
 
-  it("counts no run as missed that could not even be tried a moment ago", async () => {
+  it("counts no run as missed that could not be tried a moment ago", async () => {
     const w = world("08:30:00");
     await w.put({ missed: "skip" });
     w.made.answer = () => {
@@ -136,7 +136,7 @@ describe("running schedules", () => {
     assert.deepEqual(w.tasks, ["report@09:00"]);
   });
 
-  it("makes up for the newest hundred of all that was missed", async () => {
+  it("makes up for only the newest hundred missed runs", async () => {
     const w = world("00:00:00");
     await w.put({ cron: "* * * * *", missed: "all" });
     await w.roundAt("12:00:00");
@@ -145,7 +145,7 @@ describe("running schedules", () => {
     assert.equal(w.tasks.at(-1), "report@12:00");
   });
 
-  it("tries a refused run again until the next time, shows why, and forgets it when a task was made", async () => {
+  it("tries a refused run again until the next time, shows the reason, and clears it when a task was made", async () => {
     const w = world("08:30:00");
     await w.put();
     w.made.answer = () => ({ fault: "QUEUE_FULL: tasks waiting", retryMs: 5_000 });
@@ -161,7 +161,7 @@ describe("running schedules", () => {
     assert.deepEqual(w.counts, { made: 1, refused: 2 });
   });
 
-  it("gives a refused run up when the next time comes, unless all are to be made up for", async () => {
+  it("gives a refused run up when the next time comes, unless all missed runs are made up for", async () => {
     for (const [missed, expected] of [
       ["skip", ["report@10:00"]],
       ["once", ["report@10:00"]],
@@ -177,7 +177,7 @@ describe("running schedules", () => {
     }
   });
 
-  it("waits between tries also when several times are behind", async () => {
+  it("waits between tries, even when several times are late", async () => {
     const w = world("08:30:00");
     await w.put({ missed: "all" });
     w.made.answer = () => ({ fault: "QUEUE_FULL", retryMs: 5_000 });
@@ -185,7 +185,7 @@ describe("running schedules", () => {
     assert.equal(clockTime(w.one()?.next[0]), "09:00");
   });
 
-  it("goes on to the next time after a refusal that does not pass", async () => {
+  it("continues with the next time after a permanent refusal", async () => {
     const w = world("08:30:00");
     await w.put();
     w.made.answer = () => ({ fault: "ENGINE_UNKNOWN: no such engine" });
@@ -194,7 +194,7 @@ describe("running schedules", () => {
     assert.equal(clockTime(w.one()?.next[0]), "10:00");
   });
 
-  it("runs nothing at once when a schedule is replaced, and keeps the facts about its last run", async () => {
+  it("runs no task at once when a schedule is replaced, and keeps the facts about its last run", async () => {
     const w = world("08:30:00");
     await w.put();
     await w.roundAt("09:00:00");
@@ -216,7 +216,7 @@ describe("running schedules", () => {
     assert.deepEqual(w.tasks, ["report@09:00"]);
   });
 
-  it("keeps the word of whoever changed a schedule while its task was made", async () => {
+  it("keeps a change that was made to a schedule while its task was created", async () => {
     const w = world("08:30:00");
     await w.put();
     const { makeTask } = w.deps;
@@ -230,7 +230,7 @@ describe("running schedules", () => {
     assert.deepEqual(w.counts, { made: 0, refused: 0 });
   });
 
-  it("runs the others when one cannot be run, and looks at that one again after a while", async () => {
+  it("runs the other schedules when one cannot be run, and tries that one again after a while", async () => {
     const w = world("08:30:00");
     await w.put({ name: "broken" });
     await w.put({ name: "report" });

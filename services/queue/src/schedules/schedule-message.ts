@@ -28,10 +28,14 @@ export function readSchedule(schedule: ScheduleMessage | undefined, limits: Spec
   faults.unless(isExecutorId(name), "schedule.name", "must be 1 to 128 of A-Z a-z 0-9 . _ -");
   const wrong = cronFault(cron);
   faults.unless(wrong === undefined, "schedule.cron", wrong ?? "");
-  faults.unless(isTimeZone(timeZone), "schedule.time_zone", "is no IANA time zone that this host knows");
+  faults.unless(isTimeZone(timeZone), "schedule.time_zone", "is not an IANA time zone that this host knows");
   faults.unless(missed !== undefined, "schedule.missed_runs", "is not a known value");
-  faults.unless(spec?.startTime === undefined, "schedule.spec.start_time", "is what the schedule is for");
-  faults.unless(spec?.startDeadline === undefined, "schedule.spec.start_deadline", "would be over for all later runs");
+  faults.unless(spec?.startTime === undefined, "schedule.spec.start_time", "must not be set: the schedule sets it");
+  faults.unless(
+    spec?.startDeadline === undefined,
+    "schedule.spec.start_deadline",
+    "would be in the past for all later runs",
+  );
   try {
     acceptSpec({ agentId: agent, requestId: "", spec }, limits);
   } catch (error) {

@@ -36,7 +36,7 @@ export function checkGrants(world: ClaimWorld, claimer: Claimer, grants: readonl
     assert.ok(about, `${task.id} was accepted`);
     if (about.fence === fence) {
       const again = about.state === "LEASED" && about.executor === claimer.id && claimer.granted.has(task.id);
-      assert.ok(again, `${task.id} is granted again only to who was granted it in answer to this call`);
+      assert.ok(again, `${task.id} is granted again only to the executor that got it in answer to this call`);
       continue;
     }
     assert.equal(about.state, "QUEUED", `${task.id} is leased from the queue`);
@@ -56,14 +56,14 @@ export function checkGrants(world: ClaimWorld, claimer: Claimer, grants: readonl
   }
   if (unpinned === 0) return;
   const passed = tasks.find((task) => task.pin === claimer.id && mayStart(world, claimer, task));
-  assert.equal(passed?.id, undefined, "what waits for this executor goes first");
+  assert.equal(passed?.id, undefined, "a task pinned to this executor goes first");
 }
 
 /** Checks that, after a round of the reaper, a call leaves no task that may start, unless all its slots are full. */
 export function checkNothingLeft(world: ClaimWorld, claimer: Claimer): void {
   if (world.gates.bounded.has(claimer.engine)) return;
   const left = world.tasks.find((task) => mayStart(world, claimer, task));
-  assert.equal(left?.id, undefined, "a free slot stays empty only while nothing may start");
+  assert.equal(left?.id, undefined, "a free slot stays empty only while no task may start");
 }
 
 /**
@@ -107,12 +107,12 @@ function hindrance({ tasks, gates, now, order }: ClaimWorld, claimer: Claimer, t
   const closed = scopesOf(claimer, task).find((scope) => gates.room(scope, now) <= 0);
   if (closed !== undefined) return `${closed} is closed`;
   const ofAgent = running(tasks, ({ agent }) => agent === task.agent);
-  if (order.agentMaxRunning > 0 && ofAgent >= order.agentMaxRunning) return "its agent runs all it may";
+  if (order.agentMaxRunning > 0 && ofAgent >= order.agentMaxRunning) return "its agent is at its limit";
   const full = task.labels.find((label) => {
     const cap = labelCap(order, label);
     return cap !== undefined && running(tasks, ({ labels }) => labels.includes(label)) >= cap;
   });
-  return full === undefined ? undefined : `as many with ${full} run as may`;
+  return full === undefined ? undefined : `the limit of ${full} is reached`;
 }
 
 function scopesOf(claimer: Claimer, { agent, class: priority, labels }: ModelTask): string[] {

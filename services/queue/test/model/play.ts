@@ -218,10 +218,13 @@ export class Play {
       const answer = answers[i];
       const waiting = [...this.tasks.values()].filter((other) => other.agent === task.agent && model.waits(other));
       if (waiting.length >= BOUNDS.agent.tasks) {
-        assert.ok(answer?.status === "rejected" && isRefusal(answer.reason, "QUEUE_FULL"), "the agent has too many");
+        assert.ok(
+          answer?.status === "rejected" && isRefusal(answer.reason, "QUEUE_FULL"),
+          "the agent is above its limit",
+        );
         continue;
       }
-      assert.ok(answer?.status === "fulfilled", "there is room for it");
+      assert.ok(answer?.status === "fulfilled", "the agent is below its limit");
       this.tasks.set(task.id, model.accept(task, this.world.clock.now));
       this.requests.push({ task, id: task.id });
     }
@@ -412,7 +415,7 @@ export class Play {
     for (const id of freed) model.lose(this.tasks.get(id) ?? assert.fail(id));
     this.granted(player, done);
     if (answer === undefined) return assert.ok(crash !== undefined, "it is answered");
-    assert.deepEqual(freed.toSorted(), expected.unlisted.toSorted(), "what it does not have goes back");
+    assert.deepEqual(freed.toSorted(), expected.unlisted.toSorted(), "a lease that it does not have is given back");
     assert.deepEqual([...answer.lost].toSorted(), expected.lost.toSorted());
     assert.deepEqual(answer.cancelled.map(({ id }) => id).toSorted(), expected.cancelled.toSorted());
     if (answerLost) return;

@@ -58,7 +58,7 @@ export class ModelTurns {
     this.checkAgent(task);
     const older = this.waiting.filter((each) => each.class === task.class && each.agent === task.agent);
     const oldest = older.toSorted((a, b) => a.since - b.since || (a.id < b.id ? -1 : 1))[0];
-    assert.equal(task.id, oldest?.id, "an agent's oldest comes first");
+    assert.equal(task.id, oldest?.id, "an agent's oldest task comes first");
     this.waiting.splice(this.waiting.indexOf(task), 1);
     const charged = this.cost ?? 1;
     this.charge(task, charged);
@@ -79,7 +79,7 @@ export class ModelTurns {
   private checkClass(task: Waiting, now: number): void {
     const urgent = [...this.leased.values()].filter((each) => each.class === "urgent").length;
     if (urgent < this.order.urgentMax && this.waiting.some((each) => each.class === "urgent")) {
-      return assert.equal(task.class, "urgent", "urgent overtakes while fewer run than may");
+      return assert.equal(task.class, "urgent", "urgent overtakes while fewer than its limit run");
     }
     const shares = new Map<PriorityClass, number>();
     for (const each of CLASSES) {

@@ -179,4 +179,4 @@ export class HookedRun implements EngineRun {
   }
 }
 
-const TOO_MUCH = failedBy(runFailure("OUTPUT_LIMIT", "the hook answered more bytes than the run may print"));
+const TOO_MUCH = failedBy(runFailure("OUTPUT_LIMIT", "the hook returned more bytes than the run may print"));

@@ -138,7 +138,7 @@ const failureOf = (outcome: RunOutcome) => {
 const text = (said: string): EngineEvent => ({ type: "text", text: said });
 
 describe("hooks", () => {
-  it("are called in their order at every point, each with what those before it changed", async () => {
+  it("are called in their order at every point, each with the changes of those before it", async () => {
     const log: string[] = [];
     const hook = (name: string): Hook => ({
       async beforeExecute({ request, agentId, attempt, engine }) {
@@ -174,7 +174,7 @@ describe("hooks", () => {
     );
   });
 
-  it("break no run when they throw, at whatever point, and are counted", async () => {
+  it("fail no run when they throw, at any point, and are counted", async () => {
     const hook: Hook = { beforeExecute: fails, execute: fails, onEvent: fails, afterExecute: fails };
     const x = setUp([named("bad", hook), named("synchronous", { beforeExecute: () => assert.fail("planted") })], {
       events: [text("one")],
@@ -193,7 +193,7 @@ describe("hooks", () => {
     assert.deepEqual(x.status()[0]?.failures, 4);
   });
 
-  it("are not waited for longer than their time, and are told by their signal", async () => {
+  it("are waited for only as long as their time limit, and their signal is aborted then", async () => {
     let aborted = false;
     const slow: Hook = {
       beforeExecute(_run, signal) {
@@ -213,7 +213,7 @@ describe("hooks", () => {
     assert.deepEqual(x.counted, ["slow before-execute timeout"]);
   });
 
-  it("are waited for no more, and no engine is started, once nobody wants the run", async () => {
+  it("are no longer waited for, and no engine starts, once the run is stopped", async () => {
     for (const point of ["beforeExecute", "execute"] as const) {
       const unwanted = new AbortController();
       const ends: string[] = [];
@@ -227,7 +227,7 @@ describe("hooks", () => {
     }
   });
 
-  it("that are required hold up no run that was stopped: they are told of its end, and of no more events", async () => {
+  it("that are required delay no stopped run: they are notified of its end, and get no more events", async () => {
     const ends: string[] = [];
     const slow: Hook = { onEvent: never, onError: async (_run, { category }) => void ends.push(category) };
     const crash: RunOutcome = { ok: false, failure: runFailure("ENGINE_CRASH", ""), usage: undefined, costUsd: 2 };
@@ -266,7 +266,7 @@ describe("hooks", () => {
     });
   }
 
-  it("may refuse a run, which is no failure of theirs; nothing is started and later hooks see the refusal only", async () => {
+  it("may refuse a run, which is not a failure of the hook; the run does not start and later hooks see only the refusal", async () => {
     const ends: string[] = [];
     const later: Hook = {
       beforeExecute: () => assert.fail("was asked"),
@@ -279,7 +279,7 @@ describe("hooks", () => {
     assert.deepEqual(x.counted, []);
   });
 
-  it("cannot change a request to one that the engine does not take or that is none", async () => {
+  it("cannot change a request to an invalid one, or to one that the engine does not support", async () => {
     const changes = [{ systemPrompt: "x" }, { prompt: "" }, { prompt: 3 as unknown as string }];
     for (const change of changes) {
       const x = setUp([named("odd", { beforeExecute: async () => change })]);
@@ -288,7 +288,7 @@ describe("hooks", () => {
     }
   });
 
-  it("know of runs that could not be started or were stopped", async () => {
+  it("see runs that could not be started or were stopped", async () => {
     const ends: string[] = [];
     const witness = named("witness", { onError: async (_run, { category }) => void ends.push(category) });
     const hooks = new Hooks([witness], {
@@ -317,7 +317,7 @@ describe("hooks", () => {
 describe("a hook that does runs itself", () => {
   const does = (handle: Awaited<ReturnType<NonNullable<Hook["execute"]>>>): Hook => ({ execute: async () => handle });
 
-  it("answers in the engine's place: the first that takes the run has it", async () => {
+  it("answers instead of the engine: the first hook that takes the run does it", async () => {
     const first = does(async () => ({ text: "from the hook \ud800", costUsd: 0.5, model: "mine" }));
     const x = setUp([named("passes", does(undefined)), named("does", first), named("late", { execute: fails })]);
     const { outcome, heard, run } = await x.run();
@@ -327,7 +327,7 @@ describe("a hook that does runs itself", () => {
     assert.deepEqual([heard, run.pid, x.started, x.counted], [[text("from the hook \ufffd")], 0, [], []]);
   });
 
-  it("may say how it failed", async () => {
+  it("may report a failure", async () => {
     const x = setUp([
       named(
         "does",
@@ -337,7 +337,7 @@ describe("a hook that does runs itself", () => {
     assert.deepEqual(failureOf((await x.run()).outcome), ["RATE_LIMIT", "slowly"]);
   });
 
-  it("leaves the run to the engine when it throws or answers nonsense, with the time that is left", async () => {
+  it("leaves the run to the engine when it throws or returns an invalid answer, with the remaining time", async () => {
     const odd = [fails, async () => ({ text: 1 }), async () => ({ text: "x", costUsd: Number.NaN })];
     const failures = [
       { category: "NONE", message: "" },
@@ -363,7 +363,7 @@ describe("a hook that does runs itself", () => {
     assert.equal(x.started[0]?.limits.wallMs, 40_000);
   });
 
-  it("has the run's own time, and its own bound of output", async () => {
+  it("has the run's own time limit and output limit", async () => {
     const slow = setUp([named("does", does(never))]);
     const running = slow.run();
     await slow.pass(59_999);
@@ -378,7 +378,7 @@ describe("a hook that does runs itself", () => {
     assert.equal(failureOf((await huge.run()).outcome)[0], "OUTPUT_LIMIT");
   });
 
-  it("is told when the run is stopped, and not waited for", async () => {
+  it("is notified when the run is stopped, and is not waited for", async () => {
     let ended = false;
     const waits = does((signal) => {
       signal.addEventListener("abort", () => {
@@ -414,7 +414,7 @@ describe("a hook that does runs itself", () => {
 describe("events for hooks", () => {
   const many = Array.from({ length: 1_000 }, (_, i) => text(String(i)));
 
-  it("never slow the run: what a slow hook has no room for is dropped and counted, and the rest when its time is up", async () => {
+  it("never slow the run: events that a slow hook cannot take are dropped and counted, also at its time limit", async () => {
     const heard: string[] = [];
     const slow: Hook = {
       onEvent(_run, event) {
@@ -434,7 +434,7 @@ describe("events for hooks", () => {
     assert.ok(x.status()[0]?.failures);
   });
 
-  it("all reach a required hook, one at a time and in order, for which the run waits", async () => {
+  it("all reach a required hook, one at a time and in order, and the run waits for them", async () => {
     const heard: string[] = [];
     let at = 0;
     const slow: Hook = {

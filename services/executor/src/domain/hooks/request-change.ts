@@ -16,8 +16,8 @@ const MOST_REASON_CHARS = 300;
 export function changed(request: RunRequest, change: RequestChange | undefined, engine: Engine): RunRequest {
   const { prompt = request.prompt, systemPrompt = request.systemPrompt, model = request.model } = change ?? {};
   const parts = [prompt, systemPrompt, model, change?.refuse ?? ""];
-  if (parts.some((part) => typeof part !== "string")) throw new Error("changed a part to no text");
-  if (prompt === "") throw new Error("left nothing of the prompt");
+  if (parts.some((part) => typeof part !== "string")) throw new Error("changed a part to a value that is not text");
+  if (prompt === "") throw new Error("left the prompt empty");
   const { takes } = engine.capabilities;
   for (const [part, differs] of [
     ["system_prompt", systemPrompt !== request.systemPrompt],
@@ -41,13 +41,14 @@ export function checkHandled(done: Handled): Handled {
     const { category, message, retryable, source, severity, retryAfterMs = 0 } = done.failure;
     const traits = typeof retryable === "boolean" && SOURCES.has(source) && SEVERITIES.has(severity);
     if (isErrorCategory(category) && typeof message === "string" && traits && isTime(retryAfterMs)) return done;
-    throw new Error("answered a failure that runFailure did not make");
+    throw new Error("returned a failure that runFailure did not make");
   }
   const { text, usage, costUsd = 0, model = "" } = done;
-  if (typeof text !== "string" || typeof model !== "string") throw new Error("answered neither text nor failure");
+  if (typeof text !== "string" || typeof model !== "string") throw new Error("returned neither text nor failure");
   const counts = Object.values<unknown>({ ...usage });
-  if (!counts.every(isCount) || (usage !== undefined && counts.length !== 4)) throw new Error("answered no usage");
-  if (!Number.isFinite(costUsd) || costUsd < 0) throw new Error("answered no cost");
+  if (!counts.every(isCount) || (usage !== undefined && counts.length !== 4))
+    throw new Error("returned a usage that is not valid");
+  if (!Number.isFinite(costUsd) || costUsd < 0) throw new Error("returned a cost that is not valid");
   return done;
 }
 

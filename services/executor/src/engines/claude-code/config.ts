@@ -24,7 +24,7 @@ export function defineClaudeCode(settings: Settings): ClaudeCodeConfig {
     searchPath: searchPath(settings),
     home: settings.optionalText(
       "CCSP_CLAUDE_CODE_HOME",
-      "home folder that holds the CLI's login; unset: each run has a throwaway home",
+      "home folder that holds the CLI's login; unset: each run has a temporary home",
       { pattern: /^\// },
     ),
     apiKey: settings.optionalText("CCSP_CLAUDE_CODE_API_KEY", "ANTHROPIC_API_KEY of the CLI", { secret: true }),
@@ -33,12 +33,12 @@ export function defineClaudeCode(settings: Settings): ClaudeCodeConfig {
     }),
     envFile: settings.optionalText(
       "CCSP_CLAUDE_CODE_ENV_FILE",
-      "file of NAME=value lines: what else the CLI's environment holds, such as CLAUDE_CODE_OAUTH_TOKEN",
+      "file of NAME=value lines with more variables of the CLI's environment, such as CLAUDE_CODE_OAUTH_TOKEN",
     ),
     env: passedOn(settings),
     account: settings.optionalText(
       "CCSP_CLAUDE_CODE_ACCOUNT",
-      "name of the account that this login is of, where executors have several: its usage windows and limits are its own",
+      "name of this login's account, if executors have several accounts; each has its own usage windows and limits",
       { pattern: /^[A-Za-z0-9._@-]{1,128}$/ },
     ),
     maxRetries: settings.integer("CCSP_CLAUDE_CODE_MAX_RETRIES", "retries of the CLI itself; the queue retries too", {
@@ -63,7 +63,7 @@ function passedOn(settings: Settings): Readonly<Record<string, string>> {
     { default: [], pattern: /^(?!CCSP_)[A-Za-z_][A-Za-z0-9_]*$/ },
   );
   const passed = names.flatMap((name) => {
-    const value = settings.optionalText(name, "passed on to Claude Code, as CCSP_CLAUDE_CODE_ENV says", {
+    const value = settings.optionalText(name, "passed on to Claude Code because CCSP_CLAUDE_CODE_ENV names it", {
       secret: true,
     });
     if (value === undefined) settings.fault(`CCSP_CLAUDE_CODE_ENV lists ${name}, which is not set`);

@@ -13,7 +13,7 @@ const folderOf = ({ path }: RunFolder): string => join(path, "conversation");
  * depends on its working folder.
  */
 export async function placeConversation(folder: RunFolder, { id, transcript }: ConversationState): Promise<string> {
-  if (!isSessionId(id)) throw new Error("the conversation's id is none of Claude Code");
+  if (!isSessionId(id)) throw new Error("the conversation's id is not one of Claude Code");
   const file = join(folderOf(folder), `${id}.jsonl`);
   await mkdir(dirname(file), { mode: 0o700 });
   await writeFile(file, transcript, { mode: 0o600 });

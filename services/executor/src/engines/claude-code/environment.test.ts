@@ -29,13 +29,13 @@ const SHARED = [
 ];
 
 describe("the config folder of Claude Code", () => {
-  it("is each run's own unless the operator names one", () => {
+  it("is different for each run unless the operator names one", () => {
     assert.equal(configFolder(profile({}), { home: "/run/home" }), "/run/home/.claude");
     assert.equal(credentialsFile(profile({})), undefined);
     assert.notEqual(warmKey(profile({}), request), undefined);
   });
 
-  it("is guarded against two refreshes at once, and no waiting process starts in it, however the operator names it", () => {
+  it("is guarded against two refreshes at the same time, and no waiting process starts in it, with any setting that names it", () => {
     for (const { config, ...named } of SHARED) {
       assert.equal(configFolder(profile(named), { home: "/run/home" }), config);
       assert.equal(credentialsFile(profile(named)), `${config}/.credentials.json`);
@@ -43,7 +43,7 @@ describe("the config folder of Claude Code", () => {
     }
   });
 
-  it("holds no login that is refreshed where there is a key or a token", () => {
+  it("holds no refreshed login when a key or a token is set", () => {
     for (const [home, declared] of [["/home/a", { CLAUDE_CODE_OAUTH_TOKEN: "x" }]] as const) {
       assert.equal(credentialsFile(profile({ home, declared })), undefined);
     }

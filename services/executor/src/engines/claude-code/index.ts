@@ -11,7 +11,7 @@ export const enginePlugin: EnginePlugin<ClaudeCodeConfig> = {
   async open({ bin: name, searchPath, envFile, env, account, ...login }, context) {
     const bin = findExecutable(name, searchPath);
     if (bin === undefined) {
-      const where = name.includes("/") ? "is no executable file" : "is not on PATH";
+      const where = name.includes("/") ? "is not an executable file" : "is not on PATH";
       throw new Error(`the Claude Code CLI "${name}" ${where}: install it, or set CCSP_CLAUDE_CODE_BIN to its path`);
     }
     const declared = { ...env, ...(envFile && (await readEnvironmentFile(envFile))) };

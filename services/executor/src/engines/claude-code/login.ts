@@ -58,7 +58,7 @@ export function createLogin({ file, now = Date.now }: LoginOptions): Login {
       }
       if (await left(before, unwanted)) {
         end();
-        throw new Error("nobody wants the run any more: it leaves the line of those that may refresh the login");
+        throw new Error("the run ended before its turn to refresh the login came");
       }
       if (!(await endsSoon())) end();
       return { end, watch: (reader) => watched(reader, end) };

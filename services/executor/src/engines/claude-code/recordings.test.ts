@@ -30,7 +30,7 @@ const NOT_ITS_OWN: readonly ErrorCategory[] = [
 ];
 
 describe("recordings of Claude Code", () => {
-  it("are there of the version that is installed here: make update-engine makes them", function () {
+  it("exist for the version that is installed here: make update-engine makes them", function () {
     if (CLAUDE_CODE_VERSION === "") skip(this, "Claude Code is not installed");
     assert.ok(readdirSync(RECORDINGS).includes(CLAUDE_CODE_VERSION), CLAUDE_CODE_VERSION);
   });
@@ -39,7 +39,7 @@ describe("recordings of Claude Code", () => {
 for (const version of readdirSync(RECORDINGS)) {
   describe(`recordings of Claude Code ${version}`, () => {
     for (const { name, expects } of CASES) {
-      it(`come to what they have to: ${name}`, () => {
+      it(`have the expected outcome: ${name}`, () => {
         const { outcome, events, unknown } = replayOf(version, name);
         assert.deepEqual(unknown, [], "lines that are not understood");
         if ("text" in expects && (outcome.ok || outcome.failure.category !== expects.or)) {
@@ -57,7 +57,7 @@ for (const version of readdirSync(RECORDINGS)) {
       });
     }
 
-    it("have every category that the CLI's output can come to", () => {
+    it("have every category that the CLI's output can have", () => {
       const recorded = CASES.flatMap(({ expects }) => ("category" in expects ? [expects.category] : []));
       const own = ERROR_CATEGORIES.filter((category) => !NOT_ITS_OWN.includes(category));
       assert.deepEqual([...new Set(recorded)].toSorted(), own.toSorted());
@@ -69,13 +69,13 @@ for (const version of readdirSync(RECORDINGS)) {
       assert.ok(Math.abs(afterMs - 3_600_000) < 60_000, String(afterMs));
     });
 
-    it("keep the cost of a spent budget, and its usage from the count per model", () => {
+    it("have the cost of a spent budget, and its usage from the counts of each model", () => {
       const { outcome } = replayOf(version, "budget-spent");
       assert.ok(!outcome.ok && (outcome.costUsd ?? 0) > 10);
       assert.equal(outcome.usage?.outputTokens, 700_000);
     });
 
-    it("count what a resumed conversation used in this run, not in those before", () => {
+    it("count the usage of a resumed conversation in this run, not in earlier ones", () => {
       const { outcome } = replayOf(version, "resumed");
       assert.ok(outcome.ok);
       assert.ok(outcome.result.costUsd && outcome.result.costUsd < 0.0002, String(outcome.result.costUsd));
@@ -83,7 +83,7 @@ for (const version of readdirSync(RECORDINGS)) {
       assert.deepEqual(outcome.result.usage, used);
     });
 
-    it("have the use of a tool that was not allowed in the log and the result", () => {
+    it("have the use of a forbidden tool in the log and the result", () => {
       const { outcome, events } = replayOf(version, "permission-denied");
       assert.ok(outcome.ok);
       const [denial, ...others] = outcome.result.permissionDenials ?? [];
@@ -96,12 +96,12 @@ for (const version of readdirSync(RECORDINGS)) {
       );
     });
 
-    it("show what the CLI complains of where no session had begun", () => {
+    it("show the CLI's error text where no session had begun", () => {
       const { outcome } = replayOf(version, "bad-option");
       assert.match(!outcome.ok ? outcome.failure.message : "", /exit code 1; error: option '--permission-mode/);
     });
 
-    it("have everything that a result has", () => {
+    it("have every field of a result", () => {
       const { outcome } = replayOf(version, "success");
       assert.ok(outcome.ok);
       const { conversationId, costUsd, ...rest } = outcome.result;
@@ -141,19 +141,19 @@ describe("the end of a run", () => {
     assert.equal(category(end([init, { ...result, result: quote }])), "ok");
   });
 
-  it("is NO_WORK_DONE on exit 0 with nothing said, and a crash once something was", () => {
+  it("is NO_WORK_DONE on exit 0 without output, and a crash after some output", () => {
     assert.equal(category(end([init])), "NO_WORK_DONE");
     assert.equal(category(end([init, said])), "ENGINE_CRASH");
     assert.equal(category(end([init], { code: 1 })), "ENGINE_CRASH");
   });
 
-  it("is the limit that was passed, unless the result had come", () => {
+  it("is the exceeded limit, unless the result had come", () => {
     assert.equal(category(end([init, said], { code: 143, overrun: "wall" })), "TIMEOUT");
     assert.equal(category(end([init, said], { code: 143, overrun: "silence" })), "ENGINE_HANG");
     assert.equal(category(end([init, said, result], { code: 143, overrun: "wall" })), "ok");
   });
 
-  it("takes no count that is none", () => {
+  it("ignores an invalid count", () => {
     const usage = {
       input_tokens: 1.5,
       output_tokens: -1,
@@ -187,7 +187,7 @@ describe("the end of a run", () => {
     }
   });
 
-  it("is OVERLOADED after the CLI's own retries are used up, where the status is absent", () => {
+  it("is OVERLOADED after the CLI's own retries are used up, if there is no status", () => {
     const text = "API Error: Repeated 529 Overloaded errors. The API is at capacity — this is usually temporary.";
     const failed = { ...result, is_error: true, api_error_status: null, result: text };
     assert.equal(category(end([init, failed], { code: 1 })), "OVERLOADED");

@@ -128,7 +128,7 @@ export const RULES: readonly Rule<ClaudeWord>[] = [
     // The answer is HTML or other JSON with status 200. Its source is a proxy, a sign-in page or a wrong address.
     when: { finished: true, text: /empty or malformed response/i },
     category: "NETWORK_ERROR",
-    message: "what answered in the provider's place is not the provider: look for a proxy or gateway in between",
+    message: "the answer did not come from the provider: check for a proxy or gateway in between",
   },
   {
     when: { finished: true, text: /No conversation found/ },

@@ -35,7 +35,7 @@ function read(lines: readonly object[], cuts: readonly number[] = []): EngineEve
 }
 
 describe("the transcript of a run", () => {
-  it("gives the same text wherever the bytes are cut", () => {
+  it("gives the same text, wherever the bytes are cut", () => {
     const texts = array(string({ unit: "grapheme", minLength: 1 }), { minLength: 1, maxLength: 8 });
     check(
       property(texts, array(nat(), { maxLength: 40 }), (pieces, cuts) => {
@@ -44,16 +44,16 @@ describe("the transcript of a run", () => {
     );
   });
 
-  it("takes a message's text once, from the pieces where there are some", () => {
+  it("takes a message's text once, from the pieces if there are any", () => {
     assert.equal(textOf(read([start("m1"), delta("hel"), delta("lo"), whole("m1", "hello"), stop])), "hello");
     assert.equal(textOf(read([whole("m2", "unstreamed")])), "unstreamed");
   });
 
-  it("adds only what is new when a broken stream is followed by the whole text", () => {
+  it("adds only new text when the whole text follows a broken stream", () => {
     assert.equal(textOf(read([start("m1"), delta("hel"), whole("m2", "hello")])), "hello");
   });
 
-  it("takes back what was broken off, where the CLI asks for a new stream and closes the old one as if it had ended", () => {
+  it("withdraws interrupted text when the CLI starts a new stream and closes the old one as if it had ended", () => {
     // CLI 2.1.332 does this.
     const stopBlock = { type: "stream_event", event: { type: "content_block_stop", index: 0 } };
     const retry = { type: "system", subtype: "api_retry", attempt: 1, max_retries: 2, error_status: null };
@@ -94,7 +94,7 @@ describe("the transcript of a run", () => {
     assert.equal(answerOf(read([start("m1"), delta("half a PI"), whole("m2", all)])), all);
   });
 
-  it("keeps texts around a tool apart, and each block of a message: the CLI's result is the last block that stands", () => {
+  it("keeps texts around a tool apart, and each block of a message: the CLI's result is the last block that was not withdrawn", () => {
     const block = (index: number) => ({ type: "stream_event", event: { type: "content_block_start", index } });
     const tool = {
       type: "assistant",
@@ -112,7 +112,7 @@ describe("the transcript of a run", () => {
     assert.equal(answerOf(read([start("m1"), ...brokenOff])), "First.");
   });
 
-  it("leaves out what sub-agents write and what the CLI says in the model's place", () => {
+  it("leaves out text of sub-agents and text that the CLI writes in place of the model", () => {
     const bySubAgent = { ...delta("inner"), parent_tool_use_id: "toolu_1" };
     const synthetic = {
       type: "assistant",
@@ -121,7 +121,7 @@ describe("the transcript of a run", () => {
     assert.deepEqual(read([bySubAgent, synthetic]), []);
   });
 
-  it("tells of tools and retries", () => {
+  it("reports tools and retries", () => {
     const tool = {
       type: "assistant",
       message: { id: "m", model: "m", content: [{ type: "tool_use", name: "Bash", input: {} }] },
@@ -134,7 +134,7 @@ describe("the transcript of a run", () => {
     ]);
   });
 
-  it("passes over lines of an unknown kind, and what is no JSON object", () => {
+  it("skips lines of an unknown kind, and lines that are not JSON objects", () => {
     const reader = createTranscriptReader();
     for (const line of ['{"type":"hologram"}', '{"type":"constructor"}', "garbage", "[1]", '"x"', "", '{"no":1}']) {
       assert.equal(reader.read(Buffer.from(line)), undefined, line);

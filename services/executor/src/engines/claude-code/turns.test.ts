@@ -23,13 +23,13 @@ function read(...lines: readonly object[]) {
 }
 
 describe("the turns of a run", () => {
-  it("are over at a result when nothing works in the background and no turn waits", () => {
+  it("end at a result when nothing works in the background and no turn waits", () => {
     assert.equal(read(init, result("all")).text, "all");
     assert.equal(read(init, result("all", { queued_turn_count: undefined })).text, "all");
     assert.equal(read(init, tasks({ task_id: "a" }), tasks(), result("all")).text, "all");
   });
 
-  it("go on while a sub-agent or a command works, and the last answer counts", () => {
+  it("continue while a sub-agent or a command works, and the last answer is the result", () => {
     const begun = [init, tasks({ task_id: "a" }), result("interim")];
     assert.equal(read(...begun).text, undefined);
     const { transcript, text } = read(...begun, tasks(), init, result("the end"));
@@ -37,23 +37,23 @@ describe("the turns of a run", () => {
     assert.equal(transcript.ending?.turns, 4);
   });
 
-  it("go on while turns are queued", () => {
+  it("continue while turns are queued", () => {
     assert.equal(read(init, result("first", { queued_turn_count: 1 })).text, undefined);
   });
 
-  it("are over when the last work ends and no turn follows, and not yet when one does", () => {
+  it("end when the last background work ends and no turn follows, but not when a turn follows", () => {
     const ended = [init, tasks({ task_id: "a" }), result("interim"), tasks()];
     assert.equal(read(...ended).text, "interim");
     assert.equal(read(...ended, init).text, undefined);
     assert.equal(read(init, result("interim"), init, result("the end")).text, "the end");
   });
 
-  it("do not wait for what watches, nor for what works elsewhere", () => {
+  it("do not wait for watchers, nor for work on other hosts", () => {
     const watchers = tasks({ task_id: "a", ambient: true }, { task_id: "b", off_host: true });
     assert.equal(read(init, watchers, result("all")).text, "all");
   });
 
-  it("are over when the CLI ends well by itself, whatever it said was left; not when it ends otherwise or in a turn", () => {
+  it("end when the CLI exits with 0, whatever work it reported; not on another exit or within a turn", () => {
     const endOf = (code: number | null, ...lines: readonly object[]) => {
       const { reader } = read(init, tasks({ task_id: "a" }), result("interim"), ...lines);
       reader.end?.(exit(code));
@@ -65,21 +65,21 @@ describe("the turns of a run", () => {
     assert.equal(endOf(0, init), undefined);
   });
 
-  it("leave no cause of failure to the next", () => {
+  it("do not pass their cause of failure to the next turn", () => {
     const failed = { type: "assistant", message: { model: "<synthetic>", content: [] }, error: "server_error" };
     assert.equal(read(init, failed, result("x", { is_error: true }), init).transcript.words.error, undefined);
   });
 });
 
-describe("what a run used", () => {
-  it("is the sum of what its results say was used since the one before, not the totals of its conversation", () => {
+describe("the usage of a run", () => {
+  it("is the sum of what each result adds, not the totals of its conversation", () => {
     const resumed = { total_cost_usd: 7.5, modelUsage: used(7.5) };
     const { transcript } = read(init, result("one", resumed), init, result("two", { ...resumed, total_cost_usd: 8 }));
     assert.equal(transcript.costUsd, 1);
     assert.deepEqual([transcript.usage?.inputTokens, transcript.usage?.outputTokens], [20, 10]);
   });
 
-  it("is the process' total where the CLI says no more (2.1.197), and unknown where that may be a conversation's", () => {
+  it("is the process' total if the CLI reports no more (2.1.197), and unknown if the total may include a conversation", () => {
     const since = { model_usage_since_last_result: undefined };
     const old = read(init, result("a", { ...since, total_cost_usd: 1, modelUsage: used(1) }));
     assert.deepEqual([old.transcript.costUsd, old.transcript.usage?.inputTokens], [1, 10]);
@@ -87,7 +87,7 @@ describe("what a run used", () => {
     assert.deepEqual([made.transcript.costUsd, made.transcript.usage], [undefined, undefined]);
   });
 
-  it("names the model that wrote most in this run", () => {
+  it("names the model that wrote most of this run's text", () => {
     const since = { small: { outputTokens: 1 }, large: { outputTokens: 2 } };
     const modelUsage = { small: { outputTokens: 9 }, large: { outputTokens: 3 } };
     const { transcript } = read(init, result("a", { model_usage_since_last_result: since, modelUsage }));
@@ -95,11 +95,11 @@ describe("what a run used", () => {
   });
 });
 
-describe("tools that were not allowed", () => {
+describe("tools that a run may not use", () => {
   const denial = (id: string) => ({ tool_name: "Bash", tool_use_id: id, tool_input: { command: "rm x" } });
   const notice = { type: "notice", category: "PERMISSION_DENIED", message: "Bash was not allowed" };
 
-  it("are told once each, when the CLI says so at once and when only its results do", () => {
+  it("are reported once each, both when the CLI reports them at once and when only its results do", () => {
     const at = { type: "system", subtype: "permission_denied", ...denial("1") };
     const first = result("a", { permission_denials: [denial("1"), denial("2")] });
     const again = result("b", { permission_denials: [denial("1"), denial("2"), denial("3")] });

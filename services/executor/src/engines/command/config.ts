@@ -25,7 +25,7 @@ export function defineCommand(settings: Settings): CommandConfig {
     versionLine: versionLine === undefined ? undefined : words(settings, VERSION_LINE, versionLine),
     envFile: settings.optionalText(
       "CCSP_COMMAND_ENGINE_ENV_FILE",
-      "file of NAME=value lines: what the command's environment holds besides, such as a key",
+      "file of NAME=value lines with more variables of the command's environment, such as a key",
     ),
     searchPath: searchPath(settings),
   };

@@ -10,7 +10,7 @@ export const enginePlugin: EnginePlugin<CommandConfig> = {
   async open({ line, versionLine, envFile, searchPath }, context) {
     const find = async ([name = "", ...args]: readonly string[], setting: string) => {
       const command = findExecutable(name, searchPath);
-      if (command === undefined) throw new Error(`"${name}" is no executable: check ${setting}`);
+      if (command === undefined) throw new Error(`"${name}" is not an executable: check ${setting}`);
       return { command, args };
     };
     return createCommand({

@@ -67,7 +67,7 @@ describe("what blocks a task", () => {
     aheadOfAgent: 3,
   };
 
-  it("is all named, what has to go first at the front", () => {
+  it("is listed in full, in the order in which it has to end", () => {
     const full = situation(ALL, [executor({ held: [NOW] })]);
     assert.deepEqual(
       blockersOf({ ...TASK, state: "PARKED", ready: NOW + 1 }, full, ORDER).map(
@@ -94,45 +94,51 @@ describe("what blocks a task", () => {
     expected: readonly string[],
     ...asked: Parameters<typeof blockersOf>,
   ])[] = [
-    ["is nothing when it may start", [], TASK, situation(), ORDER],
+    ["is empty when it may start", [], TASK, situation(), ORDER],
     [
-      "is no cap of labels that it does not have",
+      "has no cap of labels that the task lacks",
       [],
       { ...TASK, labels: ["repo=b"] },
       situation({ running: new Map([["label/repo=a", 1]]) }),
       ORDER,
     ],
     [
-      "is no gate that has opened, with its ramp over",
+      "has no gate that has opened and whose ramp is over",
       [],
       TASK,
       situation({ gates: new Map([["all", closed({ opens: NOW - 10, ramp: 10, let: 99 })]]) }),
       ORDER,
     ],
     [
-      "is no emergency stop that only accepts nothing",
+      "has no emergency stop that only refuses new tasks",
       [],
       TASK,
       situation({ gates: new Map([["emergency", closed({ level: 1 })]]) }),
       ORDER,
     ],
-    ["is an executor that has no slots at all", ["NO_EXECUTOR"], TASK, situation({}, [executor({ slots: 0 })]), ORDER],
     [
-      "is the rate for all for an agent that is called as what every object of JavaScript has",
+      "has NO_EXECUTOR for an executor without any slots",
+      ["NO_EXECUTOR"],
+      TASK,
+      situation({}, [executor({ slots: 0 })]),
+      ORDER,
+    ],
+    [
+      "has the common rate for an agent with the name of a property of all JavaScript objects",
       ["RATE"],
       { ...TASK, agent: "constructor", labels: [] },
       situation({ buckets: new Map([["requests/agent/constructor", { level: 0, timeMs: NOW }]]) }),
       { ...ORDER, agentRates: { "*": [60, 0] } },
     ],
     [
-      "is no turn for one that waits for its own executor",
+      "has no turn for a task that waits for its own executor",
       ["AFFINITY"],
       { ...TASK, pin: "ex-1" },
       situation({ aheadOfAgent: 9 }, [executor({ held: [NOW] })]),
       ORDER,
     ],
     [
-      "is no other executor's gate for one that waits for its own",
+      "has no other executor's gate for a task that waits for its own",
       [],
       { ...TASK, pin: "ex-1" },
       situation({ gates: new Map([["executor/ex-2/e", closed()]]) }, [executor(), executor({ id: "ex-2" })]),
@@ -150,7 +156,7 @@ describe("what blocks a task", () => {
     "CANCELLED",
     "EXPIRED",
   ] satisfies State[]) {
-    it(`is nothing of one that is ${state}`, () =>
+    it(`is empty for a task that is ${state}`, () =>
       assert.deepEqual(kinds({ ...TASK, state }, situation(ALL), ORDER), []));
   }
 });

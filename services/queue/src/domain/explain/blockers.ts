@@ -58,7 +58,7 @@ function closedBy(scope: Scope, { gates, nowMs }: Standing): Blocker | undefined
     return { kind: "GATE", message: `${what}, by ${gate.who}: ${gate.why}`, untilMs };
   }
   if (untilMs === undefined || untilMs <= nowMs) return undefined;
-  return { kind: "GATE", message: `${scopeWords(scope)} was paused and gets going again little by little`, untilMs };
+  return { kind: "GATE", message: `${scopeWords(scope)} was paused and resumes gradually`, untilMs };
 }
 
 function gatesOf(task: Waiting, here: Standing, able: readonly ExecutorSlots[]): Blocker[] {

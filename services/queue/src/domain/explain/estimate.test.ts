@@ -56,17 +56,21 @@ const estimate = (at: Situation, { task = TASK, order = ORDER, runs = RUNS } = {
 describe("the estimate of a start", () => {
   const CASES: readonly (readonly [what: string, at: Situation, p50Ms: number])[] = [
     ["is now when a slot is free", situation(), 0],
-    ["is now when as many slots are free as tasks have their turn before", situation({ slots: 3, aheadOfAgent: 2 }), 0],
-    ["is a run when the only slot is taken", situation({ held: 1 }), 60_000],
-    ["is what is left of a run that is under way", situation({ held: 1, runningMs: 45_000 }), 15_000],
-    ["is a run for each before it", situation({ held: 1, aheadOfAgent: 4 }), 300_000],
+    [
+      "is now when there are enough free slots for it and the tasks before it",
+      situation({ slots: 3, aheadOfAgent: 2 }),
+      0,
+    ],
+    ["is the time of a run when the only slot is taken", situation({ held: 1 }), 60_000],
+    ["is the rest of an active run", situation({ held: 1, runningMs: 45_000 }), 15_000],
+    ["is the time of a run for each task before it", situation({ held: 1, aheadOfAgent: 4 }), 300_000],
     ["is shared by the slots", situation({ slots: 4, held: 4, aheadOfAgent: 7 }), 120_000],
   ];
   for (const [what, at, p50Ms] of CASES) {
     it(what, () => assert.equal(estimate(at)?.p50Ms, p50Ms));
   }
 
-  it("is later with more certainty, the more runs differ", () => {
+  it("is later at higher certainty, the more run times differ", () => {
     const runs = learnRunTimes([10_000, 20_000, 150_000].map((ms) => ({ ms, model: "" })));
     const { p50Ms = 0, p90Ms = 0, p95Ms = 0 } = estimate(situation({ held: 1, aheadOfAgent: 3 }), { runs }) ?? {};
     assert.ok(p50Ms < p90Ms && p90Ms < p95Ms, [p50Ms, p90Ms, p95Ms].join());
@@ -77,7 +81,7 @@ describe("the estimate of a start", () => {
     );
   });
 
-  it("is the known end of what blocks it, when that is later than its turn", () => {
+  it("is the known end of a blocker, when that is later than the task's turn", () => {
     const gate = { who: "ada", why: "w", closed: 0, opens: 91_000 };
     const closed = { gates: new Map([["all", gate]]) };
     assert.equal(estimate(situation(closed))?.p50Ms, 90_000);
@@ -86,7 +90,7 @@ describe("the estimate of a start", () => {
     assert.equal(estimate(situation(), { task: scheduled })?.p50Ms, 60_000);
   });
 
-  it("is unknown when something blocks it for an unknown time, and when run times matter and none are known", () => {
+  it("is unknown when a blocker has no known end, and when run times matter and none are known", () => {
     const gate = { who: "ada", why: "w", closed: 0 };
     assert.equal(estimate(situation({ gates: new Map([["all", gate]]) })), undefined);
     assert.equal(estimate(situation({ slots: 0 })), undefined);
@@ -109,14 +113,14 @@ describe("the estimate of a start", () => {
     assert.equal(estimate(at, { task, order: { ...ORDER, labelMaxRunning: { repo: 1 } } })?.p50Ms, 30_000);
   });
 
-  it("waits for the rate limits to refill for all before it", () => {
+  it("waits until the rate limits have refilled for all tasks before it", () => {
     const buckets = new Map([["requests/agent/alice", { level: 0, timeMs: 1_000 }]]);
     const order = { ...ORDER, agentRates: { alice: [6, 0] as const } };
     assert.equal(estimate(situation({ slots: 9, buckets }), { order })?.p50Ms, 10_000);
     assert.equal(estimate(situation({ slots: 9, buckets, aheadOfAgent: 2 }), { order })?.p50Ms, 30_000);
   });
 
-  it("is for a pinned task whose executor is full that of this executor's slots, whoever else waits", () => {
+  it("uses only the slots of its executor for a pinned task whose executor is full, whatever else waits", () => {
     const at = situation({ slots: 2, held: 2, runningMs: 20_000, aheadOfAgent: 50 });
     assert.equal(estimate(at, { task: { ...TASK, pin: "ex-1" } })?.p50Ms, 40_000);
   });
@@ -159,7 +163,7 @@ describe("the estimate of a start", () => {
 
   // A class without waiting tasks loses its negative credit. So one more task can bring the turn of another class
   // forward.
-  it("is earlier by no more than two turns behind more tasks of other classes", () => {
+  it("is at most two turns earlier behind more tasks of other classes", () => {
     const before = (any: Anything) => tasksBefore(TASK, at(any), ORDER);
     holds(
       property(anything, nat(3), (any, index) => {
@@ -175,7 +179,7 @@ describe("the estimate of a start", () => {
 describe("learned run times", () => {
   const runs = (...times: readonly number[]) => times.map((ms) => ({ ms, model: "m" }));
 
-  it("are the quantiles of the runs that were seen", () => {
+  it("are the quantiles of the observed runs", () => {
     const learned = learnRunTimes(runs(5, 1, 4, 2, 3, 10, 9, 8, 7, 6));
     assert.ok(learned);
     assert.deepEqual(estimateRun(learned), { p50Ms: 5, p90Ms: 9, p95Ms: 10 });
@@ -183,7 +187,7 @@ describe("learned run times", () => {
     assert.equal(learnRunTimes([]), undefined);
   });
 
-  it("are those of one model once twenty of its runs were seen, of the engine before", () => {
+  it("are those of one model once twenty of its runs were observed, of the engine before", () => {
     const slow = Array.from({ length: 20 }, () => ({ ms: 900, model: "slow" }));
     const all = [...slow, ...runs(1, 1, 1)];
     assert.equal(learnRunTimes(all, "slow")?.meanMs, 900);

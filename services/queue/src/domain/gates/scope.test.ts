@@ -15,14 +15,14 @@ const STORED: Readonly<Record<string, Scope>> = {
 };
 
 describe("a scope", () => {
-  it("is stored under one name, by which it is read again", () => {
+  it("is stored under one name and can be read again from it", () => {
     for (const [name, scope] of Object.entries(STORED)) {
       assert.deepEqual(readScope(name), scope);
       assert.equal(scopeName(scope), name);
     }
   });
 
-  it("keeps its name, whatever another release has stored", () => {
+  it("keeps a name that another release has stored", () => {
     for (const name of ["region/eu", "all/x", "class/later", "account/claude-code", "engine/a/b", ""]) {
       assert.deepEqual(readScope(name), { kind: "unknown", name });
     }

@@ -7,8 +7,8 @@ const bounds: Bounds = {
   agent: { tasks: 3, bytes: 0 },
 };
 
-describe("the bounds on what waits", () => {
-  it("are named with their setting when one is hit, with a time to come back at", () => {
+describe("the limits on waiting tasks", () => {
+  it("are named with their setting when one is reached, with a time to retry", () => {
     for (const [bound, subject, description] of [
       [{ scope: "all", name: "", what: "bytes" }, "bytes waiting", "at most 1000 (CCSP_QUEUE_MAX_WAITING_BYTES)"],
       [
@@ -28,7 +28,7 @@ describe("the bounds on what waits", () => {
     }
   });
 
-  it("are shared by the shards, but for an agent's: it is in one", () => {
+  it("are shared by the shards, except an agent's, which is in one shard", () => {
     const { all, class: of, agent } = boundsOfShard(bounds, 4);
     assert.deepEqual(
       [all, of.low, of.high, agent],

@@ -28,7 +28,7 @@ function breaker(bounds = BOUNDS) {
 
 describe("the breaker", () => {
   for (const what of ["loopDelayMs", "oldestCallMs", "callsUnderWay"] as const) {
-    it(`lets calls through up to the bound of ${what}, and refuses them beyond it`, () => {
+    it(`accepts calls up to the limit of ${what}, and refuses more`, () => {
       const { state, passes } = breaker();
       state.strain = { ...CALM, [what]: BOUNDS[what] };
       assert.ok(passes());
@@ -38,7 +38,7 @@ describe("the breaker", () => {
     });
   }
 
-  it("stays open for a second, then looks again", () => {
+  it("stays open for a second, then checks again", () => {
     const { state, passes } = breaker();
     state.strain = { ...CALM, callsUnderWay: 101 };
     assert.ok(!passes());
@@ -51,7 +51,7 @@ describe("the breaker", () => {
     assert.ok(!passes());
   });
 
-  it("says what is away when that is what the calls wait for", () => {
+  it("names the unreachable dependency when the calls wait for it", () => {
     const away = new Refusal("DEPENDENCY_UNAVAILABLE", "Redis does not answer");
     const observer = { refused: () => assert.fail("it is not overloaded") };
     const measure = () => ({ ...CALM, callsUnderWay: 101 });
@@ -59,7 +59,7 @@ describe("the breaker", () => {
     assert.throws(pass, away);
   });
 
-  it("knows no bound where it is 0", () => {
+  it("has no limit when it is 0", () => {
     const { state, passes } = breaker({ ...BOUNDS, loopDelayMs: 0 });
     state.strain = { ...CALM, loopDelayMs: 1e9 };
     assert.ok(passes());

@@ -47,7 +47,7 @@ export function judgeMemory(
   const throwing = limited.find(({ policy }) => policy.startsWith("allkeys-"));
   if (throwing) {
     return {
-      fatal: `Redis' maxmemory-policy is ${throwing.policy}: it throws accepted tasks away when memory is full; set noeviction`,
+      fatal: `Redis' maxmemory-policy is ${throwing.policy}: it evicts accepted tasks when memory is full; set noeviction`,
       doubts: [],
     };
   }
@@ -55,7 +55,7 @@ export function judgeMemory(
   const evicting = limited.find(({ policy }) => policy !== "" && policy !== "noeviction");
   if (evicting) {
     doubts.push(
-      `Redis' maxmemory-policy is ${evicting.policy}: it forgets request ids, conversations and executors when memory is full; set noeviction`,
+      `Redis' maxmemory-policy is ${evicting.policy}: it evicts request ids, conversations and executors when memory is full; set noeviction`,
     );
   }
   const { waiting, ended, transcripts, cached } = allowed;
@@ -65,9 +65,9 @@ export function judgeMemory(
     const room = Math.floor((shards[0]?.mostBytes ?? 0) * FULL_AT);
     const needed = Math.ceil(shards.length * shardBytes);
     if (waiting > 0 && needed <= room) continue;
-    const bound = waiting > 0 ? "" : ", and waiting tasks of any size besides (CCSP_QUEUE_MAX_WAITING_BYTES is 0)";
+    const bound = waiting > 0 ? "" : ", plus waiting tasks of any size (CCSP_QUEUE_MAX_WAITING_BYTES is 0)";
     doubts.push(
-      `the queue may store ${needed} bytes in a Redis that has room for ${room}${bound}: new tasks are refused as QUEUE_FULL when ` +
+      `the queue may store ${needed} bytes in a Redis that may hold ${room}${bound}: new tasks are refused as QUEUE_FULL when ` +
         "memory is full; raise maxmemory, or lower CCSP_QUEUE_MAX_WAITING_BYTES, CCSP_QUEUE_MAX_ENDED_BYTES, " +
         "CCSP_QUEUE_TRANSCRIPT_BYTES or CCSP_QUEUE_CACHE_REDIS_BYTES",
     );

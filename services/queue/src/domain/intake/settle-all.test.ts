@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { settleAll } from "./settle-all.js";
 
 describe("settling all", () => {
-  it("answers in the order of the items, whether their work throws, rejects, resolves or is done at once", async () => {
+  it("returns outcomes in the order of the items, whether their work throws, rejects, resolves or ends at once", async () => {
     const fault = new Error("no");
     const work: readonly (() => number | Promise<number>)[] = [
       () => Promise.resolve(0),

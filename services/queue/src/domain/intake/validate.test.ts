@@ -25,14 +25,14 @@ const run = { wallTime: undefined, outputBytes: 0n, turns: 0, budgetUsd: 0 };
 const CHECKED: [Exclude<keyof TaskSpec, keyof SpecInput>] extends [never] ? true : never = true;
 
 describe("a request for a task", () => {
-  it("has no field that is not checked", () => assert.ok(CHECKED));
+  it("has every field checked", () => assert.ok(CHECKED));
 
   it("gets the defaults: first engine, three attempts", () => {
     const { engine, maxAttempts } = accept();
     assert.deepEqual([engine, maxAttempts], ["claude-code", 3]);
   });
 
-  it("keeps what it names", () => {
+  it("keeps the given values", () => {
     const { engine, priority, maxAttempts } = accept({ engine: "opencode", priority: 1, maxAttempts: 10 });
     assert.deepEqual([engine, priority, maxAttempts], ["opencode", 1, 10]);
   });
@@ -42,7 +42,7 @@ describe("a request for a task", () => {
     assert.deepEqual(wrong({ prompt: "ああああ" }), ["spec.prompt"]);
   });
 
-  it("has names that can be shown: nothing that steers a terminal, a log or the direction of writing", () => {
+  it("accepts only printable names: none that control a terminal, a log or the direction of writing", () => {
     for (const bad of ["a\u001b[2J", "a\r\nb", "a\u009b", "a\u202eb", "a\u0000"]) {
       const texts = { model: bad, fallbackModels: [bad], labels: { ok: bad }, allowedTools: [bad], deniedTools: [bad] };
       const files = { workingFolder: `/${bad}`, includeFiles: [`/${bad}`] };
@@ -61,7 +61,7 @@ describe("a request for a task", () => {
     assert.deepEqual(wrong({ ...names, prompt: "a\u001b\r\n", systemPrompt: "\u202e" }), []);
   });
 
-  it("may be at each bound, and not past it", () => {
+  it("may be at each limit, and not above it", () => {
     const day = { ...run, wallTime: { seconds: 86_400n, nanos: 0 }, outputBytes: 67_108_864n };
     assert.deepEqual(wrong({ limits: day, model: "é".repeat(128), systemPrompt: "s".repeat(65_536) }), []);
     const labels = Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`l${i}`, ""]));
@@ -86,12 +86,12 @@ describe("a request for a task", () => {
   for (const [what, good, bad] of [
     ["a start within a year", { startTime: inDays(364) }, { startTime: inDays(368) }],
     [
-      "times of a calendar that every client knows",
+      "times of a calendar that all clients know",
       { startTime: new Date("0001-01-01T00:00:00Z"), startDeadline: new Date("9999-12-31T23:59:59.999Z") },
       { startTime: new Date("-000001-12-31T23:59:59Z"), startDeadline: new Date("+010000-01-01T00:00:00Z") },
     ],
-    ["a start that is a time", { startTime: new Date(0) }, { startTime: new Date(Number.NaN) }],
-    ["a deadline that is one", { startDeadline: inDays(1) }, { startDeadline: new Date(Number.NaN) }],
+    ["a valid start time", { startTime: new Date(0) }, { startTime: new Date(Number.NaN) }],
+    ["a valid deadline", { startDeadline: inDays(1) }, { startDeadline: new Date(Number.NaN) }],
     ["a deadline from year 1 on", { startDeadline: new Date(1) }, { startDeadline: new Date(-8.64e15) }],
     ["a deadline up to year 9999", { startDeadline: inDays(9_999) }, { startDeadline: new Date(8.64e15) }],
     [
@@ -105,7 +105,7 @@ describe("a request for a task", () => {
       { retry: { firstBackoff: seconds(3601), maxBackoff: seconds(86_400, 1), neverOn: [0] } },
     ],
     [
-      "a longest wait that is not below the first",
+      "a longest wait of at least the first",
       { retry: { firstBackoff: seconds(2), maxBackoff: seconds(2), neverOn: [] } },
       { retry: { firstBackoff: seconds(2), maxBackoff: seconds(1), neverOn: [] } },
     ],
@@ -114,10 +114,10 @@ describe("a request for a task", () => {
       { affinity: { executorId: "ex-1", fallbackAfter: seconds(86_400) } },
       { affinity: { executorId: "a/b", fallbackAfter: seconds(86_401) } },
     ],
-    ["an age of answers", { cache: { maxAge: seconds(0) } }, { cache: { maxAge: seconds(-1) } }],
-    ["models to fall back to", { fallbackModels: Array(8).fill("m") }, { fallbackModels: ["", ...Array(8).fill("m")] }],
+    ["a greatest age of answers", { cache: { maxAge: seconds(0) } }, { cache: { maxAge: seconds(-1) } }],
+    ["fallback models", { fallbackModels: Array(8).fill("m") }, { fallbackModels: ["", ...Array(8).fill("m")] }],
     [
-      "a conversation to go on from",
+      "a conversation to continue",
       { conversation: { id: "c-1", fork: true } },
       { conversation: { id: "", fork: true } },
     ],
@@ -127,7 +127,7 @@ describe("a request for a task", () => {
       { attachments: [file(".a"), file("a/b"), file("c"), file("c", 4 * 1024 * 1024)] },
     ],
     [
-      "paths from the root",
+      "absolute paths",
       { includeFiles: ["/a/b"], workingFolder: "/w" },
       { includeFiles: ["a/b", "/a\0"], workingFolder: "w" },
     ],
@@ -150,7 +150,7 @@ describe("a request for a task", () => {
     });
   }
 
-  it("names each wrong file, path and tool by its place", () => {
+  it("names each wrong file, path and tool by its index", () => {
     assert.deepEqual(wrong({ attachments: [file("a"), file("b/c"), file("a")], includeFiles: ["/a", "b"] }), [
       "spec.attachments[1].name",
       "spec.attachments[2].name",
@@ -158,7 +158,7 @@ describe("a request for a task", () => {
     ]);
   });
 
-  it("says by when and where it may start, in ms", () => {
+  it("has a deadline and an executor for its start, in ms", () => {
     const startDeadline = inDays(2);
     const affinity = { executorId: "ex-1", fallbackAfter: seconds(1, 5_000_000) };
     const conditions = conditionsOf(accept({ startDeadline, affinity }));
@@ -166,7 +166,7 @@ describe("a request for a task", () => {
     assert.equal(conditionsOf(accept()), undefined);
   });
 
-  it("has an owner whose name cannot be mistaken for two", () => {
+  it("has an owner that cannot be confused with another", () => {
     for (const name of ["", "a/b", "a b", "a\n", "é", "a".repeat(129)])
       assert.deepEqual(wrong({}, name), ["agent_id"], name);
   });

@@ -81,7 +81,7 @@ describe("executors that wait for work", () => {
     };
   };
 
-  it("pass word on when they leave before they claimed, to others here, else to other processes that have not heard of it", async () => {
+  it("pass an offer on when they leave before they claimed: to others here, else to other processes that did not get it", async () => {
     const [first, second] = [wait("first"), wait("second")];
     void first.sleep();
     void second.sleep();
@@ -99,7 +99,7 @@ describe("executors that wait for work", () => {
     assert.deepEqual([woken.at(-1), world.told.length], ["third", 1]);
   });
 
-  it("are woken for tasks while their slots last, each for as many as it has; nobody says yes for more", async () => {
+  it("are woken for tasks while their slots last, each for as many as it has; further offers are not accepted", async () => {
     const all = [wait("one"), wait("three", { freeSlots: 3 }), wait("last")];
     for (const each of all) void each.sleep();
     assert.equal(idle.offer(ENGINE, 1), true);
@@ -113,16 +113,16 @@ describe("executors that wait for work", () => {
     for (const each of all) each.close();
   });
 
-  it("look again when word comes while they look, since they may have looked too early", async () => {
+  it("check again when a wake comes during a check, since they may have checked too early", async () => {
     const busy = wait("busy");
-    assert.equal(idle.offer(ENGINE, 1), false, "it may be about to take another");
+    assert.equal(idle.offer(ENGINE, 1), false, "it may take another task");
     await world.hear(engineTopic(ENGINE));
     await busy.sleep();
     assert.deepEqual(woken, ["busy"]);
     busy.close();
   });
 
-  it("wake two more when they come back full while more waits, unless as many are on their way", async () => {
+  it("wake two more when they fill up while more tasks wait, unless enough are already woken", async () => {
     const all = Array.from({ length: 9 }, (_, i) => wait(`ex-${i}`));
     for (const each of all) void each.sleep();
     await world.hear(engineTopic(ENGINE));
@@ -140,7 +140,7 @@ describe("executors that wait for work", () => {
     for (const each of all) each.close();
   });
 
-  it("look again while they look when another comes back full: what was too late for their claim is for them too", async () => {
+  it("check again during a check when another fills up: tasks that came after its claim are for them too", async () => {
     const [full, busy] = [wait("full"), wait("busy")];
     void full.sleep();
     await world.hear(engineTopic(ENGINE));
@@ -153,7 +153,7 @@ describe("executors that wait for work", () => {
     busy.close();
   });
 
-  it("are woken once when time lets more start, at the earliest time that a claim has named", async () => {
+  it("are woken once when the time allows more starts, at the earliest time that a claim has named", async () => {
     const [first, second] = [wait("first"), wait("second")];
     first.came({ ...NOTHING, waitMs: 500 });
     second.came({ ...NOTHING, waitMs: 900 });
@@ -169,7 +169,7 @@ describe("executors that wait for work", () => {
     second.close();
   });
 
-  it("sleep on for a gate that opens in a year: a timer of Node that is longer than 31 bits would fire at once", async () => {
+  it("keep waiting for a gate that opens in a year: a timer of Node above 31 bits would fire at once", async () => {
     const one = wait("one");
     one.came({ ...NOTHING, waitMs: 366 * 24 * 3_600_000 });
     assert.deepEqual(
@@ -179,7 +179,7 @@ describe("executors that wait for work", () => {
     one.close();
   });
 
-  it("are woken by word of their engine too when tasks wait for them alone: a run may have ended that kept these back", async () => {
+  it("are also woken with their engine when pinned tasks wait for them: a run may have ended that blocked these", async () => {
     const all = [wait("first"), wait("second"), wait("pinned")];
     all[2]?.came({ left: 0, pins: true });
     for (const each of all) void each.sleep();
@@ -188,7 +188,7 @@ describe("executors that wait for work", () => {
     for (const each of all) each.close();
   });
 
-  it("are all woken by a gate that opens when tasks wait for them alone, since nobody else finds these", async () => {
+  it("are all woken by a gate that opens when pinned tasks wait for them, since no other executor finds these", async () => {
     const all = [wait("first"), wait("pinned"), wait("other"), wait("pinned too")];
     for (const each of [all[1], all[3]]) each?.came({ left: 0, pins: true });
     for (const each of all) void each.sleep();
@@ -197,7 +197,7 @@ describe("executors that wait for work", () => {
     for (const each of all) each.close();
   });
 
-  it("of a login that lets nothing start pass word to another login, and their own gate to any other", async () => {
+  it("of a blocked login wake another login, and executors with a closed gate of their own wake any other", async () => {
     const all = [wait("a-1", { account: "a" }), wait("a-2", { account: "a" }), wait("b", { account: "b" })];
     for (const each of all) void each.sleep();
     await world.hear(engineTopic(ENGINE));
@@ -206,7 +206,7 @@ describe("executors that wait for work", () => {
     assert.deepEqual(woken, ["a-1", "b"]);
     all[2]?.came({ pins: false, left: 1, kept: "executor" });
     await turn();
-    assert.deepEqual(woken, ["a-1", "b"], "a-2 has the login that was closed before");
+    assert.deepEqual(woken, ["a-1", "b"], "a-2 has the login that was already closed");
     for (const each of all) each.close();
     assert.deepEqual(world.told, []);
   });

@@ -83,5 +83,5 @@ function refused(id: string, outcome: MoveOutcome | undefined): Refusal {
 
 function leaseLost(id: string): Refusal {
   const metadata = isTaskId(id) ? { task_id: id } : {};
-  return new Refusal("LEASE_LOST", "the lease is not this caller's any more", { metadata });
+  return new Refusal("LEASE_LOST", "this caller no longer holds the lease", { metadata });
 }

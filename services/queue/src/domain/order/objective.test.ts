@@ -24,12 +24,12 @@ describe("the start objective", () => {
     assert.equal(startedInTime(leased(1_001, { class: "urgent" })), false);
   });
 
-  it("counts from the start time that was asked for", () => {
+  it("counts from the requested start time", () => {
     assert.equal(startedInTime(leased(4_000, { since: 3_600_000 })), true);
     assert.equal(startedInTime(leased(6_000, { since: 3_600_000 })), false);
   });
 
-  it("is no matter of later leases: after a run, a lost lease, or one that was given back", () => {
+  it("ignores later leases: after a run, a lost lease, or a released one", () => {
     for (const more of [{ attempt: 1 }, { deliveries: 1 }, { settled: "7 release" }]) {
       assert.equal(startedInTime(leased(1, more)), undefined);
     }

@@ -8,7 +8,7 @@ describe("a page token", () => {
     assert.equal(readPageToken(""), undefined);
   });
 
-  it("is refused when this service did not make it", () => {
+  it("is refused when this service did not issue it", () => {
     for (const token of ["x", "!!", pageTokenAfter("../tasks"), `${pageTokenAfter("0-1")}0`]) {
       assert.throws(() => readPageToken(token), { reason: "INVALID_FIELD" }, token);
     }

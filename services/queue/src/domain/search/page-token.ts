@@ -11,5 +11,5 @@ export function readPageToken(token: string): string | undefined {
   if (token === "") return undefined;
   const [version, id = ""] = Buffer.from(token, "base64url").toString("utf8").split(":");
   if (version === "1" && isTaskId(id)) return id;
-  throw invalidFields([{ field: "page_token", description: "is not a token that this service gave out" }]);
+  throw invalidFields([{ field: "page_token", description: "is not a token that this service issued" }]);
 }

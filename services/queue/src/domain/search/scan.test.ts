@@ -47,7 +47,7 @@ function storeOf(owners: readonly number[]) {
 }
 
 describe("tasks of all agents", () => {
-  it("are walked newest first, each once, wherever they are and however many are read at first", async () => {
+  it("are listed newest first, each once, in any shard and with any page size", async () => {
     const owners = fc.array(fc.nat({ max: AGENTS.length - 1 }), { maxLength: 120 });
     await fc.assert(
       fc.asyncProperty(owners, fc.integer({ min: 1, max: 40 }), async (all, first) => {
@@ -60,7 +60,7 @@ describe("tasks of all agents", () => {
     );
   });
 
-  it("come in pages that are full as long as there is enough, and reads no more than a page needs", async () => {
+  it("come in full pages as long as there are enough, and no more is read than a page needs", async () => {
     const store = storeOf(Array.from({ length: 1_000 }, (_, i) => i % 3));
     const page = await listTasks(store, { filter: ANY_TASK, pageSize: 50, pageToken: "" });
     assert.deepEqual(
@@ -70,7 +70,7 @@ describe("tasks of all agents", () => {
     assert.equal(store.reads.records, 51);
   });
 
-  it("are looked at up to a bound, and the page after goes on behind it", async () => {
+  it("are scanned up to a limit, and the next page continues after it", async () => {
     const store = storeOf(Array.from({ length: MOST_LOOKED_AT + 10 }, () => 0));
     const filter = { ...ANY_TASK, states: ["SUCCEEDED"] as const };
     const page = await listTasks(store, { filter, pageSize: 50, pageToken: "" });

@@ -41,7 +41,7 @@ const fail = (from: Task, failure: Failure, random = 1) => {
 };
 
 describe("what follows a failed run", () => {
-  it("is another try after a wait that doubles with each run, up to a minute", () => {
+  it("is a retry after a wait that doubles with each run, up to a minute", () => {
     const waits = [1, 2, 3, 6, 7, 50].map(
       (attempt) => fail(task({ attempt, max: 99 }), error("NETWORK_ERROR")).set.ready,
     );
@@ -52,39 +52,39 @@ describe("what follows a failed run", () => {
     assert.equal(fail(task(), error("NETWORK_ERROR"), 0).set.ready, 10_500);
   });
 
-  it("waits as long as the engine said, when that is longer", () => {
+  it("waits as long as the engine requested, when that is longer", () => {
     assert.equal(fail(task(), error("NETWORK_ERROR", { retryAfterMs: 3_600_000 })).set.ready, 3_610_000);
     assert.equal(fail(task(), error("NETWORK_ERROR", { retryAfterMs: 1 })).set.ready, 11_000);
     assert.equal(fail(task(), error("RATE_LIMIT", { retryAfterMs: 1e15 })).set.ready, 10_000 + LONGEST_PARKING_MS);
   });
 
-  it("waits for a usage window half a minute longer than was said, since clocks differ", () => {
+  it("waits for a usage window half a minute longer than reported, since clocks differ", () => {
     assert.equal(fail(task(), error("USAGE_WINDOW", { retryAfterMs: 3_600_000 })).set.ready, 3_640_000);
     assert.equal(fail(task({ limited: 9 }), error("USAGE_WINDOW", { retryAfterMs: 1_000 })).set.ready, 41_000);
     assert.equal(fail(task(), error("USAGE_WINDOW", { retryAfterMs: 0 })).set.ready, 40_000);
     assert.ok(Number(fail(task({ limited: 1 }), error("USAGE_WINDOW", { retryAfterMs: 0 })).set.ready) > 300_000);
   });
 
-  it("waits by its kind where the provider says no time, whatever failed before", () => {
+  it("waits by its category where the provider gives no time, whatever failed before", () => {
     const wait = (category: CategoryName, limited: number) =>
       Number(fail(task({ attempt: 9, limited }), error(category)).set.ready) - 10_000;
     assert.deepEqual([wait("RATE_LIMIT", 0), wait("RATE_LIMIT", 1), wait("RATE_LIMIT", 99)], [5_000, 10_000, 300_000]);
     assert.deepEqual([wait("USAGE_WINDOW", 0), wait("USAGE_WINDOW", 99)], [300_000, 3_600_000]);
   });
 
-  it("follows what its agent asked for: other waits, and kinds that are final", () => {
+  it("follows the retry settings of its agent: other waits, and categories that are final", () => {
     const own = task({ retry: { baseMs: 100, maxMs: 250, never: ["ENGINE_HANG"] }, attempt: 1, max: 9 });
     const wait = (attempt: number) => Number(fail({ ...own, attempt }, error("NETWORK_ERROR")).set.ready) - 10_000;
     assert.deepEqual([wait(1), wait(2), wait(3)], [100, 200, 250]);
     assert.equal(fail(own, error("ENGINE_HANG")).to, "FAILED");
   });
 
-  it("waits in line for a login that a person renews, at no cost", () => {
+  it("waits in its class for a login that a person renews, at no cost", () => {
     const move = fail(task({ spent: 2 }), error("SESSION_TIMEOUT", { retryable: false }));
     assert.deepEqual([move.to, move.set.spent, move.set.limited], ["QUEUED", 2, 1]);
   });
 
-  it("costs a delivery and no attempt when the engine did not even start", () => {
+  it("costs a delivery and no attempt when the engine did not start", () => {
     const move = fail(task({ state: "LEASED", spent: 2 }), error("ENGINE_CRASH"));
     assert.deepEqual([move.to, move.set.spent, move.set.deliveries], ["QUEUED", 2, 1]);
     const last = task({ state: "LEASED", deliveries: DELIVERY_BUDGET - 1 });
@@ -98,7 +98,7 @@ describe("what follows a failed run", () => {
   });
 
   for (const category of ["RATE_LIMIT", "USAGE_WINDOW", "OVERLOADED"] as const) {
-    it(`costs no attempt when the provider said ${category}`, () => {
+    it(`costs no attempt when the provider reported ${category}`, () => {
       const move = fail(task({ spent: 2, attempt: 9 }), error(category));
       assert.deepEqual([move.to, move.set.spent], ["PARKED", 2]);
     });
@@ -118,30 +118,34 @@ describe("what follows a failed run", () => {
   };
 
   for (const category of ["OVERLOADED", "RATE_LIMIT", "SESSION_TIMEOUT"] as const) {
-    it(`is the end with its cause when ${category} comes back always, and costs no attempt until then`, () => {
+    it(`is the end with its cause when ${category} repeats too often, and costs no attempt until then`, () => {
       const ended = always(error(category, { message: "the provider is broken (500)" }));
       assert.deepEqual([ended.runs, ended.spent, ended.error?.category], [REFUSALS.runs, 0, category]);
-      assert.match(ended.error?.message ?? "", /^the provider is broken \(500\); it came back 50 times/);
+      assert.match(ended.error?.message ?? "", /^the provider is broken \(500\); the task failed in this way 50 times/);
     });
   }
 
-  it("is the end when the provider has made it wait for longer than it may", () => {
+  it("is the end when the provider has delayed it for longer than allowed", () => {
     const ended = always(error("RATE_LIMIT", { retryAfterMs: REFUSALS.waitMs / 3 }));
     assert.deepEqual([ended.runs, ended.waitedMs], [4, REFUSALS.waitMs]);
     assert.equal(always(error("RATE_LIMIT", { retryAfterMs: 1e12 })).runs, 2);
   });
 
-  it("is no end of the kind for a closed window, of which the provider says when it opens", () => {
+  it("is not such an end for a closed window, since the provider says when it opens", () => {
     const window = error("USAGE_WINDOW", { retryAfterMs: 18_000_000 });
     assert.equal(always(window, 200).error, undefined);
     assert.equal(always(error("USAGE_WINDOW"), 200).error, undefined);
     const last = fail(task({ limited: WINDOW_BUDGET - 1 }), window);
     assert.deepEqual([last.to, last.set.spent, last.set.error?.category], ["FAILED", 0, "USAGE_WINDOW"]);
     assert.equal(fail(task({ limited: WINDOW_BUDGET - 1 }), error("NETWORK_ERROR")).to, "PARKED");
-    assert.equal(fail(task({ limited: 500 }), error("OVERLOADED")).to, "PARKED", "windows are none of its refusals");
+    assert.equal(
+      fail(task({ limited: 500 }), error("OVERLOADED")).to,
+      "PARKED",
+      "closed windows do not count as refusals",
+    );
   });
 
-  it("counts anew for a task that is put back", () => {
+  it("counts from zero for a task that is put back", () => {
     const ended = task({ state: "FAILED", refused: 50, refusedMs: 1, limited: 50 });
     const { refused, refusedMs, limited } = afterRevival(ended, "")?.set ?? {};
     assert.deepEqual([refused, refusedMs, limited], [0, 0, 0]);
@@ -152,13 +156,13 @@ describe("what follows a failed run", () => {
     assert.deepEqual([move.to, move.set.error?.message], ["CANCELLED", "enough"]);
   });
 
-  it("is CANCELLED for a run that an emergency stop killed before its task was told of it", () => {
+  it("is CANCELLED for a run that an emergency stop killed before its task was notified", () => {
     const killed = error("CANCELLED", { retryable: false });
     assert.equal(fail(task(), killed).to, "CANCELLED");
   });
 });
 
-describe("what follows a lease that ended without a word", () => {
+describe("what follows a lease that ended without a report", () => {
   const expired = { how: "expired" } as const;
 
   it("costs an attempt during a run, a delivery before, and nothing when it was given back", () => {
@@ -172,10 +176,10 @@ describe("what follows a lease that ended without a word", () => {
     const parked = (more: Partial<Task>) =>
       afterLease(task({ state: "LEASED", ...more }), expired, { parked: true }).set;
     assert.deepEqual(parked({}), { deliveries: 0 });
-    assert.deepEqual(parked({ deliveries: 1 }), {}, "so that nobody counts a lost delivery");
+    assert.deepEqual(parked({ deliveries: 1 }), {}, "no lost delivery is counted");
   });
 
-  it("says why a lease was given back or parked, also when no run had started, unless nobody knows", () => {
+  it("says why a lease was given back or parked, even when no run had started, unless the reason is unknown", () => {
     const back = (reason: string) => afterLease(task({ state: "LEASED" }), { how: "released", fence: 7, reason });
     assert.deepEqual([back("drain").note, back("drain").event], [{ reason: "drain" }, undefined]);
     assert.equal(back("").note, undefined);
@@ -193,12 +197,12 @@ describe("what follows a lease that ended without a word", () => {
 describe("a cancel", () => {
   const outcome = (state: State) => afterCancel(task({ state }), "r")?.to;
 
-  it("ends what no executor has, and asks for the end of what one has", () => {
+  it("ends a task that no executor has, and orders the end of a task that one has", () => {
     assert.deepEqual((["QUEUED", "PARKED"] as const).map(outcome), ["CANCELLED", "CANCELLED"]);
     assert.deepEqual((["LEASED", "RUNNING"] as const).map(outcome), ["CANCELLING", "CANCELLING"]);
   });
 
-  it("changes nothing that has ended or is being cancelled", () => {
+  it("does not change a task that has ended or is being cancelled", () => {
     const nothing = (["CANCELLING", "SUCCEEDED", "FAILED", "CANCELLED"] as const).map(outcome);
     assert.deepEqual(nothing, [undefined, undefined, undefined, undefined]);
   });

@@ -119,7 +119,7 @@ export function afterFailure(
   if (!retryable || unwanted || used) return { ...common, ...failed(counted, facts) };
   const waitedMs = task.refusedMs ?? 0;
   if (limit === "refusal" && (refused >= refusals.runs || waitedMs >= refusals.waitMs)) {
-    const message = `${error.message}; it came back ${refused} times, and was waited for ${Math.round(waitedMs / 60_000)} min`;
+    const message = `${error.message}; the task failed in this way ${refused} times and waited ${Math.round(waitedMs / 60_000)} min in total`;
     return { ...common, ...failed({ ...counted, error: { ...error, message } }, facts) };
   }
 
