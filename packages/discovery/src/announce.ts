@@ -19,8 +19,8 @@ const TRY_MS = 3_000;
 
 /**
  * Registers an instance in Consul, whose agent then asks `/ready` of its ops port every second. Registers it again
- * whenever Consul no longer knows it. Resolves after the first try, even when that try failed: if Consul does not answer,
- * the start does not fail and waits at most 3 s. Without `consulUrl`, it does nothing.
+ * whenever Consul no longer knows it. Resolves after the first try, even when that try failed: if Consul does not
+ * answer, the start does not fail and waits at most 3 s. Without `consulUrl`, it does nothing.
  *
  * Call it when the server answers calls. Close it before the server stops.
  */
@@ -39,8 +39,8 @@ export async function announce(
     const signal = AbortSignal.any([closed.signal, AbortSignal.timeout(TRY_MS)]);
     try {
       const known = await api.knows(id, signal);
-      // A predecessor that crashed, perhaps at another address. If it had another kind of check, as in 0.2.0, Consul would
-      // go on with that one beside the new one, and both would set one status.
+      // A predecessor that crashed, perhaps at another address. If it had another kind of check, as in 0.2.0, Consul
+      // would go on with that one beside the new one, and both would set one status.
       if (known && !registered) await api.deregister(id, signal);
       if (!known || !registered) {
         await api.register(instance, signal);

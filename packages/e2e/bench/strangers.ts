@@ -92,7 +92,9 @@ async function measure(): Promise<void> {
   }
 }
 
-/** Starts and cancels watches over its own connections until it gets the message to stop. Then it reports the outcomes. */
+/**
+ * Starts and cancels watches over its own connections until it gets the message to stop. Then it reports the outcomes.
+ */
 async function attack(): Promise<void> {
   const { address, token, taskId }: { address: string; token: string; taskId: string } = JSON.parse(
     process.env["ATTACK"] ?? "",

@@ -6,8 +6,8 @@ export const SCOPES = ["tasks:submit", "tasks:read", "tasks:cancel"] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /**
- * Returns the caller if it has all of these scopes. Otherwise it refuses with SCOPE_MISSING, which names the first scope
- * that is missing.
+ * Returns the caller if it has all of these scopes. Otherwise it refuses with SCOPE_MISSING, which names the first
+ * scope that is missing.
  */
 export function authorise(needed: readonly Scope[], caller: Identity): Identity {
   const { kind, subject, proof, scopes } = caller;

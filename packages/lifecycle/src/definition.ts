@@ -11,7 +11,10 @@ export interface ServiceDefinition<C extends { readonly service: ServiceSettings
   readonly summary: string;
   /** Defines every setting, for `load` and `describeSettings` of @ccsp/config. */
   define(settings: Settings): C;
-  /** Opens everything that the service needs. Resolves when the service accepts calls. Then `startService` makes it ready. */
+  /**
+   * Opens everything that the service needs. Resolves when the service accepts calls. Then `startService` makes it
+   * ready.
+   */
   start(config: C, context: StartContext): Promise<void>;
 }
 
@@ -28,9 +31,13 @@ export interface StartContext extends ServiceContext {
     target: string,
     options?: Omit<ClientOptions<D>, "credentials">,
   ) => Promise<Client<D> & Connection>;
-  /** Opens the ops port, with a check of each dependency. When the stop begins, the port says that the service drains. */
+  /**
+   * Opens the ops port, with a check of each dependency. When the stop begins, the port says that the service drains.
+   */
   readonly serveOps: (checks: Readonly<Record<string, Check>>) => Promise<void>;
-  /** Opens the gRPC port, then announces it in Consul. Call `serveOps` before: Consul asks the ops port for the state. */
+  /**
+   * Opens the gRPC port, then announces it in Consul. Call `serveOps` before: Consul asks the ops port for the state.
+   */
   readonly serveGrpc: (services: readonly Implementation[], options?: CallerOptions) => Promise<void>;
 }
 

@@ -7,7 +7,10 @@ import { runService, type ServiceDefinition, startService } from "../src/index.j
 const log = pino({ level: "silent" });
 
 describe("startService", () => {
-  /** Runs a service that starts so, and stops it when it is ready. Resolves to its exit code and to its last state before. */
+  /**
+   * Runs a service that starts so, and stops it when it is ready. Resolves to its exit code and to its last state
+   * before.
+   */
   async function run(opsPort: number, start: ServiceDefinition<never>["start"]) {
     const listen = { CCSP_X_LISTEN: "127.0.0.1:0", CCSP_X_OPS_LISTEN: `127.0.0.1:${opsPort}`, CCSP_LAME_DUCK: "0ms" };
     const { config } = load(listen, (settings) => ({

@@ -56,8 +56,8 @@ type State = "starting" | "ready" | "draining";
  * Serves three paths, only for GET and HEAD.
  *
  * - /metrics: Prometheus metrics, with `ccsp_dependency_up` for each check.
- * - /ready: 200, or 503 while the service starts or drains. It runs no check. While the service starts, the answer comes
- *   after 1 s, or when the start ends.
+ * - /ready: 200, or 503 while the service starts or drains. It runs no check. While the service starts, the answer
+ *   comes after 1 s, or when the start ends.
  * - /health: 200 while the event loop runs. With `?verbose`, the answer also has the state, and the fault of each
  *   dependency whose check fails. The status is then still 200, because a restart does not repair a dependency.
  *

@@ -31,7 +31,8 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
     });
 
     const queue = await openClient(QueueServiceService, queueTarget);
-    // Checks only whether a replica can be reached. A call would cost the queue the same for each probe of each gateway.
+    // Checks only whether a replica can be reached. A call would cost the queue the same for each probe of each
+    // gateway.
     await serveOps({ queue: () => queue.reachable() });
 
     const guard = createGuard({

@@ -18,8 +18,8 @@ export interface ExecutorOptions extends AttemptDeps {
   readonly engines: readonly InstalledEngine[];
   readonly warm: WarmProcesses;
   /**
-   * Called after each answered Sync with the time that this host's clock is ahead of the queue's clock. The value may be
-   * too high, by at most the answer's travel time.
+   * Called after each answered Sync with the time that this host's clock is ahead of the queue's clock. The value may
+   * be too high, by at most the answer's travel time.
    */
   readonly onClockAhead: (ms: number) => void;
   /** How long an engine may take to end after the request to end. */

@@ -22,8 +22,8 @@ export interface AgentCall {
 /** Every call passes it, whatever its transport. */
 export interface Guard {
   /**
-   * Returns the caller's identity if it is proven and may make this call. Otherwise it refuses, writes the audit line and
-   * counts the refusal. Call it before you read anything of the request.
+   * Returns the caller's identity if it is proven and may make this call. Otherwise it refuses, writes the audit line
+   * and counts the refusal. Call it before you read anything of the request.
    */
   admit(rpc: Rpc, caller: CallerCredentials): Promise<Identity>;
   /** Wraps an operation: it writes the audit line and translates the refusals of the queue. */

@@ -32,7 +32,9 @@ export function readList(request: ListRequest, caller: Caller): Listing | undefi
   return filter && { filter, pageSize: pageSize || PAGE_SIZE, pageToken };
 }
 
-/** Joins the caller and the states of the request with the other fields of its filter. Undefined when no task can match. */
+/**
+ * Joins the caller and the states of the request with the other fields of its filter. Undefined when no task can match.
+ */
 function readListFilter({ states, filter }: ListRequest, caller: Caller, faults: Faults): TaskFilter | undefined {
   faults.unless(filter === undefined || filter.agentId === "", "filter.agent_id", "belongs in agent_id");
   faults.unless(filter === undefined || filter.states.length === 0, "filter.states", "belongs in states");

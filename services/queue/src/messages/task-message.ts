@@ -16,8 +16,9 @@ import { priorityOf, toState } from "./words.js";
 export type StoredSpec = Pick<NewTask, "spec" | "prompts" | "request">;
 
 /**
- * Encodes a spec. `request` has the hash of the payload, which does not depend on the order of its labels. Its `otherHash`
- * is that of the other payload that means the same: no priority instead of NORMAL, or NORMAL instead of none.
+ * Encodes a spec. `request` has the hash of the payload, which does not depend on the order of its labels. Its
+ * `otherHash` is that of the other payload that means the same: no priority instead of NORMAL, or NORMAL instead of
+ * none.
  */
 export function storeSpec(spec: TaskSpec, requestId = ""): StoredSpec {
   const labels = Object.fromEntries(Object.entries(spec.labels).toSorted(([a], [b]) => (a < b ? -1 : 1)));

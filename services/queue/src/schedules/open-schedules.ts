@@ -27,8 +27,8 @@ export interface ScheduleDeps {
 }
 
 /**
- * Opens recurring tasks: what agents may do with them, and the loop that makes their tasks until it is closed. The loop runs in every
- * replica.
+ * Opens recurring tasks: what agents may do with them, and the loop that makes their tasks until it is closed. The loop
+ * runs in every replica.
  */
 export function openSchedules({ redis, replicas, room, wakes, enqueue, registry, log, clock }: ScheduleDeps) {
   const local = createScheduleStore(redis, clock);

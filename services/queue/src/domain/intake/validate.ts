@@ -22,8 +22,8 @@ export interface EnqueueInput {
 const DEFAULT_ATTEMPTS = 3;
 
 /**
- * Returns the spec of a valid request, with its defaults filled in. Throws INVALID_FIELD that names every wrong field, or
- * ENGINE_UNKNOWN when only the engine is wrong.
+ * Returns the spec of a valid request, with its defaults filled in. Throws INVALID_FIELD that names every wrong field,
+ * or ENGINE_UNKNOWN when only the engine is wrong.
  */
 export function acceptSpec<S extends SpecInput>(
   input: EnqueueInput & { readonly spec: S | undefined },
