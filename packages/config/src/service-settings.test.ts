@@ -18,6 +18,7 @@ describe("settings that every service has", () => {
         listen: { host: "127.0.0.1", port: 3001 },
         opsListen: { host: "127.0.0.1", port: 9001 },
         advertiseHost: "127.0.0.1",
+        opsHost: "127.0.0.1",
         consulUrl: undefined,
         logLevel: "info",
         instance: "queue",
@@ -36,10 +37,26 @@ describe("settings that every service has", () => {
   });
 
   it("warn of a loopback address in a Consul on another machine", () => {
-    const warnings = (consul: string): number => loadQueue({ CCSP_CONSUL_URL: consul }).warnings.length;
+    const warnings = (consul: string, env: Env = { CCSP_QUEUE_OPS_LISTEN: "0.0.0.0:9001" }): number =>
+      loadQueue({ CCSP_CONSUL_URL: consul, ...env }).warnings.length;
     assert.equal(warnings("http://consul:8500"), 1);
-    assert.equal(warnings("http://127.0.0.1:8500"), 0);
-    assert.equal(warnings("http://[::1]:8500"), 0);
+    assert.equal(warnings("http://127.0.0.1:8500", {}), 0);
+    assert.equal(warnings("http://[::1]:8500", {}), 0);
+  });
+
+  it("warn of an ops port that a Consul on another machine cannot ask", () => {
+    const env = {
+      CCSP_CONSUL_URL: "http://consul:8500",
+      CCSP_ADVERTISE_HOST: "queue-0",
+      CCSP_QUEUE_LISTEN: "0.0.0.0:1",
+    };
+    assert.match(
+      loadQueue(env).warnings.join(),
+      /\/ready on 127\.0\.0\.1.* CCSP_QUEUE_OPS_LISTEN, to 0\.0\.0\.0:9001 /,
+    );
+    const { config, warnings } = loadQueue({ ...env, CCSP_QUEUE_OPS_LISTEN: "0.0.0.0:9001" });
+    assert.deepEqual([config.opsHost, warnings], ["queue-0", []]);
+    assert.equal(loadQueue({ ...env, CCSP_QUEUE_OPS_LISTEN: "10.0.0.7:1" }).config.opsHost, "10.0.0.7");
   });
 
   it("warn of an advertised host when only loopback is listened on", () => {

@@ -12,6 +12,8 @@ export interface ServiceSettings {
   readonly opsListen: HostPort;
   /** Host at which others reach this process. The service registers it in Consul. */
   readonly advertiseHost: string;
+  /** Host at which Consul reaches the ops port. */
+  readonly opsHost: string;
   /** Undefined: the service does not register in Consul. */
   readonly consulUrl: string | undefined;
   readonly logLevel: (typeof LOG_LEVELS)[number];
@@ -49,9 +51,15 @@ export function serviceSettings(
     `host by which others reach this process; unset: the listen host, or ${LOOPBACK} for a wildcard`,
   );
   const advertiseHost = advertised ?? (isWildcard(listen.host) ? LOOPBACK : listen.host);
+  const opsHost = isWildcard(opsListen.host) ? advertiseHost : opsListen.host;
   if (consulUrl !== undefined && isLoopback(advertiseHost) && !isLoopback(hostOf(consulUrl))) {
     settings.warn(
       `registers as ${advertiseHost} with a Consul on another host, where that name means the other host: set CCSP_ADVERTISE_HOST`,
+    );
+  }
+  if (consulUrl !== undefined && isLoopback(opsListen.host) && !isLoopback(hostOf(consulUrl))) {
+    settings.warn(
+      `a Consul on another machine cannot ask /ready on ${opsListen.host}, and lists nothing that does not answer: set ${prefix}_OPS_LISTEN, to ${ANY}:${opsListen.port} perhaps`,
     );
   }
   if (isLoopback(listen.host) && !isLoopback(advertiseHost)) {
@@ -64,6 +72,7 @@ export function serviceSettings(
     listen,
     opsListen,
     advertiseHost,
+    opsHost,
     consulUrl,
     logLevel: settings.oneOf("CCSP_LOG_LEVEL", "least severe level to log", LOG_LEVELS, { default: "info" }),
     instance:

@@ -15,31 +15,35 @@ export interface Announcement {
  * this time.
  */
 const VERIFY_MS = 2_000;
+const TRY_MS = 3_000;
 
 /**
- * Registers an instance in Consul with a gRPC health check, which Consul's agent runs. Registers it again whenever
- * Consul no longer knows it. Resolves after the first try, even when that try failed: if Consul does not answer, the
- * start does not fail and waits at most 3 s. Without `consulUrl`, it does nothing.
+ * Registers an instance in Consul, whose agent then asks `/ready` of its ops port every second. Registers it again
+ * whenever Consul no longer knows it. Resolves after the first try, even when that try failed: if Consul does not answer,
+ * the start does not fail and waits at most 3 s. Without `consulUrl`, it does nothing.
  *
  * Call it when the server answers calls. Close it before the server stops.
  */
 export async function announce(
   options: Instance & { readonly consulUrl: string | undefined; readonly log: Logger },
 ): Promise<Announcement> {
-  const { consulUrl, log, name, id, host, port } = options;
+  const { consulUrl, log, name, id, host, port, ops } = options;
   if (consulUrl === undefined) return { close: async () => undefined };
   const api = consulApi(consulUrl);
-  const instance: Instance = { name, id, host, port };
+  const instance: Instance = { name, id, host, port, ops };
   const closed = new AbortController();
-  // At first, Consul may know this id from a process that crashed, with another address. So the first check always
-  // registers.
   let registered = false;
   let away = false;
 
   async function verify(): Promise<void> {
+    const signal = AbortSignal.any([closed.signal, AbortSignal.timeout(TRY_MS)]);
     try {
-      if (!registered || !(await api.knows(id, closed.signal))) {
-        await api.register(instance, closed.signal);
+      const known = await api.knows(id, signal);
+      // A predecessor that crashed, perhaps at another address. If it had another kind of check, as in 0.2.0, Consul would
+      // go on with that one beside the new one, and both would set one status.
+      if (known && !registered) await api.deregister(id, signal);
+      if (!known || !registered) {
+        await api.register(instance, signal);
         registered = true;
         log.info({ service: name, id, host, port }, "registered in Consul");
       }

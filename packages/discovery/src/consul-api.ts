@@ -51,6 +51,8 @@ export interface PassingQuery {
 export interface Instance extends Address {
   readonly name: string;
   readonly id: string;
+  /** Where Consul asks `/ready`. */
+  readonly ops: Address;
 }
 
 interface How {
@@ -131,8 +133,9 @@ function registration(instance: Instance) {
     address: instance.host,
     port: instance.port,
     check: {
-      name: "grpc health",
-      grpc: formatAddress(instance),
+      name: "ready",
+      // Not the health of the gRPC port: with mTLS, Consul's agent has no certificate that the service accepts.
+      http: `http://${formatAddress(instance.ops)}/ready`,
       // Consul raises shorter intervals to 1 s.
       interval: "1s",
       timeout: "2s",

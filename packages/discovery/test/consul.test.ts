@@ -120,6 +120,46 @@ describe("a consul:/// target", function () {
   });
 });
 
+/** As 0.2.0 registers itself. */
+async function registerAs020(consulUrl: string, service: string, id: string, port: number): Promise<void> {
+  const check = { Name: "grpc health", GRPC: `127.0.0.1:${port}`, Interval: "1s", Timeout: "2s", Status: "passing" };
+  const body = { ID: id, Name: service, Address: "127.0.0.1", Port: port, Check: check };
+  const url = `${consulUrl}/v1/agent/service/register`;
+  assert.equal((await fetch(url, { method: "PUT", body: JSON.stringify(body) })).status, 200);
+}
+
+describe("the list of instances in Consul", function () {
+  this.timeout(60_000);
+  const fixture = new Fixture();
+  let consul: ConsulAgent;
+  before(async function () {
+    needsConsul(this);
+    consul = await startConsul();
+  });
+  after(() => consul?.stop());
+  afterEach(() => fixture.close());
+
+  it("leaves out an instance while its ops port says that it is not ready", async () => {
+    const list = () => listed(consul.url, "unready");
+    const a = await fixture.start("a", consul.url, "unready");
+    await fixture.start("b", consul.url, "unready");
+    a.ops.status = 503;
+    await eventually(async () => assert.deepEqual(await list(), ["b"]), { timeoutMs: 15_000 });
+    a.ops.status = 200;
+    await eventually(async () => assert.deepEqual(await list(), ["a", "b"]), { timeoutMs: 15_000 });
+  });
+
+  it("has an instance of 0.2.0 beside one of today, which stays in it although a crashed one of 0.2.0 had its id", async () => {
+    const list = () => listed(consul.url, "both");
+    await registerAs020(consul.url, "both", "a", 1);
+    await registerAs020(consul.url, "both", "b", (await fixture.serve("b")).port);
+    const { ops } = await fixture.start("a", consul.url, "both");
+    // By then Consul would have made the check of 0.2.0, which fails.
+    while (ops.asked < 4) assert.ok((await list()).includes("a"));
+    await eventually(async () => assert.deepEqual(await list(), ["a", "b"]), { timeoutMs: 15_000 });
+  });
+});
+
 describe("when Consul stops and comes back empty", function () {
   this.timeout(60_000);
   const fixture = new Fixture();
@@ -157,6 +197,8 @@ describe("when Consul stops and comes back empty", function () {
   });
 });
 
+const NOWHERE = { host: "127.0.0.1", port: 1, ops: { host: "127.0.0.1", port: 1 } } as const;
+
 describe("announcing an instance", function () {
   this.timeout(60_000);
   const fixture = new Fixture();
@@ -184,15 +226,14 @@ describe("announcing an instance", function () {
       consulUrl: "http://127.0.0.1:1",
       name: "gone",
       id: "gone",
-      host: "127.0.0.1",
-      port: 1,
+      ...NOWHERE,
       log,
     });
     await listing.close();
   });
 
   it("does nothing without Consul's address", async () => {
-    const listing = await announce({ consulUrl: undefined, name: "x", id: "x", host: "127.0.0.1", port: 1, log });
+    const listing = await announce({ consulUrl: undefined, name: "x", id: "x", ...NOWHERE, log });
     await listing.close();
   });
 });

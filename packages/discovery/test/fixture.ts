@@ -1,4 +1,6 @@
 import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { createClient, type GrpcServer, implementSome, serveGrpc } from "@ccsp/grpc-kit";
 import { GetResponse, QueueServiceService, WatchResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { ChannelCredentials, ServerCredentials } from "@grpc/grpc-js";
@@ -9,13 +11,23 @@ export const log = pino({ level: "silent" });
 
 type Closable = { close(): unknown };
 
-/** A gRPC server that returns its own name to callers, and its registration in Consul. */
+/** A gRPC server that returns its own name to callers, its ops port, and its registration in Consul. */
 export interface Instance {
   readonly port: number;
+  readonly ops: Ops;
   /** Stops in the order of a service: first leaves Consul, then stops the server. */
   stop(): Promise<void>;
   /** Stops the server without a message to Consul. Consul lists it until its check fails. */
   vanish(): Promise<void>;
+}
+
+/** What Consul asks. It answers every request with `status`. */
+export interface Ops {
+  readonly port: number;
+  status: 200 | 503;
+  /** How often it was asked. */
+  readonly asked: number;
+  close(): Promise<void>;
 }
 
 /** The instances, clients and schemes of one test. `close` closes everything that is still open, newest first. */
@@ -50,15 +62,23 @@ export class Fixture {
 
   async start(name: string, consulUrl: string, service: string): Promise<Instance> {
     const server = await this.serve(name);
+    const ops = this.own(await serveOps());
     const { port } = server;
-    const listing = this.own(await announce({ consulUrl, name: service, id: name, host: "127.0.0.1", port, log }));
+    const host = "127.0.0.1";
+    const listing = this.own(
+      await announce({ consulUrl, name: service, id: name, host, port, ops: { host, port: ops.port }, log }),
+    );
     return {
       port,
+      ops,
       async stop() {
         await listing.close();
         await server.close();
       },
-      vanish: () => server.close(),
+      async vanish() {
+        await ops.close();
+        await server.close();
+      },
     };
   }
 
@@ -91,6 +111,24 @@ export class Fixture {
       },
     };
   }
+}
+
+async function serveOps(): Promise<Ops> {
+  const state = { status: 200 as 200 | 503, asked: 0 };
+  const server = createServer((_, response) => {
+    state.asked += 1;
+    response.writeHead(state.status).end();
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return Object.assign(state, {
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      if (!server.listening) return;
+      server.close();
+      server.closeAllConnections();
+      await once(server, "close");
+    },
+  });
 }
 
 /** The ids that Consul lists as healthy. */

@@ -22,13 +22,13 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   authentication: ["config", "errors", "identity"],
   "engine-kit": ["config"],
   "engine-opencode": ["config", "engine-kit"],
-  lifecycle: ["config", "timing"],
   telemetry: ["timing"],
   discovery: ["config"],
   "redis-kit": ["config", "errors", "timing"],
   events: ["protos", "redis-kit", "timing"],
   "grpc-kit": ["errors", "identity", "protos", "timing"],
   client: ["errors", "grpc-kit", "protos", "timing"],
+  lifecycle: ["config", "discovery", "grpc-kit", "telemetry", "timing"],
 };
 /**
  * A service uses leaf packages. Four are excluded: agents use the client to reach services, engine plugins are loaded

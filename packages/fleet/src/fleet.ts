@@ -1,7 +1,7 @@
 import { whyNoConsul } from "./binary.js";
 import { systemClock } from "./clock.js";
 import type { ConsulAgent } from "./consul.js";
-import { freePort, isFree } from "./free-port.js";
+import { freePort } from "./free-port.js";
 import { openConsul, openRedis } from "./infrastructure.js";
 import type { LineSource } from "./line-source.js";
 import { type Part, type PlanOptions, planUnits } from "./plan.js";
@@ -107,7 +107,6 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       consulUrl: consul?.url ?? options.consulUrl ?? "",
       inherited: inheritedEnv(),
       takePort: freePort,
-      isFree,
     });
     for (const unit of units) running.push(await superviseUnit(unit, { ...options, say }));
     return createFleet({ running, redis, consul, stopAll });

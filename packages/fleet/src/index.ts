@@ -15,4 +15,5 @@ export {
 } from "./process.js";
 export { type RedisOptions, type RedisServer, startRedis } from "./redis.js";
 export type { Restartable } from "./restartable.js";
-export { DEFAULT_PORTS, SERVICES, type ServiceName } from "./services.js";
+export { CALLS, DEFAULT_PORTS, SERVICES, type ServiceName, STOP_ORDER, targetsFor } from "./services.js";
+export { takenPorts } from "./taken-ports.js";

@@ -8,7 +8,6 @@ const OPTIONS: PlanOptions = {
   consulUrl: "http://c",
   inherited: { PATH: "/bin" },
   takePort: async () => 1,
-  isFree: async () => true,
 };
 
 describe("planUnits", () => {
@@ -24,15 +23,6 @@ describe("planUnits", () => {
         ["queue-1", { grpc: 3001, ops: 9001 }],
       ],
     );
-  });
-
-  it("names every default port that is taken", async () => {
-    const isFree = async (port: number) => port !== 3000 && port !== 9004;
-    await assert.rejects(
-      planUnits({ ...OPTIONS, ports: "default", isFree }),
-      /3000 \(gateway\), 9004 \(notification\)/,
-    );
-    await planUnits({ ...OPTIONS, ports: "free", isFree });
   });
 
   it("starts each service from its build, and loads tracing first", async () => {

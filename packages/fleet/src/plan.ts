@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { ASK_THE_QUEUE, DEFAULT_PORTS, type ServiceName, STOP_ORDER, USE_REDIS } from "./services.js";
+import { DEFAULT_PORTS, type ServiceName, STOP_ORDER, targetsFor, USE_REDIS } from "./services.js";
 
 /** One replica of one service, and its ports. */
 export interface Part {
@@ -34,12 +34,11 @@ export interface PlanOptions {
   /** The part of this process's environment that every process gets. */
   readonly inherited: Readonly<Record<string, string>>;
   readonly takePort: () => Promise<number>;
-  readonly isFree: (port: number) => Promise<boolean>;
 }
 
 /**
  * Returns the processes of a fleet, and how each one is started. With `ports: "default"`, the first replica of a
- * service listens on the service's own ports. Rejects if some of these ports are taken, and the error names them.
+ * service listens on the service's own ports: ask `takenPorts` before.
  */
 export async function planUnits(options: PlanOptions): Promise<readonly Unit[]> {
   const parts: Part[] = [];
@@ -53,28 +52,14 @@ export async function planUnits(options: PlanOptions): Promise<readonly Unit[]> 
       parts.push({ name, index, ports });
     }
   }
-  if (options.ports === "default") await assertFree(parts, options.isFree);
   if (options.single) return [singleUnit(parts, options)];
-  const queues = parts.filter(({ name }) => name === "queue").map(({ ports }) => `127.0.0.1:${ports.grpc}`);
-  const queueTarget = options.consulUrl === "" ? `static:///${queues.join(",")}` : undefined;
-  return parts.map((part) => serviceUnit(part, queueTarget, options));
+  const portsOf = (service: ServiceName) => parts.filter(({ name }) => name === service).map(({ ports }) => ports.grpc);
+  return parts.map((part) =>
+    serviceUnit(part, options.consulUrl === "" ? targetsFor(part.name, portsOf) : {}, options),
+  );
 }
 
-async function assertFree(parts: readonly Part[], isFree: PlanOptions["isFree"]): Promise<void> {
-  const wanted = parts.flatMap(({ name, ports }) => [
-    { name, port: ports.grpc },
-    { name, port: ports.ops },
-  ]);
-  const free = await Promise.all(wanted.map(({ port }) => isFree(port)));
-  const taken = wanted.filter((_, at) => !free[at]).map(({ name, port }) => `${port} (${name})`);
-  if (taken.length > 0) {
-    throw new Error(
-      `ports taken on this machine: ${taken.join(", ")}. Is another fleet running? Then stop it (make down)`,
-    );
-  }
-}
-
-function serviceUnit(part: Part, queueTarget: string | undefined, options: PlanOptions): Unit {
+function serviceUnit(part: Part, targets: Readonly<Record<string, string>>, options: PlanOptions): Unit {
   const id = `${part.name}-${part.index + 1}`;
   return {
     name: id,
@@ -87,7 +72,7 @@ function serviceUnit(part: Part, queueTarget: string | undefined, options: PlanO
       OTEL_SERVICE_NAME: `ccsp-${part.name}`,
       CCSP_INSTANCE: id,
       ...partEnv(part, options),
-      ...(queueTarget && ASK_THE_QUEUE.includes(part.name) && { CCSP_QUEUE_TARGET: queueTarget }),
+      ...targets,
       ...options.env,
       ...options.serviceEnv?.[part.name],
     },

@@ -13,7 +13,26 @@ export const STOP_ORDER = ["gateway", "executor", "monitor", "notification", "qu
 /** The services that get the URL of Redis, which may contain a password. */
 export const USE_REDIS: readonly ServiceName[] = ["queue", "monitor", "notification"];
 
-export const ASK_THE_QUEUE: readonly ServiceName[] = ["gateway", "executor"];
+/** The services that each service calls. For each of them it has a setting, which `targetsFor` names. */
+export const CALLS: Readonly<Record<ServiceName, readonly ServiceName[]>> = {
+  gateway: ["queue"],
+  queue: [],
+  executor: ["queue"],
+  monitor: [],
+  notification: [],
+};
+
+/** The settings with which a service finds the services that it calls, without Consul. */
+export const targetsFor = (
+  caller: ServiceName,
+  portsOf: (called: ServiceName) => readonly number[],
+): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    CALLS[caller].map((called) => {
+      const addresses = portsOf(called).map((port) => `127.0.0.1:${port}`);
+      return [`CCSP_${called.toUpperCase()}_TARGET`, `static:///${addresses.join(",")}`];
+    }),
+  );
 
 export const DEFAULT_PORTS: Readonly<Record<ServiceName, Ports>> = {
   gateway: { grpc: 3000, ops: 9000 },

@@ -1,6 +1,6 @@
 export { CallerBounds, type CallerBoundsOptions, callerName } from "./bounds/caller-bounds.js";
 export type { Unread } from "./bounds/unread.js";
-export { type CallOptions, type Client, type Connection, createClient } from "./client/client.js";
+export { type CallOptions, type Client, type ClientOptions, type Connection, createClient } from "./client/client.js";
 export { sizeOf } from "./client/read-ahead.js";
 export type { Admit } from "./server/admission.js";
 export { admitBy } from "./server/admit-by.js";

@@ -1,4 +1,7 @@
 import type { ServiceSettings, Settings } from "@ccsp/config";
+import type { Client, ClientOptions, Connection, Implementation, ServeOptions, ServiceShape } from "@ccsp/grpc-kit";
+import type { Check } from "@ccsp/telemetry";
+import type { Registry } from "prom-client";
 import type { ServiceContext } from "./run.js";
 
 /** The definition of a service: its name, its settings and its start. */
@@ -8,6 +11,28 @@ export interface ServiceDefinition<C extends { readonly service: ServiceSettings
   readonly summary: string;
   /** Defines every setting, for `load` and `describeSettings` of @ccsp/config. */
   define(settings: Settings): C;
-  /** Opens everything that the service needs. Resolves when the service accepts calls. */
-  start(config: C, context: ServiceContext): Promise<void>;
+  /** Opens everything that the service needs. Resolves when the service accepts calls. Then `startService` makes it ready. */
+  start(config: C, context: StartContext): Promise<void>;
 }
+
+/**
+ * What a service starts with. The functions open what every service has, with the service's settings and credentials.
+ * What they open closes in the same order as what `open` opens.
+ */
+export interface StartContext extends ServiceContext {
+  /** The service's metrics. */
+  readonly registry: Registry;
+  /** Opens a client of another service. */
+  readonly openClient: <D extends ServiceShape>(
+    called: D,
+    target: string,
+    options?: Omit<ClientOptions<D>, "credentials">,
+  ) => Promise<Client<D> & Connection>;
+  /** Opens the ops port, with a check of each dependency. When the stop begins, the port says that the service drains. */
+  readonly serveOps: (checks: Readonly<Record<string, Check>>) => Promise<void>;
+  /** Opens the gRPC port, then announces it in Consul. Call `serveOps` before: Consul asks the ops port for the state. */
+  readonly serveGrpc: (services: readonly Implementation[], options?: CallerOptions) => Promise<void>;
+}
+
+/** How a service treats its callers. */
+export type CallerOptions = Pick<ServeOptions, "admit" | "callers" | "connections">;

@@ -1,13 +1,12 @@
 import { hostname } from "node:os";
 import type { ServiceSettings } from "@ccsp/config";
+import { createLogger, shutdownTracing } from "@ccsp/telemetry";
 import { within } from "@ccsp/timing";
-import type { Logger } from "pino";
 import { readCommand } from "./command-line.js";
 import type { ServiceDefinition } from "./definition.js";
 import { runService } from "./run.js";
+import { closeMsFor, startService } from "./start.js";
 
-/** Added to the longest close, which is the drain time in the settings of the gRPC server. */
-const CLOSE_MARGIN_MS = 5_000;
 /** A collector that does not answer must not keep a stopped service alive. */
 const FLUSH_MS = 3_000;
 /**
@@ -22,7 +21,7 @@ const LINGER_MS = 1_000;
  */
 export async function runMain<C extends { readonly service: ServiceSettings }>(
   service: ServiceDefinition<C>,
-  deps: { createLogger(service: ServiceSettings): Logger; flush(): Promise<void> },
+  flush: () => Promise<void> = shutdownTracing,
 ): Promise<void> {
   const instance = process.env["CCSP_INSTANCE"]?.trim() || `${hostname()}-${process.pid}`;
   const command = readCommand(service, process.argv.slice(2), { ...process.env, CCSP_INSTANCE: instance });
@@ -36,19 +35,16 @@ export async function runMain<C extends { readonly service: ServiceSettings }>(
   // Output of Node and of tracing may fail, for example on a full disk. There is no place to report such a failure.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   const { config, warnings } = command;
-  const log = deps.createLogger(config.service);
+  const { name, logLevel: level } = config.service;
+  const log = createLogger({ name, level, instance });
   // This only observes: the process still ends in Node's way, and the log has the reason.
   process.on("uncaughtExceptionMonitor", (error) => log.fatal({ err: error }, "crashed"));
   for (const warning of warnings) log.warn({ warning }, "suspicious setting");
 
-  const { drainMs, lameDuckMs } = config.service;
-  const code = await runService(log, (context) => service.start(config, context), {
-    closeMs: drainMs + lameDuckMs + CLOSE_MARGIN_MS,
-  });
+  const closeMs = closeMsFor(config.service);
+  const code = await runService(log, (context) => startService(service, config, context), { closeMs });
   const unflushed = (why: object) => log.warn(why, "spans may be lost");
-  await within(FLUSH_MS, deps.flush(), () => unflushed({ afterMs: FLUSH_MS })).catch((err: unknown) =>
-    unflushed({ err }),
-  );
+  await within(FLUSH_MS, flush(), () => unflushed({ afterMs: FLUSH_MS })).catch((err: unknown) => unflushed({ err }));
   log.info({ code }, "stopped");
   process.exitCode = code;
   setTimeout(() => {

@@ -1,5 +1,4 @@
 import { type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
-import { pino } from "pino";
 import { runMain, type ServiceContext, type ServiceDefinition } from "../src/index.js";
 
 interface FixtureConfig {
@@ -70,11 +69,7 @@ async function take(verb: string, name: string, { open, log, stopping }: Service
   }
 }
 
-await runMain(fixtureService, {
-  createLogger: ({ instance, logLevel }) =>
-    pino({ level: logLevel, base: { instance } }, pino.destination({ dest: 1, sync: true })),
-  async flush() {
-    process.stdout.write("flushed\n");
-    if (process.env["FLUSH_FAILS"]) throw new Error("no collector");
-  },
+await runMain(fixtureService, async () => {
+  process.stdout.write("flushed\n");
+  if (process.env["FLUSH_FAILS"]) throw new Error("no collector");
 });

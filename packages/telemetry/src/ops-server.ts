@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { within } from "@ccsp/timing";
 import type { Logger } from "pino";
 import { Gauge, type Registry } from "prom-client";
 import type { Check } from "./readiness.js";
@@ -41,6 +42,13 @@ interface Answer {
   readonly body: string;
 }
 
+/**
+ * Longest time that /ready waits for the end of the start. A service registers in Consul just before it is ready, and a
+ * check at that moment must not take it out of service for a second. Consul waits 2 s for the answer. Kubernetes waits
+ * 1 s by default, and a late answer means to it what a 503 means.
+ */
+const START_MS = 1_000;
+
 /** The states of a service as /ready reports them. */
 type State = "starting" | "ready" | "draining";
 
@@ -48,7 +56,8 @@ type State = "starting" | "ready" | "draining";
  * Serves three paths, only for GET and HEAD.
  *
  * - /metrics: Prometheus metrics, with `ccsp_dependency_up` for each check.
- * - /ready: 200, or 503 while the service starts or drains. It runs no check.
+ * - /ready: 200, or 503 while the service starts or drains. It runs no check. While the service starts, the answer comes
+ *   after 1 s, or when the start ends.
  * - /health: 200 while the event loop runs. With `?verbose`, the answer also has the state, and the fault of each
  *   dependency whose check fails. The status is then still 200, because a restart does not repair a dependency.
  *
@@ -56,6 +65,7 @@ type State = "starting" | "ready" | "draining";
  */
 export async function serveOps({ listen, registry, log, checks }: OpsOptions): Promise<OpsServer> {
   let state: State = "starting";
+  const started = Promise.withResolvers<void>();
   showDependencies(registry, checks);
 
   const answer = async ({ pathname, searchParams }: URL): Promise<Answer> => {
@@ -66,6 +76,7 @@ export async function serveOps({ listen, registry, log, checks }: OpsOptions): P
         if (!searchParams.has("verbose")) return json(200, { status: "alive" });
         return json(200, { status: "alive", state, failing: await runChecks(checks) });
       case "/ready":
+        await within(START_MS, started.promise, () => undefined);
         return json(state === "ready" ? 200 : 503, { status: state });
       default:
         return json(404, { status: "unknown path", paths: ["/metrics", "/health", "/ready"] });
@@ -92,9 +103,11 @@ export async function serveOps({ listen, registry, log, checks }: OpsOptions): P
     port,
     setReady() {
       if (state === "starting") state = "ready";
+      started.resolve();
     },
     setDraining() {
       state = "draining";
+      started.resolve();
     },
     close: () => closeServer(server),
   };

@@ -63,6 +63,19 @@ describe("the ops port", () => {
     assert.equal(asked, 0);
   });
 
+  it("answers a question about its readiness, asked just before the end of the start or of the service, by what it becomes", async () => {
+    for (const [become, status] of [
+      ["setReady", 200],
+      ["setDraining", 503],
+    ] as const) {
+      const { ops, get } = await serve();
+      const asked = get("/ready");
+      await get("/health");
+      ops[become]();
+      assert.equal((await asked).status, status);
+    }
+  });
+
   it("reports the current state of its dependencies in verbose health, and stays alive meanwhile", async () => {
     let away = true;
     const redis = async () => {

@@ -1,14 +1,12 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { type Env, load } from "@ccsp/config";
-import { announce, registerSchemes } from "@ccsp/discovery";
 import { findExecutable } from "@ccsp/engine-kit";
-import { createClient, implement, PLAIN, serveGrpc } from "@ccsp/grpc-kit";
-import type { ServiceContext, ServiceDefinition } from "@ccsp/lifecycle";
+import { implement } from "@ccsp/grpc-kit";
+import type { ServiceDefinition, StartContext } from "@ccsp/lifecycle";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { createMetrics, serveOps, watchClockAhead } from "@ccsp/telemetry";
-import type { Registry } from "prom-client";
+import { watchClockAhead } from "@ccsp/telemetry";
 import { ulid } from "ulid";
 import { defineExecutor, type ExecutorConfig, type Plugins } from "./config.js";
 import { openConversationFolder } from "./conversations/conversation-folder.js";
@@ -18,7 +16,6 @@ import { createConversations } from "./domain/conversations.js";
 import { Executor } from "./domain/executor.js";
 import { Hooks } from "./domain/hooks/hooks.js";
 import { policedParts } from "./domain/policy.js";
-import type { QueuePort } from "./domain/queue.js";
 import { enginePlugins } from "./engines/config.js";
 import { openEngines } from "./engines/open.js";
 import { loadEngines } from "./engines/registry.js";
@@ -59,43 +56,19 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
   define: (settings) => defineExecutor(settings, plugins),
 
   async start(config, context) {
-    const boot: Boot = { ...context, config, bootId: ulid(), registry: createMetrics("executor"), credentials: PLAIN };
-    const { executor, hooks } = await openExecutor(boot);
-    const { open, log, stopping, registry, credentials } = boot;
-    const { service } = config;
-    const { consulUrl, drainMs, lameDuckMs } = service;
-
-    const checks = { queue: () => executor.checkSync() };
-    const ops = await open("ops", serveOps({ listen: service.opsListen, registry, log, checks }));
-    stopping.addEventListener("abort", () => ops.setDraining(), { once: true });
-    const services = [implement(ExecutorServiceService, executorHandlers({ executor, hooks, stopping }))];
-    const server = await open(
-      "grpc",
-      serveGrpc({
-        listen: service.listen,
-        credentials: credentials.server,
-        services,
-        log,
-        registry,
-        drainMs,
-        lameDuckMs,
-      }),
-    );
-    const id = `executor-${service.instance}`;
-    const { port } = server;
-    await open("consul", announce({ consulUrl, name: "executor", id, host: service.advertiseHost, port, log }));
+    const { open, stopping, serveOps, serveGrpc } = context;
+    const { executor, hooks } = await openExecutor({ ...context, config, bootId: ulid() });
+    await serveOps({ queue: () => executor.checkSync() });
+    await serveGrpc([implement(ExecutorServiceService, executorHandlers({ executor, hooks, stopping }))]);
     // Opened last, so it closes first. It then takes no new work, and everything else still answers while runs end.
     await open("runs", executor.start());
-    ops.setReady();
   },
 });
 
 /** One start of the executor. */
-interface Boot extends ServiceContext {
+interface Boot extends StartContext {
   readonly config: ExecutorConfig;
   readonly bootId: string;
-  readonly registry: Registry;
-  readonly credentials: typeof PLAIN;
 }
 
 /** Opens the executor with all that its runs need. It takes no work yet. */
@@ -121,7 +94,7 @@ async function openExecutor(boot: Boot): Promise<{ readonly executor: Executor; 
     policed: policedParts(config.policy),
     log,
   });
-  const queue = await openQueue(boot);
+  const queue = createQueuePort(await boot.openClient(QueueServiceService, config.queueTarget, UNTRACED), log);
   const kept = await openConversationFolder({
     path: join(config.dir, "conversations"),
     ...config.conversations,
@@ -176,14 +149,4 @@ async function openSupervisor({ config, bootId, open, log }: Boot): Promise<Laun
       log,
     }),
   );
-}
-
-async function openQueue({ config, open, log, credentials }: Boot): Promise<QueuePort> {
-  await open("discovery", registerSchemes({ consulUrl: config.service.consulUrl, log }));
-  const client = createClient(QueueServiceService, config.queueTarget, {
-    ...UNTRACED,
-    credentials: credentials.channel,
-  });
-  await open("queue client", { close: async () => client.close() });
-  return createQueuePort(client, log);
 }

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { load } from "@ccsp/config";
-import { runService } from "@ccsp/lifecycle";
+import { runService, startService } from "@ccsp/lifecycle";
 import { createLogger } from "@ccsp/telemetry";
 import { eventually, SCRIPTED_ENGINE } from "@ccsp/testkit";
 import { loadExecutorService } from "../src/index.js";
@@ -48,7 +48,7 @@ export async function withRig(env: Record<string, string>, use: (rig: Rig) => Pr
   const { config } = load(full, (settings) => executorService.define(settings));
   const stopping = new AbortController();
   const log = createLogger({ name: "executor", level: config.service.logLevel, instance: "test" });
-  const exit = runService(log, (context) => executorService.start(config, context), {
+  const exit = runService(log, (context) => startService(executorService, config, context), {
     stop: stopping.signal,
     handleSignals: false,
   });

@@ -1,11 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { loadAuthenticator } from "@ccsp/authentication";
-import { announce, registerSchemes } from "@ccsp/discovery";
-import { admitBy, CallerBounds, createClient, implement, PLAIN, serveGrpc } from "@ccsp/grpc-kit";
+import { admitBy, CallerBounds, implement } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { createMetrics, serveOps } from "@ccsp/telemetry";
 import { Counter } from "prom-client";
 import { ACCESS } from "./application/access.js";
 import { createAudit } from "./application/audit.js";
@@ -20,13 +18,11 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
   summary: "AgentService: authenticates agents and passes their calls to the queue",
   define,
 
-  async start({ service, queueTarget, authentication, watchGiveUpMs, ...config }, { open, log, stopping }) {
-    const { consulUrl, advertiseHost, drainMs, lameDuckMs } = service;
-    const credentials = PLAIN;
+  async start(config, { log, registry, openClient, serveOps, serveGrpc }) {
+    const { queueTarget, authentication, watchGiveUpMs, callers, connections } = config;
     const authenticator = await loadAuthenticator(authentication, (err) =>
       log.warn({ err }, "the key set cannot be refreshed"),
     );
-    const registry = createMetrics("gateway");
     const denied = new Counter({
       name: "ccsp_gateway_denied_total",
       help: "Calls that authentication or authorisation refused, by reason",
@@ -34,21 +30,9 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       registers: [registry],
     });
 
-    await open("discovery", registerSchemes({ consulUrl, log }));
-    const queue = createClient(QueueServiceService, queueTarget, { credentials: credentials.channel });
-    await open("queue client", { close: async () => queue.close() });
-    const ops = await open(
-      "ops",
-      serveOps({
-        listen: service.opsListen,
-        registry,
-        log,
-        // Checks only whether a replica can be reached. A call would cost the queue the same for each probe of each
-        // gateway.
-        checks: { queue: () => queue.reachable() },
-      }),
-    );
-    stopping.addEventListener("abort", () => ops.setDraining(), { once: true });
+    const queue = await openClient(QueueServiceService, queueTarget);
+    // Checks only whether a replica can be reached. A call would cost the queue the same for each probe of each gateway.
+    await serveOps({ queue: () => queue.reachable() });
 
     const guard = createGuard({
       authenticator,
@@ -57,24 +41,11 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
     });
     const resume = { giveUpMs: watchGiveUpMs };
     const operations = createOperations({ queue, guard, resume, version: await packageVersion() });
-    const server = await open(
-      "grpc",
-      serveGrpc({
-        listen: service.listen,
-        credentials: credentials.server,
-        services: [implement(AgentServiceService, agentHandlers(operations))],
-        log,
-        registry,
-        drainMs,
-        lameDuckMs,
-        callers: new CallerBounds(config.callers),
-        connections: config.connections,
-        admit: admitBy(AgentServiceService, ACCESS, (caller, _row, rpc) => guard.admit(rpc, caller), log),
-      }),
-    );
-    const id = `gateway-${service.instance}`;
-    await open("consul", announce({ consulUrl, name: "gateway", id, host: advertiseHost, port: server.port, log }));
-    ops.setReady();
+    await serveGrpc([implement(AgentServiceService, agentHandlers(operations))], {
+      callers: new CallerBounds(callers),
+      connections,
+      admit: admitBy(AgentServiceService, ACCESS, (caller, _row, rpc) => guard.admit(rpc, caller), log),
+    });
   },
 };
 

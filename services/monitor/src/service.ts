@@ -1,10 +1,8 @@
-import { announce } from "@ccsp/discovery";
 import { consumeEvents, withEventSpan } from "@ccsp/events";
-import { implement, PLAIN, serveGrpc } from "@ccsp/grpc-kit";
+import { implement } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { openRedis } from "@ccsp/redis-kit";
-import { createMetrics, serveOps } from "@ccsp/telemetry";
 import { define, type MonitorConfig } from "./config.js";
 import { runOfEvent } from "./events/run-of-event.js";
 import { monitorHandlers } from "./grpc/handlers.js";
@@ -17,15 +15,11 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
   summary: "MonitorService: counts usage per agent and model from the events of the other services",
   define,
 
-  async start({ service, redisUrl, partitions }, { open, log, stopping }) {
-    const { consulUrl, advertiseHost, drainMs, lameDuckMs, instance } = service;
-    const registry = createMetrics("monitor");
+  async start({ service, redisUrl, partitions }, { open, log, registry, serveOps, serveGrpc }) {
     const metrics = createMonitorMetrics(registry);
 
     const redis = await open("redis", openRedis(redisUrl, { log, name: "monitor" }));
-    const checks = { redis: () => redis.ping() };
-    const ops = await open("ops", serveOps({ listen: service.opsListen, registry, log, checks }));
-    stopping.addEventListener("abort", () => ops.setDraining(), { once: true });
+    await serveOps({ redis: () => redis.ping() });
 
     const store = createRedisUsageStore(redis.client);
     const handle = async (event: Parameters<typeof runOfEvent>[0]): Promise<void> => {
@@ -37,16 +31,9 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
     const count = metrics.countDelivery;
     await open(
       "events",
-      consumeEvents({ redis, group: "monitor", consumer: instance, partitions, handle, count, log }),
+      consumeEvents({ redis, group: "monitor", consumer: service.instance, partitions, handle, count, log }),
     );
 
-    const services = [implement(MonitorServiceService, monitorHandlers(store))];
-    const server = await open(
-      "grpc",
-      serveGrpc({ listen: service.listen, credentials: PLAIN.server, services, log, registry, drainMs, lameDuckMs }),
-    );
-    const id = `monitor-${instance}`;
-    await open("consul", announce({ consulUrl, name: "monitor", id, host: advertiseHost, port: server.port, log }));
-    ops.setReady();
+    await serveGrpc([implement(MonitorServiceService, monitorHandlers(store))]);
   },
 };

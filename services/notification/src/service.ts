@@ -1,11 +1,9 @@
-import { announce } from "@ccsp/discovery";
 import { consumeEvents, withEventSpan } from "@ccsp/events";
-import { implement, PLAIN, serveGrpc } from "@ccsp/grpc-kit";
+import { implement } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { openRedis } from "@ccsp/redis-kit";
-import { createMetrics, serveOps } from "@ccsp/telemetry";
 import { createFileChannel } from "./channels/file-channel.js";
 import { define, type NotificationConfig } from "./config.js";
 import { createNotifier } from "./domain/notifier.js";
@@ -20,15 +18,11 @@ export const notificationService: ServiceDefinition<NotificationConfig> = {
   summary: "NotificationService: delivers events to channels and lists what was delivered",
   define,
 
-  async start({ service, redisUrl, partitions, filePath }, { open, log, stopping }) {
-    const { consulUrl, advertiseHost, drainMs, lameDuckMs, instance } = service;
-    const registry = createMetrics("notification");
+  async start({ service, redisUrl, partitions, filePath }, { open, log, registry, serveOps, serveGrpc }) {
     const { countDelivery, countTold } = createNotificationMetrics(registry);
 
     const redis = await open("redis", openRedis(redisUrl, { log, name: "notification" }));
-    const checks = { redis: () => redis.ping() };
-    const ops = await open("ops", serveOps({ listen: service.opsListen, registry, log, checks }));
-    stopping.addEventListener("abort", () => ops.setDraining(), { once: true });
+    await serveOps({ redis: () => redis.ping() });
 
     const deliveries = createRedisDeliveryLog(redis.client);
     const channels = [await open("file channel", createFileChannel(filePath))];
@@ -38,21 +32,11 @@ export const notificationService: ServiceDefinition<NotificationConfig> = {
         const notice = noticeOfEvent(event);
         if (notice !== undefined) await withEventSpan("notification deliver", event, () => notify(notice));
       };
-      const consumer = { redis, group: groupOf(channel.name), consumer: instance, partitions };
+      const consumer = { redis, group: groupOf(channel.name), consumer: service.instance, partitions };
       await open(`events for ${channel.name}`, consumeEvents({ ...consumer, handle, count: countDelivery, log }));
     }
 
-    const services = [implement(NotificationServiceService, notificationHandlers(deliveries))];
-    const server = await open(
-      "grpc",
-      serveGrpc({ listen: service.listen, credentials: PLAIN.server, services, log, registry, drainMs, lameDuckMs }),
-    );
-    const id = `notification-${instance}`;
-    await open(
-      "consul",
-      announce({ consulUrl, name: "notification", id, host: advertiseHost, port: server.port, log }),
-    );
-    ops.setReady();
+    await serveGrpc([implement(NotificationServiceService, notificationHandlers(deliveries))]);
   },
 };
 

@@ -1,8 +1,6 @@
-import { announce } from "@ccsp/discovery";
-import { CallerBounds, implement, PLAIN, serveGrpc } from "@ccsp/grpc-kit";
+import { CallerBounds, implement } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { createMetrics, serveOps } from "@ccsp/telemetry";
 import type { Logger } from "pino";
 import { openCache } from "./cache/open-cache.js";
 import { createTaskCache } from "./cache/task-cache.js";
@@ -35,9 +33,8 @@ export const queueService: ServiceDefinition<QueueConfig> = {
   summary: "QueueService: tasks, their order, leases, logs and results",
   define: defineQueue,
 
-  async start(config, { open, log, stopping }) {
-    const { service, shards, engines, leaseMs } = config;
-    const registry = createMetrics("queue");
+  async start(config, { open, log, stopping, registry, serveOps, serveGrpc }) {
+    const { shards, engines, leaseMs, callerUnreadBytes } = config;
     const storage = await openStorage(config, { open, log, registry });
     const { redis, wakes, store, clock } = storage;
     measureQueue(registry, store);
@@ -55,9 +52,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const emergency = createEmergencyStop({ store, queue, wakes });
     const sync = createSync({ store, queue, idle: storage.idle, observer }, { leaseMs, engines, order, stopping });
 
-    const checks = { redis: () => redis.ping() };
-    const ops = await open("ops", serveOps({ listen: service.opsListen, registry, log, checks }));
-    stopping.addEventListener("abort", () => ops.setDraining(), { once: true });
+    await serveOps({ redis: () => redis.ping() });
     await open("reaper", startReaper(config, { store, queue, moves, wakes, share, log }));
 
     const limits = { maxPromptBytes: config.maxPromptBytes, engines };
@@ -92,16 +87,8 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       schedules,
       ...createApplication({ store, queue, moves, order, limits, cache, conversations }),
     });
-    const services = [implement(QueueServiceService, handlers, UNTRACED)];
-    const { listen, drainMs, lameDuckMs, consulUrl, advertiseHost: host } = service;
-    const callers = new CallerBounds({ unreadBytes: config.callerUnreadBytes });
-    const { port } = await open(
-      "grpc",
-      serveGrpc({ listen, credentials: PLAIN.server, services, log, registry, drainMs, lameDuckMs, callers }),
-    );
-    const id = `queue-${service.instance}`;
-    await open("consul", announce({ consulUrl, name: "queue", id, host, port, log }));
-    ops.setReady();
+    const callers = new CallerBounds({ unreadBytes: callerUnreadBytes });
+    await serveGrpc([implement(QueueServiceService, handlers, UNTRACED)], { callers });
   },
 };
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { load } from "@ccsp/config";
 import { freePort, type Health, type RedisServer, startRedis } from "@ccsp/fleet";
 import { CallError, createClient } from "@ccsp/grpc-kit";
-import { runService } from "@ccsp/lifecycle";
+import { runService, startService } from "@ccsp/lifecycle";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { eventually, type LeakCheck, leakCheck } from "@ccsp/testkit";
 import { Redis } from "ioredis";
@@ -37,7 +37,7 @@ describe("the queue service", () => {
       queueService.define,
     );
     const stop = new AbortController();
-    const exit = runService(log, (context) => queueService.start(config, context), {
+    const exit = runService(log, (context) => startService(queueService, config, context), {
       stop: stop.signal,
       handleSignals: false,
     });
@@ -151,7 +151,7 @@ describe("the queue service", () => {
     const fatal: string[] = [];
     const told = pino({ level: "fatal" }, { write: (line) => void fatal.push(line) });
     assert.notEqual(
-      await runService(told, (context) => queueService.start(config, context), { handleSignals: false }),
+      await runService(told, (context) => startService(queueService, config, context), { handleSignals: false }),
       0,
     );
     assert.match(fatal.join(), /maxmemory-policy is allkeys-lru.*set noeviction/);

@@ -1,4 +1,4 @@
-import { SERVICES, type ServiceName } from "@ccsp/fleet";
+import { SERVICES, type ServiceName, takenPorts } from "@ccsp/fleet";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { CliError, EXIT, type ExitCode } from "../exit.js";
 import { type Io, note, sayJson } from "../io.js";
@@ -10,7 +10,6 @@ import { openFleetLog } from "../up/fleet-log.js";
 import { outputTo, outputToLog } from "../up/fleet-output.js";
 import { heldLock, lockFolder } from "../up/folder-lock.js";
 import { runFleet, type UpOptions } from "../up/foreground.js";
-import { assertFree, DEFAULT_SERVICES } from "../up/ports.js";
 
 type Replicas = Readonly<Partial<Record<ServiceName, number>>>;
 
@@ -85,7 +84,13 @@ async function prepare(io: Io, state: StateDir, { ports, simulator }: UpFlags): 
   // This finds a fleet without a lock: its version took none, or its folder could not be locked.
   const running = await findFleet(state);
   if (running) throw new CliError(EXIT.usage, `a fleet runs already (pid ${running.pid}); stop it with \`ccsp down\``);
-  if (ports === "default") await assertFree(DEFAULT_SERVICES);
+  const taken = ports === "default" ? await takenPorts() : [];
+  if (taken.length > 0) {
+    throw new CliError(
+      EXIT.usage,
+      `other programs listen on ${taken.join(", ")}: stop them, or start the fleet with --ports free`,
+    );
+  }
   if (!simulator) findOwnEngine(io.env);
   await ensureSecret(state);
 }

@@ -1,14 +1,11 @@
 import { hostname } from "node:os";
 import { ConfigError, type Env, load, type ServiceSettings } from "@ccsp/config";
-import { loadExecutorService } from "@ccsp/executor";
-import { gatewayService } from "@ccsp/gateway";
-import { runService, type ServiceContext, type ServiceDefinition } from "@ccsp/lifecycle";
-import { monitorService } from "@ccsp/monitor";
-import { notificationService } from "@ccsp/notification";
-import { queueService } from "@ccsp/queue";
+import { type ServiceName, STOP_ORDER, targetsFor } from "@ccsp/fleet";
+import { closeMsFor, runService, type ServiceContext, startService } from "@ccsp/lifecycle";
 import { createLogger, shutdownTracing } from "@ccsp/telemetry";
 import { EXIT, type ExitCode } from "../exit.js";
 import { type Io, note } from "../io.js";
+import { loadDefinitions } from "./services.js";
 
 /** A service that is configured but not started. */
 interface Part {
@@ -24,31 +21,24 @@ interface Part {
  */
 export async function runInProcess(io: Io): Promise<ExitCode> {
   const faults = new Set<string>();
-  const prepare = <C extends { readonly service: ServiceSettings }>(
-    definition: ServiceDefinition<C>,
-    env: Env,
-  ): Part[] => {
+  const env: Env = { CCSP_INSTANCE: `${hostname()}-${process.pid}`, ...io.env };
+  const definitions = await loadDefinitions(env);
+  const parts: Part[] = [];
+  const portsOf = (called: ServiceName) =>
+    parts.filter(({ service }) => service.name === called).map(({ service }) => service.listen.port);
+  for (const name of STOP_ORDER.toReversed()) {
+    const definition = definitions[name];
     try {
-      const { config, warnings } = load(env, (settings) => definition.define(settings));
-      return [{ service: config.service, warnings, start: (context) => definition.start(config, context) }];
+      const { config, warnings } = load({ ...targetsFor(name, portsOf), ...env }, (reader) =>
+        definition.define(reader),
+      );
+      const start = (context: ServiceContext) => startService(definition, config, context);
+      parts.push({ service: config.service, warnings, start });
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       for (const fault of error.faults) faults.add(fault);
-      return [];
     }
-  };
-
-  const env: Env = { CCSP_INSTANCE: `${hostname()}-${process.pid}`, ...io.env };
-  const queue = prepare(queueService, env);
-  const port = queue[0]?.service.listen.port ?? 0;
-  const inside: Env = { CCSP_QUEUE_TARGET: `static:///127.0.0.1:${port}`, ...env };
-  const parts = [
-    ...queue,
-    ...prepare(notificationService, inside),
-    ...prepare(monitorService, inside),
-    ...prepare(await loadExecutorService(inside), inside),
-    ...prepare(gatewayService, inside),
-  ];
+  }
   if (faults.size > 0) {
     for (const fault of faults) note(io, fault);
     return EXIT.usage;
@@ -69,11 +59,8 @@ export async function runInProcess(io: Io): Promise<ExitCode> {
         own.info("ready");
       }
     },
-    { closeMs: Math.max(...parts.map(({ service }) => service.drainMs + service.lameDuckMs)) + CLOSE_MARGIN_MS },
+    { closeMs: Math.max(...parts.map(({ service }) => closeMsFor(service))) },
   );
   await shutdownTracing();
   return code;
 }
-
-/** Added to the longest drain, as each service does when it runs alone. */
-const CLOSE_MARGIN_MS = 5_000;

@@ -1,13 +1,9 @@
 import { namesFor } from "@ccsp/config";
-import { loadExecutorService } from "@ccsp/executor";
-import type { ServiceName } from "@ccsp/fleet";
-import { gatewayService } from "@ccsp/gateway";
-import { monitorService } from "@ccsp/monitor";
-import { notificationService } from "@ccsp/notification";
-import { queueService } from "@ccsp/queue";
+import { SERVICES, type ServiceName } from "@ccsp/fleet";
+import { loadDefinitions } from "./services.js";
 
 type Values = Readonly<Record<string, string>>;
-export type SettingsByService = Readonly<Record<ServiceName, Values>>;
+export type SettingsByService = Readonly<Partial<Record<ServiceName, Values>>>;
 
 const EVERYBODYS = /^OTEL_/;
 
@@ -17,23 +13,19 @@ const EVERYBODYS = /^OTEL_/;
  * load plugins with their own settings. All services get the settings of OpenTelemetry.
  */
 export async function settingsByService(settings: Values): Promise<SettingsByService> {
-  const names = {
-    gateway: namesFor(settings, (reader) => gatewayService.define(reader)),
-    queue: namesFor(settings, (reader) => queueService.define(reader)),
-    monitor: namesFor(settings, (reader) => monitorService.define(reader)),
-    notification: namesFor(settings, (reader) => notificationService.define(reader)),
-  };
-  // Loads it without its plugins: their code must not run in this process.
-  const executor = await loadExecutorService({});
-  const known = new Set(Object.values(names).flat());
-  const executors = new Set(namesFor(settings, (reader) => executor.define(reader)));
-  const pick = (wanted: (name: string) => boolean): Values =>
-    Object.fromEntries(Object.entries(settings).filter(([name]) => EVERYBODYS.test(name) || wanted(name)));
-  return {
-    gateway: pick((name) => names.gateway.includes(name)),
-    queue: pick((name) => names.queue.includes(name)),
-    monitor: pick((name) => names.monitor.includes(name)),
-    notification: pick((name) => names.notification.includes(name)),
-    executor: pick((name) => executors.has(name) || !known.has(name)),
-  };
+  // Loads the executor without its plugins: their code must not run in this process.
+  const definitions = await loadDefinitions({});
+  const services = SERVICES.map((service) => {
+    const names = namesFor(settings, (reader) => definitions[service].define(reader));
+    return { service, names: new Set(names) };
+  });
+  const isKnown = (name: string) => services.some(({ names }) => names.has(name));
+  const isFor = ({ service, names }: (typeof services)[number], name: string) =>
+    names.has(name) || EVERYBODYS.test(name) || (service === "executor" && !isKnown(name));
+  return Object.fromEntries(
+    services.map((each) => [
+      each.service,
+      Object.fromEntries(Object.entries(settings).filter(([name]) => isFor(each, name))),
+    ]),
+  );
 }

@@ -1,0 +1,57 @@
+import type { ServiceSettings } from "@ccsp/config";
+import { announce, registerSchemes } from "@ccsp/discovery";
+import { createClient, PLAIN, serveGrpc } from "@ccsp/grpc-kit";
+import { createMetrics, type OpsServer, serveOps } from "@ccsp/telemetry";
+import type { ServiceDefinition } from "./definition.js";
+import type { Resource, ServiceContext } from "./run.js";
+
+/** How every service proves who it is, to its callers and to the services that it calls. */
+const CREDENTIALS = PLAIN;
+
+/** Added to the longest close, which is that of the gRPC server. */
+const CLOSE_MARGIN_MS = 5_000;
+
+/** How long each resource of a service may take to close. */
+export const closeMsFor = ({ drainMs, lameDuckMs }: ServiceSettings): number => drainMs + lameDuckMs + CLOSE_MARGIN_MS;
+
+/** Starts a service within `runService`. Resolves when /ready is 200. */
+export async function startService<C extends { readonly service: ServiceSettings }>(
+  definition: ServiceDefinition<C>,
+  config: C,
+  context: ServiceContext,
+): Promise<void> {
+  const { open, log, stopping } = context;
+  const { name, instance, consulUrl, advertiseHost, drainMs, lameDuckMs, ...service } = config.service;
+  const registry = createMetrics(name);
+  let ops: OpsServer | undefined;
+  let schemes: Promise<Resource> | undefined;
+
+  await definition.start(config, {
+    ...context,
+    registry,
+    async openClient(called, target, options) {
+      schemes ??= open("discovery", registerSchemes({ consulUrl, log }));
+      await schemes;
+      const client = createClient(called, target, { ...options, credentials: CREDENTIALS.channel });
+      await open(`client of ${target}`, { close: async () => client.close() });
+      return client;
+    },
+    async serveOps(checks) {
+      const opened = await open("ops", serveOps({ listen: service.opsListen, registry, log, checks }));
+      stopping.addEventListener("abort", () => opened.setDraining(), { once: true });
+      ops = opened;
+    },
+    async serveGrpc(services, options) {
+      if (ops === undefined) throw new Error(`${name} has to serve its ops port first: Consul asks there`);
+      const credentials = CREDENTIALS.server;
+      const { port } = await open(
+        "grpc",
+        serveGrpc({ ...options, listen: service.listen, credentials, services, log, registry, drainMs, lameDuckMs }),
+      );
+      const asked = { host: service.opsHost, port: ops.port };
+      const id = `${name}-${instance}`;
+      await open("consul", announce({ consulUrl, name, id, host: advertiseHost, port, ops: asked, log }));
+    },
+  });
+  ops?.setReady();
+}

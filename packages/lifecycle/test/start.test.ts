@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { load, serviceSettings } from "@ccsp/config";
+import { askHealth, freePort } from "@ccsp/fleet";
+import { pino } from "pino";
+import { runService, type ServiceDefinition, startService } from "../src/index.js";
+
+const log = pino({ level: "silent" });
+
+describe("startService", () => {
+  /** Runs a service that starts so, and stops it when it is ready. Resolves to its exit code and to its last state before. */
+  async function run(opsPort: number, start: ServiceDefinition<never>["start"]) {
+    const listen = { CCSP_X_LISTEN: "127.0.0.1:0", CCSP_X_OPS_LISTEN: `127.0.0.1:${opsPort}`, CCSP_LAME_DUCK: "0ms" };
+    const { config } = load(listen, (settings) => ({
+      service: serviceSettings(settings, { name: "x", grpcPort: 1, opsPort: 2 }),
+    }));
+    const stop = new AbortController();
+    let last = "";
+    const code = await runService(
+      log,
+      async (context) => {
+        await startService({ name: "x", summary: "", define: () => config, start }, config, context);
+        last = (await askHealth(opsPort, 3_000)).state;
+        stop.abort();
+      },
+      { stop: stop.signal, handleSignals: false },
+    );
+    return { code, last };
+  }
+
+  it("makes a service ready when its whole start is done, and draining before anything closes", async () => {
+    const port = await freePort();
+    const states: string[] = [];
+    const look = async () => void states.push((await askHealth(port, 3_000)).state);
+    const { code, last } = await run(port, async (_, { open, serveOps, serveGrpc }) => {
+      await serveOps({});
+      await serveGrpc([]);
+      await open("last", { close: look });
+      await look();
+    });
+    assert.deepEqual([code, last, states], [0, "ready", ["starting", "draining"]]);
+  });
+
+  it("serves no gRPC port without an ops port, since Consul would ask in vain", async () => {
+    const { code } = await run(await freePort(), async (_, { serveGrpc }) => serveGrpc([]));
+    assert.equal(code, 1);
+  });
+});
