@@ -78,7 +78,7 @@ function createPrinter(io: Io, after: number): Printer {
   const answer = createAnswer();
   return async (event, traceId) => {
     const rest = answer.text();
-    answer.hear(event);
+    answer.add(event);
     if (event.type === "ended" && event.result) await writeLine(io, after === 0 ? event.result.text : rest);
     for (const line of asides(event, traceId)) note(io, line);
   };
@@ -91,7 +91,7 @@ function createTerminalPrinter(io: Io, after: number): Printer {
   let message: number | undefined;
   return async (event, traceId) => {
     const shown = answer.text();
-    answer.hear(event);
+    answer.add(event);
     if (event.type === "text") {
       if (message !== undefined && message !== event.message) await writeText(io, midLine ? "\n\n" : "\n");
       message = event.message;

@@ -152,7 +152,10 @@ describe("ccsp's commands for operators", function () {
   it("executor list, runs and tail show runs; slots and drain change how many may run", async () => {
     const id = await submit("[[text:so far so good]][[hang-mid]]");
     await becomes(id, "RUNNING");
-    assert.match(await ok("executor list"), /^executor-1 at 127.0.0.1:\d+\n {2}claude-code \S+: 1 of 1 running(, 1 warm)?\n$/);
+    assert.match(
+      await ok("executor list"),
+      /^executor-1 at 127.0.0.1:\d+\n {2}claude-code \S+: 1 of 1 running(, 1 warm)?\n$/,
+    );
     assert.match(await ok("executor runs"), new RegExp(`^${id}  executor-1  claude-code  pid [1-9]`));
     const tail = await ccsp(["executor", "tail", id], {
       env,

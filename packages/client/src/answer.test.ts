@@ -17,7 +17,7 @@ const started: RunEvent = { type: "started", sequence: 1, attempt: 2 };
 describe("an answer that is put together from events", () => {
   const answerOf = (...events: readonly RunEvent[]): string => {
     const answer = createAnswer();
-    for (const event of events) answer.hear(event);
+    for (const event of events) answer.add(event);
     return answer.text();
   };
 
@@ -39,5 +39,11 @@ describe("an answer that is put together from events", () => {
     assert.equal(answerOf(text("half a PONG", 0), ended), "PONG");
     const failed: RunEvent = { type: "ended", sequence: 2, state: "FAILED", result: undefined, error: undefined };
     assert.equal(answerOf(text("half", 1), failed), "half");
+  });
+
+  it("takes events by the name of release 0.2 too", () => {
+    const answer = createAnswer();
+    answer.hear(text("PONG", 1));
+    assert.equal(answer.text(), "PONG");
   });
 });

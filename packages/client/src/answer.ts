@@ -2,6 +2,9 @@ import type { RunEvent } from "./run-event.js";
 
 /** The part of the answer that the events have shown so far. */
 export interface Answer {
+  /** Adds the next event of the run. */
+  add(event: RunEvent): void;
+  /** @deprecated The name of `add` in release 0.2. The next release removes it. */
   hear(event: RunEvent): void;
   /**
    * The last message of the newest attempt that was not taken back. When the task has succeeded, the text of its
@@ -17,13 +20,15 @@ export interface Answer {
 export function createAnswer(): Answer {
   let messages = new Map<number, string>();
   let result: string | undefined;
+  const add = (event: RunEvent): void => {
+    result = event.type === "ended" ? event.result?.text : undefined;
+    if (event.type === "started") messages = new Map();
+    if (event.type === "taken-back") messages.delete(event.message);
+    if (event.type === "text") messages.set(event.message, (messages.get(event.message) ?? "") + event.text);
+  };
   return {
-    hear(event) {
-      result = event.type === "ended" ? event.result?.text : undefined;
-      if (event.type === "started") messages = new Map();
-      if (event.type === "taken-back") messages.delete(event.message);
-      if (event.type === "text") messages.set(event.message, (messages.get(event.message) ?? "") + event.text);
-    },
+    add,
+    hear: add,
     text: () => result ?? messages.get(Math.max(...messages.keys())) ?? "",
   };
 }

@@ -48,7 +48,7 @@ export function createCaller({ token, resumeMs, closed }: CallerOptions): Caller
         try {
           return await call({ ...options, timeoutMs: patience.tryMs() });
         } catch (error) {
-          await patience.outlast(error);
+          await patience.waitForRetry(error);
         }
       }
     },

@@ -20,7 +20,7 @@ export function followTask(
   caller: Caller,
   settings: WatchSettings,
 ): AsyncGenerator<TaskEvent, void> {
-  return contentWithEnd(watch(agent, caller, settings), isEnd);
+  return ignoreErrorsAfterEnd(watch(agent, caller, settings), isEnd);
 }
 
 /** Submits and follows in one call. When the stream breaks before the task is known, the same request is sent again. */
@@ -29,7 +29,7 @@ export function followRun(
   caller: Caller,
   settings: RunSettings,
 ): AsyncGenerator<RunEntry, void> {
-  return contentWithEnd(run(agent, caller, settings), (entry) => "event" in entry && isEnd(entry.event));
+  return ignoreErrorsAfterEnd(run(agent, caller, settings), (entry) => "event" in entry && isEnd(entry.event));
 }
 
 function isEnd({ event }: TaskEvent): boolean {
@@ -46,7 +46,10 @@ const AFTER_END_MS = 2_000;
  * After an end, errors about an unreachable gateway or a missing task are ignored. The end that was shown then counts
  * as the last one.
  */
-async function* contentWithEnd<T>(entries: AsyncIterable<T>, ends: (entry: T) => boolean): AsyncGenerator<T, void> {
+async function* ignoreErrorsAfterEnd<T>(
+  entries: AsyncIterable<T>,
+  ends: (entry: T) => boolean,
+): AsyncGenerator<T, void> {
   let ended = false;
   try {
     for await (const entry of entries) {
@@ -77,7 +80,7 @@ async function* watch(
       }
       return;
     } catch (error) {
-      await patience.outlast(error);
+      await patience.waitForRetry(error);
     }
   }
 }
@@ -106,7 +109,7 @@ async function* run(
       }
       if (task) return;
     } catch (error) {
-      await patience.outlast(error);
+      await patience.waitForRetry(error);
     }
   }
   for await (const event of watch(agent, caller, { taskId: task.id, afterSequence: last, ...settings })) {

@@ -25,7 +25,7 @@ export interface Patience {
    * Waits before the next try. The waits grow, and none is shorter than the server asked. When no further try makes
    * sense, it throws the error that the agent should see.
    */
-  outlast(error: unknown): Promise<void>;
+  waitForRetry(error: unknown): Promise<void>;
 }
 
 const FIRST_PAUSE_MS = 100;
@@ -43,7 +43,7 @@ export function createPatience(
   let failures = 0;
   let since: number | undefined;
   /** The last error that a server sent. The last try may be too short to receive it again. */
-  let told: unknown;
+  let serverError: unknown;
   const leftMs = () => {
     since ??= now();
     return since + resumeMs - now();
@@ -52,16 +52,16 @@ export function createPatience(
     progressed() {
       failures = 0;
       since = undefined;
-      told = undefined;
+      serverError = undefined;
     },
     tryMs: () => Math.max(SHORTEST_TRY_MS, Math.min(LONGEST_TRY_MS, leftMs())),
-    async outlast(error) {
+    async waitForRetry(error) {
       if (signal?.aborted) throw signal.reason;
       if (!worthRepeating(error)) throw toCcspError(error);
-      if (error.code !== status.DEADLINE_EXCEEDED) told = error;
+      if (error.code !== status.DEADLINE_EXCEEDED) serverError = error;
       const { retryAfterMs = 0 } = error;
       const left = leftMs() - retryAfterMs;
-      if (left <= 0) throw toCcspError(told ?? error);
+      if (left <= 0) throw toCcspError(serverError ?? error);
       failures += 1;
       const growth = { firstMs: FIRST_PAUSE_MS, longestMs: Math.min(LONGEST_PAUSE_MS, left), random };
       await wait(retryAfterMs + backoffMs(failures, growth), signal);

@@ -14,7 +14,7 @@ export async function collect(
     assert.equal(ended, undefined, "nothing follows the end");
     if (event.type === "accepted") taskId = event.task.id;
     if (event.type === "ended") ended = event;
-    else answer.hear(event);
+    else answer.add(event);
   }
   const text = answer.text();
   assert.ok(ended, "the stream ended before the task did");

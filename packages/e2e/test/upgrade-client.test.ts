@@ -116,7 +116,7 @@ describe("today's client, at a gateway that answers like release 0.2.0", () => {
       const events: RunEvent[] = [];
       for await (const event of client.run({ prompt: "hello", availableTools: ["Read"] })) {
         events.push(event);
-        answer.hear(event);
+        answer.add(event);
       }
       assert.deepEqual(
         events.map(({ type }) => type),

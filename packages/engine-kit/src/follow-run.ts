@@ -6,9 +6,9 @@ import { outcomeOf } from "./outcome.js";
 import type { EngineContext } from "./plugin.js";
 import { redact } from "./redact.js";
 import type { RunExit } from "./run-handle.js";
+import { createSentText } from "./sent-text.js";
 import type { SupervisedRun } from "./supervisor.js";
 import { createWholeText, wellFormed } from "./text.js";
-import { createToldText } from "./told-text.js";
 import type { RunReader, Transcript } from "./transcript.js";
 import { runBy } from "./wrap-run.js";
 
@@ -43,7 +43,7 @@ class Follower<W extends string> {
   readonly #options: FollowOptions<W>;
   readonly #pieces: LineSplitter;
   readonly #whole = createWholeText();
-  readonly #told = createToldText();
+  readonly #sent = createSentText();
   readonly #outcome = Promise.withResolvers<RunOutcome>();
   /** Bytes of events and of output that the reader does not understand. */
   #printed = 0;
@@ -119,7 +119,7 @@ class Follower<W extends string> {
     // When the process was made to end, its exit says nothing about its work.
     if (exit.overrun === undefined && !this.#unwanted) yield* this.#tell(reader.end?.(exit) ?? []);
     const { ending } = reader.transcript;
-    if (ending?.ok) yield* this.#told.settle(wellFormed(ending.text));
+    if (ending?.ok) yield* this.#sent.settle(wellFormed(ending.text));
   }
 
   *#tell(events: readonly EngineEvent[]): Generator<EngineEvent> {
@@ -128,7 +128,7 @@ class Follower<W extends string> {
       if (event === undefined) continue;
       if (event.type === "text" || event.type === "tool") this.#run.progress();
       this.#printed += Buffer.byteLength(wordsOf(event));
-      this.#told.heard(event);
+      this.#sent.add(event);
       yield event;
     }
     if (this.#printed > this.#outputBytes) this.#outputLimit ??= tooMuch(this.#outputBytes);

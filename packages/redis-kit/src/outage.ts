@@ -53,15 +53,15 @@ async function unlessSilent<T>(redis: RedisClient, work: Promise<T>): Promise<T>
   const timer: Timer = (ms, act) => {
     let wait: NodeJS.Timeout | undefined;
     let last: NodeJS.Immediate | undefined;
-    const look = (isLast: boolean): void => {
+    const check = (isLast: boolean): void => {
       const leftMs = ms - longestWaitMs(redis);
-      if (leftMs > 0) wait = setTimeout(look, leftMs, false);
+      if (leftMs > 0) wait = setTimeout(check, leftMs, false);
       else if (isLast) act();
       // After the process was paused, answers that have arrived are still unread. The event loop reads them between its
       // timers and this immediate.
-      else last = setImmediate(look, true);
+      else last = setImmediate(check, true);
     };
-    wait = setTimeout(look, ms, false);
+    wait = setTimeout(check, ms, false);
     return () => {
       clearTimeout(wait);
       clearImmediate(last);

@@ -96,7 +96,7 @@ describe("controlling an executor", function () {
       for (const task of tasks) await rig.ended(task);
       const syncs = rig.queue.syncs.length;
       await eventually(() => assert.ok(rig.queue.syncs.length > syncs + 1));
-      assert.deepEqual(rig.queue.told(third).calls, []);
+      assert.deepEqual(rig.queue.recordOf(third).calls, []);
       await assert.rejects(executor.setConcurrency({ engine: "claude-code", slots: 501 }), { reason: "INVALID_FIELD" });
       await assert.rejects(executor.setConcurrency({ engine: "nobody", slots: 1 }), { reason: "ENGINE_UNKNOWN" });
     }));
@@ -110,7 +110,7 @@ describe("controlling an executor", function () {
       const waiting = rig.queue.add("[[text:later]]");
       assert.equal((await executor.getExecutorStatus({})).draining, true);
       assert.equal((await processesOf(task)).length, 1);
-      assert.deepEqual(rig.queue.told(waiting).calls, []);
+      assert.deepEqual(rig.queue.recordOf(waiting).calls, []);
       await executor.setDraining({ draining: false });
       assert.equal((await resultOf(rig, waiting)).text, "later");
       rig.queue.cancel(task);

@@ -76,7 +76,7 @@ describe("an executor at an emergency stop", function () {
       await receiptOf(rig, "e1");
       const task = rig.queue.add("never");
       assert.equal((await rig.ended(task)).how, "release");
-      assert.deepEqual(rig.queue.told(task).reports, []);
+      assert.deepEqual(rig.queue.recordOf(task).reports, []);
       assert.deepEqual(await receiptOf(rig, "e1"), [{ taskId: task, pid: 0, processes: 0 }]);
       rig.queue.emergency(undefined);
       assert.equal((await resultOf(rig, rig.queue.add("[[text:again]]"))).text, "again");

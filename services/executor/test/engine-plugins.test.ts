@@ -92,7 +92,7 @@ describe("the engines of an executor", function () {
       assert.equal(ErrorCategory[failure.category], "INVALID_REQUEST");
       assert.equal(failure.message, "engine command does not support system_prompt, limits.turns");
       assert.equal(failure.retryable, false);
-      assert.deepEqual(rig.queue.told(task).reports, [], "was started");
+      assert.deepEqual(rig.queue.recordOf(task).reports, [], "was started");
     }));
 
   it("stop the start, with all faults together, when one does not exist, is not an engine, or has a used name", async () => {

@@ -14,7 +14,7 @@ import { TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { pino } from "pino";
 
 /** What the executor reported to the queue about one task. */
-export interface Told {
+export interface TaskRecord {
   readonly reports: ReportRequest[];
   /** Names of all calls about the task, including refused calls. */
   readonly calls: string[];
@@ -28,7 +28,7 @@ export interface FakeQueue {
   readonly syncs: readonly SyncRequest[];
   /** Adds a task, which waits for a free slot. Returns the task's id. */
   add(prompt: string, spec?: Partial<TaskSpec>, lease?: Partial<Lease>): string;
-  told(taskId: string): Told;
+  recordOf(taskId: string): TaskRecord;
   /** The text of all reports until now. */
   textOf(taskId: string): string;
   cancel(taskId: string): void;
@@ -49,7 +49,7 @@ export async function startFakeQueue(): Promise<FakeQueue> {
   const waiting: Lease[] = [];
   /** Leases in the answer to the last Sync. */
   const granted: Lease[] = [];
-  const tasks = new Map<string, Told & { lost: boolean; cancelled: boolean }>();
+  const tasks = new Map<string, TaskRecord & { lost: boolean; cancelled: boolean }>();
   const syncs: SyncRequest[] = [];
   const away = { is: false };
   let order: EmergencyOrder | undefined;
@@ -160,7 +160,7 @@ export async function startFakeQueue(): Promise<FakeQueue> {
       news();
       return taskId;
     },
-    told: find,
+    recordOf: find,
     textOf(taskId) {
       const messages = new Map<number, string>();
       for (const { event } of find(taskId).reports.flatMap(({ events }) => events)) {

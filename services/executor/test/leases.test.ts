@@ -10,7 +10,7 @@ import { expectProcesses, processesOf } from "./processes.js";
 import { failureOf, type Rig, resultOf, withRig } from "./rig.js";
 
 /** Calls that would end the task, whether the queue accepted them or not. */
-const endingsOf = (rig: Rig, taskId: string) => rig.queue.told(taskId).calls.filter((call) => call !== "report");
+const endingsOf = (rig: Rig, taskId: string) => rig.queue.recordOf(taskId).calls.filter((call) => call !== "report");
 
 describe("the executor and its leases", function () {
   this.timeout(60_000);
@@ -57,8 +57,8 @@ describe("the executor and its leases", function () {
     withRig({}, async (rig) => {
       const gate = join(rig.dir, "gate");
       const task = rig.queue.add(`[[gate:${gate}]][[delay:5]][[flood:1MB]]`);
-      await eventually(() => assert.ok(rig.queue.told(task).reports.length > 0));
-      rig.queue.told(task).fence = 2n;
+      await eventually(() => assert.ok(rig.queue.recordOf(task).reports.length > 0));
+      rig.queue.recordOf(task).fence = 2n;
       await writeFile(gate, "");
       await eventually(() => expectProcesses(0, task));
     }));
@@ -76,7 +76,7 @@ describe("the executor and its leases", function () {
     withRig({}, async (rig) => {
       const gate = join(rig.dir, "gate");
       const task = rig.queue.add(`[[gate:${gate}]][[text:kept]]`);
-      await eventually(() => assert.ok(rig.queue.told(task).reports.length > 0));
+      await eventually(() => assert.ok(rig.queue.recordOf(task).reports.length > 0));
       rig.queue.away.is = true;
       await writeFile(gate, "");
       await eventually(() => expectProcesses(0, task));

@@ -81,7 +81,7 @@ describe("runs that share an interactive login", function () {
       await eventually(() => assert.equal(rig.queue.syncs.at(-1)?.leases.length, 3));
       rig.queue.cancel(second);
       assert.equal((await failureOf(rig, second)).category, ErrorCategory.CANCELLED);
-      assert.deepEqual(rig.queue.told(second).reports, [], "it never started");
+      assert.deepEqual(rig.queue.recordOf(second).reports, [], "it never started");
       await expectProcesses(1, first);
       await cancel(rig, [first]);
       assert.equal((await resultOf(rig, third)).text, "done");

@@ -4,7 +4,7 @@ import { CLAUDE_CODE_BIN, eventually, type Simulator, startSimulator } from "@cc
 import { commandLineOf, expectProcesses, processesOf } from "./processes.js";
 import { failureOf, type Rig, resultOf, withRig } from "./rig.js";
 
-const eventsOf = (rig: Rig, task: string) => rig.queue.told(task).reports.flatMap(({ events }) => events);
+const eventsOf = (rig: Rig, task: string) => rig.queue.recordOf(task).reports.flatMap(({ events }) => events);
 
 describe("the executor with the real Claude Code CLI", function () {
   this.timeout(120_000);

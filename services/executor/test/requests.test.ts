@@ -37,7 +37,7 @@ describe("a task's request", function () {
       ["INVALID_REQUEST", "AGENT", false],
       message,
     );
-    assert.deepEqual(rig.queue.told(task).reports, [], "was started");
+    assert.deepEqual(rig.queue.recordOf(task).reports, [], "was started");
     return message;
   };
 

@@ -6,14 +6,14 @@ import { runService, startService } from "@ccsp/lifecycle";
 import { createLogger } from "@ccsp/telemetry";
 import { eventually, SCRIPTED_ENGINE } from "@ccsp/testkit";
 import { loadExecutorService } from "../src/index.js";
-import { type FakeQueue, startFakeQueue, type Told } from "./fake-queue.js";
+import { type FakeQueue, startFakeQueue, type TaskRecord } from "./fake-queue.js";
 
 /** An executor in this process, with a queue that the test controls. */
 export interface Rig {
   readonly queue: FakeQueue;
   readonly dir: string;
   /** Resolves to how the task ended. */
-  ended(taskId: string): Promise<NonNullable<Told["ended"]>>;
+  ended(taskId: string): Promise<NonNullable<TaskRecord["ended"]>>;
   /** Begins the stop, as SIGTERM does. Resolves to the exit code. */
   stop(): Promise<number>;
 }
@@ -58,7 +58,7 @@ export async function withRig(env: Record<string, string>, use: (rig: Rig) => Pr
     ended: (taskId) =>
       eventually(
         () => {
-          const { ended } = queue.told(taskId);
+          const { ended } = queue.recordOf(taskId);
           if (!ended) throw new Error("still runs");
           return ended;
         },
@@ -100,4 +100,4 @@ export async function failureOf(rig: Rig, taskId: string) {
   return failure;
 }
 
-const failureIn = (ended: NonNullable<Told["ended"]>) => (ended.how === "fail" ? ended.request.error : undefined);
+const failureIn = (ended: NonNullable<TaskRecord["ended"]>) => (ended.how === "fail" ? ended.request.error : undefined);

@@ -111,7 +111,7 @@ async function many(
       if (cruelty === 1 || HANGS.test(prompt)) queue.cancel(task);
       const how = await eventually(
         () => {
-          const { ended } = queue.told(task);
+          const { ended } = queue.recordOf(task);
           assert.ok(ended, "still runs");
           return ended.how;
         },

@@ -33,7 +33,7 @@ describe("an executor that stops", function () {
       await eventually(() => expectProcesses(2, task));
       assert.equal(await rig.stop(), 0);
       await expectProcesses(0);
-      assert.equal(rig.queue.told(task).ended?.how, "release");
+      assert.equal(rig.queue.recordOf(task).ended?.how, "release");
       assert.equal(rig.queue.syncs.at(-1)?.leases.length, 0);
       assert.equal(existsSync(join(rig.dir, "executor")), false);
     }));

@@ -35,7 +35,7 @@ describe("the trace of an attempt", function () {
       );
       const request = await eventually(
         () => {
-          const { ended } = queue.told(task);
+          const { ended } = queue.recordOf(task);
           assert.ok(ended?.how === "complete");
           return ended.request;
         },
@@ -53,7 +53,7 @@ describe("the trace of an attempt", function () {
       assert.deepEqual(attempt.links, [{ traceId: OLD_TRACE, spanId: OLD_SPAN }]);
       assert.equal(engine.parentSpanId, attempt.spanId);
       assert.equal(env["TRACEPARENT"], `00-${TRACE}-${engine.spanId}-01`);
-      assert.equal(queue.told(task).reports[0]?.started?.traceparent, `00-${TRACE}-${attempt.spanId}-01`);
+      assert.equal(queue.recordOf(task).reports[0]?.started?.traceparent, `00-${TRACE}-${attempt.spanId}-01`);
       assert.equal(typeof engine.attributes["gen_ai.usage.output_tokens"], "number");
       assert.deepEqual([engine.attributes["ccsp.run.exit"], engine.attributes["process.exit.code"]], ["exited", 0]);
       assert.ok(Number(engine.attributes["ccsp.run.cpu_ms"]) > 0);

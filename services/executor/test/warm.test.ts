@@ -190,7 +190,7 @@ describe("an executor that is killed while processes wait", function () {
     const first = await boot();
     for (const prompt of ["one", "two"]) {
       const task = queue.add(prompt);
-      await eventually(() => assert.ok(queue.told(task).ended), { timeoutMs: 45_000 });
+      await eventually(() => assert.ok(queue.recordOf(task).ended), { timeoutMs: 45_000 });
     }
     const pid = await oneWaits();
     process.kill(pid, "SIGSTOP");

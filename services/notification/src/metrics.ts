@@ -1,6 +1,6 @@
 import type { Outcome } from "@ccsp/events";
 import { Counter, type Registry } from "prom-client";
-import type { Told } from "./domain/notifier.js";
+import type { DeliveryOutcome } from "./domain/notifier.js";
 
 export function createNotificationMetrics(registry: Registry) {
   const deliveries = new Counter({
@@ -9,7 +9,7 @@ export function createNotificationMetrics(registry: Registry) {
     labelNames: ["outcome"],
     registers: [registry],
   });
-  const told = new Counter({
+  const outcomes = new Counter({
     name: "ccsp_notification_channel_deliveries_total",
     help: "Attempts to deliver a notification to a channel; repeat: the channel had it before",
     labelNames: ["channel", "outcome"],
@@ -17,6 +17,6 @@ export function createNotificationMetrics(registry: Registry) {
   });
   return {
     countDelivery: (outcome: Outcome) => deliveries.inc({ outcome }),
-    countTold: (channel: string, outcome: Told) => told.inc({ channel, outcome }),
+    countOutcome: (channel: string, outcome: DeliveryOutcome) => outcomes.inc({ channel, outcome }),
   };
 }

@@ -19,7 +19,7 @@ export const notificationService: ServiceDefinition<NotificationConfig> = {
   define,
 
   async start({ service, redisUrl, partitions, filePath }, { open, log, registry, serveOps, serveGrpc }) {
-    const { countDelivery, countTold } = createNotificationMetrics(registry);
+    const { countDelivery, countOutcome } = createNotificationMetrics(registry);
 
     const redis = await open("redis", openRedis(redisUrl, { log, name: "notification" }));
     await serveOps({ redis: () => redis.ping() });
@@ -27,7 +27,7 @@ export const notificationService: ServiceDefinition<NotificationConfig> = {
     const deliveries = createRedisDeliveryLog(redis.client);
     const channels = [await open("file channel", createFileChannel(filePath))];
     for (const channel of channels) {
-      const notify = createNotifier({ channel, log: deliveries, now: () => new Date(), count: countTold });
+      const notify = createNotifier({ channel, log: deliveries, now: () => new Date(), count: countOutcome });
       const handle = async (event: Event): Promise<void> => {
         const notice = noticeOfEvent(event);
         if (notice !== undefined) await withEventSpan("notification deliver", event, () => notify(notice));

@@ -4,9 +4,9 @@ import { pino } from "pino";
 import { createGates } from "../src/domain/gates/gate-keeper.js";
 import type { Bounds } from "../src/domain/intake/bounds.js";
 import type { NewTask } from "../src/domain/intake/intake-store.js";
-import { createIdle } from "../src/domain/leases/idle.js";
 import type { Grant, SyncMark } from "../src/domain/leases/lease-store.js";
 import { createSync } from "../src/domain/leases/sync.js";
+import { createWaitingExecutors } from "../src/domain/leases/waiting-executors.js";
 import { createMoves } from "../src/domain/lifecycle/moves.js";
 import type { QueueObserver } from "../src/domain/lifecycle/observer.js";
 import { createQueue } from "../src/domain/lifecycle/queue.js";
@@ -54,14 +54,14 @@ export type Ours = Awaited<ReturnType<typeof openOurs>>;
 export async function openOurs(url: string) {
   const redis = await openRedis(url, { log: pino({ level: "silent" }), name: "bench" });
   const wakes = await openWakes(await redis.duplicate(), redis.client);
-  const idle = createIdle(wakes, [ENGINE]);
+  const waitingExecutors = createWaitingExecutors(wakes, [ENGINE]);
   const store = createTaskStore(redis.client, { shard: 0, engines: [ENGINE], bounds: BOUNDS, retentionMs: 86_400_000 });
   const retry = { baseMs: 1_000, random: Math.random, refusals: { runs: 50, waitMs: 21_600_000 } };
   const gates = createGates(store, { rampMs: 60_000 });
   const moves = createMoves({ store, observer: NOBODY }, { bounds: BOUNDS, order: ORDER });
   const queue = createQueue({ store, moves, gates, observer: NOBODY }, { bounds: BOUNDS, retry, order: ORDER });
   const sync = createSync(
-    { store, queue, idle, observer: NOBODY },
+    { store, queue, waitingExecutors, observer: NOBODY },
     { leaseMs: LEASE_MS, engines: [ENGINE], order: ORDER, stopping: new AbortController().signal },
   );
   const newId = createTaskIds(1);
@@ -138,7 +138,7 @@ export async function openOurs(url: string) {
     },
 
     async close() {
-      await idle.close();
+      await waitingExecutors.close();
       await wakes.close();
       await redis.close();
     },

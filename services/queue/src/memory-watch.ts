@@ -22,7 +22,7 @@ export async function checkMemory(reads: WatchDeps["reads"], config: QueueConfig
     return [];
   });
   const { shards, bounds, maxEndedBytes, cache, conversations } = config;
-  const { fatal, doubts } = judgeMemory(nodes, {
+  const { fatal, warnings } = judgeMemory(nodes, {
     waiting: bounds.all.bytes / shards,
     ended: maxEndedBytes / shards,
     transcripts: conversations.transcriptBytes / shards,
@@ -30,7 +30,7 @@ export async function checkMemory(reads: WatchDeps["reads"], config: QueueConfig
     cached: (2 * cache.redis.maxBytes) / shards,
   });
   if (fatal !== undefined) throw new Error(fatal);
-  for (const doubt of doubts) log.warn(doubt);
+  for (const warning of warnings) log.warn(warning);
 }
 
 export const showMemory = (registry: Registry): Gauge =>
@@ -59,7 +59,7 @@ export function watchMemory({
     if (full.size === 0 && told) log.info("memory of Redis is no longer full");
     told = full.size > 0;
   };
-  const look = async (shard: number, read: () => Promise<NodeMemory>): Promise<void> => {
+  const check = async (shard: number, read: () => Promise<NodeMemory>): Promise<void> => {
     const memory = await read();
     shares[shard] = usedShare(memory);
     share.set(Math.max(...shares));
@@ -68,10 +68,10 @@ export function watchMemory({
     tell();
   };
   const stop = new AbortController();
-  const loop = async (...which: Parameters<typeof look>): Promise<void> => {
+  const loop = async (...which: Parameters<typeof check>): Promise<void> => {
     while (!stop.signal.aborted) {
       // Only a debug message: the calls that need Redis for more report that it is away.
-      await look(...which).catch((err: unknown) => log.debug({ err }, "the memory of Redis was not read"));
+      await check(...which).catch((err: unknown) => log.debug({ err }, "the memory of Redis was not read"));
       await delay(everyMs, undefined, { signal: stop.signal }).catch(() => undefined);
     }
   };

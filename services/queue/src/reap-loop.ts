@@ -35,10 +35,10 @@ export function startReaping(rounds: Rounds, { everyMs, wakes, log, nowMs = () =
   const loop = async (): Promise<void> => {
     let failing = false;
     let [seen, waits]: [NextDue["seen"] | undefined, NextDue["waits"]] = [undefined, NEVER];
-    let [lookedMs, wholeMs] = [nowMs(), nowMs()];
+    let [checkedMs, wholeMs] = [nowMs(), nowMs()];
     while (!stop.signal.aborted) {
       const now = nowMs();
-      const isDue = (kind: keyof Due): boolean => waits[kind] <= now - lookedMs;
+      const isDue = (kind: keyof Due): boolean => waits[kind] <= now - checkedMs;
       const due = { tasks: isDue("tasks"), gates: isDue("gates"), refills: isDue("refills") };
       let earliestMs = now;
       try {
@@ -47,7 +47,7 @@ export function startReaping(rounds: Rounds, { everyMs, wakes, log, nowMs = () =
           await rounds.whole();
         } else if (due.tasks || due.gates || due.refills) await rounds.due(due);
         else earliestMs = 0;
-        lookedMs = nowMs();
+        checkedMs = nowMs();
         ({ seen, waits } = await rounds.next(seen));
         failing = false;
       } catch (err) {
@@ -55,12 +55,12 @@ export function startReaping(rounds: Rounds, { everyMs, wakes, log, nowMs = () =
         failing = true;
         waits = NEVER;
       }
-      const dueMs = Math.max(lookedMs + Math.min(waits.tasks, waits.gates, waits.refills), earliestMs + GAP_MS);
+      const dueMs = Math.max(checkedMs + Math.min(waits.tasks, waits.gates, waits.refills), earliestMs + GAP_MS);
       const nextMs = Math.min(dueMs, wholeMs);
       await listener.next(Math.max(0, nextMs - nowMs()), stop.signal);
       // The check at the end of the gap covers wake-ups that arrive within the gap.
-      const lookMs = Math.min(nextMs, lookedMs + GAP_MS);
-      while (!stop.signal.aborted && nowMs() < lookMs) await listener.next(lookMs - nowMs(), stop.signal);
+      const checkMs = Math.min(nextMs, checkedMs + GAP_MS);
+      while (!stop.signal.aborted && nowMs() < checkMs) await listener.next(checkMs - nowMs(), stop.signal);
     }
     listener.close();
   };

@@ -50,7 +50,10 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const moves = createMoves({ store, observer }, { bounds, order });
     const queue = createQueue({ store, moves, gates, observer }, { bounds, retry, order });
     const emergency = createEmergencyStop({ store, queue, wakes });
-    const sync = createSync({ store, queue, idle: storage.idle, observer }, { leaseMs, engines, order, stopping });
+    const sync = createSync(
+      { store, queue, waitingExecutors: storage.waitingExecutors, observer },
+      { leaseMs, engines, order, stopping },
+    );
 
     await serveOps({ redis: () => redis.ping() });
     await open("reaper", startReaper(config, { store, queue, moves, wakes, share, log }));

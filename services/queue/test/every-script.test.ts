@@ -57,7 +57,7 @@ async function useEverything(world: World): Promise<void> {
   assert.equal((await Promise.all(createMemoryReads(client, SHARDS).map((read) => read()))).length, SHARDS);
   assert.equal((await store.nextDue()).seen.length, SHARDS);
   const where = { states: ["QUEUED"], classes: [], agent: "alice" } as const;
-  assert.deepEqual((await store.candidates(where, 10, await store.beginWalk(where))).found, []);
+  assert.deepEqual((await store.candidates(where, 10, await store.beginScan(where))).found, []);
   await store.noticeOutage(LEASE_MS);
   await reap(world, { retentionMs: 1e9, maxEnded: 0, maxEndedBytes: 1e12 });
   assert.equal(await store.find(task.id), undefined);
@@ -68,7 +68,7 @@ async function useEverything(world: World): Promise<void> {
   const after = { ...about, created: clock.now, next: [clock.now + 1_000] };
   const schedules = createScheduleStore(client, () => clock.now);
   assert.equal(
-    await schedules.swap({ which, before: undefined, after, lookMs: clock.now + 1_000, bounded: true }),
+    await schedules.swap({ which, before: undefined, after, checkMs: clock.now + 1_000, bounded: true }),
     "ok",
   );
   assert.deepEqual(await schedules.find(which), after);
@@ -76,8 +76,8 @@ async function useEverything(world: World): Promise<void> {
 
   const onRedisClock = createShards(client, SHARDS, { engines: ENGINES, bounds: NO_BOUNDS, retentionMs: 1e9 });
   assert.ok((await onRedisClock.now(task.id)) > 0);
-  const look = ({ gates: key }: QueueKeys) => ["exists", key];
-  assert.equal(await createReplicas(client, 0).isKept({ id: "", look, isShownBy: (answer) => answer === 1 }), true);
+  const read = ({ gates: key }: QueueKeys) => ["exists", key];
+  assert.equal(await createReplicas(client, 0).isKept({ id: "", read, isShownBy: (answer) => answer === 1 }), true);
 }
 
 describe("every script of the queue", () => {

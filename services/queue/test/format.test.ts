@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { fixFormat } from "../src/redis/format.js";
+import { claimFormat } from "../src/redis/format.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { startWorld, type World } from "./world.js";
 
@@ -13,8 +13,8 @@ describe("the format of what is stored", () => {
   it("is recorded at start, even where an earlier release recorded none", async () => {
     const { client } = world.redis;
     await client.hset(meta, "shards", 1);
-    await fixFormat(client);
-    await fixFormat(client);
+    await claimFormat(client);
+    await claimFormat(client);
     assert.deepEqual(await client.hgetall(meta), { shards: "1", format: "1" });
   });
 
@@ -22,7 +22,7 @@ describe("the format of what is stored", () => {
     const { client } = world.redis;
     await client.hset(meta, "format", 2);
     await assert.rejects(
-      fixFormat(client),
+      claimFormat(client),
       /holds tasks in format 2, and this release of CCSP reads formats up to 1: start the release that wrote them/,
     );
     assert.equal(await client.hget(meta, "format"), "2");

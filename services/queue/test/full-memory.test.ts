@@ -140,7 +140,7 @@ for (const { kind, start } of SETUPS) {
       const which = { agent: "alice", name: "nightly" };
       const about = { ...which, cron: "0 0 * * *", timeZone: "UTC", spec: "", missed: "skip" as const, paused: false };
       const after = { ...about, created: world.clock.now, next: [world.clock.now + 1_000] };
-      await schedules.swap({ which, before: undefined, after, lookMs: world.clock.now + 1_000, bounded: true });
+      await schedules.swap({ which, before: undefined, after, checkMs: world.clock.now + 1_000, bounded: true });
       const low = await enqueue({ class: "low" });
       world.clock.now += 1;
       const { id } = await enqueue();
@@ -162,7 +162,7 @@ for (const { kind, start } of SETUPS) {
       await schedules.postpone(which, world.clock.now + 5_000);
       const stored = await schedules.find(which);
       assert.equal(
-        await schedules.swap({ which, before: stored, after: undefined, lookMs: undefined, bounded: true }),
+        await schedules.swap({ which, before: stored, after: undefined, checkMs: undefined, bounded: true }),
         "ok",
       );
     });

@@ -9,7 +9,7 @@ import { ANY_TASK } from "../src/domain/search/filter.js";
 import { createShardedStore } from "../src/domain/sharding/sharded-store.js";
 import type { TaskStore } from "../src/domain/store.js";
 import { asAgent, OPERATOR } from "../src/domain/task/caller.js";
-import { afterRevival } from "../src/domain/task/decide.js";
+import { afterRetry } from "../src/domain/task/decide.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { createReplicas } from "../src/redis/replicas.js";
 import { replicated } from "../src/redis/replicated.js";
@@ -184,7 +184,7 @@ describe("a store that waits for replicas", () => {
       const id = await failLongAgo();
       const failed = (await world.redis.client.hget(queueKeys(0).tasks, id)) ?? "";
       const before = await world.store.find(id);
-      const move = afterRevival(before ?? assert.fail(), "");
+      const move = afterRetry(before ?? assert.fail(), "");
       assert.ok(before && move);
       const failsAgain: TaskStore = {
         ...world.store,
@@ -236,7 +236,7 @@ describe("a store that waits for replicas", () => {
           const before = await store.find(name);
           assert.ok(before);
           const after = { ...before, lastRun: world.clock.now, fault: "QUEUE_FULL" };
-          const run = { which: name, before, after, lookMs: undefined, bounded: false };
+          const run = { which: name, before, after, checkMs: undefined, bounded: false };
           assert.equal(await replicatedSchedules(store, createReplicas(connection)).swap(run), "ok");
           return outcome;
         },

@@ -135,7 +135,10 @@ function promises(options: WorldOptions): void {
     const id = await add({ start: closed.opensMs });
     world.clock.now = closed.opensMs;
     const fault = new Error("cannot be read");
-    const broken = { overdueLeases: async () => Promise.reject(fault), mendRunning: async () => Promise.reject(fault) };
+    const broken = {
+      overdueLeases: async () => Promise.reject(fault),
+      recountLeases: async () => Promise.reject(fault),
+    };
     await assert.rejects(reap({ ...world, store: { ...world.store, ...broken } }, keep), { errors: [fault, fault] });
     assert.equal(await state(id), "QUEUED");
     assert.equal((await world.store.gates()).size, 0);

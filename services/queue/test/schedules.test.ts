@@ -178,11 +178,11 @@ describe("schedules", () => {
     const seen = await store.find(which);
     assert.ok(seen);
     await client.putSchedule({ schedule: schedule({ paused: true }) });
-    const change = { which, before: seen, lookMs: 1, bounded: false };
+    const change = { which, before: seen, checkMs: 1, bounded: false };
     assert.equal(await store.swap({ ...change, after: { ...seen, lastRun: 1 } }), "changed");
     assert.equal(await store.swap({ ...change, after: undefined }), "changed");
     assert.equal((await store.find(which))?.paused, true);
-    assert.equal(await store.nextLook(), undefined);
+    assert.equal(await store.nextCheck(), undefined);
   });
 
   it("are limited to a thousand for an agent, 8 MiB together", async () => {

@@ -4,7 +4,7 @@ import { type Scope, scopeName } from "../src/domain/gates/scope.js";
 import type { NewTask } from "../src/domain/intake/intake-store.js";
 import { asAgent } from "../src/domain/task/caller.js";
 import { queueKeys } from "../src/redis/keys.js";
-import { fixShards } from "../src/redis/shards.js";
+import { claimShards } from "../src/redis/shards.js";
 import { scopes } from "./scopes.js";
 import { executor, newTask, startWorld, type World } from "./world.js";
 
@@ -180,20 +180,20 @@ describe("the number of shards", () => {
 
   it("is refused at start when tasks are stored with another number", async () => {
     const { client } = world.redis;
-    await fixShards(client, 2);
+    await claimShards(client, 2);
     const { task } = await world.queue.enqueue(newTask({ agent: "alice" }, 2));
-    await fixShards(client, 2);
-    await assert.rejects(fixShards(client, 4), /CCSP_QUEUE_SHARDS is 4, but Redis holds tasks in 2/);
+    await claimShards(client, 2);
+    await assert.rejects(claimShards(client, 4), /CCSP_QUEUE_SHARDS is 4, but Redis holds tasks in 2/);
     await world.queue.cancel(task.id, asAgent("alice"), "");
     await world.store.remove(task);
-    await fixShards(client, 4);
-    await fixShards(client, 2);
+    await claimShards(client, 4);
+    await claimShards(client, 2);
   });
 
   it("is one for a Redis without a recorded number, so data of an older version is found", async () => {
     const { client } = world.redis;
     await client.hset(queueKeys(0).tasks, newTask().id, "{}");
-    await assert.rejects(fixShards(client, 2), /holds tasks in 1/);
-    await fixShards(client, 1);
+    await assert.rejects(claimShards(client, 2), /holds tasks in 1/);
+    await claimShards(client, 1);
   });
 });

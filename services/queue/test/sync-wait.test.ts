@@ -83,7 +83,7 @@ describe("a Sync that waits", function () {
         ...listener,
         async next(...args) {
           waits.push(args[0]);
-          if (waits.length < 3) world.idle.offer("claude-code", 1);
+          if (waits.length < 3) world.waitingExecutors.offer("claude-code", 1);
           else await world.queue.enqueue(newTask());
           return listener.next(...args);
         },

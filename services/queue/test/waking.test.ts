@@ -142,7 +142,7 @@ describe("a new task", function () {
     await one.store.closeGate({
       scope: scopes.executor("ex-0", "claude-code"),
       how: "replace",
-      told: false,
+      announced: false,
       gate: { who: "ccsp", why: "it does not start", opens: one.clock.now + 60_000 },
     });
     await wait(one, "ex-0");

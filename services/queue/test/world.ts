@@ -8,8 +8,8 @@ import { createGates, type Gates } from "../src/domain/gates/gate-keeper.js";
 import { type Bounds, NO_BOUNDS } from "../src/domain/intake/bounds.js";
 import type { NewTask } from "../src/domain/intake/intake-store.js";
 import type { Room } from "../src/domain/intake/memory.js";
-import { createIdle, type Idle } from "../src/domain/leases/idle.js";
 import { createSync, type Sync } from "../src/domain/leases/sync.js";
+import { createWaitingExecutors, type WaitingExecutors } from "../src/domain/leases/waiting-executors.js";
 import { createMoves, type Moves } from "../src/domain/lifecycle/moves.js";
 import type { QueueObserver } from "../src/domain/lifecycle/observer.js";
 import { createQueue, type LifecycleStore, type Queue, type QueueLimits } from "../src/domain/lifecycle/queue.js";
@@ -59,7 +59,7 @@ export interface World {
   readonly shards: number;
   readonly store: TaskStore;
   readonly wakes: Wakes;
-  readonly idle: Idle;
+  readonly waitingExecutors: WaitingExecutors;
   readonly order: Order;
   readonly limits: QueueLimits;
   readonly gates: Gates;
@@ -101,7 +101,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     throw error;
   });
   const wakes = await openWakes(await redis.duplicate(), redis.client);
-  const idle = createIdle(wakes, ENGINES);
+  const waitingExecutors = createWaitingExecutors(wakes, ENGINES);
   const clock = { now: 1_760_000_000_000 };
   const seen = { ended: [] as State[], leased: [] as string[], expired: 0 };
   const observer: QueueObserver = {
@@ -116,7 +116,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     bounds,
     retentionMs: 86_400_000,
     ...(options.room && { room: options.room }),
-    offer: idle.offer,
+    offer: waitingExecutors.offer,
     now: () => clock.now,
   });
   const retry = { baseMs: 1_000, random: () => 1, refusals: REFUSALS };
@@ -126,7 +126,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const { queue, moves } = queueOver({ store, gates, limits, observer });
   const stopping = new AbortController();
   const sync = createSync(
-    { store, queue, idle, observer },
+    { store, queue, waitingExecutors, observer },
     { leaseMs: LEASE_MS, engines: ENGINES, order, stopping: stopping.signal },
   );
   const nodes = (): Redis[] => (redis.client instanceof Cluster ? redis.client.nodes("master") : [redis.client]);
@@ -136,7 +136,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     shards,
     store,
     wakes,
-    idle,
+    waitingExecutors,
     order,
     limits,
     gates,
@@ -152,7 +152,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     },
     keys: async () => (await Promise.all(nodes().map((node) => node.keys("*")))).flat(),
     async close() {
-      await idle.close();
+      await waitingExecutors.close();
       await wakes.close();
       await redis.close();
       if (server !== options.server) await server.stop();

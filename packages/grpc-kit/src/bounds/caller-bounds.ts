@@ -1,6 +1,6 @@
 import type { Identity } from "@ccsp/identity";
 import { type CallerLimits, CallerState } from "./caller-limits.js";
-import { UnreadBytes } from "./caller-room.js";
+import { UnreadBytes } from "./caller-unread.js";
 import { CallUnread } from "./unread.js";
 
 export interface CallerBoundsOptions {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
-import { UnreadBytes } from "./caller-room.js";
+import { UnreadBytes } from "./caller-unread.js";
 import { CallUnread, SMALL_BYTES } from "./unread.js";
 
 const BIG = 10 * SMALL_BYTES;

@@ -1,8 +1,8 @@
-import type { CallerRoom, UnreadBytes } from "./caller-room.js";
+import type { CallerUnread, UnreadBytes } from "./caller-unread.js";
 
 /**
  * The bytes that this process sent to a caller and that the caller has not taken yet. This process holds them in memory
- * until then. The calls of one caller share one limit (the caller's "room").
+ * until then. The calls of one caller share one limit.
  */
 export interface Unread {
   /**
@@ -28,7 +28,7 @@ export class CallUnread implements Unread {
   readonly #all: UnreadBytes;
   readonly #signal: () => AbortSignal;
   #caller = "";
-  #room: CallerRoom | undefined;
+  #callerUnread: CallerUnread | undefined;
   #taken = 0;
   #reserved = 0;
   #closed = false;
@@ -39,13 +39,13 @@ export class CallUnread implements Unread {
   }
 
   countFor(caller: string): void {
-    if (this.#closed || this.#room !== undefined) return;
+    if (this.#closed || this.#callerUnread !== undefined) return;
     this.#caller = caller;
-    this.#room = this.#all.enter(caller);
+    this.#callerUnread = this.#all.enter(caller);
   }
 
   async reserve(bytes: number): Promise<void> {
-    if (bytes <= SMALL_BYTES || this.#room === undefined) return;
+    if (bytes <= SMALL_BYTES || this.#callerUnread === undefined) return;
     const missing = this.#cost(bytes) - this.#reserved;
     if (missing <= 0) return;
     await this.#take(missing, false);
@@ -54,10 +54,10 @@ export class CallUnread implements Unread {
 
   tryReserve(bytes: number): boolean {
     // The call is over, so no later step would give the bytes back.
-    if (bytes <= SMALL_BYTES || this.#room === undefined || this.#closed) return true;
+    if (bytes <= SMALL_BYTES || this.#callerUnread === undefined || this.#closed) return true;
     const missing = this.#cost(bytes) - this.#reserved;
     if (missing <= 0) return true;
-    if (!this.#room.tryTake(missing)) return false;
+    if (!this.#callerUnread.tryTake(missing)) return false;
     this.#taken += missing;
     this.#reserved += missing;
     return true;
@@ -79,7 +79,7 @@ export class CallUnread implements Unread {
   giveBack(bytes: number): void {
     if (this.#closed || bytes === 0) return;
     this.#taken -= bytes;
-    this.#room?.giveBack(bytes);
+    this.#callerUnread?.giveBack(bytes);
   }
 
   /** Call it when the call is over: the caller has taken everything, or never will. */
@@ -87,7 +87,7 @@ export class CallUnread implements Unread {
     if (this.#closed) return;
     this.giveBack(this.#taken);
     this.#closed = true;
-    if (this.#room) this.#all.leave(this.#caller, this.#room);
+    if (this.#callerUnread) this.#all.leave(this.#caller, this.#callerUnread);
   }
 
   #cost(bytes: number): number {
@@ -95,10 +95,10 @@ export class CallUnread implements Unread {
   }
 
   async #take(bytes: number, held: boolean): Promise<void> {
-    const room = this.#room;
-    if (room === undefined || bytes === 0) return;
-    await room.take(bytes, { held, waitMs: this.#all.waitMs, signal: this.#signal() });
+    const callerUnread = this.#callerUnread;
+    if (callerUnread === undefined || bytes === 0) return;
+    await callerUnread.take(bytes, { held, waitMs: this.#all.waitMs, signal: this.#signal() });
     this.#taken += bytes;
-    if (this.#closed) room.giveBack(bytes);
+    if (this.#closed) callerUnread.giveBack(bytes);
   }
 }

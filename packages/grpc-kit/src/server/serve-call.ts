@@ -9,7 +9,7 @@ import { encodeRefusal } from "../wire/status-details.js";
 import { type CallContext, type IncomingCall, OpenCall } from "./call-context.js";
 import { refusalFor } from "./failures.js";
 import type { ObserveCall } from "./metrics.js";
-import { createOutlet } from "./outlet.js";
+import { createStreamWriter } from "./stream-writer.js";
 
 /** The state that one server shares with its calls. */
 export interface Serving {
@@ -86,10 +86,10 @@ export function serveStream(
     try {
       if (serving.stopping) throw SHUTTING_DOWN;
       const stalled = () => open.stop(SLOW_READER);
-      const outlet = createOutlet(call, open, { stalledMs: serving.stalledMs, stalled });
-      const send = (message: unknown) => outlet.send(encode(message));
+      const writer = createStreamWriter(call, open, { stalledMs: serving.stalledMs, stalled });
+      const send = (message: unknown) => writer.send(encode(message));
       await pump(handle(call.request, open), send, open, serving.log);
-      await outlet.flushed();
+      await writer.flushed();
       end(status.OK);
       call.end();
     } catch (error) {

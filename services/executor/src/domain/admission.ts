@@ -1,5 +1,5 @@
 import { type Engine, optionsOf, type RunFailure, type RunFile, type RunRequest, runFailure } from "@ccsp/engine-kit";
-import { type Found, judgePath, limitsOf, mayLook, OUTSIDE, type Policy, type Root, refusals } from "./policy.js";
+import { type Found, judgePath, limitsOf, mayInspect, OUTSIDE, type Policy, type Root, refusals } from "./policy.js";
 import type { Lease } from "./queue.js";
 import { unsupported } from "./unsupported.js";
 
@@ -9,7 +9,7 @@ export interface HostFiles {
    * Follows the path's symlinks and returns what is there, without opening it. Undefined if nothing is there or it is
    * not visible.
    */
-  look(path: string): Promise<Found | undefined>;
+  resolve(path: string): Promise<Found | undefined>;
   /**
    * Reads the regular file at `real`, and follows no symlink. `changed`: something else is there by now, or this user
    * may not read it. `large`: the file has more than `mostBytes`.
@@ -34,7 +34,7 @@ export function createAdmission(policy: Policy, files: HostFiles): Admit {
     const roots = await realRoots(policy.roots, files);
 
     const find = async (field: string, path: string, kind: "file" | "folder"): Promise<string> => {
-      const found = mayLook(path, roots) ? await files.look(path) : undefined;
+      const found = mayInspect(path, roots) ? await files.resolve(path) : undefined;
       const fault = judgePath(found, kind, roots);
       if (fault !== undefined) faults.push(`${field}: ${fault}`);
       return found?.real ?? "";
@@ -72,7 +72,7 @@ export function createAdmission(policy: Policy, files: HostFiles): Admit {
 
 /** A root that does not exist allows nothing. */
 async function realRoots(paths: readonly string[], files: HostFiles): Promise<readonly Root[]> {
-  const found = await Promise.all(paths.map(async (path) => ({ path, real: (await files.look(path))?.real })));
+  const found = await Promise.all(paths.map(async (path) => ({ path, real: (await files.resolve(path))?.real })));
   return found.flatMap(({ path, real }) => (real === undefined ? [] : [{ path, real }]));
 }
 

@@ -25,7 +25,7 @@ export interface AttemptEndOptions {
  * Reports to the queue how an attempt ended. Resolves to `LOST` if the queue no longer counts the lease as this
  * executor's.
  */
-export class EndTeller {
+export class EndReporter {
   readonly #options: AttemptEndOptions;
 
   constructor(options: AttemptEndOptions) {
@@ -33,7 +33,7 @@ export class EndTeller {
   }
 
   /** `outcome` is undefined if there was no run. `cause` is undefined if the engine ended by itself. */
-  async tell(outcome: RunOutcome | undefined, cause: Exclude<StopCause, "lost"> | undefined): Promise<AttemptEnd> {
+  async report(outcome: RunOutcome | undefined, cause: Exclude<StopCause, "lost"> | undefined): Promise<AttemptEnd> {
     // A cancel that comes after the work is done changes nothing.
     if (outcome?.ok) return await this.#complete(outcome.result);
     if (cause === "cancel") return await this.#fail(cancelled, outcome);

@@ -9,7 +9,7 @@ import {
 } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
 import type { Admit } from "./admission.js";
-import { EndTeller, isGivenBack, type StopCause } from "./attempt-end.js";
+import { EndReporter, isGivenBack, type StopCause } from "./attempt-end.js";
 import type { Clock } from "./clock.js";
 import type { Ask, Conversations } from "./conversations.js";
 import type { Hooks } from "./hooks/hooks.js";
@@ -184,7 +184,7 @@ export class Attempt {
     const reporter = new Reporter({ queue, lease: this.lease, clock, signal, onLost: () => this.stop("lost") });
     reporter.started({ traceparent });
     for await (const event of run.events) {
-      this.tail.hear(event);
+      this.tail.add(event);
       await reporter.add(event);
     }
     return () => reporter.flushed();
@@ -202,7 +202,7 @@ export class Attempt {
     this.#ending = true;
     const { queue, conversations } = this.#deps;
     const { lease, version } = this.#options;
-    return await new EndTeller({ lease, version, queue, conversations, ask: this.#ask }).tell(outcome, cause);
+    return await new EndReporter({ lease, version, queue, conversations, ask: this.#ask }).report(outcome, cause);
   }
 
   readonly #ask: Ask = (call) => persist(call, { clock: this.#deps.clock, signal: this.#unheld.signal });

@@ -65,7 +65,7 @@ export class EmergencyStop {
   }
 
   /** To be called when one of the other processes has ended. */
-  look(): void {
+  check(): void {
     if (this.#endsRuns() && this.#remaining() === 0) this.#deps.onEmpty();
   }
 
@@ -92,7 +92,7 @@ export class EmergencyStop {
     // The last scan may have missed the process. Pid 0 means that there was no process: a hook did the run, or the
     // engine had not started.
     this.#ended.push({ taskId, pid, processes: Math.max(seen, pid === 0 ? 0 : 1) });
-    this.look();
+    this.check();
   }
 }
 
@@ -102,5 +102,5 @@ const startsNothing = ({ id }: EmergencyOrder): Refusal =>
   });
 
 /** The queue does not know yet that nothing runs any more. */
-export const isNews = (now: EmergencyReceipt | undefined, told: EmergencyReceipt | undefined): boolean =>
-  now?.remaining === 0 && (told?.id !== now.id || told.remaining > 0);
+export const isNews = (now: EmergencyReceipt | undefined, reported: EmergencyReceipt | undefined): boolean =>
+  now?.remaining === 0 && (reported?.id !== now.id || reported.remaining > 0);

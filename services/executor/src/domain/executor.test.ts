@@ -53,7 +53,7 @@ const admit = createAdmission(
     maxBudgetUsd: undefined,
     includeBytes: 0,
   },
-  { look: async () => undefined, read: async () => "changed" },
+  { resolve: async () => undefined, read: async () => "changed" },
 );
 
 const NO_NEWS: SyncAnswer = {

@@ -118,7 +118,7 @@ export class Executor {
     try {
       return await this.#probe.run(engine, AbortSignal.any([signal, this.#emergency.stopped]));
     } finally {
-      this.#emergency.look();
+      this.#emergency.check();
     }
   }
 
@@ -151,7 +151,7 @@ export class Executor {
   /** While no run may start, no process waits for one. */
   async #allowWarm(): Promise<void> {
     await this.#options.warm.allow(!this.#isDraining() && !this.#emergency.stopped.aborted);
-    this.#emergency.look();
+    this.#emergency.check();
   }
 
   #apply(answer: SyncAnswer, sent: readonly LeaseId[], sentAt: number): void {

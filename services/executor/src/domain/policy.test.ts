@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { NO_OPTIONS } from "@ccsp/engine-kit";
-import { judgePath, limitsOf, mayLook, type Policy, policedParts, refusals } from "./policy.js";
+import { judgePath, limitsOf, mayInspect, type Policy, policedParts, refusals } from "./policy.js";
 import type { Lease } from "./queue.js";
 
 const policy: Policy = {
@@ -106,7 +106,8 @@ describe("a path that a task names", () => {
   const roots = [{ path: "/srv/a", real: "/data/a" }];
 
   it("is checked only when it is a full path under a root without detours", () => {
-    for (const path of ["/srv/a", "/srv/a/b c/d.txt", "/data/a/x", "/srv/a/..x"]) assert.ok(mayLook(path, roots), path);
+    for (const path of ["/srv/a", "/srv/a/b c/d.txt", "/data/a/x", "/srv/a/..x"])
+      assert.ok(mayInspect(path, roots), path);
     const others = ["/srv/ab", "/srv/ab/c", "/srv", "/", "", "srv/a/x", "/etc/passwd", "/data/ab"];
     const tricks = [
       "/srv/a/../ab/c",
@@ -116,9 +117,9 @@ describe("a path that a task names", () => {
       "/srv/a/x\0",
       `/srv/a/${"x".repeat(2_048)}`,
     ];
-    for (const path of [...others, ...tricks]) assert.ok(!mayLook(path, roots), path);
-    assert.ok(!mayLook("/srv/a/x", []));
-    assert.ok(mayLook("/etc", [{ path: "/", real: "/" }]));
+    for (const path of [...others, ...tricks]) assert.ok(!mayInspect(path, roots), path);
+    assert.ok(!mayInspect("/srv/a/x", []));
+    assert.ok(mayInspect("/etc", [{ path: "/", real: "/" }]));
   });
 
   it("is refused with the same text when a link leads out of the roots and when no file exists", () => {

@@ -104,7 +104,7 @@ export function policedParts({ deniedTools, permissionModes, maxTurns, maxBudget
  * Whether the executor may check a path. The path must be absolute, must have no `.`, `..` or `//`, and must be under a
  * root as it is written. The executor does not check paths outside the roots, so a task cannot learn what is there.
  */
-export function mayLook(path: string, roots: readonly Root[]): boolean {
+export function mayInspect(path: string, roots: readonly Root[]): boolean {
   const plain = path.startsWith("/") && path.length <= MAX_PATH && !/(^|\/)\.{1,2}(\/|$)|\/\/|\0/.test(path);
   return plain && roots.some((root) => isUnder(path, root.path) || isUnder(path, root.real));
 }

@@ -14,7 +14,7 @@ describe("the tail of a run", () => {
   it("keeps the end of the output, in whole characters, within its bytes", () => {
     const tail = createRunTail();
     assert.equal(tail.last(), "");
-    for (let i = 0; i < 10_000; i++) tail.hear(text("añ€😀"));
+    for (let i = 0; i < 10_000; i++) tail.add(text("añ€😀"));
     const last = tail.last();
     assert.equal(Buffer.from(last).toString(), last);
     assert.ok("añ€😀".repeat(10_000).endsWith(last));
@@ -24,24 +24,24 @@ describe("the tail of a run", () => {
 
   it("keeps messages apart, and marks a withdrawn message", () => {
     const tail = createRunTail();
-    for (const said of ["Let me ", "look."]) tail.hear(text(said));
-    tail.hear({ type: "tool", name: "Bash" });
-    tail.hear(text("half a ", 2));
-    tail.hear({ type: "taken-back", message: 2 });
-    tail.hear(text("half a PONG", 3));
+    for (const said of ["Let me ", "look."]) tail.add(text(said));
+    tail.add({ type: "tool", name: "Bash" });
+    tail.add(text("half a ", 2));
+    tail.add({ type: "taken-back", message: 2 });
+    tail.add(text("half a PONG", 3));
     assert.equal(tail.last(), "Let me look.\n\nhalf a \n[taken back]\n\nhalf a PONG");
   });
 
   it("is followed from its end, without loss for a fast reader, to the end of the run", async () => {
     const tail = createRunTail();
-    tail.hear(text("before"));
+    tail.add(text("before"));
     const parts = tail.follow(forEver);
     assert.deepEqual(await nextOf(parts), { text: "before", gap: false });
     const waited = nextOf(parts);
-    tail.hear(text("one"));
+    tail.add(text("one"));
     assert.deepEqual(await waited, { text: "one", gap: false });
-    tail.hear(text("two"));
-    tail.hear(text("three"));
+    tail.add(text("two"));
+    tail.add(text("three"));
     tail.end();
     assert.deepEqual(await nextOf(parts), { text: "twothree", gap: false });
     assert.equal(await nextOf(parts), "end");
@@ -51,12 +51,12 @@ describe("the tail of a run", () => {
     const tail = createRunTail();
     const parts = tail.follow(forEver);
     await nextOf(parts);
-    for (let i = 0; i < 100_000; i++) tail.hear(text("😀"));
-    tail.hear(text("newest"));
+    for (let i = 0; i < 100_000; i++) tail.add(text("😀"));
+    tail.add(text("newest"));
     const part = await nextOf(parts);
     assert.ok(part !== "end" && part.gap && part.text.endsWith("😀newest"));
     assert.equal(Buffer.from(part.text).toString(), part.text);
-    tail.hear(text("more"));
+    tail.add(text("more"));
     assert.deepEqual(await nextOf(parts), { text: "more", gap: false });
   });
 

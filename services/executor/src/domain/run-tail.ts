@@ -5,7 +5,7 @@ import type { EngineEvent } from "@ccsp/engine-kit";
  * between them, and a short note shows where one was taken back. The task's log has the whole text.
  */
 export interface RunTail {
-  hear(event: EngineEvent): void;
+  add(event: EngineEvent): void;
   /** To be called when no more events come. */
   end(): void;
   /** The end of the text: at most `TAIL_BYTES` of whole characters. */
@@ -52,7 +52,7 @@ export function createRunTail(): RunTail {
 
   return {
     last,
-    hear(event) {
+    add(event) {
       if (event.type === "taken-back") add("\n[taken back]");
       if (event.type !== "text") return;
       add(written > 0 && event.message !== message ? `\n\n${event.text}` : event.text);

@@ -132,11 +132,11 @@ export class SyncLoop {
    * The pause before the next call; undefined: none. A queue that answers early and has no work repeats the runs to end
    * until they have ended. It also does not wait for an executor without a free slot.
    */
-  #pauseMs(told: SyncRequest, answer: SyncAnswer, sentAt: number): number | undefined {
+  #pauseMs(request: SyncRequest, answer: SyncAnswer, sentAt: number): number | undefined {
     const { clock, holds, state } = this.#deps;
     const { emergency } = state();
-    const waited = clock.now() - sentAt >= told.maxWaitMs;
-    if (answer.leases.length > 0 || isNews(emergency, told.emergency) || waited) return undefined;
+    const waited = clock.now() - sentAt >= request.maxWaitMs;
+    if (answer.leases.length > 0 || isNews(emergency, request.emergency) || waited) return undefined;
     const full = this.#offered.every(({ freeSlots }) => freeSlots === 0);
     const ending = (emergency?.remaining ?? 0) > 0 || answer.cancellations.some(holds);
     return full || ending ? PAUSE_MS : SHORT_PAUSE_MS;

@@ -6,7 +6,7 @@ import { HAS_PROC } from "../supervision/proc.js";
 
 /** Reads this host's files for tasks that name them. */
 export const hostFiles: HostFiles = {
-  async look(path) {
+  async resolve(path) {
     try {
       const real = await realpath(path);
       return { real, kind: kindOf(await stat(real)) };

@@ -44,7 +44,7 @@ export interface CgroupsOptions {
  */
 const THREADS_PER_PROCESS = 8;
 const EMPTY_MS = 5_000;
-const LOOK_AGAIN_MS = 10;
+const POLL_MS = 10;
 
 /**
  * Makes a cgroup for each run, in `path`. First ends what earlier boots of the executor left there. Rejects if cgroups
@@ -105,7 +105,7 @@ function cgroupAt(folder: string): Cgroup {
       const giveUpAt = performance.now() + EMPTY_MS;
       while (numberOf(await read(folder, "cgroup.events"), "populated") === 1) {
         if (performance.now() > giveUpAt) throw new Error(`processes in ${folder} do not die`);
-        await delay(LOOK_AGAIN_MS);
+        await delay(POLL_MS);
       }
       await rmdir(folder);
     },

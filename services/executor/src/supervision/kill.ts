@@ -17,19 +17,19 @@ export function signal(pid: number, name: NodeJS.Signals): void {
 
 /** SIGKILL works immediately, except on a process that waits for a broken disk. */
 const DEATH_MS = 5_000;
-const LOOK_AGAIN_MS = 20;
+const RESCAN_MS = 20;
 /** One scan can miss a process if its parent starts it and also ends during the scan. */
-const CLEAN_LOOKS = 2;
+const CLEAN_SCANS = 2;
 
 /**
- * Kills every process that `look` finds, and the processes that they start meanwhile. Resolves to the pids that it
+ * Kills every process that `scan` finds, and the processes that they start meanwhile. Resolves to the pids that it
  * killed, once the scans find none. Rejects if some do not die.
  */
-export async function killAll(look: () => Promise<readonly number[]>): Promise<readonly number[]> {
+export async function killAll(scan: () => Promise<readonly number[]>): Promise<readonly number[]> {
   const killed = new Set<number>();
   const giveUpAt = performance.now() + DEATH_MS;
-  for (let clean = 0; clean < CLEAN_LOOKS; ) {
-    const found = await look();
+  for (let clean = 0; clean < CLEAN_SCANS; ) {
+    const found = await scan();
     const fresh = found.some((pid) => !killed.has(pid));
     for (const pid of found) {
       signal(pid, "SIGKILL");
@@ -40,7 +40,7 @@ export async function killAll(look: () => Promise<readonly number[]>): Promise<r
       throw new Error(`processes of a run do not die: ${found.join(", ")}`);
     }
     // No pause while scans find new processes: killing must be faster than processes that start others.
-    if (found.length > 0 && !fresh) await delay(LOOK_AGAIN_MS);
+    if (found.length > 0 && !fresh) await delay(RESCAN_MS);
   }
   return [...killed];
 }

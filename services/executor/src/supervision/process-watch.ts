@@ -10,7 +10,7 @@ export interface ProcessWatchOptions {
 }
 
 /** Interval while there are runs. A process that takes a gigabyte a second can exceed its limit by half a gigabyte. */
-const LOOK_MS = 500;
+const SCAN_MS = 500;
 /** Interval while there are no runs. Then the scans only search for strays. */
 const SWEEP_MS = 10_000;
 
@@ -19,7 +19,7 @@ export class ProcessWatch {
   readonly #options: ProcessWatchOptions;
   readonly #table = createProcessTable();
   readonly #trees = new Map<string, Tree>();
-  readonly #look = inTurn(() => this.#lookAtAll());
+  readonly #scan = inTurn(() => this.#scanAll());
   #reapedMs = reapedCpuMs();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -38,7 +38,7 @@ export class ProcessWatch {
     const tree = new Tree({
       limits,
       onOverrun,
-      look: this.#look,
+      scan: this.#scan,
       newlyReapedMs: () => this.#newlyReapedMs(),
       onClose: () => void this.#trees.delete(cookie),
     });
@@ -59,7 +59,7 @@ export class ProcessWatch {
     return this.#reapedMs - before;
   }
 
-  async #lookAtAll(): Promise<void> {
+  async #scanAll(): Promise<void> {
     const before = new Set(this.#trees.keys());
     const rows = await this.#table.read();
     const owners = ownersOf(rows, this.#trees);
@@ -79,13 +79,13 @@ export class ProcessWatch {
   }
 
   async #tick(): Promise<void> {
-    await this.#look().catch((err: unknown) => this.#options.log.error({ err }, "processes could not be checked"));
+    await this.#scan().catch((err: unknown) => this.#options.log.error({ err }, "processes could not be checked"));
     if (!this.#closed) this.#schedule();
   }
 
   #schedule(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#tick(), this.#trees.size > 0 ? LOOK_MS : SWEEP_MS);
+    this.#timer = setTimeout(() => void this.#tick(), this.#trees.size > 0 ? SCAN_MS : SWEEP_MS);
     // The timer must not keep this Node process alive. The runs themselves do.
     this.#timer.unref();
   }

@@ -105,7 +105,7 @@ export class SupervisedProcess {
       this.#grace = setTimeout(() => this.#patience.abort(), graceMs);
       signal(-this.pid, "SIGTERM");
       // The group has its SIGTERM already. A program may take a second one as an order to end without cleanup.
-      const outside = (await place.tree.look()).filter(({ group }) => group !== this.pid);
+      const outside = (await place.tree.scan()).filter(({ group }) => group !== this.pid);
       for (const row of outside) signal(row.pid, "SIGTERM");
     }
     await this.exited;
@@ -141,11 +141,11 @@ export class SupervisedProcess {
     const closed = new Promise<void>((resolve) => stderr.once("close", resolve));
     const exit = await rootExit;
     const close = setTimeout(() => stderr.destroy(), AFTER_EXIT_MS);
-    const look = async () => (await tree.look()).map((row) => row.pid);
-    if (this.#grace !== undefined) await noneLeft(look, this.#patience.signal);
+    const scan = async () => (await tree.scan()).map((row) => row.pid);
+    if (this.#grace !== undefined) await noneLeft(scan, this.#patience.signal);
     clearTimeout(this.#grace);
     await cgroup?.kill();
-    await killAll(look);
+    await killAll(scan);
     await closed;
     clearTimeout(close);
     return { ...exit, stderr: said() };
@@ -159,8 +159,8 @@ function commandOf({ command, args, place: { cgroup }, setpriv }: ProcessOptions
   return [...enter, ...dieWithUs, command, ...args];
 }
 
-async function noneLeft(look: () => Promise<readonly number[]>, patience: AbortSignal): Promise<void> {
-  while (!patience.aborted && (await look()).length > 0) {
+async function noneLeft(scan: () => Promise<readonly number[]>, patience: AbortSignal): Promise<void> {
+  while (!patience.aborted && (await scan()).length > 0) {
     await delay(LEFT_MS, undefined, { signal: patience }).catch(() => {});
   }
 }

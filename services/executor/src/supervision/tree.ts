@@ -12,7 +12,7 @@ export interface TreeOptions {
   /** Called at every scan that finds a limit exceeded while the root lives. */
   readonly onOverrun: (why: "memory" | "processes") => void;
   /** Scans the host. The scan begins after this call. */
-  readonly look: () => Promise<void>;
+  readonly scan: () => Promise<void>;
   /** Processor time in ms of all processes that this process has waited for since the last call. */
   readonly newlyReapedMs: () => number;
   /** Called when the tree is no longer watched. */
@@ -87,8 +87,8 @@ export class Tree {
   }
 
   /** The living processes of the tree, by a scan that begins after this call. */
-  async look(): Promise<readonly ProcessRow[]> {
-    await this.#options.look();
+  async scan(): Promise<readonly ProcessRow[]> {
+    await this.#options.scan();
     return this.#members;
   }
 

@@ -24,7 +24,7 @@ export interface WarmPoolOptions extends WarmConfig {
  */
 const PACE_MS = 1_000;
 /** Interval of the checks of ages and memory when no process must be started. */
-const LOOK_MS = 5_000;
+const CHECK_MS = 5_000;
 /**
  * How long a start keeps a processor busy. A cold run: the whole start. A run with a waiting process: the time until
  * its first text.
@@ -131,10 +131,10 @@ export class WarmPool implements WarmProcesses {
   /** An error here does not affect runs: they start without waiting processes. */
   async #stepIfAllowed(): Promise<number | undefined> {
     try {
-      return this.#allowed ? await this.#step() : LOOK_MS;
+      return this.#allowed ? await this.#step() : CHECK_MS;
     } catch (err) {
       this.#options.log.error({ err }, "the check of waiting processes failed");
-      return LOOK_MS;
+      return CHECK_MS;
     }
   }
 
@@ -146,7 +146,7 @@ export class WarmPool implements WarmProcesses {
     for (const { one, why } of verdict.ends) this.#waiting.end(one, why);
     for (const [key, bytes] of verdict.sizes) this.#sizes.set(key, bytes);
     const kind = this.#lacking(wanted, memoryBytes - verdict.bytes);
-    if (kind === undefined) return wanted.size + this.#waiting.all().length > 0 ? LOOK_MS : undefined;
+    if (kind === undefined) return wanted.size + this.#waiting.all().length > 0 ? CHECK_MS : undefined;
     if (this.#startingNow().length < startsAtOnce) {
       this.#launching = this.#launch(kind);
       await this.#launching;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Channel } from "./channel.js";
 import type { DeliveryLog } from "./delivery-log.js";
 import type { Delivery, Notice } from "./notification.js";
-import { createNotifier, type Told } from "./notifier.js";
+import { createNotifier, type DeliveryOutcome } from "./notifier.js";
 
 const notice: Notice = {
   id: "0:1-1",
@@ -30,16 +30,16 @@ function createMemoryLog(): DeliveryLog {
 
 describe("notifier", () => {
   let got: Delivery[];
-  let told: [string, Told][];
+  let outcomes: [string, DeliveryOutcome][];
   const good = (name: string): Channel => ({ name, deliver: async (delivery) => void got.push(delivery) });
 
   beforeEach(() => {
     got = [];
-    told = [];
+    outcomes = [];
   });
 
   const notifierOf = (channel: Channel, log = createMemoryLog()) =>
-    createNotifier({ channel, log, now: () => new Date(7), count: (...args) => told.push(args) });
+    createNotifier({ channel, log, now: () => new Date(7), count: (...args) => outcomes.push(args) });
 
   it("gives the notice to the channel, with the channel's name and the time", async () => {
     await notifierOf(good("one"))(notice);
@@ -51,7 +51,7 @@ describe("notifier", () => {
     await notify(notice);
     await notify(notice);
     assert.equal(got.length, 1);
-    assert.deepEqual(told, [
+    assert.deepEqual(outcomes, [
       ["one", "ok"],
       ["one", "repeat"],
     ]);
@@ -71,7 +71,7 @@ describe("notifier", () => {
     broken = false;
     await notify(notice);
     assert.equal(got.length, 1);
-    assert.deepEqual(told, [
+    assert.deepEqual(outcomes, [
       ["flaky", "failed"],
       ["flaky", "ok"],
     ]);

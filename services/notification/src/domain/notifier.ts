@@ -3,7 +3,7 @@ import type { DeliveryLog } from "./delivery-log.js";
 import type { Notice } from "./notification.js";
 
 /** `repeat` means that the channel had accepted this notice before. */
-export type Told = "ok" | "repeat" | "failed";
+export type DeliveryOutcome = "ok" | "repeat" | "failed";
 
 /**
  * Returns a function that passes a notice to the channel, except if the channel has accepted it before. It rejects if
@@ -14,7 +14,7 @@ export function createNotifier(options: {
   channel: Channel;
   log: DeliveryLog;
   now: () => Date;
-  count: (channel: string, told: Told) => void;
+  count: (channel: string, outcome: DeliveryOutcome) => void;
 }): (notice: Notice) => Promise<void> {
   const { channel, log, now, count } = options;
 

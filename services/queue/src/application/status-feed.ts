@@ -40,12 +40,12 @@ export function createStatusFeed(read: () => Promise<GetStatusResponse>, { nowMs
   };
 
   return async function* watchStatus(signal) {
-    let told: Buffer | undefined;
+    let sent: Buffer | undefined;
     while (!signal.aborted) {
       const { status, bytes } = await fresh();
-      if (told === undefined || !bytes.equals(told)) {
+      if (sent === undefined || !bytes.equals(sent)) {
         yield status;
-        told = bytes;
+        sent = bytes;
       }
       await pause(signal);
     }

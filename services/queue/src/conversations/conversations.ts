@@ -163,9 +163,9 @@ async function advance(
 /** Throws INVALID_FIELD. */
 function checkLeft({ engineId, fault }: LeftTurn): void {
   const faults = new Faults();
-  const nobody = engineId === "" && fault !== "";
+  const hasNoTranscript = engineId === "" && fault !== "";
   const named = engineId.length <= 256 && /^[\x21-\x7e]+$/.test(engineId);
-  faults.unless(nobody || named, "engine_conversation_id", "is not 1 to 256 printable ASCII");
+  faults.unless(hasNoTranscript || named, "engine_conversation_id", "is not 1 to 256 printable ASCII");
   faults.check();
 }
 

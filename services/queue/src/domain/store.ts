@@ -6,7 +6,7 @@ import type { BlockedStore, GateStore, LimitStore } from "./gates/gate-store.js"
 import type { IntakeStore } from "./intake/intake-store.js";
 import type { LeaseStore } from "./leases/lease-store.js";
 import type { LogStore } from "./log/log-store.js";
-import type { ConfirmationStore, ListStore, WalkStore } from "./search/search-store.js";
+import type { ConfirmationStore, ListStore, ScanStore } from "./search/search-store.js";
 import type { StatusStore } from "./status/status-store.js";
 import type { Clock } from "./task/clock.js";
 import type { TaskChanges, TaskContents, TaskReads } from "./task/task-store.js";
@@ -29,5 +29,5 @@ export type TaskStore = Clock &
   LogStore &
   StatusStore &
   ListStore &
-  WalkStore &
+  ScanStore &
   ConfirmationStore;

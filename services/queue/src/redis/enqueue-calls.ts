@@ -13,7 +13,7 @@ import type { Shard } from "./shard.js";
 const REQUEST_TTL_MS = 24 * 60 * 60 * 1000;
 const bytesOf = ({ prompts, spec }: NewTask): number => prompts.length + spec.length;
 
-/** See `Idle.offer`. */
+/** See `WaitingExecutors.offer`. */
 export type Offering = (engine: string, tasks: number) => boolean;
 
 interface EnqueueOptions {

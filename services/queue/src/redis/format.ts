@@ -14,7 +14,7 @@ const WRITES = 1;
  * Stores the number of the format that this release writes. Throws an Error that says what to do when the stored data
  * has a format that this release does not read. Data without a number was written by release 0.1.0 and has format 1.
  */
-export async function fixFormat(redis: RedisClient): Promise<void> {
+export async function claimFormat(redis: RedisClient): Promise<void> {
   const { meta } = queueKeys(0);
   const written = Number((await redis.hget(meta, "format")) ?? 0);
   if (written > READS) {

@@ -19,8 +19,8 @@ export function createGateCalls(shard: Shard): GateStore {
   return {
     gates: async () => decodeGates(await redis.hgetall(gates)).gates,
 
-    async closeGate({ scope, gate, how, told, login }) {
-      const data = told ? gateClosedData(scope, gate) : "";
+    async closeGate({ scope, gate, how, announced, login }) {
+      const data = announced ? gateClosedData(scope, gate) : "";
       const timeout = login ? sessionTimeoutData(login) : "";
       const args = [scopeName(scope), clock(), JSON.stringify(gate), how, data, timeout, channels.work];
       return decode(await scripts.closeGate({ gates, events }, ...args));
@@ -43,7 +43,7 @@ export function createGateCalls(shard: Shard): GateStore {
     },
 
     // One shard has nothing to compare its gates with: see `shardedGates`.
-    mendGates: async () => undefined,
+    reconcileGates: async () => undefined,
 
     openDueGates: () => scripts.openDueGates({ gates }, clock(), BOUND_LASTS_MS, channels.work, ...topics),
   };

@@ -95,13 +95,13 @@ function readClaim([, wait, again, left, keptBy, own, ...flat]: Reply, leaseMs: 
     const { fence = 0, leased = 0 } = task;
     return [{ task, fence, prompts: buffer(prompts), expireMs: leased + leaseMs, again: i < Number(text(again)) }];
   });
-  const [waitMs, kept] = [text(wait), text(keptBy)];
+  const [waitMs, deferredBy] = [text(wait), text(keptBy)];
   return {
     grants,
     left: Number(text(left)),
     pins: text(own) !== "",
     ...(waitMs !== "" && { waitMs: Number(waitMs) }),
-    ...((kept === "login" || kept === "executor") && { kept }),
+    ...((deferredBy === "login" || deferredBy === "executor") && { deferredBy }),
   };
 }
 

@@ -8,7 +8,7 @@ const HALVE_EVERY_MS = 10_000;
 /** Successes after which a bound grows by one. */
 const GROW_AFTER = 3;
 /** The leases are counted again at most once in this time, because this costs Redis 3 µs for each lease. */
-const MEND_EVERY_MS = 30_000;
+const RECOUNT_EVERY_MS = 30_000;
 const PAGE = 500;
 
 /** Keeps the limits on what runs, and finds the tasks that a limit blocks. */
@@ -37,7 +37,7 @@ export function createLimitCalls({ redis, scripts, keys, clock }: Shard): LimitS
 
     unthrottle: (agent = "") => scripts.unthrottle({ bench }, agent, channels.work),
 
-    mendRunning: () => scripts.mendRunning({ running, tasks, leases, meta }, clock(), MEND_EVERY_MS),
+    recountLeases: () => scripts.recountLeases({ running, tasks, leases, meta }, clock(), RECOUNT_EVERY_MS),
 
     async blockedIds(room) {
       const ids: string[] = [];

@@ -14,7 +14,7 @@ export interface Change {
   /** The id of the changed task; "" for other data, which is in the first shard. */
   readonly id: string;
   /** The command that reads the changed data. */
-  readonly look: (keys: QueueKeys) => string[];
+  readonly read: (keys: QueueKeys) => string[];
   /** Whether the answer to the command shows the change. */
   readonly isShownBy: (answer: unknown) => boolean;
 }
@@ -58,7 +58,7 @@ async function askAll(
     // EVAL, not EVALSHA: a script that Redis does not know would be sent again after the WAIT.
     ["eval", barrierText, 1, keys.barrier],
     ["wait", replicas, WAIT_MS],
-    ...changes.map(({ look }) => look(keys)),
+    ...changes.map(({ read }) => read(keys)),
   ];
   for (const begunMs = performance.now(); ; ) {
     const replies = (await connection.pipeline(commands).exec()) ?? [];

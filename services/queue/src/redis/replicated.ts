@@ -79,20 +79,20 @@ export function replicated(store: TaskStore, { isKept, confirm }: Replicas): Tas
 
 const taskOf = (id: string): Change => ({
   id,
-  look: ({ tasks }) => ["hexists", tasks, id],
+  read: ({ tasks }) => ["hexists", tasks, id],
   isShownBy: (answer) => answer === 1,
 });
 
 /** The record of a request id. It may live longer than its task. */
 const requestOf = ({ agent, request }: NewTask, id: string): Change => ({
   id,
-  look: (keys) => ["get", keys.request(agent, request?.id ?? "")],
+  read: (keys) => ["get", keys.request(agent, request?.id ?? "")],
   isShownBy: (answer) => typeof answer === "string" && answer.startsWith(`${id} `),
 });
 
 const recordOf = (id: string, isShownBy: (record: Task) => boolean): Change => ({
   id,
-  look: ({ tasks }) => ["hget", tasks, id],
+  read: ({ tasks }) => ["hget", tasks, id],
   isShownBy: (answer) => typeof answer === "string" && isShownBy(decodeTask(id, answer)),
 });
 

@@ -132,7 +132,7 @@ const bindGateScripts = (redis: RedisClient) => ({
   adaptBound: bindScript(redis, lua("adapt_bound"), ["gates", "running"], anything),
   unthrottle: bindScript(redis, lua("unthrottle_agents"), ["bench"], anything),
   unthrottleRefilled: bindScript(redis, lua("unthrottle_refilled"), ["bench", "refills"], anything),
-  mendRunning: bindScript(redis, lua("mend_running"), ["running", "tasks", "leases", "meta"], anything),
+  recountLeases: bindScript(redis, lua("recount_leases"), ["running", "tasks", "leases", "meta"], anything),
 });
 
 const bindReads = (redis: RedisClient) => ({

@@ -15,7 +15,7 @@ export function createShards(redis: RedisClient, shards: number, options: Omit<S
  * Stores the number of shards. Throws an Error that says what to do when Redis holds tasks that were stored with
  * another number. With the new number, the queue would not find an agent's tasks and request ids.
  */
-export async function fixShards(redis: RedisClient, shards: number): Promise<void> {
+export async function claimShards(redis: RedisClient, shards: number): Promise<void> {
   const { meta } = queueKeys(0);
   const written = await redis.hget(meta, "shards");
   // Usually the number is there. Then a replica of the queue can start while Redis takes no writes, as in a failover.

@@ -13,12 +13,12 @@ import { createLeaseCalls } from "./lease-calls.js";
 import { createLimitCalls } from "./limit-calls.js";
 import { createListReads } from "./list-reads.js";
 import { createResultChunks } from "./result-chunks.js";
+import { createScans } from "./scans.js";
 import { createShard, type ShardOptions } from "./shard.js";
 import { createSituationReads } from "./situation-reads.js";
 import { createExecutorReads, createStatusReads } from "./status-reads.js";
 import { createTaskCalls } from "./task-calls.js";
 import { createTaskReads } from "./task-reads.js";
-import { createWalks } from "./walks.js";
 
 export interface StoreOptions extends ShardOptions {
   readonly bounds: Bounds;
@@ -26,7 +26,7 @@ export interface StoreOptions extends ShardOptions {
   readonly retentionMs: number;
   /** Says which shards have memory for new tasks; all shards when absent. */
   readonly room?: Room;
-  /** Called when tasks are sent to Redis: see `Idle.offer`. */
+  /** Called when tasks are sent to Redis: see `WaitingExecutors.offer`. */
   readonly offer?: Offering;
 }
 
@@ -64,7 +64,7 @@ export function createTaskStore(
     ...createExecutorReads(shard),
     ...createSituationReads(shard),
     ...createListReads(shard),
-    ...createWalks(shard),
+    ...createScans(shard),
     ...createConfirmations(shard),
   };
   const safe = guarded(redis, others);

@@ -10,29 +10,29 @@ const clockTime = (ms: number | undefined): string | undefined =>
 /** Schedules in memory, a clock that stands still, and a stand-in for the queue that records the requests. */
 function world(start: string) {
   const clock = { now: at(start) };
-  const stored = new Map<string, { schedule: Schedule; look: number | undefined }>();
+  const stored = new Map<string, { schedule: Schedule; check: number | undefined }>();
   const key = ({ agent, name }: ScheduleName) => `${agent}/${name}`;
-  const looks = () =>
-    [...stored.values()].filter(({ look }) => look !== undefined).toSorted((a, b) => (a.look ?? 0) - (b.look ?? 0));
+  const checks = () =>
+    [...stored.values()].filter(({ check }) => check !== undefined).toSorted((a, b) => (a.check ?? 0) - (b.check ?? 0));
   const store: ScheduleStore = {
     now: async () => clock.now,
     find: async (which) => stored.get(key(which))?.schedule,
     list: async () => [...stored.values()].map(({ schedule }) => schedule),
     due: async (ms, count) =>
-      looks()
-        .filter(({ look }) => (look ?? 0) <= ms)
+      checks()
+        .filter(({ check }) => (check ?? 0) <= ms)
         .slice(0, count)
         .map(({ schedule }) => schedule),
-    nextLook: async () => looks()[0]?.look,
-    async swap({ which, before, after, lookMs }) {
+    nextCheck: async () => checks()[0]?.check,
+    async swap({ which, before, after, checkMs }) {
       if (stored.get(key(which))?.schedule !== before) return "changed";
-      if (after) stored.set(key(which), { schedule: after, look: lookMs });
+      if (after) stored.set(key(which), { schedule: after, check: checkMs });
       else stored.delete(key(which));
       return "ok";
     },
-    async postpone(which, lookMs) {
+    async postpone(which, checkMs) {
       const one = stored.get(key(which));
-      if (one) one.look = lookMs;
+      if (one) one.check = checkMs;
     },
   };
   const tasks: string[] = [];
@@ -70,7 +70,7 @@ function world(start: string) {
       };
       const before = await store.find(asked);
       const after = replaced(before, asked, clock.now);
-      await store.swap({ which: asked, before, after, lookMs: after.next[0], bounded: true });
+      await store.swap({ which: asked, before, after, checkMs: after.next[0], bounded: true });
     },
     async roundAt(time: string) {
       clock.now = at(time);

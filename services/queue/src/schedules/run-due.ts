@@ -50,7 +50,7 @@ export async function runDue(deps: RunDeps): Promise<number | undefined> {
     }),
   );
   if (faults.length > 0) throw new AggregateError(faults, `${faults.length} schedules could not be run`);
-  const next = await store.nextLook();
+  const next = await store.nextCheck();
   return next === undefined ? undefined : Math.max(0, next - (await store.now()));
 }
 
@@ -61,7 +61,7 @@ async function runOne({ store, makeTask, observer }: RunDeps, which: ScheduleNam
   let schedule = before;
   let made = 0;
   let doneMs = now;
-  let lookMs: number | undefined;
+  let checkMs: number | undefined;
   for (const time of dueRuns(before, now)) {
     const outcome = await makeTask(before, time);
     const { fault: _, ...rest } = schedule;
@@ -69,17 +69,17 @@ async function runOne({ store, makeTask, observer }: RunDeps, which: ScheduleNam
       schedule = { ...rest, lastRun: time, fault: outcome.fault };
       if (outcome.retryMs === undefined) continue;
       doneMs = time - 1;
-      lookMs = now + outcome.retryMs;
+      checkMs = now + outcome.retryMs;
       break;
     }
     made++;
     schedule = { ...rest, lastRun: time, ...(outcome.task !== undefined && { lastTask: outcome.task }) };
   }
-  const after = doneUpTo(lookMs === undefined ? schedule : { ...schedule, next: [] }, doneMs);
+  const after = doneUpTo(checkMs === undefined ? schedule : { ...schedule, next: [] }, doneMs);
   // While a run is refused, the schedule is still checked when its next time comes.
   const coming = after.next.find((time) => time > now);
-  lookMs = lookMs === undefined ? after.next[0] : Math.min(lookMs, coming ?? lookMs);
-  if ((await store.swap({ which, before, after, lookMs, bounded: false })) !== "ok") return;
+  checkMs = checkMs === undefined ? after.next[0] : Math.min(checkMs, coming ?? checkMs);
+  if ((await store.swap({ which, before, after, checkMs, bounded: false })) !== "ok") return;
   for (let i = 0; i < made; i++) observer.made();
   if (after.fault !== undefined) observer.refused();
 }

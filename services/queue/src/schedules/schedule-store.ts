@@ -52,13 +52,13 @@ export function createScheduleStore(redis: RedisClient, clock?: () => number): S
     due: async (atMs, count) =>
       run(async () => (await redis.zrangebyscore(times, "-inf", atMs, "LIMIT", 0, count)).map(nameOf)),
 
-    nextLook: async () =>
+    nextCheck: async () =>
       run(async () => {
         const [, score] = await redis.zrangebyscore(times, "-inf", "+inf", "WITHSCORES", "LIMIT", 0, 1);
         return score === undefined ? undefined : Number(score);
       }),
 
-    swap: async ({ which: { agent, name }, before, after, lookMs, bounded }) =>
+    swap: async ({ which: { agent, name }, before, after, checkMs, bounded }) =>
       run(async () =>
         scripts.swap(
           { schedules: scheduleKeys.of(agent), times },
@@ -66,15 +66,15 @@ export function createScheduleStore(redis: RedisClient, clock?: () => number): S
           name,
           encode(before),
           encode(after),
-          lookMs ?? "",
+          checkMs ?? "",
           bounded ? MOST_SCHEDULES : "",
           MOST_SCHEDULE_BYTES,
           channels.work,
         ),
       ),
 
-    postpone: async ({ agent, name }, lookMs) =>
-      run(async () => void (await scripts.postpone({ times }, `${agent}/${name}`, lookMs))),
+    postpone: async ({ agent, name }, checkMs) =>
+      run(async () => void (await scripts.postpone({ times }, `${agent}/${name}`, checkMs))),
   };
 }
 
@@ -92,7 +92,7 @@ export function replicatedSchedules(store: ScheduleStore, { confirm }: Replicas)
       if (!bounded || !after || (outcome !== "ok" && outcome !== "same")) return outcome;
       await confirm({
         id: "",
-        look: () => ["hget", scheduleKeys.of(which.agent), which.name],
+        read: () => ["hget", scheduleKeys.of(which.agent), which.name],
         // Only the agent's fields are compared, because a run may have recorded facts since.
         isShownBy: (stored) => typeof stored === "string" && promiseOf(decode(stored)) === promiseOf(after),
       });

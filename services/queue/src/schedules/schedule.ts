@@ -45,21 +45,21 @@ export interface ScheduleStore {
   /** At most `count` schedules that must be checked by `atMs`, the one that is due longest first. */
   due(atMs: number, count: number): Promise<readonly ScheduleName[]>;
   /** When the next schedule must be checked. Undefined when none must be. */
-  nextLook(): Promise<number | undefined>;
+  nextCheck(): Promise<number | undefined>;
   /**
    * Stores `after`, or deletes the schedule when `after` is undefined. It does so only if what is stored is still
-   * `before`. `lookMs` is the time of the next check; undefined: never. With `bounded`, for a schedule that its agent
+   * `before`. `checkMs` is the time of the next check; undefined: never. With `bounded`, for a schedule that its agent
    * stores, the agent's bounds apply. `same`: exactly this is stored already, by this call or another one.
    */
   swap(change: Swap): Promise<"ok" | "same" | "changed" | "full">;
-  /** Sets the time of the next check to `lookMs`, whatever the schedule holds. */
-  postpone(which: ScheduleName, lookMs: number): Promise<void>;
+  /** Sets the time of the next check to `checkMs`, whatever the schedule holds. */
+  postpone(which: ScheduleName, checkMs: number): Promise<void>;
 }
 
 export interface Swap {
   readonly which: ScheduleName;
   readonly before: Schedule | undefined;
   readonly after: Schedule | undefined;
-  readonly lookMs: number | undefined;
+  readonly checkMs: number | undefined;
   readonly bounded: boolean;
 }

@@ -25,7 +25,7 @@ export function createSchedules(store: ScheduleStore, { isFull }: Pick<Room, "is
     for (;;) {
       const before = await store.find(which);
       const after = await decide(before);
-      const outcome = await store.swap({ which, before, after, lookMs: after?.next[0], bounded: true });
+      const outcome = await store.swap({ which, before, after, checkMs: after?.next[0], bounded: true });
       if (outcome === "full") throw tooMany(which.agent);
       if (outcome !== "changed") return after;
     }

@@ -481,12 +481,18 @@ export class Play {
 
   /** A replica that dies after this many calls of the store. */
   private replica(calls: number) {
-    const { order, idle, stopping, limits } = this.world;
+    const { order, waitingExecutors, stopping, limits } = this.world;
     const { store, settled } = crashingStore(this.world.store, calls);
     const gates = createGates(store, { rampMs: RAMP_MS });
     const { queue, moves } = queueOver({ store, gates, limits });
     const options = { leaseMs: LEASE_MS, engines: ENGINES, order, stopping: stopping.signal };
-    return { store, queue, moves, sync: createSync({ store, queue, idle, observer: NOBODY }, options), settled };
+    return {
+      store,
+      queue,
+      moves,
+      sync: createSync({ store, queue, waitingExecutors, observer: NOBODY }, options),
+      settled,
+    };
   }
 }
 

@@ -27,7 +27,7 @@ export interface Login {
 
 /** The CLI refreshes a login that ends within this time. The value includes a margin for clock differences. */
 const SOON_MS = 10 * 60_000;
-const LOOK_MS = 250;
+const POLL_MS = 250;
 /** If a run shows nothing within this time, it waits for something other than the login. */
 const LONGEST_MS = 60_000;
 
@@ -81,7 +81,7 @@ async function left(turn: Promise<void>, signal: AbortSignal | undefined): Promi
 async function ended(signal: AbortSignal, endsSoon: () => Promise<boolean>): Promise<void> {
   const giveUpAt = performance.now() + LONGEST_MS;
   while (!signal.aborted && performance.now() < giveUpAt && (await endsSoon())) {
-    await delay(LOOK_MS, undefined, { signal }).catch(() => {});
+    await delay(POLL_MS, undefined, { signal }).catch(() => {});
   }
 }
 

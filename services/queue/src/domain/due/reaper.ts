@@ -55,8 +55,8 @@ export async function reap(deps: ReaperDeps, retention: Retention): Promise<void
       async (id) => store.remove((await store.find(id).catch(() => undefined)) ?? { id }),
     );
     await attempt(store.forgetExecutors(FORGET_EXECUTOR_MS));
-    await attempt(store.mendRunning());
-    await attempt(store.mendGates());
+    await attempt(store.recountLeases());
+    await attempt(store.reconcileGates());
     await attempt(enforceEmergency(store, queue));
     await attempt(store.openDueGates());
     await attempt(queue.returnBlocked());

@@ -24,7 +24,7 @@ export function blockersOf(task: Waiting, situation: Situation, order: Order): r
   if (isHeld(task.state) || isEnded(task.state)) return [];
   const { here, around } = situation;
   const able = ableExecutors(around.executors, task.pin);
-  const open = able.filter((each) => !isShut(each, task, here));
+  const open = able.filter((each) => !isGated(each, task, here));
   return [
     ...gatesOf(task, here, able),
     ...timesOf(task),
@@ -46,7 +46,7 @@ const gatesBefore = ({ id, account }: ExecutorSlots, { engine }: Waiting): reado
   { kind: "executor", executor: id, engine },
 ];
 
-export const isShut = (executor: ExecutorSlots, task: Waiting, here: Standing): boolean =>
+export const isGated = (executor: ExecutorSlots, task: Waiting, here: Standing): boolean =>
   gatesBefore(executor, task).some((scope) => closedBy(scope, here) !== undefined);
 
 function closedBy(scope: Scope, { gates, nowMs }: Standing): Blocker | undefined {
@@ -78,7 +78,7 @@ const labelScope = (label: string): Scope => ({ kind: "label", label });
  * it.
  */
 function everyExecutorShut(task: Waiting, here: Standing, able: readonly ExecutorSlots[]): Blocker[] {
-  if (able.length === 0 || able.some((each) => !isShut(each, task, here))) return [];
+  if (able.length === 0 || able.some((each) => !isGated(each, task, here))) return [];
   const shut = new Map(able.flatMap((each) => gatesBefore(each, task)).map((scope) => [scopeName(scope), scope]));
   const closed = [...shut.values()].flatMap((scope) => closedBy(scope, here) ?? []);
   const times = closed.flatMap(({ untilMs }) => untilMs ?? []);

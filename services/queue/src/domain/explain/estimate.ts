@@ -1,10 +1,10 @@
 import { type Scope, scopeName } from "../gates/scope.js";
 import { labelCap, type Order } from "../order/order.js";
-import { ableExecutors, type Blocker, isShut } from "./blockers.js";
-import { playDrains, type Slots } from "./drain.js";
+import { ableExecutors, type Blocker, isGated } from "./blockers.js";
 import { tasksBefore } from "./position.js";
 import { rateWaitMs } from "./rates.js";
 import type { RunTimes } from "./run-times.js";
+import { type Slots, simulateStarts } from "./simulate-starts.js";
 import type { Situation, Waiting } from "./situation.js";
 
 /** Times from now (ms) that are enough with a probability of 50, 90 and 95 %. */
@@ -41,9 +41,9 @@ export function estimateStart(
   const nowhere = queueing.some(({ slots }) => slots.busyMs.length + slots.free === 0);
   if (nowhere || (waits.length > 0 && runs === undefined)) return undefined;
   const knownMs = Math.max(latestOf(blockers) - situation.here.nowMs, ratesMs(task, situation, before, order));
-  const drains = runs ? waits.map((each) => playDrains(each.before, each.slots, runs)) : [];
+  const starts = runs ? waits.map((each) => simulateStarts(each.before, each.slots, runs)) : [];
   const at = (share: number): number =>
-    Math.max(0, knownMs, ...drains.map((times) => times[Math.ceil(share * times.length) - 1] ?? 0));
+    Math.max(0, knownMs, ...starts.map((times) => times[Math.ceil(share * times.length) - 1] ?? 0));
   return { p50Ms: at(0.5), p90Ms: at(0.9), p95Ms: at(0.95) };
 }
 
@@ -95,7 +95,7 @@ function queueingOf(
 function slotsFor(task: Waiting, { here, around }: Situation): Slots {
   const own = ableExecutors(around.executors, task.pin);
   const able = own.length > 0 ? own : ableExecutors(around.executors, undefined);
-  const open = able.filter((each) => !isShut(each, task, here));
+  const open = able.filter((each) => !isGated(each, task, here));
   const used = open.length > 0 ? open : able;
   return {
     // When an executor has more runs than slots, the first runs that end free no slot.

@@ -3,7 +3,7 @@ import { CLASSES, type PriorityClass } from "../task/task.js";
 import type { Situation, Standing, Waiting } from "./situation.js";
 
 /** Picks that are simulated one by one. Later picks continue in the same proportion. */
-const MOST_PLAYED = 10_000;
+const MOST_SIMULATED = 10_000;
 
 /**
  * How many waiting tasks of the same engine are leased before this task. It simulates the rules of claim_tasks.lua with
@@ -61,14 +61,14 @@ function picksBefore(task: Waiting, before: number, { nowMs, classes, running }:
     credit[best] -= 1;
     return best;
   };
-  for (let picks = 0; picks < MOST_PLAYED; picks += 1) {
+  for (let picks = 0; picks < MOST_SIMULATED; picks += 1) {
     const picked = pick();
     waiting[picked] -= 1;
     if (waiting[task.class] === 0) return picks;
   }
   const own = before + 1 - waiting[task.class];
   const all = CLASSES.reduce((sum, each) => sum + (each === task.class ? 0 : classes[each].waiting), before);
-  return own === 0 ? all : Math.min(all, Math.round((MOST_PLAYED * (before + 1)) / own));
+  return own === 0 ? all : Math.min(all, Math.round((MOST_SIMULATED * (before + 1)) / own));
 }
 
 function mapClasses(value: (priority: PriorityClass) => number): Record<PriorityClass, number> {

@@ -12,7 +12,7 @@ export function createGates(store: GateStore & LimitStore, { rampMs }: { readonl
     async pause(scope: Scope, { who, why, opensMs }: { who: string; why: string; opensMs?: number }): Promise<Gate> {
       // A gate that opens by itself lets all waiting tasks through while no person watches. So it gets a ramp.
       const byItself = opensMs !== undefined && { opens: opensMs, ...(RAMPED.has(scope.kind) && { ramp: rampMs }) };
-      return store.closeGate({ scope, gate: { who, why, ...byItself }, how: "replace", told: true });
+      return store.closeGate({ scope, gate: { who, why, ...byItself }, how: "replace", announced: true });
     },
 
     /** Opens a gate. Returns whether it was closed. */

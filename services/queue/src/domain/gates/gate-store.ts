@@ -20,7 +20,7 @@ export interface GateStore extends GateReads {
    * Copies the gates of the first shard to all others, including the gate of an emergency stop. A process may have died
    * after it changed only some of the shards.
    */
-  mendGates(): Promise<void>;
+  reconcileGates(): Promise<void>;
   /** Deletes gates whose time is over, and wakes executors when a gate lets work through. */
   openDueGates(): Promise<void>;
 }
@@ -36,7 +36,7 @@ export interface LimitStore {
   /** Lets throttled agents run again when their rate has refilled. */
   unthrottleRefilled(): Promise<void>;
   /** Counts the leases again, because a count may be wrong. It does so at most twice a minute. */
-  mendRunning(): Promise<void>;
+  recountLeases(): Promise<void>;
 }
 
 /** Finds blocked tasks, which are in no waiting line. */

@@ -36,7 +36,7 @@ export interface Closing {
   /** `extend`: a gate that is closed already only gets a later time of opening. */
   readonly how: "replace" | "extend";
   /** Whether an event tells other services. */
-  readonly told: boolean;
+  readonly announced: boolean;
   /** For a login that ended: the executor that found it. Each closing writes one event about it. */
   readonly login?: { readonly engine: string; readonly account: string; readonly executor: string };
 }
@@ -76,7 +76,7 @@ export function gateAfterFailure(
   if (error.category === "USAGE_WINDOW") {
     const why = `the usage window of ${loginWords(login)} is closed`;
     const gate = { who: "ccsp", why, opens: readyMs, ramp: rampMs };
-    return { scope: login, gate, how: "extend", told: true };
+    return { scope: login, gate, how: "extend", announced: true };
   }
   if (error.category === "SESSION_TIMEOUT") {
     const gate = {
@@ -87,7 +87,7 @@ export function gateAfterFailure(
     const found = { engine, account, executor };
     // It replaces a gate with another cause: only a person knows when the login works again, and an event must notify
     // them.
-    return { scope: login, gate, how: "replace", told: true, login: found };
+    return { scope: login, gate, how: "replace", announced: true, login: found };
   }
   if (neverStarted(task, error)) {
     const scope: Scope = { kind: "executor", executor, engine };
@@ -101,7 +101,7 @@ export function gateAfterFailure(
       scope,
       gate: { who: "ccsp", why, opens: nowMs + pauseMs, ramp: rampMs, times, lease },
       how: "replace",
-      told: false,
+      announced: false,
     };
   }
   return undefined;

@@ -19,24 +19,24 @@ describe("the memory of Redis", () => {
   });
 
   it("is accepted without a warning when it evicts nothing and is large enough for all limits", () => {
-    assert.deepEqual(judgeMemory([node()], allowed), { doubts: [] });
-    assert.deepEqual(judgeMemory([node({ mostBytes: 0, policy: "allkeys-lru" })], allowed), { doubts: [] });
-    assert.deepEqual(judgeMemory([node(), node({ node: "b" })], allowed), { doubts: [] });
+    assert.deepEqual(judgeMemory([node()], allowed), { warnings: [] });
+    assert.deepEqual(judgeMemory([node({ mostBytes: 0, policy: "allkeys-lru" })], allowed), { warnings: [] });
+    assert.deepEqual(judgeMemory([node(), node({ node: "b" })], allowed), { warnings: [] });
   });
 
   it("is refused when it would evict tasks, and warned of when it would evict expiring keys", () => {
     assert.match(judgeMemory([node(), node({ policy: "allkeys-lru" })], allowed).fatal ?? "", /set noeviction/);
     const mixed = [node({ policy: "volatile-lru" }), node({ node: "b", policy: "allkeys-lfu" })];
     assert.match(judgeMemory(mixed, allowed).fatal ?? "", /allkeys-lfu/, "for any node");
-    const { fatal, doubts } = judgeMemory([node({ policy: "volatile-lru" })], allowed);
+    const { fatal, warnings } = judgeMemory([node({ policy: "volatile-lru" })], allowed);
     assert.equal(fatal, undefined);
-    assert.match(doubts.join(), /volatile-lru.*evicts request ids/);
+    assert.match(warnings.join(), /volatile-lru.*evicts request ids/);
   });
 
   it("is warned of when the limits allow more, for all shards on a node together", () => {
-    const doubt = (nodes: readonly NodeMemory[], more = {}) => judgeMemory(nodes, { ...allowed, ...more }).doubts;
-    assert.match(doubt([node(), node()])[0] ?? "", /may store 188743680 bytes in a Redis that may hold 94371840/);
-    assert.match(doubt([node({ mostBytes: 50 * MIB })])[0] ?? "", /raise maxmemory/);
-    assert.match(doubt([node()], { waiting: 0 })[0] ?? "", /plus waiting tasks of any size/);
+    const warning = (nodes: readonly NodeMemory[], more = {}) => judgeMemory(nodes, { ...allowed, ...more }).warnings;
+    assert.match(warning([node(), node()])[0] ?? "", /may store 188743680 bytes in a Redis that may hold 94371840/);
+    assert.match(warning([node({ mostBytes: 50 * MIB })])[0] ?? "", /raise maxmemory/);
+    assert.match(warning([node()], { waiting: 0 })[0] ?? "", /plus waiting tasks of any size/);
   });
 });

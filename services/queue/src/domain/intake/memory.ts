@@ -37,24 +37,24 @@ export interface Allowed {
 
 /**
  * Checks the memory of Redis against the bytes that the queue is allowed to store. `fatal` says why the queue must not
- * start. `doubts` are problems that an operator should know. `nodes` has one entry for each shard.
+ * start. `warnings` are problems that an operator should know. `nodes` has one entry for each shard.
  */
 export function judgeMemory(
   nodes: readonly NodeMemory[],
   allowed: Allowed,
-): { readonly fatal?: string; readonly doubts: readonly string[] } {
+): { readonly fatal?: string; readonly warnings: readonly string[] } {
   const limited = nodes.filter(({ mostBytes }) => mostBytes > 0);
   const throwing = limited.find(({ policy }) => policy.startsWith("allkeys-"));
   if (throwing) {
     return {
       fatal: `Redis' maxmemory-policy is ${throwing.policy}: it evicts accepted tasks when memory is full; set noeviction`,
-      doubts: [],
+      warnings: [],
     };
   }
-  const doubts: string[] = [];
+  const warnings: string[] = [];
   const evicting = limited.find(({ policy }) => policy !== "" && policy !== "noeviction");
   if (evicting) {
-    doubts.push(
+    warnings.push(
       `Redis' maxmemory-policy is ${evicting.policy}: it evicts request ids, conversations and executors when memory is full; set noeviction`,
     );
   }
@@ -66,12 +66,12 @@ export function judgeMemory(
     const needed = Math.ceil(shards.length * shardBytes);
     if (waiting > 0 && needed <= room) continue;
     const bound = waiting > 0 ? "" : ", plus waiting tasks of any size (CCSP_QUEUE_MAX_WAITING_BYTES is 0)";
-    doubts.push(
+    warnings.push(
       `the queue may store ${needed} bytes in a Redis that may hold ${room}${bound}: new tasks are refused as QUEUE_FULL when ` +
         "memory is full; raise maxmemory, or lower CCSP_QUEUE_MAX_WAITING_BYTES, CCSP_QUEUE_MAX_ENDED_BYTES, " +
         "CCSP_QUEUE_TRANSCRIPT_BYTES or CCSP_QUEUE_CACHE_REDIS_BYTES",
     );
     break;
   }
-  return { doubts };
+  return { warnings };
 }

@@ -2,7 +2,7 @@ import type { QueueObserver } from "../lifecycle/observer.js";
 import type { Order } from "../order/order.js";
 import { TICK_MS } from "../wakes/wakes.js";
 import type { Claimed, Grant, Heartbeat, LeaseStore, SyncFindings } from "./lease-store.js";
-import { syncStale } from "./look.js";
+import { syncStale } from "./state-check.js";
 
 // Half of the largest message, because an answer may exceed this by one prompt.
 const MAX_GRANT_BYTES = 8 * 1024 * 1024;
@@ -15,17 +15,17 @@ export function createClaim(
   { leaseMs, order }: { readonly leaseMs: number; readonly order: Order },
 ) {
   /**
-   * Sends the claim right behind the look (see `createLook`), so both go to Redis together. When the look finds leases
-   * that must be settled first, it claims again after they are settled. To wait for the look each time would cost a
-   * tenth of the rate of done tasks, and more (docs/benchmarks.md).
+   * Sends the claim right behind the check of the state (see `createStateCheck`), so both go to Redis together. When
+   * the check finds leases that must be settled first, it claims again after they are settled. To wait for the check
+   * each time would cost a tenth of the rate of done tasks, and more (docs/benchmarks.md).
    */
   return async (
     { executor, boot, sequence, offers }: Pick<Heartbeat, "executor" | "boot" | "sequence" | "offers">,
-    looking: SyncFindings | Promise<SyncFindings>,
+    checking: SyncFindings | Promise<SyncFindings>,
     noteClaim: (engine: string, claim: Claimed) => void,
   ) => {
     const grants: Grant[] = [];
-    let [bytes, waitMs, early] = [0, TICK_MS, looking instanceof Promise];
+    let [bytes, waitMs, early] = [0, TICK_MS, checking instanceof Promise];
     for (const { engine, account, freeSlots } of offers) {
       if (freeSlots <= 0 || bytes >= MAX_GRANT_BYTES) continue;
       const maxBytes = MAX_GRANT_BYTES - bytes;
@@ -33,7 +33,7 @@ export function createClaim(
       const claimed = { executor, boot, sequence, ...wanted };
       let got = await store.claim({ ...claimed, early });
       if (typeof got === "string" && early) {
-        await looking;
+        await checking;
         early = false;
         got = await store.claim({ ...claimed, early });
       }

@@ -70,14 +70,14 @@ export interface Claimed {
   /** Whether tasks wait for this executor only. */
   readonly pins: boolean;
   /**
-   * Tasks left in line when the slots are full or the claim was `kept`: other executors may take them. 0: none of them
-   * may start.
+   * Tasks left in line when the slots are full or the claim was deferred (`deferredBy`): other executors may take them.
+   * 0: none of them may start.
    */
   readonly left: number;
   /**
    * Why this executor may start no more tasks, although another may: the gate or bound of its login, or its own gate.
    */
-  readonly kept?: "login" | "executor";
+  readonly deferredBy?: "login" | "executor";
 }
 
 export interface Grant {

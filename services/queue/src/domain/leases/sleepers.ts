@@ -1,11 +1,11 @@
 import type { Offer } from "../executors/executor-store.js";
 
-/** A message to one executor: there may be work. */
-export interface Word {
+/** A wake-up of one executor: there may be work. */
+export interface WakeUp {
   /** How many tasks the message is about. */
   readonly tasks: number;
   /** Other replicas got the message too. */
-  readonly told: boolean;
+  readonly announced: boolean;
   /** Names of executors and logins that could not take the waiting tasks. */
   readonly avoid: readonly string[];
 }
@@ -16,9 +16,9 @@ export interface Sleeper {
   /** The offers with free slots, by engine. */
   readonly offers: ReadonlyMap<string, Offer>;
   /** By engine: messages that came and were not handled yet. */
-  readonly pending: Map<string, Word>;
+  readonly pending: Map<string, WakeUp>;
   /** By engine: messages for which it claims now. */
-  readonly claiming: Map<string, Word>;
+  readonly claiming: Map<string, WakeUp>;
   /** Engines for which tasks wait for this executor only. */
   readonly pins: Set<string>;
   asleep: boolean;
@@ -26,7 +26,7 @@ export interface Sleeper {
 }
 
 /** A message about one task that other replicas got too. */
-export const ONE: Word = { tasks: 1, told: true, avoid: [] };
+export const ONE: WakeUp = { tasks: 1, announced: true, avoid: [] };
 
 export const nameOf = (executor: string): string => `executor/${executor}`;
 export const loginOf = (offer: Offer | undefined): string => `login/${offer?.account ?? ""}`;
@@ -41,11 +41,11 @@ export function createSleepers(engines: readonly string[], tell: (engine: string
   const of = (engine: string): Iterable<Sleeper> => sleepers.get(engine) ?? [];
 
   /** Wakes sleepers for the tasks. Returns for how many of the tasks no sleeper has a slot. */
-  const wake = (engine: string, word: Word): number => {
-    let left = word.tasks;
+  const wake = (engine: string, wakeUp: WakeUp): number => {
+    let left = wakeUp.tasks;
     for (const each of of(engine)) {
       if (left <= 0) return 0;
-      left -= take(each, engine, { ...word, tasks: left });
+      left -= take(each, engine, { ...wakeUp, tasks: left });
     }
     return left;
   };
@@ -64,15 +64,15 @@ export function createSleepers(engines: readonly string[], tell: (engine: string
      * Wakes sleepers. When too few sleep, an executor that is checking just now checks once more, because it may have
      * checked too early. This is not the executor that the message is `from`.
      */
-    spread(engine: string, word: Word, from?: Sleeper): void {
-      const left = wake(engine, word);
+    spread(engine: string, wakeUp: WakeUp, from?: Sleeper): void {
+      const left = wake(engine, wakeUp);
       if (left === 0) return;
       for (const each of of(engine)) {
-        if (each === from || each.pending.has(engine) || !mayTake(each, engine, word)) continue;
-        give(each, engine, { ...word, tasks: left });
+        if (each === from || each.pending.has(engine) || !mayTake(each, engine, wakeUp)) continue;
+        give(each, engine, { ...wakeUp, tasks: left });
         break;
       }
-      if (!word.told) tell(engine);
+      if (!wakeUp.announced) tell(engine);
     },
 
     /**
@@ -95,27 +95,31 @@ export function createSleepers(engines: readonly string[], tell: (engine: string
   };
 }
 
-const mayTake = ({ executor, offers }: Sleeper, engine: string, { avoid }: Word): boolean =>
+const mayTake = ({ executor, offers }: Sleeper, engine: string, { avoid }: WakeUp): boolean =>
   avoid.length === 0 || !(avoid.includes(nameOf(executor)) || avoid.includes(loginOf(offers.get(engine))));
 
-function give(to: Sleeper, engine: string, word: Word): void {
-  to.pending.set(engine, word);
+function give(to: Sleeper, engine: string, wakeUp: WakeUp): void {
+  to.pending.set(engine, wakeUp);
   to.asleep = false;
   to.wake(engine);
 }
 
 /** Gives a sleeper tasks up to its free slots. Returns how many it gave. */
-function take(sleeper: Sleeper, engine: string, word: Word): number {
-  if (!mayTake(sleeper, engine, word)) return 0;
+function take(sleeper: Sleeper, engine: string, wakeUp: WakeUp): number {
+  if (!mayTake(sleeper, engine, wakeUp)) return 0;
   const slots = sleeper.offers.get(engine)?.freeSlots ?? 0;
   const pending = sleeper.pending.get(engine);
-  const takes = Math.min(word.tasks, slots - (pending?.tasks ?? 0));
+  const takes = Math.min(wakeUp.tasks, slots - (pending?.tasks ?? 0));
   // Its claim comes later, so it finds these tasks too.
-  if (pending && takes > 0 && pending.avoid.length + word.avoid.length === 0) {
-    sleeper.pending.set(engine, { ...pending, tasks: pending.tasks + takes, told: pending.told && word.told });
+  if (pending && takes > 0 && pending.avoid.length + wakeUp.avoid.length === 0) {
+    sleeper.pending.set(engine, {
+      ...pending,
+      tasks: pending.tasks + takes,
+      announced: pending.announced && wakeUp.announced,
+    });
     return takes;
   }
   if (pending || !sleeper.asleep) return 0;
-  give(sleeper, engine, { ...word, tasks: takes });
+  give(sleeper, engine, { ...wakeUp, tasks: takes });
   return takes;
 }

@@ -5,9 +5,9 @@ import type { Queue } from "../lifecycle/queue.js";
 import type { Order } from "../order/order.js";
 import { TICK_MS } from "../wakes/wakes.js";
 import { createClaim } from "./claim.js";
-import type { Idle } from "./idle.js";
 import type { Grant, LeaseStore, SyncFindings, SyncMark } from "./lease-store.js";
-import { createLook, type Presence } from "./look.js";
+import { createStateCheck, type Presence } from "./state-check.js";
+import type { WaitingExecutors } from "./waiting-executors.js";
 
 export interface SyncInput extends Presence {
   readonly maxWaitMs: number;
@@ -50,12 +50,17 @@ export type Sync = (input: SyncInput, signal: AbortSignal) => Promise<SyncAnswer
  * should have.
  */
 export function createSync(
-  deps: { store: LeaseStore & EmergencyStore; queue: Queue; idle: Idle; observer: QueueObserver },
+  deps: {
+    store: LeaseStore & EmergencyStore;
+    queue: Queue;
+    waitingExecutors: WaitingExecutors;
+    observer: QueueObserver;
+  },
   { leaseMs, engines, order, stopping }: SyncOptions,
 ): Sync {
-  const { store, queue, idle, observer } = deps;
-  const told = createTold();
-  const look = createLook({ store, queue }, leaseMs);
+  const { store, queue, waitingExecutors, observer } = deps;
+  const knownStops = createKnownStops();
+  const checkState = createStateCheck({ store, queue }, leaseMs);
   const claim = createClaim({ store, observer }, { leaseMs, order });
 
   return async (asked, signal) => {
@@ -69,7 +74,7 @@ export function createSync(
 
     // A full executor also waits, for the cancel of a task that it holds. New tasks do not wake it.
     const open = offers.filter(({ freeSlots }) => freeSlots > 0);
-    const waiting = idle.wait(input.executor, open, [EMERGENCY_TOPIC]);
+    const waiting = waitingExecutors.wait(input.executor, open, [EMERGENCY_TOPIC]);
     let seen: { readonly findings: SyncFindings; readonly ms: number } | undefined;
     let woken: Awaited<ReturnType<typeof waiting.next>> = { engines: new Set(), others: false };
     try {
@@ -79,32 +84,32 @@ export function createSync(
         // and checks its state only when the tick is due.
         const stillSeen =
           seen && ms - seen.ms < TICK_MS && seen.findings.holdMs === 0 && woken.engines.size > 0 && !woken.others;
-        const looking = seen && stillSeen ? seen.findings : look(input, again);
+        const checking = seen && stillSeen ? seen.findings : checkState(input, again);
         if (input.emergency && !again) {
-          await looking;
+          await checking;
           await store.keepReceipt(input.executor, input.emergency);
         }
         // A caller that gave up would not learn of the leases that a claim grants.
         const claimsNothing = input.draining || signal.aborted;
         const wanted = stillSeen ? { ...input, offers: open.filter(({ engine }) => woken.engines.has(engine)) } : input;
         const [findings, { grants, waitMs }] = await Promise.all([
-          looking,
-          claimsNothing ? { grants: [], waitMs: TICK_MS } : claim(wanted, looking, waiting.claimed),
+          checking,
+          claimsNothing ? { grants: [], waitMs: TICK_MS } : claim(wanted, checking, waiting.claimed),
         ]);
         const { cancelled, lost, holdMs, emergency } = findings;
-        const news = grants.length + cancelled.length + lost.length > 0 || told.isNews(input, emergency);
+        const news = grants.length + cancelled.length + lost.length > 0 || knownStops.isNews(input, emergency);
         const leftMs = end - performance.now();
         // During a hold, the store waits for a new call of each executor. A check of a waiting call does not count as
         // one. So this call answers at once, and the executor calls again.
         const isAwaited = again && holdMs > 0;
         if (news || isAwaited || input.draining || leftMs <= 0 || stop.aborted) {
-          told.note(input, emergency);
+          knownStops.note(input, emergency);
           return { grants, cancelled, lost, nextSyncMs, leaseMs, emergency };
         }
         const holdTickMs = holdMs > 0 ? Math.min(holdMs, HOLD_TICK_MS) : waitMs;
         if (!seen || !stillSeen) seen = { findings, ms };
-        const lookMs = seen.ms + TICK_MS - performance.now();
-        woken = await waiting.next(Math.max(0, Math.min(leftMs, lookMs, waitMs, holdTickMs)), stop);
+        const checkMs = seen.ms + TICK_MS - performance.now();
+        woken = await waiting.next(Math.max(0, Math.min(leftMs, checkMs, waitMs, holdTickMs)), stop);
       }
     } finally {
       waiting.close();
@@ -116,7 +121,7 @@ export function createSync(
  * Remembers which emergency stop each executor was told about here. So a waiting call answers at once when this
  * changes.
  */
-function createTold() {
+function createKnownStops() {
   const ids = new Map<string, string>();
   const processOf = ({ executor, boot }: SyncMark): string => `${executor}/${boot}`;
   return {

@@ -1,7 +1,7 @@
 import { Refusal } from "@ccsp/errors";
 import { readReason } from "../fields/text.js";
 import type { Caller } from "../task/caller.js";
-import { afterCancel, afterPriority, afterRevival } from "../task/decide.js";
+import { afterCancel, afterPriority, afterRetry } from "../task/decide.js";
 import type { PriorityClass, Task } from "../task/task.js";
 import type { FullTask } from "../task/task-store.js";
 import { type FullTaskReads, findFullTask, findTask } from "./find-task.js";
@@ -29,7 +29,7 @@ export function createAgentCalls({ store, moves }: { store: FullTaskReads; moves
       const reason = readReason(why);
       const task = await findTask(store, id, caller);
       if (task.state === "SUCCEEDED" || task.state === "CANCELLED") throw notFailed(task);
-      await moves.decideAndMove(id, (current) => afterRevival(current, reason));
+      await moves.decideAndMove(id, (current) => afterRetry(current, reason));
       // "whole" even when nothing changed: an earlier call may have put the task back, and replicas may not have
       // confirmed it.
       return findFullTask(store, id, caller, "whole");

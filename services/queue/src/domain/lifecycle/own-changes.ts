@@ -1,6 +1,6 @@
 import { endsRuns } from "../emergency/emergency.js";
 import type { EmergencyStore } from "../emergency/emergency-store.js";
-import { afterAnswer, afterCancel, afterForgetting, afterLease, type Holder, type LeaseEnd } from "../task/decide.js";
+import { afterAnswer, afterCancel, afterLease, afterLostLease, type Holder, type LeaseEnd } from "../task/decide.js";
 import type { RunFacts } from "../task/move.js";
 import { isHeld } from "../task/task.js";
 import type { TaskReads } from "../task/task-store.js";
@@ -36,7 +36,7 @@ export function createOwnChanges({ store, moves, observer }: OwnChangeDeps) {
     /** Restores a lease that the store lost. False when another executor has the task, or the task has ended. */
     async resumeLease(id: string, { accountOf, ...holder }: Forgotten, ms: number): Promise<boolean> {
       const { outcome, to } = await moves.decideAndMove(id, (task) =>
-        afterForgetting(task, { ...holder, account: accountOf(task.engine) }, ms),
+        afterLostLease(task, { ...holder, account: accountOf(task.engine) }, ms),
       );
       return (outcome === "done" || outcome === "ok") && to !== undefined && isHeld(to);
     },

@@ -2,11 +2,11 @@ import { randomUUID } from "node:crypto";
 import { Refusal } from "@ccsp/errors";
 import { readReason } from "../fields/text.js";
 import type { Moves } from "../lifecycle/moves.js";
-import { afterCancel, afterRevival } from "../task/decide.js";
+import { afterCancel, afterRetry } from "../task/decide.js";
 import { isEnded, type PriorityClass, STATES } from "../task/task.js";
 import { type Change, type Counts, changeAll } from "./change-all.js";
 import { ANY_TASK, type TaskFilter } from "./filter.js";
-import type { ConfirmationStore, ListStore, WalkStore } from "./search-store.js";
+import type { ConfirmationStore, ListStore, ScanStore } from "./search-store.js";
 
 const CONFIRMATION_MS = 5 * 60_000;
 
@@ -23,7 +23,7 @@ export interface Clearing {
 }
 
 /** The storage that changes of many tasks need. */
-export type BulkStore = WalkStore & ListStore & ConfirmationStore;
+export type BulkStore = ScanStore & ListStore & ConfirmationStore;
 export type Bulk = ReturnType<typeof createBulk>;
 
 /**
@@ -38,7 +38,7 @@ export function createBulk({ store, moves }: { store: BulkStore; moves: Moves })
     },
 
     async retry({ filter, reason, dryRun }: BulkChange, signal: AbortSignal) {
-      return changeAll({ store, moves }, filter, reviving(readReason(reason)), { dryRun, signal });
+      return changeAll({ store, moves }, filter, retrying(readReason(reason)), { dryRun, signal });
     },
 
     /** Counts the tasks that `clear` would remove. The returned token is valid for 5 minutes. */
@@ -82,14 +82,14 @@ const clearing = ({ class: priority, agent }: Clearing, beforeMs: number): TaskF
 
 const cancelling = (reason: string): Change => ({
   states: STATES.filter((state) => !isEnded(state)),
-  walks: 3,
+  mostScans: 3,
   after: (task) => afterCancel(task, reason),
   reached: (state) => state === "CANCELLED" || state === "CANCELLING",
 });
 
-const reviving = (reason: string): Change => ({
+const retrying = (reason: string): Change => ({
   states: ["FAILED", "EXPIRED"],
-  walks: 1,
-  after: (task) => afterRevival(task, reason),
+  mostScans: 1,
+  after: (task) => afterRetry(task, reason),
   reached: (state) => state !== "FAILED" && state !== "EXPIRED",
 });

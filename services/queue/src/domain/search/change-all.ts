@@ -2,7 +2,7 @@ import type { Moves } from "../lifecycle/moves.js";
 import type { Move } from "../task/move.js";
 import type { State, Task } from "../task/task.js";
 import { isSurelyMeant, matches, type TaskFilter } from "./filter.js";
-import type { CandidatePage, Cursor, ListStore, WalkStore, Where } from "./search-store.js";
+import type { CandidatePage, Cursor, ListStore, ScanStore, Where } from "./search-store.js";
 
 /**
  * Tasks of one page that is changed. Changes go to Redis in groups, so that other calls get their turn between them.
@@ -21,7 +21,7 @@ export interface Change {
    * The greatest number of scans. A scan is repeated while it finds more tasks. The reason: a task can move to a place
    * that the scan has already passed, for example when its lease is released.
    */
-  readonly walks: number;
+  readonly mostScans: number;
   readonly after: (task: Task) => Move | undefined;
   /** Whether a task in this state counts as changed, by this call or by another. */
   readonly reached: (state: State) => boolean;
@@ -39,7 +39,7 @@ interface Found {
  * Changes every task that the filter matches, or only counts them. Throws the error of the first change that failed.
  */
 export async function changeAll(
-  { store, moves }: { readonly store: WalkStore & ListStore; readonly moves: Moves },
+  { store, moves }: { readonly store: ScanStore & ListStore; readonly moves: Moves },
   filter: TaskFilter,
   change: Change,
   { dryRun, signal }: { readonly dryRun: boolean; readonly signal: AbortSignal },
@@ -48,7 +48,7 @@ export async function changeAll(
   const { agent, engine, classes } = filter;
   const states = change.states.filter((state) => filter.states.length === 0 || filter.states.includes(state));
   const where: Where = { states, classes, engine, agent };
-  const start = await store.beginWalk(where);
+  const start = await store.beginScan(where);
   const met = new Set<string>();
 
   /** Returns the matching tasks of a page that no earlier page had. */
@@ -71,7 +71,7 @@ export async function changeAll(
    * Reads the next page while the changes of the previous page are under way. So Redis and this process work in
    * parallel.
    */
-  const walk = async (): Promise<void> => {
+  const scan = async (): Promise<void> => {
     let underWay = Promise.resolve();
     try {
       for (let cursor: Cursor | undefined = start; cursor !== undefined; ) {
@@ -89,9 +89,9 @@ export async function changeAll(
     }
   };
 
-  for (let walks = 0; walks < (dryRun ? 1 : change.walks) && states.length > 0; walks++) {
+  for (let scans = 0; scans < (dryRun ? 1 : change.mostScans) && states.length > 0; scans++) {
     const metBefore = met.size;
-    await walk();
+    await scan();
     if (met.size === metBefore) break;
   }
   return counts;

@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { ageOfId } from "../task/shard.js";
 import type { Task } from "../task/task.js";
 import { ANY_TASK } from "./filter.js";
-import { listTasks, MOST_LOOKED_AT, newestFirst } from "./scan.js";
+import { listTasks, MOST_SCANNED, newestFirst } from "./scan.js";
 
 const AGENTS = ["alice", "bob", "carol"] as const;
 
@@ -71,11 +71,11 @@ describe("tasks of all agents", () => {
   });
 
   it("are scanned up to a limit, and the next page continues after it", async () => {
-    const store = storeOf(Array.from({ length: MOST_LOOKED_AT + 10 }, () => 0));
+    const store = storeOf(Array.from({ length: MOST_SCANNED + 10 }, () => 0));
     const filter = { ...ANY_TASK, states: ["SUCCEEDED"] as const };
     const page = await listTasks(store, { filter, pageSize: 50, pageToken: "" });
     assert.deepEqual(page.tasks, []);
-    assert.ok(store.reads.records <= MOST_LOOKED_AT + store.reads.most && store.reads.most <= 500);
+    assert.ok(store.reads.records <= MOST_SCANNED + store.reads.most && store.reads.most <= 500);
     store.reads.records = 0;
     const rest = await listTasks(store, { filter, pageSize: 50, pageToken: page.nextPageToken });
     assert.equal(rest.nextPageToken, "");

@@ -11,7 +11,7 @@ const FEWEST_IDS = 10;
  * Tasks that one List checks. The bound exists because a filter may match few tasks, and the scan must not delay other
  * calls.
  */
-export const MOST_LOOKED_AT = 5_000;
+export const MOST_SCANNED = 5_000;
 
 export interface Listing {
   readonly filter: TaskFilter;
@@ -30,11 +30,11 @@ export async function listTasks(
 ): Promise<{ tasks: readonly Task[]; nextPageToken: string }> {
   const tasks: Task[] = [];
   const before = readPageToken(pageToken);
-  let [looked, last] = [0, ""];
+  let [scanned, last] = [0, ""];
   for await (const task of newestFirst(store, { agent: filter.agent, before, first: pageSize + 1 })) {
-    if (tasks.length === pageSize || looked === MOST_LOOKED_AT) return { tasks, nextPageToken: pageTokenAfter(last) };
+    if (tasks.length === pageSize || scanned === MOST_SCANNED) return { tasks, nextPageToken: pageTokenAfter(last) };
     if (matches(task, filter)) tasks.push(task);
-    looked += 1;
+    scanned += 1;
     last = task.id;
   }
   return { tasks, nextPageToken: "" };

@@ -11,14 +11,14 @@ export interface ListStore {
 }
 
 /** Scans the tasks that a filter may match. */
-export interface WalkStore {
+export interface ScanStore {
   /**
    * Ms since 1970 on the slowest clock of all shards. A task with an earlier time of acceptance was accepted before
    * now, whatever its shard.
    */
   earliestNow(): Promise<number>;
   /** Begins a scan of the tasks that may match `where`. */
-  beginWalk(where: Where): Promise<Cursor>;
+  beginScan(where: Where): Promise<Cursor>;
   /**
    * Returns about `count` tasks, from where the previous page ended. The last page has no `next`. A task that matches
    * `where` during the whole scan is found, perhaps twice. One exception: a task may be missed when it goes back from

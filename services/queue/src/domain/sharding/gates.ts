@@ -1,6 +1,6 @@
 import type { EmergencyStore } from "../emergency/emergency-store.js";
 import type { BlockedStore, GateStore, LimitStore } from "../gates/gate-store.js";
-import { COPY, mendGates } from "./mend-gates.js";
+import { COPY, reconcileGates } from "./reconcile-gates.js";
 import type { Shards } from "./shards.js";
 
 /**
@@ -19,7 +19,7 @@ export const shardedGates = ({ all, first, others }: Shards): GateStore => ({
     const copies = await Promise.all(others.map((store) => store.openGate(scope)));
     return opened || copies.includes(true);
   },
-  mendGates: () => mendGates(first, others),
+  reconcileGates: () => reconcileGates(first, others),
   openDueGates: async () => void (await all((store) => store.openDueGates())),
 });
 
@@ -41,7 +41,7 @@ export const shardedLimits = ({ all, idsOfAll, ofTask }: Shards): LimitStore & B
   adaptBound: async (...args) => void (await all((store) => store.adaptBound(...args))),
   unthrottleRefilled: async () => void (await all((store) => store.unthrottleRefilled())),
   unthrottle: async (agent) => void (await all((store) => store.unthrottle(agent))),
-  mendRunning: async () => void (await all((store) => store.mendRunning())),
+  recountLeases: async () => void (await all((store) => store.recountLeases())),
   blockedIds: (room) => idsOfAll((store) => store.blockedIds(room)),
   firstBlocked: async (id, reason) => ofTask(id)?.firstBlocked(id, reason),
 });

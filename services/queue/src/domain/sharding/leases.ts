@@ -74,13 +74,13 @@ function createShardedClaim(shards: readonly LeaseStore[]): LeaseStore["claim"] 
 /** `repeated`: ids of the tasks that an earlier answer to the same call granted. */
 function joinClaims(answers: readonly Claimed[], repeated: ReadonlySet<string>): Claimed {
   const waits = answers.flatMap(({ waitMs }) => waitMs ?? []);
-  const kept = answers.find((answer) => answer.kept)?.kept;
+  const deferredBy = answers.find((answer) => answer.deferredBy)?.deferredBy;
   return {
     grants: answers.flatMap(({ grants }) => grants.map((grant) => ({ ...grant, again: repeated.has(grant.task.id) }))),
     left: answers.reduce((sum, { left }) => sum + left, 0),
     pins: answers.some(({ pins }) => pins),
     ...(waits.length > 0 && { waitMs: Math.min(...waits) }),
-    ...(kept && { kept }),
+    ...(deferredBy && { deferredBy }),
   };
 }
 

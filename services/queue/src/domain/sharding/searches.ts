@@ -1,4 +1,4 @@
-import type { ConfirmationStore, Cursor, ListStore, WalkStore } from "../search/search-store.js";
+import type { ConfirmationStore, Cursor, ListStore, ScanStore } from "../search/search-store.js";
 import { idInShard, shardOfTask } from "../task/shard.js";
 import type { Shards } from "./shards.js";
 
@@ -15,21 +15,21 @@ export const shardedLists = ({ all, idsOfAll, ofAgent, shardOfAgent }: Shards): 
 });
 
 /** A scan goes through the shards one after the other. */
-export const shardedWalks = ({ all, first, shardOfAgent, stores }: Shards): WalkStore => ({
+export const shardedScans = ({ all, first, shardOfAgent, stores }: Shards): ScanStore => ({
   earliestNow: async () => Math.min(...(await all((store) => store.earliestNow()))),
   // All shards start the scan at the same time. So no shard includes tasks that are accepted after the start.
-  async beginWalk(where) {
-    const inAll = await all(async (store, shard) => ({ shard, at: await store.beginWalk(where) }));
+  async beginScan(where) {
+    const inAll = await all(async (store, shard) => ({ shard, at: await store.beginScan(where) }));
     const meant = where.agent === undefined ? inAll : inAll.slice(shardOfAgent(where.agent)).slice(0, 1);
-    return encodeWalk(meant);
+    return encodePosition(meant);
   },
   async candidates(where, count, cursor) {
-    const [here, ...rest] = decodeWalk(cursor);
+    const [here, ...rest] = decodePosition(cursor);
     if (here === undefined) throw new Error("there is no shard");
     const page = await (stores[here.shard] ?? first).candidates(where, count, here.at);
     const ahead = page.next === undefined ? rest : [{ ...here, at: page.next }, ...rest];
     const { asOf, found } = page;
-    return { asOf, found, ...(ahead.length > 0 && { next: encodeWalk(ahead) }) };
+    return { asOf, found, ...(ahead.length > 0 && { next: encodePosition(ahead) }) };
   },
 });
 
@@ -39,7 +39,7 @@ export const shardedConfirmations = ({ first }: Shards): ConfirmationStore => ({
 });
 
 /** The position of a scan in each shard that it has not finished. */
-type Walk = readonly { readonly shard: number; readonly at: Cursor }[];
-const encodeWalk = (walk: Walk): Cursor => JSON.stringify(walk);
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only `encodeWalk` makes them
-const decodeWalk = (cursor: Cursor): Walk => JSON.parse(cursor) as Walk;
+type ScanPosition = readonly { readonly shard: number; readonly at: Cursor }[];
+const encodePosition = (position: ScanPosition): Cursor => JSON.stringify(position);
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only `encodePosition` makes them
+const decodePosition = (cursor: Cursor): ScanPosition => JSON.parse(cursor) as ScanPosition;

@@ -2,7 +2,7 @@ import type { TaskStore } from "../store.js";
 import { shardedDue } from "./due.js";
 import { shardedEmergency, shardedGates, shardedLimits } from "./gates.js";
 import { shardedLeases } from "./leases.js";
-import { shardedConfirmations, shardedLists, shardedWalks } from "./searches.js";
+import { shardedConfirmations, shardedLists, shardedScans } from "./searches.js";
 import { shardsOf } from "./shards.js";
 import { shardedSituations, shardedStatus } from "./status.js";
 import { shardedIntake, shardedTasks } from "./tasks.js";
@@ -28,7 +28,7 @@ export function createShardedStore([first, ...others]: readonly TaskStore[]): Ta
     ...shardedStatus(shards),
     ...shardedSituations(shards),
     ...shardedLists(shards),
-    ...shardedWalks(shards),
+    ...shardedScans(shards),
     ...shardedConfirmations(shards),
   };
 }

@@ -4,7 +4,7 @@ import {
   afterCancel,
   afterFailure,
   afterLease,
-  afterRevival,
+  afterRetry,
   DELIVERY_BUDGET,
   LONGEST_PARKING_MS,
   retryTime,
@@ -147,7 +147,7 @@ describe("what follows a failed run", () => {
 
   it("counts from zero for a task that is put back", () => {
     const ended = task({ state: "FAILED", refused: 50, refusedMs: 1, limited: 50 });
-    const { refused, refusedMs, limited } = afterRevival(ended, "")?.set ?? {};
+    const { refused, refusedMs, limited } = afterRetry(ended, "")?.set ?? {};
     assert.deepEqual([refused, refusedMs, limited], [0, 0, 0]);
   });
 

@@ -194,7 +194,7 @@ export interface Holder {
  * The move when an executor holds a lease that the store lost: the lease continues as the newest one, for `leaseMs`
  * from now. Undefined when the task has ended.
  */
-export function afterForgetting(task: Task, holder: Holder, leaseMs: number): Move | undefined {
+export function afterLostLease(task: Task, holder: Holder, leaseMs: number): Move | undefined {
   if (isEnded(task.state)) return undefined;
   const to = task.state === "CANCELLING" ? task.state : "LEASED";
   return { from: task.state, to, leaseMs, set: { ...holder, reports: 0, bound: null, charged: null, weight: null } };
@@ -211,7 +211,7 @@ export function afterCancel(task: Task, reason: string): Move | undefined {
  * The move of RetryTask. Undefined for a task that did not fail. The bounds on waiting tasks apply to it like to a new
  * task. It has all its attempts again, and no deadline any more.
  */
-export function afterRevival(task: Task, reason: string): Move | undefined {
+export function afterRetry(task: Task, reason: string): Move | undefined {
   if (task.state !== "FAILED" && task.state !== "EXPIRED") return undefined;
   return {
     from: task.state,

@@ -4,7 +4,7 @@ import type { Claimed } from "./lease-store.js";
 import { createSleepers, loginOf, nameOf, ONE, type Sleeper, type Sleepers } from "./sleepers.js";
 
 /** The outcome of a claim. It decides which executors are woken next. */
-export type Claim = Pick<Claimed, "waitMs" | "left" | "kept" | "pins">;
+export type Claim = Pick<Claimed, "waitMs" | "left" | "deferredBy" | "pins">;
 
 /** One waiting Sync. */
 export interface Waiting {
@@ -22,7 +22,7 @@ export interface Waiting {
   close(): void;
 }
 
-export type Idle = ReturnType<typeof createIdle>;
+export type WaitingExecutors = ReturnType<typeof createWaitingExecutors>;
 
 /** Calls `act` after a time (ms). Returns a function that cancels this. */
 export type After = (ms: number, act: () => void) => () => void;
@@ -43,15 +43,15 @@ const LONG_MS = 60_000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * The executors that wait for work at this process. A message about tasks (a `Word`) wakes only as many executors as
+ * The executors that wait for work at this process. A message about tasks (a `WakeUp`) wakes only as many executors as
  * have slots for them, the longest-waiting first. A woken executor may be unable to take the tasks, or be gone before
  * it claims. Then it passes the message on: to other executors here, and to other replicas when they have not heard of
  * it. A message may be lost, so each executor also checks by itself (see `TICK_MS`).
  */
-export function createIdle(wakes: Wakes, engines: readonly string[], after: After = afterTime) {
+export function createWaitingExecutors(wakes: Wakes, engines: readonly string[], after: After = afterTime) {
   const sleepers = createSleepers(engines, (engine) => wakes.tell(engineTopic(engine)));
   const timers = createTimers(after, (engine) => sleepers.spread(engine, ONE));
-  const hearing = hearWords(wakes, engines, sleepers);
+  const relay = relayWakeUps(wakes, engines, sleepers);
   const topicsOfWork = new Set(engines.map(engineTopic));
 
   return {
@@ -60,7 +60,8 @@ export function createIdle(wakes: Wakes, engines: readonly string[], after: Afte
      * right behind the tasks. Returns whether they have slots for all of the tasks. Then no other replica has to be
      * notified.
      */
-    offer: (engine: string, tasks: number): boolean => sleepers.wake(engine, { tasks, told: false, avoid: [] }) === 0,
+    offer: (engine: string, tasks: number): boolean =>
+      sleepers.wake(engine, { tasks, announced: false, avoid: [] }) === 0,
 
     /**
      * From now on, the executor gets messages about work for these offers, and wake-ups of its own topic and of
@@ -83,7 +84,7 @@ export function createIdle(wakes: Wakes, engines: readonly string[], after: Afte
 
     async close(): Promise<void> {
       timers.close();
-      await hearing.close();
+      await relay.close();
     },
   };
 }
@@ -102,21 +103,21 @@ function createWaiting(sleeper: Sleeper, { listener, sleepers, timers, topicsOfW
       sleeper.asleep = pending.size === 0;
       const came = await listener.next(timeoutMs, signal);
       sleeper.asleep = false;
-      for (const [engine, word] of pending) claiming.set(engine, word);
+      for (const [engine, wakeUp] of pending) claiming.set(engine, wakeUp);
       pending.clear();
       return { engines: new Set(claiming.keys()), others: [...came].some((topic) => !topicsOfWork.has(topic)) };
     },
 
-    claimed: (engine, { waitMs, left, kept, pins: isPinned }) => {
+    claimed: (engine, { waitMs, left, deferredBy, pins: isPinned }) => {
       if (isPinned) pins.add(engine);
       else pins.delete(engine);
       if (waitMs !== undefined) timers.wakeAt(engine, waitMs);
-      const word = claiming.get(engine);
+      const wakeUp = claiming.get(engine);
       claiming.delete(engine);
-      if (!word || left === 0) return;
-      if (kept) {
-        const whom = kept === "login" ? loginOf(offers.get(engine)) : nameOf(executor);
-        sleepers.spread(engine, { ...word, tasks: Math.min(word.tasks, left), avoid: [...word.avoid, whom] });
+      if (!wakeUp || left === 0) return;
+      if (deferredBy) {
+        const whom = deferredBy === "login" ? loginOf(offers.get(engine)) : nameOf(executor);
+        sleepers.spread(engine, { ...wakeUp, tasks: Math.min(wakeUp.tasks, left), avoid: [...wakeUp.avoid, whom] });
         return;
       }
       const tasks = Math.min(MORE, left - sleepers.underWay(engine));
@@ -126,7 +127,7 @@ function createWaiting(sleeper: Sleeper, { listener, sleepers, timers, topicsOfW
     close() {
       listener.close();
       sleepers.remove(sleeper);
-      for (const [engine, word] of [...claiming, ...pending]) sleepers.spread(engine, word);
+      for (const [engine, wakeUp] of [...claiming, ...pending]) sleepers.spread(engine, wakeUp);
     },
   };
 }
@@ -156,13 +157,13 @@ function createTimers(after: After, act: (engine: string) => void) {
 }
 
 /** Passes wake-ups of engines and of gates on to the executors that wait here. */
-function hearWords(wakes: Wakes, engines: readonly string[], sleepers: Sleepers) {
+function relayWakeUps(wakes: Wakes, engines: readonly string[], sleepers: Sleepers) {
   const stop = new AbortController();
   const engineOf = new Map(engines.map((engine) => [engineTopic(engine), engine]));
-  const words = wakes.listen([GATES_TOPIC, ...engineOf.keys()]);
-  const hear = async (): Promise<void> => {
+  const listener = wakes.listen([GATES_TOPIC, ...engineOf.keys()]);
+  const relay = async (): Promise<void> => {
     while (!stop.signal.aborted) {
-      for (const topic of await words.next(LONG_MS, stop.signal)) {
+      for (const topic of await listener.next(LONG_MS, stop.signal)) {
         const engine = engineOf.get(topic);
         if (engine === undefined) for (const each of engines) sleepers.wakePinned(each, true);
         else {
@@ -174,12 +175,12 @@ function hearWords(wakes: Wakes, engines: readonly string[], sleepers: Sleepers)
       }
     }
   };
-  const hearing = hear();
+  const relaying = relay();
   return {
     async close(): Promise<void> {
       stop.abort();
-      await hearing;
-      words.close();
+      await relaying;
+      listener.close();
     },
   };
 }

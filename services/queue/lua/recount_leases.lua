@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- mend_running: count the leases again.
+-- recount_leases: count the leases again.
 --
 -- KEYS  1 running  hash  urgent/engine, agent/agent, account/engine/account, executor/executor and label/label ->
 --                        leases

@@ -9,7 +9,7 @@ export interface Slots {
 
 const DRAWS = 41;
 /** Ends of runs that are simulated one by one. Later ends come at the average rate. */
-const MOST_PLAYED = 500;
+const MOST_SIMULATED = 500;
 
 /**
  * Simulates how long it takes until a task with `before` tasks before it can start (ms), in several futures. Returns
@@ -19,15 +19,15 @@ const MOST_PLAYED = 500;
  * in each call, and the n-th run takes equally long for any number of slots. So more slots, or fewer tasks before,
  * never make the start later.
  */
-export function playDrains(before: number, { busyMs, free }: Slots, runs: RunTimes): readonly number[] {
-  const played = Math.min(before, MOST_PLAYED);
-  const rest = ((before - played) * runs.meanMs) / (busyMs.length + free);
+export function simulateStarts(before: number, { busyMs, free }: Slots, runs: RunTimes): readonly number[] {
+  const simulated = Math.min(before, MOST_SIMULATED);
+  const rest = ((before - simulated) * runs.meanMs) / (busyMs.length + free);
   return Array.from({ length: DRAWS }, (_, draw) => {
     const ends = [
       ...Array.from({ length: free }, () => 0),
       ...busyMs.map((ms, slot) => Math.max(0, runs.quantileMs(uniform(draw, -1 - slot), ms) - ms)),
     ].toSorted((a, b) => a - b);
-    for (let run = 0; run < played; run++) {
+    for (let run = 0; run < simulated; run++) {
       const end = (ends.shift() ?? 0) + runs.quantileMs(uniform(draw, run));
       ends.splice(countUpTo(ends, end), 0, end);
     }

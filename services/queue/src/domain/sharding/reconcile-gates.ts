@@ -9,13 +9,13 @@ const EMERGENCY: Scope = { kind: "emergency" };
 type CopiedStore = GateStore & EmergencyStore & Clock;
 
 /** How another shard copies a closed gate of the first shard: exactly, and without an event. */
-export const COPY = { how: "replace", told: false } as const;
+export const COPY = { how: "replace", announced: false } as const;
 
 /**
  * Copies the gates and the emergency stop of the first shard to all others. A process may have died halfway through a
  * change, or a shard may have been away. Each shard counts by itself how many leases a ramp has let through.
  */
-export async function mendGates(first: CopiedStore, others: readonly CopiedStore[]): Promise<void> {
+export async function reconcileGates(first: CopiedStore, others: readonly CopiedStore[]): Promise<void> {
   // The others are read before the first. So a gate that another shard has and the first does not have is over. If it
   // is closed again meanwhile, the time of closing differs and it stays closed.
   const copies = await Promise.all(
@@ -23,7 +23,7 @@ export async function mendGates(first: CopiedStore, others: readonly CopiedStore
   );
   const [stop, gates, nowMs] = [await first.emergency(), await first.gates(), await first.now("")];
 
-  const mendGate = async (name: string, copy: Gate | undefined, store: CopiedStore): Promise<void> => {
+  const reconcileGate = async (name: string, copy: Gate | undefined, store: CopiedStore): Promise<void> => {
     const [scope, gate] = [readScope(name), gates.get(name)];
     if (isClosed(gate, nowMs)) {
       if (!isClosed(copy, nowMs) || !isAlike(gate, copy)) await store.closeGate({ ...COPY, scope, gate });
@@ -37,7 +37,7 @@ export async function mendGates(first: CopiedStore, others: readonly CopiedStore
       if (!stop && copy.stop) await copy.store.openGate(EMERGENCY, undefined, copy.stop.calledMs);
       const known = new Set([...gates.keys(), ...copy.gates.keys()]);
       known.delete(scopeName(EMERGENCY));
-      await Promise.all([...known].map((name) => mendGate(name, copy.gates.get(name), copy.store)));
+      await Promise.all([...known].map((name) => reconcileGate(name, copy.gates.get(name), copy.store)));
     }),
   );
 }

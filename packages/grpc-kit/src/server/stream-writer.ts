@@ -13,7 +13,7 @@ const STREAM_MESSAGES = 64;
  * Sends the messages of one stream: no faster than its reader takes them, and within the unread-bytes limit of its
  * caller.
  */
-export interface Outlet {
+export interface StreamWriter {
   /** Resolves when the handler may make the next message. */
   send(message: Buffer): Promise<void>;
   /** Resolves when at most `SMALL_BYTES` wait for the reader. */
@@ -21,11 +21,11 @@ export interface Outlet {
 }
 
 /** Calls `stalled` when the stream waits and its reader has taken nothing for `stalledMs`. */
-export function createOutlet(
+export function createStreamWriter(
   call: ServerWritableStream<unknown, unknown>,
   open: OpenCall,
   { stalledMs, stalled }: { readonly stalledMs: number; readonly stalled: () => void },
-): Outlet {
+): StreamWriter {
   const onTheWay = { bytes: 0, messages: 0 };
   let taken: (() => void) | undefined;
 

@@ -2,8 +2,8 @@ import { Refusal } from "@ccsp/errors";
 
 const RETRY_MS = 1_000;
 
-/** Counts the unread bytes of one caller against its limit (its "room"). No single amount is larger than the limit. */
-export class CallerRoom {
+/** Counts the unread bytes of one caller against its limit. No single amount is larger than the limit. */
+export class CallerUnread {
   /** The number of calls that share this limit. */
   calls = 0;
   readonly #bytes: number;
@@ -82,7 +82,7 @@ export class CallerRoom {
  * limit.
  */
 export class UnreadBytes {
-  readonly #callers = new Map<string, CallerRoom>();
+  readonly #callers = new Map<string, CallerUnread>();
   readonly callerBytes: number;
   readonly waitMs: number;
 
@@ -95,15 +95,15 @@ export class UnreadBytes {
    * Adds a call to the limit of its caller. The limit exists while one of the caller's calls is open, also if no bytes
    * are unread.
    */
-  enter(caller: string): CallerRoom {
-    const room = this.#callers.get(caller) ?? new CallerRoom(this.callerBytes);
-    this.#callers.set(caller, room);
-    room.calls += 1;
-    return room;
+  enter(caller: string): CallerUnread {
+    const unread = this.#callers.get(caller) ?? new CallerUnread(this.callerBytes);
+    this.#callers.set(caller, unread);
+    unread.calls += 1;
+    return unread;
   }
 
-  leave(caller: string, room: CallerRoom): void {
-    room.calls -= 1;
-    if (room.calls === 0) this.#callers.delete(caller);
+  leave(caller: string, unread: CallerUnread): void {
+    unread.calls -= 1;
+    if (unread.calls === 0) this.#callers.delete(caller);
   }
 }

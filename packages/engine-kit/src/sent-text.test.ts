@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { answerOf } from "./conformance/answer.js";
 import type { EngineEvent } from "./engine.js";
-import { createToldText } from "./told-text.js";
+import { createSentText } from "./sent-text.js";
 
 const text = (said: string, message?: number): EngineEvent => ({ type: "text", text: said, message });
 
 describe("the text of a run that was already reported", () => {
   const settled = (told: readonly EngineEvent[], answer: string): readonly EngineEvent[] => {
-    const text = createToldText();
-    for (const event of told) text.heard(event);
+    const text = createSentText();
+    for (const event of told) text.add(event);
     return text.settle(answer);
   };
   /** The answer that all events together give. */

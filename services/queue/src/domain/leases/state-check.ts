@@ -7,10 +7,10 @@ import type { Heartbeat, LeaseStore, SyncFindings } from "./lease-store.js";
 export type Presence = Omit<Heartbeat, "leaseMs" | "again">;
 
 /**
- * The check of an executor's state in a Sync, called a look. It renews the leases that the executor holds, and settles
+ * The check of an executor's state in a Sync. It renews the leases that the executor holds, and settles
  * differences to the leases in the store. Throws SYNC_STALE.
  */
-export function createLook(
+export function createStateCheck(
   { store, queue }: { store: LeaseStore; queue: Pick<Queue, "freeLease" | "resumeLease"> },
   leaseMs: number,
 ) {

@@ -3,8 +3,8 @@ import type { EngineEvent } from "./engine.js";
 import { FIRST_MESSAGE } from "./text.js";
 
 /** Compares the text that a run's events had with the engine's final answer. */
-export interface ToldText {
-  heard(event: EngineEvent): void;
+export interface SentText {
+  add(event: EngineEvent): void;
   /**
    * The events that make the last message equal to `answer`: its missing rest, or, when it differs, the whole answer in
    * place of that message. There are none for an empty answer: a run may end with a tool, and the text before the tool
@@ -13,7 +13,7 @@ export interface ToldText {
   settle(answer: string): readonly EngineEvent[];
 }
 
-export function createToldText(): ToldText {
+export function createSentText(): SentText {
   /**
    * The messages that were not taken back. Only digests are kept, because the text may be megabytes and is needed only
    * for this.
@@ -22,23 +22,23 @@ export function createToldText(): ToldText {
   let newest = 0;
 
   return {
-    heard(event) {
+    add(event) {
       if (event.type === "taken-back") standing.delete(event.message);
       if (event.type !== "text") return;
       const { message = FIRST_MESSAGE, text } = event;
       newest = Math.max(newest, message);
-      const told = standing.get(message) ?? { digest: createHash("sha256"), length: 0 };
-      standing.set(message, told);
-      told.digest.update(text);
-      told.length += text.length;
+      const sent = standing.get(message) ?? { digest: createHash("sha256"), length: 0 };
+      standing.set(message, sent);
+      sent.digest.update(text);
+      sent.length += text.length;
     },
     settle(answer) {
       if (answer === "") return [];
       const last = Math.max(0, ...standing.keys());
-      const told = standing.get(last);
-      if (!told) return [{ type: "text", text: answer, message: newest + 1 }];
-      if (digestOf(answer.slice(0, told.length)) === told.digest.copy().digest("hex")) {
-        const rest = answer.slice(told.length);
+      const sent = standing.get(last);
+      if (!sent) return [{ type: "text", text: answer, message: newest + 1 }];
+      if (digestOf(answer.slice(0, sent.length)) === sent.digest.copy().digest("hex")) {
+        const rest = answer.slice(sent.length);
         return rest === "" ? [] : [{ type: "text", text: rest, message: last }];
       }
       return [

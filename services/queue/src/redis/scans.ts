@@ -1,4 +1,4 @@
-import type { Candidate, CandidatePage, Cursor, WalkStore, Where } from "../domain/search/search-store.js";
+import type { Candidate, CandidatePage, Cursor, ScanStore, Where } from "../domain/search/search-store.js";
 import { CLASSES, isEnded, isHeld } from "../domain/task/task.js";
 import type { Shard } from "./shard.js";
 
@@ -11,9 +11,9 @@ interface Source {
 }
 
 /** Scans the tasks that a filter may mean: by the indexes of their states, or by that of owners when it is shorter. */
-export const createWalks = (shard: Shard): WalkStore => ({
+export const createScans = (shard: Shard): ScanStore => ({
   earliestNow: shard.now,
-  beginWalk: async (where) => encode(await begin(shard, where)),
+  beginScan: async (where) => encode(await begin(shard, where)),
 
   async candidates(where, count, cursor): Promise<CandidatePage> {
     const place = decode(cursor);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setMaxListeners } from "node:events";
 import { engineTopic, GATES_TOPIC, type Listener, type Wakes } from "../wakes/wakes.js";
-import { type After, createIdle, type Idle } from "./idle.js";
+import { type After, createWaitingExecutors, type WaitingExecutors } from "./waiting-executors.js";
 
 const ENGINE = "e";
 const NOTHING = { left: 0, pins: false };
@@ -38,18 +38,18 @@ function createWakes() {
     tell: (topic) => void told.push(topic),
   };
   /** A wake-up from another process. */
-  const hear = async (topic: string): Promise<void> => {
+  const receive = async (topic: string): Promise<void> => {
     for (const [listener, topics] of listeners) if (topics.includes(topic)) listener.remind(topic);
     await turn();
   };
-  return { wakes, told, hear };
+  return { wakes, told, receive };
 }
 
 /** Resolves when all promises that are resolved now have been handled. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe("executors that wait for work", () => {
-  let idle: Idle;
+  let waitingExecutors: WaitingExecutors;
   let world: ReturnType<typeof createWakes>;
   let timers: { ms: number; act: () => void; gone: boolean }[];
   let woken: string[];
@@ -64,12 +64,16 @@ describe("executors that wait for work", () => {
       timers.push(timer);
       return () => void (timer.gone = true);
     };
-    idle = createIdle(world.wakes, [ENGINE], after);
+    waitingExecutors = createWaitingExecutors(world.wakes, [ENGINE], after);
   });
-  afterEach(() => idle.close());
+  afterEach(() => waitingExecutors.close());
 
   const wait = (name: string, { account = "", freeSlots = 1 } = {}) => {
-    const waiting = idle.wait(name, [{ engine: ENGINE, account, freeSlots, slots: freeSlots, version: "" }], []);
+    const waiting = waitingExecutors.wait(
+      name,
+      [{ engine: ENGINE, account, freeSlots, slots: freeSlots, version: "" }],
+      [],
+    );
     const sleep = async (): Promise<void> => {
       const { engines } = await waiting.next(1e9, signal);
       if (engines.size > 0) woken.push(name);
@@ -85,7 +89,7 @@ describe("executors that wait for work", () => {
     const [first, second] = [wait("first"), wait("second")];
     void first.sleep();
     void second.sleep();
-    assert.equal(idle.offer(ENGINE, 1), true);
+    assert.equal(waitingExecutors.offer(ENGINE, 1), true);
     first.close();
     await turn();
     assert.deepEqual([woken, world.told], [["first", "second"], []]);
@@ -94,7 +98,7 @@ describe("executors that wait for work", () => {
 
     const third = wait("third");
     void third.sleep();
-    await world.hear(engineTopic(ENGINE));
+    await world.receive(engineTopic(ENGINE));
     third.close();
     assert.deepEqual([woken.at(-1), world.told.length], ["third", 1]);
   });
@@ -102,12 +106,12 @@ describe("executors that wait for work", () => {
   it("are woken for tasks while their slots last, each for as many as it has; further offers are not accepted", async () => {
     const all = [wait("one"), wait("three", { freeSlots: 3 }), wait("last")];
     for (const each of all) void each.sleep();
-    assert.equal(idle.offer(ENGINE, 1), true);
-    assert.equal(idle.offer(ENGINE, 1), true);
-    assert.equal(idle.offer(ENGINE, 2), true);
+    assert.equal(waitingExecutors.offer(ENGINE, 1), true);
+    assert.equal(waitingExecutors.offer(ENGINE, 1), true);
+    assert.equal(waitingExecutors.offer(ENGINE, 2), true);
     await turn();
     assert.deepEqual(woken, ["one", "three"]);
-    assert.equal(idle.offer(ENGINE, 2), false);
+    assert.equal(waitingExecutors.offer(ENGINE, 2), false);
     await turn();
     assert.deepEqual(woken, ["one", "three", "last"]);
     for (const each of all) each.close();
@@ -115,8 +119,8 @@ describe("executors that wait for work", () => {
 
   it("check again when a wake comes during a check, since they may have checked too early", async () => {
     const busy = wait("busy");
-    assert.equal(idle.offer(ENGINE, 1), false, "it may take another task");
-    await world.hear(engineTopic(ENGINE));
+    assert.equal(waitingExecutors.offer(ENGINE, 1), false, "it may take another task");
+    await world.receive(engineTopic(ENGINE));
     await busy.sleep();
     assert.deepEqual(woken, ["busy"]);
     busy.close();
@@ -125,7 +129,7 @@ describe("executors that wait for work", () => {
   it("wake two more when they fill up while more tasks wait, unless enough are already woken", async () => {
     const all = Array.from({ length: 9 }, (_, i) => wait(`ex-${i}`));
     for (const each of all) void each.sleep();
-    await world.hear(engineTopic(ENGINE));
+    await world.receive(engineTopic(ENGINE));
     all[0]?.came({ pins: false, left: 8 });
     await turn();
     assert.deepEqual(woken, ["ex-0", "ex-1", "ex-2"]);
@@ -143,7 +147,7 @@ describe("executors that wait for work", () => {
   it("check again during a check when another fills up: tasks that came after its claim are for them too", async () => {
     const [full, busy] = [wait("full"), wait("busy")];
     void full.sleep();
-    await world.hear(engineTopic(ENGINE));
+    await world.receive(engineTopic(ENGINE));
     assert.deepEqual(woken, ["full"]);
     full.came({ pins: false, left: 2 });
     full.close();
@@ -183,7 +187,7 @@ describe("executors that wait for work", () => {
     const all = [wait("first"), wait("second"), wait("pinned")];
     all[2]?.came({ left: 0, pins: true });
     for (const each of all) void each.sleep();
-    await world.hear(engineTopic(ENGINE));
+    await world.receive(engineTopic(ENGINE));
     assert.deepEqual(woken.toSorted(), ["first", "pinned"]);
     for (const each of all) each.close();
   });
@@ -192,7 +196,7 @@ describe("executors that wait for work", () => {
     const all = [wait("first"), wait("pinned"), wait("other"), wait("pinned too")];
     for (const each of [all[1], all[3]]) each?.came({ left: 0, pins: true });
     for (const each of all) void each.sleep();
-    await world.hear(GATES_TOPIC);
+    await world.receive(GATES_TOPIC);
     assert.deepEqual(woken, ["pinned", "pinned too"]);
     for (const each of all) each.close();
   });
@@ -200,11 +204,11 @@ describe("executors that wait for work", () => {
   it("of a blocked login wake another login, and executors with a closed gate of their own wake any other", async () => {
     const all = [wait("a-1", { account: "a" }), wait("a-2", { account: "a" }), wait("b", { account: "b" })];
     for (const each of all) void each.sleep();
-    await world.hear(engineTopic(ENGINE));
-    all[0]?.came({ pins: false, left: 1, kept: "login" });
+    await world.receive(engineTopic(ENGINE));
+    all[0]?.came({ pins: false, left: 1, deferredBy: "login" });
     await turn();
     assert.deepEqual(woken, ["a-1", "b"]);
-    all[2]?.came({ pins: false, left: 1, kept: "executor" });
+    all[2]?.came({ pins: false, left: 1, deferredBy: "executor" });
     await turn();
     assert.deepEqual(woken, ["a-1", "b"], "a-2 has the login that was already closed");
     for (const each of all) each.close();
