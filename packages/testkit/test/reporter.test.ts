@@ -17,7 +17,9 @@ for (const [how, flags] of [
     const run = (...files: string[]) => {
       const paths = files.map((file) => `packages/testkit/test/reporter/${file}`);
       const reporter = ["--reporter", "./mocha-reporter.cjs", ...paths];
-      const child = spawn(process.execPath, [...MOCHA, ...flags, ...reporter], { cwd: ROOT, detached: true });
+      // With CI set, mocha prints colours into a pipe too.
+      const env = { ...process.env, FORCE_COLOR: "0" };
+      const child = spawn(process.execPath, [...MOCHA, ...flags, ...reporter], { cwd: ROOT, detached: true, env });
       let output = "";
       for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => (output += data));
       const exited = once(child, "close");
