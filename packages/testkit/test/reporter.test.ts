@@ -18,7 +18,7 @@ for (const [how, flags] of [
       const paths = files.map((file) => `packages/testkit/test/reporter/${file}`);
       const reporter = ["--reporter", "./mocha-reporter.cjs", ...paths];
       // With CI set, mocha prints colours into a pipe too.
-      const env = { ...process.env, FORCE_COLOR: "0" };
+      const env = { ...process.env, NO_COLOR: "1" };
       const child = spawn(process.execPath, [...MOCHA, ...flags, ...reporter], { cwd: ROOT, detached: true, env });
       let output = "";
       for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => (output += data));
@@ -46,10 +46,13 @@ for (const [how, flags] of [
 
     it("counts and names the tests that had ended when it is interrupted", async () => {
       const tests = run("fails.ts", "skips.ts", "fails-then-hangs.ts");
-      await eventually(() => assert.match(tests.output(), /fails-then-hangs\.ts:4:/));
-      await eventually(() => assert.match(tests.output(), /✔ passes/));
-      // Ctrl-C sends the same signal.
-      tests.kill("SIGINT");
+      try {
+        await eventually(() => assert.match(tests.output(), /fails-then-hangs\.ts:4:/));
+        await eventually(() => assert.match(tests.output(), /✔ passes/));
+      } finally {
+        // Ctrl-C sends the same signal.
+        tests.kill("SIGINT");
+      }
       await tests.exited;
       const [, end = "", ...again] = tests.output().split("INTERRUPTED");
       assert.equal(again.length, 0);
