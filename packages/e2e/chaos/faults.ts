@@ -12,6 +12,11 @@ export interface Chaos {
   readonly counts: ReadonlyMap<string, number>;
   /** Causes no more faults. Resolves when all faults are repaired. */
   stop(): Promise<void>;
+  /**
+   * Causes one fault of each kind that has not come by chance. Resolves when all of them are repaired. Call it after
+   * `stop`.
+   */
+  causeRest(): Promise<void>;
 }
 
 interface Fault {
@@ -90,6 +95,9 @@ export function startChaos(world: World, { everyMs, random }: { everyMs: number;
     async stop() {
       stopping.abort();
       await looped;
+    },
+    async causeRest() {
+      for (const { name, weight, make } of faults) if (weight > 0 && !counts.has(name)) await make();
     },
   };
 }

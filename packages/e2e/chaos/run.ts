@@ -68,6 +68,7 @@ async function run(world: World, options: ChaosOptions): Promise<ChaosResult> {
   try {
     await sleep(chaosMs, undefined, { signal: stop });
     await chaos.stop();
+    await chaos.causeRest();
     print("no more faults: waiting for the end of every task");
     found.push(...(await drained(world, agents.done, options)));
   } finally {
