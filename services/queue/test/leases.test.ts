@@ -277,6 +277,19 @@ function promises(options: WorldOptions): void {
       assert.deepEqual(await world.redis.client.keys("*:{0}:blocked"), []);
     });
 
+    it("is not granted after a claim found its start deadline passed, though the clock is set back: it expires", async () => {
+      const deadline = world.clock.now + 1_000;
+      const id = await add({ conditions: { deadline } });
+      world.clock.now = deadline;
+      assert.deepEqual((await executor(world).sync()).grants, []);
+      world.clock.now = deadline - 10;
+      await reap(world, keep);
+      assert.deepEqual((await executor(world, { id: "ex-2" }).sync()).grants, []);
+      world.clock.now = deadline;
+      await reap(world, keep);
+      assert.equal(await state(id), "EXPIRED");
+    });
+
     it("is not given to an executor that drains", async () => {
       await add();
       assert.deepEqual((await executor(world).sync({ draining: true, maxWaitMs: 60_000 })).grants, []);

@@ -28,6 +28,7 @@ export interface ClaimWorld {
  */
 export function checkGrants(world: ClaimWorld, claimer: Claimer, grants: readonly Grant[]): void {
   const { tasks, now } = world;
+  for (const task of tasks) task.late ||= task.engine === claimer.engine && isOverdue(task, now);
   let newest = Math.max(0, ...tasks.map(({ fence }) => fence));
   let unpinned = 0;
   // The order in an answer has no meaning: a repeated grant may come after a new one.
@@ -86,10 +87,10 @@ function checkOrder(world: ClaimWorld, claimer: Claimer, about: ModelTask): void
 
 /**
  * Whether the task may start for certain. A task with labels is never certain: the queue may still hold it, although
- * its labels are free.
+ * its labels are free. The queue may have set a late task aside until it expires.
  */
 function mayStart(world: ClaimWorld, claimer: Claimer, task: ModelTask): boolean {
-  const there = task.state === "QUEUED" && task.labels.length === 0;
+  const there = task.state === "QUEUED" && task.labels.length === 0 && !task.late;
   return there && hindrance(world, claimer, task) === undefined;
 }
 
@@ -103,7 +104,7 @@ const turnOpen = ({ gates }: ClaimWorld, agent: string): boolean => !gates.knows
 function hindrance({ tasks, gates, now, order }: ClaimWorld, claimer: Claimer, task: ModelTask): string | undefined {
   if (task.engine !== claimer.engine) return "another engine";
   if (task.pin !== undefined && task.pin !== claimer.id) return "waits for another executor";
-  if (task.attempt === 0 && (task.deadline ?? Number.POSITIVE_INFINITY) <= now) return "should have started by now";
+  if (isOverdue(task, now)) return "should have started by now";
   const closed = scopesOf(claimer, task).find((scope) => gates.room(scope, now) <= 0);
   if (closed !== undefined) return `${closed} is closed`;
   const ofAgent = running(tasks, ({ agent }) => agent === task.agent);
@@ -114,6 +115,9 @@ function hindrance({ tasks, gates, now, order }: ClaimWorld, claimer: Claimer, t
   });
   return full === undefined ? undefined : `the limit of ${full} is reached`;
 }
+
+const isOverdue = ({ state, attempt, deadline }: ModelTask, now: number): boolean =>
+  state === "QUEUED" && attempt === 0 && deadline !== undefined && deadline <= now;
 
 function scopesOf(claimer: Claimer, { agent, class: priority, labels }: ModelTask): string[] {
   return [

@@ -28,6 +28,8 @@ export interface ModelTask {
   ran: boolean;
   ready: number;
   deadline: number | undefined;
+  /** Whether a claim came after its deadline. A clock that is set back later does not let it start again. */
+  late: boolean;
   pin: string | undefined;
   pinEnds: number;
   /** The fence of the last lease that was used up, and the call that used it up. */
@@ -79,6 +81,7 @@ export function accept(task: NewTask, now: number): ModelTask {
     ran: false,
     ready: start,
     deadline,
+    late: false,
     pin,
     pinEnds: now + pinMs,
     settled: "",
@@ -177,7 +180,8 @@ export const failed = ({ state }: ModelTask): boolean => state === "FAILED" || s
 export function revive(task: ModelTask): boolean {
   if (task.state === "SUCCEEDED" || task.state === "CANCELLED") return false;
   if (!failed(task)) return true;
-  Object.assign(task, { spent: 0, limited: 0, refused: 0, refusedMs: 0, deliveries: 0, deadline: undefined });
+  const again = { spent: 0, limited: 0, refused: 0, refusedMs: 0, deliveries: 0, deadline: undefined, late: false };
+  Object.assign(task, again);
   move(task, "QUEUED", { event: "retried" });
   return true;
 }
