@@ -126,8 +126,8 @@ async function* paced(answer: Answer, context: AnswerContext): AsyncGenerator<st
   const marks = [answer.gateAfter, answer.stopAfter?.characters].filter((mark) => mark !== undefined);
   let sent = 0;
   for (const part of cutAt(parts, marks)) {
-    if (answer.stopAfter && sent >= answer.stopAfter.characters) return;
     if (gate && sent === answer.gateAfter) await gate.pass(context.signal);
+    if (answer.stopAfter && sent >= answer.stopAfter.characters) return;
     yield part;
     sent += part.length;
     if (answer.tokensPerSecond !== undefined)
