@@ -83,6 +83,24 @@ describe("the real Claude Code CLI against the simulator", function () {
     assert.deepEqual(odd, []);
   });
 
+  it("reports a closed window with the time when it opens, and does not retry", async () => {
+    const subscription = {
+      ANTHROPIC_API_KEY: undefined,
+      CLAUDE_CODE_OAUTH_TOKEN: "fake-login",
+      CLAUDE_CODE_MAX_RETRIES: "3",
+    };
+    const { lines, result } = await run("[[sim:429-window reset=3600]]", subscription);
+    const { status, rateLimitType, resetsAt } =
+      lines.find((line) => line.type === "rate_limit_event")?.rate_limit_info ?? {};
+    assert.deepEqual([status, rateLimitType], ["rejected", "five_hour"]);
+    assert.ok(Math.abs((resetsAt ?? 0) - Date.now() / 1000 - 3600) < 60);
+    assert.equal(result?.["api_error_status"], 429);
+    assert.deepEqual(
+      calls().map((call) => call.key),
+      ["fake-login"],
+    );
+  });
+
   it("sends the request again without streaming when the stream was cut once", async () => {
     const gate = simulator.gate();
     const held = gate.marker.replace("]]", " after=4]]");
