@@ -77,7 +77,7 @@ test-node22: setup ## run all tests except the slow ones on Node 22, the oldest 
 test-real-cli: setup ## run the tests with the real Claude Code CLI (CLAUDE=old: with 2.1.197)
 	@$(if $(CLAUDE),deploy/setup.sh claude-$(CLAUDE))
 	@$(if $(CLAUDE),CCSP_TEST_CLAUDE_CODE_BIN="$$(readlink -f .tools/claude-$(CLAUDE)/claude)") $(MOCHA) \
-	  $$(grep -lE '\b(CLAUDE_CODE_BIN|simulatedEngine|startWorld|realCli)\b' -r packages/*/test services/executor/test --include='*.test.ts')
+	  $$(grep -lE '\b(CLAUDE_CODE_BIN|simulatedEngine|startWorld|realCli|useSimulatedCli)\b' -r packages/*/test services/executor/test --include='*.test.ts')
 
 # Installs the CLI, records it, and prints what changed since the previous recordings. VERSION chooses another version.
 update-engine: setup ## install the newest Claude Code CLI, print what changed (VERSION=...)

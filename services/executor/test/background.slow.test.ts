@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { CLAUDE_CODE_BIN, CLAUDE_CODE_VERSION, eventually, type Simulator, skip, startSimulator } from "@ccsp/testkit";
+import { CLAUDE_CODE_VERSION, eventually, skip } from "@ccsp/testkit";
 import { expectProcesses } from "./processes.js";
-import { failureOf, type Rig, resultOf, withRig } from "./rig.js";
+import { failureOf, resultOf, useSimulatedCli } from "./rig.js";
 
 /** In seconds. Longer than the executor waits for an engine after its result. */
 const PATIENCE = 8;
@@ -23,23 +23,7 @@ const says = (text: string) => ({ kind: "answer" as const, text });
 
 describe("background work of the real Claude Code CLI after an answer", function () {
   this.timeout(120_000);
-  let simulator: Simulator;
-  before(async () => {
-    simulator = await startSimulator();
-  });
-  after(() => simulator.close());
-  afterEach(() => simulator.reset());
-
-  const withCli = (use: (rig: Rig) => Promise<void>, env: Record<string, string> = {}) =>
-    withRig(
-      {
-        CCSP_CLAUDE_CODE_BIN: CLAUDE_CODE_BIN,
-        CCSP_CLAUDE_CODE_BASE_URL: simulator.url,
-        CCSP_CLAUDE_CODE_MAX_RETRIES: "0",
-        ...env,
-      },
-      use,
-    );
+  const { simulator, withCli } = useSimulatedCli();
   const mainAsks = (request: { prompt: string }) => !request.prompt.includes("of the sub-agent");
   const isOld = CLAUDE_CODE_VERSION === "2.1.197";
 
@@ -51,7 +35,7 @@ describe("background work of the real Claude Code CLI after an answer", function
           if (warm === "1") for (const prompt of ["one", "two"]) await resultOf(rig, rig.queue.add(prompt));
           await eventually(() => expectProcesses(Number(warm), WAITING), { timeoutMs: 30_000 });
           const last = isOld ? [says("it found a nest")] : [says("I have sent one"), says("it found a nest")];
-          simulator.script(mainAsks, agent(SLOWLY), ...last);
+          simulator().script(mainAsks, agent(SLOWLY), ...last);
           const task = rig.queue.add("look");
           const result = await resultOf(rig, task);
           assert.equal(result.text, "it found a nest");
@@ -66,7 +50,7 @@ describe("background work of the real Claude Code CLI after an answer", function
   it("is waited for, and the last answer is the result: a command", function () {
     if (isOld) skip(this, OLD);
     return withCli(async (rig) => {
-      simulator.script(mainAsks, shell(`sleep ${PATIENCE}`), says("it runs"), says("it is done"));
+      simulator().script(mainAsks, shell(`sleep ${PATIENCE}`), says("it runs"), says("it is done"));
       const task = rig.queue.add("work", { allowedTools: ["Bash"] });
       assert.equal((await resultOf(rig, task)).text, "it is done");
       await expectProcesses(0, task);
@@ -76,7 +60,7 @@ describe("background work of the real Claude Code CLI after an answer", function
   it("is not a success when a limit ends it", function () {
     if (isOld) skip(this, OLD);
     return withCli(async (rig) => {
-      simulator.script(mainAsks, shell("sleep 100"), says("it runs"));
+      simulator().script(mainAsks, shell("sleep 100"), says("it runs"));
       const task = rig.queue.add("work", {
         allowedTools: ["Bash"],
         limits: { wallTime: { seconds: 6n, nanos: 0 }, outputBytes: 0n, turns: 0, budgetUsd: 0 },
@@ -89,7 +73,7 @@ describe("background work of the real Claude Code CLI after an answer", function
   it("is cancelled, even after an answer", function () {
     if (isOld) skip(this, OLD);
     return withCli(async (rig) => {
-      simulator.script(mainAsks, shell("sleep 100"), says("it runs"));
+      simulator().script(mainAsks, shell("sleep 100"), says("it runs"));
       const task = rig.queue.add("work", { allowedTools: ["Bash"] });
       await eventually(() => assert.equal(rig.queue.textOf(task), "it runs"), { timeoutMs: 30_000 });
       rig.queue.cancel(task);

@@ -1,30 +1,14 @@
 import assert from "node:assert/strict";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { CLAUDE_CODE_BIN, eventually, type Simulator, startSimulator } from "@ccsp/testkit";
+import { eventually } from "@ccsp/testkit";
 import { commandLineOf, expectProcesses, processesOf } from "./processes.js";
-import { failureOf, type Rig, resultOf, withRig } from "./rig.js";
+import { failureOf, type Rig, resultOf, useSimulatedCli } from "./rig.js";
 
 const eventsOf = (rig: Rig, task: string) => rig.queue.recordOf(task).reports.flatMap(({ events }) => events);
 
 describe("the executor with the real Claude Code CLI", function () {
   this.timeout(120_000);
-  let simulator: Simulator;
-  before(async () => {
-    simulator = await startSimulator();
-  });
-  after(() => simulator.close());
-  afterEach(() => simulator.reset());
-
-  const withCli = (use: (rig: Rig) => Promise<void>, env: Record<string, string> = {}) =>
-    withRig(
-      {
-        CCSP_CLAUDE_CODE_BIN: CLAUDE_CODE_BIN,
-        CCSP_CLAUDE_CODE_BASE_URL: simulator.url,
-        CCSP_CLAUDE_CODE_MAX_RETRIES: "0",
-        ...env,
-      },
-      use,
-    );
+  const { simulator, withCli } = useSimulatedCli();
 
   it("streams an answer and returns it with usage, cost, version, model and the resources of its processes", () =>
     withCli(async (rig) => {
@@ -46,7 +30,7 @@ describe("the executor with the real Claude Code CLI", function () {
       assert.ok((result.resources?.peakMemoryBytes ?? 0n) > 0n && result.resources?.cpuTime !== undefined);
       assert.match(result.engineVersion, /^2\.\d+\.\d+$/);
       assert.equal(result.model, "claude-sonnet-4-5");
-      const call = simulator.requests.find(({ path }) => path.startsWith("/v1/messages"));
+      const call = simulator().requests.find(({ path }) => path.startsWith("/v1/messages"));
       assert.equal(call?.model, "claude-sonnet-4-5");
       assert.match(JSON.stringify(call?.system), /Be brief, says the test/);
     }));
@@ -56,11 +40,13 @@ describe("the executor with the real Claude Code CLI", function () {
       const own = await failureOf(rig, rig.queue.add("[[sim:403]]", { model: "claude-for-others" }));
       assert.deepEqual([ErrorCategory[own.category], own.retryable], ["ACCESS_DENIED", false]);
       assert.deepEqual(
-        simulator.requests.filter(({ path }) => path === "/v1/messages").map(({ prompt }) => prompt),
+        simulator()
+          .requests.filter(({ path }) => path === "/v1/messages")
+          .map(({ prompt }) => prompt),
         ["[[sim:403]]", "Hi"],
       );
       const refused = { kind: "fault", status: 403, type: "permission_error", message: "no" } as const;
-      simulator.script(Array.from({ length: 20 }, () => refused));
+      simulator().script(Array.from({ length: 20 }, () => refused));
       const { category } = await failureOf(rig, rig.queue.add("hello"));
       assert.equal(ErrorCategory[category], "SESSION_TIMEOUT");
     }));
@@ -79,7 +65,7 @@ describe("the executor with the real Claude Code CLI", function () {
           { text: "It says hi.", message: 2 },
         ],
       );
-      simulator.script([
+      simulator().script([
         { kind: "answer", text: "half a PING", stopAfter: { how: "cut", characters: 7 } },
         { kind: "answer", text: "wholly another" },
       ]);
@@ -122,7 +108,7 @@ describe("the executor with the real Claude Code CLI", function () {
         // Each process ignores signals before the test counts it. It holds nothing open that the CLI reads.
         const deaf = "trap : TERM INT HUP; while :; do sleep 1; done";
         const command = `for i in $(seq 60); do sh -c '${deaf}' >/dev/null 2>&1 & done; wait`;
-        simulator.script([
+        simulator().script([
           { kind: "answer", tool: { name: "Bash", input: { command, description: "waits" } } },
           { kind: "answer", text: "too late" },
         ]);

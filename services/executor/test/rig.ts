@@ -1,10 +1,11 @@
+import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { load } from "@ccsp/config";
 import { runService, startService } from "@ccsp/lifecycle";
 import { createLogger } from "@ccsp/telemetry";
-import { eventually, SCRIPTED_ENGINE } from "@ccsp/testkit";
+import { CLAUDE_CODE_BIN, eventually, SCRIPTED_ENGINE, type Simulator, startSimulator } from "@ccsp/testkit";
 import { loadExecutorService } from "../src/index.js";
 import { type FakeQueue, startFakeQueue, type TaskRecord } from "./fake-queue.js";
 
@@ -101,3 +102,25 @@ export async function failureOf(rig: Rig, taskId: string) {
 }
 
 const failureIn = (ended: NonNullable<TaskRecord["ended"]>) => (ended.how === "fail" ? ended.request.error : undefined);
+
+/** Executors with the real Claude Code CLI against a simulated model, for one suite, whose hooks it registers. */
+export function useSimulatedCli() {
+  let started: Simulator | undefined;
+  const simulator = (): Simulator => started ?? assert.fail("the simulator has not started");
+  before(async () => void (started = await startSimulator()));
+  after(() => started?.close());
+  afterEach(() => simulator().reset());
+  return {
+    simulator,
+    withCli: (use: (rig: Rig) => Promise<void>, env: Record<string, string> = {}): Promise<void> =>
+      withRig(
+        {
+          CCSP_CLAUDE_CODE_BIN: CLAUDE_CODE_BIN,
+          CCSP_CLAUDE_CODE_BASE_URL: simulator().url,
+          CCSP_CLAUDE_CODE_MAX_RETRIES: "0",
+          ...env,
+        },
+        use,
+      ),
+  };
+}
