@@ -51,9 +51,9 @@ test: setup ## run all tests except the slow ones, two files at a time
 # Runs the files *.slow.test.ts, and compares the queue with its model in 30,000 steps. On Node 22 it runs the unit tests
 # and one task through the fleet.
 test-slow: setup ## run the tests that take over 30 s, and some tests on Node 22
-	@deploy/setup.sh node22
 	@status=0; CCSP_SOAK_STEPS=5000 $(MOCHA) $(SLOW) services/queue/test/random.test.ts || status=1; \
-	  $(ON_NODE22) $(MOCHA) $(UNIT) packages/e2e/test/one-task.test.ts || status=1; exit $$status
+	  { deploy/setup.sh node22 && $(ON_NODE22) $(MOCHA) $(UNIT) packages/e2e/test/one-task.test.ts; } || status=1; \
+	  exit $$status
 
 test-unit: packages ## run the tests that start no server and no other process
 	@$(MOCHA) $(UNIT)

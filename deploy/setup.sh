@@ -34,7 +34,7 @@ Parts (default: all except the last two):
            If it cannot be installed, a fleet runs without it: a message says so, and this is not an error. The next try is a
            day later, or when this part is named. With CCSP_WITHOUT_CONSUL=1, a fleet always runs without it
   build    compiles the TypeScript sources
-  node22   Node 22, the oldest that is supported, into .tools/node22 for make test-node22 (not among the default parts)
+  node22   Node 22, the oldest that is supported, into .tools/node22 for make test-node22 and test-slow (not among the default parts)
   claude-old  Claude Code 2.1.197 into .tools/claude-old, for make test-real-cli CLAUDE=old (not among the default parts)
 
 Delete .tools and node_modules to start over. Exit code 1 when something is missing; the last lines then name it and say how to get it.
@@ -65,22 +65,27 @@ logged() {
 # at_least VERSION NODE: succeeds if this Node has the version or a newer one.
 at_least() { [[ $(printf '%s\n' "$1" "$("$2" -p process.versions.node)" | sort -V | head -n 1) == "$1" ]]; }
 
-# fetch_npm NAME: installs the packages of deploy/npm/NAME into .tools/NAME. npm compares each package with the hash in
-# the lock file. It uses npm's own client, so the machine's registry setting applies. No install script runs.
+# fetch_npm NAME PROGRAM: installs the packages of deploy/npm/NAME into .tools/NAME, and fails if PROGRAM, a pattern below
+# node_modules, is not there then. npm compares each package with the hash in the lock file. It uses npm's own client, so
+# the machine's registry setting applies. No install script runs.
 fetch_npm() {
   local named="deploy/npm/$1" folder="$tools/$1"
-  cmp -s "$named/package-lock.json" "$folder/installed.json" && return
+  cmp -s "$named/package-lock.json" "$folder/installed.json" && has_program "$@" && return
   say "$1 from npm into .tools/$1"
   rm -rf "$folder" && mkdir -p "$folder" && cp "$named"/package*.json "$folder" &&
-    logged "$1" npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund &&
-    cp "$named/package-lock.json" "$folder/installed.json"
+    logged "$1" npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund || return
+  # npm succeeds without an optional package that it could not fetch, for example when there is no network.
+  has_program "$@" && cp "$named/package-lock.json" "$folder/installed.json"
 }
 
-# node_in NAME: prints the Node binary that fetch_npm NAME installed. It fails if npm has none for this platform.
-node_in() {
-  local binary
-  for binary in "$tools/$1"/node_modules/node-*/bin/node; do [[ -x $binary ]] && printf '%s\n' "$binary" && return; done
-  return 1
+has_program() { (cd "$tools/$1/node_modules" 2>/dev/null && compgen -G "$2" >/dev/null); }
+
+# fetch_node NAME: installs the Node of deploy/npm/NAME and prints its binary. It fails if npm has none for this platform.
+fetch_node() {
+  local package
+  package="node-$(node -p 'process.platform + "-" + process.arch')"
+  grep -q "\"$package\"" "deploy/npm/$1/package.json" || return
+  fetch_npm "$1" "$package/bin/node" >&2 && printf '%s\n' "$tools/$1/node_modules/$package/bin/node"
 }
 
 # choose_node OWN: sets .tools/bin/node to the Node that everything runs on, if the machine's own is older.
@@ -90,11 +95,11 @@ choose_node() {
     rm -f "$tools/bin/node"
     return
   fi
-  if fetch_npm node24 && fetched=$(node_in node24); then
+  if fetched=$(fetch_node node24); then
     link "$fetched" node
   elif at_least "$NODE_MINIMUM" "$own"; then
     rm -f "$tools/bin/node"
-    say "npm has no Node 24 for this machine; everything runs on the machine's own, $("$own" --version)"
+    say "npm could not install Node 24; everything runs on the machine's own, $("$own" --version)"
   else
     fault "Node 24 (this machine has $("$own" --version), and npm could not install a newer one)" \
       "nodejs.org or your version manager: Node 24, or at least $NODE_MINIMUM"
@@ -107,7 +112,7 @@ part_node() {
   command -v npm >/dev/null || { fault "npm" "$how"; return 1; }
   mkdir -p "$tools/bin"
   choose_node "$own" || return
-  fetch_npm pnpm || { fault "pnpm" "npm could not fetch it: check the network and npm's registry setting (npm ping), then run this again"; return 1; }
+  fetch_npm pnpm .bin/pnpm || { fault "pnpm" "npm could not fetch it: check the network and npm's registry setting (npm ping), then run this again"; return 1; }
   link "$tools/pnpm/node_modules/.bin/pnpm" pnpm
   write_ccsp
 
@@ -133,10 +138,10 @@ END
 
 part_node22() {
   local fetched
-  if fetch_npm node22 && fetched=$(node_in node22); then
+  if fetched=$(fetch_node node22); then
     mkdir -p "$tools/node22/bin" && ln -sfn "../${fetched#"$tools/node22/"}" "$tools/node22/bin/node"
   else
-    fault "Node 22" "npm has none for this machine: run the tests with a Node 22 of your own on PATH"
+    fault "Node 22" "npm could not install it: check the network, then run this again (npm has it for Linux on x64 and arm64)"
   fi
 }
 
@@ -144,12 +149,12 @@ part_node22() {
 part_claude-old() {
   local name binary
   name="claude-code-$(node -p 'process.platform + "-" + process.arch')"
-  if fetch_npm claude-old; then
+  if fetch_npm claude-old "@anthropic-ai/$name*/claude"; then
     for binary in "$tools"/claude-old/node_modules/@anthropic-ai/"$name"{,-musl}/claude; do
       [[ -x $binary ]] && ln -sfn "${binary#"$tools/claude-old/"}" "$tools/claude-old/claude" && return
     done
   fi
-  fault "the oldest Claude Code CLI that is tested" "npm has none for this machine: name another in CCSP_TEST_CLAUDE_CODE_BIN"
+  fault "the oldest Claude Code CLI that is tested" "npm could not install it: check the network, then run this again, or name another in CCSP_TEST_CLAUDE_CODE_BIN"
 }
 
 # link TARGET NAME: makes the link .tools/bin/NAME. It is relative, so that the folder can be moved.
