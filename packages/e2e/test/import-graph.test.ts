@@ -73,6 +73,20 @@ const GRPC_KIT_LAYERS: Readonly<Record<string, readonly string[]>> = {
   client: ["bounds", "wire"],
   server: ["bounds", "wire"],
 };
+/** The rooms that have a port of the storage. */
+const ROOMS_WITH_PORTS = [
+  "due",
+  "emergency",
+  "executors",
+  "explain",
+  "gates",
+  "intake",
+  "leases",
+  "log",
+  "search",
+  "status",
+  "task",
+];
 /**
  * The rooms of the queue's `src/domain` (CONTRIBUTING.md), in the same way. `store.ts` is the whole storage: all ports
  * of the rooms together.
@@ -93,33 +107,8 @@ const QUEUE_ROOMS: Readonly<Record<string, readonly string[]>> = {
   leases: ["emergency", "executors", "lifecycle", "order", "task", "wakes"],
   due: ["emergency", "gates", "lifecycle", "task"],
   search: ["fields", "lifecycle", "task"],
-  "store.ts": [
-    "due",
-    "emergency",
-    "executors",
-    "explain",
-    "gates",
-    "intake",
-    "leases",
-    "log",
-    "search",
-    "status",
-    "task",
-  ],
-  sharding: [
-    "due",
-    "emergency",
-    "executors",
-    "explain",
-    "gates",
-    "intake",
-    "leases",
-    "log",
-    "search",
-    "status",
-    "task",
-    "store.ts",
-  ],
+  "store.ts": ROOMS_WITH_PORTS,
+  sharding: [...ROOMS_WITH_PORTS, "store.ts"],
 };
 
 interface Member {

@@ -21,6 +21,7 @@ describe("the logger", () => {
     assert.ok(!("trace_id" in logged({}).json));
   });
 
+  // Written out again on purpose: a field that is removed from the logger's own list must fail here.
   const hidden = [
     "prompt",
     "systemPrompt",
