@@ -7,10 +7,11 @@ import { eventually } from "../src/index.js";
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const MOCHA = ["--import", "tsx", "node_modules/mocha/bin/mocha.js", "--no-config", "--timeout", "120000"];
 
-for (const [how, flags] of [
-  ["one file after the other", []],
-  ["two files side by side", ["--parallel", "--jobs", "2"]],
-] as const) {
+for (const { how, flags, failed } of [
+  { how: "one file after the other", flags: [], failed: 2 },
+  // The failure of a file that has not ended is printed, but not counted.
+  { how: "two files side by side", flags: ["--parallel", "--jobs", "2"], failed: 1 },
+]) {
   describe(`the reporter, ${how}`, function () {
     this.timeout(60_000);
 
@@ -56,7 +57,8 @@ for (const [how, flags] of [
       await tests.exited;
       const [, end = "", ...again] = tests.output().split("INTERRUPTED");
       assert.equal(again.length, 0);
-      assert.match(end, /1\) a file that ends[^]*3 skipped:[^]*\n1 passed, [12] failed\n/);
+      assert.match(end, /1\) a file that ends[^]*3 skipped:/);
+      assert.match(end, new RegExp(`\n1 passed, ${failed} failed\n`));
     });
 
     it("counts and names the skipped tests at the end, with the reason where the test gives one", async () => {
