@@ -1,6 +1,6 @@
 import { CcspError, InvalidTaskError } from "@ccsp/client";
 import type { Reason } from "@ccsp/errors";
-import { CallError } from "@ccsp/grpc-kit";
+import { CallError } from "@ccsp/grpc-kit/client.js";
 import { CliError, EXIT, type ExitCode } from "./exit.js";
 
 export function exitCodeOf(error: unknown): ExitCode {
