@@ -65,7 +65,7 @@ Examples:
       try {
         if (!background) await prepare(io, state, flags);
         if (!detach) {
-          const engine = await (flags.simulator ? openSimulatedEngine() : findOwnEngine(io.env));
+          const engine = await (flags.simulator ? openSimulatedEngine(io.env) : findOwnEngine(io.env));
           const output = background ? outputToLog(openFleetLog(state.logFile)) : outputTo(io, json === true);
           return end(await runFleet(io, { state, lock, engine, output }, upOptions(flags)));
         }

@@ -10,13 +10,21 @@ export interface FleetEngine {
 }
 
 /**
- * The bundled Claude Code CLI with a simulated model that echoes its input. With it, people can try CCSP without a
- * login and without cost.
+ * The real Claude Code CLI with a simulated model that echoes its input. With it, people can try CCSP without a login
+ * and without cost. The CLI is the bundled one. Where none is bundled, it is the user's own.
  */
-export async function openSimulatedEngine(): Promise<FleetEngine> {
-  const { simulatedEngine, startSimulator } = await import("@ccsp/testkit"); // loads it only where it runs
+export async function openSimulatedEngine(env: Env): Promise<FleetEngine> {
+  const { CLAUDE_CODE_BIN, simulatedEngine, startSimulator } = await import("@ccsp/testkit"); // loads it where it runs
+  const bin = CLAUDE_CODE_BIN || env["CCSP_CLAUDE_CODE_BIN"] || findExecutable("claude", env["PATH"] ?? "");
+  if (!bin) {
+    throw new CliError(
+      EXIT.usage,
+      "--simulator simulates the model, and still needs the Claude Code CLI: no CLI is bundled here, and there is no " +
+        "`claude` on PATH. Install it (npm install -g @anthropic-ai/claude-code), or name it in CCSP_CLAUDE_CODE_BIN",
+    );
+  }
   const simulator = await startSimulator();
-  return { settings: simulatedEngine(simulator), close: () => simulator.close() };
+  return { settings: simulatedEngine(simulator, bin), close: () => simulator.close() };
 }
 
 /**
