@@ -8,7 +8,7 @@
 // Packages from a registry are dependencies.
 import { cp, mkdir, readdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { at, npmPack, published, readJson, stage } from "./package.mjs";
+import { at, byName, npmPack, published, readJson, stage } from "./package.mjs";
 
 /** Only the compiler, tests and people need these. */
 const NOT_PACKED =
@@ -23,7 +23,7 @@ const OPTIONAL_PEERS = ["@anthropic-ai/claude-code"];
 export async function packCli(destination) {
   const folder = await stage(destination, "cli");
   const packages = await closure(["cli", ...BY_NAME]);
-  const bundled = [...packages.keys()].filter((name) => name !== "cli").sort();
+  const bundled = [...packages.keys()].filter((name) => name !== "cli").toSorted(byName);
   await copyPackage(packages.get("cli").source, join(folder, "packages/cli"), { exported: false });
   for (const name of bundled) await copyPackage(packages.get(name).source, join(folder, "node_modules/@ccsp", name));
   await mkdir(join(folder, "deploy"));
@@ -40,7 +40,10 @@ export async function packCli(destination) {
     {
       ...manifest,
       bin: { ccsp: "packages/cli/bin/ccsp.js" },
-      dependencies: { ...Object.fromEntries(bundled.map((name) => [`@ccsp/${name}`, manifest.version])), ...registry(packages) },
+      dependencies: {
+        ...Object.fromEntries(bundled.map((name) => [`@ccsp/${name}`, manifest.version])),
+        ...registry(packages),
+      },
       bundleDependencies: bundled.map((name) => `@ccsp/${name}`),
       peerDependencies: Object.fromEntries(OPTIONAL_PEERS.map((name) => [name, "*"])),
       peerDependenciesMeta: Object.fromEntries(OPTIONAL_PEERS.map((name) => [name, { optional: true }])),
@@ -74,7 +77,7 @@ function registry(packages) {
       all[name] = version;
     }
   }
-  return Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return Object.fromEntries(Object.entries(all).sort(([a], [b]) => byName(a, b)));
 }
 
 /** Copies what a package needs at run time. */

@@ -4,7 +4,7 @@ import { copyFile, cp } from "node:fs/promises";
 import { join } from "node:path";
 import { rolldown } from "rolldown";
 import { dts } from "rolldown-plugin-dts";
-import { at, npmPack, published, readJson, stage } from "./package.mjs";
+import { at, byName, npmPack, published, readJson, stage } from "./package.mjs";
 
 /** The versions that an application may have, so that npm installs one copy for it and the SDK. */
 const RANGES = {
@@ -18,7 +18,11 @@ export async function packClient(destination) {
   const folder = await stage(destination, "client");
   const imports = new Set();
   for (const [format, file] of Object.entries({ es: "index.js", cjs: "index.cjs" })) {
-    for (const name of await bundle({ input: at("packages/client/dist/index.js"), format, path: join(folder, "dist", file) }))
+    for (const name of await bundle({
+      input: at("packages/client/dist/index.js"),
+      format,
+      path: join(folder, "dist", file),
+    }))
       imports.add(name);
   }
   const types = join(folder, "dist", "index.d.ts");
@@ -26,7 +30,7 @@ export async function packClient(destination) {
   await bundle({ input: at("packages/client/dist/index.d.ts"), format: "es", path: types, plugins });
   await copyFile(types, join(folder, "dist", "index.d.cts"));
   await cp(at("packages/client/README.md"), join(folder, "README.md"));
-  return npmPack(folder, await manifest([...imports].sort()), destination);
+  return npmPack(folder, await manifest([...imports].toSorted(byName)), destination);
 }
 
 async function manifest(dependencies) {

@@ -4,6 +4,8 @@ import { cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -11,6 +13,9 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 export const at = (...path) => join(ROOT, ...path);
 
 export const readJson = async (path) => JSON.parse(await readFile(path, "utf8"));
+
+/** The order of npm, the same on every machine. */
+export const byName = (a, b) => (a < b ? -1 : 1);
 
 /** An empty folder for a package, with the licence in it. */
 export async function stage(destination, name) {
@@ -28,9 +33,12 @@ export async function published(source) {
   return { name, version, description, license, type, engines, publishConfig: { access: "public" } };
 }
 
-/** Packs the folder with this manifest. Returns the path, the size and the number of files of the packed file. */
+/** Packs the folder with this manifest, if publint finds no fault. Returns the path and the size of the packed file. */
 export async function npmPack(folder, manifest, destination) {
   await writeFile(join(folder, "package.json"), `${JSON.stringify(manifest, undefined, 2)}\n`);
+  const { messages } = await publint({ pkgDir: folder, pack: false, level: "warning" });
+  const faults = messages.map((message) => formatMessage(message, manifest));
+  if (faults.length > 0) throw new Error(`${manifest.name}: ${faults.join("; ")}`);
   const args = ["pack", folder, "--pack-destination", destination, "--json", "--ignore-scripts"];
   const { stdout } = await promisify(execFile)("npm", args, { maxBuffer: 64 * 1024 * 1024 });
   // npm 12 gives an object by name, and earlier versions a list.
