@@ -1,9 +1,8 @@
-import type { CallOptions } from "@ccsp/grpc-kit/client.js";
+import { CallError, type CallOptions } from "@ccsp/grpc-kit/client.js";
 import { AuthenticationError } from "./errors.js";
 import { createPatience, type Patience } from "./patience.js";
-
-/** A token, or a function that returns one. The client asks for it before every call, so that it can be renewed. */
-export type Token = string | (() => string | Promise<string>);
+import type { TokenSource } from "./token.js";
+import { connectionFault, unreachable } from "./unreachable.js";
 
 /** Settings that every call accepts. */
 export interface CallSettings {
@@ -23,30 +22,61 @@ export interface Caller {
 }
 
 export interface CallerOptions {
-  readonly token: Token;
+  /** Target of the gateway, for messages. */
+  readonly target: string;
+  readonly tokens: TokenSource;
   readonly resumeMs: number;
+  readonly connectMs: number;
   /** Ends every call. */
   readonly closed: AbortSignal;
 }
 
-export function createCaller({ token, resumeMs, closed }: CallerOptions): Caller {
+export function createCaller({ target, tokens, resumeMs, connectMs, closed }: CallerOptions): Caller {
   const until = (signal: AbortSignal | undefined) => (signal ? AbortSignal.any([signal, closed]) : closed);
+  /** Whether a gateway has ever answered this client. */
+  let reached = false;
   const caller: Caller = {
     async options({ signal: given, traceparent }) {
       const signal = until(given);
       signal.throwIfAborted();
-      const authorization = `Bearer ${sendable(typeof token === "string" ? token : await token())}`;
+      const authorization = `Bearer ${sendable(await tokens.get())}`;
       const metadata = { authorization, ...(traceparent !== undefined && { traceparent }) };
       signal.throwIfAborted();
       return { metadata, signal };
     },
-    patience: ({ signal }, mostMs = resumeMs) => createPatience(Math.min(resumeMs, mostMs), until(signal)),
+    patience({ signal }, mostMs = resumeMs) {
+      const limitMs = () => Math.min(resumeMs, mostMs, reached ? resumeMs : connectMs);
+      const patience = createPatience(limitMs, until(signal));
+      let renewed = false;
+      let fault: string | undefined;
+      return {
+        ...patience,
+        progressed() {
+          reached = true;
+          renewed = false;
+          patience.progressed();
+        },
+        async waitForRetry(error) {
+          if (error instanceof CallError && error.answered) reached = true;
+          fault = connectionFault(error) ?? fault;
+          if (!renewed && error instanceof CallError && error.reason === "TOKEN_EXPIRED" && tokens.renew()) {
+            renewed = true;
+            return;
+          }
+          await patience.waitForRetry(error).catch(async (final: unknown) => {
+            throw reached ? final : await unreachable(target, final, fault);
+          });
+        },
+      };
+    },
     async unary(settings, call) {
       const patience = caller.patience(settings);
       for (;;) {
         const options = await caller.options(settings);
         try {
-          return await call({ ...options, timeoutMs: patience.tryMs() });
+          const answer = await call({ ...options, timeoutMs: patience.tryMs() });
+          patience.progressed();
+          return answer;
         } catch (error) {
           await patience.waitForRetry(error);
         }
