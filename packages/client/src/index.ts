@@ -1,5 +1,5 @@
 export type { CategoryName, FieldViolation, Reason } from "@ccsp/errors";
-export type { Tls } from "@ccsp/grpc-kit";
+export type { Tls } from "@ccsp/grpc-kit/client.js";
 export type {
   EstimateTaskResponse as Estimate,
   ExplainTaskResponse as Explanation,

@@ -1,4 +1,4 @@
-import type { Client } from "@ccsp/grpc-kit";
+import type { Client } from "@ccsp/grpc-kit/client.js";
 import type { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { MissedRuns, Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import type { Caller, CallSettings } from "./caller.js";
