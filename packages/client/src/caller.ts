@@ -33,8 +33,7 @@ export interface CallerOptions {
 
 export function createCaller({ target, tokens, resumeMs, connectMs, closed }: CallerOptions): Caller {
   const until = (signal: AbortSignal | undefined) => (signal ? AbortSignal.any([signal, closed]) : closed);
-  /** Whether a gateway has ever answered this client. */
-  let reached = false;
+  const gateway = { target, reached: false };
   const caller: Caller = {
     async options({ signal: given, traceparent }) {
       const signal = until(given);
@@ -45,29 +44,8 @@ export function createCaller({ target, tokens, resumeMs, connectMs, closed }: Ca
       return { metadata, signal };
     },
     patience({ signal }, mostMs = resumeMs) {
-      const limitMs = () => Math.min(resumeMs, mostMs, reached ? resumeMs : connectMs);
-      const patience = createPatience(limitMs, until(signal));
-      let renewed = false;
-      let fault: string | undefined;
-      return {
-        ...patience,
-        progressed() {
-          reached = true;
-          renewed = false;
-          patience.progressed();
-        },
-        async waitForRetry(error) {
-          if (error instanceof CallError && error.answered) reached = true;
-          fault = connectionFault(error) ?? fault;
-          if (!renewed && error instanceof CallError && error.reason === "TOKEN_EXPIRED" && tokens.renew()) {
-            renewed = true;
-            return;
-          }
-          await patience.waitForRetry(error).catch(async (final: unknown) => {
-            throw reached ? final : await unreachable(target, final, fault);
-          });
-        },
-      };
+      const limitMs = () => Math.min(resumeMs, mostMs, gateway.reached ? resumeMs : connectMs);
+      return createCallPatience(createPatience(limitMs, until(signal)), gateway, tokens);
     },
     async unary(settings, call) {
       const patience = caller.patience(settings);
@@ -84,6 +62,39 @@ export function createCaller({ target, tokens, resumeMs, connectMs, closed }: Ca
     },
   };
   return caller;
+}
+
+interface Gateway {
+  readonly target: string;
+  /** Whether a gateway has ever answered this client. */
+  reached: boolean;
+}
+
+/** Adds what a client learns from its calls: whether its target is right, and that its token has expired. */
+function createCallPatience(patience: Patience, gateway: Gateway, tokens: TokenSource): Patience {
+  let renewed = false;
+  let fault: string | undefined;
+  return {
+    ...patience,
+    progressed() {
+      gateway.reached = true;
+      renewed = false;
+      patience.progressed();
+    },
+    async waitForRetry(error) {
+      if (error instanceof CallError && error.answered) gateway.reached = true;
+      fault = connectionFault(error) ?? fault;
+      if (!renewed && error instanceof CallError && error.reason === "TOKEN_EXPIRED" && tokens.renew()) {
+        renewed = true;
+        return;
+      }
+      try {
+        await patience.waitForRetry(error);
+      } catch (final) {
+        throw gateway.reached ? final : await unreachable(gateway.target, final, fault);
+      }
+    },
+  };
 }
 
 /** A message of gRPC about a value that cannot be sent would contain the token. */
