@@ -26,7 +26,7 @@ export async function packClient(destination) {
       imports.add(name);
   }
   const types = join(folder, "dist", "index.d.ts");
-  const plugins = [dts({ dtsOnly: true, generator: "oxc", tsconfig: false })];
+  const plugins = [dts({ dtsInput: true, emitDtsOnly: true, oxc: true, tsconfig: false, resolve: [/^@ccsp\//] })];
   await bundle({ input: at("packages/client/dist/index.d.ts"), format: "es", path: types, plugins });
   await copyFile(types, join(folder, "dist", "index.d.cts"));
   await cp(at("packages/client/README.md"), join(folder, "README.md"));
@@ -65,6 +65,8 @@ export async function bundle({ input, format, path, plugins = [], minify = false
   const { output } = await build.write({ file: path, format, minify });
   await build.close();
   const [{ imports }] = output;
+  const left = imports.filter((id) => id.startsWith("@ccsp/"));
+  if (left.length > 0) throw new Error(`${path} still imports ${left.join(", ")}`);
   return imports
     .filter((id) => !id.startsWith("node:"))
     .map((id) => id.split("/", id.startsWith("@") ? 2 : 1).join("/"));
