@@ -121,7 +121,7 @@ build: ## compile the TypeScript sources
 	@deploy/setup.sh node build
 
 # The files are for `npm install FILE` on other machines, and for `npm publish FILE`.
-pack: setup ## pack the SDK and the ccsp command into dist/, for npm
+pack: build ## pack the SDK and the ccsp command into dist/, for npm
 	@node .ci/pack/main.mjs
 
 gen: packages ## generate the stubs and the descriptor in packages/protos from proto/
