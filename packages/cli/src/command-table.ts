@@ -9,8 +9,6 @@ export interface CommandEntry {
   /** Its name, then what may follow it. */
   readonly term: string;
   readonly description: string;
-  /** For a command that programs call, and that `--help` does not list. Its name begins with `__`. */
-  readonly hidden?: true;
   /** The command itself. Its file imports everything that its action needs, so only a command that runs is loaded. */
   readonly load: (io: Io, end: End) => Promise<Command>;
 }

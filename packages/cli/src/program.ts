@@ -40,7 +40,7 @@ function tell(io: Io, error: unknown): void {
   for (const line of details) note(io, line);
 }
 
-/** The program. It loads only the command that `args` name. The others are only listed. */
+/** The program. Of its commands, it loads the one that `args` name. The others are only listed. */
 async function createProgram(args: readonly string[], io: Io, end: (code: ExitCode) => void): Promise<Command> {
   const terms = new Map<string, string>();
   const program = new Command("ccsp")
@@ -48,22 +48,21 @@ async function createProgram(args: readonly string[], io: Io, end: (code: ExitCo
     .version(packageVersion())
     .configureHelp({ subcommandTerm: (command) => terms.get(command.name()) ?? new Help().subcommandTerm(command) })
     .addHelpText("after", `\n${EXIT_HELP}\n\n${FIRST_STEPS}`);
-  const wanted = wantedCommands(args);
+  const wanted = wantedCommand(args);
   for (const [heading, entries] of Object.entries(COMMANDS)) {
     program.commandsGroup(heading);
     for (const entry of entries) {
       terms.set(nameOf(entry), entry.term);
-      const command = wanted.includes(nameOf(entry)) ? await entry.load(io, end) : listed(entry);
-      program.addCommand(command, { hidden: entry.hidden === true });
+      program.addCommand(nameOf(entry) === wanted ? await entry.load(io, end) : listed(entry));
     }
   }
   return program;
 }
 
-/** The first word that is not an option. After `help`, and after a hidden command such as `__complete`, the next one too. */
-function wantedCommands(args: readonly string[]): readonly string[] {
-  const [first = "", second = ""] = args.filter((arg) => !arg.startsWith("-"));
-  return first === "help" || first.startsWith("__") ? [first, second] : [first];
+/** The first word that is not an option. After `help`, the next one. */
+function wantedCommand(args: readonly string[]): string | undefined {
+  const [first, second] = args.filter((arg) => !arg.startsWith("-"));
+  return first === "help" ? second : first;
 }
 
 const listed = (entry: CommandEntry): Command => new Command(nameOf(entry)).description(entry.description);
