@@ -30,7 +30,7 @@ describe("The JSON form of messages", () => {
       error: { category: ErrorCategory.RATE_LIMIT, retryAfter: toDuration(-1) },
       result: { costUsd: 0, runTime: toDuration(60_000) },
     });
-    task.spec?.attachments.push({ name: "f", content: Uint8Array.of(1, 2, 255) });
+    task.spec?.attachments.push({ name: "f", content: Buffer.of(1, 2, 255) });
     const json = JSON.parse(JSON.stringify(toJson(TASK, task)));
     assert.equal(json.state, "QUEUED");
     assert.equal(json.createTime, "2026-01-31T09:00:00.500Z");

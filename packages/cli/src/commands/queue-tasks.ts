@@ -50,7 +50,7 @@ function listCommand(io: Io): Command {
 async function* tasksOf(queue: QueueClient, wanted: Wanted, pageSize: number): AsyncGenerator<Task, void> {
   const { agentId: owner, states, ...rest } = taskFilter(wanted) ?? TaskFilter.fromPartial({});
   const filter = { ...rest, agentId: "", states: [] };
-  let request: ListRequest = { agentId: owner, states, filter, pageSize, pageToken: "" };
+  let request: ListRequest = { agentId: owner, states, filter, pageSize, pageToken: "", promptSnippets: false };
   do {
     const { tasks, nextPageToken } = await queue.list(request);
     yield* tasks;

@@ -2706,7 +2706,8 @@ export const AgentServiceService = {
     responseDeserialize: (value: Buffer): GetTaskResponse => GetTaskResponse.decode(value),
   },
   /**
-   * Lists the agent's tasks, newest first, without prompts and results. Scope `tasks:read`.
+   * Lists the agent's tasks, newest first, without results, and with `prompt_snippet` instead of the prompts. Scope
+   * `tasks:read`.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size`, `page_token` or a field of `filter` is wrong.
@@ -2900,7 +2901,8 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
    */
   getTask: handleUnaryCall<GetTaskRequest, GetTaskResponse>;
   /**
-   * Lists the agent's tasks, newest first, without prompts and results. Scope `tasks:read`.
+   * Lists the agent's tasks, newest first, without results, and with `prompt_snippet` instead of the prompts. Scope
+   * `tasks:read`.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size`, `page_token` or a field of `filter` is wrong.
@@ -3068,7 +3070,8 @@ export interface AgentServiceClient extends Client {
     callback: (error: ServiceError | null, response: GetTaskResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Lists the agent's tasks, newest first, without prompts and results. Scope `tasks:read`.
+   * Lists the agent's tasks, newest first, without results, and with `prompt_snippet` instead of the prompts. Scope
+   * `tasks:read`.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size`, `page_token` or a field of `filter` is wrong.
