@@ -23,15 +23,16 @@ import { upCommand } from "./commands/up.js";
 import { watchCommand } from "./commands/watch.js";
 import { CliError, EXIT, EXIT_HELP, type ExitCode, errorJson, exitCodeOf } from "./exit.js";
 import { type Io, note } from "./io.js";
+import { asksForJson } from "./output/format.js";
 import { printableText } from "./printable.js";
 
 /**
  * Runs one command line and returns its exit code. Never throws: it prints errors on standard error, as JSON with
- * `--json`.
+ * `-o json`.
  */
 export async function runCli(args: readonly string[], io: Io): Promise<ExitCode> {
   let code: ExitCode = EXIT.ok;
-  const json = args.includes("--json");
+  const json = asksForJson(args);
   const program = createProgram(io, (ended) => {
     code = ended;
   });

@@ -162,6 +162,8 @@ describe("text that others wrote, as ccsp shows it", () => {
   const at = (line: string, terminal: boolean) =>
     ccsp(line.split(" "), {
       terminal,
+      // Wide enough to cut nothing.
+      columns: 100_000,
       env: { CCSP_GATEWAY: target, CCSP_QUEUE_TARGET: target, CCSP_TOKEN: "a-token", NO_COLOR: "1" },
     });
 

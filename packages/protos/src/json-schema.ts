@@ -3,16 +3,16 @@ import { enumNames, messageNamed } from "./descriptor.js";
 import { isLong, isWrapped, type Json } from "./json.js";
 
 /**
- * JSON Schemas (draft 2020-12) of the JSON form of these messages and of all messages in them, by the name of the
- * message without its package. Made from the descriptor, so they follow the protos.
+ * JSON Schemas (draft 2020-12) of the JSON form of these messages and of all messages in them, by their full
+ * names, such as `ccsp.task.v1.Task`. Made from the descriptor, so they follow the protos.
  *
  * A schema allows more fields than it names and numbers for enums, because a newer CCSP may send both.
  */
 export function messageSchemas(typeNames: readonly string[]): Record<string, Json> {
   const found = new Map<string, DescMessage>();
   const collect = (type: DescMessage): void => {
-    if (found.has(type.name) || isWrapped(type) || type.typeName in WELL_KNOWN) return;
-    found.set(type.name, type);
+    if (found.has(type.typeName) || isWrapped(type) || type.typeName in WELL_KNOWN) return;
+    found.set(type.typeName, type);
     for (const { message } of type.fields) if (message) collect(message);
   };
   for (const name of typeNames) collect(messageNamed(name));
@@ -50,7 +50,7 @@ function itemSchema(field: DescField): Json {
 function valueSchema(type: DescMessage): Json {
   const [wrapped] = isWrapped(type) ? type.fields : [];
   if (wrapped?.scalar !== undefined) return scalarSchema(wrapped.scalar);
-  return WELL_KNOWN[type.typeName] ?? { $ref: `#/$defs/${type.name}` };
+  return WELL_KNOWN[type.typeName] ?? { $ref: `#/$defs/${type.typeName}` };
 }
 
 function scalarSchema(scalar: ScalarType): Json {

@@ -62,9 +62,10 @@ describe("The JSON form of messages", () => {
 
   it("is described by schemas of the message and of all messages in it", () => {
     const schemas = JSON.parse(JSON.stringify(messageSchemas([TASK])));
-    assert.deepEqual(schemas.Task.properties.spec, { $ref: "#/$defs/TaskSpec" });
-    assert.ok(schemas.RetryPolicy && schemas.Usage && schemas.Attachment);
-    assert.ok(schemas.Task.required.includes("attempt") && !schemas.Task.required.includes("result"));
-    assert.deepEqual(schemas.TaskResult.properties.costUsd.anyOf[0], { type: "number" });
+    const [task, result] = [schemas[TASK], schemas["ccsp.task.v1.TaskResult"]];
+    assert.deepEqual(task.properties.spec, { $ref: "#/$defs/ccsp.task.v1.TaskSpec" });
+    for (const name of ["RetryPolicy", "Usage", "Attachment"]) assert.ok(schemas[`ccsp.task.v1.${name}`], name);
+    assert.ok(task.required.includes("attempt") && !task.required.includes("result"));
+    assert.deepEqual(result.properties.costUsd.anyOf[0], { type: "number" });
   });
 });
