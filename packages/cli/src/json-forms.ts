@@ -40,7 +40,7 @@ interface Messages {
   readonly "ccsp.queue.v1.Gate": Gate;
   readonly "ccsp.queue.v1.GetStatusResponse": GetStatusResponse;
   readonly "ccsp.queue.v1.RetryTasksResponse": RetryTasksResponse;
-  readonly "ccsp.queue.v1.Schedule": Schedule;
+  readonly "ccsp.task.v1.Schedule": Schedule;
   readonly "ccsp.task.v1.Task": Task;
   readonly "ccsp.task.v1.TaskError": TaskError;
   readonly "ccsp.task.v1.TaskEvent": TaskEvent;

@@ -1,4 +1,5 @@
-import { type ListRequest, TaskFilter } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { ListRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { TaskFilter } from "@ccsp/protos/ccsp/task/v1/filter.js";
 import type { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { taskFilter } from "./by-filter.js";
 import type { FilterOptions } from "./filter-options.js";

@@ -123,7 +123,10 @@ describe("ccsp's commands for operators", function () {
     const none = await at("queue list --agent bob --state failed");
     assert.deepEqual([none.stdout, none.stderr], ["", "no tasks match these options\n"]);
     assert.match(await ok(`queue get ${short}`), /^agent {7}bob$/m);
-    assert.match(await ok(`queue explain ${short}`), /0 of them of its agent\nblocked by {2}its start time has not come/);
+    assert.match(
+      await ok(`queue explain ${short}`),
+      /0 of them of its agent\nblocked by {2}its start time has not come/,
+    );
     const following = await ccsp(["queue", "log", id], { env, onOutput: (_, interrupt) => interrupt() });
     assert.equal(following.code, 0, following.stderr);
     assert.match(following.stdout, /^ {3}1 {2}20\S+ \S+ {2}attempt 0 {2}SCHEDULED until 20\S+ \S+\n$/);
@@ -161,8 +164,14 @@ describe("ccsp's commands for operators", function () {
   it("executor list, runs and tail show runs; slots and drain change how many may run", async () => {
     const id = await submit("[[text:so far so good]][[hang-mid]]");
     await becomes(id, "RUNNING");
-    assert.match(await ok("executor list"), /^EXECUTOR +STATE +ENGINE +VERSION +RUNNING +WARM +ADDRESS\nexecutor-1  ready  claude-code  \S+ +1 of 1 +0  127.0.0.1:\d+\n$/);
-    assert.match(await ok("executor runs"), new RegExp(`^TASK +EXECUTOR +ENGINE +PID +FOR\n${id.slice(-8)}  executor-1  claude-code +[1-9]\\d* +\\d+ s\n$`));
+    assert.match(
+      await ok("executor list"),
+      /^EXECUTOR +STATE +ENGINE +VERSION +RUNNING +WARM +ADDRESS\nexecutor-1  ready  claude-code  \S+ +1 of 1 +0  127.0.0.1:\d+\n$/,
+    );
+    assert.match(
+      await ok("executor runs"),
+      new RegExp(`^TASK +EXECUTOR +ENGINE +PID +FOR\n${id.slice(-8)}  executor-1  claude-code +[1-9]\\d* +\\d+ s\n$`),
+    );
     const tail = await ccsp(["executor", "tail", id.slice(-8)], {
       env,
       onOutput: (stdout, interrupt) => void (stdout.includes("so") && interrupt()),

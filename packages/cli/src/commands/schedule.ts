@@ -1,5 +1,5 @@
 import { type CcspClient, NotFoundError, type ScheduleInput, type Task } from "@ccsp/client";
-import type { Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import { Command, Option } from "commander";
 import { type ConnectionOptions, connected, withConnection } from "../connection.js";
 import { scheduleLines } from "../describe-schedule.js";
@@ -88,7 +88,7 @@ Examples:
     });
 }
 
-const scheduleJson = (schedule: Schedule): Promise<object> => messageJson("ccsp.queue.v1.Schedule", schedule);
+const scheduleJson = (schedule: Schedule): Promise<object> => messageJson("ccsp.task.v1.Schedule", schedule);
 
 /** Undefined when the schedule has made no task, or when the queue has already removed the newest one. */
 async function lastTask(client: CcspClient, { lastTaskId }: Schedule): Promise<Task | undefined> {
