@@ -120,8 +120,9 @@ bench-ttft: setup ## compare the time to the first text with that of the CLI alo
 build: ## compile the TypeScript sources
 	@deploy/setup.sh node build
 
-gen: packages ## generate the stubs and the descriptor in packages/protos from proto/
+gen: packages ## generate what follows from proto/: packages/protos, and the schema of what ccsp prints
 	@.ci/generate .
+	@node --import tsx --conditions ccsp-src packages/cli/test/write-output-schema.ts
 
 proto: packages ## lint proto/, check for breaking changes and for outdated generated code
 	@cd proto && buf lint

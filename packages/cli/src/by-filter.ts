@@ -7,7 +7,7 @@ import { CliError, EXIT } from "./exit.js";
 import { type FilterOptions, isFiltered, withFilter } from "./filter-options.js";
 import { type Io, note } from "./io.js";
 import { atQueue, type QueueClient, type QueueOptions } from "./operator.js";
-import { FORMATS, isForPrograms } from "./output/format.js";
+import { FORMATS, formatOf, isForPrograms } from "./output/format.js";
 import { showOne } from "./output/show.js";
 import { TASK_ARGUMENT } from "./task-id.js";
 import { count } from "./words.js";
@@ -48,6 +48,9 @@ export async function byFilter(
   if (filter === undefined && taskId !== undefined) return false;
   if (filter === undefined || taskId !== undefined) {
     throw new CliError(EXIT.usage, "name either one task, or tasks by options such as --agent (see --help)");
+  }
+  if (formatOf(options) === "name") {
+    throw new CliError(EXIT.usage, "-o name is for one task: tasks that options select are only counted");
   }
   const dryRun = options.yes !== true;
   const { matched, changed, json, verb } = await atQueue(io, options, (queue) => change(queue, filter, dryRun));
