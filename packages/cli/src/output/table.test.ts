@@ -15,7 +15,7 @@ const COLUMNS: readonly Column<Row>[] = [
   { header: "STATE", value: ({ state }) => state, colour: stateColour },
   { header: "ENGINE", value: ({ engine }) => engine, min: 8, drop: 1 },
   { header: "WHOLE", value: ({ id }) => `0-${id}`, only: "wide" },
-  { header: "PROMPT", value: ({ prompt }) => prompt, min: 12 },
+  { header: "PROMPT", value: ({ prompt }) => prompt, min: 12, wanted: 30 },
 ];
 const ROWS: readonly Row[] = [
   {
@@ -53,6 +53,13 @@ describe("A table", () => {
     assert.equal(japanese, "p6r8s0t1  RUNNING  日本語のリポジトリを…");
     assert.equal(emoji, "p6r8s0t2  FAILED   🚀👩‍👩‍👧‍👦 ship the releas…");
     assert.match(tableLines(COLUMNS, ROWS, { ...NARROW, width: 80 })[0] ?? "", /ENGINE/);
+  });
+
+  it("leaves out no more columns than the wanted width of another needs", () => {
+    const headersAt = (width: number) => tableLines(COLUMNS, ROWS, { ...NARROW, width })[0]?.split(/ {2,}/);
+    // ID 8, STATE 7, ENGINE at least 8, PROMPT 30, and 2 between them.
+    assert.deepEqual(headersAt(59), ["ID", "STATE", "ENGINE", "PROMPT"]);
+    assert.deepEqual(headersAt(58), ["ID", "STATE", "PROMPT"]);
   });
 
   it("is as wide as its text in a pipe, and has the columns of wide only there", () => {

@@ -8,6 +8,8 @@ export interface Column<T> {
   readonly value: (row: T) => string;
   /** The column may be cut to this width. Absent: it is never cut. */
   readonly min?: number;
+  /** Other columns are left out until this column has this width. Absent: `min`. */
+  readonly wanted?: number;
   /** Only in `-o wide`, or only in `-o table`. Absent: in both. */
   readonly only?: "wide" | "table";
   /** The column may be left out of a table that is too wide. The highest number goes first. */
@@ -74,11 +76,13 @@ function measure<T>(column: Column<T>, rows: readonly T[]): Measured<T> {
 
 function fit<T>(columns: readonly Measured<T>[], width: number): readonly Measured<T>[] {
   let shown = columns;
-  const least = ({ column, natural }: Measured<T>) =>
-    Math.min(natural, Math.max(column.min ?? natural, textWidth(column.header)));
+  const atLeast = ({ column, natural }: Measured<T>, floor = natural) =>
+    Math.min(natural, Math.max(floor, textWidth(column.header)));
+  const least = (each: Measured<T>) => atLeast(each, each.column.min);
+  const wanted = (each: Measured<T>) => atLeast(each, each.column.wanted ?? each.column.min);
   const sum = (each: (column: Measured<T>) => number) =>
     shown.reduce((total, column) => total + each(column), GAP * (shown.length - 1));
-  while (sum(least) > width) {
+  while (sum(wanted) > width) {
     const first = shown.toSorted((a, b) => (b.column.drop ?? 0) - (a.column.drop ?? 0))[0];
     if (first?.column.drop === undefined) break;
     shown = shown.filter((column) => column !== first);

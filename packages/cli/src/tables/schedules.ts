@@ -23,7 +23,7 @@ export const SCHEDULE_COLUMNS: readonly Column<ScheduleRow>[] = [
   { header: "NAME", value: ({ schedule }) => schedule.name, min: 10 },
   { header: "TIMES", value: ({ schedule }) => schedule.cron, min: 10 },
   { header: "TIME ZONE", value: ({ schedule }) => schedule.timeZone || "UTC", min: 9, drop: 2 },
-  { header: "NEXT", value: nextWords, min: 10 },
+  { header: "NEXT", value: nextWords },
   { header: "LAST", value: lastWords, min: 10 },
   { header: "AGE", value: ({ schedule }) => ageWords(schedule.lastRunTime), align: "right", only: "wide" },
   { header: "PROMPT", value: ({ schedule }) => schedule.spec?.prompt ?? "", min: 12, drop: 1 },

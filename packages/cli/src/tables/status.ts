@@ -11,9 +11,12 @@ export const SERVICE_COLUMNS: readonly Column<ServiceStatus>[] = [
   { header: "STATE", value: ({ status }) => status, colour: stateColour, min: 12 },
 ];
 
-/** The sum of the known costs, and of how many runs the cost is not known. A failed run often has no known cost. */
-export function costWords({ runs, runsWithoutCost, costUsd }: UsageRow): string {
-  if (runsWithoutCost >= runs) return "unknown";
+/**
+ * The sum of the known costs, and of how many runs the cost is not known. A failed run often has no known cost. An
+ * executor of the previous release counted 0 for it, so 0 for failed runs only is unknown too.
+ */
+export function costWords({ runs, failedRuns, runsWithoutCost, costUsd }: UsageRow): string {
+  if (runsWithoutCost >= runs || (costUsd === 0 && failedRuns >= runs)) return "unknown";
   return runsWithoutCost === 0n ? money(costUsd) : `${money(costUsd)}, unknown for ${count(runsWithoutCost, "run")}`;
 }
 
