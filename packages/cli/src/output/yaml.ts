@@ -9,10 +9,11 @@ export function yamlDocument(value: unknown): string {
   const document = new Document(value, { aliasDuplicateObjects: false });
   visit(document, {
     Scalar(_key, node) {
-      if (isScalar(node) && typeof node.value === "string" && printableText(node.value) !== node.value) {
-        node.type = Scalar.QUOTE_DOUBLE;
-      }
+      if (isScalar(node) && typeof node.value === "string" && needsQuotes(node.value)) node.type = Scalar.QUOTE_DOUBLE;
     },
   });
   return `---\n${printableText(document.toString({ lineWidth: 0 }))}`;
 }
+
+/** YAML reads a carriage return outside of quotes as a line feed. */
+const needsQuotes = (text: string): boolean => text.includes("\r") || printableText(text) !== text;
