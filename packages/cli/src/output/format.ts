@@ -8,7 +8,7 @@ export type Format = (typeof FORMATS)[number];
 /** For a command that shows things which have no name, such as the state of the queue. */
 export const NAMELESS = ["table", "wide", "json", "yaml"] as const satisfies readonly Format[];
 /** For a command that follows something: text for people, or one line of JSON for each event. */
-export const STREAMED = ["table", "json"] as const satisfies readonly Format[];
+const STREAMED = ["table", "json"] as const satisfies readonly Format[];
 
 export interface OutputOptions {
   readonly output?: Format;

@@ -16,6 +16,7 @@ describe("A YAML document", () => {
       "---\nforged: true",
       `${code(0x1b)}[2J${code(0x9b)}2J${code(0x202e)}turned${code(0x7f)}`,
       `lines\n${code(0x2028)}${code(0x85)}end`,
+      `${code(0x202e)}turned only`,
       "日本語 🚀",
     ];
     const document = yamlDocument({ texts, zero: 0, none: [] });

@@ -15,5 +15,5 @@ export function yamlDocument(value: unknown): string {
   return `---\n${printableText(document.toString({ lineWidth: 0 }))}`;
 }
 
-/** YAML reads a carriage return outside of quotes as a line feed. */
-const needsQuotes = (text: string): boolean => text.includes("\r") || printableText(text) !== text;
+/** The library itself quotes control characters, but not the marks of writing direction. */
+const needsQuotes = (text: string): boolean => printableText(text) !== text;
