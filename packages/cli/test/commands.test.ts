@@ -259,7 +259,7 @@ describe("ccsp's commands", () => {
     assert.ok(jsonLines((await at(["list", "--json"])).stdout).some((task) => task["id"] === id.trim()));
     const two = await at(["list", "--limit", "2"]);
     assert.equal(two.stdout.trimEnd().split("\n").length, 3);
-    assert.equal(two.stderr, "the first 2 are shown: --limit or --all shows more\n");
+    assert.equal(two.stderr, "there are more: --limit or --all shows them\n");
     const none = await at(["list", "--state", "expired"]);
     assert.deepEqual([none.stdout, none.stderr], ["", "no tasks match these options\n"]);
   });

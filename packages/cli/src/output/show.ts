@@ -32,7 +32,7 @@ export interface ShownList<T> {
   readonly json: (row: T) => unknown;
   readonly name: (row: T) => string;
   readonly columns: readonly Column<T>[];
-  /** Most rows to show. More rows than that are told to people. */
+  /** Most rows to show. People are told when there are more. */
   readonly limit?: number;
   /** Told to people, on standard error, when there is no row: it says what to do next. */
   readonly empty: string;
@@ -62,7 +62,7 @@ export async function showList<T>(io: Io, options: OutputOptions, list: ShownLis
   if (format !== "table" && format !== "wide") return;
   if (shown === 0) return note(io, list.empty);
   await sayTable(io, options, list.columns, kept);
-  if (more) note(io, `the first ${shown} are shown: --limit or --all shows more`);
+  if (more) note(io, "there are more: --limit or --all shows them");
 }
 
 /** Prints a table, which is nothing when there are no rows. */
