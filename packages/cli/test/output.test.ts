@@ -181,7 +181,7 @@ describe("The output of ccsp", () => {
       return Math.max(...stdout.split("\n").map(({ length }) => length));
     };
     await run(`schedule put nightly 0_3_*_*_* ${"x".repeat(300)}`);
-    assert.deepEqual([await widest({ terminal: true, columns: 60 }), await widest({ terminal: true })], [60, 80]);
+    assert.deepEqual([await widest({ terminal: true, columns: 100 }), await widest({ terminal: true })], [100, 80]);
     assert.ok((await widest({})) > 300);
   });
 });
