@@ -124,8 +124,9 @@ build: ## compile the TypeScript sources
 pack: build ## pack the SDK and the ccsp command into dist/, for npm
 	@node .ci/pack/main.mjs
 
-gen: packages ## generate the stubs and the descriptor in packages/protos from proto/
+gen: packages ## generate what follows from proto/: packages/protos, and the schema of what ccsp prints
 	@.ci/generate .
+	@node --import tsx --conditions ccsp-src packages/cli/test/write-output-schema.ts
 
 proto: packages ## lint proto/, check for breaking changes and for outdated generated code
 	@cd proto && buf lint

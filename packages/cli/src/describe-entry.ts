@@ -1,9 +1,10 @@
 import { categoryName, type TaskEvent } from "@ccsp/client";
 import { stateName } from "./describe.js";
+import { localTime } from "./words.js";
 
 /** An entry of a task's log, on one line. */
 export function entryLine({ sequence, time, attempt, event }: TaskEvent): string {
-  const place = [String(sequence).padStart(4), time?.toISOString() ?? "", `attempt ${attempt}`];
+  const place = [String(sequence).padStart(4), localTime(time, { zone: true }), `attempt ${attempt}`];
   return [...place, entryWords(event)].join("  ");
 }
 
@@ -11,7 +12,7 @@ function entryWords(event: TaskEvent["event"]): string {
   switch (event?.$case) {
     case "stateChanged": {
       const { state, reason, error, readyTime } = event.value;
-      const until = readyTime ? ` until ${readyTime.toISOString()}` : "";
+      const until = readyTime ? ` until ${localTime(readyTime, { zone: true })}` : "";
       return `${stateName(state)}${until}${because(reason || error?.message)}`;
     }
     case "taskEnded":

@@ -1,11 +1,12 @@
 import type { Explanation } from "@ccsp/client";
 import type { Blocker, StartEstimate } from "@ccsp/protos/ccsp/task/v1/explanation.js";
-import { seconds, stateName } from "./describe.js";
+import { lengthWords, stateName } from "./describe.js";
+import { localTime } from "./words.js";
 
 /** One line for each blocker. The first in the list has to end first. */
 export function blockerLines(blockers: readonly Blocker[]): string[] {
   return blockers.map(({ message, until }, i) => {
-    const end = until === undefined ? "" : ` (until ${until.toISOString()})`;
+    const end = until === undefined ? "" : ` (until ${localTime(until, { zone: true })})`;
     return (i === 0 ? "blocked by" : "").padEnd(12) + message + end;
   });
 }
@@ -13,7 +14,7 @@ export function blockerLines(blockers: readonly Blocker[]): string[] {
 export function startWords(estimate: StartEstimate | undefined): string {
   if (estimate === undefined) return "unknown";
   const { p50, p90, p95 } = estimate;
-  return `${seconds(p50)} as likely as not; 9 in 10 within ${seconds(p90)}, 19 in 20 within ${seconds(p95)}`;
+  return `${lengthWords(p50)} as likely as not; 9 in 10 within ${lengthWords(p90)}, 19 in 20 within ${lengthWords(p95)}`;
 }
 
 /** `own` says how the reader is related to the tasks of the same agent: "your own" for the agent itself. */
@@ -23,6 +24,6 @@ export function explanationLines(explanation: Explanation, own = "your own"): st
   if (aheadInClass === undefined) return [...told, "it does not wait"];
   told.push(`older       ${aheadInClass} waiting in its class, ${aheadOfAgent ?? 0n} of them ${own}`);
   told.push(...(blockers.length === 0 ? ["blocked by  nothing: it is next"] : blockerLines(blockers)));
-  if (earliestStartTime) told.push(`not before  ${earliestStartTime.toISOString()}`);
+  if (earliestStartTime) told.push(`not before  ${localTime(earliestStartTime, { zone: true })}`);
   return [...told, `starts in   ${startWords(estimate)}`];
 }

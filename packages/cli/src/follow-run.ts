@@ -2,7 +2,7 @@ import { type CcspClient, createAnswer, type RunEnded, type RunEvent } from "@cc
 import { summary } from "./describe.js";
 import { EXIT, type ExitCode } from "./exit.js";
 import { type Io, note, say, sayJson, writeText } from "./io.js";
-import { runEventJson } from "./task-json.js";
+import { runEventJson } from "./json-forms.js";
 
 export interface FollowOptions {
   readonly client: CcspClient;
@@ -51,7 +51,7 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
         traceId = event.task.traceId;
         if (cancelWanted) cancel();
       } else last = event.sequence;
-      if (json) sayJson(io, runEventJson(event));
+      if (json) sayJson(io, await runEventJson(event));
       else await show(event, traceId);
       // When the task was put back, the log continues after an end. The last end counts.
       ended = event.type === "ended" ? event : undefined;

@@ -6,7 +6,7 @@ import { printable, printableText } from "./printable.js";
 export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdin: Readable;
-  readonly stdout: Writable & { readonly isTTY?: boolean };
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   readonly stderr: Writable;
   /**
    * Calls the listener on SIGINT and SIGTERM, instead of ending the process. Returns a function that stops listening.
@@ -42,7 +42,7 @@ export async function writeText(io: Io, text: string): Promise<void> {
   if (!io.stdout.write(io.stdout.isTTY === true ? printableText(text) : text)) await once(io.stdout, "drain");
 }
 
-/** Prints one line of JSON. 64-bit numbers are strings, as in proto JSON. */
+/** Prints one line of JSON. Messages are converted before (see json-forms.ts); here only other big integers are text. */
 export function sayJson(io: Io, value: unknown): void {
   say(
     io,

@@ -3,15 +3,16 @@ import { Command, CommanderError, Help } from "commander";
 import { COMMANDS, type CommandEntry, nameOf } from "./command-table.js";
 import { CliError, EXIT, EXIT_HELP, type ExitCode } from "./exit.js";
 import { type Io, note } from "./io.js";
+import { asksForJson } from "./output/format.js";
 import { printableText } from "./printable.js";
 
 /**
  * Runs one command line and returns its exit code. Never throws: it prints errors on standard error, as JSON with
- * `--json`.
+ * `-o json`.
  */
 export async function runCli(args: readonly string[], io: Io): Promise<ExitCode> {
   let code: ExitCode = EXIT.ok;
-  const json = args.includes("--json");
+  const json = asksForJson(args);
   try {
     const program = await createProgram(args, io, (ended) => {
       code = ended;

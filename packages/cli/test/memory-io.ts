@@ -12,6 +12,8 @@ export interface Invocation {
   readonly stdin?: string;
   /** Whether standard output is a terminal. */
   readonly terminal?: boolean;
+  /** Width of the terminal. Absent: it does not say. */
+  readonly columns?: number;
   /** Called with everything that was written to standard output so far, and with a function that presses Ctrl-C. */
   readonly onOutput?: (stdout: string, interrupt: () => void) => void;
 }
@@ -19,7 +21,7 @@ export interface Invocation {
 /** Runs a command line in this process, with streams in memory. */
 export async function ccsp(
   args: readonly string[],
-  { env = {}, stdin = "", terminal = false, onOutput }: Invocation = {},
+  { env = {}, stdin = "", terminal = false, columns, onOutput }: Invocation = {},
 ): Promise<Outcome> {
   const written = { stdout: "", stderr: "" };
   const listeners = new Set<() => void>();
@@ -38,7 +40,7 @@ export async function ccsp(
   const io: Io = {
     env,
     stdin: Readable.from([stdin]),
-    stdout: Object.assign(sink("stdout"), { isTTY: terminal }),
+    stdout: Object.assign(sink("stdout"), { isTTY: terminal, ...(columns !== undefined && { columns }) }),
     stderr: sink("stderr"),
     onInterrupt(listener) {
       listeners.add(listener);

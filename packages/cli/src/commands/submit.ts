@@ -1,14 +1,16 @@
-import { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command } from "commander";
 import { type ConnectionOptions, connected, withConnection } from "../connection.js";
-import { type Io, say, sayJson } from "../io.js";
+import type { Io } from "../io.js";
+import { taskJson } from "../json-forms.js";
+import { FORMATS } from "../output/format.js";
+import { showOne } from "../output/show.js";
 import { type TaskOptions, taskInput, withTask } from "../task-options.js";
 
 export function submitCommand(io: Io): Command {
   const command = new Command("submit")
     .description("submit a task and print its id without waiting for it")
     .argument("<prompt>", "the prompt; - reads standard input");
-  return withTask(withConnection(command))
+  return withTask(withConnection(command, FORMATS))
     .addHelpText(
       "after",
       `
@@ -20,7 +22,6 @@ Examples:
     .action(async (prompt: string, options: ConnectionOptions & TaskOptions) => {
       const input = await taskInput(io, prompt, options);
       const task = await connected(io, options, (client) => client.submit(input, { requestId: options.requestId }));
-      if (options.json) sayJson(io, Task.toJSON(task));
-      else say(io, task.id);
+      await showOne(io, options, { json: () => taskJson(task), name: task.id, lines: () => [task.id] });
     });
 }

@@ -5,13 +5,15 @@ import type { ExitCode } from "../exit.js";
 import { followRun } from "../follow-run.js";
 import type { Io } from "../io.js";
 import { wholeNumber } from "../option-values.js";
+import { ownTaskId } from "../own-task.js";
+import { TASK_ARGUMENT } from "../task-id.js";
 
 type WatchOptions = ConnectionOptions & { readonly after: number };
 
 export function watchCommand(io: Io, end: (code: ExitCode) => void): Command {
   const command = new Command("watch")
     .description("stream a task's answer, from the beginning or from a given sequence")
-    .argument("<task>", "task id")
+    .argument("<task>", TASK_ARGUMENT)
     .option("--after <sequence>", "last sequence that was seen; 0 for all", wholeNumber(), 0);
   return withConnection(command)
     .addHelpText(
@@ -23,8 +25,9 @@ Examples:
   ccsp watch "$(ccsp submit 'Write a haiku')"
   ccsp watch TASK --after 12 --json`,
     )
-    .action(async (taskId: string, { after, ...options }: WatchOptions) => {
+    .action(async (named: string, { after, ...options }: WatchOptions) => {
       const code = await connected(io, { ...options, patient: true }, async (client) => {
+        const taskId = await ownTaskId(client, named);
         const { traceId } = await client.get(taskId);
         return followRun(io, {
           client,

@@ -689,7 +689,15 @@ export interface Task {
   /** W3C trace id of the task's trace, 32 hex digits. Empty when tracing is off. */
   traceId: string;
   /** When a PARKED or SCHEDULED task becomes QUEUED. Absent when this does not depend on a time. */
-  readyTime: Date | undefined;
+  readyTime:
+    | Date
+    | undefined;
+  /**
+   * The beginning of the prompt on one line, at most 100 characters. Only in lists, and only for a caller that may read
+   * the prompt. The queue reads the first KiB of the prompt for it, so it may be shorter. Empty otherwise, and from an
+   * older version.
+   */
+  promptSnippet: string;
 }
 
 /** Usage of an engine. An absent number is not known; it does not mean zero. */
@@ -2113,6 +2121,7 @@ function createBaseTask(): Task {
     result: undefined,
     traceId: "",
     readyTime: undefined,
+    promptSnippet: "",
   };
 }
 
@@ -2153,6 +2162,9 @@ export const Task: MessageFns<Task> = {
     }
     if (message.readyTime !== undefined) {
       Timestamp.encode(toTimestamp(message.readyTime), writer.uint32(98).fork()).join();
+    }
+    if (message.promptSnippet !== "") {
+      writer.uint32(106).string(message.promptSnippet);
     }
     return writer;
   },
@@ -2266,6 +2278,14 @@ export const Task: MessageFns<Task> = {
             message.readyTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.promptSnippet = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2316,6 +2336,11 @@ export const Task: MessageFns<Task> = {
         : isSet(object.ready_time)
         ? fromJsonTimestamp(object.ready_time)
         : undefined,
+      promptSnippet: isSet(object.promptSnippet)
+        ? globalThis.String(object.promptSnippet)
+        : isSet(object.prompt_snippet)
+        ? globalThis.String(object.prompt_snippet)
+        : "",
     };
   },
 
@@ -2357,6 +2382,9 @@ export const Task: MessageFns<Task> = {
     if (message.readyTime !== undefined) {
       obj.readyTime = message.readyTime.toISOString();
     }
+    if (message.promptSnippet !== "") {
+      obj.promptSnippet = message.promptSnippet;
+    }
     return obj;
   },
 
@@ -2381,6 +2409,7 @@ export const Task: MessageFns<Task> = {
       : undefined;
     message.traceId = object.traceId ?? "";
     message.readyTime = object.readyTime ?? undefined;
+    message.promptSnippet = object.promptSnippet ?? "";
     return message;
   },
 };
