@@ -28,7 +28,8 @@ class BuildWithStubs(build_py):
             details.write_text(text.replace("package google.rpc;", "package ccsp.rpc.v1;"), "utf-8")
             files = [str(file) for folder in PUBLIC for file in sorted((PROTOS / folder).glob("*.proto"))]
             out = Path(self.build_lib).resolve()
-            protoc = ["protoc", f"-I{PROTOS}", f"-I{own}", f"--plugin=protoc-gen-grpc_python={program('grpc_python_plugin')}"]
+            plugin = f"--plugin=protoc-gen-grpc_python={program('grpc_python_plugin')}"
+            protoc = ["protoc", f"-I{PROTOS}", f"-I{own}", plugin]
             subprocess.run([*protoc, f"--python_out={out}", f"--pyi_out={out}", *files, str(details)], check=True)
             service = [f"--grpc_python_out={out}", str(PROTOS / "ccsp/gateway/v1/agent_service.proto")]
             subprocess.run([*protoc, *service], check=True)
