@@ -134,7 +134,7 @@ try:
 except ccsp.UnavailableError as error:
     print(error, time.monotonic() - start < 2)
 `);
-      assert.match(stdout, /no gateway could be reached: tried 127\.0\.0\.1:1 for 2 s \(.*Connection refused\) True/);
+      assert.match(stdout, /no gateway could be reached: tried 127\.0\.0\.1:1 for 2 s without TLS \(.*Connection refused\) True/);
     });
   });
 });
