@@ -15,7 +15,7 @@ ON_NODE22 := PATH="$(CURDIR)/.tools/node22/bin:$$PATH"
 CCSP := node packages/cli/bin/ccsp.js
 
 .PHONY: help setup packages demo up down logs test test-slow test-unit test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
-  chaos check bench-submit bench-queue bench-strangers bench-ttft pack gen lint types format proto build clean
+  chaos check python pack bench-submit bench-queue bench-strangers bench-ttft gen lint types format proto build clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
@@ -123,6 +123,11 @@ build: ## compile the TypeScript sources
 # The files are for `npm install FILE` on other machines, and for `npm publish FILE`.
 pack: build ## pack the SDK and the ccsp command into dist/, for npm
 	@node .ci/pack/main.mjs
+
+# Needs Debian's Python and protoc (clients/python/README.md). WHEELS names another folder for the result.
+python: ## build the wheel of the Python client into clients/python/dist
+	@/usr/bin/python3 -m pip wheel --quiet --no-index --no-deps --no-build-isolation \
+	  --wheel-dir $(or $(WHEELS),clients/python/dist) clients/python
 
 gen: packages ## generate what follows from proto/: packages/protos, and the schema of what ccsp prints
 	@.ci/generate .
