@@ -7,6 +7,7 @@ import { emergencyCommand } from "./commands/emergency.js";
 import { estimateCommand } from "./commands/estimate.js";
 import { executorCommand } from "./commands/executor.js";
 import { explainCommand } from "./commands/explain.js";
+import { foldersCommand } from "./commands/folders.js";
 import { getCommand } from "./commands/get.js";
 import { listCommand } from "./commands/list.js";
 import { logsCommand } from "./commands/logs.js";
@@ -68,6 +69,7 @@ function createProgram(io: Io, end: (code: ExitCode) => void): Command {
   for (const command of [upCommand(io, end), downCommand(io), logsCommand(io), statusCommand(io, end)]) {
     program.addCommand(command);
   }
+  program.addCommand(foldersCommand(io));
   program.commandsGroup("Tasks:");
   for (const command of [runCommand(io, end), submitCommand(io), watchCommand(io, end)]) program.addCommand(command);
   for (const command of [getCommand(io), listCommand(io), cancelCommand(io), retryCommand(io)])
