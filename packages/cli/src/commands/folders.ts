@@ -8,7 +8,9 @@ interface FolderOptions {
 }
 
 export function foldersCommand(io: Io): Command {
-  const command = new Command("folders").description("folders of this machine in which tasks of the local fleet may work");
+  const command = new Command("folders").description(
+    "folders of this machine in which tasks of the local fleet may work",
+  );
   for (const sub of [listCommand(io), allowCommand(io), forgetCommand(io)]) command.addCommand(sub);
   return command;
 }
