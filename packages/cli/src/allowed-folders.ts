@@ -62,7 +62,7 @@ export async function allowable(env: Env, path: string): Promise<string> {
   const own = await real(state);
   if (isUnder(own, folder) || isUnder(folder, own)) {
     throw refused(
-      `${state} is in it or around it, where the fleet keeps its secret; name another folder, or move the fleet's ` +
+      `tasks could read the fleet's own files in ${state}, its secret among them; name another folder, or move those ` +
         "files (CCSP_STATE_DIR)",
     );
   }

@@ -22,7 +22,7 @@ import { submitCommand } from "./commands/submit.js";
 import { tokenCommand } from "./commands/token.js";
 import { upCommand } from "./commands/up.js";
 import { watchCommand } from "./commands/watch.js";
-import { CliError, EXIT, EXIT_HELP, type ExitCode, errorJson, exitCodeOf } from "./exit.js";
+import { CliError, EXIT, EXIT_HELP, type ExitCode, errorJson, exitCodeOf, Interrupted } from "./exit.js";
 import { type Io, note } from "./io.js";
 import { printableText } from "./printable.js";
 
@@ -47,6 +47,7 @@ export async function runCli(args: readonly string[], io: Io): Promise<ExitCode>
       if (json) note(io, JSON.stringify({ error: { message: error.message.replace(/^error: /, "") } }));
       return EXIT.usage;
     }
+    if (error instanceof Interrupted) return error.code;
     if (json) note(io, JSON.stringify({ error: errorJson(error) }));
     else tell(io, error);
     return exitCodeOf(error);

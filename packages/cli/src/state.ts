@@ -68,6 +68,11 @@ export interface FleetState {
   readonly started?: string | undefined;
   readonly ready: boolean;
   readonly gateway: string;
+  /**
+   * The folders in `CCSP_EXECUTOR_ALLOWED_ROOTS` of the executors, which also read the allowed folders of this state
+   * folder. Absent in a fleet of release 0.2.0, whose executors do not.
+   */
+  readonly allowedRoots?: readonly string[];
   readonly services: readonly {
     readonly name: string;
     readonly index: number;
