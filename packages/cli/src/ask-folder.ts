@@ -25,7 +25,8 @@ export async function inAllowedFolders(io: Io, options: ConnectionOptions, task:
   // A fleet of an earlier release reads no list of folders, so a question would promise too much.
   if (fleet.allowedRoots !== undefined) {
     if (folder) await allow(io, { option: "--working-folder", folder, roots: fleet.allowedRoots });
-    for (const file of files) await allow(io, { option: "--include", folder: dirname(file), roots: fleet.allowedRoots });
+    for (const file of files)
+      await allow(io, { option: "--include", folder: dirname(file), roots: fleet.allowedRoots });
   }
   return { ...task, ...(folder && { workingFolder: folder }), ...(includeFiles && { includeFiles: files }) };
 }

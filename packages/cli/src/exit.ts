@@ -28,7 +28,10 @@ export const EXIT_HELP = `Exit codes:
   4    no such task, schedule or executor
   5    CCSP cannot be reached, or is full or overloaded: try again
   6    the task was cancelled
-  130  interrupted; 129, 141, 143: ended by SIGHUP, SIGPIPE, SIGTERM`;
+  129  the terminal was closed
+  130  interrupted with Ctrl-C
+  141  the reader of the output has gone, such as head
+  143  ended by SIGTERM`;
 
 /** The exit code of a command that a signal ended: 128 and the number of the signal, as shells count. */
 export const EXIT_OF_SIGNAL: Readonly<Record<EndSignal, ExitCode>> = {

@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
+import { InvalidTaskError } from "@ccsp/client";
 import { Command, CommanderError } from "commander";
+import { askedBy } from "./asked-by.js";
 import { cancelCommand } from "./commands/cancel.js";
 import { clearCommand } from "./commands/clear.js";
 import { downCommand } from "./commands/down.js";
@@ -59,6 +61,7 @@ function tell(io: Io, error: unknown): void {
     error instanceof CliError ? error.lines : [error instanceof Error ? error.message : String(error)];
   note(io, `ccsp: ${message}`);
   for (const line of details) note(io, line);
+  if (error instanceof InvalidTaskError) for (const line of askedBy(error)) note(io, line);
 }
 
 function createProgram(io: Io, end: (code: ExitCode) => void): Command {

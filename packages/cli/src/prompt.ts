@@ -32,15 +32,20 @@ export async function readPrompt(io: Io, { argument, promptFile }: PromptSources
   if (promptFile !== undefined) {
     return textOf(await readInputFile("--prompt-file", promptFile), `--prompt-file ${promptFile}`);
   }
-  if (io.stdin.isTTY) {
-    throw new CliError(
-      EXIT.usage,
-      "there is no prompt: give it as the argument, with --prompt-file, or on standard input",
-    );
-  }
+  if (io.stdin.isTTY) throw missing("");
   return fromStdin(io);
 }
 
 const STDIN = "the prompt on standard input";
 
-const fromStdin = async ({ stdin }: Io): Promise<string> => textOf(await readBytes(stdin, STDIN), STDIN);
+async function fromStdin({ stdin }: Io): Promise<string> {
+  const bytes = await readBytes(stdin, STDIN);
+  if (bytes.byteLength === 0) throw missing(": standard input is empty");
+  return textOf(bytes, STDIN);
+}
+
+const missing = (why: string): CliError =>
+  new CliError(
+    EXIT.usage,
+    `there is no prompt${why}; give it as the argument, with --prompt-file, or on standard input (see --help)`,
+  );
