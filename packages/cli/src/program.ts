@@ -64,7 +64,8 @@ function tell(io: Io, error: unknown): void {
   if (error instanceof InvalidTaskError) for (const line of askedBy(error)) note(io, line);
 }
 
-function createProgram(io: Io, end: (code: ExitCode) => void): Command {
+/** The whole command line. Its actions call `end` with their exit code. */
+export function createProgram(io: Io, end: (code: ExitCode) => void): Command {
   const program = new Command("ccsp")
     .description("CCSP: run agent CLIs through one queue")
     .version(packageVersion())

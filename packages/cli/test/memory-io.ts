@@ -22,10 +22,14 @@ export interface Invocation {
 }
 
 /** Runs a command line in this process, with streams in memory. */
-export async function ccsp(
-  args: readonly string[],
-  { env = {}, stdin = "", terminal = false, person = false, onOutput, onQuestion }: Invocation = {},
-): Promise<Outcome> {
+export async function ccsp(args: readonly string[], invocation: Invocation = {}): Promise<Outcome> {
+  const { io, written } = memoryIo(invocation);
+  const code = await runCli(args, io);
+  return { code, ...written };
+}
+
+/** Streams in memory, and what was written to them so far. */
+export function memoryIo({ env = {}, stdin = "", terminal = false, person = false, ...hooks }: Invocation = {}) {
   const written = { stdout: "", stderr: "" };
   const listeners = new Set<(signal: EndSignal) => void>();
   const interrupt = () => {
@@ -36,8 +40,8 @@ export async function ccsp(
       decodeStrings: false,
       write(chunk: string, _encoding, done) {
         written[name] += chunk;
-        if (name === "stdout") onOutput?.(written.stdout, interrupt);
-        if (name === "stderr" && chunk.endsWith("? [y/N] ")) onQuestion?.(interrupt);
+        if (name === "stdout") hooks.onOutput?.(written.stdout, interrupt);
+        if (name === "stderr" && chunk.endsWith("? [y/N] ")) hooks.onQuestion?.(interrupt);
         done();
       },
     });
@@ -52,6 +56,5 @@ export async function ccsp(
     },
     onOutputFault: () => () => {},
   };
-  const code = await runCli(args, io);
-  return { code, ...written };
+  return { io, written };
 }

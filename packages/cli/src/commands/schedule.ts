@@ -5,6 +5,7 @@ import { inAllowedFolders } from "../ask-folder.js";
 import { type ConnectionOptions, connected, withConnection } from "../connection.js";
 import { scheduleLines } from "../describe-schedule.js";
 import { type Io, say, sayJson } from "../io.js";
+import { timeZone as timeZoneName } from "../option-values.js";
 import { PROMPT_ARGUMENT } from "../prompt.js";
 import { taskInput } from "../task-input.js";
 import { type TaskOptions, withTask } from "../task-options.js";
@@ -29,7 +30,7 @@ function putCommand(io: Io): Command {
     .argument("<name>", "1 to 128 of A-Z a-z 0-9 . _ -")
     .argument("<cron>", "minute, hour, day of month, month, day of week")
     .argument("[prompt]", PROMPT_ARGUMENT)
-    .option("--time-zone <name>", "IANA time zone of the times", "UTC")
+    .option("--time-zone <name>", "IANA time zone of the times", timeZoneName, "UTC")
     .addOption(
       new Option(
         "--missed <how>",
