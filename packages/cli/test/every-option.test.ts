@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
-import { type Argument, type Command, type Option, CommanderError } from "commander";
+import { type Argument, type Command, CommanderError, type Option } from "commander";
 import { createProgram } from "../src/program.js";
 import { memoryIo } from "./memory-io.js";
 import { VALUES, type Values } from "./values.js";
@@ -48,7 +48,8 @@ async function parse({ path, part }: Case, value: string | undefined): Promise<P
   command.action(() => {
     parsed = { options: command.opts(), operands: command.processedArgs };
   });
-  const valueOf = (each: Option | Argument) => (VALUES[`${path} ${written(each)}`] ?? VALUES[written(each)])?.right ?? "x";
+  const valueOf = (each: Option | Argument) =>
+    (VALUES[`${path} ${written(each)}`] ?? VALUES[written(each)])?.right ?? "x";
   const operands = command.registeredArguments.map((each) =>
     each.name() === (isOption(part) ? "" : part.name()) ? (value ?? "x") : valueOf(each),
   );
@@ -61,7 +62,9 @@ async function parse({ path, part }: Case, value: string | undefined): Promise<P
 
 describe("every option and argument of ccsp", () => {
   it("has its values in the table, and the table has no others", () => {
-    const missing = CASES.filter(({ values }) => values === undefined).map(({ path, written: text }) => `${path} ${text}`);
+    const missing = CASES.filter(({ values }) => values === undefined).map(
+      ({ path, written: text }) => `${path} ${text}`,
+    );
     assert.deepEqual(
       missing,
       [],
@@ -70,7 +73,9 @@ describe("every option and argument of ccsp", () => {
     const used = new Set(CASES.flatMap(({ path, written: text }) => [text, `${path} ${text}`]));
     const unused = Object.keys(VALUES).filter((key) => !used.has(key));
     assert.deepEqual(unused, [], `remove these rows from VALUES in packages/cli/test/values.ts: ${unused.join("; ")}`);
-    const undecided = Object.entries(VALUES).filter(([, { wrong, any }]) => (wrong === undefined) === (any === undefined));
+    const undecided = Object.entries(VALUES).filter(
+      ([, { wrong, any }]) => (wrong === undefined) === (any === undefined),
+    );
     assert.deepEqual(undecided, [], "each row has either a wrong value, or says why there is none");
   });
 
