@@ -45,7 +45,7 @@ async function allow(io: Io, { option, folder, roots }: Wanted): Promise<void> {
   if (!canAsk(io)) {
     throw new CliError(
       EXIT.denied,
-      `${option}: tasks of this fleet may not work in ${folder} yet; allow it with: ccsp folders allow ${quoted(folder)}`,
+      `${option}: tasks of this fleet may not use ${folder} yet; allow it with: ccsp folders allow ${quoted(folder)}`,
     );
   }
   const answer = await ask(io, `Allow tasks of this fleet to work in ${folder}? [y/N] `);

@@ -74,7 +74,9 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
   } catch (error) {
     if (!leaving.signal.aborted) throw error;
     if (ended) return left === EXIT.unread ? left : exitCodeOfEnd(ended);
-    const comeBack = `the task continues; watch it with: ccsp watch ${taskId} --after ${last}`;
+    // A reader that has gone may not have read all that was written.
+    const from = left === EXIT.unread ? "" : ` --after ${last}`;
+    const comeBack = `the task continues; watch it with: ccsp watch ${taskId}${from}`;
     note(io, "");
     note(io, taskId ? comeBack : "interrupted before the task was known to be accepted");
     return left ?? EXIT.interrupted;
