@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { PassThrough, Readable } from "node:stream";
 import { CallError, STATUS_OF } from "@ccsp/grpc-kit";
-import { EXIT, exitCodeOf } from "./exit.js";
+import { EXIT } from "./exit.js";
+import { exitCodeOf } from "./failed-call.js";
 import { readOn, untilInterrupted } from "./following.js";
 import type { EndSignal, Io } from "./io.js";
 
