@@ -1,5 +1,8 @@
 import { Readable, Writable } from "node:stream";
+
+
 import type { EndSignal, Io } from "../src/io.js";
+
 
 export interface Outcome {
   readonly code: number;
@@ -23,8 +26,8 @@ export interface Invocation {
 /** Runs a command line in this process, with streams in memory. */
 export async function ccsp(args: readonly string[], invocation: Invocation = {}): Promise<Outcome> {
   const { io, written } = memoryIo(invocation);
-  // Imported in the same way as the program imports its commands. Mocha requires the tests instead, which would load
-  // every class of the program a second time.
+  // Mocha loads test files with `require`, and the program loads its commands with `import`. When the program is
+  // imported too, both have the same modules.
   const { runCli } = await import("../src/program.js");
   const code = await runCli(args, io);
   return { code, ...written };
