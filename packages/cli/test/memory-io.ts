@@ -1,8 +1,6 @@
 import { Readable, Writable } from "node:stream";
 
-
 import type { EndSignal, Io } from "../src/io.js";
-
 
 export interface Outcome {
   readonly code: number;
