@@ -1,8 +1,11 @@
 import { type CcspClient, createAnswer, type RunEnded, type RunEvent } from "@ccsp/client";
+import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { askedBy } from "./asked-by.js";
 import { summary } from "./describe.js";
 import { EXIT, type ExitCode } from "./exit.js";
 import { type Io, note, say, sayJson, writeText } from "./io.js";
 import { runEventJson } from "./json-forms.js";
+import { listenForLeaving } from "./leaving.js";
 
 export interface FollowOptions {
   readonly client: CcspClient;
@@ -28,19 +31,19 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
   let last = 0;
   let ended: RunEnded | undefined;
   let cancelWanted = false;
-  const leaving = new AbortController();
 
   const cancel = () => {
     note(io, "");
     note(io, `cancelling ${taskId} …`);
     client.cancel(taskId, "interrupted").catch((error: unknown) => note(io, `the cancel failed: ${String(error)}`));
   };
-  const stopListening = io.onInterrupt(() => {
-    if (!cancelOnInterrupt || cancelWanted) leaving.abort();
-    else {
-      cancelWanted = true;
-      if (taskId) cancel();
-    }
+  const leaving = listenForLeaving(io, (signal) => {
+    if (!cancelOnInterrupt) return false;
+    // A second Ctrl-C leaves at once. A terminal that closes may send SIGHUP twice.
+    if (cancelWanted) return signal === "SIGHUP";
+    cancelWanted = true;
+    if (taskId) cancel();
+    return true;
   });
 
   const show = io.stdout.isTTY ? createTerminalPrinter(io, after) : createPrinter(io, after);
@@ -51,21 +54,23 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
         traceId = event.task.traceId;
         if (cancelWanted) cancel();
       } else last = event.sequence;
-      if (json) sayJson(io, await runEventJson(event));
-      else await show(event, traceId);
       // When the task was put back, the log continues after an end. The last end counts.
       ended = event.type === "ended" ? event : undefined;
+      if (json) sayJson(io, await runEventJson(event));
+      else await show(event, traceId);
     }
     return ended ? exitCodeOfEnd(ended) : EXIT.failed;
   } catch (error) {
     if (!leaving.signal.aborted) throw error;
-    if (ended) return exitCodeOfEnd(ended);
-    const comeBack = `the task continues; watch it with: ccsp watch ${taskId} --after ${last}`;
+    const unwritten = leaving.code === EXIT.unread || leaving.code === EXIT.failed;
+    if (ended) return unwritten ? leaving.code : exitCodeOfEnd(ended);
+    const from = unwritten ? "" : ` --after ${last}`;
+    const comeBack = `the task continues; watch it with: ccsp watch ${taskId}${from}`;
     note(io, "");
     note(io, taskId ? comeBack : "interrupted before the task was known to be accepted");
-    return EXIT.interrupted;
+    return leaving.code;
   } finally {
-    stopListening();
+    leaving.close();
   }
 }
 
@@ -146,7 +151,8 @@ function waitingLine(until: Date | undefined, reason: string): string {
 function endLines({ state, result, error }: RunEnded, traceId: string): string[] {
   const trace = traceId ? [`trace id    ${traceId}`] : [];
   if (result) return ["", ...summary(result), ...trace];
-  return ["", `the task ended ${state}${error?.message ? `: ${error.message}` : ""}`, ...trace];
+  const options = error?.category === ErrorCategory.INVALID_REQUEST ? askedBy(error.message) : [];
+  return ["", `the task ended ${state}${error?.message ? `: ${error.message}` : ""}`, ...options, ...trace];
 }
 
 function exitCodeOfEnd({ state }: RunEnded): ExitCode {
