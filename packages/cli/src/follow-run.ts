@@ -122,6 +122,7 @@ function asides(event: RunEvent, traceId: string): readonly string[] {
     case "started":
       return event.attempt > 1 ? [`attempt ${event.attempt}: the answer starts again`] : [];
     case "text":
+    case "usage":
       return [];
     case "taken-back":
       return ["the text above is taken back: the engine writes it again"];
