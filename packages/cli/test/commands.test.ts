@@ -49,9 +49,10 @@ describe("ccsp's commands", () => {
     const events = jsonLines(stdout);
     assert.deepEqual(
       events.map(({ type }) => type),
-      ["accepted", "text", "text", "ended"],
+      ["accepted", "text", "text", "usage", "ended"],
     );
-    const { result }: { result?: { usage?: unknown } } = events[3] ?? {};
+    assert.deepEqual(events[3]?.["usage"], { inputTokens: "5", outputTokens: "7" });
+    const { result }: { result?: { usage?: unknown } } = events[4] ?? {};
     assert.deepEqual(result?.usage, { inputTokens: "5", outputTokens: "7" });
   });
 

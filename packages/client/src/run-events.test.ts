@@ -6,8 +6,7 @@ import { toRunEvents } from "./run-events.js";
 const entry = (sequence: number, event: Parameters<typeof TaskEvent.fromPartial>[0]["event"]): TaskEvent =>
   TaskEvent.fromPartial({ sequence, attempt: 1, ...(event && { event }) });
 const used = (sequence: number, turns: number) => entry(sequence, { $case: "usageSoFar", value: { turns } });
-const running = (sequence: number) =>
-  entry(sequence, { $case: "stateChanged", value: { state: TaskState.RUNNING } });
+const running = (sequence: number) => entry(sequence, { $case: "stateChanged", value: { state: TaskState.RUNNING } });
 const text = entry(2, { $case: "textDelta", value: { text: "PONG", message: 1 } });
 const usage = { inputTokens: 5n, outputTokens: 7n, cacheReadTokens: 0n, cacheCreationTokens: 0n };
 const ended = (sequence: number, result: object = { text: "PONG", usage, costUsd: 0.5, turns: 3, model: "m" }) =>

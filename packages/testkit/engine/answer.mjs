@@ -79,7 +79,11 @@ async function stream(text, markers, output, { input, output: written }) {
   }
   await output.assistant({ type: "text", text }, { id, usage: begun });
   await output.event({ type: "content_block_stop", index: 0 });
-  await output.event({ type: "message_delta", delta: { stop_reason: "end_turn", stop_sequence: null }, usage: { output_tokens: written } });
+  await output.event({
+    type: "message_delta",
+    delta: { stop_reason: "end_turn", stop_sequence: null },
+    usage: { output_tokens: written },
+  });
   await output.event({ type: "message_stop" });
 }
 

@@ -26,6 +26,12 @@ export function createUsagePace(clock: Clock, tell: (event: UsageEvent) => void)
     tell(event);
   }
 
+  async function tellAfter(ms: number, signal: AbortSignal): Promise<void> {
+    await clock.wait(ms, signal);
+    waiting = undefined;
+    tellNewest();
+  }
+
   return {
     add(event) {
       newest = event;
@@ -33,10 +39,7 @@ export function createUsagePace(clock: Clock, tell: (event: UsageEvent) => void)
       const waitMs = toldMs + PACE_MS - clock.now();
       if (waitMs <= 0) return tellNewest();
       waiting = new AbortController();
-      void clock.wait(waitMs, waiting.signal).then(() => {
-        waiting = undefined;
-        tellNewest();
-      });
+      void tellAfter(waitMs, waiting.signal);
     },
     flush() {
       tellNewest();
