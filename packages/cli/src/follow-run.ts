@@ -42,6 +42,8 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
     note(io, "");
     note(io, `cancelling ${taskId} …`);
     client.cancel(taskId, "interrupted").catch((error: unknown) => {
+      // The end may come before the answer. Then nobody waits for the answer any more.
+      if (ended) return;
       progress.hide();
       note(io, `the cancel failed: ${String(error)}`);
     });
