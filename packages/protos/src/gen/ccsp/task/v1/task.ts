@@ -878,9 +878,9 @@ export interface ToolUse {
 
 /**
  * What an attempt has used until now: totals, so a newer entry replaces an older one. See `TaskEvent.usage_so_far`. An
- * executor sends at most one entry for each model turn, and at most one a second. When an engine reports its usage, the
- * last entry of an attempt that succeeded has the numbers of `TaskResult`. A cached answer has no such entry: its
- * numbers are in `TaskEnded.result`.
+ * executor sends at most one entry for each model turn and at most one a second, and then one with the totals of the
+ * run. So when an engine reports its usage, the last entry of an attempt that succeeded has the numbers of
+ * `TaskResult`. A cached answer has no such entry: its numbers are in `TaskEnded.result`.
  */
 export interface UsageSoFar {
   /** Tokens. Absent when they are not known. */
