@@ -238,7 +238,7 @@ describe("a task that waits, on a terminal", () => {
     assert.match(x.last(), /^waiting: /);
   });
 
-  it("leaves no line behind on Ctrl-C, nor when the stream breaks", async () => {
+  it("leaves no line behind on Ctrl-C, nor when the stream breaks or ends", async () => {
     const x = setUp({ columns: 80 });
     await x.tell(accepted);
     await x.pass(1_000);
@@ -256,8 +256,11 @@ describe("a task that waits, on a terminal", () => {
       },
     });
     await assert.rejects(broken.code, /planted/);
-    assert.equal(broken.all(), "task 0-1\n");
-    assert.equal(broken.planned(), 0);
+    const short = setUp({ columns: 80 });
+    await short.tell(accepted);
+    await short.pass(1_000);
+    assert.equal(await short.end(), 1, "a stream that ends before the task");
+    for (const { all, planned } of [broken, short]) assert.deepEqual([all(), planned()], ["task 0-1\n", 0]);
   });
 });
 
