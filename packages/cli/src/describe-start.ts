@@ -1,5 +1,5 @@
 import type { Explanation } from "@ccsp/client";
-import type { Blocker, StartEstimate } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { Blocker, StartEstimate } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { seconds, stateName } from "./describe.js";
 import { durationWords, localTime } from "./words.js";
