@@ -76,7 +76,7 @@ function createScreen(columns: number | undefined, env: Record<string, string> =
     stdout: sink(),
     stderr: sink(),
     onInterrupt(listener) {
-      const call = () => (listener as () => void)();
+      const call = () => void Reflect.apply(listener, undefined, ["SIGINT"]);
       listeners.add(call);
       return () => listeners.delete(call);
     },
