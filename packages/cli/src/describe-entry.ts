@@ -1,6 +1,7 @@
 import { categoryName, type TaskEvent } from "@ccsp/client";
+import type { UsageSoFar } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { stateName } from "./describe.js";
-import { localTime } from "./words.js";
+import { count, localTime, money } from "./words.js";
 
 /** An entry of a task's log, on one line. */
 export function entryLine({ sequence, time, attempt, event }: TaskEvent): string {
@@ -23,12 +24,19 @@ function entryWords(event: TaskEvent["event"]): string {
       return `message ${event.value.message} is taken back`;
     case "toolUse":
       return `tool ${event.value.name}`;
+    case "usageSoFar":
+      return `usage so far: ${usageWords(event.value)}`;
     case "engineNotice":
       return `${categoryName(event.value.category)}${because(event.value.message)}`;
     case undefined:
     default:
       return "an entry of a kind that is newer than this command";
   }
+}
+
+function usageWords({ turns, toolUses, usage, costUsd }: UsageSoFar): string {
+  const tokens = usage ? `${usage.inputTokens} tokens in, ${usage.outputTokens} out` : "tokens unknown";
+  return [count(turns, "turn"), count(toolUses, "tool"), tokens, `cost ${money(costUsd)}`].join(", ");
 }
 
 const because = (why: string | undefined): string => (why ? `: ${why}` : "");

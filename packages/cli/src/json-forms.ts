@@ -1,4 +1,4 @@
-import type { RunEvent, Schedule, Task, TaskError, TaskEvent, TaskResult } from "@ccsp/client";
+import type { RunEvent, Schedule, Task, TaskError, TaskEvent, TaskResult, Usage } from "@ccsp/client";
 import type {
   GetExecutorStatusResponse,
   ProbeResponse,
@@ -45,6 +45,7 @@ interface Messages {
   readonly "ccsp.task.v1.TaskError": TaskError;
   readonly "ccsp.task.v1.TaskEvent": TaskEvent;
   readonly "ccsp.task.v1.TaskResult": TaskResult;
+  readonly "ccsp.task.v1.Usage": Usage;
 }
 
 /** A message in the JSON form of CCSP (docs/cli-output.md). */
@@ -59,6 +60,9 @@ export const taskJson = (task: Task): Promise<object> => messageJson("ccsp.task.
 /** An event of a run. Messages inside it are in the JSON form of CCSP. */
 export async function runEventJson(event: RunEvent): Promise<object> {
   if (event.type === "accepted") return { type: event.type, task: await taskJson(event.task) };
+  if (event.type === "usage") {
+    return { ...event, usage: event.usage && (await messageJson("ccsp.task.v1.Usage", event.usage)) };
+  }
   if (event.type !== "waiting" && event.type !== "ended") return event;
   const error = event.error && (await messageJson("ccsp.task.v1.TaskError", event.error));
   if (event.type === "waiting") return { ...event, until: event.until?.toISOString(), error };

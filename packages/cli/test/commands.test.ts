@@ -63,10 +63,12 @@ describe("ccsp's commands", () => {
     const events = jsonLines(stdout);
     assert.deepEqual(
       events.map(({ type }) => type),
-      ["accepted", "text", "text", "ended"],
+      ["accepted", "text", "text", "usage", "ended"],
     );
-    const { result }: { result?: { usage?: unknown } } = events[3] ?? {};
-    assert.deepEqual(result?.usage, { inputTokens: 5, outputTokens: 7, cacheReadTokens: 0, cacheCreationTokens: 0 });
+    const usage = { inputTokens: 5, outputTokens: 7, cacheReadTokens: 0, cacheCreationTokens: 0 };
+    assert.deepEqual(events[3]?.["usage"], usage);
+    const { result }: { result?: { usage?: unknown } } = events[4] ?? {};
+    assert.deepEqual(result?.usage, usage);
   });
 
   it("take a token from a file, the environment or standard input, without a warning", async () => {
