@@ -5,9 +5,9 @@ import { printable, printableText } from "./printable.js";
 /** Everything that a command uses of its process. Tests can replace it and need no process. */
 export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly stdin: Readable;
+  readonly stdin: Readable & { readonly isTTY?: boolean };
   readonly stdout: Writable & { readonly isTTY?: boolean };
-  readonly stderr: Writable;
+  readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   /**
    * Calls the listener on SIGINT and SIGTERM, instead of ending the process. Returns a function that stops listening.
    */

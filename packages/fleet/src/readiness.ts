@@ -10,17 +10,38 @@ const MOST_OF_A_LINE = 300;
  * Resolves when every part is ready and reaches its dependencies, so that the fleet can do its work from then on.
  * Rejects immediately if a part will not be started again, because the other parts may wait for it without end. The
  * error then has the last output of that part. Rejects when the time is up, and names each part that is not ready, with
- * the reason.
+ * the reason. Rejects when the signal aborts.
  */
-export async function untilAllReady(running: readonly Running[], timeoutMs: number): Promise<void> {
+async function pollAllReady(
+  running: readonly Running[],
+  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
+): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
+    if (signal.aborted) throw new Error("the fleet was stopped");
     const hopeless = running.filter(({ supervisor }) => supervisor.gaveUp);
     if (hopeless.length > 0) throw new Error(hopeless.map(lastWords).join("\n"));
     const missing = (await Promise.all(running.map(whatIsMissing))).filter((reason) => reason !== undefined);
     if (missing.length === 0) return;
     if (Date.now() > deadline) throw new Error(missing.join("\n"));
     await sleep(POLL_MS);
+  }
+}
+
+/** As `pollAllReady`. Rejects with a PartFailed as soon as a part ends that was never ready. */
+export async function untilAllReady(
+  running: readonly Running[],
+  options: { readonly timeoutMs: number; readonly signal: AbortSignal },
+): Promise<void> {
+  const done = new AbortController();
+  const signal = AbortSignal.any([done.signal, options.signal]);
+  try {
+    await Promise.race([
+      pollAllReady(running, { ...options, signal }),
+      ...running.map(({ firstStart }) => firstStart.failure),
+    ]);
+  } finally {
+    done.abort();
   }
 }
 
@@ -32,7 +53,7 @@ async function whatIsMissing({ unit, supervisor }: Running): Promise<string | un
   if (!supervisor.up)
     return `${unit.name} ended and is about to be restarted: ${supervisor.process.lastLines().at(-1) ?? ""}`;
   const reasons = await Promise.all(unit.parts.map(whyNotReady));
-  const missing = unit.parts.flatMap(({ name }, at) => (reasons[at] === undefined ? [] : [`${name} ${reasons[at]}`]));
+  const missing = unit.parts.flatMap(({ name }, at) => (reasons[at]?.why === undefined ? [] : [`${name} ${reasons[at].why}`]));
   if (missing.length === 0) return undefined;
   const last = supervisor.process.lastLines().at(-1);
   return `${unit.name}: ${missing.join(", ")}${last === undefined ? "" : `; its last line: ${short(last)}`}`;
@@ -41,14 +62,17 @@ async function whatIsMissing({ unit, supervisor }: Running): Promise<string | un
 /** A log line may contain a stack trace. */
 const short = (line: string): string => (line.length > MOST_OF_A_LINE ? `${line.slice(0, MOST_OF_A_LINE)} …` : line);
 
-async function whyNotReady(part: Part): Promise<string | undefined> {
+/** The state of a part, if it answers, and why it cannot do its work yet, if it cannot. */
+export async function whyNotReady(
+  part: Part,
+): Promise<{ readonly state?: string | undefined; readonly why: string | undefined }> {
   try {
     const { state, failing } = await askHealth(part.ports.ops, 2_500);
     const missing = Object.entries(failing).map(([dependency, why]) => `${dependency}: ${why}`);
-    if (state === "ready" && missing.length === 0) return undefined;
-    return [`is ${state}`, ...missing].join("; ");
+    if (state === "ready" && missing.length === 0) return { state, why: undefined };
+    return { state, why: [`is ${state}`, ...missing].join("; ") };
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    return cause instanceof Error ? cause.message : String(cause);
+    return { why: cause instanceof Error ? cause.message : String(cause) };
   }
 }

@@ -169,7 +169,7 @@ describe("startFleet", function () {
 
   it("reports at once which service refuses its settings, with the service's message", async () => {
     const running = await start({ serviceEnv: { executor: { STUB: "refuses-settings" } } });
-    await assert.rejects(running.ready(), { message: "executor-1 ended: CCSP_X must be a number" });
+    await assert.rejects(running.ready(), { message: "executor-1 did not start: CCSP_X must be a number" });
   });
 
   it("names a program that is not built, and stops the programs that it had started", async () => {

@@ -1,11 +1,7 @@
-import { findExecutable } from "@ccsp/config";
-import { CliError, EXIT } from "../exit.js";
-
-type Env = Readonly<Record<string, string | undefined>>;
-
 /** The engine that the executors of a fleet run. */
 export interface FleetEngine {
   readonly settings: Record<string, string>;
+  /** Idempotent. */
   close(): Promise<void>;
 }
 
@@ -16,20 +12,15 @@ export interface FleetEngine {
 export async function openSimulatedEngine(): Promise<FleetEngine> {
   const { simulatedEngine, startSimulator } = await import("@ccsp/testkit"); // loads it only where it runs
   const simulator = await startSimulator();
-  return { settings: simulatedEngine(simulator), close: () => simulator.close() };
+  let closing: Promise<void> | undefined;
+  return {
+    settings: simulatedEngine(simulator),
+    close() {
+      closing ??= simulator.close();
+      return closing;
+    },
+  };
 }
 
-/**
- * The user's own CLI. When there is none, throws an error that says what to do. Otherwise the executors would start and
- * fail, one after the other.
- */
-export function findOwnEngine(env: Env): FleetEngine {
-  const own: FleetEngine = { settings: {}, close: async () => {} };
-  if (env["CCSP_CLAUDE_CODE_BIN"]) return own; // the executor reports what is wrong with it
-  if (findExecutable("claude", env["PATH"] ?? "")) return own;
-  throw new CliError(
-    EXIT.usage,
-    "there is no `claude` on PATH for the executor to run. Install the Claude Code CLI, name it in CCSP_CLAUDE_CODE_BIN, " +
-      "or try CCSP out with the bundled CLI and a simulated model: `ccsp up --simulator` (make up UP=--simulator)",
-  );
-}
+/** The user's own CLI, as the settings name it. `checkStart` has looked for it. */
+export const ownEngine = (): FleetEngine => ({ settings: {}, close: async () => {} });
