@@ -1,13 +1,16 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { EXIT, exitCodeOf } from "./exit.js";
+import { EXIT, exitCodeOf, Interrupted } from "./exit.js";
 import { type Io, note } from "./io.js";
 
 const AGAIN_MS = 1_000;
 
-/** Runs `follow` until it ends or the user presses Ctrl-C. Ctrl-C is not an error here. */
+/**
+ * Runs `follow` until it ends. When a signal such as Ctrl-C ends it, throws what ends the command without a
+ * message.
+ */
 export async function untilInterrupted(io: Io, follow: (signal: AbortSignal) => Promise<void>): Promise<void> {
   const leaving = new AbortController();
-  const stopListening = io.onInterrupt(() => leaving.abort());
+  const stopListening = io.onInterrupt((signal) => leaving.abort(new Interrupted(signal)));
   try {
     await follow(leaving.signal);
   } catch (error) {
@@ -15,6 +18,7 @@ export async function untilInterrupted(io: Io, follow: (signal: AbortSignal) => 
   } finally {
     stopListening();
   }
+  leaving.signal.throwIfAborted();
 }
 
 /**

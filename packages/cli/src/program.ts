@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
+import { InvalidTaskError } from "@ccsp/client";
 import { Command, CommanderError } from "commander";
+import { askedBy } from "./asked-by.js";
 import { cancelCommand } from "./commands/cancel.js";
 import { clearCommand } from "./commands/clear.js";
 import { downCommand } from "./commands/down.js";
@@ -7,6 +9,7 @@ import { emergencyCommand } from "./commands/emergency.js";
 import { estimateCommand } from "./commands/estimate.js";
 import { executorCommand } from "./commands/executor.js";
 import { explainCommand } from "./commands/explain.js";
+import { foldersCommand } from "./commands/folders.js";
 import { getCommand } from "./commands/get.js";
 import { listCommand } from "./commands/list.js";
 import { logsCommand } from "./commands/logs.js";
@@ -21,7 +24,7 @@ import { submitCommand } from "./commands/submit.js";
 import { tokenCommand } from "./commands/token.js";
 import { upCommand } from "./commands/up.js";
 import { watchCommand } from "./commands/watch.js";
-import { CliError, EXIT, EXIT_HELP, type ExitCode, errorJson, exitCodeOf } from "./exit.js";
+import { CliError, EXIT, EXIT_HELP, type ExitCode, errorJson, exitCodeOf, Interrupted } from "./exit.js";
 import { type Io, note } from "./io.js";
 import { printableText } from "./printable.js";
 
@@ -46,6 +49,7 @@ export async function runCli(args: readonly string[], io: Io): Promise<ExitCode>
       if (json) note(io, JSON.stringify({ error: { message: error.message.replace(/^error: /, "") } }));
       return EXIT.usage;
     }
+    if (error instanceof Interrupted) return error.code;
     if (json) note(io, JSON.stringify({ error: errorJson(error) }));
     else tell(io, error);
     return exitCodeOf(error);
@@ -57,9 +61,11 @@ function tell(io: Io, error: unknown): void {
     error instanceof CliError ? error.lines : [error instanceof Error ? error.message : String(error)];
   note(io, `ccsp: ${message}`);
   for (const line of details) note(io, line);
+  if (error instanceof InvalidTaskError) for (const line of askedBy(error)) note(io, line);
 }
 
-function createProgram(io: Io, end: (code: ExitCode) => void): Command {
+/** The whole command line. Its actions call `end` with their exit code. */
+export function createProgram(io: Io, end: (code: ExitCode) => void): Command {
   const program = new Command("ccsp")
     .description("CCSP: run agent CLIs through one queue")
     .version(packageVersion())
@@ -68,6 +74,7 @@ function createProgram(io: Io, end: (code: ExitCode) => void): Command {
   for (const command of [upCommand(io, end), downCommand(io), logsCommand(io), statusCommand(io, end)]) {
     program.addCommand(command);
   }
+  program.addCommand(foldersCommand(io));
   program.commandsGroup("Tasks:");
   for (const command of [runCommand(io, end), submitCommand(io), watchCommand(io, end)]) program.addCommand(command);
   for (const command of [getCommand(io), listCommand(io), cancelCommand(io), retryCommand(io)])

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { PRIVATE_FILE, type PartProgress } from "@ccsp/fleet";
-import { CliError, EXIT, type ExitCode, exitCodeOf } from "../exit.js";
-import type { Io } from "../io.js";
+import { CliError, EXIT, type ExitCode, exitCodeOf, Interrupted } from "../exit.js";
+import type { EndSignal, Io } from "../io.js";
 import { type FleetState, ROOT, type StateDir } from "../state.js";
 import { backgroundEnv } from "./fleet-env.js";
 import type { FolderLock } from "./folder-lock.js";
@@ -45,16 +45,16 @@ export async function startInBackground(io: Io, waiting: Waiting, args: readonly
     cwd: ROOT,
   });
   await log.close();
-  let interrupted = false;
-  const stopListening = io.onInterrupt(() => {
-    interrupted = true;
+  let interrupted: EndSignal | undefined;
+  const stopListening = io.onInterrupt((signal) => {
+    interrupted = signal;
     child.kill("SIGTERM");
   });
   const limit = setTimeout(() => child.kill("SIGTERM"), START_LIMIT_MS);
   try {
     const { ready, failed } = await lastNews(child, onProgress);
-    if (ready && !interrupted) return ready;
-    if (interrupted) throw new CliError(EXIT.interrupted, "interrupted: the fleet was stopped");
+    if (ready) return ready;
+    if (interrupted) throw new Interrupted(interrupted);
     if (failed) throw new CliError(failed.code, failed.lines[0] ?? "", failed.lines.slice(1));
     throw new CliError(
       EXIT.failed,

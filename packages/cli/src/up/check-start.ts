@@ -118,7 +118,7 @@ function engineFaults({ settings, env }: StartChecks): readonly string[] {
   return [`CCSP_CLAUDE_CODE_BIN names ${named}, which ${where}: name the Claude Code CLI`];
 }
 
-const ANSWER_MS = 2_000;
+const ANSWER_MS = 1_500;
 
 async function whoDoesNotAnswer(env: StartChecks["env"]): Promise<readonly string[]> {
   const asked = await Promise.all([
