@@ -11,6 +11,7 @@ import { executorCommand } from "./commands/executor.js";
 import { explainCommand } from "./commands/explain.js";
 import { foldersCommand } from "./commands/folders.js";
 import { getCommand } from "./commands/get.js";
+import { initCommand } from "./commands/init.js";
 import { listCommand } from "./commands/list.js";
 import { logsCommand } from "./commands/logs.js";
 import { pauseCommand, resumeCommand } from "./commands/pause.js";
@@ -71,7 +72,13 @@ export function createProgram(io: Io, end: (code: ExitCode) => void): Command {
     .version(packageVersion())
     .addHelpText("after", `\n${EXIT_HELP}\n\n${FIRST_STEPS}`);
   program.commandsGroup("A local fleet:");
-  for (const command of [upCommand(io, end), downCommand(io), logsCommand(io), statusCommand(io, end)]) {
+  for (const command of [
+    initCommand(io),
+    upCommand(io, end),
+    downCommand(io),
+    logsCommand(io),
+    statusCommand(io, end),
+  ]) {
     program.addCommand(command);
   }
   program.addCommand(foldersCommand(io));

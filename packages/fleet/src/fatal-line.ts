@@ -18,7 +18,10 @@ export function fatalLine(lines: readonly string[]): string | undefined {
     if (entry) return short(textOf(entry));
   }
   const plain = lines.filter((line) => line.trim() !== "" && entryOf(line) === undefined);
-  const at = Math.max(0, plain.findIndex((line) => SAYS_WHY.test(line)));
+  const at = Math.max(
+    0,
+    plain.findIndex((line) => SAYS_WHY.test(line)),
+  );
   const first = plain[at]?.trim();
   // "the configuration has a fault:" is continued on the next line.
   return first && short(first.endsWith(":") ? `${first} ${plain[at + 1]?.trim() ?? ""}`.trim() : first);

@@ -53,7 +53,9 @@ async function whatIsMissing({ unit, supervisor }: Running): Promise<string | un
   if (!supervisor.up)
     return `${unit.name} ended and is about to be restarted: ${supervisor.process.lastLines().at(-1) ?? ""}`;
   const reasons = await Promise.all(unit.parts.map(whyNotReady));
-  const missing = unit.parts.flatMap(({ name }, at) => (reasons[at]?.why === undefined ? [] : [`${name} ${reasons[at].why}`]));
+  const missing = unit.parts.flatMap(({ name }, at) =>
+    reasons[at]?.why === undefined ? [] : [`${name} ${reasons[at].why}`],
+  );
   if (missing.length === 0) return undefined;
   const last = supervisor.process.lastLines().at(-1);
   return `${unit.name}: ${missing.join(", ")}${last === undefined ? "" : `; its last line: ${short(last)}`}`;

@@ -9,7 +9,7 @@ import { checkStart } from "../up/check-start.js";
 import { openSimulatedEngine, ownEngine } from "../up/engine.js";
 import { openFleetLog } from "../up/fleet-log.js";
 import { outputTo, outputToLog } from "../up/fleet-output.js";
-import { heldLock, lockFolder, type FolderLock } from "../up/folder-lock.js";
+import { type FolderLock, heldLock, lockFolder } from "../up/folder-lock.js";
 import { fleetSettings, runFleet, type UpOptions } from "../up/foreground.js";
 import { readSettingsFile, withSettings } from "../up/settings-file.js";
 import { createStartView } from "../up/start-view.js";
@@ -97,7 +97,8 @@ async function start(io: Io, { state, lock }: Folder, flags: UpFlags): Promise<E
   try {
     const settings = fleetSettings({ ...io, env }, state, engine);
     const warnings = await checkStart({ state, settings, env, ports: flags.ports, whereIs });
-    for (const warning of warnings) note(io, json ? JSON.stringify({ warning: { message: warning } }) : `warning: ${warning}`);
+    for (const warning of warnings)
+      note(io, json ? JSON.stringify({ warning: { message: warning } }) : `warning: ${warning}`);
     await ensureSecret(state);
     if (!flags.detach) {
       const output = outputTo(io, json, view);
@@ -108,7 +109,11 @@ async function start(io: Io, { state, lock }: Folder, flags: UpFlags): Promise<E
         upOptions(flags),
       );
     }
-    const fleet = await startInBackground(io, { state, lock, onProgress: view.show }, argumentsOf({ ...flags, ...(simulator && { simulator }) }));
+    const fleet = await startInBackground(
+      io,
+      { state, lock, onProgress: view.show },
+      argumentsOf({ ...flags, ...(simulator && { simulator }) }),
+    );
     view.close();
     if (json) sayJson(io, fleet);
     else note(io, `ready, in the background (pid ${fleet.pid}): gateway at ${fleet.gateway}; log: ccsp logs -f`);

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { PRIVATE_FILE, type PartProgress } from "@ccsp/fleet";
+import { type PartProgress, PRIVATE_FILE } from "@ccsp/fleet";
 import { CliError, EXIT, type ExitCode, exitCodeOf, Interrupted } from "../exit.js";
 import type { EndSignal, Io } from "../io.js";
 import { type FleetState, ROOT, type StateDir } from "../state.js";

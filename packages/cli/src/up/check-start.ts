@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { ConfigError, findExecutable, load } from "@ccsp/config";
-import { SERVICES, type ServiceName, targetsFor, takenPorts, USE_REDIS } from "@ccsp/fleet";
+import { SERVICES, type ServiceName, takenPorts, targetsFor, USE_REDIS } from "@ccsp/fleet";
 import { CliError, EXIT } from "../exit.js";
 import { ROOT, type StateDir } from "../state.js";
 import type { SettingsByService } from "./settings-by-service.js";

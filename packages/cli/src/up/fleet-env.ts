@@ -19,11 +19,22 @@ export function sharedSettings(env: Env): Record<string, string> {
  */
 export const mayBeInFile = (name: string): boolean =>
   /^CCSP_(REDIS|CONSUL)_URL$/.test(name) ||
-  !(NOT_SHARED.test(name) || /^CCSP_JWT_|_TARGET$|^CCSP_ADVERTISE_HOST$/.test(name));
+  !(NOT_SHARED.test(name) || /^CCSP_JWT_|_TARGET$|^CCSP_(ADVERTISE_HOST|EXECUTOR_ALLOWED_ROOTS_FILE)$/.test(name));
 
 /** The part of the environment that a fleet in the background needs. */
 export function backgroundEnv(env: Env): Record<string, string> {
-  const own = ["PATH", "HOME", "XDG_STATE_HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "CONSUL_BIN", "REDIS_SERVER_BIN"];
+  const own = [
+    "PATH",
+    "HOME",
+    "XDG_STATE_HOME",
+    "USER",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "CONSUL_BIN",
+    "REDIS_SERVER_BIN",
+  ];
   return pick(env, (name) => own.includes(name) || (/^(CCSP|OTEL)_/.test(name) && name !== "CCSP_TOKEN"));
 }
 

@@ -10,23 +10,17 @@ export interface SettingGroup {
   readonly settings: readonly SettingDescription[];
 }
 
-/** Settings of the command `ccsp up` itself. */
+/** Settings that `ccsp up` reads itself, or that mean something else to a local fleet. */
 const OF_THE_FLEET: readonly SettingDescription[] = [
-  {
-    name: "CCSP_SIMULATOR",
-    doc: "1: run the bundled Claude Code CLI with a simulated model, as `ccsp up --simulator` does",
-    default: "0",
-    required: false,
-    secret: false,
-  },
-  {
-    name: "CCSP_WITHOUT_CONSUL",
-    doc: "1: start no Consul; the services find each other by fixed addresses",
-    default: "0",
-    required: false,
-    secret: false,
-  },
+  own("CCSP_SIMULATOR", "1: run the bundled Claude Code CLI with a simulated model, as `ccsp up --simulator` does", "0"),
+  own("CCSP_WITHOUT_CONSUL", "1: start no Consul; the services find each other by fixed addresses", "0"),
+  own("CCSP_REDIS_URL", "use this Redis; unset: the fleet starts its own, with its data in the fleet's folder"),
+  own("CCSP_CONSUL_URL", "use this Consul; unset: the fleet starts its own"),
 ];
+
+function own(name: string, doc: string, value = ""): SettingDescription {
+  return { name, doc, default: value, required: false, secret: false };
+}
 
 /**
  * Every setting that the settings file of a local fleet may have, grouped by the services that read it. Plugins are not
@@ -39,6 +33,7 @@ export async function knownSettings(): Promise<readonly SettingGroup[]> {
   for (const service of SERVICES) {
     for (const setting of describeSettings((reader) => definitions[service].define(reader))) {
       if (!setting.name.startsWith("CCSP_") || !mayBeInFile(setting.name)) continue;
+      if (OF_THE_FLEET.some(({ name }) => name === setting.name)) continue;
       described.set(setting.name, setting);
       owners.set(setting.name, [...(owners.get(setting.name) ?? []), service]);
     }

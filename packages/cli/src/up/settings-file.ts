@@ -32,7 +32,11 @@ export async function readSettingsFile(path: string): Promise<SettingsFile> {
   if (lines.size > 0) faults.push(...(await unknownNames(lines, values)));
   if (faults.length === 0) return { values, lines };
   const ordered = faults.toSorted((a, b) => a.line - b.line).map(({ line, what }) => `  line ${line}: ${what}`);
-  throw new CliError(EXIT.usage, `${path} has ${faults.length === 1 ? "a fault" : `${faults.length} faults`}:`, ordered);
+  throw new CliError(
+    EXIT.usage,
+    `${path} has ${faults.length === 1 ? "a fault" : `${faults.length} faults`}:`,
+    ordered,
+  );
 }
 
 /** The environment wins. A variable that is set but empty counts as not set, as for the services. */

@@ -7,7 +7,8 @@ const HEAD = `Settings of the local fleet, for \`ccsp up\`. Written by \`ccsp in
 
 Form: NAME=value, one in a line. A line that begins with # is a comment. A line of \`#NAME=value\` shows the default:
 remove the # to change it. A variable of the environment with the same name wins. Run \`ccsp up\` again after a change.
-Keep this file private: it may have a key.`;
+Settings of OpenTelemetry (OTEL_EXPORTER_OTLP_ENDPOINT and others) may be here too. Keep this file private: it may have
+a key.`;
 
 /** The text of a settings file: the given values, and every other setting as a comment with its default. */
 export function settingsText(groups: readonly SettingGroup[], values: Readonly<Record<string, string>>): string {
@@ -26,7 +27,8 @@ function entry({ name, doc, default: fallback = "" }: SettingDescription, value:
 function quoted(value: string): string {
   if (/^[\w./:,@%+=-]*$/.test(value)) return value;
   const quote = ["'", "`", '"'].find((each) => !value.includes(each));
-  if (quote === undefined || value.includes("\n")) throw new Error("a value with three kinds of quotes cannot be stored");
+  if (quote === undefined || value.includes("\n"))
+    throw new Error("a value with three kinds of quotes cannot be stored");
   // In double quotes, \n is a line end for the parser.
   return `${quote}${value}${quote}`;
 }
