@@ -1,4 +1,4 @@
-import { Readable, Writable } from "node:stream";
+import { PassThrough, Readable, Writable } from "node:stream";
 import type { EndSignal, Io } from "../src/io.js";
 import { runCli } from "../src/program.js";
 
@@ -15,6 +15,8 @@ export interface Invocation {
   readonly terminal?: boolean;
   /** Whether a person answers: standard input and standard error are a terminal too, and `stdin` is what is typed. */
   readonly person?: boolean;
+  /** What a person types, one line for each question. */
+  readonly answers?: readonly string[];
   /** Called when a person is asked a question, with a function that presses Ctrl-C. */
   readonly onQuestion?: (interrupt: () => void) => void;
   /** Called with everything that was written to standard output so far, and with a function that presses Ctrl-C. */
@@ -31,6 +33,8 @@ export async function ccsp(args: readonly string[], invocation: Invocation = {})
 /** Streams in memory, and what was written to them so far. */
 export function memoryIo({ env = {}, stdin = "", terminal = false, person = false, ...hooks }: Invocation = {}) {
   const written = { stdout: "", stderr: "" };
+  const typed = [...(hooks.answers ?? [])];
+  const keyboard = new PassThrough();
   const listeners = new Set<(signal: EndSignal) => void>();
   const interrupt = () => {
     for (const listener of listeners) listener("SIGINT");
@@ -42,12 +46,17 @@ export function memoryIo({ env = {}, stdin = "", terminal = false, person = fals
         written[name] += chunk;
         if (name === "stdout") hooks.onOutput?.(written.stdout, interrupt);
         if (name === "stderr" && chunk.endsWith("? [y/N] ")) hooks.onQuestion?.(interrupt);
+        if (name === "stderr" && hooks.answers && /\? (\[.*\] )?$/.test(chunk)) {
+          const line = typed.shift();
+          if (line === undefined) keyboard.end();
+          else setImmediate(() => keyboard.write(`${line}\n`));
+        }
         done();
       },
     });
   const io: Io = {
     env,
-    stdin: Object.assign(Readable.from([stdin]), { isTTY: person }),
+    stdin: Object.assign(hooks.answers ? keyboard : Readable.from([stdin]), { isTTY: person }),
     stdout: Object.assign(sink("stdout"), { isTTY: terminal }),
     stderr: Object.assign(sink("stderr"), { isTTY: person }),
     onInterrupt(listener) {

@@ -19,9 +19,12 @@ export function lookalikes(
   });
 }
 
-/** The known name that is nearest to `name`, if one is near: at most a third of its letters differ. */
-export function nearestName(name: string, known: readonly string[]): string | undefined {
-  const most = Math.floor(name.length / 3);
+/** The known name that is nearest to `name`, if one is near: by default at most a third of its letters differ. */
+export function nearestName(
+  name: string,
+  known: readonly string[],
+  most: number = Math.floor(name.length / 3),
+): string | undefined {
   for (let limit = 0; limit <= most; limit += 1) {
     const found = known.find((candidate) => within(limit, name.toUpperCase(), candidate));
     if (found !== undefined) return found;

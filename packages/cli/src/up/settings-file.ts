@@ -90,10 +90,13 @@ async function unknownNames(
     if (known.includes(name) || name.startsWith("OTEL_")) return [];
     if (name.startsWith("CCSP_JWT_")) return [{ line, what: `${name} belongs into the environment: ${JWT}` }];
     if (name.startsWith("CCSP_") && !mayBeInFile(name)) return [{ line, what: `the fleet sets ${name} itself` }];
-    const meant = nearestName(name, known);
+    const meant = nearestName(name, known, plugins ? TYPING_ERRORS : undefined);
     if (plugins && name.startsWith("CCSP_") && meant === undefined) return [];
     return [{ line, what: `${name} is not a setting${meant === undefined ? "" : `: is ${meant} meant?`}` }];
   });
 }
+
+/** As for the environment of a service: a name of a plugin is often near to another one. */
+const TYPING_ERRORS = 2;
 
 const JWT = "the commands that make tokens need it too, and do not read this file";
