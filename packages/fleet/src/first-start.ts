@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { fatalLine } from "./fatal-line.js";
+import { whyNotReady } from "./part-state.js";
 import { type Part, partName, type Unit } from "./plan.js";
 import type { ProcessExit } from "./process.js";
 import { type OnProgress, PartFailed, stopwatch } from "./progress.js";
-import { whyNotReady } from "./readiness.js";
 
 export interface FirstStart {
   /** True since every part has said that it is ready. */

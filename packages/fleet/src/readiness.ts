@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { askHealth } from "./health.js";
-import type { Part } from "./plan.js";
+import { whyNotReady } from "./part-state.js";
 import type { Running } from "./unit-process.js";
 
 const POLL_MS = 50;
@@ -63,18 +62,3 @@ async function whatIsMissing({ unit, supervisor }: Running): Promise<string | un
 
 /** A log line may contain a stack trace. */
 const short = (line: string): string => (line.length > MOST_OF_A_LINE ? `${line.slice(0, MOST_OF_A_LINE)} …` : line);
-
-/** The state of a part, if it answers, and why it cannot do its work yet, if it cannot. */
-export async function whyNotReady(
-  part: Part,
-): Promise<{ readonly state?: string | undefined; readonly why: string | undefined }> {
-  try {
-    const { state, failing } = await askHealth(part.ports.ops, 2_500);
-    const missing = Object.entries(failing).map(([dependency, why]) => `${dependency}: ${why}`);
-    if (state === "ready" && missing.length === 0) return { state, why: undefined };
-    return { state, why: [`is ${state}`, ...missing].join("; ") };
-  } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    return { why: cause instanceof Error ? cause.message : String(cause) };
-  }
-}
