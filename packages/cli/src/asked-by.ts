@@ -16,8 +16,9 @@ function apiName(field: string): string {
  * Says which options asked for what was refused: people know the option that they gave, and not the field of the API.
  * Empty when no option did.
  */
-export function askedBy(refused: InvalidTaskError | string): readonly string[] {
-  const fields = refused instanceof InvalidTaskError ? refused.fields.map(({ field }) => field) : fieldsIn(refused);
+export function askedBy(refused: unknown): readonly string[] {
+  const fields =
+    refused instanceof InvalidTaskError ? refused.fields.map(({ field }) => field) : fieldsIn(String(refused));
   const names = fields.map((field) => field.replace(/^spec\./, "").replaceAll(/\[.*\].*$/g, ""));
   const options = [...new Set(names.flatMap((name) => OPTION_OF.get(name) ?? []))];
   return options.length === 0 ? [] : [`asked for by ${options.join(", ")}`];

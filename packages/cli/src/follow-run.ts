@@ -2,8 +2,9 @@ import { type CcspClient, createAnswer, type RunEnded, type RunEvent } from "@cc
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { askedBy } from "./asked-by.js";
 import { summary } from "./describe.js";
-import { EXIT, EXIT_OF_SIGNAL, type ExitCode } from "./exit.js";
+import { EXIT, type ExitCode } from "./exit.js";
 import { type Io, note, say, sayJson, writeText } from "./io.js";
+import { listenForLeaving } from "./leaving.js";
 import { runEventJson } from "./task-json.js";
 
 export interface FollowOptions {
@@ -30,31 +31,19 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
   let last = 0;
   let ended: RunEnded | undefined;
   let cancelWanted = false;
-  const leaving = new AbortController();
-  let left: ExitCode | undefined;
 
   const cancel = () => {
     note(io, "");
     note(io, `cancelling ${taskId} …`);
     client.cancel(taskId, "interrupted").catch((error: unknown) => note(io, `the cancel failed: ${String(error)}`));
   };
-  const stopListening = io.onInterrupt((signal) => {
-    // A terminal that closes may send SIGHUP twice.
-    if (cancelWanted && signal === "SIGHUP") return;
-    if (!cancelOnInterrupt || cancelWanted) {
-      left = EXIT_OF_SIGNAL[signal];
-      leaving.abort();
-    } else {
-      cancelWanted = true;
-      if (taskId) cancel();
-    }
-  });
-
-  const stopHearing = io.onOutputFault(({ code, message }) => {
-    // A reader that has seen enough, such as `head`, is not an error.
-    left = code === "EPIPE" ? EXIT.unread : EXIT.failed;
-    if (code !== "EPIPE") note(io, `ccsp: the output cannot be written: ${message}`);
-    leaving.abort();
+  const leaving = listenForLeaving(io, (signal) => {
+    if (!cancelOnInterrupt) return false;
+    // A second Ctrl-C leaves at once. A terminal that closes may send SIGHUP twice.
+    if (cancelWanted) return signal === "SIGHUP";
+    cancelWanted = true;
+    if (taskId) cancel();
+    return true;
   });
 
   const show = io.stdout.isTTY ? createTerminalPrinter(io, after) : createPrinter(io, after);
@@ -73,14 +62,15 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
     return ended ? exitCodeOfEnd(ended) : EXIT.failed;
   } catch (error) {
     if (!leaving.signal.aborted) throw error;
-    if (ended) return left === EXIT.unread ? left : exitCodeOfEnd(ended);
-    const comeBack = `the task continues; watch it with: ccsp watch ${taskId} --after ${last}`;
+    const unwritten = leaving.code === EXIT.unread || leaving.code === EXIT.failed;
+    if (ended) return unwritten ? leaving.code : exitCodeOfEnd(ended);
+    const from = unwritten ? "" : ` --after ${last}`;
+    const comeBack = `the task continues; watch it with: ccsp watch ${taskId}${from}`;
     note(io, "");
     note(io, taskId ? comeBack : "interrupted before the task was known to be accepted");
-    return left ?? EXIT.interrupted;
+    return leaving.code;
   } finally {
-    stopListening();
-    stopHearing();
+    leaving.close();
   }
 }
 

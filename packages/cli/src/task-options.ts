@@ -185,5 +185,6 @@ export function withTask(command: Command, { start, submits }: Offered): Command
   add("When and where:", ...(start ? [START] : []), PLACE);
   add("Retries:", RETRIES);
   if (submits) command.option("--request-id <id>", "makes the submission safe to repeat for 24 hours");
-  return withConnection(command.optionsGroup("Connection and output:"));
+  // Declared here so that it stands in this group.
+  return withConnection(command.optionsGroup("Connection and output:").helpOption("-h, --help", "show this help"));
 }

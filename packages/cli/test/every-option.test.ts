@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
-import { type Argument, type Command, CommanderError, type Option } from "commander";
-import { createProgram } from "../src/program.js";
+import { type Argument, Command, CommanderError, type Option } from "commander";
+import { COMMANDS } from "../src/command-table.js";
 import { memoryIo } from "./memory-io.js";
 import { VALUES, type Values } from "./values.js";
 
@@ -27,8 +27,14 @@ function casesOf(command: Command, path = ""): Case[] {
   return [...own, ...command.commands.flatMap((sub) => casesOf(sub, `${path} ${sub.name()}`.trim()))];
 }
 
-const program = () => createProgram(memoryIo().io, () => {});
-const CASES = casesOf(program());
+/** All commands, loaded. */
+async function program(): Promise<Command> {
+  const root = new Command("ccsp");
+  for (const entry of Object.values(COMMANDS).flat()) root.addCommand(await entry.load(memoryIo().io, () => {}));
+  return root;
+}
+
+const CASES = casesOf(await program());
 
 /** What a command got. */
 interface Parsed {
@@ -38,7 +44,7 @@ interface Parsed {
 
 /** Reads a command line with everything that the command requires, and the given option. Runs nothing. */
 async function parse({ path, part }: Case, value: string | undefined): Promise<Parsed> {
-  const root = program();
+  const root = await program();
   let command = root;
   for (const word of path.split(" ").filter(Boolean)) {
     command = command.commands.find((sub) => sub.name() === word) ?? assert.fail(path);
@@ -81,7 +87,7 @@ describe("every option and argument of ccsp", () => {
 
   for (const each of CASES) {
     const { path, part, written: text, values } = each;
-    if (values === undefined || text === "-V, --version") continue;
+    if (values === undefined) continue;
     const { right, gives = right ?? true, wrong } = values;
 
     it(`is read: ccsp ${path} ${text}`, async () => {

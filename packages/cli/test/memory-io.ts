@@ -1,6 +1,5 @@
 import { PassThrough, Readable, Writable } from "node:stream";
 import type { EndSignal, Io } from "../src/io.js";
-import { runCli } from "../src/program.js";
 
 export interface Outcome {
   readonly code: number;
@@ -26,6 +25,9 @@ export interface Invocation {
 /** Runs a command line in this process, with streams in memory. */
 export async function ccsp(args: readonly string[], invocation: Invocation = {}): Promise<Outcome> {
   const { io, written } = memoryIo(invocation);
+  // Imported in the same way as the program imports its commands. Mocha requires the tests instead, which would load
+  // every class of the program a second time.
+  const { runCli } = await import("../src/program.js");
   const code = await runCli(args, io);
   return { code, ...written };
 }

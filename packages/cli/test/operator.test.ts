@@ -100,7 +100,7 @@ describe("ccsp's commands for operators", function () {
       },
     });
     await resumed;
-    assert.equal(watched.code, 0, watched.stderr);
+    assert.equal(watched.code, 130, watched.stderr);
     assert.match(watched.stdout, /^\n20\S+Z\nqueue: 0 running/);
     const json = await ccsp(["queue", "status", "--watch", "--json"], { env, onOutput: (_, interrupt) => interrupt() });
     const { depths }: { depths: unknown } = JSON.parse(json.stdout);
@@ -118,7 +118,7 @@ describe("ccsp's commands for operators", function () {
     assert.match(await ok(`queue get ${id}`), /^agent {7}bob$/m);
     assert.match(await ok(`queue explain ${id}`), /0 of them of its agent\nblocked by {2}its start time has not come/);
     const following = await ccsp(["queue", "log", id], { env, onOutput: (_, interrupt) => interrupt() });
-    assert.equal(following.code, 0, following.stderr);
+    assert.equal(following.code, 130, following.stderr);
     assert.match(following.stdout, /^ {3}1 {2}20\S+Z {2}attempt 0 {2}SCHEDULED until 20\S+Z\n$/);
     assert.equal(await ok(`queue cancel ${id} --reason flood`), `${id} CANCELLED\n`);
     assert.match(await ok(`queue log ${id}`), / {3}2 {2}20\S+Z {2}attempt 0 {2}CANCELLED: flood\n$/);
@@ -160,7 +160,7 @@ describe("ccsp's commands for operators", function () {
       env,
       onOutput: (stdout, interrupt) => void (stdout.includes("so") && interrupt()),
     } satisfies Invocation);
-    assert.equal(tail.code, 0, tail.stderr);
+    assert.equal(tail.code, 130, tail.stderr);
     assert.match(tail.stdout, /^so/);
     assert.equal(await ok("executor slots executor-1 claude-code 2"), "executor-1: 1 of 2 claude-code running\n");
     assert.equal(await ok("run", "[[text:beside]]"), "beside\n");

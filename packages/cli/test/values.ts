@@ -46,7 +46,6 @@ const CLASSES = "urgent, high, normal, low";
 const REPEATED_CLASS: Values = { right: "low", gives: ["low"], wrong: ["soon", `It is none of ${CLASSES}.`] };
 
 export const VALUES: Readonly<Record<string, Values>> = {
-  "-V, --version": FLAG,
   "--json": FLAG,
 
   "--single": FLAG,
