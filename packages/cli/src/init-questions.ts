@@ -77,7 +77,7 @@ async function askKey(io: Io): Promise<Login> {
 /** The folders in which tasks may work. None is an answer. */
 export async function askFolders(io: Io): Promise<readonly string[]> {
   const folders: string[] = [];
-  note(io, "In which folders may tasks work, and read and change files? `ccsp folders` changes this later.");
+  note(io, "In which folders may tasks read and change files? (`ccsp folders` changes it.)");
   for (;;) {
     const answer = await ask(io, folders.length === 0 ? "Folder? [none] " : "One more? [no more] ");
     if (answer === "") return folders;
