@@ -8,8 +8,8 @@ import { type OnProgress, PartFailed, stopwatch } from "./progress.js";
 export interface FirstStart {
   /** True since every part has said that it is ready. */
   readonly served: boolean;
-  /** Rejects with a PartFailed when the process ends before that. Never resolves. */
-  readonly failure: Promise<never>;
+  /** Resolves when `served` is true. Rejects with a PartFailed when the process ends before that. */
+  readonly outcome: Promise<void>;
   /** Tells that the process has ended, with its last lines. */
   ended(ending: ProcessExit | Error, lastLines: readonly string[]): void;
   /** Stops looking. */
@@ -26,11 +26,12 @@ export function watchFirstStart(unit: Unit, onProgress: OnProgress): FirstStart 
   const seconds = stopwatch();
   const stopping = new AbortController();
   const begun = new Set<Part>();
+  let succeed = () => {};
   let fail: (error: PartFailed) => void = () => {};
-  const failure = new Promise<never>((_, reject) => {
-    fail = reject;
+  const outcome = new Promise<void>((resolve, reject) => {
+    [succeed, fail] = [resolve, reject];
   });
-  failure.catch(() => {}); // nobody may ask for it
+  outcome.catch(() => {}); // nobody may ask for it
 
   const watch = async (part: Part): Promise<void> => {
     onProgress({ part: partName(part), state: "starting", seconds: 0 });
@@ -38,6 +39,7 @@ export function watchFirstStart(unit: Unit, onProgress: OnProgress): FirstStart 
       const { state, why } = await whyNotReady(part);
       if (stopping.signal.aborted) return;
       if (state === "ready") begun.add(part);
+      if (begun.size === unit.parts.length) succeed();
       if (why === undefined) return onProgress({ part: partName(part), state: "ready", seconds: seconds() });
       await sleep(POLL_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
     }
@@ -48,7 +50,7 @@ export function watchFirstStart(unit: Unit, onProgress: OnProgress): FirstStart 
     get served() {
       return begun.size === unit.parts.length;
     },
-    failure,
+    outcome,
     ended(ending, lastLines) {
       if (begun.size === unit.parts.length || stopping.signal.aborted) return;
       stopping.abort();

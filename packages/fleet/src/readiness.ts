@@ -35,9 +35,10 @@ export async function untilAllReady(
   const done = new AbortController();
   const signal = AbortSignal.any([done.signal, options.signal]);
   try {
-    await Promise.race([
+    // A caller may kill a process as soon as this resolves. It has to count as one that was ready then.
+    await Promise.all([
       pollAllReady(running, { ...options, signal }),
-      ...running.map(({ firstStart }) => firstStart.failure),
+      ...running.map(({ firstStart }) => firstStart.outcome),
     ]);
   } finally {
     done.abort();
