@@ -91,7 +91,7 @@ async function start(io: Io, { state, lock }: Folder, flags: UpFlags): Promise<E
   const simulator = flags.simulator === true || isOn(env["CCSP_SIMULATOR"]);
   const whereIs = (name: string) =>
     env[name] === io.env[name] ? undefined : `${state.settingsFile}, line ${file.lines.get(name)}`;
-  const engine = await (simulator ? openSimulatedEngine() : ownEngine());
+  const engine = await (simulator ? openSimulatedEngine(env) : ownEngine());
   const json = flags.json === true;
   const view = createStartView(io, json);
   try {
@@ -127,7 +127,7 @@ async function start(io: Io, { state, lock }: Folder, flags: UpFlags): Promise<E
 /** The fleet in the background. It was checked by the command that started it and waits. */
 async function beInBackground(io: Io, { state, lock }: Folder, flags: UpFlags): Promise<ExitCode> {
   const env = withSettings(io.env, await readSettingsFile(state.settingsFile));
-  const engine = await (flags.simulator ? openSimulatedEngine() : ownEngine());
+  const engine = await (flags.simulator ? openSimulatedEngine(env) : ownEngine());
   const output = outputToLog(openFleetLog(state.logFile));
   const where = (part: string) => `ccsp logs ${part} (${state.logFile})`;
   return runFleet(

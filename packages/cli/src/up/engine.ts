@@ -1,3 +1,8 @@
+import { findExecutable } from "@ccsp/config";
+import { CliError, EXIT } from "../exit.js";
+
+type Env = Readonly<Record<string, string | undefined>>;
+
 /** The engine that the executors of a fleet run. */
 export interface FleetEngine {
   readonly settings: Record<string, string>;
@@ -6,20 +11,33 @@ export interface FleetEngine {
 }
 
 /**
- * The bundled Claude Code CLI with a simulated model that echoes its input. With it, people can try CCSP without a
- * login and without cost.
+ * The real Claude Code CLI with a simulated model that echoes its input. With it, people can try CCSP without a login
+ * and without cost.
  */
-export async function openSimulatedEngine(): Promise<FleetEngine> {
+export async function openSimulatedEngine(env: Env): Promise<FleetEngine> {
+  const bin = await findSimulatedCli(env);
   const { simulatedEngine, startSimulator } = await import("@ccsp/testkit"); // loads it only where it runs
   const simulator = await startSimulator();
   let closing: Promise<void> | undefined;
   return {
-    settings: simulatedEngine(simulator),
+    settings: simulatedEngine(simulator, bin),
     close() {
       closing ??= simulator.close();
       return closing;
     },
   };
+}
+
+/** The CLI to run with a simulated model: the bundled one, else the user's own. Throws when there is none. */
+async function findSimulatedCli(env: Env): Promise<string> {
+  const { CLAUDE_CODE_BIN } = await import("@ccsp/testkit");
+  const bin = CLAUDE_CODE_BIN || env["CCSP_CLAUDE_CODE_BIN"] || findExecutable("claude", env["PATH"] ?? "");
+  if (bin) return bin;
+  throw new CliError(
+    EXIT.usage,
+    "--simulator simulates the model, and still needs the Claude Code CLI: no CLI is bundled here, and there is no " +
+      "`claude` on PATH. Install it (npm install -g @anthropic-ai/claude-code), or name it in CCSP_CLAUDE_CODE_BIN",
+  );
 }
 
 /** The user's own CLI, as the settings name it. `checkStart` has looked for it. */
