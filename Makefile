@@ -28,10 +28,10 @@ demo: setup ## start all services, run one prompt, stop (CCSP_LIVE=1: with your 
 	@node packages/demo/dist/main.js
 
 # The fleet runs in the background.
-up: setup ## start Redis, Consul and all services (UP=--simulator: needs no login)
+up: setup ## start Redis, Consul and all services in the background (UP=--simulator: needs no login)
 	@$(CCSP) up --detach $(UP)
 
-down: ## stop what make up started
+down: ## stop what make up started (does nothing when nothing runs)
 	@$(CCSP) down
 
 logs: ## follow the logs of what make up started

@@ -20,6 +20,11 @@ export interface CommandEntry {
 export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
   "A local fleet:": [
     {
+      term: "init [options]",
+      description: "ask how tasks log in and where they may work, and write the settings of the local fleet",
+      load: async (io) => (await import("./commands/init.js")).initCommand(io),
+    },
+    {
       term: "up [options]",
       description: "start Redis, Consul and the five services on this machine, and keep them running",
       load: async (io, end) => (await import("./commands/up.js")).upCommand(io, end),

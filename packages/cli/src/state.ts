@@ -1,5 +1,7 @@
+import { existsSync } from "node:fs";
 import { chmod, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { homedir } from "node:os";
+import { isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PRIVATE_FILE, PRIVATE_FOLDER } from "@ccsp/fleet";
 import { CliError, EXIT } from "./exit.js";
@@ -10,6 +12,7 @@ export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 /** Where a local fleet keeps what must outlive one command: its secret, its pid and ports, its log and its data. */
 export interface StateDir {
   readonly path: string;
+  readonly settingsFile: string;
   readonly secretFile: string;
   readonly fleetFile: string;
   readonly lockFile: string;
@@ -19,11 +22,17 @@ export interface StateDir {
   readonly dataDir: string;
 }
 
-/** `CCSP_STATE_DIR`, or `.ccsp` in the repository. */
-export function stateDir(env: Readonly<Record<string, string | undefined>>): StateDir {
-  const path = env["CCSP_STATE_DIR"] || join(ROOT, ".ccsp");
+type Env = Readonly<Record<string, string | undefined>>;
+
+/**
+ * `CCSP_STATE_DIR`. Otherwise `.ccsp` in the repository, if this command belongs to one. Otherwise, for a command that
+ * npm installed, `$XDG_STATE_HOME/ccsp`, which is `~/.local/state/ccsp` by default.
+ */
+export function stateDir(env: Env, root: string = ROOT): StateDir {
+  const path = env["CCSP_STATE_DIR"] || (isCheckout(root) ? join(root, ".ccsp") : userStateDir(env));
   return {
     path,
+    settingsFile: join(path, "settings.env"),
     secretFile: join(path, "jwt.secret"),
     fleetFile: join(path, "fleet.json"),
     lockFile: join(path, "fleet.lock"),
@@ -33,8 +42,17 @@ export function stateDir(env: Readonly<Record<string, string | undefined>>): Sta
   };
 }
 
+const isCheckout = (root: string): boolean =>
+  existsSync(join(root, "pnpm-workspace.yaml")) && existsSync(join(root, "packages"));
+
+/** The XDG Base Directory Specification: a path that is not absolute counts as not set. */
+function userStateDir(env: Env): string {
+  const named = env["XDG_STATE_HOME"] ?? "";
+  return join(isAbsolute(named) ? named : join(env["HOME"] || homedir(), ".local", "state"), "ccsp");
+}
+
 /** The files of CCSP in a folder that may also contain other files. */
-const OURS = /^(jwt\.secret|fleet\.(json|lock|log)|notifications\.jsonl|allowed-folders)(\.\d+)?$/;
+const OURS = /^(settings\.env|jwt\.secret|fleet\.(json|lock|log)|notifications\.jsonl|allowed-folders)(\.\d+)?$/;
 
 const STICKY = 0o1000;
 

@@ -1,4 +1,4 @@
-import { Readable, Writable } from "node:stream";
+import { PassThrough, Readable, Writable } from "node:stream";
 
 import type { EndSignal, Io } from "../src/io.js";
 
@@ -17,6 +17,8 @@ export interface Invocation {
   readonly columns?: number;
   /** Whether a person answers: standard input and standard error are a terminal too, and `stdin` is what is typed. */
   readonly person?: boolean;
+  /** What a person types, one line for each question. */
+  readonly answers?: readonly string[];
   /** Called when a person is asked a question, with a function that presses Ctrl-C. */
   readonly onQuestion?: (interrupt: () => void) => void;
   /** Called with everything that was written to standard output so far, and with a function that presses Ctrl-C. */
@@ -43,6 +45,8 @@ export function memoryIo({
   ...hooks
 }: Invocation = {}) {
   const written = { stdout: "", stderr: "" };
+  const typed = [...(hooks.answers ?? [])];
+  const keyboard = new PassThrough();
   const listeners = new Set<(signal: EndSignal) => void>();
   const interrupt = () => {
     for (const listener of listeners) listener("SIGINT");
@@ -54,12 +58,17 @@ export function memoryIo({
         written[name] += chunk;
         if (name === "stdout") hooks.onOutput?.(written.stdout, interrupt);
         if (name === "stderr" && chunk.endsWith("? [y/N] ")) hooks.onQuestion?.(interrupt);
+        if (name === "stderr" && hooks.answers && /\? (\[.*\] )?$/.test(chunk)) {
+          const line = typed.shift();
+          if (line === undefined) keyboard.end();
+          else setImmediate(() => keyboard.write(`${line}\n`));
+        }
         done();
       },
     });
   const io: Io = {
     env,
-    stdin: Object.assign(Readable.from([stdin]), { isTTY: person }),
+    stdin: Object.assign(hooks.answers ? keyboard : Readable.from([stdin]), { isTTY: person }),
     stdout: Object.assign(sink("stdout"), { isTTY: terminal, ...(columns !== undefined && { columns }) }),
     stderr: Object.assign(sink("stderr"), { isTTY: person }),
     onInterrupt(listener) {
