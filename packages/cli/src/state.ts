@@ -14,6 +14,7 @@ export interface StateDir {
   readonly fleetFile: string;
   readonly lockFile: string;
   readonly logFile: string;
+  readonly traceSocket: string;
   readonly dataDir: string;
 }
 
@@ -26,6 +27,7 @@ export function stateDir(env: Readonly<Record<string, string | undefined>>): Sta
     fleetFile: join(path, "fleet.json"),
     lockFile: join(path, "fleet.lock"),
     logFile: join(path, "fleet.log"),
+    traceSocket: join(path, "traces.sock"),
     dataDir: join(path, "data"),
   };
 }
@@ -65,6 +67,8 @@ export interface FleetState {
   readonly started?: string | undefined;
   readonly ready: boolean;
   readonly gateway: string;
+  /** Where `ccsp trace` asks for traces. Absent when this fleet keeps none. */
+  readonly traceSocket?: string | undefined;
   readonly services: readonly {
     readonly name: string;
     readonly index: number;

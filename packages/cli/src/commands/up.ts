@@ -19,6 +19,7 @@ interface UpFlags {
   readonly replicas?: Replicas;
   readonly ports: "default" | "free";
   readonly simulator?: true;
+  readonly traces: boolean;
   readonly inProcess?: true;
   readonly background?: true;
   readonly json?: true;
@@ -36,6 +37,7 @@ export function upCommand(io: Io, end: (code: ExitCode) => void): Command {
         .default("default"),
     )
     .option("--simulator", "run the bundled Claude Code CLI with a simulated model: no login, no cost")
+    .option("--no-traces", "keep no traces for `ccsp trace`")
     .option("--json", "print each line of output as JSON")
     .addOption(new Option("--in-process", "be the one process of a single fleet").hideHelp())
     .addOption(new Option("--background", "be the fleet in the background, with its log and its lock").hideHelp())
@@ -45,7 +47,8 @@ export function upCommand(io: Io, end: (code: ExitCode) => void): Command {
 A service that crashes is started again; Ctrl-C stops everything in order. Each service gets only the CCSP_* and OTEL_*
 variables that it knows. The executor runs the claude on PATH, or CCSP_CLAUDE_CODE_BIN; its login is the one in
 CCSP_CLAUDE_CODE_HOME, or a key in CCSP_CLAUDE_CODE_API_KEY. With CCSP_REDIS_URL or CCSP_CONSUL_URL, the fleet uses that
-Redis or Consul instead of its own.
+Redis or Consul instead of its own. The fleet keeps the last 1,000 traces in memory for ccsp trace, unless
+OTEL_EXPORTER_OTLP_ENDPOINT names your own tracing system.
 Files that outlive the command are in .ccsp in the repository (or CCSP_STATE_DIR): secret, data, and, with --detach, the log.
 A folder has one fleet; a second one is refused.
 
@@ -95,20 +98,22 @@ async function prepare(io: Io, state: StateDir, { ports, simulator }: UpFlags): 
   await ensureSecret(state);
 }
 
-const upOptions = ({ single, replicas: counts = {}, ports }: UpFlags): UpOptions => ({
+const upOptions = ({ single, replicas: counts = {}, ports, traces }: UpFlags): UpOptions => ({
   single: single === true,
   replicas: counts,
   ports,
+  traces,
 });
 
 /** The same options as arguments for a separate process. */
-function argumentsOf({ single, simulator, replicas: counts = {}, ports }: UpFlags): readonly string[] {
+function argumentsOf({ single, simulator, replicas: counts = {}, ports, traces }: UpFlags): readonly string[] {
   const pairs = Object.entries(counts).map(([name, count]) => `${name}=${count}`);
   return [
     "--ports",
     ports,
     ...(single ? ["--single"] : []),
     ...(simulator ? ["--simulator"] : []),
+    ...(traces ? [] : ["--no-traces"]),
     ...(pairs.length > 0 ? ["--replicas", ...pairs] : []),
   ];
 }

@@ -6,11 +6,13 @@ import type { FleetEngine } from "./engine.js";
 import { sharedSettings } from "./fleet-env.js";
 import type { FleetOutput } from "./fleet-output.js";
 import type { FolderLock } from "./folder-lock.js";
+import { openTraces, type Traces } from "./traces.js";
 
 export interface UpOptions {
   readonly single: boolean;
   readonly replicas: Readonly<Partial<Record<ServiceName, number>>>;
   readonly ports: "default" | "free";
+  readonly traces: boolean;
 }
 
 /** The parts that a fleet needs to run. Engine and output are closed when the fleet has stopped. */
@@ -36,20 +38,22 @@ export async function runFleet(io: Io, parts: FleetParts, options: UpOptions): P
     tellInterrupted();
   });
 
+  const traces = options.traces ? await openTraces(io.env, state, output.tell) : undefined;
   const close = async () => {
+    await traces?.close();
     await engine.close();
     stopListening();
     output.close();
   };
-  const fleet = await start(io, parts, options).catch(async (error: unknown) => {
+  const fleet = await start(io, { ...parts, traces }, options).catch(async (error: unknown) => {
     await close();
     throw failed(error);
   });
   try {
-    await saveFleet(state, describe(fleet, false));
+    await saveFleet(state, describe(fleet, traces, false));
     const ready = await Promise.race([fleet.ready(), interrupted]);
     if (ready !== "interrupted") {
-      await saveFleet(state, describe(fleet, true));
+      await saveFleet(state, describe(fleet, traces, true));
       for (const line of welcome(fleet, options.single)) output.tell(line);
       await interrupted;
     }
@@ -73,7 +77,7 @@ function failed(error: unknown, what = ""): CliError {
 
 async function start(
   io: Io,
-  { state, lock, engine, output }: FleetParts,
+  { state, lock, engine, output, traces }: FleetParts & { readonly traces: Traces | undefined },
   { single, replicas, ports }: UpOptions,
 ): Promise<Fleet> {
   const { settingsByService } = await import("./settings-by-service.js"); // loads services only where they start
@@ -88,7 +92,12 @@ async function start(
     redisUrl: io.env["CCSP_REDIS_URL"] || undefined,
     // A single process needs no discovery.
     consulUrl,
-    serviceEnv: await settingsByService({ ...localDefaults(io, state), ...sharedSettings(io.env), ...engine.settings }),
+    serviceEnv: await settingsByService({
+      ...localDefaults(io, state),
+      ...traces?.settings,
+      ...sharedSettings(io.env),
+      ...engine.settings,
+    }),
     onLine: (line, { name: source }) => output.line({ source, line }),
   });
 }
@@ -101,11 +110,12 @@ function localDefaults({ env }: Io, state: StateDir): Record<string, string> {
   };
 }
 
-function describe(fleet: Fleet, ready: boolean): FleetState {
+function describe(fleet: Fleet, traces: Traces | undefined, ready: boolean): FleetState {
   return {
     pid: process.pid,
     ready,
     gateway: fleet.gatewayAddress,
+    traceSocket: traces?.socket,
     services: fleet.processes().map(({ name, index, ports }) => ({ name, index, ports })),
   };
 }
