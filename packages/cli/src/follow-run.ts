@@ -3,6 +3,7 @@ import { summary } from "./describe.js";
 import { EXIT, type ExitCode } from "./exit.js";
 import { type Io, note, say, sayJson, writeText } from "./io.js";
 import { runEventJson } from "./task-json.js";
+import { traceLine } from "./trace/trace-url.js";
 
 export interface FollowOptions {
   readonly client: CcspClient;
@@ -80,7 +81,7 @@ function createPrinter(io: Io, after: number): Printer {
     const rest = answer.text();
     answer.add(event);
     if (event.type === "ended" && event.result) await writeLine(io, after === 0 ? event.result.text : rest);
-    for (const line of asides(event, traceId)) note(io, line);
+    for (const line of asides(io, event, traceId)) note(io, line);
   };
 }
 
@@ -98,7 +99,7 @@ function createTerminalPrinter(io: Io, after: number): Printer {
       midLine = !event.text.endsWith("\n");
       return await writeText(io, event.text);
     }
-    const lines = asides(event, traceId);
+    const lines = asides(io, event, traceId);
     if (midLine && lines.length > 0) say(io, "");
     if (lines.length > 0) midLine = false;
     if (event.type === "started") message = undefined;
@@ -115,7 +116,7 @@ async function writeLine(io: Io, text: string): Promise<void> {
 }
 
 /** Lines about an event, in addition to the answer. */
-function asides(event: RunEvent, traceId: string): readonly string[] {
+function asides(io: Io, event: RunEvent, traceId: string): readonly string[] {
   switch (event.type) {
     case "accepted":
       return [`task ${event.task.id}`];
@@ -135,7 +136,7 @@ function asides(event: RunEvent, traceId: string): readonly string[] {
       return [`is being cancelled${event.reason ? `: ${event.reason}` : ""}`];
     case "ended":
     default:
-      return endLines(event, traceId);
+      return endLines(io, event, traceId);
   }
 }
 
@@ -143,8 +144,8 @@ function waitingLine(until: Date | undefined, reason: string): string {
   return `waits${until ? ` until ${until.toISOString()}` : ""}${reason ? `: ${reason}` : ""}`;
 }
 
-function endLines({ state, result, error }: RunEnded, traceId: string): string[] {
-  const trace = traceId ? [`trace id    ${traceId}`] : [];
+function endLines(io: Io, { state, result, error }: RunEnded, traceId: string): string[] {
+  const trace = traceId ? [traceLine(io, traceId)] : [];
   if (result) return ["", ...summary(result), ...trace];
   return ["", `the task ended ${state}${error?.message ? `: ${error.message}` : ""}`, ...trace];
 }

@@ -6,7 +6,8 @@ import { printable, printableText } from "./printable.js";
 export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdin: Readable;
-  readonly stdout: Writable & { readonly isTTY?: boolean };
+  /** `columns` is the width of the terminal. */
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   readonly stderr: Writable;
   /**
    * Calls the listener on SIGINT and SIGTERM, instead of ending the process. Returns a function that stops listening.

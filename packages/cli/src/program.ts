@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { cancelCommand } from "./commands/cancel.js";
 import { clearCommand } from "./commands/clear.js";
+import { completeCommand, completionCommand } from "./commands/completion.js";
 import { downCommand } from "./commands/down.js";
 import { emergencyCommand } from "./commands/emergency.js";
 import { estimateCommand } from "./commands/estimate.js";
@@ -19,6 +20,7 @@ import { scheduleCommand } from "./commands/schedule.js";
 import { statusCommand } from "./commands/status.js";
 import { submitCommand } from "./commands/submit.js";
 import { tokenCommand } from "./commands/token.js";
+import { traceCommand } from "./commands/trace.js";
 import { upCommand } from "./commands/up.js";
 import { watchCommand } from "./commands/watch.js";
 import { CliError, EXIT, EXIT_HELP, type ExitCode, errorJson, exitCodeOf } from "./exit.js";
@@ -72,6 +74,7 @@ function createProgram(io: Io, end: (code: ExitCode) => void): Command {
   for (const command of [runCommand(io, end), submitCommand(io), watchCommand(io, end)]) program.addCommand(command);
   for (const command of [getCommand(io), listCommand(io), cancelCommand(io), retryCommand(io)])
     program.addCommand(command);
+  program.addCommand(traceCommand(io));
   for (const command of [explainCommand(io), estimateCommand(io), scheduleCommand(io)]) program.addCommand(command);
   program.commandsGroup("Operators:");
   for (const command of [emergencyCommand(io, end), pauseCommand(io), resumeCommand(io)]) program.addCommand(command);
@@ -79,6 +82,8 @@ function createProgram(io: Io, end: (code: ExitCode) => void): Command {
   program.addCommand(executorCommand(io, end));
   program.commandsGroup("Access:");
   program.addCommand(tokenCommand(io));
+  program.commandsGroup("Shell:");
+  program.addCommand(completionCommand(io)).addCommand(completeCommand(io), { hidden: true });
   return program;
 }
 

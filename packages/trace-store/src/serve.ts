@@ -4,7 +4,7 @@ import { type sendUnaryData, Server, ServerCredentials, type ServerUnaryCall } f
 import { createByteRate } from "./byte-rate.js";
 import { FIND, type FoundTrace } from "./lookup.js";
 import { otlpService } from "./otlp-service.js";
-import { createTraceBuffer, TRACE_BOUNDS, type TraceBounds } from "./trace-buffer.js";
+import { type BufferOptions, createTraceBuffer } from "./trace-buffer.js";
 
 export interface TraceStore {
   /** Settings of OpenTelemetry with which a process sends its spans to this store. */
@@ -26,8 +26,8 @@ const EXPORT_DELAY_MS = 1_000;
  * Serves a store of traces on a unix socket that only its owner may open. It cannot grow beyond its bounds: it drops
  * the oldest traces, and refuses exports that come too fast. A socket that a killed process left behind is replaced.
  */
-export async function serveTraces(socket: string, bounds: TraceBounds = TRACE_BOUNDS): Promise<TraceStore> {
-  const buffer = createTraceBuffer(bounds);
+export async function serveTraces(socket: string, options: BufferOptions = {}): Promise<TraceStore> {
+  const buffer = createTraceBuffer(options);
   const take = createByteRate(RATE);
   const server = new Server({
     "grpc.max_receive_message_length": MAX_EXPORT_BYTES,

@@ -47,32 +47,44 @@ interface Trace {
 /** About what Node needs for a buffer of any size. */
 const OVERHEAD_BYTES = 150;
 
+export interface BufferOptions {
+  readonly bounds?: TraceBounds;
+  /** A trace with such a span is dropped only when no other trace is left to drop. */
+  readonly isWanted?: (span: Span) => boolean;
+}
+
 /**
  * Keeps the newest traces in memory. A trace is as old as its first span. When the buffer is full, the oldest trace is
- * dropped as a whole. A trace that is too long loses spans of its middle: its first spans show how the task began, and
- * its last ones are the parents, which end last.
+ * dropped as a whole, a wanted one last. A trace that is too long loses spans of its middle: its first spans show how
+ * the task began, and its last ones are the parents, which end last.
  */
-export function createTraceBuffer(bounds: TraceBounds = TRACE_BOUNDS): TraceBuffer {
-  /** In the order of arrival. */
-  const traces = new Map<string, Trace>();
+export function createTraceBuffer({ bounds = TRACE_BOUNDS, isWanted = () => false }: BufferOptions = {}): TraceBuffer {
+  /** Both in the order of arrival. */
+  const wanted = new Map<string, Trace>();
+  const others = new Map<string, Trace>();
   let bytes = 0;
   let droppedTraces = 0;
   let droppedSpans = 0;
 
   const dropOldest = (): void => {
-    for (const [id, trace] of traces) {
-      traces.delete(id);
+    const from = others.size > 0 ? others : wanted;
+    for (const [id, trace] of from) {
+      from.delete(id);
       bytes -= trace.bytes;
       droppedTraces += 1;
       return;
     }
   };
-  const traceOf = (id: string): Trace => {
-    const known = traces.get(id);
-    if (known) return known;
-    const trace: Trace = { spans: [], bytes: 0, droppedSpans: 0 };
-    traces.set(id, trace);
-    if (traces.size > bounds.traces) dropOldest();
+  const traceOf = (span: Span): Trace => {
+    const id = span.traceId;
+    const known = wanted.get(id) ?? others.get(id);
+    const trace = known ?? { spans: [], bytes: 0, droppedSpans: 0 };
+    if (wanted.has(id)) return trace;
+    if (isWanted(span)) {
+      others.delete(id);
+      wanted.set(id, trace);
+    } else others.set(id, trace);
+    if (wanted.size + others.size > bounds.traces) dropOldest();
     return trace;
   };
   const dropSpan = (trace: Trace, span?: Buffer): void => {
@@ -88,7 +100,7 @@ export function createTraceBuffer(bounds: TraceBounds = TRACE_BOUNDS): TraceBuff
   return {
     add(spans) {
       for (const span of spans) {
-        const trace = traceOf(span.traceId);
+        const trace = traceOf(span);
         const stored = Buffer.from(JSON.stringify(span));
         if (stored.length > bounds.bytesPerSpan) {
           dropSpan(trace);
@@ -103,11 +115,11 @@ export function createTraceBuffer(bounds: TraceBounds = TRACE_BOUNDS): TraceBuff
       }
     },
     find(traceId) {
-      const trace = traces.get(traceId);
+      const trace = wanted.get(traceId) ?? others.get(traceId);
       if (!trace) return undefined;
       return { spans: trace.spans.map(parse), droppedSpans: trace.droppedSpans };
     },
-    counts: () => ({ traces: traces.size, bytes, droppedTraces, droppedSpans }),
+    counts: () => ({ traces: wanted.size + others.size, bytes, droppedTraces, droppedSpans }),
   };
 }
 

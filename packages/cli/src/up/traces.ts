@@ -1,4 +1,4 @@
-import { MAX_SOCKET_BYTES, serveTraces, type TraceStore } from "@ccsp/trace-store";
+import { MAX_SOCKET_BYTES, type Span, serveTraces, type TraceStore } from "@ccsp/trace-store";
 import type { StateDir } from "../state.js";
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -10,6 +10,10 @@ const USERS_CHOICE = [
   "OTEL_TRACES_EXPORTER",
   "OTEL_SDK_DISABLED",
 ];
+
+/** The spans with which a task begins to wait and to run. Each other call, such as a list, has a trace of its own. */
+const isOfTask = ({ name }: Span): boolean =>
+  /^(queue\.(wait|schedule)|task\.attempt)$|Service\/(SubmitTasks?|RunTask|Enqueue(Batch)?|Run)$/.test(name);
 
 /** The traces that a fleet keeps for `ccsp trace`. */
 export interface Traces extends TraceStore {
@@ -34,7 +38,7 @@ export async function openTraces(
     return undefined;
   }
   try {
-    return { ...(await serveTraces(socket)), socket };
+    return { ...(await serveTraces(socket, { isWanted: isOfTask })), socket };
   } catch (error) {
     tell(`this fleet keeps no traces: ${error instanceof Error ? error.message : String(error)}`);
     return undefined;
