@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -93,7 +95,10 @@ COMP_WORDS=(ccsp "$@"); COMP_CWORD=$#; _ccsp; printf '%s\\n' "\${COMPREPLY[@]}"`
       assert.deepEqual(await complete("ccsp get task-"), ["task-1\tQUEUED hello world", "task-2\tQUEUED fail"]);
       assert.deepEqual(await complete("ccsp schedule delete "), ["nightly\t0 3 * * *"]);
       const files = await complete("ccsp run x --attach not");
-      assert.deepEqual(files.map((file) => file.replaceAll("\\", "").split("\t")[0]).toSorted(), ["notes one.txt", "notes two.txt"]);
+      assert.deepEqual(files.map((file) => file.replaceAll("\\", "").split("\t")[0]).toSorted(), [
+        "notes one.txt",
+        "notes two.txt",
+      ]);
     });
   });
 
@@ -134,6 +139,19 @@ zpty -d shell`;
     assert.ok(!offered.includes("--in-process"));
     const { stdout: commands } = await ccsp(["__complete", "--", "__"], { env });
     assert.equal(commands, "");
+  });
+
+  it("gives up a gateway that does not answer sooner than other commands do", async () => {
+    const deaf = createServer((socket) => void socket.on("error", () => {}).resume()).listen(0, "127.0.0.1");
+    await once(deaf, "listening");
+    const at = { CCSP_STATE_DIR: dir, CCSP_TOKEN: "a-token", CCSP_GATEWAY: `127.0.0.1:${Object(deaf.address()).port}` };
+    const other = ccsp(["list"], { env: at });
+    const completion = ccsp(["__complete", "--", "get", ""], { env: at });
+    const first = await Promise.race([completion.then(() => "completion"), other.then(() => "list")]);
+    assert.equal(first, "completion");
+    assert.deepEqual(await completion, { code: 0, stdout: "", stderr: "" });
+    await other;
+    deaf.close();
   });
 
   it("is silent without a fleet, with a wrong token file, and with words that mean nothing", async () => {

@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import {
-  type sendUnaryData,
   type ServerUnaryCall,
   type ServiceDefinition,
+  type sendUnaryData,
   status,
   type UntypedHandleCall,
 } from "@grpc/grpc-js";

@@ -1,6 +1,6 @@
 import { chmod, rm } from "node:fs/promises";
 import { promisify } from "node:util";
-import { type sendUnaryData, Server, ServerCredentials, type ServerUnaryCall } from "@grpc/grpc-js";
+import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
 import { createByteRate } from "./byte-rate.js";
 import { FIND, type FoundTrace } from "./lookup.js";
 import { otlpService } from "./otlp-service.js";

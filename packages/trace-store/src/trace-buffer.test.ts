@@ -19,9 +19,12 @@ const span = (traceId: string, spanId: string, attributes: Span["attributes"] = 
 const BOUNDS = { traces: 4, spansPerTrace: 6, bytes: 4_000, bytesPerSpan: 1_000 };
 
 /** Any order of spans of a few traces, small and large. */
-const ARRIVALS = fc.array(fc.record({ trace: fc.integer({ min: 0, max: 12 }), size: fc.integer({ max: 1_500, min: 0 }) }), {
-  maxLength: 80,
-});
+const ARRIVALS = fc.array(
+  fc.record({ trace: fc.integer({ min: 0, max: 12 }), size: fc.integer({ max: 1_500, min: 0 }) }),
+  {
+    maxLength: 80,
+  },
+);
 
 describe("createTraceBuffer", () => {
   it("stays within its bounds, whatever arrives, and keeps the last span that is not too large", () => {
@@ -60,7 +63,10 @@ describe("createTraceBuffer", () => {
     const buffer = createTraceBuffer({ bounds: BOUNDS, isWanted: ({ spanId }) => spanId === "wanted" });
     buffer.add([span("task", "early"), span("list", "a"), span("task", "wanted")]);
     for (let trace = 0; trace < 20; trace += 1) buffer.add([span(`t${trace}`, "a")]);
-    assert.deepEqual(buffer.find("task")?.spans.map(({ spanId }) => spanId), ["early", "wanted"]);
+    assert.deepEqual(
+      buffer.find("task")?.spans.map(({ spanId }) => spanId),
+      ["early", "wanted"],
+    );
     for (let trace = 0; trace < 4; trace += 1) buffer.add([span(`w${trace}`, "wanted")]);
     assert.equal(buffer.find("task"), undefined);
     assert.ok(buffer.find("w0"));

@@ -1,4 +1,4 @@
-import { byStart, type Span } from "./span.js";
+import type { Span } from "./span.js";
 
 /** A place in the tree of a trace. */
 export interface TraceNode {
@@ -16,7 +16,8 @@ export interface TraceNode {
  */
 export function traceTree(spans: readonly Span[]): readonly TraceNode[] {
   const ids = new Set(spans.map(({ spanId }) => spanId));
-  const sorted = spans.toSorted(byStart);
+  // Waits of several attempts begin at the same time: what ended first comes first.
+  const sorted = spans.toSorted((a, b) => a.startMs - b.startMs || a.endMs - b.endMs);
   const childrenOf = byParent(sorted);
   const placed = new Set<Span>();
   const grow = (span: Span): TraceNode => {

@@ -30,7 +30,13 @@ describe("serveTraces", () => {
       (bytes) =>
         new Promise<status>((resolve) => {
           const answered = (error: ServiceError | null) => resolve(error?.code ?? status.OK);
-          client.makeUnaryRequest(path, (each: Buffer) => each, (each) => each, bytes, answered);
+          client.makeUnaryRequest(
+            path,
+            (each: Buffer) => each,
+            (each) => each,
+            bytes,
+            answered,
+          );
         }),
     );
     return Promise.all(codes).finally(() => client.close());

@@ -1,3 +1,4 @@
+import { byStart } from "@ccsp/trace-store";
 import { Command, Option } from "commander";
 import { type ConnectionOptions, connected, namedGateway, withConnection } from "../connection.js";
 import { CliError, EXIT } from "../exit.js";
@@ -59,15 +60,14 @@ async function load(io: Io, socket: string, { traceId, task }: Named): Promise<L
   const why =
     task && task.endTime === undefined
       ? "the task has not ended, and a span comes when it ends"
-      : `the fleet keeps the last 1,000 traces since its start (${loaded.store.droppedTraces} were dropped), and none that ` +
-        "OTEL_TRACES_SAMPLER leaves out";
+      : `the fleet keeps the last 1,000 traces since its start; ${loaded.store.droppedTraces} older ones were dropped`;
   throw new CliError(EXIT.notFound, `there are no spans of trace ${traceId}: ${why}`);
 }
 
 const jsonOf = ({ complete, droppedSpans, spans }: LoadedTrace): object => ({
   complete,
   droppedSpans,
-  spans: spans.toSorted((a, b) => a.startMs - b.startMs),
+  spans: spans.toSorted(byStart),
 });
 
 function sayTrace(io: Io, { traceId, task }: Named, { spans, droppedSpans, complete }: LoadedTrace): void {

@@ -21,8 +21,9 @@ export type CompletionConnection = Pick<ConnectionOptions, "gateway" | "tokenFil
 const NEWEST_TASKS = 30;
 const SNIPPET_LENGTH = 50;
 
-const asked = (ask: (client: CcspClient) => Promise<readonly Suggestion[]>) => (io: Io, connection: CompletionConnection) =>
-  connected(io, connection, ask);
+const asked =
+  (ask: (client: CcspClient) => Promise<readonly Suggestion[]>) => (io: Io, connection: CompletionConnection) =>
+    connected(io, connection, ask);
 
 const tasks = asked(async (client) => {
   const found: Suggestion[] = [];

@@ -52,7 +52,8 @@ async function candidates(line: CommandLine, limits: Limits): Promise<Answer> {
   const found = [...subcommands, ...values.suggestions];
   // A command that takes no more arguments can only get options. An unknown command gets nothing.
   const onlyOptions = found.length === 0 && !argument && !onlyArguments;
-  if (onlyOptions && (line.atSubcommand || command.commands.length === 0)) return { suggestions: optionsOf(command), files: false };
+  if (onlyOptions && (line.atSubcommand || command.commands.length === 0))
+    return { suggestions: optionsOf(command), files: false };
   return { suggestions: found, files: values.files };
 }
 

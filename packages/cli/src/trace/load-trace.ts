@@ -38,23 +38,23 @@ const PORTS: LoadPorts = {
 
 /**
  * Reads a trace. Shortly after the end of the task, waits until its last spans have arrived, at most 3 s after the end.
- * Does not wait for a task that still runs: its spans come when they end.
+ * For a task that has not ended, waits at most 3 s for the first span only: the others come when they end.
  */
 export async function loadTrace(options: LoadOptions, { find, now, sleep }: LoadPorts = PORTS): Promise<LoadedTrace> {
   const { socket, traceId, task } = options;
-  const endMs = task ? (task.endTime?.getTime() ?? 0) : now();
-  const limit = Math.min(endMs, now()) + LATE_MS;
+  const hasEnded = task === undefined || task.endTime !== undefined;
+  const limit = Math.min(task?.endTime?.getTime() ?? now(), now()) + LATE_MS;
   for (;;) {
     const found = await find(socket, traceId);
-    const complete = isComplete(found, task);
-    if (complete || now() >= limit) return { ...found, complete };
+    const complete = hasEnded && isComplete(found, task?.attempts ?? 0);
+    const enough = hasEnded ? complete : found.spans.length > 0;
+    if (enough || now() >= limit) return { ...found, complete };
     await sleep(POLL_MS);
   }
 }
 
-function isComplete({ spans, droppedSpans }: FoundTrace, task: TaskFacts | undefined): boolean {
+function isComplete({ spans, droppedSpans }: FoundTrace, attempts: number): boolean {
   if (spans.length === 0 || droppedSpans > 0) return false;
-  if (task && task.endTime === undefined) return false;
-  const attempts = spans.filter(({ name }) => name === "task.attempt").length;
-  return attempts >= (task?.attempts ?? 0) && traceTree(spans).every(({ parentMissing }) => !parentMissing);
+  const found = spans.filter(({ name }) => name === "task.attempt").length;
+  return found >= attempts && traceTree(spans).every(({ parentMissing }) => !parentMissing);
 }

@@ -81,7 +81,8 @@ function detailsOf({ spans: [span], parentMissing }: TraceNode, spans: readonly 
 
 function nameOf(span: Span): string {
   const attempt = span.attributes["ccsp.attempt"];
-  const name = span.name === "task.attempt" && typeof attempt === "number" ? `task.attempt ${attempt}` : shortName(span);
+  const name =
+    span.name === "task.attempt" && typeof attempt === "number" ? `task.attempt ${attempt}` : shortName(span);
   return printable(`${isOutgoing(span) ? "→ " : ""}${name}`);
 }
 

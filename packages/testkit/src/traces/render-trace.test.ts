@@ -2,12 +2,7 @@ import assert from "node:assert/strict";
 import type { Span } from "@ccsp/trace-store";
 import { renderTrace } from "./render-trace.js";
 
-const span = (
-  spanId: string,
-  parentSpanId: string,
-  startMs: number,
-  rest: Partial<Span> = {},
-): Span => ({
+const span = (spanId: string, parentSpanId: string, startMs: number, rest: Partial<Span> = {}): Span => ({
   name: spanId,
   traceId: "t",
   spanId,
