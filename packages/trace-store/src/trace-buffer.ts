@@ -9,7 +9,7 @@ export interface TraceBounds {
   readonly bytesPerSpan: number;
 }
 
-export const TRACE_BOUNDS: TraceBounds = {
+const TRACE_BOUNDS: TraceBounds = {
   traces: 1_000,
   spansPerTrace: 2_000,
   bytes: 32 * 1024 * 1024,
