@@ -27,7 +27,9 @@ const SPANS = [
       { traceId: "other", spanId: "far" },
     ],
   }),
-  ...[1_500, 1_900].map((start) => span(`report ${start}`, "root", start, { name: "report", kind: "client" })),
+  ...[1_500, 1_900].map((start) =>
+    span(`report ${start}`, "root", start, { name: "report", kind: "client", endMs: start + 0.2 }),
+  ),
 ];
 
 describe("traceLines", () => {
@@ -41,7 +43,7 @@ describe("traceLines", () => {
       "├ task.attempt 2      queue    +1.00 s   100 ms         ━",
       "│   ↪ follows task.attempt 1",
       "│   ↪ follows span far of trace other",
-      "└ → report ×2         queue    +1.50 s   200 ms             ━  ━",
+      "└ → report ×2         queue    +1.50 s   0.4 ms             ━  ━",
     ]);
   });
 
