@@ -2,7 +2,7 @@ import { Readable, Writable } from "node:stream";
 import type { Argument, Command, Option } from "commander";
 import type { Io } from "../io.js";
 import { type CommandLine, readCommandLine } from "./command-line.js";
-import { findSource, type Source, type Suggestion } from "./sources.js";
+import type { Source, Suggestion } from "./sources.js";
 
 export interface Answer {
   readonly suggestions: readonly Suggestion[];
@@ -86,6 +86,7 @@ async function valuesOf(
 ): Promise<Answer> {
   const choices = argChoices ?? choicesOf(parseArg, line.current);
   if (choices) return { suggestions: choices.map((value) => ({ value })), files: false };
+  const { findSource } = await import("./sources.js"); // loads the clients of the fleet only for their values
   const source = findSource(...keys);
   if (source === "files") return { suggestions: [], files: true };
   return source ? { suggestions: await within(limitMs, ask(source, line, io)), files: false } : NOTHING;
