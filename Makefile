@@ -15,7 +15,7 @@ ON_NODE22 := PATH="$(CURDIR)/.tools/node22/bin:$$PATH"
 CCSP := node packages/cli/bin/ccsp.js
 
 .PHONY: help setup packages demo up down logs test test-slow test-unit test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
-  chaos check bench-submit bench-queue bench-strangers bench-ttft gen lint types format proto build clean
+  chaos check bench-submit bench-queue bench-strangers bench-ttft pack gen lint types format proto build clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
@@ -120,6 +120,10 @@ bench-ttft: setup ## compare the time to the first text with that of the CLI alo
 build: ## compile the TypeScript sources
 	@deploy/setup.sh node build
 
+# The files are for `npm install FILE` on other machines, and for `npm publish FILE`.
+pack: build ## pack the SDK and the ccsp command into dist/, for npm
+	@node .ci/pack/main.mjs
+
 gen: packages ## generate the stubs and the descriptor in packages/protos from proto/
 	@.ci/generate .
 
@@ -143,4 +147,4 @@ format: packages ## format the code and sort the imports
 	@biome check --write .
 
 clean: ## delete the build output (deploy/setup.sh --help names other folders)
-	@rm -rf packages/*/dist services/*/dist packages/*/*.tsbuildinfo services/*/*.tsbuildinfo
+	@rm -rf dist packages/*/dist services/*/dist packages/*/*.tsbuildinfo services/*/*.tsbuildinfo

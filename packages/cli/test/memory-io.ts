@@ -1,6 +1,5 @@
 import { Readable, Writable } from "node:stream";
 import type { Io } from "../src/io.js";
-import { runCli } from "../src/program.js";
 
 export interface Outcome {
   readonly code: number;
@@ -47,6 +46,9 @@ export async function ccsp(
     },
     onOutputFault: () => () => {},
   };
+  // Mocha loads test files with `require`, and the program loads its commands with `import`. When the program is
+  // imported too, both have the same modules.
+  const { runCli } = await import("../src/program.js");
   const code = await runCli(args, io);
   return { code, ...written };
 }
