@@ -36,7 +36,7 @@ export const lengthWords = (duration: { seconds: bigint; nanos: number } | undef
 const when = (time: Date | undefined): string => localTime(time, { zone: true });
 
 /** A task for `get`, without the text of its answer. */
-export function describeTask(task: Task): string[] {
+export function describeTask(task: Task, traceLine: (traceId: string) => string): string[] {
   const { engine = "", model = "", priority = Priority.NORMAL } = task.spec ?? {};
   const lines = [
     `task        ${task.id}`,
@@ -51,7 +51,7 @@ export function describeTask(task: Task): string[] {
   if (labels.length > 0) lines.push(`labels      ${labels.join("  ")}`);
   if (task.endTime) lines.push(`ended       ${when(task.endTime)}`);
   if (task.readyTime) lines.push(`waits until ${when(task.readyTime)}`);
-  if (task.traceId) lines.push(`trace id    ${task.traceId}`);
+  if (task.traceId) lines.push(traceLine(task.traceId));
   if (task.error) lines.push(`error       ${task.error.message}`);
   if (task.result) lines.push(...summary(task.result));
   return lines;

@@ -8,6 +8,7 @@ import { runEventJson } from "./json-forms.js";
 import { listenForLeaving } from "./leaving.js";
 import { type Clock, systemClock } from "./progress/clock.js";
 import { createProgress, NO_PROGRESS } from "./progress/progress.js";
+import { traceLine } from "./trace/trace-url.js";
 
 export interface FollowOptions {
   readonly client: CcspClient;
@@ -122,7 +123,7 @@ function createPipePrinter(io: Io, { after, quiet }: PrinterOptions): Printer {
       const rest = answer.text();
       answer.add(event);
       if (event.type === "ended" && event.result) await writeLine(io, after === 0 ? event.result.text : rest);
-      const lines = quiet ? whyNoAnswer(event) : asides(event, traceId);
+      const lines = quiet ? whyNoAnswer(event) : asides(io, event, traceId);
       for (const line of lines) note(io, line);
     },
   };
@@ -146,7 +147,7 @@ function createTerminalPrinter(io: Io, after: number): Printer {
         midLine = !event.text.endsWith("\n");
         return await writeText(io, event.text);
       }
-      const lines = asides(event, traceId);
+      const lines = asides(io, event, traceId);
       if (midLine && lines.length > 0) say(io, "");
       if (lines.length > 0) midLine = false;
       if (event.type === "started") message = undefined;
@@ -167,7 +168,7 @@ const whyNoAnswer = (event: RunEvent): readonly string[] =>
   event.type === "ended" && !event.result ? [endWords(event)] : [];
 
 /** Lines about an event, in addition to the answer. */
-function asides(event: RunEvent, traceId: string): readonly string[] {
+function asides(io: Io, event: RunEvent, traceId: string): readonly string[] {
   switch (event.type) {
     case "accepted":
       return [`task ${event.task.id}`];
@@ -188,7 +189,7 @@ function asides(event: RunEvent, traceId: string): readonly string[] {
       return [`is being cancelled${event.reason ? `: ${event.reason}` : ""}`];
     case "ended":
     default:
-      return endLines(event, traceId);
+      return endLines(io, event, traceId);
   }
 }
 
@@ -196,8 +197,8 @@ function waitingLine(until: Date | undefined, reason: string): string {
   return `waits${until ? ` until ${until.toISOString()}` : ""}${reason ? `: ${reason}` : ""}`;
 }
 
-function endLines(ended: RunEnded, traceId: string): string[] {
-  const trace = traceId ? [`trace id    ${traceId}`] : [];
+function endLines(io: Io, ended: RunEnded, traceId: string): string[] {
+  const trace = traceId ? [traceLine(io, traceId)] : [];
   if (ended.result) return ["", ...summary(ended.result), ...trace];
   const { error } = ended;
   const options = error?.category === ErrorCategory.INVALID_REQUEST ? askedBy(error.message) : [];

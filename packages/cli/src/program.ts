@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Help } from "commander";
 import { COMMANDS, type CommandEntry, nameOf } from "./command-table.js";
+import { COMPLETE } from "./completion/scripts.js";
 import { CliError, EXIT, EXIT_HELP, type ExitCode, Interrupted } from "./exit.js";
 import { type Io, note } from "./io.js";
 import { asksForJson } from "./output/format.js";
@@ -53,7 +54,8 @@ async function createProgram(args: readonly string[], io: Io, end: (code: ExitCo
     .version(packageVersion())
     .configureHelp({ subcommandTerm: (command) => terms.get(command.name()) ?? new Help().subcommandTerm(command) })
     .addHelpText("after", `\n${EXIT_HELP}\n\n${FIRST_STEPS}`);
-  const wanted = wantedCommand(args);
+  const completes = args[0] === COMPLETE;
+  const wanted = wantedCommand(completes ? args.slice(1, -1) : args);
   for (const [heading, entries] of Object.entries(COMMANDS)) {
     program.commandsGroup(heading);
     for (const entry of entries) {
@@ -61,6 +63,7 @@ async function createProgram(args: readonly string[], io: Io, end: (code: ExitCo
       program.addCommand(nameOf(entry) === wanted ? await entry.load(io, end) : listed(entry));
     }
   }
+  if (completes) program.addCommand((await import("./commands/complete.js")).completeCommand(io), { hidden: true });
   return program;
 }
 

@@ -4,6 +4,7 @@ import { type Io, say, writeText } from "./io.js";
 import { taskJson } from "./json-forms.js";
 import type { OutputOptions } from "./output/format.js";
 import { showOne } from "./output/show.js";
+import { traceLine } from "./trace/trace-url.js";
 
 /** Shows a task, and to people then its answer if it has one. */
 export async function showTask(io: Io, options: OutputOptions, task: Task): Promise<void> {
@@ -11,7 +12,7 @@ export async function showTask(io: Io, options: OutputOptions, task: Task): Prom
     json: () => taskJson(task),
     name: task.id,
     async write() {
-      for (const line of describeTask(task)) say(io, line);
+      for (const line of describeTask(task, (traceId) => traceLine(io, traceId))) say(io, line);
       if (!task.result) return;
       say(io, "");
       await writeText(io, `${task.result.text}\n`);

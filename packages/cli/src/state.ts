@@ -19,6 +19,7 @@ export interface StateDir {
   readonly logFile: string;
   /** Folders in which tasks of this fleet may work, one on a line. */
   readonly allowedFoldersFile: string;
+  readonly traceSocket: string;
   readonly dataDir: string;
 }
 
@@ -38,6 +39,7 @@ export function stateDir(env: Env, root: string = ROOT): StateDir {
     lockFile: join(path, "fleet.lock"),
     logFile: join(path, "fleet.log"),
     allowedFoldersFile: join(path, "allowed-folders"),
+    traceSocket: join(path, "traces.sock"),
     dataDir: join(path, "data"),
   };
 }
@@ -91,6 +93,8 @@ export interface FleetState {
    * folder. Absent in a fleet of release 0.2.0, whose executors do not.
    */
   readonly allowedRoots?: readonly string[];
+  /** Where `ccsp trace` asks for traces. Absent when this fleet keeps none. */
+  readonly traceSocket?: string | undefined;
   readonly services: readonly {
     readonly name: string;
     readonly index: number;

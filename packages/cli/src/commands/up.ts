@@ -22,6 +22,7 @@ interface UpFlags {
   readonly replicas?: Replicas;
   readonly ports: "default" | "free";
   readonly simulator?: true;
+  readonly traces: boolean;
   readonly inProcess?: true;
   readonly background?: true;
   readonly json?: true;
@@ -39,6 +40,7 @@ export function upCommand(io: Io, end: (code: ExitCode) => void): Command {
         .default("default"),
     )
     .option("--simulator", "run the bundled Claude Code CLI with a simulated model: no login, no cost")
+    .option("--no-traces", "keep no traces for `ccsp trace`")
     .option("--json", "print each line of output as JSON")
     .addOption(new Option("--in-process", "be the one process of a single fleet").hideHelp())
     .addOption(new Option("--background", "be the fleet in the background, with its log and its lock").hideHelp())
@@ -52,6 +54,8 @@ Redis or Consul instead of its own. CCSP_WITHOUT_CONSUL=1 starts none; the servi
 Settings are checked before anything starts. They come from settings.env, which \`ccsp init\` writes, and from the
 environment, which wins. If a part fails while the fleet starts, everything is stopped.
 Progress is on standard error: redrawn on a terminal, else lines; with --json one line of JSON for each change.
+The fleet keeps the last 1,000 traces in memory for ccsp trace, unless OTEL_EXPORTER_OTLP_ENDPOINT names your own
+tracing system.
 Files that outlive the command are in one folder: settings, secret, data, and, with --detach, the log. It is
 CCSP_STATE_DIR, else .ccsp in the repository, else ~/.local/state/ccsp. It has one fleet; a second one is refused.
 
@@ -150,20 +154,22 @@ async function beInBackground(io: Io, { state, lock }: Folder, flags: UpFlags): 
 
 const isOn = (value = ""): boolean => ["1", "true"].includes(value.trim());
 
-const upOptions = ({ single, replicas: counts = {}, ports }: UpFlags): UpOptions => ({
+const upOptions = ({ single, replicas: counts = {}, ports, traces }: UpFlags): UpOptions => ({
   single: single === true,
   replicas: counts,
   ports,
+  traces,
 });
 
 /** The same options as arguments for a separate process. */
-function argumentsOf({ single, simulator, replicas: counts = {}, ports }: UpFlags): readonly string[] {
+function argumentsOf({ single, simulator, replicas: counts = {}, ports, traces }: UpFlags): readonly string[] {
   const pairs = Object.entries(counts).map(([name, count]) => `${name}=${count}`);
   return [
     "--ports",
     ports,
     ...(single ? ["--single"] : []),
     ...(simulator ? ["--simulator"] : []),
+    ...(traces ? [] : ["--no-traces"]),
     ...(pairs.length > 0 ? ["--replicas", ...pairs] : []),
   ];
 }

@@ -3,7 +3,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** Settings that belong to one replica, or that the fleet itself sets. */
 const NOT_SHARED = /_LISTEN$|^CCSP_(INSTANCE|EXECUTOR_ID|EXECUTOR_DIR|REDIS_URL|CONSUL_URL)$|^OTEL_SERVICE_NAME$/;
 /** Settings of the command itself. Services must not get a person's token. */
-const COMMANDS_OWN = /^CCSP_(TOKEN|GATEWAY|STATE_DIR|LIVE|WITHOUT_CONSUL|SIMULATOR)$/;
+const COMMANDS_OWN = /^CCSP_(TOKEN|GATEWAY|STATE_DIR|TRACE_URL|LIVE|WITHOUT_CONSUL|SIMULATOR)$/;
 
 /**
  * The part of the caller's environment that services may get: `CCSP_*` and `OTEL_*` settings and nothing else. Each

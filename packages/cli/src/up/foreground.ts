@@ -7,11 +7,13 @@ import { sharedSettings } from "./fleet-env.js";
 import type { FleetOutput } from "./fleet-output.js";
 import type { FolderLock } from "./folder-lock.js";
 import { startFailure } from "./start-failure.js";
+import { openTraces, type Traces } from "./traces.js";
 
 export interface UpOptions {
   readonly single: boolean;
   readonly replicas: Readonly<Partial<Record<ServiceName, number>>>;
   readonly ports: "default" | "free";
+  readonly traces: boolean;
 }
 
 /** The parts that a fleet needs to run. Engine and output are closed when the fleet has stopped. */
@@ -47,22 +49,24 @@ export async function runFleet(io: Io, parts: FleetParts, options: UpOptions): P
     tellInterrupted();
   });
 
+  const traces = options.traces ? await openTraces(io.env, state, output.tell) : undefined;
   const close = async () => {
+    await traces?.close();
     await engine.close();
     stopListening();
     output.close();
   };
-  const fleet = await start(io, parts, options).catch(async (error: unknown) => {
+  const fleet = await start(io, { ...parts, traces }, options).catch(async (error: unknown) => {
     await close();
     throw startFailure(error, where);
   });
   let quickly = true;
   try {
-    await saveFleet(state, describe(io, fleet, false));
+    await saveFleet(state, describe(io, { fleet, traces, ready: false }));
     const ready = await Promise.race([fleet.ready(), interrupted]);
     if (ready !== "interrupted") {
       quickly = false;
-      const running = describe(io, fleet, true);
+      const running = describe(io, { fleet, traces, ready: true });
       await saveFleet(state, running);
       parts.onReady(running);
       for (const line of welcome(fleet, options.single)) output.tell(line);
@@ -82,7 +86,7 @@ export async function runFleet(io: Io, parts: FleetParts, options: UpOptions): P
 
 async function start(
   io: Io,
-  { state, lock, engine, output, onProgress }: FleetParts,
+  { state, lock, engine, output, onProgress, traces }: FleetParts & { readonly traces: Traces | undefined },
   { single, replicas, ports }: UpOptions,
 ): Promise<Fleet> {
   const { settingsByService } = await import("./settings-by-service.js"); // loads services only where they start
@@ -98,7 +102,7 @@ async function start(
     // A single process needs no discovery.
     consulUrl,
     ...(io.env["CCSP_WITHOUT_CONSUL"] === "1" && { withoutConsul: "CCSP_WITHOUT_CONSUL is 1" }),
-    serviceEnv: await settingsByService(fleetSettings(io, state, engine)),
+    serviceEnv: await settingsByService({ ...traces?.settings, ...fleetSettings(io, state, engine) }),
     onLine: (line, { name: source }) => output.line({ source, line }),
     onProgress,
   });
@@ -120,12 +124,19 @@ function localDefaults({ env }: Io, state: StateDir): Record<string, string> {
   };
 }
 
-function describe({ env }: Io, fleet: Fleet, ready: boolean): FleetState {
+interface Running {
+  readonly fleet: Fleet;
+  readonly traces: Traces | undefined;
+  readonly ready: boolean;
+}
+
+function describe({ env }: Io, { fleet, traces, ready }: Running): FleetState {
   return {
     pid: process.pid,
     ready,
     gateway: fleet.gatewayAddress,
     allowedRoots: (sharedSettings(env)["CCSP_EXECUTOR_ALLOWED_ROOTS"] ?? "").split(",").filter(Boolean),
+    traceSocket: traces?.socket,
     services: fleet.processes().map(({ name, index, ports }) => ({ name, index, ports })),
   };
 }
