@@ -47,8 +47,12 @@ const REPEATED_CLASS: Values = { right: "low", gives: ["low"], wrong: ["soon", `
 
 export const VALUES: Readonly<Record<string, Values>> = {
   "--json": FLAG,
+  "-o, --output <format>": { right: "json", wrong: ["xml", "It is none of table, "] },
+  "-q, --quiet": FLAG,
+  "--all": FLAG,
 
   "--single": FLAG,
+  "--no-traces": { gives: false, any: "it takes no value" },
   "--detach": FLAG,
   "--simulator": FLAG,
   "--in-process": FLAG,
@@ -71,6 +75,7 @@ export const VALUES: Readonly<Record<string, Values>> = {
   "-n, --lines <number>": count(0),
   "[service]": TEXT,
   "[folder]": PATH,
+  "<shell>": { right: "fish", wrong: ["powershell", "Allowed choices are bash, zsh, fish."] },
 
   "--gateway <target>": TARGET,
   "--token-file <path>": PATH,
