@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Span } from "@ccsp/trace-store";
+import { textWidth } from "../output/text-width.js";
 import { traceLines } from "./trace-lines.js";
 
 const span = (spanId: string, parentSpanId: string, startMs: number, rest: Partial<Span> = {}): Span => ({
@@ -52,7 +53,7 @@ describe("traceLines", () => {
       const rows = traceLines(SPANS, { width, color: false }).filter((line) => / m?s /.test(`${line} `));
       assert.ok(rows.length >= 4);
       for (const row of rows) {
-        assert.ok([...row].length <= Math.max(width, 60), `${row} at ${width}`);
+        assert.ok(textWidth(row) <= Math.max(width, 60), `${row} at ${width}`);
         assert.match(row, /━/);
       }
     }
