@@ -12,12 +12,13 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root tools="$root/.tools"
 cd "$root"
 export PATH="$tools/bin:$PATH"
-# npm and pnpm keep their downloads in the home folder, for all checkouts. If the home folder is not writable, they use
-# this folder.
-if [[ ! -w ${HOME:-/nowhere} ]]; then
-  export NPM_CONFIG_USERCONFIG="${NPM_CONFIG_USERCONFIG:-${HOME:-}/.npmrc}" HOME="$tools/home"
-  mkdir -p "$HOME"
-fi
+# Downloads stay in this folder, unless the environment names another place for them. So set-up also works with a home
+# folder that is not writable.
+export npm_config_cache="${npm_config_cache:-${NPM_CONFIG_CACHE:-$tools/cache/npm}}"
+# pnpm keeps its store, its copies of the registry's answers, and its notes in these three.
+export XDG_DATA_HOME="${XDG_DATA_HOME:-$tools/share}"
+export XDG_CACHE_HOME="${XDG_CACHE_HOME:-$tools/cache}"
+export XDG_STATE_HOME="${XDG_STATE_HOME:-$tools/state}"
 
 usage() {
   cat <<'END'
