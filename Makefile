@@ -1,6 +1,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+# Tools that cache, such as buf, write below this folder, unless the environment names another place.
+export XDG_CACHE_HOME ?= $(CURDIR)/.tools/cache
 
 UNIT := 'packages/*/src/**/*.test.ts' 'services/*/src/**/*.test.ts'
 E2E := 'packages/e2e/test/**/*.test.ts'
