@@ -17,7 +17,7 @@ ON_NODE22 := PATH="$(CURDIR)/.tools/node22/bin:$$PATH"
 CCSP := node packages/cli/bin/ccsp.js
 
 .PHONY: help setup packages demo up down logs test test-slow test-unit test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
-  chaos check bench-submit bench-queue bench-strangers bench-ttft gen lint types format proto build clean
+  chaos check bench-submit bench-queue bench-strangers bench-ttft gen docs lint types format proto build clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
@@ -89,9 +89,9 @@ update-engine: setup ## install the newest Claude Code CLI, print what changed (
 soak-executor: setup ## do 1,000 runs with random cancels and crashes, search for leftovers
 	@CCSP_SOAK_RUNS=1000 $(MOCHA) services/executor/test/soak.slow.test.ts
 
-# Checks everything that must hold before a commit, also generated code and imports between packages.
+# Checks everything that must hold before a commit, also generated code and pages, and imports between packages.
 check: proto types lint ## run the checks before a commit: protos, types, lint, format, unit tests
-	@$(MOCHA) $(UNIT) packages/e2e/test/import-graph.test.ts
+	@$(MOCHA) $(UNIT) packages/e2e/test/import-graph.test.ts packages/e2e/test/documentation.test.ts
 
 # Does 100,000 random steps on each kind of Redis. STEPS=5000 does fewer steps, and SEED repeats the same ones.
 soak-queue: setup ## compare the queue with its model in random steps (STEPS=..., SEED=...)
@@ -124,6 +124,9 @@ build: ## compile the TypeScript sources
 
 gen: packages ## generate the stubs and the descriptor in packages/protos from proto/
 	@.ci/generate .
+
+docs: packages ## write the generated parts of docs/ (settings, errors)
+	@node --import tsx --conditions ccsp-src packages/e2e/src/docs/generate.ts
 
 proto: packages ## lint proto/, check for breaking changes and for outdated generated code
 	@cd proto && buf lint

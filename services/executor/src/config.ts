@@ -52,11 +52,12 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
   const service = serviceSettings(settings, { name: "executor", grpcPort: 3002, opsPort: 9002 });
   const executorId = settings.text(
     "CCSP_EXECUTOR_ID",
-    "name of this executor: unique, and the same after a restart; unset: the host name",
+    "name of this executor: unique, and the same after a restart",
     {
       default: hostname()
         .replaceAll(/[^\w.-]/g, "-")
         .slice(0, 128),
+      defaultIs: "the host name",
       pattern: /^[A-Za-z0-9._-]{1,128}$/,
     },
   );
@@ -68,6 +69,7 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
     dir: resolve(
       settings.text("CCSP_EXECUTOR_DIR", "folder for the temporary folders of runs; no other executor may use it", {
         default: join(tmpdir(), `ccsp-executor-${executorId}`),
+        defaultIs: "ccsp-executor-<id> in the temporary folder",
       }),
     ),
     drainMs: settings.durationMs("CCSP_EXECUTOR_DRAIN", "how long runs may continue when the executor stops", {
@@ -151,6 +153,7 @@ function defineSupervision(settings: Settings): ExecutorConfig["supervision"] {
     path: settings.text("CCSP_EXECUTOR_PATH", "PATH of engines and their tools", {
       // The folder of this Node, wherever it is: engines that are Node scripts need it.
       default: [...new Set([...STANDARD_PATH, node])].join(delimiter),
+      defaultIs: `${STANDARD_PATH.join(delimiter)}, and the folder of Node`,
     }),
   };
 }
