@@ -20,7 +20,11 @@ export const VARIABLES: readonly Variable[] = [
     unset: "made for `$USER` with the local fleet's secret",
   },
   { name: "CCSP_JWT_SECRET", doc: "secret that signs tokens", unset: "the file in the next line" },
-  { name: "CCSP_JWT_SECRET_FILE", doc: "file with the secret that signs tokens", unset: "`jwt.secret` of the local fleet" },
+  {
+    name: "CCSP_JWT_SECRET_FILE",
+    doc: "file with the secret that signs tokens",
+    unset: "`jwt.secret` of the local fleet",
+  },
   { name: "CCSP_JWT_AUDIENCE", doc: "`aud` of the tokens that the command makes", unset: "`ccsp`" },
   { name: "CCSP_JWT_ISSUER", doc: "`iss` of the tokens that the command makes", unset: "none" },
   {

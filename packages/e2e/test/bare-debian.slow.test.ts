@@ -45,10 +45,7 @@ describe("the README on a minimal Debian", function () {
     for (const [name, script] of Object.entries(steps)) await writeFile(join(work, "steps", `${name}.sh`), script);
 
     const proof = spawn(PROVE, [work, ROOT], { stdio: ["ignore", "pipe", "inherit"] });
-    const [output, code] = await Promise.all([
-      text(proof.stdout),
-      new Promise((done) => proof.once("exit", done)),
-    ]);
+    const [output, code] = await Promise.all([text(proof.stdout), new Promise((done) => proof.once("exit", done))]);
     if (code === CANNOT) skip(this, output.trim());
     console.log(output.replaceAll(/^/gm, "      "));
     assert.equal(code, 0, output);

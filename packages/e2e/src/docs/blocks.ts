@@ -7,7 +7,7 @@ export const ROOT = fileURLToPath(new URL("../../../..", import.meta.url));
 
 /** What a page says of one of its code blocks, in a comment above the block. */
 export type Mark =
-  | { readonly kind: "run" }
+  | { readonly kind: "run"; readonly inRepository: boolean }
   /** Only `bare-debian.slow.test.ts` runs it: it needs a machine of its own. */
   | { readonly kind: "run-bare"; readonly asRoot: boolean }
   | { readonly kind: "not-run"; readonly reason: string };
@@ -64,7 +64,8 @@ function markOf(lines: readonly string[], at: number): Pick<Block, "mark" | "bad
 }
 
 const MARKS: Readonly<Record<string, Mark>> = {
-  run: { kind: "run" },
+  run: { kind: "run", inRepository: false },
+  "run: in the repository": { kind: "run", inRepository: true },
   "run: on a bare machine": { kind: "run-bare", asRoot: false },
   "run: on a bare machine, as root": { kind: "run-bare", asRoot: true },
 };

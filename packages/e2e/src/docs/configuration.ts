@@ -37,8 +37,18 @@ export async function configuration(): Promise<string> {
     "",
     settingsTable(shared, ({ services }) => services.join(", ")),
     "",
-    ...SERVICES.flatMap((service) => section(titleOf(service), own(service).filter((each) => !engineOf(each)))),
-    ...ENGINES.flatMap(([, title]) => section(title, own("executor").filter((each) => engineOf(each) === title))),
+    ...SERVICES.flatMap((service) =>
+      section(
+        titleOf(service),
+        own(service).filter((each) => !engineOf(each)),
+      ),
+    ),
+    ...ENGINES.flatMap(([, title]) =>
+      section(
+        title,
+        own("executor").filter((each) => engineOf(each) === title),
+      ),
+    ),
     "## The command ccsp",
     "",
     table(
@@ -99,4 +109,3 @@ const SIZES = [
   ["MiB", 1024 ** 2],
   ["KiB", 1024],
 ] as const;
-

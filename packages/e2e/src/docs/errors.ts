@@ -35,10 +35,14 @@ const sentence = (text: string) => text.replace(/^[a-z]/, (first) => first.toUpp
 
 /** The values of an enum but the first, which is never sent. */
 function valuesOf(name: string, prefix: string): readonly Value[] {
-  const listed = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "proto/*.proto"], {
-    cwd: ROOT,
-    encoding: "utf8",
-  });
+  const listed = execFileSync(
+    "git",
+    ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "proto/*.proto"],
+    {
+      cwd: ROOT,
+      encoding: "utf8",
+    },
+  );
   const files = listed.split("\0").filter(Boolean);
   const protos = files.map((file) => readFileSync(join(ROOT, file), "utf8"));
   const bodies = protos.flatMap((proto) => new RegExp(`\\nenum ${name} \\{(.*?)\\n\\}`, "s").exec(proto)?.[1] ?? []);
@@ -46,7 +50,10 @@ function valuesOf(name: string, prefix: string): readonly Value[] {
   if (body === undefined || others.length > 0) throw new Error(`there must be one enum ${name}`);
   const entries = [...body.matchAll(new RegExp(`((?: *//.*\\n)+) *${prefix}(\\w+) = [1-9]\\d*;`, "g"))];
   return entries.map(([, comment = "", value = ""]) => {
-    const text = comment.replaceAll(/^ *\/\/ ?/gm, "").replaceAll("\n", " ").trim();
+    const text = comment
+      .replaceAll(/^ *\/\/ ?/gm, "")
+      .replaceAll("\n", " ")
+      .trim();
     const [, means = "", again = "", advice = ""] = /^(.*?)(?: Tried again: (.*?))? Do: (.*)$/.exec(text) ?? [];
     if (advice === "") throw new Error(`the comment of ${value} does not say "Do:"`);
     return { name: value, means, again, advice: withLinks(advice) };
@@ -57,7 +64,10 @@ function valuesOf(name: string, prefix: string): readonly Value[] {
 function withLinks(text: string): string {
   return text
     .replaceAll(/docs\/([\w-]+\.md), "([^"]+)"/g, (_, page: string, heading: string) => {
-      const anchor = heading.toLowerCase().replaceAll(/[^\w\s-]/g, "").replaceAll(" ", "-");
+      const anchor = heading
+        .toLowerCase()
+        .replaceAll(/[^\w\s-]/g, "")
+        .replaceAll(" ", "-");
       return `[${heading}](${page}#${anchor})`;
     })
     .replaceAll(/docs\/([\w-]+)\.md/g, "[$1]($1.md)");
