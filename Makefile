@@ -17,7 +17,7 @@ ON_NODE22 := PATH="$(CURDIR)/.tools/node22/bin:$$PATH"
 CCSP := node packages/cli/bin/ccsp.js
 
 .PHONY: help setup packages demo up down logs test test-slow test-unit test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
-  chaos check bench-submit bench-queue bench-strangers bench-ttft gen docs lint types format proto build clean
+  chaos check bench-submit bench-queue bench-strangers bench-ttft gen docs docs-picture lint types format proto build clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
@@ -127,6 +127,9 @@ gen: packages ## generate the stubs and the descriptor in packages/protos from p
 
 docs: packages ## write the generated parts of docs/ (settings, errors)
 	@node --import tsx --conditions ccsp-src packages/e2e/src/docs/generate.ts
+
+docs-picture: setup ## type the commands of docs/first-run.svg in a real terminal (needs tmux)
+	@node --import tsx --conditions ccsp-src packages/e2e/src/docs/picture.ts
 
 proto: packages ## lint proto/, check for breaking changes and for outdated generated code
 	@cd proto && buf lint

@@ -60,7 +60,7 @@ function valuesOf(name: string, prefix: string): readonly Value[] {
   });
 }
 
-/** `docs/x.md, "A heading"` and `docs/x.md` as links from a page in docs. */
+/** `docs/limits.md, "A heading"` and `docs/limits.md` as links from a page in docs. */
 function withLinks(text: string): string {
   return text
     .replaceAll(/docs\/([\w-]+\.md), "([^"]+)"/g, (_, page: string, heading: string) => {

@@ -1,0 +1,50 @@
+// `make docs-picture`: writes docs/first-run.svg, a terminal in which the commands below were really typed. It starts a
+// fleet with a simulated model in a folder of its own, and needs tmux.
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { promisify } from "node:util";
+import { ROOT } from "./blocks.js";
+import { terminal } from "./terminal-svg.js";
+
+const run = promisify(execFile);
+const COLUMNS = 96;
+const LINES = 40;
+const COMMANDS = ['ccsp run "Explain this repository in one sentence"', "ccsp list", "ccsp queue status"];
+
+const home = await mkdtemp(join(tmpdir(), "ccsp-picture-"));
+const env = {
+  PATH: [join(ROOT, ".tools/bin"), process.env["PATH"]].join(delimiter),
+  HOME: home,
+  USER: "ada",
+  LANG: "C.UTF-8",
+  TERM: "screen-256color",
+  CCSP_STATE_DIR: join(home, "state"),
+};
+const socket = join(home, "tmux");
+const tmux = async (...args: string[]) => (await run("tmux", ["-S", socket, "-f", "/dev/null", ...args], { env })).stdout;
+
+try {
+  await run("ccsp", ["up", "--detach", "--simulator", "--ports", "free"], { env });
+  // The shell tells when it shows its next prompt. So a command has ended, and its output stays as it is.
+  const rc = join(home, "bashrc");
+  await writeFile(rc, `PS1='$ '\nPROMPT_COMMAND='tmux -S ${socket} wait-for -S prompt-$((n++))'\n`);
+  const shell = `bash --noprofile --rcfile ${rc} -i`;
+  await tmux("new-session", "-d", "-x", String(COLUMNS), "-y", String(LINES), "-c", ROOT, shell);
+  await tmux("wait-for", "prompt-0");
+  for (const [index, command] of COMMANDS.entries()) {
+    await tmux("send-keys", "-l", command);
+    await tmux("send-keys", "Enter");
+    await tmux("wait-for", `prompt-${index + 1}`);
+  }
+  const screen = await tmux("capture-pane", "-p");
+  const lines = screen.split("\n").map((line) => line.trimEnd());
+  while (/^\$?$/.test(lines.at(-1) ?? "x")) lines.pop();
+  await writeFile(join(ROOT, "docs/first-run.svg"), terminal(lines, COLUMNS));
+  console.log(lines.join("\n"));
+} finally {
+  await tmux("kill-server").catch(() => {});
+  await run("ccsp", ["down"], { env }).catch(() => {});
+  await rm(home, { recursive: true, force: true });
+}
