@@ -25,7 +25,8 @@ usage() {
 Usage: deploy/setup.sh [part...]
 
 Installs the programs and packages that CCSP needs and that this machine lacks. Everything goes into this folder (.tools,
-node_modules, dist): nothing is installed system-wide. It needs no root and asks no questions. A second run only checks.
+node_modules, dist), download caches too: nothing is installed system-wide. npm_config_cache and XDG_DATA_HOME name other
+places for the caches. It needs no root and asks no questions. A second run only checks.
 
 Parts (default: all except the last two):
   node     Node 24 into .tools/node24 if the machine's own is older; pnpm into .tools/pnpm; then the packages of

@@ -41,6 +41,7 @@ describe("the README on a minimal Debian", function () {
       "2-first-command-offline": ENTER + SHOWS_ITSELF + setUp,
       "3-first-run-offline": ENTER + SHOWS_ITSELF + session,
       "4-first-run-without-consul": `${ENTER}export CCSP_WITHOUT_CONSUL=1\n${SHOWS_ITSELF}${session}`,
+      "5-nothing-is-left-elsewhere": `test -z "$(find /tmp /var/tmp /srv -user ada -not -path '/srv/my projects/ccsp*' -not -path '/srv/ccsp.git*' -not -path /srv -not -path '/srv/my projects' | tee /dev/stderr)"\n`,
     };
     for (const [name, script] of Object.entries(steps)) await writeFile(join(work, "steps", `${name}.sh`), script);
 

@@ -47,7 +47,8 @@ describe("Every block of commands that a page marks as run", function () {
       await run("git", ["init", "-q"], { cwd: repository, env });
       const outcome = await run("bash", ["-c", script], { cwd: repository, env, timeout: TIMEOUT_MS - 10_000 }).then(
         () => "",
-        (error: { stdout?: string; stderr?: string }) => `${error.stdout ?? error}\n${error.stderr ?? ""}`,
+        (error: Error & { stdout?: string; stderr?: string }) =>
+          `${error.stdout ?? error.message}\n${error.stderr ?? ""}`,
       );
       assert.equal(outcome, "");
     });

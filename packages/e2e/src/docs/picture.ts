@@ -23,7 +23,8 @@ const env = {
   CCSP_STATE_DIR: join(home, "state"),
 };
 const socket = join(home, "tmux");
-const tmux = async (...args: string[]) => (await run("tmux", ["-S", socket, "-f", "/dev/null", ...args], { env })).stdout;
+const tmux = async (...args: string[]) =>
+  (await run("tmux", ["-S", socket, "-f", "/dev/null", ...args], { env })).stdout;
 
 try {
   await run("ccsp", ["up", "--detach", "--simulator", "--ports", "free"], { env });

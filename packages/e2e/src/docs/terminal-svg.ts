@@ -9,7 +9,9 @@ export function terminal(lines: readonly string[], columns: number): string {
   const texts = lines.flatMap((line, index) => {
     if (line === "") return [];
     const command = line.startsWith("$ ") ? ' class="command"' : "";
-    return [`<text x="${PADDING}" y="${PADDING + (index + 0.8) * LINE}"${command} xml:space="preserve">${escape(line)}</text>`];
+    return [
+      `<text x="${PADDING}" y="${PADDING + (index + 0.8) * LINE}"${command} xml:space="preserve">${escape(line)}</text>`,
+    ];
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, monospace" font-size="14">
 <title>A terminal</title>
