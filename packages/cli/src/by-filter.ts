@@ -1,5 +1,5 @@
 import { PRIORITIES } from "@ccsp/client";
-import { TaskFilter } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { TaskFilter } from "@ccsp/protos/ccsp/task/v1/filter.js";
 import { ErrorCategory, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { Command } from "commander";
 import { type ConnectionOptions, withConnection } from "./connection.js";

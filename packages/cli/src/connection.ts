@@ -1,14 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 import { type CcspClient, createCcspClient } from "@ccsp/client";
-import { registerSchemes } from "@ccsp/discovery";
 import { SCOPES } from "@ccsp/identity";
 import { type Command, Option } from "commander";
-import { pino } from "pino";
-import { agentOf, claimsFor, createToken } from "./create-token.js";
 import { CliError, EXIT } from "./exit.js";
 import { type Io, note } from "./io.js";
 import { findSecret } from "./local-secret.js";
+import { openSchemes } from "./schemes.js";
 import { type FleetState, findFleet, stateDir } from "./state.js";
 
 /** Options that every command accepts that talks to a gateway. */
@@ -39,8 +37,7 @@ export async function connected<T>(
   use: (client: CcspClient) => Promise<T>,
 ): Promise<T> {
   const target = namedGateway(io, options) ?? (await localFleet(io)).gateway;
-  const log = pino({ level: "silent" });
-  const schemes = registerSchemes({ consulUrl: io.env["CCSP_CONSUL_URL"] || undefined, log });
+  const schemes = await openSchemes(io, target);
   // A stream continues across a restart of the gateway. For a single answer, a person should get an error message
   // sooner.
   const resumeMs = options.patient ? 60_000 : 5_000;
@@ -76,6 +73,7 @@ async function tokenSource(io: Io, options: ConnectionOptions) {
   if (secret === undefined) {
     throw new CliError(EXIT.denied, "no token: give --token-file or CCSP_TOKEN, or start a local fleet with `ccsp up`");
   }
+  const { agentOf, claimsFor, createToken } = await import("./create-token.js"); // only a local fleet needs it
   const agent = agentOf(env["USER"] ?? "");
   return () => createToken({ ...claimsFor(env), secret, agent, scopes: SCOPES, ttlSeconds: 300 });
 }

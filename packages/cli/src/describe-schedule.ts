@@ -1,5 +1,5 @@
 import type { Schedule, Task } from "@ccsp/client";
-import { MissedRuns } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { MissedRuns } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import { stateName } from "./describe.js";
 
 /** The same choices as in `--missed`. */

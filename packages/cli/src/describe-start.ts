@@ -1,5 +1,5 @@
 import type { Explanation } from "@ccsp/client";
-import type { Blocker, StartEstimate } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { Blocker, StartEstimate } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { seconds, stateName } from "./describe.js";
 
 /** One line for each blocker. The first in the list has to end first. */

@@ -3,7 +3,8 @@ import { readFile } from "node:fs/promises";
 import { CcspError } from "@ccsp/client";
 import { REASONS } from "@ccsp/errors";
 import { CallError, STATUS_OF } from "@ccsp/grpc-kit";
-import { EXIT, EXIT_HELP, exitCodeOf } from "./exit.js";
+import { EXIT, EXIT_HELP } from "./exit.js";
+import { exitCodeOf } from "./failed-call.js";
 
 describe("the exit code of an error", () => {
   it("depends on the reason alone, whether the gateway, the queue or an executor refused", () => {

@@ -1,7 +1,3 @@
-import { CcspError, InvalidTaskError } from "@ccsp/client";
-import type { Reason } from "@ccsp/errors";
-import { CallError } from "@ccsp/grpc-kit";
-
 /** The exit codes, which scripts can read. --help and README.md document it. */
 export const EXIT = {
   ok: 0,
@@ -37,54 +33,4 @@ export class CliError extends Error {
     this.code = code;
     this.lines = [message, ...details];
   }
-}
-
-export function exitCodeOf(error: unknown): ExitCode {
-  if (error instanceof CliError) return error.code;
-  const refused = error instanceof CcspError || error instanceof CallError;
-  return refused && error.reason ? EXIT_OF[error.reason] : EXIT.failed;
-}
-
-/**
- * The exit code for each reason, whether the gateway, the queue or an executor refused the call. The code does not
- * compile when a reason is missing.
- */
-const EXIT_OF: Readonly<Record<Reason, ExitCode>> = {
-  TOKEN_MISSING: EXIT.denied,
-  TOKEN_INVALID: EXIT.denied,
-  TOKEN_EXPIRED: EXIT.denied,
-  SCOPE_MISSING: EXIT.denied,
-  INVALID_FIELD: EXIT.usage,
-  ENGINE_UNKNOWN: EXIT.usage,
-  MESSAGE_TOO_LARGE: EXIT.usage,
-  REQUEST_ID_CONFLICT: EXIT.usage,
-  TASK_NOT_FAILED: EXIT.usage,
-  CONFIRMATION_INVALID: EXIT.usage,
-  TASK_NOT_FOUND: EXIT.notFound,
-  CONVERSATION_NOT_FOUND: EXIT.notFound,
-  SCHEDULE_NOT_FOUND: EXIT.notFound,
-  RUN_NOT_FOUND: EXIT.notFound,
-  QUEUE_FULL: EXIT.unavailable,
-  OVERLOADED: EXIT.unavailable,
-  SHUTTING_DOWN: EXIT.unavailable,
-  DEPENDENCY_UNAVAILABLE: EXIT.unavailable,
-  DEADLINE_EXCEEDED: EXIT.unavailable,
-  SLOW_READER: EXIT.unavailable,
-  CALLER_LIMIT: EXIT.unavailable,
-  // A retry does not help while an emergency stop is in force.
-  SUBMIT_STOPPED: EXIT.failed,
-  CALL_CANCELLED: EXIT.failed,
-  INTERNAL: EXIT.failed,
-  // Reasons of executors' calls.
-  LEASE_LOST: EXIT.failed,
-  SYNC_STALE: EXIT.failed,
-};
-
-/** The form in which `--json` shows an error. */
-export function errorJson(error: unknown): object {
-  const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof InvalidTaskError) return { reason: error.reason, message, fields: error.fields };
-  if (error instanceof CcspError) return { reason: error.reason, message, metadata: error.metadata };
-  if (error instanceof CallError) return { reason: error.reason, message };
-  return { message };
 }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { EXIT, exitCodeOf } from "./exit.js";
+import { EXIT } from "./exit.js";
+import { exitCodeOf } from "./failed-call.js";
 import { type Io, note } from "./io.js";
 
 const AGAIN_MS = 1_000;

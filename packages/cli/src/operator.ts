@@ -1,11 +1,10 @@
-import { findInstances, registerSchemes } from "@ccsp/discovery";
-import type { Client } from "@ccsp/grpc-kit";
+import type { Client } from "@ccsp/grpc-kit/client.js";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { type Command, Option } from "commander";
-import { pino } from "pino";
 import { CliError, EXIT } from "./exit.js";
 import type { Io } from "./io.js";
+import { openSchemes } from "./schemes.js";
 import { serviceClient } from "./service-client.js";
 import { type FleetState, findFleet, stateDir } from "./state.js";
 
@@ -46,8 +45,7 @@ export const userOf = ({ env }: Io): string => env["USER"] || "operator";
 /** Opens a client of the queue, passes it to `use`, and closes it. */
 export async function atQueue<T>(io: Io, options: QueueOptions, use: (queue: QueueClient) => Promise<T>): Promise<T> {
   const target = options.queue || io.env["CCSP_QUEUE_TARGET"] || (await inFleet(io, "queue")) || consulQueue(io);
-  const consulUrl = io.env["CCSP_CONSUL_URL"] || undefined;
-  const schemes = registerSchemes({ consulUrl, log: pino({ level: "silent" }) });
+  const schemes = await openSchemes(io, target);
   const client = serviceClient(QueueServiceService, target, ANSWER_MS);
   try {
     return await use(client);
@@ -106,6 +104,7 @@ async function executorAddresses(io: Io, { executors }: ExecutorOptions): Promis
   if (local.length > 0) return local;
   const consulUrl = io.env["CCSP_CONSUL_URL"];
   if (!consulUrl) throw nowhere("name executors with --executors");
+  const { findInstances } = await import("@ccsp/discovery");
   return findInstances({ consulUrl, name: "executor" }).catch((error: unknown) => {
     throw new CliError(EXIT.unavailable, error instanceof Error ? error.message : String(error));
   });

@@ -1,27 +1,7 @@
 import { readFileSync } from "node:fs";
-import { Command, CommanderError } from "commander";
-import { cancelCommand } from "./commands/cancel.js";
-import { clearCommand } from "./commands/clear.js";
-import { downCommand } from "./commands/down.js";
-import { emergencyCommand } from "./commands/emergency.js";
-import { estimateCommand } from "./commands/estimate.js";
-import { executorCommand } from "./commands/executor.js";
-import { explainCommand } from "./commands/explain.js";
-import { getCommand } from "./commands/get.js";
-import { listCommand } from "./commands/list.js";
-import { logsCommand } from "./commands/logs.js";
-import { pauseCommand, resumeCommand } from "./commands/pause.js";
-import { priorityCommand } from "./commands/priority.js";
-import { queueCommand } from "./commands/queue.js";
-import { retryCommand } from "./commands/retry.js";
-import { runCommand } from "./commands/run.js";
-import { scheduleCommand } from "./commands/schedule.js";
-import { statusCommand } from "./commands/status.js";
-import { submitCommand } from "./commands/submit.js";
-import { tokenCommand } from "./commands/token.js";
-import { upCommand } from "./commands/up.js";
-import { watchCommand } from "./commands/watch.js";
-import { CliError, EXIT, EXIT_HELP, type ExitCode, errorJson, exitCodeOf } from "./exit.js";
+import { Command, CommanderError, Help } from "commander";
+import { COMMANDS, type CommandEntry, nameOf } from "./command-table.js";
+import { CliError, EXIT, EXIT_HELP, type ExitCode } from "./exit.js";
 import { type Io, note } from "./io.js";
 import { printableText } from "./printable.js";
 
@@ -32,11 +12,11 @@ import { printableText } from "./printable.js";
 export async function runCli(args: readonly string[], io: Io): Promise<ExitCode> {
   let code: ExitCode = EXIT.ok;
   const json = args.includes("--json");
-  const program = createProgram(io, (ended) => {
-    code = ended;
-  });
-  quiet(program, { io, json });
   try {
+    const program = await createProgram(args, io, (ended) => {
+      code = ended;
+    });
+    quiet(program, { io, json });
     await program.parseAsync(args, { from: "user" });
     return code;
   } catch (error) {
@@ -46,6 +26,7 @@ export async function runCli(args: readonly string[], io: Io): Promise<ExitCode>
       if (json) note(io, JSON.stringify({ error: { message: error.message.replace(/^error: /, "") } }));
       return EXIT.usage;
     }
+    const { errorJson, exitCodeOf } = await import("./failed-call.js"); // knows the errors of calls, so it loads gRPC
     if (json) note(io, JSON.stringify({ error: errorJson(error) }));
     else tell(io, error);
     return exitCodeOf(error);
@@ -59,28 +40,32 @@ function tell(io: Io, error: unknown): void {
   for (const line of details) note(io, line);
 }
 
-function createProgram(io: Io, end: (code: ExitCode) => void): Command {
+/** The program. Of its commands, it loads the one that `args` name. The others are only listed. */
+async function createProgram(args: readonly string[], io: Io, end: (code: ExitCode) => void): Promise<Command> {
+  const terms = new Map<string, string>();
   const program = new Command("ccsp")
     .description("CCSP: run agent CLIs through one queue")
     .version(packageVersion())
+    .configureHelp({ subcommandTerm: (command) => terms.get(command.name()) ?? new Help().subcommandTerm(command) })
     .addHelpText("after", `\n${EXIT_HELP}\n\n${FIRST_STEPS}`);
-  program.commandsGroup("A local fleet:");
-  for (const command of [upCommand(io, end), downCommand(io), logsCommand(io), statusCommand(io, end)]) {
-    program.addCommand(command);
+  const wanted = wantedCommand(args);
+  for (const [heading, entries] of Object.entries(COMMANDS)) {
+    program.commandsGroup(heading);
+    for (const entry of entries) {
+      terms.set(nameOf(entry), entry.term);
+      program.addCommand(nameOf(entry) === wanted ? await entry.load(io, end) : listed(entry));
+    }
   }
-  program.commandsGroup("Tasks:");
-  for (const command of [runCommand(io, end), submitCommand(io), watchCommand(io, end)]) program.addCommand(command);
-  for (const command of [getCommand(io), listCommand(io), cancelCommand(io), retryCommand(io)])
-    program.addCommand(command);
-  for (const command of [explainCommand(io), estimateCommand(io), scheduleCommand(io)]) program.addCommand(command);
-  program.commandsGroup("Operators:");
-  for (const command of [emergencyCommand(io, end), pauseCommand(io), resumeCommand(io)]) program.addCommand(command);
-  for (const command of [queueCommand(io), priorityCommand(io), clearCommand(io)]) program.addCommand(command);
-  program.addCommand(executorCommand(io, end));
-  program.commandsGroup("Access:");
-  program.addCommand(tokenCommand(io));
   return program;
 }
+
+/** The first word that is not an option. After `help`, the next one. */
+function wantedCommand(args: readonly string[]): string | undefined {
+  const [first, second] = args.filter((arg) => !arg.startsWith("-"));
+  return first === "help" ? second : first;
+}
+
+const listed = (entry: CommandEntry): Command => new Command(nameOf(entry)).description(entry.description);
 
 function packageVersion(): string {
   const manifest = readFileSync(new URL("../package.json", import.meta.url), "utf8");

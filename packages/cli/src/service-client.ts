@@ -1,4 +1,4 @@
-import { type Client, type Connection, createClient, PLAIN, type ServiceShape } from "@ccsp/grpc-kit";
+import { type Client, type Connection, createClient, PLAIN, type ServiceShape } from "@ccsp/grpc-kit/client.js";
 
 /**
  * A client of a service behind the gateway. Only this function decides how the command proves its identity to those

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { MissedRuns, type Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { MissedRuns, type Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import { ErrorCategory, PermissionMode, Priority, TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { startFakeAgentService } from "./fake-agent-service.js";
 import { ccsp, type Invocation } from "./memory-io.js";

@@ -8,7 +8,8 @@ import {
   type ListTasksRequest,
   type SubmitTaskRequest,
 } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
-import { BlockerKind, Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
+import { Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import {
   ErrorCategory,
   StateChanged,

@@ -9,14 +9,14 @@ import {
   GetCapabilitiesResponse,
 } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import {
-  BlockerKind,
   EmergencyLevel,
   Gate,
   GetStatusResponse,
   ExplainTaskResponse as QueueExplanation,
   QueueServiceService,
-  Schedule,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
+import { Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import { ErrorCategory, Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import pino from "pino";
 import { ccsp } from "./memory-io.js";

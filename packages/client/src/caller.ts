@@ -1,4 +1,4 @@
-import type { CallOptions } from "@ccsp/grpc-kit";
+import type { CallOptions } from "@ccsp/grpc-kit/client.js";
 import { AuthenticationError } from "./errors.js";
 import { createPatience, type Patience } from "./patience.js";
 

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
-import { channelTls, createClient, type Tls } from "@ccsp/grpc-kit";
+import { channelTls, createClient, type Tls } from "@ccsp/grpc-kit/client.js";
 import {
   AgentServiceService,
   type EstimateTaskResponse as Estimate,

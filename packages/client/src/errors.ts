@@ -1,5 +1,5 @@
 import { type CategoryName, categoryNameOf, type FieldViolation, type Reason } from "@ccsp/errors";
-import { CallError } from "@ccsp/grpc-kit";
+import { CallError } from "@ccsp/grpc-kit/client.js";
 import { ErrorCategory, type TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
 
 /** The details that a refusal carries besides its message. A field is empty when the server did not set it. */

@@ -1,4 +1,4 @@
-import type { Client } from "@ccsp/grpc-kit";
+import type { Client } from "@ccsp/grpc-kit/client.js";
 import type { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import type { Task, TaskEvent, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { Caller, CallSettings } from "./caller.js";

@@ -1,10 +1,11 @@
 export type { CategoryName, FieldViolation, Reason } from "@ccsp/errors";
-export type { Tls } from "@ccsp/grpc-kit";
+export type { Tls } from "@ccsp/grpc-kit/client.js";
 export type {
   EstimateTaskResponse as Estimate,
   ExplainTaskResponse as Explanation,
 } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
-export { BlockerKind, type Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+export { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
+export type { Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 export {
   ErrorCategory,
   Priority,

@@ -1,5 +1,5 @@
 import type { CategoryName } from "@ccsp/errors";
-import { TaskFilter } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { TaskFilter } from "@ccsp/protos/ccsp/task/v1/filter.js";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { PRIORITIES, type PriorityName } from "./task-input.js";
 

@@ -1,4 +1,4 @@
-import { CallError } from "@ccsp/grpc-kit";
+import { CallError } from "@ccsp/grpc-kit/client.js";
 import { backoffMs, pause } from "@ccsp/timing";
 import { status } from "@grpc/grpc-js";
 import { toCcspError } from "./errors.js";

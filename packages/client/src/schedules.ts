@@ -1,6 +1,6 @@
-import type { Client } from "@ccsp/grpc-kit";
+import type { Client } from "@ccsp/grpc-kit/client.js";
 import type { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
-import { MissedRuns, Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { MissedRuns, Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import type { Caller, CallSettings } from "./caller.js";
 import { CcspError } from "./errors.js";
 import { type TaskInput, toSpec } from "./task-input.js";

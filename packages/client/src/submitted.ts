@@ -1,12 +1,12 @@
 import { REASONS } from "@ccsp/errors";
-import type { EnqueueOutcome } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { SubmitOutcome } from "@ccsp/protos/ccsp/task/v1/submission.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { CcspError, errorFor } from "./errors.js";
 
 /** Outcome of one task of a batch. */
 export type Submitted = { readonly taskId: string } | { readonly error: CcspError };
 
-export function toSubmitted({ outcome }: EnqueueOutcome): Submitted {
+export function toSubmitted({ outcome }: SubmitOutcome): Submitted {
   if (outcome?.$case === "taskId") return { taskId: outcome.value };
   if (outcome?.$case !== "refused")
     return { error: new CcspError("INTERNAL", "the gateway answered without an outcome") };

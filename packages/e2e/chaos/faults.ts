@@ -6,6 +6,8 @@ import { LEASE_MS, type World } from "./world.js";
 
 /** Longer than a lease, so that some leases are lost. */
 const LONGEST_MS = LEASE_MS * 1.5;
+/** How often a fault is chosen among the kinds that have not come yet. */
+const PREFERENCE = 0.3;
 
 export interface Chaos {
   /** How often each fault has been caused so far. */
@@ -89,7 +91,10 @@ export function startChaos(world: World, { everyMs, random }: { everyMs: number;
     ...storage.faults.map(({ name, weight, make }) => fault(name, weight, [storage], make)),
   ];
   const stopping = new AbortController();
-  const looped = loop(faults, { everyMs, random, stop: stopping.signal });
+  const missing = () => faults.filter(({ name, weight }) => weight > 0 && !counts.has(name));
+  /** Prefers what has not come yet, so that each kind of fault comes while tasks arrive, if the time allows it. */
+  const next = () => random.weighted(missing().length > 0 && random.chance(PREFERENCE) ? missing() : faults);
+  const looped = loop(next, { everyMs, random, stop: stopping.signal });
   return {
     counts,
     async stop() {
@@ -97,7 +102,7 @@ export function startChaos(world: World, { everyMs, random }: { everyMs: number;
       await looped;
     },
     async causeRest() {
-      for (const { name, weight, make } of faults) if (weight > 0 && !counts.has(name)) await make();
+      for (const { make } of missing()) await make();
     },
   };
 }
@@ -106,14 +111,14 @@ export function startChaos(world: World, { everyMs, random }: { everyMs: number;
  * Causes faults until it is stopped. Resolves when all of them are repaired. Rejects if a fault could not be caused.
  */
 async function loop(
-  faults: readonly Fault[],
+  next: () => Fault,
   { everyMs, random, stop }: { everyMs: number; random: Random; stop: AbortSignal },
 ): Promise<void> {
   const made: Promise<void>[] = [];
   while (!stop.aborted) {
     await sleep(random.between(1, 2 * everyMs), undefined, { signal: stop }).catch(() => undefined);
     if (stop.aborted) break;
-    const under = random.weighted(faults).make();
+    const under = next().make();
     under.catch(() => undefined);
     made.push(under);
   }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { TaskFilter } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { TaskFilter } from "@ccsp/protos/ccsp/task/v1/filter.js";
 import {
   ErrorCategory,
   Priority,

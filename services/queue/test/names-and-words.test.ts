@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { EmergencyLevel, TaskFilter } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { TaskFilter } from "@ccsp/protos/ccsp/task/v1/filter.js";
 import { status } from "@grpc/grpc-js";
 import { type QueueClient, refused, serveReplica, spec } from "./grpc-world.js";
 import { startWorld, type World } from "./world.js";

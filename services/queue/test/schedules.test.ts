@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
 import { CallError, createClient, implementSome, serveGrpc } from "@ccsp/grpc-kit";
-import { QueueServiceService, Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import { eventually, type LeakCheck, leakCheck } from "@ccsp/testkit";
 import { Registry } from "prom-client";
 import { createSubmissions } from "../src/application/submissions.js";

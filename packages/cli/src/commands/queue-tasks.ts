@@ -1,4 +1,5 @@
-import { ExplainTaskResponse, type ListRequest, TaskFilter } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { ExplainTaskResponse, type ListRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { TaskFilter } from "@ccsp/protos/ccsp/task/v1/filter.js";
 import { Task, TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command } from "commander";
 import { taskFilter } from "../by-filter.js";

@@ -1,5 +1,5 @@
 import { type CcspClient, NotFoundError, type ScheduleInput, type Task } from "@ccsp/client";
-import { Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import { Command, Option } from "commander";
 import { type ConnectionOptions, connected, withConnection } from "../connection.js";
 import { scheduleLines } from "../describe-schedule.js";

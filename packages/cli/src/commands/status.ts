@@ -3,7 +3,8 @@ import { Command } from "commander";
 import { type ConnectionOptions, connected, localFleet, namedGateway, withConnection } from "../connection.js";
 import { queueLines } from "../describe-queue.js";
 import type { ExitCode } from "../exit.js";
-import { EXIT, errorJson, exitCodeOf } from "../exit.js";
+import { EXIT } from "../exit.js";
+import { errorJson, exitCodeOf } from "../failed-call.js";
 import { type Io, say, sayJson } from "../io.js";
 import { type LocalStatus, localStatus, localStatusJson } from "../local-status.js";
 

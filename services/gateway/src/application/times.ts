@@ -1,4 +1,4 @@
-import type { Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import type { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 
 /** The last moment that a Date can represent. It is far beyond the times that a task may have. */

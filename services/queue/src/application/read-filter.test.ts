@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { TaskFilter } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { TaskFilter } from "@ccsp/protos/ccsp/task/v1/filter.js";
 import { ErrorCategory, Priority, type Task as TaskMessage, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import * as fc from "fast-check";
 import { Faults } from "../domain/fields/faults.js";

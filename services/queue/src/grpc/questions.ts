@@ -1,11 +1,10 @@
 import type { Handlers } from "@ccsp/grpc-kit";
+import { ExplainTaskResponse, type QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import {
   BlockerKind,
   type Blocker as BlockerMessage,
-  ExplainTaskResponse,
-  type QueueServiceService,
   type StartEstimate,
-} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+} from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import type { Questions } from "../application/questions.js";
 import type { Blocker } from "../domain/explain/blockers.js";

@@ -1,5 +1,6 @@
 import { Refusal } from "@ccsp/errors";
-import type { EnqueueBatchResponse, EnqueueOutcome } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { EnqueueBatchResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { SubmitOutcome } from "@ccsp/protos/ccsp/task/v1/submission.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import type { FullTask } from "../domain/task/task-store.js";
 
@@ -8,7 +9,7 @@ export const toBatchResponse = (settled: readonly PromiseSettledResult<FullTask>
   outcomes: settled.map(outcomeOf),
 });
 
-function outcomeOf(settled: PromiseSettledResult<FullTask>): EnqueueOutcome {
+function outcomeOf(settled: PromiseSettledResult<FullTask>): SubmitOutcome {
   if (settled.status === "fulfilled") return { outcome: { $case: "taskId", value: settled.value.task.id } };
   const fault: unknown = settled.reason;
   if (!(fault instanceof Refusal)) throw fault;

@@ -1,5 +1,5 @@
 import { Refusal } from "@ccsp/errors";
-import { MissedRuns, type Schedule as ScheduleMessage } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { MissedRuns, type Schedule as ScheduleMessage } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Faults } from "../domain/fields/faults.js";
 import { isExecutorId } from "../domain/fields/ids.js";

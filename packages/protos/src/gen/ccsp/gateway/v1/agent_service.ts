@@ -22,7 +22,10 @@ import {
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
 import { Int64Value } from "../../../google/protobuf/wrappers.js";
-import { Blocker, EnqueueOutcome, Schedule, StartEstimate, TaskFilter } from "../../queue/v1/queue_service.js";
+import { Blocker, StartEstimate } from "../../task/v1/explanation.js";
+import { TaskFilter } from "../../task/v1/filter.js";
+import { Schedule } from "../../task/v1/schedule.js";
+import { SubmitOutcome } from "../../task/v1/submission.js";
 import { Task, TaskEvent, TaskSpec, TaskState, taskStateFromJSON, taskStateToJSON } from "../../task/v1/task.js";
 
 export const protobufPackage = "ccsp.gateway.v1";
@@ -54,7 +57,7 @@ export interface SubmitTasksRequest {
 /** Response for `SubmitTasks`. */
 export interface SubmitTasksResponse {
   /** One outcome for each task, in the order of the tasks. */
-  outcomes: EnqueueOutcome[];
+  outcomes: SubmitOutcome[];
 }
 
 /** Request for `RunTask`. */
@@ -496,7 +499,7 @@ function createBaseSubmitTasksResponse(): SubmitTasksResponse {
 export const SubmitTasksResponse: MessageFns<SubmitTasksResponse> = {
   encode(message: SubmitTasksResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.outcomes) {
-      EnqueueOutcome.encode(v!, writer.uint32(10).fork()).join();
+      SubmitOutcome.encode(v!, writer.uint32(10).fork()).join();
     }
     return writer;
   },
@@ -519,7 +522,7 @@ export const SubmitTasksResponse: MessageFns<SubmitTasksResponse> = {
               break;
             }
 
-            message.outcomes.push(EnqueueOutcome.decode(reader, reader.uint32()));
+            message.outcomes.push(SubmitOutcome.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -537,7 +540,7 @@ export const SubmitTasksResponse: MessageFns<SubmitTasksResponse> = {
   fromJSON(object: any): SubmitTasksResponse {
     return {
       outcomes: globalThis.Array.isArray(object?.outcomes)
-        ? object.outcomes.map((e: any) => EnqueueOutcome.fromJSON(e))
+        ? object.outcomes.map((e: any) => SubmitOutcome.fromJSON(e))
         : [],
     };
   },
@@ -545,7 +548,7 @@ export const SubmitTasksResponse: MessageFns<SubmitTasksResponse> = {
   toJSON(message: SubmitTasksResponse): unknown {
     const obj: any = {};
     if (message.outcomes?.length) {
-      obj.outcomes = message.outcomes.map((e) => EnqueueOutcome.toJSON(e));
+      obj.outcomes = message.outcomes.map((e) => SubmitOutcome.toJSON(e));
     }
     return obj;
   },
@@ -555,7 +558,7 @@ export const SubmitTasksResponse: MessageFns<SubmitTasksResponse> = {
   },
   fromPartial(object: DeepPartial<SubmitTasksResponse>): SubmitTasksResponse {
     const message = createBaseSubmitTasksResponse();
-    message.outcomes = object.outcomes?.map((e) => EnqueueOutcome.fromPartial(e)) || [];
+    message.outcomes = object.outcomes?.map((e) => SubmitOutcome.fromPartial(e)) || [];
     return message;
   },
 };

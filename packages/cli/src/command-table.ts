@@ -1,0 +1,144 @@
+import type { Command } from "commander";
+import type { ExitCode } from "./exit.js";
+import type { Io } from "./io.js";
+
+type End = (code: ExitCode) => void;
+
+/** A command as `ccsp --help` lists it. */
+export interface CommandEntry {
+  /** Its name, then what may follow it. */
+  readonly term: string;
+  readonly description: string;
+  /** The command itself. Its file imports everything that its action needs, so only a command that runs is loaded. */
+  readonly load: (io: Io, end: End) => Promise<Command>;
+}
+
+/**
+ * All commands, by the headings of `ccsp --help`. `--help`, `--version` and shell completion use this table alone, so
+ * that they answer at once. A test compares its texts with the commands.
+ */
+export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
+  "A local fleet:": [
+    {
+      term: "up [options]",
+      description: "start Redis, Consul and the five services on this machine, and keep them running",
+      load: async (io, end) => (await import("./commands/up.js")).upCommand(io, end),
+    },
+    {
+      term: "down [options]",
+      description: "stop the local fleet; tasks that wait stay in Redis for the next start",
+      load: async (io) => (await import("./commands/down.js")).downCommand(io),
+    },
+    {
+      term: "logs [options] [service]",
+      description: "show the log of fleets that were started with --detach",
+      load: async (io) => (await import("./commands/logs.js")).logsCommand(io),
+    },
+    {
+      term: "status [options]",
+      description: "show what an installation offers, and what is running and waiting in a local fleet",
+      load: async (io, end) => (await import("./commands/status.js")).statusCommand(io, end),
+    },
+  ],
+  "Tasks:": [
+    {
+      term: "run [options] <prompt>",
+      description: "submit a task and stream its answer",
+      load: async (io, end) => (await import("./commands/run.js")).runCommand(io, end),
+    },
+    {
+      term: "submit [options] <prompt>",
+      description: "submit a task and print its id without waiting for it",
+      load: async (io) => (await import("./commands/submit.js")).submitCommand(io),
+    },
+    {
+      term: "watch [options] <task>",
+      description: "stream a task's answer, from the beginning or from a given sequence",
+      load: async (io, end) => (await import("./commands/watch.js")).watchCommand(io, end),
+    },
+    {
+      term: "get [options] <task>",
+      description: "show a task and its result",
+      load: async (io) => (await import("./commands/get.js")).getCommand(io),
+    },
+    {
+      term: "list [options]",
+      description: "list your tasks, newest first",
+      load: async (io) => (await import("./commands/list.js")).listCommand(io),
+    },
+    {
+      term: "cancel [options] [task]",
+      description:
+        "cancel a task of yours or, as an operator, every task that the options name; ended tasks stay as they are",
+      load: async (io) => (await import("./commands/cancel.js")).cancelCommand(io),
+    },
+    {
+      term: "retry [options] [task]",
+      description: "put a failed or expired task of yours back or, as an operator, every task that the options name",
+      load: async (io) => (await import("./commands/retry.js")).retryCommand(io),
+    },
+    {
+      term: "explain [options] <task>",
+      description: "show why a task has not started and when it may",
+      load: async (io) => (await import("./commands/explain.js")).explainCommand(io),
+    },
+    {
+      term: "estimate [options] [prompt]",
+      description: "show when a task would start if it was submitted now, without submitting it",
+      load: async (io) => (await import("./commands/estimate.js")).estimateCommand(io),
+    },
+    {
+      term: "schedule",
+      description: "create tasks at repeated times",
+      load: async (io) => (await import("./commands/schedule.js")).scheduleCommand(io),
+    },
+  ],
+  "Operators:": [
+    {
+      term: "emergency",
+      description: "stop all work in the whole installation at once, and resume it",
+      load: async (io, end) => (await import("./commands/emergency.js")).emergencyCommand(io, end),
+    },
+    {
+      term: "pause [options] <scope>",
+      description: "start no more tasks of a scope; running tasks continue",
+      load: async (io) => (await import("./commands/pause.js")).pauseCommand(io),
+    },
+    {
+      term: "resume [options] <scope>",
+      description: "start tasks of a paused scope again",
+      load: async (io) => (await import("./commands/pause.js")).resumeCommand(io),
+    },
+    {
+      term: "queue",
+      description: "show the queue, and show and change tasks of every agent",
+      load: async (io) => (await import("./commands/queue.js")).queueCommand(io),
+    },
+    {
+      term: "priority [options] <task> <class>",
+      description: "change the class of a task that waits; it keeps its age",
+      load: async (io) => (await import("./commands/priority.js")).priorityCommand(io),
+    },
+    {
+      term: "clear [options] <class>",
+      description:
+        "cancel every waiting task of a class: the first call gives a count and a token, the second call needs the token",
+      load: async (io) => (await import("./commands/clear.js")).clearCommand(io),
+    },
+    {
+      term: "executor",
+      description: "show and control executors",
+      load: async (io, end) => (await import("./commands/executor.js")).executorCommand(io, end),
+    },
+  ],
+  "Access:": [
+    {
+      term: "token",
+      description: "make tokens for agents",
+      load: async (io) => (await import("./commands/token.js")).tokenCommand(io),
+    },
+  ],
+};
+
+/** The first word of a term. */
+export const nameOf = ({ term }: CommandEntry): string => term.split(" ", 1)[0] ?? "";

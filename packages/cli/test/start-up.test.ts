@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { Help } from "commander";
+import { COMMANDS } from "../src/command-table.js";
+import type { Io } from "../src/io.js";
+import { ccsp } from "./memory-io.js";
+
+const BIN = fileURLToPath(new URL("../bin/ccsp.js", import.meta.url));
+
+/** Prints at the end, after a NUL character, each module that the process has resolved. */
+const LIST_MODULES = `data:text/javascript,${encodeURIComponent(`
+  import { registerHooks } from "node:module";
+  const urls = new Set();
+  registerHooks({ resolve(specifier, context, next) {
+    const found = next(specifier, context);
+    urls.add(found.url);
+    return found;
+  } });
+  process.on("exit", () => process.stdout.write("\\0" + [...urls].join("\\n")));
+`)}`;
+
+async function modulesOf(...args: readonly string[]): Promise<readonly string[]> {
+  const command = ["--import", LIST_MODULES, BIN, ...args];
+  const { stdout } = await promisify(execFile)(process.execPath, command, { env: {} });
+  const urls = stdout.slice(stdout.indexOf("\0") + 1).split("\n");
+  assert.ok(
+    urls.some((url) => url.endsWith("/program.js")),
+    "the list of modules is complete",
+  );
+  return urls.filter((url) => url.startsWith("file:"));
+}
+
+const IO: Io = {
+  env: {},
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  onInterrupt: () => () => {},
+  onOutputFault: () => () => {},
+};
+
+/** Packages that take long to load. */
+const HEAVY = /@grpc|@bufbuild|@opentelemetry|pino|prom-client|jose|protos\/dist/;
+
+describe("the start of ccsp", function () {
+  this.timeout(30_000);
+
+  for (const args of [["--version"], ["--help"], ["help"]]) {
+    it(`loads neither gRPC nor a command for ${args[0]}`, async () => {
+      const modules = await modulesOf(...args);
+      assert.deepEqual(
+        modules.filter((url) => HEAVY.test(url) || url.includes("/commands/")),
+        [],
+      );
+      assert.ok(modules.length < 25, `${modules.length} modules: ${modules.join(" ")}`);
+    });
+  }
+
+  it("loads no service for a command that talks to a gateway", async () => {
+    const modules = await modulesOf("list", "--help");
+    assert.deepEqual(
+      modules.filter((url) => /\/services\/|sdk-node|ioredis/.test(url)),
+      [],
+    );
+  });
+});
+
+describe("the table of commands", () => {
+  for (const entry of Object.values(COMMANDS).flat()) {
+    it(`has the name, the arguments and the description of ${entry.term}`, async () => {
+      const command = await entry.load(IO, () => {});
+      assert.deepEqual(
+        { term: new Help().subcommandTerm(command), description: command.description() },
+        { term: entry.term, description: entry.description },
+      );
+    });
+  }
+
+  it("gives each command its own help, also after `help`", async () => {
+    const [byOption, byWord] = [await ccsp(["list", "--help"]), await ccsp(["help", "list"])];
+    assert.match(byOption.stdout, /^Usage: ccsp list/);
+    assert.equal(byWord.stdout, byOption.stdout);
+  });
+});
