@@ -17,7 +17,7 @@ ON_NODE22 := PATH="$(CURDIR)/.tools/node22/bin:$$PATH"
 CCSP := node packages/cli/bin/ccsp.js
 
 .PHONY: help setup packages demo up down logs test test-slow test-unit test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
-  chaos check bench-submit bench-queue bench-strangers bench-ttft gen docs docs-picture lint types format proto build clean
+  chaos check python bench-submit bench-queue bench-strangers bench-ttft gen docs docs-picture lint types format proto build clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
@@ -121,6 +121,11 @@ bench-ttft: setup ## compare the time to the first text with that of the CLI alo
 ##@ Change it
 build: ## compile the TypeScript sources
 	@deploy/setup.sh node build
+
+# Needs Debian's Python and protoc (clients/python/README.md). WHEELS names another folder for the result.
+python: ## build the wheel of the Python client into clients/python/dist
+	@/usr/bin/python3 -m pip wheel --quiet --no-index --no-deps --no-build-isolation \
+	  --wheel-dir $(or $(WHEELS),clients/python/dist) clients/python
 
 gen: packages ## generate the stubs and the descriptor in packages/protos from proto/
 	@.ci/generate .

@@ -1,0 +1,67 @@
+"""Run tasks on a CCSP gateway. README.md has examples."""
+
+from ccsp.client import Client, Schedules, Submitted
+from ccsp.errors import (
+    AuthenticationError,
+    CcspError,
+    ConflictError,
+    Field,
+    InvalidTaskError,
+    NotFoundError,
+    QueueFullError,
+    ScopeError,
+    SubmitStoppedError,
+    TaskFailedError,
+    TaskStateError,
+    UnavailableError,
+    category_name,
+    state_name,
+)
+from ccsp.events import (
+    Accepted,
+    Cancelling,
+    Ended,
+    Event,
+    Notice,
+    Started,
+    TakenBack,
+    Text,
+    Tool,
+    Waiting,
+    to_event,
+)
+from ccsp.fields import Task
+from ccsp.run import Run
+
+__all__ = [
+    "Accepted",
+    "AuthenticationError",
+    "Cancelling",
+    "CcspError",
+    "Client",
+    "ConflictError",
+    "Ended",
+    "Event",
+    "Field",
+    "InvalidTaskError",
+    "NotFoundError",
+    "Notice",
+    "QueueFullError",
+    "Run",
+    "Schedules",
+    "ScopeError",
+    "Started",
+    "SubmitStoppedError",
+    "Submitted",
+    "TakenBack",
+    "Task",
+    "TaskFailedError",
+    "TaskStateError",
+    "Text",
+    "Tool",
+    "UnavailableError",
+    "Waiting",
+    "category_name",
+    "state_name",
+    "to_event",
+]
