@@ -94,7 +94,8 @@ function defaultOf({ default: value, defaultIs, required }: SettingDescription):
 /** Patterns are code, and large numbers are sizes. */
 const formOf = (form: string) =>
   form
-    .replace(/ (\/.*\/)$/, (_, pattern: string) => ` \`${pattern}\``)
+    .replace(/^text that matches (\/.*\/)$/, (_, pattern: string) => IN_WORDS[pattern] ?? `text: \`${pattern}\``)
+    .replace(/(?<=each item) matches (\/.*\/)$/, (_, pattern: string) => `: \`${pattern}\``)
     .replaceAll(/(?<= (?:from|to|least) )\d+/g, (number) => `${number}${sizeOf(number)}`);
 
 /** " (32 MiB)" for a number of bytes in whole KiB, MiB or GiB. Other settings of this size are round decimal numbers. */
@@ -103,6 +104,13 @@ function sizeOf(value: string): string {
   const unit = SIZES.find(([, size]) => bytes >= size && bytes % size === 0);
   return unit === undefined ? "" : ` (${bytes / unit[1]} ${unit[0]})`;
 }
+
+/** Patterns that people would read slowly. */
+const IN_WORDS: Readonly<Record<string, string>> = {
+  [String(/^\//)]: "an absolute path",
+  [String(/^https?:\/\/\S+$/)]: "an http or https URL",
+  [String(/^https?:\/\//)]: "an http or https URL",
+};
 
 const SIZES = [
   ["GiB", 1024 ** 3],
