@@ -15,6 +15,8 @@ const CANNOT = 77;
 
 const CLONE = 'cd "/srv/my projects"\ngit clone -q /srv/ccsp.git ccsp\ncd ccsp\n';
 const ENTER = 'cd "/srv/my projects/ccsp"\n';
+/** For `find`: the repository, and the place that it was cloned from. */
+const OURS = ["/srv/ccsp.git*", "/srv/my projects*"].map((path) => `-not -path '${path}'`).join(" ");
 const SHOWS_ITSELF = "set -x\n";
 
 describe("the README on a minimal Debian", function () {
@@ -41,7 +43,7 @@ describe("the README on a minimal Debian", function () {
       "2-first-command-offline": ENTER + SHOWS_ITSELF + setUp,
       "3-first-run-offline": ENTER + SHOWS_ITSELF + session,
       "4-first-run-without-consul": `${ENTER}export CCSP_WITHOUT_CONSUL=1\n${SHOWS_ITSELF}${session}`,
-      "5-nothing-is-left-elsewhere": `test -z "$(find /tmp /var/tmp /srv -user ada -not -path '/srv/my projects/ccsp*' -not -path '/srv/ccsp.git*' -not -path /srv -not -path '/srv/my projects' | tee /dev/stderr)"\n`,
+      "5-nothing-is-left-elsewhere": `left=$(find /tmp /var/tmp /srv -mindepth 1 -user ada ${OURS})\nprintf '%s\\n' "$left"\ntest -z "$left"\n`,
     };
     for (const [name, script] of Object.entries(steps)) await writeFile(join(work, "steps", `${name}.sh`), script);
 
