@@ -39,15 +39,20 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
       description: "show what an installation offers, and what is running and waiting in a local fleet",
       load: async (io, end) => (await import("./commands/status.js")).statusCommand(io, end),
     },
+    {
+      term: "folders",
+      description: "folders of this machine in which tasks of the local fleet may work",
+      load: async (io) => (await import("./commands/folders.js")).foldersCommand(io),
+    },
   ],
   "Tasks:": [
     {
-      term: "run [options] <prompt>",
+      term: "run [options] [prompt]",
       description: "submit a task and stream its answer",
       load: async (io, end) => (await import("./commands/run.js")).runCommand(io, end),
     },
     {
-      term: "submit [options] <prompt>",
+      term: "submit [options] [prompt]",
       description: "submit a task and print its id without waiting for it",
       load: async (io) => (await import("./commands/submit.js")).submitCommand(io),
     },

@@ -18,7 +18,7 @@ export function summary(result: TaskResult): string[] {
     `run time    ${seconds(runTime)}`,
     `engine      ${[engine, engineVersion].join(" ").trim()}${modelWords(model)}`,
     ...(refused.length > 0
-      ? [`not allowed ${refused.join(", ")}: --allowed-tool lets a task use it without asking`]
+      ? [`not allowed ${refused.join(", ")}: --allow-tools lets a task use it without asking`]
       : []),
     ...(cached ? ["cached      no run; tokens, cost and run time are those of the run whose answer was reused"] : []),
     ...(conversationId ? [`go on with  --conversation ${conversationId}`] : []),

@@ -1,6 +1,8 @@
 import { type CcspClient, createAnswer, type RunEnded, type RunEvent } from "@ccsp/client";
+import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { askedBy } from "./asked-by.js";
 import { summary } from "./describe.js";
-import { EXIT, type ExitCode } from "./exit.js";
+import { EXIT, EXIT_OF_SIGNAL, type ExitCode } from "./exit.js";
 import { type Io, note, say, sayJson, writeText } from "./io.js";
 import { runEventJson } from "./task-json.js";
 
@@ -29,18 +31,30 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
   let ended: RunEnded | undefined;
   let cancelWanted = false;
   const leaving = new AbortController();
+  let left: ExitCode | undefined;
 
   const cancel = () => {
     note(io, "");
     note(io, `cancelling ${taskId} …`);
     client.cancel(taskId, "interrupted").catch((error: unknown) => note(io, `the cancel failed: ${String(error)}`));
   };
-  const stopListening = io.onInterrupt(() => {
-    if (!cancelOnInterrupt || cancelWanted) leaving.abort();
-    else {
+  const stopListening = io.onInterrupt((signal) => {
+    // A terminal that closes may send SIGHUP twice.
+    if (cancelWanted && signal === "SIGHUP") return;
+    if (!cancelOnInterrupt || cancelWanted) {
+      left = EXIT_OF_SIGNAL[signal];
+      leaving.abort();
+    } else {
       cancelWanted = true;
       if (taskId) cancel();
     }
+  });
+
+  const stopHearing = io.onOutputFault(({ code, message }) => {
+    // A reader that has seen enough, such as `head`, is not an error.
+    left = code === "EPIPE" ? EXIT.unread : EXIT.failed;
+    if (code !== "EPIPE") note(io, `ccsp: the output cannot be written: ${message}`);
+    leaving.abort();
   });
 
   const show = io.stdout.isTTY ? createTerminalPrinter(io, after) : createPrinter(io, after);
@@ -51,21 +65,24 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
         traceId = event.task.traceId;
         if (cancelWanted) cancel();
       } else last = event.sequence;
-      if (json) sayJson(io, runEventJson(event));
-      else await show(event, traceId);
       // When the task was put back, the log continues after an end. The last end counts.
       ended = event.type === "ended" ? event : undefined;
+      if (json) sayJson(io, runEventJson(event));
+      else await show(event, traceId);
     }
     return ended ? exitCodeOfEnd(ended) : EXIT.failed;
   } catch (error) {
     if (!leaving.signal.aborted) throw error;
-    if (ended) return exitCodeOfEnd(ended);
-    const comeBack = `the task continues; watch it with: ccsp watch ${taskId} --after ${last}`;
+    if (ended) return left === EXIT.unread ? left : exitCodeOfEnd(ended);
+    // A reader that has gone may not have read all that was written.
+    const from = left === EXIT.unread ? "" : ` --after ${last}`;
+    const comeBack = `the task continues; watch it with: ccsp watch ${taskId}${from}`;
     note(io, "");
     note(io, taskId ? comeBack : "interrupted before the task was known to be accepted");
-    return EXIT.interrupted;
+    return left ?? EXIT.interrupted;
   } finally {
     stopListening();
+    stopHearing();
   }
 }
 
@@ -146,7 +163,8 @@ function waitingLine(until: Date | undefined, reason: string): string {
 function endLines({ state, result, error }: RunEnded, traceId: string): string[] {
   const trace = traceId ? [`trace id    ${traceId}`] : [];
   if (result) return ["", ...summary(result), ...trace];
-  return ["", `the task ended ${state}${error?.message ? `: ${error.message}` : ""}`, ...trace];
+  const options = error?.category === ErrorCategory.INVALID_REQUEST ? askedBy(error.message) : [];
+  return ["", `the task ended ${state}${error?.message ? `: ${error.message}` : ""}`, ...options, ...trace];
 }
 
 function exitCodeOfEnd({ state }: RunEnded): ExitCode {

@@ -5,19 +5,23 @@ import { printable, printableText } from "./printable.js";
 /** Everything that a command uses of its process. Tests can replace it and need no process. */
 export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly stdin: Readable;
+  readonly stdin: Readable & { readonly isTTY?: boolean };
   readonly stdout: Writable & { readonly isTTY?: boolean };
-  readonly stderr: Writable;
+  readonly stderr: Writable & { readonly isTTY?: boolean };
   /**
-   * Calls the listener on SIGINT and SIGTERM, instead of ending the process. Returns a function that stops listening.
+   * Calls the listener with a signal that asks the command to end, instead of ending the process. Returns a function
+   * that stops listening.
    */
-  onInterrupt(listener: () => void): () => void;
+  onInterrupt(listener: (signal: EndSignal) => void): () => void;
   /**
-   * Calls the listener when output cannot be written, instead of ending the process. Returns a function that stops
-   * listening.
+   * Calls the listener when standard output cannot be written, instead of ending the process. Returns a function that
+   * stops listening.
    */
-  onOutputFault(listener: () => void): () => void;
+  onOutputFault(listener: (error: NodeJS.ErrnoException) => void): () => void;
 }
+
+/** Ctrl-C, a request to end, and a terminal that was closed. */
+export type EndSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
 
 /** Prints a line for people. Characters that would end the line or control a terminal are shown escaped. */
 export function say(io: Io, line: string): void {

@@ -4,6 +4,7 @@ import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js
 import { type Command, Option } from "commander";
 import { CliError, EXIT } from "./exit.js";
 import type { Io } from "./io.js";
+import { addresses } from "./option-values.js";
 import { openSchemes } from "./schemes.js";
 import { serviceClient } from "./service-client.js";
 import { type FleetState, findFleet, stateDir } from "./state.js";
@@ -34,7 +35,10 @@ export function withQueue(command: Command): Command {
 export function withExecutors(command: Command): Command {
   return command
     .addOption(
-      new Option("--executors <host:port...>", "where executors are (default: the local fleet's, else Consul's)"),
+      new Option(
+        "--executors <host:port...>",
+        "where executors are (default: the local fleet's, else Consul's)",
+      ).argParser(addresses),
     )
     .option("--json", "print JSON");
 }
@@ -83,8 +87,8 @@ export async function atExecutors<T>(
   options: ExecutorOptions,
   use: (executors: readonly { readonly address: string; readonly client: ExecutorClient }[]) => Promise<T>,
 ): Promise<T> {
-  const addresses = await executorAddresses(io, options);
-  const opened = addresses.map((address) => ({
+  const places = await executorAddresses(io, options);
+  const opened = places.map((address) => ({
     address,
     client: serviceClient(ExecutorServiceService, address, EXECUTOR_MS),
   }));

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Help } from "commander";
 import { COMMANDS, type CommandEntry, nameOf } from "./command-table.js";
-import { CliError, EXIT, EXIT_HELP, type ExitCode } from "./exit.js";
+import { CliError, EXIT, EXIT_HELP, type ExitCode, Interrupted } from "./exit.js";
 import { type Io, note } from "./io.js";
 import { printableText } from "./printable.js";
 
@@ -26,18 +26,22 @@ export async function runCli(args: readonly string[], io: Io): Promise<ExitCode>
       if (json) note(io, JSON.stringify({ error: { message: error.message.replace(/^error: /, "") } }));
       return EXIT.usage;
     }
+    if (error instanceof Interrupted) return error.code;
     const { errorJson, exitCodeOf } = await import("./failed-call.js"); // knows the errors of calls, so it loads gRPC
     if (json) note(io, JSON.stringify({ error: errorJson(error) }));
-    else tell(io, error);
+    else await tell(io, error);
     return exitCodeOf(error);
   }
 }
 
-function tell(io: Io, error: unknown): void {
+async function tell(io: Io, error: unknown): Promise<void> {
   const [message, ...details] =
     error instanceof CliError ? error.lines : [error instanceof Error ? error.message : String(error)];
   note(io, `ccsp: ${message}`);
   for (const line of details) note(io, line);
+  if (error instanceof CliError) return;
+  const { askedBy } = await import("./asked-by.js"); // knows the options of a task, so it loads the client
+  for (const line of askedBy(error)) note(io, line);
 }
 
 /** The program. Of its commands, it loads the one that `args` name. The others are only listed. */

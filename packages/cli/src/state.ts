@@ -14,6 +14,8 @@ export interface StateDir {
   readonly fleetFile: string;
   readonly lockFile: string;
   readonly logFile: string;
+  /** Folders in which tasks of this fleet may work, one on a line. */
+  readonly allowedFoldersFile: string;
   readonly dataDir: string;
 }
 
@@ -26,12 +28,13 @@ export function stateDir(env: Readonly<Record<string, string | undefined>>): Sta
     fleetFile: join(path, "fleet.json"),
     lockFile: join(path, "fleet.lock"),
     logFile: join(path, "fleet.log"),
+    allowedFoldersFile: join(path, "allowed-folders"),
     dataDir: join(path, "data"),
   };
 }
 
 /** The files of CCSP in a folder that may also contain other files. */
-const OURS = /^(jwt\.secret|fleet\.(json|lock|log)|notifications\.jsonl)(\.\d+)?$/;
+const OURS = /^(jwt\.secret|fleet\.(json|lock|log)|notifications\.jsonl|allowed-folders)(\.\d+)?$/;
 
 const STICKY = 0o1000;
 
@@ -65,6 +68,11 @@ export interface FleetState {
   readonly started?: string | undefined;
   readonly ready: boolean;
   readonly gateway: string;
+  /**
+   * The folders in `CCSP_EXECUTOR_ALLOWED_ROOTS` of the executors, which also read the allowed folders of this state
+   * folder. Absent in a fleet of release 0.2.0, whose executors do not.
+   */
+  readonly allowedRoots?: readonly string[];
   readonly services: readonly {
     readonly name: string;
     readonly index: number;

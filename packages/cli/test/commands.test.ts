@@ -17,6 +17,16 @@ const jsonLines = (text: string): Record<string, unknown>[] =>
     .split("\n")
     .map((line) => JSON.parse(line));
 
+/** The fields of a message that have their default value, also inside of it. */
+function unset(message: object, path = ""): string[] {
+  return Object.entries(message).flatMap(([name, value]: [string, unknown]) => {
+    if (value === undefined || value === "" || value === 0 || value === 0n || value === false) return [path + name];
+    if (Array.isArray(value)) return value.length === 0 ? [path + name] : [];
+    const plain = typeof value === "object" && value !== null && !(value instanceof Date) && !("nanos" in value);
+    return plain ? unset(value, `${path}${name}.`) : [];
+  });
+}
+
 describe("ccsp's commands", () => {
   let gateway: Awaited<ReturnType<typeof startFakeAgentService>>;
   const at = (args: readonly string[], invocation: Invocation = {}) =>
@@ -118,32 +128,34 @@ describe("ccsp's commands", () => {
     assert.equal(gateway.submitted.length, before);
   });
 
-  it("submit sends every option and prints only the id", async () => {
+  it("submit sends an option for every field of a task, and prints only the id", async () => {
     const line = "submit x --engine fake --priority urgent --label a=b --label c=d=e --timeout 90s --turns 3";
-    const more = "--budget 0.5 --max-attempts 2 --model m --request-id r1";
+    const more = "--budget 0.5 --output-bytes 4096 --max-attempts 2 --model m --fallback-model n --request-id r1";
     const times = "--start-time 2030-01-01T00:00Z --start-deadline 2030-01-01T01:00Z";
     const retry = "--first-backoff 500ms --max-backoff 1m --never-on timeout --never-on NETWORK_ERROR";
     const place = "--executor ex-1 --fallback-after 2m --cache-max-age 1h --conversation 0-x --fork";
-    const tools =
-      "--available-tool Read --available-tool Bash --allowed-tool Bash(git:*) --denied-tool Edit --permission-mode accept-edits";
-    const options = `${line} ${more} ${times} ${retry} ${place} ${tools}`.split(" ");
-    const { code, stdout, stderr } = await at([...options, "--attach", NOTES, "--system-prompt", "be brief"]);
+    const tools = "--tools Read,Bash --tools Grep --deny-tools Edit,Write --permission-mode accept-edits";
+    const files = `--attach ${NOTES} --include /srv/a.md --include b.md --working-folder .`;
+    const options = `${line} ${more} ${times} ${retry} ${place} ${tools} ${files}`.split(" ");
+    const allowed = ["--allow-tools", "Bash(git log:*, git show:*),WebFetch"];
+    const { code, stdout, stderr } = await at([...options, ...allowed, "--system-prompt", "be brief"]);
     assert.equal(code, 0, stderr);
     assert.match(stdout, /^task-\d+\n$/);
     const { spec, requestId } = gateway.submitted.at(-1) ?? {};
     assert.equal(requestId, "r1");
-    const asked = TaskSpec.fromPartial({
+    const asked: TaskSpec = {
       prompt: "x",
       engine: "fake",
       priority: Priority.URGENT,
       model: "m",
+      fallbackModels: ["n"],
       systemPrompt: "be brief",
-      availableTools: ["Read", "Bash"],
-      allowedTools: ["Bash(git:*)"],
-      deniedTools: ["Edit"],
+      availableTools: ["Read", "Bash", "Grep"],
+      allowedTools: ["Bash(git log:*, git show:*)", "WebFetch"],
+      deniedTools: ["Edit", "Write"],
       permissionMode: PermissionMode.ACCEPT_EDITS,
       labels: { a: "b", c: "d=e" },
-      limits: { wallTime: { seconds: 90n, nanos: 0 }, outputBytes: 0n, turns: 3, budgetUsd: 0.5 },
+      limits: { wallTime: { seconds: 90n, nanos: 0 }, outputBytes: 4096n, turns: 3, budgetUsd: 0.5 },
       maxAttempts: 2,
       startTime: new Date("2030-01-01T00:00Z"),
       startDeadline: new Date("2030-01-01T01:00Z"),
@@ -156,8 +168,40 @@ describe("ccsp's commands", () => {
       cache: { maxAge: { seconds: 3600n, nanos: 0 } },
       conversation: { id: "0-x", fork: true },
       attachments: [{ name: "package.json", content: await readFile(NOTES) }],
-    });
+      includeFiles: ["/srv/a.md", join(process.cwd(), "b.md")],
+      workingFolder: process.cwd(),
+    };
     assert.deepEqual(spec, asked);
+    assert.deepEqual(unset(asked), [], "this test has to ask for every field, so that a new one needs its option");
+  });
+
+  it("submit accepts the earlier names of the options for tools, beside the new ones", async () => {
+    const line =
+      "submit x --available-tool Read --tools Grep --allowed-tool Bash(git:*) --denied-tool Edit --deny-tools Write";
+    assert.equal((await at(line.split(" "))).code, 0);
+    const { availableTools, allowedTools, deniedTools } = gateway.submitted.at(-1)?.spec ?? {};
+    assert.deepEqual(
+      [availableTools, allowedTools, deniedTools],
+      [["Grep", "Read"], ["Bash(git:*)"], ["Write", "Edit"]],
+    );
+  });
+
+  it("run, submit, estimate and schedule put send the same options", async () => {
+    const options = "--working-folder /srv/web --allow-tools Edit --turns 2".split(" ");
+    await at(["run", "x", ...options]);
+    const ran = gateway.submitted.at(-1)?.spec;
+    await at(["submit", "x", ...options]);
+    await at(["estimate", "x", ...options]);
+    await at(["schedule", "put", "same", "0 3 * * *", "x", ...options]);
+    assert.deepEqual([ran?.workingFolder, ran?.allowedTools, ran?.limits?.turns], ["/srv/web", ["Edit"], 2]);
+    for (const spec of [
+      gateway.submitted.at(-1)?.spec,
+      gateway.estimated.at(-1),
+      gateway.schedules.get("same")?.spec,
+    ]) {
+      assert.deepEqual({ ...spec, engine: "" }, { ...ran, engine: "" });
+    }
+    await at(["schedule", "delete", "same"]);
   });
 
   it("submit takes a time from now, the cache without an age, and a conversation that begins", async () => {

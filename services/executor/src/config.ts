@@ -2,7 +2,7 @@ import { hostname, tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
 import { STANDARD_PATH, searchPath } from "@ccsp/engine-kit";
-import type { Policy } from "./domain/policy.js";
+import { isUnder, type Policy } from "./domain/policy.js";
 import { defineEngines, type EngineConfig } from "./engines/config.js";
 import type { EngineRegistry } from "./engines/registry.js";
 import { defineHooks, type HookConfig } from "./hooks/config.js";
@@ -31,6 +31,8 @@ export interface ExecutorConfig {
   };
   readonly warm: WarmConfig;
   readonly policy: Policy;
+  /** A file with more roots than those of the policy. It is read before each task. */
+  readonly rootsFile: string | undefined;
   /** Limits on copies of conversations on this disk. */
   readonly conversations: { readonly bytes: number; readonly keptMs: number };
   /** PATH that is searched for executables of the host. */
@@ -78,6 +80,11 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
     supervision: defineSupervision(settings),
     warm: defineWarm(settings),
     policy: definePolicy(settings),
+    rootsFile: settings.optionalText(
+      "CCSP_EXECUTOR_ALLOWED_ROOTS_FILE",
+      "absolute path of a file with more allowed roots, one on a line; read before each task, so a change needs no restart",
+      { pattern: /^\// },
+    ),
     conversations: {
       bytes: settings.integer(
         "CCSP_EXECUTOR_CONVERSATION_BYTES",
@@ -98,10 +105,16 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
     engines: defineEngines(settings, plugins.engines),
     hooks: defineHooks(settings, plugins.hooks),
   };
-  for (const root of config.policy.roots) {
-    if (!`${config.dir}/`.startsWith(root === "/" ? root : `${root}/`)) continue;
+  const { rootsFile } = config;
+  const { roots } = config.policy;
+  if (roots.some((root) => isUnder(config.dir, root))) {
     settings.fault(
       "CCSP_EXECUTOR_ALLOWED_ROOTS must not contain CCSP_EXECUTOR_DIR: tasks would read each other's files",
+    );
+  }
+  if (rootsFile !== undefined && roots.some((root) => isUnder(rootsFile, root))) {
+    settings.fault(
+      "CCSP_EXECUTOR_ALLOWED_ROOTS must not contain CCSP_EXECUTOR_ALLOWED_ROOTS_FILE: tasks would allow themselves more",
     );
   }
   const { graceMs } = config.supervision;

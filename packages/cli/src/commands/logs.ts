@@ -1,6 +1,7 @@
 import { open, readFile } from "node:fs/promises";
 import { Command } from "commander";
 import { CliError, EXIT } from "../exit.js";
+import { untilInterrupted } from "../following.js";
 import { type Io, sayFormatted, sayJson } from "../io.js";
 import { wholeNumber } from "../option-values.js";
 import { stateDir } from "../state.js";
@@ -44,14 +45,11 @@ async function showLog(io: Io, service: string | undefined, { follow, lines, jso
     if (json) sayJson(io, line);
     else sayFormatted(io, format(line));
   };
-  const stop = new AbortController();
-  const stopListening = io.onInterrupt(() => stop.abort());
   try {
     const { complete, rest } = await lastLines(logFile, await file.readFile("utf8"), lines);
     for (const line of complete) show(line);
-    if (follow) await followLog({ path: logFile, file, rest, show, signal: stop.signal });
+    if (follow) await untilInterrupted(io, (signal) => followLog({ path: logFile, file, rest, show, signal }));
   } finally {
-    stopListening();
     await file.close();
   }
 }

@@ -1,17 +1,20 @@
 import { type CcspClient, NotFoundError, type ScheduleInput, type Task } from "@ccsp/client";
 import { Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import { Command, Option } from "commander";
+import { inAllowedFolders } from "../ask-folder.js";
 import { type ConnectionOptions, connected, withConnection } from "../connection.js";
 import { scheduleLines } from "../describe-schedule.js";
 import { type Io, say, sayJson } from "../io.js";
-import { type TaskOptions, taskInput, withSpec } from "../task-options.js";
+import { timeZone as timeZoneName } from "../option-values.js";
+import { PROMPT_ARGUMENT } from "../prompt.js";
+import { taskInput } from "../task-input.js";
+import { type TaskOptions, withTask } from "../task-options.js";
 
-type PutOptions = ConnectionOptions &
-  TaskOptions & {
-    readonly timeZone: string;
-    readonly missed: NonNullable<ScheduleInput["missedRuns"]>;
-    readonly paused?: true;
-  };
+type PutOptions = TaskOptions & {
+  readonly timeZone: string;
+  readonly missed: NonNullable<ScheduleInput["missedRuns"]>;
+  readonly paused?: true;
+};
 
 const MISSED = ["skip", "run-once", "run-all"] as const satisfies readonly PutOptions["missed"][];
 
@@ -26,8 +29,8 @@ function putCommand(io: Io): Command {
     .description("store a schedule, or replace the one of this name")
     .argument("<name>", "1 to 128 of A-Z a-z 0-9 . _ -")
     .argument("<cron>", "minute, hour, day of month, month, day of week")
-    .argument("<prompt>", "the prompt of each task; - reads standard input")
-    .option("--time-zone <name>", "IANA time zone of the times", "UTC")
+    .argument("[prompt]", PROMPT_ARGUMENT)
+    .option("--time-zone <name>", "IANA time zone of the times", timeZoneName, "UTC")
     .addOption(
       new Option(
         "--missed <how>",
@@ -37,19 +40,22 @@ function putCommand(io: Io): Command {
         .default("skip"),
     )
     .option("--paused", "create no tasks for now; to resume, store it again without this option");
-  return withSpec(withConnection(command))
+  return withTask(command, { start: false, submits: false })
     .addHelpText(
       "after",
       `
 Storing a schedule starts no task. Tasks that it has created stay.
 
 Examples:
-  ccsp schedule put nightly "0 3 * * *" "Summarise yesterday's issues" --time-zone Asia/Tokyo --priority low
-  ccsp schedule put weekly "30 8 * * MON" - --missed run-once < prompt.txt`,
+  ccsp schedule put nightly "0 3 * * *" "Summarise yesterday's issues" \\
+    --time-zone Asia/Tokyo --priority low
+  ccsp schedule put weekly "30 8 * * MON" --missed run-once \\
+    --prompt-file prompt.txt`,
     )
-    .action(async (name: string, cron: string, prompt: string, options: PutOptions) => {
+    .action(async (name: string, cron: string, prompt: string | undefined, options: PutOptions) => {
       const { timeZone, missed: missedRuns, paused = false } = options;
-      const schedule = { name, cron, timeZone, missedRuns, paused, task: await taskInput(io, prompt, options) };
+      const task = await inAllowedFolders(io, options, await taskInput(io, prompt, options));
+      const schedule = { name, cron, timeZone, missedRuns, paused, task };
       const stored = await connected(io, options, (client) => client.schedules.put(schedule));
       if (options.json) sayJson(io, Schedule.toJSON(stored));
       else for (const line of scheduleLines(stored)) say(io, line);

@@ -54,7 +54,7 @@ Examples:
 }
 
 function agentId(value: string): string {
-  if (!AGENT_ID.test(value)) throw new InvalidArgumentError("It is not an agent id.");
+  if (!AGENT_ID.test(value)) throw new InvalidArgumentError("It is not an agent id: 1 to 128 of A-Z a-z 0-9 . _ @ -.");
   return value;
 }
 

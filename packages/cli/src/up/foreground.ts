@@ -1,6 +1,6 @@
 import { type Fleet, type ServiceName, startFleet } from "@ccsp/fleet";
-import { CliError, EXIT, type ExitCode } from "../exit.js";
-import type { Io } from "../io.js";
+import { CliError, EXIT, EXIT_OF_SIGNAL, type ExitCode } from "../exit.js";
+import type { EndSignal, Io } from "../io.js";
 import { type FleetState, forgetFleet, ROOT, type StateDir, saveFleet } from "../state.js";
 import type { FleetEngine } from "./engine.js";
 import { sharedSettings } from "./fleet-env.js";
@@ -21,18 +21,23 @@ export interface FleetParts {
   readonly output: FleetOutput;
 }
 
-/** Runs a fleet until it is interrupted. A second interrupt ends it without waiting. */
+/**
+ * Runs a fleet until a signal asks it to end. SIGTERM is the normal end. A second interrupt ends it without waiting. A
+ * closed terminal may send SIGHUP twice, so that does not count.
+ */
 export async function runFleet(io: Io, parts: FleetParts, options: UpOptions): Promise<ExitCode> {
   const { state, engine, output } = parts;
   let interrupts = 0;
+  let endedBy: EndSignal = "SIGTERM";
   let tellInterrupted = () => {};
   const interrupted = new Promise<"interrupted">((resolve) => {
     tellInterrupted = () => resolve("interrupted");
   });
-  const stopListening = io.onInterrupt(() => {
-    interrupts += 1;
+  const stopListening = io.onInterrupt((signal) => {
+    if (signal !== "SIGHUP") interrupts += 1;
     // When this process ends, its children end too.
-    if (interrupts > 1) process.exit(EXIT.interrupted);
+    if (interrupts > 1) process.exit(EXIT_OF_SIGNAL[signal]);
+    endedBy = signal;
     tellInterrupted();
   });
 
@@ -46,15 +51,15 @@ export async function runFleet(io: Io, parts: FleetParts, options: UpOptions): P
     throw failed(error);
   });
   try {
-    await saveFleet(state, describe(fleet, false));
+    await saveFleet(state, describe(io, fleet, false));
     const ready = await Promise.race([fleet.ready(), interrupted]);
     if (ready !== "interrupted") {
-      await saveFleet(state, describe(fleet, true));
+      await saveFleet(state, describe(io, fleet, true));
       for (const line of welcome(fleet, options.single)) output.tell(line);
       await interrupted;
     }
     output.tell("stopping …");
-    return EXIT.ok;
+    return endedBy === "SIGTERM" ? EXIT.ok : EXIT_OF_SIGNAL[endedBy];
   } catch (error) {
     throw failed(error, "the fleet is not ready: ");
   } finally {
@@ -97,15 +102,17 @@ function localDefaults({ env }: Io, state: StateDir): Record<string, string> {
   const hasKey = Object.keys(env).some((name) => /^CCSP_JWT_(SECRET|SECRET_FILE|JWKS_FILE|JWKS_URL)$/.test(name));
   return {
     CCSP_NOTIFICATION_FILE: `${state.path}/notifications.jsonl`,
+    CCSP_EXECUTOR_ALLOWED_ROOTS_FILE: state.allowedFoldersFile,
     ...(!hasKey && { CCSP_JWT_SECRET_FILE: state.secretFile }),
   };
 }
 
-function describe(fleet: Fleet, ready: boolean): FleetState {
+function describe({ env }: Io, fleet: Fleet, ready: boolean): FleetState {
   return {
     pid: process.pid,
     ready,
     gateway: fleet.gatewayAddress,
+    allowedRoots: (sharedSettings(env)["CCSP_EXECUTOR_ALLOWED_ROOTS"] ?? "").split(",").filter(Boolean),
     services: fleet.processes().map(({ name, index, ports }) => ({ name, index, ports })),
   };
 }
