@@ -47,6 +47,11 @@ export const VARIABLES: readonly Variable[] = [
   { name: "REDIS_SERVER_BIN", doc: "the `redis-server` that a local fleet starts", unset: "PATH, then `.tools/bin`" },
   { name: "CONSUL_BIN", doc: "the `consul` that a local fleet starts", unset: "PATH, then `.tools/bin`" },
   { name: "USER", doc: "name of the agent in tokens that the command makes, and of the operator (`--who`)", unset: "" },
+  {
+    name: "HOME",
+    doc: "your home folder: a folder that has it inside is never allowed for tasks",
+    unset: "the system's answer",
+  },
   { name: "PATH", doc: "where `claude`, `redis-server` and `consul` are looked for", unset: "" },
   { name: "NO_COLOR", doc: "any value: no colours", unset: "colours on a terminal" },
 ];

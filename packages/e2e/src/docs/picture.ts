@@ -11,7 +11,12 @@ import { terminal } from "./terminal-svg.js";
 const run = promisify(execFile);
 const COLUMNS = 96;
 const LINES = 40;
-const COMMANDS = ['ccsp run "Explain this repository in one sentence"', "ccsp list", "ccsp queue status"];
+const COMMANDS = [
+  "ccsp folders allow .",
+  'ccsp run --working-folder . "Explain this repository in one sentence"',
+  "ccsp list",
+  "ccsp queue status",
+];
 
 const home = await mkdtemp(join(tmpdir(), "ccsp-picture-"));
 const env = {
