@@ -15,6 +15,8 @@ const CANNOT = 77;
 
 const CLONE = 'cd "/srv/my projects"\ngit clone -q /srv/ccsp.git ccsp\ncd ccsp\n';
 const ENTER = 'cd "/srv/my projects/ccsp"\n';
+/** The reader has a repository beside the one of CCSP. */
+const OWN = 'mkdir -p "/srv/my projects/my-repository"\necho "# Mine" >"/srv/my projects/my-repository/README.md"\n';
 /** For `find`: the repository, and the place that it was cloned from. */
 const OURS = ["/srv/ccsp.git*", "/srv/my projects*"].map((path) => `-not -path '${path}'`).join(" ");
 const SHOWS_ITSELF = "set -x\n";
@@ -35,13 +37,13 @@ describe("the README on a minimal Debian", function () {
     const [setUp = "", ...rest] = bare.filter((block) => !block.asRoot).map((block) => block.text);
     assert.match(setUp, /^make demo/);
     assert.ok(asRoot.length === 1 && rest.length > 0, "the README's commands were not found");
-    const session = `${rest.join("")}make down\n`;
+    const session = `${rest.join("")}ccsp down\n`;
     await mkdir(join(work, "steps"));
     await writeFile(join(work, "as-root"), asRoot.join(""));
     const steps = {
       "1-clone-and-first-command.online": CLONE + SHOWS_ITSELF + setUp,
       "2-first-command-offline": ENTER + SHOWS_ITSELF + setUp,
-      "3-first-run-offline": ENTER + SHOWS_ITSELF + session,
+      "3-first-run-offline": OWN + ENTER + SHOWS_ITSELF + session,
       "4-first-run-without-consul": `${ENTER}export CCSP_WITHOUT_CONSUL=1\n${SHOWS_ITSELF}${session}`,
       "5-nothing-is-left-elsewhere": `left=$(find /tmp /var/tmp /srv -mindepth 1 -user ada ${OURS})\nprintf '%s\\n' "$left"\ntest -z "$left"\n`,
     };

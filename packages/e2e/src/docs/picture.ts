@@ -1,7 +1,7 @@
 // `make docs-picture`: writes docs/first-run.svg, a terminal in which the commands below were really typed. It starts a
 // fleet with a simulated model in a folder of its own, and needs tmux.
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
@@ -33,11 +33,14 @@ const tmux = async (...args: string[]) =>
 
 try {
   await run("ccsp", ["up", "--detach", "--simulator", "--ports", "free"], { env });
+  const repository = join(home, "my-repository");
+  await mkdir(repository);
+  await writeFile(join(repository, "README.md"), "# Mine\n");
   // The shell tells when it shows its next prompt. So a command has ended, and its output stays as it is.
   const rc = join(home, "bashrc");
   await writeFile(rc, `PS1='$ '\nPROMPT_COMMAND='tmux -S ${socket} wait-for -S prompt-$((n++))'\n`);
   const shell = `bash --noprofile --rcfile ${rc} -i`;
-  await tmux("new-session", "-d", "-x", String(COLUMNS), "-y", String(LINES), "-c", ROOT, shell);
+  await tmux("new-session", "-d", "-x", String(COLUMNS), "-y", String(LINES), "-c", repository, shell);
   await tmux("wait-for", "prompt-0");
   for (const [index, command] of COMMANDS.entries()) {
     await tmux("send-keys", "-l", command);
