@@ -29,8 +29,8 @@ class Runs(unittest.TestCase):
         self.client = open_client(self.gateway)
         self.addCleanup(self.client.close)
 
-    def serve(self, log, *, run=(), breaks=()):
-        """The log of the task. RunTask sends the part `run` of it. `breaks` are the sequences after which it is lost."""
+    def serve(self, log, *, breaks=()):
+        """The log of the task. `breaks` are the sequences after which a stream is lost."""
         self.entries = [task_pb2.TaskEvent(sequence=at, attempt=1, **event) for at, event in enumerate(log, 1)]
         left = list(breaks)
 
@@ -43,7 +43,7 @@ class Runs(unittest.TestCase):
 
         def run_task(request):
             yield api.RunTaskResponse(task=TASK)
-            for entry in send(self.entries[slice(*run)] if run else self.entries):
+            for entry in send(self.entries):
                 yield api.RunTaskResponse(event=entry)
 
         def watch_task(request):

@@ -21,6 +21,21 @@ describe("the Python client, installed from its wheel", function () {
     assert.deepEqual(client.wheels, [`ccsp_client-${version}-py3-none-any.whl`]);
   });
 
+  it("requires the versions of protobuf that run its generated code", async () => {
+    const script =
+      "import google.protobuf, importlib.metadata as m; print(google.protobuf.__version__, m.requires('ccsp-client'))";
+    const { stdout } = await client.python(["-c", script]);
+    const [version = ""] = stdout.split(" ");
+    // Debian's protoc and its runtime are of one version.
+    assert.ok(stdout.includes(`>=${version}'`), stdout);
+  });
+
+  it("shows on its page the example that the test below runs", async () => {
+    const page = await readFile(join(PYTHON_CLIENT, "README.md"), "utf8");
+    const [, shown] = /```python\n(.*?)```/s.exec(page) ?? [];
+    assert.equal(shown, await readFile(join(PYTHON_CLIENT, "examples/stream.py"), "utf8"));
+  });
+
   it("passes its own tests, against a gateway in memory", async () => {
     const { stderr } = await client.python(["-m", "unittest", "discover", "-v", "-s", join(PYTHON_CLIENT, "tests")]);
     assert.match(stderr, /^Ran [1-9]\d+ tests/m);

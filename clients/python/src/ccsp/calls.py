@@ -37,6 +37,8 @@ _OPTIONS = (
     # An http_proxy in the environment is for outside traffic, not for calls inside the installation.
     ("grpc.enable_http_proxy", 0),
 )
+#: CANCELLED too: this side cancels only when it is closed. Otherwise the server reset the stream.
+_LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 3.0
 _LONGEST_TRY = 10.0
@@ -99,9 +101,10 @@ class Caller:
         """What each call carries. Finds out first whether there is a gateway at all."""
         if self.closed.is_set():
             raise CcspError("CALL_CANCELLED", "the client is closed")
-        token = _sendable(self._read_token())
-        self._reach()
-        return [("authorization", f"Bearer {token}")]
+        metadata = [("authorization", f"Bearer {_sendable(self._read_token())}")]
+        if not self._reached:
+            self._reach(metadata)
+        return metadata
 
     def _read_token(self) -> str:
         if self._to.token_file is not None:
@@ -109,26 +112,23 @@ class Caller:
         token = self._to.token
         return token() if callable(token) else token or ""
 
-    def _reach(self) -> None:
-        """Until a gateway was reached once, its absence is more likely a wrong address than a restart."""
-        if self._reached:
-            return
-        ready = grpc.channel_ready_future(self._channel)
-        try:
-            # What is left of the time is for the question why.
-            ready.result(timeout=self._to.connect_timeout * 0.75)
-        except grpc.FutureTimeoutError:
-            ready.cancel()
+    def _reach(self, metadata: list[tuple[str, str]]) -> None:
+        """Until a gateway answered once, silence is more likely a wrong address than a restart. Any answer will do."""
+        until = time.monotonic() + self._to.connect_timeout
+        first = ""
+        while not self._reached:
+            left = max(0.001, until - time.monotonic())
             try:
-                self.agent.GetCapabilities(api.GetCapabilitiesRequest(), timeout=self._to.connect_timeout * 0.25)
+                self.agent.GetCapabilities(api.GetCapabilitiesRequest(), metadata=metadata, timeout=left)
+                self._reached = True
             except grpc.RpcError as error:
-                if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
-                    self._reached = True
-                    return
-                tried = f"{self.target} for {self._to.connect_timeout:g} s"
-                text = f"no gateway could be reached: tried {tried} ({_why(error)})"
-                raise UnavailableError("DEPENDENCY_UNAVAILABLE", text) from None
-        self._reached = True
+                self._reached = error.code() not in _LOST or bool(error.trailing_metadata())
+                # The first error names the cause. Later ones may only say that a try was cut off.
+                first = first or _why(error)
+                if not self._reached and (time.monotonic() + _FIRST_PAUSE > until or self.closed.wait(_FIRST_PAUSE)):
+                    tried = f"tried {self.target} for {self._to.connect_timeout:g} s"
+                    text = f"no gateway could be reached: {tried} ({first})"
+                    raise UnavailableError("DEPENDENCY_UNAVAILABLE", text) from None
 
 
 class Patience:
@@ -166,9 +166,7 @@ class Patience:
         if refused.reason == "TOKEN_EXPIRED" and self._caller.renews and not self._renewed:
             self._renewed = True
             return
-        # This side cancels only when it is closed. Otherwise the server reset the stream: a lost connection.
-        lost = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
-        if code not in lost and refused.reason != "CALLER_LIMIT":
+        if code not in _LOST and refused.reason != "CALLER_LIMIT":
             raise refused from error
         # The last try may be too short to receive the server's word again.
         if code != grpc.StatusCode.DEADLINE_EXCEEDED:

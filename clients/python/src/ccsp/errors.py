@@ -1,4 +1,4 @@
-"""What a call or a task can fail with. docs/troubleshooting.md lists every reason."""
+"""What a call or a task can fail with. proto/ccsp/error/v1/reason.proto lists every reason."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class CcspError(Exception):
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
-        #: One of the closed list in docs/troubleshooting.md, such as `QUEUE_FULL`.
+        #: The name of a `ccsp.error.v1.ErrorReason` without its prefix, such as `QUEUE_FULL`.
         self.reason = reason
         #: Each wrong field of the request.
         self.fields = tuple(fields)
