@@ -18,7 +18,9 @@ const ENTER = 'cd "/srv/my projects/ccsp"\n';
 /** The reader has a repository beside the one of CCSP. */
 const OWN = 'mkdir -p "/srv/my projects/my-repository"\necho "# Mine" >"/srv/my projects/my-repository/README.md"\n';
 /** For `find`: the repository, the place that it was cloned from, and an empty folder that Consul 1.8 makes. */
-const OURS = ["/srv/ccsp.git*", "/srv/my projects*", "/tmp/consul-test"].map((path) => `-not -path '${path}'`).join(" ");
+const OURS = ["/srv/ccsp.git*", "/srv/my projects*", "/tmp/consul-test"]
+  .map((path) => `-not -path '${path}'`)
+  .join(" ");
 const SHOWS_ITSELF = "set -x\n";
 
 describe("the README on a minimal Debian", function () {
