@@ -15,12 +15,16 @@ from ccsp.rpc.v1 import error_details_pb2 as rpc
 class FakeGateway(stubs.AgentServiceServicer):
     """`answers[method]` is called with the request. `calls` are the method, request and token of each call."""
 
-    def __init__(self) -> None:
+    def __init__(self, credentials: grpc.ServerCredentials | None = None) -> None:
         self.answers: dict[str, Callable[[Any], Any]] = {}
         self.calls: list[tuple[str, Any, str]] = []
         self._server = grpc.server(futures.ThreadPoolExecutor(8))
         stubs.add_AgentServiceServicer_to_server(self, self._server)
-        self.target = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        if credentials:
+            port = self._server.add_secure_port("127.0.0.1:0", credentials)
+        else:
+            port = self._server.add_insecure_port("127.0.0.1:0")
+        self.target = f"127.0.0.1:{port}"
         self._server.start()
 
     def close(self) -> None:

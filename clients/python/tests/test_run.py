@@ -1,4 +1,5 @@
 import unittest
+import unittest.mock
 
 import ccsp
 import grpc
@@ -108,6 +109,20 @@ class Runs(unittest.TestCase):
 
         self.gateway.answers["WatchTask"] = removed
         self.assertEqual(self.client.run("hello").result().text, "half and half")
+
+    def test_a_gateway_that_is_away_after_the_end_of_the_task_is_not_waited_for_long(self):
+        self.serve([RUNNING, ENDED], breaks=(2,))
+
+        def away(request):
+            raise LOST
+            yield
+
+        self.gateway.answers["WatchTask"] = away
+        client = open_client(self.gateway, patience=3)
+        self.addCleanup(client.close)
+        with unittest.mock.patch("ccsp.calls._AFTER_END", 0.2):
+            self.assertEqual(client.run("hello").result().text, "half and half")
+        self.assertLess(len(self.gateway.requests("WatchTask")), 5)
 
     def test_a_watch_begins_after_a_sequence(self):
         self.serve([RUNNING, text("half "), text("and half"), ENDED])

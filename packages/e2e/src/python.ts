@@ -12,6 +12,8 @@ const PYTHON = "/usr/bin/python3";
 export const PYTHON_CLIENT = fileURLToPath(new URL("../../../clients/python/", import.meta.url));
 const PACKAGES =
   "python3-grpcio python3-protobuf python3-setuptools python3-pip protobuf-compiler protobuf-compiler-grpc libprotobuf-dev";
+/** No log lines of gRPC's own about the failed connections that tests make. */
+const QUIET = { PATH: "/usr/bin:/bin", GRPC_VERBOSITY: "NONE" };
 
 /** The wheel of the Python client, installed into a folder of its own. */
 export interface PythonClient {
@@ -52,7 +54,7 @@ export async function installPythonClient(): Promise<PythonClient> {
   return {
     wheels: names,
     site,
-    python: (args, env = {}) => run(PYTHON, [...args], { env: { PATH: "/usr/bin:/bin", PYTHONPATH: site, ...env } }),
+    python: (args, env = {}) => run(PYTHON, [...args], { env: { ...QUIET, PYTHONPATH: site, ...env } }),
     close: () => rm(folder, { recursive: true, force: true }),
   };
 }

@@ -27,6 +27,7 @@ from ccsp.events import (
     TakenBack,
     Text,
     Tool,
+    Used,
     Waiting,
     to_event,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "Text",
     "Tool",
     "UnavailableError",
+    "Used",
     "Waiting",
     "category_name",
     "state_name",

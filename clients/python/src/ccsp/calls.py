@@ -126,7 +126,8 @@ class Caller:
                 # The first error names the cause. Later ones may only say that a try was cut off.
                 first = first or _why(error)
                 if not self._reached and (time.monotonic() + _FIRST_PAUSE > until or self.closed.wait(_FIRST_PAUSE)):
-                    tried = f"tried {self.target} for {self._to.connect_timeout:g} s"
+                    how = "with TLS" if self._to.credentials else "without TLS"
+                    tried = f"tried {self.target} for {self._to.connect_timeout:g} s {how}"
                     text = f"no gateway could be reached: {tried} ({first})"
                     raise UnavailableError("DEPENDENCY_UNAVAILABLE", text) from None
 
@@ -161,8 +162,6 @@ class Patience:
     def wait(self, error: grpc.RpcError) -> None:
         """Waits before the next try. Raises the error that the agent should see when no further try makes sense."""
         code, refused = error.code(), from_rpc_error(error, self._caller.target)
-        if self._caller.closed.is_set():
-            raise CcspError("CALL_CANCELLED", "the client was closed") from error
         if refused.reason == "TOKEN_EXPIRED" and self._caller.renews and not self._renewed:
             self._renewed = True
             return
@@ -176,9 +175,9 @@ class Patience:
         if left <= 0.001:
             raise self._word or refused from error
         self._failures += 1
-        pause = min(_LONGEST_PAUSE, left, _FIRST_PAUSE * 2 ** min(self._failures - 1, 10))
         # With a random part, the clients of a restarted gateway do not all return at the same moment.
-        self._caller.closed.wait(asked + pause * (0.5 + random.random() / 2))
+        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(self._failures - 1, 10)) * (0.5 + random.random() / 2)
+        self._caller.closed.wait(asked + min(pause, left))
 
 
 def follow(
@@ -234,5 +233,5 @@ def _sendable(token: str) -> str:
 def _why(error: grpc.RpcError) -> str:
     if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
         return "nothing answers at this address"
-    details: str = error.details() or ""
-    return details.rpartition("last error: ")[2].removeprefix("UNKNOWN: ") or "the connection failed"
+    details: str = error.details() or "the connection failed"
+    return details.rpartition("last error: ")[2].removeprefix("UNKNOWN: ").removeprefix("UNAVAILABLE: ")

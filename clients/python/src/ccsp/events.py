@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ccsp.errors import category_name, state_name
 from ccsp.task.v1 import task_pb2
@@ -59,6 +59,19 @@ class Tool:
 
 
 @dataclass(frozen=True)
+class Used:
+    """What the attempt has used so far, in totals: a newer event replaces an older one. None is not known."""
+
+    sequence: int
+    attempt: int
+    turns: int
+    tool_uses: int
+    usage: task_pb2.Usage | None
+    cost_usd: float | None
+    model: str
+
+
+@dataclass(frozen=True)
 class Notice:
     """The engine or its provider has trouble and continues, or a tool was not allowed (PERMISSION_DENIED)."""
 
@@ -98,7 +111,7 @@ class Ended:
     error: task_pb2.TaskError | None
 
 
-Event: TypeAlias = Accepted | Started | Text | TakenBack | Tool | Notice | Waiting | Cancelling | Ended
+Event: TypeAlias = Accepted | Started | Text | TakenBack | Tool | Used | Notice | Waiting | Cancelling | Ended
 
 
 def to_event(entry: task_pb2.TaskEvent) -> Event | None:
@@ -111,6 +124,8 @@ def to_event(entry: task_pb2.TaskEvent) -> Event | None:
             return TakenBack(sequence, attempt, entry.text_taken_back.message)
         case "tool_use":
             return Tool(sequence, attempt, entry.tool_use.name)
+        case "usage_so_far":
+            return _used(sequence, attempt, getattr(entry, "usage_so_far"))
         case "engine_notice":
             return Notice(sequence, category_name(entry.engine_notice.category), entry.engine_notice.message)
         case "state_changed":
@@ -118,6 +133,12 @@ def to_event(entry: task_pb2.TaskEvent) -> Event | None:
         case "task_ended":
             return ended(sequence, entry.task_ended)
     return None
+
+
+def _used(sequence: int, attempt: int, so_far: Any) -> Used:
+    usage = so_far.usage if so_far.HasField("usage") else None
+    cost = so_far.cost_usd.value if so_far.HasField("cost_usd") else None
+    return Used(sequence, attempt, so_far.turns, so_far.tool_uses, usage, cost, so_far.model)
 
 
 def ended(sequence: int, end: task_pb2.TaskEnded | task_pb2.Task) -> Ended:
