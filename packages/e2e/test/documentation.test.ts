@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { skip } from "@ccsp/testkit";
-import { type Block, blocksOf, pages, readPage } from "../src/docs/blocks.js";
+import { type Block, blocksOf, pages, ROOT, readPage } from "../src/docs/blocks.js";
 import { compile, compilePython } from "../src/docs/examples.js";
 import { faultsOf } from "../src/docs/faults.js";
 import { generatedPages } from "../src/docs/generated.js";
@@ -47,6 +47,25 @@ describe("The generated pages", () => {
     for (const [page, text] of Object.entries(await generatedPages())) {
       assert.equal(readPage(page), text, `${page} is out of date: run \`make docs\``);
     }
+  });
+});
+
+describe("The page of symptoms", () => {
+  it("quotes messages that the command really has", () => {
+    const [, table = ""] = readPage("docs/troubleshooting.md").split("## What you see");
+    const symptoms = [...table.matchAll(/^\| (\*\*.*?) \|/gm)].map(([, cell = ""]) => cell);
+    const quoted = symptoms.flatMap((cell) =>
+      [...cell.matchAll(/`([a-z][^`]*? [^`]*?)(?: …)?`/g)].map(([, text = ""]) => text),
+    );
+    assert.ok(quoted.length >= 4, "the messages were not found");
+    const code = execFileSync("git", ["grep", "-h", "-e", ".", "--", "packages/cli/src/*.ts"], {
+      cwd: ROOT,
+      encoding: "utf8",
+    });
+    assert.deepEqual(
+      quoted.filter((text) => !code.includes(text)),
+      [],
+    );
   });
 });
 
