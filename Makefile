@@ -17,7 +17,7 @@ ON_NODE22 := PATH="$(CURDIR)/.tools/node22/bin:$$PATH"
 CCSP := node packages/cli/bin/ccsp.js
 
 .PHONY: help setup packages demo up down logs test test-slow test-unit test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
-  chaos check python bench-submit bench-queue bench-strangers bench-ttft gen docs docs-picture lint types format proto build clean
+  chaos check python bench-submit bench-queue bench-strangers bench-ttft pack gen docs docs-picture lint types format proto build clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
@@ -127,6 +127,10 @@ python: ## build the wheel of the Python client into clients/python/dist
 	@/usr/bin/python3 -m pip wheel --quiet --no-index --no-deps --no-build-isolation \
 	  --wheel-dir $(or $(WHEELS),clients/python/dist) clients/python
 
+# The files are for `npm install FILE` on other machines, and for `npm publish FILE`.
+pack: build ## pack the SDK and the ccsp command into dist/, for npm
+	@node .ci/pack/main.mjs
+
 gen: packages ## generate the stubs and the descriptor in packages/protos from proto/
 	@.ci/generate .
 
@@ -156,4 +160,4 @@ format: packages ## format the code and sort the imports
 	@biome check --write .
 
 clean: ## delete the build output (deploy/setup.sh --help names other folders)
-	@rm -rf packages/*/dist services/*/dist packages/*/*.tsbuildinfo services/*/*.tsbuildinfo
+	@rm -rf dist packages/*/dist services/*/dist packages/*/*.tsbuildinfo services/*/*.tsbuildinfo

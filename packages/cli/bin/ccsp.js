@@ -1,8 +1,21 @@
 #!/usr/bin/env node
+// This file runs on any Node, so that an older one gets a message that helps.
 import { existsSync } from "node:fs";
+import module from "node:module";
+import { fileURLToPath } from "node:url";
 
-const main = new URL("../dist/main.js", import.meta.url);
-if (existsSync(main)) {
+const at = (path) => new URL(path, import.meta.url);
+const main = at("../dist/main.js");
+const [major, minor] = process.versions.node.split(".").map(Number);
+if (major < 22 || (major === 22 && minor < 15)) {
+  process.stderr.write(
+    `ccsp needs Node 22.15 or newer, and this is Node ${process.versions.node} (${process.execPath})\n`,
+  );
+  process.exitCode = 1;
+} else if (existsSync(main)) {
+  // Saves a fifth of the start. Nobody else may write there, so the cache holds nothing foreign. It does nothing where
+  // the folder cannot be written.
+  module.enableCompileCache(fileURLToPath(at("../../../node_modules/.cache/ccsp")));
   await import(main.href);
 } else {
   process.stderr.write("ccsp is not built yet: run `make build` in the repository, or `npx tsc -b packages/cli`\n");

@@ -1,9 +1,8 @@
-import type { CallOptions } from "@ccsp/grpc-kit/client.js";
+import { CallError, type CallOptions } from "@ccsp/grpc-kit/client.js";
 import { AuthenticationError } from "./errors.js";
 import { createPatience, type Patience } from "./patience.js";
-
-/** A token, or a function that returns one. The client asks for it before every call, so that it can be renewed. */
-export type Token = string | (() => string | Promise<string>);
+import type { TokenSource } from "./token.js";
+import { connectionFault, unreachable } from "./unreachable.js";
 
 /** Settings that every call accepts. */
 export interface CallSettings {
@@ -23,30 +22,39 @@ export interface Caller {
 }
 
 export interface CallerOptions {
-  readonly token: Token;
+  /** Target of the gateway, for messages. */
+  readonly target: string;
+  readonly tokens: TokenSource;
   readonly resumeMs: number;
+  readonly connectMs: number;
   /** Ends every call. */
   readonly closed: AbortSignal;
 }
 
-export function createCaller({ token, resumeMs, closed }: CallerOptions): Caller {
+export function createCaller({ target, tokens, resumeMs, connectMs, closed }: CallerOptions): Caller {
   const until = (signal: AbortSignal | undefined) => (signal ? AbortSignal.any([signal, closed]) : closed);
+  const gateway = { target, reached: false };
   const caller: Caller = {
     async options({ signal: given, traceparent }) {
       const signal = until(given);
       signal.throwIfAborted();
-      const authorization = `Bearer ${sendable(typeof token === "string" ? token : await token())}`;
+      const authorization = `Bearer ${sendable(await tokens.get())}`;
       const metadata = { authorization, ...(traceparent !== undefined && { traceparent }) };
       signal.throwIfAborted();
       return { metadata, signal };
     },
-    patience: ({ signal }, mostMs = resumeMs) => createPatience(Math.min(resumeMs, mostMs), until(signal)),
+    patience({ signal }, mostMs = resumeMs) {
+      const limitMs = () => Math.min(resumeMs, mostMs, gateway.reached ? resumeMs : connectMs);
+      return createCallPatience(createPatience(limitMs, until(signal)), gateway, tokens);
+    },
     async unary(settings, call) {
       const patience = caller.patience(settings);
       for (;;) {
         const options = await caller.options(settings);
         try {
-          return await call({ ...options, timeoutMs: patience.tryMs() });
+          const answer = await call({ ...options, timeoutMs: patience.tryMs() });
+          patience.progressed();
+          return answer;
         } catch (error) {
           await patience.waitForRetry(error);
         }
@@ -54,6 +62,39 @@ export function createCaller({ token, resumeMs, closed }: CallerOptions): Caller
     },
   };
   return caller;
+}
+
+interface Gateway {
+  readonly target: string;
+  /** Whether a gateway has ever answered this client. */
+  reached: boolean;
+}
+
+/** Adds what a client learns from its calls: whether its target is right, and that its token has expired. */
+function createCallPatience(patience: Patience, gateway: Gateway, tokens: TokenSource): Patience {
+  let renewed = false;
+  let fault: string | undefined;
+  return {
+    ...patience,
+    progressed() {
+      gateway.reached = true;
+      renewed = false;
+      patience.progressed();
+    },
+    async waitForRetry(error) {
+      if (error instanceof CallError && error.answered) gateway.reached = true;
+      fault = connectionFault(error) ?? fault;
+      if (!renewed && error instanceof CallError && error.reason === "TOKEN_EXPIRED" && tokens.renew()) {
+        renewed = true;
+        return;
+      }
+      try {
+        await patience.waitForRetry(error);
+      } catch (final) {
+        throw gateway.reached ? final : await unreachable(gateway.target, final, fault);
+      }
+    },
+  };
 }
 
 /** A message of gRPC about a value that cannot be sent would contain the token. */

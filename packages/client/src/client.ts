@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
-import { channelTls, createClient, type Tls } from "@ccsp/grpc-kit/client.js";
+import { createClient } from "@ccsp/grpc-kit/client.js";
 import {
   AgentServiceService,
   type EstimateTaskResponse as Estimate,
   type ExplainTaskResponse as Explanation,
 } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { type Task, type TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { type Caller, type CallSettings, createCaller, type Token } from "./caller.js";
+import { type Caller, type CallSettings, createCaller } from "./caller.js";
 import { CcspError } from "./errors.js";
 import { type Agent, followRun, followTask } from "./follow.js";
 import { type ListFilter, toFilter } from "./list-filter.js";
@@ -16,18 +16,31 @@ import { type RunEvent, toRunEvent } from "./run-event.js";
 import { createSchedules, type Schedules } from "./schedules.js";
 import { type Submitted, toSubmitted } from "./submitted.js";
 import { type TaskInput, toSpec } from "./task-input.js";
+import { type ClientTls, tlsCredentials } from "./tls.js";
+import { createTokenSource, type Token } from "./token.js";
 
 export interface ClientOptions {
   /** gRPC target of the gateway: `host:port`, `dns:///…`, or another scheme that this process has registered. */
   readonly target: string;
-  readonly token: Token;
+  /** The token of the agent, or a function that returns it. Either this or `tokenFile` is needed. */
+  readonly token?: Token | undefined;
+  /** A file that holds the token. The client reads it again for each call, so another program can renew it. */
+  readonly tokenFile?: string | undefined;
   /**
    * Connects with TLS 1.3. `{}` is enough when this machine trusts the authority that signed the gateway's certificate.
    * Without this option, the connection is not encrypted.
    */
-  readonly tls?: (Tls & { readonly serverName?: string | undefined }) | undefined;
-  /** How long calls and streams keep trying while no gateway can be reached, in milliseconds. Default: 60 s. */
+  readonly tls?: ClientTls | undefined;
+  /**
+   * How long calls and streams keep trying while no gateway can be reached, in milliseconds. Default: 60 s. It counts
+   * as soon as a gateway has answered this client once.
+   */
   readonly resumeMs?: number;
+  /**
+   * The same for a client that no gateway has answered yet, because its target may be wrong. Default: 2 s. Use more if
+   * your program may start before the gateway.
+   */
+  readonly connectMs?: number;
 }
 
 export interface SubmitSettings extends CallSettings {
@@ -60,7 +73,7 @@ export interface Capabilities {
 
 /**
  * CCSP for one agent. Every method throws a CcspError when the call was refused, or when no gateway answered for
- * `resumeMs`.
+ * `resumeMs` (for a new client: `connectMs`).
  */
 export interface CcspClient {
   /**
@@ -99,15 +112,17 @@ export interface CcspClient {
 }
 
 /** Opens no connection before the first call. */
-export function createCcspClient({ target, token, tls, resumeMs = 60_000 }: ClientOptions): CcspClient {
+export function createCcspClient(options: ClientOptions): CcspClient {
+  const { target, tls, resumeMs = 60_000, connectMs = 2_000 } = options;
+  const tokens = createTokenSource(options);
   const agent = createClient(AgentServiceService, target, {
-    ...(tls && { credentials: channelTls(tls), serverName: tls.serverName }),
+    ...(tls && { credentials: tlsCredentials(tls), serverName: tls.serverName }),
   });
   const closing = new AbortController();
   // Every call listens to this signal. Node takes more than ten listeners for a leak and prints a warning on the
   // agent's stderr.
   setMaxListeners(0, closing.signal);
-  const caller = createCaller({ token, resumeMs, closed: closing.signal });
+  const caller = createCaller({ target, tokens, resumeMs, connectMs, closed: closing.signal });
   return {
     ...createTaskCalls(agent, caller),
     schedules: createSchedules(agent, caller),

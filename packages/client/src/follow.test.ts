@@ -25,7 +25,7 @@ function impatient(resumeMs: number): Caller {
   };
   return {
     options: async () => ({}),
-    patience: () => createPatience(resumeMs, undefined, { now: () => ms, wait, random: () => 1 }),
+    patience: () => createPatience(() => resumeMs, undefined, { now: () => ms, wait, random: () => 1 }),
     unary: (_settings, call) => call({}),
   };
 }

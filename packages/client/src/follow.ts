@@ -96,7 +96,8 @@ async function* run(
   while (!task) {
     const options = await caller.options(settings);
     try {
-      for await (const { message } of agent.runTask({ spec, requestId }, options)) {
+      const first = { answersFirst: true, answerWithinMs: patience.tryMs() };
+      for await (const { message } of agent.runTask({ spec, requestId }, { ...options, ...first })) {
         if (message?.$case === "task") {
           task = message.value;
           patience.progressed();

@@ -17,7 +17,7 @@ export {
   type Usage,
 } from "@ccsp/protos/ccsp/task/v1/task.js";
 export { type Answer, createAnswer } from "./answer.js";
-export type { CallSettings, Token } from "./caller.js";
+export type { CallSettings } from "./caller.js";
 export {
   type Capabilities,
   type CcspClient,
@@ -59,3 +59,5 @@ export {
   type RetryInput,
   type TaskInput,
 } from "./task-input.js";
+export type { ClientTls } from "./tls.js";
+export type { Token } from "./token.js";

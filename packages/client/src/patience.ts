@@ -31,12 +31,16 @@ export interface Patience {
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 3_000;
 const LONGEST_TRY_MS = 10_000;
-/** Even when little patience is left, a running server gets this much time to answer. */
+/** Even when little patience is left, a running server gets this much time to answer, or this part of the patience. */
 const SHORTEST_TRY_MS = 1_000;
+const SHORTEST_TRY_PART = 0.1;
 
-/** The caller may repeat every call of this client: calls that create something carry a request id. */
+/**
+ * The caller may repeat every call of this client: calls that create something carry a request id. `limitMs` is asked
+ * at each failure.
+ */
 export function createPatience(
-  resumeMs: number,
+  limitMs: () => number,
   signal: AbortSignal | undefined,
   { now, wait, random }: Pace = realPace,
 ): Patience {
@@ -46,7 +50,7 @@ export function createPatience(
   let serverError: unknown;
   const leftMs = () => {
     since ??= now();
-    return since + resumeMs - now();
+    return since + limitMs() - now();
   };
   return {
     progressed() {
@@ -54,7 +58,10 @@ export function createPatience(
       since = undefined;
       serverError = undefined;
     },
-    tryMs: () => Math.max(SHORTEST_TRY_MS, Math.min(LONGEST_TRY_MS, leftMs())),
+    tryMs() {
+      const shortest = Math.min(SHORTEST_TRY_MS, limitMs() * SHORTEST_TRY_PART);
+      return Math.ceil(Math.max(shortest, Math.min(LONGEST_TRY_MS, leftMs())));
+    },
     async waitForRetry(error) {
       if (signal?.aborted) throw signal.reason;
       if (!worthRepeating(error)) throw toCcspError(error);

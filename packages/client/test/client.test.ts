@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type Reason, Refusal } from "@ccsp/errors";
 import { serverTls } from "@ccsp/grpc-kit";
 import { ErrorCategory, StateChanged, TaskEnded, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
@@ -237,6 +240,83 @@ describe("client", () => {
     assert.equal(gateway.headers.length, 0);
   });
 
+  it("asks for a new token when the gateway calls it expired, and repeats the call once", async () => {
+    let asked = 0;
+    const jwt = () => `e30.${Buffer.from(JSON.stringify({ exp: 9e9, id: (asked += 1) })).toString("base64url")}.x`;
+    const renewing = createCcspClient({ target: gateway.target, token: jwt });
+    await renewing.capabilities();
+    await renewing.capabilities();
+    assert.equal(asked, 1, "a valid token is kept");
+    gateway.refuseNext(new Refusal("TOKEN_EXPIRED", "expired"));
+    await renewing.capabilities();
+    assert.equal(asked, 2);
+    gateway.refuseNext(new Refusal("TOKEN_EXPIRED", "expired"));
+    const { id } = await renewing.submit({ prompt: "hello" });
+    gateway.append(id, succeeded("hi"));
+    gateway.refuseNext(new Refusal("TOKEN_EXPIRED", "expired"));
+    for await (const entry of renewing.watch(id)) assert.equal(entry.sequence, 1);
+    assert.equal(asked, 4);
+    renewing.close();
+
+    const fixed = createCcspClient({ target: gateway.target, token: "fixed" });
+    gateway.refuseNext(new Refusal("TOKEN_EXPIRED", "expired"));
+    await assert.rejects(fixed.capabilities(), { name: "AuthenticationError", reason: "TOKEN_EXPIRED" });
+    fixed.close();
+  });
+
+  it("says within seconds what it tried when it has never reached a gateway", async () => {
+    await gateway.stop();
+    const port = gateway.target.split(":")[1];
+    const ways: readonly [string, RegExp][] = [
+      [`127.0.0.1:${port}`, /^no gateway could be reached at 127.0.0.1:\d+: connect ECONNREFUSED 127.0.0.1:\d+$/],
+      [`localhost:${port}`, /at localhost:\d+ \(localhost is [^)]*127.0.0.1[^)]*\): connect ECONNREFUSED /],
+      ["ccsp.invalid:3000", /at ccsp.invalid:3000: the name ccsp.invalid was not found$/],
+    ];
+    const checks = ways.map(async ([target, message]) => {
+      const lost = createCcspClient({ target, token: "a-token" });
+      const calls = [lost.get("t"), lost.run({ prompt: "hello" }).result(), lost.submit({ prompt: "hello" })];
+      await Promise.all(calls.map((call) => assert.rejects(call, { name: "UnavailableError", message })));
+      lost.close();
+    });
+    await Promise.all(checks);
+    await gateway.start();
+  });
+
+  const signalled: Readonly<Record<string, (client: CcspClient, signal: AbortSignal) => Promise<unknown>>> = {
+    run: (c, signal) => c.run({ prompt: "a" }, { signal }).result(),
+    submit: (c, signal) => c.submit({ prompt: "a" }, { signal }),
+    submitMany: (c, signal) => c.submitMany([{ prompt: "a" }], { signal }),
+    watch: (c, signal) => c.watch("t", { signal })[Symbol.asyncIterator]().next(),
+    get: (c, signal) => c.get("t", { signal }),
+    list: (c, signal) => c.list({ signal })[Symbol.asyncIterator]().next(),
+    cancel: (c, signal) => c.cancel("t", "", { signal }),
+    retry: (c, signal) => c.retry("t", "", { signal }),
+    explain: (c, signal) => c.explain("t", { signal }),
+    estimate: (c, signal) => c.estimate({ prompt: "a" }, { signal }),
+    capabilities: (c, signal) => c.capabilities({ signal }),
+    "schedules.put": (c, signal) =>
+      c.schedules.put({ name: "a", cron: "* * * * *", task: { prompt: "a" } }, { signal }),
+    "schedules.list": (c, signal) => c.schedules.list({ signal }),
+    "schedules.delete": (c, signal) => c.schedules.delete("a", { signal }),
+  };
+  it("has a signal for each method that calls the gateway", () => {
+    const { schedules, close: _, ...own } = client;
+    const methods = [...Object.keys(own), ...Object.keys(schedules).map((name) => `schedules.${name}`)];
+    assert.deepEqual(Object.keys(signalled).toSorted(), methods.toSorted());
+  });
+  for (const [name, call] of Object.entries(signalled)) {
+    it(`ends ${name} with the reason of its signal, before the call and while it waits`, async () => {
+      const reason = new Error("the user left");
+      await assert.rejects(call(client, AbortSignal.abort(reason)), reason);
+      await gateway.stop();
+      const stop = new AbortController();
+      const waiting = call(client, stop.signal);
+      setImmediate(() => stop.abort(reason));
+      await assert.rejects(waiting, reason);
+      await gateway.start();
+    });
+  }
+
   const classes: readonly [Reason, typeof CcspError, boolean][] = [
     ["TOKEN_MISSING", AuthenticationError, false],
     ["TOKEN_INVALID", AuthenticationError, false],
@@ -284,15 +364,47 @@ describe("a client with TLS", () => {
     const connect = (tls: ClientOptions["tls"], resumeMs = 100) =>
       createCcspClient({ target: gateway.target, token: "t", tls, resumeMs });
     const known = connect({ ca, ...own, serverName: "gateway" }, 60_000);
-    const unaware = connect({ ...own, serverName: "gateway" });
+    const unaware = connect({ ...own, serverName: "gateway" }, 60_000);
     const plain = connect(undefined);
     try {
       assert.equal((await known.capabilities()).agentId, "alice");
-      for (const client of [unaware, plain]) await assert.rejects(client.capabilities(), UnavailableError);
+      const why = /no gateway could be reached at 127.0.0.1:\d+: (self-signed|unable to (get|verify))/;
+      await assert.rejects(unaware.capabilities(), { name: "UnavailableError", message: why });
+      await assert.rejects(plain.capabilities(), { name: "UnavailableError", message: /does it need TLS\?$/ });
       assert.equal(gateway.headers.length, 1);
     } finally {
       for (const client of [known, unaware, plain]) client.close();
       await gateway.stop();
+    }
+  });
+
+  it("reads its files again for each new connection", async () => {
+    const { ca } = authority;
+    const credentials = serverTls({ ca, ...(await authority.issue("gateway")) });
+    const gateway = await startFakeGateway([], credentials);
+    const dir = await mkdtemp(join(tmpdir(), "ccsp-client-"));
+    const file = (name: string) => join(dir, name);
+    const { certificate, key } = await authority.issue("alice");
+    for (const [name, pem] of Object.entries({ ca, certificate, key })) await writeFile(file(name), pem);
+    const files = { caFile: file("ca"), certificateFile: file("certificate"), keyFile: file("key") };
+    const tls = { ...files, serverName: "gateway" };
+    const client = createCcspClient({ target: gateway.target, token: "t", tls, resumeMs: 500 });
+    try {
+      assert.equal((await client.capabilities()).agentId, "alice");
+      await gateway.stop();
+      await writeFile(file("key"), "not a key");
+      await gateway.start();
+      await assert.rejects(client.capabilities(), UnavailableError);
+      await writeFile(file("key"), key);
+      await eventually(async () => assert.equal((await client.capabilities()).agentId, "alice"));
+      assert.throws(
+        () => createCcspClient({ target: "a:1", token: "t", tls: { caFile: file("none") } }),
+        /tls\.caFile cannot be read: ENOENT.*none/,
+      );
+    } finally {
+      client.close();
+      await gateway.stop();
+      await rm(dir, { recursive: true });
     }
   });
 });

@@ -1,9 +1,14 @@
+import { existsSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findExecutable } from "@ccsp/config";
 
-/** The repository that contains this package. */
+/** The repository that contains this package. An installed `ccsp` has none. */
 const REPOSITORY_ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+
+const HOW_TO_INSTALL: Readonly<Record<string, string>> = {
+  "redis-server": "install Redis 7.0 or newer (Debian: apt-get install redis-server; macOS: brew install redis)",
+};
 
 /**
  * Returns the absolute path of a program. It is the path in the environment variable `variable`, otherwise the first
@@ -20,7 +25,8 @@ export function findBinary(name: string, variable: string): string {
   const searchPath = [process.env["PATH"] ?? "", join(REPOSITORY_ROOT, ".tools", "bin")].join(delimiter);
   const found = findExecutable(name, searchPath);
   if (found) return found;
-  throw new Error(`${name} was not found: run \`make setup\`, put it on PATH, or name it in ${variable}`);
+  const how = existsSync(join(REPOSITORY_ROOT, "deploy", "setup.sh")) ? "run `make setup`" : HOW_TO_INSTALL[name];
+  throw new Error(`${name} was not found: ${how ? `${how}, ` : ""}put it on PATH, or name it in ${variable}`);
 }
 
 /**

@@ -5,7 +5,7 @@ import { type Io, note, sayJson } from "../io.js";
 import { ensureSecret } from "../local-secret.js";
 import { findFleet, openStateDir, type StateDir, stateDir } from "../state.js";
 import { LOCK_FD, startInBackground } from "../up/background.js";
-import { findOwnEngine, openSimulatedEngine } from "../up/engine.js";
+import { findOwnEngine, findSimulatedCli, openSimulatedEngine } from "../up/engine.js";
 import { openFleetLog } from "../up/fleet-log.js";
 import { outputTo, outputToLog } from "../up/fleet-output.js";
 import { heldLock, lockFolder } from "../up/folder-lock.js";
@@ -65,7 +65,7 @@ Examples:
       try {
         if (!background) await prepare(io, state, flags);
         if (!detach) {
-          const engine = await (flags.simulator ? openSimulatedEngine() : findOwnEngine(io.env));
+          const engine = await (flags.simulator ? openSimulatedEngine(io.env) : findOwnEngine(io.env));
           const output = background ? outputToLog(openFleetLog(state.logFile)) : outputTo(io, json === true);
           return end(await runFleet(io, { state, lock, engine, output }, upOptions(flags)));
         }
@@ -91,7 +91,7 @@ async function prepare(io: Io, state: StateDir, { ports, simulator }: UpFlags): 
       `other programs listen on ${taken.join(", ")}: stop them, or start the fleet with --ports free`,
     );
   }
-  if (!simulator) findOwnEngine(io.env);
+  await (simulator ? findSimulatedCli(io.env) : findOwnEngine(io.env));
   await ensureSecret(state);
 }
 

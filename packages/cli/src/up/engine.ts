@@ -10,13 +10,26 @@ export interface FleetEngine {
 }
 
 /**
- * The bundled Claude Code CLI with a simulated model that echoes its input. With it, people can try CCSP without a
- * login and without cost.
+ * The real Claude Code CLI with a simulated model that echoes its input. With it, people can try CCSP without a login
+ * and without cost.
  */
-export async function openSimulatedEngine(): Promise<FleetEngine> {
+export async function openSimulatedEngine(env: Env): Promise<FleetEngine> {
+  const bin = await findSimulatedCli(env);
   const { simulatedEngine, startSimulator } = await import("@ccsp/testkit"); // loads it only where it runs
   const simulator = await startSimulator();
-  return { settings: simulatedEngine(simulator), close: () => simulator.close() };
+  return { settings: simulatedEngine(simulator, bin), close: () => simulator.close() };
+}
+
+/** The CLI to run with a simulated model: the bundled one, else the user's own. Throws when there is none. */
+export async function findSimulatedCli(env: Env): Promise<string> {
+  const { CLAUDE_CODE_BIN } = await import("@ccsp/testkit");
+  const bin = CLAUDE_CODE_BIN || env["CCSP_CLAUDE_CODE_BIN"] || findExecutable("claude", env["PATH"] ?? "");
+  if (bin) return bin;
+  throw new CliError(
+    EXIT.usage,
+    "--simulator simulates the model, and still needs the Claude Code CLI: no CLI is bundled here, and there is no " +
+      "`claude` on PATH. Install it (npm install -g @anthropic-ai/claude-code), or name it in CCSP_CLAUDE_CODE_BIN",
+  );
 }
 
 /**

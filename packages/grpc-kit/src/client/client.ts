@@ -30,6 +30,8 @@ export interface CallOptions {
    * except one that the caller set.
    */
   readonly answersFirst?: boolean | undefined;
+  /** Milliseconds for the first message of such a stream, instead of the client's `timeoutMs`. */
+  readonly answerWithinMs?: number | undefined;
 }
 
 /** An omitted field has its default value. Messages inside the request must be complete. */
@@ -124,7 +126,7 @@ export function createClient<D extends ServiceShape>(
         metadata,
         span: beginSpan(metadata),
         deadline: earliest(call, method.responseStream ? undefined : timeoutMs),
-        ...(call.answersFirst && { answerWithinMs: timeoutMs }),
+        ...(call.answersFirst && { answerWithinMs: call.answerWithinMs ?? timeoutMs }),
       };
     };
     methods[name] = method.responseStream

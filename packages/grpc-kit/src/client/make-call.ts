@@ -53,6 +53,9 @@ function sendUnary(outgoing: Outgoing): Promise<unknown> {
   });
 }
 
+/** The error of an instance that cannot be reached has the cause. It comes at the limit, so the limit's own is later. */
+const MOMENT_MS = 20;
+
 export async function* readStream(prepare: () => Outgoing): AsyncGenerator<unknown, void, undefined> {
   const outgoing = prepare();
   const { signal, span, deadline, answerWithinMs } = outgoing;
@@ -64,7 +67,7 @@ export async function* readStream(prepare: () => Outgoing): AsyncGenerator<unkno
     late = answeredTooLate(outgoing);
     cancel();
   };
-  const timer = answerWithinMs === undefined || deadline ? undefined : setTimeout(giveUp, answerWithinMs);
+  const timer = answerWithinMs === undefined || deadline ? undefined : setTimeout(giveUp, answerWithinMs + MOMENT_MS);
   const answerBy = answerWithinMs === undefined ? undefined : (deadline ?? new Date(Date.now() + answerWithinMs));
   let [code, why] = [status.CANCELLED, "its reader left"];
   try {

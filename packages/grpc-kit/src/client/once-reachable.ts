@@ -1,5 +1,5 @@
 import { connectivityState, type Client as GrpcClient, status } from "@grpc/grpc-js";
-import { CallError, whyNotConnected } from "../wire/call-error.js";
+import { CallError, neverSent, whyNotConnected } from "../wire/call-error.js";
 import { decodeDetails, NO_DETAILS } from "../wire/status-details.js";
 
 /**
@@ -11,16 +11,23 @@ export async function onceReachable<T>(
   deadline: Date | undefined,
   send: () => Promise<T>,
 ): Promise<T> {
+  let down: unknown;
   for (;;) {
     try {
       return await send();
     } catch (error) {
-      if (deadline === undefined || !instancesAreDown(error)) throw error;
-      if (await instanceComes(client, { deadline, signal })) continue;
-      const details = [NO_DETAILS, { cause: error }] as const;
+      if (deadline === undefined) throw error;
+      if (instancesAreDown(error)) {
+        down = error;
+        if (await instanceComes(client, { deadline, signal })) continue;
+      } else if (down === undefined || !neverSent(error)) {
+        throw error;
+      }
+      // The deadline has passed, perhaps in the middle of a new try to connect. The last fault is the cause then.
+      const details = [NO_DETAILS, { cause: down }] as const;
       if (signal?.aborted) throw new CallError(status.CANCELLED, `${method.path} was cancelled`, ...details);
       const why = `${target} could not be reached before the deadline of ${method.path}`;
-      throw new CallError(status.UNAVAILABLE, `${why}: ${whyNotConnected(String(error))}`, ...details);
+      throw new CallError(status.UNAVAILABLE, `${why}: ${whyNotConnected(String(down))}`, ...details);
     }
   }
 }

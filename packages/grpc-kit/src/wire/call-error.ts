@@ -11,6 +11,8 @@ export class CallError extends Error {
   override readonly name = "CallError";
   readonly code: status;
   readonly reason: Reason | undefined;
+  /** True if `reason` is the server's own, so that a server of CCSP was reached. */
+  readonly answered: boolean;
   readonly metadata: Readonly<Record<string, string>>;
   readonly fields: readonly FieldViolation[];
   /** Milliseconds until the same call may succeed. */
@@ -21,6 +23,7 @@ export class CallError extends Error {
   constructor(code: status, message: string, details: RefusalDetails = NO_DETAILS, options?: { cause?: unknown }) {
     super(message, options);
     this.code = code;
+    this.answered = details.reason !== undefined;
     this.reason = details.reason ?? reasonOfOwnStatus(code, message);
     this.metadata = details.metadata;
     this.fields = details.fields;
@@ -57,9 +60,7 @@ export function toCallError(error: unknown, call: FailedCall): CallError {
   const { code, details, metadata } = error;
   const decoded = decodeDetails(metadata);
   if (decoded.reason !== undefined) return new CallError(code, details, decoded, { cause: error });
-  // grpc-js lists in `details` how far a call got. Without "remote_addr=" the call waited for a connection until its
-  // deadline and was never sent.
-  if (code === status.DEADLINE_EXCEEDED && !details.includes("remote_addr=") && details.includes("after")) {
+  if (neverSent(error)) {
     const message = `${call.target} could not be reached before the deadline of ${call.method} (${details})`;
     return new CallError(status.UNAVAILABLE, message, decoded, { cause: error });
   }
@@ -71,6 +72,15 @@ export function toCallError(error: unknown, call: FailedCall): CallError {
   const closed = code === status.INTERNAL && details.includes("Session closed with error code");
   const lost = closed || (code === status.CANCELLED && !call.cancelled);
   return new CallError(lost ? status.UNAVAILABLE : code, message, decoded, { cause: error });
+}
+
+/**
+ * Whether a call waited for a connection until its deadline. grpc-js lists in `details` how far a call got:
+ * "remote_addr=" means that the call was sent.
+ */
+export function neverSent(error: unknown): boolean {
+  if (!isServiceError(error) || error.code !== status.DEADLINE_EXCEEDED) return false;
+  return !error.details.includes("remote_addr=") && error.details.includes("after");
 }
 
 /**

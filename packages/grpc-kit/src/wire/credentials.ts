@@ -1,5 +1,5 @@
 import { createSecureContext, type SecureContextOptions } from "node:tls";
-import { ChannelCredentials, ServerCredentials } from "@grpc/grpc-js";
+import { CallCredentials, ChannelCredentials, ServerCredentials } from "@grpc/grpc-js";
 
 /**
  * How a process proves its identity to its callers and to the services that it calls. Each service has one set of
@@ -47,6 +47,44 @@ export function serverTls(tls: Tls): ServerCredentials {
 export function channelTls(tls: Tls): ChannelCredentials {
   return ChannelCredentials.createFromSecureContext(createSecureContext(contextOf(tls)));
 }
+
+/**
+ * The same with certificates that may change: `load` is called now, and again for each new connection. When it throws,
+ * that connection fails with its error.
+ */
+export function renewedTls(load: () => Tls): ChannelCredentials {
+  load();
+  return new RenewedTls(load);
+}
+
+class RenewedTls extends ChannelCredentials {
+  readonly #load: () => Tls;
+
+  constructor(load: () => Tls) {
+    super();
+    this.#load = load;
+  }
+
+  override _isSecure(): boolean {
+    return true;
+  }
+
+  override _equals(other: ChannelCredentials): boolean {
+    return this === other;
+  }
+
+  override _createSecureConnector(...args: Parameters<ChannelCredentials["_createSecureConnector"]>): SecureConnector {
+    const connector = () => channelTls(this.#load())._createSecureConnector(...args);
+    return {
+      connect: async (socket) => connector().connect(socket),
+      waitForReady: async () => {},
+      getCallCredentials: () => args[2] ?? CallCredentials.createEmpty(),
+      destroy: () => {},
+    };
+  }
+}
+
+type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
 
 /**
  * A server that stops also waits for connections whose handshake has only begun. Node's default of 120 s is longer than

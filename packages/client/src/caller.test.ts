@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { CallError } from "@ccsp/grpc-kit";
+import { status } from "@grpc/grpc-js";
+import { createCaller } from "./caller.js";
+import { UnavailableError } from "./errors.js";
+import { createTokenSource } from "./token.js";
+
+const NOTHING = { metadata: {}, fields: [], retryAfterMs: undefined, quota: [], preconditions: [] };
+const away = new CallError(status.UNAVAILABLE, "no server there");
+const stopping = new CallError(status.UNAVAILABLE, "stopping", { ...NOTHING, reason: "SHUTTING_DOWN" });
+
+/** A call that fails with these errors, one after the other, and then succeeds. */
+function failing(...errors: Error[]): () => Promise<string> {
+  return async () => {
+    const [error] = errors.splice(0, 1);
+    if (error) throw error;
+    return "answer";
+  };
+}
+
+describe("the calls of a client", () => {
+  const createNew = () =>
+    createCaller({
+      target: "127.0.0.1:1",
+      tokens: createTokenSource({ token: "a-token" }),
+      resumeMs: 60_000,
+      connectMs: 0,
+      closed: new AbortController().signal,
+    });
+
+  it("are given up after connectMs when no gateway has ever answered", async () => {
+    await assert.rejects(createNew().unary({}, failing(away)), (error) => {
+      assert.ok(error instanceof UnavailableError);
+      assert.match(error.message, /^no gateway could be reached at 127.0.0.1:1/);
+      return true;
+    });
+  });
+
+  it("are repeated for resumeMs when a gateway has answered once, even if it refused", async () => {
+    const answered = createNew();
+    assert.equal(await answered.unary({}, failing()), "answer");
+    assert.equal(await answered.unary({}, failing(away, away)), "answer");
+    assert.equal(await createNew().unary({}, failing(stopping, away)), "answer");
+  });
+});

@@ -1,0 +1,88 @@
+import { readFile } from "node:fs/promises";
+import { AuthenticationError } from "./errors.js";
+
+/**
+ * A token, or a function that returns one. The client calls the function before a call, once for all calls that begin
+ * meanwhile. It keeps a JWT until shortly before its `exp`.
+ */
+export type Token = string | (() => string | Promise<string>);
+
+export interface TokenOptions {
+  readonly token?: Token | undefined;
+  readonly tokenFile?: string | undefined;
+}
+
+/** Where the client gets the token of each call from. */
+export interface TokenSource {
+  get(): Promise<string>;
+  /** Forgets a token that the gateway calls expired. False if there cannot be another one. */
+  renew(): boolean;
+}
+
+/** Throws when the options name no token, or two. */
+export function createTokenSource({ token, tokenFile }: TokenOptions, now: () => number = Date.now): TokenSource {
+  if ((token === undefined) === (tokenFile === undefined)) {
+    throw new AuthenticationError("TOKEN_MISSING", "give the client either `token` or `tokenFile`");
+  }
+  if (typeof token === "string") return { get: async () => token, renew: () => false };
+  if (token !== undefined) return keepUntilExpiry(async () => token(), now);
+  // The file is small, and another program may replace it at any time.
+  return { get: () => readToken(tokenFile ?? ""), renew: () => true };
+}
+
+async function readToken(path: string): Promise<string> {
+  const text = await readFile(path, "utf8").catch((error: unknown) => {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new AuthenticationError("TOKEN_MISSING", `the token file cannot be read: ${why}`, { cause: error });
+  });
+  if (text.trim() === "") throw new AuthenticationError("TOKEN_MISSING", `the token file ${path} is empty`);
+  return text.trim();
+}
+
+/** The new token must have arrived before the old one expires, and the clocks of two machines differ a little. */
+const RENEW_BEFORE_MS = 60_000;
+/** Of a token that lives for a short time, only this part may remain. */
+const RENEW_BEFORE_PART = 0.2;
+
+function keepUntilExpiry(ask: () => Promise<string>, now: () => number): TokenSource {
+  let held: { readonly token: string; readonly renewAt: number; readonly expiresAt: number } | undefined;
+  let asking: Promise<string> | undefined;
+
+  const renewed = async (): Promise<string> => {
+    try {
+      const token = await ask();
+      const expiresAt = expiryOf(token);
+      const left = expiresAt === undefined ? 0 : expiresAt - now();
+      const renewAt = now() + left - Math.min(RENEW_BEFORE_MS, left * RENEW_BEFORE_PART);
+      held = expiresAt === undefined ? undefined : { token, renewAt, expiresAt };
+      return token;
+    } catch (error) {
+      if (held && now() < held.expiresAt) return held.token; // the next call asks again
+      throw error;
+    }
+  };
+  return {
+    async get() {
+      if (held && now() < held.renewAt) return held.token;
+      asking ??= renewed().finally(() => {
+        asking = undefined;
+      });
+      return asking;
+    },
+    renew() {
+      held = undefined;
+      return true;
+    },
+  };
+}
+
+/** The `exp` of a JWT in milliseconds. Undefined for another kind of token. The signature is the gateway's matter. */
+function expiryOf(token: string): number | undefined {
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
+    const exp: unknown = typeof claims === "object" && claims !== null && "exp" in claims ? claims.exp : undefined;
+    return typeof exp === "number" ? exp * 1_000 : undefined;
+  } catch {
+    return undefined;
+  }
+}
