@@ -17,7 +17,7 @@ ON_NODE22 := PATH="$(CURDIR)/.tools/node22/bin:$$PATH"
 CCSP := node packages/cli/bin/ccsp.js
 
 .PHONY: help setup packages demo up down logs test test-slow test-unit test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
-  chaos check python bench-submit bench-queue bench-strangers bench-ttft pack gen docs docs-picture lint types format proto build clean
+  chaos check python pack bench-submit bench-queue bench-strangers bench-ttft gen docs docs-picture lint types format proto build clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
@@ -30,10 +30,10 @@ demo: setup ## start all services, run one prompt, stop (CCSP_LIVE=1: with your 
 	@node packages/demo/dist/main.js
 
 # The fleet runs in the background.
-up: setup ## start Redis, Consul and all services (UP=--simulator: needs no login)
+up: setup ## start Redis, Consul and all services in the background (UP=--simulator: needs no login)
 	@$(CCSP) up --detach $(UP)
 
-down: ## stop what make up started
+down: ## stop what make up started (does nothing when nothing runs)
 	@$(CCSP) down
 
 logs: ## follow the logs of what make up started
@@ -122,17 +122,18 @@ bench-ttft: setup ## compare the time to the first text with that of the CLI alo
 build: ## compile the TypeScript sources
 	@deploy/setup.sh node build
 
+# The files are for `npm install FILE` on other machines, and for `npm publish FILE`.
+pack: build ## pack the SDK and the ccsp command into dist/, for npm
+	@node .ci/pack/main.mjs
+
 # Needs Debian's Python and protoc (clients/python/README.md). WHEELS names another folder for the result.
 python: ## build the wheel of the Python client into clients/python/dist
 	@/usr/bin/python3 -m pip wheel --quiet --no-index --no-deps --no-build-isolation \
 	  --wheel-dir $(or $(WHEELS),clients/python/dist) clients/python
 
-# The files are for `npm install FILE` on other machines, and for `npm publish FILE`.
-pack: build ## pack the SDK and the ccsp command into dist/, for npm
-	@node .ci/pack/main.mjs
-
-gen: packages ## generate the stubs and the descriptor in packages/protos from proto/
+gen: packages ## generate what follows from proto/: packages/protos, and the schema of what ccsp prints
 	@.ci/generate .
+	@node --import tsx --conditions ccsp-src packages/cli/test/write-output-schema.ts
 
 docs: packages ## write the generated parts of docs/ (settings, errors)
 	@node --import tsx --conditions ccsp-src packages/e2e/src/docs/generate.ts

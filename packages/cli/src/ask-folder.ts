@@ -51,7 +51,7 @@ async function allow(io: Io, { option, folder, roots }: Wanted): Promise<void> {
   const answer = await ask(io, `Allow tasks of this fleet to work in ${folder}? [y/N] `);
   if (!/^y(es)?$/i.test(answer)) throw new CliError(EXIT.denied, `${option}: ${folder} was not allowed`);
   await allowFolder(io.env, folder);
-  note(io, `allowed from now on; \`ccsp folders\` shows and changes this`);
+  note(io, "allowed from now on; `ccsp folders list` shows all, and `ccsp folders forget` takes one back");
 }
 
 async function realOf(option: string, path: string): Promise<string> {

@@ -20,6 +20,11 @@ export interface CommandEntry {
 export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
   "A local fleet:": [
     {
+      term: "init [options]",
+      description: "ask how tasks log in and where they may work, and write the settings of the local fleet",
+      load: async (io) => (await import("./commands/init.js")).initCommand(io),
+    },
+    {
       term: "up [options]",
       description: "start Redis, Consul and the five services on this machine, and keep them running",
       load: async (io, end) => (await import("./commands/up.js")).upCommand(io, end),
@@ -88,6 +93,11 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
       load: async (io) => (await import("./commands/explain.js")).explainCommand(io),
     },
     {
+      term: "trace [options] <task>",
+      description: "show where the time of a task went: its spans, as a tree",
+      load: async (io) => (await import("./commands/trace.js")).traceCommand(io),
+    },
+    {
       term: "estimate [options] [prompt]",
       description: "show when a task would start if it was submitted now, without submitting it",
       load: async (io) => (await import("./commands/estimate.js")).estimateCommand(io),
@@ -141,6 +151,13 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
       term: "token",
       description: "make tokens for agents",
       load: async (io) => (await import("./commands/token.js")).tokenCommand(io),
+    },
+  ],
+  "Shell:": [
+    {
+      term: "completion <shell>",
+      description: "print a script with which a shell completes commands, options, task ids and other names",
+      load: async (io) => (await import("./commands/completion.js")).completionCommand(io),
     },
   ],
 };

@@ -6,8 +6,9 @@ import { printable, printableText } from "./printable.js";
 export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdin: Readable & { readonly isTTY?: boolean };
-  readonly stdout: Writable & { readonly isTTY?: boolean };
-  readonly stderr: Writable & { readonly isTTY?: boolean };
+  /** `columns` is the width of the terminal. */
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   /**
    * Calls the listener with a signal that asks the command to end, instead of ending the process. Returns a function
    * that stops listening.
@@ -46,7 +47,7 @@ export async function writeText(io: Io, text: string): Promise<void> {
   if (!io.stdout.write(io.stdout.isTTY === true ? printableText(text) : text)) await once(io.stdout, "drain");
 }
 
-/** Prints one line of JSON. 64-bit numbers are strings, as in proto JSON. */
+/** Prints one line of JSON. Messages are converted before (see json-forms.ts); here only other big integers are text. */
 export function sayJson(io: Io, value: unknown): void {
   say(
     io,

@@ -53,13 +53,16 @@ function time(value: string, sign: 1 | -1): Date {
   );
 }
 
-/** One of these names, in upper or lower case. The option may be repeated. */
-export function oneOf<T extends string>(names: readonly T[]): (value: string, before?: readonly T[]) => readonly T[] {
-  return (value, before = []) => {
+/** One of these names, in upper or lower case. The option may be repeated. The completion of shells reads `choices`. */
+export function oneOf<T extends string>(
+  names: readonly T[],
+): ((value: string, before?: readonly T[]) => readonly T[]) & { readonly choices: readonly T[] } {
+  const read = (value: string, before: readonly T[] = []) => {
     const name = names.find((each) => each.toLowerCase() === value.toLowerCase());
     if (name === undefined) throw new InvalidArgumentError(`It is none of ${names.join(", ")}.`);
     return [...before, name];
   };
+  return Object.assign(read, { choices: names });
 }
 
 /** An address of a service. The option may have several, and may be repeated. */

@@ -4,6 +4,7 @@ import { CATEGORY_NAMES } from "@ccsp/errors";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type ConnectionOptions, withConnection } from "./connection.js";
 import { durationMs, label, number, oneOf, someText, timeAhead, wholeNumber } from "./option-values.js";
+import type { Format } from "./output/format.js";
 import { CLASS_NAMES } from "./priority.js";
 import { withPromptFile } from "./prompt.js";
 import { toolNames, tools } from "./tool-list.js";
@@ -169,10 +170,12 @@ interface Offered {
   readonly start: boolean;
   /** Whether a task is stored, so that a repeated call must not store a second one. */
   readonly submits: boolean;
+  /** What the command can show (see `withOutput`). */
+  readonly formats?: readonly Format[];
 }
 
 /** Adds the options of a task and of the connection, in groups that help shows apart. */
-export function withTask(command: Command, { start, submits }: Offered): Command {
+export function withTask(command: Command, { start, submits, formats }: Offered): Command {
   const add = (heading: string, ...groups: readonly Group[]) => {
     command.optionsGroup(heading);
     for (const option of groups.flatMap((group) => Object.values(group).flat())) command.addOption(option);
@@ -185,5 +188,9 @@ export function withTask(command: Command, { start, submits }: Offered): Command
   add("When and where:", ...(start ? [START] : []), PLACE);
   add("Retries:", RETRIES);
   if (submits) command.option("--request-id <id>", "makes the submission safe to repeat for 24 hours");
-  return withConnection(command.optionsGroup("Connection and output:"));
+  // Declared here so that it stands in this group.
+  return withConnection(
+    command.optionsGroup("Connection and output:").helpOption("-h, --help", "show this help"),
+    formats,
+  );
 }

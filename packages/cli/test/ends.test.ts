@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually } from "@ccsp/testkit";
@@ -16,22 +16,23 @@ const BIN = fileURLToPath(new URL("../bin/ccsp.js", import.meta.url));
 
 /** A command in a process of its own, as a shell starts it. */
 class Running {
-  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly #child: ChildProcess;
   readonly #exited: Promise<[number | null, NodeJS.Signals | null]>;
   stdout = "";
   stderr = "";
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>>) {
-    this.#child = spawn(process.execPath, [BIN, ...args], { env, stdio: ["pipe", "pipe", "pipe"] });
-    this.#child.stdout.on("data", (data) => (this.stdout += data));
-    this.#child.stderr.on("data", (data) => (this.stderr += data));
-    this.#child.stdin.on("error", () => {});
+  /** `output`: an open file for standard output. */
+  constructor(args: readonly string[], env: Readonly<Record<string, string>>, output: number | "pipe" = "pipe") {
+    this.#child = spawn(process.execPath, [BIN, ...args], { env, stdio: ["pipe", output, "pipe"] });
+    this.#child.stdout?.on("data", (data) => (this.stdout += data));
+    this.#child.stderr?.on("data", (data) => (this.stderr += data));
+    this.#child.stdin?.on("error", () => {});
     this.#exited = new Promise((resolve) => this.#child.once("close", (code, signal) => resolve([code, signal])));
   }
 
   /** Resolves when the command reads standard input: a pipe does not hold so much. */
   async readsInput(): Promise<void> {
-    await new Promise((resolve) => this.#child.stdin.write("x".repeat(512 * 1024), resolve));
+    await new Promise((resolve) => this.#child.stdin?.write("x".repeat(512 * 1024), resolve));
   }
 
   tells(pattern: RegExp): Promise<unknown> {
@@ -39,7 +40,7 @@ class Running {
   }
 
   closeOutput(...names: readonly ("stdout" | "stderr")[]): void {
-    for (const name of names) this.#child[name].destroy();
+    for (const name of names) this.#child[name]?.destroy();
   }
 
   /** The exit code, after the signal. */
@@ -62,9 +63,9 @@ describe("a command of ccsp", function () {
   let silentTarget: string;
   let dir: string;
   const running: Running[] = [];
-  const start = (line: string, env: Readonly<Record<string, string>> = {}): Running => {
+  const start = (line: string, env: Readonly<Record<string, string>> = {}, output?: number): Running => {
     const own = { PATH: process.env["PATH"] ?? "", CCSP_GATEWAY: gateway.target, CCSP_TOKEN: "t", CCSP_STATE_DIR: dir };
-    const command = new Running(line.split(" "), { ...own, ...env });
+    const command = new Running(line.split(" "), { ...own, ...env }, output);
     running.push(command);
     return command;
   };
@@ -139,6 +140,16 @@ describe("a command of ccsp", function () {
     gateway.resume();
     assert.equal(await run.end(), 141);
     assert.equal(run.stderr, `\nthe task continues; watch it with: ccsp watch ${lastTask()}\n`);
+    assert.equal(gateway.stateOf(lastTask()), TaskState.QUEUED);
+  });
+
+  it("ends with 1 and says why when its output cannot be written, and the task continues", async () => {
+    const full = openSync("/dev/full", "w");
+    const run = start("run hang --json", {}, full);
+    assert.equal(await run.end(), 1);
+    const told = "ccsp: the output cannot be written: ENOSPC: no space left on device, write";
+    assert.equal(run.stderr, `${told}\n\nthe task continues; watch it with: ccsp watch ${lastTask()}\n`);
+    closeSync(full);
     assert.equal(gateway.stateOf(lastTask()), TaskState.QUEUED);
   });
 

@@ -8,7 +8,7 @@ import { PROMPT_ARGUMENT } from "../prompt.js";
 import { taskInput } from "../task-input.js";
 import { type TaskOptions, withTask } from "../task-options.js";
 
-type RunOptions = TaskOptions & { readonly cancelOnInterrupt?: true };
+type RunOptions = TaskOptions & { readonly cancelOnInterrupt?: true; readonly quiet?: true };
 
 export function runCommand(io: Io, end: (code: ExitCode) => void): Command {
   const command = new Command("run")
@@ -16,6 +16,7 @@ export function runCommand(io: Io, end: (code: ExitCode) => void): Command {
     .argument("[prompt]", PROMPT_ARGUMENT);
   return withTask(command, { start: true, submits: true })
     .option("--cancel-on-interrupt", "cancel the task on Ctrl-C instead of leaving it running")
+    .option("-q, --quiet", "print only the answer, or why there is none")
     .addHelpText(
       "after",
       `
@@ -29,6 +30,8 @@ local fleet this is your machine: ccsp asks once whether tasks may work there
 The answer goes to standard output; a summary and everything else go to standard
 error. A terminal shows all text as it is written; a pipe or file gets only the
 answer, when the task has ended.
+While the task waits, a line on standard error says why and when it may start.
+On a terminal, another line shows how far the run is.
 The task outlives this command: Ctrl-C leaves it running and says how to watch
 it again.
 
@@ -37,7 +40,7 @@ Examples:
   ccsp run "Fix the failing test" --working-folder . \\
     --permission-mode accept-edits --allow-tools "Bash(npm test:*)" --budget 2
   git diff | ccsp run --system-prompt "Review this diff" --timeout 5m
-  ccsp run "Write a haiku" --json \\
+  ccsp run "Write a haiku" -o json \\
     | jq -r 'select(.type == "ended") | .result.costUsd'`,
     )
     .action(async (prompt: string | undefined, options: RunOptions) => {
@@ -47,6 +50,7 @@ Examples:
           client,
           events: (signal) => client.run(task, { signal, requestId: options.requestId }),
           json: options.json === true,
+          quiet: options.quiet === true,
           cancelOnInterrupt: options.cancelOnInterrupt === true,
         }),
       );

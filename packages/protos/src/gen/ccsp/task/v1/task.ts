@@ -782,7 +782,15 @@ export interface Task {
   /** W3C trace id of the task's trace, 32 hex digits. Empty when tracing is off. */
   traceId: string;
   /** When a PARKED or SCHEDULED task becomes QUEUED. Absent when this does not depend on a time. */
-  readyTime: Date | undefined;
+  readyTime:
+    | Date
+    | undefined;
+  /**
+   * The beginning of the prompt on one line, at most 100 characters. Only in lists, and only for a caller that may read
+   * the prompt. The queue reads the first KiB of the prompt for it, so it may be shorter. Empty otherwise, and from an
+   * older version.
+   */
+  promptSnippet: string;
 }
 
 /** Usage of an engine. An absent number is not known; it does not mean zero. */
@@ -919,6 +927,9 @@ export interface TaskEvent {
      * replaces it with another message.
      */
     { $case: "textTakenBack"; value: TextTakenBack }
+    | //
+    /** What the attempt has used so far. Newer than release 0.2.0, whose readers skip it. */
+    { $case: "usageSoFar"; value: UsageSoFar }
     | undefined;
 }
 
@@ -964,6 +975,29 @@ export interface TextTakenBack {
 export interface ToolUse {
   /** Name of the tool. Its input is not logged. */
   name: string;
+}
+
+/**
+ * What an attempt has used until now: totals, so a newer entry replaces an older one. See `TaskEvent.usage_so_far`. An
+ * executor sends at most one entry for each model turn and at most one a second, and then one with the totals of the
+ * run. So when an engine reports its usage, the last entry of an attempt that succeeded has the numbers of
+ * `TaskResult`. A cached answer has no such entry: its numbers are in `TaskEnded.result`.
+ */
+export interface UsageSoFar {
+  /** Tokens. Absent when they are not known. */
+  usage:
+    | Usage
+    | undefined;
+  /** Cost in US dollars. Absent when it is not known: some engines tell it only with their result. */
+  costUsd:
+    | number
+    | undefined;
+  /** Number of model turns that are complete. */
+  turns: number;
+  /** Number of uses of tools. */
+  toolUses: number;
+  /** Model that answers. Empty when it is not known. */
+  model: string;
 }
 
 /** Trouble that did not end the run. See `TaskEvent.engine_notice`. */
@@ -2206,6 +2240,7 @@ function createBaseTask(): Task {
     result: undefined,
     traceId: "",
     readyTime: undefined,
+    promptSnippet: "",
   };
 }
 
@@ -2246,6 +2281,9 @@ export const Task: MessageFns<Task> = {
     }
     if (message.readyTime !== undefined) {
       Timestamp.encode(toTimestamp(message.readyTime), writer.uint32(98).fork()).join();
+    }
+    if (message.promptSnippet !== "") {
+      writer.uint32(106).string(message.promptSnippet);
     }
     return writer;
   },
@@ -2359,6 +2397,14 @@ export const Task: MessageFns<Task> = {
             message.readyTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.promptSnippet = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2409,6 +2455,11 @@ export const Task: MessageFns<Task> = {
         : isSet(object.ready_time)
         ? fromJsonTimestamp(object.ready_time)
         : undefined,
+      promptSnippet: isSet(object.promptSnippet)
+        ? globalThis.String(object.promptSnippet)
+        : isSet(object.prompt_snippet)
+        ? globalThis.String(object.prompt_snippet)
+        : "",
     };
   },
 
@@ -2450,6 +2501,9 @@ export const Task: MessageFns<Task> = {
     if (message.readyTime !== undefined) {
       obj.readyTime = message.readyTime.toISOString();
     }
+    if (message.promptSnippet !== "") {
+      obj.promptSnippet = message.promptSnippet;
+    }
     return obj;
   },
 
@@ -2474,6 +2528,7 @@ export const Task: MessageFns<Task> = {
       : undefined;
     message.traceId = object.traceId ?? "";
     message.readyTime = object.readyTime ?? undefined;
+    message.promptSnippet = object.promptSnippet ?? "";
     return message;
   },
 };
@@ -3315,6 +3370,9 @@ export const TaskEvent: MessageFns<TaskEvent> = {
       case "textTakenBack":
         TextTakenBack.encode(message.event.value, writer.uint32(74).fork()).join();
         break;
+      case "usageSoFar":
+        UsageSoFar.encode(message.event.value, writer.uint32(82).fork()).join();
+        break;
     }
     return writer;
   },
@@ -3404,6 +3462,14 @@ export const TaskEvent: MessageFns<TaskEvent> = {
             message.event = { $case: "textTakenBack", value: TextTakenBack.decode(reader, reader.uint32()) };
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.event = { $case: "usageSoFar", value: UsageSoFar.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3445,6 +3511,10 @@ export const TaskEvent: MessageFns<TaskEvent> = {
         ? { $case: "textTakenBack", value: TextTakenBack.fromJSON(object.textTakenBack) }
         : isSet(object.text_taken_back)
         ? { $case: "textTakenBack", value: TextTakenBack.fromJSON(object.text_taken_back) }
+        : isSet(object.usageSoFar)
+        ? { $case: "usageSoFar", value: UsageSoFar.fromJSON(object.usageSoFar) }
+        : isSet(object.usage_so_far)
+        ? { $case: "usageSoFar", value: UsageSoFar.fromJSON(object.usage_so_far) }
         : undefined,
     };
   },
@@ -3472,6 +3542,8 @@ export const TaskEvent: MessageFns<TaskEvent> = {
       obj.taskEnded = TaskEnded.toJSON(message.event.value);
     } else if (message.event?.$case === "textTakenBack") {
       obj.textTakenBack = TextTakenBack.toJSON(message.event.value);
+    } else if (message.event?.$case === "usageSoFar") {
+      obj.usageSoFar = UsageSoFar.toJSON(message.event.value);
     }
     return obj;
   },
@@ -3518,6 +3590,12 @@ export const TaskEvent: MessageFns<TaskEvent> = {
       case "textTakenBack": {
         if (object.event?.value !== undefined && object.event?.value !== null) {
           message.event = { $case: "textTakenBack", value: TextTakenBack.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "usageSoFar": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "usageSoFar", value: UsageSoFar.fromPartial(object.event.value) };
         }
         break;
       }
@@ -3864,6 +3942,147 @@ export const ToolUse: MessageFns<ToolUse> = {
   fromPartial(object: DeepPartial<ToolUse>): ToolUse {
     const message = createBaseToolUse();
     message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseUsageSoFar(): UsageSoFar {
+  return { usage: undefined, costUsd: undefined, turns: 0, toolUses: 0, model: "" };
+}
+
+export const UsageSoFar: MessageFns<UsageSoFar> = {
+  encode(message: UsageSoFar, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.usage !== undefined) {
+      Usage.encode(message.usage, writer.uint32(10).fork()).join();
+    }
+    if (message.costUsd !== undefined) {
+      DoubleValue.encode({ value: message.costUsd! }, writer.uint32(18).fork()).join();
+    }
+    if (message.turns !== 0) {
+      writer.uint32(24).int32(message.turns);
+    }
+    if (message.toolUses !== 0) {
+      writer.uint32(32).int32(message.toolUses);
+    }
+    if (message.model !== "") {
+      writer.uint32(42).string(message.model);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageSoFar {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageSoFar();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.usage = Usage.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.costUsd = DoubleValue.decode(reader, reader.uint32()).value;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.turns = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.toolUses = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.model = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UsageSoFar {
+    return {
+      usage: isSet(object.usage) ? Usage.fromJSON(object.usage) : undefined,
+      costUsd: isSet(object.costUsd)
+        ? Number(object.costUsd)
+        : isSet(object.cost_usd)
+        ? Number(object.cost_usd)
+        : undefined,
+      turns: isSet(object.turns) ? globalThis.Number(object.turns) : 0,
+      toolUses: isSet(object.toolUses)
+        ? globalThis.Number(object.toolUses)
+        : isSet(object.tool_uses)
+        ? globalThis.Number(object.tool_uses)
+        : 0,
+      model: isSet(object.model) ? globalThis.String(object.model) : "",
+    };
+  },
+
+  toJSON(message: UsageSoFar): unknown {
+    const obj: any = {};
+    if (message.usage !== undefined) {
+      obj.usage = Usage.toJSON(message.usage);
+    }
+    if (message.costUsd !== undefined) {
+      obj.costUsd = floatToJson(message.costUsd);
+    }
+    if (message.turns !== 0) {
+      obj.turns = Math.round(message.turns);
+    }
+    if (message.toolUses !== 0) {
+      obj.toolUses = Math.round(message.toolUses);
+    }
+    if (message.model !== "") {
+      obj.model = message.model;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UsageSoFar>): UsageSoFar {
+    return UsageSoFar.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UsageSoFar>): UsageSoFar {
+    const message = createBaseUsageSoFar();
+    message.usage = (object.usage !== undefined && object.usage !== null) ? Usage.fromPartial(object.usage) : undefined;
+    message.costUsd = object.costUsd ?? undefined;
+    message.turns = object.turns ?? 0;
+    message.toolUses = object.toolUses ?? 0;
+    message.model = object.model ?? "";
     return message;
   },
 };

@@ -1,4 +1,4 @@
-import type { ReceivedSpan, SpanKind } from "./received-span.js";
+import type { Span, SpanKind } from "./span.js";
 
 /** The export request as the loader decodes it (options `longs: String`, `enums: String`, `oneofs`, `defaults`). */
 export interface ExportRequest {
@@ -37,7 +37,7 @@ interface WireValue {
   readonly bytesValue?: Uint8Array;
 }
 
-export function decodeExport(request: ExportRequest): ReceivedSpan[] {
+export function decodeExport(request: ExportRequest): Span[] {
   return request.resourceSpans.flatMap(({ resource, scopeSpans }) => {
     const name = attributesOf(resource?.attributes ?? [])["service.name"];
     const service = typeof name === "string" ? name : "unknown";
@@ -53,7 +53,7 @@ const KINDS: Readonly<Record<string, SpanKind>> = {
   SPAN_KIND_CONSUMER: "consumer",
 };
 
-function decodeSpan(span: WireSpan, service: string): ReceivedSpan {
+function decodeSpan(span: WireSpan, service: string): Span {
   const failed = span.status?.code === "STATUS_CODE_ERROR";
   return {
     name: span.name,

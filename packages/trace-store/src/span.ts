@@ -1,14 +1,14 @@
 /**
  * Sorts by start. If two spans started at the same moment, the longer one comes first, because it may be the parent.
  */
-export function byStart(a: ReceivedSpan, b: ReceivedSpan): number {
+export function byStart(a: Span, b: Span): number {
   return a.startMs - b.startMs || b.endMs - a.endMs;
 }
 
 export type SpanKind = "unspecified" | "internal" | "server" | "client" | "producer" | "consumer";
 
 /** A span as a collector stores it. Ids are lower-case hex. Times are milliseconds since the epoch, with fractions. */
-export interface ReceivedSpan {
+export interface Span {
   readonly name: string;
   readonly traceId: string;
   readonly spanId: string;
