@@ -11,7 +11,12 @@ export const VARIABLES: readonly Variable[] = [
   {
     name: "CCSP_STATE_DIR",
     doc: "folder of the local fleet: its secret, log and data; each folder has one fleet",
-    unset: "`.ccsp` in the repository",
+    unset: "`.ccsp` in the repository; `$XDG_STATE_HOME/ccsp` for a command that npm installed",
+  },
+  {
+    name: "XDG_STATE_HOME",
+    doc: "where a command that npm installed keeps the fleet's folder",
+    unset: "`~/.local/state`",
   },
   { name: "CCSP_GATEWAY", doc: "gRPC target of the gateway, such as `gateway.example:3000`", unset: "the local fleet" },
   {
@@ -42,6 +47,16 @@ export const VARIABLES: readonly Variable[] = [
     doc: "`1`: a local fleet runs without Consul, on fixed addresses",
     unset: "with Consul, if there is one",
   },
+  {
+    name: "CCSP_SIMULATOR",
+    doc: "`1`: a local fleet runs with a simulated model, as with `--simulator`",
+    unset: "your own Claude Code",
+  },
+  {
+    name: "CCSP_TRACE_URL",
+    doc: "link to a trace in your tracing system, such as `https://jaeger.example/trace/{traceId}`",
+    unset: "no link",
+  },
   { name: "CCSP_REDIS_URL", doc: "Redis of a local fleet; `ccsp up` then starts none", unset: "its own Redis" },
   { name: "CCSP_CLAUDE_CODE_BIN", doc: "the `claude` of a local fleet", unset: "`claude` on PATH" },
   { name: "REDIS_SERVER_BIN", doc: "the `redis-server` that a local fleet starts", unset: "PATH, then `.tools/bin`" },
@@ -54,4 +69,7 @@ export const VARIABLES: readonly Variable[] = [
   },
   { name: "PATH", doc: "where `claude`, `redis-server` and `consul` are looked for", unset: "" },
   { name: "NO_COLOR", doc: "any value: no colours", unset: "colours on a terminal" },
+  { name: "FORCE_COLOR", doc: "`1`: colours in a pipe too; `0`: no colours", unset: "as `NO_COLOR` says" },
+  { name: "TERM", doc: "`dumb`: no colours, and no line that is written again", unset: "" },
+  { name: "COLUMNS", doc: "width of `ccsp trace` in a pipe", unset: "100" },
 ];

@@ -6,7 +6,7 @@ const COMMANDS = new Set(["sh", "bash", "shell", "console"]);
 const RUNNABLE = new Set(["sh", "ts", "python"]);
 /** What the first line of a block of commands begins with. */
 const COMMAND =
-  /^(?:\$ |(?:[A-Z_]+=\S* )*(?:alias|apt-get|ccsp|cd|curl|deploy\/\S+|docker|git|go|java|kubectl|make|mvn|node|npm|npx|pip|pip3|pnpm|protoc|buf|python3?|redis-(?:cli|server)|source|ssh|systemctl)\b)/;
+  /^(?:\$ |(?:[A-Z_]+=\S* )*(?:alias|apt-get|ccsp|cd|curl|deploy\/\S+|docker|git|go|java|kubectl|make|mvn|node|npm|npx|pip|pip3|pnpm|protoc|buf|python3?|redis-(?:cli|server)|source|ssh|systemctl)(?= |$))/;
 
 /** What is wrong with the marks of these blocks, one sentence each. */
 export const faultsOf = (blocks: readonly Block[]): readonly string[] =>

@@ -15,7 +15,7 @@ const LINES = 40;
 const COMMANDS = [
   'ccsp run --working-folder . "Explain this repository in one sentence"',
   "ccsp list",
-  "ccsp queue status",
+  "ccsp trace $(ccsp list -o name | head -1)",
 ];
 
 const home = await mkdtemp(join(tmpdir(), "ccsp-picture-"));
