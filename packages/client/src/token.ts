@@ -15,8 +15,8 @@ export interface TokenOptions {
 /** Where the client gets the token of each call from. */
 export interface TokenSource {
   get(): Promise<string>;
-  /** Forgets a token that the gateway calls expired. False if there cannot be another one. */
-  renew(): boolean;
+  /** Forgets this token, which the gateway calls expired. False if there cannot be another one. */
+  renew(expired: string): boolean;
 }
 
 /** Throws when the options name no token, or two. */
@@ -69,8 +69,9 @@ function keepUntilExpiry(ask: () => Promise<string>, now: () => number): TokenSo
       });
       return asking;
     },
-    renew() {
-      held = undefined;
+    renew(expired) {
+      // Another call may have renewed it already.
+      if (held?.token === expired) held = undefined;
       return true;
     },
   };
