@@ -52,16 +52,13 @@ const LONGEST_MS = 24 * 60 * 60 * 1_000;
 /** Declares every setting of the executor and of the engines and hooks that it knows. */
 export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorConfig {
   const service = serviceSettings(settings, { name: "executor", grpcPort: 3002, opsPort: 9002 });
-  const executorId = settings.text(
-    "CCSP_EXECUTOR_ID",
-    "name of this executor: unique, and the same after a restart; unset: the host name",
-    {
-      default: hostname()
-        .replaceAll(/[^\w.-]/g, "-")
-        .slice(0, 128),
-      pattern: /^[A-Za-z0-9._-]{1,128}$/,
-    },
-  );
+  const executorId = settings.text("CCSP_EXECUTOR_ID", "name of this executor: unique, and the same after a restart", {
+    default: hostname()
+      .replaceAll(/[^\w.-]/g, "-")
+      .slice(0, 128),
+    defaultIs: "the host name",
+    pattern: /^[A-Za-z0-9._-]{1,128}$/,
+  });
   const config = {
     service,
     queueTarget: settings.text("CCSP_QUEUE_TARGET", "gRPC target of the queue", { default: "consul:///queue" }),
@@ -70,11 +67,16 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
     dir: resolve(
       settings.text("CCSP_EXECUTOR_DIR", "folder for the temporary folders of runs; no other executor may use it", {
         default: join(tmpdir(), `ccsp-executor-${executorId}`),
+        defaultIs: "`ccsp-executor-ID` in the temporary folder",
       }),
     ),
-    drainMs: settings.durationMs("CCSP_EXECUTOR_DRAIN", "how long runs may continue when the executor stops", {
-      default: `${Math.floor(service.drainMs * 0.6)}ms`,
-    }),
+    drainMs: settings.durationMs(
+      "CCSP_EXECUTOR_DRAIN",
+      "how long runs may continue when the executor stops; unset: 0.6 of CCSP_DRAIN_TIMEOUT",
+      {
+        default: `${Math.floor(service.drainMs * 0.6)}ms`,
+      },
+    ),
     supervision: defineSupervision(settings),
     warm: defineWarm(settings),
     policy: definePolicy(settings),
@@ -164,6 +166,7 @@ function defineSupervision(settings: Settings): ExecutorConfig["supervision"] {
     path: settings.text("CCSP_EXECUTOR_PATH", "PATH of engines and their tools", {
       // The folder of this Node, wherever it is: engines that are Node scripts need it.
       default: [...new Set([...STANDARD_PATH, node])].join(delimiter),
+      defaultIs: `${STANDARD_PATH.join(delimiter)}, and the folder of Node`,
     }),
   };
 }

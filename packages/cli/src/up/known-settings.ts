@@ -23,7 +23,7 @@ const OF_THE_FLEET: readonly SettingDescription[] = [
 ];
 
 function own(name: string, doc: string, value = ""): SettingDescription {
-  return { name, doc, default: value, required: false, secret: false };
+  return { name, doc, form: "text", default: value, defaultIs: undefined, required: false, secret: false };
 }
 
 /**

@@ -238,53 +238,146 @@ export function taskStateToJSON(object: TaskState): string {
   }
 }
 
-/** Category of a failure. New values may be added. */
+/**
+ * Category of a failure. New values may be added. For an unknown one, a client uses `retryable` and the message. "Tried
+ * again" says whether CCSP runs the task again by itself while attempts are left. "Do" says what a client can do, and what
+ * operators can do if that is something else. docs/troubleshooting.md is made of these lines.
+ */
 export enum ErrorCategory {
   /** UNSPECIFIED - Never sent. */
   UNSPECIFIED = 0,
-  /** UNKNOWN_ERROR - The failure matches no known kind. CCSP keeps a redacted sample of it. */
+  /**
+   * UNKNOWN_ERROR - The failure matches no known kind. CCSP keeps a redacted sample of it.
+   * Tried again: yes.
+   * Do: read the message, and report it. Operators: the executor's log has a sample without secrets.
+   */
   UNKNOWN_ERROR = 1,
-  /** SESSION_TIMEOUT - The engine's login has ended, or the provider refuses its key for every request. A person has to renew the login. */
+  /**
+   * SESSION_TIMEOUT - The engine's login has ended, or the provider refuses its key for every request. A person has to renew the login.
+   * Tried again: when a person has opened its gate.
+   * Do: nothing. Operators: renew the login (docs/operations.md, "A login ended").
+   */
   SESSION_TIMEOUT = 2,
-  /** RATE_LIMIT - A limit on bursts of requests. A short wait helps. */
+  /**
+   * RATE_LIMIT - A limit on bursts of requests. A short wait helps.
+   * Tried again: yes, without an attempt, 50 times.
+   * Do: send fewer requests at once.
+   */
   RATE_LIMIT = 3,
-  /** USAGE_WINDOW - A usage window is closed until a known time. */
+  /**
+   * USAGE_WINDOW - A usage window is closed until a known time.
+   * Tried again: yes, without an attempt, when it opens.
+   * Do: wait, or use another engine. `ccsp explain` says until when.
+   */
   USAGE_WINDOW = 4,
-  /** OVERLOADED - The provider is overloaded for all its users. */
+  /**
+   * OVERLOADED - The provider is overloaded for all its users.
+   * Tried again: yes, without an attempt, 50 times.
+   * Do: wait.
+   */
   OVERLOADED = 5,
-  /** NETWORK_ERROR - The executor's host could not reach the provider. */
+  /**
+   * NETWORK_ERROR - The executor's host could not reach the provider.
+   * Tried again: yes.
+   * Do: nothing. Operators: check the network and proxies of the executor's host.
+   */
   NETWORK_ERROR = 6,
-  /** INVALID_REQUEST - The engine or the provider refuses the request itself. */
+  /**
+   * INVALID_REQUEST - The engine or the provider refuses the request itself.
+   * Tried again: no.
+   * Do: correct the task as the message says: its model, its folder, its tools. Operators: what tasks may ask for is in
+   * the `CCSP_EXECUTOR_…` policy settings.
+   */
   INVALID_REQUEST = 7,
-  /** CONTEXT_OVERFLOW - The conversation no longer fits into the context of the model. */
+  /**
+   * CONTEXT_OVERFLOW - The conversation no longer fits into the context of the model.
+   * Tried again: no.
+   * Do: ask for less, or begin a new conversation.
+   */
   CONTEXT_OVERFLOW = 8,
-  /** BUDGET_EXCEEDED - The run has spent `limits.budget_usd`. */
+  /**
+   * BUDGET_EXCEEDED - The run has spent `limits.budget_usd`.
+   * Tried again: no.
+   * Do: allow more.
+   */
   BUDGET_EXCEEDED = 9,
-  /** PERMISSION_DENIED - The engine needed a permission that it does not have. */
+  /**
+   * PERMISSION_DENIED - The engine needed a permission that it does not have.
+   * Tried again: no.
+   * Do: allow the tool, or ask for another way.
+   */
   PERMISSION_DENIED = 10,
-  /** ENGINE_CRASH - The engine process died. */
+  /**
+   * ENGINE_CRASH - The engine process died.
+   * Tried again: yes.
+   * Do: report it. Operators: check the engine's version with `ccsp executor list`, and the executor's log.
+   */
   ENGINE_CRASH = 11,
-  /** ENGINE_HANG - The engine wrote nothing for too long. */
+  /**
+   * ENGINE_HANG - The engine wrote nothing for too long.
+   * Tried again: yes.
+   * Do: report it. Operators: `CCSP_EXECUTOR_SILENCE_TIMEOUT` and `…_STALL_TIMEOUT` are the limits.
+   */
   ENGINE_HANG = 12,
-  /** TIMEOUT - The run took longer than `limits.wall_time`. */
+  /**
+   * TIMEOUT - The run took longer than `limits.wall_time`.
+   * Tried again: no.
+   * Do: allow more time, or ask for less.
+   */
   TIMEOUT = 13,
-  /** OUT_OF_MEMORY - The engine used too much memory. */
+  /**
+   * OUT_OF_MEMORY - The engine used too much memory.
+   * Tried again: no.
+   * Do: ask for less. Operators: `CCSP_EXECUTOR_MEMORY_LIMIT`.
+   */
   OUT_OF_MEMORY = 14,
-  /** NO_WORK_DONE - The engine reported success but brought no result. */
+  /**
+   * NO_WORK_DONE - The engine reported success but brought no result.
+   * Tried again: yes.
+   * Do: change the prompt.
+   */
   NO_WORK_DONE = 15,
-  /** CANCELLED - A cancel ended the task. */
+  /**
+   * CANCELLED - A cancel ended the task.
+   * Tried again: no.
+   * Do: submit the task again if you want it.
+   */
   CANCELLED = 16,
-  /** EXECUTOR_LOST - The executor vanished while it held the task. */
+  /**
+   * EXECUTOR_LOST - The executor vanished while it held the task.
+   * Tried again: yes.
+   * Do: nothing. Operators: `ccsp executor list` and the executor's log.
+   */
   EXECUTOR_LOST = 17,
-  /** OUTPUT_LIMIT - The output was larger than `limits.output_bytes`. */
+  /**
+   * OUTPUT_LIMIT - The output was larger than `limits.output_bytes`.
+   * Tried again: no.
+   * Do: allow more output, or ask for less.
+   */
   OUTPUT_LIMIT = 18,
-  /** HOOK_FAILED - A required hook failed. */
+  /**
+   * HOOK_FAILED - A required hook failed.
+   * Tried again: yes.
+   * Do: nothing. Operators: check the hook that the message names.
+   */
   HOOK_FAILED = 19,
-  /** MODEL_REFUSED - The model, or the provider's safeguards, declined to answer. */
+  /**
+   * MODEL_REFUSED - The model, or the provider's safeguards, declined to answer.
+   * Tried again: no.
+   * Do: change the prompt, or use another model.
+   */
   MODEL_REFUSED = 20,
-  /** ANSWER_CUT_OFF - The answer reached the greatest number of tokens that the model may write, and it is cut off. */
+  /**
+   * ANSWER_CUT_OFF - The answer reached the greatest number of tokens that the model may write, and it is cut off.
+   * Tried again: no.
+   * Do: ask for less at once.
+   */
   ANSWER_CUT_OFF = 21,
-  /** ACCESS_DENIED - The login is valid, but the provider refuses it this request or this model. */
+  /**
+   * ACCESS_DENIED - The login is valid, but the provider refuses it this request or this model.
+   * Tried again: no.
+   * Do: use another model. Operators: get access for the login.
+   */
   ACCESS_DENIED = 22,
   UNRECOGNIZED = -1,
 }
