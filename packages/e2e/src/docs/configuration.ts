@@ -69,7 +69,8 @@ export async function configuration(): Promise<string> {
 
 const titleOf = (service: string) => service.replace(/^./, (first) => first.toUpperCase());
 
-async function usedSettings(): Promise<readonly Used[]> {
+/** Every setting of every service, with the services that read it. */
+export async function usedSettings(): Promise<readonly Used[]> {
   const definitions = await loadDefinitions(ENV);
   const used = new Map<string, { setting: SettingDescription; services: string[] }>();
   for (const service of SERVICES) {
