@@ -1,4 +1,4 @@
-/** Topics of the services with many settings. A setting belongs to the first topic whose pattern its name matches. */
+/** Headings for the services with many settings. A setting belongs to the first one whose pattern its name matches. */
 const TOPICS = [
   ["How many tasks may wait", /^CCSP_(?:MAX_PROMPT|QUEUE_(?:AGENT_|CLASS_)?MAX_WAITING)/],
   ["Overload", /^CCSP_QUEUE_OVERLOAD/],
@@ -6,7 +6,8 @@ const TOPICS = [
   ["Leases and retries", /^CCSP_QUEUE_(?:LEASE|RETRY|REFUSALS)/],
   ["What is kept", /^CCSP_QUEUE_(?:RETENTION|MAX_ENDED)/],
   ["Cache", /^CCSP_QUEUE_CACHE/],
-  ["Conversations", /^CCSP_(?:QUEUE_CONVERSATION|QUEUE_TRANSCRIPT|EXECUTOR_CONVERSATION)/],
+  ["Conversations", /^CCSP_QUEUE_(?:CONVERSATION|TRANSCRIPT)/],
+  ["Conversations on its disk", /^CCSP_EXECUTOR_CONVERSATION/],
   ["What tasks may ask for", /^CCSP_EXECUTOR_(?:ALLOWED|DENIED|PERMISSION|WALL|MAX_)/],
   ["Engines and hooks", /^CCSP_EXECUTOR_(?:ENGINE|SLOTS|HOOKS)/],
   ["Processes of a run", /^CCSP_EXECUTOR_(?:SILENCE|STALL|MEMORY|PROCESS|CGROUP|KILL|PATH)|^PATH$/],
