@@ -95,7 +95,7 @@ COMP_WORDS=(ccsp "$@"); COMP_CWORD=$#; _ccsp; printf '%s\\n' "\${COMPREPLY[@]}"`
       assert.deepEqual(await complete("ccsp get task-"), ["task-1\tQUEUED hello world", "task-2\tQUEUED fail"]);
       assert.deepEqual(await complete("ccsp schedule delete "), ["nightly\t0 3 * * *"]);
       const files = await complete("ccsp run x --attach not");
-      assert.deepEqual(files.map((file) => file.replaceAll("\\", "").split("\t")[0]).toSorted(), [
+      assert.deepEqual(files.map((file) => file.replaceAll("\\", "").replace(/\t.*/, "")).toSorted(), [
         "notes one.txt",
         "notes two.txt",
       ]);
