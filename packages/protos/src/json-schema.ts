@@ -58,7 +58,7 @@ function scalarSchema(scalar: ScalarType): Json {
   return SCALARS.get(scalar) ?? { type: "integer" };
 }
 
-const ANY_DOUBLE = { anyOf: [{ type: "number" }, { enum: ["NaN", "Infinity", "-Infinity"] }] };
+const ANY_DOUBLE: Json = { anyOf: [{ type: "number" }, { enum: ["NaN", "Infinity", "-Infinity"] }] };
 /** The scalars that are no integers. */
 const SCALARS: ReadonlyMap<ScalarType, Json> = new Map<ScalarType, Json>([
   [ScalarType.BOOL, { type: "boolean" }],
