@@ -39,7 +39,7 @@ export function upCommand(io: Io, end: (code: ExitCode) => void): Command {
         .choices(["default", "free"])
         .default("default"),
     )
-    .option("--simulator", "run the bundled Claude Code CLI with a simulated model: no login, no cost")
+    .option("--simulator", "run the Claude Code CLI with a simulated model: no login, no cost")
     .option("--no-traces", "keep no traces for `ccsp trace`")
     .option("--json", "print each line of output as JSON")
     .addOption(new Option("--in-process", "be the one process of a single fleet").hideHelp())
