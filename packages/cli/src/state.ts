@@ -68,9 +68,17 @@ export async function openStateDir({ path, dataDir }: StateDir): Promise<void> {
     () => false,
   );
   if (shared) throw new CliError(EXIT.usage, `${path} is a shared folder: name a separate folder in CCSP_STATE_DIR`);
-  for (const folder of [path, dataDir]) {
-    await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
-    await chmod(folder, PRIVATE_FOLDER);
+  try {
+    for (const folder of [path, dataDir]) {
+      await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
+      await chmod(folder, PRIVATE_FOLDER);
+    }
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new CliError(
+      EXIT.usage,
+      `${path} cannot be the folder of a fleet (${why}): name another one in CCSP_STATE_DIR`,
+    );
   }
   for (const name of await readdir(path)) {
     const file = join(path, name);
