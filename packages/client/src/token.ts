@@ -28,10 +28,16 @@ export interface TokenClock {
   readonly timer?: Timer;
 }
 
+/** Does not keep the process alive: a client may be closed while the function of its token still has not answered. */
+const unobtrusive: Timer = (ms, act) => {
+  const timer = setTimeout(act, ms).unref();
+  return () => clearTimeout(timer);
+};
+
 /** Throws when the options name no token, or two. */
 export function createTokenSource(
   { token, tokenFile }: TokenOptions,
-  clock: TokenClock = { now: Date.now },
+  clock: TokenClock = { now: Date.now, timer: unobtrusive },
 ): TokenSource {
   if ((token === undefined) === (tokenFile === undefined)) {
     throw new AuthenticationError("TOKEN_MISSING", "give the client either `token` or `tokenFile`");
