@@ -1,4 +1,4 @@
-import { GetExecutorStatusResponse } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
+import { GetExecutorStatusResponse, type SandboxStatus } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { Command } from "commander";
 import { CliError, EXIT, type ExitCode } from "../exit.js";
 import { untilInterrupted } from "../following.js";
@@ -35,12 +35,19 @@ function listCommand(io: Io, end: (code: ExitCode) => void): Command {
 
 const jsonOf = (status: GetExecutorStatusResponse): object => Object(GetExecutorStatusResponse.toJSON(status));
 
-function lines(address: string, { executorId, engines, draining }: GetExecutorStatusResponse): string[] {
+function lines(address: string, { executorId, engines, draining, sandbox }: GetExecutorStatusResponse): string[] {
   const rows = engines.map(({ engine, version, running, slots, account, warm }) => {
     const more = `${account ? `, login ${account}` : ""}${warm > 0 ? `, ${warm} warm` : ""}`;
     return `  ${engine} ${version || "of unknown version"}: ${running} of ${slots} running${more}`;
   });
-  return [`${executorId} at ${address}${draining ? ", draining" : ""}`, ...rows];
+  return [`${executorId} at ${address}${draining ? ", draining" : ""}`, ...rows, ...sandboxLine(sandbox)];
+}
+
+/** None for an executor of an older release, which does not say. */
+function sandboxLine(sandbox: SandboxStatus | undefined): readonly string[] {
+  if (!sandbox) return [];
+  const { confined, network, reason } = sandbox;
+  return [confined ? `  each run in a sandbox, network: ${network}` : `  runs have no sandbox: ${reason}`];
 }
 
 function runsCommand(io: Io): Command {
