@@ -66,7 +66,8 @@ class HostProxy {
     const remote = upstream ? connect(addressOf(upstream)) : connect(routeTo(target));
     this.#watch(socket);
     this.#watch(remote);
-    remote.once("error", () => socket.end("HTTP/1.1 502 Bad Gateway\r\nconnection: close\r\n\r\n"));
+    // Engines know a connection that breaks. A status would look like an answer of the provider.
+    remote.once("error", () => socket.destroy());
     remote.once("connect", () => {
       remote.setTimeout(0);
       // The upstream's own answer goes back to the run.
@@ -102,7 +103,7 @@ class HostProxy {
       response.flushHeaders();
       pipeline(answer, response, () => {});
     });
-    sent.once("error", () => (response.headersSent ? response.destroy() : response.writeHead(502).end()));
+    sent.once("error", () => response.destroy());
     pipeline(request, sent, (error) => error && sent.destroy());
     response.once("close", () => sent.destroy());
   }
