@@ -1,6 +1,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+# Tools that cache, such as buf, write below this folder, unless the environment names another place.
+export XDG_CACHE_HOME ?= $(CURDIR)/.tools/cache
 
 UNIT := 'packages/*/src/**/*.test.ts' 'services/*/src/**/*.test.ts'
 E2E := 'packages/e2e/test/**/*.test.ts'
@@ -15,7 +17,7 @@ ON_NODE22 := PATH="$(CURDIR)/.tools/node22/bin:$$PATH"
 CCSP := node packages/cli/bin/ccsp.js
 
 .PHONY: help setup packages demo up down logs test test-slow test-unit test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
-  chaos check bench-submit bench-queue bench-strangers bench-ttft pack gen lint types format proto build clean
+  chaos check python pack bench-submit bench-queue bench-strangers bench-ttft gen docs docs-picture lint types format proto build clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
@@ -28,10 +30,10 @@ demo: setup ## start all services, run one prompt, stop (CCSP_LIVE=1: with your 
 	@node packages/demo/dist/main.js
 
 # The fleet runs in the background.
-up: setup ## start Redis, Consul and all services (UP=--simulator: needs no login)
+up: setup ## start Redis, Consul and all services in the background (UP=--simulator: needs no login)
 	@$(CCSP) up --detach $(UP)
 
-down: ## stop what make up started
+down: ## stop what make up started (does nothing when nothing runs)
 	@$(CCSP) down
 
 logs: ## follow the logs of what make up started
@@ -87,9 +89,9 @@ update-engine: setup ## install the newest Claude Code CLI, print what changed (
 soak-executor: setup ## do 1,000 runs with random cancels and crashes, search for leftovers
 	@CCSP_SOAK_RUNS=1000 $(MOCHA) services/executor/test/soak.slow.test.ts
 
-# Checks everything that must hold before a commit, also generated code and imports between packages.
+# Checks everything that must hold before a commit, also generated code and pages, and imports between packages.
 check: proto types lint ## run the checks before a commit: protos, types, lint, format, unit tests
-	@$(MOCHA) $(UNIT) packages/e2e/test/import-graph.test.ts
+	@$(MOCHA) $(UNIT) packages/e2e/test/import-graph.test.ts packages/e2e/test/documentation.test.ts
 
 # Does 100,000 random steps on each kind of Redis. STEPS=5000 does fewer steps, and SEED repeats the same ones.
 soak-queue: setup ## compare the queue with its model in random steps (STEPS=..., SEED=...)
@@ -124,8 +126,20 @@ build: ## compile the TypeScript sources
 pack: build ## pack the SDK and the ccsp command into dist/, for npm
 	@node .ci/pack/main.mjs
 
-gen: packages ## generate the stubs and the descriptor in packages/protos from proto/
+# Needs Debian's Python and protoc (clients/python/README.md). WHEELS names another folder for the result.
+python: ## build the wheel of the Python client into clients/python/dist
+	@/usr/bin/python3 -m pip wheel --quiet --no-index --no-deps --no-build-isolation \
+	  --wheel-dir $(or $(WHEELS),clients/python/dist) clients/python
+
+gen: packages ## generate what follows from proto/: packages/protos, and the schema of what ccsp prints
 	@.ci/generate .
+	@node --import tsx --conditions ccsp-src packages/cli/test/write-output-schema.ts
+
+docs: packages ## write the generated parts of docs/ (settings, errors)
+	@node --import tsx --conditions ccsp-src packages/e2e/src/docs/generate.ts
+
+docs-picture: setup ## type the commands of docs/first-run.svg in a real terminal (needs tmux)
+	@node --import tsx --conditions ccsp-src packages/e2e/src/docs/picture.ts
 
 proto: packages ## lint proto/, check for breaking changes and for outdated generated code
 	@cd proto && buf lint

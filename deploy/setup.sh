@@ -12,19 +12,21 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root tools="$root/.tools"
 cd "$root"
 export PATH="$tools/bin:$PATH"
-# npm and pnpm keep their downloads in the home folder, for all checkouts. If the home folder is not writable, they use
-# this folder.
-if [[ ! -w ${HOME:-/nowhere} ]]; then
-  export NPM_CONFIG_USERCONFIG="${NPM_CONFIG_USERCONFIG:-${HOME:-}/.npmrc}" HOME="$tools/home"
-  mkdir -p "$HOME"
-fi
+# Downloads stay in this folder, unless the environment names another place for them. So set-up also works with a home
+# folder that is not writable.
+export npm_config_cache="${npm_config_cache:-${NPM_CONFIG_CACHE:-$tools/cache/npm}}"
+# pnpm keeps its store, its copies of the registry's answers, and its notes in these three.
+export XDG_DATA_HOME="${XDG_DATA_HOME:-$tools/share}"
+export XDG_CACHE_HOME="${XDG_CACHE_HOME:-$tools/cache}"
+export XDG_STATE_HOME="${XDG_STATE_HOME:-$tools/state}"
 
 usage() {
   cat <<'END'
 Usage: deploy/setup.sh [part...]
 
 Installs the programs and packages that CCSP needs and that this machine lacks. Everything goes into this folder (.tools,
-node_modules, dist): nothing is installed system-wide. It needs no root and asks no questions. A second run only checks.
+node_modules, dist), download caches too: nothing is installed system-wide. npm_config_cache and XDG_DATA_HOME name other
+places for the caches. It needs no root and asks no questions. A second run only checks.
 
 Parts (default: all except the last two):
   node     Node 24 into .tools/node24 if the machine's own is older; pnpm into .tools/pnpm; then the packages of

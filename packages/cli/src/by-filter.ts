@@ -4,9 +4,13 @@ import { ErrorCategory, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { Command } from "commander";
 import { type ConnectionOptions, withConnection } from "./connection.js";
 import { CliError, EXIT } from "./exit.js";
-import { type FilterOptions, withFilter } from "./filter-options.js";
-import { type Io, note, say, sayJson } from "./io.js";
+import { type FilterOptions, isFiltered, withFilter } from "./filter-options.js";
+import { type Io, note } from "./io.js";
 import { atQueue, type QueueClient, type QueueOptions } from "./operator.js";
+import { FORMATS, formatOf, isForPrograms } from "./output/format.js";
+import { showOne } from "./output/show.js";
+import { TASK_ARGUMENT } from "./task-id.js";
+import { count } from "./words.js";
 
 /** Options of a command that changes one task, or all tasks that a filter selects. */
 export type ChangeOptions = ConnectionOptions &
@@ -15,10 +19,10 @@ export type ChangeOptions = ConnectionOptions &
 
 export function withTasks(command: Command): Command {
   command
-    .argument("[task]", "task id")
+    .argument("[task]", TASK_ARGUMENT)
     .option("--reason <text>", "shown in the task's log", "")
     .option("--agent <id>", "only tasks of this agent");
-  return withConnection(withFilter(command))
+  return withConnection(withFilter(command), FORMATS)
     .option("--yes", "change the tasks that the options name; without it they are only counted")
     .option("--queue <target>", "with options that name tasks: gRPC target of the queue (CCSP_QUEUE_TARGET)");
 }
@@ -26,7 +30,7 @@ export function withTasks(command: Command): Command {
 interface Changed {
   readonly matched: bigint;
   readonly changed: bigint;
-  readonly json: unknown;
+  readonly json: () => Promise<object>;
   readonly verb: string;
 }
 
@@ -45,19 +49,22 @@ export async function byFilter(
   if (filter === undefined || taskId !== undefined) {
     throw new CliError(EXIT.usage, "name either one task, or tasks by options such as --agent (see --help)");
   }
+  if (formatOf(options) === "name") {
+    throw new CliError(EXIT.usage, "-o name is for one task: tasks that options select are only counted");
+  }
   const dryRun = options.yes !== true;
   const { matched, changed, json, verb } = await atQueue(io, options, (queue) => change(queue, filter, dryRun));
-  if (options.json) sayJson(io, json);
-  else say(io, dryRun ? `${matched} tasks match` : `${changed} of ${matched} tasks ${verb}`);
-  if (dryRun && !options.json && matched > 0n) note(io, "nothing was changed: add --yes to do it");
+  const tasks = count(matched, "task");
+  const done = dryRun ? `${tasks} ${matched === 1n ? "matches" : "match"}` : `${changed} of ${tasks} ${verb}`;
+  await showOne(io, options, { json, lines: () => [done] });
+  if (dryRun && !isForPrograms(options) && matched > 0n) note(io, "nothing was changed: add --yes to do it");
   return true;
 }
 
 /** Undefined when no option selects tasks. */
 export function taskFilter(options: FilterOptions & { readonly agent?: string }): TaskFilter | undefined {
   const { agent, engine, priority, state, label, error, since, until } = options;
-  const named = [agent, engine, priority, state, label, error, since, until].some((each) => each !== undefined);
-  if (!named) return undefined;
+  if (agent === undefined && !isFiltered(options)) return undefined;
   return TaskFilter.fromPartial({
     agentId: agent ?? "",
     engine: engine ?? "",

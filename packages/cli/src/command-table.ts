@@ -20,6 +20,11 @@ export interface CommandEntry {
 export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
   "A local fleet:": [
     {
+      term: "init [options]",
+      description: "ask how tasks log in and where they may work, and write the settings of the local fleet",
+      load: async (io) => (await import("./commands/init.js")).initCommand(io),
+    },
+    {
       term: "up [options]",
       description: "start Redis, Consul and the five services on this machine, and keep them running",
       load: async (io, end) => (await import("./commands/up.js")).upCommand(io, end),
@@ -39,15 +44,20 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
       description: "show what an installation offers, and what is running and waiting in a local fleet",
       load: async (io, end) => (await import("./commands/status.js")).statusCommand(io, end),
     },
+    {
+      term: "folders",
+      description: "folders of this machine in which tasks of the local fleet may work",
+      load: async (io) => (await import("./commands/folders.js")).foldersCommand(io),
+    },
   ],
   "Tasks:": [
     {
-      term: "run [options] <prompt>",
+      term: "run [options] [prompt]",
       description: "submit a task and stream its answer",
       load: async (io, end) => (await import("./commands/run.js")).runCommand(io, end),
     },
     {
-      term: "submit [options] <prompt>",
+      term: "submit [options] [prompt]",
       description: "submit a task and print its id without waiting for it",
       load: async (io) => (await import("./commands/submit.js")).submitCommand(io),
     },
@@ -81,6 +91,11 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
       term: "explain [options] <task>",
       description: "show why a task has not started and when it may",
       load: async (io) => (await import("./commands/explain.js")).explainCommand(io),
+    },
+    {
+      term: "trace [options] <task>",
+      description: "show where the time of a task went: its spans, as a tree",
+      load: async (io) => (await import("./commands/trace.js")).traceCommand(io),
     },
     {
       term: "estimate [options] [prompt]",
@@ -136,6 +151,13 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
       term: "token",
       description: "make tokens for agents",
       load: async (io) => (await import("./commands/token.js")).tokenCommand(io),
+    },
+  ],
+  "Shell:": [
+    {
+      term: "completion <shell>",
+      description: "print a script with which a shell completes commands, options, task ids and other names",
+      load: async (io) => (await import("./commands/completion.js")).completionCommand(io),
     },
   ],
 };

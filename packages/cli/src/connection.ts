@@ -6,19 +6,20 @@ import { type Command, Option } from "commander";
 import { CliError, EXIT } from "./exit.js";
 import { type Io, note } from "./io.js";
 import { findSecret } from "./local-secret.js";
+import { type Format, type OutputOptions, withOutput } from "./output/format.js";
 import { openSchemes } from "./schemes.js";
 import { type FleetState, findFleet, stateDir } from "./state.js";
 
 /** Options that every command accepts that talks to a gateway. */
-export interface ConnectionOptions {
+export interface ConnectionOptions extends OutputOptions {
   readonly gateway?: string;
   readonly token?: string;
   readonly tokenFile?: string;
-  readonly json?: true;
 }
 
-export function withConnection(command: Command): Command {
-  return command
+/** `formats`: what the command can show (see `withOutput`). */
+export function withConnection(command: Command, formats?: readonly Format[]): Command {
+  return withOutput(command, formats)
     .option("--gateway <target>", "gRPC target of the gateway (CCSP_GATEWAY; default: the local fleet)")
     .addOption(
       new Option(
@@ -26,8 +27,7 @@ export function withConnection(command: Command): Command {
         "file that holds the token of the agent; - reads it from standard input (CCSP_TOKEN holds the token itself; default: made for $USER with the local fleet's secret)",
       ).conflicts("token"),
     )
-    .option("--token <->", "- reads the token from standard input; a token itself is accepted for one more release")
-    .option("--json", "print JSON");
+    .option("--token <->", "- reads the token from standard input; a token itself is accepted for one more release");
 }
 
 /** Opens a client, passes it to `use`, and closes it. */

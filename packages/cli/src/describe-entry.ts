@@ -1,9 +1,11 @@
 import { categoryName, type TaskEvent } from "@ccsp/client";
+import type { UsageSoFar } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { stateName } from "./describe.js";
+import { count, localTime, money } from "./words.js";
 
 /** An entry of a task's log, on one line. */
 export function entryLine({ sequence, time, attempt, event }: TaskEvent): string {
-  const place = [String(sequence).padStart(4), time?.toISOString() ?? "", `attempt ${attempt}`];
+  const place = [String(sequence).padStart(4), localTime(time, { zone: true }), `attempt ${attempt}`];
   return [...place, entryWords(event)].join("  ");
 }
 
@@ -11,7 +13,7 @@ function entryWords(event: TaskEvent["event"]): string {
   switch (event?.$case) {
     case "stateChanged": {
       const { state, reason, error, readyTime } = event.value;
-      const until = readyTime ? ` until ${readyTime.toISOString()}` : "";
+      const until = readyTime ? ` until ${localTime(readyTime, { zone: true })}` : "";
       return `${stateName(state)}${until}${because(reason || error?.message)}`;
     }
     case "taskEnded":
@@ -22,12 +24,19 @@ function entryWords(event: TaskEvent["event"]): string {
       return `message ${event.value.message} is taken back`;
     case "toolUse":
       return `tool ${event.value.name}`;
+    case "usageSoFar":
+      return `usage so far: ${usageWords(event.value)}`;
     case "engineNotice":
       return `${categoryName(event.value.category)}${because(event.value.message)}`;
     case undefined:
     default:
       return "an entry of a kind that is newer than this command";
   }
+}
+
+function usageWords({ turns, toolUses, usage, costUsd }: UsageSoFar): string {
+  const tokens = usage ? `${usage.inputTokens} tokens in, ${usage.outputTokens} out` : "tokens unknown";
+  return [count(turns, "turn"), count(toolUses, "tool"), tokens, `cost ${money(costUsd)}`].join(", ");
 }
 
 const because = (why: string | undefined): string => (why ? `: ${why}` : "");

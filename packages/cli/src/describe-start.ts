@@ -1,19 +1,43 @@
 import type { Explanation } from "@ccsp/client";
 import type { Blocker, StartEstimate } from "@ccsp/protos/ccsp/task/v1/explanation.js";
-import { seconds, stateName } from "./describe.js";
+import { durationMs } from "@ccsp/protos/duration.js";
+import { lengthWords, stateName } from "./describe.js";
+import { durationWords, localTime } from "./words.js";
 
 /** One line for each blocker. The first in the list has to end first. */
 export function blockerLines(blockers: readonly Blocker[]): string[] {
-  return blockers.map(({ message, until }, i) => {
-    const end = until === undefined ? "" : ` (until ${until.toISOString()})`;
-    return (i === 0 ? "blocked by" : "").padEnd(12) + message + end;
-  });
+  return blockers.map((blocker, i) => (i === 0 ? "blocked by" : "").padEnd(12) + blockerWords(blocker));
+}
+
+/** What keeps a task back, and until when if that is known. */
+export function blockerWords(
+  { message, until }: Blocker,
+  time = (date: Date) => localTime(date, { zone: true }),
+): string {
+  return until === undefined ? message : `${message} (until ${time(until)})`;
 }
 
 export function startWords(estimate: StartEstimate | undefined): string {
   if (estimate === undefined) return "unknown";
   const { p50, p90, p95 } = estimate;
-  return `${seconds(p50)} as likely as not; 9 in 10 within ${seconds(p90)}, 19 in 20 within ${seconds(p95)}`;
+  return `${lengthWords(p50)} as likely as not; 9 in 10 within ${lengthWords(p90)}, 19 in 20 within ${lengthWords(p95)}`;
+}
+
+const [SECOND, MINUTE, HOUR, DAY] = [1_000, 60_000, 3_600_000, 86_400_000];
+
+/** An expected start as people say it: `starts in about 2 min`. */
+export function aboutWords(wait: StartEstimate["p50"] | number, more = ""): string {
+  const ms = typeof wait === "number" ? wait : durationMs(wait);
+  if (ms < SECOND) return "starts soon";
+  const unit = ms < MINUTE ? SECOND : ms < HOUR ? MINUTE : 10 * MINUTE;
+  const about = more === "" ? "about " : "";
+  return `starts in ${about}${durationWords(Math.round(ms / unit) * unit)}${more && ` ${more}`}`;
+}
+
+/** A time that a reader compares with a clock: without the date when it is less than a day ahead. */
+export function timeWords(time: Date, nowMs: number): string {
+  const words = localTime(time);
+  return Math.abs(time.getTime() - nowMs) < DAY ? (words.split(" ")[1] ?? words) : words;
 }
 
 /** `own` says how the reader is related to the tasks of the same agent: "your own" for the agent itself. */
@@ -23,6 +47,6 @@ export function explanationLines(explanation: Explanation, own = "your own"): st
   if (aheadInClass === undefined) return [...told, "it does not wait"];
   told.push(`older       ${aheadInClass} waiting in its class, ${aheadOfAgent ?? 0n} of them ${own}`);
   told.push(...(blockers.length === 0 ? ["blocked by  nothing: it is next"] : blockerLines(blockers)));
-  if (earliestStartTime) told.push(`not before  ${earliestStartTime.toISOString()}`);
+  if (earliestStartTime) told.push(`not before  ${localTime(earliestStartTime, { zone: true })}`);
   return [...told, `starts in   ${startWords(estimate)}`];
 }

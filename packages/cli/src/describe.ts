@@ -1,5 +1,7 @@
 import { Priority, type Task, type TaskResult, TaskState } from "@ccsp/client";
+import { durationMs } from "@ccsp/protos/duration.js";
 import { className } from "./priority.js";
+import { durationWords, localTime, money } from "./words.js";
 
 /** Name of a state, such as `QUEUED` or `RUNNING`. */
 export function stateName(state: TaskState): string {
@@ -13,12 +15,12 @@ export function summary(result: TaskResult): string[] {
   const read = usage && usage.cacheReadTokens > 0n ? `, ${usage.cacheReadTokens} from cache` : "";
   return [
     `tokens      ${usage ? `${usage.inputTokens} in, ${usage.outputTokens} out${read}` : "unknown"}`,
-    `cost        ${costUsd === undefined ? "unknown" : `$${costUsd.toFixed(4)}`}`,
-    `queue wait  ${seconds(queueWait)}`,
-    `run time    ${seconds(runTime)}`,
+    `cost        ${money(costUsd)}`,
+    `queue wait  ${lengthWords(queueWait)}`,
+    `run time    ${lengthWords(runTime)}`,
     `engine      ${[engine, engineVersion].join(" ").trim()}${modelWords(model)}`,
     ...(refused.length > 0
-      ? [`not allowed ${refused.join(", ")}: --allowed-tool lets a task use it without asking`]
+      ? [`not allowed ${refused.join(", ")}: --allow-tools lets a task use it without asking`]
       : []),
     ...(cached ? ["cached      no run; tokens, cost and run time are those of the run whose answer was reused"] : []),
     ...(conversationId ? [`go on with  --conversation ${conversationId}`] : []),
@@ -27,12 +29,14 @@ export function summary(result: TaskResult): string[] {
 
 const modelWords = (model: string): string => (model ? `, model ${model}` : "");
 
-export function seconds(duration: { seconds: bigint; nanos: number } | undefined): string {
-  return duration ? `${(Number(duration.seconds) + duration.nanos / 1e9).toFixed(3)} s` : "unknown";
-}
+/** A duration of the contract in words. */
+export const lengthWords = (duration: { seconds: bigint; nanos: number } | undefined): string =>
+  durationWords(duration && durationMs(duration));
+
+const when = (time: Date | undefined): string => localTime(time, { zone: true });
 
 /** A task for `get`, without the text of its answer. */
-export function describeTask(task: Task): string[] {
+export function describeTask(task: Task, traceLine: (traceId: string) => string): string[] {
   const { engine = "", model = "", priority = Priority.NORMAL } = task.spec ?? {};
   const lines = [
     `task        ${task.id}`,
@@ -42,23 +46,16 @@ export function describeTask(task: Task): string[] {
   // A result names the engine and model itself.
   if (!task.result) lines.push(`engine      ${engine}${modelWords(model)}`);
   if (task.agentId) lines.push(`agent       ${task.agentId}`);
-  lines.push(`attempts    ${task.attempt}`, `created     ${task.createTime?.toISOString() ?? "unknown"}`);
+  lines.push(`attempts    ${task.attempt}`, `created     ${when(task.createTime)}`);
   const labels = labelWords(task);
   if (labels.length > 0) lines.push(`labels      ${labels.join("  ")}`);
-  if (task.endTime) lines.push(`ended       ${task.endTime.toISOString()}`);
-  if (task.readyTime) lines.push(`waits until ${task.readyTime.toISOString()}`);
-  if (task.traceId) lines.push(`trace id    ${task.traceId}`);
+  if (task.endTime) lines.push(`ended       ${when(task.endTime)}`);
+  if (task.readyTime) lines.push(`waits until ${when(task.readyTime)}`);
+  if (task.traceId) lines.push(traceLine(task.traceId));
   if (task.error) lines.push(`error       ${task.error.message}`);
   if (task.result) lines.push(...summary(task.result));
   return lines;
 }
 
-/** A task for lists, on one line. */
-export function taskLine(task: Task): string {
-  const { engine = "", priority = Priority.NORMAL } = task.spec ?? {};
-  const columns = [task.id, stateName(task.state).padEnd(10), className(priority).padEnd(6), engine];
-  return [...columns, task.createTime?.toISOString() ?? "", `attempts ${task.attempt}`, ...labelWords(task)].join("  ");
-}
-
-const labelWords = ({ spec }: Task): string[] =>
+export const labelWords = ({ spec }: Task): string[] =>
   Object.entries(spec?.labels ?? {}).map(([key, value]) => `${key}=${value}`);

@@ -1,3 +1,5 @@
+import type { EndSignal } from "./io.js";
+
 /** The exit codes, which scripts can read. --help and README.md document it. */
 export const EXIT = {
   ok: 0,
@@ -7,7 +9,10 @@ export const EXIT = {
   notFound: 4,
   unavailable: 5,
   cancelled: 6,
+  hungUp: 129,
   interrupted: 130,
+  unread: 141,
+  terminated: 143,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -20,7 +25,17 @@ export const EXIT_HELP = `Exit codes:
   4    no such task, schedule or executor
   5    CCSP cannot be reached, or is full or overloaded: try again
   6    the task was cancelled
-  130  interrupted`;
+  129  the terminal was closed
+  130  interrupted with Ctrl-C
+  141  the reader of the output has gone, such as head
+  143  ended by SIGTERM`;
+
+/** The exit code of a command that a signal ended: 128 and the number of the signal, as shells count. */
+export const EXIT_OF_SIGNAL: Readonly<Record<EndSignal, ExitCode>> = {
+  SIGHUP: EXIT.hungUp,
+  SIGINT: EXIT.interrupted,
+  SIGTERM: EXIT.terminated,
+};
 
 /** A failure with a message for people and an exit code for scripts. */
 export class CliError extends Error {
@@ -32,5 +47,12 @@ export class CliError extends Error {
     super([message, ...details].join("\n"));
     this.code = code;
     this.lines = [message, ...details];
+  }
+}
+
+/** A signal ended the command. There is nothing to say: the person knows. */
+export class Interrupted extends CliError {
+  constructor(signal: EndSignal) {
+    super(EXIT_OF_SIGNAL[signal], "");
   }
 }

@@ -35,6 +35,11 @@ export function withFilter(command: Command): Command {
     .addOption(repeated("--error <category>", "tasks that failed with this", CATEGORY_NAMES));
 }
 
+/** Whether an option selects tasks. */
+export function isFiltered({ state, engine, priority, label: labels, error, since, until }: FilterOptions): boolean {
+  return [state, engine, priority, labels, error, since, until].some((each) => each !== undefined);
+}
+
 export function filterOf({ state, engine, priority, label: labels, since, until, error }: FilterOptions): ListFilter & {
   readonly states: readonly TaskStateName[] | undefined;
 } {

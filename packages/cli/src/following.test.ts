@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { PassThrough, Readable } from "node:stream";
 import { CallError, STATUS_OF } from "@ccsp/grpc-kit";
-import { readOn } from "./following.js";
+import { EXIT } from "./exit.js";
+import { exitCodeOf } from "./failed-call.js";
+import { readOn, untilInterrupted } from "./following.js";
+import type { EndSignal, Io } from "./io.js";
 
 const away = new CallError(STATUS_OF.SHUTTING_DOWN, "no server is there");
 
@@ -36,5 +39,32 @@ describe("a stream that is opened again when it breaks", () => {
   it("fails when no server has answered yet, and for any other fault", async () => {
     await assert.rejects(read([away], [1]), /no server is there/);
     await assert.rejects(read([1, new Error("a bug")], [2]), /a bug/);
+  });
+});
+
+describe("what is followed until a signal", () => {
+  const follow = async (what: (signal: AbortSignal, end: (signal: EndSignal) => void) => Promise<void>) => {
+    let end: (signal: EndSignal) => void = () => assert.fail("nobody listens");
+    const io = {
+      onInterrupt(listener: typeof end) {
+        end = listener;
+        return () => undefined;
+      },
+    } as Io;
+    return untilInterrupted(io, (signal) => what(signal, (given) => end(given))).then(
+      () => EXIT.ok,
+      (error: unknown) => exitCodeOf(error),
+    );
+  };
+
+  it("ends with the signal's code, whether the stream then ends or breaks", async () => {
+    const breaks = follow(async (signal, end) => {
+      end("SIGINT");
+      signal.throwIfAborted();
+    });
+    assert.equal(await breaks, EXIT.interrupted);
+    assert.equal(await follow(async (_signal, end) => end("SIGTERM")), EXIT.terminated);
+    assert.equal(await follow(async () => {}), EXIT.ok);
+    assert.equal(await follow(async () => Promise.reject(away)), EXIT.unavailable);
   });
 });

@@ -1,14 +1,17 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { EXIT } from "./exit.js";
+import { EXIT, Interrupted } from "./exit.js";
 import { exitCodeOf } from "./failed-call.js";
 import { type Io, note } from "./io.js";
 
 const AGAIN_MS = 1_000;
 
-/** Runs `follow` until it ends or the user presses Ctrl-C. Ctrl-C is not an error here. */
+/**
+ * Runs `follow` until it ends. When a signal such as Ctrl-C ends it, throws what ends the command without a
+ * message.
+ */
 export async function untilInterrupted(io: Io, follow: (signal: AbortSignal) => Promise<void>): Promise<void> {
   const leaving = new AbortController();
-  const stopListening = io.onInterrupt(() => leaving.abort());
+  const stopListening = io.onInterrupt((signal) => leaving.abort(new Interrupted(signal)));
   try {
     await follow(leaving.signal);
   } catch (error) {
@@ -16,6 +19,7 @@ export async function untilInterrupted(io: Io, follow: (signal: AbortSignal) => 
   } finally {
     stopListening();
   }
+  leaving.signal.throwIfAborted();
 }
 
 /**

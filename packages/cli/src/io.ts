@@ -5,19 +5,24 @@ import { printable, printableText } from "./printable.js";
 /** Everything that a command uses of its process. Tests can replace it and need no process. */
 export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly stdin: Readable;
-  readonly stdout: Writable & { readonly isTTY?: boolean };
-  readonly stderr: Writable;
+  readonly stdin: Readable & { readonly isTTY?: boolean };
+  /** `columns` is the width of the terminal. */
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   /**
-   * Calls the listener on SIGINT and SIGTERM, instead of ending the process. Returns a function that stops listening.
+   * Calls the listener with a signal that asks the command to end, instead of ending the process. Returns a function
+   * that stops listening.
    */
-  onInterrupt(listener: () => void): () => void;
+  onInterrupt(listener: (signal: EndSignal) => void): () => void;
   /**
-   * Calls the listener when output cannot be written, instead of ending the process. Returns a function that stops
-   * listening.
+   * Calls the listener when standard output cannot be written, instead of ending the process. Returns a function that
+   * stops listening.
    */
-  onOutputFault(listener: () => void): () => void;
+  onOutputFault(listener: (error: NodeJS.ErrnoException) => void): () => void;
 }
+
+/** Ctrl-C, a request to end, and a terminal that was closed. */
+export type EndSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
 
 /** Prints a line for people. Characters that would end the line or control a terminal are shown escaped. */
 export function say(io: Io, line: string): void {
@@ -42,7 +47,7 @@ export async function writeText(io: Io, text: string): Promise<void> {
   if (!io.stdout.write(io.stdout.isTTY === true ? printableText(text) : text)) await once(io.stdout, "drain");
 }
 
-/** Prints one line of JSON. 64-bit numbers are strings, as in proto JSON. */
+/** Prints one line of JSON. Messages are converted before (see json-forms.ts); here only other big integers are text. */
 export function sayJson(io: Io, value: unknown): void {
   say(
     io,

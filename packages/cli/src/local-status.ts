@@ -1,10 +1,11 @@
 import { askHealth } from "@ccsp/fleet";
-import { GetUsageResponse, MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import { type GetUsageResponse, MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import {
-  ListNotificationsResponse,
+  type ListNotificationsResponse,
   NotificationServiceService,
 } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
-import { GetStatusResponse, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { type GetStatusResponse, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { messageJson } from "./json-forms.js";
 import { serviceClient } from "./service-client.js";
 import type { FleetState } from "./state.js";
 
@@ -68,12 +69,13 @@ async function readiness({ name, index, ports }: FleetState["services"][number])
   }
 }
 
-/** The status as JSON. Messages are in proto JSON. */
-export function localStatusJson({ services, queue, usage, notifications }: LocalStatus): object {
+/** The status as JSON. Messages are in the JSON form of CCSP. */
+export async function localStatusJson({ services, queue, usage, notifications }: LocalStatus): Promise<object> {
   return {
     services,
-    queue: queue && GetStatusResponse.toJSON(queue),
-    usage: usage && GetUsageResponse.toJSON(usage),
-    notifications: notifications && ListNotificationsResponse.toJSON(notifications),
+    queue: queue && (await messageJson("ccsp.queue.v1.GetStatusResponse", queue)),
+    usage: usage && (await messageJson("ccsp.monitor.v1.GetUsageResponse", usage)),
+    notifications:
+      notifications && (await messageJson("ccsp.notification.v1.ListNotificationsResponse", notifications)),
   };
 }

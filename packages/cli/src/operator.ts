@@ -4,6 +4,8 @@ import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js
 import { type Command, Option } from "commander";
 import { CliError, EXIT } from "./exit.js";
 import type { Io } from "./io.js";
+import { addresses } from "./option-values.js";
+import { type Format, type OutputOptions, withOutput } from "./output/format.js";
 import { openSchemes } from "./schemes.js";
 import { serviceClient } from "./service-client.js";
 import { type FleetState, findFleet, stateDir } from "./state.js";
@@ -15,28 +17,30 @@ export type ExecutorClient = Client<ExecutorServiceService>;
  * Options that every command accepts that talks to the queue directly. No agent may do what these commands do. They
  * need no token, only access to the network of the queue.
  */
-export interface QueueOptions {
+export interface QueueOptions extends OutputOptions {
   readonly queue?: string;
-  readonly json?: true;
 }
 
-export interface ExecutorOptions {
+export interface ExecutorOptions extends OutputOptions {
   readonly executors?: readonly string[];
-  readonly json?: true;
 }
 
-export function withQueue(command: Command): Command {
-  return command
-    .option("--queue <target>", "gRPC target of the queue (CCSP_QUEUE_TARGET; default: the local fleet, else Consul's)")
-    .option("--json", "print JSON");
+/** `formats`: what the command can show (see `withOutput`). */
+export function withQueue(command: Command, formats?: readonly Format[]): Command {
+  return withOutput(command, formats).option(
+    "--queue <target>",
+    "gRPC target of the queue (CCSP_QUEUE_TARGET; default: the local fleet, else Consul's)",
+  );
 }
 
-export function withExecutors(command: Command): Command {
-  return command
-    .addOption(
-      new Option("--executors <host:port...>", "where executors are (default: the local fleet's, else Consul's)"),
-    )
-    .option("--json", "print JSON");
+/** `formats`: what the command can show (see `withOutput`). */
+export function withExecutors(command: Command, formats?: readonly Format[]): Command {
+  return withOutput(command, formats).addOption(
+    new Option(
+      "--executors <host:port...>",
+      "where executors are (default: the local fleet's, else Consul's)",
+    ).argParser(addresses),
+  );
 }
 
 /** Default for who makes a request, for the audit. */
@@ -83,8 +87,8 @@ export async function atExecutors<T>(
   options: ExecutorOptions,
   use: (executors: readonly { readonly address: string; readonly client: ExecutorClient }[]) => Promise<T>,
 ): Promise<T> {
-  const addresses = await executorAddresses(io, options);
-  const opened = addresses.map((address) => ({
+  const places = await executorAddresses(io, options);
+  const opened = places.map((address) => ({
     address,
     client: serviceClient(ExecutorServiceService, address, EXECUTOR_MS),
   }));

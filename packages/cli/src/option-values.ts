@@ -4,13 +4,14 @@ import { InvalidArgumentError } from "commander";
 /** For commander, like the other functions here: converts the text of an option to its value. */
 export function number(value: string): number {
   const parsed = Number(value);
-  if (value.trim() === "" || !Number.isFinite(parsed)) throw new InvalidArgumentError("It is not a number.");
+  if (value.trim() === "" || !Number.isFinite(parsed))
+    throw new InvalidArgumentError("It is not a number, such as 0.50.");
   return parsed;
 }
 
 /** Refuses an empty text: an empty variable in a script does not mean the default. */
 export function someText(value: string): string {
-  if (value.trim() === "") throw new InvalidArgumentError("It is empty.");
+  if (value.trim() === "") throw new InvalidArgumentError("It is empty: leave the option out for the default.");
   return value;
 }
 
@@ -52,17 +53,34 @@ function time(value: string, sign: 1 | -1): Date {
   );
 }
 
-/** One of these names, in upper or lower case. The option may be repeated. */
-export function oneOf<T extends string>(names: readonly T[]): (value: string, before?: readonly T[]) => readonly T[] {
-  return (value, before = []) => {
+/** One of these names, in upper or lower case. The option may be repeated. The completion of shells reads `choices`. */
+export function oneOf<T extends string>(
+  names: readonly T[],
+): ((value: string, before?: readonly T[]) => readonly T[]) & { readonly choices: readonly T[] } {
+  const read = (value: string, before: readonly T[] = []) => {
     const name = names.find((each) => each.toLowerCase() === value.toLowerCase());
     if (name === undefined) throw new InvalidArgumentError(`It is none of ${names.join(", ")}.`);
     return [...before, name];
   };
+  return Object.assign(read, { choices: names });
 }
 
-/** An option that may be repeated. */
-export const texts = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
+/** An address of a service. The option may have several, and may be repeated. */
+export function addresses(value: string, before: readonly string[] = []): readonly string[] {
+  const port = Number(/^(?:[^\s:/,]+|\[[\da-f:.]+\]):(\d{1,5})$/i.exec(value)?.[1]);
+  if (port >= 1 && port <= 65_535) return [...before, value];
+  throw new InvalidArgumentError("Write it as host:port, such as 127.0.0.1:3002.");
+}
+
+/** An IANA time zone. */
+export function timeZone(value: string): string {
+  try {
+    new Date().toLocaleString("en", { timeZone: value });
+    return value;
+  } catch {
+    throw new InvalidArgumentError("Write it as an IANA name, such as Asia/Tokyo or UTC.");
+  }
+}
 
 type Named<E> = Exclude<keyof E, "UNSPECIFIED" | "UNRECOGNIZED"> & string;
 

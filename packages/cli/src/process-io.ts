@@ -1,31 +1,46 @@
-import { EXIT } from "./exit.js";
-import type { Io } from "./io.js";
+import { EXIT, EXIT_OF_SIGNAL } from "./exit.js";
+import type { EndSignal, Io } from "./io.js";
 
-/** This process, as the commands see it. */
+const SIGNALS: readonly EndSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+
+/** This process, as the commands see it. A command that listens to nothing ends at once, with the code of its end. */
 export function processIo(): Io {
-  const faultListeners = new Set<() => void>();
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    for (const listener of faultListeners) listener();
-    if (faultListeners.size > 0) return;
-    // A reader that has seen enough, such as `head`, is not an error.
-    if (error.code === "EPIPE") process.exit(EXIT.interrupted);
+  const faults = listeners<NodeJS.ErrnoException>((error) => {
+    // A reader that has seen enough, such as `head`, is not an error. Other commands are ended by SIGPIPE then, which
+    // Node ignores.
+    if (error.code === "EPIPE") process.exit(EXIT.unread);
     process.stderr.write(`ccsp: the output cannot be written: ${error.message}\n`);
     process.exit(EXIT.failed);
   });
+  const interrupts = listeners<EndSignal>((signal) => {
+    // A service in this process has a listener of its own.
+    if (process.listenerCount(signal) === 1) process.exit(EXIT_OF_SIGNAL[signal]);
+  });
+  process.stdout.on("error", faults.tell);
   // An error of stderr itself cannot be reported anywhere.
   process.stderr.on("error", () => {});
+  for (const signal of SIGNALS) process.on(signal, interrupts.tell);
   return {
     env: process.env,
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
-    onInterrupt(listener) {
-      process.on("SIGINT", listener).on("SIGTERM", listener);
-      return () => process.off("SIGINT", listener).off("SIGTERM", listener);
+    onInterrupt: interrupts.add,
+    onOutputFault: faults.add,
+  };
+}
+
+/** Tells every listener, or else calls `otherwise`. */
+function listeners<T>(otherwise: (news: T) => void) {
+  const all = new Set<(news: T) => void>();
+  return {
+    add(listener: (news: T) => void): () => void {
+      all.add(listener);
+      return () => all.delete(listener);
     },
-    onOutputFault(listener) {
-      faultListeners.add(listener);
-      return () => faultListeners.delete(listener);
+    tell(news: T): void {
+      if (all.size === 0) otherwise(news);
+      for (const listener of all) listener(news);
     },
   };
 }

@@ -1,17 +1,19 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Help } from "commander";
 import { COMMANDS, type CommandEntry, nameOf } from "./command-table.js";
-import { CliError, EXIT, EXIT_HELP, type ExitCode } from "./exit.js";
+import { COMPLETE } from "./completion/scripts.js";
+import { CliError, EXIT, EXIT_HELP, type ExitCode, Interrupted } from "./exit.js";
 import { type Io, note } from "./io.js";
+import { asksForJson } from "./output/format.js";
 import { printableText } from "./printable.js";
 
 /**
  * Runs one command line and returns its exit code. Never throws: it prints errors on standard error, as JSON with
- * `--json`.
+ * `-o json`.
  */
 export async function runCli(args: readonly string[], io: Io): Promise<ExitCode> {
   let code: ExitCode = EXIT.ok;
-  const json = args.includes("--json");
+  const json = asksForJson(args);
   try {
     const program = await createProgram(args, io, (ended) => {
       code = ended;
@@ -26,18 +28,22 @@ export async function runCli(args: readonly string[], io: Io): Promise<ExitCode>
       if (json) note(io, JSON.stringify({ error: { message: error.message.replace(/^error: /, "") } }));
       return EXIT.usage;
     }
+    if (error instanceof Interrupted) return error.code;
     const { errorJson, exitCodeOf } = await import("./failed-call.js"); // knows the errors of calls, so it loads gRPC
     if (json) note(io, JSON.stringify({ error: errorJson(error) }));
-    else tell(io, error);
+    else await tell(io, error);
     return exitCodeOf(error);
   }
 }
 
-function tell(io: Io, error: unknown): void {
+async function tell(io: Io, error: unknown): Promise<void> {
   const [message, ...details] =
     error instanceof CliError ? error.lines : [error instanceof Error ? error.message : String(error)];
   note(io, `ccsp: ${message}`);
   for (const line of details) note(io, line);
+  if (error instanceof CliError) return;
+  const { askedBy } = await import("./asked-by.js"); // knows the options of a task, so it loads the client
+  for (const line of askedBy(error)) note(io, line);
 }
 
 /** The program. Of its commands, it loads the one that `args` name. The others are only listed. */
@@ -48,7 +54,8 @@ async function createProgram(args: readonly string[], io: Io, end: (code: ExitCo
     .version(packageVersion())
     .configureHelp({ subcommandTerm: (command) => terms.get(command.name()) ?? new Help().subcommandTerm(command) })
     .addHelpText("after", `\n${EXIT_HELP}\n\n${FIRST_STEPS}`);
-  const wanted = wantedCommand(args);
+  const completes = args[0] === COMPLETE;
+  const wanted = wantedCommand(completes ? args.slice(1, -1) : args);
   for (const [heading, entries] of Object.entries(COMMANDS)) {
     program.commandsGroup(heading);
     for (const entry of entries) {
@@ -56,6 +63,7 @@ async function createProgram(args: readonly string[], io: Io, end: (code: ExitCo
       program.addCommand(nameOf(entry) === wanted ? await entry.load(io, end) : listed(entry));
     }
   }
+  if (completes) program.addCommand((await import("./commands/complete.js")).completeCommand(io), { hidden: true });
   return program;
 }
 

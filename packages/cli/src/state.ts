@@ -1,5 +1,7 @@
+import { existsSync } from "node:fs";
 import { chmod, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { homedir } from "node:os";
+import { isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PRIVATE_FILE, PRIVATE_FOLDER } from "@ccsp/fleet";
 import { CliError, EXIT } from "./exit.js";
@@ -10,28 +12,49 @@ export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 /** Where a local fleet keeps what must outlive one command: its secret, its pid and ports, its log and its data. */
 export interface StateDir {
   readonly path: string;
+  readonly settingsFile: string;
   readonly secretFile: string;
   readonly fleetFile: string;
   readonly lockFile: string;
   readonly logFile: string;
+  /** Folders in which tasks of this fleet may work, one on a line. */
+  readonly allowedFoldersFile: string;
+  readonly traceSocket: string;
   readonly dataDir: string;
 }
 
-/** `CCSP_STATE_DIR`, or `.ccsp` in the repository. */
-export function stateDir(env: Readonly<Record<string, string | undefined>>): StateDir {
-  const path = env["CCSP_STATE_DIR"] || join(ROOT, ".ccsp");
+type Env = Readonly<Record<string, string | undefined>>;
+
+/**
+ * `CCSP_STATE_DIR`. Otherwise `.ccsp` in the repository, if this command belongs to one. Otherwise, for a command that
+ * npm installed, `$XDG_STATE_HOME/ccsp`, which is `~/.local/state/ccsp` by default.
+ */
+export function stateDir(env: Env, root: string = ROOT): StateDir {
+  const path = env["CCSP_STATE_DIR"] || (isCheckout(root) ? join(root, ".ccsp") : userStateDir(env));
   return {
     path,
+    settingsFile: join(path, "settings.env"),
     secretFile: join(path, "jwt.secret"),
     fleetFile: join(path, "fleet.json"),
     lockFile: join(path, "fleet.lock"),
     logFile: join(path, "fleet.log"),
+    allowedFoldersFile: join(path, "allowed-folders"),
+    traceSocket: join(path, "traces.sock"),
     dataDir: join(path, "data"),
   };
 }
 
+const isCheckout = (root: string): boolean =>
+  existsSync(join(root, "pnpm-workspace.yaml")) && existsSync(join(root, "packages"));
+
+/** The XDG Base Directory Specification: a path that is not absolute counts as not set. */
+function userStateDir(env: Env): string {
+  const named = env["XDG_STATE_HOME"] ?? "";
+  return join(isAbsolute(named) ? named : join(env["HOME"] || homedir(), ".local", "state"), "ccsp");
+}
+
 /** The files of CCSP in a folder that may also contain other files. */
-const OURS = /^(jwt\.secret|fleet\.(json|lock|log)|notifications\.jsonl)(\.\d+)?$/;
+const OURS = /^(settings\.env|jwt\.secret|fleet\.(json|lock|log)|notifications\.jsonl|allowed-folders)(\.\d+)?$/;
 
 const STICKY = 0o1000;
 
@@ -65,6 +88,13 @@ export interface FleetState {
   readonly started?: string | undefined;
   readonly ready: boolean;
   readonly gateway: string;
+  /**
+   * The folders in `CCSP_EXECUTOR_ALLOWED_ROOTS` of the executors, which also read the allowed folders of this state
+   * folder. Absent in a fleet of release 0.2.0, whose executors do not.
+   */
+  readonly allowedRoots?: readonly string[];
+  /** Where `ccsp trace` asks for traces. Absent when this fleet keeps none. */
+  readonly traceSocket?: string | undefined;
   readonly services: readonly {
     readonly name: string;
     readonly index: number;

@@ -10,6 +10,7 @@ const COMMANDS = [
   "down",
   "logs",
   "status",
+  ...["list", "allow", "forget"].map((name) => `folders ${name}`),
   "run",
   "submit",
   "watch",
@@ -51,7 +52,11 @@ describe("ccsp's arguments", () => {
 
   const wrong: readonly (readonly [string, string, RegExp])[] = [
     ["an unknown command", "ru", /unknown command 'ru'/],
-    ["no prompt", "run", /missing required argument 'prompt'/],
+    [
+      "no prompt",
+      "run",
+      /^ccsp: there is no prompt: standard input is empty; give it as the argument, with --prompt-file, or/,
+    ],
     ["an unknown option", "list --al", /unknown option '--al'/],
     ["an unknown priority", "submit x --priority soon", /Allowed choices are urgent, high, normal, low/],
     ["a number that is not whole", "run x --turns 1.5", /whole number/],
@@ -71,7 +76,7 @@ describe("ccsp's arguments", () => {
     ["a fallback without an executor", "run x --fallback-after 1m", /--fallback-after needs --executor/],
     ["a fork without a conversation", "run x --fork", /--fork needs/],
     ["a fork of a new conversation", "run x --conversation new --fork", /--fork needs/],
-    ["a missing file", "run x --attach /nowhere", /--attach: ENOENT/],
+    ["a missing file", "run x --attach /nowhere", /^ccsp: --attach \/nowhere: there is no such file$/m],
     ["a schedule without times", "schedule put nightly", /missing required argument 'cron'/],
     ["a start time of a schedule", "schedule put a b c --start-time 1h", /unknown option '--start-time'/],
     ["an unknown way to handle missed runs", "schedule put a b c --missed never", /skip, run-once, run-all/],
@@ -79,11 +84,6 @@ describe("ccsp's arguments", () => {
     ["a missing token file", "get x --gateway 127.0.0.1:1 --token-file /nowhere", /--token-file: ENOENT/],
     ["an empty token file", "get x --gateway 127.0.0.1:1 --token-file /dev/null", /no token in \/dev\/null/],
     ["an empty standard input for the token", "get x --gateway 127.0.0.1:1 --token -", /no token in standard input/],
-    [
-      "a prompt and a token on the same standard input",
-      "run - --gateway 127.0.0.1:1 --token -",
-      /standard input was the prompt already/,
-    ],
     ["replicas of an unknown service", "up --replicas web=2", /service of gateway/],
     ["replicas in one process", "up --single --replicas queue=2", /cannot be used with/],
     ["a token without an agent", "token create", /required option '--agent <id>'/],
@@ -101,8 +101,14 @@ describe("ccsp's arguments", () => {
     });
   }
 
+  it("end with 2 for a prompt and a token on the same standard input", async () => {
+    const { code, stderr } = await ccsp("run - --gateway 127.0.0.1:1 --token -".split(" "), { env, stdin: "both" });
+    assert.equal(code, 2);
+    assert.match(stderr, /standard input was the prompt already/);
+  });
+
   it("are followed by where to find examples, for every command", async () => {
-    for (const line of ["ru", "run", "token create"]) {
+    for (const line of ["ru", "run --turns many", "token create"]) {
       assert.match((await ccsp(line.split(" "), { env })).stderr, /--help for examples/);
     }
   });
@@ -140,7 +146,8 @@ describe("ccsp's arguments", () => {
       ["list --json --gateway 127.0.0.1:1", /no token/],
       ["list --json", /no fleet runs here/],
       ["list --json --al", /unknown option '--al'/],
-      ["run --json", /missing required argument/],
+      ["run --json", /there is no prompt/],
+      ["get --json", /missing required argument/],
       ["run x --json --turns many", /argument 'many' is invalid/],
     ];
     for (const [line, message] of lines) {

@@ -5,17 +5,31 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MissedRuns, type Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import { ErrorCategory, PermissionMode, Priority, TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { localTime } from "../src/words.js";
 import { startFakeAgentService } from "./fake-agent-service.js";
 import { ccsp, type Invocation } from "./memory-io.js";
 
 /** A small file. */
 const NOTES = fileURLToPath(new URL("../package.json", import.meta.url));
 
+/** A time as the command shows it to people. */
+const local = (time: string): string => localTime(new Date(time), { zone: true });
+
 const jsonLines = (text: string): Record<string, unknown>[] =>
   text
     .trimEnd()
     .split("\n")
     .map((line) => JSON.parse(line));
+
+/** The fields of a message that have their default value, also inside of it. */
+function unset(message: object, path = ""): string[] {
+  return Object.entries(message).flatMap(([name, value]: [string, unknown]) => {
+    if (value === undefined || value === "" || value === 0 || value === 0n || value === false) return [path + name];
+    if (Array.isArray(value)) return value.length === 0 ? [path + name] : [];
+    const plain = typeof value === "object" && value !== null && !(value instanceof Date) && !("nanos" in value);
+    return plain ? unset(value, `${path}${name}.`) : [];
+  });
+}
 
 describe("ccsp's commands", () => {
   let gateway: Awaited<ReturnType<typeof startFakeAgentService>>;
@@ -38,7 +52,7 @@ describe("ccsp's commands", () => {
     const { code, stdout, stderr } = await at(["run", "hello world"]);
     assert.equal(code, 0);
     assert.equal(stdout, "hello world\n");
-    for (const part of ["5 in, 7 out", "$0.2500", "queue wait  1.500 s", "0123456789abcdef0123456789abcdef"]) {
+    for (const part of ["5 in, 7 out", "$0.2500", "queue wait  1.5 s", "0123456789abcdef0123456789abcdef"]) {
       assert.ok(stderr.includes(part), `${part} in ${stderr}`);
     }
   });
@@ -49,10 +63,12 @@ describe("ccsp's commands", () => {
     const events = jsonLines(stdout);
     assert.deepEqual(
       events.map(({ type }) => type),
-      ["accepted", "text", "text", "ended"],
+      ["accepted", "text", "text", "usage", "ended"],
     );
-    const { result }: { result?: { usage?: unknown } } = events[3] ?? {};
-    assert.deepEqual(result?.usage, { inputTokens: "5", outputTokens: "7" });
+    const usage = { inputTokens: 5, outputTokens: 7, cacheReadTokens: 0, cacheCreationTokens: 0 };
+    assert.deepEqual(events[3]?.["usage"], usage);
+    const { result }: { result?: { usage?: unknown } } = events[4] ?? {};
+    assert.deepEqual(result?.usage, usage);
   });
 
   it("take a token from a file, the environment or standard input, without a warning", async () => {
@@ -89,13 +105,13 @@ describe("ccsp's commands", () => {
     assert.deepEqual(stdout.trimEnd().split("\n"), [
       "state       QUEUED",
       "older       3 waiting in its class, 1 of them your own",
-      "blocked by  everything is paused, by ada: release (until 2030-01-01T00:00:00.000Z)",
+      `blocked by  everything is paused, by ada: release (until ${local("2030-01-01T00:00:00Z")})`,
       "            all 2 slots for fake are taken",
-      "not before  2030-01-01T00:00:00.000Z",
-      "starts in   1.000 s as likely as not; 9 in 10 within 2.000 s, 19 in 20 within 3.000 s",
+      `not before  ${local("2030-01-01T00:00:00Z")}`,
+      "starts in   1 s as likely as not; 9 in 10 within 2 s, 19 in 20 within 3 s",
     ]);
     const [json] = jsonLines((await at(["explain", id, "--json"])).stdout);
-    assert.deepEqual([json?.["state"], json?.["aheadInClass"]], ["TASK_STATE_QUEUED", "3"]);
+    assert.deepEqual([json?.["state"], json?.["aheadInClass"]], ["QUEUED", 3]);
     await at(["cancel", id]);
     assert.match((await at(["explain", id])).stdout, /^state +CANCELLED\nit does not wait\n$/);
     assert.equal((await at(["explain", "nothing"])).code, 4);
@@ -106,44 +122,46 @@ describe("ccsp's commands", () => {
     const { code, stdout } = await at(["estimate", "--priority", "low"]);
     assert.equal(code, 0);
     assert.deepEqual(stdout.trimEnd().split("\n"), [
-      "starts in   1.000 s as likely as not; 9 in 10 within 2.000 s, 19 in 20 within 3.000 s",
+      "starts in   1 s as likely as not; 9 in 10 within 2 s, 19 in 20 within 3 s",
       "runs for    unknown",
-      "blocked by  everything is paused, by ada: release (until 2030-01-01T00:00:00.000Z)",
+      `blocked by  everything is paused, by ada: release (until ${local("2030-01-01T00:00:00Z")})`,
       "            all 2 slots for fake are taken",
     ]);
     assert.deepEqual(gateway.estimated.at(-1), TaskSpec.fromPartial({ priority: Priority.LOW }));
     const [json] = jsonLines((await at(["estimate", "hello", "--json"])).stdout);
     assert.equal(gateway.estimated.at(-1)?.prompt, "hello");
-    assert.deepEqual(json?.["start"], { p50: { seconds: "1" }, p90: { seconds: "2" }, p95: { seconds: "3" } });
+    assert.deepEqual(json?.["start"], { p50: "1s", p90: "2s", p95: "3s" });
     assert.equal(gateway.submitted.length, before);
   });
 
-  it("submit sends every option and prints only the id", async () => {
+  it("submit sends an option for every field of a task, and prints only the id", async () => {
     const line = "submit x --engine fake --priority urgent --label a=b --label c=d=e --timeout 90s --turns 3";
-    const more = "--budget 0.5 --max-attempts 2 --model m --request-id r1";
+    const more = "--budget 0.5 --output-bytes 4096 --max-attempts 2 --model m --fallback-model n --request-id r1";
     const times = "--start-time 2030-01-01T00:00Z --start-deadline 2030-01-01T01:00Z";
     const retry = "--first-backoff 500ms --max-backoff 1m --never-on timeout --never-on NETWORK_ERROR";
     const place = "--executor ex-1 --fallback-after 2m --cache-max-age 1h --conversation 0-x --fork";
-    const tools =
-      "--available-tool Read --available-tool Bash --allowed-tool Bash(git:*) --denied-tool Edit --permission-mode accept-edits";
-    const options = `${line} ${more} ${times} ${retry} ${place} ${tools}`.split(" ");
-    const { code, stdout, stderr } = await at([...options, "--attach", NOTES, "--system-prompt", "be brief"]);
+    const tools = "--tools Read,Bash --tools Grep --deny-tools Edit,Write --permission-mode accept-edits";
+    const files = `--attach ${NOTES} --include /srv/a.md --include b.md --working-folder .`;
+    const options = `${line} ${more} ${times} ${retry} ${place} ${tools} ${files}`.split(" ");
+    const allowed = ["--allow-tools", "Bash(git log:*, git show:*),WebFetch"];
+    const { code, stdout, stderr } = await at([...options, ...allowed, "--system-prompt", "be brief"]);
     assert.equal(code, 0, stderr);
     assert.match(stdout, /^task-\d+\n$/);
     const { spec, requestId } = gateway.submitted.at(-1) ?? {};
     assert.equal(requestId, "r1");
-    const asked = TaskSpec.fromPartial({
+    const asked: TaskSpec = {
       prompt: "x",
       engine: "fake",
       priority: Priority.URGENT,
       model: "m",
+      fallbackModels: ["n"],
       systemPrompt: "be brief",
-      availableTools: ["Read", "Bash"],
-      allowedTools: ["Bash(git:*)"],
-      deniedTools: ["Edit"],
+      availableTools: ["Read", "Bash", "Grep"],
+      allowedTools: ["Bash(git log:*, git show:*)", "WebFetch"],
+      deniedTools: ["Edit", "Write"],
       permissionMode: PermissionMode.ACCEPT_EDITS,
       labels: { a: "b", c: "d=e" },
-      limits: { wallTime: { seconds: 90n, nanos: 0 }, outputBytes: 0n, turns: 3, budgetUsd: 0.5 },
+      limits: { wallTime: { seconds: 90n, nanos: 0 }, outputBytes: 4096n, turns: 3, budgetUsd: 0.5 },
       maxAttempts: 2,
       startTime: new Date("2030-01-01T00:00Z"),
       startDeadline: new Date("2030-01-01T01:00Z"),
@@ -156,8 +174,40 @@ describe("ccsp's commands", () => {
       cache: { maxAge: { seconds: 3600n, nanos: 0 } },
       conversation: { id: "0-x", fork: true },
       attachments: [{ name: "package.json", content: await readFile(NOTES) }],
-    });
+      includeFiles: ["/srv/a.md", join(process.cwd(), "b.md")],
+      workingFolder: process.cwd(),
+    };
     assert.deepEqual(spec, asked);
+    assert.deepEqual(unset(asked), [], "this test has to ask for every field, so that a new one needs its option");
+  });
+
+  it("submit accepts the earlier names of the options for tools, beside the new ones", async () => {
+    const line =
+      "submit x --available-tool Read --tools Grep --allowed-tool Bash(git:*) --denied-tool Edit --deny-tools Write";
+    assert.equal((await at(line.split(" "))).code, 0);
+    const { availableTools, allowedTools, deniedTools } = gateway.submitted.at(-1)?.spec ?? {};
+    assert.deepEqual(
+      [availableTools, allowedTools, deniedTools],
+      [["Grep", "Read"], ["Bash(git:*)"], ["Write", "Edit"]],
+    );
+  });
+
+  it("run, submit, estimate and schedule put send the same options", async () => {
+    const options = "--working-folder /srv/web --allow-tools Edit --turns 2".split(" ");
+    await at(["run", "x", ...options]);
+    const ran = gateway.submitted.at(-1)?.spec;
+    await at(["submit", "x", ...options]);
+    await at(["estimate", "x", ...options]);
+    await at(["schedule", "put", "same", "0 3 * * *", "x", ...options]);
+    assert.deepEqual([ran?.workingFolder, ran?.allowedTools, ran?.limits?.turns], ["/srv/web", ["Edit"], 2]);
+    for (const spec of [
+      gateway.submitted.at(-1)?.spec,
+      gateway.estimated.at(-1),
+      gateway.schedules.get("same")?.spec,
+    ]) {
+      assert.deepEqual({ ...spec, engine: "" }, { ...ran, engine: "" });
+    }
+    await at(["schedule", "delete", "same"]);
   });
 
   it("submit takes a time from now, the cache without an age, and a conversation that begins", async () => {
@@ -181,7 +231,7 @@ describe("ccsp's commands", () => {
     assert.equal(code, 0, stderr);
     const told = [
       "nightly  0 3 * * *  Asia/Tokyo, one run for all that were missed",
-      "  next  2030-01-02T03:00:00.000Z",
+      `  next  ${local("2030-01-02T03:00:00Z")}`,
     ];
     assert.deepEqual(stdout.trimEnd().split("\n"), [...told, "  last  none yet"]);
     const stored = gateway.schedules.get("nightly");
@@ -197,18 +247,22 @@ describe("ccsp's commands", () => {
     const lastRunTime = new Date("2030-01-01T03:00:00Z");
     const lastLine = async (facts: Partial<Schedule>) => {
       Object.assign(stored ?? {}, { lastRunTime, ...facts });
-      return (await at(["schedule", "list"])).stdout.trimEnd().split("\n").at(-1);
+      const [headers = "", row = ""] = (await at(["schedule", "list"])).stdout.split("\n");
+      assert.match(headers, /^NAME +TIMES +TIME ZONE +NEXT +LAST +PROMPT$/);
+      assert.ok(row.startsWith(`nightly  0 3 * * *  Asia/Tokyo  ${local("2030-01-02T03:00:00Z")}  `), row);
+      return row.slice(headers.indexOf("LAST"));
     };
     const lastTaskId = (await at(["submit", "x"])).stdout.trim();
-    const last = "  last  2030-01-01T03:00:00.000Z";
-    assert.equal(await lastLine({ lastTaskId }), `${last}, task ${lastTaskId} QUEUED`);
-    assert.equal(await lastLine({ lastTaskId: "gone" }), `${last}, task gone`, "it was forgotten");
-    assert.equal(await lastLine({ lastFault: "too much waits" }), `${last}, made no task: too much waits`);
+    const prompt = "  look at the issues";
+    assert.equal(await lastLine({ lastTaskId }), `task ${lastTaskId} QUEUED${prompt}`);
+    assert.equal(await lastLine({ lastTaskId: "gone" }), `task gone${prompt}`, "it was forgotten");
+    assert.equal(await lastLine({ lastFault: "too much waits" }), `made no task: too much waits${prompt}`);
     assert.match((await at([...put, "0 3 * * *", "x", "--paused"])).stdout, /^ {2}next {2}paused$/m);
 
     assert.equal(jsonLines((await at(["schedule", "list", "--json"])).stdout)[0]?.["cron"], "0 3 * * *");
     assert.equal((await at(["schedule", "delete", "nightly"])).stdout, "nightly is deleted\n");
-    assert.equal((await at(["schedule", "list"])).stdout, "no schedules\n");
+    const none = await at(["schedule", "list"]);
+    assert.deepEqual([none.stdout, /^no schedules yet: ccsp schedule put /.test(none.stderr)], ["", true]);
     assert.equal((await at(["schedule", "delete", "nightly"])).code, 4);
   });
 
@@ -243,14 +297,17 @@ describe("ccsp's commands", () => {
     for (const line of [/^class {7}high$/m, /^engine {6}other$/m, /^labels {6}a=b$/m, /^agent {7}alice$/m]) {
       assert.match(shown, line);
     }
-    assert.match(
-      (await at(["list"])).stdout,
-      new RegExp(`^${labelled.trim()}  QUEUED {6}high {4}other  .*  a=b$`, "m"),
-    );
+    const [headers = "", ...rows] = (await at(["list"])).stdout.trimEnd().split("\n");
+    assert.match(headers, /^ID +STATE +CLASS +ENGINE +AGE +RUNS +LABELS/);
+    const row = rows.find((each) => each.startsWith(`${labelled.trim()} `)) ?? "";
+    assert.deepEqual(row.split(/ {2,}/), [labelled.trim(), "QUEUED", "high", "other", "-", "0", "a=b"]);
     assert.equal(jsonLines((await at(["get", id.trim(), "--json"])).stdout)[0]?.["id"], id.trim());
     assert.ok(jsonLines((await at(["list", "--json"])).stdout).some((task) => task["id"] === id.trim()));
-    assert.equal((await at(["list", "--limit", "2"])).stdout.trimEnd().split("\n").length, 2);
-    assert.equal((await at(["list", "--state", "expired"])).stdout, "no tasks\n");
+    const two = await at(["list", "--limit", "2"]);
+    assert.equal(two.stdout.trimEnd().split("\n").length, 3);
+    assert.equal(two.stderr, "there are more: --limit or --all shows them\n");
+    const none = await at(["list", "--state", "expired"]);
+    assert.deepEqual([none.stdout, none.stderr], ["", "no tasks match these options\n"]);
   });
 
   it("list requests the tasks that its options name", async () => {

@@ -40,7 +40,7 @@ const TRACE_ID = "0123456789abcdef0123456789abcdef";
 
 /**
  * A fake gateway. The prompt of a task says what happens to it: `fail`, `retried` (failed, was put back and succeeded),
- * `hang` (until it is cancelled), `refuse:REASON`, `cached` (answered without earlier events), `told twice` (one
+ * `hang` (until it is cancelled), `paused` (the second piece comes after `resume`, and then it hangs), `refuse:REASON`, `cached` (answered without earlier events), `told twice` (one
  * message around a tool, and one that is taken back). Any other task answers with its prompt in two pieces. The only
  * token that the gateway refuses is `expired`.
  */
@@ -51,6 +51,7 @@ export async function startFakeAgentService() {
   const estimated: (TaskSpec | undefined)[] = [];
   const schedules = new Map<string, Schedule>();
   const news = new EventTarget();
+  let resumed = false;
 
   const tokens: string[] = [];
 
@@ -107,7 +108,11 @@ export async function startFakeAgentService() {
     }
     const half = Math.ceil(prompt.length / 2);
     if (after < 1) yield event(1, { $case: "textDelta", value: { text: prompt.slice(0, half), message: 1 } });
-    if (prompt === "hang") {
+    if (prompt === "paused") {
+      if (!resumed) await once(news, "resume", { signal });
+      yield event(2, { $case: "textDelta", value: { text: prompt.slice(half), message: 1 } });
+    }
+    if (prompt === "hang" || prompt === "paused") {
       while (task.state !== TaskState.CANCELLED) await once(news, "cancel", { signal });
       yield end({ state: TaskState.CANCELLED, error: { category: ErrorCategory.CANCELLED, message: "interrupted" } });
       return;
@@ -214,6 +219,11 @@ export async function startFakeAgentService() {
     listed,
     estimated,
     schedules,
+    stateOf: (id: string) => find(id).state,
+    resume() {
+      resumed = true;
+      news.dispatchEvent(new Event("resume"));
+    },
     close: () => server.close(),
   };
 }

@@ -12,10 +12,19 @@ interface Status {
   readonly queue: { readonly engines: readonly string[] };
 }
 
+/** A line of `ccsp run --json`. */
+interface Event {
+  readonly type: string;
+  readonly text?: string;
+  readonly usage?: object;
+  readonly costUsd?: number;
+  readonly result?: { readonly usage: object; readonly costUsd: number; readonly cached?: boolean };
+}
+
 /** The content of `ccsp estimate --json`. */
 interface Estimate {
   readonly start?: object;
-  readonly runTime?: { readonly p50: { readonly nanos?: number } };
+  readonly runTime?: { readonly p50: string };
   readonly blockers?: readonly object[];
 }
 
@@ -61,14 +70,45 @@ describe("ccsp up --single --detach", function () {
     }
   });
 
+  it("tells the usage of a run and of a cached answer in its events, and last what the result has", async () => {
+    for (const cached of [false, true]) {
+      const { code, stdout } = await ccsp(["run", "--cache", "--json", "[[text:as events]]"], { env });
+      assert.equal(code, 0);
+      const events: Event[] = stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line));
+      assert.equal(events.find(({ type }) => type === "text")?.text, "as events");
+      const { usage, costUsd } = events.findLast(({ type }) => type === "usage") ?? {};
+      const { result } = events.at(-1) ?? {};
+      assert.ok(usage && (costUsd ?? 0) > 0);
+      assert.deepEqual(
+        { usage, costUsd, cached },
+        { usage: result?.usage, costUsd: result?.costUsd, cached: result?.cached },
+      );
+    }
+  });
+
+  it("says what a task waits for and when it may start, and then runs it", async () => {
+    const paused = await ccsp(["pause", "agent/tester", "--why", "lunch", "--for", "3s"], { env });
+    assert.equal(paused.code, 0, paused.stderr);
+    const { code, stdout, stderr } = await ccsp(["run", "[[text:after lunch]]"], { env });
+    assert.deepEqual([code, stdout], [0, "after lunch\n"], stderr);
+    const [, ...waiting] = stderr.split("\n").filter((line) => /^(task|waiting:) /.test(line));
+    assert.match(
+      waiting[0] ?? "",
+      /^waiting: 1st in normal; agent tester is paused, by tester: lunch \(until [\d:]{8}\); starts in about [12] s$/,
+    );
+  });
+
   it("estimates a start from past run times, and explains what blocks a task", async () => {
     await ccsp(["run", "learn from this"], { env });
     const json = async (...args: string[]) => JSON.parse((await ccsp([...args, "--json"], { env })).stdout);
     await eventually(async () => {
       const estimate: Estimate = await json("estimate");
       assert.deepEqual(estimate.blockers ?? [], []);
-      assert.deepEqual(estimate.start, { p50: {}, p95: {}, p90: {} }, "at once");
-      assert.ok((estimate.runTime?.p50.nanos ?? 0) > 0, "the runs above took some time");
+      assert.deepEqual(estimate.start, { p50: "0s", p95: "0s", p90: "0s" }, "at once");
+      assert.ok(Number.parseFloat(estimate.runTime?.p50 ?? "0s") > 0, "the runs above took some time");
     });
     assert.equal((await ccsp(["pause", "agent/tester", "--why", "lunch"], { env })).code, 0);
     const id = (await ccsp(["submit", "wait for it"], { env })).stdout.trim();

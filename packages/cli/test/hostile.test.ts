@@ -162,6 +162,8 @@ describe("text that others wrote, as ccsp shows it", () => {
   const at = (line: string, terminal: boolean) =>
     ccsp(line.split(" "), {
       terminal,
+      // Wide enough to cut nothing.
+      columns: 100_000,
       env: { CCSP_GATEWAY: target, CCSP_QUEUE_TARGET: target, CCSP_TOKEN: "a-token", NO_COLOR: "1" },
     });
 
@@ -195,7 +197,8 @@ describe("text that others wrote, as ccsp shows it", () => {
     "executor drain y --executors HERE",
   ];
   for (const command of commands) {
-    for (const json of ["", " --json"]) {
+    for (const json of ["", " --json", " -o yaml"]) {
+      if (json === " -o yaml" && /^(run|watch|queue log|executor tail)/.test(command)) continue;
       it(`${command}${json} is harmless on a terminal, and still names the fields`, async () => {
         const { stdout, stderr } = await at(command.replace("HERE", target) + json, true);
         const shown = stdout + stderr;

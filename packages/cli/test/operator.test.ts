@@ -52,7 +52,7 @@ describe("ccsp's commands for operators", function () {
     const stopped = await ok("emergency stop --level kill --why", "a prompt leaks");
     assert.match(
       stopped,
-      /^EMERGENCY STOP \(kill\) by ada since .*: a prompt leaks\n {2}executor executor-1: 1 runs ended, 0 left/,
+      /^EMERGENCY STOP \(kill\) by ada since .*: a prompt leaks\n {2}executor executor-1: 1 run ended, 0 left/,
     );
     await becomes(id, "CANCELLED");
     const refused = await at("submit no");
@@ -71,17 +71,20 @@ describe("ccsp's commands for operators", function () {
     assert.match(await ok(`priority ${first} urgent`), /QUEUED urgent/);
     const status = await ok("queue status");
     for (const line of [
-      /claude-code urgent: 1 waiting .*paused/,
-      /claude-code low: 1 waiting/,
-      /agent ada: 2 waiting/,
+      /^PAUSED +UNTIL +BY +WHY\nengine\/claude-code  20\d\d-\S+ \S+  ada  maintenance$/m,
+      /^ENGINE +CLASS +WAITING +OLDEST +RUNNING +FOR LATER +STATE$/m,
+      /^claude-code  urgent +1 +\S+ s +0 +0  paused$/m,
+      /^claude-code  low +1 +\S+ s +0 +0  paused$/m,
+      /^AGENT +WAITING +RUNNING\nada +2 +0$/m,
+      /^EXECUTOR +RUNNING +FREE SLOTS +SEEN\nexecutor-1 +0  claude-code 1 of 1 +0 s$/m,
     ]) {
       assert.match(status, line);
     }
     const counted = await at("clear low");
-    assert.equal(counted.stdout, "1 low tasks wait\n  agent ada: 1\n");
+    assert.equal(counted.stdout, "1 low task waits\n  agent ada: 1\n");
     const again = /ccsp (clear low --confirm \S+)/.exec(counted.stderr)?.[1] ?? "";
     assert.equal(await stateOf(second), "QUEUED");
-    assert.match(await ok(again), /^1 low tasks cancelled/);
+    assert.match(await ok(again), /^1 low task cancelled/);
     assert.equal((await at(again)).code, 2, "a token is valid once");
     assert.equal(await stateOf(second), "CANCELLED");
     assert.match(await ok("resume engine/claude-code"), /is open again/);
@@ -94,14 +97,14 @@ describe("ccsp's commands for operators", function () {
     const watched = await ccsp(["queue", "status", "--watch"], {
       env,
       onOutput(stdout, interrupt) {
-        if (stdout.includes("agent/nobody: paused")) resumed ??= at("resume agent/nobody");
+        if (stdout.includes("agent/nobody  it is resumed")) resumed ??= at("resume agent/nobody");
         const newest = stdout.slice(stdout.lastIndexOf("\nqueue: "));
-        if (resumed && newest.endsWith("free\n") && !newest.includes("agent/nobody")) interrupt();
+        if (resumed && /\nexecutor-1 .*\n$/.test(newest) && !newest.includes("agent/nobody")) interrupt();
       },
     });
     await resumed;
-    assert.equal(watched.code, 0, watched.stderr);
-    assert.match(watched.stdout, /^\n20\S+Z\nqueue: 0 running/);
+    assert.equal(watched.code, 130, watched.stderr);
+    assert.match(watched.stdout, /^\n20\S+ \S+\nqueue: 0 running/);
     const json = await ccsp(["queue", "status", "--watch", "--json"], { env, onOutput: (_, interrupt) => interrupt() });
     const { depths }: { depths: unknown } = JSON.parse(json.stdout);
     assert.ok(Array.isArray(depths));
@@ -112,16 +115,23 @@ describe("ccsp's commands for operators", function () {
     const submitted = await ccsp(["submit", "--label", "a=b", "--start-time", "1h", "[[text:x]]"], { env: mine });
     const id = submitted.stdout.trim();
     assert.equal((await at(`get ${id}`)).code, 4, "it is another agent's");
-    assert.match(await ok("queue list --agent bob"), new RegExp(`^${id}  SCHEDULED .*  a=b  agent bob\n$`));
-    assert.match(await ok("queue list --label a=b --state scheduled"), new RegExp(`^${id}`));
-    assert.equal(await ok("queue list --agent bob --state failed"), "no tasks\n");
-    assert.match(await ok(`queue get ${id}`), /^agent {7}bob$/m);
-    assert.match(await ok(`queue explain ${id}`), /0 of them of its agent\nblocked by {2}its start time has not come/);
+    const short = id.slice(-8);
+    const listed = new RegExp(`^ID .* AGENT\n${short}  SCHEDULED  .*  a=b +bob\n$`);
+    assert.match(await ok("queue list --agent bob"), listed);
+    assert.match(await ok("queue list --label a=b --state scheduled"), listed);
+    assert.equal(await ok("queue list --agent bob -o name"), `${id}\n`);
+    const none = await at("queue list --agent bob --state failed");
+    assert.deepEqual([none.stdout, none.stderr], ["", "no tasks match these options\n"]);
+    assert.match(await ok(`queue get ${short}`), /^agent {7}bob$/m);
+    assert.match(
+      await ok(`queue explain ${short}`),
+      /0 of them of its agent\nblocked by {2}its start time has not come/,
+    );
     const following = await ccsp(["queue", "log", id], { env, onOutput: (_, interrupt) => interrupt() });
-    assert.equal(following.code, 0, following.stderr);
-    assert.match(following.stdout, /^ {3}1 {2}20\S+Z {2}attempt 0 {2}SCHEDULED until 20\S+Z\n$/);
+    assert.equal(following.code, 130, following.stderr);
+    assert.match(following.stdout, /^ {3}1 {2}20\S+ \S+ {2}attempt 0 {2}SCHEDULED until 20\S+ \S+\n$/);
     assert.equal(await ok(`queue cancel ${id} --reason flood`), `${id} CANCELLED\n`);
-    assert.match(await ok(`queue log ${id}`), / {3}2 {2}20\S+Z {2}attempt 0 {2}CANCELLED: flood\n$/);
+    assert.match(await ok(`queue log ${id}`), / {3}2 {2}20\S+ \S+ {2}attempt 0 {2}CANCELLED: flood\n$/);
     assert.equal((await at(`queue retry ${id}`)).code, 2, "it did not fail");
 
     const failed = (await ccsp(["submit", "[[fail:too-long]]"], { env: mine })).stdout.trim();
@@ -144,8 +154,8 @@ describe("ccsp's commands for operators", function () {
     const failed = await submit(`[[text:done]][[first:2:${counter}]][[fail:too-long]]`);
     await becomes(failed, "FAILED");
     assert.equal(await ok("retry --error network_error --since 1d"), "0 tasks match\n");
-    assert.equal(await ok("retry --agent ada --state failed"), "1 tasks match\n");
-    assert.equal(await ok("retry --agent ada --state failed --yes"), "1 of 1 tasks put back\n");
+    assert.equal(await ok("retry --agent ada --state failed"), "1 task matches\n");
+    assert.equal(await ok("retry --agent ada --state failed --yes"), "1 of 1 task put back\n");
     await becomes(failed, "FAILED");
     assert.match(await ok(`retry ${failed}`), /QUEUED|LEASED|RUNNING/);
     await becomes(failed, "SUCCEEDED");
@@ -154,17 +164,23 @@ describe("ccsp's commands for operators", function () {
   it("executor list, runs and tail show runs; slots and drain change how many may run", async () => {
     const id = await submit("[[text:so far so good]][[hang-mid]]");
     await becomes(id, "RUNNING");
-    assert.match(await ok("executor list"), /^executor-1 at 127.0.0.1:\d+\n {2}claude-code \S+: 1 of 1 running\n$/);
-    assert.match(await ok("executor runs"), new RegExp(`^${id}  executor-1  claude-code  pid [1-9]`));
-    const tail = await ccsp(["executor", "tail", id], {
+    assert.match(
+      await ok("executor list"),
+      /^EXECUTOR +STATE +ENGINE +VERSION +RUNNING +WARM +ADDRESS\nexecutor-1  ready  claude-code  \S+ +1 of 1 +0  127.0.0.1:\d+\n$/,
+    );
+    assert.match(
+      await ok("executor runs"),
+      new RegExp(`^TASK +EXECUTOR +ENGINE +PID +FOR\n${id.slice(-8)}  executor-1  claude-code +[1-9]\\d* +\\d+ s\n$`),
+    );
+    const tail = await ccsp(["executor", "tail", id.slice(-8)], {
       env,
       onOutput: (stdout, interrupt) => void (stdout.includes("so") && interrupt()),
     } satisfies Invocation);
-    assert.equal(tail.code, 0, tail.stderr);
+    assert.equal(tail.code, 130, tail.stderr);
     assert.match(tail.stdout, /^so/);
     assert.equal(await ok("executor slots executor-1 claude-code 2"), "executor-1: 1 of 2 claude-code running\n");
     assert.equal(await ok("run", "[[text:beside]]"), "beside\n");
-    assert.equal(await ok("executor drain executor-1"), "executor-1 takes no more work; 1 runs continue\n");
+    assert.equal(await ok("executor drain executor-1"), "executor-1 takes no more work; 1 run continues\n");
     assert.match(await ok("executor list"), /draining/);
     assert.match(await ok("executor drain executor-1 --undo"), /takes work again/);
     assert.match(await ok("executor probe executor-1"), /^answered: first text after /);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findFleet, saveFleet, stateDir } from "../src/state.js";
@@ -35,5 +35,24 @@ describe("the state of a local fleet", () => {
   it("is not taken from another process that reuses the pid of a dead one", async () => {
     assert.equal(await found("/home/me/ccsp/startup.js"), false);
     assert.equal(await found("/somewhere/ccsp.js", "watch", "up-123"), false);
+  });
+
+  describe("without CCSP_STATE_DIR", () => {
+    const of = (env: Record<string, string>, root?: string) => stateDir(env, root).path;
+
+    it("is in the repository of the command", async () => {
+      await mkdir(join(dir, "packages"));
+      await writeFile(join(dir, "pnpm-workspace.yaml"), "");
+      assert.equal(of({ XDG_STATE_HOME: "/xdg" }, dir), join(dir, ".ccsp"));
+    });
+
+    it("is in the user's folder for state when npm installed the command", () => {
+      assert.equal(of({ HOME: "/home/ada" }, "/usr/lib/node_modules"), "/home/ada/.local/state/ccsp");
+      assert.equal(of({ HOME: "/home/ada", XDG_STATE_HOME: "/xdg" }, "/usr/lib"), "/xdg/ccsp");
+      assert.equal(
+        of({ HOME: "/home/ada", XDG_STATE_HOME: "not/absolute" }, "/usr/lib"),
+        "/home/ada/.local/state/ccsp",
+      );
+    });
   });
 });

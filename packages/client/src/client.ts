@@ -12,7 +12,8 @@ import { CcspError } from "./errors.js";
 import { type Agent, followRun, followTask } from "./follow.js";
 import { type ListFilter, toFilter } from "./list-filter.js";
 import { createRun, type Run } from "./run.js";
-import { type RunEvent, toRunEvent } from "./run-event.js";
+import type { RunEvent } from "./run-event.js";
+import { toRunEvents } from "./run-events.js";
 import { createSchedules, type Schedules } from "./schedules.js";
 import { type Submitted, toSubmitted } from "./submitted.js";
 import { type TaskInput, toSpec } from "./task-input.js";
@@ -143,10 +144,7 @@ export function createCcspClient(options: ClientOptions): CcspClient {
 function createTaskCalls(agent: Agent, caller: Caller): Omit<CcspClient, "schedules" | "capabilities" | "close"> {
   async function* runEvents(task: TaskInput, settings: SubmitSettings): AsyncGenerator<RunEvent, void> {
     const request = { ...settings, spec: toSpec(task), requestId: settings.requestId ?? randomUUID() };
-    for await (const entry of followRun(agent, caller, request)) {
-      const event = "task" in entry ? ({ type: "accepted", task: entry.task } as const) : toRunEvent(entry.event);
-      if (event) yield event;
-    }
+    yield* toRunEvents(followRun(agent, caller, request));
   }
 
   return {

@@ -43,7 +43,8 @@ export {
 } from "./errors.js";
 export type { ListFilter } from "./list-filter.js";
 export type { Run } from "./run.js";
-export { type EndState, type RunEnded, type RunEvent, toRunEvent } from "./run-event.js";
+export { type EndState, type RunEnded, type RunEvent, type RunUsage, toRunEvent } from "./run-event.js";
+export { toRunEvents } from "./run-events.js";
 export type { ScheduleInput, Schedules } from "./schedules.js";
 export type { Submitted } from "./submitted.js";
 export {

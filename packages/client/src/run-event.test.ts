@@ -14,7 +14,7 @@ const moved = (state: TaskState, more: Partial<StateChanged> = {}) =>
   entry({ $case: "stateChanged", value: { ...StateChanged.fromPartial({ state }), ...more } });
 
 describe("toRunEvent", () => {
-  it("reports the start of an attempt, its text, its tools and its troubles", () => {
+  it("reports the start of an attempt, its text, its tools, its usage and its troubles", () => {
     assert.deepEqual(moved(TaskState.RUNNING), { type: "started", sequence: 7, attempt: 2 });
     assert.deepEqual(entry({ $case: "textDelta", value: { text: "hi", message: 3 } }), {
       type: "text",
@@ -34,6 +34,14 @@ describe("toRunEvent", () => {
       sequence: 7,
       attempt: 2,
       name: "Bash",
+    });
+    const usage = { inputTokens: 1n, outputTokens: 2n, cacheReadTokens: 3n, cacheCreationTokens: 4n };
+    const soFar = { usage, costUsd: undefined, turns: 2, toolUses: 1, model: "m" };
+    assert.deepEqual(entry({ $case: "usageSoFar", value: soFar }), {
+      type: "usage",
+      sequence: 7,
+      attempt: 2,
+      ...soFar,
     });
     const notice = { category: ErrorCategory.OVERLOADED, message: "529" };
     assert.deepEqual(entry({ $case: "engineNotice", value: notice }), {

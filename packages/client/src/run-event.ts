@@ -6,6 +6,7 @@ import {
   type TaskEvent,
   type TaskResult,
   TaskState,
+  type Usage,
 } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { categoryName } from "./errors.js";
 
@@ -23,6 +24,7 @@ export type EndState = "SUCCEEDED" | "FAILED" | "CANCELLED" | "EXPIRED";
  * - `taken-back`: the text of this message so far is no longer valid. The engine begins the message again, or replaces
  *   it with another.
  * - `tool`: the engine used a tool.
+ * - `usage`: what the attempt has used so far, in totals: a newer event replaces an older one.
  * - `notice`: the engine or its provider has trouble and continues, or a tool was not allowed (category
  *   `PERMISSION_DENIED`).
  * - `waiting`: the task is back in the queue, until a given time if that time is known.
@@ -42,6 +44,7 @@ export type RunEvent =
     }
   | { readonly type: "taken-back"; readonly sequence: number; readonly attempt: number; readonly message: number }
   | { readonly type: "tool"; readonly sequence: number; readonly attempt: number; readonly name: string }
+  | RunUsage
   | { readonly type: "notice"; readonly sequence: number; readonly category: CategoryName; readonly message: string }
   | {
       readonly type: "waiting";
@@ -52,6 +55,22 @@ export type RunEvent =
     }
   | { readonly type: "cancelling"; readonly sequence: number; readonly reason: string }
   | RunEnded;
+
+/** See `RunEvent`. A number that is not known is undefined, never 0. */
+export interface RunUsage {
+  readonly type: "usage";
+  readonly sequence: number;
+  readonly attempt: number;
+  /** Number of model turns that are complete. */
+  readonly turns: number;
+  /** Number of uses of tools. */
+  readonly toolUses: number | undefined;
+  readonly usage: Usage | undefined;
+  /** In US dollars. Some engines tell it only with their result. */
+  readonly costUsd: number | undefined;
+  /** Empty when it is not known. */
+  readonly model: string;
+}
 
 export interface RunEnded {
   readonly type: "ended";
@@ -72,6 +91,8 @@ export function toRunEvent({ sequence, attempt, event }: TaskEvent): RunEvent | 
       return { type: "taken-back", sequence, attempt, ...event.value };
     case "toolUse":
       return { type: "tool", sequence, attempt, name: event.value.name };
+    case "usageSoFar":
+      return { type: "usage", sequence, attempt, ...event.value };
     case "engineNotice":
       return { type: "notice", sequence, category: categoryName(event.value.category), message: event.value.message };
     case "stateChanged":

@@ -189,11 +189,45 @@ describe("describeSettings", () => {
       settings.optionalText("CCSP_PROXY", "a proxy");
       settings.durationMs("CCSP_LEASE", "lease", { default: "30s" });
     });
+    const common = { default: undefined, defaultIs: undefined, required: false, secret: false };
     assert.deepEqual(described, [
-      { name: "CCSP_KEY", doc: "signs tokens", default: undefined, required: true, secret: true },
-      { name: "CCSP_LEASE", doc: "lease", default: "30s", required: false, secret: false },
-      { name: "CCSP_ENGINES", doc: "engines", default: "a,b", required: false, secret: false },
-      { name: "CCSP_PROXY", doc: "a proxy", default: undefined, required: false, secret: false },
+      { ...common, name: "CCSP_KEY", doc: "signs tokens", form: "text", required: true, secret: true },
+      { ...common, name: "CCSP_LEASE", doc: "lease", form: "a duration of at least 0ms", default: "30s" },
+      { ...common, name: "CCSP_ENGINES", doc: "engines", form: "a list with commas", default: "a,b" },
+      { ...common, name: "CCSP_PROXY", doc: "a proxy", form: "text" },
     ]);
+  });
+
+  it("says in words what each kind of setting may be, and what a default is that depends on the machine", () => {
+    const described = describeSettings((settings) => {
+      settings.text("CCSP_HOST", "host", { default: "h7", defaultIs: "the host name", pattern: /^[a-z]+$/ });
+      settings.integer("CCSP_SLOTS", "slots", { default: 2, min: 1, max: 64 });
+      settings.integer("CCSP_BYTES", "bytes", { default: 2, min: 1 });
+      settings.durationMs("CCSP_LEASE", "lease", { default: "30s", min: 1_000, max: 60_000 });
+      settings.flag("CCSP_STRICT", "strict", { default: false });
+      settings.list("CCSP_ENGINES", "engines", { default: [], pattern: /^[a-z]+$/ });
+      settings.oneOf("CCSP_LEVEL", "level", ["info", "warn"], { default: "info" });
+      settings.listen("CCSP_LISTEN", "address", { default: "127.0.0.1:1" });
+    });
+    assert.deepEqual(
+      described.map(({ form, defaultIs }) => defaultIs ?? form),
+      [
+        "the host name",
+        "a whole number from 1 to 64",
+        "a whole number of at least 1",
+        "a duration from 1s to 1m",
+        "true or false",
+        "a list with commas; each item matches /^[a-z]+$/",
+        "one of info, warn",
+        "host:port, or [v6 address]:port",
+      ],
+    );
+  });
+
+  it("reads settings that only some values of others have", () => {
+    const define = (settings: Settings) =>
+      settings.flag("CCSP_TLS", "encrypt", { default: false }) && settings.text("CCSP_CERT", "certificate");
+    const names = (env: Env) => describeSettings(define, env).map(({ name }) => name);
+    assert.deepEqual([names({}), names({ CCSP_TLS: "true" })], [["CCSP_TLS"], ["CCSP_TLS", "CCSP_CERT"]]);
   });
 });

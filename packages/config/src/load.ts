@@ -62,9 +62,15 @@ export function namesFor(env: Env, define: (settings: Settings) => unknown): rea
   return names.filter((name) => known.has(name) || misspelt.includes(name));
 }
 
-/** Every setting that `define` reads when no setting has a value, in the order in which it reads them. */
-export function describeSettings(define: (settings: Settings) => unknown): readonly SettingDescription[] {
-  const settings = new EnvSettings({});
+/**
+ * Every setting that `define` reads with this environment, in the order in which it reads them. By default no setting
+ * has a value.
+ */
+export function describeSettings(
+  define: (settings: Settings) => unknown,
+  env: Env = {},
+): readonly SettingDescription[] {
+  const settings = new EnvSettings(env);
   define(settings);
   return settings.described;
 }

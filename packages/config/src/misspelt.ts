@@ -19,6 +19,19 @@ export function lookalikes(
   });
 }
 
+/** The known name that is nearest to `name`, if one is near: by default at most a third of its letters differ. */
+export function nearestName(
+  name: string,
+  known: readonly string[],
+  most: number = Math.floor(name.length / 3),
+): string | undefined {
+  for (let limit = 0; limit <= most; limit += 1) {
+    const found = known.find((candidate) => within(limit, name.toUpperCase(), candidate));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 /** Whether at most `limit` insertions, deletions, replacements or swaps of neighbours change `a` into `b`. */
 function within(limit: number, a: string, b: string): boolean {
   if (Math.abs(a.length - b.length) > limit) return false;

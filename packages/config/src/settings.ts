@@ -1,12 +1,16 @@
 import { formatDuration, parseDuration } from "./duration.js";
 import { type HostPort, parseHostPort } from "./host-port.js";
 
-/** The facts that `--help` shows about one setting. */
+/** The facts that `--help` and docs/configuration.md show about one setting. */
 export interface SettingDescription {
   readonly name: string;
   readonly doc: string;
+  /** The values that it may have, in words: "a whole number from 1 to 64". */
+  readonly form: string;
   /** The default, in the form in which the environment would have it. Undefined when there is none. */
   readonly default: string | undefined;
+  /** What the default is, when its value depends on the machine. */
+  readonly defaultIs: string | undefined;
   /** True when the service does not start without a value. */
   readonly required: boolean;
   readonly secret: boolean;
@@ -18,9 +22,9 @@ export interface SettingDescription {
  * variable that is empty or blank counts as not set. Blanks around a value are removed.
  */
 export interface Settings {
-  /** A setting without a default is required. */
-  text(name: string, doc: string, options?: { default?: string; pattern?: RegExp; secret?: boolean }): string;
-  optionalText(name: string, doc: string, options?: { pattern?: RegExp; secret?: boolean }): string | undefined;
+  /** A setting without a default is required. `defaultIs` describes a default whose value depends on the machine. */
+  text(name: string, doc: string, options?: TextOptions & { default?: string; defaultIs?: string }): string;
+  optionalText(name: string, doc: string, options?: TextOptions): string | undefined;
   integer(name: string, doc: string, options: { default: number; min?: number; max?: number }): number;
   /**
    * Written as 500ms, 30s, 5m or 2h. `min` and `max` are in milliseconds. Without `max`, the limit is the longest time
@@ -40,6 +44,11 @@ export interface Settings {
   warn(message: string): void;
 }
 
+interface TextOptions {
+  readonly pattern?: RegExp;
+  readonly secret?: boolean;
+}
+
 /** setTimeout fires at once when its time is longer than this. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -54,7 +63,9 @@ class Unfit extends Error {}
 interface Reading<T> {
   readonly name: string;
   readonly doc: string;
+  readonly form: string;
   readonly default: string | undefined;
+  readonly defaultIs?: string | undefined;
   readonly required?: boolean;
   readonly secret?: boolean | undefined;
   readonly parse: (value: string) => T;
@@ -74,40 +85,39 @@ export class EnvSettings implements Settings {
     return [...this.#described.values()];
   }
 
-  text(name: string, doc: string, options: { default?: string; pattern?: RegExp; secret?: boolean } = {}): string {
-    const parse = matching(options.pattern);
-    const required = options.default === undefined;
-    return (
-      this.#read({ name, doc, default: options.default, required, secret: options.secret, parse }) ??
-      options.default ??
-      ""
-    );
+  text(name: string, doc: string, options: TextOptions & { default?: string; defaultIs?: string } = {}): string {
+    const { default: fallback, defaultIs, secret } = options;
+    const reading = { ...textOf(options), default: fallback, defaultIs, required: fallback === undefined, secret };
+    return this.#read({ name, doc, ...reading }) ?? fallback ?? "";
   }
 
-  optionalText(name: string, doc: string, options: { pattern?: RegExp; secret?: boolean } = {}): string | undefined {
-    return this.#read({ name, doc, default: undefined, secret: options.secret, parse: matching(options.pattern) });
+  optionalText(name: string, doc: string, options: TextOptions = {}): string | undefined {
+    return this.#read({ name, doc, ...textOf(options), default: undefined, secret: options.secret });
   }
 
   integer(name: string, doc: string, options: { default: number; min?: number; max?: number }): number {
     const { min = 0, max = Number.MAX_SAFE_INTEGER } = options;
-    const what = `must be a whole number ${range(min, max, Number.MAX_SAFE_INTEGER, String)}`;
+    const form = `a whole number ${range(min, max, Number.MAX_SAFE_INTEGER, String)}`;
     const parse = (value: string): number => {
       const parsed = Number(value);
-      if (!/^-?\d+$/.test(value) || parsed < min || parsed > max) throw new Unfit(what);
+      if (!/^-?\d+$/.test(value) || parsed < min || parsed > max) throw new Unfit(`must be ${form}`);
       return parsed;
     };
-    return this.#read({ name, doc, default: String(options.default), parse }) ?? options.default;
+    return this.#read({ name, doc, form, default: String(options.default), parse }) ?? options.default;
   }
 
   durationMs(name: string, doc: string, options: { default: string; min?: number; max?: number }): number {
     const { min = 0, max = MAX_TIMER_MS } = options;
-    const what = `must be a duration such as 500ms, 30s, 5m or 2h, ${range(min, max, MAX_TIMER_MS, formatDuration)}`;
+    const bounds = range(min, max, MAX_TIMER_MS, formatDuration);
     const parse = (value: string): number => {
       const parsed = parseDuration(value);
-      if (parsed === undefined || parsed < min || parsed > max) throw new Unfit(what);
+      if (parsed === undefined || parsed < min || parsed > max) {
+        throw new Unfit(`must be a duration such as 500ms, 30s, 5m or 2h, ${bounds}`);
+      }
       return parsed;
     };
-    return this.#read({ name, doc, default: options.default, parse }) ?? parseDuration(options.default) ?? 0;
+    const form = `a duration ${bounds}`;
+    return this.#read({ name, doc, form, default: options.default, parse }) ?? parseDuration(options.default) ?? 0;
   }
 
   flag(name: string, doc: string, options: { default: boolean }): boolean {
@@ -116,7 +126,8 @@ export class EnvSettings implements Settings {
       if (value === "false" || value === "0") return false;
       throw new Unfit("must be true or false");
     };
-    return this.#read({ name, doc, default: String(options.default), parse }) ?? options.default;
+    const form = "true or false";
+    return this.#read({ name, doc, form, default: String(options.default), parse }) ?? options.default;
   }
 
   list(name: string, doc: string, options: { default: readonly string[]; pattern?: RegExp }): readonly string[] {
@@ -125,16 +136,18 @@ export class EnvSettings implements Settings {
       const items = value.split(",").map((item) => item.trim());
       return items.filter((item) => item !== "").map((item) => fit(item));
     };
-    return this.#read({ name, doc, default: options.default.join(","), parse }) ?? options.default;
+    const form = `a list with commas${options.pattern ? `; each item matches ${options.pattern}` : ""}`;
+    return this.#read({ name, doc, form, default: options.default.join(","), parse }) ?? options.default;
   }
 
   oneOf<T extends string>(name: string, doc: string, values: readonly T[], options: { default: T }): T {
+    const form = `one of ${values.join(", ")}`;
     const parse = (value: string): T => {
       const found = values.find((allowed) => allowed === value);
-      if (found === undefined) throw new Unfit(`must be one of ${values.join(", ")}`);
+      if (found === undefined) throw new Unfit(`must be ${form}`);
       return found;
     };
-    return this.#read({ name, doc, default: options.default, parse }) ?? options.default;
+    return this.#read({ name, doc, form, default: options.default, parse }) ?? options.default;
   }
 
   listen(name: string, doc: string, options: { default: string }): HostPort {
@@ -143,8 +156,9 @@ export class EnvSettings implements Settings {
       if (address === undefined) throw new Unfit("must be host:port or [v6 address]:port, with a port up to 65535");
       return address;
     };
+    const form = "host:port, or [v6 address]:port";
     return (
-      this.#read({ name, doc, default: options.default, parse }) ??
+      this.#read({ name, doc, form, default: options.default, parse }) ??
       parseHostPort(options.default, { lowest: 0 }) ?? { host: "", port: 0 }
     );
   }
@@ -157,8 +171,9 @@ export class EnvSettings implements Settings {
     this.warnings.push(message);
   }
 
-  #read<T>({ name, doc, default: fallback, required = false, secret = false, parse }: Reading<T>): T | undefined {
-    this.#described.set(name, { name, doc, default: fallback, required, secret });
+  #read<T>(reading: Reading<T>): T | undefined {
+    const { name, doc, form, default: fallback, defaultIs, required = false, secret = false, parse } = reading;
+    this.#described.set(name, { name, doc, form, default: fallback, defaultIs, required, secret });
     const set = this.#env[name]?.trim() ?? "";
     const value = set === "" ? fallback : set;
     if (value === undefined) {
@@ -175,6 +190,10 @@ export class EnvSettings implements Settings {
       return undefined;
     }
   }
+}
+
+function textOf({ pattern }: TextOptions) {
+  return { form: pattern === undefined ? "text" : `text that matches ${pattern}`, parse: matching(pattern) };
 }
 
 function matching(pattern: RegExp | undefined): (value: string) => string {

@@ -16,7 +16,8 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   config: [],
   timing: [],
   fleet: ["config", "timing"],
-  testkit: ["fleet"],
+  "trace-store": [],
+  testkit: ["fleet", "trace-store"],
   errors: ["protos"],
   identity: ["errors"],
   authentication: ["config", "errors", "identity"],
@@ -31,11 +32,11 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   lifecycle: ["config", "discovery", "grpc-kit", "telemetry", "timing"],
 };
 /**
- * A service uses leaf packages. Four are excluded: agents use the client to reach services, engine plugins are loaded
- * by name, and fleet and testkit are for tests.
+ * A service uses leaf packages. Five are excluded: agents use the client to reach services, engine plugins are loaded
+ * by name, fleet and testkit are for tests, and the trace store is beside a local fleet.
  */
 const SERVICE_MAY_USE = Object.keys(MAY_USE).filter(
-  (name) => !["client", "engine-opencode", "fleet", "testkit"].includes(name),
+  (name) => !["client", "engine-opencode", "fleet", "testkit", "trace-store"].includes(name),
 );
 /**
  * The packages that put the services together. Only they use services, and no leaf package and no service uses them.

@@ -1,34 +1,144 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
-import { skip } from "@ccsp/testkit";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { eventually, skip } from "@ccsp/testkit";
+import { installPythonClient, PYTHON_CLIENT, type PythonClient, whyNoPython } from "../src/python.js";
 import { startWorld, type World } from "../src/world.js";
 
-const run = promisify(execFile);
-const PYTHON = "/usr/bin/python3";
-const SCRIPT = fileURLToPath(new URL("python_client.py", import.meta.url));
-const PROTOS = fileURLToPath(new URL("../../../proto", import.meta.url));
-
-describe("a Python client generated from the same protos", function () {
-  this.timeout(60_000);
-  let world: World | undefined;
+describe("the Python client, installed from its wheel", function () {
+  this.timeout(120_000);
+  let client: PythonClient;
   before(async function () {
-    try {
-      await run(PYTHON, ["-c", "import grpc, grpc_tools"]);
-    } catch {
-      skip(this, "Python's gRPC is not installed (Debian: python3-grpcio and python3-grpc-tools)");
-    }
-    world = await startWorld({ engine: "scripted" });
+    const missing = await whyNoPython();
+    if (missing !== undefined) skip(this, missing);
+    client = await installPythonClient();
   });
-  after(() => world?.close());
+  after(() => client?.close());
 
-  it("submits a task, watches it to its end, and is refused without a token", async () => {
-    assert.ok(world);
-    const env = { CCSP_TOKEN: await world.token("python") };
-    const { stdout } = await run(PYTHON, [SCRIPT, PROTOS, world.fleet.gatewayAddress], { env });
-    assert.match(stdout, /^submitted /m);
-    assert.match(stdout, /SUCCEEDED .*hello from python/);
-    assert.match(stdout, /without a token: UNAUTHENTICATED/);
+  it("has the version of the project", async () => {
+    const text = await readFile(new URL("../../../package.json", import.meta.url), "utf8");
+    const version = /"version": "([^"]+)"/.exec(text)?.[1];
+    assert.deepEqual(client.wheels, [`ccsp_client-${version}-py3-none-any.whl`]);
+  });
+
+  it("requires the versions of protobuf that run its generated code", async () => {
+    const script =
+      "import google.protobuf, importlib.metadata as m; print(google.protobuf.__version__, m.requires('ccsp-client'))";
+    const { stdout } = await client.python(["-c", script]);
+    const [version = ""] = stdout.split(" ");
+    // Debian's protoc and its runtime are of one version.
+    assert.ok(stdout.includes(`>=${version}'`), stdout);
+  });
+
+  it("shows on its page the example that the test below runs", async () => {
+    const page = await readFile(join(PYTHON_CLIENT, "README.md"), "utf8");
+    const [, shown] = /```python\n(.*?)```/s.exec(page) ?? [];
+    assert.equal(shown, await readFile(join(PYTHON_CLIENT, "examples/stream.py"), "utf8"));
+  });
+
+  it("passes its own tests, against a gateway in memory", async () => {
+    const { stderr } = await client.python(["-m", "unittest", "discover", "-v", "-s", join(PYTHON_CLIENT, "tests")]);
+    assert.match(stderr, /^Ran [1-9]\d+ tests/m);
+    assert.match(stderr, /^OK$/m);
+  });
+
+  it("has types that mypy accepts, in the strictest mode", async function () {
+    try {
+      await client.python(["-m", "mypy", "--version"]);
+    } catch {
+      skip(this, "mypy is not installed (Debian: mypy)");
+    }
+    // The examples import the package, so mypy checks both.
+    const config = ["--config-file", join(PYTHON_CLIENT, "pyproject.toml"), "--cache-dir", "/dev/null"];
+    const env = { MYPYPATH: client.site };
+    await client.python(["-m", "mypy", ...config, join(PYTHON_CLIENT, "examples")], env);
+  });
+
+  describe("with the real Claude Code CLI and a simulated model", () => {
+    let world: World;
+    before(async () => void (world = await startWorld()));
+    after(() => world?.close());
+
+    const example = async (name: string, env: Readonly<Record<string, string>> = {}) =>
+      (
+        await client.python([join(PYTHON_CLIENT, "examples", `${name}.py`)], {
+          CCSP_GATEWAY: world.fleet.gatewayAddress,
+          CCSP_TOKEN: await world.token("python"),
+          ...env,
+        })
+      ).stdout;
+    const script = async (text: string, env: Readonly<Record<string, string>> = {}) =>
+      await client.python(["-c", text], { CCSP_GATEWAY: world.fleet.gatewayAddress, ...env });
+
+    it("streams an answer", async () => {
+      assert.match(await example("stream"), /You said: Say hello in one sentence/);
+    });
+
+    it("submits a batch, and finds it again when the program starts a second time", async () => {
+      const printed = await example("batch");
+      assert.match(printed, /Name a river: You said: Name a river\n/);
+      assert.match(printed, /3 of 3 succeeded/);
+      assert.equal(await example("batch"), printed);
+    });
+
+    it("keeps schedules", async () => {
+      assert.match(
+        await example("schedule"),
+        /^morning-report runs next at 20\d\d-.*:30:00Z\nall schedules: \['morning-report'\]$/m,
+      );
+    });
+
+    it("continues a conversation, and forks it", async () => {
+      assert.match(await example("conversation"), /You said: What is my name\?\n.*own: True/);
+    });
+
+    it("retries a task that failed for good", async () => {
+      const printed = await example("retry", { PROMPT: "mend it [[sim:too-long times=1]]" });
+      assert.match(printed, /^failed after all attempts: CONTEXT_OVERFLOW\nYou said: mend it/);
+    });
+
+    it("tells a spent budget from a refused one", async () => {
+      assert.match(await example("budget", { BUDGET: "0.000001" }), /stopped: BUDGET_EXCEEDED/);
+      assert.match(await example("budget", { BUDGET: "-1" }), /refused: spec\.limits\.budget_usd /);
+    });
+
+    it("continues a stream after a restart of the gateway, with a token that is new for each call", async () => {
+      const gate = world.simulator.gate();
+      const printing = script(
+        `
+import ccsp, itertools, os
+tokens = iter([os.environ["EXPIRED"]])
+client = ccsp.Client(os.environ["CCSP_GATEWAY"], token=lambda: next(tokens, os.environ["CCSP_TOKEN"]))
+run = client.run("through a restart ${gate.marker}")
+events = list(run)
+print([type(event).__name__ for event in events if not isinstance(event, ccsp.Text)])
+sequences = [event.sequence for event in events]
+assert sequences == sorted(set(sequences)), sequences
+print(run.text == run.result().text, run.text)
+`,
+        { CCSP_TOKEN: await world.token("python"), EXPIRED: await world.token("python", { ttlSeconds: -60 }) },
+      );
+      await gate.reached;
+      await world.fleet.terminate("gateway");
+      await eventually(() => world.fleet.ready(), { timeoutMs: 20_000 });
+      gate.release();
+      const { stdout } = await printing;
+      assert.match(stdout, /\['Accepted', 'Started', .*'Ended'\]\nTrue You said: through a restart/);
+    });
+
+    it("says what it tried within two seconds when no gateway answers", async () => {
+      const { stdout } = await script(`
+import ccsp, time
+start = time.monotonic()
+try:
+    ccsp.Client("127.0.0.1:1", token="any").run("hello").result()
+except ccsp.UnavailableError as error:
+    print(error, time.monotonic() - start < 2)
+`);
+      assert.match(
+        stdout,
+        /no gateway could be reached: tried 127\.0\.0\.1:1 for 2 s without TLS \(.*Connection refused\) True/,
+      );
+    });
   });
 });

@@ -46,7 +46,13 @@ describe("the client of release 0.2.0, at today's gateway", function () {
     );
     await assert.rejects(client.submit({ prompt: "two" }, { requestId: "one" }), { reason: "REQUEST_ID_CONFLICT" });
     const sequences: number[] = [];
-    for await (const { sequence } of client.watch(submitted.id)) sequences.push(sequence);
+    const kinds: (string | undefined)[] = [];
+    for await (const { sequence, event } of client.watch(submitted.id)) {
+      sequences.push(sequence);
+      kinds.push(event?.$case);
+    }
+    // It skips the usage so far, which is newer than it.
+    assert.deepEqual(kinds.slice(-2), [undefined, "taskEnded"]);
     assert.deepEqual(
       sequences,
       sequences.map((_, i) => i + 1),

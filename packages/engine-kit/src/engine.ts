@@ -108,13 +108,29 @@ export interface EngineRun extends RunHandle {
  * Something that the engine says. Texts with the same number are one message, whose text is these texts joined. A later
  * message has a higher number. Engines without messages leave the number out: that is message 1. `taken-back`: the
  * engine withdraws what it sent of this message, such as half of an answer that it requested again. `followRun` makes
- * sure that the last message that was not taken back is the answer.
+ * sure that the last message that was not taken back is the answer. `usage`: what the run has used so far, at most once
+ * for each turn of the model. `followRun` makes sure that the last one has the numbers of the outcome.
  */
 export type EngineEvent =
   | { readonly type: "text"; readonly text: string; readonly message?: number | undefined }
   | { readonly type: "taken-back"; readonly message: number }
   | { readonly type: "tool"; readonly name: string }
+  | ({ readonly type: "usage" } & UsageSoFar)
   | { readonly type: "notice"; readonly category: ErrorCategory; readonly message: string };
+
+/** Totals of a run until now. */
+export interface UsageSoFar {
+  /** Number of model turns that are complete. */
+  readonly turns: number;
+  /** Undefined: not known yet. */
+  readonly usage: Usage | undefined;
+  /** Undefined: not known yet. Some engines tell it only with their result. */
+  readonly costUsd: number | undefined;
+  /** Empty: not known. */
+  readonly model: string;
+  /** Number of uses of tools. A reader leaves it out: `followRun` counts them. */
+  readonly toolUses?: number | undefined;
+}
 
 export type RunOutcome = RunSuccess | RunFailed;
 

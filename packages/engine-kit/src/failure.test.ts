@@ -17,8 +17,8 @@ describe("categories of failures", () => {
     assert.deepEqual([...ERROR_CATEGORIES, OF_THE_QUEUE].toSorted(), (await inProto()).toSorted());
   });
 
-  it("are each documented in docs/errors.md, in the proto's order, with whether they are retried", async () => {
-    const docs = await fromRoot("docs/errors.md");
+  it("are each documented in docs/troubleshooting.md, in the proto's order, with whether they are retried", async () => {
+    const docs = await fromRoot("docs/troubleshooting.md");
     const rows = [...docs.matchAll(/^\| ([A-Z_]+) \| .+? \| (.+?) \| .+ \|$/gm)];
     assert.deepEqual(
       rows.map(([, name]) => name),

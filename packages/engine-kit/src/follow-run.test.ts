@@ -95,6 +95,40 @@ describe("following a run", () => {
     assert.deepEqual([seen.inputEnded, seen.stopped, seen.progress], [[5_000], 0, 2]);
   });
 
+  it("counts the tools of each usage event, and ends with the numbers of the outcome, told once", async () => {
+    const usageOf = (tokens: number) => ({
+      inputTokens: tokens,
+      outputTokens: tokens,
+      cacheReadTokens: 0,
+      cacheCreationTokens: 0,
+    });
+    const counting = (total: number | undefined): SetUpReader => {
+      return () => {
+        const { transcript, read } = createReader();
+        return {
+          transcript,
+          read(piece) {
+            const [, word, tokens] = /^(turn) (\d+)$/.exec(piece.toString()) ?? [];
+            if (word === undefined) return read(piece);
+            // The cost comes with the result.
+            if (total !== undefined) Object.assign(transcript, { usage: usageOf(total), costUsd: 0.5, model: "m" });
+            return [{ type: "usage", turns: 1, usage: usageOf(Number(tokens)), costUsd: undefined, model: "m" }];
+          },
+        };
+      };
+    };
+    const told = async (total: number | undefined) => {
+      const { followed } = setUp(["use a\nturn 3\nuse b\ndone x\n"], {}, counting(total));
+      const events: EngineEvent[] = [];
+      for await (const event of followed.events) if (event.type === "usage") events.push(event);
+      return events;
+    };
+    const first = { type: "usage", turns: 1, usage: usageOf(3), costUsd: undefined, model: "m", toolUses: 1 };
+    const last = { type: "usage", turns: 1, usage: usageOf(9), costUsd: 0.5, model: "m", toolUses: 2 };
+    assert.deepEqual(await told(9), [first, last]);
+    assert.deepEqual(await told(undefined), [first], "an outcome without usage adds nothing");
+  });
+
   it("waits for an engine that withdraws its last result, and gives it the same time after the next result", async () => {
     const { seen, followed } = setUp(["done one\nnoise\n", "again\nsay two\n", "done two\n"]);
     await textOf(followed.events);

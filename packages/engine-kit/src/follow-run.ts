@@ -10,6 +10,7 @@ import { createSentText } from "./sent-text.js";
 import type { SupervisedRun } from "./supervisor.js";
 import { createWholeText, wellFormed } from "./text.js";
 import type { RunReader, Transcript } from "./transcript.js";
+import { createSpentSoFar } from "./usage-so-far.js";
 import { runBy } from "./wrap-run.js";
 
 export interface FollowOptions<W extends string> {
@@ -44,6 +45,7 @@ class Follower<W extends string> {
   readonly #pieces: LineSplitter;
   readonly #whole = createWholeText();
   readonly #sent = createSentText();
+  readonly #spent = createSpentSoFar();
   readonly #outcome = Promise.withResolvers<RunOutcome>();
   /** Bytes of events and of output that the reader does not understand. */
   #printed = 0;
@@ -120,6 +122,7 @@ class Follower<W extends string> {
     if (exit.overrun === undefined && !this.#unwanted) yield* this.#tell(reader.end?.(exit) ?? []);
     const { ending } = reader.transcript;
     if (ending?.ok) yield* this.#sent.settle(wellFormed(ending.text));
+    yield* this.#spent.settle(reader.transcript);
   }
 
   *#tell(events: readonly EngineEvent[]): Generator<EngineEvent> {
@@ -129,7 +132,7 @@ class Follower<W extends string> {
       if (event.type === "text" || event.type === "tool") this.#run.progress();
       this.#printed += Buffer.byteLength(wordsOf(event));
       this.#sent.add(event);
-      yield event;
+      yield this.#spent.add(event);
     }
     if (this.#printed > this.#outputBytes) this.#outputLimit ??= tooMuch(this.#outputBytes);
   }
@@ -195,7 +198,7 @@ async function exitOf(run: SupervisedRun): Promise<RunExit> {
 
 function wordsOf(event: EngineEvent): string {
   if (event.type === "text") return event.text;
-  if (event.type === "taken-back") return "";
+  if (event.type === "taken-back" || event.type === "usage") return "";
   return event.type === "tool" ? event.name : event.message;
 }
 

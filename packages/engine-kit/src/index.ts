@@ -17,6 +17,7 @@ export type {
   RunResult,
   RunSuccess,
   Usage,
+  UsageSoFar,
 } from "./engine.js";
 export {
   askedOptions,

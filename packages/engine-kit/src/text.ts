@@ -6,7 +6,7 @@ export const wellFormed = (text: string): string => text.replaceAll(/\p{Surrogat
 /** The number of every message, for an engine that does not distinguish messages. */
 export const FIRST_MESSAGE = 1;
 
-/** Most UTF-16 units of a tool's name or a notice. These are the engine's words and may be anything. */
+/** Most UTF-16 units of the name of a tool or model, or of a notice. These are the engine's words and may be anything. */
 const MOST_WORDS = 256;
 
 const words = (text: string): string => wellFormed(text.slice(0, MOST_WORDS));
@@ -21,6 +21,7 @@ export function createWholeText(): (event: EngineEvent) => EngineEvent | undefin
   return (event) => {
     if (event.type === "tool") return { type: "tool", name: words(event.name) };
     if (event.type === "notice") return { ...event, message: words(event.message) };
+    if (event.type === "usage") return { ...event, model: words(event.model) };
     if (event.type === "taken-back") return event;
     const { message = FIRST_MESSAGE } = event;
     const joined = (message === of ? half : "") + event.text;

@@ -111,7 +111,8 @@ class Reader implements RunReader<OpenCodeWord> {
     // OpenCode (1.18.33) would ask for ever. It takes HTML with status 200, for example, for an answer without text.
     if (this.#blank === MOST_BLANK) this.#stop("blank");
     if (this.#idle) this.#finish(undefined);
-    return [];
+    const { usage, costUsd, model = "" } = this.transcript;
+    return [{ type: "usage", turns: this.#turns, usage, costUsd, model }];
   }
 
   #retry(line: Json): Events {

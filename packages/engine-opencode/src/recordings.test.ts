@@ -47,6 +47,14 @@ for (const version of readdirSync(RECORDINGS)) {
           if (usage) assert.deepEqual(result.usage, usage);
           if (turns) assert.equal(result.turns, turns);
           assert.ok((result.costUsd ?? 0) > 0);
+          const told = events.filter((event) => event.type === "usage");
+          assert.deepEqual(
+            told.map((event) => event.turns),
+            Array.from({ length: result.turns }, (_, i) => i + 1),
+            "told once for each turn",
+          );
+          const { usage: total, costUsd, model } = result;
+          assert.deepEqual(told.at(-1), { type: "usage", turns: result.turns, usage: total, costUsd, model });
         } else {
           assert.equal(outcome.failure.category, category, outcome.failure.message);
           assert.equal((outcome.failure.retryAfterMs ?? 0) > 60_000, retryAfter === true);

@@ -32,7 +32,7 @@ async function protoStatuses(): Promise<Map<string, string>> {
 }
 
 async function documented(): Promise<{ reason: string; status: string; advice: string }[]> {
-  const docs = await fromRoot("docs/errors.md");
+  const docs = await fromRoot("docs/troubleshooting.md");
   const rows = [...docs.matchAll(/^\| `([A-Z_]+)` \| ([A-Z_]+) \| (.*) \|$/gm)];
   return rows.map(([, reason = "", status = "", advice = ""]) => ({ reason, status, advice }));
 }

@@ -2,13 +2,15 @@ import { whyNoConsul } from "./binary.js";
 import { systemClock } from "./clock.js";
 import type { ConsulAgent } from "./consul.js";
 import { freePort } from "./free-port.js";
-import { openConsul, openRedis } from "./infrastructure.js";
+import { type Kept, openConsul, openRedis } from "./infrastructure.js";
 import type { LineSource } from "./line-source.js";
 import { type Part, type PlanOptions, planUnits } from "./plan.js";
 import type { ManagedProcess, ProcessExit } from "./process.js";
+import { type OnProgress, reported } from "./progress.js";
 import { untilAllReady } from "./readiness.js";
 import type { RedisServer } from "./redis.js";
-import { type ServiceName, STOP_ORDER } from "./services.js";
+import type { ServiceName } from "./services.js";
+import { reportedStop, stopUnits } from "./stop-units.js";
 import { type Running, superviseUnit } from "./unit-process.js";
 
 export interface FleetOptions
@@ -17,9 +19,11 @@ export interface FleetOptions
   readonly redisUrl?: string | undefined;
   /**
    * The URL of an existing Consul, or "" for no Consul. If omitted, the fleet starts its own. If no Consul can be
-   * started here, it runs without one and reports that to `onLine`.
+   * started here, it runs without one and reports that to `onLine` and `onProgress`.
    */
   readonly consulUrl?: string | undefined;
+  /** Why the fleet must run without Consul, although one could be started here. */
+  readonly withoutConsul?: string | undefined;
   /** Called with each output line of the processes, and with each line of the supervisor itself. */
   readonly onLine?: ((line: string, source: LineSource) => void) | undefined;
   /**
@@ -27,6 +31,8 @@ export interface FleetOptions
    * they live on, the lock lives on too.
    */
   readonly lockFd?: number | undefined;
+  /** Called for each change of a part while the fleet starts and stops. */
+  readonly onProgress?: OnProgress | undefined;
   /** If false, a crashed process is not restarted. */
   readonly restart?: boolean | undefined;
 }
@@ -47,8 +53,8 @@ export interface Fleet {
   processes(): readonly FleetProcess[];
   /**
    * Resolves when every replica is ready and reaches its dependencies. Rejects after `timeoutMs` (60 s) with what is
-   * missing. Rejects immediately if a service will not be started again: the error then has only the last output of
-   * that service.
+   * missing. Rejects immediately if a process ends that was never ready (a PartFailed), or if one will not be started
+   * again: the error then has only the last output of that service.
    */
   ready(timeoutMs?: number): Promise<void>;
   /** Resolves when `stop` has stopped everything. */
@@ -64,9 +70,10 @@ export interface Fleet {
    */
   terminate(name: ServiceName, index?: number): Promise<ProcessExit>;
   /**
-   * Stops everything in this order: gateway, executor, monitor, notification, queue, then Consul and Redis. Idempotent.
+   * Stops everything in this order: gateway, executor, monitor, notification, queue, then Consul and Redis. With
+   * `quickly`, the services before the queue stop together, for a fleet that nobody uses yet. Idempotent.
    */
-  stop(): Promise<void>;
+  stop(options?: { readonly quickly?: boolean }): Promise<void>;
 }
 
 // Variables with which a program finds other programs and uses the user's language and time zone. None of them may
@@ -79,28 +86,32 @@ const INHERITED = ["PATH", "LANG", "LC_ALL", "TZ", "TMPDIR"];
  */
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const say = (line: string) => options.onLine?.(line, { name: "fleet", stream: "stderr" });
+  const onProgress = options.onProgress ?? (() => {});
   const infrastructure = { ...options, clock: systemClock, say };
-  const opened: { close(): Promise<void> }[] = [];
+  const opened: Resource[] = [];
   const running: Running[] = [];
-  const stopAll = async () => {
-    for (const name of STOP_ORDER) {
-      const named = running.filter(({ unit }) => unit.parts[0]?.name === name);
-      await Promise.all(named.map(({ supervisor }) => supervisor.stop()));
-    }
-    for (const resource of opened.toReversed()) await resource.close();
+  const stopping = new AbortController();
+  const stopAll = async (quickly: boolean) => {
+    stopping.abort();
+    await stopUnits(running, { quickly, onProgress });
+    for (const { name, close } of opened.toReversed()) await reportedStop(name, close, onProgress);
   };
-  const open = async <S extends { close(): Promise<void> }>(starting: Promise<S>): Promise<S> => {
-    const resource = await starting;
-    opened.push(resource);
+  const open = async <S extends Kept<unknown>>(name: string, start: () => Promise<S>): Promise<S> => {
+    const resource = await reported(name, start, onProgress);
+    opened.push({ name, close: () => resource.close() });
     return resource;
   };
 
   try {
-    const redis = options.redisUrl === undefined ? (await open(openRedis(infrastructure))).server : undefined;
-    const without = options.consulUrl === undefined ? whyNoConsul() : undefined;
-    if (without !== undefined) say(`without Consul (${without}): services find each other by fixed addresses`);
+    const redis =
+      options.redisUrl === undefined ? (await open("redis", () => openRedis(infrastructure))).server : undefined;
+    const without = options.consulUrl === undefined ? (options.withoutConsul ?? whyNoConsul()) : undefined;
+    if (without !== undefined) {
+      say(`without Consul (${without}): services find each other by fixed addresses`);
+      onProgress({ part: "consul", state: "absent", seconds: 0, why: without });
+    }
     const wanted = options.consulUrl === undefined && without === undefined;
-    const consul = wanted ? (await open(openConsul(infrastructure))).server : undefined;
+    const consul = wanted ? (await open("consul", () => openConsul(infrastructure))).server : undefined;
     const units = await planUnits({
       ...options,
       redisUrl: redis?.url ?? options.redisUrl ?? "",
@@ -108,27 +119,34 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       inherited: inheritedEnv(),
       takePort: freePort,
     });
-    for (const unit of units) running.push(await superviseUnit(unit, { ...options, say }));
-    return createFleet({ running, redis, consul, stopAll });
+    for (const unit of units) running.push(await superviseUnit(unit, { ...options, say, onProgress }));
+    return createFleet({ running, redis, consul, stopAll, stopping: stopping.signal });
   } catch (error) {
-    await stopAll();
+    await stopAll(true);
     throw error;
   }
+}
+
+/** Redis or Consul of the fleet. */
+interface Resource {
+  readonly name: string;
+  readonly close: () => Promise<void>;
 }
 
 interface FleetParts {
   readonly running: readonly Running[];
   readonly redis: RedisServer | undefined;
   readonly consul: ConsulAgent | undefined;
-  readonly stopAll: () => Promise<void>;
+  readonly stopAll: (quickly: boolean) => Promise<void>;
+  readonly stopping: AbortSignal;
 }
 
-function createFleet({ running, redis, consul, stopAll }: FleetParts): Fleet {
+function createFleet({ running, redis, consul, stopAll, stopping }: FleetParts): Fleet {
   let tellStopped = () => {};
   const stopped = new Promise<void>((resolve) => {
     tellStopped = resolve;
   });
-  let stopping: Promise<void> | undefined;
+  let ending: Promise<void> | undefined;
 
   const processOf = (name: ServiceName, index: number): ManagedProcess => {
     const found = running.find(({ unit }) => unit.parts.some((part) => part.name === name && part.index === index));
@@ -152,15 +170,15 @@ function createFleet({ running, redis, consul, stopAll }: FleetParts): Fleet {
       running.flatMap(({ unit, supervisor }) =>
         unit.parts.map((part) => ({ ...part, process: supervisor.process, restarts: supervisor.restarts })),
       ),
-    ready: (timeoutMs = 60_000) => untilAllReady(running, timeoutMs),
+    ready: (timeoutMs = 60_000) => untilAllReady(running, { timeoutMs, signal: stopping }),
     waitStopped: () => stopped,
     async kill9(name, index = 0) {
       await signal(name, index, "SIGKILL");
     },
     terminate: (name, index = 0) => signal(name, index, "SIGTERM"),
-    stop() {
-      stopping ??= stopAll().then(tellStopped);
-      return stopping;
+    stop({ quickly = false } = {}) {
+      ending ??= stopAll(quickly).then(tellStopped);
+      return ending;
     },
   };
 }

@@ -13,7 +13,8 @@ export {
   type ProcessOptions,
   startProcess,
 } from "./process.js";
+export { type OnProgress, PartFailed, type PartProgress } from "./progress.js";
 export { type RedisOptions, type RedisServer, startRedis } from "./redis.js";
 export type { Restartable } from "./restartable.js";
-export { CALLS, DEFAULT_PORTS, SERVICES, type ServiceName, STOP_ORDER, targetsFor } from "./services.js";
+export { CALLS, DEFAULT_PORTS, SERVICES, type ServiceName, STOP_ORDER, targetsFor, USE_REDIS } from "./services.js";
 export { takenPorts } from "./taken-ports.js";

@@ -9,6 +9,8 @@ export interface Part {
   readonly ports: { readonly grpc: number; readonly ops: number };
 }
 
+export const partName = ({ name, index }: Part): string => `${name}-${index + 1}`;
+
 /** One process to run: one replica, or all five services together. */
 export interface Unit {
   readonly name: string;
@@ -60,7 +62,7 @@ export async function planUnits(options: PlanOptions): Promise<readonly Unit[]> 
 }
 
 function serviceUnit(part: Part, targets: Readonly<Record<string, string>>, options: PlanOptions): Unit {
-  const id = `${part.name}-${part.index + 1}`;
+  const id = partName(part);
   return {
     name: id,
     parts: [part],

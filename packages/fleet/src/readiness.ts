@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { askHealth } from "./health.js";
-import type { Part } from "./plan.js";
+import { whyNotReady } from "./part-state.js";
 import type { Running } from "./unit-process.js";
 
 const POLL_MS = 50;
@@ -10,17 +9,39 @@ const MOST_OF_A_LINE = 300;
  * Resolves when every part is ready and reaches its dependencies, so that the fleet can do its work from then on.
  * Rejects immediately if a part will not be started again, because the other parts may wait for it without end. The
  * error then has the last output of that part. Rejects when the time is up, and names each part that is not ready, with
- * the reason.
+ * the reason. Rejects when the signal aborts.
  */
-export async function untilAllReady(running: readonly Running[], timeoutMs: number): Promise<void> {
+async function pollAllReady(
+  running: readonly Running[],
+  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
+): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
+    if (signal.aborted) throw new Error("the fleet was stopped");
     const hopeless = running.filter(({ supervisor }) => supervisor.gaveUp);
     if (hopeless.length > 0) throw new Error(hopeless.map(lastWords).join("\n"));
     const missing = (await Promise.all(running.map(whatIsMissing))).filter((reason) => reason !== undefined);
     if (missing.length === 0) return;
     if (Date.now() > deadline) throw new Error(missing.join("\n"));
     await sleep(POLL_MS);
+  }
+}
+
+/** As `pollAllReady`. Rejects with a PartFailed as soon as a part ends that was never ready. */
+export async function untilAllReady(
+  running: readonly Running[],
+  options: { readonly timeoutMs: number; readonly signal: AbortSignal },
+): Promise<void> {
+  const done = new AbortController();
+  const signal = AbortSignal.any([done.signal, options.signal]);
+  try {
+    // A caller may kill a process as soon as this resolves. It has to count as one that was ready then.
+    await Promise.all([
+      pollAllReady(running, { ...options, signal }),
+      ...running.map(({ firstStart }) => firstStart.outcome),
+    ]);
+  } finally {
+    done.abort();
   }
 }
 
@@ -32,7 +53,9 @@ async function whatIsMissing({ unit, supervisor }: Running): Promise<string | un
   if (!supervisor.up)
     return `${unit.name} ended and is about to be restarted: ${supervisor.process.lastLines().at(-1) ?? ""}`;
   const reasons = await Promise.all(unit.parts.map(whyNotReady));
-  const missing = unit.parts.flatMap(({ name }, at) => (reasons[at] === undefined ? [] : [`${name} ${reasons[at]}`]));
+  const missing = unit.parts.flatMap(({ name }, at) =>
+    reasons[at]?.why === undefined ? [] : [`${name} ${reasons[at].why}`],
+  );
   if (missing.length === 0) return undefined;
   const last = supervisor.process.lastLines().at(-1);
   return `${unit.name}: ${missing.join(", ")}${last === undefined ? "" : `; its last line: ${short(last)}`}`;
@@ -40,15 +63,3 @@ async function whatIsMissing({ unit, supervisor }: Running): Promise<string | un
 
 /** A log line may contain a stack trace. */
 const short = (line: string): string => (line.length > MOST_OF_A_LINE ? `${line.slice(0, MOST_OF_A_LINE)} …` : line);
-
-async function whyNotReady(part: Part): Promise<string | undefined> {
-  try {
-    const { state, failing } = await askHealth(part.ports.ops, 2_500);
-    const missing = Object.entries(failing).map(([dependency, why]) => `${dependency}: ${why}`);
-    if (state === "ready" && missing.length === 0) return undefined;
-    return [`is ${state}`, ...missing].join("; ");
-  } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    return cause instanceof Error ? cause.message : String(cause);
-  }
-}

@@ -58,6 +58,18 @@ describe("supervise", () => {
     assert.deepEqual([...faulty.waits, ...unwatched.waits], []);
   });
 
+  it("does not restart a process that was never ready, and any other one", async () => {
+    let served = false;
+    const world = await createWorld({ served: () => served });
+    served = true;
+    await world.end(CRASH);
+    await world.elapse();
+    assert.equal(world.supervisor.restarts, 1);
+    served = false;
+    await world.end(CRASH);
+    assert.deepEqual([world.supervisor.gaveUp, world.waits], [true, [200]]);
+  });
+
   it("starts nothing once stopped, in any state: running, waiting or starting", async () => {
     const running = await createWorld();
     await running.supervisor.stop();
@@ -93,7 +105,15 @@ interface Fake {
 }
 
 /** A supervisor with fake processes and a fake clock, which the test controls. */
-async function createWorld({ restart = true, firstStart }: { restart?: boolean; firstStart?: Error } = {}) {
+async function createWorld({
+  restart = true,
+  served,
+  firstStart,
+}: {
+  restart?: boolean;
+  served?: () => boolean;
+  firstStart?: Error;
+} = {}) {
   const started: Fake[] = [];
   const ends: Ending[] = [];
   const waits: number[] = [];
@@ -126,6 +146,7 @@ async function createWorld({ restart = true, firstStart }: { restart?: boolean; 
     start,
     clock,
     restart,
+    served,
     onEnd: (ending, delayMs) => {
       ends.push(ending);
       if (delayMs !== undefined) waits.push(delayMs);

@@ -12,6 +12,8 @@ export interface SuperviseOptions<P extends Supervisable> {
   readonly clock: Clock;
   /** If false, an ended process is not started again. */
   readonly restart: boolean;
+  /** False as long as the process was never ready. A process that ends before is not started again. */
+  readonly served?: (() => boolean) | undefined;
   /**
    * Called at each end that `stop` did not cause, with the wait before the next start. The wait is undefined if there
    * is no next start.
@@ -36,7 +38,8 @@ const EXIT_SETTINGS_FAULT = 2;
 
 /**
  * Starts a process, and starts it again after a back-off (see Backoff) each time it ends, until `stop`. It does this
- * for every exit code except 2. Rejects if the first start fails. A later failed start is retried.
+ * for every exit code except 2, as soon as `served` is true. Rejects if the first start fails. A later failed start is
+ * retried.
  */
 export async function supervise<P extends Supervisable>(options: SuperviseOptions<P>): Promise<Supervisor<P>> {
   const { clock } = options;
@@ -64,7 +67,10 @@ export async function supervise<P extends Supervisable>(options: SuperviseOption
       const ending: Ending = failure ?? (await current.exited);
       up = false;
       if (stopping.signal.aborted) return;
-      gaveUp = !options.restart || (!(ending instanceof Error) && ending.code === EXIT_SETTINGS_FAULT);
+      gaveUp =
+        !options.restart ||
+        options.served?.() === false ||
+        (!(ending instanceof Error) && ending.code === EXIT_SETTINGS_FAULT);
       const delayMs = gaveUp ? undefined : backoff(clock.now() - since);
       options.onEnd(ending, delayMs);
       if (delayMs === undefined) return;

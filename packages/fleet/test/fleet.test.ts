@@ -4,7 +4,7 @@ import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Fleet, type FleetOptions, SERVICES, startFleet, whyNoConsul } from "@ccsp/fleet";
+import { type Fleet, type FleetOptions, type PartProgress, SERVICES, startFleet, whyNoConsul } from "@ccsp/fleet";
 
 const REDIS_CONF = fileURLToPath(new URL("../../../deploy/redis.conf", import.meta.url));
 
@@ -14,6 +14,10 @@ const SERVICE = `
   if (process.env.STUB === "refuses-settings") {
     console.error("CCSP_X must be a number");
     process.exit(2);
+  }
+  if (process.env.STUB === "does-not-start") {
+    console.log(JSON.stringify({ level: "fatal", msg: "start failed", err: { message: "no engine" } }));
+    process.exit(1);
   }
   const names = name === "ccsp" ? ${JSON.stringify(SERVICES)} : [name];
   for (const one of names) {
@@ -169,7 +173,37 @@ describe("startFleet", function () {
 
   it("reports at once which service refuses its settings, with the service's message", async () => {
     const running = await start({ serviceEnv: { executor: { STUB: "refuses-settings" } } });
-    await assert.rejects(running.ready(), { message: "executor-1 ended: CCSP_X must be a number" });
+    await assert.rejects(running.ready(), { message: "executor-1 did not start: CCSP_X must be a number" });
+  });
+
+  it("ends at the first process that does not start, and tells how far each part was", async () => {
+    const told: PartProgress[] = [];
+    const running = await start({
+      serviceEnv: { executor: { STUB: "does-not-start" } },
+      onProgress: (progress) => void told.push(progress),
+    });
+    await assert.rejects(running.ready(), { message: "executor-1 did not start: start failed: no engine" });
+    await running.stop({ quickly: true });
+    const states = (part: string) => told.filter((each) => each.part === part).map(({ state }) => state);
+    assert.deepEqual(states("redis"), ["starting", "ready", "stopping", "stopped"]);
+    assert.deepEqual(states("executor-1"), ["starting", "failed", "stopping", "stopped"]);
+    assert.equal(told.find(({ state }) => state === "failed")?.why, "start failed: no engine");
+    assert.ok(lines.includes("fleet: executor-1 ended (exit 1); it stays down"));
+  });
+
+  it("names a Redis that does not start, with its last output", async () => {
+    const before = process.env["REDIS_SERVER_BIN"];
+    process.env["REDIS_SERVER_BIN"] = "/bin/false";
+    try {
+      await assert.rejects(start(), {
+        name: "PartFailed",
+        part: "redis",
+        message: /^redis did not start: .* ended before it was ready \(exit 1\)$/,
+      });
+    } finally {
+      if (before === undefined) delete process.env["REDIS_SERVER_BIN"];
+      else process.env["REDIS_SERVER_BIN"] = before;
+    }
   });
 
   it("names a program that is not built, and stops the programs that it had started", async () => {

@@ -19,3 +19,10 @@ export function toDuration(ms: number): Duration {
  */
 export const durationMs = (duration: Duration | undefined): number =>
   duration === undefined ? 0 : Number(duration.seconds) * 1000 + duration.nanos / 1_000_000;
+
+/** The JSON form: `3.5s`, `-0.000000001s`. Exact. */
+export function durationSeconds({ seconds, nanos }: Duration): string {
+  const sign = seconds < 0n || nanos < 0 ? "-" : "";
+  const fraction = String(Math.abs(nanos)).padStart(9, "0").replace(/0+$/, "");
+  return `${sign}${seconds < 0n ? -seconds : seconds}${fraction === "" ? "" : `.${fraction}`}s`;
+}

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { faultOf, tellOf, windowEvent } from "./faults.mjs";
@@ -37,11 +38,11 @@ export async function answer({ prompt, markers, flags, session }) {
 
   if (markers.has("tool")) await useTool(markers.text("tool", "Bash"), output);
   const text = textFor({ prompt, markers, flags, session, children });
-  await stream(text, markers, output);
+  const usage = usageOf(markers, prompt, text);
+  await stream(text, markers, output, usage);
   if (markers.has("window")) await output.line(windowEvent("allowed", inSeconds(markers.number("window", 3600))));
   if (markers.has("no-result")) await leave(0);
 
-  const usage = usageOf(markers, prompt, text);
   const result = resultOf({ text, model: flags.model, startedMs, usage, turns: markers.has("tool") ? 2 : 1 });
   if (markers.has("cut-result")) {
     const line = output.resultLine(result);
@@ -64,19 +65,25 @@ function textFor({ prompt, markers, flags, session, children }) {
 }
 
 /** Sends text deltas as the API would send them, then the whole message. */
-async function stream(text, markers, output) {
+async function stream(text, markers, output, { input, output: written }) {
   const delayMs = markers.number("delay", 0);
   const parts = piecesOf(text, markers);
-  await output.event({ type: "message_start", message: { role: "assistant", content: [] } });
+  const id = `msg_${randomUUID()}`;
+  const begun = { input_tokens: input, output_tokens: 1, cache_read_input_tokens: 0, cache_creation_input_tokens: 0 };
+  await output.event({ type: "message_start", message: { id, role: "assistant", content: [], usage: begun } });
   await output.event({ type: "content_block_start", index: 0, content_block: { type: "text", text: "" } });
   for (const [index, part] of parts.entries()) {
     if (delayMs > 0) await sleep(delayMs);
     await output.event({ type: "content_block_delta", index: 0, delta: { type: "text_delta", text: part } });
     if (index === 0 && markers.has("hang-mid")) await hang();
   }
-  await output.assistant({ type: "text", text });
+  await output.assistant({ type: "text", text }, { id, usage: begun });
   await output.event({ type: "content_block_stop", index: 0 });
-  await output.event({ type: "message_delta", delta: { stop_reason: "end_turn", stop_sequence: null } });
+  await output.event({
+    type: "message_delta",
+    delta: { stop_reason: "end_turn", stop_sequence: null },
+    usage: { output_tokens: written },
+  });
   await output.event({ type: "message_stop" });
 }
 

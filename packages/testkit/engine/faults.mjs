@@ -87,7 +87,8 @@ export async function tellOf(fault, output) {
     });
   }
   if (fault.resetsAt !== undefined) await output.line(windowEvent("rejected", fault.resetsAt));
-  if (!fault.subtype) await output.assistant({ type: "text", text: fault.text }, "<synthetic>", { error: fault.error });
+  if (!fault.subtype)
+    await output.assistant({ type: "text", text: fault.text }, { model: "<synthetic>" }, { error: fault.error });
 }
 
 export function windowEvent(status, resetsAt) {

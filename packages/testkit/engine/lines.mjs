@@ -44,10 +44,11 @@ export function createOutput({ flags, session, splitBytes }) {
       });
       await line({ type: "system", subtype: "status", status: "requesting" });
     },
-    async assistant(content, model = flags.model, rest = {}) {
+    async assistant(content, message = {}, rest = {}) {
+      const common = { id: `msg_${randomUUID()}`, type: "message", role: "assistant", model: flags.model };
       await line({
         type: "assistant",
-        message: { id: `msg_${randomUUID()}`, type: "message", role: "assistant", model, content: [content] },
+        message: { ...common, content: [content], ...message },
         parent_tool_use_id: null,
         ...rest,
       });

@@ -1,3 +1,4 @@
+export type { Span as ReceivedSpan } from "@ccsp/trace-store";
 export { type Authority, type Certificate, createAuthority } from "./certificates.js";
 export { CLAUDE_CODE_BIN, CLAUDE_CODE_VERSION } from "./claude-code.js";
 export { eventually } from "./eventually.js";
@@ -15,5 +16,4 @@ export { type Simulator, type SimulatorOptions, startSimulator } from "./simulat
 export { hugeText } from "./simulator/text.js";
 export { skip } from "./skip.js";
 export { type OtlpReceiver, startOtlpReceiver } from "./traces/otlp-receiver.js";
-export type { ReceivedSpan, SpanKind } from "./traces/received-span.js";
 export { renderTrace } from "./traces/render-trace.js";

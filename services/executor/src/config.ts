@@ -2,7 +2,7 @@ import { hostname, tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
 import { STANDARD_PATH, searchPath } from "@ccsp/engine-kit";
-import type { Policy } from "./domain/policy.js";
+import { isUnder, type Policy } from "./domain/policy.js";
 import { defineEngines, type EngineConfig } from "./engines/config.js";
 import type { EngineRegistry } from "./engines/registry.js";
 import { defineHooks, type HookConfig } from "./hooks/config.js";
@@ -33,6 +33,8 @@ export interface ExecutorConfig {
   readonly sandbox: SandboxConfig;
   readonly warm: WarmConfig;
   readonly policy: Policy;
+  /** A file with more roots than those of the policy. It is read before each task. */
+  readonly rootsFile: string | undefined;
   /** Limits on copies of conversations on this disk. */
   readonly conversations: { readonly bytes: number; readonly keptMs: number };
   /** PATH that is searched for executables of the host. */
@@ -52,16 +54,13 @@ const LONGEST_MS = 24 * 60 * 60 * 1_000;
 /** Declares every setting of the executor and of the engines and hooks that it knows. */
 export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorConfig {
   const service = serviceSettings(settings, { name: "executor", grpcPort: 3002, opsPort: 9002 });
-  const executorId = settings.text(
-    "CCSP_EXECUTOR_ID",
-    "name of this executor: unique, and the same after a restart; unset: the host name",
-    {
-      default: hostname()
-        .replaceAll(/[^\w.-]/g, "-")
-        .slice(0, 128),
-      pattern: /^[A-Za-z0-9._-]{1,128}$/,
-    },
-  );
+  const executorId = settings.text("CCSP_EXECUTOR_ID", "name of this executor: unique, and the same after a restart", {
+    default: hostname()
+      .replaceAll(/[^\w.-]/g, "-")
+      .slice(0, 128),
+    defaultIs: "the host name",
+    pattern: /^[A-Za-z0-9._-]{1,128}$/,
+  });
   const config = {
     service,
     queueTarget: settings.text("CCSP_QUEUE_TARGET", "gRPC target of the queue", { default: "consul:///queue" }),
@@ -70,15 +69,25 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
     dir: resolve(
       settings.text("CCSP_EXECUTOR_DIR", "folder for the temporary folders of runs; no other executor may use it", {
         default: join(tmpdir(), `ccsp-executor-${executorId}`),
+        defaultIs: "`ccsp-executor-ID` in the temporary folder",
       }),
     ),
-    drainMs: settings.durationMs("CCSP_EXECUTOR_DRAIN", "how long runs may continue when the executor stops", {
-      default: `${Math.floor(service.drainMs * 0.6)}ms`,
-    }),
+    drainMs: settings.durationMs(
+      "CCSP_EXECUTOR_DRAIN",
+      "how long runs may continue when the executor stops; unset: 0.6 of CCSP_DRAIN_TIMEOUT",
+      {
+        default: `${Math.floor(service.drainMs * 0.6)}ms`,
+      },
+    ),
     supervision: defineSupervision(settings),
     sandbox: defineSandbox(settings),
     warm: defineWarm(settings),
     policy: definePolicy(settings),
+    rootsFile: settings.optionalText(
+      "CCSP_EXECUTOR_ALLOWED_ROOTS_FILE",
+      "absolute path of a file with more allowed roots, one on a line; read before each task, so a change needs no restart",
+      { pattern: /^\// },
+    ),
     conversations: {
       bytes: settings.integer(
         "CCSP_EXECUTOR_CONVERSATION_BYTES",
@@ -99,10 +108,16 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
     engines: defineEngines(settings, plugins.engines),
     hooks: defineHooks(settings, plugins.hooks),
   };
-  for (const root of config.policy.roots) {
-    if (!`${config.dir}/`.startsWith(root === "/" ? root : `${root}/`)) continue;
+  const { rootsFile } = config;
+  const { roots } = config.policy;
+  if (roots.some((root) => isUnder(config.dir, root))) {
     settings.fault(
       "CCSP_EXECUTOR_ALLOWED_ROOTS must not contain CCSP_EXECUTOR_DIR: tasks would read each other's files",
+    );
+  }
+  if (rootsFile !== undefined && roots.some((root) => isUnder(rootsFile, root))) {
+    settings.fault(
+      "CCSP_EXECUTOR_ALLOWED_ROOTS must not contain CCSP_EXECUTOR_ALLOWED_ROOTS_FILE: tasks would allow themselves more",
     );
   }
   const { graceMs } = config.supervision;
@@ -154,6 +169,7 @@ function defineSupervision(settings: Settings): ExecutorConfig["supervision"] {
     path: settings.text("CCSP_EXECUTOR_PATH", "PATH of engines and their tools", {
       // The folder of this Node, wherever it is: engines that are Node scripts need it.
       default: [...new Set([...STANDARD_PATH, node])].join(delimiter),
+      defaultIs: `${STANDARD_PATH.join(delimiter)}, and the folder of Node`,
     }),
   };
 }

@@ -20,6 +20,7 @@ import { enginePlugins } from "./engines/config.js";
 import { openEngines } from "./engines/open.js";
 import { loadEngines } from "./engines/registry.js";
 import { hostFiles } from "./files/host-files.js";
+import { readRootsFile } from "./files/roots-file.js";
 import { executorHandlers } from "./grpc/handlers.js";
 import { hookPlugins } from "./hooks/config.js";
 import { openHooks } from "./hooks/open.js";
@@ -107,6 +108,11 @@ async function openExecutor(
   });
   await open("conversations", kept);
 
+  const moreRoots = readRootsFile({
+    path: config.rootsFile,
+    dir: config.dir,
+    warn: (detail) => log.warn(detail, "line of the file of allowed roots is not used"),
+  });
   const executor = new Executor({
     executorId,
     bootId,
@@ -120,7 +126,7 @@ async function openExecutor(
     onClockAhead: watchClockAhead(registry, { service: "executor", of: "the queue's", log }),
     tracing: createAttemptTracing(executorId),
     clock: systemClock,
-    admit: createAdmission(config.policy, hostFiles),
+    admit: createAdmission(config.policy, hostFiles, moreRoots),
     conversations: createConversations({ executorId, queue, kept, log }),
     drainMs: config.drainMs,
     giveBackMs: graceMs + GIVE_BACK_MARGIN_MS,

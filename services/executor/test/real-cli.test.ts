@@ -73,6 +73,33 @@ describe("the executor with the real Claude Code CLI", function () {
       assert.deepEqual([(await resultOf(rig, cut)).text, rig.queue.textOf(cut)], ["wholly another", "wholly another"]);
     }));
 
+  it("reports its usage while it runs, after each turn of the model, and at the end what the result has", () =>
+    withCli(async (rig) => {
+      const gate = simulator().gate();
+      const usage = { input: 11, output: 7, cacheRead: 3, cacheWrite: 2 };
+      const tool = { name: "Bash", input: { command: "echo hi", description: "says it" } };
+      simulator().script([
+        { kind: "answer", tool, usage },
+        { kind: "answer", text: "It says hi.", usage, gate },
+      ]);
+      const task = rig.queue.add("say hi", { allowedTools: ["Bash"] });
+      const told = () =>
+        eventsOf(rig, task).flatMap(({ event }) => (event?.$case === "usageSoFar" ? [event.value] : []));
+      await gate.reached;
+      await eventually(() => assert.equal(told().length, 1), { timeoutMs: 10_000 });
+      const [soFar] = told();
+      assert.deepEqual(
+        [soFar?.turns, soFar?.toolUses, soFar?.usage?.inputTokens, soFar?.usage?.outputTokens, soFar?.costUsd],
+        [1, 1, 11n, 7n, undefined],
+      );
+      assert.match(soFar?.model ?? "", /^claude-/);
+      gate.release();
+      const result = await resultOf(rig, task);
+      assert.equal(result.usage?.outputTokens, 14n);
+      const { turns, costUsd, model } = result;
+      assert.deepEqual(told().at(-1), { turns, toolUses: 1, usage: result.usage, costUsd, model });
+    }));
+
   it("reports a missing login, an unreachable provider, and a connection that breaks for good", async () => {
     const expected = [
       // A temporary home has no login.

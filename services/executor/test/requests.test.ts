@@ -126,6 +126,29 @@ describe("a task's request", function () {
       assert.equal(await readFile(join(root, "docs", "a.txt"), "utf8"), "from the host");
     }));
 
+  it("may use a folder of the file of allowed roots as soon as it is in the file, and only as long", async () => {
+    const file = join(host, "allowed");
+    await withRig({ CCSP_EXECUTOR_ALLOWED_ROOTS_FILE: file }, async (rig) => {
+      const asked = { workingFolder: join(root, "docs"), includeFiles: [join(root, "docs", "a.txt")] };
+      const answer = async () => (await resultOf(rig, rig.queue.add("[[text:done]]", asked))).text;
+      const outside =
+        "working_folder: is not in a folder that this executor allows, or does not exist; " +
+        "include_files[0]: is not in a folder that this executor allows, or does not exist";
+      assert.equal(await refusal(rig, asked), outside, "there is no file yet");
+      await writeFile(file, `# a comment\n\n${root}\n`);
+      assert.equal(await answer(), "done");
+      await rm(file);
+      assert.equal(await refusal(rig, asked), outside, "the file is gone");
+      for (const lines of [`${root}-beside`, "root", `${root}/../root`, host, "/", rig.dir]) {
+        await writeFile(file, `${lines}\n`);
+        const why = `${lines} is another folder, not absolute, or contains the file or the executor's own folder`;
+        assert.equal(await refusal(rig, asked), outside, why);
+      }
+      await writeFile(file, `${join(root, "in")}/\n`);
+      assert.equal(await answer(), "done", "through a symlink");
+    });
+  });
+
   it("becomes flags of the engine, with the tools that the operator denies and allows", () =>
     withRig({ CCSP_EXECUTOR_DENIED_TOOLS: "WebFetch", CCSP_EXECUTOR_PERMISSION_MODES: "plan,default" }, async (rig) => {
       const argvOf = async (spec: Partial<TaskSpec>): Promise<string[]> =>

@@ -305,6 +305,19 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     assert.equal(tasks.length, 2);
   });
 
+  it("lists the beginning of each prompt for its owner who asks, and for no one else", async () => {
+    const prompts = ["  first\nline ", "x".repeat(200_000), ...Array.from({ length: 20 }, (_, i) => `prompt ${i}`)];
+    for (const prompt of prompts) await client.enqueue({ agentId: "alice", spec: spec({ prompt }), requestId: "" });
+    const snippets = async (agentId: string, promptSnippets: boolean) => {
+      const { tasks } = await client.list({ agentId, pageSize: 50, promptSnippets });
+      assert.ok(tasks.every((task) => task.spec?.prompt === ""));
+      return tasks.map(({ promptSnippet }) => promptSnippet).toReversed();
+    };
+    assert.deepEqual(await snippets("alice", true), ["first line", "x".repeat(100), ...prompts.slice(2)]);
+    const none = prompts.map(() => "");
+    assert.deepEqual([await snippets("alice", false), await snippets("", true)], [none, none]);
+  });
+
   it("accepts a thousand tasks in one batch, and refuses one more and none", async () => {
     const batch = (count: number) =>
       client.enqueueBatch({

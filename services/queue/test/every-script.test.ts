@@ -28,7 +28,10 @@ async function useEverything(world: World): Promise<void> {
   const { client } = world.redis;
   const ex = executor(world);
   const labels = ["k=v"];
-  const { task } = await queue.enqueue(newTask({ labels, request: { id: "one", hash: "h" } }, SHARDS));
+  const { task } = await queue.enqueue(
+    newTask({ labels, prompts: Buffer.from("prompt"), request: { id: "one", hash: "h" } }, SHARDS),
+  );
+  assert.equal(String(await store.findPromptStart(task.id, 2)), "pr");
   const [grant] = (await ex.sync()).grants;
   assert.ok(grant);
   const { fence } = grant;

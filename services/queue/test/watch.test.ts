@@ -192,6 +192,7 @@ describe("watching a task", function () {
         return world.store.readLog(...where);
       },
       findPrompts: world.store.findPrompts,
+      findPromptStart: world.store.findPromptStart,
       findResult: world.store.findResult,
     };
     const stop = new AbortController();

@@ -1,11 +1,11 @@
-import { CancelTasksResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command } from "commander";
 import { byFilter, type ChangeOptions, withTasks } from "../by-filter.js";
 import { connected } from "../connection.js";
-import { stateName } from "../describe.js";
-import { type Io, say, sayJson } from "../io.js";
+import type { Io } from "../io.js";
+import { messageJson } from "../json-forms.js";
 import { BULK_MS } from "../operator.js";
+import { ownTaskId } from "../own-task.js";
+import { showChanged } from "../show-task.js";
 
 export function cancelCommand(io: Io): Command {
   const command = new Command("cancel").description(
@@ -26,11 +26,13 @@ Examples:
       const { reason } = options;
       const done = await byFilter(io, taskId, options, async (queue, filter, dryRun) => {
         const answer = await queue.cancelTasks({ filter, reason, dryRun }, { timeoutMs: BULK_MS });
-        return { ...answer, changed: answer.cancelled, json: CancelTasksResponse.toJSON(answer), verb: "cancelled" };
+        const json = () => messageJson("ccsp.queue.v1.CancelTasksResponse", answer);
+        return { matched: answer.matched, changed: answer.cancelled, json, verb: "cancelled" };
       });
       if (done || taskId === undefined) return;
-      const task = await connected(io, options, (client) => client.cancel(taskId, reason));
-      if (options.json) sayJson(io, Task.toJSON(task));
-      else say(io, `${task.id} ${stateName(task.state)}`);
+      const task = await connected(io, options, async (client) =>
+        client.cancel(await ownTaskId(client, taskId), reason),
+      );
+      await showChanged(io, options, task);
     });
 }

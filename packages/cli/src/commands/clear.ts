@@ -1,9 +1,12 @@
-import { ClearQueueResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command } from "commander";
-import { type Io, note, say, sayJson } from "../io.js";
+import { type Io, note } from "../io.js";
+import { messageJson } from "../json-forms.js";
 import { atQueue, BULK_MS, type QueueOptions, userOf, withQueue } from "../operator.js";
+import { isForPrograms, NAMELESS } from "../output/format.js";
+import { showOne } from "../output/show.js";
 import { CLASS_NAMES, className, priority } from "../priority.js";
+import { count } from "../words.js";
 
 interface ClearOptions extends QueueOptions {
   readonly agent?: string;
@@ -20,7 +23,7 @@ export function clearCommand(io: Io): Command {
     .option("--agent <id>", "only tasks of this agent")
     .option("--confirm <token>", "the token that the count gave, within 5 minutes")
     .option("--who <name>", "who clears it (default: $USER)");
-  return withQueue(command)
+  return withQueue(command, NAMELESS)
     .addHelpText(
       "after",
       `
@@ -38,13 +41,19 @@ Examples:
         who: who ?? userOf(io),
       };
       const answer = await atQueue(io, options, (queue) => queue.clearQueue(request, { timeoutMs: BULK_MS }));
-      if (options.json) return sayJson(io, ClearQueueResponse.toJSON(answer));
       const { tasks, agents, confirmationToken } = answer;
       const name = className(cleared);
-      say(io, confirm === undefined ? `${tasks} ${name} tasks wait` : `${tasks} ${name} tasks cancelled`);
-      for (const { agentId, tasks: count } of agents) say(io, `  agent ${agentId}: ${count}`);
+      const counted = count(tasks, `${name} task`);
+      const what = tasks === 1n ? "waits" : "wait";
+      await showOne(io, options, {
+        json: () => messageJson("ccsp.queue.v1.ClearQueueResponse", answer),
+        lines: () => [
+          `${counted} ${confirm === undefined ? what : "cancelled"}`,
+          ...agents.map((each) => `  agent ${each.agentId}: ${each.tasks}`),
+        ],
+      });
       const same = agent === undefined ? "" : ` --agent ${agent}`;
-      if (confirmationToken)
+      if (confirmationToken && !isForPrograms(options))
         note(io, `nothing was changed; to cancel them: ccsp clear ${name}${same} --confirm ${confirmationToken}`);
     });
 }

@@ -1,9 +1,12 @@
-import { EmergencyLevel, EmergencyStopResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Command, InvalidArgumentError } from "commander";
 import { emergencyLines } from "../describe-queue.js";
 import { EXIT, type ExitCode } from "../exit.js";
-import { type Io, note, say, sayJson } from "../io.js";
+import { type Io, note } from "../io.js";
+import { messageJson } from "../json-forms.js";
 import { atQueue, type QueueOptions, userOf, withQueue } from "../operator.js";
+import { isForPrograms, NAMELESS } from "../output/format.js";
+import { showOne } from "../output/show.js";
 
 export const LEVELS: Readonly<Record<string, EmergencyLevel>> = {
   "no-submit": EmergencyLevel.NO_SUBMIT,
@@ -34,7 +37,7 @@ function stopCommand(io: Io, end: (code: ExitCode) => void): Command {
     .requiredOption("--level <level>", `how far: ${Object.keys(LEVELS).join(", ")}`, level)
     .requiredOption("--why <text>", "why; every refused caller reads it")
     .option("--who <name>", "who stops it (default: $USER)");
-  return withQueue(command)
+  return withQueue(command, NAMELESS)
     .addHelpText(
       "after",
       `
@@ -53,9 +56,9 @@ Example:
       const answer = await atQueue(io, options, (queue) =>
         queue.emergencyStop({ level: asked, why, who: who ?? userOf(io) }, { timeoutMs: STOP_MS }),
       );
-      if (options.json) sayJson(io, EmergencyStopResponse.toJSON(answer));
-      else if (answer.status) for (const line of emergencyLines(answer.status)) say(io, line);
-      if (!answer.confirmed && !options.json)
+      const json = () => messageJson("ccsp.queue.v1.EmergencyStopResponse", answer);
+      await showOne(io, options, { json, lines: () => (answer.status ? emergencyLines(answer.status) : []) });
+      if (!answer.confirmed && !isForPrograms(options))
         note(io, "not every executor has confirmed: check again with `ccsp queue status`");
       end(answer.confirmed ? EXIT.ok : EXIT.failed);
     });
@@ -66,14 +69,14 @@ function resumeCommand(io: Io): Command {
     .description("end the emergency stop")
     .requiredOption("--why <text>", "why work may resume")
     .option("--who <name>", "who resumes (default: $USER)");
-  return withQueue(command)
+  return withQueue(command, NAMELESS)
     .addHelpText("after", '\nExample:\n  ccsp emergency resume --why "the log is closed"')
     .action(async ({ why, who, ...options }: Omit<StopOptions, "level">) => {
       const { resumed } = await atQueue(io, options, (queue) =>
         queue.resumeQueue({ scope: { scope: { $case: "emergency", value: true } }, why, who: who ?? userOf(io) }),
       );
-      if (options.json) sayJson(io, { resumed });
-      else say(io, resumed ? "the emergency stop is over" : "no emergency stop was in force");
+      const line = resumed ? "the emergency stop is over" : "no emergency stop was in force";
+      await showOne(io, options, { json: () => ({ resumed }), lines: () => [line] });
     });
 }
 

@@ -1,28 +1,32 @@
-import { EstimateTaskResponse } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import type { EstimateTaskResponse } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { Command } from "commander";
-import { type ConnectionOptions, connected, withConnection } from "../connection.js";
+import { connected } from "../connection.js";
 import { blockerLines, startWords } from "../describe-start.js";
-import { type Io, say, sayJson } from "../io.js";
-import { type TaskOptions, taskInput, withSpec, withStart } from "../task-options.js";
+import type { Io } from "../io.js";
+import { messageJson } from "../json-forms.js";
+import { NAMELESS } from "../output/format.js";
+import { showOne } from "../output/show.js";
+import { draftInput } from "../task-input.js";
+import { type TaskOptions, withTask } from "../task-options.js";
 
 export function estimateCommand(io: Io): Command {
   const command = new Command("estimate")
     .description("show when a task would start if it was submitted now, without submitting it")
-    .argument("[prompt]", "the prompt that would run; - reads standard input", "");
-  return withStart(withSpec(withConnection(command)))
+    .argument("[prompt]", "the prompt that would run; - reads standard input");
+  return withTask(command, { start: true, submits: false, formats: NAMELESS })
     .addHelpText(
       "after",
       `
 Examples:
   ccsp estimate
   ccsp estimate --priority low --engine opencode
-  ccsp estimate --json | jq -r .start.p90.seconds`,
+  ccsp estimate -o json | jq -r .start.p90`,
     )
-    .action(async (prompt: string, options: ConnectionOptions & TaskOptions) => {
-      const input = await taskInput(io, prompt, options);
+    .action(async (prompt: string | undefined, options: TaskOptions) => {
+      const input = await draftInput(io, prompt, options);
       const estimate = await connected(io, options, (client) => client.estimate(input));
-      if (options.json) sayJson(io, EstimateTaskResponse.toJSON(estimate));
-      else for (const line of lines(estimate)) say(io, line);
+      const json = () => messageJson("ccsp.gateway.v1.EstimateTaskResponse", estimate);
+      await showOne(io, options, { json, lines: () => lines(estimate) });
     });
 }
 

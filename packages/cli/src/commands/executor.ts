@@ -1,9 +1,18 @@
+<<<<<<< HEAD
 import { GetExecutorStatusResponse, type SandboxStatus } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
+=======
+import type { GetExecutorStatusResponse } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
+>>>>>>> main
 import { Command } from "commander";
 import { CliError, EXIT, type ExitCode } from "../exit.js";
 import { untilInterrupted } from "../following.js";
-import { type Io, note, say, sayJson, writeText } from "../io.js";
+import { type Io, sayJson, writeText } from "../io.js";
+import { messageJson } from "../json-forms.js";
 import { atExecutors, type ExecutorOptions, withExecutors } from "../operator.js";
+import { FORMATS, isForPrograms } from "../output/format.js";
+import { showList } from "../output/show.js";
+import { byEngine, EXECUTOR_COLUMNS, type ExecutorRow, RUN_COLUMNS, type RunRow } from "../tables/executors.js";
+import { names, TASK_ARGUMENT } from "../task-id.js";
 import { drainCommand, probeCommand, slotsCommand } from "./executor-control.js";
 
 export function executorCommand(io: Io, end: (code: ExitCode) => void): Command {
@@ -14,25 +23,32 @@ export function executorCommand(io: Io, end: (code: ExitCode) => void): Command 
 }
 
 function listCommand(io: Io, end: (code: ExitCode) => void): Command {
-  return withExecutors(new Command("list"))
+  return withExecutors(new Command("list"), FORMATS)
     .description("list executors with their engines")
     .addHelpText(
       "after",
-      "\nEnds with 5 when one does not answer.\n\nExample:\n  ccsp executor list --json | jq -r .executorId",
+      "\nEnds with 5 when one does not answer.\n\nExample:\n  ccsp executor list -o json | jq -r .executorId",
     )
     .action(async (options: ExecutorOptions) => {
-      await atExecutors(io, options, async (executors) => {
-        if (executors.length === 0) note(io, "no executors");
-        for (const { address, client } of executors) {
-          const status = await client.getExecutorStatus({}).catch(() => undefined);
-          if (!status) end(EXIT.unavailable);
-          if (options.json) sayJson(io, { address, ...(status && jsonOf(status)) });
-          else for (const line of status ? lines(address, status) : [`${address}: does not answer`]) say(io, line);
-        }
+      const rows = await atExecutors(io, options, (executors) =>
+        Promise.all(
+          executors.map(async ({ address, client }): Promise<ExecutorRow> => {
+            return { address, status: await client.getExecutorStatus({}).catch(() => undefined) };
+          }),
+        ),
+      );
+      if (rows.some(({ status }) => status === undefined)) end(EXIT.unavailable);
+      await showList(io, options, {
+        rows: isForPrograms(options) ? rows : rows.flatMap(byEngine),
+        json: async ({ address, status }) => ({ address, ...(status && (await executorJson(status))) }),
+        name: ({ address, status }) => status?.executorId ?? address,
+        columns: EXECUTOR_COLUMNS,
+        empty: "no executors: start a fleet with `ccsp up`, or name them with --executors",
       });
     });
 }
 
+<<<<<<< HEAD
 const jsonOf = (status: GetExecutorStatusResponse): object => Object(GetExecutorStatusResponse.toJSON(status));
 
 function lines(address: string, { executorId, engines, draining, sandbox }: GetExecutorStatusResponse): string[] {
@@ -49,20 +65,28 @@ function sandboxLine(sandbox: SandboxStatus | undefined): readonly string[] {
   const { confined, network, reason } = sandbox;
   return [confined ? `  each run in a sandbox, network: ${network}` : `  runs have no sandbox: ${reason}`];
 }
+=======
+const executorJson = (status: GetExecutorStatusResponse): Promise<object> =>
+  messageJson("ccsp.executor.v1.GetExecutorStatusResponse", status);
+>>>>>>> main
 
 function runsCommand(io: Io): Command {
-  return withExecutors(new Command("runs"))
+  return withExecutors(new Command("runs"), FORMATS)
     .description("list what executors run now, oldest first")
     .addHelpText("after", "\nExample:\n  ccsp executor runs")
     .action(async (options: ExecutorOptions) => {
-      await atExecutors(io, options, async (executors) => {
-        for (const { client } of executors) {
-          const { executorId, runs } = await client.getExecutorStatus({});
-          for (const { taskId, engine, pid, startTime } of runs) {
-            if (options.json) sayJson(io, { executorId, taskId, engine, pid, startTime });
-            else say(io, `${taskId}  ${executorId}  ${engine}  pid ${pid}  since ${startTime?.toISOString() ?? "-"}`);
-          }
-        }
+      const found = await atExecutors(io, options, (executors) =>
+        Promise.all(executors.map(({ client }) => client.getExecutorStatus({}))),
+      );
+      await showList(io, options, {
+        rows: found.flatMap(({ executorId, runs }): RunRow[] => runs.map((run) => ({ executorId, run }))),
+        json: async ({ executorId, run }) => ({
+          executorId,
+          ...(await messageJson("ccsp.executor.v1.RunStatus", run)),
+        }),
+        name: ({ run }) => run.taskId,
+        columns: RUN_COLUMNS,
+        empty: "nothing runs now; ccsp queue status shows what waits",
       });
     });
 }
@@ -70,19 +94,24 @@ function runsCommand(io: Io): Command {
 function tailCommand(io: Io): Command {
   return withExecutors(new Command("tail"))
     .description("stream what an engine writes now, for a task of any agent; Ctrl-C leaves it running")
-    .argument("<task>", "task id")
+    .argument("<task>", TASK_ARGUMENT)
     .addHelpText("after", "\nExample:\n  ccsp executor tail TASK")
-    .action(async (taskId: string, options: ExecutorOptions) => {
+    .action(async (named: string, options: ExecutorOptions) => {
       await atExecutors(io, options, (executors) =>
         untilInterrupted(io, async (signal) => {
-          const runs = await Promise.all(
+          const found = await Promise.all(
             executors.map(async ({ client }) => {
-              const { runs: all } = await client.listRuns({}).catch(() => ({ runs: [] }));
-              return all.some((run) => run.taskId === taskId) ? [client] : [];
+              const { runs } = await client.listRuns({}).catch(() => ({ runs: [] }));
+              return runs.filter((run) => names(named, run.taskId)).map(({ taskId }) => ({ client, taskId }));
             }),
           );
-          const [client] = runs.flat();
-          if (!client) throw new CliError(EXIT.notFound, `no executor runs ${taskId} now`);
+          const [run, ...others] = found.flat();
+          if (!run) throw new CliError(EXIT.notFound, `no executor runs ${named} now`);
+          if (others.length > 0) {
+            const ids = [run, ...others].map(({ taskId }) => taskId);
+            throw new CliError(EXIT.usage, `${named} is the end of ${ids.length} ids; write more of the id:`, ids);
+          }
+          const { client, taskId } = run;
           for await (const { text, gap } of client.tailRun({ taskId }, { signal })) {
             if (options.json) sayJson(io, { text, gap });
             else await writeText(io, gap ? `\n[…]\n${text}` : text);

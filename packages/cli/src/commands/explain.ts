@@ -1,14 +1,18 @@
-import { ExplainTaskResponse } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { Command } from "commander";
 import { type ConnectionOptions, connected, withConnection } from "../connection.js";
 import { explanationLines } from "../describe-start.js";
-import { type Io, say, sayJson } from "../io.js";
+import type { Io } from "../io.js";
+import { messageJson } from "../json-forms.js";
+import { NAMELESS } from "../output/format.js";
+import { showOne } from "../output/show.js";
+import { ownTaskId } from "../own-task.js";
+import { TASK_ARGUMENT } from "../task-id.js";
 
 export function explainCommand(io: Io): Command {
   const command = new Command("explain")
     .description("show why a task has not started and when it may")
-    .argument("<task>", "task id");
-  return withConnection(command)
+    .argument("<task>", TASK_ARGUMENT);
+  return withConnection(command, NAMELESS)
     .addHelpText(
       "after",
       `
@@ -16,11 +20,13 @@ Its blockers are listed in the order in which they have to end.
 
 Examples:
   ccsp explain TASK
-  ccsp explain TASK --json | jq -r '.blockers[].kind'`,
+  ccsp explain TASK -o json | jq -r '.blockers[].kind'`,
     )
     .action(async (taskId: string, options: ConnectionOptions) => {
-      const explanation = await connected(io, options, (client) => client.explain(taskId));
-      if (options.json) sayJson(io, ExplainTaskResponse.toJSON(explanation));
-      else for (const line of explanationLines(explanation)) say(io, line);
+      const explanation = await connected(io, options, async (client) =>
+        client.explain(await ownTaskId(client, taskId)),
+      );
+      const json = () => messageJson("ccsp.gateway.v1.ExplainTaskResponse", explanation);
+      await showOne(io, options, { json, lines: () => explanationLines(explanation) });
     });
 }

@@ -1,22 +1,23 @@
-import { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command } from "commander";
 import { type ConnectionOptions, connected, withConnection } from "../connection.js";
-import { type Io, sayJson } from "../io.js";
-import { sayTask } from "../say-task.js";
+import type { Io } from "../io.js";
+import { FORMATS } from "../output/format.js";
+import { ownTaskId } from "../own-task.js";
+import { showTask } from "../show-task.js";
+import { TASK_ARGUMENT } from "../task-id.js";
 
 export function getCommand(io: Io): Command {
-  const command = new Command("get").description("show a task and its result").argument("<task>", "task id");
-  return withConnection(command)
+  const command = new Command("get").description("show a task and its result").argument("<task>", TASK_ARGUMENT);
+  return withConnection(command, FORMATS)
     .addHelpText(
       "after",
       `
 Examples:
   ccsp get TASK
-  ccsp get TASK --json | jq -r .result.text`,
+  ccsp get TASK -o json | jq -r .result.text`,
     )
     .action(async (taskId: string, options: ConnectionOptions) => {
-      const task = await connected(io, options, (client) => client.get(taskId));
-      if (options.json) sayJson(io, Task.toJSON(task));
-      else await sayTask(io, task);
+      const task = await connected(io, options, async (client) => client.get(await ownTaskId(client, taskId)));
+      await showTask(io, options, task);
     });
 }

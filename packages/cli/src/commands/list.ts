@@ -1,18 +1,18 @@
-import { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command } from "commander";
 import { type ConnectionOptions, connected, withConnection } from "../connection.js";
-import { taskLine } from "../describe.js";
-import { type FilterOptions, filterOf, withFilter } from "../filter-options.js";
-import { type Io, say, sayJson } from "../io.js";
-import { wholeNumber } from "../option-values.js";
+import { type FilterOptions, filterOf, isFiltered, withFilter } from "../filter-options.js";
+import type { Io } from "../io.js";
+import { taskJson } from "../json-forms.js";
+import { type LimitOptions, limitOf, pageSizeFor, withLimit } from "../limit-options.js";
+import { FORMATS } from "../output/format.js";
+import { showList } from "../output/show.js";
+import { TASK_COLUMNS } from "../tables/tasks.js";
 
-type ListOptions = ConnectionOptions & FilterOptions & { readonly limit: number };
+type ListOptions = ConnectionOptions & FilterOptions & LimitOptions;
 
 export function listCommand(io: Io): Command {
-  const command = new Command("list")
-    .description("list your tasks, newest first")
-    .option("--limit <number>", "most tasks to show", wholeNumber(1), 20);
-  return withConnection(withFilter(command))
+  const command = withLimit(new Command("list").description("list your tasks, newest first"));
+  return withConnection(withFilter(command), FORMATS)
     .addHelpText(
       "after",
       `
@@ -20,19 +20,20 @@ Examples:
   ccsp list --state running --state queued
   ccsp list --label repo=web --priority low --since 2h
   ccsp list --error rate_limit --since 2026-01-31T09:00Z --until 1d
-  ccsp list --limit 500 --json | jq -r .id`,
+  ccsp list --all -o json | jq -r .id       (one JSON document a line)
+  ccsp list -o wide                         (whole ids, times, models)`,
     )
-    .action(async ({ limit, ...options }: ListOptions) => {
-      await connected(io, options, async (client) => {
-        let shown = 0;
-        // The page size is at most the limit, so the client asks for at most one page more than the command needs.
-        for await (const task of client.list({ ...filterOf(options), pageSize: Math.min(limit, 500) })) {
-          if (shown >= limit) break;
-          shown += 1;
-          if (options.json) sayJson(io, Task.toJSON(task));
-          else say(io, taskLine(task));
-        }
-        if (shown === 0 && !options.json) say(io, "no tasks");
-      });
+    .action(async (options: ListOptions) => {
+      const limit = limitOf(options);
+      await connected(io, options, (client) =>
+        showList(io, options, {
+          rows: client.list({ ...filterOf(options), pageSize: pageSizeFor(limit) }),
+          json: taskJson,
+          name: ({ id }) => id,
+          columns: TASK_COLUMNS,
+          limit,
+          empty: isFiltered(options) ? "no tasks match these options" : 'no tasks yet: ccsp run "Say hello"',
+        }),
+      );
     });
 }

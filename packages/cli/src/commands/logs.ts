@@ -1,84 +1,71 @@
-import { open, readFile } from "node:fs/promises";
-import { Command } from "commander";
+import { open } from "node:fs/promises";
+import { Command, Option } from "commander";
 import { CliError, EXIT } from "../exit.js";
-import { type Io, sayFormatted, sayJson } from "../io.js";
-import { wholeNumber } from "../option-values.js";
+import { untilInterrupted } from "../following.js";
+import { type Io, note, sayFormatted, sayJson } from "../io.js";
+import { timeAgo, wholeNumber } from "../option-values.js";
 import { stateDir } from "../state.js";
-import { logFiles } from "../up/fleet-log.js";
 import { followLog } from "../up/follow-log.js";
-import { createLineFormat, type FleetLine } from "../up/log-lines.js";
+import { createLineFilter, LEVELS, type LineFilter, toFleetLine } from "../up/line-filter.js";
+import { createLineFormat } from "../up/log-lines.js";
+import { tailLog } from "../up/tail-log.js";
 
 interface LogsOptions {
   readonly follow?: true;
   readonly lines: number;
+  readonly since?: Date;
+  readonly level?: string;
   readonly json?: true;
 }
 
 export function logsCommand(io: Io): Command {
   return new Command("logs")
     .description("show the log of fleets that were started with --detach")
-    .argument("[service]", "only this service, or one replica of it such as queue-1")
+    .argument("[service]", "only this service, one replica of it such as queue-1, redis, consul, or fleet itself")
     .option("-f, --follow", "follow the log until interrupted")
     .option("-n, --lines <number>", "how many of the last lines to show first", wholeNumber(), 200)
+    .option("--since <time>", "only lines since then: 2026-01-31T09:00Z, or 10m for the last ten minutes", timeAgo)
+    .addOption(new Option("--level <level>", "only lines of this level, or more severe ones").choices(LEVELS))
     .option("--json", "print each line as JSON")
     .addHelpText(
       "after",
       `
+Only the wanted lines count for --lines, also when older files of the log have them. With --level, plain text of a service
+counts as an error: it is what a crash leaves. Lines of Redis and Consul have no level.
+
 Examples:
   ccsp logs -f
   ccsp logs executor -n 50
+  ccsp logs --since 10m --level warn
   ccsp logs gateway --json | jq -r .line | jq 'select(.audit)'`,
     )
     .action((service: string | undefined, options: LogsOptions) => showLog(io, service, options));
 }
 
-async function showLog(io: Io, service: string | undefined, { follow, lines, json }: LogsOptions): Promise<void> {
+async function showLog(io: Io, service: string | undefined, options: LogsOptions): Promise<void> {
+  const filter = createLineFilter(service, options);
   const format = createLineFormat(io.stdout.isTTY === true && !io.env["NO_COLOR"]);
-  const { logFile } = stateDir(io.env);
-  const file = await open(logFile).catch(() => {
-    throw new CliError(EXIT.usage, `no log at ${logFile}: a fleet keeps one when it is started with --detach`);
+  const { logFile: path } = stateDir(io.env);
+  const file = await open(path).catch(() => {
+    throw new CliError(EXIT.usage, `no log at ${path}: a fleet keeps one when it is started with --detach`);
   });
   const show = (text: string) => {
     const line = toFleetLine(text);
-    if (service !== undefined && line.source !== service && !line.source.startsWith(`${service}-`)) return;
-    if (json) sayJson(io, line);
+    if (options.json) sayJson(io, line);
     else sayFormatted(io, format(line));
   };
-  const stop = new AbortController();
-  const stopListening = io.onInterrupt(() => stop.abort());
   try {
-    const { complete, rest } = await lastLines(logFile, await file.readFile("utf8"), lines);
+    const { complete, rest, end } = await tailLog({ path, file, most: options.lines, wanted: filter.wanted });
     for (const line of complete) show(line);
-    if (follow) await followLog({ path: logFile, file, rest, show, signal: stop.signal });
+    if (complete.length === 0 && options.lines > 0) note(io, `no lines${filter.says}`);
+    if (!options.follow) return;
+    const showNew = (line: string) => {
+      if (isWanted(filter, line)) show(line);
+    };
+    await untilInterrupted(io, (signal) => followLog({ path, file, rest, from: end, show: showNew, signal }));
   } finally {
-    stopListening();
     await file.close();
   }
 }
 
-/**
- * The last lines of the newest file, whose content is `text`. When it has too few lines, the older files add theirs.
- */
-async function lastLines(path: string, text: string, most: number): Promise<{ complete: string[]; rest: string }> {
-  let complete = text.split("\n");
-  const rest = complete.pop() ?? "";
-  const [, ...older] = await logFiles(path);
-  for (const each of older) {
-    if (complete.length >= most) break;
-    const earlier = (await readFile(each, "utf8").catch(() => "")).split("\n");
-    complete = [...earlier.slice(0, -1), ...complete];
-  }
-  return { complete: complete.slice(Math.max(0, complete.length - most)), rest };
-}
-
-/** Before and after its services run, the fleet itself writes plain text. */
-function toFleetLine(text: string): FleetLine {
-  try {
-    const line: Partial<FleetLine> = JSON.parse(text);
-    if (typeof line.source === "string" && typeof line.line === "string")
-      return { source: line.source, line: line.line };
-  } catch {
-    // not JSON
-  }
-  return { source: "fleet", line: text };
-}
+const isWanted = ({ wanted }: LineFilter, line: string): boolean => wanted(line) === true;

@@ -1,11 +1,14 @@
-import { Gate, type GateScope } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { GateScope } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { Command } from "commander";
 import { gateLine } from "../describe-queue.js";
 import { gateScope, SCOPE_WORDS, scopeName } from "../gate-scope.js";
-import { type Io, say, sayJson } from "../io.js";
+import type { Io } from "../io.js";
+import { messageJson } from "../json-forms.js";
 import { atQueue, type QueueOptions, userOf, withQueue } from "../operator.js";
 import { durationMs } from "../option-values.js";
+import { FORMATS } from "../output/format.js";
+import { showOne } from "../output/show.js";
 
 interface PauseOptions extends QueueOptions {
   readonly why: string;
@@ -20,7 +23,7 @@ export function pauseCommand(io: Io): Command {
     .requiredOption("--why <text>", "why")
     .option("--who <name>", "who pauses it (default: $USER)")
     .option("--for <time>", "opens by itself after this time, such as 30m or 2h", durationMs);
-  return withQueue(command)
+  return withQueue(command, FORMATS)
     .addHelpText(
       "after",
       `
@@ -33,8 +36,9 @@ Examples:
       const { gate } = await atQueue(io, options, (queue) =>
         queue.pauseQueue({ scope, why, who: who ?? userOf(io), ...opens }),
       );
-      if (options.json) sayJson(io, gate && Gate.toJSON(gate));
-      else if (gate) say(io, gateLine(gate));
+      if (!gate) return;
+      const json = () => messageJson("ccsp.queue.v1.Gate", gate);
+      await showOne(io, options, { json, name: scopeName(gate.scope), lines: () => [gateLine(gate)] });
     });
 }
 
@@ -50,7 +54,7 @@ export function resumeCommand(io: Io): Command {
     .argument("<scope>", SCOPE_WORDS, gateScope)
     .option("--why <text>", "why", "")
     .option("--who <name>", "who resumes it (default: $USER)");
-  return withQueue(command)
+  return withQueue(command, FORMATS)
     .addHelpText(
       "after",
       `
@@ -64,7 +68,8 @@ Example:
       const { resumed } = await atQueue(io, options, (queue) =>
         queue.resumeQueue({ scope, why, who: who ?? userOf(io) }),
       );
-      if (options.json) sayJson(io, { resumed });
-      else say(io, resumed ? `${scopeName(scope)} is open again` : `${scopeName(scope)} was not paused`);
+      const name = scopeName(scope);
+      const line = resumed ? `${name} is open again` : `${name} was not paused`;
+      await showOne(io, options, { json: () => ({ resumed }), name, lines: () => [line] });
     });
 }

@@ -1,23 +1,24 @@
-import { type Priority, Task } from "@ccsp/protos/ccsp/task/v1/task.js";
+import type { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command } from "commander";
-import { stateName } from "../describe.js";
-import { type Io, say, sayJson } from "../io.js";
+import type { Io } from "../io.js";
 import { atQueue, type QueueOptions, withQueue } from "../operator.js";
+import { FORMATS } from "../output/format.js";
 import { CLASS_NAMES, className, priority } from "../priority.js";
+import { anyTaskId } from "../queue-listing.js";
+import { showChanged } from "../show-task.js";
+import { TASK_ARGUMENT } from "../task-id.js";
 
 export function priorityCommand(io: Io): Command {
   const command = new Command("priority")
     .description("change the class of a task that waits; it keeps its age")
-    .argument("<task>", "task id, of any agent")
+    .argument("<task>", `${TASK_ARGUMENT}; of any agent`)
     .argument("<class>", CLASS_NAMES.join(", "), priority);
-  return withQueue(command)
+  return withQueue(command, FORMATS)
     .addHelpText("after", "\nA task that runs or has ended stays as it is.\n\nExample:\n  ccsp priority TASK urgent")
     .action(async (taskId: string, asked: Priority, options: QueueOptions) => {
-      const { task } = await atQueue(io, options, (queue) =>
-        queue.setPriority({ taskId, agentId: "", priority: asked }),
+      const { task } = await atQueue(io, options, async (queue) =>
+        queue.setPriority({ taskId: await anyTaskId(queue, taskId), agentId: "", priority: asked }),
       );
-      if (!task) return;
-      if (options.json) sayJson(io, Task.toJSON(task));
-      else say(io, `${task.id} ${stateName(task.state)} ${className(task.spec?.priority ?? asked)}`);
+      if (task) await showChanged(io, options, task, className(task.spec?.priority ?? asked));
     });
 }

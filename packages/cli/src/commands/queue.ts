@@ -1,10 +1,16 @@
-import { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Command } from "commander";
-import { queueLines } from "../describe-queue.js";
+import { sayQueue } from "../describe-queue.js";
 import { readOn, untilInterrupted } from "../following.js";
-import { type Io, say, sayFormatted, sayJson } from "../io.js";
+import { type Io, sayFormatted } from "../io.js";
+import { messageJson } from "../json-forms.js";
 import { atQueue, type QueueOptions, withQueue } from "../operator.js";
+import { isForPrograms, NAMELESS } from "../output/format.js";
+import { showOne } from "../output/show.js";
+import { localTime } from "../words.js";
 import { queueTaskCommands } from "./queue-tasks.js";
+
+const now = (): string => localTime(new Date(), { zone: true });
 
 export function queueCommand(io: Io): Command {
   const command = new Command("queue").description("show the queue, and show and change tasks of every agent");
@@ -18,26 +24,27 @@ function statusCommand(io: Io): Command {
   const status = new Command("status")
     .description("show what waits and runs by engine, class and agent, what is paused, and the executors")
     .option("--watch", "show it again whenever it changes, at most once a second, until Ctrl-C");
-  return withQueue(status)
+  return withQueue(status, NAMELESS)
     .addHelpText(
       "after",
       `
 Examples:
   ccsp queue status --watch
-  ccsp queue status --json | jq .gates`,
+  ccsp queue status -o json | jq .gates`,
     )
     .action(async ({ watch, ...options }: StatusOptions) => {
-      const show = (answer: GetStatusResponse) => {
-        if (options.json) sayJson(io, GetStatusResponse.toJSON(answer));
-        else for (const line of queueLines(answer)) say(io, line);
-      };
+      const show = (answer: GetStatusResponse) =>
+        showOne(io, options, {
+          json: () => messageJson("ccsp.queue.v1.GetStatusResponse", answer),
+          write: () => sayQueue(io, options, answer),
+        });
       await atQueue(io, options, async (queue) => {
         if (!watch) return show(await queue.getStatus({}));
         await untilInterrupted(io, async (signal) => {
           for await (const { status } of readOn(io, () => queue.watchQueue({}, { signal }), signal)) {
             if (!status) continue;
-            if (!options.json) sayFormatted(io, io.stdout.isTTY === true ? CLEAR : `\n${new Date().toISOString()}`);
-            show(status);
+            if (!isForPrograms(options)) sayFormatted(io, io.stdout.isTTY === true ? CLEAR : `\n${now()}`);
+            await show(status);
           }
         });
       });

@@ -1,11 +1,11 @@
-import { RetryTasksResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command } from "commander";
 import { byFilter, type ChangeOptions, withTasks } from "../by-filter.js";
 import { connected } from "../connection.js";
-import { stateName } from "../describe.js";
-import { type Io, say, sayJson } from "../io.js";
+import type { Io } from "../io.js";
+import { messageJson } from "../json-forms.js";
 import { BULK_MS } from "../operator.js";
+import { ownTaskId } from "../own-task.js";
+import { showChanged } from "../show-task.js";
 
 export function retryCommand(io: Io): Command {
   const command = new Command("retry").description(
@@ -26,11 +26,13 @@ Examples:
       const { reason } = options;
       const done = await byFilter(io, taskId, options, async (queue, filter, dryRun) => {
         const answer = await queue.retryTasks({ filter, reason, dryRun }, { timeoutMs: BULK_MS });
-        return { ...answer, changed: answer.retried, json: RetryTasksResponse.toJSON(answer), verb: "put back" };
+        const json = () => messageJson("ccsp.queue.v1.RetryTasksResponse", answer);
+        return { matched: answer.matched, changed: answer.retried, json, verb: "put back" };
       });
       if (done || taskId === undefined) return;
-      const task = await connected(io, options, (client) => client.retry(taskId, reason));
-      if (options.json) sayJson(io, Task.toJSON(task));
-      else say(io, `${task.id} ${stateName(task.state)}`);
+      const task = await connected(io, options, async (client) =>
+        client.retry(await ownTaskId(client, taskId), reason),
+      );
+      await showChanged(io, options, task);
     });
 }

@@ -1,17 +1,24 @@
 import { type CcspClient, NotFoundError, type ScheduleInput, type Task } from "@ccsp/client";
-import { Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
+import type { Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import { Command, Option } from "commander";
+import { inAllowedFolders } from "../ask-folder.js";
 import { type ConnectionOptions, connected, withConnection } from "../connection.js";
 import { scheduleLines } from "../describe-schedule.js";
-import { type Io, say, sayJson } from "../io.js";
-import { type TaskOptions, taskInput, withSpec } from "../task-options.js";
+import type { Io } from "../io.js";
+import { messageJson } from "../json-forms.js";
+import { timeZone as timeZoneName } from "../option-values.js";
+import { FORMATS, isForPrograms } from "../output/format.js";
+import { showList, showOne } from "../output/show.js";
+import { PROMPT_ARGUMENT } from "../prompt.js";
+import { SCHEDULE_COLUMNS, type ScheduleRow } from "../tables/schedules.js";
+import { taskInput } from "../task-input.js";
+import { type TaskOptions, withTask } from "../task-options.js";
 
-type PutOptions = ConnectionOptions &
-  TaskOptions & {
-    readonly timeZone: string;
-    readonly missed: NonNullable<ScheduleInput["missedRuns"]>;
-    readonly paused?: true;
-  };
+type PutOptions = TaskOptions & {
+  readonly timeZone: string;
+  readonly missed: NonNullable<ScheduleInput["missedRuns"]>;
+  readonly paused?: true;
+};
 
 const MISSED = ["skip", "run-once", "run-all"] as const satisfies readonly PutOptions["missed"][];
 
@@ -26,8 +33,8 @@ function putCommand(io: Io): Command {
     .description("store a schedule, or replace the one of this name")
     .argument("<name>", "1 to 128 of A-Z a-z 0-9 . _ -")
     .argument("<cron>", "minute, hour, day of month, month, day of week")
-    .argument("<prompt>", "the prompt of each task; - reads standard input")
-    .option("--time-zone <name>", "IANA time zone of the times", "UTC")
+    .argument("[prompt]", PROMPT_ARGUMENT)
+    .option("--time-zone <name>", "IANA time zone of the times", timeZoneName, "UTC")
     .addOption(
       new Option(
         "--missed <how>",
@@ -37,22 +44,24 @@ function putCommand(io: Io): Command {
         .default("skip"),
     )
     .option("--paused", "create no tasks for now; to resume, store it again without this option");
-  return withSpec(withConnection(command))
+  return withTask(command, { start: false, submits: false, formats: FORMATS })
     .addHelpText(
       "after",
       `
 Storing a schedule starts no task. Tasks that it has created stay.
 
 Examples:
-  ccsp schedule put nightly "0 3 * * *" "Summarise yesterday's issues" --time-zone Asia/Tokyo --priority low
-  ccsp schedule put weekly "30 8 * * MON" - --missed run-once < prompt.txt`,
+  ccsp schedule put nightly "0 3 * * *" "Summarise yesterday's issues" \\
+    --time-zone Asia/Tokyo --priority low
+  ccsp schedule put weekly "30 8 * * MON" --missed run-once \\
+    --prompt-file prompt.txt`,
     )
-    .action(async (name: string, cron: string, prompt: string, options: PutOptions) => {
+    .action(async (name: string, cron: string, prompt: string | undefined, options: PutOptions) => {
       const { timeZone, missed: missedRuns, paused = false } = options;
-      const schedule = { name, cron, timeZone, missedRuns, paused, task: await taskInput(io, prompt, options) };
+      const task = await inAllowedFolders(io, options, await taskInput(io, prompt, options));
+      const schedule = { name, cron, timeZone, missedRuns, paused, task };
       const stored = await connected(io, options, (client) => client.schedules.put(schedule));
-      if (options.json) sayJson(io, Schedule.toJSON(stored));
-      else for (const line of scheduleLines(stored)) say(io, line);
+      await showOne(io, options, { json: () => scheduleJson(stored), name, lines: () => scheduleLines(stored) });
     });
 }
 
@@ -60,25 +69,32 @@ function listCommand(io: Io): Command {
   const command = new Command("list").description(
     "list your schedules, sorted by name, with their next times and the result of the last run",
   );
-  return withConnection(command)
+  return withConnection(command, FORMATS)
     .addHelpText(
       "after",
       `
 Examples:
   ccsp schedule list
-  ccsp schedule list --json | jq -r '[.name, .nextRunTimes[0]] | @tsv'`,
+  ccsp schedule list -o json | jq -r '[.name, .nextRunTimes[0]] | @tsv'`,
     )
     .action(async (options: ConnectionOptions) => {
       await connected(io, options, async (client) => {
-        const schedules = await client.schedules.list();
-        if (schedules.length === 0 && !options.json) say(io, "no schedules");
-        for (const schedule of schedules) {
-          if (options.json) sayJson(io, Schedule.toJSON(schedule));
-          else for (const line of scheduleLines(schedule, await lastTask(client, schedule))) say(io, line);
-        }
+        const withLast = async (schedule: Schedule): Promise<ScheduleRow> => ({
+          schedule,
+          last: isForPrograms(options) ? undefined : await lastTask(client, schedule),
+        });
+        await showList(io, options, {
+          rows: await Promise.all((await client.schedules.list()).map(withLast)),
+          json: ({ schedule }) => scheduleJson(schedule),
+          name: ({ schedule }) => schedule.name,
+          columns: SCHEDULE_COLUMNS,
+          empty: 'no schedules yet: ccsp schedule put nightly "0 3 * * *" "Summarise yesterday\'s issues"',
+        });
       });
     });
 }
+
+const scheduleJson = (schedule: Schedule): Promise<object> => messageJson("ccsp.task.v1.Schedule", schedule);
 
 /** Undefined when the schedule has made no task, or when the queue has already removed the newest one. */
 async function lastTask(client: CcspClient, { lastTaskId }: Schedule): Promise<Task | undefined> {
@@ -91,11 +107,10 @@ async function lastTask(client: CcspClient, { lastTaskId }: Schedule): Promise<T
 
 function deleteCommand(io: Io): Command {
   const command = new Command("delete").description("delete a schedule; tasks that it created stay").argument("<name>");
-  return withConnection(command)
+  return withConnection(command, FORMATS)
     .addHelpText("after", "\nExample:\n  ccsp schedule delete nightly")
     .action(async (name: string, options: ConnectionOptions) => {
       await connected(io, options, (client) => client.schedules.delete(name));
-      if (options.json) sayJson(io, { deleted: name });
-      else say(io, `${name} is deleted`);
+      await showOne(io, options, { json: () => ({ deleted: name }), name, lines: () => [`${name} is deleted`] });
     });
 }

@@ -1,15 +1,19 @@
 import type { Capabilities } from "@ccsp/client";
 import { Command } from "commander";
 import { type ConnectionOptions, connected, localFleet, namedGateway, withConnection } from "../connection.js";
-import { queueLines } from "../describe-queue.js";
+import { sayQueue } from "../describe-queue.js";
 import type { ExitCode } from "../exit.js";
 import { EXIT } from "../exit.js";
 import { errorJson, exitCodeOf } from "../failed-call.js";
-import { type Io, say, sayJson } from "../io.js";
+import { type Io, say } from "../io.js";
+import { messageJson } from "../json-forms.js";
 import { type LocalStatus, localStatus, localStatusJson } from "../local-status.js";
+import { NAMELESS, type OutputOptions } from "../output/format.js";
+import { sayTable, showOne } from "../output/show.js";
+import { NOTIFICATION_COLUMNS, SERVICE_COLUMNS, USAGE_COLUMNS } from "../tables/status.js";
 
 export function statusCommand(io: Io, end: (code: ExitCode) => void): Command {
-  return withConnection(new Command("status"))
+  return withConnection(new Command("status"), NAMELESS)
     .description("show what an installation offers, and what is running and waiting in a local fleet")
     .addHelpText(
       "after",
@@ -18,7 +22,7 @@ Asks the gateway. For a local fleet also each service's readiness, the queue's d
 and the newest notifications, directly at the services' ports.
 
 Example:
-  ccsp status --json | jq .queue.depths`,
+  ccsp status -o json | jq .queue.depths`,
     )
     .action(async (options: ConnectionOptions) => {
       const fleet = namedGateway(io, options) === undefined ? await localFleet(io) : undefined;
@@ -27,15 +31,16 @@ Example:
         fleet && localStatus(fleet.services),
       ]);
       const failed = "error" in gateway;
-      if (options.json) {
-        sayJson(io, {
-          gateway: failed ? { error: errorJson(gateway.error) } : gateway,
-          ...(local && localStatusJson(local)),
-        });
-      } else {
-        for (const line of failed ? [`gateway: ${messageOf(gateway.error)}`] : gatewayLines(gateway)) say(io, line);
-        if (local) for (const line of localLines(local)) say(io, line);
-      }
+      await showOne(io, options, {
+        json: async () => ({
+          gateway: failed ? { error: errorJson(gateway.error) } : await capabilitiesJson(gateway),
+          ...(local && (await localStatusJson(local))),
+        }),
+        async write() {
+          for (const line of failed ? [`gateway: ${messageOf(gateway.error)}`] : gatewayLines(gateway)) say(io, line);
+          if (local) await sayLocal(io, options, local);
+        },
+      });
       end(failed ? exitCodeOf(gateway.error) : EXIT.ok);
     });
 }
@@ -51,26 +56,29 @@ function gatewayLines({ version, agentId, scopes, engines, maxPromptBytes }: Cap
   ];
 }
 
-function localLines({ services, queue, usage, notifications }: LocalStatus): string[] {
-  const lines = ["", "services:"];
-  for (const { name, index, port, status } of services) {
-    lines.push(`  ${`${name}-${index + 1}`.padEnd(15)} ${String(port).padEnd(6)} ${status}`);
-  }
+const capabilitiesJson = (capabilities: Capabilities): Promise<object> =>
+  messageJson("ccsp.gateway.v1.GetCapabilitiesResponse", {
+    ...capabilities,
+    engines: [...capabilities.engines],
+    scopes: [...capabilities.scopes],
+    maxPromptBytes: BigInt(capabilities.maxPromptBytes),
+  });
+
+async function sayLocal(io: Io, options: OutputOptions, local: LocalStatus): Promise<void> {
+  const { services, queue, usage, notifications } = local;
+  say(io, "");
+  await sayTable(io, options, SERVICE_COLUMNS, services);
   if (queue) {
-    lines.push("", ...queueLines(queue));
+    say(io, "");
+    await sayQueue(io, options, queue);
   }
   if (usage) {
-    lines.push("", `usage of the last 24 hours:${usage.rows.length === 0 ? " none" : ""}`);
-    for (const { agentId, model, runs, failedRuns, costUsd } of usage.rows) {
-      lines.push(
-        `  ${agentId} ${model || "unknown model"}: ${runs} runs, ${failedRuns} failed, $${costUsd.toFixed(4)}`,
-      );
-    }
+    say(io, "");
+    say(io, `usage of the last 24 hours:${usage.rows.length === 0 ? " none" : ""}`);
+    await sayTable(io, options, USAGE_COLUMNS, usage.rows);
   }
   if (notifications && notifications.notifications.length > 0) {
-    lines.push("", "newest notifications:");
-    for (const { eventTime, summary } of notifications.notifications)
-      lines.push(`  ${eventTime?.toISOString() ?? ""} ${summary}`);
+    say(io, "");
+    await sayTable(io, options, NOTIFICATION_COLUMNS, notifications.notifications);
   }
-  return lines;
 }

@@ -2,22 +2,23 @@ import { AGENT_ID, SCOPES } from "@ccsp/identity";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { claimsFor, createToken } from "../create-token.js";
 import { CliError, EXIT } from "../exit.js";
-import { type Io, say, sayJson } from "../io.js";
+import type { Io } from "../io.js";
 import { findSecret, secretPath } from "../local-secret.js";
 import { durationMs } from "../option-values.js";
+import { NAMELESS, type OutputOptions, withOutput } from "../output/format.js";
+import { showOne } from "../output/show.js";
 
-interface CreateOptions {
+interface CreateOptions extends OutputOptions {
   readonly agent: string;
   readonly scope?: readonly string[];
   readonly ttl: number;
   readonly secretFile?: string;
   readonly audience?: string;
   readonly issuer?: string;
-  readonly json?: true;
 }
 
 export function tokenCommand(io: Io): Command {
-  const create = new Command("create")
+  const create = withOutput(new Command("create"), NAMELESS)
     .description("sign a token for an agent with the gateway's HS256 secret")
     .requiredOption("--agent <id>", "the agent's id: 1 to 128 of A-Z a-z 0-9 . _ @ -", agentId)
     .option("--scope <scope>", `what it allows, may be repeated (default: ${SCOPES.join(", ")})`, scope)
@@ -29,7 +30,6 @@ export function tokenCommand(io: Io): Command {
     .option("--secret-file <path>", "the secret (CCSP_JWT_SECRET, CCSP_JWT_SECRET_FILE; default: the local fleet's)")
     .option("--audience <name>", "audience that the gateway expects (CCSP_JWT_AUDIENCE; default: ccsp)")
     .option("--issuer <name>", "issuer that the gateway expects, if any (CCSP_JWT_ISSUER)")
-    .option("--json", "print JSON")
     .addHelpText(
       "after",
       `
@@ -39,7 +39,7 @@ Examples:
   ccsp token create --agent ci --scope tasks:submit --scope tasks:read --ttl 12h > ci.token
   CCSP_TOKEN=$(ccsp token create --agent alice) ccsp list`,
     )
-    .action(async ({ agent, scope: scopes = SCOPES, ttl, secretFile, json, ...given }: CreateOptions) => {
+    .action(async ({ agent, scope: scopes = SCOPES, ttl, secretFile, ...given }: CreateOptions) => {
       const secret = await readSecret(io, secretFile);
       const claims = claimsFor(io.env);
       const audience = given.audience ?? claims.audience;
@@ -47,14 +47,13 @@ Examples:
       const ttlSeconds = Math.max(1, Math.round(ttl / 1000));
       const token = await createToken({ secret, agent, scopes, ttlSeconds, audience, issuer });
       const expireTime = new Date(Date.now() + ttlSeconds * 1000).toISOString();
-      if (json) sayJson(io, { token, agent, scopes, expireTime });
-      else say(io, token);
+      await showOne(io, given, { json: () => ({ token, agent, scopes, expireTime }), lines: () => [token] });
     });
   return new Command("token").description("make tokens for agents").addCommand(create);
 }
 
 function agentId(value: string): string {
-  if (!AGENT_ID.test(value)) throw new InvalidArgumentError("It is not an agent id.");
+  if (!AGENT_ID.test(value)) throw new InvalidArgumentError("It is not an agent id: 1 to 128 of A-Z a-z 0-9 . _ @ -.");
   return value;
 }
 

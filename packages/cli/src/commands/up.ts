@@ -1,15 +1,18 @@
-import { SERVICES, type ServiceName, takenPorts } from "@ccsp/fleet";
+import { SERVICES, type ServiceName } from "@ccsp/fleet";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { CliError, EXIT, type ExitCode } from "../exit.js";
 import { type Io, note, sayJson } from "../io.js";
 import { ensureSecret } from "../local-secret.js";
 import { findFleet, openStateDir, type StateDir, stateDir } from "../state.js";
-import { LOCK_FD, startInBackground } from "../up/background.js";
-import { findOwnEngine, findSimulatedCli, openSimulatedEngine } from "../up/engine.js";
+import { failedNews, LOCK_FD, startInBackground, tellStarter } from "../up/background.js";
+import { checkStart } from "../up/check-start.js";
+import { openSimulatedEngine, ownEngine } from "../up/engine.js";
 import { openFleetLog } from "../up/fleet-log.js";
 import { outputTo, outputToLog } from "../up/fleet-output.js";
-import { heldLock, lockFolder } from "../up/folder-lock.js";
-import { runFleet, type UpOptions } from "../up/foreground.js";
+import { type FolderLock, heldLock, lockFolder } from "../up/folder-lock.js";
+import { fleetSettings, runFleet, type UpOptions } from "../up/foreground.js";
+import { readSettingsFile, withSettings } from "../up/settings-file.js";
+import { createStartView } from "../up/start-view.js";
 
 type Replicas = Readonly<Partial<Record<ServiceName, number>>>;
 
@@ -19,6 +22,7 @@ interface UpFlags {
   readonly replicas?: Replicas;
   readonly ports: "default" | "free";
   readonly simulator?: true;
+  readonly traces: boolean;
   readonly inProcess?: true;
   readonly background?: true;
   readonly json?: true;
@@ -36,6 +40,7 @@ export function upCommand(io: Io, end: (code: ExitCode) => void): Command {
         .default("default"),
     )
     .option("--simulator", "run the bundled Claude Code CLI with a simulated model: no login, no cost")
+    .option("--no-traces", "keep no traces for `ccsp trace`")
     .option("--json", "print each line of output as JSON")
     .addOption(new Option("--in-process", "be the one process of a single fleet").hideHelp())
     .addOption(new Option("--background", "be the fleet in the background, with its log and its lock").hideHelp())
@@ -45,70 +50,126 @@ export function upCommand(io: Io, end: (code: ExitCode) => void): Command {
 A service that crashes is started again; Ctrl-C stops everything in order. Each service gets only the CCSP_* and OTEL_*
 variables that it knows. The executor runs the claude on PATH, or CCSP_CLAUDE_CODE_BIN; its login is the one in
 CCSP_CLAUDE_CODE_HOME, or a key in CCSP_CLAUDE_CODE_API_KEY. With CCSP_REDIS_URL or CCSP_CONSUL_URL, the fleet uses that
-Redis or Consul instead of its own.
-Files that outlive the command are in .ccsp in the repository (or CCSP_STATE_DIR): secret, data, and, with --detach, the log.
-A folder has one fleet; a second one is refused.
+Redis or Consul instead of its own. CCSP_WITHOUT_CONSUL=1 starts none; the services then use fixed addresses.
+Settings are checked before anything starts. They come from settings.env, which \`ccsp init\` writes, and from the
+environment, which wins. If a part fails while the fleet starts, everything is stopped.
+Progress is on standard error: redrawn on a terminal, else lines; with --json one line of JSON for each change.
+The fleet keeps the last 1,000 traces in memory for ccsp trace, unless OTEL_EXPORTER_OTLP_ENDPOINT names your own
+tracing system.
+Files that outlive the command are in one folder: settings, secret, data, and, with --detach, the log. It is
+CCSP_STATE_DIR, else .ccsp in the repository, else ~/.local/state/ccsp. It has one fleet; a second one is refused.
 
 Examples:
   ccsp up --simulator
   ccsp up --detach --replicas executor=2 gateway=2
   CCSP_CLAUDE_CODE_HOME=$HOME ccsp up --single`,
     )
-    .action(async ({ inProcess, background, detach, json, ...flags }: UpFlags) => {
+    .action(async ({ inProcess, ...flags }: UpFlags) => {
       if (inProcess) {
         const { runInProcess } = await import("../up/in-process.js"); // loads the services only where they run
         return end(await runInProcess(io));
       }
       const state = stateDir(io.env);
       await openStateDir(state);
-      const lock = background ? heldLock(LOCK_FD) : await lockFolder(state, (message) => note(io, message));
+      const lock = flags.background ? heldLock(LOCK_FD) : await lockFolder(state, (message) => note(io, message));
       try {
-        if (!background) await prepare(io, state, flags);
-        if (!detach) {
-          const engine = await (flags.simulator ? openSimulatedEngine(io.env) : findOwnEngine(io.env));
-          const output = background ? outputToLog(openFleetLog(state.logFile)) : outputTo(io, json === true);
-          return end(await runFleet(io, { state, lock, engine, output }, upOptions(flags)));
-        }
-        const fleet = await startInBackground(io.env, { state, lock }, argumentsOf(flags));
-        if (json) sayJson(io, fleet);
-        else note(io, `ready, in the background (pid ${fleet.pid}): gateway at ${fleet.gateway}; log: ccsp logs -f`);
-        return end(EXIT.ok);
+        end(await (flags.background ? beInBackground(io, { state, lock }, flags) : start(io, { state, lock }, flags)));
       } finally {
         lock.close();
       }
     });
 }
 
-/** Refuses what would fail later anyway, and says what to do. */
-async function prepare(io: Io, state: StateDir, { ports, simulator }: UpFlags): Promise<void> {
+interface Folder {
+  readonly state: StateDir;
+  readonly lock: FolderLock;
+}
+
+/** The command that a person runs: checks everything, then starts the fleet here or in the background. */
+async function start(io: Io, { state, lock }: Folder, flags: UpFlags): Promise<ExitCode> {
   // This finds a fleet without a lock: its version took none, or its folder could not be locked.
   const running = await findFleet(state);
   if (running) throw new CliError(EXIT.usage, `a fleet runs already (pid ${running.pid}); stop it with \`ccsp down\``);
-  const taken = ports === "default" ? await takenPorts() : [];
-  if (taken.length > 0) {
-    throw new CliError(
-      EXIT.usage,
-      `other programs listen on ${taken.join(", ")}: stop them, or start the fleet with --ports free`,
+  const file = await readSettingsFile(state.settingsFile);
+  const env = withSettings(io.env, file);
+  const simulator = flags.simulator === true || isOn(env["CCSP_SIMULATOR"]);
+  const whereIs = (name: string) =>
+    env[name] === io.env[name] ? undefined : `${state.settingsFile}, line ${file.lines.get(name)}`;
+  const engine = await (simulator ? openSimulatedEngine(env) : ownEngine());
+  const json = flags.json === true;
+  const view = createStartView(io, json);
+  try {
+    const settings = fleetSettings({ ...io, env }, state, engine);
+    const warnings = await checkStart({ state, settings, env, ports: flags.ports, whereIs });
+    for (const warning of warnings)
+      note(io, json ? JSON.stringify({ warning: { message: warning } }) : `warning: ${warning}`);
+    await ensureSecret(state);
+    if (!flags.detach) {
+      const output = outputTo(io, json, view);
+      const where = () => "it is above";
+      return await runFleet(
+        { ...io, env },
+        { state, lock, engine, output, onProgress: view.show, onReady: () => {}, where },
+        upOptions(flags),
+      );
+    }
+    const fleet = await startInBackground(
+      io,
+      { state, lock, onProgress: view.show },
+      argumentsOf({ ...flags, ...(simulator && { simulator }) }),
     );
+    view.close();
+    if (json) sayJson(io, fleet);
+    else note(io, `ready, in the background (pid ${fleet.pid}): gateway at ${fleet.gateway}; log: ccsp logs -f`);
+    return EXIT.ok;
+  } finally {
+    view.close();
+    await engine.close();
   }
-  await (simulator ? findSimulatedCli(io.env) : findOwnEngine(io.env));
-  await ensureSecret(state);
 }
 
-const upOptions = ({ single, replicas: counts = {}, ports }: UpFlags): UpOptions => ({
+/** The fleet in the background. It was checked by the command that started it and waits. */
+async function beInBackground(io: Io, { state, lock }: Folder, flags: UpFlags): Promise<ExitCode> {
+  const env = withSettings(io.env, await readSettingsFile(state.settingsFile));
+  const engine = await (flags.simulator ? openSimulatedEngine(env) : ownEngine());
+  const output = outputToLog(openFleetLog(state.logFile));
+  const where = (part: string) => `ccsp logs ${part} (${state.logFile})`;
+  return runFleet(
+    { ...io, env },
+    {
+      state,
+      lock,
+      engine,
+      output,
+      where,
+      onProgress: (progress) => tellStarter({ progress }),
+      onReady: (ready) => tellStarter({ ready }),
+    },
+    upOptions(flags),
+  ).catch((error: unknown) => {
+    tellStarter(failedNews(error));
+    throw error;
+  });
+}
+
+const isOn = (value = ""): boolean => ["1", "true"].includes(value.trim());
+
+const upOptions = ({ single, replicas: counts = {}, ports, traces }: UpFlags): UpOptions => ({
   single: single === true,
   replicas: counts,
   ports,
+  traces,
 });
 
 /** The same options as arguments for a separate process. */
-function argumentsOf({ single, simulator, replicas: counts = {}, ports }: UpFlags): readonly string[] {
+function argumentsOf({ single, simulator, replicas: counts = {}, ports, traces }: UpFlags): readonly string[] {
   const pairs = Object.entries(counts).map(([name, count]) => `${name}=${count}`);
   return [
     "--ports",
     ports,
     ...(single ? ["--single"] : []),
     ...(simulator ? ["--simulator"] : []),
+    ...(traces ? [] : ["--no-traces"]),
     ...(pairs.length > 0 ? ["--replicas", ...pairs] : []),
   ];
 }

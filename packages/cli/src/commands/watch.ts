@@ -1,18 +1,21 @@
-import { type CcspClient, type RunEvent, type Task, type TaskEvent, TaskState, toRunEvent } from "@ccsp/client";
+import { type CcspClient, type RunEvent, type Task, TaskState, toRunEvents } from "@ccsp/client";
 import { Command } from "commander";
 import { type ConnectionOptions, connected, withConnection } from "../connection.js";
 import type { ExitCode } from "../exit.js";
 import { followRun } from "../follow-run.js";
 import type { Io } from "../io.js";
 import { wholeNumber } from "../option-values.js";
+import { ownTaskId } from "../own-task.js";
+import { TASK_ARGUMENT } from "../task-id.js";
 
-type WatchOptions = ConnectionOptions & { readonly after: number };
+type WatchOptions = ConnectionOptions & { readonly after: number; readonly quiet?: true };
 
 export function watchCommand(io: Io, end: (code: ExitCode) => void): Command {
   const command = new Command("watch")
     .description("stream a task's answer, from the beginning or from a given sequence")
-    .argument("<task>", "task id")
-    .option("--after <sequence>", "last sequence that was seen; 0 for all", wholeNumber(), 0);
+    .argument("<task>", TASK_ARGUMENT)
+    .option("--after <sequence>", "last sequence that was seen; 0 for all", wholeNumber(), 0)
+    .option("-q, --quiet", "print only the answer, or why there is none");
   return withConnection(command)
     .addHelpText(
       "after",
@@ -21,17 +24,19 @@ Ends when the task ends, with the exit code that "ccsp run" would have had.
 
 Examples:
   ccsp watch "$(ccsp submit 'Write a haiku')"
-  ccsp watch TASK --after 12 --json`,
+  ccsp watch TASK --after 12 -o json`,
     )
-    .action(async (taskId: string, { after, ...options }: WatchOptions) => {
+    .action(async (named: string, { after, ...options }: WatchOptions) => {
       const code = await connected(io, { ...options, patient: true }, async (client) => {
-        const { traceId } = await client.get(taskId);
+        const taskId = await ownTaskId(client, named);
+        const task = await client.get(taskId);
         return followRun(io, {
           client,
           events: (signal) => runEvents(client, taskId, { afterSequence: after, signal }),
           json: options.json === true,
+          quiet: options.quiet === true,
           cancelOnInterrupt: false,
-          known: { taskId, traceId, after },
+          known: { task, after },
         });
       });
       end(code);
@@ -43,13 +48,12 @@ async function* runEvents(
   taskId: string,
   from: { readonly afterSequence: number; readonly signal: AbortSignal },
 ): AsyncGenerator<RunEvent, void> {
-  let last: TaskEvent | undefined;
-  for await (const entry of client.watch(taskId, from)) {
-    last = entry;
-    const event = toRunEvent(entry);
-    if (event) yield event;
+  let ended = false;
+  for await (const event of toRunEvents(client.watch(taskId, from))) {
+    ended = event.type === "ended";
+    yield event;
   }
-  if (last?.event?.$case === "taskEnded") return;
+  if (ended) return;
   // The task had ended before, so the log has no entry left to show. The user still needs to know how the task ended.
   const end = endOf(await client.get(taskId, from), from.afterSequence);
   if (end) yield end;

@@ -1,55 +1,105 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
-import { PRIVATE_FILE } from "@ccsp/fleet";
-import { CliError, EXIT } from "../exit.js";
-import { type FleetState, findFleet, ROOT, type StateDir } from "../state.js";
+import { type PartProgress, PRIVATE_FILE } from "@ccsp/fleet";
+import { CliError, EXIT, type ExitCode, Interrupted } from "../exit.js";
+import type { EndSignal, Io } from "../io.js";
+import { type FleetState, ROOT, type StateDir } from "../state.js";
 import { backgroundEnv } from "./fleet-env.js";
 import type { FolderLock } from "./folder-lock.js";
 
+/** Longer than the fleet itself waits until it is ready. */
 const START_LIMIT_MS = 90_000;
-const POLL_MS = 100;
 
 /** Number of the file descriptor with which a fleet in the background holds the lock on its folder. */
 export const LOCK_FD = 3;
 
+/** What a fleet in the background tells the command that started it and waits. */
+export interface StartNews {
+  readonly progress?: PartProgress;
+  readonly ready?: FleetState;
+  readonly failed?: { readonly code: ExitCode; readonly lines: readonly string[] };
+}
+
+export interface Waiting {
+  readonly state: StateDir;
+  readonly lock: FolderLock;
+  readonly onProgress: (progress: PartProgress) => void;
+}
+
 /**
- * Starts `ccsp up` as a separate process, which shares the lock, and waits until the fleet is ready. When the fleet
- * does not become ready, throws an error with the end of the log.
+ * Starts `ccsp up` as a separate process, which shares the lock, and waits until the fleet is ready. When it does not
+ * become ready, throws the fleet's own error, or one with the end of the log if the fleet could not tell. An interrupt
+ * stops the fleet.
  */
-export async function startInBackground(
-  env: Readonly<Record<string, string | undefined>>,
-  { state, lock }: { readonly state: StateDir; readonly lock: FolderLock },
-  args: readonly string[],
-): Promise<FleetState> {
+export async function startInBackground(io: Io, waiting: Waiting, args: readonly string[]): Promise<FleetState> {
+  const { state, lock, onProgress } = waiting;
   // The fleet writes its log itself. This file descriptor is for what Node prints when the fleet's process crashes.
   const log = await open(state.logFile, "a", PRIVATE_FILE);
   const { size } = await log.stat();
   const child = spawn(process.execPath, [join(ROOT, "packages/cli/bin/ccsp.js"), "up", "--background", ...args], {
     detached: true,
-    stdio: ["ignore", log.fd, log.fd, lock.fd],
-    env: backgroundEnv(env),
+    stdio: ["ignore", log.fd, log.fd, lock.fd, "ipc"],
+    env: backgroundEnv(io.env),
     cwd: ROOT,
   });
   await log.close();
-  // A program that cannot be started has no pid. It ends the wait in the same way as a program that has ended.
-  child.on("error", () => undefined);
-  const ended = () => child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
-
-  const limit = Date.now() + START_LIMIT_MS;
-  while (!ended() && Date.now() < limit) {
-    const fleet = await findFleet(state);
-    if (fleet?.pid === child.pid && fleet?.ready) {
-      child.unref();
-      return fleet;
-    }
-    await delay(POLL_MS);
+  let interrupted: EndSignal | undefined;
+  const stopListening = io.onInterrupt((signal) => {
+    interrupted = signal;
+    child.kill("SIGTERM");
+  });
+  const limit = setTimeout(() => child.kill("SIGTERM"), START_LIMIT_MS);
+  try {
+    const { ready, failed } = await lastNews(child, onProgress);
+    if (ready) return ready;
+    if (interrupted) throw new Interrupted(interrupted);
+    if (failed) throw new CliError(failed.code, failed.lines[0] ?? "", failed.lines.slice(1));
+    throw new CliError(
+      EXIT.failed,
+      `the fleet did not start; the end of ${state.logFile}:`,
+      await endOf(state.logFile, size),
+    );
+  } finally {
+    clearTimeout(limit);
+    stopListening();
+    child.unref();
+    if (child.connected) child.disconnect();
   }
-  if (!ended()) child.kill("SIGTERM");
-  const tail = await endOf(state.logFile, size);
-  throw new CliError(EXIT.failed, `the fleet did not start; the end of ${state.logFile}:`, tail);
 }
+
+/** Resolves when the fleet is ready, or when its process has ended. */
+async function lastNews(child: ChildProcess, onProgress: Waiting["onProgress"]): Promise<StartNews> {
+  let failed: StartNews["failed"];
+  const ready = new Promise<StartNews>((resolve) => {
+    child.on("message", (news: StartNews) => {
+      if (news.progress) onProgress(news.progress);
+      if (news.failed) failed = news.failed;
+      if (news.ready) resolve(news);
+    });
+  });
+  // A program that cannot be started emits "error" and no "exit". `once` rejects then.
+  const ended = once(child, "exit").then(
+    () => undefined,
+    () => undefined,
+  );
+  return (await Promise.race([ready, ended])) ?? { ...(failed && { failed }) };
+}
+
+/** Tells the command that waits for this fleet. It may have gone, which changes nothing for the fleet. */
+export function tellStarter(news: StartNews): void {
+  if (!process.connected) return;
+  process.send?.(news, undefined, undefined, () => {});
+  if (news.ready) process.disconnect();
+}
+
+export const failedNews = (error: unknown): StartNews => ({
+  failed: {
+    code: error instanceof CliError ? error.code : EXIT.failed,
+    lines: error instanceof CliError ? error.lines : [error instanceof Error ? error.message : String(error)],
+  },
+});
 
 /** The last lines of a log, only from the part after `size` bytes. The part before belongs to earlier fleets. */
 async function endOf(path: string, size: number): Promise<readonly string[]> {

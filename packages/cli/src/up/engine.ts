@@ -6,6 +6,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** The engine that the executors of a fleet run. */
 export interface FleetEngine {
   readonly settings: Record<string, string>;
+  /** Idempotent. */
   close(): Promise<void>;
 }
 
@@ -17,11 +18,18 @@ export async function openSimulatedEngine(env: Env): Promise<FleetEngine> {
   const bin = await findSimulatedCli(env);
   const { simulatedEngine, startSimulator } = await import("@ccsp/testkit"); // loads it only where it runs
   const simulator = await startSimulator();
-  return { settings: simulatedEngine(simulator, bin), close: () => simulator.close() };
+  let closing: Promise<void> | undefined;
+  return {
+    settings: simulatedEngine(simulator, bin),
+    close() {
+      closing ??= simulator.close();
+      return closing;
+    },
+  };
 }
 
 /** The CLI to run with a simulated model: the bundled one, else the user's own. Throws when there is none. */
-export async function findSimulatedCli(env: Env): Promise<string> {
+async function findSimulatedCli(env: Env): Promise<string> {
   const { CLAUDE_CODE_BIN } = await import("@ccsp/testkit");
   const bin = CLAUDE_CODE_BIN || env["CCSP_CLAUDE_CODE_BIN"] || findExecutable("claude", env["PATH"] ?? "");
   if (bin) return bin;
@@ -32,17 +40,5 @@ export async function findSimulatedCli(env: Env): Promise<string> {
   );
 }
 
-/**
- * The user's own CLI. When there is none, throws an error that says what to do. Otherwise the executors would start and
- * fail, one after the other.
- */
-export function findOwnEngine(env: Env): FleetEngine {
-  const own: FleetEngine = { settings: {}, close: async () => {} };
-  if (env["CCSP_CLAUDE_CODE_BIN"]) return own; // the executor reports what is wrong with it
-  if (findExecutable("claude", env["PATH"] ?? "")) return own;
-  throw new CliError(
-    EXIT.usage,
-    "there is no `claude` on PATH for the executor to run. Install the Claude Code CLI, name it in CCSP_CLAUDE_CODE_BIN, " +
-      "or try CCSP out with the bundled CLI and a simulated model: `ccsp up --simulator` (make up UP=--simulator)",
-  );
-}
+/** The user's own CLI, as the settings name it. `checkStart` has looked for it. */
+export const ownEngine = (): FleetEngine => ({ settings: {}, close: async () => {} });

@@ -3,7 +3,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** Settings that belong to one replica, or that the fleet itself sets. */
 const NOT_SHARED = /_LISTEN$|^CCSP_(INSTANCE|EXECUTOR_ID|EXECUTOR_DIR|REDIS_URL|CONSUL_URL)$|^OTEL_SERVICE_NAME$/;
 /** Settings of the command itself. Services must not get a person's token. */
-const COMMANDS_OWN = /^CCSP_(TOKEN|GATEWAY|STATE_DIR|LIVE|WITHOUT_CONSUL)$/;
+const COMMANDS_OWN = /^CCSP_(TOKEN|GATEWAY|STATE_DIR|TRACE_URL|LIVE|WITHOUT_CONSUL|SIMULATOR)$/;
 
 /**
  * The part of the caller's environment that services may get: `CCSP_*` and `OTEL_*` settings and nothing else. Each
@@ -13,9 +13,28 @@ export function sharedSettings(env: Env): Record<string, string> {
   return pick(env, (name) => /^(CCSP|OTEL)_/.test(name) && !NOT_SHARED.test(name) && !COMMANDS_OWN.test(name));
 }
 
+/**
+ * Whether the settings file of a local fleet may have a setting of a service: the fleet does not set it itself. The
+ * settings of tokens are not among them, because other commands need them too and read only the environment.
+ */
+export const mayBeInFile = (name: string): boolean =>
+  /^CCSP_(REDIS|CONSUL)_URL$/.test(name) ||
+  !(NOT_SHARED.test(name) || /^CCSP_JWT_|_TARGET$|^CCSP_(ADVERTISE_HOST|EXECUTOR_ALLOWED_ROOTS_FILE)$/.test(name));
+
 /** The part of the environment that a fleet in the background needs. */
 export function backgroundEnv(env: Env): Record<string, string> {
-  const own = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "CONSUL_BIN", "REDIS_SERVER_BIN"];
+  const own = [
+    "PATH",
+    "HOME",
+    "XDG_STATE_HOME",
+    "USER",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "CONSUL_BIN",
+    "REDIS_SERVER_BIN",
+  ];
   return pick(env, (name) => own.includes(name) || (/^(CCSP|OTEL)_/.test(name) && name !== "CCSP_TOKEN"));
 }
 

@@ -2,6 +2,7 @@ import { type Io, note } from "../io.js";
 import { printable } from "../printable.js";
 import type { FleetLog } from "./fleet-log.js";
 import { createLineFormat, type FleetLine } from "./log-lines.js";
+import type { StartView } from "./start-view.js";
 
 /** Where the lines of a fleet go. These methods never fail: a fleet keeps running when its log cannot be written. */
 export interface FleetOutput {
@@ -16,15 +17,15 @@ export interface FleetOutput {
  * Output to the terminal, or to where standard output and error lead: lines to standard output, messages to standard
  * error.
  */
-export function outputTo(io: Io, json: boolean): FleetOutput {
+export function outputTo(io: Io, json: boolean, view: Pick<StartView, "aside">): FleetOutput {
   const format = createLineFormat(io.stdout.isTTY === true && !io.env["NO_COLOR"]);
   const stopListening = io.onOutputFault(() => {});
   return {
     line: countingLost((line, done) => {
       const text = json ? printable(JSON.stringify(line)) : format(line);
-      io.stdout.write(`${text}\n`, (error) => done(error === undefined || error === null));
+      view.aside(() => io.stdout.write(`${text}\n`, (error) => done(error === undefined || error === null)));
     }),
-    tell: (text) => note(io, text),
+    tell: (text) => view.aside(() => note(io, text)),
     close: stopListening,
   };
 }

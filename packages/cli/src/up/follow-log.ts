@@ -1,26 +1,35 @@
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { StringDecoder } from "node:string_decoder";
 import { setTimeout as delay } from "node:timers/promises";
+import { readAt } from "./tail-log.js";
 
 export interface FollowOptions {
   readonly path: string;
-  /** The open log, which was read up to `rest`, the beginning of a line. The caller keeps it open. */
+  /** The open log, which was read up to byte `from`. The caller keeps it open. */
   readonly file: FileHandle;
+  readonly from: number;
+  /** The beginning of a line, which ends at `from`. */
   readonly rest: string;
   readonly show: (line: string) => void;
   readonly signal: AbortSignal;
 }
 
 const POLL_MS = 200;
+const CHUNK_BYTES = 64 * 1024;
 
 /** Shows each new line of a log until the signal aborts. It continues after the log was renamed and begun again. */
-export async function followLog({ path, file, rest: begun, show, signal }: FollowOptions): Promise<void> {
+export async function followLog({ path, file, from, rest: begun, show, signal }: FollowOptions): Promise<void> {
   let decoder = new StringDecoder("utf8");
-  let [current, rest] = [file, begun];
+  let [current, rest, position] = [file, begun, from];
   const showNew = async (): Promise<void> => {
-    const complete = (rest + decoder.write(await current.readFile())).split("\n");
-    rest = complete.pop() ?? "";
-    for (const line of complete) show(line);
+    for (;;) {
+      const bytes = await readAt(current, position, CHUNK_BYTES);
+      position += bytes.length;
+      const complete = (rest + decoder.write(bytes)).split("\n");
+      rest = complete.pop() ?? "";
+      for (const line of complete) show(line);
+      if (bytes.length < CHUNK_BYTES) return;
+    }
   };
   try {
     while (!signal.aborted) {
@@ -30,7 +39,7 @@ export async function followLog({ path, file, rest: begun, show, signal }: Follo
       await showNew();
       if (newer === undefined) continue;
       if (current !== file) await current.close();
-      [current, rest, decoder] = [newer, "", new StringDecoder("utf8")];
+      [current, rest, position, decoder] = [newer, "", 0, new StringDecoder("utf8")];
       await showNew();
     }
   } finally {

@@ -1,16 +1,19 @@
-import { type Fleet, type ServiceName, startFleet } from "@ccsp/fleet";
-import { CliError, EXIT, type ExitCode } from "../exit.js";
-import type { Io } from "../io.js";
+import { type Fleet, type PartProgress, type ServiceName, startFleet } from "@ccsp/fleet";
+import { EXIT, EXIT_OF_SIGNAL, type ExitCode } from "../exit.js";
+import type { EndSignal, Io } from "../io.js";
 import { type FleetState, forgetFleet, ROOT, type StateDir, saveFleet } from "../state.js";
 import type { FleetEngine } from "./engine.js";
 import { sharedSettings } from "./fleet-env.js";
 import type { FleetOutput } from "./fleet-output.js";
 import type { FolderLock } from "./folder-lock.js";
+import { startFailure } from "./start-failure.js";
+import { openTraces, type Traces } from "./traces.js";
 
 export interface UpOptions {
   readonly single: boolean;
   readonly replicas: Readonly<Partial<Record<ServiceName, number>>>;
   readonly ports: "default" | "free";
+  readonly traces: boolean;
 }
 
 /** The parts that a fleet needs to run. Engine and output are closed when the fleet has stopped. */
@@ -19,61 +22,71 @@ export interface FleetParts {
   readonly lock: FolderLock;
   readonly engine: FleetEngine;
   readonly output: FleetOutput;
+  readonly onProgress: (progress: PartProgress) => void;
+  /** Called when the fleet is ready. */
+  readonly onReady: (fleet: FleetState) => void;
+  /** Where a person finds the output of a part. */
+  readonly where: (part: string) => string;
 }
 
-/** Runs a fleet until it is interrupted. A second interrupt ends it without waiting. */
+/**
+ * Runs a fleet until a signal asks it to end. SIGTERM is the normal end. A second interrupt ends it without waiting. A
+ * closed terminal may send SIGHUP twice, so that does not count.
+ */
 export async function runFleet(io: Io, parts: FleetParts, options: UpOptions): Promise<ExitCode> {
-  const { state, engine, output } = parts;
+  const { state, engine, output, where } = parts;
   let interrupts = 0;
+  let endedBy: EndSignal = "SIGTERM";
   let tellInterrupted = () => {};
   const interrupted = new Promise<"interrupted">((resolve) => {
     tellInterrupted = () => resolve("interrupted");
   });
-  const stopListening = io.onInterrupt(() => {
-    interrupts += 1;
+  const stopListening = io.onInterrupt((signal) => {
+    if (signal !== "SIGHUP") interrupts += 1;
     // When this process ends, its children end too.
-    if (interrupts > 1) process.exit(EXIT.interrupted);
+    if (interrupts > 1) process.exit(EXIT_OF_SIGNAL[signal]);
+    endedBy = signal;
     tellInterrupted();
   });
 
+  const traces = options.traces ? await openTraces(io.env, state, output.tell) : undefined;
   const close = async () => {
+    await traces?.close();
     await engine.close();
     stopListening();
     output.close();
   };
-  const fleet = await start(io, parts, options).catch(async (error: unknown) => {
+  const fleet = await start(io, { ...parts, traces }, options).catch(async (error: unknown) => {
     await close();
-    throw failed(error);
+    throw startFailure(error, where);
   });
+  let quickly = true;
   try {
-    await saveFleet(state, describe(fleet, false));
+    await saveFleet(state, describe(io, { fleet, traces, ready: false }));
     const ready = await Promise.race([fleet.ready(), interrupted]);
     if (ready !== "interrupted") {
-      await saveFleet(state, describe(fleet, true));
+      quickly = false;
+      const running = describe(io, { fleet, traces, ready: true });
+      await saveFleet(state, running);
+      parts.onReady(running);
       for (const line of welcome(fleet, options.single)) output.tell(line);
       await interrupted;
     }
     output.tell("stopping …");
-    return EXIT.ok;
+    return endedBy === "SIGTERM" ? EXIT.ok : EXIT_OF_SIGNAL[endedBy];
   } catch (error) {
-    throw failed(error, "the fleet is not ready: ");
+    throw startFailure(error, where);
   } finally {
-    await fleet.stop();
+    await fleet.stop({ quickly });
     await forgetFleet(state);
     output.tell("stopped");
     await close();
   }
 }
 
-/** An error whose message includes the last lines of the process that did not start. */
-function failed(error: unknown, what = ""): CliError {
-  const [message = "", ...details] = (error instanceof Error ? error.message : String(error)).split("\n");
-  return new CliError(EXIT.failed, what + message, details);
-}
-
 async function start(
   io: Io,
-  { state, lock, engine, output }: FleetParts,
+  { state, lock, engine, output, onProgress, traces }: FleetParts & { readonly traces: Traces | undefined },
   { single, replicas, ports }: UpOptions,
 ): Promise<Fleet> {
   const { settingsByService } = await import("./settings-by-service.js"); // loads services only where they start
@@ -88,24 +101,42 @@ async function start(
     redisUrl: io.env["CCSP_REDIS_URL"] || undefined,
     // A single process needs no discovery.
     consulUrl,
-    serviceEnv: await settingsByService({ ...localDefaults(io, state), ...sharedSettings(io.env), ...engine.settings }),
+    ...(io.env["CCSP_WITHOUT_CONSUL"] === "1" && { withoutConsul: "CCSP_WITHOUT_CONSUL is 1" }),
+    serviceEnv: await settingsByService({ ...traces?.settings, ...fleetSettings(io, state, engine) }),
     onLine: (line, { name: source }) => output.line({ source, line }),
+    onProgress,
   });
 }
+
+/** All settings that the services of a fleet get, before each service gets its own. */
+export const fleetSettings = (io: Io, state: StateDir, engine: Pick<FleetEngine, "settings">) => ({
+  ...localDefaults(io, state),
+  ...sharedSettings(io.env),
+  ...engine.settings,
+});
 
 function localDefaults({ env }: Io, state: StateDir): Record<string, string> {
   const hasKey = Object.keys(env).some((name) => /^CCSP_JWT_(SECRET|SECRET_FILE|JWKS_FILE|JWKS_URL)$/.test(name));
   return {
     CCSP_NOTIFICATION_FILE: `${state.path}/notifications.jsonl`,
+    CCSP_EXECUTOR_ALLOWED_ROOTS_FILE: state.allowedFoldersFile,
     ...(!hasKey && { CCSP_JWT_SECRET_FILE: state.secretFile }),
   };
 }
 
-function describe(fleet: Fleet, ready: boolean): FleetState {
+interface Running {
+  readonly fleet: Fleet;
+  readonly traces: Traces | undefined;
+  readonly ready: boolean;
+}
+
+function describe({ env }: Io, { fleet, traces, ready }: Running): FleetState {
   return {
     pid: process.pid,
     ready,
     gateway: fleet.gatewayAddress,
+    allowedRoots: (sharedSettings(env)["CCSP_EXECUTOR_ALLOWED_ROOTS"] ?? "").split(",").filter(Boolean),
+    traceSocket: traces?.socket,
     services: fleet.processes().map(({ name, index, ports }) => ({ name, index, ports })),
   };
 }

@@ -18,10 +18,16 @@ export interface Bench {
   unknownLines: number;
   start(prompt: string, limits?: Partial<RunLimits>): Promise<EngineRun>;
   /** Runs a prompt to its end. `text` is the answer that the events give. */
-  run(prompt: string, limits?: Partial<RunLimits>): Promise<{ readonly text: string; readonly outcome: RunOutcome }>;
+  run(prompt: string, limits?: Partial<RunLimits>): Promise<BenchRun>;
   /** Throws while anything of a run is left. */
   checkNothingLeft(): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface BenchRun {
+  readonly events: readonly EngineEvent[];
+  readonly text: string;
+  readonly outcome: RunOutcome;
 }
 
 export async function openBench(
@@ -55,8 +61,8 @@ export async function openBench(
     },
     async run(prompt, limits) {
       const run = await bench.start(prompt, limits);
-      const text = answerOf(await collect(run));
-      return { text, outcome: await run.outcome };
+      const events = await collect(run);
+      return { events, text: answerOf(events), outcome: await run.outcome };
     },
     async checkNothingLeft() {
       for (const { pid } of runs) assert.deepEqual(await livingInGroup(pid), [], "processes are left");

@@ -91,12 +91,16 @@ function describeAnswers(suite: Suite, { prompts, plugin, rules }: EngineRig): v
     });
   }
 
-  it("reports its usage, if its capabilities say so", async () => {
+  it("reports its usage during the run and in its result, if its capabilities say so", async () => {
     const { usage } = prompts;
     assert.equal(usage !== undefined, suite.bench.engine.capabilities.usage);
-    const { outcome } = await suite.bench.run(usage?.prompt ?? prompts.answer(TEXT));
+    const { events, outcome } = await suite.bench.run(usage?.prompt ?? prompts.answer(TEXT));
     assert.ok(outcome.ok);
     assert.deepEqual(outcome.result.usage, usage?.usage);
+    const told = events.filter((event) => event.type === "usage");
+    assert.equal(told.length > 0, usage !== undefined, "no event tells the usage");
+    const { turns, usage: total, costUsd, model } = outcome.result;
+    if (usage) assert.deepEqual(told.at(-1), { type: "usage", turns, usage: total, costUsd, model, toolUses: 0 });
   });
 
   it("brings a huge answer intact", async () => {

@@ -1,13 +1,8 @@
 import assert from "node:assert/strict";
-import type { ReceivedSpan } from "./received-span.js";
+import type { Span } from "@ccsp/trace-store";
 import { renderTrace } from "./render-trace.js";
 
-const span = (
-  spanId: string,
-  parentSpanId: string,
-  startMs: number,
-  rest: Partial<ReceivedSpan> = {},
-): ReceivedSpan => ({
+const span = (spanId: string, parentSpanId: string, startMs: number, rest: Partial<Span> = {}): Span => ({
   name: spanId,
   traceId: "t",
   spanId,

@@ -25,13 +25,16 @@ export type Admission =
 /** Decides on a lease before the executor starts anything for it. */
 export type Admit = (lease: Lease, engine: Engine) => Promise<Admission>;
 
+/** Folders that the operator allows in addition to the policy's, as they are now. */
+export type MoreRoots = () => Promise<readonly string[]>;
+
 /** Applies the operator's policy to the files that are on this host. */
-export function createAdmission(policy: Policy, files: HostFiles): Admit {
+export function createAdmission(policy: Policy, files: HostFiles, moreRoots: MoreRoots): Admit {
   return async (lease, engine) => {
     const missing = unsupported(lease, engine);
     if (missing) return { refused: missing };
     const faults = [...refusals(lease, policy)];
-    const roots = await realRoots(policy.roots, files);
+    const roots = namesPaths(lease) ? await realRoots([...policy.roots, ...(await moreRoots())], files) : [];
 
     const find = async (field: string, path: string, kind: "file" | "folder"): Promise<string> => {
       const found = mayInspect(path, roots) ? await files.resolve(path) : undefined;
@@ -69,6 +72,8 @@ export function createAdmission(policy: Policy, files: HostFiles): Admit {
     };
   };
 }
+
+const namesPaths = ({ workingFolder, includeFiles }: Lease): boolean => workingFolder !== "" || includeFiles.length > 0;
 
 /** A root that does not exist allows nothing. */
 async function realRoots(paths: readonly string[], files: HostFiles): Promise<readonly Root[]> {

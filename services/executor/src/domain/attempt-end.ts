@@ -1,5 +1,6 @@
 import { type RunFailure, type RunOutcome, type RunResult, runFailure } from "@ccsp/engine-kit";
 import type { Ask, Conversations } from "./conversations.js";
+import { knownCost } from "./known-cost.js";
 import type { Lease, QueuePort } from "./queue.js";
 import type { AttemptEnd } from "./trace.js";
 import { UNSTARTED } from "./unstarted.js";
@@ -63,7 +64,8 @@ export class EndReporter {
   async #fail(failure: RunFailure, outcome?: RunOutcome): Promise<AttemptEnd> {
     const { lease, queue, ask } = this.#options;
     const { usage, costUsd } = outcome && !outcome.ok ? outcome : { usage: undefined, costUsd: undefined };
-    const answer = await ask((signal) => queue.fail(lease, { failure, usage, costUsd }, signal));
+    const failed = { failure, usage, costUsd: knownCost(costUsd, usage) };
+    const answer = await ask((signal) => queue.fail(lease, failed, signal));
     // Without this failure, the attempt would have no end: the queue would not count it, and would run the task again
     // forever.
     if (answer === "refused" && failure !== undeliverable) return await this.#fail(undeliverable);

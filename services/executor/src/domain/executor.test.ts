@@ -54,6 +54,7 @@ const admit = createAdmission(
     includeBytes: 0,
   },
   { resolve: async () => undefined, read: async () => "changed" },
+  async () => [],
 );
 
 const NO_NEWS: SyncAnswer = {

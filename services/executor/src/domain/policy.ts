@@ -130,7 +130,7 @@ const MAX_INCLUDED = 64;
 const MAX_PATH = 2_048;
 
 /** Compares whole names: /srv/ab is not under /srv/a. */
-const isUnder = (path: string, root: string): boolean =>
+export const isUnder = (path: string, root: string): boolean =>
   path === root || path.startsWith(root.endsWith("/") ? root : `${root}/`);
 
 const isFileName = (name: string): boolean => /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}$/.test(name);

@@ -10,8 +10,9 @@ function setUp() {
   const answers: ((answer: Answer | Error) => void)[] = [];
   const waits: { ms: number; end(): void }[] = [];
   let lost = 0;
+  let nowMs = 0;
   const clock: Clock = {
-    now: () => 0,
+    now: () => nowMs,
     date: () => 0,
     wait: (ms, signal) =>
       new Promise((resolve) => {
@@ -45,7 +46,8 @@ function setUp() {
       answers.shift()?.(answer);
       await settled();
     },
-    passTime: async () => {
+    passTime: async (ms = 0) => {
+      nowMs += ms;
       waits.shift()?.end();
       await settled();
     },
@@ -110,6 +112,32 @@ describe("the reporter", () => {
       reports[1]?.events.map((event) => (event.type === "text" ? event.text : event.type)),
       ["a", "tool", "b"],
     );
+  });
+
+  it("reports usage at most once a second, always the newest, and what waits when the run has ended", async () => {
+    const { reporter, reports, waits, answer, passTime } = setUp();
+    const used = (turns: number) =>
+      reporter.add({ type: "usage", turns, usage: undefined, costUsd: 0, model: "m", toolUses: 0 });
+    const told = () =>
+      reports.flatMap(({ events }) => events.map((event) => (event.type === "usage" ? event.turns : event.type)));
+    for (const turns of [1, 2, 3]) await used(turns);
+    await answer();
+    assert.deepEqual(told(), [1]);
+    assert.deepEqual(
+      waits.map(({ ms }) => ms),
+      [1_000, 50],
+    );
+    await passTime(1_000);
+    await passTime();
+    await answer();
+    assert.deepEqual(told(), [1, 3]);
+    await used(4);
+    await used(5);
+    const flushed = reporter.flushed();
+    await settled();
+    await answer();
+    await flushed;
+    assert.deepEqual(told(), [1, 3, 5]);
   });
 
   it("repeats an unanswered report unchanged", async () => {

@@ -2,6 +2,7 @@ import type { EngineEvent } from "@ccsp/engine-kit";
 import type { Clock } from "./clock.js";
 import { persist } from "./persist.js";
 import type { LeaseId, QueuePort, Report } from "./queue.js";
+import { createUsagePace, type UsagePace } from "./usage-pace.js";
 
 /** A report has at most this many UTF-16 code units of collected text. */
 const REPORT_SIZE = 64 * 1024;
@@ -27,6 +28,7 @@ export interface ReporterOptions {
 /** Writes one attempt's log. */
 export class Reporter {
   readonly #options: ReporterOptions;
+  readonly #usage: UsagePace;
   #pending: EngineEvent[] = [];
   #unanswered = 0;
   #first: Report["started"];
@@ -39,6 +41,7 @@ export class Reporter {
 
   constructor(options: ReporterOptions) {
     this.#options = options;
+    this.#usage = createUsagePace(options.clock, (event) => this.#queue(event));
   }
 
   /** Reports that the engine has started. This is the attempt's first report. */
@@ -51,10 +54,9 @@ export class Reporter {
    * Takes one event, in order. Resolves when the reporter can take the next event, or immediately if the lease is lost.
    */
   async add(event: EngineEvent): Promise<void> {
-    if (this.#over) return;
-    for (const part of split(event)) this.#push(part);
+    if (event.type === "usage") return this.#usage.add(event);
+    this.#queue(event);
     if (this.#unanswered >= REPORT_SIZE) this.#gathering.abort();
-    this.#start();
     while (!this.#over && this.#unanswered > PENDING_SIZE) {
       await new Promise<void>((resume) => this.#waiting.push(resume));
     }
@@ -63,8 +65,15 @@ export class Reporter {
   /** Resolves when the queue has answered everything, or when the lease is lost. */
   async flushed(): Promise<void> {
     this.#ending = true;
+    this.#usage.flush();
     this.#gathering.abort();
     for (let last = this.#sending; last !== undefined; last = this.#sending) await last;
+  }
+
+  #queue(event: EngineEvent): void {
+    if (this.#over) return;
+    for (const part of split(event)) this.#push(part);
+    this.#start();
   }
 
   #start(): void {

@@ -81,6 +81,10 @@ function toOneof(event: EngineEvent): TaskEvent["event"] {
   }
   if (event.type === "taken-back") return { $case: "textTakenBack", value: { message: event.message } };
   if (event.type === "tool") return { $case: "toolUse", value: { name: event.name } };
+  if (event.type === "usage") {
+    const { usage, costUsd, turns, toolUses = 0, model } = event;
+    return { $case: "usageSoFar", value: { usage: toUsage(usage), costUsd, turns, toolUses, model } };
+  }
   return { $case: "engineNotice", value: { category: toCategory(event.category), message: event.message } };
 }
 

@@ -52,7 +52,10 @@ export function createOperations({ queue, guard, resume, version }: OperationOpt
     }),
 
     listTasks: guard.unary("listTasks", async (request, call) => {
-      const { tasks, nextPageToken } = await queue.list({ ...request, agentId: call.agentId }, within(call));
+      const { tasks, nextPageToken } = await queue.list(
+        { ...request, agentId: call.agentId, promptSnippets: true },
+        within(call),
+      );
       return { tasks, nextPageToken };
     }),
 

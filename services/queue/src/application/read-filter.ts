@@ -24,14 +24,27 @@ export function readBulkFilter(filter: TaskFilterMessage | undefined, faults: Fa
 }
 
 /** Reads a List request. Undefined when no task can match. Throws INVALID_FIELD. */
-export function readList(request: ListRequest, caller: Caller): Listing | undefined {
+export function readList(
+  request: ListRequest,
+  caller: Caller,
+): (Listing & { readonly promptStarts: boolean }) | undefined {
   const faults = new Faults();
   const { pageSize, pageToken } = request;
   faults.unless(pageSize >= 0 && pageSize <= 500, "page_size", "must be 1 to 500, or 0 for 50");
   const filter = readListFilter(request, caller, faults);
   faults.check();
-  return filter && { filter, pageSize: pageSize || PAGE_SIZE, pageToken };
+  return (
+    filter && {
+      filter,
+      pageSize: pageSize || PAGE_SIZE,
+      pageToken,
+      promptStarts: request.promptSnippets && mayReadPrompts(caller),
+    }
+  );
 }
+
+/** Prompts belong to the owner of a task. An operator has no scope for them yet. */
+const mayReadPrompts = (caller: Caller): boolean => caller.kind === "agent";
 
 /**
  * Joins the caller and the states of the request with the other fields of its filter. Undefined when no task can match.

@@ -19,7 +19,7 @@ export function filterHandlers(byFilter: ByFilter): Pick<Handlers<QueueServiceSe
       const which = readList(request, callerOf(context, request.agentId));
       if (which === undefined) return { tasks: [], nextPageToken: "" };
       const page = await byFilter.list(which);
-      const tasks = page.tasks.map((task) => toTaskMessage({ task, prompts: undefined, result: undefined }));
+      const tasks = page.tasks.map((each) => toTaskMessage({ ...each, prompts: undefined, result: undefined }));
       return { tasks, nextPageToken: page.nextPageToken };
     },
 

@@ -7,6 +7,7 @@ import type { NewTask } from "../domain/intake/intake-store.js";
 import type { Task } from "../domain/task/task.js";
 import type { FullTask } from "../domain/task/task-store.js";
 import { toTaskError } from "./failure.js";
+import { promptSnippet } from "./prompt-snippet.js";
 import { priorityOf, toState } from "./words.js";
 
 /**
@@ -104,8 +105,17 @@ export function modelOf(spec: string): string {
 /** The class comes from the record, because it may have been changed after acceptance. */
 const currentSpec = (task: Task, spec: TaskSpec): TaskSpec => ({ ...spec, priority: priorityOf(task.class) });
 
-/** `spec`: the decoded spec, when the caller has it. Then it need not be decoded again. */
-export function toTaskMessage({ task, prompts, result, spec }: FullTask & { readonly spec?: TaskSpec }): TaskMessage {
+/**
+ * `spec`: the decoded spec, when the caller has it. Then it need not be decoded again. `promptStart`: the beginning of the
+ * prompts, for a list of a caller that may read them.
+ */
+export function toTaskMessage({
+  task,
+  prompts,
+  result,
+  spec,
+  promptStart,
+}: FullTask & { readonly spec?: TaskSpec; readonly promptStart?: Uint8Array | undefined }): TaskMessage {
   return {
     id: task.id,
     agentId: task.agent,
@@ -119,6 +129,7 @@ export function toTaskMessage({ task, prompts, result, spec }: FullTask & { read
     result: result === undefined ? undefined : loadResult(task, result),
     traceId: traceIdOf(task.trace ?? ""),
     readyTime: task.state === "PARKED" || task.state === "SCHEDULED" ? dateOf(task.ready) : undefined,
+    promptSnippet: promptSnippet(promptStart),
   };
 }
 

@@ -30,6 +30,11 @@ function logReply(reply: unknown): LogReply {
   return reply as unknown as LogReply;
 }
 
+function buffers(reply: unknown): (Buffer | null)[] {
+  if (!Array.isArray(reply)) throw new Error("script answered no list");
+  return reply.map((each: unknown) => (Buffer.isBuffer(each) ? each : null));
+}
+
 const anything = (): void => undefined;
 
 const LINES = ["urgentLines", "highLines", "normalLines", "lowLines"] as const;
@@ -139,5 +144,6 @@ const bindReads = (redis: RedisClient) => ({
   readClock: bindScript(redis, lua("read_clock"), ["tasks"], Number),
   readDue: bindScript(redis, lua("read_due"), ["leases", "parked", "alarms", "gates", "refills"], words),
   readLog: bindScript(redis, lua("read_log"), ["tasks", "results", "log"], logReply),
+  readPromptStarts: bindScript(redis, lua("read_prompt_starts"), ["prompts"], buffers),
   readPlaces: bindScript(redis, lua("read_places"), ["load", "parked", "pinned", "blocked", "...lines"], words),
 });

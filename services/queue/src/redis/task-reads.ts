@@ -1,14 +1,21 @@
 import type { LogStore } from "../domain/log/log-store.js";
 import type { TaskContents, TaskReads } from "../domain/task/task-store.js";
 import { decodeEntry, decodeTask, streamIdOf, successOf } from "./decode.js";
-import { groupCalls } from "./group-calls.js";
+import { groupCalls, groupCallsBy } from "./group-calls.js";
 import type { ResultChunks } from "./result-chunks.js";
 import type { Shard } from "./shard.js";
 
 /** A page of a log ends after this many bytes, because Redis and this process do nothing else while they handle it. */
 const PAGE_BYTES = 256 * 1024;
 
+/** Redis copies each value that it reads the beginning of, and a value may have 5 MiB. Eight of them take some 10 ms. */
+const STARTS = { count: 8, bytes: Number.POSITIVE_INFINITY, bytesOf: () => 0 };
 const RECORDS = { count: 64, bytes: Number.POSITIVE_INFINITY, bytesOf: () => 0 };
+
+interface Start {
+  readonly id: string;
+  readonly bytes: number;
+}
 
 /** Reads one task and its log. `findLeased` is in `createTaskStore`, because it needs what claims leased. */
 export function createTaskReads(
@@ -17,6 +24,11 @@ export function createTaskReads(
 ): Omit<TaskReads, "findLeased"> & TaskContents & LogStore {
   const { tasks, prompts, results } = keys;
   const findRecord = groupCalls<string, string | null>(async (ids) => redis.hmget(tasks, ...ids), RECORDS);
+  const findStart = groupCallsBy<Start, Buffer | null>(
+    ({ bytes }) => String(bytes),
+    async (bytes, group) => scripts.readPromptStarts({ prompts }, bytes, ...group.map(({ id }) => id)),
+    STARTS,
+  );
   const find: TaskReads["find"] = async (id) => {
     const record = await findRecord(id);
     return record === null ? undefined : decodeTask(id, record);
@@ -27,6 +39,7 @@ export function createTaskReads(
     // Without replicas to wait for, a change is as safe as it gets when Redis shows it.
     findConfirmed: find,
     findPrompts: async (id) => (await redis.hgetBuffer(prompts, id)) ?? undefined,
+    findPromptStart: async (id, bytes) => (await findStart({ id, bytes })) ?? undefined,
     findResult: async ({ id, chunks: digest }) =>
       digest === undefined ? ((await redis.hgetBuffer(results, id)) ?? undefined) : chunks.read(id, digest),
 

@@ -137,7 +137,10 @@ export class HookedRun implements EngineRun {
         return;
       }
       outcome = this.#outcomeOf(done, by);
-      if (outcome.ok && outcome.result.text !== "") yield { type: "text", text: outcome.result.text };
+      if (!outcome.ok) return;
+      const { text, turns, usage, costUsd, model } = outcome.result;
+      if (text !== "") yield { type: "text", text };
+      if (usage ?? costUsd) yield { type: "usage", turns, usage, costUsd, model, toolUses: 0 };
     } catch {
       outcome = failedBy(UNSTARTED);
     } finally {

@@ -324,7 +324,8 @@ describe("a hook that does runs itself", () => {
     assert.ok(outcome.ok);
     const { text: answer, costUsd, model, engineVersion } = outcome.result;
     assert.deepEqual([answer, costUsd, model, engineVersion], ["from the hook \ufffd", 0.5, "mine", "hook does"]);
-    assert.deepEqual([heard, run.pid, x.started, x.counted], [[text("from the hook \ufffd")], 0, [], []]);
+    const used = { type: "usage", turns: 1, usage: undefined, costUsd: 0.5, model: "mine", toolUses: 0 };
+    assert.deepEqual([heard, run.pid, x.started, x.counted], [[text("from the hook \ufffd"), used], 0, [], []]);
   });
 
   it("may report a failure", async () => {

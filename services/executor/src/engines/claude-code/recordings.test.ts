@@ -63,6 +63,21 @@ for (const version of readdirSync(RECORDINGS)) {
       assert.deepEqual([...new Set(recorded)].toSorted(), own.toSorted());
     });
 
+    it("tell the usage so far after each message, and have told all of the result's by then", () => {
+      const { outcome, events } = replayOf(version, "said-before-a-tool");
+      const told = events.filter((event) => event.type === "usage");
+      assert.deepEqual(
+        told.map(({ turns, costUsd }) => [turns, costUsd]),
+        [
+          [1, undefined],
+          [2, undefined],
+        ],
+      );
+      assert.ok(outcome.ok);
+      assert.deepEqual(told.at(-1)?.usage, outcome.result.usage);
+      assert.equal(told.at(-1)?.model, outcome.result.model);
+    });
+
     it("say when a closed window opens", () => {
       const { outcome } = replayOf(version, "window-closed");
       const afterMs = (!outcome.ok && outcome.failure.retryAfterMs) || 0;

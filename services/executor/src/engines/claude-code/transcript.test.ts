@@ -134,6 +134,38 @@ describe("the transcript of a run", () => {
     ]);
   });
 
+  it("tells the usage so far at the end of each model message, counted once however often it is repeated", () => {
+    const begin = (id: string, input: number) => ({
+      type: "stream_event",
+      event: { type: "message_start", message: { id, usage: { input_tokens: input, output_tokens: 1 } } },
+    });
+    const block = (id: string, input: number, by: string | null = null) => ({
+      type: "assistant",
+      parent_tool_use_id: by,
+      message: { id, model: "m", usage: { input_tokens: input, output_tokens: 1 }, content: [] },
+    });
+    const end = (output: number) => ({
+      type: "stream_event",
+      event: { type: "message_delta", usage: { output_tokens: output, cache_read_input_tokens: 5 } },
+    });
+    const first = [begin("m1", 10), block("m1", 10), block("m1", 10), end(20), block("m1", 10), end(21)];
+    const counts = (lines: readonly object[]) =>
+      read(lines).flatMap((event) =>
+        event.type === "usage" ? [[event.turns, event.usage?.inputTokens, event.usage?.outputTokens]] : [],
+      );
+    assert.deepEqual(counts(first), [[1, 10, 20]]);
+    const broken = begin("m2", 10);
+    assert.deepEqual(counts([...first, broken, begin("m3", 10), end(7)]), [
+      [1, 10, 20],
+      [2, 30, 21 + 1 + 7],
+    ]);
+    const bySubAgent = [block("s1", 4, "toolu_1"), block("s1", 4, "toolu_1")];
+    assert.deepEqual(counts([...first, ...bySubAgent]).at(-1), [1, 14, 22], "tokens of a sub-agent, but no turn");
+    const [event] = read([begin("m1", 10), end(20)]);
+    const usage = { inputTokens: 10, outputTokens: 20, cacheReadTokens: 5, cacheCreationTokens: 0 };
+    assert.deepEqual(event, { type: "usage", turns: 1, usage, costUsd: undefined, model: "" });
+  });
+
   it("skips lines of an unknown kind, and lines that are not JSON objects", () => {
     const reader = createTranscriptReader();
     for (const line of ['{"type":"hologram"}', '{"type":"constructor"}', "garbage", "[1]", '"x"', "", '{"no":1}']) {

@@ -1,4 +1,5 @@
 import {
+  at,
   categoryOfStatus,
   countAt,
   type EngineEvent,
@@ -15,6 +16,7 @@ import { createDenials } from "./denials.js";
 import { type ClaudeWord, RULES } from "./rules.js";
 import { createTurns } from "./turns.js";
 import { createSpent } from "./usage.js";
+import { createUsageSoFar } from "./usage-so-far.js";
 import { createWritten } from "./written.js";
 
 /** The model name in messages that the CLI writes itself. */
@@ -55,6 +57,7 @@ class TranscriptReader implements RunReader<ClaudeWord> {
   readonly #written = createWritten();
   readonly #turns = createTurns();
   readonly #spent = createSpent();
+  readonly #soFar = createUsageSoFar();
   readonly #denials = createDenials();
 
   /** By the type of the line. */
@@ -113,7 +116,11 @@ class TranscriptReader implements RunReader<ClaudeWord> {
     // The text of a sub-agent is not part of the answer.
     if (textAt(line, "parent_tool_use_id") !== undefined) return [];
     const type = textAt(line, "event", "type");
-    if (type === "message_start") return this.#written.begin(textAt(line, "event", "message", "id"));
+    if (type === "message_start") {
+      this.#soFar.begin(at(line, "event", "message"));
+      return this.#written.begin(textAt(line, "event", "message", "id"));
+    }
+    if (type === "message_delta") return this.#told(this.#soFar.end(at(line, "event", "usage")));
     if (type === "content_block_start") return this.#written.next();
     if (textAt(line, "event", "delta", "type") !== "text_delta") return [];
     return this.#worked(this.#written.add(textAt(line, "event", "delta", "text") ?? ""));
@@ -127,13 +134,22 @@ class TranscriptReader implements RunReader<ClaudeWord> {
     }
     const ours = textAt(line, "parent_tool_use_id") === undefined;
     const id = textAt(line, "message", "id");
-    return listAt(line, "message", "content").flatMap((block): Events => {
+    const events = listAt(line, "message", "content").flatMap((block): Events => {
       const type = textAt(block, "type");
       if (type === "text" && ours) return this.#worked(this.#written.stands(id, textAt(block, "text") ?? ""));
       if (type !== "tool_use") return [];
       transcript.worked = true;
       return [{ type: "tool", name: textAt(block, "name") ?? "" }];
     });
+    return [...events, ...this.#told(this.#soFar.whole(at(line, "message"), ours))];
+  }
+
+  /** `news`: the counts changed at the end of a message. */
+  #told(news: boolean): Events {
+    const { turns, usage } = this.#soFar;
+    if (!news || usage === undefined) return [];
+    // Until its result, the CLI does not say what a run costs. A run with background work has several results.
+    return [{ type: "usage", turns, usage, costUsd: this.#spent.costUsd, model: this.transcript.model ?? "" }];
   }
 
   #rateLimit(line: Json): Events {

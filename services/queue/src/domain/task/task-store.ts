@@ -20,6 +20,8 @@ export interface TaskReads {
 /** Reads what is stored apart from a task's record. */
 export interface TaskContents {
   findPrompts(id: string): Promise<Uint8Array | undefined>;
+  /** The first `bytes` bytes of what `findPrompts` returns. */
+  findPromptStart(id: string, bytes: number): Promise<Uint8Array | undefined>;
   findResult(task: Pick<Task, "id" | "chunks">): Promise<Uint8Array | undefined>;
 }
 

@@ -12,75 +12,159 @@ export const protobufFileName = "ccsp/error/v1/reason.proto";
 
 /**
  * Every reason for which CCSP refuses a call. The list is closed. A refusal carries its reason as
- * `google.rpc.ErrorInfo.reason` (the name without `ERROR_REASON_`, with the domain `ccsp`). docs/errors.md says for
- * each reason what a client should do.
+ * `google.rpc.ErrorInfo.reason` (the name without `ERROR_REASON_`, with the domain `ccsp`). The line "Do:"
+ * says what a client should do, and what operators should do if that is something else; docs/troubleshooting.md is made
+ * of it.
  */
 export enum ErrorReason {
   /** UNSPECIFIED - Never sent. */
   UNSPECIFIED = 0,
-  /** TOKEN_MISSING - UNAUTHENTICATED: the call has no `authorization: Bearer …` metadata. */
+  /**
+   * TOKEN_MISSING - UNAUTHENTICATED: the call has no `authorization: Bearer …` metadata.
+   * Do: Send `authorization: Bearer <token>` as metadata. A call without it always fails. In the SDK and in `ccsp` it
+   * is the option `token`, or `CCSP_TOKEN`.
+   */
   TOKEN_MISSING = 1,
-  /** TOKEN_INVALID - UNAUTHENTICATED: the token is malformed, has a wrong signature, is for another audience, or names no agent. */
+  /**
+   * TOKEN_INVALID - UNAUTHENTICATED: the token is malformed, has a wrong signature, is for another audience, or names no agent.
+   * Do: Get a token that is signed for this installation and its audience; do not call again with the same one. The
+   * message says what is wrong with it. Operators: compare `CCSP_JWT_AUDIENCE`, `CCSP_JWT_ISSUER` and the keys of the
+   * gateway with those of the issuer.
+   */
   TOKEN_INVALID = 2,
-  /** TOKEN_EXPIRED - UNAUTHENTICATED: the token was valid, but it has expired. */
+  /**
+   * TOKEN_EXPIRED - UNAUTHENTICATED: the token was valid, but it has expired.
+   * Do: Get a new token and call again. A long-lived agent gives the SDK a function as `token`.
+   */
   TOKEN_EXPIRED = 3,
-  /** SCOPE_MISSING - PERMISSION_DENIED: the caller does not have the scope that `metadata.scope` names. */
+  /**
+   * SCOPE_MISSING - PERMISSION_DENIED: the caller does not have the scope that `metadata.scope` names.
+   * Do: Ask for a token with the scope in `metadata.scope`. Do not call again with the same one. Operators: `ccsp token
+   * create --agent NAME --scope SCOPE` makes one for a local fleet.
+   */
   SCOPE_MISSING = 4,
-  /** INVALID_FIELD - INVALID_ARGUMENT: a field is wrong. `BadRequest` names each wrong field. */
+  /**
+   * INVALID_FIELD - INVALID_ARGUMENT: a field is wrong. `BadRequest` names each wrong field.
+   * Do: Correct every field in `BadRequest`. Do not call again unchanged. Nothing was stored.
+   */
   INVALID_FIELD = 5,
-  /** ENGINE_UNKNOWN - INVALID_ARGUMENT: `spec.engine` is not an engine of this installation. */
+  /**
+   * ENGINE_UNKNOWN - INVALID_ARGUMENT: `spec.engine` is not an engine of this installation.
+   * Do: Choose one of the engines that `GetCapabilities` lists. Operators: add the engine to `CCSP_ENGINES` of the
+   * queue and to `CCSP_EXECUTOR_ENGINES` of an executor.
+   */
   ENGINE_UNKNOWN = 6,
-  /** TASK_NOT_FOUND - NOT_FOUND: the task does not exist, belongs to another agent, or was removed after its retention time. */
+  /**
+   * TASK_NOT_FOUND - NOT_FOUND: the task does not exist, belongs to another agent, or was removed after its retention time.
+   * Do: Check the id, and check which agent the token is for. A task of another agent, or one past its retention time,
+   * gives the same answer.
+   */
   TASK_NOT_FOUND = 7,
   /**
    * REQUEST_ID_CONFLICT - ALREADY_EXISTS: `request_id` was used before with another payload. `metadata.task_id` names the task of that
    * payload.
+   * Do: Use a new id for new work.
    */
   REQUEST_ID_CONFLICT = 8,
   /**
    * QUEUE_FULL - RESOURCE_EXHAUSTED: a bound of the queue is reached, or its storage has no memory left. See `QuotaFailure` and
    * `RetryInfo`.
+   * Do: Wait as long as `RetryInfo` says, then call again with the same `request_id`. `QuotaFailure` says which bound
+   * was reached, or that the memory of Redis is full. Operators: `ccsp queue status` shows who fills the queue.
    */
   QUEUE_FULL = 9,
-  /** MESSAGE_TOO_LARGE - RESOURCE_EXHAUSTED: the request is larger than the server accepts. */
+  /**
+   * MESSAGE_TOO_LARGE - RESOURCE_EXHAUSTED: the request is larger than the server accepts.
+   * Do: Send less: the same call meets the same bound again. docs/limits.md lists the bounds.
+   */
   MESSAGE_TOO_LARGE = 10,
-  /** LEASE_LOST - FAILED_PRECONDITION: the caller's fence is not the newest. Stop the run and drop its result. */
+  /**
+   * LEASE_LOST - FAILED_PRECONDITION: the caller's fence is not the newest.
+   * Do: Executors: end the run with all its processes and drop its result. Another executor has the task, or the task
+   * has ended.
+   */
   LEASE_LOST = 11,
-  /** SYNC_STALE - ABORTED: the queue has seen a newer Sync of the same executor. Drop the answer to this one. */
+  /**
+   * SYNC_STALE - ABORTED: the queue has seen a newer Sync of the same executor.
+   * Do: Executors: drop this answer. The queue saw a newer Sync of yours first, and its answer is valid.
+   */
   SYNC_STALE = 12,
-  /** SHUTTING_DOWN - UNAVAILABLE: this process is stopping. Call again: another replica answers. */
+  /**
+   * SHUTTING_DOWN - UNAVAILABLE: this process is stopping.
+   * Do: Call again at once: another replica answers. A stream resumes with `after_sequence`. The SDK does so by itself.
+   */
   SHUTTING_DOWN = 13,
   /**
    * DEPENDENCY_UNAVAILABLE - UNAVAILABLE: Redis, or a service that this one calls, does not answer. `metadata.dependency` names it when it is
-   * known. Call again with back-off.
+   * known.
+   * Do: Call again with back-off, with the same `request_id` if there is one. The SDK does so by itself. Operators:
+   * `ccsp status` says which dependency is away.
    */
   DEPENDENCY_UNAVAILABLE = 14,
-  /** DEADLINE_EXCEEDED - DEADLINE_EXCEEDED: the caller's deadline passed. */
+  /**
+   * DEADLINE_EXCEEDED - DEADLINE_EXCEEDED: the caller's deadline passed.
+   * Do: The call may have taken effect. Ask for the state, or call again with the same `request_id` and more time.
+   */
   DEADLINE_EXCEEDED = 15,
-  /** CALL_CANCELLED - CANCELLED: the caller cancelled the call. */
+  /**
+   * CALL_CANCELLED - CANCELLED: the caller cancelled the call.
+   * Do: Nothing: the client itself gave up. The call may have taken effect.
+   */
   CALL_CANCELLED = 16,
-  /** INTERNAL - INTERNAL: a fault in CCSP. The server's log has the cause under the trace id of the call. */
+  /**
+   * INTERNAL - INTERNAL: a fault in CCSP.
+   * Do: Report it with the trace id: the server's log has the cause. To call again rarely helps.
+   */
   INTERNAL = 17,
-  /** CONVERSATION_NOT_FOUND - NOT_FOUND: the agent has no such conversation, or the queue has removed it. */
+  /**
+   * CONVERSATION_NOT_FOUND - NOT_FOUND: the agent has no such conversation, or the queue has removed it.
+   * Do: Check the id, and check which agent the token is for. Otherwise begin a new conversation.
+   */
   CONVERSATION_NOT_FOUND = 18,
-  /** SUBMIT_STOPPED - FAILED_PRECONDITION: an emergency stop is in force, and no task is accepted. See `PreconditionFailure`. */
+  /**
+   * SUBMIT_STOPPED - FAILED_PRECONDITION: an emergency stop is in force, and no task is accepted. See `PreconditionFailure`.
+   * Do: Wait until a person ends the stop: the message says who stopped it and why. Do not call again in a loop.
+   * Operators: `ccsp emergency resume`.
+   */
   SUBMIT_STOPPED = 19,
-  /** OVERLOADED - UNAVAILABLE: this replica is overloaded at the moment. See `RetryInfo`. */
+  /**
+   * OVERLOADED - UNAVAILABLE: this replica is overloaded at the moment. See `RetryInfo`.
+   * Do: Nothing was done. Wait as long as `RetryInfo` says, then call again with the same `request_id`. The SDK does so
+   * by itself. Operators: add a replica of the queue.
+   */
   OVERLOADED = 20,
-  /** TASK_NOT_FAILED - FAILED_PRECONDITION: only a task that ended as FAILED or EXPIRED can be retried. */
+  /**
+   * TASK_NOT_FAILED - FAILED_PRECONDITION: only a task that ended as FAILED or EXPIRED can be retried.
+   * Do: Check the task's state. To run it once more, submit a new task.
+   */
   TASK_NOT_FAILED = 21,
-  /** CONFIRMATION_INVALID - FAILED_PRECONDITION: the confirmation token is unknown, used or expired, or it was made for something else. */
+  /**
+   * CONFIRMATION_INVALID - FAILED_PRECONDITION: the confirmation token is unknown, used or expired, or it was made for something else.
+   * Do: Make the dry run again, check what it counts, and confirm with its token within 5 minutes.
+   */
   CONFIRMATION_INVALID = 22,
-  /** SCHEDULE_NOT_FOUND - NOT_FOUND: the agent has no schedule of this name. */
+  /**
+   * SCHEDULE_NOT_FOUND - NOT_FOUND: the agent has no schedule of this name.
+   * Do: List the agent's schedules.
+   */
   SCHEDULE_NOT_FOUND = 23,
-  /** RUN_NOT_FOUND - NOT_FOUND: this executor does not run the task now. */
+  /**
+   * RUN_NOT_FOUND - NOT_FOUND: this executor does not run the task now.
+   * Do: Ask the queue where the task is (`ccsp queue get`), then ask the executor that runs it.
+   */
   RUN_NOT_FOUND = 24,
   /**
-   * SLOW_READER - UNAVAILABLE: the server closed a stream because its reader read nothing for a minute. Call again from the last
-   * message that was read.
+   * SLOW_READER - UNAVAILABLE: the server closed a stream because its reader read nothing for a minute.
+   * Do: Watch again with the sequence of the last event that you
+   * read: nothing is lost. The SDK does so by itself.
    */
   SLOW_READER = 25,
-  /** CALLER_LIMIT - RESOURCE_EXHAUSTED: a bound on what one caller may have open, unread or abandoned is reached. See `QuotaFailure` and `RetryInfo`. */
+  /**
+   * CALLER_LIMIT - RESOURCE_EXHAUSTED: a bound on what one caller may have open, unread or abandoned is reached. See `QuotaFailure` and `RetryInfo`.
+   * Do: Your program has too much open, unread or abandoned; `QuotaFailure` names the bound (docs/operations.md,
+   * "Bounds on one caller"). Nothing was done. Wait as long as `RetryInfo` says, then call again. The SDK does so by
+   * itself.
+   */
   CALLER_LIMIT = 26,
   UNRECOGNIZED = -1,
 }

@@ -2709,7 +2709,8 @@ export const AgentServiceService = {
     responseDeserialize: (value: Buffer): GetTaskResponse => GetTaskResponse.decode(value),
   },
   /**
-   * Lists the agent's tasks, newest first, without prompts and results. Scope `tasks:read`.
+   * Lists the agent's tasks, newest first, without results, and with `prompt_snippet` instead of the prompts. Scope
+   * `tasks:read`.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size`, `page_token` or a field of `filter` is wrong.
@@ -2903,7 +2904,8 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
    */
   getTask: handleUnaryCall<GetTaskRequest, GetTaskResponse>;
   /**
-   * Lists the agent's tasks, newest first, without prompts and results. Scope `tasks:read`.
+   * Lists the agent's tasks, newest first, without results, and with `prompt_snippet` instead of the prompts. Scope
+   * `tasks:read`.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size`, `page_token` or a field of `filter` is wrong.
@@ -3071,7 +3073,8 @@ export interface AgentServiceClient extends Client {
     callback: (error: ServiceError | null, response: GetTaskResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Lists the agent's tasks, newest first, without prompts and results. Scope `tasks:read`.
+   * Lists the agent's tasks, newest first, without results, and with `prompt_snippet` instead of the prompts. Scope
+   * `tasks:read`.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size`, `page_token` or a field of `filter` is wrong.

@@ -472,7 +472,14 @@ export interface ListRequest {
   /** `next_page_token` of the previous page. Empty means the first page. */
   pageToken: string;
   /** Only tasks that also match this filter. Leave its `agent_id` and `states` empty here. */
-  filter: TaskFilter | undefined;
+  filter:
+    | TaskFilter
+    | undefined;
+  /**
+   * Fill `Task.prompt_snippet`. Only the owner of the tasks may read their prompts, so the gateway sets it for an agent's
+   * own list. Ignored when `agent_id` is empty.
+   */
+  promptSnippets: boolean;
 }
 
 /** Response for `List`. */
@@ -4188,7 +4195,7 @@ export const GetResponse: MessageFns<GetResponse> = {
 };
 
 function createBaseListRequest(): ListRequest {
-  return { agentId: "", states: [], pageSize: 0, pageToken: "", filter: undefined };
+  return { agentId: "", states: [], pageSize: 0, pageToken: "", filter: undefined, promptSnippets: false };
 }
 
 export const ListRequest: MessageFns<ListRequest> = {
@@ -4211,6 +4218,9 @@ export const ListRequest: MessageFns<ListRequest> = {
     }
     if (message.filter !== undefined) {
       TaskFilter.encode(message.filter, writer.uint32(42).fork()).join();
+    }
+    if (message.promptSnippets !== false) {
+      writer.uint32(48).bool(message.promptSnippets);
     }
     return writer;
   },
@@ -4278,6 +4288,14 @@ export const ListRequest: MessageFns<ListRequest> = {
             message.filter = TaskFilter.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.promptSnippets = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4309,6 +4327,11 @@ export const ListRequest: MessageFns<ListRequest> = {
         ? globalThis.String(object.page_token)
         : "",
       filter: isSet(object.filter) ? TaskFilter.fromJSON(object.filter) : undefined,
+      promptSnippets: isSet(object.promptSnippets)
+        ? globalThis.Boolean(object.promptSnippets)
+        : isSet(object.prompt_snippets)
+        ? globalThis.Boolean(object.prompt_snippets)
+        : false,
     };
   },
 
@@ -4329,6 +4352,9 @@ export const ListRequest: MessageFns<ListRequest> = {
     if (message.filter !== undefined) {
       obj.filter = TaskFilter.toJSON(message.filter);
     }
+    if (message.promptSnippets !== false) {
+      obj.promptSnippets = message.promptSnippets;
+    }
     return obj;
   },
 
@@ -4344,6 +4370,7 @@ export const ListRequest: MessageFns<ListRequest> = {
     message.filter = (object.filter !== undefined && object.filter !== null)
       ? TaskFilter.fromPartial(object.filter)
       : undefined;
+    message.promptSnippets = object.promptSnippets ?? false;
     return message;
   },
 };
@@ -9288,7 +9315,7 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): GetResponse => GetResponse.decode(value),
   },
   /**
-   * Lists tasks, newest first, without prompts and results.
+   * Lists tasks, newest first, without prompts and results. `Task.prompt_snippet` is filled on request.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size`, `page_token`, `agent_id` or a field of `filter` is wrong.
@@ -9717,7 +9744,7 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    */
   get: handleUnaryCall<GetRequest, GetResponse>;
   /**
-   * Lists tasks, newest first, without prompts and results.
+   * Lists tasks, newest first, without prompts and results. `Task.prompt_snippet` is filled on request.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size`, `page_token`, `agent_id` or a field of `filter` is wrong.
@@ -10094,7 +10121,7 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: GetResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Lists tasks, newest first, without prompts and results.
+   * Lists tasks, newest first, without prompts and results. `Task.prompt_snippet` is filled on request.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size`, `page_token`, `agent_id` or a field of `filter` is wrong.

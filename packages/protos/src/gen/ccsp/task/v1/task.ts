@@ -238,53 +238,146 @@ export function taskStateToJSON(object: TaskState): string {
   }
 }
 
-/** Category of a failure. New values may be added. */
+/**
+ * Category of a failure. New values may be added. For an unknown one, a client uses `retryable` and the message. "Tried
+ * again" says whether CCSP runs the task again by itself while attempts are left. "Do" says what a client can do, and what
+ * operators can do if that is something else. docs/troubleshooting.md is made of these lines.
+ */
 export enum ErrorCategory {
   /** UNSPECIFIED - Never sent. */
   UNSPECIFIED = 0,
-  /** UNKNOWN_ERROR - The failure matches no known kind. CCSP keeps a redacted sample of it. */
+  /**
+   * UNKNOWN_ERROR - The failure matches no known kind. CCSP keeps a redacted sample of it.
+   * Tried again: yes.
+   * Do: read the message, and report it. Operators: the executor's log has a sample without secrets.
+   */
   UNKNOWN_ERROR = 1,
-  /** SESSION_TIMEOUT - The engine's login has ended, or the provider refuses its key for every request. A person has to renew the login. */
+  /**
+   * SESSION_TIMEOUT - The engine's login has ended, or the provider refuses its key for every request. A person has to renew the login.
+   * Tried again: when a person has opened its gate.
+   * Do: nothing. Operators: renew the login (docs/operations.md, "A login ended").
+   */
   SESSION_TIMEOUT = 2,
-  /** RATE_LIMIT - A limit on bursts of requests. A short wait helps. */
+  /**
+   * RATE_LIMIT - A limit on bursts of requests. A short wait helps.
+   * Tried again: yes, without an attempt, 50 times.
+   * Do: send fewer requests at once.
+   */
   RATE_LIMIT = 3,
-  /** USAGE_WINDOW - A usage window is closed until a known time. */
+  /**
+   * USAGE_WINDOW - A usage window is closed until a known time.
+   * Tried again: yes, without an attempt, when it opens.
+   * Do: wait, or use another engine. `ccsp explain` says until when.
+   */
   USAGE_WINDOW = 4,
-  /** OVERLOADED - The provider is overloaded for all its users. */
+  /**
+   * OVERLOADED - The provider is overloaded for all its users.
+   * Tried again: yes, without an attempt, 50 times.
+   * Do: wait.
+   */
   OVERLOADED = 5,
-  /** NETWORK_ERROR - The executor's host could not reach the provider. */
+  /**
+   * NETWORK_ERROR - The executor's host could not reach the provider.
+   * Tried again: yes.
+   * Do: nothing. Operators: check the network and proxies of the executor's host.
+   */
   NETWORK_ERROR = 6,
-  /** INVALID_REQUEST - The engine or the provider refuses the request itself. */
+  /**
+   * INVALID_REQUEST - The engine or the provider refuses the request itself.
+   * Tried again: no.
+   * Do: correct the task as the message says: its model, its folder, its tools. Operators: what tasks may ask for is in
+   * the `CCSP_EXECUTOR_…` policy settings.
+   */
   INVALID_REQUEST = 7,
-  /** CONTEXT_OVERFLOW - The conversation no longer fits into the context of the model. */
+  /**
+   * CONTEXT_OVERFLOW - The conversation no longer fits into the context of the model.
+   * Tried again: no.
+   * Do: ask for less, or begin a new conversation.
+   */
   CONTEXT_OVERFLOW = 8,
-  /** BUDGET_EXCEEDED - The run has spent `limits.budget_usd`. */
+  /**
+   * BUDGET_EXCEEDED - The run has spent `limits.budget_usd`.
+   * Tried again: no.
+   * Do: allow more.
+   */
   BUDGET_EXCEEDED = 9,
-  /** PERMISSION_DENIED - The engine needed a permission that it does not have. */
+  /**
+   * PERMISSION_DENIED - The engine needed a permission that it does not have.
+   * Tried again: no.
+   * Do: allow the tool, or ask for another way.
+   */
   PERMISSION_DENIED = 10,
-  /** ENGINE_CRASH - The engine process died. */
+  /**
+   * ENGINE_CRASH - The engine process died.
+   * Tried again: yes.
+   * Do: report it. Operators: check the engine's version with `ccsp executor list`, and the executor's log.
+   */
   ENGINE_CRASH = 11,
-  /** ENGINE_HANG - The engine wrote nothing for too long. */
+  /**
+   * ENGINE_HANG - The engine wrote nothing for too long.
+   * Tried again: yes.
+   * Do: report it. Operators: `CCSP_EXECUTOR_SILENCE_TIMEOUT` and `…_STALL_TIMEOUT` are the limits.
+   */
   ENGINE_HANG = 12,
-  /** TIMEOUT - The run took longer than `limits.wall_time`. */
+  /**
+   * TIMEOUT - The run took longer than `limits.wall_time`.
+   * Tried again: no.
+   * Do: allow more time, or ask for less.
+   */
   TIMEOUT = 13,
-  /** OUT_OF_MEMORY - The engine used too much memory. */
+  /**
+   * OUT_OF_MEMORY - The engine used too much memory.
+   * Tried again: no.
+   * Do: ask for less. Operators: `CCSP_EXECUTOR_MEMORY_LIMIT`.
+   */
   OUT_OF_MEMORY = 14,
-  /** NO_WORK_DONE - The engine reported success but brought no result. */
+  /**
+   * NO_WORK_DONE - The engine reported success but brought no result.
+   * Tried again: yes.
+   * Do: change the prompt.
+   */
   NO_WORK_DONE = 15,
-  /** CANCELLED - A cancel ended the task. */
+  /**
+   * CANCELLED - A cancel ended the task.
+   * Tried again: no.
+   * Do: submit the task again if you want it.
+   */
   CANCELLED = 16,
-  /** EXECUTOR_LOST - The executor vanished while it held the task. */
+  /**
+   * EXECUTOR_LOST - The executor vanished while it held the task.
+   * Tried again: yes.
+   * Do: nothing. Operators: `ccsp executor list` and the executor's log.
+   */
   EXECUTOR_LOST = 17,
-  /** OUTPUT_LIMIT - The output was larger than `limits.output_bytes`. */
+  /**
+   * OUTPUT_LIMIT - The output was larger than `limits.output_bytes`.
+   * Tried again: no.
+   * Do: allow more output, or ask for less.
+   */
   OUTPUT_LIMIT = 18,
-  /** HOOK_FAILED - A required hook failed. */
+  /**
+   * HOOK_FAILED - A required hook failed.
+   * Tried again: yes.
+   * Do: nothing. Operators: check the hook that the message names.
+   */
   HOOK_FAILED = 19,
-  /** MODEL_REFUSED - The model, or the provider's safeguards, declined to answer. */
+  /**
+   * MODEL_REFUSED - The model, or the provider's safeguards, declined to answer.
+   * Tried again: no.
+   * Do: change the prompt, or use another model.
+   */
   MODEL_REFUSED = 20,
-  /** ANSWER_CUT_OFF - The answer reached the greatest number of tokens that the model may write, and it is cut off. */
+  /**
+   * ANSWER_CUT_OFF - The answer reached the greatest number of tokens that the model may write, and it is cut off.
+   * Tried again: no.
+   * Do: ask for less at once.
+   */
   ANSWER_CUT_OFF = 21,
-  /** ACCESS_DENIED - The login is valid, but the provider refuses it this request or this model. */
+  /**
+   * ACCESS_DENIED - The login is valid, but the provider refuses it this request or this model.
+   * Tried again: no.
+   * Do: use another model. Operators: get access for the login.
+   */
   ACCESS_DENIED = 22,
   UNRECOGNIZED = -1,
 }
@@ -689,7 +782,15 @@ export interface Task {
   /** W3C trace id of the task's trace, 32 hex digits. Empty when tracing is off. */
   traceId: string;
   /** When a PARKED or SCHEDULED task becomes QUEUED. Absent when this does not depend on a time. */
-  readyTime: Date | undefined;
+  readyTime:
+    | Date
+    | undefined;
+  /**
+   * The beginning of the prompt on one line, at most 100 characters. Only in lists, and only for a caller that may read
+   * the prompt. The queue reads the first KiB of the prompt for it, so it may be shorter. Empty otherwise, and from an
+   * older version.
+   */
+  promptSnippet: string;
 }
 
 /** Usage of an engine. An absent number is not known; it does not mean zero. */
@@ -826,6 +927,9 @@ export interface TaskEvent {
      * replaces it with another message.
      */
     { $case: "textTakenBack"; value: TextTakenBack }
+    | //
+    /** What the attempt has used so far. Newer than release 0.2.0, whose readers skip it. */
+    { $case: "usageSoFar"; value: UsageSoFar }
     | undefined;
 }
 
@@ -871,6 +975,29 @@ export interface TextTakenBack {
 export interface ToolUse {
   /** Name of the tool. Its input is not logged. */
   name: string;
+}
+
+/**
+ * What an attempt has used until now: totals, so a newer entry replaces an older one. See `TaskEvent.usage_so_far`. An
+ * executor sends at most one entry for each model turn and at most one a second, and then one with the totals of the
+ * run. So when an engine reports its usage, the last entry of an attempt that succeeded has the numbers of
+ * `TaskResult`. A cached answer has no such entry: its numbers are in `TaskEnded.result`.
+ */
+export interface UsageSoFar {
+  /** Tokens. Absent when they are not known. */
+  usage:
+    | Usage
+    | undefined;
+  /** Cost in US dollars. Absent when it is not known: some engines tell it only with their result. */
+  costUsd:
+    | number
+    | undefined;
+  /** Number of model turns that are complete. */
+  turns: number;
+  /** Number of uses of tools. */
+  toolUses: number;
+  /** Model that answers. Empty when it is not known. */
+  model: string;
 }
 
 /** Trouble that did not end the run. See `TaskEvent.engine_notice`. */
@@ -2113,6 +2240,7 @@ function createBaseTask(): Task {
     result: undefined,
     traceId: "",
     readyTime: undefined,
+    promptSnippet: "",
   };
 }
 
@@ -2153,6 +2281,9 @@ export const Task: MessageFns<Task> = {
     }
     if (message.readyTime !== undefined) {
       Timestamp.encode(toTimestamp(message.readyTime), writer.uint32(98).fork()).join();
+    }
+    if (message.promptSnippet !== "") {
+      writer.uint32(106).string(message.promptSnippet);
     }
     return writer;
   },
@@ -2266,6 +2397,14 @@ export const Task: MessageFns<Task> = {
             message.readyTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.promptSnippet = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2316,6 +2455,11 @@ export const Task: MessageFns<Task> = {
         : isSet(object.ready_time)
         ? fromJsonTimestamp(object.ready_time)
         : undefined,
+      promptSnippet: isSet(object.promptSnippet)
+        ? globalThis.String(object.promptSnippet)
+        : isSet(object.prompt_snippet)
+        ? globalThis.String(object.prompt_snippet)
+        : "",
     };
   },
 
@@ -2357,6 +2501,9 @@ export const Task: MessageFns<Task> = {
     if (message.readyTime !== undefined) {
       obj.readyTime = message.readyTime.toISOString();
     }
+    if (message.promptSnippet !== "") {
+      obj.promptSnippet = message.promptSnippet;
+    }
     return obj;
   },
 
@@ -2381,6 +2528,7 @@ export const Task: MessageFns<Task> = {
       : undefined;
     message.traceId = object.traceId ?? "";
     message.readyTime = object.readyTime ?? undefined;
+    message.promptSnippet = object.promptSnippet ?? "";
     return message;
   },
 };
@@ -3222,6 +3370,9 @@ export const TaskEvent: MessageFns<TaskEvent> = {
       case "textTakenBack":
         TextTakenBack.encode(message.event.value, writer.uint32(74).fork()).join();
         break;
+      case "usageSoFar":
+        UsageSoFar.encode(message.event.value, writer.uint32(82).fork()).join();
+        break;
     }
     return writer;
   },
@@ -3311,6 +3462,14 @@ export const TaskEvent: MessageFns<TaskEvent> = {
             message.event = { $case: "textTakenBack", value: TextTakenBack.decode(reader, reader.uint32()) };
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.event = { $case: "usageSoFar", value: UsageSoFar.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3352,6 +3511,10 @@ export const TaskEvent: MessageFns<TaskEvent> = {
         ? { $case: "textTakenBack", value: TextTakenBack.fromJSON(object.textTakenBack) }
         : isSet(object.text_taken_back)
         ? { $case: "textTakenBack", value: TextTakenBack.fromJSON(object.text_taken_back) }
+        : isSet(object.usageSoFar)
+        ? { $case: "usageSoFar", value: UsageSoFar.fromJSON(object.usageSoFar) }
+        : isSet(object.usage_so_far)
+        ? { $case: "usageSoFar", value: UsageSoFar.fromJSON(object.usage_so_far) }
         : undefined,
     };
   },
@@ -3379,6 +3542,8 @@ export const TaskEvent: MessageFns<TaskEvent> = {
       obj.taskEnded = TaskEnded.toJSON(message.event.value);
     } else if (message.event?.$case === "textTakenBack") {
       obj.textTakenBack = TextTakenBack.toJSON(message.event.value);
+    } else if (message.event?.$case === "usageSoFar") {
+      obj.usageSoFar = UsageSoFar.toJSON(message.event.value);
     }
     return obj;
   },
@@ -3425,6 +3590,12 @@ export const TaskEvent: MessageFns<TaskEvent> = {
       case "textTakenBack": {
         if (object.event?.value !== undefined && object.event?.value !== null) {
           message.event = { $case: "textTakenBack", value: TextTakenBack.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "usageSoFar": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "usageSoFar", value: UsageSoFar.fromPartial(object.event.value) };
         }
         break;
       }
@@ -3771,6 +3942,147 @@ export const ToolUse: MessageFns<ToolUse> = {
   fromPartial(object: DeepPartial<ToolUse>): ToolUse {
     const message = createBaseToolUse();
     message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseUsageSoFar(): UsageSoFar {
+  return { usage: undefined, costUsd: undefined, turns: 0, toolUses: 0, model: "" };
+}
+
+export const UsageSoFar: MessageFns<UsageSoFar> = {
+  encode(message: UsageSoFar, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.usage !== undefined) {
+      Usage.encode(message.usage, writer.uint32(10).fork()).join();
+    }
+    if (message.costUsd !== undefined) {
+      DoubleValue.encode({ value: message.costUsd! }, writer.uint32(18).fork()).join();
+    }
+    if (message.turns !== 0) {
+      writer.uint32(24).int32(message.turns);
+    }
+    if (message.toolUses !== 0) {
+      writer.uint32(32).int32(message.toolUses);
+    }
+    if (message.model !== "") {
+      writer.uint32(42).string(message.model);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageSoFar {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageSoFar();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.usage = Usage.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.costUsd = DoubleValue.decode(reader, reader.uint32()).value;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.turns = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.toolUses = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.model = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UsageSoFar {
+    return {
+      usage: isSet(object.usage) ? Usage.fromJSON(object.usage) : undefined,
+      costUsd: isSet(object.costUsd)
+        ? Number(object.costUsd)
+        : isSet(object.cost_usd)
+        ? Number(object.cost_usd)
+        : undefined,
+      turns: isSet(object.turns) ? globalThis.Number(object.turns) : 0,
+      toolUses: isSet(object.toolUses)
+        ? globalThis.Number(object.toolUses)
+        : isSet(object.tool_uses)
+        ? globalThis.Number(object.tool_uses)
+        : 0,
+      model: isSet(object.model) ? globalThis.String(object.model) : "",
+    };
+  },
+
+  toJSON(message: UsageSoFar): unknown {
+    const obj: any = {};
+    if (message.usage !== undefined) {
+      obj.usage = Usage.toJSON(message.usage);
+    }
+    if (message.costUsd !== undefined) {
+      obj.costUsd = floatToJson(message.costUsd);
+    }
+    if (message.turns !== 0) {
+      obj.turns = Math.round(message.turns);
+    }
+    if (message.toolUses !== 0) {
+      obj.toolUses = Math.round(message.toolUses);
+    }
+    if (message.model !== "") {
+      obj.model = message.model;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UsageSoFar>): UsageSoFar {
+    return UsageSoFar.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UsageSoFar>): UsageSoFar {
+    const message = createBaseUsageSoFar();
+    message.usage = (object.usage !== undefined && object.usage !== null) ? Usage.fromPartial(object.usage) : undefined;
+    message.costUsd = object.costUsd ?? undefined;
+    message.turns = object.turns ?? 0;
+    message.toolUses = object.toolUses ?? 0;
+    message.model = object.model ?? "";
     return message;
   },
 };

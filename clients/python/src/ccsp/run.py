@@ -1,0 +1,83 @@
+"""A task that is followed to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ccsp.errors import CcspError, TaskFailedError
+from ccsp.events import Accepted, Ended, Event, Started, TakenBack, Text, ended, to_event
+from ccsp.task.v1 import task_pb2
+
+
+class Run(Iterator[Event]):
+    """The events of a task, in order. Nothing is sent before the first event, or the result, is asked for.
+
+    Leaving the loop does not cancel the task: `Client.watch(run.task_id, after_sequence=run.sequence)` continues.
+    """
+
+    def __init__(
+        self,
+        entries: Iterator[task_pb2.Task | task_pb2.TaskEvent],
+        get: Callable[[str], task_pb2.Task],
+        task_id: str = "",
+        after_sequence: int = 0,
+    ) -> None:
+        self._entries, self._get = entries, get
+        self._messages: dict[int, str] = {}
+        self._ended: Ended | None = None
+        #: Empty until the task is accepted.
+        self.task_id = task_id
+        #: Position of the last entry of the log that was read.
+        self.sequence = after_sequence
+
+    def __iter__(self) -> Run:
+        return self
+
+    def __next__(self) -> Event:
+        for entry in self._entries:
+            event = self._read(entry)
+            if event is not None:
+                return event
+        raise StopIteration
+
+    @property
+    def text(self) -> str:
+        """The answer so far: the last message of the newest attempt that was not taken back."""
+        if self._ended and self._ended.result:
+            return self._ended.result.text
+        return self._messages[max(self._messages)] if self._messages else ""
+
+    def result(self) -> task_pb2.TaskResult:
+        """Reads the rest and returns the result. Raises TaskFailedError when the task ended without one."""
+        for _ in self:
+            pass
+        end = self._ended
+        if end is None and self.task_id:
+            # The store can lose the last entries of a log in a failover. The task itself says how it ended.
+            task = self._get(self.task_id)
+            end = ended(self.sequence, task) if task.HasField("end_time") else None
+        if end is None:
+            raise CcspError("CALL_CANCELLED", f"the run was left before its end; task {self.task_id or 'not accepted'}")
+        if end.state == "SUCCEEDED" and end.result:
+            return end.result
+        raise TaskFailedError(self.task_id, end.state, end.error)
+
+    def close(self) -> None:
+        """Stops following. The task continues."""
+        getattr(self._entries, "close", lambda: None)()
+
+    def _read(self, entry: task_pb2.Task | task_pb2.TaskEvent) -> Event | None:
+        if isinstance(entry, task_pb2.Task):
+            self.task_id = entry.id
+            return Accepted(entry)
+        self.sequence = entry.sequence
+        event = to_event(entry)
+        # When the task was put back, an earlier end does not count.
+        self._ended = event if isinstance(event, Ended) else None
+        if isinstance(event, Started):
+            self._messages.clear()
+        elif isinstance(event, TakenBack):
+            self._messages.pop(event.message, None)
+        elif isinstance(event, Text):
+            self._messages[event.message] = self._messages.get(event.message, "") + event.text
+        return event

@@ -1,0 +1,83 @@
+"""A gateway in memory: each test says how it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent import futures
+from typing import Any
+
+import ccsp
+import grpc
+from ccsp.gateway.v1 import agent_service_pb2_grpc as stubs
+from ccsp.rpc.v1 import error_details_pb2 as rpc
+
+
+class FakeGateway(stubs.AgentServiceServicer):
+    """`answers[method]` is called with the request. `calls` are the method, request and token of each call."""
+
+    def __init__(self, credentials: grpc.ServerCredentials | None = None) -> None:
+        self.answers: dict[str, Callable[[Any], Any]] = {}
+        self.calls: list[tuple[str, Any, str]] = []
+        self._server = grpc.server(futures.ThreadPoolExecutor(8))
+        stubs.add_AgentServiceServicer_to_server(self, self._server)
+        if credentials:
+            port = self._server.add_secure_port("127.0.0.1:0", credentials)
+        else:
+            port = self._server.add_insecure_port("127.0.0.1:0")
+        self.target = f"127.0.0.1:{port}"
+        self._server.start()
+
+    def close(self) -> None:
+        self._server.stop(None).wait()
+
+    def requests(self, method: str) -> list[Any]:
+        return [request for name, request, _ in self.calls if name == method]
+
+    def tokens(self) -> list[str]:
+        return [token for _, _, token in self.calls]
+
+
+def _method(name: str, streams: bool) -> Callable[..., Any]:
+    def unary(self: FakeGateway, request: Any, context: Any) -> Any:
+        self.calls.append((name, request, dict(context.invocation_metadata()).get("authorization", "")))
+        try:
+            return self.answers[name](request)
+        except Refusal as refusal:
+            refusal.send(context)
+
+    def stream(self: FakeGateway, request: Any, context: Any) -> Any:
+        self.calls.append((name, request, dict(context.invocation_metadata()).get("authorization", "")))
+        try:
+            yield from self.answers[name](request)
+        except Refusal as refusal:
+            refusal.send(context)
+
+    return stream if streams else unary
+
+
+for _name in ("SubmitTask", "SubmitTasks", "GetTask", "ListTasks", "CancelTask", "PutSchedule"):
+    setattr(FakeGateway, _name, _method(_name, streams=False))
+for _name in ("RunTask", "WatchTask"):
+    setattr(FakeGateway, _name, _method(_name, streams=True))
+
+
+class Refusal(Exception):
+    """A refusal as a gateway of CCSP sends it."""
+
+    def __init__(self, code: grpc.StatusCode, reason: str, *more: Any, metadata: dict[str, str] | None = None) -> None:
+        super().__init__(reason)
+        info = rpc.ErrorInfo(reason=reason, domain="ccsp", metadata=metadata or {})
+        self._code = code
+        self._status = rpc.Status(code=code.value[0], message=reason)
+        for part in (info, *more):
+            self._status.details.add(
+                type_url=f"type.googleapis.com/google.rpc.{part.DESCRIPTOR.name}", value=part.SerializeToString()
+            )
+
+    def send(self, context: Any) -> None:
+        context.set_trailing_metadata((("grpc-status-details-bin", self._status.SerializeToString()),))
+        context.abort(self._code, str(self))
+
+
+def open_client(gateway: FakeGateway, **options: Any) -> ccsp.Client:
+    return ccsp.Client(gateway.target, **({"token": "secret"} | options))

@@ -1,0 +1,153 @@
+import tempfile
+import threading
+import unittest
+from pathlib import Path
+
+import ccsp
+import grpc
+from ccsp.gateway.v1 import agent_service_pb2 as api
+from ccsp.rpc.v1 import error_details_pb2 as rpc
+from ccsp.task.v1 import submission_pb2, task_pb2
+from fake_gateway import FakeGateway, Refusal, open_client
+from google.protobuf import duration_pb2
+
+LOST = Refusal(grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
+
+
+def stored(request):
+    return api.SubmitTaskResponse(task=task_pb2.Task(id="0-1", state=task_pb2.TASK_STATE_QUEUED))
+
+
+def failing_first(times, error, answer):
+    left = [error] * times
+
+    def respond(request):
+        if left:
+            raise left.pop()
+        return answer(request)
+
+    return respond
+
+
+class Calls(unittest.TestCase):
+    def setUp(self):
+        self.gateway = FakeGateway()
+        self.addCleanup(self.gateway.close)
+
+    def client(self, **options):
+        client = open_client(self.gateway, **options)
+        self.addCleanup(client.close)
+        return client
+
+    def test_a_repeated_submission_carries_the_same_request_id(self):
+        self.gateway.answers["SubmitTask"] = failing_first(2, LOST, stored)
+        client = self.client()
+        self.assertEqual(client.submit("hello").id, "0-1")
+        first, *repeats = [request.request_id for request in self.gateway.requests("SubmitTask")]
+        self.assertEqual((len(first) > 20, repeats), (True, [first, first]))
+        client.submit("hello")
+        self.assertNotEqual(self.gateway.requests("SubmitTask")[-1].request_id, first)
+        client.submit("hello", request_id="mine")
+        self.assertEqual(self.gateway.requests("SubmitTask")[-1].request_id, "mine")
+
+    def test_a_refusal_is_an_error_of_its_class_with_fields_metadata_and_time(self):
+        wrong = rpc.BadRequest(field_violations=[{"field": "spec.model", "description": "is too long"}])
+        self.gateway.answers["SubmitTask"] = failing_first(
+            1, Refusal(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD", wrong), stored
+        )
+        with self.assertRaises(ccsp.InvalidTaskError) as caught:
+            self.client().submit("hello")
+        self.assertEqual(caught.exception.fields, (ccsp.Field("spec.model", "is too long"),))
+        later = rpc.RetryInfo(retry_delay=duration_pb2.Duration(seconds=1, nanos=500_000_000))
+        full = Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "QUEUE_FULL", later, metadata={"bound": "tasks"})
+        self.gateway.answers["SubmitTask"] = failing_first(1, full, stored)
+        with self.assertRaises(ccsp.QueueFullError) as caught:
+            self.client().submit("hello")
+        error = caught.exception
+        self.assertEqual(
+            (error.reason, error.retry_after, error.metadata, error.retryable),
+            ("QUEUE_FULL", 1.5, {"bound": "tasks"}, True),
+        )
+
+    def test_a_call_gives_up_when_its_timeout_or_the_patience_ends(self):
+        self.gateway.answers["GetTask"] = failing_first(1000, LOST, stored)
+        for client, timeout in ((self.client(), 0.3), (self.client(patience=0.3), None)):
+            with self.assertRaises(ccsp.UnavailableError) as caught:
+                client.get("0-1", timeout=timeout)
+            self.assertEqual(caught.exception.reason, "SHUTTING_DOWN")
+
+    def test_a_token_that_expired_is_asked_for_once_more(self):
+        expired = Refusal(grpc.StatusCode.UNAUTHENTICATED, "TOKEN_EXPIRED")
+        self.gateway.answers["SubmitTask"] = failing_first(1, expired, stored)
+        tokens = iter(["old", "new"])
+        self.client(token=lambda: next(tokens)).submit("hello")
+        self.assertEqual(self.gateway.tokens(), ["Bearer old", "Bearer new"])
+        self.gateway.answers["SubmitTask"] = failing_first(2, expired, stored)
+        with self.assertRaises(ccsp.AuthenticationError):
+            self.client(token=lambda: "old").submit("hello")
+        self.gateway.answers["SubmitTask"] = failing_first(1, expired, stored)
+        with self.assertRaises(ccsp.AuthenticationError):
+            self.client(token="fixed").submit("hello")
+
+    def test_a_token_file_is_read_before_each_call(self):
+        self.gateway.answers["SubmitTask"] = stored
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "token")
+            client = self.client(token=None, token_file=file)
+            for token in ("one", "two"):
+                file.write_text(token + "\n")
+                client.submit("hello")
+        self.assertEqual(self.gateway.tokens(), ["Bearer one", "Bearer two"])
+
+    def test_a_token_that_cannot_be_sent_is_not_in_the_error(self):
+        for token, reason in (("", "TOKEN_MISSING"), ("top\nsecret", "TOKEN_INVALID")):
+            with self.assertRaises(ccsp.AuthenticationError) as caught:
+                self.client(token=token).get("0-1")
+            self.assertEqual(caught.exception.reason, reason)
+            self.assertNotIn("secret", str(caught.exception))
+
+    def test_each_task_of_a_batch_has_its_own_outcome(self):
+        refused = submission_pb2.Refused(reason="QUEUE_FULL", message="full", retry_after={"seconds": 2})
+        outcomes = [submission_pb2.SubmitOutcome(task_id="0-1"), submission_pb2.SubmitOutcome(refused=refused)]
+        self.gateway.answers["SubmitTasks"] = lambda request: api.SubmitTasksResponse(outcomes=outcomes)
+        one, other = self.client().submit_many([{"prompt": "a"}, {"prompt": "b", "priority": "low"}])
+        self.assertEqual((one.task_id, one.error), ("0-1", None))
+        self.assertEqual((type(other.error), other.error.retry_after), (ccsp.QueueFullError, 2.0))
+        items = self.gateway.requests("SubmitTasks")[0].tasks
+        self.assertEqual(len({item.request_id for item in items}), 2)
+
+    def test_a_list_fetches_pages_as_they_are_read(self):
+        pages = {"": ("a", "next"), "next": ("b", "")}
+
+        def page(request):
+            id, token = pages[request.page_token]
+            return api.ListTasksResponse(tasks=[{"id": id}], next_page_token=token)
+
+        self.gateway.answers["ListTasks"] = page
+        tasks = self.client().list(states=["FAILED"], labels={"team": "a"}, error_categories=["TIMEOUT"])
+        self.assertEqual(next(tasks).id, "a")
+        self.assertEqual(len(self.gateway.calls), 1)
+        self.assertEqual([task.id for task in tasks], ["b"])
+        asked = self.gateway.requests("ListTasks")[0]
+        self.assertEqual(list(asked.states), [task_pb2.TASK_STATE_FAILED])
+        self.assertEqual(dict(asked.filter.labels), {"team": "a"})
+
+    def test_closing_the_client_ends_its_calls(self):
+        entered = threading.Event()
+
+        def silent(request):
+            entered.set()
+            threading.Event().wait(0.5)
+            raise LOST
+
+        self.gateway.answers["GetTask"] = silent
+        client = self.client()
+        threading.Thread(target=lambda: (entered.wait(), client.close())).start()
+        for _ in range(2):
+            with self.assertRaises(ccsp.CcspError) as caught:
+                client.get("0-1")
+            self.assertEqual(caught.exception.reason, "CALL_CANCELLED")
+
+
+if __name__ == "__main__":
+    unittest.main()

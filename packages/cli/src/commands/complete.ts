@@ -1,0 +1,20 @@
+import { Command } from "commander";
+import { COMPLETE } from "../completion/scripts.js";
+import { suggest } from "../completion/suggest.js";
+import { type Io, sayFormatted } from "../io.js";
+import { printable } from "../printable.js";
+
+/** What the scripts call: all words after `ccsp` up to the cursor. The last one may be empty. */
+export function completeCommand(io: Io): Command {
+  return new Command(COMPLETE)
+    .argument("[words...]")
+    .action(async (words: readonly string[], _options: unknown, command: Command) => {
+      if (!command.parent) return;
+      const { suggestions, files } = await suggest(command.parent, words, { io });
+      for (const { value, description = "" } of suggestions) sayFormatted(io, `${word(value)}\t${word(description)}`);
+      if (files) sayFormatted(io, ":files");
+    });
+}
+
+/** Without tabs and line ends, which separate the parts of the answer. */
+const word = (text: string): string => printable(text.replaceAll(/\s+/g, " "));

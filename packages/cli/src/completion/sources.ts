@@ -1,0 +1,92 @@
+import type { CcspClient } from "@ccsp/client";
+import { SERVICES } from "@ccsp/fleet";
+import { SCOPES } from "@ccsp/identity";
+import { type ConnectionOptions, connected } from "../connection.js";
+import { stateName } from "../describe.js";
+import type { Io } from "../io.js";
+import { atQueue } from "../operator.js";
+import { CLASS_NAMES } from "../priority.js";
+
+export interface Suggestion {
+  readonly value: string;
+  readonly description?: string;
+}
+
+/** Where the values of an option or argument come from. The shell itself completes `files`. */
+export type Source = "files" | ((io: Io, connection: CompletionConnection) => Promise<readonly Suggestion[]>);
+
+/** The options of the command line that say whom to ask. */
+export type CompletionConnection = Pick<ConnectionOptions, "gateway" | "tokenFile"> & { readonly queue?: string };
+
+const NEWEST_TASKS = 30;
+const SNIPPET_LENGTH = 50;
+
+const asked =
+  (ask: (client: CcspClient) => Promise<readonly Suggestion[]>) => (io: Io, connection: CompletionConnection) =>
+    connected(io, connection, ask);
+
+const tasks = asked(async (client) => {
+  const found: Suggestion[] = [];
+  for await (const { id, state, spec, createTime } of client.list({ pageSize: NEWEST_TASKS })) {
+    const created = createTime ? `${createTime.toISOString().slice(0, 16)}Z` : "";
+    const snippet = spec?.prompt.trim().slice(0, SNIPPET_LENGTH);
+    found.push({ value: id, description: [stateName(state), created, snippet].filter(Boolean).join(" ") });
+    if (found.length === NEWEST_TASKS) break;
+  }
+  return found;
+});
+const engines = asked(async (client) => (await client.capabilities()).engines.map((value) => ({ value })));
+const schedules = asked(async (client) =>
+  (await client.schedules.list()).map(({ name, cron, paused }) => ({
+    value: name,
+    description: paused ? `${cron} (paused)` : cron,
+  })),
+);
+const agents: Source = (io, connection) =>
+  atQueue(io, connection, async (queue) => {
+    const status = await queue.getStatus({});
+    return status.agents.map(({ agentId, waiting, running }) => ({
+      value: agentId,
+      description: `${waiting} waiting, ${running} running`,
+    }));
+  });
+const executors: Source = (io, connection) =>
+  atQueue(io, connection, async (queue) => {
+    const status = await queue.getStatus({});
+    return status.executors.map(({ executorId, leases, draining }) => ({
+      value: executorId,
+      description: `${leases} running${draining ? ", draining" : ""}`,
+    }));
+  });
+const words =
+  (values: readonly string[]): Source =>
+  async () =>
+    values.map((value) => ({ value }));
+
+/**
+ * The values that the definition of a command does not name itself. A key is an argument of one command
+ * (`schedule delete name`), the long name of an option, or the word in the brackets of an option or argument. The first
+ * of these that is here counts.
+ */
+const SOURCES: Readonly<Record<string, Source>> = {
+  path: "files",
+  file: "files",
+  folder: "files",
+  task: tasks,
+  engine: engines,
+  "--engine": engines,
+  executor: executors,
+  "--executor": executors,
+  "--agent": agents,
+  "schedule put name": schedules,
+  "schedule delete name": schedules,
+  class: words(CLASS_NAMES),
+  service: words(SERVICES),
+  "--replicas": words(SERVICES.map((name) => `${name}=`)),
+  "--scope": words(SCOPES),
+  scope: words(["all", ...CLASS_NAMES.map((name) => `class/${name}`), "engine/", "agent/", "label/", "account/"]),
+};
+
+export function findSource(...keys: readonly string[]): Source | undefined {
+  return keys.map((key) => SOURCES[key]).find((source) => source !== undefined);
+}

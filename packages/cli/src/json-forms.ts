@@ -1,0 +1,71 @@
+import type { RunEvent, Schedule, Task, TaskError, TaskEvent, TaskResult, Usage } from "@ccsp/client";
+import type {
+  GetExecutorStatusResponse,
+  ProbeResponse,
+  RunStatus,
+  SetConcurrencyResponse,
+  SetDrainingResponse,
+} from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
+import type {
+  EstimateTaskResponse,
+  ExplainTaskResponse,
+  GetCapabilitiesResponse,
+} from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import type { GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import type { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
+import type {
+  CancelTasksResponse,
+  ClearQueueResponse,
+  EmergencyStopResponse,
+  Gate,
+  GetStatusResponse,
+  RetryTasksResponse,
+} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+
+/** The messages that commands print as JSON. `ExplainTaskResponse` stands for the queue's too: its fields are the same. */
+interface Messages {
+  readonly "ccsp.executor.v1.GetExecutorStatusResponse": GetExecutorStatusResponse;
+  readonly "ccsp.executor.v1.ProbeResponse": ProbeResponse;
+  readonly "ccsp.executor.v1.RunStatus": RunStatus;
+  readonly "ccsp.executor.v1.SetConcurrencyResponse": SetConcurrencyResponse;
+  readonly "ccsp.executor.v1.SetDrainingResponse": SetDrainingResponse;
+  readonly "ccsp.gateway.v1.EstimateTaskResponse": EstimateTaskResponse;
+  readonly "ccsp.gateway.v1.ExplainTaskResponse": ExplainTaskResponse;
+  readonly "ccsp.gateway.v1.GetCapabilitiesResponse": GetCapabilitiesResponse;
+  readonly "ccsp.monitor.v1.GetUsageResponse": GetUsageResponse;
+  readonly "ccsp.notification.v1.ListNotificationsResponse": ListNotificationsResponse;
+  readonly "ccsp.queue.v1.CancelTasksResponse": CancelTasksResponse;
+  readonly "ccsp.queue.v1.ClearQueueResponse": ClearQueueResponse;
+  readonly "ccsp.queue.v1.EmergencyStopResponse": EmergencyStopResponse;
+  readonly "ccsp.queue.v1.Gate": Gate;
+  readonly "ccsp.queue.v1.GetStatusResponse": GetStatusResponse;
+  readonly "ccsp.queue.v1.RetryTasksResponse": RetryTasksResponse;
+  readonly "ccsp.task.v1.Schedule": Schedule;
+  readonly "ccsp.task.v1.Task": Task;
+  readonly "ccsp.task.v1.TaskError": TaskError;
+  readonly "ccsp.task.v1.TaskEvent": TaskEvent;
+  readonly "ccsp.task.v1.TaskResult": TaskResult;
+  readonly "ccsp.task.v1.Usage": Usage;
+}
+
+/** A message in the JSON form of CCSP (docs/cli-output.md). */
+export async function messageJson<N extends keyof Messages>(typeName: N, message: Messages[N]): Promise<object> {
+  // Loaded here, because output for people does not need the descriptor.
+  const { toJson } = await import("@ccsp/protos/json.js");
+  return Object(toJson(typeName, message));
+}
+
+export const taskJson = (task: Task): Promise<object> => messageJson("ccsp.task.v1.Task", task);
+
+/** An event of a run. Messages inside it are in the JSON form of CCSP. */
+export async function runEventJson(event: RunEvent): Promise<object> {
+  if (event.type === "accepted") return { type: event.type, task: await taskJson(event.task) };
+  if (event.type === "usage") {
+    return { ...event, usage: event.usage && (await messageJson("ccsp.task.v1.Usage", event.usage)) };
+  }
+  if (event.type !== "waiting" && event.type !== "ended") return event;
+  const error = event.error && (await messageJson("ccsp.task.v1.TaskError", event.error));
+  if (event.type === "waiting") return { ...event, until: event.until?.toISOString(), error };
+  const result = event.result && (await messageJson("ccsp.task.v1.TaskResult", event.result));
+  return { ...event, result, error };
+}

@@ -1,0 +1,47 @@
+import { styleText } from "node:util";
+import type { Io } from "../io.js";
+
+export type Paint = (text: string) => string;
+
+/**
+ * Whether output may have colours: FORCE_COLOR says yes (0 and false: no), then NO_COLOR says no, else a terminal may.
+ */
+export function mayColour({ env, stdout }: Pick<Io, "env" | "stdout">): boolean {
+  const forced = env["FORCE_COLOR"];
+  if (forced !== undefined) return forced !== "0" && forced !== "false";
+  if (env["NO_COLOR"]) return false;
+  return stdout.isTTY === true && env["TERM"] !== "dumb";
+}
+
+const paint =
+  (style: Parameters<typeof styleText>[0]): Paint =>
+  (text) =>
+    styleText(style, text, { validateStream: false });
+
+export const heading: Paint = paint("bold");
+
+const GOOD = paint("green");
+const BAD = paint("red");
+const BUSY = paint("cyan");
+const WAITING = paint("yellow");
+const OVER = paint("gray");
+
+/** The colour of a state of a task, a service or an executor. Undefined for any other word. */
+export const stateColour = (state: string): Paint | undefined => COLOURS.get(state);
+
+const COLOURS: ReadonlyMap<string, Paint> = new Map([
+  ["SUCCEEDED", GOOD],
+  ["ready", GOOD],
+  ["FAILED", BAD],
+  ["EXPIRED", BAD],
+  ["does not answer", BAD],
+  ["RUNNING", BUSY],
+  ["LEASED", BUSY],
+  ["QUEUED", WAITING],
+  ["PARKED", WAITING],
+  ["SCHEDULED", WAITING],
+  ["draining", WAITING],
+  ["paused", WAITING],
+  ["CANCELLING", OVER],
+  ["CANCELLED", OVER],
+]);

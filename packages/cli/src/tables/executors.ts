@@ -1,0 +1,55 @@
+import type {
+  EngineStatus,
+  GetExecutorStatusResponse,
+  RunStatus,
+} from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
+import { stateColour } from "../output/colour.js";
+import type { Column } from "../output/table.js";
+import { shortId } from "../task-id.js";
+import { ageWords, localTime } from "../words.js";
+
+/** An executor, or one engine of it. `status` is undefined when it does not answer. */
+export interface ExecutorRow {
+  readonly address: string;
+  readonly status: GetExecutorStatusResponse | undefined;
+  readonly engine?: EngineStatus;
+}
+
+/** One row for each engine. An executor without engines, or that does not answer, has one row too. */
+export const byEngine = ({ address, status }: ExecutorRow): readonly ExecutorRow[] =>
+  status === undefined || status.engines.length === 0
+    ? [{ address, status }]
+    : status.engines.map((engine) => ({ address, status, engine }));
+
+function stateOf({ status }: ExecutorRow): string {
+  if (status === undefined) return "does not answer";
+  return status.draining ? "draining" : "ready";
+}
+
+const busy = ({ running, slots }: EngineStatus): string => `${running} of ${slots}`;
+
+export const EXECUTOR_COLUMNS: readonly Column<ExecutorRow>[] = [
+  { header: "EXECUTOR", value: ({ status }) => status?.executorId ?? "-", min: 8 },
+  { header: "STATE", value: stateOf, colour: stateColour },
+  { header: "ENGINE", value: ({ engine }) => engine?.engine ?? "", min: 8 },
+  { header: "VERSION", value: ({ engine }) => (engine ? engine.version || "unknown" : ""), min: 7, drop: 1 },
+  { header: "RUNNING", value: ({ engine }) => (engine ? busy(engine) : "") },
+  { header: "WARM", value: ({ engine }) => (engine ? String(engine.warm) : ""), align: "right", drop: 4 },
+  { header: "LOGIN", value: ({ engine }) => engine?.account ?? "", min: 6, drop: 2 },
+  { header: "ADDRESS", value: ({ address }) => address, min: 12, drop: 3 },
+];
+
+export interface RunRow {
+  readonly executorId: string;
+  readonly run: RunStatus;
+}
+
+export const RUN_COLUMNS: readonly Column<RunRow>[] = [
+  { header: "TASK", value: ({ run }) => shortId(run.taskId), only: "table" },
+  { header: "TASK", value: ({ run }) => run.taskId, only: "wide" },
+  { header: "EXECUTOR", value: ({ executorId }) => executorId, min: 8 },
+  { header: "ENGINE", value: ({ run }) => run.engine, min: 8 },
+  { header: "PID", value: ({ run }) => String(run.pid), align: "right" },
+  { header: "FOR", value: ({ run }) => ageWords(run.startTime), align: "right", only: "table" },
+  { header: "SINCE", value: ({ run }) => localTime(run.startTime, { zone: true }), only: "wide" },
+];

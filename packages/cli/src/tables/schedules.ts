@@ -1,0 +1,30 @@
+import type { Schedule, Task } from "@ccsp/client";
+import { stateName } from "../describe.js";
+import type { Column } from "../output/table.js";
+import { shortId } from "../task-id.js";
+import { ageWords, localTime } from "../words.js";
+
+/** A schedule with the newest task that it made, if the queue still has it. */
+export interface ScheduleRow {
+  readonly schedule: Schedule;
+  readonly last: Task | undefined;
+}
+
+function lastWords({ schedule: { lastRunTime, lastTaskId, lastFault }, last }: ScheduleRow): string {
+  if (lastRunTime === undefined) return "none yet";
+  if (lastFault) return `made no task: ${lastFault}`;
+  return `task ${shortId(lastTaskId)}${last ? ` ${stateName(last.state)}` : ""}`;
+}
+
+const nextWords = ({ schedule: { paused, nextRunTimes } }: ScheduleRow): string =>
+  paused ? "paused" : nextRunTimes[0] ? localTime(nextRunTimes[0], { zone: true }) : "never";
+
+export const SCHEDULE_COLUMNS: readonly Column<ScheduleRow>[] = [
+  { header: "NAME", value: ({ schedule }) => schedule.name, min: 10 },
+  { header: "TIMES", value: ({ schedule }) => schedule.cron, min: 10 },
+  { header: "TIME ZONE", value: ({ schedule }) => schedule.timeZone || "UTC", min: 9, drop: 2 },
+  { header: "NEXT", value: nextWords },
+  { header: "LAST", value: lastWords, min: 10 },
+  { header: "AGE", value: ({ schedule }) => ageWords(schedule.lastRunTime), align: "right", only: "wide" },
+  { header: "PROMPT", value: ({ schedule }) => schedule.spec?.prompt ?? "", min: 12, drop: 1 },
+];

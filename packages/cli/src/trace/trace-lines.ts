@@ -1,0 +1,100 @@
+import { styleText } from "node:util";
+import { isOutgoing, type Span, shortName, type TraceNode, traceTree } from "@ccsp/trace-store";
+import { printable } from "../printable.js";
+import { spanTime } from "./span-time.js";
+import { type Interval, timeLine, wholeOf } from "./time-line.js";
+
+export interface LinesOptions {
+  readonly width: number;
+  readonly color: boolean;
+}
+
+interface Row {
+  /** The lines of the tree before the name. */
+  readonly branch: string;
+  readonly name: string;
+  readonly node: TraceNode;
+  /** Lines below the row, each with the lines of the tree before it. */
+  readonly details: readonly { readonly text: string; readonly isError: boolean }[];
+  readonly below: string;
+}
+
+const TIME_WIDTH = 9;
+const MIN_BAR = 10;
+const MIN_NAME = 16;
+
+/** A trace for people: a row for each span, with a bar that shows when it ran. */
+export function traceLines(spans: readonly Span[], { width, color }: LinesOptions): string[] {
+  const rows = traceTree(spans).flatMap((root) => rowsOf(root, spans, { first: "", rest: "" }));
+  const whole = wholeOf(spans);
+  const services = Math.min(14, Math.max(...rows.map(({ node }) => serviceOf(node.spans[0]).length), "service".length));
+  const fixed = services + 2 * TIME_WIDTH + 4;
+  const longest = Math.max(...rows.map(({ branch, name }) => lengthOf(branch + name)), MIN_NAME);
+  const names = Math.max(MIN_NAME, Math.min(longest, width - fixed - MIN_BAR));
+  const bar = Math.max(MIN_BAR, width - fixed - names);
+  const paint = (style: "red" | "dim" | "cyan", text: string) =>
+    color && text !== "" ? styleText(style, text, { validateStream: false }) : text;
+
+  const columns = (name: string, service: string, start: string, time: string) =>
+    `${fit(name, names)}  ${fit(service, services)}${start.padStart(TIME_WIDTH)}${time.padStart(TIME_WIDTH)}  `;
+  const lines = [paint("dim", columns("span", "service", "start", "time").trimEnd())];
+  for (const { branch, name, node, details, below } of rows) {
+    const [span] = node.spans;
+    const start = `+${spanTime(span.startMs - whole.startMs)}`;
+    const cells = columns(branch + name, serviceOf(span), start, spanTime(sum(node.spans)));
+    const line = timeLine(node.spans, whole, bar);
+    lines.push((span.error === undefined ? cells + paint("cyan", line) : paint("red", cells + line)).trimEnd());
+    for (const { text, isError } of details) lines.push(`${below}${paint(isError ? "red" : "dim", text)}`);
+  }
+  return lines;
+}
+
+function rowsOf(node: TraceNode, spans: readonly Span[], { first, rest }: Record<"first" | "rest", string>): Row[] {
+  const { spans: own, children } = node;
+  const isLeaf = own.length > 1 || children.length === 0;
+  const row = {
+    branch: first,
+    name: nameOf(own[0]) + (own.length > 1 ? ` ×${own.length}` : ""),
+    node,
+    details: detailsOf(node, spans),
+    below: `${rest}${isLeaf ? "  " : "│ "}`,
+  };
+  if (isLeaf) return [row];
+  const below = children.flatMap((child, index) => {
+    const isLast = index === children.length - 1;
+    return rowsOf(child, spans, { first: rest + (isLast ? "└ " : "├ "), rest: rest + (isLast ? "  " : "│ ") });
+  });
+  return [row, ...below];
+}
+
+function detailsOf({ spans: [span], parentMissing }: TraceNode, spans: readonly Span[]): Row["details"] {
+  const details: Row["details"][number][] = [];
+  if (span.error !== undefined) details.push({ text: `✗ ${printable(span.error)}`, isError: true });
+  for (const { traceId, spanId } of span.links) {
+    const linked = spans.find((each) => each.spanId === spanId && each.traceId === traceId);
+    const words = linked ? nameOf(linked) : `span ${spanId}${traceId === span.traceId ? "" : ` of trace ${traceId}`}`;
+    details.push({ text: `↪ follows ${words}`, isError: false });
+  }
+  if (parentMissing) details.push({ text: `its parent ${span.parentSpanId} is not here`, isError: false });
+  return details;
+}
+
+function nameOf(span: Span): string {
+  const attempt = span.attributes["ccsp.attempt"];
+  const name =
+    span.name === "task.attempt" && typeof attempt === "number" ? `task.attempt ${attempt}` : shortName(span);
+  return printable(`${isOutgoing(span) ? "→ " : ""}${name}`);
+}
+
+const serviceOf = ({ service }: Span): string => printable(service.replace(/^ccsp-/, ""));
+
+const lengthOf = (text: string): number => [...text].length;
+
+function fit(text: string, width: number): string {
+  const characters = [...text];
+  if (characters.length > width) return `${characters.slice(0, width - 1).join("")}…`;
+  return text + " ".repeat(width - characters.length);
+}
+
+const sum = (spans: readonly Interval[]): number =>
+  spans.reduce((total, { startMs, endMs }) => total + endMs - startMs, 0);

@@ -1,0 +1,160 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { ConfigError, findExecutable, load } from "@ccsp/config";
+import { SERVICES, type ServiceName, takenPorts, targetsFor, USE_REDIS } from "@ccsp/fleet";
+import { CliError, EXIT } from "../exit.js";
+import { ROOT, type StateDir } from "../state.js";
+import type { SettingsByService } from "./settings-by-service.js";
+
+type Values = Readonly<Record<string, string>>;
+
+export interface StartChecks {
+  readonly state: StateDir;
+  /** The settings of all services. */
+  readonly settings: Values;
+  /** The environment of the command, with the settings file. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly ports: "default" | "free";
+  /** Says where a setting is, such as `settings.env, line 3`. Undefined for the environment. */
+  readonly whereIs: (name: string) => string | undefined;
+}
+
+/**
+ * Finds what would fail later anyway, before anything starts: every fault of every service's settings, an engine that is
+ * not there, ports that other programs have, a Redis or a Consul that does not answer. Throws one error with all of
+ * them. Returns the warnings of the services.
+ */
+export async function checkStart(checks: StartChecks): Promise<readonly string[]> {
+  const services = await checkSettings(checks);
+  const [taken, away] = await Promise.all([
+    checks.ports === "default" ? takenPorts() : [],
+    services.faults.length === 0 ? whoDoesNotAnswer(checks.env) : [], // a faulty URL cannot be asked
+  ]);
+  const faults = [
+    ...services.faults.map((fault) => located(fault, checks.whereIs)),
+    ...engineFaults(checks),
+    ...(taken.length > 0
+      ? [`other programs listen on ${taken.join(", ")}: stop them, or start the fleet with --ports free`]
+      : []),
+  ];
+  if (faults.length + away.length === 0) return services.warnings;
+  const code = faults.length > 0 ? EXIT.usage : EXIT.unavailable;
+  const [first = "", ...more] = [...faults, ...away];
+  if (more.length === 0) throw new CliError(code, `the fleet cannot start: ${first}`);
+  const lines = [first, ...more].map((fault) => `  ${fault}`);
+  throw new CliError(code, `the fleet cannot start, for ${lines.length} reasons:`, lines);
+}
+
+async function checkSettings({ state, settings, env }: StartChecks) {
+  const { settingsByService } = await import("./settings-by-service.js");
+  const byService = await settingsByService(settings);
+  const faults = new Set<string>();
+  const warnings = new Set<string>();
+  for (const name of SERVICES) {
+    const values = { ...fleetsOwn(name, state, env), ...byService[name] };
+    const found = hasPlugins(byService) && name === "executor" ? await askExecutor(values) : await check(name, values);
+    for (const fault of found.faults) faults.add(fault);
+    for (const warning of found.warnings) warnings.add(warning);
+  }
+  return { faults: [...faults], warnings: [...warnings] };
+}
+
+interface Found {
+  readonly faults: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+async function check(name: ServiceName, values: Values): Promise<Found> {
+  const { loadDefinitions } = await import("./services.js");
+  const definitions = await loadDefinitions({});
+  try {
+    const { warnings } = load(values, (settings) => definitions[name].define(settings));
+    return { faults: [], warnings };
+  } catch (error) {
+    if (error instanceof ConfigError) return { faults: error.faults, warnings: [] };
+    throw error;
+  }
+}
+
+/** What the fleet sets for each replica, as far as a check depends on it. */
+function fleetsOwn(name: ServiceName, { dataDir }: StateDir, env: StartChecks["env"]): Values {
+  const redisUrl = env["CCSP_REDIS_URL"];
+  return {
+    PATH: env["PATH"] ?? "",
+    ...(redisUrl && USE_REDIS.includes(name) && { CCSP_REDIS_URL: redisUrl }),
+    ...(env["CCSP_CONSUL_URL"] && { CCSP_CONSUL_URL: env["CCSP_CONSUL_URL"] }),
+    ...(name === "executor" && { CCSP_EXECUTOR_ID: "executor-1", CCSP_EXECUTOR_DIR: join(dataDir, "executor-1") }),
+    ...targetsFor(name, () => [1]),
+  };
+}
+
+const hasPlugins = ({ executor = {} }: SettingsByService): boolean =>
+  ["CCSP_EXECUTOR_ENGINE_PLUGINS", "CCSP_EXECUTOR_HOOKS"].some((name) => (executor[name] ?? "").trim() !== "");
+
+/** The code of plugins must not run in this process, so the executor checks its settings in a process of its own. */
+function askExecutor(values: Values): Promise<Found> {
+  const program = join(ROOT, "services", "executor", "dist", "main.js");
+  return new Promise((resolve) => {
+    execFile(process.execPath, [program, "--check-config"], { env: { ...values } }, (error, _stdout, stderr) => {
+      const lines = stderr.trim().split("\n");
+      const faults = lines.slice(lines.length > 1 ? 1 : 0).map((line) => line.trim());
+      resolve({ faults: error ? faults : [], warnings: [] });
+    });
+  });
+}
+
+/** The executor checks its engine when it opens it. To see this before takes no process. */
+function engineFaults({ settings, env }: StartChecks): readonly string[] {
+  const engines = (settings["CCSP_EXECUTOR_ENGINES"]?.trim() || "claude-code").split(",").map((name) => name.trim());
+  const named = settings["CCSP_CLAUDE_CODE_BIN"]?.trim();
+  if (!engines.includes("claude-code") || findExecutable(named || "claude", env["PATH"] ?? "")) return [];
+  if (!named) {
+    return [
+      "there is no `claude` on PATH for the executor to run. Install the Claude Code CLI, name it in CCSP_CLAUDE_CODE_BIN, " +
+        "or try CCSP out with the bundled CLI and a simulated model: `ccsp up --simulator` (make up UP=--simulator)",
+    ];
+  }
+  const where = named.includes("/") ? "is not an executable file" : "is not on PATH";
+  return [`CCSP_CLAUDE_CODE_BIN names ${named}, which ${where}: name the Claude Code CLI`];
+}
+
+const ANSWER_MS = 1_500;
+
+async function whoDoesNotAnswer(env: StartChecks["env"]): Promise<readonly string[]> {
+  const asked = await Promise.all([
+    env["CCSP_REDIS_URL"] ? askRedis(env["CCSP_REDIS_URL"]) : undefined,
+    env["CCSP_CONSUL_URL"] ? askConsul(env["CCSP_CONSUL_URL"]) : undefined,
+  ]);
+  return asked.filter((fault) => fault !== undefined);
+}
+
+async function askRedis(url: string): Promise<string | undefined> {
+  const [{ openRedis }, { pino }] = await Promise.all([import("@ccsp/redis-kit"), import("pino")]);
+  try {
+    const redis = await openRedis(url, { log: pino({ level: "silent" }), name: "ccsp-up", startMs: ANSWER_MS });
+    await redis.close();
+    return undefined;
+  } catch (error) {
+    return `CCSP_REDIS_URL: ${messageOf(error)}. Start that Redis, or unset the setting: then the fleet starts its own`;
+  }
+}
+
+async function askConsul(url: string): Promise<string | undefined> {
+  try {
+    const response = await fetch(new URL("/v1/status/leader", url), { signal: AbortSignal.timeout(ANSWER_MS) });
+    if (response.ok) return undefined;
+    throw new Error(`it answers ${response.status}`);
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    return `CCSP_CONSUL_URL: ${url} does not answer (${messageOf(cause)}). Start that Consul, or unset the setting`;
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Adds where a setting comes from that a fault begins with. */
+function located(fault: string, whereIs: StartChecks["whereIs"]): string {
+  const [name = ""] = /^\w+/.exec(fault) ?? [];
+  const where = whereIs(name);
+  return where === undefined ? fault : `${fault} (${where})`;
+}

@@ -1,0 +1,75 @@
+/** A variable of the environment that the command itself reads. Services have their own (@ccsp/config). */
+export interface Variable {
+  readonly name: string;
+  readonly doc: string;
+  /** What holds when it is not set. */
+  readonly unset: string;
+}
+
+/** Every variable that the command reads, for docs/configuration.md. A test compares the list with the code. */
+export const VARIABLES: readonly Variable[] = [
+  {
+    name: "CCSP_STATE_DIR",
+    doc: "folder of the local fleet: its secret, log and data; each folder has one fleet",
+    unset: "`.ccsp` in the repository; `$XDG_STATE_HOME/ccsp` for a command that npm installed",
+  },
+  {
+    name: "XDG_STATE_HOME",
+    doc: "where a command that npm installed keeps the fleet's folder",
+    unset: "`~/.local/state`",
+  },
+  { name: "CCSP_GATEWAY", doc: "gRPC target of the gateway, such as `gateway.example:3000`", unset: "the local fleet" },
+  {
+    name: "CCSP_TOKEN",
+    doc: "token of the agent; services never get it",
+    unset: "made for `$USER` with the local fleet's secret",
+  },
+  { name: "CCSP_JWT_SECRET", doc: "secret that signs tokens", unset: "the file in the next line" },
+  {
+    name: "CCSP_JWT_SECRET_FILE",
+    doc: "file with the secret that signs tokens",
+    unset: "`jwt.secret` of the local fleet",
+  },
+  { name: "CCSP_JWT_AUDIENCE", doc: "`aud` of the tokens that the command makes", unset: "`ccsp`" },
+  { name: "CCSP_JWT_ISSUER", doc: "`iss` of the tokens that the command makes", unset: "none" },
+  {
+    name: "CCSP_QUEUE_TARGET",
+    doc: "gRPC target of the queue, for commands of operators",
+    unset: "Consul's, or the local fleet's",
+  },
+  {
+    name: "CCSP_CONSUL_URL",
+    doc: "Consul agent to find services by; `ccsp up` then starts no Consul of its own",
+    unset: "none; a local fleet starts its own",
+  },
+  {
+    name: "CCSP_WITHOUT_CONSUL",
+    doc: "`1`: a local fleet runs without Consul, on fixed addresses",
+    unset: "with Consul, if there is one",
+  },
+  {
+    name: "CCSP_SIMULATOR",
+    doc: "`1`: a local fleet runs with a simulated model, as with `--simulator`",
+    unset: "your own Claude Code",
+  },
+  {
+    name: "CCSP_TRACE_URL",
+    doc: "link to a trace in your tracing system, such as `https://jaeger.example/trace/{traceId}`",
+    unset: "no link",
+  },
+  { name: "CCSP_REDIS_URL", doc: "Redis of a local fleet; `ccsp up` then starts none", unset: "its own Redis" },
+  { name: "CCSP_CLAUDE_CODE_BIN", doc: "the `claude` of a local fleet", unset: "`claude` on PATH" },
+  { name: "REDIS_SERVER_BIN", doc: "the `redis-server` that a local fleet starts", unset: "PATH, then `.tools/bin`" },
+  { name: "CONSUL_BIN", doc: "the `consul` that a local fleet starts", unset: "PATH, then `.tools/bin`" },
+  { name: "USER", doc: "name of the agent in tokens that the command makes, and of the operator (`--who`)", unset: "" },
+  {
+    name: "HOME",
+    doc: "your home folder: a folder that has it inside is never allowed for tasks",
+    unset: "the system's answer",
+  },
+  { name: "PATH", doc: "where `claude`, `redis-server` and `consul` are looked for", unset: "" },
+  { name: "NO_COLOR", doc: "any value: no colours", unset: "colours on a terminal" },
+  { name: "FORCE_COLOR", doc: "`1`: colours in a pipe too; `0`: no colours", unset: "as `NO_COLOR` says" },
+  { name: "TERM", doc: "`dumb`: no colours, and no line that is written again", unset: "" },
+  { name: "COLUMNS", doc: "width of `ccsp trace` in a pipe", unset: "100" },
+];

@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
+import { type Argument, Command, CommanderError, type Option } from "commander";
+import { COMMANDS } from "../src/command-table.js";
+import { memoryIo } from "./memory-io.js";
+import { VALUES, type Values } from "./values.js";
+
+/** An option or an argument of a command, and its values. */
+interface Case {
+  /** Words of the command, such as `queue list`. Empty for `ccsp` itself. */
+  readonly path: string;
+  readonly part: Option | Argument;
+  /** As in help: `--turns <number>` or `<task>`. */
+  readonly written: string;
+  readonly values: Values | undefined;
+}
+
+const isOption = (part: Option | Argument): part is Option => "flags" in part;
+const written = (part: Option | Argument): string =>
+  isOption(part) ? part.flags : part.required ? `<${part.name()}>` : `[${part.name()}]`;
+
+function casesOf(command: Command, path = ""): Case[] {
+  const own = [...command.options, ...command.registeredArguments].map((part) => {
+    const text = written(part);
+    return { path, part, written: text, values: VALUES[`${path} ${text}`] ?? VALUES[text] };
+  });
+  return [...own, ...command.commands.flatMap((sub) => casesOf(sub, `${path} ${sub.name()}`.trim()))];
+}
+
+/** All commands, loaded. */
+async function program(): Promise<Command> {
+  const root = new Command("ccsp");
+  for (const entry of Object.values(COMMANDS).flat()) root.addCommand(await entry.load(memoryIo().io, () => {}));
+  return root;
+}
+
+const CASES = casesOf(await program());
+
+/** What a command got. */
+interface Parsed {
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly operands: readonly unknown[];
+}
+
+/** Reads a command line with everything that the command requires, and the given option. Runs nothing. */
+async function parse({ path, part }: Case, value: string | undefined): Promise<Parsed> {
+  const root = await program();
+  let command = root;
+  for (const word of path.split(" ").filter(Boolean)) {
+    command = command.commands.find((sub) => sub.name() === word) ?? assert.fail(path);
+  }
+  let parsed: Parsed = { options: {}, operands: [] };
+  command.exitOverride().configureOutput({ writeErr: () => {} });
+  command.action(() => {
+    parsed = { options: command.opts(), operands: command.processedArgs };
+  });
+  const valueOf = (each: Option | Argument) =>
+    (VALUES[`${path} ${written(each)}`] ?? VALUES[written(each)])?.right ?? "x";
+  const operands = command.registeredArguments.map((each) =>
+    each.name() === (isOption(part) ? "" : part.name()) ? (value ?? "x") : valueOf(each),
+  );
+  const required = command.options.filter((each) => each.mandatory && each.flags !== written(part));
+  const options = required.flatMap((each) => [each.long ?? "", valueOf(each)]);
+  if (isOption(part)) options.push(part.long ?? "", ...(value === undefined ? [] : [value]));
+  await root.parseAsync([...path.split(" ").filter(Boolean), ...operands, ...options], { from: "user" });
+  return parsed;
+}
+
+describe("every option and argument of ccsp", () => {
+  it("has its values in the table, and the table has no others", () => {
+    const missing = CASES.filter(({ values }) => values === undefined).map(
+      ({ path, written: text }) => `${path} ${text}`,
+    );
+    assert.deepEqual(
+      missing,
+      [],
+      `add a row to VALUES in packages/cli/test/values.ts for each of these, with a value that is accepted and one that is refused: ${missing.join("; ")}`,
+    );
+    const used = new Set(CASES.flatMap(({ path, written: text }) => [text, `${path} ${text}`]));
+    const unused = Object.keys(VALUES).filter((key) => !used.has(key));
+    assert.deepEqual(unused, [], `remove these rows from VALUES in packages/cli/test/values.ts: ${unused.join("; ")}`);
+    const undecided = Object.entries(VALUES).filter(
+      ([, { wrong, any }]) => (wrong === undefined) === (any === undefined),
+    );
+    assert.deepEqual(undecided, [], "each row has either a wrong value, or says why there is none");
+  });
+
+  for (const each of CASES) {
+    const { path, part, written: text, values } = each;
+    if (values === undefined) continue;
+    const { right, gives = right ?? true, wrong } = values;
+
+    it(`is read: ccsp ${path} ${text}`, async () => {
+      const { options, operands } = await parse(each, right);
+      if (isOption(part)) assert.deepEqual(options[part.attributeName()], gives);
+      else assert.ok(operands.some((operand) => isDeepStrictEqual(operand, gives)));
+    });
+
+    if (wrong === undefined) continue;
+    it(`is refused by its name, with the value and the right form, when it is wrong: ccsp ${path} ${text}`, async () => {
+      const [value, form] = wrong;
+      await assert.rejects(parse(each, value), (error) => {
+        assert.ok(error instanceof CommanderError, String(error));
+        for (const words of [isOption(part) ? text : part.name(), `'${value}'`, form]) {
+          assert.ok(error.message.includes(words), `"${words}" in "${error.message}"`);
+        }
+        return true;
+      });
+    });
+  }
+});

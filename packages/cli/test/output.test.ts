@@ -1,0 +1,187 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import addFormats from "ajv-formats";
+import { parseAllDocuments } from "yaml";
+import { startFakeAgentService } from "./fake-agent-service.js";
+import { FAILED_TASK, startFakeInternalServices } from "./fake-internal-services.js";
+import { ccsp, type Invocation } from "./memory-io.js";
+import { outputSchema } from "./output-schema.js";
+
+const SCHEMA_FILE = new URL("../../../docs/cli-output.schema.json", import.meta.url);
+const ESCAPE = String.fromCodePoint(0x1b);
+const SHORT = FAILED_TASK.id.slice(-8);
+
+/** The schema with each object closed, so that a field that it does not name is a fault here. */
+function closed(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(closed);
+  if (typeof schema !== "object" || schema === null) return schema;
+  const parts = Object.fromEntries(Object.entries(schema).map(([key, part]) => [key, closed(part)]));
+  const isObject = "properties" in parts && parts["type"] === "object";
+  return isObject ? { ...parts, additionalProperties: false } : parts;
+}
+
+interface Case {
+  /** A command line that is split at spaces. TASK is a task of the fake gateway. */
+  readonly line: string;
+  /** What `-o name` prints. Absent: the command has no such format. */
+  readonly name?: string | RegExp;
+  /** What people see somewhere in the table. */
+  readonly shows: RegExp;
+}
+
+const CASES: readonly Case[] = [
+  { line: "submit hello", name: /^task-\d+$/, shows: /^task-\d+$/m },
+  { line: "get TASK", name: "TASK", shows: /^state +SUCCEEDED$/m },
+  { line: "list", name: /^task-\d+$/m, shows: /^ID +STATE +CLASS +ENGINE +AGE +RUNS\n/ },
+  { line: "cancel FAILING", name: "FAILING", shows: /CANCELLED/ },
+  { line: "cancel --state failed", shows: /^1 task matches$/m },
+  { line: "retry --state failed --yes", shows: /^1 of 1 task put back$/m },
+  { line: "explain TASK", shows: /^state +SUCCEEDED$/m },
+  { line: "estimate", shows: /^starts in +1 s as likely as not/m },
+  { line: "schedule put nightly 0_3_*_*_* x", name: "nightly", shows: /^ {2}next {2}20/m },
+  { line: "schedule list", name: "nightly", shows: /^NAME +TIMES +TIME ZONE +NEXT +LAST +PROMPT\nnightly/ },
+  { line: "status", shows: /^gateway 1\.2\.3: you are alice/m },
+  { line: "queue status", shows: /^ENGINE +CLASS +WAITING +OLDEST [^]*claude-code {2}normal +2 {2}2 min 5 s /m },
+  { line: "queue list", name: FAILED_TASK.id, shows: new RegExp(`^ID +STATE [^]*\n${SHORT} +FAILED +low`) },
+  { line: `queue get ${SHORT}`, name: FAILED_TASK.id, shows: /^error +529$/m },
+  { line: `queue explain ${SHORT}`, shows: /^blocked by +paused$/m },
+  { line: `queue cancel ${SHORT}`, name: FAILED_TASK.id, shows: /FAILED/ },
+  { line: `queue retry ${SHORT}`, name: FAILED_TASK.id, shows: /FAILED/ },
+  { line: `priority ${SHORT} low`, name: FAILED_TASK.id, shows: /FAILED low/ },
+  { line: "pause engine/claude-code --why x", name: "engine/claude-code", shows: /maintenance/ },
+  { line: "resume engine/claude-code", name: "engine/claude-code", shows: /is open again/ },
+  { line: "clear low", shows: /^1 low task waits$/m },
+  { line: "emergency stop --level kill --why x", shows: /^EMERGENCY STOP \(no-start\)/ },
+  { line: "emergency resume --why x", shows: /is over/ },
+  { line: "executor list", name: "executor-1", shows: /^EXECUTOR +STATE +ENGINE [^]*opencode +unknown +0 of 1/ },
+  { line: "executor runs", name: FAILED_TASK.id, shows: new RegExp(`^TASK +EXECUTOR [^]*\n${SHORT} +executor-1`) },
+  { line: "executor drain executor-1", name: "executor-1", shows: /1 run continues/ },
+  { line: "executor slots executor-1 claude-code 2", name: "executor-1", shows: /1 of 2 claude-code running/ },
+  { line: "executor probe executor-1", shows: /first text after 1 s/ },
+  { line: "token create --agent a", shows: /^ey/ },
+];
+/** Commands that follow something: a line of JSON for each event. */
+const STREAMS = ["run hello", "run fail", "watch TASK", `queue log ${SHORT}`, `executor tail ${SHORT}`];
+
+describe("The output of ccsp", () => {
+  let gateway: Awaited<ReturnType<typeof startFakeAgentService>>;
+  let internal: Awaited<ReturnType<typeof startFakeInternalServices>>;
+  let ids: Readonly<Record<string, string>>;
+  const ajv = addFormats
+    .default(new Ajv2020({ allErrors: true, strict: false }))
+    .addSchema(Object(closed(outputSchema())), "ccsp");
+
+  const run = (line: string, invocation: Invocation = {}) => {
+    const words = line.split(" ").map((word) => ids[word] ?? word.replaceAll("_", " "));
+    if (line.startsWith("executor")) words.push("--executors", internal.target);
+    const targets = { CCSP_GATEWAY: gateway.target, CCSP_QUEUE_TARGET: internal.target };
+    const env = { ...targets, CCSP_TOKEN: "a-token", CCSP_JWT_SECRET: "0123456789abcdef0123456789abcdef" };
+    return ccsp(words, { ...invocation, env: { ...env, ...invocation.env } });
+  };
+  const jsonOf = async (line: string): Promise<unknown[]> => {
+    const { stdout, stderr } = await run(line);
+    assert.notEqual(stdout, "", stderr);
+    return stdout
+      .trimEnd()
+      .split("\n")
+      .map((each) => JSON.parse(each));
+  };
+  /** The name of the schema of a command: its words before the first argument. */
+  const schemaOf = (line: string): string => {
+    const [first = "", second = ""] = line.split(" ");
+    const group = ["schedule", "queue", "executor", "emergency", "token"].includes(first);
+    return `ccsp#/$defs/ccsp-${group ? `${first}-${second}` : first}`;
+  };
+  const conforms = (schema: string, value: unknown) => {
+    assert.ok(ajv.validate(schema, value), `${ajv.errorsText()}: ${JSON.stringify(value)}`);
+  };
+
+  before(async () => {
+    gateway = await startFakeAgentService();
+    internal = await startFakeInternalServices();
+    ids = {};
+    const idOf = async (line: string) => (await run(line)).stdout.trim();
+    ids = { TASK: await idOf("submit done"), FAILING: await idOf("submit x") };
+    await run("watch TASK");
+  });
+  after(async () => {
+    await gateway.close();
+    await internal.close();
+  });
+
+  it("has the schema that is in docs, which make gen writes", async () => {
+    assert.deepEqual(JSON.parse(await readFile(SCHEMA_FILE, "utf8")), outputSchema());
+  });
+
+  for (const { line, name, shows } of CASES) {
+    it(`of ${line} is the same document in JSON and YAML, as its schema says, and has words for people`, async () => {
+      const documents = await jsonOf(`${line} -o json`);
+      for (const each of documents) conforms(schemaOf(line), each);
+      const yaml = (await run(`${line} -o yaml`)).stdout;
+      assert.ok(yaml.startsWith("---\n"), yaml);
+      const same = parseAllDocuments(yaml).map((each): unknown => each.toJS());
+      for (const each of same) conforms(schemaOf(line), each);
+      // A submission or a token is another one each time.
+      if (!/^(submit|token)/.test(line)) assert.deepEqual(same, documents);
+      const named = await run(`${line} -o name`);
+      if (name === undefined)
+        assert.match(named.stderr, /It is none of table, wide, json, yaml\.|^ccsp: -o name is for one task/);
+      else if (typeof name === "string") assert.equal(named.stdout, `${ids[name] ?? name}\n`);
+      else assert.match(named.stdout.trimEnd(), name);
+      assert.match((await run(line)).stdout, shows);
+      assert.equal((await run(`${line} -o wide`)).code, 0);
+    });
+  }
+
+  for (const line of STREAMS) {
+    it(`of ${line} is a line of JSON for each event, as its schema says`, async () => {
+      const events = await jsonOf(`${line} -o json`);
+      for (const each of events) conforms(schemaOf(line), each);
+      assert.match((await run(`${line} -o yaml`)).stderr, /It is none of table, json\./);
+    });
+  }
+
+  it("is the same with --json, which excludes the other formats", async () => {
+    assert.deepEqual(await jsonOf("get TASK --json"), await jsonOf("get TASK -o json"));
+    assert.deepEqual(await jsonOf("get TASK --json --output=json"), await jsonOf("get TASK -ojson"));
+    const { code, stderr } = await run("get TASK --json -o yaml");
+    assert.deepEqual([code, /cannot be used with -o yaml/.test(stderr)], [2, true]);
+  });
+
+  it("of an error is JSON in every spelling of -o json", async () => {
+    for (const spelling of ["--json", "-o json", "-ojson", "--output json", "--output=json"]) {
+      const { code, stderr } = await run(`get nothing ${spelling}`);
+      assert.equal(code, 4);
+      conforms("ccsp#/$defs/error", JSON.parse(stderr));
+    }
+    assert.match((await run("get nothing -o yaml")).stderr, /^ccsp: /);
+  });
+
+  it("has a number for a 64-bit integer when it is exact, else a text, and zeros", async () => {
+    const [status] = await jsonOf("queue status -o json");
+    const { ended, leased, parked } = Object(status);
+    assert.deepEqual({ ended, leased, parked }, { ended: "1152921504606846976", leased: 1, parked: 0 });
+  });
+
+  it("has colours on a terminal, but not in a pipe or with NO_COLOR, unless FORCE_COLOR asks for them", async () => {
+    const coloured = async (terminal: boolean, env: Record<string, string>) =>
+      (await run("queue list", { terminal, env })).stdout.includes(`${ESCAPE}[31mFAILED`);
+    assert.equal(await coloured(true, {}), true);
+    assert.equal(await coloured(false, {}), false);
+    assert.equal(await coloured(true, { NO_COLOR: "1" }), false);
+    assert.equal(await coloured(false, { FORCE_COLOR: "1" }), true);
+    assert.equal(await coloured(true, { FORCE_COLOR: "0" }), false);
+    assert.equal(await coloured(true, { TERM: "dumb" }), false);
+  });
+
+  it("fits the terminal, which has 80 columns when it does not say, and is not cut in a pipe", async () => {
+    const widest = async (invocation: Invocation) => {
+      const { stdout } = await run("schedule list", { ...invocation, env: { NO_COLOR: "1" } });
+      return Math.max(...stdout.split("\n").map(({ length }) => length));
+    };
+    await run(`schedule put nightly 0_3_*_*_* ${"x".repeat(300)}`);
+    assert.deepEqual([await widest({ terminal: true, columns: 100 }), await widest({ terminal: true })], [100, 80]);
+    assert.ok((await widest({})) > 300);
+  });
+});

@@ -1,0 +1,34 @@
+import type { Task, TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { type RunEnded, type RunEvent, type RunUsage, toRunEvent } from "./run-event.js";
+
+/** The first message of a run, or an entry of its log. */
+type Told = TaskEvent | { readonly task: Task } | { readonly event: TaskEvent };
+
+/**
+ * The events of a run, from the entries of a log as `watch` gives them. A result with usage always has a `usage` event
+ * before it, also when the log has none: the log of a cached answer has none, nor has one that an executor of release
+ * 0.2 wrote.
+ */
+export async function* toRunEvents(log: AsyncIterable<Told>): AsyncGenerator<RunEvent, void> {
+  let told = false;
+  for await (const entry of log) {
+    if ("task" in entry) {
+      yield { type: "accepted", task: entry.task };
+      continue;
+    }
+    const raw = "sequence" in entry ? entry : entry.event;
+    const event = toRunEvent(raw);
+    if (event?.type === "usage") told = true;
+    if (event?.type === "started") told = false;
+    const missing = event?.type === "ended" && !told ? usageOf(event, raw.attempt) : undefined;
+    if (missing) yield missing;
+    if (event) yield event;
+  }
+}
+
+function usageOf({ sequence, result }: RunEnded, attempt: number): RunUsage | undefined {
+  if (result?.usage === undefined && result?.costUsd === undefined) return undefined;
+  const { usage, costUsd, turns, model } = result;
+  // A watcher that continues after this sequence still gets the end.
+  return { type: "usage", sequence: sequence - 1, attempt, turns, toolUses: undefined, usage, costUsd, model };
+}

@@ -1,0 +1,76 @@
+import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
+import { enumNames, messageNamed } from "./descriptor.js";
+import { isLong, isWrapped, type Json } from "./json.js";
+
+/**
+ * JSON Schemas (draft 2020-12) of the JSON form of these messages and of all messages in them, by their full
+ * names, such as `ccsp.task.v1.Task`. Made from the descriptor, so they follow the protos.
+ *
+ * A schema allows more fields than it names and numbers for enums, because a newer CCSP may send both.
+ */
+export function messageSchemas(typeNames: readonly string[]): Record<string, Json> {
+  const found = new Map<string, DescMessage>();
+  const collect = (type: DescMessage): void => {
+    if (found.has(type.typeName) || isWrapped(type) || type.typeName in WELL_KNOWN) return;
+    found.set(type.typeName, type);
+    for (const { message } of type.fields) if (message) collect(message);
+  };
+  for (const name of typeNames) collect(messageNamed(name));
+  const sorted = [...found].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(sorted.map(([name, type]) => [name, messageSchema(type)]));
+}
+
+function messageSchema(type: DescMessage): Json {
+  const required = type.fields.filter(isAlwaysThere).map(({ jsonName }) => jsonName);
+  return {
+    type: "object",
+    properties: Object.fromEntries(type.fields.map((field) => [field.jsonName, fieldSchema(field)])),
+    ...(required.length > 0 && { required }),
+  };
+}
+
+const isAlwaysThere = (field: DescField): boolean =>
+  field.oneof === undefined &&
+  (field.fieldKind === "list" ||
+    field.fieldKind === "map" ||
+    (field.fieldKind !== "message" && !field.proto.proto3Optional));
+
+function fieldSchema(field: DescField): Json {
+  if (field.fieldKind === "list") return { type: "array", items: itemSchema(field) };
+  if (field.fieldKind === "map") return { type: "object", additionalProperties: itemSchema(field) };
+  return itemSchema(field);
+}
+
+function itemSchema(field: DescField): Json {
+  if (field.enum) return { anyOf: [{ enum: [...enumNames(field.enum).values()] }, { type: "integer" }] };
+  if (field.message) return valueSchema(field.message);
+  return field.scalar === undefined ? {} : scalarSchema(field.scalar);
+}
+
+function valueSchema(type: DescMessage): Json {
+  const [wrapped] = isWrapped(type) ? type.fields : [];
+  if (wrapped?.scalar !== undefined) return scalarSchema(wrapped.scalar);
+  return WELL_KNOWN[type.typeName] ?? { $ref: `#/$defs/${type.typeName}` };
+}
+
+function scalarSchema(scalar: ScalarType): Json {
+  if (isLong(scalar)) return { type: ["integer", "string"], pattern: "^-?[0-9]+$" };
+  switch (scalar) {
+    case ScalarType.BOOL:
+      return { type: "boolean" };
+    case ScalarType.STRING:
+      return { type: "string" };
+    case ScalarType.BYTES:
+      return { type: "string", contentEncoding: "base64" };
+    case ScalarType.DOUBLE:
+    case ScalarType.FLOAT:
+      return { anyOf: [{ type: "number" }, { enum: ["NaN", "Infinity", "-Infinity"] }] };
+    default:
+      return { type: "integer" };
+  }
+}
+
+const WELL_KNOWN: Readonly<Record<string, Json>> = {
+  "google.protobuf.Timestamp": { type: "string", format: "date-time" },
+  "google.protobuf.Duration": { type: "string", pattern: "^-?[0-9]+(\\.[0-9]{1,9})?s$" },
+};

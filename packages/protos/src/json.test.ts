@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { toDuration } from "./duration.js";
+import { ErrorCategory, Task, TaskResult, TaskState } from "./gen/ccsp/task/v1/task.js";
+import { toJson } from "./json.js";
+import { messageSchemas } from "./json-schema.js";
+
+const TASK = "ccsp.task.v1.Task";
+
+describe("The JSON form of messages", () => {
+  it("has zeros and empty lists, and leaves out what is absent", () => {
+    assert.deepEqual(toJson("ccsp.task.v1.TaskResult", TaskResult.fromPartial({})), {
+      text: "",
+      conversationId: "",
+      engine: "",
+      engineVersion: "",
+      model: "",
+      turns: 0,
+      executorId: "",
+      cached: false,
+      permissionDenials: [],
+    });
+  });
+
+  it("writes enums by their short names, times in UTC, durations in seconds, bytes in base64 and wrapped values bare", () => {
+    const task = Task.fromPartial({
+      id: "0-x",
+      state: TaskState.QUEUED,
+      createTime: new Date("2026-01-31T09:00:00.500Z"),
+      spec: { labels: { a: "b" }, limits: { wallTime: toDuration(3_500) } },
+      error: { category: ErrorCategory.RATE_LIMIT, retryAfter: toDuration(-1) },
+      result: { costUsd: 0, runTime: toDuration(60_000) },
+    });
+    task.spec?.attachments.push({ name: "f", content: Buffer.of(1, 2, 255) });
+    const json = JSON.parse(JSON.stringify(toJson(TASK, task)));
+    assert.equal(json.state, "QUEUED");
+    assert.equal(json.createTime, "2026-01-31T09:00:00.500Z");
+    assert.deepEqual(
+      [json.spec.limits.wallTime, json.error.retryAfter, json.result.runTime],
+      ["3.5s", "-0.001s", "60s"],
+    );
+    assert.equal(json.error.category, "RATE_LIMIT");
+    assert.deepEqual(json.spec.attachments, [{ name: "f", content: "AQL/" }]);
+    assert.deepEqual([json.result.costUsd, json.spec.labels], [0, { a: "b" }]);
+    assert.equal("endTime" in json, false);
+  });
+
+  it("writes a 64-bit integer as a number when that is exact, else as text, and an unknown enum as its number", () => {
+    const usage = { inputTokens: 5n, outputTokens: 2n ** 53n, cacheReadTokens: 0n, cacheCreationTokens: -1n };
+    assert.deepEqual(toJson("ccsp.task.v1.Usage", usage), {
+      inputTokens: 5,
+      outputTokens: "9007199254740992",
+      cacheReadTokens: 0,
+      cacheCreationTokens: -1,
+    });
+    assert.equal(Object(toJson(TASK, { ...Task.fromPartial({}), state: 99 })).state, 99);
+  });
+
+  it("writes the chosen field of a oneof under its own name", () => {
+    const event = { sequence: 1, attempt: 1, time: undefined, event: { $case: "toolUse", value: { name: "Bash" } } };
+    assert.deepEqual(toJson("ccsp.task.v1.TaskEvent", event), { sequence: 1, attempt: 1, toolUse: { name: "Bash" } });
+  });
+
+  it("is described by schemas of the message and of all messages in it", () => {
+    const schemas = JSON.parse(JSON.stringify(messageSchemas([TASK])));
+    const [task, result] = [schemas[TASK], schemas["ccsp.task.v1.TaskResult"]];
+    assert.deepEqual(task.properties.spec, { $ref: "#/$defs/ccsp.task.v1.TaskSpec" });
+    for (const name of ["RetryPolicy", "Usage", "Attachment"]) assert.ok(schemas[`ccsp.task.v1.${name}`], name);
+    assert.ok(task.required.includes("attempt") && !task.required.includes("result"));
+    assert.deepEqual(result.properties.costUsd.anyOf[0], { type: "number" });
+  });
+});

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { findTrace, otlpService, serveTraces, type TraceStore } from "@ccsp/trace-store";
+import { Client, credentials, type ServiceError, status } from "@grpc/grpc-js";
+import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-grpc";
+import { SimpleSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
+
+describe("serveTraces", () => {
+  let dir: string;
+  let socket: string;
+  let store: TraceStore;
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), "ccsp-traces-"));
+    socket = join(dir, "traces.sock");
+    await writeFile(socket, "left behind");
+    store = await serveTraces(socket);
+  });
+  afterEach(async () => {
+    await store.close();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  /** Sends bytes as an export. Returns the code of the answer. */
+  const send = async (...exports: readonly Buffer[]): Promise<readonly status[]> => {
+    const client = new Client(`unix:${socket}`, credentials.createInsecure());
+    const { path } = otlpService(() => {}).definition["Export"] ?? { path: "" };
+    const codes = exports.map(
+      (bytes) =>
+        new Promise<status>((resolve) => {
+          const answered = (error: ServiceError | null) => resolve(error?.code ?? status.OK);
+          client.makeUnaryRequest(
+            path,
+            (each: Buffer) => each,
+            (each) => each,
+            bytes,
+            answered,
+          );
+        }),
+    );
+    return Promise.all(codes).finally(() => client.close());
+  };
+
+  it("takes what the SDK exports with its settings, and gives it back, through a socket for its owner only", async () => {
+    assert.equal((await stat(socket)).mode & 0o777, 0o600);
+    const url = store.settings["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] ?? "";
+    const exporter = new OTLPTraceExporter({ url, credentials: credentials.createInsecure() });
+    const provider = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] });
+    const span = provider.getTracer("test").startSpan("work");
+    span.end();
+    await provider.shutdown();
+    const { traceId } = span.spanContext();
+    const { spans, store: counts } = await findTrace(socket, traceId);
+    assert.deepEqual([spans.map(({ name }) => name), counts.traces], [["work"], 1]);
+    assert.deepEqual((await findTrace(socket, "0".repeat(32))).spans, []);
+  });
+
+  it("refuses what is not an export, what is too large, and what comes too fast, and answers on", async () => {
+    assert.deepEqual(await send(Buffer.from([0x0a, 0xff])), [status.INVALID_ARGUMENT]);
+    assert.deepEqual(await send(Buffer.alloc(5 * 1024 * 1024)), [status.RESOURCE_EXHAUSTED]);
+    // An unknown field of 3 MiB.
+    const length = 3 * 1024 * 1024;
+    const padding = Buffer.concat([Buffer.from([0x7a, 0x80, 0x80, 0xc0, 0x01]), Buffer.alloc(length)]);
+    const codes = await send(padding, padding, padding, padding);
+    assert.equal(codes.filter((code) => code === status.OK).length, 2);
+    assert.equal(codes.filter((code) => code === status.RESOURCE_EXHAUSTED).length, 2);
+    assert.deepEqual((await findTrace(socket, "0".repeat(32))).spans, []);
+  });
+
+  it("says that the store does not answer when it is closed", async () => {
+    await store.close();
+    await assert.rejects(findTrace(socket, "0".repeat(32)), /the trace store does not answer/);
+  });
+});

@@ -1,0 +1,52 @@
+import { readFile, realpath, stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { MoreRoots } from "../domain/admission.js";
+import { isUnder } from "../domain/policy.js";
+
+interface RootsFile {
+  /** Undefined: there is no such file, and no folder is added. */
+  readonly path: string | undefined;
+  /** Folder of the executor. A line that contains it is not used: tasks would read each other's files. */
+  readonly dir: string;
+  /** Gets each line that is not used, and why, once for each version of the file. */
+  readonly warn: (detail: { readonly line: string; readonly why: string }) => void;
+}
+
+/**
+ * The folders in a file that may change at any time. It is read again when it is another file than before or has another
+ * time. A file that is missing or cannot be read allows nothing.
+ */
+export function readRootsFile({ path, dir, warn }: RootsFile): MoreRoots {
+  if (path === undefined) return async () => [];
+  let [version, roots] = ["", [] as readonly string[]];
+  return async () => {
+    const now = await versionOf(path);
+    if (now === version) return roots;
+    const text = await readFile(path, "utf8").catch(() => "");
+    const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+    const faults = await Promise.all(lines.map((line) => faultOf(line, [path, dir])));
+    roots = lines.filter((_line, i) => faults[i] === undefined);
+    // The version is from before the read. If the file was changed meanwhile, the next call reads it again.
+    version = now;
+    for (const [i, why] of faults.entries()) if (why !== undefined) warn({ line: lines[i] ?? "", why });
+    return roots;
+  };
+}
+
+async function versionOf(path: string): Promise<string> {
+  const { ino, size, mtimeNs } = await stat(path, { bigint: true }).catch(() => ({ ino: 0n, size: 0n, mtimeNs: 0n }));
+  return `${ino} ${size} ${mtimeNs}`;
+}
+
+async function faultOf(root: string, own: readonly string[]): Promise<string | undefined> {
+  if (!root.startsWith("/") || resolve(root) !== root.replace(/(?<=.)\/+$/, "")) return "it is not an absolute path";
+  const names = [root, await real(root)];
+  for (const each of own) {
+    for (const place of [each, await real(each)]) {
+      if (names.some((name) => isUnder(place, name))) return `it contains ${each}`;
+    }
+  }
+  return undefined;
+}
+
+const real = (path: string): Promise<string> => realpath(path).catch(() => path);
