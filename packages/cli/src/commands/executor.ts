@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-import { GetExecutorStatusResponse, type SandboxStatus } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
-=======
 import type { GetExecutorStatusResponse } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
->>>>>>> main
 import { Command } from "commander";
 import { CliError, EXIT, type ExitCode } from "../exit.js";
 import { untilInterrupted } from "../following.js";
@@ -48,27 +44,8 @@ function listCommand(io: Io, end: (code: ExitCode) => void): Command {
     });
 }
 
-<<<<<<< HEAD
-const jsonOf = (status: GetExecutorStatusResponse): object => Object(GetExecutorStatusResponse.toJSON(status));
-
-function lines(address: string, { executorId, engines, draining, sandbox }: GetExecutorStatusResponse): string[] {
-  const rows = engines.map(({ engine, version, running, slots, account, warm }) => {
-    const more = `${account ? `, login ${account}` : ""}${warm > 0 ? `, ${warm} warm` : ""}`;
-    return `  ${engine} ${version || "of unknown version"}: ${running} of ${slots} running${more}`;
-  });
-  return [`${executorId} at ${address}${draining ? ", draining" : ""}`, ...rows, ...sandboxLine(sandbox)];
-}
-
-/** None for an executor of an older release, which does not say. */
-function sandboxLine(sandbox: SandboxStatus | undefined): readonly string[] {
-  if (!sandbox) return [];
-  const { confined, network, reason } = sandbox;
-  return [confined ? `  each run in a sandbox, network: ${network}` : `  runs have no sandbox: ${reason}`];
-}
-=======
 const executorJson = (status: GetExecutorStatusResponse): Promise<object> =>
   messageJson("ccsp.executor.v1.GetExecutorStatusResponse", status);
->>>>>>> main
 
 function runsCommand(io: Io): Command {
   return withExecutors(new Command("runs"), FORMATS)
