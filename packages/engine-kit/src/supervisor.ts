@@ -52,14 +52,14 @@ export interface Prepared {
 
 /**
  * What a run needs of the host besides its own folders and the executable. If the executor runs engines in a sandbox, a
- * run gets only this and what the operator adds. Paths are absolute. Paths that do not exist are ignored.
+ * run gets only this and what the operator adds. Paths are absolute. Files that do not exist are ignored.
  */
 export interface RunAccess {
   /** Files and folders to read. */
   readonly reads?: readonly string[] | undefined;
-  /** Files and folders to read and write. They are kept. */
+  /** Files to read and write. */
   readonly writes?: readonly string[] | undefined;
-  /** Folders in the run's folder that `collect` reads. They are made if they do not exist. */
+  /** Folders to read and write, such as those that `collect` reads. They are kept, and made if they do not exist. */
   readonly keeps?: readonly string[] | undefined;
   /** Hosts to connect to: `name:port`. */
   readonly hosts?: readonly string[] | undefined;

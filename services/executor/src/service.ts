@@ -152,7 +152,7 @@ async function openSupervisor({
     config: config.sandbox,
     searchPath: config.searchPath,
     path,
-    folder: join(config.dir, "sandbox"),
+    folder: join(folder.runs, "sandbox"),
     temporary: folder.temporary,
     log,
   });

@@ -39,6 +39,8 @@ export const testEnv = (queuePort: number, dir: string): Record<string, string> 
   CCSP_CLAUDE_CODE_BIN: SCRIPTED_ENGINE,
   // The scripted engine is more than one file.
   CCSP_EXECUTOR_SANDBOX_READ: dirname(SCRIPTED_ENGINE),
+  // Tests let the scripted engine wait for files, and count its runs in files.
+  CCSP_EXECUTOR_SANDBOX_WRITE: dir,
   CCSP_CLAUDE_CODE_API_KEY: "fake-key-of-a-test",
 });
 

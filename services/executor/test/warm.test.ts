@@ -12,7 +12,7 @@ import { findProcesses } from "../src/supervision/kill.js";
 import { readStat } from "../src/supervision/proc.js";
 import { startExecutorProcess } from "./executor-process.js";
 import { type FakeQueue, startFakeQueue } from "./fake-queue.js";
-import { expectProcesses } from "./processes.js";
+import { expectProcesses, withoutSandbox } from "./processes.js";
 import { EXECUTOR_ID, type Rig, resultOf, testEnv, withRig } from "./rig.js";
 
 type Executor = Client<ExecutorServiceService>;
@@ -36,8 +36,8 @@ async function withWarm(use: (rig: Rig, executor: Executor) => Promise<void>, en
   }
 }
 
-const waiting = (): Promise<number[]> =>
-  findProcesses(({ executorId, run }) => executorId === EXECUTOR_ID && run.startsWith("warm-"));
+const waiting = async (): Promise<number[]> =>
+  withoutSandbox(await findProcesses(({ executorId, run }) => executorId === EXECUTOR_ID && run.startsWith("warm-")));
 
 /** Waits until exactly one process waits that is not in `before`. */
 const oneWaits = (before: readonly number[] = []): Promise<number> =>

@@ -26,6 +26,7 @@ export interface BubblewrapOptions {
   readonly network: SandboxNetwork;
   readonly hosts: readonly string[];
   readonly reads: readonly string[];
+  readonly writes: readonly string[];
   readonly bytes: number;
   /** PATH of engines. */
   readonly path: string;
@@ -100,7 +101,7 @@ async function fixedArguments({ network, bytes, folder }: BubblewrapOptions): Pr
 /** What one run sees in addition: its folders, its executable, and what its engine and the operator name. */
 async function mountsOf(
   { folder, keepsWork, command, env, access }: RunToConfine,
-  { reads, path, socat }: BubblewrapOptions,
+  { reads, writes, path, socat }: BubblewrapOptions,
 ): Promise<Mount[]> {
   const given: readonly Mount[] = [
     ...pathMounts(path),
@@ -115,19 +116,17 @@ async function mountsOf(
     ...executable,
     ...(ownHome ? [] : [{ path: home, how: "memory" } as const]),
     ...(await folderMounts(folder, keepsWork)),
-    ...(access.writes ?? []).map((each): Mount => ({ path: each, how: "write" })),
-    ...(access.keeps ?? []).map((each): Mount => ({ path: each, how: "write" })),
+    ...[...writes, ...(access.writes ?? []), ...(access.keeps ?? [])].map((each): Mount => ({ path: each, how: "write" })),
   ];
 }
 
 /** The run's own folders, in memory. What its engine prepared there is read-only. */
 async function folderMounts(folder: RunToConfine["folder"], keepsWork: boolean): Promise<readonly Mount[]> {
-  const place = (path: string): Mount => ({ path, how: isWithin(path, "/tmp") ? "folder" : "memory" });
   const home = relative(folder.path, folder.home);
   const prepared = (await readdir(folder.path)).filter((name) => name !== home && name !== "work");
   return [
-    place(folder.path),
-    place(folder.tmp),
+    { path: folder.path, how: "memory" },
+    { path: folder.tmp, how: "memory" },
     { path: folder.home, how: "folder" },
     { path: folder.work, how: keepsWork ? "write" : "folder" },
     ...inFolder(folder.path, prepared, "read"),

@@ -11,6 +11,8 @@ export interface SandboxConfig {
   readonly hosts: readonly string[];
   /** More paths that every run may read. */
   readonly reads: readonly string[];
+  /** Paths that every run may read and write. */
+  readonly writes: readonly string[];
   /** Most bytes of each folder in memory. */
   readonly bytes: number;
   /** bubblewrap and socat: a path, or a name to look for. */
@@ -47,6 +49,11 @@ export function defineSandbox(settings: Settings): SandboxConfig {
     reads: settings.list(
       "CCSP_EXECUTOR_SANDBOX_READ",
       "absolute paths that every run may read, besides the system's programs: the folder of a tool in /opt, say",
+      { default: [], pattern: /^\/./ },
+    ),
+    writes: settings.list(
+      "CCSP_EXECUTOR_SANDBOX_WRITE",
+      "absolute paths that every run may read and write, such as the folder of a command's own login; all runs share them",
       { default: [], pattern: /^\/./ },
     ),
     bytes: settings.integer(

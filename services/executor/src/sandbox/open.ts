@@ -1,6 +1,7 @@
+import { execFile } from "node:child_process";
+import { realpathSync } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { findExecutable } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
@@ -65,12 +66,13 @@ async function create({ config, searchPath, path, folder, log }: OpenSandboxOpti
   const find = (name: string, setting: string, what: string) => {
     const found = findExecutable(name, searchPath);
     if (found === undefined) throw new Error(`there is no ${name}: install ${what}, or name it in ${setting}`);
-    return found;
+    // A link may be in a folder that runs do not see.
+    return realpathSync(found);
   };
-  const { network, hosts, reads, bytes } = config;
+  const { network, hosts, reads, writes, bytes } = config;
   const bwrap = find(config.bwrap, "CCSP_EXECUTOR_BWRAP_BIN", "bubblewrap");
   const socat = network === "hosts" ? find(config.socat, "CCSP_EXECUTOR_SOCAT_BIN", "socat") : undefined;
-  return await createBubblewrap({ bwrap, socat, network, hosts, reads, bytes, path, folder, log });
+  return await createBubblewrap({ bwrap, socat, network, hosts, reads, writes, bytes, path, folder, log });
 }
 
 /** Runs `true` in a sandbox with all that a run's sandbox has, also its network. */

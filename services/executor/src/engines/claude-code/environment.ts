@@ -69,11 +69,10 @@ const LOGIN_HOSTS = ["platform.claude.com:443", "console.anthropic.com:443", "cl
 export function access(profile: ClaudeCodeProfile, folder: RunFolder, keepsConversation: boolean): RunAccess {
   const shared = sharedConfigFolder(profile);
   const { HOME, ANTHROPIC_BASE_URL = PROVIDER } = environment(profile, folder);
-  const writes = shared === undefined ? [] : [shared, ...(HOME === undefined ? [] : [join(HOME, ".claude.json")])];
-  const kept = shared === undefined ? [join(configFolder(profile, folder), "projects")] : [];
+  const own = keepsConversation ? [join(configFolder(profile, folder), "projects")] : [];
   return {
-    writes,
-    keeps: keepsConversation ? [...kept, conversationFolder(folder)] : [],
+    writes: shared === undefined || HOME === undefined ? [] : [join(HOME, ".claude.json")],
+    keeps: [...(shared === undefined ? own : [shared]), ...(keepsConversation ? [conversationFolder(folder)] : [])],
     hosts: [hostOf(ANTHROPIC_BASE_URL), ...(credentialsFile(profile) === undefined ? [] : LOGIN_HOSTS)],
   };
 }

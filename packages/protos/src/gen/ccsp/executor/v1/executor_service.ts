@@ -80,7 +80,7 @@ export interface RunStatus {
   taskId: string;
   /** Name of the engine. */
   engine: string;
-  /** Process id of the engine. The process leads its own process group. 0 before it has started. */
+  /** Process id of the engine, or of its sandbox. The process leads its own process group. 0 before it has started. */
   pid: number;
   /** When the engine was started. */
   startTime: Date | undefined;
@@ -141,7 +141,7 @@ export interface GetRunResponse {
   resources:
     | RunResources
     | undefined;
-  /** Number of processes that the run has now. */
+  /** Number of processes that the run has now, with those of its sandbox. */
   processes: number;
 }
 
