@@ -57,13 +57,15 @@ async function tryAll(world: World, all: readonly Attempt[]): Promise<readonly b
     const note = "echo private >note.txt; echo private >$HOME/note.txt; tail -f /dev/null";
     const running = await other.submit({ prompt: bash(note), permissionMode: "skip" });
     for (let i = 0; i < 3; i++) await other.run({ prompt: "hello", permissionMode: "skip" }).result();
-    await eventually(
-      async () => assert.equal((await executor.getExecutorStatus({})).engines[0]?.warm, 2),
-      { timeoutMs: 60_000, what: "two waiting processes" },
-    );
+    await eventually(async () => assert.equal((await executor.getExecutorStatus({})).engines[0]?.warm, 2), {
+      timeoutMs: 60_000,
+      what: "two waiting processes",
+    });
     // A turn limit of its own: no waiting process serves it.
     await client.run({ prompt: bash(scriptOf(all)), permissionMode: "skip", limits: { turns: 77 } }).result();
-    const output = world.simulator.requests.flatMap(({ toolResults }) => toolResults).find((said) => said.includes("try 0"));
+    const output = world.simulator.requests
+      .flatMap(({ toolResults }) => toolResults)
+      .find((said) => said.includes("try 0"));
     assert.ok(output, "the task's tool did not run");
     const succeeded = succeededIn(all, output);
     await other.cancel(running.id);
@@ -75,7 +77,8 @@ async function tryAll(world: World, all: readonly Attempt[]): Promise<readonly b
 
 function print(title: string, all: readonly Attempt[], succeeded: readonly boolean[]): void {
   console.log(`\n    ${title}`);
-  for (const [index, { what }] of all.entries()) console.log(`      ${succeeded[index] ? "OPEN  " : "closed"}  ${what}`);
+  for (const [index, { what }] of all.entries())
+    console.log(`      ${succeeded[index] ? "OPEN  " : "closed"}  ${what}`);
 }
 
 function endSleeping(): void {
@@ -99,7 +102,10 @@ describe("a hostile task", function () {
     const all = [...attempts(world, await placeSecrets(world)), ...metadataAttempts];
     const succeeded = await tryAll(world, all);
     print("in a sandbox", all, succeeded);
-    assert.deepEqual(all.filter((_, index) => succeeded[index]).map(({ what }) => what), []);
+    assert.deepEqual(
+      all.filter((_, index) => succeeded[index]).map(({ what }) => what),
+      [],
+    );
   });
 
   it("can do all that the executor's user can without a sandbox", async () => {
@@ -108,10 +114,21 @@ describe("a hostile task", function () {
     const succeeded = await tryAll(world, all);
     print("without a sandbox", all, succeeded);
     const open = all.filter((_, index) => succeeded[index]).map(({ what }) => what);
-    for (const what of ["read jwt.secret", "read the executor's environment", "connect to Redis", "connect to the queue"]) {
+    for (const what of [
+      "read jwt.secret",
+      "read the executor's environment",
+      "connect to Redis",
+      "connect to the queue",
+    ]) {
       assert.ok(open.includes(what), `${what} failed, so the attempt proves nothing in the sandbox either`);
     }
-    assert.ok(open.some((what) => what.startsWith("write settings")), "the attempt to write settings proves nothing");
-    assert.ok(open.some((what) => what.startsWith("read a file of another run")), "reading another run proves nothing");
+    assert.ok(
+      open.some((what) => what.startsWith("write settings")),
+      "the attempt to write settings proves nothing",
+    );
+    assert.ok(
+      open.some((what) => what.startsWith("read a file of another run")),
+      "reading another run proves nothing",
+    );
   });
 });

@@ -20,7 +20,12 @@ export interface HandlerDeps {
   readonly stopping: AbortSignal;
 }
 
-export function executorHandlers({ executor, hooks, sandbox, stopping }: HandlerDeps): Handlers<ExecutorServiceService> {
+export function executorHandlers({
+  executor,
+  hooks,
+  sandbox,
+  stopping,
+}: HandlerDeps): Handlers<ExecutorServiceService> {
   return {
     async getExecutorStatus() {
       const { executorId, bootId, draining, engines, attempts } = executor.status();

@@ -93,7 +93,19 @@ async function fixedArguments({ network, bytes, folder }: BubblewrapOptions): Pr
     ...systemArguments(),
     ...["--ro-bind", passwd, "/etc/passwd", "--ro-bind", group, "/etc/group"],
     ...["--proc", "/proc", "--dev", "/dev", "--size", String(bytes), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"],
-    ...["--perms", "1777", "--size", String(bytes), "--tmpfs", "/tmp", "--dir", "/var", "--symlink", "/tmp", "/var/tmp"],
+    ...[
+      "--perms",
+      "1777",
+      "--size",
+      String(bytes),
+      "--tmpfs",
+      "/tmp",
+      "--dir",
+      "/var",
+      "--symlink",
+      "/tmp",
+      "/var/tmp",
+    ],
     ...["--dir", "/run"],
   ];
 }
@@ -116,7 +128,9 @@ async function mountsOf(
     ...executable,
     ...(ownHome ? [] : [{ path: home, how: "memory" } as const]),
     ...(await folderMounts(folder, keepsWork)),
-    ...[...writes, ...(access.writes ?? []), ...(access.keeps ?? [])].map((each): Mount => ({ path: each, how: "write" })),
+    ...[...writes, ...(access.writes ?? []), ...(access.keeps ?? [])].map(
+      (each): Mount => ({ path: each, how: "write" }),
+    ),
   ];
 }
 

@@ -61,9 +61,13 @@ export function defineSandbox(settings: Settings): SandboxConfig {
       "most bytes that a run may write into its folder, and into /tmp; they are in memory",
       { default: 1024 ** 3, min: 1024 ** 2 },
     ),
-    bwrap: settings.text("CCSP_EXECUTOR_BWRAP_BIN", "bubblewrap, for sandboxes: a path, or a name to look for on PATH", {
-      default: "bwrap",
-    }),
+    bwrap: settings.text(
+      "CCSP_EXECUTOR_BWRAP_BIN",
+      "bubblewrap, for sandboxes: a path, or a name to look for on PATH",
+      {
+        default: "bwrap",
+      },
+    ),
     socat: settings.text(
       "CCSP_EXECUTOR_SOCAT_BIN",
       "socat, for sandboxes whose network is hosts: a path, or a name to look for on PATH",

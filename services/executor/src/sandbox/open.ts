@@ -43,7 +43,8 @@ export async function openSandbox(options: OpenSandboxOptions): Promise<OpenedSa
     const sandbox = await create(options);
     await probe(sandbox, options);
     log.info({ network }, "each run gets a sandbox of its own");
-    if (network === "full") log.warn("runs in a sandbox reach this host's own ports: CCSP_EXECUTOR_SANDBOX_NETWORK is full");
+    if (network === "full")
+      log.warn("runs in a sandbox reach this host's own ports: CCSP_EXECUTOR_SANDBOX_NETWORK is full");
     return { sandbox, status: { confined: true, network, reason: "" } };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

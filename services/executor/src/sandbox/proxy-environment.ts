@@ -55,7 +55,12 @@ export function upstreamOf(env: Readonly<Record<string, string>>): Upstream {
   }
   const direct = read("NO_PROXY")
     .split(",")
-    .map((name) => name.trim().replace(/^\*?\./, "").toLowerCase())
+    .map((name) =>
+      name
+        .trim()
+        .replace(/^\*?\./, "")
+        .toLowerCase(),
+    )
     .filter((name) => name !== "");
   return (host) =>
     isOwnAddress(host) || direct.some((name) => name === "*" || host === name || host.endsWith(`.${name}`))

@@ -66,7 +66,14 @@ class HostSupervisor implements Launcher {
       const always = { PATH: path, HOME: folder.home, TMPDIR: folder.tmp, LANG: "C.UTF-8" };
       const traced = traceparent === "" ? {} : { TRACEPARENT: traceparent };
       const env = { ...always, ...own, ...traced };
-      const confined = await sandbox?.open({ run, folder, keepsWork: workingFolder !== undefined, command, env, access });
+      const confined = await sandbox?.open({
+        run,
+        folder,
+        keepsWork: workingFolder !== undefined,
+        command,
+        env,
+        access,
+      });
       place.sandbox = confined;
       const process = await startProcess({ command, args, env: confined?.env ?? env, place, graceMs, setpriv });
       const onFault = (err: unknown, message: string) => log.error({ err, run }, message);
