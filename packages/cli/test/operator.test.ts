@@ -168,7 +168,7 @@ describe("ccsp's commands for operators", function () {
     await becomes(id, "RUNNING");
     assert.match(
       await ok("executor list"),
-      /^EXECUTOR +STATE +ENGINE +VERSION +RUNNING +WARM +ADDRESS\nexecutor-1  ready  claude-code  \S+ +1 of 1 +0  127.0.0.1:\d+\n$/,
+      /^EXECUTOR +STATE +ENGINE +VERSION +RUNNING +WARM +SANDBOX +ADDRESS\nexecutor-1  ready  claude-code  \S+ +1 of 1 +0  (?:network hosts|no) +127.0.0.1:\d+\n$/,
     );
     assert.match(
       await ok("executor runs"),

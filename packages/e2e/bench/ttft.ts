@@ -59,6 +59,14 @@ try {
     console.log(`${name}: p50 ${quantile(each, 0.5).toFixed(0)}, p95 ${quantile(each, 0.95).toFixed(0)}`);
   }
 
+  const ratio = (name: string, value: number) => console.log(`ratio ${name} ${value.toFixed(2)}`);
+  ratio("ttft_warm_vs_direct", medianRatio(times.warm, times.direct));
+  ratio("ttft_cold_vs_direct", medianRatio(times.cold, times.direct));
+  ratio("ttft_warm_vs_direct_unconfined", medianRatio(times.warmUnconfined, times.direct));
+  ratio("ttft_cold_vs_direct_unconfined", medianRatio(times.coldUnconfined, times.direct));
+  ratio("ttft_warm_sandbox_vs_none", medianRatio(times.warm, times.warmUnconfined));
+  ratio("ttft_cold_sandbox_vs_none", medianRatio(times.cold, times.coldUnconfined));
+
   const bursts: Record<"ours" | "theirs", number[]> = { ours: [], theirs: [] };
   for (let round = 0; round < BURST_ROUNDS; round++) {
     await allWait();
@@ -69,13 +77,6 @@ try {
     console.log(`${BURST} at once: through CCSP ${seconds(ours)}, all CLIs started at once ${seconds(theirs)}`);
   }
 
-  const ratio = (name: string, value: number) => console.log(`ratio ${name} ${value.toFixed(2)}`);
-  ratio("ttft_warm_vs_direct", medianRatio(times.warm, times.direct));
-  ratio("ttft_cold_vs_direct", medianRatio(times.cold, times.direct));
-  ratio("ttft_warm_vs_direct_unconfined", medianRatio(times.warmUnconfined, times.direct));
-  ratio("ttft_cold_vs_direct_unconfined", medianRatio(times.coldUnconfined, times.direct));
-  ratio("ttft_warm_sandbox_vs_none", medianRatio(times.warm, times.warmUnconfined));
-  ratio("ttft_cold_sandbox_vs_none", medianRatio(times.cold, times.coldUnconfined));
   ratio("burst40_vs_unqueued", medianRatio(bursts.ours, bursts.theirs));
 } finally {
   for (const each of executors) each.close();

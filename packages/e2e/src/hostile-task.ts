@@ -17,7 +17,7 @@ const MORE_MB = 80;
 const STAYS = 987_600;
 
 /** The folder in which the executor of the world has its runs. */
-export function runsFolder({ fleet }: World): string {
+function runsFolder({ fleet }: World): string {
   const pid = executorPid(fleet);
   const environ = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
   const folder = environ.find((entry) => entry.startsWith("CCSP_EXECUTOR_DIR="))?.slice("CCSP_EXECUTOR_DIR=".length);

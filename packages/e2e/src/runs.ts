@@ -7,12 +7,17 @@ import { basename } from "node:path";
  * if nothing else is left.
  */
 export async function processesOf(taskIds: readonly string[]): Promise<number[]> {
-  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
-  const found = await Promise.all(pids.map(async (pid) => ((await isOf(pid, taskIds)) ? [Number(pid)] : [])));
-  const all = found.flat();
+  const all = await allProcessesOf(taskIds);
   const ofSandbox = await Promise.all(all.map(isOfSandbox));
   const engines = all.filter((_, index) => !ofSandbox[index]);
   return engines.length > 0 ? engines : all;
+}
+
+/** The same, always with the processes of a sandbox itself. */
+export async function allProcessesOf(taskIds: readonly string[]): Promise<number[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const found = await Promise.all(pids.map(async (pid) => ((await isOf(pid, taskIds)) ? [Number(pid)] : [])));
+  return found.flat();
 }
 
 /** The programs that a sandbox runs beside the engine. */

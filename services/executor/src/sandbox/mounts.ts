@@ -49,7 +49,7 @@ export const systemArguments = (): readonly string[] => [
 ];
 
 /** Whether every run sees the path anyway. */
-export const isSystem = (path: string): boolean => SYSTEM.some((folder) => isWithin(path, folder));
+const isSystem = (path: string): boolean => SYSTEM.some((folder) => isWithin(path, folder));
 
 export const isWithin = (path: string, folder: string): boolean =>
   path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
