@@ -76,7 +76,7 @@ function createScreen(columns: number | undefined, env: Record<string, string> =
     stdout: sink(),
     stderr: sink(),
     onInterrupt(listener) {
-      const call = () => void Reflect.apply(listener, undefined, ["SIGINT"]);
+      const call = () => listener("SIGINT");
       listeners.add(call);
       return () => listeners.delete(call);
     },

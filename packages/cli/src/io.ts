@@ -13,12 +13,12 @@ export interface Io {
    * Calls the listener with a signal that asks the command to end, instead of ending the process. Returns a function
    * that stops listening.
    */
-  onInterrupt(listener: (signal: EndSignal) => void): () => void;
+  readonly onInterrupt: (listener: (signal: EndSignal) => void) => () => void;
   /**
    * Calls the listener when standard output cannot be written, instead of ending the process. Returns a function that
    * stops listening.
    */
-  onOutputFault(listener: (error: NodeJS.ErrnoException) => void): () => void;
+  readonly onOutputFault: (listener: (error: NodeJS.ErrnoException) => void) => () => void;
 }
 
 /** Ctrl-C, a request to end, and a terminal that was closed. */

@@ -34,11 +34,13 @@ export function processIo(): Io {
 function listeners<T>(otherwise: (news: T) => void) {
   const all = new Set<(news: T) => void>();
   return {
-    add(listener: (news: T) => void): () => void {
+    add: (listener: (news: T) => void) => {
       all.add(listener);
-      return () => all.delete(listener);
+      return () => {
+        all.delete(listener);
+      };
     },
-    tell(news: T): void {
+    tell: (news: T) => {
       if (all.size === 0) otherwise(news);
       for (const listener of all) listener(news);
     },

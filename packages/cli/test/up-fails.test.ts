@@ -112,7 +112,7 @@ describe("ccsp up that cannot start", function () {
       up.stderr,
       /^consul +not used \(CCSP_WITHOUT_CONSUL is 1\): the services find each other by fixed addresses$/m,
     );
-    const ready = [...up.stderr.matchAll(/^(\S+) +ready after [\d.]+ s$/gm)].map(([, part]) => part);
+    const ready = [...up.stderr.matchAll(/^(\S+) +ready after [\d.]+ s$/gm)].map(([, part = ""]) => part);
     assert.deepEqual(ready.toSorted(), [
       "executor-1",
       "gateway-1",

@@ -16,7 +16,7 @@ describe("ccsp run in a folder, with the real CLI in a fleet", function () {
   let project: string;
   let env: Record<string, string>;
   before(async function () {
-    if (CLAUDE_CODE_BIN === "") return skip(this, "the Claude Code CLI is not installed");
+    if (CLAUDE_CODE_BIN === "") skip(this, "the Claude Code CLI is not installed");
     dir = await realpath(await mkdtemp(join(tmpdir(), "ccsp-cli-")));
     project = join(dir, "my web");
     await mkdir(project);

@@ -19,14 +19,14 @@ function failing(...errors: Error[]): () => Promise<string> {
 }
 
 describe("the calls of a client", () => {
-  const createNew = () =>
-    createCaller({
-      target: "127.0.0.1:1",
-      tokens: createTokenSource({ token: "a-token" }),
-      resumeMs: 60_000,
-      connectMs: 0,
-      closed: new AbortController().signal,
-    });
+  const OPTIONS = {
+    target: "127.0.0.1:1",
+    tokens: createTokenSource({ token: "a-token" }),
+    resumeMs: 60_000,
+    connectMs: 0,
+    closed: new AbortController().signal,
+  };
+  const createNew = () => createCaller(OPTIONS);
 
   it("are given up after connectMs when no gateway has ever answered", async () => {
     await assert.rejects(createNew().unary({}, failing(away)), (error) => {
@@ -34,6 +34,18 @@ describe("the calls of a client", () => {
       assert.match(error.message, /^no gateway could be reached at 127.0.0.1:1/);
       return true;
     });
+  });
+
+  it("end with their signal, and when the client is closed, while the token does not come", async () => {
+    const closed = new AbortController();
+    const token = () => new Promise<string>(() => {});
+    const caller = createCaller({ ...OPTIONS, tokens: createTokenSource({ token }), closed: closed.signal });
+    const own = new AbortController();
+    const calls = [caller.unary({ signal: own.signal }, failing()), caller.unary({}, failing())] as const;
+    own.abort(new Error("too slow"));
+    await assert.rejects(calls[0], /too slow/);
+    closed.abort(new Error("the client was closed"));
+    await assert.rejects(calls[1], /the client was closed/);
   });
 
   it("are repeated for resumeMs when a gateway has answered once, even if it refused", async () => {

@@ -17,8 +17,13 @@ export interface Caller {
   /** The options for the next call. Throws the signal's reason when the call must not be made. */
   options(settings: CallSettings): Promise<CallOptions>;
   /** With `mostMs`, the patience lasts at most that long, even if the client's own patience is longer. */
-  patience(settings: CallSettings, mostMs?: number): Patience;
+  patience(settings: CallSettings, mostMs?: number): CallPatience;
   unary<T>(settings: CallSettings, call: (options: CallOptions) => Promise<T>): Promise<T>;
+}
+
+/** `waitForRetry` gets the options of the call that failed. They have its token, which may have expired. */
+export interface CallPatience extends Pick<Patience, "progressed" | "tryMs"> {
+  waitForRetry(error: unknown, failed: CallOptions): Promise<void>;
 }
 
 export interface CallerOptions {
@@ -37,11 +42,8 @@ export function createCaller({ target, tokens, resumeMs, connectMs, closed }: Ca
   const caller: Caller = {
     async options({ signal: given, traceparent }) {
       const signal = until(given);
-      signal.throwIfAborted();
-      const authorization = `Bearer ${sendable(await tokens.get())}`;
-      const metadata = { authorization, ...(traceparent !== undefined && { traceparent }) };
-      signal.throwIfAborted();
-      return { metadata, signal };
+      const authorization = BEARER + sendable(await unlessAborted(() => tokens.get(), signal));
+      return { metadata: { authorization, ...(traceparent !== undefined && { traceparent }) }, signal };
     },
     patience({ signal }, mostMs = resumeMs) {
       const limitMs = () => Math.min(resumeMs, mostMs, gateway.reached ? resumeMs : connectMs);
@@ -56,12 +58,27 @@ export function createCaller({ target, tokens, resumeMs, connectMs, closed }: Ca
           patience.progressed();
           return answer;
         } catch (error) {
-          await patience.waitForRetry(error);
+          await patience.waitForRetry(error, options);
         }
       }
     },
   };
   return caller;
+}
+
+const BEARER = "Bearer ";
+
+/** The agent's function for the token may take long, or never answer. */
+async function unlessAborted<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([ask(), aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
 }
 
 interface Gateway {
@@ -71,7 +88,7 @@ interface Gateway {
 }
 
 /** Adds what a client learns from its calls: whether its target is right, and that its token has expired. */
-function createCallPatience(patience: Patience, gateway: Gateway, tokens: TokenSource): Patience {
+function createCallPatience(patience: Patience, gateway: Gateway, tokens: TokenSource): CallPatience {
   let renewed = false;
   let fault: string | undefined;
   return {
@@ -81,12 +98,12 @@ function createCallPatience(patience: Patience, gateway: Gateway, tokens: TokenS
       renewed = false;
       patience.progressed();
     },
-    async waitForRetry(error) {
+    async waitForRetry(error, { metadata }) {
       if (error instanceof CallError && error.answered) gateway.reached = true;
       fault = connectionFault(error) ?? fault;
-      if (!renewed && error instanceof CallError && error.reason === "TOKEN_EXPIRED" && tokens.renew()) {
-        renewed = true;
-        return;
+      if (!renewed && error instanceof CallError && error.reason === "TOKEN_EXPIRED") {
+        renewed = tokens.renew(String(metadata?.["authorization"]).slice(BEARER.length));
+        if (renewed) return;
       }
       try {
         await patience.waitForRetry(error);

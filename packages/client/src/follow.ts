@@ -80,7 +80,7 @@ async function* watch(
       }
       return;
     } catch (error) {
-      await patience.waitForRetry(error);
+      await patience.waitForRetry(error, options);
     }
   }
 }
@@ -110,7 +110,7 @@ async function* run(
       }
       if (task) return;
     } catch (error) {
-      await patience.waitForRetry(error);
+      await patience.waitForRetry(error, options);
     }
   }
   for await (const event of watch(agent, caller, { taskId: task.id, afterSequence: last, ...settings })) {

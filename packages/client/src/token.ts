@@ -1,9 +1,10 @@
 import { readFile } from "node:fs/promises";
+import { type Timer, within } from "@ccsp/timing";
 import { AuthenticationError } from "./errors.js";
 
 /**
  * A token, or a function that returns one. The client calls the function before a call, once for all calls that begin
- * meanwhile. It keeps a JWT until shortly before its `exp`.
+ * meanwhile, and waits for it for at most 30 s. It keeps a JWT until shortly before its `exp`.
  */
 export type Token = string | (() => string | Promise<string>);
 
@@ -15,17 +16,28 @@ export interface TokenOptions {
 /** Where the client gets the token of each call from. */
 export interface TokenSource {
   get(): Promise<string>;
-  /** Forgets a token that the gateway calls expired. False if there cannot be another one. */
-  renew(): boolean;
+  /** Forgets this token, which the gateway calls expired. False if there cannot be another one. */
+  renew(expired: string): boolean;
+}
+
+/** A clock, which tests can replace. */
+export interface TokenClock {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Undefined: the timer of the machine. */
+  readonly timer?: Timer;
 }
 
 /** Throws when the options name no token, or two. */
-export function createTokenSource({ token, tokenFile }: TokenOptions, now: () => number = Date.now): TokenSource {
+export function createTokenSource(
+  { token, tokenFile }: TokenOptions,
+  clock: TokenClock = { now: Date.now },
+): TokenSource {
   if ((token === undefined) === (tokenFile === undefined)) {
     throw new AuthenticationError("TOKEN_MISSING", "give the client either `token` or `tokenFile`");
   }
   if (typeof token === "string") return { get: async () => token, renew: () => false };
-  if (token !== undefined) return keepUntilExpiry(async () => token(), now);
+  if (token !== undefined) return keepUntilExpiry(async () => token(), clock);
   // The file is small, and another program may replace it at any time.
   return { get: () => readToken(tokenFile ?? ""), renew: () => true };
 }
@@ -39,18 +51,20 @@ async function readToken(path: string): Promise<string> {
   return text.trim();
 }
 
+/** A function that never answers would stop every later call too. */
+const ASK_MS = 30_000;
 /** The new token must have arrived before the old one expires, and the clocks of two machines differ a little. */
 const RENEW_BEFORE_MS = 60_000;
-/** Of a token that lives for a short time, only this part may remain. */
+/** A token that lives for a short time is renewed when this part of its life remains. */
 const RENEW_BEFORE_PART = 0.2;
 
-function keepUntilExpiry(ask: () => Promise<string>, now: () => number): TokenSource {
+function keepUntilExpiry(ask: () => Promise<string>, { now, ...timing }: TokenClock): TokenSource {
   let held: { readonly token: string; readonly renewAt: number; readonly expiresAt: number } | undefined;
   let asking: Promise<string> | undefined;
 
   const renewed = async (): Promise<string> => {
     try {
-      const token = await ask();
+      const token = await within(ASK_MS, ask(), unanswered, timing);
       const expiresAt = expiryOf(token);
       const left = expiresAt === undefined ? 0 : expiresAt - now();
       const renewAt = now() + left - Math.min(RENEW_BEFORE_MS, left * RENEW_BEFORE_PART);
@@ -69,11 +83,16 @@ function keepUntilExpiry(ask: () => Promise<string>, now: () => number): TokenSo
       });
       return asking;
     },
-    renew() {
-      held = undefined;
+    renew(expired) {
+      // Another call may have renewed it already.
+      if (held?.token === expired) held = undefined;
       return true;
     },
   };
+}
+
+function unanswered(): never {
+  throw new AuthenticationError("TOKEN_MISSING", `the function \`token\` gave no token within ${ASK_MS / 1_000} s`);
 }
 
 /** The `exp` of a JWT in milliseconds. Undefined for another kind of token. The signature is the gateway's matter. */

@@ -1,6 +1,7 @@
 import { lookup } from "node:dns/promises";
 import { connect } from "node:net";
 import { whyNotConnected } from "@ccsp/grpc-kit/client.js";
+import { within } from "@ccsp/timing";
 import { UnavailableError } from "./errors.js";
 
 /**
@@ -28,7 +29,8 @@ const UNKNOWN = "nothing answers there";
 async function diagnose(target: string, fault: string | undefined): Promise<{ at: string; why: string }> {
   const { host, port = "443" } = HOST_AND_PORT.exec(target)?.groups ?? {};
   if (host === undefined) return { at: "", why: fault ?? UNKNOWN };
-  const found = await lookup(host, { all: true }).catch(() => []);
+  const found = await within(TRY_MS, lookup(host, { all: true }), () => undefined).catch(() => []);
+  if (!found) return { at: "", why: fault ?? `the name ${host} could not be looked up within ${TRY_MS} ms` };
   const [first] = found;
   if (!first) return { at: "", why: `the name ${host} was not found` };
   // A name can have other addresses than people expect: `localhost` may be `::1` first.
@@ -39,6 +41,7 @@ async function diagnose(target: string, fault: string | undefined): Promise<{ at
 /** A target without a scheme, or with that of DNS. */
 const HOST_AND_PORT = /^(?:dns:(?:\/\/[^/]*\/)?)?(?<host>[a-z0-9][a-z0-9.-]*)(?::(?<port>\d+))?$/i;
 
+/** The client has already waited. A resolver without a server would keep it for another 10 s. */
 const TRY_MS = 250;
 
 /** What happens to a new connection, in words. */

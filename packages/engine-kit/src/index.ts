@@ -44,6 +44,7 @@ export { type FollowOptions, followRun } from "./follow-run.js";
 export type { Handled, RequestChange, RunHandler } from "./hook.js";
 export { HOOK_POINTS, type Hook, type HookContext, type HookPlugin, type HookPoint, type HookRun } from "./hook.js";
 export { at, countAt, entriesAt, type Json, listAt, numberAt, parseObject, textAt } from "./json.js";
+export { knownCost } from "./known-cost.js";
 export { createLineSplitter, type LineSplitter, LineTooLong } from "./line-splitter.js";
 export { type EndOfRun, outcomeOf } from "./outcome.js";
 export type { EngineContext, EnginePlugin } from "./plugin.js";

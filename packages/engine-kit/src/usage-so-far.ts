@@ -1,4 +1,5 @@
 import type { EngineEvent, UsageSoFar } from "./engine.js";
+import { knownCost } from "./known-cost.js";
 import type { Transcript } from "./transcript.js";
 
 /** Follows what a run has used so far, as far as its events say it. */
@@ -20,7 +21,8 @@ export function createSpentSoFar(): SpentSoFar {
       last = { ...event, toolUses };
       return { ...last, type: "usage" };
     },
-    settle({ usage, costUsd, model, ending }) {
+    settle({ usage, costUsd: told, model, ending }) {
+      const costUsd = ending?.ok ? told : knownCost(told, usage);
       if (usage === undefined && costUsd === undefined) return [];
       const totals = { turns: ending?.turns ?? last?.turns ?? 0, usage, costUsd, model: model ?? "", toolUses };
       return last && same(last, totals) ? [] : [{ type: "usage", ...totals }];

@@ -32,7 +32,7 @@ export async function superviseUnit(unit: Unit, options: UnitOptions): Promise<R
   await access(unit.program).catch(() => {
     throw new Error(`${unit.program} does not exist: build first (make build)`);
   });
-  let lastLines: ManagedProcess["lastLines"] = () => [];
+  let latest: ManagedProcess | undefined;
   const start = async () => {
     const child = await startProcess({
       name: unit.name,
@@ -43,7 +43,7 @@ export async function superviseUnit(unit: Unit, options: UnitOptions): Promise<R
       keepOpen: keptOpen(options),
       onLine: (line, stream) => onLine?.(line, { name: unit.name, stream }),
     });
-    lastLines = child.lastLines;
+    latest = child;
     return { ...child, stop: () => child.stop(STOP_GRACE_MS) };
   };
   const firstStart = watchFirstStart(unit, onProgress);
@@ -53,7 +53,7 @@ export async function superviseUnit(unit: Unit, options: UnitOptions): Promise<R
     restart,
     served: () => firstStart.served,
     onEnd: (ending, restartInMs) => {
-      firstStart.ended(ending, lastLines());
+      firstStart.ended(ending, latest?.lastLines() ?? []);
       const how =
         ending instanceof Error ? ending.message : `${unit.name} ended (${ending.signal ?? `exit ${ending.code}`})`;
       say(restartInMs === undefined ? `${how}; it stays down` : `${how}; restart in ${restartInMs} ms`);

@@ -55,20 +55,18 @@ function valueSchema(type: DescMessage): Json {
 
 function scalarSchema(scalar: ScalarType): Json {
   if (isLong(scalar)) return { type: ["integer", "string"], pattern: "^-?[0-9]+$" };
-  switch (scalar) {
-    case ScalarType.BOOL:
-      return { type: "boolean" };
-    case ScalarType.STRING:
-      return { type: "string" };
-    case ScalarType.BYTES:
-      return { type: "string", contentEncoding: "base64" };
-    case ScalarType.DOUBLE:
-    case ScalarType.FLOAT:
-      return { anyOf: [{ type: "number" }, { enum: ["NaN", "Infinity", "-Infinity"] }] };
-    default:
-      return { type: "integer" };
-  }
+  return SCALARS.get(scalar) ?? { type: "integer" };
 }
+
+const ANY_DOUBLE: Json = { anyOf: [{ type: "number" }, { enum: ["NaN", "Infinity", "-Infinity"] }] };
+/** The scalars that are no integers. */
+const SCALARS: ReadonlyMap<ScalarType, Json> = new Map([
+  [ScalarType.BOOL, { type: "boolean" }],
+  [ScalarType.STRING, { type: "string" }],
+  [ScalarType.BYTES, { type: "string", contentEncoding: "base64" }],
+  [ScalarType.DOUBLE, ANY_DOUBLE],
+  [ScalarType.FLOAT, ANY_DOUBLE],
+]);
 
 const WELL_KNOWN: Readonly<Record<string, Json>> = {
   "google.protobuf.Timestamp": { type: "string", format: "date-time" },

@@ -73,7 +73,7 @@ function scalarJson(value: unknown): Json {
 }
 
 const WELL_KNOWN: Readonly<Record<string, (message: object) => Json>> = {
-  "google.protobuf.Timestamp": (time) => (time instanceof Date ? time.toISOString() : String(time)),
+  "google.protobuf.Timestamp": (time) => Object(time).toISOString(),
   "google.protobuf.Duration": (duration) => durationSeconds(Object(duration)),
 };
 

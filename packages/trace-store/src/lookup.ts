@@ -7,10 +7,8 @@ export interface FoundTrace extends StoredTrace {
 }
 
 const toJson = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
-function fromJson<T>(bytes: Buffer): T {
-  const value: T = JSON.parse(bytes.toString());
-  return value;
-}
+const idFrom = (bytes: Buffer): string => JSON.parse(bytes.toString());
+const traceFrom = (bytes: Buffer): FoundTrace => JSON.parse(bytes.toString());
 
 /**
  * The store's own call, beside OTLP. Only this package uses it, on both ends, so its messages are JSON and need no
@@ -21,9 +19,9 @@ export const FIND: MethodDefinition<string, FoundTrace> = {
   requestStream: false,
   responseStream: false,
   requestSerialize: toJson,
-  requestDeserialize: fromJson<string>,
+  requestDeserialize: idFrom,
   responseSerialize: toJson,
-  responseDeserialize: fromJson<FoundTrace>,
+  responseDeserialize: traceFrom,
 };
 
 const LOOKUP_MS = 5_000;

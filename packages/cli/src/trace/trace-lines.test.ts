@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Span } from "@ccsp/trace-store";
+import { textWidth } from "../output/text-width.js";
 import { traceLines } from "./trace-lines.js";
 
 const span = (spanId: string, parentSpanId: string, startMs: number, rest: Partial<Span> = {}): Span => ({
@@ -47,12 +48,20 @@ describe("traceLines", () => {
     ]);
   });
 
+  it("counts a wide character as two columns, so that the bars stay below each other", () => {
+    const wide = SPANS.map((each) => (each.spanId === "first" ? { ...each, name: "日本語の名前".repeat(4) } : each));
+    const bars = traceLines(wide, { width: 64, color: false }).filter((line) => line.includes("  +"));
+    const starts = bars.map((line) => textWidth(line.slice(0, line.indexOf("  +"))));
+    assert.ok(starts.length >= 4);
+    assert.equal(new Set(starts).size, 1, bars.join("\n"));
+  });
+
   it("fits every width, marks the shortest span, and colours only when asked", () => {
     for (const width of [20, 60, 80, 200]) {
       const rows = traceLines(SPANS, { width, color: false }).filter((line) => / m?s /.test(`${line} `));
       assert.ok(rows.length >= 4);
       for (const row of rows) {
-        assert.ok([...row].length <= Math.max(width, 60), `${row} at ${width}`);
+        assert.ok(textWidth(row) <= Math.max(width, 60), `${row} at ${width}`);
         assert.match(row, /━/);
       }
     }

@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import { isOutgoing, type Span, shortName, type TraceNode, traceTree } from "@ccsp/trace-store";
+import { fitted, textWidth } from "../output/text-width.js";
 import { printable } from "../printable.js";
 import { spanTime } from "./span-time.js";
 import { type Interval, timeLine, wholeOf } from "./time-line.js";
@@ -27,16 +28,19 @@ const MIN_NAME = 16;
 export function traceLines(spans: readonly Span[], { width, color }: LinesOptions): string[] {
   const rows = traceTree(spans).flatMap((root) => rowsOf(root, spans, { first: "", rest: "" }));
   const whole = wholeOf(spans);
-  const services = Math.min(14, Math.max(...rows.map(({ node }) => serviceOf(node.spans[0]).length), "service".length));
+  const services = Math.min(
+    14,
+    Math.max(...rows.map(({ node }) => textWidth(serviceOf(node.spans[0]))), "service".length),
+  );
   const fixed = services + 2 * TIME_WIDTH + 4;
-  const longest = Math.max(...rows.map(({ branch, name }) => lengthOf(branch + name)), MIN_NAME);
+  const longest = Math.max(...rows.map(({ branch, name }) => textWidth(branch + name)), MIN_NAME);
   const names = Math.max(MIN_NAME, Math.min(longest, width - fixed - MIN_BAR));
   const bar = Math.max(MIN_BAR, width - fixed - names);
   const paint = (style: "red" | "dim" | "cyan", text: string) =>
     color && text !== "" ? styleText(style, text, { validateStream: false }) : text;
 
   const columns = (name: string, service: string, start: string, time: string) =>
-    `${fit(name, names)}  ${fit(service, services)}${start.padStart(TIME_WIDTH)}${time.padStart(TIME_WIDTH)}  `;
+    `${fitted(name, names)}  ${fitted(service, services)}${start.padStart(TIME_WIDTH)}${time.padStart(TIME_WIDTH)}  `;
   const lines = [paint("dim", columns("span", "service", "start", "time").trimEnd())];
   for (const { branch, name, node, details, below } of rows) {
     const [span] = node.spans;
@@ -87,14 +91,6 @@ function nameOf(span: Span): string {
 }
 
 const serviceOf = ({ service }: Span): string => printable(service.replace(/^ccsp-/, ""));
-
-const lengthOf = (text: string): number => [...text].length;
-
-function fit(text: string, width: number): string {
-  const characters = [...text];
-  if (characters.length > width) return `${characters.slice(0, width - 1).join("")}…`;
-  return text + " ".repeat(width - characters.length);
-}
 
 const sum = (spans: readonly Interval[]): number =>
   spans.reduce((total, { startMs, endMs }) => total + endMs - startMs, 0);

@@ -9,7 +9,7 @@ export interface FleetOutput {
   /** A line that a process of the fleet wrote. */
   line(line: FleetLine): void;
   /** A message of the fleet itself, for the person who started it. */
-  tell(text: string): void;
+  readonly tell: (text: string) => void;
   close(): void;
 }
 

@@ -9,7 +9,7 @@ const OTHERS = ["single", "redis", "consul", "fleet"];
 
 export interface LineFilter {
   /** Whether a line is wanted. `stop`: this line is too old, and so is every line before it. */
-  wanted(text: string): boolean | "stop";
+  readonly wanted: (text: string) => boolean | "stop";
   /** The filter in words, for a message: ` of executor`. */
   readonly says: string;
 }

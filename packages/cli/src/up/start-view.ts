@@ -4,7 +4,7 @@ import { printable } from "../printable.js";
 
 /** Shows a person, or a program, how far the parts of a fleet are. */
 export interface StartView {
-  show(progress: PartProgress): void;
+  readonly show: (progress: PartProgress) => void;
   /** Writes something else to the terminal, without a trace of the line that is redrawn. */
   aside(write: () => void): void;
   /** Removes the line that is redrawn. What was shown stays. */
@@ -72,18 +72,11 @@ export function createStartView(io: Io, json: boolean): StartView {
 /** What stays on the screen. Undefined: nothing. */
 function lineOf({ part, state, seconds, why = "" }: PartProgress): string | undefined {
   const name = part.padEnd(14);
-  switch (state) {
-    case "ready":
-      return `${name} ready after ${seconds} s`;
-    case "failed":
-      return `${name} failed after ${seconds} s: ${why}`;
-    case "absent":
-      return `${name} not used (${why}): the services find each other by fixed addresses`;
-    case "stopped":
-      return seconds < SLOW_STOP_SECONDS ? undefined : `${name} stopped after ${seconds} s`;
-    default:
-      return undefined;
-  }
+  if (state === "ready") return `${name} ready after ${seconds} s`;
+  if (state === "failed") return `${name} failed after ${seconds} s: ${why}`;
+  if (state === "absent") return `${name} not used (${why}): the services find each other by fixed addresses`;
+  const slow = state === "stopped" && seconds >= SLOW_STOP_SECONDS;
+  return slow ? `${name} stopped after ${seconds} s` : undefined;
 }
 
 function busyLine(busy: ReadonlyMap<string, { readonly doing: string; readonly since: number }>): string {

@@ -1,6 +1,5 @@
-import { type RunFailure, type RunOutcome, type RunResult, runFailure } from "@ccsp/engine-kit";
+import { knownCost, type RunFailure, type RunOutcome, type RunResult, runFailure } from "@ccsp/engine-kit";
 import type { Ask, Conversations } from "./conversations.js";
-import { knownCost } from "./known-cost.js";
 import type { Lease, QueuePort } from "./queue.js";
 import type { AttemptEnd } from "./trace.js";
 import { UNSTARTED } from "./unstarted.js";

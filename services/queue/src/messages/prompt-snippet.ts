@@ -16,7 +16,7 @@ export function promptSnippet(start: Uint8Array | undefined): string {
   // A stream ends where it may: half a character at the cut is left out.
   const text = new TextDecoder().decode(prompt, { stream: true });
   const line = text.replaceAll(/[\s\p{Cc}]+/gu, " ").trim();
-  return [...line].slice(0, MOST_CHARACTERS).join("");
+  return Array.from(line).slice(0, MOST_CHARACTERS).join("");
 }
 
 function promptStart(start: Uint8Array): Uint8Array | undefined {

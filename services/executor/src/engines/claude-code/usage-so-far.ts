@@ -18,10 +18,12 @@ export interface UsageSoFar {
   readonly usage: Usage | undefined;
 }
 
+/** Lines of one message are near each other, also when sub-agents write at the same time. */
+const MOST_MESSAGES = 1_000;
+
 export function createUsageSoFar(): UsageSoFar {
-  /** By the id of the message. The CLI writes a message several times, and each line has its counts so far. */
-  const messages = new Map<string, Usage>();
-  const complete = new Set<string>();
+  /** The newest, by id. The CLI writes a message several times, and each line has its counts so far. */
+  const messages = new Map<string, { usage: Usage; complete: boolean }>();
   let total: Usage | undefined;
   let turns = 0;
   let current: string | undefined;
@@ -29,15 +31,24 @@ export function createUsageSoFar(): UsageSoFar {
   /** Counts only grow. A line with the beginning of a message may come after the line with its final counts. */
   const count = (id: string, usage: Json | undefined): void => {
     if (usage === undefined) return;
-    const before = messages.get(id) ?? NOTHING;
+    const message = messageOf(id);
+    const before = message.usage;
     const now = each((name) => Math.max(before[name], countAt(usage, FIELDS[name]) ?? 0));
-    messages.set(id, now);
+    message.usage = now;
     total = each((name) => (total?.[name] ?? 0) + now[name] - before[name]);
   };
   const completed = (id: string): boolean => {
-    if (complete.has(id)) return false;
-    complete.add(id);
-    return true;
+    const message = messageOf(id);
+    const { complete } = message;
+    message.complete = true;
+    return !complete;
+  };
+  const messageOf = (id: string) => {
+    const message = messages.get(id) ?? { usage: NOTHING, complete: false };
+    messages.set(id, message);
+    const [oldest] = messages.keys();
+    if (messages.size > MOST_MESSAGES && oldest !== undefined) messages.delete(oldest);
+    return message;
   };
 
   return {
