@@ -66,6 +66,7 @@ function ports({ fleet }: World): readonly Attempt[] {
     { what: `connect to the ops port of the ${name}`, script: connects(ops) },
   ]);
   return [
+    ...consul(fleet),
     { what: "connect to Redis", script: `${connects(redis)} && printf 'PING\\r\\n' >&3 && read -r answer <&3` },
     { what: "connect to Redis through the run's proxy", script: throughProxy(`127.0.0.1:${redis}`) },
     { what: "connect to Redis as localhost through the run's proxy", script: throughProxy(`localhost:${redis}`) },
@@ -73,10 +74,28 @@ function ports({ fleet }: World): readonly Attempt[] {
   ];
 }
 
+/** A fleet may have no Consul: then the getter throws. */
+function consul(fleet: World["fleet"]): readonly Attempt[] {
+  try {
+    return [{ what: "connect to Consul", script: connects(fleet.consul.port) }];
+  } catch {
+    return [];
+  }
+}
+
 /** Only for a run in a sandbox: the connection must not leave this machine. */
 export const metadataAttempts: readonly Attempt[] = [
   { what: "connect to the cloud's metadata address", script: "exec 3<>/dev/tcp/169.254.169.254/80" },
   { what: "connect to it through the run's proxy", script: throughProxy("169.254.169.254:80") },
+];
+
+/** What a run in a sandbox can do, in the same ways as the attempts. */
+export const allowed = ({ simulator }: World): readonly Attempt[] => [
+  { what: "reach the provider through the run's proxy", script: throughProxy(`127.0.0.1:${simulator.port}`) },
+  ...["$PWD", "$HOME", "$TMPDIR", "/tmp"].map((folder) => ({
+    what: `write 8 MB into ${folder}`,
+    script: `dd if=/dev/zero of=${folder}/some bs=1M count=8 && rm ${folder}/some`,
+  })),
 ];
 
 function planted(what: string, name: string, runs: string, folders: string): Attempt {
