@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 import { type CcspClient, createCcspClient } from "@ccsp/client";
 import { SCOPES } from "@ccsp/identity";
@@ -7,6 +6,7 @@ import { CliError, EXIT } from "./exit.js";
 import { type Io, note } from "./io.js";
 import { findSecret } from "./local-secret.js";
 import { type Format, type OutputOptions, withOutput } from "./output/format.js";
+import { readInputFile } from "./read-input.js";
 import { openSchemes } from "./schemes.js";
 import { type FleetState, findFleet, stateDir } from "./state.js";
 
@@ -81,7 +81,7 @@ async function tokenSource(io: Io, options: ConnectionOptions) {
 /** Undefined when no option names a token. */
 async function namedToken(io: Io, { token, tokenFile, json }: ConnectionOptions): Promise<string | undefined> {
   if (tokenFile === "-" || token === "-") return tokenFrom("standard input", readStdin(io));
-  if (tokenFile !== undefined) return tokenFrom(tokenFile, readFile(tokenFile, "utf8"));
+  if (tokenFile !== undefined) return tokenFrom(tokenFile, readFileText(tokenFile));
   if (token) {
     const message =
       "a token after --token is visible to every process of this machine, and will be refused in the next release: " +
@@ -93,11 +93,15 @@ async function namedToken(io: Io, { token, tokenFile, json }: ConnectionOptions)
 
 async function tokenFrom(where: string, reading: Promise<string>): Promise<string> {
   const token = await reading.catch((error: unknown) => {
+    if (error instanceof CliError) throw error;
     throw new CliError(EXIT.usage, `--token-file: ${error instanceof Error ? error.message : String(error)}`);
   });
   if (token.trim() !== "") return token.trim();
   throw new CliError(EXIT.usage, `--token-file: there is no token in ${where}`);
 }
+
+const readFileText = async (path: string): Promise<string> =>
+  Buffer.from(await readInputFile("--token-file", path)).toString();
 
 async function readStdin({ stdin }: Io): Promise<string> {
   if (stdin.readableEnded) throw new Error("standard input was the prompt already, and cannot hold the token too");

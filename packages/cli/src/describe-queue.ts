@@ -15,7 +15,8 @@ import { count, localTime } from "./words.js";
 /** Prints the status of the queue for people: a table for each part that has anything in it. */
 export async function sayQueue(io: Io, options: OutputOptions, status: GetStatusResponse): Promise<void> {
   const { leased, parked, scheduled, ended, depths, gates, agents, executors, emergency } = status;
-  say(io, `queue: ${leased} running, ${parked} parked, ${scheduled} scheduled, ${ended} ended`);
+  const waiting = depths.reduce((sum, depth) => sum + depth.waiting, 0n);
+  say(io, `queue: ${waiting} waiting, ${leased} running, ${parked} parked, ${scheduled} scheduled, ${ended} ended`);
   if (emergency) for (const line of emergencyLines(emergency)) say(io, line);
   const part = async <T>(columns: readonly Column<T>[], rows: readonly T[]) => {
     if (rows.length > 0) say(io, "");

@@ -19,11 +19,13 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 export const EXIT_HELP = `Exit codes:
   0    ok
-  1    the task failed, an emergency stop is in force, or something unexpected happened
+  1    the task failed, an emergency stop is in force, a part of the fleet
+       failed, or something unexpected happened
   2    wrong usage, or a request that CCSP refuses as invalid
   3    not authenticated, or not allowed
   4    no such task, schedule or executor
-  5    CCSP cannot be reached, or is full or overloaded: try again
+  5    CCSP, or a Redis or Consul that its settings name, does not answer; or
+       CCSP is full or overloaded: try again
   6    the task was cancelled
   129  the terminal was closed
   130  interrupted with Ctrl-C

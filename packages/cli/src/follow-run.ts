@@ -9,6 +9,7 @@ import { listenForLeaving } from "./leaving.js";
 import { type Clock, systemClock } from "./progress/clock.js";
 import { createProgress, NO_PROGRESS } from "./progress/progress.js";
 import { traceLine } from "./trace/trace-url.js";
+import { localTime } from "./words.js";
 
 export interface FollowOptions {
   readonly client: CcspClient;
@@ -184,7 +185,7 @@ function asides(io: Io, event: RunEvent, traceId: string): readonly string[] {
     case "notice":
       return [`${event.category}: ${event.message}`];
     case "waiting":
-      return [waitingLine(event.until, event.reason)];
+      return [putBackWords(event.until, event.reason)];
     case "cancelling":
       return [`is being cancelled${event.reason ? `: ${event.reason}` : ""}`];
     case "ended":
@@ -193,8 +194,8 @@ function asides(io: Io, event: RunEvent, traceId: string): readonly string[] {
   }
 }
 
-function waitingLine(until: Date | undefined, reason: string): string {
-  return `waits${until ? ` until ${until.toISOString()}` : ""}${reason ? `: ${reason}` : ""}`;
+function putBackWords(until: Date | undefined, reason: string): string {
+  return `waits${until ? ` until ${localTime(until, { zone: true })}` : ""}${reason ? `: ${reason}` : ""}`;
 }
 
 function endLines(io: Io, ended: RunEnded, traceId: string): string[] {

@@ -90,12 +90,17 @@ function quiet(command: Command, { io, json }: { io: Io; json: boolean }): void 
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void (json || io.stderr.write(printableText(text))),
     });
-  for (const sub of command.commands) quiet(sub, { io, json });
+  for (const sub of command.commands) quiet(sub.configureHelp({ subcommandTerm: shortTerm }), { io, json });
 }
 
+/** Nearly every command has options. Without the word, the terms leave room for the descriptions in 80 columns. */
+const shortTerm = (command: Command): string => new Help().subcommandTerm(command).replace(" [options]", "");
+
 const FIRST_STEPS = `First steps:
-  ccsp up --detach                      start Redis, Consul and the five services on this machine
+  ccsp init                             say how tasks log in, once
+  ccsp up --detach                      start a fleet on this machine
   ccsp run "Say hello"                  run a task and stream its answer
+  ccsp run "Explain this repository" --working-folder .
   ccsp status                           what is running and waiting
   ccsp down                             stop everything again
 

@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import { CliError, EXIT } from "./exit.js";
 
-/** No prompt and no attachment of a task may be larger, however the installation is set. */
+/** No prompt, attachment, token or key may be larger, however the installation is set. */
 const MOST_BYTES = 4 * 1024 * 1024;
 
 /** Where the bytes come from, in the words of an error: `--prompt-file /some/path`. */
@@ -28,7 +28,7 @@ export async function readBytes(stream: AsyncIterable<Uint8Array | string>, from
   for await (const chunk of stream) {
     chunks.push(typeof chunk === "string" ? Buffer.from(chunk) : chunk);
     bytes += chunks.at(-1)?.byteLength ?? 0;
-    if (bytes > MOST_BYTES) throw wrong(from, `it has more than ${MOST_BYTES} bytes, the most that a task may have`);
+    if (bytes > MOST_BYTES) throw wrong(from, `it has more than ${MOST_BYTES} bytes, which is the most`);
   }
   return Buffer.concat(chunks);
 }

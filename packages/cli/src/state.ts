@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { chmod, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
-import { isAbsolute, join } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PRIVATE_FILE, PRIVATE_FOLDER } from "@ccsp/fleet";
 import { CliError, EXIT } from "./exit.js";
@@ -68,13 +68,34 @@ export async function openStateDir({ path, dataDir }: StateDir): Promise<void> {
     () => false,
   );
   if (shared) throw new CliError(EXIT.usage, `${path} is a shared folder: name a separate folder in CCSP_STATE_DIR`);
-  for (const folder of [path, dataDir]) {
-    await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
-    await chmod(folder, PRIVATE_FOLDER);
+  try {
+    for (const folder of [path, dataDir]) {
+      await makeFolder(folder);
+      await chmod(folder, PRIVATE_FOLDER);
+    }
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new CliError(
+      EXIT.usage,
+      `${path} cannot be the folder of a fleet (${why}): name another one in CCSP_STATE_DIR`,
+    );
   }
   for (const name of await readdir(path)) {
     const file = join(path, name);
     if (OURS.test(name) && (await lstat(file)).isFile()) await chmod(file, PRIVATE_FILE);
+  }
+}
+
+/** Creates a folder and its missing parents. Node's own `recursive` never ends below /proc, where nothing can be made. */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { mode: PRIVATE_FOLDER });
+  } catch (error) {
+    const { code }: { code?: string } = Object(error);
+    if (code === "EEXIST" && (await stat(folder)).isDirectory()) return;
+    if (code !== "ENOENT") throw error;
+    await makeFolder(dirname(folder));
+    await mkdir(folder, { mode: PRIVATE_FOLDER });
   }
 }
 

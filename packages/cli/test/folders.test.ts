@@ -38,7 +38,7 @@ describe("the folders in which tasks of a local fleet may work", () => {
   const startsFleet = (facts: { readonly allowedRoots?: readonly string[] }) =>
     saveFleet(stateDir(env), { pid: fleet.pid ?? 0, ready: true, gateway: gateway.target, services: [], ...facts });
   const at = (args: readonly string[], invocation: Invocation = {}) => ccsp(args, { env, ...invocation });
-  const listed = async () => (await at(["folders", "list"])).stdout;
+  const listed = async () => (await at(["folders", "list", "-o", "name"])).stdout;
 
   it("are asked for once on a terminal, and remembered in a private file", async () => {
     const asked = await at(["run", "x", "--working-folder", project], { person: true, stdin: "y\n" });
@@ -104,7 +104,7 @@ describe("the folders in which tasks of a local fleet may work", () => {
     await symlink(project, join(dir, "link"));
     for (const path of [project, join(dir, "link")]) await at(["folders", "allow", path]);
     assert.equal(await listed(), `${project}\n`);
-    assert.deepEqual(JSON.parse((await at(["folders", "list", "--json"])).stdout), { folders: [project] });
+    assert.deepEqual(JSON.parse((await at(["folders", "list", "-o", "json"])).stdout), { folder: project });
     await rm(project, { recursive: true });
     assert.equal((await at(["folders", "forget", project])).stdout, `${project} is forgotten\n`);
     assert.equal(await listed(), "");

@@ -77,7 +77,7 @@ describe("ccsp init", () => {
     ["no answer and no terminal", [], "", /there is no terminal to ask on: give --login-home FOLDER, --key-file/],
     ["--yes alone", ["--yes"], "", /--yes asks nothing, so say how tasks log in/],
     ["an empty key", ["--key-file", "-"], "\n", /--key-file -: it has no key: one line without spaces/],
-    ["a key file that is not there", ["--key-file", "/nope"], "", /--key-file \/nope: ENOENT/],
+    ["a key file that is not there", ["--key-file", "/nope"], "", /--key-file \/nope: there is no such file/],
     ["a home that is not there", ["--login-home", "/nope"], "", /--login-home \/nope: there is no such folder/],
     ["a folder that must not be allowed", ["--simulator", "--allow-folder", "/"], "", /\/ cannot be allowed/],
     ["two logins", ["--simulator", "--key-file", "-"], "k", /cannot be used with option/],

@@ -78,7 +78,7 @@ describe("ccsp's commands for operators", function () {
       /^claude-code  urgent +1 +\S+ s +0 +0  paused$/m,
       /^claude-code  low +1 +\S+ s +0 +0  paused$/m,
       /^AGENT +WAITING +RUNNING\nada +2 +0$/m,
-      /^EXECUTOR +RUNNING +FREE SLOTS +SEEN\nexecutor-1 +0  claude-code 1 of 1 +0 s$/m,
+      /^EXECUTOR +RUNNING +SLOTS +SEEN\nexecutor-1 +0  claude-code 1 +0 s$/m,
     ]) {
       assert.match(status, line);
     }
@@ -106,7 +106,7 @@ describe("ccsp's commands for operators", function () {
     });
     await resumed;
     assert.equal(watched.code, 130, watched.stderr);
-    assert.match(watched.stdout, /^\n20\S+ \S+\nqueue: 0 running/);
+    assert.match(watched.stdout, /^\n20\S+ \S+\nqueue: 0 waiting, 0 running/);
     const json = await ccsp(["queue", "status", "--watch", "--json"], { env, onOutput: (_, interrupt) => interrupt() });
     const { depths }: { depths: unknown } = JSON.parse(json.stdout);
     assert.ok(Array.isArray(depths));

@@ -67,7 +67,7 @@ describe("the prompt of a task", () => {
       [
         ["--prompt-file", at("large.md")],
         "",
-        `--prompt-file ${at("large.md")}: it has more than 4194304 bytes, the most that a task may have`,
+        `--prompt-file ${at("large.md")}: it has more than 4194304 bytes, which is the most`,
       ],
       [
         ["x", "--prompt-file", at("ask.md")],
@@ -80,7 +80,7 @@ describe("the prompt of a task", () => {
       [
         ["x", "--attach", at("large.md")],
         "",
-        `--attach ${at("large.md")}: it has more than 4194304 bytes, the most that a task may have`,
+        `--attach ${at("large.md")}: it has more than 4194304 bytes, which is the most`,
       ],
     ];
     for (const [args, stdin, message] of cases) {

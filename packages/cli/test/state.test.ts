@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findFleet, saveFleet, stateDir } from "../src/state.js";
+import { findFleet, openStateDir, saveFleet, stateDir } from "../src/state.js";
 
 describe("the state of a local fleet", () => {
   let dir: string;
@@ -44,6 +44,16 @@ describe("the state of a local fleet", () => {
       await mkdir(join(dir, "packages"));
       await writeFile(join(dir, "pnpm-workspace.yaml"), "");
       assert.equal(of({ XDG_STATE_HOME: "/xdg" }, dir), join(dir, ".ccsp"));
+    });
+
+    it("is made with its missing parents, and is refused where no folder can be made", async () => {
+      const deep = stateDir({ CCSP_STATE_DIR: join(dir, "a/b/c") });
+      await openStateDir(deep);
+      assert.ok((await stat(deep.dataDir)).isDirectory());
+      for (const path of ["/proc/nowhere", join(dir, "a/b/c/data/../file/d")]) {
+        await writeFile(join(dir, "a/b/c/file"), "");
+        await assert.rejects(openStateDir(stateDir({ CCSP_STATE_DIR: path })), /cannot be the folder of a fleet/);
+      }
     });
 
     it("is in the user's folder for state when npm installed the command", () => {

@@ -30,6 +30,12 @@ describe("ccsp up that cannot start", function () {
       /CCSP_CLAUDE_CODE_BIN names \/nope, which is not an executable file/,
     ],
     ["setting", { CCSP_QUEUE_SHARDS: "abc" }, 2, /CCSP_QUEUE_SHARDS must be a whole number from 1 to 64, not "abc"/],
+    [
+      "redis-server",
+      { REDIS_SERVER_BIN: "/nope" },
+      2,
+      /REDIS_SERVER_BIN names \/nope, which is not an executable file/,
+    ],
     ["Redis", { CCSP_REDIS_URL: "redis://127.0.0.1:1" }, 5, /CCSP_REDIS_URL: Redis at 127\.0\.0\.1:1 was not ready/],
     [
       "Consul",

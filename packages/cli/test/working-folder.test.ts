@@ -59,7 +59,7 @@ describe("ccsp run in a folder, with the real CLI in a fleet", function () {
     for (const prompt of [read, tool("Grep", { pattern: "words" }), tool("Glob", { pattern: "*.md" })]) {
       const done = await run(prompt, "--working-folder", project);
       assert.equal(done.code, 0, JSON.stringify(done));
-      assert.equal(denied(done), undefined);
+      assert.deepEqual(denied(done), []);
     }
     const outside = await run(tool("Read", { file_path: join(dir, "beside.md") }), "--working-folder", project);
     assert.deepEqual(denied(outside), ["Read"]);
@@ -76,7 +76,7 @@ describe("ccsp run in a folder, with the real CLI in a fleet", function () {
     assert.equal(await readFile(file, "utf8"), "words of the folder\n");
     const read = tool("Read", { file_path: file });
     const allowed = await run(`${read}${edit}`, "--working-folder", project, "--permission-mode", "accept-edits");
-    assert.equal(denied(allowed), undefined);
+    assert.deepEqual(denied(allowed), []);
     assert.equal(await readFile(file, "utf8"), "texts of the folder\n");
   });
 });

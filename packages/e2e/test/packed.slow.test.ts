@@ -110,7 +110,10 @@ describe("the packed SDK and the packed ccsp, in a folder without this repositor
     const up = run(process.execPath, [join(dir, "global/bin/ccsp"), "up", "--single", "--ports", "free"], {
       env: { ...env, ...state, PATH: empty },
     });
-    await assert.rejects(up, /redis-server was not found: install Redis.*apt-get install redis-server/);
+    await assert.rejects(
+      up,
+      /the fleet cannot start.*redis-server was not found: install Redis.*apt-get install redis-server/s,
+    );
   });
 
   it("ccsp starts a fleet with the simulated model, runs a task, and stops it", async () => {

@@ -6,6 +6,8 @@ import { findExecutable } from "@ccsp/config";
 /** The repository that contains this package. An installed `ccsp` has none. */
 const REPOSITORY_ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
+type Env = Readonly<Record<string, string | undefined>>;
+
 const HOW_TO_INSTALL: Readonly<Record<string, string>> = {
   "redis-server": "install Redis 7.0 or newer (Debian: apt-get install redis-server; macOS: brew install redis)",
 };
@@ -15,14 +17,14 @@ const HOW_TO_INSTALL: Readonly<Record<string, string>> = {
  * match on PATH, otherwise the program that deploy/setup.sh put into .tools/bin of the repository. Throws if there is
  * none, and the error says how to get it.
  */
-export function findBinary(name: string, variable: string): string {
-  const named = process.env[variable];
+export function findBinary(name: string, variable: string, env: Env = process.env): string {
+  const named = env[variable];
   if (named !== undefined && named !== "") {
     const found = findExecutable(resolve(named), "");
     if (found) return found;
     throw new Error(`${variable} names ${named}, which is not an executable file`);
   }
-  const searchPath = [process.env["PATH"] ?? "", join(REPOSITORY_ROOT, ".tools", "bin")].join(delimiter);
+  const searchPath = [env["PATH"] ?? "", join(REPOSITORY_ROOT, ".tools", "bin")].join(delimiter);
   const found = findExecutable(name, searchPath);
   if (found) return found;
   const how = existsSync(join(REPOSITORY_ROOT, "deploy", "setup.sh")) ? "run `make setup`" : HOW_TO_INSTALL[name];
@@ -36,8 +38,16 @@ export function findBinary(name: string, variable: string): string {
 export function whyNoConsul(): string | undefined {
   if (process.env["CCSP_WITHOUT_CONSUL"] === "1") return "CCSP_WITHOUT_CONSUL is 1";
   if (process.env["CONSUL_BIN"]) return undefined;
+  return whyNotFound("consul", "CONSUL_BIN");
+}
+
+/** Returns why no Redis can be started here, and how to get one, or undefined if a start can be tried. */
+export const whyNoRedis = (env: Env = process.env): string | undefined =>
+  whyNotFound("redis-server", "REDIS_SERVER_BIN", env);
+
+function whyNotFound(name: string, variable: string, env?: Env): string | undefined {
   try {
-    findBinary("consul", "CONSUL_BIN");
+    findBinary(name, variable, env);
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

@@ -1,4 +1,4 @@
-export { whyNoConsul } from "./binary.js";
+export { whyNoConsul, whyNoRedis } from "./binary.js";
 export { type ConsulAgent, type ConsulOptions, startConsul } from "./consul.js";
 export { type Fleet, type FleetOptions, type FleetProcess, startFleet } from "./fleet.js";
 export { freePort } from "./free-port.js";

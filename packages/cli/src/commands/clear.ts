@@ -27,7 +27,8 @@ export function clearCommand(io: Io): Command {
     .addHelpText(
       "after",
       `
-Only tasks that were accepted before the count are cancelled. Running tasks continue.
+Only tasks that were accepted before the count are cancelled. Running tasks
+continue.
 
 Examples:
   ccsp clear low

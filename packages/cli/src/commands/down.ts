@@ -3,6 +3,7 @@ import { askHealth, type PartProgress } from "@ccsp/fleet";
 import { Command } from "commander";
 import { CliError, EXIT } from "../exit.js";
 import { type Io, note, sayJson } from "../io.js";
+import { type OutputOptions, withOutput } from "../output/format.js";
 import { type FleetState, findFleet, isCcsp, stateDir } from "../state.js";
 import { createStartView, type StartView } from "../up/start-view.js";
 
@@ -15,16 +16,19 @@ const QUIET_MS = 1_000;
 const HEALTH_MS = 2_500;
 
 export function downCommand(io: Io): Command {
-  return new Command("down")
+  return withOutput(new Command("down"))
     .description("stop the local fleet; tasks that wait stay in Redis for the next start")
-    .option("--json", "print JSON")
     .addHelpText(
       "after",
       `
-Does nothing, successfully, when no fleet runs: the exit code is 0, and JSON has "stopped": null. After a second, standard
-error says what still stops. Runs that end meanwhile may take until CCSP_DRAIN_TIMEOUT (20 s).`,
+Does nothing, successfully, when no fleet runs: the exit code is 0, and JSON has
+"stopped": null. After a second, standard error says what still stops. Runs that
+end meanwhile may take until CCSP_DRAIN_TIMEOUT (20 s).
+
+Example:
+  ccsp down`,
     )
-    .action(async ({ json }: { json?: true }) => {
+    .action(async ({ json }: OutputOptions) => {
       const fleet = await findFleet(stateDir(io.env));
       if (fleet) {
         process.kill(fleet.pid, "SIGTERM");

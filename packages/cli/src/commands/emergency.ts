@@ -47,7 +47,8 @@ Levels, each with what the ones before it do:
   park-running   running tasks are ended, and run again after the resume
   kill           running tasks are killed, and end as CANCELLED
 
-Answers within 5 s. Ends with 1 when the stop is in force but not every executor has confirmed that nothing runs there.
+Answers within 5 s. Ends with 1 when the stop is in force but not every executor
+has confirmed that nothing runs there.
 
 Example:
   ccsp emergency stop --level park-running --why "prompts leak into a log"`,

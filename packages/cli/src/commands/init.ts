@@ -1,5 +1,4 @@
-import { readFile, rename, stat, writeFile } from "node:fs/promises";
-import { text } from "node:stream/consumers";
+import { rename, stat, writeFile } from "node:fs/promises";
 import { PRIVATE_FILE } from "@ccsp/fleet";
 import { Command, Option } from "commander";
 import { allowable, allowFolder } from "../allowed-folders.js";
@@ -7,20 +6,21 @@ import { canAsk } from "../ask.js";
 import { CliError, EXIT } from "../exit.js";
 import { askFolders, askLogin, KEY, keyLogin, type Login, loginFolder, SIMULATED } from "../init-questions.js";
 import { type Io, note, sayJson } from "../io.js";
+import { type OutputOptions, withOutput } from "../output/format.js";
+import { readBytes, readInputFile } from "../read-input.js";
 import { openStateDir, type StateDir, stateDir } from "../state.js";
 
-interface InitOptions {
+interface InitOptions extends OutputOptions {
   readonly loginHome?: string;
   readonly keyFile?: string;
   readonly simulator?: true;
   readonly allowFolder?: readonly string[];
   readonly yes?: true;
   readonly force?: true;
-  readonly json?: true;
 }
 
 export function initCommand(io: Io): Command {
-  return new Command("init")
+  const command = new Command("init")
     .description("ask how tasks log in and where they may work, and write the settings of the local fleet")
     .addOption(
       new Option(
@@ -36,14 +36,16 @@ export function initCommand(io: Io): Command {
     .option("--simulator", "use a simulated model: no login, no cost")
     .option("--allow-folder <folder>", "let tasks work in this folder; may be repeated", folders)
     .option("--yes", "ask nothing; what no option says gets its default")
-    .option("--force", "replace the settings file that exists")
-    .option("--json", "print JSON")
+    .option("--force", "replace the settings file that exists");
+  return withOutput(command)
     .addHelpText(
       "after",
       `
-Writes settings.env into the folder of the local fleet, which only its owner can read. The file has every setting with its
-explanation and its default, as a comment. \`ccsp up\` reads it; a variable of the environment wins. A key is not shown
-while it is typed. Allowed folders are a list of their own: \`ccsp folders\`.
+Writes settings.env into the folder of the local fleet, which only its owner can
+read. The file has every setting with its explanation and its default, as a
+comment. \`ccsp up\` reads it; a variable of the environment wins. A key is not
+shown while it is typed. Allowed folders are a list of their own
+(\`ccsp folders\`).
 
 Examples:
   ccsp init
@@ -106,10 +108,8 @@ function noLogin({ yes }: InitOptions): never {
 }
 
 async function keyFrom(io: Io, path: string): Promise<string> {
-  const reading = path === "-" ? text(io.stdin) : readFile(path, "utf8");
-  const key = await reading.catch((error: unknown) => {
-    throw new CliError(EXIT.usage, `--key-file ${path}: ${error instanceof Error ? error.message : String(error)}`);
-  });
+  const bytes = path === "-" ? await readBytes(io.stdin, "--key-file -") : await readInputFile("--key-file", path);
+  const key = Buffer.from(bytes).toString();
   if (KEY.test(key.trim())) return key.trim();
   // The message must not have the key.
   throw new CliError(EXIT.usage, `--key-file ${path}: it has no key: one line without spaces and quotes`);

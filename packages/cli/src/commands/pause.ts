@@ -58,8 +58,10 @@ export function resumeCommand(io: Io): Command {
     .addHelpText(
       "after",
       `
-It also opens scopes that CCSP closed by itself, such as account/claude-code/team after its login was renewed. The emergency stop
-has a command of its own: ccsp emergency resume.
+It also opens scopes that CCSP closed by itself, such as
+account/claude-code/team after its login was renewed. The emergency stop has a
+command of its own:
+ccsp emergency resume.
 
 Example:
   ccsp resume engine/claude-code --why "the provider is back"`,

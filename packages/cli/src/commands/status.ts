@@ -18,10 +18,12 @@ export function statusCommand(io: Io, end: (code: ExitCode) => void): Command {
     .addHelpText(
       "after",
       `
-Asks the gateway. For a local fleet also each service's readiness, the queue's depths, the usage of the last 24 hours
-and the newest notifications, directly at the services' ports.
+Asks the gateway. For a local fleet it also asks the services directly:
+for their readiness, the queue's depths, the usage of the last 24 hours and the
+newest notifications.
 
-Example:
+Examples:
+  ccsp status
   ccsp status -o json | jq .queue.depths`,
     )
     .action(async (options: ConnectionOptions) => {

@@ -33,10 +33,11 @@ export function tokenCommand(io: Io): Command {
     .addHelpText(
       "after",
       `
-Anyone who has the token can act as the agent until it expires: keep it out of logs and repositories.
+Anyone who has the token can act as the agent until it expires: keep it out of
+logs and repositories.
 
 Examples:
-  ccsp token create --agent ci --scope tasks:submit --scope tasks:read --ttl 12h > ci.token
+  ccsp token create --agent ci --scope tasks:submit --ttl 12h > ci.token
   CCSP_TOKEN=$(ccsp token create --agent alice) ccsp list`,
     )
     .action(async ({ agent, scope: scopes = SCOPES, ttl, secretFile, ...given }: CreateOptions) => {

@@ -3,11 +3,18 @@ import { Command } from "commander";
 import { type ConnectionOptions, connected, namedGateway, withConnection } from "../connection.js";
 import { CliError, EXIT } from "../exit.js";
 import { type Io, note, say, sayFormatted, sayJson } from "../io.js";
+import { mayColour } from "../output/colour.js";
+import { widthOf } from "../output/text-width.js";
 import { ownTaskId } from "../own-task.js";
 import { findFleet, stateDir } from "../state.js";
+import { TASK_ARGUMENT } from "../task-id.js";
 import { type LoadedTrace, loadTrace, type TaskFacts } from "../trace/load-trace.js";
 import { traceLines } from "../trace/trace-lines.js";
 import { TRACE_URL_HELP, traceUrl } from "../trace/trace-url.js";
+import { count } from "../words.js";
+
+/** Bars have to end somewhere in a pipe too. */
+const PIPE_WIDTH = 100;
 
 interface Named {
   readonly traceId: string;
@@ -17,13 +24,14 @@ interface Named {
 export function traceCommand(io: Io): Command {
   const command = new Command("trace")
     .description("show where the time of a task went: its spans, as a tree")
-    .argument("<task>", "task id, or trace id (32 hex digits)");
+    .argument("<task>", `${TASK_ARGUMENT}; or a trace id of 32 hex digits`);
   return withConnection(command)
     .addHelpText(
       "after",
       `
-A local fleet keeps the last 1,000 traces while it runs. Elsewhere, the command prints the link to your tracing system:
-CCSP_TRACE_URL is ${TRACE_URL_HELP}.
+A local fleet keeps the last 1,000 traces while it runs. Elsewhere, the command
+prints the link to your tracing system. CCSP_TRACE_URL is
+${TRACE_URL_HELP.replace(", such", ",\nsuch")}.
 
 Examples:
   ccsp trace TASK
@@ -71,12 +79,12 @@ const jsonOf = ({ complete, droppedSpans, spans }: LoadedTrace): object => ({
 });
 
 function sayTrace(io: Io, { traceId, task }: Named, { spans, droppedSpans, complete }: LoadedTrace): void {
-  const { stdout, env } = io;
-  const width = stdout.columns ?? (Number(env["COLUMNS"]) || 100);
-  say(io, `trace ${traceId}, ${spans.length} ${spans.length === 1 ? "span" : "spans"}`);
-  const lines = traceLines(spans, { width, color: stdout.isTTY === true && !env["NO_COLOR"] });
+  const width = widthOf(io.stdout) ?? (Number(io.env["COLUMNS"]) || PIPE_WIDTH);
+  say(io, `trace ${traceId}, ${count(spans.length, "span")}`);
+  const lines = traceLines(spans, { width, color: mayColour(io) });
   for (const line of lines) sayFormatted(io, line);
-  if (droppedSpans > 0) note(io, `${droppedSpans} more spans of this trace were dropped: it is too long for the store`);
+  if (droppedSpans > 0)
+    note(io, `the trace is too long for the store, which dropped ${count(droppedSpans, "span")} of it`);
   if (complete || droppedSpans > 0) return;
   const running = task !== undefined && task.endTime === undefined;
   const why = running ? "the task has not ended" : "spans still run, are late, or were kept elsewhere";

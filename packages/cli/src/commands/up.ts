@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { CliError, EXIT, type ExitCode } from "../exit.js";
 import { type Io, note, sayJson } from "../io.js";
 import { ensureSecret } from "../local-secret.js";
+import { type OutputOptions, withOutput } from "../output/format.js";
 import { findFleet, openStateDir, type StateDir, stateDir } from "../state.js";
 import { failedNews, LOCK_FD, startInBackground, tellStarter } from "../up/background.js";
 import { checkStart } from "../up/check-start.js";
@@ -16,7 +17,7 @@ import { createStartView } from "../up/start-view.js";
 
 type Replicas = Readonly<Partial<Record<ServiceName, number>>>;
 
-interface UpFlags {
+interface UpFlags extends OutputOptions {
   readonly single?: true;
   readonly detach?: true;
   readonly replicas?: Replicas;
@@ -25,11 +26,10 @@ interface UpFlags {
   readonly traces: boolean;
   readonly inProcess?: true;
   readonly background?: true;
-  readonly json?: true;
 }
 
 export function upCommand(io: Io, end: (code: ExitCode) => void): Command {
-  return new Command("up")
+  const command = new Command("up")
     .description("start Redis, Consul and the five services on this machine, and keep them running")
     .addOption(new Option("--single", "run the five services in one process, without Consul").conflicts("replicas"))
     .option("--detach", "keep the fleet in the background; returns when it is ready")
@@ -39,25 +39,35 @@ export function upCommand(io: Io, end: (code: ExitCode) => void): Command {
         .choices(["default", "free"])
         .default("default"),
     )
-    .option("--simulator", "run the bundled Claude Code CLI with a simulated model: no login, no cost")
+    .option("--simulator", "run the Claude Code CLI with a simulated model: no login, no cost")
     .option("--no-traces", "keep no traces for `ccsp trace`")
-    .option("--json", "print each line of output as JSON")
     .addOption(new Option("--in-process", "be the one process of a single fleet").hideHelp())
-    .addOption(new Option("--background", "be the fleet in the background, with its log and its lock").hideHelp())
+    .addOption(new Option("--background", "be the fleet in the background, with its log and its lock").hideHelp());
+  return withOutput(command)
     .addHelpText(
       "after",
       `
-A service that crashes is started again; Ctrl-C stops everything in order. Each service gets only the CCSP_* and OTEL_*
-variables that it knows. The executor runs the claude on PATH, or CCSP_CLAUDE_CODE_BIN; its login is the one in
-CCSP_CLAUDE_CODE_HOME, or a key in CCSP_CLAUDE_CODE_API_KEY. With CCSP_REDIS_URL or CCSP_CONSUL_URL, the fleet uses that
-Redis or Consul instead of its own. CCSP_WITHOUT_CONSUL=1 starts none; the services then use fixed addresses.
-Settings are checked before anything starts. They come from settings.env, which \`ccsp init\` writes, and from the
-environment, which wins. If a part fails while the fleet starts, everything is stopped.
-Progress is on standard error: redrawn on a terminal, else lines; with --json one line of JSON for each change.
-The fleet keeps the last 1,000 traces in memory for ccsp trace, unless OTEL_EXPORTER_OTLP_ENDPOINT names your own
-tracing system.
-Files that outlive the command are in one folder: settings, secret, data, and, with --detach, the log. It is
-CCSP_STATE_DIR, else .ccsp in the repository, else ~/.local/state/ccsp. It has one fleet; a second one is refused.
+A service that crashes is started again; Ctrl-C stops everything in order. If a
+part fails while the fleet starts, everything is stopped.
+
+Settings come from settings.env, which \`ccsp init\` writes, and from the
+environment, which wins. They are checked before anything starts. Each service
+gets only the CCSP_* and OTEL_* variables that it knows.
+  Engine   the claude on PATH, or CCSP_CLAUDE_CODE_BIN
+  Login    the one in CCSP_CLAUDE_CODE_HOME, or a key in
+           CCSP_CLAUDE_CODE_API_KEY
+  Redis    the fleet's own, or the one in CCSP_REDIS_URL
+  Consul   the fleet's own, or the one in CCSP_CONSUL_URL; none with
+           CCSP_WITHOUT_CONSUL=1: the services then use fixed addresses
+  Traces   the last 1,000 in memory, for \`ccsp trace\`; none here when
+           OTEL_EXPORTER_OTLP_ENDPOINT names your own tracing system
+
+Progress is on standard error: redrawn on a terminal, else lines; with -o json
+one line of JSON for each change. Standard output has the lines of the services.
+
+Files that outlive the command are in one folder: settings, secret, data, and,
+with --detach, the log. It is CCSP_STATE_DIR, else .ccsp in the repository, else
+~/.local/state/ccsp. It has one fleet; a second one is refused.
 
 Examples:
   ccsp up --simulator

@@ -6,6 +6,7 @@ import { stateName } from "../describe.js";
 import type { Io } from "../io.js";
 import { atQueue } from "../operator.js";
 import { CLASS_NAMES } from "../priority.js";
+import { localTime } from "../words.js";
 
 export interface Suggestion {
   readonly value: string;
@@ -28,7 +29,7 @@ const asked =
 const tasks = asked(async (client) => {
   const found: Suggestion[] = [];
   for await (const { id, state, spec, createTime } of client.list({ pageSize: NEWEST_TASKS })) {
-    const created = createTime ? `${createTime.toISOString().slice(0, 16)}Z` : "";
+    const created = createTime ? localTime(createTime) : "";
     const snippet = spec?.prompt.trim().slice(0, SNIPPET_LENGTH);
     found.push({ value: id, description: [stateName(state), created, snippet].filter(Boolean).join(" ") });
     if (found.length === NEWEST_TASKS) break;

@@ -1,7 +1,7 @@
 import { type Io, note, say, sayFormatted, sayJson, writeText } from "../io.js";
 import { mayColour } from "./colour.js";
 import { formatOf, type OutputOptions } from "./format.js";
-import type { Column, TableStyle } from "./table.js";
+import type { Column } from "./table.js";
 
 /** How a command shows one thing in each format. */
 export interface Shown {
@@ -74,14 +74,10 @@ export async function sayTable<T>(
 ): Promise<void> {
   if (rows.length === 0) return;
   // Loaded here, because most commands show no table.
-  const { tableLines } = await import("./table.js");
-  for (const line of tableLines(columns, rows, styleOf(io, options))) sayFormatted(io, line);
-}
-
-/** A terminal that does not say its width has 80 columns. A pipe has no limit. */
-function styleOf(io: Io, options: OutputOptions): TableStyle {
-  const width = io.stdout.isTTY === true ? io.stdout.columns || 80 : Number.POSITIVE_INFINITY;
-  return { width, wide: formatOf(options) === "wide", colour: mayColour(io) };
+  const [{ tableLines }, { widthOf }] = await Promise.all([import("./table.js"), import("./text-width.js")]);
+  const width = widthOf(io.stdout) ?? Number.POSITIVE_INFINITY;
+  const style = { width, wide: formatOf(options) === "wide", colour: mayColour(io) };
+  for (const line of tableLines(columns, rows, style)) sayFormatted(io, line);
 }
 
 async function sayYaml(io: Io, value: unknown): Promise<void> {

@@ -2,6 +2,13 @@ import stringWidth from "string-width";
 
 const GRAPHEMES = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
+/** A terminal that does not say its width. */
+const USUAL_COLUMNS = 80;
+
+/** Columns of a terminal. Undefined for a pipe or a file, which has no limit. */
+export const widthOf = (stream: { readonly isTTY?: boolean; readonly columns?: number }): number | undefined =>
+  stream.isTTY === true ? stream.columns || USUAL_COLUMNS : undefined;
+
 /** Columns that a text takes on a terminal: 2 for a Japanese character or an emoji, 0 for a combining mark. */
 export const textWidth = (text: string): number => stringWidth(text);
 

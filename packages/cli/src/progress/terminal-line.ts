@@ -1,6 +1,6 @@
 import type { Writable } from "node:stream";
 import type { Io } from "../io.js";
-import { fitted, textWidth } from "../output/text-width.js";
+import { fitted, textWidth, widthOf } from "../output/text-width.js";
 import { printable } from "../printable.js";
 
 type Terminal = Writable & { readonly isTTY?: boolean; readonly columns?: number };
@@ -15,20 +15,19 @@ export interface TerminalLine {
   clear(): void;
 }
 
-/** A terminal that does not say its width has 80 columns. */
-const USUAL_WIDTH = 80;
+/** With text in the last column, some terminals go on to the next line. A terminal shows Ctrl-C as `^C`. */
+const FREE_COLUMNS = 3;
 /** Goes to the beginning of the line and empties it. */
 const EMPTY_LINE = "\r\u001b[2K";
 
 /** The line on standard error. Undefined when that is not a terminal in which a line can be written again. */
 export function terminalLine({ env, stderr }: Pick<Io, "env" | "stderr">): TerminalLine | undefined {
   const terminal: Terminal = stderr;
-  if (terminal.isTTY !== true || env["TERM"] === "dumb") return undefined;
+  if (widthOf(terminal) === undefined || env["TERM"] === "dumb") return undefined;
   let shown = "";
   const line: TerminalLine = {
-    // With text in the last column, some terminals go on to the next line.
     get width() {
-      return (terminal.columns || USUAL_WIDTH) - 1;
+      return Math.max(1, (widthOf(terminal) ?? 0) - FREE_COLUMNS);
     },
     draw(text) {
       const whole = printable(text);

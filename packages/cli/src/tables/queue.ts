@@ -54,9 +54,9 @@ export const OFFER_COLUMNS: readonly Column<ExecutorSummary>[] = [
   { header: "EXECUTOR", value: ({ executorId }) => executorId, min: 8 },
   { header: "RUNNING", value: ({ leases }) => number(leases), align: "right" },
   {
-    header: "FREE SLOTS",
-    value: ({ engines }) =>
-      engines.map(({ engine, freeSlots, slots }) => `${engine} ${freeSlots} of ${slots}`).join(", "),
+    // Not the free ones: an executor says those when it asks for work, so they can be old beside RUNNING.
+    header: "SLOTS",
+    value: ({ engines }) => engines.map(({ engine, slots }) => `${engine} ${slots}`).join(", "),
     min: 12,
   },
   { header: "SEEN", value: ({ lastSyncTime }) => ageWords(lastSyncTime), align: "right", drop: 1 },

@@ -20,6 +20,7 @@ interface Row {
   readonly below: string;
 }
 
+/** Longer times widen their column, so that two never touch. */
 const TIME_WIDTH = 9;
 const MIN_BAR = 10;
 const MIN_NAME = 16;
@@ -32,7 +33,10 @@ export function traceLines(spans: readonly Span[], { width, color }: LinesOption
     14,
     Math.max(...rows.map(({ node }) => textWidth(serviceOf(node.spans[0]))), "service".length),
   );
-  const fixed = services + 2 * TIME_WIDTH + 4;
+  const startOf = (span: Span) => `+${spanTime(span.startMs - whole.startMs)}`;
+  const cellsOf = ({ node }: Row) => [startOf(node.spans[0]), spanTime(sum(node.spans))];
+  const times = Math.max(TIME_WIDTH, ...rows.flatMap(cellsOf).map((cell) => cell.length + 2));
+  const fixed = services + 2 * times + 4;
   const longest = Math.max(...rows.map(({ branch, name }) => textWidth(branch + name)), MIN_NAME);
   const names = Math.max(MIN_NAME, Math.min(longest, width - fixed - MIN_BAR));
   const bar = Math.max(MIN_BAR, width - fixed - names);
@@ -40,12 +44,11 @@ export function traceLines(spans: readonly Span[], { width, color }: LinesOption
     color && text !== "" ? styleText(style, text, { validateStream: false }) : text;
 
   const columns = (name: string, service: string, start: string, time: string) =>
-    `${fitted(name, names)}  ${fitted(service, services)}${start.padStart(TIME_WIDTH)}${time.padStart(TIME_WIDTH)}  `;
+    `${fitted(name, names)}  ${fitted(service, services)}${start.padStart(times)}${time.padStart(times)}  `;
   const lines = [paint("dim", columns("span", "service", "start", "time").trimEnd())];
   for (const { branch, name, node, details, below } of rows) {
     const [span] = node.spans;
-    const start = `+${spanTime(span.startMs - whole.startMs)}`;
-    const cells = columns(branch + name, serviceOf(span), start, spanTime(sum(node.spans)));
+    const cells = columns(branch + name, serviceOf(span), startOf(span), spanTime(sum(node.spans)));
     const line = timeLine(node.spans, whole, bar);
     lines.push((span.error === undefined ? cells + paint("cyan", line) : paint("red", cells + line)).trimEnd());
     for (const { text, isError } of details) lines.push(`${below}${paint(isError ? "red" : "dim", text)}`);

@@ -1,9 +1,10 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { ConfigError, findExecutable, load } from "@ccsp/config";
-import { SERVICES, type ServiceName, takenPorts, targetsFor, USE_REDIS } from "@ccsp/fleet";
+import { SERVICES, type ServiceName, takenPorts, targetsFor, USE_REDIS, whyNoRedis } from "@ccsp/fleet";
 import { CliError, EXIT } from "../exit.js";
 import { ROOT, type StateDir } from "../state.js";
+import { bundledCli } from "./engine.js";
 import type { SettingsByService } from "./settings-by-service.js";
 
 type Values = Readonly<Record<string, string>>;
@@ -20,8 +21,8 @@ export interface StartChecks {
 }
 
 /**
- * Finds what would fail later anyway, before anything starts: every fault of every service's settings, an engine that is
- * not there, ports that other programs have, a Redis or a Consul that does not answer. Throws one error with all of
+ * Finds what would fail later anyway, before anything starts: every fault of every service's settings, an engine or a
+ * redis-server that is not there, ports that other programs have, a Redis or a Consul that does not answer. Throws one error with all of
  * them. Returns the warnings of the services.
  */
 export async function checkStart(checks: StartChecks): Promise<readonly string[]> {
@@ -32,7 +33,8 @@ export async function checkStart(checks: StartChecks): Promise<readonly string[]
   ]);
   const faults = [
     ...services.faults.map((fault) => located(fault, checks.whereIs)),
-    ...engineFaults(checks),
+    ...(await engineFaults(checks)),
+    ...redisFaults(checks),
     ...(taken.length > 0
       ? [`other programs listen on ${taken.join(", ")}: stop them, or start the fleet with --ports free`]
       : []),
@@ -104,18 +106,28 @@ function askExecutor(values: Values): Promise<Found> {
 }
 
 /** The executor checks its engine when it opens it. To see this before takes no process. */
-function engineFaults({ settings, env }: StartChecks): readonly string[] {
+async function engineFaults({ settings, env }: StartChecks): Promise<readonly string[]> {
   const engines = (settings["CCSP_EXECUTOR_ENGINES"]?.trim() || "claude-code").split(",").map((name) => name.trim());
   const named = settings["CCSP_CLAUDE_CODE_BIN"]?.trim();
   if (!engines.includes("claude-code") || findExecutable(named || "claude", env["PATH"] ?? "")) return [];
   if (!named) {
+    const missing = "there is no `claude` on PATH for the executor to run. Install the Claude Code CLI";
+    if ((await bundledCli()) === "") {
+      return [`${missing} (npm install -g @anthropic-ai/claude-code), or name it in CCSP_CLAUDE_CODE_BIN`];
+    }
     return [
-      "there is no `claude` on PATH for the executor to run. Install the Claude Code CLI, name it in CCSP_CLAUDE_CODE_BIN, " +
+      `${missing}, name it in CCSP_CLAUDE_CODE_BIN, ` +
         "or try CCSP out with the bundled CLI and a simulated model: `ccsp up --simulator` (make up UP=--simulator)",
     ];
   }
   const where = named.includes("/") ? "is not an executable file" : "is not on PATH";
   return [`CCSP_CLAUDE_CODE_BIN names ${named}, which ${where}: name the Claude Code CLI`];
+}
+
+/** The fleet looks for the program only when it starts its Redis. */
+function redisFaults({ env }: StartChecks): readonly string[] {
+  const why = env["CCSP_REDIS_URL"] ? undefined : whyNoRedis(env);
+  return why === undefined ? [] : [why];
 }
 
 const ANSWER_MS = 1_500;

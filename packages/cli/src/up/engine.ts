@@ -30,8 +30,7 @@ export async function openSimulatedEngine(env: Env): Promise<FleetEngine> {
 
 /** The CLI to run with a simulated model: the bundled one, else the user's own. Throws when there is none. */
 async function findSimulatedCli(env: Env): Promise<string> {
-  const { CLAUDE_CODE_BIN } = await import("@ccsp/testkit");
-  const bin = CLAUDE_CODE_BIN || env["CCSP_CLAUDE_CODE_BIN"] || findExecutable("claude", env["PATH"] ?? "");
+  const bin = (await bundledCli()) || env["CCSP_CLAUDE_CODE_BIN"] || findExecutable("claude", env["PATH"] ?? "");
   if (bin) return bin;
   throw new CliError(
     EXIT.usage,
@@ -39,6 +38,9 @@ async function findSimulatedCli(env: Env): Promise<string> {
       "`claude` on PATH. Install it (npm install -g @anthropic-ai/claude-code), or name it in CCSP_CLAUDE_CODE_BIN",
   );
 }
+
+/** The path of the CLI that the repository brings. An installed `ccsp` brings none: empty. */
+export const bundledCli = async (): Promise<string> => (await import("@ccsp/testkit")).CLAUDE_CODE_BIN;
 
 /** The user's own CLI, as the settings name it. `checkStart` has looked for it. */
 export const ownEngine = (): FleetEngine => ({ settings: {}, close: async () => {} });

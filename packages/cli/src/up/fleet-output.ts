@@ -1,5 +1,7 @@
 import { type Io, note } from "../io.js";
+import { mayColour } from "../output/colour.js";
 import { printable } from "../printable.js";
+import { count } from "../words.js";
 import type { FleetLog } from "./fleet-log.js";
 import { createLineFormat, type FleetLine } from "./log-lines.js";
 import type { StartView } from "./start-view.js";
@@ -18,7 +20,7 @@ export interface FleetOutput {
  * error.
  */
 export function outputTo(io: Io, json: boolean, view: Pick<StartView, "aside">): FleetOutput {
-  const format = createLineFormat(io.stdout.isTTY === true && !io.env["NO_COLOR"]);
+  const format = createLineFormat(mayColour(io));
   const stopListening = io.onOutputFault(() => {});
   return {
     line: countingLost((line, done) => {
@@ -47,7 +49,7 @@ function countingLost(put: (line: FleetLine, done: (written: boolean) => void) =
       else if (lost > 0) {
         const gone = lost;
         lost = 0;
-        write({ source: "fleet", line: `${gone} lines before this one could not be written here` });
+        write({ source: "fleet", line: `${count(gone, "line")} before this one could not be written here` });
       }
     });
   return write;

@@ -12,11 +12,7 @@ export interface SettingGroup {
 
 /** Settings that `ccsp up` reads itself, or that mean something else to a local fleet. */
 const OF_THE_FLEET: readonly SettingDescription[] = [
-  own(
-    "CCSP_SIMULATOR",
-    "1: run the bundled Claude Code CLI with a simulated model, as `ccsp up --simulator` does",
-    "0",
-  ),
+  own("CCSP_SIMULATOR", "1: run the Claude Code CLI with a simulated model, as `ccsp up --simulator` does", "0"),
   own("CCSP_WITHOUT_CONSUL", "1: start no Consul; the services find each other by fixed addresses", "0"),
   own("CCSP_REDIS_URL", "use this Redis; unset: the fleet starts its own, with its data in the fleet's folder"),
   own("CCSP_CONSUL_URL", "use this Consul; unset: the fleet starts its own"),

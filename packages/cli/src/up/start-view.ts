@@ -1,6 +1,7 @@
 import type { PartProgress } from "@ccsp/fleet";
 import { type Io, note } from "../io.js";
-import { printable } from "../printable.js";
+import { terminalLine } from "../progress/terminal-line.js";
+import { durationWords } from "../words.js";
 
 /** Shows a person, or a program, how far the parts of a fleet are. */
 export interface StartView {
@@ -14,7 +15,6 @@ export interface StartView {
 const REDRAW_MS = 200;
 /** A stop that takes less time is not worth a line. */
 const SLOW_STOP_SECONDS = 1;
-const CLEAR = "\r\u001B[K";
 
 /**
  * On standard error: a line for each part that is ready, failed or slow to stop. On a terminal, one more line is
@@ -28,24 +28,16 @@ export function createStartView(io: Io, json: boolean): StartView {
       close: () => {},
     };
   }
-  const terminal = io.stderr.isTTY === true;
+  const line = terminalLine(io);
   const busy = new Map<string, { readonly doing: string; readonly since: number }>();
-  let drawn = false;
   let timer: NodeJS.Timeout | undefined;
 
-  const clear = () => {
-    if (drawn) io.stderr.write(CLEAR);
-    drawn = false;
-  };
   const draw = () => {
-    if (!terminal) return;
-    clear();
-    if (busy.size === 0) return;
-    io.stderr.write(fitted(busyLine(busy), io.stderr.columns ?? 80));
-    drawn = true;
+    if (busy.size === 0) line?.clear();
+    else line?.draw(busyLine(busy));
   };
   const aside = (write: () => void) => {
-    clear();
+    line?.clear();
     write();
     draw();
   };
@@ -55,15 +47,15 @@ export function createStartView(io: Io, json: boolean): StartView {
       if (state === "starting" || state === "stopping") busy.set(part, { doing: state, since: Date.now() });
       else busy.delete(part);
       aside(() => {
-        const line = lineOf(progress);
-        if (line !== undefined) note(io, line);
+        const words = lineOf(progress);
+        if (words !== undefined) note(io, words);
       });
-      if (terminal) timer ??= setInterval(draw, REDRAW_MS).unref();
+      if (line) timer ??= setInterval(draw, REDRAW_MS).unref();
     },
     aside,
     close() {
       clearInterval(timer);
-      clear();
+      line?.clear();
       busy.clear();
     },
   };
@@ -72,19 +64,15 @@ export function createStartView(io: Io, json: boolean): StartView {
 /** What stays on the screen. Undefined: nothing. */
 function lineOf({ part, state, seconds, why = "" }: PartProgress): string | undefined {
   const name = part.padEnd(14);
-  if (state === "ready") return `${name} ready after ${seconds} s`;
-  if (state === "failed") return `${name} failed after ${seconds} s: ${why}`;
+  if (state === "ready") return `${name} ready after ${durationWords(seconds * 1_000)}`;
+  if (state === "failed") return `${name} failed after ${durationWords(seconds * 1_000)}: ${why}`;
   if (state === "absent") return `${name} not used (${why}): the services find each other by fixed addresses`;
   const slow = state === "stopped" && seconds >= SLOW_STOP_SECONDS;
-  return slow ? `${name} stopped after ${seconds} s` : undefined;
+  return slow ? `${name} stopped after ${durationWords(seconds * 1_000)}` : undefined;
 }
 
 function busyLine(busy: ReadonlyMap<string, { readonly doing: string; readonly since: number }>): string {
   const [first] = busy.values();
   const seconds = first === undefined ? 0 : Math.floor((Date.now() - first.since) / 1_000);
-  return `${first?.doing ?? ""} for ${seconds} s: ${[...busy.keys()].map(printable).join(", ")}`;
+  return `${first?.doing ?? ""} for ${durationWords(seconds * 1_000)}: ${[...busy.keys()].join(", ")}`;
 }
-
-/** One column stays free, so that no terminal begins another line. */
-const fitted = (line: string, columns: number): string =>
-  line.length < columns ? line : `${line.slice(0, Math.max(0, columns - 2))}…`;
