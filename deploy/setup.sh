@@ -35,6 +35,9 @@ Parts (default: all except the last two):
   consul   consul: the one in CONSUL_BIN or on PATH, whatever its version, else Debian's package (1.8.7), unpacked into .tools/consul.
            If it cannot be installed, a fleet runs without it: a message says so, and this is not an error. The next try is a
            day later, or when this part is named. With CCSP_WITHOUT_CONSUL=1, a fleet always runs without it
+  sandbox  on Linux, bwrap (bubblewrap) and socat, for the sandbox of each run: the ones in CCSP_EXECUTOR_BWRAP_BIN and
+           CCSP_EXECUTOR_SOCAT_BIN or on PATH, else Debian's packages, unpacked into .tools/sandbox. Without them, runs have
+           no sandbox: a message says so, and this is not an error
   build    compiles the TypeScript sources
   node22   Node 22, the oldest that is supported, into .tools/node22 for make test-node22 and test-slow (not among the default parts)
   claude-old  Claude Code 2.1.197 into .tools/claude-old, for make test-real-cli CLAUDE=old (not among the default parts)
@@ -281,6 +284,62 @@ fetch_consul() {
   rm -rf "$apt"
 }
 
+# --- sandbox --------------------------------------------------------------------------------------------------------------
+
+part_sandbox() {
+  [[ $(uname -s) == Linux ]] || return 0
+  local absent="$tools/sandbox.absent"
+  present bwrap CCSP_EXECUTOR_BWRAP_BIN >/dev/null && present socat CCSP_EXECUTOR_SOCAT_BIN >/dev/null && return
+  can_unpack_debian || { without_sandbox "this machine has no apt-get to fetch bubblewrap and socat with"; return; }
+  # Most make targets run this part. So a failed download is not retried within a day.
+  [[ -z $(find "$absent" -mtime -1 2>/dev/null) ]] || { without_sandbox "$(cat "$absent")"; return; }
+  say "bubblewrap and socat from this system's own package source into .tools/sandbox"
+  if ! logged sandbox fetch_sandbox; then
+    echo "their Debian packages could not be fetched: .tools/log/sandbox.log" >"$absent"
+  elif ! "$tools/bin/bwrap" --version >/dev/null || ! "$tools/bin/socat" -V >/dev/null; then
+    rm -f "$tools/bin/bwrap" "$tools/bin/socat"
+    echo "the unpacked ones do not run" >"$absent"
+  else
+    rm -f "$absent"
+    return
+  fi
+  without_sandbox "$(cat "$absent")"
+}
+
+# without_sandbox WHY: prints the consequence of having no bubblewrap, and how to get it.
+without_sandbox() {
+  say "no sandbox for runs ($1): a task's tools can do all that the executor's user can. To get it: install bubblewrap and socat"
+}
+
+fetch_sandbox() {
+  local apt="$tools/apt/sandbox" packages name
+  rm -rf "$apt" && mkdir -p "$apt"
+  private_apt "$apt" update || return
+  # Also fetches the libraries that the system lacks.
+  packages=$(private_apt "$apt" install --simulate --no-install-recommends bubblewrap socat | sed -n 's/^Inst \([^ ]*\) .*/\1/p') || return
+  packages=$(printf '%s\n' bubblewrap socat "$packages" | sort -u)
+  # shellcheck disable=SC2086 # one word per package
+  (cd "$apt" && private_apt "$apt" download $packages) || return
+  unpack sandbox || return
+  mkdir -p "$tools/sandbox/bin" || return
+  # Only these programs get the libraries, and no program that bwrap starts.
+  for name in bwrap socat; do
+    cat >"$tools/sandbox/bin/$name" <<'END' || return
+#!/bin/sh
+here=$(readlink -f "$0")
+usr=${here%/*}/../usr
+name=${here##*/}
+for folder in "$usr"/lib/*-linux-*; do [ -d "$folder" ] && libraries=${libraries:+$libraries:}$folder; done
+[ -z "$libraries" ] || [ -n "$LD_LIBRARY_PATH" ] || { [ "$name" = bwrap ] && set -- --unsetenv LD_LIBRARY_PATH "$@"; }
+[ -z "$libraries" ] || export LD_LIBRARY_PATH="$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+exec "$usr/bin/$name" "$@"
+END
+    chmod +x "$tools/sandbox/bin/$name"
+    link "$tools/sandbox/bin/$name" "$name" || return
+  done
+  rm -rf "$apt"
+}
+
 # --- build ----------------------------------------------------------------------------------------------------------------
 
 part_build() {
@@ -293,11 +352,12 @@ for argument in "$@"; do
   case $argument in
     -h | --help) usage; exit ;;
     consul) rm -f "$tools/consul.absent"; parts+=(consul) ;;
+    sandbox) rm -f "$tools/sandbox.absent"; parts+=(sandbox) ;;
     node | redis | build | node22 | claude-old) parts+=("$argument") ;;
     *) usage >&2; exit 2 ;;
   esac
 done
-[[ ${#parts[@]} -gt 0 ]] || parts=(node redis consul build)
+[[ ${#parts[@]} -gt 0 ]] || parts=(node redis consul sandbox build)
 
 # A failed part does not stop the other parts, so that the list at the end is complete.
 for part in "${parts[@]}"; do "part_$part" || true; done

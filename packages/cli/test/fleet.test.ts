@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { eventually, SCRIPTED_ENGINE } from "@ccsp/testkit";
 import { ccsp } from "./memory-io.js";
 
@@ -39,6 +39,8 @@ describe("ccsp up --single --detach", function () {
       USER: "tester",
       CCSP_STATE_DIR: dir,
       CCSP_CLAUDE_CODE_BIN: SCRIPTED_ENGINE,
+      CCSP_EXECUTOR_SANDBOX_READ: dirname(SCRIPTED_ENGINE),
+      CCSP_EXECUTOR_SANDBOX_WRITE: dir,
       CCSP_CLAUDE_CODE_API_KEY: "fake-key",
     };
     const { code, stderr } = await ccsp("up --single --detach --ports free".split(" "), { env });

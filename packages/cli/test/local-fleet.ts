@@ -1,6 +1,6 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ManagedProcess, startProcess } from "@ccsp/fleet";
 import { SCRIPTED_ENGINE } from "@ccsp/testkit";
@@ -55,6 +55,9 @@ export async function openLocalFolder(): Promise<LocalFolder> {
     USER: "tester",
     CCSP_STATE_DIR: dir,
     CCSP_CLAUDE_CODE_BIN: SCRIPTED_ENGINE,
+    CCSP_EXECUTOR_SANDBOX_READ: dirname(SCRIPTED_ENGINE),
+    // Tests let the scripted engine wait for files, and count its runs in files.
+    CCSP_EXECUTOR_SANDBOX_WRITE: dir,
     CCSP_CLAUDE_CODE_API_KEY: "fake-key",
     CCSP_LAME_DUCK: "10ms",
     CCSP_DRAIN_TIMEOUT: "1s",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { eventually, SCRIPTED_ENGINE } from "@ccsp/testkit";
 import { ccsp, type Invocation } from "./memory-io.js";
 
@@ -16,6 +16,8 @@ describe("ccsp's commands for operators", function () {
       USER: "ada",
       CCSP_STATE_DIR: dir,
       CCSP_CLAUDE_CODE_BIN: SCRIPTED_ENGINE,
+      CCSP_EXECUTOR_SANDBOX_READ: dirname(SCRIPTED_ENGINE),
+      CCSP_EXECUTOR_SANDBOX_WRITE: dir,
       CCSP_CLAUDE_CODE_API_KEY: "fake-key",
       CCSP_EXECUTOR_SLOTS: "1",
       // No process waits, so the list of executors is the same each time.
@@ -166,7 +168,7 @@ describe("ccsp's commands for operators", function () {
     await becomes(id, "RUNNING");
     assert.match(
       await ok("executor list"),
-      /^EXECUTOR +STATE +ENGINE +VERSION +RUNNING +WARM +ADDRESS\nexecutor-1  ready  claude-code  \S+ +1 of 1 +0  127.0.0.1:\d+\n$/,
+      /^EXECUTOR +STATE +ENGINE +VERSION +RUNNING +WARM +SANDBOX +ADDRESS\nexecutor-1  ready  claude-code  \S+ +1 of 1 +0  (?:network hosts|no) +127.0.0.1:\d+\n$/,
     );
     assert.match(
       await ok("executor runs"),

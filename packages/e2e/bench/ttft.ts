@@ -1,6 +1,6 @@
 // `make bench-ttft`: measures the time from a prompt to its first text through the whole fleet, with and without a warm
-// process. It compares this with `claude -p` alone. It also compares 40 tasks at once with 40 CLIs at once. One
-// simulator serves all of them.
+// process. It compares this with `claude -p` alone, and with the same fleet whose runs have no sandbox. It also compares
+// 40 tasks at once with 40 CLIs at once. One simulator serves each fleet.
 import { loadavg } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import type { CcspClient } from "@ccsp/client";
@@ -19,29 +19,53 @@ const WARM = 2;
 const SETTLE_MS = 1_000;
 const PROMPT = '[[sim:text value="one two three four"]]';
 
-const world = await startWorld({ slots: SLOTS, env: { CCSP_EXECUTOR_WARM: String(WARM) } });
-const executor = executorClient(world);
+const open = (sandbox: string) =>
+  startWorld({ slots: SLOTS, env: { CCSP_EXECUTOR_WARM: String(WARM), CCSP_EXECUTOR_SANDBOX: sandbox } });
+const world = await open("auto");
+const plain = await open("off");
+const executors = [executorClient(world), executorClient(plain)];
 try {
   const client = world.client("bench");
+  const unconfined = plain.client("bench");
   let kinds = 0;
   // A task of a new kind finds no warm process. The different turn limit makes the kind new, and no task reaches the
   // limit.
   const ownKind = () => ({ turns: 1_000 + ++kinds });
-  for (let i = 0; i <= WARM; i++) await throughCcsp(client);
+  for (const each of [client, unconfined]) for (let i = 0; i <= WARM; i++) await throughCcsp(each);
   await runDirectly(world.simulator, PROMPT);
 
-  const times: Record<"direct" | "cold" | "warm", number[]> = { direct: [], cold: [], warm: [] };
+  const [status] = await Promise.all(executors.map((each) => each.getExecutorStatus({})));
+  console.log(status?.sandbox?.confined ? "each run in a sandbox" : `no sandbox: ${status?.sandbox?.reason}`);
+  const times: Record<"direct" | "cold" | "warm" | "coldUnconfined" | "warmUnconfined", number[]> = {
+    direct: [],
+    cold: [],
+    warm: [],
+    coldUnconfined: [],
+    warmUnconfined: [],
+  };
   for (let round = 0; round < ROUNDS; round++) {
     await allWait();
     times.direct.push((await runDirectly(world.simulator, PROMPT)).firstTextMs);
     times.cold.push(await throughCcsp(client, ownKind()));
     await allWait();
     times.warm.push(await throughCcsp(client));
+    await allWait();
+    times.coldUnconfined.push(await throughCcsp(unconfined, ownKind()));
+    await allWait();
+    times.warmUnconfined.push(await throughCcsp(unconfined));
   }
   console.log(`load average ${loadavg()[0]?.toFixed(1)}; each by turns, ${ROUNDS} rounds; ms to the first text`);
   for (const [name, each] of Object.entries(times)) {
     console.log(`${name}: p50 ${quantile(each, 0.5).toFixed(0)}, p95 ${quantile(each, 0.95).toFixed(0)}`);
   }
+
+  const ratio = (name: string, value: number) => console.log(`ratio ${name} ${value.toFixed(2)}`);
+  ratio("ttft_warm_vs_direct", medianRatio(times.warm, times.direct));
+  ratio("ttft_cold_vs_direct", medianRatio(times.cold, times.direct));
+  ratio("ttft_warm_vs_direct_unconfined", medianRatio(times.warmUnconfined, times.direct));
+  ratio("ttft_cold_vs_direct_unconfined", medianRatio(times.coldUnconfined, times.direct));
+  ratio("ttft_warm_sandbox_vs_none", medianRatio(times.warm, times.warmUnconfined));
+  ratio("ttft_cold_sandbox_vs_none", medianRatio(times.cold, times.coldUnconfined));
 
   const bursts: Record<"ours" | "theirs", number[]> = { ours: [], theirs: [] };
   for (let round = 0; round < BURST_ROUNDS; round++) {
@@ -53,12 +77,10 @@ try {
     console.log(`${BURST} at once: through CCSP ${seconds(ours)}, all CLIs started at once ${seconds(theirs)}`);
   }
 
-  const ratio = (name: string, value: number) => console.log(`ratio ${name} ${value.toFixed(2)}`);
-  ratio("ttft_warm_vs_direct", medianRatio(times.warm, times.direct));
-  ratio("ttft_cold_vs_direct", medianRatio(times.cold, times.direct));
   ratio("burst40_vs_unqueued", medianRatio(bursts.ours, bursts.theirs));
 } finally {
-  executor.close();
+  for (const each of executors) each.close();
+  await plain.close();
   await world.close();
 }
 
@@ -77,9 +99,10 @@ async function throughCcsp(agent: CcspClient, limits: { readonly turns?: number 
 async function allWait(): Promise<void> {
   const started = performance.now();
   for (;;) {
-    const [status] = (await executor.getExecutorStatus({})).engines;
-    if (status?.warm === WARM && status.running === 0) return await delay(SETTLE_MS);
-    if (performance.now() - started > 60_000) throw new Error(`${status?.warm} processes wait, not ${WARM}`);
+    const all = await Promise.all(executors.map(async (each) => (await each.getExecutorStatus({})).engines[0]));
+    if (all.every((status) => status?.warm === WARM && status.running === 0)) return await delay(SETTLE_MS);
+    const seen = all.map((status) => status?.warm).join(" and ");
+    if (performance.now() - started > 60_000) throw new Error(`${seen} processes wait, not ${WARM}`);
     await delay(100);
   }
 }

@@ -84,6 +84,8 @@ async function openWorld(
       // Tests search for the processes of tasks. Warm processes belong to no task.
       CCSP_EXECUTOR_WARM: "0",
       CCSP_NOTIFICATION_FILE: join(dataDir, "notifications.jsonl"),
+      // Tests let the scripted engine count its runs in files.
+      ...(options.engine === "scripted" && { CCSP_EXECUTOR_SANDBOX_WRITE: dataDir }),
       OTEL_EXPORTER_OTLP_ENDPOINT: traces.endpoint,
       OTEL_BSP_SCHEDULE_DELAY: "100",
       ...options.env,

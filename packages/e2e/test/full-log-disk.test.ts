@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type RedisServer, SERVICES, startRedis } from "@ccsp/fleet";
 import { eventually, SCRIPTED_ENGINE, type ServiceProcess, startServiceProcess } from "@ccsp/testkit";
@@ -29,6 +29,8 @@ describe("A service whose log disk is full", function () {
       CCSP_EXECUTOR_DIR: join(dir, "executor"),
       CCSP_NOTIFICATION_FILE: join(dir, "notifications.jsonl"),
       CCSP_CLAUDE_CODE_BIN: SCRIPTED_ENGINE,
+      CCSP_EXECUTOR_SANDBOX_READ: dirname(SCRIPTED_ENGINE),
+      CCSP_EXECUTOR_SANDBOX_WRITE: dir,
       CCSP_CLAUDE_CODE_API_KEY: "fake-key",
     };
     // The other services are ready only when the queue is.

@@ -22,3 +22,9 @@ export async function readEnvironmentFile(path: string): Promise<Readonly<Record
   }
   return declared;
 }
+
+/** The host of an http or https URL as `RunAccess` names it: `name:port`. */
+export function hostOf(url: string): string {
+  const { protocol, hostname, port } = new URL(url);
+  return `${hostname}:${port || (protocol === "http:" ? "80" : "443")}`;
+}

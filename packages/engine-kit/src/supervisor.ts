@@ -46,9 +46,30 @@ export interface Prepared {
   readonly env: Readonly<Record<string, string>>;
   /** Replaces the `input` of the options, when it depends on the place of files. */
   readonly input?: string | undefined;
+  /** Undefined: the run needs nothing but its own folders. */
+  readonly access?: RunAccess | undefined;
 }
 
-/** The throwaway folders of one run. Only their owner may enter them. `work` and `home` are in `path`. */
+/**
+ * What a run needs of the host besides its own folders and the executable. If the executor runs engines in a sandbox, a
+ * run gets only this and what the operator adds. Paths are absolute. Files that do not exist are ignored.
+ */
+export interface RunAccess {
+  /** Files and folders to read. */
+  readonly reads?: readonly string[] | undefined;
+  /** Files to read and write. */
+  readonly writes?: readonly string[] | undefined;
+  /** Folders to read and write, such as those that `collect` reads. They are kept, and made if they do not exist. */
+  readonly keeps?: readonly string[] | undefined;
+  /** Hosts to connect to: `name:port`. */
+  readonly hosts?: readonly string[] | undefined;
+}
+
+/**
+ * The throwaway folders of one run. Only their owner may enter them. `work` and `home` are in `path`. In a sandbox, the
+ * process sees what `prepare` wrote here, and may change nothing of it. What the process writes is gone with it, except
+ * in the folders that `access` keeps.
+ */
 export interface RunFolder {
   readonly path: string;
   /** Where the engine works. It is kept when it is the `workingFolder` of the run's options. */

@@ -1,5 +1,5 @@
 import { askVersion, type Engine, type EngineContext, followRun, runOptions } from "@ccsp/engine-kit";
-import { type OpenCodeProfile, prepareFolder } from "./folder.js";
+import { access, type OpenCodeProfile, prepareFolder } from "./folder.js";
 import { createReader } from "./reader.js";
 import { RULES } from "./rules.js";
 
@@ -20,7 +20,11 @@ export function createOpenCode({ bin, profile, context }: OpenCodeOptions): Engi
     version: () =>
       askVersion(supervisor, {
         command: bin,
-        prepare: async (folder) => ({ args: ["--version"], env: await prepareFolder(profile, folder, "") }),
+        prepare: async (folder) => ({
+          args: ["--version"],
+          env: await prepareFolder(profile, folder, ""),
+          access: access(profile),
+        }),
       }),
 
     async start(request) {
@@ -32,6 +36,7 @@ export function createOpenCode({ bin, profile, context }: OpenCodeOptions): Engi
           // A given title saves the request to the model that would make one.
           args: ["run", "--format=json", `--model=${model}`, "--title=task"],
           env: await prepareFolder(profile, folder, request.systemPrompt),
+          access: access(profile),
         }),
         input: request.prompt,
       });

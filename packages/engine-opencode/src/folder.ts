@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { RunFolder } from "@ccsp/engine-kit";
+import { fileURLToPath } from "node:url";
+import { hostOf, type RunAccess, type RunFolder } from "@ccsp/engine-kit";
 import type { OpenCodeConfig } from "./config.js";
 
 export interface OpenCodeProfile extends Omit<OpenCodeConfig, "bin" | "searchPath" | "envFile"> {
@@ -46,6 +47,20 @@ export async function prepareFolder(
     ...(profile.modelsFile && { OPENCODE_MODELS_PATH: profile.modelsFile }),
     OPENCODE_DISABLE_DEFAULT_PLUGINS: "1",
     OPENCODE_DISABLE_LSP_DOWNLOAD: "1",
+  };
+}
+
+/** The provider's address if the operator gives none. OpenCode knows more providers: the operator adds their hosts. */
+const PROVIDERS: Readonly<Record<string, string>> = {
+  anthropic: "https://api.anthropic.com",
+  openai: "https://api.openai.com",
+};
+
+export function access({ model, baseUrl, modelsFile }: OpenCodeProfile): RunAccess {
+  const url = baseUrl ?? PROVIDERS[model.split("/")[0] ?? ""];
+  return {
+    reads: [fileURLToPath(new URL(".", RELAY)), ...(modelsFile === undefined ? [] : [modelsFile])],
+    hosts: url === undefined ? [] : [hostOf(url)],
   };
 }
 

@@ -8,6 +8,7 @@ import type { EngineRegistry } from "./engines/registry.js";
 import { defineHooks, type HookConfig } from "./hooks/config.js";
 import type { HookRegistry } from "./hooks/registry.js";
 import { definePolicy } from "./policy-settings.js";
+import { defineSandbox, type SandboxConfig } from "./sandbox/config.js";
 import { defineWarm, type WarmConfig } from "./warm/config.js";
 
 export interface ExecutorConfig {
@@ -29,6 +30,7 @@ export interface ExecutorConfig {
     /** PATH of engines. */
     readonly path: string;
   };
+  readonly sandbox: SandboxConfig;
   readonly warm: WarmConfig;
   readonly policy: Policy;
   /** A file with more roots than those of the policy. It is read before each task. */
@@ -77,6 +79,7 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
       { default: formatDuration(Math.floor(service.drainMs * 0.6)) },
     ),
     supervision: defineSupervision(settings),
+    sandbox: defineSandbox(settings),
     warm: defineWarm(settings),
     policy: definePolicy(settings),
     rootsFile: settings.optionalText(

@@ -26,6 +26,8 @@ import { hookPlugins } from "./hooks/config.js";
 import { openHooks } from "./hooks/open.js";
 import { loadHooks } from "./hooks/registry.js";
 import { createQueuePort } from "./queue/queue-client.js";
+import { openSandbox } from "./sandbox/open.js";
+import type { SandboxStatus } from "./sandbox/sandbox.js";
 import { openCgroups } from "./supervision/cgroup.js";
 import { openExecutorFolder } from "./supervision/executor-folder.js";
 import { createSupervisor, type Launcher } from "./supervision/supervisor.js";
@@ -58,9 +60,9 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
 
   async start(config, context) {
     const { open, stopping, serveOps, serveGrpc } = context;
-    const { executor, hooks } = await openExecutor({ ...context, config, bootId: ulid() });
+    const { executor, hooks, sandbox } = await openExecutor({ ...context, config, bootId: ulid() });
     await serveOps({ queue: () => executor.checkSync() });
-    await serveGrpc([implement(ExecutorServiceService, executorHandlers({ executor, hooks, stopping }))]);
+    await serveGrpc([implement(ExecutorServiceService, executorHandlers({ executor, hooks, sandbox, stopping }))]);
     // Opened last, so it closes first. It then takes no new work, and everything else still answers while runs end.
     await open("runs", executor.start());
   },
@@ -73,16 +75,19 @@ interface Boot extends StartContext {
 }
 
 /** Opens the executor with all that its runs need. It takes no work yet. */
-async function openExecutor(boot: Boot): Promise<{ readonly executor: Executor; readonly hooks: Hooks }> {
+async function openExecutor(
+  boot: Boot,
+): Promise<{ readonly executor: Executor; readonly hooks: Hooks; readonly sandbox: SandboxStatus }> {
   const { config, bootId, registry, open, log } = boot;
   const { executorId, supervision } = config;
   const { graceMs } = supervision;
   const metrics = createExecutorMetrics(registry);
 
+  const { launcher, sandbox } = await openSupervisor(boot);
   const warm = new WarmPool({
     ...config.warm,
     startsAtOnce: availableParallelism(),
-    launcher: await openSupervisor(boot),
+    launcher,
     metrics: createWarmMetrics(registry),
     clock: systemClock,
     log,
@@ -126,11 +131,16 @@ async function openExecutor(boot: Boot): Promise<{ readonly executor: Executor; 
     drainMs: config.drainMs,
     giveBackMs: graceMs + GIVE_BACK_MARGIN_MS,
   });
-  return { executor, hooks };
+  return { executor, hooks, sandbox };
 }
 
 /** Ends the processes that an earlier boot left, before the executor claims work. */
-async function openSupervisor({ config, bootId, open, log }: Boot): Promise<Launcher> {
+async function openSupervisor({
+  config,
+  bootId,
+  open,
+  log,
+}: Boot): Promise<{ readonly launcher: Launcher; readonly sandbox: SandboxStatus }> {
   const { executorId, supervision } = config;
   const { silenceMs, stallMs, graceMs, memoryBytes, processes, path } = supervision;
   const folder = await open("folder", openExecutorFolder({ path: config.dir, executorId, bootId, log }));
@@ -138,7 +148,15 @@ async function openSupervisor({ config, bootId, open, log }: Boot): Promise<Laun
   const cgroups = supervision.cgroup
     ? await openCgroups({ path: supervision.cgroup, executorId, bootId, log })
     : undefined;
-  return await open(
+  const { sandbox, status } = await openSandbox({
+    config: config.sandbox,
+    searchPath: config.searchPath,
+    path,
+    folder: join(folder.runs, "sandbox"),
+    temporary: folder.temporary,
+    log,
+  });
+  const launcher = await open(
     "supervisor",
     createSupervisor({
       executorId,
@@ -152,7 +170,9 @@ async function openSupervisor({ config, bootId, open, log }: Boot): Promise<Laun
       limits: { memoryBytes, processes },
       cgroups,
       setpriv,
+      sandbox,
       log,
     }),
   );
+  return { launcher, sandbox: status };
 }

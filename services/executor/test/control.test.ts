@@ -5,7 +5,7 @@ import { type Client, createClient } from "@ccsp/grpc-kit";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { CLAUDE_CODE_BIN, CLAUDE_CODE_VERSION, eventually, startSimulator } from "@ccsp/testkit";
-import { expectProcesses, processesOf } from "./processes.js";
+import { expectProcesses, isOfSandbox, processesOf } from "./processes.js";
 import { type Rig, resultOf, withRig } from "./rig.js";
 
 type Executor = Client<ExecutorServiceService>;
@@ -50,10 +50,14 @@ describe("controlling an executor", function () {
     withExecutor({}, async (rig, executor) => {
       const task = rig.queue.add("[[text:so far]][[grandchild]][[hang-mid]]");
       const pids = await eventually(() => expectProcesses(2, task));
+      const { sandbox } = await executor.getExecutorStatus({});
+      // A sandbox is three processes: two of bubblewrap, and socat. The outer one leads the run's group.
+      const all = sandbox?.confined ? 5 : 2;
       await eventually(async () => {
         const { run, tail, resources, processes } = await executor.getRun({ taskId: task });
-        assert.ok(pids.includes(run?.pid ?? 0));
-        assert.deepEqual([run?.taskId, tail, processes], [task, "so", 2]);
+        const pid = run?.pid ?? 0;
+        assert.equal(sandbox?.confined ? isOfSandbox(pid) : pids.includes(pid), true);
+        assert.deepEqual([run?.taskId, tail, processes], [task, "so", all]);
         assert.ok((resources?.peakMemoryBytes ?? 0n) > 1_000_000n);
       });
       assert.deepEqual(

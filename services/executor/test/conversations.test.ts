@@ -12,6 +12,7 @@ import { ErrorCategory, type Task, type TaskResult, TaskSpec, TaskState } from "
 import { eventually, type Simulator, simulatedEngine, startServiceProcess, startSimulator } from "@ccsp/testkit";
 import { findProcesses } from "../src/supervision/kill.js";
 import { startExecutorProcess } from "./executor-process.js";
+import { withoutSandbox } from "./processes.js";
 import { testEnv } from "./rig.js";
 
 const QUEUE = fileURLToPath(new URL("../../queue", import.meta.url));
@@ -167,7 +168,7 @@ describe("conversations, with the real CLI and the real queue", function () {
     const waiting = () => findProcesses(({ executorId, run }) => executorId === "only" && run.startsWith("warm-"));
     const [pid = 0] = await eventually(
       async () => {
-        const pids = await waiting();
+        const pids = withoutSandbox(await waiting());
         assert.equal(pids.length, 1);
         return pids;
       },

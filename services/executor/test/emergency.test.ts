@@ -5,8 +5,9 @@ import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_s
 import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually } from "@ccsp/testkit";
+import { findProcesses } from "../src/supervision/kill.js";
 import { expectProcesses, processesOf } from "./processes.js";
-import { failureOf, type Rig, resultOf, withRig } from "./rig.js";
+import { EXECUTOR_ID, failureOf, type Rig, resultOf, withRig } from "./rig.js";
 
 /** Longer than any test waits. If a stubborn process ends in a test, the executor killed it immediately. */
 const NO_GRACE = { CCSP_EXECUTOR_KILL_GRACE: "60s", CCSP_DRAIN_TIMEOUT: "90s" };
@@ -29,7 +30,9 @@ describe("an executor at an emergency stop", function () {
     withRig({}, async (rig) => {
       const tasks = [rig.queue.add("[[grandchild-setsid]][[hang]]"), rig.queue.add("[[ignore-sigterm]][[hang]]")];
       await eventually(() => expectProcesses(3));
-      const pids = await Promise.all(tasks.map((task) => processesOf(task)));
+      const pids = await Promise.all(
+        tasks.map((task) => findProcesses(({ executorId, run }) => executorId === EXECUTOR_ID && run.startsWith(task))),
+      );
       rig.queue.emergency(park("e1"));
       const ended = await receiptOf(rig, "e1");
       await expectProcesses(0);

@@ -22,7 +22,12 @@ describe("the input of an engine", function () {
     process.env["NODE_V8_COVERAGE"] = before || "/proc/no-coverage";
     try {
       await withRig(
-        { CCSP_CLAUDE_CODE_BASE_URL: "http://127.0.0.1:9", CCSP_CLAUDE_CODE_MAX_RETRIES: "1" },
+        {
+          CCSP_CLAUDE_CODE_BASE_URL: "http://127.0.0.1:9",
+          CCSP_CLAUDE_CODE_MAX_RETRIES: "1",
+          // A sandbox adds its proxy: see sandbox.test.ts.
+          CCSP_EXECUTOR_SANDBOX: "off",
+        },
         async (rig) => {
           const { env, cwd }: Seen = JSON.parse((await resultOf(rig, rig.queue.add("[[report]]"))).text);
           const { CCSP_RUN, PATH, HOME, TMPDIR, CLAUDE_CONFIG_DIR, ...rest } = env;

@@ -6,7 +6,7 @@ import { createClient } from "@ccsp/grpc-kit";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually } from "@ccsp/testkit";
-import { expectProcesses, processesOf } from "./processes.js";
+import { expectProcesses, isOfSandbox, processesOf } from "./processes.js";
 import { failureOf, type Rig, resultOf, withRig } from "./rig.js";
 
 /** Calls that would end the task, whether the queue accepted them or not. */
@@ -110,9 +110,11 @@ describe("the executor and its leases", function () {
         [{ engine: "claude-code", version: "2.1.197", slots: 2, running: 1 }],
       );
       assert.deepEqual(
-        status.runs.map((run) => [run.taskId, run.pid]),
-        [[task, pid]],
+        status.runs.map(({ taskId }) => taskId),
+        [task],
       );
+      const leader = status.runs[0]?.pid ?? 0;
+      assert.equal(status.sandbox?.confined ? isOfSandbox(leader) : leader === pid, true);
       assert.equal((await fetch(`http://127.0.0.1:${ops}/ready`)).status, 200);
       const metrics = await (await fetch(`http://127.0.0.1:${ops}/metrics`)).text();
       assert.match(metrics, /ccsp_executor_runs\{engine="claude-code"[^}]*\} 1/);

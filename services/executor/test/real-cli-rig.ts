@@ -35,6 +35,7 @@ export const launcherFor = ({ folder, silenceMs }: SupervisorNeeds) =>
     limits: { memoryBytes: 0, processes: 0 },
     cgroups: undefined,
     setpriv: undefined,
+    sandbox: undefined,
     log: pino({ level: "silent" }),
   });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { load } from "@ccsp/config";
 import { runService, startService } from "@ccsp/lifecycle";
 import { createLogger } from "@ccsp/telemetry";
@@ -37,6 +37,10 @@ export const testEnv = (queuePort: number, dir: string): Record<string, string> 
   CCSP_LAME_DUCK: "0ms",
   CCSP_LOG_LEVEL: process.env["CCSP_LOG_LEVEL"] ?? "fatal",
   CCSP_CLAUDE_CODE_BIN: SCRIPTED_ENGINE,
+  // The scripted engine is more than one file.
+  CCSP_EXECUTOR_SANDBOX_READ: dirname(SCRIPTED_ENGINE),
+  // Tests let the scripted engine wait for files, and count its runs in files.
+  CCSP_EXECUTOR_SANDBOX_WRITE: dir,
   CCSP_CLAUDE_CODE_API_KEY: "fake-key-of-a-test",
 });
 

@@ -76,7 +76,8 @@ describe("an executor that is killed", function () {
   }
 
   it("takes its engines with it, and ends their remaining processes before the next boot claims work", async () => {
-    const executor = await start();
+    // From a sandbox, no process remains: see sandbox.test.ts.
+    const executor = await start({ CCSP_EXECUTOR_SANDBOX: "off" });
     const task = queue.add("[[grandchild-setsid]][[hang]]");
     await eventually(() => expectProcesses(2, task), { timeoutMs: 45_000 });
     executor.kill("SIGKILL");

@@ -43,6 +43,7 @@ export async function supervised(): Promise<Supervised> {
       limits: { memoryBytes: 0, processes: 0 },
       cgroups: undefined,
       setpriv: undefined,
+      sandbox: undefined,
       log: pino({ level: "silent" }),
       ...options,
     });

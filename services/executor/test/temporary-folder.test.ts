@@ -85,6 +85,8 @@ describe("the temporary folder of a run", () => {
         CCSP_CLAUDE_CODE_BIN: CLAUDE_CODE_BIN,
         CCSP_CLAUDE_CODE_BASE_URL: simulator.url,
         CCSP_EXECUTOR_DIR: join(dir, "g".repeat(60), "h".repeat(60)),
+        // In a sandbox, the temporary folder is in memory.
+        CCSP_EXECUTOR_SANDBOX: "off",
       };
       await withRig(env, async (rig) => {
         const gate = simulator.gate();

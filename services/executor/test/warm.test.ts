@@ -12,7 +12,7 @@ import { findProcesses } from "../src/supervision/kill.js";
 import { readStat } from "../src/supervision/proc.js";
 import { startExecutorProcess } from "./executor-process.js";
 import { type FakeQueue, startFakeQueue } from "./fake-queue.js";
-import { expectProcesses } from "./processes.js";
+import { expectProcesses, withoutSandbox } from "./processes.js";
 import { EXECUTOR_ID, type Rig, resultOf, testEnv, withRig } from "./rig.js";
 
 type Executor = Client<ExecutorServiceService>;
@@ -24,7 +24,8 @@ interface Report {
   readonly cwd: string;
 }
 
-const WARM = { CCSP_EXECUTOR_WARM: "1", CCSP_EXECUTOR_SLOTS: "4" };
+/** Without a sandbox: these tests compare process ids, and a process in a sandbox has another id there. */
+const WARM = { CCSP_EXECUTOR_WARM: "1", CCSP_EXECUTOR_SLOTS: "4", CCSP_EXECUTOR_SANDBOX: "off" };
 
 async function withWarm(use: (rig: Rig, executor: Executor) => Promise<void>, env: Record<string, string> = {}) {
   const port = await freePort();
@@ -36,8 +37,8 @@ async function withWarm(use: (rig: Rig, executor: Executor) => Promise<void>, en
   }
 }
 
-const waiting = (): Promise<number[]> =>
-  findProcesses(({ executorId, run }) => executorId === EXECUTOR_ID && run.startsWith("warm-"));
+const waiting = async (): Promise<number[]> =>
+  withoutSandbox(await findProcesses(({ executorId, run }) => executorId === EXECUTOR_ID && run.startsWith("warm-")));
 
 /** Waits until exactly one process waits that is not in `before`. */
 const oneWaits = (before: readonly number[] = []): Promise<number> =>

@@ -28,6 +28,13 @@ function stateOf({ status }: ExecutorRow): string {
 
 const busy = ({ running, slots }: EngineStatus): string => `${running} of ${slots}`;
 
+/** Empty for an executor of 0.2.0, which does not say. */
+function sandboxOf({ status }: ExecutorRow): string {
+  const sandbox = status?.sandbox;
+  if (!sandbox) return "";
+  return sandbox.confined ? `network ${sandbox.network}` : "no";
+}
+
 export const EXECUTOR_COLUMNS: readonly Column<ExecutorRow>[] = [
   { header: "EXECUTOR", value: ({ status }) => status?.executorId ?? "-", min: 8 },
   { header: "STATE", value: stateOf, colour: stateColour },
@@ -36,6 +43,7 @@ export const EXECUTOR_COLUMNS: readonly Column<ExecutorRow>[] = [
   { header: "RUNNING", value: ({ engine }) => (engine ? busy(engine) : "") },
   { header: "WARM", value: ({ engine }) => (engine ? String(engine.warm) : ""), align: "right", drop: 4 },
   { header: "LOGIN", value: ({ engine }) => engine?.account ?? "", min: 6, drop: 2 },
+  { header: "SANDBOX", value: sandboxOf, min: 7, drop: 2 },
   { header: "ADDRESS", value: ({ address }) => address, min: 12, drop: 3 },
 ];
 

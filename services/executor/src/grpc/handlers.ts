@@ -6,6 +6,7 @@ import type { Attempt } from "../domain/attempt.js";
 import type { Executor } from "../domain/executor.js";
 import type { Hooks } from "../domain/hooks/hooks.js";
 import { toResources, toTaskError } from "../queue/messages.js";
+import type { SandboxStatus } from "../sandbox/sandbox.js";
 import { toEngineInfo, toEngineStatus, toHookStatus, toRunStatus } from "./messages.js";
 
 /** Upper bound of slots. No known host can run more at the same time. */
@@ -14,15 +15,22 @@ const MAX_SLOTS = 500;
 export interface HandlerDeps {
   readonly executor: Executor;
   readonly hooks: Pick<Hooks, "status">;
+  readonly sandbox: SandboxStatus;
   /** Aborts when the executor begins to stop. */
   readonly stopping: AbortSignal;
 }
 
-export function executorHandlers({ executor, hooks, stopping }: HandlerDeps): Handlers<ExecutorServiceService> {
+export function executorHandlers({
+  executor,
+  hooks,
+  sandbox,
+  stopping,
+}: HandlerDeps): Handlers<ExecutorServiceService> {
   return {
     async getExecutorStatus() {
       const { executorId, bootId, draining, engines, attempts } = executor.status();
-      return { executorId, bootId, draining, engines: engines.map(toEngineStatus), runs: attempts.map(toRunStatus) };
+      const runs = attempts.map(toRunStatus);
+      return { executorId, bootId, draining, engines: engines.map(toEngineStatus), runs, sandbox };
     },
 
     async listEngines() {

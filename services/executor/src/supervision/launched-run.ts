@@ -82,7 +82,7 @@ export class LaunchedRun implements LaunchedProcess {
 
   use({ input, wallMs, collect }: RunInput, { waited }: HowUsed): SupervisedRun {
     const { process, clocks, input: prepared } = this.#options;
-    const spentCpuMs = waited ? (readStat(process.pid)?.cpuMs ?? 0) : 0;
+    const spentCpuMs = waited ? this.#spentUntilNow() : 0;
     process.write(prepared ?? input);
     this.#startedAt = performance.now();
     const output = new WatchedOutput(process, {
@@ -138,7 +138,9 @@ export class LaunchedRun implements LaunchedProcess {
 
   #endInput(ms: number | undefined): void {
     const { process, place } = this.#options;
-    place.tree.glance();
+    // In a sandbox, the root is not the engine.
+    if (place.sandbox) void place.tree.scan().catch(unheard);
+    else place.tree.glance();
     process.endInput();
     clearTimeout(this.#lingering);
     this.#lingering = ms === undefined ? undefined : setTimeout(() => void process.stop().catch(unheard), ms);
@@ -200,6 +202,12 @@ export class LaunchedRun implements LaunchedProcess {
     await this.#use
       ?.collect?.(place.folder)
       .catch((err: unknown) => onFault(err, "a run's files could not be collected"));
+  }
+
+  /** In a sandbox, the root is not the engine: only the last scan knows what the engine used. */
+  #spentUntilNow(): number {
+    const { process, place } = this.#options;
+    return (place.sandbox ? place.tree.resources.cpuMs : readStat(process.pid)?.cpuMs) ?? 0;
   }
 
   #ownCpuMs(cpuMs: number | undefined): number | undefined {

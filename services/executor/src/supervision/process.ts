@@ -1,5 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
+import { constants } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { COOKIE_NAME } from "./cookie.js";
 import { killAll, signal } from "./kill.js";
@@ -103,10 +104,13 @@ export class SupervisedProcess {
     if (!this.#gone && this.#grace === undefined) {
       const { place, graceMs } = this.#options;
       this.#grace = setTimeout(() => this.#patience.abort(), graceMs);
-      signal(-this.pid, "SIGTERM");
+      // A sandbox has no grace: if its outermost process gets SIGTERM, the kernel kills all processes in it.
+      if (!place.sandbox) signal(-this.pid, "SIGTERM");
       // The group has its SIGTERM already. A program may take a second one as an order to end without cleanup.
-      const outside = (await place.tree.scan()).filter(({ group }) => group !== this.pid);
-      for (const row of outside) signal(row.pid, "SIGTERM");
+      const left = (await place.tree.scan()).filter(({ pid, group }) =>
+        place.sandbox ? pid !== this.pid : group !== this.pid,
+      );
+      for (const row of left) signal(row.pid, "SIGTERM");
     }
     await this.exited;
   }
@@ -120,7 +124,8 @@ export class SupervisedProcess {
   /** Notifies the tree immediately when the root is gone. */
   #rootExit(): Promise<Omit<ProcessExit, "stderr">> {
     return new Promise((resolve) => {
-      this.#child.once("exit", (code, endedBy) => {
+      this.#child.once("exit", (...exit) => {
+        const { code, signal: endedBy } = this.#options.place.sandbox ? withinSandbox(...exit) : asSeen(...exit);
         this.#options.place.tree.rootExited();
         // The processes that the engine left end with it, whether the engine succeeded or failed. If the engine was
         // asked to end, these processes were asked too, and have the same grace. From now on, the pid may belong to
@@ -152,11 +157,26 @@ export class SupervisedProcess {
   }
 }
 
-/** Each of these commands replaces itself with the next one (exec), so the pid stays the same. */
-function commandOf({ command, args, place: { cgroup }, setpriv }: ProcessOptions): readonly string[] {
+/**
+ * Each of these commands replaces itself with the next one (exec), so the pid stays the same. A sandbox starts the
+ * command as its own child instead, and dies with this process by itself.
+ */
+function commandOf({ command, args, place: { cgroup, sandbox }, setpriv }: ProcessOptions): readonly string[] {
   const enter = cgroup ? ["/bin/sh", "-c", 'echo 0 >"$1" && shift && exec "$@"', "sh", cgroup.procs] : [];
-  const dieWithUs = setpriv ? [setpriv, "--pdeathsig", "KILL", "--"] : [];
-  return [...enter, ...dieWithUs, command, ...args];
+  const dieWithUs = setpriv && !sandbox ? [setpriv, "--pdeathsig", "KILL", "--"] : [];
+  return [...enter, ...dieWithUs, ...(sandbox?.line ?? []), command, ...args];
+}
+
+type Exit = Pick<ProcessExit, "code" | "signal">;
+
+const asSeen = (code: number | null, endedBy: NodeJS.Signals | null): Exit => ({ code, signal: endedBy });
+
+/** Signals that no program turns into an exit code by itself. A sandbox reports them as 128 and their number. */
+const FATAL: readonly NodeJS.Signals[] = ["SIGKILL", "SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGTRAP"];
+
+function withinSandbox(code: number | null, endedBy: NodeJS.Signals | null): Exit {
+  const fatal = code === null ? undefined : FATAL.find((name) => code === 128 + constants.signals[name]);
+  return fatal ? { code: null, signal: fatal } : { code, signal: endedBy };
 }
 
 async function noneLeft(scan: () => Promise<readonly number[]>, patience: AbortSignal): Promise<void> {

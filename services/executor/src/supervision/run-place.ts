@@ -1,5 +1,6 @@
 import type { Overrun, RunFolder } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
+import type { OpenSandbox } from "../sandbox/sandbox.js";
 import type { Cgroup, Cgroups } from "./cgroup.js";
 import type { ProcessWatch } from "./process-watch.js";
 import { createRunFolder, type OwnedRunFolder } from "./run-folder.js";
@@ -14,6 +15,8 @@ export interface RunPlace {
   readonly tree: Tree;
   /** Where its processes live; undefined: where this process does. */
   readonly cgroup: Cgroup | undefined;
+  /** Set before its first process starts. Undefined: its processes are not confined. */
+  sandbox: OpenSandbox | undefined;
   /** Called when the run exceeds a limit of memory or number. */
   onOverrun: (why: Overrun) => void;
   /**
@@ -68,12 +71,14 @@ function watchedPlace(
     cookie,
     tree,
     cgroup,
+    sandbox: undefined,
     onOverrun() {},
     async release() {
       try {
         await cgroup?.remove();
       } finally {
         tree.close();
+        await place.sandbox?.close();
         await removeFolder();
       }
     },

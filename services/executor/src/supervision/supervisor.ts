@@ -1,5 +1,6 @@
 import type { RunOptions } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
+import type { Sandbox } from "../sandbox/sandbox.js";
 import type { Cgroups } from "./cgroup.js";
 import { formatCookie } from "./cookie.js";
 import { type LaunchedProcess, LaunchedRun } from "./launched-run.js";
@@ -25,6 +26,8 @@ export interface SupervisorOptions {
   /** Undefined: the supervisor only watches the processes of runs by scans. */
   readonly cgroups: Cgroups | undefined;
   readonly setpriv: string | undefined;
+  /** Undefined: runs are not confined. */
+  readonly sandbox: Sandbox | undefined;
   readonly log: Logger;
 }
 
@@ -54,22 +57,25 @@ class HostSupervisor implements Launcher {
 
   async launch(launched: LaunchOptions): Promise<LaunchedProcess> {
     const { run, command, prepare, traceparent, workingFolder } = launched;
-    const { path, graceMs, setpriv, log } = this.#options;
+    const { path, graceMs, setpriv, sandbox, log } = this.#options;
     const cookie = this.#cookieOf(run);
     const place = await openRunPlace({ ...this.#options, run, cookie, workingFolder, watch: this.#watch });
     const { folder } = place;
     try {
-      const { args, env, input } = await prepare(folder);
+      const { args, env: own, input, access = {} } = await prepare(folder);
       const always = { PATH: path, HOME: folder.home, TMPDIR: folder.tmp, LANG: "C.UTF-8" };
       const traced = traceparent === "" ? {} : { TRACEPARENT: traceparent };
-      const process = await startProcess({
+      const env = { ...always, ...own, ...traced };
+      const confined = await sandbox?.open({
+        run,
+        folder,
+        keepsWork: workingFolder !== undefined,
         command,
-        args,
-        env: { ...always, ...env, ...traced },
-        place,
-        graceMs,
-        setpriv,
+        env,
+        access,
       });
+      place.sandbox = confined;
+      const process = await startProcess({ command, args, env: confined?.env ?? env, place, graceMs, setpriv });
       const onFault = (err: unknown, message: string) => log.error({ err, run }, message);
       return new LaunchedRun({ process, place, clocks: this.#options, input, onFault });
     } catch (err) {

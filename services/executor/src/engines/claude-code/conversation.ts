@@ -1,11 +1,10 @@
 import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ConversationState, RunFolder } from "@ccsp/engine-kit";
+import { conversationFolder } from "./environment.js";
 
 /** A larger transcript is not kept. */
 const MOST_BYTES = 64 * 1024 * 1024;
-
-const folderOf = ({ path }: RunFolder): string => join(path, "conversation");
 
 /**
  * Writes a conversation into the run's folder. Returns the file's path, for `--resume`. With a path, the CLI (2.1.197)
@@ -14,7 +13,7 @@ const folderOf = ({ path }: RunFolder): string => join(path, "conversation");
  */
 export async function placeConversation(folder: RunFolder, { id, transcript }: ConversationState): Promise<string> {
   if (!isSessionId(id)) throw new Error("the conversation's id is not one of Claude Code");
-  const file = join(folderOf(folder), `${id}.jsonl`);
+  const file = join(conversationFolder(folder), `${id}.jsonl`);
   await mkdir(dirname(file), { mode: 0o700 });
   await writeFile(file, transcript, { mode: 0o600 });
   return file;
@@ -27,7 +26,7 @@ export async function placeConversation(folder: RunFolder, { id, transcript }: C
 export async function readConversation(folder: RunFolder, config: string, id: string): Promise<Uint8Array | undefined> {
   if (!isSessionId(id)) return undefined;
   const projects = join(config, "projects");
-  const places = [folderOf(folder), ...(await entries(projects)).map((name) => join(projects, name))];
+  const places = [conversationFolder(folder), ...(await entries(projects)).map((name) => join(projects, name))];
   for (const place of places) {
     const file = join(place, `${id}.jsonl`);
     const size = await stat(file).then(

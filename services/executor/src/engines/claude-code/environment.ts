@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { RunFolder } from "@ccsp/engine-kit";
+import { hostOf, type RunAccess, type RunFolder } from "@ccsp/engine-kit";
 
 export interface ClaudeCodeProfile {
   /** Home folder with the operator's own login. Undefined: each run gets a temporary home folder. */
@@ -57,3 +57,25 @@ export function environment(profile: ClaudeCodeProfile, folder: RunFolder): Read
     DISABLE_AUTOUPDATER: "1",
   };
 }
+
+/** Where the CLI asks the model, and where it refreshes an interactive login. */
+const PROVIDER = "https://api.anthropic.com";
+const LOGIN_HOSTS = ["platform.claude.com:443", "console.anthropic.com:443", "claude.ai:443"];
+
+/**
+ * What the CLI needs of the host. It writes to a config folder that runs share: it refreshes the login there. If the
+ * run's conversation is kept, it is read from the config folder, or from the folder where it was placed.
+ */
+export function access(profile: ClaudeCodeProfile, folder: RunFolder, keepsConversation: boolean): RunAccess {
+  const shared = sharedConfigFolder(profile);
+  const { HOME, ANTHROPIC_BASE_URL = PROVIDER } = environment(profile, folder);
+  const own = keepsConversation ? [join(configFolder(profile, folder), "projects")] : [];
+  return {
+    writes: shared === undefined || HOME === undefined ? [] : [join(HOME, ".claude.json")],
+    keeps: [...(shared === undefined ? own : [shared]), ...(keepsConversation ? [conversationFolder(folder)] : [])],
+    hosts: [hostOf(ANTHROPIC_BASE_URL), ...(credentialsFile(profile) === undefined ? [] : LOGIN_HOSTS)],
+  };
+}
+
+/** The folder in the run's folder where a conversation to continue is placed. */
+export const conversationFolder = ({ path }: Pick<RunFolder, "path">): string => join(path, "conversation");

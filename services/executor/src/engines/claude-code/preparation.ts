@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { optionsOf, type RunOptions, type RunRequest, writeFiles } from "@ccsp/engine-kit";
 import { commandLine, type FixedAtStart, userTurn } from "./command-line.js";
 import { placeConversation } from "./conversation.js";
-import { type ClaudeCodeProfile, environment, sharedConfigFolder } from "./environment.js";
+import { access, type ClaudeCodeProfile, environment, sharedConfigFolder } from "./environment.js";
 
 type Prepare = RunOptions["prepare"];
 
@@ -50,6 +50,7 @@ function prepareStart(
     return {
       args: commandLine(start, { systemPrompt, files, conversation }),
       env: environment(profile, folder),
+      access: access(profile, folder, start.conversation !== undefined),
       input: withFiles && userTurn(withFiles.prompt, notice),
     };
   };

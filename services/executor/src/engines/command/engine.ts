@@ -1,3 +1,4 @@
+import { isAbsolute } from "node:path";
 import { askVersion, ENDINGS, type Engine, type EngineContext, followRun, runOptions } from "@ccsp/engine-kit";
 import { createTextReader } from "./text-reader.js";
 
@@ -20,7 +21,12 @@ export interface CommandOptions {
  */
 export function createCommand({ line, versionLine, env, context }: CommandOptions): Engine {
   const { supervisor } = context;
-  const prepared = ({ command, args }: CommandLine) => ({ command, prepare: async () => ({ args, env }) });
+  // Scripts that the operator names as arguments of an interpreter.
+  const access = (args: readonly string[]) => ({ reads: args.filter((arg) => isAbsolute(arg)) });
+  const prepared = ({ command, args }: CommandLine) => ({
+    command,
+    prepare: async () => ({ args, env, access: access(args) }),
+  });
   return {
     name: "command",
     capabilities: { streaming: true, usage: false, takes: ["working_folder"] },

@@ -44,6 +44,18 @@ export interface GetExecutorStatusResponse {
   runs: RunStatus[];
   /** The executor takes no new work. */
   draining: boolean;
+  /** How the processes of runs are confined. Missing in answers of releases before 0.3.0. */
+  sandbox: SandboxStatus | undefined;
+}
+
+/** How an executor confines the processes of its runs. */
+export interface SandboxStatus {
+  /** Each run has a sandbox of its own. */
+  confined: boolean;
+  /** What a run in a sandbox reaches: `hosts`, `none` or `full`. Empty when runs are not confined. */
+  network: string;
+  /** Why runs are not confined. Empty when they are. */
+  reason: string;
 }
 
 /** One engine of an executor. */
@@ -68,7 +80,7 @@ export interface RunStatus {
   taskId: string;
   /** Name of the engine. */
   engine: string;
-  /** Process id of the engine. The process leads its own process group. 0 before it has started. */
+  /** Process id of the engine, or of its sandbox. The process leads its own process group. 0 before it has started. */
   pid: number;
   /** When the engine was started. */
   startTime: Date | undefined;
@@ -129,7 +141,7 @@ export interface GetRunResponse {
   resources:
     | RunResources
     | undefined;
-  /** Number of processes that the run has now. */
+  /** Number of processes that the run has now, with those of its sandbox. */
   processes: number;
 }
 
@@ -284,7 +296,7 @@ export const GetExecutorStatusRequest: MessageFns<GetExecutorStatusRequest> = {
 };
 
 function createBaseGetExecutorStatusResponse(): GetExecutorStatusResponse {
-  return { executorId: "", bootId: "", engines: [], runs: [], draining: false };
+  return { executorId: "", bootId: "", engines: [], runs: [], draining: false, sandbox: undefined };
 }
 
 export const GetExecutorStatusResponse: MessageFns<GetExecutorStatusResponse> = {
@@ -303,6 +315,9 @@ export const GetExecutorStatusResponse: MessageFns<GetExecutorStatusResponse> = 
     }
     if (message.draining !== false) {
       writer.uint32(40).bool(message.draining);
+    }
+    if (message.sandbox !== undefined) {
+      SandboxStatus.encode(message.sandbox, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -360,6 +375,14 @@ export const GetExecutorStatusResponse: MessageFns<GetExecutorStatusResponse> = 
             message.draining = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.sandbox = SandboxStatus.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -389,6 +412,7 @@ export const GetExecutorStatusResponse: MessageFns<GetExecutorStatusResponse> = 
         : [],
       runs: globalThis.Array.isArray(object?.runs) ? object.runs.map((e: any) => RunStatus.fromJSON(e)) : [],
       draining: isSet(object.draining) ? globalThis.Boolean(object.draining) : false,
+      sandbox: isSet(object.sandbox) ? SandboxStatus.fromJSON(object.sandbox) : undefined,
     };
   },
 
@@ -409,6 +433,9 @@ export const GetExecutorStatusResponse: MessageFns<GetExecutorStatusResponse> = 
     if (message.draining !== false) {
       obj.draining = message.draining;
     }
+    if (message.sandbox !== undefined) {
+      obj.sandbox = SandboxStatus.toJSON(message.sandbox);
+    }
     return obj;
   },
 
@@ -422,6 +449,110 @@ export const GetExecutorStatusResponse: MessageFns<GetExecutorStatusResponse> = 
     message.engines = object.engines?.map((e) => EngineStatus.fromPartial(e)) || [];
     message.runs = object.runs?.map((e) => RunStatus.fromPartial(e)) || [];
     message.draining = object.draining ?? false;
+    message.sandbox = (object.sandbox !== undefined && object.sandbox !== null)
+      ? SandboxStatus.fromPartial(object.sandbox)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSandboxStatus(): SandboxStatus {
+  return { confined: false, network: "", reason: "" };
+}
+
+export const SandboxStatus: MessageFns<SandboxStatus> = {
+  encode(message: SandboxStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.confined !== false) {
+      writer.uint32(8).bool(message.confined);
+    }
+    if (message.network !== "") {
+      writer.uint32(18).string(message.network);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SandboxStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSandboxStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.confined = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.network = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SandboxStatus {
+    return {
+      confined: isSet(object.confined) ? globalThis.Boolean(object.confined) : false,
+      network: isSet(object.network) ? globalThis.String(object.network) : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: SandboxStatus): unknown {
+    const obj: any = {};
+    if (message.confined !== false) {
+      obj.confined = message.confined;
+    }
+    if (message.network !== "") {
+      obj.network = message.network;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SandboxStatus>): SandboxStatus {
+    return SandboxStatus.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SandboxStatus>): SandboxStatus {
+    const message = createBaseSandboxStatus();
+    message.confined = object.confined ?? false;
+    message.network = object.network ?? "";
+    message.reason = object.reason ?? "";
     return message;
   },
 };

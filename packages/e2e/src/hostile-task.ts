@@ -1,0 +1,171 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { World } from "./world.js";
+
+/** Something that a task must not be able to do. */
+export interface Attempt {
+  readonly what: string;
+  /** A bash script that succeeds if the attempt does. `$RUN` is the run's own folder. */
+  readonly script: string;
+  /** Asks the host afterwards, in place of the script's own success. */
+  readonly succeeded?: () => boolean;
+}
+
+/** The size that the folders of a run have in memory here. */
+export const FOLDER_BYTES = 64 * 1024 * 1024;
+const MORE_MB = 80;
+const STAYS = 987_600;
+
+/** The folder in which the executor of the world has its runs. */
+function runsFolder({ fleet }: World): string {
+  const pid = executorPid(fleet);
+  const environ = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
+  const folder = environ.find((entry) => entry.startsWith("CCSP_EXECUTOR_DIR="))?.slice("CCSP_EXECUTOR_DIR=".length);
+  if (folder === undefined) throw new Error("the executor has no folder of its own");
+  return join(folder, "runs");
+}
+
+function executorPid(fleet: World["fleet"]): number {
+  const pid = fleet.processes().find(({ name }) => name === "executor")?.process.pid;
+  if (pid === undefined) throw new Error("no executor runs");
+  return pid;
+}
+
+const connects = (port: number): string => `exec 3<>/dev/tcp/127.0.0.1/${port}`;
+
+const throughProxy = (host: string): string =>
+  `[ -n "$HTTPS_PROXY" ] && exec 3<>/dev/tcp/127.0.0.1/\${HTTPS_PROXY##*:} &&
+   printf 'CONNECT ${host} HTTP/1.1\\r\\nhost: ${host}\\r\\n\\r\\n' >&3 && read -r answer <&3 && [[ $answer == *200* ]]`;
+
+/** `secrets`: files that a task must not read. */
+export function attempts(world: World, secrets: readonly string[]): readonly Attempt[] {
+  const runs = runsFolder(world);
+  const others = `find ${runs} -mindepth 2 -maxdepth 2 -type d ! -path "$RUN"`;
+  const pid = executorPid(world.fleet);
+  return [
+    ...secrets.map((file) => ({ what: `read ${file.slice(world.dataDir.length + 1)}`, script: `cat ${file}` })),
+    { what: "read the executor's environment", script: `grep -qz ^CCSP_ /proc/${pid}/environ` },
+    { what: "see the executor's command line", script: `grep -q executor /proc/${pid}/cmdline` },
+    { what: "signal the executor", script: `kill -0 ${pid}` },
+    { what: "list other runs and waiting processes", script: `[ $(${others} | wc -l) -gt 0 ]` },
+    {
+      what: "read a file of another run",
+      script: `cat $(${others} -exec find {} -name note.txt \\; | head -n 1) </dev/null | grep -q private`,
+    },
+    planted("settings for a waiting process", "settings.json", runs, `${others} -name "warm-*"`),
+    ...ports(world),
+    ...leaves(),
+    ...fills(),
+  ];
+}
+
+function ports({ fleet }: World): readonly Attempt[] {
+  const redis = fleet.redis.port;
+  const listening = fleet.processes().flatMap(({ name, ports: { grpc, ops } }) => [
+    { what: `connect to the ${name}`, script: connects(grpc) },
+    { what: `connect to the ops port of the ${name}`, script: connects(ops) },
+  ]);
+  return [
+    ...consul(fleet),
+    { what: "connect to Redis", script: `${connects(redis)} && printf 'PING\\r\\n' >&3 && read -r answer <&3` },
+    { what: "connect to Redis through the run's proxy", script: throughProxy(`127.0.0.1:${redis}`) },
+    { what: "connect to Redis as localhost through the run's proxy", script: throughProxy(`localhost:${redis}`) },
+    ...listening,
+  ];
+}
+
+/** A fleet may have no Consul: then the getter throws. */
+function consul(fleet: World["fleet"]): readonly Attempt[] {
+  try {
+    return [{ what: "connect to Consul", script: connects(fleet.consul.port) }];
+  } catch {
+    return [];
+  }
+}
+
+/** Only for a run in a sandbox: the connection must not leave this machine. */
+export const metadataAttempts: readonly Attempt[] = [
+  { what: "connect to the cloud's metadata address", script: "exec 3<>/dev/tcp/169.254.169.254/80" },
+  { what: "connect to it through the run's proxy", script: throughProxy("169.254.169.254:80") },
+];
+
+/** What a run in a sandbox can do, in the same ways as the attempts. */
+export const allowed = ({ simulator }: World): readonly Attempt[] => [
+  { what: "reach the provider through the run's proxy", script: throughProxy(`127.0.0.1:${simulator.port}`) },
+  ...["$PWD", "$HOME", "$TMPDIR", "/tmp"].map((folder) => ({
+    what: `write 8 MB into ${folder}`,
+    script: `dd if=/dev/zero of=${folder}/some bs=1M count=8 && rm ${folder}/some`,
+  })),
+];
+
+function planted(what: string, name: string, runs: string, folders: string): Attempt {
+  return {
+    what: `write ${what}`,
+    script: `for one in $(${folders}); do mkdir -p $one/home/.claude && echo '{}' >$one/home/.claude/${name}; done`,
+    succeeded: () =>
+      readdirSync(runs).some((boot) =>
+        readdirSync(join(runs, boot)).some((run) => existsSync(join(runs, boot, run, "home", ".claude", name))),
+      ),
+  };
+}
+
+/** Each starts a sleep of a length of its own, by which it is found. */
+function leaves(): readonly Attempt[] {
+  const how: readonly (readonly [string, (command: string) => string])[] = [
+    ["setsid", (command) => `setsid ${command} >/dev/null 2>&1 </dev/null &`],
+    ["a double fork", (command) => `( ( ${command} >/dev/null 2>&1 </dev/null & ) & )`],
+    [
+      "setsid, a double fork and a cleared environment",
+      (command) => `( ( exec env -i setsid ${command} >/dev/null 2>&1 </dev/null & ) & )`,
+    ],
+  ];
+  return how.map(([name, start], index) => ({
+    what: `leave a process by ${name}`,
+    script: start(`sleep ${STAYS + index}`),
+    succeeded: () => sleeping().some(({ seconds }) => seconds === STAYS + index),
+  }));
+}
+
+/** The processes on this host that the attempts started. */
+export function sleeping(): readonly { readonly pid: number; readonly seconds: number }[] {
+  return readdirSync("/proc").flatMap((entry) => {
+    const pid = Number(entry);
+    if (!Number.isInteger(pid)) return [];
+    const seconds = Number(/^sleep\0(9876\d\d)\0$/.exec(commandLineOf(pid))?.[1]);
+    return Number.isNaN(seconds) ? [] : [{ pid, seconds }];
+  });
+}
+
+function commandLineOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+const fills = (): readonly Attempt[] =>
+  ["$PWD", "$HOME", "$CLAUDE_CONFIG_DIR", "$RUN", "$TMPDIR", "/tmp", "/dev/shm", "/var/tmp", "/run", "/dev", "/"].map(
+    (folder) => ({
+      what: `write ${MORE_MB} MB into ${folder}`,
+      script: `f=${folder}/fill; dd if=/dev/zero of="$f" bs=1M count=${MORE_MB} && good=1; rm -f "$f"; [ "$good" = 1 ]`,
+    }),
+  );
+
+/** One script that makes all attempts, and prints a line for each. */
+export function scriptOf(all: readonly Attempt[]): string {
+  const lines = all.map(({ script }, index) => {
+    const encoded = Buffer.from(script).toString("base64");
+    return `if timeout 10 bash -c "$(echo ${encoded} | base64 -d)" >/dev/null 2>&1; then echo "try ${index} yes"; else echo "try ${index} no"; fi`;
+  });
+  return ['export RUN="$(dirname "$HOME")"', ...lines].join("\n");
+}
+
+/** Which attempts succeeded, by the output of that script and by what the host shows. */
+export function succeededIn(all: readonly Attempt[], output: string): readonly boolean[] {
+  return all.map(({ what, succeeded }, index) => {
+    const answer = new RegExp(`^try ${index} (yes|no)$`, "m").exec(output)?.[1];
+    if (answer === undefined) throw new Error(`the task did not try to ${what}: ${output}`);
+    return succeeded ? succeeded() : answer === "yes";
+  });
+}

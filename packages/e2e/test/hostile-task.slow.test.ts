@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { eventually, skip } from "@ccsp/testkit";
+import {
+  type Attempt,
+  allowed,
+  attempts,
+  FOLDER_BYTES,
+  metadataAttempts,
+  scriptOf,
+  sleeping,
+  succeededIn,
+} from "../src/hostile-task.js";
+import { executorClient } from "../src/internal-clients.js";
+import { startWorld, type World } from "../src/world.js";
+
+const bash = (script: string): string => {
+  const command = `echo ${Buffer.from(script).toString("base64")} | base64 -d | bash`;
+  return `[[sim:tool name=Bash input='${JSON.stringify({ command, description: "looks around" })}']]`;
+};
+
+/** A world whose executor lets tasks do all that the CLI can, with a secret of its operator. */
+async function startOpenWorld(folder: string, mode: "required" | "off"): Promise<World> {
+  const variables = join(folder, "engine.env");
+  // Without this, the CLI does not run as root with this permission mode.
+  await writeFile(variables, "IS_SANDBOX=1\n");
+  return await startWorld({
+    slots: 3,
+    env: {
+      CCSP_EXECUTOR_SANDBOX: mode,
+      CCSP_EXECUTOR_SANDBOX_BYTES: String(FOLDER_BYTES),
+      CCSP_EXECUTOR_PERMISSION_MODES: "skip",
+      CCSP_EXECUTOR_WARM: "2",
+      CCSP_CLAUDE_CODE_ENV_FILE: variables,
+    },
+  });
+}
+
+/** Files of the operator: a login, and a key. */
+async function placeSecrets({ dataDir }: World): Promise<readonly string[]> {
+  const home = join(dataDir, "home", ".claude");
+  await mkdir(home, { recursive: true });
+  const login = join(home, ".credentials.json");
+  await writeFile(login, '{"claudeAiOauth":{"accessToken":"a token of a test"}}');
+  return [join(dataDir, "jwt.secret"), login];
+}
+
+/** Makes all attempts in one task, while another task runs and processes wait. */
+async function tryAll(world: World, all: readonly Attempt[]): Promise<readonly boolean[]> {
+  const client = world.client("mallory");
+  const other = world.client("alice");
+  const executor = executorClient(world);
+  try {
+    const note = "echo private >note.txt; echo private >$HOME/note.txt; tail -f /dev/null";
+    const running = await other.submit({ prompt: bash(note), permissionMode: "skip" });
+    for (let i = 0; i < 3; i++) await other.run({ prompt: "hello", permissionMode: "skip" }).result();
+    await eventually(async () => assert.equal((await executor.getExecutorStatus({})).engines[0]?.warm, 2), {
+      timeoutMs: 60_000,
+      what: "two waiting processes",
+    });
+    // A turn limit of its own: no waiting process serves it.
+    await client.run({ prompt: bash(scriptOf(all)), permissionMode: "skip", limits: { turns: 77 } }).result();
+    const output = world.simulator.requests
+      .flatMap(({ toolResults }) => toolResults)
+      .find((said) => said.includes("try 0"));
+    assert.ok(output, "the task's tool did not run");
+    const succeeded = succeededIn(all, output);
+    await other.cancel(running.id);
+    return succeeded;
+  } finally {
+    executor.close();
+  }
+}
+
+function print(title: string, all: readonly Attempt[], succeeded: readonly boolean[]): void {
+  console.log(`\n    ${title}`);
+  for (const [index, { what }] of all.entries())
+    console.log(`      ${succeeded[index] ? "OPEN  " : "closed"}  ${what}`);
+}
+
+function endSleeping(): void {
+  for (const { pid } of sleeping()) process.kill(pid, "SIGKILL");
+}
+
+describe("a hostile task", function () {
+  this.timeout(240_000);
+  let world: World | undefined;
+  let folder: string;
+  before(async () => void (folder = await mkdtemp(join(tmpdir(), "ccsp-hostile-"))));
+  after(() => rm(folder, { recursive: true }));
+  afterEach(async () => {
+    await world?.close();
+    world = undefined;
+    endSleeping();
+  });
+
+  it("reaches nothing of the host, of CCSP or of other runs from its sandbox, and leaves nothing behind", async function () {
+    world = await startOpenWorld(folder, "required").catch((error: unknown) => {
+      if (/no sandbox for runs/.test(String(error))) skip(this, "this host has no sandbox for runs");
+      throw error;
+    });
+    const all = [...attempts(world, await placeSecrets(world)), ...metadataAttempts];
+    const needs = allowed(world);
+    const both = await tryAll(world, [...all, ...needs]);
+    const succeeded = both.slice(0, all.length);
+    print("in a sandbox", all, succeeded);
+    assert.deepEqual(
+      both.slice(all.length),
+      needs.map(() => true),
+      "a run cannot do what it may, so the attempts prove nothing",
+    );
+    assert.deepEqual(
+      all.filter((_, index) => succeeded[index]).map(({ what }) => what),
+      [],
+    );
+  });
+
+  it("can do all that the executor's user can without a sandbox", async () => {
+    world = await startOpenWorld(folder, "off");
+    const all = attempts(world, await placeSecrets(world));
+    const succeeded = await tryAll(world, all);
+    print("without a sandbox", all, succeeded);
+    const open = all.filter((_, index) => succeeded[index]).map(({ what }) => what);
+    for (const what of [
+      "read jwt.secret",
+      "read the executor's environment",
+      "connect to Redis",
+      "connect to the queue",
+    ]) {
+      assert.ok(open.includes(what), `${what} failed, so the attempt proves nothing in the sandbox either`);
+    }
+    assert.ok(
+      open.some((what) => what.startsWith("write settings")),
+      "the attempt to write settings proves nothing",
+    );
+    assert.ok(
+      open.some((what) => what.startsWith("read a file of another run")),
+      "reading another run proves nothing",
+    );
+  });
+});

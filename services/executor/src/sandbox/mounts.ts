@@ -1,0 +1,117 @@
+import { existsSync, lstatSync, readlinkSync, realpathSync } from "node:fs";
+import { dirname, join, sep } from "node:path";
+
+/** What a run sees at a path. `memory`: an empty folder with a size, which is gone with the run. */
+export interface Mount {
+  readonly path: string;
+  readonly how: "read" | "write" | "memory" | "folder";
+  /** A path of the host. Undefined: the same path. */
+  readonly source?: string | undefined;
+}
+
+const SYSTEM = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+
+/** No secrets: folders such as /etc/ssl/private are missing. The users' names and groups are files of their own. */
+const ETC = [
+  "alternatives",
+  "ca-certificates",
+  "ca-certificates.conf",
+  "crypto-policies",
+  "host.conf",
+  "hosts",
+  "ld.so.cache",
+  "ld.so.conf",
+  "ld.so.conf.d",
+  "localtime",
+  "mime.types",
+  "nsswitch.conf",
+  "pki/ca-trust",
+  "pki/tls/cert.pem",
+  "pki/tls/certs",
+  "pki/tls/openssl.cnf",
+  "protocols",
+  "resolv.conf",
+  "services",
+  "ssl/cert.pem",
+  "ssl/certs",
+  "ssl/openssl.cnf",
+  "timezone",
+];
+
+/** The arguments for the system's own programs and libraries, which a run reads. */
+export const systemArguments = (): readonly string[] => [
+  ...SYSTEM.flatMap((path) => {
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found === undefined) return [];
+    return found.isSymbolicLink() ? ["--symlink", readlinkSync(path), path] : ["--ro-bind", path, path];
+  }),
+  ...ETC.map((name) => `/etc/${name}`).flatMap((path) => ["--ro-bind-try", path, path]),
+];
+
+/** Whether every run sees the path anyway. */
+const isSystem = (path: string): boolean => SYSTEM.some((folder) => isWithin(path, folder));
+
+export const isWithin = (path: string, folder: string): boolean =>
+  path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+
+/** The parents come first, because a mount hides what is at its path. The last of equal paths counts. */
+export function mountArguments(mounts: readonly Mount[], bytes: number): readonly string[] {
+  const last = new Map(mounts.map((mount) => [mount.path, mount]));
+  return [...last.values()].toSorted((a, b) => depthOf(a) - depthOf(b)).flatMap((mount) => oneMount(mount, bytes));
+}
+
+const depthOf = ({ path }: Mount): number => path.split(sep).length;
+
+function oneMount({ path, how, source = path }: Mount, bytes: number): readonly string[] {
+  switch (how) {
+    case "read":
+      return ["--ro-bind-try", source, path];
+    case "write":
+      return ["--bind-try", source, path];
+    case "memory":
+      return ["--perms", "0700", "--size", String(bytes), "--tmpfs", path];
+    case "folder":
+      return ["--perms", "0700", "--dir", path];
+  }
+}
+
+/**
+ * What a run must read so that it can execute `command`. A program in `node_modules` may need its neighbours, so the
+ * run reads the outermost such folder. Any other program is a file: if it needs more, the operator adds it.
+ */
+export function executableMounts(command: string): readonly Mount[] {
+  const real = existsSync(command) ? realpathSync(command) : command;
+  const modules = real.indexOf(`${sep}node_modules${sep}`);
+  const whole = modules === -1 ? real : real.slice(0, modules + `${sep}node_modules`.length);
+  const mounts: Mount[] = [];
+  if (!isSystem(whole)) mounts.push({ path: whole, how: "read" });
+  if (!isSystem(command) && command !== real && !isWithin(command, whole)) {
+    mounts.push({ path: command, how: "read", source: real });
+  }
+  return mounts;
+}
+
+/** The folder of a program with its libraries: `/opt/socat` of `/opt/socat/bin/socat`. Empty if it is the system's. */
+export function programMounts(program: string): readonly Mount[] {
+  const real = realpathSync(program);
+  if (isSystem(real)) return [];
+  const folder = dirname(dirname(real));
+  return [{ path: folder, how: "read" }];
+}
+
+/** Folders of PATH that are not of the system, such as that of Node. */
+export const pathMounts = (path: string): readonly Mount[] =>
+  path
+    .split(":")
+    .filter((folder) => folder.startsWith("/") && existsSync(folder))
+    .flatMap((folder) => {
+      const real = realpathSync(folder);
+      if (isSystem(real)) return [];
+      const mounts: Mount[] = [{ path: real, how: "read" }];
+      if (real !== folder && !isSystem(folder)) mounts.push({ path: folder, how: "read", source: real });
+      return mounts;
+    });
+
+/** Every entry of the run's folder that its engine prepared, with what the run may do there. */
+export const inFolder = (folder: string, names: readonly string[], how: Mount["how"]): readonly Mount[] =>
+  names.map((name) => ({ path: join(folder, name), how }));
