@@ -37,7 +37,7 @@ export function defineSandbox(settings: Settings): SandboxConfig {
   const hosts = settings.list(
     "CCSP_EXECUTOR_SANDBOX_HOSTS",
     "hosts that every run may reach, such as registry.npmjs.org or *.example.com:8443; without a port: 443",
-    { default: [], pattern: HOST },
+    { default: [], pattern: HOST, form: "hosts, each with a port or without, with commas between them" },
   );
   if (hosts.length > 0 && network !== "hosts") {
     settings.warn(`CCSP_EXECUTOR_SANDBOX_HOSTS has no effect: CCSP_EXECUTOR_SANDBOX_NETWORK is ${network}`);
@@ -49,12 +49,12 @@ export function defineSandbox(settings: Settings): SandboxConfig {
     reads: settings.list(
       "CCSP_EXECUTOR_SANDBOX_READ",
       "absolute paths that every run may read, besides the system's programs: the folder of a tool in /opt, say",
-      { default: [], pattern: /^\/./ },
+      { default: [], pattern: /^\/./, form: "absolute paths, with commas between them" },
     ),
     writes: settings.list(
       "CCSP_EXECUTOR_SANDBOX_WRITE",
       "absolute paths that every run may read and write, such as the folder of a command's own login; all runs share them",
-      { default: [], pattern: /^\/./ },
+      { default: [], pattern: /^\/./, form: "absolute paths, with commas between them" },
     ),
     bytes: settings.integer(
       "CCSP_EXECUTOR_SANDBOX_BYTES",
