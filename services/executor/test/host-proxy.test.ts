@@ -20,7 +20,7 @@ describe("the proxy of a run in a sandbox", () => {
     provider = createServer((asked, answer) => {
       const chunks: Buffer[] = [];
       asked.on("data", (chunk: Buffer) => chunks.push(chunk));
-      asked.on("end", () => answer.end(`${asked.method} ${asked.url} ${Buffer.concat(chunks)}`));
+      asked.on("end", () => answer.end(`${asked.method} ${asked.url} ${Buffer.concat(chunks).toString()}`));
     });
     provider.listen(0, "127.0.0.1");
     await once(provider, "listening");

@@ -1,5 +1,5 @@
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
-import { connect, type Socket } from "node:net";
+import { connect, Socket } from "node:net";
 import { type Duplex, pipeline } from "node:stream";
 import { type AllowedHosts, lookupElsewhere, parseTarget, type Target } from "./allowed-hosts.js";
 import type { Upstream } from "./proxy-environment.js";
@@ -121,7 +121,7 @@ class HostProxy {
   #watch(socket: Duplex): void {
     this.#tunnels.add(socket);
     socket.once("close", () => this.#tunnels.delete(socket));
-    if ("setTimeout" in socket) this.#limit(socket as Socket);
+    if (socket instanceof Socket) this.#limit(socket);
   }
 
   /** Limits the connection phase only. */

@@ -71,6 +71,7 @@ function oneMount({ path, how, source = path }: Mount, bytes: number): readonly 
     case "memory":
       return ["--perms", "0700", "--size", String(bytes), "--tmpfs", path];
     case "folder":
+    default:
       return ["--perms", "0700", "--dir", path];
   }
 }

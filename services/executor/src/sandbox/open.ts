@@ -92,8 +92,9 @@ async function probe(sandbox: Sandbox, { folder, temporary, path }: OpenSandboxO
       access: { hosts: ["localhost:9"] },
     });
     try {
-      const [file = "", ...args] = [...opened.line, "/bin/sh", "-c", "[ $$ -gt 1 ] && [ $$ -lt 100 ]"];
-      await run(file, args, { env: { ...opened.env }, cwd: "/", timeout: PROBE_MS });
+      const [file = "", ...args] = opened.line;
+      const test = ["/bin/sh", "-c", "[ $$ -gt 1 ] && [ $$ -lt 100 ]"];
+      await run(file, [...args, ...test], { env: { ...opened.env }, cwd: "/", timeout: PROBE_MS });
     } catch (error) {
       throw new Error(`bubblewrap cannot confine a process here: ${saidBy(error)}`, { cause: error });
     } finally {
