@@ -76,6 +76,32 @@ class Calls(unittest.TestCase):
                 client.get("0-1", timeout=timeout)
             self.assertEqual(caught.exception.reason, "SHUTTING_DOWN")
 
+    def test_a_first_call_takes_no_longer_than_its_timeout(self):
+        self.gateway.close()
+        client = self.client(connect_timeout=60)
+        with self.assertRaisesRegex(ccsp.UnavailableError, "for 0.2 s without TLS"):
+            client.get("0-1", timeout=0.2)
+        with self.assertRaisesRegex(ccsp.UnavailableError, "for 0.2 s without TLS"):
+            next(client.watch("0-1", timeout=0.2))
+
+    def test_leaving_a_stream_ends_its_call(self):
+        left = threading.Event()
+
+        def endless(request):
+            try:
+                for sequence in range(1, 1_000_000):
+                    yield api.WatchTaskResponse(event={"sequence": sequence, "tool_use": {"name": "Read"}})
+            finally:
+                left.set()
+
+        self.gateway.answers["WatchTask"] = endless
+        run = self.client().watch("0-1")
+        self.assertEqual(next(run).sequence, 1)
+        run.close()
+        self.assertTrue(left.wait(10))
+        with self.assertRaises(StopIteration):
+            next(run)
+
     def test_a_token_that_expired_is_asked_for_once_more(self):
         expired = Refusal(grpc.StatusCode.UNAUTHENTICATED, "TOKEN_EXPIRED")
         self.gateway.answers["SubmitTask"] = failing_first(1, expired, stored)
@@ -94,6 +120,8 @@ class Calls(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "token")
             client = self.client(token=None, token_file=file)
+            with self.assertRaisesRegex(ccsp.AuthenticationError, "the token file cannot be read: .*token"):
+                client.submit("hello")
             for token in ("one", "two"):
                 file.write_text(token + "\n")
                 client.submit("hello")

@@ -24,6 +24,7 @@ function defineKeys(settings: Settings): KeySettings {
   const jwksFile = settings.optionalText("CCSP_JWT_JWKS_FILE", "file with the key set of EdDSA and RS256 tokens");
   const jwksUrl = settings.optionalText("CCSP_JWT_JWKS_URL", "address of the key set of EdDSA and RS256 tokens", {
     pattern: /^https?:\/\//,
+    form: "an http or https URL",
   });
   if ([secret, secretFile, jwksFile, jwksUrl].every((source) => source === undefined)) {
     settings.fault(

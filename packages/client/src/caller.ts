@@ -42,7 +42,7 @@ export function createCaller({ target, tokens, resumeMs, connectMs, closed }: Ca
   const caller: Caller = {
     async options({ signal: given, traceparent }) {
       const signal = until(given);
-      const authorization = BEARER + sendable(await unlessAborted(tokens.get, signal));
+      const authorization = BEARER + sendable(await unlessAborted(() => tokens.get(), signal));
       return { metadata: { authorization, ...(traceparent !== undefined && { traceparent }) }, signal };
     },
     patience({ signal }, mostMs = resumeMs) {

@@ -55,7 +55,7 @@ async function readToken(path: string): Promise<string> {
 const ASK_MS = 30_000;
 /** The new token must have arrived before the old one expires, and the clocks of two machines differ a little. */
 const RENEW_BEFORE_MS = 60_000;
-/** Of a token that lives for a short time, only this part may remain. */
+/** A token that lives for a short time is renewed when this part of its life remains. */
 const RENEW_BEFORE_PART = 0.2;
 
 function keepUntilExpiry(ask: () => Promise<string>, { now, ...timing }: TokenClock): TokenSource {

@@ -45,6 +45,7 @@ export function serviceSettings(
   });
   const consulUrl = settings.optionalText("CCSP_CONSUL_URL", "Consul agent to register with and to find others by", {
     pattern: /^https?:\/\/\S+$/,
+    form: "an http or https URL",
   });
   const advertised = settings.optionalText(
     "CCSP_ADVERTISE_HOST",
@@ -81,6 +82,7 @@ export function serviceSettings(
         "name of this process among its replicas; unset: host name and process id",
         {
           pattern: /^[\w.-]{1,128}$/,
+          form: "at most 128 letters, digits and _.-",
         },
       ) ?? service.name,
     drainMs: settings.durationMs(
@@ -101,7 +103,12 @@ export function redisUrl(settings: Settings): string {
   return settings.text(
     "CCSP_REDIS_URL",
     "Redis: redis://, rediss://, redis+sentinel://h1,h2/master or redis+cluster://h1,h2",
-    { default: "redis://127.0.0.1:6379", pattern: /^(rediss?|redis\+sentinel|redis\+cluster):\/\/\S+$/, secret: true },
+    {
+      default: "redis://127.0.0.1:6379",
+      pattern: /^(rediss?|redis\+sentinel|redis\+cluster):\/\/\S+$/,
+      form: "a URL",
+      secret: true,
+    },
   );
 }
 
@@ -120,7 +127,7 @@ export function callerUnreadBytes(settings: Settings): number {
 export function queueShards(settings: Settings): number {
   return settings.integer(
     "CCSP_QUEUE_SHARDS",
-    "shards of the queue, the same for all services; docs/queue-operations.md, Shards",
+    'shards of the queue, the same for all services (docs/queue-operations.md, "Shards")',
     {
       default: 1,
       min: 1,

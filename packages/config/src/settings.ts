@@ -33,8 +33,8 @@ export interface Settings {
   durationMs(name: string, doc: string, options: { default: string; min?: number; max?: number }): number;
   /** Written as true, false, 1 or 0. */
   flag(name: string, doc: string, options: { default: boolean }): boolean;
-  /** Items are separated by commas. Empty items are ignored. `pattern` applies to each item. */
-  list(name: string, doc: string, options: { default: readonly string[]; pattern?: RegExp }): readonly string[];
+  /** Items are separated by commas. Empty items are ignored. `pattern` applies to each item, `form` to the whole list. */
+  list(name: string, doc: string, options: PatternOptions & { default: readonly string[] }): readonly string[];
   oneOf<T extends string>(name: string, doc: string, values: readonly T[], options: { default: T }): T;
   /** Written as host:port or [IPv6 address]:port. Port 0 takes a free port. */
   listen(name: string, doc: string, options: { default: string }): HostPort;
@@ -44,9 +44,14 @@ export interface Settings {
   warn(message: string): void;
 }
 
-interface TextOptions {
-  readonly pattern?: RegExp;
+interface TextOptions extends PatternOptions {
   readonly secret?: boolean;
+}
+
+interface PatternOptions {
+  readonly pattern?: RegExp;
+  /** What the pattern wants, in words for people: "an absolute path". */
+  readonly form?: string;
 }
 
 /** setTimeout fires at once when its time is longer than this. */
@@ -130,13 +135,13 @@ export class EnvSettings implements Settings {
     return this.#read({ name, doc, form, default: String(options.default), parse }) ?? options.default;
   }
 
-  list(name: string, doc: string, options: { default: readonly string[]; pattern?: RegExp }): readonly string[] {
+  list(name: string, doc: string, options: PatternOptions & { default: readonly string[] }): readonly string[] {
     const fit = matching(options.pattern);
     const parse = (value: string): readonly string[] => {
       const items = value.split(",").map((item) => item.trim());
       return items.filter((item) => item !== "").map((item) => fit(item));
     };
-    const form = `a list with commas${options.pattern ? `; each item matches ${options.pattern}` : ""}`;
+    const { pattern, form = `a list with commas${pattern ? `; each item matches ${pattern}` : ""}` } = options;
     return this.#read({ name, doc, form, default: options.default.join(","), parse }) ?? options.default;
   }
 
@@ -192,8 +197,9 @@ export class EnvSettings implements Settings {
   }
 }
 
-function textOf({ pattern }: TextOptions) {
-  return { form: pattern === undefined ? "text" : `text that matches ${pattern}`, parse: matching(pattern) };
+function textOf({ pattern, form }: TextOptions) {
+  const inWords = form ?? (pattern === undefined ? "text" : `text that matches ${pattern}`);
+  return { form: inWords, parse: matching(pattern) };
 }
 
 function matching(pattern: RegExp | undefined): (value: string) => string {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { skip } from "@ccsp/testkit";
 import { type Block, blocksOf, pages, ROOT, readPage } from "../src/docs/blocks.js";
+import { usedSettings } from "../src/docs/configuration.js";
 import { compile, compilePython } from "../src/docs/examples.js";
 import { faultsOf } from "../src/docs/faults.js";
 import { generatedPages } from "../src/docs/generated.js";
@@ -47,6 +48,14 @@ describe("The generated pages", () => {
     for (const [page, text] of Object.entries(await generatedPages())) {
       assert.equal(readPage(page), text, `${page} is out of date: run \`make docs\``);
     }
+  });
+
+  it("say the values of settings in words: a setting with a pattern has a form too", async () => {
+    const patterns = (await usedSettings()).filter(({ setting }) => setting.form.includes("/^"));
+    assert.deepEqual(
+      patterns.map(({ setting }) => setting.name),
+      [],
+    );
   });
 });
 

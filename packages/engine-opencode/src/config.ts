@@ -25,11 +25,12 @@ export function defineOpenCode(settings: Settings): OpenCodeConfig {
     model: settings.text("CCSP_OPENCODE_MODEL", "provider/model of tasks that name none", {
       default: "anthropic/claude-sonnet-4-5",
       pattern: /^[^/\s]+\/\S+$/,
+      form: "provider/model",
     }),
     baseUrl: settings.optionalText(
       "CCSP_OPENCODE_BASE_URL",
       "baseURL of that model's provider, as OpenCode wants it: https://api.anthropic.com/v1, say",
-      { pattern: /^https?:\/\/\S+$/ },
+      { pattern: /^https?:\/\/\S+$/, form: "an http or https URL" },
     ),
     apiKey: settings.optionalText("CCSP_OPENCODE_API_KEY", "apiKey of that model's provider", { secret: true }),
     envFile: settings.optionalText(
@@ -39,7 +40,11 @@ export function defineOpenCode(settings: Settings): OpenCodeConfig {
     tools: settings.list(
       "CCSP_OPENCODE_TOOLS",
       "OpenCode's permissions that runs have, such as read,edit,bash,webfetch; * for all; all others are denied without a question",
-      { default: ["read", "glob", "grep", "list"], pattern: /^(\*|[a-z_]+)$/ },
+      {
+        default: ["read", "glob", "grep", "list"],
+        pattern: /^(\*|[a-z_]+)$/,
+        form: "names with commas between them, or *",
+      },
     ),
     maxRetries: settings.integer("CCSP_OPENCODE_MAX_RETRIES", "retries of the CLI itself; the queue retries too", {
       default: 2,
@@ -48,7 +53,7 @@ export function defineOpenCode(settings: Settings): OpenCodeConfig {
     modelsFile: settings.optionalText(
       "CCSP_OPENCODE_MODELS_FILE",
       "models and prices in the format of models.dev, in place of those that OpenCode was built with",
-      { pattern: /^\// },
+      { pattern: /^\//, form: "an absolute path" },
     ),
   };
   if (config.apiKey === undefined && config.envFile === undefined) {

@@ -60,7 +60,7 @@ function scalarSchema(scalar: ScalarType): Json {
 
 const ANY_DOUBLE: Json = { anyOf: [{ type: "number" }, { enum: ["NaN", "Infinity", "-Infinity"] }] };
 /** The scalars that are no integers. */
-const SCALARS: ReadonlyMap<ScalarType, Json> = new Map<ScalarType, Json>([
+const SCALARS: ReadonlyMap<ScalarType, Json> = new Map([
   [ScalarType.BOOL, { type: "boolean" }],
   [ScalarType.STRING, { type: "string" }],
   [ScalarType.BYTES, { type: "string", contentEncoding: "base64" }],

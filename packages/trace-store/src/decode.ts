@@ -37,13 +37,16 @@ interface WireValue {
   readonly bytesValue?: Uint8Array;
 }
 
+/** Leaves out spans without valid ids, as OTLP asks. So nobody can fill a store with ids of megabytes. */
 export function decodeExport(request: ExportRequest): Span[] {
   return request.resourceSpans.flatMap(({ resource, scopeSpans }) => {
     const name = attributesOf(resource?.attributes ?? [])["service.name"];
     const service = typeof name === "string" ? name : "unknown";
-    return scopeSpans.flatMap(({ spans }) => spans.map((span) => decodeSpan(span, service)));
+    return scopeSpans.flatMap(({ spans }) => spans.filter(hasIds).map((span) => decodeSpan(span, service)));
   });
 }
+
+const hasIds = ({ traceId, spanId }: WireSpan): boolean => traceId.length === 16 && spanId.length === 8;
 
 const KINDS: Readonly<Record<string, SpanKind>> = {
   SPAN_KIND_INTERNAL: "internal",

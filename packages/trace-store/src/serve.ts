@@ -24,7 +24,9 @@ const EXPORT_DELAY_MS = 1_000;
 
 /**
  * Serves a store of traces on a unix socket that only its owner may open. It cannot grow beyond its bounds: it drops
- * the oldest traces, and refuses exports that come too fast. A socket that a killed process left behind is replaced.
+ * the oldest traces, and refuses exports that come too fast. A socket that a killed process left behind is replaced, so
+ * the caller makes sure that no other store serves it. Others can open the socket for a moment after its creation, so it
+ * belongs in a folder that only its owner may enter.
  */
 export async function serveTraces(socket: string, options: BufferOptions = {}): Promise<TraceStore> {
   const buffer = createTraceBuffer(options);

@@ -4,7 +4,7 @@ import type { Span } from "./span.js";
 export interface TraceBounds {
   readonly traces: number;
   readonly spansPerTrace: number;
-  /** Of all spans together, as stored. */
+  /** All spans together, as stored. */
   readonly bytes: number;
   readonly bytesPerSpan: number;
 }
@@ -59,32 +59,19 @@ export interface BufferOptions {
  * the task began, and its last ones are the parents, which end last.
  */
 export function createTraceBuffer({ bounds = TRACE_BOUNDS, isWanted = () => false }: BufferOptions = {}): TraceBuffer {
-  /** Both in the order of arrival. */
-  const wanted = new Map<string, Trace>();
-  const others = new Map<string, Trace>();
+  const traces = createTraces();
   let bytes = 0;
   let droppedTraces = 0;
   let droppedSpans = 0;
 
   const dropOldest = (): void => {
-    const from = others.size > 0 ? others : wanted;
-    for (const [id, trace] of from) {
-      from.delete(id);
-      bytes -= trace.bytes;
-      droppedTraces += 1;
-      return;
-    }
+    bytes -= traces.takeOldest()?.bytes ?? 0;
+    droppedTraces += 1;
   };
   const traceOf = (span: Span): Trace => {
-    const id = span.traceId;
-    const known = wanted.get(id) ?? others.get(id);
-    const trace = known ?? { spans: [], bytes: 0, droppedSpans: 0 };
-    if (wanted.has(id)) return trace;
-    if (isWanted(span)) {
-      others.delete(id);
-      wanted.set(id, trace);
-    } else others.set(id, trace);
-    if (wanted.size + others.size > bounds.traces) dropOldest();
+    const trace = traces.find(span.traceId) ?? { spans: [], bytes: 0, droppedSpans: 0 };
+    traces.put(span.traceId, trace, isWanted(span));
+    if (traces.size() > bounds.traces) dropOldest();
     return trace;
   };
   const dropSpan = (trace: Trace, span?: Buffer): void => {
@@ -115,11 +102,33 @@ export function createTraceBuffer({ bounds = TRACE_BOUNDS, isWanted = () => fals
       }
     },
     find(traceId) {
-      const trace = wanted.get(traceId) ?? others.get(traceId);
+      const trace = traces.find(traceId);
       if (!trace) return undefined;
       return { spans: trace.spans.map(parse), droppedSpans: trace.droppedSpans };
     },
-    counts: () => ({ traces: wanted.size + others.size, bytes, droppedTraces, droppedSpans }),
+    counts: () => ({ traces: traces.size(), bytes, droppedTraces, droppedSpans }),
+  };
+}
+
+/** Traces in the order of arrival. */
+function createTraces() {
+  const wanted = new Map<string, Trace>();
+  const others = new Map<string, Trace>();
+  return {
+    size: () => wanted.size + others.size,
+    find: (id: string) => wanted.get(id) ?? others.get(id),
+    /** A trace that was wanted once stays so. */
+    put(id: string, trace: Trace, isWanted: boolean): void {
+      if (wanted.has(id)) return;
+      if (isWanted) others.delete(id);
+      (isWanted ? wanted : others).set(id, trace);
+    },
+    takeOldest(): Trace | undefined {
+      const from = others.size > 0 ? others : wanted;
+      const [oldest] = from;
+      if (oldest) from.delete(oldest[0]);
+      return oldest?.[1];
+    },
   };
 }
 

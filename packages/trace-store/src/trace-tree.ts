@@ -4,7 +4,7 @@ import type { Span } from "./span.js";
 export interface TraceNode {
   /** More than one: neighbours of the same shape, for example the many reports of a run. */
   readonly spans: readonly [Span, ...Span[]];
-  /** Of the first span. */
+  /** The children of the first span. */
   readonly children: readonly TraceNode[];
   /** A root that names a parent: the parent is not among the spans. */
   readonly parentMissing: boolean;

@@ -68,6 +68,20 @@ describe("serveTraces", () => {
     assert.deepEqual((await findTrace(socket, "0".repeat(32))).spans, []);
   });
 
+  it("drops spans whose ids do not have the length that OTLP says", async () => {
+    // ExportTraceServiceRequest { resource_spans { scope_spans { spans { trace_id, span_id } } } }
+    const field = (number: number, bytes: Buffer) =>
+      Buffer.concat([Buffer.from([number * 8 + 2, 0x80 + (bytes.length & 0x7f), bytes.length >> 7]), bytes]);
+    const spanOf = (traceId: Buffer) => {
+      const span = field(2, Buffer.concat([field(1, traceId), field(2, Buffer.alloc(8, 1))]));
+      return field(1, field(2, span));
+    };
+    const ids = [16, 15, 9_000].map((length) => Buffer.alloc(length, 0xab));
+    await send(...ids.map(spanOf));
+    const counts = await Promise.all(ids.map(async (id) => (await findTrace(socket, id.toString("hex"))).spans.length));
+    assert.deepEqual(counts, [1, 0, 0]);
+  });
+
   it("says that the store does not answer when it is closed", async () => {
     await store.close();
     await assert.rejects(findTrace(socket, "0".repeat(32)), /the trace store does not answer/);

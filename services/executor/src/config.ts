@@ -1,6 +1,6 @@
 import { hostname, tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
-import { type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
+import { formatDuration, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
 import { STANDARD_PATH, searchPath } from "@ccsp/engine-kit";
 import { isUnder, type Policy } from "./domain/policy.js";
 import { defineEngines, type EngineConfig } from "./engines/config.js";
@@ -58,6 +58,7 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
       .slice(0, 128),
     defaultIs: "the host name",
     pattern: /^[A-Za-z0-9._-]{1,128}$/,
+    form: "at most 128 letters, digits and ._-",
   });
   const config = {
     service,
@@ -73,9 +74,7 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
     drainMs: settings.durationMs(
       "CCSP_EXECUTOR_DRAIN",
       "how long runs may continue when the executor stops; unset: 0.6 of CCSP_DRAIN_TIMEOUT",
-      {
-        default: `${Math.floor(service.drainMs * 0.6)}ms`,
-      },
+      { default: formatDuration(Math.floor(service.drainMs * 0.6)) },
     ),
     supervision: defineSupervision(settings),
     warm: defineWarm(settings),
@@ -83,7 +82,7 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
     rootsFile: settings.optionalText(
       "CCSP_EXECUTOR_ALLOWED_ROOTS_FILE",
       "absolute path of a file with more allowed roots, one on a line; read before each task, so a change needs no restart",
-      { pattern: /^\// },
+      { pattern: /^\//, form: "an absolute path" },
     ),
     conversations: {
       bytes: settings.integer(
@@ -95,7 +94,7 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
         "CCSP_EXECUTOR_CONVERSATION_TTL",
         "how long a conversation is kept on this disk after its last turn",
         {
-          default: "168h",
+          default: "7d",
           min: 60_000,
           max: 365 * LONGEST_MS,
         },
@@ -158,7 +157,7 @@ function defineSupervision(settings: Settings): ExecutorConfig["supervision"] {
     cgroup: settings.optionalText(
       "CCSP_EXECUTOR_CGROUP",
       "delegated cgroup v2 folder without processes, in which each run gets its own; unset: the executor watches the runs instead",
-      { pattern: /^\// },
+      { pattern: /^\//, form: "an absolute path" },
     ),
     graceMs: settings.durationMs("CCSP_EXECUTOR_KILL_GRACE", "time between SIGTERM and SIGKILL to an engine", {
       default: "3s",

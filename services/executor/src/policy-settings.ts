@@ -11,7 +11,11 @@ export function definePolicy(settings: Settings): Policy {
   const roots = settings.list(
     "CCSP_EXECUTOR_ALLOWED_ROOTS",
     "absolute folders under which tasks may name files to include and folders to work in; empty: such tasks are refused",
-    { default: [], pattern: /^\/(?!.*(?:^|\/)\.{1,2}(?:\/|$))/ },
+    {
+      default: [],
+      pattern: /^\/(?!.*(?:^|\/)\.{1,2}(?:\/|$))/,
+      form: "absolute paths without . and .., with commas between them",
+    },
   );
   const deniedTools = settings.list(
     "CCSP_EXECUTOR_DENIED_TOOLS",
@@ -40,17 +44,15 @@ export function definePolicy(settings: Settings): Policy {
       min: 1_024,
       max: 11 * 1024 * 1024,
     }),
-    maxTurns: positive(
-      settings,
-      "CCSP_EXECUTOR_MAX_TURNS",
-      "most model turns of a run; unset: any number",
-      /^[1-9]\d{0,8}$/,
-    ),
+    maxTurns: positive(settings, "CCSP_EXECUTOR_MAX_TURNS", "most model turns of a run; unset: any number", {
+      pattern: /^[1-9]\d{0,8}$/,
+      form: "a whole number from 1 to 999999999",
+    }),
     maxBudgetUsd: positive(
       settings,
       "CCSP_EXECUTOR_MAX_BUDGET_USD",
       "most money of a run, for engines that count it; unset: any amount",
-      /^(?!0+(\.0*)?$)\d{1,9}(\.\d{1,6})?$/,
+      { pattern: /^(?!0+(\.0*)?$)\d{1,9}(\.\d{1,6})?$/, form: "an amount above 0, such as 2.50" },
     ),
     includeBytes: settings.integer(
       "CCSP_EXECUTOR_MAX_INCLUDE_BYTES",
@@ -65,7 +67,11 @@ function permissionModes(settings: Settings): Policy["permissionModes"] {
   const allowed = settings.list(
     name,
     `permission modes that a task may ask for, of ${MODES.join(", ")}; the first is for tasks that ask for none; manual means default`,
-    { default: ["default", "plan", "accept-edits"], pattern: new RegExp(`^(?:${MODES.join("|")}|manual)$`) },
+    {
+      default: ["default", "plan", "accept-edits"],
+      pattern: new RegExp(`^(?:${MODES.join("|")}|manual)$`),
+      form: "names with commas between them",
+    },
   );
   const named = allowed.map((word) => (word === "manual" ? "default" : word));
   const [first, ...others] = named.flatMap((word) => MODES.filter((mode) => mode === word));
@@ -79,7 +85,12 @@ function permissionModes(settings: Settings): Policy["permissionModes"] {
   return [first, ...others];
 }
 
-function positive(settings: Settings, name: string, doc: string, pattern: RegExp): number | undefined {
-  const text = settings.optionalText(name, doc, { pattern });
+function positive(
+  settings: Settings,
+  name: string,
+  doc: string,
+  options: { readonly pattern: RegExp; readonly form: string },
+): number | undefined {
+  const text = settings.optionalText(name, doc, options);
   return text === undefined ? undefined : Number(text);
 }

@@ -50,6 +50,7 @@ export function defineQueue(settings: Settings): QueueConfig {
     engines: settings.list("CCSP_ENGINES", "engines of this installation, the default first", {
       default: ["claude-code"],
       pattern: /^[a-z0-9][a-z0-9-]{0,62}$/,
+      form: "names of lower-case letters, digits and -, with commas between them",
     }),
     maxPromptBytes: settings.integer("CCSP_MAX_PROMPT_BYTES", "most bytes of a prompt", {
       default: 1024 * 1024,
@@ -186,6 +187,7 @@ function defineBounds(settings: Settings): Bounds {
   const classTasks = settings.list("CCSP_QUEUE_CLASS_MAX_WAITING", "most waiting tasks of a class, as class=tasks", {
     default: [],
     pattern: CLASS_BOUND,
+    form: "class=tasks, with commas between several",
   });
   const classBytes = settings.list(
     "CCSP_QUEUE_CLASS_MAX_WAITING_BYTES",
@@ -193,6 +195,7 @@ function defineBounds(settings: Settings): Bounds {
     {
       default: [],
       pattern: CLASS_BOUND,
+      form: "class=bytes, with commas between several",
     },
   );
   const boundOf = (bounds: readonly string[], priority: PriorityClass): number =>

@@ -20,6 +20,7 @@ export function defineOrder(settings: Settings): Order {
   const weights = settings.list("CCSP_QUEUE_WEIGHTS", "weights by which high, normal and low share an engine", {
     default: ["16", "4", "1"],
     pattern: WEIGHT,
+    form: "three whole numbers from 1 to 9999, with commas between them",
   });
   if (weights.length !== 3) settings.fault("CCSP_QUEUE_WEIGHTS must be three numbers: of high, normal and low");
   const [high = 1, normal = 1, low = 1] = weights.map(Number);
@@ -31,11 +32,16 @@ export function defineOrder(settings: Settings): Order {
   const agentWeights = settings.list("CCSP_QUEUE_AGENT_WEIGHTS", "agents that get more turns, as agent=weight", {
     default: [],
     pattern: new RegExp(`^${NAME}=[1-9][0-9]{0,3}$`),
+    form: "agent=weight, with commas between several; a weight is from 1 to 9999",
   });
   const labelMaxRunning = settings.list(
     "CCSP_QUEUE_LABEL_MAX_RUNNING",
     "most tasks of a label that run at the same time: key=max for each value of the key, key=value=max for one",
-    { default: [], pattern: /^[a-z0-9._/-]{1,63}=([^=,]{1,256}=)?[1-9][0-9]{0,5}$/ },
+    {
+      default: [],
+      pattern: /^[a-z0-9._/-]{1,63}=([^=,]{1,256}=)?[1-9][0-9]{0,5}$/,
+      form: "key=max or key=value=max, with commas between several",
+    },
   );
   const rates = (name: string, whose: string): Order["engineRates"] =>
     Object.fromEntries(
@@ -46,6 +52,7 @@ export function defineOrder(settings: Settings): Order {
           {
             default: [],
             pattern: new RegExp(`^(\\*|${NAME})=[0-9]{1,9}/[0-9]{1,12}$`),
+            form: "name=starts/tokens, with commas between several",
           },
         )
         .map((each) => readRate(each)),

@@ -93,28 +93,33 @@ class Caller:
         patience = self.patience(timeout)
         while True:
             try:
-                return method(request, metadata=self.metadata(), timeout=min(_LONGEST_TRY, patience.left()))
+                metadata = self.metadata(patience.whole())
+                return method(request, metadata=metadata, timeout=min(_LONGEST_TRY, patience.left()))
             except grpc.RpcError as error:
                 patience.wait(error)
 
-    def metadata(self) -> list[tuple[str, str]]:
-        """What each call carries. Finds out first whether there is a gateway at all."""
+    def metadata(self, most: float | None) -> list[tuple[str, str]]:
+        """What each call carries. Finds out first whether there is a gateway at all, in `most` seconds."""
         if self.closed.is_set():
             raise CcspError("CALL_CANCELLED", "the client is closed")
         metadata = [("authorization", f"Bearer {_sendable(self._read_token())}")]
         if not self._reached:
-            self._reach(metadata)
+            wait = self._to.connect_timeout
+            self._reach(metadata, wait if most is None else min(wait, most))
         return metadata
 
     def _read_token(self) -> str:
         if self._to.token_file is not None:
-            return Path(self._to.token_file).read_text("utf-8").strip()
+            try:
+                return Path(self._to.token_file).read_text("utf-8").strip()
+            except OSError as error:
+                raise AuthenticationError("TOKEN_MISSING", f"the token file cannot be read: {error}") from error
         token = self._to.token
         return token() if callable(token) else token or ""
 
-    def _reach(self, metadata: list[tuple[str, str]]) -> None:
+    def _reach(self, metadata: list[tuple[str, str]], seconds: float) -> None:
         """Until a gateway answered once, silence is more likely a wrong address than a restart. Any answer will do."""
-        until = time.monotonic() + self._to.connect_timeout
+        until = time.monotonic() + seconds
         first = ""
         while not self._reached:
             left = max(0.001, until - time.monotonic())
@@ -127,7 +132,7 @@ class Caller:
                 first = first or _why(error)
                 if not self._reached and (time.monotonic() + _FIRST_PAUSE > until or self.closed.wait(_FIRST_PAUSE)):
                     how = "with TLS" if self._to.credentials else "without TLS"
-                    tried = f"tried {self.target} for {self._to.connect_timeout:g} s {how}"
+                    tried = f"tried {self.target} for {round(seconds, 1):g} s {how}"
                     text = f"no gateway could be reached: {tried} ({first})"
                     raise UnavailableError("DEPENDENCY_UNAVAILABLE", text) from None
 
@@ -196,7 +201,7 @@ def follow(
         try:
             run = isinstance(request, api.RunTaskRequest)
             method = caller.agent.RunTask if run else caller.agent.WatchTask
-            call = method(request, metadata=caller.metadata(), timeout=patience.whole())
+            call = method(request, metadata=caller.metadata(patience.whole()), timeout=patience.whole())
             for message in call:
                 patience.progressed()
                 if run and message.HasField("task"):

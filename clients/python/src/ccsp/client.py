@@ -50,6 +50,7 @@ class Client:
     ) -> None:
         """
         token: the token, or a function that returns one. The function is called before each call, so it can renew it.
+        Several threads may call it at the same time. What it raises, the call raises.
         token_file: a file with the token. It is read before each call.
         ca_file: connects with TLS and accepts this authority, in PEM. Without it, the connection is not encrypted.
         certificate_file, key_file: the agent's own certificate, if the gateway asks for one.

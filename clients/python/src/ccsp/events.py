@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from ccsp.errors import category_name, state_name
 from ccsp.task.v1 import task_pb2
@@ -125,7 +125,7 @@ def to_event(entry: task_pb2.TaskEvent) -> Event | None:
         case "tool_use":
             return Tool(sequence, attempt, entry.tool_use.name)
         case "usage_so_far":
-            return _used(sequence, attempt, getattr(entry, "usage_so_far"))
+            return _used(sequence, attempt, entry.usage_so_far)
         case "engine_notice":
             return Notice(sequence, category_name(entry.engine_notice.category), entry.engine_notice.message)
         case "state_changed":
@@ -135,7 +135,7 @@ def to_event(entry: task_pb2.TaskEvent) -> Event | None:
     return None
 
 
-def _used(sequence: int, attempt: int, so_far: Any) -> Used:
+def _used(sequence: int, attempt: int, so_far: task_pb2.UsageSoFar) -> Used:
     usage = so_far.usage if so_far.HasField("usage") else None
     cost = so_far.cost_usd.value if so_far.HasField("cost_usd") else None
     return Used(sequence, attempt, so_far.turns, so_far.tool_uses, usage, cost, so_far.model)

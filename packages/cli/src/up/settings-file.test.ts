@@ -76,7 +76,13 @@ describe("the settings file of a local fleet", () => {
     const { values } = await read(text.replaceAll(/^#(?=[A-Z_]+=)/gm, ""));
     const settings = groups.flatMap((group) => group.settings);
     assert.deepEqual(values, Object.fromEntries(settings.map(({ name, default: value = "" }) => [name, value])));
-    for (const { name, doc } of settings) assert.ok(text.replaceAll("\n# ", " ").includes(`${doc}\n#${name}=`), name);
+    const unwrapped = text.replaceAll("\n# ", " ");
+    for (const { name, doc } of settings) {
+      const [, words = ""] = unwrapped.match(new RegExp(`\\n (.*)\\n#${name}=`)) ?? [];
+      assert.match(words.slice(doc.length), /^(?: Value: .*\.)?(?: Default: .*\.)?$/, name);
+      assert.ok(words.startsWith(doc), name);
+    }
+    assert.ok(text.includes("\n# Value: a whole number from 1 to 500.\n#CCSP_EXECUTOR_SLOTS=2\n"));
   });
 
   it("gives back each value as it was written", async () => {

@@ -1,7 +1,8 @@
 import { loadDefinitions, VARIABLES } from "@ccsp/cli";
-import { describeSettings, type SettingDescription } from "@ccsp/config";
+import { defaultInWords, describeSettings, formInWords, type SettingDescription } from "@ccsp/config";
 import { SERVICES } from "@ccsp/fleet";
-import { table } from "./markdown.js";
+import { table, withLinks } from "./markdown.js";
+import { topicsOf } from "./topics.js";
 
 /** All engines of this repository, so that the page has their settings too. */
 const ENV = {
@@ -28,7 +29,15 @@ export async function configuration(): Promise<string> {
   const shared = used.filter(({ services }) => services.length > 1 && services.length < SERVICES.length);
   const own = (service: string) => used.filter(({ services }) => services.length === 1 && services[0] === service);
   const engineOf = ({ setting }: Used) => ENGINES.find(([prefix]) => setting.name.startsWith(prefix))?.[1];
-  const section = (title: string, settings: readonly Used[]) => [`## ${title}`, "", settingsTable(settings), ""];
+  const section = (title: string, settings: readonly Used[]) => [
+    `## ${title}`,
+    "",
+    ...topicsOf(settings, ({ setting }) => setting.name).flatMap(({ topic, items }) => [
+      ...(topic === "" ? [] : [`### ${topic}`, ""]),
+      settingsTable(items),
+      "",
+    ]),
+  ];
   return [
     ...section("Every service", everywhere),
     "## Several services",
@@ -60,7 +69,8 @@ export async function configuration(): Promise<string> {
 
 const titleOf = (service: string) => service.replace(/^./, (first) => first.toUpperCase());
 
-async function usedSettings(): Promise<readonly Used[]> {
+/** Every setting of every service, with the services that read it. */
+export async function usedSettings(): Promise<readonly Used[]> {
   const definitions = await loadDefinitions(ENV);
   const used = new Map<string, { setting: SettingDescription; services: string[] }>();
   for (const service of SERVICES) {
@@ -74,46 +84,22 @@ async function usedSettings(): Promise<readonly Used[]> {
 }
 
 function settingsTable(settings: readonly Used[], services?: (used: Used) => string): string {
-  const head = ["setting", "default", "value", "meaning", ...(services ? ["services"] : [])];
+  const head = ["setting", "meaning", "value", "default", ...(services ? ["services"] : [])];
   return table(
     head,
     settings.map((used) => {
-      const { name, doc, form, secret } = used.setting;
+      const { name, doc, secret, defaultIs, required } = used.setting;
       const meaning = secret ? `${doc} (secret: never logged)` : doc;
-      return [`\`${name}\``, defaultOf(used.setting), formOf(form), meaning, ...(services ? [services(used)] : [])];
+      const fallback = defaultInWords(used.setting);
+      const words = defaultIs !== undefined || required || fallback === "";
+      const value = words ? fallback : fallback.replace(/^\S+/, "`$&`");
+      return [
+        `\`${name}\``,
+        withLinks(meaning),
+        formInWords(used.setting),
+        value,
+        ...(services ? [services(used)] : []),
+      ];
     }),
   );
 }
-
-function defaultOf({ default: value, defaultIs, required }: SettingDescription): string {
-  if (required) return "none; required";
-  if (defaultIs !== undefined) return defaultIs;
-  return value === undefined || value === "" ? "" : `\`${value}\`${sizeOf(value)}`;
-}
-
-/** Patterns are code, and large numbers are sizes. */
-const formOf = (form: string) =>
-  form
-    .replace(/^text that matches (\/.*\/)$/, (_, pattern: string) => IN_WORDS[pattern] ?? `text: \`${pattern}\``)
-    .replace(/(?<=each item) matches (\/.*\/)$/, (_, pattern: string) => `: \`${pattern}\``)
-    .replaceAll(/(?<= (?:from|to|least) )\d+/g, (number) => `${number}${sizeOf(number)}`);
-
-/** " (32 MiB)" for a number of bytes in whole KiB, MiB or GiB. Other settings of this size are round decimal numbers. */
-function sizeOf(value: string): string {
-  const bytes = /^\d+$/.test(value) ? Number(value) : 0;
-  const unit = SIZES.find(([, size]) => bytes >= size && bytes % size === 0);
-  return unit === undefined ? "" : ` (${bytes / unit[1]} ${unit[0]})`;
-}
-
-/** Patterns that people would read slowly. */
-const IN_WORDS: Readonly<Record<string, string>> = {
-  [String(/^\//)]: "an absolute path",
-  [String(/^https?:\/\/\S+$/)]: "an http or https URL",
-  [String(/^https?:\/\//)]: "an http or https URL",
-};
-
-const SIZES = [
-  ["GiB", 1024 ** 3],
-  ["MiB", 1024 ** 2],
-  ["KiB", 1024],
-] as const;

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "./blocks.js";
-import { table } from "./markdown.js";
+import { table, withLinks } from "./markdown.js";
 
 /** One value of an enum, with the parts of its comment. */
 interface Value {
@@ -58,17 +58,4 @@ function valuesOf(name: string, prefix: string): readonly Value[] {
     if (advice === "") throw new Error(`the comment of ${value} does not say "Do:"`);
     return { name: value, means, again, advice: withLinks(advice) };
   });
-}
-
-/** `docs/limits.md, "A heading"` and `docs/limits.md` as links from a page in docs. */
-function withLinks(text: string): string {
-  return text
-    .replaceAll(/docs\/([\w-]+\.md), "([^"]+)"/g, (_, page: string, heading: string) => {
-      const anchor = heading
-        .toLowerCase()
-        .replaceAll(/[^\w\s-]/g, "")
-        .replaceAll(" ", "-");
-      return `[${heading}](${page}#${anchor})`;
-    })
-    .replaceAll(/docs\/([\w-]+)\.md/g, "[$1]($1.md)");
 }

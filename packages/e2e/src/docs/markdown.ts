@@ -12,3 +12,16 @@ export function fill(page: string, name: string, text: string): string {
   if (!part.test(page)) throw new Error(`the page has no part "generated: ${name}"`);
   return page.replace(part, (_, start: string, end: string) => `${start}\n${text.trim()}\n\n${end}`);
 }
+
+/** `docs/limits.md, "A heading"` and `docs/limits.md` as links from a page in docs. */
+export function withLinks(text: string): string {
+  return text
+    .replaceAll(/docs\/([\w-]+\.md), "([^"]+)"/g, (_, page: string, heading: string) => {
+      const anchor = heading
+        .toLowerCase()
+        .replaceAll(/[^\w\s-]/g, "")
+        .replaceAll(" ", "-");
+      return `[${heading}](${page}#${anchor})`;
+    })
+    .replaceAll(/docs\/([\w-]+)\.md/g, "[$1]($1.md)");
+}

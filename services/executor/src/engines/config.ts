@@ -57,8 +57,8 @@ export function defineEngines(settings: Settings, { plugins, faults }: EngineReg
 
 /** Lists the settings of an engine that is not opened in --help, but does not require them. */
 function mention(settings: Settings, plugin: EnginePlugin): void {
-  for (const { name, doc, default: fallback, secret } of describeSettings((reader) => plugin.define(reader))) {
-    if (fallback === undefined) settings.optionalText(name, doc, { secret });
-    else settings.text(name, doc, { default: fallback, secret });
+  for (const { name, doc, form, default: fallback, secret } of describeSettings((reader) => plugin.define(reader))) {
+    if (fallback === undefined) settings.optionalText(name, doc, { secret, form });
+    else settings.text(name, doc, { default: fallback, secret, form });
   }
 }

@@ -14,7 +14,7 @@ const YEAR_MS = 365 * 24 * 60 * 60 * 1_000;
 export function defineConversations(settings: Settings): ConversationConfig {
   return {
     keptMs: settings.durationMs("CCSP_QUEUE_CONVERSATION_TTL", "how long a conversation is kept after its last turn", {
-      default: "720h",
+      default: "30d",
       min: 60_000,
       max: YEAR_MS,
     }),

@@ -25,11 +25,12 @@ export function defineClaudeCode(settings: Settings): ClaudeCodeConfig {
     home: settings.optionalText(
       "CCSP_CLAUDE_CODE_HOME",
       "home folder that holds the CLI's login; unset: each run has a temporary home",
-      { pattern: /^\// },
+      { pattern: /^\//, form: "an absolute path" },
     ),
     apiKey: settings.optionalText("CCSP_CLAUDE_CODE_API_KEY", "ANTHROPIC_API_KEY of the CLI", { secret: true }),
     baseUrl: settings.optionalText("CCSP_CLAUDE_CODE_BASE_URL", "ANTHROPIC_BASE_URL of the CLI", {
       pattern: /^https?:\/\/\S+$/,
+      form: "an http or https URL",
     }),
     envFile: settings.optionalText(
       "CCSP_CLAUDE_CODE_ENV_FILE",
@@ -39,7 +40,7 @@ export function defineClaudeCode(settings: Settings): ClaudeCodeConfig {
     account: settings.optionalText(
       "CCSP_CLAUDE_CODE_ACCOUNT",
       "name of this login's account, if executors have several accounts; each has its own usage windows and limits",
-      { pattern: /^[A-Za-z0-9._@-]{1,128}$/ },
+      { pattern: /^[A-Za-z0-9._@-]{1,128}$/, form: "at most 128 letters, digits and ._@-" },
     ),
     maxRetries: settings.integer("CCSP_CLAUDE_CODE_MAX_RETRIES", "retries of the CLI itself; the queue retries too", {
       default: 2,
@@ -60,7 +61,11 @@ function passedOn(settings: Settings): Readonly<Record<string, string>> {
   const names = settings.list(
     "CCSP_CLAUDE_CODE_ENV",
     "names of variables of the executor's own environment that the CLI gets too, such as CLAUDE_CODE_OAUTH_TOKEN",
-    { default: [], pattern: /^(?!CCSP_)[A-Za-z_][A-Za-z0-9_]*$/ },
+    {
+      default: [],
+      pattern: /^(?!CCSP_)[A-Za-z_][A-Za-z0-9_]*$/,
+      form: "names with commas between them; none begins with CCSP_",
+    },
   );
   const passed = names.flatMap((name) => {
     const value = settings.optionalText(name, "passed on to Claude Code because CCSP_CLAUDE_CODE_ENV names it", {
