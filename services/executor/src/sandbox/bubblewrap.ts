@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join, relative, sep } from "node:path";
 import type { Logger } from "pino";
@@ -81,9 +81,10 @@ async function fixedArguments({ network, bytes, folder }: BubblewrapOptions): Pr
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const { uid, gid, username } = userInfo();
   const [passwd, group] = [join(folder, "passwd"), join(folder, "group")];
-  await writeFile(passwd, `${username}:x:${uid}:${gid}::/tmp:/bin/sh\n`);
-  await writeFile(group, `${username}:x:${gid}:\n`);
-  for (const file of [passwd, group]) await chmod(file, 0o644);
+  // The run has the same user, so nobody else has to read them.
+  const owners = { mode: 0o600 };
+  await writeFile(passwd, `${username}:x:${uid}:${gid}::/tmp:/bin/sh\n`, owners);
+  await writeFile(group, `${username}:x:${gid}:\n`, owners);
   return [
     // If bubblewrap is killed, the kernel kills the first process of the run's pid namespace, and with it all others.
     ...["--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"],
