@@ -9,9 +9,11 @@ import { CLAUDE_CODE_BIN, SCRIPTED_ENGINE, skip } from "@ccsp/testkit";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const PATH = process.env["PATH"] ?? "";
-/** npm's settings, which may name another registry, and its cache. */
+/** npm's settings, which may name another registry, and its cache; and what a network with a proxy of its own needs. */
 const NPM_ENV = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => /^(npm_config_.*|home)$/i.test(name)),
+  Object.entries(process.env).filter(([name]) =>
+    /^(npm_config_.*|home|node_extra_ca_certs|ssl_cert_(file|dir)|(https?|no)_proxy)$/i.test(name),
+  ),
 );
 
 /** Runs a program. Its error has what the program printed. */
