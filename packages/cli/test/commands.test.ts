@@ -141,8 +141,9 @@ describe("ccsp's commands", () => {
     const retry = "--first-backoff 500ms --max-backoff 1m --never-on timeout --never-on NETWORK_ERROR";
     const place = "--executor ex-1 --fallback-after 2m --cache-max-age 1h --conversation 0-x --fork";
     const tools = "--tools Read,Bash --tools Grep --deny-tools Edit,Write --permission-mode accept-edits";
-    const files = `--attach ${NOTES} --include /srv/a.md --include b.md --working-folder .`;
+    const files = "--include /srv/a.md --include b.md --working-folder .";
     const options = `${line} ${more} ${times} ${retry} ${place} ${tools} ${files}`.split(" ");
+    options.push("--attach", NOTES); // the path of this checkout may have spaces
     const allowed = ["--allow-tools", "Bash(git log:*, git show:*),WebFetch"];
     const { code, stdout, stderr } = await at([...options, ...allowed, "--system-prompt", "be brief"]);
     assert.equal(code, 0, stderr);
