@@ -1,9 +1,9 @@
-import { readFile, realpath, rename, stat, writeFile } from "node:fs/promises";
+import { readFile, realpath, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
-import { PRIVATE_FILE } from "@ccsp/fleet";
 import { CliError, EXIT } from "./exit.js";
 import { secretPath } from "./local-secret.js";
+import { replaceFile } from "./replace-file.js";
 import { openStateDir, stateDir } from "./state.js";
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -88,7 +88,5 @@ async function real(path: string): Promise<string> {
 async function save(env: Env, folders: readonly string[]): Promise<void> {
   const state = stateDir(env);
   await openStateDir(state);
-  const draft = `${state.allowedFoldersFile}.${process.pid}`;
-  await writeFile(draft, folders.map((folder) => `${folder}\n`).join(""), { mode: PRIVATE_FILE });
-  await rename(draft, state.allowedFoldersFile);
+  await replaceFile(state.allowedFoldersFile, folders.map((folder) => `${folder}\n`).join(""));
 }

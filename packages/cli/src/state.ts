@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
-import { chmod, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { chmod, lstat, mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PRIVATE_FILE, PRIVATE_FOLDER } from "@ccsp/fleet";
 import { CliError, EXIT } from "./exit.js";
+import { replaceFile } from "./replace-file.js";
 
 /** Root folder of the repository that this command belongs to. */
 export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
@@ -124,18 +125,8 @@ export interface FleetState {
 }
 
 export async function saveFleet(state: StateDir, fleet: FleetState): Promise<void> {
-  const text = `${JSON.stringify({ ...fleet, started: await startOf(fleet.pid) }, undefined, 2)}\n`;
-  // The file gets its name only when it is safely on the disk. So another command never reads half of it, not even
-  // after a power cut.
-  const draft = `${state.fleetFile}.${process.pid}`;
-  const file = await open(draft, "w", PRIVATE_FILE);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(draft, state.fleetFile);
+  const started = await startOf(fleet.pid);
+  await replaceFile(state.fleetFile, `${JSON.stringify({ ...fleet, started }, undefined, 2)}\n`);
 }
 
 export function forgetFleet(state: StateDir): Promise<void> {
