@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PRIVATE_FILE, PRIVATE_FOLDER } from "@ccsp/fleet";
-import { CliError, EXIT } from "./exit.js";
+import { CliError, EXIT, messageOf } from "./exit.js";
 import { replaceFile } from "./replace-file.js";
 
 /** Root folder of the repository that this command belongs to. */
@@ -75,7 +75,7 @@ export async function openStateDir({ path, dataDir }: StateDir): Promise<void> {
       await chmod(folder, PRIVATE_FOLDER);
     }
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new CliError(
       EXIT.usage,
       `${path} cannot be the folder of a fleet (${why}): name another one in CCSP_STATE_DIR`,
