@@ -1,12 +1,11 @@
 import { readFile, realpath, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
+import type { Env } from "@ccsp/config";
 import { CliError, EXIT } from "./exit.js";
 import { secretPath } from "./local-secret.js";
 import { replaceFile } from "./replace-file.js";
 import { openStateDir, stateDir } from "./state.js";
-
-type Env = Readonly<Record<string, string | undefined>>;
 
 /**
  * The folders in which tasks of the local fleet may work and whose files they may include, as a person allowed them.

@@ -1,10 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import type { Env } from "@ccsp/config";
 import { CliError, EXIT } from "./exit.js";
 import { replaceFile } from "./replace-file.js";
 import { type StateDir, stateDir } from "./state.js";
-
-type Env = Readonly<Record<string, string | undefined>>;
 
 /** The file that `findSecret` reads when the environment does not contain the secret. */
 export function secretPath(env: Env): string {

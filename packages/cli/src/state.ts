@@ -3,6 +3,7 @@ import { chmod, lstat, mkdir, readdir, readFile, rm, stat } from "node:fs/promis
 import { homedir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Env } from "@ccsp/config";
 import { PRIVATE_FILE, PRIVATE_FOLDER } from "@ccsp/fleet";
 import { CliError, EXIT, messageOf } from "./exit.js";
 import { replaceFile } from "./replace-file.js";
@@ -23,8 +24,6 @@ export interface StateDir {
   readonly traceSocket: string;
   readonly dataDir: string;
 }
-
-type Env = Readonly<Record<string, string | undefined>>;
 
 /**
  * `CCSP_STATE_DIR`. Otherwise `.ccsp` in the repository, if this command belongs to one. Otherwise, for a command that

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
-import { ConfigError, findExecutable, load } from "@ccsp/config";
+import { ConfigError, type Env, findExecutable, load } from "@ccsp/config";
 import { SERVICES, type ServiceName, takenPorts, targetsFor, USE_REDIS, whyNoRedis } from "@ccsp/fleet";
 import { CliError, EXIT, messageOf } from "../exit.js";
 import { ROOT, type StateDir } from "../state.js";
@@ -14,7 +14,7 @@ export interface StartChecks {
   /** The settings of all services. */
   readonly settings: Values;
   /** The environment of the command, with the settings file. */
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Env;
   readonly ports: "default" | "free";
   /** Says where a setting is, such as `settings.env, line 3`. Undefined for the environment. */
   readonly whereIs: (name: string) => string | undefined;
