@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MissedRuns, type Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import { ErrorCategory, PermissionMode, Priority, TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { localTime } from "../src/words.js";
+import { zonedTime } from "../src/words.js";
 import { startFakeAgentService } from "./fake-agent-service.js";
 import { ccsp, type Invocation } from "./memory-io.js";
 
@@ -13,7 +13,7 @@ import { ccsp, type Invocation } from "./memory-io.js";
 const NOTES = fileURLToPath(new URL("../package.json", import.meta.url));
 
 /** A time as the command shows it to people. */
-const local = (time: string): string => localTime(new Date(time), { zone: true });
+const local = (time: string): string => zonedTime(new Date(time));
 
 const jsonLines = (text: string): Record<string, unknown>[] =>
   text
