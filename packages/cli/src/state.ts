@@ -47,10 +47,13 @@ export function stateDir(env: Env, root: string = ROOT): StateDir {
 const isCheckout = (root: string): boolean =>
   existsSync(join(root, "pnpm-workspace.yaml")) && existsSync(join(root, "packages"));
 
+/** The home folder of the person. */
+export const homeOf = (env: Env): string => env["HOME"] || homedir();
+
 /** The XDG Base Directory Specification: a path that is not absolute counts as not set. */
 function userStateDir(env: Env): string {
   const named = env["XDG_STATE_HOME"] ?? "";
-  return join(isAbsolute(named) ? named : join(env["HOME"] || homedir(), ".local", "state"), "ccsp");
+  return join(isAbsolute(named) ? named : join(homeOf(env), ".local", "state"), "ccsp");
 }
 
 /** The files of CCSP in a folder that may also contain other files. */
@@ -74,17 +77,20 @@ export async function openStateDir({ path, dataDir }: StateDir): Promise<void> {
       await chmod(folder, PRIVATE_FOLDER);
     }
   } catch (error) {
-    const why = messageOf(error);
-    throw new CliError(
-      EXIT.usage,
-      `${path} cannot be the folder of a fleet (${why}): name another one in CCSP_STATE_DIR`,
-    );
+    throw unusable(path, error);
   }
   for (const name of await readdir(path)) {
     const file = join(path, name);
     if (OURS.test(name) && (await lstat(file)).isFile()) await chmod(file, PRIVATE_FILE);
   }
 }
+
+/** The error of a folder in which CCSP cannot read or write its files. */
+export const unusable = (path: string, error: unknown): CliError =>
+  new CliError(
+    EXIT.usage,
+    `${path} cannot be the folder of a fleet (${messageOf(error)}): name another one in CCSP_STATE_DIR`,
+  );
 
 /** Creates a folder and its missing parents. Node's own `recursive` never ends below /proc, where nothing can be made. */
 async function makeFolder(folder: string): Promise<void> {
