@@ -124,6 +124,20 @@ class Runs(unittest.TestCase):
             self.assertEqual(client.run("hello").result().text, "half and half")
         self.assertLess(len(self.gateway.requests("WatchTask")), 5)
 
+    def test_a_task_that_was_put_back_is_waited_for_as_long_as_before_its_end(self):
+        queued = {"state_changed": {"state": task_pb2.TASK_STATE_QUEUED, "reason": "mended"}}
+        self.serve([RUNNING, FAILED, queued, RUNNING, ENDED], breaks=(4,))
+        watch, left = self.gateway.answers["WatchTask"], [LOST] * 4
+
+        def away_for_a_while(request):
+            if request.after_sequence == 4 and left:
+                raise left.pop()
+            yield from watch(request)
+
+        self.gateway.answers["WatchTask"] = away_for_a_while
+        with unittest.mock.patch("ccsp.calls._AFTER_END", 0.2):
+            self.assertEqual(self.client.watch("0-1").result().text, "half and half")
+
     def test_a_watch_begins_after_a_sequence(self):
         self.serve([RUNNING, text("half "), text("and half"), ENDED])
         events = list(self.client.watch("0-1", after_sequence=2))
