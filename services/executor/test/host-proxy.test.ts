@@ -128,4 +128,27 @@ describe("the proxy of a run in a sandbox", () => {
     await close.pop()?.();
     await closed;
   });
+
+  it("does not wait for a client that keeps a refused connection open", async () => {
+    const { path } = await open([]);
+    const socket = connect({ path, allowHalfOpen: true });
+    socket.write("CONNECT 127.0.0.1:1 HTTP/1.1\r\n\r\n");
+    assert.match(String(await once(socket, "data")), /403/);
+    await close.pop()?.();
+    socket.destroy();
+  });
+
+  it("holds a bounded number of connections, because each is an open file of the executor", async () => {
+    const { path } = await open([]);
+    const sockets = [];
+    for (let n = 0; n < 512; n++) {
+      const socket = connect(path);
+      sockets.push(socket);
+      await once(socket, "connect");
+    }
+    const more = connect(path);
+    await once(more, "close");
+    assert.ok(sockets.every((socket) => !socket.destroyed));
+    for (const socket of sockets) socket.destroy();
+  });
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { eventually, skip } from "@ccsp/testkit";
@@ -111,6 +111,32 @@ describe("a sandbox", function () {
     const script = `cat ${read}/file; cat ${dir}/secret; echo x >${read}/new; echo x >${write}/new`;
     assert.equal(await say(`${script} 2>/dev/null`, own), "known");
     assert.deepEqual([existsSync(join(read, "new")), existsSync(join(write, "new"))], [false, true]);
+  });
+
+  it("hides the home folder in which its own socat is", async function () {
+    const home = join(dir, "person");
+    const socat = join(home, "bin", "socat");
+    await mkdir(join(home, "bin"), { recursive: true });
+    const system = "/usr/bin/socat";
+    if (!existsSync(system)) skip(this, "the system has no socat to copy");
+    await copyFile(system, socat);
+    await writeFile(join(home, "secret"), "hidden");
+    const own = await open({ socat, hosts: ["localhost:9"] });
+    assert.equal(own.status.reason, "");
+    assert.equal(
+      await say(`ls ${home} ${home}/bin; cat ${home}/secret 2>/dev/null`, own),
+      `${home}:\nbin\n\n${home}/bin:\nsocat\n`,
+    );
+  });
+
+  it("leaves no proxy when it cannot be opened", async () => {
+    const path = await mkdtemp(join(dir, "t", "gone-"));
+    const folder = { path, work: join(path, "work"), home: join(path, "no-home"), tmp: path };
+    const own = await open({ hosts: ["localhost:9"] });
+    const run = { run: "r", folder, keepsWork: false, command: "/bin/sh", env: {}, access: {} };
+    assert.ok(own.sandbox);
+    await assert.rejects(own.sandbox.open(run), /ENOENT/);
+    assert.equal(existsSync(join(path, "hosts")), false);
   });
 
   it("has only its own loopback, unless the network is full", async () => {

@@ -54,6 +54,8 @@ async function openBubblewrap(
   const { bwrap, network, bytes, log } = options;
   const { folder, env, access } = run;
   for (const kept of access.keeps ?? []) await mkdir(kept, { recursive: true, mode: 0o700 });
+  // All that can fail comes before the proxy: if this function rejects, nobody closes the proxy.
+  const mounts = await mountsOf(run, options);
   const hosts = network === "hosts" ? [...(access.hosts ?? []), ...options.hosts] : [];
   const proxy =
     hosts.length === 0
@@ -64,7 +66,6 @@ async function openBubblewrap(
           upstream: upstreamOf(env),
           onRefused: (host) => log.info({ run: run.run, host }, "a run may not reach this host"),
         });
-  const mounts = await mountsOf(run, options);
   if (proxy) mounts.push({ path: SOCKET, how: "read", source: join(folder.tmp, SOCKET_NAME) });
   const line = [
     bwrap,

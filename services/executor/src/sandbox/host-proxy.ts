@@ -15,6 +15,8 @@ export interface HostProxyOptions {
 }
 
 const CONNECT_MS = 30_000;
+/** Each connection is one of the files that the executor may open: a run must not take those of other runs. */
+const MOST_CONNECTIONS = 512;
 /** A run could fill the log with names. */
 const MOST_REFUSED = 20;
 
@@ -39,6 +41,7 @@ class HostProxy {
     this.#options = options;
     // A connection of a run never keeps the executor alive, and its error concerns only the run.
     this.#server.on("connect", (request, socket, head) => this.#tunnel(request, socket, head));
+    this.#server.maxConnections = MOST_CONNECTIONS;
     this.#server.on("clientError", (_error, socket) => socket.destroy());
   }
 
@@ -58,13 +61,13 @@ class HostProxy {
   #tunnel(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const target = parseTarget(request.url ?? "", 443);
     socket.on("error", () => {});
+    this.#watch(socket);
     if (!target || !this.#allows(target)) {
       socket.end(`HTTP/1.1 403 Forbidden\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n${REFUSAL}`);
       return;
     }
     const upstream = this.#options.upstream(target.name);
     const remote = upstream ? connect(addressOf(upstream)) : connect(routeTo(target));
-    this.#watch(socket);
     this.#watch(remote);
     // Engines know a connection that breaks. A status would look like an answer of the provider.
     remote.once("error", () => socket.destroy());

@@ -92,12 +92,16 @@ export function executableMounts(command: string): readonly Mount[] {
   return mounts;
 }
 
-/** The folder of a program with its libraries: `/opt/socat` of `/opt/socat/bin/socat`. Empty if it is the system's. */
+/**
+ * A program with its libraries: `lib` and `usr` beside its folder, as in `/opt/socat/bin/socat`. The folder around them
+ * is not shown: for a program in `~/bin`, it is a home. Empty if the program is the system's.
+ */
 export function programMounts(program: string): readonly Mount[] {
   const real = realpathSync(program);
   if (isSystem(real)) return [];
-  const folder = dirname(dirname(real));
-  return [{ path: folder, how: "read" }];
+  const around = dirname(dirname(real));
+  const libraries = ["lib", "lib64", "usr"].map((name) => join(around, name)).filter((path) => !isSystem(path));
+  return [real, ...libraries.filter((path) => existsSync(path))].map((path) => ({ path, how: "read" }));
 }
 
 /** Folders of PATH that are not of the system, such as that of Node. */

@@ -110,5 +110,7 @@ function saidBy(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const stderr = "stderr" in error && typeof error.stderr === "string" ? error.stderr : "";
   const code = "code" in error ? error.code : undefined;
+  // Node ended it at the time limit, and there is no code.
+  if ("killed" in error && error.killed === true) return `it did not end within ${PROBE_MS} ms; does socat start?`;
   return stderr.trim().split("\n").slice(0, 3).join("; ") || `it ended with ${String(code)}`;
 }

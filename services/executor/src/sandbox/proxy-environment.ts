@@ -8,7 +8,7 @@ const NAMES = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"];
 
 /**
  * The words before a run's command that make the run's proxy, a Unix socket, a port of its own loopback. The command
- * starts when the port listens. The loop ends soon even if socat cannot start.
+ * starts when the port listens. The loop ends even if socat cannot start.
  */
 export const withProxy = (socat: string, socket: string): readonly string[] => [
   "/bin/sh",
