@@ -16,12 +16,16 @@ export function fill(page: string, name: string, text: string): string {
 /** `docs/limits.md, "A heading"` and `docs/limits.md` as links from a page in docs. */
 export function withLinks(text: string): string {
   return text
-    .replaceAll(/docs\/([\w-]+\.md), "([^"]+)"/g, (_, page: string, heading: string) => {
-      const anchor = heading
-        .toLowerCase()
-        .replaceAll(/[^\w\s-]/g, "")
-        .replaceAll(" ", "-");
-      return `[${heading}](${page}#${anchor})`;
-    })
+    .replaceAll(
+      /docs\/([\w-]+\.md), "([^"]+)"/g,
+      (_, page: string, heading: string) => `[${heading}](${page}#${anchorOf(heading)})`,
+    )
     .replaceAll(/docs\/([\w-]+)\.md/g, "[$1]($1.md)");
 }
+
+/** The anchor that GitHub makes from a heading. */
+export const anchorOf = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}\s_-]/gu, "")
+    .replaceAll(" ", "-");
