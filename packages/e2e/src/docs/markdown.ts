@@ -6,7 +6,10 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return [row(head), row(head.map(() => "---")), ...rows.map(row)].join("\n");
 }
 
-/** Replaces what stands between `<!-- generated: NAME … -->` and `<!-- end of NAME -->`. Fails when a page has no such part. */
+/**
+ * Replaces what stands between `<!-- generated: NAME … -->` and `<!-- end of NAME -->`. Fails when a page has no such
+ * part.
+ */
 export function fill(page: string, name: string, text: string): string {
   const part = new RegExp(`(<!-- generated: ${name}\\b[^>]*-->\n).*?(<!-- end of ${name} -->)`, "s");
   if (!part.test(page)) throw new Error(`the page has no part "generated: ${name}"`);
