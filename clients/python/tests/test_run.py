@@ -141,6 +141,23 @@ class Runs(unittest.TestCase):
         self.serve([RUNNING, {}, ENDED])
         self.assertEqual([event.sequence for event in self.client.run("hello")], [0, 1, 3])
 
+    def test_a_result_with_usage_has_it_in_an_event_before_once_for_each_attempt(self):
+        end = {"text": "PONG", "usage": {"output_tokens": 7}, "cost_usd": {"value": 0.5}, "turns": 3, "model": "m"}
+        ended = {"task_ended": {"state": task_pb2.TASK_STATE_SUCCEEDED, "result": end}}
+        told = {"usage_so_far": {"turns": 1, "tool_uses": 2}}
+        self.serve([text("PONG"), ended])
+        run = self.client.run("hello")
+        event = next(event for event in run if isinstance(event, ccsp.Used))
+        self.assertEqual(event, ccsp.Used(1, 1, 3, None, task_pb2.Usage(output_tokens=7), 0.5, "m"))
+        self.assertEqual((run.sequence, run.result().text), (1, "PONG"))
+        self.assertEqual(self.kinds([RUNNING, told, ended]), ["Started", "Used", "Ended"])
+        self.assertEqual(self.kinds([RUNNING, told, RUNNING, ended]), ["Started", "Used", "Started", "Used", "Ended"])
+        self.assertEqual(self.kinds([ENDED]), ["Ended"])
+
+    def kinds(self, log):
+        self.serve(log)
+        return [type(event).__name__ for event in self.client.watch("0-1")]
+
     def test_leaving_a_run_does_not_cancel_the_task(self):
         self.serve([RUNNING, text("half "), text("and half"), ENDED])
         run = self.client.run("hello")

@@ -1,21 +1,20 @@
-import { readFile, realpath, rename, stat, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
+import { readFile, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { PRIVATE_FILE } from "@ccsp/fleet";
+import type { Env } from "@ccsp/config";
 import { CliError, EXIT } from "./exit.js";
 import { secretPath } from "./local-secret.js";
-import { openStateDir, stateDir } from "./state.js";
-
-type Env = Readonly<Record<string, string | undefined>>;
+import { replaceFile } from "./replace-file.js";
+import { homeOf, openStateDir, stateDir, unusable } from "./state.js";
 
 /**
  * The folders in which tasks of the local fleet may work and whose files they may include, as a person allowed them.
  * Executors read the same file before each task (`CCSP_EXECUTOR_ALLOWED_ROOTS_FILE`), so a change needs no restart.
  */
 export async function allowedFolders(env: Env): Promise<readonly string[]> {
-  const text = await readFile(stateDir(env).allowedFoldersFile, "utf8").catch((error: NodeJS.ErrnoException) => {
+  const { path, allowedFoldersFile } = stateDir(env);
+  const text = await readFile(allowedFoldersFile, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return "";
-    throw error;
+    throw unusable(path, error);
   });
   return text.split("\n").filter((line) => line.startsWith("/"));
 }
@@ -55,7 +54,7 @@ export async function allowable(env: Env, path: string): Promise<string> {
   if (!(await stat(folder)).isDirectory()) throw refused("it is a file; name the folder that has it");
   if (/\p{Cc}/u.test(folder)) throw refused("its name has control characters");
   if (folder === "/") throw refused("tasks could read every file of this machine; name a folder in it");
-  if (isUnder(await real(env["HOME"] || homedir()), folder)) {
+  if (isUnder(await real(homeOf(env)), folder)) {
     throw refused("it has your home, where keys and logins are; name a folder in your home");
   }
   const { path: state } = stateDir(env);
@@ -88,7 +87,5 @@ async function real(path: string): Promise<string> {
 async function save(env: Env, folders: readonly string[]): Promise<void> {
   const state = stateDir(env);
   await openStateDir(state);
-  const draft = `${state.allowedFoldersFile}.${process.pid}`;
-  await writeFile(draft, folders.map((folder) => `${folder}\n`).join(""), { mode: PRIVATE_FILE });
-  await rename(draft, state.allowedFoldersFile);
+  await replaceFile(state.allowedFoldersFile, folders.map((folder) => `${folder}\n`).join(""));
 }

@@ -2,7 +2,7 @@ import { text } from "node:stream/consumers";
 import { type CcspClient, createCcspClient } from "@ccsp/client";
 import { SCOPES } from "@ccsp/identity";
 import { type Command, Option } from "commander";
-import { CliError, EXIT } from "./exit.js";
+import { CliError, EXIT, messageOf } from "./exit.js";
 import { type Io, note } from "./io.js";
 import { findSecret } from "./local-secret.js";
 import { type Format, type OutputOptions, withOutput } from "./output/format.js";
@@ -94,7 +94,7 @@ async function namedToken(io: Io, { token, tokenFile, json }: ConnectionOptions)
 async function tokenFrom(where: string, reading: Promise<string>): Promise<string> {
   const token = await reading.catch((error: unknown) => {
     if (error instanceof CliError) throw error;
-    throw new CliError(EXIT.usage, `--token-file: ${error instanceof Error ? error.message : String(error)}`);
+    throw new CliError(EXIT.usage, `--token-file: ${messageOf(error)}`);
   });
   if (token.trim() !== "") return token.trim();
   throw new CliError(EXIT.usage, `--token-file: there is no token in ${where}`);

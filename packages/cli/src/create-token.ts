@@ -1,3 +1,4 @@
+import type { Env } from "@ccsp/config";
 import { SignJWT } from "jose";
 
 /** The agent id that stands for a person in a local fleet. */
@@ -15,9 +16,7 @@ export interface TokenOptions {
 }
 
 /** The claims that a gateway with these settings requires. */
-export function claimsFor(
-  env: Readonly<Record<string, string | undefined>>,
-): Pick<TokenOptions, "audience" | "issuer"> {
+export function claimsFor(env: Env): Pick<TokenOptions, "audience" | "issuer"> {
   return { audience: env["CCSP_JWT_AUDIENCE"] || undefined, issuer: env["CCSP_JWT_ISSUER"] || undefined };
 }
 

@@ -1,11 +1,11 @@
 import { categoryName, type TaskEvent } from "@ccsp/client";
 import type { UsageSoFar } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { stateName } from "./describe.js";
-import { count, localTime, money } from "./words.js";
+import { count, money, zonedTime } from "./words.js";
 
 /** An entry of a task's log, on one line. */
 export function entryLine({ sequence, time, attempt, event }: TaskEvent): string {
-  const place = [String(sequence).padStart(4), localTime(time, { zone: true }), `attempt ${attempt}`];
+  const place = [String(sequence).padStart(4), zonedTime(time), `attempt ${attempt}`];
   return [...place, entryWords(event)].join("  ");
 }
 
@@ -13,7 +13,7 @@ function entryWords(event: TaskEvent["event"]): string {
   switch (event?.$case) {
     case "stateChanged": {
       const { state, reason, error, readyTime } = event.value;
-      const until = readyTime ? ` until ${localTime(readyTime, { zone: true })}` : "";
+      const until = readyTime ? ` until ${zonedTime(readyTime)}` : "";
       return `${stateName(state)}${until}${because(reason || error?.message)}`;
     }
     case "taskEnded":

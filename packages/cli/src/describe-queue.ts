@@ -10,7 +10,7 @@ import type { OutputOptions } from "./output/format.js";
 import { sayTable } from "./output/show.js";
 import type { Column } from "./output/table.js";
 import { AGENT_COLUMNS, DEPTH_COLUMNS, GATE_COLUMNS, isBusy, OFFER_COLUMNS } from "./tables/queue.js";
-import { count, localTime } from "./words.js";
+import { count, zonedTime } from "./words.js";
 
 /** Prints the status of the queue for people: a table for each part that has anything in it. */
 export async function sayQueue(io: Io, options: OutputOptions, status: GetStatusResponse): Promise<void> {
@@ -34,7 +34,7 @@ export async function sayQueue(io: Io, options: OutputOptions, status: GetStatus
 /** The emergency stop, and what each executor reports that it ended. */
 export function emergencyLines({ level, who, why, time, receipts }: EmergencyStatus): string[] {
   const name = EmergencyLevel[level]?.toLowerCase().replace("_", "-") ?? `level ${level}`;
-  const since = time ? localTime(time, { zone: true }) : "an unknown time";
+  const since = time ? zonedTime(time) : "an unknown time";
   const lines = [`EMERGENCY STOP (${name}) by ${who} since ${since}: ${why}`];
   for (const { executorId, receipt } of receipts) {
     const said = receipt
@@ -46,7 +46,7 @@ export function emergencyLines({ level, who, why, time, receipts }: EmergencySta
 }
 
 export function gateLine({ scope, who, why, openTime, rampEndTime }: Gate): string {
-  const until = openTime ? `, until ${localTime(openTime, { zone: true })}` : "";
-  const how = rampEndTime ? `opens gradually until ${localTime(rampEndTime, { zone: true })}` : `paused${until}`;
+  const until = openTime ? `, until ${zonedTime(openTime)}` : "";
+  const how = rampEndTime ? `opens gradually until ${zonedTime(rampEndTime)}` : `paused${until}`;
   return `${scopeName(scope)}: ${how}, by ${who}: ${why}`;
 }

@@ -1,7 +1,7 @@
 import type { Schedule, Task } from "@ccsp/client";
 import { MissedRuns } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import { stateName } from "./describe.js";
-import { localTime } from "./words.js";
+import { zonedTime } from "./words.js";
 
 /** The same choices as in `--missed`. */
 const MISSED: Readonly<Record<number, string>> = {
@@ -9,12 +9,10 @@ const MISSED: Readonly<Record<number, string>> = {
   [MissedRuns.RUN_ALL]: ", a run for each that was missed",
 };
 
-const when = (time: Date): string => localTime(time, { zone: true });
-
 /** A schedule for people. `last` is the newest task that the schedule made, if the queue still has it. */
 export function scheduleLines(schedule: Schedule, last?: Task): string[] {
   const { name, cron, timeZone, missedRuns, paused, nextRunTimes } = schedule;
-  const next = nextRunTimes.map(when).join(", ");
+  const next = nextRunTimes.map(zonedTime).join(", ");
   return [
     `${name}  ${cron}  ${timeZone}${MISSED[missedRuns] ?? ""}`,
     `  next  ${paused ? "paused" : next || "never"}`,
@@ -24,7 +22,7 @@ export function scheduleLines(schedule: Schedule, last?: Task): string[] {
 
 function lastWords({ lastRunTime, lastTaskId, lastFault }: Schedule, last: Task | undefined): string {
   if (lastRunTime === undefined) return "none yet";
-  const time = when(lastRunTime);
+  const time = zonedTime(lastRunTime);
   if (lastFault) return `${time}, made no task: ${lastFault}`;
   const outcome = last ? ` ${stateName(last.state)}${last.error ? `: ${last.error.message}` : ""}` : "";
   return `${time}, task ${lastTaskId}${outcome}`;

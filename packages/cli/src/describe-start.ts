@@ -2,7 +2,7 @@ import type { Explanation } from "@ccsp/client";
 import type { Blocker, StartEstimate } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { lengthWords, stateName } from "./describe.js";
-import { durationWords, localTime } from "./words.js";
+import { durationWords, localTime, zonedTime } from "./words.js";
 
 /** One line for each blocker. The first in the list has to end first. */
 export function blockerLines(blockers: readonly Blocker[]): string[] {
@@ -10,10 +10,7 @@ export function blockerLines(blockers: readonly Blocker[]): string[] {
 }
 
 /** What keeps a task back, and until when if that is known. */
-export function blockerWords(
-  { message, until }: Blocker,
-  time = (date: Date) => localTime(date, { zone: true }),
-): string {
+export function blockerWords({ message, until }: Blocker, time: (date: Date) => string = zonedTime): string {
   return until === undefined ? message : `${message} (until ${time(until)})`;
 }
 
@@ -47,6 +44,6 @@ export function explanationLines(explanation: Explanation, own = "your own"): st
   if (aheadInClass === undefined) return [...told, "it does not wait"];
   told.push(`older       ${aheadInClass} waiting in its class, ${aheadOfAgent ?? 0n} of them ${own}`);
   told.push(...(blockers.length === 0 ? ["blocked by  nothing: it is next"] : blockerLines(blockers)));
-  if (earliestStartTime) told.push(`not before  ${localTime(earliestStartTime, { zone: true })}`);
+  if (earliestStartTime) told.push(`not before  ${zonedTime(earliestStartTime)}`);
   return [...told, `starts in   ${startWords(estimate)}`];
 }

@@ -1,7 +1,7 @@
 import { Priority, type Task, type TaskResult, TaskState } from "@ccsp/client";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { className } from "./priority.js";
-import { durationWords, localTime, money } from "./words.js";
+import { durationWords, money, zonedTime } from "./words.js";
 
 /** Name of a state, such as `QUEUED` or `RUNNING`. */
 export function stateName(state: TaskState): string {
@@ -33,8 +33,6 @@ const modelWords = (model: string): string => (model ? `, model ${model}` : "");
 export const lengthWords = (duration: { seconds: bigint; nanos: number } | undefined): string =>
   durationWords(duration && durationMs(duration));
 
-const when = (time: Date | undefined): string => localTime(time, { zone: true });
-
 /** A task for `get`, without the text of its answer. */
 export function describeTask(task: Task, traceLine: (traceId: string) => string): string[] {
   const { engine = "", model = "", priority = Priority.NORMAL } = task.spec ?? {};
@@ -46,11 +44,11 @@ export function describeTask(task: Task, traceLine: (traceId: string) => string)
   // A result names the engine and model itself.
   if (!task.result) lines.push(`engine      ${engine}${modelWords(model)}`);
   if (task.agentId) lines.push(`agent       ${task.agentId}`);
-  lines.push(`attempts    ${task.attempt}`, `created     ${when(task.createTime)}`);
+  lines.push(`attempts    ${task.attempt}`, `created     ${zonedTime(task.createTime)}`);
   const labels = labelWords(task);
   if (labels.length > 0) lines.push(`labels      ${labels.join("  ")}`);
-  if (task.endTime) lines.push(`ended       ${when(task.endTime)}`);
-  if (task.readyTime) lines.push(`waits until ${when(task.readyTime)}`);
+  if (task.endTime) lines.push(`ended       ${zonedTime(task.endTime)}`);
+  if (task.readyTime) lines.push(`waits until ${zonedTime(task.readyTime)}`);
   if (task.traceId) lines.push(traceLine(task.traceId));
   if (task.error) lines.push(`error       ${task.error.message}`);
   if (task.result) lines.push(...summary(task.result));

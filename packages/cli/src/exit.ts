@@ -52,6 +52,13 @@ export class CliError extends Error {
   }
 }
 
+/** What a person has to know of any error, on one line or more. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** The same, as the lines to show. */
+export const linesOf = (error: unknown): readonly string[] =>
+  error instanceof CliError ? error.lines : [messageOf(error)];
+
 /** A signal ended the command. There is nothing to say: the person knows. */
 export class Interrupted extends CliError {
   constructor(signal: EndSignal) {

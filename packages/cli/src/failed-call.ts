@@ -1,7 +1,7 @@
 import { CcspError, InvalidTaskError } from "@ccsp/client";
 import type { Reason } from "@ccsp/errors";
 import { CallError } from "@ccsp/grpc-kit/client.js";
-import { CliError, EXIT, type ExitCode } from "./exit.js";
+import { CliError, EXIT, type ExitCode, messageOf } from "./exit.js";
 
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CliError) return error.code;
@@ -46,7 +46,7 @@ const EXIT_OF: Readonly<Record<Reason, ExitCode>> = {
 
 /** The form in which `--json` shows an error. */
 export function errorJson(error: unknown): object {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   if (error instanceof InvalidTaskError) return { reason: error.reason, message, fields: error.fields };
   if (error instanceof CcspError) return { reason: error.reason, message, metadata: error.metadata };
   if (error instanceof CallError) return { reason: error.reason, message };

@@ -9,7 +9,7 @@ import { listenForLeaving } from "./leaving.js";
 import { type Clock, systemClock } from "./progress/clock.js";
 import { createProgress, NO_PROGRESS } from "./progress/progress.js";
 import { traceLine } from "./trace/trace-url.js";
-import { localTime } from "./words.js";
+import { zonedTime } from "./words.js";
 
 export interface FollowOptions {
   readonly client: CcspClient;
@@ -195,7 +195,7 @@ function asides(io: Io, event: RunEvent, traceId: string): readonly string[] {
 }
 
 function putBackWords(until: Date | undefined, reason: string): string {
-  return `waits${until ? ` until ${localTime(until, { zone: true })}` : ""}${reason ? `: ${reason}` : ""}`;
+  return `waits${until ? ` until ${zonedTime(until)}` : ""}${reason ? `: ${reason}` : ""}`;
 }
 
 function endLines(io: Io, ended: RunEnded, traceId: string): string[] {

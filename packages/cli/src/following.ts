@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { EXIT, Interrupted } from "./exit.js";
+import { EXIT, Interrupted, messageOf } from "./exit.js";
 import { exitCodeOf } from "./failed-call.js";
 import { type Io, note } from "./io.js";
 
@@ -38,7 +38,7 @@ export async function* readOn<T>(io: Io, open: () => AsyncIterable<T>, signal: A
       return;
     } catch (error) {
       if (signal.aborted || !answered || exitCodeOf(error) !== EXIT.unavailable) throw error;
-      if (!told) note(io, `asking again: ${error instanceof Error ? error.message : String(error)}`);
+      if (!told) note(io, `asking again: ${messageOf(error)}`);
       told = true;
     }
     await delay(AGAIN_MS, undefined, { signal });

@@ -7,6 +7,7 @@ import { ask } from "./ask.js";
 import { askHidden } from "./ask-hidden.js";
 import { CliError, EXIT } from "./exit.js";
 import { type Io, note } from "./io.js";
+import { homeOf } from "./state.js";
 
 /** How the engines of a local fleet log in at their provider. */
 export interface Login {
@@ -45,7 +46,7 @@ export const KEY = /^[^\s'"`]+$/;
 
 /** Asks until there is an answer that can be used. An empty line, also at the end of the input, takes the default. */
 export async function askLogin(io: Io): Promise<Login> {
-  const home = io.env["HOME"] || homedir();
+  const home = homeOf(io.env);
   note(io, "How do tasks log in at the provider?");
   note(io, `  1  with the login of the Claude Code CLI in a home folder, such as ${home}`);
   note(io, "  2  with an API key");
@@ -81,7 +82,7 @@ export async function askFolders(io: Io): Promise<readonly string[]> {
   for (;;) {
     const answer = await ask(io, folders.length === 0 ? "Folder? [none] " : "One more? [no more] ");
     if (answer === "") return folders;
-    const path = answer.replace(/^~(?=\/|$)/, io.env["HOME"] || homedir());
+    const path = answer.replace(/^~(?=\/|$)/, homeOf(io.env));
     const folder = await accepted(io, () => allowable(io.env, path));
     if (folder !== undefined) folders.push(folder);
   }

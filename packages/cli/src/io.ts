@@ -1,10 +1,11 @@
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
+import type { Env } from "@ccsp/config";
 import { printable, printableText } from "./printable.js";
 
 /** Everything that a command uses of its process. Tests can replace it and need no process. */
 export interface Io {
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Env;
   readonly stdin: Readable & { readonly isTTY?: boolean };
   /** `columns` is the width of the terminal. */
   readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };

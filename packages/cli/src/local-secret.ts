@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { open, readFile, rename, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
+import type { Env } from "@ccsp/config";
 import { CliError, EXIT } from "./exit.js";
+import { replaceFile } from "./replace-file.js";
 import { type StateDir, stateDir } from "./state.js";
-
-type Env = Readonly<Record<string, string | undefined>>;
 
 /** The file that `findSecret` reads when the environment does not contain the secret. */
 export function secretPath(env: Env): string {
@@ -24,21 +24,7 @@ export async function findSecret(env: Env): Promise<string | undefined> {
  */
 export async function ensureSecret(state: StateDir): Promise<void> {
   if ((await readSecret(state.secretFile)) !== undefined) return;
-  // The file gets its name only when it is safely on the disk. So a full disk or a power cut leaves no partial secret.
-  const draft = `${state.secretFile}.${process.pid}`;
-  try {
-    const file = await open(draft, "w", 0o600);
-    try {
-      await file.writeFile(`${randomBytes(32).toString("base64url")}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(draft, state.secretFile);
-  } catch (error) {
-    await rm(draft, { force: true });
-    throw error;
-  }
+  await replaceFile(state.secretFile, `${randomBytes(32).toString("base64url")}\n`);
 }
 
 /** Undefined when there is no file. */

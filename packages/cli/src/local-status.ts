@@ -29,8 +29,6 @@ export interface LocalStatus {
 }
 
 const ANSWER_MS = 2_000;
-/** The service's own checks take at most 2 s. */
-const HEALTH_MS = 2_500;
 
 export async function localStatus(services: FleetState["services"]): Promise<LocalStatus> {
   const target = (wanted: string) => `127.0.0.1:${services.find(({ name }) => name === wanted)?.ports.grpc ?? 0}`;
@@ -61,7 +59,7 @@ async function answered<C extends { close(): void }, T>(
 async function readiness({ name, index, ports }: FleetState["services"][number]): Promise<ServiceStatus> {
   const row = { name, index, port: ports.grpc };
   try {
-    const { state, failing } = await askHealth(ports.ops, HEALTH_MS);
+    const { state, failing } = await askHealth(ports.ops);
     const missing = Object.entries(failing).map(([dependency, why]) => `${dependency}: ${why}`);
     return { ...row, status: missing.length > 0 ? `${state}, but fails (${missing.join("; ")})` : state };
   } catch {

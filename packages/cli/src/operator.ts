@@ -2,7 +2,7 @@ import type { Client } from "@ccsp/grpc-kit/client.js";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { type Command, Option } from "commander";
-import { CliError, EXIT } from "./exit.js";
+import { CliError, EXIT, messageOf } from "./exit.js";
 import type { Io } from "./io.js";
 import { addresses } from "./option-values.js";
 import { type Format, type OutputOptions, withOutput } from "./output/format.js";
@@ -110,7 +110,7 @@ async function executorAddresses(io: Io, { executors }: ExecutorOptions): Promis
   if (!consulUrl) throw nowhere("name executors with --executors");
   const { findInstances } = await import("@ccsp/discovery");
   return findInstances({ consulUrl, name: "executor" }).catch((error: unknown) => {
-    throw new CliError(EXIT.unavailable, error instanceof Error ? error.message : String(error));
+    throw new CliError(EXIT.unavailable, messageOf(error));
   });
 }
 

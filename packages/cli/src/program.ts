@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError, Help } from "commander";
 import { COMMANDS, type CommandEntry, nameOf } from "./command-table.js";
 import { COMPLETE } from "./completion/scripts.js";
-import { CliError, EXIT, EXIT_HELP, type ExitCode, Interrupted } from "./exit.js";
+import { CliError, EXIT, EXIT_HELP, type ExitCode, Interrupted, linesOf } from "./exit.js";
 import { type Io, note } from "./io.js";
 import { asksForJson } from "./output/format.js";
 import { printableText } from "./printable.js";
@@ -37,8 +37,7 @@ export async function runCli(args: readonly string[], io: Io): Promise<ExitCode>
 }
 
 async function tell(io: Io, error: unknown): Promise<void> {
-  const [message, ...details] =
-    error instanceof CliError ? error.lines : [error instanceof Error ? error.message : String(error)];
+  const [message, ...details] = linesOf(error);
   note(io, `ccsp: ${message}`);
   for (const line of details) note(io, line);
   if (error instanceof CliError) return;

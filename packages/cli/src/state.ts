@@ -1,10 +1,12 @@
 import { existsSync } from "node:fs";
-import { chmod, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { chmod, lstat, mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Env } from "@ccsp/config";
 import { PRIVATE_FILE, PRIVATE_FOLDER } from "@ccsp/fleet";
-import { CliError, EXIT } from "./exit.js";
+import { CliError, EXIT, messageOf } from "./exit.js";
+import { replaceFile } from "./replace-file.js";
 
 /** Root folder of the repository that this command belongs to. */
 export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
@@ -22,8 +24,6 @@ export interface StateDir {
   readonly traceSocket: string;
   readonly dataDir: string;
 }
-
-type Env = Readonly<Record<string, string | undefined>>;
 
 /**
  * `CCSP_STATE_DIR`. Otherwise `.ccsp` in the repository, if this command belongs to one. Otherwise, for a command that
@@ -47,10 +47,13 @@ export function stateDir(env: Env, root: string = ROOT): StateDir {
 const isCheckout = (root: string): boolean =>
   existsSync(join(root, "pnpm-workspace.yaml")) && existsSync(join(root, "packages"));
 
+/** The home folder of the person. */
+export const homeOf = (env: Env): string => env["HOME"] || homedir();
+
 /** The XDG Base Directory Specification: a path that is not absolute counts as not set. */
 function userStateDir(env: Env): string {
   const named = env["XDG_STATE_HOME"] ?? "";
-  return join(isAbsolute(named) ? named : join(env["HOME"] || homedir(), ".local", "state"), "ccsp");
+  return join(isAbsolute(named) ? named : join(homeOf(env), ".local", "state"), "ccsp");
 }
 
 /** The files of CCSP in a folder that may also contain other files. */
@@ -74,17 +77,20 @@ export async function openStateDir({ path, dataDir }: StateDir): Promise<void> {
       await chmod(folder, PRIVATE_FOLDER);
     }
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new CliError(
-      EXIT.usage,
-      `${path} cannot be the folder of a fleet (${why}): name another one in CCSP_STATE_DIR`,
-    );
+    throw unusable(path, error);
   }
   for (const name of await readdir(path)) {
     const file = join(path, name);
     if (OURS.test(name) && (await lstat(file)).isFile()) await chmod(file, PRIVATE_FILE);
   }
 }
+
+/** The error of a folder in which CCSP cannot read or write its files. */
+export const unusable = (path: string, error: unknown): CliError =>
+  new CliError(
+    EXIT.usage,
+    `${path} cannot be the folder of a fleet (${messageOf(error)}): name another one in CCSP_STATE_DIR`,
+  );
 
 /** Creates a folder and its missing parents. Node's own `recursive` never ends below /proc, where nothing can be made. */
 async function makeFolder(folder: string): Promise<void> {
@@ -124,18 +130,8 @@ export interface FleetState {
 }
 
 export async function saveFleet(state: StateDir, fleet: FleetState): Promise<void> {
-  const text = `${JSON.stringify({ ...fleet, started: await startOf(fleet.pid) }, undefined, 2)}\n`;
-  // The file gets its name only when it is safely on the disk. So another command never reads half of it, not even
-  // after a power cut.
-  const draft = `${state.fleetFile}.${process.pid}`;
-  const file = await open(draft, "w", PRIVATE_FILE);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(draft, state.fleetFile);
+  const started = await startOf(fleet.pid);
+  await replaceFile(state.fleetFile, `${JSON.stringify({ ...fleet, started }, undefined, 2)}\n`);
 }
 
 export function forgetFleet(state: StateDir): Promise<void> {

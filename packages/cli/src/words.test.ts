@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ageWords, count, durationWords, localTime, money } from "./words.js";
+import { ageWords, count, durationWords, localTime, money, zonedTime } from "./words.js";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -61,8 +61,8 @@ describe("The words of the command", () => {
   it("show a time in the zone of the reader, with its offset when asked", () => {
     const time = new Date(2026, 0, 31, 8, 5, 9);
     assert.equal(localTime(time), "2026-01-31 08:05:09");
-    assert.match(localTime(time, { zone: true }), /^2026-01-31 08:05:09(Z|[+-]\d\d:\d\d)$/);
-    assert.equal(new Date(localTime(time, { zone: true }).replace(" ", "T")).getTime(), time.getTime());
-    assert.equal(localTime(undefined), "-");
+    assert.match(zonedTime(time), /^2026-01-31 08:05:09(Z|[+-]\d\d:\d\d)$/);
+    assert.equal(new Date(zonedTime(time).replace(" ", "T")).getTime(), time.getTime());
+    assert.deepEqual([localTime(undefined), zonedTime(undefined), zonedTime(new Date(Number.NaN))], ["-", "-", "-"]);
   });
 });

@@ -52,15 +52,18 @@ export function money(usd: number | undefined): string {
   return `$${usd.toFixed(usd < 1 ? 4 : 2)}`;
 }
 
-/**
- * A time in the time zone of the reader: `2026-01-31 18:05:09`. With `zone`, it ends with the offset, such as `+09:00`:
- * for a time that the reader may pass on. `-` when the time is not known.
- */
-export function localTime(time: Date | undefined, { zone = false }: { readonly zone?: boolean } = {}): string {
+/** A time in the time zone of the reader: `2026-01-31 18:05:09`. `-` when the time is not known. */
+export function localTime(time: Date | undefined): string {
   if (time === undefined || Number.isNaN(time.getTime())) return "-";
   const date = [time.getFullYear(), two(time.getMonth() + 1), two(time.getDate())].join("-");
   const clock = [time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(":");
-  return `${date} ${clock}${zone ? offset(time) : ""}`;
+  return `${date} ${clock}`;
+}
+
+/** The same with the offset of the zone, such as `2026-01-31 18:05:09+09:00`: for a time that the reader may pass on. */
+export function zonedTime(time: Date | undefined): string {
+  const local = localTime(time);
+  return time === undefined || local === "-" ? local : local + offset(time);
 }
 
 function offset(time: Date): string {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MissedRuns, type Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import { ErrorCategory, PermissionMode, Priority, TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { localTime } from "../src/words.js";
+import { zonedTime } from "../src/words.js";
 import { startFakeAgentService } from "./fake-agent-service.js";
 import { ccsp, type Invocation } from "./memory-io.js";
 
@@ -13,7 +13,7 @@ import { ccsp, type Invocation } from "./memory-io.js";
 const NOTES = fileURLToPath(new URL("../package.json", import.meta.url));
 
 /** A time as the command shows it to people. */
-const local = (time: string): string => localTime(new Date(time), { zone: true });
+const local = (time: string): string => zonedTime(new Date(time));
 
 const jsonLines = (text: string): Record<string, unknown>[] =>
   text
@@ -141,8 +141,9 @@ describe("ccsp's commands", () => {
     const retry = "--first-backoff 500ms --max-backoff 1m --never-on timeout --never-on NETWORK_ERROR";
     const place = "--executor ex-1 --fallback-after 2m --cache-max-age 1h --conversation 0-x --fork";
     const tools = "--tools Read,Bash --tools Grep --deny-tools Edit,Write --permission-mode accept-edits";
-    const files = `--attach ${NOTES} --include /srv/a.md --include b.md --working-folder .`;
+    const files = "--include /srv/a.md --include b.md --working-folder .";
     const options = `${line} ${more} ${times} ${retry} ${place} ${tools} ${files}`.split(" ");
+    options.push("--attach", NOTES); // the path of this checkout may have spaces
     const allowed = ["--allow-tools", "Bash(git log:*, git show:*),WebFetch"];
     const { code, stdout, stderr } = await at([...options, ...allowed, "--system-prompt", "be brief"]);
     assert.equal(code, 0, stderr);

@@ -67,6 +67,13 @@ describe("the folders in which tasks of a local fleet may work", () => {
     assert.equal(await listed(), "");
   });
 
+  it("are refused in a state folder that is a file, with the setting that names it", async () => {
+    const file = join(project, "notes.md");
+    const { code, stderr } = await at(["folders", "list"], { env: { CCSP_STATE_DIR: file } });
+    assert.equal(code, 2);
+    assert.match(stderr, new RegExp(`^ccsp: ${file} cannot be the folder of a fleet \\(ENOTDIR.*CCSP_STATE_DIR\n$`));
+  });
+
   it("are named with the command that allows them, where nobody can be asked", async () => {
     for (const command of [["run"], ["submit"], ["schedule", "put", "n", "0 3 * * *"]]) {
       const { code, stderr } = await at([...command, "x", "--working-folder", project]);

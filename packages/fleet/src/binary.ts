@@ -1,12 +1,10 @@
 import { existsSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { findExecutable } from "@ccsp/config";
+import { type Env, findExecutable } from "@ccsp/config";
 
 /** The repository that contains this package. An installed `ccsp` has none. */
 const REPOSITORY_ROOT = fileURLToPath(new URL("../../../", import.meta.url));
-
-type Env = Readonly<Record<string, string | undefined>>;
 
 const HOW_TO_INSTALL: Readonly<Record<string, string>> = {
   "redis-server": "install Redis 7.0 or newer (Debian: apt-get install redis-server; macOS: brew install redis)",

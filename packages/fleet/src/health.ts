@@ -6,11 +6,11 @@ export interface Health {
   readonly failing: Readonly<Record<string, string>>;
 }
 
-/**
- * Asks a service on this machine. Rejects if it does not answer in time. `timeoutMs` must be more than 2 s, because the
- * service's own checks may take that long.
- */
-export async function askHealth(opsPort: number, timeoutMs: number): Promise<Health> {
+/** More than the 2 s that a service's own checks may take. */
+const ANSWER_MS = 2_500;
+
+/** Asks a service on this machine. Rejects if it does not answer in time. */
+export async function askHealth(opsPort: number, timeoutMs = ANSWER_MS): Promise<Health> {
   const url = `http://127.0.0.1:${opsPort}/health?verbose`;
   const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
   const { state, failing }: Health = JSON.parse(await response.text());

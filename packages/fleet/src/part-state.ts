@@ -6,7 +6,7 @@ export async function whyNotReady(
   part: Part,
 ): Promise<{ readonly state?: string | undefined; readonly why: string | undefined }> {
   try {
-    const { state, failing } = await askHealth(part.ports.ops, 2_500);
+    const { state, failing } = await askHealth(part.ports.ops);
     const missing = Object.entries(failing).map(([dependency, why]) => `${dependency}: ${why}`);
     if (state === "ready" && missing.length === 0) return { state, why: undefined };
     return { state, why: [`is ${state}`, ...missing].join("; ") };

@@ -23,7 +23,7 @@ const SERVICE = `
   for (const one of names) {
     const [host, port] = process.env["CCSP_" + one.toUpperCase() + "_OPS_LISTEN"].split(":");
     const answerTo = ({ url }) => (url === "/health?verbose" ? { state: "ready", failing: {} } : process.env);
-    require("node:http").createServer((request, response) => response.end(JSON.stringify(answerTo(request)))).listen(port, host);
+    process.getBuiltinModule("node:http").createServer((request, response) => response.end(JSON.stringify(answerTo(request)))).listen(port, host);
   }
   process.on("SIGTERM", () => {
     console.log("stopping " + name);

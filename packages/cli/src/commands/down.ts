@@ -12,8 +12,6 @@ const STOP_LIMIT_MS = 90_000;
 const POLL_MS = 100;
 /** A stop that takes less time needs no report. */
 const QUIET_MS = 1_000;
-/** More than the time that a service's own checks may take. */
-const HEALTH_MS = 2_500;
 
 export function downCommand(io: Io): Command {
   return withOutput(new Command("down"))
@@ -72,7 +70,7 @@ async function untilGone(fleet: FleetState, view: StartView): Promise<void> {
 async function whatAnswers({ services }: FleetState): Promise<readonly string[]> {
   const asked = await Promise.all(
     services.map(({ name, index, ports }) =>
-      askHealth(ports.ops, HEALTH_MS).then(
+      askHealth(ports.ops).then(
         () => `${name}-${index + 1}`,
         () => undefined,
       ),

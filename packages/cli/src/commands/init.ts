@@ -1,5 +1,4 @@
-import { rename, stat, writeFile } from "node:fs/promises";
-import { PRIVATE_FILE } from "@ccsp/fleet";
+import { stat } from "node:fs/promises";
 import { Command, Option } from "commander";
 import { allowable, allowFolder } from "../allowed-folders.js";
 import { canAsk } from "../ask.js";
@@ -8,6 +7,7 @@ import { askFolders, askLogin, KEY, keyLogin, type Login, loginFolder, SIMULATED
 import { type Io, note, sayJson } from "../io.js";
 import { type OutputOptions, withOutput } from "../output/format.js";
 import { readBytes, readInputFile } from "../read-input.js";
+import { replaceFile } from "../replace-file.js";
 import { openStateDir, type StateDir, stateDir } from "../state.js";
 
 interface InitOptions extends OutputOptions {
@@ -72,7 +72,7 @@ async function init(io: Io, options: InitOptions): Promise<void> {
     import("../up/known-settings.js"), // loads the services only here
     import("../up/settings-template.js"),
   ]);
-  await write(state, settingsText(await knownSettings(), login.settings));
+  await replaceFile(state.settingsFile, settingsText(await knownSettings(), login.settings));
   const real: string[] = [];
   for (const folder of allowed) real.push(await allowFolder(io.env, folder));
 
@@ -113,11 +113,4 @@ async function keyFrom(io: Io, path: string): Promise<string> {
   if (KEY.test(key.trim())) return key.trim();
   // The message must not have the key.
   throw new CliError(EXIT.usage, `--key-file ${path}: it has no key: one line without spaces and quotes`);
-}
-
-/** The file gets its name only when it is complete. So `ccsp up` never reads half of it. */
-async function write({ settingsFile }: StateDir, content: string): Promise<void> {
-  const draft = `${settingsFile}.${process.pid}`;
-  await writeFile(draft, content, { mode: PRIVATE_FILE, flush: true });
-  await rename(draft, settingsFile);
 }

@@ -7,10 +7,8 @@ import { messageJson } from "../json-forms.js";
 import { atQueue, type QueueOptions, withQueue } from "../operator.js";
 import { isForPrograms, NAMELESS } from "../output/format.js";
 import { showOne } from "../output/show.js";
-import { localTime } from "../words.js";
+import { zonedTime } from "../words.js";
 import { queueTaskCommands } from "./queue-tasks.js";
-
-const now = (): string => localTime(new Date(), { zone: true });
 
 export function queueCommand(io: Io): Command {
   const command = new Command("queue").description("show the queue, and show and change tasks of every agent");
@@ -43,7 +41,8 @@ Examples:
         await untilInterrupted(io, async (signal) => {
           for await (const { status } of readOn(io, () => queue.watchQueue({}, { signal }), signal)) {
             if (!status) continue;
-            if (!isForPrograms(options)) sayFormatted(io, io.stdout.isTTY === true ? CLEAR : `\n${now()}`);
+            if (!isForPrograms(options))
+              sayFormatted(io, io.stdout.isTTY === true ? CLEAR : `\n${zonedTime(new Date())}`);
             await show(status);
           }
         });

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { type ConnectionOptions, connected, localFleet, namedGateway, withConnection } from "../connection.js";
 import { sayQueue } from "../describe-queue.js";
 import type { ExitCode } from "../exit.js";
-import { EXIT } from "../exit.js";
+import { EXIT, messageOf } from "../exit.js";
 import { errorJson, exitCodeOf } from "../failed-call.js";
 import { type Io, say } from "../io.js";
 import { messageJson } from "../json-forms.js";
@@ -45,10 +45,6 @@ Examples:
       });
       end(failed ? exitCodeOf(gateway.error) : EXIT.ok);
     });
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function gatewayLines({ version, agentId, scopes, engines, maxPromptBytes }: Capabilities): string[] {

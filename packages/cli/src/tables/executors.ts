@@ -6,7 +6,7 @@ import type {
 import { stateColour } from "../output/colour.js";
 import type { Column } from "../output/table.js";
 import { shortId } from "../task-id.js";
-import { ageWords, localTime } from "../words.js";
+import { ageWords, zonedTime } from "../words.js";
 
 /** An executor, or one engine of it. `status` is undefined when it does not answer. */
 export interface ExecutorRow {
@@ -59,5 +59,5 @@ export const RUN_COLUMNS: readonly Column<RunRow>[] = [
   { header: "ENGINE", value: ({ run }) => run.engine, min: 8 },
   { header: "PID", value: ({ run }) => String(run.pid), align: "right" },
   { header: "FOR", value: ({ run }) => ageWords(run.startTime), align: "right", only: "table" },
-  { header: "SINCE", value: ({ run }) => localTime(run.startTime, { zone: true }), only: "wide" },
+  { header: "SINCE", value: ({ run }) => zonedTime(run.startTime), only: "wide" },
 ];

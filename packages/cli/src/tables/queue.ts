@@ -20,11 +20,11 @@ export const DEPTH_COLUMNS: readonly Column<Depth>[] = [
     header: "OLDEST",
     value: ({ waiting, oldestAge }) => (waiting > 0n && oldestAge ? durationWords(durationMs(oldestAge)) : "-"),
     align: "right",
-    drop: 1,
+    drop: 2,
   },
   { header: "RUNNING", value: ({ running }) => number(running), align: "right" },
-  { header: "FOR LATER", value: ({ parked }) => number(parked), align: "right", drop: 2 },
-  { header: "STATE", value: paused, colour: stateColour },
+  { header: "FOR LATER", value: ({ parked }) => number(parked), align: "right", drop: 3 },
+  { header: "STATE", value: paused, colour: stateColour, drop: 1 },
 ];
 
 export const GATE_COLUMNS: readonly Column<Gate>[] = [

@@ -2,7 +2,7 @@ import type { Schedule, Task } from "@ccsp/client";
 import { stateName } from "../describe.js";
 import type { Column } from "../output/table.js";
 import { shortId } from "../task-id.js";
-import { ageWords, localTime } from "../words.js";
+import { ageWords, zonedTime } from "../words.js";
 
 /** A schedule with the newest task that it made, if the queue still has it. */
 export interface ScheduleRow {
@@ -17,7 +17,7 @@ function lastWords({ schedule: { lastRunTime, lastTaskId, lastFault }, last }: S
 }
 
 const nextWords = ({ schedule: { paused, nextRunTimes } }: ScheduleRow): string =>
-  paused ? "paused" : nextRunTimes[0] ? localTime(nextRunTimes[0], { zone: true }) : "never";
+  paused ? "paused" : nextRunTimes[0] ? zonedTime(nextRunTimes[0]) : "never";
 
 export const SCHEDULE_COLUMNS: readonly Column<ScheduleRow>[] = [
   { header: "NAME", value: ({ schedule }) => schedule.name, min: 10 },

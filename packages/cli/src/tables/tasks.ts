@@ -4,7 +4,7 @@ import { stateColour } from "../output/colour.js";
 import type { Column } from "../output/table.js";
 import { className } from "../priority.js";
 import { shortId } from "../task-id.js";
-import { ageWords, localTime } from "../words.js";
+import { ageWords, zonedTime } from "../words.js";
 
 const TASK: readonly Column<Task>[] = [
   { header: "ID", value: ({ id }) => shortId(id), only: "table" },
@@ -14,9 +14,9 @@ const TASK: readonly Column<Task>[] = [
   { header: "ENGINE", value: ({ spec }) => spec?.engine ?? "", drop: 3, min: 8 },
   { header: "MODEL", value: ({ spec }) => spec?.model ?? "", only: "wide" },
   { header: "AGE", value: ({ createTime }) => ageWords(createTime), align: "right", only: "table" },
-  { header: "CREATED", value: ({ createTime }) => localTime(createTime, { zone: true }), only: "wide" },
-  { header: "READY", value: ({ readyTime }) => (readyTime ? localTime(readyTime, { zone: true }) : ""), only: "wide" },
-  { header: "ENDED", value: ({ endTime }) => (endTime ? localTime(endTime, { zone: true }) : ""), only: "wide" },
+  { header: "CREATED", value: ({ createTime }) => zonedTime(createTime), only: "wide" },
+  { header: "READY", value: ({ readyTime }) => (readyTime ? zonedTime(readyTime) : ""), only: "wide" },
+  { header: "ENDED", value: ({ endTime }) => (endTime ? zonedTime(endTime) : ""), only: "wide" },
   { header: "RUNS", value: ({ attempt }) => String(attempt), align: "right", drop: 4 },
   { header: "LABELS", value: (task) => labelWords(task).join(" "), min: 8, drop: 2 },
 ];

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type PartProgress, PRIVATE_FILE } from "@ccsp/fleet";
-import { CliError, EXIT, type ExitCode, Interrupted } from "../exit.js";
+import { CliError, EXIT, type ExitCode, Interrupted, linesOf } from "../exit.js";
 import type { EndSignal, Io } from "../io.js";
 import { type FleetState, ROOT, type StateDir } from "../state.js";
 import { backgroundEnv } from "./fleet-env.js";
@@ -97,7 +97,7 @@ export function tellStarter(news: StartNews): void {
 export const failedNews = (error: unknown): StartNews => ({
   failed: {
     code: error instanceof CliError ? error.code : EXIT.failed,
-    lines: error instanceof CliError ? error.lines : [error instanceof Error ? error.message : String(error)],
+    lines: linesOf(error),
   },
 });
 

@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
-import { ConfigError, findExecutable, load } from "@ccsp/config";
+import { ConfigError, type Env, findExecutable, load } from "@ccsp/config";
 import { SERVICES, type ServiceName, takenPorts, targetsFor, USE_REDIS, whyNoRedis } from "@ccsp/fleet";
-import { CliError, EXIT } from "../exit.js";
+import { CliError, EXIT, messageOf } from "../exit.js";
 import { ROOT, type StateDir } from "../state.js";
 import { bundledCli } from "./engine.js";
 import type { SettingsByService } from "./settings-by-service.js";
@@ -14,7 +14,7 @@ export interface StartChecks {
   /** The settings of all services. */
   readonly settings: Values;
   /** The environment of the command, with the settings file. */
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Env;
   readonly ports: "default" | "free";
   /** Says where a setting is, such as `settings.env, line 3`. Undefined for the environment. */
   readonly whereIs: (name: string) => string | undefined;
@@ -161,8 +161,6 @@ async function askConsul(url: string): Promise<string | undefined> {
     return `CCSP_CONSUL_URL: ${url} does not answer (${messageOf(cause)}). Start that Consul, or unset the setting`;
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Adds where a setting comes from that a fault begins with. */
 function located(fault: string, whereIs: StartChecks["whereIs"]): string {

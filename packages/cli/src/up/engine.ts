@@ -1,7 +1,5 @@
-import { findExecutable } from "@ccsp/config";
+import { type Env, findExecutable } from "@ccsp/config";
 import { CliError, EXIT } from "../exit.js";
-
-type Env = Readonly<Record<string, string | undefined>>;
 
 /** The engine that the executors of a fleet run. */
 export interface FleetEngine {

@@ -1,6 +1,6 @@
 import { SERVICES } from "@ccsp/fleet";
 import { CliError, EXIT } from "../exit.js";
-import { localTime } from "../words.js";
+import { zonedTime } from "../words.js";
 import type { FleetLine } from "./log-lines.js";
 
 export const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
@@ -30,7 +30,7 @@ export function createLineFilter(service: string | undefined, { since, level }: 
   }
   const least = LEVELS.findIndex((each) => each === level);
   return {
-    says: `${service === undefined ? "" : ` of ${service}`}${level ? ` with the level ${level}` : ""}${since ? ` since ${localTime(since, { zone: true })}` : ""}`,
+    says: `${service === undefined ? "" : ` of ${service}`}${level ? ` with the level ${level}` : ""}${since ? ` since ${zonedTime(since)}` : ""}`,
     wanted(text) {
       const { source, line } = toFleetLine(text);
       const entry = entryOf(line);

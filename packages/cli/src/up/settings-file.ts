@@ -1,10 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { parseEnv } from "node:util";
-import { nearestName } from "@ccsp/config";
+import { type Env, nearestName } from "@ccsp/config";
 import { CliError, EXIT } from "../exit.js";
 import { mayBeInFile } from "./fleet-env.js";
-
-type Env = Readonly<Record<string, string | undefined>>;
 
 /** The settings file of a local fleet. */
 export interface SettingsFile {

@@ -1,5 +1,5 @@
 import { PartFailed } from "@ccsp/fleet";
-import { CliError, EXIT } from "../exit.js";
+import { CliError, EXIT, messageOf } from "../exit.js";
 
 const MOST_LINES = 8;
 
@@ -33,7 +33,7 @@ export function startFailure(error: unknown, where: (part: string) => string): C
       `Its log: ${where(part)}`,
     ]);
   }
-  const [message = "", ...details] = (error instanceof Error ? error.message : String(error)).split("\n");
+  const [message = "", ...details] = messageOf(error).split("\n");
   return new CliError(EXIT.failed, `the fleet is not ready: ${message}`, details);
 }
 

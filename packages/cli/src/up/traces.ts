@@ -1,7 +1,7 @@
+import type { Env } from "@ccsp/config";
 import { MAX_SOCKET_BYTES, type Span, serveTraces, type TraceStore } from "@ccsp/trace-store";
+import { messageOf } from "../exit.js";
 import type { StateDir } from "../state.js";
-
-type Env = Readonly<Record<string, string | undefined>>;
 
 /** With one of these settings, the user has decided where traces go. */
 const USERS_CHOICE = [
@@ -40,7 +40,7 @@ export async function openTraces(
   try {
     return { ...(await serveTraces(socket, { isWanted: isOfTask })), socket };
   } catch (error) {
-    tell(`this fleet keeps no traces: ${error instanceof Error ? error.message : String(error)}`);
+    tell(`this fleet keeps no traces: ${messageOf(error)}`);
     return undefined;
   }
 }
