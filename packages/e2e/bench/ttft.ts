@@ -1,6 +1,6 @@
 // `make bench-ttft`: measures the time from a prompt to its first text through the whole fleet, with and without a warm
-// process. It compares this with `claude -p` alone, and with the same fleet whose runs have no sandbox. It also compares
-// 40 tasks at once with 40 CLIs at once. One simulator serves each fleet.
+// process. It compares this with `claude -p` alone, and with the same fleet whose runs have no sandbox. It also
+// compares 40 tasks at once with 40 CLIs at once. One simulator serves each fleet.
 import { loadavg } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import type { CcspClient } from "@ccsp/client";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { ROOT } from "../src/docs/blocks.js";
+import { anchorOf } from "../src/docs/markdown.js";
 
-const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const NOT_OURS = new Set(["node_modules", "dist", "gen"]);
 
 describe("The documentation", () => {
@@ -40,16 +40,8 @@ function leadsSomewhere(page: string, target: string): boolean {
   return existsSync(file) && (heading === undefined || anchorsOf(file).includes(heading));
 }
 
-/** Returns the anchors as GitHub makes them from headings. */
-function anchorsOf(page: string): string[] {
-  const headings = [...withoutCode(page).matchAll(/^#+ (.+)$/gm)].map(([, text = ""]) => text);
-  return headings.map((text) =>
-    text
-      .toLowerCase()
-      .replace(/[^\p{L}\p{N}\s_-]/gu, "")
-      .replaceAll(" ", "-"),
-  );
-}
+const anchorsOf = (page: string): string[] =>
+  [...withoutCode(page).matchAll(/^#+ (.+)$/gm)].map(([, text = ""]) => anchorOf(text));
 
 /** A code example may contain a line that looks like a heading. */
 const withoutCode = (page: string) => readFileSync(page, "utf8").replace(/^```.*?^```/gms, "");

@@ -22,8 +22,8 @@ export interface StartChecks {
 
 /**
  * Finds what would fail later anyway, before anything starts: every fault of every service's settings, an engine or a
- * redis-server that is not there, ports that other programs have, a Redis or a Consul that does not answer. Throws one error with all of
- * them. Returns the warnings of the services.
+ * redis-server that is not there, ports that other programs have, a Redis or a Consul that does not answer. Throws one
+ * error with all of them. Returns the warnings of the services.
  */
 export async function checkStart(checks: StartChecks): Promise<readonly string[]> {
   const services = await checkSettings(checks);

@@ -27,12 +27,13 @@ export interface Block {
 }
 
 /** Every page that readers see. The changelog quotes old commands, and decisions are not instructions. */
-export function pages(): readonly string[] {
-  const listed = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "-z", "*.md"], {
-    cwd: ROOT,
-    encoding: "utf8",
-  });
-  return listed.split("\0").filter((page) => page !== "" && page !== "CHANGELOG.md" && !page.startsWith("docs/adr/"));
+export const pages = (): readonly string[] =>
+  filesLike("*.md").filter((page) => page !== "CHANGELOG.md" && !page.startsWith("docs/adr/"));
+
+/** The files of the repository that match, also those that are not committed yet, as paths from its root. */
+export function filesLike(pattern: string): readonly string[] {
+  const args = ["ls-files", "--cached", "--others", "--exclude-standard", "-z", pattern];
+  return execFileSync("git", args, { cwd: ROOT, encoding: "utf8" }).split("\0").filter(Boolean);
 }
 
 export const readPage = (page: string): string => readFileSync(join(ROOT, page), "utf8");

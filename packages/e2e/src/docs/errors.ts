@@ -1,7 +1,4 @@
-import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { ROOT } from "./blocks.js";
+import { filesLike, readPage } from "./blocks.js";
 import { table, withLinks } from "./markdown.js";
 
 /** One value of an enum, with the parts of its comment. */
@@ -35,16 +32,7 @@ const sentence = (text: string) => text.replace(/^[a-z]/, (first) => first.toUpp
 
 /** The values of an enum but the first, which is never sent. */
 function valuesOf(name: string, prefix: string): readonly Value[] {
-  const listed = execFileSync(
-    "git",
-    ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "proto/*.proto"],
-    {
-      cwd: ROOT,
-      encoding: "utf8",
-    },
-  );
-  const files = listed.split("\0").filter(Boolean);
-  const protos = files.map((file) => readFileSync(join(ROOT, file), "utf8"));
+  const protos = filesLike("proto/*.proto").map(readPage);
   const bodies = protos.flatMap((proto) => new RegExp(`\\nenum ${name} \\{(.*?)\\n\\}`, "s").exec(proto)?.[1] ?? []);
   const [body, ...others] = bodies;
   if (body === undefined || others.length > 0) throw new Error(`there must be one enum ${name}`);

@@ -6,7 +6,10 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return [row(head), row(head.map(() => "---")), ...rows.map(row)].join("\n");
 }
 
-/** Replaces what stands between `<!-- generated: NAME … -->` and `<!-- end of NAME -->`. Fails when a page has no such part. */
+/**
+ * Replaces what stands between `<!-- generated: NAME … -->` and `<!-- end of NAME -->`. Fails when a page has no such
+ * part.
+ */
 export function fill(page: string, name: string, text: string): string {
   const part = new RegExp(`(<!-- generated: ${name}\\b[^>]*-->\n).*?(<!-- end of ${name} -->)`, "s");
   if (!part.test(page)) throw new Error(`the page has no part "generated: ${name}"`);
@@ -16,12 +19,16 @@ export function fill(page: string, name: string, text: string): string {
 /** `docs/limits.md, "A heading"` and `docs/limits.md` as links from a page in docs. */
 export function withLinks(text: string): string {
   return text
-    .replaceAll(/docs\/([\w-]+\.md), "([^"]+)"/g, (_, page: string, heading: string) => {
-      const anchor = heading
-        .toLowerCase()
-        .replaceAll(/[^\w\s-]/g, "")
-        .replaceAll(" ", "-");
-      return `[${heading}](${page}#${anchor})`;
-    })
+    .replaceAll(
+      /docs\/([\w-]+\.md), "([^"]+)"/g,
+      (_, page: string, heading: string) => `[${heading}](${page}#${anchorOf(heading)})`,
+    )
     .replaceAll(/docs\/([\w-]+)\.md/g, "[$1]($1.md)");
 }
+
+/** The anchor that GitHub makes from a heading. */
+export const anchorOf = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}\s_-]/gu, "")
+    .replaceAll(" ", "-");
