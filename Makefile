@@ -153,7 +153,7 @@ types: packages ## check the types of sources and tests
 lint: packages ## lint TypeScript, Lua and shell, check format and unused code
 	@oxlint --type-aware --quiet packages services
 	@biome check .
-	@knip --no-progress --no-config-hints
+	@knip --no-progress --treat-config-hints-as-errors
 	@node .ci/lint-lua.mjs
 	@node .ci/lint-shell.mjs
 

@@ -124,6 +124,20 @@ class Runs(unittest.TestCase):
             self.assertEqual(client.run("hello").result().text, "half and half")
         self.assertLess(len(self.gateway.requests("WatchTask")), 5)
 
+    def test_a_task_that_was_put_back_is_waited_for_as_long_as_before_its_end(self):
+        queued = {"state_changed": {"state": task_pb2.TASK_STATE_QUEUED, "reason": "mended"}}
+        self.serve([RUNNING, FAILED, queued, RUNNING, ENDED], breaks=(4,))
+        watch, left = self.gateway.answers["WatchTask"], [LOST] * 4
+
+        def away_for_a_while(request):
+            if request.after_sequence == 4 and left:
+                raise left.pop()
+            yield from watch(request)
+
+        self.gateway.answers["WatchTask"] = away_for_a_while
+        with unittest.mock.patch("ccsp.calls._AFTER_END", 0.2):
+            self.assertEqual(self.client.watch("0-1").result().text, "half and half")
+
     def test_a_watch_begins_after_a_sequence(self):
         self.serve([RUNNING, text("half "), text("and half"), ENDED])
         events = list(self.client.watch("0-1", after_sequence=2))
@@ -140,6 +154,23 @@ class Runs(unittest.TestCase):
     def test_an_entry_of_a_kind_that_is_newer_is_skipped(self):
         self.serve([RUNNING, {}, ENDED])
         self.assertEqual([event.sequence for event in self.client.run("hello")], [0, 1, 3])
+
+    def test_a_result_with_usage_has_it_in_an_event_before_once_for_each_attempt(self):
+        end = {"text": "PONG", "usage": {"output_tokens": 7}, "cost_usd": {"value": 0.5}, "turns": 3, "model": "m"}
+        ended = {"task_ended": {"state": task_pb2.TASK_STATE_SUCCEEDED, "result": end}}
+        told = {"usage_so_far": {"turns": 1, "tool_uses": 2}}
+        self.serve([text("PONG"), ended])
+        run = self.client.run("hello")
+        event = next(event for event in run if isinstance(event, ccsp.Used))
+        self.assertEqual(event, ccsp.Used(1, 1, 3, None, task_pb2.Usage(output_tokens=7), 0.5, "m"))
+        self.assertEqual((run.sequence, run.result().text), (1, "PONG"))
+        self.assertEqual(self.kinds([RUNNING, told, ended]), ["Started", "Used", "Ended"])
+        self.assertEqual(self.kinds([RUNNING, told, RUNNING, ended]), ["Started", "Used", "Started", "Used", "Ended"])
+        self.assertEqual(self.kinds([ENDED]), ["Ended"])
+
+    def kinds(self, log):
+        self.serve(log)
+        return [type(event).__name__ for event in self.client.watch("0-1")]
 
     def test_leaving_a_run_does_not_cancel_the_task(self):
         self.serve([RUNNING, text("half "), text("and half"), ENDED])

@@ -36,6 +36,12 @@ describe("the calls of a client", () => {
     });
   });
 
+  it("are repeated for connectMs until a gateway answers, also if resumeMs is shorter", async () => {
+    const patient = createCaller({ ...OPTIONS, resumeMs: 0, connectMs: 60_000 });
+    assert.equal(await patient.unary({}, failing(away)), "answer");
+    await assert.rejects(patient.unary({}, failing(away)), UnavailableError);
+  });
+
   it("end with their signal, and when the client is closed, while the token does not come", async () => {
     const closed = new AbortController();
     const token = () => new Promise<string>(() => {});

@@ -45,8 +45,8 @@ export function createCaller({ target, tokens, resumeMs, connectMs, closed }: Ca
       const authorization = BEARER + sendable(await unlessAborted(() => tokens.get(), signal));
       return { metadata: { authorization, ...(traceparent !== undefined && { traceparent }) }, signal };
     },
-    patience({ signal }, mostMs = resumeMs) {
-      const limitMs = () => Math.min(resumeMs, mostMs, gateway.reached ? resumeMs : connectMs);
+    patience({ signal }, mostMs = Number.POSITIVE_INFINITY) {
+      const limitMs = () => Math.min(mostMs, gateway.reached ? resumeMs : connectMs);
       return createCallPatience(createPatience(limitMs, until(signal)), gateway, tokens);
     },
     async unary(settings, call) {

@@ -38,8 +38,8 @@ export interface ClientOptions {
    */
   readonly resumeMs?: number;
   /**
-   * The same for a client that no gateway has answered yet, because its target may be wrong. Default: 2 s. Use more if
-   * your program may start before the gateway.
+   * The same for a client that no gateway has answered yet, because its target may be wrong. Default: 2 s, or
+   * `resumeMs` if that is shorter. Use more if your program may start before the gateway.
    */
   readonly connectMs?: number;
 }
@@ -114,7 +114,7 @@ export interface CcspClient {
 
 /** Opens no connection before the first call. */
 export function createCcspClient(options: ClientOptions): CcspClient {
-  const { target, tls, resumeMs = 60_000, connectMs = 2_000 } = options;
+  const { target, tls, resumeMs = 60_000, connectMs = Math.min(2_000, resumeMs) } = options;
   const tokens = createTokenSource(options);
   const agent = createClient(AgentServiceService, target, {
     ...(tls && { credentials: tlsCredentials(tls), serverName: tls.serverName }),

@@ -14,7 +14,7 @@ export function lookalikes(
   const isKnown = new Set(known);
   return names.flatMap((name) => {
     if (isKnown.has(name)) return [];
-    const meant = missing.find((candidate) => within(MAX_EDITS, name.toUpperCase(), candidate));
+    const meant = nearestName(name, missing, MAX_EDITS);
     return meant === undefined ? [] : [{ name, meant }];
   });
 }

@@ -35,7 +35,8 @@ export const enginePlugin: EnginePlugin<{ readonly bin: string; readonly path: s
         const run = await context.supervisor.start({
           ...runOptions(request),
           command,
-          // Every user of the host can read the arguments. Write large or private data into the run's folder, which `prepare` gets.
+          // Every user of the host can read the arguments. Write large or private data into the run's folder,
+          // which `prepare` gets.
           prepare: async () => ({ args: ["--json", ...(request.model ? [`--model=${request.model}`] : [])], env: {} }),
           input: request.prompt,
         });

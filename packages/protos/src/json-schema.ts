@@ -4,7 +4,8 @@ import { isLong, isWrapped, type Json } from "./json.js";
 
 /**
  * JSON Schemas (draft 2020-12) of the JSON form of these messages and of all messages in them, by their full
- * names, such as `ccsp.task.v1.Task`. Made from the descriptor, so they follow the protos.
+ * names, such as `ccsp.task.v1.Task`. Made from the descriptor, so they follow the protos. Buf has a plugin that makes
+ * schemas, but it describes the form of proto3 and not that of `toJson`.
  *
  * A schema allows more fields than it names and numbers for enums, because a newer CCSP may send both.
  */

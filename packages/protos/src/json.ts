@@ -14,6 +14,9 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
  *
  * Times are RFC 3339 in UTC, durations are `3.5s`, bytes are base64. `@ccsp/protos/json-schema.js` describes this form.
  *
+ * `toJson` of @bufbuild/protobuf has no option for the last two choices, and it takes only messages of its own kind. So
+ * its result would need the same walk along the descriptor, after a message was encoded and decoded for it.
+ *
  * @param typeName Full name of the message's type, such as `ccsp.task.v1.Task`.
  */
 export function toJson(typeName: string, message: object): Json {

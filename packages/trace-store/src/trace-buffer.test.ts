@@ -72,6 +72,25 @@ describe("createTraceBuffer", () => {
     assert.ok(buffer.find("w0"));
   });
 
+  it("neither counts nor waits for the trace that it drops at once, because all others are wanted", () => {
+    const buffer = createTraceBuffer({ bounds: BOUNDS, isWanted: ({ spanId }) => spanId === "wanted" });
+    for (let trace = 0; trace < 4; trace += 1) buffer.add([span(`w${trace}`, "wanted")]);
+    const { bytes } = buffer.counts();
+    for (let trace = 0; trace < 30; trace += 1) buffer.add([span(`t${trace}`, "a")]);
+    assert.deepEqual(buffer.counts(), { traces: 4, bytes, droppedTraces: 30, droppedSpans: 0 });
+  });
+
+  it("keeps the beginning of a task while it is full of older tasks and calls of others come between", () => {
+    const bounds = { ...BOUNDS, traces: 20, bytes: 100_000 };
+    const buffer = createTraceBuffer({ bounds, isWanted: ({ spanId }) => spanId === "wanted" });
+    for (let trace = 0; trace < 40; trace += 1) buffer.add([span(`w${trace}`, "wanted")]);
+    buffer.add([span("list", "a"), span("task", "early"), span("status", "a"), span("task", "wanted")]);
+    assert.equal(buffer.find("task")?.spans.length, 2);
+    for (let trace = 0; trace < 40; trace += 1) buffer.add([span(`t${trace}`, "a")]);
+    assert.equal(buffer.find("task")?.spans.length, 2);
+    assert.equal(buffer.counts().traces, 20);
+  });
+
   it("keeps the first and the last spans of a trace that is too long", () => {
     const buffer = createTraceBuffer({ bounds: BOUNDS });
     for (let each = 0; each < 20; each += 1) buffer.add([span("long", `s${each}`)]);

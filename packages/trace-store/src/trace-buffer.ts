@@ -40,16 +40,21 @@ export interface TraceBuffer {
 interface Trace {
   /** Each span as JSON text. Buffers have an exact size, and the garbage collector does not walk through them. */
   readonly spans: Buffer[];
-  bytes: number;
   droppedSpans: number;
 }
+
+/**
+ * This part of the traces is kept for the newest of the others, even if all the rest is wanted. The first spans of a
+ * task arrive before those by which its trace is known to be wanted.
+ */
+const OTHERS_PART = 0.1;
 
 /** About what Node needs for a buffer of any size. */
 const OVERHEAD_BYTES = 150;
 
 export interface BufferOptions {
   readonly bounds?: TraceBounds;
-  /** A trace with such a span is dropped only when no other trace is left to drop. */
+  /** A trace with such a span is dropped only when few other traces are left to drop. */
   readonly isWanted?: (span: Span) => boolean;
 }
 
@@ -59,46 +64,40 @@ export interface BufferOptions {
  * the task began, and its last ones are the parents, which end last.
  */
 export function createTraceBuffer({ bounds = TRACE_BOUNDS, isWanted = () => false }: BufferOptions = {}): TraceBuffer {
-  const traces = createTraces();
+  const traces = createTraces(Math.floor(bounds.traces * OTHERS_PART));
   let bytes = 0;
   let droppedTraces = 0;
   let droppedSpans = 0;
 
   const dropOldest = (): void => {
-    bytes -= traces.takeOldest()?.bytes ?? 0;
+    for (const span of traces.takeOldest()?.spans ?? []) bytes -= sizeOf(span);
     droppedTraces += 1;
   };
   const traceOf = (span: Span): Trace => {
-    const trace = traces.find(span.traceId) ?? { spans: [], bytes: 0, droppedSpans: 0 };
+    const trace = traces.find(span.traceId) ?? { spans: [], droppedSpans: 0 };
     traces.put(span.traceId, trace, isWanted(span));
-    if (traces.size() > bounds.traces) dropOldest();
     return trace;
   };
-  const dropSpan = (trace: Trace, span?: Buffer): void => {
+  const dropSpan = (trace: Trace): void => {
     trace.droppedSpans += 1;
     droppedSpans += 1;
-    if (span) resize(trace, -sizeOf(span));
   };
-  const resize = (trace: Trace, change: number): void => {
-    trace.bytes += change;
-    bytes += change;
+  const store = (span: Span, trace: Trace): void => {
+    const stored = Buffer.from(JSON.stringify(span));
+    if (stored.length > bounds.bytesPerSpan) return dropSpan(trace);
+    trace.spans.push(stored);
+    bytes += sizeOf(stored);
+    if (trace.spans.length <= bounds.spansPerTrace) return;
+    for (const middle of trace.spans.splice(Math.floor(bounds.spansPerTrace / 2), 1)) bytes -= sizeOf(middle);
+    dropSpan(trace);
   };
 
   return {
     add(spans) {
       for (const span of spans) {
-        const trace = traceOf(span);
-        const stored = Buffer.from(JSON.stringify(span));
-        if (stored.length > bounds.bytesPerSpan) {
-          dropSpan(trace);
-          continue;
-        }
-        trace.spans.push(stored);
-        resize(trace, sizeOf(stored));
-        if (trace.spans.length > bounds.spansPerTrace) {
-          dropSpan(trace, trace.spans.splice(Math.floor(bounds.spansPerTrace / 2), 1)[0]);
-        }
-        while (bytes > bounds.bytes) dropOldest();
+        store(span, traceOf(span));
+        // The trace of this span may be the one that is dropped, so the span is counted before.
+        while (traces.size() > bounds.traces || bytes > bounds.bytes) dropOldest();
       }
     },
     find(traceId) {
@@ -110,8 +109,8 @@ export function createTraceBuffer({ bounds = TRACE_BOUNDS, isWanted = () => fals
   };
 }
 
-/** Traces in the order of arrival. */
-function createTraces() {
+/** Traces in the order of arrival. The newest `spared` others are dropped only when no wanted trace is left. */
+function createTraces(spared: number) {
   const wanted = new Map<string, Trace>();
   const others = new Map<string, Trace>();
   return {
@@ -124,7 +123,7 @@ function createTraces() {
       (isWanted ? wanted : others).set(id, trace);
     },
     takeOldest(): Trace | undefined {
-      const from = others.size > 0 ? others : wanted;
+      const from = others.size > spared || wanted.size === 0 ? others : wanted;
       const [oldest] = from;
       if (oldest) from.delete(oldest[0]);
       return oldest?.[1];

@@ -30,7 +30,7 @@ export function traceTree(spans: readonly Span[]): readonly TraceNode[] {
     return { ...grow(root), parentMissing: root.parentSpanId !== "" };
   };
   const nodes = sorted.filter(({ parentSpanId }) => !ids.has(parentSpanId)).map(growRoot);
-  // What is left is in a circle, or below one.
+  // A span in a circle, or below one, is not under any of these roots. The first one of each circle becomes a root too.
   for (const span of sorted) if (!placed.has(span)) nodes.push(growRoot(span));
   return nodes;
 }

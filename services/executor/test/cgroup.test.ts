@@ -74,7 +74,7 @@ describe("a run in a cgroup of its own", function () {
   it("has its processor time counted by the kernel, also for processes without a waiting parent", async () => {
     const spin =
       "const used = () => Object.values(process.cpuUsage()).reduce((a, b) => a + b); while (used() < 200000);";
-    const run = await start(`setsid ${process.execPath} -e '${spin}; console.log(1)' & exec sleep 60`, { cgroups });
+    const run = await start(`setsid "${process.execPath}" -e '${spin}; console.log(1)' & exec sleep 60`, { cgroups });
     await readAll(run, () => void run.stop());
     const { resources } = await run.exited;
     assert.ok((resources?.cpuMs ?? 0) >= 200, `${resources?.cpuMs} ms`);
@@ -84,7 +84,7 @@ describe("a run in a cgroup of its own", function () {
     if (!has("memory")) skip(this, "the memory controller is not delegated here");
     const hog = "const held = []; setInterval(() => held.push(Buffer.alloc(5e6, 1)), 10);";
     const limits = { memoryBytes: 200 * MB, processes: 0 };
-    const run = await start(`setsid ${process.execPath} -e '${hog}' & wait`, { cgroups, limits });
+    const run = await start(`setsid "${process.execPath}" -e '${hog}' & wait`, { cgroups, limits });
     const { cause, resources } = await exitOf(run);
     assert.equal(cause, "memory");
     const peak = resources?.peakMemoryBytes ?? 0;

@@ -10,8 +10,8 @@ import { readStat } from "../src/supervision/proc.js";
 import { exitOf, readAll, type ScriptOptions, SUPERVISION_TEST, type Supervised, supervised } from "./supervised.js";
 
 const MB = 1024 * 1024;
-/** Not every host has Python. The shell of a run uses the path of this Node. */
-const node = (script: string) => `exec ${process.execPath} -e '${script}'`;
+/** Not every host has Python. The shell of a run uses the path of this Node, which may have a space. */
+const node = (script: string) => `"${process.execPath}" -e '${script}'`;
 
 const living = () => findProcesses(({ executorId }) => executorId === SUPERVISION_TEST);
 const word = ({ cause, overrun, code, signal }: RunExit) => [cause, overrun, code, signal];
@@ -45,7 +45,7 @@ describe("the limits and records of a run", function () {
   it("records the most memory that its processes had together", async () => {
     const hold =
       "const held = Buffer.alloc(60e6, 1); setTimeout(() => process.stdout.write(String(held.length)), 1500);";
-    const run = await start(`${process.execPath} -e '${hold}' & ${process.execPath} -e '${hold}' & wait`);
+    const run = await start(`${node(hold)} & ${node(hold)} & wait`);
     const { resources } = await exitOf(run);
     assert.ok((resources?.peakMemoryBytes ?? 0) > 120e6, `${resources?.peakMemoryBytes} bytes`);
   });

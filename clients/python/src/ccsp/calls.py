@@ -85,9 +85,8 @@ class Caller:
         self.closed.set()
         self._channel.close()
 
-    def patience(self, timeout: float | None = None, most: float | None = None) -> Patience:
-        seconds = self._to.patience if most is None else min(most, self._to.patience)
-        return Patience(self, seconds, None if timeout is None else time.monotonic() + timeout)
+    def patience(self, timeout: float | None = None) -> Patience:
+        return Patience(self, self._to.patience, None if timeout is None else time.monotonic() + timeout)
 
     def unary(self, method: Any, request: Any, timeout: float | None = None) -> Any:
         patience = self.patience(timeout)
@@ -144,11 +143,12 @@ class Patience:
     """
 
     def __init__(self, caller: Caller, seconds: float, deadline: float | None) -> None:
-        self._caller, self._seconds, self._deadline = caller, seconds, deadline
+        self._caller, self._longest, self._deadline = caller, seconds, deadline
         self.progressed()
 
-    def progressed(self) -> None:
-        """The server answers again. The time until giving up starts again."""
+    def progressed(self, most: float | None = None) -> None:
+        """The server answers again. The time until giving up starts again. It is at most `most` until the next time."""
+        self._seconds = self._longest if most is None else min(most, self._longest)
         self._failures = 0
         self._since: float | None = None
         self._word: CcspError | None = None
@@ -211,7 +211,7 @@ def follow(
                     request.after_sequence = message.event.sequence
                     ended = message.event.WhichOneof("event") == "task_ended"
                     if ended:
-                        patience = caller.patience(timeout, _AFTER_END)
+                        patience.progressed(_AFTER_END)
                     yield message.event
             return
         except grpc.RpcError as error:

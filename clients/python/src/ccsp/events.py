@@ -60,12 +60,15 @@ class Tool:
 
 @dataclass(frozen=True)
 class Used:
-    """What the attempt has used so far, in totals: a newer event replaces an older one. None is not known."""
+    """What the attempt has used so far, in totals: a newer event replaces an older one. None is not known.
+
+    A result with usage always has this event before it, even if the log has none: that of a cached answer has none.
+    """
 
     sequence: int
     attempt: int
     turns: int
-    tool_uses: int
+    tool_uses: int | None
     usage: task_pb2.Usage | None
     cost_usd: float | None
     model: str
@@ -125,7 +128,7 @@ def to_event(entry: task_pb2.TaskEvent) -> Event | None:
         case "tool_use":
             return Tool(sequence, attempt, entry.tool_use.name)
         case "usage_so_far":
-            return _used(sequence, attempt, entry.usage_so_far)
+            return used(sequence, attempt, entry.usage_so_far)
         case "engine_notice":
             return Notice(sequence, category_name(entry.engine_notice.category), entry.engine_notice.message)
         case "state_changed":
@@ -135,10 +138,11 @@ def to_event(entry: task_pb2.TaskEvent) -> Event | None:
     return None
 
 
-def _used(sequence: int, attempt: int, so_far: task_pb2.UsageSoFar) -> Used:
-    usage = so_far.usage if so_far.HasField("usage") else None
-    cost = so_far.cost_usd.value if so_far.HasField("cost_usd") else None
-    return Used(sequence, attempt, so_far.turns, so_far.tool_uses, usage, cost, so_far.model)
+def used(sequence: int, attempt: int, told: task_pb2.UsageSoFar | task_pb2.TaskResult) -> Used:
+    usage = told.usage if told.HasField("usage") else None
+    cost = told.cost_usd.value if told.HasField("cost_usd") else None
+    tool_uses = told.tool_uses if isinstance(told, task_pb2.UsageSoFar) else None
+    return Used(sequence, attempt, told.turns, tool_uses, usage, cost, told.model)
 
 
 def ended(sequence: int, end: task_pb2.TaskEnded | task_pb2.Task) -> Ended:

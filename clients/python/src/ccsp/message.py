@@ -1,4 +1,7 @@
-"""Turns plain Python values into messages. The names and types of the fields are those of the protos."""
+"""Turns plain Python values into messages. The names and types of the fields are those of the protos.
+
+`json_format.ParseDict` of protobuf takes only what JSON has, so no timedelta or datetime, and it names one fault only.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ccsp.errors import CcspError, TaskFailedError
-from ccsp.events import Accepted, Ended, Event, Started, TakenBack, Text, ended, to_event
+from ccsp.events import Accepted, Ended, Event, Started, TakenBack, Text, Used, ended, to_event, used
 from ccsp.task.v1 import task_pb2
 
 
@@ -23,8 +23,10 @@ class Run(Iterator[Event]):
         after_sequence: int = 0,
     ) -> None:
         self._entries, self._get = entries, get
+        self._events = (event for entry in entries for event in self._read(entry))
         self._messages: dict[int, str] = {}
         self._ended: Ended | None = None
+        self._told_usage = False
         #: Empty until the task is accepted.
         self.task_id = task_id
         #: Position of the last entry of the log that was read.
@@ -34,11 +36,7 @@ class Run(Iterator[Event]):
         return self
 
     def __next__(self) -> Event:
-        for entry in self._entries:
-            event = self._read(entry)
-            if event is not None:
-                return event
-        raise StopIteration
+        return next(self._events)
 
     @property
     def text(self) -> str:
@@ -66,18 +64,28 @@ class Run(Iterator[Event]):
         """Stops following. The task continues."""
         getattr(self._entries, "close", lambda: None)()
 
-    def _read(self, entry: task_pb2.Task | task_pb2.TaskEvent) -> Event | None:
+    def _read(self, entry: task_pb2.Task | task_pb2.TaskEvent) -> Iterator[Event]:
         if isinstance(entry, task_pb2.Task):
             self.task_id = entry.id
-            return Accepted(entry)
-        self.sequence = entry.sequence
+            yield Accepted(entry)
+            return
         event = to_event(entry)
+        if isinstance(event, Ended) and event.result and not self._told_usage:
+            missing = used(entry.sequence - 1, entry.attempt, event.result)
+            if missing.usage is not None or missing.cost_usd is not None:
+                # `sequence` moves later, so a reader that leaves here still gets the end.
+                yield missing
+        self.sequence = entry.sequence
         # When the task was put back, an earlier end does not count.
         self._ended = event if isinstance(event, Ended) else None
         if isinstance(event, Started):
             self._messages.clear()
+            self._told_usage = False
+        elif isinstance(event, Used):
+            self._told_usage = True
         elif isinstance(event, TakenBack):
             self._messages.pop(event.message, None)
         elif isinstance(event, Text):
             self._messages[event.message] = self._messages.get(event.message, "") + event.text
-        return event
+        if event is not None:
+            yield event

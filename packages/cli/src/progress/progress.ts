@@ -48,8 +48,10 @@ class ShownProgress implements Progress {
   #midLine = false;
   #asked = 0;
   #cause: string | undefined;
-  /** Ends what was planned or asked for the line. */
+  /** Ends what was asked for the line. */
   #stop = new AbortController();
+  /** Ends what is planned for the line. */
+  #forget = () => {};
 
   constructor(io: Io, options: ProgressOptions) {
     this.#io = io;
@@ -67,6 +69,7 @@ class ShownProgress implements Progress {
 
   hide(): void {
     this.#stop.abort();
+    this.#forget();
     this.#line?.clear();
   }
 
@@ -98,8 +101,7 @@ class ShownProgress implements Progress {
   #plan(ms: number): void {
     const { signal } = this.#stop;
     if (signal.aborted) return;
-    const forget = this.#options.clock.after(ms, () => void this.#act(signal));
-    signal.addEventListener("abort", forget, { once: true });
+    this.#forget = this.#options.clock.after(ms, () => void this.#act(signal));
   }
 
   async #act(signal: AbortSignal): Promise<void> {

@@ -57,6 +57,10 @@ export function renewedTls(load: () => Tls): ChannelCredentials {
   return new RenewedTls(load);
 }
 
+/**
+ * A class of its own, although grpc-js has credentials that watch files. They accept TLS 1.2, and a failed connection
+ * does not say which file could not be read. They are experimental, and they read the files by a timer.
+ */
 class RenewedTls extends ChannelCredentials {
   readonly #load: () => Tls;
 

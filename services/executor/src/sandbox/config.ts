@@ -36,7 +36,7 @@ export function defineSandbox(settings: Settings): SandboxConfig {
   );
   const hosts = settings.list(
     "CCSP_EXECUTOR_SANDBOX_HOSTS",
-    "hosts that every run may reach, such as registry.npmjs.org or *.example.com:8443; without a port: 443",
+    "hosts that every run may reach, such as packages.example.com or *.example.com:8443; without a port: 443",
     { default: [], pattern: HOST, form: "hosts, each with a port or without, with commas between them" },
   );
   if (hosts.length > 0 && network !== "hosts") {

@@ -5,7 +5,6 @@ import type { Counts } from "../domain/search/change-all.js";
 import { type Listing, listTasks } from "../domain/search/scan.js";
 import type { Task } from "../domain/task/task.js";
 import type { TaskContents } from "../domain/task/task-store.js";
-import { SNIPPET_BYTES } from "../messages/prompt-snippet.js";
 
 export type ByFilter = ReturnType<typeof createByFilter>;
 
@@ -21,7 +20,7 @@ export function createByFilter(deps: {
       const { tasks, nextPageToken } = await listTasks(deps.store, which);
       const withStart = async (task: Task) => ({
         task,
-        promptStart: promptStarts ? await deps.store.findPromptStart(task.id, SNIPPET_BYTES) : undefined,
+        promptStart: promptStarts ? await deps.store.findPromptStart(task.id) : undefined,
       });
       return { tasks: await Promise.all(tasks.map(withStart)), nextPageToken };
     },

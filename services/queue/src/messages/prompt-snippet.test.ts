@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { promptSnippet, SNIPPET_BYTES } from "./prompt-snippet.js";
+import { PROMPT_START_BYTES } from "../domain/task/task-store.js";
+import { promptSnippet } from "./prompt-snippet.js";
 import { storeSpec } from "./task-message.js";
 
 const snippetOf = (prompt: string, more: Partial<TaskSpec> = {}): string =>
-  promptSnippet(storeSpec(TaskSpec.fromPartial({ ...more, prompt })).prompts.subarray(0, SNIPPET_BYTES));
+  promptSnippet(storeSpec(TaskSpec.fromPartial({ ...more, prompt })).prompts.subarray(0, PROMPT_START_BYTES));
 
 describe("promptSnippet", () => {
   it("puts the beginning of a prompt on one line of at most 100 characters", () => {

@@ -1,7 +1,5 @@
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 
-/** Bytes of the stored prompts that are enough for a snippet, with room for indentation. */
-export const SNIPPET_BYTES = 1024;
 const MOST_CHARACTERS = 100;
 /** The field `prompt` of `TaskSpec`. It is the first field of the stored prompts. */
 const PROMPT_FIELD = 1;

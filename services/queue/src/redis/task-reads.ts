@@ -1,7 +1,7 @@
 import type { LogStore } from "../domain/log/log-store.js";
-import type { TaskContents, TaskReads } from "../domain/task/task-store.js";
+import { PROMPT_START_BYTES, type TaskContents, type TaskReads } from "../domain/task/task-store.js";
 import { decodeEntry, decodeTask, streamIdOf, successOf } from "./decode.js";
-import { groupCalls, groupCallsBy } from "./group-calls.js";
+import { groupCalls } from "./group-calls.js";
 import type { ResultChunks } from "./result-chunks.js";
 import type { Shard } from "./shard.js";
 
@@ -12,11 +12,6 @@ const PAGE_BYTES = 256 * 1024;
 const STARTS = { count: 8, bytes: Number.POSITIVE_INFINITY, bytesOf: () => 0 };
 const RECORDS = { count: 64, bytes: Number.POSITIVE_INFINITY, bytesOf: () => 0 };
 
-interface Start {
-  readonly id: string;
-  readonly bytes: number;
-}
-
 /** Reads one task and its log. `findLeased` is in `createTaskStore`, because it needs what claims leased. */
 export function createTaskReads(
   { redis, scripts, keys }: Shard,
@@ -24,9 +19,8 @@ export function createTaskReads(
 ): Omit<TaskReads, "findLeased"> & TaskContents & LogStore {
   const { tasks, prompts, results } = keys;
   const findRecord = groupCalls<string, string | null>(async (ids) => redis.hmget(tasks, ...ids), RECORDS);
-  const findStart = groupCallsBy<Start, Buffer | null>(
-    ({ bytes }) => String(bytes),
-    async (bytes, group) => scripts.readPromptStarts({ prompts }, bytes, ...group.map(({ id }) => id)),
+  const findStart = groupCalls<string, Buffer | null>(
+    async (ids) => scripts.readPromptStarts({ prompts }, PROMPT_START_BYTES, ...ids),
     STARTS,
   );
   const find: TaskReads["find"] = async (id) => {
@@ -39,7 +33,7 @@ export function createTaskReads(
     // Without replicas to wait for, a change is as safe as it gets when Redis shows it.
     findConfirmed: find,
     findPrompts: async (id) => (await redis.hgetBuffer(prompts, id)) ?? undefined,
-    findPromptStart: async (id, bytes) => (await findStart({ id, bytes })) ?? undefined,
+    findPromptStart: async (id) => (await findStart(id)) ?? undefined,
     findResult: async ({ id, chunks: digest }) =>
       digest === undefined ? ((await redis.hgetBuffer(results, id)) ?? undefined) : chunks.read(id, digest),
 

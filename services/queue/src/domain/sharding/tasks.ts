@@ -13,7 +13,7 @@ export const shardedTasks = ({ first, ofTask }: Shards): TaskPorts => ({
   findConfirmed: async (id, what) => ofTask(id)?.findConfirmed(id, what),
   findLeased: async (id, fence) => ofTask(id)?.findLeased(id, fence),
   findPrompts: async (id) => ofTask(id)?.findPrompts(id),
-  findPromptStart: async (id, bytes) => ofTask(id)?.findPromptStart(id, bytes),
+  findPromptStart: async (id) => ofTask(id)?.findPromptStart(id),
   findResult: async (task) => ofTask(task.id)?.findResult(task),
   move: async (task, ...rest) => ofTask(task.id)?.move(task, ...rest) ?? "missing",
   report: async (report) => ofTask(report.id)?.report(report) ?? "lost",

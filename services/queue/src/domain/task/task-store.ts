@@ -17,11 +17,14 @@ export interface TaskReads {
   findLeased(id: string, fence: number): Promise<Task | undefined>;
 }
 
+/** Enough of the stored prompts for one line of a list, with room for indentation. */
+export const PROMPT_START_BYTES = 1024;
+
 /** Reads what is stored apart from a task's record. */
 export interface TaskContents {
   findPrompts(id: string): Promise<Uint8Array | undefined>;
-  /** The first `bytes` bytes of what `findPrompts` returns. */
-  findPromptStart(id: string, bytes: number): Promise<Uint8Array | undefined>;
+  /** The first `PROMPT_START_BYTES` of what `findPrompts` returns. */
+  findPromptStart(id: string): Promise<Uint8Array | undefined>;
   findResult(task: Pick<Task, "id" | "chunks">): Promise<Uint8Array | undefined>;
 }
 

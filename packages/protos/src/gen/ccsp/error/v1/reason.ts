@@ -12,9 +12,9 @@ export const protobufFileName = "ccsp/error/v1/reason.proto";
 
 /**
  * Every reason for which CCSP refuses a call. The list is closed. A refusal carries its reason as
- * `google.rpc.ErrorInfo.reason` (the name without `ERROR_REASON_`, with the domain `ccsp`). The line "Do:"
- * says what a client should do, and what operators should do if that is something else; docs/troubleshooting.md is made
- * of it.
+ * `google.rpc.ErrorInfo.reason` (the name without `ERROR_REASON_`, with the domain `ccsp`). The line "Do:" says what a
+ * client should do, and what operators should do if that is something else. docs/troubleshooting.md is made of these
+ * comments.
  */
 export enum ErrorReason {
   /** UNSPECIFIED - Never sent. */
@@ -155,12 +155,12 @@ export enum ErrorReason {
   RUN_NOT_FOUND = 24,
   /**
    * SLOW_READER - UNAVAILABLE: the server closed a stream because its reader read nothing for a minute.
-   * Do: Watch again with the sequence of the last event that you
-   * read: nothing is lost. The SDK does so by itself.
+   * Do: Watch again with the sequence of the last event that you read: nothing is lost. The SDK does so by itself.
    */
   SLOW_READER = 25,
   /**
-   * CALLER_LIMIT - RESOURCE_EXHAUSTED: a bound on what one caller may have open, unread or abandoned is reached. See `QuotaFailure` and `RetryInfo`.
+   * CALLER_LIMIT - RESOURCE_EXHAUSTED: a bound on what one caller may have open, unread or abandoned is reached. See `QuotaFailure`
+   * and `RetryInfo`.
    * Do: Your program has too much open, unread or abandoned; `QuotaFailure` names the bound (docs/operations.md,
    * "Bounds on one caller"). Nothing was done. Wait as long as `RetryInfo` says, then call again. The SDK does so by
    * itself.

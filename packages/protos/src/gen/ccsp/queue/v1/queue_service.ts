@@ -476,8 +476,8 @@ export interface ListRequest {
     | TaskFilter
     | undefined;
   /**
-   * Fill `Task.prompt_snippet`. Only the owner of the tasks may read their prompts, so the gateway sets it for an agent's
-   * own list. Ignored when `agent_id` is empty.
+   * Fill `Task.prompt_snippet`. Only the owner of the tasks may read their prompts, so the gateway sets it for an
+   * agent's own list. Ignored when `agent_id` is empty.
    */
   promptSnippets: boolean;
 }

@@ -240,8 +240,8 @@ export function taskStateToJSON(object: TaskState): string {
 
 /**
  * Category of a failure. New values may be added. For an unknown one, a client uses `retryable` and the message. "Tried
- * again" says whether CCSP runs the task again by itself while attempts are left. "Do" says what a client can do, and what
- * operators can do if that is something else. docs/troubleshooting.md is made of these lines.
+ * again" says whether CCSP runs the task again by itself while attempts are left. "Do" says what a client can do, and
+ * what operators can do if that is something else. docs/troubleshooting.md is made of these lines.
  */
 export enum ErrorCategory {
   /** UNSPECIFIED - Never sent. */
@@ -981,7 +981,8 @@ export interface ToolUse {
  * What an attempt has used until now: totals, so a newer entry replaces an older one. See `TaskEvent.usage_so_far`. An
  * executor sends at most one entry for each model turn and at most one a second, and then one with the totals of the
  * run. So when an engine reports its usage, the last entry of an attempt that succeeded has the numbers of
- * `TaskResult`. A cached answer has no such entry: its numbers are in `TaskEnded.result`.
+ * `TaskResult`. A cached answer has no such entry: its numbers are in `TaskEnded.result`. The number of entries has no
+ * other bound than the time of the attempt (`limits.wall_time`): an hour has at most 3,600, of some 100 bytes each.
  */
 export interface UsageSoFar {
   /** Tokens. Absent when they are not known. */
