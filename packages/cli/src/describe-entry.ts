@@ -1,7 +1,7 @@
 import { categoryName, type TaskEvent } from "@ccsp/client";
 import type { UsageSoFar } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { stateName } from "./describe.js";
-import { count, money, zonedTime } from "./words.js";
+import { count, grouped, money, zonedTime } from "./words.js";
 
 /** An entry of a task's log, on one line. */
 export function entryLine({ sequence, time, attempt, event }: TaskEvent): string {
@@ -35,7 +35,9 @@ function entryWords(event: TaskEvent["event"]): string {
 }
 
 function usageWords({ turns, toolUses, usage, costUsd }: UsageSoFar): string {
-  const tokens = usage ? `${usage.inputTokens} tokens in, ${usage.outputTokens} out` : "tokens unknown";
+  const tokens = usage
+    ? `${count(usage.inputTokens, "token")} in, ${grouped(usage.outputTokens)} out`
+    : "tokens unknown";
   return [count(turns, "turn"), count(toolUses, "tool"), tokens, `cost ${money(costUsd)}`].join(", ");
 }
 

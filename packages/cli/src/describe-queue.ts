@@ -10,13 +10,16 @@ import type { OutputOptions } from "./output/format.js";
 import { sayTable } from "./output/show.js";
 import type { Column } from "./output/table.js";
 import { AGENT_COLUMNS, DEPTH_COLUMNS, GATE_COLUMNS, isBusy, OFFER_COLUMNS } from "./tables/queue.js";
-import { count, zonedTime } from "./words.js";
+import { count, grouped, zonedTime } from "./words.js";
 
 /** Prints the status of the queue for people: a table for each part that has anything in it. */
 export async function sayQueue(io: Io, options: OutputOptions, status: GetStatusResponse): Promise<void> {
   const { leased, parked, scheduled, ended, depths, gates, agents, executors, emergency } = status;
   const waiting = depths.reduce((sum, depth) => sum + depth.waiting, 0n);
-  say(io, `queue: ${waiting} waiting, ${leased} running, ${parked} parked, ${scheduled} scheduled, ${ended} ended`);
+  say(
+    io,
+    `queue: ${grouped(waiting)} waiting, ${grouped(leased)} running, ${grouped(parked)} parked, ${grouped(scheduled)} scheduled, ${grouped(ended)} ended`,
+  );
   if (emergency) for (const line of emergencyLines(emergency)) say(io, line);
   const part = async <T>(columns: readonly Column<T>[], rows: readonly T[]) => {
     if (rows.length > 0) say(io, "");

@@ -1,7 +1,7 @@
 import { Priority, type Task, type TaskResult, TaskState } from "@ccsp/client";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { className } from "./priority.js";
-import { durationWords, money, zonedTime } from "./words.js";
+import { durationWords, grouped, money, zonedTime } from "./words.js";
 
 /** Name of a state, such as `QUEUED` or `RUNNING`. */
 export function stateName(state: TaskState): string {
@@ -12,9 +12,9 @@ export function stateName(state: TaskState): string {
 export function summary(result: TaskResult): string[] {
   const { usage, costUsd, queueWait, runTime, engine, engineVersion, model, cached, conversationId } = result;
   const refused = [...new Set(result.permissionDenials.map(({ tool }) => tool))];
-  const read = usage && usage.cacheReadTokens > 0n ? `, ${usage.cacheReadTokens} from cache` : "";
+  const read = usage && usage.cacheReadTokens > 0n ? `, ${grouped(usage.cacheReadTokens)} from cache` : "";
   return [
-    `tokens      ${usage ? `${usage.inputTokens} in, ${usage.outputTokens} out${read}` : "unknown"}`,
+    `tokens      ${usage ? `${grouped(usage.inputTokens)} in, ${grouped(usage.outputTokens)} out${read}` : "unknown"}`,
     `cost        ${money(costUsd)}`,
     `queue wait  ${lengthWords(queueWait)}`,
     `run time    ${lengthWords(runTime)}`,

@@ -41,6 +41,6 @@ describe("The short id of a task", () => {
     assert.equal(none.code, EXIT.notFound);
     assert.match(none.message, /^no task: none of the 1 task that you may see ends with zzzzzzzz; .*-o wide/);
     const many = Array.from({ length: MOST_SEARCHED }, () => OTHER);
-    assert.match((await faultOf(shortId(ID), ...many, ID)).message, /none of the newest 2000 tasks/);
+    assert.match((await faultOf(shortId(ID), ...many, ID)).message, /none of the newest 2,000 tasks/);
   });
 });

@@ -40,7 +40,7 @@ export async function wholeId(text: string, newest: () => AsyncIterable<{ readon
   }
   const [only, ...others] = found;
   if (only === undefined) {
-    const where = searched === MOST_SEARCHED ? `the newest ${searched} tasks` : `the ${count(searched, "task")}`;
+    const where = `${searched === MOST_SEARCHED ? "the newest" : "the"} ${count(searched, "task")}`;
     const hint = "the option -o wide of a list shows whole ids";
     throw new CliError(EXIT.notFound, `no task: none of ${where} that you may see ends with ${text}; ${hint}`);
   }

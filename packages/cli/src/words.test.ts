@@ -46,6 +46,10 @@ describe("The words of the command", () => {
     );
   });
 
+  it("group the digits of a count", () => {
+    assert.deepEqual([count(999, "task"), count(12_345n, "token")], ["999 tasks", "12,345 tokens"]);
+  });
+
   it("keep small costs readable, and say unknown instead of $0 for a cost that is not known", () => {
     assert.deepEqual([undefined, 0, 0.000_01, 0.012_34, 0.25, 12.345, 1_000].map(money), [
       "unknown",

@@ -36,9 +36,12 @@ export function ageWords(time: Date | undefined, now = Date.now()): string {
   return `${Math.floor(ms / DAY)} days`;
 }
 
+/** A number that can be large, as people read it: `12,345`. */
+export const grouped = (n: number | bigint): string => n.toLocaleString("en-US");
+
 /** A number with its noun: `1 task`, `3 tasks`. A noun with another plural gives it: `count(2, "entry", "entries")`. */
 export function count(n: number | bigint, noun: string, plural = `${noun}s`): string {
-  return `${n} ${n === 1 || n === 1n ? noun : plural}`;
+  return `${grouped(n)} ${n === 1 || n === 1n ? noun : plural}`;
 }
 
 /**

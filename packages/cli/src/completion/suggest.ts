@@ -1,4 +1,5 @@
 import { Readable, Writable } from "node:stream";
+import { within } from "@ccsp/timing";
 import type { Argument, Command, Option } from "commander";
 import type { Io } from "../io.js";
 import { type CommandLine, readCommandLine } from "./command-line.js";
@@ -89,7 +90,9 @@ async function valuesOf(
   const { findSource } = await import("./sources.js"); // loads the clients of the fleet only for their values
   const source = findSource(...keys);
   if (source === "files") return { suggestions: [], files: true };
-  return source ? { suggestions: await within(limitMs, ask(source, line, io)), files: false } : NOTHING;
+  if (source === undefined) return NOTHING;
+  const asking = ask(source, line, io).catch(() => []);
+  return { suggestions: await within(limitMs, asking, () => []), files: false };
 }
 
 /** `oneOf` of option-values.ts leaves its names on the function. It reads upper and lower case: so follow the user. */
@@ -102,20 +105,6 @@ function choicesOf(parse: unknown, current: string): readonly string[] | undefin
 async function ask(source: Exclude<Source, "files">, { given }: CommandLine, io: Io): Promise<readonly Suggestion[]> {
   const [gateway, tokenFile, queue] = ["--gateway", "--token-file", "--queue"].map((name) => given.get(name));
   return source(io, { ...(gateway && { gateway }), ...(tokenFile && { tokenFile }), ...(queue && { queue }) });
-}
-
-async function within(limitMs: number, asking: Promise<readonly Suggestion[]>): Promise<readonly Suggestion[]> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<readonly Suggestion[]>((resolve) => {
-    timer = setTimeout(() => resolve([]), limitMs);
-  });
-  try {
-    return await Promise.race([asking, late]);
-  } catch {
-    return [];
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** A completion prints nothing but its answer, and reads nothing: the terminal belongs to the shell. */

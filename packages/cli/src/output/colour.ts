@@ -13,7 +13,7 @@ export function mayColour({ env, stdout }: Pick<Io, "env" | "stdout">): boolean 
   return stdout.isTTY === true && env["TERM"] !== "dumb";
 }
 
-const paint =
+export const paint =
   (style: Parameters<typeof styleText>[0]): Paint =>
   (text) =>
     styleText(style, text, { validateStream: false });

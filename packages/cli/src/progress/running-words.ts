@@ -37,5 +37,5 @@ function spentWords(usage: RunUsage | undefined): string[] {
   if (usage?.usage === undefined) return [];
   const { inputTokens, outputTokens, cacheReadTokens, cacheCreationTokens } = usage.usage;
   const tokens = inputTokens + outputTokens + cacheReadTokens + cacheCreationTokens;
-  return [`${tokens.toLocaleString("en-US")} ${tokens === 1n ? "token" : "tokens"} so far`];
+  return [`${count(tokens, "token")} so far`];
 }

@@ -4,9 +4,8 @@ import { scopeName } from "../gate-scope.js";
 import { stateColour } from "../output/colour.js";
 import type { Column } from "../output/table.js";
 import { className } from "../priority.js";
-import { ageWords, durationWords, localTime } from "../words.js";
+import { ageWords, durationWords, grouped, localTime } from "../words.js";
 
-const number = (value: bigint | number): string => String(value);
 const paused = ({ paused: is }: { readonly paused: boolean }): string => (is ? "paused" : "");
 
 export const isBusy = ({ waiting, running, parked, paused: is }: Depth): boolean =>
@@ -15,15 +14,15 @@ export const isBusy = ({ waiting, running, parked, paused: is }: Depth): boolean
 export const DEPTH_COLUMNS: readonly Column<Depth>[] = [
   { header: "ENGINE", value: ({ engine }) => engine, min: 8 },
   { header: "CLASS", value: ({ priority }) => className(priority) },
-  { header: "WAITING", value: ({ waiting }) => number(waiting), align: "right" },
+  { header: "WAITING", value: ({ waiting }) => grouped(waiting), align: "right" },
   {
     header: "OLDEST",
     value: ({ waiting, oldestAge }) => (waiting > 0n && oldestAge ? durationWords(durationMs(oldestAge)) : "-"),
     align: "right",
     drop: 2,
   },
-  { header: "RUNNING", value: ({ running }) => number(running), align: "right" },
-  { header: "FOR LATER", value: ({ parked }) => number(parked), align: "right", drop: 3 },
+  { header: "RUNNING", value: ({ running }) => grouped(running), align: "right" },
+  { header: "FOR LATER", value: ({ parked }) => grouped(parked), align: "right", drop: 3 },
   { header: "STATE", value: paused, colour: stateColour, drop: 1 },
 ];
 
@@ -45,14 +44,14 @@ export const GATE_COLUMNS: readonly Column<Gate>[] = [
 
 export const AGENT_COLUMNS: readonly Column<AgentLoad>[] = [
   { header: "AGENT", value: ({ agentId }) => agentId, min: 8 },
-  { header: "WAITING", value: ({ waiting }) => number(waiting), align: "right" },
-  { header: "RUNNING", value: ({ running }) => number(running), align: "right" },
+  { header: "WAITING", value: ({ waiting }) => grouped(waiting), align: "right" },
+  { header: "RUNNING", value: ({ running }) => grouped(running), align: "right" },
   { header: "STATE", value: paused, colour: stateColour },
 ];
 
 export const OFFER_COLUMNS: readonly Column<ExecutorSummary>[] = [
   { header: "EXECUTOR", value: ({ executorId }) => executorId, min: 8 },
-  { header: "RUNNING", value: ({ leases }) => number(leases), align: "right" },
+  { header: "RUNNING", value: ({ leases }) => grouped(leases), align: "right" },
   {
     // Not the free ones: an executor says those when it asks for work, so they can be old beside RUNNING.
     header: "SLOTS",

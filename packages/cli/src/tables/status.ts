@@ -3,7 +3,7 @@ import type { Notification } from "@ccsp/protos/ccsp/notification/v1/notificatio
 import type { ServiceStatus } from "../local-status.js";
 import { stateColour } from "../output/colour.js";
 import type { Column } from "../output/table.js";
-import { count, localTime, money } from "../words.js";
+import { count, grouped, localTime, money } from "../words.js";
 
 export const SERVICE_COLUMNS: readonly Column<ServiceStatus>[] = [
   { header: "SERVICE", value: ({ name, index }) => `${name}-${index + 1}` },
@@ -23,8 +23,8 @@ export function costWords({ runs, failedRuns, runsWithoutCost, costUsd }: UsageR
 export const USAGE_COLUMNS: readonly Column<UsageRow>[] = [
   { header: "AGENT", value: ({ agentId }) => agentId, min: 8 },
   { header: "MODEL", value: ({ model }) => model || "unknown", min: 8 },
-  { header: "RUNS", value: ({ runs }) => String(runs), align: "right" },
-  { header: "FAILED", value: ({ failedRuns }) => String(failedRuns), align: "right" },
+  { header: "RUNS", value: ({ runs }) => grouped(runs), align: "right" },
+  { header: "FAILED", value: ({ failedRuns }) => grouped(failedRuns), align: "right" },
   { header: "COST", value: costWords, min: 10 },
 ];
 

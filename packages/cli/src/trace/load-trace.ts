@@ -1,3 +1,4 @@
+import { pause } from "@ccsp/timing";
 import { type FoundTrace, findTrace, traceTree } from "@ccsp/trace-store";
 
 /** What is known about the task of a trace. */
@@ -33,7 +34,7 @@ export interface LoadPorts {
 const PORTS: LoadPorts = {
   find: findTrace,
   now: Date.now,
-  sleep: (ms) => new Promise((resolve) => void setTimeout(resolve, ms)),
+  sleep: pause,
 };
 
 /**

@@ -1,5 +1,5 @@
-import { styleText } from "node:util";
 import { isOutgoing, type Span, shortName, type TraceNode, traceTree } from "@ccsp/trace-store";
+import { type Paint, paint } from "../output/colour.js";
 import { fitted, textWidth } from "../output/text-width.js";
 import { printable } from "../printable.js";
 import { spanTime } from "./span-time.js";
@@ -25,6 +25,8 @@ const TIME_WIDTH = 9;
 const MIN_BAR = 10;
 const MIN_NAME = 16;
 
+const [DIM, BAR, BAD] = [paint("dim"), paint("cyan"), paint("red")];
+
 /** A trace for people: a row for each span, with a bar that shows when it ran. */
 export function traceLines(spans: readonly Span[], { width, color }: LinesOptions): string[] {
   const rows = traceTree(spans).flatMap((root) => rowsOf(root, spans, { first: "", rest: "" }));
@@ -40,18 +42,17 @@ export function traceLines(spans: readonly Span[], { width, color }: LinesOption
   const longest = Math.max(...rows.map(({ branch, name }) => textWidth(branch + name)), MIN_NAME);
   const names = Math.max(MIN_NAME, Math.min(longest, width - fixed - MIN_BAR));
   const bar = Math.max(MIN_BAR, width - fixed - names);
-  const paint = (style: "red" | "dim" | "cyan", text: string) =>
-    color && text !== "" ? styleText(style, text, { validateStream: false }) : text;
+  const paintIf = (style: Paint, text: string) => (color && text !== "" ? style(text) : text);
 
   const columns = (name: string, service: string, start: string, time: string) =>
     `${fitted(name, names)}  ${fitted(service, services)}${start.padStart(times)}${time.padStart(times)}  `;
-  const lines = [paint("dim", columns("span", "service", "start", "time").trimEnd())];
+  const lines = [paintIf(DIM, columns("span", "service", "start", "time").trimEnd())];
   for (const { branch, name, node, details, below } of rows) {
     const [span] = node.spans;
     const cells = columns(branch + name, serviceOf(span), startOf(span), spanTime(sum(node.spans)));
     const line = timeLine(node.spans, whole, bar);
-    lines.push((span.error === undefined ? cells + paint("cyan", line) : paint("red", cells + line)).trimEnd());
-    for (const { text, isError } of details) lines.push(`${below}${paint(isError ? "red" : "dim", text)}`);
+    lines.push((span.error === undefined ? cells + paintIf(BAR, line) : paintIf(BAD, cells + line)).trimEnd());
+    for (const { text, isError } of details) lines.push(`${below}${paintIf(isError ? BAD : DIM, text)}`);
   }
   return lines;
 }
