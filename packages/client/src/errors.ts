@@ -143,6 +143,7 @@ const CLASS_OF: Readonly<Record<Reason, Class>> = {
   OVERLOADED: UnavailableError,
   SLOW_READER: UnavailableError,
   CALLER_LIMIT: UnavailableError,
+  TOKEN_REVOKED: AuthenticationError,
   INTERNAL: CcspError,
   CALL_CANCELLED: CcspError,
   // Reasons of calls that no agent makes.
@@ -150,6 +151,9 @@ const CLASS_OF: Readonly<Record<Reason, Class>> = {
   SYNC_STALE: CcspError,
   CONFIRMATION_INVALID: CcspError,
   RUN_NOT_FOUND: CcspError,
+  CERTIFICATE_REFUSED: CcspError,
+  KEY_NOT_FOUND: CcspError,
+  EXECUTOR_NOT_FOUND: CcspError,
 };
 
 /** The error that an agent gets for what a call threw. Errors that are not failed calls are returned unchanged. */

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { createToken, settingsByService } from "@ccsp/cli";
 import { type CcspClient, createCcspClient } from "@ccsp/client";
 import { type Fleet, type FleetOptions, startFleet } from "@ccsp/fleet";
-import { SCOPES } from "@ccsp/identity";
+import { ROLES } from "@ccsp/identity";
 import {
   type OtlpReceiver,
   SCRIPTED_ENGINE,
@@ -94,7 +94,7 @@ async function openWorld(
   opened.push(() => fleet.stop());
   await fleet.ready();
 
-  const token: World["token"] = (agent, { scopes = SCOPES, ttlSeconds = 3600 } = {}) =>
+  const token: World["token"] = (agent, { scopes = ROLES.agent, ttlSeconds = 3600 } = {}) =>
     createToken({ secret: SECRET, agent, scopes, ttlSeconds });
 
   return {

@@ -93,6 +93,7 @@ export const result = (more: Partial<TaskResult> = {}): TaskResult => ({
 export const syncRequest = (more: Partial<SyncRequest> = {}): SyncRequest => ({
   executorId: "ex-1",
   bootId: "boot-1",
+  address: "127.0.0.1:3002",
   sequence: 1n,
   leases: [],
   engines: [{ engine: "claude-code", freeSlots: 1, version: "1.0", account: "", slots: 1 }],

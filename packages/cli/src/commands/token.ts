@@ -1,4 +1,4 @@
-import { AGENT_ID, SCOPES } from "@ccsp/identity";
+import { AGENT_ID, ROLES, SCOPES } from "@ccsp/identity";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { claimsFor, createToken } from "../create-token.js";
 import { CliError, EXIT } from "../exit.js";
@@ -21,7 +21,7 @@ export function tokenCommand(io: Io): Command {
   const create = withOutput(new Command("create"), NAMELESS)
     .description("sign a token for an agent with the gateway's HS256 secret")
     .requiredOption("--agent <id>", "the agent's id: 1 to 128 of A-Z a-z 0-9 . _ @ -", agentId)
-    .option("--scope <scope>", `what it allows, may be repeated (default: ${SCOPES.join(", ")})`, scope)
+    .option("--scope <scope>", `what it allows, may be repeated (default: ${ROLES.agent.join(", ")})`, scope)
     .addOption(
       new Option("--ttl <time>", "how long it is valid, such as 30m, 12h or 7d")
         .argParser(durationMs)
@@ -40,7 +40,7 @@ Examples:
   ccsp token create --agent ci --scope tasks:submit --ttl 12h > ci.token
   CCSP_TOKEN=$(ccsp token create --agent alice) ccsp list`,
     )
-    .action(async ({ agent, scope: scopes = SCOPES, ttl, secretFile, ...given }: CreateOptions) => {
+    .action(async ({ agent, scope: scopes = ROLES.agent, ttl, secretFile, ...given }: CreateOptions) => {
       const secret = await readSecret(io, secretFile);
       const claims = claimsFor(io.env);
       const audience = given.audience ?? claims.audience;

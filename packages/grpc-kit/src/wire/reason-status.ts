@@ -29,4 +29,8 @@ export const STATUS_OF = {
   RUN_NOT_FOUND: status.NOT_FOUND,
   SLOW_READER: status.UNAVAILABLE,
   CALLER_LIMIT: status.RESOURCE_EXHAUSTED,
+  CERTIFICATE_REFUSED: status.PERMISSION_DENIED,
+  TOKEN_REVOKED: status.UNAUTHENTICATED,
+  KEY_NOT_FOUND: status.NOT_FOUND,
+  EXECUTOR_NOT_FOUND: status.NOT_FOUND,
 } as const satisfies Record<Reason, status>;

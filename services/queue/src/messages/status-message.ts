@@ -37,6 +37,7 @@ export function toStatusMessage(
       lastSyncTime: new Date(seenMs),
       draining,
       engines: [...offers],
+      address: "",
     })),
     maxPromptBytes: BigInt(limits.maxPromptBytes),
     scheduled: BigInt(counts.scheduled),

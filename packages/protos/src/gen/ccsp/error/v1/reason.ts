@@ -166,6 +166,27 @@ export enum ErrorReason {
    * itself.
    */
   CALLER_LIMIT = 26,
+  /**
+   * CERTIFICATE_REFUSED - PERMISSION_DENIED: the caller's certificate does not let it make this call, or it has none.
+   * Do: Agents and operators: call the gateway, not the service behind it. Otherwise check which certificate the caller
+   * uses (`ccsp certs show`).
+   */
+  CERTIFICATE_REFUSED = 27,
+  /**
+   * TOKEN_REVOKED - UNAUTHENTICATED: the token or the API key was revoked.
+   * Do: Ask the operator who revoked it, and get a new one.
+   */
+  TOKEN_REVOKED = 28,
+  /**
+   * KEY_NOT_FOUND - NOT_FOUND: there is no API key of this id, or it no longer works.
+   * Do: List the keys with `ccsp key list`.
+   */
+  KEY_NOT_FOUND = 29,
+  /**
+   * EXECUTOR_NOT_FOUND - NOT_FOUND: the queue knows no executor of this id.
+   * Do: List the executors with `ccsp executor list`.
+   */
+  EXECUTOR_NOT_FOUND = 30,
   UNRECOGNIZED = -1,
 }
 
@@ -252,6 +273,18 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 26:
     case "ERROR_REASON_CALLER_LIMIT":
       return ErrorReason.CALLER_LIMIT;
+    case 27:
+    case "ERROR_REASON_CERTIFICATE_REFUSED":
+      return ErrorReason.CERTIFICATE_REFUSED;
+    case 28:
+    case "ERROR_REASON_TOKEN_REVOKED":
+      return ErrorReason.TOKEN_REVOKED;
+    case 29:
+    case "ERROR_REASON_KEY_NOT_FOUND":
+      return ErrorReason.KEY_NOT_FOUND;
+    case 30:
+    case "ERROR_REASON_EXECUTOR_NOT_FOUND":
+      return ErrorReason.EXECUTOR_NOT_FOUND;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -315,6 +348,14 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_SLOW_READER";
     case ErrorReason.CALLER_LIMIT:
       return "ERROR_REASON_CALLER_LIMIT";
+    case ErrorReason.CERTIFICATE_REFUSED:
+      return "ERROR_REASON_CERTIFICATE_REFUSED";
+    case ErrorReason.TOKEN_REVOKED:
+      return "ERROR_REASON_TOKEN_REVOKED";
+    case ErrorReason.KEY_NOT_FOUND:
+      return "ERROR_REASON_KEY_NOT_FOUND";
+    case ErrorReason.EXECUTOR_NOT_FOUND:
+      return "ERROR_REASON_EXECUTOR_NOT_FOUND";
     case ErrorReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

@@ -189,7 +189,14 @@ export interface SyncRequest {
     | Duration
     | undefined;
   /** Runs that the executor ended for the emergency stop in force. Absent when the executor knows of no stop. */
-  emergency: EmergencyReceipt | undefined;
+  emergency:
+    | EmergencyReceipt
+    | undefined;
+  /**
+   * Host and port at which other services reach ExecutorService of this executor. Empty: an executor of an earlier
+   * release.
+   */
+  address: string;
 }
 
 /** A lease that an executor holds. */
@@ -995,6 +1002,8 @@ export interface ExecutorSummary {
   draining: boolean;
   /** The engines that the executor offered in its last Sync. */
   engines: EngineOffer[];
+  /** Host and port at which other services reach it. Empty: an executor of an earlier release. */
+  address: string;
 }
 
 function createBaseEnqueueRequest(): EnqueueRequest {
@@ -1628,6 +1637,7 @@ function createBaseSyncRequest(): SyncRequest {
     draining: false,
     maxWait: undefined,
     emergency: undefined,
+    address: "",
   };
 }
 
@@ -1659,6 +1669,9 @@ export const SyncRequest: MessageFns<SyncRequest> = {
     }
     if (message.emergency !== undefined) {
       EmergencyReceipt.encode(message.emergency, writer.uint32(66).fork()).join();
+    }
+    if (message.address !== "") {
+      writer.uint32(74).string(message.address);
     }
     return writer;
   },
@@ -1740,6 +1753,14 @@ export const SyncRequest: MessageFns<SyncRequest> = {
             message.emergency = EmergencyReceipt.decode(reader, reader.uint32());
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1774,6 +1795,7 @@ export const SyncRequest: MessageFns<SyncRequest> = {
         ? Duration.fromJSON(object.max_wait)
         : undefined,
       emergency: isSet(object.emergency) ? EmergencyReceipt.fromJSON(object.emergency) : undefined,
+      address: isSet(object.address) ? globalThis.String(object.address) : "",
     };
   },
 
@@ -1803,6 +1825,9 @@ export const SyncRequest: MessageFns<SyncRequest> = {
     if (message.emergency !== undefined) {
       obj.emergency = EmergencyReceipt.toJSON(message.emergency);
     }
+    if (message.address !== "") {
+      obj.address = message.address;
+    }
     return obj;
   },
 
@@ -1823,6 +1848,7 @@ export const SyncRequest: MessageFns<SyncRequest> = {
     message.emergency = (object.emergency !== undefined && object.emergency !== null)
       ? EmergencyReceipt.fromPartial(object.emergency)
       : undefined;
+    message.address = object.address ?? "";
     return message;
   },
 };
@@ -8957,7 +8983,7 @@ export const Depth: MessageFns<Depth> = {
 };
 
 function createBaseExecutorSummary(): ExecutorSummary {
-  return { executorId: "", leases: 0, lastSyncTime: undefined, draining: false, engines: [] };
+  return { executorId: "", leases: 0, lastSyncTime: undefined, draining: false, engines: [], address: "" };
 }
 
 export const ExecutorSummary: MessageFns<ExecutorSummary> = {
@@ -8976,6 +9002,9 @@ export const ExecutorSummary: MessageFns<ExecutorSummary> = {
     }
     for (const v of message.engines) {
       EngineOffer.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.address !== "") {
+      writer.uint32(50).string(message.address);
     }
     return writer;
   },
@@ -9033,6 +9062,14 @@ export const ExecutorSummary: MessageFns<ExecutorSummary> = {
             message.engines.push(EngineOffer.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -9060,6 +9097,7 @@ export const ExecutorSummary: MessageFns<ExecutorSummary> = {
         : undefined,
       draining: isSet(object.draining) ? globalThis.Boolean(object.draining) : false,
       engines: globalThis.Array.isArray(object?.engines) ? object.engines.map((e: any) => EngineOffer.fromJSON(e)) : [],
+      address: isSet(object.address) ? globalThis.String(object.address) : "",
     };
   },
 
@@ -9080,6 +9118,9 @@ export const ExecutorSummary: MessageFns<ExecutorSummary> = {
     if (message.engines?.length) {
       obj.engines = message.engines.map((e) => EngineOffer.toJSON(e));
     }
+    if (message.address !== "") {
+      obj.address = message.address;
+    }
     return obj;
   },
 
@@ -9093,6 +9134,7 @@ export const ExecutorSummary: MessageFns<ExecutorSummary> = {
     message.lastSyncTime = object.lastSyncTime ?? undefined;
     message.draining = object.draining ?? false;
     message.engines = object.engines?.map((e) => EngineOffer.fromPartial(e)) || [];
+    message.address = object.address ?? "";
     return message;
   },
 };
