@@ -2,6 +2,7 @@ import { Refusal } from "@ccsp/errors";
 import { AGENT_ID, type CallerCredentials, type Identity } from "@ccsp/identity";
 import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose";
 import type { AuthenticationSettings } from "./settings.js";
+import { withTokenId } from "./token-id.js";
 import { loadTokenKeys, type TokenKeys } from "./token-keys.js";
 import { createVerifiedTokens } from "./verified-tokens.js";
 
@@ -61,7 +62,7 @@ export function createAuthenticator({ keys, audience, issuer, now = Date.now }: 
         clockTolerance: CLOCK_TOLERANCE_S,
         ...(issuer !== undefined && { issuer }),
       });
-      const identity = identityOf(payload);
+      const identity = withTokenId(identityOf(payload), token);
       verified.keep(token, identity, nowMs);
       return identity;
     } catch (error) {
