@@ -49,7 +49,7 @@ export async function loadAuthenticator(
  * is an agent id. A token that names the OIDC issuer is verified by the rules for people, and by no others.
  */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
-  const { keys, audience, issuer, oidc, now = Date.now } = options;
+  const { keys, audience, issuer, oidc, now = () => Date.now() } = options;
   const verified = createVerifiedTokens();
 
   async function verify(token: string, nowMs: number): Promise<Identity> {
@@ -107,4 +107,3 @@ function identityOf(payload: JWTPayload): Identity {
   const scopes = (scope ?? "").split(" ").filter((word) => word !== "");
   return { kind: "agent", subject: sub, scopes, proof: "token", expireTime: expireTimeOf(payload) };
 }
-

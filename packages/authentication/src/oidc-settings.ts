@@ -37,9 +37,12 @@ export function oidcSettings(settings: Settings): OidcSettings | undefined {
   });
   const entries = settings.list("CCSP_OIDC_ROLES", "role of each group, such as `ccsp-admins=admin,dev=operator`", {
     default: [],
-    pattern: GROUP_ROLE,
     form: `a list of group=role with commas; the roles are ${ROLE_NAMES.join(", ")}`,
   });
+  for (const entry of entries.filter((text) => !GROUP_ROLE.test(text)))
+    settings.fault(
+      `CCSP_OIDC_ROLES has ${JSON.stringify(entry)}: write group=role; the roles are ${ROLE_NAMES.join(", ")}`,
+    );
   if (issuer === undefined) {
     if (audience.length > 0 || entries.length > 0)
       settings.warn("CCSP_OIDC_AUDIENCE or CCSP_OIDC_ROLES is set without CCSP_OIDC_ISSUER: nobody can log in");

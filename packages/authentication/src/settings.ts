@@ -17,7 +17,9 @@ export function authenticationSettings(settings: Settings): AuthenticationSettin
   const issuer = settings.optionalText("CCSP_JWT_ISSUER", "`iss` that a token must have; unset: any");
   const oidc = oidcSettings(settings);
   if (oidc !== undefined && oidc.issuer === issuer)
-    settings.fault("CCSP_JWT_ISSUER and CCSP_OIDC_ISSUER are the same: its tokens are either those of agents or people");
+    settings.fault(
+      "CCSP_JWT_ISSUER and CCSP_OIDC_ISSUER are the same: its tokens are either those of agents or people",
+    );
   return { keys, audience, issuer, oidc };
 }
 

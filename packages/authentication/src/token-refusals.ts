@@ -54,10 +54,7 @@ export function refusalOf(error: unknown, expected: Expected): unknown {
   });
 }
 
-function claimMessage(
-  { claim, reason }: errors.JWTClaimValidationFailed,
-  expected: Expected,
-): string {
+function claimMessage({ claim, reason }: errors.JWTClaimValidationFailed, expected: Expected): string {
   if (reason === "missing") return `the token has no \`${claim}\``;
   if (claim === "aud") return `the token is for another audience; this one is \`${expected.audience}\``;
   if (claim === "iss") return `the token is from another issuer; accepted is \`${expected.issuer}\``;
