@@ -90,7 +90,7 @@ export function createKeyStore(redis: RedisClient, nowMs: () => number | "" = ()
     revoked: (): Promise<RevokedCredentials> =>
       soon(async () => {
         const [scored, subjects] = await Promise.all([
-          redis.zrange(REVOKED, 0, -1, "WITHSCORES"),
+          redis.zrange(REVOKED, "0", "-1", "WITHSCORES"),
           redis.hgetall(SUBJECTS),
         ]);
         return { credentials: numbersOf(pairsOf(scored)), subjects: numbersOf(Object.entries(subjects)) };
