@@ -53,12 +53,7 @@ async function agentArgs(command: string, httpPort: number, tokens: ConsulTokens
   const release = await version(command);
   // Ports that cannot be turned off get free port numbers, so that any number of agents can run at the same time.
   // Version 1.14 and later have one more port, and older versions refuse its name.
-  const ports = [
-    "grpc = -1",
-    "dns = -1",
-    "serf_wan = -1",
-    ...(release < 1.14 ? [] : ["grpc_tls = -1"]),
-  ];
+  const ports = ["grpc = -1", "dns = -1", "serf_wan = -1", ...(release < 1.14 ? [] : ["grpc_tls = -1"])];
   const settings = [
     ["bind", "127.0.0.1"],
     ["client", "127.0.0.1"],
