@@ -1,5 +1,12 @@
 import { type AuthenticationSettings, authenticationSettings } from "@ccsp/authentication";
-import { callerUnreadBytes, type RedisSettings, redisSettings, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
+import {
+  callerUnreadBytes,
+  type RedisSettings,
+  redisSettings,
+  type ServiceSettings,
+  type Settings,
+  serviceSettings,
+} from "@ccsp/config";
 import type { CallerBoundsOptions, ConnectionBounds } from "@ccsp/grpc-kit";
 
 export interface GatewayConfig {
