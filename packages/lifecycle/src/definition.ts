@@ -38,7 +38,13 @@ export interface StartContext extends ServiceContext {
   /**
    * Opens the gRPC port, then announces it in Consul. Call `serveOps` before: Consul asks the ops port for the state.
    */
-  readonly serveGrpc: (services: readonly Implementation[], options?: CallerOptions) => Promise<void>;
+  readonly serveGrpc: (services: readonly Implementation[], options?: CallerOptions) => Promise<Served>;
+}
+
+/** The gRPC port of a service. */
+export interface Served {
+  /** Host and port at which other services reach it. */
+  readonly address: string;
 }
 
 /** How a service treats its callers. */
