@@ -1,2 +1,3 @@
 export { type Authenticator, createAuthenticator, loadAuthenticator } from "./authenticator.js";
+export { authoriseCertificate } from "./certificate.js";
 export { type AuthenticationSettings, authenticationSettings } from "./settings.js";
