@@ -39,7 +39,13 @@ export interface StartContext extends ServiceContext {
    * Opens the gRPC port, then announces it in Consul. Call `serveOps` before: Consul asks the ops port for the state.
    * Without `admit`, callers need a certificate that the RPC's proto names. Without TLS, they stay unknown.
    */
-  readonly serveGrpc: (services: readonly Implementation[], options?: CallerOptions) => Promise<void>;
+  readonly serveGrpc: (services: readonly Implementation[], options?: CallerOptions) => Promise<Served>;
+}
+
+/** The gRPC port of a service. */
+export interface Served {
+  /** Host and port at which other services reach it. */
+  readonly address: string;
 }
 
 /** How a service treats its callers. */

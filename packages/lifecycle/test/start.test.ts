@@ -44,7 +44,7 @@ describe("startService", () => {
   });
 
   it("serves no gRPC port without an ops port, since Consul would ask in vain", async () => {
-    const { code } = await run(await freePort(), async (_, { serveGrpc }) => serveGrpc([]));
+    const { code } = await run(await freePort(), async (_, { serveGrpc }) => void (await serveGrpc([])));
     assert.equal(code, 1);
   });
 });
