@@ -8,6 +8,7 @@ import { OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_se
 import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { openRedis } from "@ccsp/redis-kit";
 import { Counter } from "prom-client";
 import { createAgentOperations } from "./agents/operations.js";
 import { createAudit } from "./application/audit.js";
@@ -38,12 +39,13 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       registers: [registry],
     });
 
+    const redis = await open("redis", openRedis(config.redis, { log, name: "gateway" }));
     const queue = await openClient(QueueServiceService, targets.queue);
     const monitor = await openClient(MonitorServiceService, targets.monitor);
     const notification = await openClient(NotificationServiceService, targets.notification);
     // Checks only whether a replica can be reached. A call would cost the queue the same for each probe of each
     // gateway.
-    await serveOps({ queue: () => queue.reachable() });
+    await serveOps({ redis: () => redis.ping(), queue: () => queue.reachable() });
 
     const guard = createGuard({
       authenticator,
