@@ -11,6 +11,7 @@ import { createAudit } from "./application/audit.js";
 import { createGuard } from "./application/guard.js";
 import { define, type GatewayConfig } from "./config.js";
 import { agentHandlers } from "./grpc/agent-handlers.js";
+import { openKeys } from "./keys/open-keys.js";
 
 /** The gateway: identity, admission and the public API. */
 export const gatewayService: ServiceDefinition<GatewayConfig> = {
@@ -20,7 +21,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
 
   async start(config, { open, log, registry, openClient, serveOps, serveGrpc }) {
     const { queueTarget, authentication, watchGiveUpMs, callers, connections } = config;
-    const authenticator = await loadAuthenticator(authentication, (err) =>
+    const tokens = await loadAuthenticator(authentication, (err) =>
       log.warn({ err }, "the key set cannot be refreshed"),
     );
     const denied = new Counter({
@@ -31,6 +32,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
     });
 
     const redis = await open("redis", openRedis(config.redisUrl, { log, name: "gateway" }));
+    const { authenticator, streams } = await open("keys", openKeys(redis, { tokens, log }));
     const queue = await openClient(QueueServiceService, queueTarget);
     // Checks only whether a replica can be reached. A call would cost the queue the same for each probe of each
     // gateway.
@@ -39,6 +41,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
     const guard = createGuard({
       authenticator,
       audit: createAudit(log),
+      streams,
       onDenied: (reason) => denied.inc({ reason }),
     });
     const resume = { giveUpMs: watchGiveUpMs };
