@@ -9,4 +9,5 @@ export {
   parseApiKey,
 } from "./api-key.js";
 export { type Authenticator, createAuthenticator, loadAuthenticator } from "./authenticator.js";
+export { authoriseCertificate } from "./certificate.js";
 export { type AuthenticationSettings, authenticationSettings } from "./settings.js";

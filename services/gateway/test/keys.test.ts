@@ -115,6 +115,7 @@ describe("API keys and revocations", function () {
       { role: "boss" },
       { name: "a\u001b[31mb" },
       { subject: "" },
+      { subject: "oidc.alice" },
       { lifetimeMs: Number.MAX_SAFE_INTEGER },
     ];
     for (const other of others)
