@@ -1,13 +1,18 @@
 import { invalidFields } from "@ccsp/errors";
 import { ApiKey, OperatorServiceService as Rpcs } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import { durationMs } from "@ccsp/protos/duration.js";
+import type { AdmittedCall } from "../application/call.js";
+import type { Guard } from "../application/guard.js";
 import type { KeyRecord } from "../keys/key-record.js";
 import type { Keys, MadeKey } from "../keys/keys.js";
-import type { AdmittedCall } from "./call.js";
-import type { Guard } from "./guard.js";
 
-/** The operations of OperatorService that issue and revoke what callers prove themselves with. */
-export function createKeysOperations({ keys, guard }: { readonly keys: Keys; readonly guard: Guard }) {
+export interface KeysOperationOptions {
+  readonly keys: Keys;
+  readonly guard: Guard;
+}
+
+/** What operators do with API keys and tokens. */
+export function keysOperations({ keys, guard }: KeysOperationOptions) {
   return {
     createKey: guard.unary(Rpcs.createKey, async ({ subject, name, scopes, role, lifetime }, call) => {
       const request = { subject, name, scopes, role, lifetimeMs: lifetime && durationMs(lifetime) };
