@@ -3,6 +3,7 @@ import { Refusal, visible } from "@ccsp/errors";
 import { authorise, type CallerCredentials, type Identity } from "@ccsp/identity";
 import { type Access, accessOf } from "@ccsp/protos/access.js";
 import { trace } from "@opentelemetry/api";
+import type { OpenStreams } from "../keys/open-streams.js";
 import { passOn } from "../upstream/refusals.js";
 import type { Audit, AuditEntry } from "./audit.js";
 import type { AdmittedCall, IncomingCall, Rpc } from "./call.js";
@@ -32,6 +33,7 @@ export interface Guard {
 export interface GuardOptions {
   readonly authenticator: Authenticator;
   readonly audit: Audit;
+  readonly streams: OpenStreams;
   /** Called with the reason of each call that is refused by the check. */
   readonly onDenied?: (reason: string) => void;
 }
@@ -42,7 +44,7 @@ export interface GuardOptions {
  */
 const MAX_ID_LENGTH = 64;
 
-export function createGuard({ authenticator, audit, onDenied }: GuardOptions): Guard {
+export function createGuard({ authenticator, audit, streams, onDenied }: GuardOptions): Guard {
   return {
     // What needs only the address comes before the proof, what needs the identity after it, and the scopes come last.
     async admit(path, { scopes }, caller) {
@@ -62,6 +64,7 @@ export function createGuard({ authenticator, audit, onDenied }: GuardOptions): G
       return async (request, incoming) => {
         const entry = audit(path, incoming.peer);
         try {
+          streams.check(incoming.identity);
           const response = await handle(request, enter(incoming, entry));
           entry.accepted();
           return response;
@@ -75,7 +78,9 @@ export function createGuard({ authenticator, audit, onDenied }: GuardOptions): G
       mustBeDeclared(path);
       return async function* (request, incoming) {
         const entry = audit(path, incoming.peer);
+        let leave = (): void => undefined;
         try {
+          leave = streams.add(incoming);
           for await (const response of handle(request, enter(incoming, entry))) {
             entry.accepted();
             yield response;
@@ -84,6 +89,8 @@ export function createGuard({ authenticator, audit, onDenied }: GuardOptions): G
         } catch (error) {
           entry.failed(error);
           throw passOn(error);
+        } finally {
+          leave();
         }
       };
     },
@@ -110,6 +117,7 @@ function enter(incoming: IncomingCall, entry: AuditEntry): AdmittedCall {
       entry.task(bounded);
       trace.getActiveSpan()?.setAttribute("ccsp.task.id", bounded);
     },
+    concernsCredential: (of) => entry.credential(of),
     showsContent: () => entry.needed(),
   };
 }
