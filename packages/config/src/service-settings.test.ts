@@ -1,11 +1,23 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type Env, load } from "./load.js";
 import { redisUrl, serviceSettings } from "./service-settings.js";
 
-const loadQueue = (env: Env) =>
-  load(env, (settings) => serviceSettings(settings, { name: "queue", grpcPort: 3001, opsPort: 9001 }));
-
 describe("settings that every service has", () => {
+  let certificates: string;
+  before(() => {
+    certificates = mkdtempSync(join(tmpdir(), "ccsp-config-"));
+    for (const file of ["ca.crt", "tls.crt", "tls.key"]) writeFileSync(join(certificates, file), "");
+  });
+  after(() => rmSync(certificates, { recursive: true }));
+
+  const loadQueue = (env: Env) =>
+    load({ CCSP_QUEUE_TLS_DIR: certificates, ...env }, (settings) =>
+      serviceSettings(settings, { name: "queue", grpcPort: 3001, opsPort: 9001 }),
+    );
+
   it("have addresses named after the service, so one process can hold several services", () => {
     const { config } = loadQueue({ CCSP_QUEUE_LISTEN: "127.0.0.1:0", CCSP_QUEUE_OPS_LISTEN: "127.0.0.1:1" });
     assert.deepEqual([config.listen.port, config.opsListen.port], [0, 1]);
@@ -19,6 +31,9 @@ describe("settings that every service has", () => {
         opsListen: { host: "127.0.0.1", port: 9001 },
         advertiseHost: "127.0.0.1",
         opsHost: "127.0.0.1",
+        callers: "services",
+        portTlsDir: certificates,
+        tlsDir: certificates,
         consulUrl: undefined,
         logLevel: "info",
         instance: "queue",

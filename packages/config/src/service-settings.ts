@@ -1,12 +1,13 @@
-import type { HostPort } from "./host-port.js";
+import { type HostPort, isLoopback } from "./host-port.js";
 import type { Settings } from "./settings.js";
+import { type TlsSettings, tlsSettings } from "./tls-settings.js";
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
 const LOOPBACK = "127.0.0.1";
 const ANY = "0.0.0.0";
 
 /** The settings that every service has. */
-export interface ServiceSettings {
+export interface ServiceSettings extends TlsSettings {
   readonly name: string;
   readonly listen: HostPort;
   readonly opsListen: HostPort;
@@ -23,15 +24,20 @@ export interface ServiceSettings {
   readonly lameDuckMs: number;
 }
 
+interface Service {
+  readonly name: string;
+  readonly grpcPort: number;
+  readonly opsPort: number;
+  /** Default: `services`. */
+  readonly callers?: TlsSettings["callers"];
+}
+
 /**
  * Reads the settings that every service has. The names of the address settings contain the name of the service, so that
- * one process can run all five services. The services share the other settings. Only the gateway authenticates its
- * callers. So by default, every service listens only on its own machine.
+ * one process can run all five services. The services share the other settings. By default, every service listens only
+ * on its own machine. Beyond it, a service needs TLS.
  */
-export function serviceSettings(
-  settings: Settings,
-  service: { readonly name: string; readonly grpcPort: number; readonly opsPort: number },
-): ServiceSettings {
+export function serviceSettings(settings: Settings, service: Service): ServiceSettings {
   const prefix = `CCSP_${service.name.toUpperCase()}`;
   const listen = settings.listen(
     `${prefix}_LISTEN`,
@@ -68,9 +74,11 @@ export function serviceSettings(
       `other services get the address ${advertiseHost}, but nothing listens there: set ${prefix}_LISTEN, for example to ${ANY}:${listen.port}`,
     );
   }
+  const tls = tlsSettings(settings, { ...service, prefix, listen });
   return {
     name: service.name,
     listen,
+    ...tls,
     opsListen,
     advertiseHost,
     opsHost,
@@ -138,10 +146,6 @@ export function queueShards(settings: Settings): number {
 
 function isWildcard(host: string): boolean {
   return host === ANY || host === "::";
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || host.startsWith("127.");
 }
 
 function hostOf(url: string): string {

@@ -31,7 +31,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   events: ["protos", "redis-kit", "timing"],
   "grpc-kit": ["errors", "identity", "protos", "timing"],
   client: ["errors", "grpc-kit", "protos", "timing"],
-  lifecycle: ["config", "discovery", "grpc-kit", "telemetry", "timing"],
+  lifecycle: ["authentication", "config", "discovery", "grpc-kit", "telemetry", "timing"],
 };
 /**
  * A service uses leaf packages. Five are excluded: agents use the client to reach services, engine plugins are loaded

@@ -14,7 +14,7 @@ export interface GatewayConfig {
 
 export function define(settings: Settings): GatewayConfig {
   return {
-    service: serviceSettings(settings, { name: "gateway", grpcPort: 3000, opsPort: 9000 }),
+    service: serviceSettings(settings, { name: "gateway", grpcPort: 3000, opsPort: 9000, callers: "agents" }),
     redisUrl: redisUrl(settings),
     queueTarget: settings.text("CCSP_QUEUE_TARGET", "gRPC target of the queue", { default: "consul:///queue" }),
     authentication: authenticationSettings(settings),
