@@ -1,6 +1,6 @@
 export { formatDuration, parseDuration } from "./duration.js";
 export { findExecutable } from "./executable.js";
-export { type HostPort, parseHostPort } from "./host-port.js";
+export { type HostPort, isLoopback, parseHostPort } from "./host-port.js";
 export { defaultInWords, formInWords } from "./in-words.js";
 export { ConfigError, describeSettings, type Env, load, namesFor } from "./load.js";
 export { nearestName } from "./misspelt.js";
