@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6 } from "node:net";
+import { isIPv6 } from "node:net";
 
 export interface HostPort {
   /** Name or address. An IPv6 address has no brackets here. */
@@ -19,9 +19,4 @@ export function parseHostPort(
   const port = written === undefined ? defaultPort : Number(written);
   if (host === undefined || (v6 !== undefined && !isIPv6(v6))) return undefined;
   return port === undefined || port < lowest || port > 65_535 ? undefined : { host, port };
-}
-
-/** Whether only processes of this machine reach the host. */
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
 }

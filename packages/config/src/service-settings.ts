@@ -1,4 +1,6 @@
-import { type HostPort, isLoopback } from "./host-port.js";
+import { type ConsulSettings, consulSettings } from "./consul-settings.js";
+import type { HostPort } from "./host-port.js";
+import { hostOf, isLoopback } from "./loopback.js";
 import type { Settings } from "./settings.js";
 import { type TlsSettings, tlsSettings } from "./tls-settings.js";
 
@@ -16,7 +18,7 @@ export interface ServiceSettings extends TlsSettings {
   /** Host at which Consul reaches the ops port. */
   readonly opsHost: string;
   /** Undefined: the service does not register in Consul. */
-  readonly consulUrl: string | undefined;
+  readonly consul: ConsulSettings | undefined;
   readonly logLevel: (typeof LOG_LEVELS)[number];
   /** Distinguishes this process from its replicas. */
   readonly instance: string;
@@ -49,22 +51,19 @@ export function serviceSettings(settings: Settings, service: Service): ServiceSe
   const opsListen = settings.listen(`${prefix}_OPS_LISTEN`, "address of /metrics, /health and /ready", {
     default: `${LOOPBACK}:${service.opsPort}`,
   });
-  const consulUrl = settings.optionalText("CCSP_CONSUL_URL", "Consul agent to register with and to find others by", {
-    pattern: /^https?:\/\/\S+$/,
-    form: "an http or https URL",
-  });
+  const consul = consulSettings(settings);
   const advertised = settings.optionalText(
     "CCSP_ADVERTISE_HOST",
     `host by which others reach this process; unset: the listen host, or ${LOOPBACK} for a wildcard`,
   );
   const advertiseHost = advertised ?? (isWildcard(listen.host) ? LOOPBACK : listen.host);
   const opsHost = isWildcard(opsListen.host) ? advertiseHost : opsListen.host;
-  if (consulUrl !== undefined && isLoopback(advertiseHost) && !isLoopback(hostOf(consulUrl))) {
+  if (consul !== undefined && isLoopback(advertiseHost) && !isLoopback(hostOf(consul.url))) {
     settings.warn(
       `registers as ${advertiseHost} with a Consul on another host, where that name means the other host: set CCSP_ADVERTISE_HOST`,
     );
   }
-  if (consulUrl !== undefined && isLoopback(opsListen.host) && !isLoopback(hostOf(consulUrl))) {
+  if (consul !== undefined && isLoopback(opsListen.host) && !isLoopback(hostOf(consul.url))) {
     settings.warn(
       `a Consul on another machine cannot ask /ready on ${opsListen.host}, and lists nothing that does not answer: set ${prefix}_OPS_LISTEN, to ${ANY}:${opsListen.port} perhaps`,
     );
@@ -82,7 +81,7 @@ export function serviceSettings(settings: Settings, service: Service): ServiceSe
     opsListen,
     advertiseHost,
     opsHost,
-    consulUrl,
+    consul,
     logLevel: settings.oneOf("CCSP_LOG_LEVEL", "least severe level to log", LOG_LEVELS, { default: "info" }),
     instance:
       settings.optionalText(
@@ -104,20 +103,6 @@ export function serviceSettings(settings: Settings, service: Service): ServiceSe
       default: "500ms",
     }),
   };
-}
-
-/** URL of Redis. It is secret, because it may contain a password. */
-export function redisUrl(settings: Settings): string {
-  return settings.text(
-    "CCSP_REDIS_URL",
-    "Redis: redis://, rediss://, redis+sentinel://h1,h2/master or redis+cluster://h1,h2",
-    {
-      default: "redis://127.0.0.1:6379",
-      pattern: /^(rediss?|redis\+sentinel|redis\+cluster):\/\/\S+$/,
-      form: "a URL",
-      secret: true,
-    },
-  );
 }
 
 /** For the services that send agents what they watch. */
@@ -146,8 +131,4 @@ export function queueShards(settings: Settings): number {
 
 function isWildcard(host: string): boolean {
   return host === ANY || host === "::";
-}
-
-function hostOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$/g, "") : "";
 }

@@ -1,6 +1,7 @@
 import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
-import { type HostPort, isLoopback } from "./host-port.js";
+import type { HostPort } from "./host-port.js";
+import { isLoopback } from "./loopback.js";
 import type { Settings } from "./settings.js";
 
 /** The certificates of a service. */

@@ -19,7 +19,7 @@ export async function startService<C extends { readonly service: ServiceSettings
   context: ServiceContext,
 ): Promise<void> {
   const { open, log, stopping } = context;
-  const { name, instance, consulUrl, advertiseHost, drainMs, lameDuckMs, ...service } = config.service;
+  const { name, instance, consul, advertiseHost, drainMs, lameDuckMs, ...service } = config.service;
   const registry = createMetrics(name);
   let ops: OpsServer | undefined;
   let schemes: Promise<Resource> | undefined;
@@ -29,7 +29,7 @@ export async function startService<C extends { readonly service: ServiceSettings
     ...context,
     registry,
     async openClient(called, target, options) {
-      schemes ??= open("discovery", registerSchemes({ consulUrl, log }));
+      schemes ??= open("discovery", registerSchemes({ consul, log }));
       await schemes;
       const client = createClient(called, target, { ...options, credentials: credentials.toCall(called) });
       await open(`client of ${target}`, { close: async () => client.close() });
@@ -58,7 +58,7 @@ export async function startService<C extends { readonly service: ServiceSettings
       );
       const asked = { host: service.opsHost, port: ops.port };
       const id = `${name}-${instance}`;
-      await open("consul", announce({ consulUrl, name, id, host: advertiseHost, port, ops: asked, log }));
+      await open("consul", announce({ consul, name, id, host: advertiseHost, port, ops: asked, log }));
       return { address: formatAddress({ host: advertiseHost, port }) };
     },
   });
