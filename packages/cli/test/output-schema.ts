@@ -62,6 +62,18 @@ const ERROR = object({
 const runEvent = (type: string, fields: Readonly<Record<string, Schema>>): Schema =>
   object({ type: { const: type }, ...fields });
 
+const CERTIFICATE = {
+  kind: { enum: ["ca", "service", "operator", "other"] },
+  name: TEXT,
+  state: { enum: ["VALID", "DUE", "EXPIRED", "EARLY", "WRONG KEY"] },
+  hosts: { type: "array", items: TEXT },
+  issuer: TEXT,
+  startTime: TIME,
+  expireTime: TIME,
+  serialNumber: TEXT,
+  file: TEXT,
+};
+
 /** See `RunEvent` of the SDK. */
 const RUN_EVENT: Schema = {
   anyOf: [
@@ -136,6 +148,14 @@ export function outputSchema(): Schema {
     "executor list": extended(message("executor.v1.GetExecutorStatusResponse"), { address: TEXT }, false),
     "executor runs": extended(message("executor.v1.RunStatus"), { executorId: TEXT }, true),
     "executor tail": object({ text: TEXT, gap: YES_NO }),
+    "certs init": object({
+      folder: TEXT,
+      authority: TEXT,
+      made: YES_NO,
+      issued: { type: "array", items: object({ ...CERTIFICATE, why: TEXT }) },
+    }),
+    "certs issue": object(CERTIFICATE),
+    "certs show": object(CERTIFICATE),
     "token create": object({ token: TEXT, agent: TEXT, scopes: { type: "array", items: TEXT }, expireTime: TIME }),
   };
   const printed = Object.entries(MESSAGE_OF).map(([command, name]) => [command, ref(name)] as const);
