@@ -5,12 +5,11 @@ import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Counter } from "prom-client";
-import { ACCESS } from "./application/access.js";
+import { createAgentOperations } from "./application/agent-operations.js";
 import { createAudit } from "./application/audit.js";
 import { createGuard } from "./application/guard.js";
-import { createOperations } from "./application/operations.js";
 import { define, type GatewayConfig } from "./config.js";
-import { agentHandlers } from "./grpc/handlers.js";
+import { agentHandlers } from "./grpc/agent-handlers.js";
 
 /** The gateway: identity, admission and the public API. */
 export const gatewayService: ServiceDefinition<GatewayConfig> = {
@@ -41,11 +40,11 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       onDenied: (reason) => denied.inc({ reason }),
     });
     const resume = { giveUpMs: watchGiveUpMs };
-    const operations = createOperations({ queue, guard, resume, version: await packageVersion() });
+    const operations = createAgentOperations({ queue, guard, resume, version: await packageVersion() });
     await serveGrpc([implement(AgentServiceService, agentHandlers(operations))], {
       callers: new CallerBounds(callers),
       connections,
-      admit: admitBy(AgentServiceService, ACCESS, (caller, _row, rpc) => guard.admit(rpc, caller), log),
+      admit: admitBy((caller, access, path) => guard.admit(path, access, caller), log),
     });
   },
 };
