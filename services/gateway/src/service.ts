@@ -11,6 +11,7 @@ import { createAudit } from "./application/audit.js";
 import { createGuard } from "./application/guard.js";
 import { define, type GatewayConfig } from "./config.js";
 import { agentHandlers } from "./grpc/agent-handlers.js";
+import { openLimits } from "./limits/open-limits.js";
 
 /** The gateway: identity, admission and the public API. */
 export const gatewayService: ServiceDefinition<GatewayConfig> = {
@@ -36,15 +37,17 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
     // gateway.
     await serveOps({ redis: () => redis.ping(), queue: () => queue.reachable() });
 
+    const limits = await open("limits", Promise.resolve(openLimits(redis.client, config.limits, log)));
     const guard = createGuard({
-      authenticator,
+      authenticator: limits.withLockout(authenticator),
+      limit: (identity) => limits.calls.identified(identity),
       audit: createAudit(log),
       onDenied: (reason) => denied.inc({ reason }),
     });
     const resume = { giveUpMs: watchGiveUpMs };
     const operations = createAgentOperations({ queue, guard, resume, version: await packageVersion() });
     await serveGrpc([implement(AgentServiceService, agentHandlers(operations))], {
-      callers: new CallerBounds(callers),
+      callers: new CallerBounds({ ...callers, meter: limits.calls }),
       connections,
       admit: admitBy((caller, access, path) => guard.admit(path, access, caller), log),
     });
