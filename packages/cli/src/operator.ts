@@ -4,6 +4,7 @@ import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js
 import { type Command, Option } from "commander";
 import { CliError, EXIT, messageOf } from "./exit.js";
 import type { Io } from "./io.js";
+import { consulOf } from "./named-stores.js";
 import { addresses } from "./option-values.js";
 import { type Format, type OutputOptions, withOutput } from "./output/format.js";
 import { openSchemes } from "./schemes.js";
@@ -106,10 +107,10 @@ async function executorAddresses(io: Io, { executors }: ExecutorOptions): Promis
   if (executors) return executors;
   const local = addressesOf(await findFleet(stateDir(io.env)), "executor");
   if (local.length > 0) return local;
-  const consulUrl = io.env["CCSP_CONSUL_URL"];
-  if (!consulUrl) throw nowhere("name executors with --executors");
+  const consul = consulOf(io.env);
+  if (!consul) throw nowhere("name executors with --executors");
   const { findInstances } = await import("@ccsp/discovery");
-  return findInstances({ consulUrl, name: "executor" }).catch((error: unknown) => {
+  return findInstances({ consul, name: "executor" }).catch((error: unknown) => {
     throw new CliError(EXIT.unavailable, messageOf(error));
   });
 }

@@ -1,11 +1,11 @@
 import { type AuthenticationSettings, authenticationSettings } from "@ccsp/authentication";
-import { callerUnreadBytes, redisUrl, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
+import { callerUnreadBytes, type RedisSettings, redisSettings, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
 import type { CallerBoundsOptions, ConnectionBounds } from "@ccsp/grpc-kit";
 import { type LimitSettings, limitSettings } from "./limits/settings.js";
 
 export interface GatewayConfig {
   readonly service: ServiceSettings;
-  readonly redisUrl: string;
+  readonly redis: RedisSettings;
   readonly queueTarget: string;
   readonly authentication: AuthenticationSettings;
   readonly watchGiveUpMs: number;
@@ -16,8 +16,8 @@ export interface GatewayConfig {
 
 export function define(settings: Settings): GatewayConfig {
   return {
-    service: serviceSettings(settings, { name: "gateway", grpcPort: 3000, opsPort: 9000 }),
-    redisUrl: redisUrl(settings),
+    service: serviceSettings(settings, { name: "gateway", grpcPort: 3000, opsPort: 9000, callers: "agents" }),
+    redis: redisSettings(settings),
     queueTarget: settings.text("CCSP_QUEUE_TARGET", "gRPC target of the queue", { default: "consul:///queue" }),
     authentication: authenticationSettings(settings),
     watchGiveUpMs: settings.durationMs(

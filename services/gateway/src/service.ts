@@ -31,7 +31,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       registers: [registry],
     });
 
-    const redis = await open("redis", openRedis(config.redisUrl, { log, name: "gateway" }));
+    const redis = await open("redis", openRedis(config.redis, { log, name: "gateway" }));
     const queue = await openClient(QueueServiceService, queueTarget);
     // Checks only whether a replica can be reached. A call would cost the queue the same for each probe of each
     // gateway.
