@@ -36,6 +36,7 @@ export class SharedCalls {
   readonly #now: () => number;
   readonly #callers = new Map<string, Calls>();
   #reporting: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
 
   constructor(options: SharedCallsOptions) {
     this.#options = options;
@@ -61,9 +62,16 @@ export class SharedCalls {
     };
   }
 
-  /** Resolves when what had changed is reported. */
+  /** Resolves when what had changed is reported. One report at a time: while one is unanswered, the next one waits. */
   sync(): Promise<void> {
-    this.#reporting ??= this.#report().finally(() => (this.#reporting = undefined));
+    if (this.#reporting) {
+      this.#next ??= this.#reporting.then(() => {
+        this.#next = undefined;
+        return this.sync();
+      });
+      return this.#next;
+    }
+    this.#reporting = this.#report().finally(() => (this.#reporting = undefined));
     return this.#reporting;
   }
 
