@@ -1,9 +1,10 @@
 import { type AuthenticationSettings, authenticationSettings } from "@ccsp/authentication";
-import { callerUnreadBytes, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
+import { callerUnreadBytes, redisUrl, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
 import type { CallerBoundsOptions, ConnectionBounds } from "@ccsp/grpc-kit";
 
 export interface GatewayConfig {
   readonly service: ServiceSettings;
+  readonly redisUrl: string;
   readonly queueTarget: string;
   readonly authentication: AuthenticationSettings;
   readonly watchGiveUpMs: number;
@@ -14,6 +15,7 @@ export interface GatewayConfig {
 export function define(settings: Settings): GatewayConfig {
   return {
     service: serviceSettings(settings, { name: "gateway", grpcPort: 3000, opsPort: 9000 }),
+    redisUrl: redisUrl(settings),
     queueTarget: settings.text("CCSP_QUEUE_TARGET", "gRPC target of the queue", { default: "consul:///queue" }),
     authentication: authenticationSettings(settings),
     watchGiveUpMs: settings.durationMs(

@@ -4,13 +4,13 @@ import { admitBy, CallerBounds, implement } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { openRedis } from "@ccsp/redis-kit";
 import { Counter } from "prom-client";
-import { ACCESS } from "./application/access.js";
+import { createAgentOperations } from "./application/agent-operations.js";
 import { createAudit } from "./application/audit.js";
 import { createGuard } from "./application/guard.js";
-import { createOperations } from "./application/operations.js";
 import { define, type GatewayConfig } from "./config.js";
-import { agentHandlers } from "./grpc/handlers.js";
+import { agentHandlers } from "./grpc/agent-handlers.js";
 
 /** The gateway: identity, admission and the public API. */
 export const gatewayService: ServiceDefinition<GatewayConfig> = {
@@ -18,7 +18,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
   summary: "AgentService: authenticates agents and passes their calls to the queue",
   define,
 
-  async start(config, { log, registry, openClient, serveOps, serveGrpc }) {
+  async start(config, { open, log, registry, openClient, serveOps, serveGrpc }) {
     const { queueTarget, authentication, watchGiveUpMs, callers, connections } = config;
     const authenticator = await loadAuthenticator(authentication, (err) =>
       log.warn({ err }, "the key set cannot be refreshed"),
@@ -30,10 +30,11 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       registers: [registry],
     });
 
+    const redis = await open("redis", openRedis(config.redisUrl, { log, name: "gateway" }));
     const queue = await openClient(QueueServiceService, queueTarget);
     // Checks only whether a replica can be reached. A call would cost the queue the same for each probe of each
     // gateway.
-    await serveOps({ queue: () => queue.reachable() });
+    await serveOps({ redis: () => redis.ping(), queue: () => queue.reachable() });
 
     const guard = createGuard({
       authenticator,
@@ -41,11 +42,11 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       onDenied: (reason) => denied.inc({ reason }),
     });
     const resume = { giveUpMs: watchGiveUpMs };
-    const operations = createOperations({ queue, guard, resume, version: await packageVersion() });
+    const operations = createAgentOperations({ queue, guard, resume, version: await packageVersion() });
     await serveGrpc([implement(AgentServiceService, agentHandlers(operations))], {
       callers: new CallerBounds(callers),
       connections,
-      admit: admitBy(AgentServiceService, ACCESS, (caller, _row, rpc) => guard.admit(rpc, caller), log),
+      admit: admitBy((caller, access, path) => guard.admit(path, access, caller), log),
     });
   },
 };

@@ -1,10 +1,10 @@
 import type { CallContext, Handlers } from "@ccsp/grpc-kit";
 import type { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import type { AgentOperations } from "../application/agent-operations.js";
 import type { IncomingCall } from "../application/call.js";
-import type { Operations } from "../application/operations.js";
 
 /** AgentService over gRPC. */
-export function agentHandlers(operations: Operations): Handlers<AgentServiceService> {
+export function agentHandlers(operations: AgentOperations): Handlers<AgentServiceService> {
   return {
     submitTask: (request, context) => operations.submitTask(request, letIn(context)),
     runTask: (request, context) => operations.runTask(request, letIn(context)),
