@@ -21,8 +21,10 @@ export function withTasks(command: Command): Command {
     .argument("[task]", TASK_ARGUMENT)
     .option("--reason <text>", "shown in the task's log", "")
     .option("--agent <id>", "only tasks of this agent");
-  return withConnection(withFilter(command), FORMATS)
-    .option("--yes", "change the tasks that the options name; without it they are only counted");
+  return withConnection(withFilter(command), FORMATS).option(
+    "--yes",
+    "change the tasks that the options name; without it they are only counted",
+  );
 }
 
 interface Changed {

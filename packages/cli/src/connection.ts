@@ -113,11 +113,7 @@ export async function localFleet({ env }: Io): Promise<FleetState> {
   );
 }
 
-async function tokenSource(
-  io: Io,
-  options: ConnectionOptions,
-  gateway: string | undefined,
-): Promise<Gateway["token"]> {
+async function tokenSource(io: Io, options: ConnectionOptions, gateway: string | undefined): Promise<Gateway["token"]> {
   const { env } = io;
   const given = (await namedToken(io, options)) ?? env["CCSP_TOKEN"];
   if (given) return given;

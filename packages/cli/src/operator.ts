@@ -4,8 +4,8 @@ import {
   type CallOptions,
   type Client,
   type Connection,
+  channelTls,
   createClient,
-  renewedTls,
   type ServiceShape,
 } from "@ccsp/grpc-kit/client.js";
 import { OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
@@ -35,7 +35,7 @@ export async function asOperator<T>(gateway: Gateway, use: (operator: Operator) 
   const { target, tls } = gateway;
   const client = createClient(OperatorServiceService, target, {
     timeoutMs: ANSWER_MS,
-    ...(tls && { credentials: renewedTls(() => (tls.caFile === undefined ? {} : { ca: readFileSync(tls.caFile) })) }),
+    ...(tls && { credentials: channelTls(() => (tls.caFile === undefined ? {} : { ca: readFileSync(tls.caFile) })) }),
   });
   try {
     return await use({ ...client, ...withBearer(OperatorServiceService, client, gateway) });
@@ -47,14 +47,14 @@ export async function asOperator<T>(gateway: Gateway, use: (operator: Operator) 
 }
 
 /** The same methods. Each call carries the token as it is then: a stream may open again long after the first one. */
-function withBearer<D extends ServiceShape>(definition: D, client: Client<D>, gateway: Gateway): Client<D> {
+function withBearer<D extends ServiceShape>(definition: D, plain: object, gateway: Gateway): Client<D> {
   const proven = async (call: CallOptions | undefined): Promise<CallOptions> => ({
     ...call,
     metadata: { authorization: `Bearer ${await tokenOf(gateway)}` },
   });
   const methods: Record<string, unknown> = {};
   for (const [name, { responseStream }] of Object.entries(definition)) {
-    const method = Reflect.get(client, name);
+    const method = Reflect.get(plain, name);
     methods[name] = responseStream
       ? async function* (request: object, call?: CallOptions) {
           yield* method(request, await proven(call));

@@ -37,9 +37,7 @@ export function slotsCommand(io: Io): Command {
     .argument("<number>", "0 to 500", wholeNumber())
     .addHelpText("after", "\nExample:\n  ccsp executor slots executor-1 claude-code 4")
     .action(async (executorId: string, engine: string, slots: number, options: ConnectionOptions) => {
-      const answer = await atGateway(io, options, (gateway) =>
-        gateway.setConcurrency({ executorId, engine, slots }),
-      );
+      const answer = await atGateway(io, options, (gateway) => gateway.setConcurrency({ executorId, engine, slots }));
       const json = () => messageJson("ccsp.executor.v1.SetConcurrencyResponse", answer);
       const line = `${executorId}: ${answer.engine?.running ?? 0} of ${answer.engine?.slots ?? slots} ${engine} running`;
       await showOne(io, options, { json, name: executorId, lines: () => [line] });

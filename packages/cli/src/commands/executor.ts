@@ -1,6 +1,7 @@
 import type { ExecutorState } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import { Command } from "commander";
 import { type ConnectionOptions, withConnection } from "../connection.js";
+import { silentLines } from "../describe-executors.js";
 import { CliError, EXIT, type ExitCode } from "../exit.js";
 import { untilInterrupted } from "../following.js";
 import { type Io, note, sayJson, writeText } from "../io.js";
@@ -48,7 +49,7 @@ function runsCommand(io: Io, end: (code: ExitCode) => void): Command {
     .addHelpText("after", "\nEnds with 5 when an executor does not answer.\n\nExample:\n  ccsp executor runs")
     .action(async (options: ConnectionOptions) => {
       const { executors } = await atGateway(io, options, (gateway) => gateway.listExecutors({}));
-      for (const { executorId, error } of executors) if (error) note(io, `${executorId} does not answer: ${error}`);
+      for (const line of silentLines(executors)) note(io, line);
       if (!allAnswer(executors)) end(EXIT.unavailable);
       await showList(io, options, {
         rows: runsOf(executors),
