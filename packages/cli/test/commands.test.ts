@@ -353,7 +353,7 @@ describe("ccsp's commands", () => {
       engines: ["fake"],
       maxPromptBytes: 1024,
       agentId: "alice",
-      scopes: ["tasks:read"],
+      scopes: ["tasks:read", "monitor:read"],
     });
   });
 
