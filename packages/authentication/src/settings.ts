@@ -1,19 +1,26 @@
 import type { Settings } from "@ccsp/config";
+import { type OidcSettings, oidcSettings } from "./oidc-settings.js";
 import { type KeySettings, MIN_SECRET_BYTES } from "./token-keys.js";
 
 export interface AuthenticationSettings {
   readonly keys: KeySettings;
   readonly audience: string;
   readonly issuer: string | undefined;
+  /** Undefined when nobody logs in with OIDC. */
+  readonly oidc: OidcSettings | undefined;
 }
 
 /** The settings of a service that proves who calls it. They are the same in each service. */
 export function authenticationSettings(settings: Settings): AuthenticationSettings {
-  return {
-    keys: defineKeys(settings),
-    audience: settings.text("CCSP_JWT_AUDIENCE", "`aud` that a token must have", { default: "ccsp" }),
-    issuer: settings.optionalText("CCSP_JWT_ISSUER", "`iss` that a token must have; unset: any"),
-  };
+  const keys = defineKeys(settings);
+  const audience = settings.text("CCSP_JWT_AUDIENCE", "`aud` that a token must have", { default: "ccsp" });
+  const issuer = settings.optionalText("CCSP_JWT_ISSUER", "`iss` that a token must have; unset: any");
+  const oidc = oidcSettings(settings);
+  if (oidc !== undefined && oidc.issuer === issuer)
+    settings.fault(
+      "CCSP_JWT_ISSUER and CCSP_OIDC_ISSUER are the same: its tokens are either those of agents or people",
+    );
+  return { keys, audience, issuer, oidc };
 }
 
 function defineKeys(settings: Settings): KeySettings {

@@ -1,5 +1,12 @@
 import { readFile } from "node:fs/promises";
-import { createLocalJWKSet, createRemoteJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from "jose";
+import {
+  createLocalJWKSet,
+  createRemoteJWKSet,
+  customFetch,
+  type FetchImplementation,
+  type JSONWebKeySet,
+  type JWTVerifyGetKey,
+} from "jose";
 
 /** The sources of the keys. At least one is set. */
 export interface KeySettings {
@@ -47,7 +54,7 @@ async function loadKeySet(
   { jwksFile, jwksUrl }: KeySettings,
   onStale: (error: unknown) => void,
 ): Promise<JWTVerifyGetKey | undefined> {
-  if (jwksUrl !== undefined) return fetchedKeySet(new URL(jwksUrl), onStale);
+  if (jwksUrl !== undefined) return fetchedKeySet(new URL(jwksUrl), { onStale });
   if (jwksFile === undefined) return undefined;
   const text = await read("CCSP_JWT_JWKS_FILE", jwksFile);
   try {
@@ -66,12 +73,23 @@ const REFRESH_MS = 10 * 60_000;
  */
 const MAX_AGE_MS = 24 * 3_600_000;
 
+interface FetchedKeySetOptions {
+  /** Called when the address does not answer and the earlier keys stay in use. */
+  readonly onStale: (error: unknown) => void;
+  /** Gets the key set. The default is a request to the address. */
+  readonly fetchKeys?: FetchImplementation;
+}
+
 /**
  * Returns the key set at an address. It is fetched on first use and for an unknown key, and again when it is older than
  * `REFRESH_MS`.
  */
-function fetchedKeySet(url: URL, onStale: (error: unknown) => void): JWTVerifyGetKey {
-  const keySet = createRemoteJWKSet(url, { timeoutDuration: 5_000, cacheMaxAge: MAX_AGE_MS });
+export function fetchedKeySet(url: URL, { onStale, fetchKeys }: FetchedKeySetOptions): JWTVerifyGetKey {
+  const keySet = createRemoteJWKSet(url, {
+    timeoutDuration: 5_000,
+    cacheMaxAge: MAX_AGE_MS,
+    ...(fetchKeys && { [customFetch]: fetchKeys }),
+  });
   let askedMs = 0;
   return async (header, token) => {
     if (Date.now() - askedMs >= REFRESH_MS) {

@@ -7,7 +7,7 @@ export interface Identity {
   readonly subject: string;
   /** Scopes of the caller. Each service says which scope an RPC needs. */
   readonly scopes: readonly string[];
-  readonly proof: "token" | "key" | "certificate";
+  readonly proof: "token" | "key" | "certificate" | "oidc";
   /** When the proof expires. A call that began earlier continues. Absent: never. */
   readonly expireTime?: Date | undefined;
   /** When a token was issued. Absent if it does not say so, and for other proofs. */
@@ -34,3 +34,9 @@ export interface CallerCredentials {
 
 /** The form of an agent's id in all of CCSP. */
 export const AGENT_ID = /^[A-Za-z0-9._@-]{1,128}$/;
+
+/**
+ * The subject of a person who logged in with OIDC begins with this, and no other does. So a person and an agent never
+ * own the same tasks, whatever the issuer calls the person.
+ */
+export const OIDC_PERSON = "oidc.";

@@ -21,7 +21,7 @@ export async function startService<C extends { readonly service: ServiceSettings
   context: ServiceContext,
 ): Promise<void> {
   const { open, log, stopping } = context;
-  const { name, instance, consulUrl, advertiseHost, drainMs, lameDuckMs, ...service } = config.service;
+  const { name, instance, consul, advertiseHost, drainMs, lameDuckMs, ...service } = config.service;
   const registry = createMetrics(name);
   let ops: OpsServer | undefined;
   let schemes: Promise<Resource> | undefined;
@@ -30,7 +30,7 @@ export async function startService<C extends { readonly service: ServiceSettings
     ...context,
     registry,
     async openClient(called, target, options) {
-      schemes ??= open("discovery", registerSchemes({ consulUrl, log }));
+      schemes ??= open("discovery", registerSchemes({ consul, log }));
       await schemes;
       const client = createClient(called, target, { ...options, credentials: CREDENTIALS.channel });
       await open(`client of ${target}`, { close: async () => client.close() });
@@ -51,7 +51,7 @@ export async function startService<C extends { readonly service: ServiceSettings
       );
       const asked = { host: service.opsHost, port: ops.port };
       const id = `${name}-${instance}`;
-      await open("consul", announce({ consulUrl, name, id, host: advertiseHost, port, ops: asked, log }));
+      await open("consul", announce({ consul, name, id, host: advertiseHost, port, ops: asked, log }));
     },
   });
   ops?.setReady();

@@ -1,10 +1,17 @@
 import { type AuthenticationSettings, authenticationSettings } from "@ccsp/authentication";
-import { callerUnreadBytes, redisUrl, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
+import {
+  callerUnreadBytes,
+  type RedisSettings,
+  redisSettings,
+  type ServiceSettings,
+  type Settings,
+  serviceSettings,
+} from "@ccsp/config";
 import type { CallerBoundsOptions, ConnectionBounds } from "@ccsp/grpc-kit";
 
 export interface GatewayConfig {
   readonly service: ServiceSettings;
-  readonly redisUrl: string;
+  readonly redis: RedisSettings;
   readonly targets: Readonly<Record<"queue" | "monitor" | "notification", string>>;
   readonly authentication: AuthenticationSettings;
   readonly watchGiveUpMs: number;
@@ -14,8 +21,8 @@ export interface GatewayConfig {
 
 export function define(settings: Settings): GatewayConfig {
   return {
-    service: serviceSettings(settings, { name: "gateway", grpcPort: 3000, opsPort: 9000 }),
-    redisUrl: redisUrl(settings),
+    service: serviceSettings(settings, { name: "gateway", grpcPort: 3000, opsPort: 9000, callers: "agents" }),
+    redis: redisSettings(settings),
     targets: {
       queue: settings.text("CCSP_QUEUE_TARGET", "gRPC target of the queue", { default: "consul:///queue" }),
       monitor: settings.text("CCSP_MONITOR_TARGET", "gRPC target of the monitor, for operators", {

@@ -39,7 +39,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       registers: [registry],
     });
 
-    const redis = await open("redis", openRedis(config.redisUrl, { log, name: "gateway" }));
+    const redis = await open("redis", openRedis(config.redis, { log, name: "gateway" }));
     const queue = await openClient(QueueServiceService, targets.queue);
     const monitor = await openClient(MonitorServiceService, targets.monitor);
     const notification = await openClient(NotificationServiceService, targets.notification);

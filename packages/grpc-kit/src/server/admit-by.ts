@@ -4,12 +4,15 @@ import { type Access, accessOf } from "@ccsp/protos/access.js";
 import type { Logger } from "pino";
 import type { Admit } from "./admission.js";
 
-/** Health and reflection need no proof: what watches a server has none. */
+/**
+ * Health and reflection need no rule: what watches a server has no name. A server that wants certificates wants one for
+ * them too.
+ */
 const OPEN_TO_ALL = /^\/grpc\.(health|reflection)\./;
 
 /**
  * Returns the `admit` of a server that lets calls in by what each RPC declares in its proto. `check` returns the
- * caller's identity, or refuses by what the RPC asks for. For example:
+ * caller's identity, or refuses by what the RPC asks for. Undefined: the caller cannot be identified. For example:
  *
  *     const admit = admitBy(async (caller, { scopes }) => authorise(scopes, await authenticate(caller)), log);
  *
@@ -17,7 +20,7 @@ const OPEN_TO_ALL = /^\/grpc\.(health|reflection)\./;
  * health and reflection are let in without a rule.
  */
 export function admitBy(
-  check: (caller: CallerCredentials, access: Access, path: string) => Promise<Identity>,
+  check: (caller: CallerCredentials, access: Access, path: string) => Promise<Identity | undefined>,
   log: Logger,
   rule: (path: string) => Access | undefined = accessOf,
 ): Admit {
