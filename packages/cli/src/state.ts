@@ -4,9 +4,8 @@ import { homedir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Env } from "@ccsp/config";
-import { PRIVATE_FILE, PRIVATE_FOLDER } from "@ccsp/fleet";
+import { PRIVATE_FILE, PRIVATE_FOLDER, replaceFile } from "@ccsp/private-files";
 import { CliError, EXIT, messageOf } from "./exit.js";
-import { replaceFile } from "./replace-file.js";
 
 /** Root folder of the repository that this command belongs to. */
 export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));

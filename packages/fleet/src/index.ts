@@ -5,7 +5,6 @@ export { freePort } from "./free-port.js";
 export { askHealth, type Health } from "./health.js";
 export type { LineSource } from "./line-source.js";
 export { needsConsul } from "./needs-consul.js";
-export { openPrivateFolder, PRIVATE_FILE, PRIVATE_FOLDER } from "./private-folder.js";
 export {
   type ManagedProcess,
   type OutputStream,

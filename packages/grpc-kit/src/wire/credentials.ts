@@ -1,6 +1,6 @@
 import { createSecureContext, type PeerCertificate, type SecureContextOptions } from "node:tls";
-import { certificateName } from "@ccsp/identity";
 import { CallCredentials, ChannelCredentials, ServerCredentials } from "@grpc/grpc-js";
+import { notOfService } from "./peer-name.js";
 import type { Tls } from "./tls.js";
 import type { TlsFolder } from "./tls-folder.js";
 
@@ -98,11 +98,9 @@ type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
 
 const mustBe =
   ({ service }: ExpectedServer) =>
-  (_host: string, certificate: PeerCertificate): Error | undefined => {
-    const found = certificateName(certificate);
-    if (found?.kind === "service" && found.name === service) return undefined;
-    const whose = found ? `the certificate of the ${found.kind} ${found.name}` : "no certificate of a service of CCSP";
-    return new Error(`the server has ${whose}, not the one of the service ${service}`);
+  (_host: string, { subjectaltname }: PeerCertificate): Error | undefined => {
+    const fault = notOfService(service, subjectaltname);
+    return fault === undefined ? undefined : new Error(`the server has ${fault}`);
   };
 
 /**

@@ -2,6 +2,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
+import { notOfService } from "./peer-name.js";
 import type { Tls } from "./tls.js";
 
 /**
@@ -15,6 +16,8 @@ export interface TlsFolderOptions {
    * true.
    */
   readonly ca?: boolean | undefined;
+  /** The certificate must name this service of CCSP. */
+  readonly service?: string | undefined;
 }
 
 /** Certificates and key of a folder, which may be renewed while the process runs. */
@@ -30,7 +33,7 @@ export interface TlsFolder {
  * Reads `ca.crt`, `tls.crt` and `tls.key` of a folder. Throws if a file cannot be read or holds something else, and if
  * the key does not belong to the certificate. The error names the file.
  */
-export function readTlsFolder(folder: string, { ca = true }: TlsFolderOptions = {}): Required<Tls> {
+export function readTlsFolder(folder: string, { ca = true, service }: TlsFolderOptions = {}): Required<Tls> {
   const tls = {
     ca: ca ? read(folder, FILES.ca) : undefined,
     certificate: read(folder, FILES.certificate),
@@ -41,6 +44,8 @@ export function readTlsFolder(folder: string, { ca = true }: TlsFolderOptions = 
   if (!own?.checkPrivateKey(keyOf(tls.key, join(folder, FILES.key)))) {
     throw new Error(`${join(folder, FILES.key)} is not the key of ${FILES.certificate}`);
   }
+  const fault = service === undefined ? undefined : notOfService(service, own.subjectAltName);
+  if (fault !== undefined) throw new Error(`${join(folder, FILES.certificate)} is ${fault}`);
   return tls;
 }
 
