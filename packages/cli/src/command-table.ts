@@ -148,6 +148,11 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
   ],
   "Access:": [
     {
+      term: "certs",
+      description: "make, renew and show certificates of services and operators",
+      load: async (io) => (await import("./commands/certs.js")).certsCommand(io),
+    },
+    {
       term: "token",
       description: "make tokens for agents and operators",
       load: async (io) => (await import("./commands/token.js")).tokenCommand(io),

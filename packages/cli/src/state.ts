@@ -21,6 +21,8 @@ export interface StateDir {
   /** Folders in which tasks of this fleet may work, one on a line. */
   readonly allowedFoldersFile: string;
   readonly traceSocket: string;
+  /** The CA of this fleet, and a folder for each certificate of it. */
+  readonly certificatesDir: string;
   readonly dataDir: string;
 }
 
@@ -39,6 +41,7 @@ export function stateDir(env: Env, root: string = ROOT): StateDir {
     logFile: join(path, "fleet.log"),
     allowedFoldersFile: join(path, "allowed-folders"),
     traceSocket: join(path, "traces.sock"),
+    certificatesDir: join(path, "certificates"),
     dataDir: join(path, "data"),
   };
 }

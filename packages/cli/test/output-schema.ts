@@ -63,6 +63,18 @@ const ERROR = object({
 const runEvent = (type: string, fields: Readonly<Record<string, Schema>>): Schema =>
   object({ type: { const: type }, ...fields });
 
+const CERTIFICATE = {
+  kind: { enum: ["ca", "service", "operator", "other"] },
+  name: TEXT,
+  state: { enum: ["VALID", "DUE", "EXPIRED", "EARLY", "WRONG KEY"] },
+  hosts: { type: "array", items: TEXT },
+  issuer: TEXT,
+  startTime: TIME,
+  expireTime: TIME,
+  serialNumber: TEXT,
+  file: TEXT,
+};
+
 /** See `RunEvent` of the SDK. */
 const RUN_EVENT: Schema = {
   anyOf: [
@@ -139,6 +151,14 @@ export function outputSchema(): Schema {
     "executor list": executor(message("executor.v1.GetExecutorStatusResponse")),
     "executor runs": extended(message("executor.v1.RunStatus"), { executorId: TEXT }),
     "executor tail": object({ text: TEXT, gap: YES_NO }),
+    "certs init": object({
+      folder: TEXT,
+      authority: TEXT,
+      made: YES_NO,
+      issued: { type: "array", items: object({ ...CERTIFICATE, why: TEXT }) },
+    }),
+    "certs issue": object(CERTIFICATE),
+    "certs show": object(CERTIFICATE),
     "token create": object({ token: TEXT, agent: TEXT, scopes: { type: "array", items: TEXT }, expireTime: TIME }),
   };
   const printed = Object.entries(MESSAGE_OF).map(([command, name]) => [command, ref(name)] as const);

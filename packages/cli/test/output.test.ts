@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import { parseAllDocuments } from "yaml";
@@ -75,6 +77,17 @@ const CASES: readonly Case[] = [
   { line: "executor drain executor-1", name: "executor-1", shows: /1 run continues/ },
   { line: "executor slots executor-1 claude-code 2", name: "executor-1", shows: /1 of 2 claude-code running/ },
   { line: "executor probe executor-1", shows: /first text after 1 s/ },
+  { line: "certs init CERTS", shows: /^(made CCSP CA .* in|CCSP CA .* stays$)/m },
+  {
+    line: "certs issue queue --folder CERTS",
+    name: /queue\/tls\.crt$/,
+    shows: /^made spiffe:\/\/ccsp\/service\/queue in /,
+  },
+  {
+    line: "certs show CERTS",
+    name: /ca\.crt\n[^]*queue\/tls\.crt$/,
+    shows: /^NAME +STATE +EXPIRES +ISSUER +FILE\nCA CCSP CA /,
+  },
   { line: "token create --agent a", shows: /^ey/ },
   {
     line: "whoami",
@@ -87,6 +100,7 @@ const STREAMS = ["run hello", "run fail", "watch TASK", `queue log ${SHORT}`, `e
 
 describe("The output of ccsp", () => {
   let gateway: Awaited<ReturnType<typeof startFakeAgentService>>;
+  let certs: string;
   let ids: Readonly<Record<string, string>>;
   const ajv = addFormats
     .default(new Ajv2020({ allErrors: true, strict: false }))
@@ -112,7 +126,7 @@ describe("The output of ccsp", () => {
   /** The name of the schema of a command: its words before the first argument. */
   const schemaOf = (line: string): string => {
     const [first = "", second = ""] = line.split(" ");
-    const group = ["schedule", "queue", "executor", "emergency", "token"].includes(first);
+    const group = ["schedule", "queue", "executor", "emergency", "token", "certs"].includes(first);
     return `ccsp#/$defs/ccsp-${group ? `${first}-${second}` : first}`;
   };
   const conforms = (schema: string, value: unknown) => {
@@ -123,10 +137,12 @@ describe("The output of ccsp", () => {
     gateway = await startFakeAgentService();
     ids = {};
     const idOf = async (line: string) => (await run(line)).stdout.trim();
-    ids = { TASK: await idOf("submit done"), FAILING: await idOf("submit x") };
+    certs = await mkdtemp(join(tmpdir(), "ccsp-cli-"));
+    ids = { CERTS: certs, TASK: await idOf("submit done"), FAILING: await idOf("submit x") };
     await run("watch TASK");
   });
   after(async () => {
+    await rm(certs, { recursive: true });
     await gateway.close();
   });
 
@@ -142,8 +158,8 @@ describe("The output of ccsp", () => {
       assert.ok(yaml.startsWith("---\n"), yaml);
       const same = parseAllDocuments(yaml).map((each): unknown => each.toJS());
       for (const each of same) conforms(schemaOf(line), each);
-      // A submission or a token is another one each time.
-      if (!/^(submit|token)/.test(line)) assert.deepEqual(same, documents);
+      // A submission, a token or a new certificate is another one each time.
+      if (!/^(submit|token|certs (init|issue))/.test(line)) assert.deepEqual(same, documents);
       const named = await run(`${line} -o name`);
       if (name === undefined)
         assert.match(named.stderr, /It is none of table, wide, json, yaml\.|^ccsp: -o name is for one task/);

@@ -175,6 +175,17 @@ export const VALUES: Readonly<Record<string, Values>> = {
   "[engine]": TEXT,
   "<number>": count(0),
 
+  "--new-ca": FLAG,
+  "--host <host>": {
+    right: "fd00::7",
+    gives: ["fd00::7"],
+    wrong: ["queue:3001", "Write it as ccsp.example.org or 10.0.0.7, without a port."],
+  },
+  "--days <number>": count(1),
+  "--operator": FLAG,
+  "--folder <folder>": PATH,
+  "[path]": PATH,
+
   "token create --agent <id>": {
     right: "ci@example.com",
     wrong: ["a/b", "It is not an agent id: 1 to 128 of A-Z a-z 0-9 . _ @ -."],
