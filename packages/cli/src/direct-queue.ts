@@ -1,9 +1,9 @@
 import { X509Certificate } from "node:crypto";
-import { join } from "node:path";
-import type { Env } from "@ccsp/config";
+import { folderFor } from "@ccsp/certificates";
 import { type Client, channelTls, createClient, readTlsFolder } from "@ccsp/grpc-kit/client.js";
 import { certificateName } from "@ccsp/identity";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { agentOf } from "./create-token.js";
 import { CliError, EXIT, messageOf } from "./exit.js";
 import type { Io } from "./io.js";
 import { openSchemes } from "./schemes.js";
@@ -36,11 +36,12 @@ export async function findDirectPath(
     .filter(({ name }) => name === "queue")
     .map(({ ports }) => `127.0.0.1:${ports.grpc}`);
   const local = addresses.length > 0 ? `static:///${addresses.join(",")}` : undefined;
-  const folder = operatorCertDir || env["CCSP_OPERATOR_TLS_DIR"] || (named ? undefined : localFolder(env));
+  const own = named
+    ? undefined
+    : folderFor(state.certificatesDir, { kind: "operator", name: agentOf(env["USER"] ?? "") });
+  const folder = operatorCertDir || env["CCSP_OPERATOR_TLS_DIR"] || own;
   return { target: named || local, folder };
 }
-
-const localFolder = (env: Env): string => join(stateDir(env).path, "certs", "operator");
 
 /** What is missing of a path, as an error that says how to give it. */
 export function pathOf({ target, folder }: Awaited<ReturnType<typeof findDirectPath>>): DirectPath {
