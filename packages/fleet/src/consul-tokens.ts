@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { openPrivateFolder, PRIVATE_FILE } from "./private-folder.js";
+import { openPrivateFolder, PRIVATE_FILE } from "@ccsp/private-files";
 import { SERVICES, type ServiceName } from "./services.js";
 
 /** The tokens of a Consul agent that this package starts. Only the owner can read their files. */

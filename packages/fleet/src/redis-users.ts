@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { openPrivateFolder, PRIVATE_FILE } from "./private-folder.js";
+import { openPrivateFolder, PRIVATE_FILE } from "@ccsp/private-files";
 
 /** The users of a Redis that this package starts. */
 export interface RedisUsers {
