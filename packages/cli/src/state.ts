@@ -117,6 +117,8 @@ export interface FleetState {
   readonly started?: string | undefined;
   readonly ready: boolean;
   readonly gateway: string;
+  /** The authority of the gateway's certificate. Absent when the gateway serves without TLS, as it does on loopback. */
+  readonly gatewayCaFile?: string | undefined;
   /**
    * The folders in `CCSP_EXECUTOR_ALLOWED_ROOTS` of the executors, which also read the allowed folders of this state
    * folder. Absent in a fleet of release 0.2.0, whose executors do not.
