@@ -8,7 +8,7 @@ import { connect, type TLSSocket } from "node:tls";
 import { promisify } from "node:util";
 import { eventually, skip } from "@ccsp/testkit";
 import { pino } from "pino";
-import { channelTls, type GrpcServer, openTlsFolder, readTlsFolder, serverTls } from "../src/index.js";
+import { channelTls, type GrpcServer, openTlsFolder, readTlsFolder, serverTls, type Tls } from "../src/index.js";
 import { Certificates } from "./certificates-world.js";
 import { Fixture } from "./fixture.js";
 import { drain, entry, failure, type Queue } from "./queue-stub.js";
@@ -131,12 +131,18 @@ describe("services with certificates in folders", () => {
   });
 
   it("accept a new authority before they use a certificate of it, so that others accept it by then", async () => {
-    const folder = open(await certificates.issue("queue"));
+    const path = join(certificates.folder, "link");
+    await cp(await certificates.issue("queue"), join(certificates.folder, "old"), { recursive: true });
+    await symlink("old", path);
+    const folder = open(path);
     const before = String(folder.tls.certificate);
     const changes: Tls[] = [];
     folder.onChange((tls) => changes.push(tls));
     await certificates.replaceAuthority("queue");
-    await eventually(() => assert.equal(changes.length, 2));
+    // Everything changes at the same time.
+    await symlink("queue", join(certificates.folder, "next"));
+    await rename(join(certificates.folder, "next"), path);
+    await eventually(() => assert.equal(String(folder.tls.certificate), String(readTlsFolder(path).certificate)));
     const after = readTlsFolder(join(certificates.folder, "queue"));
     assert.notEqual(String(after.certificate), before);
     const both = String(after.ca);
