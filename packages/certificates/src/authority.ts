@@ -1,6 +1,6 @@
 import { createPrivateKey, randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { openPrivateFolder, replaceFiles } from "@ccsp/private-files";
+import { mkdir, readFile } from "node:fs/promises";
+import { PRIVATE_FOLDER, replaceFiles } from "@ccsp/private-files";
 import { type Certificate, isDue, parseCertificates } from "./certificate.js";
 import { CertificateFault } from "./fault.js";
 import { authorityFilesOf } from "./files.js";
@@ -34,11 +34,11 @@ export async function readAuthority(folder: string): Promise<Authority | undefin
 }
 
 /**
- * Makes a CA in a folder, which only its owner can read. Services go on trusting the CA that was in the folder before,
+ * Makes a CA in a folder. Only the owner can read its files, and the folder if it is made here. Services go on trusting the CA that was in the folder before,
  * so that they can change to the new one after each other. The old CA's key is gone: it signs no more.
  */
 export async function createAuthority(folder: string, now = new Date()): Promise<Authority> {
-  await openPrivateFolder(folder);
+  await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
   const files = authorityFilesOf(folder);
   const { signAuthority } = await import("./sign.js");
   // Each CA has its own name. So a service that trusts two of them sees which one signed a certificate.
@@ -59,6 +59,7 @@ export async function keepAuthority(folder: string, now = new Date()): Promise<A
   return found === undefined || isDue(found.facts, now) ? createAuthority(folder, now) : found;
 }
 
+/** Undefined: there is no such file. */
 export async function readIfThere(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, "utf8");
@@ -69,7 +70,7 @@ export async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-function parsed<T>(path: string, parse: () => T): T {
+export function parsed<T>(path: string, parse: () => T): T {
   try {
     return parse();
   } catch (cause) {

@@ -2,5 +2,6 @@ export { type Authority, createAuthority, keepAuthority, readAuthority } from ".
 export { type Certificate, isDue, parseCertificates } from "./certificate.js";
 export { CertificateFault } from "./fault.js";
 export { filesOf } from "./files.js";
-export { type Issued, issueCertificate, keepCertificates, type Wanted } from "./issue.js";
+export { certificateFolders, type Found, findCertificates, folderFor } from "./folder.js";
+export { type Issued, issueCertificate, keepCertificates, sameAgain, type Wanted } from "./issue.js";
 export { CERTIFICATE_DAYS } from "./life.js";

@@ -1,10 +1,11 @@
-import { createPrivateKey } from "node:crypto";
+import { mkdir } from "node:fs/promises";
 import { type CertificateName, uriOf } from "@ccsp/identity";
-import { openPrivateFolder, replaceFile, replaceFiles } from "@ccsp/private-files";
+import { PRIVATE_FOLDER, replaceFile, replaceFiles } from "@ccsp/private-files";
 import { type Authority, readIfThere } from "./authority.js";
 import { type Certificate, isDue, isSignedBy, parseCertificates } from "./certificate.js";
 import { filesOf } from "./files.js";
-import { CERTIFICATE_DAYS, lifeOf } from "./life.js";
+import { isKeyOf } from "./folder.js";
+import { CERTIFICATE_DAYS, daysOf, lifeOf } from "./life.js";
 
 /** A certificate that a folder should have. */
 export interface Wanted {
@@ -32,7 +33,7 @@ export async function issueCertificate(authority: Authority, wanted: Wanted, now
   const commonName = name.kind === "service" ? name.name : `${name.kind} ${name.name}`;
   const request = { commonName: commonName.slice(0, MAX_COMMON_NAME), uri: uriOf(name), hosts: hostsOf(wanted) };
   const { certificate, key } = await signCertificate(authority, request, lifeOf(days, now, authority.facts.until));
-  await openPrivateFolder(folder);
+  await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
   const files = filesOf(folder);
   // A reader that trusts the CA already accepts the new certificates of others. So the CA comes first.
   await replaceFiles({ [files.authority]: authority.trusted, [files.key]: key, [files.certificate]: certificate });
@@ -88,7 +89,20 @@ async function whyIssue(authority: Authority, wanted: Wanted, now: Date): Promis
 function readPair(pem: string, key: string): Certificate | undefined {
   try {
     const [found] = parseCertificates(pem);
-    return found?.x509.checkPrivateKey(createPrivateKey(key)) ? found : undefined;
+    return found !== undefined && isKeyOf(found, key) ? found : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * What the folder of a certificate has to hold when it is renewed: the same name and hosts, for as many days. Undefined
+ * if the certificate cannot be read or is not of CCSP.
+ */
+export async function sameAgain(folder: string): Promise<Wanted | undefined> {
+  try {
+    const [found] = parseCertificates((await readIfThere(filesOf(folder).certificate)) ?? "");
+    return found?.name && { folder, name: found.name, hosts: found.hosts, days: daysOf(found) };
   } catch {
     return undefined;
   }

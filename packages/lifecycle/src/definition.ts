@@ -31,6 +31,8 @@ export interface StartContext extends ServiceContext {
     target: string,
     options?: Omit<ClientOptions<D>, "credentials">,
   ) => Promise<Client<D> & Connection>;
+  /** Creates a client of one instance of another service, at `host:port`. The service that calls it closes it. */
+  readonly connect: <D extends ServiceShape>(called: D, address: string) => Client<D> & Connection;
   /**
    * Opens the ops port, with a check of each dependency. When the stop begins, the port says that the service drains.
    */
