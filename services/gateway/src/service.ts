@@ -18,6 +18,7 @@ import { Executors } from "./executors/executors.js";
 import { ExecutorPool } from "./executors/pool.js";
 import { served } from "./grpc/served.js";
 import { openKeys } from "./keys/open-keys.js";
+import { openLimits } from "./limits/open-limits.js";
 import { createOperatorOperations } from "./operators/operations.js";
 
 const EXECUTOR_IDLE_MS = 60_000;
@@ -49,8 +50,10 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
     // gateway.
     await serveOps({ redis: () => redis.ping(), queue: () => queue.reachable() });
 
+    const limits = await open("limits", Promise.resolve(openLimits(redis.client, config.limits, log)));
     const guard = createGuard({
-      authenticator,
+      authenticator: limits.withLockout(authenticator),
+      limit: (identity) => limits.calls.identified(identity),
       audit: createAudit(log),
       streams,
       onDenied: (reason) => denied.inc({ reason }),
@@ -66,7 +69,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       implement(OperatorServiceService, served(operators)),
     ];
     await serveGrpc(services, {
-      callers: new CallerBounds(callers),
+      callers: new CallerBounds({ ...callers, meter: limits.calls }),
       connections,
       admit: admitBy((caller, access, path) => guard.admit(path, access, caller), log),
     });

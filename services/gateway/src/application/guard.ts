@@ -12,7 +12,8 @@ import type { AdmittedCall, IncomingCall, Rpc } from "./call.js";
 export interface Guard {
   /**
    * Returns the caller's identity if it is proven and may make this call. Otherwise it refuses, writes the audit line
-   * and counts the refusal. Call it before you read anything of the request. `access` is what the RPC declares.
+   * and counts the refusal. A refusal by a limit leaves no line. Call it before you read anything of the request.
+   * `access` is what the RPC declares.
    */
   admit(path: string, access: Access, caller: CallerCredentials): Promise<Identity>;
   /**
@@ -34,6 +35,8 @@ export interface GuardOptions {
   readonly authenticator: Authenticator;
   readonly audit: Audit;
   readonly streams: OpenStreams;
+  /** Refuses with CALLER_LIMIT if this caller uses too much. */
+  readonly limit?: (identity: Identity) => void;
   /** Called with the reason of each call that is refused by the check. */
   readonly onDenied?: (reason: string) => void;
 }
@@ -44,7 +47,7 @@ export interface GuardOptions {
  */
 const MAX_ID_LENGTH = 64;
 
-export function createGuard({ authenticator, audit, streams, onDenied }: GuardOptions): Guard {
+export function createGuard({ authenticator, audit, limit, streams, onDenied }: GuardOptions): Guard {
   return {
     // What needs only the address comes before the proof, what needs the identity after it, and the scopes come last.
     async admit(path, { scopes }, caller) {
@@ -52,8 +55,11 @@ export function createGuard({ authenticator, audit, streams, onDenied }: GuardOp
       try {
         const identity = await authenticator.authenticate(caller);
         entry.caller(identity.subject);
+        limit?.(identity);
         return authorise(scopes, identity);
       } catch (error) {
+        // Limits stop floods, and a line for each call of a flood would fill the disk. They are counted instead.
+        if (error instanceof Refusal && error.reason === "CALLER_LIMIT") throw error;
         if (error instanceof Refusal) onDenied?.(error.reason);
         entry.failed(error);
         throw error;
