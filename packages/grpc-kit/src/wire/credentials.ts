@@ -105,16 +105,10 @@ const mustBe =
     return new Error(`the server has ${whose}, not the one of the service ${service}`);
   };
 
-/**
- * A server that stops also waits for connections whose handshake has only begun. Node's default of 120 s is longer than
- * the time that the server waits for calls.
- */
-const HANDSHAKE_MS = 10_000;
-
 /** A class of its own, because `ServerCredentials.createSsl` takes no TLS version. */
 class TlsServerCredentials extends ServerCredentials {
   constructor(tls: Tls) {
-    super({ requestCert: tls.ca !== undefined, handshakeTimeout: HANDSHAKE_MS }, contextOf(tls));
+    super({ requestCert: tls.ca !== undefined }, contextOf(tls));
   }
 
   renew(tls: Tls): void {
