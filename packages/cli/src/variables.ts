@@ -20,8 +20,13 @@ export const VARIABLES: readonly Variable[] = [
   },
   { name: "CCSP_GATEWAY", doc: "gRPC target of the gateway, such as `gateway.example:3000`", unset: "the local fleet" },
   {
+    name: "CCSP_CA_FILE",
+    doc: "PEM file of the authorities that may sign the gateway's certificate; `system`: those of this machine",
+    unset: "no TLS; the local fleet's own authority, if its gateway has a certificate",
+  },
+  {
     name: "CCSP_TOKEN",
-    doc: "token of the agent; services never get it",
+    doc: "token or API key of the caller; services never get it",
     unset: "made for `$USER` with the local fleet's secret",
   },
   { name: "CCSP_JWT_SECRET", doc: "secret that signs tokens", unset: "the file in the next line" },
@@ -34,8 +39,13 @@ export const VARIABLES: readonly Variable[] = [
   { name: "CCSP_JWT_ISSUER", doc: "`iss` of the tokens that the command makes", unset: "none" },
   {
     name: "CCSP_QUEUE_TARGET",
-    doc: "gRPC target of the queue, for commands of operators",
-    unset: "Consul's, or the local fleet's",
+    doc: "gRPC target of the queue, for an emergency stop without a gateway",
+    unset: "the local fleet's",
+  },
+  {
+    name: "CCSP_OPERATOR_TLS_DIR",
+    doc: "folder with the operator certificate (`ca.crt`, `tls.crt`, `tls.key`) for an emergency stop without a gateway",
+    unset: "the local fleet's",
   },
   {
     name: "CCSP_CONSUL_URL",
@@ -67,7 +77,7 @@ export const VARIABLES: readonly Variable[] = [
   { name: "CCSP_CLAUDE_CODE_BIN", doc: "the `claude` of a local fleet", unset: "`claude` on PATH" },
   { name: "REDIS_SERVER_BIN", doc: "the `redis-server` that a local fleet starts", unset: "PATH, then `.tools/bin`" },
   { name: "CONSUL_BIN", doc: "the `consul` that a local fleet starts", unset: "PATH, then `.tools/bin`" },
-  { name: "USER", doc: "name of the agent in tokens that the command makes, and of the operator (`--who`)", unset: "" },
+  { name: "USER", doc: "name of the caller in tokens that the command makes for a local fleet", unset: "" },
   {
     name: "HOME",
     doc: "your home folder: a folder that has it inside is never allowed for tasks",

@@ -15,7 +15,7 @@ export const USE_REDIS: readonly ServiceName[] = ["gateway", "queue", "monitor",
 
 /** The services that each service calls. For each of them it has a setting, which `targetsFor` names. */
 export const CALLS: Readonly<Record<ServiceName, readonly ServiceName[]>> = {
-  gateway: ["queue"],
+  gateway: ["queue", "monitor", "notification"],
   queue: [],
   executor: ["queue"],
   monitor: [],

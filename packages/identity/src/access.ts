@@ -48,6 +48,11 @@ export const hasScope = (scopes: readonly string[], scope: Scope): boolean => al
 const allows = (scopes: readonly string[], scope: string): boolean =>
   scopes.includes(scope) || scopes.includes("admin");
 
+/** These scopes with all that they imply, each once. */
+export const effectiveScopes = (scopes: readonly string[]): string[] => [
+  ...new Set(scopes.includes("admin") ? [...scopes, ...SCOPES] : scopes),
+];
+
 /**
  * Returns the caller if it has all of these scopes. Otherwise it refuses with SCOPE_MISSING, which names the first
  * scope that is missing.

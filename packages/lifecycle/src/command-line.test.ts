@@ -41,7 +41,7 @@ describe("the command line of a service", () => {
         "  CCSP_GATEWAY_LISTEN                  127.0.0.1:3000  address of the gRPC server: 0.0.0.0 for other machines, port 0 for a free one",
         "  CCSP_GATEWAY_OPS_LISTEN              127.0.0.1:9000  address of /metrics, /health and /ready",
         "  CCSP_CONSUL_URL                      -               Consul agent to register with and to find others by",
-        "  CCSP_SECRET                           (required)      signs tokens",
+        "  CCSP_SECRET                          (required)      signs tokens",
       ],
     );
   });

@@ -1,12 +1,19 @@
 import { type AuthenticationSettings, authenticationSettings } from "@ccsp/authentication";
-import { callerUnreadBytes, type RedisSettings, redisSettings, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
+import {
+  callerUnreadBytes,
+  type RedisSettings,
+  redisSettings,
+  type ServiceSettings,
+  type Settings,
+  serviceSettings,
+} from "@ccsp/config";
 import type { CallerBoundsOptions, ConnectionBounds } from "@ccsp/grpc-kit";
 import { type LimitSettings, limitSettings } from "./limits/settings.js";
 
 export interface GatewayConfig {
   readonly service: ServiceSettings;
   readonly redis: RedisSettings;
-  readonly queueTarget: string;
+  readonly targets: Readonly<Record<"queue" | "monitor" | "notification", string>>;
   readonly authentication: AuthenticationSettings;
   readonly watchGiveUpMs: number;
   readonly callers: CallerBoundsOptions;
@@ -18,7 +25,19 @@ export function define(settings: Settings): GatewayConfig {
   return {
     service: serviceSettings(settings, { name: "gateway", grpcPort: 3000, opsPort: 9000, callers: "agents" }),
     redis: redisSettings(settings),
-    queueTarget: settings.text("CCSP_QUEUE_TARGET", "gRPC target of the queue", { default: "consul:///queue" }),
+    targets: {
+      queue: settings.text("CCSP_QUEUE_TARGET", "gRPC target of the queue", { default: "consul:///queue" }),
+      monitor: settings.text("CCSP_MONITOR_TARGET", "gRPC target of the monitor, for operators", {
+        default: "consul:///monitor",
+      }),
+      notification: settings.text(
+        "CCSP_NOTIFICATION_TARGET",
+        "gRPC target of the notification service, for operators",
+        {
+          default: "consul:///notification",
+        },
+      ),
+    },
     authentication: authenticationSettings(settings),
     watchGiveUpMs: settings.durationMs(
       "CCSP_WATCH_GIVE_UP",

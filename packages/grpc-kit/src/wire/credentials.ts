@@ -1,6 +1,7 @@
+import { constants } from "node:crypto";
 import { createSecureContext, type PeerCertificate, type SecureContextOptions } from "node:tls";
-import { certificateName } from "@ccsp/identity";
 import { CallCredentials, ChannelCredentials, ServerCredentials } from "@grpc/grpc-js";
+import { notOfService } from "./peer-name.js";
 import type { Tls } from "./tls.js";
 import type { TlsFolder } from "./tls-folder.js";
 
@@ -98,21 +99,19 @@ type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
 
 const mustBe =
   ({ service }: ExpectedServer) =>
-  (_host: string, certificate: PeerCertificate): Error | undefined => {
-    const found = certificateName(certificate);
-    if (found?.kind === "service" && found.name === service) return undefined;
-    const whose = found ? `the certificate of the ${found.kind} ${found.name}` : "no certificate of a service of CCSP";
-    return new Error(`the server has ${whose}, not the one of the service ${service}`);
+  (_host: string, { subjectaltname }: PeerCertificate): Error | undefined => {
+    const fault = notOfService(service, subjectaltname);
+    return fault === undefined ? undefined : new Error(`the server has ${fault}`);
   };
 
 /** A class of its own, because `ServerCredentials.createSsl` takes no TLS version. */
 class TlsServerCredentials extends ServerCredentials {
   constructor(tls: Tls) {
-    super({ requestCert: tls.ca !== undefined }, contextOf(tls));
+    super({ requestCert: tls.ca !== undefined }, serverContextOf(tls));
   }
 
   renew(tls: Tls): void {
-    this.updateSecureContextOptions(contextOf(tls));
+    this.updateSecureContextOptions(serverContextOf(tls));
   }
 
   override _equals(other: ServerCredentials): boolean {
@@ -125,4 +124,13 @@ const contextOf = ({ ca, certificate, key }: Tls): SecureContextOptions => ({
   ...(ca !== undefined && { ca }),
   ...(certificate !== undefined && { cert: certificate }),
   ...(key !== undefined && { key }),
+});
+
+/**
+ * A client that resumes a session is not asked for its certificate again, so that an expired one would work. A server
+ * that wants certificates gives no tickets to resume with.
+ */
+const serverContextOf = (tls: Tls): SecureContextOptions => ({
+  ...contextOf(tls),
+  ...(tls.ca !== undefined && { secureOptions: constants.SSL_OP_NO_TICKET }),
 });

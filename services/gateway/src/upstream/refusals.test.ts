@@ -7,7 +7,8 @@ import { passOn } from "./refusals.js";
 describe("the refusal for a queue that does not answer", () => {
   const told = (message: string, details?: Partial<ConstructorParameters<typeof CallError>[2]>) => {
     const none = { metadata: {}, fields: [], quota: [], preconditions: [], reason: undefined, retryAfterMs: undefined };
-    const refusal = passOn(new CallError(status.UNAVAILABLE, message, { ...none, ...details }));
+    const method = "/ccsp.queue.v1.QueueService/Enqueue";
+    const refusal = passOn(new CallError(status.UNAVAILABLE, message, { ...none, ...details }, { method }));
     assert.ok(refusal instanceof Refusal);
     const { reason, metadata, retryAfterMs } = refusal;
     return { reason, message: refusal.message, dependency: metadata["dependency"], retryAfterMs };

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { AgentServiceService as Rpcs } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import { within } from "../application/call.js";
+import type { Guard } from "../application/guard.js";
+import { checkFilter, sendable, sendableSchedule } from "../application/times.js";
 import { type QueueClient, type ResumePolicy, runInQueue, watchTask } from "../upstream/task-watch.js";
-import { within } from "./call.js";
-import type { Guard } from "./guard.js";
-import { sendable, sendableSchedule } from "./times.js";
 
 const CAPABILITIES_MS = 5_000;
 
@@ -53,6 +53,7 @@ export function createAgentOperations({ queue, guard, resume, version }: AgentOp
     }),
 
     listTasks: guard.unary(Rpcs.listTasks, async (request, call) => {
+      checkFilter(request.filter);
       const { tasks, nextPageToken } = await queue.list(
         { ...request, agentId: call.subject, promptSnippets: true },
         within(call),

@@ -1,20 +1,17 @@
 import { Refusal } from "@ccsp/errors";
-import { implementSome, serveGrpc } from "@ccsp/grpc-kit";
-import {
-  ExecutorServiceService,
-  GetExecutorStatusResponse,
-  ProbeResponse,
-} from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
+import { implementSome } from "@ccsp/grpc-kit";
+import { GetExecutorStatusResponse, ProbeResponse } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
+import { OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
+import { GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import {
   EmergencyLevel,
   ExplainTaskResponse,
   Gate,
   GetStatusResponse,
-  QueueServiceService,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { ErrorCategory, Priority, Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
-import pino from "pino";
 
 const MINUTE_AGO = new Date("2026-01-31T08:59:00Z");
 
@@ -53,22 +50,23 @@ const EXECUTOR = GetExecutorStatusResponse.fromPartial({
     { engine: "opencode", slots: 1 },
   ],
   runs: [{ taskId: FAILED_TASK.id, engine: "claude-code", pid: 42, startTime: MINUTE_AGO }],
+  sandbox: { confined: false, reason: "there is no bwrap" },
 });
 
-/** A fake queue and a fake executor at one address, with one task, one gate and one run. */
-export async function startFakeInternalServices() {
+/** A fake of what operators call at the gateway, with one task, one gate, one run and an executor that is gone. */
+export function fakeOperatorService() {
   const find = (taskId: string): { task: Task } => {
     if (taskId !== FAILED_TASK.id) throw new Refusal("TASK_NOT_FOUND", "no such task");
     return { task: FAILED_TASK };
   };
-  const queue = implementSome(QueueServiceService, {
+  return implementSome(OperatorServiceService, {
     getStatus: async () => STATUS,
-    list: async ({ states }) => ({
+    listTasks: async ({ states }) => ({
       tasks: states.length === 0 || states.includes(FAILED_TASK.state) ? [FAILED_TASK] : [],
       nextPageToken: "",
     }),
-    get: async ({ taskId }) => find(taskId),
-    cancel: async ({ taskId }) => find(taskId),
+    getTask: async ({ taskId }) => find(taskId),
+    cancelTask: async ({ taskId }) => find(taskId),
     retryTask: async ({ taskId }) => find(taskId),
     setPriority: async ({ taskId }) => find(taskId),
     explainTask: async () =>
@@ -77,7 +75,7 @@ export async function startFakeInternalServices() {
         aheadInClass: 0n,
         blockers: [{ kind: BlockerKind.GATE, message: "paused" }],
       }),
-    async *watch() {
+    async *watchTask() {
       yield { event: TaskEvent.fromPartial({ sequence: 1, event: { $case: "toolUse", value: { name: "Bash" } } }) };
       const value = { state: TaskState.FAILED, error: { message: "529" } };
       yield { event: TaskEvent.fromPartial({ sequence: 2, event: { $case: "taskEnded", value } }) };
@@ -88,23 +86,26 @@ export async function startFakeInternalServices() {
     resumeQueue: async () => ({ resumed: true }),
     clearQueue: async () => ({ tasks: 1n, confirmationToken: "t", agents: [{ agentId: "alice", tasks: 1n }] }),
     emergencyStop: async () => ({ status: STATUS.emergency, confirmed: true }),
-  });
-  const executor = implementSome(ExecutorServiceService, {
-    getExecutorStatus: async () => EXECUTOR,
-    listRuns: async () => ({ runs: EXECUTOR.runs }),
+    listExecutors: async () => ({
+      executors: [
+        { executorId: "executor-1", address: "127.0.0.1:3002", status: EXECUTOR, error: "" },
+        { executorId: "executor-2", address: "127.0.0.1:3012", status: undefined, error: "connect ECONNREFUSED" },
+      ],
+    }),
     async *tailRun() {
       yield { text: "hello", gap: false };
     },
     setDraining: async () => ({ running: 1 }),
     setConcurrency: async () => ({ engine: EXECUTOR.engines[0] }),
     probe: async () => ProbeResponse.fromPartial({ ok: true, firstText: { seconds: 1n, nanos: 0 }, model: "m" }),
+    getUsage: async () => GetUsageResponse.fromPartial({ rows: [{ agentId: "alice", runs: 1n, costUsd: 0.25 }] }),
+    listNotifications: async () =>
+      ListNotificationsResponse.fromPartial({ notifications: [{ summary: "all is well" }] }),
+    whoAmI: async () => ({
+      subject: "alice",
+      scopes: ["tasks:read-all", "monitor:read"],
+      proof: "token",
+      expireTime: new Date("2030-01-01T00:00:00Z"),
+    }),
   });
-  const server = await serveGrpc({
-    listen: { host: "127.0.0.1", port: 0 },
-    log: pino({ level: "silent" }),
-    lameDuckMs: 0,
-    drainMs: 1_000,
-    services: [queue, executor],
-  });
-  return { target: `127.0.0.1:${server.port}`, close: () => server.close() };
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { replaceFile } from "./replace-file.js";
+import { replaceFile, replaceFiles } from "./replace-files.js";
 
 describe("a file that is replaced", () => {
   let dir: string;
@@ -18,6 +18,14 @@ describe("a file that is replaced", () => {
     assert.equal(await readFile(path, "utf8"), "after");
     assert.equal((await stat(path)).mode & 0o777, 0o600);
     assert.deepEqual(await readdir(dir), ["file"]);
+  });
+
+  it("changes none of several files when one of them cannot be written", async () => {
+    const path = join(dir, "certificate");
+    await writeFile(path, "before");
+    await assert.rejects(replaceFiles({ [path]: "after", [join(dir, "no", "folder")]: "key" }), { code: "ENOENT" });
+    assert.equal(await readFile(path, "utf8"), "before");
+    assert.deepEqual(await readdir(dir), ["certificate"]);
   });
 
   it("leaves nothing behind when it cannot be replaced", async () => {
