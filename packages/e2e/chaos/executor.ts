@@ -13,7 +13,7 @@ import {
 import { status } from "@grpc/grpc-js";
 import { drawPlan, type Plan } from "./behaviour.js";
 import { openJournal } from "./journal.js";
-import { createRandom } from "./random.js";
+import { createRandom } from "../src/random.js";
 
 export interface ExecutorSettings {
   readonly executor: string;
