@@ -4,6 +4,7 @@ import { type JWTPayload, jwtVerify } from "jose";
 import { issuerKeys } from "./oidc-keys.js";
 import { createOidcTokens, type OidcTokens } from "./oidc-tokens.js";
 import type { AuthenticationSettings } from "./settings.js";
+import { withTokenId } from "./token-id.js";
 import { loadTokenKeys, type TokenKeys } from "./token-keys.js";
 import { algorithmOf, CLOCK_TOLERANCE_S, expireTimeOf, invalid, notAccepted, refusalOf } from "./token-refusals.js";
 import { createVerifiedTokens } from "./verified-tokens.js";
@@ -77,7 +78,8 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       const nowMs = now();
       const known = verified.find(token, nowMs);
       if (known) return known;
-      const identity = await (oidc?.claims(token) ? oidc.verify(token, nowMs) : verify(token, nowMs));
+      const proven = await (oidc?.claims(token) ? oidc.verify(token, nowMs) : verify(token, nowMs));
+      const identity = withTokenId(proven, token);
       verified.keep(token, identity, nowMs);
       return identity;
     },

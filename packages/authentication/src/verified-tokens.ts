@@ -29,7 +29,10 @@ export function createVerifiedTokens(): VerifiedTokens {
     },
     keep(token, identity, nowMs) {
       if (token.length > MAX_LENGTH) return;
-      kept.set(token, { identity, untilMs: Math.min(identity.expireTime.getTime(), nowMs + KEEP_MS) });
+      kept.set(token, {
+        identity,
+        untilMs: Math.min(identity.expireTime?.getTime() ?? Number.POSITIVE_INFINITY, nowMs + KEEP_MS),
+      });
     },
   };
 }

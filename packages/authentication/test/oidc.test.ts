@@ -64,10 +64,11 @@ describe("people with tokens of a real OIDC issuer", function () {
   const idToken = async (sub: string) => (await deviceTokens(issuer.url, { sub })).idToken;
 
   it("are operators with the scopes of their groups' roles, by an ID token", async () => {
-    const { expireTime, ...identity } = await present(by, await idToken("bob"));
+    const { expireTime, issueTime, credentialId, ...identity } = await present(by, await idToken("bob"));
     const scopes = [...new Set([...ROLES.operator, ...ROLES.agent])];
     assert.deepEqual(identity, { kind: "operator", subject: "oidc.bob", scopes, proof: "oidc" });
-    assert.ok(expireTime.getTime() > Date.now());
+    assert.ok(expireTime !== undefined && expireTime.getTime() > Date.now());
+    assert.ok(issueTime && credentialId, "what a revocation needs");
     assert.deepEqual((await present(by, await idToken("carol"))).scopes, ROLES.viewer, "one group as a text");
   });
 

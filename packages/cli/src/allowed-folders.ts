@@ -1,9 +1,9 @@
 import { readFile, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Env } from "@ccsp/config";
+import { replaceFile } from "@ccsp/private-files";
 import { CliError, EXIT } from "./exit.js";
 import { secretPath } from "./local-secret.js";
-import { replaceFile } from "./replace-file.js";
 import { homeOf, openStateDir, stateDir, unusable } from "./state.js";
 
 /**

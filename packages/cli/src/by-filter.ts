@@ -6,7 +6,7 @@ import { type ConnectionOptions, withConnection } from "./connection.js";
 import { CliError, EXIT } from "./exit.js";
 import { type FilterOptions, isFiltered, withFilter } from "./filter-options.js";
 import { type Io, note } from "./io.js";
-import { atQueue, type QueueClient, type QueueOptions } from "./operator.js";
+import { atGateway, type Operator } from "./operator.js";
 import { FORMATS, formatOf, isForPrograms } from "./output/format.js";
 import { showOne } from "./output/show.js";
 import { TASK_ARGUMENT } from "./task-id.js";
@@ -14,7 +14,6 @@ import { count } from "./words.js";
 
 /** Options of a command that changes one task, or all tasks that a filter selects. */
 export type ChangeOptions = ConnectionOptions &
-  QueueOptions &
   FilterOptions & { readonly agent?: string; readonly reason: string; readonly yes?: true };
 
 export function withTasks(command: Command): Command {
@@ -22,9 +21,10 @@ export function withTasks(command: Command): Command {
     .argument("[task]", TASK_ARGUMENT)
     .option("--reason <text>", "shown in the task's log", "")
     .option("--agent <id>", "only tasks of this agent");
-  return withConnection(withFilter(command), FORMATS)
-    .option("--yes", "change the tasks that the options name; without it they are only counted")
-    .option("--queue <target>", "with options that name tasks: gRPC target of the queue (CCSP_QUEUE_TARGET)");
+  return withConnection(withFilter(command), FORMATS).option(
+    "--yes",
+    "change the tasks that the options name; without it they are only counted",
+  );
 }
 
 interface Changed {
@@ -42,7 +42,7 @@ export async function byFilter(
   io: Io,
   taskId: string | undefined,
   options: ChangeOptions,
-  change: (queue: QueueClient, filter: TaskFilter, dryRun: boolean) => Promise<Changed>,
+  change: (gateway: Operator, filter: TaskFilter, dryRun: boolean) => Promise<Changed>,
 ): Promise<boolean> {
   const filter = taskFilter(options);
   if (filter === undefined && taskId !== undefined) return false;
@@ -53,7 +53,7 @@ export async function byFilter(
     throw new CliError(EXIT.usage, "-o name is for one task: tasks that options select are only counted");
   }
   const dryRun = options.yes !== true;
-  const { matched, changed, json, verb } = await atQueue(io, options, (queue) => change(queue, filter, dryRun));
+  const { matched, changed, json, verb } = await atGateway(io, options, (gateway) => change(gateway, filter, dryRun));
   const tasks = count(matched, "task");
   const done = dryRun ? `${tasks} ${matched === 1n ? "matches" : "match"}` : `${changed} of ${tasks} ${verb}`;
   await showOne(io, options, { json, lines: () => [done] });

@@ -41,7 +41,7 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
     },
     {
       term: "status [options]",
-      description: "show what an installation offers, and what is running and waiting in a local fleet",
+      description: "show what an installation offers, what is running and waiting there, and what your token allows",
       load: async (io, end) => (await import("./commands/status.js")).statusCommand(io, end),
     },
     {
@@ -148,9 +148,19 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
   ],
   "Access:": [
     {
+      term: "certs",
+      description: "make, renew and show certificates of services and operators",
+      load: async (io) => (await import("./commands/certs.js")).certsCommand(io),
+    },
+    {
       term: "token",
-      description: "make tokens for agents",
+      description: "make tokens for agents and operators",
       load: async (io) => (await import("./commands/token.js")).tokenCommand(io),
+    },
+    {
+      term: "whoami [options]",
+      description: "show who you are for a gateway, and what you may do there",
+      load: async (io) => (await import("./commands/whoami.js")).whoamiCommand(io),
     },
   ],
   "Shell:": [

@@ -1,5 +1,6 @@
 import { text } from "node:stream/consumers";
 import { type CcspClient, createCcspClient } from "@ccsp/client";
+import type { Env } from "@ccsp/config";
 import { SCOPES } from "@ccsp/identity";
 import { type Command, Option } from "commander";
 import { CliError, EXIT, messageOf } from "./exit.js";
@@ -15,6 +16,7 @@ export interface ConnectionOptions extends OutputOptions {
   readonly gateway?: string;
   readonly token?: string;
   readonly tokenFile?: string;
+  readonly caFile?: string;
 }
 
 /** `formats`: what the command can show (see `withOutput`). */
@@ -24,29 +26,75 @@ export function withConnection(command: Command, formats?: readonly Format[]): C
     .addOption(
       new Option(
         "--token-file <path>",
-        "file that holds the token of the agent; - reads it from standard input (CCSP_TOKEN holds the token itself; default: made for $USER with the local fleet's secret)",
+        "file that holds the token or API key; - reads it from standard input (CCSP_TOKEN holds the token itself; default: made for $USER with the local fleet's secret)",
       ).conflicts("token"),
     )
-    .option("--token <->", "- reads the token from standard input; a token itself is accepted for one more release");
+    .option("--token <->", "- reads the token from standard input; a token itself is accepted for one more release")
+    .option(
+      "--ca-file <path>",
+      "connect with TLS, and trust the authorities in this PEM file; system: those of this machine (CCSP_CA_FILE)",
+    );
 }
 
-/** Opens a client, passes it to `use`, and closes it. */
+/** How to reach a gateway, and the proof that every call carries. */
+export interface Gateway {
+  readonly target: string;
+  readonly token: string | (() => Promise<string>);
+  /** Undefined: without TLS. Without a file, the authorities of this machine count. */
+  readonly tls: { readonly caFile?: string } | undefined;
+}
+
+/** Reads from the options how to reach the gateway, and passes it to `use`. Opens no connection. */
+export async function withGateway<T>(
+  io: Io,
+  options: ConnectionOptions,
+  use: (gateway: Gateway) => Promise<T>,
+): Promise<T> {
+  const named = namedGateway(io, options);
+  const fleet = named === undefined ? await localFleet(io) : undefined;
+  const target = named ?? fleet?.gateway ?? "";
+  const token = await tokenSource(io, options, named);
+  const tls = await trusted(options.caFile || io.env["CCSP_CA_FILE"] || fleet?.gatewayCaFile);
+  const schemes = await openSchemes(io, target);
+  try {
+    return await use({ target, token, tls });
+  } finally {
+    await schemes.close();
+  }
+}
+
+/** The value of `--ca-file` that stands for the authorities of this machine, as in libpq's `sslrootcert`. */
+const SYSTEM = "system";
+
+async function trusted(caFile: string | undefined): Promise<Gateway["tls"]> {
+  if (!caFile) return undefined;
+  if (caFile === SYSTEM) return {};
+  await readInputFile("--ca-file", caFile); // so that a wrong path is refused by name
+  return { caFile };
+}
+
+/** Opens a client for agents' calls, passes it to `use`, and closes it. */
 export async function connected<T>(
   io: Io,
   options: ConnectionOptions & { readonly patient?: true },
   use: (client: CcspClient) => Promise<T>,
 ): Promise<T> {
-  const target = namedGateway(io, options) ?? (await localFleet(io)).gateway;
-  const schemes = await openSchemes(io, target);
+  return withGateway(io, options, (gateway) => asAgent(gateway, use, options));
+}
+
+/** The same for a gateway that is known already. */
+export async function asAgent<T>(
+  gateway: Gateway,
+  use: (client: CcspClient) => Promise<T>,
+  { patient }: { readonly patient?: true } = {},
+): Promise<T> {
   // A stream continues across a restart of the gateway. For a single answer, a person should get an error message
   // sooner.
-  const resumeMs = options.patient ? 60_000 : 5_000;
-  const client = createCcspClient({ target, token: await tokenSource(io, options), resumeMs });
+  const client = createCcspClient({ ...gateway, resumeMs: patient ? 60_000 : 5_000 });
   try {
     return await use(client);
   } finally {
     client.close();
-    await schemes.close();
   }
 }
 
@@ -65,18 +113,25 @@ export async function localFleet({ env }: Io): Promise<FleetState> {
   );
 }
 
-async function tokenSource(io: Io, options: ConnectionOptions) {
+async function tokenSource(io: Io, options: ConnectionOptions, gateway: string | undefined): Promise<Gateway["token"]> {
   const { env } = io;
   const given = (await namedToken(io, options)) ?? env["CCSP_TOKEN"];
   if (given) return given;
-  const secret = await findSecret(env);
+  const secret = gateway === undefined || namesSecret(env) ? await findSecret(env) : undefined;
   if (secret === undefined) {
-    throw new CliError(EXIT.denied, "no token: give --token-file or CCSP_TOKEN, or start a local fleet with `ccsp up`");
+    const how = gateway === undefined ? "start a local fleet with `ccsp up`" : "make one with `ccsp token create`";
+    throw new CliError(EXIT.denied, `no token: give --token-file or CCSP_TOKEN, or ${how}`);
   }
   const { agentOf, claimsFor, createToken } = await import("./create-token.js"); // only a local fleet needs it
   const agent = agentOf(env["USER"] ?? "");
   return () => createToken({ ...claimsFor(env), secret, agent, scopes: SCOPES, ttlSeconds: 300 });
 }
+
+/**
+ * Whether a person chose the secret. The one in the folder of the local fleet signs tokens for that fleet alone: a
+ * gateway elsewhere must not get a token that allows everything here.
+ */
+const namesSecret = (env: Env): boolean => Boolean(env["CCSP_JWT_SECRET"] || env["CCSP_JWT_SECRET_FILE"]);
 
 /** Undefined when no option names a token. */
 async function namedToken(io: Io, { token, tokenFile, json }: ConnectionOptions): Promise<string | undefined> {

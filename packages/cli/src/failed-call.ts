@@ -2,6 +2,7 @@ import { CcspError, InvalidTaskError } from "@ccsp/client";
 import type { Reason } from "@ccsp/errors";
 import { CallError } from "@ccsp/grpc-kit/client.js";
 import { CliError, EXIT, type ExitCode, messageOf } from "./exit.js";
+import { rolesWith } from "./roles.js";
 
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CliError) return error.code;
@@ -48,11 +49,21 @@ const EXIT_OF: Readonly<Record<Reason, ExitCode>> = {
   SYNC_STALE: EXIT.failed,
 };
 
+/** What a person can do about a refusal, beyond what its message says. */
+export function adviceFor(error: unknown): readonly string[] {
+  const refused = error instanceof CcspError || error instanceof CallError;
+  if (!refused || error.reason !== "SCOPE_MISSING") return [];
+  const scope = error.metadata["scope"] ?? "";
+  const roles = rolesWith(scope);
+  return roles === "" ? [] : [`${scope} is in the ${roles}: ccsp token create --agent NAME --role ROLE`];
+}
+
 /** The form in which `--json` shows an error. */
 export function errorJson(error: unknown): object {
   const message = messageOf(error);
   if (error instanceof InvalidTaskError) return { reason: error.reason, message, fields: error.fields };
-  if (error instanceof CcspError) return { reason: error.reason, message, metadata: error.metadata };
-  if (error instanceof CallError) return { reason: error.reason, message };
+  if (error instanceof CcspError || error instanceof CallError) {
+    return { reason: error.reason, message, metadata: error.metadata };
+  }
   return { message };
 }

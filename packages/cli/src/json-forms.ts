@@ -11,6 +11,7 @@ import type {
   ExplainTaskResponse,
   GetCapabilitiesResponse,
 } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import type { ExecutorState, WhoAmIResponse } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import type { GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import type { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import type {
@@ -32,6 +33,7 @@ interface Messages {
   readonly "ccsp.gateway.v1.EstimateTaskResponse": EstimateTaskResponse;
   readonly "ccsp.gateway.v1.ExplainTaskResponse": ExplainTaskResponse;
   readonly "ccsp.gateway.v1.GetCapabilitiesResponse": GetCapabilitiesResponse;
+  readonly "ccsp.gateway.v1.WhoAmIResponse": WhoAmIResponse;
   readonly "ccsp.monitor.v1.GetUsageResponse": GetUsageResponse;
   readonly "ccsp.notification.v1.ListNotificationsResponse": ListNotificationsResponse;
   readonly "ccsp.queue.v1.CancelTasksResponse": CancelTasksResponse;
@@ -56,6 +58,12 @@ export async function messageJson<N extends keyof Messages>(typeName: N, message
 }
 
 export const taskJson = (task: Task): Promise<object> => messageJson("ccsp.task.v1.Task", task);
+
+/** Its status with its address. One that does not answer has `error` in place of the status. */
+export async function executorJson({ executorId, address, status, error }: ExecutorState): Promise<object> {
+  if (status === undefined) return { executorId, address, error };
+  return { address, ...(await messageJson("ccsp.executor.v1.GetExecutorStatusResponse", status)) };
+}
 
 /** An event of a run. Messages inside it are in the JSON form of CCSP. */
 export async function runEventJson(event: RunEvent): Promise<object> {

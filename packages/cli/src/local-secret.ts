@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Env } from "@ccsp/config";
+import { replaceFile } from "@ccsp/private-files";
 import { CliError, EXIT } from "./exit.js";
-import { replaceFile } from "./replace-file.js";
 import { type StateDir, stateDir } from "./state.js";
 
 /** The file that `findSecret` reads when the environment does not contain the secret. */

@@ -6,6 +6,7 @@ import { CliError, EXIT, EXIT_HELP, type ExitCode, Interrupted, linesOf } from "
 import { type Io, note } from "./io.js";
 import { asksForJson } from "./output/format.js";
 import { printableText } from "./printable.js";
+import { insteadOf } from "./removed-options.js";
 
 /**
  * Runs one command line and returns its exit code. Never throws: it prints errors on standard error, as JSON with
@@ -24,8 +25,11 @@ export async function runCli(args: readonly string[], io: Io): Promise<ExitCode>
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return EXIT.ok;
+      const message = error.message.replace(/^error: /, "");
+      const instead = insteadOf(message);
       // Without --json, commander has already printed the message and where to find help.
-      if (json) note(io, JSON.stringify({ error: { message: error.message.replace(/^error: /, "") } }));
+      if (json) note(io, JSON.stringify({ error: { message: instead ?? message } }));
+      else if (instead !== undefined) note(io, `ccsp: ${instead}`);
       return EXIT.usage;
     }
     if (error instanceof Interrupted) return error.code;
@@ -41,8 +45,9 @@ async function tell(io: Io, error: unknown): Promise<void> {
   note(io, `ccsp: ${message}`);
   for (const line of details) note(io, line);
   if (error instanceof CliError) return;
-  const { askedBy } = await import("./asked-by.js"); // knows the options of a task, so it loads the client
-  for (const line of askedBy(error)) note(io, line);
+  // These know the options of a task and the errors of calls, so they load the client.
+  const [{ askedBy }, { adviceFor }] = await Promise.all([import("./asked-by.js"), import("./failed-call.js")]);
+  for (const line of [...askedBy(error), ...adviceFor(error)]) note(io, line);
 }
 
 /** The program. Of its commands, it loads the one that `args` name. The others are only listed. */

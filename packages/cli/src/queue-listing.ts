@@ -3,24 +3,24 @@ import { TaskFilter } from "@ccsp/protos/ccsp/task/v1/filter.js";
 import type { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { taskFilter } from "./by-filter.js";
 import type { FilterOptions } from "./filter-options.js";
-import type { QueueClient } from "./operator.js";
+import type { Operator } from "./operator.js";
 import { wholeId } from "./task-id.js";
 
 export type Wanted = FilterOptions & { readonly agent?: string };
 
 /** The tasks of every agent that the options name, newest first. */
-export async function* tasksOf(queue: QueueClient, wanted: Wanted, pageSize: number): AsyncGenerator<Task, void> {
+export async function* tasksOf(gateway: Operator, wanted: Wanted, pageSize: number): AsyncGenerator<Task, void> {
   const { agentId, states, ...rest } = taskFilter(wanted) ?? TaskFilter.fromPartial({});
   const filter = { ...rest, agentId: "", states: [] };
   // An operator may not read prompts: a scope for that is to come.
   let request: ListRequest = { agentId, states, filter, pageSize, pageToken: "", promptSnippets: false };
   do {
-    const { tasks, nextPageToken } = await queue.list(request);
+    const { tasks, nextPageToken } = await gateway.listTasks(request);
     yield* tasks;
     request = { ...request, pageToken: nextPageToken };
   } while (request.pageToken !== "");
 }
 
 /** The id of a task of any agent that the user names (see `wholeId`). */
-export const anyTaskId = (queue: QueueClient, text: string): Promise<string> =>
-  wholeId(text, () => tasksOf(queue, {}, 500));
+export const anyTaskId = (gateway: Operator, text: string): Promise<string> =>
+  wholeId(text, () => tasksOf(gateway, {}, 500));

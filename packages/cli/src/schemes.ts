@@ -1,4 +1,5 @@
 import type { Io } from "./io.js";
+import { consulOf } from "./named-stores.js";
 
 /**
  * Makes this process understand the target when it has a scheme of CCSP (`consul:`, `static:`). Only then it loads the
@@ -7,5 +8,5 @@ import type { Io } from "./io.js";
 export async function openSchemes({ env }: Io, target: string): Promise<{ close(): Promise<void> }> {
   if (!/^(consul|static):/.test(target)) return { close: async () => {} };
   const [{ registerSchemes }, { pino }] = await Promise.all([import("@ccsp/discovery"), import("pino")]);
-  return registerSchemes({ consulUrl: env["CCSP_CONSUL_URL"] || undefined, log: pino({ level: "silent" }) });
+  return registerSchemes({ consul: consulOf(env), log: pino({ level: "silent" }) });
 }

@@ -4,9 +4,8 @@ import { homedir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Env } from "@ccsp/config";
-import { PRIVATE_FILE, PRIVATE_FOLDER } from "@ccsp/fleet";
+import { PRIVATE_FILE, PRIVATE_FOLDER, replaceFile } from "@ccsp/private-files";
 import { CliError, EXIT, messageOf } from "./exit.js";
-import { replaceFile } from "./replace-file.js";
 
 /** Root folder of the repository that this command belongs to. */
 export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
@@ -22,6 +21,8 @@ export interface StateDir {
   /** Folders in which tasks of this fleet may work, one on a line. */
   readonly allowedFoldersFile: string;
   readonly traceSocket: string;
+  /** The CA of this fleet, and a folder for each certificate of it. */
+  readonly certificatesDir: string;
   readonly dataDir: string;
 }
 
@@ -40,6 +41,7 @@ export function stateDir(env: Env, root: string = ROOT): StateDir {
     logFile: join(path, "fleet.log"),
     allowedFoldersFile: join(path, "allowed-folders"),
     traceSocket: join(path, "traces.sock"),
+    certificatesDir: join(path, "certificates"),
     dataDir: join(path, "data"),
   };
 }
@@ -115,6 +117,8 @@ export interface FleetState {
   readonly started?: string | undefined;
   readonly ready: boolean;
   readonly gateway: string;
+  /** The authority of the gateway's certificate. Absent when the gateway serves without TLS, as it does on loopback. */
+  readonly gatewayCaFile?: string | undefined;
   /**
    * The folders in `CCSP_EXECUTOR_ALLOWED_ROOTS` of the executors, which also read the allowed folders of this state
    * folder. Absent in a fleet of release 0.2.0, whose executors do not.

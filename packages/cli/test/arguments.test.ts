@@ -28,6 +28,7 @@ const COMMANDS = [
   ...["status", "list", "get", "explain", "log", "cancel", "retry"].map((name) => `queue ${name}`),
   ...["emergency stop", "emergency resume", "pause", "resume", "priority", "clear"],
   ...["list", "runs", "tail", "drain", "slots", "probe"].map((name) => `executor ${name}`),
+  ...["init", "issue", "show"].map((name) => `certs ${name}`),
   "token create",
 ];
 
@@ -55,7 +56,17 @@ describe("ccsp's arguments", () => {
     });
   }
 
-  for (const command of ["", ...COMMANDS, "completion", "executor", "queue", "schedule", "folders", "emergency"]) {
+  for (const command of [
+    "",
+    ...COMMANDS,
+    "completion",
+    "executor",
+    "queue",
+    "schedule",
+    "folders",
+    "emergency",
+    "certs",
+  ]) {
     it(`of ${command || "ccsp itself"} are explained in 80 columns`, async () => {
       const { stdout } = await ccsp([...command.split(" ").filter(Boolean), "--help"]);
       assert.deepEqual(

@@ -346,14 +346,14 @@ describe("ccsp's commands", () => {
   it("status shows the gateway's answer", async () => {
     const { code, stdout } = await at(["status"]);
     assert.equal(code, 0);
-    assert.match(stdout, /gateway 1\.2\.3: you are alice \(tasks:read\)/);
+    assert.match(stdout, /gateway 1\.2\.3: you are alice \(tasks:read monitor:read\)/);
     const [status] = jsonLines((await at(["status", "--json"])).stdout);
     assert.deepEqual(status?.["gateway"], {
       version: "1.2.3",
       engines: ["fake"],
       maxPromptBytes: 1024,
       agentId: "alice",
-      scopes: ["tasks:read"],
+      scopes: ["tasks:read", "monitor:read"],
     });
   });
 

@@ -20,6 +20,7 @@ import {
   TaskState,
 } from "@ccsp/protos/ccsp/task/v1/task.js";
 import pino from "pino";
+import { fakeOperatorService } from "./fake-operator-service.js";
 
 const BLOCKED = {
   aheadInClass: 3n,
@@ -39,7 +40,7 @@ const TOMORROW = new Date("2030-01-02T03:00:00Z");
 const TRACE_ID = "0123456789abcdef0123456789abcdef";
 
 /**
- * A fake gateway. The prompt of a task says what happens to it: `fail`, `retried` (failed, was put back and succeeded),
+ * A fake gateway, which serves operators too. The prompt of a task says what happens to it: `fail`, `retried` (failed, was put back and succeeded),
  * `hang` (until it is cancelled), `paused` (the second piece comes after `resume`, and then it hangs), `refuse:REASON`,
  * `cached` (answered without earlier events), `told twice` (one message around a tool, and one that is taken back). Any
  * other task answers with its prompt in two pieces. The only token that the gateway refuses is `expired`.
@@ -139,6 +140,7 @@ export async function startFakeAgentService() {
     lameDuckMs: 0,
     drainMs: 1_000,
     services: [
+      fakeOperatorService(),
       implementSome(AgentServiceService, {
         async submitTask(request, context) {
           admit(context);
@@ -206,7 +208,7 @@ export async function startFakeAgentService() {
         },
         async getCapabilities(_request, context) {
           admit(context);
-          const scopes = ["tasks:read"];
+          const scopes = ["tasks:read", "monitor:read"];
           return { engines: ["fake"], maxPromptBytes: 1024n, version: "1.2.3", agentId: "alice", scopes };
         },
       }),

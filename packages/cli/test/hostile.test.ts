@@ -1,19 +1,21 @@
 import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
 import { implementSome, serveGrpc } from "@ccsp/grpc-kit";
-import { ExecutorServiceService, GetExecutorStatusResponse } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
+import { GetExecutorStatusResponse } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import {
   AgentServiceService,
   EstimateTaskResponse,
   ExplainTaskResponse,
   GetCapabilitiesResponse,
 } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import { OperatorServiceService, WhoAmIResponse } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
+import { GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import {
   EmergencyLevel,
   Gate,
   GetStatusResponse,
   ExplainTaskResponse as QueueExplanation,
-  QueueServiceService,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
@@ -107,7 +109,9 @@ describe("text that others wrote, as ccsp shows it", () => {
       estimateTask: async () => infected(EstimateTaskResponse.fromPartial({ blockers: BLOCKERS })),
       listSchedules: async () => ({ schedules: [infected(Schedule.fromPartial(schedule))] }),
       getCapabilities: async () =>
-        infected(GetCapabilitiesResponse.fromPartial({ engines: ["e"], version: "1", agentId: "a", scopes: ["s"] })),
+        infected(
+          GetCapabilitiesResponse.fromPartial({ engines: ["e"], version: "1", agentId: "a", scopes: ["admin"] }),
+        ),
     });
     const status = GetStatusResponse.fromPartial({
       depths: [{ engine: "e", waiting: 1n }],
@@ -116,43 +120,51 @@ describe("text that others wrote, as ccsp shows it", () => {
       executors: [{ executorId: "x", engines: [{ engine: "e", slots: 1 }] }],
       emergency: { level: EmergencyLevel.KILL, who: "ada", why: "leak", receipts: [{ executorId: "x" }] },
     });
-    const queue = implementSome(QueueServiceService, {
+    const runs = [{ taskId: "t", engine: "e", pid: 1 }];
+    const executing = GetExecutorStatusResponse.fromPartial({
+      ...infected({ executorId: "x", engines: [{ engine: "e", version: "1", account: "team" }] }),
+      runs: [...infected({ runs }).runs, ...runs],
+      sandbox: infected({ confined: false, reason: "why" }),
+    });
+    const operators = implementSome(OperatorServiceService, {
       getStatus: async () => infected(status),
       async *watchQueue() {
         yield { status: infected(status) };
       },
-      list: async () => ({ tasks: [infected(TASK)], nextPageToken: "" }),
-      get: async () => ({ task: infected(DONE) }),
+      listTasks: async () => ({ tasks: [infected(TASK)], nextPageToken: "" }),
+      getTask: async () => ({ task: infected(DONE) }),
       explainTask: async () => infected(QueueExplanation.fromPartial(explained)),
-      async *watch() {
+      async *watchTask() {
         for (const event of events) yield { event };
       },
-      cancel: async () => ({ task: infected(TASK) }),
+      cancelTask: async () => ({ task: infected(TASK) }),
       retryTask: refuse,
       pauseQueue: async () => ({ gate: infected(Gate.fromPartial(GATE)) }),
       emergencyStop: async () => ({ status: infected(status.emergency), confirmed: true }),
-    });
-    const runs = [{ taskId: "t", engine: "e", pid: 1 }];
-    const executor = implementSome(ExecutorServiceService, {
-      getExecutorStatus: async () =>
-        infected(
-          GetExecutorStatusResponse.fromPartial({
-            executorId: "x",
-            engines: [{ engine: "e", version: "1", account: "team" }],
-            runs,
-          }),
-        ),
-      listRuns: async () => ({ runs: runs.map((run) => ({ ...run, startTime: undefined })) }),
+      listExecutors: async () => ({
+        executors: [
+          // A short id can be looked for by a person.
+          { ...infected({ executorId: "x", address: "h" }), status: executing, error: "" },
+          infected({ executorId: "y", address: "h", status: undefined, error: "gone" }),
+        ],
+      }),
       async *tailRun() {
         yield { text: `answer${HOSTILE}`, gap: false };
       },
+      setDraining: () => {
+        throw new Refusal("EXECUTOR_NOT_FOUND", `no${HOSTILE}`);
+      },
+      getUsage: async () => infected(GetUsageResponse.fromPartial({ rows: [{ agentId: "a", model: "m" }] })),
+      listNotifications: async () =>
+        infected(ListNotificationsResponse.fromPartial({ notifications: [{ summary: "s" }] })),
+      whoAmI: async () => infected(WhoAmIResponse.fromPartial({ subject: "a", scopes: ["s"], proof: "p" })),
     });
     const server = await serveGrpc({
       listen: { host: "127.0.0.1", port: 0 },
       log: pino({ level: "silent" }),
       lameDuckMs: 0,
       drainMs: 1_000,
-      services: [agents, queue, executor],
+      services: [agents, operators],
     });
     target = `127.0.0.1:${server.port}`;
     close = () => server.close();
@@ -164,7 +176,7 @@ describe("text that others wrote, as ccsp shows it", () => {
       terminal,
       // Wide enough to cut nothing.
       columns: 100_000,
-      env: { CCSP_GATEWAY: target, CCSP_QUEUE_TARGET: target, CCSP_TOKEN: "a-token", NO_COLOR: "1" },
+      env: { CCSP_GATEWAY: target, CCSP_TOKEN: "a-token", NO_COLOR: "1" },
     });
 
   const commands = [
@@ -191,16 +203,17 @@ describe("text that others wrote, as ccsp shows it", () => {
     "queue retry t",
     "pause agent/a --why lunch",
     "emergency stop --level kill --why leak",
-    `executor list --executors HERE`,
-    `executor runs --executors HERE`,
-    `executor tail t --executors HERE`,
-    "executor drain y --executors HERE",
+    "executor list",
+    "executor runs",
+    "executor tail t",
+    "executor drain y",
+    "whoami",
   ];
   for (const command of commands) {
     for (const json of ["", " --json", " -o yaml"]) {
       if (json === " -o yaml" && /^(run|watch|queue log|executor tail)/.test(command)) continue;
       it(`${command}${json} is harmless on a terminal, and still names the fields`, async () => {
-        const { stdout, stderr } = await at(command.replace("HERE", target) + json, true);
+        const { stdout, stderr } = await at(command + json, true);
         const shown = stdout + stderr;
         assert.match(shown, /forged/);
         assert.doesNotMatch(shown.replaceAll("\r\n", "\n").replaceAll("\n", ""), /[\p{Cc}\p{Bidi_Control}]/u);
@@ -212,9 +225,9 @@ describe("text that others wrote, as ccsp shows it", () => {
     }
   }
 
-  for (const command of ["run done", "watch done", "get done", "executor tail t --executors HERE"]) {
+  for (const command of ["run done", "watch done", "get done", "executor tail t"]) {
     it(`${command} gives an answer to a pipe byte for byte, and fields escaped`, async () => {
-      const { stdout, stderr } = await at(command.replace("HERE", target), false);
+      const { stdout, stderr } = await at(command, false);
       assert(stdout.includes(`answer${HOSTILE}`), JSON.stringify(stdout));
       assert.doesNotMatch(
         (stdout.replace(`answer${HOSTILE}`, "") + stderr).replaceAll("\n", ""),

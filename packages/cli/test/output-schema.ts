@@ -26,6 +26,7 @@ const MESSAGE_OF: Readonly<Record<string, string>> = {
   "executor drain": "executor.v1.SetDrainingResponse",
   "executor slots": "executor.v1.SetConcurrencyResponse",
   "executor probe": "executor.v1.ProbeResponse",
+  whoami: "gateway.v1.WhoAmIResponse",
 };
 
 /** Messages that are parts of what a command prints. */
@@ -62,6 +63,18 @@ const ERROR = object({
 const runEvent = (type: string, fields: Readonly<Record<string, Schema>>): Schema =>
   object({ type: { const: type }, ...fields });
 
+const CERTIFICATE = {
+  kind: { enum: ["ca", "service", "operator", "other"] },
+  name: TEXT,
+  state: { enum: ["VALID", "DUE", "EXPIRED", "EARLY", "WRONG KEY"] },
+  hosts: { type: "array", items: TEXT },
+  issuer: TEXT,
+  startTime: TIME,
+  expireTime: TIME,
+  serialNumber: TEXT,
+  file: TEXT,
+};
+
 /** See `RunEvent` of the SDK. */
 const RUN_EVENT: Schema = {
   anyOf: [
@@ -95,19 +108,21 @@ const STATUS = object({
   gateway: { anyOf: [ref("gateway.v1.GetCapabilitiesResponse"), object({ error: ERROR })] },
   "services?": { type: "array", items: object({ name: TEXT, index: NUMBER, port: NUMBER, status: TEXT }) },
   "queue?": ref("queue.v1.GetStatusResponse"),
+  "executors?": { type: "array", items: { $ref: "#/$defs/ccsp-executor-list" } },
   "usage?": ref("monitor.v1.GetUsageResponse"),
   "notifications?": ref("notification.v1.ListNotificationsResponse"),
 });
 
-/** The message with further fields. With `present` false, only those are always there. */
-function extended(message: Schema, fields: Readonly<Record<string, Schema>>, present: boolean): Schema {
+/** The message with further fields. */
+function extended(message: Schema, fields: Readonly<Record<string, Schema>>): Schema {
   const { properties, required } = Object(message);
-  const names = Object.keys(fields);
-  return {
-    type: "object",
-    properties: { ...fields, ...properties },
-    required: present ? [...names, ...required] : names,
-  };
+  return { type: "object", properties: { ...fields, ...properties }, required: [...Object.keys(fields), ...required] };
+}
+
+/** The status of an executor with its address. `error` is there in place of the status. */
+function executor(status: Schema): Schema {
+  const { properties } = extended(status, { address: TEXT, error: TEXT });
+  return { type: "object", properties, required: ["executorId", "address"] };
 }
 
 const RESUMED = object({ resumed: YES_NO });
@@ -133,9 +148,17 @@ export function outputSchema(): Schema {
     "folders list": object({ folder: TEXT }),
     "folders allow": object({ allowed: TEXT }),
     "folders forget": object({ forgotten: TEXT }),
-    "executor list": extended(message("executor.v1.GetExecutorStatusResponse"), { address: TEXT }, false),
-    "executor runs": extended(message("executor.v1.RunStatus"), { executorId: TEXT }, true),
+    "executor list": executor(message("executor.v1.GetExecutorStatusResponse")),
+    "executor runs": extended(message("executor.v1.RunStatus"), { executorId: TEXT }),
     "executor tail": object({ text: TEXT, gap: YES_NO }),
+    "certs init": object({
+      folder: TEXT,
+      authority: TEXT,
+      made: YES_NO,
+      issued: { type: "array", items: object({ ...CERTIFICATE, why: TEXT }) },
+    }),
+    "certs issue": object(CERTIFICATE),
+    "certs show": object(CERTIFICATE),
     "token create": object({ token: TEXT, agent: TEXT, scopes: { type: "array", items: TEXT }, expireTime: TIME }),
   };
   const printed = Object.entries(MESSAGE_OF).map(([command, name]) => [command, ref(name)] as const);

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import { parseAllDocuments } from "yaml";
 import { startFakeAgentService } from "./fake-agent-service.js";
-import { FAILED_TASK, startFakeInternalServices } from "./fake-internal-services.js";
+import { FAILED_TASK } from "./fake-operator-service.js";
 import { ccsp, type Invocation } from "./memory-io.js";
 import { outputSchema } from "./output-schema.js";
 
@@ -28,6 +30,8 @@ interface Case {
   readonly name?: string | RegExp;
   /** What people see somewhere in the table. */
   readonly shows: RegExp;
+  /** 0 when it is absent. */
+  readonly code?: number;
 }
 
 const CASES: readonly Case[] = [
@@ -41,7 +45,11 @@ const CASES: readonly Case[] = [
   { line: "estimate", shows: /^starts in +1 s as likely as not/m },
   { line: "schedule put nightly 0_3_*_*_* x", name: "nightly", shows: /^ {2}next {2}20/m },
   { line: "schedule list", name: "nightly", shows: /^NAME +TIMES +TIME ZONE +NEXT +LAST +PROMPT\nnightly/ },
-  { line: "status", shows: /^gateway 1\.2\.3: you are alice/m },
+  {
+    line: "status",
+    shows:
+      /^gateway 1\.2\.3: you are alice[^]*executor executor-2 does not answer: connect ECONNREFUSED\nno sandbox on executor-1 \(there is no bwrap\)[^]*alice +unknown +1 [^]*all is well\n\nnot shown: queue: needs the scope tasks:read-all \(role viewer or operator or admin\)/,
+  },
   { line: "queue status", shows: /^ENGINE +CLASS +WAITING +OLDEST [^]*claude-code {2}normal +2 {2}2 min 5 s /m },
   { line: "queue list", name: FAILED_TASK.id, shows: new RegExp(`^ID +STATE [^]*\n${SHORT} +FAILED +low`) },
   { line: `queue get ${SHORT}`, name: FAILED_TASK.id, shows: /^error +529$/m },
@@ -54,19 +62,45 @@ const CASES: readonly Case[] = [
   { line: "clear low", shows: /^1 low task waits$/m },
   { line: "emergency stop --level kill --why x", shows: /^EMERGENCY STOP \(no-start\)/ },
   { line: "emergency resume --why x", shows: /is over/ },
-  { line: "executor list", name: "executor-1", shows: /^EXECUTOR +STATE +ENGINE [^]*opencode +unknown +0 of 1/ },
-  { line: "executor runs", name: FAILED_TASK.id, shows: new RegExp(`^TASK +EXECUTOR [^]*\n${SHORT} +executor-1`) },
+  {
+    line: "executor list",
+    name: "executor-1\nexecutor-2",
+    shows: /^EXECUTOR +STATE +ENGINE [^]*opencode +unknown +0 of 1[^]*executor-2 +does not answer/,
+    code: 5,
+  },
+  {
+    line: "executor runs",
+    name: FAILED_TASK.id,
+    shows: new RegExp(`^TASK +EXECUTOR [^]*\n${SHORT} +executor-1`),
+    code: 5,
+  },
   { line: "executor drain executor-1", name: "executor-1", shows: /1 run continues/ },
   { line: "executor slots executor-1 claude-code 2", name: "executor-1", shows: /1 of 2 claude-code running/ },
   { line: "executor probe executor-1", shows: /first text after 1 s/ },
+  { line: "certs init CERTS", shows: /^(made CCSP CA .* in|CCSP CA .* stays$)/m },
+  {
+    line: "certs issue queue --folder CERTS",
+    name: /queue\/tls\.crt$/,
+    shows: /^made spiffe:\/\/ccsp\/service\/queue in /,
+  },
+  {
+    line: "certs show CERTS",
+    name: /ca\.crt\n[^]*queue\/tls\.crt$/,
+    shows: /^NAME +STATE +EXPIRES +ISSUER +FILE\nCA CCSP CA /,
+  },
   { line: "token create --agent a", shows: /^ey/ },
+  {
+    line: "whoami",
+    name: "alice",
+    shows: /^you are alice\nproven by a token, until 2030\S+ \S+\nscopes: tasks:read-all /,
+  },
 ];
 /** Commands that follow something: a line of JSON for each event. */
 const STREAMS = ["run hello", "run fail", "watch TASK", `queue log ${SHORT}`, `executor tail ${SHORT}`];
 
 describe("The output of ccsp", () => {
   let gateway: Awaited<ReturnType<typeof startFakeAgentService>>;
-  let internal: Awaited<ReturnType<typeof startFakeInternalServices>>;
+  let certs: string;
   let ids: Readonly<Record<string, string>>;
   const ajv = addFormats
     .default(new Ajv2020({ allErrors: true, strict: false }))
@@ -74,9 +108,11 @@ describe("The output of ccsp", () => {
 
   const run = (line: string, invocation: Invocation = {}) => {
     const words = line.split(" ").map((word) => ids[word] ?? word.replaceAll("_", " "));
-    if (line.startsWith("executor")) words.push("--executors", internal.target);
-    const targets = { CCSP_GATEWAY: gateway.target, CCSP_QUEUE_TARGET: internal.target };
-    const env = { ...targets, CCSP_TOKEN: "a-token", CCSP_JWT_SECRET: "0123456789abcdef0123456789abcdef" };
+    const env = {
+      CCSP_GATEWAY: gateway.target,
+      CCSP_TOKEN: "a-token",
+      CCSP_JWT_SECRET: "0123456789abcdef0123456789abcdef",
+    };
     return ccsp(words, { ...invocation, env: { ...env, ...invocation.env } });
   };
   const jsonOf = async (line: string): Promise<unknown[]> => {
@@ -90,7 +126,7 @@ describe("The output of ccsp", () => {
   /** The name of the schema of a command: its words before the first argument. */
   const schemaOf = (line: string): string => {
     const [first = "", second = ""] = line.split(" ");
-    const group = ["schedule", "queue", "executor", "emergency", "token"].includes(first);
+    const group = ["schedule", "queue", "executor", "emergency", "token", "certs"].includes(first);
     return `ccsp#/$defs/ccsp-${group ? `${first}-${second}` : first}`;
   };
   const conforms = (schema: string, value: unknown) => {
@@ -99,22 +135,22 @@ describe("The output of ccsp", () => {
 
   before(async () => {
     gateway = await startFakeAgentService();
-    internal = await startFakeInternalServices();
     ids = {};
     const idOf = async (line: string) => (await run(line)).stdout.trim();
-    ids = { TASK: await idOf("submit done"), FAILING: await idOf("submit x") };
+    certs = await mkdtemp(join(tmpdir(), "ccsp-cli-"));
+    ids = { CERTS: certs, TASK: await idOf("submit done"), FAILING: await idOf("submit x") };
     await run("watch TASK");
   });
   after(async () => {
+    await rm(certs, { recursive: true });
     await gateway.close();
-    await internal.close();
   });
 
   it("has the schema that is in docs, which make gen writes", async () => {
     assert.deepEqual(JSON.parse(await readFile(SCHEMA_FILE, "utf8")), outputSchema());
   });
 
-  for (const { line, name, shows } of CASES) {
+  for (const { line, name, shows, code = 0 } of CASES) {
     it(`of ${line} is the same document in JSON and YAML, as its schema says, and has words for people`, async () => {
       const documents = await jsonOf(`${line} -o json`);
       for (const each of documents) conforms(schemaOf(line), each);
@@ -122,15 +158,15 @@ describe("The output of ccsp", () => {
       assert.ok(yaml.startsWith("---\n"), yaml);
       const same = parseAllDocuments(yaml).map((each): unknown => each.toJS());
       for (const each of same) conforms(schemaOf(line), each);
-      // A submission or a token is another one each time.
-      if (!/^(submit|token)/.test(line)) assert.deepEqual(same, documents);
+      // A submission, a token or a new certificate is another one each time.
+      if (!/^(submit|token|certs (init|issue))/.test(line)) assert.deepEqual(same, documents);
       const named = await run(`${line} -o name`);
       if (name === undefined)
         assert.match(named.stderr, /It is none of table, wide, json, yaml\.|^ccsp: -o name is for one task/);
       else if (typeof name === "string") assert.equal(named.stdout, `${ids[name] ?? name}\n`);
       else assert.match(named.stdout.trimEnd(), name);
       assert.match((await run(line)).stdout, shows);
-      assert.equal((await run(`${line} -o wide`)).code, 0);
+      assert.equal((await run(`${line} -o wide`)).code, code);
     });
   }
 

@@ -41,7 +41,7 @@ describe("ccsp up that cannot start", function () {
       "Consul",
       { CCSP_CONSUL_URL: "http://127.0.0.1:2" },
       5,
-      /CCSP_CONSUL_URL: http:\/\/127\.0\.0\.1:2 does not answer/,
+      /CCSP_CONSUL_URL: Consul at http:\/\/127\.0\.0\.1:2 does not answer/,
     ],
   ] as const) {
     it(`names a wrong ${what} before anything starts`, async () => {

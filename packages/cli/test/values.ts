@@ -17,7 +17,7 @@ export interface Values {
 const FLAG: Values = { any: "it takes no value" };
 const TEXT: Values = { right: "some text", any: "any text" };
 const PATH: Values = { right: "/some/path", any: "its file is read later; other tests have wrong ones" };
-const TARGET: Values = { right: "dns:///queue:3001", any: "what gRPC can reach; a wrong one does not answer" };
+const TARGET: Values = { right: "dns:///gateway:3000", any: "what gRPC can reach; a wrong one does not answer" };
 const ID: Values = { right: "some-id", any: "another id is one that is not found" };
 
 const TIME_FORM = "Write it as 90s, 10m, 2h or 7d.";
@@ -80,12 +80,10 @@ export const VALUES: Readonly<Record<string, Values>> = {
   "--gateway <target>": TARGET,
   "--token-file <path>": PATH,
   "--token <->": TEXT,
+  "--ca-file <path>": PATH,
+  "--direct": FLAG,
   "--queue <target>": TARGET,
-  "--executors <host:port...>": {
-    right: "[::1]:3002",
-    gives: ["[::1]:3002"],
-    wrong: ["executor", "Write it as host:port, such as 127.0.0.1:3002."],
-  },
+  "--operator-cert-dir <folder>": PATH,
 
   "[prompt]": TEXT,
   "--prompt-file <path>": PATH,
@@ -162,7 +160,6 @@ export const VALUES: Readonly<Record<string, Values>> = {
     wrong: ["high", "It is none of no-submit, no-start, park-running, kill."],
   },
   "--why <text>": TEXT,
-  "--who <name>": TEXT,
   "--for <time>": DURATION,
   "<scope>": {
     right: "engine/e",
@@ -178,10 +175,22 @@ export const VALUES: Readonly<Record<string, Values>> = {
   "[engine]": TEXT,
   "<number>": count(0),
 
+  "--new-ca": FLAG,
+  "--host <host>": {
+    right: "fd00::7",
+    gives: ["fd00::7"],
+    wrong: ["queue:3001", "Write it as ccsp.example.org or 10.0.0.7, without a port."],
+  },
+  "--days <number>": count(1),
+  "--operator": FLAG,
+  "--folder <folder>": PATH,
+  "[path]": PATH,
+
   "token create --agent <id>": {
     right: "ci@example.com",
     wrong: ["a/b", "It is not an agent id: 1 to 128 of A-Z a-z 0-9 . _ @ -."],
   },
+  "--role <role>": { right: "viewer", wrong: ["boss", "Allowed choices are agent, viewer, operator, admin."] },
   "--scope <scope>": { right: "tasks:read", gives: ["tasks:read"], wrong: ["all", "It is none of tasks:submit"] },
   "--ttl <time>": DURATION,
   "--secret-file <path>": PATH,

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { renewedTls, type Tls } from "@ccsp/grpc-kit/client.js";
+import { channelTls, type Tls } from "@ccsp/grpc-kit/client.js";
 
 /** Certificates and keys of a client, as PEM or as paths of PEM files. Files are read again for each new connection. */
 export interface ClientTls extends Tls {
@@ -14,8 +14,8 @@ export interface ClientTls extends Tls {
 }
 
 /** Throws when a file cannot be read, and when a value is given twice. */
-export function tlsCredentials({ caFile, certificateFile, keyFile, ...pem }: ClientTls): ReturnType<typeof renewedTls> {
-  return renewedTls(() => ({
+export function tlsCredentials({ caFile, certificateFile, keyFile, ...pem }: ClientTls): ReturnType<typeof channelTls> {
+  return channelTls(() => ({
     ca: either("ca", pem.ca, caFile),
     certificate: either("certificate", pem.certificate, certificateFile),
     key: either("key", pem.key, keyFile),

@@ -1,12 +1,15 @@
+import { type ConsulSettings, consulSettings } from "./consul-settings.js";
 import type { HostPort } from "./host-port.js";
+import { hostOf, isLoopback } from "./loopback.js";
 import type { Settings } from "./settings.js";
+import { type TlsSettings, tlsSettings } from "./tls-settings.js";
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
 const LOOPBACK = "127.0.0.1";
 const ANY = "0.0.0.0";
 
 /** The settings that every service has. */
-export interface ServiceSettings {
+export interface ServiceSettings extends TlsSettings {
   readonly name: string;
   readonly listen: HostPort;
   readonly opsListen: HostPort;
@@ -15,7 +18,7 @@ export interface ServiceSettings {
   /** Host at which Consul reaches the ops port. */
   readonly opsHost: string;
   /** Undefined: the service does not register in Consul. */
-  readonly consulUrl: string | undefined;
+  readonly consul: ConsulSettings | undefined;
   readonly logLevel: (typeof LOG_LEVELS)[number];
   /** Distinguishes this process from its replicas. */
   readonly instance: string;
@@ -23,15 +26,20 @@ export interface ServiceSettings {
   readonly lameDuckMs: number;
 }
 
+interface Service {
+  readonly name: string;
+  readonly grpcPort: number;
+  readonly opsPort: number;
+  /** Default: `services`. */
+  readonly callers?: TlsSettings["callers"];
+}
+
 /**
  * Reads the settings that every service has. The names of the address settings contain the name of the service, so that
- * one process can run all five services. The services share the other settings. Only the gateway authenticates its
- * callers. So by default, every service listens only on its own machine.
+ * one process can run all five services. The services share the other settings. By default, every service listens only
+ * on its own machine. Beyond it, a service needs TLS.
  */
-export function serviceSettings(
-  settings: Settings,
-  service: { readonly name: string; readonly grpcPort: number; readonly opsPort: number },
-): ServiceSettings {
+export function serviceSettings(settings: Settings, service: Service): ServiceSettings {
   const prefix = `CCSP_${service.name.toUpperCase()}`;
   const listen = settings.listen(
     `${prefix}_LISTEN`,
@@ -43,22 +51,19 @@ export function serviceSettings(
   const opsListen = settings.listen(`${prefix}_OPS_LISTEN`, "address of /metrics, /health and /ready", {
     default: `${LOOPBACK}:${service.opsPort}`,
   });
-  const consulUrl = settings.optionalText("CCSP_CONSUL_URL", "Consul agent to register with and to find others by", {
-    pattern: /^https?:\/\/\S+$/,
-    form: "an http or https URL",
-  });
+  const consul = consulSettings(settings);
   const advertised = settings.optionalText(
     "CCSP_ADVERTISE_HOST",
     `host by which others reach this process; unset: the listen host, or ${LOOPBACK} for a wildcard`,
   );
   const advertiseHost = advertised ?? (isWildcard(listen.host) ? LOOPBACK : listen.host);
   const opsHost = isWildcard(opsListen.host) ? advertiseHost : opsListen.host;
-  if (consulUrl !== undefined && isLoopback(advertiseHost) && !isLoopback(hostOf(consulUrl))) {
+  if (consul !== undefined && isLoopback(advertiseHost) && !isLoopback(hostOf(consul.url))) {
     settings.warn(
       `registers as ${advertiseHost} with a Consul on another host, where that name means the other host: set CCSP_ADVERTISE_HOST`,
     );
   }
-  if (consulUrl !== undefined && isLoopback(opsListen.host) && !isLoopback(hostOf(consulUrl))) {
+  if (consul !== undefined && isLoopback(opsListen.host) && !isLoopback(hostOf(consul.url))) {
     settings.warn(
       `a Consul on another machine cannot ask /ready on ${opsListen.host}, and lists nothing that does not answer: set ${prefix}_OPS_LISTEN, to ${ANY}:${opsListen.port} perhaps`,
     );
@@ -68,13 +73,15 @@ export function serviceSettings(
       `other services get the address ${advertiseHost}, but nothing listens there: set ${prefix}_LISTEN, for example to ${ANY}:${listen.port}`,
     );
   }
+  const tls = tlsSettings(settings, { ...service, prefix, listen });
   return {
     name: service.name,
     listen,
+    ...tls,
     opsListen,
     advertiseHost,
     opsHost,
-    consulUrl,
+    consul,
     logLevel: settings.oneOf("CCSP_LOG_LEVEL", "least severe level to log", LOG_LEVELS, { default: "info" }),
     instance:
       settings.optionalText(
@@ -96,20 +103,6 @@ export function serviceSettings(
       default: "500ms",
     }),
   };
-}
-
-/** URL of Redis. It is secret, because it may contain a password. */
-export function redisUrl(settings: Settings): string {
-  return settings.text(
-    "CCSP_REDIS_URL",
-    "Redis: redis://, rediss://, redis+sentinel://h1,h2/master or redis+cluster://h1,h2",
-    {
-      default: "redis://127.0.0.1:6379",
-      pattern: /^(rediss?|redis\+sentinel|redis\+cluster):\/\/\S+$/,
-      form: "a URL",
-      secret: true,
-    },
-  );
 }
 
 /** For the services that send agents what they watch. */
@@ -138,12 +131,4 @@ export function queueShards(settings: Settings): number {
 
 function isWildcard(host: string): boolean {
   return host === ANY || host === "::";
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || host.startsWith("127.");
-}
-
-function hostOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$/g, "") : "";
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ConsulSettings } from "@ccsp/config";
 import type { Logger } from "pino";
 import { consulApi, type Instance } from "./consul-api.js";
 
@@ -20,16 +21,16 @@ const TRY_MS = 3_000;
 /**
  * Registers an instance in Consul, whose agent then asks `/ready` of its ops port every second. Registers it again
  * whenever Consul no longer knows it. Resolves after the first try, even when that try failed: if Consul does not
- * answer, the start does not fail and waits at most 3 s. Without `consulUrl`, it does nothing.
+ * answer, the start does not fail and waits at most 3 s. Without `consul`, it does nothing.
  *
  * Call it when the server answers calls. Close it before the server stops.
  */
 export async function announce(
-  options: Instance & { readonly consulUrl: string | undefined; readonly log: Logger },
+  options: Instance & { readonly consul: ConsulSettings | undefined; readonly log: Logger },
 ): Promise<Announcement> {
-  const { consulUrl, log, name, id, host, port, ops } = options;
-  if (consulUrl === undefined) return { close: async () => undefined };
-  const api = consulApi(consulUrl);
+  const { consul, log, name, id, host, port, ops } = options;
+  if (consul === undefined) return { close: async () => undefined };
+  const api = consulApi(consul);
   const instance: Instance = { name, id, host, port, ops };
   const closed = new AbortController();
   let registered = false;

@@ -1,6 +1,8 @@
 import { EventEmitter } from "node:events";
+import { readFileSync } from "node:fs";
 import { Agent as HttpAgent, IncomingMessage } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
+import type { ConsulSettings } from "@ccsp/config";
 import Consul from "consul";
 import { type Address, formatAddress } from "./address.js";
 
@@ -66,19 +68,17 @@ interface How {
  */
 const ANSWER_MS = 3_000;
 
-export function consulApi(url: string): ConsulApi {
-  let client: Consul | undefined;
-
+/** Reads the files of `settings` for each call, so that a certificate or token that is replaced counts at once. */
+export function consulApi(settings: ConsulSettings): ConsulApi {
   async function call<T>(signal: AbortSignal, send: (consul: Consul, how: How) => Promise<T>, timeout = ANSWER_MS) {
     const ctx = new EventEmitter();
     const cancel = () => ctx.emit("cancel");
     signal.addEventListener("abort", cancel, { once: true });
     try {
       signal.throwIfAborted();
-      client ??= open(url);
-      return await send(client, { ctx, timeout });
+      return await send(open(settings), { ctx, timeout });
     } catch (error) {
-      throw explained(url, error);
+      throw explained(settings, error);
     } finally {
       signal.removeEventListener("abort", cancel);
     }
@@ -111,9 +111,10 @@ export function consulApi(url: string): ConsulApi {
   };
 }
 
-function open(url: string): Consul {
+function open({ url, caFile, token, tokenFile }: ConsulSettings): Consul {
   const { protocol, hostname, port } = new URL(url);
   const secure = protocol === "https:";
+  const secret = tokenFile === undefined ? token : readFileSync(tokenFile, "utf8").trim();
   // Each call has its own connection. Calls are rare, a kept connection may be dead after a restart of Consul, and no
   // connection has to be closed. The `host` of the agent overrides that of the package. The package would keep the
   // brackets of an IPv6 address and look up the result as a name.
@@ -122,7 +123,10 @@ function open(url: string): Consul {
     host: hostname,
     port: Number(port) || (secure ? 443 : 80),
     secure,
-    agent: secure ? new HttpsAgent(connections) : new HttpAgent(connections),
+    agent: secure
+      ? new HttpsAgent({ ...connections, ...(caFile !== undefined && { ca: readFileSync(caFile) }) })
+      : new HttpAgent(connections),
+    ...(secret !== undefined && { defaults: { token: secret } }),
   });
 }
 
@@ -156,10 +160,13 @@ function addressesIn(body: unknown): readonly Address[] {
   });
 }
 
-function explained(url: string, error: unknown): Error {
+const DENIED = "; CCSP_CONSUL_TOKEN_FILE needs a token with the policies of deploy/consul";
+
+function explained({ url }: ConsulSettings, error: unknown): Error {
   const reason = reasonOf(error);
   if (error instanceof Error && "statusCode" in error) {
-    return new Error(`Consul at ${url} answered ${String(error.statusCode)}: ${reason}`, { cause: error });
+    const hint = error.statusCode === 403 ? DENIED : "";
+    return new Error(`Consul at ${url} answered ${String(error.statusCode)}: ${reason}${hint}`, { cause: error });
   }
   return new Error(`Consul at ${url} does not answer: ${reason}`, { cause: error });
 }

@@ -1,3 +1,4 @@
+export { formatAddress } from "./address.js";
 export { type Announcement, announce } from "./announce.js";
 export { findInstances } from "./find-instances.js";
 export { registerSchemes } from "./schemes.js";

@@ -1,3 +1,4 @@
+import type { ConsulSettings } from "@ccsp/config";
 import type { Logger } from "pino";
 import { consulApi } from "./consul-api.js";
 import { openConsulSource } from "./consul-source.js";
@@ -15,14 +16,14 @@ import { openStatic } from "./static-source.js";
  *
  * close() ends the watches. Channels that are still open keep the instances that they know.
  */
-export function registerSchemes(options: { readonly consulUrl: string | undefined; readonly log: Logger }): {
+export function registerSchemes(options: { readonly consul: ConsulSettings | undefined; readonly log: Logger }): {
   close(): Promise<void>;
 } {
-  const { consulUrl, log } = options;
+  const { consul, log } = options;
   const open = new Set<Source>();
   let closed = false;
 
-  const api = consulUrl === undefined ? undefined : consulApi(consulUrl);
+  const api = consul === undefined ? undefined : consulApi(consul);
   const openConsul: OpenSource = (name, findings) => {
     if (!api || closed) {
       findings.failed(closed ? "discovery is closed" : "no Consul is configured (CCSP_CONSUL_URL)");

@@ -43,7 +43,7 @@ describe("a call to Consul", () => {
       response.writeHead(200, { "content-type": "application/json", "x-consul-index": "8" });
       response.end(JSON.stringify([{ Service: { Address: "", Port: 1 }, Node: { Address: "10.0.0.1" } }]));
     });
-    const answer = await consulApi(fake.url).passing("a queue", { index: 7, waitMs: 10_000, signal: never });
+    const answer = await consulApi(fake).passing("a queue", { index: 7, waitMs: 10_000, signal: never });
     assert.equal(asked, "/v1/health/service/a%20queue?passing=true&index=7&wait=10000ms");
     assert.deepEqual(answer, { index: 8, addresses: [{ host: "10.0.0.1", port: 1 }] });
   });
@@ -52,7 +52,7 @@ describe("a call to Consul", () => {
     fake = await startFake("127.0.0.1", () => undefined);
     const ended = new AbortController();
     const asked = once(fake.server, "request");
-    const answer = consulApi(fake.url).passing("queue", { index: 7, waitMs: 60_000, signal: ended.signal });
+    const answer = consulApi(fake).passing("queue", { index: 7, waitMs: 60_000, signal: ended.signal });
     const [request]: IncomingMessage[] = await asked;
     assert.ok(request);
     const closed = once(request.socket, "close");
@@ -63,20 +63,20 @@ describe("a call to Consul", () => {
 
   it("is not made once its signal is aborted", async () => {
     fake = await startFake("127.0.0.1", () => assert.fail("asked"));
-    await assert.rejects(consulApi(fake.url).knows("a", AbortSignal.abort()), /aborted/);
+    await assert.rejects(consulApi(fake).knows("a", AbortSignal.abort()), /aborted/);
   });
 
   it("ends when there is no answer within its limit", async function () {
     this.timeout(10_000);
     fake = await startFake("127.0.0.1", () => undefined);
-    await assert.rejects(consulApi(fake.url).deregister("a", never), /does not answer: .*timed out \(3000ms\)/);
+    await assert.rejects(consulApi(fake).deregister("a", never), /does not answer: .*timed out \(3000ms\)/);
   });
 
   it("reports the refusal of Consul", async () => {
     fake = await startFake("127.0.0.1", (_, response) => {
       response.writeHead(500, { "content-type": "text/plain" }).end("No cluster leader");
     });
-    await assert.rejects(consulApi(fake.url).knows("a", never), /answered 500: .*No cluster leader/);
+    await assert.rejects(consulApi(fake).knows("a", never), /answered 500: .*No cluster leader/);
   });
 
   it("finds an agent by its IPv6 address", async function () {
@@ -84,7 +84,7 @@ describe("a call to Consul", () => {
     fake = await startFake("::1", (_, response) => {
       response.writeHead(200, { "content-type": "application/json" }).end('{"a":{}}');
     });
-    const api = consulApi(fake.url);
+    const api = consulApi(fake);
     assert.equal(await api.knows("a", never), true);
     assert.equal(await api.knows("b", never), false);
   });

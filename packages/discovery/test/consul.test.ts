@@ -222,7 +222,7 @@ describe("announcing an instance", function () {
 
   it("is withdrawn within a limit even when Consul has died", async () => {
     const listing = await announce({
-      consulUrl: "http://127.0.0.1:1",
+      consul: { url: "http://127.0.0.1:1" },
       name: "gone",
       id: "gone",
       ...NOWHERE,
@@ -232,7 +232,7 @@ describe("announcing an instance", function () {
   });
 
   it("does nothing without Consul's address", async () => {
-    const listing = await announce({ consulUrl: undefined, name: "x", id: "x", ...NOWHERE, log });
+    const listing = await announce({ consul: undefined, name: "x", id: "x", ...NOWHERE, log });
     await listing.close();
   });
 });

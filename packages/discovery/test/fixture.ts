@@ -44,7 +44,7 @@ export class Fixture {
   }
 
   schemes(consulUrl: string | undefined): void {
-    this.own(registerSchemes({ consulUrl, log }));
+    this.own(registerSchemes({ consul: consulUrl === undefined ? undefined : { url: consulUrl }, log }));
   }
 
   async serve(name: string, credentials?: ServerCredentials): Promise<GrpcServer> {
@@ -66,7 +66,15 @@ export class Fixture {
     const { port } = server;
     const host = "127.0.0.1";
     const listing = this.own(
-      await announce({ consulUrl, name: service, id: name, host, port, ops: { host, port: ops.port }, log }),
+      await announce({
+        consul: { url: consulUrl },
+        name: service,
+        id: name,
+        host,
+        port,
+        ops: { host, port: ops.port },
+        log,
+      }),
     );
     return {
       port,

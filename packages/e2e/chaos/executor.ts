@@ -54,6 +54,7 @@ async function sync(): Promise<void> {
     leases: [...held].map(({ lease: { taskId, fence } }) => ({ taskId, fence })),
     engines: [{ engine, freeSlots: Math.max(0, slots - held.size), version: "1.0", account: executor, slots }],
     draining: false,
+    address: "",
     maxWait: { seconds: 0n, nanos: (MAX_WAIT_MS - 1) * 1e6 },
   };
   // Sometimes repeats the same call, as a client does when its connection breaks.

@@ -15,11 +15,13 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   protos: [],
   config: [],
   timing: [],
-  fleet: ["config", "timing"],
+  "private-files": [],
+  fleet: ["certificates", "config", "identity", "private-files", "timing"],
   "trace-store": [],
   testkit: ["fleet", "trace-store"],
   errors: ["protos"],
   identity: ["errors"],
+  certificates: ["identity", "private-files"],
   authentication: ["config", "errors", "identity"],
   "engine-kit": ["config"],
   "engine-opencode": ["config", "engine-kit"],
@@ -29,7 +31,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   events: ["protos", "redis-kit", "timing"],
   "grpc-kit": ["errors", "identity", "protos", "timing"],
   client: ["errors", "grpc-kit", "protos", "timing"],
-  lifecycle: ["config", "discovery", "grpc-kit", "telemetry", "timing"],
+  lifecycle: ["authentication", "config", "discovery", "grpc-kit", "telemetry", "timing"],
 };
 /**
  * A service uses leaf packages. Five are excluded: agents use the client to reach services, engine plugins are loaded

@@ -1,11 +1,11 @@
 export { whyNoConsul, whyNoRedis } from "./binary.js";
+export { type CertificateOptions, certificateSettings, keepFleetCertificates, operatorFolder } from "./certificates.js";
 export { type ConsulAgent, type ConsulOptions, startConsul } from "./consul.js";
 export { type Fleet, type FleetOptions, type FleetProcess, startFleet } from "./fleet.js";
 export { freePort } from "./free-port.js";
 export { askHealth, type Health } from "./health.js";
 export type { LineSource } from "./line-source.js";
 export { needsConsul } from "./needs-consul.js";
-export { openPrivateFolder, PRIVATE_FILE, PRIVATE_FOLDER } from "./private-folder.js";
 export {
   type ManagedProcess,
   type OutputStream,

@@ -11,11 +11,11 @@ interface Ports {
 export const STOP_ORDER = ["gateway", "executor", "monitor", "notification", "queue"] as const satisfies ServiceName[];
 
 /** The services that get the URL of Redis, which may contain a password. */
-export const USE_REDIS: readonly ServiceName[] = ["queue", "monitor", "notification"];
+export const USE_REDIS: readonly ServiceName[] = ["gateway", "queue", "monitor", "notification"];
 
 /** The services that each service calls. For each of them it has a setting, which `targetsFor` names. */
 export const CALLS: Readonly<Record<ServiceName, readonly ServiceName[]>> = {
-  gateway: ["queue"],
+  gateway: ["queue", "monitor", "notification"],
   queue: [],
   executor: ["queue"],
   monitor: [],

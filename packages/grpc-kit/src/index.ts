@@ -1,3 +1,4 @@
+export { type CallMeter, callerAddress, type MeteredCall } from "./bounds/call-meter.js";
 export { CallerBounds, type CallerBoundsOptions, callerName } from "./bounds/caller-bounds.js";
 export type { Unread } from "./bounds/unread.js";
 export { type CallOptions, type Client, type ClientOptions, type Connection, createClient } from "./client/client.js";
@@ -8,6 +9,8 @@ export type { CallContext } from "./server/call-context.js";
 export { type Handlers, type Implementation, implement, implementSome } from "./server/handlers.js";
 export { type ConnectionBounds, type GrpcServer, type ServeOptions, serveGrpc } from "./server/server.js";
 export { CallError } from "./wire/call-error.js";
-export { type Credentials, channelTls, PLAIN, serverTls, type Tls } from "./wire/credentials.js";
+export { type Credentials, channelTls, type ExpectedServer, PLAIN, serverTls } from "./wire/credentials.js";
 export { STATUS_OF } from "./wire/reason-status.js";
 export type { ServiceShape } from "./wire/service-shape.js";
+export type { Tls } from "./wire/tls.js";
+export { openTlsFolder, readTlsFolder, type TlsFolder, type TlsFolderOptions } from "./wire/tls-folder.js";

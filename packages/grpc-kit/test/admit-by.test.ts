@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { authorise, type Identity, type Scope } from "@ccsp/identity";
+import { authorise, type Identity } from "@ccsp/identity";
+import type { Access } from "@ccsp/protos/access.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { pino } from "pino";
 import { admitBy } from "../src/index.js";
@@ -7,19 +8,20 @@ import { Fixture } from "./fixture.js";
 import { failure, type QueueHandlers, taskNamed } from "./queue-stub.js";
 import { healthClient, reflect } from "./standard-clients.js";
 
-type Row = readonly Scope[];
-
 const { get, watch, cancel } = QueueServiceService;
 
-describe("a server that admits calls by a table", () => {
+describe("a server that admits calls by what their protos declare", () => {
   const fixture = new Fixture();
   afterEach(() => fixture.close());
 
   const serve = async (handlers: Partial<QueueHandlers>) => {
     const lines: Record<string, unknown>[] = [];
     const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
-    const check = async ({ authorization = "" }: { authorization?: string | undefined }, row: Row): Promise<Identity> =>
-      authorise(row, {
+    const check = async (
+      { authorization = "" }: { authorization?: string | undefined },
+      { scopes }: Access,
+    ): Promise<Identity> =>
+      authorise(scopes, {
         kind: "service",
         subject: "executor",
         scopes: [authorization],
@@ -27,11 +29,13 @@ describe("a server that admits calls by a table", () => {
         expireTime: new Date(Date.now() + 60_000),
       });
     // The server serves more than that.
-    const admit = admitBy({ get }, { get: ["tasks:read"] }, check, log);
+    const rule = (path: string): Access | undefined =>
+      path === get.path ? { callers: [], scopes: ["tasks:read"], audited: false } : undefined;
+    const admit = admitBy(check, log, rule);
     return { server: await fixture.serve(handlers, { admit, log }), lines };
   };
 
-  it("checks the rule in the RPC's row, and passes the caller's identity to the handler", async () => {
+  it("checks the rule of the RPC, and passes the caller's identity to the handler", async () => {
     const seen: (string | undefined)[] = [];
     const { server } = await serve({
       get: async ({ taskId }, { identity }) => (seen.push(identity?.subject), taskNamed(taskId)),
@@ -42,7 +46,7 @@ describe("a server that admits calls by a table", () => {
     assert.deepEqual(seen, ["executor"]);
   });
 
-  it("refuses each RPC without a row to every caller and logs it, and answers health and reflection", async () => {
+  it("refuses each RPC without a rule to every caller and logs it, and answers health and reflection", async () => {
     let served = 0;
     const { server, lines } = await serve({
       cancel: async () => ((served += 1), taskNamed("t1")),

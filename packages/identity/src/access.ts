@@ -43,16 +43,23 @@ export const ROLES = {
 export type Role = keyof typeof ROLES;
 
 /** Whether these scopes contain or imply this one. */
-export const hasScope = (scopes: readonly string[], scope: Scope): boolean =>
+export const hasScope = (scopes: readonly string[], scope: Scope): boolean => allows(scopes, scope);
+
+const allows = (scopes: readonly string[], scope: string): boolean =>
   scopes.includes(scope) || scopes.includes("admin");
+
+/** These scopes with all that they imply, each once. */
+export const effectiveScopes = (scopes: readonly string[]): string[] => [
+  ...new Set(scopes.includes("admin") ? [...scopes, ...SCOPES] : scopes),
+];
 
 /**
  * Returns the caller if it has all of these scopes. Otherwise it refuses with SCOPE_MISSING, which names the first
  * scope that is missing.
  */
-export function authorise(needed: readonly Scope[], caller: Identity): Identity {
+export function authorise(needed: readonly string[], caller: Identity): Identity {
   const { kind, subject, proof, scopes } = caller;
-  const missing = needed.find((scope) => !hasScope(scopes, scope));
+  const missing = needed.find((scope) => !allows(scopes, scope));
   if (missing === undefined) return caller;
   throw new Refusal("SCOPE_MISSING", `${kind} ${subject} may not do this: its ${proof} lacks the scope ${missing}`, {
     metadata: { scope: missing },

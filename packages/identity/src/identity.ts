@@ -7,9 +7,16 @@ export interface Identity {
   readonly subject: string;
   /** Scopes of the caller. Each service says which scope an RPC needs. */
   readonly scopes: readonly string[];
-  readonly proof: "token" | "certificate" | "oidc";
-  /** When the proof expires. A call that began earlier continues. */
-  readonly expireTime: Date;
+  readonly proof: "token" | "key" | "certificate" | "oidc";
+  /** When the proof expires. A call that began earlier continues. Absent: never. */
+  readonly expireTime?: Date | undefined;
+  /** When a token was issued. Absent if it does not say so, and for other proofs. */
+  readonly issueTime?: Date | undefined;
+  /**
+   * Names the token or key itself, such as `key:3fJ9` or `token:` with a hash, so that it can be revoked. Nobody can
+   * call with it. Absent for certificates.
+   */
+  readonly credentialId?: string | undefined;
 }
 
 /** Credentials that a caller presents to prove its identity, as values that every transport has. */

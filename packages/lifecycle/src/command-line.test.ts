@@ -4,12 +4,12 @@ import { readCommand } from "./command-line.js";
 import type { ServiceDefinition } from "./definition.js";
 
 const define = (settings: Settings) => ({
-  service: serviceSettings(settings, { name: "queue", grpcPort: 3001, opsPort: 9001 }),
+  service: serviceSettings(settings, { name: "gateway", grpcPort: 3000, opsPort: 9000, callers: "agents" }),
   secret: settings.text("CCSP_SECRET", "signs tokens", { secret: true }),
 });
 const service: ServiceDefinition<ReturnType<typeof define>> = {
-  name: "queue",
-  summary: "holds tasks",
+  name: "gateway",
+  summary: "admits calls",
   define,
   async start() {},
 };
@@ -32,16 +32,16 @@ describe("the command line of a service", () => {
     const { stdout, stderr, code } = printed(["--help"], { CCSP_LOG_LEVEL: "loud" });
     assert.equal(code, 0);
     assert.equal(stderr, "");
-    assert.match(stdout, /^ccsp queue: holds tasks\n\nUsage, in services\/queue: node --import/);
+    assert.match(stdout, /^ccsp gateway: admits calls\n\nUsage, in services\/gateway: node --import/);
     const rows = stdout.split("\n").filter((line) => line.startsWith("  CCSP_"));
-    assert.equal(rows.length, 9);
+    assert.equal(rows.length, 12);
     assert.deepEqual(
-      rows.filter((row) => /LISTEN|SECRET|CONSUL/.test(row)),
+      rows.filter((row) => /_LISTEN |SECRET|CONSUL/.test(row)),
       [
-        "  CCSP_QUEUE_LISTEN      127.0.0.1:3001  address of the gRPC server: 0.0.0.0 for other machines, port 0 for a free one",
-        "  CCSP_QUEUE_OPS_LISTEN  127.0.0.1:9001  address of /metrics, /health and /ready",
-        "  CCSP_CONSUL_URL        -               Consul agent to register with and to find others by",
-        "  CCSP_SECRET            (required)      signs tokens",
+        "  CCSP_GATEWAY_LISTEN                  127.0.0.1:3000  address of the gRPC server: 0.0.0.0 for other machines, port 0 for a free one",
+        "  CCSP_GATEWAY_OPS_LISTEN              127.0.0.1:9000  address of /metrics, /health and /ready",
+        "  CCSP_CONSUL_URL                      -               Consul agent to register with and to find others by",
+        "  CCSP_SECRET                          (required)      signs tokens",
       ],
     );
   });
@@ -58,7 +58,7 @@ describe("the command line of a service", () => {
       const { stdout, stderr, code } = printed(args, { CCSP_LOG_LEVEL: "loud" });
       assert.equal(code, 2);
       assert.equal(stdout, "");
-      assert.match(stderr, /^queue: the configuration has 2 faults:\n {2}CCSP_LOG_LEVEL.*\n {2}CCSP_SECRET.*\n$/);
+      assert.match(stderr, /^gateway: the configuration has 2 faults:\n {2}CCSP_LOG_LEVEL.*\n {2}CCSP_SECRET.*\n$/);
     }
   });
 

@@ -25,20 +25,29 @@ export interface ServiceDefinition<C extends { readonly service: ServiceSettings
 export interface StartContext extends ServiceContext {
   /** The service's metrics. */
   readonly registry: Registry;
-  /** Opens a client of another service. */
+  /** Opens a client of another service. With TLS, the server must have the certificate of that service. */
   readonly openClient: <D extends ServiceShape>(
     called: D,
     target: string,
     options?: Omit<ClientOptions<D>, "credentials">,
   ) => Promise<Client<D> & Connection>;
+  /** Creates a client of one instance of another service, at `host:port`. The service that calls it closes it. */
+  readonly connect: <D extends ServiceShape>(called: D, address: string) => Client<D> & Connection;
   /**
    * Opens the ops port, with a check of each dependency. When the stop begins, the port says that the service drains.
    */
   readonly serveOps: (checks: Readonly<Record<string, Check>>) => Promise<void>;
   /**
    * Opens the gRPC port, then announces it in Consul. Call `serveOps` before: Consul asks the ops port for the state.
+   * Without `admit`, callers need a certificate that the RPC's proto names. Without TLS, they stay unknown.
    */
-  readonly serveGrpc: (services: readonly Implementation[], options?: CallerOptions) => Promise<void>;
+  readonly serveGrpc: (services: readonly Implementation[], options?: CallerOptions) => Promise<Served>;
+}
+
+/** The gRPC port of a service. */
+export interface Served {
+  /** Host and port at which other services reach it. */
+  readonly address: string;
 }
 
 /** How a service treats its callers. */

@@ -1,12 +1,10 @@
 import type { ServiceSettings } from "@ccsp/config";
-import { announce, registerSchemes } from "@ccsp/discovery";
-import { createClient, PLAIN, serveGrpc } from "@ccsp/grpc-kit";
+import { announce, formatAddress, registerSchemes } from "@ccsp/discovery";
+import { createClient, serveGrpc } from "@ccsp/grpc-kit";
 import { createMetrics, type OpsServer, serveOps } from "@ccsp/telemetry";
+import { openCredentials } from "./credentials.js";
 import type { ServiceDefinition } from "./definition.js";
 import type { Resource, ServiceContext } from "./run.js";
-
-/** How every service proves who it is, to its callers and to the services that it calls. */
-const CREDENTIALS = PLAIN;
 
 /** Added to the longest close, which is that of the gRPC server. */
 const CLOSE_MARGIN_MS = 5_000;
@@ -21,21 +19,23 @@ export async function startService<C extends { readonly service: ServiceSettings
   context: ServiceContext,
 ): Promise<void> {
   const { open, log, stopping } = context;
-  const { name, instance, consulUrl, advertiseHost, drainMs, lameDuckMs, ...service } = config.service;
+  const { name, instance, consul, advertiseHost, drainMs, lameDuckMs, ...service } = config.service;
   const registry = createMetrics(name);
   let ops: OpsServer | undefined;
   let schemes: Promise<Resource> | undefined;
 
+  const credentials = await openCredentials(config.service, context);
   await definition.start(config, {
     ...context,
     registry,
     async openClient(called, target, options) {
-      schemes ??= open("discovery", registerSchemes({ consulUrl, log }));
+      schemes ??= open("discovery", registerSchemes({ consul, log }));
       await schemes;
-      const client = createClient(called, target, { ...options, credentials: CREDENTIALS.channel });
+      const client = createClient(called, target, { ...options, credentials: credentials.toCall(called) });
       await open(`client of ${target}`, { close: async () => client.close() });
       return client;
     },
+    connect: (called, address) => createClient(called, address, { credentials: credentials.toCall(called) }),
     async serveOps(checks) {
       const opened = await open("ops", serveOps({ listen: service.opsListen, registry, log, checks }));
       stopping.addEventListener("abort", () => opened.setDraining(), { once: true });
@@ -43,14 +43,24 @@ export async function startService<C extends { readonly service: ServiceSettings
     },
     async serveGrpc(services, options) {
       if (ops === undefined) throw new Error(`${name} has to serve its ops port first: Consul asks there`);
-      const credentials = CREDENTIALS.server;
       const { port } = await open(
         "grpc",
-        serveGrpc({ ...options, listen: service.listen, credentials, services, log, registry, drainMs, lameDuckMs }),
+        serveGrpc({
+          admit: credentials.admit,
+          ...options,
+          listen: service.listen,
+          credentials: credentials.port,
+          services,
+          log,
+          registry,
+          drainMs,
+          lameDuckMs,
+        }),
       );
       const asked = { host: service.opsHost, port: ops.port };
       const id = `${name}-${instance}`;
-      await open("consul", announce({ consulUrl, name, id, host: advertiseHost, port, ops: asked, log }));
+      await open("consul", announce({ consul, name, id, host: advertiseHost, port, ops: asked, log }));
+      return { address: formatAddress({ host: advertiseHost, port }) };
     },
   });
   ops?.setReady();

@@ -11,7 +11,7 @@ const fixtureService: ServiceDefinition<FixtureConfig> = {
   name: "fixture",
   summary: "opens the configured resources",
   define: (settings: Settings) => ({
-    service: serviceSettings(settings, { name: "fixture", grpcPort: 1, opsPort: 2 }),
+    service: serviceSettings(settings, { name: "fixture", grpcPort: 1, opsPort: 2, callers: "agents" }),
     steps: settings.list("CCSP_FIXTURE_STEPS", "the action at start", { default: [], pattern: /^[a-z-]+:[a-z]+$/ }),
   }),
   async start({ steps }, context) {

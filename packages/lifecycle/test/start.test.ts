@@ -14,7 +14,7 @@ describe("startService", () => {
   async function run(opsPort: number, start: ServiceDefinition<never>["start"]) {
     const listen = { CCSP_X_LISTEN: "127.0.0.1:0", CCSP_X_OPS_LISTEN: `127.0.0.1:${opsPort}`, CCSP_LAME_DUCK: "0ms" };
     const { config } = load(listen, (settings) => ({
-      service: serviceSettings(settings, { name: "x", grpcPort: 1, opsPort: 2 }),
+      service: serviceSettings(settings, { name: "x", grpcPort: 1, opsPort: 2, callers: "agents" }),
     }));
     const stop = new AbortController();
     let last = "";
@@ -44,7 +44,7 @@ describe("startService", () => {
   });
 
   it("serves no gRPC port without an ops port, since Consul would ask in vain", async () => {
-    const { code } = await run(await freePort(), async (_, { serveGrpc }) => serveGrpc([]));
+    const { code } = await run(await freePort(), async (_, { serveGrpc }) => void (await serveGrpc([])));
     assert.equal(code, 1);
   });
 });

@@ -1,3 +1,4 @@
+import type { ConnectionOptions } from "node:tls";
 import { Cluster, type CommonRedisOptions, Redis } from "ioredis";
 import type { RedisClient } from "./redis-client.js";
 import type { RedisAddress } from "./redis-url.js";
@@ -28,14 +29,21 @@ const USE = {
 /** The longest BLOCK time of a blocking read. A connection that is silent for longer may be treated as lost. */
 export const MAX_BLOCK_MS = 10_000;
 
+/** What a client needs to reach Redis and to log in. `tls` is undefined without TLS. */
+export interface RedisAccess {
+  readonly address: RedisAddress;
+  readonly tls: ConnectionOptions | undefined;
+  readonly sentinelLogin: { readonly username: string | undefined; readonly password: string | undefined };
+}
+
 /** Makes a client that is not connected yet. Does no I/O. */
-export function createRedisClient(address: RedisAddress, name: string, use: ConnectionUse): RedisClient {
-  const client = createClient(address, name, use);
+export function createRedisClient(access: RedisAccess, name: string, use: ConnectionUse): RedisClient {
+  const client = createClient(access, name, use);
   if (use === "commands") watchAnswers(client);
   return client;
 }
 
-function createClient(address: RedisAddress, name: string, use: ConnectionUse): RedisClient {
+function createClient({ address, tls, sentinelLogin }: RedisAccess, name: string, use: ConnectionUse): RedisClient {
   const common = {
     ...USE[use],
     connectionName: `ccsp-${name}`,
@@ -45,6 +53,7 @@ function createClient(address: RedisAddress, name: string, use: ConnectionUse): 
     // This is the default. It is set here because the scripts rely on it: ioredis sends a command again if its
     // connection broke.
     autoResendUnfulfilledCommands: true,
+    ...(tls && { tls }),
   } satisfies CommonRedisOptions;
   if (address.kind === "cluster") {
     return new Cluster([...address.nodes], {
@@ -55,6 +64,8 @@ function createClient(address: RedisAddress, name: string, use: ConnectionUse): 
       retryDelayOnClusterDown: 100,
       clusterRetryStrategy: retryDelayMs,
       redisOptions: common,
+      // ioredis looks up the names of the nodes, and then connects to IP addresses. A certificate has names.
+      ...(tls && { dnsLookup: (name, found) => found(null, name) }),
     });
   }
   const single = { ...common, lazyConnect: true, retryStrategy: retryDelayMs, reconnectOnError, db: address.db };
@@ -66,9 +77,12 @@ function createClient(address: RedisAddress, name: string, use: ConnectionUse): 
       sentinelRetryStrategy: retryDelayMs,
       // The Sentinels then report a failover also when the old master only hangs and its socket stays open.
       failoverDetector: true,
+      ...(sentinelLogin.username !== undefined && { sentinelUsername: sentinelLogin.username }),
+      ...(sentinelLogin.password !== undefined && { sentinelPassword: sentinelLogin.password }),
+      ...(tls && { sentinelTLS: tls, enableTLSForSentinelMode: true }),
     });
   }
-  return new Redis({ ...single, ...address.node, ...(address.tls ? { tls: {} } : {}) });
+  return new Redis({ ...single, ...address.node });
 }
 
 /**

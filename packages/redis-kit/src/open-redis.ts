@@ -1,8 +1,10 @@
+import type { RedisSettings } from "@ccsp/config";
 import { within } from "@ccsp/timing";
 import type { Logger } from "pino";
-import { type ConnectionUse, createRedisClient } from "./connect.js";
+import { type ConnectionUse, createRedisClient, type RedisAccess } from "./connect.js";
 import type { RedisClient } from "./redis-client.js";
-import { parseRedisUrl, type RedisAddress } from "./redis-url.js";
+import { parseLogin, parseRedisUrl, type RedisAddress } from "./redis-url.js";
+import { tlsOptions } from "./tls-files.js";
 import { longestWaitMs } from "./unanswered.js";
 
 /** Half of the time that a call waits for Redis. */
@@ -41,11 +43,12 @@ export interface RedisConnection {
  * loss of the connection is logged once, and the client reconnects in the background.
  */
 export async function openRedis(
-  url: string,
+  redis: string | RedisSettings,
   options: { log: Logger; name: string; startMs?: number },
 ): Promise<RedisConnection> {
   const { log, name, startMs = 10_000 } = options;
-  const address = parseRedisUrl(url);
+  const access = accessTo(typeof redis === "string" ? { url: redis } : redis, log);
+  const { address } = access;
   /** The clients that must stay connected. */
   const clients = new Set<RedisClient>();
   const release = (client: RedisClient): void => {
@@ -55,7 +58,7 @@ export async function openRedis(
   };
 
   const connect = async (use: ConnectionUse): Promise<RedisClient> => {
-    const client = createRedisClient(address, name, use);
+    const client = createRedisClient(access, name, use);
     clients.add(client);
     logLosses(client, log.child({ redis: address.at, connection: use }));
     try {
@@ -89,6 +92,18 @@ export async function openRedis(
       for (const each of open) release(each);
     },
   };
+}
+
+function accessTo({ url, sentinelLogin, ...files }: RedisSettings, log: Logger): RedisAccess {
+  const address = parseRedisUrl(url);
+  const onFault = (err: unknown): void =>
+    log.warn({ err }, "the TLS files of Redis cannot be read; the last ones count");
+  try {
+    const tls = address.tls ? tlsOptions(files, onFault) : undefined;
+    return { address, tls, sentinelLogin: parseLogin(sentinelLogin) };
+  } catch (error) {
+    throw new Error(`the TLS files of Redis cannot be read: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 // Refusals that stay the same after a wait.

@@ -37,6 +37,7 @@ describe("parseRedisUrl", () => {
     assert.deepEqual(parseRedisUrl("redis+sentinel://:pw@h1,h2:26380/mymaster/2"), {
       username: undefined,
       password: "pw",
+      tls: false,
       at: "h1:26379,h2:26380 (mymaster)",
       kind: "sentinel",
       sentinels: [
@@ -51,6 +52,7 @@ describe("parseRedisUrl", () => {
   it("reads a cluster's nodes", () => {
     assert.deepEqual(parseRedisUrl("redis+cluster://h1:7000,h2:7001"), {
       ...none,
+      tls: false,
       at: "h1:7000,h2:7001",
       kind: "cluster",
       nodes: [
@@ -58,6 +60,17 @@ describe("parseRedisUrl", () => {
         { host: "h2", port: 7001 },
       ],
     });
+  });
+
+  it("reads TLS for Sentinels and for a cluster", () => {
+    const kinds = ["rediss+sentinel://h/m", "rediss+cluster://h"].map(parseRedisUrl);
+    assert.deepEqual(
+      kinds.map(({ kind, tls }) => [kind, tls]),
+      [
+        ["sentinel", true],
+        ["cluster", true],
+      ],
+    );
   });
 
   for (const url of [

@@ -3,10 +3,11 @@ import { type HostPort, parseHostPort } from "@ccsp/config";
 /** The address of Redis from one URL. `at` is for messages: it has hosts and ports, never the password. */
 export type RedisAddress = {
   readonly at: string;
+  readonly tls: boolean;
   readonly username: string | undefined;
   readonly password: string | undefined;
 } & (
-  | { readonly kind: "standalone"; readonly node: HostPort; readonly tls: boolean; readonly db: number }
+  | { readonly kind: "standalone"; readonly node: HostPort; readonly db: number }
   | {
       readonly kind: "sentinel";
       readonly sentinels: readonly HostPort[];
@@ -17,14 +18,14 @@ export type RedisAddress = {
 );
 
 const FORMS =
-  "redis://[user:pass@]host:port[/db], rediss:// with TLS, redis+sentinel://[user:pass@]host:port,host:port/master[/db] " +
-  "or redis+cluster://[user:pass@]host:port,host:port";
+  "redis://[user:pass@]host:port[/db], redis+sentinel://[user:pass@]host:port,host:port/master[/db] " +
+  "or redis+cluster://[user:pass@]host:port,host:port; with TLS rediss://, rediss+sentinel:// or rediss+cluster://";
 
-const SHAPE = /^(redis|rediss|redis\+sentinel|redis\+cluster):\/\/(?:([^@]*)@)?([^@/?#]+)(?:\/([^?#]*))?$/;
+const SHAPE = /^(rediss?)(\+sentinel|\+cluster)?:\/\/(?:([^@]*)@)?([^@/?#]+)(?:\/([^?#]*))?$/;
 
 /**
  * Reads a Redis URL. User name and password may be percent-encoded. The default port is 6379, and 26379 for Sentinel.
- * User and password are for the data nodes. Sentinels are asked without them.
+ * User and password are for the data nodes, not for Sentinels.
  *
  * Throws an Error that names the fault and the known forms. It never repeats the URL, because the URL may contain a
  * password.
@@ -32,16 +33,17 @@ const SHAPE = /^(redis|rediss|redis\+sentinel|redis\+cluster):\/\/(?:([^@]*)@)?(
 export function parseRedisUrl(url: string): RedisAddress {
   const match = SHAPE.exec(url);
   if (match === null) throw fault("it has none of the known forms");
-  const [, scheme = "", userInfo, hosts = "", path = ""] = match;
-  const nodes = hosts.split(",").map((host) => parseNode(host, scheme === "redis+sentinel" ? 26379 : 6379));
+  const [, scheme, kind, userInfo, hosts = "", path = ""] = match;
+  const nodes = hosts.split(",").map((host) => parseNode(host, kind === "+sentinel" ? 26379 : 6379));
   const segments = path === "" ? [] : path.split("/");
-  const common = { at: nodes.map((node) => `${node.host}:${node.port}`).join(","), ...parseUserInfo(userInfo) };
+  const at = nodes.map((node) => `${node.host}:${node.port}`).join(",");
+  const common = { at, tls: scheme === "rediss", ...parseLogin(userInfo) };
 
-  switch (scheme) {
-    case "redis+cluster":
+  switch (kind) {
+    case "+cluster":
       if (segments.length > 0) throw fault("a cluster has no databases");
       return { ...common, kind: "cluster", nodes };
-    case "redis+sentinel": {
+    case "+sentinel": {
       const [master = "", db, ...rest] = segments;
       if (master === "" || rest.length > 0)
         throw fault("the path of a Sentinel URL is the master's name and a database");
@@ -51,7 +53,7 @@ export function parseRedisUrl(url: string): RedisAddress {
       const [node, ...others] = nodes;
       if (node === undefined || others.length > 0) throw fault("a standalone Redis has one host");
       if (segments.length > 1) throw fault("the path is a database number");
-      return { ...common, kind: "standalone", node, tls: scheme === "rediss", db: parseDb(segments[0]) };
+      return { ...common, kind: "standalone", node, db: parseDb(segments[0]) };
     }
   }
 }
@@ -68,7 +70,13 @@ function parseDb(text: string | undefined): number {
   return Number(text);
 }
 
-function parseUserInfo(text: string | undefined): { username: string | undefined; password: string | undefined } {
+interface Login {
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+}
+
+/** Reads `user:password`, percent-encoded. */
+export function parseLogin(text: string | undefined): Login {
   if (text === undefined || text === "") return { username: undefined, password: undefined };
   const colon = text.indexOf(":");
   const [username, password] = colon < 0 ? [text, ""] : [text.slice(0, colon), text.slice(colon + 1)];

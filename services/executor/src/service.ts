@@ -62,9 +62,11 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
     const { open, stopping, serveOps, serveGrpc } = context;
     const { executor, hooks, sandbox } = await openExecutor({ ...context, config, bootId: ulid() });
     await serveOps({ queue: () => executor.checkSync() });
-    await serveGrpc([implement(ExecutorServiceService, executorHandlers({ executor, hooks, sandbox, stopping }))]);
+    const { address } = await serveGrpc([
+      implement(ExecutorServiceService, executorHandlers({ executor, hooks, sandbox, stopping })),
+    ]);
     // Opened last, so it closes first. It then takes no new work, and everything else still answers while runs end.
-    await open("runs", executor.start());
+    await open("runs", executor.start(address));
   },
 });
 

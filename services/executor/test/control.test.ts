@@ -105,6 +105,18 @@ describe("controlling an executor", function () {
       await assert.rejects(executor.setConcurrency({ engine: "nobody", slots: 1 }), { reason: "ENGINE_UNKNOWN" });
     }));
 
+  it("says in each Sync where it serves, by the advertised host and the port that it got", () =>
+    withRig({ CCSP_ADVERTISE_HOST: "localhost" }, async (rig) => {
+      const sync = await eventually(() => rig.queue.syncs.at(-1) ?? assert.fail());
+      const executor = createClient(ExecutorServiceService, sync.address);
+      try {
+        assert.match(sync.address, /^localhost:[1-9]/);
+        assert.equal((await executor.getExecutorStatus({})).executorId, sync.executorId);
+      } finally {
+        executor.close();
+      }
+    }));
+
   it("takes no work while it is drained, and lets its runs continue", () =>
     withExecutor({}, async (rig, executor) => {
       const task = rig.queue.add("[[hang]]");

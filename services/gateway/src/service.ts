@@ -2,25 +2,36 @@ import { readFile } from "node:fs/promises";
 import { loadAuthenticator } from "@ccsp/authentication";
 import { admitBy, CallerBounds, implement } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
+import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import { OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
+import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { openRedis } from "@ccsp/redis-kit";
 import { Counter } from "prom-client";
-import { ACCESS } from "./application/access.js";
+import { createAgentOperations } from "./agents/operations.js";
 import { createAudit } from "./application/audit.js";
 import { createGuard } from "./application/guard.js";
-import { createOperations } from "./application/operations.js";
 import { define, type GatewayConfig } from "./config.js";
-import { agentHandlers } from "./grpc/handlers.js";
+import { Executors } from "./executors/executors.js";
+import { ExecutorPool } from "./executors/pool.js";
+import { served } from "./grpc/served.js";
+import { openKeys } from "./keys/open-keys.js";
+import { openLimits } from "./limits/open-limits.js";
+import { createOperatorOperations } from "./operators/operations.js";
+
+const EXECUTOR_IDLE_MS = 60_000;
 
 /** The gateway: identity, admission and the public API. */
 export const gatewayService: ServiceDefinition<GatewayConfig> = {
   name: "gateway",
-  summary: "AgentService: authenticates agents and passes their calls to the queue",
+  summary: "AgentService and OperatorService: proves who calls, and passes the calls to the services",
   define,
 
-  async start(config, { log, registry, openClient, serveOps, serveGrpc }) {
-    const { queueTarget, authentication, watchGiveUpMs, callers, connections } = config;
-    const authenticator = await loadAuthenticator(authentication, (err) =>
+  async start(config, { open, log, registry, openClient, connect, serveOps, serveGrpc }) {
+    const { targets, authentication, watchGiveUpMs, callers, connections } = config;
+    const tokens = await loadAuthenticator(authentication, (err) =>
       log.warn({ err }, "the key set cannot be refreshed"),
     );
     const denied = new Counter({
@@ -30,22 +41,37 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       registers: [registry],
     });
 
-    const queue = await openClient(QueueServiceService, queueTarget);
+    const redis = await open("redis", openRedis(config.redis, { log, name: "gateway" }));
+    const { authenticator, streams, keys } = await open("keys", openKeys(redis, { tokens, log }));
+    const queue = await openClient(QueueServiceService, targets.queue);
+    const monitor = await openClient(MonitorServiceService, targets.monitor);
+    const notification = await openClient(NotificationServiceService, targets.notification);
     // Checks only whether a replica can be reached. A call would cost the queue the same for each probe of each
     // gateway.
-    await serveOps({ queue: () => queue.reachable() });
+    await serveOps({ redis: () => redis.ping(), queue: () => queue.reachable() });
 
+    const limits = await open("limits", Promise.resolve(openLimits(redis.client, config.limits, log)));
     const guard = createGuard({
-      authenticator,
+      authenticator: limits.withLockout(authenticator),
+      limit: (identity) => limits.calls.identified(identity),
       audit: createAudit(log),
+      streams,
       onDenied: (reason) => denied.inc({ reason }),
     });
     const resume = { giveUpMs: watchGiveUpMs };
-    const operations = createOperations({ queue, guard, resume, version: await packageVersion() });
-    await serveGrpc([implement(AgentServiceService, agentHandlers(operations))], {
-      callers: new CallerBounds(callers),
+    const connectTo = (address: string) => connect(ExecutorServiceService, address);
+    const pool = await open("executors", new ExecutorPool({ connect: connectTo, idleMs: EXECUTOR_IDLE_MS }));
+    const executors = new Executors({ queue, pool });
+    const agents = createAgentOperations({ queue, guard, resume, version: await packageVersion() });
+    const operators = createOperatorOperations({ queue, executors, monitor, notification, keys, guard, resume });
+    const services = [
+      implement(AgentServiceService, served(agents)),
+      implement(OperatorServiceService, served(operators)),
+    ];
+    await serveGrpc(services, {
+      callers: new CallerBounds({ ...callers, meter: limits.calls }),
       connections,
-      admit: admitBy(AgentServiceService, ACCESS, (caller, _row, rpc) => guard.admit(rpc, caller), log),
+      admit: admitBy((caller, access, path) => guard.admit(path, access, caller), log),
     });
   },
 };

@@ -10,11 +10,11 @@ import { eventually } from "@ccsp/testkit";
 import { status } from "@grpc/grpc-js";
 import { SignJWT } from "jose";
 import pino from "pino";
-import { ACCESS } from "../src/application/access.js";
+import { createAgentOperations } from "../src/agents/operations.js";
 import { createAudit } from "../src/application/audit.js";
 import { createGuard } from "../src/application/guard.js";
-import { createOperations } from "../src/application/operations.js";
-import { agentHandlers } from "../src/grpc/handlers.js";
+import { served } from "../src/grpc/served.js";
+import { createOpenStreams } from "../src/keys/open-streams.js";
 import { type FakeQueue, startFakeQueue } from "./fake-queue.js";
 
 const SECRET = new TextEncoder().encode("a secret of this test and of nothing else");
@@ -46,12 +46,13 @@ async function startGateway(queue: FakeQueue) {
       issuer: undefined,
     }),
     audit: createAudit(log),
+    streams: createOpenStreams(() => false),
   });
-  const operations = createOperations({ queue: upstream, guard, resume: { giveUpMs: 10_000 }, version: "1.2.3" });
+  const operations = createAgentOperations({ queue: upstream, guard, resume: { giveUpMs: 10_000 }, version: "1.2.3" });
   const server = await serveGrpc({
     listen: { host: "127.0.0.1", port: 0 },
-    services: [implement(AgentServiceService, agentHandlers(operations))],
-    admit: admitBy(AgentServiceService, ACCESS, (caller, _row, rpc) => guard.admit(rpc, caller), log),
+    services: [implement(AgentServiceService, served(operations))],
+    admit: admitBy((caller, access, path) => guard.admit(path, access, caller), log),
     callers: new CallerBounds({ limits: LIMITS }),
     log,
     lameDuckMs: 0,

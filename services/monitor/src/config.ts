@@ -1,8 +1,15 @@
-import { queueShards, redisUrl, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
+import {
+  queueShards,
+  type RedisSettings,
+  redisSettings,
+  type ServiceSettings,
+  type Settings,
+  serviceSettings,
+} from "@ccsp/config";
 
 export interface MonitorConfig {
   readonly service: ServiceSettings;
-  readonly redisUrl: string;
+  readonly redis: RedisSettings;
   /** The number of partitions of the event stream. */
   readonly partitions: number;
 }
@@ -10,7 +17,7 @@ export interface MonitorConfig {
 export function define(settings: Settings): MonitorConfig {
   return {
     service: serviceSettings(settings, { name: "monitor", grpcPort: 3003, opsPort: 9003 }),
-    redisUrl: redisUrl(settings),
+    redis: redisSettings(settings),
     partitions: queueShards(settings),
   };
 }

@@ -15,10 +15,10 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
   summary: "MonitorService: counts usage per agent and model from the events of the other services",
   define,
 
-  async start({ service, redisUrl, partitions }, { open, log, registry, serveOps, serveGrpc }) {
+  async start({ service, redis: redisSettings, partitions }, { open, log, registry, serveOps, serveGrpc }) {
     const metrics = createMonitorMetrics(registry);
 
-    const redis = await open("redis", openRedis(redisUrl, { log, name: "monitor" }));
+    const redis = await open("redis", openRedis(redisSettings, { log, name: "monitor" }));
     await serveOps({ redis: () => redis.ping() });
 
     const store = createRedisUsageStore(redis.client);

@@ -1,9 +1,16 @@
 import { resolve } from "node:path";
-import { queueShards, redisUrl, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
+import {
+  queueShards,
+  type RedisSettings,
+  redisSettings,
+  type ServiceSettings,
+  type Settings,
+  serviceSettings,
+} from "@ccsp/config";
 
 export interface NotificationConfig {
   readonly service: ServiceSettings;
-  readonly redisUrl: string;
+  readonly redis: RedisSettings;
   /** The number of partitions of the event stream. */
   readonly partitions: number;
   /** An absolute path. */
@@ -16,7 +23,7 @@ export function define(settings: Settings): NotificationConfig {
   });
   return {
     service: serviceSettings(settings, { name: "notification", grpcPort: 3004, opsPort: 9004 }),
-    redisUrl: redisUrl(settings),
+    redis: redisSettings(settings),
     partitions: queueShards(settings),
     filePath: resolve(filePath),
   };

@@ -18,10 +18,10 @@ export const notificationService: ServiceDefinition<NotificationConfig> = {
   summary: "NotificationService: delivers events to channels and lists what was delivered",
   define,
 
-  async start({ service, redisUrl, partitions, filePath }, { open, log, registry, serveOps, serveGrpc }) {
+  async start({ service, redis: redisSettings, partitions, filePath }, { open, log, registry, serveOps, serveGrpc }) {
     const { countDelivery, countOutcome } = createNotificationMetrics(registry);
 
-    const redis = await open("redis", openRedis(redisUrl, { log, name: "notification" }));
+    const redis = await open("redis", openRedis(redisSettings, { log, name: "notification" }));
     await serveOps({ redis: () => redis.ping() });
 
     const deliveries = createRedisDeliveryLog(redis.client);

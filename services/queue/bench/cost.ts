@@ -32,7 +32,15 @@ export async function benchCost(url: string, { say }: Report): Promise<void> {
       for (let call = 0; call < calls; call += 1) {
         sequence += 1n;
         const mark = { executor: "ex-1", boot: "boot-1", sequence };
-        const heartbeat = { ...mark, draining: false, offers: [], held: [], leaseMs: LEASE_MS, again: false };
+        const heartbeat = {
+          ...mark,
+          draining: false,
+          address: "",
+          offers: [],
+          held: [],
+          leaseMs: LEASE_MS,
+          again: false,
+        };
         sync += await spent(1, () => ours.store.sync(heartbeat));
         const held: Grant[] = [];
         claim += await spent(1, async () => {

@@ -72,7 +72,15 @@ async function timed(call: () => Promise<unknown>): Promise<number> {
 /** Measures only the claim. The lease is completed, so the number of leases stays the same. */
 async function timedClaim(ours: Ours, sequence: bigint): Promise<number> {
   const mark = { executor: "ex-1", boot: "boot-1", sequence };
-  await ours.store.sync({ ...mark, draining: false, offers: [], held: [], leaseMs: LEASE_MS, again: false });
+  await ours.store.sync({
+    ...mark,
+    draining: false,
+    address: "",
+    offers: [],
+    held: [],
+    leaseMs: LEASE_MS,
+    again: false,
+  });
   const start = performance.now();
   const [grant] = await ours.claim(mark, 1);
   const ms = performance.now() - start;

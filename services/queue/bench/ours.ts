@@ -117,6 +117,7 @@ export async function openOurs(url: string) {
             boot: "boot-1",
             sequence: ++sequence,
             draining: false,
+            address: "",
             maxWaitMs: 0,
             held: [...held].map(([id, fence]) => ({ id, fence })),
             offers: [{ engine: ENGINE, account: "", freeSlots: slots - held.size, slots, version: "" }],

@@ -102,7 +102,15 @@ async function leaseTasks(url: string): Promise<readonly Grant[]> {
   try {
     await inFlight(50, TASKS, ours.enqueue);
     const mark = { executor: "ex-1", boot: "boot-1", sequence: 1n };
-    await ours.store.sync({ ...mark, draining: false, offers: [], held: [], leaseMs: LEASE_MS, again: false });
+    await ours.store.sync({
+      ...mark,
+      draining: false,
+      address: "",
+      offers: [],
+      held: [],
+      leaseMs: LEASE_MS,
+      again: false,
+    });
     const grants = await ours.claim(mark, TASKS, LEASE_MS);
     if (grants.length !== TASKS) throw new Error("not every task was leased");
     return grants;

@@ -2,8 +2,8 @@
 -- sync_executor: record the heartbeat of an executor, and compare the leases that it names with the leases that it was
 -- granted.
 --
--- KEYS  1 executor   hash  boot, seq, seen, draining, offers; retired: earlier boots; granted: ids granted in answer to
---                          this seq; unsettled: '1' when the caller has leases to settle first
+-- KEYS  1 executor   hash  boot, seq, seen, draining, offers, address; retired: earlier boots; granted: ids granted in
+--                          answer to this seq; unsettled: '1' when the caller has leases to settle first
 --       2 executors  zset  executor ids by last call (ms)
 --       3 tasks      hash  id -> record (JSON)
 --       4 leases     zset  ids by lease expiry (ms)
@@ -18,7 +18,8 @@
 --       6 '1' when draining, else '0'
 --       7 'first', or 'again' when a waiting call checks once more
 --       8 what the executor offers (JSON; this script does not read it)
---       9 for each lease that the executor holds: task id, fence
+--       9 host and port at which others reach the executor, or ''
+--       10 for each lease that the executor holds: task id, fence
 -- RETURN {'stale'} | {'ok', {lost id, …}, {cancelled id, fence, reason, …}, {unlisted id, fence, …}, {forgotten id,
 --        fence, …}, for how long no lease may be granted (ms), the gate of the emergency stop (JSON) or ''}
 -- NEEDS time_given (shared/clock), HELD (shared/held), decode_record (shared/record),
@@ -76,7 +77,7 @@ local listed, renewed, expiry = {}, 0, now + tonumber(ARGV[5])
 local batch = open_batch()
 local to_leases = batch.of('ZADD', leases)
 local named, fences = {}, {}
-for i = 9, #ARGV, 2 do
+for i = 10, #ARGV, 2 do
   named[#named + 1], fences[#fences + 1] = ARGV[i], ARGV[i + 1]
 end
 local found = find_all(named)
@@ -126,7 +127,7 @@ end
 local unsettled = #unlisted + #forgotten > 0 and '1' or ''
 if mode == 'first' then
   redis.call('HSET', executor, 'boot', boot, 'seq', seq, 'seen', now, 'draining', ARGV[6], 'offers', ARGV[8],
-    'retired', retired, 'granted', granted, 'unsettled', unsettled)
+    'address', ARGV[9], 'retired', retired, 'granted', granted, 'unsettled', unsettled)
   redis.call('PEXPIRE', executor, 86400000)
   redis.call('ZADD', executors, now, name)
 elseif unsettled ~= (last[5] or '') then

@@ -1,7 +1,8 @@
 import {
   callerUnreadBytes,
   queueShards,
-  redisUrl,
+  type RedisSettings,
+  redisSettings,
   type ServiceSettings,
   type Settings,
   serviceSettings,
@@ -17,7 +18,7 @@ import { defineOrder } from "./order-settings.js";
 
 export interface QueueConfig {
   readonly service: ServiceSettings;
-  readonly redisUrl: string;
+  readonly redis: RedisSettings;
   readonly shards: number;
   /** Which copies must have a task before its acceptance or end is answered: Redis alone, or `replicas` as well. */
   readonly durability: "local" | "replicated";
@@ -44,7 +45,7 @@ export interface QueueConfig {
 export function defineQueue(settings: Settings): QueueConfig {
   const config = {
     service: serviceSettings(settings, { name: "queue", grpcPort: 3001, opsPort: 9001 }),
-    redisUrl: redisUrl(settings),
+    redis: redisSettings(settings),
     shards: queueShards(settings),
     ...defineDurability(settings),
     engines: settings.list("CCSP_ENGINES", "engines of this installation, the default first", {

@@ -14,7 +14,7 @@ import { type MeasuredStore, measureQueue, showTargets } from "./status-metrics.
 
 const NOW = 1_760_000_000_000;
 const offer = { engine: "e", account: "", freeSlots: 1, slots: 4, version: "1" };
-const executor = { id: "x", leases: 0, seenMs: NOW, draining: false, offers: [offer] };
+const executor = { id: "x", leases: 0, seenMs: NOW, draining: false, offers: [offer], address: "" };
 const gate = { who: "ada", why: "w", closed: NOW };
 const STORE: MeasuredStore = {
   depths: async () => [{ engine: "e", class: "low", waiting: 2, oldestAgeMs: 301_000, running: 3, parked: 9 }],

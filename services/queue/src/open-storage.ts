@@ -20,7 +20,7 @@ export async function openStorage(
   { open, log, registry }: Pick<ServiceContext, "open" | "log"> & { readonly registry: Registry },
 ) {
   const { shards, engines, retentionMs } = config;
-  const redis = await open("redis", openRedis(config.redisUrl, { log, name: "queue" }));
+  const redis = await open("redis", openRedis(config.redis, { log, name: "queue" }));
   const wakes = await open("wakes", openWakes(await redis.duplicate(), redis.client));
   const waitingExecutors = await open("waiting executors", createWaitingExecutors(wakes, engines));
   await claimFormat(redis.client);

@@ -246,6 +246,7 @@ export function executor(
     held: [...held].map(([id, fence]) => ({ id, fence })),
     offers: [{ engine, account, freeSlots: more.freeSlots ?? Math.max(0, slots - held.size), slots, version: "1.0" }],
     draining: more.draining ?? false,
+    address: "127.0.0.1:3002",
     maxWaitMs: more.maxWaitMs ?? 0,
   });
   return {

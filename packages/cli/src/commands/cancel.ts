@@ -24,8 +24,8 @@ Examples:
     )
     .action(async (taskId: string | undefined, options: ChangeOptions) => {
       const { reason } = options;
-      const done = await byFilter(io, taskId, options, async (queue, filter, dryRun) => {
-        const answer = await queue.cancelTasks({ filter, reason, dryRun }, { timeoutMs: BULK_MS });
+      const done = await byFilter(io, taskId, options, async (gateway, filter, dryRun) => {
+        const answer = await gateway.cancelTasks({ filter, reason, dryRun }, { timeoutMs: BULK_MS });
         const json = () => messageJson("ccsp.queue.v1.CancelTasksResponse", answer);
         return { matched: answer.matched, changed: answer.cancelled, json, verb: "cancelled" };
       });

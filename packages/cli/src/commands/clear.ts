@@ -1,17 +1,17 @@
 import type { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command } from "commander";
+import { type ConnectionOptions, withConnection } from "../connection.js";
 import { type Io, note } from "../io.js";
 import { messageJson } from "../json-forms.js";
-import { atQueue, BULK_MS, type QueueOptions, userOf, withQueue } from "../operator.js";
+import { atGateway, BULK_MS } from "../operator.js";
 import { isForPrograms, NAMELESS } from "../output/format.js";
 import { showOne } from "../output/show.js";
 import { CLASS_NAMES, className, priority } from "../priority.js";
 import { count } from "../words.js";
 
-interface ClearOptions extends QueueOptions {
+interface ClearOptions extends ConnectionOptions {
   readonly agent?: string;
   readonly confirm?: string;
-  readonly who?: string;
 }
 
 export function clearCommand(io: Io): Command {
@@ -21,9 +21,8 @@ export function clearCommand(io: Io): Command {
     )
     .argument("<class>", CLASS_NAMES.join(", "), priority)
     .option("--agent <id>", "only tasks of this agent")
-    .option("--confirm <token>", "the token that the count gave, within 5 minutes")
-    .option("--who <name>", "who clears it (default: $USER)");
-  return withQueue(command, NAMELESS)
+    .option("--confirm <token>", "the token that the count gave, within 5 minutes");
+  return withConnection(command, NAMELESS)
     .addHelpText(
       "after",
       `
@@ -34,14 +33,13 @@ Examples:
   ccsp clear low
   ccsp clear low --confirm TOKEN`,
     )
-    .action(async (cleared: Priority, { agent, confirm, who, ...options }: ClearOptions) => {
+    .action(async (cleared: Priority, { agent, confirm, ...options }: ClearOptions) => {
       const request = {
         priority: cleared,
         agentId: agent ?? "",
         confirmationToken: confirm ?? "",
-        who: who ?? userOf(io),
       };
-      const answer = await atQueue(io, options, (queue) => queue.clearQueue(request, { timeoutMs: BULK_MS }));
+      const answer = await atGateway(io, options, (gateway) => gateway.clearQueue(request, { timeoutMs: BULK_MS }));
       const { tasks, agents, confirmationToken } = answer;
       const name = className(cleared);
       const counted = count(tasks, `${name} task`);

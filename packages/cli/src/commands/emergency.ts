@@ -1,10 +1,13 @@
-import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EmergencyLevel, type EmergencyStopResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Command, InvalidArgumentError } from "commander";
+import { type ConnectionOptions, withConnection } from "../connection.js";
 import { emergencyLines } from "../describe-queue.js";
-import { EXIT, type ExitCode } from "../exit.js";
+import { atQueue, type DirectOptions, type DirectPath, findDirectPath, pathOf } from "../direct-queue.js";
+import { CliError, EXIT, type ExitCode, messageOf } from "../exit.js";
+import { exitCodeOf } from "../failed-call.js";
 import { type Io, note } from "../io.js";
 import { messageJson } from "../json-forms.js";
-import { atQueue, type QueueOptions, userOf, withQueue } from "../operator.js";
+import { atGateway } from "../operator.js";
 import { isForPrograms, NAMELESS } from "../output/format.js";
 import { showOne } from "../output/show.js";
 
@@ -18,11 +21,12 @@ export const LEVELS: Readonly<Record<string, EmergencyLevel>> = {
 // The queue waits up to 5 s for the executors.
 const STOP_MS = 8_000;
 
-interface StopOptions extends QueueOptions {
+interface Stop {
   readonly level: EmergencyLevel;
   readonly why: string;
-  readonly who?: string;
 }
+
+type StopOptions = ConnectionOptions & DirectOptions & { readonly direct?: true };
 
 export function emergencyCommand(io: Io, end: (code: ExitCode) => void): Command {
   return new Command("emergency")
@@ -35,9 +39,17 @@ function stopCommand(io: Io, end: (code: ExitCode) => void): Command {
   const command = new Command("stop")
     .description("stop up to a level, and show what each executor ended")
     .requiredOption("--level <level>", `how far: ${Object.keys(LEVELS).join(", ")}`, level)
-    .requiredOption("--why <text>", "why; every refused caller reads it")
-    .option("--who <name>", "who stops it (default: $USER)");
-  return withQueue(command, NAMELESS)
+    .requiredOption("--why <text>", "why; every refused caller reads it");
+  return withConnection(command, NAMELESS)
+    .option("--direct", "call the queue itself, not the gateway; needs an operator certificate")
+    .option(
+      "--queue <target>",
+      "gRPC target of the queue for a direct call (CCSP_QUEUE_TARGET; default: the local fleet)",
+    )
+    .option(
+      "--operator-cert-dir <folder>",
+      "folder with ca.crt, tls.crt and tls.key for a direct call (CCSP_OPERATOR_TLS_DIR; default: the local fleet's)",
+    )
     .addHelpText(
       "after",
       `
@@ -50,31 +62,67 @@ Levels, each with what the ones before it do:
 Answers within 5 s. Ends with 1 when the stop is in force but not every executor
 has confirmed that nothing runs there.
 
-Example:
-  ccsp emergency stop --level park-running --why "prompts leak into a log"`,
+If no gateway can be reached within 2 s, it calls the queue directly, with an
+operator certificate: the local fleet's, or one of \`ccsp certs issue\`.
+
+Examples:
+  ccsp emergency stop --level park-running --why "prompts leak into a log"
+  ccsp emergency stop --level kill --why leak --direct --queue 10.0.0.7:3001`,
     )
-    .action(async ({ level: asked, why, who, ...options }: StopOptions) => {
-      const answer = await atQueue(io, options, (queue) =>
-        queue.emergencyStop({ level: asked, why, who: who ?? userOf(io) }, { timeoutMs: STOP_MS }),
-      );
+    .action(async ({ level: asked, why, ...options }: StopOptions & Stop) => {
+      const answer = await stop(io, options, { level: asked, why });
       const json = () => messageJson("ccsp.queue.v1.EmergencyStopResponse", answer);
       await showOne(io, options, { json, lines: () => (answer.status ? emergencyLines(answer.status) : []) });
       if (!answer.confirmed && !isForPrograms(options))
-        note(io, "not every executor has confirmed: check again with `ccsp queue status`");
+        note(io, "not every executor has confirmed: check again with the same command, or `ccsp queue status`");
       end(answer.confirmed ? EXIT.ok : EXIT.failed);
     });
 }
 
+async function stop(io: Io, options: StopOptions, request: Stop): Promise<EmergencyStopResponse> {
+  if (options.direct) return stopDirectly(io, pathOf(await findDirectPath(io, options)), request);
+  try {
+    return await atGateway(io, options, async (gateway) => {
+      await gateway.reachable().catch((error: unknown) => {
+        throw new CliError(EXIT.unavailable, `no gateway answers: ${messageOf(error)}`);
+      });
+      return gateway.emergencyStop(request, { timeoutMs: STOP_MS });
+    });
+  } catch (error) {
+    if (exitCodeOf(error) !== EXIT.unavailable) throw error;
+    return await stopWithout(io, options, { request, error });
+  }
+}
+
+/** The gateway did not stop anything, as `error` says. A repeated stop is safe, so it does not matter what it began. */
+async function stopWithout(
+  io: Io,
+  options: StopOptions,
+  { request, error }: { readonly request: Stop; readonly error: unknown },
+): Promise<EmergencyStopResponse> {
+  let path: DirectPath;
+  try {
+    path = pathOf(await findDirectPath(io, options));
+  } catch (missing) {
+    throw new CliError(EXIT.unavailable, messageOf(error), [messageOf(missing)]);
+  }
+  const message = `${messageOf(error)}: calling the queue directly at ${path.target}`;
+  note(io, options.json ? JSON.stringify({ warning: { message } }) : message);
+  return stopDirectly(io, path, request);
+}
+
+const stopDirectly = (io: Io, path: DirectPath, request: Stop): Promise<EmergencyStopResponse> =>
+  atQueue(io, path, (queue, who) => queue.emergencyStop({ ...request, who }, { timeoutMs: STOP_MS }));
+
 function resumeCommand(io: Io): Command {
   const command = new Command("resume")
     .description("end the emergency stop")
-    .requiredOption("--why <text>", "why work may resume")
-    .option("--who <name>", "who resumes (default: $USER)");
-  return withQueue(command, NAMELESS)
+    .requiredOption("--why <text>", "why work may resume");
+  return withConnection(command, NAMELESS)
     .addHelpText("after", '\nExample:\n  ccsp emergency resume --why "the log is closed"')
-    .action(async ({ why, who, ...options }: Omit<StopOptions, "level">) => {
-      const { resumed } = await atQueue(io, options, (queue) =>
-        queue.resumeQueue({ scope: { scope: { $case: "emergency", value: true } }, why, who: who ?? userOf(io) }),
+    .action(async ({ why, ...options }: ConnectionOptions & Pick<Stop, "why">) => {
+      const { resumed } = await atGateway(io, options, (gateway) =>
+        gateway.resumeQueue({ scope: { scope: { $case: "emergency", value: true } }, why }),
       );
       const line = resumed ? "the emergency stop is over" : "no emergency stop was in force";
       await showOne(io, options, { json: () => ({ resumed }), lines: () => [line] });

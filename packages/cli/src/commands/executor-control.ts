@@ -1,10 +1,11 @@
 import type { ProbeResponse } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { Command } from "commander";
+import { type ConnectionOptions, withConnection } from "../connection.js";
 import { lengthWords } from "../describe.js";
 import { EXIT, type ExitCode } from "../exit.js";
 import type { Io } from "../io.js";
 import { messageJson } from "../json-forms.js";
-import { atExecutor, type ExecutorOptions, withExecutors } from "../operator.js";
+import { atGateway } from "../operator.js";
 import { wholeNumber } from "../option-values.js";
 import { FORMATS, NAMELESS } from "../output/format.js";
 import { showOne } from "../output/show.js";
@@ -14,37 +15,37 @@ import { count } from "../words.js";
 const PROBE_MS = 70_000;
 
 export function drainCommand(io: Io): Command {
-  return withExecutors(new Command("drain"), FORMATS)
+  return withConnection(new Command("drain"), FORMATS)
     .description("stop an executor from taking more work; its running tasks continue")
     .argument("<executor>", "its id")
     .option("--undo", "let it take work again")
     .addHelpText("after", "\nExamples:\n  ccsp executor drain executor-1\n  ccsp executor drain executor-1 --undo")
-    .action(async (id: string, { undo, ...options }: ExecutorOptions & { readonly undo?: true }) => {
-      const answer = await atExecutor(io, options, id, (executor) => executor.setDraining({ draining: !undo }));
+    .action(async (executorId: string, { undo, ...options }: ConnectionOptions & { readonly undo?: true }) => {
+      const answer = await atGateway(io, options, (gateway) => gateway.setDraining({ executorId, draining: !undo }));
       const runs = `${count(answer.running, "run")} ${answer.running === 1 ? "continues" : "continue"}`;
       const json = () => messageJson("ccsp.executor.v1.SetDrainingResponse", answer);
-      const line = `${id} ${undo ? "takes work again" : "takes no more work"}; ${runs}`;
-      await showOne(io, options, { json, name: id, lines: () => [line] });
+      const line = `${executorId} ${undo ? "takes work again" : "takes no more work"}; ${runs}`;
+      await showOne(io, options, { json, name: executorId, lines: () => [line] });
     });
 }
 
 export function slotsCommand(io: Io): Command {
-  return withExecutors(new Command("slots"), FORMATS)
+  return withConnection(new Command("slots"), FORMATS)
     .description("change how many runs of an engine an executor may have at the same time, until it restarts")
     .argument("<executor>", "its id")
     .argument("<engine>", "engine name")
     .argument("<number>", "0 to 500", wholeNumber())
     .addHelpText("after", "\nExample:\n  ccsp executor slots executor-1 claude-code 4")
-    .action(async (id: string, engine: string, slots: number, options: ExecutorOptions) => {
-      const answer = await atExecutor(io, options, id, (executor) => executor.setConcurrency({ engine, slots }));
+    .action(async (executorId: string, engine: string, slots: number, options: ConnectionOptions) => {
+      const answer = await atGateway(io, options, (gateway) => gateway.setConcurrency({ executorId, engine, slots }));
       const json = () => messageJson("ccsp.executor.v1.SetConcurrencyResponse", answer);
-      const line = `${id}: ${answer.engine?.running ?? 0} of ${answer.engine?.slots ?? slots} ${engine} running`;
-      await showOne(io, options, { json, name: id, lines: () => [line] });
+      const line = `${executorId}: ${answer.engine?.running ?? 0} of ${answer.engine?.slots ?? slots} ${engine} running`;
+      await showOne(io, options, { json, name: executorId, lines: () => [line] });
     });
 }
 
 export function probeCommand(io: Io, end: (code: ExitCode) => void): Command {
-  return withExecutors(new Command("probe"), NAMELESS)
+  return withConnection(new Command("probe"), NAMELESS)
     .description("send an engine of an executor the shortest real prompt; the answer costs as usual")
     .argument("<executor>", "its id")
     .argument("[engine]", "engine name (default: its first)", "")
@@ -52,9 +53,9 @@ export function probeCommand(io: Io, end: (code: ExitCode) => void): Command {
       "after",
       "\nEnds with 1 when it did not answer, and says why.\n\nExample:\n  ccsp executor probe executor-1",
     )
-    .action(async (id: string, engine: string, options: ExecutorOptions) => {
-      const answer = await atExecutor(io, options, id, (executor) =>
-        executor.probe({ engine }, { timeoutMs: PROBE_MS }),
+    .action(async (executorId: string, engine: string, options: ConnectionOptions) => {
+      const answer = await atGateway(io, options, (gateway) =>
+        gateway.probe({ executorId, engine }, { timeoutMs: PROBE_MS }),
       );
       const json = () => messageJson("ccsp.executor.v1.ProbeResponse", answer);
       await showOne(io, options, { json, lines: () => [probeWords(answer)] });

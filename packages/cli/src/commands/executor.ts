@@ -1,62 +1,58 @@
-import type { GetExecutorStatusResponse } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
+import type { ExecutorState } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import { Command } from "commander";
+import { type ConnectionOptions, withConnection } from "../connection.js";
+import { silentLines } from "../describe-executors.js";
 import { CliError, EXIT, type ExitCode } from "../exit.js";
 import { untilInterrupted } from "../following.js";
-import { type Io, sayJson, writeText } from "../io.js";
-import { messageJson } from "../json-forms.js";
-import { atExecutors, type ExecutorOptions, withExecutors } from "../operator.js";
+import { type Io, note, sayJson, writeText } from "../io.js";
+import { executorJson, messageJson } from "../json-forms.js";
+import { atGateway } from "../operator.js";
 import { FORMATS, isForPrograms } from "../output/format.js";
 import { showList } from "../output/show.js";
-import { byEngine, EXECUTOR_COLUMNS, type ExecutorRow, RUN_COLUMNS, type RunRow } from "../tables/executors.js";
+import { byEngine, EXECUTOR_COLUMNS, RUN_COLUMNS, type RunRow } from "../tables/executors.js";
 import { names, TASK_ARGUMENT } from "../task-id.js";
 import { drainCommand, probeCommand, slotsCommand } from "./executor-control.js";
 
 export function executorCommand(io: Io, end: (code: ExitCode) => void): Command {
   const command = new Command("executor").description("show and control executors");
   command.addCommand(listCommand(io, end));
-  for (const sub of [runsCommand(io), tailCommand(io), drainCommand(io), slotsCommand(io)]) command.addCommand(sub);
+  for (const sub of [runsCommand(io, end), tailCommand(io), drainCommand(io), slotsCommand(io)])
+    command.addCommand(sub);
   return command.addCommand(probeCommand(io, end));
 }
 
 function listCommand(io: Io, end: (code: ExitCode) => void): Command {
-  return withExecutors(new Command("list"), FORMATS)
+  return withConnection(new Command("list"), FORMATS)
     .description("list executors with their engines")
     .addHelpText(
       "after",
       "\nEnds with 5 when one does not answer.\n\nExample:\n  ccsp executor list -o json | jq -r .executorId",
     )
-    .action(async (options: ExecutorOptions) => {
-      const rows = await atExecutors(io, options, (executors) =>
-        Promise.all(
-          executors.map(async ({ address, client }): Promise<ExecutorRow> => {
-            return { address, status: await client.getExecutorStatus({}).catch(() => undefined) };
-          }),
-        ),
-      );
-      if (rows.some(({ status }) => status === undefined)) end(EXIT.unavailable);
+    .action(async (options: ConnectionOptions) => {
+      const { executors } = await atGateway(io, options, (gateway) => gateway.listExecutors({}));
+      if (!allAnswer(executors)) end(EXIT.unavailable);
       await showList(io, options, {
-        rows: isForPrograms(options) ? rows : rows.flatMap(byEngine),
-        json: async ({ address, status }) => ({ address, ...(status && (await executorJson(status))) }),
-        name: ({ address, status }) => status?.executorId ?? address,
+        rows: isForPrograms(options) ? executors.map((executor) => ({ executor })) : executors.flatMap(byEngine),
+        json: ({ executor }) => executorJson(executor),
+        name: ({ executor }) => executor.executorId,
         columns: EXECUTOR_COLUMNS,
-        empty: "no executors: start a fleet with `ccsp up`, or name them with --executors",
+        empty: "no executor runs: start one, or a local fleet with `ccsp up`",
       });
     });
 }
 
-const executorJson = (status: GetExecutorStatusResponse): Promise<object> =>
-  messageJson("ccsp.executor.v1.GetExecutorStatusResponse", status);
+const allAnswer = (executors: readonly ExecutorState[]): boolean => executors.every(({ status }) => status);
 
-function runsCommand(io: Io): Command {
-  return withExecutors(new Command("runs"), FORMATS)
+function runsCommand(io: Io, end: (code: ExitCode) => void): Command {
+  return withConnection(new Command("runs"), FORMATS)
     .description("list what executors run now, oldest first")
-    .addHelpText("after", "\nExample:\n  ccsp executor runs")
-    .action(async (options: ExecutorOptions) => {
-      const found = await atExecutors(io, options, (executors) =>
-        Promise.all(executors.map(({ client }) => client.getExecutorStatus({}))),
-      );
+    .addHelpText("after", "\nEnds with 5 when an executor does not answer.\n\nExample:\n  ccsp executor runs")
+    .action(async (options: ConnectionOptions) => {
+      const { executors } = await atGateway(io, options, (gateway) => gateway.listExecutors({}));
+      for (const line of silentLines(executors)) note(io, line);
+      if (!allAnswer(executors)) end(EXIT.unavailable);
       await showList(io, options, {
-        rows: found.flatMap(({ executorId, runs }): RunRow[] => runs.map((run) => ({ executorId, run }))),
+        rows: runsOf(executors),
         json: async ({ executorId, run }) => ({
           executorId,
           ...(await messageJson("ccsp.executor.v1.RunStatus", run)),
@@ -68,28 +64,26 @@ function runsCommand(io: Io): Command {
     });
 }
 
+const runsOf = (executors: readonly ExecutorState[]): readonly RunRow[] =>
+  executors.flatMap(({ executorId, status }) => (status?.runs ?? []).map((run) => ({ executorId, run })));
+
 function tailCommand(io: Io): Command {
-  return withExecutors(new Command("tail"))
+  return withConnection(new Command("tail"))
     .description("stream what an engine writes now, for a task of any agent; Ctrl-C leaves it running")
     .argument("<task>", TASK_ARGUMENT)
     .addHelpText("after", "\nExample:\n  ccsp executor tail TASK")
-    .action(async (named: string, options: ExecutorOptions) => {
-      await atExecutors(io, options, (executors) =>
+    .action(async (named: string, options: ConnectionOptions) => {
+      await atGateway(io, options, (gateway) =>
         untilInterrupted(io, async (signal) => {
-          const found = await Promise.all(
-            executors.map(async ({ client }) => {
-              const { runs } = await client.listRuns({}).catch(() => ({ runs: [] }));
-              return runs.filter((run) => names(named, run.taskId)).map(({ taskId }) => ({ client, taskId }));
-            }),
-          );
-          const [run, ...others] = found.flat();
-          if (!run) throw new CliError(EXIT.notFound, `no executor runs ${named} now`);
+          const { executors } = await gateway.listExecutors({}, { signal });
+          const [found, ...others] = runsOf(executors).filter(({ run }) => names(named, run.taskId));
+          if (!found) throw new CliError(EXIT.notFound, `no executor runs ${named} now`);
           if (others.length > 0) {
-            const ids = [run, ...others].map(({ taskId }) => taskId);
+            const ids = [found, ...others].map(({ run }) => run.taskId);
             throw new CliError(EXIT.usage, `${named} is the end of ${ids.length} ids; write more of the id:`, ids);
           }
-          const { client, taskId } = run;
-          for await (const { text, gap } of client.tailRun({ taskId }, { signal })) {
+          const { executorId, run } = found;
+          for await (const { text, gap } of gateway.tailRun({ executorId, taskId: run.taskId }, { signal })) {
             if (options.json) sayJson(io, { text, gap });
             else await writeText(io, gap ? `\n[…]\n${text}` : text);
           }

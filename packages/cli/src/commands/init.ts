@@ -1,4 +1,5 @@
 import { stat } from "node:fs/promises";
+import { replaceFile } from "@ccsp/private-files";
 import { Command, Option } from "commander";
 import { allowable, allowFolder } from "../allowed-folders.js";
 import { canAsk } from "../ask.js";
@@ -7,7 +8,6 @@ import { askFolders, askLogin, KEY, keyLogin, type Login, loginFolder, SIMULATED
 import { type Io, note, sayJson } from "../io.js";
 import { type OutputOptions, withOutput } from "../output/format.js";
 import { readBytes, readInputFile } from "../read-input.js";
-import { replaceFile } from "../replace-file.js";
 import { openStateDir, type StateDir, stateDir } from "../state.js";
 
 interface InitOptions extends OutputOptions {

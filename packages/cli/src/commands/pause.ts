@@ -1,18 +1,18 @@
 import type { GateScope } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { Command } from "commander";
+import { type ConnectionOptions, withConnection } from "../connection.js";
 import { gateLine } from "../describe-queue.js";
 import { gateScope, SCOPE_WORDS, scopeName } from "../gate-scope.js";
 import type { Io } from "../io.js";
 import { messageJson } from "../json-forms.js";
-import { atQueue, type QueueOptions, userOf, withQueue } from "../operator.js";
+import { atGateway } from "../operator.js";
 import { durationMs } from "../option-values.js";
 import { FORMATS } from "../output/format.js";
 import { showOne } from "../output/show.js";
 
-interface PauseOptions extends QueueOptions {
+interface PauseOptions extends ConnectionOptions {
   readonly why: string;
-  readonly who?: string;
   readonly for?: number;
 }
 
@@ -21,9 +21,8 @@ export function pauseCommand(io: Io): Command {
     .description("start no more tasks of a scope; running tasks continue")
     .argument("<scope>", SCOPE_WORDS, gateScope)
     .requiredOption("--why <text>", "why")
-    .option("--who <name>", "who pauses it (default: $USER)")
     .option("--for <time>", "opens by itself after this time, such as 30m or 2h", durationMs);
-  return withQueue(command, FORMATS)
+  return withConnection(command, FORMATS)
     .addHelpText(
       "after",
       `
@@ -31,11 +30,9 @@ Examples:
   ccsp pause engine/claude-code --why "the provider is down" --for 30m
   ccsp pause agent/nightly --why "it floods the queue"`,
     )
-    .action(async (scope: GateScope, { why, who, for: forMs, ...options }: PauseOptions) => {
+    .action(async (scope: GateScope, { why, for: forMs, ...options }: PauseOptions) => {
       const opens = forMs === undefined ? {} : opensAfter(forMs);
-      const { gate } = await atQueue(io, options, (queue) =>
-        queue.pauseQueue({ scope, why, who: who ?? userOf(io), ...opens }),
-      );
+      const { gate } = await atGateway(io, options, (gateway) => gateway.pauseQueue({ scope, why, ...opens }));
       if (!gate) return;
       const json = () => messageJson("ccsp.queue.v1.Gate", gate);
       await showOne(io, options, { json, name: scopeName(gate.scope), lines: () => [gateLine(gate)] });
@@ -52,9 +49,8 @@ export function resumeCommand(io: Io): Command {
   const command = new Command("resume")
     .description("start tasks of a paused scope again")
     .argument("<scope>", SCOPE_WORDS, gateScope)
-    .option("--why <text>", "why", "")
-    .option("--who <name>", "who resumes it (default: $USER)");
-  return withQueue(command, FORMATS)
+    .option("--why <text>", "why", "");
+  return withConnection(command, FORMATS)
     .addHelpText(
       "after",
       `
@@ -66,10 +62,8 @@ ccsp emergency resume.
 Example:
   ccsp resume engine/claude-code --why "the provider is back"`,
     )
-    .action(async (scope: GateScope, { why, who, ...options }: PauseOptions) => {
-      const { resumed } = await atQueue(io, options, (queue) =>
-        queue.resumeQueue({ scope, why, who: who ?? userOf(io) }),
-      );
+    .action(async (scope: GateScope, { why, ...options }: PauseOptions) => {
+      const { resumed } = await atGateway(io, options, (gateway) => gateway.resumeQueue({ scope, why }));
       const name = scopeName(scope);
       const line = resumed ? `${name} is open again` : `${name} was not paused`;
       await showOne(io, options, { json: () => ({ resumed }), name, lines: () => [line] });

@@ -1,7 +1,8 @@
 import type { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command } from "commander";
+import { type ConnectionOptions, withConnection } from "../connection.js";
 import type { Io } from "../io.js";
-import { atQueue, type QueueOptions, withQueue } from "../operator.js";
+import { atGateway } from "../operator.js";
 import { FORMATS } from "../output/format.js";
 import { CLASS_NAMES, className, priority } from "../priority.js";
 import { anyTaskId } from "../queue-listing.js";
@@ -13,11 +14,11 @@ export function priorityCommand(io: Io): Command {
     .description("change the class of a task that waits; it keeps its age")
     .argument("<task>", `${TASK_ARGUMENT}; of any agent`)
     .argument("<class>", CLASS_NAMES.join(", "), priority);
-  return withQueue(command, FORMATS)
+  return withConnection(command, FORMATS)
     .addHelpText("after", "\nA task that runs or has ended stays as it is.\n\nExample:\n  ccsp priority TASK urgent")
-    .action(async (taskId: string, asked: Priority, options: QueueOptions) => {
-      const { task } = await atQueue(io, options, async (queue) =>
-        queue.setPriority({ taskId: await anyTaskId(queue, taskId), agentId: "", priority: asked }),
+    .action(async (taskId: string, asked: Priority, options: ConnectionOptions) => {
+      const { task } = await atGateway(io, options, async (gateway) =>
+        gateway.setPriority({ taskId: await anyTaskId(gateway, taskId), priority: asked }),
       );
       if (task) await showChanged(io, options, task, className(task.spec?.priority ?? asked));
     });

@@ -1,5 +1,6 @@
 import type { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command } from "commander";
+import { type ConnectionOptions, withConnection } from "../connection.js";
 import { entryLine } from "../describe-entry.js";
 import { explanationLines } from "../describe-start.js";
 import { isFiltered, withFilter } from "../filter-options.js";
@@ -7,7 +8,7 @@ import { readOn, untilInterrupted } from "../following.js";
 import { type Io, say, sayJson } from "../io.js";
 import { messageJson, taskJson } from "../json-forms.js";
 import { type LimitOptions, limitOf, pageSizeFor, withLimit } from "../limit-options.js";
-import { atQueue, type QueueClient, type QueueOptions, withQueue } from "../operator.js";
+import { atGateway, type Operator } from "../operator.js";
 import { FORMATS, NAMELESS } from "../output/format.js";
 import { showList, showOne } from "../output/show.js";
 import { anyTaskId, tasksOf, type Wanted } from "../queue-listing.js";
@@ -15,10 +16,7 @@ import { showChanged, showTask } from "../show-task.js";
 import { QUEUE_TASK_COLUMNS } from "../tables/tasks.js";
 import { TASK_ARGUMENT } from "../task-id.js";
 
-// A caller that names no agent is an operator for the queue, and finds the tasks of every agent.
-const agentId = "";
-
-type ListOptions = QueueOptions & Wanted & LimitOptions;
+type ListOptions = ConnectionOptions & Wanted & LimitOptions;
 
 /** The operator's versions of the commands for an agent's own tasks. They find the tasks of all agents. */
 export function queueTaskCommands(io: Io): Command[] {
@@ -29,7 +27,7 @@ function listCommand(io: Io): Command {
   const command = new Command("list")
     .description("list tasks of every agent, newest first")
     .option("--agent <id>", "only tasks of this agent");
-  return withQueue(withFilter(withLimit(command)), FORMATS)
+  return withConnection(withFilter(withLimit(command)), FORMATS)
     .addHelpText(
       "after",
       "\nExamples:\n  ccsp queue list --state parked\n  ccsp queue list --agent nightly --since 2h --all -o json",
@@ -37,9 +35,9 @@ function listCommand(io: Io): Command {
     .action(async (options: ListOptions) => {
       const limit = limitOf(options);
       const filtered = options.agent !== undefined || isFiltered(options);
-      await atQueue(io, options, (queue) =>
+      await atGateway(io, options, (gateway) =>
         showList(io, options, {
-          rows: tasksOf(queue, options, pageSizeFor(limit)),
+          rows: tasksOf(gateway, options, pageSizeFor(limit)),
           json: taskJson,
           name: ({ id }) => id,
           columns: QUEUE_TASK_COLUMNS,
@@ -52,11 +50,11 @@ function listCommand(io: Io): Command {
 
 function getCommand(io: Io): Command {
   const command = new Command("get").description("show a task of any agent and its result");
-  return withQueue(command.argument("<task>", TASK_ARGUMENT), FORMATS)
+  return withConnection(command.argument("<task>", TASK_ARGUMENT), FORMATS)
     .addHelpText("after", "\nExample:\n  ccsp queue get TASK")
-    .action(async (taskId: string, options: QueueOptions) => {
-      const { task } = await atQueue(io, options, async (queue) =>
-        queue.get({ taskId: await anyTaskId(queue, taskId), agentId }),
+    .action(async (taskId: string, options: ConnectionOptions) => {
+      const { task } = await atGateway(io, options, async (gateway) =>
+        gateway.getTask({ taskId: await anyTaskId(gateway, taskId) }),
       );
       if (task) await showTask(io, options, task);
     });
@@ -64,11 +62,11 @@ function getCommand(io: Io): Command {
 
 function explainCommand(io: Io): Command {
   const command = new Command("explain").description("show why a task of any agent has not started and when it may");
-  return withQueue(command.argument("<task>", TASK_ARGUMENT), NAMELESS)
+  return withConnection(command.argument("<task>", TASK_ARGUMENT), NAMELESS)
     .addHelpText("after", "\nExample:\n  ccsp queue explain TASK")
-    .action(async (taskId: string, options: QueueOptions) => {
-      const explanation = await atQueue(io, options, async (queue) =>
-        queue.explainTask({ taskId: await anyTaskId(queue, taskId), agentId }),
+    .action(async (taskId: string, options: ConnectionOptions) => {
+      const explanation = await atGateway(io, options, async (gateway) =>
+        gateway.explainTask({ taskId: await anyTaskId(gateway, taskId) }),
       );
       const json = () => messageJson("ccsp.gateway.v1.ExplainTaskResponse", explanation);
       await showOne(io, options, { json, lines: () => explanationLines(explanation, "of its agent") });
@@ -77,14 +75,14 @@ function explainCommand(io: Io): Command {
 
 function logCommand(io: Io): Command {
   const command = new Command("log").description("show what happened to a task of any agent, and follow it to its end");
-  return withQueue(command.argument("<task>", TASK_ARGUMENT))
+  return withConnection(command.argument("<task>", TASK_ARGUMENT))
     .addHelpText("after", "\nCtrl-C leaves it running.\n\nExample:\n  ccsp queue log TASK")
-    .action(async (named: string, options: QueueOptions) => {
+    .action(async (named: string, options: ConnectionOptions) => {
       let last = 0;
-      await atQueue(io, options, (queue) =>
+      await atGateway(io, options, (gateway) =>
         untilInterrupted(io, async (signal) => {
-          const taskId = await anyTaskId(queue, named);
-          const open = () => queue.watch({ taskId, agentId, afterSequence: last }, { signal });
+          const taskId = await anyTaskId(gateway, named);
+          const open = () => gateway.watchTask({ taskId, afterSequence: last }, { signal });
           for await (const { event } of readOn(io, open, signal)) {
             if (!event) continue;
             last = event.sequence;
@@ -96,26 +94,26 @@ function logCommand(io: Io): Command {
     });
 }
 
-type Change = (queue: QueueClient, taskId: string, reason: string) => Promise<{ readonly task?: Task | undefined }>;
+type Change = (gateway: Operator, taskId: string, reason: string) => Promise<{ readonly task?: Task | undefined }>;
 
 /** Commands that change one task. `ccsp cancel` and `ccsp retry` also change all tasks that their options select. */
 function changeCommands(io: Io): Command[] {
   const changing = (name: string, what: string, change: Change): Command =>
-    withQueue(new Command(name).description(what).argument("<task>", TASK_ARGUMENT), FORMATS)
+    withConnection(new Command(name).description(what).argument("<task>", TASK_ARGUMENT), FORMATS)
       .option("--reason <text>", "shown in the task's log", "")
       .addHelpText("after", `\nExample:\n  ccsp queue ${name} TASK --reason "by ada"`)
-      .action(async (taskId: string, { reason, ...options }: QueueOptions & { readonly reason: string }) => {
-        const { task } = await atQueue(io, options, async (queue) =>
-          change(queue, await anyTaskId(queue, taskId), reason),
+      .action(async (taskId: string, { reason, ...options }: ConnectionOptions & { readonly reason: string }) => {
+        const { task } = await atGateway(io, options, async (gateway) =>
+          change(gateway, await anyTaskId(gateway, taskId), reason),
         );
         if (task) await showChanged(io, options, task);
       });
   return [
-    changing("cancel", "cancel a task of any agent; an ended one stays as it is", (queue, taskId, reason) =>
-      queue.cancel({ taskId, agentId, reason }),
+    changing("cancel", "cancel a task of any agent; an ended one stays as it is", (gateway, taskId, reason) =>
+      gateway.cancelTask({ taskId, reason }),
     ),
-    changing("retry", "put a failed or expired task of any agent back", (queue, taskId, reason) =>
-      queue.retryTask({ taskId, agentId, reason }),
+    changing("retry", "put a failed or expired task of any agent back", (gateway, taskId, reason) =>
+      gateway.retryTask({ taskId, reason }),
     ),
   ];
 }

@@ -1,10 +1,11 @@
 import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Command } from "commander";
+import { type ConnectionOptions, withConnection } from "../connection.js";
 import { sayQueue } from "../describe-queue.js";
 import { readOn, untilInterrupted } from "../following.js";
 import { type Io, sayFormatted } from "../io.js";
 import { messageJson } from "../json-forms.js";
-import { atQueue, type QueueOptions, withQueue } from "../operator.js";
+import { atGateway } from "../operator.js";
 import { isForPrograms, NAMELESS } from "../output/format.js";
 import { showOne } from "../output/show.js";
 import { zonedTime } from "../words.js";
@@ -16,13 +17,13 @@ export function queueCommand(io: Io): Command {
   return command;
 }
 
-type StatusOptions = QueueOptions & { readonly watch?: true };
+type StatusOptions = ConnectionOptions & { readonly watch?: true };
 
 function statusCommand(io: Io): Command {
   const status = new Command("status")
     .description("show what waits and runs by engine, class and agent, what is paused, and the executors")
     .option("--watch", "show it again whenever it changes, at most once a second, until Ctrl-C");
-  return withQueue(status, NAMELESS)
+  return withConnection(status, NAMELESS)
     .addHelpText(
       "after",
       `
@@ -36,10 +37,10 @@ Examples:
           json: () => messageJson("ccsp.queue.v1.GetStatusResponse", answer),
           write: () => sayQueue(io, options, answer),
         });
-      await atQueue(io, options, async (queue) => {
-        if (!watch) return show(await queue.getStatus({}));
+      await atGateway(io, options, async (gateway) => {
+        if (!watch) return show(await gateway.getStatus({}));
         await untilInterrupted(io, async (signal) => {
-          for await (const { status } of readOn(io, () => queue.watchQueue({}, { signal }), signal)) {
+          for await (const { status } of readOn(io, () => gateway.watchQueue({}, { signal }), signal)) {
             if (!status) continue;
             if (!isForPrograms(options))
               sayFormatted(io, io.stdout.isTTY === true ? CLEAR : `\n${zonedTime(new Date())}`);

@@ -1,26 +1,35 @@
 import type { Capabilities } from "@ccsp/client";
 import { Command } from "commander";
-import { type ConnectionOptions, connected, localFleet, namedGateway, withConnection } from "../connection.js";
+import {
+  asAgent,
+  type ConnectionOptions,
+  localFleet,
+  namedGateway,
+  withConnection,
+  withGateway,
+} from "../connection.js";
+import { executorLines } from "../describe-executors.js";
 import { sayQueue } from "../describe-queue.js";
-import type { ExitCode } from "../exit.js";
-import { EXIT, messageOf } from "../exit.js";
+import { EXIT, type ExitCode, messageOf } from "../exit.js";
 import { errorJson, exitCodeOf } from "../failed-call.js";
+import { askInstallation, type InstallationStatus, installationJson } from "../installation-status.js";
 import { type Io, say } from "../io.js";
 import { messageJson } from "../json-forms.js";
-import { type LocalStatus, localStatus, localStatusJson } from "../local-status.js";
+import { localStatus, type ServiceStatus } from "../local-status.js";
+import { asOperator } from "../operator.js";
 import { NAMELESS, type OutputOptions } from "../output/format.js";
 import { sayTable, showOne } from "../output/show.js";
 import { NOTIFICATION_COLUMNS, SERVICE_COLUMNS, USAGE_COLUMNS } from "../tables/status.js";
 
 export function statusCommand(io: Io, end: (code: ExitCode) => void): Command {
   return withConnection(new Command("status"), NAMELESS)
-    .description("show what an installation offers, and what is running and waiting in a local fleet")
+    .description("show what an installation offers, what is running and waiting there, and what your token allows")
     .addHelpText(
       "after",
       `
-Asks the gateway. For a local fleet it also asks the services directly:
-for their readiness, the queue's depths, the usage of the last 24 hours and the
-newest notifications.
+Asks the gateway: for what it offers and, as far as the token allows, for the
+queue's depths, the executors, the usage of the last 24 hours and the newest
+notifications. For a local fleet it also asks each service whether it is ready.
 
 Examples:
   ccsp status
@@ -28,24 +37,34 @@ Examples:
     )
     .action(async (options: ConnectionOptions) => {
       const fleet = namedGateway(io, options) === undefined ? await localFleet(io) : undefined;
-      const [gateway, local] = await Promise.all([
-        connected(io, options, (client) => client.capabilities()).catch((error: unknown) => ({ error })),
+      const [gateway, services] = await Promise.all([
+        askGateway(io, options).catch((error: unknown) => ({ error })),
         fleet && localStatus(fleet.services),
       ]);
       const failed = "error" in gateway;
       await showOne(io, options, {
         json: async () => ({
-          gateway: failed ? { error: errorJson(gateway.error) } : await capabilitiesJson(gateway),
-          ...(local && (await localStatusJson(local))),
+          gateway: failed ? { error: errorJson(gateway.error) } : await capabilitiesJson(gateway.capabilities),
+          ...(services && { services }),
+          ...(!failed && (await installationJson(gateway.installation))),
         }),
         async write() {
-          for (const line of failed ? [`gateway: ${messageOf(gateway.error)}`] : gatewayLines(gateway)) say(io, line);
-          if (local) await sayLocal(io, options, local);
+          if (failed) say(io, `gateway: ${messageOf(gateway.error)}`);
+          else for (const line of gatewayLines(gateway.capabilities)) say(io, line);
+          if (services) await sayServices(io, options, services);
+          if (!failed) await sayInstallation(io, options, gateway.installation);
         },
       });
       end(failed ? exitCodeOf(gateway.error) : EXIT.ok);
     });
 }
+
+const askGateway = (io: Io, options: ConnectionOptions) =>
+  withGateway(io, options, async (gateway) => {
+    const capabilities = await asAgent(gateway, (client) => client.capabilities());
+    const installation = await asOperator(gateway, (operator) => askInstallation(operator, capabilities.scopes));
+    return { capabilities, installation };
+  });
 
 function gatewayLines({ version, agentId, scopes, engines, maxPromptBytes }: Capabilities): string[] {
   return [
@@ -62,14 +81,20 @@ const capabilitiesJson = (capabilities: Capabilities): Promise<object> =>
     maxPromptBytes: BigInt(capabilities.maxPromptBytes),
   });
 
-async function sayLocal(io: Io, options: OutputOptions, local: LocalStatus): Promise<void> {
-  const { services, queue, usage, notifications } = local;
+async function sayServices(io: Io, options: OutputOptions, services: readonly ServiceStatus[]): Promise<void> {
   say(io, "");
   await sayTable(io, options, SERVICE_COLUMNS, services);
+}
+
+async function sayInstallation(io: Io, options: OutputOptions, status: InstallationStatus): Promise<void> {
+  const { queue, executors, usage, notifications } = status.parts;
   if (queue) {
     say(io, "");
     await sayQueue(io, options, queue);
   }
+  const lines = executors ? executorLines(executors.executors) : [];
+  if (lines.length > 0) say(io, "");
+  for (const line of lines) say(io, line);
   if (usage) {
     say(io, "");
     say(io, `usage of the last 24 hours:${usage.rows.length === 0 ? " none" : ""}`);
@@ -79,4 +104,6 @@ async function sayLocal(io: Io, options: OutputOptions, local: LocalStatus): Pro
     say(io, "");
     await sayTable(io, options, NOTIFICATION_COLUMNS, notifications.notifications);
   }
+  if (status.missing.length > 0) say(io, "");
+  for (const line of status.missing) say(io, line);
 }

@@ -1,4 +1,4 @@
-import { AGENT_ID, ROLES, SCOPES } from "@ccsp/identity";
+import { AGENT_ID, ROLES, type Role, SCOPES } from "@ccsp/identity";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { claimsFor, createToken } from "../create-token.js";
 import { CliError, EXIT } from "../exit.js";
@@ -10,6 +10,7 @@ import { showOne } from "../output/show.js";
 
 interface CreateOptions extends OutputOptions {
   readonly agent: string;
+  readonly role?: Role;
   readonly scope?: readonly string[];
   readonly ttl: number;
   readonly secretFile?: string;
@@ -19,9 +20,15 @@ interface CreateOptions extends OutputOptions {
 
 export function tokenCommand(io: Io): Command {
   const create = withOutput(new Command("create"), NAMELESS)
-    .description("sign a token for an agent with the gateway's HS256 secret")
+    .description("sign a token for an agent or a person with the gateway's HS256 secret")
     .requiredOption("--agent <id>", "the agent's id: 1 to 128 of A-Z a-z 0-9 . _ @ -", agentId)
-    .option("--scope <scope>", `what it allows, may be repeated (default: ${ROLES.agent.join(", ")})`, scope)
+    .addOption(
+      new Option(
+        "--role <role>",
+        "what it allows, as a named set of scopes (default: agent, if there is no --scope)",
+      ).choices(Object.keys(ROLES)),
+    )
+    .option("--scope <scope>", "one more scope, may be repeated", scope)
     .addOption(
       new Option("--ttl <time>", "how long it is valid, such as 30m, 12h or 7d")
         .argParser(durationMs)
@@ -36,11 +43,16 @@ export function tokenCommand(io: Io): Command {
 Anyone who has the token can act as the agent until it expires: keep it out of
 logs and repositories.
 
+Roles:
+${ROLE_HELP}
+
 Examples:
   ccsp token create --agent ci --scope tasks:submit --ttl 12h > ci.token
+  ccsp token create --agent ada --role operator --ttl 8h > ada.token
   CCSP_TOKEN=$(ccsp token create --agent alice) ccsp list`,
     )
-    .action(async ({ agent, scope: scopes = ROLES.agent, ttl, secretFile, ...given }: CreateOptions) => {
+    .action(async ({ agent, role, scope: more, ttl, secretFile, ...given }: CreateOptions) => {
+      const scopes = scopesOf(role, more);
       const secret = await readSecret(io, secretFile);
       const claims = claimsFor(io.env);
       const audience = given.audience ?? claims.audience;
@@ -50,7 +62,28 @@ Examples:
       const expireTime = new Date(Date.now() + ttlSeconds * 1000).toISOString();
       await showOne(io, given, { json: () => ({ token, agent, scopes, expireTime }), lines: () => [token] });
     });
-  return new Command("token").description("make tokens for agents").addCommand(create);
+  return new Command("token").description("make tokens for agents and operators").addCommand(create);
+}
+
+/** The scopes of a role, and more. */
+function scopesOf(role: Role | undefined, more: readonly string[] = []): readonly string[] {
+  const named = role ?? (more.length === 0 ? "agent" : undefined);
+  return [...new Set([...(named ? ROLES[named] : []), ...more])];
+}
+
+/** Each role with its scopes, in 80 columns. */
+const ROLE_HELP = Object.entries(ROLES)
+  .map(([role, scopes]) => `  ${role.padEnd(10)}${wrapped(role === "admin" ? ["everything"] : scopes)}`)
+  .join("\n");
+
+function wrapped(words: readonly string[], width = 66): string {
+  const lines = [""];
+  for (const word of words) {
+    const last = lines.at(-1) ?? "";
+    if (last.length + word.length >= width) lines.push(word);
+    else lines[lines.length - 1] = last ? `${last} ${word}` : word;
+  }
+  return lines.join(`\n${" ".repeat(12)}`);
 }
 
 function agentId(value: string): string {

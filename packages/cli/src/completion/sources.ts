@@ -4,7 +4,7 @@ import { SCOPES } from "@ccsp/identity";
 import { type ConnectionOptions, connected } from "../connection.js";
 import { stateName } from "../describe.js";
 import type { Io } from "../io.js";
-import { atQueue } from "../operator.js";
+import { atGateway } from "../operator.js";
 import { CLASS_NAMES } from "../priority.js";
 import { localTime } from "../words.js";
 
@@ -17,7 +17,7 @@ export interface Suggestion {
 export type Source = "files" | ((io: Io, connection: CompletionConnection) => Promise<readonly Suggestion[]>);
 
 /** The options of the command line that say whom to ask. */
-export type CompletionConnection = Pick<ConnectionOptions, "gateway" | "tokenFile"> & { readonly queue?: string };
+export type CompletionConnection = Pick<ConnectionOptions, "gateway" | "tokenFile" | "caFile">;
 
 const NEWEST_TASKS = 30;
 const SNIPPET_LENGTH = 50;
@@ -44,16 +44,16 @@ const schedules = asked(async (client) =>
   })),
 );
 const agents: Source = (io, connection) =>
-  atQueue(io, connection, async (queue) => {
-    const status = await queue.getStatus({});
+  atGateway(io, connection, async (gateway) => {
+    const status = await gateway.getStatus({});
     return status.agents.map(({ agentId, waiting, running }) => ({
       value: agentId,
       description: `${waiting} waiting, ${running} running`,
     }));
   });
 const executors: Source = (io, connection) =>
-  atQueue(io, connection, async (queue) => {
-    const status = await queue.getStatus({});
+  atGateway(io, connection, async (gateway) => {
+    const status = await gateway.getStatus({});
     return status.executors.map(({ executorId, leases, draining }) => ({
       value: executorId,
       description: `${leases} running${draining ? ", draining" : ""}`,

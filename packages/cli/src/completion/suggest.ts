@@ -103,8 +103,8 @@ function choicesOf(parse: unknown, current: string): readonly string[] | undefin
 }
 
 async function ask(source: Exclude<Source, "files">, { given }: CommandLine, io: Io): Promise<readonly Suggestion[]> {
-  const [gateway, tokenFile, queue] = ["--gateway", "--token-file", "--queue"].map((name) => given.get(name));
-  return source(io, { ...(gateway && { gateway }), ...(tokenFile && { tokenFile }), ...(queue && { queue }) });
+  const [gateway, tokenFile, caFile] = ["--gateway", "--token-file", "--ca-file"].map((name) => given.get(name));
+  return source(io, { ...(gateway && { gateway }), ...(tokenFile && { tokenFile }), ...(caFile && { caFile }) });
 }
 
 /** A completion prints nothing but its answer, and reads nothing: the terminal belongs to the shell. */

@@ -26,14 +26,16 @@ const BUSY = paint("cyan");
 const WAITING = paint("yellow");
 const OVER = paint("gray");
 
-/** The colour of a state of a task, a service or an executor. Undefined for any other word. */
+/** The colour of a state of a task, a service, an executor or a certificate. Undefined for any other word. */
 export const stateColour = (state: string): Paint | undefined => COLOURS.get(state);
 
 const COLOURS: ReadonlyMap<string, Paint> = new Map([
   ["SUCCEEDED", GOOD],
+  ["VALID", GOOD],
   ["ready", GOOD],
   ["FAILED", BAD],
   ["EXPIRED", BAD],
+  ["WRONG KEY", BAD],
   ["does not answer", BAD],
   ["RUNNING", BUSY],
   ["LEASED", BUSY],
@@ -42,6 +44,8 @@ const COLOURS: ReadonlyMap<string, Paint> = new Map([
   ["SCHEDULED", WAITING],
   ["draining", WAITING],
   ["paused", WAITING],
+  ["DUE", WAITING],
+  ["EARLY", WAITING],
   ["CANCELLING", OVER],
   ["CANCELLED", OVER],
 ]);

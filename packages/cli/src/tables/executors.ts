@@ -1,27 +1,23 @@
-import type {
-  EngineStatus,
-  GetExecutorStatusResponse,
-  RunStatus,
-} from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
+import type { EngineStatus, RunStatus } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
+import type { ExecutorState } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import { stateColour } from "../output/colour.js";
 import type { Column } from "../output/table.js";
 import { shortId } from "../task-id.js";
 import { ageWords, zonedTime } from "../words.js";
 
-/** An executor, or one engine of it. `status` is undefined when it does not answer. */
+/** An executor, or one engine of it. */
 export interface ExecutorRow {
-  readonly address: string;
-  readonly status: GetExecutorStatusResponse | undefined;
+  readonly executor: ExecutorState;
   readonly engine?: EngineStatus;
 }
 
 /** One row for each engine. An executor without engines, or that does not answer, has one row too. */
-export const byEngine = ({ address, status }: ExecutorRow): readonly ExecutorRow[] =>
-  status === undefined || status.engines.length === 0
-    ? [{ address, status }]
-    : status.engines.map((engine) => ({ address, status, engine }));
+export const byEngine = (executor: ExecutorState): readonly ExecutorRow[] =>
+  executor.status === undefined || executor.status.engines.length === 0
+    ? [{ executor }]
+    : executor.status.engines.map((engine) => ({ executor, engine }));
 
-function stateOf({ status }: ExecutorRow): string {
+function stateOf({ executor: { status } }: ExecutorRow): string {
   if (status === undefined) return "does not answer";
   return status.draining ? "draining" : "ready";
 }
@@ -29,14 +25,14 @@ function stateOf({ status }: ExecutorRow): string {
 const busy = ({ running, slots }: EngineStatus): string => `${running} of ${slots}`;
 
 /** Empty for an executor of 0.2.0, which does not say. */
-function sandboxOf({ status }: ExecutorRow): string {
-  const sandbox = status?.sandbox;
+function sandboxOf({ executor }: ExecutorRow): string {
+  const sandbox = executor.status?.sandbox;
   if (!sandbox) return "";
   return sandbox.confined ? `network ${sandbox.network}` : "no";
 }
 
 export const EXECUTOR_COLUMNS: readonly Column<ExecutorRow>[] = [
-  { header: "EXECUTOR", value: ({ status }) => status?.executorId ?? "-", min: 8 },
+  { header: "EXECUTOR", value: ({ executor }) => executor.executorId, min: 8 },
   { header: "STATE", value: stateOf, colour: stateColour },
   { header: "ENGINE", value: ({ engine }) => engine?.engine ?? "", min: 8 },
   { header: "VERSION", value: ({ engine }) => (engine ? engine.version || "unknown" : ""), min: 7, drop: 1 },
@@ -44,7 +40,7 @@ export const EXECUTOR_COLUMNS: readonly Column<ExecutorRow>[] = [
   { header: "WARM", value: ({ engine }) => (engine ? String(engine.warm) : ""), align: "right", drop: 4 },
   { header: "LOGIN", value: ({ engine }) => engine?.account ?? "", min: 6, drop: 2 },
   { header: "SANDBOX", value: sandboxOf, min: 7, drop: 2 },
-  { header: "ADDRESS", value: ({ address }) => address, min: 12, drop: 3 },
+  { header: "ADDRESS", value: ({ executor }) => executor.address, min: 12, drop: 3 },
 ];
 
 export interface RunRow {

@@ -1,8 +1,9 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
-import { ConfigError, type Env, findExecutable, load } from "@ccsp/config";
+import { ConfigError, type ConsulSettings, type Env, findExecutable, load, type RedisSettings } from "@ccsp/config";
 import { SERVICES, type ServiceName, takenPorts, targetsFor, USE_REDIS, whyNoRedis } from "@ccsp/fleet";
 import { CliError, EXIT, messageOf } from "../exit.js";
+import { consulOf, redisOf } from "../named-stores.js";
 import { ROOT, type StateDir } from "../state.js";
 import { bundledCli } from "./engine.js";
 import type { SettingsByService } from "./settings-by-service.js";
@@ -133,17 +134,15 @@ function redisFaults({ env }: StartChecks): readonly string[] {
 const ANSWER_MS = 1_500;
 
 async function whoDoesNotAnswer(env: StartChecks["env"]): Promise<readonly string[]> {
-  const asked = await Promise.all([
-    env["CCSP_REDIS_URL"] ? askRedis(env["CCSP_REDIS_URL"]) : undefined,
-    env["CCSP_CONSUL_URL"] ? askConsul(env["CCSP_CONSUL_URL"]) : undefined,
-  ]);
+  const [redis, consul] = [redisOf(env), consulOf(env)];
+  const asked = await Promise.all([redis && askRedis(redis), consul && askConsul(consul)]);
   return asked.filter((fault) => fault !== undefined);
 }
 
-async function askRedis(url: string): Promise<string | undefined> {
+async function askRedis(settings: RedisSettings): Promise<string | undefined> {
   const [{ openRedis }, { pino }] = await Promise.all([import("@ccsp/redis-kit"), import("pino")]);
   try {
-    const redis = await openRedis(url, { log: pino({ level: "silent" }), name: "ccsp-up", startMs: ANSWER_MS });
+    const redis = await openRedis(settings, { log: pino({ level: "silent" }), name: "ccsp-up", startMs: ANSWER_MS });
     await redis.close();
     return undefined;
   } catch (error) {
@@ -151,14 +150,13 @@ async function askRedis(url: string): Promise<string | undefined> {
   }
 }
 
-async function askConsul(url: string): Promise<string | undefined> {
+async function askConsul(consul: ConsulSettings): Promise<string | undefined> {
+  const { findInstances } = await import("@ccsp/discovery");
   try {
-    const response = await fetch(new URL("/v1/status/leader", url), { signal: AbortSignal.timeout(ANSWER_MS) });
-    if (response.ok) return undefined;
-    throw new Error(`it answers ${response.status}`);
+    await findInstances({ consul, name: "queue" });
+    return undefined;
   } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    return `CCSP_CONSUL_URL: ${url} does not answer (${messageOf(cause)}). Start that Consul, or unset the setting`;
+    return `CCSP_CONSUL_URL: ${messageOf(error)}. Start that Consul, or unset the setting`;
   }
 }
 

@@ -1,7 +1,7 @@
 import { closeSync, fchmodSync, fstatSync, openSync, renameSync, writeSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { PRIVATE_FILE } from "@ccsp/fleet";
+import { PRIVATE_FILE } from "@ccsp/private-files";
 
 /** `bytes` is the largest size of a file. `files` is the largest number of files, including the current one. */
 export interface LogBounds {

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
-import { PRIVATE_FILE } from "@ccsp/fleet";
+import { PRIVATE_FILE } from "@ccsp/private-files";
 import { CliError, EXIT } from "../exit.js";
 import { findFleet, type StateDir } from "../state.js";
 

@@ -1,36 +1,32 @@
 import { Refusal } from "@ccsp/errors";
 import type { CallerCredentials, Identity } from "@ccsp/identity";
+import { type Access, accessOf } from "@ccsp/protos/access.js";
 import type { Logger } from "pino";
-import type { ServiceShape } from "../wire/service-shape.js";
 import type { Admit } from "./admission.js";
 
-/** Health and reflection need no proof: what watches a server has none. */
+/**
+ * Health and reflection need no rule: what watches a server has no name. A server that wants certificates wants one for
+ * them too.
+ */
 const OPEN_TO_ALL = /^\/grpc\.(health|reflection)\./;
 
 /**
- * Returns the `admit` of a server that lets calls in by a table: one row for each RPC of the service. `check` returns
- * the caller's identity, or refuses by what the row asks for. For example:
+ * Returns the `admit` of a server that lets calls in by what each RPC declares in its proto. `check` returns the
+ * caller's identity, or refuses by what the RPC asks for. Undefined: the caller cannot be identified. For example:
  *
- *     const check = async (caller, { scopes }) => authorise(scopes, await authenticate(caller));
- *     const admit = admitBy(QueueServiceService, { sync: { scopes: [] }, ... }, check, log);
+ *     const admit = admitBy(async (caller, { scopes }) => authorise(scopes, await authenticate(caller)), log);
  *
- * A served RPC without a row is refused to every caller with INTERNAL, and logged: its rule was forgotten. Only health
- * and reflection are let in without a row.
+ * A served RPC that declares nothing is refused to every caller with INTERNAL, and logged: its rule was forgotten. Only
+ * health and reflection are let in without a rule.
  */
-export function admitBy<D extends ServiceShape, Row>(
-  definition: D,
-  table: { readonly [Rpc in keyof D]: Row },
-  check: (caller: CallerCredentials, row: Row, rpc: keyof D) => Promise<Identity>,
+export function admitBy(
+  check: (caller: CallerCredentials, access: Access, path: string) => Promise<Identity | undefined>,
   log: Logger,
+  rule: (path: string) => Access | undefined = accessOf,
 ): Admit {
-  const rules = new Map<string, { readonly rpc: keyof D; readonly row: Row }>();
-  for (const rpc in table) {
-    const path = definition[rpc]?.path;
-    if (path !== undefined) rules.set(path, { rpc, row: table[rpc] });
-  }
   return async (method, caller) => {
-    const rule = rules.get(method);
-    if (rule) return check(caller, rule.row, rule.rpc);
+    const access = rule(method);
+    if (access) return check(caller, access, method);
     if (OPEN_TO_ALL.test(method)) return undefined;
     log.error({ method }, "a method has no rule that says who may call it: every caller is refused");
     throw new Refusal("INTERNAL", `${method} has no rule that says who may call it`);

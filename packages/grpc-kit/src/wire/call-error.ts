@@ -19,10 +19,18 @@ export class CallError extends Error {
   readonly retryAfterMs: number | undefined;
   readonly quota: readonly { readonly subject: string; readonly description: string }[];
   readonly preconditions: readonly Precondition[];
+  /** The full name of the RPC, for example `/ccsp.queue.v1.QueueService/Get`. Undefined if no RPC was called. */
+  readonly method: string | undefined;
 
-  constructor(code: status, message: string, details: RefusalDetails = NO_DETAILS, options?: { cause?: unknown }) {
+  constructor(
+    code: status,
+    message: string,
+    details: RefusalDetails = NO_DETAILS,
+    options?: { cause?: unknown; method?: string },
+  ) {
     super(message, options);
     this.code = code;
+    this.method = options?.method;
     this.answered = details.reason !== undefined;
     this.reason = details.reason ?? reasonOfOwnStatus(code, message);
     this.metadata = details.metadata;
@@ -55,14 +63,14 @@ interface FailedCall {
 
 export function toCallError(error: unknown, call: FailedCall): CallError {
   if (error instanceof CallError) return error;
-  if (!isServiceError(error))
-    return new CallError(status.INTERNAL, `${call.method} failed`, NO_DETAILS, { cause: error });
+  const options = { cause: error, method: call.method };
+  if (!isServiceError(error)) return new CallError(status.INTERNAL, `${call.method} failed`, NO_DETAILS, options);
   const { code, details, metadata } = error;
   const decoded = decodeDetails(metadata);
-  if (decoded.reason !== undefined) return new CallError(code, details, decoded, { cause: error });
+  if (decoded.reason !== undefined) return new CallError(code, details, decoded, options);
   if (neverSent(error)) {
     const message = `${call.target} could not be reached before the deadline of ${call.method} (${details})`;
-    return new CallError(status.UNAVAILABLE, message, decoded, { cause: error });
+    return new CallError(status.UNAVAILABLE, message, decoded, options);
   }
   const message = inWords(details, call);
   // CANCELLED although this side did not cancel: the server reset the stream, as it does when it cannot wait any
@@ -71,7 +79,7 @@ export function toCallError(error: unknown, call: FailedCall): CallError {
   // for that.
   const closed = code === status.INTERNAL && details.includes("Session closed with error code");
   const lost = closed || (code === status.CANCELLED && !call.cancelled);
-  return new CallError(lost ? status.UNAVAILABLE : code, message, decoded, { cause: error });
+  return new CallError(lost ? status.UNAVAILABLE : code, message, decoded, options);
 }
 
 /**

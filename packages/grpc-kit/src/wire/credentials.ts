@@ -1,5 +1,9 @@
-import { createSecureContext, type SecureContextOptions } from "node:tls";
+import { constants } from "node:crypto";
+import { createSecureContext, type PeerCertificate, type SecureContextOptions } from "node:tls";
 import { CallCredentials, ChannelCredentials, ServerCredentials } from "@grpc/grpc-js";
+import { notOfService } from "./peer-name.js";
+import type { Tls } from "./tls.js";
+import type { TlsFolder } from "./tls-folder.js";
 
 /**
  * How a process proves its identity to its callers and to the services that it calls. Each service has one set of
@@ -16,57 +20,48 @@ export const PLAIN: Credentials = {
   channel: ChannelCredentials.createInsecure(),
 };
 
-/** Certificates and keys as PEM. */
-export interface Tls {
-  /**
-   * The certificate authorities that this process accepts. Without it, a client accepts the authorities of the system,
-   * and a server asks for no client certificate.
-   */
-  readonly ca?: string | Buffer | undefined;
-  /**
-   * The certificate of this process, followed by the certificates between it and its authority. A server needs this and
-   * `key`. A client needs both only if the server asks for a certificate.
-   */
-  readonly certificate?: string | Buffer | undefined;
-  /** The private key that belongs to `certificate`. */
-  readonly key?: string | Buffer | undefined;
-}
-
 /**
  * Credentials of a server that accepts TLS 1.3 only. With `ca`, it accepts only clients that have a certificate of one
- * of these authorities.
+ * of these authorities. With a folder, new connections get its newest certificates, and open connections go on.
  */
-export function serverTls(tls: Tls): ServerCredentials {
-  return new TlsServerCredentials(tls);
+export function serverTls(tls: Tls | TlsFolder): ServerCredentials {
+  if (!("onChange" in tls)) return new TlsServerCredentials(tls);
+  const credentials = new TlsServerCredentials(tls.tls);
+  tls.onChange((renewed) => credentials.renew(renewed));
+  return credentials;
+}
+
+/** What a client wants to see in the certificate of its server, instead of the host's name. */
+export interface ExpectedServer {
+  /** The certificate must name this service of CCSP: `spiffe://ccsp/service/<service>`. */
+  readonly service: string;
 }
 
 /**
- * Credentials of a client that uses TLS 1.3 only. The server's certificate must be for the host, or for the name in
- * `consul:///name`.
+ * Credentials of a client that uses TLS 1.3 only. With a function, certificates may change: it is called now, and again
+ * for each new connection. When it throws, that connection fails with its error.
+ *
+ * The server's certificate must be for the host (for `consul:///name`, for the name). With `expected`, it must name
+ * that service instead, and the host does not count.
  */
-export function channelTls(tls: Tls): ChannelCredentials {
-  return ChannelCredentials.createFromSecureContext(createSecureContext(contextOf(tls)));
-}
-
-/**
- * The same with certificates that may change: `load` is called now, and again for each new connection. When it throws,
- * that connection fails with its error.
- */
-export function renewedTls(load: () => Tls): ChannelCredentials {
-  load();
-  return new RenewedTls(load);
+export function channelTls(tls: Tls | (() => Tls), expected?: ExpectedServer): ChannelCredentials {
+  const load = typeof tls === "function" ? tls : () => tls;
+  createSecureContext(contextOf(load()));
+  return new TlsChannelCredentials(load, expected);
 }
 
 /**
  * A class of its own, although grpc-js has credentials that watch files. They accept TLS 1.2, and a failed connection
  * does not say which file could not be read. They are experimental, and they read the files by a timer.
  */
-class RenewedTls extends ChannelCredentials {
+class TlsChannelCredentials extends ChannelCredentials {
   readonly #load: () => Tls;
+  readonly #expected: ExpectedServer | undefined;
 
-  constructor(load: () => Tls) {
+  constructor(load: () => Tls, expected: ExpectedServer | undefined) {
     super();
     this.#load = load;
+    this.#expected = expected;
   }
 
   override _isSecure(): boolean {
@@ -77,18 +72,37 @@ class RenewedTls extends ChannelCredentials {
     return this === other;
   }
 
-  override _createSecureConnector(...args: Parameters<ChannelCredentials["_createSecureConnector"]>): SecureConnector {
-    const connector = () => channelTls(this.#load())._createSecureConnector(...args);
+  override _createSecureConnector(
+    target: ConnectorArguments[0],
+    options: ConnectorArguments[1],
+    callCredentials?: ConnectorArguments[2],
+  ): SecureConnector {
+    const expected = this.#expected;
+    const asked = expected ? { ...options, "grpc.ssl_target_name_override": expected.service } : options;
+    const verify = expected ? { checkServerIdentity: mustBe(expected) } : {};
+    const connector = () =>
+      ChannelCredentials.createFromSecureContext(
+        createSecureContext(contextOf(this.#load())),
+        verify,
+      )._createSecureConnector(target, asked, callCredentials);
     return {
       connect: async (socket) => connector().connect(socket),
       waitForReady: async () => {},
-      getCallCredentials: () => args[2] ?? CallCredentials.createEmpty(),
+      getCallCredentials: () => callCredentials ?? CallCredentials.createEmpty(),
       destroy: () => {},
     };
   }
 }
 
+type ConnectorArguments = Parameters<ChannelCredentials["_createSecureConnector"]>;
 type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
+
+const mustBe =
+  ({ service }: ExpectedServer) =>
+  (_host: string, { subjectaltname }: PeerCertificate): Error | undefined => {
+    const fault = notOfService(service, subjectaltname);
+    return fault === undefined ? undefined : new Error(`the server has ${fault}`);
+  };
 
 /**
  * A server that stops also waits for connections whose handshake has only begun. Node's default of 120 s is longer than
@@ -99,7 +113,11 @@ const HANDSHAKE_MS = 10_000;
 /** A class of its own, because `ServerCredentials.createSsl` takes no TLS version. */
 class TlsServerCredentials extends ServerCredentials {
   constructor(tls: Tls) {
-    super({ requestCert: tls.ca !== undefined, handshakeTimeout: HANDSHAKE_MS }, contextOf(tls));
+    super({ requestCert: tls.ca !== undefined, handshakeTimeout: HANDSHAKE_MS }, serverContextOf(tls));
+  }
+
+  renew(tls: Tls): void {
+    this.updateSecureContextOptions(serverContextOf(tls));
   }
 
   override _equals(other: ServerCredentials): boolean {
@@ -112,4 +130,13 @@ const contextOf = ({ ca, certificate, key }: Tls): SecureContextOptions => ({
   ...(ca !== undefined && { ca }),
   ...(certificate !== undefined && { cert: certificate }),
   ...(key !== undefined && { key }),
+});
+
+/**
+ * A client that resumes a session is not asked for its certificate again, so that an expired one would work. A server
+ * that wants certificates gives no tickets to resume with.
+ */
+const serverContextOf = (tls: Tls): SecureContextOptions => ({
+  ...contextOf(tls),
+  ...(tls.ca !== undefined && { secureOptions: constants.SSL_OP_NO_TICKET }),
 });

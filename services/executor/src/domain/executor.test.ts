@@ -160,7 +160,7 @@ function setUp({ aheadMs = 0, graceMs = 0 } = {}) {
     drainMs: 5_000,
     giveBackMs: 1_000,
   });
-  const running = executor.start();
+  const running = executor.start("10.0.0.7:3002");
   return {
     executor,
     running,
@@ -196,6 +196,7 @@ describe("the executor", () => {
     const x = setUp();
     assert.throws(() => x.executor.checkSync(), /has not answered yet/);
     assert.equal(x.last()?.maxWaitMs, 0);
+    assert.equal(x.last()?.address, "10.0.0.7:3002");
     await x.answer();
     x.executor.checkSync();
     assert.equal(x.syncs.length, 2);

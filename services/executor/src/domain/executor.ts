@@ -62,6 +62,7 @@ export class Executor {
   #stopping = false;
   /** Set by an operator's call. */
   #drained = false;
+  #address = "";
 
   constructor(options: ExecutorOptions) {
     const { queue, clock, executorId, bootId, engines, warm } = options;
@@ -127,8 +128,9 @@ export class Executor {
     this.#sync.check();
   }
 
-  /** Begins to take work. To be called once. */
-  start(): RunningExecutor {
+  /** Begins to take work. `address`: host and port at which other services reach it. To be called once. */
+  start(address: string): RunningExecutor {
+    this.#address = address;
     const looped = this.#sync.run();
     return { close: () => this.#close(looped) };
   }
@@ -145,7 +147,8 @@ export class Executor {
     const { executorId, bootId } = this.#options;
     const draining = this.#isDraining();
     const engines = this.#slots.offers(!draining);
-    return { executorId, bootId, leases: this.#held.ids(), engines, draining, emergency: this.#emergency.receipt() };
+    const [leases, emergency] = [this.#held.ids(), this.#emergency.receipt()];
+    return { executorId, bootId, leases, engines, draining, address: this.#address, emergency };
   }
 
   /** While no run may start, no process waits for one. */

@@ -39,6 +39,8 @@ export interface SyncRequest {
   readonly leases: readonly LeaseId[];
   readonly engines: readonly EngineOffer[];
   readonly draining: boolean;
+  /** Host and port at which other services reach this executor. */
+  readonly address: string;
   readonly maxWaitMs: number;
   readonly emergency: EmergencyReceipt | undefined;
 }

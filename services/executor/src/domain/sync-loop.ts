@@ -6,7 +6,7 @@ import { QUEUE_AWAY } from "./persist.js";
 import type { EngineOffer, LeaseId, QueuePort, SyncAnswer, SyncRequest } from "./queue.js";
 
 /** The executor's current state, which each call sends to the queue. */
-export type SyncState = Pick<SyncRequest, "executorId" | "bootId" | "leases" | "engines" | "draining" | "emergency">;
+export type SyncState = Omit<SyncRequest, "sequence" | "maxWaitMs">;
 
 export interface SyncLoopDeps {
   readonly queue: Pick<QueuePort, "sync">;

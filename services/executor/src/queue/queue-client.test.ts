@@ -80,6 +80,7 @@ describe("the queue as the executor sees it", () => {
       leases: [],
       engines: [],
       draining: false,
+      address: "",
       maxWaitMs: 0,
       emergency: undefined,
     };

@@ -1,46 +1,63 @@
+import { accessOf } from "@ccsp/protos/access.js";
 import type { Logger } from "pino";
-import { isRefusal, reasonOf } from "../queue/refusals.js";
-import { ACCESS } from "./access.js";
-import type { Rpc } from "./call.js";
+import { isRefusal, reasonOf } from "../upstream/refusals.js";
 
 /**
- * The audit entry of one call. It is written once, when the outcome is known. A call that only reads writes none.
+ * The audit entry of one call. It is written once, when the outcome is known. A call that only reads writes none,
+ * unless `needed` was called.
  *
  * - `accepted`: the change was made.
  * - `refused`: the change was not made, because of `reason`.
- * - `unknown`: the call to the queue failed before its answer. If the change was made anyway, the agent's repeated call
+ * - `unknown`: the call to a service failed before its answer. If the change was made anyway, the caller's repeated call
  *   shows it.
  */
 export interface AuditEntry {
-  agent(id: string): void;
+  caller(subject: string): void;
   task(id: string): void;
+  /** The API key that the call makes or changes, and the agent whose key or tokens they are. */
+  credential(of: { readonly key?: string; readonly subject?: string }): void;
+  /** This call leaves a line although its RPC declares none. */
+  needed(): void;
   accepted(): void;
-  /** Takes the error of the handler, before the error is translated for the agent. */
+  /** Takes the error of the handler, before the error is translated for the caller. */
   failed(error: unknown): void;
 }
 
-export type Audit = (rpc: Rpc, peer: string) => AuditEntry;
+/** `path` is the name of the RPC in a call. */
+export type Audit = (path: string, peer: string) => AuditEntry;
 
 /**
  * Creates an audit log. Audit lines go to the log of the service: who did what to which task, and the outcome. They
- * contain nothing of the request's content.
+ * contain nothing of the request's content. Whether an RPC leaves lines is declared beside it.
  */
 export function createAudit(log: Logger): Audit {
   // The line has only the fields below. A search in them for fields to hide would cost ten times as much as the line
   // itself.
   const audit = log.child({ audit: true }, { redact: [] });
-  return (rpc, peer) => {
-    const fields: { method: Rpc; peer: string; agent?: string; task?: string } = { method: rpc, peer };
-    let open = ACCESS[rpc].audited;
+  return (path, peer) => {
+    const fields: { peer: string; agent?: string; who?: string; task?: string; key?: string; subject?: string } = {
+      peer,
+    };
+    let open = accessOf(path)?.audited ?? true;
     const write = (outcome: object) => {
-      if (open) audit.info({ ...fields, ...outcome }, "audit");
+      if (open) audit.info({ ...namesOf(path), ...fields, ...outcome }, "audit");
       open = false;
     };
     return {
-      agent: (id) => void (fields.agent = id),
+      caller: (subject) => void (fields[isOfAgents(path) ? "agent" : "who"] = subject),
       task: (id) => void (fields.task = id),
+      credential: (of) => void Object.assign(fields, of),
+      needed: () => void (open = true),
       accepted: () => write({ outcome: "accepted" }),
       failed: (error) => write({ outcome: isRefusal(error) ? "refused" : "unknown", reason: reasonOf(error) }),
     };
   };
+}
+
+const isOfAgents = (path: string): boolean => path.includes(".AgentService/");
+
+/** `/ccsp.gateway.v1.AgentService/GetTask` is the method `getTask` of the service `AgentService`. */
+function namesOf(path: string): { service: string; method: string } {
+  const [service = "", method = ""] = path.slice(path.lastIndexOf(".") + 1).split("/");
+  return { service, method: `${method.charAt(0).toLowerCase()}${method.slice(1)}` };
 }

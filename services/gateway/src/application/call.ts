@@ -1,10 +1,13 @@
+import type { Refusal } from "@ccsp/errors";
 import type { Identity } from "@ccsp/identity";
-import type { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 
-/** What the gateway offers, by the names of AgentService, which has them in the form of protos. */
-export type Rpc = keyof AgentServiceService;
-export type RequestOf<R extends Rpc> = ReturnType<AgentServiceService[R]["requestDeserialize"]>;
-export type ResponseOf<R extends Rpc> = ReturnType<AgentServiceService[R]["responseDeserialize"]>;
+/** What the gateway needs of an RPC's generated definition: its name in calls, and the types of its messages. */
+export interface Rpc<Request, Response> {
+  /** For example `/ccsp.gateway.v1.AgentService/GetTask`. */
+  readonly path: string;
+  readonly requestDeserialize: (bytes: Buffer) => Request;
+  readonly responseDeserialize: (bytes: Buffer) => Response;
+}
 
 /** A call that was let in, in the form that every transport has. */
 export interface IncomingCall {
@@ -14,6 +17,8 @@ export interface IncomingCall {
   readonly deadline: Date | undefined;
   /** Host and port at the other end of the connection. */
   readonly peer: string;
+  /** Ends the call early with this refusal, as if the caller had cancelled it. */
+  stop(refusal: Refusal): void;
   /** The caller's bound on what it was sent and has not read. */
   readonly unread: {
     /** Counts the bytes of this call for this caller from now on. */
@@ -23,4 +28,23 @@ export interface IncomingCall {
     /** Reserves without waiting. Returns false if the bytes do not fit. */
     tryReserve(bytes: number): boolean;
   };
+}
+
+/** A call that passed the gateway's check, as an operation sees it. */
+export interface AdmittedCall {
+  readonly identity: Identity;
+  /** The subject of the identity. In AgentService, it is the owner of the tasks. */
+  readonly subject: string;
+  readonly incoming: IncomingCall;
+  /** Records the task for audit and trace. */
+  concerns(taskId: string): void;
+  /** Records the API key, or the agent whose key or tokens they are, for audit. */
+  concernsCredential(of: { readonly key?: string; readonly subject?: string }): void;
+  /** Makes this call leave an audit line, although its RPC leaves none: it shows the content of another's task. */
+  showsContent(): void;
+}
+
+/** Passes the caller's deadline and cancellation on to a service, but not the caller's headers. */
+export function within({ incoming: { signal, deadline } }: AdmittedCall) {
+  return { signal, deadline };
 }

@@ -1,46 +1,42 @@
 import type { Authenticator } from "@ccsp/authentication";
 import { Refusal, visible } from "@ccsp/errors";
 import { authorise, type CallerCredentials, type Identity } from "@ccsp/identity";
+import { type Access, accessOf } from "@ccsp/protos/access.js";
 import { trace } from "@opentelemetry/api";
-import { passOn } from "../queue/refusals.js";
-import { ACCESS } from "./access.js";
+import type { OpenStreams } from "../keys/open-streams.js";
+import { passOn } from "../upstream/refusals.js";
 import type { Audit, AuditEntry } from "./audit.js";
-import type { IncomingCall, RequestOf, ResponseOf, Rpc } from "./call.js";
+import type { AdmittedCall, IncomingCall, Rpc } from "./call.js";
 
-/** A call that passed the gateway's check. */
-export interface AgentCall {
-  readonly identity: Identity;
-  /** The subject of the identity: the owner of the tasks. */
-  readonly agentId: string;
-  readonly incoming: IncomingCall;
-  /** Records the task for audit and trace. */
-  concerns(taskId: string): void;
-  /** Call it when the requested change was made. A later failure does not undo the change. */
-  accepted(): void;
-}
-
-/** Every call passes it, whatever its transport. */
+/** Every call passes it, whatever its transport and whichever API it belongs to. */
 export interface Guard {
   /**
    * Returns the caller's identity if it is proven and may make this call. Otherwise it refuses, writes the audit line
-   * and counts the refusal. Call it before you read anything of the request.
+   * and counts the refusal. A refusal by a limit leaves no line. Call it before you read anything of the request.
+   * `access` is what the RPC declares.
    */
-  admit(rpc: Rpc, caller: CallerCredentials): Promise<Identity>;
-  /** Wraps an operation: it writes the audit line and translates the refusals of the queue. */
-  unary<R extends Rpc>(
-    rpc: R,
-    handle: (request: RequestOf<R>, call: AgentCall) => Promise<ResponseOf<R>>,
-  ): (request: RequestOf<R>, incoming: IncomingCall) => Promise<ResponseOf<R>>;
-  /** The same for an operation with many answers. */
-  stream<R extends Rpc>(
-    rpc: R,
-    handle: (request: RequestOf<R>, call: AgentCall) => AsyncIterable<ResponseOf<R>>,
-  ): (request: RequestOf<R>, incoming: IncomingCall) => AsyncGenerator<ResponseOf<R>, void>;
+  admit(path: string, access: Access, caller: CallerCredentials): Promise<Identity>;
+  /**
+   * Wraps an operation: it writes the audit line and translates the refusals of the services. The RPC must declare who
+   * may call it.
+   */
+  unary<Request, Response>(
+    rpc: Rpc<Request, Response>,
+    handle: (request: Request, call: AdmittedCall) => Promise<Response>,
+  ): (request: Request, incoming: IncomingCall) => Promise<Response>;
+  /** The same for an operation with many answers. With the first answer, it is accepted. */
+  stream<Request, Response>(
+    rpc: Rpc<Request, Response>,
+    handle: (request: Request, call: AdmittedCall) => AsyncIterable<Response>,
+  ): (request: Request, incoming: IncomingCall) => AsyncGenerator<Response, void>;
 }
 
 export interface GuardOptions {
   readonly authenticator: Authenticator;
   readonly audit: Audit;
+  readonly streams: OpenStreams;
+  /** Refuses with CALLER_LIMIT if this caller uses too much. */
+  readonly limit?: (identity: Identity) => void;
   /** Called with the reason of each call that is refused by the check. */
   readonly onDenied?: (reason: string) => void;
 }
@@ -51,57 +47,83 @@ export interface GuardOptions {
  */
 const MAX_ID_LENGTH = 64;
 
-export function createGuard({ authenticator, audit, onDenied }: GuardOptions): Guard {
+export function createGuard({ authenticator, audit, limit, streams, onDenied }: GuardOptions): Guard {
   return {
-    async admit(rpc, caller) {
-      const entry = audit(rpc, caller.address);
+    // What needs only the address comes before the proof, what needs the identity after it, and the scopes come last.
+    async admit(path, { scopes }, caller) {
+      const entry = audit(path, caller.address);
       try {
         const identity = await authenticator.authenticate(caller);
-        entry.agent(identity.subject);
-        return authorise(ACCESS[rpc].scopes, identity);
+        entry.caller(identity.subject);
+        limit?.(identity);
+        return authorise(scopes, identity);
       } catch (error) {
+        // Limits stop floods, and a line for each call of a flood would fill the disk. They are counted instead.
+        if (error instanceof Refusal && error.reason === "CALLER_LIMIT") throw error;
         if (error instanceof Refusal) onDenied?.(error.reason);
         entry.failed(error);
         throw error;
       }
     },
-    unary: (rpc, handle) => async (request, incoming) => {
-      const entry = audit(rpc, incoming.peer);
-      try {
-        return await handle(request, enter(incoming, entry));
-      } catch (error) {
-        entry.failed(error);
-        throw passOn(error);
-      }
-    },
-    stream: (rpc, handle) =>
-      async function* (request, incoming) {
-        const entry = audit(rpc, incoming.peer);
+    unary({ path }, handle) {
+      mustBeDeclared(path);
+      return async (request, incoming) => {
+        const entry = audit(path, incoming.peer);
         try {
-          yield* handle(request, enter(incoming, entry));
+          streams.check(incoming.identity);
+          const response = await handle(request, enter(incoming, entry));
+          entry.accepted();
+          return response;
         } catch (error) {
           entry.failed(error);
           throw passOn(error);
         }
-      },
+      };
+    },
+    stream({ path }, handle) {
+      mustBeDeclared(path);
+      return async function* (request, incoming) {
+        const entry = audit(path, incoming.peer);
+        let leave = (): void => undefined;
+        try {
+          leave = streams.add(incoming);
+          for await (const response of handle(request, enter(incoming, entry))) {
+            entry.accepted();
+            yield response;
+          }
+          entry.accepted();
+        } catch (error) {
+          entry.failed(error);
+          throw passOn(error);
+        } finally {
+          leave();
+        }
+      };
+    },
   };
 }
 
-function enter(incoming: IncomingCall, entry: AuditEntry): AgentCall {
+/** A gateway with an RPC that nobody may call does not start: its rule was forgotten. */
+function mustBeDeclared(path: string): void {
+  if (accessOf(path) === undefined) throw new Error(`${path} does not declare who may call it`);
+}
+
+function enter(incoming: IncomingCall, entry: AuditEntry): AdmittedCall {
   const { identity } = incoming;
-  const agentId = identity.subject;
-  entry.agent(agentId);
-  incoming.unread.countFor(agentId);
-  trace.getActiveSpan()?.setAttribute("ccsp.agent.id", agentId);
+  const { subject } = identity;
+  entry.caller(subject);
+  incoming.unread.countFor(subject);
+  trace.getActiveSpan()?.setAttribute("ccsp.agent.id", subject);
   return {
     identity,
-    agentId,
+    subject,
     incoming,
     concerns(taskId) {
       const bounded = visible(taskId.slice(0, MAX_ID_LENGTH));
       entry.task(bounded);
       trace.getActiveSpan()?.setAttribute("ccsp.task.id", bounded);
     },
-    accepted: () => entry.accepted(),
+    concernsCredential: (of) => entry.credential(of),
+    showsContent: () => entry.needed(),
   };
 }

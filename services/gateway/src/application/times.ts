@@ -1,3 +1,5 @@
+import { Refusal } from "@ccsp/errors";
+import type { TaskFilter } from "@ccsp/protos/ccsp/task/v1/filter.js";
 import type { Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import type { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 
@@ -24,6 +26,17 @@ export const sendableSchedule = (schedule: Schedule): Schedule => ({
   nextRunTimes: [],
   lastFault: "",
 });
+
+/** Refuses times that cannot be sent on, by the names of their fields. */
+export function checkTimes(times: Readonly<Record<string, Date | undefined>>): void {
+  const wrong = Object.keys(times).filter((field) => isUnsendable(times[field]));
+  if (wrong.length === 0) return;
+  const fields = wrong.map((field) => ({ field, description: "is not a time" }));
+  throw new Refusal("INVALID_FIELD", `${wrong.join(", ")}: is not a time`, { fields });
+}
+
+export const checkFilter = (filter: TaskFilter | undefined): void =>
+  checkTimes({ "filter.created_after": filter?.createdAfter, "filter.created_before": filter?.createdBefore });
 
 const isUnsendable = (time: Date | undefined): boolean => time !== undefined && Number.isNaN(time.getTime());
 const sendableTime = (time: Date | undefined): Date | undefined => (isUnsendable(time) ? BEYOND : time);

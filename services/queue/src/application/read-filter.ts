@@ -38,13 +38,10 @@ export function readList(
       filter,
       pageSize: pageSize || PAGE_SIZE,
       pageToken,
-      promptStarts: request.promptSnippets && mayReadPrompts(caller),
+      promptStarts: request.promptSnippets,
     }
   );
 }
-
-/** Prompts belong to the owner of a task. An operator has no scope for them yet. */
-const mayReadPrompts = (caller: Caller): boolean => caller.kind === "agent";
 
 /**
  * Joins the caller and the states of the request with the other fields of its filter. Undefined when no task can match.

@@ -1,3 +1,4 @@
+import { parseHostPort } from "@ccsp/config";
 import { invalidFields, visible } from "@ccsp/errors";
 import type { CallContext } from "@ccsp/grpc-kit";
 import type { FailRequest, ReportRequest, SyncRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
@@ -18,6 +19,8 @@ import { encodeReported } from "../messages/log-message.js";
 const MAX_HELD = 1_000;
 const MAX_OFFERS = 32;
 const MAX_VERSION_BYTES = 64;
+// The longest name of a host has 253 characters.
+const MAX_ADDRESS_BYTES = 260;
 const MAX_ENTRY_BYTES = 1024 * 1024;
 // The answer has to reach the caller before the caller's deadline.
 const DEADLINE_MARGIN_MS = 500;
@@ -31,6 +34,7 @@ export function readSync(request: SyncRequest, { deadline }: CallContext): SyncI
   faults.unless(request.leases.length <= MAX_HELD, "leases", `has more than ${MAX_HELD} entries`);
   faults.unless(request.engines.length <= MAX_OFFERS, "engines", `has more than ${MAX_OFFERS} entries`);
   faults.unless(durationMs(request.maxWait) >= 0, "max_wait", "is negative");
+  faults.unless(isAddress(request.address), "address", "must be host:port, or empty");
   const engines = new Set<string>();
   for (const [i, { engine, freeSlots, account }] of request.engines.entries()) {
     faults.unless(isAccount(account), `engines[${i}].account`, ACCOUNT_RULE);
@@ -50,10 +54,15 @@ export function readSync(request: SyncRequest, { deadline }: CallContext): SyncI
     held: request.leases.map(({ taskId, fence }) => ({ id: taskId, fence })),
     offers: offersWithin(MAX_HELD - request.leases.length, request.engines),
     draining: request.draining,
+    address: request.address,
     maxWaitMs: Math.min(durationMs(request.maxWait), leftMs),
     ...(emergency && { emergency }),
   };
 }
+
+/** Empty: an executor of an earlier release does not say where it is. */
+const isAddress = (text: string): boolean =>
+  text === "" || (text.length <= MAX_ADDRESS_BYTES && parseHostPort(text) !== undefined);
 
 /** Limits the offers to `room` slots. An executor that held more leases than a Sync may name could never call again. */
 function offersWithin(room: number, engines: SyncRequest["engines"]): SyncInput["offers"] {

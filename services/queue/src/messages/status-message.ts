@@ -31,13 +31,13 @@ export function toStatusMessage(
     parked: BigInt(counts.parked),
     ended: BigInt(counts.ended),
     engines: [...limits.engines],
-    executors: executors.map(({ id, leases, seenMs, draining, offers }) => ({
+    executors: executors.map(({ id, leases, seenMs, draining, offers, address }) => ({
       executorId: id,
       leases,
       lastSyncTime: new Date(seenMs),
       draining,
       engines: [...offers],
-      address: "",
+      address,
     })),
     maxPromptBytes: BigInt(limits.maxPromptBytes),
     scheduled: BigInt(counts.scheduled),

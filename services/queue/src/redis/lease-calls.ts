@@ -28,7 +28,7 @@ export function createLeaseCalls(shard: Shard, leased: LRUCache<string, Task>): 
 
 async function sync(
   { scripts, keys, clock }: Shard,
-  { executor, boot, sequence, draining, offers, held, leaseMs, again }: Heartbeat,
+  { executor, boot, sequence, draining, offers, address, held, leaseMs, again }: Heartbeat,
 ): Promise<"stale" | SyncFindings> {
   const { executors, tasks, leases, running, meta, gates } = keys;
   const reply = await scripts.sync(
@@ -41,6 +41,7 @@ async function sync(
     draining ? 1 : 0,
     again ? "again" : "first",
     JSON.stringify(offers),
+    address,
     ...held.flatMap(({ id, fence }) => [id, String(fence)]),
   );
   const [word, lost, cancelled, unlisted, forgotten, holdMs, stop] = reply;

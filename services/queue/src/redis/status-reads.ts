@@ -71,12 +71,19 @@ export const createExecutorReads = ({ redis, keys, now }: Shard): ExecutorStore 
     const ids = await redis.zrangebyscore(keys.executors, (await now()) - seenWithinMs, "+inf");
     return Promise.all(
       ids.map(async (id): Promise<ExecutorView> => {
-        const [[seen, drains, offers], leases] = await Promise.all([
-          redis.hmget(keys.executor(id), "seen", "draining", "offers"),
+        const [[seen, drains, offers, address], leases] = await Promise.all([
+          redis.hmget(keys.executor(id), "seen", "draining", "offers", "address"),
           redis.hget(keys.running, `executor/${id}`),
         ]);
         const draining = drains === "1";
-        return { id, leases: Number(leases), seenMs: Number(seen), draining, offers: decodeOffers(offers) };
+        return {
+          id,
+          leases: Number(leases),
+          seenMs: Number(seen),
+          draining,
+          offers: decodeOffers(offers),
+          address: address ?? "",
+        };
       }),
     );
   },

@@ -21,6 +21,8 @@ export interface ExecutorView {
   readonly seenMs: number;
   readonly draining: boolean;
   readonly offers: readonly Offer[];
+  /** Host and port at which other services reach it. Empty: an executor of an earlier release did not say. */
+  readonly address: string;
 }
 
 /** An executor that called within this time is present: executors call more often. */

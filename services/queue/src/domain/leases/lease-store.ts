@@ -23,6 +23,8 @@ export interface SyncMark {
 export interface Heartbeat extends SyncMark {
   readonly draining: boolean;
   readonly offers: readonly Offer[];
+  /** Host and port at which other services reach the executor, or empty. */
+  readonly address: string;
   readonly held: readonly { readonly id: string; readonly fence: bigint }[];
   readonly leaseMs: number;
   /** A waiting call checks once more. It renews no lease. */

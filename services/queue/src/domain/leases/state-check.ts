@@ -22,10 +22,10 @@ export function createStateCheck(
     });
 
   return async (presence: Presence, again: boolean): Promise<SyncFindings> => {
-    const { executor, boot, sequence, draining, offers } = presence;
+    const { executor, boot, sequence, draining, offers, address } = presence;
     const strange = presence.held.filter(({ id }) => !isTaskId(id));
     const held = strange.length > 0 ? presence.held.filter(({ id }) => isTaskId(id)) : presence.held;
-    const findings = await store.sync({ executor, boot, sequence, draining, offers, held, leaseMs, again });
+    const findings = await store.sync({ executor, boot, sequence, draining, offers, address, held, leaseMs, again });
     if (findings === "stale") throw syncStale();
     for (const { id, fence } of findings.unlisted) await freeUnlisted(id, fence);
     const lost = [...findings.lost, ...strange.map(({ id }) => id)];

@@ -85,7 +85,7 @@ export interface ListExecutorsResponse {
 export interface ExecutorState {
   /** Id of the executor. */
   executorId: string;
-  /** Host and port at which it serves. */
+  /** Host and port at which it serves. Empty when it has not said so: an executor of an earlier release. */
   address: string;
   /** Its status. Absent when it did not answer. */
   status:
@@ -129,7 +129,7 @@ export interface SetConcurrencyRequest {
   executorId: string;
   /** Name of the engine. */
   engine: string;
-  /** The new number of slots. */
+  /** Number of runs that the engine may have at once, 0 to 500. */
   slots: number;
 }
 
@@ -137,7 +137,7 @@ export interface SetConcurrencyRequest {
 export interface SetDrainingRequest {
   /** Id of the executor. */
   executorId: string;
-  /** Take no new work. */
+  /** True: take no new work. False: take work again. */
   draining: boolean;
 }
 
@@ -145,7 +145,7 @@ export interface SetDrainingRequest {
 export interface ProbeRequest {
   /** Id of the executor. */
   executorId: string;
-  /** Name of the engine. */
+  /** Name of the engine. Empty means its first engine. */
   engine: string;
 }
 
@@ -2451,11 +2451,16 @@ export const WhoAmIResponse: MessageFns<WhoAmIResponse> = {
  * it needs. Where a service behind the gateway has the call, its messages are used: that service's proto says what the
  * call does, what its fields mean and how it fails. Two rules hold for all of them:
  * - The gateway sets `who` from the proven identity of the caller. What the caller sends there is ignored.
- * - `agent_id` is empty: the call finds the tasks of every agent. ListTasks and ClearQueue accept it as a filter.
+ * - The call finds the tasks of every agent. In ListTasks, ClearQueue and GetUsage, `agent_id` is a filter. In the calls
+ *   about one task, it is ignored.
  *
- * Without the scope `prompts:read`, answers hold no content of tasks: no prompts, attachments, outputs or tails.
+ * Without the scope `prompts:read`, answers hold no content of tasks: prompts, attachments, texts of engines and the
+ * inputs of tools are empty, and all other fields stay. With it, a call that shows content leaves an audit line.
  *
- * Every RPC can fail with the errors that AgentService names, and with RESOURCE_EXHAUSTED `CALLER_LIMIT`.
+ * Every RPC can fail with the errors that AgentService names, and with RESOURCE_EXHAUSTED `CALLER_LIMIT`. A call about
+ * one executor can fail with:
+ * - NOT_FOUND `EXECUTOR_NOT_FOUND`: the queue knows no executor of this id.
+ * - UNAVAILABLE `DEPENDENCY_UNAVAILABLE`: the executor does not answer, or has not said where it serves.
  */
 export type OperatorServiceService = typeof OperatorServiceService;
 export const OperatorServiceService = {
@@ -2479,7 +2484,7 @@ export const OperatorServiceService = {
     responseSerialize: (value: WatchQueueResponse): Buffer => Buffer.from(WatchQueueResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): WatchQueueResponse => WatchQueueResponse.decode(value),
   },
-  /** Lists tasks of every agent. */
+  /** Lists tasks of every agent. `prompt_snippets` has an effect only with the scope `prompts:read`. */
   listTasks: {
     path: "/ccsp.gateway.v1.OperatorService/ListTasks" as const,
     requestStream: false as const,
@@ -2641,7 +2646,12 @@ export const OperatorServiceService = {
     responseSerialize: (value: ListHooksResponse): Buffer => Buffer.from(ListHooksResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListHooksResponse => ListHooksResponse.decode(value),
   },
-  /** Reads one run of one executor. */
+  /**
+   * Reads one run. `tail` is empty without the scope `prompts:read`.
+   *
+   * Errors:
+   * - NOT_FOUND `RUN_NOT_FOUND`: no executor runs the task now.
+   */
   getRun: {
     path: "/ccsp.gateway.v1.OperatorService/GetRun" as const,
     requestStream: false as const,
@@ -2651,7 +2661,11 @@ export const OperatorServiceService = {
     responseSerialize: (value: GetRunResponse): Buffer => Buffer.from(GetRunResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetRunResponse => GetRunResponse.decode(value),
   },
-  /** Streams what the engine of one run writes. */
+  /**
+   * Streams what the engine of one run writes.
+   *
+   * Errors: those of GetRun.
+   */
   tailRun: {
     path: "/ccsp.gateway.v1.OperatorService/TailRun" as const,
     requestStream: false as const,
@@ -2683,7 +2697,7 @@ export const OperatorServiceService = {
     responseSerialize: (value: SetDrainingResponse): Buffer => Buffer.from(SetDrainingResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SetDrainingResponse => SetDrainingResponse.decode(value),
   },
-  /** Runs a short prompt through an engine of one executor. */
+  /** Runs a short prompt through an engine of one executor. It takes at most a minute, so set the deadline accordingly. */
   probe: {
     path: "/ccsp.gateway.v1.OperatorService/Probe" as const,
     requestStream: false as const,
@@ -2806,7 +2820,7 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   getStatus: handleUnaryCall<GetStatusRequest, GetStatusResponse>;
   /** Streams the status of the queue. */
   watchQueue: handleServerStreamingCall<WatchQueueRequest, WatchQueueResponse>;
-  /** Lists tasks of every agent. */
+  /** Lists tasks of every agent. `prompt_snippets` has an effect only with the scope `prompts:read`. */
   listTasks: handleUnaryCall<ListRequest, ListResponse>;
   /** Reads a task of any agent. */
   getTask: handleUnaryCall<GetRequest, GetResponse>;
@@ -2838,15 +2852,24 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   listEngines: handleUnaryCall<ListEnginesRequest, ListEnginesResponse>;
   /** Lists the hooks of one executor. */
   listHooks: handleUnaryCall<ListHooksRequest, ListHooksResponse>;
-  /** Reads one run of one executor. */
+  /**
+   * Reads one run. `tail` is empty without the scope `prompts:read`.
+   *
+   * Errors:
+   * - NOT_FOUND `RUN_NOT_FOUND`: no executor runs the task now.
+   */
   getRun: handleUnaryCall<GetRunRequest, GetRunResponse>;
-  /** Streams what the engine of one run writes. */
+  /**
+   * Streams what the engine of one run writes.
+   *
+   * Errors: those of GetRun.
+   */
   tailRun: handleServerStreamingCall<TailRunRequest, TailRunResponse>;
   /** Changes the number of slots of an engine of one executor. */
   setConcurrency: handleUnaryCall<SetConcurrencyRequest, SetConcurrencyResponse>;
   /** Makes one executor take no new work, or take work again. */
   setDraining: handleUnaryCall<SetDrainingRequest, SetDrainingResponse>;
-  /** Runs a short prompt through an engine of one executor. */
+  /** Runs a short prompt through an engine of one executor. It takes at most a minute, so set the deadline accordingly. */
   probe: handleUnaryCall<ProbeRequest, ProbeResponse>;
   /** Returns the usage of agents and models. */
   getUsage: handleUnaryCall<GetUsageRequest, GetUsageResponse>;
@@ -2913,7 +2936,7 @@ export interface OperatorServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<WatchQueueResponse>;
-  /** Lists tasks of every agent. */
+  /** Lists tasks of every agent. `prompt_snippets` has an effect only with the scope `prompts:read`. */
   listTasks(
     request: ListRequest,
     callback: (error: ServiceError | null, response: ListResponse) => void,
@@ -3157,7 +3180,12 @@ export interface OperatorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListHooksResponse) => void,
   ): ClientUnaryCall;
-  /** Reads one run of one executor. */
+  /**
+   * Reads one run. `tail` is empty without the scope `prompts:read`.
+   *
+   * Errors:
+   * - NOT_FOUND `RUN_NOT_FOUND`: no executor runs the task now.
+   */
   getRun(
     request: GetRunRequest,
     callback: (error: ServiceError | null, response: GetRunResponse) => void,
@@ -3173,7 +3201,11 @@ export interface OperatorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetRunResponse) => void,
   ): ClientUnaryCall;
-  /** Streams what the engine of one run writes. */
+  /**
+   * Streams what the engine of one run writes.
+   *
+   * Errors: those of GetRun.
+   */
   tailRun(request: TailRunRequest, options?: Partial<CallOptions>): ClientReadableStream<TailRunResponse>;
   tailRun(
     request: TailRunRequest,
@@ -3212,7 +3244,7 @@ export interface OperatorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SetDrainingResponse) => void,
   ): ClientUnaryCall;
-  /** Runs a short prompt through an engine of one executor. */
+  /** Runs a short prompt through an engine of one executor. It takes at most a minute, so set the deadline accordingly. */
   probe(
     request: ProbeRequest,
     callback: (error: ServiceError | null, response: ProbeResponse) => void,

@@ -483,8 +483,8 @@ export interface ListRequest {
     | TaskFilter
     | undefined;
   /**
-   * Fill `Task.prompt_snippet`. Only the owner of the tasks may read their prompts, so the gateway sets it for an
-   * agent's own list. Ignored when `agent_id` is empty.
+   * Fill `Task.prompt_snippet`. The gateway sets it for an agent's own list, and for an operator who may read the
+   * prompts of others.
    */
   promptSnippets: boolean;
 }
@@ -9142,9 +9142,9 @@ export const ExecutorSummary: MessageFns<ExecutorSummary> = {
 /**
  * Owns tasks: their order, leases, logs and results.
  *
- * This service is internal: the gateway calls it for agents, and executors call it for work. It trusts `agent_id` as
- * given. The network and the gateway decide who may call it. In calls about one task and in List, an empty `agent_id`
- * means an operator: the queue finds the tasks of every agent. The gateway never sends an empty `agent_id`.
+ * This service is internal: the gateway calls it for agents and operators, and executors call it for work. It trusts
+ * `agent_id` and `who` as given: the gateway has proven them. In calls about one task and in List, an empty `agent_id`
+ * means an operator: the queue finds the tasks of every agent. For an agent, the gateway never sends an empty one.
  *
  * Promised: a task that was answered with OK survives the death of any process (and the death of Redis, within the
  * limits of its persistence setting). A task may start more than once. Only the holder of the newest fence can end it,

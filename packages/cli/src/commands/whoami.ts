@@ -1,0 +1,29 @@
+import { Command } from "commander";
+import { type ConnectionOptions, withConnection } from "../connection.js";
+import type { Io } from "../io.js";
+import { messageJson } from "../json-forms.js";
+import { atGateway } from "../operator.js";
+import { FORMATS } from "../output/format.js";
+import { showOne } from "../output/show.js";
+import { zonedTime } from "../words.js";
+
+export function whoamiCommand(io: Io): Command {
+  return withConnection(new Command("whoami"), FORMATS)
+    .description("show who you are for a gateway, and what you may do there")
+    .addHelpText("after", "\nExample:\n  ccsp whoami --token-file ci.token -o json | jq .scopes")
+    .action(async (options: ConnectionOptions) => {
+      const me = await atGateway(io, options, (gateway) => gateway.whoAmI({}));
+      const { subject, scopes, proof, expireTime } = me;
+      await showOne(io, options, {
+        json: () => messageJson("ccsp.gateway.v1.WhoAmIResponse", me),
+        name: subject,
+        lines: () => [
+          `you are ${subject}`,
+          `proven by ${PROOFS[proof] ?? proof}, ${expireTime ? `until ${zonedTime(expireTime)}` : "which does not expire"}`,
+          `scopes: ${scopes.join(" ") || "none"}`,
+        ],
+      });
+    });
+}
+
+const PROOFS: Readonly<Record<string, string>> = { token: "a token", key: "an API key", oidc: "a log-in by OIDC" };

@@ -1,0 +1,111 @@
+import { Refusal } from "@ccsp/errors";
+import { implementSome } from "@ccsp/grpc-kit";
+import { GetExecutorStatusResponse, ProbeResponse } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
+import { OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
+import { GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
+import {
+  EmergencyLevel,
+  ExplainTaskResponse,
+  Gate,
+  GetStatusResponse,
+} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
+import { ErrorCategory, Priority, Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+
+const MINUTE_AGO = new Date("2026-01-31T08:59:00Z");
+
+export const FAILED_TASK = Task.fromPartial({
+  id: "0-01k7h8zq3v5c9m2n4p6r8s0t1w",
+  agentId: "alice",
+  state: TaskState.FAILED,
+  attempt: 3,
+  createTime: MINUTE_AGO,
+  spec: { engine: "claude-code", priority: Priority.LOW, labels: { team: "docs" } },
+  error: { category: ErrorCategory.OVERLOADED, message: "529", retryable: true },
+});
+
+const GATE = Gate.fromPartial({
+  scope: { scope: { $case: "engine", value: "claude-code" } },
+  who: "ada",
+  why: "maintenance",
+  closeTime: MINUTE_AGO,
+});
+
+const STATUS = GetStatusResponse.fromPartial({
+  leased: 1n,
+  ended: 2n ** 60n,
+  engines: ["claude-code"],
+  depths: [{ engine: "claude-code", priority: Priority.NORMAL, waiting: 2n, oldestAge: { seconds: 125n, nanos: 0 } }],
+  gates: [GATE],
+  agents: [{ agentId: "alice", waiting: 2n, paused: true }],
+  executors: [{ executorId: "executor-1", leases: 1, engines: [{ engine: "claude-code", freeSlots: 1, slots: 2 }] }],
+  emergency: { id: "e", level: EmergencyLevel.NO_START, who: "ada", why: "leak", receipts: [{ executorId: "x" }] },
+});
+
+const EXECUTOR = GetExecutorStatusResponse.fromPartial({
+  executorId: "executor-1",
+  engines: [
+    { engine: "claude-code", version: "2.1.0", slots: 2, running: 1, account: "team" },
+    { engine: "opencode", slots: 1 },
+  ],
+  runs: [{ taskId: FAILED_TASK.id, engine: "claude-code", pid: 42, startTime: MINUTE_AGO }],
+  sandbox: { confined: false, reason: "there is no bwrap" },
+});
+
+/** A fake of what operators call at the gateway, with one task, one gate, one run and an executor that is gone. */
+export function fakeOperatorService() {
+  const find = (taskId: string): { task: Task } => {
+    if (taskId !== FAILED_TASK.id) throw new Refusal("TASK_NOT_FOUND", "no such task");
+    return { task: FAILED_TASK };
+  };
+  return implementSome(OperatorServiceService, {
+    getStatus: async () => STATUS,
+    listTasks: async ({ states }) => ({
+      tasks: states.length === 0 || states.includes(FAILED_TASK.state) ? [FAILED_TASK] : [],
+      nextPageToken: "",
+    }),
+    getTask: async ({ taskId }) => find(taskId),
+    cancelTask: async ({ taskId }) => find(taskId),
+    retryTask: async ({ taskId }) => find(taskId),
+    setPriority: async ({ taskId }) => find(taskId),
+    explainTask: async () =>
+      ExplainTaskResponse.fromPartial({
+        state: TaskState.QUEUED,
+        aheadInClass: 0n,
+        blockers: [{ kind: BlockerKind.GATE, message: "paused" }],
+      }),
+    async *watchTask() {
+      yield { event: TaskEvent.fromPartial({ sequence: 1, event: { $case: "toolUse", value: { name: "Bash" } } }) };
+      const value = { state: TaskState.FAILED, error: { message: "529" } };
+      yield { event: TaskEvent.fromPartial({ sequence: 2, event: { $case: "taskEnded", value } }) };
+    },
+    cancelTasks: async () => ({ matched: 1n, cancelled: 0n }),
+    retryTasks: async () => ({ matched: 1n, retried: 1n }),
+    pauseQueue: async () => ({ gate: GATE }),
+    resumeQueue: async () => ({ resumed: true }),
+    clearQueue: async () => ({ tasks: 1n, confirmationToken: "t", agents: [{ agentId: "alice", tasks: 1n }] }),
+    emergencyStop: async () => ({ status: STATUS.emergency, confirmed: true }),
+    listExecutors: async () => ({
+      executors: [
+        { executorId: "executor-1", address: "127.0.0.1:3002", status: EXECUTOR, error: "" },
+        { executorId: "executor-2", address: "127.0.0.1:3012", status: undefined, error: "connect ECONNREFUSED" },
+      ],
+    }),
+    async *tailRun() {
+      yield { text: "hello", gap: false };
+    },
+    setDraining: async () => ({ running: 1 }),
+    setConcurrency: async () => ({ engine: EXECUTOR.engines[0] }),
+    probe: async () => ProbeResponse.fromPartial({ ok: true, firstText: { seconds: 1n, nanos: 0 }, model: "m" }),
+    getUsage: async () => GetUsageResponse.fromPartial({ rows: [{ agentId: "alice", runs: 1n, costUsd: 0.25 }] }),
+    listNotifications: async () =>
+      ListNotificationsResponse.fromPartial({ notifications: [{ summary: "all is well" }] }),
+    whoAmI: async () => ({
+      subject: "alice",
+      scopes: ["tasks:read-all", "monitor:read"],
+      proof: "token",
+      expireTime: new Date("2030-01-01T00:00:00Z"),
+    }),
+  });
+}

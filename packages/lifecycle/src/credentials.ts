@@ -1,0 +1,55 @@
+import { authoriseCertificate } from "@ccsp/authentication";
+import type { ServiceSettings } from "@ccsp/config";
+import {
+  type Admit,
+  admitBy,
+  type ClientOptions,
+  channelTls,
+  openTlsFolder,
+  PLAIN,
+  type ServeOptions,
+  type ServiceShape,
+  serverTls,
+} from "@ccsp/grpc-kit";
+import type { ServiceContext } from "./run.js";
+
+/** How a service proves who it is, to its callers and to the services that it calls, and how callers prove it to it. */
+export interface ServiceCredentials {
+  /** Of the gRPC port. */
+  readonly port: ServeOptions["credentials"];
+  /** Lets in what the protos allow, if the callers are services. A service with other callers has its own `admit`. */
+  readonly admit: Admit;
+  /** Of a client. The server must have the certificate of the service that offers the called definition. */
+  readonly toCall: (called: ServiceShape) => ClientOptions["credentials"];
+}
+
+/** Opens the folders of certificates that the settings name. Throws if a certificate is unusable, or another's. */
+export async function openCredentials(
+  { name, tlsDir, portTlsDir, callers }: ServiceSettings,
+  { open, log }: Pick<ServiceContext, "open" | "log">,
+): Promise<ServiceCredentials> {
+  const folder = async (path: string | undefined, options: { readonly service: string } | { readonly ca: false }) =>
+    path === undefined ? undefined : await open("certificates", openTlsFolder(path, { ...options, log }));
+  const own = await folder(tlsDir, { service: name });
+  const port = callers === "services" ? own : await folder(portTlsDir, { ca: false });
+  return {
+    port: port ? serverTls(port) : PLAIN.server,
+    admit: admitBy(async (caller, access, path) => {
+      // Without TLS, callers on the same machine are let in and stay unknown.
+      if (!port) return undefined;
+      const identity = authoriseCertificate(caller, access.callers, path);
+      if (identity.kind === "operator") {
+        log.info({ audit: true, method: path, who: identity.subject, peer: caller.address }, "audit");
+      }
+      return identity;
+    }, log),
+    toCall: (called) => (own ? channelTls(() => own.tls, { service: offeredBy(called) }) : PLAIN.channel),
+  };
+}
+
+/** The service whose proto package has this definition: `queue` for `/ccsp.queue.v1.QueueService/Sync`. */
+function offeredBy(called: ServiceShape): string {
+  const [, name] = /^\/ccsp\.([a-z]+)\./.exec(Object.values(called)[0]?.path ?? "") ?? [];
+  if (name === undefined) throw new Error("only services of CCSP have certificates that name them");
+  return name;
+}

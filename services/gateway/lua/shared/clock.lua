@@ -1,0 +1,9 @@
+-- Reads the clock of the Redis server (ms).
+--
+-- DEFINES time_given
+
+-- The time (ms) in which a script runs: the number in `text`, which only tests give, or the server's clock for ''.
+local function time_given(text)
+  local t = redis.call('TIME')
+  return tonumber(text) or t[1] * 1000 + math.floor(t[2] / 1000)
+end

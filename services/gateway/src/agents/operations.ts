@@ -1,0 +1,139 @@
+import { randomUUID } from "node:crypto";
+import { AgentServiceService as Rpcs } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import { within } from "../application/call.js";
+import type { Guard } from "../application/guard.js";
+import { checkFilter, sendable, sendableSchedule } from "../application/times.js";
+import { type QueueClient, type ResumePolicy, runInQueue, watchTask } from "../upstream/task-watch.js";
+
+const CAPABILITIES_MS = 5_000;
+
+export interface AgentOperationOptions {
+  readonly queue: QueueClient;
+  readonly guard: Guard;
+  readonly resume: ResumePolicy;
+  readonly version: string;
+}
+
+export type AgentOperations = ReturnType<typeof createAgentOperations>;
+
+/**
+ * What the gateway offers to agents, in terms of QueueService. The requests and responses are those of AgentService. It contains
+ * no rule about tasks: the queue has all of them.
+ */
+export function createAgentOperations({ queue, guard, resume, version }: AgentOperationOptions) {
+  let capabilities: { engines: string[]; maxPromptBytes: bigint; oldMs: number } | undefined;
+
+  return {
+    submitTask: guard.unary(Rpcs.submitTask, async ({ spec, requestId }, call) => {
+      const request = { agentId: call.subject, spec: sendable(spec), requestId: requestIdOf(requestId) };
+      const response = await queue.enqueue(request, within(call));
+      const task = present(response.task, "Enqueue");
+      call.concerns(task.id);
+      return { task };
+    }),
+
+    runTask: guard.stream(Rpcs.runTask, async function* ({ spec, requestId }, call) {
+      const request = { agentId: call.subject, spec: sendable(spec), requestId: requestIdOf(requestId) };
+      for await (const message of runInQueue(queue, request, call.incoming, resume)) {
+        if (message.$case === "task") call.concerns(message.value.id);
+        yield { message };
+      }
+    }),
+
+    watchTask: guard.stream(Rpcs.watchTask, async function* (request, call) {
+      call.concerns(request.taskId);
+      const from = { taskId: request.taskId, agentId: call.subject, afterSequence: request.afterSequence };
+      for await (const event of watchTask(queue, from, call.incoming, resume)) yield { event };
+    }),
+
+    getTask: guard.unary(Rpcs.getTask, async ({ taskId }, call) => {
+      call.concerns(taskId);
+      const { task } = await queue.get({ taskId, agentId: call.subject }, within(call));
+      return { task: present(task, "Get") };
+    }),
+
+    listTasks: guard.unary(Rpcs.listTasks, async (request, call) => {
+      checkFilter(request.filter);
+      const { tasks, nextPageToken } = await queue.list(
+        { ...request, agentId: call.subject, promptSnippets: true },
+        within(call),
+      );
+      return { tasks, nextPageToken };
+    }),
+
+    cancelTask: guard.unary(Rpcs.cancelTask, async ({ taskId, reason }, call) => {
+      call.concerns(taskId);
+      const { task } = await queue.cancel({ taskId, agentId: call.subject, reason }, within(call));
+      return { task: present(task, "Cancel") };
+    }),
+
+    ...moreOfTasks(queue, guard),
+    ...scheduleOperations(queue, guard),
+
+    getCapabilities: guard.unary(Rpcs.getCapabilities, async (_request, call) => {
+      // The capabilities change only when the queue restarts. To read the whole status at each call would be
+      // expensive for Redis.
+      if (capabilities === undefined || performance.now() > capabilities.oldMs) {
+        const { engines, maxPromptBytes } = await queue.getStatus({}, within(call));
+        capabilities = { engines, maxPromptBytes, oldMs: performance.now() + CAPABILITIES_MS };
+      }
+      const { engines, maxPromptBytes } = capabilities;
+      return { engines, maxPromptBytes, version, agentId: call.subject, scopes: [...call.identity.scopes] };
+    }),
+  };
+}
+
+/**
+ * If the agent sends no id, the gateway makes one, so that the call is still safe to repeat between gateway and queue.
+ */
+const requestIdOf = (fromAgent: string): string => fromAgent || `gateway-${randomUUID()}`;
+
+/** The handlers for a batch of tasks, and for questions about a task other than its state. */
+function moreOfTasks(queue: QueueClient, guard: Guard) {
+  return {
+    submitTasks: guard.unary(Rpcs.submitTasks, async ({ tasks }, call) => {
+      const items = tasks.map(({ spec, requestId }) => ({ spec: sendable(spec), requestId: requestIdOf(requestId) }));
+      const { outcomes } = await queue.enqueueBatch({ agentId: call.subject, items }, within(call));
+      return { outcomes };
+    }),
+
+    retryTask: guard.unary(Rpcs.retryTask, async ({ taskId, reason }, call) => {
+      call.concerns(taskId);
+      const { task } = await queue.retryTask({ taskId, agentId: call.subject, reason }, within(call));
+      return { task: present(task, "RetryTask") };
+    }),
+
+    explainTask: guard.unary(Rpcs.explainTask, async ({ taskId }, call) => {
+      call.concerns(taskId);
+      return queue.explainTask({ taskId, agentId: call.subject }, within(call));
+    }),
+
+    estimateTask: guard.unary(Rpcs.estimateTask, ({ spec }, call) =>
+      queue.estimateTask({ agentId: call.subject, spec: sendable(spec) }, within(call)),
+    ),
+  };
+}
+
+function scheduleOperations(queue: QueueClient, guard: Guard) {
+  return {
+    putSchedule: guard.unary(Rpcs.putSchedule, async (request, call) => {
+      const schedule = request.schedule && { ...sendableSchedule(request.schedule), agentId: call.subject };
+      const answer = await queue.putSchedule({ schedule }, within(call));
+      return { schedule: answer.schedule };
+    }),
+
+    listSchedules: guard.unary(Rpcs.listSchedules, (_request, call) =>
+      queue.listSchedules({ agentId: call.subject }, within(call)),
+    ),
+
+    deleteSchedule: guard.unary(Rpcs.deleteSchedule, async ({ name }, call) => {
+      await queue.deleteSchedule({ agentId: call.subject, name }, within(call));
+      return {};
+    }),
+  };
+}
+
+function present<T>(value: T | undefined, rpc: string): T {
+  if (value === undefined) throw new Error(`the queue answered ${rpc} without a task`);
+  return value;
+}

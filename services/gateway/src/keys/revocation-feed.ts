@@ -1,0 +1,90 @@
+import type { RedisClient } from "@ccsp/redis-kit";
+import type { Logger } from "pino";
+import { CHANGES, type KeyStore } from "./key-store.js";
+import type { Revocations } from "./revocations.js";
+
+export interface RevocationFeedOptions {
+  readonly store: Pick<KeyStore, "revision" | "revoked">;
+  /** A connection of its own. Undefined in a test: no message ever wakes. */
+  readonly subscriber: RedisClient | undefined;
+  readonly revocations: Revocations;
+  /** Called after each change: a key or a token is no longer accepted as before. */
+  readonly onChange: () => void;
+  readonly log: Logger;
+  readonly everyMs?: number;
+}
+
+/** How this gateway learns what the others revoke. */
+export interface RevocationFeed {
+  /** Reads what has changed until now. */
+  refresh(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A lost message delays a revocation by this much, which is well below the 5 s that are promised. */
+const EVERY_MS = 1_500;
+
+/**
+ * Follows the revocations in Redis: at once when a message wakes, and otherwise every 1.5 s by a number. Rejects if
+ * they cannot be read at the start, because a gateway that does not know them must not serve. When Redis is away later,
+ * those that are known stay in force.
+ */
+export async function openRevocationFeed(options: RevocationFeedOptions): Promise<RevocationFeed> {
+  const { store, subscriber, revocations, onChange, log, everyMs = EVERY_MS } = options;
+  let seen: string | undefined;
+  let running: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+
+  async function read(): Promise<void> {
+    // The number is read before the lists: a change between the two is read again.
+    const revision = await store.revision();
+    if (revision === seen) return;
+    revocations.learn(await store.revoked());
+    seen = revision;
+    onChange();
+  }
+  /** A read that runs may have missed the newest change, so a caller gets the one after it. */
+  function refresh(): Promise<void> {
+    if (!running) {
+      running = read().finally(() => {
+        running = undefined;
+      });
+      return running;
+    }
+    next ??= running
+      .catch(() => undefined)
+      .then(() => {
+        next = undefined;
+        return refresh();
+      });
+    return next;
+  }
+  let failing = false;
+  const follow = (): void => {
+    refresh().then(
+      () => {
+        failing = false;
+      },
+      (err: unknown) => {
+        if (!failing) log.warn({ err }, "revocations cannot be read now: the known ones stay in force");
+        failing = true;
+      },
+    );
+  };
+
+  await refresh();
+  // "ready" comes after a loss of the connection, in which messages were missed.
+  subscriber?.on("message", follow).on("ready", follow);
+  await subscriber?.subscribe(CHANGES);
+  const timer = setInterval(follow, everyMs);
+  timer.unref();
+  return {
+    refresh,
+    async close() {
+      clearInterval(timer);
+      subscriber?.removeAllListeners("message");
+      if (subscriber?.status === "ready") await subscriber.unsubscribe();
+      await (next ?? running)?.catch(() => undefined);
+    },
+  };
+}

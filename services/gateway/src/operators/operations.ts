@@ -1,0 +1,55 @@
+import type { Client } from "@ccsp/grpc-kit";
+import { effectiveScopes } from "@ccsp/identity";
+import { OperatorServiceService as Rpcs } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
+import type { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import type { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
+import { within } from "../application/call.js";
+import type { Guard } from "../application/guard.js";
+import { checkTimes } from "../application/times.js";
+import { type ExecutorOperationOptions, executorOperations } from "./executor-operations.js";
+import { type KeysOperationOptions, keysOperations } from "./keys-operations.js";
+import { type QueueOperationOptions, queueOperations } from "./queue-operations.js";
+
+export interface OperatorOperationOptions
+  extends QueueOperationOptions,
+    ExecutorOperationOptions,
+    KeysOperationOptions {
+  readonly monitor: Client<MonitorServiceService>;
+  readonly notification: Client<NotificationServiceService>;
+}
+
+/**
+ * What the gateway offers to operators. Where a service behind it has the call, the gateway passes it on and changes
+ * only who calls and what the answer may show.
+ */
+export function createOperatorOperations(options: OperatorOperationOptions) {
+  return {
+    ...queueOperations(options),
+    ...executorOperations(options),
+    ...keysOperations(options),
+    ...reports(options),
+    ...questionsAboutOneself(options),
+  };
+}
+
+function reports({ guard, monitor, notification }: OperatorOperationOptions) {
+  return {
+    getUsage: guard.unary(Rpcs.getUsage, async (request, call) => {
+      checkTimes({ start_time: request.startTime, end_time: request.endTime });
+      return monitor.getUsage(request, within(call));
+    }),
+
+    listNotifications: guard.unary(Rpcs.listNotifications, (request, call) =>
+      notification.listNotifications(request, within(call)),
+    ),
+  };
+}
+
+function questionsAboutOneself({ guard }: { readonly guard: Guard }) {
+  return {
+    whoAmI: guard.unary(Rpcs.whoAmI, async (_request, { identity }) => {
+      const { subject, scopes, proof, expireTime } = identity;
+      return { subject, scopes: effectiveScopes(scopes), proof, expireTime };
+    }),
+  };
+}
