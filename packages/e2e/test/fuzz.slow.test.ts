@@ -42,6 +42,19 @@ describe(`${INPUTS} fuzzed inputs over all RPCs with a valid identity (CCSP_SEED
       );
     }
   });
+  afterEach(function () {
+    if (this.currentTest?.state !== "failed") return;
+    console.log(
+      world.fleet
+        .processes()
+        .map(({ name, restarts, process: { pid } }) => `${name} ${pid} ${restarts}`)
+        .join(),
+    );
+    for (const line of world.lines
+      .filter((text) => !text.includes('"info"') && !text.includes("tracing fault"))
+      .slice(-20))
+      console.log(line.slice(0, 1_500));
+  });
   after(async () => {
     for (const client of [...clients.values()].flat()) client.close();
     await world.close();
@@ -66,7 +79,10 @@ describe(`${INPUTS} fuzzed inputs over all RPCs with a valid identity (CCSP_SEED
     });
     const seconds = (performance.now() - began) / 1000;
     console.log(`${INPUTS} inputs in ${seconds.toFixed(0)} s`, statuses);
-    for (const [path, [ms, n, st]] of [...(globalThis as any).T].sort((a: any, b: any) => b[1][0] - a[1][0]).slice(0, 45)) console.log(path, (ms / n).toFixed(0), "ms x", n, JSON.stringify(st));
+    for (const [path, [ms, n, st]] of [...(globalThis as any).T]
+      .sort((a: any, b: any) => b[1][0] - a[1][0])
+      .slice(0, 45))
+      console.log(path, (ms / n).toFixed(0), "ms x", n, JSON.stringify(st));
     console.log(
       "never accepted:",
       [...accepted]
@@ -74,7 +90,9 @@ describe(`${INPUTS} fuzzed inputs over all RPCs with a valid identity (CCSP_SEED
         .map(([path]) => path)
         .join(" "),
     );
-    for (const line of world.lines.filter((text) => /"level":(50|60|"error"|"fatal")|handler failed/.test(text)).slice(0, 10))
+    for (const line of world.lines
+      .filter((text) => /"level":(50|60|"error"|"fatal")|handler failed/.test(text))
+      .slice(0, 10))
       console.log(line.slice(0, 2_000));
     assert.deepEqual(wrong.slice(0, 10), [], `${wrong.length} calls ended wrongly`);
     assert.deepEqual(
@@ -94,7 +112,11 @@ async function keepGoing(world: World): Promise<void> {
   try {
     const { gates, emergency } = await queue.getStatus({});
     if (emergency && emergency.level !== EmergencyLevel.UNSPECIFIED)
-      await queue.resumeQueue({ scope: { scope: { $case: "emergency", value: true } }, who: "test", why: "the fuzzing goes on" });
+      await queue.resumeQueue({
+        scope: { scope: { $case: "emergency", value: true } },
+        who: "test",
+        why: "the fuzzing goes on",
+      });
     for (const { scope } of gates) await queue.resumeQueue({ scope, who: "test", why: "the fuzzing goes on" });
     await executor.setDraining({ draining: false });
     for (const { status } of (await executor.listEngines({})).engines)

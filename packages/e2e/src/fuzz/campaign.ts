@@ -68,7 +68,12 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
     const request = requestBytes(rpc.method.input, random, known);
     const t0 = performance.now();
     const { code, message, answer } = await clientOf(rpc, index).call(rpc, request);
-    const T = (globalThis as any).T ??= new Map(); const t = T.get(rpc.path) ?? [0, 0, {}]; t[0] += performance.now() - t0; t[1]++; t[2][status[code]] = (t[2][status[code]] ?? 0) + 1; T.set(rpc.path, t);
+    const T = ((globalThis as any).T ??= new Map());
+    const t = T.get(rpc.path) ?? [0, 0, {}];
+    t[0] += performance.now() - t0;
+    t[1]++;
+    t[2][status[code]] = (t[2][status[code]] ?? 0) + 1;
+    T.set(rpc.path, t);
     const name = status[code];
     statuses[name] = (statuses[name] ?? 0) + 1;
     const input = (): string => `input ${index} to ${rpc.path}: ${request.subarray(0, 600).toString("base64")}`;

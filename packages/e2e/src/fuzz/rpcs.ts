@@ -17,7 +17,7 @@ export interface FuzzedRpc {
 export function fuzzedRpcs(): readonly FuzzedRpc[] {
   const file = fileURLToPath(import.meta.resolve("@ccsp/protos/descriptor.binpb"));
   const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(file)));
-  return [...allRpcs().keys()].filter(p => !p.includes('OperatorService')).map((path) => {
+  return [...allRpcs().keys()].map((path) => {
     const [, typeName = "", name = ""] = path.split("/");
     const service = SERVICES.find((candidate) => typeName.startsWith(`ccsp.${candidate}.`));
     const method = registry.getService(typeName)?.methods.find((candidate) => candidate.name === name);
