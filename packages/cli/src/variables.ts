@@ -63,6 +63,11 @@ export const VARIABLES: readonly Variable[] = [
   { name: "CCSP_CONSUL_TOKEN", doc: "token for that Consul's ACL", unset: "the file in the next line" },
   { name: "CCSP_CONSUL_TOKEN_FILE", doc: "file with the token for that Consul's ACL", unset: "no token" },
   {
+    name: "CCSP_GATEWAY_LISTEN",
+    doc: "where the gateway of a local fleet listens: `0.0.0.0:3000` for other machines, by TLS with a certificate of the fleet's own CA",
+    unset: "`127.0.0.1:3000`",
+  },
+  {
     name: "CCSP_WITHOUT_CONSUL",
     doc: "`1`: a local fleet runs without Consul, on fixed addresses",
     unset: "with Consul, if there is one",
