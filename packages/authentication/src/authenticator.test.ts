@@ -30,7 +30,8 @@ async function refused(authorization: string | undefined, reason: Reason, messag
 
 describe("authenticator", () => {
   it("returns the agent and the scopes of a valid token", async () => {
-    const identity = await authenticator.authenticate(sends(`Bearer ${await sign({})}`));
+    const { credentialId, ...identity } = await authenticator.authenticate(sends(`Bearer ${await sign({})}`));
+    assert.match(credentialId ?? "", /^token:/);
     assert.deepEqual(identity, {
       kind: "agent",
       subject: "alice",

@@ -4,6 +4,7 @@ export { findExecutable } from "./executable.js";
 export { type HostPort, parseHostPort } from "./host-port.js";
 export { defaultInWords, formInWords } from "./in-words.js";
 export { ConfigError, describeSettings, type Env, load, namesFor } from "./load.js";
+export { isLoopback } from "./loopback.js";
 export { nearestName } from "./misspelt.js";
 export { type RedisSettings, redisSettings } from "./redis-settings.js";
 export { callerUnreadBytes, queueShards, type ServiceSettings, serviceSettings } from "./service-settings.js";

@@ -16,7 +16,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   config: [],
   timing: [],
   "private-files": [],
-  fleet: ["certificates", "config", "private-files", "timing"],
+  fleet: ["certificates", "config", "identity", "private-files", "timing"],
   "trace-store": [],
   testkit: ["fleet", "trace-store"],
   errors: ["protos"],

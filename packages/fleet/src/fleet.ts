@@ -1,10 +1,18 @@
+import { join } from "node:path";
 import { whyNoConsul } from "./binary.js";
+import {
+  type CertificateOptions,
+  certificateSettings,
+  gatewayAuthority,
+  keepFleetCertificates,
+  renewCertificates,
+} from "./certificates.js";
 import { systemClock } from "./clock.js";
 import type { ConsulAgent } from "./consul.js";
 import { freePort } from "./free-port.js";
 import { type Kept, openConsul, openRedis } from "./infrastructure.js";
 import type { LineSource } from "./line-source.js";
-import { type Part, type PlanOptions, planUnits } from "./plan.js";
+import { localAddress, type Part, type PlanOptions, planUnits } from "./plan.js";
 import type { ManagedProcess, ProcessExit } from "./process.js";
 import { type OnProgress, reported } from "./progress.js";
 import { untilAllReady } from "./readiness.js";
@@ -14,7 +22,17 @@ import { reportedStop, stopUnits } from "./stop-units.js";
 import { type Running, superviseUnit } from "./unit-process.js";
 
 export interface FleetOptions
-  extends Pick<PlanOptions, "root" | "dataDir" | "replicas" | "env" | "serviceEnv" | "ports" | "single"> {
+  extends Pick<
+    PlanOptions,
+    "root" | "dataDir" | "replicas" | "env" | "serviceEnv" | "ports" | "single" | "gatewayListen"
+  > {
+  /**
+   * The folder of the fleet's CA, which has a folder for the certificate of each service. Both are made as needed, and
+   * renewed. If omitted, it is `certificates` in dataDir. False: the ports of services are in plain text.
+   */
+  readonly certificatesDir?: string | false | undefined;
+  /** The person for whom that folder has a certificate of an operator. */
+  readonly operator?: string | undefined;
   /** The URL of an existing Redis. If omitted, the fleet starts its own, with its data in dataDir. */
   readonly redisUrl?: string | undefined;
   /**
@@ -50,6 +68,8 @@ export interface Fleet {
   readonly consul: ConsulAgent;
   /** The gRPC target of the gateways. */
   readonly gatewayAddress: string;
+  /** The file with the CA that signed the gateways' certificate. Undefined: the fleet gave them none. */
+  readonly gatewayCaFile: string | undefined;
   processes(): readonly FleetProcess[];
   /**
    * Resolves when every replica is ready and reaches its dependencies. Rejects after `timeoutMs` (60 s) with what is
@@ -87,12 +107,15 @@ const INHERITED = ["PATH", "LANG", "LC_ALL", "TZ", "TMPDIR"];
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const say = (line: string) => options.onLine?.(line, { name: "fleet", stream: "stderr" });
   const onProgress = options.onProgress ?? (() => {});
+  const certificates = certificateOptions(options);
   const infrastructure = { ...options, clock: systemClock, say };
   const opened: Resource[] = [];
   const running: Running[] = [];
   const stopping = new AbortController();
+  let renewal: Pick<Resource, "close"> | undefined;
   const stopAll = async (quickly: boolean) => {
     stopping.abort();
+    await renewal?.close();
     await stopUnits(running, { quickly, onProgress });
     for (const { name, close } of opened.toReversed()) await reportedStop(name, close, onProgress);
   };
@@ -103,6 +126,11 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   };
 
   try {
+    if (certificates) {
+      const keep = () => keepFleetCertificates(certificates);
+      await keep();
+      renewal = renewCertificates(keep, { clock: systemClock, say });
+    }
     const redis =
       options.redisUrl === undefined ? (await open("redis", () => openRedis(infrastructure))).server : undefined;
     const without = options.consulUrl === undefined ? (options.withoutConsul ?? whyNoConsul()) : undefined;
@@ -116,11 +144,13 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       ...options,
       redisUrl: redis?.url ?? options.redisUrl ?? "",
       consulUrl: consul?.url ?? options.consulUrl ?? "",
+      certificates: certificates && certificateSettings(certificates),
       inherited: inheritedEnv(),
       takePort: freePort,
     });
     for (const unit of units) running.push(await superviseUnit(unit, { ...options, say, onProgress }));
-    return createFleet({ running, redis, consul, stopAll, stopping: stopping.signal });
+    const gatewayCaFile = certificates && gatewayAuthority(certificates);
+    return createFleet({ running, redis, consul, gatewayCaFile, stopAll, stopping: stopping.signal });
   } catch (error) {
     await stopAll(true);
     throw error;
@@ -137,11 +167,12 @@ interface FleetParts {
   readonly running: readonly Running[];
   readonly redis: RedisServer | undefined;
   readonly consul: ConsulAgent | undefined;
+  readonly gatewayCaFile: string | undefined;
   readonly stopAll: (quickly: boolean) => Promise<void>;
   readonly stopping: AbortSignal;
 }
 
-function createFleet({ running, redis, consul, stopAll, stopping }: FleetParts): Fleet {
+function createFleet({ running, redis, consul, gatewayCaFile, stopAll, stopping }: FleetParts): Fleet {
   let tellStopped = () => {};
   const stopped = new Promise<void>((resolve) => {
     tellStopped = resolve;
@@ -166,6 +197,7 @@ function createFleet({ running, redis, consul, stopAll, stopping }: FleetParts):
       return ownOrThrow(consul, "Consul");
     },
     gatewayAddress: gatewayAddress(running),
+    gatewayCaFile,
     processes: () =>
       running.flatMap(({ unit, supervisor }) =>
         unit.parts.map((part) => ({ ...part, process: supervisor.process, restarts: supervisor.restarts })),
@@ -191,8 +223,15 @@ function ownOrThrow<S>(server: S | undefined, name: string): S {
 /** gRPC's own `ipv4:` scheme for a list of addresses works without discovery. */
 function gatewayAddress(running: readonly Running[]): string {
   const gateways = running.flatMap(({ unit }) => unit.parts).filter(({ name }) => name === "gateway");
-  const addresses = gateways.map(({ ports }) => `127.0.0.1:${ports.grpc}`);
+  const addresses = gateways.map(localAddress);
   return addresses.length === 1 ? addresses.join() : `ipv4:${addresses.join(",")}`;
+}
+
+function certificateOptions(options: FleetOptions): CertificateOptions | undefined {
+  const { certificatesDir = join(options.dataDir, "certificates"), gatewayListen, operator } = options;
+  if (certificatesDir === false) return undefined;
+  const given = Object.assign({}, options.env, ...Object.values(options.serviceEnv ?? {}));
+  return { folder: certificatesDir, gatewayHost: gatewayListen?.host, operator, given };
 }
 
 function inheritedEnv(): Record<string, string> {

@@ -1,4 +1,5 @@
 export { whyNoConsul, whyNoRedis } from "./binary.js";
+export { type CertificateOptions, certificateSettings, keepFleetCertificates, operatorFolder } from "./certificates.js";
 export { type ConsulAgent, type ConsulOptions, startConsul } from "./consul.js";
 export { type Fleet, type FleetOptions, type FleetProcess, startFleet } from "./fleet.js";
 export { freePort } from "./free-port.js";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type PlanOptions, planUnits } from "./plan.js";
+import { localAddress, type PlanOptions, planUnits } from "./plan.js";
 
 const OPTIONS: PlanOptions = {
   root: "/repo",
@@ -23,6 +23,26 @@ describe("planUnits", () => {
         ["queue-1", { grpc: 3001, ops: 9001 }],
       ],
     );
+  });
+
+  it("lets gateways listen where it is told, and reaches them from this machine", async () => {
+    const gatewayListen = { host: "0.0.0.0", port: 4000 };
+    const units = await planUnits({ ...OPTIONS, ports: "default", replicas: { gateway: 2 }, gatewayListen });
+    const gateways = units.slice(0, 2).map(({ env, parts }) => [env["CCSP_GATEWAY_LISTEN"], parts.map(localAddress)]);
+    assert.deepEqual(gateways, [
+      ["0.0.0.0:4000", ["127.0.0.1:4000"]],
+      ["0.0.0.0:1", ["127.0.0.1:1"]],
+    ]);
+    assert.equal(units.at(-1)?.env["CCSP_QUEUE_LISTEN"], "127.0.0.1:3001");
+  });
+
+  it("gives each service its own certificates only, and settings that are given win", async () => {
+    const certificates = { queue: { CCSP_QUEUE_TLS_DIR: "/q" }, gateway: { CCSP_GATEWAY_TLS_DIR: "/g" } };
+    const serviceEnv = { gateway: { CCSP_GATEWAY_TLS_DIR: "/mine" } };
+    const units = await planUnits({ ...OPTIONS, certificates, serviceEnv });
+    const dirs = units.map(({ env }) => Object.entries(env).filter(([name]) => name.endsWith("_TLS_DIR")));
+    const [gateway, queue] = [[["CCSP_GATEWAY_TLS_DIR", "/mine"]], [["CCSP_QUEUE_TLS_DIR", "/q"]]];
+    assert.deepEqual(dirs, [gateway, [], [], [], queue]);
   });
 
   it("starts each service from its build, and loads tracing first", async () => {

@@ -1,5 +1,8 @@
 import { join } from "node:path";
+import type { HostPort } from "@ccsp/config";
 import { DEFAULT_PORTS, type ServiceName, STOP_ORDER, targetsFor, USE_REDIS } from "./services.js";
+
+const LOOPBACK = "127.0.0.1";
 
 /** One replica of one service, and its ports. */
 export interface Part {
@@ -7,6 +10,8 @@ export interface Part {
   /** Counts from 0 among the replicas of its service. */
   readonly index: number;
   readonly ports: { readonly grpc: number; readonly ops: number };
+  /** The host on which it listens. */
+  readonly host: string;
 }
 
 export const partName = ({ name, index }: Part): string => `${name}-${index + 1}`;
@@ -32,6 +37,13 @@ export interface PlanOptions {
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly serviceEnv?: Partial<Record<ServiceName, Readonly<Record<string, string>>>> | undefined;
   readonly ports?: "default" | "free" | undefined;
+  /**
+   * Where gateways listen. With `ports: "default"`, the first one has this port. If omitted, it is the gateway's own
+   * port on 127.0.0.1.
+   */
+  readonly gatewayListen?: HostPort | undefined;
+  /** The settings of each service that name its certificates. */
+  readonly certificates?: Partial<Record<ServiceName, Readonly<Record<string, string>>>> | undefined;
   readonly single?: boolean | undefined;
   /** The part of this process's environment that every process gets. */
   readonly inherited: Readonly<Record<string, string>>;
@@ -47,11 +59,11 @@ export async function planUnits(options: PlanOptions): Promise<readonly Unit[]> 
   for (const name of STOP_ORDER) {
     const count = options.single ? 1 : (options.replicas?.[name] ?? 1);
     for (let index = 0; index < count; index += 1) {
-      const ports =
-        options.ports === "default" && index === 0
-          ? DEFAULT_PORTS[name]
-          : { grpc: await options.takePort(), ops: await options.takePort() };
-      parts.push({ name, index, ports });
+      const listen = name === "gateway" ? options.gatewayListen : undefined;
+      const isFirst = options.ports === "default" && index === 0;
+      const own = isFirst ? { ...DEFAULT_PORTS[name], ...(listen && { grpc: listen.port }) } : { grpc: 0, ops: 0 };
+      const ports = { grpc: own.grpc || (await options.takePort()), ops: own.ops || (await options.takePort()) };
+      parts.push({ name, index, ports, host: listen?.host ?? LOOPBACK });
     }
   }
   if (options.single) return [singleUnit(parts, options)];
@@ -106,11 +118,19 @@ function sharedEnv(options: PlanOptions): Record<string, string> {
   return { ...options.inherited, CCSP_CONSUL_URL: options.consulUrl };
 }
 
+const addressOf = (host: string, port: number): string =>
+  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+
+/** The address by which this machine reaches a part. */
+export const localAddress = ({ host, ports }: Part): string =>
+  addressOf(["0.0.0.0", "::", "localhost"].includes(host) ? LOOPBACK : host, ports.grpc);
+
 function partEnv(part: Part, options: PlanOptions): Record<string, string> {
   const prefix = `CCSP_${part.name.toUpperCase()}`;
   const env: Record<string, string> = {
-    [`${prefix}_LISTEN`]: `127.0.0.1:${part.ports.grpc}`,
-    [`${prefix}_OPS_LISTEN`]: `127.0.0.1:${part.ports.ops}`,
+    [`${prefix}_LISTEN`]: addressOf(part.host, part.ports.grpc),
+    [`${prefix}_OPS_LISTEN`]: addressOf(LOOPBACK, part.ports.ops),
+    ...options.certificates?.[part.name],
   };
   if (USE_REDIS.includes(part.name)) env["CCSP_REDIS_URL"] = options.redisUrl;
   if (part.name === "executor") {

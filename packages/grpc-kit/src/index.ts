@@ -1,3 +1,4 @@
+export { type CallMeter, callerAddress, type MeteredCall } from "./bounds/call-meter.js";
 export { CallerBounds, type CallerBoundsOptions, callerName } from "./bounds/caller-bounds.js";
 export type { Unread } from "./bounds/unread.js";
 export { type CallOptions, type Client, type ClientOptions, type Connection, createClient } from "./client/client.js";

@@ -8,6 +8,7 @@ import {
   serviceSettings,
 } from "@ccsp/config";
 import type { CallerBoundsOptions, ConnectionBounds } from "@ccsp/grpc-kit";
+import { type LimitSettings, limitSettings } from "./limits/settings.js";
 
 export interface GatewayConfig {
   readonly service: ServiceSettings;
@@ -17,6 +18,7 @@ export interface GatewayConfig {
   readonly watchGiveUpMs: number;
   readonly callers: CallerBoundsOptions;
   readonly connections: ConnectionBounds;
+  readonly limits: LimitSettings;
 }
 
 export function define(settings: Settings): GatewayConfig {
@@ -42,21 +44,8 @@ export function define(settings: Settings): GatewayConfig {
       "how long an agent's stream is kept while no queue replica can be reached",
       { default: "30s", min: 0 },
     ),
-    connections: {
-      streamsPerConnection: settings.integer(
-        "CCSP_GATEWAY_STREAMS",
-        "most calls in progress on one connection; more wait",
-        {
-          default: 2_000,
-          min: 1,
-        },
-      ),
-      connectionsPerAddress: settings.integer(
-        "CCSP_GATEWAY_CONNECTIONS",
-        "most connections from one address; raise it behind a proxy that opens one for each agent",
-        { default: 1_000, min: 1 },
-      ),
-    },
+    limits: limitSettings(settings),
+    connections: connectionBounds(settings),
     callers: {
       unreadBytes: callerUnreadBytes(settings),
       limits: {
@@ -76,5 +65,43 @@ export function define(settings: Settings): GatewayConfig {
         ),
       },
     },
+  };
+}
+
+function connectionBounds(settings: Settings): ConnectionBounds {
+  return {
+    streamsPerConnection: settings.integer(
+      "CCSP_GATEWAY_STREAMS",
+      "most calls in progress on one connection; more wait",
+      { default: 2_000, min: 1 },
+    ),
+    connectionsPerAddress: settings.integer(
+      "CCSP_GATEWAY_CONNECTIONS",
+      "most connections from one address; raise it behind a proxy that opens one for each agent",
+      { default: 1_000, min: 1 },
+    ),
+    connections: settings.integer("CCSP_GATEWAY_ALL_CONNECTIONS", "most connections, from all addresses together", {
+      default: 10_000,
+      min: 1,
+    }),
+    headerBytes: settings.integer(
+      "CCSP_GATEWAY_HEADER_BYTES",
+      "most bytes of the headers of a call, which contain its token",
+      { default: 16 * 1024, min: 4 * 1024 },
+    ),
+    handshakeMs: settings.durationMs(
+      "CCSP_GATEWAY_HANDSHAKE_TIMEOUT",
+      "time within which a client must begin to speak, and finish the handshake of TLS",
+      { default: "10s", min: 1 },
+    ),
+    idleMs: settings.durationMs("CCSP_GATEWAY_IDLE_TIMEOUT", "time after which a connection without calls is closed", {
+      default: "5m",
+      min: 1,
+    }),
+    ageMs: settings.durationMs(
+      "CCSP_GATEWAY_CONNECTION_AGE",
+      "time after which a connection takes no new calls; it ends with its last call, and clients connect again",
+      { default: "1h", min: 1 },
+    ),
   };
 }

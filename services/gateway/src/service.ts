@@ -17,6 +17,8 @@ import { define, type GatewayConfig } from "./config.js";
 import { Executors } from "./executors/executors.js";
 import { ExecutorPool } from "./executors/pool.js";
 import { served } from "./grpc/served.js";
+import { openKeys } from "./keys/open-keys.js";
+import { openLimits } from "./limits/open-limits.js";
 import { createOperatorOperations } from "./operators/operations.js";
 
 const EXECUTOR_IDLE_MS = 60_000;
@@ -29,7 +31,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
 
   async start(config, { open, log, registry, openClient, connect, serveOps, serveGrpc }) {
     const { targets, authentication, watchGiveUpMs, callers, connections } = config;
-    const authenticator = await loadAuthenticator(authentication, (err) =>
+    const tokens = await loadAuthenticator(authentication, (err) =>
       log.warn({ err }, "the key set cannot be refreshed"),
     );
     const denied = new Counter({
@@ -40,6 +42,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
     });
 
     const redis = await open("redis", openRedis(config.redis, { log, name: "gateway" }));
+    const { authenticator, streams, keys } = await open("keys", openKeys(redis, { tokens, log }));
     const queue = await openClient(QueueServiceService, targets.queue);
     const monitor = await openClient(MonitorServiceService, targets.monitor);
     const notification = await openClient(NotificationServiceService, targets.notification);
@@ -47,9 +50,12 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
     // gateway.
     await serveOps({ redis: () => redis.ping(), queue: () => queue.reachable() });
 
+    const limits = await open("limits", Promise.resolve(openLimits(redis.client, config.limits, log)));
     const guard = createGuard({
-      authenticator,
+      authenticator: limits.withLockout(authenticator),
+      limit: (identity) => limits.calls.identified(identity),
       audit: createAudit(log),
+      streams,
       onDenied: (reason) => denied.inc({ reason }),
     });
     const resume = { giveUpMs: watchGiveUpMs };
@@ -57,13 +63,13 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
     const pool = await open("executors", new ExecutorPool({ connect: connectTo, idleMs: EXECUTOR_IDLE_MS }));
     const executors = new Executors({ queue, pool });
     const agents = createAgentOperations({ queue, guard, resume, version: await packageVersion() });
-    const operators = createOperatorOperations({ queue, executors, monitor, notification, guard, resume });
+    const operators = createOperatorOperations({ queue, executors, monitor, notification, keys, guard, resume });
     const services = [
       implement(AgentServiceService, served(agents)),
       implement(OperatorServiceService, served(operators)),
     ];
     await serveGrpc(services, {
-      callers: new CallerBounds(callers),
+      callers: new CallerBounds({ ...callers, meter: limits.calls }),
       connections,
       admit: admitBy((caller, access, path) => guard.admit(path, access, caller), log),
     });

@@ -14,6 +14,7 @@ import { createAgentOperations } from "../src/agents/operations.js";
 import { createAudit } from "../src/application/audit.js";
 import { createGuard } from "../src/application/guard.js";
 import { served } from "../src/grpc/served.js";
+import { createOpenStreams } from "../src/keys/open-streams.js";
 import { type FakeQueue, startFakeQueue } from "./fake-queue.js";
 
 const SECRET = new TextEncoder().encode("a secret of this test and of nothing else");
@@ -45,6 +46,7 @@ async function startGateway(queue: FakeQueue) {
       issuer: undefined,
     }),
     audit: createAudit(log),
+    streams: createOpenStreams(() => false),
   });
   const operations = createAgentOperations({ queue: upstream, guard, resume: { giveUpMs: 10_000 }, version: "1.2.3" });
   const server = await serveGrpc({

@@ -1,4 +1,5 @@
 import type { Identity } from "@ccsp/identity";
+import { type CallMeter, callerAddress } from "./call-meter.js";
 import { type CallerLimits, CallerState } from "./caller-limits.js";
 import { UnreadBytes } from "./caller-unread.js";
 import { CallUnread } from "./unread.js";
@@ -13,6 +14,8 @@ export interface CallerBoundsOptions {
   readonly unreadBytes?: number | undefined;
   /** The longest time that a call waits until its caller has read enough, in ms. Default: 60 s. */
   readonly waitMs?: number | undefined;
+  /** The limits that this process shares with its replicas. */
+  readonly meter?: CallMeter | undefined;
 }
 
 const DEFAULT_UNREAD_BYTES = 32 * 1024 * 1024;
@@ -23,11 +26,13 @@ const DEFAULT_UNREAD_BYTES = 32 * 1024 * 1024;
  */
 export class CallerBounds {
   readonly limits: CallerLimits | undefined;
+  readonly meter: CallMeter | undefined;
   readonly #unread: UnreadBytes;
   readonly #callers = new Map<string, CallerState>();
 
-  constructor({ limits, unreadBytes, waitMs = 60_000 }: CallerBoundsOptions = {}) {
+  constructor({ limits, unreadBytes, waitMs = 60_000, meter }: CallerBoundsOptions = {}) {
     this.limits = limits;
+    this.meter = meter;
     this.#unread = new UnreadBytes({ callerBytes: unreadBytes ?? DEFAULT_UNREAD_BYTES, waitMs });
   }
 
@@ -47,6 +52,6 @@ export class CallerBounds {
   }
 }
 
-/** Names a caller alike on every transport: by its identity, or by the host of `address` if it proved none. */
-export const callerName = (identity: Identity | undefined, address: string): string =>
-  identity ? `${identity.kind} ${identity.subject}` : address.slice(0, address.lastIndexOf(":"));
+/** Names a caller alike on every transport: by its identity, or by the host of `peer` if it proved none. */
+export const callerName = (identity: Identity | undefined, peer: string): string =>
+  identity ? `${identity.kind} ${identity.subject}` : callerAddress(peer);

@@ -8,12 +8,14 @@ import {
   type ServerListener,
   ServerListenerBuilder,
 } from "@grpc/grpc-js";
+import { callerAddress, type MeteredCall } from "../bounds/call-meter.js";
 import { callerName } from "../bounds/caller-bounds.js";
 import { limited } from "../bounds/caller-limits.js";
 import { endServedSpan, inCallSpan, untraced } from "../wire/call-span.js";
 import { encodeRefusal } from "../wire/status-details.js";
 import { credentialsOf, setIdentity } from "./caller-identity.js";
 import { refusalFor } from "./failures.js";
+import { receivedBytes } from "./handlers.js";
 import type { Serving } from "./serve-call.js";
 
 /**
@@ -39,6 +41,10 @@ export function createAdmission(options: AdmissionOptions, serving: Serving): Se
     const checked = new CheckedCall(path, call, shared);
     const responder = new ResponderBuilder()
       .withStart((start) => start(checked.listener()))
+      .withSendMessage((message, send) => {
+        checked.sends(message);
+        send(message);
+      })
       .withSendStatus((status, send) => {
         checked.answered();
         send(status);
@@ -62,6 +68,7 @@ class CheckedCall {
   readonly #peer: string;
   #over = false;
   #caller: string | undefined;
+  #metered: MeteredCall | undefined;
   /** Call it when this call no longer waits for its body. */
   #arrived = (): void => undefined;
 
@@ -78,6 +85,10 @@ class CheckedCall {
       .withOnReceiveMetadata((metadata, forward) => {
         this.#letIn(metadata, () => forward(metadata)).catch((error: unknown) => this.#refuse(metadata, error));
       })
+      .withOnReceiveMessage((message, forward) => {
+        this.#metered?.moved(receivedBytes(message));
+        forward(message);
+      })
       .withOnReceiveHalfClose((forward) => {
         this.#arrived();
         forward();
@@ -86,15 +97,29 @@ class CheckedCall {
       .build();
   }
 
+  sends(message: unknown): void {
+    if (Buffer.isBuffer(message)) this.#metered?.moved(message.length);
+  }
+
   answered(): void {
+    this.#end();
+  }
+
+  #end(): void {
     this.#over = true;
+    this.#metered?.ended();
+    this.#metered = undefined;
   }
 
   async #letIn(metadata: Metadata, forward: () => void): Promise<void> {
-    const { admit } = this.#shared;
+    const { admit, serving } = this.#shared;
+    const { meter } = serving.callers;
+    const address = callerAddress(this.#peer);
+    meter?.arrived(address);
     const identity = await admit?.(this.#method, credentialsOf(this.#call, metadata));
     if (this.#over) return;
     if (identity) setIdentity(metadata, identity);
+    this.#metered = meter?.began(identity, address);
     this.#bound(metadata, identity, forward);
   }
 
@@ -122,7 +147,7 @@ class CheckedCall {
 
   #refuse(metadata: Metadata, error: unknown): void {
     if (this.#over) return;
-    this.#over = true;
+    this.#end();
     this.#arrived();
     const { serving } = this.#shared;
     const method = this.#method;
@@ -143,7 +168,7 @@ class CheckedCall {
     // The bounds may have forgotten this caller since the call began, because it was idle. So look it up again.
     if (!this.#over && !late && this.#caller !== undefined)
       serving.callers.stateOf(this.#caller)?.abandon(isOpen(this.#peer) ? undefined : this.#peer);
-    this.#over = true;
+    this.#end();
   }
 }
 

@@ -25,6 +25,8 @@ export interface CallContext {
    * The bytes that this call sent and the caller has not read yet. A handler reserves bytes here before it sends more.
    */
   readonly unread: Unread;
+  /** Ends the call early with this refusal, as if the caller had cancelled it. */
+  stop(refusal: Refusal): void;
 }
 
 export type IncomingCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>;
@@ -114,7 +116,6 @@ export class OpenCall implements CallContext {
     });
   }
 
-  /** Ends the call early with this refusal, as if the caller had cancelled it. */
   stop(refusal: Refusal): void {
     if (this.#finished || this.#stopped) return;
     this.#stopped = refusal;

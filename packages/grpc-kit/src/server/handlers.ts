@@ -69,7 +69,7 @@ export function implementSome<D extends ServiceShape>(
         const handler: unknown = handlers[name];
         if (typeof handler !== "function") continue;
         const handle = (request: unknown, context: CallContext) => {
-          if (request === UNREADABLE)
+          if (request instanceof Unreadable)
             throw new Refusal("INVALID_FIELD", `the request is not a message of ${method.path}`);
           return handler.call(handlers, request, context);
         };
@@ -85,7 +85,14 @@ export function implementSome<D extends ServiceShape>(
 }
 
 /** Stands for a request that could not be decoded. */
-const UNREADABLE = Object.freeze({});
+class Unreadable {}
+
+/** The size of each request, for as long as its message lives. */
+const sizes = new WeakMap<object, number>();
+
+/** The size of a request that this server decoded, or 0. */
+export const receivedBytes = (request: unknown): number =>
+  (typeof request === "object" && request !== null && sizes.get(request)) || 0;
 
 /**
  * The encoded bytes of large messages, for as long as the message object lives. So a message that goes to many readers
@@ -120,15 +127,22 @@ function servedDefinition(methods: ServiceShape): ServiceDefinition {
     {
       ...method,
       requestDeserialize(bytes: Buffer) {
-        try {
-          return method.requestDeserialize(bytes);
-        } catch {
-          return UNREADABLE;
-        }
+        const request = decoded(method, bytes);
+        sizes.set(request, bytes.length);
+        return request;
       },
       responseSerialize: (bytes: Buffer) => bytes,
     },
   ]);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- grpc-js types serializers with `any`
   return Object.fromEntries(definition) as ServiceDefinition;
+}
+
+function decoded(method: MethodShape, bytes: Buffer): object {
+  try {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a message is an object
+    return method.requestDeserialize(bytes) as object;
+  } catch {
+    return new Unreadable();
+  }
 }

@@ -1,5 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { createServer, type Server, type Socket } from "node:net";
+import { limitedAddress } from "../bounds/call-meter.js";
 
 /** The sockets on which a server accepts connections. */
 export interface Listener {
@@ -16,29 +17,46 @@ export interface ListenOptions {
   readonly host: string;
   readonly port: number;
   readonly accept: (socket: Socket) => void;
-  /**
-   * The most connections of one address at the same time. A further connection is closed before the server reads a
-   * byte.
-   */
-  readonly perAddress: number;
-  readonly refused: (address: string) => void;
+  readonly bounds: ListenerBounds;
+  /** Called for each connection that is closed because of a bound. */
+  readonly refused: (address: string, limit: ConnectionLimit) => void;
 }
+
+export interface ListenerBounds {
+  /** The most connections at the same time. A further connection is closed before the server reads a byte. */
+  readonly connections: number;
+  /** The same for one address. */
+  readonly connectionsPerAddress: number;
+  /** A client that has sent nothing within this time is disconnected. */
+  readonly handshakeMs: number;
+}
+
+/** `connections` is the limit of one address. */
+export type ConnectionLimit = "connections" | "all_connections" | "handshake";
 
 /**
  * Listens on every address of a host, as grpc-js does by itself. grpc-js is not used for this because it cannot limit
  * connections. Rejects if no address can be bound, and the error names the host.
  */
-export async function listen({ host, port, accept, perAddress, refused }: ListenOptions): Promise<Listener> {
+export async function listen({ host, port, accept, bounds, refused }: ListenOptions): Promise<Listener> {
   const connections = new Connections();
   const { servers, bound } = await listenOnAll({ host, port }, (socket) => {
-    const address = socket.remoteAddress ?? "";
-    if (connections.of(address) >= perAddress) {
+    const address = limitedAddress(socket.remoteAddress ?? "");
+    const limit = connections.limitFor(address, bounds);
+    if (limit) {
       socket.destroy();
-      refused(address);
+      refused(address, limit);
       return;
     }
     connections.add(address, socket);
     accept(socket);
+    const timer = setTimeout(() => {
+      if (socket.bytesRead > 0) return;
+      socket.destroy();
+      refused(address, "handshake");
+    }, bounds.handshakeMs);
+    timer.unref();
+    socket.once("close", () => clearTimeout(timer));
   });
 
   let closed: Promise<void> | undefined;
@@ -57,9 +75,10 @@ class Connections {
   readonly #counts = new Map<string, number>();
   readonly #sockets = new Map<string, Socket>();
 
-  /** The number of connections of this address. */
-  of(address: string): number {
-    return this.#counts.get(address) ?? 0;
+  /** The limit that one more connection of this address would exceed. */
+  limitFor(address: string, bounds: ListenerBounds): ConnectionLimit | undefined {
+    if (this.#of(address) >= bounds.connectionsPerAddress) return "connections";
+    return this.#sockets.size >= bounds.connections ? "all_connections" : undefined;
   }
 
   isOpen(peer: string): boolean {
@@ -67,15 +86,19 @@ class Connections {
   }
 
   add(address: string, socket: Socket): void {
-    const peer = `${address}:${socket.remotePort}`;
+    const peer = `${socket.remoteAddress}:${socket.remotePort}`;
     this.#sockets.set(peer, socket);
-    this.#counts.set(address, this.of(address) + 1);
+    this.#counts.set(address, this.#of(address) + 1);
     socket.once("close", () => {
       this.#sockets.delete(peer);
-      const left = this.of(address) - 1;
+      const left = this.#of(address) - 1;
       if (left === 0) this.#counts.delete(address);
       else this.#counts.set(address, left);
     });
+  }
+
+  #of(address: string): number {
+    return this.#counts.get(address) ?? 0;
   }
 
   end(): void {

@@ -43,15 +43,36 @@ export interface ServeOptions {
   readonly admit?: Admit | undefined;
   /** The bounds on one caller. Other servers of the process may share them. Default: its own, without `limits`. */
   readonly callers?: CallerBounds | undefined;
-  /** Without it, connections are not bounded. Omit it for servers whose callers are services. */
-  readonly connections?: ConnectionBounds | undefined;
+  /** What is omitted has the bound of `BETWEEN_SERVICES`, which suits servers whose callers are services. */
+  readonly connections?: Partial<ConnectionBounds> | undefined;
 }
 
 export interface ConnectionBounds {
   /** The most open calls on one connection. Further calls wait at the client. */
   readonly streamsPerConnection: number;
   readonly connectionsPerAddress: number;
+  readonly connections: number;
+  /** The most bytes of a call's headers, and of its trailers. A call with more is reset before the server sees it. */
+  readonly headerBytes: number;
+  /** The time within which a client must begin to speak, and finish the handshake of TLS. */
+  readonly handshakeMs: number;
+  /** A connection that has no call for this time is closed. Its client connects again with its next call. */
+  readonly idleMs: number;
+  /** A connection takes no more calls after this time, give or take a tenth. It ends when its calls have ended. */
+  readonly ageMs: number;
 }
+
+const UNBOUNDED = Number.POSITIVE_INFINITY;
+
+const BETWEEN_SERVICES: ConnectionBounds = {
+  streamsPerConnection: UNBOUNDED,
+  connectionsPerAddress: UNBOUNDED,
+  connections: UNBOUNDED,
+  headerBytes: 64 * 1024,
+  handshakeMs: 10_000,
+  idleMs: 30 * 60_000,
+  ageMs: UNBOUNDED,
+};
 
 export interface GrpcServer {
   readonly port: number;
@@ -83,9 +104,9 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
     stalledMs = 60_000,
     repeatWithinMs = 1_000,
     callers = new CallerBounds({ waitMs: stalledMs }),
-    connections,
     credentials = PLAIN.server,
   } = options;
+  const connections: ConnectionBounds = { ...BETWEEN_SERVICES, ...options.connections };
   const serving: Serving = {
     log,
     observe: observeCalls(options.registry),
@@ -98,7 +119,7 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
     repeatWithinMs,
     callers,
   };
-  const server = newServer(options, (peer) => listener.isOpen(peer), serving);
+  const server = newServer({ ...options, connections }, (peer) => listener.isOpen(peer), serving);
   for (const service of services) {
     const { definition, handlers } = service.bind(serving);
     server.addService(definition, handlers);
@@ -112,10 +133,10 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
   const listener = await listen({
     ...options.listen,
     accept: (socket) => injector.injectConnection(socket),
-    perAddress: connections?.connectionsPerAddress ?? Number.POSITIVE_INFINITY,
-    refused(address) {
-      serving.refused("connections");
-      log.debug({ address }, "a connection was refused: its address has as many connections as are allowed");
+    bounds: connections,
+    refused(address, limit) {
+      serving.refused(limit);
+      log.debug({ address, limit }, "a connection was closed: it is beyond a limit");
     },
   });
   let closing: Promise<void> | undefined;
@@ -129,14 +150,19 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
 }
 
 function newServer(
-  { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, admit, connections }: ServeOptions,
+  {
+    maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES,
+    admit,
+    connections: { streamsPerConnection, headerBytes, handshakeMs, idleMs, ageMs },
+  }: Pick<ServeOptions, "maxMessageBytes" | "admit"> & { readonly connections: ConnectionBounds },
   isOpen: (peer: string) => boolean,
   serving: Serving,
 ): Server {
   const { callers } = serving;
   const server = new Server({
-    ...(connections && { "grpc.max_concurrent_streams": connections.streamsPerConnection }),
-    ...((admit ?? callers.limits) && { interceptors: [createAdmission({ admit, isOpen }, serving)] }),
+    ...(Number.isFinite(idleMs) && { "grpc.max_connection_idle_ms": idleMs }),
+    ...(Number.isFinite(ageMs) && { "grpc.max_connection_age_ms": ageMs }),
+    ...((admit ?? callers.limits ?? callers.meter) && { interceptors: [createAdmission({ admit, isOpen }, serving)] }),
     "grpc.max_receive_message_length": maxMessageBytes,
     // Finds clients that vanished without closing the connection. Their streams are then cancelled.
     "grpc.keepalive_time_ms": 30_000,
@@ -144,8 +170,17 @@ function newServer(
   });
   // Raises Node's limit on stream resets per connection. One connection may be that of a proxy or a gateway with many
   // callers, and one of them must not cut off the others. If callers are not trusted, the server limits abandoned calls
-  // per caller instead. grpc-js 1.14.7 has no option for this limit, so the code sets a private field, and the version
-  // is pinned. caller-bounds.test.ts fails if the field has no effect. Node 24 has these options.
-  Object.assign(server["commonServerOptions"], { streamResetBurst: MANY, streamResetRate: MANY });
+  // per caller instead. grpc-js 1.14.7 has no option for this limit and the ones below, so the code sets a private field,
+  // and the version is pinned. caller-bounds.test.ts and connection-bounds.test.ts fail if the field has no effect.
+  // Node 24 has these options.
+  Object.assign(server["commonServerOptions"], {
+    streamResetBurst: MANY,
+    streamResetRate: MANY,
+    handshakeTimeout: handshakeMs,
+    settings: {
+      maxHeaderListSize: headerBytes,
+      ...(Number.isFinite(streamsPerConnection) && { maxConcurrentStreams: streamsPerConnection }),
+    },
+  });
   return server;
 }

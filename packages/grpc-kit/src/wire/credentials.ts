@@ -1,3 +1,4 @@
+import { constants } from "node:crypto";
 import { createSecureContext, type PeerCertificate, type SecureContextOptions } from "node:tls";
 import { CallCredentials, ChannelCredentials, ServerCredentials } from "@grpc/grpc-js";
 import { notOfService } from "./peer-name.js";
@@ -112,11 +113,11 @@ const HANDSHAKE_MS = 10_000;
 /** A class of its own, because `ServerCredentials.createSsl` takes no TLS version. */
 class TlsServerCredentials extends ServerCredentials {
   constructor(tls: Tls) {
-    super({ requestCert: tls.ca !== undefined, handshakeTimeout: HANDSHAKE_MS }, contextOf(tls));
+    super({ requestCert: tls.ca !== undefined, handshakeTimeout: HANDSHAKE_MS }, serverContextOf(tls));
   }
 
   renew(tls: Tls): void {
-    this.updateSecureContextOptions(contextOf(tls));
+    this.updateSecureContextOptions(serverContextOf(tls));
   }
 
   override _equals(other: ServerCredentials): boolean {
@@ -129,4 +130,13 @@ const contextOf = ({ ca, certificate, key }: Tls): SecureContextOptions => ({
   ...(ca !== undefined && { ca }),
   ...(certificate !== undefined && { cert: certificate }),
   ...(key !== undefined && { key }),
+});
+
+/**
+ * A client that resumes a session is not asked for its certificate again, so that an expired one would work. A server
+ * that wants certificates gives no tickets to resume with.
+ */
+const serverContextOf = (tls: Tls): SecureContextOptions => ({
+  ...contextOf(tls),
+  ...(tls.ca !== undefined && { secureOptions: constants.SSL_OP_NO_TICKET }),
 });

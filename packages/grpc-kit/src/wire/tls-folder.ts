@@ -52,34 +52,53 @@ export function readTlsFolder(folder: string, { ca = true, service }: TlsFolderO
 /** Renewals come days before the old certificate expires, so this is soon enough. A look reads three small files. */
 const LOOK_EVERY_MS = 2_000;
 
+/** How many looks later a new certificate is used, when the authorities have just changed too. */
+const LATER = 2;
+
 /**
  * Reads a folder now, and again every two seconds. If a new content is not usable, for example because only one of two
  * files is written yet, the old content stays in use and the log says why, once.
  *
  * It looks at the content, because Kubernetes renews a secret by another symbolic link, which file watches miss.
+ *
+ * When the authorities change, it accepts the new ones at once. It uses a certificate that may be of a new authority two
+ * looks later. By then, the other processes, which look as often, accept that authority too.
  */
 export function openTlsFolder(
   folder: string,
   { log, everyMs = LOOK_EVERY_MS, ...options }: TlsFolderOptions & { readonly log: Logger; readonly everyMs?: number },
 ): TlsFolder {
   const listeners = new Set<(tls: Tls) => void>();
-  let tls = readTlsFolder(folder, options);
+  let tls: Tls = readTlsFolder(folder, options);
+  let wait = 0;
   let fault = "";
-  const look = (): void => {
+
+  function change(found: Tls): void {
+    tls = found;
+    const expires = new X509Certificate(tls.certificate ?? "").validTo;
+    log.info({ folder, expires }, "certificates changed");
+    for (const changed of listeners) changed(tls);
+  }
+
+  function look(): void {
     try {
       const found = readTlsFolder(folder, options);
       fault = "";
-      if (same(found, tls)) return;
-      tls = found;
+      if (!same("ca", found, tls)) {
+        wait = LATER;
+        change({ ...tls, ca: found.ca });
+      } else if (wait > 0) {
+        wait -= 1;
+      } else if (!same("certificate", found, tls) || !same("key", found, tls)) {
+        change(found);
+      }
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       if (why !== fault) log.warn({ folder, why }, "the changed certificates are not usable: the old ones stay in use");
       fault = why;
-      return;
     }
-    log.info({ folder, expires: new X509Certificate(tls.certificate ?? "").validTo }, "certificates renewed");
-    for (const changed of listeners) changed(tls);
-  };
+  }
+
   const timer = setInterval(look, everyMs).unref();
   return {
     get tls() {
@@ -92,6 +111,8 @@ export function openTlsFolder(
     },
   };
 }
+
+const same = (part: keyof Tls, one: Tls, other: Tls): boolean => String(one[part]) === String(other[part]);
 
 function read(folder: string, name: string): Buffer {
   try {
@@ -125,6 +146,3 @@ function wrap<T>(file: string, parse: () => T): T {
     throw new Error(`${file} cannot be used: ${why}`, { cause: error });
   }
 }
-
-const same = (one: Tls, other: Tls): boolean =>
-  (["ca", "certificate", "key"] as const).every((part) => String(one[part]) === String(other[part]));

@@ -14,6 +14,8 @@ import { isRefusal, reasonOf } from "../upstream/refusals.js";
 export interface AuditEntry {
   caller(subject: string): void;
   task(id: string): void;
+  /** The API key that the call makes or changes, and the agent whose key or tokens they are. */
+  credential(of: { readonly key?: string; readonly subject?: string }): void;
   /** This call leaves a line although its RPC declares none. */
   needed(): void;
   accepted(): void;
@@ -33,7 +35,9 @@ export function createAudit(log: Logger): Audit {
   // itself.
   const audit = log.child({ audit: true }, { redact: [] });
   return (path, peer) => {
-    const fields: { peer: string; agent?: string; who?: string; task?: string } = { peer };
+    const fields: { peer: string; agent?: string; who?: string; task?: string; key?: string; subject?: string } = {
+      peer,
+    };
     let open = accessOf(path)?.audited ?? true;
     const write = (outcome: object) => {
       if (open) audit.info({ ...namesOf(path), ...fields, ...outcome }, "audit");
@@ -42,6 +46,7 @@ export function createAudit(log: Logger): Audit {
     return {
       caller: (subject) => void (fields[isOfAgents(path) ? "agent" : "who"] = subject),
       task: (id) => void (fields.task = id),
+      credential: (of) => void Object.assign(fields, of),
       needed: () => void (open = true),
       accepted: () => write({ outcome: "accepted" }),
       failed: (error) => write({ outcome: isRefusal(error) ? "refused" : "unknown", reason: reasonOf(error) }),

@@ -1,3 +1,4 @@
+import type { Refusal } from "@ccsp/errors";
 import type { Identity } from "@ccsp/identity";
 
 /** What the gateway needs of an RPC's generated definition: its name in calls, and the types of its messages. */
@@ -16,6 +17,8 @@ export interface IncomingCall {
   readonly deadline: Date | undefined;
   /** Host and port at the other end of the connection. */
   readonly peer: string;
+  /** Ends the call early with this refusal, as if the caller had cancelled it. */
+  stop(refusal: Refusal): void;
   /** The caller's bound on what it was sent and has not read. */
   readonly unread: {
     /** Counts the bytes of this call for this caller from now on. */
@@ -35,6 +38,8 @@ export interface AdmittedCall {
   readonly incoming: IncomingCall;
   /** Records the task for audit and trace. */
   concerns(taskId: string): void;
+  /** Records the API key, or the agent whose key or tokens they are, for audit. */
+  concernsCredential(of: { readonly key?: string; readonly subject?: string }): void;
   /** Makes this call leave an audit line, although its RPC leaves none: it shows the content of another's task. */
   showsContent(): void;
 }

@@ -3,6 +3,7 @@ import { Refusal, visible } from "@ccsp/errors";
 import { authorise, type CallerCredentials, type Identity } from "@ccsp/identity";
 import { type Access, accessOf } from "@ccsp/protos/access.js";
 import { trace } from "@opentelemetry/api";
+import type { OpenStreams } from "../keys/open-streams.js";
 import { passOn } from "../upstream/refusals.js";
 import type { Audit, AuditEntry } from "./audit.js";
 import type { AdmittedCall, IncomingCall, Rpc } from "./call.js";
@@ -11,7 +12,8 @@ import type { AdmittedCall, IncomingCall, Rpc } from "./call.js";
 export interface Guard {
   /**
    * Returns the caller's identity if it is proven and may make this call. Otherwise it refuses, writes the audit line
-   * and counts the refusal. Call it before you read anything of the request. `access` is what the RPC declares.
+   * and counts the refusal. A refusal by a limit leaves no line. Call it before you read anything of the request.
+   * `access` is what the RPC declares.
    */
   admit(path: string, access: Access, caller: CallerCredentials): Promise<Identity>;
   /**
@@ -32,6 +34,9 @@ export interface Guard {
 export interface GuardOptions {
   readonly authenticator: Authenticator;
   readonly audit: Audit;
+  readonly streams: OpenStreams;
+  /** Refuses with CALLER_LIMIT if this caller uses too much. */
+  readonly limit?: (identity: Identity) => void;
   /** Called with the reason of each call that is refused by the check. */
   readonly onDenied?: (reason: string) => void;
 }
@@ -42,7 +47,7 @@ export interface GuardOptions {
  */
 const MAX_ID_LENGTH = 64;
 
-export function createGuard({ authenticator, audit, onDenied }: GuardOptions): Guard {
+export function createGuard({ authenticator, audit, limit, streams, onDenied }: GuardOptions): Guard {
   return {
     // What needs only the address comes before the proof, what needs the identity after it, and the scopes come last.
     async admit(path, { scopes }, caller) {
@@ -50,8 +55,11 @@ export function createGuard({ authenticator, audit, onDenied }: GuardOptions): G
       try {
         const identity = await authenticator.authenticate(caller);
         entry.caller(identity.subject);
+        limit?.(identity);
         return authorise(scopes, identity);
       } catch (error) {
+        // Limits stop floods, and a line for each call of a flood would fill the disk. They are counted instead.
+        if (error instanceof Refusal && error.reason === "CALLER_LIMIT") throw error;
         if (error instanceof Refusal) onDenied?.(error.reason);
         entry.failed(error);
         throw error;
@@ -62,6 +70,7 @@ export function createGuard({ authenticator, audit, onDenied }: GuardOptions): G
       return async (request, incoming) => {
         const entry = audit(path, incoming.peer);
         try {
+          streams.check(incoming.identity);
           const response = await handle(request, enter(incoming, entry));
           entry.accepted();
           return response;
@@ -75,7 +84,9 @@ export function createGuard({ authenticator, audit, onDenied }: GuardOptions): G
       mustBeDeclared(path);
       return async function* (request, incoming) {
         const entry = audit(path, incoming.peer);
+        let leave = (): void => undefined;
         try {
+          leave = streams.add(incoming);
           for await (const response of handle(request, enter(incoming, entry))) {
             entry.accepted();
             yield response;
@@ -84,6 +95,8 @@ export function createGuard({ authenticator, audit, onDenied }: GuardOptions): G
         } catch (error) {
           entry.failed(error);
           throw passOn(error);
+        } finally {
+          leave();
         }
       };
     },
@@ -110,6 +123,7 @@ function enter(incoming: IncomingCall, entry: AuditEntry): AdmittedCall {
       entry.task(bounded);
       trace.getActiveSpan()?.setAttribute("ccsp.task.id", bounded);
     },
+    concernsCredential: (of) => entry.credential(of),
     showsContent: () => entry.needed(),
   };
 }

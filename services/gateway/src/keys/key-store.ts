@@ -60,7 +60,17 @@ export function createKeyStore(redis: RedisClient, nowMs: () => number | "" = ()
       soon(() =>
         scripts.create(
           { key: keyOf(id), index: INDEX },
-          ...[nowMs(), id, secretHash, lifetimeMs, LISTED_AFTER_END_MS, name, subject, scopes.join(" "), createdBy],
+          ...[
+            nowMs(),
+            id,
+            secretHash,
+            Math.round(lifetimeMs),
+            LISTED_AFTER_END_MS,
+            name,
+            subject,
+            scopes.join(" "),
+            createdBy,
+          ],
         ),
       ),
     find: (id: string): Promise<KeyRecord | undefined> =>
@@ -90,7 +100,7 @@ export function createKeyStore(redis: RedisClient, nowMs: () => number | "" = ()
     revoked: (): Promise<RevokedCredentials> =>
       soon(async () => {
         const [scored, subjects] = await Promise.all([
-          redis.zrange(REVOKED, "0", "-1", "WITHSCORES"),
+          redis.zrangebyscore(REVOKED, "-inf", "+inf", "WITHSCORES"),
           redis.hgetall(SUBJECTS),
         ]);
         return { credentials: numbersOf(pairsOf(scored)), subjects: numbersOf(Object.entries(subjects)) };
@@ -105,7 +115,7 @@ async function* listKeys(redis: RedisClient, after: KeyPlace | undefined): Async
   for (let offset = 0; ; ) {
     const offsetNow = offset;
     const scored = await orUnavailable(redis, () =>
-      redis.zrange(INDEX, from, "-inf", "BYSCORE", "REV", "LIMIT", offsetNow, CHUNK, "WITHSCORES"),
+      redis.zrevrangebyscore(INDEX, from, "-inf", "WITHSCORES", "LIMIT", offsetNow, CHUNK),
     );
     const places = pairsOf(scored);
     const records = await orUnavailable(redis, () =>

@@ -11,7 +11,12 @@ export interface OpenStream {
 
 /** The open streams of this gateway, so that those of a revoked caller can be ended. */
 export interface OpenStreams {
-  /** Returns a function to call when the stream has ended. */
+  /**
+   * Refuses a caller that is revoked, with TOKEN_REVOKED. A call whose request arrives slowly was let in long before
+   * it begins.
+   */
+  check(caller: Identity): void;
+  /** Checks the caller of a stream that begins. Returns a function to call when the stream has ended. */
   add(stream: OpenStream): () => void;
   /** Ends the streams whose caller is revoked. Returns how many. */
   endRevoked(): number;
@@ -19,8 +24,13 @@ export interface OpenStreams {
 
 export function createOpenStreams(isRevoked: (identity: Identity) => boolean): OpenStreams {
   const open = new Set<OpenStream>();
+  const check = (caller: Identity): void => {
+    if (isRevoked(caller)) throw revoked(caller);
+  };
   return {
+    check,
     add(stream) {
+      check(stream.identity);
       open.add(stream);
       return () => open.delete(stream);
     },

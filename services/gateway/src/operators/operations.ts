@@ -7,10 +7,13 @@ import { within } from "../application/call.js";
 import type { Guard } from "../application/guard.js";
 import { checkTimes } from "../application/times.js";
 import { type ExecutorOperationOptions, executorOperations } from "./executor-operations.js";
-import { keysOperations } from "./keys-operations.js";
+import { type KeysOperationOptions, keysOperations } from "./keys-operations.js";
 import { type QueueOperationOptions, queueOperations } from "./queue-operations.js";
 
-export interface OperatorOperationOptions extends QueueOperationOptions, ExecutorOperationOptions {
+export interface OperatorOperationOptions
+  extends QueueOperationOptions,
+    ExecutorOperationOptions,
+    KeysOperationOptions {
   readonly monitor: Client<MonitorServiceService>;
   readonly notification: Client<NotificationServiceService>;
 }

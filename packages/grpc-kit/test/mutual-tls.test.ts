@@ -1,0 +1,220 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import { cp, mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { connect, type TLSSocket } from "node:tls";
+import { promisify } from "node:util";
+import { eventually, skip } from "@ccsp/testkit";
+import { pino } from "pino";
+import {
+  channelTls,
+  type GrpcServer,
+  openTlsFolder,
+  readTlsFolder,
+  serverTls,
+  type TlsFolderOptions,
+} from "../src/index.js";
+import { Certificates } from "./certificates-world.js";
+import { Fixture } from "./fixture.js";
+import { drain, entry, failure, type Queue } from "./queue-stub.js";
+
+const run = promisify(execFile);
+/** A stream does not wait for its server: it fails at once. */
+const stream = (queue: Queue) => drain(queue.watch({ taskId: "t1" }));
+
+describe("services with certificates in folders", () => {
+  const fixture = new Fixture();
+  let certificates: Certificates;
+  let lines: { readonly level: number; readonly msg: string; readonly why?: string }[];
+  beforeEach(async () => {
+    certificates = fixture.own(await Certificates.open());
+    lines = [];
+  });
+  afterEach(() => fixture.close());
+
+  const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const open = (folder: string, options?: TlsFolderOptions) =>
+    fixture.own(openTlsFolder(folder, { ...options, log, everyMs: 10 }));
+  const watched = {
+    async *watch() {
+      yield entry(1);
+    },
+  };
+  const serve = (folder: string) => fixture.serve(watched, { credentials: serverTls(open(folder)) });
+  const connectTo = (server: GrpcServer, folder: string, service = "queue") =>
+    fixture.connect(server, { credentials: channelTls(() => readTlsFolder(folder), { service }) });
+  /** A new connection with the certificate of this folder, when the server has sent its first bytes. */
+  const reach = async ({ port }: GrpcServer, folder: string, session?: Buffer): Promise<TLSSocket> => {
+    const { ca, certificate: cert, key } = readTlsFolder(folder);
+    const checkServerIdentity = () => undefined;
+    const socket = connect({
+      ...{ port, host: "127.0.0.1", ALPNProtocols: ["h2"] },
+      ...{ ca, cert, key, session, checkServerIdentity },
+    });
+    fixture.own({ close: () => socket.destroy() });
+    await once(socket, "data");
+    return socket;
+  };
+  /** The certificate that a new connection sees. */
+  const shown = async (server: GrpcServer, folder: string): Promise<string> => {
+    const socket = await reach(server, folder);
+    const serial = socket.getPeerX509Certificate()?.serialNumber ?? "";
+    socket.destroy();
+    return serial;
+  };
+  const serialIn = (folder: string) => new X509Certificate(readTlsFolder(folder).certificate ?? "").serialNumber;
+
+  it("know each other by the name in the certificate, not by the host", async () => {
+    const gateway = await certificates.issue("gateway");
+    const queue = await serve(await certificates.issue("queue"));
+    assert.deepEqual(await stream(connectTo(queue, gateway)), [1]);
+    const error = await failure(stream(connectTo(queue, gateway, "monitor")));
+    assert.match(error.message, /the server has the certificate of the service queue, not of the service monitor/);
+  });
+
+  it("are refused with an expired certificate, on both sides", async () => {
+    const [gateway, old] = [await certificates.issue("gateway"), await certificates.issue("queue", { expired: true })];
+    assert.match((await failure(stream(connectTo(await serve(old), gateway)))).message, /certificate has expired/);
+    const queue = await serve(await certificates.issue("queue"));
+    await certificates.issue("gateway", { expired: true });
+    assert.match((await failure(stream(connectTo(queue, gateway)))).message, /could not be reached/);
+  });
+
+  it("are refused with a certificate of another authority, on both sides", async () => {
+    const others = fixture.own(await Certificates.open());
+    const [gateway, queue] = [await certificates.issue("gateway"), await serve(await certificates.issue("queue"))];
+    const stranger = await others.issue("gateway");
+    assert.match((await failure(stream(connectTo(queue, stranger)))).message, /self-signed|unable to (get|verify)/);
+    await cp(join(gateway, "ca.crt"), join(stranger, "ca.crt"));
+    assert.match((await failure(stream(connectTo(queue, stranger)))).message, /could not be reached/);
+    assert.deepEqual(await stream(connectTo(queue, gateway)), [1]);
+  });
+
+  it("renew certificates and their authority under load, without a failed call and without a restart", async () => {
+    const services = ["queue", "gateway"];
+    for (const service of services) await certificates.issue(service);
+    const [queueDir, gatewayDir] = [join(certificates.folder, "queue"), join(certificates.folder, "gateway")];
+    const server = await serve(queueDir);
+    const gateway = open(gatewayDir);
+    const credentials = channelTls(() => gateway.tls, { service: "queue" });
+    const lasting = fixture.connect(server, { credentials });
+    const loading = new AbortController();
+    let calls = 0;
+    const load = async (): Promise<void> => {
+      while (!loading.signal.aborted) {
+        // A new connection for each call: this is where certificates are checked.
+        const fresh = fixture.connect(server, { credentials });
+        await stream(fresh);
+        await lasting.get({ taskId: "t1" });
+        fresh.close();
+        calls += 2;
+      }
+    };
+    const loads = Promise.all([load(), load()]);
+
+    for (const renew of [
+      () => certificates.issue("queue"),
+      () => certificates.issue("gateway"),
+      () => certificates.replaceAuthority(...services),
+      () => certificates.replaceAuthority(...services),
+    ]) {
+      await renew();
+      const before = calls;
+      await eventually(async () => {
+        assert.deepEqual(gateway.tls, readTlsFolder(gatewayDir));
+        assert.equal(await shown(server, gatewayDir), serialIn(queueDir));
+        assert.ok(calls > before + 4);
+      });
+    }
+    loading.abort();
+    await loads;
+    assert.deepEqual(
+      lines.filter(({ level }) => level > 40),
+      [],
+    );
+  });
+
+  it("keep the old certificate while a renewal is half written or damaged, and say so once", async () => {
+    const gateway = await certificates.issue("gateway");
+    const folder = await certificates.issue("queue");
+    const server = await serve(folder);
+    const before = await shown(server, gateway);
+    const next = await certificates.issue("queue", { in: "next" });
+    const warnings = () => lines.filter(({ level }) => level === 40);
+
+    await cp(join(next, "tls.crt"), join(folder, "tls.crt"));
+    await eventually(() => assert.match(String(warnings()[0]?.why), /tls\.key is not the key of tls\.crt$/));
+    assert.equal(await shown(server, gateway), before);
+    const half = await readFile(join(next, "tls.crt"), "utf8");
+    await writeFile(join(folder, "tls.crt"), half.slice(0, -40));
+    await eventually(() => assert.match(String(warnings()[1]?.why), /tls\.crt is not a list of complete certificates/));
+    assert.equal(await shown(server, gateway), before);
+
+    await cp(join(next, "tls.key"), join(folder, "tls.key"));
+    await writeFile(join(folder, "tls.crt"), half);
+    await eventually(async () => assert.notEqual(await shown(server, gateway), before));
+    // The copy may have been seen half done.
+    assert.ok(warnings().length <= 4, JSON.stringify(warnings()));
+  });
+
+  it("see a renewal by a symbolic link, as Kubernetes does it", async () => {
+    const gateway = await certificates.issue("gateway");
+    const secret = join(certificates.folder, "secret");
+    const [one, two] = [
+      await certificates.issue("queue", { in: "one" }),
+      await certificates.issue("queue", { in: "two" }),
+    ];
+    await mkdir(secret);
+    await symlink(one, join(secret, "..data"));
+    for (const file of ["ca.crt", "tls.crt", "tls.key"]) await symlink(join("..data", file), join(secret, file));
+    const server = await serve(secret);
+    const before = await shown(server, gateway);
+    await symlink(two, join(secret, "..next"));
+    await rename(join(secret, "..next"), join(secret, "..data"));
+    await eventually(async () => assert.notEqual(await shown(server, gateway), before));
+    assert.deepEqual(
+      lines.map(({ msg }) => msg),
+      ["certificates changed"],
+    );
+  });
+
+  it("do not start with files that are missing, damaged, or of another service", async () => {
+    const folder = await certificates.issue("queue");
+    assert.throws(
+      () => readTlsFolder(folder, { service: "monitor" }),
+      /tls\.crt is the certificate of the service queue/,
+    );
+    await writeFile(join(folder, "ca.crt"), "");
+    assert.throws(() => readTlsFolder(folder), /ca\.crt is not a list of complete certificates in PEM$/);
+    assert.ok(readTlsFolder(folder, { ca: false }));
+    await writeFile(join(folder, "tls.key"), "no key");
+    assert.throws(() => readTlsFolder(folder, { ca: false }), /tls\.key cannot be used: /);
+    await rm(join(folder, "tls.key"));
+    assert.throws(() => readTlsFolder(folder, { ca: false }), /tls\.key cannot be read: ENOENT/);
+  });
+
+  it("prove who they are with each connection: no session is resumed", async () => {
+    const gateway = await certificates.issue("gateway");
+    const queue = await serve(await certificates.issue("queue"));
+    const first = await reach(queue, gateway);
+    assert.equal((await reach(queue, gateway, first.getSession())).isSessionReused(), false);
+  });
+
+  it("refuse TLS 1.2, and a connection without a certificate, as openssl sees it", async function () {
+    await run("openssl", ["version"]).catch(() => skip(this, "the command openssl is not installed"));
+    const gateway = await certificates.issue("gateway");
+    const { port } = await serve(await certificates.issue("queue"));
+    const ask = async (...args: readonly string[]): Promise<string> => {
+      const trust = ["-CAfile", join(gateway, "ca.crt"), "-alpn", "h2"];
+      const client = run("openssl", ["s_client", "-connect", `127.0.0.1:${port}`, ...trust, ...args]);
+      // It ends when the server ends the connection.
+      const { stdout, stderr } = await client.catch((error: { stdout: string; stderr: string }) => error);
+      return stdout + stderr;
+    };
+    const own = ["-cert", join(gateway, "tls.crt"), "-key", join(gateway, "tls.key")];
+    assert.match(await ask(...own, "-tls1_2"), /alert protocol version/);
+    assert.match(await ask(), /alert certificate required/);
+  });
+});
