@@ -29,6 +29,13 @@ export const VARIABLES: readonly Variable[] = [
     doc: "token or API key of the caller; services never get it",
     unset: "made for `$USER` with the local fleet's secret",
   },
+  { name: "CCSP_OIDC_ISSUER", doc: "issuer of `ccsp login`", unset: "`--oidc-issuer`" },
+  { name: "CCSP_OIDC_CLIENT_ID", doc: "what `ccsp login` is at the issuer", unset: "`--client-id`" },
+  {
+    name: "CCSP_OIDC_CA_FILE",
+    doc: "PEM file with the issuer's certificate authority",
+    unset: "those that Node trusts",
+  },
   { name: "CCSP_JWT_SECRET", doc: "secret that signs tokens", unset: "the file in the next line" },
   {
     name: "CCSP_JWT_SECRET_FILE",
