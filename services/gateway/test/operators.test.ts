@@ -132,7 +132,7 @@ describe("OperatorService in front of real services", function () {
     eventually(() => {
       const found = audit().filter(({ task, service }) => task === taskId && service === "OperatorService");
       assert.equal(found.length, count, JSON.stringify(found));
-      return found.map(({ method, who, outcome }) => `${who} ${method} ${outcome}`);
+      return found.map(({ method, who, outcome }) => [who, method, outcome].join(" "));
     });
 
   it("lets no agent call anything, except to ask who it is", async () => {
