@@ -206,12 +206,21 @@ describe("ccsp's commands for operators", function () {
       await wrong(`queue ${each} 0-01k00000000000000000000000`, 4, /no such task/);
     }
     await wrong("queue list --limit 0", 2, /whole number from 1/);
-    await wrong("executor drain nobody", 4, /no executor nobody; there is executor-1/);
+    await wrong("executor drain nobody", 4, /no executor of this id; there is executor-1/);
     await wrong("executor tail 0-01k00000000000000000000000", 4, /no executor runs/);
-    await wrong("queue status --queue 127.0.0.1:1", 5, /127.0.0.1:1/);
-    await wrong("queue status --watch --queue 127.0.0.1:1", 5, /127.0.0.1:1/);
+    await wrong("queue status --gateway 127.0.0.1:1", 5, /127.0.0.1:1/);
+    await wrong("queue status --watch --gateway 127.0.0.1:1", 5, /127.0.0.1:1/);
     const elsewhere = await ccsp(["queue", "status"], { env: { CCSP_STATE_DIR: join(dir, "empty") } });
-    assert.deepEqual([elsewhere.code, /CCSP_CONSUL_URL/.test(elsewhere.stderr)], [5, true]);
+    assert.deepEqual([elsewhere.code, /name one with --gateway/.test(elsewhere.stderr)], [5, true]);
+    const removed = [
+      ["queue status --queue 127.0.0.1:1", /--queue is gone: commands for operators go to the gateway now/],
+      ["executor list --executors 127.0.0.1:1", /--executors is gone: commands for operators go to the gateway/],
+      ["pause all --why x --who ada", /--who is gone: the name comes from the token now: `ccsp whoami`/],
+    ] as const;
+    for (const [line, message] of removed) {
+      await wrong(line, 2, message);
+      await wrong(`${line} --json`, 2, message);
+    }
   });
 
   it("print JSON with --json, errors too", async () => {
