@@ -6,6 +6,7 @@ import { type Command, Option } from "commander";
 import { CliError, EXIT, messageOf } from "./exit.js";
 import { type Io, note } from "./io.js";
 import { findSecret } from "./local-secret.js";
+import { loginToken } from "./login/login-token.js";
 import { type Format, type OutputOptions, withOutput } from "./output/format.js";
 import { readInputFile } from "./read-input.js";
 import { openSchemes } from "./schemes.js";
@@ -26,7 +27,7 @@ export function withConnection(command: Command, formats?: readonly Format[]): C
     .addOption(
       new Option(
         "--token-file <path>",
-        "file that holds the token or API key; - reads it from standard input (CCSP_TOKEN holds the token itself; default: made for $USER with the local fleet's secret)",
+        "file that holds the token or API key; - reads it from standard input (CCSP_TOKEN holds the token itself; default: that of `ccsp login`, or made for $USER with the local fleet's secret)",
       ).conflicts("token"),
     )
     .option("--token <->", "- reads the token from standard input; a token itself is accepted for one more release")
@@ -119,9 +120,12 @@ async function tokenSource(io: Io, options: ConnectionOptions, gateway: string |
   const { env } = io;
   const given = (await namedToken(io, options)) ?? env["CCSP_TOKEN"];
   if (given) return given;
+  const loggedIn = gateway === undefined ? undefined : await loginToken(env, gateway);
+  if (loggedIn) return loggedIn;
   const secret = isHere(gateway) || namesSecret(env) ? await findSecret(env) : undefined;
   if (secret === undefined) {
-    throw new CliError(EXIT.denied, "no token: give --token-file or CCSP_TOKEN, or start a local fleet with `ccsp up`");
+    const how = gateway === undefined ? "start a local fleet with `ccsp up`" : "log in with `ccsp login`";
+    throw new CliError(EXIT.denied, `no token: give --token-file or CCSP_TOKEN, or ${how}`);
   }
   const { agentOf, claimsFor, createToken } = await import("./create-token.js"); // only a local fleet needs it
   const agent = agentOf(env["USER"] ?? "");

@@ -77,6 +77,10 @@ export const VALUES: Readonly<Record<string, Values>> = {
   "[folder]": PATH,
   "<shell>": { right: "fish", wrong: ["powershell", "Allowed choices are bash, zsh, fish."] },
 
+  "--oidc-issuer <url>": TEXT,
+  "--client-id <id>": ID,
+  "--oidc-ca-file <path>": PATH,
+  "--scopes <names>": TEXT,
   "--gateway <target>": TARGET,
   "--token-file <path>": PATH,
   "--token <->": TEXT,

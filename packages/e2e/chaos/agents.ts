@@ -3,7 +3,7 @@ import { CallError, type Client } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Priority, TaskSpec, type TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
-import type { Random } from "./random.js";
+import type { Random } from "../src/random.js";
 import { describeEnd, isEnd, toLogLine } from "./task-log.js";
 import type { OpenQueue } from "./world.js";
 

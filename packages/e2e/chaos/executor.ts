@@ -14,7 +14,7 @@ import { status } from "@grpc/grpc-js";
 import { serviceChannel } from "../src/service-channel.js";
 import { drawPlan, type Plan } from "./behaviour.js";
 import { openJournal } from "./journal.js";
-import { createRandom } from "./random.js";
+import { createRandom } from "../src/random.js";
 
 export interface ExecutorSettings {
   readonly executor: string;

@@ -9,7 +9,7 @@ import { readEvents, readTasks, type TaskFacts } from "./evidence.js";
 import { type Chaos, startChaos } from "./faults.js";
 import type { Entry } from "./journal.js";
 import { findViolations, unexpectedAnswers, type Violation } from "./proof.js";
-import { createRandom } from "./random.js";
+import { createRandom } from "../src/random.js";
 import { startWorld, type World, type WorldOptions } from "./world.js";
 
 export interface ChaosOptions extends WorldOptions {

@@ -8,14 +8,7 @@ import { connect, type TLSSocket } from "node:tls";
 import { promisify } from "node:util";
 import { eventually, skip } from "@ccsp/testkit";
 import { pino } from "pino";
-import {
-  channelTls,
-  type GrpcServer,
-  openTlsFolder,
-  readTlsFolder,
-  serverTls,
-  type TlsFolderOptions,
-} from "../src/index.js";
+import { channelTls, type GrpcServer, openTlsFolder, readTlsFolder, serverTls, type Tls } from "../src/index.js";
 import { Certificates } from "./certificates-world.js";
 import { Fixture } from "./fixture.js";
 import { drain, entry, failure, type Queue } from "./queue-stub.js";
@@ -35,14 +28,14 @@ describe("services with certificates in folders", () => {
   afterEach(() => fixture.close());
 
   const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
-  const open = (folder: string, options?: TlsFolderOptions) =>
-    fixture.own(openTlsFolder(folder, { ...options, log, everyMs: 10 }));
+  const open = (folder: string, everyMs = 10) => fixture.own(openTlsFolder(folder, { log, everyMs }));
   const watched = {
     async *watch() {
       yield entry(1);
     },
   };
-  const serve = (folder: string) => fixture.serve(watched, { credentials: serverTls(open(folder)) });
+  const serve = (folder: string, everyMs?: number) =>
+    fixture.serve(watched, { credentials: serverTls(open(folder, everyMs)) });
   const connectTo = (server: GrpcServer, folder: string, service = "queue") =>
     fixture.connect(server, { credentials: channelTls(() => readTlsFolder(folder), { service }) });
   /** A new connection with the certificate of this folder, when the server has sent its first bytes. */
@@ -96,8 +89,9 @@ describe("services with certificates in folders", () => {
     const services = ["queue", "gateway"];
     for (const service of services) await certificates.issue(service);
     const [queueDir, gatewayDir] = [join(certificates.folder, "queue"), join(certificates.folder, "gateway")];
-    const server = await serve(queueDir);
-    const gateway = open(gatewayDir);
+    // The server is the last to see a change.
+    const server = await serve(queueDir, 200);
+    const gateway = open(gatewayDir, 120);
     const credentials = channelTls(() => gateway.tls, { service: "queue" });
     const lasting = fixture.connect(server, { credentials });
     const loading = new AbortController();
@@ -133,6 +127,31 @@ describe("services with certificates in folders", () => {
     assert.deepEqual(
       lines.filter(({ level }) => level > 40),
       [],
+    );
+  });
+
+  it("accept a new authority before they use a certificate of it, so that others accept it by then", async () => {
+    const path = join(certificates.folder, "link");
+    await cp(await certificates.issue("queue"), join(certificates.folder, "old"), { recursive: true });
+    await symlink("old", path);
+    const folder = open(path);
+    const before = String(folder.tls.certificate);
+    const changes: Tls[] = [];
+    folder.onChange((tls) => changes.push(tls));
+    await certificates.replaceAuthority("queue");
+    // Everything changes at the same time.
+    await symlink("queue", join(certificates.folder, "next"));
+    await rename(join(certificates.folder, "next"), path);
+    await eventually(() => assert.equal(String(folder.tls.certificate), String(readTlsFolder(path).certificate)));
+    const after = readTlsFolder(join(certificates.folder, "queue"));
+    assert.notEqual(String(after.certificate), before);
+    const both = String(after.ca);
+    assert.deepEqual(
+      changes.map(({ ca, certificate }) => [String(ca), String(certificate)]),
+      [
+        [both, before],
+        [both, String(after.certificate)],
+      ],
     );
   });
 

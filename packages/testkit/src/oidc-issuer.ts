@@ -101,7 +101,7 @@ function configurationOf(options: OidcIssuerOptions, key: JWK): Configuration {
     findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id, ...people[id] }) }),
     extraTokenClaims: (_context, token) => ("accountId" in token ? people[String(token.accountId)] : undefined),
     issueRefreshToken: () => true,
-    ttl: { IdToken: tokenSeconds, AccessToken: tokenSeconds, DeviceCode: 60, Grant: 600, RefreshToken: 600 },
+    ttl: { IdToken: tokenSeconds, AccessToken: tokenSeconds, DeviceCode: 60, Grant: 86_400, RefreshToken: 86_400 },
     features: {
       deviceFlow: { enabled: deviceFlow },
       resourceIndicators: {
