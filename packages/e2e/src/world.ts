@@ -19,11 +19,13 @@ const SECRET = "a secret of this test and of nothing else";
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 /** The options of a test for its world. */
-export interface WorldOptions extends Pick<FleetOptions, "replicas" | "env"> {
+export interface WorldOptions extends Pick<FleetOptions, "replicas" | "env" | "certificatesDir"> {
   /** The real CLI, or the scripted stand-in for many short runs and for faults. */
   readonly engine?: "claude-code" | "scripted";
   /** The number of runs at once per executor. */
   readonly slots?: number;
+  /** Without TLS between the services. */
+  readonly plain?: boolean;
 }
 
 /** A complete installation for one test: Redis, Consul, services, model, trace receiver. */
@@ -32,6 +34,8 @@ export interface World {
   readonly simulator: Simulator;
   readonly traces: OtlpReceiver;
   readonly dataDir: string;
+  /** The folder with the certificates of the services. */
+  readonly certificates: string;
   /** Every log line of every service so far. */
   readonly lines: readonly string[];
   /** Returns a client. `close` of the world closes it too. */
@@ -70,12 +74,15 @@ async function openWorld(
   const traces = await startOtlpReceiver();
   opened.push(() => traces.close());
   const lines: string[] = [];
+  const certificates = join(dataDir, "certificates");
 
   const fleet = await startFleet({
     root: ROOT,
     dataDir,
+    certificatesDir: options.plain ? false : certificates,
     ports: "free",
     ...(options.replicas && { replicas: options.replicas }),
+    certificatesDir: options.certificatesDir,
     onLine: (line) => void lines.push(line),
     serviceEnv: await settingsByService({
       CCSP_JWT_SECRET_FILE: secretFile,
@@ -102,6 +109,7 @@ async function openWorld(
     simulator,
     traces,
     dataDir,
+    certificates,
     lines,
     token,
     client(agent) {

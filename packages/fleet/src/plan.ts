@@ -41,8 +41,8 @@ export interface PlanOptions {
   readonly serviceEnv?: Partial<Record<ServiceName, Readonly<Record<string, string>>>> | undefined;
   readonly ports?: "default" | "free" | undefined;
   /**
-   * Where gateways listen. With `ports: "default"`, the first one has this port. If omitted, it is the gateway's own
-   * port on 127.0.0.1.
+   * Where gateways listen: the first one on this port, unless it is 0, and others of the same host on free ones. If
+   * omitted, on 127.0.0.1.
    */
   readonly gatewayListen?: HostPort | undefined;
   /** The settings of each service that name its certificates. */
@@ -63,9 +63,9 @@ export async function planUnits(options: PlanOptions): Promise<readonly Unit[]> 
     const count = options.single ? 1 : (options.replicas?.[name] ?? 1);
     for (let index = 0; index < count; index += 1) {
       const listen = name === "gateway" ? options.gatewayListen : undefined;
-      const isFirst = options.ports === "default" && index === 0;
-      const own = isFirst ? { ...DEFAULT_PORTS[name], ...(listen && { grpc: listen.port }) } : { grpc: 0, ops: 0 };
-      const ports = { grpc: own.grpc || (await options.takePort()), ops: own.ops || (await options.takePort()) };
+      const own = options.ports === "default" && index === 0 ? DEFAULT_PORTS[name] : { grpc: 0, ops: 0 };
+      const grpc = listen && index === 0 ? listen.port : own.grpc;
+      const ports = { grpc: grpc || (await options.takePort()), ops: own.ops || (await options.takePort()) };
       parts.push({ name, index, ports, host: listen?.host ?? LOOPBACK });
     }
   }
