@@ -21,7 +21,7 @@ const NO_LIMITS = Object.fromEntries(
   ].map((name) => [`CCSP_GATEWAY_${name}`, "0"]),
 );
 // Audit lines have the level info.
-const PLAIN: WorldOptions = { certificatesDir: false, env: { ...NO_LIMITS, CCSP_LOG_LEVEL: "warn" } };
+const PLAIN: WorldOptions = { plain: true, env: { ...NO_LIMITS, CCSP_LOG_LEVEL: "warn" } };
 
 type Bench = Awaited<ReturnType<typeof startBench>>;
 const open: Bench[] = [];
