@@ -388,6 +388,21 @@ describe("API keys and revocations", function () {
     }
   });
 
+  it("learn of a revocation by its message at once", async () => {
+    const store = createKeyStore(limited.client);
+    const revocations = createRevocations();
+    const subscriber = await limited.duplicate();
+    const everyMs = 3_600_000;
+    const feed = await openRevocationFeed({ store, subscriber, revocations, onChange: () => undefined, log, everyMs });
+    try {
+      await store.revokeToken("token:t", Date.now() + 60_000);
+      await eventually(() => assert.ok(revocations.isRevoked({ ...ADMIN, credentialId: "token:t" })));
+    } finally {
+      await feed.close();
+      limited.release(subscriber);
+    }
+  });
+
   it("stay revoked when Redis forgets the revocation", async () => {
     const one = await gateway();
     const token = await tokenOf("alice");
