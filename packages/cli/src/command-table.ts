@@ -148,13 +148,28 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
   ],
   "Access:": [
     {
+      term: "login [options]",
+      description: "log in as a person at the OIDC issuer of an installation, with a browser",
+      load: async (io) => (await import("./commands/login.js")).loginCommand(io),
+    },
+    {
+      term: "logout [options]",
+      description: "forget the login for a gateway, and revoke it at the issuer",
+      load: async (io) => (await import("./commands/login.js")).logoutCommand(io),
+    },
+    {
       term: "certs",
       description: "make, renew and show certificates of services and operators",
       load: async (io) => (await import("./commands/certs.js")).certsCommand(io),
     },
     {
+      term: "key",
+      description: "make, show and revoke API keys of agents",
+      load: async (io) => (await import("./commands/key.js")).keyCommand(io),
+    },
+    {
       term: "token",
-      description: "make tokens for agents and operators",
+      description: "make tokens for agents and operators, and revoke them",
       load: async (io) => (await import("./commands/token.js")).tokenCommand(io),
     },
     {

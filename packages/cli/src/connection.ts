@@ -6,6 +6,7 @@ import { type Command, Option } from "commander";
 import { CliError, EXIT, messageOf } from "./exit.js";
 import { type Io, note } from "./io.js";
 import { findSecret } from "./local-secret.js";
+import { loginToken } from "./login/login-token.js";
 import { type Format, type OutputOptions, withOutput } from "./output/format.js";
 import { readInputFile } from "./read-input.js";
 import { openSchemes } from "./schemes.js";
@@ -26,7 +27,7 @@ export function withConnection(command: Command, formats?: readonly Format[]): C
     .addOption(
       new Option(
         "--token-file <path>",
-        "file that holds the token or API key; - reads it from standard input (CCSP_TOKEN holds the token itself; default: made for $USER with the local fleet's secret)",
+        "file that holds the token or API key; - reads it from standard input (CCSP_TOKEN holds the token itself; default: that of `ccsp login`, or made for $USER with the local fleet's secret)",
       ).conflicts("token"),
     )
     .option("--token <->", "- reads the token from standard input; a token itself is accepted for one more release")
@@ -69,8 +70,10 @@ const SYSTEM = "system";
 async function trusted(caFile: string | undefined): Promise<Gateway["tls"]> {
   if (!caFile) return undefined;
   if (caFile === SYSTEM) return {};
-  await readInputFile("--ca-file", caFile); // so that a wrong path is refused by name
-  return { caFile };
+  const pem = Buffer.from(await readInputFile("--ca-file", caFile)).toString();
+  if (pem.includes("-----BEGIN CERTIFICATE-----")) return { caFile };
+  // Node ignores what it cannot read, and then trusts nobody.
+  throw new CliError(EXIT.usage, `--ca-file ${caFile}: it is no list of certificates in PEM`);
 }
 
 /** Opens a client for agents' calls, passes it to `use`, and closes it. */
@@ -117,9 +120,11 @@ async function tokenSource(io: Io, options: ConnectionOptions, gateway: string |
   const { env } = io;
   const given = (await namedToken(io, options)) ?? env["CCSP_TOKEN"];
   if (given) return given;
-  const secret = gateway === undefined || namesSecret(env) ? await findSecret(env) : undefined;
+  const loggedIn = gateway === undefined ? undefined : await loginToken(env, gateway);
+  if (loggedIn) return loggedIn;
+  const secret = isHere(gateway) || namesSecret(env) ? await findSecret(env) : undefined;
   if (secret === undefined) {
-    const how = gateway === undefined ? "start a local fleet with `ccsp up`" : "make one with `ccsp token create`";
+    const how = gateway === undefined ? "start a local fleet with `ccsp up`" : "log in with `ccsp login`";
     throw new CliError(EXIT.denied, `no token: give --token-file or CCSP_TOKEN, or ${how}`);
   }
   const { agentOf, claimsFor, createToken } = await import("./create-token.js"); // only a local fleet needs it
@@ -128,9 +133,13 @@ async function tokenSource(io: Io, options: ConnectionOptions, gateway: string |
 }
 
 /**
- * Whether a person chose the secret. The one in the folder of the local fleet signs tokens for that fleet alone: a
- * gateway elsewhere must not get a token that allows everything here.
+ * Whether the gateway is on this machine. The secret of the local fleet signs tokens that allow everything there, so a
+ * gateway elsewhere must not get one.
  */
+const isHere = (gateway: string | undefined): boolean =>
+  gateway === undefined || /^(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/.test(gateway);
+
+/** Whether a person chose the secret for the gateway. */
 const namesSecret = (env: Env): boolean => Boolean(env["CCSP_JWT_SECRET"] || env["CCSP_JWT_SECRET_FILE"]);
 
 /** Undefined when no option names a token. */

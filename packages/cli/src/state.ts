@@ -59,7 +59,8 @@ function userStateDir(env: Env): string {
 }
 
 /** The files of CCSP in a folder that may also contain other files. */
-const OURS = /^(settings\.env|jwt\.secret|fleet\.(json|lock|log)|notifications\.jsonl|allowed-folders)(\.\d+)?$/;
+const OURS =
+  /^(settings\.env|jwt\.secret|fleet\.(json|lock|log)|notifications\.jsonl|allowed-folders|logins\.json)(\.\d+)?$/;
 
 const STICKY = 0o1000;
 

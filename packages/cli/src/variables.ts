@@ -29,6 +29,13 @@ export const VARIABLES: readonly Variable[] = [
     doc: "token or API key of the caller; services never get it",
     unset: "made for `$USER` with the local fleet's secret",
   },
+  { name: "CCSP_OIDC_ISSUER", doc: "issuer of `ccsp login`", unset: "`--oidc-issuer`" },
+  { name: "CCSP_OIDC_CLIENT_ID", doc: "what `ccsp login` is at the issuer", unset: "`--client-id`" },
+  {
+    name: "CCSP_OIDC_CA_FILE",
+    doc: "PEM file with the issuer's certificate authority",
+    unset: "those that Node trusts",
+  },
   { name: "CCSP_JWT_SECRET", doc: "secret that signs tokens", unset: "the file in the next line" },
   {
     name: "CCSP_JWT_SECRET_FILE",
@@ -55,6 +62,11 @@ export const VARIABLES: readonly Variable[] = [
   { name: "CCSP_CONSUL_CA_FILE", doc: "authorities of that Consul's certificate", unset: "those of the system" },
   { name: "CCSP_CONSUL_TOKEN", doc: "token for that Consul's ACL", unset: "the file in the next line" },
   { name: "CCSP_CONSUL_TOKEN_FILE", doc: "file with the token for that Consul's ACL", unset: "no token" },
+  {
+    name: "CCSP_GATEWAY_LISTEN",
+    doc: "where the gateway of a local fleet listens: `0.0.0.0:3000` for other machines, by TLS with a certificate of the fleet's own CA",
+    unset: "`127.0.0.1:3000`",
+  },
   {
     name: "CCSP_WITHOUT_CONSUL",
     doc: "`1`: a local fleet runs without Consul, on fixed addresses",

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { CallError, type Client, createClient } from "@ccsp/grpc-kit";
-import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { CallError, type Client } from "@ccsp/grpc-kit";
+import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Priority, TaskSpec, type TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
-import type { Random } from "./random.js";
+import type { Random } from "../src/random.js";
 import { describeEnd, isEnd, toLogLine } from "./task-log.js";
+import type { OpenQueue } from "./world.js";
 
 export const AGENTS = ["ann", "bob", "cem", "dai", "eve", "fay"];
 const CLASSES = [Priority.URGENT, Priority.HIGH, Priority.NORMAL, Priority.LOW] as const;
@@ -32,7 +33,7 @@ export interface AgentsRecord {
 }
 
 export interface AgentsOptions {
-  readonly target: string;
+  readonly openQueue: OpenQueue;
   readonly tasks: number;
   /** The time over which the tasks are submitted. */
   readonly spreadMs: number;
@@ -60,7 +61,7 @@ export function startAgents(options: AgentsOptions): { readonly record: AgentsRe
     cancels: 0,
     resumes: 0,
   };
-  const queue = createClient(QueueServiceService, options.target);
+  const queue = options.openQueue();
   const done = submitAll(queue, options, record).finally(() => queue.close());
   return { record, done };
 }

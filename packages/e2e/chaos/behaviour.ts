@@ -1,4 +1,4 @@
-import type { Random } from "./random.js";
+import type { Random } from "../src/random.js";
 
 /** The planned behaviour of an executor for one lease. */
 export interface Plan {

@@ -1,11 +1,12 @@
 import { decodeEvent, EVENT_TYPES, eventsKey } from "@ccsp/events";
-import { type Client, createClient } from "@ccsp/grpc-kit";
-import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { Client } from "@ccsp/grpc-kit";
+import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { Task, TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Cluster, Redis } from "ioredis";
 import { AGENTS, type AgentsRecord } from "./agents.js";
 import type { Entry } from "./journal.js";
 import { stateName, toLogLine } from "./task-log.js";
+import type { OpenQueue } from "./world.js";
 
 /** All facts from every side, read after all work has ended. */
 export interface Evidence {
@@ -48,8 +49,8 @@ const EVENT_PAGE = 5_000;
 const PARTITIONS = 16;
 
 /** Reads every task with its log. It uses the queue's own calls. */
-export async function readTasks(target: string): Promise<Map<string, TaskFacts>> {
-  const queue = createClient(QueueServiceService, target);
+export async function readTasks(openQueue: OpenQueue): Promise<Map<string, TaskFacts>> {
+  const queue = openQueue();
   try {
     const tasks = (await Promise.all(AGENTS.map((agent) => listAll(queue, agent)))).flat();
     const facts = new Map<string, TaskFacts>();

@@ -11,14 +11,17 @@ import {
   taskStateToJSON,
 } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
+import { createRandom } from "../src/random.js";
+import { serviceChannel } from "../src/service-channel.js";
 import { drawPlan, type Plan } from "./behaviour.js";
 import { openJournal } from "./journal.js";
-import { createRandom } from "./random.js";
 
 export interface ExecutorSettings {
   readonly executor: string;
   readonly boot: string;
   readonly target: string;
+  /** The folder with the certificates of the services. */
+  readonly certificates: string;
   readonly journal: string;
   readonly seed: string;
   readonly engine: string;
@@ -36,7 +39,9 @@ const settings: ExecutorSettings = JSON.parse(process.argv[2] ?? "{}");
 const { executor, boot, engine, slots, leaseMs } = settings;
 const random = createRandom(`${settings.seed}/${executor}/${boot}`);
 const journal = openJournal(settings.journal, { executor, boot });
-const queue = createClient(QueueServiceService, settings.target);
+const queue = createClient(QueueServiceService, settings.target, {
+  credentials: serviceChannel(settings.certificates, { as: "executor", to: "queue" }),
+});
 const held = new Set<Held>();
 let sequence = 0n;
 let waiting = new AbortController();

@@ -3,14 +3,13 @@ import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { createClient } from "@ccsp/grpc-kit";
-import { type GetStatusResponse, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { createRandom } from "../src/random.js";
 import { type AgentsRecord, startAgents } from "./agents.js";
 import { readEvents, readTasks, type TaskFacts } from "./evidence.js";
 import { type Chaos, startChaos } from "./faults.js";
 import type { Entry } from "./journal.js";
 import { findViolations, unexpectedAnswers, type Violation } from "./proof.js";
-import { createRandom } from "./random.js";
 import { startWorld, type World, type WorldOptions } from "./world.js";
 
 export interface ChaosOptions extends WorldOptions {
@@ -55,7 +54,7 @@ async function run(world: World, options: ChaosOptions): Promise<ChaosResult> {
   setMaxListeners(0, over.signal);
   stop.addEventListener("abort", () => over.abort(), { once: true });
   const agents = startAgents({
-    target: world.agentsTarget,
+    openQueue: world.openAgentsQueue,
     tasks,
     spreadMs: chaosMs * SUBMIT_SHARE,
     watchedShare,
@@ -81,7 +80,7 @@ async function run(world: World, options: ChaosOptions): Promise<ChaosResult> {
   for (const executor of world.executors) await executor.stop();
   const journal = await world.journal();
   stop.throwIfAborted();
-  const facts = await readTasks(world.directTarget);
+  const facts = await readTasks(world.openQueue);
   stop.throwIfAborted();
   const redisUrl = await world.storage.currentUrl();
   const events = await readEvents(redisUrl);
@@ -97,7 +96,7 @@ async function run(world: World, options: ChaosOptions): Promise<ChaosResult> {
 
 /** Waits until all tasks were accepted, watched and ended. */
 async function drained(world: World, done: Promise<void>, { drainMs, stop }: ChaosOptions): Promise<Violation[]> {
-  const queue = createClient(QueueServiceService, world.directTarget);
+  const queue = world.openQueue();
   const until = performance.now() + drainMs;
   let left = "";
   let agentsDone = false;
@@ -143,7 +142,7 @@ async function brokenInvariants(redisUrl: string): Promise<Violation[]> {
 }
 
 function startProgress(world: World, more: () => string, print: (line: string) => void) {
-  const queue = createClient(QueueServiceService, world.directTarget);
+  const queue = world.openQueue();
   const started = performance.now();
   const tell = async (): Promise<void> => {
     const status = await queue.getStatus({}, { timeoutMs: 2_000 }).catch(() => undefined);

@@ -2,9 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { freePort } from "@ccsp/fleet";
-import { createClient } from "@ccsp/grpc-kit";
+import { freePort, keepFleetCertificates } from "@ccsp/fleet";
+import { type Client, type Connection, createClient } from "@ccsp/grpc-kit";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { serviceChannel } from "../src/service-channel.js";
 import { startCluster } from "./cluster.js";
 import type { ExecutorSettings } from "./executor.js";
 import { type Entry, readJournal } from "./journal.js";
@@ -24,6 +25,9 @@ const STORAGES = { standalone: startStandalone, sentinel: startSentinels, cluste
 export type RedisKind = keyof typeof STORAGES;
 export const isRedisKind = (name: string): name is RedisKind => Object.hasOwn(STORAGES, name);
 
+/** Opens a client of the queue, which the caller closes. */
+export type OpenQueue = () => Client<QueueServiceService> & Connection;
+
 export interface WorldOptions {
   readonly redis: RedisKind;
   readonly replicas: number;
@@ -41,10 +45,10 @@ export interface World {
   /** All links except those of the agents. */
   readonly links: readonly Link[];
   linksOf(name: string): readonly Link[];
-  /** The gRPC target with all replicas, for agents. It uses links that can fail too. */
-  readonly agentsTarget: string;
-  /** The same target without links, to read the final state. */
-  readonly directTarget: string;
+  /** Opens a client of all replicas, for agents. It uses links that can fail too. */
+  readonly openAgentsQueue: OpenQueue;
+  /** The same without links, to read the final state. */
+  readonly openQueue: OpenQueue;
   /** The warnings and errors that replicas logged, by message. */
   readonly complaints: ReadonlyMap<string, { count: number; readonly first: string }>;
   journal(): Promise<Entry[]>;
@@ -72,6 +76,8 @@ async function openWorld(
   opened.push(() => rm(dir, { recursive: true, force: true }));
   const storage = await STORAGES[redis]();
   opened.push(() => storage.close());
+  const certificates = join(dir, "certificates");
+  await keepFleetCertificates({ folder: certificates, given: {} });
   const complaints = new Map<string, { count: number; first: string }>();
 
   const ports: number[] = [];
@@ -84,6 +90,7 @@ async function openWorld(
       CCSP_QUEUE_OPS_LISTEN: `127.0.0.1:${await freePort()}`,
       CCSP_REDIS_URL: await storage.urlFor(name),
       CCSP_CONSUL_URL: "",
+      CCSP_QUEUE_TLS_DIR: join(certificates, "queue"),
       CCSP_INSTANCE: name,
       CCSP_ENGINES: ENGINE,
       CCSP_QUEUE_LEASE: `${LEASE_MS}ms`,
@@ -117,7 +124,16 @@ async function openWorld(
     const name = `executor-${index}`;
     const journal = join(dir, `${name}.jsonl`);
     const target = await linksTo(name);
-    const settings = { executor: name, target, journal, seed, engine: ENGINE, slots: SLOTS, leaseMs: LEASE_MS };
+    const settings = {
+      executor: name,
+      target,
+      certificates,
+      journal,
+      seed,
+      engine: ENGINE,
+      slots: SLOTS,
+      leaseMs: LEASE_MS,
+    };
     const args = (boot: number): string[] => {
       const all: ExecutorSettings = { ...settings, boot: `boot-${boot}` };
       return ["--import", "tsx", EXECUTOR, JSON.stringify(all)];
@@ -130,14 +146,19 @@ async function openWorld(
 
   const directTarget = `ipv4:${ports.map((port) => `127.0.0.1:${port}`).join(",")}`;
   const agentsTarget = await linksTo("agents");
-  await answers(directTarget);
+  const openTo = (target: string) => () =>
+    createClient(QueueServiceService, target, {
+      credentials: serviceChannel(certificates, { as: "gateway", to: "queue" }),
+    });
+  const openQueue = openTo(directTarget);
+  await answers(openQueue);
   return {
     storage,
     replicas,
     executors,
     complaints,
-    agentsTarget,
-    directTarget,
+    openAgentsQueue: openTo(agentsTarget),
+    openQueue,
     get links() {
       return [...links, ...storage.links];
     },
@@ -149,8 +170,8 @@ async function openWorld(
 const dirOf = (file: string): string => fileURLToPath(new URL(".", `file://${file}`));
 
 /** Waits until the first replica answers. */
-async function answers(target: string): Promise<void> {
-  const queue = createClient(QueueServiceService, target);
+async function answers(openQueue: OpenQueue): Promise<void> {
+  const queue = openQueue();
   try {
     await queue.getStatus({}, { timeoutMs: 30_000 });
   } finally {

@@ -1,19 +1,25 @@
-import { createClient } from "@ccsp/grpc-kit";
+import type { ServiceName } from "@ccsp/fleet";
+import { type ClientOptions, createClient, type ServiceShape } from "@ccsp/grpc-kit";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { serviceChannel } from "./service-channel.js";
 import type { World } from "./world.js";
 
-/** Clients of the services that agents cannot reach. The caller closes them. */
-export const queueClient = (world: World) => createClient(QueueServiceService, addressOf(world, "queue"));
-export const executorClient = (world: World) => createClient(ExecutorServiceService, addressOf(world, "executor"));
-export const monitorClient = (world: World) => createClient(MonitorServiceService, addressOf(world, "monitor"));
-export const notificationClient = (world: World) =>
-  createClient(NotificationServiceService, addressOf(world, "notification"));
+/** Clients of the services that agents cannot reach, with the gateway's certificate. The caller closes them. */
+export const queueClient = (world: World, index = 0) => clientOf(world, QueueServiceService, { to: "queue", index });
+export const executorClient = (world: World) => clientOf(world, ExecutorServiceService, { to: "executor" });
+export const monitorClient = (world: World) => clientOf(world, MonitorServiceService, { to: "monitor" });
+export const notificationClient = (world: World) => clientOf(world, NotificationServiceService, { to: "notification" });
 
-function addressOf(world: World, name: string): string {
-  const process = world.fleet.processes().find((candidate) => candidate.name === name);
-  if (!process) throw new Error(`the fleet has no ${name}`);
-  return `127.0.0.1:${process.ports.grpc}`;
+function clientOf<D extends ServiceShape>(
+  { fleet, certificates }: World,
+  definition: D,
+  { to, index = 0 }: { readonly to: ServiceName; readonly index?: number },
+) {
+  const replica = fleet.processes().filter(({ name }) => name === to)[index];
+  if (!replica) throw new Error(`the fleet has no ${to} with index ${index}`);
+  const options: ClientOptions<D> = { credentials: serviceChannel(certificates, { as: "gateway", to }) };
+  return createClient(definition, `127.0.0.1:${replica.ports.grpc}`, options);
 }

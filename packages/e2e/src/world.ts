@@ -24,6 +24,8 @@ export interface WorldOptions extends Pick<FleetOptions, "replicas" | "env"> {
   readonly engine?: "claude-code" | "scripted";
   /** The number of runs at once per executor. */
   readonly slots?: number;
+  /** Without TLS between the services. */
+  readonly plain?: boolean;
 }
 
 /** A complete installation for one test: Redis, Consul, services, model, trace receiver. */
@@ -32,6 +34,8 @@ export interface World {
   readonly simulator: Simulator;
   readonly traces: OtlpReceiver;
   readonly dataDir: string;
+  /** The folder with the certificates of the services. */
+  readonly certificates: string;
   /** Every log line of every service so far. */
   readonly lines: readonly string[];
   /** Returns a client. `close` of the world closes it too. */
@@ -70,10 +74,12 @@ async function openWorld(
   const traces = await startOtlpReceiver();
   opened.push(() => traces.close());
   const lines: string[] = [];
+  const certificates = join(dataDir, "certificates");
 
   const fleet = await startFleet({
     root: ROOT,
     dataDir,
+    certificatesDir: options.plain ? false : certificates,
     ports: "free",
     ...(options.replicas && { replicas: options.replicas }),
     onLine: (line) => void lines.push(line),
@@ -102,6 +108,7 @@ async function openWorld(
     simulator,
     traces,
     dataDir,
+    certificates,
     lines,
     token,
     client(agent) {

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type CcspClient, CcspError } from "@ccsp/client";
-import { createClient } from "@ccsp/grpc-kit";
-import { EmergencyLevel, type EmergencyStatus, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EmergencyLevel, type EmergencyStatus } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually } from "@ccsp/testkit";
 import { collect } from "../src/collect.js";
+import { queueClient } from "../src/internal-clients.js";
 import { allProcessesOf, processesOf } from "../src/runs.js";
 import { startWorld, type World } from "../src/world.js";
 
@@ -36,11 +36,7 @@ describe("an emergency stop of a fleet with two queues, two executors and active
       opened.close();
     }
   };
-  const open = (index: number) => {
-    const replica = world.fleet.processes().filter(({ name }) => name === "queue")[index];
-    assert.ok(replica);
-    return createClient(QueueServiceService, `127.0.0.1:${replica.ports.grpc}`);
-  };
+  const open = (index: number) => queueClient(world, index);
   const stop = (level: EmergencyLevel) =>
     queue(0, (of) => of.emergencyStop({ level, who: "ada", why: "a prompt leaks" }, { timeoutMs: 5_000 }));
   const resume = () => queue(1, (of) => of.resumeQueue({ scope: EMERGENCY, who: "bob", why: "it is mended" }));

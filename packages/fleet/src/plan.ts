@@ -30,16 +30,19 @@ export interface PlanOptions {
   /** The repository's root folder. */
   readonly root: string;
   readonly dataDir: string;
-  readonly redisUrl: string;
+  /** The URL of Redis with the login of a service, or of `ccsp`, which is all services together. */
+  readonly redisUrl: (user: ServiceName | "ccsp") => string;
   /** "" without Consul. Then the services that call the queue get the addresses of its replicas. */
   readonly consulUrl: string;
+  /** The file with a service's token for Consul. Undefined: Consul asks for none. */
+  readonly consulTokenFile?: ((service: ServiceName) => string) | undefined;
   readonly replicas?: Partial<Record<ServiceName, number>> | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly serviceEnv?: Partial<Record<ServiceName, Readonly<Record<string, string>>>> | undefined;
   readonly ports?: "default" | "free" | undefined;
   /**
-   * Where gateways listen. With `ports: "default"`, the first one has this port. If omitted, it is the gateway's own
-   * port on 127.0.0.1.
+   * Where gateways listen: the first one on this port, unless it is 0, and others of the same host on free ones. If
+   * omitted, on 127.0.0.1.
    */
   readonly gatewayListen?: HostPort | undefined;
   /** The settings of each service that name its certificates. */
@@ -60,9 +63,9 @@ export async function planUnits(options: PlanOptions): Promise<readonly Unit[]> 
     const count = options.single ? 1 : (options.replicas?.[name] ?? 1);
     for (let index = 0; index < count; index += 1) {
       const listen = name === "gateway" ? options.gatewayListen : undefined;
-      const isFirst = options.ports === "default" && index === 0;
-      const own = isFirst ? { ...DEFAULT_PORTS[name], ...(listen && { grpc: listen.port }) } : { grpc: 0, ops: 0 };
-      const ports = { grpc: own.grpc || (await options.takePort()), ops: own.ops || (await options.takePort()) };
+      const own = options.ports === "default" && index === 0 ? DEFAULT_PORTS[name] : { grpc: 0, ops: 0 };
+      const grpc = listen && index === 0 ? listen.port : own.grpc;
+      const ports = { grpc: grpc || (await options.takePort()), ops: own.ops || (await options.takePort()) };
       parts.push({ name, index, ports, host: listen?.host ?? LOOPBACK });
     }
   }
@@ -132,7 +135,8 @@ function partEnv(part: Part, options: PlanOptions): Record<string, string> {
     [`${prefix}_OPS_LISTEN`]: addressOf(LOOPBACK, part.ports.ops),
     ...options.certificates?.[part.name],
   };
-  if (USE_REDIS.includes(part.name)) env["CCSP_REDIS_URL"] = options.redisUrl;
+  if (USE_REDIS.includes(part.name)) env["CCSP_REDIS_URL"] = options.redisUrl(options.single ? "ccsp" : part.name);
+  if (options.consulTokenFile) env["CCSP_CONSUL_TOKEN_FILE"] = options.consulTokenFile(part.name);
   if (part.name === "executor") {
     // These stay the same over restarts: the queue and the leases on disk identify a replica by them.
     env["CCSP_EXECUTOR_ID"] = `executor-${part.index + 1}`;

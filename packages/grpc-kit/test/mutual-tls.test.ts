@@ -11,7 +11,7 @@ import { pino } from "pino";
 import { channelTls, type GrpcServer, openTlsFolder, readTlsFolder, serverTls, type Tls } from "../src/index.js";
 import { Certificates } from "./certificates-world.js";
 import { Fixture } from "./fixture.js";
-import { drain, entry, failure, type Queue } from "./queue-stub.js";
+import { drain, entry, failure, type Queue, taskNamed } from "./queue-stub.js";
 
 const run = promisify(execFile);
 /** A stream does not wait for its server: it fails at once. */
@@ -65,6 +65,26 @@ describe("services with certificates in folders", () => {
     assert.deepEqual(await stream(connectTo(queue, gateway)), [1]);
     const error = await failure(stream(connectTo(queue, gateway, "monitor")));
     assert.match(error.message, /the server has the certificate of the service queue, not of the service monitor/);
+  });
+
+  it("move to TLS one by one: with replicas of both kinds, each client uses those of its own kind", async () => {
+    const gateway = await certificates.issue("gateway");
+    const counts = { plain: 0, tls: 0 };
+    const counting = (kind: keyof typeof counts) => ({
+      get: async ({ taskId }: { taskId: string }) => ((counts[kind] += 1), taskNamed(taskId)),
+    });
+    const plain = await fixture.serve(counting("plain"));
+    const tls = await fixture.serve(counting("tls"), {
+      credentials: serverTls(open(await certificates.issue("queue"))),
+    });
+    const target = `ipv4:127.0.0.1:${plain.port},127.0.0.1:${tls.port}`;
+    const before = fixture.connect(target);
+    const after = fixture.connect(target, { credentials: channelTls(readTlsFolder(gateway), { service: "queue" }) });
+    for (let call = 0; call < 20; call += 1) {
+      await before.get({ taskId: "t1" });
+      await after.get({ taskId: "t1" });
+    }
+    assert.deepEqual(counts, { plain: 20, tls: 20 });
   });
 
   it("are refused with an expired certificate, on both sides", async () => {

@@ -5,6 +5,7 @@ import { SERVICES, type ServiceName, takenPorts, targetsFor, USE_REDIS, whyNoRed
 import { CliError, EXIT, messageOf } from "../exit.js";
 import { consulOf, redisOf } from "../named-stores.js";
 import { ROOT, type StateDir } from "../state.js";
+import { gatewayListen } from "./certificates.js";
 import { bundledCli } from "./engine.js";
 import type { SettingsByService } from "./settings-by-service.js";
 
@@ -17,6 +18,8 @@ export interface StartChecks {
   /** The environment of the command, with the settings file. */
   readonly env: Env;
   readonly ports: "default" | "free";
+  /** The settings that name the certificates of each service. */
+  readonly certificates: SettingsByService;
   /** Says where a setting is, such as `settings.env, line 3`. Undefined for the environment. */
   readonly whereIs: (name: string) => string | undefined;
 }
@@ -29,7 +32,7 @@ export interface StartChecks {
 export async function checkStart(checks: StartChecks): Promise<readonly string[]> {
   const services = await checkSettings(checks);
   const [taken, away] = await Promise.all([
-    checks.ports === "default" ? takenPorts() : [],
+    checks.ports === "default" ? takenPorts(gatewayListen(checks.env)?.port) : [],
     services.faults.length === 0 ? whoDoesNotAnswer(checks.env) : [], // a faulty URL cannot be asked
   ]);
   const faults = [
@@ -48,13 +51,13 @@ export async function checkStart(checks: StartChecks): Promise<readonly string[]
   throw new CliError(code, `the fleet cannot start, for ${lines.length} reasons:`, lines);
 }
 
-async function checkSettings({ state, settings, env }: StartChecks) {
+async function checkSettings({ state, settings, env, certificates }: StartChecks) {
   const { settingsByService } = await import("./settings-by-service.js");
   const byService = await settingsByService(settings);
   const faults = new Set<string>();
   const warnings = new Set<string>();
   for (const name of SERVICES) {
-    const values = { ...fleetsOwn(name, state, env), ...byService[name] };
+    const values = { ...fleetsOwn(name, state, env), ...certificates[name], ...byService[name] };
     const found = hasPlugins(byService) && name === "executor" ? await askExecutor(values) : await check(name, values);
     for (const fault of found.faults) faults.add(fault);
     for (const warning of found.warnings) warnings.add(warning);
@@ -86,6 +89,7 @@ function fleetsOwn(name: ServiceName, { dataDir }: StateDir, env: StartChecks["e
     PATH: env["PATH"] ?? "",
     ...(redisUrl && USE_REDIS.includes(name) && { CCSP_REDIS_URL: redisUrl }),
     ...(env["CCSP_CONSUL_URL"] && { CCSP_CONSUL_URL: env["CCSP_CONSUL_URL"] }),
+    ...(name === "gateway" && env["CCSP_GATEWAY_LISTEN"] && { CCSP_GATEWAY_LISTEN: env["CCSP_GATEWAY_LISTEN"] }),
     ...(name === "executor" && { CCSP_EXECUTOR_ID: "executor-1", CCSP_EXECUTOR_DIR: join(dataDir, "executor-1") }),
     ...targetsFor(name, () => [1]),
   };

@@ -3,7 +3,8 @@ import type { Env } from "@ccsp/config";
 /** Settings that belong to one replica, or that the fleet itself sets. */
 const NOT_SHARED = /_LISTEN$|^CCSP_(INSTANCE|EXECUTOR_ID|EXECUTOR_DIR|REDIS_URL|CONSUL_URL)$|^OTEL_SERVICE_NAME$/;
 /** Settings of the command itself. Services must not get a person's token. */
-const COMMANDS_OWN = /^CCSP_(TOKEN|GATEWAY|STATE_DIR|TRACE_URL|LIVE|WITHOUT_CONSUL|SIMULATOR)$/;
+const COMMANDS_OWN =
+  /^CCSP_(TOKEN|GATEWAY|CA_FILE|OPERATOR_TLS_DIR|STATE_DIR|TRACE_URL|LIVE|WITHOUT_CONSUL|SIMULATOR)$/;
 
 /**
  * The part of the caller's environment that services may get: `CCSP_*` and `OTEL_*` settings and nothing else. Each
@@ -18,7 +19,7 @@ export function sharedSettings(env: Env): Record<string, string> {
  * settings of tokens are not among them, because other commands need them too and read only the environment.
  */
 export const mayBeInFile = (name: string): boolean =>
-  /^CCSP_(REDIS|CONSUL)_URL$/.test(name) ||
+  /^CCSP_(REDIS_URL|CONSUL_URL|GATEWAY_LISTEN)$/.test(name) ||
   !(NOT_SHARED.test(name) || /^CCSP_JWT_|_TARGET$|^CCSP_(ADVERTISE_HOST|EXECUTOR_ALLOWED_ROOTS_FILE)$/.test(name));
 
 /** The part of the environment that a fleet in the background needs. */

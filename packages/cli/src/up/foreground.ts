@@ -1,7 +1,9 @@
 import { type Fleet, type PartProgress, type ServiceName, startFleet } from "@ccsp/fleet";
+import { agentOf } from "../create-token.js";
 import { EXIT, EXIT_OF_SIGNAL, type ExitCode } from "../exit.js";
 import type { EndSignal, Io } from "../io.js";
 import { type FleetState, forgetFleet, ROOT, type StateDir, saveFleet } from "../state.js";
+import { gatewayListen, givenAuthority } from "./certificates.js";
 import type { FleetEngine } from "./engine.js";
 import { sharedSettings } from "./fleet-env.js";
 import type { FleetOutput } from "./fleet-output.js";
@@ -69,7 +71,7 @@ export async function runFleet(io: Io, parts: FleetParts, options: UpOptions): P
       const running = describe(io, { fleet, traces, ready: true });
       await saveFleet(state, running);
       parts.onReady(running);
-      for (const line of welcome(fleet, options.single)) output.tell(line);
+      for (const line of [...welcome(fleet, options.single), ...forCallers(running)]) output.tell(line);
       await interrupted;
     }
     output.tell("stopping …");
@@ -94,6 +96,9 @@ async function start(
   return startFleet({
     root: ROOT,
     dataDir: state.dataDir,
+    certificatesDir: state.certificatesDir,
+    operator: agentOf(io.env["USER"] ?? ""),
+    gatewayListen: gatewayListen(io.env),
     lockFd: lock.fd,
     ports,
     single,
@@ -135,6 +140,7 @@ function describe({ env }: Io, { fleet, traces, ready }: Running): FleetState {
     pid: process.pid,
     ready,
     gateway: fleet.gatewayAddress,
+    gatewayCaFile: givenAuthority(sharedSettings(env)) ?? fleet.gatewayCaFile,
     allowedRoots: (sharedSettings(env)["CCSP_EXECUTOR_ALLOWED_ROOTS"] ?? "").split(",").filter(Boolean),
     traceSocket: traces?.socket,
     services: fleet.processes().map(({ name, index, ports }) => ({ name, index, ports })),
@@ -149,3 +155,9 @@ function welcome(fleet: Fleet, single: boolean): string[] {
     `gateway at ${fleet.gatewayAddress}; try: ccsp run "Say hello"`,
   ];
 }
+
+/** What callers on other machines need. */
+export const forCallers = ({ gatewayCaFile: file }: FleetState): readonly string[] =>
+  file === undefined || file === "system"
+    ? []
+    : [`agents on other machines need this CA file: ${file} (ccsp --ca-file, or tls.caFile of the SDK)`];

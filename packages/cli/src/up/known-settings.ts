@@ -15,6 +15,11 @@ const OF_THE_FLEET: readonly SettingDescription[] = [
   own("CCSP_SIMULATOR", "1: run the Claude Code CLI with a simulated model, as `ccsp up --simulator` does", "0"),
   own("CCSP_WITHOUT_CONSUL", "1: start no Consul; the services find each other by fixed addresses", "0"),
   own("CCSP_REDIS_URL", "use this Redis; unset: the fleet starts its own, with its data in the fleet's folder"),
+  own(
+    "CCSP_GATEWAY_LISTEN",
+    "where agents reach the gateway: 0.0.0.0:3000 for other machines, by TLS with a certificate of the fleet's CA",
+    "127.0.0.1:3000",
+  ),
   own("CCSP_CONSUL_URL", "use this Consul; unset: the fleet starts its own"),
 ];
 

@@ -54,7 +54,10 @@ export interface ConnectionBounds {
   readonly connections: number;
   /** The most bytes of a call's headers, and of its trailers. A call with more is reset before the server sees it. */
   readonly headerBytes: number;
-  /** The time within which a client must begin to speak, and finish the handshake of TLS. */
+  /**
+   * The time within which a client must begin to speak, and finish the handshake of TLS. A server that stops waits for
+   * these clients too.
+   */
   readonly handshakeMs: number;
   /** A connection that has no call for this time is closed. Its client connects again with its next call. */
   readonly idleMs: number;

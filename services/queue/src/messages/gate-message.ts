@@ -20,8 +20,8 @@ export function scopeOf({ scope }: GateScope): Scope | undefined {
       return { kind: "agent", agent: scope.value };
     case "label": {
       const at = scope.value.indexOf("=");
-      const label = labelName(scope.value.slice(0, at), scope.value.slice(at + 1));
-      return at > 0 ? { kind: "label", label } : undefined;
+      if (at <= 0) return undefined;
+      return { kind: "label", label: labelName(scope.value.slice(0, at), scope.value.slice(at + 1)) };
     }
     case "account":
       return { kind: "account", engine: scope.value.engine, account: scope.value.account };

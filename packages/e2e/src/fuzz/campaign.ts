@@ -1,0 +1,111 @@
+import { status } from "@grpc/grpc-js";
+import { createRandom } from "../random.js";
+import type { World } from "../world.js";
+import { Known } from "./known.js";
+import { type RawClient } from "./raw-client.js";
+import { requestBytes } from "./request.js";
+import type { FuzzedRpc } from "./rpcs.js";
+
+export interface CampaignOptions {
+  readonly rpcs: readonly FuzzedRpc[];
+  readonly inputs: number;
+  /** Repeats the choices. What the fleet answered, such as ids, is different in each run. */
+  readonly seed: string;
+  readonly clientOf: (rpc: FuzzedRpc, index: number) => RawClient;
+  /** Called after each part of the inputs, from 1 to `PARTS`. No input is sent meanwhile. */
+  readonly afterPart: (part: number) => Promise<void>;
+}
+
+export interface CampaignResult {
+  /** Calls that ended in a way that no input may cause. */
+  readonly wrong: readonly string[];
+  /** How many calls ended with each status. */
+  readonly statuses: Readonly<Record<string, number>>;
+  /** How many calls of each RPC were accepted. */
+  readonly accepted: ReadonlyMap<string, number>;
+}
+
+export const PARTS = 25;
+const AT_ONCE = 24;
+
+/** No input may cause these: the server has failed, or it has no such call. */
+const WRONG: ReadonlySet<status> = new Set([status.INTERNAL, status.UNKNOWN, status.UNIMPLEMENTED, status.DATA_LOSS]);
+
+/** What a plausible request says. */
+const KNOWN = {
+  agent_id: ["fuzz-0", "fuzz-1", "fuzz-2", ""],
+  executor_id: ["fuzz-executor-0", "fuzz-executor-1", "executor-1"],
+  subject: ["fuzz-agent", "fuzz-ci"],
+  role: ["", "agent", "viewer"],
+  scopes: ["tasks:read"],
+  boot_id: ["boot-0"],
+  engine: ["claude-code"],
+  prompt: ["say something", "a", "short"],
+  model: ["", "sonnet"],
+  account: ["", "team"],
+  cron: ["0 3 * * *", "@daily", "*/5 * * * *"],
+  time_zone: ["UTC", "Asia/Tokyo"],
+  working_folder: [""],
+  name: ["nightly", "fuzz-schedule"],
+  who: ["fuzz"],
+  why: ["because"],
+  request_id: ["fuzz-request-0", "fuzz-request-1"],
+  "labels.key": ["team", "a"],
+};
+
+/** These stop or slow the fleet, or start a process each, so they are sent less often. */
+const SELDOM = /\/(EmergencyStop|SetDraining|SetConcurrency|Probe|PauseQueue|ClearQueue|CancelTasks)$/;
+
+/** Sends the inputs to all RPCs. */
+export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
+  const { rpcs, inputs, seed, clientOf, afterPart } = options;
+  const weighted = rpcs.map((rpc) => ({ rpc, weight: SELDOM.test(rpc.path) ? 1 : 10 }));
+  const known = new Known(KNOWN);
+  const wrong: string[] = [];
+  const statuses: Record<string, number> = {};
+  const accepted = new Map(rpcs.map(({ path }) => [path, 0]));
+
+  const send = async (index: number): Promise<void> => {
+    const random = createRandom(`${seed} ${index}`);
+    const { rpc } = random.weighted(weighted);
+    const request = requestBytes(rpc.method.input, random, known);
+    const { code, message, answer } = await clientOf(rpc, index).call(rpc, request);
+    const name = status[code];
+    statuses[name] = (statuses[name] ?? 0) + 1;
+    const input = (): string => `input ${index} to ${rpc.path}: ${request.subarray(0, 600).toString("base64")}`;
+    if (WRONG.has(code)) wrong.push(`${name} (${message}) for ${input()}`);
+    if (answer === undefined) return;
+    accepted.set(rpc.path, (accepted.get(rpc.path) ?? 0) + 1);
+    try {
+      known.learn(rpc.method.output, answer);
+    } catch (error) {
+      wrong.push(`an answer that cannot be read (${String(error)}) for ${input()}`);
+    }
+  };
+
+  let next = 0;
+  for (let part = 1; part <= PARTS; part += 1) {
+    const end = Math.floor((inputs * part) / PARTS);
+    await Promise.all(
+      Array.from({ length: AT_ONCE }, async () => {
+        while (next < end) await send(next++);
+      }),
+    );
+    await afterPart(part);
+  }
+  return { wrong, statuses, accepted };
+}
+
+/** Bytes of memory that each service holds, by `what` of its metrics. */
+export async function memoryOf(
+  { fleet }: World,
+  what: "nodejs_heap_size_used_bytes" | "process_resident_memory_bytes",
+): Promise<ReadonlyMap<string, number>> {
+  const values = await Promise.all(
+    fleet.processes().map(async ({ name, ports }) => {
+      const text = await (await fetch(`http://127.0.0.1:${ports.ops}/metrics`)).text();
+      return [name, Number(new RegExp(`^${what}\\{?.* ([\\d.e+]+)$`, "m").exec(text)?.[1])] as const;
+    }),
+  );
+  return new Map(values);
+}

@@ -1,0 +1,72 @@
+import { CallError, createClient } from "@ccsp/grpc-kit";
+import { status } from "@grpc/grpc-js";
+import type { FuzzedRpc } from "./rpcs.js";
+
+/** Sends bytes as the request of any RPC. */
+export interface RawClient {
+  /** Resolves to how the call ended. A stream is left after its first message. */
+  call(rpc: FuzzedRpc, request: Buffer): Promise<Outcome>;
+  close(): void;
+}
+
+export interface Outcome {
+  readonly code: status;
+  readonly message: string;
+  /** The first message of the answer. */
+  readonly answer: Uint8Array | undefined;
+}
+
+type Options = NonNullable<Parameters<typeof createClient>[2]>;
+type Metadata = () => Promise<Record<string, string>>;
+
+/** A message as its bytes. The client fills in defaults of a message, so the bytes are in a field. */
+interface Raw {
+  readonly bytes: Buffer;
+}
+
+/** No call waits for longer, such as one that waits for news. */
+const WAIT_MS = 500;
+
+/** `options` are those of any other client of the service, such as its credentials. */
+export function createRawClient(
+  rpcs: readonly FuzzedRpc[],
+  target: string,
+  options: Options = {},
+  metadata: Metadata = () => Promise.resolve({}),
+): RawClient {
+  const wire = {
+    requestStream: false as const,
+    requestSerialize: ({ bytes }: Raw) => bytes,
+    requestDeserialize: (bytes: Buffer): Raw => ({ bytes }),
+    responseSerialize: ({ bytes }: Raw) => bytes,
+    responseDeserialize: (bytes: Buffer): Raw => ({ bytes }),
+  };
+  const unary = rpcs.filter(({ method }) => method.methodKind === "unary").map(({ path }) => path);
+  const streams = rpcs.filter(({ method }) => method.methodKind !== "unary").map(({ path }) => path);
+  const table = <S extends boolean>(paths: readonly string[], responseStream: S) =>
+    Object.fromEntries(paths.map((path) => [path, { ...wire, path, responseStream }]));
+  const answers = createClient(table(unary, false as const), target, options);
+  const watches = createClient(table(streams, true as const), target, options);
+  return {
+    async call({ path, method }, request) {
+      const bytes = { bytes: request };
+      const how = { timeoutMs: WAIT_MS, metadata: await metadata() };
+      try {
+        if (method.methodKind === "unary") {
+          const answer = await answers[path]?.(bytes, how);
+          return { code: status.OK, message: "", answer: answer?.bytes };
+        }
+        for await (const answer of watches[path]?.(bytes, how) ?? [])
+          return { code: status.OK, message: "", answer: answer.bytes };
+        return { code: status.OK, message: "", answer: undefined };
+      } catch (error) {
+        if (!(error instanceof CallError)) throw error;
+        return { code: error.code, message: error.message, answer: undefined };
+      }
+    },
+    close() {
+      answers.close();
+      watches.close();
+    },
+  };
+}

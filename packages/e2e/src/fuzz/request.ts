@@ -1,0 +1,190 @@
+import { type DescEnum, type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import type { Random } from "../random.js";
+import { hostileInteger, hostileNumber, hostileText } from "./hostile.js";
+import type { Known } from "./known.js";
+
+const DEEPEST = 8;
+/** Repeated fields in repeated fields would otherwise make a request of any size. */
+const MOST_FIELDS = 2_000;
+
+/** Without these fields a request is refused at once. */
+const VITAL = new Set(
+  "agent_id boot_id confirmation_token cron engine error executor_id fence id name prompt result schedule scope spec task_id why".split(
+    " ",
+  ),
+);
+
+/**
+ * Makes the bytes of one request: fields with plausible and hostile values, some of them twice, unknown ones between
+ * them. Some requests are damaged afterwards.
+ */
+export function requestBytes(input: DescMessage, random: Random, known: Known): Buffer {
+  const how = { hostility: random.pick([0, 0.02, 0.1, 0.5]), density: random.pick([0.05, 0.2, 0.8]) };
+  const whole = new MessageWriter(random, known.choose(input, random), how).message(input, 0);
+  return Buffer.from(random.chance(0.15) ? damaged(whole, random) : whole);
+}
+
+class MessageWriter {
+  readonly #random: Random;
+  readonly #known: ReturnType<Known["choose"]>;
+  readonly #hostility: number;
+  readonly #density: number;
+  #written = 0;
+
+  constructor(random: Random, known: ReturnType<Known["choose"]>, how: { hostility: number; density: number }) {
+    this.#random = random;
+    this.#known = known;
+    this.#hostility = how.hostility;
+    this.#density = how.density;
+  }
+
+  message({ fields, typeName }: DescMessage, depth: number): Uint8Array {
+    const writer = new BinaryWriter();
+    if (typeName === "google.protobuf.Timestamp" && !this.#hostile()) return this.#soon(writer);
+    if (typeName === "google.protobuf.Duration" && !this.#hostile()) return this.#brief(writer);
+    const random = this.#random;
+    const chosen = fields.filter(({ name }) => depth < DEEPEST && random.chance(VITAL.has(name) ? 0.9 : this.#density));
+    for (const field of chosen) {
+      for (let times = this.#repeats(field); times > 0; times -= 1) this.#field(writer, field, depth);
+      if (this.#hostile()) unknownField(writer, random);
+    }
+    return writer.finish();
+  }
+
+  #hostile(): boolean {
+    return this.#random.chance(this.#hostility);
+  }
+
+  #repeats({ fieldKind }: DescField): number {
+    const random = this.#random;
+    if (fieldKind !== "list" && fieldKind !== "map") return this.#hostile() ? 2 : 1;
+    return this.#hostile() && random.chance(0.1) ? random.between(100, 2_000) : random.between(0, 3);
+  }
+
+  #field(writer: BinaryWriter, field: DescField, depth: number): void {
+    const { number } = field;
+    this.#written += 1;
+    if (this.#written > MOST_FIELDS) return;
+    switch (field.fieldKind) {
+      case "message":
+        writer.tag(number, WireType.LengthDelimited).bytes(this.message(field.message, depth + 1));
+        break;
+      case "enum":
+        writer.tag(number, WireType.Varint).int32(this.#enum(field.enum));
+        break;
+      case "scalar":
+        this.#scalar(writer, number, field.scalar, field.name);
+        break;
+      case "map": {
+        const entry = new BinaryWriter();
+        this.#scalar(entry, 1, field.mapKey, `${field.name}.key`);
+        if (field.mapKind === "scalar") this.#scalar(entry, 2, field.scalar, `${field.name}.value`);
+        writer.tag(number, WireType.LengthDelimited).bytes(entry.finish());
+        break;
+      }
+      case "list":
+        if (field.listKind === "message")
+          writer.tag(number, WireType.LengthDelimited).bytes(this.message(field.message, depth + 1));
+        else if (field.listKind === "enum") writer.tag(number, WireType.Varint).int32(this.#enum(field.enum));
+        else this.#scalar(writer, number, field.scalar, field.name);
+    }
+  }
+
+  #enum({ values }: DescEnum): number {
+    const random = this.#random;
+    if (this.#hostile()) return random.pick([-1, 999, 2 ** 31 - 1, -(2 ** 31)]);
+    return random.pick(values).number;
+  }
+
+  #scalar(writer: BinaryWriter, number: number, type: ScalarType, name: string): void {
+    const random = this.#random;
+    switch (type) {
+      case ScalarType.STRING:
+        writer.tag(number, WireType.LengthDelimited).bytes(this.#text(name));
+        break;
+      case ScalarType.BYTES:
+        writer.tag(number, WireType.LengthDelimited).bytes(hostileText(random));
+        break;
+      case ScalarType.DOUBLE:
+        writer.tag(number, WireType.Bit64).double(this.#hostile() ? hostileNumber(random) : random.next());
+        break;
+      case ScalarType.FLOAT:
+        writer.tag(number, WireType.Bit32).float(this.#hostile() ? hostileNumber(random) : random.next());
+        break;
+      case ScalarType.FIXED32:
+      case ScalarType.SFIXED32:
+        writer.tag(number, WireType.Bit32).fixed32(random.between(0, 2 ** 31));
+        break;
+      case ScalarType.FIXED64:
+      case ScalarType.SFIXED64:
+        writer.tag(number, WireType.Bit64).sfixed64(this.#integer(name));
+        break;
+      case ScalarType.BOOL:
+      case ScalarType.INT32:
+      case ScalarType.INT64:
+      case ScalarType.SINT32:
+      case ScalarType.SINT64:
+      case ScalarType.UINT32:
+      case ScalarType.UINT64:
+      default:
+        writer.tag(number, WireType.Varint).int64(this.#integer(name));
+    }
+  }
+
+  #integer(name: string): bigint {
+    const random = this.#random;
+    if (this.#hostile()) return hostileInteger(random);
+    const known = this.#known(name);
+    return typeof known === "bigint" ? known : BigInt(random.between(0, 3));
+  }
+
+  #text(name: string): Uint8Array {
+    const random = this.#random;
+    if (this.#hostile()) return hostileText(random);
+    const known = this.#known(name);
+    return Buffer.from(known === undefined ? random.pick(["", "a", "some-id"]) : String(known));
+  }
+
+  #soon(writer: BinaryWriter): Uint8Array {
+    const seconds = Math.floor(Date.now() / 1000) + this.#random.between(-3_600, 3_600);
+    return writer.tag(1, WireType.Varint).int64(seconds).finish();
+  }
+
+  #brief(writer: BinaryWriter): Uint8Array {
+    return writer.tag(2, WireType.Varint).int32(this.#random.between(0, 50_000_000)).finish();
+  }
+}
+
+function unknownField(writer: BinaryWriter, random: Random): void {
+  const number = random.pick([90, 1_999, 19_000, 2 ** 29 - 1]);
+  if (random.chance(0.5)) writer.tag(number, WireType.Varint).int64(hostileInteger(random));
+  else writer.tag(number, WireType.LengthDelimited).bytes(hostileText(random));
+}
+
+function damaged(whole: Uint8Array, random: Random): Uint8Array {
+  const at = random.between(0, whole.length);
+  const noise = Uint8Array.from({ length: random.between(1, 40) }, () => random.between(0, 255));
+  const added = random.pick([
+    noise,
+    Buffer.from("ffffffffffffffffffff01", "hex"), // a number that is too long
+    Buffer.from("0affffffff07", "hex"), // a text that is longer than the message
+    Buffer.from("00", "hex"), // the field 0
+    Buffer.from([...Array<number>(random.between(1, 20_000)).fill(0xd3)]), // groups in groups
+  ]);
+  switch (random.between(0, 2)) {
+    case 0:
+      return whole.subarray(0, at); // cut
+    case 1:
+      return Buffer.concat([whole.subarray(0, at), added, whole.subarray(at)]);
+    default:
+      return flipped(whole, random);
+  }
+}
+
+function flipped(whole: Uint8Array, random: Random): Uint8Array {
+  const bytes = Uint8Array.from(whole);
+  for (let flips = random.between(1, 20); flips > 0; flips -= 1)
+    bytes[random.between(0, bytes.length - 1)] = random.between(0, 255);
+  return bytes;
+}

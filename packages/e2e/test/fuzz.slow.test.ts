@@ -1,0 +1,212 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { TaskFilter } from "@ccsp/protos/ccsp/task/v1/filter.js";
+import { type Task, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { eventually } from "@ccsp/testkit";
+import { collect } from "../src/collect.js";
+import { memoryOf, PARTS, runCampaign } from "../src/fuzz/campaign.js";
+import { createRawClient, type RawClient } from "../src/fuzz/raw-client.js";
+import { type FuzzedRpc, fuzzedRpcs } from "../src/fuzz/rpcs.js";
+import { executorClient, monitorClient, notificationClient, queueClient } from "../src/internal-clients.js";
+import { serviceChannel } from "../src/service-channel.js";
+import { startWorld, type World } from "../src/world.js";
+
+const INPUTS = Number(process.env["CCSP_FUZZ_INPUTS"] ?? 100_000);
+const SEED = process.env["CCSP_SEED"] ?? randomUUID();
+const CLIENTS = 4;
+const SLOTS = 2;
+
+/** The limits at the door are not what this test is about. */
+const UNLIMITED = {
+  CCSP_QUEUE_AGENT_MAX_WAITING: "300",
+  CCSP_GATEWAY_ABANDONED_CALLS: "10000",
+  CCSP_GATEWAY_CALLER_REQUESTS: "0",
+  CCSP_GATEWAY_CALLER_BYTES: "0",
+  CCSP_GATEWAY_ADDRESS_REQUESTS: "0",
+  CCSP_GATEWAY_ADDRESS_BYTES: "0",
+};
+
+describe(`${INPUTS} fuzzed inputs over all RPCs with a valid identity (CCSP_SEED=${SEED})`, function () {
+  this.timeout(1_200_000);
+  let world: World;
+  let clientOf: (rpc: FuzzedRpc, index: number) => RawClient;
+  const clients: RawClient[] = [];
+  const rpcs = fuzzedRpcs();
+  before(async () => {
+    // Most of what is accepted waits: so it is there to be read back, and few engine processes start.
+    world = await startWorld({ engine: "scripted", slots: SLOTS, env: UNLIMITED });
+    const routes = new Map<string, readonly RawClient[]>();
+    for (const { name, ports } of world.fleet.processes()) {
+      const served = rpcs.filter(({ service }) => service === name);
+      for (const caller of new Set(served.map((rpc) => rpc.caller))) {
+        const theirs = served.filter((rpc) => rpc.caller === caller);
+        const options = caller && { credentials: serviceChannel(world.certificates, { as: caller, to: name }) };
+        const opened = Array.from({ length: CLIENTS }, (_, index) =>
+          createRawClient(theirs, `127.0.0.1:${ports.grpc}`, options, async () =>
+            caller ? {} : { authorization: `Bearer ${await world.token(`fuzz-${index}`, { scopes: ["admin"] })}` },
+          ),
+        );
+        clients.push(...opened);
+        for (const { path } of theirs) routes.set(path, opened);
+      }
+    }
+    clientOf = ({ path }, index) => {
+      const client = routes.get(path)?.[index % CLIENTS];
+      assert.ok(client);
+      return client;
+    };
+  });
+  after(async () => {
+    for (const client of clients) client.close();
+    await world.close();
+  });
+
+  it("cause no INTERNAL, no crash and no unreadable data, leave memory flat, and 20 tasks succeed afterwards", async () => {
+    const heaps: ReadonlyMap<string, number>[] = [];
+    const began = performance.now();
+    const { wrong, statuses, accepted } = await runCampaign({
+      rpcs,
+      inputs: INPUTS,
+      seed: SEED,
+      clientOf,
+      async afterPart(part) {
+        await keepGoing(world, { draining: part % 2 === 1 });
+        heaps.push(await memoryOf(world, "nodejs_heap_size_used_bytes"));
+      },
+    });
+    const seconds = (performance.now() - began) / 1000;
+    const { user, system } = process.cpuUsage();
+    console.log(
+      `${INPUTS} inputs in ${seconds.toFixed(0)} s, ${((user + system) / 1e6).toFixed(0)} s of CPU here`,
+      statuses,
+    );
+    console.log(
+      "never accepted:",
+      [...accepted]
+        .filter(([, count]) => count === 0)
+        .map(([path]) => path)
+        .join(" "),
+    );
+    const failures = world.lines.filter((line) => line.includes("a handler failed"));
+    for (const line of failures.slice(0, 5)) console.log(line.slice(0, 1_500));
+    assert.deepEqual(wrong.slice(0, 10), [], `${wrong.length} calls ended wrongly`);
+    assert.deepEqual(
+      world.fleet.processes().filter(({ restarts }) => restarts > 0),
+      [],
+    );
+    if (INPUTS >= 20_000) assertFlat(heaps);
+    await keepGoing(world, { draining: false });
+    await readBack(world);
+    await twentyTasks(world);
+  });
+});
+
+/**
+ * Undoes what stops the fleet: an emergency stop, gates, no slots. While the executor is draining, the executors that
+ * fuzzed calls pretend to be get the leases.
+ */
+async function keepGoing(world: World, { draining }: { draining: boolean }): Promise<void> {
+  const queue = queueClient(world);
+  const executor = executorClient(world);
+  try {
+    const { gates, emergency } = await queue.getStatus({});
+    if (emergency && emergency.level !== EmergencyLevel.UNSPECIFIED)
+      await queue.resumeQueue({
+        scope: { scope: { $case: "emergency", value: true } },
+        who: "test",
+        why: "the fuzzing goes on",
+      });
+    for (const { scope } of gates) await queue.resumeQueue({ scope, who: "test", why: "the fuzzing goes on" });
+    await executor.setDraining({ draining });
+    for (const { status } of (await executor.listEngines({})).engines)
+      await executor.setConcurrency({ engine: status?.engine ?? "", slots: SLOTS });
+  } finally {
+    queue.close();
+    executor.close();
+  }
+}
+
+/** Compares the least heap near 20 % and near the end, because garbage makes single values differ. */
+function assertFlat(heaps: readonly ReadonlyMap<string, number>[]): void {
+  const least = (name: string, from: number, to: number) =>
+    Math.min(...heaps.slice(Math.floor(from * PARTS), Math.ceil(to * PARTS)).map((heap) => heap.get(name) ?? 0));
+  for (const name of heaps[0]?.keys() ?? []) {
+    const [early, late] = [least(name, 0.1, 0.3), least(name, 0.8, 1)].map((bytes) => bytes / 1024 / 1024);
+    assert.ok(early !== undefined && late !== undefined);
+    console.log(`heap of the ${name}: ${early.toFixed(0)} MB at 20 %, ${late.toFixed(0)} MB at 100 %`);
+    assert.ok(late < early * 1.5 + 20, `the heap of the ${name} grows from ${early} MB to ${late} MB`);
+  }
+}
+
+/** Reads everything that is stored: each task and its log, schedules, usage, notifications. */
+async function readBack(world: World): Promise<void> {
+  const queue = queueClient(world);
+  const monitor = monitorClient(world);
+  const notification = notificationClient(world);
+  try {
+    const before = await allTasks(queue);
+    for (const { id, agentId } of before) {
+      assert.equal((await queue.get({ taskId: id, agentId })).task?.id, id);
+      await queue.explainTask({ taskId: id, agentId: "" });
+    }
+    await queue.cancelTasks({ filter: EVERY_TASK, reason: "the fuzzing is over" }, { timeoutMs: 60_000 });
+    const tasks = await eventually(
+      async () => {
+        const all = await allTasks(queue);
+        assert.deepEqual(
+          all.filter(({ state }) => !ENDED.has(state)),
+          [],
+        );
+        return all;
+      },
+      { timeoutMs: 60_000, what: "every task to end" },
+    );
+    let events = 0;
+    for (const { id, agentId } of tasks)
+      for await (const { event } of queue.watch({ taskId: id, agentId })) events += event ? 1 : 0;
+    const { schedules } = await queue.listSchedules({});
+    const { rows } = await monitor.getUsage({});
+    const { notifications } = await notification.listNotifications({});
+    const stored = { tasks: tasks.length, events, schedules: schedules.length, usage: rows.length };
+    console.log("read back:", { ...stored, notifications: notifications.length });
+    assert.ok(tasks.length > 0 && events >= tasks.length, "too little was stored");
+  } finally {
+    for (const client of [queue, monitor, notification]) client.close();
+  }
+}
+
+const EVERY_TASK = TaskFilter.fromPartial({ createdAfter: new Date(0) });
+const ENDED = new Set([TaskState.SUCCEEDED, TaskState.FAILED, TaskState.CANCELLED, TaskState.EXPIRED]);
+
+async function allTasks(queue: ReturnType<typeof queueClient>): Promise<Task[]> {
+  const tasks: Task[] = [];
+  let pageToken = "";
+  do {
+    const page = await queue.list({ pageSize: 500, pageToken });
+    tasks.push(...page.tasks);
+    pageToken = page.nextPageToken;
+  } while (pageToken !== "");
+  return tasks;
+}
+
+async function twentyTasks(world: World): Promise<void> {
+  const client = world.client("honest");
+  const runs = await Promise.all(
+    Array.from({ length: 20 }, (_, index) => collect(client.run({ prompt: `task ${index}`, priority: "urgent" }))),
+  );
+  assert.deepEqual(new Set(runs.map(({ ended }) => ended.state)), new Set(["SUCCEEDED"]));
+  const monitor = monitorClient(world);
+  try {
+    await eventually(
+      async () => {
+        const { rows } = await monitor.getUsage({});
+        const runsOf = rows.filter(({ agentId }) => agentId === "honest").reduce((sum, row) => sum + row.runs, 0n);
+        assert.equal(runsOf, 20n);
+      },
+      { timeoutMs: 60_000, what: "the events of the honest tasks to reach the monitor" },
+    );
+  } finally {
+    monitor.close();
+  }
+}
