@@ -70,8 +70,10 @@ const SYSTEM = "system";
 async function trusted(caFile: string | undefined): Promise<Gateway["tls"]> {
   if (!caFile) return undefined;
   if (caFile === SYSTEM) return {};
-  await readInputFile("--ca-file", caFile); // so that a wrong path is refused by name
-  return { caFile };
+  const pem = Buffer.from(await readInputFile("--ca-file", caFile)).toString();
+  if (pem.includes("-----BEGIN CERTIFICATE-----")) return { caFile };
+  // Node ignores what it cannot read, and then trusts nobody.
+  throw new CliError(EXIT.usage, `--ca-file ${caFile}: it is no list of certificates in PEM`);
 }
 
 /** Opens a client for agents' calls, passes it to `use`, and closes it. */

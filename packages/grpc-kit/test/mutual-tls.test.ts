@@ -234,6 +234,36 @@ describe("services with certificates in folders", () => {
     assert.throws(() => readTlsFolder(folder, { ca: false }), /tls\.key cannot be read: ENOENT/);
   });
 
+  it("prove who they are again after some time, without a failed call", async () => {
+    const gateway = await certificates.issue("gateway");
+    const credentials = serverTls(open(await certificates.issue("queue")));
+    const done = new AbortController();
+    const server = await fixture.serve(
+      {
+        async *watch() {
+          yield entry(1);
+          await once(done.signal, "abort");
+          yield entry(2);
+        },
+      },
+      { credentials, connections: { ageMs: 400 } },
+    );
+    const queue = connectTo(server, gateway);
+    const watching = [stream(queue)];
+    const began = performance.now();
+    while (watching.length < 6 || performance.now() - began < 1_500) {
+      await Promise.all(Array.from({ length: 100 }, () => queue.get({ taskId: "t1" })));
+      watching.push(stream(queue));
+    }
+
+    await certificates.issue("gateway", { expired: true });
+    const late = { timeoutMs: 1_000 };
+    await eventually(async () => assert.match((await failure(queue.get({}, late))).message, /could not be reached/));
+    done.abort();
+    // Calls that began on old connections end there.
+    for (const each of watching) assert.deepEqual(await each, [1, 2]);
+  });
+
   it("prove who they are with each connection: no session is resumed", async () => {
     const gateway = await certificates.issue("gateway");
     const queue = await serve(await certificates.issue("queue"));

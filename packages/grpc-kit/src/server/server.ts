@@ -74,7 +74,8 @@ const BETWEEN_SERVICES: ConnectionBounds = {
   headerBytes: 64 * 1024,
   handshakeMs: 10_000,
   idleMs: 30 * 60_000,
-  ageMs: UNBOUNDED,
+  // TLS checks a certificate only when a connection begins. So this bounds how long an expired one works.
+  ageMs: 60 * 60_000,
 };
 
 export interface GrpcServer {

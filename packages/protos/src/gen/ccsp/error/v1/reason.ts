@@ -40,7 +40,7 @@ export enum ErrorReason {
   /**
    * SCOPE_MISSING - PERMISSION_DENIED: the caller does not have the scope that `metadata.scope` names.
    * Do: Ask for a token with the scope in `metadata.scope`. Do not call again with the same one. Operators: `ccsp token
-   * create --agent NAME --scope SCOPE` makes one for a local fleet.
+   * create --agent NAME --role ROLE` makes one for a local fleet. `ccsp` names the roles that have the scope.
    */
   SCOPE_MISSING = 4,
   /**
