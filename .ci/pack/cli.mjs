@@ -1,7 +1,7 @@
 // Packs the `ccsp` command with the services that `ccsp up` starts. The package has the layout of the repository, so
 // that the command finds everything as in a checkout:
 //
-//   packages/cli, deploy/redis.conf        as in the repository
+//   packages/cli, deploy/{redis*,consul}   as in the repository
 //   node_modules/@ccsp/NAME                the packages of this project, as bundled dependencies
 //   services/NAME/dist/main.js             starts the bundled service; packages/telemetry has such a file too
 //
@@ -27,7 +27,9 @@ export async function packCli(destination) {
   await copyPackage(packages.get("cli").source, join(folder, "packages/cli"), { exported: false });
   for (const name of bundled) await copyPackage(packages.get(name).source, join(folder, "node_modules/@ccsp", name));
   await mkdir(join(folder, "deploy"));
-  await cp(at("deploy/redis.conf"), join(folder, "deploy/redis.conf"));
+  for (const path of ["redis.conf", "redis", "consul"]) {
+    await cp(at(`deploy/${path}`), join(folder, "deploy", path), { recursive: true });
+  }
   await cp(at("packages/cli/README.md"), join(folder, "README.md"));
   for (const [name, { source }] of packages) {
     if (source.startsWith("services/")) await forward(folder, source, `${name}/dist/main.js`);

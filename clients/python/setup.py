@@ -9,7 +9,9 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 PROTOS = Path(__file__).resolve().parents[2] / "proto"
-PUBLIC = ("ccsp/gateway/v1", "ccsp/task/v1", "ccsp/error/v1")
+SERVICE = PROTOS / "ccsp/gateway/v1/agent_service.proto"
+#: What the service needs, and what its errors carry.
+FOLDERS = ("ccsp/access/v1", "ccsp/task/v1", "ccsp/error/v1")
 #: The last protoc whose code is for this major version of Python's protobuf.
 LAST_PROTOC = {4: 25, 5: 29, 6: 33}
 
@@ -26,13 +28,13 @@ class BuildWithStubs(build_py):
             details.parent.mkdir(parents=True)
             text = (PROTOS / "google/rpc/error_details.proto").read_text("utf-8")
             details.write_text(text.replace("package google.rpc;", "package ccsp.rpc.v1;"), "utf-8")
-            files = [str(file) for folder in PUBLIC for file in sorted((PROTOS / folder).glob("*.proto"))]
+            shared = [str(file) for folder in FOLDERS for file in sorted((PROTOS / folder).glob("*.proto"))]
             out = Path(self.build_lib).resolve()
             plugin = f"--plugin=protoc-gen-grpc_python={program('grpc_python_plugin')}"
             protoc = ["protoc", f"-I{PROTOS}", f"-I{own}", plugin]
-            subprocess.run([*protoc, f"--python_out={out}", f"--pyi_out={out}", *files, str(details)], check=True)
-            service = [f"--grpc_python_out={out}", str(PROTOS / "ccsp/gateway/v1/agent_service.proto")]
-            subprocess.run([*protoc, *service], check=True)
+            messages = [str(SERVICE), *shared, str(details)]
+            subprocess.run([*protoc, f"--python_out={out}", f"--pyi_out={out}", *messages], check=True)
+            subprocess.run([*protoc, f"--grpc_python_out={out}", str(SERVICE)], check=True)
 
 
 def program(name: str) -> str:

@@ -102,6 +102,21 @@ class Calls(unittest.TestCase):
         with self.assertRaises(StopIteration):
             next(run)
 
+    def test_a_revoked_token_ends_a_stream_for_good_unless_there_is_a_new_one(self):
+        revoked = Refusal(grpc.StatusCode.UNAUTHENTICATED, "TOKEN_REVOKED")
+
+        def watch(request):
+            raise revoked
+            yield
+
+        self.gateway.answers["WatchTask"] = watch
+        for token, tries in (("ccsp_fixed", 1), (lambda: "ccsp_revoked", 2)):
+            before = len(self.gateway.requests("WatchTask"))
+            with self.assertRaises(ccsp.AuthenticationError) as caught:
+                list(self.client(token=token).watch("0-1"))
+            self.assertEqual(caught.exception.reason, "TOKEN_REVOKED")
+            self.assertEqual(len(self.gateway.requests("WatchTask")) - before, tries)
+
     def test_a_token_that_expired_is_asked_for_once_more(self):
         expired = Refusal(grpc.StatusCode.UNAUTHENTICATED, "TOKEN_EXPIRED")
         self.gateway.answers["SubmitTask"] = failing_first(1, expired, stored)

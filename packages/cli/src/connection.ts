@@ -70,8 +70,10 @@ const SYSTEM = "system";
 async function trusted(caFile: string | undefined): Promise<Gateway["tls"]> {
   if (!caFile) return undefined;
   if (caFile === SYSTEM) return {};
-  await readInputFile("--ca-file", caFile); // so that a wrong path is refused by name
-  return { caFile };
+  const pem = Buffer.from(await readInputFile("--ca-file", caFile)).toString();
+  if (pem.includes("-----BEGIN CERTIFICATE-----")) return { caFile };
+  // Node ignores what it cannot read, and then trusts nobody.
+  throw new CliError(EXIT.usage, `--ca-file ${caFile}: it is no list of certificates in PEM`);
 }
 
 /** Opens a client for agents' calls, passes it to `use`, and closes it. */
@@ -120,7 +122,7 @@ async function tokenSource(io: Io, options: ConnectionOptions, gateway: string |
   if (given) return given;
   const loggedIn = gateway === undefined ? undefined : await loginToken(env, gateway);
   if (loggedIn) return loggedIn;
-  const secret = gateway === undefined || namesSecret(env) ? await findSecret(env) : undefined;
+  const secret = isHere(gateway) || namesSecret(env) ? await findSecret(env) : undefined;
   if (secret === undefined) {
     const how = gateway === undefined ? "start a local fleet with `ccsp up`" : "log in with `ccsp login`";
     throw new CliError(EXIT.denied, `no token: give --token-file or CCSP_TOKEN, or ${how}`);
@@ -131,9 +133,13 @@ async function tokenSource(io: Io, options: ConnectionOptions, gateway: string |
 }
 
 /**
- * Whether a person chose the secret. The one in the folder of the local fleet signs tokens for that fleet alone: a
- * gateway elsewhere must not get a token that allows everything here.
+ * Whether the gateway is on this machine. The secret of the local fleet signs tokens that allow everything there, so a
+ * gateway elsewhere must not get one.
  */
+const isHere = (gateway: string | undefined): boolean =>
+  gateway === undefined || /^(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/.test(gateway);
+
+/** Whether a person chose the secret for the gateway. */
 const namesSecret = (env: Env): boolean => Boolean(env["CCSP_JWT_SECRET"] || env["CCSP_JWT_SECRET_FILE"]);
 
 /** Undefined when no option names a token. */

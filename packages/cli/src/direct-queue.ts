@@ -3,6 +3,7 @@ import { folderFor } from "@ccsp/certificates";
 import { type Client, channelTls, createClient, readTlsFolder } from "@ccsp/grpc-kit/client.js";
 import { certificateName } from "@ccsp/identity";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { type ConnectionOptions, namedGateway } from "./connection.js";
 import { agentOf } from "./create-token.js";
 import { CliError, EXIT, messageOf } from "./exit.js";
 import type { Io } from "./io.js";
@@ -24,33 +25,33 @@ export interface DirectPath {
   readonly folder: string;
 }
 
-/** The queue's address and the operator certificate. Each is undefined if nothing says where it is. */
-export async function findDirectPath(
-  { env }: Io,
-  { queue, operatorCertDir }: DirectOptions,
-): Promise<{ [K in keyof DirectPath]: DirectPath[K] | undefined }> {
-  const state = stateDir(env);
-  const fleet = await findFleet(state);
-  const named = queue || env["CCSP_QUEUE_TARGET"];
-  const addresses = (fleet?.services ?? [])
-    .filter(({ name }) => name === "queue")
-    .map(({ ports }) => `127.0.0.1:${ports.grpc}`);
-  const local = addresses.length > 0 ? `static:///${addresses.join(",")}` : undefined;
-  const own = named
-    ? undefined
-    : folderFor(state.certificatesDir, { kind: "operator", name: agentOf(env["USER"] ?? "") });
-  const folder = operatorCertDir || env["CCSP_OPERATOR_TLS_DIR"] || own;
-  return { target: named || local, folder };
+/**
+ * Where the queue and the operator certificate are. What no option names is that of the local fleet, unless `options`
+ * name another gateway: then it would be the wrong installation. Throws an error that says what is missing.
+ */
+export async function findDirectPath(io: Io, options: DirectOptions & ConnectionOptions): Promise<DirectPath> {
+  const target = options.queue || io.env["CCSP_QUEUE_TARGET"];
+  const folder = options.operatorCertDir || io.env["CCSP_OPERATOR_TLS_DIR"];
+  const local = await localPath(io, options);
+  const path = { target: target || local?.target, folder: folder || (target ? undefined : local?.folder) };
+  if (path.target && path.folder) return { target: path.target, folder: path.folder };
+  const missing = [
+    ...(path.target ? [] : ["the queue (--queue, or CCSP_QUEUE_TARGET)"]),
+    ...(path.folder ? [] : ["an operator certificate (--operator-cert-dir, or CCSP_OPERATOR_TLS_DIR)"]),
+  ];
+  throw new CliError(EXIT.usage, `to call the queue directly, name ${missing.join(" and ")}`);
 }
 
-/** What is missing of a path, as an error that says how to give it. */
-export function pathOf({ target, folder }: Awaited<ReturnType<typeof findDirectPath>>): DirectPath {
-  const missing = [
-    ...(target ? [] : ["name the queue with --queue (CCSP_QUEUE_TARGET)"]),
-    ...(folder ? [] : ["name the folder of an operator certificate with --operator-cert-dir (CCSP_OPERATOR_TLS_DIR)"]),
-  ];
-  if (target && folder) return { target, folder };
-  throw new CliError(EXIT.usage, `the queue cannot be called directly: ${missing.join("; ")}`);
+async function localPath(io: Io, options: ConnectionOptions): Promise<DirectPath | undefined> {
+  const state = stateDir(io.env);
+  const fleet = await findFleet(state);
+  const named = namedGateway(io, options);
+  if (!fleet || (named !== undefined && named !== fleet.gateway)) return undefined;
+  const queues = fleet.services.filter(({ name }) => name === "queue").map(({ ports }) => `127.0.0.1:${ports.grpc}`);
+  return {
+    target: `static:///${queues.join(",")}`,
+    folder: folderFor(state.certificatesDir, { kind: "operator", name: agentOf(io.env["USER"] ?? "") }),
+  };
 }
 
 /**

@@ -9,11 +9,14 @@ import { wholeId } from "./task-id.js";
 export type Wanted = FilterOptions & { readonly agent?: string };
 
 /** The tasks of every agent that the options name, newest first. */
-export async function* tasksOf(gateway: Operator, wanted: Wanted, pageSize: number): AsyncGenerator<Task, void> {
+export async function* tasksOf(
+  gateway: Operator,
+  wanted: Wanted,
+  { pageSize, promptSnippets }: { readonly pageSize: number; readonly promptSnippets: boolean },
+): AsyncGenerator<Task, void> {
   const { agentId, states, ...rest } = taskFilter(wanted) ?? TaskFilter.fromPartial({});
   const filter = { ...rest, agentId: "", states: [] };
-  // An operator may not read prompts: a scope for that is to come.
-  let request: ListRequest = { agentId, states, filter, pageSize, pageToken: "", promptSnippets: false };
+  let request: ListRequest = { agentId, states, filter, pageSize, pageToken: "", promptSnippets };
   do {
     const { tasks, nextPageToken } = await gateway.listTasks(request);
     yield* tasks;
@@ -23,4 +26,4 @@ export async function* tasksOf(gateway: Operator, wanted: Wanted, pageSize: numb
 
 /** The id of a task of any agent that the user names (see `wholeId`). */
 export const anyTaskId = (gateway: Operator, text: string): Promise<string> =>
-  wholeId(text, () => tasksOf(gateway, {}, 500));
+  wholeId(text, () => tasksOf(gateway, {}, { pageSize: 500, promptSnippets: false }));

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { REASONS, Refusal } from "@ccsp/errors";
-import { type CallContext, implementSome, serveGrpc } from "@ccsp/grpc-kit";
+import { type CallContext, implementSome, type ServeOptions, serveGrpc } from "@ccsp/grpc-kit";
 import {
   AgentServiceService,
   EstimateTaskResponse,
@@ -45,7 +45,7 @@ const TRACE_ID = "0123456789abcdef0123456789abcdef";
  * `cached` (answered without earlier events), `told twice` (one message around a tool, and one that is taken back). Any
  * other task answers with its prompt in two pieces. The only token that the gateway refuses is `expired`.
  */
-export async function startFakeAgentService() {
+export async function startFakeAgentService({ credentials }: Pick<ServeOptions, "credentials"> = {}) {
   const tasks = new Map<string, Task>();
   const submitted: SubmitTaskRequest[] = [];
   const listed: ListTasksRequest[] = [];
@@ -137,6 +137,7 @@ export async function startFakeAgentService() {
   const server = await serveGrpc({
     listen: { host: "127.0.0.1", port: 0 },
     log: pino({ level: "silent" }),
+    ...(credentials && { credentials }),
     lameDuckMs: 0,
     drainMs: 1_000,
     services: [

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { eventually, SCRIPTED_ENGINE } from "@ccsp/testkit";
 import { ccsp, type Invocation } from "./memory-io.js";
 
@@ -9,6 +9,7 @@ describe("ccsp's commands for operators", function () {
   this.timeout(120_000);
   let dir: string;
   let env: Record<string, string>;
+  let startSaid: string;
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), "ccsp-operator-"));
     env = {
@@ -16,8 +17,8 @@ describe("ccsp's commands for operators", function () {
       USER: "ada",
       CCSP_STATE_DIR: dir,
       CCSP_CLAUDE_CODE_BIN: SCRIPTED_ENGINE,
-      CCSP_EXECUTOR_SANDBOX_READ: dirname(SCRIPTED_ENGINE),
-      CCSP_EXECUTOR_SANDBOX_WRITE: dir,
+      // As on a host without bubblewrap.
+      CCSP_EXECUTOR_BWRAP_BIN: "no-such-bwrap",
       CCSP_CLAUDE_CODE_API_KEY: "fake-key",
       CCSP_EXECUTOR_SLOTS: "1",
       // No process waits, so the list of executors is the same each time.
@@ -27,6 +28,7 @@ describe("ccsp's commands for operators", function () {
     };
     const { code, stderr } = await ccsp("up --single --detach --ports free".split(" "), { env });
     assert.equal(code, 0, stderr);
+    startSaid = stderr;
   });
   after(async () => {
     await ccsp(["down"], { env });
@@ -118,7 +120,7 @@ describe("ccsp's commands for operators", function () {
     const id = submitted.stdout.trim();
     assert.equal((await at(`get ${id}`)).code, 4, "it is another agent's");
     const short = id.slice(-8);
-    const listed = new RegExp(`^ID .* AGENT\n${short}  SCHEDULED  .*  a=b +bob\n$`);
+    const listed = new RegExp(`^ID .* AGENT +PROMPT\n${short}  SCHEDULED  .*  a=b +bob +\\[\\[text:x\\]\\]\n$`);
     assert.match(await ok("queue list --agent bob"), listed);
     assert.match(await ok("queue list --label a=b --state scheduled"), listed);
     assert.equal(await ok("queue list --agent bob -o name"), `${id}\n`);
@@ -168,7 +170,7 @@ describe("ccsp's commands for operators", function () {
     await becomes(id, "RUNNING");
     assert.match(
       await ok("executor list"),
-      /^EXECUTOR +STATE +ENGINE +VERSION +RUNNING +WARM +SANDBOX +ADDRESS\nexecutor-1  ready  claude-code  \S+ +1 of 1 +0  (?:network hosts|no) +127.0.0.1:\d+\n$/,
+      /^EXECUTOR +STATE +ENGINE +VERSION +RUNNING +WARM +SANDBOX +ADDRESS\nexecutor-1  ready  claude-code  \S+ +1 of 1 +0  no +127.0.0.1:\d+\n$/,
     );
     assert.match(
       await ok("executor runs"),
@@ -190,6 +192,61 @@ describe("ccsp's commands for operators", function () {
     await becomes(id, "CANCELLED");
   });
 
+  it("up and status say why runs have no sandbox", async () => {
+    const line = /no sandbox on executor-1 \(there is no no-such-bwrap: install bubblewrap, or name it in CCSP_\w+\): /;
+    assert.match(startSaid, new RegExp(`^warning: ${line.source}`, "m"));
+    assert.match(await ok("status"), new RegExp(`^${line.source}`, "m"));
+    const { executors }: { executors: readonly { sandbox: object }[] } = JSON.parse(await ok("status -o json"));
+    assert.equal(Object(executors[0]?.sandbox).confined, false);
+  });
+
+  /** The environment of somebody with a token of this role, who has no secret. */
+  const having = async (role: string) => {
+    const { CCSP_TOKEN: _, ...rest } = env;
+    return { ...rest, CCSP_TOKEN: (await ok(`token create --agent eve --role ${role}`)).trim() };
+  };
+
+  it("show and do what the role of the token allows, and name the roles that allow more", async () => {
+    const id = await submit("[[text:secret]]");
+    await becomes(id, "SUCCEEDED");
+    const viewer = await having("viewer");
+    const asViewer = (line: string) => ccsp(line.split(" "), { env: viewer });
+    assert.match((await asViewer("queue list --limit 1")).stdout, /AGENT\n/, "no column of prompts");
+    const seen = await asViewer(`queue get ${id}`);
+    assert.match(seen.stdout, /^state +SUCCEEDED$/m);
+    assert.doesNotMatch(seen.stdout, /secret/);
+    assert.match(await ok(`queue get ${id}`), /secret/);
+    const refused = await asViewer("pause all --why x");
+    assert.equal(refused.code, 3);
+    assert.match(
+      refused.stderr,
+      /^ccsp: .*lacks the scope queue:manage\nqueue:manage is in the role operator or admin: ccsp token create/,
+    );
+    const { error } = Object(JSON.parse((await asViewer("pause all --why x --json")).stderr));
+    assert.deepEqual([error.reason, error.metadata.scope], ["SCOPE_MISSING", "queue:manage"]);
+    const me = await asViewer("whoami");
+    assert.match(me.stdout, /^you are eve\nproven by a token, until 20\S+ \S+\nscopes: tasks:read-all monitor:read\n$/);
+
+    const agent = await ccsp(["status"], { env: await having("agent") });
+    assert.equal(agent.code, 0, agent.stderr);
+    assert.match(
+      agent.stdout,
+      /^not shown: queue: needs the scope tasks:read-all \(role viewer or operator or admin\)$/m,
+    );
+    assert.match(
+      agent.stdout,
+      /^not shown: executors, usage, notifications: needs the scope monitor:read \(role viewer/m,
+    );
+  });
+
+  it("have the name of the token, whatever --who was", async () => {
+    const { stdout } = await ccsp(["pause", "agent/nobody", "--why", "x", "-o", "json"], {
+      env: await having("operator"),
+    });
+    assert.equal(Object(JSON.parse(stdout)).who, "eve");
+    await ok("resume agent/nobody");
+  });
+
   it("report an error in a command line, and end with the code in --help", async () => {
     const wrong = async (line: string, code: number, message: RegExp) => {
       const outcome = await at(line);
@@ -206,12 +263,21 @@ describe("ccsp's commands for operators", function () {
       await wrong(`queue ${each} 0-01k00000000000000000000000`, 4, /no such task/);
     }
     await wrong("queue list --limit 0", 2, /whole number from 1/);
-    await wrong("executor drain nobody", 4, /no executor nobody; there is executor-1/);
+    await wrong("executor drain nobody", 4, /no executor of this id; there is executor-1/);
     await wrong("executor tail 0-01k00000000000000000000000", 4, /no executor runs/);
-    await wrong("queue status --queue 127.0.0.1:1", 5, /127.0.0.1:1/);
-    await wrong("queue status --watch --queue 127.0.0.1:1", 5, /127.0.0.1:1/);
+    await wrong("queue status --gateway 127.0.0.1:1", 5, /127.0.0.1:1/);
+    await wrong("queue status --watch --gateway 127.0.0.1:1", 5, /127.0.0.1:1/);
     const elsewhere = await ccsp(["queue", "status"], { env: { CCSP_STATE_DIR: join(dir, "empty") } });
-    assert.deepEqual([elsewhere.code, /CCSP_CONSUL_URL/.test(elsewhere.stderr)], [5, true]);
+    assert.deepEqual([elsewhere.code, /name one with --gateway/.test(elsewhere.stderr)], [5, true]);
+    const removed = [
+      ["queue status --queue 127.0.0.1:1", /--queue is gone: commands for operators go to the gateway now/],
+      ["executor list --executors 127.0.0.1:1", /--executors is gone: commands for operators go to the gateway/],
+      ["pause all --why x --who ada", /--who is gone: the name comes from the token now: `ccsp whoami`/],
+    ] as const;
+    for (const [line, message] of removed) {
+      await wrong(line, 2, message);
+      await wrong(`${line} --json`, 2, message);
+    }
   });
 
   it("print JSON with --json, errors too", async () => {
@@ -223,5 +289,46 @@ describe("ccsp's commands for operators", function () {
     const { stderr } = await at("pause engine/nothing --why x --json");
     const { error }: { error: { reason: string } } = JSON.parse(stderr);
     assert.equal(error.reason, "INVALID_FIELD");
+  });
+
+  it("key makes a key that works in place of a token, from a file too, until it is revoked", async () => {
+    const made = await at("key create --agent ci --name", "nightly build");
+    assert.match(made.stdout, /^ccsp_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}\n$/);
+    assert.match(made.stderr, /^key \w+ of ci, valid until it is revoked\. It is not shown again/);
+    const file = join(dir, "ci.key");
+    await writeFile(file, made.stdout);
+    assert.match(await ok(`whoami --token-file ${file}`), /^you are ci\nproven by an API key, which does not expire\n/);
+    const byVariable = await ccsp(["whoami", "-o", "name"], { env: { ...env, CCSP_TOKEN: made.stdout.trim() } });
+    assert.equal(byVariable.stdout, "ci\n");
+    const id = made.stdout.split("_")[1] ?? "";
+    await eventually(async () => assert.match(await ok("key list"), new RegExp(`${id} +ci +valid +\\d+ s ago +never`)));
+    const denied = await at(`key list --token-file ${file}`);
+    assert.equal(denied.code, 3);
+
+    const rotated = await ok(`key rotate ${id} --grace 0s`);
+    assert.equal((await at(`whoami --token-file ${file}`)).code, 3);
+    await writeFile(file, rotated);
+    await ok(`whoami --token-file ${file}`);
+    assert.match(await ok(`key revoke ${id}`), /is revoked/);
+    const refused = await at(`whoami --token-file ${file}`);
+    assert.deepEqual([refused.code, /revoked/.test(refused.stderr)], [3, true], refused.stderr);
+    assert.match(await ok("key list --agent ci"), / revoked /);
+    assert.equal((await at("key revoke 000000000000")).code, 4);
+  });
+
+  it("token revoke ends one token from a file or standard input, or all tokens of an agent", async () => {
+    const token = async () => ok("token create --agent dana");
+    const file = join(dir, "dana.token");
+    const isRefused = async () => assert.equal((await at(`whoami --token-file ${file}`)).code, 3);
+    await writeFile(file, await token());
+    await ok(`whoami --token-file ${file}`);
+    await ok(`token revoke ${file}`);
+    await isRefused();
+    await writeFile(file, await ok("token create --agent dana --ttl 2h"));
+    await ok(`whoami --token-file ${file}`);
+    await ok("token revoke --agent dana");
+    await isRefused();
+    for (const line of ["token revoke", `token revoke ${file} --agent dana`]) assert.equal((await at(line)).code, 2);
+    assert.match((await at(`token revoke ${join(dir, "ci.key")}`)).stderr, /API key/);
   });
 });

@@ -1,3 +1,4 @@
+import type { Reason } from "@ccsp/errors";
 import { CallError, type CallOptions } from "@ccsp/grpc-kit/client.js";
 import { AuthenticationError } from "./errors.js";
 import { createPatience, type Patience } from "./patience.js";
@@ -21,7 +22,7 @@ export interface Caller {
   unary<T>(settings: CallSettings, call: (options: CallOptions) => Promise<T>): Promise<T>;
 }
 
-/** `waitForRetry` gets the options of the call that failed. They have its token, which may have expired. */
+/** `waitForRetry` gets the options of the call that failed. They have its token, which may no longer count. */
 export interface CallPatience extends Pick<Patience, "progressed" | "tryMs"> {
   waitForRetry(error: unknown, failed: CallOptions): Promise<void>;
 }
@@ -87,7 +88,10 @@ interface Gateway {
   reached: boolean;
 }
 
-/** Adds what a client learns from its calls: whether its target is right, and that its token has expired. */
+/** A new token may help, if there is one. */
+const RENEWABLE: readonly unknown[] = ["TOKEN_EXPIRED", "TOKEN_REVOKED"] satisfies Reason[];
+
+/** Adds what a client learns from its calls: whether its target is right, and that its token no longer counts. */
 function createCallPatience(patience: Patience, gateway: Gateway, tokens: TokenSource): CallPatience {
   let renewed = false;
   let fault: string | undefined;
@@ -101,7 +105,7 @@ function createCallPatience(patience: Patience, gateway: Gateway, tokens: TokenS
     async waitForRetry(error, { metadata }) {
       if (error instanceof CallError && error.answered) gateway.reached = true;
       fault = connectionFault(error) ?? fault;
-      if (!renewed && error instanceof CallError && error.reason === "TOKEN_EXPIRED") {
+      if (!renewed && error instanceof CallError && RENEWABLE.includes(error.reason)) {
         renewed = tokens.renew(String(metadata?.["authorization"]).slice(BEARER.length));
         if (renewed) return;
       }

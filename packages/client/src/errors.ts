@@ -31,7 +31,7 @@ export class CcspError extends Error {
   }
 }
 
-/** TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED: get a valid token. */
+/** TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED: get a valid token. */
 export class AuthenticationError extends CcspError {
   override readonly name = "AuthenticationError";
 }

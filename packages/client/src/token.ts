@@ -3,7 +3,7 @@ import { type Timer, within } from "@ccsp/timing";
 import { AuthenticationError } from "./errors.js";
 
 /**
- * A token, or a function that returns one. The client calls the function before a call, once for all calls that begin
+ * A token or an API key, or a function that returns one. The client calls the function before a call, once for all calls that begin
  * meanwhile, and waits for it for at most 30 s. It keeps a JWT until shortly before its `exp`.
  */
 export type Token = string | (() => string | Promise<string>);
@@ -16,8 +16,8 @@ export interface TokenOptions {
 /** Where the client gets the token of each call from. */
 export interface TokenSource {
   get(): Promise<string>;
-  /** Forgets this token, which the gateway calls expired. False if there cannot be another one. */
-  renew(expired: string): boolean;
+  /** Forgets this token, which the gateway calls expired or revoked. False if there cannot be another one. */
+  renew(refused: string): boolean;
 }
 
 /** A clock, which tests can replace. */
@@ -89,9 +89,9 @@ function keepUntilExpiry(ask: () => Promise<string>, { now, ...timing }: TokenCl
       });
       return asking;
     },
-    renew(expired) {
+    renew(refused) {
       // Another call may have renewed it already.
-      if (held?.token === expired) held = undefined;
+      if (held?.token === refused) held = undefined;
       return true;
     },
   };

@@ -264,6 +264,39 @@ describe("client", () => {
     fixed.close();
   });
 
+  it("ends a stream for good when its token was revoked, and goes on with a new token if it gets one", async () => {
+    const revoked = new Refusal("TOKEN_REVOKED", "the token was revoked");
+    const submitted = async () => (await client.submit({ prompt: "hello" })).id;
+    const read = async (from: CcspClient, id: string) => {
+      const entries: number[] = [];
+      for await (const { sequence } of from.watch(id)) entries.push(sequence);
+      return entries;
+    };
+    const final = { name: "AuthenticationError", reason: "TOKEN_REVOKED", message: "the token was revoked" };
+    const watching = assert.rejects(read(client, await submitted()), final);
+    await eventually(() => assert.equal(gateway.watchers(), 1));
+    gateway.endStreams(revoked);
+    await watching;
+    assert.equal(gateway.headers.length, 2, "the fixed token was not tried again");
+
+    const tokens = ["a-revoked-key", "a-new-key", "a-revoked-key"];
+    const renewing = createCcspClient({ target: gateway.target, token: () => tokens.shift() ?? "a-revoked-key" });
+    const id = await submitted();
+    const renewed = read(renewing, id);
+    await eventually(() => assert.equal(gateway.watchers(), 1));
+    gateway.endStreams(revoked);
+    await eventually(() => assert.equal(gateway.headers.at(-1)?.["authorization"], "Bearer a-new-key"));
+    gateway.append(id, succeeded("hi"));
+    assert.deepEqual(await renewed, [1]);
+
+    const unlucky = assert.rejects(read(renewing, await submitted()), final);
+    await eventually(() => assert.equal(gateway.watchers(), 1));
+    gateway.refuseNext(revoked);
+    gateway.endStreams(revoked);
+    await unlucky;
+    renewing.close();
+  });
+
   it("says within seconds what it tried when it has never reached a gateway", async () => {
     await gateway.stop();
     const port = gateway.target.split(":")[1];
@@ -321,6 +354,7 @@ describe("client", () => {
     ["TOKEN_MISSING", AuthenticationError, false],
     ["TOKEN_INVALID", AuthenticationError, false],
     ["TOKEN_EXPIRED", AuthenticationError, false],
+    ["TOKEN_REVOKED", AuthenticationError, false],
     ["SCOPE_MISSING", PermissionError, false],
     ["INVALID_FIELD", InvalidTaskError, false],
     ["ENGINE_UNKNOWN", InvalidTaskError, false],

@@ -24,6 +24,8 @@ export interface FakeGateway {
   readonly requests: ReadonlyMap<string, number>;
   watchers(): number;
   append(taskId: string, event: TaskEvent["event"]): void;
+  /** Ends every open stream with this refusal. */
+  endStreams(refusal: Refusal): void;
   /** Refuses the next call with this refusal. */
   refuseNext(refusal: Refusal): void;
   stop(): Promise<void>;
@@ -41,6 +43,7 @@ export async function startFakeGateway(
   const news = new EventTarget();
   let watchers = 0;
   let refusal: Refusal | undefined;
+  let streamsEnd: Refusal | undefined;
 
   const append: FakeGateway["append"] = (taskId, event) => {
     const log = logs.get(taskId);
@@ -75,7 +78,10 @@ export async function startFakeGateway(
     try {
       for (let next = afterSequence; ; next += 1) {
         const log = logs.get(taskId) ?? [];
-        while (!log[next]) await once(news, "append", { signal });
+        while (!log[next]) {
+          await once(news, "append", { signal });
+          if (streamsEnd) throw streamsEnd;
+        }
         const event = log[next];
         if (event) yield event;
         if (event?.event?.$case === "taskEnded" && next === log.length - 1) return;
@@ -142,6 +148,11 @@ export async function startFakeGateway(
     requests,
     watchers: () => watchers,
     append,
+    endStreams(reason) {
+      streamsEnd = reason;
+      news.dispatchEvent(new Event("append"));
+      setImmediate(() => (streamsEnd = undefined));
+    },
     refuseNext(next) {
       refusal = next;
     },

@@ -36,7 +36,9 @@ describe("Consul stopped and started again empty", function () {
 });
 
 async function registered(world: World): Promise<string[]> {
-  const response = await fetch(`${world.fleet.consul?.url}/v1/catalog/services`);
+  const { url, tokens } = world.fleet.consul;
+  const headers = { "x-consul-token": tokens?.management ?? "" };
+  const response = await fetch(`${url}/v1/catalog/services`, { headers });
   return Object.keys((await response.json()) as object)
     .filter((name) => name !== "consul")
     .sort();

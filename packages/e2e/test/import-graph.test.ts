@@ -61,12 +61,17 @@ const QUEUE_LAYERS: Readonly<Record<string, readonly string[]>> = {
   grpc: ["application", "cache", "conversations", "domain", "messages", "schedules"],
 };
 /**
- * The folders of the gateway's `src`, in the same way. `queue` is the client of the queue. A transport stands below
- * `application`, as `grpc` does, and no transport uses another.
+ * The folders of the gateway's `src`, in the same way. `upstream` is what it knows of the services that it calls. A
+ * transport stands above `application`, as `grpc` does, and no transport uses another.
  */
 const GATEWAY_LAYERS: Readonly<Record<string, readonly string[]>> = {
-  queue: [],
-  application: ["queue"],
+  upstream: [],
+  keys: [],
+  limits: [],
+  application: ["keys", "upstream"],
+  executors: ["upstream"],
+  agents: ["application", "upstream"],
+  operators: ["application", "executors", "keys", "upstream"],
   grpc: ["application"],
 };
 /** The folders of grpc-kit's `src`, in the same way. */

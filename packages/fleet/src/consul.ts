@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { findBinary } from "./binary.js";
+import type { ConsulTokens } from "./consul-tokens.js";
 import { freePort } from "./free-port.js";
 import { type ManagedProcess, type OutputStream, startProcess } from "./process.js";
 import { type Restartable, restartable } from "./restartable.js";
@@ -8,6 +9,10 @@ import { untilReady } from "./until-ready.js";
 
 export interface ConsulOptions {
   readonly httpPort?: number | undefined;
+  /** The tokens of its ACL. If omitted, everyone on this machine may do everything. */
+  readonly tokens?: ConsulTokens | undefined;
+  /** More arguments of the agent. */
+  readonly args?: readonly string[] | undefined;
   readonly onLine?: ((line: string, stream: OutputStream) => void) | undefined;
   /** Called when the agent ends and no caller of this package has stopped it. */
   readonly onCrash?: (() => void) | undefined;
@@ -17,6 +22,7 @@ export interface ConsulOptions {
 export interface ConsulAgent extends Restartable {
   readonly url: string;
   readonly port: number;
+  readonly tokens: ConsulTokens | undefined;
 }
 
 const READY_MS = 20_000;
@@ -28,26 +34,28 @@ const READY_MS = 20_000;
 export async function startConsul(options: ConsulOptions = {}): Promise<ConsulAgent> {
   const command = findBinary("consul", "CONSUL_BIN");
   const port = options.httpPort ?? (await freePort());
-  const args = await agentArgs(command, port);
+  const { tokens } = options;
+  const url = `http://127.0.0.1:${port}`;
+  const args = [...(await agentArgs(command, port, tokens)), ...(options.args ?? [])];
 
   const start = async (): Promise<ManagedProcess> => {
     const started = await startProcess({ name: `consul:${port}`, command, args, env: {}, onLine: options.onLine });
-    await untilReady(started, { timeoutMs: READY_MS, check: () => hasItself(port) });
+    const check = async (): Promise<void> => {
+      await hasItself(url, tokens?.management);
+      await tokens?.grant(url);
+    };
+    await untilReady(started, { timeoutMs: READY_MS, check });
     return started;
   };
   const agent = await restartable(start, options.onCrash);
-  return Object.assign(agent, { url: `http://127.0.0.1:${port}`, port });
+  return Object.assign(agent, { url, port, tokens });
 }
 
-async function agentArgs(command: string, httpPort: number): Promise<string[]> {
+async function agentArgs(command: string, httpPort: number, tokens: ConsulTokens | undefined): Promise<string[]> {
+  const release = await version(command);
   // Ports that cannot be turned off get free port numbers, so that any number of agents can run at the same time.
   // Version 1.14 and later have one more port, and older versions refuse its name.
-  const ports = [
-    "grpc = -1",
-    "dns = -1",
-    "serf_wan = -1",
-    ...((await version(command)) < 1.14 ? [] : ["grpc_tls = -1"]),
-  ];
+  const ports = ["grpc = -1", "dns = -1", "serf_wan = -1", ...(release < 1.14 ? [] : ["grpc_tls = -1"])];
   const settings = [
     ["bind", "127.0.0.1"],
     ["client", "127.0.0.1"],
@@ -57,6 +65,7 @@ async function agentArgs(command: string, httpPort: number): Promise<string[]> {
     ["serf-lan-port", String(await freePort())],
     ["server-port", String(await freePort())],
     ["hcl", `ports { ${ports.join("\n")} }`],
+    ...(tokens ? [["config-file", await tokens.writeConfig(release)] as const] : []),
     ["hcl", "disable_update_check = true"],
     ["hcl", "disable_anonymous_signature = true"],
   ] as const;
@@ -77,8 +86,11 @@ async function version(command: string): Promise<number> {
  * Waits for more than a leader: until the agent's own node is in the catalog, the agent answers registrations but does
  * not list them.
  */
-async function hasItself(port: number): Promise<void> {
-  const response = await fetch(`http://127.0.0.1:${port}/v1/catalog/nodes`, { signal: AbortSignal.timeout(2_000) });
+async function hasItself(url: string, token = ""): Promise<void> {
+  const response = await fetch(`${url}/v1/catalog/nodes`, {
+    headers: { "x-consul-token": token },
+    signal: AbortSignal.timeout(2_000),
+  });
   if (!response.ok) throw new Error(`its catalog answers ${response.status}`);
   const nodes: unknown = await response.json();
   if (!Array.isArray(nodes) || nodes.length === 0) throw new Error("it has no leader yet");

@@ -62,7 +62,7 @@ export interface FleetProcess extends Part {
 }
 
 export interface Fleet {
-  /** The fleet's own Redis. The getter throws if the fleet uses an existing one. */
+  /** The fleet's own Redis, with the login of its administrator. The getter throws if the fleet uses an existing one. */
   readonly redis: RedisServer;
   /** The fleet's own Consul. The getter throws if the fleet uses an existing one, or none. */
   readonly consul: ConsulAgent;
@@ -142,8 +142,9 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     const consul = wanted ? (await open("consul", () => openConsul(infrastructure))).server : undefined;
     const units = await planUnits({
       ...options,
-      redisUrl: redis?.url ?? options.redisUrl ?? "",
+      redisUrl: (user) => redis?.urlFor(user) ?? options.redisUrl ?? "",
       consulUrl: consul?.url ?? options.consulUrl ?? "",
+      consulTokenFile: consul?.tokens?.fileOf,
       certificates: certificates && certificateSettings(certificates),
       inherited: inheritedEnv(),
       takePort: freePort,

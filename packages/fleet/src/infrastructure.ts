@@ -1,9 +1,11 @@
 import { join } from "node:path";
 import type { Clock } from "./clock.js";
 import { type ConsulAgent, startConsul } from "./consul.js";
+import { openConsulTokens } from "./consul-tokens.js";
 import { isFree } from "./free-port.js";
 import type { OnLine } from "./line-source.js";
 import { type RedisServer, startRedis } from "./redis.js";
+import { openRedisUsers } from "./redis-users.js";
 import type { Restartable } from "./restartable.js";
 import { createReviver } from "./revive.js";
 
@@ -25,11 +27,15 @@ export interface Kept<S> {
   close(): Promise<void>;
 }
 
-/** Starts Redis with the settings of deploy/redis.conf. Its data is in dataDir/redis and stays there after the stop. */
+/**
+ * Starts Redis with the settings and the users of deploy/. Its data is in dataDir/redis and stays there after the stop.
+ */
 export function openRedis(options: InfrastructureOptions): Promise<Kept<RedisServer>> {
+  const dir = join(options.dataDir, "redis");
   return keep("redis", options, async (onCrash) =>
     startRedis({
-      dir: join(options.dataDir, "redis"),
+      dir,
+      users: await openRedisUsers({ root: options.root, dir }),
       configFile: join(options.root, "deploy", "redis.conf"),
       appendOnly: true,
       keepOpen: keptOpen(options),
@@ -47,6 +53,7 @@ export const keptOpen = ({ lockFd }: { readonly lockFd?: number | undefined }): 
 export function openConsul(options: InfrastructureOptions): Promise<Kept<ConsulAgent>> {
   return keep("consul", options, async (onCrash) =>
     startConsul({
+      tokens: await openConsulTokens({ root: options.root, dir: join(options.dataDir, "consul") }),
       httpPort: await usualPort(8500, options),
       onLine: (line, stream) => options.onLine?.(line, { name: "consul", stream }),
       onCrash,

@@ -4,7 +4,7 @@ import { localAddress, type PlanOptions, planUnits } from "./plan.js";
 const OPTIONS: PlanOptions = {
   root: "/repo",
   dataDir: "/data",
-  redisUrl: "redis://r",
+  redisUrl: (user) => `redis://${user}@r`,
   consulUrl: "http://c",
   inherited: { PATH: "/bin" },
   takePort: async () => 1,
@@ -49,6 +49,18 @@ describe("planUnits", () => {
     const [gateway] = await planUnits(OPTIONS);
     assert.deepEqual(gateway?.nodeArgs.slice(-2), ["--import", "/repo/packages/telemetry/dist/register.js"]);
     assert.equal(gateway?.program, "/repo/services/gateway/dist/main.js");
+  });
+
+  it("gives each service its own login for Redis, and token for Consul, and one process for all the common login", async () => {
+    const consulTokenFile = (service: string) => `/tokens/${service}`;
+    const units = await planUnits({ ...OPTIONS, consulTokenFile });
+    const { env: queue } = units.find(({ name }) => name === "queue-1") ?? {};
+    assert.deepEqual(
+      [queue?.["CCSP_REDIS_URL"], queue?.["CCSP_CONSUL_TOKEN_FILE"]],
+      ["redis://queue@r", "/tokens/queue"],
+    );
+    const [single] = await planUnits({ ...OPTIONS, single: true });
+    assert.equal(single?.env["CCSP_REDIS_URL"], "redis://ccsp@r");
   });
 
   it("configures one process for all five services when the fleet is single", async () => {

@@ -30,9 +30,12 @@ export interface PlanOptions {
   /** The repository's root folder. */
   readonly root: string;
   readonly dataDir: string;
-  readonly redisUrl: string;
+  /** The URL of Redis with the login of a service, or of `ccsp`, which is all services together. */
+  readonly redisUrl: (user: ServiceName | "ccsp") => string;
   /** "" without Consul. Then the services that call the queue get the addresses of its replicas. */
   readonly consulUrl: string;
+  /** The file with a service's token for Consul. Undefined: Consul asks for none. */
+  readonly consulTokenFile?: ((service: ServiceName) => string) | undefined;
   readonly replicas?: Partial<Record<ServiceName, number>> | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly serviceEnv?: Partial<Record<ServiceName, Readonly<Record<string, string>>>> | undefined;
@@ -132,7 +135,8 @@ function partEnv(part: Part, options: PlanOptions): Record<string, string> {
     [`${prefix}_OPS_LISTEN`]: addressOf(LOOPBACK, part.ports.ops),
     ...options.certificates?.[part.name],
   };
-  if (USE_REDIS.includes(part.name)) env["CCSP_REDIS_URL"] = options.redisUrl;
+  if (USE_REDIS.includes(part.name)) env["CCSP_REDIS_URL"] = options.redisUrl(options.single ? "ccsp" : part.name);
+  if (options.consulTokenFile) env["CCSP_CONSUL_TOKEN_FILE"] = options.consulTokenFile(part.name);
   if (part.name === "executor") {
     // These stay the same over restarts: the queue and the leases on disk identify a replica by them.
     env["CCSP_EXECUTOR_ID"] = `executor-${part.index + 1}`;

@@ -6,6 +6,7 @@ import { openPrivateFolder } from "@ccsp/private-files";
 import { findBinary } from "./binary.js";
 import { freePort } from "./free-port.js";
 import { type ManagedProcess, type OutputStream, startProcess } from "./process.js";
+import type { RedisUsers } from "./redis-users.js";
 import { type Restartable, restartable } from "./restartable.js";
 import { untilReady } from "./until-ready.js";
 
@@ -20,6 +21,8 @@ export interface RedisOptions {
   readonly appendOnly?: boolean | undefined;
   /** A redis.conf that Redis reads first. */
   readonly configFile?: string | undefined;
+  /** The users of its ACL. If omitted, everyone on this machine may do everything. */
+  readonly users?: RedisUsers | undefined;
   /** More settings in the form of the command line: `["--maxmemory", "10mb"]`. */
   readonly args?: readonly string[] | undefined;
   /** File descriptors that Redis keeps open for its whole life, for example a lock on its folder. */
@@ -30,9 +33,12 @@ export interface RedisOptions {
 }
 
 export interface RedisServer extends Restartable {
+  /** With users, it has the login of `admin`, who may do everything. */
   readonly url: string;
   readonly port: number;
   readonly dir: string;
+  /** The URL with the login of a user of its ACL. Without users, it has no login. */
+  urlFor(user: string): string;
 }
 
 // Redis needs time to load a large append-only file. A start without one takes about 20 ms.
@@ -61,8 +67,13 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   const args = [
     ...(options.configFile === undefined ? [] : [options.configFile]),
     ...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]),
+    ...(options.users === undefined ? [] : ["--aclfile", options.users.aclFile]),
     ...(options.args ?? []),
   ];
+  const urlFor = (user: string): string => {
+    const login = options.users === undefined ? "" : `${user}:${options.users.passwordOf(user)}@`;
+    return `redis://${login}127.0.0.1:${port}`;
+  };
 
   const discard = async () => {
     if (options.dir === undefined) await rm(dir, { recursive: true, force: true });
@@ -80,9 +91,10 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
     throw error;
   });
   return {
-    url: `redis://127.0.0.1:${port}`,
+    url: urlFor("admin"),
     port,
     dir,
+    urlFor,
     get pid() {
       return server.pid;
     },

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Fleet, type FleetOptions, type PartProgress, SERVICES, startFleet, whyNoConsul } from "@ccsp/fleet";
 
-const REDIS_CONF = fileURLToPath(new URL("../../../deploy/redis.conf", import.meta.url));
+const DEPLOY = fileURLToPath(new URL("../../../deploy/", import.meta.url));
 
 // A stand-in for all services. It is ready immediately, prints its settings, and ends as the setting STUB says.
 const SERVICE = `
@@ -72,8 +72,8 @@ describe("startFleet", function () {
       ],
     );
     for (const env of envs) {
-      const usesRedis = /^(queue|monitor|notification)/.test(env["CCSP_INSTANCE"] ?? "");
-      assert.equal(env["CCSP_REDIS_URL"], usesRedis ? running.redis.url : undefined);
+      const [service = ""] = (env["CCSP_INSTANCE"] ?? "").split("-");
+      assert.equal(env["CCSP_REDIS_URL"], service === "executor" ? undefined : running.redis.urlFor(service));
       assert.equal(env["CCSP_CONSUL_URL"], whyNoConsul() === undefined ? running.consul.url : "");
       assert.equal(env["HOME"], undefined);
     }
@@ -224,8 +224,9 @@ async function createStubRepository(): Promise<string> {
   for (const name of SERVICES) {
     await put(`services/${name}/dist/main.js`, SERVICE);
   }
-  await mkdir(join(root, "deploy"));
-  await cp(REDIS_CONF, join(root, "deploy", "redis.conf"));
+  for (const path of ["redis.conf", "redis", "consul"]) {
+    await cp(join(DEPLOY, path), join(root, "deploy", path), { recursive: true });
+  }
   return root;
 }
 

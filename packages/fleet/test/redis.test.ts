@@ -1,9 +1,21 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type RedisServer, startRedis } from "@ccsp/fleet";
+import { fileURLToPath } from "node:url";
+import { openRedisUsers, type RedisServer, startRedis } from "@ccsp/fleet";
+
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 describe("startRedis", () => {
   const servers: RedisServer[] = [];
@@ -71,6 +83,43 @@ describe("startRedis", () => {
     assert.match(await call(redis.port, "GET x"), /^-NOAUTH/);
   });
 
+  it("lets users in with their own passwords, which stay the same, and nobody else", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "ccsp-redis-users-"));
+    try {
+      const users = await openRedisUsers({ root: ROOT, dir });
+      const redis = await start({ dir, users });
+      assert.match(await call(redis.port, "GET x"), /^-NOAUTH/);
+      assert.match(await call(redis.port, "AUTH default x"), /^-WRONGPASS/);
+      const login = (user: string) => `AUTH ${user} ${users.passwordOf(user)}`;
+      assert.equal(await call(redis.port, login("queue")), "+OK");
+      const again = await openRedisUsers({ root: ROOT, dir });
+      for (const user of ["gateway", "queue", "monitor", "notification", "ccsp", "admin"])
+        assert.equal(again.passwordOf(user), users.passwordOf(user));
+      assert.equal(redis.urlFor("queue"), `redis://queue:${users.passwordOf("queue")}@127.0.0.1:${redis.port}`);
+      for (const file of ["users.acl", "passwords.json"]) assert.equal(statSync(join(dir, file)).mode & 0o777, 0o600);
+      assert.ok(!readFileSync(join(dir, "users.acl"), "utf8").includes(users.passwordOf("queue")));
+    } finally {
+      for (const redis of servers.splice(0)) await redis.stop();
+      rmSync(dir, { recursive: true });
+    }
+  });
+
+  it("reads with users what was stored without them, and what a script stored in one transaction", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "ccsp-redis-users-"));
+    try {
+      const before = await start({ dir, appendOnly: true });
+      await call(before.port, `EVAL "redis.call('SET','a',1) redis.call('SET','b',2)" 0`);
+      await before.stop();
+      const users = await openRedisUsers({ root: ROOT, dir });
+      const redis = await start({ dir, appendOnly: true, users });
+      const admin = `AUTH admin ${users.passwordOf("admin")}\r\n`;
+      assert.match(await call(redis.port, `${admin}MGET a b`), /1\r\n\$1\r\n2$/);
+    } finally {
+      for (const redis of servers.splice(0)) await redis.stop();
+      rmSync(dir, { recursive: true });
+    }
+  });
+
   it("says why redis-server did not start", async () => {
     await assert.rejects(
       start({ args: ["--no-such-setting", "1"] }),
@@ -82,10 +131,14 @@ describe("startRedis", () => {
 function call(port: number, command: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, "127.0.0.1", () => socket.write(`${command}\r\n`));
+    // An answer for each line of the command. An array has lines of its own.
+    let answers = "";
     socket.once("error", reject);
-    socket.once("data", (reply) => {
+    socket.on("data", (reply) => {
+      answers += reply.toString();
+      if (command.includes("\r\n") && !answers.includes("\r\n*")) return;
       socket.destroy();
-      resolve(reply.toString().trimEnd());
+      resolve(answers.trimEnd());
     });
   });
 }

@@ -8,17 +8,10 @@ import { connect, type TLSSocket } from "node:tls";
 import { promisify } from "node:util";
 import { eventually, skip } from "@ccsp/testkit";
 import { pino } from "pino";
-import {
-  channelTls,
-  type GrpcServer,
-  openTlsFolder,
-  readTlsFolder,
-  serverTls,
-  type TlsFolderOptions,
-} from "../src/index.js";
+import { channelTls, type GrpcServer, openTlsFolder, readTlsFolder, serverTls, type Tls } from "../src/index.js";
 import { Certificates } from "./certificates-world.js";
 import { Fixture } from "./fixture.js";
-import { drain, entry, failure, type Queue } from "./queue-stub.js";
+import { drain, entry, failure, type Queue, taskNamed } from "./queue-stub.js";
 
 const run = promisify(execFile);
 /** A stream does not wait for its server: it fails at once. */
@@ -35,14 +28,14 @@ describe("services with certificates in folders", () => {
   afterEach(() => fixture.close());
 
   const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
-  const open = (folder: string, options?: TlsFolderOptions) =>
-    fixture.own(openTlsFolder(folder, { ...options, log, everyMs: 10 }));
+  const open = (folder: string, everyMs = 10) => fixture.own(openTlsFolder(folder, { log, everyMs }));
   const watched = {
     async *watch() {
       yield entry(1);
     },
   };
-  const serve = (folder: string) => fixture.serve(watched, { credentials: serverTls(open(folder)) });
+  const serve = (folder: string, everyMs?: number) =>
+    fixture.serve(watched, { credentials: serverTls(open(folder, everyMs)) });
   const connectTo = (server: GrpcServer, folder: string, service = "queue") =>
     fixture.connect(server, { credentials: channelTls(() => readTlsFolder(folder), { service }) });
   /** A new connection with the certificate of this folder, when the server has sent its first bytes. */
@@ -74,6 +67,26 @@ describe("services with certificates in folders", () => {
     assert.match(error.message, /the server has the certificate of the service queue, not of the service monitor/);
   });
 
+  it("move to TLS one by one: with replicas of both kinds, each client uses those of its own kind", async () => {
+    const gateway = await certificates.issue("gateway");
+    const counts = { plain: 0, tls: 0 };
+    const counting = (kind: keyof typeof counts) => ({
+      get: async ({ taskId }: { taskId: string }) => ((counts[kind] += 1), taskNamed(taskId)),
+    });
+    const plain = await fixture.serve(counting("plain"));
+    const tls = await fixture.serve(counting("tls"), {
+      credentials: serverTls(open(await certificates.issue("queue"))),
+    });
+    const target = `ipv4:127.0.0.1:${plain.port},127.0.0.1:${tls.port}`;
+    const before = fixture.connect(target);
+    const after = fixture.connect(target, { credentials: channelTls(readTlsFolder(gateway), { service: "queue" }) });
+    for (let call = 0; call < 20; call += 1) {
+      await before.get({ taskId: "t1" });
+      await after.get({ taskId: "t1" });
+    }
+    assert.deepEqual(counts, { plain: 20, tls: 20 });
+  });
+
   it("are refused with an expired certificate, on both sides", async () => {
     const [gateway, old] = [await certificates.issue("gateway"), await certificates.issue("queue", { expired: true })];
     assert.match((await failure(stream(connectTo(await serve(old), gateway)))).message, /certificate has expired/);
@@ -96,8 +109,9 @@ describe("services with certificates in folders", () => {
     const services = ["queue", "gateway"];
     for (const service of services) await certificates.issue(service);
     const [queueDir, gatewayDir] = [join(certificates.folder, "queue"), join(certificates.folder, "gateway")];
-    const server = await serve(queueDir);
-    const gateway = open(gatewayDir);
+    // The server is the last to see a change.
+    const server = await serve(queueDir, 200);
+    const gateway = open(gatewayDir, 120);
     const credentials = channelTls(() => gateway.tls, { service: "queue" });
     const lasting = fixture.connect(server, { credentials });
     const loading = new AbortController();
@@ -133,6 +147,31 @@ describe("services with certificates in folders", () => {
     assert.deepEqual(
       lines.filter(({ level }) => level > 40),
       [],
+    );
+  });
+
+  it("accept a new authority before they use a certificate of it, so that others accept it by then", async () => {
+    const path = join(certificates.folder, "link");
+    await cp(await certificates.issue("queue"), join(certificates.folder, "old"), { recursive: true });
+    await symlink("old", path);
+    const folder = open(path);
+    const before = String(folder.tls.certificate);
+    const changes: Tls[] = [];
+    folder.onChange((tls) => changes.push(tls));
+    await certificates.replaceAuthority("queue");
+    // Everything changes at the same time.
+    await symlink("queue", join(certificates.folder, "next"));
+    await rename(join(certificates.folder, "next"), path);
+    await eventually(() => assert.equal(String(folder.tls.certificate), String(readTlsFolder(path).certificate)));
+    const after = readTlsFolder(join(certificates.folder, "queue"));
+    assert.notEqual(String(after.certificate), before);
+    const both = String(after.ca);
+    assert.deepEqual(
+      changes.map(({ ca, certificate }) => [String(ca), String(certificate)]),
+      [
+        [both, before],
+        [both, String(after.certificate)],
+      ],
     );
   });
 
@@ -193,6 +232,36 @@ describe("services with certificates in folders", () => {
     assert.throws(() => readTlsFolder(folder, { ca: false }), /tls\.key cannot be used: /);
     await rm(join(folder, "tls.key"));
     assert.throws(() => readTlsFolder(folder, { ca: false }), /tls\.key cannot be read: ENOENT/);
+  });
+
+  it("prove who they are again after some time, without a failed call", async () => {
+    const gateway = await certificates.issue("gateway");
+    const credentials = serverTls(open(await certificates.issue("queue")));
+    const done = new AbortController();
+    const server = await fixture.serve(
+      {
+        async *watch() {
+          yield entry(1);
+          await once(done.signal, "abort");
+          yield entry(2);
+        },
+      },
+      { credentials, connections: { ageMs: 400 } },
+    );
+    const queue = connectTo(server, gateway);
+    const watching = [stream(queue)];
+    const began = performance.now();
+    while (watching.length < 6 || performance.now() - began < 1_500) {
+      await Promise.all(Array.from({ length: 100 }, () => queue.get({ taskId: "t1" })));
+      watching.push(stream(queue));
+    }
+
+    await certificates.issue("gateway", { expired: true });
+    const late = { timeoutMs: 1_000 };
+    await eventually(async () => assert.match((await failure(queue.get({}, late))).message, /could not be reached/));
+    done.abort();
+    // Calls that began on old connections end there.
+    for (const each of watching) assert.deepEqual(await each, [1, 2]);
   });
 
   it("prove who they are with each connection: no session is resumed", async () => {

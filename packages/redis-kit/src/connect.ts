@@ -1,5 +1,6 @@
 import type { ConnectionOptions } from "node:tls";
 import { Cluster, type CommonRedisOptions, Redis } from "ioredis";
+import { explainRefusals } from "./explain-refusals.js";
 import type { RedisClient } from "./redis-client.js";
 import type { RedisAddress } from "./redis-url.js";
 import { watchAnswers } from "./unanswered.js";
@@ -39,6 +40,7 @@ export interface RedisAccess {
 /** Makes a client that is not connected yet. Does no I/O. */
 export function createRedisClient(access: RedisAccess, name: string, use: ConnectionUse): RedisClient {
   const client = createClient(access, name, use);
+  explainRefusals(client, access.address.username);
   if (use === "commands") watchAnswers(client);
   return client;
 }

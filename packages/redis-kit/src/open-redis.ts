@@ -106,8 +106,18 @@ function accessTo({ url, sentinelLogin, ...files }: RedisSettings, log: Logger):
   }
 }
 
-// Refusals that stay the same after a wait.
-const FATAL = /^(WRONGPASS|NOAUTH|NOPERM|ERR (invalid DB index|DB index|AUTH|Client sent AUTH))/;
+const LOGIN = /^(WRONGPASS|NOAUTH|NOPERM|ERR (invalid DB index|DB index|AUTH|Client sent AUTH))/;
+const UNTRUSTED = /^(SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_|CERT_|ERR_TLS_CERT_)/;
+const CLIENT_CERTIFICATE = /^ERR_SSL_.*ALERT_(CERTIFICATE_REQUIRED|UNKNOWN_CA|BAD_CERTIFICATE)$/;
+
+/** Says what stays wrong, however long one waits. Undefined: it may pass. */
+function whyForGood(error: Error): string | undefined {
+  if (LOGIN.test(error.message)) return "refused the login";
+  const code = "code" in error ? String(error.code) : "";
+  if (UNTRUSTED.test(code)) return "has a certificate that CCSP_REDIS_CA_FILE does not trust, or that has another name";
+  if (CLIENT_CERTIFICATE.test(code)) return "does not accept the certificate of this process (CCSP_REDIS_TLS_DIR)";
+  return undefined;
+}
 
 async function ready(client: RedisClient, address: RedisAddress, startMs: number): Promise<void> {
   const listeners = new AbortController();
@@ -115,7 +125,8 @@ async function ready(client: RedisClient, address: RedisAddress, startMs: number
   const failed = new Promise<never>((_, reject) => {
     const onError = (error: Error & { lastNodeError?: Error }): void => {
       last = error.lastNodeError ?? error;
-      if (FATAL.test(last.message)) reject(new Error(`Redis at ${address.at} refused the login: ${last.message}`));
+      const why = whyForGood(last);
+      if (why !== undefined) reject(new Error(`Redis at ${address.at} ${why}: ${last.message}`));
     };
     client.on("error", onError);
     listeners.signal.addEventListener("abort", () => client.off("error", onError));

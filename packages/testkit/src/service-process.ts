@@ -31,8 +31,10 @@ export async function startServiceProcess(options: {
    * kept for the error of a failed start.
    */
   readonly output?: string;
+  /** Called with each line that the process prints. */
+  readonly onLine?: (line: string) => void;
 }): Promise<ServiceProcess> {
-  const { name, folder, env, output } = options;
+  const { name, folder, env, output, onLine } = options;
   const [grpcPort, opsPort] = [await freePort(), await freePort()];
   const prefix = `CCSP_${name.toUpperCase()}`;
   const lines: string[] = [];
@@ -51,7 +53,10 @@ export async function startServiceProcess(options: {
       CCSP_LAME_DUCK: "10ms",
       ...env,
     },
-    onLine: (line) => lines.push(line),
+    onLine: (line) => {
+      lines.push(line);
+      onLine?.(line);
+    },
   });
   const get = (path: string) => fetch(`http://127.0.0.1:${opsPort}${path}`);
   const ops = async (path: string) => (await get(path)).status;

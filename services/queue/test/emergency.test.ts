@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { decodeEvent } from "@ccsp/events";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { CallError } from "@ccsp/grpc-kit";
+import type { Identity } from "@ccsp/identity";
 import {
   EmergencyLevel,
   type EmergencyReceipt,
@@ -32,6 +33,8 @@ for (const { shards, twice } of [
     let redis: RedisServer;
     let worlds: World[];
     let replicas: Awaited<ReturnType<typeof serveReplica>>[];
+    /** Who calls the second replica. */
+    let caller: Identity | undefined;
     before(async function () {
       this.timeout(60_000);
       redis = await startRedis();
@@ -40,7 +43,7 @@ for (const { shards, twice } of [
       // gone.
       replicas = [
         await serveReplica(world(0), { receiptsWithinMs: 60_000 }),
-        await serveReplica(world(1), { receiptsWithinMs: 20 }),
+        await serveReplica(world(1), { receiptsWithinMs: 20, admit: async () => caller }),
       ];
     });
     after(async () => {
@@ -48,7 +51,10 @@ for (const { shards, twice } of [
       for (const each of worlds) await each.close();
       await redis.stop();
     });
-    beforeEach(() => world(0).reset());
+    beforeEach(async () => {
+      caller = undefined;
+      await world(0).reset();
+    });
 
     function world(i: number): World {
       const found = worlds[i];
@@ -256,6 +262,15 @@ for (const { shards, twice } of [
       const { status, confirmed } = await stop(PARK_RUNNING, ADA, 1);
       assert.deepEqual([status?.receipts.map(({ executorId }) => executorId), confirmed], [["silent"], false]);
       await silent.close();
+    });
+
+    it("was called by the person of the operator certificate, and by whom the gateway says otherwise", async () => {
+      const certified = { scopes: [], proof: "certificate" } as const;
+      caller = { kind: "operator", subject: "eve", ...certified };
+      assert.equal((await stop(NO_SUBMIT, ADA, 1)).status?.who, "eve");
+      assert.equal((await stop(NO_START, { who: "", why: "it burns" }, 1)).status?.who, "eve");
+      caller = { kind: "service", subject: "gateway", ...certified };
+      assert.equal((await stop(PARK_RUNNING, ADA, 1)).status?.who, "ada");
     });
 
     it("is raised by a higher level, and a lower one changes nothing", async () => {

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { basename } from "node:path";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { startRedis } from "@ccsp/fleet";
+import { openRedisUsers, startRedis } from "@ccsp/fleet";
 import { scriptSource } from "@ccsp/redis-kit";
 import { startRedisCluster } from "@ccsp/testkit";
 import { Cluster, Redis } from "ioredis";
@@ -21,6 +23,7 @@ import { scopes } from "./scopes.js";
 import { watchScripts } from "./script-watch.js";
 import { ENGINES, executor, LEASE_MS, newTask, startWorld, type World } from "./world.js";
 
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const SHARDS = 4;
 
 /** Stores some of every kind of data that the queue keeps in Redis. */
@@ -109,6 +112,26 @@ describe("every script of the queue", () => {
       await server.stop();
     }
   }).timeout(60_000);
+
+  it("runs as the user that deploy/redis/users.acl gives the queue", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "ccsp-users-"));
+    const users = await openRedisUsers({ root: ROOT, dir });
+    const server = await startRedis({ users });
+    const world = await startWorld({ server: { ...server, url: server.urlFor("queue") }, shards: SHARDS });
+    const admin = new Redis(server.url);
+    try {
+      await useEverything(world);
+      assert.deepEqual(await admin.call("ACL", "LOG"), []);
+      const { client } = world.redis;
+      for (const refused of [client.flushall(), client.keys("*"), client.get("ccsp:usage:x"), client.publish("x", "y")])
+        await assert.rejects(refused, /NOPERM/);
+    } finally {
+      admin.disconnect();
+      await world.close();
+      await server.stop();
+      await rm(dir, { recursive: true });
+    }
+  });
 
   it("touches no key that it does not declare", async () => {
     const server = await startRedis();

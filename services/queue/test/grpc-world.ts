@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Reason } from "@ccsp/errors";
-import { CallError, type Client, createClient, implement, serveGrpc } from "@ccsp/grpc-kit";
+import { type Admit, CallError, type Client, createClient, implement, serveGrpc } from "@ccsp/grpc-kit";
 import { QueueServiceService, type SyncRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
@@ -20,7 +20,7 @@ export type QueueClient = Client<QueueServiceService> & { close(): void };
 /** Starts one replica of the service over a world's Redis, and a client of it. */
 export async function serveReplica(
   world: World,
-  { cache, receiptsWithinMs }: { cache?: TaskCache; receiptsWithinMs?: number } = {},
+  { cache, receiptsWithinMs, admit }: { cache?: TaskCache; receiptsWithinMs?: number; admit?: Admit } = {},
 ): Promise<{ client: QueueClient; close(): Promise<void> }> {
   const { queue, moves, sync, gates, store, wakes, shards, order } = world;
   const emergency = createEmergencyStop(
@@ -53,6 +53,7 @@ export async function serveReplica(
   const server = await serveGrpc({
     listen: { host: "127.0.0.1", port: 0 },
     services,
+    admit,
     log,
     lameDuckMs: 0,
     drainMs: 500,

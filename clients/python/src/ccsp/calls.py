@@ -39,6 +39,8 @@ _OPTIONS = (
 )
 #: CANCELLED too: this side cancels only when it is closed. Otherwise the server reset the stream.
 _LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
+#: Another token may help, if there is one.
+_RENEWABLE = ("TOKEN_EXPIRED", "TOKEN_REVOKED")
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 3.0
 _LONGEST_TRY = 10.0
@@ -167,7 +169,7 @@ class Patience:
     def wait(self, error: grpc.RpcError) -> None:
         """Waits before the next try. Raises the error that the agent should see when no further try makes sense."""
         code, refused = error.code(), from_rpc_error(error, self._caller.target)
-        if refused.reason == "TOKEN_EXPIRED" and self._caller.renews and not self._renewed:
+        if refused.reason in _RENEWABLE and self._caller.renews and not self._renewed:
             self._renewed = True
             return
         if code not in _LOST and refused.reason != "CALLER_LIMIT":

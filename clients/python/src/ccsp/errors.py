@@ -51,7 +51,7 @@ class CcspError(Exception):
 class AuthenticationError(CcspError):
     """Get a valid token."""
 
-    reasons = ("TOKEN_MISSING", "TOKEN_INVALID", "TOKEN_EXPIRED")
+    reasons = ("TOKEN_MISSING", "TOKEN_INVALID", "TOKEN_EXPIRED", "TOKEN_REVOKED")
 
 
 class ScopeError(CcspError):

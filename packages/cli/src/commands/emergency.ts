@@ -2,7 +2,7 @@ import { EmergencyLevel, type EmergencyStopResponse } from "@ccsp/protos/ccsp/qu
 import { Command, InvalidArgumentError } from "commander";
 import { type ConnectionOptions, withConnection } from "../connection.js";
 import { emergencyLines } from "../describe-queue.js";
-import { atQueue, type DirectOptions, type DirectPath, findDirectPath, pathOf } from "../direct-queue.js";
+import { atQueue, type DirectOptions, type DirectPath, findDirectPath } from "../direct-queue.js";
 import { CliError, EXIT, type ExitCode, messageOf } from "../exit.js";
 import { exitCodeOf } from "../failed-call.js";
 import { type Io, note } from "../io.js";
@@ -80,7 +80,7 @@ Examples:
 }
 
 async function stop(io: Io, options: StopOptions, request: Stop): Promise<EmergencyStopResponse> {
-  if (options.direct) return stopDirectly(io, pathOf(await findDirectPath(io, options)), request);
+  if (options.direct) return stopDirectly(io, await findDirectPath(io, options), request);
   try {
     return await atGateway(io, options, async (gateway) => {
       await gateway.reachable().catch((error: unknown) => {
@@ -102,7 +102,7 @@ async function stopWithout(
 ): Promise<EmergencyStopResponse> {
   let path: DirectPath;
   try {
-    path = pathOf(await findDirectPath(io, options));
+    path = await findDirectPath(io, options);
   } catch (missing) {
     throw new CliError(EXIT.unavailable, messageOf(error), [messageOf(missing)]);
   }

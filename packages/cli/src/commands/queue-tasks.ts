@@ -37,7 +37,7 @@ function listCommand(io: Io): Command {
       const filtered = options.agent !== undefined || isFiltered(options);
       await atGateway(io, options, (gateway) =>
         showList(io, options, {
-          rows: tasksOf(gateway, options, pageSizeFor(limit)),
+          rows: tasksOf(gateway, options, { pageSize: pageSizeFor(limit), promptSnippets: true }),
           json: taskJson,
           name: ({ id }) => id,
           columns: QUEUE_TASK_COLUMNS,

@@ -10,6 +10,7 @@ import {
 } from "../connection.js";
 import { executorLines } from "../describe-executors.js";
 import { sayQueue } from "../describe-queue.js";
+import { atQueue, findDirectPath } from "../direct-queue.js";
 import { EXIT, type ExitCode, messageOf } from "../exit.js";
 import { errorJson, exitCodeOf } from "../failed-call.js";
 import { askInstallation, type InstallationStatus, installationJson } from "../installation-status.js";
@@ -19,6 +20,7 @@ import { localStatus, type ServiceStatus } from "../local-status.js";
 import { asOperator } from "../operator.js";
 import { NAMELESS, type OutputOptions } from "../output/format.js";
 import { sayTable, showOne } from "../output/show.js";
+import type { FleetState } from "../state.js";
 import { NOTIFICATION_COLUMNS, SERVICE_COLUMNS, USAGE_COLUMNS } from "../tables/status.js";
 
 export function statusCommand(io: Io, end: (code: ExitCode) => void): Command {
@@ -42,17 +44,18 @@ Examples:
         fleet && localStatus(fleet.services),
       ]);
       const failed = "error" in gateway;
+      const installation = failed ? await askQueue(io, options, fleet) : gateway.installation;
       await showOne(io, options, {
         json: async () => ({
           gateway: failed ? { error: errorJson(gateway.error) } : await capabilitiesJson(gateway.capabilities),
           ...(services && { services }),
-          ...(!failed && (await installationJson(gateway.installation))),
+          ...(await installationJson(installation)),
         }),
         async write() {
           if (failed) say(io, `gateway: ${messageOf(gateway.error)}`);
           else for (const line of gatewayLines(gateway.capabilities)) say(io, line);
           if (services) await sayServices(io, options, services);
-          if (!failed) await sayInstallation(io, options, gateway.installation);
+          await sayInstallation(io, options, installation);
         },
       });
       end(failed ? exitCodeOf(gateway.error) : EXIT.ok);
@@ -65,6 +68,21 @@ const askGateway = (io: Io, options: ConnectionOptions) =>
     const installation = await asOperator(gateway, (operator) => askInstallation(operator, capabilities.scopes));
     return { capabilities, installation };
   });
+
+/** When the gateway of a local fleet does not answer, the queue still shows what waits and runs. */
+async function askQueue(
+  io: Io,
+  options: ConnectionOptions,
+  fleet: FleetState | undefined,
+): Promise<InstallationStatus> {
+  if (!fleet) return { parts: {}, missing: [] };
+  try {
+    const status = await atQueue(io, await findDirectPath(io, options), (queue) => queue.getStatus({}));
+    return { parts: { queue: status }, missing: [] };
+  } catch (error) {
+    return { parts: {}, missing: [`not shown: queue: ${messageOf(error)}`] };
+  }
+}
 
 function gatewayLines({ version, agentId, scopes, engines, maxPromptBytes }: Capabilities): string[] {
   return [

@@ -4,7 +4,7 @@ import { CliError, EXIT, type ExitCode } from "../exit.js";
 import { type Io, note, sayJson } from "../io.js";
 import { ensureSecret } from "../local-secret.js";
 import { type OutputOptions, withOutput } from "../output/format.js";
-import { findFleet, openStateDir, type StateDir, stateDir } from "../state.js";
+import { type FleetState, findFleet, openStateDir, type StateDir, stateDir } from "../state.js";
 import { failedNews, LOCK_FD, startInBackground, tellStarter } from "../up/background.js";
 import { fleetCertificates, makeCertificates } from "../up/certificates.js";
 import { checkStart } from "../up/check-start.js";
@@ -68,9 +68,10 @@ gets only the CCSP_* and OTEL_* variables that it knows.
 Progress is on standard error: redrawn on a terminal, else lines; with -o json
 one line of JSON for each change. Standard output has the lines of the services.
 
-Files that outlive the command are in one folder: settings, secret, certificates,
-data, and, with --detach, the log. It is CCSP_STATE_DIR, else .ccsp in the repository, else
-~/.local/state/ccsp. It has one fleet; a second one is refused.
+Files that outlive the command are in one folder: settings, secret,
+certificates, data, and, with --detach, the log. It is CCSP_STATE_DIR, else
+.ccsp in the repository, else ~/.local/state/ccsp. It has one fleet; a second
+one is refused.
 
 Examples:
   ccsp up --simulator
@@ -113,17 +114,22 @@ async function start(io: Io, { state, lock }: Folder, flags: UpFlags): Promise<E
   const view = createStartView(io, json);
   try {
     const settings = fleetSettings({ ...io, env }, state, engine);
+    const warn = (message: string) => note(io, json ? JSON.stringify({ warning: { message } }) : `warning: ${message}`);
+    const warnOfSandbox = async (fleet: FleetState) => {
+      const { fleetSandboxLines } = await import("../fleet-sandbox.js"); // loads gRPC, which `up` itself does not need
+      const lines = await fleetSandboxLines({ ...io, env }, fleet).catch(() => []);
+      view.aside(() => lines.forEach(warn));
+    };
     const certificates = await makeCertificates(fleetCertificates(env, state, settings));
     const warnings = await checkStart({ state, settings, env, ports: flags.ports, certificates, whereIs });
-    for (const warning of warnings)
-      note(io, json ? JSON.stringify({ warning: { message: warning } }) : `warning: ${warning}`);
+    warnings.forEach(warn);
     await ensureSecret(state);
     if (!flags.detach) {
       const output = outputTo(io, json, view);
       const where = () => "it is above";
       return await runFleet(
         { ...io, env },
-        { state, lock, engine, output, onProgress: view.show, onReady: () => {}, where },
+        { state, lock, engine, output, onProgress: view.show, onReady: (fleet) => void warnOfSandbox(fleet), where },
         upOptions(flags),
       );
     }
@@ -133,6 +139,7 @@ async function start(io: Io, { state, lock }: Folder, flags: UpFlags): Promise<E
       argumentsOf({ ...flags, ...(simulator && { simulator }) }),
     );
     view.close();
+    await warnOfSandbox(fleet);
     if (json) sayJson(io, fleet);
     else {
       note(io, `ready, in the background (pid ${fleet.pid}): gateway at ${fleet.gateway}; log: ccsp logs -f`);

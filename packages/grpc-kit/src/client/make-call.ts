@@ -3,6 +3,7 @@ import type { Span } from "@opentelemetry/api";
 import { CallError, toCallError } from "../wire/call-error.js";
 import { endCallSpan } from "../wire/call-span.js";
 import type { MethodShape } from "../wire/service-shape.js";
+import { NO_DETAILS } from "../wire/status-details.js";
 import { onceReachable } from "./once-reachable.js";
 import { createReadAhead } from "./read-ahead.js";
 
@@ -119,9 +120,11 @@ function openStream(outgoing: Outgoing): OpenStream {
 
 function answeredTooLate({ client, target, method, answerWithinMs }: Outgoing): CallError {
   // grpc-js does not report whether it sent a call that was cancelled later. So the state of the channel decides.
-  return client.getChannel().getConnectivityState(false) === connectivityState.READY
-    ? new CallError(status.DEADLINE_EXCEEDED, `${method.path} at ${target}: no answer within ${answerWithinMs} ms`)
-    : new CallError(status.UNAVAILABLE, `${target} could not be reached for ${method.path} in ${answerWithinMs} ms`);
+  const [code, message] =
+    client.getChannel().getConnectivityState(false) === connectivityState.READY
+      ? [status.DEADLINE_EXCEEDED, `${method.path} at ${target}: no answer within ${answerWithinMs} ms`]
+      : [status.UNAVAILABLE, `${target} could not be reached for ${method.path} in ${answerWithinMs} ms`];
+  return new CallError(code, message, NO_DETAILS, { method: method.path });
 }
 
 function failed({ target, method, signal }: Outgoing, error: unknown): CallError {

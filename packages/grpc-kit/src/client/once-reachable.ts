@@ -24,7 +24,7 @@ export async function onceReachable<T>(
         throw error;
       }
       // The deadline has passed, perhaps in the middle of a new try to connect. The last fault is the cause then.
-      const details = [NO_DETAILS, { cause: down }] as const;
+      const details = [NO_DETAILS, { cause: down, method: method.path }] as const;
       if (signal?.aborted) throw new CallError(status.CANCELLED, `${method.path} was cancelled`, ...details);
       const why = `${target} could not be reached before the deadline of ${method.path}`;
       throw new CallError(status.UNAVAILABLE, `${why}: ${whyNotConnected(String(down))}`, ...details);

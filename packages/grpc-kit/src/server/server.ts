@@ -54,7 +54,10 @@ export interface ConnectionBounds {
   readonly connections: number;
   /** The most bytes of a call's headers, and of its trailers. A call with more is reset before the server sees it. */
   readonly headerBytes: number;
-  /** The time within which a client must begin to speak, and finish the handshake of TLS. */
+  /**
+   * The time within which a client must begin to speak, and finish the handshake of TLS. A server that stops waits for
+   * these clients too.
+   */
   readonly handshakeMs: number;
   /** A connection that has no call for this time is closed. Its client connects again with its next call. */
   readonly idleMs: number;
@@ -71,7 +74,8 @@ const BETWEEN_SERVICES: ConnectionBounds = {
   headerBytes: 64 * 1024,
   handshakeMs: 10_000,
   idleMs: 30 * 60_000,
-  ageMs: UNBOUNDED,
+  // TLS checks a certificate only when a connection begins. So this bounds how long an expired one works.
+  ageMs: 60 * 60_000,
 };
 
 export interface GrpcServer {
@@ -119,7 +123,7 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
     repeatWithinMs,
     callers,
   };
-  const server = newServer({ ...options, connections }, (peer) => listener.isOpen(peer), serving);
+  const server = newServer({ ...options, connections }, (peer) => listener.connectionOf(peer), serving);
   for (const service of services) {
     const { definition, handlers } = service.bind(serving);
     server.addService(definition, handlers);
@@ -155,14 +159,16 @@ function newServer(
     admit,
     connections: { streamsPerConnection, headerBytes, handshakeMs, idleMs, ageMs },
   }: Pick<ServeOptions, "maxMessageBytes" | "admit"> & { readonly connections: ConnectionBounds },
-  isOpen: (peer: string) => boolean,
+  connectionOf: (peer: string) => object | undefined,
   serving: Serving,
 ): Server {
   const { callers } = serving;
   const server = new Server({
     ...(Number.isFinite(idleMs) && { "grpc.max_connection_idle_ms": idleMs }),
     ...(Number.isFinite(ageMs) && { "grpc.max_connection_age_ms": ageMs }),
-    ...((admit ?? callers.limits ?? callers.meter) && { interceptors: [createAdmission({ admit, isOpen }, serving)] }),
+    ...((admit ?? callers.limits ?? callers.meter) && {
+      interceptors: [createAdmission({ admit, connectionOf }, serving)],
+    }),
     "grpc.max_receive_message_length": maxMessageBytes,
     // Finds clients that vanished without closing the connection. Their streams are then cancelled.
     "grpc.keepalive_time_ms": 30_000,

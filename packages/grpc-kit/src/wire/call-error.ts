@@ -19,7 +19,7 @@ export class CallError extends Error {
   readonly retryAfterMs: number | undefined;
   readonly quota: readonly { readonly subject: string; readonly description: string }[];
   readonly preconditions: readonly Precondition[];
-  /** The full name of the RPC, for example `/ccsp.queue.v1.QueueService/Get`. Undefined if no RPC was called. */
+  /** The full name of the RPC, for example `/ccsp.queue.v1.QueueService/Get`. Undefined if the call was not sent. */
   readonly method: string | undefined;
 
   constructor(

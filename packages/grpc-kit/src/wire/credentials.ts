@@ -104,16 +104,10 @@ const mustBe =
     return fault === undefined ? undefined : new Error(`the server has ${fault}`);
   };
 
-/**
- * A server that stops also waits for connections whose handshake has only begun. Node's default of 120 s is longer than
- * the time that the server waits for calls.
- */
-const HANDSHAKE_MS = 10_000;
-
 /** A class of its own, because `ServerCredentials.createSsl` takes no TLS version. */
 class TlsServerCredentials extends ServerCredentials {
   constructor(tls: Tls) {
-    super({ requestCert: tls.ca !== undefined, handshakeTimeout: HANDSHAKE_MS }, serverContextOf(tls));
+    super({ requestCert: tls.ca !== undefined }, serverContextOf(tls));
   }
 
   renew(tls: Tls): void {

@@ -1,5 +1,5 @@
-import type { Identity } from "@ccsp/identity";
 import { type CallMeter, callerName, type MeteredCall } from "@ccsp/grpc-kit";
+import type { Identity } from "@ccsp/identity";
 import { type Limit, limited } from "./limited.js";
 import type { SharedCalls } from "./shared-calls.js";
 import type { SharedRate } from "./shared-rate.js";

@@ -3,7 +3,7 @@ import { effectiveScopes } from "@ccsp/identity";
 import { OperatorServiceService as Rpcs } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import type { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import type { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
-import { within } from "../application/call.js";
+import { type AdmittedCall, within } from "../application/call.js";
 import type { Guard } from "../application/guard.js";
 import { checkTimes } from "../application/times.js";
 import { type ExecutorOperationOptions, executorOperations } from "./executor-operations.js";
@@ -32,15 +32,20 @@ export function createOperatorOperations(options: OperatorOperationOptions) {
   };
 }
 
+/** A service that is away must not make people wait, and they learn which one it is before their own deadline. */
+const REPORT_MS = 3_000;
+
+const soon = (call: AdmittedCall) => ({ ...within(call), timeoutMs: REPORT_MS });
+
 function reports({ guard, monitor, notification }: OperatorOperationOptions) {
   return {
     getUsage: guard.unary(Rpcs.getUsage, async (request, call) => {
       checkTimes({ start_time: request.startTime, end_time: request.endTime });
-      return monitor.getUsage(request, within(call));
+      return monitor.getUsage(request, soon(call));
     }),
 
     listNotifications: guard.unary(Rpcs.listNotifications, (request, call) =>
-      notification.listNotifications(request, within(call)),
+      notification.listNotifications(request, soon(call)),
     ),
   };
 }

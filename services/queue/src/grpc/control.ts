@@ -9,6 +9,7 @@ import type { SpecLimits } from "../domain/intake/validate.js";
 import type { Clock } from "../domain/task/clock.js";
 import { toEmergencyStatus } from "../messages/emergency-message.js";
 import { toGateMessage } from "../messages/gate-message.js";
+import { whoOf } from "./caller.js";
 
 export interface ControlDeps {
   readonly gates: Gates;
@@ -43,8 +44,9 @@ export function controlHandlers({
       return { resumed: await gates.resume(scope, { who, why }) };
     },
 
-    async emergencyStop(request, { signal }) {
-      const { confirmed, ...state } = await emergency.stop(readStop(request), signal);
+    async emergencyStop(request, context) {
+      const asked = readStop({ ...request, who: whoOf(context, request.who) });
+      const { confirmed, ...state } = await emergency.stop(asked, context.signal);
       return { status: toEmergencyStatus(state), confirmed };
     },
 

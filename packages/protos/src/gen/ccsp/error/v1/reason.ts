@@ -40,7 +40,7 @@ export enum ErrorReason {
   /**
    * SCOPE_MISSING - PERMISSION_DENIED: the caller does not have the scope that `metadata.scope` names.
    * Do: Ask for a token with the scope in `metadata.scope`. Do not call again with the same one. Operators: `ccsp token
-   * create --agent NAME --scope SCOPE` makes one for a local fleet.
+   * create --agent NAME --role ROLE` makes one for a local fleet. `ccsp` names the roles that have the scope.
    */
   SCOPE_MISSING = 4,
   /**
@@ -159,11 +159,11 @@ export enum ErrorReason {
    */
   SLOW_READER = 25,
   /**
-   * CALLER_LIMIT - RESOURCE_EXHAUSTED: a bound on what one caller may have open, unread or abandoned is reached. See `QuotaFailure`
-   * and `RetryInfo`.
-   * Do: Your program has too much open, unread or abandoned; `QuotaFailure` names the bound (docs/operations.md,
-   * "Bounds on one caller"). Nothing was done. Wait as long as `RetryInfo` says, then call again. The SDK does so by
-   * itself.
+   * CALLER_LIMIT - RESOURCE_EXHAUSTED: a bound on what one caller or one address may use, have open, unread or abandoned is reached,
+   * or too many of its log-ins failed. See `QuotaFailure` and `RetryInfo`.
+   * Do: Your program uses or has open too much, or its token is wrong; `QuotaFailure` names the bound
+   * (docs/operations.md, "Bounds on one caller"). Nothing was done. Wait as long as `RetryInfo` says, then call again.
+   * The SDK does so by itself.
    */
   CALLER_LIMIT = 26,
   /**

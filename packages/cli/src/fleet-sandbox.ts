@@ -1,0 +1,26 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { sandboxLines } from "./describe-executors.js";
+import type { Io } from "./io.js";
+import { atGateway } from "./operator.js";
+import type { FleetState } from "./state.js";
+
+/** The queue hears of an executor when it first asks for work, which is soon after it is ready. */
+const TRIES = 10;
+const AGAIN_MS = 200;
+
+/**
+ * One line for each reason why runs of this local fleet have no sandbox. Empty when each run has one, and when the
+ * executors do not say it within two seconds.
+ */
+export async function fleetSandboxLines(io: Io, { services }: FleetState): Promise<readonly string[]> {
+  // The variables may name another installation.
+  const here: Io = { ...io, env: { ...io.env, CCSP_GATEWAY: "", CCSP_TOKEN: "", CCSP_CA_FILE: "" } };
+  const expected = services.filter(({ name }) => name === "executor").length;
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    if (tries > 0) await delay(AGAIN_MS);
+    const { executors } = await atGateway(here, {}, (gateway) => gateway.listExecutors({}));
+    const answered = executors.filter(({ status }) => status);
+    if (answered.length >= expected) return sandboxLines(answered);
+  }
+  return [];
+}

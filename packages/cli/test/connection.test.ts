@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createAuthority, folderFor, keepCertificates } from "@ccsp/certificates";
+import { serverTls } from "@ccsp/grpc-kit";
+import { readTlsFolder } from "@ccsp/grpc-kit/client.js";
+import { startFakeAgentService } from "./fake-agent-service.js";
+import { ccsp } from "./memory-io.js";
+
+describe("a gateway behind TLS", () => {
+  let dir: string;
+  let caFile: string;
+  let gateway: Awaited<ReturnType<typeof startFakeAgentService>>;
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), "ccsp-tls-"));
+    const name = { kind: "service", name: "gateway" } as const;
+    const folder = folderFor(dir, name);
+    await keepCertificates(await createAuthority(dir), [{ folder, name }]);
+    const { certificate, key } = readTlsFolder(folder);
+    caFile = join(folder, "ca.crt");
+    gateway = await startFakeAgentService({ credentials: serverTls({ certificate, key }) });
+  });
+  after(async () => {
+    await gateway.close();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  const at = (line: string, env: Readonly<Record<string, string>> = {}) =>
+    ccsp(line.split(" "), { env: { CCSP_GATEWAY: gateway.target, CCSP_TOKEN: "t", CCSP_STATE_DIR: dir, ...env } });
+  const commands = ["list", "queue status", "whoami", "status"];
+
+  for (const command of commands) {
+    it(`answers ${command} to somebody who trusts its authority, by --ca-file or CCSP_CA_FILE`, async () => {
+      const byOption = await at(`${command} --ca-file ${caFile}`);
+      assert.equal(byOption.code, 0, byOption.stderr);
+      assert.equal((await at(command, { CCSP_CA_FILE: caFile })).code, 0);
+    });
+  }
+
+  it("gets no token when the authority that the caller trusts is another one, or those of the machine", async () => {
+    const other = join(dir, "other");
+    await createAuthority(other);
+    const before = gateway.tokens.length;
+    for (const line of [
+      `list --ca-file ${other}/ca.crt`,
+      `whoami --ca-file ${other}/ca.crt`,
+      "list --ca-file system",
+    ]) {
+      const { code, stderr } = await at(line);
+      assert.equal(code, 5, stderr);
+      assert.match(stderr, /certificate/);
+    }
+    assert.equal(gateway.tokens.length, before);
+  });
+
+  it("is not reached without a CA file, and a file that is missing or is no CA is refused by its name", async () => {
+    assert.equal((await at("list")).code, 5);
+    const missing = await at(`whoami --ca-file ${join(dir, "nothing")}`);
+    assert.equal(missing.code, 2);
+    assert.match(missing.stderr, /--ca-file \S+nothing: there is no such file/);
+    const garbage = join(dir, "garbage");
+    await writeFile(garbage, "no certificate");
+    const { code, stderr } = await at(`list --ca-file ${garbage}`);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /--ca-file \S+garbage: it is no list of certificates in PEM/);
+  });
+});
+
+describe("the token of somebody who gives none", () => {
+  it("is made with the secret of the local fleet for a gateway of this machine only", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "ccsp-token-"));
+    try {
+      await writeFile(join(dir, "jwt.secret"), "a secret of this test and of nothing else\n");
+      const env = { CCSP_STATE_DIR: dir, USER: "ada" };
+      assert.equal((await ccsp(["list", "--gateway", "localhost:1"], { env })).code, 5);
+      for (const elsewhere of ["gateway.example:3000", "127.0.0.1.example:1", "dns:///localhost:1"]) {
+        const { code, stderr } = await ccsp(["list", "--gateway", elsewhere], { env });
+        assert.deepEqual([code, /no token/.test(stderr)], [3, true], elsewhere);
+      }
+    } finally {
+      await rm(dir, { recursive: true, force: true });
+    }
+  });
+});

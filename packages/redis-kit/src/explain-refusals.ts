@@ -1,0 +1,21 @@
+import type { Redis } from "ioredis";
+import type { RedisClient } from "./redis-client.js";
+
+const REFUSED = /^(NOPERM |ERR ACL failure in script)/;
+
+/**
+ * Adds to each refusal of the ACL which command it was, of which user. Redis itself says only "No permissions to access
+ * a key".
+ */
+export function explainRefusals(client: RedisClient, user = "default"): void {
+  const target: Pick<Redis, "sendCommand"> = client;
+  const send = target.sendCommand.bind(client);
+  target.sendCommand = (command, ...rest) => {
+    const hint = ` (${command.name} as user ${user}; deploy/redis/users.acl has what each service needs)`;
+    command.promise.catch((error: unknown) => {
+      if (!(error instanceof Error) || !REFUSED.test(error.message) || error.message.endsWith(hint)) return;
+      error.message += hint;
+    });
+    return send(command, ...rest);
+  };
+}
