@@ -21,7 +21,7 @@ const NO_LIMITS = Object.fromEntries(
   ].map((name) => [`CCSP_GATEWAY_${name}`, "0"]),
 );
 // Audit lines have the level info.
-const PLAIN: WorldOptions = { certificatesDir: false, env: { ...NO_LIMITS, CCSP_LOG_LEVEL: "warn" } };
+const PLAIN: WorldOptions = { plain: true, env: { ...NO_LIMITS, CCSP_LOG_LEVEL: "warn" } };
 
 type Bench = Awaited<ReturnType<typeof startBench>>;
 const open: Bench[] = [];
@@ -135,7 +135,10 @@ async function cpuMs(world: World): Promise<number> {
   for (const { name, process: child } of world.fleet.processes()) {
     if (name !== "gateway" && name !== "queue") continue;
     const stat = await readFile(`/proc/${child.pid}/stat`, "utf8");
-    const [user, system] = stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(11, 13);
+    const [user, system] = stat
+      .slice(stat.lastIndexOf(")") + 2)
+      .split(" ")
+      .slice(11, 13);
     ticks += Number(user) + Number(system);
   }
   return ticks * 10;

@@ -19,7 +19,7 @@ const SECRET = "a secret of this test and of nothing else";
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 /** The options of a test for its world. */
-export interface WorldOptions extends Pick<FleetOptions, "replicas" | "env" | "certificatesDir"> {
+export interface WorldOptions extends Pick<FleetOptions, "replicas" | "env"> {
   /** The real CLI, or the scripted stand-in for many short runs and for faults. */
   readonly engine?: "claude-code" | "scripted";
   /** The number of runs at once per executor. */
@@ -82,7 +82,6 @@ async function openWorld(
     certificatesDir: options.plain ? false : certificates,
     ports: "free",
     ...(options.replicas && { replicas: options.replicas }),
-    certificatesDir: options.certificatesDir,
     onLine: (line) => void lines.push(line),
     serviceEnv: await settingsByService({
       CCSP_JWT_SECRET_FILE: secretFile,
