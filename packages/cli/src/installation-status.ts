@@ -8,50 +8,40 @@ import { executorJson, messageJson } from "./json-forms.js";
 import type { Operator } from "./operator.js";
 import { rolesWith } from "./roles.js";
 
-/** What operators may see of an installation. */
+/** What operators may see of an installation. A part that the token does not show, or that did not answer, is absent. */
 interface Parts {
-  readonly queue: GetStatusResponse;
-  readonly executors: ListExecutorsResponse;
-  readonly usage: GetUsageResponse;
-  readonly notifications: ListNotificationsResponse;
+  readonly queue?: GetStatusResponse | undefined;
+  readonly executors?: ListExecutorsResponse | undefined;
+  readonly usage?: GetUsageResponse | undefined;
+  readonly notifications?: ListNotificationsResponse | undefined;
 }
 
-/** The parts that the token shows and that answered. */
 export interface InstallationStatus {
-  readonly parts: Partial<Parts>;
-  /** Why the other parts are missing, for people. */
+  readonly parts: Parts;
+  /** Why the other parts are absent, for people. */
   readonly missing: readonly string[];
 }
 
-type Asks = {
-  readonly [P in keyof Parts]: { readonly scope: Scope; readonly ask: (gateway: Operator) => Promise<Parts[P]> };
-};
-
-const ASKS: Asks = {
-  queue: { scope: "tasks:read-all", ask: (gateway) => gateway.getStatus({}) },
-  executors: { scope: "monitor:read", ask: (gateway) => gateway.listExecutors({}) },
-  usage: { scope: "monitor:read", ask: (gateway) => gateway.getUsage({}) },
-  notifications: { scope: "monitor:read", ask: (gateway) => gateway.listNotifications({ pageSize: 5 }) },
-};
-
-const NAMES = ["queue", "executors", "usage", "notifications"] as const satisfies readonly (keyof Parts)[];
-
 /** Asks for each part that these scopes show. Never throws. */
 export async function askInstallation(gateway: Operator, scopes: readonly string[]): Promise<InstallationStatus> {
-  const parts: { -readonly [P in keyof Parts]?: Parts[P] } = {};
-  const faults = new Map<string, string[]>();
-  const missing = (why: string, name: string) => faults.set(why, [...(faults.get(why) ?? []), name]);
-  const ask = async <P extends keyof Parts>(name: P): Promise<void> => {
-    const { scope, ask: call } = ASKS[name];
-    if (!hasScope(scopes, scope)) return void missing(`needs the scope ${scope} (${rolesWith(scope)})`, name);
+  const absent = new Map<string, string[]>();
+  const part = async <T>(name: string, scope: Scope, ask: () => Promise<T>): Promise<T | undefined> => {
+    const leaveOut = (why: string) => absent.set(why, [...(absent.get(why) ?? []), name]);
+    if (!hasScope(scopes, scope)) return void leaveOut(`needs the scope ${scope} (${rolesWith(scope)})`);
     try {
-      parts[name] = await call(gateway);
+      return await ask();
     } catch (error) {
-      missing(messageOf(error), name);
+      return void leaveOut(messageOf(error));
     }
   };
-  await Promise.all(NAMES.map(ask));
-  return { parts, missing: [...faults].map(([why, names]) => `not shown: ${names.join(", ")}: ${why}`) };
+  const [queue, executors, usage, notifications] = await Promise.all([
+    part("queue", "tasks:read-all", () => gateway.getStatus({})),
+    part("executors", "monitor:read", () => gateway.listExecutors({})),
+    part("usage", "monitor:read", () => gateway.getUsage({})),
+    part("notifications", "monitor:read", () => gateway.listNotifications({ pageSize: 5 })),
+  ]);
+  const missing = [...absent].map(([why, names]) => `not shown: ${names.join(", ")}: ${why}`);
+  return { parts: { queue, executors, usage, notifications }, missing };
 }
 
 /** The parts as JSON. Messages are in the JSON form of CCSP. */

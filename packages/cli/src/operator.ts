@@ -40,7 +40,7 @@ export async function asOperator<T>(gateway: Gateway, use: (operator: Operator) 
   try {
     return await use({ ...client, ...withBearer(OperatorServiceService, client, gateway) });
   } catch (error) {
-    throw error instanceof CallError && error.code === UNIMPLEMENTED ? tooOld(target) : error;
+    throw isTooOld(error) ? tooOld(target) : error;
   } finally {
     client.close();
   }
@@ -74,6 +74,11 @@ async function tokenOf({ token }: Gateway): Promise<string> {
 
 /** Status code of gRPC for a method that the server does not have. */
 const UNIMPLEMENTED = 12;
+
+function isTooOld(error: unknown): boolean {
+  const code: number | undefined = error instanceof CallError ? error.code : undefined;
+  return code === UNIMPLEMENTED;
+}
 
 const tooOld = (target: string): CliError =>
   new CliError(

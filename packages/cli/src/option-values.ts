@@ -65,13 +65,6 @@ export function oneOf<T extends string>(
   return Object.assign(read, { choices: names });
 }
 
-/** An address of a service. The option may have several, and may be repeated. */
-export function addresses(value: string, before: readonly string[] = []): readonly string[] {
-  const port = Number(/^(?:[^\s:/,]+|\[[\da-f:.]+\]):(\d{1,5})$/i.exec(value)?.[1]);
-  if (port >= 1 && port <= 65_535) return [...before, value];
-  throw new InvalidArgumentError("Write it as host:port, such as 127.0.0.1:3002.");
-}
-
 /** An IANA time zone. */
 export function timeZone(value: string): string {
   try {

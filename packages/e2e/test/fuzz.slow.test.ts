@@ -17,8 +17,12 @@ const SEED = process.env["CCSP_SEED"] ?? randomUUID();
 const CLIENTS = 4;
 const SLOTS = 2;
 
-/** The limits at the door are not what this test is about. */
+/**
+ * The limits at the door are not what this test is about. Traces and lines of each call would take most of the time.
+ */
 const UNLIMITED = {
+  CCSP_LOG_LEVEL: "warn",
+  OTEL_EXPORTER_OTLP_ENDPOINT: "",
   CCSP_QUEUE_AGENT_MAX_WAITING: "300",
   CCSP_GATEWAY_ABANDONED_CALLS: "10000",
   CCSP_GATEWAY_CALLER_REQUESTS: "0",

@@ -95,11 +95,11 @@ describe("a fleet with mutual TLS", function () {
     const client = world.client("alice");
     const before = await Promise.all(INTERNAL.map(serialNumber));
     let failed = 0;
-    let over = false;
+    const over = new AbortController();
     const stream = async () => {
       let done = 0;
-      while (!over) {
-        const events = await collect(await client.run({ prompt: "[[text:one two three]]" })).catch(() => undefined);
+      while (!over.signal.aborted) {
+        const events = await collect(client.run({ prompt: "[[text:one two three]]" })).catch(() => undefined);
         if (events === undefined) failed += 1;
         done += 1;
       }
@@ -124,7 +124,7 @@ describe("a fleet with mutual TLS", function () {
     // The clients use their renewed certificates too: a new executor connects to a queue that was started again.
     await world.fleet.kill9("queue");
     await world.fleet.ready();
-    over = true;
+    over.abort();
     const done = await Promise.all(busy);
     assert.ok(Math.min(...done) > 0);
     assert.equal(failed, 0);

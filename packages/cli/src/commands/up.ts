@@ -68,9 +68,10 @@ gets only the CCSP_* and OTEL_* variables that it knows.
 Progress is on standard error: redrawn on a terminal, else lines; with -o json
 one line of JSON for each change. Standard output has the lines of the services.
 
-Files that outlive the command are in one folder: settings, secret, certificates,
-data, and, with --detach, the log. It is CCSP_STATE_DIR, else .ccsp in the repository, else
-~/.local/state/ccsp. It has one fleet; a second one is refused.
+Files that outlive the command are in one folder: settings, secret,
+certificates, data, and, with --detach, the log. It is CCSP_STATE_DIR, else
+.ccsp in the repository, else ~/.local/state/ccsp. It has one fleet; a second
+one is refused.
 
 Examples:
   ccsp up --simulator

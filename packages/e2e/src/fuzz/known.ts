@@ -37,7 +37,7 @@ export class Known {
 
   #fitting(names: ReadonlySet<string>, random: Random): Together | undefined {
     const kinds = [...this.#learned.values()].map((answers) => {
-      const answer = random.pick(answers);
+      const answer = mostlyNew(answers, random);
       return { answer, fits: [...answer.keys()].filter((name) => names.has(name)).length };
     });
     const best = Math.max(0, ...kinds.map(({ fits }) => fits));
@@ -70,4 +70,10 @@ function valueOf(message: object, { oneof, localName }: DescField): unknown {
   if (!oneof) return Reflect.get(message, localName);
   const { case: chosen, value } = Object(Reflect.get(message, oneof.localName));
   return chosen === localName ? value : undefined;
+}
+
+/** Old leases and tasks are gone. */
+function mostlyNew(answers: readonly Together[], random: Random): Together {
+  const ago = Math.floor(random.next() ** 4 * answers.length);
+  return answers[answers.length - 1 - ago] ?? new Map();
 }

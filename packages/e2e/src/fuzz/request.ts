@@ -10,7 +10,7 @@ const MOST_FIELDS = 2_000;
 
 /** Without these fields a request is refused at once. */
 const VITAL = new Set(
-  "agent_id boot_id confirmation_token cron engine error executor_id fence id name prompt result schedule scope spec task_id why".split(
+  "agent_id boot_id confirmation_token cron engine engines error executor_id fence free_slots id name prompt result schedule scope spec task_id why".split(
     " ",
   ),
 );
