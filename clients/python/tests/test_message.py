@@ -105,8 +105,9 @@ class Contract(unittest.TestCase):
     def test_every_reason_that_an_agent_can_meet_has_a_class(self):
         known = {reason for kind in ccsp.CcspError.__subclasses__() for reason in kind.reasons}
         reasons = {name.removeprefix("ERROR_REASON_") for name in reason_pb2.ErrorReason.keys()} - {"UNSPECIFIED"}
-        internal = {"LEASE_LOST", "SYNC_STALE", "CONFIRMATION_INVALID", "RUN_NOT_FOUND"}
-        self.assertEqual(known, reasons - internal - {"INTERNAL", "CALL_CANCELLED"})
+        services = {"LEASE_LOST", "SYNC_STALE", "CERTIFICATE_REFUSED"}
+        operators = {"CONFIRMATION_INVALID", "RUN_NOT_FOUND", "EXECUTOR_NOT_FOUND", "KEY_NOT_FOUND"}
+        self.assertEqual(known, reasons - services - operators - {"INTERNAL", "CALL_CANCELLED"})
         self.assertEqual(type(errors.error_for("NEWER", "text")), ccsp.CcspError)
 
     def test_every_kind_of_entry_has_an_event(self):

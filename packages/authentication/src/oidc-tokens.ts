@@ -77,8 +77,8 @@ function subjectOf(payload: JWTPayload, claim: string): string {
   if (value === undefined) throw invalid(`the token has no \`${claim}\`, which names a person here`);
   if (claim === "email" && payload["email_verified"] !== true)
     throw invalid("the issuer has not verified the person's `email` (`email_verified`)");
-  const subject = `${OIDC_PERSON}${String(value)}`;
-  if (typeof value === "string" && value !== "" && AGENT_ID.test(subject)) return subject;
+  const subject = typeof value === "string" && value !== "" ? `${OIDC_PERSON}${value}` : "";
+  if (AGENT_ID.test(subject)) return subject;
   throw invalid(
     `the token's \`${claim}\` cannot name a person here: it needs 1 to ${128 - OIDC_PERSON.length} of ` +
       "`A-Z a-z 0-9 . _ @ -`; the operator can choose another claim with CCSP_OIDC_SUBJECT_CLAIM",

@@ -84,7 +84,10 @@ describe("people with tokens of a real OIDC issuer", function () {
     assert.deepEqual([dave.subject, dave.scopes], ["oidc.dave", []]);
     assert.throws(
       () => authorise(["tasks:read-all"], dave),
-      (error) => error instanceof Refusal && error.reason === "SCOPE_MISSING" && error.message.includes("its oidc"),
+      (error) =>
+        error instanceof Refusal &&
+        error.reason === "SCOPE_MISSING" &&
+        error.message.includes("no group of this person gives"),
     );
   });
 

@@ -163,8 +163,13 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
       load: async (io) => (await import("./commands/certs.js")).certsCommand(io),
     },
     {
+      term: "key",
+      description: "make, show and revoke API keys of agents",
+      load: async (io) => (await import("./commands/key.js")).keyCommand(io),
+    },
+    {
       term: "token",
-      description: "make tokens for agents and operators",
+      description: "make tokens for agents and operators, and revoke them",
       load: async (io) => (await import("./commands/token.js")).tokenCommand(io),
     },
     {

@@ -11,7 +11,13 @@ import type {
   ExplainTaskResponse,
   GetCapabilitiesResponse,
 } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
-import type { ExecutorState, WhoAmIResponse } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
+import type {
+  ApiKey,
+  CreateKeyResponse,
+  ExecutorState,
+  RotateKeyResponse,
+  WhoAmIResponse,
+} from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import type { GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import type { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import type {
@@ -30,9 +36,12 @@ interface Messages {
   readonly "ccsp.executor.v1.RunStatus": RunStatus;
   readonly "ccsp.executor.v1.SetConcurrencyResponse": SetConcurrencyResponse;
   readonly "ccsp.executor.v1.SetDrainingResponse": SetDrainingResponse;
+  readonly "ccsp.gateway.v1.ApiKey": ApiKey;
+  readonly "ccsp.gateway.v1.CreateKeyResponse": CreateKeyResponse;
   readonly "ccsp.gateway.v1.EstimateTaskResponse": EstimateTaskResponse;
   readonly "ccsp.gateway.v1.ExplainTaskResponse": ExplainTaskResponse;
   readonly "ccsp.gateway.v1.GetCapabilitiesResponse": GetCapabilitiesResponse;
+  readonly "ccsp.gateway.v1.RotateKeyResponse": RotateKeyResponse;
   readonly "ccsp.gateway.v1.WhoAmIResponse": WhoAmIResponse;
   readonly "ccsp.monitor.v1.GetUsageResponse": GetUsageResponse;
   readonly "ccsp.notification.v1.ListNotificationsResponse": ListNotificationsResponse;

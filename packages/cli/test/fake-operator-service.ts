@@ -1,7 +1,8 @@
 import { Refusal } from "@ccsp/errors";
 import { implementSome } from "@ccsp/grpc-kit";
+import { ROLES } from "@ccsp/identity";
 import { GetExecutorStatusResponse, ProbeResponse } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
-import { OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
+import { ApiKey, OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import { GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import {
@@ -53,6 +54,16 @@ const EXECUTOR = GetExecutorStatusResponse.fromPartial({
   sandbox: { confined: false, reason: "there is no bwrap" },
 });
 
+const KEY = ApiKey.fromPartial({
+  id: "4fTz0aBcDeFg",
+  name: "nightly",
+  subject: "ci",
+  scopes: [...ROLES.agent],
+  createdBy: "ada",
+  createTime: MINUTE_AGO,
+});
+const BEARER = `ccsp_${KEY.id}_secret`;
+
 /** A fake of what operators call at the gateway, with one task, one gate, one run and an executor that is gone. */
 export function fakeOperatorService() {
   const find = (taskId: string): { task: Task } => {
@@ -101,6 +112,20 @@ export function fakeOperatorService() {
     getUsage: async () => GetUsageResponse.fromPartial({ rows: [{ agentId: "alice", runs: 1n, costUsd: 0.25 }] }),
     listNotifications: async () =>
       ListNotificationsResponse.fromPartial({ notifications: [{ summary: "all is well" }] }),
+    createKey: async ({ subject, name, scopes }) => ({ key: { ...KEY, subject, name, scopes }, bearer: BEARER }),
+    async listKeys({ pageToken }) {
+      const spent = { ...KEY, id: "0123456789AB", expireTime: MINUTE_AGO, lastUsedTime: MINUTE_AGO };
+      return pageToken === "" ? { keys: [KEY], nextPageToken: "more" } : { keys: [spent], nextPageToken: "" };
+    },
+    async rotateKey({ id }) {
+      if (id !== KEY.id) throw new Refusal("KEY_NOT_FOUND", "there is no such API key, or it no longer works");
+      return { key: { ...KEY, rotateTime: MINUTE_AGO }, bearer: BEARER };
+    },
+    revokeKey: async () => ({ key: { ...KEY, revokeTime: MINUTE_AGO } }),
+    async revokeTokens({ tokens }) {
+      if (tokens?.value === "") throw new Refusal("INVALID_FIELD", "names nothing");
+      return {};
+    },
     whoAmI: async () => ({
       subject: "alice",
       scopes: ["tasks:read-all", "monitor:read"],

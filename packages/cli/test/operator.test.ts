@@ -318,4 +318,45 @@ describe("ccsp's commands for operators", function () {
     const { error }: { error: { reason: string } } = JSON.parse(stderr);
     assert.equal(error.reason, "INVALID_FIELD");
   });
+
+  it("key makes a key that works in place of a token, from a file too, until it is revoked", async () => {
+    const made = await at("key create --agent ci --name", "nightly build");
+    assert.match(made.stdout, /^ccsp_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}\n$/);
+    assert.match(made.stderr, /^key \w+ of ci, valid until it is revoked\. It is not shown again/);
+    const file = join(dir, "ci.key");
+    await writeFile(file, made.stdout);
+    assert.match(await ok(`whoami --token-file ${file}`), /^you are ci\nproven by an API key, which does not expire\n/);
+    const byVariable = await ccsp(["whoami", "-o", "name"], { env: { ...env, CCSP_TOKEN: made.stdout.trim() } });
+    assert.equal(byVariable.stdout, "ci\n");
+    const id = made.stdout.split("_")[1] ?? "";
+    await eventually(async () => assert.match(await ok("key list"), new RegExp(`${id} +ci +valid +\\d+ s ago +never`)));
+    const denied = await at(`key list --token-file ${file}`);
+    assert.equal(denied.code, 3);
+
+    const rotated = await ok(`key rotate ${id} --grace 0s`);
+    assert.equal((await at(`whoami --token-file ${file}`)).code, 3);
+    await writeFile(file, rotated);
+    await ok(`whoami --token-file ${file}`);
+    assert.match(await ok(`key revoke ${id}`), /is revoked/);
+    const refused = await at(`whoami --token-file ${file}`);
+    assert.deepEqual([refused.code, /revoked/.test(refused.stderr)], [3, true], refused.stderr);
+    assert.match(await ok("key list --agent ci"), / revoked /);
+    assert.equal((await at("key revoke 000000000000")).code, 4);
+  });
+
+  it("token revoke ends one token from a file or standard input, or all tokens of an agent", async () => {
+    const token = async () => ok("token create --agent dana");
+    const file = join(dir, "dana.token");
+    const isRefused = async () => assert.equal((await at(`whoami --token-file ${file}`)).code, 3);
+    await writeFile(file, await token());
+    await ok(`whoami --token-file ${file}`);
+    await ok(`token revoke ${file}`);
+    await isRefused();
+    await writeFile(file, await ok("token create --agent dana --ttl 2h"));
+    await ok(`whoami --token-file ${file}`);
+    await ok("token revoke --agent dana");
+    await isRefused();
+    for (const line of ["token revoke", `token revoke ${file} --agent dana`]) assert.equal((await at(line)).code, 2);
+    assert.match((await at(`token revoke ${join(dir, "ci.key")}`)).stderr, /API key/);
+  });
 });

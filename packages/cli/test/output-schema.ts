@@ -27,6 +27,10 @@ const MESSAGE_OF: Readonly<Record<string, string>> = {
   "executor slots": "executor.v1.SetConcurrencyResponse",
   "executor probe": "executor.v1.ProbeResponse",
   whoami: "gateway.v1.WhoAmIResponse",
+  "key create": "gateway.v1.CreateKeyResponse",
+  "key list": "gateway.v1.ApiKey",
+  "key rotate": "gateway.v1.RotateKeyResponse",
+  "key revoke": "gateway.v1.ApiKey",
 };
 
 /** Messages that are parts of what a command prints. */
@@ -159,6 +163,7 @@ export function outputSchema(): Schema {
     }),
     "certs issue": object(CERTIFICATE),
     "certs show": object(CERTIFICATE),
+    "token revoke": object({ revoked: { enum: ["token", "tokens"] }, "agent?": TEXT }),
     "token create": object({ token: TEXT, agent: TEXT, scopes: { type: "array", items: TEXT }, expireTime: TIME }),
   };
   const printed = Object.entries(MESSAGE_OF).map(([command, name]) => [command, ref(name)] as const);

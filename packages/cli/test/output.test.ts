@@ -89,6 +89,16 @@ const CASES: readonly Case[] = [
     shows: /^NAME +STATE +EXPIRES +ISSUER +FILE\nCA CCSP CA /,
   },
   { line: "token create --agent a", shows: /^ey/ },
+  { line: "token revoke --agent a", shows: /^the tokens of a that were issued until now are revoked: / },
+  { line: "key create --agent ci --name nightly --ttl 90d", shows: /^ccsp_4fTz0aBcDeFg_secret\n$/ },
+  { line: "key rotate 4fTz0aBcDeFg --grace 0s", shows: /^ccsp_4fTz0aBcDeFg_secret\n$/ },
+  { line: "key revoke 4fTz0aBcDeFg", name: "4fTz0aBcDeFg", shows: /^key 4fTz0aBcDeFg of ci is revoked: / },
+  {
+    line: "key list",
+    name: "4fTz0aBcDeFg\n0123456789AB",
+    shows:
+      /^KEY +AGENT +STATE +LAST USE +EXPIRES +ALLOWS +NAME\n4fTz0aBcDeFg +ci +valid +never +never +agent +nightly\n0123456789AB +ci +expired /,
+  },
   {
     line: "whoami",
     name: "alice",
@@ -126,7 +136,7 @@ describe("The output of ccsp", () => {
   /** The name of the schema of a command: its words before the first argument. */
   const schemaOf = (line: string): string => {
     const [first = "", second = ""] = line.split(" ");
-    const group = ["schedule", "queue", "executor", "emergency", "token", "certs"].includes(first);
+    const group = ["schedule", "queue", "executor", "emergency", "token", "certs", "key"].includes(first);
     return `ccsp#/$defs/ccsp-${group ? `${first}-${second}` : first}`;
   };
   const conforms = (schema: string, value: unknown) => {

@@ -20,6 +20,11 @@ const PATH: Values = { right: "/some/path", any: "its file is read later; other 
 const TARGET: Values = { right: "dns:///gateway:3000", any: "what gRPC can reach; a wrong one does not answer" };
 const ID: Values = { right: "some-id", any: "another id is one that is not found" };
 
+const AGENT: Values = {
+  right: "ci@example.com",
+  wrong: ["a/b", "It is not an agent id: 1 to 128 of A-Z a-z 0-9 . _ @ -."],
+};
+
 const TIME_FORM = "Write it as 90s, 10m, 2h or 7d.";
 const DURATION: Values = { right: "2h", gives: 7_200_000, wrong: ["90", TIME_FORM] };
 const DATE = { right: "2026-01-31T09:00Z", gives: new Date("2026-01-31T09:00Z") };
@@ -190,10 +195,13 @@ export const VALUES: Readonly<Record<string, Values>> = {
   "--folder <folder>": PATH,
   "[path]": PATH,
 
-  "token create --agent <id>": {
-    right: "ci@example.com",
-    wrong: ["a/b", "It is not an agent id: 1 to 128 of A-Z a-z 0-9 . _ @ -."],
-  },
+  "token create --agent <id>": AGENT,
+  "token revoke --agent <id>": AGENT,
+  "key create --agent <id>": AGENT,
+  "[file]": PATH,
+  "<key>": ID,
+  "--name <text>": TEXT,
+  "--grace <time>": DURATION,
   "--role <role>": { right: "viewer", wrong: ["boss", "Allowed choices are agent, viewer, operator, admin."] },
   "--scope <scope>": { right: "tasks:read", gives: ["tasks:read"], wrong: ["all", "It is none of tasks:submit"] },
   "--ttl <time>": DURATION,

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { ConsulSettings } from "@ccsp/config";
 import { createClient, type GrpcServer, implementSome, serveGrpc } from "@ccsp/grpc-kit";
 import { GetResponse, QueueServiceService, WatchResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { ChannelCredentials, ServerCredentials } from "@grpc/grpc-js";
@@ -60,14 +61,14 @@ export class Fixture {
     );
   }
 
-  async start(name: string, consulUrl: string, service: string): Promise<Instance> {
+  async start(name: string, consul: string | ConsulSettings, service: string): Promise<Instance> {
     const server = await this.serve(name);
     const ops = this.own(await serveOps());
     const { port } = server;
     const host = "127.0.0.1";
     const listing = this.own(
       await announce({
-        consul: { url: consulUrl },
+        consul: typeof consul === "string" ? { url: consul } : consul,
         name: service,
         id: name,
         host,

@@ -1,6 +1,7 @@
-// `make bench-strangers`: measures how much an honest agent suffers from another agent on the same fleet. It compares
-// three cases: the fleet is idle; the other agent starts and cancels 320 watches per second over ten connections; the
-// other agent has 200 watchers of a large answer that read nothing.
+// `make bench-strangers`: measures how much an honest agent suffers from others on the same fleet. It compares these
+// cases with an idle fleet: another agent starts and cancels 320 watches per second over ten connections; another agent
+// has 200 watchers of a large answer that read nothing; and each attack of `attacks.ts`, which comes from another address
+// and takes turns with the idle fleet.
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
@@ -11,8 +12,11 @@ import { CallError, createClient } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { startWorld, type World } from "../src/world.js";
+import { ATTACK_NAMES } from "./attacks.js";
 
 const SECONDS = 8;
+const ROUNDS = 3;
+const ROUND_SECONDS = 4;
 const HONEST_PER_SECOND = 50;
 const CONNECTIONS = 10;
 const GIVEN_UP_PER_SECOND = 320;
@@ -72,6 +76,13 @@ async function measure(): Promise<void> {
     const after = await rss(world);
     for (const reader of readers) reader.close();
 
+    const target = { address: world.fleet.gatewayAddress, token: await world.token("mallory"), taskId: waiting };
+    const ratios: string[] = [];
+    for (const name of ATTACK_NAMES) {
+      const measured = await besides(name, { world, ...target }, () => client.getTask({ taskId }, honest));
+      ratios.push(`ratio honest_p99_${name}_vs_idle ${measured.toFixed(2)}`);
+    }
+
     for (const [name, times] of [
       ["idle", idle],
       ["given up", attacked],
@@ -86,6 +97,7 @@ async function measure(): Promise<void> {
       console.log(`rss ${name}: ${before.get(name)} MB, with ${WATCHERS} unread watches of ${ANSWER} ${mb} MB`);
     console.log(`ratio honest_p99_given_up_vs_idle ${(quantile(attacked, 0.99) / quantile(idle, 0.99)).toFixed(2)}`);
     console.log(`ratio honest_p99_unread_vs_idle ${(quantile(unread, 0.99) / quantile(idle, 0.99)).toFixed(2)}`);
+    for (const ratio of ratios) console.log(ratio);
   } finally {
     for (const each of open) each.close();
     await world.close();
@@ -126,6 +138,41 @@ async function attack(): Promise<void> {
   process.disconnect();
 }
 
+/**
+ * Measures the honest agent's call without and with an attack, in turns. Returns the median of the rounds' ratios of
+ * their p99.
+ */
+async function besides(
+  attackName: string,
+  { world, address, token, taskId }: { world: World; address: string; token: string; taskId: string },
+  call: () => Promise<unknown>,
+): Promise<number> {
+  const [host, port] = address.split(":");
+  const ratios: number[] = [];
+  for (let round = 1; round <= ROUNDS; round++) {
+    const idle = await steadily(call, ROUND_SECONDS);
+    const attacker = fork(fileURLToPath(new URL("attacks.ts", import.meta.url)), [attackName], {
+      env: { ...process.env, ATTACK: JSON.stringify({ host, port: Number(port), token, taskId }) },
+    });
+    let outcomes: unknown;
+    attacker.on("message", (message) => (outcomes = message));
+    await once(attacker, "message");
+    const attacked = await steadily(call, ROUND_SECONDS);
+    const gatewayMb = (await rss(world)).get("gateway");
+    const ended = once(attacker, "exit");
+    attacker.send("stop");
+    await ended;
+    ratios.push(quantile(attacked, 0.99) / quantile(idle, 0.99));
+    console.log(
+      `${attackName}, round ${round}: p99 idle ${ms(idle, 0.99)}, attacked ${ms(attacked, 0.99)}; gateway ${gatewayMb} MB; ${JSON.stringify(outcomes)}`,
+    );
+  }
+  return quantile(
+    ratios.toSorted((a, b) => a - b),
+    0.5,
+  );
+}
+
 /** Opens a watch and never opens its flow-control window again. */
 function readNothing(address: string, taskId: string, authorization: string): { close(): void } {
   const session = connect(`http://${address}`);
@@ -148,12 +195,12 @@ function readNothing(address: string, taskId: string, authorization: string): { 
  * Calls at a steady rate, also while earlier calls are still open. Returns the durations in ms, sorted. Each counts
  * from the moment when the call was due.
  */
-async function steadily(call: () => Promise<unknown>): Promise<number[]> {
+async function steadily(call: () => Promise<unknown>, seconds = SECONDS): Promise<number[]> {
   const times: number[] = [];
   const faults = new Set<string>();
   const calls: Promise<void>[] = [];
   const start = performance.now();
-  for (let index = 0; index < HONEST_PER_SECOND * SECONDS; index += 1) {
+  for (let index = 0; index < HONEST_PER_SECOND * seconds; index += 1) {
     const due = start + (index * 1000) / HONEST_PER_SECOND;
     const early = due - performance.now();
     if (early > 0) await delay(early);

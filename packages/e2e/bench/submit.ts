@@ -1,40 +1,91 @@
 // `make bench-submit`: measures SubmitTask at a steady rate through gateway, queue and an append-only Redis. It
-// compares this in the same run with GetCapabilities of the same gateway over the same channel settings.
+// compares this in the same run with two things. The first is GetCapabilities of the same gateway over the same channel
+// settings. The second is the same fleet with everything off that protects it: mTLS between the services, the limits at
+// the gateway, and audit lines. The two fleets take turns.
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { createClient } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { startWorld } from "../src/world.js";
+import { startWorld, type World, type WorldOptions } from "../src/world.js";
 
 const PER_SECOND = 200;
 const SECONDS = 10;
+const ROUNDS = 7;
+const ROUND_SECONDS = 3;
 
-const world = await startWorld({ engine: "scripted", slots: 1 });
-const client = createClient(AgentServiceService, world.fleet.gatewayAddress);
+const NO_LIMITS = Object.fromEntries(
+  [
+    ...["CALLER", "ADDRESS"].flatMap((who) => ["REQUESTS", "BYTES", "CALLS"].map((what) => `${who}_${what}`)),
+    "FAILED_LOGINS",
+  ].map((name) => [`CCSP_GATEWAY_${name}`, "0"]),
+);
+// Audit lines have the level info.
+const PLAIN: WorldOptions = { plain: true, env: { ...NO_LIMITS, CCSP_LOG_LEVEL: "warn" } };
+
+type Bench = Awaited<ReturnType<typeof startBench>>;
+const open: Bench[] = [];
 try {
-  const metadata = { authorization: `Bearer ${await world.token("bench")}` };
-  const submit = (prompt: string) => () =>
-    client.submitTask({ spec: TaskSpec.fromPartial({ prompt }), requestId: "" }, { metadata });
-  // This task takes the only slot, so that engines do not compete with the measured calls.
-  await submit("[[hang]]")();
-  await steadily(submit("warm up"), 2);
-
-  const bare = await steadily(() => client.getCapabilities({}, { metadata }), SECONDS);
-  const submitted = await steadily(submit("a prompt of common size ".repeat(12)), SECONDS);
+  const secured = await startBench();
+  open.push(secured);
+  const bare = await steadily(secured.capabilities, SECONDS);
+  const submitted = await steadily(secured.submit, SECONDS);
   for (const [name, times] of [
     ["GetCapabilities", bare],
     ["SubmitTask", submitted],
   ] as const) {
     console.log(`${name} at ${PER_SECOND}/s: p50 ${ms(times, 0.5)}, p95 ${ms(times, 0.95)}, p99 ${ms(times, 0.99)}`);
   }
-  for (const { name, process: child } of world.fleet.processes())
+  for (const { name, process: child } of secured.world.fleet.processes())
     console.log(`rss ${name} ${await rssMb(child.pid)} MB`);
+
+  const plain = await startBench(PLAIN);
+  open.push(plain);
+  const rounds: { p95: number; cpu: number }[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const order = round % 2 === 0 ? [plain, secured] : [secured, plain];
+    const measured = new Map<Bench, { p95: number; cpuMs: number }>();
+    for (const each of order) measured.set(each, await measure(each));
+    const [off, on] = [measured.get(plain), measured.get(secured)];
+    if (!off || !on) continue;
+    rounds.push({ p95: on.p95 / off.p95, cpu: on.cpuMs / off.cpuMs });
+    console.log(
+      `round ${round + 1}: SubmitTask p95 plain ${off.p95.toFixed(1)} ms, secured ${on.p95.toFixed(1)} ms; CPU of gateway and queue ${off.cpuMs.toFixed(2)} ms, ${on.cpuMs.toFixed(2)} ms`,
+    );
+  }
   console.log(`ratio submit_p95_vs_capabilities ${(quantile(submitted, 0.95) / quantile(bare, 0.95)).toFixed(2)}`);
   console.log(`ratio submit_p95_vs_25ms ${(quantile(submitted, 0.95) / 25).toFixed(2)}`);
+  console.log(`ratio submit_cpu_secured_vs_plain ${median(rounds.map(({ cpu }) => cpu)).toFixed(2)}`);
+  console.log(`ratio submit_p95_secured_vs_plain ${median(rounds.map(({ p95 }) => p95)).toFixed(2)}`);
 } finally {
-  client.close();
-  await world.close();
+  for (const each of open) await each.close();
+}
+
+async function startBench(options: WorldOptions = {}) {
+  const world = await startWorld({ ...options, engine: "scripted", slots: 1 });
+  const client = createClient(AgentServiceService, world.fleet.gatewayAddress);
+  const metadata = { authorization: `Bearer ${await world.token("bench")}` };
+  const submit = (prompt: string) => () =>
+    client.submitTask({ spec: TaskSpec.fromPartial({ prompt }), requestId: "" }, { metadata });
+  // This task takes the only slot, so that engines do not compete with the measured calls.
+  await submit("[[hang]]")();
+  await steadily(submit("warm up"), 2);
+  return {
+    world,
+    submit: submit("a prompt of common size ".repeat(12)),
+    capabilities: () => client.getCapabilities({}, { metadata }),
+    async close() {
+      client.close();
+      await world.close();
+    },
+  };
+}
+
+/** The p95 of a round, and the CPU time that one SubmitTask took of gateway and queue. */
+async function measure({ world, submit }: Bench): Promise<{ p95: number; cpuMs: number }> {
+  const before = await cpuMs(world);
+  const times = await steadily(submit, ROUND_SECONDS);
+  return { p95: quantile(times, 0.95), cpuMs: ((await cpuMs(world)) - before) / times.length };
 }
 
 /** Calls at a steady rate, also while earlier calls are still open. Returns the durations in ms, sorted. */
@@ -63,10 +114,29 @@ function quantile(sorted: readonly number[], q: number): number {
   return sorted[Math.floor(sorted.length * q)] ?? Number.NaN;
 }
 
+function median(values: readonly number[]): number {
+  return quantile(
+    values.toSorted((a, b) => a - b),
+    0.5,
+  );
+}
+
 function ms(sorted: readonly number[], q: number): string {
   return `${quantile(sorted, q).toFixed(1)} ms`;
 }
 
 async function rssMb(pid: number | undefined): Promise<number> {
   return Math.round(Number(/VmRSS:\s+(\d+)/.exec(await readFile(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024);
+}
+
+/** Linux counts the CPU time of a process in ticks of 10 ms. */
+async function cpuMs(world: World): Promise<number> {
+  let ticks = 0;
+  for (const { name, process: child } of world.fleet.processes()) {
+    if (name !== "gateway" && name !== "queue") continue;
+    const stat = await readFile(`/proc/${child.pid}/stat`, "utf8");
+    const [user, system] = stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(11, 13);
+    ticks += Number(user) + Number(system);
+  }
+  return ticks * 10;
 }

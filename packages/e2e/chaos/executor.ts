@@ -11,10 +11,10 @@ import {
   taskStateToJSON,
 } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
+import { createRandom } from "../src/random.js";
 import { serviceChannel } from "../src/service-channel.js";
 import { drawPlan, type Plan } from "./behaviour.js";
 import { openJournal } from "./journal.js";
-import { createRandom } from "../src/random.js";
 
 export interface ExecutorSettings {
   readonly executor: string;

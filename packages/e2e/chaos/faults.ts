@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Random } from "../src/random.js";
 import type { Link } from "./link.js";
 import type { Part } from "./part.js";
-import type { Random } from "../src/random.js";
 import { LEASE_MS, type World } from "./world.js";
 
 /** Longer than a lease, so that some leases are lost. */

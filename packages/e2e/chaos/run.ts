@@ -4,12 +4,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { createRandom } from "../src/random.js";
 import { type AgentsRecord, startAgents } from "./agents.js";
 import { readEvents, readTasks, type TaskFacts } from "./evidence.js";
 import { type Chaos, startChaos } from "./faults.js";
 import type { Entry } from "./journal.js";
 import { findViolations, unexpectedAnswers, type Violation } from "./proof.js";
-import { createRandom } from "../src/random.js";
 import { startWorld, type World, type WorldOptions } from "./world.js";
 
 export interface ChaosOptions extends WorldOptions {

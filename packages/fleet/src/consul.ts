@@ -11,6 +11,8 @@ export interface ConsulOptions {
   readonly httpPort?: number | undefined;
   /** The tokens of its ACL. If omitted, everyone on this machine may do everything. */
   readonly tokens?: ConsulTokens | undefined;
+  /** More arguments of the agent. */
+  readonly args?: readonly string[] | undefined;
   readonly onLine?: ((line: string, stream: OutputStream) => void) | undefined;
   /** Called when the agent ends and no caller of this package has stopped it. */
   readonly onCrash?: (() => void) | undefined;
@@ -34,7 +36,7 @@ export async function startConsul(options: ConsulOptions = {}): Promise<ConsulAg
   const port = options.httpPort ?? (await freePort());
   const { tokens } = options;
   const url = `http://127.0.0.1:${port}`;
-  const args = await agentArgs(command, port, tokens);
+  const args = [...(await agentArgs(command, port, tokens)), ...(options.args ?? [])];
 
   const start = async (): Promise<ManagedProcess> => {
     const started = await startProcess({ name: `consul:${port}`, command, args, env: {}, onLine: options.onLine });

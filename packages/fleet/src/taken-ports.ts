@@ -11,6 +11,6 @@ export async function takenPorts(
     { port: ports[name].grpc, name },
     { port: ports[name].ops, name: `${name}'s ops port` },
   ]);
-  const found = await Promise.all(wanted.map(({ port }) => port === 0 || free(port)));
+  const found = await Promise.all(wanted.map(({ port }) => (port === 0 ? Promise.resolve(true) : free(port))));
   return wanted.filter((_, at) => !found[at]).map(({ port, name }) => `${port} (${name})`);
 }

@@ -11,7 +11,7 @@ import { pino } from "pino";
 import { channelTls, type GrpcServer, openTlsFolder, readTlsFolder, serverTls, type Tls } from "../src/index.js";
 import { Certificates } from "./certificates-world.js";
 import { Fixture } from "./fixture.js";
-import { drain, entry, failure, type Queue } from "./queue-stub.js";
+import { drain, entry, failure, type Queue, taskNamed } from "./queue-stub.js";
 
 const run = promisify(execFile);
 /** A stream does not wait for its server: it fails at once. */
@@ -65,6 +65,26 @@ describe("services with certificates in folders", () => {
     assert.deepEqual(await stream(connectTo(queue, gateway)), [1]);
     const error = await failure(stream(connectTo(queue, gateway, "monitor")));
     assert.match(error.message, /the server has the certificate of the service queue, not of the service monitor/);
+  });
+
+  it("move to TLS one by one: with replicas of both kinds, each client uses those of its own kind", async () => {
+    const gateway = await certificates.issue("gateway");
+    const counts = { plain: 0, tls: 0 };
+    const counting = (kind: keyof typeof counts) => ({
+      get: async ({ taskId }: { taskId: string }) => ((counts[kind] += 1), taskNamed(taskId)),
+    });
+    const plain = await fixture.serve(counting("plain"));
+    const tls = await fixture.serve(counting("tls"), {
+      credentials: serverTls(open(await certificates.issue("queue"))),
+    });
+    const target = `ipv4:127.0.0.1:${plain.port},127.0.0.1:${tls.port}`;
+    const before = fixture.connect(target);
+    const after = fixture.connect(target, { credentials: channelTls(readTlsFolder(gateway), { service: "queue" }) });
+    for (let call = 0; call < 20; call += 1) {
+      await before.get({ taskId: "t1" });
+      await after.get({ taskId: "t1" });
+    }
+    assert.deepEqual(counts, { plain: 20, tls: 20 });
   });
 
   it("are refused with an expired certificate, on both sides", async () => {
@@ -212,6 +232,36 @@ describe("services with certificates in folders", () => {
     assert.throws(() => readTlsFolder(folder, { ca: false }), /tls\.key cannot be used: /);
     await rm(join(folder, "tls.key"));
     assert.throws(() => readTlsFolder(folder, { ca: false }), /tls\.key cannot be read: ENOENT/);
+  });
+
+  it("prove who they are again after some time, without a failed call", async () => {
+    const gateway = await certificates.issue("gateway");
+    const credentials = serverTls(open(await certificates.issue("queue")));
+    const done = new AbortController();
+    const server = await fixture.serve(
+      {
+        async *watch() {
+          yield entry(1);
+          await once(done.signal, "abort");
+          yield entry(2);
+        },
+      },
+      { credentials, connections: { ageMs: 400 } },
+    );
+    const queue = connectTo(server, gateway);
+    const watching = [stream(queue)];
+    const began = performance.now();
+    while (watching.length < 6 || performance.now() - began < 1_500) {
+      await Promise.all(Array.from({ length: 100 }, () => queue.get({ taskId: "t1" })));
+      watching.push(stream(queue));
+    }
+
+    await certificates.issue("gateway", { expired: true });
+    const late = { timeoutMs: 1_000 };
+    await eventually(async () => assert.match((await failure(queue.get({}, late))).message, /could not be reached/));
+    done.abort();
+    // Calls that began on old connections end there.
+    for (const each of watching) assert.deepEqual(await each, [1, 2]);
   });
 
   it("prove who they are with each connection: no session is resumed", async () => {

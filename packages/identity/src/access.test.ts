@@ -19,16 +19,18 @@ describe("the access of a caller", () => {
     for (const missing of NEEDED) {
       const others = NEEDED.filter((scope) => scope !== missing);
       const service: Identity = { ...caller(...others), kind: "service", proof: "certificate" };
+      const person: Identity = { ...caller(...others), kind: "operator", proof: "oidc" };
       for (const [who, words] of [
-        [caller(...others), "agent alice may not do this: its token"],
-        [service, "service alice may not do this: its certificate"],
+        [caller(...others), "agent alice may not do this: its token lacks"],
+        [service, "service alice may not do this: its certificate lacks"],
+        [person, "operator alice may not do this: no group of this person gives"],
       ] as const) {
         assert.throws(
           () => authorise(NEEDED, who),
           (error) => {
             assert.ok(error instanceof Refusal);
             assert.deepEqual([error.reason, error.metadata["scope"]], ["SCOPE_MISSING", missing]);
-            return error.message === `${words} lacks the scope ${missing}`;
+            return error.message === `${words} the scope ${missing}`;
           },
         );
       }

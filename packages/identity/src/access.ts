@@ -61,7 +61,8 @@ export function authorise(needed: readonly string[], caller: Identity): Identity
   const { kind, subject, proof, scopes } = caller;
   const missing = needed.find((scope) => !allows(scopes, scope));
   if (missing === undefined) return caller;
-  throw new Refusal("SCOPE_MISSING", `${kind} ${subject} may not do this: its ${proof} lacks the scope ${missing}`, {
+  const why = proof === "oidc" ? "no group of this person gives" : `its ${proof} lacks`;
+  throw new Refusal("SCOPE_MISSING", `${kind} ${subject} may not do this: ${why} the scope ${missing}`, {
     metadata: { scope: missing },
   });
 }

@@ -67,7 +67,8 @@ export async function startOidcIssuer(options: OidcIssuerOptions): Promise<OidcI
   const rotate = async () => {
     const { privateKey } = await generateKeyPair("RS256", { extractable: true });
     const key = { ...(await exportJWK(privateKey)), kid: randomUUID(), alg: "RS256", use: "sig" };
-    handle = new Provider(url, configurationOf(options, key)).callback();
+    const serve = new Provider(url, configurationOf(options, key)).callback();
+    handle = (request, response) => void serve(request, response);
   };
   await rotate();
   return {
@@ -99,7 +100,7 @@ function configurationOf(options: OidcIssuerOptions, key: JWK): Configuration {
     claims: { openid: ["sub", ...CLAIMS] },
     conformIdTokenClaims: false,
     findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id, ...people[id] }) }),
-    extraTokenClaims: (_context, token) => ("accountId" in token ? people[String(token.accountId)] : undefined),
+    extraTokenClaims: (_context, token) => ("accountId" in token ? people[token.accountId] : undefined),
     issueRefreshToken: () => true,
     ttl: { IdToken: tokenSeconds, AccessToken: tokenSeconds, DeviceCode: 60, Grant: 86_400, RefreshToken: 86_400 },
     features: {

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createAuthenticator, formatApiKey, hashOfSecret, newApiKeySecret } from "@ccsp/authentication";
 import { type Reason, Refusal } from "@ccsp/errors";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
@@ -42,16 +45,25 @@ const sends = ({ authenticator }: OpenKeys, bearer: string) =>
 describe("API keys and revocations", function () {
   this.timeout(60_000);
   let server: RedisServer;
+  let folder: string;
+  let limited: RedisConnection;
+  /** For what only the test looks at. */
   let redis: RedisConnection;
   let gateways: OpenKeys[];
   const gateway = async (): Promise<OpenKeys> => {
-    const opened = await openKeys(redis, { tokens, log });
+    const opened = await openKeys(limited, { tokens, log });
     gateways.push(opened);
     return opened;
   };
   before(async () => {
-    server = await startRedis({ appendOnly: true });
+    folder = await mkdtemp(join(tmpdir(), "ccsp-keys-"));
+    const users = await readFile(new URL("../../../deploy/redis/users.acl", import.meta.url), "utf8");
+    const gatewayUser = /^user gateway .*$/m.exec(users)?.[0].replace("#SHA256-OF-PASSWORD", ">password");
+    await writeFile(join(folder, "users.acl"), `user default on nopass ~* &* +@all\n${gatewayUser}\n`);
+    server = await startRedis({ appendOnly: true, args: ["--aclfile", join(folder, "users.acl")] });
     redis = await openRedis(server.url, { log, name: "test" });
+    // Everything here is done by the user that deploy/redis/users.acl gives the gateway.
+    limited = await openRedis(server.url.replace("redis://", "redis://gateway:password@"), { log, name: "gateway" });
   });
   beforeEach(async () => {
     await redis.client.flushall();
@@ -61,8 +73,10 @@ describe("API keys and revocations", function () {
     for (const opened of gateways) await opened.close();
   });
   after(async () => {
+    await limited.close();
     await redis.close();
     await server.stop();
+    await rm(folder, { recursive: true });
   });
 
   it("accept a key as its subject with its scopes, and store no secret", async () => {
@@ -188,7 +202,7 @@ describe("API keys and revocations", function () {
   });
 
   it("refuse a key that has expired, and say when", async () => {
-    const store = createKeyStore(redis.client);
+    const store = createKeyStore(limited.client);
     let nowMs = Date.now();
     const verifier = createKeyVerifier({ find: (id) => store.find(id), onUsed: () => undefined, now: () => nowMs });
     const { keys } = await gateway();
@@ -199,7 +213,7 @@ describe("API keys and revocations", function () {
   });
 
   it("accept both secrets of a rotated key during the grace, and only the new one after it", async () => {
-    const store = createKeyStore(redis.client);
+    const store = createKeyStore(limited.client);
     let nowMs = Date.now();
     const verifier = createKeyVerifier({ find: (id) => store.find(id), onUsed: () => undefined, now: () => nowMs });
     const { keys } = await gateway();
@@ -224,7 +238,7 @@ describe("API keys and revocations", function () {
   });
 
   it("give a repeated script the answer of the first, and change nothing twice", async () => {
-    const store = createKeyStore(redis.client);
+    const store = createKeyStore(limited.client);
     const of = {
       id: "abcdefghijkl",
       name: "",
@@ -261,10 +275,10 @@ describe("API keys and revocations", function () {
     const first = await eventually(async () => (await lastUse()) ?? assert.fail());
     const other = await gateway();
     for (let count = 0; count < 5; count += 1) await sends(other, bearer);
-    const store = createKeyStore(redis.client, () => first + 59_000);
+    const store = createKeyStore(limited.client, () => first + 59_000);
     await store.markUsed(key.id);
     assert.equal(await lastUse(), first);
-    await createKeyStore(redis.client, () => first + 60_000).markUsed(key.id);
+    await createKeyStore(limited.client, () => first + 60_000).markUsed(key.id);
     assert.equal(await lastUse(), first + 60_000);
     await redis.client.del(`ccsp:agents:{keys}:key:${key.id}`);
     await store.markUsed(key.id);
@@ -304,13 +318,13 @@ describe("API keys and revocations", function () {
     const later = await gateway();
     await assert.rejects(sends(later, token), refusesWith("TOKEN_REVOKED"));
     await sends(later, lasting);
-    const [[, until] = []] = await createKeyStore(redis.client)
+    const [[, until] = []] = await createKeyStore(limited.client)
       .revoked()
       .then(({ credentials }) => [...credentials]);
     assert.ok(until && until > Date.now() + 3_590_000 && until < Date.now() + 3_700_000);
     // A revocation after that time removes it.
-    await createKeyStore(redis.client, () => until).revokeTokensOf("nobody");
-    assert.equal((await createKeyStore(redis.client).revoked()).credentials.size, 0);
+    await createKeyStore(limited.client, () => until).revokeTokensOf("nobody");
+    assert.equal((await createKeyStore(limited.client).revoked()).credentials.size, 0);
   });
 
   it("refuse all tokens of a subject that were issued until now, but not newer ones, its keys or others'", async () => {
@@ -352,7 +366,7 @@ describe("API keys and revocations", function () {
   });
 
   it("learn of a revocation although every message is lost", async () => {
-    const store = createKeyStore(redis.client);
+    const store = createKeyStore(limited.client);
     const revocations = createRevocations();
     let changes = 0;
     const feed = await openRevocationFeed({
@@ -371,6 +385,21 @@ describe("API keys and revocations", function () {
       assert.equal(changes, 2, "without a change, nothing is read again");
     } finally {
       await feed.close();
+    }
+  });
+
+  it("learn of a revocation by its message at once", async () => {
+    const store = createKeyStore(limited.client);
+    const revocations = createRevocations();
+    const subscriber = await limited.duplicate();
+    const everyMs = 3_600_000;
+    const feed = await openRevocationFeed({ store, subscriber, revocations, onChange: () => undefined, log, everyMs });
+    try {
+      await store.revokeToken("token:t", Date.now() + 60_000);
+      await eventually(() => assert.ok(revocations.isRevoked({ ...ADMIN, credentialId: "token:t" })));
+    } finally {
+      await feed.close();
+      limited.release(subscriber);
     }
   });
 

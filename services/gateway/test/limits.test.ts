@@ -107,7 +107,11 @@ describe("the limits of two gateways with one Redis", function () {
       client.watchTask({ taskId: task?.id ?? "" }, { ...alice, ...(signal && { signal }) })[Symbol.asyncIterator]();
     const gone = new AbortController();
     const open = (signal?: AbortSignal) =>
-      Array.from({ length: 3 }, () => watch(one.client, signal).next().catch(() => undefined));
+      Array.from({ length: 3 }, () =>
+        watch(one.client, signal)
+          .next()
+          .catch(() => undefined),
+      );
     const served = async () => assert.equal(await capabilities(1, alice), undefined);
     const refused = async () => assert.equal((await capabilities(1, alice))?.limit, "calls");
 

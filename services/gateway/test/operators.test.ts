@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -13,6 +14,7 @@ import { OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_se
 import { EmergencyLevel, type GateScope } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Priority, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually, SCRIPTED_ENGINE, type ServiceProcess, startServiceProcess } from "@ccsp/testkit";
+import { credentials, Client as GrpcClient } from "@grpc/grpc-js";
 import { SignJWT } from "jose";
 
 const SECRET = "a secret of this test and of nothing else";
@@ -48,6 +50,23 @@ async function all<T>(stream: AsyncIterable<T>): Promise<T[]> {
   const found: T[] = [];
   for await (const each of stream) found.push(each);
   return found;
+}
+
+/** Asks server reflection for the services, as grpcurl does. Returns the bytes of the answer as text. */
+async function servicesAt(address: string): Promise<string> {
+  const client = new GrpcClient(address, credentials.createInsecure());
+  const asIs = (bytes: Buffer) => bytes;
+  const path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+  const stream = client.makeBidiStreamRequest(path, asIs, asIs);
+  try {
+    // The field list_services (7) with the text "*".
+    stream.write(Buffer.from([0x3a, 0x01, 0x2a]));
+    const [answer]: Buffer[] = await once(stream, "data");
+    return String(answer);
+  } finally {
+    stream.end();
+    client.close();
+  }
 }
 
 async function first<T>(stream: AsyncIterable<T>): Promise<T> {
@@ -132,7 +151,7 @@ describe("OperatorService in front of real services", function () {
     eventually(() => {
       const found = audit().filter(({ task, service }) => task === taskId && service === "OperatorService");
       assert.equal(found.length, count, JSON.stringify(found));
-      return found.map(({ method, who, outcome }) => `${who} ${method} ${outcome}`);
+      return found.map(({ method, who, outcome }) => [who, method, outcome].join(" "));
     });
 
   it("lets no agent call anything, except to ask who it is", async () => {
@@ -147,6 +166,10 @@ describe("OperatorService in front of real services", function () {
       if (accessOf(path)?.scopes.length === 0) await asked();
       else await assert.rejects(asked(), refusedWith("SCOPE_MISSING"), name);
     }
+  });
+
+  it("is listed by server reflection, which needs no token", async () => {
+    assert.match(await servicesAt(running.get("gateway")?.address ?? ""), /ccsp\.gateway\.v1\.OperatorService/);
   });
 
   it("says who the caller is, with every scope that its scopes imply", async () => {

@@ -52,7 +52,11 @@ describe("gateway in front of two real queue replicas", function () {
     const queue = () => startService("queue", { CCSP_REDIS_URL: redis.url });
     queues = [await queue(), await queue()];
     const targets = queues.map(({ port }) => `127.0.0.1:${port}`).join(",");
-    gateway = await startService("gateway", { CCSP_QUEUE_TARGET: `static:///${targets}`, CCSP_JWT_SECRET: SECRET });
+    gateway = await startService("gateway", {
+      CCSP_REDIS_URL: redis.url,
+      CCSP_QUEUE_TARGET: `static:///${targets}`,
+      CCSP_JWT_SECRET: SECRET,
+    });
   });
   after(async () => {
     for (const client of clients) client.close();
@@ -82,7 +86,7 @@ describe("gateway in front of two real queue replicas", function () {
   });
 
   it("starts while Consul is down, is ready, and refuses each call at once, so agents use another gateway", async () => {
-    const env = { CCSP_JWT_SECRET: SECRET, CCSP_CONSUL_URL: "http://127.0.0.1:1" };
+    const env = { CCSP_REDIS_URL: redis.url, CCSP_JWT_SECRET: SECRET, CCSP_CONSUL_URL: "http://127.0.0.1:1" };
     const lonely = await startService("gateway", env, ["queue"]);
     try {
       // The gateway gives a call one second. A call that is held longer would end for another reason.

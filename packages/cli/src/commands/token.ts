@@ -1,12 +1,16 @@
-import { AGENT_ID, ROLES, type Role, SCOPES } from "@ccsp/identity";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { ROLES, type Role } from "@ccsp/identity";
+import { Command, Option } from "commander";
+import { agentId, ROLE_HELP, withAccess } from "../access-options.js";
+import { type ConnectionOptions, withConnection } from "../connection.js";
 import { claimsFor, createToken } from "../create-token.js";
 import { CliError, EXIT } from "../exit.js";
 import type { Io } from "../io.js";
 import { findSecret, secretPath } from "../local-secret.js";
+import { atGateway } from "../operator.js";
 import { durationMs } from "../option-values.js";
 import { NAMELESS, type OutputOptions, withOutput } from "../output/format.js";
 import { showOne } from "../output/show.js";
+import { readBytes, readInputFile, textOf } from "../read-input.js";
 
 interface CreateOptions extends OutputOptions {
   readonly agent: string;
@@ -21,14 +25,8 @@ interface CreateOptions extends OutputOptions {
 export function tokenCommand(io: Io): Command {
   const create = withOutput(new Command("create"), NAMELESS)
     .description("sign a token for an agent or a person with the gateway's HS256 secret")
-    .requiredOption("--agent <id>", "the agent's id: 1 to 128 of A-Z a-z 0-9 . _ @ -", agentId)
-    .addOption(
-      new Option(
-        "--role <role>",
-        "what it allows, as a named set of scopes (default: agent, if there is no --scope)",
-      ).choices(Object.keys(ROLES)),
-    )
-    .option("--scope <scope>", "one more scope, may be repeated", scope)
+    .requiredOption("--agent <id>", "the agent's id: 1 to 128 of A-Z a-z 0-9 . _ @ -", agentId);
+  withAccess(create)
     .addOption(
       new Option("--ttl <time>", "how long it is valid, such as 30m, 12h or 7d")
         .argParser(durationMs)
@@ -62,40 +60,58 @@ Examples:
       const expireTime = new Date(Date.now() + ttlSeconds * 1000).toISOString();
       await showOne(io, given, { json: () => ({ token, agent, scopes, expireTime }), lines: () => [token] });
     });
-  return new Command("token").description("make tokens for agents and operators").addCommand(create);
+  return new Command("token")
+    .description("make tokens for agents and operators, and revoke them")
+    .addCommand(create)
+    .addCommand(revokeCommand(io));
+}
+
+interface RevokeOptions extends ConnectionOptions {
+  readonly agent?: string;
+}
+
+function revokeCommand(io: Io): Command {
+  return withConnection(new Command("revoke"), NAMELESS)
+    .description("end a token, or all tokens of an agent or a person that were issued until now")
+    .argument("[file]", "file that holds the token; - reads it from standard input")
+    .option("--agent <id>", "end all tokens of this agent or person, in place of one", agentId)
+    .addHelpText(
+      "after",
+      `
+Within 5 s, every gateway refuses them and their open streams end. API keys
+stay: ccsp key revoke ends them.
+
+Examples:
+  ccsp token revoke ci.token
+  ccsp token revoke --agent alice`,
+    )
+    .action(async (file: string | undefined, { agent, ...options }: RevokeOptions) => {
+      if ((file === undefined) === (agent === undefined)) {
+        throw new CliError(EXIT.usage, "give either a file with the token, or --agent");
+      }
+      const token = file === undefined ? "" : await readToken(io, file);
+      const tokens =
+        agent === undefined
+          ? ({ $case: "token", value: token } as const)
+          : ({ $case: "subject", value: agent } as const);
+      await atGateway(io, options, (gateway) => gateway.revokeTokens({ tokens }));
+      const what = agent === undefined ? "the token is" : `the tokens of ${agent} that were issued until now are`;
+      await showOne(io, options, {
+        json: () => (agent === undefined ? { revoked: "token" } : { revoked: "tokens", agent }),
+        lines: () => [`${what} revoked: calls and open streams end within 5 s`],
+      });
+    });
+}
+
+async function readToken(io: Io, file: string): Promise<string> {
+  const bytes = file === "-" ? await readBytes(io.stdin, "standard input") : await readInputFile("the token", file);
+  return textOf(bytes, file === "-" ? "standard input" : file).trim();
 }
 
 /** The scopes of a role, and more. */
 function scopesOf(role: Role | undefined, more: readonly string[] = []): readonly string[] {
   const named = role ?? (more.length === 0 ? "agent" : undefined);
   return [...new Set([...(named ? ROLES[named] : []), ...more])];
-}
-
-/** Each role with its scopes, in 80 columns. */
-const ROLE_HELP = Object.entries(ROLES)
-  .map(([role, scopes]) => `  ${role.padEnd(10)}${wrapped(role === "admin" ? ["everything"] : scopes)}`)
-  .join("\n");
-
-function wrapped(words: readonly string[], width = 66): string {
-  const lines = [""];
-  for (const word of words) {
-    const last = lines.at(-1) ?? "";
-    if (last.length + word.length >= width) lines.push(word);
-    else lines[lines.length - 1] = last ? `${last} ${word}` : word;
-  }
-  return lines.join(`\n${" ".repeat(12)}`);
-}
-
-function agentId(value: string): string {
-  if (!AGENT_ID.test(value)) throw new InvalidArgumentError("It is not an agent id: 1 to 128 of A-Z a-z 0-9 . _ @ -.");
-  return value;
-}
-
-function scope(value: string, before: readonly string[] = []): readonly string[] {
-  if (!SCOPES.some((known) => known === value)) {
-    throw new InvalidArgumentError(`It is none of ${SCOPES.join(", ")}.`);
-  }
-  return [...before, value];
 }
 
 async function readSecret(io: Io, secretFile: string | undefined): Promise<string> {

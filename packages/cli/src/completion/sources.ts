@@ -59,6 +59,13 @@ const executors: Source = (io, connection) =>
       description: `${leases} running${draining ? ", draining" : ""}`,
     }));
   });
+const keys: Source = (io, connection) =>
+  atGateway(io, connection, async (gateway) => {
+    const listed = await gateway.listKeys({ pageSize: 500 });
+    return listed.keys
+      .filter(({ revokeTime }) => revokeTime === undefined)
+      .map(({ id, subject, name }) => ({ value: id, description: [subject, name].filter(Boolean).join(" ") }));
+  });
 const words =
   (values: readonly string[]): Source =>
   async () =>
@@ -79,6 +86,7 @@ const SOURCES: Readonly<Record<string, Source>> = {
   executor: executors,
   "--executor": executors,
   "--agent": agents,
+  key: keys,
   "schedule put name": schedules,
   "schedule delete name": schedules,
   class: words(CLASS_NAMES),

@@ -34,7 +34,10 @@ const WRONG: ReadonlySet<status> = new Set([status.INTERNAL, status.UNKNOWN, sta
 /** What a plausible request says. */
 const KNOWN = {
   agent_id: ["fuzz-0", "fuzz-1", "fuzz-2", ""],
-  executor_id: ["fuzz-executor-0", "fuzz-executor-1"],
+  executor_id: [...Array.from({ length: 8 }, (_, index) => `fuzz-executor-${index}`), "executor-1"],
+  subject: ["fuzz-agent", "fuzz-ci"],
+  role: ["", "agent", "viewer"],
+  scopes: ["tasks:read"],
   boot_id: ["boot-0"],
   engine: ["claude-code"],
   prompt: ["say something", "a", "short"],
@@ -66,14 +69,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
     const random = createRandom(`${seed} ${index}`);
     const { rpc } = random.weighted(weighted);
     const request = requestBytes(rpc.method.input, random, known);
-    const t0 = performance.now();
     const { code, message, answer } = await clientOf(rpc, index).call(rpc, request);
-    const T = ((globalThis as any).T ??= new Map());
-    const t = T.get(rpc.path) ?? [0, 0, {}];
-    t[0] += performance.now() - t0;
-    t[1]++;
-    t[2][status[code]] = (t[2][status[code]] ?? 0) + 1;
-    T.set(rpc.path, t);
     const name = status[code];
     statuses[name] = (statuses[name] ?? 0) + 1;
     const input = (): string => `input ${index} to ${rpc.path}: ${request.subarray(0, 600).toString("base64")}`;

@@ -30,4 +30,4 @@ const TIMES = [253_402_300_799n, 253_402_300_800n, -62_135_596_800n, -62_135_596
 export const hostileInteger = (random: Random): bigint => random.pick(random.chance(0.3) ? TIMES : EDGES);
 
 export const hostileNumber = (random: Random): number =>
-  random.pick([Number.NaN, Infinity, -Infinity, -0, 5e-324, 1.8e308, -1, 1e21, 0.1]);
+  random.pick([Number.NaN, Infinity, -Infinity, -0, 5e-324, Number.MAX_VALUE, -1, 1e21, 0.1]);

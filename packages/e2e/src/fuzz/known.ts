@@ -6,11 +6,7 @@ type Value = string | bigint;
 type Together = ReadonlyMap<string, Value>;
 
 /** Names under which an answer has what a request asks for by another name. */
-const ALIASES: Readonly<Record<string, string>> = {
-  id: "task_id",
-  next_page_token: "page_token",
-  confirmation_token: "confirm",
-};
+const ALIASES: Readonly<Record<string, string>> = { id: "task_id", next_page_token: "page_token" };
 const MOST = 100;
 
 /**
@@ -25,16 +21,28 @@ export class Known {
     this.#start = start;
   }
 
-  /** Values for one request. Those of one answer stay together, such as a lease's task and fence. */
-  choose(random: Random): (name: string) => Value | undefined {
-    const kinds = [...this.#learned.values()];
-    const together = kinds.length > 0 && random.chance(0.7) ? random.pick(random.pick(kinds)) : undefined;
+  /**
+   * Values for a request of this form. Those of one answer stay together, such as a lease's task and fence. Mostly it is
+   * an answer that has most of what the request asks for.
+   */
+  choose({ fields }: DescMessage, random: Random): (name: string) => Value | undefined {
+    const together = random.chance(0.8) ? this.#fitting(new Set(fields.map(({ name }) => name)), random) : undefined;
     return (name) => {
       const value = together?.get(name);
-      if (value !== undefined && random.chance(0.9)) return value;
+      if (value !== undefined && random.chance(0.95)) return value;
       const start = this.#start[name];
       return start && random.pick(start);
     };
+  }
+
+  #fitting(names: ReadonlySet<string>, random: Random): Together | undefined {
+    const kinds = [...this.#learned.values()].map((answers) => {
+      const answer = mostlyNew(answers, random);
+      return { answer, fits: [...answer.keys()].filter((name) => names.has(name)).length };
+    });
+    const best = Math.max(0, ...kinds.map(({ fits }) => fits));
+    const fitting = kinds.filter(({ fits }) => fits === best || random.chance(0.05));
+    return fitting.length > 0 ? random.pick(fitting).answer : undefined;
   }
 
   /** Learns from an answer. Throws if the answer is not such a message. */
@@ -50,7 +58,7 @@ export class Known {
         if (field.message !== undefined && field.fieldKind !== "map" && value !== null && typeof value === "object")
           this.#read(field.message, value);
         else if ((typeof value === "string" && value !== "" && value.length < 512) || typeof value === "bigint")
-          together.set(ALIASES[field.name] ?? field.name, value);
+          for (const name of [field.name, ALIASES[field.name] ?? field.name]) together.set(name, value);
       }
     }
     if (together.size === 0) return;
@@ -62,4 +70,10 @@ function valueOf(message: object, { oneof, localName }: DescField): unknown {
   if (!oneof) return Reflect.get(message, localName);
   const { case: chosen, value } = Object(Reflect.get(message, oneof.localName));
   return chosen === localName ? value : undefined;
+}
+
+/** Old leases and tasks are gone. */
+function mostlyNew(answers: readonly Together[], random: Random): Together {
+  const ago = Math.floor(random.next() ** 4 * answers.length);
+  return answers[answers.length - 1 - ago] ?? new Map();
 }

@@ -6,11 +6,13 @@ import type { Known } from "./known.js";
 
 const DEEPEST = 8;
 /** Repeated fields in repeated fields would otherwise make a request of any size. */
-const MOST_FIELDS = 5_000;
+const MOST_FIELDS = 2_000;
 
 /** Without these fields a request is refused at once. */
 const VITAL = new Set(
-  "agent_id boot_id cron engine error executor_id fence name prompt result schedule scope spec task_id why".split(" "),
+  "agent_id boot_id confirmation_token cron engine engines error executor_id fence free_slots id name prompt result schedule scope spec task_id why".split(
+    " ",
+  ),
 );
 
 /**
@@ -19,7 +21,7 @@ const VITAL = new Set(
  */
 export function requestBytes(input: DescMessage, random: Random, known: Known): Buffer {
   const how = { hostility: random.pick([0, 0.02, 0.1, 0.5]), density: random.pick([0.05, 0.2, 0.8]) };
-  const whole = new MessageWriter(random, known.choose(random), how).message(input, 0);
+  const whole = new MessageWriter(random, known.choose(input, random), how).message(input, 0);
   return Buffer.from(random.chance(0.15) ? damaged(whole, random) : whole);
 }
 
@@ -118,6 +120,13 @@ class MessageWriter {
       case ScalarType.SFIXED64:
         writer.tag(number, WireType.Bit64).sfixed64(this.#integer(name));
         break;
+      case ScalarType.BOOL:
+      case ScalarType.INT32:
+      case ScalarType.INT64:
+      case ScalarType.SINT32:
+      case ScalarType.SINT64:
+      case ScalarType.UINT32:
+      case ScalarType.UINT64:
       default:
         writer.tag(number, WireType.Varint).int64(this.#integer(name));
     }

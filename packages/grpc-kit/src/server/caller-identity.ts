@@ -1,16 +1,34 @@
+import type { PeerCertificate } from "node:tls";
 import type { CallerCredentials, Identity } from "@ccsp/identity";
 import type { Metadata, ServerInterceptingCallInterface } from "@grpc/grpc-js";
 
-/** The credentials that the caller of a gRPC call presents. */
-export function credentialsOf(call: ServerInterceptingCallInterface, metadata: Metadata): CallerCredentials {
+/** The credentials that the caller of a gRPC call presents. `connection` is what the call came over. */
+export function credentialsOf(
+  call: ServerInterceptingCallInterface,
+  metadata: Metadata,
+  connection: object | undefined,
+): CallerCredentials {
   return {
     authorization: metadata.get("authorization")[0]?.toString(),
-    // A getter, because each call of getAuthContext decodes the certificate again.
     get peerCertificate() {
-      return call.getAuthContext().sslPeerCertificate;
+      return certificateOf(call, connection);
     },
     address: call.getPeer(),
   };
+}
+
+/** The certificates of open connections. To decode one takes longer than all else of the check of a call. */
+const certificates = new WeakMap<object, PeerCertificate>();
+
+function certificateOf(
+  call: ServerInterceptingCallInterface,
+  connection: object | undefined,
+): PeerCertificate | undefined {
+  const known = connection && certificates.get(connection);
+  if (known) return known;
+  const found = call.getAuthContext().sslPeerCertificate;
+  if (connection && found) certificates.set(connection, found);
+  return found;
 }
 
 /** The key is the call's metadata: it is the same object in the admission check and in the handler. */

@@ -5,8 +5,8 @@ import { limitedAddress } from "../bounds/call-meter.js";
 /** The sockets on which a server accepts connections. */
 export interface Listener {
   readonly port: number;
-  /** Whether the connection of this peer is open. The peer is named as grpc-js names it. */
-  isOpen(peer: string): boolean;
+  /** The open connection of this peer, if there is one. The peer is named as grpc-js names it. */
+  connectionOf(peer: string): Socket | undefined;
   /** Accepts no more connections. Resolves when every connection has ended. */
   close(): Promise<void>;
   /** Ends all open connections. */
@@ -62,7 +62,7 @@ export async function listen({ host, port, accept, bounds, refused }: ListenOpti
   let closed: Promise<void> | undefined;
   return {
     port: bound,
-    isOpen: (peer) => connections.isOpen(peer),
+    connectionOf: (peer) => connections.find(peer),
     close() {
       closed ??= Promise.all(servers.map(close)).then(() => undefined);
       return closed;
@@ -81,8 +81,8 @@ class Connections {
     return this.#sockets.size >= bounds.connections ? "all_connections" : undefined;
   }
 
-  isOpen(peer: string): boolean {
-    return this.#sockets.has(peer);
+  find(peer: string): Socket | undefined {
+    return this.#sockets.get(peer);
   }
 
   add(address: string, socket: Socket): void {

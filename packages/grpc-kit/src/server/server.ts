@@ -74,7 +74,8 @@ const BETWEEN_SERVICES: ConnectionBounds = {
   headerBytes: 64 * 1024,
   handshakeMs: 10_000,
   idleMs: 30 * 60_000,
-  ageMs: UNBOUNDED,
+  // TLS checks a certificate only when a connection begins. So this bounds how long an expired one works.
+  ageMs: 60 * 60_000,
 };
 
 export interface GrpcServer {
@@ -122,7 +123,7 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
     repeatWithinMs,
     callers,
   };
-  const server = newServer({ ...options, connections }, (peer) => listener.isOpen(peer), serving);
+  const server = newServer({ ...options, connections }, (peer) => listener.connectionOf(peer), serving);
   for (const service of services) {
     const { definition, handlers } = service.bind(serving);
     server.addService(definition, handlers);
@@ -158,14 +159,16 @@ function newServer(
     admit,
     connections: { streamsPerConnection, headerBytes, handshakeMs, idleMs, ageMs },
   }: Pick<ServeOptions, "maxMessageBytes" | "admit"> & { readonly connections: ConnectionBounds },
-  isOpen: (peer: string) => boolean,
+  connectionOf: (peer: string) => object | undefined,
   serving: Serving,
 ): Server {
   const { callers } = serving;
   const server = new Server({
     ...(Number.isFinite(idleMs) && { "grpc.max_connection_idle_ms": idleMs }),
     ...(Number.isFinite(ageMs) && { "grpc.max_connection_age_ms": ageMs }),
-    ...((admit ?? callers.limits ?? callers.meter) && { interceptors: [createAdmission({ admit, isOpen }, serving)] }),
+    ...((admit ?? callers.limits ?? callers.meter) && {
+      interceptors: [createAdmission({ admit, connectionOf }, serving)],
+    }),
     "grpc.max_receive_message_length": maxMessageBytes,
     // Finds clients that vanished without closing the connection. Their streams are then cancelled.
     "grpc.keepalive_time_ms": 30_000,

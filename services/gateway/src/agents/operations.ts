@@ -14,8 +14,6 @@ export interface AgentOperationOptions {
   readonly version: string;
 }
 
-export type AgentOperations = ReturnType<typeof createAgentOperations>;
-
 /**
  * What the gateway offers to agents, in terms of QueueService. The requests and responses are those of AgentService. It contains
  * no rule about tasks: the queue has all of them.

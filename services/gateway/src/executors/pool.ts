@@ -13,7 +13,7 @@ export interface PoolOptions {
 /** A client that is in use. */
 export interface HeldClient {
   readonly client: ExecutorClient;
-  release(): void;
+  readonly release: () => void;
 }
 
 interface Entry {

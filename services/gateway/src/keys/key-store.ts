@@ -100,7 +100,7 @@ export function createKeyStore(redis: RedisClient, nowMs: () => number | "" = ()
     revoked: (): Promise<RevokedCredentials> =>
       soon(async () => {
         const [scored, subjects] = await Promise.all([
-          redis.zrangebyscore(REVOKED, "-inf", "+inf", "WITHSCORES"),
+          redis.zrange(REVOKED, "0", "-1", "WITHSCORES"),
           redis.hgetall(SUBJECTS),
         ]);
         return { credentials: numbersOf(pairsOf(scored)), subjects: numbersOf(Object.entries(subjects)) };
@@ -115,7 +115,7 @@ async function* listKeys(redis: RedisClient, after: KeyPlace | undefined): Async
   for (let offset = 0; ; ) {
     const offsetNow = offset;
     const scored = await orUnavailable(redis, () =>
-      redis.zrevrangebyscore(INDEX, from, "-inf", "WITHSCORES", "LIMIT", offsetNow, CHUNK),
+      redis.zrange(INDEX, from, "-inf", "BYSCORE", "REV", "LIMIT", offsetNow, CHUNK, "WITHSCORES"),
     );
     const places = pairsOf(scored);
     const records = await orUnavailable(redis, () =>

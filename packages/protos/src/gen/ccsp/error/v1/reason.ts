@@ -159,11 +159,11 @@ export enum ErrorReason {
    */
   SLOW_READER = 25,
   /**
-   * CALLER_LIMIT - RESOURCE_EXHAUSTED: a bound on what one caller may have open, unread or abandoned is reached. See `QuotaFailure`
-   * and `RetryInfo`.
-   * Do: Your program has too much open, unread or abandoned; `QuotaFailure` names the bound (docs/operations.md,
-   * "Bounds on one caller"). Nothing was done. Wait as long as `RetryInfo` says, then call again. The SDK does so by
-   * itself.
+   * CALLER_LIMIT - RESOURCE_EXHAUSTED: a bound on what one caller or one address may use, have open, unread or abandoned is reached,
+   * or too many of its log-ins failed. See `QuotaFailure` and `RetryInfo`.
+   * Do: Your program uses or has open too much, or its token is wrong; `QuotaFailure` names the bound
+   * (docs/operations.md, "Bounds on one caller"). Nothing was done. Wait as long as `RetryInfo` says, then call again.
+   * The SDK does so by itself.
    */
   CALLER_LIMIT = 26,
   /**

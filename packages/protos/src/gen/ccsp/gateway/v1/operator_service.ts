@@ -2757,9 +2757,12 @@ export const OperatorServiceService = {
     responseDeserialize: (value: Buffer): ListKeysResponse => ListKeysResponse.decode(value),
   },
   /**
-   * Gives a key a new secret. The old secret works for `grace` more.
+   * Gives a key a new secret. The old secret works for `grace` more. Nobody gets a secret of a key with a scope that he
+   * does not have. If the answer is lost, rotate again: then the secret from before the lost answer has ended.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - PERMISSION_DENIED `SCOPE_MISSING`: the caller lacks a scope that the key has.
    * - NOT_FOUND `KEY_NOT_FOUND`: there is no such key, or it was revoked or has expired.
    */
   rotateKey: {
@@ -2788,7 +2791,8 @@ export const OperatorServiceService = {
   },
   /**
    * Revokes tokens: one token, or all tokens of a subject that were issued until now. Within 5 s, every gateway refuses
-   * them and their open streams end. Safe to repeat.
+   * them and their open streams end. Safe to repeat. API keys of the subject stay. A token that does not say when it was
+   * issued (`iat`) counts as an old one.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: the token is not one that this installation accepts.
@@ -2887,9 +2891,12 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   /** Lists API keys, newest first, without their secrets. Keys that were revoked or have expired are listed for 30 days. */
   listKeys: handleUnaryCall<ListKeysRequest, ListKeysResponse>;
   /**
-   * Gives a key a new secret. The old secret works for `grace` more.
+   * Gives a key a new secret. The old secret works for `grace` more. Nobody gets a secret of a key with a scope that he
+   * does not have. If the answer is lost, rotate again: then the secret from before the lost answer has ended.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - PERMISSION_DENIED `SCOPE_MISSING`: the caller lacks a scope that the key has.
    * - NOT_FOUND `KEY_NOT_FOUND`: there is no such key, or it was revoked or has expired.
    */
   rotateKey: handleUnaryCall<RotateKeyRequest, RotateKeyResponse>;
@@ -2902,7 +2909,8 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   revokeKey: handleUnaryCall<RevokeKeyRequest, RevokeKeyResponse>;
   /**
    * Revokes tokens: one token, or all tokens of a subject that were issued until now. Within 5 s, every gateway refuses
-   * them and their open streams end. Safe to repeat.
+   * them and their open streams end. Safe to repeat. API keys of the subject stay. A token that does not say when it was
+   * issued (`iat`) counts as an old one.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: the token is not one that this installation accepts.
@@ -3332,9 +3340,12 @@ export interface OperatorServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListKeysResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Gives a key a new secret. The old secret works for `grace` more.
+   * Gives a key a new secret. The old secret works for `grace` more. Nobody gets a secret of a key with a scope that he
+   * does not have. If the answer is lost, rotate again: then the secret from before the lost answer has ended.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - PERMISSION_DENIED `SCOPE_MISSING`: the caller lacks a scope that the key has.
    * - NOT_FOUND `KEY_NOT_FOUND`: there is no such key, or it was revoked or has expired.
    */
   rotateKey(
@@ -3375,7 +3386,8 @@ export interface OperatorServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Revokes tokens: one token, or all tokens of a subject that were issued until now. Within 5 s, every gateway refuses
-   * them and their open streams end. Safe to repeat.
+   * them and their open streams end. Safe to repeat. API keys of the subject stay. A token that does not say when it was
+   * issued (`iat`) counts as an old one.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: the token is not one that this installation accepts.

@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { createClient } from "@ccsp/grpc-kit";
+import { OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
+import { TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { eventually } from "@ccsp/testkit";
+import { Redis } from "ioredis";
+import { collect } from "../src/collect.js";
+import { startWorld, type World } from "../src/world.js";
+
+/** The services that use Redis, with a key of each. */
+const PLACES: Readonly<Record<string, string>> = {
+  gateway: "ccsp:agents:x",
+  queue: "ccsp:queue:x",
+  monitor: "ccsp:usage:x",
+  notification: "ccsp:notify:x",
+};
+const DENIED = /NOPERM/;
+
+describe("each service with its own user of Redis", function () {
+  this.timeout(90_000);
+  let world: World;
+  let admin: Redis;
+  const users: Redis[] = [];
+  before(async () => {
+    world = await startWorld({ engine: "scripted", env: { CCSP_GATEWAY_FAILED_LOGINS: "3" } });
+    admin = new Redis(world.fleet.redis.url);
+  });
+  after(async () => {
+    for (const redis of users) redis.disconnect();
+    admin?.disconnect();
+    await world?.close();
+  });
+  const as = (user: string): Redis => {
+    const redis = new Redis(world.fleet.redis.urlFor(user));
+    users.push(redis);
+    return redis;
+  };
+
+  it("does all its work with the commands and keys of deploy/redis/users.acl, and tasks outlive a crash of Redis", async () => {
+    const client = world.client("ann");
+    const { ended, taskId } = await collect(client.run({ prompt: "hello", conversation: {}, labels: { k: "v" } }));
+    assert.equal(ended.state, "SUCCEEDED");
+    const cache = {};
+    for (const prompt of ["same", "same"]) await collect(client.run({ prompt, cache }));
+    await client.submitMany([{ prompt: "a" }, { prompt: "b" }]);
+    const later = await client.submit({ prompt: "later", startTime: new Date(Date.now() + 3_600_000) });
+    await client.explain(later.id);
+    await client.estimate({ prompt: "x" });
+    await client.cancel(later.id);
+    const schedule = await client.schedules.put({
+      name: "nightly",
+      cron: "0 0 * * *",
+      timeZone: "UTC",
+      task: { prompt: "x" },
+    });
+    assert.equal((await client.schedules.list()).length, 1);
+    await client.schedules.delete(schedule.name);
+    await useOperators(world);
+
+    await eventually(
+      async () => {
+        for (const prefix of ["agents", "queue", "events", "usage", "notify"])
+          assert.notDeepEqual(await admin.keys(`ccsp:${prefix}:*`), [], prefix);
+      },
+      { timeoutMs: 20_000, what: "keys of every service" },
+    );
+    assert.deepEqual(await admin.call("ACL", "LOG"), []);
+
+    await world.fleet.redis.kill9();
+    await world.fleet.redis.restart();
+    assert.equal((await client.get(taskId)).state, TaskState.SUCCEEDED);
+    assert.equal((await collect(client.run({ prompt: "after" }))).ended.state, "SUCCEEDED");
+    assert.deepEqual(await admin.call("ACL", "LOG"), []);
+  });
+
+  for (const user of Object.keys(PLACES)) {
+    it(`refuses the ${user} the keys and channels of others, and commands about the whole of Redis`, async () => {
+      const redis = as(user);
+      for (const [other, key] of Object.entries(PLACES)) {
+        if (other === user) continue;
+        await assert.rejects(redis.eval("return redis.call('TYPE', KEYS[1])", 1, key), DENIED);
+        await assert.rejects(redis.publish(key, ""), DENIED);
+      }
+      const about: readonly (readonly [string, ...string[]])[] = [
+        ["FLUSHALL"],
+        ["CONFIG", "SET", "appendonly", "no"],
+        ["CONFIG", "GET", "*"],
+        ["KEYS", "*"],
+        ["SCAN", "0"],
+        ["ACL", "LIST"],
+        ["CLIENT", "LIST"],
+        ["CLIENT", "KILL", "TYPE", "normal"],
+        ["MONITOR"],
+        ["SHUTDOWN"],
+        ["REPLICAOF", "NO", "ONE"],
+        ["SCRIPT", "FLUSH"],
+        ["FUNCTION", "LIST"],
+        ["MODULE", "LIST"],
+      ];
+      for (const [command, ...args] of about) await assert.rejects(redis.call(command, ...args), DENIED, command);
+    });
+  }
+
+  it("lets nobody in without a password", async () => {
+    const { host, port } = admin.options;
+    const nobody = new Redis(port ?? 0, host ?? "");
+    nobody.on("error", () => undefined);
+    users.push(nobody);
+    await assert.rejects(nobody.get("ccsp:queue:x"), /NOAUTH/);
+  });
+
+  it("gives the user of a process with all services what the services have together, and nothing more", async () => {
+    const rulesOf = async (user: string) => {
+      const reply = await admin.call("ACL", "GETUSER", user);
+      assert.ok(Array.isArray(reply));
+      const part = (name: string): string[] => String(reply[reply.indexOf(name) + 1]).split(" ");
+      return ["commands", "keys", "channels"].flatMap(part).filter((rule) => rule !== "" && rule !== "-@all");
+    };
+    const each = await Promise.all(Object.keys(PLACES).map(rulesOf));
+    assert.deepEqual(new Set(await rulesOf("ccsp")), new Set(each.flat()));
+  });
+});
+
+/** What operators do at the gateway, with the right token, and what a stranger tries. */
+async function useOperators(world: World): Promise<void> {
+  const operators = createClient(OperatorServiceService, world.fleet.gatewayAddress);
+  try {
+    const token = await world.token("root", { scopes: ["admin"] });
+    const options = { metadata: { authorization: `Bearer ${token}` } };
+    const { key } = await operators.createKey({ subject: "ci", name: "for CI", scopes: ["tasks:read"] }, options);
+    assert.ok(key);
+    await operators.listKeys({}, options);
+    await operators.rotateKey({ id: key.id }, options);
+    await operators.revokeKey({ id: key.id }, options);
+    const stranger = { metadata: { authorization: "Bearer ccsp_x_y" } };
+    for (let tries = 0; tries < 4; tries++) await assert.rejects(operators.listKeys({}, stranger));
+  } finally {
+    operators.close();
+  }
+}
