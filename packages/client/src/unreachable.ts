@@ -18,11 +18,16 @@ export async function unreachable(target: string, error: unknown, fault: string 
 export function connectionFault(error: unknown): string | undefined {
   for (let each = error; each instanceof Error; each = each.cause) {
     const fault = whyNotConnected(each.message);
-    // grpc-js forgets the fault when it resolves a name again, and then writes "null".
-    if (fault !== undefined && fault !== "null") return fault;
+    if (fault !== undefined && !NO_CAUSE.test(fault)) return fault;
   }
   return undefined;
 }
+
+/**
+ * grpc-js forgets the fault when it resolves a name again, and then writes "null". When the server closes the
+ * connection, as one with TLS does, it writes only that it failed, and when.
+ */
+const NO_CAUSE = /^(?:null|Failed to connect \([^)]*\))$/;
 
 const UNKNOWN = "nothing answers there";
 
