@@ -92,10 +92,10 @@ describe(`${INPUTS} fuzzed inputs over all RPCs with a valid identity (CCSP_SEED
     });
     const seconds = (performance.now() - began) / 1000;
     const { user, system } = process.cpuUsage();
-    console.log(
-      `${INPUTS} inputs in ${seconds.toFixed(0)} s, ${((user + system) / 1e6).toFixed(0)} s of CPU here`,
-      { ...statuses, late },
-    );
+    console.log(`${INPUTS} inputs in ${seconds.toFixed(0)} s, ${((user + system) / 1e6).toFixed(0)} s of CPU here`, {
+      ...statuses,
+      late,
+    });
     console.log(
       "never accepted:",
       [...accepted]

@@ -1,5 +1,10 @@
 import { CallError, createClient } from "@ccsp/grpc-kit";
-import { EngineOffer, type HeldLease, QueueServiceService, SyncResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import {
+  EngineOffer,
+  type HeldLease,
+  QueueServiceService,
+  SyncResponse,
+} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { serviceChannel } from "../service-channel.js";
 import type { World } from "../world.js";
 

@@ -30,8 +30,7 @@ const NEWS_MS = 1_000;
 const ANSWER_MS = 20_000;
 
 /** Whether a call may wait for news until its deadline. */
-export const waits = ({ path, method }: FuzzedRpc): boolean =>
-  method.methodKind !== "unary" || path.endsWith("/Sync");
+export const waits = ({ path, method }: FuzzedRpc): boolean => method.methodKind !== "unary" || path.endsWith("/Sync");
 
 /** `options` are those of any other client of the service, such as its credentials. */
 export function createRawClient(
