@@ -52,9 +52,9 @@ export async function withGateway<T>(
   use: (gateway: Gateway) => Promise<T>,
 ): Promise<T> {
   const named = namedGateway(io, options);
-  const fleet = named === undefined ? await localFleet(io) : undefined;
+  const fleet = named === undefined ? await localFleet(io) : await fleetAt(io, named);
   const target = named ?? fleet?.gateway ?? "";
-  const token = await tokenSource(io, options, named);
+  const token = await tokenSource(io, options, { named, fleet });
   const tls = await trusted(options.caFile || io.env["CCSP_CA_FILE"] || fleet?.gatewayCaFile);
   const schemes = await openSchemes(io, target);
   try {
@@ -116,28 +116,50 @@ export async function localFleet({ env }: Io): Promise<FleetState> {
   );
 }
 
-async function tokenSource(io: Io, options: ConnectionOptions, gateway: string | undefined): Promise<Gateway["token"]> {
+/**
+ * The fleet of this user that runs with a gateway at this address, as the file of the fleet writes it. Undefined when
+ * another program may have the address. So `localhost` is none: on `[::1]` another user may listen.
+ */
+export async function fleetAt({ env }: Io, gateway: string): Promise<FleetState | undefined> {
+  if (!/^(127\.0\.0\.1|ipv4):/.test(gateway)) return undefined;
+  const fleet = await findFleet(stateDir(env));
+  return fleet && gatewaysOf(fleet).includes(gateway) ? fleet : undefined;
+}
+
+const gatewaysOf = ({ gateway, services }: FleetState): readonly string[] => [
+  gateway,
+  ...services.filter(({ name }) => name === "gateway").map(({ ports }) => `127.0.0.1:${ports.grpc}`),
+];
+
+interface Whom {
+  /** The gateway that the user names. */
+  readonly named: string | undefined;
+  /** The local fleet, if the gateway is one of it. */
+  readonly fleet: FleetState | undefined;
+}
+
+/**
+ * The secret of the local fleet signs tokens that allow everything there. So a gateway gets one only while the fleet
+ * runs with it, or when a person chose the secret: whoever has the address of a fleet that has ended gets none.
+ */
+async function tokenSource(io: Io, options: ConnectionOptions, { named, fleet }: Whom): Promise<Gateway["token"]> {
   const { env } = io;
   const given = (await namedToken(io, options)) ?? env["CCSP_TOKEN"];
   if (given) return given;
-  const loggedIn = gateway === undefined ? undefined : await loginToken(env, gateway);
+  const loggedIn = named === undefined ? undefined : await loginToken(env, named);
   if (loggedIn) return loggedIn;
-  const secret = isHere(gateway) || namesSecret(env) ? await findSecret(env) : undefined;
+  const secret = fleet !== undefined || namesSecret(env) ? await findSecret(env) : undefined;
   if (secret === undefined) {
-    const how = gateway === undefined ? "start a local fleet with `ccsp up`" : "log in with `ccsp login`";
-    throw new CliError(EXIT.denied, `no token: give --token-file or CCSP_TOKEN, or ${how}`);
+    const how = named === undefined ? "start a local fleet with `ccsp up`" : "log in with `ccsp login`";
+    const why = named !== undefined && isHere(named) ? `; none was made, because no fleet of yours runs at ${named}` : "";
+    throw new CliError(EXIT.denied, `no token: give --token-file or CCSP_TOKEN, or ${how}${why}`);
   }
   const { agentOf, claimsFor, createToken } = await import("./create-token.js"); // only a local fleet needs it
   const agent = agentOf(env["USER"] ?? "");
   return () => createToken({ ...claimsFor(env), secret, agent, scopes: SCOPES, ttlSeconds: 300 });
 }
 
-/**
- * Whether the gateway is on this machine. The secret of the local fleet signs tokens that allow everything there, so a
- * gateway elsewhere must not get one.
- */
-const isHere = (gateway: string | undefined): boolean =>
-  gateway === undefined || /^(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/.test(gateway);
+const isHere = (gateway: string): boolean => /^(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/.test(gateway);
 
 /** Whether a person chose the secret for the gateway. */
 const namesSecret = (env: Env): boolean => Boolean(env["CCSP_JWT_SECRET"] || env["CCSP_JWT_SECRET_FILE"]);
