@@ -151,12 +151,18 @@ async function tokenSource(io: Io, options: ConnectionOptions, { named, fleet }:
   const secret = fleet !== undefined || namesSecret(env) ? await findSecret(env) : undefined;
   if (secret === undefined) {
     const how = named === undefined ? "start a local fleet with `ccsp up`" : "log in with `ccsp login`";
-    const why = named !== undefined && isHere(named) ? `; none was made, because no fleet of yours runs at ${named}` : "";
+    const why = named !== undefined && isHere(named) ? `; ${await whyNone(env, named)}` : "";
     throw new CliError(EXIT.denied, `no token: give --token-file or CCSP_TOKEN, or ${how}${why}`);
   }
   const { agentOf, claimsFor, createToken } = await import("./create-token.js"); // only a local fleet needs it
   const agent = agentOf(env["USER"] ?? "");
   return () => createToken({ ...claimsFor(env), secret, agent, scopes: SCOPES, ttlSeconds: 300 });
+}
+
+async function whyNone(env: Env, gateway: string): Promise<string> {
+  const fleet = await findFleet(stateDir(env));
+  if (fleet) return `one is made only for the local fleet's own gateway, ${fleet.gateway}`;
+  return `none was made, because no fleet of yours runs at ${gateway}`;
 }
 
 const isHere = (gateway: string): boolean => /^(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/.test(gateway);

@@ -60,7 +60,11 @@ describe("a gateway behind TLS", () => {
   });
 
   it("is not reached without a CA file, and a file that is missing or is no CA is refused by its name", async () => {
-    assert.equal((await at("list")).code, 5);
+    for (const command of ["list", "whoami"]) {
+      const { code, stderr } = await at(command);
+      assert.equal(code, 5);
+      assert.match(stderr, /^ccsp: no gateway could be reached at 127\.0\.0\.1:\d+: .* does it need TLS\?\n$/, command);
+    }
     const missing = await at(`whoami --ca-file ${join(dir, "nothing")}`);
     assert.equal(missing.code, 2);
     assert.match(missing.stderr, /--ca-file \S+nothing: there is no such file/);
