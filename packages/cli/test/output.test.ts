@@ -86,7 +86,7 @@ const CASES: readonly Case[] = [
   {
     line: "certs show CERTS",
     name: /ca\.crt\n[^]*queue\/tls\.crt$/,
-    shows: /^NAME +STATE +EXPIRES +ISSUER +FILE\nCA CCSP CA /,
+    shows: /^NAME +STATE +EXPIRES +FILE\nCA CCSP CA /,
   },
   { line: "token create --agent a", shows: /^ey/ },
   { line: "token revoke --agent a", shows: /^the tokens of a that were issued until now are revoked: / },
