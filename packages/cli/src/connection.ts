@@ -1,22 +1,16 @@
-import { text } from "node:stream/consumers";
 import { type CcspClient, createCcspClient } from "@ccsp/client";
-import type { Env } from "@ccsp/config";
-import { SCOPES } from "@ccsp/identity";
 import { type Command, Option } from "commander";
-import { CliError, EXIT, messageOf } from "./exit.js";
-import { type Io, note } from "./io.js";
-import { findSecret } from "./local-secret.js";
-import { loginToken } from "./login/login-token.js";
+import { type TokenOptions, type TokenSource, tokenSource } from "./caller-token.js";
+import { CliError, EXIT } from "./exit.js";
+import type { Io } from "./io.js";
 import { type Format, type OutputOptions, withOutput } from "./output/format.js";
 import { readInputFile } from "./read-input.js";
 import { openSchemes } from "./schemes.js";
 import { type FleetState, findFleet, stateDir } from "./state.js";
 
 /** Options that every command accepts that talks to a gateway. */
-export interface ConnectionOptions extends OutputOptions {
+export interface ConnectionOptions extends OutputOptions, TokenOptions {
   readonly gateway?: string;
-  readonly token?: string;
-  readonly tokenFile?: string;
   readonly caFile?: string;
 }
 
@@ -40,7 +34,7 @@ export function withConnection(command: Command, formats?: readonly Format[]): C
 /** How to reach a gateway, and the proof that every call carries. */
 export interface Gateway {
   readonly target: string;
-  readonly token: string | (() => Promise<string>);
+  readonly token: TokenSource;
   /** Undefined: without TLS. Without a file, the authorities of this machine count. */
   readonly tls: { readonly caFile?: string } | undefined;
 }
@@ -130,72 +124,3 @@ const gatewaysOf = ({ gateway, services }: FleetState): readonly string[] => [
   gateway,
   ...services.filter(({ name }) => name === "gateway").map(({ ports }) => `127.0.0.1:${ports.grpc}`),
 ];
-
-interface Whom {
-  /** The gateway that the user names. */
-  readonly named: string | undefined;
-  /** The local fleet, if the gateway is one of it. */
-  readonly fleet: FleetState | undefined;
-}
-
-/**
- * The secret of the local fleet signs tokens that allow everything there. So a gateway gets one only while the fleet
- * runs with it, or when a person chose the secret: whoever has the address of a fleet that has ended gets none.
- */
-async function tokenSource(io: Io, options: ConnectionOptions, { named, fleet }: Whom): Promise<Gateway["token"]> {
-  const { env } = io;
-  const given = (await namedToken(io, options)) ?? env["CCSP_TOKEN"];
-  if (given) return given;
-  const loggedIn = named === undefined ? undefined : await loginToken(env, named);
-  if (loggedIn) return loggedIn;
-  const secret = fleet !== undefined || namesSecret(env) ? await findSecret(env) : undefined;
-  if (secret === undefined) {
-    const how = named === undefined ? "start a local fleet with `ccsp up`" : "log in with `ccsp login`";
-    const why = named !== undefined && isHere(named) ? `; ${await whyNone(env, named)}` : "";
-    throw new CliError(EXIT.denied, `no token: give --token-file or CCSP_TOKEN, or ${how}${why}`);
-  }
-  const { agentOf, claimsFor, createToken } = await import("./create-token.js"); // only a local fleet needs it
-  const agent = agentOf(env["USER"] ?? "");
-  return () => createToken({ ...claimsFor(env), secret, agent, scopes: SCOPES, ttlSeconds: 300 });
-}
-
-async function whyNone(env: Env, gateway: string): Promise<string> {
-  const fleet = await findFleet(stateDir(env));
-  if (fleet) return `one is made only for the local fleet's own gateway, ${fleet.gateway}`;
-  return `none was made, because no fleet of yours runs at ${gateway}`;
-}
-
-const isHere = (gateway: string): boolean => /^(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/.test(gateway);
-
-/** Whether a person chose the secret for the gateway. */
-const namesSecret = (env: Env): boolean => Boolean(env["CCSP_JWT_SECRET"] || env["CCSP_JWT_SECRET_FILE"]);
-
-/** Undefined when no option names a token. */
-async function namedToken(io: Io, { token, tokenFile, json }: ConnectionOptions): Promise<string | undefined> {
-  if (tokenFile === "-" || token === "-") return tokenFrom("standard input", readStdin(io));
-  if (tokenFile !== undefined) return tokenFrom(tokenFile, readFileText(tokenFile));
-  if (token) {
-    const message =
-      "a token after --token is visible to every process of this machine, and will be refused in the next release: " +
-      "use --token-file, CCSP_TOKEN, or --token - with the token on standard input";
-    note(io, json ? JSON.stringify({ warning: { message } }) : `warning: ${message}`);
-  }
-  return token;
-}
-
-async function tokenFrom(where: string, reading: Promise<string>): Promise<string> {
-  const token = await reading.catch((error: unknown) => {
-    if (error instanceof CliError) throw error;
-    throw new CliError(EXIT.usage, `--token-file: ${messageOf(error)}`);
-  });
-  if (token.trim() !== "") return token.trim();
-  throw new CliError(EXIT.usage, `--token-file: there is no token in ${where}`);
-}
-
-const readFileText = async (path: string): Promise<string> =>
-  Buffer.from(await readInputFile("--token-file", path)).toString();
-
-async function readStdin({ stdin }: Io): Promise<string> {
-  if (stdin.readableEnded) throw new Error("standard input was the prompt already, and cannot hold the token too");
-  return text(stdin);
-}

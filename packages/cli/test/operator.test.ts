@@ -346,7 +346,7 @@ describe("ccsp's commands for operators", function () {
     assert.match(await ok(`key revoke ${id}`), /is revoked/);
     const refused = await at(`whoami --token-file ${file}`);
     assert.deepEqual([refused.code, /revoked/.test(refused.stderr)], [3, true], refused.stderr);
-    assert.match(await ok("key list --agent ci"), / revoked /);
+    assert.match(await ok("key list --agent ci"), / REVOKED /);
     assert.equal((await at("key revoke 000000000000")).code, 4);
   });
 

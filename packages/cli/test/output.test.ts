@@ -97,7 +97,7 @@ const CASES: readonly Case[] = [
     line: "key list",
     name: "4fTz0aBcDeFg\n0123456789AB",
     shows:
-      /^KEY +AGENT +STATE +LAST USE +EXPIRES +ALLOWS +NAME\n4fTz0aBcDeFg +ci +valid +never +never +agent +nightly\n0123456789AB +ci +expired /,
+      /^KEY +AGENT +STATE +LAST USE +EXPIRES +ALLOWS +NAME\n4fTz0aBcDeFg +ci +VALID +never +never +agent +nightly\n0123456789AB +ci +EXPIRED /,
   },
   {
     line: "whoami",
