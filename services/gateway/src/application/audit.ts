@@ -56,8 +56,11 @@ export function createAudit(log: Logger): Audit {
 
 const isOfAgents = (path: string): boolean => path.includes(".AgentService/");
 
-/** `/ccsp.gateway.v1.AgentService/GetTask` is the method `getTask` of the service `AgentService`. */
-function namesOf(path: string): { service: string; method: string } {
-  const [service = "", method = ""] = path.slice(path.lastIndexOf(".") + 1).split("/");
-  return { service, method: `${method.charAt(0).toLowerCase()}${method.slice(1)}` };
+/**
+ * `/ccsp.gateway.v1.AgentService/GetTask` is the method `getTask` of the API `AgentService`. Each line of a log has a
+ * field `service` already: it says which service wrote it.
+ */
+function namesOf(path: string): { api: string; method: string } {
+  const [api = "", method = ""] = path.slice(path.lastIndexOf(".") + 1).split("/");
+  return { api, method: `${method.charAt(0).toLowerCase()}${method.slice(1)}` };
 }
