@@ -227,7 +227,7 @@ export interface ListKeysResponse {
 export interface RotateKeyRequest {
   /** Id of the key. */
   id: string;
-  /** How long the old secret works. Absent: 1 hour. 0: it ends at once. At most 30 days. */
+  /** How long earlier secrets work at most. Absent: 1 hour. 0: it ends at once. At most 30 days. */
   grace: Duration | undefined;
 }
 
@@ -2757,8 +2757,9 @@ export const OperatorServiceService = {
     responseDeserialize: (value: Buffer): ListKeysResponse => ListKeysResponse.decode(value),
   },
   /**
-   * Gives a key a new secret. The old secret works for `grace` more. Nobody gets a secret of a key with a scope that he
-   * does not have. If the answer is lost, rotate again: then the secret from before the lost answer has ended.
+   * Gives a key a new secret. Earlier secrets work for at most `grace` more. Nobody gets a secret of a key with a scope
+   * that he does not have. If the answer is lost, rotate again: the secret in use keeps its grace. Of the secrets in
+   * their grace, the newest four work.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -2891,8 +2892,9 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   /** Lists API keys, newest first, without their secrets. Keys that were revoked or have expired are listed for 30 days. */
   listKeys: handleUnaryCall<ListKeysRequest, ListKeysResponse>;
   /**
-   * Gives a key a new secret. The old secret works for `grace` more. Nobody gets a secret of a key with a scope that he
-   * does not have. If the answer is lost, rotate again: then the secret from before the lost answer has ended.
+   * Gives a key a new secret. Earlier secrets work for at most `grace` more. Nobody gets a secret of a key with a scope
+   * that he does not have. If the answer is lost, rotate again: the secret in use keeps its grace. Of the secrets in
+   * their grace, the newest four work.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -3340,8 +3342,9 @@ export interface OperatorServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListKeysResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Gives a key a new secret. The old secret works for `grace` more. Nobody gets a secret of a key with a scope that he
-   * does not have. If the answer is lost, rotate again: then the secret from before the lost answer has ended.
+   * Gives a key a new secret. Earlier secrets work for at most `grace` more. Nobody gets a secret of a key with a scope
+   * that he does not have. If the answer is lost, rotate again: the secret in use keeps its grace. Of the secrets in
+   * their grace, the newest four work.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
