@@ -81,6 +81,19 @@ describe("logging in", () => {
     assert.equal(await logIn("Bearer anything"), "CALLER_LIMIT");
   });
 
+  it("checks no more wrong credentials of an address when all of them come in one moment", async () => {
+    const token = jwt({ sub: "alice" }, VALID);
+    await logIn(token);
+    checks = 0;
+    const together = Array.from({ length: 3_000 }, (_, i) => logIn(jwt({ sub: `m${i}` }, FORGED)));
+    assert.equal(await logIn(token), "in", "who was proven here does not wait for them");
+    assert.equal(await logIn(jwt({ sub: "bob" }, VALID), "10.0.0.8:1"), "in", "nor does another address");
+    const outcomes = await Promise.all(together);
+    const checked = outcomes.filter((each) => each === "TOKEN_INVALID").length;
+    assert.ok(checked >= 1_000 && checked < 1_000 + 16, `${checked} were checked`);
+    assert.equal(outcomes.filter((each) => each === "CALLER_LIMIT").length, 3_000 - checked);
+  });
+
   it("counts no expired or revoked token, no outage, and no missing token", async () => {
     for (outcome of ["TOKEN_EXPIRED", "TOKEN_REVOKED", "DEPENDENCY_UNAVAILABLE"] as const) await fail(20);
     outcome = "TOKEN_MISSING";
