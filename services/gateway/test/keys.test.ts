@@ -280,7 +280,10 @@ describe("API keys and revocations", function () {
     const rotated = await store.find(of.id);
     await store.rotate(of.id, two, 60_000);
     assert.deepEqual(await store.find(of.id), rotated);
-    assert.deepEqual(rotated?.earlier.map(({ hash }) => hash), [one]);
+    assert.deepEqual(
+      rotated?.earlier.map(({ hash }) => hash),
+      [one],
+    );
     await store.revoke(of.id);
     const [revoked, revision] = [await store.find(of.id), await store.revision()];
     await store.revoke(of.id);

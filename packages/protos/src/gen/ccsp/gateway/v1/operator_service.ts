@@ -2474,7 +2474,10 @@ export const OperatorServiceService = {
     responseSerialize: (value: GetStatusResponse): Buffer => Buffer.from(GetStatusResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetStatusResponse => GetStatusResponse.decode(value),
   },
-  /** Streams the status of the queue. */
+  /**
+   * Streams the status of the queue. Each message is whole, so call again when the stream ends with UNAVAILABLE: its
+   * replica of the queue, or this gateway, has stopped.
+   */
   watchQueue: {
     path: "/ccsp.gateway.v1.OperatorService/WatchQueue" as const,
     requestStream: false as const,
@@ -2662,7 +2665,7 @@ export const OperatorServiceService = {
     responseDeserialize: (value: Buffer): GetRunResponse => GetRunResponse.decode(value),
   },
   /**
-   * Streams what the engine of one run writes.
+   * Streams what the engine of one run writes. It ends with the run, and with UNAVAILABLE when the executor stops.
    *
    * Errors: those of GetRun.
    */
@@ -2823,7 +2826,10 @@ export const OperatorServiceService = {
 export interface OperatorServiceServer extends UntypedServiceImplementation {
   /** Returns how many tasks wait and run, and the known engines, gates and executors. */
   getStatus: handleUnaryCall<GetStatusRequest, GetStatusResponse>;
-  /** Streams the status of the queue. */
+  /**
+   * Streams the status of the queue. Each message is whole, so call again when the stream ends with UNAVAILABLE: its
+   * replica of the queue, or this gateway, has stopped.
+   */
   watchQueue: handleServerStreamingCall<WatchQueueRequest, WatchQueueResponse>;
   /** Lists tasks of every agent. `prompt_snippets` has an effect only with the scope `prompts:read`. */
   listTasks: handleUnaryCall<ListRequest, ListResponse>;
@@ -2865,7 +2871,7 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
    */
   getRun: handleUnaryCall<GetRunRequest, GetRunResponse>;
   /**
-   * Streams what the engine of one run writes.
+   * Streams what the engine of one run writes. It ends with the run, and with UNAVAILABLE when the executor stops.
    *
    * Errors: those of GetRun.
    */
@@ -2939,7 +2945,10 @@ export interface OperatorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetStatusResponse) => void,
   ): ClientUnaryCall;
-  /** Streams the status of the queue. */
+  /**
+   * Streams the status of the queue. Each message is whole, so call again when the stream ends with UNAVAILABLE: its
+   * replica of the queue, or this gateway, has stopped.
+   */
   watchQueue(request: WatchQueueRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchQueueResponse>;
   watchQueue(
     request: WatchQueueRequest,
@@ -3212,7 +3221,7 @@ export interface OperatorServiceClient extends Client {
     callback: (error: ServiceError | null, response: GetRunResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Streams what the engine of one run writes.
+   * Streams what the engine of one run writes. It ends with the run, and with UNAVAILABLE when the executor stops.
    *
    * Errors: those of GetRun.
    */
