@@ -14,6 +14,8 @@ export interface LogInLimits {
   readonly lockout: Lockout;
   /** The failed log-ins of an address, whatever their names. */
   readonly failures: SharedRate;
+  /** The calls of an address without any credential. They count apart, so that they keep no credential waiting. */
+  readonly anonymous: SharedRate;
 }
 
 const MAX_PROVEN = 10_000;
@@ -30,7 +32,10 @@ const CHECKS = 16;
  * suffer from others behind its address. Everything else is locked by its address and the name that it claims, so that
  * the failures of one program lock out no other program. A refusal costs a hash, which is less than a signature check.
  */
-export function withLockout(authenticator: Authenticator, { lockout, failures }: LogInLimits): Authenticator {
+export function withLockout(
+  authenticator: Authenticator,
+  { lockout, failures, anonymous }: LogInLimits,
+): Authenticator {
   const proven = new LRUCache<string, true>({ max: MAX_PROVEN });
   const turns = new Turns(CHECKS);
 
@@ -61,9 +66,14 @@ export function withLockout(authenticator: Authenticator, { lockout, failures }:
   return {
     async authenticate(caller) {
       const { authorization } = caller;
-      if (authorization === undefined) return authenticator.authenticate(caller);
-      const credential = hash("sha256", authorization, "base64");
       const address = callerAddress(caller.address);
+      if (authorization === undefined) {
+        const waitMs = anonymous.waitMs(address);
+        if (waitMs > 0) throw limited("failed_logins", "shares an address with too many calls without a token", waitMs);
+        anonymous.spend(address, 1);
+        return authenticator.authenticate(caller);
+      }
+      const credential = hash("sha256", authorization, "base64");
       if (!proven.get(credential)) return turns.take(address, () => logIn(caller, authorization, credential));
       try {
         return await authenticator.authenticate(caller);
