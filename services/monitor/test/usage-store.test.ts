@@ -42,6 +42,12 @@ const anyRun: fc.Arbitrary<Run> = fc.record({
   waitMs: maybe(1e9),
 });
 
+async function textsOf(parts: AsyncIterable<string>): Promise<string[]> {
+  const texts: string[] = [];
+  for await (const text of parts) texts.push(text);
+  return texts;
+}
+
 describe("the usage store", function () {
   this.timeout(60_000);
   let server: RedisServer;
@@ -211,7 +217,7 @@ describe("the usage store", function () {
     );
     const series = await reportTimeSeries(store, { ...all, groupBy: [], stepMs: HOUR_MS, maxSeries: 0 }, now);
     assert.deepEqual([...(series.series[0]?.points.values() ?? [])], [counts]);
-    const lines = await Array.fromAsync(exportUsage(store, { ...all, stepMs: DAY_MS, format: "json-lines" }, now));
+    const lines = await textsOf(exportUsage(store, { ...all, stepMs: DAY_MS, format: "json-lines" }, now));
     assert.equal(lines.join("").trim().split("\n").length, 2);
   });
 
@@ -220,13 +226,13 @@ describe("the usage store", function () {
     await store.record(run({ id: "1", agent: '=cmd|" /C calc"!A0', costMicroUsd: 5 }));
     await store.record(run({ id: "2", endTime: new Date(now.getTime() - 2 * HOUR_MS) }));
     const day = { start: undefined, end: now, filter: {}, stepMs: HOUR_MS };
-    const csv = (await Array.fromAsync(exportUsage(store, { ...day, format: "csv" }, now))).join("");
+    const csv = (await textsOf(exportUsage(store, { ...day, format: "csv" }, now))).join("");
     const [head = "", first = "", second = "", end] = csv.split("\r\n");
     assert.match(head, /^start_time,agent,engine,account,model,priority,label,runs,.*cost_micro_usd/);
     assert.match(first, /^2026-03-01T08:00:00.000Z,a,e,,m,,,1,/);
     assert.ok(second.startsWith(`2026-03-01T10:00:00.000Z,"'=cmd|"" /C calc""!A0",e,`), second);
     assert.equal(end, "");
-    const json = (await Array.fromAsync(exportUsage(store, { ...day, format: "json-lines" }, now))).join("");
+    const json = (await textsOf(exportUsage(store, { ...day, format: "json-lines" }, now))).join("");
     const documents = json.trim().split("\n").map((line) => JSON.parse(line));
     assert.deepEqual(
       documents.map(({ agent, runs, cost_micro_usd: cost }) => [agent, runs, cost]),
