@@ -74,7 +74,8 @@ describe("an authenticator for any credential", () => {
     const token = await tokenOf("alice");
     revoked.add((await sends(token)).credentialId);
     // A signature of 32 bytes takes 43 characters, and the last one has two bits that nobody reads.
-    const others = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"].map(
+    const others = Array.from(
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
       (last) => token.slice(0, -1) + last,
     );
     const outcomes = await Promise.allSettled(others.map(sends));

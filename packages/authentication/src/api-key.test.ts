@@ -34,7 +34,8 @@ describe("an API key", () => {
 
   it("is not one any more when a character is wrong, missing, exchanged or too many", () => {
     const { bearer } = newKey();
-    const wrong = [...bearer].map(
+    const wrong = Array.from(
+      bearer,
       (char, at) => `${bearer.slice(0, at)}${char === "x" ? "y" : "x"}${bearer.slice(at + 1)}`,
     );
     const swapped = bearer.replace(/(.)(.)$/, (_, one: string, other: string) => (one === other ? "" : other + one));

@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { type CertificateName, certificateName } from "@ccsp/identity";
+import { type CertificateName, certificateName } from "@ccsp/identity/certificate-name.js";
 
 /** What a certificate says. */
 export interface Certificate {

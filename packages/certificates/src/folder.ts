@@ -1,7 +1,7 @@
 import { createPrivateKey } from "node:crypto";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { CertificateName } from "@ccsp/identity";
+import type { CertificateName } from "@ccsp/identity/certificate-name.js";
 import { parsed, readIfThere } from "./authority.js";
 import { type Certificate, parseCertificates } from "./certificate.js";
 import { CertificateFault } from "./fault.js";

@@ -1,5 +1,5 @@
 import { mkdir } from "node:fs/promises";
-import { type CertificateName, uriOf } from "@ccsp/identity";
+import { type CertificateName, uriOf } from "@ccsp/identity/certificate-name.js";
 import { PRIVATE_FOLDER, replaceFile, replaceFiles } from "@ccsp/private-files";
 import { type Authority, readIfThere } from "./authority.js";
 import { type Certificate, isDue, isSignedBy, parseCertificates } from "./certificate.js";

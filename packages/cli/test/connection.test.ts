@@ -3,8 +3,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createAuthority, folderFor, keepCertificates } from "@ccsp/certificates";
-import { serverTls } from "@ccsp/grpc-kit";
+import { implementSome, serveGrpc, serverTls } from "@ccsp/grpc-kit";
 import { readTlsFolder } from "@ccsp/grpc-kit/client.js";
+import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import pino from "pino";
 import { startFakeAgentService } from "./fake-agent-service.js";
 import { ccsp } from "./memory-io.js";
 
@@ -64,6 +66,28 @@ describe("a gateway behind TLS", () => {
     const { code, stderr } = await at(`list --ca-file ${garbage}`);
     assert.equal(code, 2, stderr);
     assert.match(stderr, /--ca-file \S+garbage: it is no list of certificates in PEM/);
+  });
+});
+
+describe("a gateway of release 0.2.0", () => {
+  it("takes no commands of operators, which say that it has to be upgraded first", async () => {
+    const server = await serveGrpc({
+      listen: { host: "127.0.0.1", port: 0 },
+      log: pino({ level: "silent" }),
+      lameDuckMs: 0,
+      drainMs: 1_000,
+      services: [implementSome(AgentServiceService, {})],
+    });
+    try {
+      const env = { CCSP_GATEWAY: `127.0.0.1:${server.port}`, CCSP_TOKEN: "t" };
+      for (const line of ["whoami", "queue status --watch"]) {
+        const { code, stderr } = await ccsp(line.split(" "), { env });
+        assert.equal(code, 1);
+        assert.match(stderr, /^ccsp: the gateway at \S+ is of release 0\.2\.0 or older .* upgrade it first\n$/);
+      }
+    } finally {
+      await server.close();
+    }
   });
 });
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { eventually, SCRIPTED_ENGINE } from "@ccsp/testkit";
@@ -245,6 +245,34 @@ describe("ccsp's commands for operators", function () {
     });
     assert.equal(Object(JSON.parse(stdout)).who, "eve");
     await ok("resume agent/nobody");
+  });
+
+  it("emergency stop and status reach the queue of the local fleet when its gateway does not answer", async () => {
+    const file = join(dir, "fleet.json");
+    const fleet = await readFile(file, "utf8");
+    await writeFile(file, JSON.stringify({ ...Object(JSON.parse(fleet)), gateway: "127.0.0.1:1" }));
+    try {
+      const stopped = await at("emergency stop --level no-submit --why leak");
+      assert.equal(stopped.code, 0, stopped.stderr);
+      assert.match(stopped.stderr, /^no gateway answers: [^\n]*: calling the queue directly at static:\/\/\/127\./);
+      assert.match(stopped.stdout, /^EMERGENCY STOP \(no-submit\) by ada/);
+      const status = await at("status");
+      assert.equal(status.code, 5);
+      assert.match(status.stdout, /^gateway: no gateway could be reached[^]*\nqueue: 0 waiting[^]*\nEMERGENCY STOP/);
+    } finally {
+      await writeFile(file, fleet);
+    }
+    await ok("emergency resume --why fixed");
+  });
+
+  it("emergency stop never stops the local fleet in place of another installation", async () => {
+    const { code, stderr } = await at("emergency stop --level kill --why leak --gateway 127.0.0.1:1");
+    assert.equal(code, 5);
+    assert.match(
+      stderr,
+      /to call the queue directly, name the queue \(--queue, or CCSP_QUEUE_TARGET\) and an operator/,
+    );
+    assert.doesNotMatch(await ok("queue status"), /EMERGENCY/);
   });
 
   it("report an error in a command line, and end with the code in --help", async () => {

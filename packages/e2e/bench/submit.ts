@@ -135,7 +135,10 @@ async function cpuMs(world: World): Promise<number> {
   for (const { name, process: child } of world.fleet.processes()) {
     if (name !== "gateway" && name !== "queue") continue;
     const stat = await readFile(`/proc/${child.pid}/stat`, "utf8");
-    const [user, system] = stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(11, 13);
+    const [user, system] = stat
+      .slice(stat.lastIndexOf(")") + 2)
+      .split(" ")
+      .slice(11, 13);
     ticks += Number(user) + Number(system);
   }
   return ticks * 10;

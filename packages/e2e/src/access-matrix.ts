@@ -2,7 +2,7 @@ import { CallError, createClient, type ServiceShape } from "@ccsp/grpc-kit";
 import { type ChannelCredentials, status } from "@grpc/grpc-js";
 
 /** How a call ended: `in` if the server let it in, or why it did not. */
-export type Outcome = "in" | string;
+export type Outcome = string;
 
 /** A channel to one service, with the proof of one caller. */
 export interface Caller {

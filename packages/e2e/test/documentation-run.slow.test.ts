@@ -22,7 +22,7 @@ describe("Every block of commands that a page marks as run", function () {
     env = { PATH, HOME: home, USER: "ada", LANG: "C.UTF-8", CCSP_STATE_DIR: join(home, "state") };
     await run("ccsp", ["up", "--detach", "--simulator", "--ports", "free"], { env });
     const fleet: { gateway: string } = JSON.parse(await readFile(join(home, "state/fleet.json"), "utf8"));
-    const { stdout: token } = await run("ccsp", ["token", "create", "--agent", "ada"], { env });
+    const { stdout: token } = await run("ccsp", ["token", "create", "--agent", "ada", "--role", "admin"], { env });
     env = { ...env, CCSP_GATEWAY: fleet.gateway, CCSP_TOKEN: token.trim() };
     python = await run("python3", ["-c", "import grpc"]).then(
       () => true,

@@ -10,7 +10,7 @@ export interface ConsulTokens {
   writeConfig(version: number): Promise<string>;
   /** The token that may do everything. */
   readonly management: string;
-  fileOf(service: ServiceName): string;
+  readonly fileOf: (service: ServiceName) => string;
   /** Gives each service's token the rights of its policy in deploy/consul. An agent in -dev mode forgets them. */
   grant(url: string): Promise<void>;
 }

@@ -96,13 +96,14 @@ export async function openRedis(
 
 function accessTo({ url, sentinelLogin, ...files }: RedisSettings, log: Logger): RedisAccess {
   const address = parseRedisUrl(url);
+  const login = parseLogin(sentinelLogin);
   const onFault = (err: unknown): void =>
     log.warn({ err }, "the TLS files of Redis cannot be read; the last ones count");
   try {
     const tls = address.tls ? tlsOptions(files, onFault) : undefined;
-    return { address, tls, sentinelLogin: parseLogin(sentinelLogin) };
+    return { address, tls, sentinelLogin: login };
   } catch (error) {
-    throw new Error(`the TLS files of Redis cannot be read: ${(error as Error).message}`, { cause: error });
+    throw new Error(`the TLS files of Redis cannot be read: ${String(error)}`, { cause: error });
   }
 }
 

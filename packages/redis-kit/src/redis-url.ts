@@ -33,7 +33,7 @@ const SHAPE = /^(rediss?)(\+sentinel|\+cluster)?:\/\/(?:([^@]*)@)?([^@/?#]+)(?:\
 export function parseRedisUrl(url: string): RedisAddress {
   const match = SHAPE.exec(url);
   if (match === null) throw fault("it has none of the known forms");
-  const [, scheme, kind, userInfo, hosts = "", path = ""] = match;
+  const [, scheme, kind = "", userInfo, hosts = "", path = ""] = match;
   const nodes = hosts.split(",").map((host) => parseNode(host, kind === "+sentinel" ? 26379 : 6379));
   const segments = path === "" ? [] : path.split("/");
   const at = nodes.map((node) => `${node.host}:${node.port}`).join(",");

@@ -69,7 +69,7 @@ export function implementSome<D extends ServiceShape>(
         const handler: unknown = handlers[name];
         if (typeof handler !== "function") continue;
         const handle = (request: unknown, context: CallContext) => {
-          if (request instanceof Unreadable)
+          if (isUnreadable(request))
             throw new Refusal("INVALID_FIELD", `the request is not a message of ${method.path}`);
           return handler.call(handlers, request, context);
         };
@@ -84,8 +84,11 @@ export function implementSome<D extends ServiceShape>(
   };
 }
 
-/** Stands for a request that could not be decoded. */
-class Unreadable {}
+/** Marks what stands for a request that could not be decoded. */
+const UNREADABLE = Symbol("unreadable");
+
+const isUnreadable = (request: unknown): boolean =>
+  typeof request === "object" && request !== null && UNREADABLE in request;
 
 /** The size of each request, for as long as its message lives. */
 const sizes = new WeakMap<object, number>();
@@ -140,9 +143,8 @@ function servedDefinition(methods: ServiceShape): ServiceDefinition {
 
 function decoded(method: MethodShape, bytes: Buffer): object {
   try {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a message is an object
-    return method.requestDeserialize(bytes) as object;
+    return method.requestDeserialize(bytes);
   } catch {
-    return new Unreadable();
+    return { [UNREADABLE]: true };
   }
 }

@@ -60,17 +60,16 @@ export async function openRevocationFeed(options: RevocationFeedOptions): Promis
     return next;
   }
   let failing = false;
-  const follow = (): void => {
-    refresh().then(
-      () => {
-        failing = false;
-      },
-      (err: unknown) => {
-        if (!failing) log.warn({ err }, "revocations cannot be read now: the known ones stay in force");
-        failing = true;
-      },
-    );
+  const tryAgain = async (): Promise<void> => {
+    try {
+      await refresh();
+      failing = false;
+    } catch (err) {
+      if (!failing) log.warn({ err }, "revocations cannot be read now: the known ones stay in force");
+      failing = true;
+    }
   };
+  const follow = (): void => void tryAgain();
 
   await refresh();
   // "ready" comes after a loss of the connection, in which messages were missed.

@@ -60,15 +60,18 @@ export class Lockout {
     this.#known.set(who, known);
     known.count += 1;
     this.#lock(who, known);
+    void this.#share(who, known);
+  }
+
+  async #share(who: string, known: Failures): Promise<void> {
     const { store } = this.#options;
-    void store.add(who).then((all) => {
-      if (this.#known.get(who) !== known) return;
-      if (all > known.count) {
-        known.count = all;
-        this.#lock(who, known);
-      }
-      if (known.lockedUntilMs > 0) store.keep(who, known.count, known.forgetAtMs - this.#now());
-    });
+    const all = await store.add(who);
+    if (this.#known.get(who) !== known) return;
+    if (all > known.count) {
+      known.count = all;
+      this.#lock(who, known);
+    }
+    if (known.lockedUntilMs > 0) store.keep(who, known.count, known.forgetAtMs - this.#now());
   }
 
   succeeded(who: string): void {

@@ -86,10 +86,13 @@ export class SharedRate {
     this.#unsent.delete(who);
     window.sending = window.unsent;
     window.unsent = 0;
-    void this.#add(who, window.sending).then(({ used, leftMs }) => {
-      window.shared = used;
-      window.sending = 0;
-      window.endsAtMs = this.#now() + leftMs;
-    });
+    void this.#send(who, window);
+  }
+
+  async #send(who: string, window: Window): Promise<void> {
+    const { used, leftMs } = await this.#add(who, window.sending);
+    window.shared = used;
+    window.sending = 0;
+    window.endsAtMs = this.#now() + leftMs;
   }
 }
