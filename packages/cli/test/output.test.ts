@@ -99,7 +99,11 @@ const CASES: readonly Case[] = [
     shows:
       /^KEY +AGENT +STATE +LAST USE +EXPIRES +ALLOWS +NAME\n4fTz0aBcDeFg +ci +valid +never +never +agent +nightly\n0123456789AB +ci +expired /,
   },
-  { line: "usage", shows: /^AGENT +RUNS +FAILED +IN +OUT +COST +RUN TIME +WAIT +RUNS PER HOUR\nalice +1 +0 +0 +0 +\$0.25 +unknown +unknown +█/ },
+  {
+    line: "usage",
+    shows:
+      /^AGENT +RUNS +FAILED +IN +OUT +COST +RUN TIME +WAIT +RUNS PER HOUR\nalice +1 +0 +0 +0 +\$0.25 +unknown +unknown +█/,
+  },
   {
     line: "whoami",
     name: "alice",

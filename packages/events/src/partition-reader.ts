@@ -99,11 +99,7 @@ export async function readPartition(options: PartitionReaderOptions, stop: Abort
  * Passes one entry to the handler, and to `ack` when it is done. Resolves to false if it failed and will be delivered
  * again. Rejects if Redis does not answer.
  */
-async function deliver(
-  options: PartitionReaderOptions,
-  entry: Entry,
-  ack: (id: string) => void,
-): Promise<boolean> {
+async function deliver(options: PartitionReaderOptions, entry: Entry, ack: (id: string) => void): Promise<boolean> {
   const { partition, group, handle, count, log, rule } = options;
   const about = { event: `${partition}:${entry.id}`, deliveries: entry.deliveries };
   const park = async (err: unknown): Promise<true> => {

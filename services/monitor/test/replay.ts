@@ -16,7 +16,13 @@ const BATCH = 500;
 const MOST_AHEAD = 20_000;
 
 /** Two monitors count the ends of a day, and now and then one is killed. Then every sum is as it is without a kill. */
-export async function replayWithKills({ ends, kills }: { readonly ends: number; readonly kills: number }): Promise<void> {
+export async function replayWithKills({
+  ends,
+  kills,
+}: {
+  readonly ends: number;
+  readonly kills: number;
+}): Promise<void> {
   const server = await startRedis({ appendOnly: true });
   const redis = await openRedis(server.url, { log: pino({ level: "silent" }), name: "test" });
   const env = { CCSP_REDIS_URL: server.url, CCSP_MONITOR_USAGE_LABELS: LABELS.join(",") };

@@ -21,7 +21,10 @@ export interface SyntheticEnd {
 }
 
 /** The n-th end of synthetic traffic that is the same for each `seed`: agents differ in engine, model, team and load. */
-export function syntheticEnd(n: number, of: { readonly agents: number; readonly time: Date; readonly seed: number }): SyntheticEnd {
+export function syntheticEnd(
+  n: number,
+  of: { readonly agents: number; readonly time: Date; readonly seed: number },
+): SyntheticEnd {
   const random = (salt: number): number => {
     let x = (n * 2_654_435_761 + salt * 40_503 + of.seed * 97) >>> 0;
     x = Math.imul(x ^ (x >>> 16), 2_246_822_507) >>> 0;
@@ -41,7 +44,10 @@ export function syntheticEnd(n: number, of: { readonly agents: number; readonly 
   };
   const base = { taskId: `0-${of.seed}-${n}`, agentId: `agent-${agent}`, time: of.time };
   if (random(6) < 0.1) return { ...base, data: { $case: "taskFailed", value: TaskFailed.fromPartial(about) } };
-  const times = { runTime: toDuration(Math.floor(random(7) * 60_000)), queueWait: toDuration(Math.floor(random(8) * 5_000)) };
+  const times = {
+    runTime: toDuration(Math.floor(random(7) * 60_000)),
+    queueWait: toDuration(Math.floor(random(8) * 5_000)),
+  };
   return { ...base, data: { $case: "taskCompleted", value: TaskCompleted.fromPartial({ ...about, ...times }) } };
 }
 

@@ -33,10 +33,9 @@ const anyRun: fc.Arbitrary<Run> = fc.record({
     label: text("", "other", "team=x", "team=x,tier=1"),
   }),
   outcome: fc.constantFrom("succeeded", "failed", "cancelled"),
-  tokens: fc.option(
-    fc.record({ input: fc.nat(), output: fc.nat(), cacheRead: fc.nat(), cacheCreation: fc.nat() }),
-    { nil: undefined },
-  ),
+  tokens: fc.option(fc.record({ input: fc.nat(), output: fc.nat(), cacheRead: fc.nat(), cacheCreation: fc.nat() }), {
+    nil: undefined,
+  }),
   costMicroUsd: maybe(1e12),
   runMs: maybe(1e9),
   waitMs: maybe(1e9),
@@ -141,7 +140,8 @@ describe("the usage store", function () {
     const store = storeOf();
     const midnight = Date.parse("2026-03-01T00:00:00Z");
     assert.equal(await store.record(run({ endTime: new Date(midnight) })), "ok");
-    for (const off of [-1, 1, DAY_MS]) assert.equal(await store.record(run({ endTime: new Date(midnight + off) })), "repeat");
+    for (const off of [-1, 1, DAY_MS])
+      assert.equal(await store.record(run({ endTime: new Date(midnight + off) })), "repeat");
   });
 
   it("tells of each counted attempt once, with what is unknown left out", async () => {
@@ -175,7 +175,10 @@ describe("the usage store", function () {
     for (let n = 0; n < 100; n += 1) await record({ agent: `stranger-${n}` });
     const rows = await by(["agent", "model"]);
     assert.ok(rows.length <= 21, `rows: ${rows.length}`);
-    assert.equal(rows.reduce((sum, { counts }) => sum + counts.runs, 0), 205);
+    assert.equal(
+      rows.reduce((sum, { counts }) => sum + counts.runs, 0),
+      205,
+    );
     assert.ok(rows.some(({ row }) => row.agent === "other" && row.model === "other"));
     for (const key of await redis.client.keys("ccsp:*:{0}:*")) {
       if ((await redis.client.type(key)) === "hash") assert.ok((await redis.client.hlen(key)) <= 21, key);
@@ -210,7 +213,15 @@ describe("the usage store", function () {
     const store = storeOf();
     await store.record(run({ agent: "a b", endTime: new Date(`${hour}:10:00Z`), costMicroUsd: 1 }));
     const { rows } = await reportUsage(store, { ...all, groupBy: ["agent", "model"] }, now);
-    const counts = { ...noCounts(), runs: 4, failed: 1, input: 7, costMicroUsd: 250_001, withoutCost: 1, withoutUsage: 1 };
+    const counts = {
+      ...noCounts(),
+      runs: 4,
+      failed: 1,
+      input: 7,
+      costMicroUsd: 250_001,
+      withoutCost: 1,
+      withoutUsage: 1,
+    };
     assert.deepEqual(
       rows.map(({ row, counts: of }) => [row.agent, row.model, of]),
       [["a b", "m", counts]],
@@ -233,7 +244,10 @@ describe("the usage store", function () {
     assert.ok(second.startsWith(`2026-03-01T10:00:00.000Z,"'=cmd|"" /C calc""!A0",e,`), second);
     assert.equal(end, "");
     const json = (await textsOf(exportUsage(store, { ...day, format: "json-lines" }, now))).join("");
-    const documents = json.trim().split("\n").map((line) => JSON.parse(line));
+    const documents = json
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
     assert.deepEqual(
       documents.map(({ agent, runs, cost_micro_usd: cost }) => [agent, runs, cost]),
       [

@@ -39,9 +39,10 @@ export function usageCommand(io: Io): Command {
   return withConnection(new Command("usage"), NAMELESS)
     .description("show the runs, tokens, cost and times of agents, engines, models, classes and labels")
     .addOption(
-      new Option("--by <what>", `group by ${Object.keys(BY).join(", ")}; may be repeated (default: agent, model)`).argParser(
-        oneOf(namesOfBy()),
-      ),
+      new Option(
+        "--by <what>",
+        `group by ${Object.keys(BY).join(", ")}; may be repeated (default: agent, model)`,
+      ).argParser(oneOf(namesOfBy())),
     )
     .addOption(
       new Option("--since <time>", "from this time on, such as 2026-01-31T09:00Z, or 7d for seven days ago")

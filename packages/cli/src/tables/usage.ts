@@ -1,5 +1,5 @@
 import type { GetTimeSeriesResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
-import { type UsageGap, GapState, type UsageRow } from "@ccsp/protos/ccsp/monitor/v1/usage.js";
+import { GapState, type UsageGap, type UsageRow } from "@ccsp/protos/ccsp/monitor/v1/usage.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { sparkline } from "../output/sparkline.js";
 import type { Column } from "../output/table.js";
@@ -67,8 +67,7 @@ export function sparklinesOf({ series, startTime, step, steps }: GetTimeSeriesRe
 }
 
 /** The dimensions of a row as one text. */
-export const nameOf = (row: UsageRow): string =>
-  JSON.stringify(Object.values(BY).map(({ value }) => value(row)));
+export const nameOf = (row: UsageRow): string => JSON.stringify(Object.values(BY).map(({ value }) => value(row)));
 
 /** What people must know of a gap in the events. */
 export function gapWords({ startTime, endTime, state, filledRuns }: UsageGap): string {

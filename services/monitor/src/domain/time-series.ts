@@ -58,9 +58,14 @@ function addPoint({ sum, points }: Series, step: number, counts: Readonly<Counts
 
 /** Keeps the series with the most runs and sums the rest in one. */
 function largest(all: readonly Series[], most: number, groupBy: readonly Dimension[]): Series[] {
-  const sorted = all.toSorted((a, b) => b.sum.runs - a.sum.runs || (keyOf(a.row, DIMENSIONS) < keyOf(b.row, DIMENSIONS) ? -1 : 1));
+  const sorted = all.toSorted(
+    (a, b) => b.sum.runs - a.sum.runs || (keyOf(a.row, DIMENSIONS) < keyOf(b.row, DIMENSIONS) ? -1 : 1),
+  );
   if (sorted.length <= most) return sorted;
-  const row = project({ agent: OTHER, engine: OTHER, account: OTHER, model: OTHER, priority: OTHER, label: OTHER }, groupBy);
+  const row = project(
+    { agent: OTHER, engine: OTHER, account: OTHER, model: OTHER, priority: OTHER, label: OTHER },
+    groupBy,
+  );
   const rest: Series = { row, sum: noCounts(), points: new Map() };
   for (const { points } of sorted.slice(most)) for (const [step, counts] of points) addPoint(rest, step, counts);
   return [...sorted.slice(0, most), rest];
@@ -82,7 +87,8 @@ function planOf(store: UsageStore, query: SeriesQuery, now: Date): Plan {
   if (faults.length > 0) throw invalidFields(faults);
   const range = checkedRange(query, now, DEFAULT_STEPS * stepMs);
   const [start, end] = [floor(range.start, stepMs), ceil(range.end, stepMs)];
-  if ((end - start) / stepMs > MAX_STEPS) refuse("step", `the range has more than ${MAX_STEPS} steps: use a longer step`);
+  if ((end - start) / stepMs > MAX_STEPS)
+    refuse("step", `the range has more than ${MAX_STEPS} steps: use a longer step`);
   if (faults.length > 0) throw invalidFields(faults);
 
   const grain = stepMs % DAY_MS === 0 ? "day" : stepMs % HOUR_MS === 0 ? "hour" : "minute";

@@ -151,8 +151,12 @@ describe("time series", () => {
     const refused = (query: object) => refusedFields(() => reportTimeSeries(store, { ...base, ...query }, now));
     const long = { start: at("2024-06-01T00:00:00Z"), end: now };
     assert.deepEqual(await refused({ ...long, stepMs: MINUTE_MS }), ["step"]);
-    for (const stepMs of [0, -HOUR_MS, 1, 90_000, Number.NaN, 6e10 + 1]) assert.deepEqual(await refused({ stepMs }), ["step"]);
-    assert.deepEqual(await refused({ start: at("2026-02-01T00:00:00Z"), end: at("2026-02-01T01:00:00Z"), stepMs: MINUTE_MS }), ["step"]);
+    for (const stepMs of [0, -HOUR_MS, 1, 90_000, Number.NaN, 6e10 + 1])
+      assert.deepEqual(await refused({ stepMs }), ["step"]);
+    assert.deepEqual(
+      await refused({ start: at("2026-02-01T00:00:00Z"), end: at("2026-02-01T01:00:00Z"), stepMs: MINUTE_MS }),
+      ["step"],
+    );
     assert.deepEqual(await refused({ stepMs: MINUTE_MS, groupBy: ["agent"], filter: { model: "m" } }), ["step"]);
     assert.deepEqual(await refused({ maxSeries: -1 }), ["max_series"]);
     assert.deepEqual(await refused({ end: range.start }), ["end_time"]);
@@ -185,7 +189,15 @@ describe("work done outside", () => {
 
   it("is refused with every field that is negative, empty, absurd or in the future", async () => {
     const tokens = { input: -1, output: 2e12, cacheRead: 0, cacheCreation: 0 };
-    const wrong = { ...work, requestId: "", agent: "a\n", tokens, costUsd: -0.01, runMs: -1, endTime: at("2027-01-01T00:00:00Z") };
+    const wrong = {
+      ...work,
+      requestId: "",
+      agent: "a\n",
+      tokens,
+      costUsd: -0.01,
+      runMs: -1,
+      endTime: at("2027-01-01T00:00:00Z"),
+    };
     assert.deepEqual(await refusedFields(() => runOfWork(wrong, [], now)), [
       "request_id",
       "agent_id",
@@ -196,6 +208,9 @@ describe("work done outside", () => {
       "end_time",
     ]);
     const old = at("2026-01-01T00:00:00Z");
-    assert.deepEqual(await refusedFields(() => runOfWork({ ...work, endTime: old, costUsd: Number.NaN }, [], now)), ["cost_usd", "end_time"]);
+    assert.deepEqual(await refusedFields(() => runOfWork({ ...work, endTime: old, costUsd: Number.NaN }, [], now)), [
+      "cost_usd",
+      "end_time",
+    ]);
   });
 });

@@ -1,8 +1,8 @@
 import type { Client } from "@ccsp/grpc-kit";
-import { durationMs } from "@ccsp/protos/duration.js";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskFilter } from "@ccsp/protos/ccsp/task/v1/filter.js";
 import { type Task, type TaskResult, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { durationMs } from "@ccsp/protos/duration.js";
 import type { Gap } from "../domain/gap.js";
 import { counted, labelOf } from "../domain/labels.js";
 import { knownMs, microUsd, type Run } from "../domain/run.js";
@@ -28,7 +28,10 @@ export function fillFromQueue({ queue, record, allowedLabels }: FillOptions): Fi
     const createdBefore = new Date(gap.end + 1);
     let [pageToken, done, reachesBack] = ["", 0, false];
     do {
-      const page = await queue.list({ pageSize: PAGE, pageToken, filter: TaskFilter.fromPartial({ createdBefore }) }, options);
+      const page = await queue.list(
+        { pageSize: PAGE, pageToken, filter: TaskFilter.fromPartial({ createdBefore }) },
+        options,
+      );
       for (const task of page.tasks) {
         if (shardOf(task) !== gap.partition) continue;
         if (task.endTime !== undefined && task.endTime.getTime() < gap.start) reachesBack = true;

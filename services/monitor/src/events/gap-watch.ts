@@ -28,7 +28,10 @@ export async function lookForGaps({ gaps, partitions, fill, log }: GapWatchOptio
       for (const gap of growing) {
         const { counted, complete } = await fill(gap);
         await gaps.put({ ...gap, state: complete ? "filled" : "incomplete", filledRuns: counted });
-        log.warn({ partition, start: gap.start, end: gap.end, counted, complete }, "gap filled from the queue's records");
+        log.warn(
+          { partition, start: gap.start, end: gap.end, counted, complete },
+          "gap filled from the queue's records",
+        );
       }
     }
   }

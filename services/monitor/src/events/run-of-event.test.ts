@@ -99,9 +99,12 @@ describe("runOfEvent", () => {
   it("counts labels that are not allowed, and long or composite values, as other", () => {
     const label = (labels: Record<string, string>) =>
       run({ $case: "taskCompleted", value: { attempt: 1, labels } })?.row.label;
-    assert.deepEqual(
-      [{}, { x: "1" }, { team: "a,b" }, { team: "a".repeat(65) }, { team: "", x: "1" }].map(label),
-      ["", "other", "team=other", "team=other", "team="],
-    );
+    assert.deepEqual([{}, { x: "1" }, { team: "a,b" }, { team: "a".repeat(65) }, { team: "", x: "1" }].map(label), [
+      "",
+      "other",
+      "team=other",
+      "team=other",
+      "team=",
+    ]);
   });
 });

@@ -1,6 +1,6 @@
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
-import { durationMs } from "@ccsp/protos/duration.js";
 import { Priority, type Usage } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { durationMs } from "@ccsp/protos/duration.js";
 import type { Duration } from "@ccsp/protos/google/protobuf/duration.js";
 import { counted, labelOf } from "../domain/labels.js";
 import { knownMs, MOST_TOKENS, microUsd, type Outcome, type Run, type Tokens } from "../domain/run.js";

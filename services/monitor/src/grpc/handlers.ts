@@ -30,7 +30,11 @@ export function usageHandlers({
   return {
     getUsage: async ({ agentId, startTime, endTime, groupBy, filter }) => {
       const query = { start: startTime, end: endTime, groupBy: groupingOf(groupBy, ["agent", "model"]) };
-      const { rows, start, end } = await reportUsage(store, { ...query, filter: filterOf(filter, agentId) }, new Date());
+      const { rows, start, end } = await reportUsage(
+        store,
+        { ...query, filter: filterOf(filter, agentId) },
+        new Date(),
+      );
       const gaps = await gapsIn(start.getTime(), end.getTime());
       return {
         rows: rows.map(({ row, counts }) => rowMessage(row, counts)),
@@ -63,7 +67,13 @@ export function usageHandlers({
       if (stepMs !== HOUR_MS && stepMs !== DAY_MS)
         throw invalidFields([{ field: "step", description: "must be one hour or one day" }]);
       if (!(format in FORMATS)) throw invalidFields([{ field: "format", description: "is not a known format" }]);
-      const query = { start: startTime, end: endTime, stepMs, filter: filterOf(filter), format: FORMATS[format] ?? "csv" };
+      const query = {
+        start: startTime,
+        end: endTime,
+        stepMs,
+        filter: filterOf(filter),
+        format: FORMATS[format] ?? "csv",
+      };
       for await (const lines of exportUsage(store, query, new Date())) yield { lines };
     },
 

@@ -1,17 +1,17 @@
 import { type FieldViolation, invalidFields } from "@ccsp/errors";
-import type { TimeSeries } from "../domain/time-series.js";
+import type { GetTimeSeriesResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import {
   Dimension as DimensionMessage,
-  GapState,
   type UsageFilter as FilterMessage,
+  GapState,
   type UsageGap,
   type UsageRow,
 } from "@ccsp/protos/ccsp/monitor/v1/usage.js";
-import type { GetTimeSeriesResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import type { Counts } from "../domain/counts.js";
 import type { Gap } from "../domain/gap.js";
 import { type Dimension, NO_ROW, type Row } from "../domain/run.js";
+import type { TimeSeries } from "../domain/time-series.js";
 import type { UsageFilter } from "../domain/usage-report.js";
 
 const DIMENSION_OF: Partial<Record<DimensionMessage, Dimension>> = {
@@ -24,7 +24,10 @@ const DIMENSION_OF: Partial<Record<DimensionMessage, Dimension>> = {
 };
 
 /** Returns the dimensions of a request. Throws a Refusal for an unknown one and for one that is there twice. */
-export function groupingOf(messages: readonly DimensionMessage[], fallback: readonly Dimension[]): readonly Dimension[] {
+export function groupingOf(
+  messages: readonly DimensionMessage[],
+  fallback: readonly Dimension[],
+): readonly Dimension[] {
   const faults: FieldViolation[] = [];
   const dimensions = messages.flatMap((message, at) => {
     const dimension = DIMENSION_OF[message];

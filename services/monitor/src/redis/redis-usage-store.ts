@@ -3,7 +3,15 @@ import { UsageRecorded } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { bindScript, oneOf, orUnavailable, type RedisClient } from "@ccsp/redis-kit";
 import { COUNTERS, type Counts, countsOf, noCounts } from "../domain/counts.js";
 import { DIMENSIONS, NO_ROW, OTHER, type Row, type Run } from "../domain/run.js";
-import { type Bucket, type CountedRow, DAY_MS, HOUR_MS, KEPT_MS, MINUTE_MS, type UsageStore } from "../domain/usage-store.js";
+import {
+  type Bucket,
+  type CountedRow,
+  DAY_MS,
+  HOUR_MS,
+  KEPT_MS,
+  MINUTE_MS,
+  type UsageStore,
+} from "../domain/usage-store.js";
 import { legacyHours, legacyRows } from "./legacy-sums.js";
 import { legacyKeys, usageKeys } from "./usage-keys.js";
 
@@ -35,7 +43,9 @@ export function createRedisUsageStore(
   const places = Array.from({ length: partitions }, (_, partition) => usageKeys(partition));
 
   /** The hashes at these keys, a few at a time, with what each key stands for. */
-  async function* hashes<T>(keys: readonly (readonly [string, T])[]): AsyncGenerator<[Record<string, string>, T], void> {
+  async function* hashes<T>(
+    keys: readonly (readonly [string, T])[],
+  ): AsyncGenerator<[Record<string, string>, T], void> {
     for (let from = 0; from < keys.length; from += BATCH) {
       const batch = keys.slice(from, from + BATCH);
       const found = await orUnavailable(redis, () => Promise.all(batch.map(([key]) => redis.hgetall(key))));
@@ -51,7 +61,10 @@ export function createRedisUsageStore(
   return {
     record: (run) => {
       const end = run.endTime.getTime();
-      return countAttempt((places[run.partition] ?? usageKeys(run.partition)).attempt(end), ...argumentsOf(run, maxRows, now()));
+      return countAttempt(
+        (places[run.partition] ?? usageKeys(run.partition)).attempt(end),
+        ...argumentsOf(run, maxRows, now()),
+      );
     },
 
     read: async function* (grain, starts) {
