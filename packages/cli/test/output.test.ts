@@ -102,7 +102,7 @@ const CASES: readonly Case[] = [
   {
     line: "usage",
     shows:
-      /^AGENT +RUNS +FAILED +IN +OUT +COST +RUN TIME +WAIT +RUNS PER HOUR\nalice +1 +0 +0 +0 +\$0.25 +unknown +unknown +█/,
+      /^AGENT +MODEL +RUNS +FAILED +IN +OUT +COST +RUN TIME +WAIT +RUNS PER HOUR\nalice +- +1 +0 +0 +0 +\$0\.2500 +unknown +unknown +█/,
   },
   {
     line: "whoami",
