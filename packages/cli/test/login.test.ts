@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { cp, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mock } from "node:test";
@@ -139,7 +141,13 @@ describe("ccsp login", function () {
     assert.match(gone.stderr, /could not be used: .*ECONNREFUSED/);
     const plain = await login({ CCSP_OIDC_ISSUER: "http://issuer.example" });
     assert.equal(plain.code, 5);
-    assert.match(plain.stderr, /only requests to HTTPS are allowed/);
+    assert.equal(plain.stderr, "ccsp: http://issuer.example could not be used: only requests to HTTPS are allowed\n");
+    const cleartext = createServer((socket) => socket.end("no TLS\n")).listen(0, "127.0.0.1");
+    await once(cleartext, "listening");
+    const url = `https://127.0.0.1:${Object(cleartext.address()).port}`;
+    const noTls = await login({ CCSP_OIDC_ISSUER: url });
+    cleartext.close();
+    assert.equal(noTls.stderr, `ccsp: ${url} could not be used: TLS fails: wrong version number\n`);
   });
 
   it("reaches an issuer with its own certificate authority", async function () {

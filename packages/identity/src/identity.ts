@@ -5,7 +5,7 @@ export interface Identity {
   readonly kind: "agent" | "operator" | "service";
   /** Name of the caller, unique within its kind: the id of an agent, a person, or a service. */
   readonly subject: string;
-  /** Scopes of the caller. Each service says which scope an RPC needs. */
+  /** Scopes of the caller. Each RPC declares in its proto which ones it needs. */
   readonly scopes: readonly string[];
   readonly proof: "token" | "key" | "certificate" | "oidc";
   /** When the proof expires. A call that began earlier continues. Absent: never. */
