@@ -11,7 +11,7 @@ import {
 import { callerAddress, type MeteredCall } from "../bounds/call-meter.js";
 import { callerName } from "../bounds/caller-bounds.js";
 import { limited } from "../bounds/caller-limits.js";
-import { endServedSpan, inCallSpan, untraced } from "../wire/call-span.js";
+import { endServedSpan, inCallSpan } from "../wire/call-span.js";
 import { encodeRefusal } from "../wire/status-details.js";
 import { credentialsOf, setIdentity } from "./caller-identity.js";
 import { refusalFor } from "./failures.js";
@@ -153,10 +153,11 @@ class CheckedCall {
     const method = this.#method;
     const refusal = refusalFor(error, { method, signal: new AbortController().signal }, serving.log);
     const encoded = encodeRefusal(refusal);
-    if (refusal.reason === "CALLER_LIMIT") serving.refused(refusal.quota[0]?.subject ?? "");
     serving.observe(method, encoded.code, (performance.now() - this.#began) / 1e3);
-    const inSpan = serving.traced.has(method) ? inCallSpan(method) : untraced;
-    inSpan(metadata, (span) => endServedSpan(span, encoded.code, encoded.details));
+    // Limits stop floods, and a span for each call of a flood would bury the others. They are counted instead.
+    if (refusal.reason === "CALLER_LIMIT") serving.refused(refusal.quota[0]?.subject ?? "");
+    else if (serving.traced.has(method))
+      inCallSpan(method)(metadata, (span) => endServedSpan(span, encoded.code, encoded.details));
     this.#call.sendStatus(encoded);
   }
 

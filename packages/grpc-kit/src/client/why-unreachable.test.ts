@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { connectionFault } from "./unreachable.js";
+import { connectionFault } from "./why-unreachable.js";
 
 describe("the cause of a failed connection", () => {
   const causeIn = (lastError: string) =>
