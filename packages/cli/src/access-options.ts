@@ -1,4 +1,4 @@
-import { AGENT_ID, ROLES, SCOPES } from "@ccsp/identity";
+import { AGENT_ID, agentIdFault, ROLES, SCOPES } from "@ccsp/identity";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { wrapped } from "./words.js";
 
@@ -14,7 +14,15 @@ export function withAccess(command: Command): Command {
     .option("--scope <scope>", "one more scope, may be repeated", scope);
 }
 
+/** The id of an agent to which a token or a key may be given. The gateway accepts no others. */
 export function agentId(value: string): string {
+  const fault = agentIdFault(value);
+  if (fault) throw new InvalidArgumentError(`It ${fault.replaceAll("`", "")}.`);
+  return value;
+}
+
+/** The id of an agent or of a person. */
+export function callerId(value: string): string {
   if (!AGENT_ID.test(value)) throw new InvalidArgumentError("It is not an agent id: 1 to 128 of A-Z a-z 0-9 . _ @ -.");
   return value;
 }

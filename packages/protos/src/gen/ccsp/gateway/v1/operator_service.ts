@@ -32,7 +32,18 @@ import {
   SetDrainingResponse,
   TailRunResponse,
 } from "../../executor/v1/executor_service.js";
-import { GetUsageRequest, GetUsageResponse } from "../../monitor/v1/monitor_service.js";
+import {
+  ExportUsageRequest,
+  ExportUsageResponse,
+  GetAgentStatsRequest,
+  GetAgentStatsResponse,
+  GetTimeSeriesRequest,
+  GetTimeSeriesResponse,
+  GetUsageRequest,
+  GetUsageResponse,
+  RecordUsageRequest,
+  RecordUsageResponse,
+} from "../../monitor/v1/monitor_service.js";
 import { ListNotificationsRequest, ListNotificationsResponse } from "../../notification/v1/notification_service.js";
 import {
   CancelRequest,
@@ -227,7 +238,7 @@ export interface ListKeysResponse {
 export interface RotateKeyRequest {
   /** Id of the key. */
   id: string;
-  /** How long the old secret works. Absent: 1 hour. 0: it ends at once. At most 30 days. */
+  /** How long earlier secrets work at most. Absent: 1 hour. 0: it ends at once. At most 30 days. */
   grace: Duration | undefined;
 }
 
@@ -2474,7 +2485,10 @@ export const OperatorServiceService = {
     responseSerialize: (value: GetStatusResponse): Buffer => Buffer.from(GetStatusResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetStatusResponse => GetStatusResponse.decode(value),
   },
-  /** Streams the status of the queue. */
+  /**
+   * Streams the status of the queue. Each message is whole, so call again when the stream ends with UNAVAILABLE: its
+   * replica of the queue, or this gateway, has stopped.
+   */
   watchQueue: {
     path: "/ccsp.gateway.v1.OperatorService/WatchQueue" as const,
     requestStream: false as const,
@@ -2662,7 +2676,7 @@ export const OperatorServiceService = {
     responseDeserialize: (value: Buffer): GetRunResponse => GetRunResponse.decode(value),
   },
   /**
-   * Streams what the engine of one run writes.
+   * Streams what the engine of one run writes. It ends with the run, and with UNAVAILABLE when the executor stops.
    *
    * Errors: those of GetRun.
    */
@@ -2717,6 +2731,48 @@ export const OperatorServiceService = {
     responseSerialize: (value: GetUsageResponse): Buffer => Buffer.from(GetUsageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetUsageResponse => GetUsageResponse.decode(value),
   },
+  /** Returns the statistics of each agent. */
+  getAgentStats: {
+    path: "/ccsp.gateway.v1.OperatorService/GetAgentStats" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetAgentStatsRequest): Buffer => Buffer.from(GetAgentStatsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetAgentStatsRequest => GetAgentStatsRequest.decode(value),
+    responseSerialize: (value: GetAgentStatsResponse): Buffer =>
+      Buffer.from(GetAgentStatsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetAgentStatsResponse => GetAgentStatsResponse.decode(value),
+  },
+  /** Returns usage over time. */
+  getTimeSeries: {
+    path: "/ccsp.gateway.v1.OperatorService/GetTimeSeries" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetTimeSeriesRequest): Buffer => Buffer.from(GetTimeSeriesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetTimeSeriesRequest => GetTimeSeriesRequest.decode(value),
+    responseSerialize: (value: GetTimeSeriesResponse): Buffer =>
+      Buffer.from(GetTimeSeriesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetTimeSeriesResponse => GetTimeSeriesResponse.decode(value),
+  },
+  /** Streams usage as CSV or JSON lines. */
+  exportUsage: {
+    path: "/ccsp.gateway.v1.OperatorService/ExportUsage" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ExportUsageRequest): Buffer => Buffer.from(ExportUsageRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ExportUsageRequest => ExportUsageRequest.decode(value),
+    responseSerialize: (value: ExportUsageResponse): Buffer => Buffer.from(ExportUsageResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ExportUsageResponse => ExportUsageResponse.decode(value),
+  },
+  /** Counts work that was done outside CCSP, for any agent. */
+  recordUsage: {
+    path: "/ccsp.gateway.v1.OperatorService/RecordUsage" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RecordUsageRequest): Buffer => Buffer.from(RecordUsageRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RecordUsageRequest => RecordUsageRequest.decode(value),
+    responseSerialize: (value: RecordUsageResponse): Buffer => Buffer.from(RecordUsageResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RecordUsageResponse => RecordUsageResponse.decode(value),
+  },
   /** Lists the notifications that were delivered. */
   listNotifications: {
     path: "/ccsp.gateway.v1.OperatorService/ListNotifications" as const,
@@ -2757,8 +2813,9 @@ export const OperatorServiceService = {
     responseDeserialize: (value: Buffer): ListKeysResponse => ListKeysResponse.decode(value),
   },
   /**
-   * Gives a key a new secret. The old secret works for `grace` more. Nobody gets a secret of a key with a scope that he
-   * does not have. If the answer is lost, rotate again: then the secret from before the lost answer has ended.
+   * Gives a key a new secret. Earlier secrets work for at most `grace` more. Nobody gets a secret of a key with a scope
+   * that he does not have. If the answer is lost, rotate again: the secret in use keeps its grace. Of the secrets in
+   * their grace, the newest four work.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -2822,7 +2879,10 @@ export const OperatorServiceService = {
 export interface OperatorServiceServer extends UntypedServiceImplementation {
   /** Returns how many tasks wait and run, and the known engines, gates and executors. */
   getStatus: handleUnaryCall<GetStatusRequest, GetStatusResponse>;
-  /** Streams the status of the queue. */
+  /**
+   * Streams the status of the queue. Each message is whole, so call again when the stream ends with UNAVAILABLE: its
+   * replica of the queue, or this gateway, has stopped.
+   */
   watchQueue: handleServerStreamingCall<WatchQueueRequest, WatchQueueResponse>;
   /** Lists tasks of every agent. `prompt_snippets` has an effect only with the scope `prompts:read`. */
   listTasks: handleUnaryCall<ListRequest, ListResponse>;
@@ -2864,7 +2924,7 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
    */
   getRun: handleUnaryCall<GetRunRequest, GetRunResponse>;
   /**
-   * Streams what the engine of one run writes.
+   * Streams what the engine of one run writes. It ends with the run, and with UNAVAILABLE when the executor stops.
    *
    * Errors: those of GetRun.
    */
@@ -2877,6 +2937,14 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   probe: handleUnaryCall<ProbeRequest, ProbeResponse>;
   /** Returns the usage of agents and models. */
   getUsage: handleUnaryCall<GetUsageRequest, GetUsageResponse>;
+  /** Returns the statistics of each agent. */
+  getAgentStats: handleUnaryCall<GetAgentStatsRequest, GetAgentStatsResponse>;
+  /** Returns usage over time. */
+  getTimeSeries: handleUnaryCall<GetTimeSeriesRequest, GetTimeSeriesResponse>;
+  /** Streams usage as CSV or JSON lines. */
+  exportUsage: handleServerStreamingCall<ExportUsageRequest, ExportUsageResponse>;
+  /** Counts work that was done outside CCSP, for any agent. */
+  recordUsage: handleUnaryCall<RecordUsageRequest, RecordUsageResponse>;
   /** Lists the notifications that were delivered. */
   listNotifications: handleUnaryCall<ListNotificationsRequest, ListNotificationsResponse>;
   /**
@@ -2891,8 +2959,9 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   /** Lists API keys, newest first, without their secrets. Keys that were revoked or have expired are listed for 30 days. */
   listKeys: handleUnaryCall<ListKeysRequest, ListKeysResponse>;
   /**
-   * Gives a key a new secret. The old secret works for `grace` more. Nobody gets a secret of a key with a scope that he
-   * does not have. If the answer is lost, rotate again: then the secret from before the lost answer has ended.
+   * Gives a key a new secret. Earlier secrets work for at most `grace` more. Nobody gets a secret of a key with a scope
+   * that he does not have. If the answer is lost, rotate again: the secret in use keeps its grace. Of the secrets in
+   * their grace, the newest four work.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -2937,7 +3006,10 @@ export interface OperatorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetStatusResponse) => void,
   ): ClientUnaryCall;
-  /** Streams the status of the queue. */
+  /**
+   * Streams the status of the queue. Each message is whole, so call again when the stream ends with UNAVAILABLE: its
+   * replica of the queue, or this gateway, has stopped.
+   */
   watchQueue(request: WatchQueueRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchQueueResponse>;
   watchQueue(
     request: WatchQueueRequest,
@@ -3210,7 +3282,7 @@ export interface OperatorServiceClient extends Client {
     callback: (error: ServiceError | null, response: GetRunResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Streams what the engine of one run writes.
+   * Streams what the engine of one run writes. It ends with the run, and with UNAVAILABLE when the executor stops.
    *
    * Errors: those of GetRun.
    */
@@ -3284,6 +3356,61 @@ export interface OperatorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetUsageResponse) => void,
   ): ClientUnaryCall;
+  /** Returns the statistics of each agent. */
+  getAgentStats(
+    request: GetAgentStatsRequest,
+    callback: (error: ServiceError | null, response: GetAgentStatsResponse) => void,
+  ): ClientUnaryCall;
+  getAgentStats(
+    request: GetAgentStatsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetAgentStatsResponse) => void,
+  ): ClientUnaryCall;
+  getAgentStats(
+    request: GetAgentStatsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetAgentStatsResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns usage over time. */
+  getTimeSeries(
+    request: GetTimeSeriesRequest,
+    callback: (error: ServiceError | null, response: GetTimeSeriesResponse) => void,
+  ): ClientUnaryCall;
+  getTimeSeries(
+    request: GetTimeSeriesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetTimeSeriesResponse) => void,
+  ): ClientUnaryCall;
+  getTimeSeries(
+    request: GetTimeSeriesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetTimeSeriesResponse) => void,
+  ): ClientUnaryCall;
+  /** Streams usage as CSV or JSON lines. */
+  exportUsage(request: ExportUsageRequest, options?: Partial<CallOptions>): ClientReadableStream<ExportUsageResponse>;
+  exportUsage(
+    request: ExportUsageRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ExportUsageResponse>;
+  /** Counts work that was done outside CCSP, for any agent. */
+  recordUsage(
+    request: RecordUsageRequest,
+    callback: (error: ServiceError | null, response: RecordUsageResponse) => void,
+  ): ClientUnaryCall;
+  recordUsage(
+    request: RecordUsageRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RecordUsageResponse) => void,
+  ): ClientUnaryCall;
+  recordUsage(
+    request: RecordUsageRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RecordUsageResponse) => void,
+  ): ClientUnaryCall;
   /** Lists the notifications that were delivered. */
   listNotifications(
     request: ListNotificationsRequest,
@@ -3340,8 +3467,9 @@ export interface OperatorServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListKeysResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Gives a key a new secret. The old secret works for `grace` more. Nobody gets a secret of a key with a scope that he
-   * does not have. If the answer is lost, rotate again: then the secret from before the lost answer has ended.
+   * Gives a key a new secret. Earlier secrets work for at most `grace` more. Nobody gets a secret of a key with a scope
+   * that he does not have. If the answer is lost, rotate again: the secret in use keeps its grace. Of the secrets in
+   * their grace, the newest four work.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
