@@ -272,7 +272,8 @@ describe("ccsp's commands for operators", function () {
   });
 
   it("emergency stop never stops the local fleet in place of another installation", async () => {
-    const { code, stderr } = await at("emergency stop --level kill --why leak --gateway 127.0.0.1:1");
+    const line = "emergency stop --level kill --why leak --gateway 127.0.0.1:1";
+    const { code, stderr } = await ccsp(line.split(" "), { env: { ...env, CCSP_TOKEN: "t" } });
     assert.equal(code, 5);
     assert.match(
       stderr,
@@ -282,8 +283,8 @@ describe("ccsp's commands for operators", function () {
   });
 
   it("report an error in a command line, and end with the code in --help", async () => {
-    const wrong = async (line: string, code: number, message: RegExp) => {
-      const outcome = await at(line);
+    const wrong = async (line: string, code: number, message: RegExp, more: Record<string, string> = {}) => {
+      const outcome = await ccsp(line.split(" "), { env: { ...env, ...more } });
       assert.match(outcome.stderr, message);
       assert.equal(outcome.code, code, line);
     };
@@ -299,8 +300,8 @@ describe("ccsp's commands for operators", function () {
     await wrong("queue list --limit 0", 2, /whole number from 1/);
     await wrong("executor drain nobody", 4, /no executor of this id; there is executor-1/);
     await wrong("executor tail 0-01k00000000000000000000000", 4, /no executor runs/);
-    await wrong("queue status --gateway 127.0.0.1:1", 5, /127.0.0.1:1/);
-    await wrong("queue status --watch --gateway 127.0.0.1:1", 5, /127.0.0.1:1/);
+    await wrong("queue status --gateway 127.0.0.1:1", 5, /127.0.0.1:1/, { CCSP_TOKEN: "t" });
+    await wrong("queue status --watch --gateway 127.0.0.1:1", 5, /127.0.0.1:1/, { CCSP_TOKEN: "t" });
     const elsewhere = await ccsp(["queue", "status"], { env: { CCSP_STATE_DIR: join(dir, "empty") } });
     assert.deepEqual([elsewhere.code, /name one with --gateway/.test(elsewhere.stderr)], [5, true]);
     const removed = [

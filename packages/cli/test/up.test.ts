@@ -3,6 +3,7 @@ import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:
 import { join } from "node:path";
 import { eventually } from "@ccsp/testkit";
 import { type LocalFolder, openLocalFolder, UP } from "./local-fleet.js";
+import { ccsp } from "./memory-io.js";
 
 interface FleetFile {
   readonly pid: number;
@@ -119,9 +120,14 @@ describe("ccsp up in its folder", function () {
   }
 
   it("names a jwt.secret that is empty, and says what to do", async () => {
-    await writeFile(join(folder.dir, "jwt.secret"), "\n");
-    for (const args of [[...UP], ["list", "--gateway", "127.0.0.1:1"], ["token", "create", "--agent", "a"]]) {
-      const { code, stderr } = await folder.run(...args);
+    const file = join(folder.dir, "jwt.secret");
+    await writeFile(file, "\n");
+    for (const [args, env] of [
+      [UP, {}],
+      [["list", "--gateway", "127.0.0.1:1"], { CCSP_JWT_SECRET_FILE: file }],
+      [["token", "create", "--agent", "a"], {}],
+    ] as const) {
+      const { code, stderr } = await ccsp([...args], { env: { ...folder.env, ...env } });
       assert.equal(code, 2);
       assert.match(stderr, /jwt\.secret is empty.*`ccsp up`.*makes a new one/);
     }

@@ -26,6 +26,8 @@ describe("ccsp run in a folder, with the real CLI in a fleet", function () {
     env = { PATH, USER: "tester", HOME: join(dir, "home"), CCSP_STATE_DIR: join(dir, "state") };
     const { code, stderr } = await ccsp("up --single --detach --simulator --ports free".split(" "), { env });
     assert.equal(code, 0, stderr);
+    // For the address that is not the one of the fleet.
+    env = { ...env, CCSP_JWT_SECRET_FILE: join(dir, "state", "jwt.secret") };
   });
   after(async () => {
     if (dir === undefined) return;
