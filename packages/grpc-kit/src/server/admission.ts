@@ -27,8 +27,8 @@ export type Admit = (method: string, caller: CallerCredentials) => Promise<Ident
 
 export interface AdmissionOptions {
   readonly admit: Admit | undefined;
-  /** The open connection of this peer, if there is one. */
-  readonly connectionOf: (peer: string) => object | undefined;
+  /** The open connections of this peer. */
+  readonly connectionsOf: (peer: string) => readonly object[];
 }
 
 /**
@@ -112,11 +112,11 @@ class CheckedCall {
   }
 
   async #letIn(metadata: Metadata, forward: () => void): Promise<void> {
-    const { admit, serving, connectionOf } = this.#shared;
+    const { admit, serving, connectionsOf } = this.#shared;
     const { meter } = serving.callers;
     const address = callerAddress(this.#peer);
     meter?.arrived(address);
-    const identity = await admit?.(this.#method, credentialsOf(this.#call, metadata, connectionOf(this.#peer)));
+    const identity = await admit?.(this.#method, credentialsOf(this.#call, metadata, connectionsOf(this.#peer)));
     if (this.#over) return;
     if (identity) setIdentity(metadata, identity);
     this.#metered = meter?.began(identity, address);
@@ -164,11 +164,11 @@ class CheckedCall {
   /** grpc-js calls this also after the answer was sent. */
   #cancelled(): void {
     this.#arrived();
-    const { serving, connectionOf } = this.#shared;
+    const { serving, connectionsOf } = this.#shared;
     const late = Number(this.#call.getDeadline()) <= Date.now();
     // The bounds may have forgotten this caller since the call began, because it was idle. So look it up again.
     if (!this.#over && !late && this.#caller !== undefined)
-      serving.callers.stateOf(this.#caller)?.abandon(connectionOf(this.#peer) ? undefined : this.#peer);
+      serving.callers.stateOf(this.#caller)?.abandon(connectionsOf(this.#peer).length > 0 ? undefined : this.#peer);
     this.#end();
   }
 }
