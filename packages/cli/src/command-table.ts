@@ -141,6 +141,11 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
       load: async (io) => (await import("./commands/clear.js")).clearCommand(io),
     },
     {
+      term: "usage [options]",
+      description: "show the runs, tokens, cost and times of agents, engines, models, classes and labels",
+      load: async (io) => (await import("./commands/usage.js")).usageCommand(io),
+    },
+    {
       term: "executor",
       description: "show and control executors",
       load: async (io, end) => (await import("./commands/executor.js")).executorCommand(io, end),

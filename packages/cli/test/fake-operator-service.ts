@@ -3,7 +3,8 @@ import { implementSome } from "@ccsp/grpc-kit";
 import { ROLES } from "@ccsp/identity";
 import { GetExecutorStatusResponse, ProbeResponse } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { ApiKey, OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
-import { GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import { GetTimeSeriesResponse, GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import { ExportFormat } from "@ccsp/protos/ccsp/monitor/v1/usage.js";
 import { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import {
   EmergencyLevel,
@@ -110,6 +111,19 @@ export function fakeOperatorService() {
     setConcurrency: async () => ({ engine: EXECUTOR.engines[0] }),
     probe: async () => ProbeResponse.fromPartial({ ok: true, firstText: { seconds: 1n, nanos: 0 }, model: "m" }),
     getUsage: async () => GetUsageResponse.fromPartial({ rows: [{ agentId: "alice", runs: 1n, costUsd: 0.25 }] }),
+    getAgentStats: async () => ({ agents: [] }),
+    getTimeSeries: async ({ startTime, step }) =>
+      GetTimeSeriesResponse.fromPartial({
+        series: [{ sum: { agentId: "alice" }, points: [{ time: startTime, usage: { runs: 1n } }] }],
+        startTime,
+        step,
+        steps: 25,
+      }),
+    async *exportUsage({ format }) {
+      yield { lines: format === ExportFormat.CSV ? "start_time,agent\r\n" : "" };
+      yield { lines: format === ExportFormat.CSV ? "2026-01-01T00:00:00.000Z,alice\r\n" : '{"agent":"alice"}\n' };
+    },
+    recordUsage: async () => ({ counted: true }),
     listNotifications: async () =>
       ListNotificationsResponse.fromPartial({ notifications: [{ summary: "all is well" }] }),
     createKey: async ({ subject, name, scopes }) => ({ key: { ...KEY, subject, name, scopes }, bearer: BEARER }),

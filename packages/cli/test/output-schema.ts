@@ -26,6 +26,7 @@ const MESSAGE_OF: Readonly<Record<string, string>> = {
   "executor drain": "executor.v1.SetDrainingResponse",
   "executor slots": "executor.v1.SetConcurrencyResponse",
   "executor probe": "executor.v1.ProbeResponse",
+  usage: "monitor.v1.GetUsageResponse",
   whoami: "gateway.v1.WhoAmIResponse",
   "key create": "gateway.v1.CreateKeyResponse",
   "key list": "gateway.v1.ApiKey",

@@ -100,6 +100,11 @@ const CASES: readonly Case[] = [
       /^KEY +AGENT +STATE +LAST USE +EXPIRES +ALLOWS +NAME\n4fTz0aBcDeFg +ci +VALID +never +never +agent +nightly\n0123456789AB +ci +EXPIRED /,
   },
   {
+    line: "usage",
+    shows:
+      /^AGENT +MODEL +RUNS +FAILED +IN +OUT +COST +RUN TIME +WAIT +RUNS PER HOUR\nalice +- +1 +0 +0 +0 +\$0\.2500 +unknown +unknown +█/,
+  },
+  {
     line: "whoami",
     name: "alice",
     shows: /^you are alice\nproven by a token, until 2030\S+ \S+\nscopes: tasks:read-all /,

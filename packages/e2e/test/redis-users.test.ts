@@ -9,7 +9,7 @@ import { startWorld, type World } from "../src/world.js";
 
 /** The services that use Redis, with a key of each. */
 const PLACES: Readonly<Record<string, string>> = {
-  gateway: "ccsp:agents:x",
+  gateway: "ccsp:agents:{keys}:x",
   queue: "ccsp:queue:x",
   monitor: "ccsp:usage:x",
   notification: "ccsp:notify:x",
@@ -100,6 +100,13 @@ describe("each service with its own user of Redis", function () {
       for (const [command, ...args] of about) await assert.rejects(redis.call(command, ...args), DENIED, command);
     });
   }
+
+  it("lets the monitor keep statistics of agents, and neither it nor the gateway what the other keeps of them", async () => {
+    const typeOf = (user: string, key: string) => as(user).eval("return redis.call('HLEN', KEYS[1])", 1, key);
+    assert.equal(await typeOf("monitor", "ccsp:agents:stats:{0}:x"), 0);
+    await assert.rejects(typeOf("gateway", "ccsp:agents:stats:{0}:x"), DENIED);
+    await assert.rejects(typeOf("monitor", "ccsp:agents:{keys}:x"), DENIED);
+  });
 
   it("lets nobody in without a password", async () => {
     const { host, port } = admin.options;

@@ -56,6 +56,20 @@ const samples: EventData[] = [
   { $case: "sessionTimeout", value: { engine: "claude", account: "team", executorId: "e1" } },
   { $case: "emergencyStop", value: { id: "s1", level: "KILL", who: "ops", why: "runaway" } },
   { $case: "emergencyResume", value: { id: "s1", who: "ops", why: "mended" } },
+  {
+    $case: "usageRecorded",
+    value: {
+      attemptId: "0-t result",
+      engine: "claude",
+      model: "m",
+      account: "team",
+      priority: "high",
+      label: "team=blue",
+      outcome: "succeeded",
+      usage: undefined,
+      costUsd: 0,
+    },
+  },
 ];
 
 const entry = (data: EventData): string[] => [

@@ -16,6 +16,7 @@ export const EVENT_TYPES: Readonly<Record<EventData["$case"], string>> = {
   sessionTimeout: "session.timeout",
   emergencyStop: "emergency.stop",
   emergencyResume: "emergency.resume",
+  usageRecorded: "usage.recorded",
 };
 
 const FIELDS = new Map(Object.entries(EVENT_TYPES).map(([field, type]) => [type, field]));

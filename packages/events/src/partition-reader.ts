@@ -40,17 +40,25 @@ export async function readPartition(options: PartitionReaderOptions, stop: Abort
 
   const work = async (entries: readonly Entry[]): Promise<void> => {
     let keptAtMs = Date.now();
+    const acks: Promise<void>[] = [];
+    // The acknowledgements travel while the next entries are handled. They still come in order.
+    const ack = (id: string): void => {
+      const sent = group.ack(id);
+      sent.catch(() => undefined);
+      acks.push(sent);
+    };
     for (const [at, entry] of entries.entries()) {
       // `leave` offers the unfinished entries to the other consumers.
-      if (stop.aborted) return;
+      if (stop.aborted) break;
       if (Date.now() - keptAtMs > rule.abandonedMs / 3) {
         await group.keep(entries.slice(at).map((each) => each.id));
         keptAtMs = Date.now();
       }
       failing.delete(entry.id);
-      if (!(await deliver(options, entry)))
+      if (!(await deliver(options, entry, ack)))
         failing.set(entry.id, Date.now() + redeliveryMs(rule, entry.deliveries) + MARGIN_MS);
     }
+    await Promise.all(acks);
   };
 
   const turn = async (): Promise<void> => {
@@ -88,10 +96,10 @@ export async function readPartition(options: PartitionReaderOptions, stop: Abort
 }
 
 /**
- * Passes one entry to the handler. Resolves to false if it failed and will be delivered again. Rejects if Redis does
- * not answer.
+ * Passes one entry to the handler, and to `ack` when it is done. Resolves to false if it failed and will be delivered
+ * again. Rejects if Redis does not answer.
  */
-async function deliver(options: PartitionReaderOptions, entry: Entry): Promise<boolean> {
+async function deliver(options: PartitionReaderOptions, entry: Entry, ack: (id: string) => void): Promise<boolean> {
   const { partition, group, handle, count, log, rule } = options;
   const about = { event: `${partition}:${entry.id}`, deliveries: entry.deliveries };
   const park = async (err: unknown): Promise<true> => {
@@ -119,7 +127,7 @@ async function deliver(options: PartitionReaderOptions, entry: Entry): Promise<b
       return false;
     }
   }
-  await group.ack(entry.id);
+  ack(entry.id);
   count(event === undefined ? "unknown" : "handled");
   return true;
 }

@@ -62,7 +62,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
     const connectTo = (address: string) => connect(ExecutorServiceService, address);
     const pool = await open("executors", new ExecutorPool({ connect: connectTo, idleMs: EXECUTOR_IDLE_MS }));
     const executors = new Executors({ queue, pool });
-    const agents = createAgentOperations({ queue, guard, resume, version: await packageVersion() });
+    const agents = createAgentOperations({ queue, monitor, guard, resume, version: await packageVersion() });
     const operators = createOperatorOperations({ queue, executors, monitor, notification, keys, guard, resume });
     const services = [
       implement(AgentServiceService, served(agents)),

@@ -3,6 +3,7 @@ import { createAuthenticator } from "@ccsp/authentication";
 import { type Reason, Refusal } from "@ccsp/errors";
 import { admitBy, CallError, CallerBounds, type CallOptions, createClient, implement, serveGrpc } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import { GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import { TaskEnded, TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
@@ -48,7 +49,13 @@ async function startGateway(queue: FakeQueue) {
     audit: createAudit(log),
     streams: createOpenStreams(() => false),
   });
-  const operations = createAgentOperations({ queue: upstream, guard, resume: { giveUpMs: 10_000 }, version: "1.2.3" });
+  const operations = createAgentOperations({
+    queue: upstream,
+    monitor: { getUsage: async ({ agentId = "" }) => GetUsageResponse.fromPartial({ rows: [{ agentId }] }) },
+    guard,
+    resume: { giveUpMs: 10_000 },
+    version: "1.2.3",
+  });
   const server = await serveGrpc({
     listen: { host: "127.0.0.1", port: 0 },
     services: [implement(AgentServiceService, served(operations))],
@@ -101,6 +108,16 @@ describe("gateway", () => {
       queue.enqueued.map(({ agentId, requestId, spec: passed }) => ({ agentId, requestId, prompt: passed?.prompt })),
       [{ agentId: "alice", requestId: "r1", prompt: PROMPT }],
     );
+  });
+
+  it("reports to an agent only its own usage, and only with the scope to read its tasks", async () => {
+    const { rows } = await gateway.client.getMyUsage({}, await as("alice"));
+    assert.deepEqual(
+      rows.map(({ agentId }) => agentId),
+      ["alice"],
+    );
+    const denied = failsWith(status.PERMISSION_DENIED, "SCOPE_MISSING");
+    await assert.rejects(gateway.client.getMyUsage({}, await as("alice", "tasks:submit")), denied);
   });
 
   it("passes impossible times on to the queue, which refuses them task by task, not the whole call", async () => {

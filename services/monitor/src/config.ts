@@ -12,6 +12,11 @@ export interface MonitorConfig {
   readonly redis: RedisSettings;
   /** The number of partitions of the event stream. */
   readonly partitions: number;
+  readonly queueTarget: string;
+  /** The keys of labels by which usage is counted. */
+  readonly usageLabels: readonly string[];
+  /** The most rows of a bucket of usage. */
+  readonly usageRows: number;
 }
 
 export function define(settings: Settings): MonitorConfig {
@@ -19,5 +24,15 @@ export function define(settings: Settings): MonitorConfig {
     service: serviceSettings(settings, { name: "monitor", grpcPort: 3003, opsPort: 9003 }),
     redis: redisSettings(settings),
     partitions: queueShards(settings),
+    queueTarget: settings.text("CCSP_QUEUE_TARGET", "gRPC target of the queue", { default: "consul:///queue" }),
+    usageLabels: settings.list("CCSP_MONITOR_USAGE_LABELS", "keys of the labels of tasks by which usage is counted", {
+      default: [],
+      pattern: /^[A-Za-z0-9._/-]{1,63}$/,
+    }),
+    usageRows: settings.integer(
+      "CCSP_MONITOR_USAGE_ROWS",
+      "most combinations of agent, engine, account, model, class and label that an hour or a day counts apart",
+      { default: 1_000, min: 10, max: 100_000 },
+    ),
   };
 }

@@ -1,39 +1,60 @@
 import { consumeEvents, withEventSpan } from "@ccsp/events";
 import { implement } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
+import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis } from "@ccsp/redis-kit";
 import { define, type MonitorConfig } from "./config.js";
+import { fillFromQueue } from "./events/fill-from-queue.js";
+import { watchGaps } from "./events/gap-watch.js";
 import { runOfEvent } from "./events/run-of-event.js";
-import { monitorHandlers } from "./grpc/handlers.js";
+import { usageHandlers } from "./grpc/handlers.js";
 import { createMonitorMetrics } from "./metrics.js";
+import { countedByPredecessor } from "./redis/legacy-sums.js";
+import { createRedisGapStore } from "./redis/redis-gap-store.js";
 import { createRedisUsageStore } from "./redis/redis-usage-store.js";
 
-/** The monitor: it reports the usage of each agent. */
+const GROUP = "monitor";
+/** Writers trim the oldest of 100,000 events, so a look this often sees a group fall behind before it passes the loss. */
+const GAP_LOOK_MS = 1_000;
+
+/** The monitor: it counts usage and reports it. */
 export const monitorService: ServiceDefinition<MonitorConfig> = {
   name: "monitor",
-  summary: "MonitorService: counts usage per agent and model from the events of the other services",
+  summary: "MonitorService: counts usage from the events of the other services",
   define,
 
-  async start({ service, redis: redisSettings, partitions }, { open, log, registry, serveOps, serveGrpc }) {
+  async start(config, { open, log, registry, openClient, serveOps, serveGrpc }) {
+    const { service, partitions, usageLabels } = config;
     const metrics = createMonitorMetrics(registry);
 
-    const redis = await open("redis", openRedis(redisSettings, { log, name: "monitor" }));
+    const redis = await open("redis", openRedis(config.redis, { log, name: "monitor" }));
+    const queue = await openClient(QueueServiceService, config.queueTarget);
     await serveOps({ redis: () => redis.ping() });
 
-    const store = createRedisUsageStore(redis.client);
-    const handle = async (event: Parameters<typeof runOfEvent>[0]): Promise<void> => {
-      const run = runOfEvent(event);
+    const store = createRedisUsageStore(redis.client, { partitions, maxRows: config.usageRows });
+    const gaps = createRedisGapStore(redis.client, GROUP);
+    const fill = fillFromQueue({ queue, record: store.record, allowedLabels: usageLabels });
+    await open("gaps", watchGaps({ gaps, partitions, fill, log }, GAP_LOOK_MS));
+
+    const startedMs = Date.now();
+    const handle = async (event: Event): Promise<void> => {
+      const run = runOfEvent(event, usageLabels);
       if (run === undefined) return;
-      const outcome = await withEventSpan("usage record", event, () => store.record(run));
+      // What 0.2.0 counted before the upgrade may be delivered once more.
+      const before = run.endTime.getTime() < startedMs && (await countedByPredecessor(redis.client, event.id, run));
+      const outcome = before ? "repeat" : await withEventSpan("usage record", event, () => store.record(run));
       metrics.runs.inc({ outcome });
     };
     const count = metrics.countDelivery;
-    await open(
-      "events",
-      consumeEvents({ redis, group: "monitor", consumer: service.instance, partitions, handle, count, log }),
-    );
+    const consumer = service.instance;
+    await open("events", consumeEvents({ redis, group: GROUP, consumer, partitions, handle, count, log }));
 
-    await serveGrpc([implement(MonitorServiceService, monitorHandlers(store))]);
+    const gapsIn = async (start: number, end: number) => {
+      const found = await Promise.all(Array.from({ length: partitions }, (_, partition) => gaps.list(partition)));
+      return found.flat().filter((gap) => gap.start < end && gap.end >= start);
+    };
+    await serveGrpc([implement(MonitorServiceService, usageHandlers({ store, gapsIn, allowedLabels: usageLabels }))]);
   },
 };

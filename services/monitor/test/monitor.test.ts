@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { createPublisher, eventsKey, type Publication } from "@ccsp/events";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { TaskCompleted, TaskFailed, TaskRetried } from "@ccsp/protos/ccsp/event/v1/event.js";
+import { Dimension, UsageRow } from "@ccsp/protos/ccsp/monitor/v1/usage.js";
+import { toDuration } from "@ccsp/protos/duration.js";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { eventually, type OtlpReceiver, startOtlpReceiver } from "@ccsp/testkit";
 import { pino } from "pino";
+import { DAY_MS, HOUR_MS } from "../src/domain/usage-store.js";
 import { type RunningMonitor, startMonitor } from "./start-monitor.js";
 
 const usage = { inputTokens: 10n, outputTokens: 20n, cacheReadTokens: 30n, cacheCreationTokens: 40n };
@@ -19,7 +23,7 @@ describe("monitor", () => {
   const running: RunningMonitor[] = [];
   let receiver: OtlpReceiver | undefined;
   const publish = (event: Publication) =>
-    createPublisher(redis, "queue").publish({ taskId: "t1", agentId: "a1", ...event });
+    createPublisher(redis, "queue").publish({ taskId: randomUUID(), agentId: "a1", ...event });
   const start = async (env: Record<string, string> = {}) => {
     const monitor = await startMonitor({ CCSP_REDIS_URL: server.url, ...env });
     running.push(monitor);
@@ -63,13 +67,17 @@ describe("monitor", () => {
       ],
     );
     assert.deepEqual(row("a1", "m"), {
+      ...UsageRow.create(),
       agentId: "a1",
       model: "m",
       runs: 10n,
+      succeededRuns: 10n,
       failedRuns: 0n,
       usage: { inputTokens: 100n, outputTokens: 200n, cacheReadTokens: 300n, cacheCreationTokens: 400n },
       costUsd: 1,
       runsWithoutCost: 0n,
+      runTime: toDuration(0),
+      queueWait: toDuration(0),
     });
     const failures = row("a1", "");
     assert.deepEqual([failures?.runs, failures?.failedRuns, failures?.runsWithoutCost], [2n, 2n, 1n]);
@@ -81,14 +89,16 @@ describe("monitor", () => {
   });
 
   it("finds a run only in the hour in which it ended", async () => {
-    await publish({ time: new Date("2026-01-05T10:59:59.999Z"), data: completed() });
+    const day = Math.floor(Date.now() / DAY_MS) * DAY_MS - 5 * DAY_MS;
+    const hour = (hours: number) => new Date(day + hours * HOUR_MS);
+    await publish({ time: new Date(hour(11).getTime() - 1), data: completed() });
     const { client } = await start();
     await nothingPending();
-    const runsBetween = async (start: string, end: string) =>
-      (await client.getUsage({ startTime: new Date(start), endTime: new Date(end) })).rows.length;
-    assert.equal(await runsBetween("2026-01-05T10:30:00Z", "2026-01-05T11:00:00Z"), 1);
-    assert.equal(await runsBetween("2026-01-05T11:00:00Z", "2026-01-05T12:00:00Z"), 0);
-    assert.equal(await runsBetween("2025-12-06T00:00:00Z", "2026-01-06T00:00:00Z"), 1);
+    const runsBetween = async (startTime: Date, endTime: Date) =>
+      (await client.getUsage({ startTime, endTime })).rows.length;
+    assert.equal(await runsBetween(hour(10.5), hour(11)), 1);
+    assert.equal(await runsBetween(hour(11), hour(12)), 0);
+    assert.equal(await runsBetween(hour(-600), hour(48)), 1);
   });
 
   it("counts an event once, also when the whole stream is delivered again", async () => {
@@ -113,8 +123,8 @@ describe("monitor", () => {
 
   it("counts a failed run once when a lease without a run reports its attempt again", async () => {
     const value = { engine: "e", attempt: 1 };
-    await publish({ data: { $case: "taskRetried", value: TaskRetried.fromPartial(value) } });
-    await publish({ data: { $case: "taskFailed", value: TaskFailed.fromPartial(value) } });
+    await publish({ taskId: "t1", data: { $case: "taskRetried", value: TaskRetried.fromPartial(value) } });
+    await publish({ taskId: "t1", data: { $case: "taskFailed", value: TaskFailed.fromPartial(value) } });
     const { client } = await start();
     await nothingPending();
     assert.equal((await client.getUsage({})).rows[0]?.runs, 1n);
@@ -150,11 +160,20 @@ describe("monitor", () => {
 
   it("refuses an invalid or too long range, naming the field", async () => {
     const { client } = await start();
-    const call = (startTime: string, endTime: string) =>
+    const call = (startTime: string, endTime: string): Promise<unknown> =>
       client.getUsage({ startTime: new Date(startTime), endTime: new Date(endTime) });
     const refused = { reason: "INVALID_FIELD" };
     await assert.rejects(call("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z"), { ...refused, message: /end_time/ });
-    await assert.rejects(call("2026-01-01T00:00:00Z", "2026-03-01T00:00:00Z"), { ...refused, message: /start_time/ });
+    await assert.rejects(call("2024-01-01T00:00:00Z", "2026-03-01T00:00:00Z"), { ...refused, message: /start_time/ });
+    await assert.rejects(client.getUsage({ groupBy: [Dimension.UNSPECIFIED] }), { ...refused, message: /group_by/ });
+    const minute = toDuration(60_000);
+    const long = { startTime: new Date("2025-06-01T00:00:00Z"), endTime: new Date("2026-06-01T00:00:00Z") };
+    await assert.rejects(client.getTimeSeries({ ...long, step: minute }), { ...refused, message: /step/ });
+    await assert.rejects(client.getAgentStats({ days: -1 }), { ...refused, message: /days/ });
+    const lines = client.exportUsage({ step: minute })[Symbol.asyncIterator]();
+    await assert.rejects(lines.next(), { ...refused, message: /step/ });
+    const work = { requestId: "r", agentId: "a", engine: "e", costUsd: -1 };
+    await assert.rejects(client.recordUsage(work), { ...refused, message: /cost_usd/ });
   });
 
   it("records in a span of the task's trace; on SIGTERM it exits 0 and leaves nothing open", async () => {

@@ -1,4 +1,4 @@
-import type { UsageRow } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import type { UsageRow } from "@ccsp/protos/ccsp/monitor/v1/usage.js";
 import type { Notification } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import type { ServiceStatus } from "../local-status.js";
 import { stateColour } from "../output/colour.js";

@@ -61,7 +61,11 @@ export interface ConnectionBounds {
   readonly handshakeMs: number;
   /** A connection that has no call for this time is closed. Its client connects again with its next call. */
   readonly idleMs: number;
-  /** A connection takes no more calls after this time, give or take a tenth. It ends when its calls have ended. */
+  /**
+   * A connection takes no more calls after this time, give or take a tenth. It ends when its calls have ended. But
+   * grpc-js ends them itself at its next keepalive, with UNAVAILABLE
+   * (https://github.com/grpc/grpc-node/issues/3068). So keep this time long.
+   */
   readonly ageMs: number;
 }
 
@@ -75,7 +79,7 @@ const BETWEEN_SERVICES: ConnectionBounds = {
   handshakeMs: 10_000,
   idleMs: 30 * 60_000,
   // TLS checks a certificate only when a connection begins. So this bounds how long an expired one works.
-  ageMs: 60 * 60_000,
+  ageMs: 24 * 60 * 60_000,
 };
 
 export interface GrpcServer {

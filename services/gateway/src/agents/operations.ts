@@ -1,14 +1,20 @@
 import { randomUUID } from "node:crypto";
+import type { Client } from "@ccsp/grpc-kit";
 import { AgentServiceService as Rpcs } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import type { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import { Dimension } from "@ccsp/protos/ccsp/monitor/v1/usage.js";
 import { within } from "../application/call.js";
 import type { Guard } from "../application/guard.js";
-import { checkFilter, sendable, sendableSchedule } from "../application/times.js";
+import { checkFilter, checkTimes, sendable, sendableSchedule } from "../application/times.js";
 import { type QueueClient, type ResumePolicy, runInQueue, watchTask } from "../upstream/task-watch.js";
 
 const CAPABILITIES_MS = 5_000;
+/** A monitor that is away must not make agents wait. */
+const USAGE_MS = 3_000;
 
 export interface AgentOperationOptions {
   readonly queue: QueueClient;
+  readonly monitor: Pick<Client<MonitorServiceService>, "getUsage">;
   readonly guard: Guard;
   readonly resume: ResumePolicy;
   readonly version: string;
@@ -18,7 +24,7 @@ export interface AgentOperationOptions {
  * What the gateway offers to agents, in terms of QueueService. The requests and responses are those of AgentService. It
  * contains no rule about tasks: the queue has all of them.
  */
-export function createAgentOperations({ queue, guard, resume, version }: AgentOperationOptions) {
+export function createAgentOperations({ queue, monitor, guard, resume, version }: AgentOperationOptions) {
   let capabilities: { engines: string[]; maxPromptBytes: bigint; oldMs: number } | undefined;
 
   return {
@@ -67,6 +73,13 @@ export function createAgentOperations({ queue, guard, resume, version }: AgentOp
 
     ...moreOfTasks(queue, guard),
     ...scheduleOperations(queue, guard),
+
+    getMyUsage: guard.unary(Rpcs.getMyUsage, async ({ startTime, endTime, groupBy }, call) => {
+      checkTimes({ start_time: startTime, end_time: endTime });
+      const range = { agentId: call.subject, startTime, endTime };
+      const grouping = groupBy.length === 0 ? [Dimension.MODEL] : groupBy;
+      return monitor.getUsage({ ...range, groupBy: grouping }, { ...within(call), timeoutMs: USAGE_MS });
+    }),
 
     getCapabilities: guard.unary(Rpcs.getCapabilities, async (_request, call) => {
       // The capabilities change only when the queue restarts. To read the whole status at each call would be

@@ -44,6 +44,23 @@ function reports({ guard, monitor, notification }: OperatorOperationOptions) {
       return monitor.getUsage(request, soon(call));
     }),
 
+    getAgentStats: guard.unary(Rpcs.getAgentStats, (request, call) => monitor.getAgentStats(request, soon(call))),
+
+    getTimeSeries: guard.unary(Rpcs.getTimeSeries, async (request, call) => {
+      checkTimes({ start_time: request.startTime, end_time: request.endTime });
+      return monitor.getTimeSeries(request, soon(call));
+    }),
+
+    exportUsage: guard.stream(Rpcs.exportUsage, async function* (request, call) {
+      checkTimes({ start_time: request.startTime, end_time: request.endTime });
+      yield* monitor.exportUsage(request, within(call));
+    }),
+
+    recordUsage: guard.unary(Rpcs.recordUsage, async (request, call) => {
+      checkTimes({ end_time: request.endTime });
+      return monitor.recordUsage(request, soon(call));
+    }),
+
     listNotifications: guard.unary(Rpcs.listNotifications, (request, call) =>
       notification.listNotifications(request, soon(call)),
     ),

@@ -1,50 +1,61 @@
+/** How an attempt ended. */
+export type Outcome = "succeeded" | "failed" | "cancelled";
+
+/** The dimensions by which usage is counted, in the order of a stored row. */
+export const DIMENSIONS = ["agent", "engine", "account", "model", "priority", "label"] as const;
+export type Dimension = (typeof DIMENSIONS)[number];
+
+/** A value for each dimension. Empty means that it is not known, or that there is none. */
+export type Row = Readonly<Record<Dimension, string>>;
+
+export const NO_ROW: Row = { agent: "", engine: "", account: "", model: "", priority: "", label: "" };
+
+/** What is counted instead of a value that has no row of its own. */
+export const OTHER = "other";
+
 /**
- * One ended run, with the numbers to count. All numbers are integers. Money is in micro-dollars, so that sums are
- * exact.
+ * One ended attempt, with the numbers to count. All numbers are integers. Money is in micro-dollars, so that sums are
+ * exact. An undefined number is not known, which is different from zero.
  */
 export interface Run {
   /** Runs with the same id count once. */
   readonly id: string;
+  /** The partition of the event stream that told of it. Its counts and its own event are on the same one. */
+  readonly partition: number;
+  /** Empty for work that no task did. */
+  readonly taskId: string;
+  readonly traceparent: string;
   readonly endTime: Date;
-  readonly agent: string;
-  /** Empty if the engine did not report it. */
-  readonly model: string;
-  readonly failed: boolean;
-  readonly tokens: Tokens;
-  /** Undefined if the cost is unknown, which is different from zero. */
-  readonly costMicroUsd: bigint | undefined;
+  readonly row: Row;
+  readonly outcome: Outcome;
+  readonly tokens: Tokens | undefined;
+  readonly costMicroUsd: number | undefined;
+  readonly runMs: number | undefined;
+  readonly waitMs: number | undefined;
 }
 
 export interface Tokens {
-  readonly input: bigint;
-  readonly output: bigint;
-  readonly cacheRead: bigint;
-  readonly cacheCreation: bigint;
-}
-
-export const NO_TOKENS: Tokens = { input: 0n, output: 0n, cacheRead: 0n, cacheCreation: 0n };
-
-/** The usage of one model by one agent. */
-export interface Usage {
-  readonly agent: string;
-  readonly model: string;
-  readonly runs: bigint;
-  readonly failedRuns: bigint;
-  readonly tokens: Tokens;
-  /** The sum over the runs whose cost is known. */
-  readonly costMicroUsd: bigint;
-  readonly runsWithoutCost: bigint;
+  readonly input: number;
+  readonly output: number;
+  readonly cacheRead: number;
+  readonly cacheCreation: number;
 }
 
 /**
- * These limits are higher than the cost and the tokens of any real run. A higher number comes from a broken engine, and
- * sums of such numbers would overflow the 64 bits of a counter.
+ * These limits are higher than the cost, the tokens and the time of any real run. A higher number comes from a broken
+ * engine, and would hide the usage of others in the sums.
  */
-const MOST_USD = 1e6;
-export const MOST_TOKENS = 10n ** 12n;
+export const MOST_USD = 1e6;
+export const MOST_TOKENS = 1e12;
+export const MOST_MS = 366 * 86_400_000;
 
 /** Converts a price from an engine to micro-dollars. Returns undefined if it is not a valid price. */
-export function microUsd(usd: number | undefined): bigint | undefined {
+export function microUsd(usd: number | undefined): number | undefined {
   if (usd === undefined || !(usd >= 0 && usd <= MOST_USD)) return undefined;
-  return BigInt(Math.round(usd * 1e6));
+  return Math.round(usd * 1e6);
+}
+
+/** Returns the time in whole milliseconds, or undefined if it cannot be the time of a run. */
+export function knownMs(ms: number | undefined): number | undefined {
+  return ms !== undefined && ms >= 0 && ms <= MOST_MS ? Math.round(ms) : undefined;
 }

@@ -1,26 +1,44 @@
 import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
-import { microUsd, NO_TOKENS, type Usage } from "./run.js";
-import { HOUR_MS, hoursOf, reportUsage } from "./usage-report.js";
+import { reportAgents } from "./agent-stats.js";
+import { noCounts } from "./counts.js";
+import { runOfWork } from "./record-usage.js";
+import { microUsd, NO_ROW, type Row } from "./run.js";
+import { reportTimeSeries } from "./time-series.js";
+import { bucketsOf, checkedRange, reportUsage } from "./usage-report.js";
+import { type CountedRow, DAY_MS, HOUR_MS, MINUTE_MS, type UsageStore } from "./usage-store.js";
 
 const now = new Date("2026-03-01T10:30:00Z");
 const at = (text: string) => new Date(text);
+const ms = (text: string) => at(text).getTime();
 
-const usage = (agent: string, model: string, runs: bigint): Usage => ({
-  agent,
-  model,
-  runs,
-  failedRuns: 1n,
-  tokens: { ...NO_TOKENS, input: runs },
-  costMicroUsd: 5n,
-  runsWithoutCost: 1n,
+const counted = (row: Partial<Row>, runs: number): CountedRow => ({
+  row: { ...NO_ROW, ...row },
+  counts: { ...noCounts(), runs, costMicroUsd: 5 },
 });
 
-function refusedFields(work: () => unknown): string[] {
+/** A store whose every bucket has these rows. */
+function storeOf(rows: readonly CountedRow[]) {
+  const asked: string[] = [];
+  const give = async function* (kind: string, starts: readonly number[]) {
+    asked.push(`${kind} ${starts.length}`);
+    for (const start of starts) yield { start, rows };
+  };
+  const store: UsageStore = {
+    record: async () => "ok",
+    read: give,
+    readMinutes: (dimension, starts) => give(`minute ${dimension}`, starts),
+    readAgents: async function* () {},
+  };
+  return { store, asked };
+}
+
+async function refusedFields(work: () => unknown): Promise<string[]> {
   try {
-    work();
+    await work();
   } catch (error) {
     assert.ok(error instanceof Refusal);
+    assert.equal(error.reason, "INVALID_FIELD");
     return error.fields.map(({ field }) => field);
   }
   return assert.fail("was not refused");
@@ -28,65 +46,171 @@ function refusedFields(work: () => unknown): string[] {
 
 describe("usage report", () => {
   it("covers the last 24 hours by default, by whole hours", () => {
-    const hours = hoursOf({ start: undefined, end: undefined }, now);
-    assert.equal(hours.length, 25);
-    assert.equal(hours[0], at("2026-02-28T10:00:00Z").getTime());
-    assert.equal(hours.at(-1), at("2026-03-01T10:00:00Z").getTime());
+    const { hours, days } = bucketsOf(checkedRange({ start: undefined, end: undefined }, now, DAY_MS), now.getTime());
+    assert.deepEqual([hours.length, days], [25, []]);
+    assert.equal(hours[0], ms("2026-02-28T10:00:00Z"));
+    assert.equal(hours.at(-1), ms("2026-03-01T10:00:00Z"));
   });
 
-  it("rounds the start down and the end up", () => {
-    const range = { start: at("2026-03-01T08:59:59Z"), end: at("2026-03-01T09:00:00.001Z") };
-    assert.deepEqual(hoursOf(range, now), [at("2026-03-01T08:00:00Z").getTime(), at("2026-03-01T09:00:00Z").getTime()]);
+  it("rounds the start down and the end up, and does not read the hour that begins when the range ends", () => {
+    const hours = (start: string, end: string) => bucketsOf({ start: ms(start), end: ms(end) }, now.getTime()).hours;
+    const [eight, nine] = [ms("2026-03-01T08:00:00Z"), ms("2026-03-01T09:00:00Z")];
+    assert.deepEqual(hours("2026-03-01T08:59:59Z", "2026-03-01T09:00:00.001Z"), [eight, nine]);
+    assert.deepEqual(hours("2026-03-01T08:00:00Z", "2026-03-01T09:00:00Z"), [eight]);
   });
 
-  it("does not read the hour that begins when the range ends", () => {
-    const range = { start: at("2026-03-01T08:00:00Z"), end: at("2026-03-01T09:00:00Z") };
-    assert.deepEqual(hoursOf(range, now), [at("2026-03-01T08:00:00Z").getTime()]);
+  it("reads whole days in the middle and hours at the edges, each moment once", () => {
+    const range = { start: ms("2026-02-01T22:00:00Z"), end: ms("2026-02-04T02:00:00Z") };
+    const { hours, days, start, end } = bucketsOf(range, now.getTime());
+    assert.deepEqual(days, [ms("2026-02-02T00:00:00Z"), ms("2026-02-03T00:00:00Z")]);
+    assert.equal(hours.length, 4);
+    assert.deepEqual({ start, end }, range);
   });
 
-  it("accepts 31 days and refuses a longer range, naming the field", () => {
-    const end = at("2026-03-01T00:00:00Z");
-    const start = new Date(end.getTime() - 31 * 24 * HOUR_MS);
-    assert.equal(hoursOf({ start, end }, now).length, 744);
-    assert.deepEqual(
-      refusedFields(() => hoursOf({ start: new Date(start.getTime() - 1), end }, now)),
-      ["start_time"],
-    );
+  it("rounds out to the day where hours are not kept any more, and says so", () => {
+    const range = { start: ms("2025-06-01T10:00:00Z"), end: ms("2025-06-01T11:00:00Z") };
+    assert.deepEqual(bucketsOf(range, now.getTime()), {
+      hours: [],
+      days: [ms("2025-06-01T00:00:00Z")],
+      start: ms("2025-06-01T00:00:00Z"),
+      end: ms("2025-06-02T00:00:00Z"),
+    });
   });
 
-  it("refuses a range that ends at its start, or has an invalid time", () => {
-    assert.deepEqual(
-      refusedFields(() => hoursOf({ start: now, end: now }, now)),
-      ["end_time"],
-    );
-    assert.deepEqual(
-      refusedFields(() => hoursOf({ start: new Date(Number.NaN), end: undefined }, now)),
-      ["start_time"],
-    );
+  it("refuses a range that ends at its start, is longer than two years or has an invalid time, naming the field", async () => {
+    const check = (start: Date | undefined, end: Date | undefined) =>
+      refusedFields(() => checkedRange({ start, end }, now, DAY_MS));
+    assert.deepEqual(await check(now, now), ["end_time"]);
+    assert.deepEqual(await check(now, at("2020-01-01T00:00:00Z")), ["end_time"]);
+    assert.deepEqual(await check(at("2020-01-01T00:00:00Z"), undefined), ["start_time"]);
+    assert.deepEqual(await check(new Date(Number.NaN), undefined), ["start_time"]);
   });
 
-  it("sums an agent's model over the hours and sorts by agent, then model", async () => {
-    const read = async () => [usage("b", "m", 1n), usage("a", "n", 2n), usage("a", "m", 3n), usage("a", "n", 4n)];
-    const store = { record: async () => "ok" as const, read };
-    const rows = await reportUsage(store, { agent: "", start: undefined, end: undefined }, now);
-    assert.deepEqual(
-      rows.map((row) => [row.agent, row.model, row.runs]),
-      [
-        ["a", "m", 3n],
-        ["a", "n", 6n],
-        ["b", "m", 1n],
-      ],
-    );
-    assert.deepEqual(rows[1], { ...usage("a", "n", 6n), failedRuns: 2n, costMicroUsd: 10n, runsWithoutCost: 2n });
-    const [only, ...others] = await reportUsage(store, { agent: "b", start: undefined, end: undefined }, now);
-    assert.deepEqual([only?.agent, others], ["b", []]);
+  it("sums by the dimensions of the grouping, sorted by them, and drops what the filter does not match", async () => {
+    const { store } = storeOf([
+      counted({ agent: "b", model: "m", label: "team=x,tier=1" }, 1),
+      counted({ agent: "a", model: "n", label: "team=y" }, 2),
+      counted({ agent: "a", model: "m", label: "team=xx" }, 3),
+    ]);
+    const hour = { start: at("2026-03-01T09:00:00Z"), end: at("2026-03-01T10:00:00Z") };
+    const rows = async (query: Partial<Parameters<typeof reportUsage>[1]>) =>
+      (await reportUsage(store, { ...hour, groupBy: ["agent"], filter: {}, ...query }, now)).rows.map(
+        ({ row, counts }) => [row.agent, row.model, counts.runs],
+      );
+    assert.deepEqual(await rows({}), [
+      ["a", "", 5],
+      ["b", "", 1],
+    ]);
+    assert.deepEqual(await rows({ groupBy: ["model"], filter: { agent: "a" } }), [
+      ["", "m", 3],
+      ["", "n", 2],
+    ]);
+    assert.deepEqual(await rows({ filter: { label: "team=x" } }), [["b", "", 1]]);
   });
 
   it("counts money in whole micro-dollars, and treats an invalid price as unknown", () => {
-    assert.deepEqual([0, 0.1 + 0.2, 1e-7, 12.3456789].map(microUsd), [0n, 300_000n, 0n, 12_345_679n]);
+    assert.deepEqual([0, 0.1 + 0.2, 1e-7, 12.3456789].map(microUsd), [0, 300_000, 0, 12_345_679]);
     assert.deepEqual(
       [undefined, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e20, 1e305].map(microUsd),
       Array(6).fill(undefined),
     );
+  });
+});
+
+describe("time series", () => {
+  const range = { start: at("2026-03-01T08:00:00Z"), end: at("2026-03-01T10:00:00Z") };
+  const base = { ...range, groupBy: [], filter: {}, stepMs: HOUR_MS, maxSeries: 0 };
+
+  it("reads hours or days for whole ones, and below an hour the one dimension that the query uses", async () => {
+    const { store, asked } = storeOf([counted({}, 1)]);
+    await reportTimeSeries(store, base, now);
+    await reportTimeSeries(store, { ...base, stepMs: DAY_MS }, now);
+    await reportTimeSeries(store, { ...base, stepMs: 5 * MINUTE_MS }, now);
+    const { series } = await reportTimeSeries(store, { ...base, stepMs: MINUTE_MS * 30, groupBy: ["model"] }, now);
+    assert.deepEqual(asked, ["hour 2", "day 1", "minute engine 120", "minute model 120"]);
+    assert.deepEqual(
+      [...(series[0]?.points ?? [])].map(([, counts]) => counts.runs),
+      [30, 30, 30, 30],
+    );
+  });
+
+  it("keeps the largest series and sums the rest, so that nothing is lost", async () => {
+    const { store } = storeOf(["a", "b", "c"].map((agent, runs) => counted({ agent }, runs + 1)));
+    const { series } = await reportTimeSeries(store, { ...base, groupBy: ["agent"], maxSeries: 1 }, now);
+    assert.deepEqual(
+      series.map(({ row, sum }) => [row.agent, sum.runs]),
+      [
+        ["c", 6],
+        ["other", 6],
+      ],
+    );
+  });
+
+  it("refuses 10^9 buckets, steps that are no whole minutes, and steps that are finer than what is kept", async () => {
+    const { store, asked } = storeOf([]);
+    const refused = (query: object) => refusedFields(() => reportTimeSeries(store, { ...base, ...query }, now));
+    const long = { start: at("2024-06-01T00:00:00Z"), end: now };
+    assert.deepEqual(await refused({ ...long, stepMs: MINUTE_MS }), ["step"]);
+    for (const stepMs of [0, -HOUR_MS, 1, 90_000, Number.NaN, 6e10 + 1])
+      assert.deepEqual(await refused({ stepMs }), ["step"]);
+    assert.deepEqual(
+      await refused({ start: at("2026-02-01T00:00:00Z"), end: at("2026-02-01T01:00:00Z"), stepMs: MINUTE_MS }),
+      ["step"],
+    );
+    assert.deepEqual(await refused({ stepMs: MINUTE_MS, groupBy: ["agent"], filter: { model: "m" } }), ["step"]);
+    assert.deepEqual(await refused({ maxSeries: -1 }), ["max_series"]);
+    assert.deepEqual(await refused({ end: range.start }), ["end_time"]);
+    assert.deepEqual(await refusedFields(() => reportAgents(store, { agent: "", days: 91 }, now)), ["days"]);
+    assert.deepEqual(asked, []);
+  });
+});
+
+describe("work done outside", () => {
+  const work = {
+    requestId: "r1",
+    agent: "a",
+    engine: "e",
+    account: "",
+    model: "",
+    priority: "",
+    labels: { team: "x" },
+    endTime: undefined,
+    outcome: "succeeded",
+    tokens: undefined,
+    costUsd: undefined,
+    runMs: undefined,
+  } as const;
+
+  it("has an id of its agent and request, and unknown numbers where the caller gives none", () => {
+    const run = runOfWork(work, ["team"], now);
+    assert.deepEqual([run.id, run.row.label, run.endTime], ["outside a r1", "team=x", now]);
+    assert.deepEqual([run.tokens, run.costMicroUsd, run.runMs], [undefined, undefined, undefined]);
+  });
+
+  it("is refused with every field that is negative, empty, absurd or in the future", async () => {
+    const tokens = { input: -1, output: 2e12, cacheRead: 0, cacheCreation: 0 };
+    const wrong = {
+      ...work,
+      requestId: "",
+      agent: "a\n",
+      tokens,
+      costUsd: -0.01,
+      runMs: -1,
+      endTime: at("2027-01-01T00:00:00Z"),
+    };
+    assert.deepEqual(await refusedFields(() => runOfWork(wrong, [], now)), [
+      "request_id",
+      "agent_id",
+      "usage.input_tokens",
+      "usage.output_tokens",
+      "cost_usd",
+      "run_time",
+      "end_time",
+    ]);
+    const old = at("2026-01-01T00:00:00Z");
+    assert.deepEqual(await refusedFields(() => runOfWork({ ...work, endTime: old, costUsd: Number.NaN }, [], now)), [
+      "cost_usd",
+      "end_time",
+    ]);
   });
 });

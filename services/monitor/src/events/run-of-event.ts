@@ -1,57 +1,96 @@
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
-import type { Usage } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { MOST_TOKENS, microUsd, NO_TOKENS, type Run, type Tokens } from "../domain/run.js";
+import { Priority, type Usage } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { durationMs } from "@ccsp/protos/duration.js";
+import type { Duration } from "@ccsp/protos/google/protobuf/duration.js";
+import { counted, labelOf } from "../domain/labels.js";
+import { knownMs, MOST_TOKENS, microUsd, type Outcome, type Run, type Tokens } from "../domain/run.js";
 
 /**
  * Returns the run that ended with this event, or undefined if the event ends no run.
  *
+ * - A task completes once. Completed without an attempt, a time or a usage, it got a cached answer, and nothing ran.
  * - A retry ends a failed run.
  * - A task that failed before any attempt started had no run.
  * - A cancelled task has a run to count only if the event reports its usage or cost.
  * - A lease that failed without a run reports the previous attempt again. So a failed run is identified by task and
  *   attempt.
  */
-export function runOfEvent(event: Event): Run | undefined {
+export function runOfEvent(event: Event, allowedLabels: readonly string[]): Run | undefined {
   const { data } = event;
-  if (data?.$case === "taskCompleted") return run(event, { ...data.value, id: event.id, failed: false });
+  const run = (outcome: Outcome, id: string, ended: Ended) => toRun(event, { ...ended, outcome, id }, allowedLabels);
+  if (data?.$case === "taskCompleted") {
+    const { attempt, usage, costUsd, runTime } = data.value;
+    const ran = attempt > 0 || usage !== undefined || costUsd !== undefined || runTime !== undefined;
+    return ran ? run("succeeded", resultId(event.taskId), data.value) : undefined;
+  }
   if (data?.$case === "taskCancelled") {
     const { attempt, usage, costUsd } = data.value;
     if (usage === undefined && costUsd === undefined) return undefined;
-    return run(event, { ...data.value, id: `${event.taskId} ${attempt}`, failed: false });
+    return run("cancelled", attemptId(event.taskId, attempt), data.value);
   }
   if (data?.$case !== "taskFailed" && data?.$case !== "taskRetried") return undefined;
   const { attempt } = data.value;
-  const id = `${event.taskId} ${attempt}`;
-  return attempt > 0 ? run(event, { ...data.value, id, failed: true }) : undefined;
+  return attempt > 0 ? run("failed", attemptId(event.taskId, attempt), data.value) : undefined;
 }
+
+/** The id of the run that gave a task its result. */
+export const resultId = (taskId: string): string => `${taskId} result`;
+
+/** The id of a run that gave no result. */
+export const attemptId = (taskId: string, attempt: number): string => `${taskId} ${attempt}`;
 
 interface Ended {
-  readonly id: string;
+  readonly engine: string;
   /** The model that answered. For a failed or cancelled run, it is the model that the task requested. */
   readonly model: string;
-  readonly failed: boolean;
-  readonly usage: Usage | undefined;
+  readonly account: string;
+  readonly priority: Priority;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly usage?: Usage | undefined;
   readonly costUsd?: number | undefined;
+  readonly runTime?: Duration | undefined;
+  readonly queueWait?: Duration | undefined;
 }
 
-function run(event: Event, { id, model, failed, usage, costUsd }: Ended): Run {
+type EndedRun = Ended & { readonly id: string; readonly outcome: Outcome };
+
+function toRun(event: Event, ended: EndedRun, allowedLabels: readonly string[]): Run {
+  const { id, outcome, engine, model, account, priority, labels, usage, costUsd, runTime, queueWait } = ended;
   return {
     id,
+    partition: partitionOf(event),
+    taskId: event.taskId,
+    traceparent: event.traceparent,
     endTime: event.time ?? new Date(0),
-    agent: event.agentId,
-    model,
-    failed,
-    tokens: usage === undefined ? NO_TOKENS : tokens(usage),
+    row: {
+      agent: counted(event.agentId),
+      engine: counted(engine),
+      account: counted(account),
+      model: counted(model),
+      priority: classOf(priority),
+      label: labelOf(labels, allowedLabels),
+    },
+    outcome,
+    tokens: usage && tokensOf(usage),
     costMicroUsd: microUsd(costUsd),
+    runMs: knownMs(runTime && durationMs(runTime)),
+    waitMs: knownMs(queueWait && durationMs(queueWait)),
   };
 }
+
+/** The queue's events are named `<partition>:<stream id>`. Other services publish on partition 0. */
+const partitionOf = ({ id }: Event): number => Number(/^(\d+):/.exec(id)?.[1] ?? 0);
+
+/** The class of a task as usage names it: in lower case, and empty when it is not known. */
+export const classOf = (priority: Priority): string =>
+  priority === Priority.UNSPECIFIED || priority === Priority.UNRECOGNIZED ? "" : Priority[priority].toLowerCase();
 
 /**
  * Negative or absurdly high counts come from a broken engine. They would reduce the usage of other runs, or overflow
  * the sum.
  */
-function tokens(usage: Usage): Tokens {
-  const count = (value: bigint): bigint => (value > 0n && value <= MOST_TOKENS ? value : 0n);
+export function tokensOf(usage: Usage): Tokens {
+  const count = (value: bigint): number => (value > 0n && value <= MOST_TOKENS ? Number(value) : 0);
   return {
     input: count(usage.inputTokens),
     output: count(usage.outputTokens),

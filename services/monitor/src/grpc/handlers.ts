@@ -1,31 +1,121 @@
+import { invalidFields } from "@ccsp/errors";
 import type { Handlers } from "@ccsp/grpc-kit";
-import type { MonitorServiceService, UsageRow } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
-import type { Usage } from "../domain/run.js";
+import type { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import { ExportFormat, Outcome } from "@ccsp/protos/ccsp/monitor/v1/usage.js";
+import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { durationMs } from "@ccsp/protos/duration.js";
+import { reportAgents } from "../domain/agent-stats.js";
+import { exportUsage } from "../domain/export-usage.js";
+import type { Gap } from "../domain/gap.js";
+import { runOfWork } from "../domain/record-usage.js";
+import { NO_ROW } from "../domain/run.js";
+import { reportTimeSeries } from "../domain/time-series.js";
 import { reportUsage } from "../domain/usage-report.js";
-import type { UsageStore } from "../domain/usage-store.js";
+import { DAY_MS, HOUR_MS, type UsageStore } from "../domain/usage-store.js";
+import { classOf } from "../events/run-of-event.js";
+import { filterOf, gapMessage, groupingOf, rowMessage, seriesMessage } from "./messages.js";
 
-export function monitorHandlers(store: UsageStore): Handlers<typeof MonitorServiceService> {
+export interface UsageHandlerOptions {
+  readonly store: UsageStore;
+  /** Returns the known gaps that overlap this time. */
+  readonly gapsIn: (startMs: number, endMs: number) => Promise<readonly Gap[]>;
+  readonly allowedLabels: readonly string[];
+}
+
+export function usageHandlers({
+  store,
+  gapsIn,
+  allowedLabels,
+}: UsageHandlerOptions): Handlers<typeof MonitorServiceService> {
   return {
-    getUsage: async ({ agentId, startTime, endTime }) => {
-      const usage = await reportUsage(store, { agent: agentId, start: startTime, end: endTime }, new Date());
-      return { rows: usage.map(toRow) };
+    getUsage: async ({ agentId, startTime, endTime, groupBy, filter }) => {
+      const query = { start: startTime, end: endTime, groupBy: groupingOf(groupBy, ["agent", "model"]) };
+      const { rows, start, end } = await reportUsage(
+        store,
+        { ...query, filter: filterOf(filter, agentId) },
+        new Date(),
+      );
+      const gaps = await gapsIn(start.getTime(), end.getTime());
+      return {
+        rows: rows.map(({ row, counts }) => rowMessage(row, counts)),
+        startTime: start,
+        endTime: end,
+        gaps: gaps.map(gapMessage),
+      };
+    },
+
+    getAgentStats: async ({ agentId, days }) => ({
+      agents: (await reportAgents(store, { agent: agentId, days }, new Date())).map(
+        ({ agent, counts, lastEndMs, activeDays }) => ({
+          usage: rowMessage({ ...NO_ROW, agent }, counts),
+          lastRunTime: new Date(lastEndMs),
+          activeDays,
+        }),
+      ),
+    }),
+
+    getTimeSeries: async ({ startTime, endTime, step, groupBy, filter, maxSeries }) => {
+      const query = { start: startTime, end: endTime, groupBy: groupingOf(groupBy, []), filter: filterOf(filter) };
+      const stepMs = step && durationMs(step);
+      const found = await reportTimeSeries(store, { ...query, stepMs, maxSeries }, new Date());
+      const gaps = await gapsIn(found.start, found.start + found.steps * found.stepMs);
+      return { ...seriesMessage(found), gaps: gaps.map(gapMessage) };
+    },
+
+    exportUsage: async function* ({ startTime, endTime, step, filter, format }) {
+      const stepMs = step === undefined ? HOUR_MS : durationMs(step);
+      if (stepMs !== HOUR_MS && stepMs !== DAY_MS)
+        throw invalidFields([{ field: "step", description: "must be one hour or one day" }]);
+      if (!(format in FORMATS)) throw invalidFields([{ field: "format", description: "is not a known format" }]);
+      const query = {
+        start: startTime,
+        end: endTime,
+        stepMs,
+        filter: filterOf(filter),
+        format: FORMATS[format] ?? "csv",
+      };
+      for await (const lines of exportUsage(store, query, new Date())) yield { lines };
+    },
+
+    recordUsage: async (request) => {
+      const { requestId, agentId, engine, account, model, labels, endTime, usage, costUsd, runTime } = request;
+      const outcome = OUTCOMES[request.outcome];
+      if (outcome === undefined) throw invalidFields([{ field: "outcome", description: "is not a known outcome" }]);
+      if (Priority[request.priority] === undefined || request.priority === Priority.UNRECOGNIZED)
+        throw invalidFields([{ field: "priority", description: "is not a known class" }]);
+      const work = {
+        requestId,
+        agent: agentId,
+        engine,
+        account,
+        model,
+        priority: classOf(request.priority),
+        labels,
+        endTime,
+        outcome,
+        tokens: usage && {
+          input: Number(usage.inputTokens),
+          output: Number(usage.outputTokens),
+          cacheRead: Number(usage.cacheReadTokens),
+          cacheCreation: Number(usage.cacheCreationTokens),
+        },
+        costUsd,
+        runMs: runTime && durationMs(runTime),
+      };
+      return { counted: (await store.record(runOfWork(work, allowedLabels, new Date()))) === "ok" };
     },
   };
 }
 
-function toRow({ agent, model, runs, failedRuns, tokens, costMicroUsd, runsWithoutCost }: Usage): UsageRow {
-  return {
-    agentId: agent,
-    model,
-    runs,
-    failedRuns,
-    usage: {
-      inputTokens: tokens.input,
-      outputTokens: tokens.output,
-      cacheReadTokens: tokens.cacheRead,
-      cacheCreationTokens: tokens.cacheCreation,
-    },
-    costUsd: Number(costMicroUsd) / 1e6,
-    runsWithoutCost,
-  };
-}
+const FORMATS: Partial<Record<ExportFormat, "csv" | "json-lines">> = {
+  [ExportFormat.UNSPECIFIED]: "csv",
+  [ExportFormat.CSV]: "csv",
+  [ExportFormat.JSON_LINES]: "json-lines",
+};
+
+const OUTCOMES: Partial<Record<Outcome, "succeeded" | "failed" | "cancelled">> = {
+  [Outcome.UNSPECIFIED]: "succeeded",
+  [Outcome.SUCCEEDED]: "succeeded",
+  [Outcome.FAILED]: "failed",
+  [Outcome.CANCELLED]: "cancelled",
+};

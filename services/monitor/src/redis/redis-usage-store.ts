@@ -1,89 +1,180 @@
+import { EVENTS_KEPT, encodeEventData } from "@ccsp/events";
+import { UsageRecorded } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { bindScript, oneOf, orUnavailable, type RedisClient } from "@ccsp/redis-kit";
-import type { Run, Usage } from "../domain/run.js";
-import { HOUR_MS, MAX_RANGE_MS } from "../domain/usage-report.js";
-import type { UsageStore } from "../domain/usage-store.js";
+import { COUNTERS, type Counts, countsOf, noCounts } from "../domain/counts.js";
+import { DIMENSIONS, NO_ROW, OTHER, type Row, type Run } from "../domain/run.js";
+import {
+  type Bucket,
+  type CountedRow,
+  DAY_MS,
+  HOUR_MS,
+  KEPT_MS,
+  MINUTE_MS,
+  type UsageStore,
+} from "../domain/usage-store.js";
+import { legacyHours, legacyRows } from "./legacy-sums.js";
+import { legacyKeys, usageKeys } from "./usage-keys.js";
 
-/** The sums are kept longer than the longest range that a query may have, including its rounding to hours. */
-const KEEP_SUMS_MS = MAX_RANGE_MS + 24 * HOUR_MS;
-/**
- * An event is normally delivered again within minutes. But a consumer group that was made again reads everything that
- * the stream still holds.
- */
-const KEEP_SEEN_MS = 24 * HOUR_MS;
-/** The number of hours that are read at the same time. */
+/** How long ids are kept after the day's last attempt. An event is normally delivered again within minutes. */
+const SEEN_MS = 48 * HOUR_MS;
+/** The number of keys that are read at the same time. */
 const BATCH = 64;
 
-/**
- * Returns the keys of one hour. The {braces} put both keys of an hour on one cluster node, and spread the hours over
- * the nodes.
- */
-function usageKeys(hourMs: number): { sums: string; seen: string } {
-  const prefix = `ccsp:usage:{${new Date(hourMs).toISOString().slice(0, 13)}}:`;
-  return { sums: `${prefix}sums`, seen: `${prefix}seen` };
+export interface UsageStoreOptions {
+  /** Partitions of the event stream: counts are kept beside the events that they come from. */
+  readonly partitions: number;
+  /** The most rows of a bucket. */
+  readonly maxRows: number;
+  readonly now?: () => number;
 }
 
 export function bindUsageScripts(redis: RedisClient) {
-  const file = new URL("../../lua/record_run.lua", import.meta.url);
-  return { recordRun: bindScript(redis, file, ["sums", "seen"], oneOf("ok", "repeat")) };
+  const file = new URL("../../lua/count_attempt.lua", import.meta.url);
+  const keys = ["seen", "seenBefore", "seenAfter", "hour", "day", "agents", "events", "...minutes"] as const;
+  return { countAttempt: bindScript(redis, file, keys, oneOf("ok", "repeat")) };
 }
 
-/** Creates a store with one Redis hash per hour, which is kept for 32 days. */
-export function createRedisUsageStore(redis: RedisClient): UsageStore {
-  const { recordRun } = bindUsageScripts(redis);
-  return {
-    record: (run) => recordRun(usageKeys(startOfHour(run.endTime)), run.id, rowOf(run), ...countersOf(run)),
-    read: async (hours) => {
-      const found: Usage[] = [];
-      for (let from = 0; from < hours.length; from += BATCH) {
-        const batch = hours.slice(from, from + BATCH);
-        const sums = await orUnavailable(redis, () =>
-          Promise.all(batch.map((hour) => redis.hgetall(usageKeys(hour).sums))),
-        );
-        for (const hash of sums) found.push(...readRows(hash));
-      }
-      return found;
-    },
-  };
-}
+/** Creates a store with a Redis hash per minute and dimension, per hour and per day (services/monitor/README.md). */
+export function createRedisUsageStore(
+  redis: RedisClient,
+  { partitions, maxRows, now = Date.now }: UsageStoreOptions,
+): UsageStore {
+  const { countAttempt } = bindUsageScripts(redis);
+  const places = Array.from({ length: partitions }, (_, partition) => usageKeys(partition));
 
-const startOfHour = (time: Date): number => Math.floor(time.getTime() / HOUR_MS) * HOUR_MS;
-
-const rowOf = (run: Run): string => JSON.stringify([run.agent, run.model]);
-
-/** Returns ARGV 3 to 12 of the script. */
-function countersOf({ failed, tokens, costMicroUsd }: Run): (string | number)[] {
-  const { input, output, cacheRead, cacheCreation } = tokens;
-  const unknown = costMicroUsd === undefined ? 1 : 0;
-  const numbers = [input, output, cacheRead, cacheCreation, costMicroUsd ?? 0n].map(String);
-  return [KEEP_SUMS_MS, KEEP_SEEN_MS, 1, failed ? 1 : 0, ...numbers, unknown];
-}
-
-function readRows(hash: Readonly<Record<string, string>>): Usage[] {
-  const rows = new Map<string, Map<string, bigint>>();
-  for (const [field, value] of Object.entries(hash)) {
-    // The row may contain spaces, but the name of a counter has none.
-    const space = field.lastIndexOf(" ");
-    const row = field.slice(0, space);
-    const counters = rows.get(row) ?? new Map<string, bigint>();
-    rows.set(row, counters.set(field.slice(space + 1), BigInt(value)));
+  /** The hashes at these keys, a few at a time, with what each key stands for. */
+  async function* hashes<T>(
+    keys: readonly (readonly [string, T])[],
+  ): AsyncGenerator<[Record<string, string>, T], void> {
+    for (let from = 0; from < keys.length; from += BATCH) {
+      const batch = keys.slice(from, from + BATCH);
+      const found = await orUnavailable(redis, () => Promise.all(batch.map(([key]) => redis.hgetall(key))));
+      for (const [at, [, of]] of batch.entries()) yield [found[at] ?? {}, of];
+    }
   }
-  return [...rows].map(([row, counters]) => toUsage(row, (name) => counters.get(name) ?? 0n));
+  const inEachPlace = (
+    starts: readonly number[],
+    key: (place: ReturnType<typeof usageKeys>, start: number) => string,
+  ): (readonly [string, number])[] =>
+    starts.flatMap((start) => places.map((place) => [key(place, start), start] as const));
+
+  return {
+    record: (run) => {
+      const end = run.endTime.getTime();
+      return countAttempt(
+        (places[run.partition] ?? usageKeys(run.partition)).attempt(end),
+        ...argumentsOf(run, maxRows, now()),
+      );
+    },
+
+    read: async function* (grain, starts) {
+      const lengthMs = grain === "hour" ? HOUR_MS : DAY_MS;
+      const keys = starts.flatMap((start) => [
+        ...inEachPlace([start], (place) => place[grain](start)).map(([key]) => [key, { start, rows: rowsOf }] as const),
+        ...legacyHours(start, start + lengthMs, now()).map(
+          (hour) => [legacyKeys(hour).sums, { start, rows: legacyRows }] as const,
+        ),
+      ]);
+      for await (const [hash, { start, rows }] of hashes(keys)) yield { start, rows: rows(hash) };
+    },
+
+    readMinutes: async function* (dimension, starts): AsyncGenerator<Bucket, void> {
+      const keys = inEachPlace(starts, (place, start) => place.minute(dimension, start));
+      for await (const [hash, start] of hashes(keys))
+        yield {
+          start,
+          rows: Object.entries(hash).map(([value, counts]) => ({
+            row: { ...NO_ROW, [dimension]: value },
+            counts: decodeCounts(counts),
+          })),
+        };
+    },
+
+    readAgents: async function* (days, agent) {
+      for await (const [hash, day] of hashes(inEachPlace(days, (place, day) => place.agents(day))))
+        for (const [name, value] of Object.entries(hash)) {
+          if (agent !== "" && agent !== name) continue;
+          const [last = "", counts = ""] = value.split(";");
+          yield { agent: name, day, lastEndMs: Number(last), counts: decodeCounts(counts) };
+        }
+    },
+  };
 }
 
-function toUsage(row: string, counter: (name: string) => bigint): Usage {
-  const [agent, model]: [string, string] = JSON.parse(row);
-  return {
-    agent,
+const BEYOND = encodeRow({ agent: OTHER, engine: OTHER, account: OTHER, model: OTHER, priority: OTHER, label: OTHER });
+
+/** A row of hashes of hours and days, as their field. */
+function encodeRow(row: Row): string {
+  return JSON.stringify(DIMENSIONS.map((dimension) => row[dimension]));
+}
+
+function rowsOf(hash: Readonly<Record<string, string>>): CountedRow[] {
+  return Object.entries(hash).map(([field, counts]) => {
+    const [agent = "", engine = "", account = "", model = "", priority = "", label = ""]: string[] = JSON.parse(field);
+    return { row: { agent, engine, account, model, priority, label }, counts: decodeCounts(counts) };
+  });
+}
+
+const encodeCounts = (counts: Readonly<Counts>): string => COUNTERS.map((name) => counts[name]).join(",");
+
+function decodeCounts(text: string): Counts {
+  const counts = noCounts();
+  for (const [at, number] of text.split(",").entries()) {
+    const name = COUNTERS[at];
+    if (name !== undefined) counts[name] = Number(number);
+  }
+  return counts;
+}
+
+/** Returns ARGV of the script. */
+function argumentsOf(run: Run, maxRows: number, nowMs: number): (string | number)[] {
+  const { row } = run;
+  const end = run.endTime.getTime();
+  const left = (lengthMs: number, keptMs: number): number =>
+    Math.max(0, Math.floor(end / lengthMs) * lengthMs + lengthMs + keptMs - nowMs);
+  const keep = [
+    SEEN_MS,
+    left(HOUR_MS, KEPT_MS.hour),
+    left(DAY_MS, KEPT_MS.day),
+    left(DAY_MS, KEPT_MS.agents),
+    left(MINUTE_MS, KEPT_MS.minute),
+  ];
+  const plain = { ...row, model: row.model && OTHER, label: row.label && OTHER };
+  return [
+    run.id,
+    encodeCounts(countsOf(run)),
+    maxRows,
+    keep.join(","),
+    end,
+    row.agent,
+    encodeRow(row),
+    encodeRow(plain),
+    BEYOND,
+    `monitor:usage/${run.id}`,
+    encodeEventData({ $case: "usageRecorded", value: recorded(run) }),
+    run.taskId,
+    run.traceparent,
+    EVENTS_KEPT,
+    ...DIMENSIONS.map((dimension) => row[dimension]),
+  ];
+}
+
+function recorded({ id, row, outcome, tokens, costMicroUsd }: Run): UsageRecorded {
+  const { engine, model, account, priority, label } = row;
+  return UsageRecorded.fromPartial({
+    attemptId: id,
+    engine,
     model,
-    runs: counter("runs"),
-    failedRuns: counter("failed_runs"),
-    tokens: {
-      input: counter("input_tokens"),
-      output: counter("output_tokens"),
-      cacheRead: counter("cache_read_tokens"),
-      cacheCreation: counter("cache_creation_tokens"),
+    account,
+    priority,
+    label,
+    outcome,
+    usage: tokens && {
+      inputTokens: BigInt(tokens.input),
+      outputTokens: BigInt(tokens.output),
+      cacheReadTokens: BigInt(tokens.cacheRead),
+      cacheCreationTokens: BigInt(tokens.cacheCreation),
     },
-    costMicroUsd: counter("cost_micro_usd"),
-    runsWithoutCost: counter("runs_without_cost"),
-  };
+    costUsd: costMicroUsd === undefined ? undefined : costMicroUsd / 1e6,
+  });
 }

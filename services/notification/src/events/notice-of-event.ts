@@ -62,6 +62,7 @@ function summaryOf({ taskId, agentId, data }: Event): string | undefined {
     case "taskEnqueued":
     case "taskStarted":
     case "taskRetried":
+    case "usageRecorded":
     case undefined:
       break;
   }

@@ -75,6 +75,9 @@ export interface Event {
     | //
     /** `emergency.resume` */
     { $case: "emergencyResume"; value: EmergencyResumed }
+    | //
+    /** `usage.recorded` */
+    { $case: "usageRecorded"; value: UsageRecorded }
     | undefined;
 }
 
@@ -314,6 +317,30 @@ export interface EmergencyResumed {
   why: string;
 }
 
+/** The monitor counted an attempt. It leaves in the same step as the count, so there is exactly one per attempt. */
+export interface UsageRecorded {
+  /** Id of the counted attempt. It is unique. */
+  attemptId: string;
+  /** Name of the engine. */
+  engine: string;
+  /** Name of the model. Empty when it is not known. */
+  model: string;
+  /** Name of the login. Empty: the engine has only one, or it is not known. */
+  account: string;
+  /** Class of the task, in lower case. Empty when it is not known. */
+  priority: string;
+  /** The labels by which usage is counted, as `key=value` with commas. Empty: none. */
+  label: string;
+  /** How the attempt ended: `succeeded`, `failed` or `cancelled`. */
+  outcome: string;
+  /** Tokens of the attempt. Absent when they are not known. */
+  usage:
+    | Usage
+    | undefined;
+  /** Cost in US dollars. Absent when it is not known. */
+  costUsd: number | undefined;
+}
+
 function createBaseEvent(): Event {
   return { id: "", time: undefined, taskId: "", agentId: "", traceparent: "", data: undefined };
 }
@@ -371,6 +398,9 @@ export const Event: MessageFns<Event> = {
         break;
       case "emergencyResume":
         EmergencyResumed.encode(message.data.value, writer.uint32(170).fork()).join();
+        break;
+      case "usageRecorded":
+        UsageRecorded.encode(message.data.value, writer.uint32(178).fork()).join();
         break;
     }
     return writer;
@@ -525,6 +555,14 @@ export const Event: MessageFns<Event> = {
             message.data = { $case: "emergencyResume", value: EmergencyResumed.decode(reader, reader.uint32()) };
             continue;
           }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.data = { $case: "usageRecorded", value: UsageRecorded.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -600,6 +638,10 @@ export const Event: MessageFns<Event> = {
         ? { $case: "emergencyResume", value: EmergencyResumed.fromJSON(object.emergencyResume) }
         : isSet(object.emergency_resume)
         ? { $case: "emergencyResume", value: EmergencyResumed.fromJSON(object.emergency_resume) }
+        : isSet(object.usageRecorded)
+        ? { $case: "usageRecorded", value: UsageRecorded.fromJSON(object.usageRecorded) }
+        : isSet(object.usage_recorded)
+        ? { $case: "usageRecorded", value: UsageRecorded.fromJSON(object.usage_recorded) }
         : undefined,
     };
   },
@@ -645,6 +687,8 @@ export const Event: MessageFns<Event> = {
       obj.emergencyStop = EmergencyStopped.toJSON(message.data.value);
     } else if (message.data?.$case === "emergencyResume") {
       obj.emergencyResume = EmergencyResumed.toJSON(message.data.value);
+    } else if (message.data?.$case === "usageRecorded") {
+      obj.usageRecorded = UsageRecorded.toJSON(message.data.value);
     }
     return obj;
   },
@@ -729,6 +773,12 @@ export const Event: MessageFns<Event> = {
       case "emergencyResume": {
         if (object.data?.value !== undefined && object.data?.value !== null) {
           message.data = { $case: "emergencyResume", value: EmergencyResumed.fromPartial(object.data.value) };
+        }
+        break;
+      }
+      case "usageRecorded": {
+        if (object.data?.value !== undefined && object.data?.value !== null) {
+          message.data = { $case: "usageRecorded", value: UsageRecorded.fromPartial(object.data.value) };
         }
         break;
       }
@@ -3111,6 +3161,221 @@ export const EmergencyResumed: MessageFns<EmergencyResumed> = {
     message.id = object.id ?? "";
     message.who = object.who ?? "";
     message.why = object.why ?? "";
+    return message;
+  },
+};
+
+function createBaseUsageRecorded(): UsageRecorded {
+  return {
+    attemptId: "",
+    engine: "",
+    model: "",
+    account: "",
+    priority: "",
+    label: "",
+    outcome: "",
+    usage: undefined,
+    costUsd: undefined,
+  };
+}
+
+export const UsageRecorded: MessageFns<UsageRecorded> = {
+  encode(message: UsageRecorded, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.attemptId !== "") {
+      writer.uint32(10).string(message.attemptId);
+    }
+    if (message.engine !== "") {
+      writer.uint32(18).string(message.engine);
+    }
+    if (message.model !== "") {
+      writer.uint32(26).string(message.model);
+    }
+    if (message.account !== "") {
+      writer.uint32(34).string(message.account);
+    }
+    if (message.priority !== "") {
+      writer.uint32(42).string(message.priority);
+    }
+    if (message.label !== "") {
+      writer.uint32(50).string(message.label);
+    }
+    if (message.outcome !== "") {
+      writer.uint32(58).string(message.outcome);
+    }
+    if (message.usage !== undefined) {
+      Usage.encode(message.usage, writer.uint32(66).fork()).join();
+    }
+    if (message.costUsd !== undefined) {
+      DoubleValue.encode({ value: message.costUsd! }, writer.uint32(74).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageRecorded {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageRecorded();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.attemptId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.engine = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.model = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.account = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.priority = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.label = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.outcome = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.usage = Usage.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.costUsd = DoubleValue.decode(reader, reader.uint32()).value;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UsageRecorded {
+    return {
+      attemptId: isSet(object.attemptId)
+        ? globalThis.String(object.attemptId)
+        : isSet(object.attempt_id)
+        ? globalThis.String(object.attempt_id)
+        : "",
+      engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
+      model: isSet(object.model) ? globalThis.String(object.model) : "",
+      account: isSet(object.account) ? globalThis.String(object.account) : "",
+      priority: isSet(object.priority) ? globalThis.String(object.priority) : "",
+      label: isSet(object.label) ? globalThis.String(object.label) : "",
+      outcome: isSet(object.outcome) ? globalThis.String(object.outcome) : "",
+      usage: isSet(object.usage) ? Usage.fromJSON(object.usage) : undefined,
+      costUsd: isSet(object.costUsd)
+        ? Number(object.costUsd)
+        : isSet(object.cost_usd)
+        ? Number(object.cost_usd)
+        : undefined,
+    };
+  },
+
+  toJSON(message: UsageRecorded): unknown {
+    const obj: any = {};
+    if (message.attemptId !== "") {
+      obj.attemptId = message.attemptId;
+    }
+    if (message.engine !== "") {
+      obj.engine = message.engine;
+    }
+    if (message.model !== "") {
+      obj.model = message.model;
+    }
+    if (message.account !== "") {
+      obj.account = message.account;
+    }
+    if (message.priority !== "") {
+      obj.priority = message.priority;
+    }
+    if (message.label !== "") {
+      obj.label = message.label;
+    }
+    if (message.outcome !== "") {
+      obj.outcome = message.outcome;
+    }
+    if (message.usage !== undefined) {
+      obj.usage = Usage.toJSON(message.usage);
+    }
+    if (message.costUsd !== undefined) {
+      obj.costUsd = floatToJson(message.costUsd);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UsageRecorded>): UsageRecorded {
+    return UsageRecorded.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UsageRecorded>): UsageRecorded {
+    const message = createBaseUsageRecorded();
+    message.attemptId = object.attemptId ?? "";
+    message.engine = object.engine ?? "";
+    message.model = object.model ?? "";
+    message.account = object.account ?? "";
+    message.priority = object.priority ?? "";
+    message.label = object.label ?? "";
+    message.outcome = object.outcome ?? "";
+    message.usage = (object.usage !== undefined && object.usage !== null) ? Usage.fromPartial(object.usage) : undefined;
+    message.costUsd = object.costUsd ?? undefined;
     return message;
   },
 };

@@ -22,6 +22,7 @@ import {
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
 import { Int64Value } from "../../../google/protobuf/wrappers.js";
+import { Dimension, dimensionFromJSON, dimensionToJSON, UsageGap, UsageRow } from "../../monitor/v1/usage.js";
 import { Blocker, StartEstimate } from "../../task/v1/explanation.js";
 import { TaskFilter } from "../../task/v1/filter.js";
 import { Schedule } from "../../task/v1/schedule.js";
@@ -265,6 +266,36 @@ export interface DeleteScheduleRequest {
 
 /** Response for `DeleteSchedule`. */
 export interface DeleteScheduleResponse {
+}
+
+/** Request for `GetMyUsage`. */
+export interface GetMyUsageRequest {
+  /** Start of the range, rounded down to the hour. Absent means 24 hours before the end. */
+  startTime:
+    | Date
+    | undefined;
+  /** End of the range, rounded up to the hour. Absent means now. */
+  endTime:
+    | Date
+    | undefined;
+  /** The dimensions of the rows. Empty means model. */
+  groupBy: Dimension[];
+}
+
+/** Response for `GetMyUsage`. */
+export interface GetMyUsageResponse {
+  /** One row per combination of the grouping, sorted by its dimensions. */
+  rows: UsageRow[];
+  /** Start of the range that the rows cover. */
+  startTime:
+    | Date
+    | undefined;
+  /** End of the range that the rows cover. */
+  endTime:
+    | Date
+    | undefined;
+  /** Times within the range in which events were lost. */
+  gaps: UsageGap[];
 }
 
 function createBaseSubmitTaskRequest(): SubmitTaskRequest {
@@ -2598,6 +2629,258 @@ export const DeleteScheduleResponse: MessageFns<DeleteScheduleResponse> = {
   },
 };
 
+function createBaseGetMyUsageRequest(): GetMyUsageRequest {
+  return { startTime: undefined, endTime: undefined, groupBy: [] };
+}
+
+export const GetMyUsageRequest: MessageFns<GetMyUsageRequest> = {
+  encode(message: GetMyUsageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(10).fork()).join();
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(18).fork()).join();
+    }
+    if (message.groupBy.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.groupBy) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetMyUsageRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetMyUsageRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.groupBy.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.groupBy.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetMyUsageRequest {
+    return {
+      startTime: isSet(object.startTime)
+        ? fromJsonTimestamp(object.startTime)
+        : isSet(object.start_time)
+        ? fromJsonTimestamp(object.start_time)
+        : undefined,
+      endTime: isSet(object.endTime)
+        ? fromJsonTimestamp(object.endTime)
+        : isSet(object.end_time)
+        ? fromJsonTimestamp(object.end_time)
+        : undefined,
+      groupBy: globalThis.Array.isArray(object?.groupBy)
+        ? object.groupBy.map((e: any) => dimensionFromJSON(e))
+        : globalThis.Array.isArray(object?.group_by)
+        ? object.group_by.map((e: any) => dimensionFromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: GetMyUsageRequest): unknown {
+    const obj: any = {};
+    if (message.startTime !== undefined) {
+      obj.startTime = message.startTime.toISOString();
+    }
+    if (message.endTime !== undefined) {
+      obj.endTime = message.endTime.toISOString();
+    }
+    if (message.groupBy?.length) {
+      obj.groupBy = message.groupBy.map((e) => dimensionToJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetMyUsageRequest>): GetMyUsageRequest {
+    return GetMyUsageRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetMyUsageRequest>): GetMyUsageRequest {
+    const message = createBaseGetMyUsageRequest();
+    message.startTime = object.startTime ?? undefined;
+    message.endTime = object.endTime ?? undefined;
+    message.groupBy = object.groupBy?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseGetMyUsageResponse(): GetMyUsageResponse {
+  return { rows: [], startTime: undefined, endTime: undefined, gaps: [] };
+}
+
+export const GetMyUsageResponse: MessageFns<GetMyUsageResponse> = {
+  encode(message: GetMyUsageResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.rows) {
+      UsageRow.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(18).fork()).join();
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(26).fork()).join();
+    }
+    for (const v of message.gaps) {
+      UsageGap.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetMyUsageResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetMyUsageResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.rows.push(UsageRow.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.gaps.push(UsageGap.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetMyUsageResponse {
+    return {
+      rows: globalThis.Array.isArray(object?.rows) ? object.rows.map((e: any) => UsageRow.fromJSON(e)) : [],
+      startTime: isSet(object.startTime)
+        ? fromJsonTimestamp(object.startTime)
+        : isSet(object.start_time)
+        ? fromJsonTimestamp(object.start_time)
+        : undefined,
+      endTime: isSet(object.endTime)
+        ? fromJsonTimestamp(object.endTime)
+        : isSet(object.end_time)
+        ? fromJsonTimestamp(object.end_time)
+        : undefined,
+      gaps: globalThis.Array.isArray(object?.gaps) ? object.gaps.map((e: any) => UsageGap.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: GetMyUsageResponse): unknown {
+    const obj: any = {};
+    if (message.rows?.length) {
+      obj.rows = message.rows.map((e) => UsageRow.toJSON(e));
+    }
+    if (message.startTime !== undefined) {
+      obj.startTime = message.startTime.toISOString();
+    }
+    if (message.endTime !== undefined) {
+      obj.endTime = message.endTime.toISOString();
+    }
+    if (message.gaps?.length) {
+      obj.gaps = message.gaps.map((e) => UsageGap.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetMyUsageResponse>): GetMyUsageResponse {
+    return GetMyUsageResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetMyUsageResponse>): GetMyUsageResponse {
+    const message = createBaseGetMyUsageResponse();
+    message.rows = object.rows?.map((e) => UsageRow.fromPartial(e)) || [];
+    message.startTime = object.startTime ?? undefined;
+    message.endTime = object.endTime ?? undefined;
+    message.gaps = object.gaps?.map((e) => UsageGap.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 /**
  * The API for agents. It has everything that an agent needs.
  *
@@ -2833,6 +3116,23 @@ export const AgentServiceService = {
       Buffer.from(DeleteScheduleResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteScheduleResponse => DeleteScheduleResponse.decode(value),
   },
+  /**
+   * Returns what the caller's own tasks used.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, the range is longer than two years, or
+   *   `group_by` has an unknown dimension or one twice.
+   * - UNAVAILABLE `DEPENDENCY_UNAVAILABLE`: the monitor does not answer.
+   */
+  getMyUsage: {
+    path: "/ccsp.gateway.v1.AgentService/GetMyUsage" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetMyUsageRequest): Buffer => Buffer.from(GetMyUsageRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetMyUsageRequest => GetMyUsageRequest.decode(value),
+    responseSerialize: (value: GetMyUsageResponse): Buffer => Buffer.from(GetMyUsageResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetMyUsageResponse => GetMyUsageResponse.decode(value),
+  },
   /** Returns what this installation offers: engines, limits and version. Any valid token is enough. */
   getCapabilities: {
     path: "/ccsp.gateway.v1.AgentService/GetCapabilities" as const,
@@ -2960,6 +3260,15 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
    * - NOT_FOUND `SCHEDULE_NOT_FOUND`.
    */
   deleteSchedule: handleUnaryCall<DeleteScheduleRequest, DeleteScheduleResponse>;
+  /**
+   * Returns what the caller's own tasks used.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, the range is longer than two years, or
+   *   `group_by` has an unknown dimension or one twice.
+   * - UNAVAILABLE `DEPENDENCY_UNAVAILABLE`: the monitor does not answer.
+   */
+  getMyUsage: handleUnaryCall<GetMyUsageRequest, GetMyUsageResponse>;
   /** Returns what this installation offers: engines, limits and version. Any valid token is enough. */
   getCapabilities: handleUnaryCall<GetCapabilitiesRequest, GetCapabilitiesResponse>;
 }
@@ -3240,6 +3549,29 @@ export interface AgentServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeleteScheduleResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Returns what the caller's own tasks used.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, the range is longer than two years, or
+   *   `group_by` has an unknown dimension or one twice.
+   * - UNAVAILABLE `DEPENDENCY_UNAVAILABLE`: the monitor does not answer.
+   */
+  getMyUsage(
+    request: GetMyUsageRequest,
+    callback: (error: ServiceError | null, response: GetMyUsageResponse) => void,
+  ): ClientUnaryCall;
+  getMyUsage(
+    request: GetMyUsageRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetMyUsageResponse) => void,
+  ): ClientUnaryCall;
+  getMyUsage(
+    request: GetMyUsageRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetMyUsageResponse) => void,
   ): ClientUnaryCall;
   /** Returns what this installation offers: engines, limits and version. Any valid token is enough. */
   getCapabilities(

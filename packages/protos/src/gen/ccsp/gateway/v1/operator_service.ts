@@ -32,7 +32,18 @@ import {
   SetDrainingResponse,
   TailRunResponse,
 } from "../../executor/v1/executor_service.js";
-import { GetUsageRequest, GetUsageResponse } from "../../monitor/v1/monitor_service.js";
+import {
+  ExportUsageRequest,
+  ExportUsageResponse,
+  GetAgentStatsRequest,
+  GetAgentStatsResponse,
+  GetTimeSeriesRequest,
+  GetTimeSeriesResponse,
+  GetUsageRequest,
+  GetUsageResponse,
+  RecordUsageRequest,
+  RecordUsageResponse,
+} from "../../monitor/v1/monitor_service.js";
 import { ListNotificationsRequest, ListNotificationsResponse } from "../../notification/v1/notification_service.js";
 import {
   CancelRequest,
@@ -2720,6 +2731,48 @@ export const OperatorServiceService = {
     responseSerialize: (value: GetUsageResponse): Buffer => Buffer.from(GetUsageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetUsageResponse => GetUsageResponse.decode(value),
   },
+  /** Returns the statistics of each agent. */
+  getAgentStats: {
+    path: "/ccsp.gateway.v1.OperatorService/GetAgentStats" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetAgentStatsRequest): Buffer => Buffer.from(GetAgentStatsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetAgentStatsRequest => GetAgentStatsRequest.decode(value),
+    responseSerialize: (value: GetAgentStatsResponse): Buffer =>
+      Buffer.from(GetAgentStatsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetAgentStatsResponse => GetAgentStatsResponse.decode(value),
+  },
+  /** Returns usage over time. */
+  getTimeSeries: {
+    path: "/ccsp.gateway.v1.OperatorService/GetTimeSeries" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetTimeSeriesRequest): Buffer => Buffer.from(GetTimeSeriesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetTimeSeriesRequest => GetTimeSeriesRequest.decode(value),
+    responseSerialize: (value: GetTimeSeriesResponse): Buffer =>
+      Buffer.from(GetTimeSeriesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetTimeSeriesResponse => GetTimeSeriesResponse.decode(value),
+  },
+  /** Streams usage as CSV or JSON lines. */
+  exportUsage: {
+    path: "/ccsp.gateway.v1.OperatorService/ExportUsage" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ExportUsageRequest): Buffer => Buffer.from(ExportUsageRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ExportUsageRequest => ExportUsageRequest.decode(value),
+    responseSerialize: (value: ExportUsageResponse): Buffer => Buffer.from(ExportUsageResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ExportUsageResponse => ExportUsageResponse.decode(value),
+  },
+  /** Counts work that was done outside CCSP, for any agent. */
+  recordUsage: {
+    path: "/ccsp.gateway.v1.OperatorService/RecordUsage" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RecordUsageRequest): Buffer => Buffer.from(RecordUsageRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RecordUsageRequest => RecordUsageRequest.decode(value),
+    responseSerialize: (value: RecordUsageResponse): Buffer => Buffer.from(RecordUsageResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RecordUsageResponse => RecordUsageResponse.decode(value),
+  },
   /** Lists the notifications that were delivered. */
   listNotifications: {
     path: "/ccsp.gateway.v1.OperatorService/ListNotifications" as const,
@@ -2884,6 +2937,14 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   probe: handleUnaryCall<ProbeRequest, ProbeResponse>;
   /** Returns the usage of agents and models. */
   getUsage: handleUnaryCall<GetUsageRequest, GetUsageResponse>;
+  /** Returns the statistics of each agent. */
+  getAgentStats: handleUnaryCall<GetAgentStatsRequest, GetAgentStatsResponse>;
+  /** Returns usage over time. */
+  getTimeSeries: handleUnaryCall<GetTimeSeriesRequest, GetTimeSeriesResponse>;
+  /** Streams usage as CSV or JSON lines. */
+  exportUsage: handleServerStreamingCall<ExportUsageRequest, ExportUsageResponse>;
+  /** Counts work that was done outside CCSP, for any agent. */
+  recordUsage: handleUnaryCall<RecordUsageRequest, RecordUsageResponse>;
   /** Lists the notifications that were delivered. */
   listNotifications: handleUnaryCall<ListNotificationsRequest, ListNotificationsResponse>;
   /**
@@ -3294,6 +3355,61 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetUsageResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns the statistics of each agent. */
+  getAgentStats(
+    request: GetAgentStatsRequest,
+    callback: (error: ServiceError | null, response: GetAgentStatsResponse) => void,
+  ): ClientUnaryCall;
+  getAgentStats(
+    request: GetAgentStatsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetAgentStatsResponse) => void,
+  ): ClientUnaryCall;
+  getAgentStats(
+    request: GetAgentStatsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetAgentStatsResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns usage over time. */
+  getTimeSeries(
+    request: GetTimeSeriesRequest,
+    callback: (error: ServiceError | null, response: GetTimeSeriesResponse) => void,
+  ): ClientUnaryCall;
+  getTimeSeries(
+    request: GetTimeSeriesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetTimeSeriesResponse) => void,
+  ): ClientUnaryCall;
+  getTimeSeries(
+    request: GetTimeSeriesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetTimeSeriesResponse) => void,
+  ): ClientUnaryCall;
+  /** Streams usage as CSV or JSON lines. */
+  exportUsage(request: ExportUsageRequest, options?: Partial<CallOptions>): ClientReadableStream<ExportUsageResponse>;
+  exportUsage(
+    request: ExportUsageRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ExportUsageResponse>;
+  /** Counts work that was done outside CCSP, for any agent. */
+  recordUsage(
+    request: RecordUsageRequest,
+    callback: (error: ServiceError | null, response: RecordUsageResponse) => void,
+  ): ClientUnaryCall;
+  recordUsage(
+    request: RecordUsageRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RecordUsageResponse) => void,
+  ): ClientUnaryCall;
+  recordUsage(
+    request: RecordUsageRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RecordUsageResponse) => void,
   ): ClientUnaryCall;
   /** Lists the notifications that were delivered. */
   listNotifications(

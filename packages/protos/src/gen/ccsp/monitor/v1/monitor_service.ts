@@ -11,15 +11,33 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Duration } from "../../../google/protobuf/duration.js";
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
-import { Usage } from "../../task/v1/task.js";
+import { DoubleValue } from "../../../google/protobuf/wrappers.js";
+import { Priority, priorityFromJSON, priorityToJSON, Usage } from "../../task/v1/task.js";
+import {
+  Dimension,
+  dimensionFromJSON,
+  dimensionToJSON,
+  ExportFormat,
+  exportFormatFromJSON,
+  exportFormatToJSON,
+  Outcome,
+  outcomeFromJSON,
+  outcomeToJSON,
+  UsageFilter,
+  UsageGap,
+  UsageRow,
+} from "./usage.js";
 
 export const protobufPackage = "ccsp.monitor.v1";
 
@@ -34,37 +52,199 @@ export interface GetUsageRequest {
     | Date
     | undefined;
   /** End of the range, rounded up to the hour. Absent means now. */
-  endTime: Date | undefined;
+  endTime:
+    | Date
+    | undefined;
+  /** The dimensions of the rows. Empty means agent and model. */
+  groupBy: Dimension[];
+  /** Only usage that matches. Its `agent_id` and the one above must not differ. */
+  filter: UsageFilter | undefined;
 }
 
 /** Response for `GetUsage`. */
 export interface GetUsageResponse {
-  /** One row per agent and model, sorted by agent, then model. */
+  /** One row per combination of the grouping, sorted by its dimensions. */
   rows: UsageRow[];
+  /** Start of the range that the rows cover. */
+  startTime:
+    | Date
+    | undefined;
+  /** End of the range that the rows cover. */
+  endTime:
+    | Date
+    | undefined;
+  /** Times within the range in which events were lost. */
+  gaps: UsageGap[];
 }
 
-/** Usage of one model by one agent. */
-export interface UsageRow {
-  /** Id of the agent. */
+/** Request for `GetAgentStats`. */
+export interface GetAgentStatsRequest {
+  /** Only this agent. Empty means all agents. */
   agentId: string;
-  /** Name of the model. Empty when the engine did not name it. */
+  /** Number of days up to and including today, 1 to 90. 0 means 7. */
+  days: number;
+}
+
+/** Response for `GetAgentStats`. */
+export interface GetAgentStatsResponse {
+  /** One entry per agent, sorted by id. */
+  agents: AgentStats[];
+}
+
+/** Statistics of one agent. */
+export interface AgentStats {
+  /** Usage of the agent. Only `agent_id` and the numbers are set. */
+  usage:
+    | UsageRow
+    | undefined;
+  /** When the agent's newest run ended. */
+  lastRunTime:
+    | Date
+    | undefined;
+  /** Number of days on which the agent had runs. */
+  activeDays: number;
+}
+
+/** Request for `GetTimeSeries`. */
+export interface GetTimeSeriesRequest {
+  /** Start of the range, rounded down to the step. Absent means 60 steps before the end. */
+  startTime:
+    | Date
+    | undefined;
+  /** End of the range, rounded up to the step. Absent means now. */
+  endTime:
+    | Date
+    | undefined;
+  /** Time between points: whole minutes. Absent means one minute. */
+  step:
+    | Duration
+    | undefined;
+  /** One series per combination. Empty means one series of everything. */
+  groupBy: Dimension[];
+  /** Only usage that matches. */
+  filter:
+    | UsageFilter
+    | undefined;
+  /** Most series, 1 to 100. 0 means 20. The series with the most runs are kept, the rest is summed in one `other`. */
+  maxSeries: number;
+}
+
+/** Response for `GetTimeSeries`. */
+export interface GetTimeSeriesResponse {
+  /** The series, the one with the most runs first. */
+  series: UsageSeries[];
+  /** Start of the first step. */
+  startTime:
+    | Date
+    | undefined;
+  /** Time between points. */
+  step:
+    | Duration
+    | undefined;
+  /** Number of steps. */
+  steps: number;
+  /** Times within the range in which events were lost. */
+  gaps: UsageGap[];
+}
+
+/** Usage of one combination of the grouping over time. */
+export interface UsageSeries {
+  /** The sum of the series, with its dimensions. */
+  sum:
+    | UsageRow
+    | undefined;
+  /** The points that have runs, oldest first. A step without a point had none. */
+  points: UsagePoint[];
+}
+
+/** Usage in one step. */
+export interface UsagePoint {
+  /** Start of the step. */
+  time:
+    | Date
+    | undefined;
+  /** Usage in this step. Only the numbers are set. */
+  usage: UsageRow | undefined;
+}
+
+/** Request for `ExportUsage`. */
+export interface ExportUsageRequest {
+  /** Start of the range. Absent means 24 hours before the end. */
+  startTime:
+    | Date
+    | undefined;
+  /** End of the range. Absent means now. */
+  endTime:
+    | Date
+    | undefined;
+  /** One hour or one day. Absent means one hour. */
+  step:
+    | Duration
+    | undefined;
+  /** Only usage that matches. */
+  filter:
+    | UsageFilter
+    | undefined;
+  /** Format of the text. */
+  format: ExportFormat;
+}
+
+/** Part of an export. */
+export interface ExportUsageResponse {
+  /**
+   * The next whole lines. In CSV, the first line of the export names the columns. In CSV, a text that a spreadsheet
+   * would run as a formula has a `'` in front.
+   */
+  lines: string;
+}
+
+/** Request for `RecordUsage`. */
+export interface RecordUsageRequest {
+  /** Id of this record, chosen by the caller: 1 to 128 characters. A repeated one is not counted again. */
+  requestId: string;
+  /** The agent that did the work: 1 to 128 characters. */
+  agentId: string;
+  /** Name of the engine: 1 to 128 characters. */
+  engine: string;
+  /** Name of the login. May be empty. */
+  account: string;
+  /** Name of the model. May be empty. */
   model: string;
-  /** Number of runs that ended. This includes failed runs. */
-  runs: bigint;
-  /** Number of runs that failed. */
-  failedRuns: bigint;
-  /** Tokens that the runs used. */
+  /** Class of the work. */
+  priority: Priority;
+  /** Labels of the work, at most 32. */
+  labels: { [key: string]: string };
+  /** When the work ended. Absent means now. */
+  endTime:
+    | Date
+    | undefined;
+  /** How the work ended. Unspecified means it succeeded. */
+  outcome: Outcome;
+  /** Tokens that the work used. Absent when they are not known. */
   usage:
     | Usage
     | undefined;
-  /** Cost in US dollars of the runs whose cost is known. */
-  costUsd: number;
-  /** Number of runs whose cost is not known. */
-  runsWithoutCost: bigint;
+  /** Cost in US dollars. Absent when it is not known. */
+  costUsd:
+    | number
+    | undefined;
+  /** How long the work ran. Absent when it is not known. */
+  runTime: Duration | undefined;
+}
+
+export interface RecordUsageRequest_LabelsEntry {
+  key: string;
+  value: string;
+}
+
+/** Response for `RecordUsage`. */
+export interface RecordUsageResponse {
+  /** False: this `request_id` was counted before, and nothing has changed. */
+  counted: boolean;
 }
 
 function createBaseGetUsageRequest(): GetUsageRequest {
-  return { agentId: "", startTime: undefined, endTime: undefined };
+  return { agentId: "", startTime: undefined, endTime: undefined, groupBy: [], filter: undefined };
 }
 
 export const GetUsageRequest: MessageFns<GetUsageRequest> = {
@@ -77,6 +257,16 @@ export const GetUsageRequest: MessageFns<GetUsageRequest> = {
     }
     if (message.endTime !== undefined) {
       Timestamp.encode(toTimestamp(message.endTime), writer.uint32(26).fork()).join();
+    }
+    if (message.groupBy.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.groupBy) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.filter !== undefined) {
+      UsageFilter.encode(message.filter, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -118,6 +308,32 @@ export const GetUsageRequest: MessageFns<GetUsageRequest> = {
             message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag === 32) {
+              message.groupBy.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.groupBy.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.filter = UsageFilter.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -147,6 +363,12 @@ export const GetUsageRequest: MessageFns<GetUsageRequest> = {
         : isSet(object.end_time)
         ? fromJsonTimestamp(object.end_time)
         : undefined,
+      groupBy: globalThis.Array.isArray(object?.groupBy)
+        ? object.groupBy.map((e: any) => dimensionFromJSON(e))
+        : globalThis.Array.isArray(object?.group_by)
+        ? object.group_by.map((e: any) => dimensionFromJSON(e))
+        : [],
+      filter: isSet(object.filter) ? UsageFilter.fromJSON(object.filter) : undefined,
     };
   },
 
@@ -161,6 +383,12 @@ export const GetUsageRequest: MessageFns<GetUsageRequest> = {
     if (message.endTime !== undefined) {
       obj.endTime = message.endTime.toISOString();
     }
+    if (message.groupBy?.length) {
+      obj.groupBy = message.groupBy.map((e) => dimensionToJSON(e));
+    }
+    if (message.filter !== undefined) {
+      obj.filter = UsageFilter.toJSON(message.filter);
+    }
     return obj;
   },
 
@@ -172,18 +400,31 @@ export const GetUsageRequest: MessageFns<GetUsageRequest> = {
     message.agentId = object.agentId ?? "";
     message.startTime = object.startTime ?? undefined;
     message.endTime = object.endTime ?? undefined;
+    message.groupBy = object.groupBy?.map((e) => e) || [];
+    message.filter = (object.filter !== undefined && object.filter !== null)
+      ? UsageFilter.fromPartial(object.filter)
+      : undefined;
     return message;
   },
 };
 
 function createBaseGetUsageResponse(): GetUsageResponse {
-  return { rows: [] };
+  return { rows: [], startTime: undefined, endTime: undefined, gaps: [] };
 }
 
 export const GetUsageResponse: MessageFns<GetUsageResponse> = {
   encode(message: GetUsageResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.rows) {
       UsageRow.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(18).fork()).join();
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(26).fork()).join();
+    }
+    for (const v of message.gaps) {
+      UsageGap.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -209,6 +450,30 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
             message.rows.push(UsageRow.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.gaps.push(UsageGap.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -222,13 +487,35 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
   },
 
   fromJSON(object: any): GetUsageResponse {
-    return { rows: globalThis.Array.isArray(object?.rows) ? object.rows.map((e: any) => UsageRow.fromJSON(e)) : [] };
+    return {
+      rows: globalThis.Array.isArray(object?.rows) ? object.rows.map((e: any) => UsageRow.fromJSON(e)) : [],
+      startTime: isSet(object.startTime)
+        ? fromJsonTimestamp(object.startTime)
+        : isSet(object.start_time)
+        ? fromJsonTimestamp(object.start_time)
+        : undefined,
+      endTime: isSet(object.endTime)
+        ? fromJsonTimestamp(object.endTime)
+        : isSet(object.end_time)
+        ? fromJsonTimestamp(object.end_time)
+        : undefined,
+      gaps: globalThis.Array.isArray(object?.gaps) ? object.gaps.map((e: any) => UsageGap.fromJSON(e)) : [],
+    };
   },
 
   toJSON(message: GetUsageResponse): unknown {
     const obj: any = {};
     if (message.rows?.length) {
       obj.rows = message.rows.map((e) => UsageRow.toJSON(e));
+    }
+    if (message.startTime !== undefined) {
+      obj.startTime = message.startTime.toISOString();
+    }
+    if (message.endTime !== undefined) {
+      obj.endTime = message.endTime.toISOString();
+    }
+    if (message.gaps?.length) {
+      obj.gaps = message.gaps.map((e) => UsageGap.toJSON(e));
     }
     return obj;
   },
@@ -239,50 +526,29 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
   fromPartial(object: DeepPartial<GetUsageResponse>): GetUsageResponse {
     const message = createBaseGetUsageResponse();
     message.rows = object.rows?.map((e) => UsageRow.fromPartial(e)) || [];
+    message.startTime = object.startTime ?? undefined;
+    message.endTime = object.endTime ?? undefined;
+    message.gaps = object.gaps?.map((e) => UsageGap.fromPartial(e)) || [];
     return message;
   },
 };
 
-function createBaseUsageRow(): UsageRow {
-  return { agentId: "", model: "", runs: 0n, failedRuns: 0n, usage: undefined, costUsd: 0, runsWithoutCost: 0n };
+function createBaseGetAgentStatsRequest(): GetAgentStatsRequest {
+  return { agentId: "", days: 0 };
 }
 
-export const UsageRow: MessageFns<UsageRow> = {
-  encode(message: UsageRow, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const GetAgentStatsRequest: MessageFns<GetAgentStatsRequest> = {
+  encode(message: GetAgentStatsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.agentId !== "") {
       writer.uint32(10).string(message.agentId);
     }
-    if (message.model !== "") {
-      writer.uint32(18).string(message.model);
-    }
-    if (message.runs !== 0n) {
-      if (BigInt.asIntN(64, message.runs) !== message.runs) {
-        throw new globalThis.Error("value provided for field message.runs of type int64 too large");
-      }
-      writer.uint32(24).int64(message.runs);
-    }
-    if (message.failedRuns !== 0n) {
-      if (BigInt.asIntN(64, message.failedRuns) !== message.failedRuns) {
-        throw new globalThis.Error("value provided for field message.failedRuns of type int64 too large");
-      }
-      writer.uint32(32).int64(message.failedRuns);
-    }
-    if (message.usage !== undefined) {
-      Usage.encode(message.usage, writer.uint32(42).fork()).join();
-    }
-    if (message.costUsd !== 0) {
-      writer.uint32(49).double(message.costUsd);
-    }
-    if (message.runsWithoutCost !== 0n) {
-      if (BigInt.asIntN(64, message.runsWithoutCost) !== message.runsWithoutCost) {
-        throw new globalThis.Error("value provided for field message.runsWithoutCost of type int64 too large");
-      }
-      writer.uint32(56).int64(message.runsWithoutCost);
+    if (message.days !== 0) {
+      writer.uint32(16).int32(message.days);
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): UsageRow {
+  decode(input: BinaryReader | Uint8Array, length?: number): GetAgentStatsRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -291,7 +557,7 @@ export const UsageRow: MessageFns<UsageRow> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseUsageRow();
+      const message = createBaseGetAgentStatsRequest();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -304,51 +570,11 @@ export const UsageRow: MessageFns<UsageRow> = {
             continue;
           }
           case 2: {
-            if (tag !== 18) {
+            if (tag !== 16) {
               break;
             }
 
-            message.model = reader.string();
-            continue;
-          }
-          case 3: {
-            if (tag !== 24) {
-              break;
-            }
-
-            message.runs = reader.int64() as bigint;
-            continue;
-          }
-          case 4: {
-            if (tag !== 32) {
-              break;
-            }
-
-            message.failedRuns = reader.int64() as bigint;
-            continue;
-          }
-          case 5: {
-            if (tag !== 42) {
-              break;
-            }
-
-            message.usage = Usage.decode(reader, reader.uint32());
-            continue;
-          }
-          case 6: {
-            if (tag !== 49) {
-              break;
-            }
-
-            message.costUsd = reader.double();
-            continue;
-          }
-          case 7: {
-            if (tag !== 56) {
-              break;
-            }
-
-            message.runsWithoutCost = reader.int64() as bigint;
+            message.days = reader.int32();
             continue;
           }
         }
@@ -363,76 +589,1377 @@ export const UsageRow: MessageFns<UsageRow> = {
     }
   },
 
-  fromJSON(object: any): UsageRow {
+  fromJSON(object: any): GetAgentStatsRequest {
     return {
       agentId: isSet(object.agentId)
         ? globalThis.String(object.agentId)
         : isSet(object.agent_id)
         ? globalThis.String(object.agent_id)
         : "",
-      model: isSet(object.model) ? globalThis.String(object.model) : "",
-      runs: isSet(object.runs) ? BigInt(object.runs) : 0n,
-      failedRuns: isSet(object.failedRuns)
-        ? BigInt(object.failedRuns)
-        : isSet(object.failed_runs)
-        ? BigInt(object.failed_runs)
-        : 0n,
-      usage: isSet(object.usage) ? Usage.fromJSON(object.usage) : undefined,
-      costUsd: isSet(object.costUsd)
-        ? globalThis.Number(object.costUsd)
-        : isSet(object.cost_usd)
-        ? globalThis.Number(object.cost_usd)
-        : 0,
-      runsWithoutCost: isSet(object.runsWithoutCost)
-        ? BigInt(object.runsWithoutCost)
-        : isSet(object.runs_without_cost)
-        ? BigInt(object.runs_without_cost)
-        : 0n,
+      days: isSet(object.days) ? globalThis.Number(object.days) : 0,
     };
   },
 
-  toJSON(message: UsageRow): unknown {
+  toJSON(message: GetAgentStatsRequest): unknown {
     const obj: any = {};
     if (message.agentId !== "") {
       obj.agentId = message.agentId;
     }
-    if (message.model !== "") {
-      obj.model = message.model;
-    }
-    if (message.runs !== 0n) {
-      obj.runs = message.runs.toString();
-    }
-    if (message.failedRuns !== 0n) {
-      obj.failedRuns = message.failedRuns.toString();
-    }
-    if (message.usage !== undefined) {
-      obj.usage = Usage.toJSON(message.usage);
-    }
-    if (message.costUsd !== 0) {
-      obj.costUsd = floatToJson(message.costUsd);
-    }
-    if (message.runsWithoutCost !== 0n) {
-      obj.runsWithoutCost = message.runsWithoutCost.toString();
+    if (message.days !== 0) {
+      obj.days = Math.round(message.days);
     }
     return obj;
   },
 
-  create(base?: DeepPartial<UsageRow>): UsageRow {
-    return UsageRow.fromPartial(base ?? {});
+  create(base?: DeepPartial<GetAgentStatsRequest>): GetAgentStatsRequest {
+    return GetAgentStatsRequest.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<UsageRow>): UsageRow {
-    const message = createBaseUsageRow();
+  fromPartial(object: DeepPartial<GetAgentStatsRequest>): GetAgentStatsRequest {
+    const message = createBaseGetAgentStatsRequest();
     message.agentId = object.agentId ?? "";
+    message.days = object.days ?? 0;
+    return message;
+  },
+};
+
+function createBaseGetAgentStatsResponse(): GetAgentStatsResponse {
+  return { agents: [] };
+}
+
+export const GetAgentStatsResponse: MessageFns<GetAgentStatsResponse> = {
+  encode(message: GetAgentStatsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.agents) {
+      AgentStats.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetAgentStatsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetAgentStatsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agents.push(AgentStats.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetAgentStatsResponse {
+    return {
+      agents: globalThis.Array.isArray(object?.agents) ? object.agents.map((e: any) => AgentStats.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: GetAgentStatsResponse): unknown {
+    const obj: any = {};
+    if (message.agents?.length) {
+      obj.agents = message.agents.map((e) => AgentStats.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetAgentStatsResponse>): GetAgentStatsResponse {
+    return GetAgentStatsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetAgentStatsResponse>): GetAgentStatsResponse {
+    const message = createBaseGetAgentStatsResponse();
+    message.agents = object.agents?.map((e) => AgentStats.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseAgentStats(): AgentStats {
+  return { usage: undefined, lastRunTime: undefined, activeDays: 0 };
+}
+
+export const AgentStats: MessageFns<AgentStats> = {
+  encode(message: AgentStats, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.usage !== undefined) {
+      UsageRow.encode(message.usage, writer.uint32(10).fork()).join();
+    }
+    if (message.lastRunTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.lastRunTime), writer.uint32(18).fork()).join();
+    }
+    if (message.activeDays !== 0) {
+      writer.uint32(24).int32(message.activeDays);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AgentStats {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAgentStats();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.usage = UsageRow.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.lastRunTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.activeDays = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AgentStats {
+    return {
+      usage: isSet(object.usage) ? UsageRow.fromJSON(object.usage) : undefined,
+      lastRunTime: isSet(object.lastRunTime)
+        ? fromJsonTimestamp(object.lastRunTime)
+        : isSet(object.last_run_time)
+        ? fromJsonTimestamp(object.last_run_time)
+        : undefined,
+      activeDays: isSet(object.activeDays)
+        ? globalThis.Number(object.activeDays)
+        : isSet(object.active_days)
+        ? globalThis.Number(object.active_days)
+        : 0,
+    };
+  },
+
+  toJSON(message: AgentStats): unknown {
+    const obj: any = {};
+    if (message.usage !== undefined) {
+      obj.usage = UsageRow.toJSON(message.usage);
+    }
+    if (message.lastRunTime !== undefined) {
+      obj.lastRunTime = message.lastRunTime.toISOString();
+    }
+    if (message.activeDays !== 0) {
+      obj.activeDays = Math.round(message.activeDays);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AgentStats>): AgentStats {
+    return AgentStats.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AgentStats>): AgentStats {
+    const message = createBaseAgentStats();
+    message.usage = (object.usage !== undefined && object.usage !== null)
+      ? UsageRow.fromPartial(object.usage)
+      : undefined;
+    message.lastRunTime = object.lastRunTime ?? undefined;
+    message.activeDays = object.activeDays ?? 0;
+    return message;
+  },
+};
+
+function createBaseGetTimeSeriesRequest(): GetTimeSeriesRequest {
+  return { startTime: undefined, endTime: undefined, step: undefined, groupBy: [], filter: undefined, maxSeries: 0 };
+}
+
+export const GetTimeSeriesRequest: MessageFns<GetTimeSeriesRequest> = {
+  encode(message: GetTimeSeriesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(10).fork()).join();
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(18).fork()).join();
+    }
+    if (message.step !== undefined) {
+      Duration.encode(message.step, writer.uint32(26).fork()).join();
+    }
+    if (message.groupBy.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.groupBy) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.filter !== undefined) {
+      UsageFilter.encode(message.filter, writer.uint32(42).fork()).join();
+    }
+    if (message.maxSeries !== 0) {
+      writer.uint32(48).int32(message.maxSeries);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetTimeSeriesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetTimeSeriesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.step = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag === 32) {
+              message.groupBy.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.groupBy.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.filter = UsageFilter.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.maxSeries = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetTimeSeriesRequest {
+    return {
+      startTime: isSet(object.startTime)
+        ? fromJsonTimestamp(object.startTime)
+        : isSet(object.start_time)
+        ? fromJsonTimestamp(object.start_time)
+        : undefined,
+      endTime: isSet(object.endTime)
+        ? fromJsonTimestamp(object.endTime)
+        : isSet(object.end_time)
+        ? fromJsonTimestamp(object.end_time)
+        : undefined,
+      step: isSet(object.step) ? Duration.fromJSON(object.step) : undefined,
+      groupBy: globalThis.Array.isArray(object?.groupBy)
+        ? object.groupBy.map((e: any) => dimensionFromJSON(e))
+        : globalThis.Array.isArray(object?.group_by)
+        ? object.group_by.map((e: any) => dimensionFromJSON(e))
+        : [],
+      filter: isSet(object.filter) ? UsageFilter.fromJSON(object.filter) : undefined,
+      maxSeries: isSet(object.maxSeries)
+        ? globalThis.Number(object.maxSeries)
+        : isSet(object.max_series)
+        ? globalThis.Number(object.max_series)
+        : 0,
+    };
+  },
+
+  toJSON(message: GetTimeSeriesRequest): unknown {
+    const obj: any = {};
+    if (message.startTime !== undefined) {
+      obj.startTime = message.startTime.toISOString();
+    }
+    if (message.endTime !== undefined) {
+      obj.endTime = message.endTime.toISOString();
+    }
+    if (message.step !== undefined) {
+      obj.step = Duration.toJSON(message.step);
+    }
+    if (message.groupBy?.length) {
+      obj.groupBy = message.groupBy.map((e) => dimensionToJSON(e));
+    }
+    if (message.filter !== undefined) {
+      obj.filter = UsageFilter.toJSON(message.filter);
+    }
+    if (message.maxSeries !== 0) {
+      obj.maxSeries = Math.round(message.maxSeries);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetTimeSeriesRequest>): GetTimeSeriesRequest {
+    return GetTimeSeriesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetTimeSeriesRequest>): GetTimeSeriesRequest {
+    const message = createBaseGetTimeSeriesRequest();
+    message.startTime = object.startTime ?? undefined;
+    message.endTime = object.endTime ?? undefined;
+    message.step = (object.step !== undefined && object.step !== null) ? Duration.fromPartial(object.step) : undefined;
+    message.groupBy = object.groupBy?.map((e) => e) || [];
+    message.filter = (object.filter !== undefined && object.filter !== null)
+      ? UsageFilter.fromPartial(object.filter)
+      : undefined;
+    message.maxSeries = object.maxSeries ?? 0;
+    return message;
+  },
+};
+
+function createBaseGetTimeSeriesResponse(): GetTimeSeriesResponse {
+  return { series: [], startTime: undefined, step: undefined, steps: 0, gaps: [] };
+}
+
+export const GetTimeSeriesResponse: MessageFns<GetTimeSeriesResponse> = {
+  encode(message: GetTimeSeriesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.series) {
+      UsageSeries.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(18).fork()).join();
+    }
+    if (message.step !== undefined) {
+      Duration.encode(message.step, writer.uint32(26).fork()).join();
+    }
+    if (message.steps !== 0) {
+      writer.uint32(32).int32(message.steps);
+    }
+    for (const v of message.gaps) {
+      UsageGap.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetTimeSeriesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetTimeSeriesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.series.push(UsageSeries.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.step = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.steps = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.gaps.push(UsageGap.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetTimeSeriesResponse {
+    return {
+      series: globalThis.Array.isArray(object?.series) ? object.series.map((e: any) => UsageSeries.fromJSON(e)) : [],
+      startTime: isSet(object.startTime)
+        ? fromJsonTimestamp(object.startTime)
+        : isSet(object.start_time)
+        ? fromJsonTimestamp(object.start_time)
+        : undefined,
+      step: isSet(object.step) ? Duration.fromJSON(object.step) : undefined,
+      steps: isSet(object.steps) ? globalThis.Number(object.steps) : 0,
+      gaps: globalThis.Array.isArray(object?.gaps) ? object.gaps.map((e: any) => UsageGap.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: GetTimeSeriesResponse): unknown {
+    const obj: any = {};
+    if (message.series?.length) {
+      obj.series = message.series.map((e) => UsageSeries.toJSON(e));
+    }
+    if (message.startTime !== undefined) {
+      obj.startTime = message.startTime.toISOString();
+    }
+    if (message.step !== undefined) {
+      obj.step = Duration.toJSON(message.step);
+    }
+    if (message.steps !== 0) {
+      obj.steps = Math.round(message.steps);
+    }
+    if (message.gaps?.length) {
+      obj.gaps = message.gaps.map((e) => UsageGap.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetTimeSeriesResponse>): GetTimeSeriesResponse {
+    return GetTimeSeriesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetTimeSeriesResponse>): GetTimeSeriesResponse {
+    const message = createBaseGetTimeSeriesResponse();
+    message.series = object.series?.map((e) => UsageSeries.fromPartial(e)) || [];
+    message.startTime = object.startTime ?? undefined;
+    message.step = (object.step !== undefined && object.step !== null) ? Duration.fromPartial(object.step) : undefined;
+    message.steps = object.steps ?? 0;
+    message.gaps = object.gaps?.map((e) => UsageGap.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseUsageSeries(): UsageSeries {
+  return { sum: undefined, points: [] };
+}
+
+export const UsageSeries: MessageFns<UsageSeries> = {
+  encode(message: UsageSeries, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sum !== undefined) {
+      UsageRow.encode(message.sum, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.points) {
+      UsagePoint.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageSeries {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageSeries();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sum = UsageRow.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.points.push(UsagePoint.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UsageSeries {
+    return {
+      sum: isSet(object.sum) ? UsageRow.fromJSON(object.sum) : undefined,
+      points: globalThis.Array.isArray(object?.points) ? object.points.map((e: any) => UsagePoint.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: UsageSeries): unknown {
+    const obj: any = {};
+    if (message.sum !== undefined) {
+      obj.sum = UsageRow.toJSON(message.sum);
+    }
+    if (message.points?.length) {
+      obj.points = message.points.map((e) => UsagePoint.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UsageSeries>): UsageSeries {
+    return UsageSeries.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UsageSeries>): UsageSeries {
+    const message = createBaseUsageSeries();
+    message.sum = (object.sum !== undefined && object.sum !== null) ? UsageRow.fromPartial(object.sum) : undefined;
+    message.points = object.points?.map((e) => UsagePoint.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseUsagePoint(): UsagePoint {
+  return { time: undefined, usage: undefined };
+}
+
+export const UsagePoint: MessageFns<UsagePoint> = {
+  encode(message: UsagePoint, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.time !== undefined) {
+      Timestamp.encode(toTimestamp(message.time), writer.uint32(10).fork()).join();
+    }
+    if (message.usage !== undefined) {
+      UsageRow.encode(message.usage, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsagePoint {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsagePoint();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.usage = UsageRow.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UsagePoint {
+    return {
+      time: isSet(object.time) ? fromJsonTimestamp(object.time) : undefined,
+      usage: isSet(object.usage) ? UsageRow.fromJSON(object.usage) : undefined,
+    };
+  },
+
+  toJSON(message: UsagePoint): unknown {
+    const obj: any = {};
+    if (message.time !== undefined) {
+      obj.time = message.time.toISOString();
+    }
+    if (message.usage !== undefined) {
+      obj.usage = UsageRow.toJSON(message.usage);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UsagePoint>): UsagePoint {
+    return UsagePoint.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UsagePoint>): UsagePoint {
+    const message = createBaseUsagePoint();
+    message.time = object.time ?? undefined;
+    message.usage = (object.usage !== undefined && object.usage !== null)
+      ? UsageRow.fromPartial(object.usage)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseExportUsageRequest(): ExportUsageRequest {
+  return { startTime: undefined, endTime: undefined, step: undefined, filter: undefined, format: 0 };
+}
+
+export const ExportUsageRequest: MessageFns<ExportUsageRequest> = {
+  encode(message: ExportUsageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(10).fork()).join();
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(18).fork()).join();
+    }
+    if (message.step !== undefined) {
+      Duration.encode(message.step, writer.uint32(26).fork()).join();
+    }
+    if (message.filter !== undefined) {
+      UsageFilter.encode(message.filter, writer.uint32(34).fork()).join();
+    }
+    if (message.format !== 0) {
+      writer.uint32(40).int32(message.format);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExportUsageRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExportUsageRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.step = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.filter = UsageFilter.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.format = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExportUsageRequest {
+    return {
+      startTime: isSet(object.startTime)
+        ? fromJsonTimestamp(object.startTime)
+        : isSet(object.start_time)
+        ? fromJsonTimestamp(object.start_time)
+        : undefined,
+      endTime: isSet(object.endTime)
+        ? fromJsonTimestamp(object.endTime)
+        : isSet(object.end_time)
+        ? fromJsonTimestamp(object.end_time)
+        : undefined,
+      step: isSet(object.step) ? Duration.fromJSON(object.step) : undefined,
+      filter: isSet(object.filter) ? UsageFilter.fromJSON(object.filter) : undefined,
+      format: isSet(object.format) ? exportFormatFromJSON(object.format) : 0,
+    };
+  },
+
+  toJSON(message: ExportUsageRequest): unknown {
+    const obj: any = {};
+    if (message.startTime !== undefined) {
+      obj.startTime = message.startTime.toISOString();
+    }
+    if (message.endTime !== undefined) {
+      obj.endTime = message.endTime.toISOString();
+    }
+    if (message.step !== undefined) {
+      obj.step = Duration.toJSON(message.step);
+    }
+    if (message.filter !== undefined) {
+      obj.filter = UsageFilter.toJSON(message.filter);
+    }
+    if (message.format !== 0) {
+      obj.format = exportFormatToJSON(message.format);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExportUsageRequest>): ExportUsageRequest {
+    return ExportUsageRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExportUsageRequest>): ExportUsageRequest {
+    const message = createBaseExportUsageRequest();
+    message.startTime = object.startTime ?? undefined;
+    message.endTime = object.endTime ?? undefined;
+    message.step = (object.step !== undefined && object.step !== null) ? Duration.fromPartial(object.step) : undefined;
+    message.filter = (object.filter !== undefined && object.filter !== null)
+      ? UsageFilter.fromPartial(object.filter)
+      : undefined;
+    message.format = object.format ?? 0;
+    return message;
+  },
+};
+
+function createBaseExportUsageResponse(): ExportUsageResponse {
+  return { lines: "" };
+}
+
+export const ExportUsageResponse: MessageFns<ExportUsageResponse> = {
+  encode(message: ExportUsageResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lines !== "") {
+      writer.uint32(10).string(message.lines);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExportUsageResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExportUsageResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lines = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExportUsageResponse {
+    return { lines: isSet(object.lines) ? globalThis.String(object.lines) : "" };
+  },
+
+  toJSON(message: ExportUsageResponse): unknown {
+    const obj: any = {};
+    if (message.lines !== "") {
+      obj.lines = message.lines;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExportUsageResponse>): ExportUsageResponse {
+    return ExportUsageResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExportUsageResponse>): ExportUsageResponse {
+    const message = createBaseExportUsageResponse();
+    message.lines = object.lines ?? "";
+    return message;
+  },
+};
+
+function createBaseRecordUsageRequest(): RecordUsageRequest {
+  return {
+    requestId: "",
+    agentId: "",
+    engine: "",
+    account: "",
+    model: "",
+    priority: 0,
+    labels: {},
+    endTime: undefined,
+    outcome: 0,
+    usage: undefined,
+    costUsd: undefined,
+    runTime: undefined,
+  };
+}
+
+export const RecordUsageRequest: MessageFns<RecordUsageRequest> = {
+  encode(message: RecordUsageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== "") {
+      writer.uint32(10).string(message.requestId);
+    }
+    if (message.agentId !== "") {
+      writer.uint32(18).string(message.agentId);
+    }
+    if (message.engine !== "") {
+      writer.uint32(26).string(message.engine);
+    }
+    if (message.account !== "") {
+      writer.uint32(34).string(message.account);
+    }
+    if (message.model !== "") {
+      writer.uint32(42).string(message.model);
+    }
+    if (message.priority !== 0) {
+      writer.uint32(48).int32(message.priority);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      RecordUsageRequest_LabelsEntry.encode({ key: key as any, value }, writer.uint32(58).fork()).join();
+    });
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(66).fork()).join();
+    }
+    if (message.outcome !== 0) {
+      writer.uint32(72).int32(message.outcome);
+    }
+    if (message.usage !== undefined) {
+      Usage.encode(message.usage, writer.uint32(82).fork()).join();
+    }
+    if (message.costUsd !== undefined) {
+      DoubleValue.encode({ value: message.costUsd! }, writer.uint32(90).fork()).join();
+    }
+    if (message.runTime !== undefined) {
+      Duration.encode(message.runTime, writer.uint32(98).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecordUsageRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecordUsageRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.engine = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.account = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.model = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.priority = reader.int32() as any;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            const entry7 = RecordUsageRequest_LabelsEntry.decode(reader, reader.uint32());
+            if (entry7.value !== undefined) {
+              globalThis.Object.defineProperty(message.labels, entry7.key, { value: entry7.value, configurable: true, enumerable: true, writable: true });
+            }
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.outcome = reader.int32() as any;
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.usage = Usage.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.costUsd = DoubleValue.decode(reader, reader.uint32()).value;
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.runTime = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RecordUsageRequest {
+    return {
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
+      account: isSet(object.account) ? globalThis.String(object.account) : "",
+      model: isSet(object.model) ? globalThis.String(object.model) : "",
+      priority: isSet(object.priority) ? priorityFromJSON(object.priority) : 0,
+      labels: isObject(object.labels)
+        ? (globalThis.Object.entries(object.labels) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      endTime: isSet(object.endTime)
+        ? fromJsonTimestamp(object.endTime)
+        : isSet(object.end_time)
+        ? fromJsonTimestamp(object.end_time)
+        : undefined,
+      outcome: isSet(object.outcome) ? outcomeFromJSON(object.outcome) : 0,
+      usage: isSet(object.usage) ? Usage.fromJSON(object.usage) : undefined,
+      costUsd: isSet(object.costUsd)
+        ? Number(object.costUsd)
+        : isSet(object.cost_usd)
+        ? Number(object.cost_usd)
+        : undefined,
+      runTime: isSet(object.runTime)
+        ? Duration.fromJSON(object.runTime)
+        : isSet(object.run_time)
+        ? Duration.fromJSON(object.run_time)
+        : undefined,
+    };
+  },
+
+  toJSON(message: RecordUsageRequest): unknown {
+    const obj: any = {};
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.engine !== "") {
+      obj.engine = message.engine;
+    }
+    if (message.account !== "") {
+      obj.account = message.account;
+    }
+    if (message.model !== "") {
+      obj.model = message.model;
+    }
+    if (message.priority !== 0) {
+      obj.priority = priorityToJSON(message.priority);
+    }
+    if (message.labels) {
+      const entries = globalThis.Object.entries(message.labels) as [string, string][];
+      if (entries.length > 0) {
+        obj.labels = {};
+        entries.forEach(([k, v]) => {
+          globalThis.Object.defineProperty(obj.labels, k, { value: v, configurable: true, enumerable: true, writable: true });
+        });
+      }
+    }
+    if (message.endTime !== undefined) {
+      obj.endTime = message.endTime.toISOString();
+    }
+    if (message.outcome !== 0) {
+      obj.outcome = outcomeToJSON(message.outcome);
+    }
+    if (message.usage !== undefined) {
+      obj.usage = Usage.toJSON(message.usage);
+    }
+    if (message.costUsd !== undefined) {
+      obj.costUsd = floatToJson(message.costUsd);
+    }
+    if (message.runTime !== undefined) {
+      obj.runTime = Duration.toJSON(message.runTime);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RecordUsageRequest>): RecordUsageRequest {
+    return RecordUsageRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RecordUsageRequest>): RecordUsageRequest {
+    const message = createBaseRecordUsageRequest();
+    message.requestId = object.requestId ?? "";
+    message.agentId = object.agentId ?? "";
+    message.engine = object.engine ?? "";
+    message.account = object.account ?? "";
     message.model = object.model ?? "";
-    message.runs = (object.runs !== undefined && object.runs !== null) ? BigInt(object.runs) : 0n;
-    message.failedRuns = (object.failedRuns !== undefined && object.failedRuns !== null)
-      ? BigInt(object.failedRuns)
-      : 0n;
+    message.priority = object.priority ?? 0;
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          globalThis.Object.defineProperty(acc, key, { value: globalThis.String(value), configurable: true, enumerable: true, writable: true });
+        }
+        return acc;
+      },
+      {},
+    );
+    message.endTime = object.endTime ?? undefined;
+    message.outcome = object.outcome ?? 0;
     message.usage = (object.usage !== undefined && object.usage !== null) ? Usage.fromPartial(object.usage) : undefined;
-    message.costUsd = object.costUsd ?? 0;
-    message.runsWithoutCost = (object.runsWithoutCost !== undefined && object.runsWithoutCost !== null)
-      ? BigInt(object.runsWithoutCost)
-      : 0n;
+    message.costUsd = object.costUsd ?? undefined;
+    message.runTime = (object.runTime !== undefined && object.runTime !== null)
+      ? Duration.fromPartial(object.runTime)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRecordUsageRequest_LabelsEntry(): RecordUsageRequest_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const RecordUsageRequest_LabelsEntry: MessageFns<RecordUsageRequest_LabelsEntry> = {
+  encode(message: RecordUsageRequest_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecordUsageRequest_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecordUsageRequest_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RecordUsageRequest_LabelsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: RecordUsageRequest_LabelsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RecordUsageRequest_LabelsEntry>): RecordUsageRequest_LabelsEntry {
+    return RecordUsageRequest_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RecordUsageRequest_LabelsEntry>): RecordUsageRequest_LabelsEntry {
+    const message = createBaseRecordUsageRequest_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseRecordUsageResponse(): RecordUsageResponse {
+  return { counted: false };
+}
+
+export const RecordUsageResponse: MessageFns<RecordUsageResponse> = {
+  encode(message: RecordUsageResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.counted !== false) {
+      writer.uint32(8).bool(message.counted);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecordUsageResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecordUsageResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.counted = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RecordUsageResponse {
+    return { counted: isSet(object.counted) ? globalThis.Boolean(object.counted) : false };
+  },
+
+  toJSON(message: RecordUsageResponse): unknown {
+    const obj: any = {};
+    if (message.counted !== false) {
+      obj.counted = message.counted;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RecordUsageResponse>): RecordUsageResponse {
+    return RecordUsageResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RecordUsageResponse>): RecordUsageResponse {
+    const message = createBaseRecordUsageResponse();
+    message.counted = object.counted ?? false;
     return message;
   },
 };
@@ -440,16 +1967,19 @@ export const UsageRow: MessageFns<UsageRow> = {
 /**
  * Counts usage from the events of the other services.
  *
- * The usage of each task is counted once, even when its event is delivered again. The counts lag behind the task by the
- * time that an event takes: well under a second in normal operation.
+ * The usage of each attempt is counted once, even when its event is delivered again. The counts lag behind the task by
+ * the time that an event takes: well under a second in normal operation. Where events were lost, the answers name the
+ * time in `gaps`.
  */
 export type MonitorServiceService = typeof MonitorServiceService;
 export const MonitorServiceService = {
   /**
-   * Returns the sum of usage per agent and model over a time range, in whole hours (UTC).
+   * Returns the sum of usage over a time range, grouped as the request says. The last 90 days are known by the hour
+   * (UTC), and two years by the day. The range is rounded out to what is known, and the answer says to which times.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, or the range is longer than 31 days.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, the range is longer than two years, or
+   *   `group_by` has an unknown dimension or one twice.
    */
   getUsage: {
     path: "/ccsp.monitor.v1.MonitorService/GetUsage" as const,
@@ -460,24 +1990,124 @@ export const MonitorServiceService = {
     responseSerialize: (value: GetUsageResponse): Buffer => Buffer.from(GetUsageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetUsageResponse => GetUsageResponse.decode(value),
   },
+  /**
+   * Returns the statistics of each agent over whole days (UTC).
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `days` is not 0 to 90.
+   */
+  getAgentStats: {
+    path: "/ccsp.monitor.v1.MonitorService/GetAgentStats" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetAgentStatsRequest): Buffer => Buffer.from(GetAgentStatsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetAgentStatsRequest => GetAgentStatsRequest.decode(value),
+    responseSerialize: (value: GetAgentStatsResponse): Buffer =>
+      Buffer.from(GetAgentStatsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetAgentStatsResponse => GetAgentStatsResponse.decode(value),
+  },
+  /**
+   * Returns usage as one point per step. Steps below an hour read what is kept for 48 hours, where each dimension is
+   * counted by itself: such a request can use only one dimension, in `group_by` and `filter` together.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, the step is no whole number of minutes,
+   *   the range has more than 3,000 steps, the steps are finer than what is kept, or the grouping is unknown.
+   */
+  getTimeSeries: {
+    path: "/ccsp.monitor.v1.MonitorService/GetTimeSeries" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetTimeSeriesRequest): Buffer => Buffer.from(GetTimeSeriesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetTimeSeriesRequest => GetTimeSeriesRequest.decode(value),
+    responseSerialize: (value: GetTimeSeriesResponse): Buffer =>
+      Buffer.from(GetTimeSeriesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetTimeSeriesResponse => GetTimeSeriesResponse.decode(value),
+  },
+  /**
+   * Streams every row of a time range as text, oldest first: one row per hour or day and combination of dimensions.
+   *
+   * Errors: those of GetUsage, and INVALID_ARGUMENT `INVALID_FIELD` for an unknown format or a step that is neither an
+   * hour nor a day.
+   */
+  exportUsage: {
+    path: "/ccsp.monitor.v1.MonitorService/ExportUsage" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ExportUsageRequest): Buffer => Buffer.from(ExportUsageRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ExportUsageRequest => ExportUsageRequest.decode(value),
+    responseSerialize: (value: ExportUsageResponse): Buffer => Buffer.from(ExportUsageResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ExportUsageResponse => ExportUsageResponse.decode(value),
+  },
+  /**
+   * Counts work that was done outside CCSP. Safe to repeat with the same `request_id` for a day.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a required field is empty, a number is negative or absurdly high, or the time is
+   *   in the future or more than 31 days ago.
+   */
+  recordUsage: {
+    path: "/ccsp.monitor.v1.MonitorService/RecordUsage" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RecordUsageRequest): Buffer => Buffer.from(RecordUsageRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RecordUsageRequest => RecordUsageRequest.decode(value),
+    responseSerialize: (value: RecordUsageResponse): Buffer => Buffer.from(RecordUsageResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RecordUsageResponse => RecordUsageResponse.decode(value),
+  },
 } as const;
 
 export interface MonitorServiceServer extends UntypedServiceImplementation {
   /**
-   * Returns the sum of usage per agent and model over a time range, in whole hours (UTC).
+   * Returns the sum of usage over a time range, grouped as the request says. The last 90 days are known by the hour
+   * (UTC), and two years by the day. The range is rounded out to what is known, and the answer says to which times.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, or the range is longer than 31 days.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, the range is longer than two years, or
+   *   `group_by` has an unknown dimension or one twice.
    */
   getUsage: handleUnaryCall<GetUsageRequest, GetUsageResponse>;
+  /**
+   * Returns the statistics of each agent over whole days (UTC).
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `days` is not 0 to 90.
+   */
+  getAgentStats: handleUnaryCall<GetAgentStatsRequest, GetAgentStatsResponse>;
+  /**
+   * Returns usage as one point per step. Steps below an hour read what is kept for 48 hours, where each dimension is
+   * counted by itself: such a request can use only one dimension, in `group_by` and `filter` together.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, the step is no whole number of minutes,
+   *   the range has more than 3,000 steps, the steps are finer than what is kept, or the grouping is unknown.
+   */
+  getTimeSeries: handleUnaryCall<GetTimeSeriesRequest, GetTimeSeriesResponse>;
+  /**
+   * Streams every row of a time range as text, oldest first: one row per hour or day and combination of dimensions.
+   *
+   * Errors: those of GetUsage, and INVALID_ARGUMENT `INVALID_FIELD` for an unknown format or a step that is neither an
+   * hour nor a day.
+   */
+  exportUsage: handleServerStreamingCall<ExportUsageRequest, ExportUsageResponse>;
+  /**
+   * Counts work that was done outside CCSP. Safe to repeat with the same `request_id` for a day.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a required field is empty, a number is negative or absurdly high, or the time is
+   *   in the future or more than 31 days ago.
+   */
+  recordUsage: handleUnaryCall<RecordUsageRequest, RecordUsageResponse>;
 }
 
 export interface MonitorServiceClient extends Client {
   /**
-   * Returns the sum of usage per agent and model over a time range, in whole hours (UTC).
+   * Returns the sum of usage over a time range, grouped as the request says. The last 90 days are known by the hour
+   * (UTC), and two years by the day. The range is rounded out to what is known, and the answer says to which times.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, or the range is longer than 31 days.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, the range is longer than two years, or
+   *   `group_by` has an unknown dimension or one twice.
    */
   getUsage(
     request: GetUsageRequest,
@@ -493,6 +2123,84 @@ export interface MonitorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetUsageResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Returns the statistics of each agent over whole days (UTC).
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `days` is not 0 to 90.
+   */
+  getAgentStats(
+    request: GetAgentStatsRequest,
+    callback: (error: ServiceError | null, response: GetAgentStatsResponse) => void,
+  ): ClientUnaryCall;
+  getAgentStats(
+    request: GetAgentStatsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetAgentStatsResponse) => void,
+  ): ClientUnaryCall;
+  getAgentStats(
+    request: GetAgentStatsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetAgentStatsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Returns usage as one point per step. Steps below an hour read what is kept for 48 hours, where each dimension is
+   * counted by itself: such a request can use only one dimension, in `group_by` and `filter` together.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, the step is no whole number of minutes,
+   *   the range has more than 3,000 steps, the steps are finer than what is kept, or the grouping is unknown.
+   */
+  getTimeSeries(
+    request: GetTimeSeriesRequest,
+    callback: (error: ServiceError | null, response: GetTimeSeriesResponse) => void,
+  ): ClientUnaryCall;
+  getTimeSeries(
+    request: GetTimeSeriesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetTimeSeriesResponse) => void,
+  ): ClientUnaryCall;
+  getTimeSeries(
+    request: GetTimeSeriesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetTimeSeriesResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Streams every row of a time range as text, oldest first: one row per hour or day and combination of dimensions.
+   *
+   * Errors: those of GetUsage, and INVALID_ARGUMENT `INVALID_FIELD` for an unknown format or a step that is neither an
+   * hour nor a day.
+   */
+  exportUsage(request: ExportUsageRequest, options?: Partial<CallOptions>): ClientReadableStream<ExportUsageResponse>;
+  exportUsage(
+    request: ExportUsageRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ExportUsageResponse>;
+  /**
+   * Counts work that was done outside CCSP. Safe to repeat with the same `request_id` for a day.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a required field is empty, a number is negative or absurdly high, or the time is
+   *   in the future or more than 31 days ago.
+   */
+  recordUsage(
+    request: RecordUsageRequest,
+    callback: (error: ServiceError | null, response: RecordUsageResponse) => void,
+  ): ClientUnaryCall;
+  recordUsage(
+    request: RecordUsageRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RecordUsageResponse) => void,
+  ): ClientUnaryCall;
+  recordUsage(
+    request: RecordUsageRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RecordUsageResponse) => void,
   ): ClientUnaryCall;
 }
 
@@ -538,6 +2246,10 @@ function fromJsonTimestamp(o: any): Date {
   } else {
     return fromTimestamp(Timestamp.fromJSON(o));
   }
+}
+
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
 }
 
 function isSet(value: any): boolean {

@@ -1,0 +1,120 @@
+import { Dimension, ExportFormat, UsageFilter } from "@ccsp/protos/ccsp/monitor/v1/usage.js";
+import { toDuration } from "@ccsp/protos/duration.js";
+import { Command, Option } from "commander";
+import { type ConnectionOptions, withConnection } from "../connection.js";
+import { CliError, EXIT } from "../exit.js";
+import { type Io, note, writeText } from "../io.js";
+import { messageJson } from "../json-forms.js";
+import { atGateway, type Operator } from "../operator.js";
+import { oneOf, someText, timeAgo } from "../option-values.js";
+import { NAMELESS } from "../output/format.js";
+import { sayTable, showOne } from "../output/show.js";
+import { BY, type By, gapWords, nameOf, sparklinesOf, usageColumns } from "../tables/usage.js";
+import { zonedTime } from "../words.js";
+
+interface UsageOptions extends ConnectionOptions {
+  readonly by?: readonly By[];
+  readonly since: Date;
+  readonly until?: Date;
+  readonly agent?: string;
+  readonly export?: "csv" | "jsonl";
+}
+
+const DIMENSION: Readonly<Record<By, Dimension>> = {
+  agent: Dimension.AGENT,
+  engine: Dimension.ENGINE,
+  account: Dimension.ACCOUNT,
+  model: Dimension.MODEL,
+  class: Dimension.PRIORITY,
+  label: Dimension.LABEL,
+};
+const [HOUR_MS, DAY_MS] = [3_600_000, 86_400_000];
+/** A longer range is drawn and exported by the day. */
+const MOST_HOURS = 60;
+/** The series that one call returns at most. Rows beyond them have no sparkline. */
+const MOST_SERIES = 100;
+const EXPORT_MS = 600_000;
+
+export function usageCommand(io: Io): Command {
+  return withConnection(new Command("usage"), NAMELESS)
+    .description("show the runs, tokens, cost and times of agents, engines, models, classes and labels")
+    .addOption(
+      new Option(
+        "--by <what>",
+        `group by ${Object.keys(BY).join(", ")}; may be repeated (default: agent, model)`,
+      ).argParser(oneOf(namesOfBy())),
+    )
+    .addOption(
+      new Option("--since <time>", "from this time on, such as 2026-01-31T09:00Z, or 7d for seven days ago")
+        .argParser(timeAgo)
+        .default(timeAgo("24h"), "24h"),
+    )
+    .addOption(new Option("--until <time>", "up to this time (default: now)").argParser(timeAgo))
+    .option("--agent <id>", "only usage of this agent", someText)
+    .addOption(
+      new Option("--export <format>", "print every hour or day with all dimensions, as CSV or JSON lines").choices([
+        "csv",
+        "jsonl",
+      ]),
+    )
+    .addHelpText(
+      "after",
+      `
+A cost that is not known is not zero: the table says for how many runs it is
+unknown. Needs the scope monitor:read.
+
+Examples:
+  ccsp usage
+  ccsp usage --by label --since 30d
+  ccsp usage --by class --by engine --agent ci
+  ccsp usage --since 90d --export csv > usage.csv
+  ccsp usage -o json | jq .rows`,
+    )
+    .action(async (options: UsageOptions) => {
+      if (options.until && options.until <= options.since)
+        throw new CliError(EXIT.usage, "--until must be after --since");
+      await atGateway(io, options, (gateway) =>
+        options.export ? exportUsage(io, options, gateway) : showUsage(io, options, gateway),
+      );
+    });
+}
+
+async function showUsage(io: Io, options: UsageOptions, gateway: Operator): Promise<void> {
+  const by = options.by ?? (["agent", "model"] as const);
+  const groupBy = by.map((each) => DIMENSION[each]);
+  const range = rangeOf(options);
+  const usage = await gateway.getUsage({ ...range, groupBy, filter: filterOf(options) });
+  await showOne(io, options, {
+    json: () => messageJson("ccsp.monitor.v1.GetUsageResponse", usage),
+    async write() {
+      if (usage.rows.length === 0) note(io, `no usage since ${zonedTime(options.since)}`);
+      else {
+        const stepMs = stepOf(options);
+        const step = toDuration(stepMs);
+        const drawn = { ...range, step, groupBy, filter: filterOf(options), maxSeries: MOST_SERIES };
+        const lines = sparklinesOf(await gateway.getTimeSeries(drawn));
+        const rows = usage.rows.map((row) => ({ row, line: lines.get(nameOf(row)) ?? "" }));
+        await sayTable(io, options, usageColumns(by, stepMs === HOUR_MS ? "hour" : "day"), rows);
+      }
+      for (const gap of usage.gaps) note(io, gapWords(gap));
+    },
+  });
+}
+
+async function exportUsage(io: Io, options: UsageOptions, gateway: Operator): Promise<void> {
+  const format = options.export === "csv" ? ExportFormat.CSV : ExportFormat.JSON_LINES;
+  const step = toDuration(stepOf(options));
+  const request = { ...rangeOf(options), step, filter: filterOf(options), format };
+  for await (const { lines } of gateway.exportUsage(request, { timeoutMs: EXPORT_MS })) await writeText(io, lines);
+}
+
+const rangeOf = ({ since, until }: UsageOptions) => ({ startTime: since, ...(until && { endTime: until }) });
+
+const filterOf = ({ agent = "" }: UsageOptions): UsageFilter => UsageFilter.fromPartial({ agentId: agent });
+
+const stepOf = ({ since, until = new Date() }: UsageOptions): number =>
+  until.getTime() - since.getTime() <= MOST_HOURS * HOUR_MS ? HOUR_MS : DAY_MS;
+
+function namesOfBy(): readonly By[] {
+  return Object.keys(BY).filter((name): name is By => name in BY);
+}

@@ -1,0 +1,51 @@
+import type { Run } from "./run.js";
+
+/** The counters of a stored row, in their order. A new one goes to the end: earlier rows are read as having none. */
+export const COUNTERS = [
+  "runs",
+  "failed",
+  "cancelled",
+  "input",
+  "output",
+  "cacheRead",
+  "cacheCreation",
+  "withoutUsage",
+  "costMicroUsd",
+  "withoutCost",
+  "runMs",
+  "timed",
+  "waitMs",
+  "waited",
+] as const;
+
+/** Sums over runs. `withoutUsage` and `withoutCost` are runs whose numbers are not known, `timed` and `waited` those with one. */
+export type Counts = Record<(typeof COUNTERS)[number], number>;
+
+export const noCounts = (): Counts =>
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- made from the list of all counters
+  Object.fromEntries(COUNTERS.map((name) => [name, 0])) as Counts;
+
+/** What one run adds. */
+export function countsOf({ outcome, tokens, costMicroUsd, runMs, waitMs }: Run): Counts {
+  return {
+    runs: 1,
+    failed: outcome === "failed" ? 1 : 0,
+    cancelled: outcome === "cancelled" ? 1 : 0,
+    input: tokens?.input ?? 0,
+    output: tokens?.output ?? 0,
+    cacheRead: tokens?.cacheRead ?? 0,
+    cacheCreation: tokens?.cacheCreation ?? 0,
+    withoutUsage: tokens === undefined ? 1 : 0,
+    costMicroUsd: costMicroUsd ?? 0,
+    withoutCost: costMicroUsd === undefined ? 1 : 0,
+    runMs: runMs ?? 0,
+    timed: runMs === undefined ? 0 : 1,
+    waitMs: waitMs ?? 0,
+    waited: waitMs === undefined ? 0 : 1,
+  };
+}
+
+/** Adds `more` to `sum`. */
+export function addCounts(sum: Counts, more: Readonly<Counts>): void {
+  for (const name of COUNTERS) sum[name] += more[name];
+}

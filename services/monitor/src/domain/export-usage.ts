@@ -1,0 +1,61 @@
+import { COUNTERS } from "./counts.js";
+import { DIMENSIONS } from "./run.js";
+import { bucketsOf, checkedRange, createSums, floor, type Range, type UsageFilter } from "./usage-report.js";
+import { type CountedRow, DAY_MS, HOUR_MS, type UsageStore } from "./usage-store.js";
+
+export type ExportFormat = "csv" | "json-lines";
+
+export interface ExportQuery extends Range {
+  readonly stepMs: typeof HOUR_MS | typeof DAY_MS;
+  readonly filter: UsageFilter;
+  readonly format: ExportFormat;
+}
+
+/** The names of the columns: those of `GetUsage` where it has them. */
+const NAMES: Readonly<Record<(typeof COUNTERS)[number], string>> = {
+  runs: "runs",
+  failed: "failed_runs",
+  cancelled: "cancelled_runs",
+  input: "input_tokens",
+  output: "output_tokens",
+  cacheRead: "cache_read_tokens",
+  cacheCreation: "cache_creation_tokens",
+  withoutUsage: "runs_without_usage",
+  costMicroUsd: "cost_micro_usd",
+  withoutCost: "runs_without_cost",
+  runMs: "run_ms",
+  timed: "timed_runs",
+  waitMs: "queue_wait_ms",
+  waited: "waited_runs",
+};
+const COLUMNS = ["start_time", ...DIMENSIONS, ...COUNTERS.map((name) => NAMES[name])];
+
+/** Yields the text of each hour or day that has rows. Throws a Refusal for an invalid range. */
+export async function* exportUsage(store: UsageStore, query: ExportQuery, now: Date): AsyncGenerator<string, void> {
+  const range = checkedRange(query, now, DAY_MS);
+  const grain = query.stepMs === HOUR_MS ? "hour" : "day";
+  const { start, end } = bucketsOf(range, now.getTime());
+  if (query.format === "csv") yield `${COLUMNS.join(",")}\r\n`;
+  for (let at = floor(start, query.stepMs); at < end; at += query.stepMs) {
+    const sums = createSums({ groupBy: DIMENSIONS, filter: query.filter });
+    for await (const { rows } of store.read(grain, [at])) sums.add(rows);
+    const lines = sums.sorted().map((row) => lineOf(new Date(at).toISOString(), row, query.format));
+    if (lines.length > 0) yield lines.join("");
+  }
+}
+
+function lineOf(time: string, { row, counts }: CountedRow, format: ExportFormat): string {
+  const texts = DIMENSIONS.map((dimension) => row[dimension]);
+  const numbers = COUNTERS.map((name) => counts[name]);
+  if (format === "csv") return `${[time, ...texts.map(csvText), ...numbers].join(",")}\r\n`;
+  const values = [time, ...texts, ...numbers];
+  return `${JSON.stringify(Object.fromEntries(COLUMNS.map((name, at) => [name, values[at]])))}\n`;
+}
+
+/** A spreadsheet runs a text that begins with one of these as a formula, and agents choose some of the texts. */
+const FORMULA = /^[=+\-@\t\r]/;
+
+function csvText(text: string): string {
+  const safe = FORMULA.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}

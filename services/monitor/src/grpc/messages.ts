@@ -1,0 +1,105 @@
+import { type FieldViolation, invalidFields } from "@ccsp/errors";
+import type { GetTimeSeriesResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import {
+  Dimension as DimensionMessage,
+  type UsageFilter as FilterMessage,
+  GapState,
+  type UsageGap,
+  type UsageRow,
+} from "@ccsp/protos/ccsp/monitor/v1/usage.js";
+import { toDuration } from "@ccsp/protos/duration.js";
+import type { Counts } from "../domain/counts.js";
+import type { Gap } from "../domain/gap.js";
+import { type Dimension, NO_ROW, type Row } from "../domain/run.js";
+import type { TimeSeries } from "../domain/time-series.js";
+import type { UsageFilter } from "../domain/usage-report.js";
+
+const DIMENSION_OF: Partial<Record<DimensionMessage, Dimension>> = {
+  [DimensionMessage.AGENT]: "agent",
+  [DimensionMessage.ENGINE]: "engine",
+  [DimensionMessage.ACCOUNT]: "account",
+  [DimensionMessage.MODEL]: "model",
+  [DimensionMessage.PRIORITY]: "priority",
+  [DimensionMessage.LABEL]: "label",
+};
+
+/** Returns the dimensions of a request. Throws a Refusal for an unknown one and for one that is there twice. */
+export function groupingOf(
+  messages: readonly DimensionMessage[],
+  fallback: readonly Dimension[],
+): readonly Dimension[] {
+  const faults: FieldViolation[] = [];
+  const dimensions = messages.flatMap((message, at) => {
+    const dimension = DIMENSION_OF[message];
+    if (dimension === undefined) faults.push({ field: `group_by[${at}]`, description: "is not a known dimension" });
+    else if (messages.indexOf(message) !== at) faults.push({ field: `group_by[${at}]`, description: "is there twice" });
+    return dimension ?? [];
+  });
+  if (faults.length > 0) throw invalidFields(faults);
+  return dimensions.length === 0 ? fallback : dimensions;
+}
+
+/** Returns the filter of a request. `agentId` is a field beside it that means the same. */
+export function filterOf(message: FilterMessage | undefined, agentId = ""): UsageFilter {
+  const { engine = "", account = "", model = "", priority = "", label = "" } = message ?? {};
+  const inFilter = message?.agentId ?? "";
+  if (agentId !== "" && inFilter !== "" && agentId !== inFilter)
+    throw invalidFields([{ field: "filter.agent_id", description: "differs from agent_id" }]);
+  const set = Object.entries({ agent: agentId || inFilter, engine, account, model, priority, label });
+  return Object.fromEntries(set.filter(([, value]) => value !== ""));
+}
+
+export function rowMessage(row: Row, counts: Readonly<Counts>): UsageRow {
+  return {
+    agentId: row.agent,
+    engine: row.engine,
+    account: row.account,
+    model: row.model,
+    priority: row.priority,
+    label: row.label,
+    runs: BigInt(counts.runs),
+    succeededRuns: BigInt(Math.max(0, counts.runs - counts.failed - counts.cancelled)),
+    failedRuns: BigInt(counts.failed),
+    cancelledRuns: BigInt(counts.cancelled),
+    usage: {
+      inputTokens: BigInt(counts.input),
+      outputTokens: BigInt(counts.output),
+      cacheReadTokens: BigInt(counts.cacheRead),
+      cacheCreationTokens: BigInt(counts.cacheCreation),
+    },
+    runsWithoutUsage: BigInt(counts.withoutUsage),
+    costUsd: counts.costMicroUsd / 1e6,
+    runsWithoutCost: BigInt(counts.withoutCost),
+    runTime: toDuration(counts.runMs),
+    timedRuns: BigInt(counts.timed),
+    queueWait: toDuration(counts.waitMs),
+    waitedRuns: BigInt(counts.waited),
+  };
+}
+
+const GAP_STATE: Readonly<Record<Gap["state"], GapState>> = {
+  growing: GapState.OPEN,
+  filled: GapState.FILLED,
+  incomplete: GapState.INCOMPLETE,
+};
+
+export const gapMessage = ({ start, end, state, filledRuns }: Gap): UsageGap => ({
+  startTime: new Date(start),
+  endTime: new Date(end),
+  state: GAP_STATE[state],
+  filledRuns: BigInt(filledRuns),
+});
+
+export function seriesMessage({ series, start, stepMs, steps }: TimeSeries): Omit<GetTimeSeriesResponse, "gaps"> {
+  return {
+    startTime: new Date(start),
+    step: toDuration(stepMs),
+    steps,
+    series: series.map(({ row, sum, points }) => ({
+      sum: rowMessage(row, sum),
+      points: [...points]
+        .sort(([a], [b]) => a - b)
+        .map(([time, counts]) => ({ time: new Date(time), usage: rowMessage(NO_ROW, counts) })),
+    })),
+  };
+}

@@ -1,0 +1,259 @@
+import assert from "node:assert/strict";
+import { eventsKey } from "@ccsp/events";
+import { type RedisServer, startRedis } from "@ccsp/fleet";
+import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
+import fc from "fast-check";
+import { pino } from "pino";
+import { reportAgents } from "../src/domain/agent-stats.js";
+import { type Counts, noCounts } from "../src/domain/counts.js";
+import { exportUsage } from "../src/domain/export-usage.js";
+import { DIMENSIONS, type Dimension, type Run } from "../src/domain/run.js";
+import { reportTimeSeries } from "../src/domain/time-series.js";
+import { reportUsage } from "../src/domain/usage-report.js";
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../src/domain/usage-store.js";
+import { createRedisUsageStore } from "../src/redis/redis-usage-store.js";
+import { PlainSums } from "./synthetic.js";
+
+const now = new Date("2026-03-01T10:30:00Z");
+
+const text = (...values: string[]) => fc.constantFrom(...values);
+const maybe = (max: number) => fc.option(fc.integer({ min: 0, max }), { nil: undefined });
+const anyRun: fc.Arbitrary<Run> = fc.record({
+  id: fc.integer({ min: 0, max: 60 }).map((n) => `0-${n} result`),
+  partition: fc.integer({ min: 0, max: 1 }),
+  taskId: fc.constant("0-t"),
+  traceparent: fc.constant(""),
+  endTime: fc.integer({ min: 0, max: 40 * 24 * 60 }).map((minutes) => new Date(now.getTime() - minutes * MINUTE_MS)),
+  row: fc.record({
+    agent: text("a", 'b "quoted"', "c;d,e"),
+    engine: text("e", "f"),
+    account: text("", "x"),
+    model: text("", "m", "n"),
+    priority: text("", "high"),
+    label: text("", "other", "team=x", "team=x,tier=1"),
+  }),
+  outcome: fc.constantFrom("succeeded", "failed", "cancelled"),
+  tokens: fc.option(fc.record({ input: fc.nat(), output: fc.nat(), cacheRead: fc.nat(), cacheCreation: fc.nat() }), {
+    nil: undefined,
+  }),
+  costMicroUsd: maybe(1e12),
+  runMs: maybe(1e9),
+  waitMs: maybe(1e9),
+});
+
+async function textsOf(parts: AsyncIterable<string>): Promise<string[]> {
+  const texts: string[] = [];
+  for await (const text of parts) texts.push(text);
+  return texts;
+}
+
+describe("the usage store", function () {
+  this.timeout(60_000);
+  let server: RedisServer;
+  let redis: RedisConnection;
+  before(async () => {
+    server = await startRedis();
+    redis = await openRedis(server.url, { log: pino({ level: "silent" }), name: "test" });
+  });
+  after(async () => {
+    await redis.close();
+    await server.stop();
+  });
+  beforeEach(() => redis.client.flushall());
+
+  const storeOf = (maxRows = 1_000) =>
+    createRedisUsageStore(redis.client, { partitions: 2, maxRows, now: () => now.getTime() });
+  const sumOf = (all: Iterable<readonly [string, Readonly<Counts>]>) =>
+    Object.fromEntries([...all].sort(([a], [b]) => (a < b ? -1 : 1)));
+  const all = { start: new Date(now.getTime() - 60 * DAY_MS), end: now, filter: {} };
+
+  it("answers every range and grouping as a plain recomputation of the runs does, each id counted once", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(anyRun, { minLength: 1, maxLength: 60 }),
+        fc.subarray([...DIMENSIONS]),
+        fc.integer({ min: 1, max: 41 * 24 }),
+        async (runs, groupBy, hours) => {
+          await redis.client.flushall();
+          const store = storeOf();
+          const unique = new Map(runs.map((run) => [run.id, run]));
+          const start = new Date(Date.parse("2026-03-01T11:00:00Z") - hours * HOUR_MS);
+          const plain = new PlainSums(groupBy, 100_000 * DAY_MS);
+          for (const run of unique.values()) {
+            assert.equal(await store.record(run), "ok");
+            assert.equal(await store.record({ ...run, outcome: "failed" }), "repeat");
+            if (run.endTime >= start) plain.add(run);
+          }
+          const { rows } = await reportUsage(store, { start, end: now, groupBy, filter: {} }, now);
+          assert.deepEqual(sumOf(rows.map(({ row, counts }) => [plain.key(0, row), counts])), sumOf(plain.all));
+        },
+      ),
+      { numRuns: 25 },
+    );
+  });
+
+  it("answers time series by day, hour and minute as a plain recomputation does", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(anyRun, { minLength: 1, maxLength: 40, selector: ({ id }) => id }),
+        fc.constantFrom(MINUTE_MS, 15 * MINUTE_MS, HOUR_MS, 6 * HOUR_MS, DAY_MS),
+        fc.option(fc.constantFrom(...DIMENSIONS), { nil: undefined }),
+        async (runs, stepMs, dimension) => {
+          await redis.client.flushall();
+          const store = storeOf();
+          const groupBy: Dimension[] = dimension === undefined ? [] : [dimension];
+          const days = stepMs < HOUR_MS ? 1 : 40;
+          const start = new Date(Math.floor(now.getTime() / DAY_MS) * DAY_MS - days * DAY_MS);
+          const plain = new PlainSums(groupBy, stepMs);
+          for (const run of runs) {
+            await store.record(run);
+            if (run.endTime >= start) plain.add(run);
+          }
+          const query = { start, end: now, groupBy, filter: {}, stepMs, maxSeries: 100 };
+          const { series } = await reportTimeSeries(store, query, now);
+          const points = series.flatMap(({ row, points: of }) =>
+            [...of].map(([at, counts]) => [plain.key(at, row), counts] as const),
+          );
+          assert.deepEqual(sumOf(points), sumOf(plain.all));
+        },
+      ),
+      { numRuns: 25 },
+    );
+  });
+
+  const run = (fields: Partial<Run> & { readonly agent?: string; readonly model?: string } = {}): Run => ({
+    id: "0-t result",
+    partition: 0,
+    taskId: "0-t",
+    traceparent: "",
+    endTime: now,
+    row: { agent: fields.agent ?? "a", engine: "e", account: "", model: fields.model ?? "m", priority: "", label: "" },
+    outcome: "succeeded",
+    tokens: undefined,
+    costMicroUsd: undefined,
+    runMs: undefined,
+    waitMs: undefined,
+    ...fields,
+  });
+
+  it("counts a repeat over midnight once", async () => {
+    const store = storeOf();
+    const midnight = Date.parse("2026-03-01T00:00:00Z");
+    assert.equal(await store.record(run({ endTime: new Date(midnight) })), "ok");
+    for (const off of [-1, 1, DAY_MS])
+      assert.equal(await store.record(run({ endTime: new Date(midnight + off) })), "repeat");
+  });
+
+  it("tells of each counted attempt once, with what is unknown left out", async () => {
+    const store = storeOf();
+    await store.record(run({ costMicroUsd: 0 }));
+    await store.record(run({ costMicroUsd: 0 }));
+    const entries = await redis.client.xrange(eventsKey(0), "-", "+");
+    assert.deepEqual(
+      entries.map(([, fields]) => fields.slice(0, 2)),
+      [["type", "usage.recorded"]],
+    );
+    const fields = entries[0]?.[1] ?? [];
+    assert.deepEqual(JSON.parse(fields[fields.indexOf("data") + 1] ?? ""), {
+      attemptId: "0-t result",
+      engine: "e",
+      model: "m",
+      outcome: "succeeded",
+      costUsd: 0,
+    });
+  });
+
+  it("bounds the rows of a bucket, sums the rest as other, and hides no agent behind another's models", async () => {
+    const store = storeOf(20);
+    let id = 0;
+    const record = (of: Parameters<typeof run>[0]) => store.record(run({ ...of, id: `0-${(id += 1)} result` }));
+    for (let n = 0; n < 100; n += 1) await record({ agent: "hostile", model: `model-${n}` });
+    for (let n = 0; n < 5; n += 1) await record({ agent: `honest-${n}`, model: "m" });
+    const by = async (groupBy: Dimension[]) => (await reportUsage(store, { ...all, groupBy }, now)).rows;
+    const agents = (await by(["agent"])).map(({ row, counts }) => [row.agent, counts.runs]);
+    assert.deepEqual(agents, [["hostile", 100], ...[0, 1, 2, 3, 4].map((n) => [`honest-${n}`, 1])].sort());
+    for (let n = 0; n < 100; n += 1) await record({ agent: `stranger-${n}` });
+    const rows = await by(["agent", "model"]);
+    assert.ok(rows.length <= 21, `rows: ${rows.length}`);
+    assert.equal(
+      rows.reduce((sum, { counts }) => sum + counts.runs, 0),
+      205,
+    );
+    assert.ok(rows.some(({ row }) => row.agent === "other" && row.model === "other"));
+    for (const key of await redis.client.keys("ccsp:*:{0}:*")) {
+      if ((await redis.client.type(key)) === "hash") assert.ok((await redis.client.hlen(key)) <= 21, key);
+      assert.ok((await redis.client.pttl(key)) > 0, key);
+    }
+  });
+
+  it("keeps the newest end, the active days and the sums of each agent", async () => {
+    const store = storeOf();
+    const yesterday = new Date(now.getTime() - DAY_MS);
+    await store.record(run({ id: "1", costMicroUsd: 5 }));
+    await store.record(run({ id: "2", endTime: new Date(now.getTime() - 1_000), outcome: "failed" }));
+    await store.record(run({ id: "3", endTime: yesterday, partition: 1 }));
+    await store.record(run({ id: "4", agent: "b", endTime: yesterday }));
+    const [a, b, ...others] = await reportAgents(store, { agent: "", days: 0 }, now);
+    assert.deepEqual(others, []);
+    assert.deepEqual([a?.agent, a?.counts.runs, a?.counts.failed, a?.activeDays], ["a", 3, 1, 2]);
+    assert.equal(a?.lastEndMs, now.getTime());
+    assert.deepEqual([b?.agent, b?.counts.runs], ["b", 1]);
+    const today = await reportAgents(store, { agent: "a", days: 1 }, now);
+    assert.deepEqual(
+      today.map(({ agent, counts }) => [agent, counts.runs]),
+      [["a", 2]],
+    );
+  });
+
+  it("reads what 0.2.0 stored, in hours, days, time series and exports, beside what is new", async () => {
+    const hour = new Date(now.getTime() - 3 * DAY_MS).toISOString().slice(0, 13);
+    const sums = { runs: 3, failed_runs: 1, input_tokens: 7, cost_micro_usd: 250_000, runs_without_cost: 1 };
+    for (const [name, value] of Object.entries(sums))
+      await redis.client.hincrby(`ccsp:usage:{${hour}}:sums`, `["a b","m"] ${name}`, value);
+    const store = storeOf();
+    await store.record(run({ agent: "a b", endTime: new Date(`${hour}:10:00Z`), costMicroUsd: 1 }));
+    const { rows } = await reportUsage(store, { ...all, groupBy: ["agent", "model"] }, now);
+    const counts = {
+      ...noCounts(),
+      runs: 4,
+      failed: 1,
+      input: 7,
+      costMicroUsd: 250_001,
+      withoutCost: 1,
+      withoutUsage: 1,
+    };
+    assert.deepEqual(
+      rows.map(({ row, counts: of }) => [row.agent, row.model, of]),
+      [["a b", "m", counts]],
+    );
+    const series = await reportTimeSeries(store, { ...all, groupBy: [], stepMs: HOUR_MS, maxSeries: 0 }, now);
+    assert.deepEqual([...(series.series[0]?.points.values() ?? [])], [counts]);
+    const lines = await textsOf(exportUsage(store, { ...all, stepMs: DAY_MS, format: "json-lines" }, now));
+    assert.equal(lines.join("").trim().split("\n").length, 2);
+  });
+
+  it("exports CSV that spreadsheets do not run, and JSON lines, oldest first", async () => {
+    const store = storeOf();
+    await store.record(run({ id: "1", agent: '=cmd|" /C calc"!A0', costMicroUsd: 5 }));
+    await store.record(run({ id: "2", endTime: new Date(now.getTime() - 2 * HOUR_MS) }));
+    const day = { start: undefined, end: now, filter: {}, stepMs: HOUR_MS };
+    const csv = (await textsOf(exportUsage(store, { ...day, format: "csv" }, now))).join("");
+    const [head = "", first = "", second = "", end] = csv.split("\r\n");
+    assert.match(head, /^start_time,agent,engine,account,model,priority,label,runs,.*cost_micro_usd/);
+    assert.match(first, /^2026-03-01T08:00:00.000Z,a,e,,m,,,1,/);
+    assert.ok(second.startsWith(`2026-03-01T10:00:00.000Z,"'=cmd|"" /C calc""!A0",e,`), second);
+    assert.equal(end, "");
+    const json = (await textsOf(exportUsage(store, { ...day, format: "json-lines" }, now))).join("");
+    const documents = json
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(
+      documents.map(({ agent, runs, cost_micro_usd: cost }) => [agent, runs, cost]),
+      [
+        ["a", 1, 0],
+        ['=cmd|" /C calc"!A0', 1, 5],
+      ],
+    );
+  });
+});
