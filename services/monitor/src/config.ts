@@ -28,6 +28,7 @@ export function define(settings: Settings): MonitorConfig {
     usageLabels: settings.list("CCSP_MONITOR_USAGE_LABELS", "keys of the labels of tasks by which usage is counted", {
       default: [],
       pattern: /^[A-Za-z0-9._/-]{1,63}$/,
+      form: "keys with commas between them, of at most 63 letters, digits and ._/-",
     }),
     usageRows: settings.integer(
       "CCSP_MONITOR_USAGE_ROWS",

@@ -171,7 +171,7 @@ function promises(options: WorldOptions): void {
       world.clock.now += LEASE_MS + 1;
       const [grant] = (await own.sync()).grants;
       assert.equal(grant?.task.id, id);
-      assert.ok(Number(grant?.fence) > foreign.fence);
+      assert.ok(grant && grant.fence > foreign.fence);
     });
 
     it("is granted to an executor again when a foreign call under its boot has used up the sequences", async () => {
