@@ -88,13 +88,18 @@ describe("the limits of two gateways with one Redis", function () {
   it("count the requests of a caller together, say how long to wait, and serve others", async () => {
     await start({ CCSP_GATEWAY_CALLER_REQUESTS: "30" });
     const alice = await as("alice");
-    const { served, limit, retryAfterMs } = await useUp(0, alice);
-    assert.deepEqual([served, limit], [300, "requests"]);
-    assert.ok(retryAfterMs > 0 && retryAfterMs <= 10_000, String(retryAfterMs));
+    // All at once, so that they fall into one window of 10 s on a slow machine too.
+    const outcomes = await Promise.all(Array.from({ length: 400 }, () => capabilities(0, alice)));
+    const refused = outcomes.filter((each) => each !== undefined);
+    assert.equal(refused.length, 100);
+    for (const { limit, retryAfterMs } of refused) {
+      assert.equal(limit, "requests");
+      assert.ok(retryAfterMs > 0 && retryAfterMs <= 10_000, String(retryAfterMs));
+    }
     const other = await useUp(1, alice);
     assert.ok(other.served < 300 / 3, `the other replica served ${other.served}`);
     assert.equal(await capabilities(1, await as("bob")), undefined);
-    assert.equal(await replica(0).process.metric('rpc_server_refused_total{limit="requests"'), 1);
+    assert.equal(await replica(0).process.metric('rpc_server_refused_total{limit="requests"'), 100);
     await eventually(async () => assert.equal(await capabilities(1, alice), undefined), { timeoutMs: 20_000 });
   });
 
