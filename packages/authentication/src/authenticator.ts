@@ -1,5 +1,5 @@
 import { Refusal } from "@ccsp/errors";
-import { AGENT_ID, type CallerCredentials, type Identity, OIDC_PERSON } from "@ccsp/identity";
+import { agentIdFault, type CallerCredentials, type Identity } from "@ccsp/identity";
 import { type JWTPayload, jwtVerify } from "jose";
 import { issuerKeys } from "./oidc-keys.js";
 import { createOidcTokens, type OidcTokens } from "./oidc-tokens.js";
@@ -97,15 +97,13 @@ function bearer(authorization: string | undefined): string {
 
 function identityOf(payload: JWTPayload): Identity {
   const { sub, scope } = payload;
-  if (typeof sub !== "string" || !AGENT_ID.test(sub)) {
-    throw invalid("the token's `sub` is not an agent id: 1 to 128 of `A-Z a-z 0-9 . _ @ -`");
-  }
-  if (sub.startsWith(OIDC_PERSON)) {
-    throw invalid(`the token's \`sub\` begins with \`${OIDC_PERSON}\`: such names are for people who log in with OIDC`);
-  }
+  // A token without a `sub` names nobody, as one with an empty `sub`.
+  const subject = typeof sub === "string" ? sub : "";
+  const fault = agentIdFault(subject);
+  if (fault) throw invalid(`the token's \`sub\` ${fault}`);
   if (scope !== undefined && typeof scope !== "string") {
     throw invalid("the token's `scope` is not a string of scopes separated by spaces");
   }
   const scopes = (scope ?? "").split(" ").filter((word) => word !== "");
-  return { kind: "agent", subject: sub, scopes, proof: "token", expireTime: expireTimeOf(payload) };
+  return { kind: "agent", subject, scopes, proof: "token", expireTime: expireTimeOf(payload) };
 }

@@ -6,14 +6,8 @@ import { mock } from "node:test";
 import { type Env, load } from "@ccsp/config";
 import { type Reason, Refusal } from "@ccsp/errors";
 import { authorise, ROLES } from "@ccsp/identity";
-import {
-  type Authority,
-  createAuthority,
-  deviceTokens,
-  OIDC_API,
-  type OidcIssuer,
-  startOidcIssuer,
-} from "@ccsp/testkit";
+import { deviceTokens, OIDC_API, type OidcIssuer, startOidcIssuer } from "@ccsp/oidc-issuer";
+import { type Authority, createAuthority } from "@ccsp/testkit";
 import { SignJWT } from "jose";
 import { type Authenticator, loadAuthenticator } from "../src/authenticator.js";
 import { authenticationSettings } from "../src/settings.js";

@@ -1,4 +1,5 @@
 import { mkdir } from "node:fs/promises";
+import { isIP } from "node:net";
 import { type CertificateName, uriOf } from "@ccsp/identity/certificate-name.js";
 import { PRIVATE_FOLDER, replaceFile, replaceFiles } from "@ccsp/private-files";
 import { type Authority, readIfThere } from "./authority.js";
@@ -51,7 +52,8 @@ const hostsOf = ({ name, hosts = [] }: Wanted): readonly string[] =>
 
 /**
  * Issues each certificate that is missing, damaged, due, or not what is wanted, and tells every folder which CAs to
- * trust. Everything else stays as it is. Returns what it issued.
+ * trust. Everything else stays as it is, also names of hosts that somebody added with `ccsp certs issue --host`. Returns
+ * what it issued.
  */
 export async function keepCertificates(
   authority: Authority,
@@ -67,9 +69,18 @@ export async function keepCertificates(
   const issued: Issued[] = [];
   for (const wanted of allWanted) {
     const why = await whyIssue(authority, wanted, now);
-    if (why !== undefined) issued.push({ wanted, why, certificate: await issueCertificate(authority, wanted, now) });
+    if (why === undefined) continue;
+    const hosts = [...(wanted.hosts ?? []), ...(await namesOfBefore(wanted))];
+    issued.push({ wanted, why, certificate: await issueCertificate(authority, { ...wanted, hosts }, now) });
   }
   return issued;
+}
+
+/** The names of hosts in the certificate that is replaced. Its addresses do not count, because a host loses its own. */
+async function namesOfBefore({ folder, name }: Wanted): Promise<readonly string[]> {
+  const before = await sameAgain(folder);
+  if (before?.name.kind !== name.kind || before.name.name !== name.name) return [];
+  return (before.hosts ?? []).filter((host) => isIP(host) === 0);
 }
 
 async function whyIssue(authority: Authority, wanted: Wanted, now: Date): Promise<string | undefined> {

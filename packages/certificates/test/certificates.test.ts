@@ -120,6 +120,14 @@ describe("certificates", () => {
     assert.equal(await why({ ...queue, hosts }), undefined);
   });
 
+  it("keep the names of hosts when they are issued again, and none of the addresses that are no longer wanted", async () => {
+    const authority = await createAuthority(dir);
+    await issueCertificate(authority, wanted("gateway", { hosts: ["ccsp.example.org", "10.0.0.7"] }));
+    const [issued] = await keepCertificates(authority, [wanted("gateway", { hosts: ["10.0.0.8"] })]);
+    const own = ["gateway", "localhost", "127.0.0.1", "::1"];
+    assert.deepEqual(issued?.certificate.hosts, [...own, "10.0.0.8", "ccsp.example.org"]);
+  });
+
   it("follow a new CA one after the other, because meanwhile everybody trusts both CAs", async () => {
     const old = await createAuthority(dir);
     await keepCertificates(old, [wanted("queue"), wanted("gateway")]);

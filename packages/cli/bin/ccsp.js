@@ -13,8 +13,6 @@ if (major < 22 || (major === 22 && minor < 15)) {
   );
   process.exitCode = 1;
 } else if (existsSync(main)) {
-  // They are for developers: gRPC causes one for each gateway that is named by its address and serves TLS.
-  process.noDeprecation = true;
   // Saves a fifth of the start. Nobody else may write there, so the cache holds nothing foreign. It does nothing where
   // the folder cannot be written.
   module.enableCompileCache(fileURLToPath(at("../../../node_modules/.cache/ccsp")));

@@ -1,22 +1,16 @@
-import { text } from "node:stream/consumers";
 import { type CcspClient, createCcspClient } from "@ccsp/client";
-import type { Env } from "@ccsp/config";
-import { SCOPES } from "@ccsp/identity";
 import { type Command, Option } from "commander";
-import { CliError, EXIT, messageOf } from "./exit.js";
-import { type Io, note } from "./io.js";
-import { findSecret } from "./local-secret.js";
-import { loginToken } from "./login/login-token.js";
+import { type TokenOptions, type TokenSource, tokenSource } from "./caller-token.js";
+import { CliError, EXIT } from "./exit.js";
+import type { Io } from "./io.js";
 import { type Format, type OutputOptions, withOutput } from "./output/format.js";
 import { readInputFile } from "./read-input.js";
 import { openSchemes } from "./schemes.js";
 import { type FleetState, findFleet, stateDir } from "./state.js";
 
 /** Options that every command accepts that talks to a gateway. */
-export interface ConnectionOptions extends OutputOptions {
+export interface ConnectionOptions extends OutputOptions, TokenOptions {
   readonly gateway?: string;
-  readonly token?: string;
-  readonly tokenFile?: string;
   readonly caFile?: string;
 }
 
@@ -40,7 +34,7 @@ export function withConnection(command: Command, formats?: readonly Format[]): C
 /** How to reach a gateway, and the proof that every call carries. */
 export interface Gateway {
   readonly target: string;
-  readonly token: string | (() => Promise<string>);
+  readonly token: TokenSource;
   /** Undefined: without TLS. Without a file, the authorities of this machine count. */
   readonly tls: { readonly caFile?: string } | undefined;
 }
@@ -52,9 +46,9 @@ export async function withGateway<T>(
   use: (gateway: Gateway) => Promise<T>,
 ): Promise<T> {
   const named = namedGateway(io, options);
-  const fleet = named === undefined ? await localFleet(io) : undefined;
+  const fleet = named === undefined ? await localFleet(io) : await fleetAt(io, named);
   const target = named ?? fleet?.gateway ?? "";
-  const token = await tokenSource(io, options, named);
+  const token = await tokenSource(io, options, { named, fleet });
   const tls = await trusted(options.caFile || io.env["CCSP_CA_FILE"] || fleet?.gatewayCaFile);
   const schemes = await openSchemes(io, target);
   try {
@@ -116,58 +110,17 @@ export async function localFleet({ env }: Io): Promise<FleetState> {
   );
 }
 
-async function tokenSource(io: Io, options: ConnectionOptions, gateway: string | undefined): Promise<Gateway["token"]> {
-  const { env } = io;
-  const given = (await namedToken(io, options)) ?? env["CCSP_TOKEN"];
-  if (given) return given;
-  const loggedIn = gateway === undefined ? undefined : await loginToken(env, gateway);
-  if (loggedIn) return loggedIn;
-  const secret = isHere(gateway) || namesSecret(env) ? await findSecret(env) : undefined;
-  if (secret === undefined) {
-    const how = gateway === undefined ? "start a local fleet with `ccsp up`" : "log in with `ccsp login`";
-    throw new CliError(EXIT.denied, `no token: give --token-file or CCSP_TOKEN, or ${how}`);
-  }
-  const { agentOf, claimsFor, createToken } = await import("./create-token.js"); // only a local fleet needs it
-  const agent = agentOf(env["USER"] ?? "");
-  return () => createToken({ ...claimsFor(env), secret, agent, scopes: SCOPES, ttlSeconds: 300 });
-}
-
 /**
- * Whether the gateway is on this machine. The secret of the local fleet signs tokens that allow everything there, so a
- * gateway elsewhere must not get one.
+ * The fleet of this user that runs with a gateway at this address, as the file of the fleet writes it. Undefined when
+ * another program may have the address. So `localhost` is none: on `[::1]` another user may listen.
  */
-const isHere = (gateway: string | undefined): boolean =>
-  gateway === undefined || /^(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/.test(gateway);
-
-/** Whether a person chose the secret for the gateway. */
-const namesSecret = (env: Env): boolean => Boolean(env["CCSP_JWT_SECRET"] || env["CCSP_JWT_SECRET_FILE"]);
-
-/** Undefined when no option names a token. */
-async function namedToken(io: Io, { token, tokenFile, json }: ConnectionOptions): Promise<string | undefined> {
-  if (tokenFile === "-" || token === "-") return tokenFrom("standard input", readStdin(io));
-  if (tokenFile !== undefined) return tokenFrom(tokenFile, readFileText(tokenFile));
-  if (token) {
-    const message =
-      "a token after --token is visible to every process of this machine, and will be refused in the next release: " +
-      "use --token-file, CCSP_TOKEN, or --token - with the token on standard input";
-    note(io, json ? JSON.stringify({ warning: { message } }) : `warning: ${message}`);
-  }
-  return token;
+export async function fleetAt({ env }: Io, gateway: string): Promise<FleetState | undefined> {
+  if (!/^(127\.0\.0\.1|ipv4):/.test(gateway)) return undefined;
+  const fleet = await findFleet(stateDir(env));
+  return fleet && gatewaysOf(fleet).includes(gateway) ? fleet : undefined;
 }
 
-async function tokenFrom(where: string, reading: Promise<string>): Promise<string> {
-  const token = await reading.catch((error: unknown) => {
-    if (error instanceof CliError) throw error;
-    throw new CliError(EXIT.usage, `--token-file: ${messageOf(error)}`);
-  });
-  if (token.trim() !== "") return token.trim();
-  throw new CliError(EXIT.usage, `--token-file: there is no token in ${where}`);
-}
-
-const readFileText = async (path: string): Promise<string> =>
-  Buffer.from(await readInputFile("--token-file", path)).toString();
-
-async function readStdin({ stdin }: Io): Promise<string> {
-  if (stdin.readableEnded) throw new Error("standard input was the prompt already, and cannot hold the token too");
-  return text(stdin);
-}
+const gatewaysOf = ({ gateway, services }: FleetState): readonly string[] => [
+  gateway,
+  ...services.filter(({ name }) => name === "gateway").map(({ ports }) => `127.0.0.1:${ports.grpc}`),
+];

@@ -3,7 +3,7 @@ import { folderFor } from "@ccsp/certificates";
 import { type Client, channelTls, createClient, readTlsFolder } from "@ccsp/grpc-kit/client.js";
 import { certificateName } from "@ccsp/identity";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { type ConnectionOptions, namedGateway } from "./connection.js";
+import { type ConnectionOptions, fleetAt, namedGateway } from "./connection.js";
 import { agentOf } from "./create-token.js";
 import { CliError, EXIT, messageOf } from "./exit.js";
 import type { Io } from "./io.js";
@@ -44,9 +44,9 @@ export async function findDirectPath(io: Io, options: DirectOptions & Connection
 
 async function localPath(io: Io, options: ConnectionOptions): Promise<DirectPath | undefined> {
   const state = stateDir(io.env);
-  const fleet = await findFleet(state);
   const named = namedGateway(io, options);
-  if (!fleet || (named !== undefined && named !== fleet.gateway)) return undefined;
+  const fleet = named === undefined ? await findFleet(state) : await fleetAt(io, named);
+  if (!fleet) return undefined;
   const queues = fleet.services.filter(({ name }) => name === "queue").map(({ ports }) => `127.0.0.1:${ports.grpc}`);
   return {
     target: `static:///${queues.join(",")}`,

@@ -54,8 +54,10 @@ export function adviceFor(error: unknown): readonly string[] {
   const refused = error instanceof CcspError || error instanceof CallError;
   if (!refused || error.reason !== "SCOPE_MISSING") return [];
   const scope = error.metadata["scope"] ?? "";
-  const roles = rolesWith(scope);
-  return roles === "" ? [] : [`${scope} is in the ${roles}: ccsp token create --agent NAME --role ROLE`];
+  const [least, ...more] = rolesWith(scope);
+  if (least === undefined) return [];
+  const roles = [least, ...more].join(" or ");
+  return [`${scope} is in the role ${roles}; for such a token:`, `  ccsp token create --agent NAME --role ${least}`];
 }
 
 /** The form in which `--json` shows an error. */

@@ -27,7 +27,8 @@ export async function askInstallation(gateway: Operator, scopes: readonly string
   const absent = new Map<string, string[]>();
   const part = async <T>(name: string, scope: Scope, ask: () => Promise<T>): Promise<T | undefined> => {
     const leaveOut = (why: string) => absent.set(why, [...(absent.get(why) ?? []), name]);
-    if (!hasScope(scopes, scope)) return void leaveOut(`needs the scope ${scope} (${rolesWith(scope)})`);
+    if (!hasScope(scopes, scope))
+      return void leaveOut(`needs the scope ${scope} (role ${rolesWith(scope).join(" or ")})`);
     try {
       return await ask();
     } catch (error) {

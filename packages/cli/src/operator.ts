@@ -5,8 +5,11 @@ import {
   type Client,
   type Connection,
   channelTls,
+  connectionFault,
   createClient,
+  neverConnected,
   type ServiceShape,
+  whyUnreachable,
 } from "@ccsp/grpc-kit/client.js";
 import { OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import { type ConnectionOptions, type Gateway, withGateway } from "./connection.js";
@@ -37,10 +40,15 @@ export async function asOperator<T>(gateway: Gateway, use: (operator: Operator) 
     timeoutMs: ANSWER_MS,
     ...(tls && { credentials: channelTls(() => (tls.caFile === undefined ? {} : { ca: readFileSync(tls.caFile) })) }),
   });
+  const reachable = () =>
+    client.reachable().catch(async (error: unknown) => {
+      throw await notReached(target, error);
+    });
   try {
-    return await use({ ...client, ...withBearer(OperatorServiceService, client, gateway) });
+    return await use({ ...client, ...withBearer(OperatorServiceService, client, gateway), reachable });
   } catch (error) {
-    throw isTooOld(error) ? tooOld(target) : error;
+    if (isTooOld(error)) throw tooOld(target);
+    throw neverConnected(error) ? await notReached(target, error) : error;
   } finally {
     client.close();
   }
@@ -79,6 +87,12 @@ function isTooOld(error: unknown): boolean {
   const code: number | undefined = error instanceof CallError ? error.code : undefined;
   return code === UNIMPLEMENTED;
 }
+
+const notReached = async (target: string, error: unknown): Promise<CliError> =>
+  new CliError(
+    EXIT.unavailable,
+    `no gateway could be reached at ${await whyUnreachable(target, connectionFault(error))}`,
+  );
 
 const tooOld = (target: string): CliError =>
   new CliError(

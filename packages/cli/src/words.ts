@@ -85,3 +85,14 @@ function twoUnits(large: Amount, small: Amount): string {
   const words = [large, small].filter(([amount]) => amount > 0).map(([amount, unit]) => `${amount} ${unit}`);
   return words.join(" ");
 }
+
+/** Words in lines of at most 79 columns, each line but the first with this indent. The first one comes after as much. */
+export function wrapped(words: readonly string[], indent: number): string {
+  const lines = [""];
+  for (const word of words) {
+    const last = lines.at(-1) ?? "";
+    if (last !== "" && indent + last.length + 1 + word.length > 79) lines.push(word);
+    else lines[lines.length - 1] = last ? `${last} ${word}` : word;
+  }
+  return lines.join(`\n${" ".repeat(indent)}`);
+}

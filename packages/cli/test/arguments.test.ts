@@ -118,6 +118,16 @@ describe("ccsp's arguments", () => {
     ["replicas in one process", "up --single --replicas queue=2", /cannot be used with/],
     ["a token without an agent", "token create", /required option '--agent <id>'/],
     ["a token for a name that is not an agent id", "token create --agent a/b", /not an agent id/],
+    [
+      "a token for a name of a person",
+      "token create --agent oidc.ann",
+      /begins with oidc\.: such names are for people/,
+    ],
+    [
+      "an API key for a name of a person",
+      "key create --agent oidc.ann",
+      /begins with oidc\.: such names are for people/,
+    ],
     ["an unknown scope", "token create --agent a --scope all", /none of tasks:submit/],
     ["no secret to sign with", "token create --agent a", /no secret at/],
     ["no log to show", "logs", /no log at/],

@@ -97,7 +97,10 @@ describe("ccsp certs", () => {
       /^made spiffe:\/\/ccsp\/operator\/ann@example\.com in .*operators\/ann@example\.com, valid until /,
     );
     const { stdout: table } = await run("show", certs);
-    assert.match(table, /^operator ann@example\.com +VALID +in (7 days|6 days 2\d h) +CCSP CA /m);
+    assert.match(
+      table,
+      /^operator ann@example\.com +VALID +in (7 days|6 days 2\d h) +operators\/ann@example\.com\/tls\.crt$/m,
+    );
   });
 
   it("shows what is wrong with a certificate", async () => {

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +9,7 @@ import { implementSome, serveGrpc, serverTls } from "@ccsp/grpc-kit";
 import { readTlsFolder } from "@ccsp/grpc-kit/client.js";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import pino from "pino";
+import { saveFleet, stateDir } from "../src/state.js";
 import { startFakeAgentService } from "./fake-agent-service.js";
 import { ccsp } from "./memory-io.js";
 
@@ -57,7 +60,11 @@ describe("a gateway behind TLS", () => {
   });
 
   it("is not reached without a CA file, and a file that is missing or is no CA is refused by its name", async () => {
-    assert.equal((await at("list")).code, 5);
+    for (const command of ["list", "whoami"]) {
+      const { code, stderr } = await at(command);
+      assert.equal(code, 5);
+      assert.match(stderr, /^ccsp: no gateway could be reached at 127\.0\.0\.1:\d+: .* does it need TLS\?\n$/, command);
+    }
     const missing = await at(`whoami --ca-file ${join(dir, "nothing")}`);
     assert.equal(missing.code, 2);
     assert.match(missing.stderr, /--ca-file \S+nothing: there is no such file/);
@@ -92,18 +99,66 @@ describe("a gateway of release 0.2.0", () => {
 });
 
 describe("the token of somebody who gives none", () => {
-  it("is made with the secret of the local fleet for a gateway of this machine only", async () => {
-    const dir = await mkdtemp(join(tmpdir(), "ccsp-token-"));
-    try {
-      await writeFile(join(dir, "jwt.secret"), "a secret of this test and of nothing else\n");
-      const env = { CCSP_STATE_DIR: dir, USER: "ada" };
-      assert.equal((await ccsp(["list", "--gateway", "localhost:1"], { env })).code, 5);
-      for (const elsewhere of ["gateway.example:3000", "127.0.0.1.example:1", "dns:///localhost:1"]) {
-        const { code, stderr } = await ccsp(["list", "--gateway", elsewhere], { env });
-        assert.deepEqual([code, /no token/.test(stderr)], [3, true], elsewhere);
-      }
-    } finally {
-      await rm(dir, { recursive: true, force: true });
+  let dir: string;
+  let gateway: Awaited<ReturnType<typeof startFakeAgentService>>;
+  let fleet: ChildProcess;
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), "ccsp-token-"));
+    await writeFile(join(dir, "jwt.secret"), "a secret of this test and of nothing else\n");
+    gateway = await startFakeAgentService();
+    fleet = spawn(process.execPath, ["-e", "process.stdin.resume()", "--", "/somewhere/ccsp.js", "up"], { env: {} });
+    await once(fleet, "spawn");
+    const running = { pid: fleet.pid ?? 0, ready: true, gateway: gateway.target, services: [] };
+    await saveFleet(stateDir({ CCSP_STATE_DIR: dir }), running);
+  });
+  afterEach(async () => {
+    await endFleet();
+    await gateway.close();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  const endFleet = async () => {
+    if (fleet.exitCode !== null || fleet.signalCode !== null) return;
+    fleet.kill();
+    await once(fleet, "exit");
+  };
+  const list = (target: string, env = {}) =>
+    ccsp(["list", "--gateway", target], { env: { CCSP_STATE_DIR: dir, USER: "ada", ...env } });
+
+  it("is made with the secret of the local fleet while the fleet runs with this gateway", async () => {
+    const { code, stderr } = await list(gateway.target);
+    assert.equal(code, 0, stderr);
+    assert.equal(gateway.tokens.length, 1);
+  });
+
+  it("is not made for whoever has the address of the gateway after the fleet has ended", async () => {
+    await endFleet();
+    const { code, stderr } = await list(gateway.target);
+    assert.equal(code, 3);
+    assert.match(stderr, /no token: .* no fleet of yours runs at 127\.0\.0\.1:\d+\n$/);
+    assert.deepEqual(gateway.tokens, []);
+  });
+
+  it("is not made for another gateway, here or elsewhere, and not for a name that may lead to another one", async () => {
+    const port = gateway.target.replace(/^.*:/, "");
+    for (const other of [
+      "127.0.0.1:1",
+      `localhost:${port}`,
+      `[::1]:${port}`,
+      `dns:///localhost:${port}`,
+      "gateway.example:3000",
+      "127.0.0.1.example:1",
+    ]) {
+      const { code, stderr } = await list(other);
+      assert.deepEqual([code, /no token/.test(stderr)], [3, true], other);
     }
+    assert.deepEqual(gateway.tokens, []);
+  });
+
+  it("is made for each gateway to which a person gives the secret", async () => {
+    await endFleet();
+    const { code, stderr } = await list(gateway.target, { CCSP_JWT_SECRET_FILE: join(dir, "jwt.secret") });
+    assert.equal(code, 0, stderr);
+    assert.equal(gateway.tokens.length, 1);
   });
 });

@@ -115,7 +115,7 @@ describe("an emergency stop when the gateway is dead", function () {
     await gateway.process.exited;
     const { code, stdout, stderr } = await stop(...direct());
     assert.equal(code, 0, stderr);
-    assert.match(stderr, /^no gateway answers: 127\.\S+ could not be reached .*: calling the queue directly at 127\./);
+    assert.match(stderr, /^no gateway could be reached at 127\.\S+: .*: calling the queue directly at 127\./);
     assert.match(stdout, /^EMERGENCY STOP \(no-start\) by ann since /);
     const json = await stop(...direct(), "-o", "json");
     const { warning }: { warning: { message: string } } = JSON.parse(json.stderr);
@@ -128,7 +128,7 @@ describe("an emergency stop when the gateway is dead", function () {
     assert.equal(nothing.code, 5);
     assert.match(
       nothing.stderr,
-      /could not be reached[^\n]*\nto call the queue directly, name the queue \(--queue, or CCSP_QUEUE_TARGET\) and an/,
+      /^ccsp: no gateway could be reached at [^\n]*\nto call the queue directly, name the queue \(--queue, or CCSP_QUEUE_TARGET\) and an/,
     );
     const half = await stop("--queue", queue.address);
     assert.equal(half.code, 5);

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { cp, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mock } from "node:test";
-import { approveInBrowser, createAuthority, type OidcIssuer, startOidcIssuer } from "@ccsp/testkit";
+import { approveInBrowser, type OidcIssuer, startOidcIssuer } from "@ccsp/oidc-issuer";
+import { createAuthority } from "@ccsp/testkit";
 import { decodeJwt } from "jose";
 import { startFakeAgentService } from "./fake-agent-service.js";
 import { ccsp } from "./memory-io.js";
@@ -138,7 +141,13 @@ describe("ccsp login", function () {
     assert.match(gone.stderr, /could not be used: .*ECONNREFUSED/);
     const plain = await login({ CCSP_OIDC_ISSUER: "http://issuer.example" });
     assert.equal(plain.code, 5);
-    assert.match(plain.stderr, /only requests to HTTPS are allowed/);
+    assert.equal(plain.stderr, "ccsp: http://issuer.example could not be used: only requests to HTTPS are allowed\n");
+    const cleartext = createServer((socket) => socket.end("no TLS\n")).listen(0, "127.0.0.1");
+    await once(cleartext, "listening");
+    const url = `https://127.0.0.1:${Object(cleartext.address()).port}`;
+    const noTls = await login({ CCSP_OIDC_ISSUER: url });
+    cleartext.close();
+    assert.equal(noTls.stderr, `ccsp: ${url} could not be used: TLS fails: wrong version number\n`);
   });
 
   it("reaches an issuer with its own certificate authority", async function () {

@@ -1,9 +1,8 @@
 import type { Reason } from "@ccsp/errors";
-import { CallError, type CallOptions } from "@ccsp/grpc-kit/client.js";
-import { AuthenticationError } from "./errors.js";
+import { CallError, type CallOptions, connectionFault, whyUnreachable } from "@ccsp/grpc-kit/client.js";
+import { AuthenticationError, UnavailableError } from "./errors.js";
 import { createPatience, type Patience } from "./patience.js";
 import type { TokenSource } from "./token.js";
-import { connectionFault, unreachable } from "./unreachable.js";
 
 /** Settings that every call accepts. */
 export interface CallSettings {
@@ -112,7 +111,9 @@ function createCallPatience(patience: Patience, gateway: Gateway, tokens: TokenS
       try {
         await patience.waitForRetry(error);
       } catch (final) {
-        throw gateway.reached ? final : await unreachable(gateway.target, final, fault);
+        if (gateway.reached || !(final instanceof UnavailableError)) throw final;
+        const message = `no gateway could be reached at ${await whyUnreachable(gateway.target, fault)}`;
+        throw new UnavailableError(final.reason, message, { cause: final });
       }
     },
   };

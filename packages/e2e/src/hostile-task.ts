@@ -53,10 +53,21 @@ export function attempts(world: World, secrets: readonly string[]): readonly Att
       script: `cat $(${others} -exec find {} -name note.txt \\; | head -n 1) </dev/null | grep -q private`,
     },
     planted("settings for a waiting process", "settings.json", runs, `${others} -name "warm-*"`),
+    trusted(world),
     ...ports(world),
     ...leaves(),
     ...fills(),
   ];
+}
+
+/** Who can do this makes certificates that every service believes. */
+function trusted({ dataDir }: World): Attempt {
+  const file = join(dataDir, "certificates", "queue", "ca.crt");
+  return {
+    what: "put a certificate authority of its own beside those of the services",
+    script: `echo "# of a task" >>${file}`,
+    succeeded: () => readFileSync(file, "utf8").includes("# of a task"),
+  };
 }
 
 function ports({ fleet }: World): readonly Attempt[] {

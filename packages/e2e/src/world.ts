@@ -24,6 +24,8 @@ export interface WorldOptions extends Pick<FleetOptions, "replicas" | "env"> {
   readonly engine?: "claude-code" | "scripted";
   /** The number of runs at once per executor. */
   readonly slots?: number;
+  /** `NODE_OPTIONS` of all services. */
+  readonly nodeOptions?: string;
   /** Without TLS between the services. */
   readonly plain?: boolean;
 }
@@ -82,6 +84,7 @@ async function openWorld(
     certificatesDir: options.plain ? false : certificates,
     ports: "free",
     ...(options.replicas && { replicas: options.replicas }),
+    ...(options.nodeOptions && { env: { NODE_OPTIONS: options.nodeOptions } }),
     onLine: (line) => void lines.push(line),
     serviceEnv: await settingsByService({
       CCSP_JWT_SECRET_FILE: secretFile,

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { issueCertificate, readAuthority } from "@ccsp/certificates";
+import { operatorFolder } from "@ccsp/fleet";
 import { eventually, skip } from "@ccsp/testkit";
 import {
   type Attempt,
@@ -38,13 +40,25 @@ async function startOpenWorld(folder: string, mode: "required" | "off"): Promise
   });
 }
 
-/** Files of the operator: a login, and a key. */
+/** Files that let their reader act as a service, as an operator or as an agent. */
+const SECRET = /\.(?:key|token|secret|acl)$|^passwords\.json$/;
+
+/** The secrets of the fleet, with a login and a certificate of its operator. */
 async function placeSecrets({ dataDir }: World): Promise<readonly string[]> {
+  const certificates = join(dataDir, "certificates");
+  const authority = await readAuthority(certificates);
+  assert.ok(authority);
+  await issueCertificate(authority, {
+    folder: operatorFolder(certificates, "ann"),
+    name: { kind: "operator", name: "ann" },
+  });
   const home = join(dataDir, "home", ".claude");
   await mkdir(home, { recursive: true });
   const login = join(home, ".credentials.json");
   await writeFile(login, '{"claudeAiOauth":{"accessToken":"a token of a test"}}');
-  return [join(dataDir, "jwt.secret"), login];
+  const files = await readdir(dataDir, { recursive: true, withFileTypes: true });
+  const secrets = files.filter((file) => file.isFile() && SECRET.test(file.name));
+  return [login, ...secrets.map(({ parentPath, name }) => join(parentPath, name))];
 }
 
 /** Makes all attempts in one task, while another task runs and processes wait. */
@@ -125,7 +139,12 @@ describe("a hostile task", function () {
     const open = all.filter((_, index) => succeeded[index]).map(({ what }) => what);
     for (const what of [
       "read jwt.secret",
+      "read certificates/ca.key",
+      "read certificates/executor/tls.key",
+      "read certificates/operators/ann/tls.key",
+      "read redis/passwords.json",
       "read the executor's environment",
+      "put a certificate authority of its own beside those of the services",
       "connect to Redis",
       "connect to the queue",
     ]) {

@@ -19,6 +19,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   fleet: ["certificates", "config", "identity", "private-files", "timing"],
   "trace-store": [],
   testkit: ["fleet", "trace-store"],
+  "oidc-issuer": [],
   errors: ["protos"],
   identity: ["errors"],
   certificates: ["identity", "private-files"],
@@ -34,11 +35,11 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   lifecycle: ["authentication", "config", "discovery", "grpc-kit", "telemetry", "timing"],
 };
 /**
- * A service uses leaf packages. Five are excluded: agents use the client to reach services, engine plugins are loaded
- * by name, fleet and testkit are for tests, and the trace store is beside a local fleet.
+ * A service uses leaf packages. Six are excluded: agents use the client to reach services, engine plugins are loaded
+ * by name, fleet, testkit and oidc-issuer are for tests, and the trace store is beside a local fleet.
  */
 const SERVICE_MAY_USE = Object.keys(MAY_USE).filter(
-  (name) => !["client", "engine-opencode", "fleet", "testkit", "trace-store"].includes(name),
+  (name) => !["client", "engine-opencode", "fleet", "oidc-issuer", "testkit", "trace-store"].includes(name),
 );
 /**
  * The packages that put the services together. Only they use services, and no leaf package and no service uses them.

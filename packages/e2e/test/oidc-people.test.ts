@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { approveInBrowser, type OidcIssuer, startOidcIssuer } from "@ccsp/testkit";
+import { approveInBrowser, type OidcIssuer, startOidcIssuer } from "@ccsp/oidc-issuer";
 import { queueClient } from "../src/internal-clients.js";
 import { startWorld, type World } from "../src/world.js";
 

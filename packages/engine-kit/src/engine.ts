@@ -39,6 +39,8 @@ export interface RunRequest extends EngineOptions {
   /** Identifies the run in the environment of its processes and in the names of folders. */
   readonly taskId: string;
   readonly fence: bigint;
+  /** Whose task it is. Undefined: the executor's own, such as a probe. `runOptions` passes it on. */
+  readonly agentId?: string | undefined;
   readonly prompt: string;
   /** The files that the engine may read. `writeFiles` writes them into the run's folder. */
   readonly files: readonly RunFile[];

@@ -7,11 +7,13 @@ const VERSION_MS = 20_000;
 export const runOptions = ({
   taskId,
   fence,
+  agentId,
   limits,
   workingFolder,
   traceparent,
-}: RunRequest): Pick<RunOptions, "run" | "wallMs" | "workingFolder" | "traceparent"> => ({
+}: RunRequest): Pick<RunOptions, "run" | "agentId" | "wallMs" | "workingFolder" | "traceparent"> => ({
   run: `${taskId}:${fence}`,
+  agentId,
   wallMs: limits.wallMs,
   workingFolder,
   traceparent,

@@ -12,6 +12,8 @@ export interface Supervisor {
 export interface RunOptions {
   /** Identifies the run: `<task id>:<fence>`. */
   readonly run: string;
+  /** Whose run it is. */
+  readonly agentId?: string | undefined;
   /** Absolute path of the executable. */
   readonly command: string;
   /**
@@ -29,7 +31,7 @@ export interface RunOptions {
   /**
    * For a run whose process starts in the same way for every run with this key: in a throwaway folder, with nothing of
    * the run except `input`. Such a run may get a process that was started by the `prepare` of an earlier run with the
-   * key and waited for its input. That process has another name and no `traceparent`. `prepare` is kept and called
+   * key and of the same agent, and waited for its input. That process has another name and no `traceparent`. `prepare` is kept and called
    * again, so it must hold nothing of the run. Undefined: the run gets a process of its own.
    */
   readonly warmKey?: string | undefined;

@@ -28,6 +28,13 @@ export class Certificates {
     return wanted.folder;
   }
 
+  /** Makes the certificate of a person, which is for no host and no address. Resolves to its folder. */
+  async issueOperator(name: string): Promise<string> {
+    const folder = join(this.folder, name);
+    await issueCertificate(this.#authority, { folder, name: { kind: "operator", name } });
+    return folder;
+  }
+
   /** Replaces the CA: each folder trusts both of them, then it gets a certificate of the new one. */
   async replaceAuthority(...services: readonly string[]): Promise<void> {
     this.#authority = await createAuthority(this.folder);

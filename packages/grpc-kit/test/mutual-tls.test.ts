@@ -4,7 +4,7 @@ import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { cp, mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { connect, type TLSSocket } from "node:tls";
+import { connect, createServer, type TLSSocket } from "node:tls";
 import { promisify } from "node:util";
 import { eventually, skip } from "@ccsp/testkit";
 import { pino } from "pino";
@@ -65,6 +65,31 @@ describe("services with certificates in folders", () => {
     assert.deepEqual(await stream(connectTo(queue, gateway)), [1]);
     const error = await failure(stream(connectTo(queue, gateway, "monitor")));
     assert.match(error.message, /the server has the certificate of the service queue, not of the service monitor/);
+  });
+
+  it("send no address as the name of the server, and still want the certificate of that address", async () => {
+    const credentials = channelTls(readTlsFolder(await certificates.issue("gateway")));
+    const { certificate: cert, key } = readTlsFolder(await certificates.issue("queue"));
+    const names: unknown[] = [];
+    const server = createServer({ cert, key, ALPNProtocols: ["h2"] }, (socket) => {
+      names.push(Reflect.get(socket, "servername"));
+      socket.destroy();
+    }).listen(0, "127.0.0.1");
+    fixture.own({ close: () => server.close() });
+    await once(server, "listening");
+    const address = server.address();
+    assert.ok(typeof address === "object" && address !== null);
+    const client = fixture.connect(`127.0.0.1:${address.port}`, { credentials });
+    const enough = new AbortController();
+    const calling = failure(client.get({}, { signal: enough.signal }));
+    await eventually(() => assert.equal(names[0], false));
+    enough.abort();
+    await calling;
+    client.close();
+
+    const elsewhere = await serve(await certificates.issueOperator("ann"));
+    const error = await failure(stream(fixture.connect(elsewhere, { credentials })));
+    assert.match(error.message, /altnames|not in the cert/);
   });
 
   it("move to TLS one by one: with replicas of both kinds, each client uses those of its own kind", async () => {

@@ -5,7 +5,7 @@ export interface Identity {
   readonly kind: "agent" | "operator" | "service";
   /** Name of the caller, unique within its kind: the id of an agent, a person, or a service. */
   readonly subject: string;
-  /** Scopes of the caller. Each service says which scope an RPC needs. */
+  /** Scopes of the caller. Each RPC declares in its proto which ones it needs. */
   readonly scopes: readonly string[];
   readonly proof: "token" | "key" | "certificate" | "oidc";
   /** When the proof expires. A call that began earlier continues. Absent: never. */
@@ -40,3 +40,11 @@ export const AGENT_ID = /^[A-Za-z0-9._@-]{1,128}$/;
  * own the same tasks, whatever the issuer calls the person.
  */
 export const OIDC_PERSON = "oidc.";
+
+/** Why nobody can be given a token or an API key of this name, as the rest of a sentence. Undefined: it is an agent's id. */
+export function agentIdFault(id: string): string | undefined {
+  if (!AGENT_ID.test(id)) return "is not an agent id: 1 to 128 of `A-Z a-z 0-9 . _ @ -`";
+  if (id.startsWith(OIDC_PERSON))
+    return `begins with \`${OIDC_PERSON}\`: such names are for people who log in with OIDC`;
+  return undefined;
+}

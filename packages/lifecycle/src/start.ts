@@ -35,7 +35,9 @@ export async function startService<C extends { readonly service: ServiceSettings
       await open(`client of ${target}`, { close: async () => client.close() });
       return client;
     },
-    connect: (called, address) => createClient(called, address, { credentials: credentials.toCall(called) }),
+    // The address comes from another service. `unix:80` alone would be a socket of this host, and `consul:80` a name.
+    connect: (called, address) =>
+      createClient(called, `dns:///${address}`, { credentials: credentials.toCall(called) }),
     async serveOps(checks) {
       const opened = await open("ops", serveOps({ listen: service.opsListen, registry, log, checks }));
       stopping.addEventListener("abort", () => opened.setDraining(), { once: true });

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { load, serviceSettings } from "@ccsp/config";
 import { askHealth, freePort } from "@ccsp/fleet";
+import { CallError } from "@ccsp/grpc-kit";
+import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { pino } from "pino";
 import { runService, type ServiceDefinition, startService } from "../src/index.js";
 
@@ -41,6 +48,29 @@ describe("startService", () => {
       await look();
     });
     assert.deepEqual([code, last, states], [0, "ready", ["starting", "draining"]]);
+  });
+
+  it("connects to an address over the network only, whatever another service gave for it", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "ccsp-address-"));
+    let asked = 0;
+    // `unix:80` has the form of host and port. To gRPC it is the socket `80` of the working folder.
+    const server = createServer((socket) => void ((asked += 1), socket.destroy())).listen(join(folder, "80"));
+    await once(server, "listening");
+    const before = process.cwd();
+    process.chdir(folder);
+    try {
+      const { code } = await run(await freePort(), async (_, { connect, serveOps }) => {
+        await serveOps({});
+        const client = connect(QueueServiceService, "unix:80");
+        await assert.rejects(client.getStatus({}, { timeoutMs: 2_000 }), CallError);
+        client.close();
+      });
+      assert.deepEqual([code, asked], [0, 0]);
+    } finally {
+      process.chdir(before);
+      server.close();
+      await rm(folder, { recursive: true });
+    }
   });
 
   it("serves no gRPC port without an ops port, since Consul would ask in vain", async () => {

@@ -3,8 +3,6 @@ export { type Authority, type Certificate, createAuthority } from "./certificate
 export { CLAUDE_CODE_BIN, CLAUDE_CODE_VERSION } from "./claude-code.js";
 export { eventually } from "./eventually.js";
 export { type LeakCheck, leakCheck } from "./leak-check.js";
-export { OIDC_API, type OidcIssuer, type OidcIssuerOptions, startOidcIssuer } from "./oidc-issuer.js";
-export { approveInBrowser, deviceTokens, type IssuedTokens } from "./oidc-login.js";
 export { type RedisCluster, startRedisCluster } from "./redis-cluster.js";
 export { type RedisSentinel, startRedisSentinel } from "./redis-sentinel.js";
 export { SCRIPTED_ENGINE } from "./scripted-engine.js";

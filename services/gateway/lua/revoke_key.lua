@@ -21,6 +21,7 @@ if redis.call('EXISTS', key) == 0 then
 end
 if redis.call('HSETNX', key, 'revoked_ms', now) == 1 then
   redis.call('PEXPIREAT', key, now + ARGV[3])
+  redis.call('ZREMRANGEBYSCORE', revoked, '-inf', now)
   redis.call('ZADD', revoked, now + ARGV[3], ARGV[2])
   announce(revision, ARGV[4])
 end

@@ -100,8 +100,8 @@ function connectionBounds(settings: Settings): ConnectionBounds {
     }),
     ageMs: settings.durationMs(
       "CCSP_GATEWAY_CONNECTION_AGE",
-      "time after which a connection takes no new calls; it ends with its last call, and clients connect again",
-      { default: "1h", min: 1 },
+      "time after which a connection takes no new calls, and clients connect again; calls in progress may be cut then",
+      { default: "1d", min: 1 },
     ),
   };
 }

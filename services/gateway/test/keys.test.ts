@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createAuthenticator, formatApiKey, hashOfSecret, newApiKeySecret } from "@ccsp/authentication";
+import { createAuthenticator, formatApiKey, hashOfSecret, newApiKeySecret, parseApiKey } from "@ccsp/authentication";
 import { type Reason, Refusal } from "@ccsp/errors";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { type Identity, ROLES, type Scope } from "@ccsp/identity";
@@ -10,6 +10,7 @@ import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { eventually } from "@ccsp/testkit";
 import { SignJWT } from "jose";
 import pino from "pino";
+import { opens } from "../src/keys/key-record.js";
 import { createKeyStore } from "../src/keys/key-store.js";
 import { createKeyVerifier } from "../src/keys/key-verifier.js";
 import type { KeyRequest } from "../src/keys/keys.js";
@@ -227,6 +228,28 @@ describe("API keys and revocations", function () {
     await verifier.verify(second.bearer);
   });
 
+  it("keep the secret in use through its grace when answers of rotations are lost, until one without grace", async () => {
+    let nowMs = Date.now();
+    const store = createKeyStore(limited.client, () => nowMs);
+    const { keys } = await gateway();
+    const { key, bearer } = await keys.create(CI, ADMIN);
+    const works = async () => {
+      const record = (await store.find(key.id)) ?? assert.fail();
+      return opens(record, parseApiKey(bearer)?.secret ?? "", nowMs);
+    };
+    for (const hash of ["lost", "lost too", "lost again", "arrived"]) {
+      await store.rotate(key.id, hashOfSecret(hash), 60_000);
+      nowMs += 10_000;
+    }
+    assert.equal((await store.find(key.id))?.earlier.length, 4);
+    assert.equal(await works(), true);
+    nowMs += 21_000;
+    assert.equal(await works(), false, "its grace is that of the first rotation");
+    nowMs -= 21_000;
+    await store.rotate(key.id, hashOfSecret("at once"), 0);
+    assert.equal(await works(), false);
+  });
+
   it("end the earlier secret at once on every gateway when a key is rotated without grace", async () => {
     const [one, other] = [await gateway(), await gateway()];
     const { key, bearer } = await one.keys.create(CI, ADMIN);
@@ -257,7 +280,10 @@ describe("API keys and revocations", function () {
     const rotated = await store.find(of.id);
     await store.rotate(of.id, two, 60_000);
     assert.deepEqual(await store.find(of.id), rotated);
-    assert.equal(rotated?.previous?.hash, one, "the second run did not lose the secret in its grace");
+    assert.deepEqual(
+      rotated?.earlier.map(({ hash }) => hash),
+      [one],
+    );
     await store.revoke(of.id);
     const [revoked, revision] = [await store.find(of.id), await store.revision()];
     await store.revoke(of.id);

@@ -145,11 +145,14 @@ describe("OperatorService in front of real services", function () {
     lines
       .filter((line) => line.includes('"audit":true'))
       .map((line) => JSON.parse(line))
-      .map(({ service, method, who, task, outcome, reason }) => ({ service, method, who, task, outcome, reason }));
+      .map(({ service, api, method, who, task, outcome, reason }) => {
+        assert.equal(service, "gateway");
+        return { api, method, who, task, outcome, reason };
+      });
   /** The audit lines about a task. The log of a process arrives after the answer of its call. */
   const auditOf = (taskId: string, count: number) =>
     eventually(() => {
-      const found = audit().filter(({ task, service }) => task === taskId && service === "OperatorService");
+      const found = audit().filter(({ task, api }) => task === taskId && api === "OperatorService");
       assert.equal(found.length, count, JSON.stringify(found));
       return found.map(({ method, who, outcome }) => [who, method, outcome].join(" "));
     });

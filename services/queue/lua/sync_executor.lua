@@ -32,28 +32,34 @@
 -- When there are unlisted or forgotten leases, a claim that was sent together with this call waits until they are
 -- settled.
 -- 'again' renews no lease: the heartbeat counts from the start of the call.
--- A boot that was followed by another boot is stale, however late its calls arrive. This holds while its id is among
--- the last 1,000 characters of such boot ids, and while the executor's hash is kept (a day after its last call).
+-- Stale is a call of a boot that another boot followed, and a call with an older sequence. This ends when the newest
+-- call is older than a lease: whoever made it is gone or never was this executor, and all leases that it had have
+-- expired. Otherwise one call that was made under the name of a live executor would shut that executor out for good.
+-- The ids of earlier boots are known while they are among the last 1,000 characters, and while the executor's hash is
+-- kept (a day after its last call).
 
 local executor, executors, tasks, leases, running, meta, gates = unpack(KEYS)
 local outage = { meta = meta, leases = leases, executors = executors }
 local name, boot, seq, mode = ARGV[1], ARGV[3], tonumber(ARGV[4]), ARGV[7]
 local now = time_given(ARGV[2])
 
-local last = redis.call('HMGET', executor, 'boot', 'seq', 'retired', 'granted', 'unsettled')
+local last = redis.call('HMGET', executor, 'boot', 'seq', 'retired', 'granted', 'unsettled', 'seen')
 local last_boot, last_seq, retired, granted = last[1] or '', tonumber(last[2] or 0), last[3] or ' ', last[4] or ' '
-if string.find(retired, ' ' .. boot .. ' ', 1, true) then
+local at, to = string.find(retired, ' ' .. boot .. ' ', 1, true)
+local older = at ~= nil or (boot == last_boot and seq < last_seq)
+if older and now - tonumber(last[6] or 0) <= tonumber(ARGV[5]) then
   return { 'stale' }
 end
 if mode == 'again' and (boot ~= last_boot or seq ~= last_seq) then
   return { 'stale' }
 end
+if at then
+  retired = string.sub(retired, 1, at) .. string.sub(retired, to + 1)
+end
 if boot ~= last_boot then
   retired = string.sub(' ' .. last_boot .. retired, 1, 1000)
-  granted = ' '
-elseif seq < last_seq then
-  return { 'stale' }
-elseif seq > last_seq then
+end
+if boot ~= last_boot or seq ~= last_seq then
   granted = ' '
 end
 notice_restart(outage, now, tonumber(ARGV[5]))

@@ -501,6 +501,10 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     await refused(client.sync(syncRequest({ sequence: 4n })), status.ABORTED, "SYNC_STALE");
   });
 
+  it("refuses the sequence of a Sync when it is too large to be counted exactly", async () => {
+    await refused(client.sync(syncRequest({ sequence: 2n ** 53n })), status.INVALID_ARGUMENT, "INVALID_FIELD");
+  });
+
   it("names no address of an executor of an earlier release, and refuses what is no address", async () => {
     await client.sync(syncRequest({ address: "" }));
     assert.equal((await client.getStatus({})).executors[0]?.address, "");

@@ -146,6 +146,48 @@ function promises(options: WorldOptions): void {
       assert.equal(await state(id), "LEASED");
     });
 
+    it("is granted to an executor again when a foreign boot that called once under its name is silent for a lease", async () => {
+      const own = executor(world);
+      await own.sync();
+      await executor(world, { boot: "foreign", slots: 0 }).sync();
+      const id = await add();
+      world.clock.now += LEASE_MS;
+      await assert.rejects(own.sync(), reason("SYNC_STALE"));
+      world.clock.now += 1;
+      assert.deepEqual(
+        (await own.sync()).grants.map(({ task }) => task.id),
+        [id],
+      );
+      assert.deepEqual((await own.sync()).lost, [], "it keeps the lease");
+      await assert.rejects(executor(world, { boot: "foreign" }).sync(), reason("SYNC_STALE"));
+    });
+
+    it("of a foreign boot goes to the executor itself when that boot is silent for a lease", async () => {
+      const id = await add();
+      const own = executor(world);
+      await own.sync({ freeSlots: 0 });
+      const foreign = await leaseOne(executor(world, { boot: "foreign" }));
+      assert.equal(foreign.id, id);
+      world.clock.now += LEASE_MS + 1;
+      const [grant] = (await own.sync()).grants;
+      assert.equal(grant?.task.id, id);
+      assert.ok(Number(grant?.fence) > foreign.fence);
+    });
+
+    it("is granted to an executor again when a foreign call under its boot has used up the sequences", async () => {
+      const own = executor(world);
+      await own.sync();
+      await executor(world, { slots: 0 }).sync({ sequence: BigInt(Number.MAX_SAFE_INTEGER) });
+      const id = await add();
+      await assert.rejects(own.sync(), reason("SYNC_STALE"));
+      world.clock.now += LEASE_MS + 1;
+      assert.deepEqual(
+        (await own.sync()).grants.map(({ task }) => task.id),
+        [id],
+      );
+      assert.deepEqual((await own.sync()).lost, []);
+    });
+
     it("is lost to a new boot that claims it as its own", async () => {
       await add();
       const { id, fence } = await leaseOne();

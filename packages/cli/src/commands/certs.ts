@@ -24,7 +24,8 @@ import { wholeNumber } from "../option-values.js";
 import { FORMATS, NAMELESS, type OutputOptions, withOutput } from "../output/format.js";
 import { showList, showOne } from "../output/show.js";
 import { stateDir } from "../state.js";
-import { CERTIFICATE_COLUMNS, certificateJson } from "../tables/certificates.js";
+import { certificateColumns, certificateJson } from "../tables/certificates.js";
+import { zonedTime } from "../words.js";
 
 const FOLDER = "the folder with the CA (default: the local fleet's)";
 
@@ -146,7 +147,7 @@ Examples:
         await showOne(io, options, {
           json: () => certificateJson(found),
           name: found.file,
-          lines: () => [`made ${uriOf(name)} in ${own.folder}, valid until ${certificate.until.toISOString()}`],
+          lines: () => [`made ${uriOf(name)} in ${own.folder}, valid until ${zonedTime(certificate.until)}`],
         });
       });
     });
@@ -164,7 +165,7 @@ function showCommand(io: Io): Command {
           rows: await findCertificates(path),
           json: certificateJson,
           name: ({ file }) => file,
-          columns: CERTIFICATE_COLUMNS,
+          columns: certificateColumns(path),
           empty: "no certificates",
         });
       });

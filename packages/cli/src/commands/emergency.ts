@@ -83,9 +83,7 @@ async function stop(io: Io, options: StopOptions, request: Stop): Promise<Emerge
   if (options.direct) return stopDirectly(io, await findDirectPath(io, options), request);
   try {
     return await atGateway(io, options, async (gateway) => {
-      await gateway.reachable().catch((error: unknown) => {
-        throw new CliError(EXIT.unavailable, `no gateway answers: ${messageOf(error)}`);
-      });
+      await gateway.reachable();
       return gateway.emergencyStop(request, { timeoutMs: STOP_MS });
     });
   } catch (error) {

@@ -58,7 +58,7 @@ Examples:
         json: () => messageJson("ccsp.gateway.v1.CreateKeyResponse", made),
         lines: () => [made.bearer],
       });
-      tellOf(io, options, `key ${made.key?.id} of ${subject}, ${validity(made.key)}. ${KEEP_IT}`);
+      tellOf(io, options, `key ${made.key?.id} of ${subject}, ${validity(made.key)}`);
     });
 }
 
@@ -107,7 +107,7 @@ function rotateCommand(io: Io): Command {
       });
       const until = zonedTime(new Date(Date.now() + grace));
       const old = grace === 0 ? "the old secret has ended" : `the old secret works until ${until}`;
-      tellOf(io, options, `key ${id}: ${old}. ${KEEP_IT}`);
+      tellOf(io, options, `key ${id}: ${old}`);
     });
 }
 
@@ -131,5 +131,5 @@ const validity = (key: ApiKey | undefined): string =>
 
 /** On standard error: standard output has the key alone, so that it can go into a file. */
 function tellOf(io: Io, options: ConnectionOptions, line: string): void {
-  if (!isForPrograms(options)) note(io, line);
+  if (!isForPrograms(options)) for (const each of [line, KEEP_IT]) note(io, each);
 }

@@ -39,8 +39,15 @@ Example:
     .action(async (options: LoginOptions) => {
       const gateway = gatewayOf(io, options);
       const client = {
-        issuer: required(options.oidcIssuer || io.env["CCSP_OIDC_ISSUER"], "--oidc-issuer or CCSP_OIDC_ISSUER"),
-        clientId: required(options.clientId || io.env["CCSP_OIDC_CLIENT_ID"], "--client-id or CCSP_OIDC_CLIENT_ID"),
+        issuer: required(
+          options.oidcIssuer || io.env["CCSP_OIDC_ISSUER"],
+          "--oidc-issuer or CCSP_OIDC_ISSUER: the issuer that the gateway trusts. If it trusts none, nobody can log " +
+            "in: give a token or an API key to each command, with --token-file or CCSP_TOKEN",
+        ),
+        clientId: required(
+          options.clientId || io.env["CCSP_OIDC_CLIENT_ID"],
+          "--client-id or CCSP_OIDC_CLIENT_ID: the client that the issuer has for this command",
+        ),
         caFile: options.oidcCaFile || io.env["CCSP_OIDC_CA_FILE"] || undefined,
       };
       const interrupted = new AbortController();

@@ -20,6 +20,7 @@ import { localStatus, type ServiceStatus } from "../local-status.js";
 import { asOperator } from "../operator.js";
 import { NAMELESS, type OutputOptions } from "../output/format.js";
 import { sayTable, showOne } from "../output/show.js";
+import { accessWords } from "../roles.js";
 import type { FleetState } from "../state.js";
 import { NOTIFICATION_COLUMNS, SERVICE_COLUMNS, USAGE_COLUMNS } from "../tables/status.js";
 
@@ -86,7 +87,7 @@ async function askQueue(
 
 function gatewayLines({ version, agentId, scopes, engines, maxPromptBytes }: Capabilities): string[] {
   return [
-    `gateway ${version}: you are ${agentId} (${scopes.join(" ") || "no scopes"})`,
+    `gateway ${version}: you are ${agentId} (${accessWords(scopes)})`,
     `engines: ${engines.join(", ")}; prompts up to ${maxPromptBytes} bytes`,
   ];
 }

@@ -1,6 +1,6 @@
 import { ROLES, type Role } from "@ccsp/identity";
 import { Command, Option } from "commander";
-import { agentId, ROLE_HELP, withAccess } from "../access-options.js";
+import { agentId, callerId, ROLE_HELP, withAccess } from "../access-options.js";
 import { type ConnectionOptions, withConnection } from "../connection.js";
 import { claimsFor, createToken } from "../create-token.js";
 import { CliError, EXIT } from "../exit.js";
@@ -74,7 +74,7 @@ function revokeCommand(io: Io): Command {
   return withConnection(new Command("revoke"), NAMELESS)
     .description("end a token, or all tokens of an agent or a person that were issued until now")
     .argument("[file]", "file that holds the token; - reads it from standard input")
-    .option("--agent <id>", "end all tokens of this agent or person, in place of one", agentId)
+    .option("--agent <id>", "end all tokens of this agent or person, in place of one", callerId)
     .addHelpText(
       "after",
       `

@@ -142,7 +142,8 @@ async function start(io: Io, { state, lock }: Folder, flags: UpFlags): Promise<E
     await warnOfSandbox(fleet);
     if (json) sayJson(io, fleet);
     else {
-      note(io, `ready, in the background (pid ${fleet.pid}): gateway at ${fleet.gateway}; log: ccsp logs -f`);
+      note(io, `ready, in the background (pid ${fleet.pid}): gateway at ${fleet.gateway}`);
+      note(io, "log: ccsp logs -f");
       for (const line of forCallers(fleet)) note(io, line);
     }
     return EXIT.ok;

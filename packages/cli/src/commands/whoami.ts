@@ -5,7 +5,8 @@ import { messageJson } from "../json-forms.js";
 import { atGateway } from "../operator.js";
 import { FORMATS } from "../output/format.js";
 import { showOne } from "../output/show.js";
-import { zonedTime } from "../words.js";
+import { roleOf } from "../roles.js";
+import { wrapped, zonedTime } from "../words.js";
 
 export function whoamiCommand(io: Io): Command {
   return withConnection(new Command("whoami"), FORMATS)
@@ -20,10 +21,15 @@ export function whoamiCommand(io: Io): Command {
         lines: () => [
           `you are ${subject}`,
           `proven by ${PROOFS[proof] ?? proof}, ${expireTime ? `until ${zonedTime(expireTime)}` : "which does not expire"}`,
-          `scopes: ${scopes.join(" ") || "none"}`,
+          ...wrapped(["scopes:", ...(scopes.length === 0 ? ["none"] : scopes), ...roleNote(scopes)], 2).split("\n"),
         ],
       });
     });
 }
 
 const PROOFS: Readonly<Record<string, string>> = { token: "a token", key: "an API key", oidc: "a log-in by OIDC" };
+
+function roleNote(scopes: readonly string[]): readonly string[] {
+  const role = roleOf(scopes);
+  return role === undefined ? [] : [`(role ${role})`];
+}

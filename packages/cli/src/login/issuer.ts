@@ -117,7 +117,12 @@ async function answered<T>({ issuer }: Pick<Client, "issuer">, what: string, ask
       const why = error.error_description ?? error.error;
       throw new CliError(EXIT.denied, `${issuer} refuses to ${what}: ${why}`);
     }
-    const cause = error instanceof Error && error.cause !== undefined ? ` (${messageOf(error.cause)})` : "";
-    throw new CliError(EXIT.unavailable, `${issuer} could not ${what}: ${messageOf(error)}${cause}`);
+    throw new CliError(EXIT.unavailable, `${issuer} could not ${what}: ${causeOf(error)}`);
   }
+}
+
+/** Why an issuer cannot be reached. `fetch` says it in the cause, and OpenSSL among its codes and file names. */
+function causeOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return "reason" in Object(cause) ? `TLS fails: ${Object(cause).reason}` : messageOf(cause);
 }

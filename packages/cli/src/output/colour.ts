@@ -26,7 +26,7 @@ const BUSY = paint("cyan");
 const WAITING = paint("yellow");
 const OVER = paint("gray");
 
-/** The colour of a state of a task, a service, an executor or a certificate. Undefined for any other word. */
+/** The colour of a state of a task, a service, an executor, a certificate or a key. Undefined for any other word. */
 export const stateColour = (state: string): Paint | undefined => COLOURS.get(state);
 
 const COLOURS: ReadonlyMap<string, Paint> = new Map([
@@ -48,4 +48,5 @@ const COLOURS: ReadonlyMap<string, Paint> = new Map([
   ["EARLY", WAITING],
   ["CANCELLING", OVER],
   ["CANCELLED", OVER],
+  ["REVOKED", OVER],
 ]);

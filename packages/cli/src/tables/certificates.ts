@@ -1,3 +1,4 @@
+import { relative } from "node:path";
 import { type Found, isDue } from "@ccsp/certificates";
 import { stateColour } from "../output/colour.js";
 import type { Column } from "../output/table.js";
@@ -39,12 +40,14 @@ const leftOf = ({ certificate: { until } }: Found): string => {
   return ms > 0 ? `in ${durationWords(ms)}` : `${durationWords(-ms)} ago`;
 };
 
-export const CERTIFICATE_COLUMNS: readonly Column<Found>[] = [
-  { header: "NAME", value: whoOf, min: 10 },
+/** `path`: the folder or file that is shown. A table names the files as seen from there. */
+export const certificateColumns = (path: string): readonly Column<Found>[] => [
+  { header: "NAME", value: whoOf, min: 30 },
   { header: "STATE", value: stateOf, colour: stateColour },
   { header: "EXPIRES", value: leftOf, only: "table" },
   { header: "EXPIRES", value: ({ certificate: { until } }) => zonedTime(until), only: "wide" },
-  { header: "ISSUER", value: ({ certificate: { issuer } }) => issuer, min: 8, drop: 1 },
+  { header: "ISSUER", value: ({ certificate: { issuer } }) => issuer, min: 8, only: "wide" },
   { header: "HOSTS", value: ({ certificate: { hosts } }) => hosts.join(" "), min: 8, only: "wide" },
-  { header: "FILE", value: ({ file }) => file, min: 12, drop: 2 },
+  { header: "FILE", value: ({ file }) => relative(path, file) || file, only: "table", min: 20, drop: 1 },
+  { header: "FILE", value: ({ file }) => file, only: "wide" },
 ];

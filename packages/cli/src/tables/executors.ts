@@ -34,13 +34,13 @@ function sandboxOf({ executor }: ExecutorRow): string {
 export const EXECUTOR_COLUMNS: readonly Column<ExecutorRow>[] = [
   { header: "EXECUTOR", value: ({ executor }) => executor.executorId, min: 8 },
   { header: "STATE", value: stateOf, colour: stateColour },
-  { header: "ENGINE", value: ({ engine }) => engine?.engine ?? "", min: 8 },
+  { header: "ENGINE", value: ({ engine }) => engine?.engine ?? "", min: 11 },
   { header: "VERSION", value: ({ engine }) => (engine ? engine.version || "unknown" : ""), min: 7, drop: 1 },
   { header: "RUNNING", value: ({ engine }) => (engine ? busy(engine) : "") },
   { header: "WARM", value: ({ engine }) => (engine ? String(engine.warm) : ""), align: "right", drop: 4 },
   { header: "LOGIN", value: ({ engine }) => engine?.account ?? "", min: 6, drop: 2 },
-  { header: "SANDBOX", value: sandboxOf, min: 7, drop: 2 },
-  { header: "ADDRESS", value: ({ executor }) => executor.address, min: 12, drop: 3 },
+  { header: "SANDBOX", value: sandboxOf, drop: 2 },
+  { header: "ADDRESS", value: ({ executor }) => executor.address, drop: 5 },
 ];
 
 export interface RunRow {

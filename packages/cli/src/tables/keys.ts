@@ -1,19 +1,12 @@
-import { ROLES } from "@ccsp/identity";
 import type { ApiKey } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
+import { stateColour } from "../output/colour.js";
 import type { Column } from "../output/table.js";
+import { roleOf } from "../roles.js";
 import { ageWords, zonedTime } from "../words.js";
 
 function stateOf({ revokeTime, expireTime }: ApiKey): string {
-  if (revokeTime) return "revoked";
-  return expireTime && expireTime.getTime() <= Date.now() ? "expired" : "valid";
-}
-
-/** The name of a role that has exactly these scopes, or the scopes. */
-function accessOf({ scopes }: ApiKey): string {
-  const role = Object.entries(ROLES).find(
-    ([, of]) => of.length === scopes.length && of.every((scope) => scopes.includes(scope)),
-  );
-  return role?.[0] ?? scopes.join(" ");
+  if (revokeTime) return "REVOKED";
+  return expireTime && expireTime.getTime() <= Date.now() ? "EXPIRED" : "VALID";
 }
 
 const lastUse = ({ lastUsedTime }: ApiKey): string => (lastUsedTime ? `${ageWords(lastUsedTime)} ago` : "never");
@@ -21,10 +14,10 @@ const lastUse = ({ lastUsedTime }: ApiKey): string => (lastUsedTime ? `${ageWord
 export const KEY_COLUMNS: readonly Column<ApiKey>[] = [
   { header: "KEY", value: ({ id }) => id },
   { header: "AGENT", value: ({ subject }) => subject, min: 8 },
-  { header: "STATE", value: stateOf },
+  { header: "STATE", value: stateOf, colour: stateColour },
   { header: "LAST USE", value: lastUse },
   { header: "EXPIRES", value: ({ expireTime }) => (expireTime ? zonedTime(expireTime) : "never"), drop: 2 },
-  { header: "ALLOWS", value: accessOf, min: 8, drop: 3 },
+  { header: "ALLOWS", value: ({ scopes }) => roleOf(scopes) ?? scopes.join(" "), min: 8, drop: 3 },
   { header: "NAME", value: ({ name }) => name, min: 8, drop: 1 },
   { header: "MADE BY", value: ({ createdBy }) => createdBy, only: "wide" },
   { header: "AGE", value: ({ createTime }) => ageWords(createTime), align: "right", only: "wide" },

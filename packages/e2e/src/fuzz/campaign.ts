@@ -1,8 +1,8 @@
 import { status } from "@grpc/grpc-js";
 import { createRandom } from "../random.js";
-import type { World } from "../world.js";
 import { Known } from "./known.js";
-import { type RawClient } from "./raw-client.js";
+import type { Lessee } from "./lessee.js";
+import { type RawClient, waits } from "./raw-client.js";
 import { requestBytes } from "./request.js";
 import type { FuzzedRpc } from "./rpcs.js";
 
@@ -12,7 +12,11 @@ export interface CampaignOptions {
   /** Repeats the choices. What the fleet answered, such as ids, is different in each run. */
   readonly seed: string;
   readonly clientOf: (rpc: FuzzedRpc, index: number) => RawClient;
-  /** Called after each part of the inputs, from 1 to `PARTS`. No input is sent meanwhile. */
+  /** Gets the leases about which requests speak. */
+  readonly lessee: Lessee;
+  /** Called often, from 1 on, to undo what stops the fleet. Other inputs are sent meanwhile. */
+  readonly keepGoing: (time: number) => Promise<void>;
+  /** Called when a part of the inputs has been answered, from 1 to `PARTS`. No input is sent meanwhile. */
   readonly afterPart: (part: number) => Promise<void>;
 }
 
@@ -21,12 +25,17 @@ export interface CampaignResult {
   readonly wrong: readonly string[];
   /** How many calls ended with each status. */
   readonly statuses: Readonly<Record<string, number>>;
+  /** How many calls passed their deadline that do not wait for news. */
+  readonly late: number;
   /** How many calls of each RPC were accepted. */
   readonly accepted: ReadonlyMap<string, number>;
 }
 
-export const PARTS = 25;
-const AT_ONCE = 24;
+export const PARTS = 5;
+/** Enough to keep two cores busy while others wait for news. */
+const AT_ONCE = 64;
+/** Inputs from one call of `keepGoing` to the next. */
+const KEEP_GOING = 200;
 
 /** No input may cause these: the server has failed, or it has no such call. */
 const WRONG: ReadonlySet<status> = new Set([status.INTERNAL, status.UNKNOWN, status.UNIMPLEMENTED, status.DATA_LOSS]);
@@ -39,6 +48,7 @@ const KNOWN = {
   role: ["", "agent", "viewer"],
   scopes: ["tasks:read"],
   boot_id: ["boot-0"],
+  address: ["", "127.0.0.1:3002"],
   engine: ["claude-code"],
   prompt: ["say something", "a", "short"],
   model: ["", "sonnet"],
@@ -58,14 +68,21 @@ const SELDOM = /\/(EmergencyStop|SetDraining|SetConcurrency|Probe|PauseQueue|Cle
 
 /** Sends the inputs to all RPCs. */
 export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
-  const { rpcs, inputs, seed, clientOf, afterPart } = options;
+  const { rpcs, inputs, seed, clientOf, lessee, keepGoing, afterPart } = options;
   const weighted = rpcs.map((rpc) => ({ rpc, weight: SELDOM.test(rpc.path) ? 1 : 10 }));
   const known = new Known(KNOWN);
   const wrong: string[] = [];
   const statuses: Record<string, number> = {};
   const accepted = new Map(rpcs.map(({ path }) => [path, 0]));
+  let late = 0;
+  const sync = rpcs.find(({ path }) => path.endsWith("/Sync"));
 
   const send = async (index: number): Promise<void> => {
+    if (index % KEEP_GOING === 0) {
+      await keepGoing(index / KEEP_GOING + 1);
+      const leases = await lessee.sync();
+      if (sync && leases) known.learn(sync.method.output, leases);
+    }
     const random = createRandom(`${seed} ${index}`);
     const { rpc } = random.weighted(weighted);
     const request = requestBytes(rpc.method.input, random, known);
@@ -73,6 +90,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
     const name = status[code];
     statuses[name] = (statuses[name] ?? 0) + 1;
     const input = (): string => `input ${index} to ${rpc.path}: ${request.subarray(0, 600).toString("base64")}`;
+    if (code === status.DEADLINE_EXCEEDED && !waits(rpc)) late += 1;
     if (WRONG.has(code)) wrong.push(`${name} (${message}) for ${input()}`);
     if (answer === undefined) return;
     accepted.set(rpc.path, (accepted.get(rpc.path) ?? 0) + 1);
@@ -93,19 +111,5 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
     );
     await afterPart(part);
   }
-  return { wrong, statuses, accepted };
-}
-
-/** Bytes of memory that each service holds, by `what` of its metrics. */
-export async function memoryOf(
-  { fleet }: World,
-  what: "nodejs_heap_size_used_bytes" | "process_resident_memory_bytes",
-): Promise<ReadonlyMap<string, number>> {
-  const values = await Promise.all(
-    fleet.processes().map(async ({ name, ports }) => {
-      const text = await (await fetch(`http://127.0.0.1:${ports.ops}/metrics`)).text();
-      return [name, Number(new RegExp(`^${what}\\{?.* ([\\d.e+]+)$`, "m").exec(text)?.[1])] as const;
-    }),
-  );
-  return new Map(values);
+  return { wrong, statuses, late, accepted };
 }

@@ -25,12 +25,10 @@ export class Known {
    * Values for a request of this form. Those of one answer stay together, such as a lease's task and fence. Mostly it is
    * an answer that has most of what the request asks for.
    */
-  choose({ fields, typeName }: DescMessage, random: Random): (name: string) => Value | undefined {
+  choose({ fields }: DescMessage, random: Random): (name: string) => Value | undefined {
     const together = random.chance(0.8) ? this.#fitting(new Set(fields.map(({ name }) => name)), random) : undefined;
     return (name) => {
-      // A process with the certificate of executors may sync as the fleet's own executor, which then gets no tasks.
-      const stolen = name === "executor_id" && typeName === "ccsp.queue.v1.SyncRequest";
-      const value = stolen ? undefined : together?.get(name);
+      const value = together?.get(name);
       if (value !== undefined && random.chance(0.95)) return value;
       const start = this.#start[name];
       return start && random.pick(start);

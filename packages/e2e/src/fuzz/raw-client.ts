@@ -24,8 +24,13 @@ interface Raw {
   readonly bytes: Buffer;
 }
 
-/** No call waits for longer, such as one that waits for news. */
-const WAIT_MS = 500;
+/** Streams and Sync wait for news. They may end without any. */
+const NEWS_MS = 1_000;
+/** All other calls are answered, also by a machine under load. */
+const ANSWER_MS = 20_000;
+
+/** Whether a call may wait for news until its deadline. */
+export const waits = ({ path, method }: FuzzedRpc): boolean => method.methodKind !== "unary" || path.endsWith("/Sync");
 
 /** `options` are those of any other client of the service, such as its credentials. */
 export function createRawClient(
@@ -48,9 +53,10 @@ export function createRawClient(
   const answers = createClient(table(unary, false as const), target, options);
   const watches = createClient(table(streams, true as const), target, options);
   return {
-    async call({ path, method }, request) {
+    async call(rpc, request) {
+      const { path, method } = rpc;
       const bytes = { bytes: request };
-      const how = { timeoutMs: WAIT_MS, metadata: await metadata() };
+      const how = { timeoutMs: waits(rpc) ? NEWS_MS : ANSWER_MS, metadata: await metadata() };
       try {
         if (method.methodKind === "unary") {
           const answer = await answers[path]?.(bytes, how);

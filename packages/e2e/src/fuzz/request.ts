@@ -10,7 +10,7 @@ const MOST_FIELDS = 2_000;
 
 /** Without these fields a request is refused at once. */
 const VITAL = new Set(
-  "agent_id boot_id confirmation_token cron engine engines error executor_id fence free_slots id name prompt result schedule scope spec task_id why".split(
+  "agent_id boot_id confirmation_token cron engine engines error executor_id fence free_slots id name prompt report_sequence result schedule scope sequence spec task_id why".split(
     " ",
   ),
 );
@@ -39,12 +39,19 @@ class MessageWriter {
     this.#density = how.density;
   }
 
-  message({ fields, typeName }: DescMessage, depth: number): Uint8Array {
+  message({ fields, oneofs, typeName }: DescMessage, depth: number): Uint8Array {
     const writer = new BinaryWriter();
     if (typeName === "google.protobuf.Timestamp" && !this.#hostile()) return this.#soon(writer);
     if (typeName === "google.protobuf.Duration" && !this.#hostile()) return this.#brief(writer);
     const random = this.#random;
-    const chosen = fields.filter(({ name }) => depth < DEEPEST && random.chance(VITAL.has(name) ? 0.9 : this.#density));
+    // With several members of a oneof, mostly the last would count.
+    const members = this.#hostile() ? fields : oneofs.map((oneof) => random.pick(oneof.fields));
+    const chosen = fields.filter(
+      (field) =>
+        depth < DEEPEST &&
+        (field.oneof === undefined || members.includes(field)) &&
+        random.chance(VITAL.has(field.name) ? 0.9 : this.#density),
+    );
     for (const field of chosen) {
       for (let times = this.#repeats(field); times > 0; times -= 1) this.#field(writer, field, depth);
       if (this.#hostile()) unknownField(writer, random);

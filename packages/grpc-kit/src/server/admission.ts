@@ -11,7 +11,7 @@ import {
 import { callerAddress, type MeteredCall } from "../bounds/call-meter.js";
 import { callerName } from "../bounds/caller-bounds.js";
 import { limited } from "../bounds/caller-limits.js";
-import { endServedSpan, inCallSpan, untraced } from "../wire/call-span.js";
+import { endServedSpan, inCallSpan } from "../wire/call-span.js";
 import { encodeRefusal } from "../wire/status-details.js";
 import { credentialsOf, setIdentity } from "./caller-identity.js";
 import { refusalFor } from "./failures.js";
@@ -27,8 +27,8 @@ export type Admit = (method: string, caller: CallerCredentials) => Promise<Ident
 
 export interface AdmissionOptions {
   readonly admit: Admit | undefined;
-  /** The open connection of this peer, if there is one. */
-  readonly connectionOf: (peer: string) => object | undefined;
+  /** The open connections of this peer. */
+  readonly connectionsOf: (peer: string) => readonly object[];
 }
 
 /**
@@ -112,11 +112,11 @@ class CheckedCall {
   }
 
   async #letIn(metadata: Metadata, forward: () => void): Promise<void> {
-    const { admit, serving, connectionOf } = this.#shared;
+    const { admit, serving, connectionsOf } = this.#shared;
     const { meter } = serving.callers;
     const address = callerAddress(this.#peer);
     meter?.arrived(address);
-    const identity = await admit?.(this.#method, credentialsOf(this.#call, metadata, connectionOf(this.#peer)));
+    const identity = await admit?.(this.#method, credentialsOf(this.#call, metadata, connectionsOf(this.#peer)));
     if (this.#over) return;
     if (identity) setIdentity(metadata, identity);
     this.#metered = meter?.began(identity, address);
@@ -153,21 +153,22 @@ class CheckedCall {
     const method = this.#method;
     const refusal = refusalFor(error, { method, signal: new AbortController().signal }, serving.log);
     const encoded = encodeRefusal(refusal);
-    if (refusal.reason === "CALLER_LIMIT") serving.refused(refusal.quota[0]?.subject ?? "");
     serving.observe(method, encoded.code, (performance.now() - this.#began) / 1e3);
-    const inSpan = serving.traced.has(method) ? inCallSpan(method) : untraced;
-    inSpan(metadata, (span) => endServedSpan(span, encoded.code, encoded.details));
+    // Limits stop floods, and a span for each call of a flood would bury the others. They are counted instead.
+    if (refusal.reason === "CALLER_LIMIT") serving.refused(refusal.quota[0]?.subject ?? "");
+    else if (serving.traced.has(method))
+      inCallSpan(method)(metadata, (span) => endServedSpan(span, encoded.code, encoded.details));
     this.#call.sendStatus(encoded);
   }
 
   /** grpc-js calls this also after the answer was sent. */
   #cancelled(): void {
     this.#arrived();
-    const { serving, connectionOf } = this.#shared;
+    const { serving, connectionsOf } = this.#shared;
     const late = Number(this.#call.getDeadline()) <= Date.now();
     // The bounds may have forgotten this caller since the call began, because it was idle. So look it up again.
     if (!this.#over && !late && this.#caller !== undefined)
-      serving.callers.stateOf(this.#caller)?.abandon(connectionOf(this.#peer) ? undefined : this.#peer);
+      serving.callers.stateOf(this.#caller)?.abandon(connectionsOf(this.#peer).length > 0 ? undefined : this.#peer);
     this.#end();
   }
 }

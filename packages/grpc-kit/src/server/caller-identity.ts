@@ -2,16 +2,19 @@ import type { PeerCertificate } from "node:tls";
 import type { CallerCredentials, Identity } from "@ccsp/identity";
 import type { Metadata, ServerInterceptingCallInterface } from "@grpc/grpc-js";
 
-/** The credentials that the caller of a gRPC call presents. `connection` is what the call came over. */
+/**
+ * The credentials that the caller of a gRPC call presents. The call came over one of `connections`, which are those of
+ * its peer.
+ */
 export function credentialsOf(
   call: ServerInterceptingCallInterface,
   metadata: Metadata,
-  connection: object | undefined,
+  connections: readonly object[],
 ): CallerCredentials {
   return {
     authorization: metadata.get("authorization")[0]?.toString(),
     get peerCertificate() {
-      return certificateOf(call, connection);
+      return certificateOf(call, connections);
     },
     address: call.getPeer(),
   };
@@ -22,8 +25,10 @@ const certificates = new WeakMap<object, PeerCertificate>();
 
 function certificateOf(
   call: ServerInterceptingCallInterface,
-  connection: object | undefined,
+  connections: readonly object[],
 ): PeerCertificate | undefined {
+  // grpc-js does not say which of several it is. The certificate of another one would be another caller's.
+  const connection = connections.length === 1 ? connections[0] : undefined;
   const known = connection && certificates.get(connection);
   if (known) return known;
   const found = call.getAuthContext().sslPeerCertificate;

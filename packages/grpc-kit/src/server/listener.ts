@@ -5,8 +5,11 @@ import { limitedAddress } from "../bounds/call-meter.js";
 /** The sockets on which a server accepts connections. */
 export interface Listener {
   readonly port: number;
-  /** The open connection of this peer, if there is one. The peer is named as grpc-js names it. */
-  connectionOf(peer: string): Socket | undefined;
+  /**
+   * The open connections of this peer. The peer is named as grpc-js names it. A client may use one port of its own for
+   * several connections, if each goes to another address of this host.
+   */
+  connectionsOf(peer: string): readonly Socket[];
   /** Accepts no more connections. Resolves when every connection has ended. */
   close(): Promise<void>;
   /** Ends all open connections. */
@@ -62,7 +65,7 @@ export async function listen({ host, port, accept, bounds, refused }: ListenOpti
   let closed: Promise<void> | undefined;
   return {
     port: bound,
-    connectionOf: (peer) => connections.find(peer),
+    connectionsOf: (peer) => connections.find(peer),
     close() {
       closed ??= Promise.all(servers.map(close)).then(() => undefined);
       return closed;
@@ -73,7 +76,8 @@ export async function listen({ host, port, accept, bounds, refused }: ListenOpti
 
 class Connections {
   readonly #counts = new Map<string, number>();
-  readonly #sockets = new Map<string, Socket>();
+  readonly #sockets = new Set<Socket>();
+  readonly #peers = new Map<string, readonly Socket[]>();
 
   /** The limit that one more connection of this address would exceed. */
   limitFor(address: string, bounds: ListenerBounds): ConnectionLimit | undefined {
@@ -81,16 +85,20 @@ class Connections {
     return this.#sockets.size >= bounds.connections ? "all_connections" : undefined;
   }
 
-  find(peer: string): Socket | undefined {
-    return this.#sockets.get(peer);
+  find(peer: string): readonly Socket[] {
+    return this.#peers.get(peer) ?? [];
   }
 
   add(address: string, socket: Socket): void {
     const peer = `${socket.remoteAddress}:${socket.remotePort}`;
-    this.#sockets.set(peer, socket);
+    this.#sockets.add(socket);
+    this.#peers.set(peer, [...this.find(peer), socket]);
     this.#counts.set(address, this.#of(address) + 1);
     socket.once("close", () => {
-      this.#sockets.delete(peer);
+      this.#sockets.delete(socket);
+      const others = this.find(peer).filter((other) => other !== socket);
+      if (others.length === 0) this.#peers.delete(peer);
+      else this.#peers.set(peer, others);
       const left = this.#of(address) - 1;
       if (left === 0) this.#counts.delete(address);
       else this.#counts.set(address, left);
@@ -102,7 +110,7 @@ class Connections {
   }
 
   end(): void {
-    for (const socket of this.#sockets.values()) socket.destroy();
+    for (const socket of this.#sockets) socket.destroy();
   }
 }
 

@@ -4,7 +4,7 @@ import type { Registry } from "prom-client";
 import { CallerBounds } from "../bounds/caller-bounds.js";
 import { PLAIN } from "../wire/credentials.js";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "../wire/service-shape.js";
-import { type Admit, createAdmission } from "./admission.js";
+import { type AdmissionOptions, type Admit, createAdmission } from "./admission.js";
 import type { Implementation } from "./handlers.js";
 import { listen } from "./listener.js";
 import { countRefused, observeCalls } from "./metrics.js";
@@ -61,7 +61,11 @@ export interface ConnectionBounds {
   readonly handshakeMs: number;
   /** A connection that has no call for this time is closed. Its client connects again with its next call. */
   readonly idleMs: number;
-  /** A connection takes no more calls after this time, give or take a tenth. It ends when its calls have ended. */
+  /**
+   * A connection takes no more calls after this time, give or take a tenth. It ends when its calls have ended. But
+   * grpc-js ends them itself at its next keepalive, with UNAVAILABLE
+   * (https://github.com/grpc/grpc-node/issues/3068). So keep this time long.
+   */
   readonly ageMs: number;
 }
 
@@ -75,7 +79,7 @@ const BETWEEN_SERVICES: ConnectionBounds = {
   handshakeMs: 10_000,
   idleMs: 30 * 60_000,
   // TLS checks a certificate only when a connection begins. So this bounds how long an expired one works.
-  ageMs: 60 * 60_000,
+  ageMs: 24 * 60 * 60_000,
 };
 
 export interface GrpcServer {
@@ -123,7 +127,7 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
     repeatWithinMs,
     callers,
   };
-  const server = newServer({ ...options, connections }, (peer) => listener.connectionOf(peer), serving);
+  const server = newServer({ ...options, connections }, (peer) => listener.connectionsOf(peer), serving);
   for (const service of services) {
     const { definition, handlers } = service.bind(serving);
     server.addService(definition, handlers);
@@ -159,7 +163,7 @@ function newServer(
     admit,
     connections: { streamsPerConnection, headerBytes, handshakeMs, idleMs, ageMs },
   }: Pick<ServeOptions, "maxMessageBytes" | "admit"> & { readonly connections: ConnectionBounds },
-  connectionOf: (peer: string) => object | undefined,
+  connectionsOf: AdmissionOptions["connectionsOf"],
   serving: Serving,
 ): Server {
   const { callers } = serving;
@@ -167,7 +171,7 @@ function newServer(
     ...(Number.isFinite(idleMs) && { "grpc.max_connection_idle_ms": idleMs }),
     ...(Number.isFinite(ageMs) && { "grpc.max_connection_age_ms": ageMs }),
     ...((admit ?? callers.limits ?? callers.meter) && {
-      interceptors: [createAdmission({ admit, connectionOf }, serving)],
+      interceptors: [createAdmission({ admit, connectionsOf }, serving)],
     }),
     "grpc.max_receive_message_length": maxMessageBytes,
     // Finds clients that vanished without closing the connection. Their streams are then cancelled.

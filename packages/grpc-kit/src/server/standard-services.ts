@@ -4,6 +4,7 @@ import type { Server, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { loadFileDescriptorSetFromBuffer } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation } from "grpc-health-check";
+import { answerOneAtATime, type StreamCall, watchKnown, withSmallRequests } from "./standard-bounds.js";
 
 /** The services that every server has in addition to its own: grpc.health.v1 and server reflection. */
 export interface StandardServices {
@@ -14,14 +15,12 @@ export interface StandardServices {
 }
 
 type Register = Pick<Server, "addService">;
-type StreamCall = { end(): void; once(event: "cancelled", listener: () => void): unknown };
 
 /** Adds health for `""` and each name. Adds reflection, which lists exactly these names. */
 export function addStandardServices(server: Server, names: readonly string[]): StandardServices {
   const open = new Set<{ end(): void }>();
-  const tracked = trackStreams(server, open);
-
   const healthNames = ["", ...names];
+  const tracked = trackStreams(server, open, healthNames);
   const health = new HealthImplementation(Object.fromEntries(healthNames.map((name) => [name, "SERVING"])));
   health.addToServer(tracked);
   new ReflectionService(descriptors(), { services: [...names] }).addToServer(tracked);
@@ -44,23 +43,25 @@ function descriptors() {
   return loadFileDescriptorSetFromBuffer(readFileSync(file));
 }
 
-function trackStreams(server: Register, open: Set<{ end(): void }>): Register {
+function trackStreams(server: Register, open: Set<{ end(): void }>, names: readonly string[]): Register {
   return {
     addService(definition, handlers) {
       const tracked: UntypedServiceImplementation = { ...handlers };
       for (const [name, handler] of Object.entries(handlers)) {
         const method = Object.entries(definition).find(
           ([key, { originalName }]) => key === name || originalName === name,
-        );
-        if (!method?.[1].responseStream) continue;
+        )?.[1];
+        if (!method?.responseStream) continue;
+        // The handler of a stream takes only the call. grpc-js's type also covers handlers that take a callback.
+        const handle = (call: StreamCall): void => void Reflect.apply(handler, undefined, [call]);
+        const serve = method.requestStream ? answerOneAtATime(handle) : watchKnown(handle, names);
         tracked[name] = (call: StreamCall) => {
           open.add(call);
           call.once("cancelled", () => open.delete(call));
-          // The handler of a stream takes only the call. grpc-js's type also covers handlers that take a callback.
-          Reflect.apply(handler, undefined, [call]);
+          serve(call);
         };
       }
-      server.addService(definition, tracked);
+      server.addService(withSmallRequests(definition), tracked);
     },
   };
 }

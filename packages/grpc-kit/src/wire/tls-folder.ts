@@ -87,11 +87,10 @@ export function openTlsFolder(
       if (!same("ca", found, tls)) {
         wait = LATER;
         change({ ...tls, ca: found.ca });
-      } else if (wait > 0) {
-        wait -= 1;
-      } else if (!same("certificate", found, tls) || !same("key", found, tls)) {
-        change(found);
+        return;
       }
+      wait = Math.max(0, wait - 1);
+      if (wait === 0 && !(same("certificate", found, tls) && same("key", found, tls))) change(found);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       if (why !== fault) log.warn({ folder, why }, "the changed certificates are not usable: the old ones stay in use");

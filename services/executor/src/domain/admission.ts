@@ -55,12 +55,13 @@ export function createAdmission(policy: Policy, files: HostFiles, moreRoots: Mor
       content,
       origin: undefined,
     }));
-    const { taskId, fence, prompt, permissionMode, traceparent } = lease;
+    const { taskId, fence, agentId, prompt, permissionMode, traceparent } = lease;
     return {
       request: {
         ...optionsOf(lease),
         taskId,
         fence,
+        agentId,
         prompt,
         traceparent,
         files: [...attached, ...included],

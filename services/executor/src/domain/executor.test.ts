@@ -68,7 +68,7 @@ const NO_NEWS: SyncAnswer = {
 };
 
 /** An executor whose queue, engine and time the test controls. */
-function setUp({ aheadMs = 0, graceMs = 0 } = {}) {
+function setUp({ aheadMs = 0, graceMs = 0, log = pino({ level: "silent" }) } = {}) {
   let now = 0;
   const waits: { readonly until: number; readonly ms: number; end(): void; over: boolean }[] = [];
   const clock: Clock = {
@@ -147,7 +147,7 @@ function setUp({ aheadMs = 0, graceMs = 0 } = {}) {
     },
     metrics: { started: () => {}, ended: (_engine, end) => void ends.push(end), ran: () => {} },
     clock,
-    log: pino({ level: "silent" }),
+    log,
     admit,
     hooks: { start: ({ request }, engine) => engine.start(request) },
     conversations: {
@@ -204,6 +204,25 @@ describe("the executor", () => {
     assert.equal(x.last()?.sequence, 2);
     await x.pass(31_000);
     assert.throws(() => x.executor.checkSync(), /last answered 31000 ms ago/);
+  });
+
+  it("says once that another process has its id, is not ready meanwhile, and takes work again when that one is gone", async () => {
+    const lines: string[] = [];
+    const x = setUp({ log: pino({ level: "error" }, { write: (line) => void lines.push(line) }) });
+    await x.answer();
+    for (let times = 0; times < 3; times += 1) {
+      x.syncs.at(-1)?.answer("stale");
+      await settled();
+      assert.throws(() => x.executor.checkSync(), /another process calls the queue under the id of this executor/);
+      await x.pass(10_000);
+    }
+    assert.deepEqual(
+      lines.map((line) => /CCSP_EXECUTOR_ID/.test(line)),
+      [true],
+    );
+    await x.answer({ leases: [leaseOf("t1")] });
+    x.executor.checkSync();
+    assert.equal(x.runs.length, 1);
   });
 
   it("lists a lease until its end was answered, and offers the slot as soon as the engine has ended", async () => {

@@ -28,6 +28,8 @@ const SHORT_PAUSE_MS = 50;
 /** If the last answered Sync is older, the queue counts as away. */
 const SYNC_TOO_OLD_MS = 30_000;
 
+const REPLACED = "another process calls the queue under the id of this executor, which gets no tasks meanwhile";
+
 /** Calls Sync in a loop: sends the executor's state to the queue and applies the answers. */
 export class SyncLoop {
   readonly #deps: SyncLoopDeps;
@@ -36,6 +38,8 @@ export class SyncLoop {
   #answeredAt: number | undefined;
   #nextSyncMs = 0;
   #failures = 0;
+  /** Another process calls under the id of this executor. */
+  #replaced = false;
   /** Ends the idle call or pause in progress, because the state that the call sent has changed. */
   #idle = new AbortController();
   /** The slots that the newest call offered. */
@@ -76,6 +80,7 @@ export class SyncLoop {
 
   /** Throws an error with the reason if the queue has not answered lately. */
   check(): void {
+    if (this.#replaced) throw new Error(REPLACED);
     if (this.#answeredAt === undefined) throw new Error("the queue has not answered yet");
     const ageMs = Math.round(this.#deps.clock.now() - this.#answeredAt);
     if (ageMs > SYNC_TOO_OLD_MS) throw new Error(`the queue last answered ${ageMs} ms ago`);
@@ -98,7 +103,10 @@ export class SyncLoop {
       this.#failed(err);
       return await clock.wait(backoffMs(this.#failures, QUEUE_AWAY), signal);
     }
-    if (answer === "stale") return await clock.wait(backoffMs(1, QUEUE_AWAY), signal);
+    if (answer === "stale") {
+      this.#isReplaced();
+      return await clock.wait(backoffMs(1, QUEUE_AWAY), signal);
+    }
     this.#answered(answer);
     apply(answer, request.leases, sentAt);
     const pauseMs = this.#pauseMs(request, answer, sentAt);
@@ -120,10 +128,19 @@ export class SyncLoop {
     else log.info({ why: err instanceof Error ? err.message : String(err) }, "waits for the queue");
   }
 
+  /** A newest call is refused only when another process called under the same id. */
+  #isReplaced(): void {
+    const { log } = this.#deps;
+    if (!this.#replaced) log.error(`${REPLACED}: give each executor an id of its own (CCSP_EXECUTOR_ID)`);
+    this.#replaced = true;
+  }
+
   #answered({ nextSyncMs }: SyncAnswer): void {
     const { clock, log } = this.#deps;
     if (this.#failures > 0) log.info("queue answers again");
+    if (this.#replaced) log.info("no other process calls under the id of this executor now");
     this.#failures = 0;
+    this.#replaced = false;
     this.#answeredAt = clock.now();
     this.#nextSyncMs = nextSyncMs;
   }

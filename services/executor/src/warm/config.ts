@@ -7,6 +7,8 @@ export interface WarmConfig {
   readonly memoryBytes: number;
   /** An older process is not used. */
   readonly maxAgeMs: number;
+  /** Whether a process that was started because of one agent's tasks may serve another agent's. */
+  readonly shared: boolean;
 }
 
 /** Settings of the processes that wait for runs. */
@@ -25,6 +27,11 @@ export function defineWarm(settings: Settings): WarmConfig {
       "CCSP_EXECUTOR_WARM_MAX_AGE",
       "greatest age at which a waiting process still gets a task; also, how long processes wait after the last task of their kind",
       { default: "10m", min: 1_000, max: 24 * 60 * 60 * 1_000 },
+    ),
+    shared: settings.flag(
+      "CCSP_EXECUTOR_WARM_SHARED",
+      "let a waiting process serve any agent, and not only the one whose tasks it was started for",
+      { default: false },
     ),
   };
 }

@@ -67,6 +67,7 @@ function setUp(options: Partial<WarmPoolOptions> = {}) {
     count: 2,
     memoryBytes: 1_000 * MB,
     maxAgeMs: 10 * MINUTE,
+    shared: false,
     startsAtOnce: 1,
     launcher,
     metrics: {
@@ -88,9 +89,10 @@ function setUp(options: Partial<WarmPoolOptions> = {}) {
     counted,
     names: () => processes.filter(({ alive, used }) => alive && !used).map(({ name }) => name),
     /** Starts a run with this key. Returns the name that its process was started with. */
-    async start(warmKey: string | undefined): Promise<string> {
+    async start(warmKey: string | undefined, agentId: string | undefined = "ann"): Promise<string> {
       const request: RunOptions = {
         run: `task-${++runs}:1`,
+        agentId,
         command: "/bin/engine",
         input: "",
         wallMs: 1,
@@ -152,6 +154,7 @@ describe("the pool of waiting processes", () => {
     assert.equal(await start(undefined), "task-4:1");
     await pool.of("f").start({
       run: "other:1",
+      agentId: "ann",
       command: "/bin/engine",
       input: "",
       wallMs: 1,
@@ -160,6 +163,23 @@ describe("the pool of waiting processes", () => {
       prepare: async () => ({ args: [], env: {} }),
     });
     assert.equal(names().length, 1);
+  });
+
+  it("gives an agent no process that was started for another one, and a run of no agent none", async () => {
+    const { start, pass, names, pool } = setUp();
+    for (const agent of ["ann", "ann"]) await start("a", agent);
+    await pass(MINUTE);
+    assert.equal(pool.waiting("e"), 1);
+    assert.equal(await start("a", "bob"), "task-3:1");
+    assert.deepEqual(names(), ["warm-1:0"]);
+    assert.equal(await start("a", "ann"), "warm-1:0");
+  });
+
+  it("gives a process to any agent if the operator says so", async () => {
+    const { start, pass } = setUp({ shared: true });
+    for (const agent of ["ann", "bob"]) await start("a", agent);
+    await pass(MINUTE);
+    assert.equal(await start("a", "eve"), "warm-1:0");
   });
 
   it("shares its number of processes between the most recent keys", async () => {

@@ -32,9 +32,9 @@ const CHECK_MS = 5_000;
 const BUSY_MS = { cold: 1_500, warm: 250 };
 
 /**
- * A pool of processes that start before there is a run for them. Each serves one run with the key that it was started
- * for. The pool starts new ones in the background. If no process waits for a run, the run starts as if there were no
- * pool.
+ * A pool of processes that start before there is a run for them. Each serves one run with the key, and of the agent,
+ * that it was started for; if the pool is `shared`, of any agent. The pool starts new ones in the background. If no
+ * process waits for a run, the run starts as if there were no pool.
  */
 export class WarmPool implements WarmProcesses {
   readonly #options: WarmPoolOptions;
@@ -97,10 +97,11 @@ export class WarmPool implements WarmProcesses {
   }
 
   /** Returns a waiting process for the run, if there is one. Learns from the run which keys are worth a process. */
-  #take(engine: string, { warmKey, command, prepare }: RunOptions): LaunchedProcess | undefined {
+  #take(engine: string, run: RunOptions): LaunchedProcess | undefined {
+    const { command, prepare } = run;
     const { clock, maxAgeMs, count, metrics } = this.#options;
     const now = clock.now();
-    const key = warmKey === undefined ? undefined : `${engine} ${warmKey}`;
+    const key = this.#keyOf(engine, run);
     const process = key === undefined ? undefined : this.#waiting.take(key, now - maxAgeMs);
     const how = process ? "warm" : "cold";
     this.#starting = [...this.#startingNow(), now + BUSY_MS[how]];
@@ -112,6 +113,13 @@ export class WarmPool implements WarmProcesses {
     if (this.#resting) this.#wake.abort();
     if (this.#allowed) void this.#keep();
     return process;
+  }
+
+  /** Undefined: no waiting process may serve the run. */
+  #keyOf(engine: string, { agentId, warmKey }: RunOptions): string | undefined {
+    if (warmKey === undefined) return undefined;
+    if (this.#options.shared) return `${engine} ${warmKey}`;
+    return agentId === undefined ? undefined : `${engine} ${agentId} ${warmKey}`;
   }
 
   async #keep(): Promise<void> {

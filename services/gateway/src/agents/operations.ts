@@ -21,8 +21,8 @@ export interface AgentOperationOptions {
 }
 
 /**
- * What the gateway offers to agents, in terms of QueueService. The requests and responses are those of AgentService. It contains
- * no rule about tasks: the queue has all of them.
+ * What the gateway offers to agents, in terms of QueueService. The requests and responses are those of AgentService. It
+ * contains no rule about tasks: the queue has all of them.
  */
 export function createAgentOperations({ queue, monitor, guard, resume, version }: AgentOperationOptions) {
   let capabilities: { engines: string[]; maxPromptBytes: bigint; oldMs: number } | undefined;

@@ -44,7 +44,10 @@ export interface AdmittedCall {
   showsContent(): void;
 }
 
-/** Passes the caller's deadline and cancellation on to a service, but not the caller's headers. */
-export function within({ incoming: { signal, deadline } }: AdmittedCall) {
-  return { signal, deadline };
+/**
+ * Passes the caller's deadline and cancellation on to a service, but not the caller's headers. `ownMs` is the time for a
+ * caller without a deadline, in place of the client's usual one.
+ */
+export function within({ incoming: { signal, deadline } }: AdmittedCall, ownMs?: number) {
+  return { signal, deadline: deadline ?? (ownMs === undefined ? undefined : new Date(Date.now() + ownMs)) };
 }

@@ -6,8 +6,8 @@ import type { Identity } from "@ccsp/identity";
 export interface KeyRecord {
   readonly id: string;
   readonly secretHash: string;
-  /** The secret before the last rotation, and until when it works. */
-  readonly previous: { readonly hash: string; readonly untilMs: number } | undefined;
+  /** Secrets from before a rotation, and until when each works. */
+  readonly earlier: readonly { readonly hash: string; readonly untilMs: number }[];
   readonly name: string;
   readonly subject: string;
   readonly scopes: readonly string[];
@@ -22,12 +22,10 @@ export interface KeyRecord {
 /** What revocations and open streams call the key. */
 export const credentialIdOf = (id: string): string => `key:${id}`;
 
-/** Whether this secret opens the key at this time: it is the newest, or the one before in its grace. */
-export function opens({ secretHash, previous }: KeyRecord, secret: string, nowMs: number): boolean {
-  const hash = hashOfSecret(secret);
-  return (
-    isSame(hash, secretHash) || (previous !== undefined && nowMs < previous.untilMs && isSame(hash, previous.hash))
-  );
+/** Whether this secret opens the key at this time: it is the newest, or an earlier one in its grace. */
+export function opens({ secretHash, earlier }: KeyRecord, secret: string, nowMs: number): boolean {
+  const given = hashOfSecret(secret);
+  return isSame(given, secretHash) || earlier.some(({ hash, untilMs }) => nowMs < untilMs && isSame(given, hash));
 }
 
 /** Compares in a time that does not depend on the texts. */

@@ -143,17 +143,22 @@ function pairsOf(flat: readonly string[]): [string, string][] {
 const numbersOf = (pairs: readonly (readonly [string, string])[]): ReadonlyMap<string, number> =>
   new Map(pairs.map(([name, value]) => [name, Number(value)]));
 
+const wordsIn = (text = ""): readonly string[] => text.split(" ").filter(Boolean);
+
 function recordOf(id: string, fields: Readonly<Record<string, string>>): KeyRecord | undefined {
-  const { secret_hash: secretHash, previous_hash: hash } = fields;
+  const { secret_hash: secretHash } = fields;
   if (secretHash === undefined) return undefined;
   const time = (name: string): number | undefined => (fields[name] === undefined ? undefined : Number(fields[name]));
   return {
     id,
     secretHash,
-    previous: hash === undefined ? undefined : { hash, untilMs: time("previous_until_ms") ?? 0 },
+    earlier: wordsIn(fields["earlier"]).map((word) => {
+      const [hash = "", untilMs] = word.split(":");
+      return { hash, untilMs: Number(untilMs) };
+    }),
     name: fields["name"] ?? "",
     subject: fields["subject"] ?? "",
-    scopes: (fields["scopes"] ?? "").split(" ").filter(Boolean),
+    scopes: wordsIn(fields["scopes"]),
     createdBy: fields["created_by"] ?? "",
     createdMs: time("created_ms") ?? 0,
     expiresMs: time("expires_ms"),

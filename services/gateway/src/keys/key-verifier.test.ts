@@ -12,7 +12,7 @@ function newKey() {
   const record: KeyRecord = {
     id,
     secretHash: hashOfSecret(secret),
-    previous: undefined,
+    earlier: [],
     name: "",
     subject: "ci",
     scopes: [],

@@ -7,7 +7,7 @@ import {
   newApiKeySecret,
 } from "@ccsp/authentication";
 import { type FieldViolation, invalidFields, isVisible, Refusal, VISIBLE_RULE } from "@ccsp/errors";
-import { AGENT_ID, authorise, type Identity, OIDC_PERSON, ROLES, type Role, SCOPES, type Scope } from "@ccsp/identity";
+import { AGENT_ID, agentIdFault, authorise, type Identity, ROLES, type Role, SCOPES, type Scope } from "@ccsp/identity";
 import type { KeyRecord } from "./key-record.js";
 import type { KeyPlace, KeyStore } from "./key-store.js";
 
@@ -158,11 +158,9 @@ function scopesOf({ scopes, role }: KeyRequest): readonly Scope[] {
 function faultsOf(request: KeyRequest, scopes: readonly Scope[]): readonly FieldViolation[] {
   const { subject, name, role, lifetimeMs } = request;
   const faults: FieldViolation[] = [];
-  if (!AGENT_ID.test(subject)) faults.push(SUBJECT_FAULT);
   // A person proves who he is with OIDC. A key would let its holder act as him.
-  if (subject.startsWith(OIDC_PERSON)) {
-    faults.push({ field: "subject", description: `begins with \`${OIDC_PERSON}\`, as only people who log in do` });
-  }
+  const subjectFault = agentIdFault(subject);
+  if (subjectFault) faults.push({ field: "subject", description: subjectFault });
   if (name.length > MAX_NAME) faults.push({ field: "name", description: `is longer than ${MAX_NAME} characters` });
   if (!isVisible(name)) faults.push({ field: "name", description: VISIBLE_RULE });
   if (!request.scopes.every(isScope)) {

@@ -74,6 +74,7 @@ export class Lockout {
     if (known.lockedUntilMs > 0) store.keep(who, known.count, known.forgetAtMs - this.#now());
   }
 
+  /** Ends the lock here and the shared count. At another replica, a lock that has begun lasts its time. */
   succeeded(who: string): void {
     if (this.#options.failures === 0) return;
     this.#known.delete(who);

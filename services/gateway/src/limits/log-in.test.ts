@@ -26,11 +26,15 @@ describe("logging in", () => {
   beforeEach(() => {
     [checks, outcome, nowMs] = [0, undefined, 0];
     const store = { add: async () => 0, keep: () => undefined, forget: () => undefined };
-    let used = 0;
-    const add = async (_who: string, more: number) => ({ used: (used += more), leftMs: 10_000 });
+    const rate = () => {
+      let used = 0;
+      const add = async (_who: string, more: number) => ({ used: (used += more), leftMs: 10_000 });
+      return new SharedRate({ points: 1_000, windowMs: 10_000, add, now });
+    };
     limited = withLockout(authenticator, {
       lockout: new Lockout({ failures: 10, store, onLocked: () => undefined, now }),
-      failures: new SharedRate({ points: 1_000, windowMs: 10_000, add, now }),
+      failures: rate(),
+      anonymous: rate(),
     });
   });
   const logIn = (authorization: string | undefined, address = "10.0.0.7:5000") =>
@@ -81,12 +85,35 @@ describe("logging in", () => {
     assert.equal(await logIn("Bearer anything"), "CALLER_LIMIT");
   });
 
+  it("checks no more wrong credentials of an address when all of them come in one moment", async () => {
+    const token = jwt({ sub: "alice" }, VALID);
+    await logIn(token);
+    checks = 0;
+    const together = Array.from({ length: 3_000 }, (_, i) => logIn(jwt({ sub: `m${i}` }, FORGED)));
+    assert.equal(await logIn(token), "in", "who was proven here does not wait for them");
+    assert.equal(await logIn(jwt({ sub: "bob" }, VALID), "10.0.0.8:1"), "in", "nor does another address");
+    const outcomes = await Promise.all(together);
+    const checked = outcomes.filter((each) => each === "TOKEN_INVALID").length;
+    assert.ok(checked >= 1_000 && checked < 1_000 + 16, `${checked} were checked`);
+    assert.equal(outcomes.filter((each) => each === "CALLER_LIMIT").length, 3_000 - checked);
+  });
+
   it("counts no expired or revoked token, no outage, and no missing token", async () => {
     for (outcome of ["TOKEN_EXPIRED", "TOKEN_REVOKED", "DEPENDENCY_UNAVAILABLE"] as const) await fail(20);
     outcome = "TOKEN_MISSING";
     for (let i = 0; i < 20; i++) await logIn(undefined);
     outcome = undefined;
     assert.equal(await logIn(jwt({ sub: "mallory" }, VALID)), "in");
+  });
+
+  it("is bounded for calls without any token, which leave audit lines, and keeps no token waiting because of them", async () => {
+    outcome = "TOKEN_MISSING";
+    const outcomes: string[] = [];
+    for (let i = 0; i < 1_200; i++) outcomes.push(await logIn(undefined));
+    assert.equal(outcomes.filter((each) => each === "TOKEN_MISSING").length, 1_000);
+    assert.equal(outcomes.at(-1), "CALLER_LIMIT");
+    outcome = undefined;
+    assert.equal(await logIn(jwt({ sub: "alice" }, VALID)), "in");
   });
 
   it("bounds the checks of an address whose callers claim ever new names, but not for those who were proven", async () => {

@@ -47,6 +47,7 @@ export function openLimits(redis: RedisClient, settings: LimitSettings, log: Log
   const caller = uses("caller", settings.caller);
   const address = uses("address", settings.address);
   const failures = rate("address_failures", settings.failedLogins * NAMES);
+  const anonymous = rate("address_anonymous", settings.failedLogins * NAMES);
   const lockout = new Lockout({
     failures: settings.failedLogins,
     store: sharedFailures(redis, settings.failedLogins),
@@ -54,14 +55,15 @@ export function openLimits(redis: RedisClient, settings: LimitSettings, log: Log
   });
 
   const sync = async (): Promise<void> => {
-    for (const each of [caller.requests, caller.bytes, address.requests, address.bytes, failures]) each.sync();
+    for (const each of [caller.requests, caller.bytes, address.requests, address.bytes, failures, anonymous])
+      each.sync();
     await Promise.all([caller.calls.sync(), address.calls.sync()]);
   };
   const timer = setInterval(() => void sync(), SYNC_MS);
   timer.unref();
   return {
     calls: new CallLimits({ caller, address }),
-    withLockout: (authenticator) => withLockout(authenticator, { lockout, failures }),
+    withLockout: (authenticator) => withLockout(authenticator, { lockout, failures, anonymous }),
     async close() {
       clearInterval(timer);
       await within(CLOSE_MS, sync(), () => undefined);

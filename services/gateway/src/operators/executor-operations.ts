@@ -2,8 +2,7 @@ import { OperatorServiceService as Rpcs } from "@ccsp/protos/ccsp/gateway/v1/ope
 import { type AdmittedCall, within } from "../application/call.js";
 import type { Guard } from "../application/guard.js";
 import type { Executors } from "../executors/executors.js";
-import { runWithoutContent } from "./content.js";
-import { mayReadPrompts } from "./queue-operations.js";
+import { mayReadPrompts, runWithoutContent } from "./content.js";
 
 /** A probe takes at most a minute. */
 const PROBE_MS = 70_000;
@@ -67,10 +66,8 @@ function changes({ guard, executors }: ExecutorOperationOptions) {
       executors.call(executorId, within(call), (client) => client.setDraining({ draining }, within(call))),
     ),
 
-    probe: guard.unary(Rpcs.probe, ({ executorId, engine }, call) => {
-      const { signal, deadline } = within(call);
-      const patient = { signal, deadline: deadline ?? new Date(Date.now() + PROBE_MS) };
-      return executors.call(executorId, within(call), (client) => client.probe({ engine }, patient));
-    }),
+    probe: guard.unary(Rpcs.probe, ({ executorId, engine }, call) =>
+      executors.call(executorId, within(call), (client) => client.probe({ engine }, within(call, PROBE_MS))),
+    ),
   };
 }

@@ -1,11 +1,10 @@
-import { hasScope, type Identity } from "@ccsp/identity";
 import { OperatorServiceService as Rpcs } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import type { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { type AdmittedCall, within } from "../application/call.js";
 import type { Guard } from "../application/guard.js";
 import { checkFilter, checkTimes } from "../application/times.js";
 import { type QueueClient, type ResumePolicy, watchTask } from "../upstream/task-watch.js";
-import { eventWithoutContent, taskWithoutContent } from "./content.js";
+import { eventWithoutContent, mayReadPrompts, taskWithoutContent } from "./content.js";
 
 /** A change of many tasks takes many scripts, so it gets more time, unless the caller has its own deadline. */
 const BULK_MS = 120_000;
@@ -68,7 +67,7 @@ function changesOfTasks({ guard, queue }: QueueOperationOptions) {
 
     cancelTasks: guard.unary(Rpcs.cancelTasks, async (request, call) => {
       checkFilter(request.filter);
-      return queue.cancelTasks(request, withinBulk(call));
+      return queue.cancelTasks(request, within(call, BULK_MS));
     }),
 
     retryTask: guard.unary(Rpcs.retryTask, async (request, call) => {
@@ -78,7 +77,7 @@ function changesOfTasks({ guard, queue }: QueueOperationOptions) {
 
     retryTasks: guard.unary(Rpcs.retryTasks, async (request, call) => {
       checkFilter(request.filter);
-      return queue.retryTasks(request, withinBulk(call));
+      return queue.retryTasks(request, within(call, BULK_MS));
     }),
 
     setPriority: guard.unary(Rpcs.setPriority, async (request, call) => {
@@ -100,7 +99,7 @@ function changesOfQueue({ guard, queue }: QueueOperationOptions) {
     ),
 
     clearQueue: guard.unary(Rpcs.clearQueue, (request, call) =>
-      queue.clearQueue({ ...request, who: call.subject }, withinBulk(call)),
+      queue.clearQueue({ ...request, who: call.subject }, within(call, BULK_MS)),
     ),
 
     emergencyStop: guard.unary(Rpcs.emergencyStop, (request, call) =>
@@ -109,16 +108,9 @@ function changesOfQueue({ guard, queue }: QueueOperationOptions) {
   };
 }
 
-export const mayReadPrompts = ({ scopes }: Identity): boolean => hasScope(scopes, "prompts:read");
-
 /** The answer about one task, with its content for those who may read it. */
 function shown({ task }: { readonly task: Task | undefined }, call: AdmittedCall): { task: Task | undefined } {
   if (!mayReadPrompts(call.identity)) return { task: task && taskWithoutContent(task) };
   call.showsContent();
   return { task };
-}
-
-function withinBulk(call: AdmittedCall) {
-  const { signal, deadline } = within(call);
-  return { signal, deadline: deadline ?? new Date(Date.now() + BULK_MS) };
 }

@@ -18,6 +18,8 @@ import { encodeReported } from "../messages/log-message.js";
 // An executor that holds more leases than this is faulty.
 const MAX_HELD = 1_000;
 const MAX_OFFERS = 32;
+// Lua and JavaScript count exactly up to here.
+const MAX_SEQUENCE = BigInt(Number.MAX_SAFE_INTEGER);
 const MAX_VERSION_BYTES = 64;
 // The longest name of a host has 253 characters.
 const MAX_ADDRESS_BYTES = 260;
@@ -30,7 +32,7 @@ export function readSync(request: SyncRequest, { deadline }: CallContext): SyncI
   const faults = new Faults();
   faults.unless(isExecutorId(request.executorId), "executor_id", "must be 1 to 128 of A-Z a-z 0-9 . _ -");
   faults.unless(isExecutorId(request.bootId), "boot_id", "must be 1 to 128 of A-Z a-z 0-9 . _ -");
-  faults.unless(request.sequence > 0n, "sequence", "must be 1 or more");
+  faults.unless(request.sequence > 0n && request.sequence <= MAX_SEQUENCE, "sequence", "must be 1 to 2^53 - 1");
   faults.unless(request.leases.length <= MAX_HELD, "leases", `has more than ${MAX_HELD} entries`);
   faults.unless(request.engines.length <= MAX_OFFERS, "engines", `has more than ${MAX_OFFERS} entries`);
   faults.unless(durationMs(request.maxWait) >= 0, "max_wait", "is negative");

@@ -62,6 +62,8 @@ const FAILURES = {
 interface Known extends Claimer {
   boot: string;
   sequence: bigint;
+  /** When its newest call came. */
+  seen: number;
   readonly retired: Set<string>;
 }
 
@@ -427,16 +429,19 @@ export class Play {
 
   private isStale({ id, boot }: Player, sequence: bigint): boolean {
     const known = this.known.get(id);
-    return known !== undefined && (known.retired.has(boot) || (known.boot === boot && sequence < known.sequence));
+    if (known === undefined || this.world.clock.now - known.seen > LEASE_MS) return false;
+    return known.retired.has(boot) || (known.boot === boot && sequence < known.sequence);
   }
 
   /** What a Sync means for the leases that its executor lists and does not list. */
   private heartbeat({ id, boot, engine }: Player, { sequence, held }: ReturnType<Player["calls"]["request"]>) {
-    const known = this.known.get(id) ?? { id, boot, engine, sequence, granted: new Set(), retired: new Set() };
+    const seen = this.world.clock.now;
+    const known = this.known.get(id) ?? { id, boot, engine, sequence, seen, granted: new Set(), retired: new Set() };
     this.known.set(id, known);
     if (boot !== known.boot) known.retired.add(known.boot);
-    if (boot !== known.boot || sequence > known.sequence) known.granted.clear();
-    Object.assign(known, { boot, sequence });
+    if (boot !== known.boot || sequence !== known.sequence) known.granted.clear();
+    known.retired.delete(boot);
+    Object.assign(known, { boot, sequence, seen });
     const [lost, cancelled, listed]: [string[], string[], Set<string>] = [[], [], new Set()];
     for (const lease of held) {
       const task = this.tasks.get(lease.id);

@@ -86,7 +86,9 @@ export enum ErrorReason {
   LEASE_LOST = 11,
   /**
    * SYNC_STALE - ABORTED: the queue has seen a newer Sync of the same executor.
-   * Do: Executors: drop this answer. The queue saw a newer Sync of yours first, and its answer is valid.
+   * Do: Executors: drop this answer. The queue saw a newer Sync of yours first, and its answer is valid. If it was your
+   * newest, another process calls under your id: call again with back-off. Operators: give each executor a
+   * `CCSP_EXECUTOR_ID` of its own.
    */
   SYNC_STALE = 12,
   /**

@@ -238,7 +238,7 @@ export interface ListKeysResponse {
 export interface RotateKeyRequest {
   /** Id of the key. */
   id: string;
-  /** How long the old secret works. Absent: 1 hour. 0: it ends at once. At most 30 days. */
+  /** How long earlier secrets work at most. Absent: 1 hour. 0: it ends at once. At most 30 days. */
   grace: Duration | undefined;
 }
 
@@ -2485,7 +2485,10 @@ export const OperatorServiceService = {
     responseSerialize: (value: GetStatusResponse): Buffer => Buffer.from(GetStatusResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetStatusResponse => GetStatusResponse.decode(value),
   },
-  /** Streams the status of the queue. */
+  /**
+   * Streams the status of the queue. Each message is whole, so call again when the stream ends with UNAVAILABLE: its
+   * replica of the queue, or this gateway, has stopped.
+   */
   watchQueue: {
     path: "/ccsp.gateway.v1.OperatorService/WatchQueue" as const,
     requestStream: false as const,
@@ -2673,7 +2676,7 @@ export const OperatorServiceService = {
     responseDeserialize: (value: Buffer): GetRunResponse => GetRunResponse.decode(value),
   },
   /**
-   * Streams what the engine of one run writes.
+   * Streams what the engine of one run writes. It ends with the run, and with UNAVAILABLE when the executor stops.
    *
    * Errors: those of GetRun.
    */
@@ -2810,8 +2813,9 @@ export const OperatorServiceService = {
     responseDeserialize: (value: Buffer): ListKeysResponse => ListKeysResponse.decode(value),
   },
   /**
-   * Gives a key a new secret. The old secret works for `grace` more. Nobody gets a secret of a key with a scope that he
-   * does not have. If the answer is lost, rotate again: then the secret from before the lost answer has ended.
+   * Gives a key a new secret. Earlier secrets work for at most `grace` more. Nobody gets a secret of a key with a scope
+   * that he does not have. If the answer is lost, rotate again: the secret in use keeps its grace. Of the secrets in
+   * their grace, the newest four work.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -2875,7 +2879,10 @@ export const OperatorServiceService = {
 export interface OperatorServiceServer extends UntypedServiceImplementation {
   /** Returns how many tasks wait and run, and the known engines, gates and executors. */
   getStatus: handleUnaryCall<GetStatusRequest, GetStatusResponse>;
-  /** Streams the status of the queue. */
+  /**
+   * Streams the status of the queue. Each message is whole, so call again when the stream ends with UNAVAILABLE: its
+   * replica of the queue, or this gateway, has stopped.
+   */
   watchQueue: handleServerStreamingCall<WatchQueueRequest, WatchQueueResponse>;
   /** Lists tasks of every agent. `prompt_snippets` has an effect only with the scope `prompts:read`. */
   listTasks: handleUnaryCall<ListRequest, ListResponse>;
@@ -2917,7 +2924,7 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
    */
   getRun: handleUnaryCall<GetRunRequest, GetRunResponse>;
   /**
-   * Streams what the engine of one run writes.
+   * Streams what the engine of one run writes. It ends with the run, and with UNAVAILABLE when the executor stops.
    *
    * Errors: those of GetRun.
    */
@@ -2952,8 +2959,9 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   /** Lists API keys, newest first, without their secrets. Keys that were revoked or have expired are listed for 30 days. */
   listKeys: handleUnaryCall<ListKeysRequest, ListKeysResponse>;
   /**
-   * Gives a key a new secret. The old secret works for `grace` more. Nobody gets a secret of a key with a scope that he
-   * does not have. If the answer is lost, rotate again: then the secret from before the lost answer has ended.
+   * Gives a key a new secret. Earlier secrets work for at most `grace` more. Nobody gets a secret of a key with a scope
+   * that he does not have. If the answer is lost, rotate again: the secret in use keeps its grace. Of the secrets in
+   * their grace, the newest four work.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -2998,7 +3006,10 @@ export interface OperatorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetStatusResponse) => void,
   ): ClientUnaryCall;
-  /** Streams the status of the queue. */
+  /**
+   * Streams the status of the queue. Each message is whole, so call again when the stream ends with UNAVAILABLE: its
+   * replica of the queue, or this gateway, has stopped.
+   */
   watchQueue(request: WatchQueueRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchQueueResponse>;
   watchQueue(
     request: WatchQueueRequest,
@@ -3271,7 +3282,7 @@ export interface OperatorServiceClient extends Client {
     callback: (error: ServiceError | null, response: GetRunResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Streams what the engine of one run writes.
+   * Streams what the engine of one run writes. It ends with the run, and with UNAVAILABLE when the executor stops.
    *
    * Errors: those of GetRun.
    */
@@ -3456,8 +3467,9 @@ export interface OperatorServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListKeysResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Gives a key a new secret. The old secret works for `grace` more. Nobody gets a secret of a key with a scope that he
-   * does not have. If the answer is lost, rotate again: then the secret from before the lost answer has ended.
+   * Gives a key a new secret. Earlier secrets work for at most `grace` more. Nobody gets a secret of a key with a scope
+   * that he does not have. If the answer is lost, rotate again: the secret in use keeps its grace. Of the secrets in
+   * their grace, the newest four work.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.

@@ -176,7 +176,7 @@ export interface SyncRequest {
   executorId: string;
   /** Id of the executor's process. It is new at each start. */
   bootId: string;
-  /** Number of this Sync. It starts at 1 and grows by one with each Sync of this boot. */
+  /** Number of this Sync. It starts at 1 and grows by one with each Sync of this boot. At most 2^53 - 1. */
   sequence: bigint;
   /** Every lease that the executor holds. */
   leases: HeldLease[];
@@ -9227,7 +9227,9 @@ export const QueueServiceService = {
    * The list of held leases is complete: the queue renews each lease in it. A lease that the queue granted to this
    * executor and that is not in the list goes back to the queue at once. An executor therefore lists a lease until its
    * Complete, Fail or Release was answered. It has only one Sync under way at a time. A call whose `sequence` is not
-   * the newest of its `boot_id` changes nothing. A new `boot_id` frees all leases of the old one.
+   * the newest of its `boot_id` changes nothing. A new `boot_id` frees all leases of the old one, whose calls then
+   * change nothing. Both end when the newest call is older than a lease. So an executor gets work again after a stranger
+   * called under its `executor_id` by mistake.
    *
    * When there is no news, the server holds the call for up to `max_wait`. So a cancel reaches an executor at once,
    * even one without a free slot. A draining executor is answered at once. The heartbeat counts from the start of the
@@ -9235,7 +9237,8 @@ export const QueueServiceService = {
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
-   * - ABORTED `SYNC_STALE`: the queue has seen a newer Sync. Drop this answer.
+   * - ABORTED `SYNC_STALE`: the queue has seen a newer Sync. Drop this answer. For the newest call of the executor, it
+   *   means that another process calls under the same `executor_id`. Call again with back-off.
    */
   sync: {
     path: "/ccsp.queue.v1.QueueService/Sync" as const,
@@ -9712,7 +9715,9 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * The list of held leases is complete: the queue renews each lease in it. A lease that the queue granted to this
    * executor and that is not in the list goes back to the queue at once. An executor therefore lists a lease until its
    * Complete, Fail or Release was answered. It has only one Sync under way at a time. A call whose `sequence` is not
-   * the newest of its `boot_id` changes nothing. A new `boot_id` frees all leases of the old one.
+   * the newest of its `boot_id` changes nothing. A new `boot_id` frees all leases of the old one, whose calls then
+   * change nothing. Both end when the newest call is older than a lease. So an executor gets work again after a stranger
+   * called under its `executor_id` by mistake.
    *
    * When there is no news, the server holds the call for up to `max_wait`. So a cancel reaches an executor at once,
    * even one without a free slot. A draining executor is answered at once. The heartbeat counts from the start of the
@@ -9720,7 +9725,8 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
-   * - ABORTED `SYNC_STALE`: the queue has seen a newer Sync. Drop this answer.
+   * - ABORTED `SYNC_STALE`: the queue has seen a newer Sync. Drop this answer. For the newest call of the executor, it
+   *   means that another process calls under the same `executor_id`. Call again with back-off.
    */
   sync: handleUnaryCall<SyncRequest, SyncResponse>;
   /**
@@ -10009,7 +10015,9 @@ export interface QueueServiceClient extends Client {
    * The list of held leases is complete: the queue renews each lease in it. A lease that the queue granted to this
    * executor and that is not in the list goes back to the queue at once. An executor therefore lists a lease until its
    * Complete, Fail or Release was answered. It has only one Sync under way at a time. A call whose `sequence` is not
-   * the newest of its `boot_id` changes nothing. A new `boot_id` frees all leases of the old one.
+   * the newest of its `boot_id` changes nothing. A new `boot_id` frees all leases of the old one, whose calls then
+   * change nothing. Both end when the newest call is older than a lease. So an executor gets work again after a stranger
+   * called under its `executor_id` by mistake.
    *
    * When there is no news, the server holds the call for up to `max_wait`. So a cancel reaches an executor at once,
    * even one without a free slot. A draining executor is answered at once. The heartbeat counts from the start of the
@@ -10017,7 +10025,8 @@ export interface QueueServiceClient extends Client {
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
-   * - ABORTED `SYNC_STALE`: the queue has seen a newer Sync. Drop this answer.
+   * - ABORTED `SYNC_STALE`: the queue has seen a newer Sync. Drop this answer. For the newest call of the executor, it
+   *   means that another process calls under the same `executor_id`. Call again with back-off.
    */
   sync(request: SyncRequest, callback: (error: ServiceError | null, response: SyncResponse) => void): ClientUnaryCall;
   sync(

@@ -1,27 +1,38 @@
 import { lookup } from "node:dns/promises";
 import { connect } from "node:net";
-import { whyNotConnected } from "@ccsp/grpc-kit/client.js";
 import { within } from "@ccsp/timing";
-import { UnavailableError } from "./errors.js";
+import { neverSent, whyNotConnected } from "../wire/call-error.js";
 
-/**
- * The error of a client that has never reached a gateway. It says what the client tried: the target, its addresses, and
- * the cause. Errors of another kind are returned unchanged.
- */
-export async function unreachable(target: string, error: unknown, fault: string | undefined): Promise<unknown> {
-  if (!(error instanceof UnavailableError)) return error;
-  const { at, why } = await diagnose(target, fault);
-  return new UnavailableError(error.reason, `no gateway could be reached at ${target}${at}: ${why}`, { cause: error });
+/** Whether a call failed because the client had no connection, so that the server got nothing of it. */
+export function neverConnected(error: unknown): boolean {
+  for (let each = error; each instanceof Error; each = each.cause) {
+    if (whyNotConnected(each.message) !== undefined || neverSent(each)) return true;
+  }
+  return false;
 }
 
 /** Why a connection failed, such as `connect ECONNREFUSED 127.0.0.1:3000`. Undefined when the error does not say it. */
 export function connectionFault(error: unknown): string | undefined {
   for (let each = error; each instanceof Error; each = each.cause) {
     const fault = whyNotConnected(each.message);
-    // grpc-js forgets the fault when it resolves a name again, and then writes "null".
-    if (fault !== undefined && fault !== "null") return fault;
+    if (fault !== undefined && !SAYS_NOTHING.test(fault)) return fault;
   }
   return undefined;
+}
+
+/**
+ * grpc-js forgets the fault when it resolves a name again, and then writes "null". When the server closes a new
+ * connection, it writes the time and no fault.
+ */
+const SAYS_NOTHING = /^(null|Failed to connect \([^)]*\))$/;
+
+/**
+ * What a client that could not connect has tried, in words: the target, its addresses, and why it failed. `fault` is
+ * what is known of that; without it, the function tries once to connect.
+ */
+export async function whyUnreachable(target: string, fault: string | undefined): Promise<string> {
+  const { at, why } = await diagnose(target, fault);
+  return `${target}${at}: ${why}`;
 }
 
 const UNKNOWN = "nothing answers there";
@@ -55,7 +66,7 @@ function tryConnect(host: string, port: number): Promise<string> {
     socket.once("error", (error) => end(error.message));
     socket.once("timeout", () => end(UNKNOWN));
     socket.once("connect", () =>
-      end("a server accepts connections there, but does not answer calls; does it need TLS?"),
+      end("a server accepts connections there, but does not answer calls; has it another CA, or does it need TLS?"),
     );
   });
 }

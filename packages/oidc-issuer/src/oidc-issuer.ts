@@ -4,7 +4,6 @@ import { createServer as createTlsServer } from "node:https";
 import { promisify } from "node:util";
 import { exportJWK, generateKeyPair } from "jose";
 import { type Configuration, type JWK, Provider } from "oidc-provider";
-import type { Certificate } from "./certificates.js";
 
 export interface OidcIssuerOptions {
   /** The claims of each person, by `sub`. */
@@ -15,7 +14,8 @@ export interface OidcIssuerOptions {
   readonly deviceFlow?: boolean;
   /** How long its ID tokens and access tokens are valid. */
   readonly tokenSeconds?: number;
-  readonly tls?: Certificate;
+  /** Its certificate and key, as PEM. Absent: it serves plain HTTP. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
 }
 
 /** A real OIDC issuer on loopback. */

@@ -1,0 +1,2 @@
+export { OIDC_API, type OidcIssuer, type OidcIssuerOptions, startOidcIssuer } from "./oidc-issuer.js";
+export { approveInBrowser, deviceTokens, type IssuedTokens } from "./oidc-login.js";
