@@ -53,7 +53,7 @@ async function compare(redis: RedisConnection, sums: readonly PlainSums[]): Prom
     let found = 0;
     for await (const { start, rows } of read)
       for (const { row, counts } of rows) {
-        assert.deepEqual(counts, plain.all.get(plain.key(start, row)), `${plain.key(start, row)}`);
+        assert.deepEqual(counts, plain.all.get(plain.key(start, row)), plain.key(start, row));
         found += 1;
       }
     assert.equal(found, plain.all.size);

@@ -35,7 +35,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
 
     const store = createRedisUsageStore(redis.client, { partitions, maxRows: config.usageRows });
     const gaps = createRedisGapStore(redis.client, GROUP);
-    const fill = fillFromQueue({ queue, record: store.record, allowedLabels: usageLabels });
+    const fill = fillFromQueue({ queue, record: (run) => store.record(run), allowedLabels: usageLabels });
     await open("gaps", watchGaps({ gaps, partitions, fill, log }, GAP_LOOK_MS));
 
     const startedMs = Date.now();

@@ -6,7 +6,8 @@ import { type CountedRow, DAY_MS, HOUR_MS, type UsageStore } from "./usage-store
 export type ExportFormat = "csv" | "json-lines";
 
 export interface ExportQuery extends Range {
-  readonly stepMs: typeof HOUR_MS | typeof DAY_MS;
+  /** One hour or one day. */
+  readonly stepMs: number;
   readonly filter: UsageFilter;
   readonly format: ExportFormat;
 }

@@ -19,8 +19,8 @@ export function createRedisGapStore(redis: RedisClient, group: string): GapStore
       const own = asList(groups)
         .map(fieldsOf)
         .find((each) => each.get("name") === group);
-      const first = String(asList(stream.get("first-entry"))[0] ?? "");
-      const last = String(own?.get("last-delivered-id") ?? "0-0");
+      const first = textOf(asList(stream.get("first-entry"))[0]);
+      const last = textOf(own?.get("last-delivered-id")) || "0-0";
       const trimmed = Number(stream.get("entries-added")) > Number(stream.get("length"));
       // A new group begins at the oldest event that is kept. What was trimmed before it existed is no gap.
       if (first === "" || last === "0-0" || !trimmed) return undefined;
@@ -63,6 +63,8 @@ function ignoreMissing(error: unknown): readonly unknown[] {
   if (error instanceof Error && /no such key/i.test(error.message)) return [];
   throw error;
 }
+
+const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
 
 const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 
