@@ -11,7 +11,7 @@ from setuptools.command.build_py import build_py
 PROTOS = Path(__file__).resolve().parents[2] / "proto"
 SERVICE = PROTOS / "ccsp/gateway/v1/agent_service.proto"
 #: What the service needs, and what its errors carry.
-FOLDERS = ("ccsp/access/v1", "ccsp/task/v1", "ccsp/error/v1")
+FOLDERS = ("ccsp/access/v1", "ccsp/task/v1", "ccsp/error/v1", "ccsp/usage/v1")
 #: The last protoc whose code is for this major version of Python's protobuf.
 LAST_PROTOC = {4: 25, 5: 29, 6: 33}
 

@@ -9,7 +9,7 @@ import { skip } from "@ccsp/testkit";
 
 const run = promisify(execFile);
 const PROTOS = fileURLToPath(new URL("../../../proto", import.meta.url));
-const AGENTS = "proto/ccsp/gateway/v1/agent_service.proto proto/ccsp/{access,task,error}/v1/*.proto";
+const AGENTS = "proto/ccsp/gateway/v1/agent_service.proto proto/ccsp/{access,task,error,usage}/v1/*.proto";
 const OPERATORS = `${AGENTS} proto/ccsp/{queue,executor,monitor,notification}/v1/*.proto proto/ccsp/gateway/v1/operator_service.proto`;
 
 /** As docs/other-languages.md says, in a folder that has nothing but the protos that proto/README.md names. */
@@ -19,7 +19,7 @@ describe("The public protos, alone", function () {
   before(async function () {
     await needs(this, "protoc", "protobuf-compiler");
     folder = await mkdtemp(join(tmpdir(), "ccsp-protos-"));
-    await take("gateway/v1/agent_service.proto", "access", "task", "error");
+    await take("gateway/v1/agent_service.proto", "access", "task", "error", "usage");
   });
   const take = async (...names: string[]) => {
     for (const name of names)

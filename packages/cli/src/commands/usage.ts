@@ -1,4 +1,4 @@
-import { Dimension, ExportFormat, UsageFilter } from "@ccsp/protos/ccsp/monitor/v1/usage.js";
+import { Dimension, ExportFormat, UsageFilter } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { Command, Option } from "commander";
 import { type ConnectionOptions, withConnection } from "../connection.js";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { UsageRow } from "@ccsp/protos/ccsp/monitor/v1/usage.js";
+import { UsageRow } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { costWords } from "./status.js";
 
 const words = (runs: bigint, runsWithoutCost: bigint, costUsd: number, failedRuns = 0n): string =>

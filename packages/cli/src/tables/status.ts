@@ -1,5 +1,5 @@
-import type { UsageRow } from "@ccsp/protos/ccsp/monitor/v1/usage.js";
 import type { Notification } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
+import type { UsageRow } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import type { ServiceStatus } from "../local-status.js";
 import { stateColour } from "../output/colour.js";
 import type { Column } from "../output/table.js";

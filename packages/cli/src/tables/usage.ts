@@ -1,5 +1,5 @@
 import type { GetTimeSeriesResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
-import { GapState, type UsageGap, type UsageRow } from "@ccsp/protos/ccsp/monitor/v1/usage.js";
+import { GapState, type UsageGap, type UsageRow } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { sparkline } from "../output/sparkline.js";
 import type { Column } from "../output/table.js";

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Client } from "@ccsp/grpc-kit";
 import { AgentServiceService as Rpcs } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import type { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
-import { Dimension } from "@ccsp/protos/ccsp/monitor/v1/usage.js";
+import { Dimension } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { within } from "../application/call.js";
 import type { Guard } from "../application/guard.js";
 import { checkFilter, checkTimes, sendable, sendableSchedule } from "../application/times.js";

@@ -1,8 +1,8 @@
 import { invalidFields } from "@ccsp/errors";
 import type { Handlers } from "@ccsp/grpc-kit";
 import type { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
-import { ExportFormat, Outcome } from "@ccsp/protos/ccsp/monitor/v1/usage.js";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { ExportFormat, Outcome } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { reportAgents } from "../domain/agent-stats.js";
 import { exportUsage } from "../domain/export-usage.js";

@@ -6,7 +6,7 @@ import {
   GapState,
   type UsageGap,
   type UsageRow,
-} from "@ccsp/protos/ccsp/monitor/v1/usage.js";
+} from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import type { Counts } from "../domain/counts.js";
 import type { Gap } from "../domain/gap.js";

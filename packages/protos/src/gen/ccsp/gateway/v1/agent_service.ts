@@ -22,12 +22,12 @@ import {
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
 import { Int64Value } from "../../../google/protobuf/wrappers.js";
-import { Dimension, dimensionFromJSON, dimensionToJSON, UsageGap, UsageRow } from "../../monitor/v1/usage.js";
 import { Blocker, StartEstimate } from "../../task/v1/explanation.js";
 import { TaskFilter } from "../../task/v1/filter.js";
 import { Schedule } from "../../task/v1/schedule.js";
 import { SubmitOutcome } from "../../task/v1/submission.js";
 import { Task, TaskEvent, TaskSpec, TaskState, taskStateFromJSON, taskStateToJSON } from "../../task/v1/task.js";
+import { Dimension, dimensionFromJSON, dimensionToJSON, UsageGap, UsageRow } from "../../usage/v1/usage.js";
 
 export const protobufPackage = "ccsp.gateway.v1";
 

@@ -37,7 +37,7 @@ import {
   UsageFilter,
   UsageGap,
   UsageRow,
-} from "./usage.js";
+} from "../../usage/v1/usage.js";
 
 export const protobufPackage = "ccsp.monitor.v1";
 

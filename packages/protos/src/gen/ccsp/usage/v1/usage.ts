@@ -2,7 +2,7 @@
 // versions:
 //   protoc-gen-ts_proto  v2.18.0
 //   protoc               unknown
-// source: ccsp/monitor/v1/usage.proto
+// source: ccsp/usage/v1/usage.proto
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
@@ -10,9 +10,9 @@ import { Duration } from "../../../google/protobuf/duration.js";
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
 import { Usage } from "../../task/v1/task.js";
 
-export const protobufPackage = "ccsp.monitor.v1";
+export const protobufPackage = "ccsp.usage.v1";
 
-export const protobufFileName = "ccsp/monitor/v1/usage.proto";
+export const protobufFileName = "ccsp/usage/v1/usage.proto";
 
 /** What the monitor tells of usage, and how callers choose it. */
 
