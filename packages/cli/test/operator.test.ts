@@ -336,7 +336,7 @@ describe("ccsp's commands for operators", function () {
     const byVariable = await ccsp(["whoami", "-o", "name"], { env: { ...env, CCSP_TOKEN: made.stdout.trim() } });
     assert.equal(byVariable.stdout, "ci\n");
     const id = made.stdout.split("_")[1] ?? "";
-    await eventually(async () => assert.match(await ok("key list"), new RegExp(`${id} +ci +valid +\\d+ s ago +never`)));
+    await eventually(async () => assert.match(await ok("key list"), new RegExp(`${id} +ci +VALID +\\d+ s ago +never`)));
     const denied = await at(`key list --token-file ${file}`);
     assert.equal(denied.code, 3);
 

@@ -202,6 +202,8 @@ export const VALUES: Readonly<Record<string, Values>> = {
   "<key>": ID,
   "--name <text>": TEXT,
   "--grace <time>": DURATION,
+  "--by <what>": { right: "model", gives: ["model"], wrong: ["colour", "It is none of agent, engine, "] },
+  "--export <format>": { right: "csv", wrong: ["xls", "Allowed choices are csv, jsonl."] },
   "--role <role>": { right: "viewer", wrong: ["boss", "Allowed choices are agent, viewer, operator, admin."] },
   "--scope <scope>": { right: "tasks:read", gives: ["tasks:read"], wrong: ["all", "It is none of tasks:submit"] },
   "--ttl <time>": DURATION,

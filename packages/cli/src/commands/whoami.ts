@@ -5,6 +5,7 @@ import { messageJson } from "../json-forms.js";
 import { atGateway } from "../operator.js";
 import { FORMATS } from "../output/format.js";
 import { showOne } from "../output/show.js";
+import { printable } from "../printable.js";
 import { roleOf } from "../roles.js";
 import { wrapped, zonedTime } from "../words.js";
 
@@ -21,7 +22,7 @@ export function whoamiCommand(io: Io): Command {
         lines: () => [
           `you are ${subject}`,
           `proven by ${PROOFS[proof] ?? proof}, ${expireTime ? `until ${zonedTime(expireTime)}` : "which does not expire"}`,
-          ...wrapped(["scopes:", ...(scopes.length === 0 ? ["none"] : scopes), ...roleNote(scopes)], 2).split("\n"),
+          ...wrapped(["scopes:", ...(scopes.length === 0 ? ["none"] : scopes.map(printable)), ...roleNote(scopes)], 2).split("\n"),
         ],
       });
     });
