@@ -19,7 +19,11 @@ async function pollAllReady(
   for (;;) {
     if (signal.aborted) throw new Error("the fleet was stopped");
     const hopeless = running.filter(({ supervisor }) => supervisor.gaveUp);
-    if (hopeless.length > 0) throw new Error(hopeless.map(lastWords).join("\n"));
+    if (hopeless.length > 0) {
+      // The end of a part that was never ready has a better error, which may come a moment later.
+      await Promise.race([Promise.all(hopeless.map(({ firstStart }) => firstStart.outcome)), sleep(POLL_MS)]);
+      throw new Error(hopeless.map(lastWords).join("\n"));
+    }
     const missing = (await Promise.all(running.map(whatIsMissing))).filter((reason) => reason !== undefined);
     if (missing.length === 0) return;
     if (Date.now() > deadline) throw new Error(missing.join("\n"));

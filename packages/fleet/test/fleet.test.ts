@@ -97,7 +97,7 @@ describe("startFleet", function () {
       const queues = parts.filter(({ name }) => name === "queue").map(({ ports }) => `127.0.0.1:${ports.grpc}`);
       for (const { name, ports } of parts) {
         const env = await environmentAt(ports.ops);
-        const asks = name === "gateway" || name === "executor";
+        const asks = ["gateway", "executor", "monitor"].includes(name);
         assert.equal(env["CCSP_QUEUE_TARGET"], asks ? `static:///${queues.join(",")}` : undefined);
         assert.equal(env["CCSP_CONSUL_URL"], "");
       }
