@@ -93,7 +93,11 @@ export function readReport(request: ReportRequest): Report {
   const entries = events.flatMap((event, i) => {
     const kind = event.event?.$case;
     if (kind === undefined) return [];
-    faults.unless(kind !== "stateChanged" && kind !== "taskEnded", `events[${i}]`, "is written by the queue only");
+    if (kind === "stateChanged" || kind === "taskEnded") {
+      // Not encoded: only these kinds have times, and a time that is none cannot be encoded.
+      faults.unless(false, `events[${i}]`, "is written by the queue only");
+      return [];
+    }
     const entry = encodeReported(event);
     faults.unless(entry.byteLength <= MAX_ENTRY_BYTES, `events[${i}]`, `is larger than ${MAX_ENTRY_BYTES} bytes`);
     return [entry];
