@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { CallError } from "@ccsp/grpc-kit";
 import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskFilter } from "@ccsp/protos/ccsp/task/v1/filter.js";
 import { type Task, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
@@ -162,26 +163,23 @@ async function readBack(world: World): Promise<void> {
   const monitor = monitorClient(world);
   const notification = notificationClient(world);
   try {
-    const before = await allTasks(queue);
-    for (const { id, agentId } of before) {
+    await readEach(queue, async ({ id, agentId }) => {
       assert.equal((await queue.get({ taskId: id, agentId })).task?.id, id);
       await queue.explainTask({ taskId: id, agentId: "" });
-    }
+    });
     await queue.cancelTasks({ filter: EVERY_TASK, reason: "the fuzzing is over" }, { timeoutMs: 60_000 });
-    const tasks = await eventually(
-      async () => {
-        const all = await allTasks(queue);
+    await eventually(
+      async () =>
         assert.deepEqual(
-          all.filter(({ state }) => !ENDED.has(state)),
+          (await allTasks(queue)).filter(({ state }) => !ENDED.has(state)),
           [],
-        );
-        return all;
-      },
+        ),
       { timeoutMs: 60_000, what: "every task to end" },
     );
     let events = 0;
-    for (const { id, agentId } of tasks)
+    const tasks = await readEach(queue, async ({ id, agentId }) => {
       for await (const { event } of queue.watch({ taskId: id, agentId })) events += event ? 1 : 0;
+    });
     const { schedules } = await queue.listSchedules({});
     const { rows } = await monitor.getUsage({});
     const { notifications } = await notification.listNotifications({});
@@ -191,6 +189,30 @@ async function readBack(world: World): Promise<void> {
   } finally {
     for (const client of [queue, monitor, notification]) client.close();
   }
+}
+
+/** Reads every task that is listed. Resolves to them. The bound on ended tasks may remove some meanwhile, oldest first. */
+async function readEach(
+  queue: ReturnType<typeof queueClient>,
+  read: (task: Task) => Promise<void>,
+): Promise<readonly Task[]> {
+  const listed = await allTasks(queue);
+  const gone: string[] = [];
+  for (const task of listed) {
+    try {
+      await read(task);
+    } catch (error) {
+      if (!(error instanceof CallError && error.reason === "TASK_NOT_FOUND")) throw error;
+      gone.push(task.id);
+    }
+  }
+  const left = new Set((await allTasks(queue)).map(({ id }) => id));
+  assert.deepEqual(
+    gone.filter((id) => left.has(id)),
+    [],
+    "tasks that are listed and cannot be read",
+  );
+  return listed.filter(({ id }) => !gone.includes(id));
 }
 
 const EVERY_TASK = TaskFilter.fromPartial({ createdAfter: new Date(0) });
