@@ -22,7 +22,10 @@ export function whoamiCommand(io: Io): Command {
         lines: () => [
           `you are ${subject}`,
           `proven by ${PROOFS[proof] ?? proof}, ${expireTime ? `until ${zonedTime(expireTime)}` : "which does not expire"}`,
-          ...wrapped(["scopes:", ...(scopes.length === 0 ? ["none"] : scopes.map(printable)), ...roleNote(scopes)], 2).split("\n"),
+          ...wrapped(
+            ["scopes:", ...(scopes.length === 0 ? ["none"] : scopes.map(printable)), ...roleNote(scopes)],
+            2,
+          ).split("\n"),
         ],
       });
     });
