@@ -4,6 +4,7 @@ import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { cp, mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { mock } from "node:test";
 import { connect, createServer, type TLSSocket } from "node:tls";
 import { promisify } from "node:util";
 import { eventually, skip } from "@ccsp/testkit";
@@ -175,29 +176,31 @@ describe("services with certificates in folders", () => {
     );
   });
 
-  it("accept a new authority before they use a certificate of it, so that others accept it by then", async () => {
+  it("accept a new authority two looks before they use a certificate of it, so that others accept it by then", async () => {
     const path = join(certificates.folder, "link");
     await cp(await certificates.issue("queue"), join(certificates.folder, "old"), { recursive: true });
     await symlink("old", path);
-    const folder = open(path);
-    const before = String(folder.tls.certificate);
-    const changes: Tls[] = [];
-    folder.onChange((tls) => changes.push(tls));
-    await certificates.replaceAuthority("queue");
-    // Everything changes at the same time.
-    await symlink("queue", join(certificates.folder, "next"));
-    await rename(join(certificates.folder, "next"), path);
-    await eventually(() => assert.equal(String(folder.tls.certificate), String(readTlsFolder(path).certificate)));
-    const after = readTlsFolder(join(certificates.folder, "queue"));
-    assert.notEqual(String(after.certificate), before);
-    const both = String(after.ca);
-    assert.deepEqual(
-      changes.map(({ ca, certificate }) => [String(ca), String(certificate)]),
-      [
-        [both, before],
-        [both, String(after.certificate)],
-      ],
-    );
+    mock.timers.enable({ apis: ["setInterval"] });
+    try {
+      const folder = open(path);
+      const before = folder.tls;
+      const changes: Tls[] = [];
+      folder.onChange((tls) => changes.push(tls));
+      await certificates.replaceAuthority("queue");
+      // Everything changes at the same time.
+      await symlink("queue", join(certificates.folder, "next"));
+      await rename(join(certificates.folder, "next"), path);
+      const after = readTlsFolder(path);
+      assert.notDeepEqual(after, before);
+      const accepting = { ...before, ca: after.ca };
+      for (const expected of [[accepting], [accepting], [accepting, after], [accepting, after]]) {
+        mock.timers.tick(10);
+        assert.deepEqual(changes, expected);
+        assert.deepEqual(folder.tls, expected.at(-1));
+      }
+    } finally {
+      mock.timers.reset();
+    }
   });
 
   it("keep the old certificate while a renewal is half written or damaged, and say so once", async () => {
