@@ -136,11 +136,14 @@ describe("certificates", () => {
     const trusted = parseCertificates(renewed.trusted).map(({ subject }) => subject);
     assert.deepEqual(trusted, [renewed.facts.subject, old.facts.subject]);
 
+    // The first certificate cannot be signed. By then, all of them trust the new CA.
+    await assert.rejects(keepCertificates({ ...renewed, key: "damaged" }, [wanted("queue"), wanted("gateway")]));
+    for (const name of ["queue", "gateway"]) assert.equal((await filesIn(join(dir, name))).ca, renewed.trusted);
+
     const [next] = await keepCertificates(renewed, [wanted("queue")]);
     assert.deepEqual([next?.why, next?.certificate.issuer], ["another CA signed the old one", renewed.facts.subject]);
     const [queue, gateway] = [await filesIn(join(dir, "queue")), await filesIn(join(dir, "gateway"))];
-    assert.equal(queue.ca, renewed.trusted);
-    const seen = await handshake(queue, { ...gateway, ca: renewed.trusted });
+    const seen = await handshake(queue, gateway);
     assert.equal(seen.refusal, undefined);
   });
 
