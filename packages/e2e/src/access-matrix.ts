@@ -8,7 +8,7 @@ export type Outcome = string;
 export interface Caller {
   readonly target: string;
   readonly credentials?: ChannelCredentials | undefined;
-  /** Of the header `authorization`. */
+  /** The value of the header `authorization`. */
   readonly authorization?: string | undefined;
 }
 

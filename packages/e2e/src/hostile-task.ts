@@ -60,7 +60,7 @@ export function attempts(world: World, secrets: readonly string[]): readonly Att
   ];
 }
 
-/** Who can do this makes certificates that every service believes. */
+/** A task that can do this can make certificates that the queue believes. */
 function trusted({ dataDir }: World): Attempt {
   const file = join(dataDir, "certificates", "queue", "ca.crt");
   return {

@@ -189,7 +189,7 @@ function addressOf(world: World, service: string): string {
   return `127.0.0.1:${found.ports.grpc}`;
 }
 
-/** Of a call of the agents' API, unary or a stream: `in`, unless the task is hidden from the caller. */
+/** How a call of the agents' API ended, unary or a stream: `in`, unless the task is hidden from the caller. */
 async function outcomeOf(call: unknown): Promise<Outcome> {
   try {
     if (isStream(call)) for await (const _ of call) break;

@@ -130,7 +130,7 @@ describe("a fleet with mutual TLS", function () {
     assert.equal(failed, 0);
   });
 
-  /** Of the certificate that the service shows to a new connection. */
+  /** The serial number of the certificate that the service shows to a new connection. */
   async function serialNumber(name: ServiceName): Promise<string> {
     const { ca = "", certificate: cert = "", key = "" } = readTlsFolder(join(world.certificates, "gateway"));
     const socket = connect({
