@@ -61,8 +61,8 @@ export function attempts(world: World, secrets: readonly string[]): readonly Att
 }
 
 /** A task that can do this can make certificates that the queue believes. */
-function trusted({ dataDir }: World): Attempt {
-  const file = join(dataDir, "certificates", "queue", "ca.crt");
+function trusted({ certificates }: World): Attempt {
+  const file = join(certificates, "queue", "ca.crt");
   return {
     what: "put a certificate authority of its own beside those of the services",
     script: `echo "# of a task" >>${file}`,

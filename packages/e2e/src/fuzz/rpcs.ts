@@ -4,6 +4,7 @@ import { createFileRegistry, type DescMethod, fromBinary } from "@bufbuild/proto
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { SERVICES, type ServiceName } from "@ccsp/fleet";
 import { allRpcs } from "@ccsp/protos/access.js";
+import { serviceOf } from "../rpcs.js";
 
 /** An RPC of CCSP with the form of its messages. */
 export interface FuzzedRpc {
@@ -21,9 +22,8 @@ export function fuzzedRpcs(): readonly FuzzedRpc[] {
   const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(file)));
   return [...allRpcs().values()].map(({ path, access }) => {
     const [, typeName = "", name = ""] = path.split("/");
-    const service = SERVICES.find((candidate) => typeName.startsWith(`ccsp.${candidate}.`));
     const method = registry.getService(typeName)?.methods.find((candidate) => candidate.name === name);
-    if (service === undefined || method === undefined) throw new Error(`no service of the fleet has ${path}`);
-    return { path, service, caller: SERVICES.find((name) => access?.callers.includes(name)), method };
+    if (method === undefined) throw new Error(`the descriptors have no ${path}`);
+    return { path, service: serviceOf(path), caller: SERVICES.find((name) => access?.callers.includes(name)), method };
   });
 }
