@@ -1,21 +1,34 @@
-import { AGENT_ID, agentIdFault, ROLES, SCOPES } from "@ccsp/identity";
+import { AGENT_ID, agentIdFault, ROLES, type Role, SCOPES, type Scope } from "@ccsp/identity";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { oneOf } from "./option-values.js";
 import { wrapped } from "./words.js";
 
-/** Adds the options that say what a token or an API key allows. */
+/** For whom a new token or API key is, and what it allows. */
+export interface AccessOptions {
+  readonly agent: string;
+  readonly role?: Role;
+  readonly scope?: readonly Scope[];
+}
+
 export function withAccess(command: Command): Command {
   return command
+    .requiredOption("--agent <id>", "the agent's id: 1 to 128 of A-Z a-z 0-9 . _ @ -", agentId)
     .addOption(
       new Option(
         "--role <role>",
         "what it allows, as a named set of scopes (default: agent, if there is no --scope)",
       ).choices(Object.keys(ROLES)),
     )
-    .option("--scope <scope>", "one more scope, may be repeated", scope);
+    .option("--scope <scope>", "one more scope, may be repeated", oneOf(SCOPES));
+}
+
+/** What the options allow. If they name nothing, it is the role of agents. */
+export function accessOf({ role, scope: scopes = [] }: Omit<AccessOptions, "agent">) {
+  return { role: role ?? (scopes.length === 0 ? "agent" : undefined), scopes };
 }
 
 /** The id of an agent to which a token or a key may be given. The gateway accepts no others. */
-export function agentId(value: string): string {
+function agentId(value: string): string {
   const fault = agentIdFault(value);
   if (fault) throw new InvalidArgumentError(`It ${fault.replaceAll("`", "")}.`);
   return value;
@@ -25,13 +38,6 @@ export function agentId(value: string): string {
 export function callerId(value: string): string {
   if (!AGENT_ID.test(value)) throw new InvalidArgumentError("It is not an agent id: 1 to 128 of A-Z a-z 0-9 . _ @ -.");
   return value;
-}
-
-function scope(value: string, before: readonly string[] = []): readonly string[] {
-  if (!SCOPES.some((known) => known === value)) {
-    throw new InvalidArgumentError(`It is none of ${SCOPES.join(", ")}.`);
-  }
-  return [...before, value];
 }
 
 /** Each role with its scopes, in 80 columns. */

@@ -1,5 +1,5 @@
 import { text } from "node:stream/consumers";
-import type { Env } from "@ccsp/config";
+import { type Env, isLoopback, parseHostPort } from "@ccsp/config";
 import { SCOPES } from "@ccsp/identity";
 import { CliError, EXIT, messageOf } from "./exit.js";
 import { type Io, note } from "./io.js";
@@ -28,7 +28,7 @@ interface Whom {
 
 /**
  * The secret of the local fleet signs tokens that allow everything there. So a gateway gets one only while the fleet
- * runs with it, or when a person chose the secret: whoever has the address of a fleet that has ended gets none.
+ * runs with it, or when a person chose the secret: a program that has the address of a fleet that has ended gets none.
  */
 export async function tokenSource(io: Io, options: TokenOptions, { named, fleet }: Whom): Promise<TokenSource> {
   const { env } = io;
@@ -53,7 +53,7 @@ async function whyNone(env: Env, gateway: string): Promise<string> {
   return `none was made, because no fleet of yours runs at ${gateway}`;
 }
 
-const isHere = (gateway: string): boolean => /^(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/.test(gateway);
+const isHere = (gateway: string): boolean => isLoopback(parseHostPort(gateway, { defaultPort: 443 })?.host ?? "");
 
 /** Whether a person chose the secret for the gateway. */
 const namesSecret = (env: Env): boolean => Boolean(env["CCSP_JWT_SECRET"] || env["CCSP_JWT_SECRET_FILE"]);

@@ -6,7 +6,7 @@ import type { Io } from "./io.js";
 import { type Format, type OutputOptions, withOutput } from "./output/format.js";
 import { readInputFile } from "./read-input.js";
 import { openSchemes } from "./schemes.js";
-import { type FleetState, findFleet, stateDir } from "./state.js";
+import { addressesOf, type FleetState, findFleet, stateDir } from "./state.js";
 
 /** Options that every command accepts that talks to a gateway. */
 export interface ConnectionOptions extends OutputOptions, TokenOptions {
@@ -117,10 +117,5 @@ export async function localFleet({ env }: Io): Promise<FleetState> {
 export async function fleetAt({ env }: Io, gateway: string): Promise<FleetState | undefined> {
   if (!/^(127\.0\.0\.1|ipv4):/.test(gateway)) return undefined;
   const fleet = await findFleet(stateDir(env));
-  return fleet && gatewaysOf(fleet).includes(gateway) ? fleet : undefined;
+  return fleet && [fleet.gateway, ...addressesOf(fleet, "gateway")].includes(gateway) ? fleet : undefined;
 }
-
-const gatewaysOf = ({ gateway, services }: FleetState): readonly string[] => [
-  gateway,
-  ...services.filter(({ name }) => name === "gateway").map(({ ports }) => `127.0.0.1:${ports.grpc}`),
-];

@@ -8,7 +8,7 @@ import { agentOf } from "./create-token.js";
 import { CliError, EXIT, messageOf } from "./exit.js";
 import type { Io } from "./io.js";
 import { openSchemes } from "./schemes.js";
-import { findFleet, stateDir } from "./state.js";
+import { addressesOf, findFleet, stateDir } from "./state.js";
 
 /** How to reach the queue without a gateway. */
 export interface DirectOptions {
@@ -47,9 +47,8 @@ async function localPath(io: Io, options: ConnectionOptions): Promise<DirectPath
   const named = namedGateway(io, options);
   const fleet = named === undefined ? await findFleet(state) : await fleetAt(io, named);
   if (!fleet) return undefined;
-  const queues = fleet.services.filter(({ name }) => name === "queue").map(({ ports }) => `127.0.0.1:${ports.grpc}`);
   return {
-    target: `static:///${queues.join(",")}`,
+    target: `static:///${addressesOf(fleet, "queue").join(",")}`,
     folder: folderFor(state.certificatesDir, { kind: "operator", name: agentOf(io.env["USER"] ?? "") }),
   };
 }

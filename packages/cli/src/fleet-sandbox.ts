@@ -1,4 +1,4 @@
-import { setTimeout as delay } from "node:timers/promises";
+import { pause } from "@ccsp/timing";
 import { sandboxLines } from "./describe-executors.js";
 import type { Io } from "./io.js";
 import { atGateway } from "./operator.js";
@@ -16,11 +16,13 @@ export async function fleetSandboxLines(io: Io, { services }: FleetState): Promi
   // The variables may name another installation.
   const here: Io = { ...io, env: { ...io.env, CCSP_GATEWAY: "", CCSP_TOKEN: "", CCSP_CA_FILE: "" } };
   const expected = services.filter(({ name }) => name === "executor").length;
-  for (let tries = 0; tries < TRIES; tries += 1) {
-    if (tries > 0) await delay(AGAIN_MS);
-    const { executors } = await atGateway(here, {}, (gateway) => gateway.listExecutors({}));
-    const answered = executors.filter(({ status }) => status);
-    if (answered.length >= expected) return sandboxLines(answered);
-  }
-  return [];
+  return atGateway(here, {}, async (gateway) => {
+    for (let tries = 0; tries < TRIES; tries += 1) {
+      if (tries > 0) await pause(AGAIN_MS);
+      const { executors } = await gateway.listExecutors({});
+      const answered = executors.filter(({ status }) => status);
+      if (answered.length >= expected) return sandboxLines(answered);
+    }
+    return [];
+  });
 }

@@ -134,6 +134,10 @@ export interface FleetState {
   }[];
 }
 
+/** Where this machine reaches the replicas of a service of a local fleet. */
+export const addressesOf = ({ services }: FleetState, wanted: string): readonly string[] =>
+  services.filter(({ name }) => name === wanted).map(({ ports }) => `127.0.0.1:${ports.grpc}`);
+
 export async function saveFleet(state: StateDir, fleet: FleetState): Promise<void> {
   const started = await startOf(fleet.pid);
   await replaceFile(state.fleetFile, `${JSON.stringify({ ...fleet, started }, undefined, 2)}\n`);

@@ -29,7 +29,8 @@ const COMMANDS = [
   ...["emergency stop", "emergency resume", "pause", "resume", "priority", "clear"],
   ...["list", "runs", "tail", "drain", "slots", "probe"].map((name) => `executor ${name}`),
   ...["init", "issue", "show"].map((name) => `certs ${name}`),
-  "token create",
+  ...["create", "list", "rotate", "revoke"].map((name) => `key ${name}`),
+  ...["token create", "token revoke", "usage", "whoami"],
 ];
 
 describe("ccsp's arguments", () => {
@@ -66,6 +67,10 @@ describe("ccsp's arguments", () => {
     "folders",
     "emergency",
     "certs",
+    "key",
+    "token",
+    "login",
+    "logout",
   ]) {
     it(`of ${command || "ccsp itself"} are explained in 80 columns`, async () => {
       const { stdout } = await ccsp([...command.split(" ").filter(Boolean), "--help"]);
@@ -214,6 +219,19 @@ describe("ccsp's arguments", () => {
         ttl: 7200,
       },
     );
+  });
+
+  it("give a token the scopes of an agent, or those of the role and more that they name", async () => {
+    const scopesOf = async (...access: readonly string[]) => {
+      const secret = { CCSP_JWT_SECRET: "another secret of this test and of nothing else" };
+      const { stdout } = await ccsp(["token", "create", "--agent", "a", ...access], { env: { ...env, ...secret } });
+      return decodeJwt(stdout.trim())["scope"];
+    };
+    assert.equal(await scopesOf(), "tasks:submit tasks:read tasks:cancel");
+    assert.equal(await scopesOf("--scope", "audit:read"), "audit:read");
+    assert.equal(await scopesOf("--role", "viewer"), "tasks:read-all monitor:read");
+    const more = ["--scope", "Monitor:Read", "--scope", "audit:read"];
+    assert.equal(await scopesOf("--role", "viewer", ...more), "tasks:read-all monitor:read audit:read");
   });
 
   it("create a token with the gateway settings in the environment, as the other commands do", async () => {

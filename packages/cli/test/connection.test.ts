@@ -131,7 +131,7 @@ describe("the token of somebody who gives none", () => {
     assert.equal(gateway.tokens.length, 1);
   });
 
-  it("is not made for whoever has the address of the gateway after the fleet has ended", async () => {
+  it("is not made for a program that has the address of the gateway after the fleet has ended", async () => {
     await endFleet();
     const { code, stderr } = await list(gateway.target);
     assert.equal(code, 3);

@@ -40,10 +40,11 @@ const TOMORROW = new Date("2030-01-02T03:00:00Z");
 const TRACE_ID = "0123456789abcdef0123456789abcdef";
 
 /**
- * A fake gateway, which serves operators too. The prompt of a task says what happens to it: `fail`, `retried` (failed, was put back and succeeded),
- * `hang` (until it is cancelled), `paused` (the second piece comes after `resume`, and then it hangs), `refuse:REASON`,
- * `cached` (answered without earlier events), `told twice` (one message around a tool, and one that is taken back). Any
- * other task answers with its prompt in two pieces. The only token that the gateway refuses is `expired`.
+ * A fake gateway, which serves operators too. The prompt of a task says what happens to it: `fail`, `retried` (failed,
+ * was put back and succeeded), `hang` (until it is cancelled), `paused` (the second piece comes after `resume`, and then
+ * it hangs), `refuse:REASON`, `cached` (answered without earlier events), `told twice` (one message around a tool, and
+ * one that is taken back). Any other task answers with its prompt in two pieces. The only token that the gateway refuses
+ * is `expired`.
  */
 export async function startFakeAgentService({ credentials }: Pick<ServeOptions, "credentials"> = {}) {
   const tasks = new Map<string, Task>();

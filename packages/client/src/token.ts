@@ -3,8 +3,8 @@ import { type Timer, within } from "@ccsp/timing";
 import { AuthenticationError } from "./errors.js";
 
 /**
- * A token or an API key, or a function that returns one. The client calls the function before a call, once for all calls that begin
- * meanwhile, and waits for it for at most 30 s. It keeps a JWT until shortly before its `exp`.
+ * A token or an API key, or a function that returns one. The client calls the function before a call, once for all calls
+ * that begin meanwhile, and waits for it for at most 30 s. It keeps a JWT until shortly before its `exp`.
  */
 export type Token = string | (() => string | Promise<string>);
 

@@ -1,8 +1,7 @@
-import type { Role } from "@ccsp/identity";
 import type { ApiKey } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { Command, Option } from "commander";
-import { agentId, ROLE_HELP, withAccess } from "../access-options.js";
+import { type AccessOptions, accessOf, ROLE_HELP, withAccess } from "../access-options.js";
 import { type ConnectionOptions, withConnection } from "../connection.js";
 import { type Io, note } from "../io.js";
 import { messageJson } from "../json-forms.js";
@@ -13,13 +12,7 @@ import { showList, showOne } from "../output/show.js";
 import { KEY_COLUMNS } from "../tables/keys.js";
 import { zonedTime } from "../words.js";
 
-interface CreateOptions extends ConnectionOptions {
-  readonly agent: string;
-  readonly name?: string;
-  readonly role?: Role;
-  readonly scope?: readonly string[];
-  readonly ttl?: number;
-}
+type CreateOptions = ConnectionOptions & AccessOptions & { readonly name?: string; readonly ttl?: number };
 
 export function keyCommand(io: Io): Command {
   const command = new Command("key").description("make, show and revoke API keys of agents");
@@ -30,11 +23,8 @@ export function keyCommand(io: Io): Command {
 const KEEP_IT = "It is not shown again: keep it out of logs and repositories.";
 
 function createCommand(io: Io): Command {
-  const create = new Command("create")
-    .description("make an API key for an agent, and print it once")
-    .requiredOption("--agent <id>", "the agent's id: 1 to 128 of A-Z a-z 0-9 . _ @ -", agentId)
-    .option("--name <text>", "what the key is for");
-  return withConnection(withAccess(create), NAMELESS)
+  const create = new Command("create").description("make an API key for an agent, and print it once");
+  return withConnection(withAccess(create).option("--name <text>", "what the key is for"), NAMELESS)
     .option("--ttl <time>", "how long it is valid, such as 30m, 12h or 90d (default: until it is revoked)", durationMs)
     .addHelpText(
       "after",
@@ -49,10 +39,10 @@ Examples:
   ccsp key create --agent ci --name "nightly build" --ttl 90d > ci.key
   CCSP_TOKEN=$(cat ci.key) ccsp list`,
     )
-    .action(async ({ agent: subject, name = "", role, scope: scopes = [], ttl, ...options }: CreateOptions) => {
+    .action(async ({ agent: subject, name = "", ttl, ...options }: CreateOptions) => {
       const lifetime = ttl === undefined ? undefined : toDuration(ttl);
-      const named = role ?? (scopes.length === 0 ? "agent" : "");
-      const request = { subject, name, scopes: [...scopes], role: named, lifetime };
+      const { role = "", scopes } = accessOf(options);
+      const request = { subject, name, scopes: [...scopes], role, lifetime };
       const made = await atGateway(io, options, (gateway) => gateway.createKey(request));
       await showOne(io, options, {
         json: () => messageJson("ccsp.gateway.v1.CreateKeyResponse", made),

@@ -1,6 +1,6 @@
-import { ROLES, type Role } from "@ccsp/identity";
+import { ROLES } from "@ccsp/identity";
 import { Command, Option } from "commander";
-import { agentId, callerId, ROLE_HELP, withAccess } from "../access-options.js";
+import { type AccessOptions, accessOf, callerId, ROLE_HELP, withAccess } from "../access-options.js";
 import { type ConnectionOptions, withConnection } from "../connection.js";
 import { claimsFor, createToken } from "../create-token.js";
 import { CliError, EXIT } from "../exit.js";
@@ -12,10 +12,7 @@ import { NAMELESS, type OutputOptions, withOutput } from "../output/format.js";
 import { showOne } from "../output/show.js";
 import { readBytes, readInputFile, textOf } from "../read-input.js";
 
-interface CreateOptions extends OutputOptions {
-  readonly agent: string;
-  readonly role?: Role;
-  readonly scope?: readonly string[];
+interface CreateOptions extends OutputOptions, AccessOptions {
   readonly ttl: number;
   readonly secretFile?: string;
   readonly audience?: string;
@@ -23,10 +20,8 @@ interface CreateOptions extends OutputOptions {
 }
 
 export function tokenCommand(io: Io): Command {
-  const create = withOutput(new Command("create"), NAMELESS)
+  const create = withAccess(withOutput(new Command("create"), NAMELESS))
     .description("sign a token for an agent or a person with the gateway's HS256 secret")
-    .requiredOption("--agent <id>", "the agent's id: 1 to 128 of A-Z a-z 0-9 . _ @ -", agentId);
-  withAccess(create)
     .addOption(
       new Option("--ttl <time>", "how long it is valid, such as 30m, 12h or 7d")
         .argParser(durationMs)
@@ -49,8 +44,9 @@ Examples:
   ccsp token create --agent ada --role operator --ttl 8h > ada.token
   CCSP_TOKEN=$(ccsp token create --agent alice) ccsp list`,
     )
-    .action(async ({ agent, role, scope: more, ttl, secretFile, ...given }: CreateOptions) => {
-      const scopes = scopesOf(role, more);
+    .action(async ({ agent, ttl, secretFile, ...given }: CreateOptions) => {
+      const { role, scopes: more } = accessOf(given);
+      const scopes = [...new Set([...(role ? ROLES[role] : []), ...more])];
       const secret = await readSecret(io, secretFile);
       const claims = claimsFor(io.env);
       const audience = given.audience ?? claims.audience;
@@ -106,12 +102,6 @@ Examples:
 async function readToken(io: Io, file: string): Promise<string> {
   const bytes = file === "-" ? await readBytes(io.stdin, "standard input") : await readInputFile("the token", file);
   return textOf(bytes, file === "-" ? "standard input" : file).trim();
-}
-
-/** The scopes of a role, and more. */
-function scopesOf(role: Role | undefined, more: readonly string[] = []): readonly string[] {
-  const named = role ?? (more.length === 0 ? "agent" : undefined);
-  return [...new Set([...(named ? ROLES[named] : []), ...more])];
 }
 
 async function readSecret(io: Io, secretFile: string | undefined): Promise<string> {

@@ -1,6 +1,5 @@
 import type { CcspClient } from "@ccsp/client";
 import { SERVICES } from "@ccsp/fleet";
-import { SCOPES } from "@ccsp/identity";
 import { type ConnectionOptions, connected } from "../connection.js";
 import { stateName } from "../describe.js";
 import type { Io } from "../io.js";
@@ -92,7 +91,6 @@ const SOURCES: Readonly<Record<string, Source>> = {
   class: words(CLASS_NAMES),
   service: words(SERVICES),
   "--replicas": words(SERVICES.map((name) => `${name}=`)),
-  "--scope": words(SCOPES),
   scope: words(["all", ...CLASS_NAMES.map((name) => `class/${name}`), "engine/", "agent/", "label/", "account/"]),
 };
 

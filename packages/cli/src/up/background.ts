@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type PartProgress } from "@ccsp/fleet";
+import type { PartProgress } from "@ccsp/fleet";
 import { PRIVATE_FILE } from "@ccsp/private-files";
 import { CliError, EXIT, type ExitCode, Interrupted, linesOf } from "../exit.js";
 import type { EndSignal, Io } from "../io.js";

@@ -30,7 +30,7 @@ export async function makeCertificates(options: CertificateOptions): Promise<Ret
     throw new CliError(
       EXIT.usage,
       `${error.message}. Put the file back, or delete ${options.folder}: then \`ccsp up\` makes a new CA, and ` +
-        "whoever calls this fleet from elsewhere needs the new ca.crt",
+        "programs that call this fleet from elsewhere need the new ca.crt",
     );
   }
   return certificateSettings(options);
