@@ -34,8 +34,9 @@ export async function readAuthority(folder: string): Promise<Authority | undefin
 }
 
 /**
- * Makes a CA in a folder. Only the owner can read its files, and the folder if it is made here. Services go on trusting the CA that was in the folder before,
- * so that they can change to the new one after each other. The old CA's key is gone: it signs no more.
+ * Makes a CA in a folder. Only the owner can read its files, and the folder if it is made here. Services go on trusting
+ * the CA that was in the folder before, so that they can change to the new one after each other. The old CA's key is
+ * gone: it signs no more.
  */
 export async function createAuthority(folder: string, now = new Date()): Promise<Authority> {
   await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });

@@ -1,5 +1,6 @@
-import { X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import { type CertificateName, certificateName } from "@ccsp/identity/certificate-name.js";
+import { certificatesIn } from "@ccsp/identity/certificate-pem.js";
 
 /** What a certificate says. */
 export interface Certificate {
@@ -16,11 +17,8 @@ export interface Certificate {
   readonly x509: X509Certificate;
 }
 
-const BLOCK = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
-
-/** The certificates of a file in PEM, in its order. Throws if one of them is damaged. */
-export const parseCertificates = (pem: string): readonly Certificate[] =>
-  (pem.match(BLOCK) ?? []).map((block) => parseCertificate(new X509Certificate(block)));
+/** The certificates of a file in PEM, in its order. Throws if one of them is damaged or not complete. */
+export const parseCertificates = (pem: string): readonly Certificate[] => certificatesIn(pem).map(parseCertificate);
 
 function parseCertificate(x509: X509Certificate): Certificate {
   const { subjectAltName = "", ca, subject, issuer, validFromDate, validToDate } = x509;

@@ -30,8 +30,8 @@ export async function certificateFolders(folder: string): Promise<readonly strin
 }
 
 /**
- * Every certificate of a file. Of a folder: its CAs, its own certificate, and the ones of the folders below. Throws a
- * CertificateFault that names the file if there is none, or if one is damaged.
+ * Every certificate of a file. For a folder, these are its CAs, its own certificate, and the ones of the folders below.
+ * Throws a CertificateFault that names the file if there is none, or if one is damaged.
  */
 export async function findCertificates(path: string): Promise<readonly Found[]> {
   const found = await stat(path).catch(() => undefined);

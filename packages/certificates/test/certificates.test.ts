@@ -169,6 +169,10 @@ describe("certificates", () => {
     assert.equal(await fault(), `${key} is not the key of the first certificate in ${crt}`);
     await writeFile(key, "nonsense");
     assert.equal(await fault(), `${key} is damaged, or holds something else`);
+    await writeFile(key, good);
+    const two = `${await readFile(crt, "utf8")}${await readFile(join(dir, "other", "ca.crt"), "utf8")}`;
+    await writeFile(crt, two.slice(0, -40));
+    assert.equal(await fault(), `${crt} is damaged, or holds something else`);
     await rm(key);
     assert.equal(await fault(), `${crt} is there, but ${key} is missing`);
     await writeFile(key, good);

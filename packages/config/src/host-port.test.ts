@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseHostPort } from "./host-port.js";
+import { formatHostPort, parseHostPort } from "./host-port.js";
 
 describe("an address", () => {
   it("is a host and a port", () => {
@@ -10,6 +10,12 @@ describe("an address", () => {
   it("has a v6 address in brackets, and returns it without brackets", () => {
     assert.deepEqual(parseHostPort("[::1]:3001"), { host: "::1", port: 3001 });
     assert.deepEqual(parseHostPort("[fe80::1%eth0]:3001"), { host: "fe80::1%eth0", port: 3001 });
+  });
+
+  it("is written as it is read", () => {
+    for (const text of ["queue-0.queue:3001", "[::1]:3001"]) {
+      assert.equal(formatHostPort(parseHostPort(text) ?? assert.fail()), text);
+    }
   });
 
   it("may have port 0 only for a listener", () => {

@@ -6,6 +6,10 @@ export interface HostPort {
   readonly port: number;
 }
 
+/** Formats an address as `host:port`, with brackets around an IPv6 address. */
+export const formatHostPort = ({ host, port }: HostPort): string =>
+  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+
 /**
  * Parses "host:port" or "[IPv6 address]:port". Returns undefined for any other text. With a `defaultPort`, the text may
  * leave out the port. Port 0 means any free port, so only a server that listens may allow it.

@@ -1,7 +1,7 @@
 export type { ConsulSettings } from "./consul-settings.js";
 export { formatDuration, parseDuration } from "./duration.js";
 export { findExecutable } from "./executable.js";
-export { type HostPort, parseHostPort } from "./host-port.js";
+export { formatHostPort, type HostPort, parseHostPort } from "./host-port.js";
 export { defaultInWords, formInWords } from "./in-words.js";
 export { ConfigError, describeSettings, type Env, load, namesFor } from "./load.js";
 export { isLoopback } from "./loopback.js";

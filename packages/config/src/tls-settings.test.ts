@@ -28,7 +28,9 @@ describe("the settings of certificates", () => {
         assert.throws(
           () => read(service, host, {}),
           ({ message }: Error) => {
-            assert.ok(message.includes(`${service.prefix}_LISTEN is ${host}:3000, but without TLS`));
+            assert.ok(
+              message.includes(`${service.prefix}_LISTEN is ${host === "::" ? "[::]" : host}:3000, but without TLS`),
+            );
             assert.ok(message.includes(risk));
             assert.match(message, /make certificates with `ccsp certs init`, and set /);
             assert.ok(message.includes(`and set ${setting}; or listen on 127.0.0.1`));
@@ -47,7 +49,10 @@ describe("the settings of certificates", () => {
 
   it("may be missing on loopback, with a warning where the port has no other proof of who calls", () => {
     for (const host of ["127.0.0.1", "127.1.2.3", "::1", "localhost"]) {
-      assert.match(read(queue, host, {}).warnings.join(), /^without TLS, whoever reaches queue .* CCSP_QUEUE_TLS_DIR$/);
+      assert.match(
+        read(queue, host, {}).warnings.join(),
+        /^without TLS, everybody who reaches queue .* CCSP_QUEUE_TLS_DIR$/,
+      );
       assert.deepEqual(read(gateway, host, {}).warnings, []);
     }
   });

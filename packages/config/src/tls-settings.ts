@@ -1,6 +1,6 @@
 import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
-import type { HostPort } from "./host-port.js";
+import { formatHostPort, type HostPort } from "./host-port.js";
 import { isLoopback } from "./loopback.js";
 import type { Settings } from "./settings.js";
 
@@ -19,7 +19,7 @@ export interface TlsSettings {
 
 interface Port {
   readonly name: string;
-  /** Of the names of the service's own settings. */
+  /** The names of the service's own settings begin with it. */
   readonly prefix: string;
   readonly listen: HostPort;
   readonly callers?: TlsSettings["callers"];
@@ -75,15 +75,16 @@ function judgePort(
 ): void {
   const allowed = settings.flag(WITHOUT_TLS, "listen beyond this machine without TLS", { default: false });
   if (dir !== undefined) return;
-  const address = `${listen.host}:${listen.port}`;
+  const address = formatHostPort(listen);
   const remedy = `make certificates with \`ccsp certs init\`, and set ${setting}`;
   if (isLoopback(listen.host)) {
-    if (callers === "services") settings.warn(`without TLS, whoever reaches ${name} at ${address} ${risk}: ${remedy}`);
+    if (callers === "services")
+      settings.warn(`without TLS, everybody who reaches ${name} at ${address} ${risk}: ${remedy}`);
   } else if (allowed) {
-    settings.warn(`${WITHOUT_TLS} is on: whoever reaches ${name} at ${address} ${risk}`);
+    settings.warn(`${WITHOUT_TLS} is on: everybody who reaches ${name} at ${address} ${risk}`);
   } else {
     settings.fault(
-      `${prefix}_LISTEN is ${address}, but without TLS whoever reaches ${name} there ${risk}: ${remedy}; or listen on 127.0.0.1; or set ${WITHOUT_TLS}=true`,
+      `${prefix}_LISTEN is ${address}, but without TLS everybody who reaches ${name} there ${risk}: ${remedy}; or listen on 127.0.0.1; or set ${WITHOUT_TLS}=true`,
     );
   }
 }

@@ -1,14 +1,6 @@
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** Formats an address as `host:port`, with brackets around an IPv6 address. */
-export function formatAddress({ host, port }: Address): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-}
+import { formatHostPort, type HostPort } from "@ccsp/config";
 
 /** Returns the same text for the same set of addresses, in any order. */
-export function fingerprint(addresses: readonly Address[]): string {
-  return addresses.map(formatAddress).toSorted().join(",");
+export function fingerprint(addresses: readonly HostPort[]): string {
+  return addresses.map(formatHostPort).toSorted().join(",");
 }

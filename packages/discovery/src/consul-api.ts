@@ -2,9 +2,8 @@ import { EventEmitter } from "node:events";
 import { readFileSync } from "node:fs";
 import { Agent as HttpAgent, IncomingMessage } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
-import type { ConsulSettings } from "@ccsp/config";
+import { type ConsulSettings, formatHostPort, type HostPort } from "@ccsp/config";
 import Consul from "consul";
-import { type Address, formatAddress } from "./address.js";
 
 /** Options that the package accepts but its types leave out. */
 declare module "consul/lib/consul.js" {
@@ -37,7 +36,7 @@ export interface ConsulApi {
   passing(
     name: string,
     query: PassingQuery,
-  ): Promise<{ readonly index: number; readonly addresses: readonly Address[] }>;
+  ): Promise<{ readonly index: number; readonly addresses: readonly HostPort[] }>;
   register(instance: Instance, signal: AbortSignal): Promise<void>;
   /** False when the agent does not know the id. */
   knows(id: string, signal: AbortSignal): Promise<boolean>;
@@ -50,11 +49,11 @@ export interface PassingQuery {
   readonly signal: AbortSignal;
 }
 
-export interface Instance extends Address {
+export interface Instance extends HostPort {
   readonly name: string;
   readonly id: string;
   /** Where Consul asks `/ready`. */
-  readonly ops: Address;
+  readonly ops: HostPort;
 }
 
 interface How {
@@ -139,7 +138,7 @@ function registration(instance: Instance) {
     check: {
       name: "ready",
       // Not the health of the gRPC port: with mTLS, Consul's agent has no certificate that the service accepts.
-      http: `http://${formatAddress(instance.ops)}/ready`,
+      http: `http://${formatHostPort(instance.ops)}/ready`,
       // Consul raises shorter intervals to 1 s.
       interval: "1s",
       timeout: "2s",
@@ -150,7 +149,7 @@ function registration(instance: Instance) {
   };
 }
 
-function addressesIn(body: unknown): readonly Address[] {
+function addressesIn(body: unknown): readonly HostPort[] {
   if (!Array.isArray(body)) throw new Error("Consul's answer is not a list");
   return body.map((entry: { Service?: { Address?: string; Port?: number }; Node?: { Address?: string } }) => {
     const host = entry.Service?.Address || entry.Node?.Address;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
+import type { HostPort } from "@ccsp/config";
 import { pino } from "pino";
-import type { Address } from "./address.js";
 import type { ConsulApi, PassingQuery } from "./consul-api.js";
 import { openConsulSource } from "./consul-source.js";
 
@@ -12,7 +12,7 @@ const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 type Answer = Awaited<ReturnType<ConsulApi["passing"]>>;
 
 /** Watches a fake Consul. The test gives each answer. */
-function watchedBy(test: { found: (readonly Address[])[]; failed: string[] }) {
+function watchedBy(test: { found: (readonly HostPort[])[]; failed: string[] }) {
   const asked: PassingQuery[] = [];
   let answer: (answer: Answer) => void = () => {};
   let noticed: () => void = () => {};
@@ -33,7 +33,7 @@ function watchedBy(test: { found: (readonly Address[])[]; failed: string[] }) {
     deregister: unused,
   };
   const findings = {
-    found: (addresses: readonly Address[]) => void test.found.push(addresses),
+    found: (addresses: readonly HostPort[]) => void test.found.push(addresses),
     failed: (message: string) => void test.failed.push(message),
     none: (message: string) => void test.failed.push(message),
   };
@@ -56,7 +56,7 @@ function watchedBy(test: { found: (readonly Address[])[]; failed: string[] }) {
       assert.ok(query);
       return query;
     },
-    answer: (index: number, addresses: readonly Address[]) => answer({ index, addresses }),
+    answer: (index: number, addresses: readonly HostPort[]) => answer({ index, addresses }),
   };
 }
 

@@ -1,5 +1,4 @@
-import type { ConsulSettings } from "@ccsp/config";
-import { formatAddress } from "./address.js";
+import { type ConsulSettings, formatHostPort } from "@ccsp/config";
 import { consulApi } from "./consul-api.js";
 
 /**
@@ -9,5 +8,5 @@ import { consulApi } from "./consul-api.js";
 export async function findInstances({ consul, name }: { consul: ConsulSettings; name: string }): Promise<string[]> {
   const { signal } = new AbortController();
   const { addresses } = await consulApi(consul).passing(name, { index: 0, waitMs: 0, signal });
-  return addresses.map(formatAddress).toSorted();
+  return addresses.map(formatHostPort).toSorted();
 }

@@ -1,5 +1,5 @@
+import type { HostPort } from "@ccsp/config";
 import { type ChannelOptions, experimental, Metadata, status } from "@grpc/grpc-js";
-import type { Address } from "./address.js";
 
 /**
  * Only this file uses the experimental resolver interface of grpc-js, in the form that it has since 1.14: the listener
@@ -9,7 +9,7 @@ import type { Address } from "./address.js";
 
 /** A source reports here what it found. It may do so at any time, even inside `open`. */
 export interface Findings {
-  found(addresses: readonly Address[]): void;
+  found(addresses: readonly HostPort[]): void;
   /**
    * Calls that do not wait fail with UNAVAILABLE and this message. If addresses were found before, they are kept and
    * used.
@@ -85,7 +85,7 @@ export function registerScheme(scheme: string, open: OpenSource): void {
   experimental.registerResolver(scheme, SchemeResolver);
 }
 
-function endpoints(addresses: readonly Address[]): experimental.StatusOr<experimental.Endpoint[]> {
+function endpoints(addresses: readonly HostPort[]): experimental.StatusOr<experimental.Endpoint[]> {
   return experimental.statusOrFromValue(addresses.map(({ host, port }) => ({ addresses: [{ host, port }] })));
 }
 

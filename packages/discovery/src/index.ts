@@ -1,4 +1,3 @@
-export { formatAddress } from "./address.js";
 export { type Announcement, announce } from "./announce.js";
 export { findInstances } from "./find-instances.js";
 export { registerSchemes } from "./schemes.js";

@@ -1,7 +1,8 @@
-import { type Address, fingerprint } from "./address.js";
+import type { HostPort } from "@ccsp/config";
+import { fingerprint } from "./address.js";
 
 /** News for the channel after an answer of Consul: a new list, that no instance exists, or nothing. */
-export type News = { readonly found: readonly Address[] } | "none" | undefined;
+export type News = { readonly found: readonly HostPort[] } | "none" | undefined;
 
 /**
  * The last good list of one name. A restarted agent answers with an empty list until the instances have registered
@@ -22,7 +23,7 @@ export class KnownInstances {
   }
 
   /** Takes an answer that arrived at `nowMs`, by any monotonic clock. */
-  take(addresses: readonly Address[], nowMs: number): News {
+  take(addresses: readonly HostPort[], nowMs: number): News {
     if (addresses.length > 0) {
       this.#emptySince = undefined;
       const print = fingerprint(addresses);

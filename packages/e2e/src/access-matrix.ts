@@ -1,5 +1,6 @@
-import { CallError, createClient, type ServiceShape } from "@ccsp/grpc-kit";
+import { CallError, createClient } from "@ccsp/grpc-kit";
 import { type ChannelCredentials, status } from "@grpc/grpc-js";
+import { rawRpc } from "./rpcs.js";
 
 /** How a call ended: `in` if the server let it in, or why it did not. */
 export type Outcome = string;
@@ -8,7 +9,7 @@ export type Outcome = string;
 export interface Caller {
   readonly target: string;
   readonly credentials?: ChannelCredentials | undefined;
-  /** Of the header `authorization`. */
+  /** The value of the header `authorization`. */
   readonly authorization?: string | undefined;
 }
 
@@ -24,31 +25,26 @@ const NOT_LET_IN: readonly (string | undefined)[] = [
   "DEPENDENCY_UNAVAILABLE",
 ];
 
-/** An RPC whose messages are bytes, which are empty here: a caller is refused before the server reads a request. */
-const anyRpc = (path: string) =>
-  ({
-    call: {
-      path,
-      requestStream: false,
-      responseStream: true,
-      requestSerialize: () => Buffer.alloc(0),
-      requestDeserialize: () => ({}),
-      responseSerialize: () => Buffer.alloc(0),
-      responseDeserialize: () => ({}),
-    },
-  }) as const satisfies ServiceShape;
-
+/** A caller is refused before the server reads a request. */
+const EMPTY = { bytes: Buffer.alloc(0) };
 const ANSWER_MS = 20_000;
 
-/** Makes an empty call and says whether it was let in. A call that waits on the server is let in. */
-export async function tryCall(path: string, { target, credentials, authorization }: Caller): Promise<Outcome> {
-  const client = createClient(anyRpc(path), target, {
+/**
+ * Makes an empty call and says whether it was let in. A call that waits on the server is let in. A client that cannot
+ * connect tries until `timeoutMs` are over.
+ */
+export async function tryCall(
+  path: string,
+  { target, credentials, authorization }: Caller,
+  { timeoutMs = ANSWER_MS }: { readonly timeoutMs?: number } = {},
+): Promise<Outcome> {
+  const client = createClient({ call: rawRpc(path, true) }, target, {
     credentials,
     channelOptions: { "grpc.enable_retries": 0 },
   });
   try {
     const metadata = authorization === undefined ? {} : { authorization };
-    for await (const _ of client.call({}, { timeoutMs: ANSWER_MS, metadata })) return "in";
+    for await (const _ of client.call(EMPTY, { timeoutMs, metadata })) return "in";
     return "in";
   } catch (error) {
     if (!(error instanceof CallError)) throw error;

@@ -60,9 +60,9 @@ export function attempts(world: World, secrets: readonly string[]): readonly Att
   ];
 }
 
-/** Who can do this makes certificates that every service believes. */
-function trusted({ dataDir }: World): Attempt {
-  const file = join(dataDir, "certificates", "queue", "ca.crt");
+/** A task that can do this can make certificates that the queue believes. */
+function trusted({ certificates }: World): Attempt {
+  const file = join(certificates, "queue", "ca.crt");
   return {
     what: "put a certificate authority of its own beside those of the services",
     script: `echo "# of a task" >>${file}`,

@@ -14,12 +14,20 @@ export const monitorClient = (world: World) => clientOf(world, MonitorServiceSer
 export const notificationClient = (world: World) => clientOf(world, NotificationServiceService, { to: "notification" });
 
 function clientOf<D extends ServiceShape>(
-  { fleet, certificates }: World,
+  world: World,
   definition: D,
   { to, index = 0 }: { readonly to: ServiceName; readonly index?: number },
 ) {
-  const replica = fleet.processes().filter(({ name }) => name === to)[index];
-  if (!replica) throw new Error(`the fleet has no ${to} with index ${index}`);
-  const options: ClientOptions<D> = { credentials: serviceChannel(certificates, { as: "gateway", to }) };
-  return createClient(definition, `127.0.0.1:${replica.ports.grpc}`, options);
+  const options: ClientOptions<D> = { credentials: serviceChannel(world.certificates, { as: "gateway", to }) };
+  return createClient(definition, addressOf(world, to, index), options);
+}
+
+/** Where a replica of the service serves gRPC. */
+export const addressOf = (world: World, name: ServiceName, index = 0): string =>
+  `127.0.0.1:${portOf(world, name, index)}`;
+
+export function portOf({ fleet }: World, service: ServiceName, index = 0): number {
+  const replica = fleet.processes().filter(({ name }) => name === service)[index];
+  if (!replica) throw new Error(`the fleet has no ${service} with index ${index}`);
+  return replica.ports.grpc;
 }

@@ -10,12 +10,14 @@ import { OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_se
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually } from "@ccsp/testkit";
 import { type Caller, type Outcome, tableOf, tryCall } from "../src/access-matrix.js";
+import { addressOf } from "../src/internal-clients.js";
+import { serviceOf } from "../src/rpcs.js";
 import { startWorld, type World } from "../src/world.js";
 
 /** Every RPC with its rule. One without a rule is let in nowhere, so that its row fails. */
 const RPCS = [...allRpcs().values()].map(({ path, access }) => ({
   path,
-  service: /^\/ccsp\.([a-z]+)\./.exec(path)?.[1] ?? "",
+  service: serviceOf(path),
   callers: access?.callers ?? [],
   scopes: access?.scopes ?? [],
 }));
@@ -68,7 +70,7 @@ describe("who may call what", function () {
   });
 
   it("is, behind the gateway, what the caller's certificate allows", async () => {
-    const folder = join(world.dataDir, "certificates");
+    const folder = world.certificates;
     const authority = await readAuthority(folder);
     assert.ok(authority);
     await issueCertificate(authority, {
@@ -183,13 +185,7 @@ describe("who may call what", function () {
 
 const SPEC = TaskSpec.fromPartial({ prompt: "say hello" });
 
-function addressOf(world: World, service: string): string {
-  const found = world.fleet.processes().find(({ name }) => name === service);
-  assert.ok(found, `the fleet has no ${service}`);
-  return `127.0.0.1:${found.ports.grpc}`;
-}
-
-/** Of a call of the agents' API, unary or a stream: `in`, unless the task is hidden from the caller. */
+/** How a call of the agents' API ended, unary or a stream: `in`, unless the task is hidden from the caller. */
 async function outcomeOf(call: unknown): Promise<Outcome> {
   try {
     if (isStream(call)) for await (const _ of call) break;

@@ -24,7 +24,8 @@ const MOST_GROWTH_MB = 10;
 
 /**
  * The limits at the door are not what this test is about. Traces and lines of each call would take most of the time.
- * What is kept by design is bounded so low that it is full after a fifth of the inputs: then more memory is a leak.
+ * The bounds on waiting and ended tasks are low, so a fifth of the inputs reaches them. From then on the fleet has no
+ * reason to use more memory, and growth is a leak.
  */
 const SETTINGS = {
   CCSP_LOG_LEVEL: "warn",

@@ -44,8 +44,7 @@ async function startOpenWorld(folder: string, mode: "required" | "off"): Promise
 const SECRET = /\.(?:key|token|secret|acl)$|^passwords\.json$/;
 
 /** The secrets of the fleet, with a login and a certificate of its operator. */
-async function placeSecrets({ dataDir }: World): Promise<readonly string[]> {
-  const certificates = join(dataDir, "certificates");
+async function placeSecrets({ dataDir, certificates }: World): Promise<readonly string[]> {
   const authority = await readAuthority(certificates);
   assert.ok(authority);
   await issueCertificate(authority, {

@@ -63,7 +63,7 @@ const QUEUE_LAYERS: Readonly<Record<string, readonly string[]>> = {
 };
 /**
  * The folders of the gateway's `src`, in the same way. `upstream` is what it knows of the services that it calls. A
- * transport stands above `application`, as `grpc` does, and no transport uses another.
+ * transport uses `application`, as `grpc` does, and no transport uses another.
  */
 const GATEWAY_LAYERS: Readonly<Record<string, readonly string[]>> = {
   upstream: [],

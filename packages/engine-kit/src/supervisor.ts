@@ -31,8 +31,9 @@ export interface RunOptions {
   /**
    * For a run whose process starts in the same way for every run with this key: in a throwaway folder, with nothing of
    * the run except `input`. Such a run may get a process that was started by the `prepare` of an earlier run with the
-   * key and of the same agent, and waited for its input. That process has another name and no `traceparent`. `prepare` is kept and called
-   * again, so it must hold nothing of the run. Undefined: the run gets a process of its own.
+   * key, and waited for its input. The earlier run is of the same agent, unless the operator lets agents share
+   * processes. The process has another name and no `traceparent`. `prepare` is kept and called again, so it must hold
+   * nothing of the run. Undefined: the run gets a process of its own.
    */
   readonly warmKey?: string | undefined;
   /**

@@ -29,7 +29,7 @@ const PUBLIC: CertificateName = { kind: "service", name: "gateway-public" };
 
 /**
  * The settings with which each service of a fleet finds its certificate. Each service gets a folder of its own. The
- * settings that were given are not among them, and whoever gave one folder for the calls between services gives all.
+ * settings that were given are not among them. A person who gave one folder for the calls between services gives all.
  */
 export const certificateSettings = (options: CertificateOptions): Plan["settings"] => planOf(options).settings;
 
@@ -70,7 +70,7 @@ function planOf({ folder, gatewayHost, operator, given }: CertificateOptions): P
 const OVERRIDE = "CCSP_DANGEROUSLY_LISTEN_WITHOUT_TLS";
 const isGiven = (given: Values, name: string): boolean => (given[name]?.trim() ?? "") !== "";
 
-/** By which others may call a server that listens on this host. */
+/** The names and addresses by which others may call a server that listens on this host. */
 function hostsOf(listen: string, advertised: string | undefined): readonly string[] {
   const isWildcard = listen === "0.0.0.0" || listen === "::";
   const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []);

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { openPrivateFolder, PRIVATE_FILE } from "@ccsp/private-files";
+import { openPrivateFolder, replaceFile } from "@ccsp/private-files";
 import { SERVICES, type ServiceName } from "./services.js";
 
 /** The tokens of a Consul agent that this package starts. Only the owner can read their files. */
@@ -15,26 +15,25 @@ export interface ConsulTokens {
   grant(url: string): Promise<void>;
 }
 
-/** Makes a random token for each service and for the administrator, and keeps them in `dir`. */
+/** Makes a new random token for each service and for the administrator, and writes them into `dir`. */
 export async function openConsulTokens({ root, dir }: { root: string; dir: string }): Promise<ConsulTokens> {
   await openPrivateFolder(dir);
   const fileOf = (name: string): string => join(dir, `${name}.token`);
   const policyOf = (name: string): Promise<string> => readFile(join(root, "deploy", "consul", `${name}.hcl`), "utf8");
-  const write = (file: string, text: string): Promise<void> => writeFile(file, text, { mode: PRIVATE_FILE });
   const management = randomUUID();
   const services = await Promise.all(
     SERVICES.map(async (name) => ({ name, token: randomUUID(), policy: await policyOf(name) })),
   );
   await Promise.all([
-    write(fileOf("management"), management),
-    ...services.map(({ name, token }) => write(fileOf(name), token)),
+    replaceFile(fileOf("management"), management),
+    ...services.map(({ name, token }) => replaceFile(fileOf(name), token)),
   ]);
   return {
     async writeConfig(version) {
       // A token on the command line would be visible to every user.
       const file = join(dir, "acl.json");
       const tokens = { [version < 1.11 ? "master" : "initial_management"]: management, agent: management };
-      await write(file, JSON.stringify({ acl: { enabled: true, default_policy: "deny", tokens } }));
+      await replaceFile(file, JSON.stringify({ acl: { enabled: true, default_policy: "deny", tokens } }));
       return file;
     },
     management,

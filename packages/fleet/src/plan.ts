@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { HostPort } from "@ccsp/config";
+import { formatHostPort, type HostPort } from "@ccsp/config";
 import { DEFAULT_PORTS, type ServiceName, STOP_ORDER, targetsFor, USE_REDIS } from "./services.js";
 
 const LOOPBACK = "127.0.0.1";
@@ -121,18 +121,15 @@ function sharedEnv(options: PlanOptions): Record<string, string> {
   return { ...options.inherited, CCSP_CONSUL_URL: options.consulUrl };
 }
 
-const addressOf = (host: string, port: number): string =>
-  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-
 /** The address by which this machine reaches a part. */
 export const localAddress = ({ host, ports }: Part): string =>
-  addressOf(["0.0.0.0", "::", "localhost"].includes(host) ? LOOPBACK : host, ports.grpc);
+  formatHostPort({ host: ["0.0.0.0", "::", "localhost"].includes(host) ? LOOPBACK : host, port: ports.grpc });
 
 function partEnv(part: Part, options: PlanOptions): Record<string, string> {
   const prefix = `CCSP_${part.name.toUpperCase()}`;
   const env: Record<string, string> = {
-    [`${prefix}_LISTEN`]: addressOf(part.host, part.ports.grpc),
-    [`${prefix}_OPS_LISTEN`]: addressOf(LOOPBACK, part.ports.ops),
+    [`${prefix}_LISTEN`]: formatHostPort({ host: part.host, port: part.ports.grpc }),
+    [`${prefix}_OPS_LISTEN`]: formatHostPort({ host: LOOPBACK, port: part.ports.ops }),
     ...options.certificates?.[part.name],
   };
   if (USE_REDIS.includes(part.name)) env["CCSP_REDIS_URL"] = options.redisUrl(options.single ? "ccsp" : part.name);

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { openPrivateFolder, PRIVATE_FILE } from "@ccsp/private-files";
+import { openPrivateFolder, replaceFile } from "@ccsp/private-files";
 
 /** The users of a Redis that this package starts. */
 export interface RedisUsers {
@@ -10,34 +10,27 @@ export interface RedisUsers {
   passwordOf(user: string): string;
 }
 
-const USER = /^user (?!default )(\S+) /gm;
-/** It is no hash, so Redis refuses to start with the template itself. */
-const PLACEHOLDER = "#SHA256-OF-PASSWORD";
+/** What follows the name is no hash, so Redis refuses to start with the template itself. */
+const LOGIN = /^(user (\S+) .*)#SHA256-OF-PASSWORD/gm;
 
 /**
- * Writes the ACL file of a Redis into `dir`, from the template `deploy/redis/users.acl`. Each user has a random password,
- * which stays the same: `dir/passwords.json` keeps it. Only the owner can read the two files.
+ * Writes the ACL file of a Redis into `dir`, from the template `deploy/redis/users.acl`. Each user has a random
+ * password, which stays the same: `dir/passwords.json` keeps it. Only the owner can read the two files.
  */
 export async function openRedisUsers({ root, dir }: { root: string; dir: string }): Promise<RedisUsers> {
   await openPrivateFolder(dir);
   const template = await readFile(join(root, "deploy", "redis", "users.acl"), "utf8");
   const passwordFile = join(dir, "passwords.json");
   const kept = await readPasswords(passwordFile);
-  const names = [...template.matchAll(USER)].map(([, name = ""]) => name);
-  const passwords = new Map(names.map((name) => [name, kept[name] ?? randomBytes(24).toString("base64url")]));
+  const passwords = new Map<string, string>();
   const aclFile = join(dir, "users.acl");
-  const acl = template.replaceAll(/^user (\S+) .*$/gm, (line, name: string) =>
-    line.replace(
-      PLACEHOLDER,
-      `#${createHash("sha256")
-        .update(passwords.get(name) ?? "")
-        .digest("hex")}`,
-    ),
-  );
-  await writeFile(passwordFile, `${JSON.stringify(Object.fromEntries(passwords), undefined, 2)}\n`, {
-    mode: PRIVATE_FILE,
+  const acl = template.replaceAll(LOGIN, (_, before: string, name: string) => {
+    const password = kept[name] ?? randomBytes(24).toString("base64url");
+    passwords.set(name, password);
+    return `${before}#${createHash("sha256").update(password).digest("hex")}`;
   });
-  await writeFile(aclFile, acl, { mode: PRIVATE_FILE });
+  await replaceFile(passwordFile, `${JSON.stringify(Object.fromEntries(passwords), undefined, 2)}\n`);
+  await replaceFile(aclFile, acl);
   return {
     aclFile,
     passwordOf(user) {

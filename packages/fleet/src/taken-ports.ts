@@ -1,7 +1,10 @@
 import { isFree } from "./free-port.js";
 import { DEFAULT_PORTS, SERVICES } from "./services.js";
 
-/** The services' own ports on which a server could not listen now, each with its service: "3000 (gateway)". Port 0 is always free. */
+/**
+ * The services' own ports on which a server could not listen now, each with its service: "3000 (gateway)". Port 0 is
+ * always free.
+ */
 export async function takenPorts(
   gatewayPort: number = DEFAULT_PORTS.gateway.grpc,
   free: (port: number) => Promise<boolean> = isFree,

@@ -15,11 +15,11 @@ import type { ServiceContext } from "./run.js";
 
 /** How a service proves who it is, to its callers and to the services that it calls, and how callers prove it to it. */
 export interface ServiceCredentials {
-  /** Of the gRPC port. */
+  /** For the gRPC port. */
   readonly port: ServeOptions["credentials"];
   /** Lets in what the protos allow, if the callers are services. A service with other callers has its own `admit`. */
   readonly admit: Admit;
-  /** Of a client. The server must have the certificate of the service that offers the called definition. */
+  /** For a client of another service. The server must have the certificate of the service that offers the called definition. */
   readonly toCall: (called: ServiceShape) => ClientOptions["credentials"];
 }
 

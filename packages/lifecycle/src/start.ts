@@ -1,5 +1,5 @@
-import type { ServiceSettings } from "@ccsp/config";
-import { announce, formatAddress, registerSchemes } from "@ccsp/discovery";
+import { formatHostPort, type ServiceSettings } from "@ccsp/config";
+import { announce, registerSchemes } from "@ccsp/discovery";
 import { createClient, serveGrpc } from "@ccsp/grpc-kit";
 import { createMetrics, type OpsServer, serveOps } from "@ccsp/telemetry";
 import { openCredentials } from "./credentials.js";
@@ -62,7 +62,7 @@ export async function startService<C extends { readonly service: ServiceSettings
       const asked = { host: service.opsHost, port: ops.port };
       const id = `${name}-${instance}`;
       await open("consul", announce({ consul, name, id, host: advertiseHost, port, ops: asked, log }));
-      return { address: formatAddress({ host: advertiseHost, port }) };
+      return { address: formatHostPort({ host: advertiseHost, port }) };
     },
   });
   ops?.setReady();

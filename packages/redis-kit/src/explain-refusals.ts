@@ -11,10 +11,11 @@ export function explainRefusals(client: RedisClient, user = "default"): void {
   const target: Pick<Redis, "sendCommand"> = client;
   const send = target.sendCommand.bind(client);
   target.sendCommand = (command, ...rest) => {
-    const hint = ` (${command.name} as user ${user}; deploy/redis/users.acl has what each service needs)`;
     command.promise.catch((error: unknown) => {
-      if (!(error instanceof Error) || !REFUSED.test(error.message) || error.message.endsWith(hint)) return;
-      error.message += hint;
+      if (!(error instanceof Error) || !REFUSED.test(error.message)) return;
+      const hint = ` (${command.name} as user ${user}; deploy/redis/users.acl has what each service needs)`;
+      // A command that is sent again passes here again.
+      if (!error.message.endsWith(hint)) error.message += hint;
     });
     return send(command, ...rest);
   };

@@ -22,8 +22,10 @@ export interface Authority {
 const KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"];
 
 /**
- * Creates a certificate authority with the command `openssl`, because Node makes keys but no certificates. It needs
- * openssl 3.0 or newer. Without it, it skips the test or hook whose `this` is `context`.
+ * Creates a certificate authority with the command `openssl`. Its certificates are those of a foreign CA, as Redis,
+ * Consul, an OIDC issuer or a public gateway have them: no name of a service is in them. `@ccsp/certificates` makes the
+ * certificates of services. It needs openssl 3.0 or newer. Without it, it skips the test or hook whose `this` is
+ * `context`.
  */
 export async function createAuthority(context: Parameters<typeof skip>[0]): Promise<Authority> {
   const run = promisify(execFile);

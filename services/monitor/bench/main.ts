@@ -90,7 +90,7 @@ try {
   while ((await behind(redis).catch(() => Number.POSITIVE_INFINITY)) > 0) await delay(50);
   let drainMs = 0;
   for (let from = 0; from < ENDS; from += CHUNK) {
-    // Whoever makes the events must not compete with the monitor for the processor: in a fleet that work is the queue's.
+    // The monitor stands still while this process makes events: in a fleet the queue makes them, on its own processor.
     consumer.kill("SIGSTOP");
     await feed(redis, sums, from, Math.min(ENDS, from + CHUNK));
     const start = performance.now();

@@ -23,7 +23,7 @@ export async function replayWithKills({
   readonly ends: number;
   readonly kills: number;
 }): Promise<void> {
-  const server = await startRedis({ appendOnly: true });
+  const server = await startRedis();
   const redis = await openRedis(server.url, { log: pino({ level: "silent" }), name: "test" });
   const env = { CCSP_REDIS_URL: server.url, CCSP_MONITOR_USAGE_LABELS: LABELS.join(",") };
   const start = (name: string) => startMonitor({ ...env, CCSP_INSTANCE: name });

@@ -32,9 +32,10 @@
 -- When there are unlisted or forgotten leases, a claim that was sent together with this call waits until they are
 -- settled.
 -- 'again' renews no lease: the heartbeat counts from the start of the call.
--- Stale is a call of a boot that another boot followed, and a call with an older sequence. This ends when the newest
--- call is older than a lease: whoever made it is gone or never was this executor, and all leases that it had have
--- expired. Otherwise one call that was made under the name of a live executor would shut that executor out for good.
+-- A call of a boot that another boot followed is stale, and so is a call with an older sequence. This ends when the
+-- newest call is older than a lease: the process that made it is gone or never was this executor, and all its leases
+-- have expired. Otherwise one call that was made under the name of a live executor would shut that executor out for
+-- good.
 -- The ids of earlier boots are known while they are among the last 1,000 characters, and while the executor's hash is
 -- kept (a day after its last call).
 

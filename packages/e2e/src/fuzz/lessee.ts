@@ -5,6 +5,7 @@ import {
   QueueServiceService,
   SyncResponse,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { addressOf } from "../internal-clients.js";
 import { serviceChannel } from "../service-channel.js";
 import type { World } from "../world.js";
 
@@ -20,10 +21,9 @@ export interface Lessee {
 
 const SLOTS = 40;
 
-export function createLessee({ fleet, certificates }: World): Lessee {
-  const queue = fleet.processes().find(({ name }) => name === "queue");
-  const client = createClient(QueueServiceService, `127.0.0.1:${queue?.ports.grpc}`, {
-    credentials: serviceChannel(certificates, { as: "executor", to: "queue" }),
+export function createLessee(world: World): Lessee {
+  const client = createClient(QueueServiceService, addressOf(world, "queue"), {
+    credentials: serviceChannel(world.certificates, { as: "executor", to: "queue" }),
   });
   let [boot, sequence] = [0, 0n];
   let held: HeldLease[] = [];

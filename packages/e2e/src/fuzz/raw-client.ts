@@ -1,5 +1,6 @@
 import { CallError, createClient } from "@ccsp/grpc-kit";
 import { status } from "@grpc/grpc-js";
+import { rawRpc } from "../rpcs.js";
 import type { FuzzedRpc } from "./rpcs.js";
 
 /** Sends bytes as the request of any RPC. */
@@ -19,11 +20,6 @@ export interface Outcome {
 type Options = NonNullable<Parameters<typeof createClient>[2]>;
 type Metadata = () => Promise<Record<string, string>>;
 
-/** A message as its bytes. The client fills in defaults of a message, so the bytes are in a field. */
-interface Raw {
-  readonly bytes: Buffer;
-}
-
 /** Streams and Sync wait for news. They may end without any. */
 const NEWS_MS = 1_000;
 /** All other calls are answered, also by a machine under load. */
@@ -39,17 +35,10 @@ export function createRawClient(
   options: Options = {},
   metadata: Metadata = () => Promise.resolve({}),
 ): RawClient {
-  const wire = {
-    requestStream: false as const,
-    requestSerialize: ({ bytes }: Raw) => bytes,
-    requestDeserialize: (bytes: Buffer): Raw => ({ bytes }),
-    responseSerialize: ({ bytes }: Raw) => bytes,
-    responseDeserialize: (bytes: Buffer): Raw => ({ bytes }),
-  };
   const unary = rpcs.filter(({ method }) => method.methodKind === "unary").map(({ path }) => path);
   const streams = rpcs.filter(({ method }) => method.methodKind !== "unary").map(({ path }) => path);
   const table = <S extends boolean>(paths: readonly string[], responseStream: S) =>
-    Object.fromEntries(paths.map((path) => [path, { ...wire, path, responseStream }]));
+    Object.fromEntries(paths.map((path) => [path, rawRpc(path, responseStream)]));
   const answers = createClient(table(unary, false as const), target, options);
   const watches = createClient(table(streams, true as const), target, options);
   return {

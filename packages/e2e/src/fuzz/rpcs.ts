@@ -1,9 +1,8 @@
-import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { createFileRegistry, type DescMethod, fromBinary } from "@bufbuild/protobuf";
-import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import type { DescMethod } from "@bufbuild/protobuf";
 import { SERVICES, type ServiceName } from "@ccsp/fleet";
-import { allRpcs } from "@ccsp/protos/access.js";
+import { accessOf } from "@ccsp/protos/access.js";
+import { services } from "@ccsp/protos/descriptor.js";
+import { serviceOf } from "../rpcs.js";
 
 /** An RPC of CCSP with the form of its messages. */
 export interface FuzzedRpc {
@@ -16,14 +15,11 @@ export interface FuzzedRpc {
 }
 
 /** Every RPC of every service, from the descriptors: so a new RPC is fuzzed too. */
-export function fuzzedRpcs(): readonly FuzzedRpc[] {
-  const file = fileURLToPath(import.meta.resolve("@ccsp/protos/descriptor.binpb"));
-  const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(file)));
-  return [...allRpcs().values()].map(({ path, access }) => {
-    const [, typeName = "", name = ""] = path.split("/");
-    const service = SERVICES.find((candidate) => typeName.startsWith(`ccsp.${candidate}.`));
-    const method = registry.getService(typeName)?.methods.find((candidate) => candidate.name === name);
-    if (service === undefined || method === undefined) throw new Error(`no service of the fleet has ${path}`);
-    return { path, service, caller: SERVICES.find((name) => access?.callers.includes(name)), method };
-  });
-}
+export const fuzzedRpcs = (): readonly FuzzedRpc[] =>
+  services().flatMap(({ typeName, methods }) =>
+    methods.map((method) => {
+      const path = `/${typeName}/${method.name}`;
+      const caller = SERVICES.find((name) => accessOf(path)?.callers.includes(name));
+      return { path, service: serviceOf(path), caller, method };
+    }),
+  );

@@ -168,8 +168,8 @@ function newServer(
 ): Server {
   const { callers } = serving;
   const server = new Server({
-    ...(Number.isFinite(idleMs) && { "grpc.max_connection_idle_ms": idleMs }),
-    ...(Number.isFinite(ageMs) && { "grpc.max_connection_age_ms": ageMs }),
+    "grpc.max_connection_idle_ms": idleMs,
+    "grpc.max_connection_age_ms": ageMs,
     ...((admit ?? callers.limits ?? callers.meter) && {
       interceptors: [createAdmission({ admit, connectionsOf }, serving)],
     }),

@@ -1,8 +1,8 @@
 import { type ServiceDefinition, status } from "@grpc/grpc-js";
 
 /**
- * Bounds on health and reflection. Everybody may call them, also who has not proven anything, and their libraries keep
- * what they are sent.
+ * Bounds on health and reflection. Everybody may call them without any proof, and their libraries keep what they are
+ * sent.
  */
 
 /** A stream of one of these services, as far as the bounds need it. */

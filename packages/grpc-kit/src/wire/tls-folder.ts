@@ -1,6 +1,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { certificatesIn } from "@ccsp/identity/certificate-pem.js";
 import type { Logger } from "pino";
 import { notOfService } from "./peer-name.js";
 import type { Tls } from "./tls.js";
@@ -122,17 +123,10 @@ function read(folder: string, name: string): Buffer {
   }
 }
 
-const BLOCK = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
-const BEGIN = /-----BEGIN CERTIFICATE-----/g;
-
-/** Node ignores certificates that it cannot read, so a file that is only half written has to be found here. */
-function certificatesOf(pem: Buffer, file: string): X509Certificate[] {
-  const text = pem.toString("latin1");
-  const blocks = text.match(BLOCK) ?? [];
-  if (blocks.length === 0 || blocks.length !== text.match(BEGIN)?.length) {
-    throw new Error(`${file} is not a list of complete certificates in PEM`);
-  }
-  return wrap(file, () => blocks.map((block) => new X509Certificate(block)));
+function certificatesOf(pem: Buffer, file: string): readonly X509Certificate[] {
+  const found = wrap(file, () => certificatesIn(pem.toString("latin1")));
+  if (found.length === 0) throw new Error(`${file} has no certificate in PEM`);
+  return found;
 }
 
 const keyOf = (pem: Buffer, file: string) => wrap(file, () => createPrivateKey(pem));

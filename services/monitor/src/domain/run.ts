@@ -12,6 +12,14 @@ export const NO_ROW: Row = { agent: "", engine: "", account: "", model: "", prio
 
 /** What is counted instead of a value that has no row of its own. */
 export const OTHER = "other";
+export const OTHER_ROW: Row = {
+  agent: OTHER,
+  engine: OTHER,
+  account: OTHER,
+  model: OTHER,
+  priority: OTHER,
+  label: OTHER,
+};
 
 /**
  * One ended attempt, with the numbers to count. All numbers are integers. Money is in micro-dollars, so that sums are

@@ -1,7 +1,7 @@
 import { type FieldViolation, invalidFields } from "@ccsp/errors";
 import { addCounts, type Counts, noCounts } from "./counts.js";
-import { DIMENSIONS, type Dimension, OTHER, type Row } from "./run.js";
-import { ceil, checkedRange, floor, keyOf, matches, project, type UsageQuery } from "./usage-report.js";
+import { DIMENSIONS, type Dimension, OTHER_ROW, type Row } from "./run.js";
+import { ceil, checkedRange, compareRows, floor, keyOf, matches, project, type UsageQuery } from "./usage-report.js";
 import { type Bucket, DAY_MS, HOUR_MS, KEPT_MS, MINUTE_MS, type UsageStore } from "./usage-store.js";
 
 const MAX_STEPS = 3_000;
@@ -58,15 +58,9 @@ function addPoint({ sum, points }: Series, step: number, counts: Readonly<Counts
 
 /** Keeps the series with the most runs and sums the rest in one. */
 function largest(all: readonly Series[], most: number, groupBy: readonly Dimension[]): Series[] {
-  const sorted = all.toSorted(
-    (a, b) => b.sum.runs - a.sum.runs || (keyOf(a.row, DIMENSIONS) < keyOf(b.row, DIMENSIONS) ? -1 : 1),
-  );
+  const sorted = all.toSorted((a, b) => b.sum.runs - a.sum.runs || compareRows(a.row, b.row));
   if (sorted.length <= most) return sorted;
-  const row = project(
-    { agent: OTHER, engine: OTHER, account: OTHER, model: OTHER, priority: OTHER, label: OTHER },
-    groupBy,
-  );
-  const rest: Series = { row, sum: noCounts(), points: new Map() };
+  const rest: Series = { row: project(OTHER_ROW, groupBy), sum: noCounts(), points: new Map() };
   for (const { points } of sorted.slice(most)) for (const [step, counts] of points) addPoint(rest, step, counts);
   return [...sorted.slice(0, most), rest];
 }

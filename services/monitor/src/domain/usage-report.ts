@@ -76,7 +76,8 @@ export function matches(filter: UsageFilter, row: Row): boolean {
   });
 }
 
-function compareRows(a: Row, b: Row): number {
+/** The order of rows: by their dimensions. */
+export function compareRows(a: Row, b: Row): number {
   for (const dimension of DIMENSIONS) {
     if (a[dimension] !== b[dimension]) return a[dimension] < b[dimension] ? -1 : 1;
   }

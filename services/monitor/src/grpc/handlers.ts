@@ -5,10 +5,10 @@ import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { ExportFormat, Outcome } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { reportAgents } from "../domain/agent-stats.js";
-import { exportUsage } from "../domain/export-usage.js";
+import { exportUsage, type ExportFormat as Format } from "../domain/export-usage.js";
 import type { Gap } from "../domain/gap.js";
 import { runOfWork } from "../domain/record-usage.js";
-import { NO_ROW } from "../domain/run.js";
+import { NO_ROW, type Run } from "../domain/run.js";
 import { reportTimeSeries } from "../domain/time-series.js";
 import { reportUsage } from "../domain/usage-report.js";
 import { DAY_MS, HOUR_MS, type UsageStore } from "../domain/usage-store.js";
@@ -66,13 +66,14 @@ export function usageHandlers({
       const stepMs = step === undefined ? HOUR_MS : durationMs(step);
       if (stepMs !== HOUR_MS && stepMs !== DAY_MS)
         throw invalidFields([{ field: "step", description: "must be one hour or one day" }]);
-      if (!(format in FORMATS)) throw invalidFields([{ field: "format", description: "is not a known format" }]);
+      const known = FORMATS[format];
+      if (known === undefined) throw invalidFields([{ field: "format", description: "is not a known format" }]);
       const query = {
         start: startTime,
         end: endTime,
         stepMs,
         filter: filterOf(filter),
-        format: FORMATS[format] ?? "csv",
+        format: known,
       };
       for await (const lines of exportUsage(store, query, new Date())) yield { lines };
     },
@@ -107,13 +108,13 @@ export function usageHandlers({
   };
 }
 
-const FORMATS: Partial<Record<ExportFormat, "csv" | "json-lines">> = {
+const FORMATS: Partial<Record<ExportFormat, Format>> = {
   [ExportFormat.UNSPECIFIED]: "csv",
   [ExportFormat.CSV]: "csv",
   [ExportFormat.JSON_LINES]: "json-lines",
 };
 
-const OUTCOMES: Partial<Record<Outcome, "succeeded" | "failed" | "cancelled">> = {
+const OUTCOMES: Partial<Record<Outcome, Run["outcome"]>> = {
   [Outcome.UNSPECIFIED]: "succeeded",
   [Outcome.SUCCEEDED]: "succeeded",
   [Outcome.FAILED]: "failed",

@@ -2,7 +2,8 @@ import { EVENTS_KEPT, encodeEventData } from "@ccsp/events";
 import { UsageRecorded } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { bindScript, oneOf, orUnavailable, type RedisClient } from "@ccsp/redis-kit";
 import { COUNTERS, type Counts, countsOf, noCounts } from "../domain/counts.js";
-import { DIMENSIONS, NO_ROW, OTHER, type Row, type Run } from "../domain/run.js";
+import { DIMENSIONS, NO_ROW, OTHER, OTHER_ROW, type Row, type Run } from "../domain/run.js";
+import { floor } from "../domain/usage-report.js";
 import {
   type Bucket,
   type CountedRow,
@@ -101,7 +102,7 @@ export function createRedisUsageStore(
   };
 }
 
-const BEYOND = encodeRow({ agent: OTHER, engine: OTHER, account: OTHER, model: OTHER, priority: OTHER, label: OTHER });
+const BEYOND = encodeRow(OTHER_ROW);
 
 /** A row of hashes of hours and days, as their field. */
 function encodeRow(row: Row): string {
@@ -131,7 +132,7 @@ function argumentsOf(run: Run, maxRows: number, nowMs: number): (string | number
   const { row } = run;
   const end = run.endTime.getTime();
   const left = (lengthMs: number, keptMs: number): number =>
-    Math.max(0, Math.floor(end / lengthMs) * lengthMs + lengthMs + keptMs - nowMs);
+    Math.max(0, floor(end, lengthMs) + lengthMs + keptMs - nowMs);
   const keep = [
     SEEN_MS,
     left(HOUR_MS, KEPT_MS.hour),

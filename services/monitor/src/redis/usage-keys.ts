@@ -1,12 +1,11 @@
 import { eventsKey } from "@ccsp/events";
 import { DIMENSIONS, type Dimension } from "../domain/run.js";
+import { DAY_MS } from "../domain/usage-store.js";
 
 /** The beginning of an ISO time that names a bucket, such as `2026-01-05T10` for an hour. */
 const PRECISION = { day: 10, hour: 13, minute: 16 } as const;
 const nameOf = (grain: keyof typeof PRECISION, ms: number): string =>
   new Date(ms).toISOString().slice(0, PRECISION[grain]);
-
-const DAY_MS = 86_400_000;
 
 /**
  * The keys of one partition. The {braces} put them on the cluster node of the partition's events, so that one script
