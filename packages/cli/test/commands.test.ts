@@ -93,6 +93,15 @@ describe("ccsp's commands", () => {
     assert.match(JSON.stringify(json?.["warning"]), /visible/);
   });
 
+  it("refuse a token that cannot be sent before any call, and never show it", async () => {
+    for (const command of ["list", "queue status"]) {
+      const { code, stdout, stderr } = await at(command.split(" "), { env: { CCSP_TOKEN: "secret-\ntoken" } });
+      assert.equal(code, 3);
+      assert.equal(stdout, "");
+      assert.equal(stderr, "ccsp: the token has characters that are not allowed, such as a line break\n", command);
+    }
+  });
+
   it("run - reads the prompt from standard input", async () => {
     const { stdout } = await at(["run", "-"], { stdin: "from a pipe" });
     assert.equal(stdout, "from a pipe\n");
