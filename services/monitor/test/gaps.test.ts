@@ -9,7 +9,7 @@ import { eventually } from "@ccsp/testkit";
 import { pino } from "pino";
 import { reportUsage } from "../src/domain/usage-report.js";
 import { fillFromQueue } from "../src/events/fill-from-queue.js";
-import { lookForGaps } from "../src/events/gap-watch.js";
+import { lookForGaps, watchGaps } from "../src/events/gap-watch.js";
 import { runOfEvent } from "../src/events/run-of-event.js";
 import { createRedisGapStore } from "../src/redis/redis-gap-store.js";
 import { createRedisUsageStore } from "../src/redis/redis-usage-store.js";
@@ -52,7 +52,7 @@ describe("a gap in the events", () => {
     const store = createRedisUsageStore(redis.client, { partitions: 1, maxRows: 100 });
     const gaps = createRedisGapStore(redis.client, "monitor");
     const fill = fillFromQueue({ queue, record: store.record, allowedLabels: [] });
-    const look = () => lookForGaps({ gaps, partitions: 1, fill, log });
+    const look = () => lookForGaps({ gaps, partitions: 1, fill, log }, new AbortController().signal);
     const handle = async (event: Parameters<typeof runOfEvent>[0]) => {
       const run = runOfEvent(event, []);
       if (run) await store.record(run);
@@ -150,5 +150,24 @@ describe("a gap in the events", () => {
     await redis.client.del("ccsp:usage:{0}:filling");
     await monitor.look();
     assert.equal((await monitor.gaps.list(0))[0]?.state, "incomplete");
+  });
+
+  it("of an earlier monitor delays neither the start nor the stop, however long the queue takes", async () => {
+    const monitor = open();
+    await lose(monitor);
+    await monitor.look();
+    const read = await monitor.consume();
+    await caughtUp();
+    await read.close();
+    const asked = Promise.withResolvers<void>();
+    const fill = (_gap: unknown, stop: AbortSignal) =>
+      new Promise<never>((_, reject) => {
+        stop.addEventListener("abort", () => reject(stop.reason));
+        asked.resolve();
+      });
+    const watching = await watchGaps({ gaps: monitor.gaps, partitions: 1, fill, log }, 1_000);
+    await asked.promise;
+    await watching.close();
+    assert.equal((await monitor.gaps.list(0))[0]?.state, "growing");
   });
 });
