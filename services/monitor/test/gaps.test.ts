@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { consumeEvents, createPublisher, eventsKey } from "@ccsp/events";
+import { consumeEvents, createPublisher, EVENTS_KEPT, eventsKey } from "@ccsp/events";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { TaskCompleted } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { GetResponse, ListResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
@@ -137,6 +137,23 @@ describe("a gap in the events", () => {
     await redis.client.xtrim(eventsKey(0), "MAXLEN", 1);
     await monitor.look();
     assert.deepEqual(await monitor.gaps.list(0), []);
+  });
+
+  it("is opened before anything is lost, when writers are about to trim what was not read", async () => {
+    const monitor = open();
+    const reader = await monitor.consume();
+    for (let n = 0; n < 2; n += 1) await publish(n);
+    await caughtUp();
+    await reader.close();
+    const unread = async (events: number) => {
+      const add = "for _ = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'type', 'x') end";
+      await redis.client.eval(add, 1, eventsKey(0), events);
+      await monitor.look();
+      return (await monitor.gaps.list(0)).map(({ state }) => state);
+    };
+    await redis.client.xtrim(eventsKey(0), "MAXLEN", 1);
+    assert.deepEqual(await unread(EVENTS_KEPT * 0.9 - 1), []);
+    assert.deepEqual(await unread(1), ["growing"]);
   });
 
   it("stays open while the queue does not answer, and is filled at a later look", async () => {
