@@ -1,4 +1,4 @@
-import { bindScript, oneOf, type RedisClient, type RedisConnection } from "@ccsp/redis-kit";
+import { asList, bindScript, fieldsOf, oneOf, type RedisClient, type RedisConnection } from "@ccsp/redis-kit";
 import { eventsKey, parkedKey } from "./event-stream.js";
 import { dueAfterMs, type PendingEntry, type Redelivery } from "./redelivery.js";
 
@@ -128,15 +128,4 @@ function entries(list: readonly unknown[]): { id: string; fields: string[] }[] {
     .map(asList)
     .filter((item) => item.length === 2)
     .map(([id, fields]) => ({ id: String(id), fields: asList(fields).map(String) }));
-}
-
-function fieldsOf(info: unknown): Map<string, unknown> {
-  const list = asList(info);
-  const fields = new Map<string, unknown>();
-  for (let at = 0; at + 1 < list.length; at += 2) fields.set(String(list[at]), list[at + 1]);
-  return fields;
-}
-
-function asList(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
 }

@@ -5,6 +5,7 @@ export {
   EVENT_TYPES,
   EVENTS_KEPT,
   type EventData,
+  encodeEvent,
   encodeEventData,
   eventsKey,
   parkedKey,

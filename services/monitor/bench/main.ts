@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { eventsKey } from "@ccsp/events";
 import { startRedis } from "@ccsp/fleet";
-import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
+import { asList, fieldsOf, openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { pino } from "pino";
 import { DIMENSIONS, type Dimension } from "../src/domain/run.js";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../src/domain/usage-store.js";
@@ -35,10 +35,8 @@ async function endsPerSecond(url: string): Promise<number> {
 
 /** Events that the group has not finished. */
 async function behind(redis: RedisConnection): Promise<number> {
-  const groups: unknown = await redis.client.xinfo("GROUPS", eventsKey(0));
-  const group = Array.isArray(groups) && Array.isArray(groups[0]) ? groups[0] : [];
-  const valueOf = (name: string): number => Number(group[group.indexOf(name) + 1]);
-  return group.length === 0 ? Number.POSITIVE_INFINITY : valueOf("lag") + valueOf("pending");
+  const group = fieldsOf(asList(await redis.client.xinfo("GROUPS", eventsKey(0)))[0]);
+  return group.size === 0 ? Number.POSITIVE_INFINITY : Number(group.get("lag")) + Number(group.get("pending"));
 }
 
 async function compare(redis: RedisConnection, sums: readonly PlainSums[]): Promise<void> {

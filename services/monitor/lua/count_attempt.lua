@@ -18,12 +18,8 @@
 --       7 row
 --       8 the row without what agents can invent
 --       9 the row of everything that is beyond the bound
---      10 id of the event
---      11 data of the event
---      12 task of the event, or ''
---      13 trace of the event, or ''
---      14 number of events to keep
---      15 the values of the dimensions, one argument for each of `minutes`
+--      10 number of events to keep
+--      11 the values of the dimensions, one argument for each of `minutes`; then the event: names and values
 -- RETURN 'ok' | 'repeat'
 --
 -- The id guards the counts and the event: a second delivery, and a second run of this script, change nothing. The days
@@ -31,7 +27,8 @@
 --
 -- Bounded memory: a hash that is half full takes no new row with a model or label that it has not seen, and a full one
 -- no new row. What does not fit is counted in a coarser row, so sums stay exact. Rows are few per attempt and each is
--- read, added to and written here, because ten counters per row would need ten times the memory as fields.
+-- read, added to and written here, because ten counters per row would need ten times the memory as fields. A bucket is
+-- kept until a fixed time, so a hash gets it with a new row, and not with each attempt.
 
 local MOST = 9007199254740991
 local id, most, ended, agent = ARGV[1], tonumber(ARGV[3]), ARGV[5], ARGV[6]
@@ -80,18 +77,24 @@ local function row_for(key, fine, coarse, rest)
   return rest, redis.call('HGET', key, rest)
 end
 
+local function put(key, keep_ms, row, value, is_new)
+  redis.call('HSET', key, row, value)
+  if is_new then
+    redis.call('PEXPIRE', key, keep_ms)
+  end
+end
+
 local function count(key, keep_ms, fine, coarse, rest)
   if keep_ms > 0 then
     local row, stored = row_for(key, fine, coarse, rest)
-    redis.call('HSET', key, row, add(stored))
-    redis.call('PEXPIRE', key, keep_ms)
+    put(key, keep_ms, row, add(stored), not stored)
   end
 end
 
 count(KEYS[4], keep[2], ARGV[7], ARGV[8], ARGV[9])
 count(KEYS[5], keep[3], ARGV[7], ARGV[8], ARGV[9])
 for at = 8, #KEYS do
-  count(KEYS[at], keep[5], ARGV[at + 7], ARGV[at + 7], 'other')
+  count(KEYS[at], keep[5], ARGV[at + 3], ARGV[at + 3], 'other')
 end
 if keep[4] > 0 then
   local row, stored = row_for(KEYS[6], agent, agent, 'other')
@@ -99,20 +102,12 @@ if keep[4] > 0 then
   if last and tonumber(last) > tonumber(ended) then
     ended = last
   end
-  redis.call('HSET', KEYS[6], row, ended .. ';' .. add(before))
-  redis.call('PEXPIRE', KEYS[6], keep[4])
+  put(KEYS[6], keep[4], row, ended .. ';' .. add(before), not stored)
 end
 
-local event = { 'type', 'usage.recorded', 'time', ARGV[5], 'data', ARGV[11], 'id', ARGV[10], 'agent', agent }
-for at, name in pairs({ [12] = 'task', [13] = 'trace' }) do
-  if ARGV[at] ~= '' then
-    event[#event + 1] = name
-    event[#event + 1] = ARGV[at]
-  end
-end
-redis.call('XADD', KEYS[7], 'MAXLEN', '~', ARGV[14], '*', unpack(event))
+redis.call('XADD', KEYS[7], 'MAXLEN', '~', ARGV[10], '*', unpack(ARGV, #KEYS + 4))
 
 -- The id is stored last: Redis stops a script that fails in the middle, and then the attempt has to be counted again.
 redis.call('SADD', KEYS[1], id)
-redis.call('PEXPIRE', KEYS[1], math.max(keep[1], 1000))
+redis.call('PEXPIRE', KEYS[1], keep[1])
 return 'ok'

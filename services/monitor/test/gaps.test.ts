@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { consumeEvents, createPublisher, eventsKey } from "@ccsp/events";
+import { consumeEvents, createPublisher, EVENTS_KEPT, eventsKey } from "@ccsp/events";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { TaskCompleted } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { GetResponse, ListResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
@@ -9,7 +9,7 @@ import { eventually } from "@ccsp/testkit";
 import { pino } from "pino";
 import { reportUsage } from "../src/domain/usage-report.js";
 import { fillFromQueue } from "../src/events/fill-from-queue.js";
-import { lookForGaps } from "../src/events/gap-watch.js";
+import { lookForGaps, watchGaps } from "../src/events/gap-watch.js";
 import { runOfEvent } from "../src/events/run-of-event.js";
 import { createRedisGapStore } from "../src/redis/redis-gap-store.js";
 import { createRedisUsageStore } from "../src/redis/redis-usage-store.js";
@@ -52,7 +52,7 @@ describe("a gap in the events", () => {
     const store = createRedisUsageStore(redis.client, { partitions: 1, maxRows: 100 });
     const gaps = createRedisGapStore(redis.client, "monitor");
     const fill = fillFromQueue({ queue, record: store.record, allowedLabels: [] });
-    const look = () => lookForGaps({ gaps, partitions: 1, fill, log });
+    const look = () => lookForGaps({ gaps, partitions: 1, fill, log }, new AbortController().signal);
     const handle = async (event: Parameters<typeof runOfEvent>[0]) => {
       const run = runOfEvent(event, []);
       if (run) await store.record(run);
@@ -139,6 +139,23 @@ describe("a gap in the events", () => {
     assert.deepEqual(await monitor.gaps.list(0), []);
   });
 
+  it("is opened before anything is lost, when writers are about to trim what was not read", async () => {
+    const monitor = open();
+    const reader = await monitor.consume();
+    for (let n = 0; n < 2; n += 1) await publish(n);
+    await caughtUp();
+    await reader.close();
+    const unread = async (events: number) => {
+      const add = "for _ = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'type', 'x') end";
+      await redis.client.eval(add, 1, eventsKey(0), events);
+      await monitor.look();
+      return (await monitor.gaps.list(0)).map(({ state }) => state);
+    };
+    await redis.client.xtrim(eventsKey(0), "MAXLEN", 1);
+    assert.deepEqual(await unread(EVENTS_KEPT * 0.9 - 1), []);
+    assert.deepEqual(await unread(1), ["growing"]);
+  });
+
   it("stays open while the queue does not answer, and is filled at a later look", async () => {
     const monitor = open();
     await lose(monitor);
@@ -150,5 +167,24 @@ describe("a gap in the events", () => {
     await redis.client.del("ccsp:usage:{0}:filling");
     await monitor.look();
     assert.equal((await monitor.gaps.list(0))[0]?.state, "incomplete");
+  });
+
+  it("of an earlier monitor delays neither the start nor the stop, however long the queue takes", async () => {
+    const monitor = open();
+    await lose(monitor);
+    await monitor.look();
+    const read = await monitor.consume();
+    await caughtUp();
+    await read.close();
+    const asked = Promise.withResolvers<void>();
+    const fill = (_gap: unknown, stop: AbortSignal) =>
+      new Promise<never>((_, reject) => {
+        stop.addEventListener("abort", () => reject(stop.reason));
+        asked.resolve();
+      });
+    const watching = await watchGaps({ gaps: monitor.gaps, partitions: 1, fill, log }, 1_000);
+    await asked.promise;
+    await watching.close();
+    assert.equal((await monitor.gaps.list(0))[0]?.state, "growing");
   });
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { eventsKey } from "@ccsp/events";
 import { startRedis } from "@ccsp/fleet";
-import { openRedis } from "@ccsp/redis-kit";
+import { asList, fieldsOf, openRedis } from "@ccsp/redis-kit";
 import { eventually } from "@ccsp/testkit";
 import { pino } from "pino";
 import { DIMENSIONS } from "../src/domain/run.js";
@@ -28,10 +28,8 @@ export async function replayWithKills({
   const env = { CCSP_REDIS_URL: server.url, CCSP_MONITOR_USAGE_LABELS: LABELS.join(",") };
   const start = (name: string) => startMonitor({ ...env, CCSP_INSTANCE: name });
   const running = new Map<string, RunningMonitor>();
-  const group = async (): Promise<Record<string, unknown>> => {
-    const [found = []] = (await redis.client.xinfo("GROUPS", eventsKey(0))) as unknown[][];
-    return Object.fromEntries(found.flatMap((name, at) => (at % 2 === 0 ? [[String(name), found[at + 1]]] : [])));
-  };
+  const group = async (): Promise<Record<string, unknown>> =>
+    Object.fromEntries(fieldsOf(asList(await redis.client.xinfo("GROUPS", eventsKey(0)))[0]));
   try {
     for (const name of ["one", "two"]) running.set(name, await start(name));
     const seed = Date.now() % 1_000;

@@ -23,8 +23,8 @@ export interface FillOptions {
  * failed attempts count with unknown tokens and cost. Attempts that were counted from events are not counted again.
  */
 export function fillFromQueue({ queue, record, allowedLabels }: FillOptions): Fill {
-  const options = { timeoutMs: CALL_MS };
-  return async (gap) => {
+  return async (gap, stop) => {
+    const options = { timeoutMs: CALL_MS, signal: stop };
     const createdBefore = new Date(gap.end + 1);
     let [pageToken, done, reachesBack] = ["", 0, false];
     do {
@@ -36,6 +36,7 @@ export function fillFromQueue({ queue, record, allowedLabels }: FillOptions): Fi
         if (shardOf(task) !== gap.partition) continue;
         if (task.endTime !== undefined && task.endTime.getTime() < gap.start) reachesBack = true;
         for (const attempt of attemptsIn(task, gap)) {
+          stop.throwIfAborted();
           const result = attempt.succeeded ? (await queue.get({ taskId: task.id }, options)).task?.result : undefined;
           if (attempt.succeeded && (result === undefined || result.cached)) continue;
           if ((await record(runOf(task, attempt, result, allowedLabels))) === "ok") done += 1;

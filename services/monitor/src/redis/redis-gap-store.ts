@@ -1,5 +1,5 @@
 import { EVENTS_KEPT, eventsKey } from "@ccsp/events";
-import { orUnavailable, type RedisClient } from "@ccsp/redis-kit";
+import { asList, fieldsOf, orUnavailable, type RedisClient } from "@ccsp/redis-kit";
 import type { Gap, GapStore } from "../domain/gap.js";
 import { usageKeys } from "./usage-keys.js";
 
@@ -55,7 +55,7 @@ function isBefore(a: string, b: string): boolean {
   return aMs < bMs || (aMs === bMs && aAt < bAt);
 }
 
-const info = async (reply: Promise<unknown>): Promise<Map<unknown, unknown>> =>
+const info = async (reply: Promise<unknown>): Promise<Map<string, unknown>> =>
   fieldsOf(await reply.catch(ignoreMissing));
 
 /** The stream does not exist before its first event. */
@@ -65,10 +65,3 @@ function ignoreMissing(error: unknown): readonly unknown[] {
 }
 
 const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
-
-const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
-
-function fieldsOf(value: unknown): Map<unknown, unknown> {
-  const list = asList(value);
-  return new Map(list.flatMap((name, at): [unknown, unknown][] => (at % 2 === 0 ? [[name, list[at + 1]]] : [])));
-}

@@ -1,4 +1,4 @@
-import { EVENTS_KEPT, encodeEventData } from "@ccsp/events";
+import { EVENTS_KEPT, encodeEvent } from "@ccsp/events";
 import { UsageRecorded } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { bindScript, oneOf, orUnavailable, type RedisClient } from "@ccsp/redis-kit";
 import { COUNTERS, type Counts, countsOf, noCounts } from "../domain/counts.js";
@@ -151,12 +151,16 @@ function argumentsOf(run: Run, maxRows: number, nowMs: number): (string | number
     encodeRow(row),
     encodeRow(plain),
     BEYOND,
-    `monitor:usage/${run.id}`,
-    encodeEventData({ $case: "usageRecorded", value: recorded(run) }),
-    run.taskId,
-    run.traceparent,
     EVENTS_KEPT,
     ...DIMENSIONS.map((dimension) => row[dimension]),
+    ...encodeEvent({
+      id: `monitor:usage/${run.id}`,
+      time: run.endTime,
+      data: { $case: "usageRecorded", value: recorded(run) },
+      taskId: run.taskId,
+      agentId: row.agent,
+      traceparent: run.traceparent,
+    }),
   ];
 }
 
