@@ -13,6 +13,7 @@ import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { startWorld, type World } from "../src/world.js";
 import { ATTACK_NAMES } from "./attacks.js";
+import { median, ms, quantile } from "./quantile.js";
 
 const SECONDS = 8;
 const ROUNDS = 3;
@@ -22,6 +23,7 @@ const CONNECTIONS = 10;
 const GIVEN_UP_PER_SECOND = 320;
 const WATCHERS = 200;
 const ANSWER = "3MB";
+const ATTACKS_FILE = new URL("attacks.ts", import.meta.url).href;
 /** By default all clients of a process share one connection. */
 const OWN_CONNECTION = { channelOptions: { "grpc.use_local_subchannel_pool": 1 } };
 
@@ -50,22 +52,10 @@ async function measure(): Promise<void> {
     await steadily(() => client.getTask({ taskId }, honest));
     const idle = await steadily(() => client.getTask({ taskId }, honest));
 
-    const attacker = fork(fileURLToPath(import.meta.url), ["attack"], {
-      env: {
-        ...process.env,
-        ATTACK: JSON.stringify({
-          address: world.fleet.gatewayAddress,
-          token: await world.token("mallory"),
-          taskId: waiting,
-        }),
-      },
-    });
-    let outcomes: unknown;
-    attacker.on("message", (message) => (outcomes = message));
-    await once(attacker, "message");
-    const attacked = await steadily(() => client.getTask({ taskId }, honest));
-    attacker.send("stop");
-    await once(attacker, "exit");
+    const target = { address: world.fleet.gatewayAddress, token: await world.token("mallory"), taskId: waiting };
+    const { measured: attacked, outcomes } = await during(import.meta.url, ["attack"], target, () =>
+      steadily(() => client.getTask({ taskId }, honest)),
+    );
 
     const before = await rss(world);
     const readers = Array.from({ length: WATCHERS }, () =>
@@ -76,7 +66,6 @@ async function measure(): Promise<void> {
     const after = await rss(world);
     for (const reader of readers) reader.close();
 
-    const target = { address: world.fleet.gatewayAddress, token: await world.token("mallory"), taskId: waiting };
     const ratios: string[] = [];
     for (const name of ATTACK_NAMES) {
       const measured = await besides(name, { world, ...target }, () => client.getTask({ taskId }, honest));
@@ -151,26 +140,36 @@ async function besides(
   const ratios: number[] = [];
   for (let round = 1; round <= ROUNDS; round++) {
     const idle = await steadily(call, ROUND_SECONDS);
-    const attacker = fork(fileURLToPath(new URL("attacks.ts", import.meta.url)), [attackName], {
-      env: { ...process.env, ATTACK: JSON.stringify({ host, port: Number(port), token, taskId }) },
-    });
-    let outcomes: unknown;
-    attacker.on("message", (message) => (outcomes = message));
-    await once(attacker, "message");
-    const attacked = await steadily(call, ROUND_SECONDS);
-    const gatewayMb = (await rss(world)).get("gateway");
-    const ended = once(attacker, "exit");
-    attacker.send("stop");
-    await ended;
+    const target = { host, port: Number(port), token, taskId };
+    const { measured, outcomes } = await during(ATTACKS_FILE, [attackName], target, async () => ({
+      attacked: await steadily(call, ROUND_SECONDS),
+      gatewayMb: (await rss(world)).get("gateway"),
+    }));
+    const { attacked, gatewayMb } = measured;
     ratios.push(quantile(attacked, 0.99) / quantile(idle, 0.99));
     console.log(
       `${attackName}, round ${round}: p99 idle ${ms(idle, 0.99)}, attacked ${ms(attacked, 0.99)}; gateway ${gatewayMb} MB; ${JSON.stringify(outcomes)}`,
     );
   }
-  return quantile(
-    ratios.toSorted((a, b) => a - b),
-    0.5,
-  );
+  return median(ratios);
+}
+
+/** Measures while a process of this file attacks. Resolves to what was measured, and to what the attacker says it did. */
+async function during<T>(
+  file: string,
+  args: readonly string[],
+  target: object,
+  measureThen: () => Promise<T>,
+): Promise<{ measured: T; outcomes: unknown }> {
+  const attacker = fork(fileURLToPath(file), args, { env: { ...process.env, ATTACK: JSON.stringify(target) } });
+  let outcomes: unknown;
+  attacker.on("message", (message) => (outcomes = message));
+  await once(attacker, "message");
+  const measured = await measureThen();
+  const ended = once(attacker, "exit");
+  attacker.send("stop");
+  await ended;
+  return { measured, outcomes };
 }
 
 /** Opens a watch and never opens its flow-control window again. */
@@ -192,8 +191,8 @@ function readNothing(address: string, taskId: string, authorization: string): { 
 }
 
 /**
- * Calls at a steady rate, also while earlier calls are still open. Returns the durations in ms, sorted. Each counts
- * from the moment when the call was due.
+ * Calls at a steady rate, also while earlier calls are still open. Returns the durations in ms. Each counts from
+ * the moment when the call was due.
  */
 async function steadily(call: () => Promise<unknown>, seconds = SECONDS): Promise<number[]> {
   const times: number[] = [];
@@ -213,7 +212,7 @@ async function steadily(call: () => Promise<unknown>, seconds = SECONDS): Promis
   }
   await Promise.all(calls);
   for (const fault of faults) console.log(`the honest agent met ${fault}`);
-  return times.sort((a, b) => a - b);
+  return times;
 }
 
 async function rss(world: World): Promise<Map<string, number>> {
@@ -223,12 +222,4 @@ async function rss(world: World): Promise<Map<string, number>> {
     sizes.set(name, Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024));
   }
   return sizes;
-}
-
-function quantile(sorted: readonly number[], q: number): number {
-  return sorted[Math.floor(sorted.length * q)] ?? Number.NaN;
-}
-
-function ms(sorted: readonly number[], q: number): string {
-  return `${quantile(sorted, q).toFixed(1)} ms`;
 }

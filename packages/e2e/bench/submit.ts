@@ -7,19 +7,15 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createClient } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { NO_LIMITS } from "../src/no-limits.js";
 import { startWorld, type World, type WorldOptions } from "../src/world.js";
+import { median, ms, quantile } from "./quantile.js";
 
 const PER_SECOND = 200;
 const SECONDS = 10;
 const ROUNDS = 7;
 const ROUND_SECONDS = 3;
 
-const NO_LIMITS = Object.fromEntries(
-  [
-    ...["CALLER", "ADDRESS"].flatMap((who) => ["REQUESTS", "BYTES", "CALLS"].map((what) => `${who}_${what}`)),
-    "FAILED_LOGINS",
-  ].map((name) => [`CCSP_GATEWAY_${name}`, "0"]),
-);
 // Audit lines have the level info.
 const PLAIN: WorldOptions = { plain: true, env: { ...NO_LIMITS, CCSP_LOG_LEVEL: "warn" } };
 
@@ -88,7 +84,7 @@ async function measure({ world, submit }: Bench): Promise<{ p95: number; cpuMs: 
   return { p95: quantile(times, 0.95), cpuMs: ((await cpuMs(world)) - before) / times.length };
 }
 
-/** Calls at a steady rate, also while earlier calls are still open. Returns the durations in ms, sorted. */
+/** Calls at a steady rate, also while earlier calls are still open. Returns the durations in ms. */
 async function steadily(call: () => Promise<unknown>, seconds: number): Promise<number[]> {
   const times: number[] = [];
   const calls: Promise<void>[] = [];
@@ -107,22 +103,7 @@ async function steadily(call: () => Promise<unknown>, seconds: number): Promise<
     );
   }
   await Promise.all(calls);
-  return times.sort((a, b) => a - b);
-}
-
-function quantile(sorted: readonly number[], q: number): number {
-  return sorted[Math.floor(sorted.length * q)] ?? Number.NaN;
-}
-
-function median(values: readonly number[]): number {
-  return quantile(
-    values.toSorted((a, b) => a - b),
-    0.5,
-  );
-}
-
-function ms(sorted: readonly number[], q: number): string {
-  return `${quantile(sorted, q).toFixed(1)} ms`;
+  return times;
 }
 
 async function rssMb(pid: number | undefined): Promise<number> {

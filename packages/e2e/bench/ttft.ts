@@ -7,6 +7,7 @@ import type { CcspClient } from "@ccsp/client";
 import { executorClient } from "../src/internal-clients.js";
 import { startWorld } from "../src/world.js";
 import { runDirectly } from "./direct-cli.js";
+import { median, quantile } from "./quantile.js";
 
 const ROUNDS = 12;
 const BURST_ROUNDS = 3;
@@ -113,17 +114,9 @@ async function timed(run: () => Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
-function quantile(values: readonly number[], q: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
-}
-
 /** The median of the ratio of each round, because the load of the machine changes from round to round. */
 function medianRatio(ours: readonly number[], theirs: readonly number[]): number {
-  return quantile(
-    ours.map((value, round) => value / (theirs[round] ?? Number.NaN)),
-    0.5,
-  );
+  return median(ours.map((value, round) => value / (theirs[round] ?? Number.NaN)));
 }
 
 function seconds(ms: number): string {

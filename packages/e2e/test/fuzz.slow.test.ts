@@ -12,6 +12,7 @@ import { heapsOf, MEASURED } from "../src/fuzz/memory.js";
 import { createRawClient, type RawClient } from "../src/fuzz/raw-client.js";
 import { type FuzzedRpc, fuzzedRpcs } from "../src/fuzz/rpcs.js";
 import { executorClient, monitorClient, notificationClient, queueClient } from "../src/internal-clients.js";
+import { NO_LIMITS } from "../src/no-limits.js";
 import { serviceChannel } from "../src/service-channel.js";
 import { startWorld, type World } from "../src/world.js";
 
@@ -28,6 +29,7 @@ const MOST_GROWTH_MB = 10;
  * reason to use more memory, and growth is a leak.
  */
 const SETTINGS = {
+  ...NO_LIMITS,
   CCSP_LOG_LEVEL: "warn",
   OTEL_EXPORTER_OTLP_ENDPOINT: "",
   CCSP_QUEUE_MAX_WAITING: "300",
@@ -35,10 +37,6 @@ const SETTINGS = {
   CCSP_QUEUE_MAX_ENDED: "300",
   CCSP_QUEUE_LEASE: "10s",
   CCSP_GATEWAY_ABANDONED_CALLS: "10000",
-  CCSP_GATEWAY_CALLER_REQUESTS: "0",
-  CCSP_GATEWAY_CALLER_BYTES: "0",
-  CCSP_GATEWAY_ADDRESS_REQUESTS: "0",
-  CCSP_GATEWAY_ADDRESS_BYTES: "0",
 };
 
 describe(`${INPUTS} fuzzed inputs over all RPCs with a valid identity (CCSP_SEED=${SEED})`, function () {
