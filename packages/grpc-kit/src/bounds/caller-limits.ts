@@ -1,4 +1,4 @@
-import { Refusal } from "@ccsp/errors";
+import { limited } from "@ccsp/errors";
 
 /** The limits of one caller. They count over all of its connections. */
 export interface CallerLimits {
@@ -18,15 +18,6 @@ export interface CallerLimits {
 
 /** A caller may use this many seconds of its rate at once. */
 const BURST_S = 3;
-
-export type Limit = "unfinished_requests" | "abandoned_calls";
-
-export function limited(limit: Limit, description: string, retryAfterMs: number): Refusal {
-  return new Refusal("CALLER_LIMIT", `this caller ${description}`, {
-    retryAfterMs,
-    quota: [{ subject: limit, description }],
-  });
-}
 
 /** The current use of one caller's limits. */
 export class CallerState {

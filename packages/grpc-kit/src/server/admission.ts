@@ -1,3 +1,4 @@
+import { limited } from "@ccsp/errors";
 import type { CallerCredentials, Identity } from "@ccsp/identity";
 import {
   type Metadata,
@@ -10,7 +11,6 @@ import {
 } from "@grpc/grpc-js";
 import { callerAddress, type MeteredCall } from "../bounds/call-meter.js";
 import { callerName } from "../bounds/caller-bounds.js";
-import { limited } from "../bounds/caller-limits.js";
 import { endServedSpan, inCallSpan } from "../wire/call-span.js";
 import { encodeRefusal } from "../wire/status-details.js";
 import { credentialsOf, setIdentity } from "./caller-identity.js";

@@ -1,3 +1,4 @@
+import { inTurn } from "@ccsp/timing";
 import type { Logger } from "pino";
 import { signal } from "./kill.js";
 import { createProcessTable, type ProcessRow, reapedCpuMs } from "./proc.js";
@@ -120,26 +121,4 @@ function ownersOf(rows: ReadonlyMap<number, ProcessRow>, trees: ReadonlyMap<stri
     for (const pid of path) if (owner) owners.set(pid, owner);
   }
   return owners;
-}
-
-/** All callers that call while `work` is in progress share the next turn. */
-function inTurn(work: () => Promise<void>): () => Promise<void> {
-  let current: Promise<void> | undefined;
-  let next: Promise<void> | undefined;
-  const begin = (): Promise<void> => {
-    current = work().finally(() => {
-      current = undefined;
-    });
-    return current;
-  };
-  return () => {
-    if (current === undefined) return begin();
-    next ??= current
-      .catch(() => {})
-      .then(() => {
-        next = undefined;
-        return current ?? begin();
-      });
-    return next;
-  };
 }

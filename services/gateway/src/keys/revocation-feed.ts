@@ -1,4 +1,5 @@
 import type { RedisClient } from "@ccsp/redis-kit";
+import { inTurn } from "@ccsp/timing";
 import type { Logger } from "pino";
 import { CHANGES, type KeyStore } from "./key-store.js";
 import type { Revocations } from "./revocations.js";
@@ -32,33 +33,14 @@ const EVERY_MS = 1_500;
 export async function openRevocationFeed(options: RevocationFeedOptions): Promise<RevocationFeed> {
   const { store, subscriber, revocations, onChange, log, everyMs = EVERY_MS } = options;
   let seen: string | undefined;
-  let running: Promise<void> | undefined;
-  let next: Promise<void> | undefined;
-
-  async function read(): Promise<void> {
+  const refresh = inTurn(async () => {
     // The number is read before the lists: a change between the two is read again.
     const revision = await store.revision();
     if (revision === seen) return;
     revocations.learn(await store.revoked());
     seen = revision;
     onChange();
-  }
-  /** A read that runs may have missed the newest change, so a caller gets the one after it. */
-  function refresh(): Promise<void> {
-    if (!running) {
-      running = read().finally(() => {
-        running = undefined;
-      });
-      return running;
-    }
-    next ??= running
-      .catch(() => undefined)
-      .then(() => {
-        next = undefined;
-        return refresh();
-      });
-    return next;
-  }
+  });
   let failing = false;
   const tryAgain = async (): Promise<void> => {
     try {
@@ -69,7 +51,10 @@ export async function openRevocationFeed(options: RevocationFeedOptions): Promis
       failing = true;
     }
   };
-  const follow = (): void => void tryAgain();
+  let following = Promise.resolve();
+  const follow = (): void => {
+    following = tryAgain();
+  };
 
   await refresh();
   // "ready" comes after a loss of the connection, in which messages were missed.
@@ -81,9 +66,9 @@ export async function openRevocationFeed(options: RevocationFeedOptions): Promis
     refresh,
     async close() {
       clearInterval(timer);
-      subscriber?.removeAllListeners("message");
+      subscriber?.off("message", follow).off("ready", follow);
       if (subscriber?.status === "ready") await subscriber.unsubscribe();
-      await (next ?? running)?.catch(() => undefined);
+      await following;
     },
   };
 }

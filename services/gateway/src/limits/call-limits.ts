@@ -1,6 +1,6 @@
+import { type CallerLimit, limited } from "@ccsp/errors";
 import { type CallMeter, callerName, type MeteredCall } from "@ccsp/grpc-kit";
 import type { Identity } from "@ccsp/identity";
-import { type Limit, limited } from "./limited.js";
 import type { SharedCalls } from "./shared-calls.js";
 import type { SharedRate } from "./shared-rate.js";
 
@@ -61,7 +61,7 @@ export class CallLimits implements CallMeter {
 function spendRequest(
   { requests, bytes }: UseLimits,
   who: string,
-  [requestLimit, byteLimit]: readonly [Limit, Limit],
+  [requestLimit, byteLimit]: readonly [CallerLimit, CallerLimit],
   subject: string,
 ): void {
   const requestsMs = requests.waitMs(who);
@@ -71,5 +71,5 @@ function spendRequest(
   requests.spend(who, 1);
 }
 
-const full = (limit: Limit, subject: string) =>
+const full = (limit: CallerLimit, subject: string) =>
   limited(limit, `${subject} as many calls in progress as are allowed`, CALLS_RETRY_MS);

@@ -1,10 +1,9 @@
 import { hash } from "node:crypto";
 import type { Authenticator } from "@ccsp/authentication";
-import { Refusal } from "@ccsp/errors";
+import { limited, Refusal } from "@ccsp/errors";
 import { callerAddress } from "@ccsp/grpc-kit";
 import type { CallerCredentials, Identity } from "@ccsp/identity";
 import { LRUCache } from "lru-cache";
-import { limited } from "./limited.js";
 import type { Lockout } from "./lockout.js";
 import type { SharedRate } from "./shared-rate.js";
 import { Turns } from "./turns.js";

@@ -1,3 +1,5 @@
+import { inTurn } from "@ccsp/timing";
+
 /** Reports the calls in progress at this replica, and returns those at the other replicas, in the same order. */
 export type ReportCalls = (calls: readonly (readonly [who: string, count: number])[]) => Promise<readonly number[]>;
 
@@ -35,8 +37,8 @@ export class SharedCalls {
   readonly #options: SharedCallsOptions;
   readonly #now: () => number;
   readonly #callers = new Map<string, Calls>();
-  #reporting: Promise<void> | undefined;
-  #next: Promise<void> | undefined;
+  /** Resolves when what had changed is reported. One report at a time: while one is unanswered, the next one waits. */
+  readonly sync = inTurn(() => this.#report());
 
   constructor(options: SharedCallsOptions) {
     this.#options = options;
@@ -60,19 +62,6 @@ export class SharedCalls {
       calls.own -= 1;
       this.#reportIfFar(calls);
     };
-  }
-
-  /** Resolves when what had changed is reported. One report at a time: while one is unanswered, the next one waits. */
-  sync(): Promise<void> {
-    if (this.#reporting) {
-      this.#next ??= this.#reporting.then(() => {
-        this.#next = undefined;
-        return this.sync();
-      });
-      return this.#next;
-    }
-    this.#reporting = this.#report().finally(() => (this.#reporting = undefined));
-    return this.#reporting;
   }
 
   #reportIfFar({ own, sent }: Calls): void {
