@@ -8,7 +8,9 @@ import { type OnProgress, PartFailed, stopwatch } from "./progress.js";
 export interface FirstStart {
   /** True since every part has said that it is ready. */
   readonly served: boolean;
-  /** Resolves when `served` is true. Rejects with a PartFailed when the process ends before that. */
+  /**
+   * Resolves when every part was reported as ready. Rejects with a PartFailed when the process ends before `served`.
+   */
   readonly outcome: Promise<void>;
   /** Tells that the process has ended, with its last lines. */
   ended(ending: ProcessExit | Error, lastLines: readonly string[]): void;
@@ -39,12 +41,11 @@ export function watchFirstStart(unit: Unit, onProgress: OnProgress): FirstStart 
       const { state, why } = await whyNotReady(part);
       if (stopping.signal.aborted) return;
       if (state === "ready") begun.add(part);
-      if (begun.size === unit.parts.length) succeed();
       if (why === undefined) return onProgress({ part: partName(part), state: "ready", seconds: seconds() });
       await sleep(POLL_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
     }
   };
-  for (const part of unit.parts) void watch(part);
+  void Promise.all(unit.parts.map(watch)).then(() => succeed());
 
   return {
     get served() {

@@ -39,7 +39,8 @@ export async function untilAllReady(
   const done = new AbortController();
   const signal = AbortSignal.any([done.signal, options.signal]);
   try {
-    // A caller may kill a process as soon as this resolves. It has to count as one that was ready then.
+    // A caller may kill a process as soon as this resolves: it has to count as one that was ready then. And a person
+    // who waits for a fleet sees every part reported before it.
     await Promise.all([
       pollAllReady(running, { ...options, signal }),
       ...running.map(({ firstStart }) => firstStart.outcome),
