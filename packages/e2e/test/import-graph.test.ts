@@ -75,6 +75,15 @@ const GATEWAY_LAYERS: Readonly<Record<string, readonly string[]>> = {
   operators: ["application", "executors", "keys", "upstream"],
   grpc: ["application"],
 };
+/**
+ * The folders of the monitor's `src`, in the same way. `state` is what replicas share; each other folder is a slice, one
+ * feature with its rules, storage, settings and RPCs.
+ */
+const MONITOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
+  signals: [],
+  state: [],
+  usage: [],
+};
 /** The folders of grpc-kit's `src`, in the same way. */
 const GRPC_KIT_LAYERS: Readonly<Record<string, readonly string[]>> = {
   wire: [],
@@ -233,6 +242,7 @@ describe("The import graph", () => {
   for (const [what, folder, table] of [
     ["folder of grpc-kit", "packages/grpc-kit/src", GRPC_KIT_LAYERS],
     ["folder of the gateway", "services/gateway/src", GATEWAY_LAYERS],
+    ["folder of the monitor", "services/monitor/src", MONITOR_LAYERS],
     ["folder of the queue", "services/queue/src", QUEUE_LAYERS],
     ["room of the queue", "services/queue/src/domain", QUEUE_ROOMS],
   ] as const) {

@@ -17,6 +17,13 @@ export const EVENT_TYPES: Readonly<Record<EventData["$case"], string>> = {
   emergencyStop: "emergency.stop",
   emergencyResume: "emergency.resume",
   usageRecorded: "usage.recorded",
+  usageThreshold: "usage.threshold",
+  alertFiring: "alert.firing",
+  alertResolved: "alert.resolved",
+  sessionValid: "session.valid",
+  sessionRecovered: "session.recovered",
+  systemHealth: "system.health",
+  adaptationDecided: "adaptation.decided",
 };
 
 const FIELDS = new Map(Object.entries(EVENT_TYPES).map(([field, type]) => [type, field]));

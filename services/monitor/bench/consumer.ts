@@ -3,8 +3,8 @@
 import { consumeEvents } from "@ccsp/events";
 import { openRedis } from "@ccsp/redis-kit";
 import { pino } from "pino";
-import { runOfEvent } from "../src/events/run-of-event.js";
-import { createRedisUsageStore } from "../src/redis/redis-usage-store.js";
+import { runOfEvent } from "../src/usage/events/run-of-event.js";
+import { createRedisUsageStore } from "../src/usage/redis/redis-usage-store.js";
 import { LABELS } from "../test/synthetic.js";
 
 const [, , url = "", nowMs = ""] = process.argv;

@@ -12,9 +12,9 @@ import { eventsKey } from "@ccsp/events";
 import { startRedis } from "@ccsp/fleet";
 import { asList, fieldsOf, openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { pino } from "pino";
-import { DIMENSIONS, type Dimension } from "../src/domain/run.js";
-import { DAY_MS, HOUR_MS, MINUTE_MS } from "../src/domain/usage-store.js";
-import { createRedisUsageStore } from "../src/redis/redis-usage-store.js";
+import { DIMENSIONS, type Dimension } from "../src/usage/domain/run.js";
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../src/usage/domain/usage-store.js";
+import { createRedisUsageStore } from "../src/usage/redis/redis-usage-store.js";
 import { PlainSums, publishEnds, runOf, syntheticEnd } from "../test/synthetic.js";
 
 const AGENTS = 200;

@@ -6,14 +6,14 @@ import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_serv
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis } from "@ccsp/redis-kit";
 import { define, type MonitorConfig } from "./config.js";
-import { fillFromQueue } from "./events/fill-from-queue.js";
-import { watchGaps } from "./events/gap-watch.js";
-import { runOfEvent } from "./events/run-of-event.js";
-import { usageHandlers } from "./grpc/handlers.js";
 import { createMonitorMetrics } from "./metrics.js";
-import { countedByPredecessor } from "./redis/legacy-sums.js";
-import { createRedisGapStore } from "./redis/redis-gap-store.js";
-import { createRedisUsageStore } from "./redis/redis-usage-store.js";
+import { fillFromQueue } from "./usage/events/fill-from-queue.js";
+import { watchGaps } from "./usage/events/gap-watch.js";
+import { runOfEvent } from "./usage/events/run-of-event.js";
+import { usageHandlers } from "./usage/handlers.js";
+import { countedByPredecessor } from "./usage/redis/legacy-sums.js";
+import { createRedisGapStore } from "./usage/redis/redis-gap-store.js";
+import { createRedisUsageStore } from "./usage/redis/redis-usage-store.js";
 
 const GROUP = "monitor";
 /** Writers trim the oldest of 100,000 events, so a look this often sees a group fall behind before it passes the loss. */

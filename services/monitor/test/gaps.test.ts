@@ -7,12 +7,12 @@ import { Task, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { eventually } from "@ccsp/testkit";
 import { pino } from "pino";
-import { reportUsage } from "../src/domain/usage-report.js";
-import { fillFromQueue } from "../src/events/fill-from-queue.js";
-import { lookForGaps, watchGaps } from "../src/events/gap-watch.js";
-import { runOfEvent } from "../src/events/run-of-event.js";
-import { createRedisGapStore } from "../src/redis/redis-gap-store.js";
-import { createRedisUsageStore } from "../src/redis/redis-usage-store.js";
+import { reportUsage } from "../src/usage/domain/usage-report.js";
+import { fillFromQueue } from "../src/usage/events/fill-from-queue.js";
+import { lookForGaps, watchGaps } from "../src/usage/events/gap-watch.js";
+import { runOfEvent } from "../src/usage/events/run-of-event.js";
+import { createRedisGapStore } from "../src/usage/redis/redis-gap-store.js";
+import { createRedisUsageStore } from "../src/usage/redis/redis-usage-store.js";
 
 const log = pino({ level: "silent" });
 const task = (n: number, fields: Parameters<typeof Task.fromPartial>[0] = {}) =>

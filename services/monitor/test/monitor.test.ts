@@ -8,7 +8,7 @@ import { toDuration } from "@ccsp/protos/duration.js";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { eventually, type OtlpReceiver, startOtlpReceiver } from "@ccsp/testkit";
 import { pino } from "pino";
-import { DAY_MS, HOUR_MS } from "../src/domain/usage-store.js";
+import { DAY_MS, HOUR_MS } from "../src/usage/domain/usage-store.js";
 import { type RunningMonitor, startMonitor } from "./start-monitor.js";
 
 const usage = { inputTokens: 10n, outputTokens: 20n, cacheReadTokens: 30n, cacheCreationTokens: 40n };

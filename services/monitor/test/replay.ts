@@ -4,10 +4,10 @@ import { startRedis } from "@ccsp/fleet";
 import { asList, fieldsOf, openRedis } from "@ccsp/redis-kit";
 import { eventually } from "@ccsp/testkit";
 import { pino } from "pino";
-import { DIMENSIONS } from "../src/domain/run.js";
-import { reportUsage } from "../src/domain/usage-report.js";
-import { DAY_MS, HOUR_MS } from "../src/domain/usage-store.js";
-import { createRedisUsageStore } from "../src/redis/redis-usage-store.js";
+import { DIMENSIONS } from "../src/usage/domain/run.js";
+import { reportUsage } from "../src/usage/domain/usage-report.js";
+import { DAY_MS, HOUR_MS } from "../src/usage/domain/usage-store.js";
+import { createRedisUsageStore } from "../src/usage/redis/redis-usage-store.js";
 import { type RunningMonitor, startMonitor } from "./start-monitor.js";
 import { LABELS, PlainSums, publishEnds, runOf, syntheticEnd } from "./synthetic.js";
 

@@ -4,10 +4,10 @@ import { TaskCompleted, TaskFailed } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import type { RedisConnection } from "@ccsp/redis-kit";
-import { addCounts, type Counts, countsOf, noCounts } from "../src/domain/counts.js";
-import { DIMENSIONS, type Dimension, type Run } from "../src/domain/run.js";
-import { floor } from "../src/domain/usage-report.js";
-import { runOfEvent } from "../src/events/run-of-event.js";
+import { addCounts, type Counts, countsOf, noCounts } from "../src/usage/domain/counts.js";
+import { DIMENSIONS, type Dimension, type Run } from "../src/usage/domain/run.js";
+import { floor } from "../src/usage/domain/usage-report.js";
+import { runOfEvent } from "../src/usage/events/run-of-event.js";
 
 export const LABELS = ["team"];
 const CLASSES = [Priority.URGENT, Priority.HIGH, Priority.NORMAL, Priority.LOW];

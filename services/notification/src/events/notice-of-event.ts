@@ -63,6 +63,13 @@ function summaryOf({ taskId, agentId, data }: Event): string | undefined {
     case "taskStarted":
     case "taskRetried":
     case "usageRecorded":
+    case "usageThreshold":
+    case "alertFiring":
+    case "alertResolved":
+    case "sessionValid":
+    case "sessionRecovered":
+    case "systemHealth":
+    case "adaptationDecided":
     case undefined:
       break;
   }

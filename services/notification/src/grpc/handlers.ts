@@ -10,5 +10,12 @@ export function notificationHandlers(log: DeliveryLog): Handlers<typeof Notifica
       const { deliveries, next } = await listDeliveries(log, request);
       return { notifications: deliveries.map(toMessage), nextPageToken: next ?? "" };
     },
+    notify: notBuilt,
+    watchIssue: notBuilt,
+    updateIssue: notBuilt,
   };
+}
+
+function notBuilt(): never {
+  throw new Error("not built yet");
 }

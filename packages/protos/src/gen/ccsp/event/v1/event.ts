@@ -78,6 +78,27 @@ export interface Event {
     | //
     /** `usage.recorded` */
     { $case: "usageRecorded"; value: UsageRecorded }
+    | //
+    /** `usage.threshold` */
+    { $case: "usageThreshold"; value: UsageThreshold }
+    | //
+    /** `alert.firing` */
+    { $case: "alertFiring"; value: AlertFiring }
+    | //
+    /** `alert.resolved` */
+    { $case: "alertResolved"; value: AlertResolved }
+    | //
+    /** `session.valid` */
+    { $case: "sessionValid"; value: SessionValid }
+    | //
+    /** `session.recovered` */
+    { $case: "sessionRecovered"; value: SessionRecovered }
+    | //
+    /** `system.health` */
+    { $case: "systemHealth"; value: SystemHealth }
+    | //
+    /** `adaptation.decided` */
+    { $case: "adaptationDecided"; value: AdaptationDecided }
     | undefined;
 }
 
@@ -341,6 +362,140 @@ export interface UsageRecorded {
   costUsd: number | undefined;
 }
 
+/** A share of a budget or of a usage window was reached, or it is predicted to run out. One event per share and period. */
+export interface UsageThreshold {
+  /** What has the limit: `budget` or `window`. */
+  kind: string;
+  /** Name of the budget, or `<engine>/<account>/<window>`. */
+  name: string;
+  /** The share that was reached, such as 0.8. */
+  threshold: number;
+  /** The share that is used now. */
+  share: number;
+  /** Start of the period of the budget or window. Absent when it is not known. */
+  periodStartTime:
+    | Date
+    | undefined;
+  /** End of the period. Absent when it is not known. */
+  periodEndTime:
+    | Date
+    | undefined;
+  /** When it is predicted to run out. Absent when it is not, before the period ends. */
+  exhaustTime:
+    | Date
+    | undefined;
+  /** What CCSP does now: `warn`, `refuse` or `park`. */
+  action: string;
+}
+
+/** The state of one alert when it fires or is resolved. */
+export interface AlertFiring {
+  /** Id of this alert: the same for its resolution. */
+  alertId: string;
+  /** Name of the rule. */
+  rule: string;
+  /** Severity of the rule: `info`, `warning` or `critical`. */
+  severity: string;
+  /** Labels of the alert: what it is about, such as `agent`, `engine`, `account` or `executor`, and those of the rule. */
+  labels: { [key: string]: string };
+  /** The value that the rule found. */
+  value: number;
+  /** One line for people. */
+  summary: string;
+  /** What a person should do. May be empty. */
+  whatToDo: string;
+  /** When the condition began to hold. */
+  startTime:
+    | Date
+    | undefined;
+  /** Who is told: names of channels. Empty: notification decides by its own rules. */
+  channels: string[];
+  /** Number of alerts in this group. More than 1 when many alerts of a rule fire at once and are told of together. */
+  alerts: number;
+}
+
+export interface AlertFiring_LabelsEntry {
+  key: string;
+  value: string;
+}
+
+/** An alert has ended. */
+export interface AlertResolved {
+  /** Id of the alert, as its firing has it. */
+  alertId: string;
+  /** Name of the rule. */
+  rule: string;
+  /** Severity of the rule. */
+  severity: string;
+  /** Labels of the alert. */
+  labels: { [key: string]: string };
+  /** When the alert began to fire. */
+  startTime:
+    | Date
+    | undefined;
+  /** One line for people. */
+  summary: string;
+  /** Who was told. */
+  channels: string[];
+}
+
+export interface AlertResolved_LabelsEntry {
+  key: string;
+  value: string;
+}
+
+/** The login of an account was proven, and before it was not known to work. */
+export interface SessionValid {
+  /** Name of the engine. */
+  engine: string;
+  /** Name of the account, as executors name it. */
+  account: string;
+  /** What proved it: `probe` or `run`. */
+  proof: string;
+}
+
+/** A lost login works again, and the tasks of the account start again. */
+export interface SessionRecovered {
+  /** Name of the engine. */
+  engine: string;
+  /** Name of the account. */
+  account: string;
+  /** When the login was lost. */
+  lostTime:
+    | Date
+    | undefined;
+  /** How the monitor learned that it may work again: `issue`, `confirmed` or `probe`. */
+  cause: string;
+}
+
+/** The state of an instance of a service has changed. */
+export interface SystemHealth {
+  /** Name of the service. */
+  service: string;
+  /** Name of the instance. */
+  instance: string;
+  /** The state now: `ok`, `late`, `gone`, `draining` or `failing`. */
+  state: string;
+  /** Why. May be empty. */
+  why: string;
+}
+
+/** CCSP has slowed work down or let it go by itself, or would have in a dry run. */
+export interface AdaptationDecided {
+  /** What was changed: `gate`, `rate`, `weight` or `concurrency`. */
+  what: string;
+  /** Whom the change concerns, such as `agent/ann`, `engine/claude-code` or `executor/host-1/claude-code`. */
+  subject: string;
+  /** The value before the change. */
+  before: number;
+  /** The value after the change. */
+  after: number;
+  /** Why, in one line. */
+  reason: string;
+  /** Nothing was changed: adaptation runs dry. */
+  dryRun: boolean;
+}
+
 function createBaseEvent(): Event {
   return { id: "", time: undefined, taskId: "", agentId: "", traceparent: "", data: undefined };
 }
@@ -401,6 +556,27 @@ export const Event: MessageFns<Event> = {
         break;
       case "usageRecorded":
         UsageRecorded.encode(message.data.value, writer.uint32(178).fork()).join();
+        break;
+      case "usageThreshold":
+        UsageThreshold.encode(message.data.value, writer.uint32(186).fork()).join();
+        break;
+      case "alertFiring":
+        AlertFiring.encode(message.data.value, writer.uint32(194).fork()).join();
+        break;
+      case "alertResolved":
+        AlertResolved.encode(message.data.value, writer.uint32(202).fork()).join();
+        break;
+      case "sessionValid":
+        SessionValid.encode(message.data.value, writer.uint32(210).fork()).join();
+        break;
+      case "sessionRecovered":
+        SessionRecovered.encode(message.data.value, writer.uint32(218).fork()).join();
+        break;
+      case "systemHealth":
+        SystemHealth.encode(message.data.value, writer.uint32(226).fork()).join();
+        break;
+      case "adaptationDecided":
+        AdaptationDecided.encode(message.data.value, writer.uint32(234).fork()).join();
         break;
     }
     return writer;
@@ -563,6 +739,62 @@ export const Event: MessageFns<Event> = {
             message.data = { $case: "usageRecorded", value: UsageRecorded.decode(reader, reader.uint32()) };
             continue;
           }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.data = { $case: "usageThreshold", value: UsageThreshold.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.data = { $case: "alertFiring", value: AlertFiring.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.data = { $case: "alertResolved", value: AlertResolved.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 26: {
+            if (tag !== 210) {
+              break;
+            }
+
+            message.data = { $case: "sessionValid", value: SessionValid.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 27: {
+            if (tag !== 218) {
+              break;
+            }
+
+            message.data = { $case: "sessionRecovered", value: SessionRecovered.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 28: {
+            if (tag !== 226) {
+              break;
+            }
+
+            message.data = { $case: "systemHealth", value: SystemHealth.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 29: {
+            if (tag !== 234) {
+              break;
+            }
+
+            message.data = { $case: "adaptationDecided", value: AdaptationDecided.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -642,6 +874,34 @@ export const Event: MessageFns<Event> = {
         ? { $case: "usageRecorded", value: UsageRecorded.fromJSON(object.usageRecorded) }
         : isSet(object.usage_recorded)
         ? { $case: "usageRecorded", value: UsageRecorded.fromJSON(object.usage_recorded) }
+        : isSet(object.usageThreshold)
+        ? { $case: "usageThreshold", value: UsageThreshold.fromJSON(object.usageThreshold) }
+        : isSet(object.usage_threshold)
+        ? { $case: "usageThreshold", value: UsageThreshold.fromJSON(object.usage_threshold) }
+        : isSet(object.alertFiring)
+        ? { $case: "alertFiring", value: AlertFiring.fromJSON(object.alertFiring) }
+        : isSet(object.alert_firing)
+        ? { $case: "alertFiring", value: AlertFiring.fromJSON(object.alert_firing) }
+        : isSet(object.alertResolved)
+        ? { $case: "alertResolved", value: AlertResolved.fromJSON(object.alertResolved) }
+        : isSet(object.alert_resolved)
+        ? { $case: "alertResolved", value: AlertResolved.fromJSON(object.alert_resolved) }
+        : isSet(object.sessionValid)
+        ? { $case: "sessionValid", value: SessionValid.fromJSON(object.sessionValid) }
+        : isSet(object.session_valid)
+        ? { $case: "sessionValid", value: SessionValid.fromJSON(object.session_valid) }
+        : isSet(object.sessionRecovered)
+        ? { $case: "sessionRecovered", value: SessionRecovered.fromJSON(object.sessionRecovered) }
+        : isSet(object.session_recovered)
+        ? { $case: "sessionRecovered", value: SessionRecovered.fromJSON(object.session_recovered) }
+        : isSet(object.systemHealth)
+        ? { $case: "systemHealth", value: SystemHealth.fromJSON(object.systemHealth) }
+        : isSet(object.system_health)
+        ? { $case: "systemHealth", value: SystemHealth.fromJSON(object.system_health) }
+        : isSet(object.adaptationDecided)
+        ? { $case: "adaptationDecided", value: AdaptationDecided.fromJSON(object.adaptationDecided) }
+        : isSet(object.adaptation_decided)
+        ? { $case: "adaptationDecided", value: AdaptationDecided.fromJSON(object.adaptation_decided) }
         : undefined,
     };
   },
@@ -689,6 +949,20 @@ export const Event: MessageFns<Event> = {
       obj.emergencyResume = EmergencyResumed.toJSON(message.data.value);
     } else if (message.data?.$case === "usageRecorded") {
       obj.usageRecorded = UsageRecorded.toJSON(message.data.value);
+    } else if (message.data?.$case === "usageThreshold") {
+      obj.usageThreshold = UsageThreshold.toJSON(message.data.value);
+    } else if (message.data?.$case === "alertFiring") {
+      obj.alertFiring = AlertFiring.toJSON(message.data.value);
+    } else if (message.data?.$case === "alertResolved") {
+      obj.alertResolved = AlertResolved.toJSON(message.data.value);
+    } else if (message.data?.$case === "sessionValid") {
+      obj.sessionValid = SessionValid.toJSON(message.data.value);
+    } else if (message.data?.$case === "sessionRecovered") {
+      obj.sessionRecovered = SessionRecovered.toJSON(message.data.value);
+    } else if (message.data?.$case === "systemHealth") {
+      obj.systemHealth = SystemHealth.toJSON(message.data.value);
+    } else if (message.data?.$case === "adaptationDecided") {
+      obj.adaptationDecided = AdaptationDecided.toJSON(message.data.value);
     }
     return obj;
   },
@@ -779,6 +1053,48 @@ export const Event: MessageFns<Event> = {
       case "usageRecorded": {
         if (object.data?.value !== undefined && object.data?.value !== null) {
           message.data = { $case: "usageRecorded", value: UsageRecorded.fromPartial(object.data.value) };
+        }
+        break;
+      }
+      case "usageThreshold": {
+        if (object.data?.value !== undefined && object.data?.value !== null) {
+          message.data = { $case: "usageThreshold", value: UsageThreshold.fromPartial(object.data.value) };
+        }
+        break;
+      }
+      case "alertFiring": {
+        if (object.data?.value !== undefined && object.data?.value !== null) {
+          message.data = { $case: "alertFiring", value: AlertFiring.fromPartial(object.data.value) };
+        }
+        break;
+      }
+      case "alertResolved": {
+        if (object.data?.value !== undefined && object.data?.value !== null) {
+          message.data = { $case: "alertResolved", value: AlertResolved.fromPartial(object.data.value) };
+        }
+        break;
+      }
+      case "sessionValid": {
+        if (object.data?.value !== undefined && object.data?.value !== null) {
+          message.data = { $case: "sessionValid", value: SessionValid.fromPartial(object.data.value) };
+        }
+        break;
+      }
+      case "sessionRecovered": {
+        if (object.data?.value !== undefined && object.data?.value !== null) {
+          message.data = { $case: "sessionRecovered", value: SessionRecovered.fromPartial(object.data.value) };
+        }
+        break;
+      }
+      case "systemHealth": {
+        if (object.data?.value !== undefined && object.data?.value !== null) {
+          message.data = { $case: "systemHealth", value: SystemHealth.fromPartial(object.data.value) };
+        }
+        break;
+      }
+      case "adaptationDecided": {
+        if (object.data?.value !== undefined && object.data?.value !== null) {
+          message.data = { $case: "adaptationDecided", value: AdaptationDecided.fromPartial(object.data.value) };
         }
         break;
       }
@@ -3376,6 +3692,1343 @@ export const UsageRecorded: MessageFns<UsageRecorded> = {
     message.outcome = object.outcome ?? "";
     message.usage = (object.usage !== undefined && object.usage !== null) ? Usage.fromPartial(object.usage) : undefined;
     message.costUsd = object.costUsd ?? undefined;
+    return message;
+  },
+};
+
+function createBaseUsageThreshold(): UsageThreshold {
+  return {
+    kind: "",
+    name: "",
+    threshold: 0,
+    share: 0,
+    periodStartTime: undefined,
+    periodEndTime: undefined,
+    exhaustTime: undefined,
+    action: "",
+  };
+}
+
+export const UsageThreshold: MessageFns<UsageThreshold> = {
+  encode(message: UsageThreshold, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.threshold !== 0) {
+      writer.uint32(25).double(message.threshold);
+    }
+    if (message.share !== 0) {
+      writer.uint32(33).double(message.share);
+    }
+    if (message.periodStartTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.periodStartTime), writer.uint32(42).fork()).join();
+    }
+    if (message.periodEndTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.periodEndTime), writer.uint32(50).fork()).join();
+    }
+    if (message.exhaustTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.exhaustTime), writer.uint32(58).fork()).join();
+    }
+    if (message.action !== "") {
+      writer.uint32(66).string(message.action);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageThreshold {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageThreshold();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.threshold = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.share = reader.double();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.periodStartTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.periodEndTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.exhaustTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.action = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UsageThreshold {
+    return {
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      threshold: isSet(object.threshold) ? globalThis.Number(object.threshold) : 0,
+      share: isSet(object.share) ? globalThis.Number(object.share) : 0,
+      periodStartTime: isSet(object.periodStartTime)
+        ? fromJsonTimestamp(object.periodStartTime)
+        : isSet(object.period_start_time)
+        ? fromJsonTimestamp(object.period_start_time)
+        : undefined,
+      periodEndTime: isSet(object.periodEndTime)
+        ? fromJsonTimestamp(object.periodEndTime)
+        : isSet(object.period_end_time)
+        ? fromJsonTimestamp(object.period_end_time)
+        : undefined,
+      exhaustTime: isSet(object.exhaustTime)
+        ? fromJsonTimestamp(object.exhaustTime)
+        : isSet(object.exhaust_time)
+        ? fromJsonTimestamp(object.exhaust_time)
+        : undefined,
+      action: isSet(object.action) ? globalThis.String(object.action) : "",
+    };
+  },
+
+  toJSON(message: UsageThreshold): unknown {
+    const obj: any = {};
+    if (message.kind !== "") {
+      obj.kind = message.kind;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.threshold !== 0) {
+      obj.threshold = floatToJson(message.threshold);
+    }
+    if (message.share !== 0) {
+      obj.share = floatToJson(message.share);
+    }
+    if (message.periodStartTime !== undefined) {
+      obj.periodStartTime = message.periodStartTime.toISOString();
+    }
+    if (message.periodEndTime !== undefined) {
+      obj.periodEndTime = message.periodEndTime.toISOString();
+    }
+    if (message.exhaustTime !== undefined) {
+      obj.exhaustTime = message.exhaustTime.toISOString();
+    }
+    if (message.action !== "") {
+      obj.action = message.action;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UsageThreshold>): UsageThreshold {
+    return UsageThreshold.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UsageThreshold>): UsageThreshold {
+    const message = createBaseUsageThreshold();
+    message.kind = object.kind ?? "";
+    message.name = object.name ?? "";
+    message.threshold = object.threshold ?? 0;
+    message.share = object.share ?? 0;
+    message.periodStartTime = object.periodStartTime ?? undefined;
+    message.periodEndTime = object.periodEndTime ?? undefined;
+    message.exhaustTime = object.exhaustTime ?? undefined;
+    message.action = object.action ?? "";
+    return message;
+  },
+};
+
+function createBaseAlertFiring(): AlertFiring {
+  return {
+    alertId: "",
+    rule: "",
+    severity: "",
+    labels: {},
+    value: 0,
+    summary: "",
+    whatToDo: "",
+    startTime: undefined,
+    channels: [],
+    alerts: 0,
+  };
+}
+
+export const AlertFiring: MessageFns<AlertFiring> = {
+  encode(message: AlertFiring, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.alertId !== "") {
+      writer.uint32(10).string(message.alertId);
+    }
+    if (message.rule !== "") {
+      writer.uint32(18).string(message.rule);
+    }
+    if (message.severity !== "") {
+      writer.uint32(26).string(message.severity);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      AlertFiring_LabelsEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
+    });
+    if (message.value !== 0) {
+      writer.uint32(41).double(message.value);
+    }
+    if (message.summary !== "") {
+      writer.uint32(50).string(message.summary);
+    }
+    if (message.whatToDo !== "") {
+      writer.uint32(58).string(message.whatToDo);
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(66).fork()).join();
+    }
+    for (const v of message.channels) {
+      writer.uint32(74).string(v!);
+    }
+    if (message.alerts !== 0) {
+      writer.uint32(80).int32(message.alerts);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AlertFiring {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAlertFiring();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.alertId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.severity = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            const entry4 = AlertFiring_LabelsEntry.decode(reader, reader.uint32());
+            if (entry4.value !== undefined) {
+              globalThis.Object.defineProperty(message.labels, entry4.key, { value: entry4.value, configurable: true, enumerable: true, writable: true });
+            }
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.value = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.summary = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.whatToDo = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.channels.push(reader.string());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.alerts = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AlertFiring {
+    return {
+      alertId: isSet(object.alertId)
+        ? globalThis.String(object.alertId)
+        : isSet(object.alert_id)
+        ? globalThis.String(object.alert_id)
+        : "",
+      rule: isSet(object.rule) ? globalThis.String(object.rule) : "",
+      severity: isSet(object.severity) ? globalThis.String(object.severity) : "",
+      labels: isObject(object.labels)
+        ? (globalThis.Object.entries(object.labels) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      value: isSet(object.value) ? globalThis.Number(object.value) : 0,
+      summary: isSet(object.summary) ? globalThis.String(object.summary) : "",
+      whatToDo: isSet(object.whatToDo)
+        ? globalThis.String(object.whatToDo)
+        : isSet(object.what_to_do)
+        ? globalThis.String(object.what_to_do)
+        : "",
+      startTime: isSet(object.startTime)
+        ? fromJsonTimestamp(object.startTime)
+        : isSet(object.start_time)
+        ? fromJsonTimestamp(object.start_time)
+        : undefined,
+      channels: globalThis.Array.isArray(object?.channels)
+        ? object.channels.map((e: any) => globalThis.String(e))
+        : [],
+      alerts: isSet(object.alerts) ? globalThis.Number(object.alerts) : 0,
+    };
+  },
+
+  toJSON(message: AlertFiring): unknown {
+    const obj: any = {};
+    if (message.alertId !== "") {
+      obj.alertId = message.alertId;
+    }
+    if (message.rule !== "") {
+      obj.rule = message.rule;
+    }
+    if (message.severity !== "") {
+      obj.severity = message.severity;
+    }
+    if (message.labels) {
+      const entries = globalThis.Object.entries(message.labels) as [string, string][];
+      if (entries.length > 0) {
+        obj.labels = {};
+        entries.forEach(([k, v]) => {
+          globalThis.Object.defineProperty(obj.labels, k, { value: v, configurable: true, enumerable: true, writable: true });
+        });
+      }
+    }
+    if (message.value !== 0) {
+      obj.value = floatToJson(message.value);
+    }
+    if (message.summary !== "") {
+      obj.summary = message.summary;
+    }
+    if (message.whatToDo !== "") {
+      obj.whatToDo = message.whatToDo;
+    }
+    if (message.startTime !== undefined) {
+      obj.startTime = message.startTime.toISOString();
+    }
+    if (message.channels?.length) {
+      obj.channels = message.channels;
+    }
+    if (message.alerts !== 0) {
+      obj.alerts = Math.round(message.alerts);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AlertFiring>): AlertFiring {
+    return AlertFiring.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AlertFiring>): AlertFiring {
+    const message = createBaseAlertFiring();
+    message.alertId = object.alertId ?? "";
+    message.rule = object.rule ?? "";
+    message.severity = object.severity ?? "";
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          globalThis.Object.defineProperty(acc, key, { value: globalThis.String(value), configurable: true, enumerable: true, writable: true });
+        }
+        return acc;
+      },
+      {},
+    );
+    message.value = object.value ?? 0;
+    message.summary = object.summary ?? "";
+    message.whatToDo = object.whatToDo ?? "";
+    message.startTime = object.startTime ?? undefined;
+    message.channels = object.channels?.map((e) => e) || [];
+    message.alerts = object.alerts ?? 0;
+    return message;
+  },
+};
+
+function createBaseAlertFiring_LabelsEntry(): AlertFiring_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const AlertFiring_LabelsEntry: MessageFns<AlertFiring_LabelsEntry> = {
+  encode(message: AlertFiring_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AlertFiring_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAlertFiring_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AlertFiring_LabelsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: AlertFiring_LabelsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AlertFiring_LabelsEntry>): AlertFiring_LabelsEntry {
+    return AlertFiring_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AlertFiring_LabelsEntry>): AlertFiring_LabelsEntry {
+    const message = createBaseAlertFiring_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseAlertResolved(): AlertResolved {
+  return { alertId: "", rule: "", severity: "", labels: {}, startTime: undefined, summary: "", channels: [] };
+}
+
+export const AlertResolved: MessageFns<AlertResolved> = {
+  encode(message: AlertResolved, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.alertId !== "") {
+      writer.uint32(10).string(message.alertId);
+    }
+    if (message.rule !== "") {
+      writer.uint32(18).string(message.rule);
+    }
+    if (message.severity !== "") {
+      writer.uint32(26).string(message.severity);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      AlertResolved_LabelsEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
+    });
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(42).fork()).join();
+    }
+    if (message.summary !== "") {
+      writer.uint32(50).string(message.summary);
+    }
+    for (const v of message.channels) {
+      writer.uint32(58).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AlertResolved {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAlertResolved();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.alertId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.severity = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            const entry4 = AlertResolved_LabelsEntry.decode(reader, reader.uint32());
+            if (entry4.value !== undefined) {
+              globalThis.Object.defineProperty(message.labels, entry4.key, { value: entry4.value, configurable: true, enumerable: true, writable: true });
+            }
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.summary = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.channels.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AlertResolved {
+    return {
+      alertId: isSet(object.alertId)
+        ? globalThis.String(object.alertId)
+        : isSet(object.alert_id)
+        ? globalThis.String(object.alert_id)
+        : "",
+      rule: isSet(object.rule) ? globalThis.String(object.rule) : "",
+      severity: isSet(object.severity) ? globalThis.String(object.severity) : "",
+      labels: isObject(object.labels)
+        ? (globalThis.Object.entries(object.labels) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      startTime: isSet(object.startTime)
+        ? fromJsonTimestamp(object.startTime)
+        : isSet(object.start_time)
+        ? fromJsonTimestamp(object.start_time)
+        : undefined,
+      summary: isSet(object.summary) ? globalThis.String(object.summary) : "",
+      channels: globalThis.Array.isArray(object?.channels)
+        ? object.channels.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: AlertResolved): unknown {
+    const obj: any = {};
+    if (message.alertId !== "") {
+      obj.alertId = message.alertId;
+    }
+    if (message.rule !== "") {
+      obj.rule = message.rule;
+    }
+    if (message.severity !== "") {
+      obj.severity = message.severity;
+    }
+    if (message.labels) {
+      const entries = globalThis.Object.entries(message.labels) as [string, string][];
+      if (entries.length > 0) {
+        obj.labels = {};
+        entries.forEach(([k, v]) => {
+          globalThis.Object.defineProperty(obj.labels, k, { value: v, configurable: true, enumerable: true, writable: true });
+        });
+      }
+    }
+    if (message.startTime !== undefined) {
+      obj.startTime = message.startTime.toISOString();
+    }
+    if (message.summary !== "") {
+      obj.summary = message.summary;
+    }
+    if (message.channels?.length) {
+      obj.channels = message.channels;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AlertResolved>): AlertResolved {
+    return AlertResolved.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AlertResolved>): AlertResolved {
+    const message = createBaseAlertResolved();
+    message.alertId = object.alertId ?? "";
+    message.rule = object.rule ?? "";
+    message.severity = object.severity ?? "";
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          globalThis.Object.defineProperty(acc, key, { value: globalThis.String(value), configurable: true, enumerable: true, writable: true });
+        }
+        return acc;
+      },
+      {},
+    );
+    message.startTime = object.startTime ?? undefined;
+    message.summary = object.summary ?? "";
+    message.channels = object.channels?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseAlertResolved_LabelsEntry(): AlertResolved_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const AlertResolved_LabelsEntry: MessageFns<AlertResolved_LabelsEntry> = {
+  encode(message: AlertResolved_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AlertResolved_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAlertResolved_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AlertResolved_LabelsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: AlertResolved_LabelsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AlertResolved_LabelsEntry>): AlertResolved_LabelsEntry {
+    return AlertResolved_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AlertResolved_LabelsEntry>): AlertResolved_LabelsEntry {
+    const message = createBaseAlertResolved_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseSessionValid(): SessionValid {
+  return { engine: "", account: "", proof: "" };
+}
+
+export const SessionValid: MessageFns<SessionValid> = {
+  encode(message: SessionValid, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.engine !== "") {
+      writer.uint32(10).string(message.engine);
+    }
+    if (message.account !== "") {
+      writer.uint32(18).string(message.account);
+    }
+    if (message.proof !== "") {
+      writer.uint32(26).string(message.proof);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SessionValid {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSessionValid();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.engine = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.account = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.proof = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SessionValid {
+    return {
+      engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
+      account: isSet(object.account) ? globalThis.String(object.account) : "",
+      proof: isSet(object.proof) ? globalThis.String(object.proof) : "",
+    };
+  },
+
+  toJSON(message: SessionValid): unknown {
+    const obj: any = {};
+    if (message.engine !== "") {
+      obj.engine = message.engine;
+    }
+    if (message.account !== "") {
+      obj.account = message.account;
+    }
+    if (message.proof !== "") {
+      obj.proof = message.proof;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SessionValid>): SessionValid {
+    return SessionValid.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SessionValid>): SessionValid {
+    const message = createBaseSessionValid();
+    message.engine = object.engine ?? "";
+    message.account = object.account ?? "";
+    message.proof = object.proof ?? "";
+    return message;
+  },
+};
+
+function createBaseSessionRecovered(): SessionRecovered {
+  return { engine: "", account: "", lostTime: undefined, cause: "" };
+}
+
+export const SessionRecovered: MessageFns<SessionRecovered> = {
+  encode(message: SessionRecovered, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.engine !== "") {
+      writer.uint32(10).string(message.engine);
+    }
+    if (message.account !== "") {
+      writer.uint32(18).string(message.account);
+    }
+    if (message.lostTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.lostTime), writer.uint32(26).fork()).join();
+    }
+    if (message.cause !== "") {
+      writer.uint32(34).string(message.cause);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SessionRecovered {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSessionRecovered();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.engine = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.account = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.lostTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.cause = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SessionRecovered {
+    return {
+      engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
+      account: isSet(object.account) ? globalThis.String(object.account) : "",
+      lostTime: isSet(object.lostTime)
+        ? fromJsonTimestamp(object.lostTime)
+        : isSet(object.lost_time)
+        ? fromJsonTimestamp(object.lost_time)
+        : undefined,
+      cause: isSet(object.cause) ? globalThis.String(object.cause) : "",
+    };
+  },
+
+  toJSON(message: SessionRecovered): unknown {
+    const obj: any = {};
+    if (message.engine !== "") {
+      obj.engine = message.engine;
+    }
+    if (message.account !== "") {
+      obj.account = message.account;
+    }
+    if (message.lostTime !== undefined) {
+      obj.lostTime = message.lostTime.toISOString();
+    }
+    if (message.cause !== "") {
+      obj.cause = message.cause;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SessionRecovered>): SessionRecovered {
+    return SessionRecovered.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SessionRecovered>): SessionRecovered {
+    const message = createBaseSessionRecovered();
+    message.engine = object.engine ?? "";
+    message.account = object.account ?? "";
+    message.lostTime = object.lostTime ?? undefined;
+    message.cause = object.cause ?? "";
+    return message;
+  },
+};
+
+function createBaseSystemHealth(): SystemHealth {
+  return { service: "", instance: "", state: "", why: "" };
+}
+
+export const SystemHealth: MessageFns<SystemHealth> = {
+  encode(message: SystemHealth, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.service !== "") {
+      writer.uint32(10).string(message.service);
+    }
+    if (message.instance !== "") {
+      writer.uint32(18).string(message.instance);
+    }
+    if (message.state !== "") {
+      writer.uint32(26).string(message.state);
+    }
+    if (message.why !== "") {
+      writer.uint32(34).string(message.why);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SystemHealth {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSystemHealth();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.instance = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.why = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SystemHealth {
+    return {
+      service: isSet(object.service) ? globalThis.String(object.service) : "",
+      instance: isSet(object.instance) ? globalThis.String(object.instance) : "",
+      state: isSet(object.state) ? globalThis.String(object.state) : "",
+      why: isSet(object.why) ? globalThis.String(object.why) : "",
+    };
+  },
+
+  toJSON(message: SystemHealth): unknown {
+    const obj: any = {};
+    if (message.service !== "") {
+      obj.service = message.service;
+    }
+    if (message.instance !== "") {
+      obj.instance = message.instance;
+    }
+    if (message.state !== "") {
+      obj.state = message.state;
+    }
+    if (message.why !== "") {
+      obj.why = message.why;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SystemHealth>): SystemHealth {
+    return SystemHealth.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SystemHealth>): SystemHealth {
+    const message = createBaseSystemHealth();
+    message.service = object.service ?? "";
+    message.instance = object.instance ?? "";
+    message.state = object.state ?? "";
+    message.why = object.why ?? "";
+    return message;
+  },
+};
+
+function createBaseAdaptationDecided(): AdaptationDecided {
+  return { what: "", subject: "", before: 0, after: 0, reason: "", dryRun: false };
+}
+
+export const AdaptationDecided: MessageFns<AdaptationDecided> = {
+  encode(message: AdaptationDecided, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.what !== "") {
+      writer.uint32(10).string(message.what);
+    }
+    if (message.subject !== "") {
+      writer.uint32(18).string(message.subject);
+    }
+    if (message.before !== 0) {
+      writer.uint32(25).double(message.before);
+    }
+    if (message.after !== 0) {
+      writer.uint32(33).double(message.after);
+    }
+    if (message.reason !== "") {
+      writer.uint32(42).string(message.reason);
+    }
+    if (message.dryRun !== false) {
+      writer.uint32(48).bool(message.dryRun);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AdaptationDecided {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAdaptationDecided();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.what = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.before = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.after = reader.double();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AdaptationDecided {
+    return {
+      what: isSet(object.what) ? globalThis.String(object.what) : "",
+      subject: isSet(object.subject) ? globalThis.String(object.subject) : "",
+      before: isSet(object.before) ? globalThis.Number(object.before) : 0,
+      after: isSet(object.after) ? globalThis.Number(object.after) : 0,
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      dryRun: isSet(object.dryRun)
+        ? globalThis.Boolean(object.dryRun)
+        : isSet(object.dry_run)
+        ? globalThis.Boolean(object.dry_run)
+        : false,
+    };
+  },
+
+  toJSON(message: AdaptationDecided): unknown {
+    const obj: any = {};
+    if (message.what !== "") {
+      obj.what = message.what;
+    }
+    if (message.subject !== "") {
+      obj.subject = message.subject;
+    }
+    if (message.before !== 0) {
+      obj.before = floatToJson(message.before);
+    }
+    if (message.after !== 0) {
+      obj.after = floatToJson(message.after);
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.dryRun !== false) {
+      obj.dryRun = message.dryRun;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AdaptationDecided>): AdaptationDecided {
+    return AdaptationDecided.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AdaptationDecided>): AdaptationDecided {
+    const message = createBaseAdaptationDecided();
+    message.what = object.what ?? "";
+    message.subject = object.subject ?? "";
+    message.before = object.before ?? 0;
+    message.after = object.after ?? 0;
+    message.reason = object.reason ?? "";
+    message.dryRun = object.dryRun ?? false;
     return message;
   },
 };

@@ -11,7 +11,9 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -23,6 +25,250 @@ import { Timestamp } from "../../../google/protobuf/timestamp.js";
 export const protobufPackage = "ccsp.notification.v1";
 
 export const protobufFileName = "ccsp/notification/v1/notification_service.proto";
+
+/** How much a notice matters. */
+export enum Severity {
+  /** UNSPECIFIED - The same as INFO. */
+  UNSPECIFIED = 0,
+  /** INFO - For the record. */
+  INFO = 1,
+  /** WARNING - Someone should look at it today. */
+  WARNING = 2,
+  /** CRITICAL - Someone should act now. */
+  CRITICAL = 3,
+  UNRECOGNIZED = -1,
+}
+
+export function severityFromJSON(object: any): Severity {
+  switch (object) {
+    case 0:
+    case "SEVERITY_UNSPECIFIED":
+      return Severity.UNSPECIFIED;
+    case 1:
+    case "SEVERITY_INFO":
+      return Severity.INFO;
+    case 2:
+    case "SEVERITY_WARNING":
+      return Severity.WARNING;
+    case 3:
+    case "SEVERITY_CRITICAL":
+      return Severity.CRITICAL;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return Severity.UNRECOGNIZED;
+  }
+}
+
+export function severityToJSON(object: Severity): string {
+  switch (object) {
+    case Severity.UNSPECIFIED:
+      return "SEVERITY_UNSPECIFIED";
+    case Severity.INFO:
+      return "SEVERITY_INFO";
+    case Severity.WARNING:
+      return "SEVERITY_WARNING";
+    case Severity.CRITICAL:
+      return "SEVERITY_CRITICAL";
+    case Severity.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** What a notice does to the matter that its `dedup_key` names. */
+export enum NoticeAction {
+  /** UNSPECIFIED - The same as OPENS. */
+  UNSPECIFIED = 0,
+  /** OPENS - The matter has begun. */
+  OPENS = 1,
+  /** UPDATES - Something about it has changed. */
+  UPDATES = 2,
+  /** RESOLVES - It has ended. */
+  RESOLVES = 3,
+  UNRECOGNIZED = -1,
+}
+
+export function noticeActionFromJSON(object: any): NoticeAction {
+  switch (object) {
+    case 0:
+    case "NOTICE_ACTION_UNSPECIFIED":
+      return NoticeAction.UNSPECIFIED;
+    case 1:
+    case "NOTICE_ACTION_OPENS":
+      return NoticeAction.OPENS;
+    case 2:
+    case "NOTICE_ACTION_UPDATES":
+      return NoticeAction.UPDATES;
+    case 3:
+    case "NOTICE_ACTION_RESOLVES":
+      return NoticeAction.RESOLVES;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return NoticeAction.UNRECOGNIZED;
+  }
+}
+
+export function noticeActionToJSON(object: NoticeAction): string {
+  switch (object) {
+    case NoticeAction.UNSPECIFIED:
+      return "NOTICE_ACTION_UNSPECIFIED";
+    case NoticeAction.OPENS:
+      return "NOTICE_ACTION_OPENS";
+    case NoticeAction.UPDATES:
+      return "NOTICE_ACTION_UPDATES";
+    case NoticeAction.RESOLVES:
+      return "NOTICE_ACTION_RESOLVES";
+    case NoticeAction.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** State of an issue. */
+export enum IssueState {
+  /** UNSPECIFIED - Not known yet: the issue is still to be opened. */
+  UNSPECIFIED = 0,
+  /** NONE - No channel has issues. */
+  NONE = 1,
+  /** OPEN - Open. */
+  OPEN = 2,
+  /** CLOSED - A person has closed it. */
+  CLOSED = 3,
+  UNRECOGNIZED = -1,
+}
+
+export function issueStateFromJSON(object: any): IssueState {
+  switch (object) {
+    case 0:
+    case "ISSUE_STATE_UNSPECIFIED":
+      return IssueState.UNSPECIFIED;
+    case 1:
+    case "ISSUE_STATE_NONE":
+      return IssueState.NONE;
+    case 2:
+    case "ISSUE_STATE_OPEN":
+      return IssueState.OPEN;
+    case 3:
+    case "ISSUE_STATE_CLOSED":
+      return IssueState.CLOSED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return IssueState.UNRECOGNIZED;
+  }
+}
+
+export function issueStateToJSON(object: IssueState): string {
+  switch (object) {
+    case IssueState.UNSPECIFIED:
+      return "ISSUE_STATE_UNSPECIFIED";
+    case IssueState.NONE:
+      return "ISSUE_STATE_NONE";
+    case IssueState.OPEN:
+      return "ISSUE_STATE_OPEN";
+    case IssueState.CLOSED:
+      return "ISSUE_STATE_CLOSED";
+    case IssueState.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** Something that people have to know. Channels make the text from it. */
+export interface Notice {
+  /**
+   * What happened, such as `session.timeout` or `budget.exhausted`: the name of a template. 1 to 64 characters of
+   * `a-z`, `0-9`, `.` and `_`.
+   */
+  kind: string;
+  /** How much it matters. */
+  severity: Severity;
+  /** What it is about, such as `account` → `claude-code/default`, or `agent` → `ann`. At most 16. */
+  subject: { [key: string]: string };
+  /** What is known, such as `failures` → `3`. At most 32, each value at most 1,024 characters. */
+  facts: { [key: string]: string };
+  /** What a person should do, in one to five sentences. May be empty. */
+  whatToDo: string;
+  /** Where to look, as name → URL. At most 8. */
+  links: { [key: string]: string };
+  /** Names the matter: notices of one matter share it. 1 to 256 characters. */
+  dedupKey: string;
+  /** What the notice does to the matter. */
+  action: NoticeAction;
+  /** Labels for routing and for the issue, such as `session-timeout`. At most 16. */
+  labels: string[];
+  /** When it happened. */
+  time: Date | undefined;
+}
+
+export interface Notice_SubjectEntry {
+  key: string;
+  value: string;
+}
+
+export interface Notice_FactsEntry {
+  key: string;
+  value: string;
+}
+
+export interface Notice_LinksEntry {
+  key: string;
+  value: string;
+}
+
+/** Request for `Notify`. */
+export interface NotifyRequest {
+  /** The notice. */
+  notice:
+    | Notice
+    | undefined;
+  /** Opens an issue where a channel has issues. One matter has one open issue. */
+  openIssue: boolean;
+}
+
+/** Response for `Notify`. */
+export interface NotifyResponse {
+  /** Id of the stored notice. */
+  noticeId: string;
+}
+
+/** Request for `WatchIssue`. */
+export interface WatchIssueRequest {
+  /** The `dedup_key` of the notice. */
+  dedupKey: string;
+}
+
+/** Response for `WatchIssue`. */
+export interface WatchIssueResponse {
+  /** The state now. */
+  state: IssueState;
+  /** Where people read the issue. Empty while it is not open yet, and when no channel has issues. */
+  url: string;
+  /** Who changed the state last. May be empty. */
+  who: string;
+  /** When the state changed last. */
+  changeTime: Date | undefined;
+}
+
+/** Request for `UpdateIssue`. */
+export interface UpdateIssueRequest {
+  /** The `dedup_key` of the notice. */
+  dedupKey: string;
+  /** Id of this change, chosen by the caller: 1 to 128 characters. */
+  updateId: string;
+  /** The comment: what happened since. Its `dedup_key` is that of the request. */
+  comment:
+    | Notice
+    | undefined;
+  /** The state that the issue gets. UNSPECIFIED leaves it. NONE is not allowed. */
+  state: IssueState;
+}
+
+/** Response for `UpdateIssue`. */
+export interface UpdateIssueResponse {
+}
 
 /** Request for `ListNotifications`. */
 export interface ListNotificationsRequest {
@@ -65,6 +311,1122 @@ export interface Notification {
   /** One line of text for people. It has no prompt and no output. */
   summary: string;
 }
+
+function createBaseNotice(): Notice {
+  return {
+    kind: "",
+    severity: 0,
+    subject: {},
+    facts: {},
+    whatToDo: "",
+    links: {},
+    dedupKey: "",
+    action: 0,
+    labels: [],
+    time: undefined,
+  };
+}
+
+export const Notice: MessageFns<Notice> = {
+  encode(message: Notice, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.severity !== 0) {
+      writer.uint32(16).int32(message.severity);
+    }
+    globalThis.Object.entries(message.subject).forEach(([key, value]: [string, string]) => {
+      Notice_SubjectEntry.encode({ key: key as any, value }, writer.uint32(26).fork()).join();
+    });
+    globalThis.Object.entries(message.facts).forEach(([key, value]: [string, string]) => {
+      Notice_FactsEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
+    });
+    if (message.whatToDo !== "") {
+      writer.uint32(42).string(message.whatToDo);
+    }
+    globalThis.Object.entries(message.links).forEach(([key, value]: [string, string]) => {
+      Notice_LinksEntry.encode({ key: key as any, value }, writer.uint32(50).fork()).join();
+    });
+    if (message.dedupKey !== "") {
+      writer.uint32(58).string(message.dedupKey);
+    }
+    if (message.action !== 0) {
+      writer.uint32(64).int32(message.action);
+    }
+    for (const v of message.labels) {
+      writer.uint32(74).string(v!);
+    }
+    if (message.time !== undefined) {
+      Timestamp.encode(toTimestamp(message.time), writer.uint32(82).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Notice {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNotice();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.severity = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            const entry3 = Notice_SubjectEntry.decode(reader, reader.uint32());
+            if (entry3.value !== undefined) {
+              globalThis.Object.defineProperty(message.subject, entry3.key, { value: entry3.value, configurable: true, enumerable: true, writable: true });
+            }
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            const entry4 = Notice_FactsEntry.decode(reader, reader.uint32());
+            if (entry4.value !== undefined) {
+              globalThis.Object.defineProperty(message.facts, entry4.key, { value: entry4.value, configurable: true, enumerable: true, writable: true });
+            }
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.whatToDo = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            const entry6 = Notice_LinksEntry.decode(reader, reader.uint32());
+            if (entry6.value !== undefined) {
+              globalThis.Object.defineProperty(message.links, entry6.key, { value: entry6.value, configurable: true, enumerable: true, writable: true });
+            }
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.dedupKey = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.action = reader.int32() as any;
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.labels.push(reader.string());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Notice {
+    return {
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
+      severity: isSet(object.severity) ? severityFromJSON(object.severity) : 0,
+      subject: isObject(object.subject)
+        ? (globalThis.Object.entries(object.subject) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      facts: isObject(object.facts)
+        ? (globalThis.Object.entries(object.facts) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      whatToDo: isSet(object.whatToDo)
+        ? globalThis.String(object.whatToDo)
+        : isSet(object.what_to_do)
+        ? globalThis.String(object.what_to_do)
+        : "",
+      links: isObject(object.links)
+        ? (globalThis.Object.entries(object.links) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      dedupKey: isSet(object.dedupKey)
+        ? globalThis.String(object.dedupKey)
+        : isSet(object.dedup_key)
+        ? globalThis.String(object.dedup_key)
+        : "",
+      action: isSet(object.action) ? noticeActionFromJSON(object.action) : 0,
+      labels: globalThis.Array.isArray(object?.labels)
+        ? object.labels.map((e: any) => globalThis.String(e))
+        : [],
+      time: isSet(object.time) ? fromJsonTimestamp(object.time) : undefined,
+    };
+  },
+
+  toJSON(message: Notice): unknown {
+    const obj: any = {};
+    if (message.kind !== "") {
+      obj.kind = message.kind;
+    }
+    if (message.severity !== 0) {
+      obj.severity = severityToJSON(message.severity);
+    }
+    if (message.subject) {
+      const entries = globalThis.Object.entries(message.subject) as [string, string][];
+      if (entries.length > 0) {
+        obj.subject = {};
+        entries.forEach(([k, v]) => {
+          globalThis.Object.defineProperty(obj.subject, k, { value: v, configurable: true, enumerable: true, writable: true });
+        });
+      }
+    }
+    if (message.facts) {
+      const entries = globalThis.Object.entries(message.facts) as [string, string][];
+      if (entries.length > 0) {
+        obj.facts = {};
+        entries.forEach(([k, v]) => {
+          globalThis.Object.defineProperty(obj.facts, k, { value: v, configurable: true, enumerable: true, writable: true });
+        });
+      }
+    }
+    if (message.whatToDo !== "") {
+      obj.whatToDo = message.whatToDo;
+    }
+    if (message.links) {
+      const entries = globalThis.Object.entries(message.links) as [string, string][];
+      if (entries.length > 0) {
+        obj.links = {};
+        entries.forEach(([k, v]) => {
+          globalThis.Object.defineProperty(obj.links, k, { value: v, configurable: true, enumerable: true, writable: true });
+        });
+      }
+    }
+    if (message.dedupKey !== "") {
+      obj.dedupKey = message.dedupKey;
+    }
+    if (message.action !== 0) {
+      obj.action = noticeActionToJSON(message.action);
+    }
+    if (message.labels?.length) {
+      obj.labels = message.labels;
+    }
+    if (message.time !== undefined) {
+      obj.time = message.time.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Notice>): Notice {
+    return Notice.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Notice>): Notice {
+    const message = createBaseNotice();
+    message.kind = object.kind ?? "";
+    message.severity = object.severity ?? 0;
+    message.subject = (globalThis.Object.entries(object.subject ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          globalThis.Object.defineProperty(acc, key, { value: globalThis.String(value), configurable: true, enumerable: true, writable: true });
+        }
+        return acc;
+      },
+      {},
+    );
+    message.facts = (globalThis.Object.entries(object.facts ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          globalThis.Object.defineProperty(acc, key, { value: globalThis.String(value), configurable: true, enumerable: true, writable: true });
+        }
+        return acc;
+      },
+      {},
+    );
+    message.whatToDo = object.whatToDo ?? "";
+    message.links = (globalThis.Object.entries(object.links ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          globalThis.Object.defineProperty(acc, key, { value: globalThis.String(value), configurable: true, enumerable: true, writable: true });
+        }
+        return acc;
+      },
+      {},
+    );
+    message.dedupKey = object.dedupKey ?? "";
+    message.action = object.action ?? 0;
+    message.labels = object.labels?.map((e) => e) || [];
+    message.time = object.time ?? undefined;
+    return message;
+  },
+};
+
+function createBaseNotice_SubjectEntry(): Notice_SubjectEntry {
+  return { key: "", value: "" };
+}
+
+export const Notice_SubjectEntry: MessageFns<Notice_SubjectEntry> = {
+  encode(message: Notice_SubjectEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Notice_SubjectEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNotice_SubjectEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Notice_SubjectEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: Notice_SubjectEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Notice_SubjectEntry>): Notice_SubjectEntry {
+    return Notice_SubjectEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Notice_SubjectEntry>): Notice_SubjectEntry {
+    const message = createBaseNotice_SubjectEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseNotice_FactsEntry(): Notice_FactsEntry {
+  return { key: "", value: "" };
+}
+
+export const Notice_FactsEntry: MessageFns<Notice_FactsEntry> = {
+  encode(message: Notice_FactsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Notice_FactsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNotice_FactsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Notice_FactsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: Notice_FactsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Notice_FactsEntry>): Notice_FactsEntry {
+    return Notice_FactsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Notice_FactsEntry>): Notice_FactsEntry {
+    const message = createBaseNotice_FactsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseNotice_LinksEntry(): Notice_LinksEntry {
+  return { key: "", value: "" };
+}
+
+export const Notice_LinksEntry: MessageFns<Notice_LinksEntry> = {
+  encode(message: Notice_LinksEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Notice_LinksEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNotice_LinksEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Notice_LinksEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: Notice_LinksEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Notice_LinksEntry>): Notice_LinksEntry {
+    return Notice_LinksEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Notice_LinksEntry>): Notice_LinksEntry {
+    const message = createBaseNotice_LinksEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseNotifyRequest(): NotifyRequest {
+  return { notice: undefined, openIssue: false };
+}
+
+export const NotifyRequest: MessageFns<NotifyRequest> = {
+  encode(message: NotifyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.notice !== undefined) {
+      Notice.encode(message.notice, writer.uint32(10).fork()).join();
+    }
+    if (message.openIssue !== false) {
+      writer.uint32(16).bool(message.openIssue);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NotifyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNotifyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.notice = Notice.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.openIssue = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NotifyRequest {
+    return {
+      notice: isSet(object.notice) ? Notice.fromJSON(object.notice) : undefined,
+      openIssue: isSet(object.openIssue)
+        ? globalThis.Boolean(object.openIssue)
+        : isSet(object.open_issue)
+        ? globalThis.Boolean(object.open_issue)
+        : false,
+    };
+  },
+
+  toJSON(message: NotifyRequest): unknown {
+    const obj: any = {};
+    if (message.notice !== undefined) {
+      obj.notice = Notice.toJSON(message.notice);
+    }
+    if (message.openIssue !== false) {
+      obj.openIssue = message.openIssue;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<NotifyRequest>): NotifyRequest {
+    return NotifyRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NotifyRequest>): NotifyRequest {
+    const message = createBaseNotifyRequest();
+    message.notice = (object.notice !== undefined && object.notice !== null)
+      ? Notice.fromPartial(object.notice)
+      : undefined;
+    message.openIssue = object.openIssue ?? false;
+    return message;
+  },
+};
+
+function createBaseNotifyResponse(): NotifyResponse {
+  return { noticeId: "" };
+}
+
+export const NotifyResponse: MessageFns<NotifyResponse> = {
+  encode(message: NotifyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.noticeId !== "") {
+      writer.uint32(10).string(message.noticeId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NotifyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNotifyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.noticeId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NotifyResponse {
+    return {
+      noticeId: isSet(object.noticeId)
+        ? globalThis.String(object.noticeId)
+        : isSet(object.notice_id)
+        ? globalThis.String(object.notice_id)
+        : "",
+    };
+  },
+
+  toJSON(message: NotifyResponse): unknown {
+    const obj: any = {};
+    if (message.noticeId !== "") {
+      obj.noticeId = message.noticeId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<NotifyResponse>): NotifyResponse {
+    return NotifyResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NotifyResponse>): NotifyResponse {
+    const message = createBaseNotifyResponse();
+    message.noticeId = object.noticeId ?? "";
+    return message;
+  },
+};
+
+function createBaseWatchIssueRequest(): WatchIssueRequest {
+  return { dedupKey: "" };
+}
+
+export const WatchIssueRequest: MessageFns<WatchIssueRequest> = {
+  encode(message: WatchIssueRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.dedupKey !== "") {
+      writer.uint32(10).string(message.dedupKey);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchIssueRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchIssueRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.dedupKey = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WatchIssueRequest {
+    return {
+      dedupKey: isSet(object.dedupKey)
+        ? globalThis.String(object.dedupKey)
+        : isSet(object.dedup_key)
+        ? globalThis.String(object.dedup_key)
+        : "",
+    };
+  },
+
+  toJSON(message: WatchIssueRequest): unknown {
+    const obj: any = {};
+    if (message.dedupKey !== "") {
+      obj.dedupKey = message.dedupKey;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<WatchIssueRequest>): WatchIssueRequest {
+    return WatchIssueRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchIssueRequest>): WatchIssueRequest {
+    const message = createBaseWatchIssueRequest();
+    message.dedupKey = object.dedupKey ?? "";
+    return message;
+  },
+};
+
+function createBaseWatchIssueResponse(): WatchIssueResponse {
+  return { state: 0, url: "", who: "", changeTime: undefined };
+}
+
+export const WatchIssueResponse: MessageFns<WatchIssueResponse> = {
+  encode(message: WatchIssueResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.state !== 0) {
+      writer.uint32(8).int32(message.state);
+    }
+    if (message.url !== "") {
+      writer.uint32(18).string(message.url);
+    }
+    if (message.who !== "") {
+      writer.uint32(26).string(message.who);
+    }
+    if (message.changeTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.changeTime), writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchIssueResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchIssueResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.url = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.who = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.changeTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WatchIssueResponse {
+    return {
+      state: isSet(object.state) ? issueStateFromJSON(object.state) : 0,
+      url: isSet(object.url) ? globalThis.String(object.url) : "",
+      who: isSet(object.who) ? globalThis.String(object.who) : "",
+      changeTime: isSet(object.changeTime)
+        ? fromJsonTimestamp(object.changeTime)
+        : isSet(object.change_time)
+        ? fromJsonTimestamp(object.change_time)
+        : undefined,
+    };
+  },
+
+  toJSON(message: WatchIssueResponse): unknown {
+    const obj: any = {};
+    if (message.state !== 0) {
+      obj.state = issueStateToJSON(message.state);
+    }
+    if (message.url !== "") {
+      obj.url = message.url;
+    }
+    if (message.who !== "") {
+      obj.who = message.who;
+    }
+    if (message.changeTime !== undefined) {
+      obj.changeTime = message.changeTime.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<WatchIssueResponse>): WatchIssueResponse {
+    return WatchIssueResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchIssueResponse>): WatchIssueResponse {
+    const message = createBaseWatchIssueResponse();
+    message.state = object.state ?? 0;
+    message.url = object.url ?? "";
+    message.who = object.who ?? "";
+    message.changeTime = object.changeTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseUpdateIssueRequest(): UpdateIssueRequest {
+  return { dedupKey: "", updateId: "", comment: undefined, state: 0 };
+}
+
+export const UpdateIssueRequest: MessageFns<UpdateIssueRequest> = {
+  encode(message: UpdateIssueRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.dedupKey !== "") {
+      writer.uint32(10).string(message.dedupKey);
+    }
+    if (message.updateId !== "") {
+      writer.uint32(18).string(message.updateId);
+    }
+    if (message.comment !== undefined) {
+      Notice.encode(message.comment, writer.uint32(26).fork()).join();
+    }
+    if (message.state !== 0) {
+      writer.uint32(32).int32(message.state);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateIssueRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateIssueRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.dedupKey = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.updateId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.comment = Notice.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpdateIssueRequest {
+    return {
+      dedupKey: isSet(object.dedupKey)
+        ? globalThis.String(object.dedupKey)
+        : isSet(object.dedup_key)
+        ? globalThis.String(object.dedup_key)
+        : "",
+      updateId: isSet(object.updateId)
+        ? globalThis.String(object.updateId)
+        : isSet(object.update_id)
+        ? globalThis.String(object.update_id)
+        : "",
+      comment: isSet(object.comment) ? Notice.fromJSON(object.comment) : undefined,
+      state: isSet(object.state) ? issueStateFromJSON(object.state) : 0,
+    };
+  },
+
+  toJSON(message: UpdateIssueRequest): unknown {
+    const obj: any = {};
+    if (message.dedupKey !== "") {
+      obj.dedupKey = message.dedupKey;
+    }
+    if (message.updateId !== "") {
+      obj.updateId = message.updateId;
+    }
+    if (message.comment !== undefined) {
+      obj.comment = Notice.toJSON(message.comment);
+    }
+    if (message.state !== 0) {
+      obj.state = issueStateToJSON(message.state);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UpdateIssueRequest>): UpdateIssueRequest {
+    return UpdateIssueRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateIssueRequest>): UpdateIssueRequest {
+    const message = createBaseUpdateIssueRequest();
+    message.dedupKey = object.dedupKey ?? "";
+    message.updateId = object.updateId ?? "";
+    message.comment = (object.comment !== undefined && object.comment !== null)
+      ? Notice.fromPartial(object.comment)
+      : undefined;
+    message.state = object.state ?? 0;
+    return message;
+  },
+};
+
+function createBaseUpdateIssueResponse(): UpdateIssueResponse {
+  return {};
+}
+
+export const UpdateIssueResponse: MessageFns<UpdateIssueResponse> = {
+  encode(_: UpdateIssueResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateIssueResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateIssueResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): UpdateIssueResponse {
+    return {};
+  },
+
+  toJSON(_: UpdateIssueResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<UpdateIssueResponse>): UpdateIssueResponse {
+    return UpdateIssueResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<UpdateIssueResponse>): UpdateIssueResponse {
+    const message = createBaseUpdateIssueResponse();
+    return message;
+  },
+};
 
 function createBaseListNotificationsRequest(): ListNotificationsRequest {
   return { pageSize: 0, pageToken: "", eventType: "" };
@@ -503,6 +1865,58 @@ export const NotificationServiceService = {
       Buffer.from(ListNotificationsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListNotificationsResponse => ListNotificationsResponse.decode(value),
   },
+  /**
+   * Tells people through the channels that the routing names. Resolves when the notice is stored: it is delivered then,
+   * also after a crash. Safe to repeat: a notice with a `dedup_key` that is stored already and has the same `action`
+   * and content changes nothing.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   */
+  notify: {
+    path: "/ccsp.notification.v1.NotificationService/Notify" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: NotifyRequest): Buffer => Buffer.from(NotifyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): NotifyRequest => NotifyRequest.decode(value),
+    responseSerialize: (value: NotifyResponse): Buffer => Buffer.from(NotifyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): NotifyResponse => NotifyResponse.decode(value),
+  },
+  /**
+   * Streams the state of the issue that a notice with `open_issue` opened: once at the start, then after each change.
+   * Without a channel that has issues, `state` is ISSUE_STATE_NONE, and the stream stays open.
+   *
+   * Errors:
+   * - NOT_FOUND `ISSUE_NOT_FOUND`: no notice with `open_issue` has this key.
+   * - UNAVAILABLE `SHUTTING_DOWN`: watch again.
+   */
+  watchIssue: {
+    path: "/ccsp.notification.v1.NotificationService/WatchIssue" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchIssueRequest): Buffer => Buffer.from(WatchIssueRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchIssueRequest => WatchIssueRequest.decode(value),
+    responseSerialize: (value: WatchIssueResponse): Buffer => Buffer.from(WatchIssueResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchIssueResponse => WatchIssueResponse.decode(value),
+  },
+  /**
+   * Adds a comment to an issue, and closes or reopens it. Resolves when the change is stored: it reaches the issue then,
+   * once and in order, also after a crash. Safe to repeat with the same `update_id`. Without a channel that has issues,
+   * the comment is delivered to the channels of the notice.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `ISSUE_NOT_FOUND`.
+   */
+  updateIssue: {
+    path: "/ccsp.notification.v1.NotificationService/UpdateIssue" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpdateIssueRequest): Buffer => Buffer.from(UpdateIssueRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpdateIssueRequest => UpdateIssueRequest.decode(value),
+    responseSerialize: (value: UpdateIssueResponse): Buffer => Buffer.from(UpdateIssueResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UpdateIssueResponse => UpdateIssueResponse.decode(value),
+  },
 } as const;
 
 export interface NotificationServiceServer extends UntypedServiceImplementation {
@@ -513,6 +1927,34 @@ export interface NotificationServiceServer extends UntypedServiceImplementation 
    * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token` is wrong.
    */
   listNotifications: handleUnaryCall<ListNotificationsRequest, ListNotificationsResponse>;
+  /**
+   * Tells people through the channels that the routing names. Resolves when the notice is stored: it is delivered then,
+   * also after a crash. Safe to repeat: a notice with a `dedup_key` that is stored already and has the same `action`
+   * and content changes nothing.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   */
+  notify: handleUnaryCall<NotifyRequest, NotifyResponse>;
+  /**
+   * Streams the state of the issue that a notice with `open_issue` opened: once at the start, then after each change.
+   * Without a channel that has issues, `state` is ISSUE_STATE_NONE, and the stream stays open.
+   *
+   * Errors:
+   * - NOT_FOUND `ISSUE_NOT_FOUND`: no notice with `open_issue` has this key.
+   * - UNAVAILABLE `SHUTTING_DOWN`: watch again.
+   */
+  watchIssue: handleServerStreamingCall<WatchIssueRequest, WatchIssueResponse>;
+  /**
+   * Adds a comment to an issue, and closes or reopens it. Resolves when the change is stored: it reaches the issue then,
+   * once and in order, also after a crash. Safe to repeat with the same `update_id`. Without a channel that has issues,
+   * the comment is delivered to the channels of the notice.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `ISSUE_NOT_FOUND`.
+   */
+  updateIssue: handleUnaryCall<UpdateIssueRequest, UpdateIssueResponse>;
 }
 
 export interface NotificationServiceClient extends Client {
@@ -536,6 +1978,67 @@ export interface NotificationServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListNotificationsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Tells people through the channels that the routing names. Resolves when the notice is stored: it is delivered then,
+   * also after a crash. Safe to repeat: a notice with a `dedup_key` that is stored already and has the same `action`
+   * and content changes nothing.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   */
+  notify(
+    request: NotifyRequest,
+    callback: (error: ServiceError | null, response: NotifyResponse) => void,
+  ): ClientUnaryCall;
+  notify(
+    request: NotifyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: NotifyResponse) => void,
+  ): ClientUnaryCall;
+  notify(
+    request: NotifyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: NotifyResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Streams the state of the issue that a notice with `open_issue` opened: once at the start, then after each change.
+   * Without a channel that has issues, `state` is ISSUE_STATE_NONE, and the stream stays open.
+   *
+   * Errors:
+   * - NOT_FOUND `ISSUE_NOT_FOUND`: no notice with `open_issue` has this key.
+   * - UNAVAILABLE `SHUTTING_DOWN`: watch again.
+   */
+  watchIssue(request: WatchIssueRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchIssueResponse>;
+  watchIssue(
+    request: WatchIssueRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchIssueResponse>;
+  /**
+   * Adds a comment to an issue, and closes or reopens it. Resolves when the change is stored: it reaches the issue then,
+   * once and in order, also after a crash. Safe to repeat with the same `update_id`. Without a channel that has issues,
+   * the comment is delivered to the channels of the notice.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `ISSUE_NOT_FOUND`.
+   */
+  updateIssue(
+    request: UpdateIssueRequest,
+    callback: (error: ServiceError | null, response: UpdateIssueResponse) => void,
+  ): ClientUnaryCall;
+  updateIssue(
+    request: UpdateIssueRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UpdateIssueResponse) => void,
+  ): ClientUnaryCall;
+  updateIssue(
+    request: UpdateIssueRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UpdateIssueResponse) => void,
   ): ClientUnaryCall;
 }
 
@@ -577,6 +2080,10 @@ function fromJsonTimestamp(o: any): Date {
   } else {
     return fromTimestamp(Timestamp.fromJSON(o));
   }
+}
+
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
 }
 
 function isSet(value: any): boolean {

@@ -8,11 +8,11 @@ import {
   type UsageRow,
 } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { toDuration } from "@ccsp/protos/duration.js";
-import type { Counts } from "../domain/counts.js";
-import type { Gap } from "../domain/gap.js";
-import { type Dimension, NO_ROW, type Row } from "../domain/run.js";
-import type { TimeSeries } from "../domain/time-series.js";
-import type { UsageFilter } from "../domain/usage-report.js";
+import type { Counts } from "./domain/counts.js";
+import type { Gap } from "./domain/gap.js";
+import { type Dimension, NO_ROW, type Row } from "./domain/run.js";
+import type { TimeSeries } from "./domain/time-series.js";
+import type { UsageFilter } from "./domain/usage-report.js";
 
 const DIMENSION_OF: Partial<Record<DimensionMessage, Dimension>> = {
   [DimensionMessage.AGENT]: "agent",

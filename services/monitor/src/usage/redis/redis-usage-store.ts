@@ -30,7 +30,7 @@ export interface UsageStoreOptions {
 }
 
 export function bindUsageScripts(redis: RedisClient) {
-  const file = new URL("../../lua/count_attempt.lua", import.meta.url);
+  const file = new URL("../../../lua/count_attempt.lua", import.meta.url);
   const keys = ["seen", "seenBefore", "seenAfter", "hour", "day", "agents", "events", "...minutes"] as const;
   return { countAttempt: bindScript(redis, file, keys, oneOf("ok", "repeat")) };
 }

@@ -4,15 +4,15 @@ import type { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { ExportFormat, Outcome } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { durationMs } from "@ccsp/protos/duration.js";
-import { reportAgents } from "../domain/agent-stats.js";
-import { exportUsage, type ExportFormat as Format } from "../domain/export-usage.js";
-import type { Gap } from "../domain/gap.js";
-import { runOfWork } from "../domain/record-usage.js";
-import { NO_ROW, type Run } from "../domain/run.js";
-import { reportTimeSeries } from "../domain/time-series.js";
-import { reportUsage } from "../domain/usage-report.js";
-import { DAY_MS, HOUR_MS, type UsageStore } from "../domain/usage-store.js";
-import { classOf } from "../events/run-of-event.js";
+import { reportAgents } from "./domain/agent-stats.js";
+import { exportUsage, type ExportFormat as Format } from "./domain/export-usage.js";
+import type { Gap } from "./domain/gap.js";
+import { runOfWork } from "./domain/record-usage.js";
+import { NO_ROW, type Run } from "./domain/run.js";
+import { reportTimeSeries } from "./domain/time-series.js";
+import { reportUsage } from "./domain/usage-report.js";
+import { DAY_MS, HOUR_MS, type UsageStore } from "./domain/usage-store.js";
+import { classOf } from "./events/run-of-event.js";
 import { filterOf, gapMessage, groupingOf, rowMessage, seriesMessage } from "./messages.js";
 
 export interface UsageHandlerOptions {

@@ -1,0 +1,25 @@
+/** A value that the rules of alerts compare, as it is now. */
+export interface Signal {
+  /** Name of its metric. */
+  readonly metric: string;
+  /** What it is about. The labels are those that its metric names. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+/** A metric of signals. People write rules with its name. */
+export interface SignalMetric {
+  /** Lower case with `_`, and the unit at the end, such as `queue_oldest_wait_seconds`. */
+  readonly name: string;
+  /** One sentence for people. */
+  readonly help: string;
+  /** The names of its labels. */
+  readonly labels: readonly string[];
+}
+
+/** A part of the monitor that knows signals. */
+export interface SignalSource {
+  readonly metrics: readonly SignalMetric[];
+  /** Returns the signals as they are now. Rejects when they cannot be known: then no rule on its metrics is judged. */
+  read(now: Date): Promise<readonly Signal[]>;
+}

@@ -1,0 +1,99 @@
+import { randomUUID } from "node:crypto";
+import { EVENTS_KEPT, type EventData, encodeEvent, eventsKey } from "@ccsp/events";
+import { bindScript, oneOf, orUnavailable, type RedisClient } from "@ccsp/redis-kit";
+
+/** One entry of the state, as it was read. */
+export interface Entry<T> {
+  readonly name: string;
+  readonly value: T;
+  /** Changes with each change of the entry. */
+  readonly revision: string;
+}
+
+/** An event that tells of a change. Its id is `monitor:<key>`, which must not be used again for another event. */
+export interface ChangeEvent {
+  readonly key: string;
+  readonly time: Date;
+  readonly data: EventData;
+  readonly agentId?: string;
+}
+
+export interface Change<T> {
+  readonly name: string;
+  /** The entry that the decision was based on. Undefined: there was none. */
+  readonly before: Entry<T> | undefined;
+  /** Undefined removes the entry. */
+  readonly after: T | undefined;
+  readonly events?: readonly ChangeEvent[];
+}
+
+/**
+ * A part of the monitor's state: named entries that replicas share. An entry and the events that tell of its change are
+ * stored together, and only if the entry is still as it was read. So of two replicas that decide the same, one does it.
+ */
+export interface StateStore<T> {
+  /** Returns all entries, sorted by name. */
+  list(): Promise<readonly Entry<T>[]>;
+  get(name: string): Promise<Entry<T> | undefined>;
+  /**
+   * Returns the stored entry. Returns "conflict" if another call has changed the entry meanwhile: then nothing was
+   * stored, and the caller reads and decides again. Returns "removed" if the change removed the entry.
+   */
+  change(change: Change<T>): Promise<Entry<T> | "conflict" | "removed">;
+}
+
+/**
+ * The key of a part of the state. The {braces} put it on the cluster node of the events of partition 0, so that one
+ * script can change the state and tell of it (ADR 1).
+ */
+export const stateKey = (part: string): string => `ccsp:monitor:{0}:${part}`;
+
+export function bindStateScripts(redis: RedisClient) {
+  const file = new URL("../../lua/change_state.lua", import.meta.url);
+  return { changeState: bindScript(redis, file, ["state", "events"], oneOf("ok", "conflict")) };
+}
+
+/**
+ * Opens a part of the state in Redis.
+ *
+ * @param part is the last part of the key, for example `alerts`
+ * @param parse checks what was stored, perhaps by the release before. It throws if it cannot be read.
+ */
+export function openState<T>(redis: RedisClient, part: string, parse: (json: unknown) => T): StateStore<T> {
+  const { changeState } = bindStateScripts(redis);
+  const state = stateKey(part);
+  const decode = (name: string, stored: string): Entry<T> => {
+    const space = stored.indexOf(" ");
+    return { name, revision: stored.slice(0, space), value: parse(JSON.parse(stored.slice(space + 1))) };
+  };
+  return {
+    list: async () =>
+      Object.entries(await orUnavailable(redis, () => redis.hgetall(state)))
+        .map(([name, stored]) => decode(name, stored))
+        .sort((a, b) => (a.name < b.name ? -1 : 1)),
+
+    get: async (name) => {
+      const stored = await orUnavailable(redis, () => redis.hget(state, name));
+      return stored === null ? undefined : decode(name, stored);
+    },
+
+    change: async ({ name, before, after, events = [] }) => {
+      const revision = randomUUID();
+      const json = after === undefined ? "" : JSON.stringify(after);
+      const fields = events.map(({ key, ...event }) => encodeEvent({ ...event, id: `monitor:${key}` }));
+      const outcome = await orUnavailable(redis, () =>
+        changeState(
+          { state, events: eventsKey(0) },
+          name,
+          before?.revision ?? "",
+          revision,
+          json,
+          EVENTS_KEPT,
+          ...fields.flatMap((each) => [each.length, ...each]),
+        ),
+      );
+      if (outcome === "conflict") return "conflict";
+      return after === undefined ? "removed" : { name, revision, value: after };
+    },
+  };
+}

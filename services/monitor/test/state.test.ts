@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { decodeEvent, eventsKey } from "@ccsp/events";
+import { type RedisServer, startRedis } from "@ccsp/fleet";
+import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
+import { eventually } from "@ccsp/testkit";
+import { pino } from "pino";
+import { lead } from "../src/state/leader.js";
+import { openState } from "../src/state/state-store.js";
+
+const log = pino({ level: "silent" });
+const text = (json: unknown): string => {
+  if (typeof json !== "string") throw new TypeError("not a text");
+  return json;
+};
+
+describe("the monitor's state", () => {
+  let server: RedisServer;
+  let redis: RedisConnection;
+  before(async () => {
+    server = await startRedis();
+    redis = await openRedis(server.url, { log, name: "test" });
+  });
+  after(async () => {
+    await redis?.close();
+    await server?.stop();
+  });
+
+  const event = (key: string) =>
+    ({
+      key,
+      time: new Date(5),
+      data: { $case: "sessionValid", value: { engine: key, account: "a", proof: "run" } },
+    }) as const;
+  const told = async () =>
+    (await redis.client.xrange(eventsKey(0), "-", "+")).map(([id, fields]) => decodeEvent(0, id, fields)?.id);
+
+  it("changes once and tells once when two replicas decide the same, and the loser reads what won", async () => {
+    const [one, two] = [openState(redis.client, "part", text), openState(redis.client, "part", text)];
+    assert.equal(await one.get("x"), undefined);
+    const outcomes = await Promise.all(
+      [one, two].map((store, n) =>
+        store.change({ name: "x", before: undefined, after: `by ${n}`, events: [event(`a${n}`), event(`b${n}`)] }),
+      ),
+    );
+    const [won] = outcomes.filter((outcome) => typeof outcome === "object");
+    assert.deepEqual(outcomes.filter((outcome) => outcome === "conflict").length, 1);
+    assert.deepEqual(await two.get("x"), won);
+    const by = won?.value.at(-1);
+    assert.deepEqual(await told(), [`monitor:a${by}`, `monitor:b${by}`]);
+    assert.equal(await one.change({ name: "x", before: won, after: undefined, events: [event("c")] }), "removed");
+    assert.equal(await one.change({ name: "x", before: won, after: "again" }), "conflict");
+    assert.deepEqual(await one.list(), []);
+    assert.deepEqual((await told()).at(-1), "monitor:c");
+  });
+
+  it("has its duties done by one replica, and by the next when the first stops or goes silent", async () => {
+    const turns: string[] = [];
+    const start = (instance: string) =>
+      lead({
+        redis: redis.client,
+        instance,
+        log,
+        leaseMs: 300,
+        duties: [
+          {
+            name: "turn",
+            everyMs: 5,
+            turn: async () => {
+              turns.push(instance);
+            },
+          },
+        ],
+      });
+    const one = start("one");
+    await eventually(() => assert.ok(one.leads));
+    const two = start("two");
+    await eventually(() => assert.ok(turns.length > 20));
+    assert.deepEqual(new Set(turns), new Set(["one"]));
+    await one.close();
+    const until = turns.length;
+    await eventually(() => assert.ok(turns.length > until));
+    assert.deepEqual(new Set(turns.slice(until)), new Set(["two"]));
+
+    // A replica that goes silent: its lease stays in Redis until it ends.
+    await redis.client.set("ccsp:monitor:{0}:leader", "gone", "PX", 600);
+    await eventually(() => assert.ok(!two.leads));
+    await eventually(() => assert.ok(two.leads));
+    await two.close();
+    assert.equal(await redis.client.get("ccsp:monitor:{0}:leader"), null);
+  });
+});
