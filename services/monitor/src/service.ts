@@ -6,7 +6,10 @@ import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_serv
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis } from "@ccsp/redis-kit";
 import { define, type MonitorConfig } from "./config.js";
+import { openFleet } from "./fleet/open-fleet.js";
 import { createMonitorMetrics } from "./metrics.js";
+import { openSlo } from "./slo/open-slo.js";
+import { lead } from "./state/leader.js";
 import { fillFromQueue } from "./usage/events/fill-from-queue.js";
 import { watchGaps } from "./usage/events/gap-watch.js";
 import { runOfEvent } from "./usage/events/run-of-event.js";
@@ -25,7 +28,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
   summary: "MonitorService: counts usage from the events of the other services",
   define,
 
-  async start(config, { open, log, registry, openClient, serveOps, serveGrpc }) {
+  async start(config, { open, log, registry, heartbeat, openClient, serveOps, serveGrpc }) {
     const { service, partitions, usageLabels } = config;
     const metrics = createMonitorMetrics(registry);
 
@@ -55,6 +58,25 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       const found = await Promise.all(Array.from({ length: partitions }, (_, partition) => gaps.list(partition)));
       return found.flat().filter((gap) => gap.start < end && gap.end >= start);
     };
-    await serveGrpc([implement(MonitorServiceService, usageHandlers({ store, gapsIn, allowedLabels: usageLabels }))]);
+    const slo = openSlo(redis.client, config.objectives);
+    const own = { heartbeat, everyMs: service.heartbeat.everyMs };
+    const fleet = openFleet({
+      redis: redis.client,
+      queue,
+      own,
+      patience: config.patience,
+      count: slo.count,
+      log,
+    });
+    const { instance } = service;
+    await open("duties", lead({ redis: redis.client, instance, duties: [...fleet.duties], log }));
+    await open("own heartbeats", fleet.start());
+
+    const handlers = {
+      ...usageHandlers({ store, gapsIn, allowedLabels: usageLabels }),
+      ...fleet.handlers,
+      ...slo.handlers,
+    };
+    await serveGrpc([implement(MonitorServiceService, handlers, { untraced: ["heartbeat"] })]);
   },
 };

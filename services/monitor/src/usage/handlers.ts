@@ -26,7 +26,10 @@ export function usageHandlers({
   store,
   gapsIn,
   allowedLabels,
-}: UsageHandlerOptions): Handlers<typeof MonitorServiceService> {
+}: UsageHandlerOptions): Pick<
+  Handlers<typeof MonitorServiceService>,
+  "getUsage" | "getAgentStats" | "getTimeSeries" | "exportUsage" | "recordUsage"
+> {
   return {
     getUsage: async ({ agentId, startTime, endTime, groupBy, filter }) => {
       const query = { start: startTime, end: endTime, groupBy: groupingOf(groupBy, ["agent", "model"]) };
