@@ -59,7 +59,8 @@ const QUEUE_LAYERS: Readonly<Record<string, readonly string[]>> = {
   conversations: ["domain", "messages", "redis"],
   application: ["cache", "conversations", "domain", "messages"],
   schedules: ["application", "domain", "messages", "redis"],
-  grpc: ["application", "cache", "conversations", "domain", "messages", "schedules"],
+  limits: ["application", "domain", "messages", "redis"],
+  grpc: ["application", "cache", "conversations", "domain", "limits", "messages", "schedules"],
 };
 /**
  * The folders of the gateway's `src`, in the same way. `upstream` is what it knows of the services that it calls. A
@@ -231,7 +232,7 @@ describe("The import graph", () => {
   });
 
   it("keeps application/ and the queue's slices free of the transport, except for the handlers of a slice", async () => {
-    const slices = ["cache", "conversations", "schedules"].map((slice) => `services/queue/src/${slice}`);
+    const slices = ["cache", "conversations", "limits", "schedules"].map((slice) => `services/queue/src/${slice}`);
     const folders = ["services/gateway/src/application", "services/queue/src/application", ...slices];
     const wrong = (await Promise.all(folders.map(importsUnder)))
       .flat()

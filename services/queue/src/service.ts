@@ -17,6 +17,7 @@ import { createQueue } from "./domain/lifecycle/queue.js";
 import { orderOfShard } from "./domain/order/order.js";
 import { queueHandlers } from "./grpc/handlers.js";
 import { observeQueue, readStarts } from "./metrics.js";
+import { openLimits } from "./limits/open-limits.js";
 import { openStorage, type Storage } from "./open-storage.js";
 import { openSubmissions } from "./open-submissions.js";
 import { startReaping } from "./reap-loop.js";
@@ -51,9 +52,23 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const moves = createMoves({ store, observer }, { bounds, order });
     const queue = createQueue({ store, moves, gates, observer }, { bounds, retry, order });
     const emergency = createEmergencyStop({ store, queue, wakes });
+    const { limits: setLimits, order: orderNow } = await open(
+      "limits",
+      openLimits({
+        redis: redis.client,
+        settings: config.order,
+        engines,
+        shards,
+        ranges: config.limitRanges,
+        tasks: store,
+        wakes,
+        clock,
+        log,
+      }),
+    );
     const sync = createSync(
       { store, queue, waitingExecutors: storage.waitingExecutors, observer },
-      { leaseMs, engines, order, stopping },
+      { leaseMs, engines, order: orderNow, stopping },
     );
 
     await serveOps({ redis: () => redis.ping() });
@@ -89,7 +104,8 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       conversations,
       clock,
       schedules,
-      ...createApplication({ store, queue, moves, order, limits, cache, conversations }),
+      setLimits,
+      ...createApplication({ store, queue, moves, order: orderNow, limits, cache, conversations }),
     });
     const callers = new CallerBounds({ unreadBytes: callerUnreadBytes });
     await serveGrpc([implement(QueueServiceService, handlers, UNTRACED)], { callers });
