@@ -17,6 +17,8 @@ export interface MonitorConfig {
   readonly usageLabels: readonly string[];
   /** The most rows of a bucket of usage. */
   readonly usageRows: number;
+  /** How often the rules of alerts are judged. */
+  readonly alertsEveryMs: number;
 }
 
 export function define(settings: Settings): MonitorConfig {
@@ -35,5 +37,10 @@ export function define(settings: Settings): MonitorConfig {
       "most combinations of agent, engine, account, model, class and label that an hour or a day counts apart",
       { default: 1_000, min: 10, max: 100_000 },
     ),
+    alertsEveryMs: settings.durationMs("CCSP_MONITOR_ALERTS_EVERY", "time between two looks at the rules of alerts", {
+      default: "15s",
+      min: 100,
+      max: 300_000,
+    }),
   };
 }

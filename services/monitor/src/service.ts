@@ -1,12 +1,20 @@
-import { consumeEvents, withEventSpan } from "@ccsp/events";
+import { consumeEvents, createPublisher, withEventSpan } from "@ccsp/events";
 import { implement } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis } from "@ccsp/redis-kit";
+import { alertHandlers } from "./alerts/handlers.js";
+import { openAlerts } from "./alerts/open-alerts.js";
+import { eventSignals } from "./alerts/sources/event-signals.js";
+import { queueSignals } from "./alerts/sources/queue-signals.js";
+import { lastEnds, runSignals } from "./alerts/sources/run-signals.js";
+import { taskSignals } from "./alerts/sources/task-signals.js";
 import { define, type MonitorConfig } from "./config.js";
 import { createMonitorMetrics } from "./metrics.js";
+import type { SignalSource } from "./signals/signal.js";
+import { lead } from "./state/leader.js";
 import { fillFromQueue } from "./usage/events/fill-from-queue.js";
 import { watchGaps } from "./usage/events/gap-watch.js";
 import { runOfEvent } from "./usage/events/run-of-event.js";
@@ -55,6 +63,30 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       const found = await Promise.all(Array.from({ length: partitions }, (_, partition) => gaps.list(partition)));
       return found.flat().filter((gap) => gap.start < end && gap.end >= start);
     };
-    await serveGrpc([implement(MonitorServiceService, usageHandlers({ store, gapsIn, allowedLabels: usageLabels }))]);
+
+    // The signals that rules of alerts can use: each slice that knows some adds its source here.
+    const sources: readonly SignalSource[] = [
+      runSignals(store),
+      queueSignals({ queue, lastEnds: (now, withinMs) => lastEnds(store, now, withinMs) }),
+      taskSignals(queue),
+      eventSignals(redis.client, partitions),
+    ];
+    const { alerts, duty } = openAlerts({
+      redis: redis.client,
+      publisher: createPublisher(redis, "monitor"),
+      sources,
+      everyMs: config.alertsEveryMs,
+      registry,
+      log,
+    });
+    const duties = [duty];
+    const { instance } = service;
+    await open("leader", Promise.resolve(lead({ redis: redis.client, instance, duties, log })));
+
+    const handlers = {
+      ...usageHandlers({ store, gapsIn, allowedLabels: usageLabels }),
+      ...alertHandlers(alerts),
+    };
+    await serveGrpc([implement(MonitorServiceService, handlers)]);
   },
 };
