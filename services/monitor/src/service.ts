@@ -23,7 +23,7 @@ import { runOfEvent } from "./usage/events/run-of-event.js";
 import { usageHandlers } from "./usage/handlers.js";
 import { countedByPredecessor } from "./usage/redis/legacy-sums.js";
 import { createRedisGapStore } from "./usage/redis/redis-gap-store.js";
-import { createRedisUsageStore } from "./usage/redis/redis-usage-store.js";
+import { createRedisUsageStore, RUNS_IN_FLIGHT } from "./usage/redis/redis-usage-store.js";
 
 const GROUP = "monitor";
 /** Writers trim the oldest of 100,000 events, so a look this often sees a group fall behind before it passes the loss. */
@@ -59,7 +59,10 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
     };
     const count = metrics.countDelivery;
     const consumer = service.instance;
-    await open("events", consumeEvents({ redis, group: GROUP, consumer, partitions, handle, count, log }));
+    await open(
+      "events",
+      consumeEvents({ redis, group: GROUP, consumer, partitions, handle, inFlight: RUNS_IN_FLIGHT, count, log }),
+    );
 
     const gapsIn = async (start: number, end: number) => {
       const found = await Promise.all(Array.from({ length: partitions }, (_, partition) => gaps.list(partition)));
