@@ -33,6 +33,7 @@ const EXIT_OF: Readonly<Record<Reason, ExitCode>> = {
   RUN_NOT_FOUND: EXIT.notFound,
   KEY_NOT_FOUND: EXIT.notFound,
   EXECUTOR_NOT_FOUND: EXIT.notFound,
+  SESSION_NOT_FOUND: EXIT.notFound,
   QUEUE_FULL: EXIT.unavailable,
   OVERLOADED: EXIT.unavailable,
   SHUTTING_DOWN: EXIT.unavailable,

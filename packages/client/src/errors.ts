@@ -154,6 +154,7 @@ const CLASS_OF: Readonly<Record<Reason, Class>> = {
   CERTIFICATE_REFUSED: CcspError,
   KEY_NOT_FOUND: CcspError,
   EXECUTOR_NOT_FOUND: CcspError,
+  SESSION_NOT_FOUND: CcspError,
 };
 
 /** The error that an agent gets for what a call threw. Errors that are not failed calls are returned unchanged. */

@@ -18,7 +18,7 @@ export const CALLS: Readonly<Record<ServiceName, readonly ServiceName[]>> = {
   gateway: ["queue", "monitor", "notification"],
   queue: [],
   executor: ["queue"],
-  monitor: ["queue"],
+  monitor: ["queue", "notification"],
   notification: [],
 };
 

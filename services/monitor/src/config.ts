@@ -6,6 +6,8 @@ import {
   type Settings,
   serviceSettings,
 } from "@ccsp/config";
+import { defineSession } from "./session/config.js";
+import type { Waits } from "./session/session.js";
 
 export interface MonitorConfig {
   readonly service: ServiceSettings;
@@ -13,10 +15,12 @@ export interface MonitorConfig {
   /** The number of partitions of the event stream. */
   readonly partitions: number;
   readonly queueTarget: string;
+  readonly notificationTarget: string;
   /** The keys of labels by which usage is counted. */
   readonly usageLabels: readonly string[];
   /** The most rows of a bucket of usage. */
   readonly usageRows: number;
+  readonly sessionWaits: Waits;
 }
 
 export function define(settings: Settings): MonitorConfig {
@@ -25,6 +29,9 @@ export function define(settings: Settings): MonitorConfig {
     redis: redisSettings(settings),
     partitions: queueShards(settings),
     queueTarget: settings.text("CCSP_QUEUE_TARGET", "gRPC target of the queue", { default: "consul:///queue" }),
+    notificationTarget: settings.text("CCSP_NOTIFICATION_TARGET", "gRPC target of the notification service", {
+      default: "consul:///notification",
+    }),
     usageLabels: settings.list("CCSP_MONITOR_USAGE_LABELS", "keys of the labels of tasks by which usage is counted", {
       default: [],
       pattern: /^[A-Za-z0-9._/-]{1,63}$/,
@@ -35,5 +42,6 @@ export function define(settings: Settings): MonitorConfig {
       "most combinations of agent, engine, account, model, class and label that an hour or a day counts apart",
       { default: 1_000, min: 10, max: 100_000 },
     ),
+    sessionWaits: defineSession(settings),
   };
 }

@@ -33,4 +33,5 @@ export const STATUS_OF = {
   TOKEN_REVOKED: status.UNAUTHENTICATED,
   KEY_NOT_FOUND: status.NOT_FOUND,
   EXECUTOR_NOT_FOUND: status.NOT_FOUND,
+  SESSION_NOT_FOUND: status.NOT_FOUND,
 } as const satisfies Record<Reason, status>;

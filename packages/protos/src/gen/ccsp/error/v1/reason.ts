@@ -189,6 +189,11 @@ export enum ErrorReason {
    * Do: List the executors with `ccsp executor list`.
    */
   EXECUTOR_NOT_FOUND = 30,
+  /**
+   * SESSION_NOT_FOUND - NOT_FOUND: the monitor knows no session of this engine and account.
+   * Do: List the sessions with `ccsp session list`. An account is known when an executor that has it has connected.
+   */
+  SESSION_NOT_FOUND = 35,
   UNRECOGNIZED = -1,
 }
 
@@ -287,6 +292,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 30:
     case "ERROR_REASON_EXECUTOR_NOT_FOUND":
       return ErrorReason.EXECUTOR_NOT_FOUND;
+    case 35:
+    case "ERROR_REASON_SESSION_NOT_FOUND":
+      return ErrorReason.SESSION_NOT_FOUND;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -358,6 +366,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_KEY_NOT_FOUND";
     case ErrorReason.EXECUTOR_NOT_FOUND:
       return "ERROR_REASON_EXECUTOR_NOT_FOUND";
+    case ErrorReason.SESSION_NOT_FOUND:
+      return "ERROR_REASON_SESSION_NOT_FOUND";
     case ErrorReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
