@@ -30,13 +30,9 @@ export function define(settings: Settings): GatewayConfig {
       monitor: settings.text("CCSP_MONITOR_TARGET", "gRPC target of the monitor, for operators", {
         default: "consul:///monitor",
       }),
-      notification: settings.text(
-        "CCSP_NOTIFICATION_TARGET",
-        "gRPC target of the notification service, for operators",
-        {
-          default: "consul:///notification",
-        },
-      ),
+      notification: settings.text("CCSP_NOTIFICATION_TARGET", "gRPC target of the notification service", {
+        default: "consul:///notification",
+      }),
     },
     authentication: authenticationSettings(settings),
     watchGiveUpMs: settings.durationMs(

@@ -14,5 +14,11 @@ export function createMonitorMetrics(registry: Registry) {
     labelNames: ["outcome"],
     registers: [registry],
   });
-  return { runs, countDelivery: (outcome: Outcome) => deliveries.inc({ outcome }) };
+  const probes = new Counter({
+    name: "ccsp_monitor_session_probes_total",
+    help: "Probes of logins, by answer; unclear: it says nothing about the login, unmade: no request was sent",
+    labelNames: ["answer"],
+    registers: [registry],
+  });
+  return { runs, probes, countDelivery: (outcome: Outcome) => deliveries.inc({ outcome }) };
 }

@@ -2,11 +2,15 @@ import { consumeEvents, withEventSpan } from "@ccsp/events";
 import { implement } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
+import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis } from "@ccsp/redis-kit";
 import { define, type MonitorConfig } from "./config.js";
 import { createMonitorMetrics } from "./metrics.js";
+import { openSessions } from "./session/open-sessions.js";
+import { lead } from "./state/leader.js";
 import { fillFromQueue } from "./usage/events/fill-from-queue.js";
 import { watchGaps } from "./usage/events/gap-watch.js";
 import { runOfEvent } from "./usage/events/run-of-event.js";
@@ -25,18 +29,29 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
   summary: "MonitorService: counts usage from the events of the other services",
   define,
 
-  async start(config, { open, log, registry, openClient, serveOps, serveGrpc }) {
+  async start(config, { open, log, registry, openClient, connect, serveOps, serveGrpc }) {
     const { service, partitions, usageLabels } = config;
     const metrics = createMonitorMetrics(registry);
 
     const redis = await open("redis", openRedis(config.redis, { log, name: "monitor" }));
     const queue = await openClient(QueueServiceService, config.queueTarget);
+    const notification = await openClient(NotificationServiceService, config.notificationTarget);
     await serveOps({ redis: () => redis.ping() });
 
     const store = createRedisUsageStore(redis.client, { partitions, maxRows: config.usageRows });
     const gaps = createRedisGapStore(redis.client, GROUP);
     const fill = fillFromQueue({ queue, record: (run) => store.record(run), allowedLabels: usageLabels });
     await open("gaps", watchGaps({ gaps, partitions, fill, log }, GAP_LOOK_MS));
+
+    const sessions = openSessions({
+      redis: redis.client,
+      queue,
+      notification,
+      connect: (address) => connect(ExecutorServiceService, address),
+      waits: config.sessionWaits,
+      count: (answer) => metrics.probes.inc({ answer }),
+      log,
+    });
 
     const startedMs = Date.now();
     const handle = async (event: Event): Promise<void> => {
@@ -46,15 +61,20 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       const before = run.endTime.getTime() < startedMs && (await countedByPredecessor(redis.client, event.id, run));
       const outcome = before ? "repeat" : await withEventSpan("usage record", event, () => store.record(run));
       metrics.runs.inc({ outcome });
+      await sessions.see(event);
     };
     const count = metrics.countDelivery;
     const consumer = service.instance;
     await open("events", consumeEvents({ redis, group: GROUP, consumer, partitions, handle, count, log }));
 
+    const duties = [sessions.duty];
+    await open("leader", lead({ redis: redis.client, instance: service.instance, duties, log }));
+
     const gapsIn = async (start: number, end: number) => {
       const found = await Promise.all(Array.from({ length: partitions }, (_, partition) => gaps.list(partition)));
       return found.flat().filter((gap) => gap.start < end && gap.end >= start);
     };
-    await serveGrpc([implement(MonitorServiceService, usageHandlers({ store, gapsIn, allowedLabels: usageLabels }))]);
+    const handlers = { ...usageHandlers({ store, gapsIn, allowedLabels: usageLabels }), ...sessions.handlers };
+    await serveGrpc([implement(MonitorServiceService, handlers)]);
   },
 };

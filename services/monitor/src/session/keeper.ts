@@ -169,7 +169,7 @@ export class SessionKeeper {
     if (session.state === "lost") return this.#work(name, stop, () => this.#pause(session, gate, stop));
     if (session.state === "recovering") return this.#work(name, stop, () => this.#resume(session, gate, stop));
     const looked = afterLook(session, gate, this.#decidingNow());
-    if (looked) return void (await this.#store(entry, looked));
+    if (looked) return this.#store(entry, looked);
     const executors = executorsOf(situation.offers, session);
     const notChecked = whyNot(executors, situation.stopped);
     // A question is answered too when there is nobody to ask.
@@ -177,7 +177,7 @@ export class SessionKeeper {
     // What the last probe said stays until the next one.
     const stays = notChecked === "" && !HINDRANCES.includes(session.notChecked) ? session.notChecked : notChecked;
     const standing = { executors: executors.length, notChecked: stays, answered };
-    if (isStale(session, standing)) return void (await this.#store(entry, quiet({ ...session, ...standing })));
+    if (isStale(session, standing)) return this.#store(entry, quiet({ ...session, ...standing }));
     const mine = session.probe !== undefined && this.#probes.has(session.probe);
     const orphaned = session.probe !== undefined && !mine;
     const executor = executors[session.probes % Math.max(1, executors.length)];
@@ -193,7 +193,9 @@ export class SessionKeeper {
     const paused = gate.kind === "ours" || (gate.kind === "other" && !gate.opens);
     if (outage && !paused) await this.#options.ports.pause(session, outage, stop);
     const told = gate.kind === "refused";
-    await this.#update(session, (now) => (isSame(now, session) ? afterPause(now, told, this.#decidingNow()) : undefined));
+    await this.#update(session, (now) =>
+      isSame(now, session) ? afterPause(now, told, this.#decidingNow()) : undefined,
+    );
   }
 
   async #resume(session: Session, gate: GateView, stop: AbortSignal): Promise<void> {
@@ -242,7 +244,8 @@ export class SessionKeeper {
       if (id.startsWith(`${name} `) && id !== `${name} ${watched}`) watch.abort();
     }
     const id = `${name} ${watched}`;
-    if (watched !== undefined && !this.#watches.has(id) && !this.#isResting(id)) void this.#watch(id, session, watched, stop);
+    if (watched !== undefined && !this.#watches.has(id) && !this.#isResting(id))
+      void this.#watch(id, session, watched, stop);
   }
 
   async #watch(id: string, session: Session, outageId: string, stop: AbortSignal): Promise<void> {

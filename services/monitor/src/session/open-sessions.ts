@@ -1,8 +1,8 @@
-import type { Client, Handlers } from "@ccsp/grpc-kit";
+import { randomUUID } from "node:crypto";
+import type { Handlers } from "@ccsp/grpc-kit";
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import type { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import type { RedisClient } from "@ccsp/redis-kit";
-import { randomUUID } from "node:crypto";
 import type { SignalSource } from "../signals/signal.js";
 import type { Duty } from "../state/leader.js";
 import { openState } from "../state/state-store.js";
@@ -16,14 +16,17 @@ import { parseSession } from "./stored-session.js";
 export interface SessionsOptions extends Services {
   readonly redis: RedisClient;
   readonly waits: Waits;
-  readonly count: KeeperOptions["count"];
+  readonly count: NonNullable<KeeperOptions["count"]>;
 }
 
 export interface Sessions {
   readonly handlers: Pick<Handlers<MonitorServiceService>, "listSessions" | "confirmSession" | "checkSession">;
   readonly signals: SignalSource;
   readonly duty: Duty;
-  /** To be called with each event. A successful run proves a session. */
+  /**
+   * To be called with each event. A successful run proves a session. It never rejects: the proof only spares a probe, and
+   * the event is not to be delivered again because of it.
+   */
   see(event: Event): Promise<void>;
 }
 
@@ -50,8 +53,12 @@ export function openSessions(options: SessionsOptions): Sessions {
       const ms = time.getTime();
       // A busy account has many runs a second. One of them in a quarter of the interval is proof enough.
       if (Math.abs(ms - (proven.get(name) ?? 0)) < waits.intervalMs / 4) return;
-      const session = await updateSession(store, name, (now) => afterRun(now, ms, deciding()));
-      if (session?.state === "valid") proven.set(name, ms);
+      try {
+        const session = await updateSession(store, name, (now) => afterRun(now, ms, deciding()));
+        if (session?.state === "valid") proven.set(name, ms);
+      } catch (err) {
+        log.warn({ err, engine, account }, "a run could not be noted as the proof of its session");
+      }
     },
   };
 }

@@ -42,7 +42,11 @@ export function createPorts({ queue, notification, connect, log }: Services): Se
       return {
         offers: offersOf(status),
         stopped: (status.emergency?.level ?? 0) >= EmergencyLevel.NO_START,
-        gate: (session) => viewOf(status.gates.find(({ scope }) => isOf(scope, session)), Date.now()),
+        gate: (session) =>
+          viewOf(
+            status.gates.find(({ scope }) => isOf(scope, session)),
+            Date.now(),
+          ),
       };
     },
 
@@ -52,7 +56,8 @@ export function createPorts({ queue, notification, connect, log }: Services): Se
         return await probe(client, offer, signal);
       } catch (error) {
         signal.throwIfAborted();
-        if (error instanceof CallError && error.reason === "SUBMIT_STOPPED") return { kind: "unmade", message: STOPPED };
+        if (error instanceof CallError && error.reason === "SUBMIT_STOPPED")
+          return { kind: "unmade", message: STOPPED };
         const why = error instanceof Error ? error.message : String(error);
         return { kind: "unmade", message: `executor ${offer.executorId}: ${why}` };
       } finally {
@@ -96,8 +101,11 @@ const STATE_OF: Readonly<Partial<Record<IssueState, IssueSight["state"]>>> = {
   [IssueState.CLOSED]: "closed",
 };
 
+/** Status codes of gRPC. */
+const [INVALID_ARGUMENT, NOT_FOUND] = [3, 5];
+
 /** A repeat would be refused in the same way. */
-const isFinal = ({ reason }: CallError): boolean => reason === "INVALID_FIELD" || reason === "ISSUE_NOT_FOUND";
+const isFinal = ({ code }: { readonly code: number }): boolean => code === INVALID_ARGUMENT || code === NOT_FOUND;
 
 async function probe(client: ExecutorClient, offer: Offer, signal: AbortSignal): Promise<Answer> {
   const { engine, account, executorId } = offer;

@@ -213,7 +213,11 @@ export function afterProbe(was: Session, answer: Answer, asked: number, deciding
     const next = after(nowMs, hurried ? waitMs : waits.intervalMs);
     return quiet({ ...session, unclear, next, check: { ms: nowMs, error: answer.message } });
   }
-  const checked = { ...session, unclear: 0, check: { ms: nowMs, error: answer.kind === "works" ? "" : answer.message } };
+  const checked = {
+    ...session,
+    unclear: 0,
+    check: { ms: nowMs, error: answer.kind === "works" ? "" : answer.message },
+  };
   return answer.kind === "works" ? afterSuccess(checked, deciding) : afterRefusal(checked, answer, deciding);
 }
 
@@ -392,7 +396,9 @@ export function afterIssue(
   if (outage?.id !== outageId) return undefined;
   const closing = state === "closed" && changeMs > (outage.issueClosedMs ?? -1);
   if (!closing) {
-    return url === outage.issueUrl || url === "" ? undefined : quiet({ ...session, outage: { ...outage, issueUrl: url } });
+    return url === outage.issueUrl || url === ""
+      ? undefined
+      : quiet({ ...session, outage: { ...outage, issueUrl: url } });
   }
   const seen: Session = { ...session, outage: { ...outage, issueUrl: url, issueClosedMs: changeMs } };
   if (session.state !== "waiting" && session.state !== "lost") return quiet(seen);

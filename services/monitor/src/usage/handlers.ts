@@ -15,6 +15,8 @@ import { DAY_MS, HOUR_MS, type UsageStore } from "./domain/usage-store.js";
 import { classOf } from "./events/run-of-event.js";
 import { filterOf, gapMessage, groupingOf, rowMessage, seriesMessage } from "./messages.js";
 
+type Rpc = "getUsage" | "getAgentStats" | "getTimeSeries" | "exportUsage" | "recordUsage";
+
 export interface UsageHandlerOptions {
   readonly store: UsageStore;
   /** Returns the known gaps that overlap this time. */
@@ -26,7 +28,7 @@ export function usageHandlers({
   store,
   gapsIn,
   allowedLabels,
-}: UsageHandlerOptions): Handlers<typeof MonitorServiceService> {
+}: UsageHandlerOptions): Pick<Handlers<typeof MonitorServiceService>, Rpc> {
   return {
     getUsage: async ({ agentId, startTime, endTime, groupBy, filter }) => {
       const query = { start: startTime, end: endTime, groupBy: groupingOf(groupBy, ["agent", "model"]) };
