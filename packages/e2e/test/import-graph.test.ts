@@ -88,6 +88,7 @@ const MONITOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
   usage: [],
   fleet: ["signals", "state"],
   slo: ["signals", "state"],
+  session: ["signals", "state"],
 };
 /** The folders of grpc-kit's `src`, in the same way. */
 const GRPC_KIT_LAYERS: Readonly<Record<string, readonly string[]>> = {

@@ -64,6 +64,14 @@ import {
   RecordUsageRequest,
   RecordUsageResponse,
 } from "../../monitor/v1/monitor_service.js";
+import {
+  CheckSessionRequest,
+  CheckSessionResponse,
+  ConfirmSessionRequest,
+  ConfirmSessionResponse,
+  ListSessionsRequest,
+  ListSessionsResponse,
+} from "../../monitor/v1/session.js";
 import { ListNotificationsRequest, ListNotificationsResponse } from "../../notification/v1/notification_service.js";
 import {
   CancelRequest,
@@ -2817,6 +2825,43 @@ export const OperatorServiceService = {
     responseSerialize: (value: RecordUsageResponse): Buffer => Buffer.from(RecordUsageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RecordUsageResponse => RecordUsageResponse.decode(value),
   },
+  /** Lists the sessions: the login of each engine and account, and whether it works. */
+  listSessions: {
+    path: "/ccsp.gateway.v1.OperatorService/ListSessions" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSessionsRequest): Buffer => Buffer.from(ListSessionsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSessionsRequest => ListSessionsRequest.decode(value),
+    responseSerialize: (value: ListSessionsResponse): Buffer =>
+      Buffer.from(ListSessionsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSessionsResponse => ListSessionsResponse.decode(value),
+  },
+  /**
+   * Says that the caller has renewed the login of a lost session: a probe checks it, and on success its tasks start
+   * again. It takes up to a minute, so set the deadline accordingly.
+   */
+  confirmSession: {
+    path: "/ccsp.gateway.v1.OperatorService/ConfirmSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ConfirmSessionRequest): Buffer =>
+      Buffer.from(ConfirmSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ConfirmSessionRequest => ConfirmSessionRequest.decode(value),
+    responseSerialize: (value: ConfirmSessionResponse): Buffer =>
+      Buffer.from(ConfirmSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ConfirmSessionResponse => ConfirmSessionResponse.decode(value),
+  },
+  /** Probes a session now. It takes up to a minute, so set the deadline accordingly. */
+  checkSession: {
+    path: "/ccsp.gateway.v1.OperatorService/CheckSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckSessionRequest): Buffer => Buffer.from(CheckSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckSessionRequest => CheckSessionRequest.decode(value),
+    responseSerialize: (value: CheckSessionResponse): Buffer =>
+      Buffer.from(CheckSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CheckSessionResponse => CheckSessionResponse.decode(value),
+  },
   /** Stores a rule of alerts. */
   putAlertRule: {
     path: "/ccsp.gateway.v1.OperatorService/PutAlertRule" as const,
@@ -3092,6 +3137,15 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   exportUsage: handleServerStreamingCall<ExportUsageRequest, ExportUsageResponse>;
   /** Counts work that was done outside CCSP, for any agent. */
   recordUsage: handleUnaryCall<RecordUsageRequest, RecordUsageResponse>;
+  /** Lists the sessions: the login of each engine and account, and whether it works. */
+  listSessions: handleUnaryCall<ListSessionsRequest, ListSessionsResponse>;
+  /**
+   * Says that the caller has renewed the login of a lost session: a probe checks it, and on success its tasks start
+   * again. It takes up to a minute, so set the deadline accordingly.
+   */
+  confirmSession: handleUnaryCall<ConfirmSessionRequest, ConfirmSessionResponse>;
+  /** Probes a session now. It takes up to a minute, so set the deadline accordingly. */
+  checkSession: handleUnaryCall<CheckSessionRequest, CheckSessionResponse>;
   /** Stores a rule of alerts. */
   putAlertRule: handleUnaryCall<PutAlertRuleRequest, PutAlertRuleResponse>;
   /** Deletes a rule of alerts, or returns to the built-in one. */
@@ -3607,6 +3661,57 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RecordUsageResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists the sessions: the login of each engine and account, and whether it works. */
+  listSessions(
+    request: ListSessionsRequest,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  listSessions(
+    request: ListSessionsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  listSessions(
+    request: ListSessionsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Says that the caller has renewed the login of a lost session: a probe checks it, and on success its tasks start
+   * again. It takes up to a minute, so set the deadline accordingly.
+   */
+  confirmSession(
+    request: ConfirmSessionRequest,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  confirmSession(
+    request: ConfirmSessionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  confirmSession(
+    request: ConfirmSessionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  /** Probes a session now. It takes up to a minute, so set the deadline accordingly. */
+  checkSession(
+    request: CheckSessionRequest,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
+  checkSession(
+    request: CheckSessionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
+  checkSession(
+    request: CheckSessionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
   ): ClientUnaryCall;
   /** Stores a rule of alerts. */
   putAlertRule(
