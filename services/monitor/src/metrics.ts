@@ -17,7 +17,7 @@ const RUNS = declareCounter({
 const PROBES = declareCounter({
   name: "ccsp_monitor_session_probes_total",
   help: "Probes of logins, by answer; unclear: it says nothing about the login, unmade: no request was sent",
-  labels: { answer: ["valid", "lost", "unclear", "unmade"] },
+  labels: { answer: ["works", "refused", "unclear", "unmade"] },
 });
 
 export function createMonitorMetrics(registry: Registry) {

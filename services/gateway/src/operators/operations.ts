@@ -75,6 +75,13 @@ function reports({ guard, monitor, notification }: OperatorOperationOptions) {
     checkSession: guard.unary(Rpcs.checkSession, (request, call) =>
       monitor.checkSession(request, within(call, PROBE_MS)),
     ),
+    getGlobalMetrics: guard.unary(Rpcs.getGlobalMetrics, (request, call) =>
+      monitor.getGlobalMetrics(request, soon(call)),
+    ),
+
+    watchMetrics: guard.stream(Rpcs.watchMetrics, (request, call) => monitor.watchMetrics(request, within(call))),
+
+    getSlos: guard.unary(Rpcs.getSlos, (request, call) => monitor.getSlos(request, soon(call))),
 
     listNotifications: guard.unary(Rpcs.listNotifications, (request, call) =>
       notification.listNotifications(request, soon(call)),

@@ -53,6 +53,12 @@ import {
   TestAlertRuleResponse,
 } from "../../monitor/v1/alerts.js";
 import {
+  GetGlobalMetricsRequest,
+  GetGlobalMetricsResponse,
+  WatchMetricsRequest,
+  WatchMetricsResponse,
+} from "../../monitor/v1/fleet.js";
+import {
   ExportUsageRequest,
   ExportUsageResponse,
   GetAgentStatsRequest,
@@ -72,6 +78,7 @@ import {
   ListSessionsRequest,
   ListSessionsResponse,
 } from "../../monitor/v1/session.js";
+import { GetSlosRequest, GetSlosResponse } from "../../monitor/v1/slo.js";
 import { ListNotificationsRequest, ListNotificationsResponse } from "../../notification/v1/notification_service.js";
 import {
   CancelRequest,
@@ -2961,6 +2968,39 @@ export const OperatorServiceService = {
     responseSerialize: (value: ListSignalsResponse): Buffer => Buffer.from(ListSignalsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListSignalsResponse => ListSignalsResponse.decode(value),
   },
+  /** Returns the instances of all services with their health, and how much runs and waits. */
+  getGlobalMetrics: {
+    path: "/ccsp.gateway.v1.OperatorService/GetGlobalMetrics" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetGlobalMetricsRequest): Buffer =>
+      Buffer.from(GetGlobalMetricsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetGlobalMetricsRequest => GetGlobalMetricsRequest.decode(value),
+    responseSerialize: (value: GetGlobalMetricsResponse): Buffer =>
+      Buffer.from(GetGlobalMetricsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetGlobalMetricsResponse => GetGlobalMetricsResponse.decode(value),
+  },
+  /** Streams the same after each change. */
+  watchMetrics: {
+    path: "/ccsp.gateway.v1.OperatorService/WatchMetrics" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchMetricsRequest): Buffer => Buffer.from(WatchMetricsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchMetricsRequest => WatchMetricsRequest.decode(value),
+    responseSerialize: (value: WatchMetricsResponse): Buffer =>
+      Buffer.from(WatchMetricsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchMetricsResponse => WatchMetricsResponse.decode(value),
+  },
+  /** Returns how well the service level objectives are kept. */
+  getSlos: {
+    path: "/ccsp.gateway.v1.OperatorService/GetSlos" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetSlosRequest): Buffer => Buffer.from(GetSlosRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetSlosRequest => GetSlosRequest.decode(value),
+    responseSerialize: (value: GetSlosResponse): Buffer => Buffer.from(GetSlosResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetSlosResponse => GetSlosResponse.decode(value),
+  },
   /** Lists the notifications that were delivered. */
   listNotifications: {
     path: "/ccsp.gateway.v1.OperatorService/ListNotifications" as const,
@@ -3164,6 +3204,12 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   deleteSilence: handleUnaryCall<DeleteSilenceRequest, DeleteSilenceResponse>;
   /** Lists the metrics that rules can use, with their values. */
   listSignals: handleUnaryCall<ListSignalsRequest, ListSignalsResponse>;
+  /** Returns the instances of all services with their health, and how much runs and waits. */
+  getGlobalMetrics: handleUnaryCall<GetGlobalMetricsRequest, GetGlobalMetricsResponse>;
+  /** Streams the same after each change. */
+  watchMetrics: handleServerStreamingCall<WatchMetricsRequest, WatchMetricsResponse>;
+  /** Returns how well the service level objectives are kept. */
+  getSlos: handleUnaryCall<GetSlosRequest, GetSlosResponse>;
   /** Lists the notifications that were delivered. */
   listNotifications: handleUnaryCall<ListNotificationsRequest, ListNotificationsResponse>;
   /**
@@ -3856,6 +3902,48 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListSignalsResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns the instances of all services with their health, and how much runs and waits. */
+  getGlobalMetrics(
+    request: GetGlobalMetricsRequest,
+    callback: (error: ServiceError | null, response: GetGlobalMetricsResponse) => void,
+  ): ClientUnaryCall;
+  getGlobalMetrics(
+    request: GetGlobalMetricsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetGlobalMetricsResponse) => void,
+  ): ClientUnaryCall;
+  getGlobalMetrics(
+    request: GetGlobalMetricsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetGlobalMetricsResponse) => void,
+  ): ClientUnaryCall;
+  /** Streams the same after each change. */
+  watchMetrics(
+    request: WatchMetricsRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchMetricsResponse>;
+  watchMetrics(
+    request: WatchMetricsRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchMetricsResponse>;
+  /** Returns how well the service level objectives are kept. */
+  getSlos(
+    request: GetSlosRequest,
+    callback: (error: ServiceError | null, response: GetSlosResponse) => void,
+  ): ClientUnaryCall;
+  getSlos(
+    request: GetSlosRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetSlosResponse) => void,
+  ): ClientUnaryCall;
+  getSlos(
+    request: GetSlosRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetSlosResponse) => void,
   ): ClientUnaryCall;
   /** Lists the notifications that were delivered. */
   listNotifications(
