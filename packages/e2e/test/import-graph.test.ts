@@ -32,7 +32,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   events: ["protos", "redis-kit", "timing"],
   "grpc-kit": ["errors", "identity", "protos", "timing"],
   client: ["errors", "grpc-kit", "protos", "timing"],
-  lifecycle: ["authentication", "config", "discovery", "grpc-kit", "telemetry", "timing"],
+  lifecycle: ["authentication", "config", "discovery", "grpc-kit", "protos", "telemetry", "timing"],
 };
 /**
  * A service uses leaf packages. Six are excluded: agents use the client to reach services, engine plugins are loaded
@@ -81,9 +81,12 @@ const GATEWAY_LAYERS: Readonly<Record<string, readonly string[]>> = {
  * feature with its rules, storage, settings and RPCs.
  */
 const MONITOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
+  alerts: ["signals", "state", "usage"],
   signals: [],
   state: [],
   usage: [],
+  fleet: ["signals", "state"],
+  slo: ["signals", "state"],
 };
 /** The folders of grpc-kit's `src`, in the same way. */
 const GRPC_KIT_LAYERS: Readonly<Record<string, readonly string[]>> = {

@@ -16,8 +16,8 @@ import { createMoves } from "./domain/lifecycle/moves.js";
 import { createQueue } from "./domain/lifecycle/queue.js";
 import { orderOfShard } from "./domain/order/order.js";
 import { queueHandlers } from "./grpc/handlers.js";
+import { observeQueue, readStarts } from "./metrics.js";
 import { openLimits } from "./limits/open-limits.js";
-import { observeQueue } from "./metrics.js";
 import { openStorage, type Storage } from "./open-storage.js";
 import { openSubmissions } from "./open-submissions.js";
 import { startReaping } from "./reap-loop.js";
@@ -34,12 +34,13 @@ export const queueService: ServiceDefinition<QueueConfig> = {
   summary: "QueueService: tasks, their order, leases, logs and results",
   define: defineQueue,
 
-  async start(config, { open, log, stopping, registry, serveOps, serveGrpc }) {
+  async start(config, { open, log, stopping, registry, heartbeat, serveOps, serveGrpc }) {
     const { shards, engines, leaseMs, callerUnreadBytes } = config;
     const storage = await openStorage(config, { open, log, registry });
     const { redis, wakes, store, clock } = storage;
     measureQueue(registry, store);
     showTargets(registry);
+    heartbeat.add(async () => ({ starts: await readStarts(registry) }));
 
     // Each shard gets an equal share of a bound on all tasks.
     const share = (bound: number): number => Math.ceil(bound / shards);
