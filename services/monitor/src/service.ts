@@ -1,12 +1,22 @@
-import { consumeEvents, withEventSpan } from "@ccsp/events";
+import { consumeEvents, createPublisher, withEventSpan } from "@ccsp/events";
 import { implement } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis } from "@ccsp/redis-kit";
+import { alertHandlers } from "./alerts/handlers.js";
+import { openAlerts } from "./alerts/open-alerts.js";
+import { eventSignals } from "./alerts/sources/event-signals.js";
+import { queueSignals } from "./alerts/sources/queue-signals.js";
+import { lastEnds, runSignals } from "./alerts/sources/run-signals.js";
+import { taskSignals } from "./alerts/sources/task-signals.js";
 import { define, type MonitorConfig } from "./config.js";
+import { openFleet } from "./fleet/open-fleet.js";
 import { createMonitorMetrics } from "./metrics.js";
+import type { SignalSource } from "./signals/signal.js";
+import { openSlo } from "./slo/open-slo.js";
+import { lead } from "./state/leader.js";
 import { fillFromQueue } from "./usage/events/fill-from-queue.js";
 import { watchGaps } from "./usage/events/gap-watch.js";
 import { runOfEvent } from "./usage/events/run-of-event.js";
@@ -25,7 +35,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
   summary: "MonitorService: counts usage from the events of the other services",
   define,
 
-  async start(config, { open, log, registry, openClient, serveOps, serveGrpc }) {
+  async start(config, { open, log, registry, heartbeat, openClient, serveOps, serveGrpc }) {
     const { service, partitions, usageLabels } = config;
     const metrics = createMonitorMetrics(registry);
 
@@ -58,6 +68,44 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       const found = await Promise.all(Array.from({ length: partitions }, (_, partition) => gaps.list(partition)));
       return found.flat().filter((gap) => gap.start < end && gap.end >= start);
     };
-    await serveGrpc([implement(MonitorServiceService, usageHandlers({ store, gapsIn, allowedLabels: usageLabels }))]);
+    const slo = openSlo(redis.client, config.objectives);
+    const fleet = openFleet({
+      redis: redis.client,
+      queue,
+      own: { heartbeat, everyMs: service.heartbeat.everyMs },
+      patience: config.patience,
+      count: slo.count,
+      log,
+    });
+    // The signals that rules of alerts can use: each slice that knows some adds its source here.
+    const sources: readonly SignalSource[] = [
+      runSignals(store),
+      queueSignals({ queue, lastEnds: (now, withinMs) => lastEnds(store, now, withinMs) }),
+      taskSignals(queue),
+      eventSignals(redis.client, partitions),
+      fleet.signals,
+      slo.signals,
+    ];
+    const { alerts, duty } = openAlerts({
+      redis: redis.client,
+      publisher: createPublisher(redis, "monitor"),
+      sources,
+      everyMs: config.alertsEveryMs,
+      registry,
+      log,
+    });
+
+    const { instance } = service;
+    const duties = [...fleet.duties, duty];
+    await open("duties", lead({ redis: redis.client, instance, duties, log }));
+    await open("own heartbeats", fleet.start());
+
+    const handlers = {
+      ...usageHandlers({ store, gapsIn, allowedLabels: usageLabels }),
+      ...fleet.handlers,
+      ...slo.handlers,
+      ...alertHandlers(alerts),
+    };
+    await serveGrpc([implement(MonitorServiceService, handlers, { untraced: ["heartbeat"] })]);
   },
 };

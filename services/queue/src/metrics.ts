@@ -1,6 +1,7 @@
 import { CATEGORY_NAMES, REASONS, Refusal } from "@ccsp/errors";
 import { declareCounter, declareHistogram } from "@ccsp/metrics";
-import type { Registry } from "prom-client";
+import type { ClassStarts } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
+import { Counter, type Registry } from "prom-client";
 import type { SubmissionObserver } from "./application/submissions.js";
 import type { BreakerObserver } from "./domain/intake/breaker.js";
 import type { QueueObserver } from "./domain/lifecycle/observer.js";
@@ -20,8 +21,9 @@ const WAIT = declareHistogram({
   buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 30, 60, 300, 900, 3600],
 });
 
-const FIRST_LEASES = declareCounter({
-  name: "ccsp_queue_first_leases_total",
+const FIRST_LEASES = "ccsp_queue_first_leases_total";
+const FIRST = declareCounter({
+  name: FIRST_LEASES,
   help: "Tasks that got their first lease, by whether they met the start target of their class",
   labels: { engine: "engines that executors offer", class: CLASSES, in_time: ["true", "false"] },
 });
@@ -63,7 +65,7 @@ const REFUSED = declareCounter({
 export function observeQueue(registry: Registry): QueueObserver {
   const accepted = ACCEPTED(registry);
   const wait = WAIT(registry);
-  const firstLeases = FIRST_LEASES(registry);
+  const firstLeases = FIRST(registry);
   const failures = FAILURES(registry);
   const ended = ENDED(registry);
   const expired = EXPIRED(registry);
@@ -81,6 +83,23 @@ export function observeQueue(registry: Registry): QueueObserver {
     leaseExpired: () => expired.inc(),
     deliveryLost: () => deliveries.inc(),
   };
+}
+
+/** The first leases that this replica gave, by class, since its start. */
+export async function readStarts(registry: Registry): Promise<readonly ClassStarts[]> {
+  const metric = registry.getSingleMetric(FIRST_LEASES);
+  const values = metric instanceof Counter ? (await metric.get()).values : [];
+  const count = (priority: string, inTime: boolean): bigint =>
+    values.reduce((sum, { labels, value }) => {
+      const counts = labels["class"] === priority && labels["in_time"] === String(inTime);
+      return counts ? sum + BigInt(value) : sum;
+    }, 0n);
+  const classes = new Set(values.map(({ labels }) => String(labels["class"])));
+  return [...classes].map((priority) => ({
+    class: priority,
+    inTime: count(priority, true),
+    late: count(priority, false),
+  }));
 }
 
 /** Counts the tasks that the breaker refused at this replica. */
