@@ -154,6 +154,9 @@ const CLASS_OF: Readonly<Record<Reason, Class>> = {
   CERTIFICATE_REFUSED: CcspError,
   KEY_NOT_FOUND: CcspError,
   EXECUTOR_NOT_FOUND: CcspError,
+  ISSUE_NOT_FOUND: CcspError,
+  NOTIFICATION_NOT_FOUND: CcspError,
+  CHANNEL_NOT_FOUND: CcspError,
 };
 
 /** The error that an agent gets for what a call threw. Errors that are not failed calls are returned unchanged. */

@@ -1,6 +1,6 @@
 import type { Outcome } from "@ccsp/events";
 import { Counter, type Registry } from "prom-client";
-import type { DeliveryOutcome } from "./domain/notifier.js";
+import type { DeliveryOutcome } from "./delivery/channel-worker.js";
 
 export function createNotificationMetrics(registry: Registry) {
   const deliveries = new Counter({
@@ -11,7 +11,7 @@ export function createNotificationMetrics(registry: Registry) {
   });
   const outcomes = new Counter({
     name: "ccsp_notification_channel_deliveries_total",
-    help: "Attempts to deliver a notification to a channel; repeat: the channel had it before",
+    help: "Attempts to deliver a notification to a channel; repeat: it had been accepted before; dead: it was given up",
     labelNames: ["channel", "outcome"],
     registers: [registry],
   });

@@ -33,4 +33,7 @@ export const STATUS_OF = {
   TOKEN_REVOKED: status.UNAUTHENTICATED,
   KEY_NOT_FOUND: status.NOT_FOUND,
   EXECUTOR_NOT_FOUND: status.NOT_FOUND,
+  ISSUE_NOT_FOUND: status.NOT_FOUND,
+  NOTIFICATION_NOT_FOUND: status.NOT_FOUND,
+  CHANNEL_NOT_FOUND: status.NOT_FOUND,
 } as const satisfies Record<Reason, status>;

@@ -28,6 +28,7 @@ export function createOperatorOperations(options: OperatorOperationOptions) {
     ...executorOperations(options),
     ...keysOperations(options),
     ...reports(options),
+    ...notifications(options),
     ...questionsAboutOneself(options),
   };
 }
@@ -37,7 +38,7 @@ const REPORT_MS = 3_000;
 
 const soon = (call: AdmittedCall) => ({ ...within(call), timeoutMs: REPORT_MS });
 
-function reports({ guard, monitor, notification }: OperatorOperationOptions) {
+function reports({ guard, monitor }: OperatorOperationOptions) {
   return {
     getUsage: guard.unary(Rpcs.getUsage, async (request, call) => {
       checkTimes({ start_time: request.startTime, end_time: request.endTime });
@@ -60,9 +61,34 @@ function reports({ guard, monitor, notification }: OperatorOperationOptions) {
       checkTimes({ end_time: request.endTime });
       return monitor.recordUsage(request, soon(call));
     }),
+  };
+}
 
+/** A test of a channel waits for the channel's answer, at most 15 s. */
+const TEST_MS = 20_000;
+
+function notifications({ guard, notification }: OperatorOperationOptions) {
+  return {
     listNotifications: guard.unary(Rpcs.listNotifications, (request, call) =>
       notification.listNotifications(request, soon(call)),
+    ),
+
+    getNotification: guard.unary(Rpcs.getNotification, (request, call) =>
+      notification.getNotification(request, soon(call)),
+    ),
+
+    retryNotification: guard.unary(Rpcs.retryNotification, (request, call) =>
+      notification.retryNotification(request, soon(call)),
+    ),
+
+    listChannels: guard.unary(Rpcs.listChannels, (request, call) => notification.listChannels(request, soon(call))),
+
+    testChannel: guard.unary(Rpcs.testChannel, (request, call) =>
+      notification.testChannel({ ...request, who: call.identity.subject }, { ...within(call), timeoutMs: TEST_MS }),
+    ),
+
+    previewNotification: guard.unary(Rpcs.previewNotification, (request, call) =>
+      notification.previewNotification(request, soon(call)),
     ),
   };
 }

@@ -189,6 +189,21 @@ export enum ErrorReason {
    * Do: List the executors with `ccsp executor list`.
    */
   EXECUTOR_NOT_FOUND = 30,
+  /**
+   * ISSUE_NOT_FOUND - NOT_FOUND: no notice of this matter has asked for an issue, or it was forgotten.
+   * Do: Check the key. Send a notice with `open_issue` first.
+   */
+  ISSUE_NOT_FOUND = 31,
+  /**
+   * NOTIFICATION_NOT_FOUND - NOT_FOUND: there is no notification of this id, or it was forgotten, or it did not go to this channel.
+   * Do: List the notifications with `ccsp notify list`.
+   */
+  NOTIFICATION_NOT_FOUND = 36,
+  /**
+   * CHANNEL_NOT_FOUND - NOT_FOUND: notifications have no channel of this name.
+   * Do: List the channels with `ccsp notify channels`.
+   */
+  CHANNEL_NOT_FOUND = 37,
   UNRECOGNIZED = -1,
 }
 
@@ -287,6 +302,15 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 30:
     case "ERROR_REASON_EXECUTOR_NOT_FOUND":
       return ErrorReason.EXECUTOR_NOT_FOUND;
+    case 31:
+    case "ERROR_REASON_ISSUE_NOT_FOUND":
+      return ErrorReason.ISSUE_NOT_FOUND;
+    case 36:
+    case "ERROR_REASON_NOTIFICATION_NOT_FOUND":
+      return ErrorReason.NOTIFICATION_NOT_FOUND;
+    case 37:
+    case "ERROR_REASON_CHANNEL_NOT_FOUND":
+      return ErrorReason.CHANNEL_NOT_FOUND;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -358,6 +382,12 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_KEY_NOT_FOUND";
     case ErrorReason.EXECUTOR_NOT_FOUND:
       return "ERROR_REASON_EXECUTOR_NOT_FOUND";
+    case ErrorReason.ISSUE_NOT_FOUND:
+      return "ERROR_REASON_ISSUE_NOT_FOUND";
+    case ErrorReason.NOTIFICATION_NOT_FOUND:
+      return "ERROR_REASON_NOTIFICATION_NOT_FOUND";
+    case ErrorReason.CHANNEL_NOT_FOUND:
+      return "ERROR_REASON_CHANNEL_NOT_FOUND";
     case ErrorReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
