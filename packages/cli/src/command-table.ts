@@ -146,6 +146,11 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
       load: async (io) => (await import("./commands/usage.js")).usageCommand(io),
     },
     {
+      term: "alert",
+      description: "show alerts, change their rules, and silence them",
+      load: async (io) => (await import("./commands/alert.js")).alertCommand(io),
+    },
+    {
       term: "executor",
       description: "show and control executors",
       load: async (io, end) => (await import("./commands/executor.js")).executorCommand(io, end),
