@@ -75,6 +75,18 @@ describe("the fleet as the monitor knows it", () => {
     ]);
   });
 
+  it("tells once when another replica decides between this one's look and its change", async () => {
+    await one.hear(report(), at(0));
+    const state = openFleetState(redis.client);
+    const list = async () => {
+      const seen = await state.list();
+      await one.sweep(at(60));
+      return seen;
+    };
+    await createFleet({ ...state, list }, PATIENCE).sweep(at(61));
+    assert.deepEqual(await told(), ["executor-1 ok: ", "executor-1 late: no heartbeat for 45 s"]);
+  });
+
   it("knows what is late without anybody's sweep, also after every monitor has started again", async () => {
     await one.hear(report(), at(0));
     assert.deepEqual([await healthAt(45), await healthAt(46), await healthAt(301)], [["ok"], ["late"], ["gone"]]);
