@@ -19,6 +19,7 @@ import type {
   WhoAmIResponse,
 } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import type { GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import type { Session } from "@ccsp/protos/ccsp/monitor/v1/session.js";
 import type { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import type {
   CancelTasksResponse,
@@ -44,6 +45,7 @@ interface Messages {
   readonly "ccsp.gateway.v1.RotateKeyResponse": RotateKeyResponse;
   readonly "ccsp.gateway.v1.WhoAmIResponse": WhoAmIResponse;
   readonly "ccsp.monitor.v1.GetUsageResponse": GetUsageResponse;
+  readonly "ccsp.monitor.v1.Session": Session;
   readonly "ccsp.notification.v1.ListNotificationsResponse": ListNotificationsResponse;
   readonly "ccsp.queue.v1.CancelTasksResponse": CancelTasksResponse;
   readonly "ccsp.queue.v1.ClearQueueResponse": ClearQueueResponse;

@@ -4,6 +4,7 @@ import { ROLES } from "@ccsp/identity";
 import { GetExecutorStatusResponse, ProbeResponse } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { ApiKey, OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import { GetTimeSeriesResponse, GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import { Session, SessionState } from "@ccsp/protos/ccsp/monitor/v1/session.js";
 import { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import {
   EmergencyLevel,
@@ -53,6 +54,24 @@ const EXECUTOR = GetExecutorStatusResponse.fromPartial({
   ],
   runs: [{ taskId: FAILED_TASK.id, engine: "claude-code", pid: 42, startTime: MINUTE_AGO }],
   sandbox: { confined: false, reason: "there is no bwrap" },
+});
+
+const LOST_SESSION = Session.fromPartial({
+  account: { engine: "claude-code", account: "team" },
+  state: SessionState.WAITING,
+  stateTime: MINUTE_AGO,
+  validTime: MINUTE_AGO,
+  proof: "run",
+  checkError: "Please run /login",
+  executors: 1,
+  failures: 3,
+  outage: { outageId: "o", lostTime: MINUTE_AGO, issueUrl: "https://issues.example/7" },
+});
+const VALID_SESSION = Session.fromPartial({
+  account: { engine: "opencode" },
+  state: SessionState.VALID,
+  stateTime: MINUTE_AGO,
+  executors: 1,
 });
 
 const KEY = ApiKey.fromPartial({
@@ -110,6 +129,9 @@ export function fakeOperatorService() {
     setDraining: async () => ({ running: 1 }),
     setConcurrency: async () => ({ engine: EXECUTOR.engines[0] }),
     probe: async () => ProbeResponse.fromPartial({ ok: true, firstText: { seconds: 1n, nanos: 0 }, model: "m" }),
+    listSessions: async () => ({ sessions: [LOST_SESSION, VALID_SESSION] }),
+    confirmSession: async () => ({ session: LOST_SESSION, checked: true }),
+    checkSession: async () => ({ session: VALID_SESSION, checked: true }),
     getUsage: async () => GetUsageResponse.fromPartial({ rows: [{ agentId: "alice", runs: 1n, costUsd: 0.25 }] }),
     getAgentStats: async () => ({ agents: [] }),
     getTimeSeries: async ({ startTime, step }) =>
