@@ -166,6 +166,11 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
       load: async (io) => (await import("./commands/alert.js")).alertCommand(io),
     },
     {
+      term: "session",
+      description: "show the logins of engines, and confirm a renewed one",
+      load: async (io, end) => (await import("./commands/session.js")).sessionCommand(io, end),
+    },
+    {
       term: "executor",
       description: "show and control executors",
       load: async (io, end) => (await import("./commands/executor.js")).executorCommand(io, end),

@@ -206,6 +206,11 @@ export const VALUES: Readonly<Record<string, Values>> = {
   "--confirm <token>": ID,
   "--undo": FLAG,
   "<executor>": ID,
+  "<session>": {
+    right: "e/team",
+    gives: { engine: "e", account: "team" },
+    wrong: ["/team", "Write it as ENGINE/ACCOUNT"],
+  },
   "<engine>": TEXT,
   "[engine]": TEXT,
   "<number>": count(0),
