@@ -30,6 +30,9 @@ describe("the declarations of metrics", () => {
   });
 
   it("refuse a name that another module has declared", () => {
-    assert.throws(() => declareGauge({ name: "test_things_total", help: "Others" }), /two modules declare .*test_things/);
+    assert.throws(
+      () => declareGauge({ name: "test_things_total", help: "Others" }),
+      /two modules declare .*test_things/,
+    );
   });
 });

@@ -14,8 +14,15 @@ const RUNS = declareCounter({
   labels: { outcome: ["ok", "repeat"] },
 });
 
+const PROBES = declareCounter({
+  name: "ccsp_monitor_session_probes_total",
+  help: "Probes of logins, by answer; unclear: it says nothing about the login, unmade: no request was sent",
+  labels: { answer: ["works", "refused", "unclear", "unmade"] },
+});
+
 export function createMonitorMetrics(registry: Registry) {
   const deliveries = DELIVERIES(registry);
   const runs = RUNS(registry);
-  return { runs, countDelivery: (outcome: Outcome) => deliveries.inc({ outcome }) };
+  const probes = PROBES(registry);
+  return { runs, probes, countDelivery: (outcome: Outcome) => deliveries.inc({ outcome }) };
 }

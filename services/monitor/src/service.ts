@@ -2,7 +2,9 @@ import { consumeEvents, createPublisher, withEventSpan } from "@ccsp/events";
 import { implement } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
+import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis } from "@ccsp/redis-kit";
 import { alertHandlers } from "./alerts/handlers.js";
@@ -14,6 +16,7 @@ import { taskSignals } from "./alerts/sources/task-signals.js";
 import { define, type MonitorConfig } from "./config.js";
 import { openFleet } from "./fleet/open-fleet.js";
 import { createMonitorMetrics } from "./metrics.js";
+import { openSessions } from "./session/open-sessions.js";
 import type { SignalSource } from "./signals/signal.js";
 import { openSlo } from "./slo/open-slo.js";
 import { lead } from "./state/leader.js";
@@ -36,12 +39,13 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
   summary: "MonitorService: counts usage from the events of the other services",
   define,
 
-  async start(config, { open, log, registry, heartbeat, openClient, serveOps, serveGrpc }) {
+  async start(config, { open, log, registry, heartbeat, openClient, connect, serveOps, serveGrpc }) {
     const { service, partitions, usageLabels } = config;
     const metrics = createMonitorMetrics(registry);
 
     const redis = await open("redis", openRedis(config.redis, { log, name: "monitor" }));
     const queue = await openClient(QueueServiceService, config.queueTarget);
+    const notification = await openClient(NotificationServiceService, config.notificationTarget);
     await serveOps({ redis: () => redis.ping() });
 
     const store = withUsageMetrics(
@@ -52,6 +56,16 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
     const fill = fillFromQueue({ queue, record: (run) => store.record(run), allowedLabels: usageLabels });
     await open("gaps", watchGaps({ gaps, partitions, fill, log }, GAP_LOOK_MS));
 
+    const sessions = openSessions({
+      redis: redis.client,
+      queue,
+      notification,
+      connect: (address) => connect(ExecutorServiceService, address),
+      waits: config.sessionWaits,
+      count: (answer) => metrics.probes.inc({ answer }),
+      log,
+    });
+
     const startedMs = Date.now();
     const handle = async (event: Event): Promise<void> => {
       const run = runOfEvent(event, usageLabels);
@@ -60,6 +74,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       const before = run.endTime.getTime() < startedMs && (await countedByPredecessor(redis.client, event.id, run));
       const outcome = before ? "repeat" : await withEventSpan("usage record", event, () => store.record(run));
       metrics.runs.inc({ outcome });
+      await sessions.see(event);
     };
     const count = metrics.countDelivery;
     const consumer = service.instance;
@@ -89,6 +104,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       eventSignals(redis.client, partitions),
       fleet.signals,
       slo.signals,
+      sessions.signals,
     ];
     const { alerts, duty } = openAlerts({
       redis: redis.client,
@@ -100,7 +116,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
     });
 
     const { instance } = service;
-    const duties = [...fleet.duties, duty];
+    const duties = [...fleet.duties, duty, sessions.duty];
     await open("duties", lead({ redis: redis.client, instance, duties, log }));
     await open("own heartbeats", fleet.start());
 
@@ -109,6 +125,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       ...fleet.handlers,
       ...slo.handlers,
       ...alertHandlers(alerts),
+      ...sessions.handlers,
     };
     await serveGrpc([implement(MonitorServiceService, handlers, { untraced: ["heartbeat"] })]);
   },

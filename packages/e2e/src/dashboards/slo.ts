@@ -16,11 +16,18 @@ export const slo: Dashboard = {
           queries: [{ expr: "min by (slo) (ccsp_monitor_slo_error_budget_left)", legend: "{{slo}}" }],
         },
         {
-          title: "Burn over the thresholds of alerts",
-          description: "From 1, the burn rate calls for an alert: fast within minutes, slow within days.",
+          title: "Burn rate of the fast alert",
+          description: "The lower one of 5 minutes and 1 hour. Above 14.4, a month's error budget is gone in two days.",
+          unit: "none",
+          thresholds: { orange: 6, red: 14.4 },
+          queries: [{ expr: 'max by (slo) (ccsp_monitor_slo_burn_rate{window="fast"})', legend: "{{slo}}" }],
+        },
+        {
+          title: "Burn rate of the slow alert",
+          description: "Above 1 for long, the error budget will not last for 30 days.",
           unit: "none",
           thresholds: { orange: 0.8, red: 1 },
-          queries: [{ expr: "max by (slo, burn) (ccsp_monitor_slo_burn_over_threshold)", legend: "{{slo}} {{burn}}" }],
+          queries: [{ expr: 'max by (slo) (ccsp_monitor_slo_burn_rate{window="slow"})', legend: "{{slo}}" }],
         },
         {
           title: "Burn rate in 5 minutes and 1 hour",

@@ -6,13 +6,8 @@ import type { SloReport } from "./slo-report.js";
 const METRICS = [
   exportedSignal({
     name: "slo_burn_rate",
-    help: "How fast an error budget is used: 1 uses it up in exactly 30 days",
-    labels: { slo: OBJECTIVE_NAMES, window: WINDOW_NAMES },
-  }),
-  exportedSignal({
-    name: "slo_burn_over_threshold",
-    help: "How far the burn rates of an objective are above the thresholds of the SRE workbook, in both windows of a pair: from 1, it calls for an alert",
-    labels: { slo: OBJECTIVE_NAMES, burn: ["fast", "slow"] },
+    help: "How fast an error budget is used: 1 uses it up in exactly 30 days; the windows `fast` (threshold 14.4) and `slow` (threshold 1) are the pairs of windows of the SRE workbook",
+    labels: { slo: OBJECTIVE_NAMES, window: [...WINDOW_NAMES, "fast", "slow"] },
   }),
   exportedSignal({
     name: "slo_error_budget_left",
@@ -25,11 +20,11 @@ const METRICS = [
 export const sloSignals = (report: (now: Date) => Promise<SloReport>): SignalSource => ({
   metrics: METRICS,
   read: async (now) =>
-    (await report(now)).standings.flatMap(({ objective: { name: slo }, budget, budgetLeft, burns, overThreshold }) => {
+    (await report(now)).standings.flatMap(({ objective: { name: slo }, budget, budgetLeft, burns, alertRates }) => {
       if (budget.total === 0) return [];
       const signals: Signal[] = [{ metric: "slo_error_budget_left", labels: { slo }, value: budgetLeft }];
       for (const burn of ["fast", "slow"] as const)
-        signals.push({ metric: "slo_burn_over_threshold", labels: { slo, burn }, value: overThreshold[burn] });
+        signals.push({ metric: "slo_burn_rate", labels: { slo, window: burn }, value: alertRates[burn] });
       for (const window of WINDOW_NAMES)
         signals.push({ metric: "slo_burn_rate", labels: { slo, window }, value: burns[window].rate });
       return signals;

@@ -66,6 +66,14 @@ import {
   WatchMetricsRequest,
   WatchMetricsResponse,
 } from "./fleet.js";
+import {
+  CheckSessionRequest,
+  CheckSessionResponse,
+  ConfirmSessionRequest,
+  ConfirmSessionResponse,
+  ListSessionsRequest,
+  ListSessionsResponse,
+} from "./session.js";
 import { GetSlosRequest, GetSlosResponse } from "./slo.js";
 
 export const protobufPackage = "ccsp.monitor.v1";
@@ -2084,6 +2092,55 @@ export const MonitorServiceService = {
     responseSerialize: (value: RecordUsageResponse): Buffer => Buffer.from(RecordUsageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RecordUsageResponse => RecordUsageResponse.decode(value),
   },
+  /** Lists the sessions: each engine and account that a connected executor has, or had within the last day. */
+  listSessions: {
+    path: "/ccsp.monitor.v1.MonitorService/ListSessions" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSessionsRequest): Buffer => Buffer.from(ListSessionsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSessionsRequest => ListSessionsRequest.decode(value),
+    responseSerialize: (value: ListSessionsResponse): Buffer =>
+      Buffer.from(ListSessionsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSessionsResponse => ListSessionsResponse.decode(value),
+  },
+  /**
+   * Says that a person has renewed the login of a lost session. The monitor probes it, and on success resumes its
+   * account. It does the same when the issue about the session is closed. A session that is not lost is only checked.
+   * The call answers after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  confirmSession: {
+    path: "/ccsp.monitor.v1.MonitorService/ConfirmSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ConfirmSessionRequest): Buffer =>
+      Buffer.from(ConfirmSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ConfirmSessionRequest => ConfirmSessionRequest.decode(value),
+    responseSerialize: (value: ConfirmSessionResponse): Buffer =>
+      Buffer.from(ConfirmSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ConfirmSessionResponse => ConfirmSessionResponse.decode(value),
+  },
+  /**
+   * Probes a session now, in any state. A probe that works proves the session, and ends an outage. The call answers
+   * after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  checkSession: {
+    path: "/ccsp.monitor.v1.MonitorService/CheckSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckSessionRequest): Buffer => Buffer.from(CheckSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckSessionRequest => CheckSessionRequest.decode(value),
+    responseSerialize: (value: CheckSessionResponse): Buffer =>
+      Buffer.from(CheckSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CheckSessionResponse => CheckSessionResponse.decode(value),
+  },
   /**
    * Takes what an instance of another service says of itself, every 30 s. Safe to repeat and to lose: counts are of the
    * whole life of the process, and a report that is older than the newest one changes nothing.
@@ -2328,6 +2385,27 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
    *   in the future or more than 31 days ago.
    */
   recordUsage: handleUnaryCall<RecordUsageRequest, RecordUsageResponse>;
+  /** Lists the sessions: each engine and account that a connected executor has, or had within the last day. */
+  listSessions: handleUnaryCall<ListSessionsRequest, ListSessionsResponse>;
+  /**
+   * Says that a person has renewed the login of a lost session. The monitor probes it, and on success resumes its
+   * account. It does the same when the issue about the session is closed. A session that is not lost is only checked.
+   * The call answers after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  confirmSession: handleUnaryCall<ConfirmSessionRequest, ConfirmSessionResponse>;
+  /**
+   * Probes a session now, in any state. A probe that works proves the session, and ends an outage. The call answers
+   * after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  checkSession: handleUnaryCall<CheckSessionRequest, CheckSessionResponse>;
   /**
    * Takes what an instance of another service says of itself, every 30 s. Safe to repeat and to lose: counts are of the
    * whole life of the process, and a report that is older than the newest one changes nothing.
@@ -2516,6 +2594,69 @@ export interface MonitorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RecordUsageResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists the sessions: each engine and account that a connected executor has, or had within the last day. */
+  listSessions(
+    request: ListSessionsRequest,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  listSessions(
+    request: ListSessionsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  listSessions(
+    request: ListSessionsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Says that a person has renewed the login of a lost session. The monitor probes it, and on success resumes its
+   * account. It does the same when the issue about the session is closed. A session that is not lost is only checked.
+   * The call answers after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  confirmSession(
+    request: ConfirmSessionRequest,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  confirmSession(
+    request: ConfirmSessionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  confirmSession(
+    request: ConfirmSessionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Probes a session now, in any state. A probe that works proves the session, and ends an outage. The call answers
+   * after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  checkSession(
+    request: CheckSessionRequest,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
+  checkSession(
+    request: CheckSessionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
+  checkSession(
+    request: CheckSessionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
   ): ClientUnaryCall;
   /**
    * Takes what an instance of another service says of itself, every 30 s. Safe to repeat and to lose: counts are of the

@@ -876,6 +876,12 @@ export interface ResumeQueueRequest {
   who: string;
   /** Reason. Required for `emergency`. At most 256 bytes. */
   why: string;
+  /**
+   * How long the gate lets more and more tasks start, until all may: 0 to 1 hour. It is for a gate behind which many
+   * tasks may wait: all, a class, an engine or an account. Absent: the ramp that the gate was closed with, if it has
+   * one.
+   */
+  ramp: Duration | undefined;
 }
 
 /** Response for `ResumeQueue`. */
@@ -7964,7 +7970,7 @@ export const LimitRange: MessageFns<LimitRange> = {
 };
 
 function createBaseResumeQueueRequest(): ResumeQueueRequest {
-  return { scope: undefined, who: "", why: "" };
+  return { scope: undefined, who: "", why: "", ramp: undefined };
 }
 
 export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
@@ -7977,6 +7983,9 @@ export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
     }
     if (message.why !== "") {
       writer.uint32(26).string(message.why);
+    }
+    if (message.ramp !== undefined) {
+      Duration.encode(message.ramp, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -8018,6 +8027,14 @@ export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
             message.why = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.ramp = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8035,6 +8052,7 @@ export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
       scope: isSet(object.scope) ? GateScope.fromJSON(object.scope) : undefined,
       who: isSet(object.who) ? globalThis.String(object.who) : "",
       why: isSet(object.why) ? globalThis.String(object.why) : "",
+      ramp: isSet(object.ramp) ? Duration.fromJSON(object.ramp) : undefined,
     };
   },
 
@@ -8049,6 +8067,9 @@ export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
     if (message.why !== "") {
       obj.why = message.why;
     }
+    if (message.ramp !== undefined) {
+      obj.ramp = Duration.toJSON(message.ramp);
+    }
     return obj;
   },
 
@@ -8062,6 +8083,7 @@ export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
       : undefined;
     message.who = object.who ?? "";
     message.why = object.why ?? "";
+    message.ramp = (object.ramp !== undefined && object.ramp !== null) ? Duration.fromPartial(object.ramp) : undefined;
     return message;
   },
 };
@@ -10650,8 +10672,8 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): PauseQueueResponse => PauseQueueResponse.decode(value),
   },
   /**
-   * Opens a gate. When the gate is open, the call changes nothing. The gate of an emergency stop opens only with a
-   * reason.
+   * Opens a gate, at once or on a ramp. When the gate is open, the call changes nothing. The gate of an emergency stop
+   * opens only with a reason.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -11056,8 +11078,8 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    */
   pauseQueue: handleUnaryCall<PauseQueueRequest, PauseQueueResponse>;
   /**
-   * Opens a gate. When the gate is open, the call changes nothing. The gate of an emergency stop opens only with a
-   * reason.
+   * Opens a gate, at once or on a ramp. When the gate is open, the call changes nothing. The gate of an emergency stop
+   * opens only with a reason.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -11545,8 +11567,8 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: PauseQueueResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Opens a gate. When the gate is open, the call changes nothing. The gate of an emergency stop opens only with a
-   * reason.
+   * Opens a gate, at once or on a ramp. When the gate is open, the call changes nothing. The gate of an emergency stop
+   * opens only with a reason.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
