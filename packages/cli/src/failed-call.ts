@@ -33,6 +33,7 @@ const EXIT_OF: Readonly<Record<Reason, ExitCode>> = {
   RUN_NOT_FOUND: EXIT.notFound,
   KEY_NOT_FOUND: EXIT.notFound,
   EXECUTOR_NOT_FOUND: EXIT.notFound,
+  BUDGET_NOT_FOUND: EXIT.notFound,
   QUEUE_FULL: EXIT.unavailable,
   OVERLOADED: EXIT.unavailable,
   SHUTTING_DOWN: EXIT.unavailable,
@@ -42,6 +43,8 @@ const EXIT_OF: Readonly<Record<Reason, ExitCode>> = {
   CALLER_LIMIT: EXIT.unavailable,
   // A retry does not help while an emergency stop is in force.
   SUBMIT_STOPPED: EXIT.failed,
+  // It ends with the period of the budget, which may be a month.
+  BUDGET_EXHAUSTED: EXIT.failed,
   CALL_CANCELLED: EXIT.failed,
   INTERNAL: EXIT.failed,
   // Reasons of executors' calls.

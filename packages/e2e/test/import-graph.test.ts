@@ -83,6 +83,7 @@ const MONITOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
   signals: [],
   state: [],
   usage: [],
+  budgets: ["signals", "state", "usage"],
 };
 /** The folders of grpc-kit's `src`, in the same way. */
 const GRPC_KIT_LAYERS: Readonly<Record<string, readonly string[]>> = {

@@ -8,18 +8,20 @@
 --       5 day          hash    row -> counts
 --       6 agents       hash    agent -> "<end of the newest attempt (ms)>;<counts>"
 --       7 events       stream  the partition's events
---       8 ...minutes   hash    one per dimension: value -> counts
+--       8 budgets      hash    counter of a budget -> counts
+--       9 ...minutes   hash    one per dimension: value -> counts
 -- ARGV  1 attempt id
 --       2 counts: numbers with commas
 --       3 most rows of a hash
---       4 keep each of the KEYS 1, 4, 5, 6 and 8 for (ms), with commas; 0: the time is over, so do not write it
+--       4 keep each of the KEYS 1, 4, 5, 6 and 9 for (ms), with commas; 0: the time is over, so do not write it
 --       5 end of the attempt (ms)
 --       6 agent
 --       7 row
 --       8 the row without what agents can invent
 --       9 the row of everything that is beyond the bound
 --      10 number of events to keep
---      11 the values of the dimensions, one argument for each of `minutes`; then the event: names and values
+--      11 the counters of `budgets` that count it, with spaces
+--      12 the values of the dimensions, one argument for each of `minutes`; then the event: names and values
 -- RETURN 'ok' | 'repeat'
 --
 -- The id guards the counts and the event: a second delivery, and a second run of this script, change nothing. The days
@@ -93,7 +95,7 @@ end
 
 count(KEYS[4], keep[2], ARGV[7], ARGV[8], ARGV[9])
 count(KEYS[5], keep[3], ARGV[7], ARGV[8], ARGV[9])
-for at = 8, #KEYS do
+for at = 9, #KEYS do
   count(KEYS[at], keep[5], ARGV[at + 3], ARGV[at + 3], 'other')
 end
 if keep[4] > 0 then
@@ -103,6 +105,10 @@ if keep[4] > 0 then
     ended = last
   end
   put(KEYS[6], keep[4], row, ended .. ';' .. add(before), not stored)
+end
+
+for counter in string.gmatch(ARGV[11], '%S+') do
+  redis.call('HSET', KEYS[8], counter, add(redis.call('HGET', KEYS[8], counter)))
 end
 
 redis.call('XADD', KEYS[7], 'MAXLEN', '~', ARGV[10], '*', unpack(ARGV, #KEYS + 4))

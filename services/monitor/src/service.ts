@@ -5,8 +5,10 @@ import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis } from "@ccsp/redis-kit";
+import { openBudgetCounters, openBudgets } from "./budgets/open-budgets.js";
 import { define, type MonitorConfig } from "./config.js";
 import { createMonitorMetrics } from "./metrics.js";
+import { lead } from "./state/leader.js";
 import { fillFromQueue } from "./usage/events/fill-from-queue.js";
 import { watchGaps } from "./usage/events/gap-watch.js";
 import { runOfEvent } from "./usage/events/run-of-event.js";
@@ -33,7 +35,8 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
     const queue = await openClient(QueueServiceService, config.queueTarget);
     await serveOps({ redis: () => redis.ping() });
 
-    const store = createRedisUsageStore(redis.client, { partitions, maxRows: config.usageRows });
+    const countersOf = openBudgetCounters(redis.client);
+    const store = createRedisUsageStore(redis.client, { partitions, maxRows: config.usageRows, countersOf });
     const gaps = createRedisGapStore(redis.client, GROUP);
     const fill = fillFromQueue({ queue, record: (run) => store.record(run), allowedLabels: usageLabels });
     await open("gaps", watchGaps({ gaps, partitions, fill, log }, GAP_LOOK_MS));
@@ -55,6 +58,11 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       const found = await Promise.all(Array.from({ length: partitions }, (_, partition) => gaps.list(partition)));
       return found.flat().filter((gap) => gap.start < end && gap.end >= start);
     };
-    await serveGrpc([implement(MonitorServiceService, usageHandlers({ store, gapsIn, allowedLabels: usageLabels }))]);
+    const budgets = openBudgets({ redis: redis.client, usage: store, queue });
+
+    const duties = [...budgets.duties];
+    await open("leader", lead({ redis: redis.client, instance: service.instance, duties, log }));
+    const handlers = { ...usageHandlers({ store, gapsIn, allowedLabels: usageLabels }), ...budgets.handlers };
+    await serveGrpc([implement(MonitorServiceService, handlers)]);
   },
 };

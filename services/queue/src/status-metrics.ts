@@ -15,7 +15,16 @@ export type MeasuredStore = StatusStore & ExecutorStore & GateReads & Pick<Emerg
 /**
  * The kinds of scope that the gauge of closed gates shows. The emergency stop has a gauge of its own, for its level.
  */
-const GATED = ["all", "class", "engine", "account", "executor", "agent", "label"] as const satisfies Scope["kind"][];
+const GATED = [
+  "all",
+  "class",
+  "engine",
+  "account",
+  "executor",
+  "agent",
+  "label",
+  "budget",
+] as const satisfies Scope["kind"][];
 
 /** Gauges of what waits and runs. A scrape reads Redis once for all gauges. Every replica shows the same values. */
 export function measureQueue(registry: Registry, store: MeasuredStore): void {
@@ -50,9 +59,11 @@ export function measureQueue(registry: Registry, store: MeasuredStore): void {
   const executors = gauge("executors", "Executors that called recently, by whether they take work", "draining");
   const slots = gauge("slots", "Slots of executors that take work", "engine");
   const gates = gauge("gates_closed", "Closed gates, by what they stop", "scope");
+  const holdsHelp = "Time since the monitor said last which budgets are used up; 0: it never has";
+  const holds = gauge("budget_state_age_seconds", holdsHelp);
   const emergency = gauge("emergency_level", "Level of the emergency stop in force, from 1; 0: there is none");
 
-  function show({ depths, counts, present, closed, level }: Reading): void {
+  function show({ depths, counts, present, closed, level, holdsAgeMs }: Reading): void {
     for (const { engine, class: priority, ...depth } of depths) {
       waiting.set({ engine, class: priority }, depth.waiting);
       oldest.set({ engine, class: priority }, (depth.oldestAgeMs ?? 0) / 1000);
@@ -74,19 +85,21 @@ export function measureQueue(registry: Registry, store: MeasuredStore): void {
     }
     for (const scope of GATED) gates.set({ scope }, closed.filter((each) => each === scope).length);
     emergency.set(level);
+    holds.set(holdsAgeMs / 1000);
   }
 }
 
 type Reading = Awaited<ReturnType<typeof read>>;
 
 async function read(store: MeasuredStore) {
-  const [depths, counts, present, gates, nowMs, stop] = await Promise.all([
+  const [depths, counts, present, gates, nowMs, stop, holdsSetMs] = await Promise.all([
     ...([store.depths(), store.counts(), store.executors(PRESENT_MS)] as const),
-    ...([store.gates(), store.now(""), store.emergency()] as const),
+    ...([store.gates(), store.now(""), store.emergency(), store.holdsSetMs()] as const),
   ]);
   const closed = [...gates].flatMap(([name, gate]) => (isClosed(gate, nowMs) ? readScope(name).kind : []));
   const level = stop === undefined ? 0 : EMERGENCY_LEVELS.indexOf(stop.level) + 1;
-  return { depths, counts, present, closed, level };
+  const holdsAgeMs = holdsSetMs === undefined ? 0 : Math.max(0, nowMs - holdsSetMs);
+  return { depths, counts, present, closed, level, holdsAgeMs };
 }
 
 /** Shows the time within which a task of each class should start. Other figures are compared with it. */

@@ -61,6 +61,14 @@ function reports({ guard, monitor, notification }: OperatorOperationOptions) {
       return monitor.recordUsage(request, soon(call));
     }),
 
+    putBudget: guard.unary(Rpcs.putBudget, (request, call) =>
+      monitor.putBudget({ ...request, who: call.subject }, soon(call)),
+    ),
+
+    deleteBudget: guard.unary(Rpcs.deleteBudget, (request, call) => monitor.deleteBudget(request, soon(call))),
+
+    listBudgets: guard.unary(Rpcs.listBudgets, (request, call) => monitor.listBudgets(request, soon(call))),
+
     listNotifications: guard.unary(Rpcs.listNotifications, (request, call) =>
       notification.listNotifications(request, soon(call)),
     ),

@@ -35,6 +35,8 @@ export interface Run {
   readonly traceparent: string;
   readonly endTime: Date;
   readonly row: Row;
+  /** All labels of the task. The row has only those by which usage is counted. */
+  readonly labels?: Readonly<Record<string, string>>;
   readonly outcome: Outcome;
   readonly tokens: Tokens | undefined;
   readonly costMicroUsd: number | undefined;

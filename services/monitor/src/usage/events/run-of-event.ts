@@ -70,6 +70,7 @@ function toRun(event: Event, ended: EndedRun, allowedLabels: readonly string[]):
       priority: classOf(priority),
       label: labelOf(labels, allowedLabels),
     },
+    labels,
     outcome,
     tokens: usage && tokensOf(usage),
     costMicroUsd: microUsd(costUsd),

@@ -1,7 +1,7 @@
 import { EVENTS_KEPT, encodeEvent } from "@ccsp/events";
 import { UsageRecorded } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { bindScript, oneOf, orUnavailable, type RedisClient } from "@ccsp/redis-kit";
-import { COUNTERS, type Counts, countsOf, noCounts } from "../domain/counts.js";
+import { addCounts, COUNTERS, type Counts, countsOf, noCounts } from "../domain/counts.js";
 import { DIMENSIONS, NO_ROW, OTHER, OTHER_ROW, type Row, type Run } from "../domain/run.js";
 import { floor } from "../domain/usage-report.js";
 import {
@@ -27,18 +27,20 @@ export interface UsageStoreOptions {
   /** The most rows of a bucket. */
   readonly maxRows: number;
   readonly now?: () => number;
+  /** The counters that a run adds to, beside its buckets; see `readCounters`. Names have no space. */
+  readonly countersOf?: (run: Run) => Promise<readonly string[]>;
 }
 
 export function bindUsageScripts(redis: RedisClient) {
   const file = new URL("../../../lua/count_attempt.lua", import.meta.url);
-  const keys = ["seen", "seenBefore", "seenAfter", "hour", "day", "agents", "events", "...minutes"] as const;
+  const keys = ["seen", "seenBefore", "seenAfter", "hour", "day", "agents", "events", "budgets", "...minutes"] as const;
   return { countAttempt: bindScript(redis, file, keys, oneOf("ok", "repeat")) };
 }
 
 /** Creates a store with a Redis hash per minute and dimension, per hour and per day (services/monitor/README.md). */
 export function createRedisUsageStore(
   redis: RedisClient,
-  { partitions, maxRows, now = Date.now }: UsageStoreOptions,
+  { partitions, maxRows, now = Date.now, countersOf }: UsageStoreOptions,
 ): UsageStore {
   const { countAttempt } = bindUsageScripts(redis);
   const places = Array.from({ length: partitions }, (_, partition) => usageKeys(partition));
@@ -60,11 +62,12 @@ export function createRedisUsageStore(
     starts.flatMap((start) => places.map((place) => [key(place, start), start] as const));
 
   return {
-    record: (run) => {
+    record: async (run) => {
       const end = run.endTime.getTime();
+      const counters = countersOf === undefined ? [] : await countersOf(run);
       return countAttempt(
         (places[run.partition] ?? usageKeys(run.partition)).attempt(end),
-        ...argumentsOf(run, maxRows, now()),
+        ...argumentsOf(run, { maxRows, nowMs: now(), counters }),
       );
     },
 
@@ -89,6 +92,22 @@ export function createRedisUsageStore(
             counts: decodeCounts(counts),
           })),
         };
+    },
+
+    readCounters: async () => {
+      const sums = new Map<string, Counts>();
+      const found = await orUnavailable(redis, () => Promise.all(places.map(({ budgets }) => redis.hgetall(budgets))));
+      for (const [name, value] of found.flatMap((hash) => Object.entries(hash))) {
+        const sum = sums.get(name) ?? noCounts();
+        addCounts(sum, decodeCounts(value));
+        sums.set(name, sum);
+      }
+      return sums;
+    },
+
+    dropCounters: async (names) => {
+      if (names.length === 0) return;
+      await orUnavailable(redis, () => Promise.all(places.map(({ budgets }) => redis.hdel(budgets, ...names))));
     },
 
     readAgents: async function* (days, agent) {
@@ -128,7 +147,10 @@ function decodeCounts(text: string): Counts {
 }
 
 /** Returns ARGV of the script. */
-function argumentsOf(run: Run, maxRows: number, nowMs: number): (string | number)[] {
+function argumentsOf(
+  run: Run,
+  { maxRows, nowMs, counters }: { maxRows: number; nowMs: number; counters: readonly string[] },
+): (string | number)[] {
   const { row } = run;
   const end = run.endTime.getTime();
   const left = (lengthMs: number, keptMs: number): number =>
@@ -152,6 +174,7 @@ function argumentsOf(run: Run, maxRows: number, nowMs: number): (string | number
     encodeRow(plain),
     BEYOND,
     EVENTS_KEPT,
+    counters.join(" "),
     ...DIMENSIONS.map((dimension) => row[dimension]),
     ...encodeEvent({
       id: `monitor:usage/${run.id}`,
