@@ -146,6 +146,11 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
       load: async (io) => (await import("./commands/usage.js")).usageCommand(io),
     },
     {
+      term: "budget",
+      description: "limit what agents, labels or everybody may use, and see where it stands",
+      load: async (io) => (await import("./commands/budget.js")).budgetCommand(io),
+    },
+    {
       term: "executor",
       description: "show and control executors",
       load: async (io, end) => (await import("./commands/executor.js")).executorCommand(io, end),

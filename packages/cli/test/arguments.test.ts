@@ -30,6 +30,7 @@ const COMMANDS = [
   ...["list", "runs", "tail", "drain", "slots", "probe"].map((name) => `executor ${name}`),
   ...["init", "issue", "show"].map((name) => `certs ${name}`),
   ...["create", "list", "rotate", "revoke"].map((name) => `key ${name}`),
+  ...["set", "list", "delete"].map((name) => `budget ${name}`),
   ...["token create", "token revoke", "usage", "whoami"],
 ];
 
@@ -68,6 +69,7 @@ describe("ccsp's arguments", () => {
     "emergency",
     "certs",
     "key",
+    "budget",
     "token",
     "login",
     "logout",

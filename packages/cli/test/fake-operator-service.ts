@@ -13,6 +13,7 @@ import {
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { ErrorCategory, Priority, Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { BudgetAction, BudgetPeriod, BudgetStanding, BudgetUnit } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
 import { ExportFormat } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 
 const MINUTE_AGO = new Date("2026-01-31T08:59:00Z");
@@ -62,6 +63,26 @@ const KEY = ApiKey.fromPartial({
   scopes: [...ROLES.agent],
   createdBy: "ada",
   createTime: MINUTE_AGO,
+});
+const BUDGET = BudgetStanding.fromPartial({
+  budget: {
+    name: "ci-day",
+    holder: { holder: { $case: "agentId", value: "ci" } },
+    unit: BudgetUnit.USD,
+    limit: 20,
+    period: BudgetPeriod.DAY,
+    timeZone: "UTC",
+    action: BudgetAction.REFUSE,
+    warnShares: [0.8, 0.95],
+    who: "ada",
+    changeTime: MINUTE_AGO,
+  },
+  used: 19.5,
+  share: 0.975,
+  periodStartTime: MINUTE_AGO,
+  periodEndTime: MINUTE_AGO,
+  runs: 12n,
+  unknownRuns: 1n,
 });
 const BEARER = `ccsp_${KEY.id}_secret`;
 
@@ -123,6 +144,9 @@ export function fakeOperatorService() {
       yield { lines: format === ExportFormat.CSV ? "start_time,agent\r\n" : "" };
       yield { lines: format === ExportFormat.CSV ? "2026-01-01T00:00:00.000Z,alice\r\n" : '{"agent":"alice"}\n' };
     },
+    putBudget: async () => ({ standing: BUDGET }),
+    listBudgets: async () => ({ budgets: [BUDGET] }),
+    deleteBudget: async () => ({}),
     recordUsage: async () => ({ counted: true }),
     listNotifications: async () =>
       ListNotificationsResponse.fromPartial({ notifications: [{ summary: "all is well" }] }),

@@ -121,7 +121,7 @@ const QUEUE_ROOMS: Readonly<Record<string, readonly string[]>> = {
   status: ["emergency", "executors", "gates", "task"],
   log: ["fields", "task", "wakes"],
   explain: ["gates", "order", "task"],
-  intake: ["emergency", "fields", "task"],
+  intake: ["emergency", "fields", "gates", "task"],
   lifecycle: ["emergency", "fields", "gates", "intake", "order", "task"],
   leases: ["emergency", "executors", "lifecycle", "order", "task", "wakes"],
   due: ["emergency", "gates", "lifecycle", "task"],
