@@ -18,7 +18,9 @@ import type {
   RotateKeyResponse,
   WhoAmIResponse,
 } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
+import type { GetGlobalMetricsResponse } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
 import type { GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import type { GetSlosResponse } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
 import type { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import type {
   CancelTasksResponse,
@@ -26,6 +28,7 @@ import type {
   EmergencyStopResponse,
   Gate,
   GetStatusResponse,
+  Limit,
   RetryTasksResponse,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { BudgetStanding } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
@@ -44,6 +47,8 @@ interface Messages {
   readonly "ccsp.gateway.v1.GetCapabilitiesResponse": GetCapabilitiesResponse;
   readonly "ccsp.gateway.v1.RotateKeyResponse": RotateKeyResponse;
   readonly "ccsp.gateway.v1.WhoAmIResponse": WhoAmIResponse;
+  readonly "ccsp.monitor.v1.GetGlobalMetricsResponse": GetGlobalMetricsResponse;
+  readonly "ccsp.monitor.v1.GetSlosResponse": GetSlosResponse;
   readonly "ccsp.monitor.v1.GetUsageResponse": GetUsageResponse;
   readonly "ccsp.notification.v1.ListNotificationsResponse": ListNotificationsResponse;
   readonly "ccsp.queue.v1.CancelTasksResponse": CancelTasksResponse;
@@ -51,6 +56,7 @@ interface Messages {
   readonly "ccsp.queue.v1.EmergencyStopResponse": EmergencyStopResponse;
   readonly "ccsp.queue.v1.Gate": Gate;
   readonly "ccsp.queue.v1.GetStatusResponse": GetStatusResponse;
+  readonly "ccsp.queue.v1.Limit": Limit;
   readonly "ccsp.queue.v1.RetryTasksResponse": RetryTasksResponse;
   readonly "ccsp.task.v1.Schedule": Schedule;
   readonly "ccsp.task.v1.Task": Task;

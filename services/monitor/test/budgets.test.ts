@@ -49,7 +49,7 @@ describe("budgets", () => {
     };
     const replica = () => {
       // Each look at the budgets is a new one, as if a second had passed.
-      const countersOf = (run: Run) => openBudgetCounters(redis.client)(run);
+      const countersOf = () => openBudgetCounters(redis.client)();
       const options = { partitions: PARTITIONS, maxRows: 100, now: () => clock.ms, countersOf };
       const usage = createRedisUsageStore(redis.client, options);
       const budgets = openBudgets({ redis: redis.client, usage, queue: { setBudgetHolds }, now });

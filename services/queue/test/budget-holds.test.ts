@@ -67,7 +67,7 @@ function holds(get: () => World): void {
     const world = get();
     const conversations = { follow: async () => undefined };
     const limits = { maxPromptBytes: 1, engines: ENGINES };
-    const { explainTask } = questionHandlers(createQuestions({ ...world, limits, conversations }));
+    const { explainTask } = questionHandlers(createQuestions({ ...world, order: () => world.order, limits, conversations }));
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the handler looks at no context
     return explainTask({ taskId, agentId: "" }, {} as Parameters<typeof explainTask>[1]);
   };

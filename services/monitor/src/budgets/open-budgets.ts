@@ -26,10 +26,13 @@ const EVERY_MS = 1_000;
 
 const openBudgetState = (redis: RedisClient) => openState(redis, "budgets", parseBudget);
 
-/** Returns to which counters of budgets a run adds. It knows each budget at most a second after it was put. */
-export function openBudgetCounters(redis: RedisClient): (run: Run) => Promise<readonly string[]> {
+/** Says to which counters of budgets a run adds. It knows each budget at most a second after it was put. */
+export function openBudgetCounters(redis: RedisClient): () => Promise<(run: Run) => readonly string[]> {
   const known = createKnownBudgets(openBudgetState(redis));
-  return async (run) => countersOf(await known(), run);
+  return async () => {
+    const budgets = await known();
+    return (run) => countersOf(budgets, run);
+  };
 }
 
 /** Budgets: their RPCs, the duty that enforces them, and their signals. */

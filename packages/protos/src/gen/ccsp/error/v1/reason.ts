@@ -201,6 +201,21 @@ export enum ErrorReason {
    * Do: List the budgets with `ccsp budget list`.
    */
   BUDGET_NOT_FOUND = 33,
+  /**
+   * ALERT_RULE_NOT_FOUND - NOT_FOUND: there is no rule of alerts of this name, or it is built in and nobody has changed it.
+   * Do: List the rules with `ccsp alert rules`. To switch a built-in rule off, use `ccsp alert put NAME --disabled`.
+   */
+  ALERT_RULE_NOT_FOUND = 34,
+  /**
+   * SILENCE_NOT_FOUND - NOT_FOUND: there is no silence of this id, or it has ended.
+   * Do: List the silences with `ccsp alert silences`.
+   */
+  SILENCE_NOT_FOUND = 38,
+  /**
+   * SESSION_NOT_FOUND - NOT_FOUND: the monitor knows no session of this engine and account.
+   * Do: List the sessions with `ccsp session list`. An account is known when an executor that has it has connected.
+   */
+  SESSION_NOT_FOUND = 35,
   UNRECOGNIZED = -1,
 }
 
@@ -305,6 +320,15 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 33:
     case "ERROR_REASON_BUDGET_NOT_FOUND":
       return ErrorReason.BUDGET_NOT_FOUND;
+    case 34:
+    case "ERROR_REASON_ALERT_RULE_NOT_FOUND":
+      return ErrorReason.ALERT_RULE_NOT_FOUND;
+    case 38:
+    case "ERROR_REASON_SILENCE_NOT_FOUND":
+      return ErrorReason.SILENCE_NOT_FOUND;
+    case 35:
+    case "ERROR_REASON_SESSION_NOT_FOUND":
+      return ErrorReason.SESSION_NOT_FOUND;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -380,6 +404,12 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_BUDGET_EXHAUSTED";
     case ErrorReason.BUDGET_NOT_FOUND:
       return "ERROR_REASON_BUDGET_NOT_FOUND";
+    case ErrorReason.ALERT_RULE_NOT_FOUND:
+      return "ERROR_REASON_ALERT_RULE_NOT_FOUND";
+    case ErrorReason.SILENCE_NOT_FOUND:
+      return "ERROR_REASON_SILENCE_NOT_FOUND";
+    case ErrorReason.SESSION_NOT_FOUND:
+      return "ERROR_REASON_SESSION_NOT_FOUND";
     case ErrorReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
