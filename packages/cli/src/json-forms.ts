@@ -19,7 +19,9 @@ import type {
   WhoAmIResponse,
 } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import type { Alert, AlertRuleStatus, Silence } from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
+import type { GetGlobalMetricsResponse } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
 import type { GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import type { GetSlosResponse } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
 import type { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import type {
   CancelTasksResponse,
@@ -27,6 +29,7 @@ import type {
   EmergencyStopResponse,
   Gate,
   GetStatusResponse,
+  Limit,
   RetryTasksResponse,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 
@@ -46,6 +49,8 @@ interface Messages {
   readonly "ccsp.gateway.v1.WhoAmIResponse": WhoAmIResponse;
   readonly "ccsp.monitor.v1.Alert": Alert;
   readonly "ccsp.monitor.v1.AlertRuleStatus": AlertRuleStatus;
+  readonly "ccsp.monitor.v1.GetGlobalMetricsResponse": GetGlobalMetricsResponse;
+  readonly "ccsp.monitor.v1.GetSlosResponse": GetSlosResponse;
   readonly "ccsp.monitor.v1.GetUsageResponse": GetUsageResponse;
   readonly "ccsp.monitor.v1.Silence": Silence;
   readonly "ccsp.notification.v1.ListNotificationsResponse": ListNotificationsResponse;
@@ -54,6 +59,7 @@ interface Messages {
   readonly "ccsp.queue.v1.EmergencyStopResponse": EmergencyStopResponse;
   readonly "ccsp.queue.v1.Gate": Gate;
   readonly "ccsp.queue.v1.GetStatusResponse": GetStatusResponse;
+  readonly "ccsp.queue.v1.Limit": Limit;
   readonly "ccsp.queue.v1.RetryTasksResponse": RetryTasksResponse;
   readonly "ccsp.task.v1.Schedule": Schedule;
   readonly "ccsp.task.v1.Task": Task;

@@ -12,17 +12,21 @@ import {
   ListSignalsResponse,
   Silence,
 } from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
+import { GetGlobalMetricsResponse } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
 import { GetTimeSeriesResponse, GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import { GetSlosResponse } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
 import { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import {
   EmergencyLevel,
   ExplainTaskResponse,
   Gate,
   GetStatusResponse,
+  Limit,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { ErrorCategory, Priority, Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { ExportFormat } from "@ccsp/protos/ccsp/usage/v1/usage.js";
+import { toDuration } from "@ccsp/protos/duration.js";
 
 const MINUTE_AGO = new Date("2026-01-31T08:59:00Z");
 
@@ -36,6 +40,12 @@ export const FAILED_TASK = Task.fromPartial({
   error: { category: ErrorCategory.OVERLOADED, message: "529", retryable: true },
 });
 
+const LIMIT = Limit.fromPartial({
+  name: "rate/agent/nightly",
+  value: { value: { $case: "rate", value: { startsPerMinute: 10 } } },
+  defaultValue: { value: { $case: "rate", value: {} } },
+  source: { who: "ada", why: "flood", setTime: new Date() },
+});
 const GATE = Gate.fromPartial({
   scope: { scope: { $case: "engine", value: "claude-code" } },
   who: "ada",
@@ -52,6 +62,27 @@ const STATUS = GetStatusResponse.fromPartial({
   agents: [{ agentId: "alice", waiting: 2n, paused: true }],
   executors: [{ executorId: "executor-1", leases: 1, engines: [{ engine: "claude-code", freeSlots: 1, slots: 2 }] }],
   emergency: { id: "e", level: EmergencyLevel.NO_START, who: "ada", why: "leak", receipts: [{ executorId: "x" }] },
+});
+
+const METRICS = GetGlobalMetricsResponse.fromPartial({
+  instances: [
+    {
+      report: {
+        service: "executor",
+        instance: "executor-1",
+        version: "0.3.0",
+        uptime: toDuration(3_600_000),
+        resources: { processCpus: 0.25, memoryBytes: 104_857_600n },
+        executor: { executorId: "executor-1", engines: [{ engine: "claude-code", slots: 2, running: 1 }] },
+      },
+      health: "late",
+      why: "no heartbeat for 45 s",
+    },
+  ],
+  services: [{ service: "executor", instances: 1, notOk: 1, versions: ["0.3.0"] }],
+  activeRuns: 0,
+  slots: 0,
+  queue: { waiting: 2n },
 });
 
 const EXECUTOR = GetExecutorStatusResponse.fromPartial({
@@ -134,6 +165,8 @@ export function fakeOperatorService() {
     retryTasks: async () => ({ matched: 1n, retried: 1n }),
     pauseQueue: async () => ({ gate: GATE }),
     resumeQueue: async () => ({ resumed: true }),
+    getLimits: async () => ({ limits: [LIMIT], range: undefined }),
+    setLimits: async () => ({ limits: [LIMIT] }),
     clearQueue: async () => ({ tasks: 1n, confirmationToken: "t", agents: [{ agentId: "alice", tasks: 1n }] }),
     emergencyStop: async () => ({ status: STATUS.emergency, confirmed: true }),
     listExecutors: async () => ({
@@ -181,6 +214,25 @@ export function fakeOperatorService() {
         metrics: [
           { name: "disk_free_share", help: "h", labels: ["service"], fault: "no heartbeat" },
           { name: "parked_events", help: "h", values: [{ labels: { group: "monitor" }, value: 2 }], count: 1 },
+        ],
+      }),
+    getGlobalMetrics: async () => METRICS,
+    async *watchMetrics() {
+      yield { metrics: METRICS };
+    },
+    getSlos: async () =>
+      GetSlosResponse.fromPartial({
+        slos: [
+          {
+            name: "availability",
+            objective: 0.999,
+            goodShare: 0.9995,
+            total: 10_000n,
+            bad: 5n,
+            budgetLeft: 0.5,
+            burnRates: [{ window: toDuration(300_000), rate: 15, total: 100n }],
+            burn: "fast",
+          },
         ],
       }),
     listNotifications: async () =>

@@ -199,6 +199,8 @@ export const VALUES: Readonly<Record<string, Values>> = {
   "--file <path>": PATH,
   "<silence>": ID,
   "[metric]": TEXT,
+  "<limit>": { right: "rate/agent/a", any: "the queue checks it" },
+  "<value>": { right: "10/500", any: "it depends on the limit: operator.test.ts" },
   "<class>": { right: "low", gives: 4, wrong: ["soon", `It is none of ${CLASSES}.`] },
   "--watch": FLAG,
   "--confirm <token>": ID,

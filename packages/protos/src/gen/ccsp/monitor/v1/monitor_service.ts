@@ -58,6 +58,23 @@ import {
   TestAlertRuleRequest,
   TestAlertRuleResponse,
 } from "./alerts.js";
+import {
+  GetGlobalMetricsRequest,
+  GetGlobalMetricsResponse,
+  HeartbeatRequest,
+  HeartbeatResponse,
+  WatchMetricsRequest,
+  WatchMetricsResponse,
+} from "./fleet.js";
+import {
+  CheckSessionRequest,
+  CheckSessionResponse,
+  ConfirmSessionRequest,
+  ConfirmSessionResponse,
+  ListSessionsRequest,
+  ListSessionsResponse,
+} from "./session.js";
+import { GetSlosRequest, GetSlosResponse } from "./slo.js";
 
 export const protobufPackage = "ccsp.monitor.v1";
 
@@ -2075,6 +2092,117 @@ export const MonitorServiceService = {
     responseSerialize: (value: RecordUsageResponse): Buffer => Buffer.from(RecordUsageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RecordUsageResponse => RecordUsageResponse.decode(value),
   },
+  /** Lists the sessions: each engine and account that a connected executor has, or had within the last day. */
+  listSessions: {
+    path: "/ccsp.monitor.v1.MonitorService/ListSessions" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSessionsRequest): Buffer => Buffer.from(ListSessionsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSessionsRequest => ListSessionsRequest.decode(value),
+    responseSerialize: (value: ListSessionsResponse): Buffer =>
+      Buffer.from(ListSessionsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSessionsResponse => ListSessionsResponse.decode(value),
+  },
+  /**
+   * Says that a person has renewed the login of a lost session. The monitor probes it, and on success resumes its
+   * account. It does the same when the issue about the session is closed. A session that is not lost is only checked.
+   * The call answers after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  confirmSession: {
+    path: "/ccsp.monitor.v1.MonitorService/ConfirmSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ConfirmSessionRequest): Buffer =>
+      Buffer.from(ConfirmSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ConfirmSessionRequest => ConfirmSessionRequest.decode(value),
+    responseSerialize: (value: ConfirmSessionResponse): Buffer =>
+      Buffer.from(ConfirmSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ConfirmSessionResponse => ConfirmSessionResponse.decode(value),
+  },
+  /**
+   * Probes a session now, in any state. A probe that works proves the session, and ends an outage. The call answers
+   * after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  checkSession: {
+    path: "/ccsp.monitor.v1.MonitorService/CheckSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckSessionRequest): Buffer => Buffer.from(CheckSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckSessionRequest => CheckSessionRequest.decode(value),
+    responseSerialize: (value: CheckSessionResponse): Buffer =>
+      Buffer.from(CheckSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CheckSessionResponse => CheckSessionResponse.decode(value),
+  },
+  /**
+   * Takes what an instance of another service says of itself, every 30 s. Safe to repeat and to lose: counts are of the
+   * whole life of the process, and a report that is older than the newest one changes nothing.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a field is missing, too long, or the report is not about the service that the
+   *   caller's certificate names, or it is a new instance beyond 1,000.
+   */
+  heartbeat: {
+    path: "/ccsp.monitor.v1.MonitorService/Heartbeat" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: HeartbeatRequest): Buffer => Buffer.from(HeartbeatRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): HeartbeatRequest => HeartbeatRequest.decode(value),
+    responseSerialize: (value: HeartbeatResponse): Buffer => Buffer.from(HeartbeatResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): HeartbeatResponse => HeartbeatResponse.decode(value),
+  },
+  /**
+   * Returns the instances of all services with their health, and how much runs and waits. An instance that has not
+   * reported for 45 s is late. After 5 min it is gone.
+   */
+  getGlobalMetrics: {
+    path: "/ccsp.monitor.v1.MonitorService/GetGlobalMetrics" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetGlobalMetricsRequest): Buffer =>
+      Buffer.from(GetGlobalMetricsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetGlobalMetricsRequest => GetGlobalMetricsRequest.decode(value),
+    responseSerialize: (value: GetGlobalMetricsResponse): Buffer =>
+      Buffer.from(GetGlobalMetricsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetGlobalMetricsResponse => GetGlobalMetricsResponse.decode(value),
+  },
+  /**
+   * Streams the same: once at the start, then after each change, at most every two seconds. A slow caller gets only the
+   * newest metrics.
+   *
+   * Errors:
+   * - UNAVAILABLE `SHUTTING_DOWN`, and `SLOW_READER` when the caller read nothing for a minute: watch again.
+   */
+  watchMetrics: {
+    path: "/ccsp.monitor.v1.MonitorService/WatchMetrics" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchMetricsRequest): Buffer => Buffer.from(WatchMetricsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchMetricsRequest => WatchMetricsRequest.decode(value),
+    responseSerialize: (value: WatchMetricsResponse): Buffer =>
+      Buffer.from(WatchMetricsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchMetricsResponse => WatchMetricsResponse.decode(value),
+  },
+  /**
+   * Returns how well the service level objectives are kept: the share that was good, what is left of the error budget,
+   * and how fast it is used.
+   */
+  getSlos: {
+    path: "/ccsp.monitor.v1.MonitorService/GetSlos" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetSlosRequest): Buffer => Buffer.from(GetSlosRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetSlosRequest => GetSlosRequest.decode(value),
+    responseSerialize: (value: GetSlosResponse): Buffer => Buffer.from(GetSlosResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetSlosResponse => GetSlosResponse.decode(value),
+  },
   /**
    * Stores a rule, or replaces the one of its name. A rule of a built-in name takes the place of the built-in one. The
    * change holds from the next turn on, which is seconds away. Alerts that fire continue under the new rule.
@@ -2257,6 +2385,54 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
    *   in the future or more than 31 days ago.
    */
   recordUsage: handleUnaryCall<RecordUsageRequest, RecordUsageResponse>;
+  /** Lists the sessions: each engine and account that a connected executor has, or had within the last day. */
+  listSessions: handleUnaryCall<ListSessionsRequest, ListSessionsResponse>;
+  /**
+   * Says that a person has renewed the login of a lost session. The monitor probes it, and on success resumes its
+   * account. It does the same when the issue about the session is closed. A session that is not lost is only checked.
+   * The call answers after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  confirmSession: handleUnaryCall<ConfirmSessionRequest, ConfirmSessionResponse>;
+  /**
+   * Probes a session now, in any state. A probe that works proves the session, and ends an outage. The call answers
+   * after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  checkSession: handleUnaryCall<CheckSessionRequest, CheckSessionResponse>;
+  /**
+   * Takes what an instance of another service says of itself, every 30 s. Safe to repeat and to lose: counts are of the
+   * whole life of the process, and a report that is older than the newest one changes nothing.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a field is missing, too long, or the report is not about the service that the
+   *   caller's certificate names, or it is a new instance beyond 1,000.
+   */
+  heartbeat: handleUnaryCall<HeartbeatRequest, HeartbeatResponse>;
+  /**
+   * Returns the instances of all services with their health, and how much runs and waits. An instance that has not
+   * reported for 45 s is late. After 5 min it is gone.
+   */
+  getGlobalMetrics: handleUnaryCall<GetGlobalMetricsRequest, GetGlobalMetricsResponse>;
+  /**
+   * Streams the same: once at the start, then after each change, at most every two seconds. A slow caller gets only the
+   * newest metrics.
+   *
+   * Errors:
+   * - UNAVAILABLE `SHUTTING_DOWN`, and `SLOW_READER` when the caller read nothing for a minute: watch again.
+   */
+  watchMetrics: handleServerStreamingCall<WatchMetricsRequest, WatchMetricsResponse>;
+  /**
+   * Returns how well the service level objectives are kept: the share that was good, what is left of the error budget,
+   * and how fast it is used.
+   */
+  getSlos: handleUnaryCall<GetSlosRequest, GetSlosResponse>;
   /**
    * Stores a rule, or replaces the one of its name. A rule of a built-in name takes the place of the built-in one. The
    * change holds from the next turn on, which is seconds away. Alerts that fire continue under the new rule.
@@ -2418,6 +2594,146 @@ export interface MonitorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RecordUsageResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists the sessions: each engine and account that a connected executor has, or had within the last day. */
+  listSessions(
+    request: ListSessionsRequest,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  listSessions(
+    request: ListSessionsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  listSessions(
+    request: ListSessionsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Says that a person has renewed the login of a lost session. The monitor probes it, and on success resumes its
+   * account. It does the same when the issue about the session is closed. A session that is not lost is only checked.
+   * The call answers after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  confirmSession(
+    request: ConfirmSessionRequest,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  confirmSession(
+    request: ConfirmSessionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  confirmSession(
+    request: ConfirmSessionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Probes a session now, in any state. A probe that works proves the session, and ends an outage. The call answers
+   * after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  checkSession(
+    request: CheckSessionRequest,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
+  checkSession(
+    request: CheckSessionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
+  checkSession(
+    request: CheckSessionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Takes what an instance of another service says of itself, every 30 s. Safe to repeat and to lose: counts are of the
+   * whole life of the process, and a report that is older than the newest one changes nothing.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a field is missing, too long, or the report is not about the service that the
+   *   caller's certificate names, or it is a new instance beyond 1,000.
+   */
+  heartbeat(
+    request: HeartbeatRequest,
+    callback: (error: ServiceError | null, response: HeartbeatResponse) => void,
+  ): ClientUnaryCall;
+  heartbeat(
+    request: HeartbeatRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: HeartbeatResponse) => void,
+  ): ClientUnaryCall;
+  heartbeat(
+    request: HeartbeatRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: HeartbeatResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Returns the instances of all services with their health, and how much runs and waits. An instance that has not
+   * reported for 45 s is late. After 5 min it is gone.
+   */
+  getGlobalMetrics(
+    request: GetGlobalMetricsRequest,
+    callback: (error: ServiceError | null, response: GetGlobalMetricsResponse) => void,
+  ): ClientUnaryCall;
+  getGlobalMetrics(
+    request: GetGlobalMetricsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetGlobalMetricsResponse) => void,
+  ): ClientUnaryCall;
+  getGlobalMetrics(
+    request: GetGlobalMetricsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetGlobalMetricsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Streams the same: once at the start, then after each change, at most every two seconds. A slow caller gets only the
+   * newest metrics.
+   *
+   * Errors:
+   * - UNAVAILABLE `SHUTTING_DOWN`, and `SLOW_READER` when the caller read nothing for a minute: watch again.
+   */
+  watchMetrics(
+    request: WatchMetricsRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchMetricsResponse>;
+  watchMetrics(
+    request: WatchMetricsRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchMetricsResponse>;
+  /**
+   * Returns how well the service level objectives are kept: the share that was good, what is left of the error budget,
+   * and how fast it is used.
+   */
+  getSlos(
+    request: GetSlosRequest,
+    callback: (error: ServiceError | null, response: GetSlosResponse) => void,
+  ): ClientUnaryCall;
+  getSlos(
+    request: GetSlosRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetSlosResponse) => void,
+  ): ClientUnaryCall;
+  getSlos(
+    request: GetSlosRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetSlosResponse) => void,
   ): ClientUnaryCall;
   /**
    * Stores a rule, or replaces the one of its name. A rule of a built-in name takes the place of the built-in one. The
