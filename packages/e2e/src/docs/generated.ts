@@ -1,3 +1,5 @@
+import { prometheusRules, prometheusTests } from "@ccsp/monitor";
+import { alertRules } from "./alerts.js";
 import { readPage } from "./blocks.js";
 import { configuration } from "./configuration.js";
 import { categories, reasons } from "./errors.js";
@@ -8,6 +10,9 @@ import { metricsPage } from "./metrics.js";
 export async function generatedPages(): Promise<Readonly<Record<string, string>>> {
   const troubleshooting = fill(readPage("docs/troubleshooting.md"), "reasons", reasons());
   return {
+    "deploy/prometheus/rules.test.yaml": prometheusTests(),
+    "deploy/prometheus/rules.yaml": prometheusRules(),
+    "docs/alerts.md": fill(readPage("docs/alerts.md"), "rules", alertRules()),
     "docs/configuration.md": fill(readPage("docs/configuration.md"), "settings", await configuration()),
     "docs/metrics.md": fill(readPage("docs/metrics.md"), "metrics", await metricsPage()),
     "docs/troubleshooting.md": fill(troubleshooting, "categories", categories()),
