@@ -87,6 +87,7 @@ const MONITOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
   usage: [],
   fleet: ["signals", "state"],
   slo: ["signals", "state"],
+  adaptation: ["state"],
 };
 /** The folders of grpc-kit's `src`, in the same way. */
 const GRPC_KIT_LAYERS: Readonly<Record<string, readonly string[]>> = {

@@ -6,6 +6,8 @@ import {
   type Settings,
   serviceSettings,
 } from "@ccsp/config";
+import type { Mode } from "./adaptation/adaptation.js";
+import { adaptationMode } from "./adaptation/config.js";
 import { fleetSettings } from "./fleet/config.js";
 import type { Patience } from "./fleet/health.js";
 import { type Objective, objectiveSettings } from "./slo/objectives.js";
@@ -25,6 +27,8 @@ export interface MonitorConfig {
   readonly objectives: readonly Objective[];
   /** How often the rules of alerts are judged. */
   readonly alertsEveryMs: number;
+  /** Whether the monitor slows work down before a limit is reached. */
+  readonly adaptation: Mode;
 }
 
 export function define(settings: Settings): MonitorConfig {
@@ -50,5 +54,6 @@ export function define(settings: Settings): MonitorConfig {
       min: 100,
       max: 300_000,
     }),
+    adaptation: adaptationMode(settings),
   };
 }

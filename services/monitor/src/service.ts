@@ -5,6 +5,7 @@ import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis } from "@ccsp/redis-kit";
+import { openAdaptation } from "./adaptation/open-adaptation.js";
 import { alertHandlers } from "./alerts/handlers.js";
 import { openAlerts } from "./alerts/open-alerts.js";
 import { eventSignals } from "./alerts/sources/event-signals.js";
@@ -92,8 +93,10 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       log,
     });
 
+    const adaptation = openAdaptation({ redis: redis.client, queue, sources: [], mode: config.adaptation });
+
     const { instance } = service;
-    const duties = [...fleet.duties, duty];
+    const duties = [...fleet.duties, duty, adaptation.duty];
     await open("duties", lead({ redis: redis.client, instance, duties, log }));
     await open("own heartbeats", fleet.start());
 
@@ -102,6 +105,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       ...fleet.handlers,
       ...slo.handlers,
       ...alertHandlers(alerts),
+      ...adaptation.handlers,
     };
     await serveGrpc([implement(MonitorServiceService, handlers, { untraced: ["heartbeat"] })]);
   },
