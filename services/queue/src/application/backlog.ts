@@ -5,23 +5,17 @@ const FRESH_MS = 1_000;
 
 /**
  * What waits for each engine, for executors that adapt their slots. Many of them ask often, so it is read at most once
- * a second, and never makes a call wait: the first answer is empty.
+ * a second. It never rejects: while it cannot be read, nothing is told to wait.
  */
 export function createBacklog(store: Pick<StatusStore, "backlog">, nowMs: () => number) {
-  let known: readonly Backlog[] = [];
+  let known: Promise<readonly Backlog[]> = Promise.resolve([]);
   let readMs = Number.NEGATIVE_INFINITY;
-  const read = async (): Promise<void> => {
-    known = await store.backlog();
-  };
-  return (): readonly Backlog[] => {
+  return async (): Promise<readonly Backlog[]> => {
     if (nowMs() - readMs >= FRESH_MS) {
       readMs = nowMs();
-      // A hint that is missing costs nothing. While Redis is away, nothing is told to wait.
-      void read().catch(() => {
-        known = [];
-      });
+      known = store.backlog().catch(() => []);
     }
-    return known.filter(({ waiting }) => waiting > 0);
+    return (await known).filter(({ waiting }) => waiting > 0);
   };
 }
 

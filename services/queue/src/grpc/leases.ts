@@ -51,7 +51,7 @@ export function leaseHandlers({
         leaseLength: toDuration(answer.leaseMs),
         emergency: answer.emergency && toOrder(answer.emergency),
         time: new Date(clock.now()),
-        backlog: (request.adaptsSlots ? backlog() : []).map(({ engine, waiting, oldestAgeMs = 0 }) => ({
+        backlog: (request.adaptsSlots ? await backlog() : []).map(({ engine, waiting, oldestAgeMs = 0 }) => ({
           engine,
           waiting: BigInt(waiting),
           oldestAge: toDuration(oldestAgeMs),
