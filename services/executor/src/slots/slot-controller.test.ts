@@ -19,6 +19,8 @@ interface Host {
   readonly cpuOfRun: number;
   readonly runMs: number;
   readonly noise?: number;
+  /** Runs at once above which the provider answers late, whatever the CPU. */
+  readonly knee?: number;
 }
 
 type Policy = "adaptive" | { readonly fixed: number };
@@ -55,7 +57,10 @@ function play(host: Host, arrivals: readonly number[], policy: Policy, rules = R
       cpuShare: cpu,
       memoryShare: 0.3,
       serviceBytes: 100 * MIB,
-      firstText: { recentMs: 1_000 * Math.max(1, load ** 2), usualMs: 1_000 },
+      firstText: {
+        recentMs: 1_000 * Math.max(1, load ** 2, (running / (host.knee ?? Number.POSITIVE_INFINITY)) ** 9),
+        usualMs: 1_000,
+      },
     };
     if (policy === "adaptive") state = stepSlots(state, seen, { nowMs: i * LOOK_MS, rules }).state;
     slots.push(state.slots);
@@ -104,6 +109,18 @@ describe("the controller of slots", () => {
       });
     }
   }
+
+  it("tries a number that was too many less and less often, where only the first texts tell that it was", () => {
+    const { slots } = play(
+      { cpuOfRun: 0.01, runMs: 60_000, knee: 6 },
+      shape(() => 2),
+      "adaptive",
+    );
+    // The pauses are 5, 10, 20, 40, 80 and 160 min, so there are at most seven tries in 6 hours.
+    assert.ok(directionChanges(slots) <= 14, `${directionChanges(slots)} changes`);
+    assert.ok(slots.slice(-720).every((each) => each >= 5 && each <= 7));
+    assert.ok(directionChanges(slots.slice(-720)) <= 2, "at most one try in the last hour");
+  });
 
   it("does more work than the fixed default on a bursty day, and overloads the host less than many fixed slots", () => {
     const host = { cpuOfRun: 0.1, runMs: 60_000 };
