@@ -10,7 +10,7 @@ const worked = ({ validTime, proof }: Session): string =>
   validTime === undefined ? "not known" : `${ageWords(validTime)} ago, ${proof}`;
 
 /** What a person should know first. */
-export function sessionNote({ notChecked, checkError, outage, state }: Session): string {
+function sessionNote({ notChecked, checkError, outage, state }: Session): string {
   if (state === SessionState.WAITING && outage?.issueUrl) return `close ${outage.issueUrl}`;
   return notChecked || checkError;
 }
