@@ -15,8 +15,6 @@ import { DAY_MS, HOUR_MS, type UsageStore } from "./domain/usage-store.js";
 import { classOf } from "./events/run-of-event.js";
 import { filterOf, gapMessage, groupingOf, rowMessage, seriesMessage } from "./messages.js";
 
-type Rpc = "getUsage" | "getAgentStats" | "getTimeSeries" | "exportUsage" | "recordUsage";
-
 export interface UsageHandlerOptions {
   readonly store: UsageStore;
   /** Returns the known gaps that overlap this time. */
@@ -24,11 +22,12 @@ export interface UsageHandlerOptions {
   readonly allowedLabels: readonly string[];
 }
 
-export function usageHandlers({
-  store,
-  gapsIn,
-  allowedLabels,
-}: UsageHandlerOptions): Pick<Handlers<typeof MonitorServiceService>, Rpc> {
+export type UsageHandlers = Pick<
+  Handlers<typeof MonitorServiceService>,
+  "getUsage" | "getAgentStats" | "getTimeSeries" | "exportUsage" | "recordUsage"
+>;
+
+export function usageHandlers({ store, gapsIn, allowedLabels }: UsageHandlerOptions): UsageHandlers {
   return {
     getUsage: async ({ agentId, startTime, endTime, groupBy, filter }) => {
       const query = { start: startTime, end: endTime, groupBy: groupingOf(groupBy, ["agent", "model"]) };
