@@ -53,16 +53,15 @@ export function openSessions(options: SessionsOptions): Sessions {
       const ms = time.getTime();
       // A busy account has many runs a second. One of them in a quarter of the interval is proof enough.
       if (Math.abs(ms - (proven.get(name) ?? 0)) < waits.intervalMs / 4) return;
+      proven.set(name, ms);
       try {
         const ran = () => updateSession(store, name, (now) => afterRun(now, ms, deciding()));
-        let session = await ran();
-        if (session === undefined) {
-          // The run of a new executor ended before the first look at its accounts.
-          await store.change({ name, before: undefined, after: firstSeen({ engine, account }, deciding()) });
-          session = await ran();
-        }
-        if (session?.state === "valid") proven.set(name, ms);
+        if (await ran()) return;
+        // The run of a new executor ended before the first look at its accounts.
+        await store.change({ name, before: undefined, after: firstSeen({ engine, account }, deciding()) });
+        await ran();
       } catch (err) {
+        proven.delete(name);
         log.warn({ err, engine, account }, "a run could not be noted as the proof of its session");
       }
     },
