@@ -41,6 +41,7 @@ import {
   taskStateToJSON,
   Usage,
 } from "../../task/v1/task.js";
+import { WindowSignal } from "../../usage/v1/window.js";
 
 export const protobufPackage = "ccsp.queue.v1";
 
@@ -394,6 +395,8 @@ export interface CompleteRequest {
    * previous turn, and its agent would not know it.
    */
   transcriptFault: string;
+  /** What the engine said about the usage windows of its login. The event has the first 8 that are valid. */
+  windows: WindowSignal[];
 }
 
 /** Response for `Complete`. */
@@ -415,7 +418,11 @@ export interface FailRequest {
     | Usage
     | undefined;
   /** Cost of the failed run in US dollars. Absent when it is not known. */
-  costUsd: number | undefined;
+  costUsd:
+    | number
+    | undefined;
+  /** What the engine said about the usage windows of its login. The event has the first 8 that are valid. */
+  windows: WindowSignal[];
 }
 
 /** Response for `Fail`. */
@@ -3304,7 +3311,7 @@ export const ReportResponse: MessageFns<ReportResponse> = {
 };
 
 function createBaseCompleteRequest(): CompleteRequest {
-  return { taskId: "", fence: 0n, result: undefined, engineConversationId: "", transcriptFault: "" };
+  return { taskId: "", fence: 0n, result: undefined, engineConversationId: "", transcriptFault: "", windows: [] };
 }
 
 export const CompleteRequest: MessageFns<CompleteRequest> = {
@@ -3326,6 +3333,9 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
     }
     if (message.transcriptFault !== "") {
       writer.uint32(42).string(message.transcriptFault);
+    }
+    for (const v of message.windows) {
+      WindowSignal.encode(v!, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -3383,6 +3393,14 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
             message.transcriptFault = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.windows.push(WindowSignal.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3414,6 +3432,9 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
         : isSet(object.transcript_fault)
         ? globalThis.String(object.transcript_fault)
         : "",
+      windows: globalThis.Array.isArray(object?.windows)
+        ? object.windows.map((e: any) => WindowSignal.fromJSON(e))
+        : [],
     };
   },
 
@@ -3434,6 +3455,9 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
     if (message.transcriptFault !== "") {
       obj.transcriptFault = message.transcriptFault;
     }
+    if (message.windows?.length) {
+      obj.windows = message.windows.map((e) => WindowSignal.toJSON(e));
+    }
     return obj;
   },
 
@@ -3449,6 +3473,7 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
       : undefined;
     message.engineConversationId = object.engineConversationId ?? "";
     message.transcriptFault = object.transcriptFault ?? "";
+    message.windows = object.windows?.map((e) => WindowSignal.fromPartial(e)) || [];
     return message;
   },
 };
@@ -3506,7 +3531,7 @@ export const CompleteResponse: MessageFns<CompleteResponse> = {
 };
 
 function createBaseFailRequest(): FailRequest {
-  return { taskId: "", fence: 0n, error: undefined, usage: undefined, costUsd: undefined };
+  return { taskId: "", fence: 0n, error: undefined, usage: undefined, costUsd: undefined, windows: [] };
 }
 
 export const FailRequest: MessageFns<FailRequest> = {
@@ -3528,6 +3553,9 @@ export const FailRequest: MessageFns<FailRequest> = {
     }
     if (message.costUsd !== undefined) {
       DoubleValue.encode({ value: message.costUsd! }, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.windows) {
+      WindowSignal.encode(v!, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -3585,6 +3613,14 @@ export const FailRequest: MessageFns<FailRequest> = {
             message.costUsd = DoubleValue.decode(reader, reader.uint32()).value;
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.windows.push(WindowSignal.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3612,6 +3648,9 @@ export const FailRequest: MessageFns<FailRequest> = {
         : isSet(object.cost_usd)
         ? Number(object.cost_usd)
         : undefined,
+      windows: globalThis.Array.isArray(object?.windows)
+        ? object.windows.map((e: any) => WindowSignal.fromJSON(e))
+        : [],
     };
   },
 
@@ -3632,6 +3671,9 @@ export const FailRequest: MessageFns<FailRequest> = {
     if (message.costUsd !== undefined) {
       obj.costUsd = floatToJson(message.costUsd);
     }
+    if (message.windows?.length) {
+      obj.windows = message.windows.map((e) => WindowSignal.toJSON(e));
+    }
     return obj;
   },
 
@@ -3647,6 +3689,7 @@ export const FailRequest: MessageFns<FailRequest> = {
       : undefined;
     message.usage = (object.usage !== undefined && object.usage !== null) ? Usage.fromPartial(object.usage) : undefined;
     message.costUsd = object.costUsd ?? undefined;
+    message.windows = object.windows?.map((e) => WindowSignal.fromPartial(e)) || [];
     return message;
   },
 };
