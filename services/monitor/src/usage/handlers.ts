@@ -22,11 +22,13 @@ export interface UsageHandlerOptions {
   readonly allowedLabels: readonly string[];
 }
 
+type UsageRpc = "getUsage" | "getAgentStats" | "getTimeSeries" | "exportUsage" | "recordUsage";
+
 export function usageHandlers({
   store,
   gapsIn,
   allowedLabels,
-}: UsageHandlerOptions): Handlers<typeof MonitorServiceService> {
+}: UsageHandlerOptions): Pick<Handlers<typeof MonitorServiceService>, UsageRpc> {
   return {
     getUsage: async ({ agentId, startTime, endTime, groupBy, filter }) => {
       const query = { start: startTime, end: endTime, groupBy: groupingOf(groupBy, ["agent", "model"]) };
