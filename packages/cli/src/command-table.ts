@@ -141,6 +141,11 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
       load: async (io) => (await import("./commands/clear.js")).clearCommand(io),
     },
     {
+      term: "limits",
+      description: "show and change weights and rates while the queue runs",
+      load: async (io) => (await import("./commands/limits.js")).limitsCommand(io),
+    },
+    {
       term: "usage [options]",
       description: "show the runs, tokens, cost and times of agents, engines, models, classes and labels",
       load: async (io) => (await import("./commands/usage.js")).usageCommand(io),

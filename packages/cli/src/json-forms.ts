@@ -26,6 +26,7 @@ import type {
   EmergencyStopResponse,
   Gate,
   GetStatusResponse,
+  Limit,
   RetryTasksResponse,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 
@@ -50,6 +51,7 @@ interface Messages {
   readonly "ccsp.queue.v1.EmergencyStopResponse": EmergencyStopResponse;
   readonly "ccsp.queue.v1.Gate": Gate;
   readonly "ccsp.queue.v1.GetStatusResponse": GetStatusResponse;
+  readonly "ccsp.queue.v1.Limit": Limit;
   readonly "ccsp.queue.v1.RetryTasksResponse": RetryTasksResponse;
   readonly "ccsp.task.v1.Schedule": Schedule;
   readonly "ccsp.task.v1.Task": Task;

@@ -10,6 +10,7 @@ import {
   ExplainTaskResponse,
   Gate,
   GetStatusResponse,
+  Limit,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { ErrorCategory, Priority, Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
@@ -27,6 +28,12 @@ export const FAILED_TASK = Task.fromPartial({
   error: { category: ErrorCategory.OVERLOADED, message: "529", retryable: true },
 });
 
+const LIMIT = Limit.fromPartial({
+  name: "rate/agent/nightly",
+  value: { value: { $case: "rate", value: { startsPerMinute: 10 } } },
+  defaultValue: { value: { $case: "rate", value: {} } },
+  source: { who: "ada", why: "flood", setTime: new Date() },
+});
 const GATE = Gate.fromPartial({
   scope: { scope: { $case: "engine", value: "claude-code" } },
   who: "ada",
@@ -96,6 +103,8 @@ export function fakeOperatorService() {
     retryTasks: async () => ({ matched: 1n, retried: 1n }),
     pauseQueue: async () => ({ gate: GATE }),
     resumeQueue: async () => ({ resumed: true }),
+    getLimits: async () => ({ limits: [LIMIT], range: undefined }),
+    setLimits: async () => ({ limits: [LIMIT] }),
     clearQueue: async () => ({ tasks: 1n, confirmationToken: "t", agents: [{ agentId: "alice", tasks: 1n }] }),
     emergencyStop: async () => ({ status: STATUS.emergency, confirmed: true }),
     listExecutors: async () => ({

@@ -59,6 +59,14 @@ const CASES: readonly Case[] = [
   { line: `priority ${SHORT} low`, name: FAILED_TASK.id, shows: /FAILED low/ },
   { line: "pause engine/claude-code --why x", name: "engine/claude-code", shows: /maintenance/ },
   { line: "resume engine/claude-code", name: "engine/claude-code", shows: /is open again/ },
+  {
+    line: "limits list",
+    name: "rate/agent/nightly",
+    shows:
+      /^LIMIT +IN FORCE +SETTING +UNTIL +BY +WHY\nrate\/agent\/nightly +10 starts\/min +any number +it is reset +ada +flood\n$/,
+  },
+  { line: "limits set rate/agent/nightly 10 --why flood", name: "rate/agent/nightly", shows: /10 starts\/min, by ada/ },
+  { line: "limits reset rate/agent/nightly", name: "rate/agent/nightly", shows: /^rate\/agent\/nightly: 10 starts/ },
   { line: "clear low", shows: /^1 low task waits$/m },
   { line: "emergency stop --level kill --why x", shows: /^EMERGENCY STOP \(no-start\)/ },
   { line: "emergency resume --why x", shows: /is over/ },

@@ -175,6 +175,8 @@ export const VALUES: Readonly<Record<string, Values>> = {
     gives: { scope: { $case: "engine", value: "e" } },
     wrong: ["everything", "Write it as "],
   },
+  "<limit>": { right: "rate/agent/a", any: "the queue checks it" },
+  "<value>": { right: "10/500", any: "it depends on the limit: operator.test.ts" },
   "<class>": { right: "low", gives: 4, wrong: ["soon", `It is none of ${CLASSES}.`] },
   "--watch": FLAG,
   "--confirm <token>": ID,

@@ -32,7 +32,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   events: ["protos", "redis-kit", "timing"],
   "grpc-kit": ["errors", "identity", "protos", "timing"],
   client: ["errors", "grpc-kit", "protos", "timing"],
-  lifecycle: ["authentication", "config", "discovery", "grpc-kit", "telemetry", "timing"],
+  lifecycle: ["authentication", "config", "discovery", "grpc-kit", "protos", "telemetry", "timing"],
 };
 /**
  * A service uses leaf packages. Six are excluded: agents use the client to reach services, engine plugins are loaded
@@ -59,7 +59,8 @@ const QUEUE_LAYERS: Readonly<Record<string, readonly string[]>> = {
   conversations: ["domain", "messages", "redis"],
   application: ["cache", "conversations", "domain", "messages"],
   schedules: ["application", "domain", "messages", "redis"],
-  grpc: ["application", "cache", "conversations", "domain", "messages", "schedules"],
+  limits: ["application", "domain", "messages", "redis"],
+  grpc: ["application", "cache", "conversations", "domain", "limits", "messages", "schedules"],
 };
 /**
  * The folders of the gateway's `src`, in the same way. `upstream` is what it knows of the services that it calls. A
@@ -83,6 +84,10 @@ const MONITOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
   signals: [],
   state: [],
   usage: [],
+  forecast: ["usage"],
+  windows: ["signals", "state", "usage", "forecast"],
+  fleet: ["signals", "state"],
+  slo: ["signals", "state"],
 };
 /** The folders of grpc-kit's `src`, in the same way. */
 const GRPC_KIT_LAYERS: Readonly<Record<string, readonly string[]>> = {
@@ -229,7 +234,7 @@ describe("The import graph", () => {
   });
 
   it("keeps application/ and the queue's slices free of the transport, except for the handlers of a slice", async () => {
-    const slices = ["cache", "conversations", "schedules"].map((slice) => `services/queue/src/${slice}`);
+    const slices = ["cache", "conversations", "limits", "schedules"].map((slice) => `services/queue/src/${slice}`);
     const folders = ["services/gateway/src/application", "services/queue/src/application", ...slices];
     const wrong = (await Promise.all(folders.map(importsUnder)))
       .flat()

@@ -20,8 +20,13 @@ export interface OpsOptions {
   readonly checks: Readonly<Record<string, Check>>;
 }
 
+/** The states of a service as /ready reports them. */
+export type OpsState = "starting" | "ready" | "draining";
+
 export interface OpsServer {
   readonly port: number;
+  /** Runs the checks. Resolves to what `/health?verbose` answers. */
+  status(): Promise<{ readonly state: OpsState; readonly failing: Readonly<Record<string, string>> }>;
   /** Call it when the start is complete. From now on /ready is 200. */
   setReady(): void;
   /** From now on /ready is 503, so that no new work is sent here. */
@@ -49,9 +54,6 @@ interface Answer {
  */
 const START_MS = 1_000;
 
-/** The states of a service as /ready reports them. */
-type State = "starting" | "ready" | "draining";
-
 /**
  * Serves three paths, only for GET and HEAD.
  *
@@ -64,9 +66,14 @@ type State = "starting" | "ready" | "draining";
  * Rejects if it cannot listen on the address.
  */
 export async function serveOps({ listen, registry, log, checks }: OpsOptions): Promise<OpsServer> {
-  let state: State = "starting";
+  let state: OpsState = "starting";
   const started = Promise.withResolvers<void>();
   showDependencies(registry, checks);
+
+  const status = async () => {
+    const failing = await runChecks(checks);
+    return { state, failing };
+  };
 
   const answer = async ({ pathname, searchParams }: URL): Promise<Answer> => {
     switch (pathname) {
@@ -74,7 +81,7 @@ export async function serveOps({ listen, registry, log, checks }: OpsOptions): P
         return { status: 200, type: registry.contentType, body: await registry.metrics() };
       case "/health":
         if (!searchParams.has("verbose")) return json(200, { status: "alive" });
-        return json(200, { status: "alive", state, failing: await runChecks(checks) });
+        return json(200, { status: "alive", ...(await status()) });
       case "/ready":
         await within(START_MS, started.promise, () => undefined);
         return json(state === "ready" ? 200 : 503, { status: state });
@@ -101,6 +108,7 @@ export async function serveOps({ listen, registry, log, checks }: OpsOptions): P
 
   return {
     port,
+    status,
     setReady() {
       if (state === "starting") state = "ready";
       started.resolve();

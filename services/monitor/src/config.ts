@@ -6,6 +6,9 @@ import {
   type Settings,
   serviceSettings,
 } from "@ccsp/config";
+import { fleetSettings } from "./fleet/config.js";
+import type { Patience } from "./fleet/health.js";
+import { type Objective, objectiveSettings } from "./slo/objectives.js";
 
 export interface MonitorConfig {
   readonly service: ServiceSettings;
@@ -17,6 +20,9 @@ export interface MonitorConfig {
   readonly usageLabels: readonly string[];
   /** The most rows of a bucket of usage. */
   readonly usageRows: number;
+  /** When an instance without heartbeats is late, and when it is gone. */
+  readonly patience: Patience;
+  readonly objectives: readonly Objective[];
 }
 
 export function define(settings: Settings): MonitorConfig {
@@ -35,5 +41,7 @@ export function define(settings: Settings): MonitorConfig {
       "most combinations of agent, engine, account, model, class and label that an hour or a day counts apart",
       { default: 1_000, min: 10, max: 100_000 },
     ),
+    patience: fleetSettings(settings),
+    objectives: objectiveSettings(settings),
   };
 }

@@ -6,7 +6,13 @@ import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_serv
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis } from "@ccsp/redis-kit";
 import { define, type MonitorConfig } from "./config.js";
+import { openFleet } from "./fleet/open-fleet.js";
+import { forecastHandlers } from "./forecast/handlers.js";
+import { createForecasts } from "./forecast/forecasts.js";
+import { createUsageHistories } from "./forecast/usage-history.js";
 import { createMonitorMetrics } from "./metrics.js";
+import { openSlo } from "./slo/open-slo.js";
+import { lead } from "./state/leader.js";
 import { fillFromQueue } from "./usage/events/fill-from-queue.js";
 import { watchGaps } from "./usage/events/gap-watch.js";
 import { runOfEvent } from "./usage/events/run-of-event.js";
@@ -14,6 +20,7 @@ import { usageHandlers } from "./usage/handlers.js";
 import { countedByPredecessor } from "./usage/redis/legacy-sums.js";
 import { createRedisGapStore } from "./usage/redis/redis-gap-store.js";
 import { createRedisUsageStore } from "./usage/redis/redis-usage-store.js";
+import { openWindows } from "./windows/open-windows.js";
 
 const GROUP = "monitor";
 /** Writers trim the oldest of 100,000 events, so a look this often sees a group fall behind before it passes the loss. */
@@ -25,7 +32,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
   summary: "MonitorService: counts usage from the events of the other services",
   define,
 
-  async start(config, { open, log, registry, openClient, serveOps, serveGrpc }) {
+  async start(config, { open, log, registry, heartbeat, openClient, serveOps, serveGrpc }) {
     const { service, partitions, usageLabels } = config;
     const metrics = createMonitorMetrics(registry);
 
@@ -38,8 +45,13 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
     const fill = fillFromQueue({ queue, record: (run) => store.record(run), allowedLabels: usageLabels });
     await open("gaps", watchGaps({ gaps, partitions, fill, log }, GAP_LOOK_MS));
 
+    const histories = createUsageHistories(store);
+    const forecasts = createForecasts(histories);
+    const windows = openWindows(redis.client, { histories, forecasts, log });
+
     const startedMs = Date.now();
     const handle = async (event: Event): Promise<void> => {
+      await windows.handle(event);
       const run = runOfEvent(event, usageLabels);
       if (run === undefined) return;
       // What 0.2.0 counted before the upgrade may be delivered once more.
@@ -55,6 +67,27 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       const found = await Promise.all(Array.from({ length: partitions }, (_, partition) => gaps.list(partition)));
       return found.flat().filter((gap) => gap.start < end && gap.end >= start);
     };
-    await serveGrpc([implement(MonitorServiceService, usageHandlers({ store, gapsIn, allowedLabels: usageLabels }))]);
+    const slo = openSlo(redis.client, config.objectives);
+    const own = { heartbeat, everyMs: service.heartbeat.everyMs };
+    const fleet = openFleet({
+      redis: redis.client,
+      queue,
+      own,
+      patience: config.patience,
+      count: slo.count,
+      log,
+    });
+    const { instance } = service;
+    await open("duties", lead({ redis: redis.client, instance, duties: [...fleet.duties, ...windows.duties], log }));
+    await open("own heartbeats", fleet.start());
+
+    const handlers = {
+      ...usageHandlers({ store, gapsIn, allowedLabels: usageLabels }),
+      ...forecastHandlers(forecasts),
+      ...windows.handlers,
+      ...fleet.handlers,
+      ...slo.handlers,
+    };
+    await serveGrpc([implement(MonitorServiceService, handlers, { untraced: ["heartbeat"] })]);
   },
 };

@@ -1,9 +1,12 @@
 import { Refusal } from "@ccsp/errors";
+import type { ClassStarts } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
 import { Counter, Histogram, type Registry } from "prom-client";
 import type { SubmissionObserver } from "./application/submissions.js";
 import type { BreakerObserver } from "./domain/intake/breaker.js";
 import type { QueueObserver } from "./domain/lifecycle/observer.js";
 import { startedInTime } from "./domain/order/objective.js";
+
+const FIRST_LEASES = "ccsp_queue_first_leases_total";
 
 /** Counts what this replica changed. */
 export function observeQueue(registry: Registry): QueueObserver {
@@ -22,7 +25,7 @@ export function observeQueue(registry: Registry): QueueObserver {
     registers,
   });
   const firstLeases = new Counter({
-    name: "ccsp_queue_first_leases_total",
+    name: FIRST_LEASES,
     help: "Tasks that got their first lease, by whether they met the start target of their class",
     labelNames: ["engine", "class", "in_time"],
     registers,
@@ -62,6 +65,23 @@ export function observeQueue(registry: Registry): QueueObserver {
     leaseExpired: () => expired.inc(),
     deliveryLost: () => deliveries.inc(),
   };
+}
+
+/** The first leases that this replica gave, by class, since its start. */
+export async function readStarts(registry: Registry): Promise<readonly ClassStarts[]> {
+  const metric = registry.getSingleMetric(FIRST_LEASES);
+  const values = metric instanceof Counter ? (await metric.get()).values : [];
+  const count = (priority: string, inTime: boolean): bigint =>
+    values.reduce((sum, { labels, value }) => {
+      const counts = labels["class"] === priority && labels["in_time"] === String(inTime);
+      return counts ? sum + BigInt(value) : sum;
+    }, 0n);
+  const classes = new Set(values.map(({ labels }) => String(labels["class"])));
+  return [...classes].map((priority) => ({
+    class: priority,
+    inTime: count(priority, true),
+    late: count(priority, false),
+  }));
 }
 
 /** Counts the tasks that the breaker refused at this replica. */

@@ -1,5 +1,5 @@
 import { status } from "@grpc/grpc-js";
-import { Counter, Histogram, type Registry } from "prom-client";
+import { Counter, Histogram, type MetricValueWithName, type Registry } from "prom-client";
 import { splitPath } from "../wire/service-shape.js";
 
 /** Reports one finished call. `path` is the full method name. */
@@ -19,7 +19,7 @@ export function observeCalls(registry: Registry | undefined): ObserveCall {
     name: NAME,
     help: "Duration of served gRPC calls; for a stream, until it ended",
     labelNames: ["service", "method", "code"] as const,
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
     registers: [registry],
   });
   const known = new Map<string, Labels>();
@@ -29,6 +29,37 @@ export function observeCalls(registry: Registry | undefined): ObserveCall {
     known.set(kind, labels);
     duration.observe(labels, seconds);
   };
+}
+
+/** The calls of one method that ended with one code, since the start of the process. */
+export interface CallCounts {
+  /** Full name of the method. */
+  readonly path: string;
+  /** Name of the status code, such as `OK`. */
+  readonly code: string;
+  readonly count: number;
+  /** Upper bounds of the durations in seconds, ascending, and how many calls were not longer. */
+  readonly within: readonly { readonly seconds: number; readonly count: number }[];
+}
+
+/** Reads what `observeCalls` has recorded in this registry. Returns nothing if no server uses the registry. */
+export async function readCalls(registry: Registry): Promise<readonly CallCounts[]> {
+  const found = new Map<string, { -readonly [K in keyof CallCounts]: CallCounts[K] }>();
+  for (const { labels, value, metricName } of await valuesOf(registry)) {
+    const path = `/${labels["service"]}/${labels["method"]}`;
+    const code = String(labels["code"]);
+    const counts = found.get(`${code}${path}`) ?? { path, code, count: 0, within: [] };
+    found.set(`${code}${path}`, counts);
+    if (metricName === `${NAME}_count`) counts.count = value;
+    if (metricName !== `${NAME}_bucket` || labels["le"] === "+Inf") continue;
+    counts.within = [...counts.within, { seconds: Number(labels["le"]), count: value }];
+  }
+  return [...found.values()];
+}
+
+async function valuesOf(registry: Registry): Promise<readonly MetricValueWithName<string>[]> {
+  const metric = registry.getSingleMetric(NAME);
+  return metric instanceof Histogram ? (await metric.get()).values : [];
 }
 
 /** Counts the connections and calls that a limit refused, with the limit as label. */

@@ -61,6 +61,12 @@ function reports({ guard, monitor, notification }: OperatorOperationOptions) {
       return monitor.recordUsage(request, soon(call));
     }),
 
+    getForecast: guard.unary(Rpcs.getForecast, (request, call) => monitor.getForecast(request, soon(call))),
+
+    listUsageWindows: guard.unary(Rpcs.listUsageWindows, (request, call) =>
+      monitor.listUsageWindows(request, soon(call)),
+    ),
+
     listNotifications: guard.unary(Rpcs.listNotifications, (request, call) =>
       notification.listNotifications(request, soon(call)),
     ),

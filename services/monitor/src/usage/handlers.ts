@@ -22,13 +22,14 @@ export interface UsageHandlerOptions {
   readonly allowedLabels: readonly string[];
 }
 
-type UsageRpc = "getUsage" | "getAgentStats" | "getTimeSeries" | "exportUsage" | "recordUsage";
-
 export function usageHandlers({
   store,
   gapsIn,
   allowedLabels,
-}: UsageHandlerOptions): Pick<Handlers<typeof MonitorServiceService>, UsageRpc> {
+}: UsageHandlerOptions): Pick<
+  Handlers<typeof MonitorServiceService>,
+  "getUsage" | "getAgentStats" | "getTimeSeries" | "exportUsage" | "recordUsage"
+> {
   return {
     getUsage: async ({ agentId, startTime, endTime, groupBy, filter }) => {
       const query = { start: startTime, end: endTime, groupBy: groupingOf(groupBy, ["agent", "model"]) };

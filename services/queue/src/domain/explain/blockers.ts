@@ -1,5 +1,5 @@
 import { isClosed, opensForNext } from "../gates/gates.js";
-import { type Scope, scopeName, scopeWords } from "../gates/scope.js";
+import { loginWords, type Scope, scopeName, scopeWords } from "../gates/scope.js";
 import { labelCap, type Order } from "../order/order.js";
 import { ANSWERING } from "../task/alarm.js";
 import { isEnded, isHeld } from "../task/task.js";
@@ -30,6 +30,7 @@ export function blockersOf(task: Waiting, situation: Situation, order: Order): r
     ...timesOf(task),
     ...capsOf(task, here, order, open),
     ...ratesOf(task, here, order),
+    ...accountRatesOf(task, here, order, open),
     ...slotsOf(task, situation, { able, open, order }),
   ];
 }
@@ -129,6 +130,18 @@ function ratesOf({ engine, agent }: Waiting, here: Standing, { engineRates, agen
     const message = `the rate limit of ${kind} ${name} is used up`;
     return waitMs > 0 ? [{ kind: "RATE" as const, message, untilMs: here.nowMs + waitMs }] : [];
   });
+}
+
+/** The rate of a login is a blocker only when the rate of every open login is used up. The first that refills ends it. */
+function accountRatesOf({ engine }: Waiting, here: Standing, { accountRates }: Order, open: readonly ExecutorSlots[]) {
+  const waits = [...new Set(open.map(({ account }) => account))].map((account) => {
+    const name = `${engine}/${account}`;
+    return { account, waitMs: rateWaitMs(here, { kind: "account", name, rates: accountRates }, 1) };
+  });
+  if (waits.length === 0 || waits.some(({ waitMs }) => waitMs === 0)) return [];
+  const whose = waits.map(({ account }) => loginWords({ engine, account })).join(" and ");
+  const untilMs = here.nowMs + Math.min(...waits.map(({ waitMs }) => waitMs));
+  return [{ kind: "RATE" as const, message: `the rate limit of ${whose} is used up`, untilMs }];
 }
 
 function slotsOf(

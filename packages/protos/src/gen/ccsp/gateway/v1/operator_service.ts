@@ -58,6 +58,8 @@ import {
   EmergencyStopResponse,
   ExplainTaskRequest,
   ExplainTaskResponse,
+  GetLimitsRequest,
+  GetLimitsResponse,
   GetRequest,
   GetResponse,
   GetStatusRequest,
@@ -72,6 +74,8 @@ import {
   RetryTaskResponse,
   RetryTasksRequest,
   RetryTasksResponse,
+  SetLimitsRequest,
+  SetLimitsResponse,
   SetPriorityRequest,
   SetPriorityResponse,
   WatchQueueRequest,
@@ -2610,6 +2614,26 @@ export const OperatorServiceService = {
     responseSerialize: (value: ResumeQueueResponse): Buffer => Buffer.from(ResumeQueueResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResumeQueueResponse => ResumeQueueResponse.decode(value),
   },
+  /** Changes weights and rates while the queue runs. The name of the caller is the one that the gateway has proved. */
+  setLimits: {
+    path: "/ccsp.gateway.v1.OperatorService/SetLimits" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetLimitsRequest): Buffer => Buffer.from(SetLimitsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetLimitsRequest => SetLimitsRequest.decode(value),
+    responseSerialize: (value: SetLimitsResponse): Buffer => Buffer.from(SetLimitsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetLimitsResponse => SetLimitsResponse.decode(value),
+  },
+  /** Returns the weights and rates in force. */
+  getLimits: {
+    path: "/ccsp.gateway.v1.OperatorService/GetLimits" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetLimitsRequest): Buffer => Buffer.from(GetLimitsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetLimitsRequest => GetLimitsRequest.decode(value),
+    responseSerialize: (value: GetLimitsResponse): Buffer => Buffer.from(GetLimitsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetLimitsResponse => GetLimitsResponse.decode(value),
+  },
   /** Removes every waiting task of a class. */
   clearQueue: {
     path: "/ccsp.gateway.v1.OperatorService/ClearQueue" as const,
@@ -2930,6 +2954,10 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   pauseQueue: handleUnaryCall<PauseQueueRequest, PauseQueueResponse>;
   /** Opens a gate. */
   resumeQueue: handleUnaryCall<ResumeQueueRequest, ResumeQueueResponse>;
+  /** Changes weights and rates while the queue runs. The name of the caller is the one that the gateway has proved. */
+  setLimits: handleUnaryCall<SetLimitsRequest, SetLimitsResponse>;
+  /** Returns the weights and rates in force. */
+  getLimits: handleUnaryCall<GetLimitsRequest, GetLimitsResponse>;
   /** Removes every waiting task of a class. */
   clearQueue: handleUnaryCall<ClearQueueRequest, ClearQueueResponse>;
   /** Stops work in the whole installation at once. */
@@ -3207,6 +3235,38 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResumeQueueResponse) => void,
+  ): ClientUnaryCall;
+  /** Changes weights and rates while the queue runs. The name of the caller is the one that the gateway has proved. */
+  setLimits(
+    request: SetLimitsRequest,
+    callback: (error: ServiceError | null, response: SetLimitsResponse) => void,
+  ): ClientUnaryCall;
+  setLimits(
+    request: SetLimitsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetLimitsResponse) => void,
+  ): ClientUnaryCall;
+  setLimits(
+    request: SetLimitsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetLimitsResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns the weights and rates in force. */
+  getLimits(
+    request: GetLimitsRequest,
+    callback: (error: ServiceError | null, response: GetLimitsResponse) => void,
+  ): ClientUnaryCall;
+  getLimits(
+    request: GetLimitsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetLimitsResponse) => void,
+  ): ClientUnaryCall;
+  getLimits(
+    request: GetLimitsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetLimitsResponse) => void,
   ): ClientUnaryCall;
   /** Removes every waiting task of a class. */
   clearQueue(

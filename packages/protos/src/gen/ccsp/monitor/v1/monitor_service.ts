@@ -38,7 +38,16 @@ import {
   UsageGap,
   UsageRow,
 } from "../../usage/v1/usage.js";
+import {
+  GetGlobalMetricsRequest,
+  GetGlobalMetricsResponse,
+  HeartbeatRequest,
+  HeartbeatResponse,
+  WatchMetricsRequest,
+  WatchMetricsResponse,
+} from "./fleet.js";
 import { GetForecastRequest, GetForecastResponse } from "./forecast.js";
+import { GetSlosRequest, GetSlosResponse } from "./slo.js";
 import { ListUsageWindowsRequest, ListUsageWindowsResponse } from "./windows.js";
 
 export const protobufPackage = "ccsp.monitor.v1";
@@ -2089,6 +2098,68 @@ export const MonitorServiceService = {
       Buffer.from(ListUsageWindowsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListUsageWindowsResponse => ListUsageWindowsResponse.decode(value),
   },
+  /**
+   * Takes what an instance of another service says of itself, every 30 s. Safe to repeat and to lose: counts are of the
+   * whole life of the process, and a report that is older than the newest one changes nothing.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a field is missing, too long, or the report is not about the service that the
+   *   caller's certificate names, or it is a new instance beyond 1,000.
+   */
+  heartbeat: {
+    path: "/ccsp.monitor.v1.MonitorService/Heartbeat" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: HeartbeatRequest): Buffer => Buffer.from(HeartbeatRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): HeartbeatRequest => HeartbeatRequest.decode(value),
+    responseSerialize: (value: HeartbeatResponse): Buffer => Buffer.from(HeartbeatResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): HeartbeatResponse => HeartbeatResponse.decode(value),
+  },
+  /**
+   * Returns the instances of all services with their health, and how much runs and waits. An instance that has not
+   * reported for 45 s is late. After 5 min it is gone.
+   */
+  getGlobalMetrics: {
+    path: "/ccsp.monitor.v1.MonitorService/GetGlobalMetrics" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetGlobalMetricsRequest): Buffer =>
+      Buffer.from(GetGlobalMetricsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetGlobalMetricsRequest => GetGlobalMetricsRequest.decode(value),
+    responseSerialize: (value: GetGlobalMetricsResponse): Buffer =>
+      Buffer.from(GetGlobalMetricsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetGlobalMetricsResponse => GetGlobalMetricsResponse.decode(value),
+  },
+  /**
+   * Streams the same: once at the start, then after each change, at most every two seconds. A slow caller gets only the
+   * newest metrics.
+   *
+   * Errors:
+   * - UNAVAILABLE `SHUTTING_DOWN`, and `SLOW_READER` when the caller read nothing for a minute: watch again.
+   */
+  watchMetrics: {
+    path: "/ccsp.monitor.v1.MonitorService/WatchMetrics" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchMetricsRequest): Buffer => Buffer.from(WatchMetricsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchMetricsRequest => WatchMetricsRequest.decode(value),
+    responseSerialize: (value: WatchMetricsResponse): Buffer =>
+      Buffer.from(WatchMetricsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchMetricsResponse => WatchMetricsResponse.decode(value),
+  },
+  /**
+   * Returns how well the service level objectives are kept: the share that was good, what is left of the error budget,
+   * and how fast it is used.
+   */
+  getSlos: {
+    path: "/ccsp.monitor.v1.MonitorService/GetSlos" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetSlosRequest): Buffer => Buffer.from(GetSlosRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetSlosRequest => GetSlosRequest.decode(value),
+    responseSerialize: (value: GetSlosResponse): Buffer => Buffer.from(GetSlosResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetSlosResponse => GetSlosResponse.decode(value),
+  },
 } as const;
 
 export interface MonitorServiceServer extends UntypedServiceImplementation {
@@ -2146,6 +2217,33 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
    * the end of a run. So work that CCSP does not do shows only with the next run.
    */
   listUsageWindows: handleUnaryCall<ListUsageWindowsRequest, ListUsageWindowsResponse>;
+  /**
+   * Takes what an instance of another service says of itself, every 30 s. Safe to repeat and to lose: counts are of the
+   * whole life of the process, and a report that is older than the newest one changes nothing.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a field is missing, too long, or the report is not about the service that the
+   *   caller's certificate names, or it is a new instance beyond 1,000.
+   */
+  heartbeat: handleUnaryCall<HeartbeatRequest, HeartbeatResponse>;
+  /**
+   * Returns the instances of all services with their health, and how much runs and waits. An instance that has not
+   * reported for 45 s is late. After 5 min it is gone.
+   */
+  getGlobalMetrics: handleUnaryCall<GetGlobalMetricsRequest, GetGlobalMetricsResponse>;
+  /**
+   * Streams the same: once at the start, then after each change, at most every two seconds. A slow caller gets only the
+   * newest metrics.
+   *
+   * Errors:
+   * - UNAVAILABLE `SHUTTING_DOWN`, and `SLOW_READER` when the caller read nothing for a minute: watch again.
+   */
+  watchMetrics: handleServerStreamingCall<WatchMetricsRequest, WatchMetricsResponse>;
+  /**
+   * Returns how well the service level objectives are kept: the share that was good, what is left of the error budget,
+   * and how fast it is used.
+   */
+  getSlos: handleUnaryCall<GetSlosRequest, GetSlosResponse>;
 }
 
 export interface MonitorServiceClient extends Client {
@@ -2291,6 +2389,83 @@ export interface MonitorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListUsageWindowsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Takes what an instance of another service says of itself, every 30 s. Safe to repeat and to lose: counts are of the
+   * whole life of the process, and a report that is older than the newest one changes nothing.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a field is missing, too long, or the report is not about the service that the
+   *   caller's certificate names, or it is a new instance beyond 1,000.
+   */
+  heartbeat(
+    request: HeartbeatRequest,
+    callback: (error: ServiceError | null, response: HeartbeatResponse) => void,
+  ): ClientUnaryCall;
+  heartbeat(
+    request: HeartbeatRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: HeartbeatResponse) => void,
+  ): ClientUnaryCall;
+  heartbeat(
+    request: HeartbeatRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: HeartbeatResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Returns the instances of all services with their health, and how much runs and waits. An instance that has not
+   * reported for 45 s is late. After 5 min it is gone.
+   */
+  getGlobalMetrics(
+    request: GetGlobalMetricsRequest,
+    callback: (error: ServiceError | null, response: GetGlobalMetricsResponse) => void,
+  ): ClientUnaryCall;
+  getGlobalMetrics(
+    request: GetGlobalMetricsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetGlobalMetricsResponse) => void,
+  ): ClientUnaryCall;
+  getGlobalMetrics(
+    request: GetGlobalMetricsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetGlobalMetricsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Streams the same: once at the start, then after each change, at most every two seconds. A slow caller gets only the
+   * newest metrics.
+   *
+   * Errors:
+   * - UNAVAILABLE `SHUTTING_DOWN`, and `SLOW_READER` when the caller read nothing for a minute: watch again.
+   */
+  watchMetrics(
+    request: WatchMetricsRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchMetricsResponse>;
+  watchMetrics(
+    request: WatchMetricsRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchMetricsResponse>;
+  /**
+   * Returns how well the service level objectives are kept: the share that was good, what is left of the error budget,
+   * and how fast it is used.
+   */
+  getSlos(
+    request: GetSlosRequest,
+    callback: (error: ServiceError | null, response: GetSlosResponse) => void,
+  ): ClientUnaryCall;
+  getSlos(
+    request: GetSlosRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetSlosResponse) => void,
+  ): ClientUnaryCall;
+  getSlos(
+    request: GetSlosRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetSlosResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -752,6 +752,127 @@ export interface PauseQueueResponse {
   gate: Gate | undefined;
 }
 
+/**
+ * A limit on how work starts.
+ *
+ * The names are `weight/class/CLASS` (`high`, which urgent tasks above their bound have too, `normal`, `low`),
+ * `weight/agent/AGENT`, `rate/engine/ENGINE`, `rate/account/ENGINE/ACCOUNT` and `rate/agent/AGENT`. In place of an agent,
+ * an engine or ENGINE/ACCOUNT, a rate can name `*`: each one that has no rate of its own.
+ */
+export interface Limit {
+  /** Name of the limit. */
+  name: string;
+  /** The value in force. */
+  value:
+    | LimitValue
+    | undefined;
+  /** The value of the settings. */
+  defaultValue:
+    | LimitValue
+    | undefined;
+  /** Who has set the value, and why. Absent when the settings are in force. */
+  source: LimitSource | undefined;
+}
+
+/** The value of a limit. */
+export interface LimitValue {
+  /** A weight or a rate, as the name of the limit says. */
+  value:
+    | //
+    /** Share of the turns, 1 to 9999. */
+    { $case: "weight"; value: number }
+    | //
+    /** How much may start. */
+    { $case: "rate"; value: StartRate }
+    | undefined;
+}
+
+/** How much may start in a minute. 0 means any number. */
+export interface StartRate {
+  /** Starts per minute. It may be a fraction: 0.2 is one start in five minutes. */
+  startsPerMinute: number;
+  /** Tokens per minute. A start counts the average tokens of a run, which is corrected when the run ends. */
+  tokensPerMinute: number;
+}
+
+/** Who has set a limit. */
+export interface LimitSource {
+  /** Name of the person or program. */
+  who: string;
+  /** Reason. */
+  why: string;
+  /** When it was set. */
+  setTime:
+    | Date
+    | undefined;
+  /** When the value of the settings is in force again. Absent: when the limit is reset. */
+  endTime:
+    | Date
+    | undefined;
+  /** CCSP has set it by itself. */
+  automatic: boolean;
+}
+
+/** One change of `SetLimits`. */
+export interface LimitChange {
+  /** Name of the limit. */
+  name: string;
+  /** The new value. Absent: the value of the settings. */
+  value:
+    | LimitValue
+    | undefined;
+  /** When the value of the settings is in force again, at most a year ahead. Absent: when the limit is reset. */
+  endTime:
+    | Date
+    | undefined;
+  /** Time until then, counted by the clock of the queue. When `end_time` is set too, `end_after` counts. */
+  endAfter: Duration | undefined;
+}
+
+/** Request for `SetLimits`. */
+export interface SetLimitsRequest {
+  /** 1 to 100 changes. */
+  changes: LimitChange[];
+  /** Name of the person or program that makes the request. 1-128 visible characters. */
+  who: string;
+  /** Reason. 1-256 bytes of free text. */
+  why: string;
+  /** A program decides by itself. Such a call does not change a limit that a person has set. */
+  automatic: boolean;
+}
+
+/** Response for `SetLimits`. */
+export interface SetLimitsResponse {
+  /** The limits of the request as they are after the call, in its order. */
+  limits: Limit[];
+}
+
+/** Request for `GetLimits`. */
+export interface GetLimitsRequest {
+}
+
+/** Response for `GetLimits`. */
+export interface GetLimitsResponse {
+  /** The limits that have a setting or were set, sorted by name. */
+  limits: Limit[];
+  /** The operator's range of values. Each is of the form of `LimitValue`. */
+  range: LimitRange | undefined;
+}
+
+/** The least and greatest values that `SetLimits` takes. */
+export interface LimitRange {
+  /** Least weight. */
+  minWeight: number;
+  /** Greatest weight. */
+  maxWeight: number;
+  /** Least starts and tokens per minute of a rate, unless it is 0. */
+  minRate:
+    | StartRate
+    | undefined;
+  /** Greatest starts and tokens per minute of a rate. 0: no bound. With a bound, a rate of 0 is above it. */
+  maxRate: StartRate | undefined;
+}
+
 /** Request for `ResumeQueue`. */
 export interface ResumeQueueRequest {
   /** The scope of the gate to open. */
@@ -6834,6 +6955,1057 @@ export const PauseQueueResponse: MessageFns<PauseQueueResponse> = {
   },
 };
 
+function createBaseLimit(): Limit {
+  return { name: "", value: undefined, defaultValue: undefined, source: undefined };
+}
+
+export const Limit: MessageFns<Limit> = {
+  encode(message: Limit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.value !== undefined) {
+      LimitValue.encode(message.value, writer.uint32(18).fork()).join();
+    }
+    if (message.defaultValue !== undefined) {
+      LimitValue.encode(message.defaultValue, writer.uint32(26).fork()).join();
+    }
+    if (message.source !== undefined) {
+      LimitSource.encode(message.source, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Limit {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLimit();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = LimitValue.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.defaultValue = LimitValue.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.source = LimitSource.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Limit {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      value: isSet(object.value) ? LimitValue.fromJSON(object.value) : undefined,
+      defaultValue: isSet(object.defaultValue)
+        ? LimitValue.fromJSON(object.defaultValue)
+        : isSet(object.default_value)
+        ? LimitValue.fromJSON(object.default_value)
+        : undefined,
+      source: isSet(object.source) ? LimitSource.fromJSON(object.source) : undefined,
+    };
+  },
+
+  toJSON(message: Limit): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.value !== undefined) {
+      obj.value = LimitValue.toJSON(message.value);
+    }
+    if (message.defaultValue !== undefined) {
+      obj.defaultValue = LimitValue.toJSON(message.defaultValue);
+    }
+    if (message.source !== undefined) {
+      obj.source = LimitSource.toJSON(message.source);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Limit>): Limit {
+    return Limit.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Limit>): Limit {
+    const message = createBaseLimit();
+    message.name = object.name ?? "";
+    message.value = (object.value !== undefined && object.value !== null)
+      ? LimitValue.fromPartial(object.value)
+      : undefined;
+    message.defaultValue = (object.defaultValue !== undefined && object.defaultValue !== null)
+      ? LimitValue.fromPartial(object.defaultValue)
+      : undefined;
+    message.source = (object.source !== undefined && object.source !== null)
+      ? LimitSource.fromPartial(object.source)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseLimitValue(): LimitValue {
+  return { value: undefined };
+}
+
+export const LimitValue: MessageFns<LimitValue> = {
+  encode(message: LimitValue, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.value?.$case) {
+      case "weight":
+        writer.uint32(8).int32(message.value.value);
+        break;
+      case "rate":
+        StartRate.encode(message.value.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LimitValue {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLimitValue();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.value = { $case: "weight", value: reader.int32() };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = { $case: "rate", value: StartRate.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LimitValue {
+    return {
+      value: isSet(object.weight)
+        ? { $case: "weight", value: globalThis.Number(object.weight) }
+        : isSet(object.rate)
+        ? { $case: "rate", value: StartRate.fromJSON(object.rate) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: LimitValue): unknown {
+    const obj: any = {};
+    if (message.value?.$case === "weight") {
+      obj.weight = Math.round(message.value.value);
+    } else if (message.value?.$case === "rate") {
+      obj.rate = StartRate.toJSON(message.value.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LimitValue>): LimitValue {
+    return LimitValue.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LimitValue>): LimitValue {
+    const message = createBaseLimitValue();
+    switch (object.value?.$case) {
+      case "weight": {
+        if (object.value?.value !== undefined && object.value?.value !== null) {
+          message.value = { $case: "weight", value: object.value.value };
+        }
+        break;
+      }
+      case "rate": {
+        if (object.value?.value !== undefined && object.value?.value !== null) {
+          message.value = { $case: "rate", value: StartRate.fromPartial(object.value.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseStartRate(): StartRate {
+  return { startsPerMinute: 0, tokensPerMinute: 0 };
+}
+
+export const StartRate: MessageFns<StartRate> = {
+  encode(message: StartRate, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.startsPerMinute !== 0) {
+      writer.uint32(9).double(message.startsPerMinute);
+    }
+    if (message.tokensPerMinute !== 0) {
+      writer.uint32(17).double(message.tokensPerMinute);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StartRate {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStartRate();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.startsPerMinute = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.tokensPerMinute = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StartRate {
+    return {
+      startsPerMinute: isSet(object.startsPerMinute)
+        ? globalThis.Number(object.startsPerMinute)
+        : isSet(object.starts_per_minute)
+        ? globalThis.Number(object.starts_per_minute)
+        : 0,
+      tokensPerMinute: isSet(object.tokensPerMinute)
+        ? globalThis.Number(object.tokensPerMinute)
+        : isSet(object.tokens_per_minute)
+        ? globalThis.Number(object.tokens_per_minute)
+        : 0,
+    };
+  },
+
+  toJSON(message: StartRate): unknown {
+    const obj: any = {};
+    if (message.startsPerMinute !== 0) {
+      obj.startsPerMinute = floatToJson(message.startsPerMinute);
+    }
+    if (message.tokensPerMinute !== 0) {
+      obj.tokensPerMinute = floatToJson(message.tokensPerMinute);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StartRate>): StartRate {
+    return StartRate.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StartRate>): StartRate {
+    const message = createBaseStartRate();
+    message.startsPerMinute = object.startsPerMinute ?? 0;
+    message.tokensPerMinute = object.tokensPerMinute ?? 0;
+    return message;
+  },
+};
+
+function createBaseLimitSource(): LimitSource {
+  return { who: "", why: "", setTime: undefined, endTime: undefined, automatic: false };
+}
+
+export const LimitSource: MessageFns<LimitSource> = {
+  encode(message: LimitSource, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.who !== "") {
+      writer.uint32(10).string(message.who);
+    }
+    if (message.why !== "") {
+      writer.uint32(18).string(message.why);
+    }
+    if (message.setTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.setTime), writer.uint32(26).fork()).join();
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(34).fork()).join();
+    }
+    if (message.automatic !== false) {
+      writer.uint32(40).bool(message.automatic);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LimitSource {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLimitSource();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.who = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.why = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.setTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.automatic = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LimitSource {
+    return {
+      who: isSet(object.who) ? globalThis.String(object.who) : "",
+      why: isSet(object.why) ? globalThis.String(object.why) : "",
+      setTime: isSet(object.setTime)
+        ? fromJsonTimestamp(object.setTime)
+        : isSet(object.set_time)
+        ? fromJsonTimestamp(object.set_time)
+        : undefined,
+      endTime: isSet(object.endTime)
+        ? fromJsonTimestamp(object.endTime)
+        : isSet(object.end_time)
+        ? fromJsonTimestamp(object.end_time)
+        : undefined,
+      automatic: isSet(object.automatic) ? globalThis.Boolean(object.automatic) : false,
+    };
+  },
+
+  toJSON(message: LimitSource): unknown {
+    const obj: any = {};
+    if (message.who !== "") {
+      obj.who = message.who;
+    }
+    if (message.why !== "") {
+      obj.why = message.why;
+    }
+    if (message.setTime !== undefined) {
+      obj.setTime = message.setTime.toISOString();
+    }
+    if (message.endTime !== undefined) {
+      obj.endTime = message.endTime.toISOString();
+    }
+    if (message.automatic !== false) {
+      obj.automatic = message.automatic;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LimitSource>): LimitSource {
+    return LimitSource.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LimitSource>): LimitSource {
+    const message = createBaseLimitSource();
+    message.who = object.who ?? "";
+    message.why = object.why ?? "";
+    message.setTime = object.setTime ?? undefined;
+    message.endTime = object.endTime ?? undefined;
+    message.automatic = object.automatic ?? false;
+    return message;
+  },
+};
+
+function createBaseLimitChange(): LimitChange {
+  return { name: "", value: undefined, endTime: undefined, endAfter: undefined };
+}
+
+export const LimitChange: MessageFns<LimitChange> = {
+  encode(message: LimitChange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.value !== undefined) {
+      LimitValue.encode(message.value, writer.uint32(18).fork()).join();
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(26).fork()).join();
+    }
+    if (message.endAfter !== undefined) {
+      Duration.encode(message.endAfter, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LimitChange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLimitChange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = LimitValue.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.endAfter = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LimitChange {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      value: isSet(object.value) ? LimitValue.fromJSON(object.value) : undefined,
+      endTime: isSet(object.endTime)
+        ? fromJsonTimestamp(object.endTime)
+        : isSet(object.end_time)
+        ? fromJsonTimestamp(object.end_time)
+        : undefined,
+      endAfter: isSet(object.endAfter)
+        ? Duration.fromJSON(object.endAfter)
+        : isSet(object.end_after)
+        ? Duration.fromJSON(object.end_after)
+        : undefined,
+    };
+  },
+
+  toJSON(message: LimitChange): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.value !== undefined) {
+      obj.value = LimitValue.toJSON(message.value);
+    }
+    if (message.endTime !== undefined) {
+      obj.endTime = message.endTime.toISOString();
+    }
+    if (message.endAfter !== undefined) {
+      obj.endAfter = Duration.toJSON(message.endAfter);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LimitChange>): LimitChange {
+    return LimitChange.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LimitChange>): LimitChange {
+    const message = createBaseLimitChange();
+    message.name = object.name ?? "";
+    message.value = (object.value !== undefined && object.value !== null)
+      ? LimitValue.fromPartial(object.value)
+      : undefined;
+    message.endTime = object.endTime ?? undefined;
+    message.endAfter = (object.endAfter !== undefined && object.endAfter !== null)
+      ? Duration.fromPartial(object.endAfter)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSetLimitsRequest(): SetLimitsRequest {
+  return { changes: [], who: "", why: "", automatic: false };
+}
+
+export const SetLimitsRequest: MessageFns<SetLimitsRequest> = {
+  encode(message: SetLimitsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.changes) {
+      LimitChange.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.who !== "") {
+      writer.uint32(18).string(message.who);
+    }
+    if (message.why !== "") {
+      writer.uint32(26).string(message.why);
+    }
+    if (message.automatic !== false) {
+      writer.uint32(32).bool(message.automatic);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetLimitsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetLimitsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.changes.push(LimitChange.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.who = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.why = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.automatic = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SetLimitsRequest {
+    return {
+      changes: globalThis.Array.isArray(object?.changes) ? object.changes.map((e: any) => LimitChange.fromJSON(e)) : [],
+      who: isSet(object.who) ? globalThis.String(object.who) : "",
+      why: isSet(object.why) ? globalThis.String(object.why) : "",
+      automatic: isSet(object.automatic) ? globalThis.Boolean(object.automatic) : false,
+    };
+  },
+
+  toJSON(message: SetLimitsRequest): unknown {
+    const obj: any = {};
+    if (message.changes?.length) {
+      obj.changes = message.changes.map((e) => LimitChange.toJSON(e));
+    }
+    if (message.who !== "") {
+      obj.who = message.who;
+    }
+    if (message.why !== "") {
+      obj.why = message.why;
+    }
+    if (message.automatic !== false) {
+      obj.automatic = message.automatic;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SetLimitsRequest>): SetLimitsRequest {
+    return SetLimitsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetLimitsRequest>): SetLimitsRequest {
+    const message = createBaseSetLimitsRequest();
+    message.changes = object.changes?.map((e) => LimitChange.fromPartial(e)) || [];
+    message.who = object.who ?? "";
+    message.why = object.why ?? "";
+    message.automatic = object.automatic ?? false;
+    return message;
+  },
+};
+
+function createBaseSetLimitsResponse(): SetLimitsResponse {
+  return { limits: [] };
+}
+
+export const SetLimitsResponse: MessageFns<SetLimitsResponse> = {
+  encode(message: SetLimitsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.limits) {
+      Limit.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetLimitsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetLimitsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.limits.push(Limit.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SetLimitsResponse {
+    return { limits: globalThis.Array.isArray(object?.limits) ? object.limits.map((e: any) => Limit.fromJSON(e)) : [] };
+  },
+
+  toJSON(message: SetLimitsResponse): unknown {
+    const obj: any = {};
+    if (message.limits?.length) {
+      obj.limits = message.limits.map((e) => Limit.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SetLimitsResponse>): SetLimitsResponse {
+    return SetLimitsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetLimitsResponse>): SetLimitsResponse {
+    const message = createBaseSetLimitsResponse();
+    message.limits = object.limits?.map((e) => Limit.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseGetLimitsRequest(): GetLimitsRequest {
+  return {};
+}
+
+export const GetLimitsRequest: MessageFns<GetLimitsRequest> = {
+  encode(_: GetLimitsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetLimitsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetLimitsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): GetLimitsRequest {
+    return {};
+  },
+
+  toJSON(_: GetLimitsRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetLimitsRequest>): GetLimitsRequest {
+    return GetLimitsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<GetLimitsRequest>): GetLimitsRequest {
+    const message = createBaseGetLimitsRequest();
+    return message;
+  },
+};
+
+function createBaseGetLimitsResponse(): GetLimitsResponse {
+  return { limits: [], range: undefined };
+}
+
+export const GetLimitsResponse: MessageFns<GetLimitsResponse> = {
+  encode(message: GetLimitsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.limits) {
+      Limit.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.range !== undefined) {
+      LimitRange.encode(message.range, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetLimitsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetLimitsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.limits.push(Limit.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.range = LimitRange.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetLimitsResponse {
+    return {
+      limits: globalThis.Array.isArray(object?.limits) ? object.limits.map((e: any) => Limit.fromJSON(e)) : [],
+      range: isSet(object.range) ? LimitRange.fromJSON(object.range) : undefined,
+    };
+  },
+
+  toJSON(message: GetLimitsResponse): unknown {
+    const obj: any = {};
+    if (message.limits?.length) {
+      obj.limits = message.limits.map((e) => Limit.toJSON(e));
+    }
+    if (message.range !== undefined) {
+      obj.range = LimitRange.toJSON(message.range);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetLimitsResponse>): GetLimitsResponse {
+    return GetLimitsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetLimitsResponse>): GetLimitsResponse {
+    const message = createBaseGetLimitsResponse();
+    message.limits = object.limits?.map((e) => Limit.fromPartial(e)) || [];
+    message.range = (object.range !== undefined && object.range !== null)
+      ? LimitRange.fromPartial(object.range)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseLimitRange(): LimitRange {
+  return { minWeight: 0, maxWeight: 0, minRate: undefined, maxRate: undefined };
+}
+
+export const LimitRange: MessageFns<LimitRange> = {
+  encode(message: LimitRange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.minWeight !== 0) {
+      writer.uint32(8).int32(message.minWeight);
+    }
+    if (message.maxWeight !== 0) {
+      writer.uint32(16).int32(message.maxWeight);
+    }
+    if (message.minRate !== undefined) {
+      StartRate.encode(message.minRate, writer.uint32(26).fork()).join();
+    }
+    if (message.maxRate !== undefined) {
+      StartRate.encode(message.maxRate, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LimitRange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLimitRange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.minWeight = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.maxWeight = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.minRate = StartRate.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.maxRate = StartRate.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LimitRange {
+    return {
+      minWeight: isSet(object.minWeight)
+        ? globalThis.Number(object.minWeight)
+        : isSet(object.min_weight)
+        ? globalThis.Number(object.min_weight)
+        : 0,
+      maxWeight: isSet(object.maxWeight)
+        ? globalThis.Number(object.maxWeight)
+        : isSet(object.max_weight)
+        ? globalThis.Number(object.max_weight)
+        : 0,
+      minRate: isSet(object.minRate)
+        ? StartRate.fromJSON(object.minRate)
+        : isSet(object.min_rate)
+        ? StartRate.fromJSON(object.min_rate)
+        : undefined,
+      maxRate: isSet(object.maxRate)
+        ? StartRate.fromJSON(object.maxRate)
+        : isSet(object.max_rate)
+        ? StartRate.fromJSON(object.max_rate)
+        : undefined,
+    };
+  },
+
+  toJSON(message: LimitRange): unknown {
+    const obj: any = {};
+    if (message.minWeight !== 0) {
+      obj.minWeight = Math.round(message.minWeight);
+    }
+    if (message.maxWeight !== 0) {
+      obj.maxWeight = Math.round(message.maxWeight);
+    }
+    if (message.minRate !== undefined) {
+      obj.minRate = StartRate.toJSON(message.minRate);
+    }
+    if (message.maxRate !== undefined) {
+      obj.maxRate = StartRate.toJSON(message.maxRate);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LimitRange>): LimitRange {
+    return LimitRange.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LimitRange>): LimitRange {
+    const message = createBaseLimitRange();
+    message.minWeight = object.minWeight ?? 0;
+    message.maxWeight = object.maxWeight ?? 0;
+    message.minRate = (object.minRate !== undefined && object.minRate !== null)
+      ? StartRate.fromPartial(object.minRate)
+      : undefined;
+    message.maxRate = (object.maxRate !== undefined && object.maxRate !== null)
+      ? StartRate.fromPartial(object.maxRate)
+      : undefined;
+    return message;
+  },
+};
+
 function createBaseResumeQueueRequest(): ResumeQueueRequest {
   return { scope: undefined, who: "", why: "" };
 }
@@ -9537,6 +10709,36 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): ResumeQueueResponse => ResumeQueueResponse.decode(value),
   },
   /**
+   * Changes weights and rates while the queue runs. A limit that is set overrides the setting, in every replica and
+   * shard within 3 seconds, until its end time or until it is reset. It survives restarts. All changes of a request are
+   * made, or none.
+   *
+   * Safe to repeat.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a name or a value is wrong, a value is outside the operator's range, the end is
+   *   not in the future, a limit is named twice, or more than 500 limits would be set.
+   */
+  setLimits: {
+    path: "/ccsp.queue.v1.QueueService/SetLimits" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetLimitsRequest): Buffer => Buffer.from(SetLimitsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetLimitsRequest => SetLimitsRequest.decode(value),
+    responseSerialize: (value: SetLimitsResponse): Buffer => Buffer.from(SetLimitsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetLimitsResponse => SetLimitsResponse.decode(value),
+  },
+  /** Returns the weights and rates in force: those of the settings, and those that SetLimits has set. */
+  getLimits: {
+    path: "/ccsp.queue.v1.QueueService/GetLimits" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetLimitsRequest): Buffer => Buffer.from(GetLimitsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetLimitsRequest => GetLimitsRequest.decode(value),
+    responseSerialize: (value: GetLimitsResponse): Buffer => Buffer.from(GetLimitsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetLimitsResponse => GetLimitsResponse.decode(value),
+  },
+  /**
    * Removes every waiting task of a class: the QUEUED, PARKED and SCHEDULED tasks that were accepted before the dry
    * run. They end as CANCELLED. A call without a token is the dry run: it removes nothing and returns the count and a
    * token. A call with this token within 5 minutes removes the tasks and returns how many.
@@ -9904,6 +11106,20 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * - INVALID_ARGUMENT `INVALID_FIELD`.
    */
   resumeQueue: handleUnaryCall<ResumeQueueRequest, ResumeQueueResponse>;
+  /**
+   * Changes weights and rates while the queue runs. A limit that is set overrides the setting, in every replica and
+   * shard within 3 seconds, until its end time or until it is reset. It survives restarts. All changes of a request are
+   * made, or none.
+   *
+   * Safe to repeat.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a name or a value is wrong, a value is outside the operator's range, the end is
+   *   not in the future, a limit is named twice, or more than 500 limits would be set.
+   */
+  setLimits: handleUnaryCall<SetLimitsRequest, SetLimitsResponse>;
+  /** Returns the weights and rates in force: those of the settings, and those that SetLimits has set. */
+  getLimits: handleUnaryCall<GetLimitsRequest, GetLimitsResponse>;
   /**
    * Removes every waiting task of a class: the QUEUED, PARKED and SCHEDULED tasks that were accepted before the dry
    * run. They end as CANCELLED. A call without a token is the dry run: it removes nothing and returns the count and a
@@ -10392,6 +11608,48 @@ export interface QueueServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResumeQueueResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Changes weights and rates while the queue runs. A limit that is set overrides the setting, in every replica and
+   * shard within 3 seconds, until its end time or until it is reset. It survives restarts. All changes of a request are
+   * made, or none.
+   *
+   * Safe to repeat.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a name or a value is wrong, a value is outside the operator's range, the end is
+   *   not in the future, a limit is named twice, or more than 500 limits would be set.
+   */
+  setLimits(
+    request: SetLimitsRequest,
+    callback: (error: ServiceError | null, response: SetLimitsResponse) => void,
+  ): ClientUnaryCall;
+  setLimits(
+    request: SetLimitsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetLimitsResponse) => void,
+  ): ClientUnaryCall;
+  setLimits(
+    request: SetLimitsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetLimitsResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns the weights and rates in force: those of the settings, and those that SetLimits has set. */
+  getLimits(
+    request: GetLimitsRequest,
+    callback: (error: ServiceError | null, response: GetLimitsResponse) => void,
+  ): ClientUnaryCall;
+  getLimits(
+    request: GetLimitsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetLimitsResponse) => void,
+  ): ClientUnaryCall;
+  getLimits(
+    request: GetLimitsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetLimitsResponse) => void,
   ): ClientUnaryCall;
   /**
    * Removes every waiting task of a class: the QUEUED, PARKED and SCHEDULED tasks that were accepted before the dry
