@@ -32,6 +32,8 @@ const EXIT_OF: Readonly<Record<Reason, ExitCode>> = {
   SCHEDULE_NOT_FOUND: EXIT.notFound,
   RUN_NOT_FOUND: EXIT.notFound,
   KEY_NOT_FOUND: EXIT.notFound,
+  ALERT_RULE_NOT_FOUND: EXIT.notFound,
+  SILENCE_NOT_FOUND: EXIT.notFound,
   EXECUTOR_NOT_FOUND: EXIT.notFound,
   QUEUE_FULL: EXIT.unavailable,
   OVERLOADED: EXIT.unavailable,

@@ -154,6 +154,8 @@ const CLASS_OF: Readonly<Record<Reason, Class>> = {
   CERTIFICATE_REFUSED: CcspError,
   KEY_NOT_FOUND: CcspError,
   EXECUTOR_NOT_FOUND: CcspError,
+  ALERT_RULE_NOT_FOUND: CcspError,
+  SILENCE_NOT_FOUND: CcspError,
 };
 
 /** The error that an agent gets for what a call threw. Errors that are not failed calls are returned unchanged. */

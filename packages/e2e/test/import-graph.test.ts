@@ -81,6 +81,7 @@ const GATEWAY_LAYERS: Readonly<Record<string, readonly string[]>> = {
  * feature with its rules, storage, settings and RPCs.
  */
 const MONITOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
+  alerts: ["signals", "state", "usage"],
   signals: [],
   state: [],
   usage: [],

@@ -23,6 +23,8 @@ export interface MonitorConfig {
   /** When an instance without heartbeats is late, and when it is gone. */
   readonly patience: Patience;
   readonly objectives: readonly Objective[];
+  /** How often the rules of alerts are judged. */
+  readonly alertsEveryMs: number;
 }
 
 export function define(settings: Settings): MonitorConfig {
@@ -43,5 +45,10 @@ export function define(settings: Settings): MonitorConfig {
     ),
     patience: fleetSettings(settings),
     objectives: objectiveSettings(settings),
+    alertsEveryMs: settings.durationMs("CCSP_MONITOR_ALERTS_EVERY", "time between two looks at the rules of alerts", {
+      default: "15s",
+      min: 100,
+      max: 300_000,
+    }),
   };
 }

@@ -1,16 +1,23 @@
-import { consumeEvents, withEventSpan } from "@ccsp/events";
+import { consumeEvents, createPublisher, withEventSpan } from "@ccsp/events";
 import { implement } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis } from "@ccsp/redis-kit";
+import { alertHandlers } from "./alerts/handlers.js";
+import { openAlerts } from "./alerts/open-alerts.js";
+import { eventSignals } from "./alerts/sources/event-signals.js";
+import { queueSignals } from "./alerts/sources/queue-signals.js";
+import { lastEnds, runSignals } from "./alerts/sources/run-signals.js";
+import { taskSignals } from "./alerts/sources/task-signals.js";
 import { define, type MonitorConfig } from "./config.js";
 import { openFleet } from "./fleet/open-fleet.js";
 import { forecastHandlers } from "./forecast/handlers.js";
 import { createForecasts } from "./forecast/forecasts.js";
 import { createUsageHistories } from "./forecast/usage-history.js";
 import { createMonitorMetrics } from "./metrics.js";
+import type { SignalSource } from "./signals/signal.js";
 import { openSlo } from "./slo/open-slo.js";
 import { lead } from "./state/leader.js";
 import { fillFromQueue } from "./usage/events/fill-from-queue.js";
@@ -68,17 +75,36 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       return found.flat().filter((gap) => gap.start < end && gap.end >= start);
     };
     const slo = openSlo(redis.client, config.objectives);
-    const own = { heartbeat, everyMs: service.heartbeat.everyMs };
     const fleet = openFleet({
       redis: redis.client,
       queue,
-      own,
+      own: { heartbeat, everyMs: service.heartbeat.everyMs },
       patience: config.patience,
       count: slo.count,
       log,
     });
+    // The signals that rules of alerts can use: each slice that knows some adds its source here.
+    const sources: readonly SignalSource[] = [
+      runSignals(store),
+      queueSignals({ queue, lastEnds: (now, withinMs) => lastEnds(store, now, withinMs) }),
+      taskSignals(queue),
+      eventSignals(redis.client, partitions),
+      windows.signals,
+      fleet.signals,
+      slo.signals,
+    ];
+    const { alerts, duty } = openAlerts({
+      redis: redis.client,
+      publisher: createPublisher(redis, "monitor"),
+      sources,
+      everyMs: config.alertsEveryMs,
+      registry,
+      log,
+    });
+
     const { instance } = service;
-    await open("duties", lead({ redis: redis.client, instance, duties: [...fleet.duties, ...windows.duties], log }));
+    const duties = [...windows.duties, ...fleet.duties, duty];
+    await open("duties", lead({ redis: redis.client, instance, duties, log }));
     await open("own heartbeats", fleet.start());
 
     const handlers = {
@@ -87,6 +113,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       ...windows.handlers,
       ...fleet.handlers,
       ...slo.handlers,
+      ...alertHandlers(alerts),
     };
     await serveGrpc([implement(MonitorServiceService, handlers, { untraced: ["heartbeat"] })]);
   },

@@ -33,4 +33,6 @@ export const STATUS_OF = {
   TOKEN_REVOKED: status.UNAUTHENTICATED,
   KEY_NOT_FOUND: status.NOT_FOUND,
   EXECUTOR_NOT_FOUND: status.NOT_FOUND,
+  ALERT_RULE_NOT_FOUND: status.NOT_FOUND,
+  SILENCE_NOT_FOUND: status.NOT_FOUND,
 } as const satisfies Record<Reason, status>;

@@ -14,7 +14,7 @@ const USAGE_MS = 3_000;
 
 export interface AgentOperationOptions {
   readonly queue: QueueClient;
-  readonly monitor: Pick<Client<MonitorServiceService>, "getUsage">;
+  readonly monitor: Pick<Client<MonitorServiceService>, "getUsage" | "getForecast">;
   readonly guard: Guard;
   readonly resume: ResumePolicy;
   readonly version: string;

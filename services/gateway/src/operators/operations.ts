@@ -28,6 +28,7 @@ export function createOperatorOperations(options: OperatorOperationOptions) {
     ...executorOperations(options),
     ...keysOperations(options),
     ...reports(options),
+    ...alertsOf(options),
     ...questionsAboutOneself(options),
   };
 }
@@ -35,6 +36,10 @@ export function createOperatorOperations(options: OperatorOperationOptions) {
 /** A service that is away must not make people wait, and they learn which one it is before their own deadline. */
 const REPORT_MS = 3_000;
 
+/** For what the monitor has to ask other services: it names the one that does not answer. */
+const ASKING_MS = 15_000;
+
+const asking = (call: AdmittedCall) => ({ ...within(call), timeoutMs: ASKING_MS });
 const soon = (call: AdmittedCall) => ({ ...within(call), timeoutMs: REPORT_MS });
 
 function reports({ guard, monitor, notification }: OperatorOperationOptions) {
@@ -70,6 +75,33 @@ function reports({ guard, monitor, notification }: OperatorOperationOptions) {
     listNotifications: guard.unary(Rpcs.listNotifications, (request, call) =>
       notification.listNotifications(request, soon(call)),
     ),
+  };
+}
+
+/** Rules of alerts, alerts and silences. Every change carries the proven name of its caller. */
+function alertsOf({ guard, monitor }: OperatorOperationOptions) {
+  return {
+    putAlertRule: guard.unary(Rpcs.putAlertRule, (request, call) =>
+      monitor.putAlertRule({ ...request, who: call.subject }, soon(call)),
+    ),
+
+    deleteAlertRule: guard.unary(Rpcs.deleteAlertRule, (request, call) => monitor.deleteAlertRule(request, soon(call))),
+
+    listAlertRules: guard.unary(Rpcs.listAlertRules, (request, call) => monitor.listAlertRules(request, asking(call))),
+
+    testAlertRule: guard.unary(Rpcs.testAlertRule, (request, call) => monitor.testAlertRule(request, soon(call))),
+
+    listAlerts: guard.unary(Rpcs.listAlerts, (request, call) => monitor.listAlerts(request, soon(call))),
+
+    silenceAlerts: guard.unary(Rpcs.silenceAlerts, (request, call) =>
+      monitor.silenceAlerts({ ...request, who: call.subject }, soon(call)),
+    ),
+
+    listSilences: guard.unary(Rpcs.listSilences, (request, call) => monitor.listSilences(request, soon(call))),
+
+    deleteSilence: guard.unary(Rpcs.deleteSilence, (request, call) => monitor.deleteSilence(request, soon(call))),
+
+    listSignals: guard.unary(Rpcs.listSignals, (request, call) => monitor.listSignals(request, asking(call))),
   };
 }
 

@@ -189,6 +189,16 @@ export enum ErrorReason {
    * Do: List the executors with `ccsp executor list`.
    */
   EXECUTOR_NOT_FOUND = 30,
+  /**
+   * ALERT_RULE_NOT_FOUND - NOT_FOUND: there is no rule of alerts of this name, or it is built in and nobody has changed it.
+   * Do: List the rules with `ccsp alert rules`. To switch a built-in rule off, use `ccsp alert put NAME --disabled`.
+   */
+  ALERT_RULE_NOT_FOUND = 34,
+  /**
+   * SILENCE_NOT_FOUND - NOT_FOUND: there is no silence of this id, or it has ended.
+   * Do: List the silences with `ccsp alert silences`.
+   */
+  SILENCE_NOT_FOUND = 38,
   UNRECOGNIZED = -1,
 }
 
@@ -287,6 +297,12 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 30:
     case "ERROR_REASON_EXECUTOR_NOT_FOUND":
       return ErrorReason.EXECUTOR_NOT_FOUND;
+    case 34:
+    case "ERROR_REASON_ALERT_RULE_NOT_FOUND":
+      return ErrorReason.ALERT_RULE_NOT_FOUND;
+    case 38:
+    case "ERROR_REASON_SILENCE_NOT_FOUND":
+      return ErrorReason.SILENCE_NOT_FOUND;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -358,6 +374,10 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_KEY_NOT_FOUND";
     case ErrorReason.EXECUTOR_NOT_FOUND:
       return "ERROR_REASON_EXECUTOR_NOT_FOUND";
+    case ErrorReason.ALERT_RULE_NOT_FOUND:
+      return "ERROR_REASON_ALERT_RULE_NOT_FOUND";
+    case ErrorReason.SILENCE_NOT_FOUND:
+      return "ERROR_REASON_SILENCE_NOT_FOUND";
     case ErrorReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

@@ -32,6 +32,26 @@ import {
   SetDrainingResponse,
   TailRunResponse,
 } from "../../executor/v1/executor_service.js";
+import {
+  DeleteAlertRuleRequest,
+  DeleteAlertRuleResponse,
+  DeleteSilenceRequest,
+  DeleteSilenceResponse,
+  ListAlertRulesRequest,
+  ListAlertRulesResponse,
+  ListAlertsRequest,
+  ListAlertsResponse,
+  ListSignalsRequest,
+  ListSignalsResponse,
+  ListSilencesRequest,
+  ListSilencesResponse,
+  PutAlertRuleRequest,
+  PutAlertRuleResponse,
+  SilenceAlertsRequest,
+  SilenceAlertsResponse,
+  TestAlertRuleRequest,
+  TestAlertRuleResponse,
+} from "../../monitor/v1/alerts.js";
 import { GetForecastRequest, GetForecastResponse } from "../../monitor/v1/forecast.js";
 import {
   ExportUsageRequest,
@@ -2821,6 +2841,105 @@ export const OperatorServiceService = {
     responseSerialize: (value: RecordUsageResponse): Buffer => Buffer.from(RecordUsageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RecordUsageResponse => RecordUsageResponse.decode(value),
   },
+  /** Stores a rule of alerts. */
+  putAlertRule: {
+    path: "/ccsp.gateway.v1.OperatorService/PutAlertRule" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PutAlertRuleRequest): Buffer => Buffer.from(PutAlertRuleRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PutAlertRuleRequest => PutAlertRuleRequest.decode(value),
+    responseSerialize: (value: PutAlertRuleResponse): Buffer =>
+      Buffer.from(PutAlertRuleResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PutAlertRuleResponse => PutAlertRuleResponse.decode(value),
+  },
+  /** Deletes a rule of alerts, or returns to the built-in one. */
+  deleteAlertRule: {
+    path: "/ccsp.gateway.v1.OperatorService/DeleteAlertRule" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteAlertRuleRequest): Buffer =>
+      Buffer.from(DeleteAlertRuleRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteAlertRuleRequest => DeleteAlertRuleRequest.decode(value),
+    responseSerialize: (value: DeleteAlertRuleResponse): Buffer =>
+      Buffer.from(DeleteAlertRuleResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteAlertRuleResponse => DeleteAlertRuleResponse.decode(value),
+  },
+  /** Lists the rules of alerts. */
+  listAlertRules: {
+    path: "/ccsp.gateway.v1.OperatorService/ListAlertRules" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListAlertRulesRequest): Buffer =>
+      Buffer.from(ListAlertRulesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListAlertRulesRequest => ListAlertRulesRequest.decode(value),
+    responseSerialize: (value: ListAlertRulesResponse): Buffer =>
+      Buffer.from(ListAlertRulesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListAlertRulesResponse => ListAlertRulesResponse.decode(value),
+  },
+  /** Tells of an alert as a test. */
+  testAlertRule: {
+    path: "/ccsp.gateway.v1.OperatorService/TestAlertRule" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: TestAlertRuleRequest): Buffer => Buffer.from(TestAlertRuleRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TestAlertRuleRequest => TestAlertRuleRequest.decode(value),
+    responseSerialize: (value: TestAlertRuleResponse): Buffer =>
+      Buffer.from(TestAlertRuleResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TestAlertRuleResponse => TestAlertRuleResponse.decode(value),
+  },
+  /** Lists alerts. */
+  listAlerts: {
+    path: "/ccsp.gateway.v1.OperatorService/ListAlerts" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListAlertsRequest): Buffer => Buffer.from(ListAlertsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListAlertsRequest => ListAlertsRequest.decode(value),
+    responseSerialize: (value: ListAlertsResponse): Buffer => Buffer.from(ListAlertsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListAlertsResponse => ListAlertsResponse.decode(value),
+  },
+  /** Silences alerts for a time. */
+  silenceAlerts: {
+    path: "/ccsp.gateway.v1.OperatorService/SilenceAlerts" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SilenceAlertsRequest): Buffer => Buffer.from(SilenceAlertsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SilenceAlertsRequest => SilenceAlertsRequest.decode(value),
+    responseSerialize: (value: SilenceAlertsResponse): Buffer =>
+      Buffer.from(SilenceAlertsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SilenceAlertsResponse => SilenceAlertsResponse.decode(value),
+  },
+  /** Lists silences. */
+  listSilences: {
+    path: "/ccsp.gateway.v1.OperatorService/ListSilences" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSilencesRequest): Buffer => Buffer.from(ListSilencesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSilencesRequest => ListSilencesRequest.decode(value),
+    responseSerialize: (value: ListSilencesResponse): Buffer =>
+      Buffer.from(ListSilencesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSilencesResponse => ListSilencesResponse.decode(value),
+  },
+  /** Ends a silence. */
+  deleteSilence: {
+    path: "/ccsp.gateway.v1.OperatorService/DeleteSilence" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteSilenceRequest): Buffer => Buffer.from(DeleteSilenceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteSilenceRequest => DeleteSilenceRequest.decode(value),
+    responseSerialize: (value: DeleteSilenceResponse): Buffer =>
+      Buffer.from(DeleteSilenceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteSilenceResponse => DeleteSilenceResponse.decode(value),
+  },
+  /** Lists the metrics that rules can use, with their values. */
+  listSignals: {
+    path: "/ccsp.gateway.v1.OperatorService/ListSignals" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSignalsRequest): Buffer => Buffer.from(ListSignalsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSignalsRequest => ListSignalsRequest.decode(value),
+    responseSerialize: (value: ListSignalsResponse): Buffer => Buffer.from(ListSignalsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSignalsResponse => ListSignalsResponse.decode(value),
+  },
   /** Lists the notifications that were delivered. */
   listNotifications: {
     path: "/ccsp.gateway.v1.OperatorService/ListNotifications" as const,
@@ -3001,6 +3120,24 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   listUsageWindows: handleUnaryCall<ListUsageWindowsRequest, ListUsageWindowsResponse>;
   /** Counts work that was done outside CCSP, for any agent. */
   recordUsage: handleUnaryCall<RecordUsageRequest, RecordUsageResponse>;
+  /** Stores a rule of alerts. */
+  putAlertRule: handleUnaryCall<PutAlertRuleRequest, PutAlertRuleResponse>;
+  /** Deletes a rule of alerts, or returns to the built-in one. */
+  deleteAlertRule: handleUnaryCall<DeleteAlertRuleRequest, DeleteAlertRuleResponse>;
+  /** Lists the rules of alerts. */
+  listAlertRules: handleUnaryCall<ListAlertRulesRequest, ListAlertRulesResponse>;
+  /** Tells of an alert as a test. */
+  testAlertRule: handleUnaryCall<TestAlertRuleRequest, TestAlertRuleResponse>;
+  /** Lists alerts. */
+  listAlerts: handleUnaryCall<ListAlertsRequest, ListAlertsResponse>;
+  /** Silences alerts for a time. */
+  silenceAlerts: handleUnaryCall<SilenceAlertsRequest, SilenceAlertsResponse>;
+  /** Lists silences. */
+  listSilences: handleUnaryCall<ListSilencesRequest, ListSilencesResponse>;
+  /** Ends a silence. */
+  deleteSilence: handleUnaryCall<DeleteSilenceRequest, DeleteSilenceResponse>;
+  /** Lists the metrics that rules can use, with their values. */
+  listSignals: handleUnaryCall<ListSignalsRequest, ListSignalsResponse>;
   /** Lists the notifications that were delivered. */
   listNotifications: handleUnaryCall<ListNotificationsRequest, ListNotificationsResponse>;
   /**
@@ -3530,6 +3667,150 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RecordUsageResponse) => void,
+  ): ClientUnaryCall;
+  /** Stores a rule of alerts. */
+  putAlertRule(
+    request: PutAlertRuleRequest,
+    callback: (error: ServiceError | null, response: PutAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  putAlertRule(
+    request: PutAlertRuleRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PutAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  putAlertRule(
+    request: PutAlertRuleRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PutAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  /** Deletes a rule of alerts, or returns to the built-in one. */
+  deleteAlertRule(
+    request: DeleteAlertRuleRequest,
+    callback: (error: ServiceError | null, response: DeleteAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  deleteAlertRule(
+    request: DeleteAlertRuleRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  deleteAlertRule(
+    request: DeleteAlertRuleRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists the rules of alerts. */
+  listAlertRules(
+    request: ListAlertRulesRequest,
+    callback: (error: ServiceError | null, response: ListAlertRulesResponse) => void,
+  ): ClientUnaryCall;
+  listAlertRules(
+    request: ListAlertRulesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListAlertRulesResponse) => void,
+  ): ClientUnaryCall;
+  listAlertRules(
+    request: ListAlertRulesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListAlertRulesResponse) => void,
+  ): ClientUnaryCall;
+  /** Tells of an alert as a test. */
+  testAlertRule(
+    request: TestAlertRuleRequest,
+    callback: (error: ServiceError | null, response: TestAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  testAlertRule(
+    request: TestAlertRuleRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: TestAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  testAlertRule(
+    request: TestAlertRuleRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: TestAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists alerts. */
+  listAlerts(
+    request: ListAlertsRequest,
+    callback: (error: ServiceError | null, response: ListAlertsResponse) => void,
+  ): ClientUnaryCall;
+  listAlerts(
+    request: ListAlertsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListAlertsResponse) => void,
+  ): ClientUnaryCall;
+  listAlerts(
+    request: ListAlertsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListAlertsResponse) => void,
+  ): ClientUnaryCall;
+  /** Silences alerts for a time. */
+  silenceAlerts(
+    request: SilenceAlertsRequest,
+    callback: (error: ServiceError | null, response: SilenceAlertsResponse) => void,
+  ): ClientUnaryCall;
+  silenceAlerts(
+    request: SilenceAlertsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SilenceAlertsResponse) => void,
+  ): ClientUnaryCall;
+  silenceAlerts(
+    request: SilenceAlertsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SilenceAlertsResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists silences. */
+  listSilences(
+    request: ListSilencesRequest,
+    callback: (error: ServiceError | null, response: ListSilencesResponse) => void,
+  ): ClientUnaryCall;
+  listSilences(
+    request: ListSilencesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListSilencesResponse) => void,
+  ): ClientUnaryCall;
+  listSilences(
+    request: ListSilencesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListSilencesResponse) => void,
+  ): ClientUnaryCall;
+  /** Ends a silence. */
+  deleteSilence(
+    request: DeleteSilenceRequest,
+    callback: (error: ServiceError | null, response: DeleteSilenceResponse) => void,
+  ): ClientUnaryCall;
+  deleteSilence(
+    request: DeleteSilenceRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteSilenceResponse) => void,
+  ): ClientUnaryCall;
+  deleteSilence(
+    request: DeleteSilenceRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteSilenceResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists the metrics that rules can use, with their values. */
+  listSignals(
+    request: ListSignalsRequest,
+    callback: (error: ServiceError | null, response: ListSignalsResponse) => void,
+  ): ClientUnaryCall;
+  listSignals(
+    request: ListSignalsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListSignalsResponse) => void,
+  ): ClientUnaryCall;
+  listSignals(
+    request: ListSignalsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListSignalsResponse) => void,
   ): ClientUnaryCall;
   /** Lists the notifications that were delivered. */
   listNotifications(

@@ -39,6 +39,26 @@ import {
   UsageRow,
 } from "../../usage/v1/usage.js";
 import {
+  DeleteAlertRuleRequest,
+  DeleteAlertRuleResponse,
+  DeleteSilenceRequest,
+  DeleteSilenceResponse,
+  ListAlertRulesRequest,
+  ListAlertRulesResponse,
+  ListAlertsRequest,
+  ListAlertsResponse,
+  ListSignalsRequest,
+  ListSignalsResponse,
+  ListSilencesRequest,
+  ListSilencesResponse,
+  PutAlertRuleRequest,
+  PutAlertRuleResponse,
+  SilenceAlertsRequest,
+  SilenceAlertsResponse,
+  TestAlertRuleRequest,
+  TestAlertRuleResponse,
+} from "./alerts.js";
+import {
   GetGlobalMetricsRequest,
   GetGlobalMetricsResponse,
   HeartbeatRequest,
@@ -2160,6 +2180,145 @@ export const MonitorServiceService = {
     responseSerialize: (value: GetSlosResponse): Buffer => Buffer.from(GetSlosResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetSlosResponse => GetSlosResponse.decode(value),
   },
+  /**
+   * Stores a rule, or replaces the one of its name. A rule of a built-in name takes the place of the built-in one. The
+   * change holds from the next turn on, which is seconds away. Alerts that fire continue under the new rule.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a field is wrong, the metric is not known, or there are 500 rules.
+   */
+  putAlertRule: {
+    path: "/ccsp.monitor.v1.MonitorService/PutAlertRule" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PutAlertRuleRequest): Buffer => Buffer.from(PutAlertRuleRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PutAlertRuleRequest => PutAlertRuleRequest.decode(value),
+    responseSerialize: (value: PutAlertRuleResponse): Buffer =>
+      Buffer.from(PutAlertRuleResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PutAlertRuleResponse => PutAlertRuleResponse.decode(value),
+  },
+  /**
+   * Deletes a rule that was stored. The built-in rule of its name, if there is one, holds again. To have no rule of a
+   * built-in name, store it with `disabled`. Alerts of a rule that is gone are resolved.
+   *
+   * Errors:
+   * - NOT_FOUND `ALERT_RULE_NOT_FOUND`: no rule of this name is stored.
+   */
+  deleteAlertRule: {
+    path: "/ccsp.monitor.v1.MonitorService/DeleteAlertRule" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteAlertRuleRequest): Buffer =>
+      Buffer.from(DeleteAlertRuleRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteAlertRuleRequest => DeleteAlertRuleRequest.decode(value),
+    responseSerialize: (value: DeleteAlertRuleResponse): Buffer =>
+      Buffer.from(DeleteAlertRuleResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteAlertRuleResponse => DeleteAlertRuleResponse.decode(value),
+  },
+  /** Lists all rules with the number of their alerts. */
+  listAlertRules: {
+    path: "/ccsp.monitor.v1.MonitorService/ListAlertRules" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListAlertRulesRequest): Buffer =>
+      Buffer.from(ListAlertRulesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListAlertRulesRequest => ListAlertRulesRequest.decode(value),
+    responseSerialize: (value: ListAlertRulesResponse): Buffer =>
+      Buffer.from(ListAlertRulesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListAlertRulesResponse => ListAlertRulesResponse.decode(value),
+  },
+  /**
+   * Tells of an alert of this rule and of its end, as if it had happened: `alert.firing` and `alert.resolved` on the
+   * stream, with the label `test` = `true`. So people see whether they would be told. It changes no alert, and silences
+   * do not hold it back.
+   *
+   * Errors:
+   * - NOT_FOUND `ALERT_RULE_NOT_FOUND`.
+   */
+  testAlertRule: {
+    path: "/ccsp.monitor.v1.MonitorService/TestAlertRule" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: TestAlertRuleRequest): Buffer => Buffer.from(TestAlertRuleRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TestAlertRuleRequest => TestAlertRuleRequest.decode(value),
+    responseSerialize: (value: TestAlertRuleResponse): Buffer =>
+      Buffer.from(TestAlertRuleResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TestAlertRuleResponse => TestAlertRuleResponse.decode(value),
+  },
+  /**
+   * Lists the alerts that are pending and firing, and those that were resolved in the last day (at most 100 per rule).
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token` is wrong, or a state is not known.
+   */
+  listAlerts: {
+    path: "/ccsp.monitor.v1.MonitorService/ListAlerts" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListAlertsRequest): Buffer => Buffer.from(ListAlertsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListAlertsRequest => ListAlertsRequest.decode(value),
+    responseSerialize: (value: ListAlertsResponse): Buffer => Buffer.from(ListAlertsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListAlertsResponse => ListAlertsResponse.decode(value),
+  },
+  /**
+   * Silences alerts for a time: nobody is told when they begin to fire. One that still fires when the silence ends is
+   * told of then. The end of an alert that people were told of is told also during a silence.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: no matcher, no reason, a duration out of its bounds, or there are 500 silences.
+   */
+  silenceAlerts: {
+    path: "/ccsp.monitor.v1.MonitorService/SilenceAlerts" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SilenceAlertsRequest): Buffer => Buffer.from(SilenceAlertsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SilenceAlertsRequest => SilenceAlertsRequest.decode(value),
+    responseSerialize: (value: SilenceAlertsResponse): Buffer =>
+      Buffer.from(SilenceAlertsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SilenceAlertsResponse => SilenceAlertsResponse.decode(value),
+  },
+  /** Lists the silences that have not ended. */
+  listSilences: {
+    path: "/ccsp.monitor.v1.MonitorService/ListSilences" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSilencesRequest): Buffer => Buffer.from(ListSilencesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSilencesRequest => ListSilencesRequest.decode(value),
+    responseSerialize: (value: ListSilencesResponse): Buffer =>
+      Buffer.from(ListSilencesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSilencesResponse => ListSilencesResponse.decode(value),
+  },
+  /**
+   * Ends a silence now.
+   *
+   * Errors:
+   * - NOT_FOUND `SILENCE_NOT_FOUND`: there is no such silence, or it has ended.
+   */
+  deleteSilence: {
+    path: "/ccsp.monitor.v1.MonitorService/DeleteSilence" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteSilenceRequest): Buffer => Buffer.from(DeleteSilenceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteSilenceRequest => DeleteSilenceRequest.decode(value),
+    responseSerialize: (value: DeleteSilenceResponse): Buffer =>
+      Buffer.from(DeleteSilenceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteSilenceResponse => DeleteSilenceResponse.decode(value),
+  },
+  /**
+   * Lists the metrics that rules can use, with their values now.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: the metric is not known.
+   */
+  listSignals: {
+    path: "/ccsp.monitor.v1.MonitorService/ListSignals" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSignalsRequest): Buffer => Buffer.from(ListSignalsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSignalsRequest => ListSignalsRequest.decode(value),
+    responseSerialize: (value: ListSignalsResponse): Buffer => Buffer.from(ListSignalsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSignalsResponse => ListSignalsResponse.decode(value),
+  },
 } as const;
 
 export interface MonitorServiceServer extends UntypedServiceImplementation {
@@ -2244,6 +2403,64 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
    * and how fast it is used.
    */
   getSlos: handleUnaryCall<GetSlosRequest, GetSlosResponse>;
+  /**
+   * Stores a rule, or replaces the one of its name. A rule of a built-in name takes the place of the built-in one. The
+   * change holds from the next turn on, which is seconds away. Alerts that fire continue under the new rule.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a field is wrong, the metric is not known, or there are 500 rules.
+   */
+  putAlertRule: handleUnaryCall<PutAlertRuleRequest, PutAlertRuleResponse>;
+  /**
+   * Deletes a rule that was stored. The built-in rule of its name, if there is one, holds again. To have no rule of a
+   * built-in name, store it with `disabled`. Alerts of a rule that is gone are resolved.
+   *
+   * Errors:
+   * - NOT_FOUND `ALERT_RULE_NOT_FOUND`: no rule of this name is stored.
+   */
+  deleteAlertRule: handleUnaryCall<DeleteAlertRuleRequest, DeleteAlertRuleResponse>;
+  /** Lists all rules with the number of their alerts. */
+  listAlertRules: handleUnaryCall<ListAlertRulesRequest, ListAlertRulesResponse>;
+  /**
+   * Tells of an alert of this rule and of its end, as if it had happened: `alert.firing` and `alert.resolved` on the
+   * stream, with the label `test` = `true`. So people see whether they would be told. It changes no alert, and silences
+   * do not hold it back.
+   *
+   * Errors:
+   * - NOT_FOUND `ALERT_RULE_NOT_FOUND`.
+   */
+  testAlertRule: handleUnaryCall<TestAlertRuleRequest, TestAlertRuleResponse>;
+  /**
+   * Lists the alerts that are pending and firing, and those that were resolved in the last day (at most 100 per rule).
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token` is wrong, or a state is not known.
+   */
+  listAlerts: handleUnaryCall<ListAlertsRequest, ListAlertsResponse>;
+  /**
+   * Silences alerts for a time: nobody is told when they begin to fire. One that still fires when the silence ends is
+   * told of then. The end of an alert that people were told of is told also during a silence.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: no matcher, no reason, a duration out of its bounds, or there are 500 silences.
+   */
+  silenceAlerts: handleUnaryCall<SilenceAlertsRequest, SilenceAlertsResponse>;
+  /** Lists the silences that have not ended. */
+  listSilences: handleUnaryCall<ListSilencesRequest, ListSilencesResponse>;
+  /**
+   * Ends a silence now.
+   *
+   * Errors:
+   * - NOT_FOUND `SILENCE_NOT_FOUND`: there is no such silence, or it has ended.
+   */
+  deleteSilence: handleUnaryCall<DeleteSilenceRequest, DeleteSilenceResponse>;
+  /**
+   * Lists the metrics that rules can use, with their values now.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: the metric is not known.
+   */
+  listSignals: handleUnaryCall<ListSignalsRequest, ListSignalsResponse>;
 }
 
 export interface MonitorServiceClient extends Client {
@@ -2466,6 +2683,190 @@ export interface MonitorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetSlosResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Stores a rule, or replaces the one of its name. A rule of a built-in name takes the place of the built-in one. The
+   * change holds from the next turn on, which is seconds away. Alerts that fire continue under the new rule.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a field is wrong, the metric is not known, or there are 500 rules.
+   */
+  putAlertRule(
+    request: PutAlertRuleRequest,
+    callback: (error: ServiceError | null, response: PutAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  putAlertRule(
+    request: PutAlertRuleRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PutAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  putAlertRule(
+    request: PutAlertRuleRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PutAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Deletes a rule that was stored. The built-in rule of its name, if there is one, holds again. To have no rule of a
+   * built-in name, store it with `disabled`. Alerts of a rule that is gone are resolved.
+   *
+   * Errors:
+   * - NOT_FOUND `ALERT_RULE_NOT_FOUND`: no rule of this name is stored.
+   */
+  deleteAlertRule(
+    request: DeleteAlertRuleRequest,
+    callback: (error: ServiceError | null, response: DeleteAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  deleteAlertRule(
+    request: DeleteAlertRuleRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  deleteAlertRule(
+    request: DeleteAlertRuleRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists all rules with the number of their alerts. */
+  listAlertRules(
+    request: ListAlertRulesRequest,
+    callback: (error: ServiceError | null, response: ListAlertRulesResponse) => void,
+  ): ClientUnaryCall;
+  listAlertRules(
+    request: ListAlertRulesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListAlertRulesResponse) => void,
+  ): ClientUnaryCall;
+  listAlertRules(
+    request: ListAlertRulesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListAlertRulesResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Tells of an alert of this rule and of its end, as if it had happened: `alert.firing` and `alert.resolved` on the
+   * stream, with the label `test` = `true`. So people see whether they would be told. It changes no alert, and silences
+   * do not hold it back.
+   *
+   * Errors:
+   * - NOT_FOUND `ALERT_RULE_NOT_FOUND`.
+   */
+  testAlertRule(
+    request: TestAlertRuleRequest,
+    callback: (error: ServiceError | null, response: TestAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  testAlertRule(
+    request: TestAlertRuleRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: TestAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  testAlertRule(
+    request: TestAlertRuleRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: TestAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Lists the alerts that are pending and firing, and those that were resolved in the last day (at most 100 per rule).
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token` is wrong, or a state is not known.
+   */
+  listAlerts(
+    request: ListAlertsRequest,
+    callback: (error: ServiceError | null, response: ListAlertsResponse) => void,
+  ): ClientUnaryCall;
+  listAlerts(
+    request: ListAlertsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListAlertsResponse) => void,
+  ): ClientUnaryCall;
+  listAlerts(
+    request: ListAlertsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListAlertsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Silences alerts for a time: nobody is told when they begin to fire. One that still fires when the silence ends is
+   * told of then. The end of an alert that people were told of is told also during a silence.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: no matcher, no reason, a duration out of its bounds, or there are 500 silences.
+   */
+  silenceAlerts(
+    request: SilenceAlertsRequest,
+    callback: (error: ServiceError | null, response: SilenceAlertsResponse) => void,
+  ): ClientUnaryCall;
+  silenceAlerts(
+    request: SilenceAlertsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SilenceAlertsResponse) => void,
+  ): ClientUnaryCall;
+  silenceAlerts(
+    request: SilenceAlertsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SilenceAlertsResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists the silences that have not ended. */
+  listSilences(
+    request: ListSilencesRequest,
+    callback: (error: ServiceError | null, response: ListSilencesResponse) => void,
+  ): ClientUnaryCall;
+  listSilences(
+    request: ListSilencesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListSilencesResponse) => void,
+  ): ClientUnaryCall;
+  listSilences(
+    request: ListSilencesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListSilencesResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Ends a silence now.
+   *
+   * Errors:
+   * - NOT_FOUND `SILENCE_NOT_FOUND`: there is no such silence, or it has ended.
+   */
+  deleteSilence(
+    request: DeleteSilenceRequest,
+    callback: (error: ServiceError | null, response: DeleteSilenceResponse) => void,
+  ): ClientUnaryCall;
+  deleteSilence(
+    request: DeleteSilenceRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteSilenceResponse) => void,
+  ): ClientUnaryCall;
+  deleteSilence(
+    request: DeleteSilenceRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteSilenceResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Lists the metrics that rules can use, with their values now.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: the metric is not known.
+   */
+  listSignals(
+    request: ListSignalsRequest,
+    callback: (error: ServiceError | null, response: ListSignalsResponse) => void,
+  ): ClientUnaryCall;
+  listSignals(
+    request: ListSignalsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListSignalsResponse) => void,
+  ): ClientUnaryCall;
+  listSignals(
+    request: ListSignalsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListSignalsResponse) => void,
   ): ClientUnaryCall;
 }
 
