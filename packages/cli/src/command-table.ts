@@ -151,6 +151,16 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
       load: async (io) => (await import("./commands/usage.js")).usageCommand(io),
     },
     {
+      term: "fleet [options]",
+      description: "show the instances of all services: health, version, uptime, CPU and memory",
+      load: async (io) => (await import("./commands/fleet.js")).fleetCommand(io),
+    },
+    {
+      term: "slo [options]",
+      description: "show how well the service level objectives are kept, and what is left of their error budgets",
+      load: async (io) => (await import("./commands/slo.js")).sloCommand(io),
+    },
+    {
       term: "executor",
       description: "show and control executors",
       load: async (io, end) => (await import("./commands/executor.js")).executorCommand(io, end),

@@ -35,6 +35,7 @@ const EXIT_OF: Readonly<Record<Reason, ExitCode>> = {
   ALERT_RULE_NOT_FOUND: EXIT.notFound,
   SILENCE_NOT_FOUND: EXIT.notFound,
   EXECUTOR_NOT_FOUND: EXIT.notFound,
+  SESSION_NOT_FOUND: EXIT.notFound,
   QUEUE_FULL: EXIT.unavailable,
   OVERLOADED: EXIT.unavailable,
   SHUTTING_DOWN: EXIT.unavailable,

@@ -18,7 +18,9 @@ import type {
   RotateKeyResponse,
   WhoAmIResponse,
 } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
+import type { GetGlobalMetricsResponse } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
 import type { GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import type { GetSlosResponse } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
 import type { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import type {
   CancelTasksResponse,
@@ -44,6 +46,8 @@ interface Messages {
   readonly "ccsp.gateway.v1.GetCapabilitiesResponse": GetCapabilitiesResponse;
   readonly "ccsp.gateway.v1.RotateKeyResponse": RotateKeyResponse;
   readonly "ccsp.gateway.v1.WhoAmIResponse": WhoAmIResponse;
+  readonly "ccsp.monitor.v1.GetGlobalMetricsResponse": GetGlobalMetricsResponse;
+  readonly "ccsp.monitor.v1.GetSlosResponse": GetSlosResponse;
   readonly "ccsp.monitor.v1.GetUsageResponse": GetUsageResponse;
   readonly "ccsp.notification.v1.ListNotificationsResponse": ListNotificationsResponse;
   readonly "ccsp.queue.v1.CancelTasksResponse": CancelTasksResponse;

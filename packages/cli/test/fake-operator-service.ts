@@ -3,7 +3,9 @@ import { implementSome } from "@ccsp/grpc-kit";
 import { ROLES } from "@ccsp/identity";
 import { GetExecutorStatusResponse, ProbeResponse } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { ApiKey, OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
+import { GetGlobalMetricsResponse } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
 import { GetTimeSeriesResponse, GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import { GetSlosResponse } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
 import { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import {
   EmergencyLevel,
@@ -15,6 +17,7 @@ import {
 import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { ErrorCategory, Priority, Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { ExportFormat } from "@ccsp/protos/ccsp/usage/v1/usage.js";
+import { toDuration } from "@ccsp/protos/duration.js";
 
 const MINUTE_AGO = new Date("2026-01-31T08:59:00Z");
 
@@ -50,6 +53,27 @@ const STATUS = GetStatusResponse.fromPartial({
   agents: [{ agentId: "alice", waiting: 2n, paused: true }],
   executors: [{ executorId: "executor-1", leases: 1, engines: [{ engine: "claude-code", freeSlots: 1, slots: 2 }] }],
   emergency: { id: "e", level: EmergencyLevel.NO_START, who: "ada", why: "leak", receipts: [{ executorId: "x" }] },
+});
+
+const METRICS = GetGlobalMetricsResponse.fromPartial({
+  instances: [
+    {
+      report: {
+        service: "executor",
+        instance: "executor-1",
+        version: "0.3.0",
+        uptime: toDuration(3_600_000),
+        resources: { processCpus: 0.25, memoryBytes: 104_857_600n },
+        executor: { executorId: "executor-1", engines: [{ engine: "claude-code", slots: 2, running: 1 }] },
+      },
+      health: "late",
+      why: "no heartbeat for 45 s",
+    },
+  ],
+  services: [{ service: "executor", instances: 1, notOk: 1, versions: ["0.3.0"] }],
+  activeRuns: 0,
+  slots: 0,
+  queue: { waiting: 2n },
 });
 
 const EXECUTOR = GetExecutorStatusResponse.fromPartial({
@@ -133,6 +157,25 @@ export function fakeOperatorService() {
       yield { lines: format === ExportFormat.CSV ? "2026-01-01T00:00:00.000Z,alice\r\n" : '{"agent":"alice"}\n' };
     },
     recordUsage: async () => ({ counted: true }),
+    getGlobalMetrics: async () => METRICS,
+    async *watchMetrics() {
+      yield { metrics: METRICS };
+    },
+    getSlos: async () =>
+      GetSlosResponse.fromPartial({
+        slos: [
+          {
+            name: "availability",
+            objective: 0.999,
+            goodShare: 0.9995,
+            total: 10_000n,
+            bad: 5n,
+            budgetLeft: 0.5,
+            burnRates: [{ window: toDuration(300_000), rate: 15, total: 100n }],
+            burn: "fast",
+          },
+        ],
+      }),
     listNotifications: async () =>
       ListNotificationsResponse.fromPartial({ notifications: [{ summary: "all is well" }] }),
     createKey: async ({ subject, name, scopes }) => ({ key: { ...KEY, subject, name, scopes }, bearer: BEARER }),

@@ -29,6 +29,8 @@ const MESSAGE_OF: Readonly<Record<string, string>> = {
   "executor drain": "executor.v1.SetDrainingResponse",
   "executor slots": "executor.v1.SetConcurrencyResponse",
   "executor probe": "executor.v1.ProbeResponse",
+  fleet: "monitor.v1.GetGlobalMetricsResponse",
+  slo: "monitor.v1.GetSlosResponse",
   usage: "monitor.v1.GetUsageResponse",
   whoami: "gateway.v1.WhoAmIResponse",
   "key create": "gateway.v1.CreateKeyResponse",

@@ -156,6 +156,7 @@ const CLASS_OF: Readonly<Record<Reason, Class>> = {
   EXECUTOR_NOT_FOUND: CcspError,
   ALERT_RULE_NOT_FOUND: CcspError,
   SILENCE_NOT_FOUND: CcspError,
+  SESSION_NOT_FOUND: CcspError,
 };
 
 /** The error that an agent gets for what a call threw. Errors that are not failed calls are returned unchanged. */

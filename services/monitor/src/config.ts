@@ -8,6 +8,8 @@ import {
 } from "@ccsp/config";
 import { fleetSettings } from "./fleet/config.js";
 import type { Patience } from "./fleet/health.js";
+import { defineSession } from "./session/config.js";
+import type { Waits } from "./session/session.js";
 import { type Objective, objectiveSettings } from "./slo/objectives.js";
 
 export interface MonitorConfig {
@@ -16,6 +18,7 @@ export interface MonitorConfig {
   /** The number of partitions of the event stream. */
   readonly partitions: number;
   readonly queueTarget: string;
+  readonly notificationTarget: string;
   /** The keys of labels by which usage is counted. */
   readonly usageLabels: readonly string[];
   /** The most rows of a bucket of usage. */
@@ -25,6 +28,7 @@ export interface MonitorConfig {
   readonly objectives: readonly Objective[];
   /** How often the rules of alerts are judged. */
   readonly alertsEveryMs: number;
+  readonly sessionWaits: Waits;
 }
 
 export function define(settings: Settings): MonitorConfig {
@@ -33,6 +37,9 @@ export function define(settings: Settings): MonitorConfig {
     redis: redisSettings(settings),
     partitions: queueShards(settings),
     queueTarget: settings.text("CCSP_QUEUE_TARGET", "gRPC target of the queue", { default: "consul:///queue" }),
+    notificationTarget: settings.text("CCSP_NOTIFICATION_TARGET", "gRPC target of the notification service", {
+      default: "consul:///notification",
+    }),
     usageLabels: settings.list("CCSP_MONITOR_USAGE_LABELS", "keys of the labels of tasks by which usage is counted", {
       default: [],
       pattern: /^[A-Za-z0-9._/-]{1,63}$/,
@@ -50,5 +57,6 @@ export function define(settings: Settings): MonitorConfig {
       min: 100,
       max: 300_000,
     }),
+    sessionWaits: defineSession(settings),
   };
 }

@@ -2,7 +2,9 @@ import { consumeEvents, createPublisher, withEventSpan } from "@ccsp/events";
 import { implement } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
+import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis } from "@ccsp/redis-kit";
 import { alertHandlers } from "./alerts/handlers.js";
@@ -17,6 +19,7 @@ import { forecastHandlers } from "./forecast/handlers.js";
 import { createForecasts } from "./forecast/forecasts.js";
 import { createUsageHistories } from "./forecast/usage-history.js";
 import { createMonitorMetrics } from "./metrics.js";
+import { openSessions } from "./session/open-sessions.js";
 import type { SignalSource } from "./signals/signal.js";
 import { openSlo } from "./slo/open-slo.js";
 import { lead } from "./state/leader.js";
@@ -26,8 +29,8 @@ import { runOfEvent } from "./usage/events/run-of-event.js";
 import { usageHandlers } from "./usage/handlers.js";
 import { countedByPredecessor } from "./usage/redis/legacy-sums.js";
 import { createRedisGapStore } from "./usage/redis/redis-gap-store.js";
-import { createRedisUsageStore } from "./usage/redis/redis-usage-store.js";
 import { openWindows } from "./windows/open-windows.js";
+import { createRedisUsageStore, RUNS_IN_FLIGHT } from "./usage/redis/redis-usage-store.js";
 
 const GROUP = "monitor";
 /** Writers trim the oldest of 100,000 events, so a look this often sees a group fall behind before it passes the loss. */
@@ -39,12 +42,13 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
   summary: "MonitorService: counts usage from the events of the other services",
   define,
 
-  async start(config, { open, log, registry, heartbeat, openClient, serveOps, serveGrpc }) {
+  async start(config, { open, log, registry, heartbeat, openClient, connect, serveOps, serveGrpc }) {
     const { service, partitions, usageLabels } = config;
     const metrics = createMonitorMetrics(registry);
 
     const redis = await open("redis", openRedis(config.redis, { log, name: "monitor" }));
     const queue = await openClient(QueueServiceService, config.queueTarget);
+    const notification = await openClient(NotificationServiceService, config.notificationTarget);
     await serveOps({ redis: () => redis.ping() });
 
     const store = createRedisUsageStore(redis.client, { partitions, maxRows: config.usageRows });
@@ -55,6 +59,15 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
     const histories = createUsageHistories(store);
     const forecasts = createForecasts(histories);
     const windows = openWindows(redis.client, { histories, forecasts, log });
+    const sessions = openSessions({
+      redis: redis.client,
+      queue,
+      notification,
+      connect: (address) => connect(ExecutorServiceService, address),
+      waits: config.sessionWaits,
+      count: (answer) => metrics.probes.inc({ answer }),
+      log,
+    });
 
     const startedMs = Date.now();
     const handle = async (event: Event): Promise<void> => {
@@ -65,10 +78,14 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       const before = run.endTime.getTime() < startedMs && (await countedByPredecessor(redis.client, event.id, run));
       const outcome = before ? "repeat" : await withEventSpan("usage record", event, () => store.record(run));
       metrics.runs.inc({ outcome });
+      await sessions.see(event);
     };
     const count = metrics.countDelivery;
     const consumer = service.instance;
-    await open("events", consumeEvents({ redis, group: GROUP, consumer, partitions, handle, count, log }));
+    await open(
+      "events",
+      consumeEvents({ redis, group: GROUP, consumer, partitions, handle, inFlight: RUNS_IN_FLIGHT, count, log }),
+    );
 
     const gapsIn = async (start: number, end: number) => {
       const found = await Promise.all(Array.from({ length: partitions }, (_, partition) => gaps.list(partition)));
@@ -92,6 +109,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       windows.signals,
       fleet.signals,
       slo.signals,
+      sessions.signals,
     ];
     const { alerts, duty } = openAlerts({
       redis: redis.client,
@@ -103,7 +121,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
     });
 
     const { instance } = service;
-    const duties = [...windows.duties, ...fleet.duties, duty];
+    const duties = [...windows.duties, ...fleet.duties, duty, sessions.duty];
     await open("duties", lead({ redis: redis.client, instance, duties, log }));
     await open("own heartbeats", fleet.start());
 
@@ -114,6 +132,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       ...fleet.handlers,
       ...slo.handlers,
       ...alertHandlers(alerts),
+      ...sessions.handlers,
     };
     await serveGrpc([implement(MonitorServiceService, handlers, { untraced: ["heartbeat"] })]);
   },

@@ -172,8 +172,8 @@ describe("a gate that the repair of a shard opens", () => {
   it("is the gate that was read, not one that was closed again since", async () => {
     const gate = { who: "ada", why: "maintenance" };
     const { closed } = await world.store.closeGate({ scope: scopes.all, gate, how: "replace", announced: false });
-    assert.equal(await world.store.openGate(scopes.all, undefined, closed - 1), false);
+    assert.equal(await world.store.openGate(scopes.all, { closedMs: closed - 1 }), false);
     assert.equal((await world.store.gates()).get("all")?.opens, undefined);
-    assert.equal(await world.store.openGate(scopes.all, undefined, closed), true);
+    assert.equal(await world.store.openGate(scopes.all, { closedMs: closed }), true);
   });
 });

@@ -35,4 +35,5 @@ export const STATUS_OF = {
   EXECUTOR_NOT_FOUND: status.NOT_FOUND,
   ALERT_RULE_NOT_FOUND: status.NOT_FOUND,
   SILENCE_NOT_FOUND: status.NOT_FOUND,
+  SESSION_NOT_FOUND: status.NOT_FOUND,
 } as const satisfies Record<Reason, status>;

@@ -6,7 +6,7 @@ import type { NotificationServiceService } from "@ccsp/protos/ccsp/notification/
 import { type AdmittedCall, within } from "../application/call.js";
 import type { Guard } from "../application/guard.js";
 import { checkTimes } from "../application/times.js";
-import { type ExecutorOperationOptions, executorOperations } from "./executor-operations.js";
+import { type ExecutorOperationOptions, executorOperations, PROBE_MS } from "./executor-operations.js";
 import { type KeysOperationOptions, keysOperations } from "./keys-operations.js";
 import { type QueueOperationOptions, queueOperations } from "./queue-operations.js";
 
@@ -71,6 +71,24 @@ function reports({ guard, monitor, notification }: OperatorOperationOptions) {
     listUsageWindows: guard.unary(Rpcs.listUsageWindows, (request, call) =>
       monitor.listUsageWindows(request, soon(call)),
     ),
+
+    listSessions: guard.unary(Rpcs.listSessions, (request, call) => monitor.listSessions(request, soon(call))),
+
+    confirmSession: guard.unary(Rpcs.confirmSession, (request, call) =>
+      monitor.confirmSession({ ...request, who: call.subject }, within(call, PROBE_MS)),
+    ),
+
+    checkSession: guard.unary(Rpcs.checkSession, (request, call) =>
+      monitor.checkSession(request, within(call, PROBE_MS)),
+    ),
+
+    getGlobalMetrics: guard.unary(Rpcs.getGlobalMetrics, (request, call) =>
+      monitor.getGlobalMetrics(request, soon(call)),
+    ),
+
+    watchMetrics: guard.stream(Rpcs.watchMetrics, (request, call) => monitor.watchMetrics(request, within(call))),
+
+    getSlos: guard.unary(Rpcs.getSlos, (request, call) => monitor.getSlos(request, soon(call))),
 
     listNotifications: guard.unary(Rpcs.listNotifications, (request, call) =>
       notification.listNotifications(request, soon(call)),

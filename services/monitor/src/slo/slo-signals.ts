@@ -7,13 +7,8 @@ export const sloSignals = (report: (now: Date) => Promise<SloReport>): SignalSou
   metrics: [
     {
       name: "slo_burn_rate",
-      help: "How fast an error budget is used: 1 uses it up in exactly 30 days",
+      help: "How fast an error budget is used: 1 uses it up in exactly 30 days; the windows `fast` (threshold 14.4) and `slow` (threshold 1) are the pairs of windows of the SRE workbook",
       labels: ["slo", "window"],
-    },
-    {
-      name: "slo_burn_over_threshold",
-      help: "How far the burn rates of an objective are above the thresholds of the SRE workbook, in both windows of a pair: from 1, it calls for an alert",
-      labels: ["slo", "burn"],
     },
     {
       name: "slo_error_budget_left",
@@ -22,11 +17,11 @@ export const sloSignals = (report: (now: Date) => Promise<SloReport>): SignalSou
     },
   ],
   read: async (now) =>
-    (await report(now)).standings.flatMap(({ objective: { name: slo }, budget, budgetLeft, burns, overThreshold }) => {
+    (await report(now)).standings.flatMap(({ objective: { name: slo }, budget, budgetLeft, burns, alertRates }) => {
       if (budget.total === 0) return [];
       const signals: Signal[] = [{ metric: "slo_error_budget_left", labels: { slo }, value: budgetLeft }];
       for (const burn of ["fast", "slow"] as const)
-        signals.push({ metric: "slo_burn_over_threshold", labels: { slo, burn }, value: overThreshold[burn] });
+        signals.push({ metric: "slo_burn_rate", labels: { slo, window: burn }, value: alertRates[burn] });
       for (const window of WINDOW_NAMES)
         signals.push({ metric: "slo_burn_rate", labels: { slo, window }, value: burns[window].rate });
       return signals;

@@ -40,8 +40,8 @@ export function controlHandlers({
     },
 
     async resumeQueue(request) {
-      const { scope, who, why } = readResume(request, limits.engines);
-      return { resumed: await gates.resume(scope, { who, why }) };
+      const { scope, who, why, rampMs } = readResume(request, limits.engines);
+      return { resumed: await gates.resume(scope, { who, why }, rampMs) };
     },
 
     async emergencyStop(request, context) {

@@ -26,7 +26,7 @@ export function createGateCalls(shard: Shard): GateStore {
       return decode(await scripts.closeGate({ gates, events }, ...args));
     },
 
-    async openGate(scope, by, closedMs) {
+    async openGate(scope, { by, closedMs, rampMs } = {}) {
       const event = by ? await openedEvent(shard, scope, by) : NO_EVENT;
       const woken = scope.kind === "emergency" ? [EMERGENCY_TOPIC, ...topics] : topics;
       const opened = await scripts.openGate(
@@ -36,6 +36,7 @@ export function createGateCalls(shard: Shard): GateStore {
         ...event,
         randomUUID(),
         closedMs ?? "",
+        rampMs ?? "",
         channels.work,
         ...woken,
       );

@@ -24,8 +24,8 @@ export function usageKeys(partition: number) {
   };
   return {
     ...keys,
-    /** The keys of the script count_attempt for an attempt that ended then. */
-    attempt: (ms: number) => ({
+    /** The keys of the script count_attempts for attempts that ended in the minute of this time. */
+    attempts: (ms: number) => ({
       seen: seen(ms),
       seenBefore: seen(ms - DAY_MS),
       seenAfter: seen(ms + DAY_MS),

@@ -55,6 +55,9 @@ export function opensForNext(gate: Gate, nowMs: number): number | undefined {
   return through === 0 ? opens : Math.min(opens + ramp, Math.ceil(opens + (ramp * Math.log2(through + 1)) / 6));
 }
 
+/** The name with which the monitor pauses an account whose login is lost (services/monitor/src/session). */
+const SESSION_WATCH = "ccsp/session";
+
 const EXECUTOR_PAUSES = { firstMs: 5_000, longestMs: 300_000 };
 
 /**
@@ -79,6 +82,9 @@ export function gateAfterFailure(
     return { scope: login, gate, how: "extend", announced: true };
   }
   if (error.category === "SESSION_TIMEOUT") {
+    // The monitor has found the same, and has told it.
+    const closed = before(login);
+    if (isClosed(closed, nowMs) && closed.who === SESSION_WATCH && closed.opens === undefined) return undefined;
     const gate = {
       who: "ccsp",
       why: `${loginWords(login)} is refused: a person has to renew it, then resume`,

@@ -199,6 +199,11 @@ export enum ErrorReason {
    * Do: List the silences with `ccsp alert silences`.
    */
   SILENCE_NOT_FOUND = 38,
+  /**
+   * SESSION_NOT_FOUND - NOT_FOUND: the monitor knows no session of this engine and account.
+   * Do: List the sessions with `ccsp session list`. An account is known when an executor that has it has connected.
+   */
+  SESSION_NOT_FOUND = 35,
   UNRECOGNIZED = -1,
 }
 
@@ -303,6 +308,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 38:
     case "ERROR_REASON_SILENCE_NOT_FOUND":
       return ErrorReason.SILENCE_NOT_FOUND;
+    case 35:
+    case "ERROR_REASON_SESSION_NOT_FOUND":
+      return ErrorReason.SESSION_NOT_FOUND;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -378,6 +386,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_ALERT_RULE_NOT_FOUND";
     case ErrorReason.SILENCE_NOT_FOUND:
       return "ERROR_REASON_SILENCE_NOT_FOUND";
+    case ErrorReason.SESSION_NOT_FOUND:
+      return "ERROR_REASON_SESSION_NOT_FOUND";
     case ErrorReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

@@ -52,6 +52,12 @@ import {
   TestAlertRuleRequest,
   TestAlertRuleResponse,
 } from "../../monitor/v1/alerts.js";
+import {
+  GetGlobalMetricsRequest,
+  GetGlobalMetricsResponse,
+  WatchMetricsRequest,
+  WatchMetricsResponse,
+} from "../../monitor/v1/fleet.js";
 import { GetForecastRequest, GetForecastResponse } from "../../monitor/v1/forecast.js";
 import {
   ExportUsageRequest,
@@ -65,6 +71,15 @@ import {
   RecordUsageRequest,
   RecordUsageResponse,
 } from "../../monitor/v1/monitor_service.js";
+import {
+  CheckSessionRequest,
+  CheckSessionResponse,
+  ConfirmSessionRequest,
+  ConfirmSessionResponse,
+  ListSessionsRequest,
+  ListSessionsResponse,
+} from "../../monitor/v1/session.js";
+import { GetSlosRequest, GetSlosResponse } from "../../monitor/v1/slo.js";
 import { ListUsageWindowsRequest, ListUsageWindowsResponse } from "../../monitor/v1/windows.js";
 import { ListNotificationsRequest, ListNotificationsResponse } from "../../notification/v1/notification_service.js";
 import {
@@ -2841,6 +2856,43 @@ export const OperatorServiceService = {
     responseSerialize: (value: RecordUsageResponse): Buffer => Buffer.from(RecordUsageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RecordUsageResponse => RecordUsageResponse.decode(value),
   },
+  /** Lists the sessions: the login of each engine and account, and whether it works. */
+  listSessions: {
+    path: "/ccsp.gateway.v1.OperatorService/ListSessions" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSessionsRequest): Buffer => Buffer.from(ListSessionsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSessionsRequest => ListSessionsRequest.decode(value),
+    responseSerialize: (value: ListSessionsResponse): Buffer =>
+      Buffer.from(ListSessionsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSessionsResponse => ListSessionsResponse.decode(value),
+  },
+  /**
+   * Says that the caller has renewed the login of a lost session: a probe checks it, and on success its tasks start
+   * again. It takes up to a minute, so set the deadline accordingly.
+   */
+  confirmSession: {
+    path: "/ccsp.gateway.v1.OperatorService/ConfirmSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ConfirmSessionRequest): Buffer =>
+      Buffer.from(ConfirmSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ConfirmSessionRequest => ConfirmSessionRequest.decode(value),
+    responseSerialize: (value: ConfirmSessionResponse): Buffer =>
+      Buffer.from(ConfirmSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ConfirmSessionResponse => ConfirmSessionResponse.decode(value),
+  },
+  /** Probes a session now. It takes up to a minute, so set the deadline accordingly. */
+  checkSession: {
+    path: "/ccsp.gateway.v1.OperatorService/CheckSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckSessionRequest): Buffer => Buffer.from(CheckSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckSessionRequest => CheckSessionRequest.decode(value),
+    responseSerialize: (value: CheckSessionResponse): Buffer =>
+      Buffer.from(CheckSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CheckSessionResponse => CheckSessionResponse.decode(value),
+  },
   /** Stores a rule of alerts. */
   putAlertRule: {
     path: "/ccsp.gateway.v1.OperatorService/PutAlertRule" as const,
@@ -2939,6 +2991,39 @@ export const OperatorServiceService = {
     requestDeserialize: (value: Buffer): ListSignalsRequest => ListSignalsRequest.decode(value),
     responseSerialize: (value: ListSignalsResponse): Buffer => Buffer.from(ListSignalsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListSignalsResponse => ListSignalsResponse.decode(value),
+  },
+  /** Returns the instances of all services with their health, and how much runs and waits. */
+  getGlobalMetrics: {
+    path: "/ccsp.gateway.v1.OperatorService/GetGlobalMetrics" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetGlobalMetricsRequest): Buffer =>
+      Buffer.from(GetGlobalMetricsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetGlobalMetricsRequest => GetGlobalMetricsRequest.decode(value),
+    responseSerialize: (value: GetGlobalMetricsResponse): Buffer =>
+      Buffer.from(GetGlobalMetricsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetGlobalMetricsResponse => GetGlobalMetricsResponse.decode(value),
+  },
+  /** Streams the same after each change. */
+  watchMetrics: {
+    path: "/ccsp.gateway.v1.OperatorService/WatchMetrics" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchMetricsRequest): Buffer => Buffer.from(WatchMetricsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchMetricsRequest => WatchMetricsRequest.decode(value),
+    responseSerialize: (value: WatchMetricsResponse): Buffer =>
+      Buffer.from(WatchMetricsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchMetricsResponse => WatchMetricsResponse.decode(value),
+  },
+  /** Returns how well the service level objectives are kept. */
+  getSlos: {
+    path: "/ccsp.gateway.v1.OperatorService/GetSlos" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetSlosRequest): Buffer => Buffer.from(GetSlosRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetSlosRequest => GetSlosRequest.decode(value),
+    responseSerialize: (value: GetSlosResponse): Buffer => Buffer.from(GetSlosResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetSlosResponse => GetSlosResponse.decode(value),
   },
   /** Lists the notifications that were delivered. */
   listNotifications: {
@@ -3120,6 +3205,15 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   listUsageWindows: handleUnaryCall<ListUsageWindowsRequest, ListUsageWindowsResponse>;
   /** Counts work that was done outside CCSP, for any agent. */
   recordUsage: handleUnaryCall<RecordUsageRequest, RecordUsageResponse>;
+  /** Lists the sessions: the login of each engine and account, and whether it works. */
+  listSessions: handleUnaryCall<ListSessionsRequest, ListSessionsResponse>;
+  /**
+   * Says that the caller has renewed the login of a lost session: a probe checks it, and on success its tasks start
+   * again. It takes up to a minute, so set the deadline accordingly.
+   */
+  confirmSession: handleUnaryCall<ConfirmSessionRequest, ConfirmSessionResponse>;
+  /** Probes a session now. It takes up to a minute, so set the deadline accordingly. */
+  checkSession: handleUnaryCall<CheckSessionRequest, CheckSessionResponse>;
   /** Stores a rule of alerts. */
   putAlertRule: handleUnaryCall<PutAlertRuleRequest, PutAlertRuleResponse>;
   /** Deletes a rule of alerts, or returns to the built-in one. */
@@ -3138,6 +3232,12 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   deleteSilence: handleUnaryCall<DeleteSilenceRequest, DeleteSilenceResponse>;
   /** Lists the metrics that rules can use, with their values. */
   listSignals: handleUnaryCall<ListSignalsRequest, ListSignalsResponse>;
+  /** Returns the instances of all services with their health, and how much runs and waits. */
+  getGlobalMetrics: handleUnaryCall<GetGlobalMetricsRequest, GetGlobalMetricsResponse>;
+  /** Streams the same after each change. */
+  watchMetrics: handleServerStreamingCall<WatchMetricsRequest, WatchMetricsResponse>;
+  /** Returns how well the service level objectives are kept. */
+  getSlos: handleUnaryCall<GetSlosRequest, GetSlosResponse>;
   /** Lists the notifications that were delivered. */
   listNotifications: handleUnaryCall<ListNotificationsRequest, ListNotificationsResponse>;
   /**
@@ -3668,6 +3768,57 @@ export interface OperatorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RecordUsageResponse) => void,
   ): ClientUnaryCall;
+  /** Lists the sessions: the login of each engine and account, and whether it works. */
+  listSessions(
+    request: ListSessionsRequest,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  listSessions(
+    request: ListSessionsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  listSessions(
+    request: ListSessionsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Says that the caller has renewed the login of a lost session: a probe checks it, and on success its tasks start
+   * again. It takes up to a minute, so set the deadline accordingly.
+   */
+  confirmSession(
+    request: ConfirmSessionRequest,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  confirmSession(
+    request: ConfirmSessionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  confirmSession(
+    request: ConfirmSessionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  /** Probes a session now. It takes up to a minute, so set the deadline accordingly. */
+  checkSession(
+    request: CheckSessionRequest,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
+  checkSession(
+    request: CheckSessionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
+  checkSession(
+    request: CheckSessionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
   /** Stores a rule of alerts. */
   putAlertRule(
     request: PutAlertRuleRequest,
@@ -3811,6 +3962,48 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListSignalsResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns the instances of all services with their health, and how much runs and waits. */
+  getGlobalMetrics(
+    request: GetGlobalMetricsRequest,
+    callback: (error: ServiceError | null, response: GetGlobalMetricsResponse) => void,
+  ): ClientUnaryCall;
+  getGlobalMetrics(
+    request: GetGlobalMetricsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetGlobalMetricsResponse) => void,
+  ): ClientUnaryCall;
+  getGlobalMetrics(
+    request: GetGlobalMetricsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetGlobalMetricsResponse) => void,
+  ): ClientUnaryCall;
+  /** Streams the same after each change. */
+  watchMetrics(
+    request: WatchMetricsRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchMetricsResponse>;
+  watchMetrics(
+    request: WatchMetricsRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchMetricsResponse>;
+  /** Returns how well the service level objectives are kept. */
+  getSlos(
+    request: GetSlosRequest,
+    callback: (error: ServiceError | null, response: GetSlosResponse) => void,
+  ): ClientUnaryCall;
+  getSlos(
+    request: GetSlosRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetSlosResponse) => void,
+  ): ClientUnaryCall;
+  getSlos(
+    request: GetSlosRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetSlosResponse) => void,
   ): ClientUnaryCall;
   /** Lists the notifications that were delivered. */
   listNotifications(

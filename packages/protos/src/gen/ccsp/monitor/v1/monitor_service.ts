@@ -67,6 +67,14 @@ import {
   WatchMetricsResponse,
 } from "./fleet.js";
 import { GetForecastRequest, GetForecastResponse } from "./forecast.js";
+import {
+  CheckSessionRequest,
+  CheckSessionResponse,
+  ConfirmSessionRequest,
+  ConfirmSessionResponse,
+  ListSessionsRequest,
+  ListSessionsResponse,
+} from "./session.js";
 import { GetSlosRequest, GetSlosResponse } from "./slo.js";
 import { ListUsageWindowsRequest, ListUsageWindowsResponse } from "./windows.js";
 
@@ -2118,6 +2126,55 @@ export const MonitorServiceService = {
       Buffer.from(ListUsageWindowsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListUsageWindowsResponse => ListUsageWindowsResponse.decode(value),
   },
+  /** Lists the sessions: each engine and account that a connected executor has, or had within the last day. */
+  listSessions: {
+    path: "/ccsp.monitor.v1.MonitorService/ListSessions" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSessionsRequest): Buffer => Buffer.from(ListSessionsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSessionsRequest => ListSessionsRequest.decode(value),
+    responseSerialize: (value: ListSessionsResponse): Buffer =>
+      Buffer.from(ListSessionsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSessionsResponse => ListSessionsResponse.decode(value),
+  },
+  /**
+   * Says that a person has renewed the login of a lost session. The monitor probes it, and on success resumes its
+   * account. It does the same when the issue about the session is closed. A session that is not lost is only checked.
+   * The call answers after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  confirmSession: {
+    path: "/ccsp.monitor.v1.MonitorService/ConfirmSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ConfirmSessionRequest): Buffer =>
+      Buffer.from(ConfirmSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ConfirmSessionRequest => ConfirmSessionRequest.decode(value),
+    responseSerialize: (value: ConfirmSessionResponse): Buffer =>
+      Buffer.from(ConfirmSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ConfirmSessionResponse => ConfirmSessionResponse.decode(value),
+  },
+  /**
+   * Probes a session now, in any state. A probe that works proves the session, and ends an outage. The call answers
+   * after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  checkSession: {
+    path: "/ccsp.monitor.v1.MonitorService/CheckSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckSessionRequest): Buffer => Buffer.from(CheckSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckSessionRequest => CheckSessionRequest.decode(value),
+    responseSerialize: (value: CheckSessionResponse): Buffer =>
+      Buffer.from(CheckSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CheckSessionResponse => CheckSessionResponse.decode(value),
+  },
   /**
    * Takes what an instance of another service says of itself, every 30 s. Safe to repeat and to lose: counts are of the
    * whole life of the process, and a report that is older than the newest one changes nothing.
@@ -2376,6 +2433,27 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
    * the end of a run. So work that CCSP does not do shows only with the next run.
    */
   listUsageWindows: handleUnaryCall<ListUsageWindowsRequest, ListUsageWindowsResponse>;
+  /** Lists the sessions: each engine and account that a connected executor has, or had within the last day. */
+  listSessions: handleUnaryCall<ListSessionsRequest, ListSessionsResponse>;
+  /**
+   * Says that a person has renewed the login of a lost session. The monitor probes it, and on success resumes its
+   * account. It does the same when the issue about the session is closed. A session that is not lost is only checked.
+   * The call answers after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  confirmSession: handleUnaryCall<ConfirmSessionRequest, ConfirmSessionResponse>;
+  /**
+   * Probes a session now, in any state. A probe that works proves the session, and ends an outage. The call answers
+   * after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  checkSession: handleUnaryCall<CheckSessionRequest, CheckSessionResponse>;
   /**
    * Takes what an instance of another service says of itself, every 30 s. Safe to repeat and to lose: counts are of the
    * whole life of the process, and a report that is older than the newest one changes nothing.
@@ -2606,6 +2684,69 @@ export interface MonitorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListUsageWindowsResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists the sessions: each engine and account that a connected executor has, or had within the last day. */
+  listSessions(
+    request: ListSessionsRequest,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  listSessions(
+    request: ListSessionsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  listSessions(
+    request: ListSessionsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Says that a person has renewed the login of a lost session. The monitor probes it, and on success resumes its
+   * account. It does the same when the issue about the session is closed. A session that is not lost is only checked.
+   * The call answers after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  confirmSession(
+    request: ConfirmSessionRequest,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  confirmSession(
+    request: ConfirmSessionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  confirmSession(
+    request: ConfirmSessionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Probes a session now, in any state. A probe that works proves the session, and ends an outage. The call answers
+   * after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  checkSession(
+    request: CheckSessionRequest,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
+  checkSession(
+    request: CheckSessionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
+  checkSession(
+    request: CheckSessionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
   ): ClientUnaryCall;
   /**
    * Takes what an instance of another service says of itself, every 30 s. Safe to repeat and to lose: counts are of the

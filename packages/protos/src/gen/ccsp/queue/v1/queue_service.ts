@@ -883,6 +883,12 @@ export interface ResumeQueueRequest {
   who: string;
   /** Reason. Required for `emergency`. At most 256 bytes. */
   why: string;
+  /**
+   * How long the gate lets more and more tasks start, until all may: 0 to 1 hour. It is for a gate behind which many
+   * tasks may wait: all, a class, an engine or an account. Absent: the ramp that the gate was closed with, if it has
+   * one.
+   */
+  ramp: Duration | undefined;
 }
 
 /** Response for `ResumeQueue`. */
@@ -8007,7 +8013,7 @@ export const LimitRange: MessageFns<LimitRange> = {
 };
 
 function createBaseResumeQueueRequest(): ResumeQueueRequest {
-  return { scope: undefined, who: "", why: "" };
+  return { scope: undefined, who: "", why: "", ramp: undefined };
 }
 
 export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
@@ -8020,6 +8026,9 @@ export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
     }
     if (message.why !== "") {
       writer.uint32(26).string(message.why);
+    }
+    if (message.ramp !== undefined) {
+      Duration.encode(message.ramp, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -8061,6 +8070,14 @@ export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
             message.why = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.ramp = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8078,6 +8095,7 @@ export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
       scope: isSet(object.scope) ? GateScope.fromJSON(object.scope) : undefined,
       who: isSet(object.who) ? globalThis.String(object.who) : "",
       why: isSet(object.why) ? globalThis.String(object.why) : "",
+      ramp: isSet(object.ramp) ? Duration.fromJSON(object.ramp) : undefined,
     };
   },
 
@@ -8092,6 +8110,9 @@ export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
     if (message.why !== "") {
       obj.why = message.why;
     }
+    if (message.ramp !== undefined) {
+      obj.ramp = Duration.toJSON(message.ramp);
+    }
     return obj;
   },
 
@@ -8105,6 +8126,7 @@ export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
       : undefined;
     message.who = object.who ?? "";
     message.why = object.why ?? "";
+    message.ramp = (object.ramp !== undefined && object.ramp !== null) ? Duration.fromPartial(object.ramp) : undefined;
     return message;
   },
 };
@@ -10693,8 +10715,8 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): PauseQueueResponse => PauseQueueResponse.decode(value),
   },
   /**
-   * Opens a gate. When the gate is open, the call changes nothing. The gate of an emergency stop opens only with a
-   * reason.
+   * Opens a gate, at once or on a ramp. When the gate is open, the call changes nothing. The gate of an emergency stop
+   * opens only with a reason.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -11099,8 +11121,8 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    */
   pauseQueue: handleUnaryCall<PauseQueueRequest, PauseQueueResponse>;
   /**
-   * Opens a gate. When the gate is open, the call changes nothing. The gate of an emergency stop opens only with a
-   * reason.
+   * Opens a gate, at once or on a ramp. When the gate is open, the call changes nothing. The gate of an emergency stop
+   * opens only with a reason.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -11588,8 +11610,8 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: PauseQueueResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Opens a gate. When the gate is open, the call changes nothing. The gate of an emergency stop opens only with a
-   * reason.
+   * Opens a gate, at once or on a ramp. When the gate is open, the call changes nothing. The gate of an emergency stop
+   * opens only with a reason.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
