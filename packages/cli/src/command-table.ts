@@ -161,6 +161,11 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
       load: async (io) => (await import("./commands/slo.js")).sloCommand(io),
     },
     {
+      term: "alert",
+      description: "show alerts, change their rules, and silence them",
+      load: async (io) => (await import("./commands/alert.js")).alertCommand(io),
+    },
+    {
       term: "executor",
       description: "show and control executors",
       load: async (io, end) => (await import("./commands/executor.js")).executorCommand(io, end),

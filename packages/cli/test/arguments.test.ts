@@ -31,6 +31,8 @@ const COMMANDS = [
   ...["list", "runs", "tail", "drain", "slots", "probe"].map((name) => `executor ${name}`),
   ...["init", "issue", "show"].map((name) => `certs ${name}`),
   ...["create", "list", "rotate", "revoke"].map((name) => `key ${name}`),
+  ...["list", "rules", "put", "delete", "test"].map((name) => `alert ${name}`),
+  ...["silence", "silences", "unsilence", "signals"].map((name) => `alert ${name}`),
   ...["token create", "token revoke", "usage", "whoami"],
 ];
 

@@ -3,6 +3,15 @@ import { implementSome } from "@ccsp/grpc-kit";
 import { ROLES } from "@ccsp/identity";
 import { GetExecutorStatusResponse, ProbeResponse } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { ApiKey, OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
+import {
+  Alert,
+  AlertCondition,
+  AlertRuleStatus,
+  AlertSeverity,
+  AlertState,
+  ListSignalsResponse,
+  Silence,
+} from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
 import { GetGlobalMetricsResponse } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
 import { GetTimeSeriesResponse, GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { GetSlosResponse } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
@@ -86,6 +95,35 @@ const EXECUTOR = GetExecutorStatusResponse.fromPartial({
   sandbox: { confined: false, reason: "there is no bwrap" },
 });
 
+const RULE = AlertRuleStatus.fromPartial({
+  rule: {
+    name: "parked-events",
+    metric: "parked_events",
+    condition: AlertCondition.GREATER,
+    fireAfter: { seconds: 120n, nanos: 0 },
+    keepFiringFor: { seconds: 300n, nanos: 0 },
+    severity: AlertSeverity.WARNING,
+    summary: "{value} events of {group} are parked",
+  },
+  builtIn: true,
+  firing: 1,
+});
+const ALERT = {
+  id: "parked-events/1/2",
+  rule: "parked-events",
+  severity: AlertSeverity.WARNING,
+  state: AlertState.FIRING,
+  labels: { group: "monitor" },
+  value: 2,
+  summary: "2 events of monitor are parked",
+};
+const SILENCE = Silence.fromPartial({
+  id: "4f2c9a1b03de",
+  matchers: [{ label: "rule", value: "parked-events" }],
+  reason: "we know",
+  who: "ada",
+  endTime: new Date("2030-01-01T00:00:00Z"),
+});
 const KEY = ApiKey.fromPartial({
   id: "4fTz0aBcDeFg",
   name: "nightly",
@@ -174,6 +212,25 @@ export function fakeOperatorService() {
             burnRates: [{ window: toDuration(300_000), rate: 15, total: 100n }],
             burn: "fast",
           },
+    listAlerts: async ({ pageToken }) => ({
+      alerts: [Alert.fromPartial({ ...ALERT, ...(pageToken !== "" && { state: AlertState.PENDING }) })],
+      nextPageToken: pageToken === "" ? "1" : "",
+    }),
+    listAlertRules: async () => ({ rules: [RULE] }),
+    putAlertRule: async ({ rule }) => ({ rule: { ...RULE, rule, stored: true, changedBy: "ada" } }),
+    deleteAlertRule: async () => ({ rule: RULE }),
+    testAlertRule: async () => ({ alert: Alert.fromPartial(ALERT) }),
+    silenceAlerts: async () => ({ silence: SILENCE, alerts: 1 }),
+    listSilences: async () => ({ silences: [SILENCE] }),
+    async deleteSilence({ id }) {
+      if (id !== SILENCE.id) throw new Refusal("SILENCE_NOT_FOUND", `there is no silence ${id}, or it has ended`);
+      return { silence: SILENCE };
+    },
+    listSignals: async () =>
+      ListSignalsResponse.fromPartial({
+        metrics: [
+          { name: "disk_free_share", help: "h", labels: ["service"], fault: "no heartbeat" },
+          { name: "parked_events", help: "h", values: [{ labels: { group: "monitor" }, value: 2 }], count: 1 },
         ],
       }),
     listNotifications: async () =>

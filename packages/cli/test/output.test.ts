@@ -113,6 +113,42 @@ const CASES: readonly Case[] = [
       /^AGENT +MODEL +RUNS +FAILED +IN +OUT +COST +RUN TIME +WAIT +RUNS PER HOUR\nalice +- +1 +0 +0 +0 +\$0\.2500 +unknown +unknown +█/,
   },
   {
+    line: "alert list",
+    name: "parked-events/1/2\nparked-events/1/2",
+    shows:
+      /^STATE +SEVERITY +SINCE +RULE +SUMMARY\nFIRING +warning +- +parked-events +2 events of monitor are parked\nPENDING /,
+  },
+  {
+    line: "alert rules",
+    name: "parked-events",
+    shows: /^RULE +SEVERITY +STATE +FIRES WHEN\nparked-events +warning +1 firing +parked_events > 0 for 2 min\n/,
+  },
+  { line: "alert rules parked-events", name: "parked-events", shows: /^tells +as the notification service decides$/m },
+  {
+    line: "alert put parked-events --when >=3 --channel mail",
+    name: "parked-events",
+    shows: /^fires when +parked_events >= 3 for 2 min; ends after 5 min without it\n[^]*^tells +mail$/m,
+  },
+  { line: "alert delete parked-events", name: "parked-events", shows: /^parked-events is the built-in rule again$/m },
+  { line: "alert test parked-events", name: "parked-events/1/2", shows: /^told: 2 events of monitor are parked$/m },
+  {
+    line: "alert silence --match rule=parked-events --for 2h --why x",
+    name: "4f2c9a1b03de",
+    shows: /^silence 4f2c9a1b03de holds until 2030-\S+ \S+; it matches 1 alert now$/m,
+  },
+  {
+    line: "alert silences",
+    name: "4f2c9a1b03de",
+    shows: /^SILENCE +ENDS +ALERTS +WHO +WHY\n4f2c9a1b03de +2030-\S+ \S+ +rule=parked-events +ada +we know\n/,
+  },
+  { line: "alert unsilence 4f2c9a1b03de", name: "4f2c9a1b03de", shows: /has ended/ },
+  {
+    line: "alert signals",
+    name: "disk_free_share\nparked_events",
+    shows:
+      /^METRIC +VALUE +LABELS +WHY UNKNOWN\ndisk_free_share +unknown +service +no heartbeat\nparked_events +2 +group=monitor/,
+  },
+  {
     line: "whoami",
     name: "alice",
     shows: /^you are alice\nproven by a token, until 2030\S+ \S+\nscopes: tasks:read-all /,
@@ -149,7 +185,7 @@ describe("The output of ccsp", () => {
   /** The name of the schema of a command: its words before the first argument. */
   const schemaOf = (line: string): string => {
     const [first = "", second = ""] = line.split(" ");
-    const group = ["schedule", "queue", "executor", "emergency", "token", "certs", "key"].includes(first);
+    const group = ["alert", "schedule", "queue", "executor", "emergency", "token", "certs", "key"].includes(first);
     return `ccsp#/$defs/ccsp-${group ? `${first}-${second}` : first}`;
   };
   const conforms = (schema: string, value: unknown) => {
