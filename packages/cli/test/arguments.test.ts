@@ -33,7 +33,7 @@ const COMMANDS = [
   ...["create", "list", "rotate", "revoke"].map((name) => `key ${name}`),
   ...["list", "rules", "put", "delete", "test"].map((name) => `alert ${name}`),
   ...["silence", "silences", "unsilence", "signals"].map((name) => `alert ${name}`),
-  ...["token create", "token revoke", "usage", "whoami"],
+  ...["token create", "token revoke", "usage", "usage windows", "usage forecast", "whoami"],
 ];
 
 describe("ccsp's arguments", () => {

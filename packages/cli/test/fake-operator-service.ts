@@ -25,7 +25,10 @@ import {
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { ErrorCategory, Priority, Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { Exhaustion, ShareSource, UsageWindow } from "@ccsp/protos/ccsp/monitor/v1/windows.js";
+import { Forecast, ForecastState, Trend } from "@ccsp/protos/ccsp/usage/v1/forecast.js";
 import { ExportFormat } from "@ccsp/protos/ccsp/usage/v1/usage.js";
+import { WindowState } from "@ccsp/protos/ccsp/usage/v1/window.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 
 const MINUTE_AGO = new Date("2026-01-31T08:59:00Z");
@@ -195,6 +198,30 @@ export function fakeOperatorService() {
       yield { lines: format === ExportFormat.CSV ? "2026-01-01T00:00:00.000Z,alice\r\n" : '{"agent":"alice"}\n' };
     },
     recordUsage: async () => ({ counted: true }),
+    listUsageWindows: async () => ({
+      windows: [
+        UsageWindow.fromPartial({
+          ...{ engine: "claude-code", account: "team", name: "five_hour", state: WindowState.WARNING, runs: 3n },
+          ...{ usedShare: 0.93, shareSource: ShareSource.ENGINE, exhaustion: Exhaustion.LASTS },
+        }),
+        UsageWindow.fromPartial({
+          ...{ engine: "opencode", name: "usage", usedShare: 0.305, shareSource: ShareSource.ESTIMATE },
+          exhaustReason: "it is not known when the window turns",
+        }),
+      ],
+    }),
+    getForecast: async ({ metric, filter, horizon }) => ({
+      forecast: Forecast.fromPartial(
+        filter?.agentId === "new"
+          ? { state: ForecastState.TOO_LITTLE_DATA, metric, horizon, reason: "there is usage of 5 minutes" }
+          : {
+              ...{ state: ForecastState.KNOWN, metric, horizon, expected: 1_200, low: 600, high: 2_400 },
+              ...{ bandShare: 0.8, ratePerHour: 1_200, trend: Trend.STABLE, confidence: 0.7, model: "daily" },
+              errors: [{ model: "daily", horizon, comparisons: 288, meanError: 360, relativeError: 0.3, scaledError: 0.5 }],
+              ...{ past: [0, 100, 200], steps: [{ expected: 100, low: 50, high: 200 }], runs: 9n, runsUnknown: 2n },
+            },
+      ),
+    }),
     getGlobalMetrics: async () => METRICS,
     async *watchMetrics() {
       yield { metrics: METRICS };
@@ -212,6 +239,8 @@ export function fakeOperatorService() {
             burnRates: [{ window: toDuration(300_000), rate: 15, total: 100n }],
             burn: "fast",
           },
+        ],
+      }),
     listAlerts: async ({ pageToken }) => ({
       alerts: [Alert.fromPartial({ ...ALERT, ...(pageToken !== "" && { state: AlertState.PENDING }) })],
       nextPageToken: pageToken === "" ? "1" : "",

@@ -32,6 +32,8 @@ const MESSAGE_OF: Readonly<Record<string, string>> = {
   fleet: "monitor.v1.GetGlobalMetricsResponse",
   slo: "monitor.v1.GetSlosResponse",
   usage: "monitor.v1.GetUsageResponse",
+  "usage windows": "monitor.v1.UsageWindow",
+  "usage forecast": "monitor.v1.GetForecastResponse",
   "alert list": "monitor.v1.Alert",
   "alert test": "monitor.v1.Alert",
   "alert rules": "monitor.v1.AlertRuleStatus",
