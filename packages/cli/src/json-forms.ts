@@ -22,6 +22,7 @@ import type { Alert, AlertRuleStatus, Silence } from "@ccsp/protos/ccsp/monitor/
 import type { GetGlobalMetricsResponse } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
 import type { GetForecastResponse } from "@ccsp/protos/ccsp/monitor/v1/forecast.js";
 import type { GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import type { Session } from "@ccsp/protos/ccsp/monitor/v1/session.js";
 import type { GetSlosResponse } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
 import type { UsageWindow } from "@ccsp/protos/ccsp/monitor/v1/windows.js";
 import type { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
@@ -34,6 +35,7 @@ import type {
   Limit,
   RetryTasksResponse,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { BudgetStanding } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
 
 /** The messages that commands print as JSON. `ExplainTaskResponse` stands for the queue's too: its fields are the same. */
 interface Messages {
@@ -57,6 +59,7 @@ interface Messages {
   readonly "ccsp.monitor.v1.GetUsageResponse": GetUsageResponse;
   readonly "ccsp.monitor.v1.UsageWindow": UsageWindow;
   readonly "ccsp.monitor.v1.Silence": Silence;
+  readonly "ccsp.monitor.v1.Session": Session;
   readonly "ccsp.notification.v1.ListNotificationsResponse": ListNotificationsResponse;
   readonly "ccsp.queue.v1.CancelTasksResponse": CancelTasksResponse;
   readonly "ccsp.queue.v1.ClearQueueResponse": ClearQueueResponse;
@@ -71,6 +74,7 @@ interface Messages {
   readonly "ccsp.task.v1.TaskEvent": TaskEvent;
   readonly "ccsp.task.v1.TaskResult": TaskResult;
   readonly "ccsp.task.v1.Usage": Usage;
+  readonly "ccsp.usage.v1.BudgetStanding": BudgetStanding;
 }
 
 /** A message in the JSON form of CCSP (docs/cli-output.md). */

@@ -14,6 +14,7 @@ import {
 } from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
 import { GetGlobalMetricsResponse } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
 import { GetTimeSeriesResponse, GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import { Session, SessionState } from "@ccsp/protos/ccsp/monitor/v1/session.js";
 import { GetSlosResponse } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
 import { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import {
@@ -27,6 +28,7 @@ import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { ErrorCategory, Priority, Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Exhaustion, ShareSource, UsageWindow } from "@ccsp/protos/ccsp/monitor/v1/windows.js";
 import { Forecast, ForecastState, Trend } from "@ccsp/protos/ccsp/usage/v1/forecast.js";
+import { BudgetAction, BudgetPeriod, BudgetStanding, BudgetUnit } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
 import { ExportFormat } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { WindowState } from "@ccsp/protos/ccsp/usage/v1/window.js";
 import { toDuration } from "@ccsp/protos/duration.js";
@@ -127,6 +129,24 @@ const SILENCE = Silence.fromPartial({
   who: "ada",
   endTime: new Date("2030-01-01T00:00:00Z"),
 });
+const LOST_SESSION = Session.fromPartial({
+  account: { engine: "claude-code", account: "team" },
+  state: SessionState.WAITING,
+  stateTime: MINUTE_AGO,
+  validTime: MINUTE_AGO,
+  proof: "run",
+  checkError: "Please run /login",
+  executors: 1,
+  failures: 3,
+  outage: { outageId: "o", lostTime: MINUTE_AGO, issueUrl: "https://issues.example/7" },
+});
+const VALID_SESSION = Session.fromPartial({
+  account: { engine: "opencode" },
+  state: SessionState.VALID,
+  stateTime: MINUTE_AGO,
+  executors: 1,
+});
+
 const KEY = ApiKey.fromPartial({
   id: "4fTz0aBcDeFg",
   name: "nightly",
@@ -134,6 +154,26 @@ const KEY = ApiKey.fromPartial({
   scopes: [...ROLES.agent],
   createdBy: "ada",
   createTime: MINUTE_AGO,
+});
+const BUDGET = BudgetStanding.fromPartial({
+  budget: {
+    name: "ci-day",
+    holder: { holder: { $case: "agentId", value: "ci" } },
+    unit: BudgetUnit.USD,
+    limit: 20,
+    period: BudgetPeriod.DAY,
+    timeZone: "UTC",
+    action: BudgetAction.REFUSE,
+    warnShares: [0.8, 0.95],
+    who: "ada",
+    changeTime: MINUTE_AGO,
+  },
+  used: 19.5,
+  share: 0.975,
+  periodStartTime: MINUTE_AGO,
+  periodEndTime: MINUTE_AGO,
+  runs: 12n,
+  unknownRuns: 1n,
 });
 const BEARER = `ccsp_${KEY.id}_secret`;
 
@@ -184,6 +224,9 @@ export function fakeOperatorService() {
     setDraining: async () => ({ running: 1 }),
     setConcurrency: async () => ({ engine: EXECUTOR.engines[0] }),
     probe: async () => ProbeResponse.fromPartial({ ok: true, firstText: { seconds: 1n, nanos: 0 }, model: "m" }),
+    listSessions: async () => ({ sessions: [LOST_SESSION, VALID_SESSION] }),
+    confirmSession: async () => ({ session: LOST_SESSION, checked: true }),
+    checkSession: async () => ({ session: VALID_SESSION, checked: true }),
     getUsage: async () => GetUsageResponse.fromPartial({ rows: [{ agentId: "alice", runs: 1n, costUsd: 0.25 }] }),
     getAgentStats: async () => ({ agents: [] }),
     getTimeSeries: async ({ startTime, step }) =>
@@ -197,6 +240,9 @@ export function fakeOperatorService() {
       yield { lines: format === ExportFormat.CSV ? "start_time,agent\r\n" : "" };
       yield { lines: format === ExportFormat.CSV ? "2026-01-01T00:00:00.000Z,alice\r\n" : '{"agent":"alice"}\n' };
     },
+    putBudget: async () => ({ standing: BUDGET }),
+    listBudgets: async () => ({ budgets: [BUDGET] }),
+    deleteBudget: async () => ({}),
     recordUsage: async () => ({ counted: true }),
     listUsageWindows: async () => ({
       windows: [

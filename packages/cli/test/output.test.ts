@@ -85,6 +85,18 @@ const CASES: readonly Case[] = [
   { line: "executor drain executor-1", name: "executor-1", shows: /1 run continues/ },
   { line: "executor slots executor-1 claude-code 2", name: "executor-1", shows: /1 of 2 claude-code running/ },
   { line: "executor probe executor-1", shows: /first text after 1 s/ },
+  {
+    line: "session list",
+    name: "claude-code/team\nopencode",
+    shows: /^SESSION +STATE +FOR +WORKED [^]*claude-code\/team +WAITING .*close https:\S+[^]*opencode +VALID/,
+  },
+  {
+    line: "session confirm claude-code/team",
+    name: "claude-code/team",
+    shows: /does not work: Please run \/login \(WAITING\); its tasks stay paused/,
+    code: 1,
+  },
+  { line: "session check opencode", name: "opencode", shows: /^opencode works \(VALID\)/ },
   { line: "certs init CERTS", shows: /^(made CCSP CA .* in|CCSP CA .* stays$)/m },
   {
     line: "certs issue queue --folder CERTS",
@@ -107,6 +119,18 @@ const CASES: readonly Case[] = [
     shows:
       /^KEY +AGENT +STATE +LAST USE +EXPIRES +ALLOWS +NAME\n4fTz0aBcDeFg +ci +VALID +never +never +agent +nightly\n0123456789AB +ci +EXPIRED /,
   },
+  {
+    line: "budget list",
+    name: "ci-day",
+    shows:
+      /^BUDGET +HOLDER +LIMIT +USED +SHARE +STATE +UNTIL +NOT COUNTED\nci-day +agent\/ci +\$20\.00 a day +\$19\.50 +97% +warns +\S+ \S+ +1 of 12\n$/,
+  },
+  {
+    line: "budget set ci-day --agent ci --usd 20",
+    name: "ci-day",
+    shows: /^ci-day of agent\/ci: \$20\.00 a day, 97% used until \S+ \S+, it warns\nnot counted: 1 of 12 runs, /,
+  },
+  { line: "budget delete ci-day", name: "ci-day", shows: /^ci-day is deleted\n$/ },
   {
     line: "usage",
     shows:
@@ -196,8 +220,19 @@ describe("The output of ccsp", () => {
   /** The name of the schema of a command: its words before the first argument. */
   const schemaOf = (line: string): string => {
     const [first = "", second = ""] = line.split(" ");
-    const group = ["alert", "schedule", "queue", "executor", "emergency", "token", "certs", "key"].includes(first) ||
-      ["usage windows", "usage forecast"].includes(`${first} ${second}`);
+    const groups = [
+      "alert",
+      "budget",
+      "certs",
+      "emergency",
+      "executor",
+      "key",
+      "queue",
+      "schedule",
+      "session",
+      "token",
+    ];
+    const group = groups.includes(first) || ["usage windows", "usage forecast"].includes(`${first} ${second}`);
     return `ccsp#/$defs/ccsp-${group ? `${first}-${second}` : first}`;
   };
   const conforms = (schema: string, value: unknown) => {

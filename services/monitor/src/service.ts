@@ -13,6 +13,7 @@ import { eventSignals } from "./alerts/sources/event-signals.js";
 import { queueSignals } from "./alerts/sources/queue-signals.js";
 import { lastEnds, runSignals } from "./alerts/sources/run-signals.js";
 import { taskSignals } from "./alerts/sources/task-signals.js";
+import { openBudgetCounters, openBudgets } from "./budgets/open-budgets.js";
 import { define, type MonitorConfig } from "./config.js";
 import { openFleet } from "./fleet/open-fleet.js";
 import { forecastHandlers } from "./forecast/handlers.js";
@@ -31,6 +32,7 @@ import { countedByPredecessor } from "./usage/redis/legacy-sums.js";
 import { createRedisGapStore } from "./usage/redis/redis-gap-store.js";
 import { openWindows } from "./windows/open-windows.js";
 import { createRedisUsageStore, RUNS_IN_FLIGHT } from "./usage/redis/redis-usage-store.js";
+import { withUsageMetrics } from "./usage/usage-metrics.js";
 
 const GROUP = "monitor";
 /** Writers trim the oldest of 100,000 events, so a look this often sees a group fall behind before it passes the loss. */
@@ -51,7 +53,11 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
     const notification = await openClient(NotificationServiceService, config.notificationTarget);
     await serveOps({ redis: () => redis.ping() });
 
-    const store = createRedisUsageStore(redis.client, { partitions, maxRows: config.usageRows });
+    const countersOf = openBudgetCounters(redis.client);
+    const store = withUsageMetrics(
+      createRedisUsageStore(redis.client, { partitions, maxRows: config.usageRows, countersOf }),
+      registry,
+    );
     const gaps = createRedisGapStore(redis.client, GROUP);
     const fill = fillFromQueue({ queue, record: (run) => store.record(run), allowedLabels: usageLabels });
     await open("gaps", watchGaps({ gaps, partitions, fill, log }, GAP_LOOK_MS));
@@ -91,6 +97,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       const found = await Promise.all(Array.from({ length: partitions }, (_, partition) => gaps.list(partition)));
       return found.flat().filter((gap) => gap.start < end && gap.end >= start);
     };
+    const budgets = openBudgets({ redis: redis.client, usage: store, queue });
     const slo = openSlo(redis.client, config.objectives);
     const fleet = openFleet({
       redis: redis.client,
@@ -110,6 +117,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       fleet.signals,
       slo.signals,
       sessions.signals,
+      budgets.signals,
     ];
     const { alerts, duty } = openAlerts({
       redis: redis.client,
@@ -121,7 +129,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
     });
 
     const { instance } = service;
-    const duties = [...windows.duties, ...fleet.duties, duty, sessions.duty];
+    const duties = [...windows.duties, ...fleet.duties, duty, sessions.duty, ...budgets.duties];
     await open("duties", lead({ redis: redis.client, instance, duties, log }));
     await open("own heartbeats", fleet.start());
 
@@ -133,6 +141,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       ...slo.handlers,
       ...alertHandlers(alerts),
       ...sessions.handlers,
+      ...budgets.handlers,
     };
     await serveGrpc([implement(MonitorServiceService, handlers, { untraced: ["heartbeat"] })]);
   },

@@ -14,7 +14,7 @@ const USAGE_MS = 3_000;
 
 export interface AgentOperationOptions {
   readonly queue: QueueClient;
-  readonly monitor: Pick<Client<MonitorServiceService>, "getUsage" | "getForecast">;
+  readonly monitor: Pick<Client<MonitorServiceService>, "getUsage" | "getForecast" | "listBudgets">;
   readonly guard: Guard;
   readonly resume: ResumePolicy;
   readonly version: string;
@@ -85,6 +85,10 @@ export function createAgentOperations({ queue, monitor, guard, resume, version }
       const filter = UsageFilter.fromPartial({ agentId: call.subject });
       return monitor.getForecast({ metric, filter, horizon }, { ...within(call), timeoutMs: USAGE_MS });
     }),
+
+    getMyBudgets: guard.unary(Rpcs.getMyBudgets, (_request, call) =>
+      monitor.listBudgets({ agentId: call.subject }, { ...within(call), timeoutMs: USAGE_MS }),
+    ),
 
     getCapabilities: guard.unary(Rpcs.getCapabilities, async (_request, call) => {
       // The capabilities change only when the queue restarts. To read the whole status at each call would be
