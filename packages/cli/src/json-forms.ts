@@ -21,6 +21,7 @@ import type {
 import type { Alert, AlertRuleStatus, Silence } from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
 import type { GetGlobalMetricsResponse } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
 import type { GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import type { Session } from "@ccsp/protos/ccsp/monitor/v1/session.js";
 import type { GetSlosResponse } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
 import type { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import type {
@@ -47,12 +48,13 @@ interface Messages {
   readonly "ccsp.gateway.v1.GetCapabilitiesResponse": GetCapabilitiesResponse;
   readonly "ccsp.gateway.v1.RotateKeyResponse": RotateKeyResponse;
   readonly "ccsp.gateway.v1.WhoAmIResponse": WhoAmIResponse;
-  readonly "ccsp.monitor.v1.Alert": Alert;
-  readonly "ccsp.monitor.v1.AlertRuleStatus": AlertRuleStatus;
   readonly "ccsp.monitor.v1.GetGlobalMetricsResponse": GetGlobalMetricsResponse;
   readonly "ccsp.monitor.v1.GetSlosResponse": GetSlosResponse;
+  readonly "ccsp.monitor.v1.Alert": Alert;
+  readonly "ccsp.monitor.v1.AlertRuleStatus": AlertRuleStatus;
   readonly "ccsp.monitor.v1.GetUsageResponse": GetUsageResponse;
   readonly "ccsp.monitor.v1.Silence": Silence;
+  readonly "ccsp.monitor.v1.Session": Session;
   readonly "ccsp.notification.v1.ListNotificationsResponse": ListNotificationsResponse;
   readonly "ccsp.queue.v1.CancelTasksResponse": CancelTasksResponse;
   readonly "ccsp.queue.v1.ClearQueueResponse": ClearQueueResponse;

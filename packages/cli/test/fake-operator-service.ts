@@ -14,6 +14,7 @@ import {
 } from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
 import { GetGlobalMetricsResponse } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
 import { GetTimeSeriesResponse, GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import { Session, SessionState } from "@ccsp/protos/ccsp/monitor/v1/session.js";
 import { GetSlosResponse } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
 import { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import {
@@ -124,6 +125,24 @@ const SILENCE = Silence.fromPartial({
   who: "ada",
   endTime: new Date("2030-01-01T00:00:00Z"),
 });
+const LOST_SESSION = Session.fromPartial({
+  account: { engine: "claude-code", account: "team" },
+  state: SessionState.WAITING,
+  stateTime: MINUTE_AGO,
+  validTime: MINUTE_AGO,
+  proof: "run",
+  checkError: "Please run /login",
+  executors: 1,
+  failures: 3,
+  outage: { outageId: "o", lostTime: MINUTE_AGO, issueUrl: "https://issues.example/7" },
+});
+const VALID_SESSION = Session.fromPartial({
+  account: { engine: "opencode" },
+  state: SessionState.VALID,
+  stateTime: MINUTE_AGO,
+  executors: 1,
+});
+
 const KEY = ApiKey.fromPartial({
   id: "4fTz0aBcDeFg",
   name: "nightly",
@@ -181,6 +200,9 @@ export function fakeOperatorService() {
     setDraining: async () => ({ running: 1 }),
     setConcurrency: async () => ({ engine: EXECUTOR.engines[0] }),
     probe: async () => ProbeResponse.fromPartial({ ok: true, firstText: { seconds: 1n, nanos: 0 }, model: "m" }),
+    listSessions: async () => ({ sessions: [LOST_SESSION, VALID_SESSION] }),
+    confirmSession: async () => ({ session: LOST_SESSION, checked: true }),
+    checkSession: async () => ({ session: VALID_SESSION, checked: true }),
     getUsage: async () => GetUsageResponse.fromPartial({ rows: [{ agentId: "alice", runs: 1n, costUsd: 0.25 }] }),
     getAgentStats: async () => ({ agents: [] }),
     getTimeSeries: async ({ startTime, step }) =>
@@ -195,6 +217,25 @@ export function fakeOperatorService() {
       yield { lines: format === ExportFormat.CSV ? "2026-01-01T00:00:00.000Z,alice\r\n" : '{"agent":"alice"}\n' };
     },
     recordUsage: async () => ({ counted: true }),
+    getGlobalMetrics: async () => METRICS,
+    async *watchMetrics() {
+      yield { metrics: METRICS };
+    },
+    getSlos: async () =>
+      GetSlosResponse.fromPartial({
+        slos: [
+          {
+            name: "availability",
+            objective: 0.999,
+            goodShare: 0.9995,
+            total: 10_000n,
+            bad: 5n,
+            budgetLeft: 0.5,
+            burnRates: [{ window: toDuration(300_000), rate: 15, total: 100n }],
+            burn: "fast",
+          },
+        ],
+      }),
     listAlerts: async ({ pageToken }) => ({
       alerts: [Alert.fromPartial({ ...ALERT, ...(pageToken !== "" && { state: AlertState.PENDING }) })],
       nextPageToken: pageToken === "" ? "1" : "",
@@ -214,25 +255,6 @@ export function fakeOperatorService() {
         metrics: [
           { name: "disk_free_share", help: "h", labels: ["service"], fault: "no heartbeat" },
           { name: "parked_events", help: "h", values: [{ labels: { group: "monitor" }, value: 2 }], count: 1 },
-        ],
-      }),
-    getGlobalMetrics: async () => METRICS,
-    async *watchMetrics() {
-      yield { metrics: METRICS };
-    },
-    getSlos: async () =>
-      GetSlosResponse.fromPartial({
-        slos: [
-          {
-            name: "availability",
-            objective: 0.999,
-            goodShare: 0.9995,
-            total: 10_000n,
-            bad: 5n,
-            budgetLeft: 0.5,
-            burnRates: [{ window: toDuration(300_000), rate: 15, total: 100n }],
-            burn: "fast",
-          },
         ],
       }),
     listNotifications: async () =>

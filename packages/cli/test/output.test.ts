@@ -85,6 +85,18 @@ const CASES: readonly Case[] = [
   { line: "executor drain executor-1", name: "executor-1", shows: /1 run continues/ },
   { line: "executor slots executor-1 claude-code 2", name: "executor-1", shows: /1 of 2 claude-code running/ },
   { line: "executor probe executor-1", shows: /first text after 1 s/ },
+  {
+    line: "session list",
+    name: "claude-code/team\nopencode",
+    shows: /^SESSION +STATE +FOR +WORKED [^]*claude-code\/team +WAITING .*close https:\S+[^]*opencode +VALID/,
+  },
+  {
+    line: "session confirm claude-code/team",
+    name: "claude-code/team",
+    shows: /does not work: Please run \/login \(WAITING\); its tasks stay paused/,
+    code: 1,
+  },
+  { line: "session check opencode", name: "opencode", shows: /^opencode works \(VALID\)/ },
   { line: "certs init CERTS", shows: /^(made CCSP CA .* in|CCSP CA .* stays$)/m },
   {
     line: "certs issue queue --folder CERTS",
@@ -185,7 +197,9 @@ describe("The output of ccsp", () => {
   /** The name of the schema of a command: its words before the first argument. */
   const schemaOf = (line: string): string => {
     const [first = "", second = ""] = line.split(" ");
-    const group = ["alert", "schedule", "queue", "executor", "emergency", "token", "certs", "key"].includes(first);
+    const group = ["alert", "schedule", "queue", "executor", "session", "emergency", "token", "certs", "key"].includes(
+      first,
+    );
     return `ccsp#/$defs/ccsp-${group ? `${first}-${second}` : first}`;
   };
   const conforms = (schema: string, value: unknown) => {

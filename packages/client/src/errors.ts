@@ -157,6 +157,9 @@ const CLASS_OF: Readonly<Record<Reason, Class>> = {
   ALERT_RULE_NOT_FOUND: CcspError,
   SILENCE_NOT_FOUND: CcspError,
   SESSION_NOT_FOUND: CcspError,
+  ISSUE_NOT_FOUND: CcspError,
+  NOTIFICATION_NOT_FOUND: CcspError,
+  CHANNEL_NOT_FOUND: CcspError,
 };
 
 /** The error that an agent gets for what a call threw. Errors that are not failed calls are returned unchanged. */

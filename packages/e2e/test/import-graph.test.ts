@@ -82,12 +82,12 @@ const GATEWAY_LAYERS: Readonly<Record<string, readonly string[]>> = {
  * feature with its rules, storage, settings and RPCs.
  */
 const MONITOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
-  alerts: ["signals", "state", "usage"],
   signals: [],
   state: [],
   usage: [],
   fleet: ["signals", "state"],
   slo: ["signals", "state"],
+  alerts: ["signals", "state", "usage"],
   session: ["signals", "state"],
 };
 /** The folders of grpc-kit's `src`, in the same way. */

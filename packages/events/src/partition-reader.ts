@@ -105,7 +105,7 @@ export async function readPartition(options: PartitionReaderOptions, stop: Abort
  * Acknowledges entries while the next ones are handled, still in order. Entries that end in the same turn of the event
  * loop need one command together. `sent` resolves when Redis has all of them.
  */
-function collectAcks(group: Group): { add(id: string): void; sent(): Promise<void> } {
+function collectAcks(group: Group): { readonly add: (id: string) => void; readonly sent: () => Promise<void> } {
   let ids: string[] = [];
   const acks: Promise<void>[] = [];
   const send = (): void => {

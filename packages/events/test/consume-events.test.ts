@@ -384,9 +384,10 @@ describe("consumeEvents", () => {
       });
       await eventually(() => assert.deepEqual(begun, ["t0", "t1", "t2"]));
       let closed = false;
-      const closing = first.close().then(() => {
+      const closing = (async () => {
+        await first.close();
         closed = true;
-      });
+      })();
       await redis.ping();
       assert.equal(closed, false);
       gate.open();

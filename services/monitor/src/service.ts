@@ -27,6 +27,7 @@ import { usageHandlers } from "./usage/handlers.js";
 import { countedByPredecessor } from "./usage/redis/legacy-sums.js";
 import { createRedisGapStore } from "./usage/redis/redis-gap-store.js";
 import { createRedisUsageStore, RUNS_IN_FLIGHT } from "./usage/redis/redis-usage-store.js";
+import { withUsageMetrics } from "./usage/usage-metrics.js";
 
 const GROUP = "monitor";
 /** Writers trim the oldest of 100,000 events, so a look this often sees a group fall behind before it passes the loss. */
@@ -47,7 +48,10 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
     const notification = await openClient(NotificationServiceService, config.notificationTarget);
     await serveOps({ redis: () => redis.ping() });
 
-    const store = createRedisUsageStore(redis.client, { partitions, maxRows: config.usageRows });
+    const store = withUsageMetrics(
+      createRedisUsageStore(redis.client, { partitions, maxRows: config.usageRows }),
+      registry,
+    );
     const gaps = createRedisGapStore(redis.client, GROUP);
     const fill = fillFromQueue({ queue, record: (run) => store.record(run), allowedLabels: usageLabels });
     await open("gaps", watchGaps({ gaps, partitions, fill, log }, GAP_LOOK_MS));

@@ -21,9 +21,9 @@ const WAIT = declareHistogram({
   buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 30, 60, 300, 900, 3600],
 });
 
-const FIRST_LEASES_NAME = "ccsp_queue_first_leases_total";
-const FIRST_LEASES = declareCounter({
-  name: FIRST_LEASES_NAME,
+const FIRST_LEASES = "ccsp_queue_first_leases_total";
+const FIRST = declareCounter({
+  name: FIRST_LEASES,
   help: "Tasks that got their first lease, by whether they met the start target of their class",
   labels: { engine: "engines that executors offer", class: CLASSES, in_time: ["true", "false"] },
 });
@@ -65,7 +65,7 @@ const REFUSED = declareCounter({
 export function observeQueue(registry: Registry): QueueObserver {
   const accepted = ACCEPTED(registry);
   const wait = WAIT(registry);
-  const firstLeases = FIRST_LEASES(registry);
+  const firstLeases = FIRST(registry);
   const failures = FAILURES(registry);
   const ended = ENDED(registry);
   const expired = EXPIRED(registry);
@@ -87,7 +87,7 @@ export function observeQueue(registry: Registry): QueueObserver {
 
 /** The first leases that this replica gave, by class, since its start. */
 export async function readStarts(registry: Registry): Promise<readonly ClassStarts[]> {
-  const metric = registry.getSingleMetric(FIRST_LEASES_NAME);
+  const metric = registry.getSingleMetric(FIRST_LEASES);
   const values = metric instanceof Counter ? (await metric.get()).values : [];
   const count = (priority: string, inTime: boolean): bigint =>
     values.reduce((sum, { labels, value }) => {

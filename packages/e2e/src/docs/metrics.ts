@@ -60,8 +60,8 @@ function typeOf(metric: Metric | object): MetricDeclaration["type"] {
 
 /** The unit of a metric, which its name ends with. */
 export function unitOf({ name }: Pick<MetricDeclaration, "name">): string {
-  const [, unit = ""] = /_(seconds|bytes|ratio|usd|tokens)(?:_total)?$/.exec(name) ?? [];
-  if (unit === "ratio") return "share, 0 to 1";
+  const [, unit = ""] = /_(seconds|bytes|ratio|share|usd|tokens)(?:_total)?$/.exec(name) ?? [];
+  if (unit === "ratio" || unit === "share") return "share, 0 to 1";
   if (unit === "usd") return "USD";
   return unit === "" ? "number" : unit;
 }

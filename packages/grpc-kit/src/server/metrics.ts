@@ -11,7 +11,6 @@ export type ObserveCall = (path: string, code: status, seconds: number) => void;
 type Labels = Record<"service" | "method" | "code", string>;
 
 const NAME = "rpc_server_duration_seconds";
-
 const DURATION = declareHistogram({
   name: NAME,
   help: "Duration of served gRPC calls; for a stream, until it ended",

@@ -36,4 +36,7 @@ export const STATUS_OF = {
   ALERT_RULE_NOT_FOUND: status.NOT_FOUND,
   SILENCE_NOT_FOUND: status.NOT_FOUND,
   SESSION_NOT_FOUND: status.NOT_FOUND,
+  ISSUE_NOT_FOUND: status.NOT_FOUND,
+  NOTIFICATION_NOT_FOUND: status.NOT_FOUND,
+  CHANNEL_NOT_FOUND: status.NOT_FOUND,
 } as const satisfies Record<Reason, status>;

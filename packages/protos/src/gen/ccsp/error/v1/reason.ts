@@ -204,6 +204,21 @@ export enum ErrorReason {
    * Do: List the sessions with `ccsp session list`. An account is known when an executor that has it has connected.
    */
   SESSION_NOT_FOUND = 35,
+  /**
+   * ISSUE_NOT_FOUND - NOT_FOUND: no notice of this matter has asked for an issue, or it was forgotten.
+   * Do: Check the key. Send a notice with `open_issue` first.
+   */
+  ISSUE_NOT_FOUND = 31,
+  /**
+   * NOTIFICATION_NOT_FOUND - NOT_FOUND: there is no notification of this id, or it was forgotten, or it did not go to this channel.
+   * Do: List the notifications with `ccsp notify list`.
+   */
+  NOTIFICATION_NOT_FOUND = 36,
+  /**
+   * CHANNEL_NOT_FOUND - NOT_FOUND: notifications have no channel of this name.
+   * Do: List the channels with `ccsp notify channels`.
+   */
+  CHANNEL_NOT_FOUND = 37,
   UNRECOGNIZED = -1,
 }
 
@@ -311,6 +326,15 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 35:
     case "ERROR_REASON_SESSION_NOT_FOUND":
       return ErrorReason.SESSION_NOT_FOUND;
+    case 31:
+    case "ERROR_REASON_ISSUE_NOT_FOUND":
+      return ErrorReason.ISSUE_NOT_FOUND;
+    case 36:
+    case "ERROR_REASON_NOTIFICATION_NOT_FOUND":
+      return ErrorReason.NOTIFICATION_NOT_FOUND;
+    case 37:
+    case "ERROR_REASON_CHANNEL_NOT_FOUND":
+      return ErrorReason.CHANNEL_NOT_FOUND;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -388,6 +412,12 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_SILENCE_NOT_FOUND";
     case ErrorReason.SESSION_NOT_FOUND:
       return "ERROR_REASON_SESSION_NOT_FOUND";
+    case ErrorReason.ISSUE_NOT_FOUND:
+      return "ERROR_REASON_ISSUE_NOT_FOUND";
+    case ErrorReason.NOTIFICATION_NOT_FOUND:
+      return "ERROR_REASON_NOTIFICATION_NOT_FOUND";
+    case ErrorReason.CHANNEL_NOT_FOUND:
+      return "ERROR_REASON_CHANNEL_NOT_FOUND";
     case ErrorReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

@@ -79,7 +79,20 @@ import {
   ListSessionsResponse,
 } from "../../monitor/v1/session.js";
 import { GetSlosRequest, GetSlosResponse } from "../../monitor/v1/slo.js";
-import { ListNotificationsRequest, ListNotificationsResponse } from "../../notification/v1/notification_service.js";
+import {
+  GetNotificationRequest,
+  GetNotificationResponse,
+  ListChannelsRequest,
+  ListChannelsResponse,
+  ListNotificationsRequest,
+  ListNotificationsResponse,
+  PreviewNotificationRequest,
+  PreviewNotificationResponse,
+  RetryNotificationRequest,
+  RetryNotificationResponse,
+  TestChannelRequest,
+  TestChannelResponse,
+} from "../../notification/v1/notification_service.js";
 import {
   CancelRequest,
   CancelResponse,
@@ -3001,7 +3014,7 @@ export const OperatorServiceService = {
     responseSerialize: (value: GetSlosResponse): Buffer => Buffer.from(GetSlosResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetSlosResponse => GetSlosResponse.decode(value),
   },
-  /** Lists the notifications that were delivered. */
+  /** Lists notifications: the delivered ones, or those that wait or were given up. */
   listNotifications: {
     path: "/ccsp.gateway.v1.OperatorService/ListNotifications" as const,
     requestStream: false as const,
@@ -3012,6 +3025,63 @@ export const OperatorServiceService = {
     responseSerialize: (value: ListNotificationsResponse): Buffer =>
       Buffer.from(ListNotificationsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListNotificationsResponse => ListNotificationsResponse.decode(value),
+  },
+  /** Returns a notification with each attempt to deliver it, and its cause. */
+  getNotification: {
+    path: "/ccsp.gateway.v1.OperatorService/GetNotification" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetNotificationRequest): Buffer =>
+      Buffer.from(GetNotificationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetNotificationRequest => GetNotificationRequest.decode(value),
+    responseSerialize: (value: GetNotificationResponse): Buffer =>
+      Buffer.from(GetNotificationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetNotificationResponse => GetNotificationResponse.decode(value),
+  },
+  /** Lets notifications that were given up be delivered again. */
+  retryNotification: {
+    path: "/ccsp.gateway.v1.OperatorService/RetryNotification" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RetryNotificationRequest): Buffer =>
+      Buffer.from(RetryNotificationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RetryNotificationRequest => RetryNotificationRequest.decode(value),
+    responseSerialize: (value: RetryNotificationResponse): Buffer =>
+      Buffer.from(RetryNotificationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RetryNotificationResponse => RetryNotificationResponse.decode(value),
+  },
+  /** Lists the channels of notifications, with the state of each. */
+  listChannels: {
+    path: "/ccsp.gateway.v1.OperatorService/ListChannels" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListChannelsRequest): Buffer => Buffer.from(ListChannelsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListChannelsRequest => ListChannelsRequest.decode(value),
+    responseSerialize: (value: ListChannelsResponse): Buffer =>
+      Buffer.from(ListChannelsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListChannelsResponse => ListChannelsResponse.decode(value),
+  },
+  /** Sends a test message through one channel. */
+  testChannel: {
+    path: "/ccsp.gateway.v1.OperatorService/TestChannel" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: TestChannelRequest): Buffer => Buffer.from(TestChannelRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TestChannelRequest => TestChannelRequest.decode(value),
+    responseSerialize: (value: TestChannelResponse): Buffer => Buffer.from(TestChannelResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TestChannelResponse => TestChannelResponse.decode(value),
+  },
+  /** Says which channels a notice would go to, and what each one would say. It sends nothing. */
+  previewNotification: {
+    path: "/ccsp.gateway.v1.OperatorService/PreviewNotification" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PreviewNotificationRequest): Buffer =>
+      Buffer.from(PreviewNotificationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PreviewNotificationRequest => PreviewNotificationRequest.decode(value),
+    responseSerialize: (value: PreviewNotificationResponse): Buffer =>
+      Buffer.from(PreviewNotificationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PreviewNotificationResponse => PreviewNotificationResponse.decode(value),
   },
   /**
    * Makes an API key. The answer holds its secret, which cannot be read again. An empty `request.scopes` and
@@ -3210,8 +3280,18 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   watchMetrics: handleServerStreamingCall<WatchMetricsRequest, WatchMetricsResponse>;
   /** Returns how well the service level objectives are kept. */
   getSlos: handleUnaryCall<GetSlosRequest, GetSlosResponse>;
-  /** Lists the notifications that were delivered. */
+  /** Lists notifications: the delivered ones, or those that wait or were given up. */
   listNotifications: handleUnaryCall<ListNotificationsRequest, ListNotificationsResponse>;
+  /** Returns a notification with each attempt to deliver it, and its cause. */
+  getNotification: handleUnaryCall<GetNotificationRequest, GetNotificationResponse>;
+  /** Lets notifications that were given up be delivered again. */
+  retryNotification: handleUnaryCall<RetryNotificationRequest, RetryNotificationResponse>;
+  /** Lists the channels of notifications, with the state of each. */
+  listChannels: handleUnaryCall<ListChannelsRequest, ListChannelsResponse>;
+  /** Sends a test message through one channel. */
+  testChannel: handleUnaryCall<TestChannelRequest, TestChannelResponse>;
+  /** Says which channels a notice would go to, and what each one would say. It sends nothing. */
+  previewNotification: handleUnaryCall<PreviewNotificationRequest, PreviewNotificationResponse>;
   /**
    * Makes an API key. The answer holds its secret, which cannot be read again. An empty `request.scopes` and
    * `request.role` is refused. Nobody can give a key a scope that he does not have.
@@ -3945,7 +4025,7 @@ export interface OperatorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetSlosResponse) => void,
   ): ClientUnaryCall;
-  /** Lists the notifications that were delivered. */
+  /** Lists notifications: the delivered ones, or those that wait or were given up. */
   listNotifications(
     request: ListNotificationsRequest,
     callback: (error: ServiceError | null, response: ListNotificationsResponse) => void,
@@ -3960,6 +4040,86 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListNotificationsResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns a notification with each attempt to deliver it, and its cause. */
+  getNotification(
+    request: GetNotificationRequest,
+    callback: (error: ServiceError | null, response: GetNotificationResponse) => void,
+  ): ClientUnaryCall;
+  getNotification(
+    request: GetNotificationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetNotificationResponse) => void,
+  ): ClientUnaryCall;
+  getNotification(
+    request: GetNotificationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetNotificationResponse) => void,
+  ): ClientUnaryCall;
+  /** Lets notifications that were given up be delivered again. */
+  retryNotification(
+    request: RetryNotificationRequest,
+    callback: (error: ServiceError | null, response: RetryNotificationResponse) => void,
+  ): ClientUnaryCall;
+  retryNotification(
+    request: RetryNotificationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RetryNotificationResponse) => void,
+  ): ClientUnaryCall;
+  retryNotification(
+    request: RetryNotificationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RetryNotificationResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists the channels of notifications, with the state of each. */
+  listChannels(
+    request: ListChannelsRequest,
+    callback: (error: ServiceError | null, response: ListChannelsResponse) => void,
+  ): ClientUnaryCall;
+  listChannels(
+    request: ListChannelsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListChannelsResponse) => void,
+  ): ClientUnaryCall;
+  listChannels(
+    request: ListChannelsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListChannelsResponse) => void,
+  ): ClientUnaryCall;
+  /** Sends a test message through one channel. */
+  testChannel(
+    request: TestChannelRequest,
+    callback: (error: ServiceError | null, response: TestChannelResponse) => void,
+  ): ClientUnaryCall;
+  testChannel(
+    request: TestChannelRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: TestChannelResponse) => void,
+  ): ClientUnaryCall;
+  testChannel(
+    request: TestChannelRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: TestChannelResponse) => void,
+  ): ClientUnaryCall;
+  /** Says which channels a notice would go to, and what each one would say. It sends nothing. */
+  previewNotification(
+    request: PreviewNotificationRequest,
+    callback: (error: ServiceError | null, response: PreviewNotificationResponse) => void,
+  ): ClientUnaryCall;
+  previewNotification(
+    request: PreviewNotificationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PreviewNotificationResponse) => void,
+  ): ClientUnaryCall;
+  previewNotification(
+    request: PreviewNotificationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PreviewNotificationResponse) => void,
   ): ClientUnaryCall;
   /**
    * Makes an API key. The answer holds its secret, which cannot be read again. An empty `request.scopes` and
