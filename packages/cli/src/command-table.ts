@@ -151,6 +151,11 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
       load: async (io) => (await import("./commands/usage.js")).usageCommand(io),
     },
     {
+      term: "budget",
+      description: "limit what agents, labels or everybody may use, and see where it stands",
+      load: async (io) => (await import("./commands/budget.js")).budgetCommand(io),
+    },
+    {
       term: "fleet [options]",
       description: "show the instances of all services: health, version, uptime, CPU and memory",
       load: async (io) => (await import("./commands/fleet.js")).fleetCommand(io),

@@ -33,6 +33,7 @@ import type {
   Limit,
   RetryTasksResponse,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { BudgetStanding } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
 
 /** The messages that commands print as JSON. `ExplainTaskResponse` stands for the queue's too: its fields are the same. */
 interface Messages {
@@ -69,6 +70,7 @@ interface Messages {
   readonly "ccsp.task.v1.TaskEvent": TaskEvent;
   readonly "ccsp.task.v1.TaskResult": TaskResult;
   readonly "ccsp.task.v1.Usage": Usage;
+  readonly "ccsp.usage.v1.BudgetStanding": BudgetStanding;
 }
 
 /** A message in the JSON form of CCSP (docs/cli-output.md). */

@@ -33,6 +33,7 @@ const COMMANDS = [
   ...["create", "list", "rotate", "revoke"].map((name) => `key ${name}`),
   ...["list", "rules", "put", "delete", "test"].map((name) => `alert ${name}`),
   ...["silence", "silences", "unsilence", "signals"].map((name) => `alert ${name}`),
+  ...["set", "list", "delete"].map((name) => `budget ${name}`),
   ...["token create", "token revoke", "usage", "whoami"],
 ];
 
@@ -71,6 +72,7 @@ describe("ccsp's arguments", () => {
     "emergency",
     "certs",
     "key",
+    "budget",
     "token",
     "login",
     "logout",

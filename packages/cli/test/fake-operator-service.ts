@@ -26,6 +26,7 @@ import {
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { ErrorCategory, Priority, Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { BudgetAction, BudgetPeriod, BudgetStanding, BudgetUnit } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
 import { ExportFormat } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 
@@ -151,6 +152,26 @@ const KEY = ApiKey.fromPartial({
   createdBy: "ada",
   createTime: MINUTE_AGO,
 });
+const BUDGET = BudgetStanding.fromPartial({
+  budget: {
+    name: "ci-day",
+    holder: { holder: { $case: "agentId", value: "ci" } },
+    unit: BudgetUnit.USD,
+    limit: 20,
+    period: BudgetPeriod.DAY,
+    timeZone: "UTC",
+    action: BudgetAction.REFUSE,
+    warnShares: [0.8, 0.95],
+    who: "ada",
+    changeTime: MINUTE_AGO,
+  },
+  used: 19.5,
+  share: 0.975,
+  periodStartTime: MINUTE_AGO,
+  periodEndTime: MINUTE_AGO,
+  runs: 12n,
+  unknownRuns: 1n,
+});
 const BEARER = `ccsp_${KEY.id}_secret`;
 
 /** A fake of what operators call at the gateway, with one task, one gate, one run and an executor that is gone. */
@@ -216,6 +237,9 @@ export function fakeOperatorService() {
       yield { lines: format === ExportFormat.CSV ? "start_time,agent\r\n" : "" };
       yield { lines: format === ExportFormat.CSV ? "2026-01-01T00:00:00.000Z,alice\r\n" : '{"agent":"alice"}\n' };
     },
+    putBudget: async () => ({ standing: BUDGET }),
+    listBudgets: async () => ({ budgets: [BUDGET] }),
+    deleteBudget: async () => ({}),
     recordUsage: async () => ({ counted: true }),
     getGlobalMetrics: async () => METRICS,
     async *watchMetrics() {

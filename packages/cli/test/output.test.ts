@@ -120,6 +120,18 @@ const CASES: readonly Case[] = [
       /^KEY +AGENT +STATE +LAST USE +EXPIRES +ALLOWS +NAME\n4fTz0aBcDeFg +ci +VALID +never +never +agent +nightly\n0123456789AB +ci +EXPIRED /,
   },
   {
+    line: "budget list",
+    name: "ci-day",
+    shows:
+      /^BUDGET +HOLDER +LIMIT +USED +SHARE +STATE +UNTIL +NOT COUNTED\nci-day +agent\/ci +\$20\.00 a day +\$19\.50 +97% +warns +\S+ \S+ +1 of 12\n$/,
+  },
+  {
+    line: "budget set ci-day --agent ci --usd 20",
+    name: "ci-day",
+    shows: /^ci-day of agent\/ci: \$20\.00 a day, 97% used until \S+ \S+, it warns\nnot counted: 1 of 12 runs, /,
+  },
+  { line: "budget delete ci-day", name: "ci-day", shows: /^ci-day is deleted\n$/ },
+  {
     line: "usage",
     shows:
       /^AGENT +MODEL +RUNS +FAILED +IN +OUT +COST +RUN TIME +WAIT +RUNS PER HOUR\nalice +- +1 +0 +0 +0 +\$0\.2500 +unknown +unknown +█/,
@@ -197,9 +209,19 @@ describe("The output of ccsp", () => {
   /** The name of the schema of a command: its words before the first argument. */
   const schemaOf = (line: string): string => {
     const [first = "", second = ""] = line.split(" ");
-    const group = ["alert", "schedule", "queue", "executor", "session", "emergency", "token", "certs", "key"].includes(
-      first,
-    );
+    const groups = [
+      "alert",
+      "budget",
+      "certs",
+      "emergency",
+      "executor",
+      "key",
+      "queue",
+      "schedule",
+      "session",
+      "token",
+    ];
+    const group = groups.includes(first);
     return `ccsp#/$defs/ccsp-${group ? `${first}-${second}` : first}`;
   };
   const conforms = (schema: string, value: unknown) => {

@@ -13,6 +13,7 @@ import { eventSignals } from "./alerts/sources/event-signals.js";
 import { queueSignals } from "./alerts/sources/queue-signals.js";
 import { lastEnds, runSignals } from "./alerts/sources/run-signals.js";
 import { taskSignals } from "./alerts/sources/task-signals.js";
+import { openBudgetCounters, openBudgets } from "./budgets/open-budgets.js";
 import { define, type MonitorConfig } from "./config.js";
 import { openFleet } from "./fleet/open-fleet.js";
 import { createMonitorMetrics } from "./metrics.js";
@@ -48,8 +49,9 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
     const notification = await openClient(NotificationServiceService, config.notificationTarget);
     await serveOps({ redis: () => redis.ping() });
 
+    const countersOf = openBudgetCounters(redis.client);
     const store = withUsageMetrics(
-      createRedisUsageStore(redis.client, { partitions, maxRows: config.usageRows }),
+      createRedisUsageStore(redis.client, { partitions, maxRows: config.usageRows, countersOf }),
       registry,
     );
     const gaps = createRedisGapStore(redis.client, GROUP);
@@ -87,6 +89,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       const found = await Promise.all(Array.from({ length: partitions }, (_, partition) => gaps.list(partition)));
       return found.flat().filter((gap) => gap.start < end && gap.end >= start);
     };
+    const budgets = openBudgets({ redis: redis.client, usage: store, queue });
     const slo = openSlo(redis.client, config.objectives);
     const fleet = openFleet({
       redis: redis.client,
@@ -105,6 +108,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       fleet.signals,
       slo.signals,
       sessions.signals,
+      budgets.signals,
     ];
     const { alerts, duty } = openAlerts({
       redis: redis.client,
@@ -116,7 +120,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
     });
 
     const { instance } = service;
-    const duties = [...fleet.duties, duty, sessions.duty];
+    const duties = [...fleet.duties, duty, sessions.duty, ...budgets.duties];
     await open("duties", lead({ redis: redis.client, instance, duties, log }));
     await open("own heartbeats", fleet.start());
 
@@ -126,6 +130,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       ...slo.handlers,
       ...alertHandlers(alerts),
       ...sessions.handlers,
+      ...budgets.handlers,
     };
     await serveGrpc([implement(MonitorServiceService, handlers, { untraced: ["heartbeat"] })]);
   },

@@ -28,6 +28,7 @@ export function createOperatorOperations(options: OperatorOperationOptions) {
     ...executorOperations(options),
     ...keysOperations(options),
     ...reports(options),
+    ...budgets(options),
     ...fleet(options),
     ...sessions(options),
     ...alertsOf(options),
@@ -68,6 +69,19 @@ function reports({ guard, monitor }: OperatorOperationOptions) {
       checkTimes({ end_time: request.endTime });
       return monitor.recordUsage(request, soon(call));
     }),
+  };
+}
+
+/** Budgets. Every change carries the proven name of its caller. */
+function budgets({ guard, monitor }: OperatorOperationOptions) {
+  return {
+    putBudget: guard.unary(Rpcs.putBudget, (request, call) =>
+      monitor.putBudget({ ...request, who: call.subject }, soon(call)),
+    ),
+
+    deleteBudget: guard.unary(Rpcs.deleteBudget, (request, call) => monitor.deleteBudget(request, soon(call))),
+
+    listBudgets: guard.unary(Rpcs.listBudgets, (request, call) => monitor.listBudgets(request, soon(call))),
   };
 }
 

@@ -190,6 +190,18 @@ export enum ErrorReason {
    */
   EXECUTOR_NOT_FOUND = 30,
   /**
+   * BUDGET_EXHAUSTED - RESOURCE_EXHAUSTED: a budget of the agent, of one of the task's labels or of everybody is used up. `QuotaFailure`
+   * names the budget, and `RetryInfo` says when its period ends.
+   * Do: Nothing was done. Submit again when the period has ended. Operators: `ccsp budget list` shows the budgets; a
+   * higher limit holds within seconds (`ccsp budget set`).
+   */
+  BUDGET_EXHAUSTED = 32,
+  /**
+   * BUDGET_NOT_FOUND - NOT_FOUND: there is no budget of this name.
+   * Do: List the budgets with `ccsp budget list`.
+   */
+  BUDGET_NOT_FOUND = 33,
+  /**
    * ALERT_RULE_NOT_FOUND - NOT_FOUND: there is no rule of alerts of this name, or it is built in and nobody has changed it.
    * Do: List the rules with `ccsp alert rules`. To switch a built-in rule off, use `ccsp alert put NAME --disabled`.
    */
@@ -317,6 +329,12 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 30:
     case "ERROR_REASON_EXECUTOR_NOT_FOUND":
       return ErrorReason.EXECUTOR_NOT_FOUND;
+    case 32:
+    case "ERROR_REASON_BUDGET_EXHAUSTED":
+      return ErrorReason.BUDGET_EXHAUSTED;
+    case 33:
+    case "ERROR_REASON_BUDGET_NOT_FOUND":
+      return ErrorReason.BUDGET_NOT_FOUND;
     case 34:
     case "ERROR_REASON_ALERT_RULE_NOT_FOUND":
       return ErrorReason.ALERT_RULE_NOT_FOUND;
@@ -406,6 +424,10 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_KEY_NOT_FOUND";
     case ErrorReason.EXECUTOR_NOT_FOUND:
       return "ERROR_REASON_EXECUTOR_NOT_FOUND";
+    case ErrorReason.BUDGET_EXHAUSTED:
+      return "ERROR_REASON_BUDGET_EXHAUSTED";
+    case ErrorReason.BUDGET_NOT_FOUND:
+      return "ERROR_REASON_BUDGET_NOT_FOUND";
     case ErrorReason.ALERT_RULE_NOT_FOUND:
       return "ERROR_REASON_ALERT_RULE_NOT_FOUND";
     case ErrorReason.SILENCE_NOT_FOUND:

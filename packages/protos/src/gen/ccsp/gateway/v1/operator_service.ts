@@ -53,6 +53,14 @@ import {
   TestAlertRuleResponse,
 } from "../../monitor/v1/alerts.js";
 import {
+  DeleteBudgetRequest,
+  DeleteBudgetResponse,
+  ListBudgetsRequest,
+  ListBudgetsResponse,
+  PutBudgetRequest,
+  PutBudgetResponse,
+} from "../../monitor/v1/budgets.js";
+import {
   GetGlobalMetricsRequest,
   GetGlobalMetricsResponse,
   WatchMetricsRequest,
@@ -2845,6 +2853,37 @@ export const OperatorServiceService = {
     responseSerialize: (value: RecordUsageResponse): Buffer => Buffer.from(RecordUsageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RecordUsageResponse => RecordUsageResponse.decode(value),
   },
+  /** Creates or replaces a budget. */
+  putBudget: {
+    path: "/ccsp.gateway.v1.OperatorService/PutBudget" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PutBudgetRequest): Buffer => Buffer.from(PutBudgetRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PutBudgetRequest => PutBudgetRequest.decode(value),
+    responseSerialize: (value: PutBudgetResponse): Buffer => Buffer.from(PutBudgetResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PutBudgetResponse => PutBudgetResponse.decode(value),
+  },
+  /** Deletes a budget. */
+  deleteBudget: {
+    path: "/ccsp.gateway.v1.OperatorService/DeleteBudget" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteBudgetRequest): Buffer => Buffer.from(DeleteBudgetRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteBudgetRequest => DeleteBudgetRequest.decode(value),
+    responseSerialize: (value: DeleteBudgetResponse): Buffer =>
+      Buffer.from(DeleteBudgetResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteBudgetResponse => DeleteBudgetResponse.decode(value),
+  },
+  /** Returns the budgets and where each stands. */
+  listBudgets: {
+    path: "/ccsp.gateway.v1.OperatorService/ListBudgets" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListBudgetsRequest): Buffer => Buffer.from(ListBudgetsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListBudgetsRequest => ListBudgetsRequest.decode(value),
+    responseSerialize: (value: ListBudgetsResponse): Buffer => Buffer.from(ListBudgetsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListBudgetsResponse => ListBudgetsResponse.decode(value),
+  },
   /** Lists the sessions: the login of each engine and account, and whether it works. */
   listSessions: {
     path: "/ccsp.gateway.v1.OperatorService/ListSessions" as const,
@@ -3247,6 +3286,12 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   exportUsage: handleServerStreamingCall<ExportUsageRequest, ExportUsageResponse>;
   /** Counts work that was done outside CCSP, for any agent. */
   recordUsage: handleUnaryCall<RecordUsageRequest, RecordUsageResponse>;
+  /** Creates or replaces a budget. */
+  putBudget: handleUnaryCall<PutBudgetRequest, PutBudgetResponse>;
+  /** Deletes a budget. */
+  deleteBudget: handleUnaryCall<DeleteBudgetRequest, DeleteBudgetResponse>;
+  /** Returns the budgets and where each stands. */
+  listBudgets: handleUnaryCall<ListBudgetsRequest, ListBudgetsResponse>;
   /** Lists the sessions: the login of each engine and account, and whether it works. */
   listSessions: handleUnaryCall<ListSessionsRequest, ListSessionsResponse>;
   /**
@@ -3787,6 +3832,54 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RecordUsageResponse) => void,
+  ): ClientUnaryCall;
+  /** Creates or replaces a budget. */
+  putBudget(
+    request: PutBudgetRequest,
+    callback: (error: ServiceError | null, response: PutBudgetResponse) => void,
+  ): ClientUnaryCall;
+  putBudget(
+    request: PutBudgetRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PutBudgetResponse) => void,
+  ): ClientUnaryCall;
+  putBudget(
+    request: PutBudgetRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PutBudgetResponse) => void,
+  ): ClientUnaryCall;
+  /** Deletes a budget. */
+  deleteBudget(
+    request: DeleteBudgetRequest,
+    callback: (error: ServiceError | null, response: DeleteBudgetResponse) => void,
+  ): ClientUnaryCall;
+  deleteBudget(
+    request: DeleteBudgetRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteBudgetResponse) => void,
+  ): ClientUnaryCall;
+  deleteBudget(
+    request: DeleteBudgetRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteBudgetResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns the budgets and where each stands. */
+  listBudgets(
+    request: ListBudgetsRequest,
+    callback: (error: ServiceError | null, response: ListBudgetsResponse) => void,
+  ): ClientUnaryCall;
+  listBudgets(
+    request: ListBudgetsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListBudgetsResponse) => void,
+  ): ClientUnaryCall;
+  listBudgets(
+    request: ListBudgetsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListBudgetsResponse) => void,
   ): ClientUnaryCall;
   /** Lists the sessions: the login of each engine and account, and whether it works. */
   listSessions(

@@ -41,6 +41,7 @@ import {
   taskStateToJSON,
   Usage,
 } from "../../task/v1/task.js";
+import { BudgetAction, budgetActionFromJSON, budgetActionToJSON } from "../../usage/v1/budgets.js";
 
 export const protobufPackage = "ccsp.queue.v1";
 
@@ -614,7 +615,30 @@ export interface Gate {
     | Date
     | undefined;
   /** End of the ramp. Set when the gate has opened and lets more and more tasks start until this time. */
-  rampEndTime: Date | undefined;
+  rampEndTime:
+    | Date
+    | undefined;
+  /**
+   * Present when budgets that are used up hold the tasks, and not a person: these budgets. ResumeQueue does not open
+   * such a gate.
+   */
+  budgets: BudgetHold[];
+}
+
+/** A budget that is used up. */
+export interface BudgetHold {
+  /** Name of the budget: 1-64 of A-Z a-z 0-9 . _ - */
+  budget: string;
+  /** The tasks that it holds: `all`, `agent_id` or `label`. */
+  scope:
+    | GateScope
+    | undefined;
+  /** What happens to new tasks. */
+  action: BudgetAction;
+  /** Its limit in words, such as `100 requests a day`. 1-128 visible characters. */
+  limit: string;
+  /** When its period ends, and with it the hold. */
+  endTime: Date | undefined;
 }
 
 /** The emergency stop in force. */
@@ -888,6 +912,16 @@ export interface ResumeQueueRequest {
 export interface ResumeQueueResponse {
   /** The gate was closed before the call. */
   resumed: boolean;
+}
+
+/** Request for `SetBudgetHolds`. */
+export interface SetBudgetHoldsRequest {
+  /** All budgets that are used up. At most 1,000. Those whose end time has passed are ignored. */
+  holds: BudgetHold[];
+}
+
+/** Response for `SetBudgetHolds`. */
+export interface SetBudgetHoldsResponse {
 }
 
 /** Request for `ClearQueue`. */
@@ -5558,7 +5592,15 @@ export const Account: MessageFns<Account> = {
 };
 
 function createBaseGate(): Gate {
-  return { scope: undefined, who: "", why: "", closeTime: undefined, openTime: undefined, rampEndTime: undefined };
+  return {
+    scope: undefined,
+    who: "",
+    why: "",
+    closeTime: undefined,
+    openTime: undefined,
+    rampEndTime: undefined,
+    budgets: [],
+  };
 }
 
 export const Gate: MessageFns<Gate> = {
@@ -5580,6 +5622,9 @@ export const Gate: MessageFns<Gate> = {
     }
     if (message.rampEndTime !== undefined) {
       Timestamp.encode(toTimestamp(message.rampEndTime), writer.uint32(50).fork()).join();
+    }
+    for (const v of message.budgets) {
+      BudgetHold.encode(v!, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -5645,6 +5690,14 @@ export const Gate: MessageFns<Gate> = {
             message.rampEndTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.budgets.push(BudgetHold.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5677,6 +5730,7 @@ export const Gate: MessageFns<Gate> = {
         : isSet(object.ramp_end_time)
         ? fromJsonTimestamp(object.ramp_end_time)
         : undefined,
+      budgets: globalThis.Array.isArray(object?.budgets) ? object.budgets.map((e: any) => BudgetHold.fromJSON(e)) : [],
     };
   },
 
@@ -5700,6 +5754,9 @@ export const Gate: MessageFns<Gate> = {
     if (message.rampEndTime !== undefined) {
       obj.rampEndTime = message.rampEndTime.toISOString();
     }
+    if (message.budgets?.length) {
+      obj.budgets = message.budgets.map((e) => BudgetHold.toJSON(e));
+    }
     return obj;
   },
 
@@ -5716,6 +5773,146 @@ export const Gate: MessageFns<Gate> = {
     message.closeTime = object.closeTime ?? undefined;
     message.openTime = object.openTime ?? undefined;
     message.rampEndTime = object.rampEndTime ?? undefined;
+    message.budgets = object.budgets?.map((e) => BudgetHold.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseBudgetHold(): BudgetHold {
+  return { budget: "", scope: undefined, action: 0, limit: "", endTime: undefined };
+}
+
+export const BudgetHold: MessageFns<BudgetHold> = {
+  encode(message: BudgetHold, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.budget !== "") {
+      writer.uint32(10).string(message.budget);
+    }
+    if (message.scope !== undefined) {
+      GateScope.encode(message.scope, writer.uint32(18).fork()).join();
+    }
+    if (message.action !== 0) {
+      writer.uint32(24).int32(message.action);
+    }
+    if (message.limit !== "") {
+      writer.uint32(34).string(message.limit);
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BudgetHold {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBudgetHold();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.budget = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.scope = GateScope.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.action = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.limit = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BudgetHold {
+    return {
+      budget: isSet(object.budget) ? globalThis.String(object.budget) : "",
+      scope: isSet(object.scope) ? GateScope.fromJSON(object.scope) : undefined,
+      action: isSet(object.action) ? budgetActionFromJSON(object.action) : 0,
+      limit: isSet(object.limit) ? globalThis.String(object.limit) : "",
+      endTime: isSet(object.endTime)
+        ? fromJsonTimestamp(object.endTime)
+        : isSet(object.end_time)
+        ? fromJsonTimestamp(object.end_time)
+        : undefined,
+    };
+  },
+
+  toJSON(message: BudgetHold): unknown {
+    const obj: any = {};
+    if (message.budget !== "") {
+      obj.budget = message.budget;
+    }
+    if (message.scope !== undefined) {
+      obj.scope = GateScope.toJSON(message.scope);
+    }
+    if (message.action !== 0) {
+      obj.action = budgetActionToJSON(message.action);
+    }
+    if (message.limit !== "") {
+      obj.limit = message.limit;
+    }
+    if (message.endTime !== undefined) {
+      obj.endTime = message.endTime.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<BudgetHold>): BudgetHold {
+    return BudgetHold.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BudgetHold>): BudgetHold {
+    const message = createBaseBudgetHold();
+    message.budget = object.budget ?? "";
+    message.scope = (object.scope !== undefined && object.scope !== null)
+      ? GateScope.fromPartial(object.scope)
+      : undefined;
+    message.action = object.action ?? 0;
+    message.limit = object.limit ?? "";
+    message.endTime = object.endTime ?? undefined;
     return message;
   },
 };
@@ -8151,6 +8348,127 @@ export const ResumeQueueResponse: MessageFns<ResumeQueueResponse> = {
   fromPartial(object: DeepPartial<ResumeQueueResponse>): ResumeQueueResponse {
     const message = createBaseResumeQueueResponse();
     message.resumed = object.resumed ?? false;
+    return message;
+  },
+};
+
+function createBaseSetBudgetHoldsRequest(): SetBudgetHoldsRequest {
+  return { holds: [] };
+}
+
+export const SetBudgetHoldsRequest: MessageFns<SetBudgetHoldsRequest> = {
+  encode(message: SetBudgetHoldsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.holds) {
+      BudgetHold.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetBudgetHoldsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetBudgetHoldsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.holds.push(BudgetHold.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SetBudgetHoldsRequest {
+    return {
+      holds: globalThis.Array.isArray(object?.holds) ? object.holds.map((e: any) => BudgetHold.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: SetBudgetHoldsRequest): unknown {
+    const obj: any = {};
+    if (message.holds?.length) {
+      obj.holds = message.holds.map((e) => BudgetHold.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SetBudgetHoldsRequest>): SetBudgetHoldsRequest {
+    return SetBudgetHoldsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetBudgetHoldsRequest>): SetBudgetHoldsRequest {
+    const message = createBaseSetBudgetHoldsRequest();
+    message.holds = object.holds?.map((e) => BudgetHold.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSetBudgetHoldsResponse(): SetBudgetHoldsResponse {
+  return {};
+}
+
+export const SetBudgetHoldsResponse: MessageFns<SetBudgetHoldsResponse> = {
+  encode(_: SetBudgetHoldsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetBudgetHoldsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetBudgetHoldsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): SetBudgetHoldsResponse {
+    return {};
+  },
+
+  toJSON(_: SetBudgetHoldsResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<SetBudgetHoldsResponse>): SetBudgetHoldsResponse {
+    return SetBudgetHoldsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<SetBudgetHoldsResponse>): SetBudgetHoldsResponse {
+    const message = createBaseSetBudgetHoldsResponse();
     return message;
   },
 };
@@ -10688,6 +11006,30 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): ResumeQueueResponse => ResumeQueueResponse.decode(value),
   },
   /**
+   * Says which budgets are used up: the whole set, which replaces the set before. The same set changes nothing, so the
+   * monitor repeats it every few seconds, and what a failed or late call left is right again after the next one.
+   *
+   * Until a hold ends, no task of its scope starts, and with BUDGET_ACTION_REFUSE no new one is accepted
+   * (`BUDGET_EXHAUSTED`). A hold ends by itself at its end time by the queue's clock, also while the monitor is away.
+   * Holds and gates that people close do not touch each other: a task starts when neither is in its way. Runs that
+   * have started go on.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: there are more than 1,000 holds, or one has no name, no scope or no end time, or
+   *   a scope that is not `all`, `agent_id` or `label`.
+   */
+  setBudgetHolds: {
+    path: "/ccsp.queue.v1.QueueService/SetBudgetHolds" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetBudgetHoldsRequest): Buffer =>
+      Buffer.from(SetBudgetHoldsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetBudgetHoldsRequest => SetBudgetHoldsRequest.decode(value),
+    responseSerialize: (value: SetBudgetHoldsResponse): Buffer =>
+      Buffer.from(SetBudgetHoldsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetBudgetHoldsResponse => SetBudgetHoldsResponse.decode(value),
+  },
+  /**
    * Changes weights and rates while the queue runs. A limit that is set overrides the setting, in every replica and
    * shard within 3 seconds, until its end time or until it is reset. It survives restarts. All changes of a request are
    * made, or none.
@@ -11085,6 +11427,20 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * - INVALID_ARGUMENT `INVALID_FIELD`.
    */
   resumeQueue: handleUnaryCall<ResumeQueueRequest, ResumeQueueResponse>;
+  /**
+   * Says which budgets are used up: the whole set, which replaces the set before. The same set changes nothing, so the
+   * monitor repeats it every few seconds, and what a failed or late call left is right again after the next one.
+   *
+   * Until a hold ends, no task of its scope starts, and with BUDGET_ACTION_REFUSE no new one is accepted
+   * (`BUDGET_EXHAUSTED`). A hold ends by itself at its end time by the queue's clock, also while the monitor is away.
+   * Holds and gates that people close do not touch each other: a task starts when neither is in its way. Runs that
+   * have started go on.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: there are more than 1,000 holds, or one has no name, no scope or no end time, or
+   *   a scope that is not `all`, `agent_id` or `label`.
+   */
+  setBudgetHolds: handleUnaryCall<SetBudgetHoldsRequest, SetBudgetHoldsResponse>;
   /**
    * Changes weights and rates while the queue runs. A limit that is set overrides the setting, in every replica and
    * shard within 3 seconds, until its end time or until it is reset. It survives restarts. All changes of a request are
@@ -11587,6 +11943,34 @@ export interface QueueServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResumeQueueResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Says which budgets are used up: the whole set, which replaces the set before. The same set changes nothing, so the
+   * monitor repeats it every few seconds, and what a failed or late call left is right again after the next one.
+   *
+   * Until a hold ends, no task of its scope starts, and with BUDGET_ACTION_REFUSE no new one is accepted
+   * (`BUDGET_EXHAUSTED`). A hold ends by itself at its end time by the queue's clock, also while the monitor is away.
+   * Holds and gates that people close do not touch each other: a task starts when neither is in its way. Runs that
+   * have started go on.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: there are more than 1,000 holds, or one has no name, no scope or no end time, or
+   *   a scope that is not `all`, `agent_id` or `label`.
+   */
+  setBudgetHolds(
+    request: SetBudgetHoldsRequest,
+    callback: (error: ServiceError | null, response: SetBudgetHoldsResponse) => void,
+  ): ClientUnaryCall;
+  setBudgetHolds(
+    request: SetBudgetHoldsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetBudgetHoldsResponse) => void,
+  ): ClientUnaryCall;
+  setBudgetHolds(
+    request: SetBudgetHoldsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetBudgetHoldsResponse) => void,
   ): ClientUnaryCall;
   /**
    * Changes weights and rates while the queue runs. A limit that is set overrides the setting, in every replica and
