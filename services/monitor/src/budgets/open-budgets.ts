@@ -1,7 +1,7 @@
 import type { Client } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { RedisClient } from "@ccsp/redis-kit";
-import type { SignalSource } from "../signals/signal.js";
+import { exportedSignal, type SignalSource } from "../signals/signal.js";
 import type { Duty } from "../state/leader.js";
 import { openState } from "../state/state-store.js";
 import type { Run } from "../usage/domain/run.js";
@@ -26,6 +26,19 @@ export interface BudgetsOptions {
 /** How often the leader looks where budgets stand. It is the longest that an exhausted budget goes unnoticed. */
 const EVERY_MS = 1_000;
 
+const METRICS = [
+  exportedSignal({
+    name: "budget_used_ratio",
+    help: "Used share of a budget in its present period; 1: used up",
+    labels: { budget: "budgets of the installation" },
+  }),
+  exportedSignal({
+    name: "budget_state_age_seconds",
+    help: "Time since the queue has last accepted which budgets are used up",
+    labels: {},
+  }),
+];
+
 const openBudgetState = (redis: RedisClient) => openState(redis, "budgets", parseBudget);
 
 /** Says to which counters of budgets a run adds. It knows each budget at most a second after it was put. */
@@ -45,18 +58,7 @@ export function openBudgets(options: BudgetsOptions) {
   const evaluation = createEvaluation({ state, usage, standings, queue, now });
   const duty: Duty = { name: "budgets", everyMs: EVERY_MS, turn: evaluation.turn };
   const signals: SignalSource = {
-    metrics: [
-      {
-        name: "budget_used_ratio",
-        help: "Used share of a budget in its present period; 1: used up",
-        labels: ["budget"],
-      },
-      {
-        name: "budget_state_age_seconds",
-        help: "Time since the queue has last accepted which budgets are used up",
-        labels: [],
-      },
-    ],
+    metrics: METRICS,
     async read(at) {
       const counters = await usage.readCounters();
       const budgets = (await state.list()).map(({ value }) => value);
