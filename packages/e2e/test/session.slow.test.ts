@@ -28,18 +28,23 @@ class Installation {
 
   static async start(monitors: number): Promise<Installation> {
     const people = await startStandInNotification();
-    const world = await startWorld({
-      plain: true,
-      replicas: { monitor: monitors },
-      env: {
-        CCSP_NOTIFICATION_TARGET: `static:///${people.address}`,
-        CCSP_CLAUDE_CODE_MAX_RETRIES: "0",
-        // Only a refused run or a person makes this monitor ask.
-        CCSP_MONITOR_SESSION_INTERVAL: "1h",
-        CCSP_MONITOR_SESSION_RETRY: "1s",
-      },
-    });
-    return new Installation(world, people);
+    try {
+      const world = await startWorld({
+        plain: true,
+        replicas: { monitor: monitors },
+        env: {
+          CCSP_NOTIFICATION_TARGET: `static:///${people.address}`,
+          CCSP_CLAUDE_CODE_MAX_RETRIES: "0",
+          // Only a refused run or a person makes this monitor ask.
+          CCSP_MONITOR_SESSION_INTERVAL: "1h",
+          CCSP_MONITOR_SESSION_RETRY: "1s",
+        },
+      });
+      return new Installation(world, people);
+    } catch (error) {
+      await people.close();
+      throw error;
+    }
   }
 
   private constructor(world: World, people: StandInNotification) {
