@@ -8,8 +8,8 @@ export {
   type FailureKind,
   type Format,
   type IssueReading,
-  type Issues,
   type IssueStatus,
+  type Issues,
   type Message,
   type Rendered,
 } from "./domain/channel.js";
