@@ -27,9 +27,13 @@ const COMMANDS = [
   "schedule delete",
   ...["status", "list", "get", "explain", "log", "cancel", "retry"].map((name) => `queue ${name}`),
   ...["emergency stop", "emergency resume", "pause", "resume", "priority", "clear"],
+  ...["list", "set", "reset"].map((name) => `limits ${name}`),
   ...["list", "runs", "tail", "drain", "slots", "probe"].map((name) => `executor ${name}`),
   ...["init", "issue", "show"].map((name) => `certs ${name}`),
   ...["create", "list", "rotate", "revoke"].map((name) => `key ${name}`),
+  ...["list", "rules", "put", "delete", "test"].map((name) => `alert ${name}`),
+  ...["silence", "silences", "unsilence", "signals"].map((name) => `alert ${name}`),
+  ...["set", "list", "delete"].map((name) => `budget ${name}`),
   ...["token create", "token revoke", "usage", "whoami"],
 ];
 
@@ -68,6 +72,7 @@ describe("ccsp's arguments", () => {
     "emergency",
     "certs",
     "key",
+    "budget",
     "token",
     "login",
     "logout",

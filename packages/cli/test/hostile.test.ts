@@ -15,6 +15,7 @@ import {
   EmergencyLevel,
   Gate,
   GetStatusResponse,
+  Limit,
   ExplainTaskResponse as QueueExplanation,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
@@ -68,6 +69,11 @@ const EVENTS: readonly Parameters<typeof TaskEvent.fromPartial>[0][] = [
   { event: { $case: "stateChanged", value: { state: TaskState.CANCELLING, reason: "why" } } },
   { event: { $case: "taskEnded", value: { state: TaskState.FAILED, error: { message: "529" } } } },
 ];
+const LIMIT = Limit.fromPartial({
+  name: "rate/agent/a",
+  value: { value: { $case: "rate", value: { startsPerMinute: 1 } } },
+  source: { who: "ada", why: "flood" },
+});
 const GATE = { scope: { scope: { $case: "agentId", value: "a" } }, who: "ada", why: "lunch" } as const;
 
 describe("text that others wrote, as ccsp shows it", () => {
@@ -140,6 +146,8 @@ describe("text that others wrote, as ccsp shows it", () => {
       cancelTask: async () => ({ task: infected(TASK) }),
       retryTask: refuse,
       pauseQueue: async () => ({ gate: infected(Gate.fromPartial(GATE)) }),
+      getLimits: async () => ({ limits: [infected(LIMIT)], range: undefined }),
+      setLimits: async () => ({ limits: [infected(LIMIT)] }),
       emergencyStop: async () => ({ status: infected(status.emergency), confirmed: true }),
       listExecutors: async () => ({
         executors: [
@@ -202,6 +210,8 @@ describe("text that others wrote, as ccsp shows it", () => {
     "queue cancel t",
     "queue retry t",
     "pause agent/a --why lunch",
+    "limits list",
+    "limits set rate/agent/a 1 --why flood",
     "emergency stop --level kill --why leak",
     "executor list",
     "executor runs",

@@ -95,6 +95,33 @@ describe("ccsp's commands for operators", function () {
     await becomes(first, "SUCCEEDED");
   });
 
+  it("limits set bounds what starts until it is reset, list says who did it and why, and wrong ones are refused", async () => {
+    const set = await ok("limits set rate/agent/nightly 0.5/900 --for 1h --why", "a test");
+    assert.match(set, /^rate\/agent\/nightly: 0\.5 starts\/min, 900 tokens\/min, until 20.*, by ada: a test\n$/);
+    await ok("limits set weight/class/low 3 --why", "a backlog");
+    const listed = await ok("limits list");
+    assert.match(listed, /^LIMIT +IN FORCE +SETTING +UNTIL +BY +WHY$/m);
+    assert.match(
+      listed,
+      /^rate\/agent\/nightly +0\.5 starts\/min, 900 tokens\/min +any number +20\S+ \S+ +ada +a test$/m,
+    );
+    assert.match(listed, /^weight\/class\/high +16 *$/m);
+    assert.match(listed, /^weight\/class\/low +3 +1 +it is reset +ada +a backlog$/m);
+    assert.equal(await ok("limits reset weight/class/low"), "weight/class/low: 1, as the settings say\n");
+    assert.equal(await ok("limits reset rate/agent/nightly -o name"), "rate/agent/nightly\n");
+    const refusals: [string, RegExp][] = [
+      ["limits set weight/class/low many --why x", /weight\/class\/low: write it as a whole number/],
+      ["limits set rate/agent/a fast --why x", /write it as STARTS or STARTS\/TOKENS a minute/],
+      ["limits set weight/class/urgent 1 --why x", /is no limit: it must be weight\/class\/high/],
+      ["limits set weight/class/low 99999 --why x", /must be 1 to 9999/],
+    ];
+    for (const [line, message] of refusals) {
+      const { code, stderr } = await at(line);
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, message);
+    }
+  });
+
   it("queue status --watch shows the status again when it changes, until Ctrl-C", async () => {
     await ok("pause agent/nobody --why test");
     let resumed: Promise<unknown> | undefined;

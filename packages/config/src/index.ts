@@ -7,5 +7,11 @@ export { ConfigError, describeSettings, type Env, load, namesFor } from "./load.
 export { isLoopback } from "./loopback.js";
 export { nearestName } from "./misspelt.js";
 export { type RedisSettings, redisSettings } from "./redis-settings.js";
-export { callerUnreadBytes, queueShards, type ServiceSettings, serviceSettings } from "./service-settings.js";
+export {
+  callerUnreadBytes,
+  monitorTarget,
+  queueShards,
+  type ServiceSettings,
+  serviceSettings,
+} from "./service-settings.js";
 export type { SettingDescription, Settings } from "./settings.js";

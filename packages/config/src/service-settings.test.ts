@@ -39,6 +39,7 @@ describe("settings that every service has", () => {
         instance: "queue",
         drainMs: 20_000,
         lameDuckMs: 500,
+        heartbeat: { everyMs: 30_000, target: undefined },
       },
       warnings: [],
     });

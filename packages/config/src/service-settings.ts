@@ -24,6 +24,13 @@ export interface ServiceSettings extends TlsSettings {
   readonly instance: string;
   readonly drainMs: number;
   readonly lameDuckMs: number;
+  readonly heartbeat: HeartbeatSettings;
+}
+
+export interface HeartbeatSettings {
+  readonly everyMs: number;
+  /** The monitor. Undefined: no heartbeats are sent. */
+  readonly target: string | undefined;
 }
 
 interface Service {
@@ -102,7 +109,29 @@ export function serviceSettings(settings: Settings, service: Service): ServiceSe
     lameDuckMs: settings.durationMs("CCSP_LAME_DUCK", "time between NOT_SERVING and the first refused call", {
       default: "500ms",
     }),
+    heartbeat: heartbeatSettings(settings, { consul: consul !== undefined, ...service }),
   };
+}
+
+/** gRPC target of the monitor. Several parts read this setting. */
+export const monitorTarget = (settings: Settings): string =>
+  settings.text("CCSP_MONITOR_TARGET", "gRPC target of the monitor", { default: MONITOR });
+
+const MONITOR = "consul:///monitor";
+
+/** The monitor takes its own heartbeats, without a call. */
+function heartbeatSettings(
+  settings: Settings,
+  { name, consul }: { readonly name: string; readonly consul: boolean },
+): HeartbeatSettings {
+  const everyMs = settings.durationMs(
+    "CCSP_HEARTBEAT",
+    "time between the reports of this process to the monitor; 0s: none, and `ccsp fleet` does not show it",
+    { default: "30s", max: 30_000 },
+  );
+  const target = name === "monitor" ? undefined : monitorTarget(settings);
+  const findable = target !== undefined && (consul || target !== MONITOR);
+  return { everyMs, target: everyMs > 0 && findable ? target : undefined };
 }
 
 /** For the services that send agents what they watch. */

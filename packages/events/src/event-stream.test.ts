@@ -70,6 +70,56 @@ const samples: EventData[] = [
       costUsd: 0,
     },
   },
+  {
+    $case: "usageThreshold",
+    value: {
+      kind: "budget",
+      name: "team",
+      threshold: 0.8,
+      share: 0.81,
+      periodStartTime: new Date(0),
+      periodEndTime: new Date(3_600_000),
+      exhaustTime: undefined,
+      action: "warn",
+    },
+  },
+  {
+    $case: "alertFiring",
+    value: {
+      alertId: "a1",
+      rule: "error_rate",
+      severity: "warning",
+      labels: { engine: "claude" },
+      value: 0.2,
+      summary: "20 % of the runs failed",
+      whatToDo: "look",
+      startTime: new Date(1),
+      channels: ["ops"],
+      alerts: 1,
+    },
+  },
+  {
+    $case: "alertResolved",
+    value: {
+      alertId: "a1",
+      rule: "error_rate",
+      severity: "warning",
+      labels: {},
+      startTime: new Date(1),
+      summary: "over",
+      channels: [],
+    },
+  },
+  { $case: "sessionValid", value: { engine: "claude", account: "team", proof: "probe" } },
+  {
+    $case: "sessionRecovered",
+    value: { engine: "claude", account: "team", lostTime: new Date(1), cause: "issue" },
+  },
+  { $case: "systemHealth", value: { service: "queue", instance: "q-1", state: "late", why: "silent" } },
+  {
+    $case: "adaptationDecided",
+    value: { what: "rate", subject: "agent/ann", before: 10, after: 5, reason: "the window", dryRun: true },
+  },
 ];
 
 const entry = (data: EventData): string[] => [

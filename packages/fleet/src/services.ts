@@ -13,13 +13,13 @@ export const STOP_ORDER = ["gateway", "executor", "monitor", "notification", "qu
 /** The services that get the URL of Redis, which may contain a password. */
 export const USE_REDIS: readonly ServiceName[] = ["gateway", "queue", "monitor", "notification"];
 
-/** The services that each service calls. For each of them it has a setting, which `targetsFor` names. */
+/** The services that each service calls: every one reports to the monitor. For each of them it has a setting, which `targetsFor` names. */
 export const CALLS: Readonly<Record<ServiceName, readonly ServiceName[]>> = {
-  gateway: ["queue", "monitor", "notification"],
-  queue: [],
-  executor: ["queue"],
-  monitor: ["queue"],
-  notification: [],
+  gateway: ["monitor", "queue", "notification"],
+  queue: ["monitor"],
+  executor: ["monitor", "queue"],
+  monitor: ["queue", "notification"],
+  notification: ["monitor"],
 };
 
 /** The settings with which a service finds the services that it calls, without Consul. */

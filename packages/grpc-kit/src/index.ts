@@ -7,10 +7,17 @@ export type { Admit } from "./server/admission.js";
 export { admitBy } from "./server/admit-by.js";
 export type { CallContext } from "./server/call-context.js";
 export { type Handlers, type Implementation, implement, implementSome } from "./server/handlers.js";
+export { type CallCounts, readCalls } from "./server/metrics.js";
 export { type ConnectionBounds, type GrpcServer, type ServeOptions, serveGrpc } from "./server/server.js";
 export { CallError } from "./wire/call-error.js";
 export { type Credentials, channelTls, type ExpectedServer, PLAIN, serverTls } from "./wire/credentials.js";
 export { STATUS_OF } from "./wire/reason-status.js";
 export type { ServiceShape } from "./wire/service-shape.js";
 export type { Tls } from "./wire/tls.js";
-export { openTlsFolder, readTlsFolder, type TlsFolder, type TlsFolderOptions } from "./wire/tls-folder.js";
+export {
+  expiryTimesOf,
+  openTlsFolder,
+  readTlsFolder,
+  type TlsFolder,
+  type TlsFolderOptions,
+} from "./wire/tls-folder.js";

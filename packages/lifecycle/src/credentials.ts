@@ -5,6 +5,7 @@ import {
   admitBy,
   type ClientOptions,
   channelTls,
+  expiryTimesOf,
   openTlsFolder,
   PLAIN,
   type ServeOptions,
@@ -21,6 +22,8 @@ export interface ServiceCredentials {
   readonly admit: Admit;
   /** For a client of another service. The server must have the certificate of the service that offers the called definition. */
   readonly toCall: (called: ServiceShape) => ClientOptions["credentials"];
+  /** When the first of the service's certificates and authorities in use expires. Undefined without TLS. */
+  readonly certificateExpires: () => Date | undefined;
 }
 
 /** Opens the folders of certificates that the settings name. Throws if a certificate is unusable, or another's. */
@@ -43,6 +46,10 @@ export async function openCredentials(
       }
       return identity;
     }, log),
+    certificateExpires: () =>
+      [own, port]
+        .flatMap((found) => (found ? expiryTimesOf(found.tls) : []))
+        .toSorted((a, b) => a.getTime() - b.getTime())[0],
     toCall: (called) => (own ? channelTls(() => own.tls, { service: offeredBy(called) }) : PLAIN.channel),
   };
 }

@@ -2,6 +2,7 @@ import type { ServiceSettings, Settings } from "@ccsp/config";
 import type { Client, ClientOptions, Connection, Implementation, ServeOptions, ServiceShape } from "@ccsp/grpc-kit";
 import type { Check } from "@ccsp/telemetry";
 import type { Registry } from "prom-client";
+import type { Heartbeat } from "./heartbeat/heartbeat.js";
 import type { ServiceContext } from "./run.js";
 
 /** The definition of a service: its name, its settings and its start. */
@@ -25,6 +26,8 @@ export interface ServiceDefinition<C extends { readonly service: ServiceSettings
 export interface StartContext extends ServiceContext {
   /** The service's metrics. */
   readonly registry: Registry;
+  /** What the instance tells the monitor, every 30 s. A service adds what only it knows. */
+  readonly heartbeat: Heartbeat;
   /** Opens a client of another service. With TLS, the server must have the certificate of that service. */
   readonly openClient: <D extends ServiceShape>(
     called: D,

@@ -1,9 +1,12 @@
 import { formatHostPort, type ServiceSettings } from "@ccsp/config";
 import { announce, registerSchemes } from "@ccsp/discovery";
-import { createClient, serveGrpc } from "@ccsp/grpc-kit";
+import { createClient, type GrpcServer, type Implementation, serveGrpc } from "@ccsp/grpc-kit";
+import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { createMetrics, type OpsServer, serveOps } from "@ccsp/telemetry";
 import { openCredentials } from "./credentials.js";
-import type { ServiceDefinition } from "./definition.js";
+import type { ServiceDefinition, StartContext } from "./definition.js";
+import { createHeartbeat } from "./heartbeat/heartbeat.js";
+import { heartbeatSender } from "./heartbeat/send-heartbeats.js";
 import type { Resource, ServiceContext } from "./run.js";
 
 /** Added to the longest close, which is that of the gRPC server. */
@@ -22,19 +25,36 @@ export async function startService<C extends { readonly service: ServiceSettings
   const { name, instance, consul, advertiseHost, drainMs, lameDuckMs, ...service } = config.service;
   const registry = createMetrics(name);
   let ops: OpsServer | undefined;
+  let served: readonly Implementation[] = [];
+  let server: GrpcServer | undefined;
   let schemes: Promise<Resource> | undefined;
 
   const credentials = await openCredentials(config.service, context);
+  const openClient: StartContext["openClient"] = async (called, target, options) => {
+    schemes ??= open("discovery", registerSchemes({ consul, log }));
+    await schemes;
+    const client = createClient(called, target, { ...options, credentials: credentials.toCall(called) });
+    await open(`client of ${target}`, { close: async () => client.close() });
+    return client;
+  };
+  const { certificateExpires } = credentials;
+  const heartbeat = await open(
+    "heartbeat",
+    createHeartbeat({ service: name, instance, registry, certificateExpires }, () => ({
+      ops,
+      services: served,
+      openStreams: () => server?.openStreams ?? 0,
+    })),
+  );
+  const { everyMs, target } = config.service.heartbeat;
+  const monitor = target && (await openClient(MonitorServiceService, target, { untraced: ["heartbeat"] }));
+  // Opened before the rest, so that it closes last: the last heartbeat has the counts of all calls.
+  const sender = await open("heartbeats", heartbeatSender({ heartbeat, everyMs, stopping, log }));
   await definition.start(config, {
     ...context,
     registry,
-    async openClient(called, target, options) {
-      schemes ??= open("discovery", registerSchemes({ consul, log }));
-      await schemes;
-      const client = createClient(called, target, { ...options, credentials: credentials.toCall(called) });
-      await open(`client of ${target}`, { close: async () => client.close() });
-      return client;
-    },
+    heartbeat,
+    openClient,
     // The address comes from another service. `unix:80` alone would be a socket of this host, and `consul:80` a name.
     connect: (called, address) =>
       createClient(called, `dns:///${address}`, { credentials: credentials.toCall(called) }),
@@ -45,7 +65,8 @@ export async function startService<C extends { readonly service: ServiceSettings
     },
     async serveGrpc(services, options) {
       if (ops === undefined) throw new Error(`${name} has to serve its ops port first: Consul asks there`);
-      const { port } = await open(
+      served = services;
+      server = await open(
         "grpc",
         serveGrpc({
           admit: credentials.admit,
@@ -59,6 +80,7 @@ export async function startService<C extends { readonly service: ServiceSettings
           lameDuckMs,
         }),
       );
+      const { port } = server;
       const asked = { host: service.opsHost, port: ops.port };
       const id = `${name}-${instance}`;
       await open("consul", announce({ consul, name, id, host: advertiseHost, port, ops: asked, log }));
@@ -66,4 +88,5 @@ export async function startService<C extends { readonly service: ServiceSettings
     },
   });
   ops?.setReady();
+  if (monitor) sender.start((request, options) => monitor.heartbeat(request, options));
 }

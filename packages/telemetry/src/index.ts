@@ -1,7 +1,7 @@
 export { watchClockAhead } from "./clock-ahead.js";
 export { createLogger, type LoggerOptions } from "./logger.js";
 export { createMetrics } from "./metrics.js";
-export { type Check, type OpsOptions, type OpsServer, serveOps } from "./ops-server.js";
+export { type Check, type OpsOptions, type OpsServer, type OpsState, serveOps } from "./ops-server.js";
 export {
   contextFromTraceparent,
   currentTraceparent,

@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { declareGauge } from "@ccsp/metrics";
 import { within } from "@ccsp/timing";
 import type { Logger } from "pino";
-import { Gauge, type Registry } from "prom-client";
+import type { Registry } from "prom-client";
 import type { Check } from "./readiness.js";
 import { runChecks } from "./readiness.js";
 
@@ -20,8 +21,13 @@ export interface OpsOptions {
   readonly checks: Readonly<Record<string, Check>>;
 }
 
+/** The states of a service as /ready reports them. */
+export type OpsState = "starting" | "ready" | "draining";
+
 export interface OpsServer {
   readonly port: number;
+  /** Runs the checks. Resolves to what `/health?verbose` answers. */
+  status(): Promise<{ readonly state: OpsState; readonly failing: Readonly<Record<string, string>> }>;
   /** Call it when the start is complete. From now on /ready is 200. */
   setReady(): void;
   /** From now on /ready is 503, so that no new work is sent here. */
@@ -49,9 +55,6 @@ interface Answer {
  */
 const START_MS = 1_000;
 
-/** The states of a service as /ready reports them. */
-type State = "starting" | "ready" | "draining";
-
 /**
  * Serves three paths, only for GET and HEAD.
  *
@@ -64,9 +67,14 @@ type State = "starting" | "ready" | "draining";
  * Rejects if it cannot listen on the address.
  */
 export async function serveOps({ listen, registry, log, checks }: OpsOptions): Promise<OpsServer> {
-  let state: State = "starting";
+  let state: OpsState = "starting";
   const started = Promise.withResolvers<void>();
   showDependencies(registry, checks);
+
+  const status = async () => {
+    const failing = await runChecks(checks);
+    return { state, failing };
+  };
 
   const answer = async ({ pathname, searchParams }: URL): Promise<Answer> => {
     switch (pathname) {
@@ -74,7 +82,7 @@ export async function serveOps({ listen, registry, log, checks }: OpsOptions): P
         return { status: 200, type: registry.contentType, body: await registry.metrics() };
       case "/health":
         if (!searchParams.has("verbose")) return json(200, { status: "alive" });
-        return json(200, { status: "alive", state, failing: await runChecks(checks) });
+        return json(200, { status: "alive", ...(await status()) });
       case "/ready":
         await within(START_MS, started.promise, () => undefined);
         return json(state === "ready" ? 200 : 503, { status: state });
@@ -101,6 +109,7 @@ export async function serveOps({ listen, registry, log, checks }: OpsOptions): P
 
   return {
     port,
+    status,
     setReady() {
       if (state === "starting") state = "ready";
       started.resolve();
@@ -131,21 +140,20 @@ const closeServer = (server: Server): Promise<void> =>
     });
   });
 
+const UP = declareGauge({
+  name: "ccsp_dependency_up",
+  help: "Whether a dependency of the service answered when the metrics were read",
+  labels: { dependency: ["redis", "queue"] },
+});
+
 /** Runs the checks at each scrape, because no other caller asks as often. */
 function showDependencies(registry: Registry, checks: OpsOptions["checks"]): void {
   const names = Object.keys(checks);
   if (names.length === 0) return;
-  const up: Gauge = new Gauge({
-    name: "ccsp_dependency_up",
-    help: "Whether a dependency of the service answered when the metrics were read",
-    labelNames: ["dependency"],
-    async collect() {
-      const failing = await runChecks(checks);
-      for (const dependency of names) up.set({ dependency }, dependency in failing ? 0 : 1);
-    },
-    registers: [],
+  const up = UP(registry, async () => {
+    const failing = await runChecks(checks);
+    for (const dependency of names) up.set({ dependency }, dependency in failing ? 0 : 1);
   });
-  registry.registerMetric(up);
 }
 
 function json(status: number, body: object): Answer {

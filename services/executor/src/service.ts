@@ -22,6 +22,7 @@ import { loadEngines } from "./engines/registry.js";
 import { hostFiles } from "./files/host-files.js";
 import { readRootsFile } from "./files/roots-file.js";
 import { executorHandlers } from "./grpc/handlers.js";
+import { executorReport } from "./grpc/messages.js";
 import { hookPlugins } from "./hooks/config.js";
 import { openHooks } from "./hooks/open.js";
 import { loadHooks } from "./hooks/registry.js";
@@ -59,8 +60,9 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
   define: (settings) => defineExecutor(settings, plugins),
 
   async start(config, context) {
-    const { open, stopping, serveOps, serveGrpc } = context;
+    const { open, stopping, heartbeat, serveOps, serveGrpc } = context;
     const { executor, hooks, sandbox } = await openExecutor({ ...context, config, bootId: ulid() });
+    heartbeat.add(() => ({ executor: executorReport(executor.status()), folder: config.dir }));
     await serveOps({ queue: () => executor.checkSync() });
     const { address } = await serveGrpc([
       implement(ExecutorServiceService, executorHandlers({ executor, hooks, sandbox, stopping })),

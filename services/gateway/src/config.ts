@@ -1,6 +1,7 @@
 import { type AuthenticationSettings, authenticationSettings } from "@ccsp/authentication";
 import {
   callerUnreadBytes,
+  monitorTarget,
   type RedisSettings,
   redisSettings,
   type ServiceSettings,
@@ -27,16 +28,10 @@ export function define(settings: Settings): GatewayConfig {
     redis: redisSettings(settings),
     targets: {
       queue: settings.text("CCSP_QUEUE_TARGET", "gRPC target of the queue", { default: "consul:///queue" }),
-      monitor: settings.text("CCSP_MONITOR_TARGET", "gRPC target of the monitor, for operators", {
-        default: "consul:///monitor",
+      monitor: monitorTarget(settings),
+      notification: settings.text("CCSP_NOTIFICATION_TARGET", "gRPC target of the notification service", {
+        default: "consul:///notification",
       }),
-      notification: settings.text(
-        "CCSP_NOTIFICATION_TARGET",
-        "gRPC target of the notification service, for operators",
-        {
-          default: "consul:///notification",
-        },
-      ),
     },
     authentication: authenticationSettings(settings),
     watchGiveUpMs: settings.durationMs(

@@ -11,7 +11,7 @@ import { CallError, type CallOptions, type Client, type Connection, createClient
 import { ROLES, type Role } from "@ccsp/identity";
 import { accessOf } from "@ccsp/protos/access.js";
 import { OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
-import { EmergencyLevel, type GateScope } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EmergencyLevel, type GateScope, LimitChange } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Priority, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually, SCRIPTED_ENGINE, type ServiceProcess, startServiceProcess } from "@ccsp/testkit";
 import { credentials, Client as GrpcClient } from "@grpc/grpc-js";
@@ -273,6 +273,29 @@ describe("OperatorService in front of real services", function () {
     });
   });
 
+  it("writes the proven caller as who set a limit, and never says that CCSP set it by itself", async () => {
+    const operator = await as("operator");
+    const change = LimitChange.fromPartial({
+      name: "weight/agent/alice",
+      value: { value: { $case: "weight", value: 3 } },
+    });
+    const request = { changes: [change], who: "x", why: "a test", automatic: true };
+    await assert.rejects(operators.setLimits(request, await as("viewer")), refusedWith("SCOPE_MISSING"));
+    const { limits } = await operators.setLimits(request, operator);
+    assert.deepEqual([limits[0]?.source?.who, limits[0]?.source?.automatic], ["operator-1", false]);
+    const listed = await operators.getLimits({}, await as("viewer"));
+    assert.equal(listed.limits.find(({ name }) => name === change.name)?.source?.why, "a test");
+    await operators.setLimits({ changes: [{ ...change, value: undefined }], why: "done" }, operator);
+    await eventually(() => {
+      const lines = audit().filter((line) => line["method"] === "setLimits");
+      assert.deepEqual(lines.map(({ who, outcome }) => [who, outcome]).slice(-3), [
+        ["viewer-1", "refused"],
+        ["operator-1", "accepted"],
+        ["operator-1", "accepted"],
+      ]);
+    });
+  });
+
   it("passes the refusals of the queue on, with their fields", async () => {
     await assert.rejects(operators.pauseQueue({ why: "" }, await as("operator")), (error) => {
       assert.ok(error instanceof CallError);
@@ -294,6 +317,7 @@ describe("OperatorService in front of real services", function () {
       operators.cancelTasks({ filter }, operator),
       operators.listTasks({ filter }, operator),
       operators.pauseQueue({ scope: ALL, why: "w", until: never }, operator),
+      operators.setLimits({ changes: [{ ...LimitChange.fromPartial({}), endTime: never }], why: "w" }, operator),
       operators.getUsage({ startTime: never }, operator),
     ])
       await assert.rejects(call, refusedWith("INVALID_FIELD"));

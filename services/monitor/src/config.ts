@@ -6,6 +6,11 @@ import {
   type Settings,
   serviceSettings,
 } from "@ccsp/config";
+import { fleetSettings } from "./fleet/config.js";
+import type { Patience } from "./fleet/health.js";
+import { defineSession } from "./session/config.js";
+import type { Waits } from "./session/session.js";
+import { type Objective, objectiveSettings } from "./slo/objectives.js";
 
 export interface MonitorConfig {
   readonly service: ServiceSettings;
@@ -13,10 +18,17 @@ export interface MonitorConfig {
   /** The number of partitions of the event stream. */
   readonly partitions: number;
   readonly queueTarget: string;
+  readonly notificationTarget: string;
   /** The keys of labels by which usage is counted. */
   readonly usageLabels: readonly string[];
   /** The most rows of a bucket of usage. */
   readonly usageRows: number;
+  /** When an instance without heartbeats is late, and when it is gone. */
+  readonly patience: Patience;
+  readonly objectives: readonly Objective[];
+  /** How often the rules of alerts are judged. */
+  readonly alertsEveryMs: number;
+  readonly sessionWaits: Waits;
 }
 
 export function define(settings: Settings): MonitorConfig {
@@ -25,6 +37,9 @@ export function define(settings: Settings): MonitorConfig {
     redis: redisSettings(settings),
     partitions: queueShards(settings),
     queueTarget: settings.text("CCSP_QUEUE_TARGET", "gRPC target of the queue", { default: "consul:///queue" }),
+    notificationTarget: settings.text("CCSP_NOTIFICATION_TARGET", "gRPC target of the notification service", {
+      default: "consul:///notification",
+    }),
     usageLabels: settings.list("CCSP_MONITOR_USAGE_LABELS", "keys of the labels of tasks by which usage is counted", {
       default: [],
       pattern: /^[A-Za-z0-9._/-]{1,63}$/,
@@ -35,5 +50,13 @@ export function define(settings: Settings): MonitorConfig {
       "most combinations of agent, engine, account, model, class and label that an hour or a day counts apart",
       { default: 1_000, min: 10, max: 100_000 },
     ),
+    patience: fleetSettings(settings),
+    objectives: objectiveSettings(settings),
+    alertsEveryMs: settings.durationMs("CCSP_MONITOR_ALERTS_EVERY", "time between two looks at the rules of alerts", {
+      default: "15s",
+      min: 100,
+      max: 300_000,
+    }),
+    sessionWaits: defineSession(settings),
   };
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { luaFaults } from "@ccsp/redis-kit";
 import { Redis } from "ioredis";
+import { bindSloScripts } from "../src/slo/count-store.js";
 import { bindLeaseScripts } from "../src/state/leader.js";
 import { bindStateScripts } from "../src/state/state-store.js";
 import { bindUsageScripts } from "../src/usage/redis/redis-usage-store.js";
@@ -12,6 +13,7 @@ describe("the monitor's Lua files", () => {
       ...bindUsageScripts(redis),
       ...bindStateScripts(redis),
       ...bindLeaseScripts(redis),
+      ...bindSloScripts(redis),
     });
     assert.deepEqual(luaFaults(new URL("../lua/", import.meta.url), scripts), []);
   });

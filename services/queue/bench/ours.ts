@@ -34,6 +34,7 @@ export const ORDER: Order = {
   agentWeights: {},
   labelMaxRunning: {},
   engineRates: {},
+  accountRates: {},
   agentRates: {},
 };
 const RESULT = TaskResult.encode(TaskResult.fromPartial({ text: "done" })).finish();
@@ -62,7 +63,7 @@ export async function openOurs(url: string) {
   const queue = createQueue({ store, moves, gates, observer: NOBODY }, { bounds: BOUNDS, retry, order: ORDER });
   const sync = createSync(
     { store, queue, waitingExecutors, observer: NOBODY },
-    { leaseMs: LEASE_MS, engines: [ENGINE], order: ORDER, stopping: new AbortController().signal },
+    { leaseMs: LEASE_MS, engines: [ENGINE], order: () => ORDER, stopping: new AbortController().signal },
   );
   const newId = createTaskIds(1);
 

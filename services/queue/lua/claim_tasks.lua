@@ -17,7 +17,7 @@
 --       11 bench        zset  skip list: agent/agent/engine/class of throttled agents, back/engine/class/agent of
 --                             agents that may run again, all with score 0
 --       12 gates        hash  scope -> gate (JSON)
---       13 rates        hash  requests|tokens/engine|agent/name -> level and time (ms)
+--       13 rates        hash  requests|tokens/engine|account|agent/name -> level and time (ms)
 --       14 rota         hash  turn order of this engine: class -> credit; time:class -> virtual time
 --       15 urgentLines  zset  agent/age/id of waiting tasks of this engine and class, all with score 0
 --       16 highLines    zset  the same

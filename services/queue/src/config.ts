@@ -14,6 +14,8 @@ import type { Strain } from "./domain/intake/breaker.js";
 import type { Order } from "./domain/order/order.js";
 import type { RefusalBudget } from "./domain/task/decide.js";
 import type { PriorityClass } from "./domain/task/task.js";
+import { defineLimits } from "./limits/config.js";
+import type { LimitRanges } from "./limits/limit.js";
 import { defineOrder } from "./order-settings.js";
 
 export interface QueueConfig {
@@ -30,6 +32,8 @@ export interface QueueConfig {
   readonly bounds: Bounds;
   readonly overload: Strain;
   readonly order: Order;
+  /** The operator's range of the limits that are set while the queue runs. */
+  readonly limitRanges: LimitRanges;
   readonly gateRampMs: number;
   readonly leaseMs: number;
   readonly retryBaseMs: number;
@@ -61,6 +65,7 @@ export function defineQueue(settings: Settings): QueueConfig {
     bounds: defineBounds(settings),
     overload: defineOverload(settings),
     order: defineOrder(settings),
+    limitRanges: defineLimits(settings),
     gateRampMs: settings.durationMs(
       "CCSP_QUEUE_GATE_RAMP",
       "time over which starts grow to full speed after a gate opens",

@@ -17,7 +17,7 @@ export interface ApplicationDeps {
   readonly store: TaskStore;
   readonly queue: Queue;
   readonly moves: Moves;
-  readonly order: Order;
+  readonly order: () => Order;
   readonly limits: SpecLimits;
   /** Absent: no results are cached. */
   readonly cache?: TaskCache | undefined;

@@ -43,7 +43,7 @@ export function defineOrder(settings: Settings): Order {
       form: "key=max or key=value=max, with commas between several",
     },
   );
-  const rates = (name: string, whose: string): Order["engineRates"] =>
+  const rates = (name: string, whose: string, pattern = NAME): Order["engineRates"] =>
     Object.fromEntries(
       settings
         .list(
@@ -51,7 +51,7 @@ export function defineOrder(settings: Settings): Order {
           `most starts and tokens a minute of ${whose}, as name=starts/tokens; 0: any number; the name * stands for each that is not named`,
           {
             default: [],
-            pattern: new RegExp(`^(\\*|${NAME})=[0-9]{1,9}/[0-9]{1,12}$`),
+            pattern: new RegExp(`^(\\*|${pattern})=[0-9]{1,9}/[0-9]{1,12}$`),
             form: "name=starts/tokens, with commas between several",
           },
         )
@@ -66,6 +66,7 @@ export function defineOrder(settings: Settings): Order {
       labelMaxRunning.map(readNumber).map(([label, max]) => [nameOfLabel(label), max]),
     ),
     engineRates: rates("CCSP_QUEUE_ENGINE_RATES", "engines"),
+    accountRates: rates("CCSP_QUEUE_ACCOUNT_RATES", "logins, each named ENGINE/ACCOUNT", `${NAME}/(${NAME})?`),
     agentRates: rates("CCSP_QUEUE_AGENT_RATES", "agents"),
   };
 }
@@ -77,7 +78,8 @@ function readNumber(entry: string): [name: string, number: number] {
 }
 
 function readRate(entry: string): [name: string, rate: Rate] {
-  const [name = "", numbers = ""] = entry.split("=");
+  const at = entry.lastIndexOf("=");
+  const [name, numbers] = [entry.slice(0, at), entry.slice(at + 1)];
   const [requests = 0, tokens = 0] = numbers.split("/").map(Number);
   return [name, [requests, tokens]];
 }

@@ -16,7 +16,8 @@ import { createMoves } from "./domain/lifecycle/moves.js";
 import { createQueue } from "./domain/lifecycle/queue.js";
 import { orderOfShard } from "./domain/order/order.js";
 import { queueHandlers } from "./grpc/handlers.js";
-import { observeQueue } from "./metrics.js";
+import { openLimits } from "./limits/open-limits.js";
+import { observeQueue, readStarts } from "./metrics.js";
 import { openStorage, type Storage } from "./open-storage.js";
 import { openSubmissions } from "./open-submissions.js";
 import { startReaping } from "./reap-loop.js";
@@ -33,12 +34,13 @@ export const queueService: ServiceDefinition<QueueConfig> = {
   summary: "QueueService: tasks, their order, leases, logs and results",
   define: defineQueue,
 
-  async start(config, { open, log, stopping, registry, serveOps, serveGrpc }) {
+  async start(config, { open, log, stopping, registry, heartbeat, serveOps, serveGrpc }) {
     const { shards, engines, leaseMs, callerUnreadBytes } = config;
     const storage = await openStorage(config, { open, log, registry });
     const { redis, wakes, store, clock } = storage;
     measureQueue(registry, store);
     showTargets(registry);
+    heartbeat.add(async () => ({ starts: await readStarts(registry) }));
 
     // Each shard gets an equal share of a bound on all tasks.
     const share = (bound: number): number => Math.ceil(bound / shards);
@@ -50,9 +52,23 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const moves = createMoves({ store, observer }, { bounds, order });
     const queue = createQueue({ store, moves, gates, observer }, { bounds, retry, order });
     const emergency = createEmergencyStop({ store, queue, wakes });
+    const { limits: setLimits, order: orderNow } = await open(
+      "limits",
+      openLimits({
+        redis: redis.client,
+        settings: config.order,
+        engines,
+        shards,
+        ranges: config.limitRanges,
+        tasks: store,
+        wakes,
+        clock,
+        log,
+      }),
+    );
     const sync = createSync(
       { store, queue, waitingExecutors: storage.waitingExecutors, observer },
-      { leaseMs, engines, order, stopping },
+      { leaseMs, engines, order: orderNow, stopping },
     );
 
     await serveOps({ redis: () => redis.ping() });
@@ -88,7 +104,8 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       conversations,
       clock,
       schedules,
-      ...createApplication({ store, queue, moves, order, limits, cache, conversations }),
+      setLimits,
+      ...createApplication({ store, queue, moves, order: orderNow, limits, cache, conversations }),
     });
     const callers = new CallerBounds({ unreadBytes: callerUnreadBytes });
     await serveGrpc([implement(QueueServiceService, handlers, UNTRACED)], { callers });

@@ -24,7 +24,9 @@ function explain(shards: number): void {
   const ask = async (taskId: string): Promise<ExplainTaskResponse> => {
     const conversations = { follow: async () => undefined };
     const limits = { maxPromptBytes: 1, engines: ENGINES };
-    const { explainTask } = questionHandlers(createQuestions({ ...world, limits, conversations }));
+    const { explainTask } = questionHandlers(
+      createQuestions({ ...world, order: () => world.order, limits, conversations }),
+    );
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the handler looks at no context
     return explainTask({ taskId, agentId: "" }, {} as Parameters<typeof explainTask>[1]);
   };

@@ -9,20 +9,45 @@ import type { TaskCache } from "../src/cache/task-cache.js";
 import { openConversations } from "../src/conversations/open-conversations.js";
 import { createApplication } from "../src/create-application.js";
 import { createEmergencyStop } from "../src/domain/emergency/emergency-stop.js";
+import { createSync } from "../src/domain/leases/sync.js";
 import { queueHandlers } from "../src/grpc/handlers.js";
+import type { LimitRanges } from "../src/limits/limit.js";
+import { openLimits } from "../src/limits/open-limits.js";
 import { createScheduleStore } from "../src/schedules/schedule-store.js";
 import { createSchedules } from "../src/schedules/schedules.js";
 import { createTaskIds } from "../src/task-id.js";
-import { ENGINES, log, type World } from "./world.js";
+import { ENGINES, LEASE_MS, log, type World } from "./world.js";
 
 export type QueueClient = Client<QueueServiceService> & { close(): void };
 
 /** Starts one replica of the service over a world's Redis, and a client of it. */
 export async function serveReplica(
   world: World,
-  { cache, receiptsWithinMs, admit }: { cache?: TaskCache; receiptsWithinMs?: number; admit?: Admit } = {},
+  {
+    cache,
+    receiptsWithinMs,
+    admit,
+    ranges = ANY_LIMIT,
+  }: { cache?: TaskCache; receiptsWithinMs?: number; admit?: Admit; ranges?: LimitRanges } = {},
 ): Promise<{ client: QueueClient; close(): Promise<void> }> {
-  const { queue, moves, sync, gates, store, wakes, shards, order } = world;
+  const { queue, moves, gates, store, wakes, shards, order, waitingExecutors, observer, stopping } = world;
+  const now = () => world.clock.now;
+  const live = await openLimits({
+    redis: world.redis.client,
+    settings: order,
+    engines: ENGINES,
+    shards,
+    ranges,
+    tasks: store,
+    wakes,
+    clock: { now },
+    log,
+    storeClock: now,
+  });
+  const sync = createSync(
+    { store, queue, waitingExecutors, observer },
+    { leaseMs: LEASE_MS, engines: ENGINES, order: live.order, stopping: stopping.signal },
+  );
   const emergency = createEmergencyStop(
     { store, queue, wakes },
     receiptsWithinMs === undefined ? {} : { receiptsWithinMs },
@@ -46,7 +71,8 @@ export async function serveReplica(
     submissions,
     conversations,
     schedules: createSchedules(createScheduleStore(world.redis.client, () => world.clock.now)),
-    ...createApplication({ store, queue, moves, order, limits, cache, conversations }),
+    setLimits: live.limits,
+    ...createApplication({ store, queue, moves, order: live.order, limits, cache, conversations }),
     clock: { now: () => world.clock.now },
   });
   const services = [implement(QueueServiceService, handlers)];
@@ -64,9 +90,16 @@ export async function serveReplica(
     async close() {
       client.close();
       await server.close();
+      await live.close();
     },
   };
 }
+
+const ANY_LIMIT: LimitRanges = {
+  weights: { min: 1, max: 9999 },
+  starts: { min: 0.01, max: Number.POSITIVE_INFINITY },
+  tokens: { min: 1, max: Number.POSITIVE_INFINITY },
+};
 
 const CONVERSATIONS = { keptMs: 3_600_000, transcriptBytes: 20 * 1024 * 1024, affinityMs: 30_000 };
 

@@ -1,16 +1,15 @@
 import assert from "node:assert/strict";
 import { load } from "@ccsp/config";
-import { freePort, type Health, type RedisServer, startRedis } from "@ccsp/fleet";
-import { CallError, createClient } from "@ccsp/grpc-kit";
+import { type RedisServer, startRedis } from "@ccsp/fleet";
+import { CallError } from "@ccsp/grpc-kit";
 import { runService, startService } from "@ccsp/lifecycle";
-import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { eventually, type LeakCheck, leakCheck } from "@ccsp/testkit";
 import { Redis } from "ioredis";
 import { pino } from "pino";
 import { queueService } from "../src/index.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { spec, syncRequest } from "./grpc-world.js";
-import { log } from "./world.js";
+import { startQueue } from "./start-queue.js";
 
 describe("the queue service", () => {
   let redis: RedisServer;
@@ -24,41 +23,7 @@ describe("the queue service", () => {
     await leaks.check();
   });
 
-  const start = async (env: Record<string, string> = {}) => {
-    const [port, opsPort] = [await freePort(), await freePort()];
-    const { config } = load(
-      {
-        CCSP_REDIS_URL: redis.url,
-        CCSP_QUEUE_LISTEN: `127.0.0.1:${port}`,
-        CCSP_QUEUE_OPS_LISTEN: `127.0.0.1:${opsPort}`,
-        CCSP_LAME_DUCK: "10ms",
-        ...env,
-      },
-      queueService.define,
-    );
-    const stop = new AbortController();
-    const exit = runService(log, (context) => startService(queueService, config, context), {
-      stop: stop.signal,
-      handleSignals: false,
-    });
-    const ops = async (path: string) => fetch(`http://127.0.0.1:${opsPort}${path}`);
-    await eventually(async () => assert.equal((await ops("/ready")).status, 200));
-    const client = createClient(QueueServiceService, `127.0.0.1:${port}`);
-    return {
-      client,
-      ops,
-      /** Names of the dependencies that do not answer. */
-      failing: async () => {
-        const { failing }: Health = JSON.parse(await (await ops("/health?verbose")).text());
-        return Object.keys(failing);
-      },
-      async stop() {
-        stop.abort();
-        assert.equal(await exit, 0);
-        client.close();
-      },
-    };
-  };
+  const start = (env: Record<string, string> = {}) => startQueue(redis.url, env);
 
   it("serves, reports its metrics, and stops with a watcher and a waiting executor connected", async () => {
     const service = await start();

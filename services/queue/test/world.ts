@@ -34,6 +34,7 @@ export const ORDER: Order = {
   agentWeights: {},
   labelMaxRunning: {},
   engineRates: {},
+  accountRates: {},
   agentRates: {},
 };
 export const ENGINES = ["claude-code", "opencode"] as const;
@@ -66,6 +67,7 @@ export interface World {
   readonly queue: Queue;
   readonly moves: Moves;
   readonly sync: Sync;
+  readonly observer: QueueObserver;
   readonly stopping: AbortController;
   readonly clock: { now: number };
   readonly seen: { ended: State[]; leased: string[]; expired: number };
@@ -127,7 +129,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const stopping = new AbortController();
   const sync = createSync(
     { store, queue, waitingExecutors, observer },
-    { leaseMs: LEASE_MS, engines: ENGINES, order, stopping: stopping.signal },
+    { leaseMs: LEASE_MS, engines: ENGINES, order: () => order, stopping: stopping.signal },
   );
   const nodes = (): Redis[] => (redis.client instanceof Cluster ? redis.client.nodes("master") : [redis.client]);
   return {
@@ -143,6 +145,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     queue,
     moves,
     sync,
+    observer,
     stopping,
     clock,
     seen,

@@ -64,7 +64,7 @@ const KNOWN = {
 };
 
 /** These stop or slow the fleet, or start a process each, so they are sent less often. */
-const SELDOM = /\/(EmergencyStop|SetDraining|SetConcurrency|Probe|PauseQueue|ClearQueue|CancelTasks)$/;
+const SELDOM = /\/(EmergencyStop|SetDraining|SetConcurrency|Probe|PauseQueue|SetLimits|ClearQueue|CancelTasks)$/;
 
 /** Sends the inputs to all RPCs. */
 export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {

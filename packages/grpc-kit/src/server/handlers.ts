@@ -27,6 +27,8 @@ export interface Implementation {
   readonly serviceName: string;
   /** The full names of the methods whose calls have a span. */
   readonly traced: readonly string[];
+  /** The full names of the unary methods. */
+  readonly unary: readonly string[];
   /** Returns what grpc-js needs to serve this service on one server. */
   bind(serving: Serving): { readonly definition: ServiceDefinition; readonly handlers: UntypedServiceImplementation };
 }
@@ -63,6 +65,7 @@ export function implementSome<D extends ServiceShape>(
   return {
     serviceName: serviceName(methods),
     traced,
+    unary: Object.values(methods).flatMap(({ path, responseStream }) => (responseStream ? [] : [path])),
     bind(serving) {
       const bound: UntypedServiceImplementation = {};
       for (const [name, method] of Object.entries(methods)) {

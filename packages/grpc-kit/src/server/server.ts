@@ -84,6 +84,8 @@ const BETWEEN_SERVICES: ConnectionBounds = {
 
 export interface GrpcServer {
   readonly port: number;
+  /** Number of streams that are open now. */
+  readonly openStreams: number;
   /**
    * Stops the server in these steps:
    * 1. It reports NOT_SERVING and serves normally for `lameDuckMs`.
@@ -150,6 +152,9 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
   let closing: Promise<void> | undefined;
   return {
     port: listener.port,
+    get openStreams() {
+      return serving.streams.size;
+    },
     close() {
       closing ??= stopServer({ server, listener, serving, standard, drainMs, lameDuckMs });
       return closing;

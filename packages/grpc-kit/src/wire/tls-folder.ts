@@ -112,6 +112,12 @@ export function openTlsFolder(
   };
 }
 
+/** When each of the certificates and authorities expires. */
+export const expiryTimesOf = ({ ca, certificate }: Tls): Date[] =>
+  [ca, certificate].flatMap((pem) =>
+    pem === undefined ? [] : certificatesIn(pem.toString("latin1")).map(({ validTo }) => new Date(validTo)),
+  );
+
 const same = (part: keyof Tls, one: Tls, other: Tls): boolean => String(one[part]) === String(other[part]);
 
 function read(folder: string, name: string): Buffer {

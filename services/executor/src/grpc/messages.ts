@@ -4,9 +4,11 @@ import type {
   HookStatus,
   RunStatus,
 } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
+import type { ExecutorReport } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import type { Attempt } from "../domain/attempt.js";
 import type { EngineStatus as Status } from "../domain/engine-slots.js";
+import type { ExecutorStatus } from "../domain/executor.js";
 import type { HookStatus as InstalledHook } from "../domain/hooks/hook-calls.js";
 
 export const toEngineStatus = ({ engine, version, slots, running, warm }: Status): EngineStatus => ({
@@ -16,6 +18,13 @@ export const toEngineStatus = ({ engine, version, slots, running, warm }: Status
   running,
   account: engine.account ?? "",
   warm,
+});
+
+/** What the monitor gets with each heartbeat. */
+export const executorReport = ({ executorId, draining, engines }: ExecutorStatus): ExecutorReport => ({
+  executorId,
+  draining,
+  engines: engines.map(({ engine, version, slots, running }) => ({ engine: engine.name, version, slots, running })),
 });
 
 export const toEngineInfo = (status: Status): EngineInfo => ({

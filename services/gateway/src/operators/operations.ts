@@ -6,7 +6,7 @@ import type { NotificationServiceService } from "@ccsp/protos/ccsp/notification/
 import { type AdmittedCall, within } from "../application/call.js";
 import type { Guard } from "../application/guard.js";
 import { checkTimes } from "../application/times.js";
-import { type ExecutorOperationOptions, executorOperations } from "./executor-operations.js";
+import { type ExecutorOperationOptions, executorOperations, PROBE_MS } from "./executor-operations.js";
 import { type KeysOperationOptions, keysOperations } from "./keys-operations.js";
 import { type QueueOperationOptions, queueOperations } from "./queue-operations.js";
 
@@ -28,6 +28,10 @@ export function createOperatorOperations(options: OperatorOperationOptions) {
     ...executorOperations(options),
     ...keysOperations(options),
     ...reports(options),
+    ...budgets(options),
+    ...fleet(options),
+    ...sessions(options),
+    ...alertsOf(options),
     ...notifications(options),
     ...questionsAboutOneself(options),
   };
@@ -36,6 +40,10 @@ export function createOperatorOperations(options: OperatorOperationOptions) {
 /** A service that is away must not make people wait, and they learn which one it is before their own deadline. */
 const REPORT_MS = 3_000;
 
+/** For what the monitor has to ask other services: it names the one that does not answer. */
+const ASKING_MS = 15_000;
+
+const asking = (call: AdmittedCall) => ({ ...within(call), timeoutMs: ASKING_MS });
 const soon = (call: AdmittedCall) => ({ ...within(call), timeoutMs: REPORT_MS });
 
 function reports({ guard, monitor }: OperatorOperationOptions) {
@@ -61,6 +69,47 @@ function reports({ guard, monitor }: OperatorOperationOptions) {
       checkTimes({ end_time: request.endTime });
       return monitor.recordUsage(request, soon(call));
     }),
+  };
+}
+
+/** Budgets. Every change carries the proven name of its caller. */
+function budgets({ guard, monitor }: OperatorOperationOptions) {
+  return {
+    putBudget: guard.unary(Rpcs.putBudget, (request, call) =>
+      monitor.putBudget({ ...request, who: call.subject }, soon(call)),
+    ),
+
+    deleteBudget: guard.unary(Rpcs.deleteBudget, (request, call) => monitor.deleteBudget(request, soon(call))),
+
+    listBudgets: guard.unary(Rpcs.listBudgets, (request, call) => monitor.listBudgets(request, soon(call))),
+  };
+}
+
+/** Sessions. A confirmation carries the proven name of its caller. */
+function sessions({ guard, monitor }: OperatorOperationOptions) {
+  return {
+    listSessions: guard.unary(Rpcs.listSessions, (request, call) => monitor.listSessions(request, soon(call))),
+
+    confirmSession: guard.unary(Rpcs.confirmSession, (request, call) =>
+      monitor.confirmSession({ ...request, who: call.subject }, within(call, PROBE_MS)),
+    ),
+
+    checkSession: guard.unary(Rpcs.checkSession, (request, call) =>
+      monitor.checkSession(request, within(call, PROBE_MS)),
+    ),
+  };
+}
+
+/** The instances of all services, and how well the objectives are kept. */
+function fleet({ guard, monitor }: OperatorOperationOptions) {
+  return {
+    getGlobalMetrics: guard.unary(Rpcs.getGlobalMetrics, (request, call) =>
+      monitor.getGlobalMetrics(request, soon(call)),
+    ),
+
+    watchMetrics: guard.stream(Rpcs.watchMetrics, (request, call) => monitor.watchMetrics(request, within(call))),
+
+    getSlos: guard.unary(Rpcs.getSlos, (request, call) => monitor.getSlos(request, soon(call))),
   };
 }
 
@@ -90,6 +139,33 @@ function notifications({ guard, notification }: OperatorOperationOptions) {
     previewNotification: guard.unary(Rpcs.previewNotification, (request, call) =>
       notification.previewNotification(request, soon(call)),
     ),
+  };
+}
+
+/** Rules of alerts, alerts and silences. Every change carries the proven name of its caller. */
+function alertsOf({ guard, monitor }: OperatorOperationOptions) {
+  return {
+    putAlertRule: guard.unary(Rpcs.putAlertRule, (request, call) =>
+      monitor.putAlertRule({ ...request, who: call.subject }, soon(call)),
+    ),
+
+    deleteAlertRule: guard.unary(Rpcs.deleteAlertRule, (request, call) => monitor.deleteAlertRule(request, soon(call))),
+
+    listAlertRules: guard.unary(Rpcs.listAlertRules, (request, call) => monitor.listAlertRules(request, asking(call))),
+
+    testAlertRule: guard.unary(Rpcs.testAlertRule, (request, call) => monitor.testAlertRule(request, soon(call))),
+
+    listAlerts: guard.unary(Rpcs.listAlerts, (request, call) => monitor.listAlerts(request, soon(call))),
+
+    silenceAlerts: guard.unary(Rpcs.silenceAlerts, (request, call) =>
+      monitor.silenceAlerts({ ...request, who: call.subject }, soon(call)),
+    ),
+
+    listSilences: guard.unary(Rpcs.listSilences, (request, call) => monitor.listSilences(request, soon(call))),
+
+    deleteSilence: guard.unary(Rpcs.deleteSilence, (request, call) => monitor.deleteSilence(request, soon(call))),
+
+    listSignals: guard.unary(Rpcs.listSignals, (request, call) => monitor.listSignals(request, asking(call))),
   };
 }
 

@@ -27,6 +27,8 @@ function reads({ guard, queue, resume }: QueueOperationOptions) {
   return {
     getStatus: guard.unary(Rpcs.getStatus, (request, call) => queue.getStatus(request, within(call))),
 
+    getLimits: guard.unary(Rpcs.getLimits, (request, call) => queue.getLimits(request, within(call))),
+
     watchQueue: guard.stream(Rpcs.watchQueue, (request, call) => queue.watchQueue(request, within(call))),
 
     listTasks: guard.unary(Rpcs.listTasks, async (request, call) => {
@@ -97,6 +99,11 @@ function changesOfQueue({ guard, queue }: QueueOperationOptions) {
     resumeQueue: guard.unary(Rpcs.resumeQueue, (request, call) =>
       queue.resumeQueue({ ...request, who: call.subject }, within(call)),
     ),
+
+    setLimits: guard.unary(Rpcs.setLimits, async (request, call) => {
+      checkTimes(Object.fromEntries(request.changes.map(({ endTime }, i) => [`changes[${i}].end_time`, endTime])));
+      return queue.setLimits({ ...request, who: call.subject, automatic: false }, within(call));
+    }),
 
     clearQueue: guard.unary(Rpcs.clearQueue, (request, call) =>
       queue.clearQueue({ ...request, who: call.subject }, within(call, BULK_MS)),

@@ -13,7 +13,7 @@ export interface Duty {
    * turn, also while this one ends: what must happen once is decided by `StateStore.change`. A turn that throws is
    * logged, and the next one follows after `everyMs`.
    */
-  turn(stop: AbortSignal): Promise<void>;
+  readonly turn: (stop: AbortSignal) => Promise<void>;
 }
 
 export interface LeaderOptions {

@@ -22,11 +22,12 @@ export interface UsageHandlerOptions {
   readonly allowedLabels: readonly string[];
 }
 
-export function usageHandlers({
-  store,
-  gapsIn,
-  allowedLabels,
-}: UsageHandlerOptions): Handlers<typeof MonitorServiceService> {
+export type UsageHandlers = Pick<
+  Handlers<typeof MonitorServiceService>,
+  "getUsage" | "getAgentStats" | "getTimeSeries" | "exportUsage" | "recordUsage"
+>;
+
+export function usageHandlers({ store, gapsIn, allowedLabels }: UsageHandlerOptions): UsageHandlers {
   return {
     getUsage: async ({ agentId, startTime, endTime, groupBy, filter }) => {
       const query = { start: startTime, end: endTime, groupBy: groupingOf(groupBy, ["agent", "model"]) };

@@ -9,11 +9,13 @@ local function open_rules(keys, ask, order)
   local rules, running = {}, open_tally(keys.running)
   local gates = open_gates(keys.gates, ask.now)
   local of_engine = open_rates(keys.rates, 'engine', order.engineRates, ask.now)
+  local of_account = open_rates(keys.rates, 'account', order.accountRates, ask.now)
   local of_agent = open_rates(keys.rates, 'agent', order.agentRates, ask.now)
   local label_max = order.labelMaxRunning
   local labels_matter = next(label_max) ~= nil or gates.any('label/')
-  local login = 'account/' .. ask.engine .. '/' .. ask.account
-  local bound = gates.bound('bound/' .. ask.engine .. '/' .. ask.account)
+  local account = ask.engine .. '/' .. ask.account
+  local login = 'account/' .. account
+  local bound = gates.bound('bound/' .. account)
   local own = 'executor/' .. ask.executor .. '/' .. ask.engine
   local of_all = { 'all', 'emergency', 'engine/' .. ask.engine }
 
@@ -28,7 +30,11 @@ local function open_rules(keys, ask, order)
       most = math.min(most, gates.room(scope))
     end
     most = most > 0 and math.min(most, of_engine.room(ask.engine, ask.cost)) or 0
-    local of_login = math.min(gates.room(login), bound and bound - running.of(login) or math.huge)
+    local of_login = math.min(
+      gates.room(login),
+      bound and bound - running.of(login) or math.huge,
+      of_account.room(account, ask.cost)
+    )
     local of_executor = gates.room(own)
     local kept = math.min(of_login, of_executor) < most and (of_executor < of_login and 'executor' or 'login') or ''
     return math.max(0, math.min(most, of_login, of_executor)), kept
@@ -80,18 +86,19 @@ local function open_rules(keys, ask, order)
     of_agent.pay(r.agent, 1, ask.cost)
   end
 
-  -- Counts all leases of a claim at the gates and the rate that they share, and writes the counts.
+  -- Counts all leases of a claim at the gates and the rates that they share, and writes the counts.
   function rules.finish(leases)
     for _, scope in ipairs({ login, own, unpack(of_all) }) do
       gates.pass(scope, '', leases)
     end
     of_engine.pay(ask.engine, leases, ask.cost)
+    of_account.pay(account, leases, ask.cost)
     running.save()
   end
 
   -- Returns how long (ms) until time alone lets more tasks start; nil when no task waits for a time.
   function rules.wait()
-    local wait = math.min(gates.wait(), of_engine.wait(), of_agent.wait())
+    local wait = math.min(gates.wait(), of_engine.wait(), of_account.wait(), of_agent.wait())
     return wait < math.huge and string.format('%.0f', math.max(1, math.ceil(wait))) or nil
   end
 

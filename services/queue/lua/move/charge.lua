@@ -29,6 +29,7 @@ local function open_charges(keys, engine)
     of.sums[r.agent] = (of.sums[r.agent] or 0) + more / r.weight
     if rated then
       correct_rate('engine/' .. engine, more)
+      correct_rate('account/' .. engine .. '/' .. (r.account or ''), more)
       correct_rate('agent/' .. r.agent, more)
     end
   end

@@ -17,7 +17,8 @@ import { classOf } from "../messages/words.js";
 interface QuestionDeps {
   readonly queue: Pick<Queue, "findFor">;
   readonly store: SituationStore & Clock;
-  readonly order: Order;
+  /** The order in force. It can change. */
+  readonly order: () => Order;
   readonly limits: SpecLimits;
   readonly conversations: Pick<Conversations, "follow">;
 }
@@ -41,7 +42,7 @@ export function createQuestions({ queue, store, order, limits, conversations }: 
     return { here, around };
   };
   const startOf = (task: Waiting, situation: Situation, blockers: readonly Blocker[]): Estimate | undefined =>
-    estimateStart(task, situation, { order, blockers, runs: learnRunTimes(situation.around.runs) });
+    estimateStart(task, situation, { order: order(), blockers, runs: learnRunTimes(situation.around.runs) });
 
   return {
     /** `why` is absent when the task is held or has ended. Throws TASK_NOT_FOUND. */
@@ -50,7 +51,7 @@ export function createQuestions({ queue, store, order, limits, conversations }: 
       if (isHeld(task.state) || isEnded(task.state)) return { task };
       const situation = await situationOf(task);
       const { here, around } = situation;
-      const blockers = blockersOf(task, situation, order);
+      const blockers = blockersOf(task, situation, order());
       const times = blockers.flatMap(({ untilMs }) => untilMs ?? []);
       const why = {
         aheadInClass: around.aheadInClass,
@@ -87,7 +88,7 @@ export function createQuestions({ queue, store, order, limits, conversations }: 
         ...(affinity ? undefined : followed),
       };
       const situation = await situationOf(task);
-      const blockers = blockersOf(task, situation, order);
+      const blockers = blockersOf(task, situation, order());
       const runs = learnRunTimes(situation.around.runs, model);
       return {
         start: startOf(task, situation, blockers),

@@ -3,6 +3,8 @@ import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_servi
 import type { ByFilter } from "../application/by-filter.js";
 import type { Questions } from "../application/questions.js";
 import { conversationHandlers } from "../conversations/handlers.js";
+import { limitHandlers } from "../limits/handlers.js";
+import type { Limits } from "../limits/limits.js";
 import { scheduleHandlers } from "../schedules/handlers.js";
 import type { Schedules } from "../schedules/schedules.js";
 import { filterHandlers } from "./by-filter.js";
@@ -16,6 +18,7 @@ export interface HandlerDeps extends TaskDeps, LeaseDeps, ControlDeps {
   readonly questions: Questions;
   readonly byFilter: ByFilter;
   readonly schedules: Schedules;
+  readonly setLimits: Limits;
 }
 
 /**
@@ -29,4 +32,5 @@ export const queueHandlers = (deps: HandlerDeps): Handlers<QueueServiceService> 
   ...filterHandlers(deps.byFilter),
   ...conversationHandlers(deps.conversations),
   ...scheduleHandlers(deps.schedules, deps.limits),
+  ...limitHandlers(deps.setLimits),
 });

@@ -59,6 +59,9 @@ export const scheduleKeys = {
   of: (agent: string) => `${prefixOf(0)}schedules:${agent}`,
 } as const;
 
+/** The limits that were set belong to no shard. All shards follow them. */
+export const limitsKey = `${prefixOf(0)}limits`;
+
 /** Cached answers belong to no shard. Each may be on any node. */
 export const cacheKeys = {
   answer: (digest: string) => `${QUEUE}cache:${digest}`,

@@ -58,8 +58,13 @@ async function readRunning(
 }
 
 async function readBuckets({ redis, keys }: Shard, { engine, agent }: Waiting): Promise<Standing["buckets"]> {
+  const buckets = await redis.hkeys(keys.rates);
   const scopes = [scopeName({ kind: "engine", engine }), scopeName({ kind: "agent", agent })];
-  const names = ["requests", "tokens"].flatMap((what) => scopes.map((scope) => `${what}/${scope}`));
+  const ofLogins = `/account/${engine}/`;
+  const names = [
+    ...["requests", "tokens"].flatMap((what) => scopes.map((scope) => `${what}/${scope}`)),
+    ...buckets.filter((name) => name.includes(ofLogins)),
+  ];
   const values = await redis.hmget(keys.rates, ...names);
   return new Map(
     values.flatMap((value, i) => {

@@ -490,7 +490,7 @@ export class Play {
     const { store, settled } = crashingStore(this.world.store, calls);
     const gates = createGates(store, { rampMs: RAMP_MS });
     const { queue, moves } = queueOver({ store, gates, limits });
-    const options = { leaseMs: LEASE_MS, engines: ENGINES, order, stopping: stopping.signal };
+    const options = { leaseMs: LEASE_MS, engines: ENGINES, order: () => order, stopping: stopping.signal };
     return {
       store,
       queue,

@@ -16,9 +16,14 @@ export const COUNTERS = [
   "timed",
   "waitMs",
   "waited",
+  "limited",
+  "unclassified",
 ] as const;
 
-/** Sums over runs. `withoutUsage` and `withoutCost` are runs whose numbers are not known, `timed` and `waited` those with one. */
+/**
+ * Sums over runs. `withoutUsage` and `withoutCost` are runs whose numbers are not known, `timed` and `waited` those with
+ * one. Among the failed ones, `limited` met a limit of the provider, and `unclassified` have a cause that no rule knows.
+ */
 export type Counts = Record<(typeof COUNTERS)[number], number>;
 
 export const noCounts = (): Counts =>
@@ -26,7 +31,7 @@ export const noCounts = (): Counts =>
   Object.fromEntries(COUNTERS.map((name) => [name, 0])) as Counts;
 
 /** What one run adds. */
-export function countsOf({ outcome, tokens, costMicroUsd, runMs, waitMs }: Run): Counts {
+export function countsOf({ outcome, failure, tokens, costMicroUsd, runMs, waitMs }: Run): Counts {
   return {
     runs: 1,
     failed: outcome === "failed" ? 1 : 0,
@@ -42,6 +47,8 @@ export function countsOf({ outcome, tokens, costMicroUsd, runMs, waitMs }: Run):
     timed: runMs === undefined ? 0 : 1,
     waitMs: waitMs ?? 0,
     waited: waitMs === undefined ? 0 : 1,
+    limited: failure === "limited" ? 1 : 0,
+    unclassified: failure === "unclassified" ? 1 : 0,
   };
 }
 

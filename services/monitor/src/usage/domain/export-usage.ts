@@ -28,6 +28,8 @@ const NAMES: Readonly<Record<(typeof COUNTERS)[number], string>> = {
   timed: "timed_runs",
   waitMs: "queue_wait_ms",
   waited: "waited_runs",
+  limited: "limited_runs",
+  unclassified: "unclassified_runs",
 };
 const COLUMNS = ["start_time", ...DIMENSIONS, ...COUNTERS.map((name) => NAMES[name])];
 

@@ -1,6 +1,9 @@
 /** How an attempt ended. */
 export type Outcome = "succeeded" | "failed" | "cancelled";
 
+/** It met a limit of the provider, or its cause is one that no rule of the engine knows. */
+export type Failure = "limited" | "unclassified";
+
 /** The dimensions by which usage is counted, in the order of a stored row. */
 export const DIMENSIONS = ["agent", "engine", "account", "model", "priority", "label"] as const;
 export type Dimension = (typeof DIMENSIONS)[number];
@@ -35,7 +38,11 @@ export interface Run {
   readonly traceparent: string;
   readonly endTime: Date;
   readonly row: Row;
+  /** All labels of the task. The row has only those by which usage is counted. */
+  readonly labels?: Readonly<Record<string, string>>;
   readonly outcome: Outcome;
+  /** What is counted of why a run failed. Undefined: another reason, or it did not fail. */
+  readonly failure?: Failure | undefined;
   readonly tokens: Tokens | undefined;
   readonly costMicroUsd: number | undefined;
   readonly runMs: number | undefined;

@@ -7,7 +7,7 @@ import type { Gap } from "../domain/gap.js";
 import { counted, labelOf } from "../domain/labels.js";
 import { knownMs, microUsd, type Run } from "../domain/run.js";
 import type { Fill } from "./gap-watch.js";
-import { attemptId, classOf, resultId, tokensOf } from "./run-of-event.js";
+import { attemptId, classOf, failureOf, resultId, tokensOf } from "./run-of-event.js";
 
 const PAGE = 500;
 const CALL_MS = 10_000;
@@ -99,7 +99,10 @@ function runOf(task: Task, attempt: Attempt, result: TaskResult | undefined, all
       priority: spec ? classOf(spec.priority) : "",
       label: labelOf(spec?.labels ?? {}, allowedLabels),
     },
+    labels: spec?.labels ?? {},
     outcome: attempt.succeeded ? "succeeded" : "failed",
+    // The record has the newest failure only.
+    failure: attempt.succeeded || attempt.number < task.attempt ? undefined : failureOf(task.error),
     tokens: result?.usage && tokensOf(result.usage),
     costMicroUsd: microUsd(result?.costUsd),
     runMs: knownMs(result?.runTime && durationMs(result.runTime)),

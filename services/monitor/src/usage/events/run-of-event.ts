@@ -1,9 +1,9 @@
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
-import { Priority, type Usage } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { ErrorCategory, Priority, type TaskError, type Usage } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import type { Duration } from "@ccsp/protos/google/protobuf/duration.js";
 import { counted, labelOf } from "../domain/labels.js";
-import { knownMs, MOST_TOKENS, microUsd, type Outcome, type Run, type Tokens } from "../domain/run.js";
+import { type Failure, knownMs, MOST_TOKENS, microUsd, type Outcome, type Run, type Tokens } from "../domain/run.js";
 
 /**
  * Returns the run that ended with this event, or undefined if the event ends no run.
@@ -46,6 +46,7 @@ interface Ended {
   readonly account: string;
   readonly priority: Priority;
   readonly labels: Readonly<Record<string, string>>;
+  readonly error?: TaskError | undefined;
   readonly usage?: Usage | undefined;
   readonly costUsd?: number | undefined;
   readonly runTime?: Duration | undefined;
@@ -55,7 +56,8 @@ interface Ended {
 type EndedRun = Ended & { readonly id: string; readonly outcome: Outcome };
 
 function toRun(event: Event, ended: EndedRun, allowedLabels: readonly string[]): Run {
-  const { id, outcome, engine, model, account, priority, labels, usage, costUsd, runTime, queueWait } = ended;
+  const { id, outcome, engine, model, account, priority, labels, error, usage, costUsd } = ended;
+  const { runTime, queueWait } = ended;
   return {
     id,
     partition: partitionOf(event),
@@ -70,12 +72,28 @@ function toRun(event: Event, ended: EndedRun, allowedLabels: readonly string[]):
       priority: classOf(priority),
       label: labelOf(labels, allowedLabels),
     },
+    labels,
     outcome,
+    failure: outcome === "failed" ? failureOf(error) : undefined,
     tokens: usage && tokensOf(usage),
     costMicroUsd: microUsd(costUsd),
     runMs: knownMs(runTime && durationMs(runTime)),
     waitMs: knownMs(queueWait && durationMs(queueWait)),
   };
+}
+
+/** What is counted of the reason of a failed run. */
+export function failureOf(error: TaskError | undefined): Failure | undefined {
+  switch (error?.category) {
+    case ErrorCategory.UNKNOWN_ERROR:
+      return "unclassified";
+    case ErrorCategory.RATE_LIMIT:
+    case ErrorCategory.USAGE_WINDOW:
+    case ErrorCategory.OVERLOADED:
+      return "limited";
+    default:
+      return undefined;
+  }
 }
 
 /** The queue's events are named `<partition>:<stream id>`. Other services publish on partition 0. */

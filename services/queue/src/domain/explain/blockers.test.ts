@@ -13,6 +13,7 @@ const ORDER: Order = {
   agentWeights: {},
   labelMaxRunning: { repo: 1 },
   engineRates: { e: [60, 0] },
+  accountRates: {},
   agentRates: {},
 };
 const TASK: Waiting = {

@@ -1,5 +1,6 @@
+import { heldBy, usedUp } from "../gates/budget-holds.js";
 import { isClosed, opensForNext } from "../gates/gates.js";
-import { type Scope, scopeName, scopeWords } from "../gates/scope.js";
+import { type BudgetScope, loginWords, type Scope, scopeName, scopeWords } from "../gates/scope.js";
 import { labelCap, type Order } from "../order/order.js";
 import { ANSWERING } from "../task/alarm.js";
 import { isEnded, isHeld } from "../task/task.js";
@@ -9,7 +10,17 @@ import type { ExecutorSlots, Situation, Standing, Waiting } from "./situation.js
 
 /** One reason why a task does not start. */
 export interface Blocker {
-  readonly kind: "START_TIME" | "PARKED" | "GATE" | "NO_EXECUTOR" | "AFFINITY" | "CAP" | "RATE" | "NO_SLOT" | "TURN";
+  readonly kind:
+    | "START_TIME"
+    | "PARKED"
+    | "GATE"
+    | "BUDGET_EXHAUSTED"
+    | "NO_EXECUTOR"
+    | "AFFINITY"
+    | "CAP"
+    | "RATE"
+    | "NO_SLOT"
+    | "TURN";
   /** A sentence for people. */
   readonly message: string;
   /** When it ends by itself (ms since 1970), if this is known. */
@@ -30,6 +41,7 @@ export function blockersOf(task: Waiting, situation: Situation, order: Order): r
     ...timesOf(task),
     ...capsOf(task, here, order, open),
     ...ratesOf(task, here, order),
+    ...accountRatesOf(task, here, order, open),
     ...slotsOf(task, situation, { able, open, order }),
   ];
 }
@@ -68,10 +80,22 @@ function gatesOf(task: Waiting, here: Standing, able: readonly ExecutorSlots[]):
     ...each({ kind: "emergency" }, { kind: "all" }, { kind: "engine", engine }),
     ...everyExecutorShut(task, here, able),
     ...each({ kind: "class", class: priority }, { kind: "agent", agent }, ...labels.map(labelScope)),
+    ...budgetsOf(task, here),
   ];
 }
 
-const labelScope = (label: string): Scope => ({ kind: "label", label });
+function budgetsOf({ agent, labels = [] }: Waiting, { gates, nowMs }: Standing): Blocker[] {
+  const scopes: readonly BudgetScope[] = [{ kind: "all" }, { kind: "agent", agent }, ...labels.map(labelScope)];
+  return scopes.flatMap((of) =>
+    heldBy(gates.get(scopeName({ kind: "budget", of })), nowMs).map((budget) => ({
+      kind: "BUDGET_EXHAUSTED" as const,
+      message: `of ${scopeWords(of)}: ${usedUp(budget)}`,
+      untilMs: budget.until,
+    })),
+  );
+}
+
+const labelScope = (label: string): BudgetScope => ({ kind: "label", label });
 
 /**
  * A gate of a login or an executor is a blocker only when every able executor is behind one. The first that opens ends
@@ -129,6 +153,18 @@ function ratesOf({ engine, agent }: Waiting, here: Standing, { engineRates, agen
     const message = `the rate limit of ${kind} ${name} is used up`;
     return waitMs > 0 ? [{ kind: "RATE" as const, message, untilMs: here.nowMs + waitMs }] : [];
   });
+}
+
+/** The rate of a login is a blocker only when the rate of every open login is used up. The first that refills ends it. */
+function accountRatesOf({ engine }: Waiting, here: Standing, { accountRates }: Order, open: readonly ExecutorSlots[]) {
+  const waits = [...new Set(open.map(({ account }) => account))].map((account) => {
+    const name = `${engine}/${account}`;
+    return { account, waitMs: rateWaitMs(here, { kind: "account", name, rates: accountRates }, 1) };
+  });
+  if (waits.length === 0 || waits.some(({ waitMs }) => waitMs === 0)) return [];
+  const whose = waits.map(({ account }) => loginWords({ engine, account })).join(" and ");
+  const untilMs = here.nowMs + Math.min(...waits.map(({ waitMs }) => waitMs));
+  return [{ kind: "RATE" as const, message: `the rate limit of ${whose} is used up`, untilMs }];
 }
 
 function slotsOf(

@@ -14,6 +14,7 @@ const ORDER: Order = {
   agentWeights: {},
   labelMaxRunning: {},
   engineRates: {},
+  accountRates: {},
   agentRates: {},
 };
 const TASK: Waiting = { id: "~", agent: "alice", engine: "e", class: "normal", state: "QUEUED", created: 1_000 };

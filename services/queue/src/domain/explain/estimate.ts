@@ -109,13 +109,16 @@ function slotsFor(task: Waiting, { here, around }: Situation): Slots {
 const shardsOf = ({ elsewhere }: Situation["around"]): number => 1 + elsewhere.length;
 
 /**
- * How long (ms) until the rate limits have refilled for the task and those before it. A shard has its share of an
- * engine's limit.
+ * How long (ms) until the rate limits have refilled for the task and those before it. A shard has its share of the
+ * limits of engines and logins. With several logins, the rate of one does not count: see `queueingOf`.
  */
 function ratesMs({ engine, agent }: Waiting, { here, around }: Situation, before: number, order: Order): number {
   const ofShard = Math.ceil((before + 1) / shardsOf(around));
+  const [login = "", ...others] = new Set(around.executors.map(({ account }) => account));
+  const name = `${engine}/${login}`;
   return Math.max(
     rateWaitMs(here, { kind: "engine", name: engine, rates: order.engineRates }, ofShard),
+    others.length > 0 ? 0 : rateWaitMs(here, { kind: "account", name, rates: order.accountRates }, ofShard),
     rateWaitMs(here, { kind: "agent", name: agent, rates: order.agentRates }, here.aheadOfAgent + 1),
   );
 }

@@ -1,9 +1,9 @@
 import { type Order, setFor } from "../order/order.js";
 import type { Standing } from "./situation.js";
 
-/** The rate limit of an engine or an agent. */
+/** The rate limit of an engine, a login (`engine/account`) or an agent. */
 export interface RateLimit {
-  readonly kind: "engine" | "agent";
+  readonly kind: "engine" | "account" | "agent";
   readonly name: string;
   readonly rates: Order["engineRates"];
 }

@@ -17,7 +17,7 @@ export interface Standing {
    * `account/<engine>/<login>`.
    */
   readonly running: ReadonlyMap<string, number>;
-  /** Rate limits that were used, by name: `requests` or `tokens`, then `/engine/` or `/agent/`, then its name. */
+  /** Rate limits that were used, by name: `requests` or `tokens`, then `/engine/`, `/account/` or `/agent/`, then its name. */
   readonly buckets: ReadonlyMap<string, { readonly level: number; readonly timeMs: number }>;
   /** Average tokens of a run of the engine. */
   readonly cost: number;

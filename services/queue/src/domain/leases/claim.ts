@@ -12,7 +12,7 @@ const MAX_GRANT_BYTES = 8 * 1024 * 1024;
  */
 export function createClaim(
   { store, observer }: { store: LeaseStore; observer: Pick<QueueObserver, "leased"> },
-  { leaseMs, order }: { readonly leaseMs: number; readonly order: Order },
+  { leaseMs, order }: { readonly leaseMs: number; readonly order: () => Order },
 ) {
   /**
    * Sends the claim right behind the check of the state (see `createStateCheck`), so both go to Redis together. When
@@ -29,7 +29,7 @@ export function createClaim(
     for (const { engine, account, freeSlots } of offers) {
       if (freeSlots <= 0 || bytes >= MAX_GRANT_BYTES) continue;
       const maxBytes = MAX_GRANT_BYTES - bytes;
-      const wanted = { engine, account, count: freeSlots, leaseMs, maxBytes, order };
+      const wanted = { engine, account, count: freeSlots, leaseMs, maxBytes, order: order() };
       const claimed = { executor, boot, sequence, ...wanted };
       let got = await store.claim({ ...claimed, early });
       if (typeof got === "string" && early) {

@@ -29,7 +29,8 @@ export interface SyncAnswer {
 export interface SyncOptions {
   readonly leaseMs: number;
   readonly engines: readonly string[];
-  readonly order: Order;
+  /** The order in force. It can change. */
+  readonly order: () => Order;
   /**
    * Aborts when this process begins to stop. Then waiting calls are answered, so that their executors ask another
    * replica.

@@ -17,8 +17,10 @@ export interface Order {
    * each value of that label key.
    */
   readonly labelMaxRunning: Readonly<Record<string, number>>;
-  /** How many runs and tokens may start in a minute, by name. `*` is for engines or agents that are not named. */
+  /** How many runs and tokens may start in a minute, by name. `*` is for those that are not named. */
   readonly engineRates: Readonly<Record<string, Rate>>;
+  /** The names are `engine/account`. */
+  readonly accountRates: Readonly<Record<string, Rate>>;
   readonly agentRates: Readonly<Record<string, Rate>>;
 }
 
@@ -42,13 +44,15 @@ export const labelCap = ({ labelMaxRunning }: Order, label: string): number | un
  */
 export function orderOfShard(order: Order, shards: number): Order {
   const share = (bound: number): number => Math.ceil(bound / shards);
+  const shareOfRate = ([requests, tokens]: Rate): Rate => [requests / shards, tokens / shards];
   const shared = <T, R>(named: Readonly<Record<string, T>>, of: (value: T) => R) =>
     Object.fromEntries(Object.entries(named).map(([name, value]) => [name, of(value)]));
   return {
     ...order,
     urgentMax: share(order.urgentMax),
     labelMaxRunning: shared(order.labelMaxRunning, share),
-    engineRates: shared(order.engineRates, ([requests, tokens]) => [requests / shards, tokens / shards] as const),
+    engineRates: shared(order.engineRates, shareOfRate),
+    accountRates: shared(order.accountRates, shareOfRate),
   };
 }
 

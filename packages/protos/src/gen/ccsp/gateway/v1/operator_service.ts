@@ -33,6 +33,40 @@ import {
   TailRunResponse,
 } from "../../executor/v1/executor_service.js";
 import {
+  DeleteAlertRuleRequest,
+  DeleteAlertRuleResponse,
+  DeleteSilenceRequest,
+  DeleteSilenceResponse,
+  ListAlertRulesRequest,
+  ListAlertRulesResponse,
+  ListAlertsRequest,
+  ListAlertsResponse,
+  ListSignalsRequest,
+  ListSignalsResponse,
+  ListSilencesRequest,
+  ListSilencesResponse,
+  PutAlertRuleRequest,
+  PutAlertRuleResponse,
+  SilenceAlertsRequest,
+  SilenceAlertsResponse,
+  TestAlertRuleRequest,
+  TestAlertRuleResponse,
+} from "../../monitor/v1/alerts.js";
+import {
+  DeleteBudgetRequest,
+  DeleteBudgetResponse,
+  ListBudgetsRequest,
+  ListBudgetsResponse,
+  PutBudgetRequest,
+  PutBudgetResponse,
+} from "../../monitor/v1/budgets.js";
+import {
+  GetGlobalMetricsRequest,
+  GetGlobalMetricsResponse,
+  WatchMetricsRequest,
+  WatchMetricsResponse,
+} from "../../monitor/v1/fleet.js";
+import {
   ExportUsageRequest,
   ExportUsageResponse,
   GetAgentStatsRequest,
@@ -44,6 +78,15 @@ import {
   RecordUsageRequest,
   RecordUsageResponse,
 } from "../../monitor/v1/monitor_service.js";
+import {
+  CheckSessionRequest,
+  CheckSessionResponse,
+  ConfirmSessionRequest,
+  ConfirmSessionResponse,
+  ListSessionsRequest,
+  ListSessionsResponse,
+} from "../../monitor/v1/session.js";
+import { GetSlosRequest, GetSlosResponse } from "../../monitor/v1/slo.js";
 import {
   GetNotificationRequest,
   GetNotificationResponse,
@@ -69,6 +112,8 @@ import {
   EmergencyStopResponse,
   ExplainTaskRequest,
   ExplainTaskResponse,
+  GetLimitsRequest,
+  GetLimitsResponse,
   GetRequest,
   GetResponse,
   GetStatusRequest,
@@ -83,6 +128,8 @@ import {
   RetryTaskResponse,
   RetryTasksRequest,
   RetryTasksResponse,
+  SetLimitsRequest,
+  SetLimitsResponse,
   SetPriorityRequest,
   SetPriorityResponse,
   WatchQueueRequest,
@@ -2621,6 +2668,26 @@ export const OperatorServiceService = {
     responseSerialize: (value: ResumeQueueResponse): Buffer => Buffer.from(ResumeQueueResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResumeQueueResponse => ResumeQueueResponse.decode(value),
   },
+  /** Changes weights and rates while the queue runs. The name of the caller is the one that the gateway has proved. */
+  setLimits: {
+    path: "/ccsp.gateway.v1.OperatorService/SetLimits" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetLimitsRequest): Buffer => Buffer.from(SetLimitsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetLimitsRequest => SetLimitsRequest.decode(value),
+    responseSerialize: (value: SetLimitsResponse): Buffer => Buffer.from(SetLimitsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetLimitsResponse => SetLimitsResponse.decode(value),
+  },
+  /** Returns the weights and rates in force. */
+  getLimits: {
+    path: "/ccsp.gateway.v1.OperatorService/GetLimits" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetLimitsRequest): Buffer => Buffer.from(GetLimitsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetLimitsRequest => GetLimitsRequest.decode(value),
+    responseSerialize: (value: GetLimitsResponse): Buffer => Buffer.from(GetLimitsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetLimitsResponse => GetLimitsResponse.decode(value),
+  },
   /** Removes every waiting task of a class. */
   clearQueue: {
     path: "/ccsp.gateway.v1.OperatorService/ClearQueue" as const,
@@ -2785,6 +2852,206 @@ export const OperatorServiceService = {
     requestDeserialize: (value: Buffer): RecordUsageRequest => RecordUsageRequest.decode(value),
     responseSerialize: (value: RecordUsageResponse): Buffer => Buffer.from(RecordUsageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RecordUsageResponse => RecordUsageResponse.decode(value),
+  },
+  /** Creates or replaces a budget. */
+  putBudget: {
+    path: "/ccsp.gateway.v1.OperatorService/PutBudget" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PutBudgetRequest): Buffer => Buffer.from(PutBudgetRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PutBudgetRequest => PutBudgetRequest.decode(value),
+    responseSerialize: (value: PutBudgetResponse): Buffer => Buffer.from(PutBudgetResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PutBudgetResponse => PutBudgetResponse.decode(value),
+  },
+  /** Deletes a budget. */
+  deleteBudget: {
+    path: "/ccsp.gateway.v1.OperatorService/DeleteBudget" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteBudgetRequest): Buffer => Buffer.from(DeleteBudgetRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteBudgetRequest => DeleteBudgetRequest.decode(value),
+    responseSerialize: (value: DeleteBudgetResponse): Buffer =>
+      Buffer.from(DeleteBudgetResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteBudgetResponse => DeleteBudgetResponse.decode(value),
+  },
+  /** Returns the budgets and where each stands. */
+  listBudgets: {
+    path: "/ccsp.gateway.v1.OperatorService/ListBudgets" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListBudgetsRequest): Buffer => Buffer.from(ListBudgetsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListBudgetsRequest => ListBudgetsRequest.decode(value),
+    responseSerialize: (value: ListBudgetsResponse): Buffer => Buffer.from(ListBudgetsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListBudgetsResponse => ListBudgetsResponse.decode(value),
+  },
+  /** Lists the sessions: the login of each engine and account, and whether it works. */
+  listSessions: {
+    path: "/ccsp.gateway.v1.OperatorService/ListSessions" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSessionsRequest): Buffer => Buffer.from(ListSessionsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSessionsRequest => ListSessionsRequest.decode(value),
+    responseSerialize: (value: ListSessionsResponse): Buffer =>
+      Buffer.from(ListSessionsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSessionsResponse => ListSessionsResponse.decode(value),
+  },
+  /**
+   * Says that the caller has renewed the login of a lost session: a probe checks it, and on success its tasks start
+   * again. It takes up to a minute, so set the deadline accordingly.
+   */
+  confirmSession: {
+    path: "/ccsp.gateway.v1.OperatorService/ConfirmSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ConfirmSessionRequest): Buffer =>
+      Buffer.from(ConfirmSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ConfirmSessionRequest => ConfirmSessionRequest.decode(value),
+    responseSerialize: (value: ConfirmSessionResponse): Buffer =>
+      Buffer.from(ConfirmSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ConfirmSessionResponse => ConfirmSessionResponse.decode(value),
+  },
+  /** Probes a session now. It takes up to a minute, so set the deadline accordingly. */
+  checkSession: {
+    path: "/ccsp.gateway.v1.OperatorService/CheckSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckSessionRequest): Buffer => Buffer.from(CheckSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckSessionRequest => CheckSessionRequest.decode(value),
+    responseSerialize: (value: CheckSessionResponse): Buffer =>
+      Buffer.from(CheckSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CheckSessionResponse => CheckSessionResponse.decode(value),
+  },
+  /** Stores a rule of alerts. */
+  putAlertRule: {
+    path: "/ccsp.gateway.v1.OperatorService/PutAlertRule" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PutAlertRuleRequest): Buffer => Buffer.from(PutAlertRuleRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PutAlertRuleRequest => PutAlertRuleRequest.decode(value),
+    responseSerialize: (value: PutAlertRuleResponse): Buffer =>
+      Buffer.from(PutAlertRuleResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PutAlertRuleResponse => PutAlertRuleResponse.decode(value),
+  },
+  /** Deletes a rule of alerts, or returns to the built-in one. */
+  deleteAlertRule: {
+    path: "/ccsp.gateway.v1.OperatorService/DeleteAlertRule" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteAlertRuleRequest): Buffer =>
+      Buffer.from(DeleteAlertRuleRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteAlertRuleRequest => DeleteAlertRuleRequest.decode(value),
+    responseSerialize: (value: DeleteAlertRuleResponse): Buffer =>
+      Buffer.from(DeleteAlertRuleResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteAlertRuleResponse => DeleteAlertRuleResponse.decode(value),
+  },
+  /** Lists the rules of alerts. */
+  listAlertRules: {
+    path: "/ccsp.gateway.v1.OperatorService/ListAlertRules" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListAlertRulesRequest): Buffer =>
+      Buffer.from(ListAlertRulesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListAlertRulesRequest => ListAlertRulesRequest.decode(value),
+    responseSerialize: (value: ListAlertRulesResponse): Buffer =>
+      Buffer.from(ListAlertRulesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListAlertRulesResponse => ListAlertRulesResponse.decode(value),
+  },
+  /** Tells of an alert as a test. */
+  testAlertRule: {
+    path: "/ccsp.gateway.v1.OperatorService/TestAlertRule" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: TestAlertRuleRequest): Buffer => Buffer.from(TestAlertRuleRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TestAlertRuleRequest => TestAlertRuleRequest.decode(value),
+    responseSerialize: (value: TestAlertRuleResponse): Buffer =>
+      Buffer.from(TestAlertRuleResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TestAlertRuleResponse => TestAlertRuleResponse.decode(value),
+  },
+  /** Lists alerts. */
+  listAlerts: {
+    path: "/ccsp.gateway.v1.OperatorService/ListAlerts" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListAlertsRequest): Buffer => Buffer.from(ListAlertsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListAlertsRequest => ListAlertsRequest.decode(value),
+    responseSerialize: (value: ListAlertsResponse): Buffer => Buffer.from(ListAlertsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListAlertsResponse => ListAlertsResponse.decode(value),
+  },
+  /** Silences alerts for a time. */
+  silenceAlerts: {
+    path: "/ccsp.gateway.v1.OperatorService/SilenceAlerts" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SilenceAlertsRequest): Buffer => Buffer.from(SilenceAlertsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SilenceAlertsRequest => SilenceAlertsRequest.decode(value),
+    responseSerialize: (value: SilenceAlertsResponse): Buffer =>
+      Buffer.from(SilenceAlertsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SilenceAlertsResponse => SilenceAlertsResponse.decode(value),
+  },
+  /** Lists silences. */
+  listSilences: {
+    path: "/ccsp.gateway.v1.OperatorService/ListSilences" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSilencesRequest): Buffer => Buffer.from(ListSilencesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSilencesRequest => ListSilencesRequest.decode(value),
+    responseSerialize: (value: ListSilencesResponse): Buffer =>
+      Buffer.from(ListSilencesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSilencesResponse => ListSilencesResponse.decode(value),
+  },
+  /** Ends a silence. */
+  deleteSilence: {
+    path: "/ccsp.gateway.v1.OperatorService/DeleteSilence" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteSilenceRequest): Buffer => Buffer.from(DeleteSilenceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteSilenceRequest => DeleteSilenceRequest.decode(value),
+    responseSerialize: (value: DeleteSilenceResponse): Buffer =>
+      Buffer.from(DeleteSilenceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteSilenceResponse => DeleteSilenceResponse.decode(value),
+  },
+  /** Lists the metrics that rules can use, with their values. */
+  listSignals: {
+    path: "/ccsp.gateway.v1.OperatorService/ListSignals" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSignalsRequest): Buffer => Buffer.from(ListSignalsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSignalsRequest => ListSignalsRequest.decode(value),
+    responseSerialize: (value: ListSignalsResponse): Buffer => Buffer.from(ListSignalsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSignalsResponse => ListSignalsResponse.decode(value),
+  },
+  /** Returns the instances of all services with their health, and how much runs and waits. */
+  getGlobalMetrics: {
+    path: "/ccsp.gateway.v1.OperatorService/GetGlobalMetrics" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetGlobalMetricsRequest): Buffer =>
+      Buffer.from(GetGlobalMetricsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetGlobalMetricsRequest => GetGlobalMetricsRequest.decode(value),
+    responseSerialize: (value: GetGlobalMetricsResponse): Buffer =>
+      Buffer.from(GetGlobalMetricsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetGlobalMetricsResponse => GetGlobalMetricsResponse.decode(value),
+  },
+  /** Streams the same after each change. */
+  watchMetrics: {
+    path: "/ccsp.gateway.v1.OperatorService/WatchMetrics" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchMetricsRequest): Buffer => Buffer.from(WatchMetricsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchMetricsRequest => WatchMetricsRequest.decode(value),
+    responseSerialize: (value: WatchMetricsResponse): Buffer =>
+      Buffer.from(WatchMetricsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchMetricsResponse => WatchMetricsResponse.decode(value),
+  },
+  /** Returns how well the service level objectives are kept. */
+  getSlos: {
+    path: "/ccsp.gateway.v1.OperatorService/GetSlos" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetSlosRequest): Buffer => Buffer.from(GetSlosRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetSlosRequest => GetSlosRequest.decode(value),
+    responseSerialize: (value: GetSlosResponse): Buffer => Buffer.from(GetSlosResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetSlosResponse => GetSlosResponse.decode(value),
   },
   /** Lists notifications: the delivered ones, or those that wait or were given up. */
   listNotifications: {
@@ -2976,6 +3243,10 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   pauseQueue: handleUnaryCall<PauseQueueRequest, PauseQueueResponse>;
   /** Opens a gate. */
   resumeQueue: handleUnaryCall<ResumeQueueRequest, ResumeQueueResponse>;
+  /** Changes weights and rates while the queue runs. The name of the caller is the one that the gateway has proved. */
+  setLimits: handleUnaryCall<SetLimitsRequest, SetLimitsResponse>;
+  /** Returns the weights and rates in force. */
+  getLimits: handleUnaryCall<GetLimitsRequest, GetLimitsResponse>;
   /** Removes every waiting task of a class. */
   clearQueue: handleUnaryCall<ClearQueueRequest, ClearQueueResponse>;
   /** Stops work in the whole installation at once. */
@@ -3015,6 +3286,45 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   exportUsage: handleServerStreamingCall<ExportUsageRequest, ExportUsageResponse>;
   /** Counts work that was done outside CCSP, for any agent. */
   recordUsage: handleUnaryCall<RecordUsageRequest, RecordUsageResponse>;
+  /** Creates or replaces a budget. */
+  putBudget: handleUnaryCall<PutBudgetRequest, PutBudgetResponse>;
+  /** Deletes a budget. */
+  deleteBudget: handleUnaryCall<DeleteBudgetRequest, DeleteBudgetResponse>;
+  /** Returns the budgets and where each stands. */
+  listBudgets: handleUnaryCall<ListBudgetsRequest, ListBudgetsResponse>;
+  /** Lists the sessions: the login of each engine and account, and whether it works. */
+  listSessions: handleUnaryCall<ListSessionsRequest, ListSessionsResponse>;
+  /**
+   * Says that the caller has renewed the login of a lost session: a probe checks it, and on success its tasks start
+   * again. It takes up to a minute, so set the deadline accordingly.
+   */
+  confirmSession: handleUnaryCall<ConfirmSessionRequest, ConfirmSessionResponse>;
+  /** Probes a session now. It takes up to a minute, so set the deadline accordingly. */
+  checkSession: handleUnaryCall<CheckSessionRequest, CheckSessionResponse>;
+  /** Stores a rule of alerts. */
+  putAlertRule: handleUnaryCall<PutAlertRuleRequest, PutAlertRuleResponse>;
+  /** Deletes a rule of alerts, or returns to the built-in one. */
+  deleteAlertRule: handleUnaryCall<DeleteAlertRuleRequest, DeleteAlertRuleResponse>;
+  /** Lists the rules of alerts. */
+  listAlertRules: handleUnaryCall<ListAlertRulesRequest, ListAlertRulesResponse>;
+  /** Tells of an alert as a test. */
+  testAlertRule: handleUnaryCall<TestAlertRuleRequest, TestAlertRuleResponse>;
+  /** Lists alerts. */
+  listAlerts: handleUnaryCall<ListAlertsRequest, ListAlertsResponse>;
+  /** Silences alerts for a time. */
+  silenceAlerts: handleUnaryCall<SilenceAlertsRequest, SilenceAlertsResponse>;
+  /** Lists silences. */
+  listSilences: handleUnaryCall<ListSilencesRequest, ListSilencesResponse>;
+  /** Ends a silence. */
+  deleteSilence: handleUnaryCall<DeleteSilenceRequest, DeleteSilenceResponse>;
+  /** Lists the metrics that rules can use, with their values. */
+  listSignals: handleUnaryCall<ListSignalsRequest, ListSignalsResponse>;
+  /** Returns the instances of all services with their health, and how much runs and waits. */
+  getGlobalMetrics: handleUnaryCall<GetGlobalMetricsRequest, GetGlobalMetricsResponse>;
+  /** Streams the same after each change. */
+  watchMetrics: handleServerStreamingCall<WatchMetricsRequest, WatchMetricsResponse>;
+  /** Returns how well the service level objectives are kept. */
+  getSlos: handleUnaryCall<GetSlosRequest, GetSlosResponse>;
   /** Lists notifications: the delivered ones, or those that wait or were given up. */
   listNotifications: handleUnaryCall<ListNotificationsRequest, ListNotificationsResponse>;
   /** Returns a notification with each attempt to deliver it, and its cause. */
@@ -3260,6 +3570,38 @@ export interface OperatorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResumeQueueResponse) => void,
   ): ClientUnaryCall;
+  /** Changes weights and rates while the queue runs. The name of the caller is the one that the gateway has proved. */
+  setLimits(
+    request: SetLimitsRequest,
+    callback: (error: ServiceError | null, response: SetLimitsResponse) => void,
+  ): ClientUnaryCall;
+  setLimits(
+    request: SetLimitsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetLimitsResponse) => void,
+  ): ClientUnaryCall;
+  setLimits(
+    request: SetLimitsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetLimitsResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns the weights and rates in force. */
+  getLimits(
+    request: GetLimitsRequest,
+    callback: (error: ServiceError | null, response: GetLimitsResponse) => void,
+  ): ClientUnaryCall;
+  getLimits(
+    request: GetLimitsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetLimitsResponse) => void,
+  ): ClientUnaryCall;
+  getLimits(
+    request: GetLimitsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetLimitsResponse) => void,
+  ): ClientUnaryCall;
   /** Removes every waiting task of a class. */
   clearQueue(
     request: ClearQueueRequest,
@@ -3490,6 +3832,291 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RecordUsageResponse) => void,
+  ): ClientUnaryCall;
+  /** Creates or replaces a budget. */
+  putBudget(
+    request: PutBudgetRequest,
+    callback: (error: ServiceError | null, response: PutBudgetResponse) => void,
+  ): ClientUnaryCall;
+  putBudget(
+    request: PutBudgetRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PutBudgetResponse) => void,
+  ): ClientUnaryCall;
+  putBudget(
+    request: PutBudgetRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PutBudgetResponse) => void,
+  ): ClientUnaryCall;
+  /** Deletes a budget. */
+  deleteBudget(
+    request: DeleteBudgetRequest,
+    callback: (error: ServiceError | null, response: DeleteBudgetResponse) => void,
+  ): ClientUnaryCall;
+  deleteBudget(
+    request: DeleteBudgetRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteBudgetResponse) => void,
+  ): ClientUnaryCall;
+  deleteBudget(
+    request: DeleteBudgetRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteBudgetResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns the budgets and where each stands. */
+  listBudgets(
+    request: ListBudgetsRequest,
+    callback: (error: ServiceError | null, response: ListBudgetsResponse) => void,
+  ): ClientUnaryCall;
+  listBudgets(
+    request: ListBudgetsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListBudgetsResponse) => void,
+  ): ClientUnaryCall;
+  listBudgets(
+    request: ListBudgetsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListBudgetsResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists the sessions: the login of each engine and account, and whether it works. */
+  listSessions(
+    request: ListSessionsRequest,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  listSessions(
+    request: ListSessionsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  listSessions(
+    request: ListSessionsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Says that the caller has renewed the login of a lost session: a probe checks it, and on success its tasks start
+   * again. It takes up to a minute, so set the deadline accordingly.
+   */
+  confirmSession(
+    request: ConfirmSessionRequest,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  confirmSession(
+    request: ConfirmSessionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  confirmSession(
+    request: ConfirmSessionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  /** Probes a session now. It takes up to a minute, so set the deadline accordingly. */
+  checkSession(
+    request: CheckSessionRequest,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
+  checkSession(
+    request: CheckSessionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
+  checkSession(
+    request: CheckSessionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
+  /** Stores a rule of alerts. */
+  putAlertRule(
+    request: PutAlertRuleRequest,
+    callback: (error: ServiceError | null, response: PutAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  putAlertRule(
+    request: PutAlertRuleRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PutAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  putAlertRule(
+    request: PutAlertRuleRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PutAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  /** Deletes a rule of alerts, or returns to the built-in one. */
+  deleteAlertRule(
+    request: DeleteAlertRuleRequest,
+    callback: (error: ServiceError | null, response: DeleteAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  deleteAlertRule(
+    request: DeleteAlertRuleRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  deleteAlertRule(
+    request: DeleteAlertRuleRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists the rules of alerts. */
+  listAlertRules(
+    request: ListAlertRulesRequest,
+    callback: (error: ServiceError | null, response: ListAlertRulesResponse) => void,
+  ): ClientUnaryCall;
+  listAlertRules(
+    request: ListAlertRulesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListAlertRulesResponse) => void,
+  ): ClientUnaryCall;
+  listAlertRules(
+    request: ListAlertRulesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListAlertRulesResponse) => void,
+  ): ClientUnaryCall;
+  /** Tells of an alert as a test. */
+  testAlertRule(
+    request: TestAlertRuleRequest,
+    callback: (error: ServiceError | null, response: TestAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  testAlertRule(
+    request: TestAlertRuleRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: TestAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  testAlertRule(
+    request: TestAlertRuleRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: TestAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists alerts. */
+  listAlerts(
+    request: ListAlertsRequest,
+    callback: (error: ServiceError | null, response: ListAlertsResponse) => void,
+  ): ClientUnaryCall;
+  listAlerts(
+    request: ListAlertsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListAlertsResponse) => void,
+  ): ClientUnaryCall;
+  listAlerts(
+    request: ListAlertsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListAlertsResponse) => void,
+  ): ClientUnaryCall;
+  /** Silences alerts for a time. */
+  silenceAlerts(
+    request: SilenceAlertsRequest,
+    callback: (error: ServiceError | null, response: SilenceAlertsResponse) => void,
+  ): ClientUnaryCall;
+  silenceAlerts(
+    request: SilenceAlertsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SilenceAlertsResponse) => void,
+  ): ClientUnaryCall;
+  silenceAlerts(
+    request: SilenceAlertsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SilenceAlertsResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists silences. */
+  listSilences(
+    request: ListSilencesRequest,
+    callback: (error: ServiceError | null, response: ListSilencesResponse) => void,
+  ): ClientUnaryCall;
+  listSilences(
+    request: ListSilencesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListSilencesResponse) => void,
+  ): ClientUnaryCall;
+  listSilences(
+    request: ListSilencesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListSilencesResponse) => void,
+  ): ClientUnaryCall;
+  /** Ends a silence. */
+  deleteSilence(
+    request: DeleteSilenceRequest,
+    callback: (error: ServiceError | null, response: DeleteSilenceResponse) => void,
+  ): ClientUnaryCall;
+  deleteSilence(
+    request: DeleteSilenceRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteSilenceResponse) => void,
+  ): ClientUnaryCall;
+  deleteSilence(
+    request: DeleteSilenceRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteSilenceResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists the metrics that rules can use, with their values. */
+  listSignals(
+    request: ListSignalsRequest,
+    callback: (error: ServiceError | null, response: ListSignalsResponse) => void,
+  ): ClientUnaryCall;
+  listSignals(
+    request: ListSignalsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListSignalsResponse) => void,
+  ): ClientUnaryCall;
+  listSignals(
+    request: ListSignalsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListSignalsResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns the instances of all services with their health, and how much runs and waits. */
+  getGlobalMetrics(
+    request: GetGlobalMetricsRequest,
+    callback: (error: ServiceError | null, response: GetGlobalMetricsResponse) => void,
+  ): ClientUnaryCall;
+  getGlobalMetrics(
+    request: GetGlobalMetricsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetGlobalMetricsResponse) => void,
+  ): ClientUnaryCall;
+  getGlobalMetrics(
+    request: GetGlobalMetricsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetGlobalMetricsResponse) => void,
+  ): ClientUnaryCall;
+  /** Streams the same after each change. */
+  watchMetrics(
+    request: WatchMetricsRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchMetricsResponse>;
+  watchMetrics(
+    request: WatchMetricsRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchMetricsResponse>;
+  /** Returns how well the service level objectives are kept. */
+  getSlos(
+    request: GetSlosRequest,
+    callback: (error: ServiceError | null, response: GetSlosResponse) => void,
+  ): ClientUnaryCall;
+  getSlos(
+    request: GetSlosRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetSlosResponse) => void,
+  ): ClientUnaryCall;
+  getSlos(
+    request: GetSlosRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetSlosResponse) => void,
   ): ClientUnaryCall;
   /** Lists notifications: the delivered ones, or those that wait or were given up. */
   listNotifications(

@@ -38,6 +38,51 @@ import {
   UsageGap,
   UsageRow,
 } from "../../usage/v1/usage.js";
+import {
+  DeleteAlertRuleRequest,
+  DeleteAlertRuleResponse,
+  DeleteSilenceRequest,
+  DeleteSilenceResponse,
+  ListAlertRulesRequest,
+  ListAlertRulesResponse,
+  ListAlertsRequest,
+  ListAlertsResponse,
+  ListSignalsRequest,
+  ListSignalsResponse,
+  ListSilencesRequest,
+  ListSilencesResponse,
+  PutAlertRuleRequest,
+  PutAlertRuleResponse,
+  SilenceAlertsRequest,
+  SilenceAlertsResponse,
+  TestAlertRuleRequest,
+  TestAlertRuleResponse,
+} from "./alerts.js";
+import {
+  DeleteBudgetRequest,
+  DeleteBudgetResponse,
+  ListBudgetsRequest,
+  ListBudgetsResponse,
+  PutBudgetRequest,
+  PutBudgetResponse,
+} from "./budgets.js";
+import {
+  GetGlobalMetricsRequest,
+  GetGlobalMetricsResponse,
+  HeartbeatRequest,
+  HeartbeatResponse,
+  WatchMetricsRequest,
+  WatchMetricsResponse,
+} from "./fleet.js";
+import {
+  CheckSessionRequest,
+  CheckSessionResponse,
+  ConfirmSessionRequest,
+  ConfirmSessionResponse,
+  ListSessionsRequest,
+  ListSessionsResponse,
+} from "./session.js";
+import { GetSlosRequest, GetSlosResponse } from "./slo.js";
 
 export const protobufPackage = "ccsp.monitor.v1";
 
@@ -2055,6 +2100,298 @@ export const MonitorServiceService = {
     responseSerialize: (value: RecordUsageResponse): Buffer => Buffer.from(RecordUsageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RecordUsageResponse => RecordUsageResponse.decode(value),
   },
+  /**
+   * Creates a budget, or replaces the budget of this name. A new budget begins with what its holder has used in the
+   * present period, as far as usage knows it. A change of the limit, the action or the shares keeps what was counted.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a field of the budget is not as its comment says, or there are 1,000 budgets.
+   */
+  putBudget: {
+    path: "/ccsp.monitor.v1.MonitorService/PutBudget" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PutBudgetRequest): Buffer => Buffer.from(PutBudgetRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PutBudgetRequest => PutBudgetRequest.decode(value),
+    responseSerialize: (value: PutBudgetResponse): Buffer => Buffer.from(PutBudgetResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PutBudgetResponse => PutBudgetResponse.decode(value),
+  },
+  /**
+   * Deletes a budget. What it held back starts within seconds.
+   *
+   * Errors:
+   * - NOT_FOUND `BUDGET_NOT_FOUND`.
+   */
+  deleteBudget: {
+    path: "/ccsp.monitor.v1.MonitorService/DeleteBudget" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteBudgetRequest): Buffer => Buffer.from(DeleteBudgetRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteBudgetRequest => DeleteBudgetRequest.decode(value),
+    responseSerialize: (value: DeleteBudgetResponse): Buffer =>
+      Buffer.from(DeleteBudgetResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteBudgetResponse => DeleteBudgetResponse.decode(value),
+  },
+  /** Returns the budgets and where each stands now. */
+  listBudgets: {
+    path: "/ccsp.monitor.v1.MonitorService/ListBudgets" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListBudgetsRequest): Buffer => Buffer.from(ListBudgetsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListBudgetsRequest => ListBudgetsRequest.decode(value),
+    responseSerialize: (value: ListBudgetsResponse): Buffer => Buffer.from(ListBudgetsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListBudgetsResponse => ListBudgetsResponse.decode(value),
+  },
+  /** Lists the sessions: each engine and account that a connected executor has, or had within the last day. */
+  listSessions: {
+    path: "/ccsp.monitor.v1.MonitorService/ListSessions" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSessionsRequest): Buffer => Buffer.from(ListSessionsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSessionsRequest => ListSessionsRequest.decode(value),
+    responseSerialize: (value: ListSessionsResponse): Buffer =>
+      Buffer.from(ListSessionsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSessionsResponse => ListSessionsResponse.decode(value),
+  },
+  /**
+   * Says that a person has renewed the login of a lost session. The monitor probes it, and on success resumes its
+   * account. It does the same when the issue about the session is closed. A session that is not lost is only checked.
+   * The call answers after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  confirmSession: {
+    path: "/ccsp.monitor.v1.MonitorService/ConfirmSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ConfirmSessionRequest): Buffer =>
+      Buffer.from(ConfirmSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ConfirmSessionRequest => ConfirmSessionRequest.decode(value),
+    responseSerialize: (value: ConfirmSessionResponse): Buffer =>
+      Buffer.from(ConfirmSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ConfirmSessionResponse => ConfirmSessionResponse.decode(value),
+  },
+  /**
+   * Probes a session now, in any state. A probe that works proves the session, and ends an outage. The call answers
+   * after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  checkSession: {
+    path: "/ccsp.monitor.v1.MonitorService/CheckSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckSessionRequest): Buffer => Buffer.from(CheckSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckSessionRequest => CheckSessionRequest.decode(value),
+    responseSerialize: (value: CheckSessionResponse): Buffer =>
+      Buffer.from(CheckSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CheckSessionResponse => CheckSessionResponse.decode(value),
+  },
+  /**
+   * Takes what an instance of another service says of itself, every 30 s. Safe to repeat and to lose: counts are of the
+   * whole life of the process, and a report that is older than the newest one changes nothing.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a field is missing, too long, or the report is not about the service that the
+   *   caller's certificate names, or it is a new instance beyond 1,000.
+   */
+  heartbeat: {
+    path: "/ccsp.monitor.v1.MonitorService/Heartbeat" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: HeartbeatRequest): Buffer => Buffer.from(HeartbeatRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): HeartbeatRequest => HeartbeatRequest.decode(value),
+    responseSerialize: (value: HeartbeatResponse): Buffer => Buffer.from(HeartbeatResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): HeartbeatResponse => HeartbeatResponse.decode(value),
+  },
+  /**
+   * Returns the instances of all services with their health, and how much runs and waits. An instance that has not
+   * reported for 45 s is late. After 5 min it is gone.
+   */
+  getGlobalMetrics: {
+    path: "/ccsp.monitor.v1.MonitorService/GetGlobalMetrics" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetGlobalMetricsRequest): Buffer =>
+      Buffer.from(GetGlobalMetricsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetGlobalMetricsRequest => GetGlobalMetricsRequest.decode(value),
+    responseSerialize: (value: GetGlobalMetricsResponse): Buffer =>
+      Buffer.from(GetGlobalMetricsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetGlobalMetricsResponse => GetGlobalMetricsResponse.decode(value),
+  },
+  /**
+   * Streams the same: once at the start, then after each change, at most every two seconds. A slow caller gets only the
+   * newest metrics.
+   *
+   * Errors:
+   * - UNAVAILABLE `SHUTTING_DOWN`, and `SLOW_READER` when the caller read nothing for a minute: watch again.
+   */
+  watchMetrics: {
+    path: "/ccsp.monitor.v1.MonitorService/WatchMetrics" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchMetricsRequest): Buffer => Buffer.from(WatchMetricsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchMetricsRequest => WatchMetricsRequest.decode(value),
+    responseSerialize: (value: WatchMetricsResponse): Buffer =>
+      Buffer.from(WatchMetricsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchMetricsResponse => WatchMetricsResponse.decode(value),
+  },
+  /**
+   * Returns how well the service level objectives are kept: the share that was good, what is left of the error budget,
+   * and how fast it is used.
+   */
+  getSlos: {
+    path: "/ccsp.monitor.v1.MonitorService/GetSlos" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetSlosRequest): Buffer => Buffer.from(GetSlosRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetSlosRequest => GetSlosRequest.decode(value),
+    responseSerialize: (value: GetSlosResponse): Buffer => Buffer.from(GetSlosResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetSlosResponse => GetSlosResponse.decode(value),
+  },
+  /**
+   * Stores a rule, or replaces the one of its name. A rule of a built-in name takes the place of the built-in one. The
+   * change holds from the next turn on, which is seconds away. Alerts that fire continue under the new rule.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a field is wrong, the metric is not known, or there are 500 rules.
+   */
+  putAlertRule: {
+    path: "/ccsp.monitor.v1.MonitorService/PutAlertRule" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PutAlertRuleRequest): Buffer => Buffer.from(PutAlertRuleRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PutAlertRuleRequest => PutAlertRuleRequest.decode(value),
+    responseSerialize: (value: PutAlertRuleResponse): Buffer =>
+      Buffer.from(PutAlertRuleResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PutAlertRuleResponse => PutAlertRuleResponse.decode(value),
+  },
+  /**
+   * Deletes a rule that was stored. The built-in rule of its name, if there is one, holds again. To have no rule of a
+   * built-in name, store it with `disabled`. Alerts of a rule that is gone are resolved.
+   *
+   * Errors:
+   * - NOT_FOUND `ALERT_RULE_NOT_FOUND`: no rule of this name is stored.
+   */
+  deleteAlertRule: {
+    path: "/ccsp.monitor.v1.MonitorService/DeleteAlertRule" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteAlertRuleRequest): Buffer =>
+      Buffer.from(DeleteAlertRuleRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteAlertRuleRequest => DeleteAlertRuleRequest.decode(value),
+    responseSerialize: (value: DeleteAlertRuleResponse): Buffer =>
+      Buffer.from(DeleteAlertRuleResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteAlertRuleResponse => DeleteAlertRuleResponse.decode(value),
+  },
+  /** Lists all rules with the number of their alerts. */
+  listAlertRules: {
+    path: "/ccsp.monitor.v1.MonitorService/ListAlertRules" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListAlertRulesRequest): Buffer =>
+      Buffer.from(ListAlertRulesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListAlertRulesRequest => ListAlertRulesRequest.decode(value),
+    responseSerialize: (value: ListAlertRulesResponse): Buffer =>
+      Buffer.from(ListAlertRulesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListAlertRulesResponse => ListAlertRulesResponse.decode(value),
+  },
+  /**
+   * Tells of an alert of this rule and of its end, as if it had happened: `alert.firing` and `alert.resolved` on the
+   * stream, with the label `test` = `true`. So people see whether they would be told. It changes no alert, and silences
+   * do not hold it back.
+   *
+   * Errors:
+   * - NOT_FOUND `ALERT_RULE_NOT_FOUND`.
+   */
+  testAlertRule: {
+    path: "/ccsp.monitor.v1.MonitorService/TestAlertRule" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: TestAlertRuleRequest): Buffer => Buffer.from(TestAlertRuleRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TestAlertRuleRequest => TestAlertRuleRequest.decode(value),
+    responseSerialize: (value: TestAlertRuleResponse): Buffer =>
+      Buffer.from(TestAlertRuleResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TestAlertRuleResponse => TestAlertRuleResponse.decode(value),
+  },
+  /**
+   * Lists the alerts that are pending and firing, and those that were resolved in the last day (at most 100 per rule).
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token` is wrong, or a state is not known.
+   */
+  listAlerts: {
+    path: "/ccsp.monitor.v1.MonitorService/ListAlerts" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListAlertsRequest): Buffer => Buffer.from(ListAlertsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListAlertsRequest => ListAlertsRequest.decode(value),
+    responseSerialize: (value: ListAlertsResponse): Buffer => Buffer.from(ListAlertsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListAlertsResponse => ListAlertsResponse.decode(value),
+  },
+  /**
+   * Silences alerts for a time: nobody is told when they begin to fire. One that still fires when the silence ends is
+   * told of then. The end of an alert that people were told of is told also during a silence.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: no matcher, no reason, a duration out of its bounds, or there are 500 silences.
+   */
+  silenceAlerts: {
+    path: "/ccsp.monitor.v1.MonitorService/SilenceAlerts" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SilenceAlertsRequest): Buffer => Buffer.from(SilenceAlertsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SilenceAlertsRequest => SilenceAlertsRequest.decode(value),
+    responseSerialize: (value: SilenceAlertsResponse): Buffer =>
+      Buffer.from(SilenceAlertsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SilenceAlertsResponse => SilenceAlertsResponse.decode(value),
+  },
+  /** Lists the silences that have not ended. */
+  listSilences: {
+    path: "/ccsp.monitor.v1.MonitorService/ListSilences" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSilencesRequest): Buffer => Buffer.from(ListSilencesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSilencesRequest => ListSilencesRequest.decode(value),
+    responseSerialize: (value: ListSilencesResponse): Buffer =>
+      Buffer.from(ListSilencesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSilencesResponse => ListSilencesResponse.decode(value),
+  },
+  /**
+   * Ends a silence now.
+   *
+   * Errors:
+   * - NOT_FOUND `SILENCE_NOT_FOUND`: there is no such silence, or it has ended.
+   */
+  deleteSilence: {
+    path: "/ccsp.monitor.v1.MonitorService/DeleteSilence" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteSilenceRequest): Buffer => Buffer.from(DeleteSilenceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteSilenceRequest => DeleteSilenceRequest.decode(value),
+    responseSerialize: (value: DeleteSilenceResponse): Buffer =>
+      Buffer.from(DeleteSilenceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteSilenceResponse => DeleteSilenceResponse.decode(value),
+  },
+  /**
+   * Lists the metrics that rules can use, with their values now.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: the metric is not known.
+   */
+  listSignals: {
+    path: "/ccsp.monitor.v1.MonitorService/ListSignals" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSignalsRequest): Buffer => Buffer.from(ListSignalsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSignalsRequest => ListSignalsRequest.decode(value),
+    responseSerialize: (value: ListSignalsResponse): Buffer => Buffer.from(ListSignalsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSignalsResponse => ListSignalsResponse.decode(value),
+  },
 } as const;
 
 export interface MonitorServiceServer extends UntypedServiceImplementation {
@@ -2098,6 +2435,129 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
    *   in the future or more than 31 days ago.
    */
   recordUsage: handleUnaryCall<RecordUsageRequest, RecordUsageResponse>;
+  /**
+   * Creates a budget, or replaces the budget of this name. A new budget begins with what its holder has used in the
+   * present period, as far as usage knows it. A change of the limit, the action or the shares keeps what was counted.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a field of the budget is not as its comment says, or there are 1,000 budgets.
+   */
+  putBudget: handleUnaryCall<PutBudgetRequest, PutBudgetResponse>;
+  /**
+   * Deletes a budget. What it held back starts within seconds.
+   *
+   * Errors:
+   * - NOT_FOUND `BUDGET_NOT_FOUND`.
+   */
+  deleteBudget: handleUnaryCall<DeleteBudgetRequest, DeleteBudgetResponse>;
+  /** Returns the budgets and where each stands now. */
+  listBudgets: handleUnaryCall<ListBudgetsRequest, ListBudgetsResponse>;
+  /** Lists the sessions: each engine and account that a connected executor has, or had within the last day. */
+  listSessions: handleUnaryCall<ListSessionsRequest, ListSessionsResponse>;
+  /**
+   * Says that a person has renewed the login of a lost session. The monitor probes it, and on success resumes its
+   * account. It does the same when the issue about the session is closed. A session that is not lost is only checked.
+   * The call answers after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  confirmSession: handleUnaryCall<ConfirmSessionRequest, ConfirmSessionResponse>;
+  /**
+   * Probes a session now, in any state. A probe that works proves the session, and ends an outage. The call answers
+   * after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  checkSession: handleUnaryCall<CheckSessionRequest, CheckSessionResponse>;
+  /**
+   * Takes what an instance of another service says of itself, every 30 s. Safe to repeat and to lose: counts are of the
+   * whole life of the process, and a report that is older than the newest one changes nothing.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a field is missing, too long, or the report is not about the service that the
+   *   caller's certificate names, or it is a new instance beyond 1,000.
+   */
+  heartbeat: handleUnaryCall<HeartbeatRequest, HeartbeatResponse>;
+  /**
+   * Returns the instances of all services with their health, and how much runs and waits. An instance that has not
+   * reported for 45 s is late. After 5 min it is gone.
+   */
+  getGlobalMetrics: handleUnaryCall<GetGlobalMetricsRequest, GetGlobalMetricsResponse>;
+  /**
+   * Streams the same: once at the start, then after each change, at most every two seconds. A slow caller gets only the
+   * newest metrics.
+   *
+   * Errors:
+   * - UNAVAILABLE `SHUTTING_DOWN`, and `SLOW_READER` when the caller read nothing for a minute: watch again.
+   */
+  watchMetrics: handleServerStreamingCall<WatchMetricsRequest, WatchMetricsResponse>;
+  /**
+   * Returns how well the service level objectives are kept: the share that was good, what is left of the error budget,
+   * and how fast it is used.
+   */
+  getSlos: handleUnaryCall<GetSlosRequest, GetSlosResponse>;
+  /**
+   * Stores a rule, or replaces the one of its name. A rule of a built-in name takes the place of the built-in one. The
+   * change holds from the next turn on, which is seconds away. Alerts that fire continue under the new rule.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a field is wrong, the metric is not known, or there are 500 rules.
+   */
+  putAlertRule: handleUnaryCall<PutAlertRuleRequest, PutAlertRuleResponse>;
+  /**
+   * Deletes a rule that was stored. The built-in rule of its name, if there is one, holds again. To have no rule of a
+   * built-in name, store it with `disabled`. Alerts of a rule that is gone are resolved.
+   *
+   * Errors:
+   * - NOT_FOUND `ALERT_RULE_NOT_FOUND`: no rule of this name is stored.
+   */
+  deleteAlertRule: handleUnaryCall<DeleteAlertRuleRequest, DeleteAlertRuleResponse>;
+  /** Lists all rules with the number of their alerts. */
+  listAlertRules: handleUnaryCall<ListAlertRulesRequest, ListAlertRulesResponse>;
+  /**
+   * Tells of an alert of this rule and of its end, as if it had happened: `alert.firing` and `alert.resolved` on the
+   * stream, with the label `test` = `true`. So people see whether they would be told. It changes no alert, and silences
+   * do not hold it back.
+   *
+   * Errors:
+   * - NOT_FOUND `ALERT_RULE_NOT_FOUND`.
+   */
+  testAlertRule: handleUnaryCall<TestAlertRuleRequest, TestAlertRuleResponse>;
+  /**
+   * Lists the alerts that are pending and firing, and those that were resolved in the last day (at most 100 per rule).
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token` is wrong, or a state is not known.
+   */
+  listAlerts: handleUnaryCall<ListAlertsRequest, ListAlertsResponse>;
+  /**
+   * Silences alerts for a time: nobody is told when they begin to fire. One that still fires when the silence ends is
+   * told of then. The end of an alert that people were told of is told also during a silence.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: no matcher, no reason, a duration out of its bounds, or there are 500 silences.
+   */
+  silenceAlerts: handleUnaryCall<SilenceAlertsRequest, SilenceAlertsResponse>;
+  /** Lists the silences that have not ended. */
+  listSilences: handleUnaryCall<ListSilencesRequest, ListSilencesResponse>;
+  /**
+   * Ends a silence now.
+   *
+   * Errors:
+   * - NOT_FOUND `SILENCE_NOT_FOUND`: there is no such silence, or it has ended.
+   */
+  deleteSilence: handleUnaryCall<DeleteSilenceRequest, DeleteSilenceResponse>;
+  /**
+   * Lists the metrics that rules can use, with their values now.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: the metric is not known.
+   */
+  listSignals: handleUnaryCall<ListSignalsRequest, ListSignalsResponse>;
 }
 
 export interface MonitorServiceClient extends Client {
@@ -2201,6 +2661,389 @@ export interface MonitorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RecordUsageResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Creates a budget, or replaces the budget of this name. A new budget begins with what its holder has used in the
+   * present period, as far as usage knows it. A change of the limit, the action or the shares keeps what was counted.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a field of the budget is not as its comment says, or there are 1,000 budgets.
+   */
+  putBudget(
+    request: PutBudgetRequest,
+    callback: (error: ServiceError | null, response: PutBudgetResponse) => void,
+  ): ClientUnaryCall;
+  putBudget(
+    request: PutBudgetRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PutBudgetResponse) => void,
+  ): ClientUnaryCall;
+  putBudget(
+    request: PutBudgetRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PutBudgetResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Deletes a budget. What it held back starts within seconds.
+   *
+   * Errors:
+   * - NOT_FOUND `BUDGET_NOT_FOUND`.
+   */
+  deleteBudget(
+    request: DeleteBudgetRequest,
+    callback: (error: ServiceError | null, response: DeleteBudgetResponse) => void,
+  ): ClientUnaryCall;
+  deleteBudget(
+    request: DeleteBudgetRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteBudgetResponse) => void,
+  ): ClientUnaryCall;
+  deleteBudget(
+    request: DeleteBudgetRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteBudgetResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns the budgets and where each stands now. */
+  listBudgets(
+    request: ListBudgetsRequest,
+    callback: (error: ServiceError | null, response: ListBudgetsResponse) => void,
+  ): ClientUnaryCall;
+  listBudgets(
+    request: ListBudgetsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListBudgetsResponse) => void,
+  ): ClientUnaryCall;
+  listBudgets(
+    request: ListBudgetsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListBudgetsResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists the sessions: each engine and account that a connected executor has, or had within the last day. */
+  listSessions(
+    request: ListSessionsRequest,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  listSessions(
+    request: ListSessionsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  listSessions(
+    request: ListSessionsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Says that a person has renewed the login of a lost session. The monitor probes it, and on success resumes its
+   * account. It does the same when the issue about the session is closed. A session that is not lost is only checked.
+   * The call answers after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  confirmSession(
+    request: ConfirmSessionRequest,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  confirmSession(
+    request: ConfirmSessionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  confirmSession(
+    request: ConfirmSessionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Probes a session now, in any state. A probe that works proves the session, and ends an outage. The call answers
+   * after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  checkSession(
+    request: CheckSessionRequest,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
+  checkSession(
+    request: CheckSessionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
+  checkSession(
+    request: CheckSessionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Takes what an instance of another service says of itself, every 30 s. Safe to repeat and to lose: counts are of the
+   * whole life of the process, and a report that is older than the newest one changes nothing.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a field is missing, too long, or the report is not about the service that the
+   *   caller's certificate names, or it is a new instance beyond 1,000.
+   */
+  heartbeat(
+    request: HeartbeatRequest,
+    callback: (error: ServiceError | null, response: HeartbeatResponse) => void,
+  ): ClientUnaryCall;
+  heartbeat(
+    request: HeartbeatRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: HeartbeatResponse) => void,
+  ): ClientUnaryCall;
+  heartbeat(
+    request: HeartbeatRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: HeartbeatResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Returns the instances of all services with their health, and how much runs and waits. An instance that has not
+   * reported for 45 s is late. After 5 min it is gone.
+   */
+  getGlobalMetrics(
+    request: GetGlobalMetricsRequest,
+    callback: (error: ServiceError | null, response: GetGlobalMetricsResponse) => void,
+  ): ClientUnaryCall;
+  getGlobalMetrics(
+    request: GetGlobalMetricsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetGlobalMetricsResponse) => void,
+  ): ClientUnaryCall;
+  getGlobalMetrics(
+    request: GetGlobalMetricsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetGlobalMetricsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Streams the same: once at the start, then after each change, at most every two seconds. A slow caller gets only the
+   * newest metrics.
+   *
+   * Errors:
+   * - UNAVAILABLE `SHUTTING_DOWN`, and `SLOW_READER` when the caller read nothing for a minute: watch again.
+   */
+  watchMetrics(
+    request: WatchMetricsRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchMetricsResponse>;
+  watchMetrics(
+    request: WatchMetricsRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchMetricsResponse>;
+  /**
+   * Returns how well the service level objectives are kept: the share that was good, what is left of the error budget,
+   * and how fast it is used.
+   */
+  getSlos(
+    request: GetSlosRequest,
+    callback: (error: ServiceError | null, response: GetSlosResponse) => void,
+  ): ClientUnaryCall;
+  getSlos(
+    request: GetSlosRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetSlosResponse) => void,
+  ): ClientUnaryCall;
+  getSlos(
+    request: GetSlosRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetSlosResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Stores a rule, or replaces the one of its name. A rule of a built-in name takes the place of the built-in one. The
+   * change holds from the next turn on, which is seconds away. Alerts that fire continue under the new rule.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a field is wrong, the metric is not known, or there are 500 rules.
+   */
+  putAlertRule(
+    request: PutAlertRuleRequest,
+    callback: (error: ServiceError | null, response: PutAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  putAlertRule(
+    request: PutAlertRuleRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PutAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  putAlertRule(
+    request: PutAlertRuleRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PutAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Deletes a rule that was stored. The built-in rule of its name, if there is one, holds again. To have no rule of a
+   * built-in name, store it with `disabled`. Alerts of a rule that is gone are resolved.
+   *
+   * Errors:
+   * - NOT_FOUND `ALERT_RULE_NOT_FOUND`: no rule of this name is stored.
+   */
+  deleteAlertRule(
+    request: DeleteAlertRuleRequest,
+    callback: (error: ServiceError | null, response: DeleteAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  deleteAlertRule(
+    request: DeleteAlertRuleRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  deleteAlertRule(
+    request: DeleteAlertRuleRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists all rules with the number of their alerts. */
+  listAlertRules(
+    request: ListAlertRulesRequest,
+    callback: (error: ServiceError | null, response: ListAlertRulesResponse) => void,
+  ): ClientUnaryCall;
+  listAlertRules(
+    request: ListAlertRulesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListAlertRulesResponse) => void,
+  ): ClientUnaryCall;
+  listAlertRules(
+    request: ListAlertRulesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListAlertRulesResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Tells of an alert of this rule and of its end, as if it had happened: `alert.firing` and `alert.resolved` on the
+   * stream, with the label `test` = `true`. So people see whether they would be told. It changes no alert, and silences
+   * do not hold it back.
+   *
+   * Errors:
+   * - NOT_FOUND `ALERT_RULE_NOT_FOUND`.
+   */
+  testAlertRule(
+    request: TestAlertRuleRequest,
+    callback: (error: ServiceError | null, response: TestAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  testAlertRule(
+    request: TestAlertRuleRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: TestAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  testAlertRule(
+    request: TestAlertRuleRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: TestAlertRuleResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Lists the alerts that are pending and firing, and those that were resolved in the last day (at most 100 per rule).
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token` is wrong, or a state is not known.
+   */
+  listAlerts(
+    request: ListAlertsRequest,
+    callback: (error: ServiceError | null, response: ListAlertsResponse) => void,
+  ): ClientUnaryCall;
+  listAlerts(
+    request: ListAlertsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListAlertsResponse) => void,
+  ): ClientUnaryCall;
+  listAlerts(
+    request: ListAlertsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListAlertsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Silences alerts for a time: nobody is told when they begin to fire. One that still fires when the silence ends is
+   * told of then. The end of an alert that people were told of is told also during a silence.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: no matcher, no reason, a duration out of its bounds, or there are 500 silences.
+   */
+  silenceAlerts(
+    request: SilenceAlertsRequest,
+    callback: (error: ServiceError | null, response: SilenceAlertsResponse) => void,
+  ): ClientUnaryCall;
+  silenceAlerts(
+    request: SilenceAlertsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SilenceAlertsResponse) => void,
+  ): ClientUnaryCall;
+  silenceAlerts(
+    request: SilenceAlertsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SilenceAlertsResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists the silences that have not ended. */
+  listSilences(
+    request: ListSilencesRequest,
+    callback: (error: ServiceError | null, response: ListSilencesResponse) => void,
+  ): ClientUnaryCall;
+  listSilences(
+    request: ListSilencesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListSilencesResponse) => void,
+  ): ClientUnaryCall;
+  listSilences(
+    request: ListSilencesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListSilencesResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Ends a silence now.
+   *
+   * Errors:
+   * - NOT_FOUND `SILENCE_NOT_FOUND`: there is no such silence, or it has ended.
+   */
+  deleteSilence(
+    request: DeleteSilenceRequest,
+    callback: (error: ServiceError | null, response: DeleteSilenceResponse) => void,
+  ): ClientUnaryCall;
+  deleteSilence(
+    request: DeleteSilenceRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteSilenceResponse) => void,
+  ): ClientUnaryCall;
+  deleteSilence(
+    request: DeleteSilenceRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteSilenceResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Lists the metrics that rules can use, with their values now.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: the metric is not known.
+   */
+  listSignals(
+    request: ListSignalsRequest,
+    callback: (error: ServiceError | null, response: ListSignalsResponse) => void,
+  ): ClientUnaryCall;
+  listSignals(
+    request: ListSignalsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListSignalsResponse) => void,
+  ): ClientUnaryCall;
+  listSignals(
+    request: ListSignalsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListSignalsResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -41,6 +41,7 @@ import {
   taskStateToJSON,
   Usage,
 } from "../../task/v1/task.js";
+import { BudgetAction, budgetActionFromJSON, budgetActionToJSON } from "../../usage/v1/budgets.js";
 
 export const protobufPackage = "ccsp.queue.v1";
 
@@ -614,7 +615,30 @@ export interface Gate {
     | Date
     | undefined;
   /** End of the ramp. Set when the gate has opened and lets more and more tasks start until this time. */
-  rampEndTime: Date | undefined;
+  rampEndTime:
+    | Date
+    | undefined;
+  /**
+   * Present when budgets that are used up hold the tasks, and not a person: these budgets. ResumeQueue does not open
+   * such a gate.
+   */
+  budgets: BudgetHold[];
+}
+
+/** A budget that is used up. */
+export interface BudgetHold {
+  /** Name of the budget: 1-64 of A-Z a-z 0-9 . _ - */
+  budget: string;
+  /** The tasks that it holds: `all`, `agent_id` or `label`. */
+  scope:
+    | GateScope
+    | undefined;
+  /** What happens to new tasks. */
+  action: BudgetAction;
+  /** Its limit in words, such as `100 requests a day`. 1-128 visible characters. */
+  limit: string;
+  /** When its period ends, and with it the hold. */
+  endTime: Date | undefined;
 }
 
 /** The emergency stop in force. */
@@ -745,6 +769,127 @@ export interface PauseQueueResponse {
   gate: Gate | undefined;
 }
 
+/**
+ * A limit on how work starts.
+ *
+ * The names are `weight/class/CLASS` (`high`, which urgent tasks above their bound have too, `normal`, `low`),
+ * `weight/agent/AGENT`, `rate/engine/ENGINE`, `rate/account/ENGINE/ACCOUNT` and `rate/agent/AGENT`. In place of an agent,
+ * an engine or ENGINE/ACCOUNT, a rate can name `*`: each one that has no rate of its own.
+ */
+export interface Limit {
+  /** Name of the limit. */
+  name: string;
+  /** The value in force. */
+  value:
+    | LimitValue
+    | undefined;
+  /** The value of the settings. */
+  defaultValue:
+    | LimitValue
+    | undefined;
+  /** Who has set the value, and why. Absent when the settings are in force. */
+  source: LimitSource | undefined;
+}
+
+/** The value of a limit. */
+export interface LimitValue {
+  /** A weight or a rate, as the name of the limit says. */
+  value:
+    | //
+    /** Share of the turns, 1 to 9999. */
+    { $case: "weight"; value: number }
+    | //
+    /** How much may start. */
+    { $case: "rate"; value: StartRate }
+    | undefined;
+}
+
+/** How much may start in a minute. 0 means any number. */
+export interface StartRate {
+  /** Starts per minute. It may be a fraction: 0.2 is one start in five minutes. */
+  startsPerMinute: number;
+  /** Tokens per minute. A start counts the average tokens of a run, which is corrected when the run ends. */
+  tokensPerMinute: number;
+}
+
+/** Who has set a limit. */
+export interface LimitSource {
+  /** Name of the person or program. */
+  who: string;
+  /** Reason. */
+  why: string;
+  /** When it was set. */
+  setTime:
+    | Date
+    | undefined;
+  /** When the value of the settings is in force again. Absent: when the limit is reset. */
+  endTime:
+    | Date
+    | undefined;
+  /** CCSP has set it by itself. */
+  automatic: boolean;
+}
+
+/** One change of `SetLimits`. */
+export interface LimitChange {
+  /** Name of the limit. */
+  name: string;
+  /** The new value. Absent: the value of the settings. */
+  value:
+    | LimitValue
+    | undefined;
+  /** When the value of the settings is in force again, at most a year ahead. Absent: when the limit is reset. */
+  endTime:
+    | Date
+    | undefined;
+  /** Time until then, counted by the clock of the queue. When `end_time` is set too, `end_after` counts. */
+  endAfter: Duration | undefined;
+}
+
+/** Request for `SetLimits`. */
+export interface SetLimitsRequest {
+  /** 1 to 100 changes. */
+  changes: LimitChange[];
+  /** Name of the person or program that makes the request. 1-128 visible characters. */
+  who: string;
+  /** Reason. 1-256 bytes of free text. */
+  why: string;
+  /** A program decides by itself. Such a call does not change a limit that a person has set. */
+  automatic: boolean;
+}
+
+/** Response for `SetLimits`. */
+export interface SetLimitsResponse {
+  /** The limits of the request as they are after the call, in its order. */
+  limits: Limit[];
+}
+
+/** Request for `GetLimits`. */
+export interface GetLimitsRequest {
+}
+
+/** Response for `GetLimits`. */
+export interface GetLimitsResponse {
+  /** The limits that have a setting or were set, sorted by name. */
+  limits: Limit[];
+  /** The operator's range of values. Each is of the form of `LimitValue`. */
+  range: LimitRange | undefined;
+}
+
+/** The least and greatest values that `SetLimits` takes. */
+export interface LimitRange {
+  /** Least weight. */
+  minWeight: number;
+  /** Greatest weight. */
+  maxWeight: number;
+  /** Least starts and tokens per minute of a rate, unless it is 0. */
+  minRate:
+    | StartRate
+    | undefined;
+  /** Greatest starts and tokens per minute of a rate. 0: no bound. With a bound, a rate of 0 is above it. */
+  maxRate: StartRate | undefined;
+}
+
 /** Request for `ResumeQueue`. */
 export interface ResumeQueueRequest {
   /** The scope of the gate to open. */
@@ -755,12 +900,28 @@ export interface ResumeQueueRequest {
   who: string;
   /** Reason. Required for `emergency`. At most 256 bytes. */
   why: string;
+  /**
+   * How long the gate lets more and more tasks start, until all may: 0 to 1 hour. It is for a gate behind which many
+   * tasks may wait: all, a class, an engine or an account. Absent: the ramp that the gate was closed with, if it has
+   * one.
+   */
+  ramp: Duration | undefined;
 }
 
 /** Response for `ResumeQueue`. */
 export interface ResumeQueueResponse {
   /** The gate was closed before the call. */
   resumed: boolean;
+}
+
+/** Request for `SetBudgetHolds`. */
+export interface SetBudgetHoldsRequest {
+  /** All budgets that are used up. At most 1,000. Those whose end time has passed are ignored. */
+  holds: BudgetHold[];
+}
+
+/** Response for `SetBudgetHolds`. */
+export interface SetBudgetHoldsResponse {
 }
 
 /** Request for `ClearQueue`. */
@@ -5431,7 +5592,15 @@ export const Account: MessageFns<Account> = {
 };
 
 function createBaseGate(): Gate {
-  return { scope: undefined, who: "", why: "", closeTime: undefined, openTime: undefined, rampEndTime: undefined };
+  return {
+    scope: undefined,
+    who: "",
+    why: "",
+    closeTime: undefined,
+    openTime: undefined,
+    rampEndTime: undefined,
+    budgets: [],
+  };
 }
 
 export const Gate: MessageFns<Gate> = {
@@ -5453,6 +5622,9 @@ export const Gate: MessageFns<Gate> = {
     }
     if (message.rampEndTime !== undefined) {
       Timestamp.encode(toTimestamp(message.rampEndTime), writer.uint32(50).fork()).join();
+    }
+    for (const v of message.budgets) {
+      BudgetHold.encode(v!, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -5518,6 +5690,14 @@ export const Gate: MessageFns<Gate> = {
             message.rampEndTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.budgets.push(BudgetHold.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5550,6 +5730,7 @@ export const Gate: MessageFns<Gate> = {
         : isSet(object.ramp_end_time)
         ? fromJsonTimestamp(object.ramp_end_time)
         : undefined,
+      budgets: globalThis.Array.isArray(object?.budgets) ? object.budgets.map((e: any) => BudgetHold.fromJSON(e)) : [],
     };
   },
 
@@ -5573,6 +5754,9 @@ export const Gate: MessageFns<Gate> = {
     if (message.rampEndTime !== undefined) {
       obj.rampEndTime = message.rampEndTime.toISOString();
     }
+    if (message.budgets?.length) {
+      obj.budgets = message.budgets.map((e) => BudgetHold.toJSON(e));
+    }
     return obj;
   },
 
@@ -5589,6 +5773,146 @@ export const Gate: MessageFns<Gate> = {
     message.closeTime = object.closeTime ?? undefined;
     message.openTime = object.openTime ?? undefined;
     message.rampEndTime = object.rampEndTime ?? undefined;
+    message.budgets = object.budgets?.map((e) => BudgetHold.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseBudgetHold(): BudgetHold {
+  return { budget: "", scope: undefined, action: 0, limit: "", endTime: undefined };
+}
+
+export const BudgetHold: MessageFns<BudgetHold> = {
+  encode(message: BudgetHold, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.budget !== "") {
+      writer.uint32(10).string(message.budget);
+    }
+    if (message.scope !== undefined) {
+      GateScope.encode(message.scope, writer.uint32(18).fork()).join();
+    }
+    if (message.action !== 0) {
+      writer.uint32(24).int32(message.action);
+    }
+    if (message.limit !== "") {
+      writer.uint32(34).string(message.limit);
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BudgetHold {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBudgetHold();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.budget = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.scope = GateScope.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.action = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.limit = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BudgetHold {
+    return {
+      budget: isSet(object.budget) ? globalThis.String(object.budget) : "",
+      scope: isSet(object.scope) ? GateScope.fromJSON(object.scope) : undefined,
+      action: isSet(object.action) ? budgetActionFromJSON(object.action) : 0,
+      limit: isSet(object.limit) ? globalThis.String(object.limit) : "",
+      endTime: isSet(object.endTime)
+        ? fromJsonTimestamp(object.endTime)
+        : isSet(object.end_time)
+        ? fromJsonTimestamp(object.end_time)
+        : undefined,
+    };
+  },
+
+  toJSON(message: BudgetHold): unknown {
+    const obj: any = {};
+    if (message.budget !== "") {
+      obj.budget = message.budget;
+    }
+    if (message.scope !== undefined) {
+      obj.scope = GateScope.toJSON(message.scope);
+    }
+    if (message.action !== 0) {
+      obj.action = budgetActionToJSON(message.action);
+    }
+    if (message.limit !== "") {
+      obj.limit = message.limit;
+    }
+    if (message.endTime !== undefined) {
+      obj.endTime = message.endTime.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<BudgetHold>): BudgetHold {
+    return BudgetHold.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BudgetHold>): BudgetHold {
+    const message = createBaseBudgetHold();
+    message.budget = object.budget ?? "";
+    message.scope = (object.scope !== undefined && object.scope !== null)
+      ? GateScope.fromPartial(object.scope)
+      : undefined;
+    message.action = object.action ?? 0;
+    message.limit = object.limit ?? "";
+    message.endTime = object.endTime ?? undefined;
     return message;
   },
 };
@@ -6791,8 +7115,1059 @@ export const PauseQueueResponse: MessageFns<PauseQueueResponse> = {
   },
 };
 
+function createBaseLimit(): Limit {
+  return { name: "", value: undefined, defaultValue: undefined, source: undefined };
+}
+
+export const Limit: MessageFns<Limit> = {
+  encode(message: Limit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.value !== undefined) {
+      LimitValue.encode(message.value, writer.uint32(18).fork()).join();
+    }
+    if (message.defaultValue !== undefined) {
+      LimitValue.encode(message.defaultValue, writer.uint32(26).fork()).join();
+    }
+    if (message.source !== undefined) {
+      LimitSource.encode(message.source, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Limit {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLimit();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = LimitValue.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.defaultValue = LimitValue.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.source = LimitSource.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Limit {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      value: isSet(object.value) ? LimitValue.fromJSON(object.value) : undefined,
+      defaultValue: isSet(object.defaultValue)
+        ? LimitValue.fromJSON(object.defaultValue)
+        : isSet(object.default_value)
+        ? LimitValue.fromJSON(object.default_value)
+        : undefined,
+      source: isSet(object.source) ? LimitSource.fromJSON(object.source) : undefined,
+    };
+  },
+
+  toJSON(message: Limit): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.value !== undefined) {
+      obj.value = LimitValue.toJSON(message.value);
+    }
+    if (message.defaultValue !== undefined) {
+      obj.defaultValue = LimitValue.toJSON(message.defaultValue);
+    }
+    if (message.source !== undefined) {
+      obj.source = LimitSource.toJSON(message.source);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Limit>): Limit {
+    return Limit.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Limit>): Limit {
+    const message = createBaseLimit();
+    message.name = object.name ?? "";
+    message.value = (object.value !== undefined && object.value !== null)
+      ? LimitValue.fromPartial(object.value)
+      : undefined;
+    message.defaultValue = (object.defaultValue !== undefined && object.defaultValue !== null)
+      ? LimitValue.fromPartial(object.defaultValue)
+      : undefined;
+    message.source = (object.source !== undefined && object.source !== null)
+      ? LimitSource.fromPartial(object.source)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseLimitValue(): LimitValue {
+  return { value: undefined };
+}
+
+export const LimitValue: MessageFns<LimitValue> = {
+  encode(message: LimitValue, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.value?.$case) {
+      case "weight":
+        writer.uint32(8).int32(message.value.value);
+        break;
+      case "rate":
+        StartRate.encode(message.value.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LimitValue {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLimitValue();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.value = { $case: "weight", value: reader.int32() };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = { $case: "rate", value: StartRate.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LimitValue {
+    return {
+      value: isSet(object.weight)
+        ? { $case: "weight", value: globalThis.Number(object.weight) }
+        : isSet(object.rate)
+        ? { $case: "rate", value: StartRate.fromJSON(object.rate) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: LimitValue): unknown {
+    const obj: any = {};
+    if (message.value?.$case === "weight") {
+      obj.weight = Math.round(message.value.value);
+    } else if (message.value?.$case === "rate") {
+      obj.rate = StartRate.toJSON(message.value.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LimitValue>): LimitValue {
+    return LimitValue.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LimitValue>): LimitValue {
+    const message = createBaseLimitValue();
+    switch (object.value?.$case) {
+      case "weight": {
+        if (object.value?.value !== undefined && object.value?.value !== null) {
+          message.value = { $case: "weight", value: object.value.value };
+        }
+        break;
+      }
+      case "rate": {
+        if (object.value?.value !== undefined && object.value?.value !== null) {
+          message.value = { $case: "rate", value: StartRate.fromPartial(object.value.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseStartRate(): StartRate {
+  return { startsPerMinute: 0, tokensPerMinute: 0 };
+}
+
+export const StartRate: MessageFns<StartRate> = {
+  encode(message: StartRate, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.startsPerMinute !== 0) {
+      writer.uint32(9).double(message.startsPerMinute);
+    }
+    if (message.tokensPerMinute !== 0) {
+      writer.uint32(17).double(message.tokensPerMinute);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StartRate {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStartRate();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.startsPerMinute = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.tokensPerMinute = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StartRate {
+    return {
+      startsPerMinute: isSet(object.startsPerMinute)
+        ? globalThis.Number(object.startsPerMinute)
+        : isSet(object.starts_per_minute)
+        ? globalThis.Number(object.starts_per_minute)
+        : 0,
+      tokensPerMinute: isSet(object.tokensPerMinute)
+        ? globalThis.Number(object.tokensPerMinute)
+        : isSet(object.tokens_per_minute)
+        ? globalThis.Number(object.tokens_per_minute)
+        : 0,
+    };
+  },
+
+  toJSON(message: StartRate): unknown {
+    const obj: any = {};
+    if (message.startsPerMinute !== 0) {
+      obj.startsPerMinute = floatToJson(message.startsPerMinute);
+    }
+    if (message.tokensPerMinute !== 0) {
+      obj.tokensPerMinute = floatToJson(message.tokensPerMinute);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StartRate>): StartRate {
+    return StartRate.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StartRate>): StartRate {
+    const message = createBaseStartRate();
+    message.startsPerMinute = object.startsPerMinute ?? 0;
+    message.tokensPerMinute = object.tokensPerMinute ?? 0;
+    return message;
+  },
+};
+
+function createBaseLimitSource(): LimitSource {
+  return { who: "", why: "", setTime: undefined, endTime: undefined, automatic: false };
+}
+
+export const LimitSource: MessageFns<LimitSource> = {
+  encode(message: LimitSource, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.who !== "") {
+      writer.uint32(10).string(message.who);
+    }
+    if (message.why !== "") {
+      writer.uint32(18).string(message.why);
+    }
+    if (message.setTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.setTime), writer.uint32(26).fork()).join();
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(34).fork()).join();
+    }
+    if (message.automatic !== false) {
+      writer.uint32(40).bool(message.automatic);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LimitSource {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLimitSource();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.who = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.why = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.setTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.automatic = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LimitSource {
+    return {
+      who: isSet(object.who) ? globalThis.String(object.who) : "",
+      why: isSet(object.why) ? globalThis.String(object.why) : "",
+      setTime: isSet(object.setTime)
+        ? fromJsonTimestamp(object.setTime)
+        : isSet(object.set_time)
+        ? fromJsonTimestamp(object.set_time)
+        : undefined,
+      endTime: isSet(object.endTime)
+        ? fromJsonTimestamp(object.endTime)
+        : isSet(object.end_time)
+        ? fromJsonTimestamp(object.end_time)
+        : undefined,
+      automatic: isSet(object.automatic) ? globalThis.Boolean(object.automatic) : false,
+    };
+  },
+
+  toJSON(message: LimitSource): unknown {
+    const obj: any = {};
+    if (message.who !== "") {
+      obj.who = message.who;
+    }
+    if (message.why !== "") {
+      obj.why = message.why;
+    }
+    if (message.setTime !== undefined) {
+      obj.setTime = message.setTime.toISOString();
+    }
+    if (message.endTime !== undefined) {
+      obj.endTime = message.endTime.toISOString();
+    }
+    if (message.automatic !== false) {
+      obj.automatic = message.automatic;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LimitSource>): LimitSource {
+    return LimitSource.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LimitSource>): LimitSource {
+    const message = createBaseLimitSource();
+    message.who = object.who ?? "";
+    message.why = object.why ?? "";
+    message.setTime = object.setTime ?? undefined;
+    message.endTime = object.endTime ?? undefined;
+    message.automatic = object.automatic ?? false;
+    return message;
+  },
+};
+
+function createBaseLimitChange(): LimitChange {
+  return { name: "", value: undefined, endTime: undefined, endAfter: undefined };
+}
+
+export const LimitChange: MessageFns<LimitChange> = {
+  encode(message: LimitChange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.value !== undefined) {
+      LimitValue.encode(message.value, writer.uint32(18).fork()).join();
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(26).fork()).join();
+    }
+    if (message.endAfter !== undefined) {
+      Duration.encode(message.endAfter, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LimitChange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLimitChange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = LimitValue.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.endAfter = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LimitChange {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      value: isSet(object.value) ? LimitValue.fromJSON(object.value) : undefined,
+      endTime: isSet(object.endTime)
+        ? fromJsonTimestamp(object.endTime)
+        : isSet(object.end_time)
+        ? fromJsonTimestamp(object.end_time)
+        : undefined,
+      endAfter: isSet(object.endAfter)
+        ? Duration.fromJSON(object.endAfter)
+        : isSet(object.end_after)
+        ? Duration.fromJSON(object.end_after)
+        : undefined,
+    };
+  },
+
+  toJSON(message: LimitChange): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.value !== undefined) {
+      obj.value = LimitValue.toJSON(message.value);
+    }
+    if (message.endTime !== undefined) {
+      obj.endTime = message.endTime.toISOString();
+    }
+    if (message.endAfter !== undefined) {
+      obj.endAfter = Duration.toJSON(message.endAfter);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LimitChange>): LimitChange {
+    return LimitChange.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LimitChange>): LimitChange {
+    const message = createBaseLimitChange();
+    message.name = object.name ?? "";
+    message.value = (object.value !== undefined && object.value !== null)
+      ? LimitValue.fromPartial(object.value)
+      : undefined;
+    message.endTime = object.endTime ?? undefined;
+    message.endAfter = (object.endAfter !== undefined && object.endAfter !== null)
+      ? Duration.fromPartial(object.endAfter)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSetLimitsRequest(): SetLimitsRequest {
+  return { changes: [], who: "", why: "", automatic: false };
+}
+
+export const SetLimitsRequest: MessageFns<SetLimitsRequest> = {
+  encode(message: SetLimitsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.changes) {
+      LimitChange.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.who !== "") {
+      writer.uint32(18).string(message.who);
+    }
+    if (message.why !== "") {
+      writer.uint32(26).string(message.why);
+    }
+    if (message.automatic !== false) {
+      writer.uint32(32).bool(message.automatic);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetLimitsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetLimitsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.changes.push(LimitChange.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.who = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.why = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.automatic = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SetLimitsRequest {
+    return {
+      changes: globalThis.Array.isArray(object?.changes) ? object.changes.map((e: any) => LimitChange.fromJSON(e)) : [],
+      who: isSet(object.who) ? globalThis.String(object.who) : "",
+      why: isSet(object.why) ? globalThis.String(object.why) : "",
+      automatic: isSet(object.automatic) ? globalThis.Boolean(object.automatic) : false,
+    };
+  },
+
+  toJSON(message: SetLimitsRequest): unknown {
+    const obj: any = {};
+    if (message.changes?.length) {
+      obj.changes = message.changes.map((e) => LimitChange.toJSON(e));
+    }
+    if (message.who !== "") {
+      obj.who = message.who;
+    }
+    if (message.why !== "") {
+      obj.why = message.why;
+    }
+    if (message.automatic !== false) {
+      obj.automatic = message.automatic;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SetLimitsRequest>): SetLimitsRequest {
+    return SetLimitsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetLimitsRequest>): SetLimitsRequest {
+    const message = createBaseSetLimitsRequest();
+    message.changes = object.changes?.map((e) => LimitChange.fromPartial(e)) || [];
+    message.who = object.who ?? "";
+    message.why = object.why ?? "";
+    message.automatic = object.automatic ?? false;
+    return message;
+  },
+};
+
+function createBaseSetLimitsResponse(): SetLimitsResponse {
+  return { limits: [] };
+}
+
+export const SetLimitsResponse: MessageFns<SetLimitsResponse> = {
+  encode(message: SetLimitsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.limits) {
+      Limit.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetLimitsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetLimitsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.limits.push(Limit.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SetLimitsResponse {
+    return { limits: globalThis.Array.isArray(object?.limits) ? object.limits.map((e: any) => Limit.fromJSON(e)) : [] };
+  },
+
+  toJSON(message: SetLimitsResponse): unknown {
+    const obj: any = {};
+    if (message.limits?.length) {
+      obj.limits = message.limits.map((e) => Limit.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SetLimitsResponse>): SetLimitsResponse {
+    return SetLimitsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetLimitsResponse>): SetLimitsResponse {
+    const message = createBaseSetLimitsResponse();
+    message.limits = object.limits?.map((e) => Limit.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseGetLimitsRequest(): GetLimitsRequest {
+  return {};
+}
+
+export const GetLimitsRequest: MessageFns<GetLimitsRequest> = {
+  encode(_: GetLimitsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetLimitsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetLimitsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): GetLimitsRequest {
+    return {};
+  },
+
+  toJSON(_: GetLimitsRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetLimitsRequest>): GetLimitsRequest {
+    return GetLimitsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<GetLimitsRequest>): GetLimitsRequest {
+    const message = createBaseGetLimitsRequest();
+    return message;
+  },
+};
+
+function createBaseGetLimitsResponse(): GetLimitsResponse {
+  return { limits: [], range: undefined };
+}
+
+export const GetLimitsResponse: MessageFns<GetLimitsResponse> = {
+  encode(message: GetLimitsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.limits) {
+      Limit.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.range !== undefined) {
+      LimitRange.encode(message.range, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetLimitsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetLimitsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.limits.push(Limit.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.range = LimitRange.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetLimitsResponse {
+    return {
+      limits: globalThis.Array.isArray(object?.limits) ? object.limits.map((e: any) => Limit.fromJSON(e)) : [],
+      range: isSet(object.range) ? LimitRange.fromJSON(object.range) : undefined,
+    };
+  },
+
+  toJSON(message: GetLimitsResponse): unknown {
+    const obj: any = {};
+    if (message.limits?.length) {
+      obj.limits = message.limits.map((e) => Limit.toJSON(e));
+    }
+    if (message.range !== undefined) {
+      obj.range = LimitRange.toJSON(message.range);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetLimitsResponse>): GetLimitsResponse {
+    return GetLimitsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetLimitsResponse>): GetLimitsResponse {
+    const message = createBaseGetLimitsResponse();
+    message.limits = object.limits?.map((e) => Limit.fromPartial(e)) || [];
+    message.range = (object.range !== undefined && object.range !== null)
+      ? LimitRange.fromPartial(object.range)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseLimitRange(): LimitRange {
+  return { minWeight: 0, maxWeight: 0, minRate: undefined, maxRate: undefined };
+}
+
+export const LimitRange: MessageFns<LimitRange> = {
+  encode(message: LimitRange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.minWeight !== 0) {
+      writer.uint32(8).int32(message.minWeight);
+    }
+    if (message.maxWeight !== 0) {
+      writer.uint32(16).int32(message.maxWeight);
+    }
+    if (message.minRate !== undefined) {
+      StartRate.encode(message.minRate, writer.uint32(26).fork()).join();
+    }
+    if (message.maxRate !== undefined) {
+      StartRate.encode(message.maxRate, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LimitRange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLimitRange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.minWeight = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.maxWeight = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.minRate = StartRate.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.maxRate = StartRate.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LimitRange {
+    return {
+      minWeight: isSet(object.minWeight)
+        ? globalThis.Number(object.minWeight)
+        : isSet(object.min_weight)
+        ? globalThis.Number(object.min_weight)
+        : 0,
+      maxWeight: isSet(object.maxWeight)
+        ? globalThis.Number(object.maxWeight)
+        : isSet(object.max_weight)
+        ? globalThis.Number(object.max_weight)
+        : 0,
+      minRate: isSet(object.minRate)
+        ? StartRate.fromJSON(object.minRate)
+        : isSet(object.min_rate)
+        ? StartRate.fromJSON(object.min_rate)
+        : undefined,
+      maxRate: isSet(object.maxRate)
+        ? StartRate.fromJSON(object.maxRate)
+        : isSet(object.max_rate)
+        ? StartRate.fromJSON(object.max_rate)
+        : undefined,
+    };
+  },
+
+  toJSON(message: LimitRange): unknown {
+    const obj: any = {};
+    if (message.minWeight !== 0) {
+      obj.minWeight = Math.round(message.minWeight);
+    }
+    if (message.maxWeight !== 0) {
+      obj.maxWeight = Math.round(message.maxWeight);
+    }
+    if (message.minRate !== undefined) {
+      obj.minRate = StartRate.toJSON(message.minRate);
+    }
+    if (message.maxRate !== undefined) {
+      obj.maxRate = StartRate.toJSON(message.maxRate);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LimitRange>): LimitRange {
+    return LimitRange.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LimitRange>): LimitRange {
+    const message = createBaseLimitRange();
+    message.minWeight = object.minWeight ?? 0;
+    message.maxWeight = object.maxWeight ?? 0;
+    message.minRate = (object.minRate !== undefined && object.minRate !== null)
+      ? StartRate.fromPartial(object.minRate)
+      : undefined;
+    message.maxRate = (object.maxRate !== undefined && object.maxRate !== null)
+      ? StartRate.fromPartial(object.maxRate)
+      : undefined;
+    return message;
+  },
+};
+
 function createBaseResumeQueueRequest(): ResumeQueueRequest {
-  return { scope: undefined, who: "", why: "" };
+  return { scope: undefined, who: "", why: "", ramp: undefined };
 }
 
 export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
@@ -6805,6 +8180,9 @@ export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
     }
     if (message.why !== "") {
       writer.uint32(26).string(message.why);
+    }
+    if (message.ramp !== undefined) {
+      Duration.encode(message.ramp, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -6846,6 +8224,14 @@ export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
             message.why = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.ramp = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6863,6 +8249,7 @@ export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
       scope: isSet(object.scope) ? GateScope.fromJSON(object.scope) : undefined,
       who: isSet(object.who) ? globalThis.String(object.who) : "",
       why: isSet(object.why) ? globalThis.String(object.why) : "",
+      ramp: isSet(object.ramp) ? Duration.fromJSON(object.ramp) : undefined,
     };
   },
 
@@ -6877,6 +8264,9 @@ export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
     if (message.why !== "") {
       obj.why = message.why;
     }
+    if (message.ramp !== undefined) {
+      obj.ramp = Duration.toJSON(message.ramp);
+    }
     return obj;
   },
 
@@ -6890,6 +8280,7 @@ export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
       : undefined;
     message.who = object.who ?? "";
     message.why = object.why ?? "";
+    message.ramp = (object.ramp !== undefined && object.ramp !== null) ? Duration.fromPartial(object.ramp) : undefined;
     return message;
   },
 };
@@ -6957,6 +8348,127 @@ export const ResumeQueueResponse: MessageFns<ResumeQueueResponse> = {
   fromPartial(object: DeepPartial<ResumeQueueResponse>): ResumeQueueResponse {
     const message = createBaseResumeQueueResponse();
     message.resumed = object.resumed ?? false;
+    return message;
+  },
+};
+
+function createBaseSetBudgetHoldsRequest(): SetBudgetHoldsRequest {
+  return { holds: [] };
+}
+
+export const SetBudgetHoldsRequest: MessageFns<SetBudgetHoldsRequest> = {
+  encode(message: SetBudgetHoldsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.holds) {
+      BudgetHold.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetBudgetHoldsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetBudgetHoldsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.holds.push(BudgetHold.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SetBudgetHoldsRequest {
+    return {
+      holds: globalThis.Array.isArray(object?.holds) ? object.holds.map((e: any) => BudgetHold.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: SetBudgetHoldsRequest): unknown {
+    const obj: any = {};
+    if (message.holds?.length) {
+      obj.holds = message.holds.map((e) => BudgetHold.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SetBudgetHoldsRequest>): SetBudgetHoldsRequest {
+    return SetBudgetHoldsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetBudgetHoldsRequest>): SetBudgetHoldsRequest {
+    const message = createBaseSetBudgetHoldsRequest();
+    message.holds = object.holds?.map((e) => BudgetHold.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSetBudgetHoldsResponse(): SetBudgetHoldsResponse {
+  return {};
+}
+
+export const SetBudgetHoldsResponse: MessageFns<SetBudgetHoldsResponse> = {
+  encode(_: SetBudgetHoldsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetBudgetHoldsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetBudgetHoldsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): SetBudgetHoldsResponse {
+    return {};
+  },
+
+  toJSON(_: SetBudgetHoldsResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<SetBudgetHoldsResponse>): SetBudgetHoldsResponse {
+    return SetBudgetHoldsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<SetBudgetHoldsResponse>): SetBudgetHoldsResponse {
+    const message = createBaseSetBudgetHoldsResponse();
     return message;
   },
 };
@@ -9478,8 +10990,8 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): PauseQueueResponse => PauseQueueResponse.decode(value),
   },
   /**
-   * Opens a gate. When the gate is open, the call changes nothing. The gate of an emergency stop opens only with a
-   * reason.
+   * Opens a gate, at once or on a ramp. When the gate is open, the call changes nothing. The gate of an emergency stop
+   * opens only with a reason.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -9492,6 +11004,60 @@ export const QueueServiceService = {
     requestDeserialize: (value: Buffer): ResumeQueueRequest => ResumeQueueRequest.decode(value),
     responseSerialize: (value: ResumeQueueResponse): Buffer => Buffer.from(ResumeQueueResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResumeQueueResponse => ResumeQueueResponse.decode(value),
+  },
+  /**
+   * Says which budgets are used up: the whole set, which replaces the set before. The same set changes nothing, so the
+   * monitor repeats it every few seconds, and what a failed or late call left is right again after the next one.
+   *
+   * Until a hold ends, no task of its scope starts, and with BUDGET_ACTION_REFUSE no new one is accepted
+   * (`BUDGET_EXHAUSTED`). A hold ends by itself at its end time by the queue's clock, also while the monitor is away.
+   * Holds and gates that people close do not touch each other: a task starts when neither is in its way. Runs that
+   * have started go on.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: there are more than 1,000 holds, or one has no name, no scope or no end time, or
+   *   a scope that is not `all`, `agent_id` or `label`.
+   */
+  setBudgetHolds: {
+    path: "/ccsp.queue.v1.QueueService/SetBudgetHolds" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetBudgetHoldsRequest): Buffer =>
+      Buffer.from(SetBudgetHoldsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetBudgetHoldsRequest => SetBudgetHoldsRequest.decode(value),
+    responseSerialize: (value: SetBudgetHoldsResponse): Buffer =>
+      Buffer.from(SetBudgetHoldsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetBudgetHoldsResponse => SetBudgetHoldsResponse.decode(value),
+  },
+  /**
+   * Changes weights and rates while the queue runs. A limit that is set overrides the setting, in every replica and
+   * shard within 3 seconds, until its end time or until it is reset. It survives restarts. All changes of a request are
+   * made, or none.
+   *
+   * Safe to repeat.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a name or a value is wrong, a value is outside the operator's range, the end is
+   *   not in the future, a limit is named twice, or more than 500 limits would be set.
+   */
+  setLimits: {
+    path: "/ccsp.queue.v1.QueueService/SetLimits" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetLimitsRequest): Buffer => Buffer.from(SetLimitsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetLimitsRequest => SetLimitsRequest.decode(value),
+    responseSerialize: (value: SetLimitsResponse): Buffer => Buffer.from(SetLimitsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetLimitsResponse => SetLimitsResponse.decode(value),
+  },
+  /** Returns the weights and rates in force: those of the settings, and those that SetLimits has set. */
+  getLimits: {
+    path: "/ccsp.queue.v1.QueueService/GetLimits" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetLimitsRequest): Buffer => Buffer.from(GetLimitsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetLimitsRequest => GetLimitsRequest.decode(value),
+    responseSerialize: (value: GetLimitsResponse): Buffer => Buffer.from(GetLimitsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetLimitsResponse => GetLimitsResponse.decode(value),
   },
   /**
    * Removes every waiting task of a class: the QUEUED, PARKED and SCHEDULED tasks that were accepted before the dry
@@ -9854,13 +11420,41 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    */
   pauseQueue: handleUnaryCall<PauseQueueRequest, PauseQueueResponse>;
   /**
-   * Opens a gate. When the gate is open, the call changes nothing. The gate of an emergency stop opens only with a
-   * reason.
+   * Opens a gate, at once or on a ramp. When the gate is open, the call changes nothing. The gate of an emergency stop
+   * opens only with a reason.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
    */
   resumeQueue: handleUnaryCall<ResumeQueueRequest, ResumeQueueResponse>;
+  /**
+   * Says which budgets are used up: the whole set, which replaces the set before. The same set changes nothing, so the
+   * monitor repeats it every few seconds, and what a failed or late call left is right again after the next one.
+   *
+   * Until a hold ends, no task of its scope starts, and with BUDGET_ACTION_REFUSE no new one is accepted
+   * (`BUDGET_EXHAUSTED`). A hold ends by itself at its end time by the queue's clock, also while the monitor is away.
+   * Holds and gates that people close do not touch each other: a task starts when neither is in its way. Runs that
+   * have started go on.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: there are more than 1,000 holds, or one has no name, no scope or no end time, or
+   *   a scope that is not `all`, `agent_id` or `label`.
+   */
+  setBudgetHolds: handleUnaryCall<SetBudgetHoldsRequest, SetBudgetHoldsResponse>;
+  /**
+   * Changes weights and rates while the queue runs. A limit that is set overrides the setting, in every replica and
+   * shard within 3 seconds, until its end time or until it is reset. It survives restarts. All changes of a request are
+   * made, or none.
+   *
+   * Safe to repeat.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a name or a value is wrong, a value is outside the operator's range, the end is
+   *   not in the future, a limit is named twice, or more than 500 limits would be set.
+   */
+  setLimits: handleUnaryCall<SetLimitsRequest, SetLimitsResponse>;
+  /** Returns the weights and rates in force: those of the settings, and those that SetLimits has set. */
+  getLimits: handleUnaryCall<GetLimitsRequest, GetLimitsResponse>;
   /**
    * Removes every waiting task of a class: the QUEUED, PARKED and SCHEDULED tasks that were accepted before the dry
    * run. They end as CANCELLED. A call without a token is the dry run: it removes nothing and returns the count and a
@@ -10329,8 +11923,8 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: PauseQueueResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Opens a gate. When the gate is open, the call changes nothing. The gate of an emergency stop opens only with a
-   * reason.
+   * Opens a gate, at once or on a ramp. When the gate is open, the call changes nothing. The gate of an emergency stop
+   * opens only with a reason.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -10349,6 +11943,76 @@ export interface QueueServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResumeQueueResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Says which budgets are used up: the whole set, which replaces the set before. The same set changes nothing, so the
+   * monitor repeats it every few seconds, and what a failed or late call left is right again after the next one.
+   *
+   * Until a hold ends, no task of its scope starts, and with BUDGET_ACTION_REFUSE no new one is accepted
+   * (`BUDGET_EXHAUSTED`). A hold ends by itself at its end time by the queue's clock, also while the monitor is away.
+   * Holds and gates that people close do not touch each other: a task starts when neither is in its way. Runs that
+   * have started go on.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: there are more than 1,000 holds, or one has no name, no scope or no end time, or
+   *   a scope that is not `all`, `agent_id` or `label`.
+   */
+  setBudgetHolds(
+    request: SetBudgetHoldsRequest,
+    callback: (error: ServiceError | null, response: SetBudgetHoldsResponse) => void,
+  ): ClientUnaryCall;
+  setBudgetHolds(
+    request: SetBudgetHoldsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetBudgetHoldsResponse) => void,
+  ): ClientUnaryCall;
+  setBudgetHolds(
+    request: SetBudgetHoldsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetBudgetHoldsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Changes weights and rates while the queue runs. A limit that is set overrides the setting, in every replica and
+   * shard within 3 seconds, until its end time or until it is reset. It survives restarts. All changes of a request are
+   * made, or none.
+   *
+   * Safe to repeat.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a name or a value is wrong, a value is outside the operator's range, the end is
+   *   not in the future, a limit is named twice, or more than 500 limits would be set.
+   */
+  setLimits(
+    request: SetLimitsRequest,
+    callback: (error: ServiceError | null, response: SetLimitsResponse) => void,
+  ): ClientUnaryCall;
+  setLimits(
+    request: SetLimitsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetLimitsResponse) => void,
+  ): ClientUnaryCall;
+  setLimits(
+    request: SetLimitsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetLimitsResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns the weights and rates in force: those of the settings, and those that SetLimits has set. */
+  getLimits(
+    request: GetLimitsRequest,
+    callback: (error: ServiceError | null, response: GetLimitsResponse) => void,
+  ): ClientUnaryCall;
+  getLimits(
+    request: GetLimitsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetLimitsResponse) => void,
+  ): ClientUnaryCall;
+  getLimits(
+    request: GetLimitsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetLimitsResponse) => void,
   ): ClientUnaryCall;
   /**
    * Removes every waiting task of a class: the QUEUED, PARKED and SCHEDULED tasks that were accepted before the dry

@@ -1,0 +1,35 @@
+import type { AlertRule, Labels } from "./rule.js";
+
+/** A value for people, in the unit with which the name of its metric ends. */
+export function valueWords(metric: string, value: number): string {
+  if (metric.endsWith("_share")) return `${round(value * 100)} %`;
+  return metric.endsWith("_seconds") ? secondsWords(value) : round(value);
+}
+
+const round = (value: number): string =>
+  Math.abs(value) >= 1_000 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
+
+const UNITS = [
+  ["d", 86_400],
+  ["h", 3_600],
+  ["min", 60],
+] as const;
+
+function secondsWords(seconds: number): string {
+  const [unit, length] = UNITS.find(([, least]) => Math.abs(seconds) >= least) ?? ["s", 1];
+  return `${round(seconds / length)} ${unit}`;
+}
+
+/** The summary of a rule with its places filled in. A place without a value stays as it is. */
+export function summaryOf(
+  { summary, metric, threshold }: Pick<AlertRule, "summary" | "metric" | "threshold">,
+  labels: Labels,
+  value: number,
+): string {
+  const places: Labels = {
+    ...labels,
+    value: valueWords(metric, value),
+    threshold: valueWords(metric, threshold),
+  };
+  return summary.replaceAll(/\{(\w+)\}/g, (place, name: string) => places[name] || place);
+}

@@ -1,0 +1,74 @@
+import { type FieldViolation, invalidFields } from "@ccsp/errors";
+import type { HeartbeatRequest, InstanceReport } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
+
+const SERVICES = ["gateway", "queue", "executor", "monitor", "notification"];
+const MOST_METHODS = 500;
+const MOST_BOUNDS = 50;
+const MOST_CLASSES = 20;
+const MOST_ENGINES = 100;
+const MOST_FAILING = 50;
+const LONGEST = 256;
+
+/**
+ * Checks a heartbeat at the edge.
+ *
+ * @param caller is the service that the caller's certificate names. Undefined without TLS.
+ * @returns the report. Throws INVALID_FIELD for each field that is wrong.
+ */
+export function checkHeartbeat(
+  { report, callBounds, calls, starts }: HeartbeatRequest,
+  caller: string | undefined,
+): InstanceReport {
+  const wrong: FieldViolation[] = [];
+  const need = (fine: boolean, field: string, description: string): void => {
+    if (!fine) wrong.push({ field, description });
+  };
+  const name = (text: string, field: string): void =>
+    need(/^[\w.:@/-]{1,256}$/.test(text), field, `must be 1 to ${LONGEST} letters, digits and _.:@/-`);
+  if (!report) throw invalidFields([{ field: "report", description: "is missing" }]);
+  const { service, instance, bootId, version, failing, executor } = report;
+  need(SERVICES.includes(service), "report.service", "is not a service of CCSP");
+  need(caller === undefined || caller === service, "report.service", "is not the service of the caller's certificate");
+  name(instance, "report.instance");
+  name(bootId, "report.boot_id");
+  name(version, "report.version");
+  need(report.bootTime !== undefined, "report.boot_time", "is missing");
+  need(report.uptime !== undefined, "report.uptime", "is missing");
+  need(report.sequence > 0n, "report.sequence", "must be at least 1");
+  need(report.resources !== undefined, "report.resources", "is missing");
+  need(failing.length <= MOST_FAILING, "report.failing", `has more than ${MOST_FAILING} entries`);
+  for (const { name: check, why } of failing)
+    need(check.length <= LONGEST && why.length <= LONGEST, "report.failing", `has a text above ${LONGEST} characters`);
+  if (executor) {
+    name(executor.executorId, "report.executor.executor_id");
+    need(executor.engines.length <= MOST_ENGINES, "report.executor.engines", `has more than ${MOST_ENGINES} entries`);
+    for (const { engine, version: found } of executor.engines)
+      need(
+        engine.length <= LONGEST && found.length <= LONGEST,
+        "report.executor.engines",
+        `has a text above ${LONGEST} characters`,
+      );
+  }
+  const ascending = callBounds.every((bound, at) => bound > (callBounds[at - 1] ?? 0));
+  need(callBounds.length <= MOST_BOUNDS && ascending, "call_bounds", `must be at most ${MOST_BOUNDS}, ascending`);
+  need(calls.length <= MOST_METHODS, "calls", `has more than ${MOST_METHODS} methods`);
+  for (const { method, ok, unavailable, faults, total } of calls) {
+    const counts = [...ok, unavailable, faults, total];
+    need(method.length <= LONGEST, "calls.method", `is longer than ${LONGEST} characters`);
+    need(
+      ok.length === 0 || ok.length === callBounds.length + 1,
+      "calls.ok",
+      "has not one count per bound and one more",
+    );
+    need(counts.every(isCount), "calls", "has a count that is negative or absurdly high");
+  }
+  need(starts.length <= MOST_CLASSES, "starts", `has more than ${MOST_CLASSES} classes`);
+  for (const { class: priority, inTime, late } of starts) {
+    name(priority, "starts.class");
+    need([inTime, late].every(isCount), "starts", "has a count that is negative or absurdly high");
+  }
+  if (wrong.length > 0) throw invalidFields(wrong);
+  return report;
+}
+
+const isCount = (count: bigint): boolean => count >= 0n && count <= 2n ** 50n;

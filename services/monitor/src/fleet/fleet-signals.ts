@@ -1,0 +1,75 @@
+import { exportedSignal, type Signal, type SignalSource } from "../signals/signal.js";
+import { type Fleet, hasStopped, type Known } from "./fleet.js";
+
+const BY_INSTANCE = { service: "services", instance: "instances of the fleet" } as const;
+
+const METRICS = [
+  exportedSignal({
+    name: "instance_late",
+    help: "1 if an instance has sent no heartbeat for 45 s, else 0",
+    labels: BY_INSTANCE,
+  }),
+  exportedSignal({
+    name: "executor_lost",
+    help: "1 if an executor has fallen silent without a stop, and no other process has its id, else 0",
+    labels: { executor: "executors of the fleet" },
+  }),
+  exportedSignal({
+    name: "certificate_expires_seconds",
+    help: "Time until the first certificate of an instance expires; negative: since then",
+    labels: BY_INSTANCE,
+  }),
+  exportedSignal({
+    name: "disk_free_share",
+    help: "Share of the disk that is free where an instance stores its files",
+    labels: BY_INSTANCE,
+  }),
+  exportedSignal({
+    name: "memory_share",
+    help: "Share of the memory of the instance's host that is in use",
+    labels: BY_INSTANCE,
+  }),
+  exportedSignal({
+    name: "cpu_share",
+    help: "Share of the CPUs of the instance's host that was busy",
+    labels: BY_INSTANCE,
+  }),
+];
+
+/** The signals of the fleet. What a silent instance last said of its host is left out. */
+export const fleetSignals = (fleet: Pick<Fleet, "list">): SignalSource => ({
+  metrics: METRICS,
+  read: async (now) => {
+    const known = await fleet.list(now);
+    return [...known.flatMap((each) => ofInstance(each, now)), ...ofExecutors(known)];
+  },
+});
+
+const silent = ({ health }: Known): boolean => health === "late" || health === "gone";
+
+function ofInstance(known: Known, now: Date): Signal[] {
+  const { report, health } = known;
+  if (health === "gone") return [];
+  const labels = { service: report.service, instance: report.instance };
+  const signals: Signal[] = [{ metric: "instance_late", labels, value: health === "late" ? 1 : 0 }];
+  const add = (metric: string, value: number | undefined): void => {
+    if (value !== undefined) signals.push({ metric, labels, value });
+  };
+  const expires = report.certificateExpireTime;
+  add("certificate_expires_seconds", expires && (expires.getTime() - now.getTime()) / 1_000);
+  if (silent(known)) return signals;
+  add("disk_free_share", report.resources?.diskFreeShare);
+  add("memory_share", report.resources?.memoryShare);
+  add("cpu_share", report.resources?.hostCpuShare);
+  return signals;
+}
+
+function ofExecutors(known: readonly Known[]): Signal[] {
+  const executors = known.filter(({ report }) => report.executor !== undefined && !hasStopped(report));
+  const idOf = ({ report }: Known): string => report.executor?.executorId ?? "";
+  return [...new Set(executors.map(idOf))].map((executor) => ({
+    metric: "executor_lost",
+    labels: { executor },
+    value: executors.every((process) => idOf(process) !== executor || silent(process)) ? 1 : 0,
+  }));
+}
