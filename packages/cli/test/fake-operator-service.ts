@@ -19,6 +19,13 @@ import { GetSlosResponse } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
 import { Exhaustion, ShareSource, UsageWindow } from "@ccsp/protos/ccsp/monitor/v1/windows.js";
 import { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import {
+  Channel,
+  GetNotificationResponse,
+  ListNotificationsResponse,
+  PreviewNotificationResponse,
+  TestChannelResponse,
+} from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
+import {
   EmergencyLevel,
   ExplainTaskResponse,
   Gate,
@@ -312,6 +319,13 @@ export function fakeOperatorService() {
       }),
     listNotifications: async () =>
       ListNotificationsResponse.fromPartial({ notifications: [{ summary: "all is well" }] }),
+    getNotification: async ({ id }) =>
+      GetNotificationResponse.fromPartial({ id, summary: "all is well", notice: { kind: "task.completed" } }),
+    retryNotification: async () => ({ retried: 1 }),
+    listChannels: async () => ({ channels: [Channel.fromPartial({ name: "file", type: "file", target: "/n.jsonl" })] }),
+    testChannel: async () => TestChannelResponse.fromPartial({ accepted: true }),
+    previewNotification: async () =>
+      PreviewNotificationResponse.fromPartial({ previews: [{ channel: "file", title: "all is well" }] }),
     createKey: async ({ subject, name, scopes }) => ({ key: { ...KEY, subject, name, scopes }, bearer: BEARER }),
     async listKeys({ pageToken }) {
       const spent = { ...KEY, id: "0123456789AB", expireTime: MINUTE_AGO, lastUsedTime: MINUTE_AGO };
