@@ -73,7 +73,7 @@ describe(`issues under faults and crashes (CCSP_SEED=${SEED})`, function () {
     ];
     github.script = () => (random() < 0.04 ? faults[Math.floor(random() * faults.length)] : undefined);
     const publisher = createPublisher(redis, "monitor");
-    let replicas = await Promise.all([start("one"), start("two")]);
+    let replicas: RunningNotification[] = await Promise.all([start("one"), start("two")]);
     for (let at = 0; at < EVENTS; at++) {
       const value = AlertFiring.fromPartial({
         alertId: `a${at}`,
