@@ -85,10 +85,12 @@ const MONITOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
   signals: [],
   state: [],
   usage: [],
+  budgets: ["signals", "state", "usage"],
   fleet: ["signals", "state"],
   slo: ["signals", "state"],
   alerts: ["signals", "state", "usage"],
   session: ["signals", "state"],
+  adaptation: ["state"],
 };
 /** The folders of grpc-kit's `src`, in the same way. */
 const GRPC_KIT_LAYERS: Readonly<Record<string, readonly string[]>> = {
@@ -126,7 +128,7 @@ const QUEUE_ROOMS: Readonly<Record<string, readonly string[]>> = {
   status: ["emergency", "executors", "gates", "task"],
   log: ["fields", "task", "wakes"],
   explain: ["gates", "order", "task"],
-  intake: ["emergency", "fields", "task"],
+  intake: ["emergency", "fields", "gates", "task"],
   lifecycle: ["emergency", "fields", "gates", "intake", "order", "task"],
   leases: ["emergency", "executors", "lifecycle", "order", "task", "wakes"],
   due: ["emergency", "gates", "lifecycle", "task"],

@@ -8,14 +8,15 @@
 --       5 day          hash    row -> counts
 --       6 agents       hash    agent -> "<end of the newest attempt (ms)>;<counts>"
 --       7 events       stream  the partition's events
---       8 ...minutes   hash    one per dimension: value -> counts
+--       8 budgets      hash    counter of a budget -> counts
+--       9 ...minutes   hash    one per dimension: value -> counts
 -- ARGV  1 most rows of a hash
---       2 keep each of the KEYS 1, 4, 5, 6 and 8 for (ms), with commas; 0: the time is over, so do not write it
+--       2 keep each of the KEYS 1, 4, 5, 6 and 9 for (ms), with commas; 0: the time is over, so do not write it
 --       3 the row of everything that is beyond the bound
 --       4 number of events to keep
 --       5 for each attempt: number of the arguments that follow for it, id, counts (numbers with commas), end (ms),
---         agent, row, the row without what agents can invent, the values of the dimensions (one for each of `minutes`);
---         then its event: names and values
+--         agent, row, the row without what agents can invent, the counters of `budgets` that count it (with spaces),
+--         the values of the dimensions (one for each of `minutes`); then its event: names and values
 -- RETURN list of 'ok' | 'repeat', one for each attempt
 --
 -- The id guards the counts and the event: a second delivery, and a second run of this script, change nothing. The days
@@ -35,7 +36,7 @@ end
 
 local most, keep = tonumber(ARGV[1]), numbers(ARGV[2])
 local keep_of = { [4] = keep[2], [5] = keep[3], [6] = keep[4] }
-for at = 8, #KEYS do
+for at = 9, #KEYS do
   keep_of[at] = keep[5]
 end
 
@@ -86,13 +87,17 @@ local function row_for(key, fine, coarse, rest)
 end
 
 -- Counters that a newer release has added at the end stay as they are. An earlier release may have written fewer.
+local function add(row, counts)
+  for at, by in ipairs(counts) do
+    local sum = (row[at] or 0) + by
+    row[at] = sum < MOST and sum or MOST
+  end
+end
+
 local function count(key, counts, fine, coarse, rest)
   if keep_of[key] > 0 then
     local row = row_for(key, fine, coarse, rest)
-    for at, by in ipairs(counts) do
-      local sum = (row[at] or 0) + by
-      row[at] = sum < MOST and sum or MOST
-    end
+    add(row, counts)
     return row
   end
 end
@@ -112,7 +117,10 @@ while at <= #ARGV do
     local counts = numbers(ARGV[at + 2])
     count(4, counts, row, coarse, ARGV[3])
     count(5, counts, row, coarse, ARGV[3])
-    for key = 8, #KEYS do
+    for counter in string.gmatch(ARGV[at + 7], '%S+') do
+      add(read(8, counter) or new(8, counter), counts)
+    end
+    for key = 9, #KEYS do
       count(key, counts, ARGV[at + key - 1], ARGV[at + key - 1], 'other')
     end
     local of_agent = count(6, counts, agent, agent, 'other')
@@ -135,7 +143,8 @@ for key, of_key in pairs(rows) do
     end
   end
   redis.call('HSET', KEYS[key], unpack(fields))
-  if has_new[key] then
+  -- The monitor drops the counters of budgets itself.
+  if has_new[key] and key ~= 8 then
     redis.call('PEXPIRE', KEYS[key], keep_of[key])
   end
 end

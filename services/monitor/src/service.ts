@@ -7,12 +7,14 @@ import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_serv
 import { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis } from "@ccsp/redis-kit";
+import { openAdaptation } from "./adaptation/open-adaptation.js";
 import { alertHandlers } from "./alerts/handlers.js";
 import { openAlerts } from "./alerts/open-alerts.js";
 import { eventSignals } from "./alerts/sources/event-signals.js";
 import { queueSignals } from "./alerts/sources/queue-signals.js";
 import { lastEnds, runSignals } from "./alerts/sources/run-signals.js";
 import { taskSignals } from "./alerts/sources/task-signals.js";
+import { openBudgetCounters, openBudgets } from "./budgets/open-budgets.js";
 import { define, type MonitorConfig } from "./config.js";
 import { openFleet } from "./fleet/open-fleet.js";
 import { createMonitorMetrics } from "./metrics.js";
@@ -48,8 +50,9 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
     const notification = await openClient(NotificationServiceService, config.notificationTarget);
     await serveOps({ redis: () => redis.ping() });
 
+    const countersOf = openBudgetCounters(redis.client);
     const store = withUsageMetrics(
-      createRedisUsageStore(redis.client, { partitions, maxRows: config.usageRows }),
+      createRedisUsageStore(redis.client, { partitions, maxRows: config.usageRows, countersOf }),
       registry,
     );
     const gaps = createRedisGapStore(redis.client, GROUP);
@@ -87,6 +90,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       const found = await Promise.all(Array.from({ length: partitions }, (_, partition) => gaps.list(partition)));
       return found.flat().filter((gap) => gap.start < end && gap.end >= start);
     };
+    const budgets = openBudgets({ redis: redis.client, usage: store, queue });
     const slo = openSlo(redis.client, config.objectives);
     const fleet = openFleet({
       redis: redis.client,
@@ -105,6 +109,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       fleet.signals,
       slo.signals,
       sessions.signals,
+      budgets.signals,
     ];
     const { alerts, duty } = openAlerts({
       redis: redis.client,
@@ -115,8 +120,10 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       log,
     });
 
+    const adaptation = openAdaptation({ redis: redis.client, queue, sources: [], mode: config.adaptation });
+
     const { instance } = service;
-    const duties = [...fleet.duties, duty, sessions.duty];
+    const duties = [...fleet.duties, duty, sessions.duty, ...budgets.duties, adaptation.duty];
     await open("duties", lead({ redis: redis.client, instance, duties, log }));
     await open("own heartbeats", fleet.start());
 
@@ -126,6 +133,8 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       ...slo.handlers,
       ...alertHandlers(alerts),
       ...sessions.handlers,
+      ...budgets.handlers,
+      ...adaptation.handlers,
     };
     await serveGrpc([implement(MonitorServiceService, handlers, { untraced: ["heartbeat"] })]);
   },

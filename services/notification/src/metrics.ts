@@ -1,7 +1,7 @@
 import type { Outcome } from "@ccsp/events";
 import { declareCounter } from "@ccsp/metrics";
 import type { Registry } from "prom-client";
-import type { DeliveryOutcome } from "./domain/notifier.js";
+import type { DeliveryOutcome } from "./delivery/channel-worker.js";
 
 const DELIVERIES = declareCounter({
   name: "ccsp_notification_event_deliveries_total",
@@ -11,8 +11,8 @@ const DELIVERIES = declareCounter({
 
 const OUTCOMES = declareCounter({
   name: "ccsp_notification_channel_deliveries_total",
-  help: "Attempts to deliver a notification to a channel; repeat: the channel had it before",
-  labels: { channel: "channels in the settings", outcome: ["ok", "repeat", "failed"] },
+  help: "Attempts to deliver a notification to a channel; repeat: it had been accepted before; dead: it was given up",
+  labels: { channel: "channels in the settings", outcome: ["ok", "repeat", "failed", "dead"] },
 });
 
 export function createNotificationMetrics(registry: Registry) {

@@ -16,7 +16,16 @@ export type MeasuredStore = StatusStore & ExecutorStore & GateReads & Pick<Emerg
 /**
  * The kinds of scope that the gauge of closed gates shows. The emergency stop has a gauge of its own, for its level.
  */
-const GATED = ["all", "class", "engine", "account", "executor", "agent", "label"] as const satisfies Scope["kind"][];
+const GATED = [
+  "all",
+  "class",
+  "engine",
+  "account",
+  "executor",
+  "agent",
+  "label",
+  "budget",
+] as const satisfies Scope["kind"][];
 
 /** The engines of tasks are those that executors offer, and so they are few. */
 const ENGINES = "engines that executors offer";
@@ -62,6 +71,10 @@ const EMERGENCY = declareGauge({
   name: "ccsp_queue_emergency_level",
   help: "Level of the emergency stop in force, from 1; 0: there is none",
 });
+const HOLDS = declareGauge({
+  name: "ccsp_queue_budget_state_age_seconds",
+  help: "Time since the monitor said last which budgets are used up; 0: it never has",
+});
 const START_TARGET = declareGauge({
   name: "ccsp_queue_start_target_seconds",
   help: "Time within which a task of the class should get its first lease",
@@ -93,8 +106,9 @@ export function measureQueue(registry: Registry, store: MeasuredStore): void {
   const slots = SLOTS(registry, collect);
   const gates = GATES(registry, collect);
   const emergency = EMERGENCY(registry, collect);
+  const holds = HOLDS(registry, collect);
 
-  function show({ depths, counts, present, closed, level }: Reading): void {
+  function show({ depths, counts, present, closed, level, holdsAgeMs }: Reading): void {
     for (const { engine, class: priority, ...depth } of depths) {
       waiting.set({ engine, class: priority }, depth.waiting);
       oldest.set({ engine, class: priority }, (depth.oldestAgeMs ?? 0) / 1000);
@@ -116,19 +130,21 @@ export function measureQueue(registry: Registry, store: MeasuredStore): void {
     }
     for (const scope of GATED) gates.set({ scope }, closed.filter((each) => each === scope).length);
     emergency.set(level);
+    holds.set(holdsAgeMs / 1000);
   }
 }
 
 type Reading = Awaited<ReturnType<typeof read>>;
 
 async function read(store: MeasuredStore) {
-  const [depths, counts, present, gates, nowMs, stop] = await Promise.all([
+  const [depths, counts, present, gates, nowMs, stop, holdsSetMs] = await Promise.all([
     ...([store.depths(), store.counts(), store.executors(PRESENT_MS)] as const),
-    ...([store.gates(), store.now(""), store.emergency()] as const),
+    ...([store.gates(), store.now(""), store.emergency(), store.holdsSetMs()] as const),
   ]);
   const closed = [...gates].flatMap(([name, gate]) => (isClosed(gate, nowMs) ? readScope(name).kind : []));
   const level = stop === undefined ? 0 : EMERGENCY_LEVELS.indexOf(stop.level) + 1;
-  return { depths, counts, present, closed, level };
+  const holdsAgeMs = holdsSetMs === undefined ? 0 : Math.max(0, nowMs - holdsSetMs);
+  return { depths, counts, present, closed, level, holdsAgeMs };
 }
 
 /** Shows the time within which a task of each class should start. Other figures are compared with it. */

@@ -99,6 +99,25 @@ export const usage: Dashboard = {
       ],
     },
     {
+      title: "Budgets",
+      panels: [
+        {
+          title: "Used share of budgets",
+          description: "In the present period of each. At 100 %, new work of its holder is refused or waits.",
+          unit: "percentunit",
+          thresholds: { orange: 0.8, red: 1 },
+          queries: [{ expr: "max by (budget) (ccsp_monitor_budget_share)", legend: "{{budget}}" }],
+        },
+        {
+          title: "Age of the budgets' state",
+          description: "The queue enforces what it was told then. Above 5 minutes, check that the monitor runs.",
+          unit: "s",
+          thresholds: { orange: 60, red: 300 },
+          queries: [{ expr: "max(ccsp_monitor_budget_state_age_seconds)", legend: "age" }],
+        },
+      ],
+    },
+    {
       title: "The monitor",
       panels: [
         {

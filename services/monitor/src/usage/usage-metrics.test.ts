@@ -30,6 +30,8 @@ describe("the metrics of usage", () => {
     read: refuse,
     readMinutes: refuse,
     readAgents: refuse,
+    readCounters: refuse,
+    dropCounters: refuse,
   };
   const lines = async (registry: Registry): Promise<string[]> => (await registry.metrics()).split("\n");
 

@@ -43,6 +43,13 @@ export function createGateCalls(shard: Shard): GateStore {
       return opened === "ok";
     },
 
+    noteHolds: async () => void (await redis.hset(shard.keys.meta, "budgets", await shard.now())),
+
+    async holdsSetMs() {
+      const setMs = await redis.hget(shard.keys.meta, "budgets");
+      return setMs === null ? undefined : Number(setMs);
+    },
+
     // One shard has nothing to compare its gates with: see `shardedGates`.
     reconcileGates: async () => undefined,
 
@@ -64,6 +71,9 @@ async function openedEvent(
 }
 
 /** Only the scripts write gates, so their shape is trusted. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
+export const decodeGate = (json: string): Gate => decode(json);
+
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
 const decode = (json: string): Gate & { readonly limit?: number } => JSON.parse(json) as Gate;
 

@@ -139,26 +139,7 @@ const GIVEN: readonly Given[] = [
     summary: "{value} of the runs of {engine} failed in the last 15 minutes",
     whatToDo:
       "Run `ccsp queue list --state failed` and `ccsp queue log TASK`. `ccsp retry --error CATEGORY` puts failed tasks back when the cause is gone.",
-    prometheus: {
-      value:
-        'sum by (engine) (increase(ccsp_executor_runs_total{outcome="failed"}[15m])) / (sum by (engine) (increase(ccsp_executor_runs_total{outcome=~"failed|succeeded"}[15m])) >= 20)',
-      series: [
-        {
-          series: 'ccsp_executor_runs_total{engine="claude-code",outcome="failed"}',
-          calm: 0,
-          alarm: 20,
-          counter: true,
-        },
-        {
-          series: 'ccsp_executor_runs_total{engine="claude-code",outcome="succeeded"}',
-          calm: 10,
-          alarm: 10,
-          counter: true,
-        },
-      ],
-      rangeMs: RATE_MS,
-      labels: { engine: "claude-code" },
-    },
+    prometheus: exported("run_error_share", { engine: "claude-code" }, 0.02, 0.5),
   },
   queueAge("urgent", 60, "critical", MINUTE_MS),
   queueAge("high", 300, "warning", 2 * MINUTE_MS),

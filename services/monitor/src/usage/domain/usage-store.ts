@@ -39,6 +39,9 @@ export interface UsageStore {
   read(grain: "hour" | "day", starts: readonly number[]): AsyncIterable<Bucket>;
   /** The same for minutes, of one dimension. The other dimensions of its rows are empty. */
   readMinutes(dimension: Dimension, starts: readonly number[]): AsyncIterable<Bucket>;
+  /** The counters to which runs were added by name, such as those of budgets. */
+  readCounters(): Promise<ReadonlyMap<string, Counts>>;
+  dropCounters(names: readonly string[]): Promise<void>;
   /** The statistics per agent and day, of one agent or, with "", of all, in any order. */
   readAgents(days: readonly number[], agent: string): AsyncIterable<AgentDay>;
 }

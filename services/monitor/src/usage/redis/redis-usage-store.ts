@@ -2,7 +2,7 @@ import { EVENTS_KEPT, encodeEvent } from "@ccsp/events";
 import { UsageRecorded } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { asList, bindScript, oneOf, orUnavailable, type RedisClient } from "@ccsp/redis-kit";
 import DataLoader from "dataloader";
-import { COUNTERS, type Counts, countsOf, noCounts } from "../domain/counts.js";
+import { addCounts, COUNTERS, type Counts, countsOf, noCounts } from "../domain/counts.js";
 import { DIMENSIONS, NO_ROW, OTHER, OTHER_ROW, type Row, type Run } from "../domain/run.js";
 import { floor } from "../domain/usage-report.js";
 import {
@@ -33,11 +33,16 @@ export interface UsageStoreOptions {
   /** The most rows of a bucket. */
   readonly maxRows: number;
   readonly now?: () => number;
+  /**
+   * Returns what says to which counters a run adds, beside its buckets; see `readCounters`. It is asked before each
+   * call. Names have no space.
+   */
+  readonly countersOf?: () => Promise<(run: Run) => readonly string[]>;
 }
 
 export function bindUsageScripts(redis: RedisClient) {
   const file = new URL("../../../lua/count_attempts.lua", import.meta.url);
-  const keys = ["seen", "seenBefore", "seenAfter", "hour", "day", "agents", "events", "...minutes"] as const;
+  const keys = ["seen", "seenBefore", "seenAfter", "hour", "day", "agents", "events", "budgets", "...minutes"] as const;
   const reply = oneOf("ok", "repeat");
   return { countAttempts: bindScript(redis, file, keys, (replies) => asList(replies).map(reply)) };
 }
@@ -45,7 +50,7 @@ export function bindUsageScripts(redis: RedisClient) {
 /** Creates a store with a Redis hash per minute and dimension, per hour and per day (services/monitor/README.md). */
 export function createRedisUsageStore(
   redis: RedisClient,
-  { partitions, maxRows, now = Date.now }: UsageStoreOptions,
+  { partitions, maxRows, now = Date.now, countersOf }: UsageStoreOptions,
 ): UsageStore {
   const { countAttempts } = bindUsageScripts(redis);
   const places = Array.from({ length: partitions }, (_, partition) => usageKeys(partition));
@@ -54,11 +59,12 @@ export function createRedisUsageStore(
   const recordTogether = async (runs: readonly [Run, ...Run[]]): Promise<(readonly [Run, Recorded])[]> => {
     const [{ partition, endTime }] = runs;
     const end = endTime.getTime();
+    const counters = countersOf && (await countersOf());
     const outcomes = await countAttempts(
       (places[partition] ?? usageKeys(partition)).attempts(end),
       ...[maxRows, keptFor(end, now()).join(","), BEYOND, EVENTS_KEPT],
       ...runs.flatMap((run) => {
-        const about = argumentsOf(run);
+        const about = argumentsOf(run, counters?.(run) ?? []);
         return [about.length, ...about];
       }),
     );
@@ -126,6 +132,22 @@ export function createRedisUsageStore(
         };
     },
 
+    readCounters: async () => {
+      const sums = new Map<string, Counts>();
+      const found = await orUnavailable(redis, () => Promise.all(places.map(({ budgets }) => redis.hgetall(budgets))));
+      for (const [name, value] of found.flatMap((hash) => Object.entries(hash))) {
+        const sum = sums.get(name) ?? noCounts();
+        addCounts(sum, decodeCounts(value));
+        sums.set(name, sum);
+      }
+      return sums;
+    },
+
+    dropCounters: async (names) => {
+      if (names.length === 0) return;
+      await orUnavailable(redis, () => Promise.all(places.map(({ budgets }) => redis.hdel(budgets, ...names))));
+    },
+
     readAgents: async function* (days, agent) {
       for await (const [hash, day] of hashes(inEachPlace(days, (place, day) => place.agents(day))))
         for (const [name, value] of Object.entries(hash)) {
@@ -176,7 +198,7 @@ function keptFor(endMs: number, nowMs: number): number[] {
 }
 
 /** Returns the arguments of the script for one attempt. */
-function argumentsOf(run: Run): (string | number)[] {
+function argumentsOf(run: Run, counters: readonly string[]): (string | number)[] {
   const { row } = run;
   const plain = { ...row, model: row.model && OTHER, label: row.label && OTHER };
   return [
@@ -186,6 +208,7 @@ function argumentsOf(run: Run): (string | number)[] {
     row.agent,
     encodeRow(row),
     encodeRow(plain),
+    counters.join(" "),
     ...DIMENSIONS.map((dimension) => row[dimension]),
     ...encodeEvent({
       id: `monitor:usage/${run.id}`,

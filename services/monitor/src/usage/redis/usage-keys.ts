@@ -19,6 +19,7 @@ export function usageKeys(partition: number) {
     day: (ms: number): string => `${prefix}day:${nameOf("day", ms)}`,
     minute: (dimension: Dimension, ms: number): string => `${prefix}minute:${dimension}:${nameOf("minute", ms)}`,
     agents: (ms: number): string => `ccsp:agents:stats:{${partition}}:${nameOf("day", ms)}`,
+    budgets: `${prefix}budgets`,
     gaps: `${prefix}gaps`,
     fillLock: `${prefix}filling`,
   };
@@ -33,6 +34,7 @@ export function usageKeys(partition: number) {
       day: keys.day(ms),
       agents: keys.agents(ms),
       events: eventsKey(partition),
+      budgets: keys.budgets,
       minutes: DIMENSIONS.map((dimension) => keys.minute(dimension, ms)),
     }),
   };

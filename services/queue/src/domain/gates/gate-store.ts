@@ -5,6 +5,8 @@ import type { Scope } from "./scope.js";
 export interface GateReads {
   /** Closed gates, and gates that have opened and are on their ramp. */
   gates(): Promise<GatesByName>;
+  /** When the holds of budgets were set last (ms since 1970). Undefined: never. */
+  holdsSetMs(): Promise<number | undefined>;
 }
 
 /** How a gate is opened. */
@@ -28,6 +30,8 @@ export interface GateStore extends GateReads {
    * after it changed only some of the shards.
    */
   reconcileGates(): Promise<void>;
+  /** Remembers that the holds of budgets were set now. */
+  noteHolds(): Promise<void>;
   /** Deletes gates whose time is over, and wakes executors when a gate lets work through. */
   openDueGates(): Promise<void>;
 }

@@ -27,6 +27,19 @@ export interface Gate {
   readonly level?: number;
   /** The id of an emergency stop. */
   readonly id?: string;
+  /** For the scope of budgets: those that are used up. Each holds until its own time, the last one until `opens`. */
+  readonly budgets?: readonly UsedBudget[];
+}
+
+/** A budget that is used up. */
+export interface UsedBudget {
+  readonly name: string;
+  /** What happens to new tasks: they are refused, or accepted and wait. Waiting tasks do not start in both cases. */
+  readonly action: "refuse" | "park";
+  /** Its limit in words, such as `100 requests a day`. */
+  readonly limit: string;
+  /** When its period ends (ms since 1970). */
+  readonly until: number;
 }
 
 /** A gate to close. */

@@ -9,6 +9,8 @@ import type { Shards } from "./shards.js";
  */
 export const shardedGates = ({ all, first, others }: Shards): GateStore => ({
   gates: () => first.gates(),
+  noteHolds: () => first.noteHolds(),
+  holdsSetMs: () => first.holdsSetMs(),
   async closeGate(closing) {
     const gate = await first.closeGate(closing);
     await Promise.all(others.map((store) => store.closeGate({ ...COPY, scope: closing.scope, gate })));

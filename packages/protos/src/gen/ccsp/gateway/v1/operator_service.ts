@@ -32,6 +32,7 @@ import {
   SetDrainingResponse,
   TailRunResponse,
 } from "../../executor/v1/executor_service.js";
+import { GetAdaptationRequest, GetAdaptationResponse } from "../../monitor/v1/adaptation.js";
 import {
   DeleteAlertRuleRequest,
   DeleteAlertRuleResponse,
@@ -52,6 +53,14 @@ import {
   TestAlertRuleRequest,
   TestAlertRuleResponse,
 } from "../../monitor/v1/alerts.js";
+import {
+  DeleteBudgetRequest,
+  DeleteBudgetResponse,
+  ListBudgetsRequest,
+  ListBudgetsResponse,
+  PutBudgetRequest,
+  PutBudgetResponse,
+} from "../../monitor/v1/budgets.js";
 import {
   GetGlobalMetricsRequest,
   GetGlobalMetricsResponse,
@@ -79,7 +88,20 @@ import {
   ListSessionsResponse,
 } from "../../monitor/v1/session.js";
 import { GetSlosRequest, GetSlosResponse } from "../../monitor/v1/slo.js";
-import { ListNotificationsRequest, ListNotificationsResponse } from "../../notification/v1/notification_service.js";
+import {
+  GetNotificationRequest,
+  GetNotificationResponse,
+  ListChannelsRequest,
+  ListChannelsResponse,
+  ListNotificationsRequest,
+  ListNotificationsResponse,
+  PreviewNotificationRequest,
+  PreviewNotificationResponse,
+  RetryNotificationRequest,
+  RetryNotificationResponse,
+  TestChannelRequest,
+  TestChannelResponse,
+} from "../../notification/v1/notification_service.js";
 import {
   CancelRequest,
   CancelResponse,
@@ -2801,6 +2823,17 @@ export const OperatorServiceService = {
       Buffer.from(GetAgentStatsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetAgentStatsResponse => GetAgentStatsResponse.decode(value),
   },
+  /** Returns what CCSP has changed by itself, and why. */
+  getAdaptation: {
+    path: "/ccsp.gateway.v1.OperatorService/GetAdaptation" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetAdaptationRequest): Buffer => Buffer.from(GetAdaptationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetAdaptationRequest => GetAdaptationRequest.decode(value),
+    responseSerialize: (value: GetAdaptationResponse): Buffer =>
+      Buffer.from(GetAdaptationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetAdaptationResponse => GetAdaptationResponse.decode(value),
+  },
   /** Returns usage over time. */
   getTimeSeries: {
     path: "/ccsp.gateway.v1.OperatorService/GetTimeSeries" as const,
@@ -2831,6 +2864,37 @@ export const OperatorServiceService = {
     requestDeserialize: (value: Buffer): RecordUsageRequest => RecordUsageRequest.decode(value),
     responseSerialize: (value: RecordUsageResponse): Buffer => Buffer.from(RecordUsageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RecordUsageResponse => RecordUsageResponse.decode(value),
+  },
+  /** Creates or replaces a budget. */
+  putBudget: {
+    path: "/ccsp.gateway.v1.OperatorService/PutBudget" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PutBudgetRequest): Buffer => Buffer.from(PutBudgetRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PutBudgetRequest => PutBudgetRequest.decode(value),
+    responseSerialize: (value: PutBudgetResponse): Buffer => Buffer.from(PutBudgetResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PutBudgetResponse => PutBudgetResponse.decode(value),
+  },
+  /** Deletes a budget. */
+  deleteBudget: {
+    path: "/ccsp.gateway.v1.OperatorService/DeleteBudget" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteBudgetRequest): Buffer => Buffer.from(DeleteBudgetRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteBudgetRequest => DeleteBudgetRequest.decode(value),
+    responseSerialize: (value: DeleteBudgetResponse): Buffer =>
+      Buffer.from(DeleteBudgetResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteBudgetResponse => DeleteBudgetResponse.decode(value),
+  },
+  /** Returns the budgets and where each stands. */
+  listBudgets: {
+    path: "/ccsp.gateway.v1.OperatorService/ListBudgets" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListBudgetsRequest): Buffer => Buffer.from(ListBudgetsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListBudgetsRequest => ListBudgetsRequest.decode(value),
+    responseSerialize: (value: ListBudgetsResponse): Buffer => Buffer.from(ListBudgetsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListBudgetsResponse => ListBudgetsResponse.decode(value),
   },
   /** Lists the sessions: the login of each engine and account, and whether it works. */
   listSessions: {
@@ -3001,7 +3065,7 @@ export const OperatorServiceService = {
     responseSerialize: (value: GetSlosResponse): Buffer => Buffer.from(GetSlosResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetSlosResponse => GetSlosResponse.decode(value),
   },
-  /** Lists the notifications that were delivered. */
+  /** Lists notifications: the delivered ones, or those that wait or were given up. */
   listNotifications: {
     path: "/ccsp.gateway.v1.OperatorService/ListNotifications" as const,
     requestStream: false as const,
@@ -3012,6 +3076,63 @@ export const OperatorServiceService = {
     responseSerialize: (value: ListNotificationsResponse): Buffer =>
       Buffer.from(ListNotificationsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListNotificationsResponse => ListNotificationsResponse.decode(value),
+  },
+  /** Returns a notification with each attempt to deliver it, and its cause. */
+  getNotification: {
+    path: "/ccsp.gateway.v1.OperatorService/GetNotification" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetNotificationRequest): Buffer =>
+      Buffer.from(GetNotificationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetNotificationRequest => GetNotificationRequest.decode(value),
+    responseSerialize: (value: GetNotificationResponse): Buffer =>
+      Buffer.from(GetNotificationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetNotificationResponse => GetNotificationResponse.decode(value),
+  },
+  /** Lets notifications that were given up be delivered again. */
+  retryNotification: {
+    path: "/ccsp.gateway.v1.OperatorService/RetryNotification" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RetryNotificationRequest): Buffer =>
+      Buffer.from(RetryNotificationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RetryNotificationRequest => RetryNotificationRequest.decode(value),
+    responseSerialize: (value: RetryNotificationResponse): Buffer =>
+      Buffer.from(RetryNotificationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RetryNotificationResponse => RetryNotificationResponse.decode(value),
+  },
+  /** Lists the channels of notifications, with the state of each. */
+  listChannels: {
+    path: "/ccsp.gateway.v1.OperatorService/ListChannels" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListChannelsRequest): Buffer => Buffer.from(ListChannelsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListChannelsRequest => ListChannelsRequest.decode(value),
+    responseSerialize: (value: ListChannelsResponse): Buffer =>
+      Buffer.from(ListChannelsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListChannelsResponse => ListChannelsResponse.decode(value),
+  },
+  /** Sends a test message through one channel. */
+  testChannel: {
+    path: "/ccsp.gateway.v1.OperatorService/TestChannel" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: TestChannelRequest): Buffer => Buffer.from(TestChannelRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TestChannelRequest => TestChannelRequest.decode(value),
+    responseSerialize: (value: TestChannelResponse): Buffer => Buffer.from(TestChannelResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TestChannelResponse => TestChannelResponse.decode(value),
+  },
+  /** Says which channels a notice would go to, and what each one would say. It sends nothing. */
+  previewNotification: {
+    path: "/ccsp.gateway.v1.OperatorService/PreviewNotification" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PreviewNotificationRequest): Buffer =>
+      Buffer.from(PreviewNotificationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PreviewNotificationRequest => PreviewNotificationRequest.decode(value),
+    responseSerialize: (value: PreviewNotificationResponse): Buffer =>
+      Buffer.from(PreviewNotificationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PreviewNotificationResponse => PreviewNotificationResponse.decode(value),
   },
   /**
    * Makes an API key. The answer holds its secret, which cannot be read again. An empty `request.scopes` and
@@ -3171,12 +3292,20 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   getUsage: handleUnaryCall<GetUsageRequest, GetUsageResponse>;
   /** Returns the statistics of each agent. */
   getAgentStats: handleUnaryCall<GetAgentStatsRequest, GetAgentStatsResponse>;
+  /** Returns what CCSP has changed by itself, and why. */
+  getAdaptation: handleUnaryCall<GetAdaptationRequest, GetAdaptationResponse>;
   /** Returns usage over time. */
   getTimeSeries: handleUnaryCall<GetTimeSeriesRequest, GetTimeSeriesResponse>;
   /** Streams usage as CSV or JSON lines. */
   exportUsage: handleServerStreamingCall<ExportUsageRequest, ExportUsageResponse>;
   /** Counts work that was done outside CCSP, for any agent. */
   recordUsage: handleUnaryCall<RecordUsageRequest, RecordUsageResponse>;
+  /** Creates or replaces a budget. */
+  putBudget: handleUnaryCall<PutBudgetRequest, PutBudgetResponse>;
+  /** Deletes a budget. */
+  deleteBudget: handleUnaryCall<DeleteBudgetRequest, DeleteBudgetResponse>;
+  /** Returns the budgets and where each stands. */
+  listBudgets: handleUnaryCall<ListBudgetsRequest, ListBudgetsResponse>;
   /** Lists the sessions: the login of each engine and account, and whether it works. */
   listSessions: handleUnaryCall<ListSessionsRequest, ListSessionsResponse>;
   /**
@@ -3210,8 +3339,18 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   watchMetrics: handleServerStreamingCall<WatchMetricsRequest, WatchMetricsResponse>;
   /** Returns how well the service level objectives are kept. */
   getSlos: handleUnaryCall<GetSlosRequest, GetSlosResponse>;
-  /** Lists the notifications that were delivered. */
+  /** Lists notifications: the delivered ones, or those that wait or were given up. */
   listNotifications: handleUnaryCall<ListNotificationsRequest, ListNotificationsResponse>;
+  /** Returns a notification with each attempt to deliver it, and its cause. */
+  getNotification: handleUnaryCall<GetNotificationRequest, GetNotificationResponse>;
+  /** Lets notifications that were given up be delivered again. */
+  retryNotification: handleUnaryCall<RetryNotificationRequest, RetryNotificationResponse>;
+  /** Lists the channels of notifications, with the state of each. */
+  listChannels: handleUnaryCall<ListChannelsRequest, ListChannelsResponse>;
+  /** Sends a test message through one channel. */
+  testChannel: handleUnaryCall<TestChannelRequest, TestChannelResponse>;
+  /** Says which channels a notice would go to, and what each one would say. It sends nothing. */
+  previewNotification: handleUnaryCall<PreviewNotificationRequest, PreviewNotificationResponse>;
   /**
    * Makes an API key. The answer holds its secret, which cannot be read again. An empty `request.scopes` and
    * `request.role` is refused. Nobody can give a key a scope that he does not have.
@@ -3669,6 +3808,22 @@ export interface OperatorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetAgentStatsResponse) => void,
   ): ClientUnaryCall;
+  /** Returns what CCSP has changed by itself, and why. */
+  getAdaptation(
+    request: GetAdaptationRequest,
+    callback: (error: ServiceError | null, response: GetAdaptationResponse) => void,
+  ): ClientUnaryCall;
+  getAdaptation(
+    request: GetAdaptationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetAdaptationResponse) => void,
+  ): ClientUnaryCall;
+  getAdaptation(
+    request: GetAdaptationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetAdaptationResponse) => void,
+  ): ClientUnaryCall;
   /** Returns usage over time. */
   getTimeSeries(
     request: GetTimeSeriesRequest,
@@ -3707,6 +3862,54 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RecordUsageResponse) => void,
+  ): ClientUnaryCall;
+  /** Creates or replaces a budget. */
+  putBudget(
+    request: PutBudgetRequest,
+    callback: (error: ServiceError | null, response: PutBudgetResponse) => void,
+  ): ClientUnaryCall;
+  putBudget(
+    request: PutBudgetRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PutBudgetResponse) => void,
+  ): ClientUnaryCall;
+  putBudget(
+    request: PutBudgetRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PutBudgetResponse) => void,
+  ): ClientUnaryCall;
+  /** Deletes a budget. */
+  deleteBudget(
+    request: DeleteBudgetRequest,
+    callback: (error: ServiceError | null, response: DeleteBudgetResponse) => void,
+  ): ClientUnaryCall;
+  deleteBudget(
+    request: DeleteBudgetRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteBudgetResponse) => void,
+  ): ClientUnaryCall;
+  deleteBudget(
+    request: DeleteBudgetRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteBudgetResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns the budgets and where each stands. */
+  listBudgets(
+    request: ListBudgetsRequest,
+    callback: (error: ServiceError | null, response: ListBudgetsResponse) => void,
+  ): ClientUnaryCall;
+  listBudgets(
+    request: ListBudgetsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListBudgetsResponse) => void,
+  ): ClientUnaryCall;
+  listBudgets(
+    request: ListBudgetsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListBudgetsResponse) => void,
   ): ClientUnaryCall;
   /** Lists the sessions: the login of each engine and account, and whether it works. */
   listSessions(
@@ -3945,7 +4148,7 @@ export interface OperatorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetSlosResponse) => void,
   ): ClientUnaryCall;
-  /** Lists the notifications that were delivered. */
+  /** Lists notifications: the delivered ones, or those that wait or were given up. */
   listNotifications(
     request: ListNotificationsRequest,
     callback: (error: ServiceError | null, response: ListNotificationsResponse) => void,
@@ -3960,6 +4163,86 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListNotificationsResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns a notification with each attempt to deliver it, and its cause. */
+  getNotification(
+    request: GetNotificationRequest,
+    callback: (error: ServiceError | null, response: GetNotificationResponse) => void,
+  ): ClientUnaryCall;
+  getNotification(
+    request: GetNotificationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetNotificationResponse) => void,
+  ): ClientUnaryCall;
+  getNotification(
+    request: GetNotificationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetNotificationResponse) => void,
+  ): ClientUnaryCall;
+  /** Lets notifications that were given up be delivered again. */
+  retryNotification(
+    request: RetryNotificationRequest,
+    callback: (error: ServiceError | null, response: RetryNotificationResponse) => void,
+  ): ClientUnaryCall;
+  retryNotification(
+    request: RetryNotificationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RetryNotificationResponse) => void,
+  ): ClientUnaryCall;
+  retryNotification(
+    request: RetryNotificationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RetryNotificationResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists the channels of notifications, with the state of each. */
+  listChannels(
+    request: ListChannelsRequest,
+    callback: (error: ServiceError | null, response: ListChannelsResponse) => void,
+  ): ClientUnaryCall;
+  listChannels(
+    request: ListChannelsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListChannelsResponse) => void,
+  ): ClientUnaryCall;
+  listChannels(
+    request: ListChannelsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListChannelsResponse) => void,
+  ): ClientUnaryCall;
+  /** Sends a test message through one channel. */
+  testChannel(
+    request: TestChannelRequest,
+    callback: (error: ServiceError | null, response: TestChannelResponse) => void,
+  ): ClientUnaryCall;
+  testChannel(
+    request: TestChannelRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: TestChannelResponse) => void,
+  ): ClientUnaryCall;
+  testChannel(
+    request: TestChannelRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: TestChannelResponse) => void,
+  ): ClientUnaryCall;
+  /** Says which channels a notice would go to, and what each one would say. It sends nothing. */
+  previewNotification(
+    request: PreviewNotificationRequest,
+    callback: (error: ServiceError | null, response: PreviewNotificationResponse) => void,
+  ): ClientUnaryCall;
+  previewNotification(
+    request: PreviewNotificationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PreviewNotificationResponse) => void,
+  ): ClientUnaryCall;
+  previewNotification(
+    request: PreviewNotificationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PreviewNotificationResponse) => void,
   ): ClientUnaryCall;
   /**
    * Makes an API key. The answer holds its secret, which cannot be read again. An empty `request.scopes` and

@@ -38,6 +38,7 @@ import {
   UsageGap,
   UsageRow,
 } from "../../usage/v1/usage.js";
+import { GetAdaptationRequest, GetAdaptationResponse } from "./adaptation.js";
 import {
   DeleteAlertRuleRequest,
   DeleteAlertRuleResponse,
@@ -58,6 +59,14 @@ import {
   TestAlertRuleRequest,
   TestAlertRuleResponse,
 } from "./alerts.js";
+import {
+  DeleteBudgetRequest,
+  DeleteBudgetResponse,
+  ListBudgetsRequest,
+  ListBudgetsResponse,
+  PutBudgetRequest,
+  PutBudgetResponse,
+} from "./budgets.js";
 import {
   GetGlobalMetricsRequest,
   GetGlobalMetricsResponse,
@@ -2092,6 +2101,48 @@ export const MonitorServiceService = {
     responseSerialize: (value: RecordUsageResponse): Buffer => Buffer.from(RecordUsageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RecordUsageResponse => RecordUsageResponse.decode(value),
   },
+  /**
+   * Creates a budget, or replaces the budget of this name. A new budget begins with what its holder has used in the
+   * present period, as far as usage knows it. A change of the limit, the action or the shares keeps what was counted.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a field of the budget is not as its comment says, or there are 1,000 budgets.
+   */
+  putBudget: {
+    path: "/ccsp.monitor.v1.MonitorService/PutBudget" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PutBudgetRequest): Buffer => Buffer.from(PutBudgetRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PutBudgetRequest => PutBudgetRequest.decode(value),
+    responseSerialize: (value: PutBudgetResponse): Buffer => Buffer.from(PutBudgetResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PutBudgetResponse => PutBudgetResponse.decode(value),
+  },
+  /**
+   * Deletes a budget. What it held back starts within seconds.
+   *
+   * Errors:
+   * - NOT_FOUND `BUDGET_NOT_FOUND`.
+   */
+  deleteBudget: {
+    path: "/ccsp.monitor.v1.MonitorService/DeleteBudget" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteBudgetRequest): Buffer => Buffer.from(DeleteBudgetRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteBudgetRequest => DeleteBudgetRequest.decode(value),
+    responseSerialize: (value: DeleteBudgetResponse): Buffer =>
+      Buffer.from(DeleteBudgetResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteBudgetResponse => DeleteBudgetResponse.decode(value),
+  },
+  /** Returns the budgets and where each stands now. */
+  listBudgets: {
+    path: "/ccsp.monitor.v1.MonitorService/ListBudgets" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListBudgetsRequest): Buffer => Buffer.from(ListBudgetsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListBudgetsRequest => ListBudgetsRequest.decode(value),
+    responseSerialize: (value: ListBudgetsResponse): Buffer => Buffer.from(ListBudgetsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListBudgetsResponse => ListBudgetsResponse.decode(value),
+  },
   /** Lists the sessions: each engine and account that a connected executor has, or had within the last day. */
   listSessions: {
     path: "/ccsp.monitor.v1.MonitorService/ListSessions" as const,
@@ -2342,6 +2393,17 @@ export const MonitorServiceService = {
     responseSerialize: (value: ListSignalsResponse): Buffer => Buffer.from(ListSignalsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListSignalsResponse => ListSignalsResponse.decode(value),
   },
+  /** Returns what CCSP has changed by itself to stay below limits and within the load of hosts, and why. */
+  getAdaptation: {
+    path: "/ccsp.monitor.v1.MonitorService/GetAdaptation" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetAdaptationRequest): Buffer => Buffer.from(GetAdaptationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetAdaptationRequest => GetAdaptationRequest.decode(value),
+    responseSerialize: (value: GetAdaptationResponse): Buffer =>
+      Buffer.from(GetAdaptationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetAdaptationResponse => GetAdaptationResponse.decode(value),
+  },
 } as const;
 
 export interface MonitorServiceServer extends UntypedServiceImplementation {
@@ -2385,6 +2447,23 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
    *   in the future or more than 31 days ago.
    */
   recordUsage: handleUnaryCall<RecordUsageRequest, RecordUsageResponse>;
+  /**
+   * Creates a budget, or replaces the budget of this name. A new budget begins with what its holder has used in the
+   * present period, as far as usage knows it. A change of the limit, the action or the shares keeps what was counted.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a field of the budget is not as its comment says, or there are 1,000 budgets.
+   */
+  putBudget: handleUnaryCall<PutBudgetRequest, PutBudgetResponse>;
+  /**
+   * Deletes a budget. What it held back starts within seconds.
+   *
+   * Errors:
+   * - NOT_FOUND `BUDGET_NOT_FOUND`.
+   */
+  deleteBudget: handleUnaryCall<DeleteBudgetRequest, DeleteBudgetResponse>;
+  /** Returns the budgets and where each stands now. */
+  listBudgets: handleUnaryCall<ListBudgetsRequest, ListBudgetsResponse>;
   /** Lists the sessions: each engine and account that a connected executor has, or had within the last day. */
   listSessions: handleUnaryCall<ListSessionsRequest, ListSessionsResponse>;
   /**
@@ -2491,6 +2570,8 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
    * - INVALID_ARGUMENT `INVALID_FIELD`: the metric is not known.
    */
   listSignals: handleUnaryCall<ListSignalsRequest, ListSignalsResponse>;
+  /** Returns what CCSP has changed by itself to stay below limits and within the load of hosts, and why. */
+  getAdaptation: handleUnaryCall<GetAdaptationRequest, GetAdaptationResponse>;
 }
 
 export interface MonitorServiceClient extends Client {
@@ -2594,6 +2675,65 @@ export interface MonitorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RecordUsageResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Creates a budget, or replaces the budget of this name. A new budget begins with what its holder has used in the
+   * present period, as far as usage knows it. A change of the limit, the action or the shares keeps what was counted.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a field of the budget is not as its comment says, or there are 1,000 budgets.
+   */
+  putBudget(
+    request: PutBudgetRequest,
+    callback: (error: ServiceError | null, response: PutBudgetResponse) => void,
+  ): ClientUnaryCall;
+  putBudget(
+    request: PutBudgetRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PutBudgetResponse) => void,
+  ): ClientUnaryCall;
+  putBudget(
+    request: PutBudgetRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PutBudgetResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Deletes a budget. What it held back starts within seconds.
+   *
+   * Errors:
+   * - NOT_FOUND `BUDGET_NOT_FOUND`.
+   */
+  deleteBudget(
+    request: DeleteBudgetRequest,
+    callback: (error: ServiceError | null, response: DeleteBudgetResponse) => void,
+  ): ClientUnaryCall;
+  deleteBudget(
+    request: DeleteBudgetRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteBudgetResponse) => void,
+  ): ClientUnaryCall;
+  deleteBudget(
+    request: DeleteBudgetRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteBudgetResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns the budgets and where each stands now. */
+  listBudgets(
+    request: ListBudgetsRequest,
+    callback: (error: ServiceError | null, response: ListBudgetsResponse) => void,
+  ): ClientUnaryCall;
+  listBudgets(
+    request: ListBudgetsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListBudgetsResponse) => void,
+  ): ClientUnaryCall;
+  listBudgets(
+    request: ListBudgetsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListBudgetsResponse) => void,
   ): ClientUnaryCall;
   /** Lists the sessions: each engine and account that a connected executor has, or had within the last day. */
   listSessions(
@@ -2918,6 +3058,22 @@ export interface MonitorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListSignalsResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns what CCSP has changed by itself to stay below limits and within the load of hosts, and why. */
+  getAdaptation(
+    request: GetAdaptationRequest,
+    callback: (error: ServiceError | null, response: GetAdaptationResponse) => void,
+  ): ClientUnaryCall;
+  getAdaptation(
+    request: GetAdaptationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetAdaptationResponse) => void,
+  ): ClientUnaryCall;
+  getAdaptation(
+    request: GetAdaptationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetAdaptationResponse) => void,
   ): ClientUnaryCall;
 }
 
