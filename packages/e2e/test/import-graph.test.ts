@@ -85,6 +85,8 @@ const MONITOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
   signals: [],
   state: [],
   usage: [],
+  forecast: ["usage"],
+  windows: ["signals", "state", "usage", "forecast"],
   budgets: ["signals", "state", "usage"],
   fleet: ["signals", "state"],
   slo: ["signals", "state"],

@@ -106,7 +106,7 @@ export const usage: Dashboard = {
           description: "In the present period of each. At 100 %, new work of its holder is refused or waits.",
           unit: "percentunit",
           thresholds: { orange: 0.8, red: 1 },
-          queries: [{ expr: "max by (budget) (ccsp_monitor_budget_share)", legend: "{{budget}}" }],
+          queries: [{ expr: "max by (budget) (ccsp_monitor_budget_used_ratio)", legend: "{{budget}}" }],
         },
         {
           title: "Age of the budgets' state",
