@@ -99,6 +99,35 @@ export const usage: Dashboard = {
       ],
     },
     {
+      title: "Usage windows and forecast",
+      panels: [
+        {
+          title: "Used share of usage windows",
+          description:
+            "Of each account, as the engine tells it or as it is estimated. At 100 %, its tasks wait until the window opens.",
+          unit: "percentunit",
+          thresholds: { orange: 0.8, red: 0.95 },
+          queries: [
+            {
+              expr: "max by (engine, account, window) (ccsp_monitor_usage_window_share)",
+              legend: "{{engine}} {{account}} {{window}}",
+            },
+          ],
+        },
+        {
+          title: "Time until a window is used up",
+          description: "As forecast. There is no line while the window is expected to last.",
+          unit: "s",
+          queries: [
+            {
+              expr: "min by (engine, account, window) (ccsp_monitor_usage_window_exhausts_seconds)",
+              legend: "{{engine}} {{account}} {{window}}",
+            },
+          ],
+        },
+      ],
+    },
+    {
       title: "Budgets",
       panels: [
         {
