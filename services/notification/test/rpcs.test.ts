@@ -10,8 +10,7 @@ import {
   NotificationState,
   Severity,
 } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
-import { eventually } from "@ccsp/testkit";
-import { type IssueServer, startIssueServer } from "./issue-server.js";
+import { eventually, type IssueServer, startIssueServer } from "@ccsp/testkit";
 import { type RunningNotification, startNotification } from "./start-notification.js";
 
 const TIME = new Date("2026-01-31T09:00:00Z");
