@@ -147,8 +147,14 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
     },
     {
       term: "usage [options]",
-      description: "show the runs, tokens, cost and times of agents, engines, models, classes and labels",
+      description:
+        "show the runs, tokens, cost and times of agents, engines, models, classes and labels; forecast them",
       load: async (io) => (await import("./commands/usage.js")).usageCommand(io),
+    },
+    {
+      term: "budget",
+      description: "limit what agents, labels or everybody may use, and see where it stands",
+      load: async (io) => (await import("./commands/budget.js")).budgetCommand(io),
     },
     {
       term: "fleet [options]",
@@ -159,6 +165,21 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
       term: "slo [options]",
       description: "show how well the service level objectives are kept, and what is left of their error budgets",
       load: async (io) => (await import("./commands/slo.js")).sloCommand(io),
+    },
+    {
+      term: "alert",
+      description: "show alerts, change their rules, and silence them",
+      load: async (io) => (await import("./commands/alert.js")).alertCommand(io),
+    },
+    {
+      term: "notify",
+      description: "show notifications and their channels, test a channel, and send again what was given up",
+      load: async (io, end) => (await import("./commands/notify.js")).notifyCommand(io, end),
+    },
+    {
+      term: "session",
+      description: "show the logins of engines, and confirm a renewed one",
+      load: async (io, end) => (await import("./commands/session.js")).sessionCommand(io, end),
     },
     {
       term: "executor",

@@ -1,18 +1,18 @@
 import type { LimitValue } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { InvalidArgumentError } from "commander";
+import { CliError, EXIT } from "./exit.js";
 import { grouped } from "./words.js";
 
-const WEIGHT_FORM = "Write it as a whole number of at least 1, such as 4.";
-const RATE_FORM = "Write it as STARTS or STARTS/TOKENS a minute, such as 10, 0.5 or 10/50000; 0 is any number.";
+const WEIGHT_FORM = "write it as a whole number of at least 1, such as 4";
+const RATE_FORM = "write it as STARTS or STARTS/TOKENS a minute, such as 10, 0.5 or 10/50000; 0 is any number";
 
-/** Parses the value of the limit with this name. Throws an InvalidArgumentError. */
+/** Parses the value of the limit with this name. Throws a CliError. */
 export function limitValue(name: string, text: string): LimitValue {
   if (name.startsWith("weight/")) {
-    if (!/^[1-9][0-9]{0,8}$/.test(text)) throw new InvalidArgumentError(WEIGHT_FORM);
+    if (!/^[1-9][0-9]{0,8}$/.test(text)) throw new CliError(EXIT.usage, `${name}: ${WEIGHT_FORM}`);
     return { value: { $case: "weight", value: Number(text) } };
   }
   const [, starts, tokens = "0"] = /^([0-9]+(?:\.[0-9]+)?)(?:\/([0-9]+(?:\.[0-9]+)?))?$/.exec(text) ?? [];
-  if (starts === undefined) throw new InvalidArgumentError(RATE_FORM);
+  if (starts === undefined) throw new CliError(EXIT.usage, `${name}: ${RATE_FORM}`);
   const rate = { startsPerMinute: Number(starts), tokensPerMinute: Number(tokens) };
   return { value: { $case: "rate", value: rate } };
 }

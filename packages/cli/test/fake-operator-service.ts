@@ -3,10 +3,26 @@ import { implementSome } from "@ccsp/grpc-kit";
 import { ROLES } from "@ccsp/identity";
 import { GetExecutorStatusResponse, ProbeResponse } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { ApiKey, OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
+import {
+  Alert,
+  AlertCondition,
+  AlertRuleStatus,
+  AlertSeverity,
+  AlertState,
+  ListSignalsResponse,
+  Silence,
+} from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
 import { GetGlobalMetricsResponse } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
 import { GetTimeSeriesResponse, GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import { Session, SessionState } from "@ccsp/protos/ccsp/monitor/v1/session.js";
 import { GetSlosResponse } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
-import { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
+import { Exhaustion, ShareSource, UsageWindow } from "@ccsp/protos/ccsp/monitor/v1/windows.js";
+import { 
+  Channel,
+  GetNotificationResponse,ListNotificationsResponse, 
+  ListNotificationsResponse,
+  PreviewNotificationResponse,
+  TestChannelResponse,} from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import {
   EmergencyLevel,
   ExplainTaskResponse,
@@ -16,7 +32,10 @@ import {
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { ErrorCategory, Priority, Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { BudgetAction, BudgetPeriod, BudgetStanding, BudgetUnit } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
+import { Forecast, ForecastState, Trend } from "@ccsp/protos/ccsp/usage/v1/forecast.js";
 import { ExportFormat } from "@ccsp/protos/ccsp/usage/v1/usage.js";
+import { WindowState } from "@ccsp/protos/ccsp/usage/v1/window.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 
 const MINUTE_AGO = new Date("2026-01-31T08:59:00Z");
@@ -86,6 +105,53 @@ const EXECUTOR = GetExecutorStatusResponse.fromPartial({
   sandbox: { confined: false, reason: "there is no bwrap" },
 });
 
+const RULE = AlertRuleStatus.fromPartial({
+  rule: {
+    name: "parked-events",
+    metric: "parked_events",
+    condition: AlertCondition.GREATER,
+    fireAfter: { seconds: 120n, nanos: 0 },
+    keepFiringFor: { seconds: 300n, nanos: 0 },
+    severity: AlertSeverity.WARNING,
+    summary: "{value} events of {group} are parked",
+  },
+  builtIn: true,
+  firing: 1,
+});
+const ALERT = {
+  id: "parked-events/1/2",
+  rule: "parked-events",
+  severity: AlertSeverity.WARNING,
+  state: AlertState.FIRING,
+  labels: { group: "monitor" },
+  value: 2,
+  summary: "2 events of monitor are parked",
+};
+const SILENCE = Silence.fromPartial({
+  id: "4f2c9a1b03de",
+  matchers: [{ label: "rule", value: "parked-events" }],
+  reason: "we know",
+  who: "ada",
+  endTime: new Date("2030-01-01T00:00:00Z"),
+});
+const LOST_SESSION = Session.fromPartial({
+  account: { engine: "claude-code", account: "team" },
+  state: SessionState.WAITING,
+  stateTime: MINUTE_AGO,
+  validTime: MINUTE_AGO,
+  proof: "run",
+  checkError: "Please run /login",
+  executors: 1,
+  failures: 3,
+  outage: { outageId: "o", lostTime: MINUTE_AGO, issueUrl: "https://issues.example/7" },
+});
+const VALID_SESSION = Session.fromPartial({
+  account: { engine: "opencode" },
+  state: SessionState.VALID,
+  stateTime: MINUTE_AGO,
+  executors: 1,
+});
+
 const KEY = ApiKey.fromPartial({
   id: "4fTz0aBcDeFg",
   name: "nightly",
@@ -93,6 +159,26 @@ const KEY = ApiKey.fromPartial({
   scopes: [...ROLES.agent],
   createdBy: "ada",
   createTime: MINUTE_AGO,
+});
+const BUDGET = BudgetStanding.fromPartial({
+  budget: {
+    name: "ci-day",
+    holder: { holder: { $case: "agentId", value: "ci" } },
+    unit: BudgetUnit.USD,
+    limit: 20,
+    period: BudgetPeriod.DAY,
+    timeZone: "UTC",
+    action: BudgetAction.REFUSE,
+    warnShares: [0.8, 0.95],
+    who: "ada",
+    changeTime: MINUTE_AGO,
+  },
+  used: 19.5,
+  share: 0.975,
+  periodStartTime: MINUTE_AGO,
+  periodEndTime: MINUTE_AGO,
+  runs: 12n,
+  unknownRuns: 1n,
 });
 const BEARER = `ccsp_${KEY.id}_secret`;
 
@@ -143,6 +229,9 @@ export function fakeOperatorService() {
     setDraining: async () => ({ running: 1 }),
     setConcurrency: async () => ({ engine: EXECUTOR.engines[0] }),
     probe: async () => ProbeResponse.fromPartial({ ok: true, firstText: { seconds: 1n, nanos: 0 }, model: "m" }),
+    listSessions: async () => ({ sessions: [LOST_SESSION, VALID_SESSION] }),
+    confirmSession: async () => ({ session: LOST_SESSION, checked: true }),
+    checkSession: async () => ({ session: VALID_SESSION, checked: true }),
     getUsage: async () => GetUsageResponse.fromPartial({ rows: [{ agentId: "alice", runs: 1n, costUsd: 0.25 }] }),
     getAgentStats: async () => ({ agents: [] }),
     getTimeSeries: async ({ startTime, step }) =>
@@ -156,7 +245,36 @@ export function fakeOperatorService() {
       yield { lines: format === ExportFormat.CSV ? "start_time,agent\r\n" : "" };
       yield { lines: format === ExportFormat.CSV ? "2026-01-01T00:00:00.000Z,alice\r\n" : '{"agent":"alice"}\n' };
     },
+    putBudget: async () => ({ standing: BUDGET }),
+    listBudgets: async () => ({ budgets: [BUDGET] }),
+    deleteBudget: async () => ({}),
     recordUsage: async () => ({ counted: true }),
+    listUsageWindows: async () => ({
+      windows: [
+        UsageWindow.fromPartial({
+          ...{ engine: "claude-code", account: "team", name: "five_hour", state: WindowState.WARNING, runs: 3n },
+          ...{ usedShare: 0.93, shareSource: ShareSource.ENGINE, exhaustion: Exhaustion.LASTS },
+        }),
+        UsageWindow.fromPartial({
+          ...{ engine: "opencode", name: "usage", usedShare: 0.305, shareSource: ShareSource.ESTIMATE },
+          exhaustReason: "it is not known when the window turns",
+        }),
+      ],
+    }),
+    getForecast: async ({ metric, filter, horizon }) => ({
+      forecast: Forecast.fromPartial(
+        filter?.agentId === "new"
+          ? { state: ForecastState.TOO_LITTLE_DATA, metric, horizon, reason: "there is usage of 5 minutes" }
+          : {
+              ...{ state: ForecastState.KNOWN, metric, horizon, expected: 1_200, low: 600, high: 2_400 },
+              ...{ bandShare: 0.8, ratePerHour: 1_200, trend: Trend.STABLE, confidence: 0.7, model: "daily" },
+              errors: [
+                { model: "daily", horizon, comparisons: 288, meanError: 360, relativeError: 0.3, scaledError: 0.5 },
+              ],
+              ...{ past: [0, 100, 200], steps: [{ expected: 100, low: 50, high: 200 }], runs: 9n, runsUnknown: 2n },
+            },
+      ),
+    }),
     getGlobalMetrics: async () => METRICS,
     async *watchMetrics() {
       yield { metrics: METRICS };
@@ -176,8 +294,36 @@ export function fakeOperatorService() {
           },
         ],
       }),
+    listAlerts: async ({ pageToken }) => ({
+      alerts: [Alert.fromPartial({ ...ALERT, ...(pageToken !== "" && { state: AlertState.PENDING }) })],
+      nextPageToken: pageToken === "" ? "1" : "",
+    }),
+    listAlertRules: async () => ({ rules: [RULE] }),
+    putAlertRule: async ({ rule }) => ({ rule: { ...RULE, rule, stored: true, changedBy: "ada" } }),
+    deleteAlertRule: async () => ({ rule: RULE }),
+    testAlertRule: async () => ({ alert: Alert.fromPartial(ALERT) }),
+    silenceAlerts: async () => ({ silence: SILENCE, alerts: 1 }),
+    listSilences: async () => ({ silences: [SILENCE] }),
+    async deleteSilence({ id }) {
+      if (id !== SILENCE.id) throw new Refusal("SILENCE_NOT_FOUND", `there is no silence ${id}, or it has ended`);
+      return { silence: SILENCE };
+    },
+    listSignals: async () =>
+      ListSignalsResponse.fromPartial({
+        metrics: [
+          { name: "disk_free_share", help: "h", labels: ["service"], fault: "no heartbeat" },
+          { name: "parked_events", help: "h", values: [{ labels: { group: "monitor" }, value: 2 }], count: 1 },
+        ],
+      }),
     listNotifications: async () =>
       ListNotificationsResponse.fromPartial({ notifications: [{ summary: "all is well" }] }),
+    getNotification: async ({ id }) =>
+      GetNotificationResponse.fromPartial({ id, summary: "all is well", notice: { kind: "task.completed" } }),
+    retryNotification: async () => ({ retried: 1 }),
+    listChannels: async () => ({ channels: [Channel.fromPartial({ name: "file", type: "file", target: "/n.jsonl" })] }),
+    testChannel: async () => TestChannelResponse.fromPartial({ accepted: true }),
+    previewNotification: async () =>
+      PreviewNotificationResponse.fromPartial({ previews: [{ channel: "file", title: "all is well" }] }),
     createKey: async ({ subject, name, scopes }) => ({ key: { ...KEY, subject, name, scopes }, bearer: BEARER }),
     async listKeys({ pageToken }) {
       const spent = { ...KEY, id: "0123456789AB", expireTime: MINUTE_AGO, lastUsedTime: MINUTE_AGO };

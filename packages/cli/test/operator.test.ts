@@ -110,8 +110,8 @@ describe("ccsp's commands for operators", function () {
     assert.equal(await ok("limits reset weight/class/low"), "weight/class/low: 1, as the settings say\n");
     assert.equal(await ok("limits reset rate/agent/nightly -o name"), "rate/agent/nightly\n");
     const refusals: [string, RegExp][] = [
-      ["limits set weight/class/low many --why x", /Write it as a whole number/],
-      ["limits set rate/agent/a fast --why x", /Write it as STARTS or STARTS\/TOKENS a minute/],
+      ["limits set weight/class/low many --why x", /weight\/class\/low: write it as a whole number/],
+      ["limits set rate/agent/a fast --why x", /write it as STARTS or STARTS\/TOKENS a minute/],
       ["limits set weight/class/urgent 1 --why x", /is no limit: it must be weight\/class\/high/],
       ["limits set weight/class/low 99999 --why x", /must be 1 to 9999/],
     ];

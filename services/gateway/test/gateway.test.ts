@@ -3,10 +3,13 @@ import { createAuthenticator } from "@ccsp/authentication";
 import { type Reason, Refusal } from "@ccsp/errors";
 import { admitBy, CallError, CallerBounds, type CallOptions, createClient, implement, serveGrpc } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import { ListBudgetsResponse } from "@ccsp/protos/ccsp/monitor/v1/budgets.js";
+import { GetForecastResponse } from "@ccsp/protos/ccsp/monitor/v1/forecast.js";
 import { GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import { TaskEnded, TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { UsageFilter } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { eventually } from "@ccsp/testkit";
 import { status } from "@grpc/grpc-js";
 import { SignJWT } from "jose";
@@ -51,7 +54,15 @@ async function startGateway(queue: FakeQueue) {
   });
   const operations = createAgentOperations({
     queue: upstream,
-    monitor: { getUsage: async ({ agentId = "" }) => GetUsageResponse.fromPartial({ rows: [{ agentId }] }) },
+    monitor: {
+      getUsage: async ({ agentId = "" }) => GetUsageResponse.fromPartial({ rows: [{ agentId }] }),
+      getForecast: async ({ filter }) =>
+        GetForecastResponse.fromPartial({ forecast: { reason: JSON.stringify(filter) } }),
+      listBudgets: async ({ agentId = "" }) => {
+        const budget = { name: "own", holder: { holder: { $case: "agentId", value: agentId } } } as const;
+        return ListBudgetsResponse.fromPartial({ budgets: [{ budget }] });
+      },
+    },
     guard,
     resume: { giveUpMs: 10_000 },
     version: "1.2.3",
@@ -111,13 +122,18 @@ describe("gateway", () => {
   });
 
   it("reports to an agent only its own usage, and only with the scope to read its tasks", async () => {
+    const { budgets } = await gateway.client.getMyBudgets({}, await as("alice"));
+    assert.deepEqual(budgets[0]?.budget?.holder?.holder, { $case: "agentId", value: "alice" });
     const { rows } = await gateway.client.getMyUsage({}, await as("alice"));
     assert.deepEqual(
       rows.map(({ agentId }) => agentId),
       ["alice"],
     );
+    const { forecast } = await gateway.client.getMyForecast({}, await as("alice"));
+    assert.deepEqual(JSON.parse(forecast?.reason ?? ""), UsageFilter.fromPartial({ agentId: "alice" }));
     const denied = failsWith(status.PERMISSION_DENIED, "SCOPE_MISSING");
     await assert.rejects(gateway.client.getMyUsage({}, await as("alice", "tasks:submit")), denied);
+    await assert.rejects(gateway.client.getMyForecast({}, await as("alice", "tasks:submit")), denied);
   });
 
   it("passes impossible times on to the queue, which refuses them task by task, not the whole call", async () => {

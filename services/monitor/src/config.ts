@@ -6,8 +6,12 @@ import {
   type Settings,
   serviceSettings,
 } from "@ccsp/config";
+import type { Mode } from "./adaptation/adaptation.js";
+import { adaptationMode } from "./adaptation/config.js";
 import { fleetSettings } from "./fleet/config.js";
 import type { Patience } from "./fleet/health.js";
+import { defineSession } from "./session/config.js";
+import type { Waits } from "./session/session.js";
 import { type Objective, objectiveSettings } from "./slo/objectives.js";
 
 export interface MonitorConfig {
@@ -16,6 +20,7 @@ export interface MonitorConfig {
   /** The number of partitions of the event stream. */
   readonly partitions: number;
   readonly queueTarget: string;
+  readonly notificationTarget: string;
   /** The keys of labels by which usage is counted. */
   readonly usageLabels: readonly string[];
   /** The most rows of a bucket of usage. */
@@ -25,6 +30,9 @@ export interface MonitorConfig {
   readonly objectives: readonly Objective[];
   /** How often the rules of alerts are judged. */
   readonly alertsEveryMs: number;
+  readonly sessionWaits: Waits;
+  /** Whether the monitor slows work down before a limit is reached. */
+  readonly adaptation: Mode;
 }
 
 export function define(settings: Settings): MonitorConfig {
@@ -33,6 +41,9 @@ export function define(settings: Settings): MonitorConfig {
     redis: redisSettings(settings),
     partitions: queueShards(settings),
     queueTarget: settings.text("CCSP_QUEUE_TARGET", "gRPC target of the queue", { default: "consul:///queue" }),
+    notificationTarget: settings.text("CCSP_NOTIFICATION_TARGET", "gRPC target of the notification service", {
+      default: "consul:///notification",
+    }),
     usageLabels: settings.list("CCSP_MONITOR_USAGE_LABELS", "keys of the labels of tasks by which usage is counted", {
       default: [],
       pattern: /^[A-Za-z0-9._/-]{1,63}$/,
@@ -50,5 +61,7 @@ export function define(settings: Settings): MonitorConfig {
       min: 100,
       max: 300_000,
     }),
+    sessionWaits: defineSession(settings),
+    adaptation: adaptationMode(settings),
   };
 }

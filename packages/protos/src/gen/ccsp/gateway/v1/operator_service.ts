@@ -32,6 +32,7 @@ import {
   SetDrainingResponse,
   TailRunResponse,
 } from "../../executor/v1/executor_service.js";
+import { GetAdaptationRequest, GetAdaptationResponse } from "../../monitor/v1/adaptation.js";
 import {
   DeleteAlertRuleRequest,
   DeleteAlertRuleResponse,
@@ -53,11 +54,20 @@ import {
   TestAlertRuleResponse,
 } from "../../monitor/v1/alerts.js";
 import {
+  DeleteBudgetRequest,
+  DeleteBudgetResponse,
+  ListBudgetsRequest,
+  ListBudgetsResponse,
+  PutBudgetRequest,
+  PutBudgetResponse,
+} from "../../monitor/v1/budgets.js";
+import {
   GetGlobalMetricsRequest,
   GetGlobalMetricsResponse,
   WatchMetricsRequest,
   WatchMetricsResponse,
 } from "../../monitor/v1/fleet.js";
+import { GetForecastRequest, GetForecastResponse } from "../../monitor/v1/forecast.js";
 import {
   ExportUsageRequest,
   ExportUsageResponse,
@@ -70,8 +80,30 @@ import {
   RecordUsageRequest,
   RecordUsageResponse,
 } from "../../monitor/v1/monitor_service.js";
+import {
+  CheckSessionRequest,
+  CheckSessionResponse,
+  ConfirmSessionRequest,
+  ConfirmSessionResponse,
+  ListSessionsRequest,
+  ListSessionsResponse,
+} from "../../monitor/v1/session.js";
 import { GetSlosRequest, GetSlosResponse } from "../../monitor/v1/slo.js";
-import { ListNotificationsRequest, ListNotificationsResponse } from "../../notification/v1/notification_service.js";
+import { ListUsageWindowsRequest, ListUsageWindowsResponse } from "../../monitor/v1/windows.js";
+import {
+  GetNotificationRequest,
+  GetNotificationResponse,
+  ListChannelsRequest,
+  ListChannelsResponse,
+  ListNotificationsRequest,
+  ListNotificationsResponse,
+  PreviewNotificationRequest,
+  PreviewNotificationResponse,
+  RetryNotificationRequest,
+  RetryNotificationResponse,
+  TestChannelRequest,
+  TestChannelResponse,
+} from "../../notification/v1/notification_service.js";
 import {
   CancelRequest,
   CancelResponse,
@@ -2793,6 +2825,17 @@ export const OperatorServiceService = {
       Buffer.from(GetAgentStatsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetAgentStatsResponse => GetAgentStatsResponse.decode(value),
   },
+  /** Returns what CCSP has changed by itself, and why. */
+  getAdaptation: {
+    path: "/ccsp.gateway.v1.OperatorService/GetAdaptation" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetAdaptationRequest): Buffer => Buffer.from(GetAdaptationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetAdaptationRequest => GetAdaptationRequest.decode(value),
+    responseSerialize: (value: GetAdaptationResponse): Buffer =>
+      Buffer.from(GetAdaptationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetAdaptationResponse => GetAdaptationResponse.decode(value),
+  },
   /** Returns usage over time. */
   getTimeSeries: {
     path: "/ccsp.gateway.v1.OperatorService/GetTimeSeries" as const,
@@ -2814,6 +2857,28 @@ export const OperatorServiceService = {
     responseSerialize: (value: ExportUsageResponse): Buffer => Buffer.from(ExportUsageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ExportUsageResponse => ExportUsageResponse.decode(value),
   },
+  /** Forecasts usage of everything, or of one agent, login, engine, model, class or label. */
+  getForecast: {
+    path: "/ccsp.gateway.v1.OperatorService/GetForecast" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetForecastRequest): Buffer => Buffer.from(GetForecastRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetForecastRequest => GetForecastRequest.decode(value),
+    responseSerialize: (value: GetForecastResponse): Buffer => Buffer.from(GetForecastResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetForecastResponse => GetForecastResponse.decode(value),
+  },
+  /** Returns what is known of the usage windows of each login. */
+  listUsageWindows: {
+    path: "/ccsp.gateway.v1.OperatorService/ListUsageWindows" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListUsageWindowsRequest): Buffer =>
+      Buffer.from(ListUsageWindowsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListUsageWindowsRequest => ListUsageWindowsRequest.decode(value),
+    responseSerialize: (value: ListUsageWindowsResponse): Buffer =>
+      Buffer.from(ListUsageWindowsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListUsageWindowsResponse => ListUsageWindowsResponse.decode(value),
+  },
   /** Counts work that was done outside CCSP, for any agent. */
   recordUsage: {
     path: "/ccsp.gateway.v1.OperatorService/RecordUsage" as const,
@@ -2823,6 +2888,74 @@ export const OperatorServiceService = {
     requestDeserialize: (value: Buffer): RecordUsageRequest => RecordUsageRequest.decode(value),
     responseSerialize: (value: RecordUsageResponse): Buffer => Buffer.from(RecordUsageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RecordUsageResponse => RecordUsageResponse.decode(value),
+  },
+  /** Creates or replaces a budget. */
+  putBudget: {
+    path: "/ccsp.gateway.v1.OperatorService/PutBudget" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PutBudgetRequest): Buffer => Buffer.from(PutBudgetRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PutBudgetRequest => PutBudgetRequest.decode(value),
+    responseSerialize: (value: PutBudgetResponse): Buffer => Buffer.from(PutBudgetResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PutBudgetResponse => PutBudgetResponse.decode(value),
+  },
+  /** Deletes a budget. */
+  deleteBudget: {
+    path: "/ccsp.gateway.v1.OperatorService/DeleteBudget" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteBudgetRequest): Buffer => Buffer.from(DeleteBudgetRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteBudgetRequest => DeleteBudgetRequest.decode(value),
+    responseSerialize: (value: DeleteBudgetResponse): Buffer =>
+      Buffer.from(DeleteBudgetResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteBudgetResponse => DeleteBudgetResponse.decode(value),
+  },
+  /** Returns the budgets and where each stands. */
+  listBudgets: {
+    path: "/ccsp.gateway.v1.OperatorService/ListBudgets" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListBudgetsRequest): Buffer => Buffer.from(ListBudgetsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListBudgetsRequest => ListBudgetsRequest.decode(value),
+    responseSerialize: (value: ListBudgetsResponse): Buffer => Buffer.from(ListBudgetsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListBudgetsResponse => ListBudgetsResponse.decode(value),
+  },
+  /** Lists the sessions: the login of each engine and account, and whether it works. */
+  listSessions: {
+    path: "/ccsp.gateway.v1.OperatorService/ListSessions" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSessionsRequest): Buffer => Buffer.from(ListSessionsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSessionsRequest => ListSessionsRequest.decode(value),
+    responseSerialize: (value: ListSessionsResponse): Buffer =>
+      Buffer.from(ListSessionsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSessionsResponse => ListSessionsResponse.decode(value),
+  },
+  /**
+   * Says that the caller has renewed the login of a lost session: a probe checks it, and on success its tasks start
+   * again. It takes up to a minute, so set the deadline accordingly.
+   */
+  confirmSession: {
+    path: "/ccsp.gateway.v1.OperatorService/ConfirmSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ConfirmSessionRequest): Buffer =>
+      Buffer.from(ConfirmSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ConfirmSessionRequest => ConfirmSessionRequest.decode(value),
+    responseSerialize: (value: ConfirmSessionResponse): Buffer =>
+      Buffer.from(ConfirmSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ConfirmSessionResponse => ConfirmSessionResponse.decode(value),
+  },
+  /** Probes a session now. It takes up to a minute, so set the deadline accordingly. */
+  checkSession: {
+    path: "/ccsp.gateway.v1.OperatorService/CheckSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckSessionRequest): Buffer => Buffer.from(CheckSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckSessionRequest => CheckSessionRequest.decode(value),
+    responseSerialize: (value: CheckSessionResponse): Buffer =>
+      Buffer.from(CheckSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CheckSessionResponse => CheckSessionResponse.decode(value),
   },
   /** Stores a rule of alerts. */
   putAlertRule: {
@@ -2956,7 +3089,7 @@ export const OperatorServiceService = {
     responseSerialize: (value: GetSlosResponse): Buffer => Buffer.from(GetSlosResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetSlosResponse => GetSlosResponse.decode(value),
   },
-  /** Lists the notifications that were delivered. */
+  /** Lists notifications: the delivered ones, or those that wait or were given up. */
   listNotifications: {
     path: "/ccsp.gateway.v1.OperatorService/ListNotifications" as const,
     requestStream: false as const,
@@ -2967,6 +3100,63 @@ export const OperatorServiceService = {
     responseSerialize: (value: ListNotificationsResponse): Buffer =>
       Buffer.from(ListNotificationsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListNotificationsResponse => ListNotificationsResponse.decode(value),
+  },
+  /** Returns a notification with each attempt to deliver it, and its cause. */
+  getNotification: {
+    path: "/ccsp.gateway.v1.OperatorService/GetNotification" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetNotificationRequest): Buffer =>
+      Buffer.from(GetNotificationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetNotificationRequest => GetNotificationRequest.decode(value),
+    responseSerialize: (value: GetNotificationResponse): Buffer =>
+      Buffer.from(GetNotificationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetNotificationResponse => GetNotificationResponse.decode(value),
+  },
+  /** Lets notifications that were given up be delivered again. */
+  retryNotification: {
+    path: "/ccsp.gateway.v1.OperatorService/RetryNotification" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RetryNotificationRequest): Buffer =>
+      Buffer.from(RetryNotificationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RetryNotificationRequest => RetryNotificationRequest.decode(value),
+    responseSerialize: (value: RetryNotificationResponse): Buffer =>
+      Buffer.from(RetryNotificationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RetryNotificationResponse => RetryNotificationResponse.decode(value),
+  },
+  /** Lists the channels of notifications, with the state of each. */
+  listChannels: {
+    path: "/ccsp.gateway.v1.OperatorService/ListChannels" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListChannelsRequest): Buffer => Buffer.from(ListChannelsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListChannelsRequest => ListChannelsRequest.decode(value),
+    responseSerialize: (value: ListChannelsResponse): Buffer =>
+      Buffer.from(ListChannelsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListChannelsResponse => ListChannelsResponse.decode(value),
+  },
+  /** Sends a test message through one channel. */
+  testChannel: {
+    path: "/ccsp.gateway.v1.OperatorService/TestChannel" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: TestChannelRequest): Buffer => Buffer.from(TestChannelRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TestChannelRequest => TestChannelRequest.decode(value),
+    responseSerialize: (value: TestChannelResponse): Buffer => Buffer.from(TestChannelResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TestChannelResponse => TestChannelResponse.decode(value),
+  },
+  /** Says which channels a notice would go to, and what each one would say. It sends nothing. */
+  previewNotification: {
+    path: "/ccsp.gateway.v1.OperatorService/PreviewNotification" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PreviewNotificationRequest): Buffer =>
+      Buffer.from(PreviewNotificationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PreviewNotificationRequest => PreviewNotificationRequest.decode(value),
+    responseSerialize: (value: PreviewNotificationResponse): Buffer =>
+      Buffer.from(PreviewNotificationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PreviewNotificationResponse => PreviewNotificationResponse.decode(value),
   },
   /**
    * Makes an API key. The answer holds its secret, which cannot be read again. An empty `request.scopes` and
@@ -3126,12 +3316,33 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   getUsage: handleUnaryCall<GetUsageRequest, GetUsageResponse>;
   /** Returns the statistics of each agent. */
   getAgentStats: handleUnaryCall<GetAgentStatsRequest, GetAgentStatsResponse>;
+  /** Returns what CCSP has changed by itself, and why. */
+  getAdaptation: handleUnaryCall<GetAdaptationRequest, GetAdaptationResponse>;
   /** Returns usage over time. */
   getTimeSeries: handleUnaryCall<GetTimeSeriesRequest, GetTimeSeriesResponse>;
   /** Streams usage as CSV or JSON lines. */
   exportUsage: handleServerStreamingCall<ExportUsageRequest, ExportUsageResponse>;
+  /** Forecasts usage of everything, or of one agent, login, engine, model, class or label. */
+  getForecast: handleUnaryCall<GetForecastRequest, GetForecastResponse>;
+  /** Returns what is known of the usage windows of each login. */
+  listUsageWindows: handleUnaryCall<ListUsageWindowsRequest, ListUsageWindowsResponse>;
   /** Counts work that was done outside CCSP, for any agent. */
   recordUsage: handleUnaryCall<RecordUsageRequest, RecordUsageResponse>;
+  /** Creates or replaces a budget. */
+  putBudget: handleUnaryCall<PutBudgetRequest, PutBudgetResponse>;
+  /** Deletes a budget. */
+  deleteBudget: handleUnaryCall<DeleteBudgetRequest, DeleteBudgetResponse>;
+  /** Returns the budgets and where each stands. */
+  listBudgets: handleUnaryCall<ListBudgetsRequest, ListBudgetsResponse>;
+  /** Lists the sessions: the login of each engine and account, and whether it works. */
+  listSessions: handleUnaryCall<ListSessionsRequest, ListSessionsResponse>;
+  /**
+   * Says that the caller has renewed the login of a lost session: a probe checks it, and on success its tasks start
+   * again. It takes up to a minute, so set the deadline accordingly.
+   */
+  confirmSession: handleUnaryCall<ConfirmSessionRequest, ConfirmSessionResponse>;
+  /** Probes a session now. It takes up to a minute, so set the deadline accordingly. */
+  checkSession: handleUnaryCall<CheckSessionRequest, CheckSessionResponse>;
   /** Stores a rule of alerts. */
   putAlertRule: handleUnaryCall<PutAlertRuleRequest, PutAlertRuleResponse>;
   /** Deletes a rule of alerts, or returns to the built-in one. */
@@ -3156,8 +3367,18 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   watchMetrics: handleServerStreamingCall<WatchMetricsRequest, WatchMetricsResponse>;
   /** Returns how well the service level objectives are kept. */
   getSlos: handleUnaryCall<GetSlosRequest, GetSlosResponse>;
-  /** Lists the notifications that were delivered. */
+  /** Lists notifications: the delivered ones, or those that wait or were given up. */
   listNotifications: handleUnaryCall<ListNotificationsRequest, ListNotificationsResponse>;
+  /** Returns a notification with each attempt to deliver it, and its cause. */
+  getNotification: handleUnaryCall<GetNotificationRequest, GetNotificationResponse>;
+  /** Lets notifications that were given up be delivered again. */
+  retryNotification: handleUnaryCall<RetryNotificationRequest, RetryNotificationResponse>;
+  /** Lists the channels of notifications, with the state of each. */
+  listChannels: handleUnaryCall<ListChannelsRequest, ListChannelsResponse>;
+  /** Sends a test message through one channel. */
+  testChannel: handleUnaryCall<TestChannelRequest, TestChannelResponse>;
+  /** Says which channels a notice would go to, and what each one would say. It sends nothing. */
+  previewNotification: handleUnaryCall<PreviewNotificationRequest, PreviewNotificationResponse>;
   /**
    * Makes an API key. The answer holds its secret, which cannot be read again. An empty `request.scopes` and
    * `request.role` is refused. Nobody can give a key a scope that he does not have.
@@ -3615,6 +3836,22 @@ export interface OperatorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetAgentStatsResponse) => void,
   ): ClientUnaryCall;
+  /** Returns what CCSP has changed by itself, and why. */
+  getAdaptation(
+    request: GetAdaptationRequest,
+    callback: (error: ServiceError | null, response: GetAdaptationResponse) => void,
+  ): ClientUnaryCall;
+  getAdaptation(
+    request: GetAdaptationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetAdaptationResponse) => void,
+  ): ClientUnaryCall;
+  getAdaptation(
+    request: GetAdaptationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetAdaptationResponse) => void,
+  ): ClientUnaryCall;
   /** Returns usage over time. */
   getTimeSeries(
     request: GetTimeSeriesRequest,
@@ -3638,6 +3875,38 @@ export interface OperatorServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<ExportUsageResponse>;
+  /** Forecasts usage of everything, or of one agent, login, engine, model, class or label. */
+  getForecast(
+    request: GetForecastRequest,
+    callback: (error: ServiceError | null, response: GetForecastResponse) => void,
+  ): ClientUnaryCall;
+  getForecast(
+    request: GetForecastRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetForecastResponse) => void,
+  ): ClientUnaryCall;
+  getForecast(
+    request: GetForecastRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetForecastResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns what is known of the usage windows of each login. */
+  listUsageWindows(
+    request: ListUsageWindowsRequest,
+    callback: (error: ServiceError | null, response: ListUsageWindowsResponse) => void,
+  ): ClientUnaryCall;
+  listUsageWindows(
+    request: ListUsageWindowsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListUsageWindowsResponse) => void,
+  ): ClientUnaryCall;
+  listUsageWindows(
+    request: ListUsageWindowsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListUsageWindowsResponse) => void,
+  ): ClientUnaryCall;
   /** Counts work that was done outside CCSP, for any agent. */
   recordUsage(
     request: RecordUsageRequest,
@@ -3653,6 +3922,105 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RecordUsageResponse) => void,
+  ): ClientUnaryCall;
+  /** Creates or replaces a budget. */
+  putBudget(
+    request: PutBudgetRequest,
+    callback: (error: ServiceError | null, response: PutBudgetResponse) => void,
+  ): ClientUnaryCall;
+  putBudget(
+    request: PutBudgetRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PutBudgetResponse) => void,
+  ): ClientUnaryCall;
+  putBudget(
+    request: PutBudgetRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PutBudgetResponse) => void,
+  ): ClientUnaryCall;
+  /** Deletes a budget. */
+  deleteBudget(
+    request: DeleteBudgetRequest,
+    callback: (error: ServiceError | null, response: DeleteBudgetResponse) => void,
+  ): ClientUnaryCall;
+  deleteBudget(
+    request: DeleteBudgetRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteBudgetResponse) => void,
+  ): ClientUnaryCall;
+  deleteBudget(
+    request: DeleteBudgetRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteBudgetResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns the budgets and where each stands. */
+  listBudgets(
+    request: ListBudgetsRequest,
+    callback: (error: ServiceError | null, response: ListBudgetsResponse) => void,
+  ): ClientUnaryCall;
+  listBudgets(
+    request: ListBudgetsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListBudgetsResponse) => void,
+  ): ClientUnaryCall;
+  listBudgets(
+    request: ListBudgetsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListBudgetsResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists the sessions: the login of each engine and account, and whether it works. */
+  listSessions(
+    request: ListSessionsRequest,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  listSessions(
+    request: ListSessionsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  listSessions(
+    request: ListSessionsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Says that the caller has renewed the login of a lost session: a probe checks it, and on success its tasks start
+   * again. It takes up to a minute, so set the deadline accordingly.
+   */
+  confirmSession(
+    request: ConfirmSessionRequest,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  confirmSession(
+    request: ConfirmSessionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  confirmSession(
+    request: ConfirmSessionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  /** Probes a session now. It takes up to a minute, so set the deadline accordingly. */
+  checkSession(
+    request: CheckSessionRequest,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
+  checkSession(
+    request: CheckSessionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
+  checkSession(
+    request: CheckSessionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
   ): ClientUnaryCall;
   /** Stores a rule of alerts. */
   putAlertRule(
@@ -3840,7 +4208,7 @@ export interface OperatorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetSlosResponse) => void,
   ): ClientUnaryCall;
-  /** Lists the notifications that were delivered. */
+  /** Lists notifications: the delivered ones, or those that wait or were given up. */
   listNotifications(
     request: ListNotificationsRequest,
     callback: (error: ServiceError | null, response: ListNotificationsResponse) => void,
@@ -3855,6 +4223,86 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListNotificationsResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns a notification with each attempt to deliver it, and its cause. */
+  getNotification(
+    request: GetNotificationRequest,
+    callback: (error: ServiceError | null, response: GetNotificationResponse) => void,
+  ): ClientUnaryCall;
+  getNotification(
+    request: GetNotificationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetNotificationResponse) => void,
+  ): ClientUnaryCall;
+  getNotification(
+    request: GetNotificationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetNotificationResponse) => void,
+  ): ClientUnaryCall;
+  /** Lets notifications that were given up be delivered again. */
+  retryNotification(
+    request: RetryNotificationRequest,
+    callback: (error: ServiceError | null, response: RetryNotificationResponse) => void,
+  ): ClientUnaryCall;
+  retryNotification(
+    request: RetryNotificationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RetryNotificationResponse) => void,
+  ): ClientUnaryCall;
+  retryNotification(
+    request: RetryNotificationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RetryNotificationResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists the channels of notifications, with the state of each. */
+  listChannels(
+    request: ListChannelsRequest,
+    callback: (error: ServiceError | null, response: ListChannelsResponse) => void,
+  ): ClientUnaryCall;
+  listChannels(
+    request: ListChannelsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListChannelsResponse) => void,
+  ): ClientUnaryCall;
+  listChannels(
+    request: ListChannelsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListChannelsResponse) => void,
+  ): ClientUnaryCall;
+  /** Sends a test message through one channel. */
+  testChannel(
+    request: TestChannelRequest,
+    callback: (error: ServiceError | null, response: TestChannelResponse) => void,
+  ): ClientUnaryCall;
+  testChannel(
+    request: TestChannelRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: TestChannelResponse) => void,
+  ): ClientUnaryCall;
+  testChannel(
+    request: TestChannelRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: TestChannelResponse) => void,
+  ): ClientUnaryCall;
+  /** Says which channels a notice would go to, and what each one would say. It sends nothing. */
+  previewNotification(
+    request: PreviewNotificationRequest,
+    callback: (error: ServiceError | null, response: PreviewNotificationResponse) => void,
+  ): ClientUnaryCall;
+  previewNotification(
+    request: PreviewNotificationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PreviewNotificationResponse) => void,
+  ): ClientUnaryCall;
+  previewNotification(
+    request: PreviewNotificationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PreviewNotificationResponse) => void,
   ): ClientUnaryCall;
   /**
    * Makes an API key. The answer holds its secret, which cannot be read again. An empty `request.scopes` and

@@ -38,6 +38,7 @@ import {
   UsageGap,
   UsageRow,
 } from "../../usage/v1/usage.js";
+import { GetAdaptationRequest, GetAdaptationResponse } from "./adaptation.js";
 import {
   DeleteAlertRuleRequest,
   DeleteAlertRuleResponse,
@@ -59,6 +60,14 @@ import {
   TestAlertRuleResponse,
 } from "./alerts.js";
 import {
+  DeleteBudgetRequest,
+  DeleteBudgetResponse,
+  ListBudgetsRequest,
+  ListBudgetsResponse,
+  PutBudgetRequest,
+  PutBudgetResponse,
+} from "./budgets.js";
+import {
   GetGlobalMetricsRequest,
   GetGlobalMetricsResponse,
   HeartbeatRequest,
@@ -66,7 +75,17 @@ import {
   WatchMetricsRequest,
   WatchMetricsResponse,
 } from "./fleet.js";
+import { GetForecastRequest, GetForecastResponse } from "./forecast.js";
+import {
+  CheckSessionRequest,
+  CheckSessionResponse,
+  ConfirmSessionRequest,
+  ConfirmSessionResponse,
+  ListSessionsRequest,
+  ListSessionsResponse,
+} from "./session.js";
 import { GetSlosRequest, GetSlosResponse } from "./slo.js";
+import { ListUsageWindowsRequest, ListUsageWindowsResponse } from "./windows.js";
 
 export const protobufPackage = "ccsp.monitor.v1";
 
@@ -2085,6 +2104,130 @@ export const MonitorServiceService = {
     responseDeserialize: (value: Buffer): RecordUsageResponse => RecordUsageResponse.decode(value),
   },
   /**
+   * Forecasts usage with the model that had the smallest error in the last day, and says how large the errors of all
+   * models were. An answer that there is too little usage is not an error.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: the metric is unknown, the filter has more than one field, or the horizon is no
+   *   whole number of five minutes up to six hours.
+   */
+  getForecast: {
+    path: "/ccsp.monitor.v1.MonitorService/GetForecast" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetForecastRequest): Buffer => Buffer.from(GetForecastRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetForecastRequest => GetForecastRequest.decode(value),
+    responseSerialize: (value: GetForecastResponse): Buffer => Buffer.from(GetForecastResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetForecastResponse => GetForecastResponse.decode(value),
+  },
+  /**
+   * Returns what is known of the usage windows of each login, and when they are predicted to run out. Engines say it at
+   * the end of a run. So work that CCSP does not do shows only with the next run.
+   */
+  listUsageWindows: {
+    path: "/ccsp.monitor.v1.MonitorService/ListUsageWindows" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListUsageWindowsRequest): Buffer =>
+      Buffer.from(ListUsageWindowsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListUsageWindowsRequest => ListUsageWindowsRequest.decode(value),
+    responseSerialize: (value: ListUsageWindowsResponse): Buffer =>
+      Buffer.from(ListUsageWindowsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListUsageWindowsResponse => ListUsageWindowsResponse.decode(value),
+  },
+  /**
+   * Creates a budget, or replaces the budget of this name. A new budget begins with what its holder has used in the
+   * present period, as far as usage knows it; a budget of a label by which usage does not count begins with nothing. A
+   * change of the limit, the action or the shares keeps what was counted.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a field of the budget is not as its comment says, or there are 1,000 budgets.
+   */
+  putBudget: {
+    path: "/ccsp.monitor.v1.MonitorService/PutBudget" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PutBudgetRequest): Buffer => Buffer.from(PutBudgetRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PutBudgetRequest => PutBudgetRequest.decode(value),
+    responseSerialize: (value: PutBudgetResponse): Buffer => Buffer.from(PutBudgetResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PutBudgetResponse => PutBudgetResponse.decode(value),
+  },
+  /**
+   * Deletes a budget. What it held back starts within seconds.
+   *
+   * Errors:
+   * - NOT_FOUND `BUDGET_NOT_FOUND`.
+   */
+  deleteBudget: {
+    path: "/ccsp.monitor.v1.MonitorService/DeleteBudget" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteBudgetRequest): Buffer => Buffer.from(DeleteBudgetRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteBudgetRequest => DeleteBudgetRequest.decode(value),
+    responseSerialize: (value: DeleteBudgetResponse): Buffer =>
+      Buffer.from(DeleteBudgetResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteBudgetResponse => DeleteBudgetResponse.decode(value),
+  },
+  /** Returns the budgets and where each stands now. */
+  listBudgets: {
+    path: "/ccsp.monitor.v1.MonitorService/ListBudgets" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListBudgetsRequest): Buffer => Buffer.from(ListBudgetsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListBudgetsRequest => ListBudgetsRequest.decode(value),
+    responseSerialize: (value: ListBudgetsResponse): Buffer => Buffer.from(ListBudgetsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListBudgetsResponse => ListBudgetsResponse.decode(value),
+  },
+  /** Lists the sessions: each engine and account that a connected executor has, or had within the last day. */
+  listSessions: {
+    path: "/ccsp.monitor.v1.MonitorService/ListSessions" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSessionsRequest): Buffer => Buffer.from(ListSessionsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSessionsRequest => ListSessionsRequest.decode(value),
+    responseSerialize: (value: ListSessionsResponse): Buffer =>
+      Buffer.from(ListSessionsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSessionsResponse => ListSessionsResponse.decode(value),
+  },
+  /**
+   * Says that a person has renewed the login of a lost session. The monitor probes it, and on success resumes its
+   * account. It does the same when the issue about the session is closed. A session that is not lost is only checked.
+   * The call answers after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  confirmSession: {
+    path: "/ccsp.monitor.v1.MonitorService/ConfirmSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ConfirmSessionRequest): Buffer =>
+      Buffer.from(ConfirmSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ConfirmSessionRequest => ConfirmSessionRequest.decode(value),
+    responseSerialize: (value: ConfirmSessionResponse): Buffer =>
+      Buffer.from(ConfirmSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ConfirmSessionResponse => ConfirmSessionResponse.decode(value),
+  },
+  /**
+   * Probes a session now, in any state. A probe that works proves the session, and ends an outage. The call answers
+   * after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  checkSession: {
+    path: "/ccsp.monitor.v1.MonitorService/CheckSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckSessionRequest): Buffer => Buffer.from(CheckSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckSessionRequest => CheckSessionRequest.decode(value),
+    responseSerialize: (value: CheckSessionResponse): Buffer =>
+      Buffer.from(CheckSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CheckSessionResponse => CheckSessionResponse.decode(value),
+  },
+  /**
    * Takes what an instance of another service says of itself, every 30 s. Safe to repeat and to lose: counts are of the
    * whole life of the process, and a report that is older than the newest one changes nothing.
    *
@@ -2285,6 +2428,17 @@ export const MonitorServiceService = {
     responseSerialize: (value: ListSignalsResponse): Buffer => Buffer.from(ListSignalsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListSignalsResponse => ListSignalsResponse.decode(value),
   },
+  /** Returns what CCSP has changed by itself to stay below limits and within the load of hosts, and why. */
+  getAdaptation: {
+    path: "/ccsp.monitor.v1.MonitorService/GetAdaptation" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetAdaptationRequest): Buffer => Buffer.from(GetAdaptationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetAdaptationRequest => GetAdaptationRequest.decode(value),
+    responseSerialize: (value: GetAdaptationResponse): Buffer =>
+      Buffer.from(GetAdaptationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetAdaptationResponse => GetAdaptationResponse.decode(value),
+  },
 } as const;
 
 export interface MonitorServiceServer extends UntypedServiceImplementation {
@@ -2328,6 +2482,59 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
    *   in the future or more than 31 days ago.
    */
   recordUsage: handleUnaryCall<RecordUsageRequest, RecordUsageResponse>;
+  /**
+   * Forecasts usage with the model that had the smallest error in the last day, and says how large the errors of all
+   * models were. An answer that there is too little usage is not an error.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: the metric is unknown, the filter has more than one field, or the horizon is no
+   *   whole number of five minutes up to six hours.
+   */
+  getForecast: handleUnaryCall<GetForecastRequest, GetForecastResponse>;
+  /**
+   * Returns what is known of the usage windows of each login, and when they are predicted to run out. Engines say it at
+   * the end of a run. So work that CCSP does not do shows only with the next run.
+   */
+  listUsageWindows: handleUnaryCall<ListUsageWindowsRequest, ListUsageWindowsResponse>;
+  /**
+   * Creates a budget, or replaces the budget of this name. A new budget begins with what its holder has used in the
+   * present period, as far as usage knows it; a budget of a label by which usage does not count begins with nothing. A
+   * change of the limit, the action or the shares keeps what was counted.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a field of the budget is not as its comment says, or there are 1,000 budgets.
+   */
+  putBudget: handleUnaryCall<PutBudgetRequest, PutBudgetResponse>;
+  /**
+   * Deletes a budget. What it held back starts within seconds.
+   *
+   * Errors:
+   * - NOT_FOUND `BUDGET_NOT_FOUND`.
+   */
+  deleteBudget: handleUnaryCall<DeleteBudgetRequest, DeleteBudgetResponse>;
+  /** Returns the budgets and where each stands now. */
+  listBudgets: handleUnaryCall<ListBudgetsRequest, ListBudgetsResponse>;
+  /** Lists the sessions: each engine and account that a connected executor has, or had within the last day. */
+  listSessions: handleUnaryCall<ListSessionsRequest, ListSessionsResponse>;
+  /**
+   * Says that a person has renewed the login of a lost session. The monitor probes it, and on success resumes its
+   * account. It does the same when the issue about the session is closed. A session that is not lost is only checked.
+   * The call answers after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  confirmSession: handleUnaryCall<ConfirmSessionRequest, ConfirmSessionResponse>;
+  /**
+   * Probes a session now, in any state. A probe that works proves the session, and ends an outage. The call answers
+   * after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  checkSession: handleUnaryCall<CheckSessionRequest, CheckSessionResponse>;
   /**
    * Takes what an instance of another service says of itself, every 30 s. Safe to repeat and to lose: counts are of the
    * whole life of the process, and a report that is older than the newest one changes nothing.
@@ -2413,6 +2620,8 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
    * - INVALID_ARGUMENT `INVALID_FIELD`: the metric is not known.
    */
   listSignals: handleUnaryCall<ListSignalsRequest, ListSignalsResponse>;
+  /** Returns what CCSP has changed by itself to stay below limits and within the load of hosts, and why. */
+  getAdaptation: handleUnaryCall<GetAdaptationRequest, GetAdaptationResponse>;
 }
 
 export interface MonitorServiceClient extends Client {
@@ -2518,6 +2727,171 @@ export interface MonitorServiceClient extends Client {
     callback: (error: ServiceError | null, response: RecordUsageResponse) => void,
   ): ClientUnaryCall;
   /**
+   * Forecasts usage with the model that had the smallest error in the last day, and says how large the errors of all
+   * models were. An answer that there is too little usage is not an error.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: the metric is unknown, the filter has more than one field, or the horizon is no
+   *   whole number of five minutes up to six hours.
+   */
+  getForecast(
+    request: GetForecastRequest,
+    callback: (error: ServiceError | null, response: GetForecastResponse) => void,
+  ): ClientUnaryCall;
+  getForecast(
+    request: GetForecastRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetForecastResponse) => void,
+  ): ClientUnaryCall;
+  getForecast(
+    request: GetForecastRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetForecastResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Returns what is known of the usage windows of each login, and when they are predicted to run out. Engines say it at
+   * the end of a run. So work that CCSP does not do shows only with the next run.
+   */
+  listUsageWindows(
+    request: ListUsageWindowsRequest,
+    callback: (error: ServiceError | null, response: ListUsageWindowsResponse) => void,
+  ): ClientUnaryCall;
+  listUsageWindows(
+    request: ListUsageWindowsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListUsageWindowsResponse) => void,
+  ): ClientUnaryCall;
+  listUsageWindows(
+    request: ListUsageWindowsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListUsageWindowsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Creates a budget, or replaces the budget of this name. A new budget begins with what its holder has used in the
+   * present period, as far as usage knows it; a budget of a label by which usage does not count begins with nothing. A
+   * change of the limit, the action or the shares keeps what was counted.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a field of the budget is not as its comment says, or there are 1,000 budgets.
+   */
+  putBudget(
+    request: PutBudgetRequest,
+    callback: (error: ServiceError | null, response: PutBudgetResponse) => void,
+  ): ClientUnaryCall;
+  putBudget(
+    request: PutBudgetRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PutBudgetResponse) => void,
+  ): ClientUnaryCall;
+  putBudget(
+    request: PutBudgetRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PutBudgetResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Deletes a budget. What it held back starts within seconds.
+   *
+   * Errors:
+   * - NOT_FOUND `BUDGET_NOT_FOUND`.
+   */
+  deleteBudget(
+    request: DeleteBudgetRequest,
+    callback: (error: ServiceError | null, response: DeleteBudgetResponse) => void,
+  ): ClientUnaryCall;
+  deleteBudget(
+    request: DeleteBudgetRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteBudgetResponse) => void,
+  ): ClientUnaryCall;
+  deleteBudget(
+    request: DeleteBudgetRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteBudgetResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns the budgets and where each stands now. */
+  listBudgets(
+    request: ListBudgetsRequest,
+    callback: (error: ServiceError | null, response: ListBudgetsResponse) => void,
+  ): ClientUnaryCall;
+  listBudgets(
+    request: ListBudgetsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListBudgetsResponse) => void,
+  ): ClientUnaryCall;
+  listBudgets(
+    request: ListBudgetsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListBudgetsResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists the sessions: each engine and account that a connected executor has, or had within the last day. */
+  listSessions(
+    request: ListSessionsRequest,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  listSessions(
+    request: ListSessionsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  listSessions(
+    request: ListSessionsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Says that a person has renewed the login of a lost session. The monitor probes it, and on success resumes its
+   * account. It does the same when the issue about the session is closed. A session that is not lost is only checked.
+   * The call answers after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  confirmSession(
+    request: ConfirmSessionRequest,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  confirmSession(
+    request: ConfirmSessionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  confirmSession(
+    request: ConfirmSessionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Probes a session now, in any state. A probe that works proves the session, and ends an outage. The call answers
+   * after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  checkSession(
+    request: CheckSessionRequest,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
+  checkSession(
+    request: CheckSessionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
+  checkSession(
+    request: CheckSessionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
+  /**
    * Takes what an instance of another service says of itself, every 30 s. Safe to repeat and to lose: counts are of the
    * whole life of the process, and a report that is older than the newest one changes nothing.
    *
@@ -2777,6 +3151,22 @@ export interface MonitorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListSignalsResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns what CCSP has changed by itself to stay below limits and within the load of hosts, and why. */
+  getAdaptation(
+    request: GetAdaptationRequest,
+    callback: (error: ServiceError | null, response: GetAdaptationResponse) => void,
+  ): ClientUnaryCall;
+  getAdaptation(
+    request: GetAdaptationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetAdaptationResponse) => void,
+  ): ClientUnaryCall;
+  getAdaptation(
+    request: GetAdaptationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetAdaptationResponse) => void,
   ): ClientUnaryCall;
 }
 

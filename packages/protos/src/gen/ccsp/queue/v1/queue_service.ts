@@ -41,6 +41,8 @@ import {
   taskStateToJSON,
   Usage,
 } from "../../task/v1/task.js";
+import { BudgetAction, budgetActionFromJSON, budgetActionToJSON } from "../../usage/v1/budgets.js";
+import { WindowSignal } from "../../usage/v1/window.js";
 
 export const protobufPackage = "ccsp.queue.v1";
 
@@ -197,6 +199,10 @@ export interface SyncRequest {
    * release.
    */
   address: string;
+  /** The newest change of the slots of each engine that the executor has decided by itself. */
+  slotChanges: SlotChange[];
+  /** The executor adapts its slots to the work that waits, so the answer has to say how much that is. */
+  adaptsSlots: boolean;
 }
 
 /** A lease that an executor holds. */
@@ -225,6 +231,24 @@ export interface EngineOffer {
    * `free_slots`.
    */
   slots: number;
+}
+
+/** A change of an executor's slots that it decided by itself, for the load of its host and the work that waits. */
+export interface SlotChange {
+  /** Name of the engine. */
+  engine: string;
+  /** Slots before the change. */
+  before: number;
+  /** Slots after the change. */
+  after: number;
+  /** Why, in one line of at most 256 bytes. */
+  reason: string;
+  /** When, by the clock of the executor. */
+  time:
+    | Date
+    | undefined;
+  /** Nothing was changed: the executor only says what it would do. */
+  dryRun: boolean;
 }
 
 /** Response for `Sync`. */
@@ -258,7 +282,24 @@ export interface SyncResponse {
    * Time of the queue (the clock of Redis) when it answered. It only shows how far the executor's clock differs. No
    * time is calculated from it.
    */
-  time: Date | undefined;
+  time:
+    | Date
+    | undefined;
+  /**
+   * What waits for engines, as it was in the last seconds. It is only sent when the executor adapts its slots. Engines
+   * for which nothing waits are left out.
+   */
+  backlog: EngineBacklog[];
+}
+
+/** Work that waits for an engine. */
+export interface EngineBacklog {
+  /** Name of the engine. */
+  engine: string;
+  /** Number of waiting tasks. */
+  waiting: bigint;
+  /** How long the oldest of them has waited. */
+  oldestAge: Duration | undefined;
 }
 
 /** An order to stop work in an emergency. See `SyncResponse.emergency`. */
@@ -394,6 +435,8 @@ export interface CompleteRequest {
    * previous turn, and its agent would not know it.
    */
   transcriptFault: string;
+  /** What the engine said about the usage windows of its login. The event has the first 8 that are valid. */
+  windows: WindowSignal[];
 }
 
 /** Response for `Complete`. */
@@ -415,7 +458,11 @@ export interface FailRequest {
     | Usage
     | undefined;
   /** Cost of the failed run in US dollars. Absent when it is not known. */
-  costUsd: number | undefined;
+  costUsd:
+    | number
+    | undefined;
+  /** What the engine said about the usage windows of its login. The event has the first 8 that are valid. */
+  windows: WindowSignal[];
 }
 
 /** Response for `Fail`. */
@@ -614,7 +661,30 @@ export interface Gate {
     | Date
     | undefined;
   /** End of the ramp. Set when the gate has opened and lets more and more tasks start until this time. */
-  rampEndTime: Date | undefined;
+  rampEndTime:
+    | Date
+    | undefined;
+  /**
+   * Present when budgets that are used up hold the tasks, and not a person: these budgets. ResumeQueue does not open
+   * such a gate.
+   */
+  budgets: BudgetHold[];
+}
+
+/** A budget that is used up. */
+export interface BudgetHold {
+  /** Name of the budget: 1-64 of A-Z a-z 0-9 . _ - */
+  budget: string;
+  /** The tasks that it holds: `all`, `agent_id` or `label`. */
+  scope:
+    | GateScope
+    | undefined;
+  /** What happens to new tasks. */
+  action: BudgetAction;
+  /** Its limit in words, such as `100 requests a day`. 1-128 visible characters. */
+  limit: string;
+  /** When its period ends, and with it the hold. */
+  endTime: Date | undefined;
 }
 
 /** The emergency stop in force. */
@@ -876,12 +946,28 @@ export interface ResumeQueueRequest {
   who: string;
   /** Reason. Required for `emergency`. At most 256 bytes. */
   why: string;
+  /**
+   * How long the gate lets more and more tasks start, until all may: 0 to 1 hour. It is for a gate behind which many
+   * tasks may wait: all, a class, an engine or an account. Absent: the ramp that the gate was closed with, if it has
+   * one.
+   */
+  ramp: Duration | undefined;
 }
 
 /** Response for `ResumeQueue`. */
 export interface ResumeQueueResponse {
   /** The gate was closed before the call. */
   resumed: boolean;
+}
+
+/** Request for `SetBudgetHolds`. */
+export interface SetBudgetHoldsRequest {
+  /** All budgets that are used up. At most 1,000. Those whose end time has passed are ignored. */
+  holds: BudgetHold[];
+}
+
+/** Response for `SetBudgetHolds`. */
+export interface SetBudgetHoldsResponse {
 }
 
 /** Request for `ClearQueue`. */
@@ -1125,6 +1211,8 @@ export interface ExecutorSummary {
   engines: EngineOffer[];
   /** Host and port at which other services reach it. Empty: an executor of an earlier release. */
   address: string;
+  /** The newest change of the slots of each engine that the executor has decided by itself. */
+  slotChanges: SlotChange[];
 }
 
 function createBaseEnqueueRequest(): EnqueueRequest {
@@ -1759,6 +1847,8 @@ function createBaseSyncRequest(): SyncRequest {
     maxWait: undefined,
     emergency: undefined,
     address: "",
+    slotChanges: [],
+    adaptsSlots: false,
   };
 }
 
@@ -1793,6 +1883,12 @@ export const SyncRequest: MessageFns<SyncRequest> = {
     }
     if (message.address !== "") {
       writer.uint32(74).string(message.address);
+    }
+    for (const v of message.slotChanges) {
+      SlotChange.encode(v!, writer.uint32(82).fork()).join();
+    }
+    if (message.adaptsSlots !== false) {
+      writer.uint32(88).bool(message.adaptsSlots);
     }
     return writer;
   },
@@ -1882,6 +1978,22 @@ export const SyncRequest: MessageFns<SyncRequest> = {
             message.address = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.slotChanges.push(SlotChange.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.adaptsSlots = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1917,6 +2029,16 @@ export const SyncRequest: MessageFns<SyncRequest> = {
         : undefined,
       emergency: isSet(object.emergency) ? EmergencyReceipt.fromJSON(object.emergency) : undefined,
       address: isSet(object.address) ? globalThis.String(object.address) : "",
+      slotChanges: globalThis.Array.isArray(object?.slotChanges)
+        ? object.slotChanges.map((e: any) => SlotChange.fromJSON(e))
+        : globalThis.Array.isArray(object?.slot_changes)
+        ? object.slot_changes.map((e: any) => SlotChange.fromJSON(e))
+        : [],
+      adaptsSlots: isSet(object.adaptsSlots)
+        ? globalThis.Boolean(object.adaptsSlots)
+        : isSet(object.adapts_slots)
+        ? globalThis.Boolean(object.adapts_slots)
+        : false,
     };
   },
 
@@ -1949,6 +2071,12 @@ export const SyncRequest: MessageFns<SyncRequest> = {
     if (message.address !== "") {
       obj.address = message.address;
     }
+    if (message.slotChanges?.length) {
+      obj.slotChanges = message.slotChanges.map((e) => SlotChange.toJSON(e));
+    }
+    if (message.adaptsSlots !== false) {
+      obj.adaptsSlots = message.adaptsSlots;
+    }
     return obj;
   },
 
@@ -1970,6 +2098,8 @@ export const SyncRequest: MessageFns<SyncRequest> = {
       ? EmergencyReceipt.fromPartial(object.emergency)
       : undefined;
     message.address = object.address ?? "";
+    message.slotChanges = object.slotChanges?.map((e) => SlotChange.fromPartial(e)) || [];
+    message.adaptsSlots = object.adaptsSlots ?? false;
     return message;
   },
 };
@@ -2203,6 +2333,159 @@ export const EngineOffer: MessageFns<EngineOffer> = {
   },
 };
 
+function createBaseSlotChange(): SlotChange {
+  return { engine: "", before: 0, after: 0, reason: "", time: undefined, dryRun: false };
+}
+
+export const SlotChange: MessageFns<SlotChange> = {
+  encode(message: SlotChange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.engine !== "") {
+      writer.uint32(10).string(message.engine);
+    }
+    if (message.before !== 0) {
+      writer.uint32(16).int32(message.before);
+    }
+    if (message.after !== 0) {
+      writer.uint32(24).int32(message.after);
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    if (message.time !== undefined) {
+      Timestamp.encode(toTimestamp(message.time), writer.uint32(42).fork()).join();
+    }
+    if (message.dryRun !== false) {
+      writer.uint32(48).bool(message.dryRun);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SlotChange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSlotChange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.engine = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.before = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.after = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SlotChange {
+    return {
+      engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
+      before: isSet(object.before) ? globalThis.Number(object.before) : 0,
+      after: isSet(object.after) ? globalThis.Number(object.after) : 0,
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      time: isSet(object.time) ? fromJsonTimestamp(object.time) : undefined,
+      dryRun: isSet(object.dryRun)
+        ? globalThis.Boolean(object.dryRun)
+        : isSet(object.dry_run)
+        ? globalThis.Boolean(object.dry_run)
+        : false,
+    };
+  },
+
+  toJSON(message: SlotChange): unknown {
+    const obj: any = {};
+    if (message.engine !== "") {
+      obj.engine = message.engine;
+    }
+    if (message.before !== 0) {
+      obj.before = Math.round(message.before);
+    }
+    if (message.after !== 0) {
+      obj.after = Math.round(message.after);
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.time !== undefined) {
+      obj.time = message.time.toISOString();
+    }
+    if (message.dryRun !== false) {
+      obj.dryRun = message.dryRun;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SlotChange>): SlotChange {
+    return SlotChange.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SlotChange>): SlotChange {
+    const message = createBaseSlotChange();
+    message.engine = object.engine ?? "";
+    message.before = object.before ?? 0;
+    message.after = object.after ?? 0;
+    message.reason = object.reason ?? "";
+    message.time = object.time ?? undefined;
+    message.dryRun = object.dryRun ?? false;
+    return message;
+  },
+};
+
 function createBaseSyncResponse(): SyncResponse {
   return {
     leases: [],
@@ -2212,6 +2495,7 @@ function createBaseSyncResponse(): SyncResponse {
     emergency: undefined,
     leaseLength: undefined,
     time: undefined,
+    backlog: [],
   };
 }
 
@@ -2237,6 +2521,9 @@ export const SyncResponse: MessageFns<SyncResponse> = {
     }
     if (message.time !== undefined) {
       Timestamp.encode(toTimestamp(message.time), writer.uint32(58).fork()).join();
+    }
+    for (const v of message.backlog) {
+      EngineBacklog.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -2310,6 +2597,14 @@ export const SyncResponse: MessageFns<SyncResponse> = {
             message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.backlog.push(EngineBacklog.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2345,6 +2640,9 @@ export const SyncResponse: MessageFns<SyncResponse> = {
         ? Duration.fromJSON(object.lease_length)
         : undefined,
       time: isSet(object.time) ? fromJsonTimestamp(object.time) : undefined,
+      backlog: globalThis.Array.isArray(object?.backlog)
+        ? object.backlog.map((e: any) => EngineBacklog.fromJSON(e))
+        : [],
     };
   },
 
@@ -2371,6 +2669,9 @@ export const SyncResponse: MessageFns<SyncResponse> = {
     if (message.time !== undefined) {
       obj.time = message.time.toISOString();
     }
+    if (message.backlog?.length) {
+      obj.backlog = message.backlog.map((e) => EngineBacklog.toJSON(e));
+    }
     return obj;
   },
 
@@ -2392,6 +2693,117 @@ export const SyncResponse: MessageFns<SyncResponse> = {
       ? Duration.fromPartial(object.leaseLength)
       : undefined;
     message.time = object.time ?? undefined;
+    message.backlog = object.backlog?.map((e) => EngineBacklog.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseEngineBacklog(): EngineBacklog {
+  return { engine: "", waiting: 0n, oldestAge: undefined };
+}
+
+export const EngineBacklog: MessageFns<EngineBacklog> = {
+  encode(message: EngineBacklog, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.engine !== "") {
+      writer.uint32(10).string(message.engine);
+    }
+    if (message.waiting !== 0n) {
+      if (BigInt.asIntN(64, message.waiting) !== message.waiting) {
+        throw new globalThis.Error("value provided for field message.waiting of type int64 too large");
+      }
+      writer.uint32(16).int64(message.waiting);
+    }
+    if (message.oldestAge !== undefined) {
+      Duration.encode(message.oldestAge, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EngineBacklog {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEngineBacklog();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.engine = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.waiting = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.oldestAge = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EngineBacklog {
+    return {
+      engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
+      waiting: isSet(object.waiting) ? BigInt(object.waiting) : 0n,
+      oldestAge: isSet(object.oldestAge)
+        ? Duration.fromJSON(object.oldestAge)
+        : isSet(object.oldest_age)
+        ? Duration.fromJSON(object.oldest_age)
+        : undefined,
+    };
+  },
+
+  toJSON(message: EngineBacklog): unknown {
+    const obj: any = {};
+    if (message.engine !== "") {
+      obj.engine = message.engine;
+    }
+    if (message.waiting !== 0n) {
+      obj.waiting = message.waiting.toString();
+    }
+    if (message.oldestAge !== undefined) {
+      obj.oldestAge = Duration.toJSON(message.oldestAge);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EngineBacklog>): EngineBacklog {
+    return EngineBacklog.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EngineBacklog>): EngineBacklog {
+    const message = createBaseEngineBacklog();
+    message.engine = object.engine ?? "";
+    message.waiting = (object.waiting !== undefined && object.waiting !== null) ? BigInt(object.waiting) : 0n;
+    message.oldestAge = (object.oldestAge !== undefined && object.oldestAge !== null)
+      ? Duration.fromPartial(object.oldestAge)
+      : undefined;
     return message;
   },
 };
@@ -3425,7 +3837,7 @@ export const ReportResponse: MessageFns<ReportResponse> = {
 };
 
 function createBaseCompleteRequest(): CompleteRequest {
-  return { taskId: "", fence: 0n, result: undefined, engineConversationId: "", transcriptFault: "" };
+  return { taskId: "", fence: 0n, result: undefined, engineConversationId: "", transcriptFault: "", windows: [] };
 }
 
 export const CompleteRequest: MessageFns<CompleteRequest> = {
@@ -3447,6 +3859,9 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
     }
     if (message.transcriptFault !== "") {
       writer.uint32(42).string(message.transcriptFault);
+    }
+    for (const v of message.windows) {
+      WindowSignal.encode(v!, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -3504,6 +3919,14 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
             message.transcriptFault = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.windows.push(WindowSignal.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3535,6 +3958,9 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
         : isSet(object.transcript_fault)
         ? globalThis.String(object.transcript_fault)
         : "",
+      windows: globalThis.Array.isArray(object?.windows)
+        ? object.windows.map((e: any) => WindowSignal.fromJSON(e))
+        : [],
     };
   },
 
@@ -3555,6 +3981,9 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
     if (message.transcriptFault !== "") {
       obj.transcriptFault = message.transcriptFault;
     }
+    if (message.windows?.length) {
+      obj.windows = message.windows.map((e) => WindowSignal.toJSON(e));
+    }
     return obj;
   },
 
@@ -3570,6 +3999,7 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
       : undefined;
     message.engineConversationId = object.engineConversationId ?? "";
     message.transcriptFault = object.transcriptFault ?? "";
+    message.windows = object.windows?.map((e) => WindowSignal.fromPartial(e)) || [];
     return message;
   },
 };
@@ -3627,7 +4057,7 @@ export const CompleteResponse: MessageFns<CompleteResponse> = {
 };
 
 function createBaseFailRequest(): FailRequest {
-  return { taskId: "", fence: 0n, error: undefined, usage: undefined, costUsd: undefined };
+  return { taskId: "", fence: 0n, error: undefined, usage: undefined, costUsd: undefined, windows: [] };
 }
 
 export const FailRequest: MessageFns<FailRequest> = {
@@ -3649,6 +4079,9 @@ export const FailRequest: MessageFns<FailRequest> = {
     }
     if (message.costUsd !== undefined) {
       DoubleValue.encode({ value: message.costUsd! }, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.windows) {
+      WindowSignal.encode(v!, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -3706,6 +4139,14 @@ export const FailRequest: MessageFns<FailRequest> = {
             message.costUsd = DoubleValue.decode(reader, reader.uint32()).value;
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.windows.push(WindowSignal.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3733,6 +4174,9 @@ export const FailRequest: MessageFns<FailRequest> = {
         : isSet(object.cost_usd)
         ? Number(object.cost_usd)
         : undefined,
+      windows: globalThis.Array.isArray(object?.windows)
+        ? object.windows.map((e: any) => WindowSignal.fromJSON(e))
+        : [],
     };
   },
 
@@ -3753,6 +4197,9 @@ export const FailRequest: MessageFns<FailRequest> = {
     if (message.costUsd !== undefined) {
       obj.costUsd = floatToJson(message.costUsd);
     }
+    if (message.windows?.length) {
+      obj.windows = message.windows.map((e) => WindowSignal.toJSON(e));
+    }
     return obj;
   },
 
@@ -3768,6 +4215,7 @@ export const FailRequest: MessageFns<FailRequest> = {
       : undefined;
     message.usage = (object.usage !== undefined && object.usage !== null) ? Usage.fromPartial(object.usage) : undefined;
     message.costUsd = object.costUsd ?? undefined;
+    message.windows = object.windows?.map((e) => WindowSignal.fromPartial(e)) || [];
     return message;
   },
 };
@@ -5552,7 +6000,15 @@ export const Account: MessageFns<Account> = {
 };
 
 function createBaseGate(): Gate {
-  return { scope: undefined, who: "", why: "", closeTime: undefined, openTime: undefined, rampEndTime: undefined };
+  return {
+    scope: undefined,
+    who: "",
+    why: "",
+    closeTime: undefined,
+    openTime: undefined,
+    rampEndTime: undefined,
+    budgets: [],
+  };
 }
 
 export const Gate: MessageFns<Gate> = {
@@ -5574,6 +6030,9 @@ export const Gate: MessageFns<Gate> = {
     }
     if (message.rampEndTime !== undefined) {
       Timestamp.encode(toTimestamp(message.rampEndTime), writer.uint32(50).fork()).join();
+    }
+    for (const v of message.budgets) {
+      BudgetHold.encode(v!, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -5639,6 +6098,14 @@ export const Gate: MessageFns<Gate> = {
             message.rampEndTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.budgets.push(BudgetHold.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5671,6 +6138,7 @@ export const Gate: MessageFns<Gate> = {
         : isSet(object.ramp_end_time)
         ? fromJsonTimestamp(object.ramp_end_time)
         : undefined,
+      budgets: globalThis.Array.isArray(object?.budgets) ? object.budgets.map((e: any) => BudgetHold.fromJSON(e)) : [],
     };
   },
 
@@ -5694,6 +6162,9 @@ export const Gate: MessageFns<Gate> = {
     if (message.rampEndTime !== undefined) {
       obj.rampEndTime = message.rampEndTime.toISOString();
     }
+    if (message.budgets?.length) {
+      obj.budgets = message.budgets.map((e) => BudgetHold.toJSON(e));
+    }
     return obj;
   },
 
@@ -5710,6 +6181,146 @@ export const Gate: MessageFns<Gate> = {
     message.closeTime = object.closeTime ?? undefined;
     message.openTime = object.openTime ?? undefined;
     message.rampEndTime = object.rampEndTime ?? undefined;
+    message.budgets = object.budgets?.map((e) => BudgetHold.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseBudgetHold(): BudgetHold {
+  return { budget: "", scope: undefined, action: 0, limit: "", endTime: undefined };
+}
+
+export const BudgetHold: MessageFns<BudgetHold> = {
+  encode(message: BudgetHold, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.budget !== "") {
+      writer.uint32(10).string(message.budget);
+    }
+    if (message.scope !== undefined) {
+      GateScope.encode(message.scope, writer.uint32(18).fork()).join();
+    }
+    if (message.action !== 0) {
+      writer.uint32(24).int32(message.action);
+    }
+    if (message.limit !== "") {
+      writer.uint32(34).string(message.limit);
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BudgetHold {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBudgetHold();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.budget = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.scope = GateScope.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.action = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.limit = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BudgetHold {
+    return {
+      budget: isSet(object.budget) ? globalThis.String(object.budget) : "",
+      scope: isSet(object.scope) ? GateScope.fromJSON(object.scope) : undefined,
+      action: isSet(object.action) ? budgetActionFromJSON(object.action) : 0,
+      limit: isSet(object.limit) ? globalThis.String(object.limit) : "",
+      endTime: isSet(object.endTime)
+        ? fromJsonTimestamp(object.endTime)
+        : isSet(object.end_time)
+        ? fromJsonTimestamp(object.end_time)
+        : undefined,
+    };
+  },
+
+  toJSON(message: BudgetHold): unknown {
+    const obj: any = {};
+    if (message.budget !== "") {
+      obj.budget = message.budget;
+    }
+    if (message.scope !== undefined) {
+      obj.scope = GateScope.toJSON(message.scope);
+    }
+    if (message.action !== 0) {
+      obj.action = budgetActionToJSON(message.action);
+    }
+    if (message.limit !== "") {
+      obj.limit = message.limit;
+    }
+    if (message.endTime !== undefined) {
+      obj.endTime = message.endTime.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<BudgetHold>): BudgetHold {
+    return BudgetHold.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BudgetHold>): BudgetHold {
+    const message = createBaseBudgetHold();
+    message.budget = object.budget ?? "";
+    message.scope = (object.scope !== undefined && object.scope !== null)
+      ? GateScope.fromPartial(object.scope)
+      : undefined;
+    message.action = object.action ?? 0;
+    message.limit = object.limit ?? "";
+    message.endTime = object.endTime ?? undefined;
     return message;
   },
 };
@@ -7964,7 +8575,7 @@ export const LimitRange: MessageFns<LimitRange> = {
 };
 
 function createBaseResumeQueueRequest(): ResumeQueueRequest {
-  return { scope: undefined, who: "", why: "" };
+  return { scope: undefined, who: "", why: "", ramp: undefined };
 }
 
 export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
@@ -7977,6 +8588,9 @@ export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
     }
     if (message.why !== "") {
       writer.uint32(26).string(message.why);
+    }
+    if (message.ramp !== undefined) {
+      Duration.encode(message.ramp, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -8018,6 +8632,14 @@ export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
             message.why = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.ramp = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8035,6 +8657,7 @@ export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
       scope: isSet(object.scope) ? GateScope.fromJSON(object.scope) : undefined,
       who: isSet(object.who) ? globalThis.String(object.who) : "",
       why: isSet(object.why) ? globalThis.String(object.why) : "",
+      ramp: isSet(object.ramp) ? Duration.fromJSON(object.ramp) : undefined,
     };
   },
 
@@ -8049,6 +8672,9 @@ export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
     if (message.why !== "") {
       obj.why = message.why;
     }
+    if (message.ramp !== undefined) {
+      obj.ramp = Duration.toJSON(message.ramp);
+    }
     return obj;
   },
 
@@ -8062,6 +8688,7 @@ export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
       : undefined;
     message.who = object.who ?? "";
     message.why = object.why ?? "";
+    message.ramp = (object.ramp !== undefined && object.ramp !== null) ? Duration.fromPartial(object.ramp) : undefined;
     return message;
   },
 };
@@ -8129,6 +8756,127 @@ export const ResumeQueueResponse: MessageFns<ResumeQueueResponse> = {
   fromPartial(object: DeepPartial<ResumeQueueResponse>): ResumeQueueResponse {
     const message = createBaseResumeQueueResponse();
     message.resumed = object.resumed ?? false;
+    return message;
+  },
+};
+
+function createBaseSetBudgetHoldsRequest(): SetBudgetHoldsRequest {
+  return { holds: [] };
+}
+
+export const SetBudgetHoldsRequest: MessageFns<SetBudgetHoldsRequest> = {
+  encode(message: SetBudgetHoldsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.holds) {
+      BudgetHold.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetBudgetHoldsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetBudgetHoldsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.holds.push(BudgetHold.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SetBudgetHoldsRequest {
+    return {
+      holds: globalThis.Array.isArray(object?.holds) ? object.holds.map((e: any) => BudgetHold.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: SetBudgetHoldsRequest): unknown {
+    const obj: any = {};
+    if (message.holds?.length) {
+      obj.holds = message.holds.map((e) => BudgetHold.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SetBudgetHoldsRequest>): SetBudgetHoldsRequest {
+    return SetBudgetHoldsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetBudgetHoldsRequest>): SetBudgetHoldsRequest {
+    const message = createBaseSetBudgetHoldsRequest();
+    message.holds = object.holds?.map((e) => BudgetHold.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSetBudgetHoldsResponse(): SetBudgetHoldsResponse {
+  return {};
+}
+
+export const SetBudgetHoldsResponse: MessageFns<SetBudgetHoldsResponse> = {
+  encode(_: SetBudgetHoldsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetBudgetHoldsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetBudgetHoldsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): SetBudgetHoldsResponse {
+    return {};
+  },
+
+  toJSON(_: SetBudgetHoldsResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<SetBudgetHoldsResponse>): SetBudgetHoldsResponse {
+    return SetBudgetHoldsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<SetBudgetHoldsResponse>): SetBudgetHoldsResponse {
+    const message = createBaseSetBudgetHoldsResponse();
     return message;
   },
 };
@@ -10155,7 +10903,15 @@ export const Depth: MessageFns<Depth> = {
 };
 
 function createBaseExecutorSummary(): ExecutorSummary {
-  return { executorId: "", leases: 0, lastSyncTime: undefined, draining: false, engines: [], address: "" };
+  return {
+    executorId: "",
+    leases: 0,
+    lastSyncTime: undefined,
+    draining: false,
+    engines: [],
+    address: "",
+    slotChanges: [],
+  };
 }
 
 export const ExecutorSummary: MessageFns<ExecutorSummary> = {
@@ -10177,6 +10933,9 @@ export const ExecutorSummary: MessageFns<ExecutorSummary> = {
     }
     if (message.address !== "") {
       writer.uint32(50).string(message.address);
+    }
+    for (const v of message.slotChanges) {
+      SlotChange.encode(v!, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -10242,6 +11001,14 @@ export const ExecutorSummary: MessageFns<ExecutorSummary> = {
             message.address = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.slotChanges.push(SlotChange.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -10270,6 +11037,11 @@ export const ExecutorSummary: MessageFns<ExecutorSummary> = {
       draining: isSet(object.draining) ? globalThis.Boolean(object.draining) : false,
       engines: globalThis.Array.isArray(object?.engines) ? object.engines.map((e: any) => EngineOffer.fromJSON(e)) : [],
       address: isSet(object.address) ? globalThis.String(object.address) : "",
+      slotChanges: globalThis.Array.isArray(object?.slotChanges)
+        ? object.slotChanges.map((e: any) => SlotChange.fromJSON(e))
+        : globalThis.Array.isArray(object?.slot_changes)
+        ? object.slot_changes.map((e: any) => SlotChange.fromJSON(e))
+        : [],
     };
   },
 
@@ -10293,6 +11065,9 @@ export const ExecutorSummary: MessageFns<ExecutorSummary> = {
     if (message.address !== "") {
       obj.address = message.address;
     }
+    if (message.slotChanges?.length) {
+      obj.slotChanges = message.slotChanges.map((e) => SlotChange.toJSON(e));
+    }
     return obj;
   },
 
@@ -10307,6 +11082,7 @@ export const ExecutorSummary: MessageFns<ExecutorSummary> = {
     message.draining = object.draining ?? false;
     message.engines = object.engines?.map((e) => EngineOffer.fromPartial(e)) || [];
     message.address = object.address ?? "";
+    message.slotChanges = object.slotChanges?.map((e) => SlotChange.fromPartial(e)) || [];
     return message;
   },
 };
@@ -10650,8 +11426,8 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): PauseQueueResponse => PauseQueueResponse.decode(value),
   },
   /**
-   * Opens a gate. When the gate is open, the call changes nothing. The gate of an emergency stop opens only with a
-   * reason.
+   * Opens a gate, at once or on a ramp. When the gate is open, the call changes nothing. The gate of an emergency stop
+   * opens only with a reason, and only for a person: not for the monitor.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -10664,6 +11440,30 @@ export const QueueServiceService = {
     requestDeserialize: (value: Buffer): ResumeQueueRequest => ResumeQueueRequest.decode(value),
     responseSerialize: (value: ResumeQueueResponse): Buffer => Buffer.from(ResumeQueueResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResumeQueueResponse => ResumeQueueResponse.decode(value),
+  },
+  /**
+   * Says which budgets are used up: the whole set, which replaces the set before. The same set changes nothing, so the
+   * monitor repeats it every few seconds, and what a failed or late call left is right again after the next one.
+   *
+   * Until a hold ends, no task of its scope starts, and with BUDGET_ACTION_REFUSE no new one is accepted
+   * (`BUDGET_EXHAUSTED`). A hold ends by itself at its end time by the queue's clock, also while the monitor is away.
+   * Holds and gates that people close do not touch each other: a task starts when neither is in its way. Runs that
+   * have started go on.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: there are more than 1,000 holds, or one has no name, no scope or no end time, or
+   *   a scope that is not `all`, `agent_id` or `label`.
+   */
+  setBudgetHolds: {
+    path: "/ccsp.queue.v1.QueueService/SetBudgetHolds" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetBudgetHoldsRequest): Buffer =>
+      Buffer.from(SetBudgetHoldsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetBudgetHoldsRequest => SetBudgetHoldsRequest.decode(value),
+    responseSerialize: (value: SetBudgetHoldsResponse): Buffer =>
+      Buffer.from(SetBudgetHoldsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetBudgetHoldsResponse => SetBudgetHoldsResponse.decode(value),
   },
   /**
    * Changes weights and rates while the queue runs. A limit that is set overrides the setting, in every replica and
@@ -11056,13 +11856,27 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    */
   pauseQueue: handleUnaryCall<PauseQueueRequest, PauseQueueResponse>;
   /**
-   * Opens a gate. When the gate is open, the call changes nothing. The gate of an emergency stop opens only with a
-   * reason.
+   * Opens a gate, at once or on a ramp. When the gate is open, the call changes nothing. The gate of an emergency stop
+   * opens only with a reason, and only for a person: not for the monitor.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
    */
   resumeQueue: handleUnaryCall<ResumeQueueRequest, ResumeQueueResponse>;
+  /**
+   * Says which budgets are used up: the whole set, which replaces the set before. The same set changes nothing, so the
+   * monitor repeats it every few seconds, and what a failed or late call left is right again after the next one.
+   *
+   * Until a hold ends, no task of its scope starts, and with BUDGET_ACTION_REFUSE no new one is accepted
+   * (`BUDGET_EXHAUSTED`). A hold ends by itself at its end time by the queue's clock, also while the monitor is away.
+   * Holds and gates that people close do not touch each other: a task starts when neither is in its way. Runs that
+   * have started go on.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: there are more than 1,000 holds, or one has no name, no scope or no end time, or
+   *   a scope that is not `all`, `agent_id` or `label`.
+   */
+  setBudgetHolds: handleUnaryCall<SetBudgetHoldsRequest, SetBudgetHoldsResponse>;
   /**
    * Changes weights and rates while the queue runs. A limit that is set overrides the setting, in every replica and
    * shard within 3 seconds, until its end time or until it is reset. It survives restarts. All changes of a request are
@@ -11545,8 +12359,8 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: PauseQueueResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Opens a gate. When the gate is open, the call changes nothing. The gate of an emergency stop opens only with a
-   * reason.
+   * Opens a gate, at once or on a ramp. When the gate is open, the call changes nothing. The gate of an emergency stop
+   * opens only with a reason, and only for a person: not for the monitor.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -11565,6 +12379,34 @@ export interface QueueServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResumeQueueResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Says which budgets are used up: the whole set, which replaces the set before. The same set changes nothing, so the
+   * monitor repeats it every few seconds, and what a failed or late call left is right again after the next one.
+   *
+   * Until a hold ends, no task of its scope starts, and with BUDGET_ACTION_REFUSE no new one is accepted
+   * (`BUDGET_EXHAUSTED`). A hold ends by itself at its end time by the queue's clock, also while the monitor is away.
+   * Holds and gates that people close do not touch each other: a task starts when neither is in its way. Runs that
+   * have started go on.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: there are more than 1,000 holds, or one has no name, no scope or no end time, or
+   *   a scope that is not `all`, `agent_id` or `label`.
+   */
+  setBudgetHolds(
+    request: SetBudgetHoldsRequest,
+    callback: (error: ServiceError | null, response: SetBudgetHoldsResponse) => void,
+  ): ClientUnaryCall;
+  setBudgetHolds(
+    request: SetBudgetHoldsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetBudgetHoldsResponse) => void,
+  ): ClientUnaryCall;
+  setBudgetHolds(
+    request: SetBudgetHoldsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetBudgetHoldsResponse) => void,
   ): ClientUnaryCall;
   /**
    * Changes weights and rates while the queue runs. A limit that is set overrides the setting, in every replica and
