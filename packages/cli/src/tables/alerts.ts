@@ -7,7 +7,7 @@ import {
   type Silence,
 } from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
 import { durationMs } from "@ccsp/protos/duration.js";
-import { CONDITION_SIGN, matcherWords } from "../alert/rule-options.js";
+import { conditionSign, matcherWords } from "../alert/rule-options.js";
 import { stateColour } from "../output/colour.js";
 import type { Column } from "../output/table.js";
 import { ageWords, durationWords, zonedTime } from "../words.js";
@@ -40,7 +40,7 @@ export function conditionWords({ rule }: AlertRuleStatus): string {
   const of = matchers.length === 0 ? "" : `{${matchers.map(matcherWords).join(",")}}`;
   const ms = fireAfter ? durationMs(fireAfter) : 0;
   const lasting = ms === 0 ? "" : ` for ${durationWords(ms)}`;
-  return `${metric}${of} ${CONDITION_SIGN[condition] ?? "?"} ${threshold}${lasting}`;
+  return `${metric}${of} ${conditionSign(condition)} ${threshold}${lasting}`;
 }
 
 export function ruleState({ rule, stored, builtIn, fault, firing, pending }: AlertRuleStatus): string {
