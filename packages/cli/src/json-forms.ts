@@ -20,9 +20,11 @@ import type {
 } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import type { Alert, AlertRuleStatus, Silence } from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
 import type { GetGlobalMetricsResponse } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
+import type { GetForecastResponse } from "@ccsp/protos/ccsp/monitor/v1/forecast.js";
 import type { GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import type { Session } from "@ccsp/protos/ccsp/monitor/v1/session.js";
 import type { GetSlosResponse } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
+import type { UsageWindow } from "@ccsp/protos/ccsp/monitor/v1/windows.js";
 import type { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import type {
   CancelTasksResponse,
@@ -53,7 +55,9 @@ interface Messages {
   readonly "ccsp.monitor.v1.GetSlosResponse": GetSlosResponse;
   readonly "ccsp.monitor.v1.Alert": Alert;
   readonly "ccsp.monitor.v1.AlertRuleStatus": AlertRuleStatus;
+  readonly "ccsp.monitor.v1.GetForecastResponse": GetForecastResponse;
   readonly "ccsp.monitor.v1.GetUsageResponse": GetUsageResponse;
+  readonly "ccsp.monitor.v1.UsageWindow": UsageWindow;
   readonly "ccsp.monitor.v1.Silence": Silence;
   readonly "ccsp.monitor.v1.Session": Session;
   readonly "ccsp.notification.v1.ListNotificationsResponse": ListNotificationsResponse;

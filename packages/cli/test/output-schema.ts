@@ -35,6 +35,8 @@ const MESSAGE_OF: Readonly<Record<string, string>> = {
   "session confirm": "monitor.v1.Session",
   "session check": "monitor.v1.Session",
   usage: "monitor.v1.GetUsageResponse",
+  "usage windows": "monitor.v1.UsageWindow",
+  "usage forecast": "monitor.v1.GetForecastResponse",
   "alert list": "monitor.v1.Alert",
   "alert test": "monitor.v1.Alert",
   "alert rules": "monitor.v1.AlertRuleStatus",

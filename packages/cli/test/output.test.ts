@@ -137,6 +137,17 @@ const CASES: readonly Case[] = [
       /^AGENT +MODEL +RUNS +FAILED +IN +OUT +COST +RUN TIME +WAIT +RUNS PER HOUR\nalice +- +1 +0 +0 +0 +\$0\.2500 +unknown +unknown +█/,
   },
   {
+    line: "usage windows",
+    name: "claude-code/team/five_hour\nopencode//usage",
+    shows:
+      /^ENGINE +ACCOUNT +WINDOW +STATE +USED +RESETS +RUNS OUT +RUNS\nclaude-code +team +five_hour +WARNING +93 % +unknown +lasts +3\nopencode +- +usage +UNKNOWN +about 31 % +unknown +unknown +0\n/,
+  },
+  {
+    line: "usage forecast --metric requests --agent ci",
+    shows:
+      /^requests of agent ci in the next 1 h: 1,200\nband +600 to 2,400, in 80 % of the cases\n[^]*^last 2 h {6} ▄█\nexpected +▄\nlow, high +▂ {2}█\n\nMODEL +AHEAD +MEAN ERROR +OF USAGE +VS LAST RATE +COMPARED\ndaily +1 h +360 +30 % +0\.50 +288/m,
+  },
+  {
     line: "alert list",
     name: "parked-events/1/2\nparked-events/1/2",
     shows:
@@ -221,7 +232,7 @@ describe("The output of ccsp", () => {
       "session",
       "token",
     ];
-    const group = groups.includes(first);
+    const group = groups.includes(first) || ["usage windows", "usage forecast"].includes(`${first} ${second}`);
     return `ccsp#/$defs/ccsp-${group ? `${first}-${second}` : first}`;
   };
   const conforms = (schema: string, value: unknown) => {

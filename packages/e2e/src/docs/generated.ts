@@ -11,10 +11,10 @@ import { metricsPage } from "./metrics.js";
 export async function generatedPages(): Promise<Readonly<Record<string, string>>> {
   const troubleshooting = fill(readPage("docs/troubleshooting.md"), "reasons", reasons());
   return {
+    ...dashboardFiles(),
     "deploy/prometheus/rules.test.yaml": prometheusTests(),
     "deploy/prometheus/rules.yaml": prometheusRules(),
     "docs/alerts.md": fill(readPage("docs/alerts.md"), "rules", alertRules()),
-    ...dashboardFiles(),
     "docs/configuration.md": fill(readPage("docs/configuration.md"), "settings", await configuration()),
     "docs/metrics.md": fill(readPage("docs/metrics.md"), "metrics", await metricsPage()),
     "docs/troubleshooting.md": fill(troubleshooting, "categories", categories()),

@@ -1,4 +1,13 @@
-import type { EngineEvent, EngineOptions, PermissionMode, RunFailure, RunResult, Usage } from "@ccsp/engine-kit";
+import type {
+  EngineEvent,
+  EngineOptions,
+  PermissionMode,
+  RunFailure,
+  RunResult,
+  Usage,
+  WindowSignal,
+} from "@ccsp/engine-kit";
+import type { SlotChange } from "./engine-slots.js";
 
 /**
  * What the executor needs from the queue. Implemented by `../queue/queue-client.ts`.
@@ -22,8 +31,11 @@ export interface QueuePort {
   loadConversation(lease: LeaseId, signal: AbortSignal): Promise<Uint8Array | Exclude<Answer, "ok">>;
 }
 
-/** A result, and what happened to its turn of a conversation: see `KeptTurn`. */
-export type KeptResult = RunResult & { readonly transcriptFault?: string };
+/** A result, what happened to its turn of a conversation (see `KeptTurn`), and what the run said of usage windows. */
+export type KeptResult = RunResult & {
+  readonly transcriptFault?: string;
+  readonly windows?: readonly WindowSignal[] | undefined;
+};
 
 export type Answer = "ok" | "lost" | "refused";
 
@@ -43,6 +55,10 @@ export interface SyncRequest {
   readonly address: string;
   readonly maxWaitMs: number;
   readonly emergency: EmergencyReceipt | undefined;
+  /** The newest change of slots that the executor has decided by itself, of each engine. */
+  readonly slotChanges: readonly { readonly engine: string; readonly change: SlotChange }[];
+  /** The answer has to say what waits. */
+  readonly adaptsSlots: boolean;
 }
 
 /** The runs that an executor ended for an emergency stop. */
@@ -82,6 +98,14 @@ export interface SyncAnswer {
   readonly timeMs: number | undefined;
   /** Undefined: no emergency stop is in force. */
   readonly emergency: EmergencyOrder | undefined;
+  /** What waits for engines. Empty if the call did not ask. */
+  readonly backlog: readonly EngineBacklog[];
+}
+
+export interface EngineBacklog {
+  readonly engine: string;
+  readonly waiting: number;
+  readonly oldestAgeMs: number;
 }
 
 /** An emergency stop. If its level is raised, it gets a new id. Each level includes the levels before it. */
@@ -153,4 +177,5 @@ export interface FailedAttempt {
   readonly failure: RunFailure;
   readonly usage: Usage | undefined;
   readonly costUsd: number | undefined;
+  readonly windows?: readonly WindowSignal[] | undefined;
 }

@@ -13,7 +13,7 @@ import type {
   SyncRequest,
 } from "../domain/queue.js";
 import { toOrder, toReceiptMessage } from "./emergency.js";
-import { toLease, toTaskError, toTaskEvent, toTaskResult, toUsage } from "./messages.js";
+import { toLease, toTaskError, toTaskEvent, toTaskResult, toUsage, toWindows } from "./messages.js";
 
 /** The calls that an executor makes. */
 export type QueueClient = Pick<
@@ -48,7 +48,7 @@ class GrpcQueue implements QueuePort {
   }
 
   async sync(request: SyncRequest, signal: AbortSignal): Promise<SyncAnswer | "stale"> {
-    const { sequence, leases, engines, maxWaitMs, emergency } = request;
+    const { sequence, leases, engines, maxWaitMs, emergency, slotChanges } = request;
     const message = {
       ...request,
       sequence: BigInt(sequence),
@@ -56,6 +56,11 @@ class GrpcQueue implements QueuePort {
       engines: [...engines],
       maxWait: toDuration(maxWaitMs),
       emergency: emergency && toReceiptMessage(emergency),
+      slotChanges: slotChanges.map(({ engine, change: { timeMs, ...change } }) => ({
+        engine,
+        ...change,
+        time: new Date(timeMs),
+      })),
     };
     try {
       const answer = await this.#client.sync(message, { signal, timeoutMs: maxWaitMs + SYNC_MARGIN_MS });
@@ -68,6 +73,11 @@ class GrpcQueue implements QueuePort {
         leaseMs: durationMs(answer.leaseLength) || HEARTBEATS * nextSyncMs,
         timeMs: answer.time?.getTime(),
         emergency: answer.emergency && toOrder(answer.emergency),
+        backlog: answer.backlog.map(({ engine, waiting, oldestAge }) => ({
+          engine,
+          waiting: Number(waiting),
+          oldestAgeMs: durationMs(oldestAge),
+        })),
       };
     } catch (err) {
       if (err instanceof CallError && err.reason === "SYNC_STALE") return "stale";
@@ -91,17 +101,19 @@ class GrpcQueue implements QueuePort {
   complete(lease: LeaseId, engine: string, result: KeptResult, signal: AbortSignal): Promise<Answer> {
     const { taskId, fence } = lease;
     return this.#ask(lease, "Complete", signal, async () => {
-      const { conversationId: engineConversationId, transcriptFault = "" } = result;
-      const message = { taskId, fence, result: toTaskResult(engine, result), engineConversationId, transcriptFault };
+      const { conversationId: engineConversationId, transcriptFault = "", windows } = result;
+      const said = { engineConversationId, transcriptFault, windows: toWindows(windows) };
+      const message = { taskId, fence, result: toTaskResult(engine, result), ...said };
       return this.#client.complete(message, { signal, timeoutMs: ENDING_MS });
     });
   }
 
-  fail(lease: LeaseId, { failure, usage, costUsd }: FailedAttempt, signal: AbortSignal): Promise<Answer> {
+  fail(lease: LeaseId, { failure, usage, costUsd, windows }: FailedAttempt, signal: AbortSignal): Promise<Answer> {
     const { taskId, fence } = lease;
     return this.#ask(lease, "Fail", signal, async () => {
       const cost = costUsd === undefined ? {} : { costUsd };
-      const message = { taskId, fence, error: toTaskError(failure), usage: toUsage(usage), ...cost };
+      const used = { usage: toUsage(usage), ...cost, windows: toWindows(windows) };
+      const message = { taskId, fence, error: toTaskError(failure), ...used };
       return this.#client.fail(message, { signal, timeoutMs: ENDING_MS });
     });
   }

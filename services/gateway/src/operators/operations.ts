@@ -55,6 +55,8 @@ function reports({ guard, monitor }: OperatorOperationOptions) {
 
     getAgentStats: guard.unary(Rpcs.getAgentStats, (request, call) => monitor.getAgentStats(request, soon(call))),
 
+    getAdaptation: guard.unary(Rpcs.getAdaptation, (request, call) => monitor.getAdaptation(request, soon(call))),
+
     getTimeSeries: guard.unary(Rpcs.getTimeSeries, async (request, call) => {
       checkTimes({ start_time: request.startTime, end_time: request.endTime });
       return monitor.getTimeSeries(request, soon(call));
@@ -69,6 +71,12 @@ function reports({ guard, monitor }: OperatorOperationOptions) {
       checkTimes({ end_time: request.endTime });
       return monitor.recordUsage(request, soon(call));
     }),
+
+    getForecast: guard.unary(Rpcs.getForecast, (request, call) => monitor.getForecast(request, soon(call))),
+
+    listUsageWindows: guard.unary(Rpcs.listUsageWindows, (request, call) =>
+      monitor.listUsageWindows(request, soon(call)),
+    ),
   };
 }
 

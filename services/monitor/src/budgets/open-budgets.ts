@@ -17,6 +17,8 @@ export interface BudgetsOptions {
   readonly redis: RedisClient;
   readonly usage: UsageStore;
   readonly queue: Pick<Client<QueueServiceService>, "setBudgetHolds">;
+  /** The keys of the labels that usage counts by. */
+  readonly allowedLabels: readonly string[];
   readonly exhaustTimeOf?: ExhaustTimeOf;
   readonly now?: () => Date;
 }
@@ -50,7 +52,7 @@ export function openBudgetCounters(redis: RedisClient): () => Promise<(run: Run)
 
 /** Budgets: their RPCs, the duty that enforces them, and their signals. */
 export function openBudgets(options: BudgetsOptions) {
-  const { redis, usage, queue, exhaustTimeOf = () => undefined, now = () => new Date() } = options;
+  const { redis, usage, queue, allowedLabels, exhaustTimeOf = () => undefined, now = () => new Date() } = options;
   const state = openBudgetState(redis);
   const standings = createStandings({ usage });
   const evaluation = createEvaluation({ state, usage, standings, queue, now });
@@ -68,6 +70,6 @@ export function openBudgets(options: BudgetsOptions) {
       return [...shares, { metric: "budget_state_age_seconds", labels: {}, value: evaluation.ageMs(at) / 1000 }];
     },
   };
-  const handlers = budgetHandlers({ state, usage, standings, exhaustTimeOf, now });
+  const handlers = budgetHandlers({ state, usage, standings, exhaustTimeOf, allowedLabels, now });
   return { handlers, duties: [duty], signals };
 }

@@ -32,6 +32,7 @@ import {
   SetDrainingResponse,
   TailRunResponse,
 } from "../../executor/v1/executor_service.js";
+import { GetAdaptationRequest, GetAdaptationResponse } from "../../monitor/v1/adaptation.js";
 import {
   DeleteAlertRuleRequest,
   DeleteAlertRuleResponse,
@@ -66,6 +67,7 @@ import {
   WatchMetricsRequest,
   WatchMetricsResponse,
 } from "../../monitor/v1/fleet.js";
+import { GetForecastRequest, GetForecastResponse } from "../../monitor/v1/forecast.js";
 import {
   ExportUsageRequest,
   ExportUsageResponse,
@@ -87,6 +89,7 @@ import {
   ListSessionsResponse,
 } from "../../monitor/v1/session.js";
 import { GetSlosRequest, GetSlosResponse } from "../../monitor/v1/slo.js";
+import { ListUsageWindowsRequest, ListUsageWindowsResponse } from "../../monitor/v1/windows.js";
 import {
   GetNotificationRequest,
   GetNotificationResponse,
@@ -2822,6 +2825,17 @@ export const OperatorServiceService = {
       Buffer.from(GetAgentStatsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetAgentStatsResponse => GetAgentStatsResponse.decode(value),
   },
+  /** Returns what CCSP has changed by itself, and why. */
+  getAdaptation: {
+    path: "/ccsp.gateway.v1.OperatorService/GetAdaptation" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetAdaptationRequest): Buffer => Buffer.from(GetAdaptationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetAdaptationRequest => GetAdaptationRequest.decode(value),
+    responseSerialize: (value: GetAdaptationResponse): Buffer =>
+      Buffer.from(GetAdaptationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetAdaptationResponse => GetAdaptationResponse.decode(value),
+  },
   /** Returns usage over time. */
   getTimeSeries: {
     path: "/ccsp.gateway.v1.OperatorService/GetTimeSeries" as const,
@@ -2842,6 +2856,28 @@ export const OperatorServiceService = {
     requestDeserialize: (value: Buffer): ExportUsageRequest => ExportUsageRequest.decode(value),
     responseSerialize: (value: ExportUsageResponse): Buffer => Buffer.from(ExportUsageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ExportUsageResponse => ExportUsageResponse.decode(value),
+  },
+  /** Forecasts usage of everything, or of one agent, login, engine, model, class or label. */
+  getForecast: {
+    path: "/ccsp.gateway.v1.OperatorService/GetForecast" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetForecastRequest): Buffer => Buffer.from(GetForecastRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetForecastRequest => GetForecastRequest.decode(value),
+    responseSerialize: (value: GetForecastResponse): Buffer => Buffer.from(GetForecastResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetForecastResponse => GetForecastResponse.decode(value),
+  },
+  /** Returns what is known of the usage windows of each login. */
+  listUsageWindows: {
+    path: "/ccsp.gateway.v1.OperatorService/ListUsageWindows" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListUsageWindowsRequest): Buffer =>
+      Buffer.from(ListUsageWindowsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListUsageWindowsRequest => ListUsageWindowsRequest.decode(value),
+    responseSerialize: (value: ListUsageWindowsResponse): Buffer =>
+      Buffer.from(ListUsageWindowsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListUsageWindowsResponse => ListUsageWindowsResponse.decode(value),
   },
   /** Counts work that was done outside CCSP, for any agent. */
   recordUsage: {
@@ -3280,10 +3316,16 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   getUsage: handleUnaryCall<GetUsageRequest, GetUsageResponse>;
   /** Returns the statistics of each agent. */
   getAgentStats: handleUnaryCall<GetAgentStatsRequest, GetAgentStatsResponse>;
+  /** Returns what CCSP has changed by itself, and why. */
+  getAdaptation: handleUnaryCall<GetAdaptationRequest, GetAdaptationResponse>;
   /** Returns usage over time. */
   getTimeSeries: handleUnaryCall<GetTimeSeriesRequest, GetTimeSeriesResponse>;
   /** Streams usage as CSV or JSON lines. */
   exportUsage: handleServerStreamingCall<ExportUsageRequest, ExportUsageResponse>;
+  /** Forecasts usage of everything, or of one agent, login, engine, model, class or label. */
+  getForecast: handleUnaryCall<GetForecastRequest, GetForecastResponse>;
+  /** Returns what is known of the usage windows of each login. */
+  listUsageWindows: handleUnaryCall<ListUsageWindowsRequest, ListUsageWindowsResponse>;
   /** Counts work that was done outside CCSP, for any agent. */
   recordUsage: handleUnaryCall<RecordUsageRequest, RecordUsageResponse>;
   /** Creates or replaces a budget. */
@@ -3794,6 +3836,22 @@ export interface OperatorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetAgentStatsResponse) => void,
   ): ClientUnaryCall;
+  /** Returns what CCSP has changed by itself, and why. */
+  getAdaptation(
+    request: GetAdaptationRequest,
+    callback: (error: ServiceError | null, response: GetAdaptationResponse) => void,
+  ): ClientUnaryCall;
+  getAdaptation(
+    request: GetAdaptationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetAdaptationResponse) => void,
+  ): ClientUnaryCall;
+  getAdaptation(
+    request: GetAdaptationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetAdaptationResponse) => void,
+  ): ClientUnaryCall;
   /** Returns usage over time. */
   getTimeSeries(
     request: GetTimeSeriesRequest,
@@ -3817,6 +3875,38 @@ export interface OperatorServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<ExportUsageResponse>;
+  /** Forecasts usage of everything, or of one agent, login, engine, model, class or label. */
+  getForecast(
+    request: GetForecastRequest,
+    callback: (error: ServiceError | null, response: GetForecastResponse) => void,
+  ): ClientUnaryCall;
+  getForecast(
+    request: GetForecastRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetForecastResponse) => void,
+  ): ClientUnaryCall;
+  getForecast(
+    request: GetForecastRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetForecastResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns what is known of the usage windows of each login. */
+  listUsageWindows(
+    request: ListUsageWindowsRequest,
+    callback: (error: ServiceError | null, response: ListUsageWindowsResponse) => void,
+  ): ClientUnaryCall;
+  listUsageWindows(
+    request: ListUsageWindowsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListUsageWindowsResponse) => void,
+  ): ClientUnaryCall;
+  listUsageWindows(
+    request: ListUsageWindowsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListUsageWindowsResponse) => void,
+  ): ClientUnaryCall;
   /** Counts work that was done outside CCSP, for any agent. */
   recordUsage(
     request: RecordUsageRequest,
