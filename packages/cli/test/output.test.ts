@@ -227,6 +227,7 @@ describe("The output of ccsp", () => {
       "emergency",
       "executor",
       "key",
+      "limits",
       "queue",
       "schedule",
       "session",
