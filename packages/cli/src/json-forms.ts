@@ -27,7 +27,6 @@ import type { GetSlosResponse } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
 import type { UsageWindow } from "@ccsp/protos/ccsp/monitor/v1/windows.js";
 import type { 
   Channel,
-  GetNotificationResponse,ListNotificationsResponse, 
   ListNotificationsResponse,
   Notification,
   PreviewNotificationResponse,

@@ -19,7 +19,6 @@ import { GetSlosResponse } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
 import { Exhaustion, ShareSource, UsageWindow } from "@ccsp/protos/ccsp/monitor/v1/windows.js";
 import { 
   Channel,
-  GetNotificationResponse,ListNotificationsResponse, 
   ListNotificationsResponse,
   PreviewNotificationResponse,
   TestChannelResponse,} from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
