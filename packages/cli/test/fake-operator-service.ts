@@ -17,8 +17,10 @@ import { GetTimeSeriesResponse, GetUsageResponse } from "@ccsp/protos/ccsp/monit
 import { Session, SessionState } from "@ccsp/protos/ccsp/monitor/v1/session.js";
 import { GetSlosResponse } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
 import { Exhaustion, ShareSource, UsageWindow } from "@ccsp/protos/ccsp/monitor/v1/windows.js";
+import {
 import { 
   Channel,
+  GetNotificationResponse,ListNotificationsResponse, 
   ListNotificationsResponse,
   PreviewNotificationResponse,
   TestChannelResponse,} from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
