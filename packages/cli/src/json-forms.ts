@@ -26,14 +26,14 @@ import type { Session } from "@ccsp/protos/ccsp/monitor/v1/session.js";
 import type { GetSlosResponse } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
 import type { UsageWindow } from "@ccsp/protos/ccsp/monitor/v1/windows.js";
 import type {
-import type { 
   Channel,
-  GetNotificationResponse,ListNotificationsResponse, 
+  GetNotificationResponse,
   ListNotificationsResponse,
   Notification,
   PreviewNotificationResponse,
   RetryNotificationResponse,
-  TestChannelResponse,} from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
+  TestChannelResponse,
+} from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import type {
   CancelTasksResponse,
   ClearQueueResponse,

@@ -18,12 +18,12 @@ import { Session, SessionState } from "@ccsp/protos/ccsp/monitor/v1/session.js";
 import { GetSlosResponse } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
 import { Exhaustion, ShareSource, UsageWindow } from "@ccsp/protos/ccsp/monitor/v1/windows.js";
 import {
-import { 
   Channel,
-  GetNotificationResponse,ListNotificationsResponse, 
+  GetNotificationResponse,
   ListNotificationsResponse,
   PreviewNotificationResponse,
-  TestChannelResponse,} from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
+  TestChannelResponse,
+} from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import {
   EmergencyLevel,
   ExplainTaskResponse,
