@@ -17,7 +17,7 @@ ON_NODE22 := PATH="$(CURDIR)/.tools/node22/bin:$$PATH"
 CCSP := node packages/cli/bin/ccsp.js
 
 .PHONY: help setup packages demo up down logs test test-slow test-unit test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
-  chaos check python pack bench-submit bench-queue bench-monitor bench-strangers bench-ttft gen docs docs-picture lint types format proto build clean
+  chaos check python pack bench-submit bench-queue bench-monitor bench-adaptation bench-strangers bench-ttft gen docs docs-picture lint types format proto build clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
@@ -113,6 +113,10 @@ bench-queue: setup ## compare the queue with BullMQ and a bare gRPC echo (ONLY=e
 # Replays a synthetic day of 1,000,000 attempts and compares every sum. ENDS=100000 replays fewer.
 bench-monitor: setup ## measure how fast usage is counted, against the queue's rate of ends
 	@node --import tsx --conditions ccsp-src services/monitor/bench/main.ts
+
+# A simulation without a clock: the same numbers each time.
+bench-adaptation: setup ## compare adaptation with fixed rates on simulated bursty days
+	@node --import tsx --conditions ccsp-src services/monitor/bench/adaptation.ts
 
 # In one case an agent abandons many calls. In the other case many clients read nothing.
 bench-strangers: setup ## measure how abusive clients slow down an honest agent

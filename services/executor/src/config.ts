@@ -9,6 +9,7 @@ import { defineHooks, type HookConfig } from "./hooks/config.js";
 import type { HookRegistry } from "./hooks/registry.js";
 import { definePolicy } from "./policy-settings.js";
 import { defineSandbox, type SandboxConfig } from "./sandbox/config.js";
+import { defineSlots, type SlotsConfig } from "./slots/config.js";
 import { defineWarm, type WarmConfig } from "./warm/config.js";
 
 export interface ExecutorConfig {
@@ -32,6 +33,8 @@ export interface ExecutorConfig {
   };
   readonly sandbox: SandboxConfig;
   readonly warm: WarmConfig;
+  /** Undefined: the number of slots stays as it is set. */
+  readonly slots: SlotsConfig | undefined;
   readonly policy: Policy;
   /** A file with more roots than those of the policy. It is read before each task. */
   readonly rootsFile: string | undefined;
@@ -81,6 +84,7 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
     supervision: defineSupervision(settings),
     sandbox: defineSandbox(settings),
     warm: defineWarm(settings),
+    slots: defineSlots(settings),
     policy: definePolicy(settings),
     rootsFile: settings.optionalText(
       "CCSP_EXECUTOR_ALLOWED_ROOTS_FILE",

@@ -29,6 +29,8 @@ import { loadHooks } from "./hooks/registry.js";
 import { createQueuePort } from "./queue/queue-client.js";
 import { openSandbox } from "./sandbox/open.js";
 import type { SandboxStatus } from "./sandbox/sandbox.js";
+import { createSlotAdaptation } from "./slots/adapt-slots.js";
+import { createHostLoad } from "./slots/host-load.js";
 import { openCgroups } from "./supervision/cgroup.js";
 import { openExecutorFolder } from "./supervision/executor-folder.js";
 import { createSupervisor, type Launcher } from "./supervision/supervisor.js";
@@ -134,7 +136,20 @@ async function openExecutor(
     conversations: createConversations({ executorId, queue, kept, log }),
     drainMs: config.drainMs,
     giveBackMs: graceMs + GIVE_BACK_MARGIN_MS,
+    adaptsSlots: config.slots !== undefined,
+    onFirstText: (engine, ms) => adaptation?.firstText(engine, ms),
   });
+  const adaptation =
+    config.slots &&
+    createSlotAdaptation({
+      config: config.slots,
+      executor,
+      host: createHostLoad({ nowMs: () => performance.now() }),
+      serviceBytes: () => process.memoryUsage.rss(),
+      clock: systemClock,
+      log,
+    });
+  if (adaptation) await open("slot adaptation", adaptation.start());
   return { executor, hooks, sandbox };
 }
 

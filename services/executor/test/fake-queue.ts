@@ -101,6 +101,7 @@ export async function startFakeQueue(): Promise<FakeQueue> {
             emergency: order,
             leaseLength: { seconds: BigInt(LEASE_MS / 1_000), nanos: 0 },
             time: undefined,
+            backlog: [],
           };
         }
         await new Promise<void>((resolve) => {

@@ -6,6 +6,8 @@ import {
   type Settings,
   serviceSettings,
 } from "@ccsp/config";
+import type { Mode } from "./adaptation/adaptation.js";
+import { adaptationMode } from "./adaptation/config.js";
 import { fleetSettings } from "./fleet/config.js";
 import type { Patience } from "./fleet/health.js";
 import { defineSession } from "./session/config.js";
@@ -29,6 +31,8 @@ export interface MonitorConfig {
   /** How often the rules of alerts are judged. */
   readonly alertsEveryMs: number;
   readonly sessionWaits: Waits;
+  /** Whether the monitor slows work down before a limit is reached. */
+  readonly adaptation: Mode;
 }
 
 export function define(settings: Settings): MonitorConfig {
@@ -58,5 +62,6 @@ export function define(settings: Settings): MonitorConfig {
       max: 300_000,
     }),
     sessionWaits: defineSession(settings),
+    adaptation: adaptationMode(settings),
   };
 }

@@ -7,6 +7,7 @@ import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_serv
 import { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis } from "@ccsp/redis-kit";
+import { openAdaptation } from "./adaptation/open-adaptation.js";
 import { alertHandlers } from "./alerts/handlers.js";
 import { openAlerts } from "./alerts/open-alerts.js";
 import { eventSignals } from "./alerts/sources/event-signals.js";
@@ -128,8 +129,10 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       log,
     });
 
+    const adaptation = openAdaptation({ redis: redis.client, queue, sources: [], mode: config.adaptation });
+
     const { instance } = service;
-    const duties = [...windows.duties, ...fleet.duties, duty, sessions.duty, ...budgets.duties];
+    const duties = [...windows.duties, ...fleet.duties, duty, sessions.duty, ...budgets.duties, adaptation.duty];
     await open("duties", lead({ redis: redis.client, instance, duties, log }));
     await open("own heartbeats", fleet.start());
 
@@ -142,6 +145,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       ...alertHandlers(alerts),
       ...sessions.handlers,
       ...budgets.handlers,
+      ...adaptation.handlers,
     };
     await serveGrpc([implement(MonitorServiceService, handlers, { untraced: ["heartbeat"] })]);
   },

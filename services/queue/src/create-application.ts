@@ -1,3 +1,4 @@
+import { createBacklog } from "./application/backlog.js";
 import { createByFilter } from "./application/by-filter.js";
 import { createComplete } from "./application/complete.js";
 import { createQuestions } from "./application/questions.js";
@@ -32,6 +33,7 @@ export function createApplication({ store, queue, moves, order, limits, cache, c
     byFilter: createByFilter({ store, moves }),
     questions: createQuestions({ store, queue, order, limits, conversations }),
     complete: createComplete({ queue, conversations, cache, learn }),
+    backlog: createBacklog(store, () => performance.now()),
     getStatus,
     watchStatus: createStatusFeed(getStatus),
   };

@@ -134,5 +134,7 @@ export const syncRequest = (more: Partial<SyncRequest> = {}): SyncRequest => ({
   draining: false,
   maxWait: undefined,
   emergency: undefined,
+  slotChanges: [],
+  adaptsSlots: false,
   ...more,
 });

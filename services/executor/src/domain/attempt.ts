@@ -31,6 +31,8 @@ export interface AttemptDeps {
   readonly admit: Admit;
   readonly conversations: Conversations;
   readonly hooks: Pick<Hooks, "start">;
+  /** Called with the time from the start of the engine to the first text of a run. */
+  readonly onFirstText: (engine: string, ms: number) => void;
 }
 
 export interface AttemptOptions {
@@ -183,7 +185,13 @@ export class Attempt {
     const signal = this.#unheld.signal;
     const reporter = new Reporter({ queue, lease: this.lease, clock, signal, onLost: () => this.stop("lost") });
     reporter.started({ traceparent });
+    const startedMs = clock.now();
+    let silent = true;
     for await (const event of run.events) {
+      if (silent && event.type === "text") {
+        silent = false;
+        this.#deps.onFirstText(this.lease.engine, clock.now() - startedMs);
+      }
       this.tail.add(event);
       await reporter.add(event);
     }

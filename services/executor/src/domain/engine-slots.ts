@@ -8,10 +8,24 @@ export type EngineStatus = InstalledEngine & {
   readonly warm: number;
 };
 
+/** A change of slots that the executor has decided by itself. */
+export interface SlotChange {
+  readonly before: number;
+  readonly after: number;
+  readonly reason: string;
+  /** Milliseconds since the epoch. */
+  readonly timeMs: number;
+  /** Nothing was changed. */
+  readonly dryRun: boolean;
+}
+
 /** For each engine: how many slots it has, and how many runs use one. */
 export class EngineSlots {
   readonly #engines: readonly InstalledEngine[];
   readonly #slots: Map<string, number>;
+  /** Engines whose slots a person has set. They stay as they are until the executor restarts. */
+  readonly #set = new Set<string>();
+  readonly #changes = new Map<string, SlotChange>();
   readonly #running: (engine: string) => number;
   readonly #warm: Pick<WarmProcesses, "waiting">;
 
@@ -29,10 +43,31 @@ export class EngineSlots {
     return this.#engines.find((installed) => installed.engine.name === engine);
   }
 
-  /** Throws ENGINE_UNKNOWN. */
+  /** A person sets the slots. Throws ENGINE_UNKNOWN. */
   set(engine: string, slots: number): void {
     if (!this.#slots.has(engine)) throw engineUnknown(engine);
     this.#slots.set(engine, slots);
+    this.#set.add(engine);
+    this.#changes.delete(engine);
+  }
+
+  /** The executor changes the slots by itself. */
+  adapt(engine: string, change: SlotChange): void {
+    if (this.#set.has(engine) || !this.#slots.has(engine)) return;
+    if (!change.dryRun) this.#slots.set(engine, change.after);
+    this.#changes.set(engine, change);
+  }
+
+  /** The engines whose slots no person has set. */
+  adaptable(): { readonly engine: string; readonly slots: number; readonly running: number }[] {
+    return this.status()
+      .filter(({ engine }) => !this.#set.has(engine.name))
+      .map(({ engine, slots, running }) => ({ engine: engine.name, slots, running }));
+  }
+
+  /** The newest change of each engine. */
+  changes(): { readonly engine: string; readonly change: SlotChange }[] {
+    return [...this.#changes].map(([engine, change]) => ({ engine, change }));
   }
 
   status(): EngineStatus[] {

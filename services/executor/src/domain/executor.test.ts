@@ -65,6 +65,7 @@ const NO_NEWS: SyncAnswer = {
   nextSyncMs: 10_000,
   leaseMs: 30_000,
   timeMs: undefined,
+  backlog: [],
 };
 
 /** An executor whose queue, engine and time the test controls. */
@@ -107,6 +108,7 @@ function setUp({ aheadMs = 0, graceMs = 0, log = pino({ level: "silent" }) } = {
     saveConversation: async () => "ok",
     loadConversation: async () => "refused",
   };
+  const firstTexts: [string, number][] = [];
   const ahead: number[] = [];
   const ends: AttemptEnd[] = [];
   const runs: { taskId: string; stopped: boolean; end: (outcome: RunOutcome) => void }[] = [];
@@ -158,6 +160,8 @@ function setUp({ aheadMs = 0, graceMs = 0, log = pino({ level: "silent" }) } = {
     warm: { waiting: () => 0, processes: () => 0, allow: async () => {} },
     graceMs,
     drainMs: 5_000,
+    adaptsSlots: true,
+    onFirstText: (engine, ms) => void firstTexts.push([engine, ms]),
     giveBackMs: 1_000,
   });
   const running = executor.start("10.0.0.7:3002");
@@ -270,6 +274,26 @@ describe("the executor", () => {
     await settled();
     assert.deepEqual([x.last()?.engines[0]?.freeSlots, x.last()?.engines[0]?.slots], [2, 3]);
     assert.throws(() => x.executor.setSlots("other", 1), { reason: "ENGINE_UNKNOWN" });
+  });
+
+  it("reports slots that it adapts by itself with the reason, and leaves those alone that a person has set", async () => {
+    const x = setUp();
+    await x.answer({ backlog: [{ engine: "fake", waiting: 7, oldestAgeMs: 9 }] });
+    assert.equal(x.last()?.adaptsSlots, true);
+    assert.equal(x.executor.backlog("fake").waiting, 7);
+    const change = { before: 2, after: 4, reason: "work waits", timeMs: 5, dryRun: false };
+    x.executor.adaptSlots("fake", change);
+    await settled();
+    assert.deepEqual(x.last()?.engines[0]?.slots, 4);
+    assert.deepEqual(x.last()?.slotChanges, [{ engine: "fake", change }]);
+    x.executor.adaptSlots("fake", { ...change, before: 4, after: 9, dryRun: true });
+    await settled();
+    assert.deepEqual([x.last()?.engines[0]?.slots, x.last()?.slotChanges[0]?.change.after], [4, 9], "it only says so");
+    x.executor.setSlots("fake", 1);
+    assert.deepEqual(x.executor.adaptable(), []);
+    x.executor.adaptSlots("fake", change);
+    await settled();
+    assert.deepEqual([x.last()?.engines[0]?.slots, x.last()?.slotChanges], [1, []]);
   });
 
   it("takes no work while an operator drains it, lets runs continue, and takes work again after", async () => {

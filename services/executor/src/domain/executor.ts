@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import { Attempt, type AttemptDeps } from "./attempt.js";
 import { timerOf } from "./clock.js";
 import { EmergencyStop } from "./emergency.js";
-import { EngineSlots, type EngineStatus } from "./engine-slots.js";
+import { EngineSlots, type EngineStatus, type SlotChange } from "./engine-slots.js";
 import { createHeldLeases, type HeldLeases } from "./held-leases.js";
 import type { InstalledEngine } from "./installed-engine.js";
 import { LoginChecks } from "./login-checks.js";
@@ -28,6 +28,8 @@ export interface ExecutorOptions extends AttemptDeps {
   readonly drainMs: number;
   /** How long `close` then waits for engines to end and for the queue to answer. */
   readonly giveBackMs: number;
+  /** The slots are adapted to what waits, so Syncs ask for it. */
+  readonly adaptsSlots: boolean;
 }
 
 export interface RunningExecutor {
@@ -63,6 +65,7 @@ export class Executor {
   /** Set by an operator's call. */
   #drained = false;
   #address = "";
+  #backlog: SyncAnswer["backlog"] = [];
 
   constructor(options: ExecutorOptions) {
     const { queue, clock, executorId, bootId, engines, warm } = options;
@@ -103,6 +106,22 @@ export class Executor {
   setSlots(engine: string, slots: number): void {
     this.#slots.set(engine, slots);
     this.#log.info({ engine, slots }, "slots changed");
+    this.#sync.renew();
+  }
+
+  /** The engines whose slots the executor may change by itself. */
+  adaptable(): ReturnType<EngineSlots["adaptable"]> {
+    return this.#isDraining() ? [] : this.#slots.adaptable();
+  }
+
+  /** What waits at the queue for an engine, as the last answered Sync said. */
+  backlog(engine: string): { readonly waiting: number; readonly oldestAgeMs: number } {
+    return this.#backlog.find((each) => each.engine === engine) ?? { waiting: 0, oldestAgeMs: 0 };
+  }
+
+  /** The executor changes its slots by itself. Runs continue, also those above the new number. */
+  adaptSlots(engine: string, change: SlotChange): void {
+    this.#slots.adapt(engine, change);
     this.#sync.renew();
   }
 
@@ -148,7 +167,19 @@ export class Executor {
     const draining = this.#isDraining();
     const engines = this.#slots.offers(!draining);
     const [leases, emergency] = [this.#held.ids(), this.#emergency.receipt()];
-    return { executorId, bootId, leases, engines, draining, address: this.#address, emergency };
+    const { adaptsSlots } = this.#options;
+    const slotChanges = this.#slots.changes();
+    return {
+      executorId,
+      bootId,
+      leases,
+      engines,
+      draining,
+      address: this.#address,
+      emergency,
+      slotChanges,
+      adaptsSlots,
+    };
   }
 
   /** While no run may start, no process waits for one. */
@@ -160,6 +191,7 @@ export class Executor {
   #apply(answer: SyncAnswer, sent: readonly LeaseId[], sentAt: number): void {
     const { clock, onClockAhead } = this.#options;
     if (answer.timeMs !== undefined) onClockAhead(clock.date() - answer.timeMs);
+    this.#backlog = answer.backlog;
     const lost = new Set(answer.lostTaskIds);
     for (const id of sent) {
       if (lost.has(id.taskId)) this.#lose(id);

@@ -7,6 +7,7 @@ import type {
   Usage,
   WindowSignal,
 } from "@ccsp/engine-kit";
+import type { SlotChange } from "./engine-slots.js";
 
 /**
  * What the executor needs from the queue. Implemented by `../queue/queue-client.ts`.
@@ -54,6 +55,10 @@ export interface SyncRequest {
   readonly address: string;
   readonly maxWaitMs: number;
   readonly emergency: EmergencyReceipt | undefined;
+  /** The newest change of slots that the executor has decided by itself, of each engine. */
+  readonly slotChanges: readonly { readonly engine: string; readonly change: SlotChange }[];
+  /** The answer has to say what waits. */
+  readonly adaptsSlots: boolean;
 }
 
 /** The runs that an executor ended for an emergency stop. */
@@ -93,6 +98,14 @@ export interface SyncAnswer {
   readonly timeMs: number | undefined;
   /** Undefined: no emergency stop is in force. */
   readonly emergency: EmergencyOrder | undefined;
+  /** What waits for engines. Empty if the call did not ask. */
+  readonly backlog: readonly EngineBacklog[];
+}
+
+export interface EngineBacklog {
+  readonly engine: string;
+  readonly waiting: number;
+  readonly oldestAgeMs: number;
 }
 
 /** An emergency stop. If its level is raised, it gets a new id. Each level includes the levels before it. */

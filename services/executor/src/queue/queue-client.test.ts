@@ -83,6 +83,8 @@ describe("the queue as the executor sees it", () => {
       address: "",
       maxWaitMs: 0,
       emergency: undefined,
+      slotChanges: [],
+      adaptsSlots: false,
     };
     const nextSync = { seconds: 10n, nanos: 0 };
     const answered = async (part: Partial<SyncResponse>) => {

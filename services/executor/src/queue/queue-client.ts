@@ -48,7 +48,7 @@ class GrpcQueue implements QueuePort {
   }
 
   async sync(request: SyncRequest, signal: AbortSignal): Promise<SyncAnswer | "stale"> {
-    const { sequence, leases, engines, maxWaitMs, emergency } = request;
+    const { sequence, leases, engines, maxWaitMs, emergency, slotChanges } = request;
     const message = {
       ...request,
       sequence: BigInt(sequence),
@@ -56,6 +56,11 @@ class GrpcQueue implements QueuePort {
       engines: [...engines],
       maxWait: toDuration(maxWaitMs),
       emergency: emergency && toReceiptMessage(emergency),
+      slotChanges: slotChanges.map(({ engine, change: { timeMs, ...change } }) => ({
+        engine,
+        ...change,
+        time: new Date(timeMs),
+      })),
     };
     try {
       const answer = await this.#client.sync(message, { signal, timeoutMs: maxWaitMs + SYNC_MARGIN_MS });
@@ -68,6 +73,11 @@ class GrpcQueue implements QueuePort {
         leaseMs: durationMs(answer.leaseLength) || HEARTBEATS * nextSyncMs,
         timeMs: answer.time?.getTime(),
         emergency: answer.emergency && toOrder(answer.emergency),
+        backlog: answer.backlog.map(({ engine, waiting, oldestAge }) => ({
+          engine,
+          waiting: Number(waiting),
+          oldestAgeMs: durationMs(oldestAge),
+        })),
       };
     } catch (err) {
       if (err instanceof CallError && err.reason === "SYNC_STALE") return "stale";

@@ -55,6 +55,8 @@ function reports({ guard, monitor }: OperatorOperationOptions) {
 
     getAgentStats: guard.unary(Rpcs.getAgentStats, (request, call) => monitor.getAgentStats(request, soon(call))),
 
+    getAdaptation: guard.unary(Rpcs.getAdaptation, (request, call) => monitor.getAdaptation(request, soon(call))),
+
     getTimeSeries: guard.unary(Rpcs.getTimeSeries, async (request, call) => {
       checkTimes({ start_time: request.startTime, end_time: request.endTime });
       return monitor.getTimeSeries(request, soon(call));

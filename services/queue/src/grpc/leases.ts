@@ -2,6 +2,7 @@ import { visible } from "@ccsp/errors";
 import type { Handlers } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { toDuration } from "@ccsp/protos/duration.js";
+import type { BacklogHint } from "../application/backlog.js";
 import type { Complete } from "../application/complete.js";
 import { deliver } from "../application/deliver.js";
 import type { TaskConversations } from "../conversations/task-conversations.js";
@@ -19,6 +20,7 @@ export interface LeaseDeps {
   readonly sync: Sync;
   readonly complete: Complete;
   readonly conversations: TaskConversations;
+  readonly backlog: BacklogHint;
   /** Redis' time, in ms since 1970. */
   readonly clock: { now(): number };
 }
@@ -31,6 +33,7 @@ export function leaseHandlers({
   sync,
   complete,
   conversations,
+  backlog,
   clock,
 }: LeaseDeps): Pick<Handlers<QueueServiceService>, Rpc> {
   return {
@@ -48,6 +51,11 @@ export function leaseHandlers({
         leaseLength: toDuration(answer.leaseMs),
         emergency: answer.emergency && toOrder(answer.emergency),
         time: new Date(clock.now()),
+        backlog: (request.adaptsSlots ? await backlog() : []).map(({ engine, waiting, oldestAgeMs = 0 }) => ({
+          engine,
+          waiting: BigInt(waiting),
+          oldestAge: toDuration(oldestAgeMs),
+        })),
       };
     },
 

@@ -6,9 +6,10 @@ import { durationMs } from "@ccsp/protos/duration.js";
 import { readTraceparent } from "@ccsp/telemetry";
 import { readReceipt } from "../application/read-emergency.js";
 import { ACCOUNT_RULE, isAccount } from "../application/read-gates.js";
+import type { Offer } from "../domain/executors/executor-store.js";
 import { Faults } from "../domain/fields/faults.js";
 import { isExecutorId } from "../domain/fields/ids.js";
-import { cut } from "../domain/fields/text.js";
+import { cut, MAX_REASON_BYTES } from "../domain/fields/text.js";
 import type { SyncInput } from "../domain/leases/sync.js";
 import type { Failure } from "../domain/task/task.js";
 import type { Report } from "../domain/task/task-store.js";
@@ -54,7 +55,10 @@ export function readSync(request: SyncRequest, { deadline }: CallContext): SyncI
     boot: request.bootId,
     sequence: request.sequence,
     held: request.leases.map(({ taskId, fence }) => ({ id: taskId, fence })),
-    offers: offersWithin(MAX_HELD - request.leases.length, request.engines),
+    offers: offersWithin(MAX_HELD - request.leases.length, request.engines).map((offer) => ({
+      ...offer,
+      ...slotChangeOf(offer.engine, request.slotChanges),
+    })),
     draining: request.draining,
     address: request.address,
     maxWaitMs: Math.min(durationMs(request.maxWait), leftMs),
@@ -80,6 +84,15 @@ function offersWithin(room: number, engines: SyncRequest["engines"]): SyncInput[
       version: cut(visible(version), MAX_VERSION_BYTES),
     };
   });
+}
+
+/** The change of this engine's slots. One without a valid time is left out: it is only shown. */
+function slotChangeOf(engine: string, changes: SyncRequest["slotChanges"]): Pick<Offer, "slotChange"> {
+  const change = changes.find((each) => each.engine === engine);
+  const timeMs = change?.time?.getTime() ?? Number.NaN;
+  if (change === undefined || Number.isNaN(timeMs)) return {};
+  const { before, after, reason, dryRun } = change;
+  return { slotChange: { before, after, reason: cut(visible(reason), MAX_REASON_BYTES), timeMs, dryRun } };
 }
 
 /**

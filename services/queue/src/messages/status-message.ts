@@ -42,8 +42,13 @@ export function toStatusMessage(
       leases,
       lastSyncTime: new Date(seenMs),
       draining,
-      engines: [...offers],
+      engines: offers.map(({ slotChange: _, ...offer }) => offer),
       address,
+      slotChanges: offers.flatMap(({ engine, slotChange }) => {
+        if (slotChange === undefined) return [];
+        const { timeMs, ...change } = slotChange;
+        return [{ engine, ...change, time: new Date(timeMs) }];
+      }),
     })),
     maxPromptBytes: BigInt(limits.maxPromptBytes),
     scheduled: BigInt(counts.scheduled),

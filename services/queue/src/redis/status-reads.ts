@@ -1,6 +1,6 @@
 import type { ExecutorStore, ExecutorView, Offer } from "../domain/executors/executor-store.js";
 import { scopeName } from "../domain/gates/scope.js";
-import { byLoad, type Depth, type StatusStore } from "../domain/status/status-store.js";
+import { byLoad, type Depth, joinBacklogs, type StatusStore } from "../domain/status/status-store.js";
 import { CLASSES, type Task } from "../domain/task/task.js";
 import { readClassLine } from "./class-line.js";
 import type { Shard } from "./shard.js";
@@ -12,6 +12,21 @@ const MOST_READ = 2_000;
 /** Counts what waits and runs, from the indexes. Where an index does not say the class of a task, its record does. */
 export const createStatusReads = (shard: Shard): StatusStore => ({
   depths: () => readDepths(shard),
+
+  async backlog() {
+    const places = shard.engines.flatMap((engine) => CLASSES.map((priority) => ({ engine, class: priority })));
+    const [at, lines] = await Promise.all([
+      shard.now(),
+      Promise.all(places.map(async (place) => ({ ...place, ...(await readClassLine(shard, place)) }))),
+    ]);
+    return joinBacklogs(
+      lines.map(({ engine, waiting, oldestMs }) => ({
+        engine,
+        waiting,
+        oldestAgeMs: oldestMs === undefined ? undefined : Math.max(0, at - oldestMs),
+      })),
+    );
+  },
 
   async agentLoads(count) {
     const { redis, keys } = shard;

@@ -33,3 +33,16 @@ export function summaryOf(
   };
   return summary.replaceAll(/\{(\w+)\}/g, (place, name: string) => places[name] || place);
 }
+
+/** What a rule compares and for how long, such as `disk_free_share < 0.1 for 2 min`. */
+export function conditionText({
+  metric,
+  matchers,
+  condition,
+  threshold,
+  fireAfterMs,
+}: Pick<AlertRule, "metric" | "matchers" | "condition" | "threshold" | "fireAfterMs">): string {
+  const of = matchers.map(({ label, value, negated }) => `${label}${negated ? "!=" : "="}${value}`).join(",");
+  const lasting = fireAfterMs === 0 ? "" : ` for ${secondsWords(fireAfterMs / 1_000)}`;
+  return `${metric}${of === "" ? "" : `{${of}}`} ${condition} ${threshold}${lasting}`;
+}

@@ -13,6 +13,19 @@ export interface Offer {
   readonly slots: number;
   /** The version of the engine. It is only shown to people. */
   readonly version: string;
+  /** The newest change of the slots that the executor has decided by itself. */
+  readonly slotChange?: SlotChange;
+}
+
+/** A change of an executor's slots that it decided by itself. */
+export interface SlotChange {
+  readonly before: number;
+  readonly after: number;
+  readonly reason: string;
+  /** By the clock of the executor, in ms since 1970. */
+  readonly timeMs: number;
+  /** The executor only says what it would do. */
+  readonly dryRun: boolean;
 }
 
 export interface ExecutorView {

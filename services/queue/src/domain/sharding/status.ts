@@ -1,11 +1,12 @@
 import type { ExecutorStore, ExecutorView } from "../executors/executor-store.js";
 import { joinSurroundings } from "../explain/situation.js";
 import type { RunTimeStore, SituationStore } from "../explain/situation-store.js";
-import { byLoad, type Counts, type Depth, type StatusStore } from "../status/status-store.js";
+import { byLoad, type Counts, type Depth, joinBacklogs, type StatusStore } from "../status/status-store.js";
 import type { Shards } from "./shards.js";
 
 /** The status is the sum of all shards. */
 export const shardedStatus = ({ all }: Shards): StatusStore & ExecutorStore => ({
+  backlog: async () => joinBacklogs((await all((store) => store.backlog())).flat()),
   depths: async () => sumDepths((await all((store) => store.depths())).flat()),
   async counts() {
     const counts = await all((store) => store.counts());

@@ -2,6 +2,8 @@ import type { PriorityClass } from "../task/task.js";
 
 /** Counts waiting and running tasks. */
 export interface StatusStore {
+  /** What waits in the lines of each engine. It is cheaper than `depths` and leaves out tasks that a limit blocks. */
+  backlog(): Promise<readonly Backlog[]>;
   depths(): Promise<readonly Depth[]>;
   /** Agents with waiting or running tasks, the agents with the most tasks first. */
   agentLoads(count: number): Promise<readonly AgentLoad[]>;
@@ -36,4 +38,23 @@ export interface Counts {
   readonly ended: number;
   /** Bytes of waiting tasks, as the bounds count them. */
   readonly waitingBytes: number;
+}
+
+export interface Backlog {
+  readonly engine: string;
+  readonly waiting: number;
+  /** Undefined: nothing waits. */
+  readonly oldestAgeMs: number | undefined;
+}
+
+/** The backlogs of several shards as one. */
+export function joinBacklogs(backlogs: readonly Backlog[]): Backlog[] {
+  const joined = new Map<string, Backlog>();
+  for (const { engine, waiting, oldestAgeMs } of backlogs) {
+    const before = joined.get(engine);
+    const ages = [before?.oldestAgeMs, oldestAgeMs].filter((age) => age !== undefined);
+    const oldest = ages.length === 0 ? undefined : Math.max(...ages);
+    joined.set(engine, { engine, waiting: waiting + (before?.waiting ?? 0), oldestAgeMs: oldest });
+  }
+  return [...joined.values()];
 }

@@ -32,6 +32,7 @@ import {
   SetDrainingResponse,
   TailRunResponse,
 } from "../../executor/v1/executor_service.js";
+import { GetAdaptationRequest, GetAdaptationResponse } from "../../monitor/v1/adaptation.js";
 import {
   DeleteAlertRuleRequest,
   DeleteAlertRuleResponse,
@@ -2824,6 +2825,17 @@ export const OperatorServiceService = {
       Buffer.from(GetAgentStatsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetAgentStatsResponse => GetAgentStatsResponse.decode(value),
   },
+  /** Returns what CCSP has changed by itself, and why. */
+  getAdaptation: {
+    path: "/ccsp.gateway.v1.OperatorService/GetAdaptation" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetAdaptationRequest): Buffer => Buffer.from(GetAdaptationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetAdaptationRequest => GetAdaptationRequest.decode(value),
+    responseSerialize: (value: GetAdaptationResponse): Buffer =>
+      Buffer.from(GetAdaptationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetAdaptationResponse => GetAdaptationResponse.decode(value),
+  },
   /** Returns usage over time. */
   getTimeSeries: {
     path: "/ccsp.gateway.v1.OperatorService/GetTimeSeries" as const,
@@ -3304,6 +3316,8 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   getUsage: handleUnaryCall<GetUsageRequest, GetUsageResponse>;
   /** Returns the statistics of each agent. */
   getAgentStats: handleUnaryCall<GetAgentStatsRequest, GetAgentStatsResponse>;
+  /** Returns what CCSP has changed by itself, and why. */
+  getAdaptation: handleUnaryCall<GetAdaptationRequest, GetAdaptationResponse>;
   /** Returns usage over time. */
   getTimeSeries: handleUnaryCall<GetTimeSeriesRequest, GetTimeSeriesResponse>;
   /** Streams usage as CSV or JSON lines. */
@@ -3821,6 +3835,22 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetAgentStatsResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns what CCSP has changed by itself, and why. */
+  getAdaptation(
+    request: GetAdaptationRequest,
+    callback: (error: ServiceError | null, response: GetAdaptationResponse) => void,
+  ): ClientUnaryCall;
+  getAdaptation(
+    request: GetAdaptationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetAdaptationResponse) => void,
+  ): ClientUnaryCall;
+  getAdaptation(
+    request: GetAdaptationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetAdaptationResponse) => void,
   ): ClientUnaryCall;
   /** Returns usage over time. */
   getTimeSeries(

@@ -38,6 +38,7 @@ import {
   UsageGap,
   UsageRow,
 } from "../../usage/v1/usage.js";
+import { GetAdaptationRequest, GetAdaptationResponse } from "./adaptation.js";
 import {
   DeleteAlertRuleRequest,
   DeleteAlertRuleResponse,
@@ -2426,6 +2427,17 @@ export const MonitorServiceService = {
     responseSerialize: (value: ListSignalsResponse): Buffer => Buffer.from(ListSignalsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListSignalsResponse => ListSignalsResponse.decode(value),
   },
+  /** Returns what CCSP has changed by itself to stay below limits and within the load of hosts, and why. */
+  getAdaptation: {
+    path: "/ccsp.monitor.v1.MonitorService/GetAdaptation" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetAdaptationRequest): Buffer => Buffer.from(GetAdaptationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetAdaptationRequest => GetAdaptationRequest.decode(value),
+    responseSerialize: (value: GetAdaptationResponse): Buffer =>
+      Buffer.from(GetAdaptationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetAdaptationResponse => GetAdaptationResponse.decode(value),
+  },
 } as const;
 
 export interface MonitorServiceServer extends UntypedServiceImplementation {
@@ -2606,6 +2618,8 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
    * - INVALID_ARGUMENT `INVALID_FIELD`: the metric is not known.
    */
   listSignals: handleUnaryCall<ListSignalsRequest, ListSignalsResponse>;
+  /** Returns what CCSP has changed by itself to stay below limits and within the load of hosts, and why. */
+  getAdaptation: handleUnaryCall<GetAdaptationRequest, GetAdaptationResponse>;
 }
 
 export interface MonitorServiceClient extends Client {
@@ -3134,6 +3148,22 @@ export interface MonitorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListSignalsResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns what CCSP has changed by itself to stay below limits and within the load of hosts, and why. */
+  getAdaptation(
+    request: GetAdaptationRequest,
+    callback: (error: ServiceError | null, response: GetAdaptationResponse) => void,
+  ): ClientUnaryCall;
+  getAdaptation(
+    request: GetAdaptationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetAdaptationResponse) => void,
+  ): ClientUnaryCall;
+  getAdaptation(
+    request: GetAdaptationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetAdaptationResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -199,6 +199,10 @@ export interface SyncRequest {
    * release.
    */
   address: string;
+  /** The newest change of the slots of each engine that the executor has decided by itself. */
+  slotChanges: SlotChange[];
+  /** The executor adapts its slots to the work that waits, so the answer has to say how much that is. */
+  adaptsSlots: boolean;
 }
 
 /** A lease that an executor holds. */
@@ -227,6 +231,24 @@ export interface EngineOffer {
    * `free_slots`.
    */
   slots: number;
+}
+
+/** A change of an executor's slots that it decided by itself, for the load of its host and the work that waits. */
+export interface SlotChange {
+  /** Name of the engine. */
+  engine: string;
+  /** Slots before the change. */
+  before: number;
+  /** Slots after the change. */
+  after: number;
+  /** Why, in one line of at most 256 bytes. */
+  reason: string;
+  /** When, by the clock of the executor. */
+  time:
+    | Date
+    | undefined;
+  /** Nothing was changed: the executor only says what it would do. */
+  dryRun: boolean;
 }
 
 /** Response for `Sync`. */
@@ -260,7 +282,24 @@ export interface SyncResponse {
    * Time of the queue (the clock of Redis) when it answered. It only shows how far the executor's clock differs. No
    * time is calculated from it.
    */
-  time: Date | undefined;
+  time:
+    | Date
+    | undefined;
+  /**
+   * What waits for engines, as it was in the last seconds. It is only sent when the executor adapts its slots. Engines
+   * for which nothing waits are left out.
+   */
+  backlog: EngineBacklog[];
+}
+
+/** Work that waits for an engine. */
+export interface EngineBacklog {
+  /** Name of the engine. */
+  engine: string;
+  /** Number of waiting tasks. */
+  waiting: bigint;
+  /** How long the oldest of them has waited. */
+  oldestAge: Duration | undefined;
 }
 
 /** An order to stop work in an emergency. See `SyncResponse.emergency`. */
@@ -1172,6 +1211,8 @@ export interface ExecutorSummary {
   engines: EngineOffer[];
   /** Host and port at which other services reach it. Empty: an executor of an earlier release. */
   address: string;
+  /** The newest change of the slots of each engine that the executor has decided by itself. */
+  slotChanges: SlotChange[];
 }
 
 function createBaseEnqueueRequest(): EnqueueRequest {
@@ -1806,6 +1847,8 @@ function createBaseSyncRequest(): SyncRequest {
     maxWait: undefined,
     emergency: undefined,
     address: "",
+    slotChanges: [],
+    adaptsSlots: false,
   };
 }
 
@@ -1840,6 +1883,12 @@ export const SyncRequest: MessageFns<SyncRequest> = {
     }
     if (message.address !== "") {
       writer.uint32(74).string(message.address);
+    }
+    for (const v of message.slotChanges) {
+      SlotChange.encode(v!, writer.uint32(82).fork()).join();
+    }
+    if (message.adaptsSlots !== false) {
+      writer.uint32(88).bool(message.adaptsSlots);
     }
     return writer;
   },
@@ -1929,6 +1978,22 @@ export const SyncRequest: MessageFns<SyncRequest> = {
             message.address = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.slotChanges.push(SlotChange.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.adaptsSlots = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1964,6 +2029,16 @@ export const SyncRequest: MessageFns<SyncRequest> = {
         : undefined,
       emergency: isSet(object.emergency) ? EmergencyReceipt.fromJSON(object.emergency) : undefined,
       address: isSet(object.address) ? globalThis.String(object.address) : "",
+      slotChanges: globalThis.Array.isArray(object?.slotChanges)
+        ? object.slotChanges.map((e: any) => SlotChange.fromJSON(e))
+        : globalThis.Array.isArray(object?.slot_changes)
+        ? object.slot_changes.map((e: any) => SlotChange.fromJSON(e))
+        : [],
+      adaptsSlots: isSet(object.adaptsSlots)
+        ? globalThis.Boolean(object.adaptsSlots)
+        : isSet(object.adapts_slots)
+        ? globalThis.Boolean(object.adapts_slots)
+        : false,
     };
   },
 
@@ -1996,6 +2071,12 @@ export const SyncRequest: MessageFns<SyncRequest> = {
     if (message.address !== "") {
       obj.address = message.address;
     }
+    if (message.slotChanges?.length) {
+      obj.slotChanges = message.slotChanges.map((e) => SlotChange.toJSON(e));
+    }
+    if (message.adaptsSlots !== false) {
+      obj.adaptsSlots = message.adaptsSlots;
+    }
     return obj;
   },
 
@@ -2017,6 +2098,8 @@ export const SyncRequest: MessageFns<SyncRequest> = {
       ? EmergencyReceipt.fromPartial(object.emergency)
       : undefined;
     message.address = object.address ?? "";
+    message.slotChanges = object.slotChanges?.map((e) => SlotChange.fromPartial(e)) || [];
+    message.adaptsSlots = object.adaptsSlots ?? false;
     return message;
   },
 };
@@ -2250,6 +2333,159 @@ export const EngineOffer: MessageFns<EngineOffer> = {
   },
 };
 
+function createBaseSlotChange(): SlotChange {
+  return { engine: "", before: 0, after: 0, reason: "", time: undefined, dryRun: false };
+}
+
+export const SlotChange: MessageFns<SlotChange> = {
+  encode(message: SlotChange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.engine !== "") {
+      writer.uint32(10).string(message.engine);
+    }
+    if (message.before !== 0) {
+      writer.uint32(16).int32(message.before);
+    }
+    if (message.after !== 0) {
+      writer.uint32(24).int32(message.after);
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    if (message.time !== undefined) {
+      Timestamp.encode(toTimestamp(message.time), writer.uint32(42).fork()).join();
+    }
+    if (message.dryRun !== false) {
+      writer.uint32(48).bool(message.dryRun);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SlotChange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSlotChange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.engine = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.before = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.after = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SlotChange {
+    return {
+      engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
+      before: isSet(object.before) ? globalThis.Number(object.before) : 0,
+      after: isSet(object.after) ? globalThis.Number(object.after) : 0,
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      time: isSet(object.time) ? fromJsonTimestamp(object.time) : undefined,
+      dryRun: isSet(object.dryRun)
+        ? globalThis.Boolean(object.dryRun)
+        : isSet(object.dry_run)
+        ? globalThis.Boolean(object.dry_run)
+        : false,
+    };
+  },
+
+  toJSON(message: SlotChange): unknown {
+    const obj: any = {};
+    if (message.engine !== "") {
+      obj.engine = message.engine;
+    }
+    if (message.before !== 0) {
+      obj.before = Math.round(message.before);
+    }
+    if (message.after !== 0) {
+      obj.after = Math.round(message.after);
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.time !== undefined) {
+      obj.time = message.time.toISOString();
+    }
+    if (message.dryRun !== false) {
+      obj.dryRun = message.dryRun;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SlotChange>): SlotChange {
+    return SlotChange.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SlotChange>): SlotChange {
+    const message = createBaseSlotChange();
+    message.engine = object.engine ?? "";
+    message.before = object.before ?? 0;
+    message.after = object.after ?? 0;
+    message.reason = object.reason ?? "";
+    message.time = object.time ?? undefined;
+    message.dryRun = object.dryRun ?? false;
+    return message;
+  },
+};
+
 function createBaseSyncResponse(): SyncResponse {
   return {
     leases: [],
@@ -2259,6 +2495,7 @@ function createBaseSyncResponse(): SyncResponse {
     emergency: undefined,
     leaseLength: undefined,
     time: undefined,
+    backlog: [],
   };
 }
 
@@ -2284,6 +2521,9 @@ export const SyncResponse: MessageFns<SyncResponse> = {
     }
     if (message.time !== undefined) {
       Timestamp.encode(toTimestamp(message.time), writer.uint32(58).fork()).join();
+    }
+    for (const v of message.backlog) {
+      EngineBacklog.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -2357,6 +2597,14 @@ export const SyncResponse: MessageFns<SyncResponse> = {
             message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.backlog.push(EngineBacklog.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2392,6 +2640,9 @@ export const SyncResponse: MessageFns<SyncResponse> = {
         ? Duration.fromJSON(object.lease_length)
         : undefined,
       time: isSet(object.time) ? fromJsonTimestamp(object.time) : undefined,
+      backlog: globalThis.Array.isArray(object?.backlog)
+        ? object.backlog.map((e: any) => EngineBacklog.fromJSON(e))
+        : [],
     };
   },
 
@@ -2418,6 +2669,9 @@ export const SyncResponse: MessageFns<SyncResponse> = {
     if (message.time !== undefined) {
       obj.time = message.time.toISOString();
     }
+    if (message.backlog?.length) {
+      obj.backlog = message.backlog.map((e) => EngineBacklog.toJSON(e));
+    }
     return obj;
   },
 
@@ -2439,6 +2693,117 @@ export const SyncResponse: MessageFns<SyncResponse> = {
       ? Duration.fromPartial(object.leaseLength)
       : undefined;
     message.time = object.time ?? undefined;
+    message.backlog = object.backlog?.map((e) => EngineBacklog.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseEngineBacklog(): EngineBacklog {
+  return { engine: "", waiting: 0n, oldestAge: undefined };
+}
+
+export const EngineBacklog: MessageFns<EngineBacklog> = {
+  encode(message: EngineBacklog, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.engine !== "") {
+      writer.uint32(10).string(message.engine);
+    }
+    if (message.waiting !== 0n) {
+      if (BigInt.asIntN(64, message.waiting) !== message.waiting) {
+        throw new globalThis.Error("value provided for field message.waiting of type int64 too large");
+      }
+      writer.uint32(16).int64(message.waiting);
+    }
+    if (message.oldestAge !== undefined) {
+      Duration.encode(message.oldestAge, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EngineBacklog {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEngineBacklog();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.engine = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.waiting = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.oldestAge = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EngineBacklog {
+    return {
+      engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
+      waiting: isSet(object.waiting) ? BigInt(object.waiting) : 0n,
+      oldestAge: isSet(object.oldestAge)
+        ? Duration.fromJSON(object.oldestAge)
+        : isSet(object.oldest_age)
+        ? Duration.fromJSON(object.oldest_age)
+        : undefined,
+    };
+  },
+
+  toJSON(message: EngineBacklog): unknown {
+    const obj: any = {};
+    if (message.engine !== "") {
+      obj.engine = message.engine;
+    }
+    if (message.waiting !== 0n) {
+      obj.waiting = message.waiting.toString();
+    }
+    if (message.oldestAge !== undefined) {
+      obj.oldestAge = Duration.toJSON(message.oldestAge);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EngineBacklog>): EngineBacklog {
+    return EngineBacklog.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EngineBacklog>): EngineBacklog {
+    const message = createBaseEngineBacklog();
+    message.engine = object.engine ?? "";
+    message.waiting = (object.waiting !== undefined && object.waiting !== null) ? BigInt(object.waiting) : 0n;
+    message.oldestAge = (object.oldestAge !== undefined && object.oldestAge !== null)
+      ? Duration.fromPartial(object.oldestAge)
+      : undefined;
     return message;
   },
 };
@@ -10538,7 +10903,15 @@ export const Depth: MessageFns<Depth> = {
 };
 
 function createBaseExecutorSummary(): ExecutorSummary {
-  return { executorId: "", leases: 0, lastSyncTime: undefined, draining: false, engines: [], address: "" };
+  return {
+    executorId: "",
+    leases: 0,
+    lastSyncTime: undefined,
+    draining: false,
+    engines: [],
+    address: "",
+    slotChanges: [],
+  };
 }
 
 export const ExecutorSummary: MessageFns<ExecutorSummary> = {
@@ -10560,6 +10933,9 @@ export const ExecutorSummary: MessageFns<ExecutorSummary> = {
     }
     if (message.address !== "") {
       writer.uint32(50).string(message.address);
+    }
+    for (const v of message.slotChanges) {
+      SlotChange.encode(v!, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -10625,6 +11001,14 @@ export const ExecutorSummary: MessageFns<ExecutorSummary> = {
             message.address = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.slotChanges.push(SlotChange.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -10653,6 +11037,11 @@ export const ExecutorSummary: MessageFns<ExecutorSummary> = {
       draining: isSet(object.draining) ? globalThis.Boolean(object.draining) : false,
       engines: globalThis.Array.isArray(object?.engines) ? object.engines.map((e: any) => EngineOffer.fromJSON(e)) : [],
       address: isSet(object.address) ? globalThis.String(object.address) : "",
+      slotChanges: globalThis.Array.isArray(object?.slotChanges)
+        ? object.slotChanges.map((e: any) => SlotChange.fromJSON(e))
+        : globalThis.Array.isArray(object?.slot_changes)
+        ? object.slot_changes.map((e: any) => SlotChange.fromJSON(e))
+        : [],
     };
   },
 
@@ -10676,6 +11065,9 @@ export const ExecutorSummary: MessageFns<ExecutorSummary> = {
     if (message.address !== "") {
       obj.address = message.address;
     }
+    if (message.slotChanges?.length) {
+      obj.slotChanges = message.slotChanges.map((e) => SlotChange.toJSON(e));
+    }
     return obj;
   },
 
@@ -10690,6 +11082,7 @@ export const ExecutorSummary: MessageFns<ExecutorSummary> = {
     message.draining = object.draining ?? false;
     message.engines = object.engines?.map((e) => EngineOffer.fromPartial(e)) || [];
     message.address = object.address ?? "";
+    message.slotChanges = object.slotChanges?.map((e) => SlotChange.fromPartial(e)) || [];
     return message;
   },
 };
