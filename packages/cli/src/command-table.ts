@@ -147,7 +147,8 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
     },
     {
       term: "usage [options]",
-      description: "show the runs, tokens, cost and times of agents, engines, models, classes and labels; forecast them",
+      description:
+        "show the runs, tokens, cost and times of agents, engines, models, classes and labels; forecast them",
       load: async (io) => (await import("./commands/usage.js")).usageCommand(io),
     },
     {

@@ -16,6 +16,7 @@ import { GetGlobalMetricsResponse } from "@ccsp/protos/ccsp/monitor/v1/fleet.js"
 import { GetTimeSeriesResponse, GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { Session, SessionState } from "@ccsp/protos/ccsp/monitor/v1/session.js";
 import { GetSlosResponse } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
+import { Exhaustion, ShareSource, UsageWindow } from "@ccsp/protos/ccsp/monitor/v1/windows.js";
 import { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import {
   EmergencyLevel,
@@ -26,9 +27,8 @@ import {
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { ErrorCategory, Priority, Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { Exhaustion, ShareSource, UsageWindow } from "@ccsp/protos/ccsp/monitor/v1/windows.js";
-import { Forecast, ForecastState, Trend } from "@ccsp/protos/ccsp/usage/v1/forecast.js";
 import { BudgetAction, BudgetPeriod, BudgetStanding, BudgetUnit } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
+import { Forecast, ForecastState, Trend } from "@ccsp/protos/ccsp/usage/v1/forecast.js";
 import { ExportFormat } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { WindowState } from "@ccsp/protos/ccsp/usage/v1/window.js";
 import { toDuration } from "@ccsp/protos/duration.js";
@@ -263,7 +263,9 @@ export function fakeOperatorService() {
           : {
               ...{ state: ForecastState.KNOWN, metric, horizon, expected: 1_200, low: 600, high: 2_400 },
               ...{ bandShare: 0.8, ratePerHour: 1_200, trend: Trend.STABLE, confidence: 0.7, model: "daily" },
-              errors: [{ model: "daily", horizon, comparisons: 288, meanError: 360, relativeError: 0.3, scaledError: 0.5 }],
+              errors: [
+                { model: "daily", horizon, comparisons: 288, meanError: 360, relativeError: 0.3, scaledError: 0.5 },
+              ],
               ...{ past: [0, 100, 200], steps: [{ expected: 100, low: 50, high: 200 }], runs: 9n, runsUnknown: 2n },
             },
       ),

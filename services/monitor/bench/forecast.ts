@@ -1,10 +1,10 @@
 // `make bench-forecast`: forecasts three shapes of usage at each 20 minutes of their last week, with what was known
 // then, and compares with what then happened. The figures are the same in each run. docs/benchmarks.md says what they
 // mean.
-import { forecast, type Forecast } from "../src/forecast/domain/forecast.js";
+import { type Forecast, forecast } from "../src/forecast/domain/forecast.js";
 import { STEPS_PER_HOUR } from "../src/forecast/domain/history.js";
 import { MODELS, totalOf } from "../src/forecast/domain/models.js";
-import { historyAt, type ShapeName, SHAPES, tokensOf } from "../test/shapes.js";
+import { historyAt, SHAPES, type ShapeName, tokensOf } from "../test/shapes.js";
 
 const DAYS = 21;
 const EVERY = 4;
@@ -12,7 +12,10 @@ const names = Object.keys(SHAPES).filter((name): name is ShapeName => name in SH
 
 for (const name of names) {
   const steps = tokensOf(name, DAYS, 7);
-  for (const [horizon, ahead] of [["5m", 1], ["1h", STEPS_PER_HOUR]] as const) {
+  for (const [horizon, ahead] of [
+    ["5m", 1],
+    ["1h", STEPS_PER_HOUR],
+  ] as const) {
     let [ours, last, used, within, all] = [0, 0, 0, 0, 0];
     const models = new Map<string, number>();
     for (let seen = 14 * 24 * STEPS_PER_HOUR; seen + ahead <= steps.length; seen += EVERY) {

@@ -17,8 +17,8 @@ import { taskSignals } from "./alerts/sources/task-signals.js";
 import { openBudgetCounters, openBudgets } from "./budgets/open-budgets.js";
 import { define, type MonitorConfig } from "./config.js";
 import { openFleet } from "./fleet/open-fleet.js";
-import { forecastHandlers } from "./forecast/handlers.js";
 import { createForecasts } from "./forecast/forecasts.js";
+import { forecastHandlers } from "./forecast/handlers.js";
 import { createUsageHistories } from "./forecast/usage-history.js";
 import { createMonitorMetrics } from "./metrics.js";
 import { openSessions } from "./session/open-sessions.js";
@@ -31,9 +31,9 @@ import { runOfEvent } from "./usage/events/run-of-event.js";
 import { usageHandlers } from "./usage/handlers.js";
 import { countedByPredecessor } from "./usage/redis/legacy-sums.js";
 import { createRedisGapStore } from "./usage/redis/redis-gap-store.js";
-import { openWindows } from "./windows/open-windows.js";
 import { createRedisUsageStore, RUNS_IN_FLIGHT } from "./usage/redis/redis-usage-store.js";
 import { withUsageMetrics } from "./usage/usage-metrics.js";
+import { openWindows } from "./windows/open-windows.js";
 
 const GROUP = "monitor";
 /** Writers trim the oldest of 100,000 events, so a look this often sees a group fall behind before it passes the loss. */

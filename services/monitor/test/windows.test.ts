@@ -41,7 +41,12 @@ describe("usage windows", () => {
     const usage = createRedisUsageStore(redis.client, { partitions: 1, maxRows: 100, now: () => nowMs });
     const histories = createUsageHistories(usage);
     const forecasts = createForecasts(histories);
-    const windows = createWindows({ store: openState(redis.client, "windows", parseWindow), histories, forecasts, log });
+    const windows = createWindows({
+      store: openState(redis.client, "windows", parseWindow),
+      histories,
+      forecasts,
+      log,
+    });
     return { usage, windows };
   };
   type Replica = ReturnType<typeof replica>;
@@ -54,7 +59,11 @@ describe("usage windows", () => {
       ...{ outcome: "succeeded", tokens: { input: tokens, output: 0, ...none }, costMicroUsd, runMs: 1, waitMs: 1 },
     });
   };
-  const say = async ({ windows }: Replica, atMs: number, of: { share?: number; resetMs: number; state?: WindowState }) => {
+  const say = async (
+    { windows }: Replica,
+    atMs: number,
+    of: { share?: number; resetMs: number; state?: WindowState },
+  ) => {
     const value = TaskCompleted.fromPartial({
       engine: "e",
       account: "team",
@@ -112,7 +121,10 @@ describe("usage windows", () => {
     assert.equal((await only(two)).window.state, undefined, "the window has turned, and nothing was said since");
     await say(two, nowMs, { share: 0.97, resetMs: reset + LENGTH_MS });
     await lookBoth();
-    assert.deepEqual((await told()).map(({ threshold }) => threshold), [0.8, 0.95, 0.95]);
+    assert.deepEqual(
+      (await told()).map(({ threshold }) => threshold),
+      [0.8, 0.95, 0.95],
+    );
     assert.equal((await only(one)).window.resets, 1);
   });
 

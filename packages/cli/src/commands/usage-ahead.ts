@@ -95,7 +95,9 @@ Examples:
     )
     .action(async ({ metric, ahead: aheadMs, ...options }: ForecastOptions) => {
       const { agent, engine, account, model, label } = options;
-      const chosen = Object.entries({ agent, engine, account, model, label }).filter(([, value]) => value !== undefined);
+      const chosen = Object.entries({ agent, engine, account, model, label }).filter(
+        ([, value]) => value !== undefined,
+      );
       if (chosen.length > 1)
         throw new CliError(EXIT.usage, `use only one of ${chosen.map(([name]) => `--${name}`).join(" and ")}`);
       const filter = UsageFilter.fromPartial({

@@ -114,7 +114,9 @@ export function windowHeaders(window: Window, now: number): Record<string, strin
     "anthropic-ratelimit-unified-5h-status": status,
     "anthropic-ratelimit-unified-5h-reset": reset,
     "anthropic-ratelimit-unified-5h-utilization": String(share),
-    ...(status === "allowed_warning" ? { "anthropic-ratelimit-unified-5h-surpassed-threshold": String(WARN_SHARE) } : {}),
+    ...(status === "allowed_warning"
+      ? { "anthropic-ratelimit-unified-5h-surpassed-threshold": String(WARN_SHARE) }
+      : {}),
     ...(window.weekShare === undefined
       ? {}
       : {

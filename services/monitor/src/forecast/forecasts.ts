@@ -1,6 +1,6 @@
+import type { UsageFilter } from "../usage/domain/usage-report.js";
 import { type Forecast, forecast, type NoForecast } from "./domain/forecast.js";
 import { type Metric, STEPS_PER_HOUR } from "./domain/history.js";
-import type { UsageFilter } from "../usage/domain/usage-report.js";
 import type { UsageHistories, UsageHistory } from "./usage-history.js";
 
 /** The most forecasts that are kept until their next step. */
@@ -41,4 +41,5 @@ export function createForecasts(histories: UsageHistories): Forecasts {
 
 /** Late events change the newest steps only. */
 const sameEnds = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === b.length && a.slice(-STEPS_PER_HOUR).every((value, at) => value === b[b.length - Math.min(STEPS_PER_HOUR, b.length) + at]);
+  a.length === b.length &&
+  a.slice(-STEPS_PER_HOUR).every((value, at) => value === b[b.length - Math.min(STEPS_PER_HOUR, b.length) + at]);

@@ -1,5 +1,11 @@
 import { invalidFields } from "@ccsp/errors";
-import { Forecast as ForecastMessage, type ForecastError, ForecastMetric, ForecastState, Trend } from "@ccsp/protos/ccsp/usage/v1/forecast.js";
+import {
+  type ForecastError,
+  Forecast as ForecastMessage,
+  ForecastMetric,
+  ForecastState,
+  Trend,
+} from "@ccsp/protos/ccsp/usage/v1/forecast.js";
 import { durationMs, toDuration } from "@ccsp/protos/duration.js";
 import type { Duration } from "@ccsp/protos/google/protobuf/duration.js";
 import { DIMENSIONS } from "../usage/domain/run.js";

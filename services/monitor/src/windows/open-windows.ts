@@ -6,8 +6,8 @@ import type { Duty } from "../state/leader.js";
 import { openState } from "../state/state-store.js";
 import { windowHandlers } from "./handlers.js";
 import { saidByEvent } from "./signals-of-event.js";
-import { parseWindow } from "./window-state.js";
 import { windowSignals } from "./window-signals.js";
+import { parseWindow } from "./window-state.js";
 import { createWindows } from "./windows.js";
 
 const WATCH_MS = 30_000;

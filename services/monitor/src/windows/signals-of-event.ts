@@ -1,6 +1,6 @@
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { ErrorCategory, type TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { type WindowSignal, WindowState as StateMessage } from "@ccsp/protos/ccsp/usage/v1/window.js";
+import { WindowState as StateMessage, type WindowSignal } from "@ccsp/protos/ccsp/usage/v1/window.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import type { Login, Signal, WindowState } from "./domain/window.js";
 
@@ -25,7 +25,9 @@ export function saidByEvent({ time, data }: Event): Said | undefined {
   const atMs = time?.getTime() ?? 0;
   if (data?.$case === "gateOpened") {
     const [, engine, account] = /^account\/([^/]+)\/(.*)$/s.exec(data.value.scope) ?? [];
-    return engine === undefined || account === undefined ? undefined : { engine, account, atMs, signals: [], resumed: true };
+    return engine === undefined || account === undefined
+      ? undefined
+      : { engine, account, atMs, signals: [], resumed: true };
   }
   if (
     data?.$case !== "taskCompleted" &&
@@ -45,7 +47,9 @@ export function saidByEvent({ time, data }: Event): Said | undefined {
 function signalOf({ name, state, resetTime, usedShare, length }: WindowSignal): Signal[] {
   const known = STATE[state];
   if (known === undefined) return [];
-  return [{ name, state: known, resetMs: resetTime?.getTime(), share: usedShare, lengthMs: length && durationMs(length) }];
+  return [
+    { name, state: known, resetMs: resetTime?.getTime(), share: usedShare, lengthMs: length && durationMs(length) },
+  ];
 }
 
 const nameless = ({ retryAfter }: TaskError, atMs: number): Signal => ({

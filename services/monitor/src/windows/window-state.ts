@@ -39,7 +39,12 @@ const STATES: readonly WindowState[] = ["open", "warning", "closed"];
 
 function parseFull(json: unknown): Full | undefined {
   const { tokens, cost, requests, costKnown, atMs }: Readonly<Record<string, unknown>> = Object(json);
-  if (typeof tokens !== "number" || typeof cost !== "number" || typeof requests !== "number" || typeof atMs !== "number")
+  if (
+    typeof tokens !== "number" ||
+    typeof cost !== "number" ||
+    typeof requests !== "number" ||
+    typeof atMs !== "number"
+  )
     return undefined;
   return { tokens, cost, requests, costKnown: costKnown === true, atMs };
 }

@@ -73,7 +73,9 @@ export function createWindows({ store, histories, forecasts, log }: WindowsOptio
     learn: async ({ engine, account, atMs, signals, resumed }) => {
       const login = { engine, account };
       for (const signal of signals)
-        await learnOne(windowName({ ...login, name: signal.name }), (before) => afterSignal(login, before, signal, atMs));
+        await learnOne(windowName({ ...login, name: signal.name }), (before) =>
+          afterSignal(login, before, signal, atMs),
+        );
       if (!resumed) return;
       for (const { name, value } of await store.list())
         if (value.engine === engine && value.account === account)
@@ -125,5 +127,9 @@ function thresholdEvent({ window, share = 0, exhaustion }: WindowReport, thresho
     action: "warn",
   };
   // The number of resets since the first signal names the period: the provider may move its times.
-  return { key: `window/${windowName(window)}/${firstMs}/${resets}/${threshold}`, time, data: { $case: "usageThreshold", value } };
+  return {
+    key: `window/${windowName(window)}/${firstMs}/${resets}/${threshold}`,
+    time,
+    data: { $case: "usageThreshold", value },
+  };
 }

@@ -39,7 +39,12 @@ export function createComplete({ queue, conversations, cache, learn }: CompleteD
   return async (completion: Completion): Promise<void> => {
     const turn = await conversations.ofResult(completion);
     const { result, bytes } = storedResult(completion, turn?.conversationId ?? "");
-    const task = await queue.complete(completion.taskId, completion.fence, bytes, resultFacts(result, completion.windows));
+    const task = await queue.complete(
+      completion.taskId,
+      completion.fence,
+      bytes,
+      resultFacts(result, completion.windows),
+    );
     await turn?.done();
     if (task.cacheKey !== undefined) cache?.keep(task.cacheKey, result);
     learn(task, result);

@@ -71,4 +71,5 @@ export function bestOf(scores: readonly Score[]): Score | undefined {
   return scores.toSorted((a, b) => rankOf(a) - rankOf(b))[0];
 }
 
-const rankOf = ({ scaledError, meanError }: Score): number => scaledError ?? (meanError > 0 ? Number.POSITIVE_INFINITY : 1);
+const rankOf = ({ scaledError, meanError }: Score): number =>
+  scaledError ?? (meanError > 0 ? Number.POSITIVE_INFINITY : 1);

@@ -2,7 +2,7 @@ import { mean, quantile } from "simple-statistics";
 import { HOUR_MS } from "../../usage/domain/usage-store.js";
 import { backtest, bestOf, FEWEST_TESTS, type Score } from "./backtest.js";
 import { type History, STEP_MS, STEPS_PER_HOUR } from "./history.js";
-import { fitLine, MODELS, type ModelName, type Path, totalOf, type Trend } from "./models.js";
+import { fitLine, MODELS, type ModelName, type Path, type Trend, totalOf } from "./models.js";
 
 /** The share of the cases in which the usage is meant to be within the band. */
 export const BAND_SHARE = 0.8;

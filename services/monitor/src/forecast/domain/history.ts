@@ -29,5 +29,9 @@ export function historyOf(end: number, steps: readonly number[], hours: readonly
   const knownSteps = since(steps);
   // Zeros count from the first usage on, also when that was before the first step.
   const older = knownHours.length * STEPS_PER_HOUR >= steps.length;
-  return { end, hours: knownHours, steps: older ? steps.map((each) => (each > 0 && Number.isFinite(each) ? each : 0)) : knownSteps };
+  return {
+    end,
+    hours: knownHours,
+    steps: older ? steps.map((each) => (each > 0 && Number.isFinite(each) ? each : 0)) : knownSteps,
+  };
 }

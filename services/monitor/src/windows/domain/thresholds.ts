@@ -20,7 +20,10 @@ export function noticeOf({ window: { told }, share = 0, exhaustion }: WindowRepo
   const passed = SHARES.filter((each) => share >= each);
   const [highest] = passed;
   if (highest !== undefined && !told.includes(highest))
-    return { threshold: highest, told: [...new Set([...told, ...passed, ...(highest === SHARES[0] ? [RUNS_OUT] : [])])] };
+    return {
+      threshold: highest,
+      told: [...new Set([...told, ...passed, ...(highest === SHARES[0] ? [RUNS_OUT] : [])])],
+    };
   const soon = exhaustion.state === "runs-out" && exhaustion.expected <= nowMs + HOUR_MS;
   return soon && !told.includes(RUNS_OUT) ? { threshold: RUNS_OUT, told: [...told, RUNS_OUT] } : undefined;
 }

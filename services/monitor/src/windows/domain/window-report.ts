@@ -1,4 +1,4 @@
-import { exhaustTime, type Exhaustion } from "../../forecast/domain/exhaust.js";
+import { type Exhaustion, exhaustTime } from "../../forecast/domain/exhaust.js";
 import type { Forecast, NoForecast } from "../../forecast/domain/forecast.js";
 import type { Metric } from "../../forecast/domain/history.js";
 import type { Known } from "../../forecast/usage-history.js";

@@ -75,7 +75,10 @@ export function afterSignal(login: Login, before: Window | undefined, signal: Si
     ...login,
     name: signal.name,
     state: signal.state,
-    startMs: last === undefined ? startOf({ resetMs, lengthMs, turnedMs: turned ? (before?.resetMs ?? atMs) : undefined }) : last.startMs,
+    startMs:
+      last === undefined
+        ? startOf({ resetMs, lengthMs, turnedMs: turned ? (before?.resetMs ?? atMs) : undefined })
+        : last.startMs,
     resetMs,
     lengthMs,
     share,
@@ -88,7 +91,15 @@ export function afterSignal(login: Login, before: Window | undefined, signal: Si
   };
 }
 
-function startOf({ resetMs, lengthMs, turnedMs }: { readonly resetMs: number | undefined; readonly lengthMs: number | undefined; readonly turnedMs: number | undefined }): number | undefined {
+function startOf({
+  resetMs,
+  lengthMs,
+  turnedMs,
+}: {
+  readonly resetMs: number | undefined;
+  readonly lengthMs: number | undefined;
+  readonly turnedMs: number | undefined;
+}): number | undefined {
   if (resetMs !== undefined && lengthMs !== undefined) return resetMs - lengthMs;
   return turnedMs;
 }
