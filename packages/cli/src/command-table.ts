@@ -172,6 +172,11 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
       load: async (io) => (await import("./commands/alert.js")).alertCommand(io),
     },
     {
+      term: "notify",
+      description: "show notifications and their channels, test a channel, and send again what was given up",
+      load: async (io, end) => (await import("./commands/notify.js")).notifyCommand(io, end),
+    },
+    {
       term: "session",
       description: "show the logins of engines, and confirm a renewed one",
       load: async (io, end) => (await import("./commands/session.js")).sessionCommand(io, end),

@@ -17,7 +17,13 @@ import { GetTimeSeriesResponse, GetUsageResponse } from "@ccsp/protos/ccsp/monit
 import { Session, SessionState } from "@ccsp/protos/ccsp/monitor/v1/session.js";
 import { GetSlosResponse } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
 import { Exhaustion, ShareSource, UsageWindow } from "@ccsp/protos/ccsp/monitor/v1/windows.js";
-import { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
+import {
+  Channel,
+  GetNotificationResponse,
+  ListNotificationsResponse,
+  PreviewNotificationResponse,
+  TestChannelResponse,
+} from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import {
   EmergencyLevel,
   ExplainTaskResponse,
@@ -312,6 +318,13 @@ export function fakeOperatorService() {
       }),
     listNotifications: async () =>
       ListNotificationsResponse.fromPartial({ notifications: [{ summary: "all is well" }] }),
+    getNotification: async ({ id }) =>
+      GetNotificationResponse.fromPartial({ id, summary: "all is well", notice: { kind: "task.completed" } }),
+    retryNotification: async () => ({ retried: 1 }),
+    listChannels: async () => ({ channels: [Channel.fromPartial({ name: "file", type: "file", target: "/n.jsonl" })] }),
+    testChannel: async () => TestChannelResponse.fromPartial({ accepted: true }),
+    previewNotification: async () =>
+      PreviewNotificationResponse.fromPartial({ previews: [{ channel: "file", title: "all is well" }] }),
     createKey: async ({ subject, name, scopes }) => ({ key: { ...KEY, subject, name, scopes }, bearer: BEARER }),
     async listKeys({ pageToken }) {
       const spent = { ...KEY, id: "0123456789AB", expireTime: MINUTE_AGO, lastUsedTime: MINUTE_AGO };

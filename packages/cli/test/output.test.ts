@@ -132,6 +132,16 @@ const CASES: readonly Case[] = [
   },
   { line: "budget delete ci-day", name: "ci-day", shows: /^ci-day is deleted\n$/ },
   {
+    line: "fleet",
+    shows:
+      /^fleet: 1 instance, 0 of 0 slots in use, 2 waiting, 0 parked\n\nSERVICE +INSTANCE +HEALTH +VERSION +UPTIME +CPU +MEMORY +RUNS +SEEN\nexecutor +executor-1 +late +0\.3\.0 +1 h +25% +100 MiB +1\/2 +-\n\nexecutor executor-1 is late: no heartbeat for 45 s\n$/,
+  },
+  {
+    line: "slo",
+    shows:
+      /^OBJECTIVE +TARGET +NOW +COUNTED +BUDGET LEFT +5 MIN +1 H +6 H +3 DAYS +BURN\navailability +99\.9% +99\.95% +10,000 +50% +15\.0 +- +- +- +fast\n$/,
+  },
+  {
     line: "usage",
     shows:
       /^AGENT +MODEL +RUNS +FAILED +IN +OUT +COST +RUN TIME +WAIT +RUNS PER HOUR\nalice +- +1 +0 +0 +0 +\$0\.2500 +unknown +unknown +█/,

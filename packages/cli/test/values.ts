@@ -56,6 +56,19 @@ export const VALUES: Readonly<Record<string, Values>> = {
   "-q, --quiet": FLAG,
   "--all": FLAG,
 
+  "notify list --state <state>": {
+    right: "given-up",
+    wrong: ["lost", "Allowed choices are delivered, waiting, given-up."],
+  },
+  "notify list --channel <name>": ID,
+  "notify list --event <type>": { right: "task.failed", any: "another type is one that nothing has" },
+  "notify list --limit <number>": count(1),
+  "notify get <notification>": ID,
+  "notify retry --channel <name>": ID,
+  "notify retry [notification]": ID,
+  "notify test <channel>": ID,
+  "notify preview <path>": PATH,
+
   "--single": FLAG,
   "--no-traces": { gives: false, any: "it takes no value" },
   "--detach": FLAG,

@@ -156,7 +156,7 @@ describe("a hold of a budget in a fleet without a monitor", function () {
     const endTime = new Date(Date.now() + 4_000);
     const scope = { scope: { $case: "all" as const, value: true } };
     const hold = { budget: "all", scope, action: BudgetAction.PARK, limit: "1 request an hour", endTime };
-    await assert.rejects(gateway.setBudgetHolds({ holds: [hold] }), /certificate/);
+    await assert.rejects(gateway.setBudgetHolds({ holds: [hold] }), /only these may: monitor/);
     await monitor.setBudgetHolds({ holds: [hold] });
     const { id } = await alice.submit({ prompt: "say:hello" });
     const { blockers } = await alice.explain(id);

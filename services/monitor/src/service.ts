@@ -98,7 +98,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       const found = await Promise.all(Array.from({ length: partitions }, (_, partition) => gaps.list(partition)));
       return found.flat().filter((gap) => gap.start < end && gap.end >= start);
     };
-    const budgets = openBudgets({ redis: redis.client, usage: store, queue });
+    const budgets = openBudgets({ redis: redis.client, usage: store, queue, allowedLabels: usageLabels });
     const slo = openSlo(redis.client, config.objectives);
     const fleet = openFleet({
       redis: redis.client,

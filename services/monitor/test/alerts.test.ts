@@ -222,7 +222,7 @@ describe("alerts", () => {
     });
     queue.running = [task("long", "e", 45), task("short", "e", 9)];
     queue.succeeded = Array.from({ length: 20 }, (_, at) => ({ ...task(String(at), "e", at + 1), endTime: ago(0) }));
-    const values = async () => (await client.listSignals({ metric: "task_run_time_ratio" })).metrics[0]?.values;
+    const values = async () => (await client.listSignals({ metric: "task_run_time_multiple" })).metrics[0]?.values;
     assert.deepEqual(
       (await values())?.map(({ labels, value }) => [labels["task"], Math.round(value * 10) / 10]),
       [["long", 2.4]],

@@ -2137,7 +2137,8 @@ export const MonitorServiceService = {
   },
   /**
    * Creates a budget, or replaces the budget of this name. A new budget begins with what its holder has used in the
-   * present period, as far as usage knows it. A change of the limit, the action or the shares keeps what was counted.
+   * present period, as far as usage knows it; a budget of a label by which usage does not count begins with nothing. A
+   * change of the limit, the action or the shares keeps what was counted.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: a field of the budget is not as its comment says, or there are 1,000 budgets.
@@ -2497,7 +2498,8 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
   listUsageWindows: handleUnaryCall<ListUsageWindowsRequest, ListUsageWindowsResponse>;
   /**
    * Creates a budget, or replaces the budget of this name. A new budget begins with what its holder has used in the
-   * present period, as far as usage knows it. A change of the limit, the action or the shares keeps what was counted.
+   * present period, as far as usage knows it; a budget of a label by which usage does not count begins with nothing. A
+   * change of the limit, the action or the shares keeps what was counted.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: a field of the budget is not as its comment says, or there are 1,000 budgets.
@@ -2768,7 +2770,8 @@ export interface MonitorServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Creates a budget, or replaces the budget of this name. A new budget begins with what its holder has used in the
-   * present period, as far as usage knows it. A change of the limit, the action or the shares keeps what was counted.
+   * present period, as far as usage knows it; a budget of a label by which usage does not count begins with nothing. A
+   * change of the limit, the action or the shares keeps what was counted.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: a field of the budget is not as its comment says, or there are 1,000 budgets.

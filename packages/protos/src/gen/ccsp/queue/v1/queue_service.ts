@@ -11427,7 +11427,7 @@ export const QueueServiceService = {
   },
   /**
    * Opens a gate, at once or on a ramp. When the gate is open, the call changes nothing. The gate of an emergency stop
-   * opens only with a reason.
+   * opens only with a reason, and only for a person: not for the monitor.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -11857,7 +11857,7 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
   pauseQueue: handleUnaryCall<PauseQueueRequest, PauseQueueResponse>;
   /**
    * Opens a gate, at once or on a ramp. When the gate is open, the call changes nothing. The gate of an emergency stop
-   * opens only with a reason.
+   * opens only with a reason, and only for a person: not for the monitor.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -12360,7 +12360,7 @@ export interface QueueServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Opens a gate, at once or on a ramp. When the gate is open, the call changes nothing. The gate of an emergency stop
-   * opens only with a reason.
+   * opens only with a reason, and only for a person: not for the monitor.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
