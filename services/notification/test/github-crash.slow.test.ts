@@ -6,9 +6,8 @@ import { createPublisher } from "@ccsp/events";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { AlertFiring } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
-import { eventually } from "@ccsp/testkit";
+import { eventually, type IssueServerFault as Fault, type IssueServer, startIssueServer } from "@ccsp/testkit";
 import { pino } from "pino";
-import { type Fault, type IssueServer, startIssueServer } from "./issue-server.js";
 import { type RunningNotification, startNotification } from "./start-notification.js";
 
 const EVENTS = 1_000;
