@@ -155,7 +155,7 @@ const CASES: readonly Case[] = [
   {
     line: "usage forecast --metric requests --agent ci",
     shows:
-      /^requests of agent ci in the next 1 h: 1,200\nband +600 to 2,400, in 80 % of the cases\n[^]*^last 2 h {6} ▄█\nexpected +▄\nlow, high +▂ {2}█\n\nMODEL +AHEAD +MEAN ERROR +OF USAGE +VS LAST RATE +COMPARED\ndaily +1 h +360 +30 % +0\.50 +288/m,
+      /^requests of agent ci in the next 1 h: 1,200\nband +600 to 2,400, in 80 % of the cases\n[^]*^last 2 h {6}▄█\nexpected +▄\nlow +▂\nhigh +█\n\nMODEL +AHEAD +MEAN ERROR +OF USAGE +VS LAST RATE +COMPARED\ndaily +1 h +360 +30 % +0\.50 +288/m,
   },
   {
     line: "alert list",
