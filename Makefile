@@ -143,7 +143,7 @@ gen: packages ## generate what follows from proto/: packages/protos, and the sch
 	@.ci/generate .
 	@node --import tsx --conditions ccsp-src packages/cli/test/write-output-schema.ts
 
-docs: packages ## write the generated parts of docs/ (settings, errors)
+docs: packages ## write the generated parts of docs/ (settings, errors, metrics)
 	@node --import tsx --conditions ccsp-src packages/e2e/src/docs/generate.ts
 
 docs-picture: setup ## type the commands of docs/first-run.svg in a real terminal (needs tmux)

@@ -151,6 +151,31 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
       load: async (io) => (await import("./commands/usage.js")).usageCommand(io),
     },
     {
+      term: "budget",
+      description: "limit what agents, labels or everybody may use, and see where it stands",
+      load: async (io) => (await import("./commands/budget.js")).budgetCommand(io),
+    },
+    {
+      term: "fleet [options]",
+      description: "show the instances of all services: health, version, uptime, CPU and memory",
+      load: async (io) => (await import("./commands/fleet.js")).fleetCommand(io),
+    },
+    {
+      term: "slo [options]",
+      description: "show how well the service level objectives are kept, and what is left of their error budgets",
+      load: async (io) => (await import("./commands/slo.js")).sloCommand(io),
+    },
+    {
+      term: "alert",
+      description: "show alerts, change their rules, and silence them",
+      load: async (io) => (await import("./commands/alert.js")).alertCommand(io),
+    },
+    {
+      term: "session",
+      description: "show the logins of engines, and confirm a renewed one",
+      load: async (io, end) => (await import("./commands/session.js")).sessionCommand(io, end),
+    },
+    {
       term: "executor",
       description: "show and control executors",
       load: async (io, end) => (await import("./commands/executor.js")).executorCommand(io, end),

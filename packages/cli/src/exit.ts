@@ -23,7 +23,7 @@ export const EXIT_HELP = `Exit codes:
        failed, or something unexpected happened
   2    wrong usage, or a request that CCSP refuses as invalid
   3    not authenticated, or not allowed
-  4    no such task, schedule or executor
+  4    no such task, schedule, executor or session
   5    CCSP, or a Redis or Consul that its settings name, does not answer; or
        CCSP is full or overloaded: try again
   6    the task was cancelled

@@ -35,6 +35,11 @@ const EXIT_OF: Readonly<Record<Reason, ExitCode>> = {
   ALERT_RULE_NOT_FOUND: EXIT.notFound,
   SILENCE_NOT_FOUND: EXIT.notFound,
   EXECUTOR_NOT_FOUND: EXIT.notFound,
+  BUDGET_NOT_FOUND: EXIT.notFound,
+  SESSION_NOT_FOUND: EXIT.notFound,
+  ISSUE_NOT_FOUND: EXIT.notFound,
+  NOTIFICATION_NOT_FOUND: EXIT.notFound,
+  CHANNEL_NOT_FOUND: EXIT.notFound,
   QUEUE_FULL: EXIT.unavailable,
   OVERLOADED: EXIT.unavailable,
   SHUTTING_DOWN: EXIT.unavailable,
@@ -44,6 +49,8 @@ const EXIT_OF: Readonly<Record<Reason, ExitCode>> = {
   CALLER_LIMIT: EXIT.unavailable,
   // A retry does not help while an emergency stop is in force.
   SUBMIT_STOPPED: EXIT.failed,
+  // It ends with the period of the budget, which may be a month.
+  BUDGET_EXHAUSTED: EXIT.failed,
   CALL_CANCELLED: EXIT.failed,
   INTERNAL: EXIT.failed,
   // Reasons of executors' calls.

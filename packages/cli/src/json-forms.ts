@@ -18,7 +18,11 @@ import type {
   RotateKeyResponse,
   WhoAmIResponse,
 } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
+import type { Alert, AlertRuleStatus, Silence } from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
+import type { GetGlobalMetricsResponse } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
 import type { GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import type { Session } from "@ccsp/protos/ccsp/monitor/v1/session.js";
+import type { GetSlosResponse } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
 import type { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import type {
   CancelTasksResponse,
@@ -29,6 +33,7 @@ import type {
   Limit,
   RetryTasksResponse,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { BudgetStanding } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
 
 /** The messages that commands print as JSON. `ExplainTaskResponse` stands for the queue's too: its fields are the same. */
 interface Messages {
@@ -44,7 +49,13 @@ interface Messages {
   readonly "ccsp.gateway.v1.GetCapabilitiesResponse": GetCapabilitiesResponse;
   readonly "ccsp.gateway.v1.RotateKeyResponse": RotateKeyResponse;
   readonly "ccsp.gateway.v1.WhoAmIResponse": WhoAmIResponse;
+  readonly "ccsp.monitor.v1.GetGlobalMetricsResponse": GetGlobalMetricsResponse;
+  readonly "ccsp.monitor.v1.GetSlosResponse": GetSlosResponse;
+  readonly "ccsp.monitor.v1.Alert": Alert;
+  readonly "ccsp.monitor.v1.AlertRuleStatus": AlertRuleStatus;
   readonly "ccsp.monitor.v1.GetUsageResponse": GetUsageResponse;
+  readonly "ccsp.monitor.v1.Silence": Silence;
+  readonly "ccsp.monitor.v1.Session": Session;
   readonly "ccsp.notification.v1.ListNotificationsResponse": ListNotificationsResponse;
   readonly "ccsp.queue.v1.CancelTasksResponse": CancelTasksResponse;
   readonly "ccsp.queue.v1.ClearQueueResponse": ClearQueueResponse;
@@ -59,6 +70,7 @@ interface Messages {
   readonly "ccsp.task.v1.TaskEvent": TaskEvent;
   readonly "ccsp.task.v1.TaskResult": TaskResult;
   readonly "ccsp.task.v1.Usage": Usage;
+  readonly "ccsp.usage.v1.BudgetStanding": BudgetStanding;
 }
 
 /** A message in the JSON form of CCSP (docs/cli-output.md). */

@@ -31,6 +31,9 @@ const COMMANDS = [
   ...["list", "runs", "tail", "drain", "slots", "probe"].map((name) => `executor ${name}`),
   ...["init", "issue", "show"].map((name) => `certs ${name}`),
   ...["create", "list", "rotate", "revoke"].map((name) => `key ${name}`),
+  ...["list", "rules", "put", "delete", "test"].map((name) => `alert ${name}`),
+  ...["silence", "silences", "unsilence", "signals"].map((name) => `alert ${name}`),
+  ...["set", "list", "delete"].map((name) => `budget ${name}`),
   ...["token create", "token revoke", "usage", "whoami"],
 ];
 
@@ -69,6 +72,7 @@ describe("ccsp's arguments", () => {
     "emergency",
     "certs",
     "key",
+    "budget",
     "token",
     "login",
     "logout",

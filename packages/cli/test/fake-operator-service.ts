@@ -3,7 +3,19 @@ import { implementSome } from "@ccsp/grpc-kit";
 import { ROLES } from "@ccsp/identity";
 import { GetExecutorStatusResponse, ProbeResponse } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { ApiKey, OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
+import {
+  Alert,
+  AlertCondition,
+  AlertRuleStatus,
+  AlertSeverity,
+  AlertState,
+  ListSignalsResponse,
+  Silence,
+} from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
+import { GetGlobalMetricsResponse } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
 import { GetTimeSeriesResponse, GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import { Session, SessionState } from "@ccsp/protos/ccsp/monitor/v1/session.js";
+import { GetSlosResponse } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
 import { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import {
   EmergencyLevel,
@@ -14,7 +26,9 @@ import {
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { ErrorCategory, Priority, Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { BudgetAction, BudgetPeriod, BudgetStanding, BudgetUnit } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
 import { ExportFormat } from "@ccsp/protos/ccsp/usage/v1/usage.js";
+import { toDuration } from "@ccsp/protos/duration.js";
 
 const MINUTE_AGO = new Date("2026-01-31T08:59:00Z");
 
@@ -52,6 +66,27 @@ const STATUS = GetStatusResponse.fromPartial({
   emergency: { id: "e", level: EmergencyLevel.NO_START, who: "ada", why: "leak", receipts: [{ executorId: "x" }] },
 });
 
+const METRICS = GetGlobalMetricsResponse.fromPartial({
+  instances: [
+    {
+      report: {
+        service: "executor",
+        instance: "executor-1",
+        version: "0.3.0",
+        uptime: toDuration(3_600_000),
+        resources: { processCpus: 0.25, memoryBytes: 104_857_600n },
+        executor: { executorId: "executor-1", engines: [{ engine: "claude-code", slots: 2, running: 1 }] },
+      },
+      health: "late",
+      why: "no heartbeat for 45 s",
+    },
+  ],
+  services: [{ service: "executor", instances: 1, notOk: 1, versions: ["0.3.0"] }],
+  activeRuns: 0,
+  slots: 0,
+  queue: { waiting: 2n },
+});
+
 const EXECUTOR = GetExecutorStatusResponse.fromPartial({
   executorId: "executor-1",
   engines: [
@@ -62,6 +97,53 @@ const EXECUTOR = GetExecutorStatusResponse.fromPartial({
   sandbox: { confined: false, reason: "there is no bwrap" },
 });
 
+const RULE = AlertRuleStatus.fromPartial({
+  rule: {
+    name: "parked-events",
+    metric: "parked_events",
+    condition: AlertCondition.GREATER,
+    fireAfter: { seconds: 120n, nanos: 0 },
+    keepFiringFor: { seconds: 300n, nanos: 0 },
+    severity: AlertSeverity.WARNING,
+    summary: "{value} events of {group} are parked",
+  },
+  builtIn: true,
+  firing: 1,
+});
+const ALERT = {
+  id: "parked-events/1/2",
+  rule: "parked-events",
+  severity: AlertSeverity.WARNING,
+  state: AlertState.FIRING,
+  labels: { group: "monitor" },
+  value: 2,
+  summary: "2 events of monitor are parked",
+};
+const SILENCE = Silence.fromPartial({
+  id: "4f2c9a1b03de",
+  matchers: [{ label: "rule", value: "parked-events" }],
+  reason: "we know",
+  who: "ada",
+  endTime: new Date("2030-01-01T00:00:00Z"),
+});
+const LOST_SESSION = Session.fromPartial({
+  account: { engine: "claude-code", account: "team" },
+  state: SessionState.WAITING,
+  stateTime: MINUTE_AGO,
+  validTime: MINUTE_AGO,
+  proof: "run",
+  checkError: "Please run /login",
+  executors: 1,
+  failures: 3,
+  outage: { outageId: "o", lostTime: MINUTE_AGO, issueUrl: "https://issues.example/7" },
+});
+const VALID_SESSION = Session.fromPartial({
+  account: { engine: "opencode" },
+  state: SessionState.VALID,
+  stateTime: MINUTE_AGO,
+  executors: 1,
+});
+
 const KEY = ApiKey.fromPartial({
   id: "4fTz0aBcDeFg",
   name: "nightly",
@@ -69,6 +151,26 @@ const KEY = ApiKey.fromPartial({
   scopes: [...ROLES.agent],
   createdBy: "ada",
   createTime: MINUTE_AGO,
+});
+const BUDGET = BudgetStanding.fromPartial({
+  budget: {
+    name: "ci-day",
+    holder: { holder: { $case: "agentId", value: "ci" } },
+    unit: BudgetUnit.USD,
+    limit: 20,
+    period: BudgetPeriod.DAY,
+    timeZone: "UTC",
+    action: BudgetAction.REFUSE,
+    warnShares: [0.8, 0.95],
+    who: "ada",
+    changeTime: MINUTE_AGO,
+  },
+  used: 19.5,
+  share: 0.975,
+  periodStartTime: MINUTE_AGO,
+  periodEndTime: MINUTE_AGO,
+  runs: 12n,
+  unknownRuns: 1n,
 });
 const BEARER = `ccsp_${KEY.id}_secret`;
 
@@ -119,6 +221,9 @@ export function fakeOperatorService() {
     setDraining: async () => ({ running: 1 }),
     setConcurrency: async () => ({ engine: EXECUTOR.engines[0] }),
     probe: async () => ProbeResponse.fromPartial({ ok: true, firstText: { seconds: 1n, nanos: 0 }, model: "m" }),
+    listSessions: async () => ({ sessions: [LOST_SESSION, VALID_SESSION] }),
+    confirmSession: async () => ({ session: LOST_SESSION, checked: true }),
+    checkSession: async () => ({ session: VALID_SESSION, checked: true }),
     getUsage: async () => GetUsageResponse.fromPartial({ rows: [{ agentId: "alice", runs: 1n, costUsd: 0.25 }] }),
     getAgentStats: async () => ({ agents: [] }),
     getTimeSeries: async ({ startTime, step }) =>
@@ -132,7 +237,50 @@ export function fakeOperatorService() {
       yield { lines: format === ExportFormat.CSV ? "start_time,agent\r\n" : "" };
       yield { lines: format === ExportFormat.CSV ? "2026-01-01T00:00:00.000Z,alice\r\n" : '{"agent":"alice"}\n' };
     },
+    putBudget: async () => ({ standing: BUDGET }),
+    listBudgets: async () => ({ budgets: [BUDGET] }),
+    deleteBudget: async () => ({}),
     recordUsage: async () => ({ counted: true }),
+    getGlobalMetrics: async () => METRICS,
+    async *watchMetrics() {
+      yield { metrics: METRICS };
+    },
+    getSlos: async () =>
+      GetSlosResponse.fromPartial({
+        slos: [
+          {
+            name: "availability",
+            objective: 0.999,
+            goodShare: 0.9995,
+            total: 10_000n,
+            bad: 5n,
+            budgetLeft: 0.5,
+            burnRates: [{ window: toDuration(300_000), rate: 15, total: 100n }],
+            burn: "fast",
+          },
+        ],
+      }),
+    listAlerts: async ({ pageToken }) => ({
+      alerts: [Alert.fromPartial({ ...ALERT, ...(pageToken !== "" && { state: AlertState.PENDING }) })],
+      nextPageToken: pageToken === "" ? "1" : "",
+    }),
+    listAlertRules: async () => ({ rules: [RULE] }),
+    putAlertRule: async ({ rule }) => ({ rule: { ...RULE, rule, stored: true, changedBy: "ada" } }),
+    deleteAlertRule: async () => ({ rule: RULE }),
+    testAlertRule: async () => ({ alert: Alert.fromPartial(ALERT) }),
+    silenceAlerts: async () => ({ silence: SILENCE, alerts: 1 }),
+    listSilences: async () => ({ silences: [SILENCE] }),
+    async deleteSilence({ id }) {
+      if (id !== SILENCE.id) throw new Refusal("SILENCE_NOT_FOUND", `there is no silence ${id}, or it has ended`);
+      return { silence: SILENCE };
+    },
+    listSignals: async () =>
+      ListSignalsResponse.fromPartial({
+        metrics: [
+          { name: "disk_free_share", help: "h", labels: ["service"], fault: "no heartbeat" },
+          { name: "parked_events", help: "h", values: [{ labels: { group: "monitor" }, value: 2 }], count: 1 },
+        ],
+      }),
     listNotifications: async () =>
       ListNotificationsResponse.fromPartial({ notifications: [{ summary: "all is well" }] }),
     createKey: async ({ subject, name, scopes }) => ({ key: { ...KEY, subject, name, scopes }, bearer: BEARER }),

@@ -85,6 +85,18 @@ const CASES: readonly Case[] = [
   { line: "executor drain executor-1", name: "executor-1", shows: /1 run continues/ },
   { line: "executor slots executor-1 claude-code 2", name: "executor-1", shows: /1 of 2 claude-code running/ },
   { line: "executor probe executor-1", shows: /first text after 1 s/ },
+  {
+    line: "session list",
+    name: "claude-code/team\nopencode",
+    shows: /^SESSION +STATE +FOR +WORKED [^]*claude-code\/team +WAITING .*close https:\S+[^]*opencode +VALID/,
+  },
+  {
+    line: "session confirm claude-code/team",
+    name: "claude-code/team",
+    shows: /does not work: Please run \/login \(WAITING\); its tasks stay paused/,
+    code: 1,
+  },
+  { line: "session check opencode", name: "opencode", shows: /^opencode works \(VALID\)/ },
   { line: "certs init CERTS", shows: /^(made CCSP CA .* in|CCSP CA .* stays$)/m },
   {
     line: "certs issue queue --folder CERTS",
@@ -108,9 +120,57 @@ const CASES: readonly Case[] = [
       /^KEY +AGENT +STATE +LAST USE +EXPIRES +ALLOWS +NAME\n4fTz0aBcDeFg +ci +VALID +never +never +agent +nightly\n0123456789AB +ci +EXPIRED /,
   },
   {
+    line: "budget list",
+    name: "ci-day",
+    shows:
+      /^BUDGET +HOLDER +LIMIT +USED +SHARE +STATE +UNTIL +NOT COUNTED\nci-day +agent\/ci +\$20\.00 a day +\$19\.50 +97% +warns +\S+ \S+ +1 of 12\n$/,
+  },
+  {
+    line: "budget set ci-day --agent ci --usd 20",
+    name: "ci-day",
+    shows: /^ci-day of agent\/ci: \$20\.00 a day, 97% used until \S+ \S+, it warns\nnot counted: 1 of 12 runs, /,
+  },
+  { line: "budget delete ci-day", name: "ci-day", shows: /^ci-day is deleted\n$/ },
+  {
     line: "usage",
     shows:
       /^AGENT +MODEL +RUNS +FAILED +IN +OUT +COST +RUN TIME +WAIT +RUNS PER HOUR\nalice +- +1 +0 +0 +0 +\$0\.2500 +unknown +unknown +█/,
+  },
+  {
+    line: "alert list",
+    name: "parked-events/1/2\nparked-events/1/2",
+    shows:
+      /^STATE +SEVERITY +SINCE +RULE +SUMMARY\nFIRING +warning +- +parked-events +2 events of monitor are parked\nPENDING /,
+  },
+  {
+    line: "alert rules",
+    name: "parked-events",
+    shows: /^RULE +SEVERITY +STATE +FIRES WHEN\nparked-events +warning +1 firing +parked_events > 0 for 2 min\n/,
+  },
+  { line: "alert rules parked-events", name: "parked-events", shows: /^tells +as the notification service decides$/m },
+  {
+    line: "alert put parked-events --when >=3 --channel mail",
+    name: "parked-events",
+    shows: /^fires when +parked_events >= 3 for 2 min; ends after 5 min without it\n[^]*^tells +mail$/m,
+  },
+  { line: "alert delete parked-events", name: "parked-events", shows: /^parked-events is the built-in rule again$/m },
+  { line: "alert test parked-events", name: "parked-events/1/2", shows: /^told: 2 events of monitor are parked$/m },
+  {
+    line: "alert silence --match rule=parked-events --for 2h --why x",
+    name: "4f2c9a1b03de",
+    shows: /^silence 4f2c9a1b03de holds until 2030-\S+ \S+; it matches 1 alert now$/m,
+  },
+  {
+    line: "alert silences",
+    name: "4f2c9a1b03de",
+    shows: /^SILENCE +ENDS +ALERTS +WHO +WHY\n4f2c9a1b03de +2030-\S+ \S+ +rule=parked-events +ada +we know\n/,
+  },
+  { line: "alert unsilence 4f2c9a1b03de", name: "4f2c9a1b03de", shows: /has ended/ },
+  {
+    line: "alert signals",
+    name: "disk_free_share\nparked_events",
+    shows:
+      /^METRIC +VALUE +LABELS +WHY UNKNOWN\ndisk_free_share +unknown +service +no heartbeat\nparked_events +2 +group=monitor/,
   },
   {
     line: "whoami",
@@ -149,7 +209,19 @@ describe("The output of ccsp", () => {
   /** The name of the schema of a command: its words before the first argument. */
   const schemaOf = (line: string): string => {
     const [first = "", second = ""] = line.split(" ");
-    const group = ["schedule", "queue", "executor", "emergency", "token", "certs", "key"].includes(first);
+    const groups = [
+      "alert",
+      "budget",
+      "certs",
+      "emergency",
+      "executor",
+      "key",
+      "queue",
+      "schedule",
+      "session",
+      "token",
+    ];
+    const group = groups.includes(first);
     return `ccsp#/$defs/ccsp-${group ? `${first}-${second}` : first}`;
   };
   const conforms = (schema: string, value: unknown) => {

@@ -80,6 +80,14 @@ export class SubmitStoppedError extends CcspError {
   override readonly name = "SubmitStoppedError";
 }
 
+/**
+ * BUDGET_EXHAUSTED: a budget is used up. The message names it. Submit again after `retryAfterMs`, when its period has
+ * ended; that may be hours or days.
+ */
+export class BudgetExhaustedError extends CcspError {
+  override readonly name = "BudgetExhaustedError";
+}
+
 /** QUEUE_FULL: call again after `retryAfterMs`. */
 export class QueueFullError extends CcspError {
   override readonly name = "QueueFullError";
@@ -137,6 +145,7 @@ const CLASS_OF: Readonly<Record<Reason, Class>> = {
   TASK_NOT_FAILED: TaskStateError,
   SUBMIT_STOPPED: SubmitStoppedError,
   QUEUE_FULL: QueueFullError,
+  BUDGET_EXHAUSTED: BudgetExhaustedError,
   SHUTTING_DOWN: UnavailableError,
   DEPENDENCY_UNAVAILABLE: UnavailableError,
   DEADLINE_EXCEEDED: UnavailableError,
@@ -154,8 +163,13 @@ const CLASS_OF: Readonly<Record<Reason, Class>> = {
   CERTIFICATE_REFUSED: CcspError,
   KEY_NOT_FOUND: CcspError,
   EXECUTOR_NOT_FOUND: CcspError,
+  BUDGET_NOT_FOUND: CcspError,
   ALERT_RULE_NOT_FOUND: CcspError,
   SILENCE_NOT_FOUND: CcspError,
+  SESSION_NOT_FOUND: CcspError,
+  ISSUE_NOT_FOUND: CcspError,
+  NOTIFICATION_NOT_FOUND: CcspError,
+  CHANNEL_NOT_FOUND: CcspError,
 };
 
 /** The error that an agent gets for what a call threw. Errors that are not failed calls are returned unchanged. */

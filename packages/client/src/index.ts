@@ -29,6 +29,7 @@ export {
 } from "./client.js";
 export {
   AuthenticationError,
+  BudgetExhaustedError,
   CcspError,
   ConflictError,
   categoryName,

@@ -8,6 +8,7 @@ import { ErrorCategory, StateChanged, TaskEnded, TaskState } from "@ccsp/protos/
 import { type Authority, createAuthority, eventually } from "@ccsp/testkit";
 import {
   AuthenticationError,
+  BudgetExhaustedError,
   type CcspClient,
   CcspError,
   type ClientOptions,
@@ -363,6 +364,7 @@ describe("client", () => {
     ["REQUEST_ID_CONFLICT", ConflictError, false],
     ["TASK_NOT_FAILED", TaskStateError, false],
     ["SUBMIT_STOPPED", SubmitStoppedError, false],
+    ["BUDGET_EXHAUSTED", BudgetExhaustedError, false],
     ["QUEUE_FULL", QueueFullError, true],
     ["INTERNAL", CcspError, false],
   ];

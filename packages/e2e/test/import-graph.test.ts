@@ -15,6 +15,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   protos: [],
   config: [],
   timing: [],
+  metrics: [],
   "private-files": [],
   fleet: ["certificates", "config", "identity", "private-files", "timing"],
   "trace-store": [],
@@ -26,11 +27,11 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   authentication: ["config", "errors", "identity"],
   "engine-kit": ["config"],
   "engine-opencode": ["config", "engine-kit"],
-  telemetry: ["timing"],
+  telemetry: ["metrics", "timing"],
   discovery: ["config"],
   "redis-kit": ["config", "errors", "timing"],
   events: ["protos", "redis-kit", "timing"],
-  "grpc-kit": ["errors", "identity", "protos", "timing"],
+  "grpc-kit": ["errors", "identity", "metrics", "protos", "timing"],
   client: ["errors", "grpc-kit", "protos", "timing"],
   lifecycle: ["authentication", "config", "discovery", "grpc-kit", "protos", "telemetry", "timing"],
 };
@@ -81,13 +82,15 @@ const GATEWAY_LAYERS: Readonly<Record<string, readonly string[]>> = {
  * feature with its rules, storage, settings and RPCs.
  */
 const MONITOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
-  alerts: ["signals", "state", "usage"],
   signals: [],
   state: [],
   usage: [],
+  budgets: ["signals", "state", "usage"],
   fleet: ["signals", "state"],
   slo: ["signals", "state"],
-  adaptation: ["state"],
+  alerts: ["signals", "state", "usage"],
+  session: ["signals", "state"],
+  adaptation: ["budgets", "state", "usage"],
 };
 /** The folders of grpc-kit's `src`, in the same way. */
 const GRPC_KIT_LAYERS: Readonly<Record<string, readonly string[]>> = {
@@ -125,7 +128,7 @@ const QUEUE_ROOMS: Readonly<Record<string, readonly string[]>> = {
   status: ["emergency", "executors", "gates", "task"],
   log: ["fields", "task", "wakes"],
   explain: ["gates", "order", "task"],
-  intake: ["emergency", "fields", "task"],
+  intake: ["emergency", "fields", "gates", "task"],
   lifecycle: ["emergency", "fields", "gates", "intake", "order", "task"],
   leases: ["emergency", "executors", "lifecycle", "order", "task", "wakes"],
   due: ["emergency", "gates", "lifecycle", "task"],

@@ -1,4 +1,4 @@
-export { type CallerLimit, limited } from "./caller-limit.js";
+export { CALLER_LIMITS, type CallerLimit, limited } from "./caller-limit.js";
 export { CATEGORY_NAMES, type CategoryName, categoryNameOf, isCategoryName, type SourceName } from "./failure-words.js";
 export { REASONS, type Reason } from "./reason.js";
 export {

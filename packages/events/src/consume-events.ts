@@ -22,11 +22,17 @@ export interface ConsumeOptions {
   /** The number of partitions, one per shard of the queue: 0 to n-1. Each one needs one more Redis connection. */
   readonly partitions?: number;
   /**
-   * Handles one event at a time per partition. If it resolves, the event is done. If it throws, the event is delivered
+   * Handles an event. If it resolves, the event is done. If it throws, the event is delivered
    * again after a back-off. It must be idempotent by `event.id`. It must also set its own time limit: if it never
    * settles, its partition stops in this process.
    */
   readonly handle: (event: Event) => Promise<void>;
+  /**
+   * The most events of a partition that are handled at the same time. With 1 (default), an event begins after the one
+   * before it has ended. With more, events begin in stream order and end in any order, so it is only for handlers that
+   * do not depend on the order.
+   */
+  readonly inFlight?: number;
   /** Called with the outcome of each delivery, for a metric. */
   readonly count?: (outcome: Outcome) => void;
   readonly log: Logger;
@@ -40,14 +46,15 @@ export interface ConsumeOptions {
  * Reads the event stream as one consumer of a group, at least once. An event is acknowledged when its handler resolves.
  * It is delivered again when the handler throws. Another consumer takes it over when this process dies. If the handler
  * keeps failing for about ten minutes, the event is parked and never dropped: README.md, "Poison". The consumer
- * survives restarts of Redis, also if Redis is then empty. Events come in stream order per partition, except events
- * that are delivered again.
+ * survives restarts of Redis, also if Redis is then empty. Events come in stream order per partition, one at a time if
+ * `inFlight` is not set, except events that are delivered again.
  *
  * Resolves when it has begun to read. Rejects if Redis is down at the start. `close()` lets the running handlers end
  * and offers the rest to the other consumers immediately. Close it before the Redis connection.
  */
 export async function consumeEvents(options: ConsumeOptions): Promise<{ close(): Promise<void> }> {
-  const { redis, partitions = 1, from = "oldest", handle, count = () => undefined, maxPending = 256 } = options;
+  const { redis, partitions = 1, from = "oldest", handle, count = () => undefined } = options;
+  const { maxPending = 256, inFlight = 1 } = options;
   const stop = new AbortController();
 
   const opened = await Promise.allSettled(
@@ -58,7 +65,10 @@ export async function consumeEvents(options: ConsumeOptions): Promise<{ close():
       await group.forgetSilent();
       const reader = await redis.duplicate();
       const rule = { ...REDELIVERY, ...options.redelivery };
-      const ended = readPartition({ partition, group, reader, handle, count, log, rule, maxPending }, stop.signal);
+      const ended = readPartition(
+        { partition, group, reader, handle, count, log, rule, maxPending, inFlight },
+        stop.signal,
+      );
       return { reader, ended, leave: () => group.leave().catch((err: unknown) => log.warn({ err }, "leaving failed")) };
     }),
   );

@@ -28,7 +28,7 @@ export interface Group {
   claimDue(rule: Redelivery): Promise<Entry[]>;
   /** Shows that these entries are still in work, so that no other consumer takes them over. */
   keep(ids: readonly string[]): Promise<void>;
-  ack(id: string): Promise<void>;
+  ack(ids: readonly string[]): Promise<void>;
   park(id: string, why: string): Promise<void>;
   /** Offers unfinished entries to the other consumers and leaves the group. */
   leave(): Promise<void>;
@@ -77,8 +77,8 @@ export function createGroup(redis: RedisConnection, partition: number, group: st
     keep: async (ids) => {
       if (ids.length > 0) await client.call("xclaim", stream, group, consumer, 0, ...ids, "JUSTID");
     },
-    ack: async (id) => {
-      await client.xack(stream, group, id);
+    ack: async (ids) => {
+      await client.xack(stream, group, ...ids);
     },
     park: async (id, why) => {
       await parkEntry({ stream, parked: parkedKey(partition, group) }, group, id, why, PARKED_KEPT);

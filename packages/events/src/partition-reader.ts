@@ -18,8 +18,11 @@ export interface PartitionReaderOptions {
   readonly log: Logger;
   readonly rule: Redelivery;
   readonly maxPending: number;
+  /** The most events that are handled at the same time. */
+  readonly inFlight: number;
 }
 
+/** The most entries that one read returns, if not more of them are handled at the same time. */
 const BATCH = 32;
 /** The back-off between tries to read while Redis is down. */
 const READING: Backoff = { firstMs: 200, longestMs: 5_000 };
@@ -28,37 +31,40 @@ const READING: Backoff = { firstMs: 200, longestMs: 5_000 };
 const MARGIN_MS = 20;
 
 /**
- * Reads one partition until `stop` aborts. It handles the entries one after the other in stream order, and failed
- * entries again when they are due. A failed entry does not delay the entries behind it. Only when `maxPending` failed
+ * Reads one partition until `stop` aborts. It starts the entries in stream order, with at most `inFlight` of them
+ * running, and handles failed entries again when they are due. A failed entry does not delay the entries behind it. Only when `maxPending` failed
  * entries wait does it stop reading.
  */
 export async function readPartition(options: PartitionReaderOptions, stop: AbortSignal): Promise<void> {
-  const { group, reader, rule, log, maxPending } = options;
+  const { group, reader, rule, log, maxPending, inFlight } = options;
   /** The entries that failed here, with the time when each is due again. */
   const failing = new Map<string, number>();
   let scanAtMs = 0;
 
   const work = async (entries: readonly Entry[]): Promise<void> => {
     let keptAtMs = Date.now();
-    const acks: Promise<void>[] = [];
-    // The acknowledgements travel while the next entries are handled. They still come in order.
-    const ack = (id: string): void => {
-      const sent = group.ack(id);
-      sent.catch(() => undefined);
-      acks.push(sent);
-    };
-    for (const [at, entry] of entries.entries()) {
-      // `leave` offers the unfinished entries to the other consumers.
-      if (stop.aborted) break;
-      if (Date.now() - keptAtMs > rule.abandonedMs / 3) {
-        await group.keep(entries.slice(at).map((each) => each.id));
-        keptAtMs = Date.now();
+    const acks = collectAcks(group);
+    const next = entries.values();
+    const unfinished = new Set(entries.map(({ id }) => id));
+    const handleNext = async (): Promise<void> => {
+      // The workers share the iterator, so each entry is handled once.
+      for (const entry of next) {
+        // `leave` offers the unfinished entries to the other consumers.
+        if (stop.aborted) break;
+        if (Date.now() - keptAtMs > rule.abandonedMs / 3) {
+          keptAtMs = Date.now();
+          await group.keep([...unfinished]);
+        }
+        failing.delete(entry.id);
+        if (!(await deliver(options, entry, acks.add)))
+          failing.set(entry.id, Date.now() + redeliveryMs(rule, entry.deliveries) + MARGIN_MS);
+        unfinished.delete(entry.id);
       }
-      failing.delete(entry.id);
-      if (!(await deliver(options, entry, ack)))
-        failing.set(entry.id, Date.now() + redeliveryMs(rule, entry.deliveries) + MARGIN_MS);
-    }
-    await Promise.all(acks);
+    };
+    // All of them end before the next turn: entries that are still handled must not be claimed again.
+    const ended = await Promise.allSettled(Array.from({ length: Math.min(inFlight, entries.length) }, handleNext));
+    await acks.sent();
+    for (const each of ended) if (each.status === "rejected") throw each.reason;
   };
 
   const turn = async (): Promise<void> => {
@@ -73,7 +79,7 @@ export async function readPartition(options: PartitionReaderOptions, stop: Abort
     }
     const waitMs = Math.max(1, Math.min(nextMs - Date.now(), MAX_BLOCK_MS / 2));
     if (failing.size >= maxPending) await pause(waitMs, stop);
-    else await work(await group.read(reader, Math.min(BATCH, maxPending - failing.size), waitMs));
+    else await work(await group.read(reader, Math.min(Math.max(BATCH, inFlight), maxPending - failing.size), waitMs));
   };
 
   for (let faults = 0; !stop.aborted; ) {
@@ -93,6 +99,32 @@ export async function readPartition(options: PartitionReaderOptions, stop: Abort
       await pause(backoffMs(faults, READING), stop);
     }
   }
+}
+
+/**
+ * Acknowledges entries while the next ones are handled, still in order. Entries that end in the same turn of the event
+ * loop need one command together. `sent` resolves when Redis has all of them.
+ */
+function collectAcks(group: Group): { readonly add: (id: string) => void; readonly sent: () => Promise<void> } {
+  let ids: string[] = [];
+  const acks: Promise<void>[] = [];
+  const send = (): void => {
+    if (ids.length === 0) return;
+    const sent = group.ack(ids);
+    sent.catch(() => undefined);
+    acks.push(sent);
+    ids = [];
+  };
+  return {
+    add: (id) => {
+      if (ids.length === 0) setImmediate(send);
+      ids.push(id);
+    },
+    sent: async () => {
+      send();
+      await Promise.all(acks);
+    },
+  };
 }
 
 /**

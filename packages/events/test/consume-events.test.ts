@@ -3,6 +3,7 @@ import { type RedisServer, startRedis } from "@ccsp/fleet";
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { eventually } from "@ccsp/testkit";
+import * as fc from "fast-check";
 import { pino } from "pino";
 import {
   type ConsumeOptions,
@@ -327,5 +328,95 @@ describe("consumeEvents", () => {
     await publish("t2");
     await eventually(() => assert.deepEqual(tasks(), ["t1", "t2"]));
     await nothingPending();
+  });
+
+  describe("with several events in flight", () => {
+    it("handles every event, begins them in order, never more than allowed, and a failed one again", async () => {
+      const failures = fc.array(fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.integer({ min: 1, max: 3 })), {
+        minLength: 1,
+        maxLength: 120,
+      });
+      await fc.assert(
+        fc.asyncProperty(failures, fc.integer({ min: 2, max: 40 }), async (times, inFlight) => {
+          await redis.client.flushall();
+          const left = new Map(times.map((count, at) => [`t${at}`, count]));
+          const begun: string[] = [];
+          const done: string[] = [];
+          let [running, most] = [0, 0];
+          const handle = async ({ taskId }: Event): Promise<void> => {
+            if (!begun.includes(taskId)) begun.push(taskId);
+            most = Math.max(most, (running += 1));
+            // They end in another order than they began.
+            for (let turns = taskId.length * 7 + (begun.length % 5); turns > 0; turns -= 1) await Promise.resolve();
+            if (begun.length % 3 === 0) await new Promise(setImmediate);
+            running -= 1;
+            const more = left.get(taskId) ?? 0;
+            left.set(taskId, more - 1);
+            if (more > 0) throw new Error("not now");
+            done.push(taskId);
+          };
+          for (const task of left.keys()) await publish(task);
+          const consumer = await consume({ handle, inFlight });
+          await eventually(() => assert.equal(done.length, times.length));
+          await nothingPending();
+          await consumer.close();
+          assert.deepEqual(done.toSorted(), [...left.keys()].toSorted());
+          assert.deepEqual(begun, [...left.keys()]);
+          assert.ok(most <= inFlight, `${most} at once`);
+        }),
+        { numRuns: 20 },
+      );
+    });
+
+    it("lets the running handlers end when it closes, begins no other, and offers the rest to other consumers", async () => {
+      const gate = createGate();
+      const begun: string[] = [];
+      const names = Array.from({ length: 10 }, (_, at) => `t${at}`);
+      for (const name of names) await publish(name);
+      const first = await consume({
+        consumer: "leaver",
+        inFlight: 3,
+        handle: async (event) => {
+          begun.push(event.taskId);
+          await gate.opened;
+          seen.push(event);
+        },
+      });
+      await eventually(() => assert.deepEqual(begun, ["t0", "t1", "t2"]));
+      let closed = false;
+      const closing = (async () => {
+        await first.close();
+        closed = true;
+      })();
+      await redis.ping();
+      assert.equal(closed, false);
+      gate.open();
+      await closing;
+      assert.deepEqual(tasks(), ["t0", "t1", "t2"]);
+      await consume({ consumer: "stayer", inFlight: 3, redelivery: { ...quick, abandonedMs: 60_000 } });
+      await eventually(() => assert.deepEqual(tasks().toSorted(), names));
+      assert.deepEqual(begun, ["t0", "t1", "t2"]);
+      await nothingPending();
+    });
+
+    it("keeps the entries of a slow handler from other consumers while it handles others", async () => {
+      const gate = createGate();
+      const handled: string[] = [];
+      const handle = async ({ taskId }: Event): Promise<void> => {
+        handled.push(taskId);
+        if (taskId === "slow") await gate.opened;
+        // The other events take longer than the time after which entries count as abandoned.
+        else await new Promise((resolve) => setTimeout(resolve, 20));
+      };
+      await publish("slow");
+      for (let at = 0; at < 25; at += 1) await publish(`t${at}`);
+      await consume({ consumer: "busy", handle, inFlight: 2 });
+      await eventually(() => assert.ok(handled.includes("t0")));
+      await consume({ consumer: "other", handle, inFlight: 2 });
+      await eventually(() => assert.ok(handled.includes("t24")));
+      gate.open();
+      await nothingPending();
+      assert.equal(handled.filter((task) => task === "slow").length, 1);
+    });
   });
 });

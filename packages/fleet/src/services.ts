@@ -18,7 +18,7 @@ export const CALLS: Readonly<Record<ServiceName, readonly ServiceName[]>> = {
   gateway: ["monitor", "queue", "notification"],
   queue: ["monitor"],
   executor: ["monitor", "queue"],
-  monitor: ["queue"],
+  monitor: ["queue", "notification"],
   notification: ["monitor"],
 };
 

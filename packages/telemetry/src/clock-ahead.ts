@@ -1,8 +1,20 @@
+import { declareGauge } from "@ccsp/metrics";
 import type { Logger } from "pino";
-import { Gauge, type Registry } from "prom-client";
+import type { Registry } from "prom-client";
 
 /** Work still functions at this difference. But entries in logs and traces begin to be out of order for readers. */
 const WARN_MS = 2_000;
+
+const AHEAD = {
+  queue: declareGauge({
+    name: "ccsp_queue_clock_ahead_seconds",
+    help: "How far the clock of this host is ahead of Redis'; negative: behind",
+  }),
+  executor: declareGauge({
+    name: "ccsp_executor_clock_ahead_seconds",
+    help: "How far the clock of this host is ahead of the queue's; negative: behind",
+  }),
+};
 
 /**
  * Reports in `<service>_clock_ahead_seconds` how far this host's clock is ahead of another clock. If the difference is
@@ -11,13 +23,9 @@ const WARN_MS = 2_000;
  */
 export function watchClockAhead(
   registry: Registry,
-  { service, of, log }: { readonly service: string; readonly of: string; readonly log: Logger },
+  { service, of, log }: { readonly service: keyof typeof AHEAD; readonly of: string; readonly log: Logger },
 ): (aheadMs: number) => void {
-  const gauge = new Gauge({
-    name: `ccsp_${service}_clock_ahead_seconds`,
-    help: `How far the clock of this host is ahead of ${of}; negative: behind`,
-    registers: [registry],
-  });
+  const gauge = AHEAD[service](registry);
   let warned = false;
   return (aheadMs) => {
     gauge.set(aheadMs / 1_000);

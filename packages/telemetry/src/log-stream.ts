@@ -1,5 +1,6 @@
+import { declareCounter } from "@ccsp/metrics";
 import { type DestinationStream, destination } from "pino";
-import { Counter, type Registry } from "prom-client";
+import type { Counter, Registry } from "prom-client";
 
 /** The most bytes that may wait until the disk accepts writes again. */
 const MOST_WAITING_BYTES = 1024 * 1024;
@@ -56,6 +57,15 @@ export function openLogStream(service: string, fd: number): LogStream {
   };
 }
 
+const FAILURES = declareCounter({
+  name: "ccsp_log_write_failures_total",
+  help: "Writes of the log that failed, as on a full disk",
+});
+const DROPPED = declareCounter({
+  name: "ccsp_log_lines_dropped_total",
+  help: "Lines of the log that were given up because writes failed",
+});
+
 /** Adds the counters of failed log writes of `service` to `registry`. This works also if the log is opened later. */
 export function showLogFailures(registry: Registry, service: string): void {
   const { failures, dropped } = countersOf(service);
@@ -74,11 +84,7 @@ const counters = new Map<string, LogCounters>();
 function countersOf(service: string): LogCounters {
   const known = counters.get(service);
   if (known) return known;
-  const counter = (name: string, help: string) => new Counter({ name, help, registers: [] });
-  const made = {
-    failures: counter("ccsp_log_write_failures_total", "writes of the log that failed, as on a full disk"),
-    dropped: counter("ccsp_log_lines_dropped_total", "lines of the log that were given up because writes failed"),
-  };
+  const made = { failures: FAILURES(), dropped: DROPPED() };
   counters.set(service, made);
   return made;
 }

@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { declareGauge } from "@ccsp/metrics";
 import { within } from "@ccsp/timing";
 import type { Logger } from "pino";
-import { Gauge, type Registry } from "prom-client";
+import type { Registry } from "prom-client";
 import type { Check } from "./readiness.js";
 import { runChecks } from "./readiness.js";
 
@@ -139,21 +140,20 @@ const closeServer = (server: Server): Promise<void> =>
     });
   });
 
+const UP = declareGauge({
+  name: "ccsp_dependency_up",
+  help: "Whether a dependency of the service answered when the metrics were read",
+  labels: { dependency: ["redis", "queue"] },
+});
+
 /** Runs the checks at each scrape, because no other caller asks as often. */
 function showDependencies(registry: Registry, checks: OpsOptions["checks"]): void {
   const names = Object.keys(checks);
   if (names.length === 0) return;
-  const up: Gauge = new Gauge({
-    name: "ccsp_dependency_up",
-    help: "Whether a dependency of the service answered when the metrics were read",
-    labelNames: ["dependency"],
-    async collect() {
-      const failing = await runChecks(checks);
-      for (const dependency of names) up.set({ dependency }, dependency in failing ? 0 : 1);
-    },
-    registers: [],
+  const up = UP(registry, async () => {
+    const failing = await runChecks(checks);
+    for (const dependency of names) up.set({ dependency }, dependency in failing ? 0 : 1);
   });
-  registry.registerMetric(up);
 }
 
 function json(status: number, body: object): Answer {

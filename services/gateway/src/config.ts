@@ -29,13 +29,9 @@ export function define(settings: Settings): GatewayConfig {
     targets: {
       queue: settings.text("CCSP_QUEUE_TARGET", "gRPC target of the queue", { default: "consul:///queue" }),
       monitor: monitorTarget(settings),
-      notification: settings.text(
-        "CCSP_NOTIFICATION_TARGET",
-        "gRPC target of the notification service, for operators",
-        {
-          default: "consul:///notification",
-        },
-      ),
+      notification: settings.text("CCSP_NOTIFICATION_TARGET", "gRPC target of the notification service", {
+        default: "consul:///notification",
+      }),
     },
     authentication: authenticationSettings(settings),
     watchGiveUpMs: settings.durationMs(

@@ -1,7 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { loadAuthenticator } from "@ccsp/authentication";
+import { REASONS } from "@ccsp/errors";
 import { admitBy, CallerBounds, implement } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
+import { declareCounter } from "@ccsp/metrics";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
@@ -9,7 +11,6 @@ import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_serv
 import { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis } from "@ccsp/redis-kit";
-import { Counter } from "prom-client";
 import { createAgentOperations } from "./agents/operations.js";
 import { createAudit } from "./application/audit.js";
 import { createGuard } from "./application/guard.js";
@@ -23,6 +24,12 @@ import { createOperatorOperations } from "./operators/operations.js";
 
 const EXECUTOR_IDLE_MS = 60_000;
 
+const DENIED = declareCounter({
+  name: "ccsp_gateway_denied_total",
+  help: "Calls that authentication or authorisation refused, by reason",
+  labels: { reason: REASONS },
+});
+
 /** The gateway: identity, admission and the public API. */
 export const gatewayService: ServiceDefinition<GatewayConfig> = {
   name: "gateway",
@@ -34,12 +41,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
     const tokens = await loadAuthenticator(authentication, (err) =>
       log.warn({ err }, "the key set cannot be refreshed"),
     );
-    const denied = new Counter({
-      name: "ccsp_gateway_denied_total",
-      help: "Calls that authentication or authorisation refused, by reason",
-      labelNames: ["reason"],
-      registers: [registry],
-    });
+    const denied = DENIED(registry);
 
     const redis = await open("redis", openRedis(config.redis, { log, name: "gateway" }));
     const { authenticator, streams, keys } = await open("keys", openKeys(redis, { tokens, log }));

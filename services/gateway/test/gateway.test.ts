@@ -3,6 +3,7 @@ import { createAuthenticator } from "@ccsp/authentication";
 import { type Reason, Refusal } from "@ccsp/errors";
 import { admitBy, CallError, CallerBounds, type CallOptions, createClient, implement, serveGrpc } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import { ListBudgetsResponse } from "@ccsp/protos/ccsp/monitor/v1/budgets.js";
 import { GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
@@ -51,7 +52,13 @@ async function startGateway(queue: FakeQueue) {
   });
   const operations = createAgentOperations({
     queue: upstream,
-    monitor: { getUsage: async ({ agentId = "" }) => GetUsageResponse.fromPartial({ rows: [{ agentId }] }) },
+    monitor: {
+      getUsage: async ({ agentId = "" }) => GetUsageResponse.fromPartial({ rows: [{ agentId }] }),
+      listBudgets: async ({ agentId = "" }) => {
+        const budget = { name: "own", holder: { holder: { $case: "agentId", value: agentId } } } as const;
+        return ListBudgetsResponse.fromPartial({ budgets: [{ budget }] });
+      },
+    },
     guard,
     resume: { giveUpMs: 10_000 },
     version: "1.2.3",
@@ -111,6 +118,8 @@ describe("gateway", () => {
   });
 
   it("reports to an agent only its own usage, and only with the scope to read its tasks", async () => {
+    const { budgets } = await gateway.client.getMyBudgets({}, await as("alice"));
+    assert.deepEqual(budgets[0]?.budget?.holder?.holder, { $case: "agentId", value: "alice" });
     const { rows } = await gateway.client.getMyUsage({}, await as("alice"));
     assert.deepEqual(
       rows.map(({ agentId }) => agentId),

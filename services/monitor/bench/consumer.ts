@@ -4,7 +4,7 @@ import { consumeEvents } from "@ccsp/events";
 import { openRedis } from "@ccsp/redis-kit";
 import { pino } from "pino";
 import { runOfEvent } from "../src/usage/events/run-of-event.js";
-import { createRedisUsageStore } from "../src/usage/redis/redis-usage-store.js";
+import { createRedisUsageStore, RUNS_IN_FLIGHT } from "../src/usage/redis/redis-usage-store.js";
 import { LABELS } from "../test/synthetic.js";
 
 const [, , url = "", nowMs = ""] = process.argv;
@@ -15,7 +15,14 @@ const handle = async (event: Parameters<typeof runOfEvent>[0]): Promise<void> =>
   const run = runOfEvent(event, LABELS);
   if (run !== undefined) await store.record(run);
 };
-const reading = await consumeEvents({ redis, group: "monitor", consumer: "bench", handle, log });
+const reading = await consumeEvents({
+  redis,
+  group: "monitor",
+  consumer: "bench",
+  handle,
+  inFlight: RUNS_IN_FLIGHT,
+  log,
+});
 for await (const _ of process.stdin) continue;
 await reading.close();
 await redis.close();

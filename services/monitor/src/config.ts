@@ -10,6 +10,8 @@ import type { Mode } from "./adaptation/adaptation.js";
 import { adaptationMode } from "./adaptation/config.js";
 import { fleetSettings } from "./fleet/config.js";
 import type { Patience } from "./fleet/health.js";
+import { defineSession } from "./session/config.js";
+import type { Waits } from "./session/session.js";
 import { type Objective, objectiveSettings } from "./slo/objectives.js";
 
 export interface MonitorConfig {
@@ -18,6 +20,7 @@ export interface MonitorConfig {
   /** The number of partitions of the event stream. */
   readonly partitions: number;
   readonly queueTarget: string;
+  readonly notificationTarget: string;
   /** The keys of labels by which usage is counted. */
   readonly usageLabels: readonly string[];
   /** The most rows of a bucket of usage. */
@@ -29,6 +32,7 @@ export interface MonitorConfig {
   readonly alertsEveryMs: number;
   /** Whether the monitor slows work down before a limit is reached. */
   readonly adaptation: Mode;
+  readonly sessionWaits: Waits;
 }
 
 export function define(settings: Settings): MonitorConfig {
@@ -37,6 +41,9 @@ export function define(settings: Settings): MonitorConfig {
     redis: redisSettings(settings),
     partitions: queueShards(settings),
     queueTarget: settings.text("CCSP_QUEUE_TARGET", "gRPC target of the queue", { default: "consul:///queue" }),
+    notificationTarget: settings.text("CCSP_NOTIFICATION_TARGET", "gRPC target of the notification service", {
+      default: "consul:///notification",
+    }),
     usageLabels: settings.list("CCSP_MONITOR_USAGE_LABELS", "keys of the labels of tasks by which usage is counted", {
       default: [],
       pattern: /^[A-Za-z0-9._/-]{1,63}$/,
@@ -55,5 +62,6 @@ export function define(settings: Settings): MonitorConfig {
       max: 300_000,
     }),
     adaptation: adaptationMode(settings),
+    sessionWaits: defineSession(settings),
   };
 }

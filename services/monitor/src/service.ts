@@ -2,7 +2,9 @@ import { consumeEvents, createPublisher, withEventSpan } from "@ccsp/events";
 import { implement } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
+import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis } from "@ccsp/redis-kit";
 import { openAdaptation } from "./adaptation/open-adaptation.js";
@@ -12,9 +14,11 @@ import { eventSignals } from "./alerts/sources/event-signals.js";
 import { queueSignals } from "./alerts/sources/queue-signals.js";
 import { lastEnds, runSignals } from "./alerts/sources/run-signals.js";
 import { taskSignals } from "./alerts/sources/task-signals.js";
+import { openBudgetCounters, openBudgets } from "./budgets/open-budgets.js";
 import { define, type MonitorConfig } from "./config.js";
 import { openFleet } from "./fleet/open-fleet.js";
 import { createMonitorMetrics } from "./metrics.js";
+import { openSessions } from "./session/open-sessions.js";
 import type { SignalSource } from "./signals/signal.js";
 import { openSlo } from "./slo/open-slo.js";
 import { lead } from "./state/leader.js";
@@ -24,7 +28,8 @@ import { runOfEvent } from "./usage/events/run-of-event.js";
 import { usageHandlers } from "./usage/handlers.js";
 import { countedByPredecessor } from "./usage/redis/legacy-sums.js";
 import { createRedisGapStore } from "./usage/redis/redis-gap-store.js";
-import { createRedisUsageStore } from "./usage/redis/redis-usage-store.js";
+import { createRedisUsageStore, RUNS_IN_FLIGHT } from "./usage/redis/redis-usage-store.js";
+import { withUsageMetrics } from "./usage/usage-metrics.js";
 
 const GROUP = "monitor";
 /** Writers trim the oldest of 100,000 events, so a look this often sees a group fall behind before it passes the loss. */
@@ -36,18 +41,33 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
   summary: "MonitorService: counts usage from the events of the other services",
   define,
 
-  async start(config, { open, log, registry, heartbeat, openClient, serveOps, serveGrpc }) {
+  async start(config, { open, log, registry, heartbeat, openClient, connect, serveOps, serveGrpc }) {
     const { service, partitions, usageLabels } = config;
     const metrics = createMonitorMetrics(registry);
 
     const redis = await open("redis", openRedis(config.redis, { log, name: "monitor" }));
     const queue = await openClient(QueueServiceService, config.queueTarget);
+    const notification = await openClient(NotificationServiceService, config.notificationTarget);
     await serveOps({ redis: () => redis.ping() });
 
-    const store = createRedisUsageStore(redis.client, { partitions, maxRows: config.usageRows });
+    const countersOf = openBudgetCounters(redis.client);
+    const store = withUsageMetrics(
+      createRedisUsageStore(redis.client, { partitions, maxRows: config.usageRows, countersOf }),
+      registry,
+    );
     const gaps = createRedisGapStore(redis.client, GROUP);
     const fill = fillFromQueue({ queue, record: (run) => store.record(run), allowedLabels: usageLabels });
     await open("gaps", watchGaps({ gaps, partitions, fill, log }, GAP_LOOK_MS));
+
+    const sessions = openSessions({
+      redis: redis.client,
+      queue,
+      notification,
+      connect: (address) => connect(ExecutorServiceService, address),
+      waits: config.sessionWaits,
+      count: (answer) => metrics.probes.inc({ answer }),
+      log,
+    });
 
     const startedMs = Date.now();
     const handle = async (event: Event): Promise<void> => {
@@ -57,15 +77,20 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       const before = run.endTime.getTime() < startedMs && (await countedByPredecessor(redis.client, event.id, run));
       const outcome = before ? "repeat" : await withEventSpan("usage record", event, () => store.record(run));
       metrics.runs.inc({ outcome });
+      await sessions.see(event);
     };
     const count = metrics.countDelivery;
     const consumer = service.instance;
-    await open("events", consumeEvents({ redis, group: GROUP, consumer, partitions, handle, count, log }));
+    await open(
+      "events",
+      consumeEvents({ redis, group: GROUP, consumer, partitions, handle, inFlight: RUNS_IN_FLIGHT, count, log }),
+    );
 
     const gapsIn = async (start: number, end: number) => {
       const found = await Promise.all(Array.from({ length: partitions }, (_, partition) => gaps.list(partition)));
       return found.flat().filter((gap) => gap.start < end && gap.end >= start);
     };
+    const budgets = openBudgets({ redis: redis.client, usage: store, queue });
     const slo = openSlo(redis.client, config.objectives);
     const fleet = openFleet({
       redis: redis.client,
@@ -83,6 +108,8 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       eventSignals(redis.client, partitions),
       fleet.signals,
       slo.signals,
+      sessions.signals,
+      budgets.signals,
     ];
     const { alerts, duty } = openAlerts({
       redis: redis.client,
@@ -96,7 +123,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
     const adaptation = openAdaptation({ redis: redis.client, queue, sources: [], mode: config.adaptation });
 
     const { instance } = service;
-    const duties = [...fleet.duties, duty, adaptation.duty];
+    const duties = [...fleet.duties, duty, sessions.duty, ...budgets.duties, adaptation.duty];
     await open("duties", lead({ redis: redis.client, instance, duties, log }));
     await open("own heartbeats", fleet.start());
 
@@ -106,6 +133,8 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       ...slo.handlers,
       ...alertHandlers(alerts),
       ...adaptation.handlers,
+      ...sessions.handlers,
+      ...budgets.handlers,
     };
     await serveGrpc([implement(MonitorServiceService, handlers, { untraced: ["heartbeat"] })]);
   },

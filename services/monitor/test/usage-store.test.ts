@@ -23,7 +23,10 @@ const anyRun: fc.Arbitrary<Run> = fc.record({
   partition: fc.integer({ min: 0, max: 1 }),
   taskId: fc.constant("0-t"),
   traceparent: fc.constant(""),
-  endTime: fc.integer({ min: 0, max: 40 * 24 * 60 }).map((minutes) => new Date(now.getTime() - minutes * MINUTE_MS)),
+  // Some share a minute, because these are counted together.
+  endTime: fc
+    .oneof(fc.nat({ max: 2 }), fc.nat({ max: 40 * 24 * 60 }))
+    .map((minutes) => new Date(now.getTime() - minutes * MINUTE_MS)),
   row: fc.record({
     agent: text("a", 'b "quoted"', "c;d,e"),
     engine: text("e", "f"),
@@ -79,11 +82,12 @@ describe("the usage store", function () {
           const unique = new Map(runs.map((run) => [run.id, run]));
           const start = new Date(Date.parse("2026-03-01T11:00:00Z") - hours * HOUR_MS);
           const plain = new PlainSums(groupBy, 100_000 * DAY_MS);
-          for (const run of unique.values()) {
-            assert.equal(await store.record(run), "ok");
-            assert.equal(await store.record({ ...run, outcome: "failed" }), "repeat");
+          const recorded = [...unique.values()].map(async (run) => {
             if (run.endTime >= start) plain.add(run);
-          }
+            return Promise.all([store.record(run), store.record({ ...run, outcome: "failed" })]);
+          });
+          for (const outcomes of await Promise.all(recorded)) assert.deepEqual(outcomes, ["ok", "repeat"]);
+          for (const run of unique.values()) assert.equal(await store.record(run), "repeat");
           const { rows } = await reportUsage(store, { start, end: now, groupBy, filter: {} }, now);
           assert.deepEqual(sumOf(rows.map(({ row, counts }) => [plain.key(0, row), counts])), sumOf(plain.all));
         },
@@ -136,6 +140,30 @@ describe("the usage store", function () {
     runMs: undefined,
     waitMs: undefined,
     ...fields,
+  });
+
+  it("stores of runs that are recorded at once what it stores of them one by one, also beyond the bound", async () => {
+    const stored = async (): Promise<Record<string, unknown>> => {
+      const keys = (await redis.client.keys("ccsp:*")).filter((key) => !/:(seen:.*|events:.*)$/.test(key)).toSorted();
+      return Object.fromEntries(await Promise.all(keys.map(async (key) => [key, await redis.client.hgetall(key)])));
+    };
+    const numbered = (runs: Run[]): Run[] => runs.map((each, at) => ({ ...each, id: `0-${at} result` }));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(anyRun, { minLength: 1, maxLength: 60 }).map(numbered),
+        fc.integer({ min: 2, max: 12 }),
+        async (runs, maxRows) => {
+          await redis.client.flushall();
+          for (const each of runs) await storeOf(maxRows).record(each);
+          const oneByOne = await stored();
+          await redis.client.flushall();
+          const store = storeOf(maxRows);
+          await Promise.all(runs.map((each) => store.record(each)));
+          assert.deepEqual(await stored(), oneByOne);
+        },
+      ),
+      { numRuns: 25 },
+    );
   });
 
   it("counts a repeat over midnight once", async () => {

@@ -1,2 +1,16 @@
 export type { NotificationConfig } from "./config.js";
+export {
+  type Channel,
+  type ChannelContext,
+  type ChannelType,
+  type ChannelUse,
+  DeliveryError,
+  type FailureKind,
+  type Format,
+  type IssueReading,
+  type IssueStatus,
+  type Issues,
+  type Message,
+  type Rendered,
+} from "./domain/channel.js";
 export { notificationService } from "./service.js";

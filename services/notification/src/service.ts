@@ -1,16 +1,26 @@
 import { consumeEvents, withEventSpan } from "@ccsp/events";
 import { implement } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
-import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
+import { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { openRedis } from "@ccsp/redis-kit";
-import { createFileChannel } from "./channels/file-channel.js";
 import { define, type NotificationConfig } from "./config.js";
-import { createNotifier } from "./domain/notifier.js";
+import { deliverAll } from "./delivery/deliver-all.js";
+import type { Notice } from "./domain/notice.js";
 import { noticeOfEvent } from "./events/notice-of-event.js";
 import { notificationHandlers } from "./grpc/handlers.js";
 import { createNotificationMetrics } from "./metrics.js";
-import { createRedisDeliveryLog } from "./redis/redis-delivery-log.js";
+import { createGuardedFetch } from "./net/guarded-fetch.js";
+import { createTargets } from "./net/targets.js";
+import { createRedisNoticeStore } from "./redis/redis-notice-store.js";
+import { createIntake } from "./routing/intake.js";
+import { NO_CHANNELS, readChannelsFile } from "./setup/channels-file.js";
+import { openChannels } from "./setup/open-channels.js";
+import { readTemplates } from "./setup/templates-folder.js";
+import { summaryOf } from "./text/render.js";
+
+/** The group of the events. It is older than the channels' own queues. */
+const GROUP = "notification";
 
 /** The notification service: it notifies people and systems of events. */
 export const notificationService: ServiceDefinition<NotificationConfig> = {
@@ -18,30 +28,58 @@ export const notificationService: ServiceDefinition<NotificationConfig> = {
   summary: "NotificationService: delivers events to channels and lists what was delivered",
   define,
 
-  async start({ service, redis: redisSettings, partitions, filePath }, { open, log, registry, serveOps, serveGrpc }) {
+  async start(config, { open, log, registry, serveOps, serveGrpc }) {
+    const { service, partitions, channelsPath, templatesPath, plugins, language, file } = config;
     const { countDelivery, countOutcome } = createNotificationMetrics(registry);
+    const now = (): Date => new Date();
+    const configured = channelsPath === undefined ? NO_CHANNELS : await readChannelsFile(channelsPath);
+    const overrides = templatesPath === undefined ? {} : await readTemplates(templatesPath);
 
-    const redis = await open("redis", openRedis(redisSettings, { log, name: "notification" }));
+    const redis = await open("redis", openRedis(config.redis, { log, name: "notification" }));
     await serveOps({ redis: () => redis.ping() });
 
-    const deliveries = createRedisDeliveryLog(redis.client);
-    const channels = [await open("file channel", createFileChannel(filePath))];
-    for (const channel of channels) {
-      const notify = createNotifier({ channel, log: deliveries, now: () => new Date(), count: countOutcome });
-      const handle = async (event: Event): Promise<void> => {
-        const notice = noticeOfEvent(event);
-        if (notice !== undefined) await withEventSpan("notification deliver", event, () => notify(notice));
-      };
-      const consumer = { redis, group: groupOf(channel.name), consumer: service.instance, partitions };
-      await open(`events for ${channel.name}`, consumeEvents({ ...consumer, handle, count: countDelivery, log }));
-    }
+    const targets = createTargets(configured.network);
+    const { fetch } = await open("connections", createGuardedFetch(targets));
+    const setup = { file, channels: configured.channels, plugins, language, overrides, targets, fetch, log };
+    const channels = await openChannels(setup);
+    for (const { name, channel } of channels) await open(`channel ${name}`, { close: async () => channel.close?.() });
 
-    await serveGrpc([implement(NotificationServiceService, notificationHandlers(deliveries))]);
+    const names = channels.map(({ name }) => name);
+    const store = createRedisNoticeStore(redis.client, { channels: names, digestMs: config.digestMs });
+    const delivering = await open(
+      "deliveries",
+      deliverAll(channels, {
+        store,
+        now,
+        inSpan,
+        log,
+        summary: summaryOf,
+        giveUpMs: config.giveUpMs,
+        count: countOutcome,
+      }),
+    );
+    const intake = createIntake({
+      channels: channels.map(({ name, use, channel }) => {
+        const quietHours = configured.channels.find((each) => each.name === name)?.quietHours;
+        return { name, records: use.records, hasIssues: channel.issues !== undefined, quietHours };
+      }),
+      ...{ rules: configured.rules, store, now },
+      onRepeat: (channel) => countOutcome(channel, "repeat"),
+      onAccepted: delivering.wake,
+    });
+    const handle = async (event: Event): Promise<void> => {
+      const notice = noticeOfEvent(event);
+      if (notice !== undefined) await intake.accept(notice);
+    };
+    const consumer = { redis, group: GROUP, consumer: service.instance, partitions };
+    await open("events", consumeEvents({ ...consumer, handle, count: countDelivery, log }));
+
+    const issues = { pollMs: config.issuePollMs, log };
+    const handlers = notificationHandlers({ store, intake, channels, now, wake: delivering.wake, ...issues });
+    await serveGrpc([implement(NotificationServiceService, handlers)]);
   },
 };
 
-/**
- * Each channel has its own consumer group, so a slow channel does not delay the others. The group of the file channel
- * has another name because it is older than this rule.
- */
-const groupOf = (channel: string): string => (channel === "file" ? "notification" : `notification.${channel}`);
+function inSpan<T>({ id, taskId, agentId, traceparent }: Notice, _channel: string, work: () => Promise<T>): Promise<T> {
+  return withEventSpan("notification deliver", Event.fromPartial({ id, taskId, agentId, traceparent }), work);
+}

@@ -38,13 +38,14 @@
 --       11 for each task: its line (see below), prompts
 -- RETURN the time of acceptance, then for each task: 'added' | 'again' and its record | 'known' or 'conflict' and the
 --        id of the task that has the request id | 'full' and the field of `load` that is at its bound, or 'memory' |
---        'stopped' and the emergency stop (JSON)
+--        'stopped' and the emergency stop (JSON) | 'budget' and the scope and gate (JSON) of a budget that refuses it
 -- NEEDS time_given (shared/clock), open_batch, push_two (shared/batch), tell_due (shared/due),
 --       add_event, trim_events (shared/events)
 --
 -- A line describes a task: id, class (1 to 4), agent, bytes that the bounds count, payload hash ('' without a request
--- id), traceparent or '', start (ms; 0: no start time, but the record has conditions; '': neither), and the members of
--- the record as JSON, without state and times. A space separates them. One argument is cheaper than eight.
+-- id), traceparent or '', start (ms; 0: no start time, but the record has conditions; '': neither), its labels with
+-- commas, and the members of the record as JSON, without state and times. A space separates them. One argument is
+-- cheaper than nine.
 -- The conditions of a start are members of the record: deadline (ms) of the first start, pin (the executor that the
 -- task waits for), pinMs (for how long). Each may be absent. This script does not use the other conditions.
 -- The script writes no log entry. The first entry of a log, QUEUED or SCHEDULED at `created`, is read from the record.
@@ -76,9 +77,22 @@ local function open_scope(name, bound)
 end
 local all, of_class, of_agent = open_scope('all', 'all'), {}, {}
 local lines, ids = {}, {}
+-- The scopes of budgets that may hold these tasks, each once.
+local scopes, holds = { 'budget/all' }, { ['budget/all'] = false }
+local function add_scope(scope)
+  if holds[scope] == nil then
+    holds[scope] = false
+    scopes[#scopes + 1] = scope
+  end
+  return scope
+end
 for i = 11, #ARGV, 2 do
-  local id, class, agent, size, hash, trace, start, record =
-    string.match(ARGV[i], '^(%S+) (%d) (%S+) (%d+) (%S*) (%S*) (%S*) (.*)$')
+  local id, class, agent, size, hash, trace, start, labels, record =
+    string.match(ARGV[i], '^(%S+) (%d) (%S+) (%d+) (%S*) (%S*) (%S*) (%S*) (.*)$')
+  local of_budgets = { 'budget/all', add_scope('budget/agent/' .. agent) }
+  for label in string.gmatch(labels, '[^,]+') do
+    of_budgets[#of_budgets + 1] = add_scope('budget/label/' .. label)
+  end
   class = tonumber(class)
   lines[#lines + 1] = {
     id = id,
@@ -88,6 +102,7 @@ for i = 11, #ARGV, 2 do
     hash = hash,
     trace = trace,
     start = start,
+    scopes = of_budgets,
     record = record,
     prompts = ARGV[i + 1],
   }
@@ -148,8 +163,18 @@ local function put_in_line(id, class, agent, pin)
   push_two(to_lines[class], 0, agent .. age .. id)
 end
 
-local stop = redis.call('HGET', KEYS[22], 'emergency')
+local stored = redis.call('HMGET', KEYS[22], 'emergency', unpack(scopes))
+local stop = stored[1]
 local stopped = stop and not cjson.decode(stop).opens
+-- A budget that parks accepts tasks. The claim holds them.
+for i, scope in ipairs(scopes) do
+  local gate = stored[i + 1] and cjson.decode(stored[i + 1])
+  for _, budget in ipairs(gate and gate.opens > now and gate.budgets or {}) do
+    if budget.action == 'refuse' and budget['until'] > now then
+      holds[scope] = scope .. ' ' .. stored[i + 1]
+    end
+  end
+end
 
 -- Returns why the task is not stored, and the value that belongs to this answer; nil when it is stored.
 local function guard(line, before, request)
@@ -162,6 +187,11 @@ local function guard(line, before, request)
     return known_hash == line.hash and 'known' or 'conflict', known
   elseif stopped then
     return 'stopped', stop
+  end
+  for _, scope in ipairs(line.scopes) do
+    if holds[scope] then
+      return 'budget', holds[scope]
+    end
   end
   local of_its_class, of_its_agent = of_class[line.class], of_agent[line.agent]
   local full = bounds.memory or find_full(all, line.bytes) or find_full(of_its_class, line.bytes) or find_full(of_its_agent, line.bytes)

@@ -9,8 +9,9 @@
 --       4 data of the event (JSON), or '' to write no event
 --       5 id of this call
 --       6 time at which the gate was closed (ms), or ''; a gate that was closed at another time stays closed
---       7 work channel
---       8 topics to wake
+--       7 how long the gate then lets work through on a ramp (ms), or '' for the ramp that it was closed with
+--       8 work channel
+--       9 topics to wake
 -- RETURN 'ok' | 'open'
 -- NEEDS time_given (shared/clock), add_event (shared/events)
 --
@@ -28,11 +29,12 @@ elseif gate.closed ~= (tonumber(ARGV[6]) or gate.closed) then
   return 'open'
 end
 gate.opens, gate.opened = now, ARGV[5]
+gate.ramp = tonumber(ARGV[7]) or gate.ramp
 redis.call('HSET', gates, scope, cjson.encode(gate))
 if ARGV[4] ~= '' then
   add_event(events, ARGV[3], now, ARGV[4])
 end
-for i = 8, #ARGV do
-  redis.call('PUBLISH', ARGV[7], ARGV[i])
+for i = 9, #ARGV do
+  redis.call('PUBLISH', ARGV[8], ARGV[i])
 end
 return 'ok'

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { declareGauge } from "@ccsp/metrics";
 import type { Logger } from "pino";
-import { Gauge, type Registry } from "prom-client";
+import type { Registry } from "prom-client";
 import type { QueueConfig } from "./config.js";
 import { hasRoom, judgeMemory, type NodeMemory, type Room, usedShare } from "./domain/intake/memory.js";
 
@@ -33,12 +34,11 @@ export async function checkMemory(reads: WatchDeps["reads"], config: QueueConfig
   for (const warning of warnings) log.warn(warning);
 }
 
-export const showMemory = (registry: Registry): Gauge =>
-  new Gauge({
-    name: "ccsp_queue_memory_used_ratio",
-    help: "Share of Redis' maxmemory that is used, of the fullest node; new tasks are refused above 0.9. 0: there is no maxmemory",
-    registers: [registry],
-  });
+/** Shows the memory that is used, in a registry. */
+export const showMemory = declareGauge({
+  name: "ccsp_queue_memory_used_ratio",
+  help: "Share of Redis' maxmemory that is used, of the fullest node; new tasks are refused above 0.9. 0: there is no maxmemory",
+});
 
 /**
  * Checks each second whether Redis has memory for new work. Each shard has its own loop, so an unreachable node does

@@ -26,9 +26,11 @@ const STORE: MeasuredStore = {
     new Map<string, Gate>([
       ["all", { ...gate, opens: NOW }],
       ["agent/a", gate],
+      ["budget/agent/a", { ...gate, opens: NOW + 1 }],
       ["agent/b", { ...gate, opens: NOW + 1 }],
       ["emergency", { ...gate, level: 1 }],
     ]),
+  holdsSetMs: async () => NOW - 2_000,
   now: async () => NOW,
   emergency: async () => ({ id: "s", level: "no-submit", who: "ada", why: "w", calledMs: NOW }),
 };
@@ -59,6 +61,8 @@ describe("the queue's metrics", () => {
       'ccsp_queue_slots{engine="e"} 4',
       'ccsp_queue_gates_closed{scope="all"} 0',
       'ccsp_queue_gates_closed{scope="agent"} 2',
+      'ccsp_queue_gates_closed{scope="budget"} 1',
+      "ccsp_queue_budget_state_age_seconds 2",
       "ccsp_queue_emergency_level 1",
     ]);
     assert.equal(readings, 1);

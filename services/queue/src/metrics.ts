@@ -1,57 +1,75 @@
-import { Refusal } from "@ccsp/errors";
+import { CATEGORY_NAMES, REASONS, Refusal } from "@ccsp/errors";
+import { declareCounter, declareHistogram } from "@ccsp/metrics";
 import type { ClassStarts } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
-import { Counter, Histogram, type Registry } from "prom-client";
+import { Counter, type Registry } from "prom-client";
 import type { SubmissionObserver } from "./application/submissions.js";
 import type { BreakerObserver } from "./domain/intake/breaker.js";
 import type { QueueObserver } from "./domain/lifecycle/observer.js";
 import { startedInTime } from "./domain/order/objective.js";
+import { CLASSES } from "./domain/task/task.js";
+
+const ACCEPTED = declareCounter({
+  name: "ccsp_queue_tasks_accepted_total",
+  help: "Tasks that were stored",
+  labels: { engine: "engines that executors offer", class: CLASSES },
+});
+
+const WAIT = declareHistogram({
+  name: "ccsp_queue_wait_seconds",
+  help: "Time from acceptance, or from the requested start time, to a lease; includes parking and earlier attempts",
+  labels: { class: CLASSES },
+  buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 30, 60, 300, 900, 3600],
+});
 
 const FIRST_LEASES = "ccsp_queue_first_leases_total";
+const FIRST = declareCounter({
+  name: FIRST_LEASES,
+  help: "Tasks that got their first lease, by whether they met the start target of their class",
+  labels: { engine: "engines that executors offer", class: CLASSES, in_time: ["true", "false"] },
+});
+
+const FAILURES = declareCounter({
+  name: "ccsp_queue_failures_total",
+  help: "Runs that failed or were lost, by what it was of and whether the task is tried again",
+  labels: { category: CATEGORY_NAMES, retried: ["true", "false"] },
+});
+
+const ENDED = declareCounter({
+  name: "ccsp_queue_tasks_ended_total",
+  help: "Tasks that ended, by the state in which they did",
+  labels: { state: ["SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"] },
+});
+
+const EXPIRED = declareCounter({
+  name: "ccsp_queue_leases_expired_total",
+  help: "Leases that expired because no executor renewed them",
+});
+
+const DELIVERIES = declareCounter({
+  name: "ccsp_queue_deliveries_lost_total",
+  help: "Leases that were lost, or whose engine crashed, before their run had started",
+});
+
+const OVERLOADED = declareCounter({
+  name: "ccsp_queue_overloaded_total",
+  help: "Tasks that were refused because this replica was overloaded",
+});
+
+const REFUSED = declareCounter({
+  name: "ccsp_queue_tasks_refused_total",
+  help: "Tasks that were not stored, by the reason that the caller got",
+  labels: { reason: [...REASONS, "INTERNAL"] },
+});
 
 /** Counts what this replica changed. */
 export function observeQueue(registry: Registry): QueueObserver {
-  const registers = [registry];
-  const accepted = new Counter({
-    name: "ccsp_queue_tasks_accepted_total",
-    help: "Tasks that were stored",
-    labelNames: ["engine", "class"],
-    registers,
-  });
-  const wait = new Histogram({
-    name: "ccsp_queue_wait_seconds",
-    help: "Time from acceptance, or from the requested start time, to a lease; includes parking and earlier attempts",
-    labelNames: ["class"],
-    buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 30, 60, 300, 900, 3600],
-    registers,
-  });
-  const firstLeases = new Counter({
-    name: FIRST_LEASES,
-    help: "Tasks that got their first lease, by whether they met the start target of their class",
-    labelNames: ["engine", "class", "in_time"],
-    registers,
-  });
-  const failures = new Counter({
-    name: "ccsp_queue_failures_total",
-    help: "Runs that failed or were lost, by what it was of and whether the task is tried again",
-    labelNames: ["category", "retried"],
-    registers,
-  });
-  const ended = new Counter({
-    name: "ccsp_queue_tasks_ended_total",
-    help: "Tasks that ended, by the state in which they did",
-    labelNames: ["state"],
-    registers,
-  });
-  const expired = new Counter({
-    name: "ccsp_queue_leases_expired_total",
-    help: "Leases that expired because no executor renewed them",
-    registers,
-  });
-  const deliveries = new Counter({
-    name: "ccsp_queue_deliveries_lost_total",
-    help: "Leases that were lost, or whose engine crashed, before their run had started",
-    registers,
-  });
+  const accepted = ACCEPTED(registry);
+  const wait = WAIT(registry);
+  const firstLeases = FIRST(registry);
+  const failures = FAILURES(registry);
+  const ended = ENDED(registry);
+  const expired = EXPIRED(registry);
+  const deliveries = DELIVERIES(registry);
   return {
     accepted: ({ engine, class: priority }) => accepted.inc({ engine, class: priority }),
     ended: (state) => ended.inc({ state }),
@@ -86,21 +104,12 @@ export async function readStarts(registry: Registry): Promise<readonly ClassStar
 
 /** Counts the tasks that the breaker refused at this replica. */
 export function observeBreaker(registry: Registry): BreakerObserver {
-  const refused = new Counter({
-    name: "ccsp_queue_overloaded_total",
-    help: "Tasks that were refused because this replica was overloaded",
-    registers: [registry],
-  });
+  const refused = OVERLOADED(registry);
   return { refused: () => refused.inc() };
 }
 
 /** Counts the refused tasks: each task of a batch, and each try of a schedule. */
 export function observeSubmissions(registry: Registry): SubmissionObserver {
-  const refused = new Counter({
-    name: "ccsp_queue_tasks_refused_total",
-    help: "Tasks that were not stored, by the reason that the caller got",
-    labelNames: ["reason"],
-    registers: [registry],
-  });
+  const refused = REFUSED(registry);
   return { refused: (fault) => refused.inc({ reason: fault instanceof Refusal ? fault.reason : "INTERNAL" }) };
 }

@@ -1,4 +1,5 @@
-import { Gauge, type Registry } from "prom-client";
+import { declareGauge } from "@ccsp/metrics";
+import type { Registry } from "prom-client";
 import { EMERGENCY_LEVELS } from "./domain/emergency/emergency.js";
 import type { EmergencyStore } from "./domain/emergency/emergency-store.js";
 import { type ExecutorStore, PRESENT_MS } from "./domain/executors/executor-store.js";
@@ -15,7 +16,70 @@ export type MeasuredStore = StatusStore & ExecutorStore & GateReads & Pick<Emerg
 /**
  * The kinds of scope that the gauge of closed gates shows. The emergency stop has a gauge of its own, for its level.
  */
-const GATED = ["all", "class", "engine", "account", "executor", "agent", "label"] as const satisfies Scope["kind"][];
+const GATED = [
+  "all",
+  "class",
+  "engine",
+  "account",
+  "executor",
+  "agent",
+  "label",
+  "budget",
+] as const satisfies Scope["kind"][];
+
+/** The engines of tasks are those that executors offer, and so they are few. */
+const ENGINES = "engines that executors offer";
+
+const WAITING = declareGauge({
+  name: "ccsp_queue_waiting",
+  help: "Tasks that wait for an executor; counts at most 2,000 of those in each shard that a label or an affinity defers",
+  labels: { engine: ENGINES, class: CLASSES },
+});
+const OLDEST = declareGauge({
+  name: "ccsp_queue_oldest_age_seconds",
+  help: "Age of the oldest task that waits for an executor; 0 when none does",
+  labels: { engine: ENGINES, class: CLASSES },
+});
+const RUNNING = declareGauge({
+  name: "ccsp_queue_running",
+  help: "Tasks that executors hold",
+  labels: { engine: ENGINES, class: CLASSES },
+});
+const PARKED = declareGauge({ name: "ccsp_queue_parked", help: "Tasks that wait to be tried again" });
+const SCHEDULED = declareGauge({ name: "ccsp_queue_scheduled", help: "Tasks that wait for their start time" });
+const ENDED = declareGauge({ name: "ccsp_queue_ended", help: "Ended tasks that are still kept" });
+const BYTES = declareGauge({
+  name: "ccsp_queue_waiting_bytes",
+  help: "Bytes of tasks that wait, are parked or scheduled",
+});
+const EXECUTORS = declareGauge({
+  name: "ccsp_queue_executors",
+  help: "Executors that called recently, by whether they take work",
+  labels: { draining: ["true", "false"] },
+});
+const SLOTS = declareGauge({
+  name: "ccsp_queue_slots",
+  help: "Slots of executors that take work",
+  labels: { engine: ENGINES },
+});
+const GATES = declareGauge({
+  name: "ccsp_queue_gates_closed",
+  help: "Closed gates, by what they stop",
+  labels: { scope: GATED },
+});
+const EMERGENCY = declareGauge({
+  name: "ccsp_queue_emergency_level",
+  help: "Level of the emergency stop in force, from 1; 0: there is none",
+});
+const HOLDS = declareGauge({
+  name: "ccsp_queue_budget_state_age_seconds",
+  help: "Time since the monitor said last which budgets are used up; 0: it never has",
+});
+const START_TARGET = declareGauge({
+  name: "ccsp_queue_start_target_seconds",
+  help: "Time within which a task of the class should get its first lease",
+  labels: { class: CLASSES },
+});
 
 /** Gauges of what waits and runs. A scrape reads Redis once for all gauges. Every replica shows the same values. */
 export function measureQueue(registry: Registry, store: MeasuredStore): void {
@@ -31,28 +95,20 @@ export function measureQueue(registry: Registry, store: MeasuredStore): void {
       });
     return reading;
   };
-  const gauge = <L extends string>(name: string, help: string, ...labelNames: readonly L[]): Gauge<L> =>
-    new Gauge({ name: `ccsp_queue_${name}`, help, labelNames, registers: [registry], collect });
+  const waiting = WAITING(registry, collect);
+  const oldest = OLDEST(registry, collect);
+  const running = RUNNING(registry, collect);
+  const parked = PARKED(registry, collect);
+  const scheduled = SCHEDULED(registry, collect);
+  const ended = ENDED(registry, collect);
+  const bytes = BYTES(registry, collect);
+  const executors = EXECUTORS(registry, collect);
+  const slots = SLOTS(registry, collect);
+  const gates = GATES(registry, collect);
+  const emergency = EMERGENCY(registry, collect);
+  const holds = HOLDS(registry, collect);
 
-  const waiting = gauge(
-    "waiting",
-    "Tasks that wait for an executor; counts at most 2,000 of those in each shard that a label or an affinity defers",
-    "engine",
-    "class",
-  );
-  const oldestHelp = "Age of the oldest task that waits for an executor; 0 when none does";
-  const oldest = gauge("oldest_age_seconds", oldestHelp, "engine", "class");
-  const running = gauge("running", "Tasks that executors hold", "engine", "class");
-  const parked = gauge("parked", "Tasks that wait to be tried again");
-  const scheduled = gauge("scheduled", "Tasks that wait for their start time");
-  const ended = gauge("ended", "Ended tasks that are still kept");
-  const bytes = gauge("waiting_bytes", "Bytes of tasks that wait, are parked or scheduled");
-  const executors = gauge("executors", "Executors that called recently, by whether they take work", "draining");
-  const slots = gauge("slots", "Slots of executors that take work", "engine");
-  const gates = gauge("gates_closed", "Closed gates, by what they stop", "scope");
-  const emergency = gauge("emergency_level", "Level of the emergency stop in force, from 1; 0: there is none");
-
-  function show({ depths, counts, present, closed, level }: Reading): void {
+  function show({ depths, counts, present, closed, level, holdsAgeMs }: Reading): void {
     for (const { engine, class: priority, ...depth } of depths) {
       waiting.set({ engine, class: priority }, depth.waiting);
       oldest.set({ engine, class: priority }, (depth.oldestAgeMs ?? 0) / 1000);
@@ -74,28 +130,25 @@ export function measureQueue(registry: Registry, store: MeasuredStore): void {
     }
     for (const scope of GATED) gates.set({ scope }, closed.filter((each) => each === scope).length);
     emergency.set(level);
+    holds.set(holdsAgeMs / 1000);
   }
 }
 
 type Reading = Awaited<ReturnType<typeof read>>;
 
 async function read(store: MeasuredStore) {
-  const [depths, counts, present, gates, nowMs, stop] = await Promise.all([
+  const [depths, counts, present, gates, nowMs, stop, holdsSetMs] = await Promise.all([
     ...([store.depths(), store.counts(), store.executors(PRESENT_MS)] as const),
-    ...([store.gates(), store.now(""), store.emergency()] as const),
+    ...([store.gates(), store.now(""), store.emergency(), store.holdsSetMs()] as const),
   ]);
   const closed = [...gates].flatMap(([name, gate]) => (isClosed(gate, nowMs) ? readScope(name).kind : []));
   const level = stop === undefined ? 0 : EMERGENCY_LEVELS.indexOf(stop.level) + 1;
-  return { depths, counts, present, closed, level };
+  const holdsAgeMs = holdsSetMs === undefined ? 0 : Math.max(0, nowMs - holdsSetMs);
+  return { depths, counts, present, closed, level, holdsAgeMs };
 }
 
 /** Shows the time within which a task of each class should start. Other figures are compared with it. */
 export function showTargets(registry: Registry): void {
-  const target = new Gauge({
-    name: "ccsp_queue_start_target_seconds",
-    help: "Time within which a task of the class should get its first lease",
-    labelNames: ["class"],
-    registers: [registry],
-  });
+  const target = START_TARGET(registry);
   for (const priority of CLASSES) target.set({ class: priority }, START_TARGET_MS[priority] / 1000);
 }

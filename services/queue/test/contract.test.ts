@@ -562,6 +562,27 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     await refused(client.explainTask({ taskId: waits, agentId: "bob" }), status.NOT_FOUND, "TASK_NOT_FOUND");
   });
 
+  it("opens the gate of an account on a ramp of 0 to 1 hour, and shows it; refuses a ramp where few tasks wait", async () => {
+    const scope = { scope: { $case: "account" as const, value: { engine: "claude-code", account: "team" } } };
+    const label = { scope: { $case: "label" as const, value: "repo=a/b" } };
+    const asked = { scope, who: "ada", why: "renewed" };
+    for (const wrong of [
+      { ...asked, ramp: { seconds: 3_601n, nanos: 0 } },
+      { ...asked, ramp: { seconds: -1n, nanos: 0 } },
+      { ...asked, scope: label, ramp: { seconds: 60n, nanos: 0 } },
+    ]) {
+      await refused(client.resumeQueue(wrong), status.INVALID_ARGUMENT, "INVALID_FIELD");
+    }
+    await client.pauseQueue({ scope, who: "ada", why: "release" });
+    assert.deepEqual(await client.resumeQueue({ ...asked, ramp: { seconds: 60n, nanos: 0 } }), { resumed: true });
+    const { gates } = await client.getStatus({});
+    assert.deepEqual(
+      gates.map(({ rampEndTime }) => rampEndTime),
+      [new Date(world.clock.now + 60_000)],
+    );
+    world.clock.now += 60_000;
+  });
+
   it("closes a gate, shows it in the status and opens it", async () => {
     const scope = { scope: { $case: "label" as const, value: "repo=a/b" } };
     const until = new Date(world.clock.now + 60_000);

@@ -146,6 +146,18 @@ function gates(get: () => World): void {
     });
   });
 
+  it("opens on the ramp that the call names, also when a person had closed it for an open time", async () => {
+    const world = get();
+    const scope = scopes.account("claude-code", "");
+    await pause(scope);
+    assert.equal(await world.gates.resume(scope, { who: "ada", why: "done" }, 60_000), true);
+    const opened = world.clock.now;
+    const gate = (await world.store.gates()).get("account/claude-code/");
+    assert.deepEqual([gate?.opens, gate?.ramp], [opened, 60_000]);
+    assert.equal(await world.gates.resume(scope, { who: "ada", why: "again" }, 1_000), false, "it is open");
+    assert.equal((await world.store.gates()).get("account/claude-code/")?.ramp, 60_000);
+  });
+
   it("records who closed it, why and until when, and notifies other services once", async () => {
     const world = get();
     const opensMs = world.clock.now + 60_000;
@@ -172,8 +184,8 @@ describe("a gate that the repair of a shard opens", () => {
   it("is the gate that was read, not one that was closed again since", async () => {
     const gate = { who: "ada", why: "maintenance" };
     const { closed } = await world.store.closeGate({ scope: scopes.all, gate, how: "replace", announced: false });
-    assert.equal(await world.store.openGate(scopes.all, undefined, closed - 1), false);
+    assert.equal(await world.store.openGate(scopes.all, { closedMs: closed - 1 }), false);
     assert.equal((await world.store.gates()).get("all")?.opens, undefined);
-    assert.equal(await world.store.openGate(scopes.all, undefined, closed), true);
+    assert.equal(await world.store.openGate(scopes.all, { closedMs: closed }), true);
   });
 });

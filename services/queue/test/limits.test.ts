@@ -154,6 +154,18 @@ function limits({ twice }: WorldOptions): void {
       }
     });
 
+    it("are told of no second time when the monitor has paused the account of a refused login meanwhile", async () => {
+      const login = scopes.account("claude-code", "team");
+      await add();
+      const [leased = assert.fail()] = await take(1, { account: "team" });
+      await start(leased);
+      const paused = await world.gates.pause(login, { who: "ccsp/session", why: "the login is refused" });
+      await fail(leased, "SESSION_TIMEOUT");
+      assert.deepEqual((await world.store.gates()).get("account/claude-code/team"), paused);
+      assert.deepEqual(await told("sessionTimeout"), []);
+      assert.equal((await told("gateClosed")).length, 1);
+    });
+
     it("halve the allowed runs at the same time while the provider is overloaded, and raise them with each three successes", async () => {
       for (let i = 0; i < 30; i++) await add();
       const first = await take(8);

@@ -3,6 +3,7 @@
 from ccsp.client import Client, Schedules, Submitted
 from ccsp.errors import (
     AuthenticationError,
+    BudgetExhaustedError,
     CcspError,
     ConflictError,
     Field,
@@ -37,6 +38,7 @@ from ccsp.run import Run
 __all__ = [
     "Accepted",
     "AuthenticationError",
+    "BudgetExhaustedError",
     "Cancelling",
     "CcspError",
     "Client",

@@ -90,6 +90,12 @@ class SubmitStoppedError(CcspError):
     reasons = ("SUBMIT_STOPPED",)
 
 
+class BudgetExhaustedError(CcspError):
+    """A budget is used up. Submit again after `retry_after` seconds, when its period has ended: perhaps days."""
+
+    reasons = ("BUDGET_EXHAUSTED",)
+
+
 class QueueFullError(CcspError):
     """Submit again after `retry_after` seconds."""
 

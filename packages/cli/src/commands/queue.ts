@@ -3,12 +3,11 @@ import { Command } from "commander";
 import { type ConnectionOptions, withConnection } from "../connection.js";
 import { sayQueue } from "../describe-queue.js";
 import { readOn, untilInterrupted } from "../following.js";
-import { type Io, sayFormatted } from "../io.js";
+import type { Io } from "../io.js";
 import { messageJson } from "../json-forms.js";
 import { atGateway } from "../operator.js";
-import { isForPrograms, NAMELESS } from "../output/format.js";
-import { showOne } from "../output/show.js";
-import { zonedTime } from "../words.js";
+import { NAMELESS } from "../output/format.js";
+import { sayAgain, showOne } from "../output/show.js";
 import { queueTaskCommands } from "./queue-tasks.js";
 
 export function queueCommand(io: Io): Command {
@@ -42,14 +41,10 @@ Examples:
         await untilInterrupted(io, async (signal) => {
           for await (const { status } of readOn(io, () => gateway.watchQueue({}, { signal }), signal)) {
             if (!status) continue;
-            if (!isForPrograms(options))
-              sayFormatted(io, io.stdout.isTTY === true ? CLEAR : `\n${zonedTime(new Date())}`);
+            sayAgain(io, options);
             await show(status);
           }
         });
       });
     });
 }
-
-// Moves the cursor to the corner and clears the screen.
-const CLEAR = "\u001b[H\u001b[J";

@@ -5,6 +5,8 @@ import { stateName } from "../describe.js";
 import type { Io } from "../io.js";
 import { atGateway } from "../operator.js";
 import { CLASS_NAMES } from "../priority.js";
+import { sessionName } from "../session-name.js";
+import { sessionState } from "../tables/sessions.js";
 import { localTime } from "../words.js";
 
 export interface Suggestion {
@@ -58,6 +60,14 @@ const executors: Source = (io, connection) =>
       description: `${leases} running${draining ? ", draining" : ""}`,
     }));
   });
+const sessions: Source = (io, connection) =>
+  atGateway(io, connection, async (gateway) => {
+    const listed = await gateway.listSessions({});
+    return listed.sessions.map((session) => ({
+      value: sessionName(session.account),
+      description: sessionState(session),
+    }));
+  });
 const keys: Source = (io, connection) =>
   atGateway(io, connection, async (gateway) => {
     const listed = await gateway.listKeys({ pageSize: 500 });
@@ -86,6 +96,7 @@ const SOURCES: Readonly<Record<string, Source>> = {
   "--executor": executors,
   "--agent": agents,
   key: keys,
+  session: sessions,
   "schedule put name": schedules,
   "schedule delete name": schedules,
   class: words(CLASS_NAMES),

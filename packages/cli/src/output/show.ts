@@ -1,6 +1,7 @@
 import { type Io, note, say, sayFormatted, sayJson, writeText } from "../io.js";
+import { zonedTime } from "../words.js";
 import { mayColour } from "./colour.js";
-import { formatOf, type OutputOptions } from "./format.js";
+import { formatOf, isForPrograms, type OutputOptions } from "./format.js";
 import type { Column } from "./table.js";
 
 /** How a command shows one thing in each format. */
@@ -24,6 +25,14 @@ export async function showOne(io: Io, options: OutputOptions, shown: Shown): Pro
   else if (format === "name" && name !== undefined) say(io, name);
   else if (write) await write();
   else for (const line of lines()) say(io, line);
+}
+
+// Moves the cursor to the corner and clears the screen.
+const CLEAR = "\u001b[H\u001b[J";
+
+/** Comes before what `--watch` shows once more: on a terminal in the place of the last one, else with the time. */
+export function sayAgain(io: Io, options: OutputOptions): void {
+  if (!isForPrograms(options)) sayFormatted(io, io.stdout.isTTY === true ? CLEAR : `\n${zonedTime(new Date())}`);
 }
 
 /** How a command shows a list in each format. */

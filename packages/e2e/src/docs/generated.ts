@@ -1,13 +1,17 @@
+import { dashboardFiles } from "../dashboards/index.js";
 import { readPage } from "./blocks.js";
 import { configuration } from "./configuration.js";
 import { categories, reasons } from "./errors.js";
 import { fill } from "./markdown.js";
+import { metricsPage } from "./metrics.js";
 
-/** Every page with a generated part, as it should be. */
+/** Every page with a generated part, and every other generated file, as it should be. */
 export async function generatedPages(): Promise<Readonly<Record<string, string>>> {
   const troubleshooting = fill(readPage("docs/troubleshooting.md"), "reasons", reasons());
   return {
+    ...dashboardFiles(),
     "docs/configuration.md": fill(readPage("docs/configuration.md"), "settings", await configuration()),
+    "docs/metrics.md": fill(readPage("docs/metrics.md"), "metrics", await metricsPage()),
     "docs/troubleshooting.md": fill(troubleshooting, "categories", categories()),
   };
 }

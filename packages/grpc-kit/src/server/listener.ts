@@ -35,7 +35,8 @@ export interface ListenerBounds {
 }
 
 /** `connections` is the limit of one address. */
-export type ConnectionLimit = "connections" | "all_connections" | "handshake";
+export const CONNECTION_LIMITS = ["connections", "all_connections", "handshake"] as const;
+export type ConnectionLimit = (typeof CONNECTION_LIMITS)[number];
 
 /**
  * Listens on every address of a host, as grpc-js does by itself. grpc-js is not used for this because it cannot limit

@@ -14,7 +14,7 @@ const USAGE_MS = 3_000;
 
 export interface AgentOperationOptions {
   readonly queue: QueueClient;
-  readonly monitor: Pick<Client<MonitorServiceService>, "getUsage">;
+  readonly monitor: Pick<Client<MonitorServiceService>, "getUsage" | "listBudgets">;
   readonly guard: Guard;
   readonly resume: ResumePolicy;
   readonly version: string;
@@ -80,6 +80,10 @@ export function createAgentOperations({ queue, monitor, guard, resume, version }
       const grouping = groupBy.length === 0 ? [Dimension.MODEL] : groupBy;
       return monitor.getUsage({ ...range, groupBy: grouping }, { ...within(call), timeoutMs: USAGE_MS });
     }),
+
+    getMyBudgets: guard.unary(Rpcs.getMyBudgets, (_request, call) =>
+      monitor.listBudgets({ agentId: call.subject }, { ...within(call), timeoutMs: USAGE_MS }),
+    ),
 
     getCapabilities: guard.unary(Rpcs.getCapabilities, async (_request, call) => {
       // The capabilities change only when the queue restarts. To read the whole status at each call would be

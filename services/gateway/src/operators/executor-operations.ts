@@ -5,7 +5,7 @@ import type { Executors } from "../executors/executors.js";
 import { mayReadPrompts, runWithoutContent } from "./content.js";
 
 /** A probe takes at most a minute. */
-const PROBE_MS = 70_000;
+export const PROBE_MS = 70_000;
 
 export interface ExecutorOperationOptions {
   readonly guard: Guard;

@@ -6,7 +6,7 @@ import type { NotificationServiceService } from "@ccsp/protos/ccsp/notification/
 import { type AdmittedCall, within } from "../application/call.js";
 import type { Guard } from "../application/guard.js";
 import { checkTimes } from "../application/times.js";
-import { type ExecutorOperationOptions, executorOperations } from "./executor-operations.js";
+import { type ExecutorOperationOptions, executorOperations, PROBE_MS } from "./executor-operations.js";
 import { type KeysOperationOptions, keysOperations } from "./keys-operations.js";
 import { type QueueOperationOptions, queueOperations } from "./queue-operations.js";
 
@@ -28,7 +28,11 @@ export function createOperatorOperations(options: OperatorOperationOptions) {
     ...executorOperations(options),
     ...keysOperations(options),
     ...reports(options),
+    ...budgets(options),
+    ...fleet(options),
+    ...sessions(options),
     ...alertsOf(options),
+    ...notifications(options),
     ...questionsAboutOneself(options),
   };
 }
@@ -42,7 +46,7 @@ const ASKING_MS = 15_000;
 const asking = (call: AdmittedCall) => ({ ...within(call), timeoutMs: ASKING_MS });
 const soon = (call: AdmittedCall) => ({ ...within(call), timeoutMs: REPORT_MS });
 
-function reports({ guard, monitor, notification }: OperatorOperationOptions) {
+function reports({ guard, monitor }: OperatorOperationOptions) {
   return {
     getUsage: guard.unary(Rpcs.getUsage, async (request, call) => {
       checkTimes({ start_time: request.startTime, end_time: request.endTime });
@@ -67,9 +71,75 @@ function reports({ guard, monitor, notification }: OperatorOperationOptions) {
       checkTimes({ end_time: request.endTime });
       return monitor.recordUsage(request, soon(call));
     }),
+  };
+}
 
+/** Budgets. Every change carries the proven name of its caller. */
+function budgets({ guard, monitor }: OperatorOperationOptions) {
+  return {
+    putBudget: guard.unary(Rpcs.putBudget, (request, call) =>
+      monitor.putBudget({ ...request, who: call.subject }, soon(call)),
+    ),
+
+    deleteBudget: guard.unary(Rpcs.deleteBudget, (request, call) => monitor.deleteBudget(request, soon(call))),
+
+    listBudgets: guard.unary(Rpcs.listBudgets, (request, call) => monitor.listBudgets(request, soon(call))),
+  };
+}
+
+/** Sessions. A confirmation carries the proven name of its caller. */
+function sessions({ guard, monitor }: OperatorOperationOptions) {
+  return {
+    listSessions: guard.unary(Rpcs.listSessions, (request, call) => monitor.listSessions(request, soon(call))),
+
+    confirmSession: guard.unary(Rpcs.confirmSession, (request, call) =>
+      monitor.confirmSession({ ...request, who: call.subject }, within(call, PROBE_MS)),
+    ),
+
+    checkSession: guard.unary(Rpcs.checkSession, (request, call) =>
+      monitor.checkSession(request, within(call, PROBE_MS)),
+    ),
+  };
+}
+
+/** The instances of all services, and how well the objectives are kept. */
+function fleet({ guard, monitor }: OperatorOperationOptions) {
+  return {
+    getGlobalMetrics: guard.unary(Rpcs.getGlobalMetrics, (request, call) =>
+      monitor.getGlobalMetrics(request, soon(call)),
+    ),
+
+    watchMetrics: guard.stream(Rpcs.watchMetrics, (request, call) => monitor.watchMetrics(request, within(call))),
+
+    getSlos: guard.unary(Rpcs.getSlos, (request, call) => monitor.getSlos(request, soon(call))),
+  };
+}
+
+/** A test of a channel waits for the channel's answer, at most 15 s. */
+const TEST_MS = 20_000;
+
+function notifications({ guard, notification }: OperatorOperationOptions) {
+  return {
     listNotifications: guard.unary(Rpcs.listNotifications, (request, call) =>
       notification.listNotifications(request, soon(call)),
+    ),
+
+    getNotification: guard.unary(Rpcs.getNotification, (request, call) =>
+      notification.getNotification(request, soon(call)),
+    ),
+
+    retryNotification: guard.unary(Rpcs.retryNotification, (request, call) =>
+      notification.retryNotification(request, soon(call)),
+    ),
+
+    listChannels: guard.unary(Rpcs.listChannels, (request, call) => notification.listChannels(request, soon(call))),
+
+    testChannel: guard.unary(Rpcs.testChannel, (request, call) =>
+      notification.testChannel({ ...request, who: call.identity.subject }, { ...within(call), timeoutMs: TEST_MS }),
+    ),
+
+    previewNotification: guard.unary(Rpcs.previewNotification, (request, call) =>
+      notification.previewNotification(request, soon(call)),
     ),
   };
 }

@@ -1,30 +1,44 @@
-import type { Signal, SignalSource } from "../signals/signal.js";
+import { exportedSignal, type Signal, type SignalSource } from "../signals/signal.js";
 import { type Fleet, hasStopped, type Known } from "./fleet.js";
 
-const BY_INSTANCE = ["service", "instance"] as const;
+const BY_INSTANCE = { service: "services", instance: "instances of the fleet" } as const;
+
+const METRICS = [
+  exportedSignal({
+    name: "instance_late",
+    help: "1 if an instance has sent no heartbeat for 45 s, else 0",
+    labels: BY_INSTANCE,
+  }),
+  exportedSignal({
+    name: "executor_lost",
+    help: "1 if an executor has fallen silent without a stop, and no other process has its id, else 0",
+    labels: { executor: "executors of the fleet" },
+  }),
+  exportedSignal({
+    name: "certificate_expires_seconds",
+    help: "Time until the first certificate of an instance expires; negative: since then",
+    labels: BY_INSTANCE,
+  }),
+  exportedSignal({
+    name: "disk_free_share",
+    help: "Share of the disk that is free where an instance stores its files",
+    labels: BY_INSTANCE,
+  }),
+  exportedSignal({
+    name: "memory_share",
+    help: "Share of the memory of the instance's host that is in use",
+    labels: BY_INSTANCE,
+  }),
+  exportedSignal({
+    name: "cpu_share",
+    help: "Share of the CPUs of the instance's host that was busy",
+    labels: BY_INSTANCE,
+  }),
+];
 
 /** The signals of the fleet. What a silent instance last said of its host is left out. */
 export const fleetSignals = (fleet: Pick<Fleet, "list">): SignalSource => ({
-  metrics: [
-    { name: "instance_late", help: "1 if an instance has sent no heartbeat for 45 s, else 0", labels: BY_INSTANCE },
-    {
-      name: "executor_lost",
-      help: "1 if an executor has fallen silent without a stop, and no other process has its id, else 0",
-      labels: ["executor"],
-    },
-    {
-      name: "certificate_expires_seconds",
-      help: "Time until the first certificate of an instance expires; negative: since then",
-      labels: BY_INSTANCE,
-    },
-    {
-      name: "disk_free_share",
-      help: "Share of the disk that is free where an instance stores its files",
-      labels: BY_INSTANCE,
-    },
-    { name: "memory_share", help: "Share of the memory of the instance's host that is in use", labels: BY_INSTANCE },
-    { name: "cpu_share", help: "Share of the CPUs of the instance's host that was busy", labels: BY_INSTANCE },
-  ],
+  metrics: METRICS,
   read: async (now) => {
     const known = await fleet.list(now);
     return [...known.flatMap((each) => ofInstance(each, now)), ...ofExecutors(known)];

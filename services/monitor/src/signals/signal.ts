@@ -1,3 +1,6 @@
+import { declareGauge, type Labels } from "@ccsp/metrics";
+import type { Gauge, Registry } from "prom-client";
+
 /** A value that the rules of alerts compare, as it is now. */
 export interface Signal {
   /** Name of its metric. */
@@ -23,3 +26,23 @@ export interface SignalSource {
   /** Returns the signals as they are now. Rejects when they cannot be known: then no rule on its metrics is judged. */
   read(now: Date): Promise<readonly Signal[]>;
 }
+
+/** A metric of signals that Prometheus gets too, as the gauge `ccsp_monitor_<name>`. */
+export interface ExportedSignal extends SignalMetric {
+  readonly gauge: (registry: Registry, collect: () => Promise<void>) => Gauge;
+}
+
+/**
+ * Declares a metric of signals that is exported. Use it at the top of a module, and only for labels with few values:
+ * there is a series in Prometheus for each. `labels` are those of `declareGauge`.
+ */
+export function exportedSignal({
+  name,
+  help,
+  labels,
+}: Pick<SignalMetric, "name" | "help"> & { readonly labels: Labels }): ExportedSignal {
+  const gauge = declareGauge({ name: `ccsp_monitor_${name}`, help, labels });
+  return { name, help, labels: Object.keys(labels), gauge };
+}
+
+export const isExported = (metric: SignalMetric): metric is ExportedSignal => "gauge" in metric;

@@ -18,13 +18,18 @@ export const WINDOW_NAMES: readonly Window[] = ["5m", "30m", "1h", "6h", "3d"];
 
 export const BUDGET_WINDOW_MS = 30 * DAY_MS;
 
+const FAST = 14.4;
+
+/** From these rates, an alert is called for. */
+export const ALERT_RATES: Readonly<Record<Burn, number>> = { fast: FAST, slow: 1 };
+
 /**
  * The alerts of "The Site Reliability Workbook", chapter 5, "Alerting on SLOs", table 5-8, for a budget of 30 days. Both
  * windows of a pair must burn at this rate: the long one shows that it matters, and the short one that it still goes on.
  * The pairs use 2 % of the budget in an hour, 5 % in six hours and 10 % in three days.
  */
 const PAIRS = [
-  { burn: "fast", long: "1h", short: "5m", rate: 14.4 },
+  { burn: "fast", long: "1h", short: "5m", rate: FAST },
   { burn: "slow", long: "6h", short: "30m", rate: 6 },
   { burn: "slow", long: "3d", short: "6h", rate: 1 },
 ] as const satisfies readonly { burn: Burn; long: Window; short: Window; rate: number }[];
@@ -44,8 +49,11 @@ export interface Standing {
   /** Share of the error budget that is left. Below 0: more was bad than the objective allows. 1 when nothing happened. */
   readonly budgetLeft: number;
   readonly burns: Readonly<Record<Window, Tally & { readonly rate: number }>>;
-  /** How far the most urgent pair of each kind is above its threshold: from 1, it calls for an alert. */
-  readonly overThreshold: Readonly<Record<Burn, number>>;
+  /**
+   * The burn rate that the alert of each kind compares with its threshold, `ALERT_RATES`: the lower rate of the two
+   * windows of its pair. Of the slow pairs, the worse one counts, and its rate is divided by its own threshold.
+   */
+  readonly alertRates: Readonly<Record<Burn, number>>;
 }
 
 /** How fast a budget is used: 1 uses it up in exactly its window. 0 when nothing was counted. */
@@ -61,7 +69,7 @@ export function standingOf(objective: Objective, counts: Readonly<Record<Window 
   const most = (burn: Burn): number =>
     Math.max(
       ...PAIRS.filter((pair) => pair.burn === burn).map(({ long, short, rate }) =>
-        burns[long].bad < LEAST_BAD ? 0 : Math.min(burns[long].rate, burns[short].rate) / rate,
+        burns[long].bad < LEAST_BAD ? 0 : (Math.min(burns[long].rate, burns[short].rate) * ALERT_RATES[burn]) / rate,
       ),
     );
   return {
@@ -69,12 +77,12 @@ export function standingOf(objective: Objective, counts: Readonly<Record<Window 
     budget,
     budgetLeft: 1 - burnRate(budget, objective.share),
     burns,
-    overThreshold: { fast: most("fast"), slow: most("slow") },
+    alertRates: { fast: most("fast"), slow: most("slow") },
   };
 }
 
 /** The alert that the burn rates call for. */
-export const alertOf = ({ overThreshold }: Standing): Burn | "" => {
-  if (overThreshold.fast >= 1) return "fast";
-  return overThreshold.slow >= 1 ? "slow" : "";
-};
+export function alertOf({ alertRates }: Standing): Burn | "" {
+  if (alertRates.fast >= ALERT_RATES.fast) return "fast";
+  return alertRates.slow >= ALERT_RATES.slow ? "slow" : "";
+}

@@ -22,6 +22,9 @@ const CLASSES = ["urgent", "high", "normal", "low"] as const;
 /** The bounds of the histogram of calls that can be a target: at another time, nobody has counted. */
 const LATENCIES = ["25ms", "50ms", "100ms", "200ms", "250ms", "500ms", "1s", "2500ms", "5s", "10s"] as const;
 
+/** The names of all objectives. */
+export const OBJECTIVE_NAMES = ["availability", "errors", "latency", ...CLASSES.map((priority) => `start-${priority}`)];
+
 /** Reads the objectives. What CCSP did wrong is bad; what the caller or a task did wrong is not. */
 export function objectiveSettings(settings: Settings): readonly Objective[] {
   const availability = percentage(settings, "CCSP_MONITOR_SLO_AVAILABILITY", {

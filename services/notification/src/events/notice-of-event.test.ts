@@ -1,13 +1,19 @@
 import assert from "node:assert/strict";
 import { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { summaryOf } from "../text/render.js";
 import { noticeOfEvent } from "./notice-of-event.js";
 
 type Data = NonNullable<Parameters<typeof Event.fromPartial>[0]["data"]>;
 
 const time = new Date(5_000);
-const noticeOf = (data: Data) =>
-  noticeOfEvent(Event.fromPartial({ id: "0:1-1", time, taskId: "t1", agentId: "a1", data }));
+/** The parts that release 0.2.0 has, with the summary that lists and the file show. */
+const noticeOf = (data: Data) => {
+  const notice = noticeOfEvent(Event.fromPartial({ id: "0:1-1", time, taskId: "t1", agentId: "a1", data }));
+  if (notice === undefined) return undefined;
+  const { id, kind: eventType, time: eventTime, taskId, agentId } = notice;
+  return { id, eventType, eventTime, taskId, agentId, summary: summaryOf(notice) };
+};
 
 describe("noticeOfEvent", () => {
   it("describes a completed task with engine, model and cost", () => {

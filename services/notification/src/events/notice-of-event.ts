@@ -1,73 +1,117 @@
 import { categoryNameOf } from "@ccsp/errors";
 import { EVENT_TYPES } from "@ccsp/events";
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
-import type { TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
-import type { Notice } from "../domain/notification.js";
+import { bareNotice, type Notice, SEVERITIES, type Severity } from "../domain/notice.js";
+import { safeNotice } from "../text/safe-notice.js";
 
-/** The longest text from another source in a summary, in characters. The task has the whole text. */
-const MAX_TEXT = 200;
+/** What a kind of event says besides what all events have. */
+type Said = Partial<Omit<Notice, "id" | "kind" | "time" | "taskId" | "agentId">>;
 
 /** Returns the notice of an event for people. Returns undefined for an event that is only for programs. */
 export function noticeOfEvent(event: Event): Notice | undefined {
-  const summary = summaryOf(event);
-  if (summary === undefined || event.data === undefined) return undefined;
-  return {
-    id: event.id,
-    eventType: EVENT_TYPES[event.data.$case],
-    eventTime: event.time ?? new Date(0),
-    taskId: event.taskId,
-    agentId: event.agentId,
-    summary,
-  };
+  const said = saidBy(event);
+  if (said === undefined || event.data === undefined) return undefined;
+  const { id, time = new Date(0), taskId, agentId, traceparent } = event;
+  const kind = EVENT_TYPES[event.data.$case];
+  return safeNotice(bareNotice({ id, kind, time, taskId, agentId, traceparent, ...said }));
 }
 
 /** Returns undefined for an event that is only for programs. Lint requires a case here for each new kind of event. */
-function summaryOf({ taskId, agentId, data }: Event): string | undefined {
-  const task = `Task ${taskId} of ${agentId}`;
+function saidBy({ data }: Event): Said | undefined {
   switch (data?.$case) {
     case "taskCompleted": {
-      const { engine, model, costUsd, attempt } = data.value;
-      const by = model === "" ? engine : `${engine} (${oneLine(model)})`;
-      const cost = costUsd === undefined ? "cost unknown" : `$${costUsd.toFixed(4)}`;
-      return `${task} completed by ${by}, attempt ${attempt}, ${cost}`;
+      const { engine, model, costUsd, attempt, account, labels } = data.value;
+      const cost = costUsd === undefined ? "" : `$${costUsd.toFixed(4)}`;
+      return { subject: { engine, account }, facts: { model, attempt: String(attempt), cost }, labels: pairs(labels) };
     }
     case "taskFailed": {
-      const { engine, attempt, error } = data.value;
-      return `${task} failed on ${engine} after ${attempt} ${attempt === 1 ? "attempt" : "attempts"}: ${reasonOf(error)}`;
+      const { engine, attempt, error, account, labels } = data.value;
+      const category = error === undefined ? "" : (categoryNameOf(error.category) ?? "UNKNOWN_ERROR");
+      const facts = { attempt: String(attempt), category, message: error?.message ?? "" };
+      return { subject: { engine, account }, facts, labels: pairs(labels) };
     }
-    case "taskCancelled":
-      return `${task} was cancelled${because(data.value.reason)}`;
-    case "taskExpired":
-      return `${task} expired: it did not start before its deadline`;
+    case "taskCancelled": {
+      const { engine, account, reason, labels } = data.value;
+      return { subject: { engine, account }, facts: { why: reason }, labels: pairs(labels) };
+    }
+    case "taskExpired": {
+      const { engine, account, labels } = data.value;
+      return { subject: { engine, account }, labels: pairs(labels) };
+    }
     case "gateClosed": {
       const { scope, who, why, openTime } = data.value;
-      const until = openTime === undefined ? "until it is opened" : `until ${openTime.toISOString()}`;
-      return `${oneLine(who)} paused ${oneLine(scope)} ${until}: ${oneLine(why)}`;
+      const until = openTime === undefined ? "" : openTime.toISOString();
+      return { subject: { scope }, facts: { who, why, until }, dedupKey: `gate/${scope}`, endTime: openTime };
     }
     case "gateOpened": {
       const { scope, who, why } = data.value;
-      return `${oneLine(who)} resumed ${oneLine(scope)}${because(why)}`;
+      return { subject: { scope }, facts: { who, why }, dedupKey: `gate/${scope}`, action: "resolves" };
     }
     case "sessionTimeout": {
       const { engine, account, executorId } = data.value;
-      const login = account === "" ? engine : `${engine} (${oneLine(account)})`;
-      return `The login of ${login} ended, found by executor ${executorId}: no task starts with it until a person logs in and resumes it`;
+      const subject = { engine, account, executor: executorId };
+      return { ...sessionOf(data.value), severity: "critical", subject, openIssue: true, labels: ["session-timeout"] };
     }
+    case "sessionRecovered":
+      return { ...sessionOf(data.value), action: "resolves", facts: { cause: data.value.cause } };
     case "emergencyStop": {
-      const { level, who, why } = data.value;
-      return `EMERGENCY STOP (${level}) by ${oneLine(who)}: ${oneLine(why)}`;
+      const { id, level, who, why } = data.value;
+      // A higher level is news.
+      return { severity: "critical", facts: { level, who, why }, dedupKey: `emergency/${id}`, labels: ["emergency"] };
     }
-    case "emergencyResume":
-      return `${oneLine(data.value.who)} ended the emergency stop${because(data.value.why)}`;
+    case "emergencyResume": {
+      const { id, who, why } = data.value;
+      return { facts: { who, why }, dedupKey: `emergency/${id}`, action: "resolves", labels: ["emergency"] };
+    }
+    case "usageThreshold": {
+      const { kind, name, threshold, share, action, exhaustTime, periodStartTime } = data.value;
+      const percent = (part: number): string => String(Math.round(part * 100));
+      return {
+        severity: action === "warn" ? "warning" : "critical",
+        subject: { limit: kind, name },
+        facts: {
+          percent: percent(share),
+          threshold: percent(threshold),
+          exhausted: exhaustTime?.toISOString() ?? "",
+          refuses: action === "refuse" ? "yes" : "",
+          parks: action === "park" ? "yes" : "",
+        },
+        // Each threshold of each period is a matter of its own: one ends when its period ends.
+        dedupKey: `usage/${kind}/${name}/${percent(threshold)}/${periodStartTime?.toISOString() ?? ""}/${action}`,
+        endTime: data.value.periodEndTime,
+        labels: ["usage", kind],
+      };
+    }
+    case "alertFiring": {
+      const { alertId, rule, severity, labels, value, summary, whatToDo, channels, alerts, startTime } = data.value;
+      const many = alerts > 1 ? String(alerts) : "";
+      return {
+        severity: severityOf(severity),
+        subject: labels,
+        facts: { rule, summary, value: String(value), since: startTime?.toISOString() ?? "", many },
+        whatToDo,
+        dedupKey: `alert/${alertId}`,
+        labels: ["alert", ...pairs(labels)],
+        ...(channels.length > 0 && { channels }),
+      };
+    }
+    case "alertResolved": {
+      const { alertId, rule, severity, labels, summary, channels } = data.value;
+      return {
+        severity: severityOf(severity),
+        subject: labels,
+        facts: { rule, summary },
+        dedupKey: `alert/${alertId}`,
+        action: "resolves",
+        labels: ["alert", ...pairs(labels)],
+        ...(channels.length > 0 && { channels }),
+      };
+    }
     case "taskEnqueued":
     case "taskStarted":
     case "taskRetried":
     case "usageRecorded":
-    case "usageThreshold":
-    case "alertFiring":
-    case "alertResolved":
     case "sessionValid":
-    case "sessionRecovered":
     case "systemHealth":
     case "adaptationDecided":
     case undefined:
@@ -76,22 +120,13 @@ function summaryOf({ taskId, agentId, data }: Event): string | undefined {
   return undefined;
 }
 
-/** Returns the reason after a colon. Returns an empty text if the reason is empty. */
-function because(why: string): string {
-  const line = oneLine(why);
-  return line === "" ? "" : `: ${line}`;
-}
+/** A lost login and its recovery are one matter. The monitor's notices of it have the same key. */
+const sessionOf = ({ engine, account }: { engine: string; account: string }): Said => ({
+  subject: { engine, account },
+  dedupKey: `session/${engine}/${account}`,
+});
 
-function reasonOf(error: TaskError | undefined): string {
-  if (error === undefined) return "no reason given";
-  const category = categoryNameOf(error.category) ?? "UNKNOWN_ERROR";
-  const message = oneLine(error.message);
-  return message === "" ? category : `${category}, ${message}`;
-}
+const severityOf = (word: string): Severity => SEVERITIES.find((each) => each === word) ?? "warning";
 
-/** Control characters in a text from another source must not reach a terminal or break a line. */
-function oneLine(text: string): string {
-  const line = text.replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, " ").trim();
-  const characters = Array.from(line);
-  return characters.length <= MAX_TEXT ? line : `${characters.slice(0, MAX_TEXT - 1).join("")}…`;
-}
+const pairs = (labels: Readonly<Record<string, string>>): string[] =>
+  Object.entries(labels).map(([name, value]) => `${name}=${value}`);

@@ -1,12 +1,12 @@
 -- Says how many more leases the gate of each scope lets through. A gate has an entry while it is closed. It also has
 -- one after it has opened, while it lets work through on a ramp: one lease at first, twice as many with each sixth of
 -- the ramp. The same hash has the bounds of adaptive concurrency (`bound/…`), which limit how many tasks run at the
--- same time.
+-- same time, and the budgets that are used up (`budget/…`), which let nothing through until they open.
 --
 -- DEFINES open_gates
 
 local function open_gates(key, now)
-  local gates, rooms, ramps, bounds, soonest = {}, {}, {}, {}, math.huge
+  local gates, rooms, held, ramps, bounds, soonest = {}, {}, {}, {}, {}, math.huge
   local entries = redis.call('HGETALL', key)
   local any = #entries > 0
   for i = 1, #entries, 2 do
@@ -17,7 +17,13 @@ local function open_gates(key, now)
     elseif scope == 'emergency' and gate.level < 2 then
       -- A stop of level 1 only refuses new tasks. Accepted tasks start.
     elseif age < 0 then
-      rooms[scope] = 0
+      -- A budget is beside the gate that a person may close for the same scope. Neither opens the other.
+      local of_budget = string.match(scope, '^budget/(.+)$')
+      if of_budget then
+        held[of_budget] = true
+      else
+        rooms[scope] = 0
+      end
       soonest = math.min(soonest, -age)
     elseif age < (gate.ramp or 0) then
       gate.let = gate.let or 0
@@ -31,7 +37,8 @@ local function open_gates(key, now)
     if not any then
       return math.huge
     end
-    return rooms[name and scope .. name or scope] or math.huge
+    scope = name and scope .. name or scope
+    return held[scope] and 0 or rooms[scope] or math.huge
   end
 
   function gates.bound(scope)
@@ -39,9 +46,11 @@ local function open_gates(key, now)
   end
 
   function gates.any(kind)
-    for scope in pairs(rooms) do
-      if string.sub(scope, 1, #kind) == kind then
-        return true
+    for _, of in ipairs({ rooms, held }) do
+      for scope in pairs(of) do
+        if string.sub(scope, 1, #kind) == kind then
+          return true
+        end
       end
     end
     return false
@@ -59,7 +68,7 @@ local function open_gates(key, now)
   -- Returns how long (ms) until time alone opens a gate, or lets the next lease through a gate on its ramp.
   function gates.wait()
     for scope, gate in pairs(ramps) do
-      if rooms[scope] <= 0 then
+      if rooms[scope] <= 0 and not held[scope] then
         soonest = math.min(soonest, gate.opens + gate.ramp * math.log(gate.let + 1) / math.log(64) - now)
       end
     end

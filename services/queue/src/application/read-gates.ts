@@ -3,11 +3,14 @@ import type { PauseQueueRequest, ResumeQueueRequest } from "@ccsp/protos/ccsp/qu
 import { durationMs } from "@ccsp/protos/duration.js";
 import { Faults } from "../domain/fields/faults.js";
 import { isAgentId, isLabelKey, isLabelValue } from "../domain/fields/ids.js";
+import { isRamped } from "../domain/gates/gate-keeper.js";
 import type { Scope } from "../domain/gates/scope.js";
 import { scopeOf } from "../messages/gate-message.js";
 
 const MAX_WHO = 128;
 const MAX_WHY_BYTES = 256;
+/** The most of `CCSP_QUEUE_GATE_RAMP`. */
+const MAX_RAMP_MS = 60 * 60 * 1000;
 const MAX_PAUSE_MS = 366 * 24 * 60 * 60 * 1000;
 
 /** Reads a PauseQueue request. Throws INVALID_FIELD. */
@@ -34,13 +37,18 @@ export function readPause(
 }
 
 /** Reads a ResumeQueue request. Throws INVALID_FIELD. */
-export function readResume({ scope: asked, who, why }: ResumeQueueRequest, engines: readonly string[]) {
+export function readResume({ scope: asked, who, why, ramp }: ResumeQueueRequest, engines: readonly string[]) {
   const faults = new Faults();
   const scope = checkScope(asked, engines, faults);
   checkWords({ who, why }, faults);
   faults.unless(scope?.kind !== "emergency" || why !== "", "why", "is required to end an emergency stop");
+  const rampMs = ramp && durationMs(ramp);
+  if (rampMs !== undefined) {
+    faults.unless(rampMs >= 0 && rampMs <= MAX_RAMP_MS, "ramp", "must be 0 to 1 hour");
+    faults.unless(scope === undefined || isRamped(scope), "ramp", "is not for this scope: its gate opens at once");
+  }
   if (scope === undefined || faults.found) throw faults.refusal();
-  return { scope, who, why: visible(why) };
+  return { scope, who, why: visible(why), rampMs };
 }
 
 export function checkWho(who: string, faults: Faults): void {

@@ -2,9 +2,12 @@ import type { Handlers } from "@ccsp/grpc-kit";
 import type { GetStatusResponse, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { readStop } from "../application/read-emergency.js";
 import { readPause, readResume } from "../application/read-gates.js";
+import { readHolds } from "../application/read-holds.js";
 import type { StatusFeed } from "../application/status-feed.js";
 import type { EmergencyStop } from "../domain/emergency/emergency-stop.js";
+import { setBudgetHolds } from "../domain/gates/budget-holds.js";
 import type { Gates } from "../domain/gates/gate-keeper.js";
+import type { GateStore } from "../domain/gates/gate-store.js";
 import type { SpecLimits } from "../domain/intake/validate.js";
 import type { Clock } from "../domain/task/clock.js";
 import { toEmergencyStatus } from "../messages/emergency-message.js";
@@ -14,13 +17,13 @@ import { whoOf } from "./caller.js";
 export interface ControlDeps {
   readonly gates: Gates;
   readonly emergency: EmergencyStop;
-  readonly store: Clock;
+  readonly store: GateStore & Clock;
   readonly getStatus: () => Promise<GetStatusResponse>;
   readonly watchStatus: StatusFeed;
   readonly limits: SpecLimits;
 }
 
-type Rpc = "pauseQueue" | "resumeQueue" | "emergencyStop" | "getStatus" | "watchQueue";
+type Rpc = "pauseQueue" | "resumeQueue" | "setBudgetHolds" | "emergencyStop" | "getStatus" | "watchQueue";
 
 /** The RPCs with which an operator sees and controls the whole queue. */
 export function controlHandlers({
@@ -40,8 +43,13 @@ export function controlHandlers({
     },
 
     async resumeQueue(request) {
-      const { scope, who, why } = readResume(request, limits.engines);
-      return { resumed: await gates.resume(scope, { who, why }) };
+      const { scope, who, why, rampMs } = readResume(request, limits.engines);
+      return { resumed: await gates.resume(scope, { who, why }, rampMs) };
+    },
+
+    async setBudgetHolds(request) {
+      await setBudgetHolds(store, readHolds(request));
+      return {};
     },
 
     async emergencyStop(request, context) {

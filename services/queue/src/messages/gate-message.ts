@@ -1,5 +1,7 @@
 import type { Gate as GateMessage, GateScope } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import type { Gate } from "../domain/gates/gates.js";
+import { BudgetAction } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
+import { heldBy } from "../domain/gates/budget-holds.js";
+import type { Gate, UsedBudget } from "../domain/gates/gates.js";
 import type { Scope } from "../domain/gates/scope.js";
 import { labelName, labelOf } from "../domain/task/labels.js";
 import { classOf, priorityOf } from "./words.js";
@@ -47,11 +49,21 @@ function toGateScope(scope: Scope): GateScope | undefined {
       return { scope: { $case: "label", value: labelOf(scope.label).join("=") } };
     case "account":
       return { scope: { $case: "account", value: { engine: scope.engine, account: scope.account } } };
+    case "budget":
+      return toGateScope(scope.of);
     case "executor":
     case "unknown":
     default:
       return undefined;
   }
+}
+
+const ACTIONS = { refuse: BudgetAction.REFUSE, park: BudgetAction.PARK } as const;
+
+/** The word of an action. Undefined for one that the contract does not name. */
+export function actionOf(action: BudgetAction): UsedBudget["action"] | undefined {
+  if (action === BudgetAction.UNSPECIFIED) return "refuse";
+  return action === BudgetAction.REFUSE ? "refuse" : action === BudgetAction.PARK ? "park" : undefined;
 }
 
 /**
@@ -70,5 +82,12 @@ export function toGateMessage(scope: Scope, gate: Gate, nowMs: number): GateMess
     closeTime: new Date(gate.closed),
     openTime: opens === undefined ? undefined : new Date(opens),
     rampEndTime: opened ? new Date(opens + ramp) : undefined,
+    budgets: heldBy(gate, nowMs).map(({ name, action, limit, until }) => ({
+      budget: name,
+      scope: named,
+      action: ACTIONS[action],
+      limit,
+      endTime: new Date(until),
+    })),
   };
 }

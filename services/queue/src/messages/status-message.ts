@@ -8,7 +8,7 @@ import { toEmergencyStatus } from "./emergency-message.js";
 import { toGateMessage } from "./gate-message.js";
 import { priorityOf } from "./words.js";
 
-const ALL: Scope = { kind: "all" };
+const ALL = { kind: "all" } as const satisfies Scope;
 const EMERGENCY: Scope = { kind: "emergency" };
 
 /** The status as a message of the contract. */
@@ -25,7 +25,13 @@ export function toStatusMessage(
       oldestAge: oldestAgeMs === undefined ? undefined : toDuration(oldestAgeMs),
       running: BigInt(running),
       parked: BigInt(parked),
-      paused: closed(EMERGENCY, ALL, { kind: "engine", engine }, { kind: "class", class: priority }),
+      paused: closed(
+        EMERGENCY,
+        ALL,
+        { kind: "budget", of: ALL },
+        { kind: "engine", engine },
+        { kind: "class", class: priority },
+      ),
     })),
     leased: BigInt(counts.leased),
     parked: BigInt(counts.parked),
@@ -52,7 +58,7 @@ export function toStatusMessage(
       agentId: agent,
       waiting: BigInt(waiting),
       running: BigInt(running),
-      paused: closed({ kind: "agent", agent }),
+      paused: closed({ kind: "agent", agent }, { kind: "budget", of: { kind: "agent", agent } }),
     })),
     waitingBytes: BigInt(counts.waitingBytes),
   };

@@ -5,6 +5,7 @@ import { CLASSES, type Task } from "../domain/task/task.js";
 import { enqueuedData } from "../messages/event-data.js";
 import { asBuffer, decodeTask } from "./decode.js";
 import { decodeEmergency } from "./emergency-calls.js";
+import { decodeGate } from "./gate-calls.js";
 import { GROUP, type GroupedCall, groupCallsBy } from "./group-calls.js";
 import { channels } from "./keys.js";
 import type { Shard } from "./shard.js";
@@ -38,7 +39,7 @@ export function createEnqueue(
   const nothingMoreArg = JSON.stringify({ ...byName, memory: "memory" });
   const own = { tasks, prompts, owned, load, parked, alarms, pinned, events, gates };
   const eventData = createEventData();
-  // Engines whose last tasks were all refused. A queue that is full or stopped has no work for an executor that waits.
+  // Engines whose last tasks were all refused. A queue that is full, stopped or out of budget has no work for an executor that waits.
   const refusing = new Set<string>();
 
   const sendWithin = async (limits: string, engine: string, group: readonly NewTask[]): Promise<EnqueueOutcome[]> => {
@@ -112,7 +113,8 @@ async function withOthers(
 }
 
 const mayStartNow = ({ start, conditions }: NewTask): boolean => start === undefined && conditions?.pin === undefined;
-const isRefused = ({ outcome }: EnqueueOutcome): boolean => outcome === "full" || outcome === "stopped";
+const isRefused = ({ outcome }: EnqueueOutcome): boolean =>
+  outcome === "full" || outcome === "stopped" || outcome === "budget";
 
 /** The members of a record that are known before Redis stores it. */
 type NewRecord = Omit<Task, "id" | "state" | "created" | "size">;
@@ -144,7 +146,8 @@ function entryOf(task: NewTask): Entry {
   const members = JSON.stringify(record).slice(1);
   const size = Buffer.byteLength(members) + 1 + task.prompts.byteLength;
   const { id, agent, request, trace = "", start = task.conditions && 0 } = task;
-  const line = `${id} ${CLASSES.indexOf(task.class) + 1} ${agent} ${size} ${request?.hash ?? ""} ${trace} ${start ?? ""} ${members}`;
+  const labels = task.labels?.join(",") ?? "";
+  const line = `${id} ${CLASSES.indexOf(task.class) + 1} ${agent} ${size} ${request?.hash ?? ""} ${trace} ${start ?? ""} ${labels} ${members}`;
   return { task, record, size, line };
 }
 
@@ -155,14 +158,21 @@ function readOutcomes(entries: readonly Entry[], [created, ...words]: readonly s
     const word = words[at++] ?? "";
     return word === "added"
       ? { outcome: word, task: newTask(entry, Number(created)) }
-      : outcomeOf(entry, word, words[at++] ?? "");
+      : outcomeOf(entry, { word, value: words[at++] ?? "", nowMs: Number(created) });
   });
 }
 
-function outcomeOf(entry: Entry, word: string, value: string): EnqueueOutcome {
+function outcomeOf(
+  entry: Entry,
+  { word, value, nowMs }: { readonly word: string; readonly value: string; readonly nowMs: number },
+): EnqueueOutcome {
   const { id } = entry.task;
   if (word === "again") return { outcome: "added", task: decodeTask(id, value) };
   if (word === "stopped") return { outcome: word, stop: decodeEmergency(value) };
+  if (word === "budget") {
+    const space = value.indexOf(" ");
+    return { outcome: word, scope: value.slice(0, space), gate: decodeGate(value.slice(space + 1)), nowMs };
+  }
   if (word === "known" || word === "conflict") return { outcome: word, id: value };
   const bound = word === "full" ? boundNamed(value) : undefined;
   if (bound === undefined) throw new Error(`script answered ${word} ${value}`);

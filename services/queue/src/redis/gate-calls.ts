@@ -26,7 +26,7 @@ export function createGateCalls(shard: Shard): GateStore {
       return decode(await scripts.closeGate({ gates, events }, ...args));
     },
 
-    async openGate(scope, by, closedMs) {
+    async openGate(scope, { by, closedMs, rampMs } = {}) {
       const event = by ? await openedEvent(shard, scope, by) : NO_EVENT;
       const woken = scope.kind === "emergency" ? [EMERGENCY_TOPIC, ...topics] : topics;
       const opened = await scripts.openGate(
@@ -36,10 +36,18 @@ export function createGateCalls(shard: Shard): GateStore {
         ...event,
         randomUUID(),
         closedMs ?? "",
+        rampMs ?? "",
         channels.work,
         ...woken,
       );
       return opened === "ok";
+    },
+
+    noteHolds: async () => void (await redis.hset(shard.keys.meta, "budgets", await shard.now())),
+
+    async holdsSetMs() {
+      const setMs = await redis.hget(shard.keys.meta, "budgets");
+      return setMs === null ? undefined : Number(setMs);
     },
 
     // One shard has nothing to compare its gates with: see `shardedGates`.
@@ -63,6 +71,9 @@ async function openedEvent(
 }
 
 /** Only the scripts write gates, so their shape is trusted. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
+export const decodeGate = (json: string): Gate => decode(json);
+
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
 const decode = (json: string): Gate & { readonly limit?: number } => JSON.parse(json) as Gate;
 

@@ -9,7 +9,13 @@ import { readableSpecOf } from "./schedule-message.js";
 
 // Refusals that pass by themselves. While Redis is completely away, they cannot be recorded either, and the round
 // fails.
-const NOT_NOW: ReadonlySet<Reason> = new Set(["QUEUE_FULL", "OVERLOADED", "SUBMIT_STOPPED", "DEPENDENCY_UNAVAILABLE"]);
+const NOT_NOW: ReadonlySet<Reason> = new Set([
+  "QUEUE_FULL",
+  "OVERLOADED",
+  "SUBMIT_STOPPED",
+  "BUDGET_EXHAUSTED",
+  "DEPENDENCY_UNAVAILABLE",
+]);
 const RETRY_MS = 5_000;
 
 const spans = tracer("@ccsp/queue");

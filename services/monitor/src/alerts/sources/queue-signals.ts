@@ -2,7 +2,7 @@ import type { Client } from "@ccsp/grpc-kit";
 import type { GetStatusResponse, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { durationMs } from "@ccsp/protos/duration.js";
-import type { Signal, SignalSource } from "../../signals/signal.js";
+import { exportedSignal, type Signal, type SignalSource } from "../../signals/signal.js";
 
 const CALL_MS = 5_000;
 
@@ -15,21 +15,23 @@ export interface QueueSignalsOptions {
 /** How far back an end of a run is looked for. A stall is not told to be longer than this without one. */
 const LOOK_BACK_MS = 3 * 3_600_000;
 
+const METRICS = [
+  exportedSignal({
+    name: "queue_oldest_wait_seconds",
+    help: "Age of the oldest task of a class that waits for an executor; tasks that a pause holds do not count.",
+    labels: { engine: "engines that executors offer", class: ["urgent", "high", "normal", "low"] },
+  }),
+  exportedSignal({
+    name: "engine_stalled_seconds",
+    help: "How long work has waited for an engine while no run of it ended. State idle: slots are free and nothing runs; busy: runs do not end; unserved: no executor offers it.",
+    labels: { engine: "engines that executors offer", state: ["idle", "busy", "unserved"] },
+  }),
+];
+
 /** What the queue's status tells. */
 export function queueSignals({ queue, lastEnds }: QueueSignalsOptions): SignalSource {
   return {
-    metrics: [
-      {
-        name: "queue_oldest_wait_seconds",
-        help: "Age of the oldest task of a class that waits for an executor; tasks that a pause holds do not count.",
-        labels: ["engine", "class"],
-      },
-      {
-        name: "engine_stalled_seconds",
-        help: "How long work has waited for an engine while no run of it ended. State idle: slots are free and nothing runs; busy: runs do not end; unserved: no executor offers it.",
-        labels: ["engine", "state"],
-      },
-    ],
+    metrics: METRICS,
     read: async (now) => {
       const [status, ends] = await Promise.all([
         queue.getStatus({}, { timeoutMs: CALL_MS }),

@@ -1,4 +1,4 @@
-import type { Signal, SignalSource } from "../../signals/signal.js";
+import { exportedSignal, type Signal, type SignalSource } from "../../signals/signal.js";
 import { addCounts, type Counts, noCounts } from "../../usage/domain/counts.js";
 import { MINUTE_MS, type UsageStore } from "../../usage/domain/usage-store.js";
 import { RATE_MS } from "../domain/default-rules.js";
@@ -8,21 +8,23 @@ export const LEAST_RUNS = 20;
 
 type Minutes = Pick<UsageStore, "readMinutes">;
 
+const METRICS = [
+  exportedSignal({
+    name: "run_error_share",
+    help: `Share of the runs that failed in the last 15 minutes. Runs that met a limit of the provider and cancelled ones do not count; with fewer than ${LEAST_RUNS} runs there is no value.`,
+    labels: { engine: "engines that executors offer" },
+  }),
+  exportedSignal({
+    name: "run_unclassified_errors",
+    help: "Number of runs that failed in the last 15 minutes for a reason that no rule of the engine knows.",
+    labels: { engine: "engines that executors offer" },
+  }),
+];
+
 /** What the usage of the last 15 minutes tells of each engine. */
 export function runSignals(usage: Minutes): SignalSource {
   return {
-    metrics: [
-      {
-        name: "run_error_share",
-        help: `Share of the runs that failed in the last 15 minutes. Runs that met a limit of the provider and cancelled ones do not count; with fewer than ${LEAST_RUNS} runs there is no value.`,
-        labels: ["engine"],
-      },
-      {
-        name: "run_unclassified_errors",
-        help: "Number of runs that failed in the last 15 minutes for a reason that no rule of the engine knows.",
-        labels: ["engine"],
-      },
-    ],
+    metrics: METRICS,
     read: async (now) =>
       [...(await countsByEngine(usage, now))].flatMap(
         ([engine, { runs, failed, cancelled, limited, unclassified }]) => {

@@ -43,6 +43,7 @@ export function runOfWork(work: OutsideWork, allowedLabels: readonly string[], n
       priority,
       label: labelOf(labels, allowedLabels),
     },
+    labels,
     outcome: work.outcome,
     tokens,
     costMicroUsd: microUsd(costUsd),

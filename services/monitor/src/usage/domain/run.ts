@@ -38,6 +38,8 @@ export interface Run {
   readonly traceparent: string;
   readonly endTime: Date;
   readonly row: Row;
+  /** All labels of the task. The row has only those by which usage is counted. */
+  readonly labels?: Readonly<Record<string, string>>;
   readonly outcome: Outcome;
   /** What is counted of why a run failed. Undefined: another reason, or it did not fail. */
   readonly failure?: Failure | undefined;

@@ -29,6 +29,8 @@ function storeOf(rows: readonly CountedRow[]) {
     read: give,
     readMinutes: (dimension, starts) => give(`minute ${dimension}`, starts),
     readAgents: async function* () {},
+    readCounters: async () => new Map(),
+    dropCounters: async () => undefined,
   };
   return { store, asked };
 }

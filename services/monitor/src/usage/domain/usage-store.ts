@@ -28,14 +28,20 @@ export interface AgentDay {
   readonly counts: Readonly<Counts>;
 }
 
+/** Whether a run was counted now or before. */
+export type Recorded = "ok" | "repeat";
+
 /** Stores usage as sums per minute, hour and day (UTC). Buckets are named by their first moment in ms. */
 export interface UsageStore {
   /** Counts a run. Returns "repeat" if it was counted before, and then changes nothing. */
-  record(run: Run): Promise<"ok" | "repeat">;
+  record(run: Run): Promise<Recorded>;
   /** Returns these buckets in order. A bucket may come in several parts, and a row more than once. */
   read(grain: "hour" | "day", starts: readonly number[]): AsyncIterable<Bucket>;
   /** The same for minutes, of one dimension. The other dimensions of its rows are empty. */
   readMinutes(dimension: Dimension, starts: readonly number[]): AsyncIterable<Bucket>;
+  /** The counters to which runs were added by name, such as those of budgets. */
+  readCounters(): Promise<ReadonlyMap<string, Counts>>;
+  dropCounters(names: readonly string[]): Promise<void>;
   /** The statistics per agent and day, of one agent or, with "", of all, in any order. */
   readAgents(days: readonly number[], agent: string): AsyncIterable<AgentDay>;
 }

@@ -99,6 +99,7 @@ function runOf(task: Task, attempt: Attempt, result: TaskResult | undefined, all
       priority: spec ? classOf(spec.priority) : "",
       label: labelOf(spec?.labels ?? {}, allowedLabels),
     },
+    labels: spec?.labels ?? {},
     outcome: attempt.succeeded ? "succeeded" : "failed",
     // The record has the newest failure only.
     failure: attempt.succeeded || attempt.number < task.attempt ? undefined : failureOf(task.error),

@@ -32,6 +32,7 @@ describe("runOfEvent", () => {
       traceparent: "",
       endTime: time,
       row: { agent: "a", engine: "e", account: "x", model: "m", priority: "high", label: "team=blue" },
+      labels: { team: "blue", secret: "s" },
       outcome: "succeeded",
       tokens: { input: 1, output: 2, cacheRead: 3, cacheCreation: 4 },
       costMicroUsd: 500_000,

@@ -72,6 +72,7 @@ function toRun(event: Event, ended: EndedRun, allowedLabels: readonly string[]):
       priority: classOf(priority),
       label: labelOf(labels, allowedLabels),
     },
+    labels,
     outcome,
     failure: outcome === "failed" ? failureOf(error) : undefined,
     tokens: usage && tokensOf(usage),

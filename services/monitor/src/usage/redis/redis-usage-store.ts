@@ -1,7 +1,8 @@
 import { EVENTS_KEPT, encodeEvent } from "@ccsp/events";
 import { UsageRecorded } from "@ccsp/protos/ccsp/event/v1/event.js";
-import { bindScript, oneOf, orUnavailable, type RedisClient } from "@ccsp/redis-kit";
-import { COUNTERS, type Counts, countsOf, noCounts } from "../domain/counts.js";
+import { asList, bindScript, oneOf, orUnavailable, type RedisClient } from "@ccsp/redis-kit";
+import DataLoader from "dataloader";
+import { addCounts, COUNTERS, type Counts, countsOf, noCounts } from "../domain/counts.js";
 import { DIMENSIONS, NO_ROW, OTHER, OTHER_ROW, type Row, type Run } from "../domain/run.js";
 import { floor } from "../domain/usage-report.js";
 import {
@@ -11,6 +12,7 @@ import {
   HOUR_MS,
   KEPT_MS,
   MINUTE_MS,
+  type Recorded,
   type UsageStore,
 } from "../domain/usage-store.js";
 import { legacyHours, legacyRows } from "./legacy-sums.js";
@@ -20,6 +22,10 @@ import { legacyKeys, usageKeys } from "./usage-keys.js";
 const SEEN_MS = 48 * HOUR_MS;
 /** The number of keys that are read at the same time. */
 const BATCH = 64;
+/** The most attempts of one script call. Other commands wait for a script, so it has to stay below 2 ms. */
+const TOGETHER = 16;
+/** The runs to record at the same time, so that Redis counts the first ones while this process prepares the next ones. */
+export const RUNS_IN_FLIGHT = 4 * TOGETHER;
 
 export interface UsageStoreOptions {
   /** Partitions of the event stream: counts are kept beside the events that they come from. */
@@ -27,21 +33,62 @@ export interface UsageStoreOptions {
   /** The most rows of a bucket. */
   readonly maxRows: number;
   readonly now?: () => number;
+  /**
+   * Returns what says to which counters a run adds, beside its buckets; see `readCounters`. It is asked before each
+   * call. Names have no space.
+   */
+  readonly countersOf?: () => Promise<(run: Run) => readonly string[]>;
 }
 
 export function bindUsageScripts(redis: RedisClient) {
-  const file = new URL("../../../lua/count_attempt.lua", import.meta.url);
-  const keys = ["seen", "seenBefore", "seenAfter", "hour", "day", "agents", "events", "...minutes"] as const;
-  return { countAttempt: bindScript(redis, file, keys, oneOf("ok", "repeat")) };
+  const file = new URL("../../../lua/count_attempts.lua", import.meta.url);
+  const keys = ["seen", "seenBefore", "seenAfter", "hour", "day", "agents", "events", "budgets", "...minutes"] as const;
+  const reply = oneOf("ok", "repeat");
+  return { countAttempts: bindScript(redis, file, keys, (replies) => asList(replies).map(reply)) };
 }
 
 /** Creates a store with a Redis hash per minute and dimension, per hour and per day (services/monitor/README.md). */
 export function createRedisUsageStore(
   redis: RedisClient,
-  { partitions, maxRows, now = Date.now }: UsageStoreOptions,
+  { partitions, maxRows, now = Date.now, countersOf }: UsageStoreOptions,
 ): UsageStore {
-  const { countAttempt } = bindUsageScripts(redis);
+  const { countAttempts } = bindUsageScripts(redis);
   const places = Array.from({ length: partitions }, (_, partition) => usageKeys(partition));
+
+  /** Counts runs of one partition and minute in one script call. */
+  const recordTogether = async (runs: readonly [Run, ...Run[]]): Promise<(readonly [Run, Recorded])[]> => {
+    const [{ partition, endTime }] = runs;
+    const end = endTime.getTime();
+    const counters = await countersOf?.();
+    const outcomes = await countAttempts(
+      (places[partition] ?? usageKeys(partition)).attempts(end),
+      ...[maxRows, keptFor(end, now()).join(","), BEYOND, EVENTS_KEPT],
+      ...runs.flatMap((run) => {
+        const about = argumentsOf(run, counters?.(run) ?? []);
+        return [about.length, ...about];
+      }),
+    );
+    return outcomes.flatMap((outcome, at) => {
+      const run = runs[at];
+      return run === undefined ? [] : [[run, outcome] as const];
+    });
+  };
+  // Runs that are recorded in the same turn of the event loop share script calls. If one call fails, all of these runs
+  // fail: to record a run again is safe.
+  const recording = new DataLoader<Run, Recorded>(
+    async (runs) => {
+      const groups = new Map<string, [Run, ...Run[]]>();
+      for (const run of runs) {
+        const key = `${run.partition} ${floor(run.endTime.getTime(), MINUTE_MS)}`;
+        const group = groups.get(key);
+        if (group === undefined) groups.set(key, [run]);
+        else group.push(run);
+      }
+      const outcomes = new Map((await Promise.all([...groups.values()].map(recordTogether))).flat());
+      return runs.map((run) => outcomes.get(run) ?? new Error("the script answered for fewer attempts"));
+    },
+    { cache: false, maxBatchSize: TOGETHER, batchScheduleFn: setImmediate },
+  );
 
   /** The hashes at these keys, a few at a time, with what each key stands for. */
   async function* hashes<T>(
@@ -60,13 +107,7 @@ export function createRedisUsageStore(
     starts.flatMap((start) => places.map((place) => [key(place, start), start] as const));
 
   return {
-    record: (run) => {
-      const end = run.endTime.getTime();
-      return countAttempt(
-        (places[run.partition] ?? usageKeys(run.partition)).attempt(end),
-        ...argumentsOf(run, maxRows, now()),
-      );
-    },
+    record: (run) => recording.load(run),
 
     read: async function* (grain, starts) {
       const lengthMs = grain === "hour" ? HOUR_MS : DAY_MS;
@@ -89,6 +130,22 @@ export function createRedisUsageStore(
             counts: decodeCounts(counts),
           })),
         };
+    },
+
+    readCounters: async () => {
+      const sums = new Map<string, Counts>();
+      const found = await orUnavailable(redis, () => Promise.all(places.map(({ budgets }) => redis.hgetall(budgets))));
+      for (const [name, value] of found.flatMap((hash) => Object.entries(hash))) {
+        const sum = sums.get(name) ?? noCounts();
+        addCounts(sum, decodeCounts(value));
+        sums.set(name, sum);
+      }
+      return sums;
+    },
+
+    dropCounters: async (names) => {
+      if (names.length === 0) return;
+      await orUnavailable(redis, () => Promise.all(places.map(({ budgets }) => redis.hdel(budgets, ...names))));
     },
 
     readAgents: async function* (days, agent) {
@@ -127,31 +184,31 @@ function decodeCounts(text: string): Counts {
   return counts;
 }
 
-/** Returns ARGV of the script. */
-function argumentsOf(run: Run, maxRows: number, nowMs: number): (string | number)[] {
-  const { row } = run;
-  const end = run.endTime.getTime();
+/** How long the script keeps what it writes, in ms and in its order. */
+function keptFor(endMs: number, nowMs: number): number[] {
   const left = (lengthMs: number, keptMs: number): number =>
-    Math.max(0, floor(end, lengthMs) + lengthMs + keptMs - nowMs);
-  const keep = [
+    Math.max(0, floor(endMs, lengthMs) + lengthMs + keptMs - nowMs);
+  return [
     SEEN_MS,
     left(HOUR_MS, KEPT_MS.hour),
     left(DAY_MS, KEPT_MS.day),
     left(DAY_MS, KEPT_MS.agents),
     left(MINUTE_MS, KEPT_MS.minute),
   ];
+}
+
+/** Returns the arguments of the script for one attempt. */
+function argumentsOf(run: Run, counters: readonly string[]): (string | number)[] {
+  const { row } = run;
   const plain = { ...row, model: row.model && OTHER, label: row.label && OTHER };
   return [
     run.id,
     encodeCounts(countsOf(run)),
-    maxRows,
-    keep.join(","),
-    end,
+    run.endTime.getTime(),
     row.agent,
     encodeRow(row),
     encodeRow(plain),
-    BEYOND,
-    EVENTS_KEPT,
+    counters.join(" "),
     ...DIMENSIONS.map((dimension) => row[dimension]),
     ...encodeEvent({
       id: `monitor:usage/${run.id}`,

@@ -19,13 +19,14 @@ export function usageKeys(partition: number) {
     day: (ms: number): string => `${prefix}day:${nameOf("day", ms)}`,
     minute: (dimension: Dimension, ms: number): string => `${prefix}minute:${dimension}:${nameOf("minute", ms)}`,
     agents: (ms: number): string => `ccsp:agents:stats:{${partition}}:${nameOf("day", ms)}`,
+    budgets: `${prefix}budgets`,
     gaps: `${prefix}gaps`,
     fillLock: `${prefix}filling`,
   };
   return {
     ...keys,
-    /** The keys of the script count_attempt for an attempt that ended then. */
-    attempt: (ms: number) => ({
+    /** The keys of the script count_attempts for attempts that ended in the minute of this time. */
+    attempts: (ms: number) => ({
       seen: seen(ms),
       seenBefore: seen(ms - DAY_MS),
       seenAfter: seen(ms + DAY_MS),
@@ -33,6 +34,7 @@ export function usageKeys(partition: number) {
       day: keys.day(ms),
       agents: keys.agents(ms),
       events: eventsKey(partition),
+      budgets: keys.budgets,
       minutes: DIMENSIONS.map((dimension) => keys.minute(dimension, ms)),
     }),
   };

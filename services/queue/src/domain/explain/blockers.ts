@@ -1,5 +1,6 @@
+import { heldBy, usedUp } from "../gates/budget-holds.js";
 import { isClosed, opensForNext } from "../gates/gates.js";
-import { loginWords, type Scope, scopeName, scopeWords } from "../gates/scope.js";
+import { type BudgetScope, loginWords, type Scope, scopeName, scopeWords } from "../gates/scope.js";
 import { labelCap, type Order } from "../order/order.js";
 import { ANSWERING } from "../task/alarm.js";
 import { isEnded, isHeld } from "../task/task.js";
@@ -9,7 +10,17 @@ import type { ExecutorSlots, Situation, Standing, Waiting } from "./situation.js
 
 /** One reason why a task does not start. */
 export interface Blocker {
-  readonly kind: "START_TIME" | "PARKED" | "GATE" | "NO_EXECUTOR" | "AFFINITY" | "CAP" | "RATE" | "NO_SLOT" | "TURN";
+  readonly kind:
+    | "START_TIME"
+    | "PARKED"
+    | "GATE"
+    | "BUDGET_EXHAUSTED"
+    | "NO_EXECUTOR"
+    | "AFFINITY"
+    | "CAP"
+    | "RATE"
+    | "NO_SLOT"
+    | "TURN";
   /** A sentence for people. */
   readonly message: string;
   /** When it ends by itself (ms since 1970), if this is known. */
@@ -69,10 +80,22 @@ function gatesOf(task: Waiting, here: Standing, able: readonly ExecutorSlots[]):
     ...each({ kind: "emergency" }, { kind: "all" }, { kind: "engine", engine }),
     ...everyExecutorShut(task, here, able),
     ...each({ kind: "class", class: priority }, { kind: "agent", agent }, ...labels.map(labelScope)),
+    ...budgetsOf(task, here),
   ];
 }
 
-const labelScope = (label: string): Scope => ({ kind: "label", label });
+function budgetsOf({ agent, labels = [] }: Waiting, { gates, nowMs }: Standing): Blocker[] {
+  const scopes: readonly BudgetScope[] = [{ kind: "all" }, { kind: "agent", agent }, ...labels.map(labelScope)];
+  return scopes.flatMap((of) =>
+    heldBy(gates.get(scopeName({ kind: "budget", of })), nowMs).map((budget) => ({
+      kind: "BUDGET_EXHAUSTED" as const,
+      message: `of ${scopeWords(of)}: ${usedUp(budget)}`,
+      untilMs: budget.until,
+    })),
+  );
+}
+
+const labelScope = (label: string): BudgetScope => ({ kind: "label", label });
 
 /**
  * A gate of a login or an executor is a blocker only when every able executor is behind one. The first that opens ends

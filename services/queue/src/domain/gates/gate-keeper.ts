@@ -11,13 +11,13 @@ export function createGates(store: GateStore & LimitStore, { rampMs }: { readonl
     /** Closes a gate, or gives a closed gate another reason and another time of opening. */
     async pause(scope: Scope, { who, why, opensMs }: { who: string; why: string; opensMs?: number }): Promise<Gate> {
       // A gate that opens by itself lets all waiting tasks through while no person watches. So it gets a ramp.
-      const byItself = opensMs !== undefined && { opens: opensMs, ...(RAMPED.has(scope.kind) && { ramp: rampMs }) };
+      const byItself = opensMs !== undefined && { opens: opensMs, ...(isRamped(scope) && { ramp: rampMs }) };
       return store.closeGate({ scope, gate: { who, why, ...byItself }, how: "replace", announced: true });
     },
 
     /** Opens a gate. Returns whether it was closed. */
-    async resume(scope: Scope, by: { who: string; why: string }): Promise<boolean> {
-      const resumed = await store.openGate(scope, by);
+    async resume(scope: Scope, by: { who: string; why: string }, rampMs?: number): Promise<boolean> {
+      const resumed = await store.openGate(scope, { by, rampMs });
       if (scope.kind === "agent") await store.unthrottle(scope.agent);
       return resumed;
     },
@@ -52,3 +52,4 @@ export function createGates(store: GateStore & LimitStore, { rampMs }: { readonl
  * wait.
  */
 const RAMPED: ReadonlySet<Scope["kind"]> = new Set(["all", "class", "engine", "account"]);
+export const isRamped = ({ kind }: Scope): boolean => RAMPED.has(kind);

@@ -5,22 +5,33 @@ import type { Scope } from "./scope.js";
 export interface GateReads {
   /** Closed gates, and gates that have opened and are on their ramp. */
   gates(): Promise<GatesByName>;
+  /** When the holds of budgets were set last (ms since 1970). Undefined: never. */
+  holdsSetMs(): Promise<number | undefined>;
+}
+
+/** How a gate is opened. */
+export interface Opening {
+  /** An event tells other services who opened it. Absent: no event. */
+  readonly by?: { readonly who: string; readonly why: string };
+  /** Opens the gate only when it was closed at this time. */
+  readonly closedMs?: number;
+  /** How long it then lets work through on a ramp. Absent: as long as the gate says that was closed. */
+  readonly rampMs?: number | undefined;
 }
 
 /** Opens and closes gates. */
 export interface GateStore extends GateReads {
   /** Returns the gate after the call. */
   closeGate(closing: Closing): Promise<Gate>;
-  /**
-   * Returns whether the gate was closed. With `by`, an event tells other services who opened it. With `closedMs`, it
-   * opens the gate only when it was closed at this time.
-   */
-  openGate(scope: Scope, by?: { readonly who: string; readonly why: string }, closedMs?: number): Promise<boolean>;
+  /** Returns whether the gate was closed. */
+  openGate(scope: Scope, opening?: Opening): Promise<boolean>;
   /**
    * Copies the gates of the first shard to all others, including the gate of an emergency stop. A process may have died
    * after it changed only some of the shards.
    */
   reconcileGates(): Promise<void>;
+  /** Remembers that the holds of budgets were set now. */
+  noteHolds(): Promise<void>;
   /** Deletes gates whose time is over, and wakes executors when a gate lets work through. */
   openDueGates(): Promise<void>;
 }

@@ -27,6 +27,19 @@ export interface Gate {
   readonly level?: number;
   /** The id of an emergency stop. */
   readonly id?: string;
+  /** For the scope of budgets: those that are used up. Each holds until its own time, the last one until `opens`. */
+  readonly budgets?: readonly UsedBudget[];
+}
+
+/** A budget that is used up. */
+export interface UsedBudget {
+  readonly name: string;
+  /** What happens to new tasks: they are refused, or accepted and wait. Waiting tasks do not start in both cases. */
+  readonly action: "refuse" | "park";
+  /** Its limit in words, such as `100 requests a day`. */
+  readonly limit: string;
+  /** When its period ends (ms since 1970). */
+  readonly until: number;
 }
 
 /** A gate to close. */
@@ -55,6 +68,9 @@ export function opensForNext(gate: Gate, nowMs: number): number | undefined {
   return through === 0 ? opens : Math.min(opens + ramp, Math.ceil(opens + (ramp * Math.log2(through + 1)) / 6));
 }
 
+/** The name with which the monitor pauses an account whose login is lost (services/monitor/src/session). */
+const SESSION_WATCH = "ccsp/session";
+
 const EXECUTOR_PAUSES = { firstMs: 5_000, longestMs: 300_000 };
 
 /**
@@ -79,6 +95,9 @@ export function gateAfterFailure(
     return { scope: login, gate, how: "extend", announced: true };
   }
   if (error.category === "SESSION_TIMEOUT") {
+    // The monitor has found the same, and has told it.
+    const closed = before(login);
+    if (isClosed(closed, nowMs) && closed.who === SESSION_WATCH && closed.opens === undefined) return undefined;
     const gate = {
       who: "ccsp",
       why: `${loginWords(login)} is refused: a person has to renew it, then resume`,

@@ -11,6 +11,9 @@ const STORED: Readonly<Record<string, Scope>> = {
   "label/repo=a%2Fb": { kind: "label", label: "repo=a%2Fb" },
   "account/claude-code/": { kind: "account", engine: "claude-code", account: "" },
   "account/claude-code/team": { kind: "account", engine: "claude-code", account: "team" },
+  "budget/all": { kind: "budget", of: { kind: "all" } },
+  "budget/agent/alice": { kind: "budget", of: { kind: "agent", agent: "alice" } },
+  "budget/label/repo=a%2Fb": { kind: "budget", of: { kind: "label", label: "repo=a%2Fb" } },
   "executor/ex-1/claude-code": { kind: "executor", executor: "ex-1", engine: "claude-code" },
 };
 
@@ -23,10 +26,18 @@ describe("a scope", () => {
   });
 
   it("keeps a name that another release has stored", () => {
-    for (const name of ["region/eu", "all/x", "class/later", "account/claude-code", "engine/a/b", ""]) {
+    for (const name of [
+      "region/eu",
+      "all/x",
+      "class/later",
+      "account/claude-code",
+      "engine/a/b",
+      "budget/engine/a",
+      "",
+    ]) {
       assert.deepEqual(readScope(name), { kind: "unknown", name });
     }
-    const kinds = ["all", "class", "engine", "agent", "label", "account", "executor", "emergency"];
+    const kinds = ["all", "class", "engine", "agent", "label", "account", "executor", "emergency", "budget"];
     const parts = fc.array(fc.constantFrom("a", "", "=", "high", "%", "\n", ...kinds), { maxLength: 4 });
     const names = fc.tuple(fc.constantFrom(...kinds), parts).map(([kind, rest]) => [kind, ...rest].join("/"));
     fc.assert(fc.property(names, (name) => scopeName(readScope(name)) === name));

@@ -14,8 +14,18 @@ export type Scope =
   | { readonly kind: "account"; readonly engine: string; readonly account: string }
   /** Only CCSP closes this one: the executor cannot start the engine. */
   | { readonly kind: "executor"; readonly executor: string; readonly engine: string }
+  /** The budgets of this holder that are used up; see `setBudgetHolds`. */
+  | { readonly kind: "budget"; readonly of: BudgetScope }
   /** A kind that this release does not know. Its gate stays stored and is not shown. */
   | { readonly kind: "unknown"; readonly name: string };
+
+/** The tasks of the holder of a budget. */
+export type BudgetScope =
+  | { readonly kind: "all" }
+  | { readonly kind: "agent"; readonly agent: string }
+  | { readonly kind: "label"; readonly label: string };
+
+const BUDGET = "budget/";
 
 /**
  * The name under which a scope is stored, such as `engine/claude-code`. The counts of running tasks use the same names.
@@ -37,6 +47,8 @@ export function scopeName(scope: Scope): string {
       return `account/${scope.engine}/${scope.account}`;
     case "executor":
       return `executor/${scope.executor}/${scope.engine}`;
+    case "budget":
+      return `${BUDGET}${scopeName(scope.of)}`;
     case "unknown":
     default:
       return scope.name;
@@ -46,6 +58,10 @@ export function scopeName(scope: Scope): string {
 /** The scope of a stored name. For any name, `scopeName` of this scope is the same name again. */
 export function readScope(name: string): Scope {
   if (name === "all" || name === "emergency") return { kind: name };
+  if (name.startsWith(BUDGET)) {
+    const of = readScope(name.slice(BUDGET.length));
+    if (of.kind === "all" || of.kind === "agent" || of.kind === "label") return { kind: "budget", of };
+  }
   const [, kind, first = "", second] = /^([a-z]+)\/([^/]*)(?:\/(.*))?$/s.exec(name) ?? [];
   if (second !== undefined) {
     if (kind === "account") return { kind, engine: first, account: second };
@@ -71,6 +87,8 @@ export function scopeWords(scope: Scope): string {
       return loginWords(scope);
     case "executor":
       return `${scope.engine} at executor ${scope.executor}`;
+    case "budget":
+      return `the budget of ${scopeWords(scope.of)}`;
     case "emergency":
     case "class":
     case "engine":

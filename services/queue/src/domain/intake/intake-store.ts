@@ -1,4 +1,5 @@
 import type { Emergency } from "../emergency/emergency.js";
+import type { Gate } from "../gates/gates.js";
 import type { StartConditions } from "../task/alarm.js";
 import type { Task } from "../task/task.js";
 import type { Place } from "../task/task-store.js";
@@ -32,4 +33,6 @@ export type EnqueueOutcome =
   | { readonly outcome: "added"; readonly task: Task }
   | { readonly outcome: "known" | "conflict"; readonly id: string }
   | { readonly outcome: "full"; readonly bound: FullBound }
-  | { readonly outcome: "stopped"; readonly stop: Emergency };
+  | { readonly outcome: "stopped"; readonly stop: Emergency }
+  /** A budget that is used up refuses it: the scope of the gate and the gate, at the time `nowMs`. */
+  | { readonly outcome: "budget"; readonly scope: string; readonly gate: Gate; readonly nowMs: number };

@@ -1,5 +1,6 @@
 import { Refusal } from "@ccsp/errors";
 import { submitStopped } from "../emergency/emergency.js";
+import { budgetExhausted } from "../gates/budget-holds.js";
 import { type Bounds, queueFull } from "../intake/bounds.js";
 import type { EnqueueOutcome, IntakeStore, NewTask } from "../intake/intake-store.js";
 import { settleAnswers } from "../intake/settle-all.js";
@@ -8,7 +9,7 @@ import type { FullTask } from "../task/task-store.js";
 import { type FullTaskReads, findFullTask } from "./find-task.js";
 import type { QueueObserver } from "./observer.js";
 
-/** Accepts new tasks. Throws QUEUE_FULL, SUBMIT_STOPPED and REQUEST_ID_CONFLICT. */
+/** Accepts new tasks. Throws QUEUE_FULL, SUBMIT_STOPPED, BUDGET_EXHAUSTED and REQUEST_ID_CONFLICT. */
 export function createEnqueue(
   { store, observer }: { store: IntakeStore & FullTaskReads; observer: QueueObserver },
   bounds: Bounds,
@@ -21,6 +22,7 @@ export function createEnqueue(
     }
     if (answer.outcome === "full") throw queueFull(bounds, answer.bound);
     if (answer.outcome === "stopped") throw submitStopped(answer.stop);
+    if (answer.outcome === "budget") throw budgetExhausted(answer.scope, answer.gate, answer.nowMs);
     if (answer.outcome === "conflict") throw requestIdConflict(answer.id);
     return findFullTask(store, answer.id, asAgent(task.agent));
   };

@@ -9,14 +9,17 @@ import type { Shards } from "./shards.js";
  */
 export const shardedGates = ({ all, first, others }: Shards): GateStore => ({
   gates: () => first.gates(),
+  noteHolds: () => first.noteHolds(),
+  holdsSetMs: () => first.holdsSetMs(),
   async closeGate(closing) {
     const gate = await first.closeGate(closing);
     await Promise.all(others.map((store) => store.closeGate({ ...COPY, scope: closing.scope, gate })));
     return gate;
   },
-  async openGate(scope, by) {
-    const opened = await first.openGate(scope, by);
-    const copies = await Promise.all(others.map((store) => store.openGate(scope)));
+  async openGate(scope, opening) {
+    const opened = await first.openGate(scope, opening);
+    const copy = { rampMs: opening?.rampMs };
+    const copies = await Promise.all(others.map((store) => store.openGate(scope, copy)));
     return opened || copies.includes(true);
   },
   reconcileGates: () => reconcileGates(first, others),

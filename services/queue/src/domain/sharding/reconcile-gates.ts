@@ -28,13 +28,13 @@ export async function reconcileGates(first: CopiedStore, others: readonly Copied
     if (isClosed(gate, nowMs)) {
       if (!isClosed(copy, nowMs) || !isAlike(gate, copy)) await store.closeGate({ ...COPY, scope, gate });
     } else if (isClosed(copy, nowMs)) {
-      await store.openGate(scope, undefined, copy.closed);
+      await store.openGate(scope, { closedMs: copy.closed, rampMs: gates.get(name)?.ramp });
     }
   };
   await Promise.all(
     copies.map(async (copy) => {
       if (stop && copy.stop?.id !== stop.id) await copy.store.raiseEmergency(stop, "copy");
-      if (!stop && copy.stop) await copy.store.openGate(EMERGENCY, undefined, copy.stop.calledMs);
+      if (!stop && copy.stop) await copy.store.openGate(EMERGENCY, { closedMs: copy.stop.calledMs });
       const known = new Set([...gates.keys(), ...copy.gates.keys()]);
       known.delete(scopeName(EMERGENCY));
       await Promise.all([...known].map((name) => reconcileGate(name, copy.gates.get(name), copy.store)));

@@ -190,6 +190,18 @@ export enum ErrorReason {
    */
   EXECUTOR_NOT_FOUND = 30,
   /**
+   * BUDGET_EXHAUSTED - RESOURCE_EXHAUSTED: a budget of the agent, of one of the task's labels or of everybody is used up. `QuotaFailure`
+   * names the budget, and `RetryInfo` says when its period ends.
+   * Do: Nothing was done. Submit again when the period has ended. Operators: `ccsp budget list` shows the budgets; a
+   * higher limit holds within seconds (`ccsp budget set`).
+   */
+  BUDGET_EXHAUSTED = 32,
+  /**
+   * BUDGET_NOT_FOUND - NOT_FOUND: there is no budget of this name.
+   * Do: List the budgets with `ccsp budget list`.
+   */
+  BUDGET_NOT_FOUND = 33,
+  /**
    * ALERT_RULE_NOT_FOUND - NOT_FOUND: there is no rule of alerts of this name, or it is built in and nobody has changed it.
    * Do: List the rules with `ccsp alert rules`. To switch a built-in rule off, use `ccsp alert put NAME --disabled`.
    */
@@ -199,6 +211,26 @@ export enum ErrorReason {
    * Do: List the silences with `ccsp alert silences`.
    */
   SILENCE_NOT_FOUND = 38,
+  /**
+   * SESSION_NOT_FOUND - NOT_FOUND: the monitor knows no session of this engine and account.
+   * Do: List the sessions with `ccsp session list`. An account is known when an executor that has it has connected.
+   */
+  SESSION_NOT_FOUND = 35,
+  /**
+   * ISSUE_NOT_FOUND - NOT_FOUND: no notice of this matter has asked for an issue, or it was forgotten.
+   * Do: Check the key. Send a notice with `open_issue` first.
+   */
+  ISSUE_NOT_FOUND = 31,
+  /**
+   * NOTIFICATION_NOT_FOUND - NOT_FOUND: there is no notification of this id, or it was forgotten, or it did not go to this channel.
+   * Do: List the notifications with `ccsp notify list`.
+   */
+  NOTIFICATION_NOT_FOUND = 36,
+  /**
+   * CHANNEL_NOT_FOUND - NOT_FOUND: notifications have no channel of this name.
+   * Do: List the channels with `ccsp notify channels`.
+   */
+  CHANNEL_NOT_FOUND = 37,
   UNRECOGNIZED = -1,
 }
 
@@ -297,12 +329,30 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 30:
     case "ERROR_REASON_EXECUTOR_NOT_FOUND":
       return ErrorReason.EXECUTOR_NOT_FOUND;
+    case 32:
+    case "ERROR_REASON_BUDGET_EXHAUSTED":
+      return ErrorReason.BUDGET_EXHAUSTED;
+    case 33:
+    case "ERROR_REASON_BUDGET_NOT_FOUND":
+      return ErrorReason.BUDGET_NOT_FOUND;
     case 34:
     case "ERROR_REASON_ALERT_RULE_NOT_FOUND":
       return ErrorReason.ALERT_RULE_NOT_FOUND;
     case 38:
     case "ERROR_REASON_SILENCE_NOT_FOUND":
       return ErrorReason.SILENCE_NOT_FOUND;
+    case 35:
+    case "ERROR_REASON_SESSION_NOT_FOUND":
+      return ErrorReason.SESSION_NOT_FOUND;
+    case 31:
+    case "ERROR_REASON_ISSUE_NOT_FOUND":
+      return ErrorReason.ISSUE_NOT_FOUND;
+    case 36:
+    case "ERROR_REASON_NOTIFICATION_NOT_FOUND":
+      return ErrorReason.NOTIFICATION_NOT_FOUND;
+    case 37:
+    case "ERROR_REASON_CHANNEL_NOT_FOUND":
+      return ErrorReason.CHANNEL_NOT_FOUND;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -374,10 +424,22 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_KEY_NOT_FOUND";
     case ErrorReason.EXECUTOR_NOT_FOUND:
       return "ERROR_REASON_EXECUTOR_NOT_FOUND";
+    case ErrorReason.BUDGET_EXHAUSTED:
+      return "ERROR_REASON_BUDGET_EXHAUSTED";
+    case ErrorReason.BUDGET_NOT_FOUND:
+      return "ERROR_REASON_BUDGET_NOT_FOUND";
     case ErrorReason.ALERT_RULE_NOT_FOUND:
       return "ERROR_REASON_ALERT_RULE_NOT_FOUND";
     case ErrorReason.SILENCE_NOT_FOUND:
       return "ERROR_REASON_SILENCE_NOT_FOUND";
+    case ErrorReason.SESSION_NOT_FOUND:
+      return "ERROR_REASON_SESSION_NOT_FOUND";
+    case ErrorReason.ISSUE_NOT_FOUND:
+      return "ERROR_REASON_ISSUE_NOT_FOUND";
+    case ErrorReason.NOTIFICATION_NOT_FOUND:
+      return "ERROR_REASON_NOTIFICATION_NOT_FOUND";
+    case ErrorReason.CHANNEL_NOT_FOUND:
+      return "ERROR_REASON_CHANNEL_NOT_FOUND";
     case ErrorReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

@@ -27,6 +27,7 @@ import { TaskFilter } from "../../task/v1/filter.js";
 import { Schedule } from "../../task/v1/schedule.js";
 import { SubmitOutcome } from "../../task/v1/submission.js";
 import { Task, TaskEvent, TaskSpec, TaskState, taskStateFromJSON, taskStateToJSON } from "../../task/v1/task.js";
+import { BudgetStanding } from "../../usage/v1/budgets.js";
 import { Dimension, dimensionFromJSON, dimensionToJSON, UsageGap, UsageRow } from "../../usage/v1/usage.js";
 
 export const protobufPackage = "ccsp.gateway.v1";
@@ -296,6 +297,16 @@ export interface GetMyUsageResponse {
     | undefined;
   /** Times within the range in which events were lost. */
   gaps: UsageGap[];
+}
+
+/** Request for `GetMyBudgets`. */
+export interface GetMyBudgetsRequest {
+}
+
+/** Response for `GetMyBudgets`. */
+export interface GetMyBudgetsResponse {
+  /** The budgets, sorted by name. */
+  budgets: BudgetStanding[];
 }
 
 function createBaseSubmitTaskRequest(): SubmitTaskRequest {
@@ -2881,6 +2892,129 @@ export const GetMyUsageResponse: MessageFns<GetMyUsageResponse> = {
   },
 };
 
+function createBaseGetMyBudgetsRequest(): GetMyBudgetsRequest {
+  return {};
+}
+
+export const GetMyBudgetsRequest: MessageFns<GetMyBudgetsRequest> = {
+  encode(_: GetMyBudgetsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetMyBudgetsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetMyBudgetsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): GetMyBudgetsRequest {
+    return {};
+  },
+
+  toJSON(_: GetMyBudgetsRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetMyBudgetsRequest>): GetMyBudgetsRequest {
+    return GetMyBudgetsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<GetMyBudgetsRequest>): GetMyBudgetsRequest {
+    const message = createBaseGetMyBudgetsRequest();
+    return message;
+  },
+};
+
+function createBaseGetMyBudgetsResponse(): GetMyBudgetsResponse {
+  return { budgets: [] };
+}
+
+export const GetMyBudgetsResponse: MessageFns<GetMyBudgetsResponse> = {
+  encode(message: GetMyBudgetsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.budgets) {
+      BudgetStanding.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetMyBudgetsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetMyBudgetsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.budgets.push(BudgetStanding.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetMyBudgetsResponse {
+    return {
+      budgets: globalThis.Array.isArray(object?.budgets)
+        ? object.budgets.map((e: any) => BudgetStanding.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: GetMyBudgetsResponse): unknown {
+    const obj: any = {};
+    if (message.budgets?.length) {
+      obj.budgets = message.budgets.map((e) => BudgetStanding.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetMyBudgetsResponse>): GetMyBudgetsResponse {
+    return GetMyBudgetsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetMyBudgetsResponse>): GetMyBudgetsResponse {
+    const message = createBaseGetMyBudgetsResponse();
+    message.budgets = object.budgets?.map((e) => BudgetStanding.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 /**
  * The API for agents. It has everything that an agent needs.
  *
@@ -3133,6 +3267,23 @@ export const AgentServiceService = {
     responseSerialize: (value: GetMyUsageResponse): Buffer => Buffer.from(GetMyUsageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetMyUsageResponse => GetMyUsageResponse.decode(value),
   },
+  /**
+   * Returns the budgets that the agent itself holds, and where each stands. Budgets of labels and of everybody are not
+   * among them.
+   *
+   * Errors:
+   * - UNAVAILABLE `DEPENDENCY_UNAVAILABLE`: the monitor does not answer.
+   */
+  getMyBudgets: {
+    path: "/ccsp.gateway.v1.AgentService/GetMyBudgets" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetMyBudgetsRequest): Buffer => Buffer.from(GetMyBudgetsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetMyBudgetsRequest => GetMyBudgetsRequest.decode(value),
+    responseSerialize: (value: GetMyBudgetsResponse): Buffer =>
+      Buffer.from(GetMyBudgetsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetMyBudgetsResponse => GetMyBudgetsResponse.decode(value),
+  },
   /** Returns what this installation offers: engines, limits and version. Any valid token is enough. */
   getCapabilities: {
     path: "/ccsp.gateway.v1.AgentService/GetCapabilities" as const,
@@ -3269,6 +3420,14 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
    * - UNAVAILABLE `DEPENDENCY_UNAVAILABLE`: the monitor does not answer.
    */
   getMyUsage: handleUnaryCall<GetMyUsageRequest, GetMyUsageResponse>;
+  /**
+   * Returns the budgets that the agent itself holds, and where each stands. Budgets of labels and of everybody are not
+   * among them.
+   *
+   * Errors:
+   * - UNAVAILABLE `DEPENDENCY_UNAVAILABLE`: the monitor does not answer.
+   */
+  getMyBudgets: handleUnaryCall<GetMyBudgetsRequest, GetMyBudgetsResponse>;
   /** Returns what this installation offers: engines, limits and version. Any valid token is enough. */
   getCapabilities: handleUnaryCall<GetCapabilitiesRequest, GetCapabilitiesResponse>;
 }
@@ -3572,6 +3731,28 @@ export interface AgentServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetMyUsageResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Returns the budgets that the agent itself holds, and where each stands. Budgets of labels and of everybody are not
+   * among them.
+   *
+   * Errors:
+   * - UNAVAILABLE `DEPENDENCY_UNAVAILABLE`: the monitor does not answer.
+   */
+  getMyBudgets(
+    request: GetMyBudgetsRequest,
+    callback: (error: ServiceError | null, response: GetMyBudgetsResponse) => void,
+  ): ClientUnaryCall;
+  getMyBudgets(
+    request: GetMyBudgetsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetMyBudgetsResponse) => void,
+  ): ClientUnaryCall;
+  getMyBudgets(
+    request: GetMyBudgetsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetMyBudgetsResponse) => void,
   ): ClientUnaryCall;
   /** Returns what this installation offers: engines, limits and version. Any valid token is enough. */
   getCapabilities(

@@ -54,6 +54,20 @@ import {
   TestAlertRuleResponse,
 } from "../../monitor/v1/alerts.js";
 import {
+  DeleteBudgetRequest,
+  DeleteBudgetResponse,
+  ListBudgetsRequest,
+  ListBudgetsResponse,
+  PutBudgetRequest,
+  PutBudgetResponse,
+} from "../../monitor/v1/budgets.js";
+import {
+  GetGlobalMetricsRequest,
+  GetGlobalMetricsResponse,
+  WatchMetricsRequest,
+  WatchMetricsResponse,
+} from "../../monitor/v1/fleet.js";
+import {
   ExportUsageRequest,
   ExportUsageResponse,
   GetAgentStatsRequest,
@@ -65,7 +79,29 @@ import {
   RecordUsageRequest,
   RecordUsageResponse,
 } from "../../monitor/v1/monitor_service.js";
-import { ListNotificationsRequest, ListNotificationsResponse } from "../../notification/v1/notification_service.js";
+import {
+  CheckSessionRequest,
+  CheckSessionResponse,
+  ConfirmSessionRequest,
+  ConfirmSessionResponse,
+  ListSessionsRequest,
+  ListSessionsResponse,
+} from "../../monitor/v1/session.js";
+import { GetSlosRequest, GetSlosResponse } from "../../monitor/v1/slo.js";
+import {
+  GetNotificationRequest,
+  GetNotificationResponse,
+  ListChannelsRequest,
+  ListChannelsResponse,
+  ListNotificationsRequest,
+  ListNotificationsResponse,
+  PreviewNotificationRequest,
+  PreviewNotificationResponse,
+  RetryNotificationRequest,
+  RetryNotificationResponse,
+  TestChannelRequest,
+  TestChannelResponse,
+} from "../../notification/v1/notification_service.js";
 import {
   CancelRequest,
   CancelResponse,
@@ -2829,6 +2865,74 @@ export const OperatorServiceService = {
     responseSerialize: (value: RecordUsageResponse): Buffer => Buffer.from(RecordUsageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RecordUsageResponse => RecordUsageResponse.decode(value),
   },
+  /** Creates or replaces a budget. */
+  putBudget: {
+    path: "/ccsp.gateway.v1.OperatorService/PutBudget" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PutBudgetRequest): Buffer => Buffer.from(PutBudgetRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PutBudgetRequest => PutBudgetRequest.decode(value),
+    responseSerialize: (value: PutBudgetResponse): Buffer => Buffer.from(PutBudgetResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PutBudgetResponse => PutBudgetResponse.decode(value),
+  },
+  /** Deletes a budget. */
+  deleteBudget: {
+    path: "/ccsp.gateway.v1.OperatorService/DeleteBudget" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteBudgetRequest): Buffer => Buffer.from(DeleteBudgetRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteBudgetRequest => DeleteBudgetRequest.decode(value),
+    responseSerialize: (value: DeleteBudgetResponse): Buffer =>
+      Buffer.from(DeleteBudgetResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteBudgetResponse => DeleteBudgetResponse.decode(value),
+  },
+  /** Returns the budgets and where each stands. */
+  listBudgets: {
+    path: "/ccsp.gateway.v1.OperatorService/ListBudgets" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListBudgetsRequest): Buffer => Buffer.from(ListBudgetsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListBudgetsRequest => ListBudgetsRequest.decode(value),
+    responseSerialize: (value: ListBudgetsResponse): Buffer => Buffer.from(ListBudgetsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListBudgetsResponse => ListBudgetsResponse.decode(value),
+  },
+  /** Lists the sessions: the login of each engine and account, and whether it works. */
+  listSessions: {
+    path: "/ccsp.gateway.v1.OperatorService/ListSessions" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSessionsRequest): Buffer => Buffer.from(ListSessionsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSessionsRequest => ListSessionsRequest.decode(value),
+    responseSerialize: (value: ListSessionsResponse): Buffer =>
+      Buffer.from(ListSessionsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSessionsResponse => ListSessionsResponse.decode(value),
+  },
+  /**
+   * Says that the caller has renewed the login of a lost session: a probe checks it, and on success its tasks start
+   * again. It takes up to a minute, so set the deadline accordingly.
+   */
+  confirmSession: {
+    path: "/ccsp.gateway.v1.OperatorService/ConfirmSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ConfirmSessionRequest): Buffer =>
+      Buffer.from(ConfirmSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ConfirmSessionRequest => ConfirmSessionRequest.decode(value),
+    responseSerialize: (value: ConfirmSessionResponse): Buffer =>
+      Buffer.from(ConfirmSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ConfirmSessionResponse => ConfirmSessionResponse.decode(value),
+  },
+  /** Probes a session now. It takes up to a minute, so set the deadline accordingly. */
+  checkSession: {
+    path: "/ccsp.gateway.v1.OperatorService/CheckSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckSessionRequest): Buffer => Buffer.from(CheckSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckSessionRequest => CheckSessionRequest.decode(value),
+    responseSerialize: (value: CheckSessionResponse): Buffer =>
+      Buffer.from(CheckSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CheckSessionResponse => CheckSessionResponse.decode(value),
+  },
   /** Stores a rule of alerts. */
   putAlertRule: {
     path: "/ccsp.gateway.v1.OperatorService/PutAlertRule" as const,
@@ -2928,7 +3032,40 @@ export const OperatorServiceService = {
     responseSerialize: (value: ListSignalsResponse): Buffer => Buffer.from(ListSignalsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListSignalsResponse => ListSignalsResponse.decode(value),
   },
-  /** Lists the notifications that were delivered. */
+  /** Returns the instances of all services with their health, and how much runs and waits. */
+  getGlobalMetrics: {
+    path: "/ccsp.gateway.v1.OperatorService/GetGlobalMetrics" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetGlobalMetricsRequest): Buffer =>
+      Buffer.from(GetGlobalMetricsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetGlobalMetricsRequest => GetGlobalMetricsRequest.decode(value),
+    responseSerialize: (value: GetGlobalMetricsResponse): Buffer =>
+      Buffer.from(GetGlobalMetricsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetGlobalMetricsResponse => GetGlobalMetricsResponse.decode(value),
+  },
+  /** Streams the same after each change. */
+  watchMetrics: {
+    path: "/ccsp.gateway.v1.OperatorService/WatchMetrics" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchMetricsRequest): Buffer => Buffer.from(WatchMetricsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchMetricsRequest => WatchMetricsRequest.decode(value),
+    responseSerialize: (value: WatchMetricsResponse): Buffer =>
+      Buffer.from(WatchMetricsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchMetricsResponse => WatchMetricsResponse.decode(value),
+  },
+  /** Returns how well the service level objectives are kept. */
+  getSlos: {
+    path: "/ccsp.gateway.v1.OperatorService/GetSlos" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetSlosRequest): Buffer => Buffer.from(GetSlosRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetSlosRequest => GetSlosRequest.decode(value),
+    responseSerialize: (value: GetSlosResponse): Buffer => Buffer.from(GetSlosResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetSlosResponse => GetSlosResponse.decode(value),
+  },
+  /** Lists notifications: the delivered ones, or those that wait or were given up. */
   listNotifications: {
     path: "/ccsp.gateway.v1.OperatorService/ListNotifications" as const,
     requestStream: false as const,
@@ -2939,6 +3076,63 @@ export const OperatorServiceService = {
     responseSerialize: (value: ListNotificationsResponse): Buffer =>
       Buffer.from(ListNotificationsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListNotificationsResponse => ListNotificationsResponse.decode(value),
+  },
+  /** Returns a notification with each attempt to deliver it, and its cause. */
+  getNotification: {
+    path: "/ccsp.gateway.v1.OperatorService/GetNotification" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetNotificationRequest): Buffer =>
+      Buffer.from(GetNotificationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetNotificationRequest => GetNotificationRequest.decode(value),
+    responseSerialize: (value: GetNotificationResponse): Buffer =>
+      Buffer.from(GetNotificationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetNotificationResponse => GetNotificationResponse.decode(value),
+  },
+  /** Lets notifications that were given up be delivered again. */
+  retryNotification: {
+    path: "/ccsp.gateway.v1.OperatorService/RetryNotification" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RetryNotificationRequest): Buffer =>
+      Buffer.from(RetryNotificationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RetryNotificationRequest => RetryNotificationRequest.decode(value),
+    responseSerialize: (value: RetryNotificationResponse): Buffer =>
+      Buffer.from(RetryNotificationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RetryNotificationResponse => RetryNotificationResponse.decode(value),
+  },
+  /** Lists the channels of notifications, with the state of each. */
+  listChannels: {
+    path: "/ccsp.gateway.v1.OperatorService/ListChannels" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListChannelsRequest): Buffer => Buffer.from(ListChannelsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListChannelsRequest => ListChannelsRequest.decode(value),
+    responseSerialize: (value: ListChannelsResponse): Buffer =>
+      Buffer.from(ListChannelsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListChannelsResponse => ListChannelsResponse.decode(value),
+  },
+  /** Sends a test message through one channel. */
+  testChannel: {
+    path: "/ccsp.gateway.v1.OperatorService/TestChannel" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: TestChannelRequest): Buffer => Buffer.from(TestChannelRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TestChannelRequest => TestChannelRequest.decode(value),
+    responseSerialize: (value: TestChannelResponse): Buffer => Buffer.from(TestChannelResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TestChannelResponse => TestChannelResponse.decode(value),
+  },
+  /** Says which channels a notice would go to, and what each one would say. It sends nothing. */
+  previewNotification: {
+    path: "/ccsp.gateway.v1.OperatorService/PreviewNotification" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PreviewNotificationRequest): Buffer =>
+      Buffer.from(PreviewNotificationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PreviewNotificationRequest => PreviewNotificationRequest.decode(value),
+    responseSerialize: (value: PreviewNotificationResponse): Buffer =>
+      Buffer.from(PreviewNotificationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PreviewNotificationResponse => PreviewNotificationResponse.decode(value),
   },
   /**
    * Makes an API key. The answer holds its secret, which cannot be read again. An empty `request.scopes` and
@@ -3106,6 +3300,21 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   exportUsage: handleServerStreamingCall<ExportUsageRequest, ExportUsageResponse>;
   /** Counts work that was done outside CCSP, for any agent. */
   recordUsage: handleUnaryCall<RecordUsageRequest, RecordUsageResponse>;
+  /** Creates or replaces a budget. */
+  putBudget: handleUnaryCall<PutBudgetRequest, PutBudgetResponse>;
+  /** Deletes a budget. */
+  deleteBudget: handleUnaryCall<DeleteBudgetRequest, DeleteBudgetResponse>;
+  /** Returns the budgets and where each stands. */
+  listBudgets: handleUnaryCall<ListBudgetsRequest, ListBudgetsResponse>;
+  /** Lists the sessions: the login of each engine and account, and whether it works. */
+  listSessions: handleUnaryCall<ListSessionsRequest, ListSessionsResponse>;
+  /**
+   * Says that the caller has renewed the login of a lost session: a probe checks it, and on success its tasks start
+   * again. It takes up to a minute, so set the deadline accordingly.
+   */
+  confirmSession: handleUnaryCall<ConfirmSessionRequest, ConfirmSessionResponse>;
+  /** Probes a session now. It takes up to a minute, so set the deadline accordingly. */
+  checkSession: handleUnaryCall<CheckSessionRequest, CheckSessionResponse>;
   /** Stores a rule of alerts. */
   putAlertRule: handleUnaryCall<PutAlertRuleRequest, PutAlertRuleResponse>;
   /** Deletes a rule of alerts, or returns to the built-in one. */
@@ -3124,8 +3333,24 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   deleteSilence: handleUnaryCall<DeleteSilenceRequest, DeleteSilenceResponse>;
   /** Lists the metrics that rules can use, with their values. */
   listSignals: handleUnaryCall<ListSignalsRequest, ListSignalsResponse>;
-  /** Lists the notifications that were delivered. */
+  /** Returns the instances of all services with their health, and how much runs and waits. */
+  getGlobalMetrics: handleUnaryCall<GetGlobalMetricsRequest, GetGlobalMetricsResponse>;
+  /** Streams the same after each change. */
+  watchMetrics: handleServerStreamingCall<WatchMetricsRequest, WatchMetricsResponse>;
+  /** Returns how well the service level objectives are kept. */
+  getSlos: handleUnaryCall<GetSlosRequest, GetSlosResponse>;
+  /** Lists notifications: the delivered ones, or those that wait or were given up. */
   listNotifications: handleUnaryCall<ListNotificationsRequest, ListNotificationsResponse>;
+  /** Returns a notification with each attempt to deliver it, and its cause. */
+  getNotification: handleUnaryCall<GetNotificationRequest, GetNotificationResponse>;
+  /** Lets notifications that were given up be delivered again. */
+  retryNotification: handleUnaryCall<RetryNotificationRequest, RetryNotificationResponse>;
+  /** Lists the channels of notifications, with the state of each. */
+  listChannels: handleUnaryCall<ListChannelsRequest, ListChannelsResponse>;
+  /** Sends a test message through one channel. */
+  testChannel: handleUnaryCall<TestChannelRequest, TestChannelResponse>;
+  /** Says which channels a notice would go to, and what each one would say. It sends nothing. */
+  previewNotification: handleUnaryCall<PreviewNotificationRequest, PreviewNotificationResponse>;
   /**
    * Makes an API key. The answer holds its secret, which cannot be read again. An empty `request.scopes` and
    * `request.role` is refused. Nobody can give a key a scope that he does not have.
@@ -3638,6 +3863,105 @@ export interface OperatorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RecordUsageResponse) => void,
   ): ClientUnaryCall;
+  /** Creates or replaces a budget. */
+  putBudget(
+    request: PutBudgetRequest,
+    callback: (error: ServiceError | null, response: PutBudgetResponse) => void,
+  ): ClientUnaryCall;
+  putBudget(
+    request: PutBudgetRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PutBudgetResponse) => void,
+  ): ClientUnaryCall;
+  putBudget(
+    request: PutBudgetRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PutBudgetResponse) => void,
+  ): ClientUnaryCall;
+  /** Deletes a budget. */
+  deleteBudget(
+    request: DeleteBudgetRequest,
+    callback: (error: ServiceError | null, response: DeleteBudgetResponse) => void,
+  ): ClientUnaryCall;
+  deleteBudget(
+    request: DeleteBudgetRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteBudgetResponse) => void,
+  ): ClientUnaryCall;
+  deleteBudget(
+    request: DeleteBudgetRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteBudgetResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns the budgets and where each stands. */
+  listBudgets(
+    request: ListBudgetsRequest,
+    callback: (error: ServiceError | null, response: ListBudgetsResponse) => void,
+  ): ClientUnaryCall;
+  listBudgets(
+    request: ListBudgetsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListBudgetsResponse) => void,
+  ): ClientUnaryCall;
+  listBudgets(
+    request: ListBudgetsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListBudgetsResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists the sessions: the login of each engine and account, and whether it works. */
+  listSessions(
+    request: ListSessionsRequest,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  listSessions(
+    request: ListSessionsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  listSessions(
+    request: ListSessionsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Says that the caller has renewed the login of a lost session: a probe checks it, and on success its tasks start
+   * again. It takes up to a minute, so set the deadline accordingly.
+   */
+  confirmSession(
+    request: ConfirmSessionRequest,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  confirmSession(
+    request: ConfirmSessionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  confirmSession(
+    request: ConfirmSessionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  /** Probes a session now. It takes up to a minute, so set the deadline accordingly. */
+  checkSession(
+    request: CheckSessionRequest,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
+  checkSession(
+    request: CheckSessionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
+  checkSession(
+    request: CheckSessionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
   /** Stores a rule of alerts. */
   putAlertRule(
     request: PutAlertRuleRequest,
@@ -3782,7 +4106,49 @@ export interface OperatorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListSignalsResponse) => void,
   ): ClientUnaryCall;
-  /** Lists the notifications that were delivered. */
+  /** Returns the instances of all services with their health, and how much runs and waits. */
+  getGlobalMetrics(
+    request: GetGlobalMetricsRequest,
+    callback: (error: ServiceError | null, response: GetGlobalMetricsResponse) => void,
+  ): ClientUnaryCall;
+  getGlobalMetrics(
+    request: GetGlobalMetricsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetGlobalMetricsResponse) => void,
+  ): ClientUnaryCall;
+  getGlobalMetrics(
+    request: GetGlobalMetricsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetGlobalMetricsResponse) => void,
+  ): ClientUnaryCall;
+  /** Streams the same after each change. */
+  watchMetrics(
+    request: WatchMetricsRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchMetricsResponse>;
+  watchMetrics(
+    request: WatchMetricsRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchMetricsResponse>;
+  /** Returns how well the service level objectives are kept. */
+  getSlos(
+    request: GetSlosRequest,
+    callback: (error: ServiceError | null, response: GetSlosResponse) => void,
+  ): ClientUnaryCall;
+  getSlos(
+    request: GetSlosRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetSlosResponse) => void,
+  ): ClientUnaryCall;
+  getSlos(
+    request: GetSlosRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetSlosResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists notifications: the delivered ones, or those that wait or were given up. */
   listNotifications(
     request: ListNotificationsRequest,
     callback: (error: ServiceError | null, response: ListNotificationsResponse) => void,
@@ -3797,6 +4163,86 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListNotificationsResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns a notification with each attempt to deliver it, and its cause. */
+  getNotification(
+    request: GetNotificationRequest,
+    callback: (error: ServiceError | null, response: GetNotificationResponse) => void,
+  ): ClientUnaryCall;
+  getNotification(
+    request: GetNotificationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetNotificationResponse) => void,
+  ): ClientUnaryCall;
+  getNotification(
+    request: GetNotificationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetNotificationResponse) => void,
+  ): ClientUnaryCall;
+  /** Lets notifications that were given up be delivered again. */
+  retryNotification(
+    request: RetryNotificationRequest,
+    callback: (error: ServiceError | null, response: RetryNotificationResponse) => void,
+  ): ClientUnaryCall;
+  retryNotification(
+    request: RetryNotificationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RetryNotificationResponse) => void,
+  ): ClientUnaryCall;
+  retryNotification(
+    request: RetryNotificationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RetryNotificationResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists the channels of notifications, with the state of each. */
+  listChannels(
+    request: ListChannelsRequest,
+    callback: (error: ServiceError | null, response: ListChannelsResponse) => void,
+  ): ClientUnaryCall;
+  listChannels(
+    request: ListChannelsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListChannelsResponse) => void,
+  ): ClientUnaryCall;
+  listChannels(
+    request: ListChannelsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListChannelsResponse) => void,
+  ): ClientUnaryCall;
+  /** Sends a test message through one channel. */
+  testChannel(
+    request: TestChannelRequest,
+    callback: (error: ServiceError | null, response: TestChannelResponse) => void,
+  ): ClientUnaryCall;
+  testChannel(
+    request: TestChannelRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: TestChannelResponse) => void,
+  ): ClientUnaryCall;
+  testChannel(
+    request: TestChannelRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: TestChannelResponse) => void,
+  ): ClientUnaryCall;
+  /** Says which channels a notice would go to, and what each one would say. It sends nothing. */
+  previewNotification(
+    request: PreviewNotificationRequest,
+    callback: (error: ServiceError | null, response: PreviewNotificationResponse) => void,
+  ): ClientUnaryCall;
+  previewNotification(
+    request: PreviewNotificationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PreviewNotificationResponse) => void,
+  ): ClientUnaryCall;
+  previewNotification(
+    request: PreviewNotificationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PreviewNotificationResponse) => void,
   ): ClientUnaryCall;
   /**
    * Makes an API key. The answer holds its secret, which cannot be read again. An empty `request.scopes` and

@@ -60,6 +60,14 @@ import {
   TestAlertRuleResponse,
 } from "./alerts.js";
 import {
+  DeleteBudgetRequest,
+  DeleteBudgetResponse,
+  ListBudgetsRequest,
+  ListBudgetsResponse,
+  PutBudgetRequest,
+  PutBudgetResponse,
+} from "./budgets.js";
+import {
   GetGlobalMetricsRequest,
   GetGlobalMetricsResponse,
   HeartbeatRequest,
@@ -67,6 +75,14 @@ import {
   WatchMetricsRequest,
   WatchMetricsResponse,
 } from "./fleet.js";
+import {
+  CheckSessionRequest,
+  CheckSessionResponse,
+  ConfirmSessionRequest,
+  ConfirmSessionResponse,
+  ListSessionsRequest,
+  ListSessionsResponse,
+} from "./session.js";
 import { GetSlosRequest, GetSlosResponse } from "./slo.js";
 
 export const protobufPackage = "ccsp.monitor.v1";
@@ -2086,6 +2102,97 @@ export const MonitorServiceService = {
     responseDeserialize: (value: Buffer): RecordUsageResponse => RecordUsageResponse.decode(value),
   },
   /**
+   * Creates a budget, or replaces the budget of this name. A new budget begins with what its holder has used in the
+   * present period, as far as usage knows it. A change of the limit, the action or the shares keeps what was counted.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a field of the budget is not as its comment says, or there are 1,000 budgets.
+   */
+  putBudget: {
+    path: "/ccsp.monitor.v1.MonitorService/PutBudget" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PutBudgetRequest): Buffer => Buffer.from(PutBudgetRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PutBudgetRequest => PutBudgetRequest.decode(value),
+    responseSerialize: (value: PutBudgetResponse): Buffer => Buffer.from(PutBudgetResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PutBudgetResponse => PutBudgetResponse.decode(value),
+  },
+  /**
+   * Deletes a budget. What it held back starts within seconds.
+   *
+   * Errors:
+   * - NOT_FOUND `BUDGET_NOT_FOUND`.
+   */
+  deleteBudget: {
+    path: "/ccsp.monitor.v1.MonitorService/DeleteBudget" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteBudgetRequest): Buffer => Buffer.from(DeleteBudgetRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteBudgetRequest => DeleteBudgetRequest.decode(value),
+    responseSerialize: (value: DeleteBudgetResponse): Buffer =>
+      Buffer.from(DeleteBudgetResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteBudgetResponse => DeleteBudgetResponse.decode(value),
+  },
+  /** Returns the budgets and where each stands now. */
+  listBudgets: {
+    path: "/ccsp.monitor.v1.MonitorService/ListBudgets" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListBudgetsRequest): Buffer => Buffer.from(ListBudgetsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListBudgetsRequest => ListBudgetsRequest.decode(value),
+    responseSerialize: (value: ListBudgetsResponse): Buffer => Buffer.from(ListBudgetsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListBudgetsResponse => ListBudgetsResponse.decode(value),
+  },
+  /** Lists the sessions: each engine and account that a connected executor has, or had within the last day. */
+  listSessions: {
+    path: "/ccsp.monitor.v1.MonitorService/ListSessions" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSessionsRequest): Buffer => Buffer.from(ListSessionsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSessionsRequest => ListSessionsRequest.decode(value),
+    responseSerialize: (value: ListSessionsResponse): Buffer =>
+      Buffer.from(ListSessionsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSessionsResponse => ListSessionsResponse.decode(value),
+  },
+  /**
+   * Says that a person has renewed the login of a lost session. The monitor probes it, and on success resumes its
+   * account. It does the same when the issue about the session is closed. A session that is not lost is only checked.
+   * The call answers after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  confirmSession: {
+    path: "/ccsp.monitor.v1.MonitorService/ConfirmSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ConfirmSessionRequest): Buffer =>
+      Buffer.from(ConfirmSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ConfirmSessionRequest => ConfirmSessionRequest.decode(value),
+    responseSerialize: (value: ConfirmSessionResponse): Buffer =>
+      Buffer.from(ConfirmSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ConfirmSessionResponse => ConfirmSessionResponse.decode(value),
+  },
+  /**
+   * Probes a session now, in any state. A probe that works proves the session, and ends an outage. The call answers
+   * after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  checkSession: {
+    path: "/ccsp.monitor.v1.MonitorService/CheckSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckSessionRequest): Buffer => Buffer.from(CheckSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckSessionRequest => CheckSessionRequest.decode(value),
+    responseSerialize: (value: CheckSessionResponse): Buffer =>
+      Buffer.from(CheckSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CheckSessionResponse => CheckSessionResponse.decode(value),
+  },
+  /**
    * Takes what an instance of another service says of itself, every 30 s. Safe to repeat and to lose: counts are of the
    * whole life of the process, and a report that is older than the newest one changes nothing.
    *
@@ -2341,6 +2448,44 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
    */
   recordUsage: handleUnaryCall<RecordUsageRequest, RecordUsageResponse>;
   /**
+   * Creates a budget, or replaces the budget of this name. A new budget begins with what its holder has used in the
+   * present period, as far as usage knows it. A change of the limit, the action or the shares keeps what was counted.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a field of the budget is not as its comment says, or there are 1,000 budgets.
+   */
+  putBudget: handleUnaryCall<PutBudgetRequest, PutBudgetResponse>;
+  /**
+   * Deletes a budget. What it held back starts within seconds.
+   *
+   * Errors:
+   * - NOT_FOUND `BUDGET_NOT_FOUND`.
+   */
+  deleteBudget: handleUnaryCall<DeleteBudgetRequest, DeleteBudgetResponse>;
+  /** Returns the budgets and where each stands now. */
+  listBudgets: handleUnaryCall<ListBudgetsRequest, ListBudgetsResponse>;
+  /** Lists the sessions: each engine and account that a connected executor has, or had within the last day. */
+  listSessions: handleUnaryCall<ListSessionsRequest, ListSessionsResponse>;
+  /**
+   * Says that a person has renewed the login of a lost session. The monitor probes it, and on success resumes its
+   * account. It does the same when the issue about the session is closed. A session that is not lost is only checked.
+   * The call answers after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  confirmSession: handleUnaryCall<ConfirmSessionRequest, ConfirmSessionResponse>;
+  /**
+   * Probes a session now, in any state. A probe that works proves the session, and ends an outage. The call answers
+   * after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  checkSession: handleUnaryCall<CheckSessionRequest, CheckSessionResponse>;
+  /**
    * Takes what an instance of another service says of itself, every 30 s. Safe to repeat and to lose: counts are of the
    * whole life of the process, and a report that is older than the newest one changes nothing.
    *
@@ -2530,6 +2675,128 @@ export interface MonitorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RecordUsageResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Creates a budget, or replaces the budget of this name. A new budget begins with what its holder has used in the
+   * present period, as far as usage knows it. A change of the limit, the action or the shares keeps what was counted.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a field of the budget is not as its comment says, or there are 1,000 budgets.
+   */
+  putBudget(
+    request: PutBudgetRequest,
+    callback: (error: ServiceError | null, response: PutBudgetResponse) => void,
+  ): ClientUnaryCall;
+  putBudget(
+    request: PutBudgetRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PutBudgetResponse) => void,
+  ): ClientUnaryCall;
+  putBudget(
+    request: PutBudgetRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PutBudgetResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Deletes a budget. What it held back starts within seconds.
+   *
+   * Errors:
+   * - NOT_FOUND `BUDGET_NOT_FOUND`.
+   */
+  deleteBudget(
+    request: DeleteBudgetRequest,
+    callback: (error: ServiceError | null, response: DeleteBudgetResponse) => void,
+  ): ClientUnaryCall;
+  deleteBudget(
+    request: DeleteBudgetRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteBudgetResponse) => void,
+  ): ClientUnaryCall;
+  deleteBudget(
+    request: DeleteBudgetRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteBudgetResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns the budgets and where each stands now. */
+  listBudgets(
+    request: ListBudgetsRequest,
+    callback: (error: ServiceError | null, response: ListBudgetsResponse) => void,
+  ): ClientUnaryCall;
+  listBudgets(
+    request: ListBudgetsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListBudgetsResponse) => void,
+  ): ClientUnaryCall;
+  listBudgets(
+    request: ListBudgetsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListBudgetsResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists the sessions: each engine and account that a connected executor has, or had within the last day. */
+  listSessions(
+    request: ListSessionsRequest,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  listSessions(
+    request: ListSessionsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  listSessions(
+    request: ListSessionsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListSessionsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Says that a person has renewed the login of a lost session. The monitor probes it, and on success resumes its
+   * account. It does the same when the issue about the session is closed. A session that is not lost is only checked.
+   * The call answers after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  confirmSession(
+    request: ConfirmSessionRequest,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  confirmSession(
+    request: ConfirmSessionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  confirmSession(
+    request: ConfirmSessionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ConfirmSessionResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Probes a session now, in any state. A probe that works proves the session, and ends an outage. The call answers
+   * after the probe, so set a deadline of more than a minute.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `SESSION_NOT_FOUND`.
+   */
+  checkSession(
+    request: CheckSessionRequest,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
+  checkSession(
+    request: CheckSessionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
+  ): ClientUnaryCall;
+  checkSession(
+    request: CheckSessionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CheckSessionResponse) => void,
   ): ClientUnaryCall;
   /**
    * Takes what an instance of another service says of itself, every 30 s. Safe to repeat and to lose: counts are of the

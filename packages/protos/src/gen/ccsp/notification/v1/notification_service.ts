@@ -20,6 +20,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Duration } from "../../../google/protobuf/duration.js";
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
 
 export const protobufPackage = "ccsp.notification.v1";
@@ -176,6 +177,56 @@ export function issueStateToJSON(object: IssueState): string {
   }
 }
 
+/** How far a notification to one channel is. */
+export enum NotificationState {
+  /** UNSPECIFIED - Not known. */
+  UNSPECIFIED = 0,
+  /** WAITING - It waits for its first or its next attempt. */
+  WAITING = 1,
+  /** DELIVERED - The channel has accepted it. */
+  DELIVERED = 2,
+  /** DEAD - It was given up. Only a person tries it again. */
+  DEAD = 3,
+  UNRECOGNIZED = -1,
+}
+
+export function notificationStateFromJSON(object: any): NotificationState {
+  switch (object) {
+    case 0:
+    case "NOTIFICATION_STATE_UNSPECIFIED":
+      return NotificationState.UNSPECIFIED;
+    case 1:
+    case "NOTIFICATION_STATE_WAITING":
+      return NotificationState.WAITING;
+    case 2:
+    case "NOTIFICATION_STATE_DELIVERED":
+      return NotificationState.DELIVERED;
+    case 3:
+    case "NOTIFICATION_STATE_DEAD":
+      return NotificationState.DEAD;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return NotificationState.UNRECOGNIZED;
+  }
+}
+
+export function notificationStateToJSON(object: NotificationState): string {
+  switch (object) {
+    case NotificationState.UNSPECIFIED:
+      return "NOTIFICATION_STATE_UNSPECIFIED";
+    case NotificationState.WAITING:
+      return "NOTIFICATION_STATE_WAITING";
+    case NotificationState.DELIVERED:
+      return "NOTIFICATION_STATE_DELIVERED";
+    case NotificationState.DEAD:
+      return "NOTIFICATION_STATE_DEAD";
+    case NotificationState.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** Something that people have to know. Channels make the text from it. */
 export interface Notice {
   /**
@@ -278,6 +329,10 @@ export interface ListNotificationsRequest {
   pageToken: string;
   /** Only events of this type, such as `task.failed`. Empty means all types. */
   eventType: string;
+  /** Only notifications in this state. UNSPECIFIED means DELIVERED. */
+  state: NotificationState;
+  /** Only notifications to this channel. Empty means all channels. */
+  channel: string;
 }
 
 /** Response for `ListNotifications`. */
@@ -288,7 +343,7 @@ export interface ListNotificationsResponse {
   nextPageToken: string;
 }
 
-/** One event that was delivered to one channel. */
+/** One event for one channel. */
 export interface Notification {
   /** Id of the event. */
   id: string;
@@ -298,9 +353,9 @@ export interface Notification {
   eventTime:
     | Date
     | undefined;
-  /** Name of the channel that accepted the event, such as `file`. */
+  /** Name of the channel, such as `file`. */
   channel: string;
-  /** When the channel accepted the event. */
+  /** When the channel accepted the event. Absent when it has not. */
   deliveryTime:
     | Date
     | undefined;
@@ -310,6 +365,154 @@ export interface Notification {
   agentId: string;
   /** One line of text for people. It has no prompt and no output. */
   summary: string;
+  /** How far it is. UNSPECIFIED in what release 0.2.0 stored means DELIVERED. */
+  state: NotificationState;
+  /** Number of attempts. 0 when it is not known. */
+  attempts: number;
+  /** Why the last attempt failed. Empty when it did not. */
+  cause: string;
+  /** When it is tried next. Absent when it does not wait. */
+  nextAttemptTime: Date | undefined;
+}
+
+/** Request for `GetNotification`. */
+export interface GetNotificationRequest {
+  /** Id of the notification. */
+  id: string;
+}
+
+/** Response for `GetNotification`. */
+export interface GetNotificationResponse {
+  /** Id of the notification. */
+  id: string;
+  /** What it says. */
+  notice:
+    | Notice
+    | undefined;
+  /** Id of the task. Empty when it is not about a task. */
+  taskId: string;
+  /** Id of the agent. Empty when it is not about an agent. */
+  agentId: string;
+  /** One line of text for people. */
+  summary: string;
+  /** One for each channel that it goes to. */
+  deliveries: Delivery[];
+}
+
+/** A notice on its way to one channel. */
+export interface Delivery {
+  /** Name of the channel. */
+  channel: string;
+  /** How far it is. */
+  state: NotificationState;
+  /** Number of attempts. */
+  attempts: number;
+  /** The newest 20 attempts, oldest first. */
+  newestAttempts: DeliveryAttempt[];
+  /** When it is tried next. Absent when it does not wait. */
+  nextAttemptTime: Date | undefined;
+}
+
+/** One attempt to deliver a notice. */
+export interface DeliveryAttempt {
+  /** When it began. */
+  time:
+    | Date
+    | undefined;
+  /** How long it took. */
+  runTime:
+    | Duration
+    | undefined;
+  /** Why it failed. Empty: the channel accepted the notice. */
+  cause: string;
+}
+
+/** Request for `RetryNotification`. */
+export interface RetryNotificationRequest {
+  /** Id of the notification. Empty: everything that was given up by the channel, so then `channel` is required. */
+  id: string;
+  /** Name of the channel. Empty: all channels of the notification. */
+  channel: string;
+}
+
+/** Response for `RetryNotification`. */
+export interface RetryNotificationResponse {
+  /** Number of deliveries that are tried again. */
+  retried: number;
+}
+
+/** Request for `ListChannels`. */
+export interface ListChannelsRequest {
+}
+
+/** Response for `ListChannels`. */
+export interface ListChannelsResponse {
+  /** The channels, in the order of the configuration. */
+  channels: Channel[];
+}
+
+/** A channel and its state. */
+export interface Channel {
+  /** Its name in the configuration. */
+  name: string;
+  /** Its kind, such as `github`. */
+  type: string;
+  /** Where messages go, without secrets. */
+  target: string;
+  /** Number of notices that wait. */
+  waiting: number;
+  /** Number of failures since the last success. */
+  failures: number;
+  /** Until then nothing is sent, because the channel asked for it or keeps failing. Absent: it is not paused. */
+  pausedUntilTime: Date | undefined;
+}
+
+/** Request for `TestChannel`. */
+export interface TestChannelRequest {
+  /** Name of the channel. */
+  channel: string;
+  /** Who asks, for the message. May be empty. */
+  who: string;
+}
+
+/** Response for `TestChannel`. */
+export interface TestChannelResponse {
+  /** The channel has accepted the message. */
+  accepted: boolean;
+  /** Why it has not. */
+  cause: string;
+  /** How long it took. */
+  runTime: Duration | undefined;
+}
+
+/** Request for `PreviewNotification`. */
+export interface PreviewNotificationRequest {
+  /** The notice. */
+  notice:
+    | Notice
+    | undefined;
+  /** Id of the agent that it is about. May be empty. */
+  agentId: string;
+  /** The time of day for the rules. Absent: now. */
+  time: Date | undefined;
+}
+
+/** Response for `PreviewNotification`. */
+export interface PreviewNotificationResponse {
+  /** One for each channel that the notice would go to. */
+  previews: Preview[];
+}
+
+/** What one channel would get. */
+export interface Preview {
+  /** Name of the channel. */
+  channel: string;
+  /** One line. */
+  title: string;
+  /** The text, without markup. */
+  text: string;
+  /** When it would be sent. Absent: at once. */
+  notBeforeTime: Date | undefined;
 }
 
 function createBaseNotice(): Notice {
@@ -1429,7 +1632,7 @@ export const UpdateIssueResponse: MessageFns<UpdateIssueResponse> = {
 };
 
 function createBaseListNotificationsRequest(): ListNotificationsRequest {
-  return { pageSize: 0, pageToken: "", eventType: "" };
+  return { pageSize: 0, pageToken: "", eventType: "", state: 0, channel: "" };
 }
 
 export const ListNotificationsRequest: MessageFns<ListNotificationsRequest> = {
@@ -1442,6 +1645,12 @@ export const ListNotificationsRequest: MessageFns<ListNotificationsRequest> = {
     }
     if (message.eventType !== "") {
       writer.uint32(26).string(message.eventType);
+    }
+    if (message.state !== 0) {
+      writer.uint32(32).int32(message.state);
+    }
+    if (message.channel !== "") {
+      writer.uint32(42).string(message.channel);
     }
     return writer;
   },
@@ -1483,6 +1692,22 @@ export const ListNotificationsRequest: MessageFns<ListNotificationsRequest> = {
             message.eventType = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.channel = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1512,6 +1737,8 @@ export const ListNotificationsRequest: MessageFns<ListNotificationsRequest> = {
         : isSet(object.event_type)
         ? globalThis.String(object.event_type)
         : "",
+      state: isSet(object.state) ? notificationStateFromJSON(object.state) : 0,
+      channel: isSet(object.channel) ? globalThis.String(object.channel) : "",
     };
   },
 
@@ -1526,6 +1753,12 @@ export const ListNotificationsRequest: MessageFns<ListNotificationsRequest> = {
     if (message.eventType !== "") {
       obj.eventType = message.eventType;
     }
+    if (message.state !== 0) {
+      obj.state = notificationStateToJSON(message.state);
+    }
+    if (message.channel !== "") {
+      obj.channel = message.channel;
+    }
     return obj;
   },
 
@@ -1537,6 +1770,8 @@ export const ListNotificationsRequest: MessageFns<ListNotificationsRequest> = {
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
     message.eventType = object.eventType ?? "";
+    message.state = object.state ?? 0;
+    message.channel = object.channel ?? "";
     return message;
   },
 };
@@ -1642,6 +1877,10 @@ function createBaseNotification(): Notification {
     taskId: "",
     agentId: "",
     summary: "",
+    state: 0,
+    attempts: 0,
+    cause: "",
+    nextAttemptTime: undefined,
   };
 }
 
@@ -1670,6 +1909,18 @@ export const Notification: MessageFns<Notification> = {
     }
     if (message.summary !== "") {
       writer.uint32(66).string(message.summary);
+    }
+    if (message.state !== 0) {
+      writer.uint32(72).int32(message.state);
+    }
+    if (message.attempts !== 0) {
+      writer.uint32(80).int32(message.attempts);
+    }
+    if (message.cause !== "") {
+      writer.uint32(90).string(message.cause);
+    }
+    if (message.nextAttemptTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.nextAttemptTime), writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -1751,6 +2002,38 @@ export const Notification: MessageFns<Notification> = {
             message.summary = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.attempts = reader.int32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.cause = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.nextAttemptTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1793,6 +2076,14 @@ export const Notification: MessageFns<Notification> = {
         ? globalThis.String(object.agent_id)
         : "",
       summary: isSet(object.summary) ? globalThis.String(object.summary) : "",
+      state: isSet(object.state) ? notificationStateFromJSON(object.state) : 0,
+      attempts: isSet(object.attempts) ? globalThis.Number(object.attempts) : 0,
+      cause: isSet(object.cause) ? globalThis.String(object.cause) : "",
+      nextAttemptTime: isSet(object.nextAttemptTime)
+        ? fromJsonTimestamp(object.nextAttemptTime)
+        : isSet(object.next_attempt_time)
+        ? fromJsonTimestamp(object.next_attempt_time)
+        : undefined,
     };
   },
 
@@ -1822,6 +2113,18 @@ export const Notification: MessageFns<Notification> = {
     if (message.summary !== "") {
       obj.summary = message.summary;
     }
+    if (message.state !== 0) {
+      obj.state = notificationStateToJSON(message.state);
+    }
+    if (message.attempts !== 0) {
+      obj.attempts = Math.round(message.attempts);
+    }
+    if (message.cause !== "") {
+      obj.cause = message.cause;
+    }
+    if (message.nextAttemptTime !== undefined) {
+      obj.nextAttemptTime = message.nextAttemptTime.toISOString();
+    }
     return obj;
   },
 
@@ -1838,6 +2141,1401 @@ export const Notification: MessageFns<Notification> = {
     message.taskId = object.taskId ?? "";
     message.agentId = object.agentId ?? "";
     message.summary = object.summary ?? "";
+    message.state = object.state ?? 0;
+    message.attempts = object.attempts ?? 0;
+    message.cause = object.cause ?? "";
+    message.nextAttemptTime = object.nextAttemptTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseGetNotificationRequest(): GetNotificationRequest {
+  return { id: "" };
+}
+
+export const GetNotificationRequest: MessageFns<GetNotificationRequest> = {
+  encode(message: GetNotificationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetNotificationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetNotificationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetNotificationRequest {
+    return { id: isSet(object.id) ? globalThis.String(object.id) : "" };
+  },
+
+  toJSON(message: GetNotificationRequest): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetNotificationRequest>): GetNotificationRequest {
+    return GetNotificationRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetNotificationRequest>): GetNotificationRequest {
+    const message = createBaseGetNotificationRequest();
+    message.id = object.id ?? "";
+    return message;
+  },
+};
+
+function createBaseGetNotificationResponse(): GetNotificationResponse {
+  return { id: "", notice: undefined, taskId: "", agentId: "", summary: "", deliveries: [] };
+}
+
+export const GetNotificationResponse: MessageFns<GetNotificationResponse> = {
+  encode(message: GetNotificationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.notice !== undefined) {
+      Notice.encode(message.notice, writer.uint32(18).fork()).join();
+    }
+    if (message.taskId !== "") {
+      writer.uint32(26).string(message.taskId);
+    }
+    if (message.agentId !== "") {
+      writer.uint32(34).string(message.agentId);
+    }
+    if (message.summary !== "") {
+      writer.uint32(42).string(message.summary);
+    }
+    for (const v of message.deliveries) {
+      Delivery.encode(v!, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetNotificationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetNotificationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.notice = Notice.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.summary = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.deliveries.push(Delivery.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetNotificationResponse {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      notice: isSet(object.notice) ? Notice.fromJSON(object.notice) : undefined,
+      taskId: isSet(object.taskId)
+        ? globalThis.String(object.taskId)
+        : isSet(object.task_id)
+        ? globalThis.String(object.task_id)
+        : "",
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      summary: isSet(object.summary) ? globalThis.String(object.summary) : "",
+      deliveries: globalThis.Array.isArray(object?.deliveries)
+        ? object.deliveries.map((e: any) => Delivery.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: GetNotificationResponse): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.notice !== undefined) {
+      obj.notice = Notice.toJSON(message.notice);
+    }
+    if (message.taskId !== "") {
+      obj.taskId = message.taskId;
+    }
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.summary !== "") {
+      obj.summary = message.summary;
+    }
+    if (message.deliveries?.length) {
+      obj.deliveries = message.deliveries.map((e) => Delivery.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetNotificationResponse>): GetNotificationResponse {
+    return GetNotificationResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetNotificationResponse>): GetNotificationResponse {
+    const message = createBaseGetNotificationResponse();
+    message.id = object.id ?? "";
+    message.notice = (object.notice !== undefined && object.notice !== null)
+      ? Notice.fromPartial(object.notice)
+      : undefined;
+    message.taskId = object.taskId ?? "";
+    message.agentId = object.agentId ?? "";
+    message.summary = object.summary ?? "";
+    message.deliveries = object.deliveries?.map((e) => Delivery.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseDelivery(): Delivery {
+  return { channel: "", state: 0, attempts: 0, newestAttempts: [], nextAttemptTime: undefined };
+}
+
+export const Delivery: MessageFns<Delivery> = {
+  encode(message: Delivery, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.channel !== "") {
+      writer.uint32(10).string(message.channel);
+    }
+    if (message.state !== 0) {
+      writer.uint32(16).int32(message.state);
+    }
+    if (message.attempts !== 0) {
+      writer.uint32(24).int32(message.attempts);
+    }
+    for (const v of message.newestAttempts) {
+      DeliveryAttempt.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.nextAttemptTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.nextAttemptTime), writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Delivery {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDelivery();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.channel = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.attempts = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.newestAttempts.push(DeliveryAttempt.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.nextAttemptTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Delivery {
+    return {
+      channel: isSet(object.channel) ? globalThis.String(object.channel) : "",
+      state: isSet(object.state) ? notificationStateFromJSON(object.state) : 0,
+      attempts: isSet(object.attempts) ? globalThis.Number(object.attempts) : 0,
+      newestAttempts: globalThis.Array.isArray(object?.newestAttempts)
+        ? object.newestAttempts.map((e: any) => DeliveryAttempt.fromJSON(e))
+        : globalThis.Array.isArray(object?.newest_attempts)
+        ? object.newest_attempts.map((e: any) => DeliveryAttempt.fromJSON(e))
+        : [],
+      nextAttemptTime: isSet(object.nextAttemptTime)
+        ? fromJsonTimestamp(object.nextAttemptTime)
+        : isSet(object.next_attempt_time)
+        ? fromJsonTimestamp(object.next_attempt_time)
+        : undefined,
+    };
+  },
+
+  toJSON(message: Delivery): unknown {
+    const obj: any = {};
+    if (message.channel !== "") {
+      obj.channel = message.channel;
+    }
+    if (message.state !== 0) {
+      obj.state = notificationStateToJSON(message.state);
+    }
+    if (message.attempts !== 0) {
+      obj.attempts = Math.round(message.attempts);
+    }
+    if (message.newestAttempts?.length) {
+      obj.newestAttempts = message.newestAttempts.map((e) => DeliveryAttempt.toJSON(e));
+    }
+    if (message.nextAttemptTime !== undefined) {
+      obj.nextAttemptTime = message.nextAttemptTime.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Delivery>): Delivery {
+    return Delivery.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Delivery>): Delivery {
+    const message = createBaseDelivery();
+    message.channel = object.channel ?? "";
+    message.state = object.state ?? 0;
+    message.attempts = object.attempts ?? 0;
+    message.newestAttempts = object.newestAttempts?.map((e) => DeliveryAttempt.fromPartial(e)) || [];
+    message.nextAttemptTime = object.nextAttemptTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseDeliveryAttempt(): DeliveryAttempt {
+  return { time: undefined, runTime: undefined, cause: "" };
+}
+
+export const DeliveryAttempt: MessageFns<DeliveryAttempt> = {
+  encode(message: DeliveryAttempt, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.time !== undefined) {
+      Timestamp.encode(toTimestamp(message.time), writer.uint32(10).fork()).join();
+    }
+    if (message.runTime !== undefined) {
+      Duration.encode(message.runTime, writer.uint32(18).fork()).join();
+    }
+    if (message.cause !== "") {
+      writer.uint32(26).string(message.cause);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeliveryAttempt {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeliveryAttempt();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.runTime = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.cause = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeliveryAttempt {
+    return {
+      time: isSet(object.time) ? fromJsonTimestamp(object.time) : undefined,
+      runTime: isSet(object.runTime)
+        ? Duration.fromJSON(object.runTime)
+        : isSet(object.run_time)
+        ? Duration.fromJSON(object.run_time)
+        : undefined,
+      cause: isSet(object.cause) ? globalThis.String(object.cause) : "",
+    };
+  },
+
+  toJSON(message: DeliveryAttempt): unknown {
+    const obj: any = {};
+    if (message.time !== undefined) {
+      obj.time = message.time.toISOString();
+    }
+    if (message.runTime !== undefined) {
+      obj.runTime = Duration.toJSON(message.runTime);
+    }
+    if (message.cause !== "") {
+      obj.cause = message.cause;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeliveryAttempt>): DeliveryAttempt {
+    return DeliveryAttempt.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeliveryAttempt>): DeliveryAttempt {
+    const message = createBaseDeliveryAttempt();
+    message.time = object.time ?? undefined;
+    message.runTime = (object.runTime !== undefined && object.runTime !== null)
+      ? Duration.fromPartial(object.runTime)
+      : undefined;
+    message.cause = object.cause ?? "";
+    return message;
+  },
+};
+
+function createBaseRetryNotificationRequest(): RetryNotificationRequest {
+  return { id: "", channel: "" };
+}
+
+export const RetryNotificationRequest: MessageFns<RetryNotificationRequest> = {
+  encode(message: RetryNotificationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.channel !== "") {
+      writer.uint32(18).string(message.channel);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetryNotificationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetryNotificationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.channel = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RetryNotificationRequest {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      channel: isSet(object.channel) ? globalThis.String(object.channel) : "",
+    };
+  },
+
+  toJSON(message: RetryNotificationRequest): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.channel !== "") {
+      obj.channel = message.channel;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RetryNotificationRequest>): RetryNotificationRequest {
+    return RetryNotificationRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RetryNotificationRequest>): RetryNotificationRequest {
+    const message = createBaseRetryNotificationRequest();
+    message.id = object.id ?? "";
+    message.channel = object.channel ?? "";
+    return message;
+  },
+};
+
+function createBaseRetryNotificationResponse(): RetryNotificationResponse {
+  return { retried: 0 };
+}
+
+export const RetryNotificationResponse: MessageFns<RetryNotificationResponse> = {
+  encode(message: RetryNotificationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.retried !== 0) {
+      writer.uint32(8).int32(message.retried);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetryNotificationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetryNotificationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.retried = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RetryNotificationResponse {
+    return { retried: isSet(object.retried) ? globalThis.Number(object.retried) : 0 };
+  },
+
+  toJSON(message: RetryNotificationResponse): unknown {
+    const obj: any = {};
+    if (message.retried !== 0) {
+      obj.retried = Math.round(message.retried);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RetryNotificationResponse>): RetryNotificationResponse {
+    return RetryNotificationResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RetryNotificationResponse>): RetryNotificationResponse {
+    const message = createBaseRetryNotificationResponse();
+    message.retried = object.retried ?? 0;
+    return message;
+  },
+};
+
+function createBaseListChannelsRequest(): ListChannelsRequest {
+  return {};
+}
+
+export const ListChannelsRequest: MessageFns<ListChannelsRequest> = {
+  encode(_: ListChannelsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListChannelsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListChannelsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ListChannelsRequest {
+    return {};
+  },
+
+  toJSON(_: ListChannelsRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListChannelsRequest>): ListChannelsRequest {
+    return ListChannelsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ListChannelsRequest>): ListChannelsRequest {
+    const message = createBaseListChannelsRequest();
+    return message;
+  },
+};
+
+function createBaseListChannelsResponse(): ListChannelsResponse {
+  return { channels: [] };
+}
+
+export const ListChannelsResponse: MessageFns<ListChannelsResponse> = {
+  encode(message: ListChannelsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.channels) {
+      Channel.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListChannelsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListChannelsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.channels.push(Channel.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListChannelsResponse {
+    return {
+      channels: globalThis.Array.isArray(object?.channels) ? object.channels.map((e: any) => Channel.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ListChannelsResponse): unknown {
+    const obj: any = {};
+    if (message.channels?.length) {
+      obj.channels = message.channels.map((e) => Channel.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListChannelsResponse>): ListChannelsResponse {
+    return ListChannelsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListChannelsResponse>): ListChannelsResponse {
+    const message = createBaseListChannelsResponse();
+    message.channels = object.channels?.map((e) => Channel.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseChannel(): Channel {
+  return { name: "", type: "", target: "", waiting: 0, failures: 0, pausedUntilTime: undefined };
+}
+
+export const Channel: MessageFns<Channel> = {
+  encode(message: Channel, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.type !== "") {
+      writer.uint32(18).string(message.type);
+    }
+    if (message.target !== "") {
+      writer.uint32(26).string(message.target);
+    }
+    if (message.waiting !== 0) {
+      writer.uint32(32).int32(message.waiting);
+    }
+    if (message.failures !== 0) {
+      writer.uint32(40).int32(message.failures);
+    }
+    if (message.pausedUntilTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.pausedUntilTime), writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Channel {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChannel();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.target = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.waiting = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.failures = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.pausedUntilTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Channel {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      type: isSet(object.type) ? globalThis.String(object.type) : "",
+      target: isSet(object.target) ? globalThis.String(object.target) : "",
+      waiting: isSet(object.waiting) ? globalThis.Number(object.waiting) : 0,
+      failures: isSet(object.failures) ? globalThis.Number(object.failures) : 0,
+      pausedUntilTime: isSet(object.pausedUntilTime)
+        ? fromJsonTimestamp(object.pausedUntilTime)
+        : isSet(object.paused_until_time)
+        ? fromJsonTimestamp(object.paused_until_time)
+        : undefined,
+    };
+  },
+
+  toJSON(message: Channel): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.type !== "") {
+      obj.type = message.type;
+    }
+    if (message.target !== "") {
+      obj.target = message.target;
+    }
+    if (message.waiting !== 0) {
+      obj.waiting = Math.round(message.waiting);
+    }
+    if (message.failures !== 0) {
+      obj.failures = Math.round(message.failures);
+    }
+    if (message.pausedUntilTime !== undefined) {
+      obj.pausedUntilTime = message.pausedUntilTime.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Channel>): Channel {
+    return Channel.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Channel>): Channel {
+    const message = createBaseChannel();
+    message.name = object.name ?? "";
+    message.type = object.type ?? "";
+    message.target = object.target ?? "";
+    message.waiting = object.waiting ?? 0;
+    message.failures = object.failures ?? 0;
+    message.pausedUntilTime = object.pausedUntilTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseTestChannelRequest(): TestChannelRequest {
+  return { channel: "", who: "" };
+}
+
+export const TestChannelRequest: MessageFns<TestChannelRequest> = {
+  encode(message: TestChannelRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.channel !== "") {
+      writer.uint32(10).string(message.channel);
+    }
+    if (message.who !== "") {
+      writer.uint32(18).string(message.who);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TestChannelRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTestChannelRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.channel = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.who = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TestChannelRequest {
+    return {
+      channel: isSet(object.channel) ? globalThis.String(object.channel) : "",
+      who: isSet(object.who) ? globalThis.String(object.who) : "",
+    };
+  },
+
+  toJSON(message: TestChannelRequest): unknown {
+    const obj: any = {};
+    if (message.channel !== "") {
+      obj.channel = message.channel;
+    }
+    if (message.who !== "") {
+      obj.who = message.who;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TestChannelRequest>): TestChannelRequest {
+    return TestChannelRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TestChannelRequest>): TestChannelRequest {
+    const message = createBaseTestChannelRequest();
+    message.channel = object.channel ?? "";
+    message.who = object.who ?? "";
+    return message;
+  },
+};
+
+function createBaseTestChannelResponse(): TestChannelResponse {
+  return { accepted: false, cause: "", runTime: undefined };
+}
+
+export const TestChannelResponse: MessageFns<TestChannelResponse> = {
+  encode(message: TestChannelResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.accepted !== false) {
+      writer.uint32(8).bool(message.accepted);
+    }
+    if (message.cause !== "") {
+      writer.uint32(18).string(message.cause);
+    }
+    if (message.runTime !== undefined) {
+      Duration.encode(message.runTime, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TestChannelResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTestChannelResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.accepted = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.cause = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.runTime = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TestChannelResponse {
+    return {
+      accepted: isSet(object.accepted) ? globalThis.Boolean(object.accepted) : false,
+      cause: isSet(object.cause) ? globalThis.String(object.cause) : "",
+      runTime: isSet(object.runTime)
+        ? Duration.fromJSON(object.runTime)
+        : isSet(object.run_time)
+        ? Duration.fromJSON(object.run_time)
+        : undefined,
+    };
+  },
+
+  toJSON(message: TestChannelResponse): unknown {
+    const obj: any = {};
+    if (message.accepted !== false) {
+      obj.accepted = message.accepted;
+    }
+    if (message.cause !== "") {
+      obj.cause = message.cause;
+    }
+    if (message.runTime !== undefined) {
+      obj.runTime = Duration.toJSON(message.runTime);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TestChannelResponse>): TestChannelResponse {
+    return TestChannelResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TestChannelResponse>): TestChannelResponse {
+    const message = createBaseTestChannelResponse();
+    message.accepted = object.accepted ?? false;
+    message.cause = object.cause ?? "";
+    message.runTime = (object.runTime !== undefined && object.runTime !== null)
+      ? Duration.fromPartial(object.runTime)
+      : undefined;
+    return message;
+  },
+};
+
+function createBasePreviewNotificationRequest(): PreviewNotificationRequest {
+  return { notice: undefined, agentId: "", time: undefined };
+}
+
+export const PreviewNotificationRequest: MessageFns<PreviewNotificationRequest> = {
+  encode(message: PreviewNotificationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.notice !== undefined) {
+      Notice.encode(message.notice, writer.uint32(10).fork()).join();
+    }
+    if (message.agentId !== "") {
+      writer.uint32(18).string(message.agentId);
+    }
+    if (message.time !== undefined) {
+      Timestamp.encode(toTimestamp(message.time), writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PreviewNotificationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePreviewNotificationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.notice = Notice.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PreviewNotificationRequest {
+    return {
+      notice: isSet(object.notice) ? Notice.fromJSON(object.notice) : undefined,
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      time: isSet(object.time) ? fromJsonTimestamp(object.time) : undefined,
+    };
+  },
+
+  toJSON(message: PreviewNotificationRequest): unknown {
+    const obj: any = {};
+    if (message.notice !== undefined) {
+      obj.notice = Notice.toJSON(message.notice);
+    }
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.time !== undefined) {
+      obj.time = message.time.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PreviewNotificationRequest>): PreviewNotificationRequest {
+    return PreviewNotificationRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PreviewNotificationRequest>): PreviewNotificationRequest {
+    const message = createBasePreviewNotificationRequest();
+    message.notice = (object.notice !== undefined && object.notice !== null)
+      ? Notice.fromPartial(object.notice)
+      : undefined;
+    message.agentId = object.agentId ?? "";
+    message.time = object.time ?? undefined;
+    return message;
+  },
+};
+
+function createBasePreviewNotificationResponse(): PreviewNotificationResponse {
+  return { previews: [] };
+}
+
+export const PreviewNotificationResponse: MessageFns<PreviewNotificationResponse> = {
+  encode(message: PreviewNotificationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.previews) {
+      Preview.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PreviewNotificationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePreviewNotificationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.previews.push(Preview.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PreviewNotificationResponse {
+    return {
+      previews: globalThis.Array.isArray(object?.previews) ? object.previews.map((e: any) => Preview.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: PreviewNotificationResponse): unknown {
+    const obj: any = {};
+    if (message.previews?.length) {
+      obj.previews = message.previews.map((e) => Preview.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PreviewNotificationResponse>): PreviewNotificationResponse {
+    return PreviewNotificationResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PreviewNotificationResponse>): PreviewNotificationResponse {
+    const message = createBasePreviewNotificationResponse();
+    message.previews = object.previews?.map((e) => Preview.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBasePreview(): Preview {
+  return { channel: "", title: "", text: "", notBeforeTime: undefined };
+}
+
+export const Preview: MessageFns<Preview> = {
+  encode(message: Preview, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.channel !== "") {
+      writer.uint32(10).string(message.channel);
+    }
+    if (message.title !== "") {
+      writer.uint32(18).string(message.title);
+    }
+    if (message.text !== "") {
+      writer.uint32(26).string(message.text);
+    }
+    if (message.notBeforeTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.notBeforeTime), writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Preview {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePreview();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.channel = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.title = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.notBeforeTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Preview {
+    return {
+      channel: isSet(object.channel) ? globalThis.String(object.channel) : "",
+      title: isSet(object.title) ? globalThis.String(object.title) : "",
+      text: isSet(object.text) ? globalThis.String(object.text) : "",
+      notBeforeTime: isSet(object.notBeforeTime)
+        ? fromJsonTimestamp(object.notBeforeTime)
+        : isSet(object.not_before_time)
+        ? fromJsonTimestamp(object.not_before_time)
+        : undefined,
+    };
+  },
+
+  toJSON(message: Preview): unknown {
+    const obj: any = {};
+    if (message.channel !== "") {
+      obj.channel = message.channel;
+    }
+    if (message.title !== "") {
+      obj.title = message.title;
+    }
+    if (message.text !== "") {
+      obj.text = message.text;
+    }
+    if (message.notBeforeTime !== undefined) {
+      obj.notBeforeTime = message.notBeforeTime.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Preview>): Preview {
+    return Preview.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Preview>): Preview {
+    const message = createBasePreview();
+    message.channel = object.channel ?? "";
+    message.title = object.title ?? "";
+    message.text = object.text ?? "";
+    message.notBeforeTime = object.notBeforeTime ?? undefined;
     return message;
   },
 };
@@ -1849,7 +3547,7 @@ export const Notification: MessageFns<Notification> = {
 export type NotificationServiceService = typeof NotificationServiceService;
 export const NotificationServiceService = {
   /**
-   * Lists the delivered notifications, newest first.
+   * Lists notifications, newest first: the delivered ones, or those that wait or were given up.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token` is wrong.
@@ -1917,11 +3615,93 @@ export const NotificationServiceService = {
     responseSerialize: (value: UpdateIssueResponse): Buffer => Buffer.from(UpdateIssueResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UpdateIssueResponse => UpdateIssueResponse.decode(value),
   },
+  /**
+   * Returns a notice with all that is known of its deliveries. The newest 10,000 notices that all channels have are kept,
+   * and those that wait or were given up.
+   *
+   * Errors:
+   * - NOT_FOUND `NOTIFICATION_NOT_FOUND`.
+   */
+  getNotification: {
+    path: "/ccsp.notification.v1.NotificationService/GetNotification" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetNotificationRequest): Buffer =>
+      Buffer.from(GetNotificationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetNotificationRequest => GetNotificationRequest.decode(value),
+    responseSerialize: (value: GetNotificationResponse): Buffer =>
+      Buffer.from(GetNotificationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetNotificationResponse => GetNotificationResponse.decode(value),
+  },
+  /**
+   * Lets deliveries that were given up, or that wait for their next attempt, be tried at once. Safe to repeat. A delivery
+   * that the channel has accepted is not made again.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `NOTIFICATION_NOT_FOUND`: there is no such notice, or it did not go to this channel.
+   * - NOT_FOUND `CHANNEL_NOT_FOUND`.
+   */
+  retryNotification: {
+    path: "/ccsp.notification.v1.NotificationService/RetryNotification" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RetryNotificationRequest): Buffer =>
+      Buffer.from(RetryNotificationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RetryNotificationRequest => RetryNotificationRequest.decode(value),
+    responseSerialize: (value: RetryNotificationResponse): Buffer =>
+      Buffer.from(RetryNotificationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RetryNotificationResponse => RetryNotificationResponse.decode(value),
+  },
+  /** Lists the channels, with the state of each. */
+  listChannels: {
+    path: "/ccsp.notification.v1.NotificationService/ListChannels" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListChannelsRequest): Buffer => Buffer.from(ListChannelsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListChannelsRequest => ListChannelsRequest.decode(value),
+    responseSerialize: (value: ListChannelsResponse): Buffer =>
+      Buffer.from(ListChannelsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListChannelsResponse => ListChannelsResponse.decode(value),
+  },
+  /**
+   * Sends a test message through one channel and waits for its answer, at most 15 s. It does not pass the queue, and it
+   * is tried once. `cause` says why it failed.
+   *
+   * Errors:
+   * - NOT_FOUND `CHANNEL_NOT_FOUND`.
+   */
+  testChannel: {
+    path: "/ccsp.notification.v1.NotificationService/TestChannel" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: TestChannelRequest): Buffer => Buffer.from(TestChannelRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TestChannelRequest => TestChannelRequest.decode(value),
+    responseSerialize: (value: TestChannelResponse): Buffer => Buffer.from(TestChannelResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TestChannelResponse => TestChannelResponse.decode(value),
+  },
+  /**
+   * Says which channels a notice would go to now, and what each one would say. It sends and stores nothing.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   */
+  previewNotification: {
+    path: "/ccsp.notification.v1.NotificationService/PreviewNotification" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PreviewNotificationRequest): Buffer =>
+      Buffer.from(PreviewNotificationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PreviewNotificationRequest => PreviewNotificationRequest.decode(value),
+    responseSerialize: (value: PreviewNotificationResponse): Buffer =>
+      Buffer.from(PreviewNotificationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PreviewNotificationResponse => PreviewNotificationResponse.decode(value),
+  },
 } as const;
 
 export interface NotificationServiceServer extends UntypedServiceImplementation {
   /**
-   * Lists the delivered notifications, newest first.
+   * Lists notifications, newest first: the delivered ones, or those that wait or were given up.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token` is wrong.
@@ -1955,11 +3735,46 @@ export interface NotificationServiceServer extends UntypedServiceImplementation 
    * - NOT_FOUND `ISSUE_NOT_FOUND`.
    */
   updateIssue: handleUnaryCall<UpdateIssueRequest, UpdateIssueResponse>;
+  /**
+   * Returns a notice with all that is known of its deliveries. The newest 10,000 notices that all channels have are kept,
+   * and those that wait or were given up.
+   *
+   * Errors:
+   * - NOT_FOUND `NOTIFICATION_NOT_FOUND`.
+   */
+  getNotification: handleUnaryCall<GetNotificationRequest, GetNotificationResponse>;
+  /**
+   * Lets deliveries that were given up, or that wait for their next attempt, be tried at once. Safe to repeat. A delivery
+   * that the channel has accepted is not made again.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `NOTIFICATION_NOT_FOUND`: there is no such notice, or it did not go to this channel.
+   * - NOT_FOUND `CHANNEL_NOT_FOUND`.
+   */
+  retryNotification: handleUnaryCall<RetryNotificationRequest, RetryNotificationResponse>;
+  /** Lists the channels, with the state of each. */
+  listChannels: handleUnaryCall<ListChannelsRequest, ListChannelsResponse>;
+  /**
+   * Sends a test message through one channel and waits for its answer, at most 15 s. It does not pass the queue, and it
+   * is tried once. `cause` says why it failed.
+   *
+   * Errors:
+   * - NOT_FOUND `CHANNEL_NOT_FOUND`.
+   */
+  testChannel: handleUnaryCall<TestChannelRequest, TestChannelResponse>;
+  /**
+   * Says which channels a notice would go to now, and what each one would say. It sends and stores nothing.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   */
+  previewNotification: handleUnaryCall<PreviewNotificationRequest, PreviewNotificationResponse>;
 }
 
 export interface NotificationServiceClient extends Client {
   /**
-   * Lists the delivered notifications, newest first.
+   * Lists notifications, newest first: the delivered ones, or those that wait or were given up.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token` is wrong.
@@ -2039,6 +3854,111 @@ export interface NotificationServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: UpdateIssueResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Returns a notice with all that is known of its deliveries. The newest 10,000 notices that all channels have are kept,
+   * and those that wait or were given up.
+   *
+   * Errors:
+   * - NOT_FOUND `NOTIFICATION_NOT_FOUND`.
+   */
+  getNotification(
+    request: GetNotificationRequest,
+    callback: (error: ServiceError | null, response: GetNotificationResponse) => void,
+  ): ClientUnaryCall;
+  getNotification(
+    request: GetNotificationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetNotificationResponse) => void,
+  ): ClientUnaryCall;
+  getNotification(
+    request: GetNotificationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetNotificationResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Lets deliveries that were given up, or that wait for their next attempt, be tried at once. Safe to repeat. A delivery
+   * that the channel has accepted is not made again.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - NOT_FOUND `NOTIFICATION_NOT_FOUND`: there is no such notice, or it did not go to this channel.
+   * - NOT_FOUND `CHANNEL_NOT_FOUND`.
+   */
+  retryNotification(
+    request: RetryNotificationRequest,
+    callback: (error: ServiceError | null, response: RetryNotificationResponse) => void,
+  ): ClientUnaryCall;
+  retryNotification(
+    request: RetryNotificationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RetryNotificationResponse) => void,
+  ): ClientUnaryCall;
+  retryNotification(
+    request: RetryNotificationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RetryNotificationResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists the channels, with the state of each. */
+  listChannels(
+    request: ListChannelsRequest,
+    callback: (error: ServiceError | null, response: ListChannelsResponse) => void,
+  ): ClientUnaryCall;
+  listChannels(
+    request: ListChannelsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListChannelsResponse) => void,
+  ): ClientUnaryCall;
+  listChannels(
+    request: ListChannelsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListChannelsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Sends a test message through one channel and waits for its answer, at most 15 s. It does not pass the queue, and it
+   * is tried once. `cause` says why it failed.
+   *
+   * Errors:
+   * - NOT_FOUND `CHANNEL_NOT_FOUND`.
+   */
+  testChannel(
+    request: TestChannelRequest,
+    callback: (error: ServiceError | null, response: TestChannelResponse) => void,
+  ): ClientUnaryCall;
+  testChannel(
+    request: TestChannelRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: TestChannelResponse) => void,
+  ): ClientUnaryCall;
+  testChannel(
+    request: TestChannelRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: TestChannelResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Says which channels a notice would go to now, and what each one would say. It sends and stores nothing.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   */
+  previewNotification(
+    request: PreviewNotificationRequest,
+    callback: (error: ServiceError | null, response: PreviewNotificationResponse) => void,
+  ): ClientUnaryCall;
+  previewNotification(
+    request: PreviewNotificationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PreviewNotificationResponse) => void,
+  ): ClientUnaryCall;
+  previewNotification(
+    request: PreviewNotificationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PreviewNotificationResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -41,6 +41,7 @@ import {
   taskStateToJSON,
   Usage,
 } from "../../task/v1/task.js";
+import { BudgetAction, budgetActionFromJSON, budgetActionToJSON } from "../../usage/v1/budgets.js";
 
 export const protobufPackage = "ccsp.queue.v1";
 
@@ -653,7 +654,30 @@ export interface Gate {
     | Date
     | undefined;
   /** End of the ramp. Set when the gate has opened and lets more and more tasks start until this time. */
-  rampEndTime: Date | undefined;
+  rampEndTime:
+    | Date
+    | undefined;
+  /**
+   * Present when budgets that are used up hold the tasks, and not a person: these budgets. ResumeQueue does not open
+   * such a gate.
+   */
+  budgets: BudgetHold[];
+}
+
+/** A budget that is used up. */
+export interface BudgetHold {
+  /** Name of the budget: 1-64 of A-Z a-z 0-9 . _ - */
+  budget: string;
+  /** The tasks that it holds: `all`, `agent_id` or `label`. */
+  scope:
+    | GateScope
+    | undefined;
+  /** What happens to new tasks. */
+  action: BudgetAction;
+  /** Its limit in words, such as `100 requests a day`. 1-128 visible characters. */
+  limit: string;
+  /** When its period ends, and with it the hold. */
+  endTime: Date | undefined;
 }
 
 /** The emergency stop in force. */
@@ -915,12 +939,28 @@ export interface ResumeQueueRequest {
   who: string;
   /** Reason. Required for `emergency`. At most 256 bytes. */
   why: string;
+  /**
+   * How long the gate lets more and more tasks start, until all may: 0 to 1 hour. It is for a gate behind which many
+   * tasks may wait: all, a class, an engine or an account. Absent: the ramp that the gate was closed with, if it has
+   * one.
+   */
+  ramp: Duration | undefined;
 }
 
 /** Response for `ResumeQueue`. */
 export interface ResumeQueueResponse {
   /** The gate was closed before the call. */
   resumed: boolean;
+}
+
+/** Request for `SetBudgetHolds`. */
+export interface SetBudgetHoldsRequest {
+  /** All budgets that are used up. At most 1,000. Those whose end time has passed are ignored. */
+  holds: BudgetHold[];
+}
+
+/** Response for `SetBudgetHolds`. */
+export interface SetBudgetHoldsResponse {
 }
 
 /** Request for `ClearQueue`. */
@@ -5917,7 +5957,15 @@ export const Account: MessageFns<Account> = {
 };
 
 function createBaseGate(): Gate {
-  return { scope: undefined, who: "", why: "", closeTime: undefined, openTime: undefined, rampEndTime: undefined };
+  return {
+    scope: undefined,
+    who: "",
+    why: "",
+    closeTime: undefined,
+    openTime: undefined,
+    rampEndTime: undefined,
+    budgets: [],
+  };
 }
 
 export const Gate: MessageFns<Gate> = {
@@ -5939,6 +5987,9 @@ export const Gate: MessageFns<Gate> = {
     }
     if (message.rampEndTime !== undefined) {
       Timestamp.encode(toTimestamp(message.rampEndTime), writer.uint32(50).fork()).join();
+    }
+    for (const v of message.budgets) {
+      BudgetHold.encode(v!, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -6004,6 +6055,14 @@ export const Gate: MessageFns<Gate> = {
             message.rampEndTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.budgets.push(BudgetHold.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6036,6 +6095,7 @@ export const Gate: MessageFns<Gate> = {
         : isSet(object.ramp_end_time)
         ? fromJsonTimestamp(object.ramp_end_time)
         : undefined,
+      budgets: globalThis.Array.isArray(object?.budgets) ? object.budgets.map((e: any) => BudgetHold.fromJSON(e)) : [],
     };
   },
 
@@ -6059,6 +6119,9 @@ export const Gate: MessageFns<Gate> = {
     if (message.rampEndTime !== undefined) {
       obj.rampEndTime = message.rampEndTime.toISOString();
     }
+    if (message.budgets?.length) {
+      obj.budgets = message.budgets.map((e) => BudgetHold.toJSON(e));
+    }
     return obj;
   },
 
@@ -6075,6 +6138,146 @@ export const Gate: MessageFns<Gate> = {
     message.closeTime = object.closeTime ?? undefined;
     message.openTime = object.openTime ?? undefined;
     message.rampEndTime = object.rampEndTime ?? undefined;
+    message.budgets = object.budgets?.map((e) => BudgetHold.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseBudgetHold(): BudgetHold {
+  return { budget: "", scope: undefined, action: 0, limit: "", endTime: undefined };
+}
+
+export const BudgetHold: MessageFns<BudgetHold> = {
+  encode(message: BudgetHold, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.budget !== "") {
+      writer.uint32(10).string(message.budget);
+    }
+    if (message.scope !== undefined) {
+      GateScope.encode(message.scope, writer.uint32(18).fork()).join();
+    }
+    if (message.action !== 0) {
+      writer.uint32(24).int32(message.action);
+    }
+    if (message.limit !== "") {
+      writer.uint32(34).string(message.limit);
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BudgetHold {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBudgetHold();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.budget = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.scope = GateScope.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.action = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.limit = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BudgetHold {
+    return {
+      budget: isSet(object.budget) ? globalThis.String(object.budget) : "",
+      scope: isSet(object.scope) ? GateScope.fromJSON(object.scope) : undefined,
+      action: isSet(object.action) ? budgetActionFromJSON(object.action) : 0,
+      limit: isSet(object.limit) ? globalThis.String(object.limit) : "",
+      endTime: isSet(object.endTime)
+        ? fromJsonTimestamp(object.endTime)
+        : isSet(object.end_time)
+        ? fromJsonTimestamp(object.end_time)
+        : undefined,
+    };
+  },
+
+  toJSON(message: BudgetHold): unknown {
+    const obj: any = {};
+    if (message.budget !== "") {
+      obj.budget = message.budget;
+    }
+    if (message.scope !== undefined) {
+      obj.scope = GateScope.toJSON(message.scope);
+    }
+    if (message.action !== 0) {
+      obj.action = budgetActionToJSON(message.action);
+    }
+    if (message.limit !== "") {
+      obj.limit = message.limit;
+    }
+    if (message.endTime !== undefined) {
+      obj.endTime = message.endTime.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<BudgetHold>): BudgetHold {
+    return BudgetHold.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BudgetHold>): BudgetHold {
+    const message = createBaseBudgetHold();
+    message.budget = object.budget ?? "";
+    message.scope = (object.scope !== undefined && object.scope !== null)
+      ? GateScope.fromPartial(object.scope)
+      : undefined;
+    message.action = object.action ?? 0;
+    message.limit = object.limit ?? "";
+    message.endTime = object.endTime ?? undefined;
     return message;
   },
 };
@@ -8329,7 +8532,7 @@ export const LimitRange: MessageFns<LimitRange> = {
 };
 
 function createBaseResumeQueueRequest(): ResumeQueueRequest {
-  return { scope: undefined, who: "", why: "" };
+  return { scope: undefined, who: "", why: "", ramp: undefined };
 }
 
 export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
@@ -8342,6 +8545,9 @@ export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
     }
     if (message.why !== "") {
       writer.uint32(26).string(message.why);
+    }
+    if (message.ramp !== undefined) {
+      Duration.encode(message.ramp, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -8383,6 +8589,14 @@ export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
             message.why = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.ramp = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8400,6 +8614,7 @@ export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
       scope: isSet(object.scope) ? GateScope.fromJSON(object.scope) : undefined,
       who: isSet(object.who) ? globalThis.String(object.who) : "",
       why: isSet(object.why) ? globalThis.String(object.why) : "",
+      ramp: isSet(object.ramp) ? Duration.fromJSON(object.ramp) : undefined,
     };
   },
 
@@ -8414,6 +8629,9 @@ export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
     if (message.why !== "") {
       obj.why = message.why;
     }
+    if (message.ramp !== undefined) {
+      obj.ramp = Duration.toJSON(message.ramp);
+    }
     return obj;
   },
 
@@ -8427,6 +8645,7 @@ export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
       : undefined;
     message.who = object.who ?? "";
     message.why = object.why ?? "";
+    message.ramp = (object.ramp !== undefined && object.ramp !== null) ? Duration.fromPartial(object.ramp) : undefined;
     return message;
   },
 };
@@ -8494,6 +8713,127 @@ export const ResumeQueueResponse: MessageFns<ResumeQueueResponse> = {
   fromPartial(object: DeepPartial<ResumeQueueResponse>): ResumeQueueResponse {
     const message = createBaseResumeQueueResponse();
     message.resumed = object.resumed ?? false;
+    return message;
+  },
+};
+
+function createBaseSetBudgetHoldsRequest(): SetBudgetHoldsRequest {
+  return { holds: [] };
+}
+
+export const SetBudgetHoldsRequest: MessageFns<SetBudgetHoldsRequest> = {
+  encode(message: SetBudgetHoldsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.holds) {
+      BudgetHold.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetBudgetHoldsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetBudgetHoldsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.holds.push(BudgetHold.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SetBudgetHoldsRequest {
+    return {
+      holds: globalThis.Array.isArray(object?.holds) ? object.holds.map((e: any) => BudgetHold.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: SetBudgetHoldsRequest): unknown {
+    const obj: any = {};
+    if (message.holds?.length) {
+      obj.holds = message.holds.map((e) => BudgetHold.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SetBudgetHoldsRequest>): SetBudgetHoldsRequest {
+    return SetBudgetHoldsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetBudgetHoldsRequest>): SetBudgetHoldsRequest {
+    const message = createBaseSetBudgetHoldsRequest();
+    message.holds = object.holds?.map((e) => BudgetHold.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSetBudgetHoldsResponse(): SetBudgetHoldsResponse {
+  return {};
+}
+
+export const SetBudgetHoldsResponse: MessageFns<SetBudgetHoldsResponse> = {
+  encode(_: SetBudgetHoldsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetBudgetHoldsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetBudgetHoldsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): SetBudgetHoldsResponse {
+    return {};
+  },
+
+  toJSON(_: SetBudgetHoldsResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<SetBudgetHoldsResponse>): SetBudgetHoldsResponse {
+    return SetBudgetHoldsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<SetBudgetHoldsResponse>): SetBudgetHoldsResponse {
+    const message = createBaseSetBudgetHoldsResponse();
     return message;
   },
 };
@@ -11043,8 +11383,8 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): PauseQueueResponse => PauseQueueResponse.decode(value),
   },
   /**
-   * Opens a gate. When the gate is open, the call changes nothing. The gate of an emergency stop opens only with a
-   * reason.
+   * Opens a gate, at once or on a ramp. When the gate is open, the call changes nothing. The gate of an emergency stop
+   * opens only with a reason.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -11057,6 +11397,30 @@ export const QueueServiceService = {
     requestDeserialize: (value: Buffer): ResumeQueueRequest => ResumeQueueRequest.decode(value),
     responseSerialize: (value: ResumeQueueResponse): Buffer => Buffer.from(ResumeQueueResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResumeQueueResponse => ResumeQueueResponse.decode(value),
+  },
+  /**
+   * Says which budgets are used up: the whole set, which replaces the set before. The same set changes nothing, so the
+   * monitor repeats it every few seconds, and what a failed or late call left is right again after the next one.
+   *
+   * Until a hold ends, no task of its scope starts, and with BUDGET_ACTION_REFUSE no new one is accepted
+   * (`BUDGET_EXHAUSTED`). A hold ends by itself at its end time by the queue's clock, also while the monitor is away.
+   * Holds and gates that people close do not touch each other: a task starts when neither is in its way. Runs that
+   * have started go on.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: there are more than 1,000 holds, or one has no name, no scope or no end time, or
+   *   a scope that is not `all`, `agent_id` or `label`.
+   */
+  setBudgetHolds: {
+    path: "/ccsp.queue.v1.QueueService/SetBudgetHolds" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetBudgetHoldsRequest): Buffer =>
+      Buffer.from(SetBudgetHoldsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetBudgetHoldsRequest => SetBudgetHoldsRequest.decode(value),
+    responseSerialize: (value: SetBudgetHoldsResponse): Buffer =>
+      Buffer.from(SetBudgetHoldsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetBudgetHoldsResponse => SetBudgetHoldsResponse.decode(value),
   },
   /**
    * Changes weights and rates while the queue runs. A limit that is set overrides the setting, in every replica and
@@ -11449,13 +11813,27 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    */
   pauseQueue: handleUnaryCall<PauseQueueRequest, PauseQueueResponse>;
   /**
-   * Opens a gate. When the gate is open, the call changes nothing. The gate of an emergency stop opens only with a
-   * reason.
+   * Opens a gate, at once or on a ramp. When the gate is open, the call changes nothing. The gate of an emergency stop
+   * opens only with a reason.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
    */
   resumeQueue: handleUnaryCall<ResumeQueueRequest, ResumeQueueResponse>;
+  /**
+   * Says which budgets are used up: the whole set, which replaces the set before. The same set changes nothing, so the
+   * monitor repeats it every few seconds, and what a failed or late call left is right again after the next one.
+   *
+   * Until a hold ends, no task of its scope starts, and with BUDGET_ACTION_REFUSE no new one is accepted
+   * (`BUDGET_EXHAUSTED`). A hold ends by itself at its end time by the queue's clock, also while the monitor is away.
+   * Holds and gates that people close do not touch each other: a task starts when neither is in its way. Runs that
+   * have started go on.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: there are more than 1,000 holds, or one has no name, no scope or no end time, or
+   *   a scope that is not `all`, `agent_id` or `label`.
+   */
+  setBudgetHolds: handleUnaryCall<SetBudgetHoldsRequest, SetBudgetHoldsResponse>;
   /**
    * Changes weights and rates while the queue runs. A limit that is set overrides the setting, in every replica and
    * shard within 3 seconds, until its end time or until it is reset. It survives restarts. All changes of a request are
@@ -11938,8 +12316,8 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: PauseQueueResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Opens a gate. When the gate is open, the call changes nothing. The gate of an emergency stop opens only with a
-   * reason.
+   * Opens a gate, at once or on a ramp. When the gate is open, the call changes nothing. The gate of an emergency stop
+   * opens only with a reason.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -11958,6 +12336,34 @@ export interface QueueServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResumeQueueResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Says which budgets are used up: the whole set, which replaces the set before. The same set changes nothing, so the
+   * monitor repeats it every few seconds, and what a failed or late call left is right again after the next one.
+   *
+   * Until a hold ends, no task of its scope starts, and with BUDGET_ACTION_REFUSE no new one is accepted
+   * (`BUDGET_EXHAUSTED`). A hold ends by itself at its end time by the queue's clock, also while the monitor is away.
+   * Holds and gates that people close do not touch each other: a task starts when neither is in its way. Runs that
+   * have started go on.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: there are more than 1,000 holds, or one has no name, no scope or no end time, or
+   *   a scope that is not `all`, `agent_id` or `label`.
+   */
+  setBudgetHolds(
+    request: SetBudgetHoldsRequest,
+    callback: (error: ServiceError | null, response: SetBudgetHoldsResponse) => void,
+  ): ClientUnaryCall;
+  setBudgetHolds(
+    request: SetBudgetHoldsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetBudgetHoldsResponse) => void,
+  ): ClientUnaryCall;
+  setBudgetHolds(
+    request: SetBudgetHoldsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetBudgetHoldsResponse) => void,
   ): ClientUnaryCall;
   /**
    * Changes weights and rates while the queue runs. A limit that is set overrides the setting, in every replica and

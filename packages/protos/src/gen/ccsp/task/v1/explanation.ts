@@ -37,6 +37,8 @@ export enum BlockerKind {
   NO_SLOT = 8,
   /** TURN - Other tasks start before it. */
   TURN = 9,
+  /** BUDGET_EXHAUSTED - A budget of the agent, of a label or of everybody is used up. The message names the budget. */
+  BUDGET_EXHAUSTED = 10,
   UNRECOGNIZED = -1,
 }
 
@@ -72,6 +74,9 @@ export function blockerKindFromJSON(object: any): BlockerKind {
     case 9:
     case "BLOCKER_KIND_TURN":
       return BlockerKind.TURN;
+    case 10:
+    case "BLOCKER_KIND_BUDGET_EXHAUSTED":
+      return BlockerKind.BUDGET_EXHAUSTED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -101,6 +106,8 @@ export function blockerKindToJSON(object: BlockerKind): string {
       return "BLOCKER_KIND_NO_SLOT";
     case BlockerKind.TURN:
       return "BLOCKER_KIND_TURN";
+    case BlockerKind.BUDGET_EXHAUSTED:
+      return "BLOCKER_KIND_BUDGET_EXHAUSTED";
     case BlockerKind.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

@@ -254,7 +254,7 @@ export enum ErrorCategory {
   UNKNOWN_ERROR = 1,
   /**
    * SESSION_TIMEOUT - The engine's login has ended, or the provider refuses its key for every request. A person has to renew the login.
-   * Tried again: when a person has opened its gate.
+   * Tried again: when the login works again, or a person has opened its gate.
    * Do: nothing. Operators: renew the login (docs/operations.md, "A login ended").
    */
   SESSION_TIMEOUT = 2,

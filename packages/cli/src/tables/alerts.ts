@@ -1,0 +1,116 @@
+import {
+  type Alert,
+  type AlertRuleStatus,
+  AlertSeverity,
+  AlertState,
+  type SignalMetric,
+  type Silence,
+} from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
+import { durationMs } from "@ccsp/protos/duration.js";
+import { CONDITION_SIGN, matcherWords } from "../alert/rule-options.js";
+import { stateColour } from "../output/colour.js";
+import type { Column } from "../output/table.js";
+import { ageWords, durationWords, zonedTime } from "../words.js";
+
+const severityOf = (severity: AlertSeverity): string => AlertSeverity[severity].toLowerCase();
+
+/** Labels as people write them: `a=b c=d`. */
+const labelWords = (labels: Readonly<Record<string, string>>): string =>
+  Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(" ");
+
+const alertState = ({ state, silencedBy }: Alert): string => (silencedBy.length > 0 ? "SILENCED" : AlertState[state]);
+
+export const ALERT_COLUMNS: readonly Column<Alert>[] = [
+  { header: "STATE", value: alertState, colour: stateColour },
+  { header: "SEVERITY", value: ({ severity }) => severityOf(severity), colour: stateColour },
+  { header: "SINCE", value: ({ startTime }) => ageWords(startTime), align: "right" },
+  { header: "RULE", value: ({ rule }) => rule, min: 12 },
+  { header: "SUMMARY", value: ({ summary }) => summary, min: 20 },
+  { header: "LABELS", value: ({ labels }) => labelWords(labels), only: "wide" },
+  { header: "SILENCED BY", value: ({ silencedBy }) => silencedBy.join(" "), only: "wide" },
+  { header: "ID", value: ({ id }) => id, only: "wide" },
+];
+
+/** What a rule compares, such as `usage_window_share >= 0.8 for 5 min`. */
+export function conditionWords({ rule }: AlertRuleStatus): string {
+  if (rule === undefined) return "";
+  const { metric, matchers, condition, threshold, fireAfter } = rule;
+  const of = matchers.length === 0 ? "" : `{${matchers.map(matcherWords).join(",")}}`;
+  const ms = fireAfter ? durationMs(fireAfter) : 0;
+  const lasting = ms === 0 ? "" : ` for ${durationWords(ms)}`;
+  return `${metric}${of} ${CONDITION_SIGN[condition] ?? "?"} ${threshold}${lasting}`;
+}
+
+export function ruleState({ rule, stored, builtIn, fault, firing, pending }: AlertRuleStatus): string {
+  if (rule?.disabled) return "off";
+  if (fault !== "") return "not judged";
+  if (firing > 0) return `${firing} firing`;
+  if (pending > 0) return `${pending} pending`;
+  return stored && builtIn ? "changed" : "ok";
+}
+
+export const RULE_COLUMNS: readonly Column<AlertRuleStatus>[] = [
+  { header: "RULE", value: ({ rule }) => rule?.name ?? "", min: 12 },
+  { header: "SEVERITY", value: ({ rule }) => (rule ? severityOf(rule.severity) : ""), colour: stateColour },
+  { header: "STATE", value: ruleState },
+  { header: "FIRES WHEN", value: conditionWords, min: 20 },
+  { header: "CHANGED BY", value: ({ changedBy }) => changedBy, min: 8, drop: 1 },
+  { header: "TELLS", value: ({ rule }) => rule?.channels.join(" ") ?? "", only: "wide" },
+  { header: "WHY NOT JUDGED", value: ({ fault }) => fault, only: "wide" },
+];
+
+/** A rule in full. */
+export function ruleLines(status: AlertRuleStatus): readonly string[] {
+  const { rule, builtIn, stored, changedBy, changeTime, fault } = status;
+  if (rule === undefined) return [];
+  const keep = rule.keepFiringFor ? durationMs(rule.keepFiringFor) : 0;
+  const origin = builtIn ? "built in" : "made by an operator";
+  return [
+    `${rule.name}: ${severityOf(rule.severity)}, ${ruleState(status)}`,
+    `fires when  ${conditionWords(status)}; ends after ${durationWords(keep)} without it`,
+    `summary     ${rule.summary}`,
+    ...(rule.whatToDo === "" ? [] : [`what to do  ${rule.whatToDo}`]),
+    ...(Object.keys(rule.labels).length === 0 ? [] : [`labels      ${labelWords(rule.labels)}`]),
+    `tells       ${rule.channels.length === 0 ? "as the notification service decides" : rule.channels.join(" ")}`,
+    `origin      ${origin}${stored ? `; stored by ${changedBy}, ${zonedTime(changeTime)}` : ""}`,
+    ...(fault === "" ? [] : [`not judged  ${fault}`]),
+  ];
+}
+
+export const SILENCE_COLUMNS: readonly Column<Silence>[] = [
+  { header: "SILENCE", value: ({ id }) => id },
+  { header: "ENDS", value: ({ endTime }) => zonedTime(endTime) },
+  { header: "ALERTS", value: ({ matchers }) => matchers.map(matcherWords).join(" "), min: 16 },
+  { header: "WHO", value: ({ who }) => who, min: 6, drop: 1 },
+  { header: "WHY", value: ({ reason }) => reason, min: 8 },
+];
+
+export interface SignalRow {
+  readonly metric: SignalMetric;
+  readonly value: SignalMetric["values"][number] | undefined;
+}
+
+/** One row per value, and one for a metric that has none. */
+export const signalRows = (metrics: readonly SignalMetric[]): readonly SignalRow[] =>
+  metrics.flatMap((metric): SignalRow[] =>
+    metric.values.length === 0 ? [{ metric, value: undefined }] : metric.values.map((value) => ({ metric, value })),
+  );
+
+export const SIGNAL_COLUMNS: readonly Column<SignalRow>[] = [
+  { header: "METRIC", value: ({ metric }) => metric.name },
+  {
+    header: "VALUE",
+    value: ({ metric, value }) =>
+      value ? String(Number(value.value.toPrecision(6))) : metric.fault === "" ? "-" : "unknown",
+    align: "right",
+  },
+  {
+    header: "LABELS",
+    value: ({ metric, value }) => (value ? labelWords(value.labels) : metric.labels.join(" ")),
+    min: 12,
+  },
+  { header: "WHAT IT IS", value: ({ metric }) => metric.help, only: "wide" },
+  { header: "WHY UNKNOWN", value: ({ metric }) => metric.fault, min: 10, drop: 1 },
+];

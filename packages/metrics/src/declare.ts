@@ -1,0 +1,67 @@
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+
+/** For each label, the list of its values; or, when the code does not know them, a text that says what bounds them. */
+export type Labels = Readonly<Record<string, readonly string[] | string>>;
+
+/** What a metric is. `docs/metrics.md` has a row for each. */
+export interface MetricDeclaration {
+  readonly name: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly help: string;
+  readonly labels: Labels;
+}
+
+interface About<L extends Labels> {
+  /** Ends with the unit, such as `_seconds` or `_bytes`, or with `_total` for a counter. */
+  readonly name: string;
+  readonly help: string;
+  readonly labels?: L;
+}
+
+type LabelOf<L extends Labels> = Extract<keyof L, string>;
+// oxlint-disable-next-line typescript/no-empty-object-type -- a metric without labels has none, and no other type says so
+type None = {};
+
+/** Declarations stand at the top of modules. So the code that is loaded has them, before a service starts. */
+const declared = new Map<string, MetricDeclaration>();
+
+/** The metrics that the loaded modules declare, by name. */
+export const declaredMetrics = (): ReadonlyMap<string, MetricDeclaration> => declared;
+
+/**
+ * Declares a counter. Returns a function that creates it in a registry, or in none. Throws if another module has
+ * declared the name.
+ */
+export function declareCounter<const L extends Labels = None>(
+  about: About<L>,
+): (registry?: Registry) => Counter<LabelOf<L>> {
+  const options = declare("counter", about);
+  return (registry) => new Counter({ ...options, registers: registersOf(registry) });
+}
+
+/** Does the same for a gauge. `collect` is called at each scrape, and sets the gauge. */
+export function declareGauge<const L extends Labels = None>(
+  about: About<L>,
+): (registry?: Registry, collect?: () => void | Promise<void>) => Gauge<LabelOf<L>> {
+  const options = declare("gauge", about);
+  return (registry, collect) =>
+    new Gauge({ ...options, registers: registersOf(registry), ...(collect !== undefined && { collect }) });
+}
+
+/** Does the same for a histogram. `buckets` are the upper bounds of its buckets. */
+export function declareHistogram<const L extends Labels = None>({
+  buckets,
+  ...about
+}: About<L> & { readonly buckets: readonly number[] }): (registry?: Registry) => Histogram<LabelOf<L>> {
+  const options = declare("histogram", about);
+  return (registry) => new Histogram({ ...options, buckets: [...buckets], registers: registersOf(registry) });
+}
+
+const registersOf = (registry: Registry | undefined): Registry[] => (registry === undefined ? [] : [registry]);
+
+function declare<L extends Labels>(type: MetricDeclaration["type"], { name, help, labels }: About<L>) {
+  if (declared.has(name)) throw new Error(`two modules declare the metric ${name}`);
+  declared.set(name, { name, type, help, labels: labels ?? {} });
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Object.keys loses the type of the keys
+  return { name, help, labelNames: Object.keys(labels ?? {}) as LabelOf<L>[] };
+}

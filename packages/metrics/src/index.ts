@@ -1,0 +1,8 @@
+export {
+  declareCounter,
+  declaredMetrics,
+  declareGauge,
+  declareHistogram,
+  type Labels,
+  type MetricDeclaration,
+} from "./declare.js";

@@ -1,0 +1,114 @@
+import type { Counts } from "../../usage/domain/counts.js";
+import type { Run } from "../../usage/domain/run.js";
+import { type Period, type PeriodKind, periodAt } from "./period.js";
+
+/** Whose usage a budget limits. A label is `key=value`. */
+export type Holder =
+  | { readonly kind: "everybody" }
+  | { readonly kind: "agent"; readonly agent: string }
+  | { readonly kind: "label"; readonly label: string };
+
+/** A limit on what may be used in each period. */
+export interface BudgetTerms {
+  readonly name: string;
+  readonly holder: Holder;
+  readonly unit: "usd" | "tokens" | "requests";
+  /** In the unit of the budget. */
+  readonly limit: number;
+  readonly period: PeriodKind;
+  /** IANA name. */
+  readonly timeZone: string;
+  readonly action: "refuse" | "park";
+  /** Sorted, between 0 and 1. */
+  readonly warnShares: readonly number[];
+}
+
+export interface Budget extends BudgetTerms {
+  readonly who: string;
+  readonly changedMs: number;
+  /**
+   * Runs that ended from this time on are counted by the budget's own counters, and runs before it are in usage. It is
+   * a full minute, because usage knows minutes.
+   */
+  readonly countFromMs: number;
+  /** The largest share of which an event has told, and the period in which it did. */
+  readonly told?: { readonly periodStartMs: number; readonly share: number };
+}
+
+/** Every replica of the monitor knows a budget this long after it was put. Only then do its own counters begin. */
+const KNOWN_AFTER_MS = 5_000;
+const MINUTE_MS = 60_000;
+
+/** The budget that these terms make of the one before. Its counters go on if they count the same as before. */
+export function changedBudget(
+  terms: BudgetTerms,
+  before: Budget | undefined,
+  { who, nowMs }: { readonly who: string; readonly nowMs: number },
+): Budget {
+  const goesOn = before !== undefined && countedBy(before) === countedBy(terms);
+  if (goesOn) return { ...before, ...terms, who, changedMs: nowMs };
+  const countFromMs = Math.ceil((nowMs + KNOWN_AFTER_MS) / MINUTE_MS) * MINUTE_MS;
+  return { ...terms, who, changedMs: nowMs, countFromMs };
+}
+
+const countedBy = ({ holder, period, timeZone }: BudgetTerms): string => JSON.stringify([holder, period, timeZone]);
+
+/** The name of the counter of a budget in one period. */
+export const counterOf = ({ name, countFromMs }: Budget, { startMs }: Period): string =>
+  `${name}/${countFromMs}/${startMs}`;
+
+/** The counters to which a run adds. */
+export function countersOf(budgets: readonly Budget[], run: Run): readonly string[] {
+  const endMs = run.endTime.getTime();
+  return budgets
+    .filter((budget) => endMs >= budget.countFromMs && holds(budget.holder, run))
+    .map((budget) => counterOf(budget, periodAt(budget.period, budget.timeZone, endMs)));
+}
+
+function holds(holder: Holder, { row, labels = {} }: Run): boolean {
+  if (holder.kind === "everybody") return true;
+  if (holder.kind === "agent") return holder.agent === row.agent;
+  return Object.entries(labels).some(([key, value]) => `${key}=${value}` === holder.label);
+}
+
+/** Where a budget stands in a period. */
+export interface Standing {
+  readonly budget: Budget;
+  readonly period: Period;
+  /** In the unit of the budget. */
+  readonly used: number;
+  readonly share: number;
+  readonly runs: number;
+  /** Runs that did not count, because their cost or their tokens are not known. */
+  readonly unknownRuns: number;
+}
+
+export function standingOf(budget: Budget, period: Period, counts: Readonly<Counts>): Standing {
+  const { unit, limit } = budget;
+  const tokens = counts.input + counts.output + counts.cacheRead + counts.cacheCreation;
+  const used = { usd: counts.costMicroUsd / 1e6, tokens, requests: counts.runs }[unit];
+  const unknownRuns = { usd: counts.withoutCost, tokens: counts.withoutUsage, requests: 0 }[unit];
+  return { budget, period, used, share: used / limit, runs: counts.runs, unknownRuns };
+}
+
+export const isUsedUp = ({ share }: Standing): boolean => share >= 1;
+
+/**
+ * The largest share that was reached and of which no event has told in this period. 1: the budget is used up. Undefined
+ * when there is none. When several are reached at once, only the largest is told.
+ */
+export function shareToTell({ budget, period, share }: Standing): number | undefined {
+  const { told, warnShares } = budget;
+  const reached = [...warnShares, 1].filter((each) => share >= each).at(-1);
+  const before = told?.periodStartMs === period.startMs ? told.share : 0;
+  return reached !== undefined && reached > before ? reached : undefined;
+}
+
+const UNIT_WORDS = { usd: "USD", tokens: "tokens", requests: "requests" } as const;
+
+/** The limit in words, such as `100 requests a day`. */
+export function limitWords({ limit, unit, period }: BudgetTerms): string {
+  const amount = limit.toLocaleString("en-US", { maximumFractionDigits: 6 });
+  const what = limit === 1 && unit !== "usd" ? UNIT_WORDS[unit].slice(0, -1) : UNIT_WORDS[unit];
+  return `${amount} ${what} ${period === "hour" ? "an" : "a"} ${period}`;
+}

@@ -1,0 +1,59 @@
+import { type FieldViolation, invalidFields, isVisible } from "@ccsp/errors";
+import { AGENT_ID } from "@ccsp/identity";
+import type { BudgetTerms, Holder } from "./budget.js";
+import { isTimeZone } from "./period.js";
+
+export const MOST_BUDGETS = 1_000;
+const MOST_USD = 1e9;
+const MOST_SHARES = 10;
+const DEFAULT_SHARES = [0.8, 0.95];
+const NAME = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** A budget as its caller describes it. What is undefined was not given, or is not known. */
+export type AskedBudget = Pick<BudgetTerms, "name" | "limit" | "timeZone" | "warnShares"> & {
+  readonly [F in "holder" | "unit" | "period" | "action"]: BudgetTerms[F] | undefined;
+};
+
+/** Returns the budget to store. Throws INVALID_FIELD that names every wrong field. */
+export function readBudget({ holder, unit, period, action, ...asked }: AskedBudget): BudgetTerms {
+  const faults: FieldViolation[] = [];
+  const need = (fits: boolean, field: string, description: string): void => {
+    if (!fits) faults.push({ field: `budget.${field}`, description });
+  };
+  const { name, limit } = asked;
+  const timeZone = asked.timeZone || "UTC";
+  const warnShares = asked.warnShares.length === 0 ? DEFAULT_SHARES : asked.warnShares;
+  need(NAME.test(name), "name", "must be 1 to 64 of A-Z a-z 0-9 . _ -");
+  if (holder === undefined) need(false, "holder", "must be everybody, an agent, or a label as key=value");
+  else checkHolder(holder, need);
+  need(unit !== undefined, "unit", "must be USD, TOKENS or REQUESTS");
+  need(limit > 0, "limit", "must be more than 0");
+  if (unit === "usd") {
+    need(!(limit > MOST_USD), "limit", `must be at most ${MOST_USD} dollars`);
+    need(!(limit > 0 && limit < 1e-6), "limit", "must be at least 0.000001 dollars");
+  } else {
+    need(
+      Number.isSafeInteger(limit) || !(limit > 0),
+      "limit",
+      `must be a whole number, at most ${Number.MAX_SAFE_INTEGER}`,
+    );
+  }
+  need(period !== undefined, "period", "must be HOUR, DAY or MONTH");
+  need(isTimeZone(timeZone), "time_zone", "is not the IANA name of a time zone, such as Europe/Berlin");
+  need(action !== undefined, "action", "must be REFUSE or PARK");
+  const fit = warnShares.length <= MOST_SHARES && warnShares.every((share) => share > 0 && share < 1);
+  need(fit, "warn_shares", `must be at most ${MOST_SHARES} numbers between 0 and 1`);
+  if (faults.length > 0 || !holder || !unit || !period || !action) throw invalidFields(faults);
+  const shares = [...new Set(warnShares)].toSorted((a, b) => a - b);
+  return { name, holder, unit, limit, period, timeZone, action, warnShares: shares };
+}
+
+/** The same rules as those of the labels of tasks. No task has another label. */
+function checkHolder(holder: Holder, need: (fits: boolean, field: string, description: string) => void): void {
+  if (holder.kind === "agent") need(AGENT_ID.test(holder.agent), "holder.agent_id", "is not an agent id");
+  if (holder.kind !== "label") return;
+  const [key = "", ...value] = holder.label.split("=");
+  const fits = /^[a-z0-9._/-]{1,63}$/.test(key) && key !== "__proto__" && value.length > 0;
+  const valueFits = Buffer.byteLength(value.join("=")) <= 256 && isVisible(value.join("="));
+  need(fits && valueFits, "holder.label", "is not a label that a task can have, written as key=value");
+}

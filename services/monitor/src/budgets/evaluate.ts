@@ -1,0 +1,113 @@
+import type { Client } from "@ccsp/grpc-kit";
+import { UsageThreshold } from "@ccsp/protos/ccsp/event/v1/event.js";
+import { BudgetHold, type QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { Entry, StateStore } from "../state/state-store.js";
+import type { UsageStore } from "../usage/domain/usage-store.js";
+import { type Budget, counterOf, isUsedUp, limitWords, type Standing, shareToTell } from "./domain/budget.js";
+import { periodAt } from "./domain/period.js";
+import { ACTIONS, scopeOf } from "./messages.js";
+import type { Standings } from "./standings.js";
+
+export interface EvaluateOptions {
+  readonly state: StateStore<Budget>;
+  readonly usage: Pick<UsageStore, "readCounters" | "dropCounters">;
+  readonly standings: Standings;
+  readonly queue: Pick<Client<QueueServiceService>, "setBudgetHolds">;
+  readonly now: () => Date;
+}
+
+/** The same holds are sent again after this time. It heals what a failed call left, and tells that a monitor runs. */
+const REPEAT_MS = 5_000;
+const CALL_MS = 3_000;
+/** Counters of a period that has ended stay this long, for events that come late. */
+const LATE_MS = 24 * 60 * 60 * 1000;
+const PRUNE_MS = 60_000;
+
+/**
+ * Returns one turn of the leader: it tells of the shares that were reached, and sends the queue the budgets that are
+ * used up. What must happen once is decided by the state of the budget, so two leaders for a moment do no harm.
+ */
+export function createEvaluation({ state, usage, standings, queue, now }: EvaluateOptions) {
+  let sent: { readonly holds: string; readonly ms: number } | undefined;
+  let prunedMs = 0;
+  const openedMs = now().getTime();
+
+  async function turn(stop: AbortSignal): Promise<void> {
+    // The counters are read first: each of them then belongs to a budget that is read, or that was deleted.
+    const counters = await usage.readCounters();
+    const entries = await state.list();
+    const at = now();
+    const all = await standings(
+      entries.map(({ value }) => value),
+      counters,
+      at,
+    );
+    const holds = all.filter(isUsedUp).map(holdOf);
+    const json = JSON.stringify(holds);
+    if (sent?.holds !== json || at.getTime() - sent.ms >= REPEAT_MS) {
+      await queue.setBudgetHolds({ holds }, { timeoutMs: CALL_MS, signal: stop });
+      sent = { holds: json, ms: at.getTime() };
+    }
+    for (const [i, standing] of all.entries()) {
+      const entry = entries[i];
+      if (entry) await tell(entry, standing, at);
+    }
+    if (at.getTime() - prunedMs >= PRUNE_MS) {
+      prunedMs = at.getTime();
+      await usage.dropCounters([...counters.keys()].filter((name) => !isLive(name, entries, at.getTime())));
+    }
+  }
+
+  async function tell(entry: Entry<Budget>, standing: Standing, time: Date): Promise<void> {
+    const threshold = shareToTell(standing);
+    if (threshold === undefined) return;
+    const { budget, period, share } = standing;
+    const value = UsageThreshold.fromPartial({
+      kind: "budget",
+      name: budget.name,
+      threshold,
+      share,
+      periodStartTime: new Date(period.startMs),
+      periodEndTime: new Date(period.endMs),
+      action: threshold >= 1 ? budget.action : "warn",
+    });
+    const { holder } = budget;
+    // A conflict means that another call has changed the budget: the next turn decides again.
+    await state.change({
+      name: entry.name,
+      before: entry,
+      after: { ...budget, told: { periodStartMs: period.startMs, share: threshold } },
+      events: [
+        {
+          key: `budget/${counterOf(budget, period)}/${threshold}`,
+          time,
+          data: { $case: "usageThreshold", value },
+          ...(holder.kind === "agent" && { agentId: holder.agent }),
+        },
+      ],
+    });
+  }
+
+  return {
+    turn,
+    /** Time in ms since the queue has last accepted the holds from this replica. */
+    ageMs: (at: Date): number => at.getTime() - (sent?.ms ?? openedMs),
+  };
+}
+
+function holdOf({ budget, period }: Standing): BudgetHold {
+  return BudgetHold.fromPartial({
+    budget: budget.name,
+    scope: scopeOf(budget.holder),
+    action: ACTIONS[budget.action],
+    limit: limitWords(budget),
+    endTime: new Date(period.endMs),
+  });
+}
+
+function isLive(counter: string, entries: readonly Entry<Budget>[], nowMs: number): boolean {
+  const [name = "", countFrom, start] = counter.split("/");
+  const budget = entries.find((entry) => entry.name === name)?.value;
+  if (budget === undefined || String(budget.countFromMs) !== countFrom) return false;
+  return periodAt(budget.period, budget.timeZone, Number(start)).endMs > nowMs - LATE_MS;
+}

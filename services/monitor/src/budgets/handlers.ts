@@ -1,0 +1,67 @@
+import { invalidFields, Refusal } from "@ccsp/errors";
+import type { Handlers } from "@ccsp/grpc-kit";
+import type { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import { Budget as BudgetMessage } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
+import type { StateStore } from "../state/state-store.js";
+import type { UsageStore } from "../usage/domain/usage-store.js";
+import { type Budget, changedBudget, type Standing } from "./domain/budget.js";
+import { MOST_BUDGETS, readBudget } from "./domain/read-budget.js";
+import { askedBudget, standingMessage } from "./messages.js";
+import type { Standings } from "./standings.js";
+
+/** Predicts when a budget is used up. Undefined: not in this period, or it is not known. */
+export type ExhaustTimeOf = (standing: Standing, now: Date) => Date | undefined;
+
+export interface BudgetHandlerOptions {
+  readonly state: StateStore<Budget>;
+  readonly usage: Pick<UsageStore, "readCounters">;
+  readonly standings: Standings;
+  readonly exhaustTimeOf: ExhaustTimeOf;
+  readonly now: () => Date;
+}
+
+type Rpc = "putBudget" | "deleteBudget" | "listBudgets";
+
+export function budgetHandlers(options: BudgetHandlerOptions): Pick<Handlers<MonitorServiceService>, Rpc> {
+  const { state, usage, standings, exhaustTimeOf, now } = options;
+  const messagesOf = async (choose: (budget: Budget) => boolean) => {
+    const counters = await usage.readCounters();
+    const budgets = (await state.list()).map(({ value }) => value).filter(choose);
+    const at = now();
+    const all = await standings(budgets, counters, at);
+    return all.map((standing) => standingMessage(standing, exhaustTimeOf(standing, at)));
+  };
+  return {
+    async putBudget({ budget, who }) {
+      const terms = readBudget(askedBudget(budget ?? BudgetMessage.fromPartial({})));
+      for (;;) {
+        const before = await state.get(terms.name);
+        if (before === undefined && (await state.list()).length >= MOST_BUDGETS) {
+          const description = `there are ${MOST_BUDGETS} budgets: delete one first`;
+          throw invalidFields([{ field: "budget.name", description }]);
+        }
+        const after = changedBudget(terms, before?.value, { who, nowMs: now().getTime() });
+        if ((await state.change({ name: terms.name, before, after })) !== "conflict") break;
+      }
+      const [standing] = await messagesOf(({ name }) => name === terms.name);
+      return { standing };
+    },
+
+    async deleteBudget({ name }) {
+      for (;;) {
+        const before = await state.get(name);
+        if (before === undefined) throw budgetNotFound(name);
+        if ((await state.change({ name, before, after: undefined })) !== "conflict") return {};
+      }
+    },
+
+    listBudgets: async ({ agentId }) => ({
+      budgets: await messagesOf(
+        ({ holder }) => agentId === "" || (holder.kind === "agent" && holder.agent === agentId),
+      ),
+    }),
+  };
+}
+
+const budgetNotFound = (name: string): Refusal =>
+  new Refusal("BUDGET_NOT_FOUND", "there is no budget of this name", { metadata: { budget: name.slice(0, 64) } });

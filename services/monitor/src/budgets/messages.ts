@@ -1,0 +1,105 @@
+import type { GateScope } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import {
+  BudgetAction,
+  type Budget as BudgetMessage,
+  BudgetPeriod,
+  BudgetUnit,
+  type BudgetStanding as StandingMessage,
+} from "@ccsp/protos/ccsp/usage/v1/budgets.js";
+import type { BudgetTerms, Holder, Standing } from "./domain/budget.js";
+import { isUsedUp } from "./domain/budget.js";
+import type { AskedBudget } from "./domain/read-budget.js";
+
+const UNITS: Readonly<Record<BudgetTerms["unit"], BudgetUnit>> = {
+  usd: BudgetUnit.USD,
+  tokens: BudgetUnit.TOKENS,
+  requests: BudgetUnit.REQUESTS,
+};
+const PERIODS: Readonly<Record<BudgetTerms["period"], BudgetPeriod>> = {
+  hour: BudgetPeriod.HOUR,
+  day: BudgetPeriod.DAY,
+  month: BudgetPeriod.MONTH,
+};
+export const ACTIONS: Readonly<Record<BudgetTerms["action"], BudgetAction>> = {
+  refuse: BudgetAction.REFUSE,
+  park: BudgetAction.PARK,
+};
+
+const UNIT_NAMES = ["usd", "tokens", "requests"] as const;
+const PERIOD_NAMES = ["hour", "day", "month"] as const;
+const ACTION_NAMES = ["refuse", "park"] as const;
+
+/** The budget that a request describes. Words of a newer release are undefined. */
+export const askedBudget = ({
+  name,
+  holder,
+  unit,
+  limit,
+  period,
+  timeZone,
+  action,
+  warnShares,
+}: BudgetMessage): AskedBudget => ({
+  name,
+  holder: holderOf(holder?.holder),
+  unit: UNIT_NAMES.find((each) => UNITS[each] === unit),
+  limit,
+  period: PERIOD_NAMES.find((each) => PERIODS[each] === period),
+  timeZone,
+  action: action === BudgetAction.UNSPECIFIED ? "refuse" : ACTION_NAMES.find((each) => ACTIONS[each] === action),
+  warnShares,
+});
+
+function holderOf(holder: NonNullable<BudgetMessage["holder"]>["holder"]): Holder | undefined {
+  switch (holder?.$case) {
+    case "everybody":
+      return holder.value ? { kind: "everybody" } : undefined;
+    case "agentId":
+      return { kind: "agent", agent: holder.value };
+    case "label":
+      return { kind: "label", label: holder.value };
+    case undefined:
+    default:
+      return undefined;
+  }
+}
+
+function holderMessage(holder: Holder): BudgetMessage["holder"] {
+  if (holder.kind === "everybody") return { holder: { $case: "everybody", value: true } };
+  if (holder.kind === "agent") return { holder: { $case: "agentId", value: holder.agent } };
+  return { holder: { $case: "label", value: holder.label } };
+}
+
+/** The tasks of a holder, as the queue names them. */
+export function scopeOf(holder: Holder): GateScope {
+  if (holder.kind === "everybody") return { scope: { $case: "all", value: true } };
+  if (holder.kind === "agent") return { scope: { $case: "agentId", value: holder.agent } };
+  return { scope: { $case: "label", value: holder.label } };
+}
+
+export function standingMessage(standing: Standing, exhaustTime: Date | undefined): StandingMessage {
+  const { budget, period, used, share, runs, unknownRuns } = standing;
+  const { name, holder, unit, limit, timeZone, action, warnShares, who, changedMs } = budget;
+  return {
+    budget: {
+      name,
+      holder: holderMessage(holder),
+      unit: UNITS[unit],
+      limit,
+      period: PERIODS[budget.period],
+      timeZone,
+      action: ACTIONS[action],
+      warnShares: [...warnShares],
+      who,
+      changeTime: new Date(changedMs),
+    },
+    used,
+    share,
+    periodStartTime: new Date(period.startMs),
+    periodEndTime: new Date(period.endMs),
+    actionInForce: isUsedUp(standing) ? ACTIONS[action] : BudgetAction.UNSPECIFIED,
+    runs: BigInt(runs),
+    unknownRuns: BigInt(unknownRuns),
+    exhaustTime,
+  };
+}

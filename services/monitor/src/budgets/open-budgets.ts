@@ -1,0 +1,71 @@
+import type { Client } from "@ccsp/grpc-kit";
+import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { RedisClient } from "@ccsp/redis-kit";
+import type { SignalSource } from "../signals/signal.js";
+import type { Duty } from "../state/leader.js";
+import { openState } from "../state/state-store.js";
+import type { Run } from "../usage/domain/run.js";
+import type { UsageStore } from "../usage/domain/usage-store.js";
+import { countersOf } from "./domain/budget.js";
+import { createEvaluation } from "./evaluate.js";
+import { budgetHandlers, type ExhaustTimeOf } from "./handlers.js";
+import { createKnownBudgets } from "./known-budgets.js";
+import { createStandings } from "./standings.js";
+import { parseBudget } from "./stored-budget.js";
+
+export interface BudgetsOptions {
+  readonly redis: RedisClient;
+  readonly usage: UsageStore;
+  readonly queue: Pick<Client<QueueServiceService>, "setBudgetHolds">;
+  readonly exhaustTimeOf?: ExhaustTimeOf;
+  readonly now?: () => Date;
+}
+
+/** How often the leader looks where budgets stand. It is the longest that an exhausted budget goes unnoticed. */
+const EVERY_MS = 1_000;
+
+const openBudgetState = (redis: RedisClient) => openState(redis, "budgets", parseBudget);
+
+/** Says to which counters of budgets a run adds. It knows each budget at most a second after it was put. */
+export function openBudgetCounters(redis: RedisClient): () => Promise<(run: Run) => readonly string[]> {
+  const known = createKnownBudgets(openBudgetState(redis));
+  return async () => {
+    const budgets = await known();
+    return (run) => countersOf(budgets, run);
+  };
+}
+
+/** Budgets: their RPCs, the duty that enforces them, and their signals. */
+export function openBudgets(options: BudgetsOptions) {
+  const { redis, usage, queue, exhaustTimeOf = () => undefined, now = () => new Date() } = options;
+  const state = openBudgetState(redis);
+  const standings = createStandings({ usage });
+  const evaluation = createEvaluation({ state, usage, standings, queue, now });
+  const duty: Duty = { name: "budgets", everyMs: EVERY_MS, turn: evaluation.turn };
+  const signals: SignalSource = {
+    metrics: [
+      {
+        name: "budget_used_ratio",
+        help: "Used share of a budget in its present period; 1: used up",
+        labels: ["budget"],
+      },
+      {
+        name: "budget_state_age_seconds",
+        help: "Time since the queue has last accepted which budgets are used up",
+        labels: [],
+      },
+    ],
+    async read(at) {
+      const counters = await usage.readCounters();
+      const budgets = (await state.list()).map(({ value }) => value);
+      const shares = (await standings(budgets, counters, at)).map(({ budget, share }) => ({
+        metric: "budget_used_ratio",
+        labels: { budget: budget.name },
+        value: share,
+      }));
+      return [...shares, { metric: "budget_state_age_seconds", labels: {}, value: evaluation.ageMs(at) / 1000 }];
+    },
+  };
+  const handlers = budgetHandlers({ state, usage, standings, exhaustTimeOf, now });
+  return { handlers, duties: [duty], signals };
+}

@@ -1,0 +1,64 @@
+import { randomUUID } from "node:crypto";
+import type { Handlers } from "@ccsp/grpc-kit";
+import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
+import type { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import type { RedisClient } from "@ccsp/redis-kit";
+import type { SignalSource } from "../signals/signal.js";
+import type { Duty } from "../state/leader.js";
+import { openState } from "../state/state-store.js";
+import { sessionHandlers } from "./handlers.js";
+import { type KeeperOptions, SessionKeeper, updateSession } from "./keeper.js";
+import { createPorts, type Services } from "./ports.js";
+import { afterRun, type Deciding, nameOf, type Waits } from "./session.js";
+import { sessionSignals } from "./session-signals.js";
+import { parseSession } from "./stored-session.js";
+
+export interface SessionsOptions extends Services {
+  readonly redis: RedisClient;
+  readonly waits: Waits;
+  readonly count: NonNullable<KeeperOptions["count"]>;
+}
+
+export interface Sessions {
+  readonly handlers: Pick<Handlers<MonitorServiceService>, "listSessions" | "confirmSession" | "checkSession">;
+  readonly signals: SignalSource;
+  readonly duty: Duty;
+  /**
+   * To be called with each event. A successful run proves a session. It never rejects: the proof only spares a probe, and
+   * the event is not to be delivered again because of it.
+   */
+  see(event: Event): Promise<void>;
+}
+
+/** The first wait after a fault of a whole pass. */
+const AGAIN_MS = 1_000;
+
+/** The sessions: their state in Redis, the duty that keeps them, and their RPCs. */
+export function openSessions(options: SessionsOptions): Sessions {
+  const { redis, waits, log, count } = options;
+  const store = openState(redis, "sessions", parseSession);
+  const deciding = (): Deciding => ({ nowMs: Date.now(), waits, newId: randomUUID });
+  const keeper = new SessionKeeper({ store, ports: createPorts(options), waits, log, now: () => Date.now(), count });
+  const proven = new Map<string, number>();
+  return {
+    handlers: sessionHandlers({ store, deciding }),
+    signals: sessionSignals(store),
+    duty: { name: "sessions", everyMs: AGAIN_MS, turn: (stop) => keeper.keep(stop) },
+
+    async see({ data, time }) {
+      if (data?.$case !== "taskCompleted" || time === undefined) return;
+      const { engine, account, attempt } = data.value;
+      if (attempt === 0) return;
+      const name = nameOf({ engine, account });
+      const ms = time.getTime();
+      // A busy account has many runs a second. One of them in a quarter of the interval is proof enough.
+      if (Math.abs(ms - (proven.get(name) ?? 0)) < waits.intervalMs / 4) return;
+      try {
+        const session = await updateSession(store, name, (now) => afterRun(now, ms, deciding()));
+        if (session?.state === "valid") proven.set(name, ms);
+      } catch (err) {
+        log.warn({ err, engine, account }, "a run could not be noted as the proof of its session");
+      }
+    },
+  };
+}

@@ -1,0 +1,296 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { createPublisher, decodeEvent, eventsKey, parkedKey } from "@ccsp/events";
+import { type RedisServer, startRedis } from "@ccsp/fleet";
+import { CallError } from "@ccsp/grpc-kit";
+import { type Event, TaskFailed } from "@ccsp/protos/ccsp/event/v1/event.js";
+import { AlertCondition, AlertRule, AlertSeverity, AlertState } from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
+import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { toDuration } from "@ccsp/protos/duration.js";
+import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
+import { eventually } from "@ccsp/testkit";
+import { pino } from "pino";
+import { createAlerts } from "../src/alerts/alerts.js";
+import { openAlertStores } from "../src/alerts/stores.js";
+import { collectSignals } from "../src/signals/read-signals.js";
+import type { Signal } from "../src/signals/signal.js";
+import { type RunningMonitor, startMonitor } from "./start-monitor.js";
+
+const log = pino({ level: "silent" });
+const MINUTE_MS = 60_000;
+
+describe("alerts", () => {
+  let server: RedisServer;
+  let redis: RedisConnection;
+  const running: RunningMonitor[] = [];
+  const start = async (instance: string) => {
+    const env = { CCSP_REDIS_URL: server.url, CCSP_INSTANCE: instance, CCSP_MONITOR_ALERTS_EVERY: "200ms" };
+    const monitor = await startMonitor(env);
+    running.push(monitor);
+    return monitor;
+  };
+  /** The run of a task of this engine failed for a reason that no rule knows. */
+  const fail = (engine: string) =>
+    createPublisher(redis, "queue").publish({
+      taskId: randomUUID(),
+      agentId: "a",
+      data: {
+        $case: "taskFailed",
+        value: TaskFailed.fromPartial({ engine, attempt: 1, error: { category: ErrorCategory.UNKNOWN_ERROR } }),
+      },
+    });
+  const events = async (): Promise<readonly Event[]> =>
+    (await redis.client.xrange(eventsKey(0), "-", "+")).flatMap(([id, fields]) => decodeEvent(0, id, fields) ?? []);
+  /** What the stream tells of alerts of a rule: `firing e1`, `resolved e1`. */
+  const told = async (rule: string): Promise<readonly string[]> =>
+    (await events()).flatMap(({ data }) => {
+      if (data?.$case === "alertFiring" && data.value.rule === rule) return `firing ${data.value.labels["engine"]}`;
+      return data?.$case === "alertResolved" && data.value.rule === rule
+        ? `resolved ${data.value.labels["engine"]}`
+        : [];
+    });
+  const RULE = AlertRule.fromPartial({
+    name: "strange",
+    metric: "run_unclassified_errors",
+    condition: AlertCondition.AT_LEAST,
+    threshold: 1,
+    keepFiringFor: toDuration(0),
+    severity: AlertSeverity.WARNING,
+    summary: "{value} strange failures of {engine}",
+  });
+
+  let client: RunningMonitor["client"];
+  before(async () => {
+    server = await startRedis();
+    redis = await openRedis(server.url, { log, name: "test" });
+    ({ client } = await start("one"));
+  });
+  after(async () => {
+    await Promise.all(running.splice(0).map((monitor) => monitor.stop()));
+    await redis?.close();
+    await server?.stop();
+  });
+
+  it("are told of once although two replicas judge at the same time, and a source that fails changes nothing", async () => {
+    let nowMs = Date.parse("2026-01-05T10:00Z");
+    let [signals, away]: [readonly Signal[], boolean] = [[], false];
+    const source = {
+      metrics: [{ name: "heat", help: "how hot it is", labels: ["engine"] }],
+      read: async () => {
+        if (away) throw new Error("the source is away");
+        return signals;
+      },
+    };
+    const replica = () =>
+      createAlerts({
+        stores: openAlertStores(redis.client),
+        signals: collectSignals([source]),
+        publish: async () => undefined,
+        now: () => nowMs,
+        mostUnseenMs: 2 * MINUTE_MS,
+        log,
+      });
+    const replicas = [replica(), replica(), replica()];
+    const turn = () => Promise.all(replicas.map((each) => each.turn(new AbortController().signal)));
+    const rule = {
+      ...{ name: "hot", metric: "heat", matchers: [], condition: ">", threshold: 0.5 },
+      ...{ fireAfterMs: MINUTE_MS, keepFiringMs: MINUTE_MS, severity: "warning", labels: {} },
+      ...{ summary: "hot", whatToDo: "", channels: [], disabled: false },
+    } as const;
+    await replicas[0]?.putRule(rule, "ada");
+    let seed = 7;
+    const random = () => {
+      seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31;
+      return seed / 2 ** 31;
+    };
+    for (let round = 0; round < 150; round += 1) {
+      nowMs += MINUTE_MS / 2;
+      // A signal holds a while, so that alerts fire and end.
+      if (round % 4 === 0)
+        signals = ["e1", "e2", "e3"].map((engine) => ({ metric: "heat", labels: { engine }, value: random() }));
+      away = random() < 0.1;
+      const before = (await told("hot")).length;
+      await turn();
+      if (away) assert.equal((await told("hot")).length, before);
+    }
+    const all = await told("hot");
+    assert.ok(all.length > 20);
+    for (const engine of ["e1", "e2", "e3"]) {
+      const own = all.filter((text) => text.endsWith(engine)).map((text) => text.split(" ")[0]);
+      assert.deepEqual(
+        own,
+        own.map((_, at) => (at % 2 === 0 ? "firing" : "resolved")),
+      );
+    }
+    const ids = (await events()).map(({ id }) => id);
+    assert.equal(new Set(ids).size, ids.length, "no event is there twice");
+  });
+
+  it("of a built-in rule come from real signals, stop when it is switched off, and return with a delete", async () => {
+    await redis.client.xadd(parkedKey(0, "notification"), "*", "id", "x");
+    const parked = () => client.listAlerts({ rule: "parked-events" });
+    const state = async () => (await parked()).alerts.map((alert) => `${AlertState[alert.state]} ${alert.summary}`);
+    const firing = "FIRING 1 events that notification could not handle are parked";
+    await eventually(async () => assert.deepEqual(await state(), [firing]));
+    const rules = async () => (await client.listAlertRules({})).rules;
+    const [shipped] = (await rules()).filter(({ rule }) => rule?.name === "parked-events");
+    assert.deepEqual([shipped?.builtIn, shipped?.stored, shipped?.firing], [true, false, 1]);
+
+    const off = { ...AlertRule.fromPartial(shipped?.rule ?? {}), disabled: true };
+    const { rule } = await client.putAlertRule({ rule: off, who: "ada" });
+    assert.deepEqual([rule?.stored, rule?.changedBy], [true, "ada"]);
+    await eventually(async () => assert.deepEqual(await state(), [firing.replace("FIRING", "RESOLVED")]));
+    const back = await client.deleteAlertRule({ name: "parked-events" });
+    assert.deepEqual([back.rule?.stored, back.rule?.rule?.disabled], [false, false]);
+    await eventually(async () => assert.deepEqual((await state())[0], firing));
+    assert.match(
+      (await rules()).find((each) => each.rule?.name === "queue-age-low")?.fault ?? "",
+      /ECONNREFUSED|queue|UNAVAILABLE/i,
+    );
+  });
+
+  it("are not told of while a silence matches them, and are when it is deleted", async () => {
+    const made = await client.silenceAlerts({
+      matchers: [
+        { label: "rule", value: "strange", negated: false },
+        { label: "engine", value: "e2", negated: true },
+      ],
+      reason: "we know",
+      duration: toDuration(3_600_000),
+      who: "ada",
+      requestId: "once",
+    });
+    const again = {
+      matchers: [{ label: "rule", value: "x", negated: false }],
+      reason: "r",
+      who: "bob",
+      requestId: "once",
+    };
+    const repeated = await client.silenceAlerts({ ...again, duration: toDuration(60_000) });
+    assert.deepEqual(repeated.silence, made.silence, "the same request makes one silence");
+    await client.putAlertRule({ rule: RULE, who: "ada" });
+    for (const engine of ["e1", "e2"]) await fail(engine);
+    await eventually(async () => assert.deepEqual(await told("strange"), ["firing e2"]));
+    await eventually(async () => {
+      const { alerts } = await client.listAlerts({ rule: "strange", states: [AlertState.FIRING] });
+      assert.deepEqual(alerts.map(({ labels, silencedBy }) => [labels["engine"], silencedBy.length]).toSorted(), [
+        ["e1", 1],
+        ["e2", 0],
+      ]);
+    });
+    const { silences } = await client.listSilences({});
+    assert.deepEqual(
+      silences.map(({ id, reason, who }) => ({ id, reason, who })),
+      [{ id: made.silence?.id, reason: "we know", who: "ada" }],
+    );
+    await client.deleteSilence({ id: made.silence?.id ?? "" });
+    await eventually(async () => assert.deepEqual(await told("strange"), ["firing e2", "firing e1"]));
+  });
+
+  it("can be tested: a firing and its end, marked as a test, and nothing else changes", async () => {
+    const { alert } = await client.testAlertRule({ name: "queue-age-high" });
+    assert.equal(alert?.labels["test"], "true");
+    const mine = (await events()).flatMap(({ data }) =>
+      (data?.$case === "alertFiring" || data?.$case === "alertResolved") && data.value.rule === "queue-age-high"
+        ? [`${data.$case} ${data.value.summary} ${data.value.labels["test"]} ${data.value.alertId === alert?.id}`]
+        : [],
+    );
+    const text = "Test: The oldest high task of test has waited 5 min true true";
+    assert.deepEqual(mine, [`alertFiring ${text}`, `alertResolved ${text}`]);
+    assert.deepEqual((await client.listAlerts({ rule: "queue-age-high" })).alerts, []);
+  });
+
+  it("refuse bad input with the field, and what is not there", async () => {
+    const refused = async (call: Promise<unknown>): Promise<string> => {
+      const error = await call.then(
+        () => undefined,
+        (err: unknown) => err,
+      );
+      assert.ok(error instanceof CallError, "the call was not refused");
+      return `${error.reason} ${error.fields.map(({ field }) => field).join(" ")}`;
+    };
+    const put = (rule: Parameters<typeof AlertRule.fromPartial>[0], who = "ada") =>
+      refused(client.putAlertRule({ rule: AlertRule.fromPartial({ ...RULE, ...rule }), who }));
+    assert.equal(await refused(client.putAlertRule({ who: "ada" })), "INVALID_FIELD rule");
+    assert.equal(await put({ name: "Not a name" }), "INVALID_FIELD rule.name");
+    assert.equal(await put({ metric: "no_such" }), "INVALID_FIELD rule.metric");
+    assert.equal(await put({ matchers: [{ label: "agent", value: "x" }] }), "INVALID_FIELD rule.matchers[0].label");
+    assert.equal(await put({ condition: AlertCondition.UNSPECIFIED }), "INVALID_FIELD rule.condition");
+    assert.equal(await put({ condition: 99 }), "INVALID_FIELD rule.condition");
+    assert.equal(await put({ threshold: Number.NaN }), "INVALID_FIELD rule.threshold");
+    assert.equal(await put({ threshold: Number.POSITIVE_INFINITY }), "INVALID_FIELD rule.threshold");
+    assert.equal(await put({ fireAfter: toDuration(-1) }), "INVALID_FIELD rule.fire_after");
+    assert.equal(await put({ keepFiringFor: toDuration(90_000_000) }), "INVALID_FIELD rule.keep_firing_for");
+    assert.equal(await put({ summary: "", labels: { engine: "x" } }), "INVALID_FIELD rule.labels rule.summary");
+    assert.equal(await put({ summary: "a\u001b[31m" }), "INVALID_FIELD rule.summary");
+    assert.equal(await put({}, ""), "INVALID_FIELD who");
+    assert.equal(await refused(client.deleteAlertRule({ name: "usage-80" })), "ALERT_RULE_NOT_FOUND ");
+    assert.equal(await refused(client.testAlertRule({ name: "none" })), "ALERT_RULE_NOT_FOUND ");
+    assert.equal(await refused(client.listAlerts({ states: [77] })), "INVALID_FIELD states[0]");
+    assert.equal(await refused(client.listAlerts({ pageSize: 501 })), "INVALID_FIELD page_size");
+    assert.equal(await refused(client.listAlerts({ pageToken: "-1" })), "INVALID_FIELD page_token");
+    assert.equal(await refused(client.listSignals({ metric: "no_such" })), "INVALID_FIELD metric");
+    assert.equal(await refused(client.silenceAlerts({})), "INVALID_FIELD matchers reason duration who");
+    const long = { matchers: [{ label: "rule", value: "x" }], reason: "r", who: "ada", duration: toDuration(8e9) };
+    assert.equal(await refused(client.silenceAlerts({ ...long, matchers: [] })), "INVALID_FIELD matchers duration");
+    assert.equal(await refused(client.deleteSilence({ id: "none" })), "SILENCE_NOT_FOUND ");
+  });
+
+  it("are told of together when 200 begin at once", async () => {
+    // No rule is there before each engine has its failure.
+    const others = ["e1", "e2"].map((value) => ({ label: "engine", value, negated: true }));
+    const rule = { ...RULE, name: "many", matchers: others, labels: { team: "core" } };
+    const engines = Array.from({ length: 200 }, (_, at) => `many ${at}`);
+    for (const engine of engines) await fail(engine);
+    await eventually(async () => {
+      const { metrics } = await client.listSignals({ metric: "run_unclassified_errors" });
+      assert.equal(metrics[0]?.count, 202);
+    });
+    await client.putAlertRule({ rule, who: "ada" });
+    await eventually(async () => assert.equal((await told("many")).length, 1));
+    const [firing] = (await events()).flatMap(({ data }) =>
+      data?.$case === "alertFiring" && data.value.rule === "many" ? [data.value] : [],
+    );
+    assert.equal(firing?.alerts, 200);
+    assert.deepEqual(firing?.labels, { team: "core" });
+
+    const first = await client.listAlerts({ rule: "many", pageSize: 150 });
+    const second = await client.listAlerts({ rule: "many", pageSize: 150, pageToken: first.nextPageToken });
+    const listed = [...first.alerts, ...second.alerts];
+    assert.deepEqual(new Set(listed.map(({ labels }) => labels["engine"])), new Set(engines));
+    assert.ok(listed.every(({ toldId }) => toldId === firing?.alertId));
+    await client.deleteAlertRule({ name: "many" });
+    await eventually(async () => assert.deepEqual(await told("many"), ["firing undefined", "resolved undefined"]));
+  });
+
+  it("are told of once, with two replicas of which the one that judges is killed meanwhile", async () => {
+    const [one] = running;
+    assert.ok(one);
+    const two = await start("two");
+    const engines = ["k1", "k2", "k3", "k4", "k5", "k6"];
+    await client.putAlertRule({ rule: { ...RULE, name: "killed", threshold: 2 }, who: "ada" });
+    const failTwice = async (engine: string) => {
+      for (let run = 0; run < 2; run += 1) await fail(engine);
+    };
+    await failTwice("k1");
+    await eventually(async () => assert.deepEqual(await told("killed"), ["firing k1"]));
+
+    const leader = await redis.client.get("ccsp:monitor:{0}:leader");
+    const [dying, left] = leader === "one" ? [one, two] : [two, one];
+    for (const engine of engines.slice(1, 4)) await failTwice(engine);
+    await eventually(async () => assert.notEqual((await told("killed")).length, 1));
+    dying.process.kill("SIGKILL");
+    for (const engine of engines.slice(4)) await failTwice(engine);
+    const all = engines.map((engine) => `firing ${engine}`);
+    await eventually(async () => assert.deepEqual((await told("killed")).toSorted(), all), { timeoutMs: 60_000 });
+
+    const { alerts } = await left.client.listAlerts({ rule: "killed" });
+    assert.deepEqual(
+      alerts.map(({ state, summary }) => `${AlertState[state]} ${summary}`).toSorted(),
+      engines.map((engine) => `FIRING 2 strange failures of ${engine}`),
+    );
+    await left.client.putAlertRule({ rule: { ...RULE, name: "killed", disabled: true }, who: "ada" });
+    const ends = engines.map((engine) => `resolved ${engine}`);
+    await eventually(async () => assert.deepEqual((await told("killed")).toSorted(), [...all, ...ends]));
+  }).timeout(90_000);
+});

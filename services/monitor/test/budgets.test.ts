@@ -1,0 +1,347 @@
+import assert from "node:assert/strict";
+import { Refusal } from "@ccsp/errors";
+import { decodeEvent, eventsKey } from "@ccsp/events";
+import { type RedisServer, startRedis } from "@ccsp/fleet";
+import type { SetBudgetHoldsRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import {
+  Budget,
+  BudgetAction,
+  BudgetPeriod,
+  type BudgetStanding,
+  BudgetUnit,
+} from "@ccsp/protos/ccsp/usage/v1/budgets.js";
+import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
+import { pino } from "pino";
+import { openBudgetCounters, openBudgets } from "../src/budgets/open-budgets.js";
+import { NO_ROW, type Run } from "../src/usage/domain/run.js";
+import { createRedisUsageStore } from "../src/usage/redis/redis-usage-store.js";
+
+const log = pino({ level: "silent" });
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const STOP = new AbortController().signal;
+const PARTITIONS = 3;
+type Asked = NonNullable<Parameters<typeof Budget.fromPartial>[0]>;
+
+describe("budgets", () => {
+  let server: RedisServer;
+  let redis: RedisConnection;
+  before(async () => {
+    server = await startRedis();
+    redis = await openRedis(server.url, { log, name: "test" });
+  });
+  after(async () => {
+    await redis?.close();
+    await server?.stop();
+  });
+  beforeEach(() => redis.client.flushall());
+
+  /** Replicas of the monitor with one clock. The queue is a list of the calls that it got. */
+  function world({ at = "2026-03-10T10:20:30Z", labels = ["team"] } = {}) {
+    const clock = { ms: Date.parse(at) };
+    const now = () => new Date(clock.ms);
+    const calls: SetBudgetHoldsRequest[] = [];
+    const queue = { fails: false };
+    const setBudgetHolds = async (request: Partial<SetBudgetHoldsRequest>) => {
+      if (queue.fails) throw new Error("the queue is away");
+      calls.push({ holds: request.holds ?? [] });
+      return {};
+    };
+    const replica = () => {
+      // Each look at the budgets is a new one, as if a second had passed.
+      const countersOf = () => openBudgetCounters(redis.client)();
+      const options = { partitions: PARTITIONS, maxRows: 100, now: () => clock.ms, countersOf };
+      const usage = createRedisUsageStore(redis.client, options);
+      const budgets = openBudgets({ redis: redis.client, usage, queue: { setBudgetHolds }, now });
+      return { usage, ...budgets, turn: async () => budgets.duties[0]?.turn(STOP) };
+    };
+    const monitor = replica();
+    let runs = 0;
+    const run = (more: Partial<Run> & { agent?: string } = {}): Run => {
+      const { agent = "alice", ...rest } = more;
+      const { labels: own = {} } = rest;
+      const label = Object.entries(own)
+        .filter(([key]) => labels.includes(key))
+        .map(([key, value]) => `${key}=${value}`)
+        .join(",");
+      return {
+        id: `t${++runs} 1`,
+        partition: runs % PARTITIONS,
+        taskId: `t${runs}`,
+        traceparent: "",
+        endTime: now(),
+        row: { ...NO_ROW, agent, label },
+        outcome: "succeeded",
+        tokens: { input: 1, output: 2, cacheRead: 3, cacheCreation: 4 },
+        costMicroUsd: 250_000,
+        runMs: 1,
+        waitMs: 1,
+        ...rest,
+      };
+    };
+    const context = {} as Parameters<typeof monitor.handlers.putBudget>[1];
+    const put = async (asked: Asked) => {
+      const budget = Budget.fromPartial({
+        name: "b",
+        holder: { holder: { $case: "agentId", value: "alice" } },
+        unit: BudgetUnit.REQUESTS,
+        limit: 10,
+        period: BudgetPeriod.DAY,
+        ...asked,
+      });
+      return (await monitor.handlers.putBudget({ budget, who: "ada" }, context)).standing;
+    };
+    const list = async (agentId = ""): Promise<readonly BudgetStanding[]> =>
+      (await monitor.handlers.listBudgets({ agentId }, context)).budgets ?? [];
+    const remove = (name: string) => monitor.handlers.deleteBudget({ name }, context);
+    const used = async () => Object.fromEntries((await list()).map(({ budget, used }) => [budget?.name, used]));
+    const record = async (count: number, more: Parameters<typeof run>[0] = {}) => {
+      for (let i = 0; i < count; i++) await monitor.usage.record(run(more));
+      // What a new budget reads from usage may be a second old.
+      clock.ms += 1_000;
+    };
+    return { clock, now, queue, calls, monitor, replica, run, put, list, remove, used, record };
+  }
+  const thresholds = async () => {
+    const entries = await redis.client.xrange(eventsKey(0), "-", "+");
+    return entries.flatMap(([id, fields]) => {
+      const event = decodeEvent(0, id, fields);
+      return event?.data?.$case === "usageThreshold" ? [{ agent: event.agentId, ...event.data.value }] : [];
+    });
+  };
+
+  it("count each run once for each budget whose holder it has, equal to a plain recomputation, whenever the budget was made", async () => {
+    const { clock, monitor, put, run, used } = world();
+    const holders = [
+      { $case: "everybody", value: true },
+      { $case: "agentId", value: "alice" },
+      { $case: "label", value: "team=blue" },
+    ] as const;
+    const matches = [() => true, (r: Run) => r.row.agent === "alice", (r: Run) => r.labels?.["team"] === "blue"];
+    const units = [BudgetUnit.USD, BudgetUnit.TOKENS, BudgetUnit.REQUESTS];
+    const amount = [(r: Run) => (r.costMicroUsd ?? 0) / 1e6, (r: Run) => (r.tokens ? 10 : 0), () => 1];
+    const all: Run[] = [];
+    const random = seeded(7);
+    for (let step = 0; step < 60; step++) {
+      // A third of the runs end before the budgets are made, and others come late or twice.
+      if (step === 20)
+        for (const [h, holder] of holders.entries())
+          for (const [u, unit] of units.entries())
+            await put({ name: `${h}.${u}`, holder: { holder }, unit, limit: 1_000, period: BudgetPeriod.MONTH });
+      const late = random() < 0.2 ? 30 * MINUTE_MS : 0;
+      const one = run({
+        agent: random() < 0.5 ? "alice" : "bob",
+        labels: random() < 0.5 ? { other: "x", team: "blue" } : {},
+        endTime: new Date(clock.ms - late),
+        ...(random() < 0.2 && { costMicroUsd: undefined, tokens: undefined }),
+        outcome: random() < 0.3 ? "failed" : "succeeded",
+      });
+      all.push(one);
+      await monitor.usage.record(one);
+      if (random() < 0.3) await monitor.usage.record(one);
+      clock.ms += Math.floor(random() * 4 * MINUTE_MS);
+    }
+    const expected = Object.fromEntries(
+      holders.flatMap((_, h) =>
+        units.map((_unit, u) => [
+          `${h}.${u}`,
+          all.filter(matches[h] ?? (() => false)).reduce((sum, each) => sum + (amount[u]?.(each) ?? 0), 0),
+        ]),
+      ),
+    );
+    assert.deepEqual(await used(), expected);
+  });
+
+  it("say how many runs of unknown cost or tokens did not count", async () => {
+    const { put, record, list } = world();
+    await put({ name: "usd", unit: BudgetUnit.USD });
+    await put({ name: "tokens", unit: BudgetUnit.TOKENS, limit: 100 });
+    await record(2);
+    await record(3, { costMicroUsd: undefined });
+    await record(1, { tokens: undefined });
+    const found = (await list()).map(({ budget, used, runs, unknownRuns }) => [budget?.name, used, runs, unknownRuns]);
+    assert.deepEqual(found, [
+      ["tokens", 50, 6n, 1n],
+      ["usd", 0.75, 6n, 3n],
+    ]);
+  });
+
+  it("begin anew at each period, and drop the counters of periods that are over", async () => {
+    const { clock, put, record, used, monitor } = world({ at: "2026-03-29T00:10:00Z" });
+    await put({ name: "hour", period: BudgetPeriod.HOUR, timeZone: "Asia/Kolkata" });
+    await put({ name: "day", timeZone: "Europe/Berlin" });
+    clock.ms += 2 * MINUTE_MS;
+    await record(2);
+    assert.deepEqual(await used(), { day: 2, hour: 2 });
+    clock.ms = Date.parse("2026-03-29T00:30:00Z");
+    assert.deepEqual(await used(), { day: 2, hour: 0 });
+    await record(1);
+    // This day has 23 hours in Berlin.
+    clock.ms = Date.parse("2026-03-29T21:59:59Z");
+    assert.deepEqual(await used(), { day: 3, hour: 0 });
+    clock.ms += 1_000;
+    assert.deepEqual(await used(), { day: 0, hour: 0 });
+    clock.ms += 26 * HOUR_MS;
+    await monitor.turn();
+    assert.deepEqual([...(await monitor.usage.readCounters()).keys()], []);
+  });
+
+  it("keep what was counted when the limit changes, and count anew for another holder", async () => {
+    const { clock, put, record } = world();
+    await put({});
+    clock.ms += 2 * MINUTE_MS;
+    await record(4);
+    assert.equal((await put({ limit: 5, action: BudgetAction.PARK }))?.used, 4);
+    assert.equal((await put({ holder: { holder: { $case: "agentId", value: "bob" } } }))?.used, 0);
+    assert.equal((await put({}))?.used, 4);
+  });
+
+  it("tell of each share once in a period, also when two replicas evaluate, and of the largest when several are reached", async () => {
+    const { clock, put, record, monitor, replica } = world();
+    const other = replica();
+    const turns = () => Promise.all([monitor.turn(), other.turn()]);
+    await put({ warnShares: [0.5, 0.8] });
+    clock.ms += 2 * MINUTE_MS;
+    await record(4);
+    await turns();
+    assert.deepEqual(await thresholds(), []);
+    await record(1);
+    await turns();
+    await turns();
+    await record(5);
+    await turns();
+    clock.ms += 24 * HOUR_MS;
+    await record(8);
+    await turns();
+    const told = (await thresholds()).map(({ agent, name, threshold, share, action, periodStartTime }) => [
+      ...[agent, name, threshold, share, action],
+      periodStartTime?.toISOString().slice(0, 10),
+    ]);
+    assert.deepEqual(told, [
+      ["alice", "b", 0.5, 0.5, "warn", "2026-03-10"],
+      ["alice", "b", 1, 1, "refuse", "2026-03-10"],
+      ["alice", "b", 0.8, 0.8, "warn", "2026-03-11"],
+    ]);
+  });
+
+  it("send the queue what is used up at once, repeat it, and take it back when the limit is raised or the budget is deleted", async () => {
+    const { clock, put, record, monitor, calls, remove } = world();
+    await put({ limit: 2 });
+    await put({
+      name: "all",
+      holder: { holder: { $case: "everybody", value: true } },
+      limit: 2,
+      action: BudgetAction.PARK,
+    });
+    await monitor.turn();
+    assert.deepEqual(calls.splice(0), [{ holds: [] }]);
+    await record(2);
+    await monitor.turn();
+    const endTime = new Date("2026-03-11T00:00:00Z");
+    const own = { budget: "b", action: BudgetAction.REFUSE, limit: "2 requests a day", endTime };
+    const ofAll = { ...own, budget: "all", action: BudgetAction.PARK, scope: { scope: { $case: "all", value: true } } };
+    const ofAlice = { ...own, scope: { scope: { $case: "agentId", value: "alice" } } };
+    assert.deepEqual(calls.splice(0), [{ holds: [ofAll, ofAlice] }]);
+    await monitor.turn();
+    assert.deepEqual(calls.splice(0), []);
+    clock.ms += 5_000;
+    await monitor.turn();
+    assert.deepEqual(calls.splice(0), [{ holds: [ofAll, ofAlice] }]);
+    await put({ limit: 3 });
+    await monitor.turn();
+    assert.deepEqual(calls.splice(0), [{ holds: [ofAll] }]);
+    await remove("all");
+    await monitor.turn();
+    assert.deepEqual(calls.splice(0), [{ holds: [] }]);
+  });
+
+  it("show in a signal for how long the queue has not accepted them, and send them when it does again", async () => {
+    const { clock, now, put, record, monitor, calls, queue } = world();
+    await put({ limit: 1 });
+    await monitor.turn();
+    await record(1);
+    queue.fails = true;
+    clock.ms += 90_000;
+    await assert.rejects(monitor.turn());
+    const signals = async () => (await monitor.signals.read(now())).map(({ metric, value }) => [metric, value]);
+    assert.deepEqual(await signals(), [
+      ["budget_used_ratio", 1],
+      ["budget_state_age_seconds", 91],
+    ]);
+    queue.fails = false;
+    await monitor.turn();
+    assert.equal(calls.at(-1)?.holds.length, 1);
+    assert.deepEqual((await signals()).at(-1), ["budget_state_age_seconds", 0]);
+  });
+
+  it("are listed for an agent when it holds them itself, and not found after they were deleted", async () => {
+    const { put, list, remove } = world();
+    await put({ name: "own" });
+    await put({ name: "bob", holder: { holder: { $case: "agentId", value: "bob" } } });
+    await put({ name: "all", holder: { holder: { $case: "everybody", value: true } } });
+    const names = async (agent?: string) => (await list(agent)).map(({ budget }) => budget?.name);
+    assert.deepEqual([await names(), await names("alice")], [["all", "bob", "own"], ["own"]]);
+    const [own] = await list("alice");
+    assert.deepEqual([own?.budget?.who, own?.budget?.timeZone, own?.budget?.warnShares], ["ada", "UTC", [0.8, 0.95]]);
+    await remove("own");
+    await assert.rejects(
+      async () => remove("own"),
+      (error) => error instanceof Refusal && error.reason === "BUDGET_NOT_FOUND",
+    );
+  });
+
+  it("are refused with the field that is wrong, and nothing is stored", async () => {
+    const { put, list } = world();
+    const fieldsOf = async (asked: Asked): Promise<readonly string[]> => {
+      try {
+        await put(asked);
+      } catch (error) {
+        assert.ok(error instanceof Refusal, String(error));
+        return error.fields.map(({ field }) => field.replace("budget.", ""));
+      }
+      return assert.fail("was accepted");
+    };
+    const label = (value: string) => ({ holder: { holder: { $case: "label", value } } }) as const;
+    for (const limit of [0, -1, Number.NaN, 1.5, 2 ** 60]) assert.deepEqual(await fieldsOf({ limit }), ["limit"]);
+    for (const limit of [-0.5, 2e9, 1e-9, Number.POSITIVE_INFINITY])
+      assert.deepEqual(await fieldsOf({ unit: BudgetUnit.USD, limit }), ["limit"]);
+    assert.deepEqual(await fieldsOf({ timeZone: "Europe/Atlantis" }), ["time_zone"]);
+    assert.deepEqual(await fieldsOf({ name: "a b" }), ["name"]);
+    for (const value of ["team", "=x", "Team=x", "team=a\u0000"])
+      assert.deepEqual(await fieldsOf(label(value)), ["holder.label"]);
+    assert.deepEqual(await fieldsOf({ holder: { holder: { $case: "agentId", value: "a b" } } }), ["holder.agent_id"]);
+    assert.deepEqual(await fieldsOf({ holder: {}, unit: 0, period: -1, action: -1 }), [
+      "holder",
+      "unit",
+      "period",
+      "action",
+    ]);
+    for (const warnShares of [[0], [1], [-0.1], Array.from({ length: 11 }, () => 0.5)])
+      assert.deepEqual(await fieldsOf({ warnShares }), ["warn_shares"]);
+    assert.deepEqual(await list(), []);
+  });
+
+  it("are at most a thousand", async () => {
+    const { put } = world();
+    await put({ name: "first" });
+    const [stored] = await redis.client.hvals("ccsp:monitor:{0}:budgets");
+    const more = Object.fromEntries(Array.from({ length: 999 }, (_, i) => [`more-${i}`, stored ?? ""]));
+    await redis.client.hset("ccsp:monitor:{0}:budgets", more);
+    await assert.rejects(
+      put({ name: "one-too-many" }),
+      (error) => error instanceof Refusal && /1000/.test(error.message),
+    );
+    await put({ name: "first", limit: 5 });
+  });
+});
+
+/** Numbers from 0 to 1 that are the same in each test run (mulberry32). */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d_2b_79_f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}

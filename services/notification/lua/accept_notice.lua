@@ -1,0 +1,112 @@
+#!lua flags=allow-oom
+-- accept_notice: store a notice for the channels that get it, once, or count it as a repeat of an open matter.
+--
+-- KEYS  1 notices     hash    id → names of its channels, a line end, JSON
+--       2 deliveries  hash    "<channel> <id>" → JSON of the delivery
+--       3 matters     hash    dedup key → JSON: whether it is open, its repeats, who was told, what channels keep of it
+--       4 digests     zset    dedup keys with repeats, the score is when they are told of (ms)
+--       5 ended       zset    dedup keys of ended matters, the score is when they ended (ms)
+--       6 accepted    zset    ids, the score is when they were accepted (ms)
+--       7 delivered   zset    "<channel> <id>" of accepted deliveries, also those of the release before
+--       8 waiting     zset    "<channel> <id>" of deliveries that wait, the score is when they were accepted (ms)
+--       9 left        hash    id → number of channels that it still waits for
+--      10 sequence    string  number of notices
+--      11 ...queues   zset    for each channel: due (lanes by time), order (lane, sequence, id), claimed (lanes by time)
+-- ARGV  1 now (ms), or '' for the clock of Redis
+--       2 id
+--       3 JSON of the notice
+--       4 dedup key, or ''
+--       5 what it does to the matter: 'opens' | 'updates' | 'resolves'
+--       6 when the matter ends by itself (ms), or ''
+--       7 '1' for a notice that ends the wait of its lane
+--       8 '1' for a matter with an issue
+--       9 first time between the messages of repeats (ms)
+--      10 how long ids are kept (ms)
+--      11 number of ended matters to keep
+--      12 for each channel: its name; '-' | 'record' | 'told'; the earliest time of delivery (ms) or 0
+-- RETURN 'ok' | 'repeat' | 'counted'
+-- NEEDS time_given (shared/clock), put_notice, put_digest, queues_from, whole (shared/put)
+--
+-- A channel that records gets every notice. The others hear of each matter once: of its beginning, of changes, of the
+-- number of repeats, and of its end. What updates or ends a matter goes to those who were told of its beginning.
+
+local keys = {
+  notices = KEYS[1], deliveries = KEYS[2], digests = KEYS[4], waiting = KEYS[8], left = KEYS[9], sequence = KEYS[10],
+}
+local matters, ended, accepted, delivered = KEYS[3], KEYS[5], KEYS[6], KEYS[7]
+local now, id, json, key, action = time_given(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local ends_at, urgent, issue = tonumber(ARGV[6]), ARGV[7] == '1', ARGV[8] == '1'
+local digest_ms, keep_ms, kept_matters = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
+
+local names, wanted, earliest = {}, {}, {}
+for at = 12, #ARGV, 3 do
+  local name = ARGV[at]
+  names[#names + 1] = name
+  wanted[name], earliest[name] = ARGV[at + 1], math.max(now, tonumber(ARGV[at + 2]))
+end
+local queues = queues_from(11, names)
+
+if redis.call('ZADD', accepted, 'NX', whole(now), id) == 0 then
+  return 'repeat'
+end
+redis.call('ZREMRANGEBYSCORE', accepted, '-inf', '(' .. whole(now - keep_ms))
+
+local matter, quiet = nil, false
+if key ~= '' then
+  local stored = redis.call('HGET', matters, key)
+  matter = stored and cjson.decode(stored)
+  local open = matter and matter.open and (not matter.ends_at or matter.ends_at > now)
+  if action == 'opens' and open then
+    quiet = true
+    matter.count, matter.repeats = matter.count + 1, matter.repeats + 1
+    matter.ends_at = ends_at
+    if matter.repeats == 1 then
+      matter.since = now
+      redis.call('ZADD', keys.digests, whole(now + digest_ms * 2 ^ math.min(matter.digests, 6)), key)
+    end
+  elseif action == 'opens' then
+    local refs = matter and matter.refs or {}
+    local was_issue = matter and matter.issue or false
+    matter = { open = true, first = id, notice = json, count = 1, repeats = 0, digests = 0, since = now,
+      ends_at = ends_at, issue = issue or was_issue, told = {}, refs = refs }
+    redis.call('ZREM', ended, key)
+  elseif action == 'resolves' and matter then
+    quiet = not matter.open
+    if open and matter.repeats > 0 then
+      put_digest(keys, queues, matter, key, now)
+    end
+    matter.open = false
+    redis.call('ZREM', keys.digests, key)
+    redis.call('ZADD', ended, whole(now), key)
+    for _, old in ipairs(redis.call('ZRANGE', ended, 0, -kept_matters - 1)) do
+      redis.call('HDEL', matters, old)
+      redis.call('ZREM', ended, old)
+    end
+  end
+end
+
+local to = {}
+for _, name in ipairs(names) do
+  local mode = wanted[name]
+  if mode ~= 'record' and action ~= 'opens' then
+    if matter then
+      mode = matter.told[name] and 'told' or '-'
+    elseif action == 'resolves' then
+      mode = '-'
+    end
+  end
+  local had = redis.call('ZSCORE', delivered, name .. ' ' .. id)
+  if not had and (mode == 'record' or mode == 'told' and not quiet) then
+    to[#to + 1] = { name = name, due = earliest[name] }
+    if mode == 'told' and matter and action == 'opens' then
+      matter.told[name] = true
+    end
+  end
+end
+if #to > 0 then
+  put_notice(keys, queues, to, id, key, '{"notice":' .. json .. '}', now, urgent)
+end
+if matter then
+  redis.call('HSET', matters, key, cjson.encode(matter))
+end
+return quiet and 'counted' or 'ok'

@@ -1,0 +1,129 @@
+import { type Notice, SEVERITIES, type Severity } from "../domain/notice.js";
+import type { Route } from "../domain/notice-store.js";
+
+/** A time of day on some days of the week, in a time zone. `to` before `from` means the next day. */
+export interface Hours {
+  /** Minutes after midnight. */
+  readonly from: number;
+  readonly to: number;
+  /** 0 is Sunday. Empty: every day. The day is that of `from`. */
+  readonly days: readonly number[];
+  /** A name of the IANA time zone database. */
+  readonly timeZone: string;
+}
+
+export interface Match {
+  /** Kinds, in which `*` stands for any text. Empty: all. The other lists are the same. */
+  readonly kinds: readonly string[];
+  /** The least severity. */
+  readonly severity: Severity;
+  /** The notice has at least one of these labels. */
+  readonly labels: readonly string[];
+  readonly agents: readonly string[];
+  readonly hours: Hours | undefined;
+}
+
+export interface Rule {
+  readonly match: Match;
+  readonly channels: readonly string[];
+}
+
+/** Notices below a severity wait until these hours have passed. */
+export interface QuietHours extends Hours {
+  readonly below: Severity;
+}
+
+export interface RoutedChannel {
+  readonly name: string;
+  readonly records: boolean;
+  readonly hasIssues: boolean;
+  readonly quietHours: QuietHours | undefined;
+}
+
+/** The channel that has every notice, as in release 0.2.0. */
+export const RECORD = "file";
+
+/**
+ * Says which channels get a notice. The file gets everything. A notice that names channels goes to these. Otherwise,
+ * without rules, the other channels get what is a warning or more. With rules, they get what a rule that fits sends to
+ * them, and nothing else. A notice that opens an issue goes to all channels with issues too.
+ */
+export function route(
+  notice: Notice,
+  { channels, rules, now }: { channels: readonly RoutedChannel[]; rules: readonly Rule[] | undefined; now: Date },
+): Route[] {
+  const wanted = wantedBy(notice, rules, now);
+  return channels.flatMap(({ name, records, hasIssues, quietHours }): Route[] => {
+    const goes = name === RECORD || wanted(name) || (notice.openIssue && hasIssues);
+    if (!goes) return [];
+    return [
+      {
+        channel: name,
+        mode: records ? "record" : "told",
+        notBefore: records ? undefined : waitEnd(notice, quietHours, now),
+      },
+    ];
+  });
+}
+
+function wantedBy(notice: Notice, rules: readonly Rule[] | undefined, now: Date): (channel: string) => boolean {
+  const { channels } = notice;
+  if (channels !== undefined) return (name) => channels.includes(name);
+  if (rules === undefined) return () => reaches(notice.severity, "warning") || isEndOfMore(notice);
+  const names = new Set(rules.filter(({ match }) => fits(notice, match, now)).flatMap((rule) => rule.channels));
+  return (name) => names.has(name);
+}
+
+/** An end is as important as its beginning, and goes to those who were told of that. */
+const isEndOfMore = ({ action }: Notice): boolean => action === "resolves";
+
+/** Whether a notice fits a rule. */
+export function fits({ kind, severity, labels, agentId, action }: Notice, match: Match, now: Date): boolean {
+  const { kinds, agents, hours } = match;
+  const one = (patterns: readonly string[], texts: readonly string[]): boolean =>
+    patterns.length === 0 || patterns.some((pattern) => texts.some((text) => like(text, pattern)));
+  return (
+    one(kinds, [kind]) &&
+    (reaches(severity, match.severity) || action === "resolves") &&
+    one(match.labels, labels) &&
+    one(agents, [agentId]) &&
+    (hours === undefined || minutesLeft(hours, now) !== undefined)
+  );
+}
+
+const reaches = (severity: Severity, least: Severity): boolean =>
+  SEVERITIES.indexOf(severity) >= SEVERITIES.indexOf(least);
+
+function like(text: string, pattern: string): boolean {
+  const parts = pattern.split("*").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  return new RegExp(`^${parts.join(".*")}$`, "s").test(text);
+}
+
+function waitEnd({ severity }: Notice, quiet: QuietHours | undefined, now: Date): Date | undefined {
+  if (quiet === undefined || reaches(severity, quiet.below)) return undefined;
+  const left = minutesLeft(quiet, now);
+  return left === undefined ? undefined : new Date(now.getTime() + left * 60_000);
+}
+
+const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const DAY = 24 * 60;
+
+/** Minutes until the hours end. Undefined outside of them. */
+export function minutesLeft({ from, to, days, timeZone }: Hours, now: Date): number | undefined {
+  const parts = new Intl.DateTimeFormat("en-US", {
+    timeZone,
+    weekday: "short",
+    hour: "2-digit",
+    minute: "2-digit",
+    hourCycle: "h23",
+  }).formatToParts(now);
+  const part = (type: string): string => parts.find((each) => each.type === type)?.value ?? "";
+  const minute = Number(part("hour")) * 60 + Number(part("minute"));
+  const today = DAYS.indexOf(part("weekday"));
+  const on = (day: number): boolean => days.length === 0 || days.includes((day + 7) % 7);
+  const length = (to - from + DAY) % DAY || DAY;
+  if (on(today) && minute >= from && minute < from + length) return from + length - minute;
+  // The hours that began yesterday.
+  if (on(today - 1) && minute + DAY < from + length) return from + length - minute - DAY;
+  return undefined;
+}

@@ -1,0 +1,95 @@
+import { isAbsolute } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Logger } from "pino";
+import { createFileChannel, type FileSettings } from "../channels/file/file-channel.js";
+import { fileChannel } from "../channels/file/index.js";
+import { CHANNEL_TYPES } from "../channels/index.js";
+import type { OpenChannel } from "../delivery/channel-worker.js";
+import type { ChannelType, ChannelUse } from "../domain/channel.js";
+import type { GuardedFetch } from "../net/guarded-fetch.js";
+import type { Targets } from "../net/targets.js";
+import { RECORD } from "../routing/rules.js";
+import { type Overrides, render } from "../text/render.js";
+import type { Language } from "../text/templates.js";
+import type { ChannelConfig } from "./channels-file.js";
+
+const USE: ChannelUse = { records: false, concurrency: 4, perMinute: 0 };
+
+export interface OpenChannelsOptions {
+  readonly file: FileSettings;
+  readonly channels: readonly ChannelConfig[];
+  readonly plugins: readonly string[];
+  readonly language: Language;
+  readonly overrides: Overrides;
+  readonly targets: Targets;
+  readonly fetch: GuardedFetch["fetch"];
+  readonly log: Logger;
+}
+
+/**
+ * Opens the file that has every notice, and the channels of the configuration. Rejects with an Error that names each
+ * channel that cannot be opened and why.
+ */
+export async function openChannels(options: OpenChannelsOptions): Promise<readonly OpenChannel[]> {
+  const { file, channels, plugins, language, overrides, targets, fetch, log } = options;
+  const types = new Map([...CHANNEL_TYPES, ...(await loadPlugins(plugins))].map((each) => [each.type, each]));
+  const textOf =
+    (own: Language): OpenChannel["render"] =>
+    (notice, repeats, format) =>
+      render(notice, { format, language: own, repeats }, overrides);
+  const record: OpenChannel = {
+    name: RECORD,
+    type: fileChannel.type,
+    use: { ...USE, ...fileChannel.use },
+    channel: createFileChannel(RECORD, file),
+    render: textOf(language),
+  };
+  const opened = await Promise.allSettled(
+    channels.map(async ({ name, type: word, use, language: own, settings }): Promise<OpenChannel> => {
+      const type = types.get(word);
+      if (type === undefined)
+        throw new Error(`type: there is no kind of channel named ${word}, but ${[...types.keys()].join(", ")}`);
+      const context = {
+        name,
+        fetch,
+        resolve: targets.resolve,
+        log: log.child({ channel: name }),
+        now: () => new Date(),
+      };
+      const channel = await type.open(settings, context);
+      return { name, type: word, use: { ...USE, ...type.use, ...use }, channel, render: textOf(own ?? language) };
+    }),
+  );
+  const open = [record, ...opened.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []))];
+  const faults = opened.flatMap((each, at) =>
+    each.status === "rejected" ? [`channel ${channels[at]?.name}: ${messageOf(each.reason)}`] : [],
+  );
+  if (faults.length > 0) {
+    await Promise.all(open.map(async ({ channel }) => channel.close?.()));
+    throw new Error(faults.join("\n"));
+  }
+  return open;
+}
+
+async function loadPlugins(specifiers: readonly string[]): Promise<ChannelType[]> {
+  return Promise.all(
+    specifiers.map(async (specifier) => {
+      try {
+        const module: unknown = await import(isAbsolute(specifier) ? pathToFileURL(specifier).href : specifier);
+        const type: unknown = Object.entries(Object(module)).find(([exported]) => exported === "channelType")?.[1];
+        if (!isChannelType(type)) throw new Error("exports no channelType with type and open");
+        return type;
+      } catch (cause) {
+        throw new Error(`channel plugin ${specifier}: ${messageOf(cause)}`, { cause });
+      }
+    }),
+  );
+}
+
+function isChannelType(value: unknown): value is ChannelType {
+  if (typeof value !== "object" || value === null) return false;
+  const { type, open }: Partial<Record<keyof ChannelType, unknown>> = value;
+  return typeof type === "string" && typeof open === "function";
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,141 @@
+import mustache from "mustache";
+import type { Format, Rendered } from "../domain/channel.js";
+import type { Notice } from "../domain/notice.js";
+import { ESCAPES } from "./escape.js";
+import { oneLine } from "./safe-text.js";
+import { ANY_KIND, LANGUAGES, type Language, TEMPLATES, type Template, WORDS } from "./templates.js";
+
+/** Templates of the operator, by kind. They replace the built-in ones of the same kind and language. */
+export type Overrides = Readonly<Record<string, Partial<Readonly<Record<Language, Template>>>>>;
+
+export interface RenderOptions {
+  readonly format: Format;
+  readonly language: Language;
+  /** How often the notice was repeated. */
+  readonly repeats?: number;
+}
+
+/** The longest value in a title and in a body. */
+const TITLE_VALUE = 200;
+const BODY_VALUE = 1_024;
+
+/**
+ * Makes the text of a notice. Templates are Mustache, which cannot execute code, and what others wrote is escaped for
+ * the format. The same notice and options give the same text.
+ */
+export function render(
+  notice: Notice,
+  { format, language, repeats = 0 }: RenderOptions,
+  overrides: Overrides = {},
+): Rendered {
+  const { title, text, whatToDo } =
+    overrides[notice.kind]?.[language] ?? TEMPLATES[notice.kind]?.[language] ?? ANY_KIND[language];
+  const words = WORDS[language];
+  const fill = (template: string, to: Format, longest = BODY_VALUE): string =>
+    mustache.render(template, viewOf(notice, longest, repeats), undefined, { escape: ESCAPES[to] });
+  const escaped = (value: string): string => ESCAPES[format](oneLine(value, BODY_VALUE));
+
+  const paragraphs: string[] = [];
+  if (repeats > 0) paragraphs.push(fill(words.repeats, format));
+  paragraphs.push(fill(text === "" ? title : text, format));
+  const action = notice.whatToDo === "" ? withCode(fill(whatToDo, format), format) : escaped(notice.whatToDo);
+  if (action !== "" && notice.action !== "resolves") paragraphs.push(`${strong(words.whatToDo, format)}: ${action}`);
+  const rows = Object.entries({ [words.severity]: notice.severity, ...notice.subject, ...notice.facts })
+    .filter(([, value]) => value !== "")
+    .map(([name, value]): [string, string] => [escaped(name), escaped(value)]);
+  const links = Object.entries(notice.links).map(([name, url]) => link(escaped(name), url, format));
+  const all = [...paragraphs.map((each) => paragraph(each, format)), table(rows, format), ...links];
+  const body = all.filter((each) => each !== "").join(format === "html" ? "\n" : "\n\n");
+  return { title: oneLine(fill(title, "text", TITLE_VALUE), 1_000), body };
+}
+
+/** One line of English for lists. */
+export const summaryOf = (notice: Notice, repeats = 0): string => {
+  const { title } = render(notice, { format: "text", language: "en" });
+  return repeats === 0 ? title : `${title} (${repeats} more times)`;
+};
+
+/**
+ * What a template sees. Its objects have no prototype and no function, so that a template reaches nothing else.
+ */
+function viewOf(notice: Notice, longest: number, repeats: number): Record<string, string> {
+  const { kind, severity, taskId, agentId, subject, facts, time } = notice;
+  const about = Object.entries(subject)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(", ");
+  const attempt = facts["attempt"] ?? "";
+  const attempts = attempt === "1" ? "" : attempt;
+  const rest = { kind, severity, task: taskId, agent: agentId, about, attempts, time: time.toISOString() };
+  const all = { repeats: String(repeats), ...subject, ...facts, ...rest };
+  const lines = Object.entries(all).map(([name, value]) => [name, oneLine(value, longest)]);
+  return Object.assign(Object.create(null), Object.fromEntries(lines));
+}
+
+function strong(text: string, format: Format): string {
+  const forms: Record<Format, string> = {
+    text,
+    markdown: `**${text}**`,
+    slack: `*${text}*`,
+    html: `<strong>${text}</strong>`,
+  };
+  return forms[format];
+}
+
+const paragraph = (text: string, format: Format): string => (format === "html" ? `<p>${text}</p>` : text);
+
+/** The code marks of our own templates are Markdown. */
+function withCode(text: string, format: Format): string {
+  if (format === "html") return text.replace(/`([^`]+)`/g, "<code>$1</code>");
+  return text;
+}
+
+function table(rows: readonly (readonly [string, string])[], format: Format): string {
+  if (rows.length === 0) return "";
+  if (format === "markdown")
+    return ["| | |", "| --- | --- |", ...rows.map(([name, value]) => `| ${name} | ${value} |`)].join("\n");
+  if (format === "html") {
+    const cells = rows.map(([name, value]) => `<tr><td>${name}</td><td>${value}</td></tr>`);
+    return `<table>${cells.join("")}</table>`;
+  }
+  return rows.map(([name, value]) => `${name}: ${value}`).join("\n");
+}
+
+function link(name: string, url: string, format: Format): string {
+  const plain = url.replace(/[\s<>()"'|\\`[\]]/g, (each) => encodeURIComponent(each).replace(/[()']/g, hex));
+  const forms: Record<Format, string> = {
+    text: `${name}: ${plain}`,
+    markdown: `[${name}](<${plain}>)`,
+    slack: `<${plain.replaceAll("&", "&amp;")}|${name}>`,
+    html: `<p><a href="${plain.replaceAll("&", "&amp;")}">${name}</a></p>`,
+  };
+  return forms[format];
+}
+
+const hex = (character: string): string => `%${character.charCodeAt(0).toString(16)}`;
+
+/**
+ * Returns a template of the operator: the first line is the title, and the rest after an empty line is the text. Throws
+ * an Error if it cannot be read, or if it switches escaping off.
+ */
+export function parseTemplate(source: string): Template {
+  const check = (tokens: readonly unknown[]): void => {
+    for (const token of tokens) {
+      if (!Array.isArray(token)) continue;
+      const [type, name, , , inner] = token;
+      if (type === "&") throw new Error(`{{{${name}}}} and {{&${name}}} are not allowed: write {{${name}}}`);
+      if (type === ">") throw new Error(`{{>${name}}} is not allowed: a template has no partials`);
+      if (Array.isArray(inner)) check(inner);
+    }
+  };
+  check(mustache.parse(source));
+  const [title = "", ...rest] = source.split("\n");
+  if (title.trim() === "") throw new Error("the first line is the title, and it must not be empty");
+  return { title: title.trim(), text: rest.join("\n").trim(), whatToDo: "" };
+}
+
+/** The name of a template file: `<kind>.<language>.mustache`. */
+export function templateName(file: string): { kind: string; language: Language } | undefined {
+  const [, kind, language] = /^([a-z0-9._]+)\.([a-z]{2})\.mustache$/.exec(file) ?? [];
+  const known = LANGUAGES.find((each) => each === language);
+  return kind === undefined || known === undefined ? undefined : { kind, language: known };
+}

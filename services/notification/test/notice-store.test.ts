@@ -1,0 +1,285 @@
+import assert from "node:assert/strict";
+import { type RedisServer, startRedis } from "@ccsp/fleet";
+import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
+import { pino } from "pino";
+import { DeliveryError } from "../src/domain/channel.js";
+import { bareNotice, type Notice } from "../src/domain/notice.js";
+import type { Claim, NoticeStore, Route } from "../src/domain/notice-store.js";
+import { afterFailure, afterSuccess } from "../src/domain/retry-rules.js";
+import { createRedisNoticeStore, KEYS } from "../src/redis/redis-notice-store.js";
+
+const HOUR = 3_600_000;
+const START = Date.UTC(2026, 0, 1);
+const CHANNELS = ["file", "ops", "hook"];
+const LEASE_MS = 22_000;
+
+describe("the store of notices", () => {
+  let server: RedisServer;
+  let redis: RedisConnection;
+  let nowMs: number;
+  let store: NoticeStore;
+
+  before(async () => {
+    server = await startRedis();
+    redis = await openRedis(server.url, { log: pino({ level: "silent" }), name: "test" });
+  });
+  after(async () => {
+    await redis.close();
+    await server.stop();
+  });
+  const open = (kept?: number) =>
+    createRedisNoticeStore(redis.client, {
+      channels: CHANNELS,
+      clock: () => nowMs,
+      ...(kept !== undefined && { kept }),
+    });
+  beforeEach(async () => {
+    await redis.client.flushall();
+    nowMs = START;
+    store = open();
+  });
+
+  const notice = (id: string, given: Partial<Notice> = {}): Notice =>
+    bareNotice({ id, kind: "alert.firing", time: new Date(nowMs), ...given });
+  const to = (...channels: string[]): Route[] =>
+    channels.map((channel) => ({ channel, mode: channel === "file" ? "record" : "told", notBefore: undefined }));
+  const claim = async (channel: string, most = 10, perMinute = 0) =>
+    (await store.claim(channel, { most, perMinute, leaseMs: LEASE_MS })).claims;
+  const ended = ({ delivery }: Claim) => ({
+    delivery,
+    started: new Date(nowMs),
+    now: new Date(nowMs),
+    giveUpMs: 24 * HOUR,
+    random: () => 1,
+  });
+  const succeed = (one: Claim, ref?: string) => {
+    const { id, kind: eventType, time, taskId, agentId } = one.notice;
+    const rest = {
+      eventTime: time,
+      taskId,
+      agentId,
+      summary: "s",
+      channel: one.channel,
+      deliveryTime: new Date(nowMs),
+    };
+    return store.settle(one, afterSuccess(ended(one), ref, { id: one.id ?? id, eventType, ...rest }));
+  };
+  const fail = (one: Claim, error: unknown) => store.settle(one, afterFailure(error, ended(one)));
+  const ids = (claims: readonly Claim[]) => claims.map(({ id }) => id);
+  const drain = async (channel: string): Promise<string[]> => {
+    const got: string[] = [];
+    for (let claims = await claim(channel); claims.length > 0; claims = await claim(channel)) {
+      for (const one of claims) {
+        got.push(`${one.id}${one.repeats > 0 ? ` x${one.repeats}` : ""}`);
+        await succeed(one);
+      }
+    }
+    return got;
+  };
+
+  it("gives each channel its notices in order, once, whatever the other channels do", async () => {
+    for (const id of ["a", "b", "c"]) assert.equal(await store.accept(notice(id), to("file", "ops")), "ok");
+    assert.equal(await store.accept(notice("b"), to("file", "ops")), "repeat");
+    assert.deepEqual(await drain("file"), ["a", "b", "c"]);
+    assert.deepEqual(await drain("hook"), []);
+    assert.deepEqual(await drain("ops"), ["a", "b", "c"]);
+    const { entries } = await store.listDelivered({ after: undefined, size: 10, eventType: "", channel: "ops" });
+    assert.deepEqual(
+      entries.map(({ id }) => id),
+      ["c", "b", "a"],
+    );
+  });
+
+  it("delivers no event to the file that release 0.2.0 has delivered", async () => {
+    await redis.client.zadd(KEYS.delivered, nowMs - HOUR, "file 0:7-0");
+    await store.accept(notice("0:7-0"), to("file", "ops"));
+    assert.deepEqual([await drain("file"), await drain("ops")], [[], ["0:7-0"]]);
+  });
+
+  it("delivers the notices of a matter one after the other, and others meanwhile", async () => {
+    const dedupKey = "m";
+    await store.accept(notice("1", { dedupKey }), to("ops"));
+    await store.accept(notice("2", { dedupKey, action: "updates" }), to("ops"));
+    await store.accept(notice("other"), to("ops"));
+    const first = await claim("ops");
+    assert.deepEqual(ids(first).sort(), ["1", "other"]);
+    assert.deepEqual(await claim("ops"), []);
+    const one = first.find(({ id }) => id === "1");
+    if (one === undefined) throw new Error("1 was not claimed");
+    await succeed(one, "issue 7");
+    const [second] = await claim("ops");
+    assert.deepEqual([second?.id, second?.ref], ["2", "issue 7"]);
+  });
+
+  it("gives the delivery of a worker that died to another one, and refuses what the dead one says of a failure", async () => {
+    await store.accept(notice("1"), to("ops"));
+    const [dead] = await claim("ops");
+    nowMs += LEASE_MS - 1;
+    assert.deepEqual(await claim("ops"), []);
+    nowMs += 1;
+    const [next] = await claim("ops");
+    if (dead === undefined || next === undefined) throw new Error("not claimed");
+    assert.equal(next.id, "1");
+    assert.equal(await fail(dead, new Error("late")), "lost");
+    assert.equal(await succeed(next), "ok");
+    assert.equal(await succeed(next), "repeat");
+  });
+
+  it("counts the repeats of an open matter, tells of them once when it is time, and of the end", async () => {
+    const dedupKey = "m";
+    await store.accept(notice("first", { dedupKey }), to("file", "ops"));
+    for (let at = 0; at < 50; at++)
+      assert.equal(await store.accept(notice(`again-${at}`, { dedupKey }), to("file", "ops")), "counted");
+    assert.equal(await store.tellRepeats(), 0);
+    nowMs += 60_000;
+    assert.equal(await store.tellRepeats(), 1);
+    assert.equal(await store.tellRepeats(), 0);
+    await store.accept(notice("end", { dedupKey, action: "resolves" }), to("file", "ops"));
+    assert.equal(await store.accept(notice("end 2", { dedupKey, action: "resolves" }), to("file", "ops")), "counted");
+    assert.deepEqual(await drain("ops"), ["first", "first/repeats/1 x50", "end"]);
+    assert.equal((await drain("file")).length, 53, "a channel that records gets each notice by itself");
+    // The matter can begin again.
+    assert.equal(await store.accept(notice("new", { dedupKey }), to("ops")), "ok");
+    assert.deepEqual(await drain("ops"), ["new"]);
+  });
+
+  it("tells of the repeats before the end when the matter ends early", async () => {
+    const dedupKey = "m";
+    await store.accept(notice("first", { dedupKey }), to("ops"));
+    for (const id of ["2", "3"]) await store.accept(notice(id, { dedupKey }), to("ops"));
+    await store.accept(notice("end", { dedupKey, action: "resolves" }), to("ops"));
+    nowMs += HOUR;
+    assert.equal(await store.tellRepeats(), 0);
+    assert.deepEqual(await drain("ops"), ["first", "first/repeats/1 x2", "end"]);
+  });
+
+  it("tells of an end those who were told of the beginning, and nobody of an end without a beginning", async () => {
+    await store.accept(notice("begin", { dedupKey: "m" }), to("hook"));
+    await store.accept(notice("end", { dedupKey: "m", action: "resolves" }), to("ops"));
+    await store.accept(notice("strange", { dedupKey: "n", action: "resolves" }), to("file", "ops", "hook"));
+    assert.deepEqual(
+      [await drain("ops"), await drain("hook"), await drain("file")],
+      [[], ["begin", "end"], ["strange"]],
+    );
+  });
+
+  it("begins a matter anew after the time at which it ends by itself", async () => {
+    const given = { dedupKey: "gate", endTime: new Date(nowMs + HOUR) };
+    await store.accept(notice("1", given), to("ops"));
+    nowMs += HOUR;
+    assert.equal(await store.accept(notice("2", { dedupKey: "gate" }), to("ops")), "ok");
+    assert.deepEqual(await drain("ops"), ["1", "2"]);
+  });
+
+  it("waits after a failure, longer each time, and keeps each cause", async () => {
+    await store.accept(notice("1"), to("ops"));
+    const [one] = await claim("ops");
+    if (one === undefined) throw new Error("not claimed");
+    await fail(one, new Error("away"));
+    nowMs += 999;
+    assert.deepEqual(await claim("ops"), []);
+    nowMs += 1;
+    const [two] = await claim("ops");
+    if (two === undefined) throw new Error("not claimed");
+    await fail(two, new DeliveryError("unavailable", "the answer was 502"));
+    nowMs += 1_999;
+    assert.deepEqual(await claim("ops"), []);
+    nowMs += 1;
+    assert.deepEqual(await drain("ops"), ["1"]);
+    const [delivery] = (await store.find("1"))?.deliveries ?? [];
+    assert.deepEqual(
+      [delivery?.state, delivery?.tries, delivery?.attempts.map(({ cause }) => cause)],
+      ["delivered", 3, ["away", "the answer was 502", ""]],
+    );
+  });
+
+  it("sends nothing to a channel that asks to wait, and everything afterwards", async () => {
+    for (const id of ["1", "2"]) await store.accept(notice(id), to("ops", "hook"));
+    const [one] = await claim("ops", 1);
+    if (one === undefined) throw new Error("not claimed");
+    await fail(one, new DeliveryError("limited", "429", 90_000));
+    nowMs += 89_999;
+    assert.deepEqual(await claim("ops"), []);
+    assert.deepEqual(await drain("hook"), ["1", "2"]);
+    nowMs += 1;
+    assert.deepEqual((await drain("ops")).sort(), ["1", "2"]);
+  });
+
+  it("leaves a channel alone that keeps failing, tries it with one notice, and goes on when that is accepted", async () => {
+    for (let at = 0; at < 8; at++) await store.accept(notice(`n${at}`), to("ops"));
+    for (const one of await claim("ops", 5)) await fail(one, new Error("away"));
+    nowMs += 4_999;
+    assert.deepEqual(await claim("ops"), []);
+    assert.equal((await store.channelStates()).get("ops")?.failures, 5);
+    nowMs += 1;
+    const tried = await claim("ops");
+    assert.equal(tried.length, 1);
+    assert.deepEqual(await claim("ops"), []);
+    for (const one of tried) await succeed(one);
+    assert.equal((await drain("ops")).length, 7);
+  });
+
+  it("gives up what a channel never accepts, lists it, and delivers it when a person retries it", async () => {
+    await store.accept(notice("bad"), to("ops", "hook"));
+    const [one] = await claim("ops");
+    if (one === undefined) throw new Error("not claimed");
+    await fail(one, new DeliveryError("invalid", "the answer was 422"));
+    nowMs += 48 * HOUR;
+    assert.deepEqual(await claim("ops"), []);
+    const query = { after: undefined, size: 10, eventType: "", channel: "" };
+    const { entries } = await store.listUndelivered("dead", query);
+    assert.deepEqual(
+      entries.map(({ notice: { id }, delivery }) => [id, delivery.channel, delivery.attempts.at(-1)?.cause]),
+      [["bad", "ops", "the answer was 422"]],
+    );
+    assert.equal((await store.listUndelivered("waiting", query)).entries.length, 1);
+    assert.equal(await store.retry("ops", "bad"), "ok");
+    assert.deepEqual(await drain("ops"), ["bad"]);
+    assert.deepEqual([await store.retry("ops", "bad"), await store.retry("ops", "none")], ["delivered", "missing"]);
+    assert.deepEqual((await store.listUndelivered("dead", query)).entries, []);
+  });
+
+  it("gives a channel no more in a minute than its limit", async () => {
+    for (let at = 0; at < 10; at++) await store.accept(notice(`n${at}`), to("ops"));
+    const first = await claim("ops", 10, 6);
+    assert.equal(first.length, 6);
+    assert.deepEqual(await claim("ops", 10, 6), []);
+    nowMs += 10_000;
+    assert.equal((await claim("ops", 10, 6)).length, 1);
+  });
+
+  it("holds a notice back until its time, and lets a critical one of the same matter end the wait", async () => {
+    const dedupKey = "m";
+    const held = to("ops").map((route) => ({ ...route, notBefore: new Date(nowMs + HOUR) }));
+    await store.accept(notice("low", { dedupKey }), held);
+    assert.deepEqual(await claim("ops"), []);
+    await store.accept(notice("high", { dedupKey, action: "updates", severity: "critical" }), to("ops"));
+    assert.deepEqual(await drain("ops"), ["low", "high"]);
+  });
+
+  it("keeps a bounded number of notices, and everything that waits", async () => {
+    store = open(3);
+    await store.accept(notice("waits"), to("ops"));
+    for (let at = 0; at < 10; at++) await store.accept(notice(`n${at}`), to("file"));
+    await drain("file");
+    assert.deepEqual((await redis.client.hkeys(KEYS.notices)).sort(), ["n7", "n8", "n9", "waits"]);
+    assert.equal(await redis.client.hlen(KEYS.deliveries), 4);
+    assert.equal(await redis.client.hlen(KEYS.left), 1);
+    assert.equal(await redis.client.xlen(KEYS.log), 3);
+  });
+
+  it("finds a rare type far back, page by page", async () => {
+    for (const id of ["1", "2", "3"]) await store.accept(notice(id, { kind: "task.failed" }), to("file"));
+    for (let at = 0; at < 1_200; at++) await store.accept(notice(`c${at}`), to("file"));
+    await drain("file");
+    const list = (after: string | undefined) =>
+      store.listDelivered({ after, size: 2, eventType: "task.failed", channel: "" });
+    const first = await list(undefined);
+    const second = await list(first.next);
+    assert.deepEqual(
+      [...first.entries, ...second.entries].map(({ id }) => id),
+      ["3", "2", "1"],
+    );
+    assert.equal(second.next, undefined);
+  });
+});
