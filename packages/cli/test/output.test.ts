@@ -221,6 +221,7 @@ describe("The output of ccsp", () => {
       "emergency",
       "executor",
       "key",
+      "limits",
       "queue",
       "schedule",
       "session",
