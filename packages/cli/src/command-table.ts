@@ -152,7 +152,8 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
     },
     {
       term: "usage [options]",
-      description: "show the runs, tokens, cost and times of agents, engines, models, classes and labels",
+      description:
+        "show the runs, tokens, cost and times of agents, engines, models, classes and labels; forecast them",
       load: async (io) => (await import("./commands/usage.js")).usageCommand(io),
     },
     {
@@ -174,6 +175,11 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
       term: "alert",
       description: "show alerts, change their rules, and silence them",
       load: async (io) => (await import("./commands/alert.js")).alertCommand(io),
+    },
+    {
+      term: "notify",
+      description: "show notifications and their channels, test a channel, and send again what was given up",
+      load: async (io, end) => (await import("./commands/notify.js")).notifyCommand(io, end),
     },
     {
       term: "session",

@@ -21,10 +21,20 @@ import type {
 import type { GetAdaptationResponse } from "@ccsp/protos/ccsp/monitor/v1/adaptation.js";
 import type { Alert, AlertRuleStatus, Silence } from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
 import type { GetGlobalMetricsResponse } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
+import type { GetForecastResponse } from "@ccsp/protos/ccsp/monitor/v1/forecast.js";
 import type { GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import type { Session } from "@ccsp/protos/ccsp/monitor/v1/session.js";
 import type { GetSlosResponse } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
-import type { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
+import type { UsageWindow } from "@ccsp/protos/ccsp/monitor/v1/windows.js";
+import type {
+  Channel,
+  GetNotificationResponse,
+  ListNotificationsResponse,
+  Notification,
+  PreviewNotificationResponse,
+  RetryNotificationResponse,
+  TestChannelResponse,
+} from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import type {
   CancelTasksResponse,
   ClearQueueResponse,
@@ -55,10 +65,18 @@ interface Messages {
   readonly "ccsp.monitor.v1.Alert": Alert;
   readonly "ccsp.monitor.v1.AlertRuleStatus": AlertRuleStatus;
   readonly "ccsp.monitor.v1.GetAdaptationResponse": GetAdaptationResponse;
+  readonly "ccsp.monitor.v1.GetForecastResponse": GetForecastResponse;
   readonly "ccsp.monitor.v1.GetUsageResponse": GetUsageResponse;
+  readonly "ccsp.monitor.v1.UsageWindow": UsageWindow;
   readonly "ccsp.monitor.v1.Silence": Silence;
   readonly "ccsp.monitor.v1.Session": Session;
+  readonly "ccsp.notification.v1.Channel": Channel;
+  readonly "ccsp.notification.v1.GetNotificationResponse": GetNotificationResponse;
   readonly "ccsp.notification.v1.ListNotificationsResponse": ListNotificationsResponse;
+  readonly "ccsp.notification.v1.Notification": Notification;
+  readonly "ccsp.notification.v1.PreviewNotificationResponse": PreviewNotificationResponse;
+  readonly "ccsp.notification.v1.RetryNotificationResponse": RetryNotificationResponse;
+  readonly "ccsp.notification.v1.TestChannelResponse": TestChannelResponse;
   readonly "ccsp.queue.v1.CancelTasksResponse": CancelTasksResponse;
   readonly "ccsp.queue.v1.ClearQueueResponse": ClearQueueResponse;
   readonly "ccsp.queue.v1.EmergencyStopResponse": EmergencyStopResponse;

@@ -56,6 +56,8 @@ async function createProgram(args: readonly string[], io: Io, end: (code: ExitCo
   const program = new Command("ccsp")
     .description("CCSP: run agent CLIs through one queue")
     .version(packageVersion())
+    // `ccsp usage` does something itself and has commands below it, which have the same options.
+    .enablePositionalOptions()
     .configureHelp({ subcommandTerm: (command) => terms.get(command.name()) ?? new Help().subcommandTerm(command) })
     .addHelpText("after", `\n${EXIT_HELP}\n\n${FIRST_STEPS}`);
   const completes = args[0] === COMPLETE;

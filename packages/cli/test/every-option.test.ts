@@ -29,7 +29,7 @@ function casesOf(command: Command, path = ""): Case[] {
 
 /** All commands, loaded. */
 async function program(): Promise<Command> {
-  const root = new Command("ccsp");
+  const root = new Command("ccsp").enablePositionalOptions();
   for (const entry of Object.values(COMMANDS).flat()) root.addCommand(await entry.load(memoryIo().io, () => {}));
   return root;
 }

@@ -17,7 +17,14 @@ import { GetGlobalMetricsResponse } from "@ccsp/protos/ccsp/monitor/v1/fleet.js"
 import { GetTimeSeriesResponse, GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { Session, SessionState } from "@ccsp/protos/ccsp/monitor/v1/session.js";
 import { GetSlosResponse } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
-import { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
+import { Exhaustion, ShareSource, UsageWindow } from "@ccsp/protos/ccsp/monitor/v1/windows.js";
+import {
+  Channel,
+  GetNotificationResponse,
+  ListNotificationsResponse,
+  PreviewNotificationResponse,
+  TestChannelResponse,
+} from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import {
   EmergencyLevel,
   ExplainTaskResponse,
@@ -28,7 +35,9 @@ import {
 import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { ErrorCategory, Priority, Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { BudgetAction, BudgetPeriod, BudgetStanding, BudgetUnit } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
+import { Forecast, ForecastState, Trend } from "@ccsp/protos/ccsp/usage/v1/forecast.js";
 import { ExportFormat } from "@ccsp/protos/ccsp/usage/v1/usage.js";
+import { WindowState } from "@ccsp/protos/ccsp/usage/v1/window.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 
 const MINUTE_AGO = new Date("2026-01-31T08:59:00Z");
@@ -256,6 +265,32 @@ export function fakeOperatorService() {
     listBudgets: async () => ({ budgets: [BUDGET] }),
     deleteBudget: async () => ({}),
     recordUsage: async () => ({ counted: true }),
+    listUsageWindows: async () => ({
+      windows: [
+        UsageWindow.fromPartial({
+          ...{ engine: "claude-code", account: "team", name: "five_hour", state: WindowState.WARNING, runs: 3n },
+          ...{ usedShare: 0.93, shareSource: ShareSource.ENGINE, exhaustion: Exhaustion.LASTS },
+        }),
+        UsageWindow.fromPartial({
+          ...{ engine: "opencode", name: "usage", usedShare: 0.305, shareSource: ShareSource.ESTIMATE },
+          exhaustReason: "it is not known when the window turns",
+        }),
+      ],
+    }),
+    getForecast: async ({ metric, filter, horizon }) => ({
+      forecast: Forecast.fromPartial(
+        filter?.agentId === "new"
+          ? { state: ForecastState.TOO_LITTLE_DATA, metric, horizon, reason: "there is usage of 5 minutes" }
+          : {
+              ...{ state: ForecastState.KNOWN, metric, horizon, expected: 1_200, low: 600, high: 2_400 },
+              ...{ bandShare: 0.8, ratePerHour: 1_200, trend: Trend.STABLE, confidence: 0.7, model: "daily" },
+              errors: [
+                { model: "daily", horizon, comparisons: 288, meanError: 360, relativeError: 0.3, scaledError: 0.5 },
+              ],
+              ...{ past: [0, 100, 200], steps: [{ expected: 100, low: 50, high: 200 }], runs: 9n, runsUnknown: 2n },
+            },
+      ),
+    }),
     getGlobalMetrics: async () => METRICS,
     async *watchMetrics() {
       yield { metrics: METRICS };
@@ -298,6 +333,13 @@ export function fakeOperatorService() {
       }),
     listNotifications: async () =>
       ListNotificationsResponse.fromPartial({ notifications: [{ summary: "all is well" }] }),
+    getNotification: async ({ id }) =>
+      GetNotificationResponse.fromPartial({ id, summary: "all is well", notice: { kind: "task.completed" } }),
+    retryNotification: async () => ({ retried: 1 }),
+    listChannels: async () => ({ channels: [Channel.fromPartial({ name: "file", type: "file", target: "/n.jsonl" })] }),
+    testChannel: async () => TestChannelResponse.fromPartial({ accepted: true }),
+    previewNotification: async () =>
+      PreviewNotificationResponse.fromPartial({ previews: [{ channel: "file", title: "all is well" }] }),
     createKey: async ({ subject, name, scopes }) => ({ key: { ...KEY, subject, name, scopes }, bearer: BEARER }),
     async listKeys({ pageToken }) {
       const spent = { ...KEY, id: "0123456789AB", expireTime: MINUTE_AGO, lastUsedTime: MINUTE_AGO };

@@ -137,9 +137,30 @@ const CASES: readonly Case[] = [
   },
   { line: "budget delete ci-day", name: "ci-day", shows: /^ci-day is deleted\n$/ },
   {
+    line: "fleet",
+    shows:
+      /^fleet: 1 instance, 0 of 0 slots in use, 2 waiting, 0 parked\n\nSERVICE +INSTANCE +HEALTH +VERSION +UPTIME +CPU +MEMORY +RUNS +SEEN\nexecutor +executor-1 +late +0\.3\.0 +1 h +25% +100 MiB +1\/2 +-\n\nexecutor executor-1 is late: no heartbeat for 45 s\n$/,
+  },
+  {
+    line: "slo",
+    shows:
+      /^OBJECTIVE +TARGET +NOW +COUNTED +BUDGET LEFT +5 MIN +1 H +6 H +3 DAYS +BURN\navailability +99\.9% +99\.95% +10,000 +50% +15\.0 +- +- +- +fast\n$/,
+  },
+  {
     line: "usage",
     shows:
       /^AGENT +MODEL +RUNS +FAILED +IN +OUT +COST +RUN TIME +WAIT +RUNS PER HOUR\nalice +- +1 +0 +0 +0 +\$0\.2500 +unknown +unknown +█/,
+  },
+  {
+    line: "usage windows",
+    name: "claude-code/team/five_hour\nopencode//usage",
+    shows:
+      /^ENGINE +ACCOUNT +WINDOW +STATE +USED +RESETS +RUNS OUT +RUNS\nclaude-code +team +five_hour +WARNING +93 % +unknown +lasts +3\nopencode +- +usage +UNKNOWN +about 31 % +unknown +unknown +0\n/,
+  },
+  {
+    line: "usage forecast --metric requests --agent ci",
+    shows:
+      /^requests of agent ci in the next 1 h: 1,200\nband +600 to 2,400, in 80 % of the cases\n[^]*^last 2 h {6} ▄█\nexpected +▄\nlow, high +▂ {2}█\n\nMODEL +AHEAD +MEAN ERROR +OF USAGE +VS LAST RATE +COMPARED\ndaily +1 h +360 +30 % +0\.50 +288/m,
   },
   {
     line: "alert list",
@@ -227,7 +248,7 @@ describe("The output of ccsp", () => {
       "session",
       "token",
     ];
-    const group = groups.includes(first);
+    const group = groups.includes(first) || ["usage windows", "usage forecast"].includes(`${first} ${second}`);
     return `ccsp#/$defs/ccsp-${group ? `${first}-${second}` : first}`;
   };
   const conforms = (schema: string, value: unknown) => {

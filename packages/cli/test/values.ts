@@ -56,6 +56,19 @@ export const VALUES: Readonly<Record<string, Values>> = {
   "-q, --quiet": FLAG,
   "--all": FLAG,
 
+  "notify list --state <state>": {
+    right: "given-up",
+    wrong: ["lost", "Allowed choices are delivered, waiting, given-up."],
+  },
+  "notify list --channel <name>": ID,
+  "notify list --event <type>": { right: "task.failed", any: "another type is one that nothing has" },
+  "notify list --limit <number>": count(1),
+  "notify get <notification>": ID,
+  "notify retry --channel <name>": ID,
+  "notify retry [notification]": ID,
+  "notify test <channel>": ID,
+  "notify preview <path>": PATH,
+
   "--single": FLAG,
   "--no-traces": { gives: false, any: "it takes no value" },
   "--detach": FLAG,
@@ -180,6 +193,20 @@ export const VALUES: Readonly<Record<string, Values>> = {
   "alert list --state <state>": { right: "firing", gives: ["FIRING"], wrong: ["happy", "It is none of PENDING, "] },
   "--rule <name>": { right: "usage-80", wrong: EMPTY },
   "[name]": TEXT,
+  "usage forecast --metric <what>": { right: "cost", wrong: ["money", "Allowed choices are tokens, cost, requests."] },
+  "usage forecast --ahead <time>": {
+    right: "3h",
+    gives: 10_800_000,
+    wrong: ["7m", "Write a whole number of five minutes from 5m to 6h."],
+  },
+  ...Object.fromEntries(
+    ["--engine <name>", "--model <name>", "--label <key=value>", "--agent <id>", "--account <name>"].map((option) => [
+      `usage forecast ${option}`,
+      { right: "some-name", wrong: EMPTY },
+    ]),
+  ),
+  "usage windows --engine <name>": { right: "claude-code", wrong: EMPTY },
+  "usage windows --account <name>": { right: "team", wrong: EMPTY },
   "--metric <name>": { right: "usage_window_share", wrong: EMPTY },
   "--when <condition>": {
     right: ">= 0.8",

@@ -135,6 +135,8 @@ function registration(instance: Instance) {
     name: instance.name,
     address: instance.host,
     port: instance.port,
+    // Prometheus finds the metrics here (deploy/prometheus).
+    meta: { ops: formatHostPort(instance.ops) },
     check: {
       name: "ready",
       // Not the health of the gRPC port: with mTLS, Consul's agent has no certificate that the service accepts.

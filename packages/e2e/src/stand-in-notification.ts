@@ -49,7 +49,19 @@ export async function startStandInNotification(): Promise<StandInNotification> {
   const issues = new Map<string, StandInIssue>();
   const watches = new Set<Watch>();
   const calls = { notify: 0, updateIssue: 0 };
-  const standIn = { holdsAnswers: false };
+  const standIn = {
+    address: "",
+    holdsAnswers: false,
+    issues,
+    calls,
+    get watching() {
+      return watches.size;
+    },
+    closeIssues: () => {
+      for (const issue of issues.values()) change(issue, IssueState.CLOSED);
+    },
+    close: async () => server.forceShutdown(),
+  };
 
   const tell = (watch: Watch): void => {
     const issue = issues.get(watch.request.dedupKey);
@@ -99,18 +111,6 @@ export async function startStandInNotification(): Promise<StandInNotification> {
     const bound = (error: Error | null, chosen: number) => (error ? reject(error) : resolve(chosen));
     server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), bound);
   });
-  return Object.assign(standIn, {
-    address: `127.0.0.1:${port}`,
-    issues,
-    calls,
-    get watching() {
-      return watches.size;
-    },
-    closeIssues: () => {
-      for (const issue of issues.values()) change(issue, IssueState.CLOSED);
-    },
-    close: async () => {
-      server.forceShutdown();
-    },
-  });
+  standIn.address = `127.0.0.1:${port}`;
+  return standIn;
 }

@@ -19,7 +19,7 @@ const SECRET = "a secret of this test and of nothing else";
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 /** The options of a test for its world. */
-export interface WorldOptions extends Pick<FleetOptions, "replicas" | "env"> {
+export interface WorldOptions extends Pick<FleetOptions, "replicas" | "env" | "restart"> {
   /** The real CLI, or the scripted stand-in for many short runs and for faults. */
   readonly engine?: "claude-code" | "scripted";
   /** The number of runs at once per executor. */
@@ -84,6 +84,7 @@ async function openWorld(
     certificatesDir: options.plain ? false : certificates,
     ports: "free",
     ...(options.replicas && { replicas: options.replicas }),
+    restart: options.restart,
     ...(options.nodeOptions && { env: { NODE_OPTIONS: options.nodeOptions } }),
     onLine: (line) => void lines.push(line),
     serviceEnv: await settingsByService({

@@ -85,12 +85,14 @@ const MONITOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
   signals: [],
   state: [],
   usage: [],
+  forecast: ["usage"],
+  windows: ["signals", "state", "usage", "forecast"],
   budgets: ["signals", "state", "usage"],
   fleet: ["signals", "state"],
   slo: ["signals", "state"],
   alerts: ["signals", "state", "usage"],
   session: ["signals", "state"],
-  adaptation: ["budgets", "state", "usage"],
+  adaptation: ["forecast", "state", "windows"],
 };
 /** The folders of grpc-kit's `src`, in the same way. */
 const GRPC_KIT_LAYERS: Readonly<Record<string, readonly string[]>> = {

@@ -136,17 +136,34 @@ export interface UsageSoFar {
 
 export type RunOutcome = RunSuccess | RunFailed;
 
+/** What the provider says of one usage window of the login: a limit over hours or days. */
+export interface WindowSignal {
+  /** As the engine names it: 1 to 64 characters of `[A-Za-z0-9._-]`. */
+  readonly name: string;
+  /** `warning`: open, but nearly used up. */
+  readonly state: "open" | "warning" | "closed";
+  /** When the window turns, in ms since the epoch. Undefined: not said. */
+  readonly resetMs: number | undefined;
+  /** The share that is used, 0 to 1. Undefined: not said. */
+  readonly share: number | undefined;
+  /** How long a window lasts. Undefined: not known. */
+  readonly lengthMs: number | undefined;
+}
+
 export interface RunSuccess {
   readonly ok: true;
   readonly result: RunResult;
   /** Undefined: the end of the process was not observed. */
   readonly facts?: RunFacts | undefined;
+  /** What the engine said last of each usage window. Undefined: nothing. */
+  readonly windows?: readonly WindowSignal[] | undefined;
 }
 
 export interface RunFailed {
   readonly ok: false;
   readonly failure: RunFailure;
   readonly facts?: RunFacts | undefined;
+  readonly windows?: readonly WindowSignal[] | undefined;
   readonly usage: Usage | undefined;
   readonly costUsd: number | undefined;
 }

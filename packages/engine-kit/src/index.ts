@@ -18,6 +18,7 @@ export type {
   RunSuccess,
   Usage,
   UsageSoFar,
+  WindowSignal,
 } from "./engine.js";
 export {
   askedOptions,

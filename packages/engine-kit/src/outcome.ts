@@ -20,6 +20,11 @@ export interface EndOfRun<W extends string> {
  * after it. The transcript has no result that came after a limit (`SupervisedRun.output`).
  */
 export function outcomeOf<W extends string>(end: EndOfRun<W>): RunOutcome {
+  const { windows } = end.transcript;
+  return windows.length === 0 ? endOf(end) : { ...endOf(end), windows };
+}
+
+function endOf<W extends string>(end: EndOfRun<W>): RunOutcome {
   const { transcript, exit, outputLimit } = end;
   const { ending, usage, costUsd } = transcript;
   const failed = (failure: RunFailure): RunOutcome => ({ ok: false, failure, usage, costUsd });

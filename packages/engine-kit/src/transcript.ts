@@ -1,5 +1,5 @@
 import type { Words } from "./classify.js";
-import type { EngineEvent, PermissionDenial, Usage } from "./engine.js";
+import type { EngineEvent, PermissionDenial, Usage, WindowSignal } from "./engine.js";
 import type { RunExit } from "./run-handle.js";
 
 /**
@@ -29,6 +29,8 @@ export interface Transcript<W extends string = string> {
   status: number | undefined;
   /** When the provider accepts requests again, as it said; in ms since the epoch. */
   retryAtMs: number | undefined;
+  /** What the engine said last of each usage window of its login. */
+  windows: readonly WindowSignal[];
   /**
    * Why the engine did not start, for the message of a crash. Set it only when it cannot hold a prompt, output or
    * secret.
@@ -68,5 +70,6 @@ export const emptyTranscript = <W extends string>(): Transcript<W> => ({
   words: {},
   status: undefined,
   retryAtMs: undefined,
+  windows: [],
   complaint: undefined,
 });

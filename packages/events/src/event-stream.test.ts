@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { TaskExpired, TaskFailed } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { ErrorCategory, ErrorSource, Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { WindowState } from "@ccsp/protos/ccsp/usage/v1/window.js";
 import { decodeEvent, EVENT_TYPES, type EventData, encodeEventData, eventsKey, parkedKey } from "./event-stream.js";
 
 const usage = { inputTokens: 2n ** 60n, outputTokens: 3n, cacheReadTokens: 0n, cacheCreationTokens: 0n };
@@ -11,7 +12,14 @@ const error = {
   source: ErrorSource.PROVIDER,
   retryAfter: { seconds: 3n, nanos: 5 },
 };
-const about = { account: "team", priority: Priority.HIGH, labels: { repo: "a/b" } };
+const window = {
+  name: "five_hour",
+  state: WindowState.WARNING,
+  resetTime: new Date(7_000),
+  usedShare: 0,
+  length: { seconds: 18_000n, nanos: 0 },
+};
+const about = { account: "team", priority: Priority.HIGH, labels: { repo: "a/b" }, windows: [window] };
 
 const samples: EventData[] = [
   { $case: "taskEnqueued", value: { engine: "claude", priority: Priority.URGENT } },
@@ -50,7 +58,10 @@ const samples: EventData[] = [
       ...about,
     },
   },
-  { $case: "taskExpired", value: { engine: "claude", attempt: 0, model: "", ...about } },
+  {
+    $case: "taskExpired",
+    value: { engine: "claude", attempt: 0, model: "", account: "", priority: Priority.LOW, labels: {} },
+  },
   { $case: "gateClosed", value: { scope: "engine/claude", who: "ops", why: "a window", openTime: new Date(9_000) } },
   { $case: "gateOpened", value: { scope: "engine/claude", who: "ops", why: "" } },
   { $case: "sessionTimeout", value: { engine: "claude", account: "team", executorId: "e1" } },

@@ -21,6 +21,7 @@ describe("the declarations of metrics", () => {
     const [one, two] = [new Registry(), new Registry()];
     count(one).inc({ kind: "a" });
     count(two).inc({ kind: "b" }, 2);
+    assert.match(await two.metrics(), /^test_things_total\{kind="a"\} 0$/m);
     const gauge = level(one, () => gauge.set(0.5));
     time(one).observe(1.5);
     assert.match(await two.metrics(), /^test_things_total\{kind="b"\} 2$/m);

@@ -30,13 +30,29 @@ export const declaredMetrics = (): ReadonlyMap<string, MetricDeclaration> => dec
 
 /**
  * Declares a counter. Returns a function that creates it in a registry, or in none. Throws if another module has
- * declared the name.
+ * declared the name. If the values of all labels are known, each series begins at 0: Prometheus sees no increase to the
+ * first value of a series.
  */
 export function declareCounter<const L extends Labels = None>(
   about: About<L>,
 ): (registry?: Registry) => Counter<LabelOf<L>> {
   const options = declare("counter", about);
-  return (registry) => new Counter({ ...options, registers: registersOf(registry) });
+  const series = allSeries(about.labels);
+  return (registry) => {
+    const counter = new Counter({ ...options, registers: registersOf(registry) });
+    for (const labels of series) counter.inc(labels, 0);
+    return counter;
+  };
+}
+
+/** Every combination of the values of these labels. None if the values of one are not known. */
+function allSeries<L extends Labels>(labels: L | undefined): Partial<Record<LabelOf<L>, string>>[] {
+  let series: Partial<Record<LabelOf<L>, string>>[] = [{}];
+  for (const [label, values] of Object.entries(labels ?? {})) {
+    if (typeof values === "string") return [];
+    series = series.flatMap((each) => values.map((value) => ({ ...each, [label]: value })));
+  }
+  return series;
 }
 
 /** Does the same for a gauge. `collect` is called at each scrape, and sets the gauge. */

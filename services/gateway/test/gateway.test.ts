@@ -4,10 +4,12 @@ import { type Reason, Refusal } from "@ccsp/errors";
 import { admitBy, CallError, CallerBounds, type CallOptions, createClient, implement, serveGrpc } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { ListBudgetsResponse } from "@ccsp/protos/ccsp/monitor/v1/budgets.js";
+import { GetForecastResponse } from "@ccsp/protos/ccsp/monitor/v1/forecast.js";
 import { GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import { TaskEnded, TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { UsageFilter } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { eventually } from "@ccsp/testkit";
 import { status } from "@grpc/grpc-js";
 import { SignJWT } from "jose";
@@ -54,6 +56,8 @@ async function startGateway(queue: FakeQueue) {
     queue: upstream,
     monitor: {
       getUsage: async ({ agentId = "" }) => GetUsageResponse.fromPartial({ rows: [{ agentId }] }),
+      getForecast: async ({ filter }) =>
+        GetForecastResponse.fromPartial({ forecast: { reason: JSON.stringify(filter) } }),
       listBudgets: async ({ agentId = "" }) => {
         const budget = { name: "own", holder: { holder: { $case: "agentId", value: agentId } } } as const;
         return ListBudgetsResponse.fromPartial({ budgets: [{ budget }] });
@@ -125,8 +129,11 @@ describe("gateway", () => {
       rows.map(({ agentId }) => agentId),
       ["alice"],
     );
+    const { forecast } = await gateway.client.getMyForecast({}, await as("alice"));
+    assert.deepEqual(JSON.parse(forecast?.reason ?? ""), UsageFilter.fromPartial({ agentId: "alice" }));
     const denied = failsWith(status.PERMISSION_DENIED, "SCOPE_MISSING");
     await assert.rejects(gateway.client.getMyUsage({}, await as("alice", "tasks:submit")), denied);
+    await assert.rejects(gateway.client.getMyForecast({}, await as("alice", "tasks:submit")), denied);
   });
 
   it("passes impossible times on to the queue, which refuses them task by task, not the whole call", async () => {

@@ -30,9 +30,9 @@ export interface MonitorConfig {
   readonly objectives: readonly Objective[];
   /** How often the rules of alerts are judged. */
   readonly alertsEveryMs: number;
+  readonly sessionWaits: Waits;
   /** Whether the monitor slows work down before a limit is reached. */
   readonly adaptation: Mode;
-  readonly sessionWaits: Waits;
 }
 
 export function define(settings: Settings): MonitorConfig {
@@ -61,7 +61,7 @@ export function define(settings: Settings): MonitorConfig {
       min: 100,
       max: 300_000,
     }),
-    adaptation: adaptationMode(settings),
     sessionWaits: defineSession(settings),
+    adaptation: adaptationMode(settings),
   };
 }

@@ -8,6 +8,7 @@ import { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/no
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis } from "@ccsp/redis-kit";
 import { openAdaptation } from "./adaptation/open-adaptation.js";
+import { windowPressure } from "./adaptation/window-pressure.js";
 import { alertHandlers } from "./alerts/handlers.js";
 import { openAlerts } from "./alerts/open-alerts.js";
 import { eventSignals } from "./alerts/sources/event-signals.js";
@@ -17,6 +18,9 @@ import { taskSignals } from "./alerts/sources/task-signals.js";
 import { openBudgetCounters, openBudgets } from "./budgets/open-budgets.js";
 import { define, type MonitorConfig } from "./config.js";
 import { openFleet } from "./fleet/open-fleet.js";
+import { createForecasts } from "./forecast/forecasts.js";
+import { forecastHandlers } from "./forecast/handlers.js";
+import { createUsageHistories } from "./forecast/usage-history.js";
 import { createMonitorMetrics } from "./metrics.js";
 import { openSessions } from "./session/open-sessions.js";
 import type { SignalSource } from "./signals/signal.js";
@@ -30,6 +34,7 @@ import { countedByPredecessor } from "./usage/redis/legacy-sums.js";
 import { createRedisGapStore } from "./usage/redis/redis-gap-store.js";
 import { createRedisUsageStore, RUNS_IN_FLIGHT } from "./usage/redis/redis-usage-store.js";
 import { withUsageMetrics } from "./usage/usage-metrics.js";
+import { openWindows } from "./windows/open-windows.js";
 
 const GROUP = "monitor";
 /** Writers trim the oldest of 100,000 events, so a look this often sees a group fall behind before it passes the loss. */
@@ -59,6 +64,9 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
     const fill = fillFromQueue({ queue, record: (run) => store.record(run), allowedLabels: usageLabels });
     await open("gaps", watchGaps({ gaps, partitions, fill, log }, GAP_LOOK_MS));
 
+    const histories = createUsageHistories(store);
+    const forecasts = createForecasts(histories);
+    const windows = openWindows(redis.client, { histories, forecasts, log });
     const sessions = openSessions({
       redis: redis.client,
       queue,
@@ -71,6 +79,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
 
     const startedMs = Date.now();
     const handle = async (event: Event): Promise<void> => {
+      await windows.handle(event);
       const run = runOfEvent(event, usageLabels);
       if (run === undefined) return;
       // What 0.2.0 counted before the upgrade may be delivered once more.
@@ -90,7 +99,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       const found = await Promise.all(Array.from({ length: partitions }, (_, partition) => gaps.list(partition)));
       return found.flat().filter((gap) => gap.start < end && gap.end >= start);
     };
-    const budgets = openBudgets({ redis: redis.client, usage: store, queue });
+    const budgets = openBudgets({ redis: redis.client, usage: store, queue, allowedLabels: usageLabels });
     const slo = openSlo(redis.client, config.objectives);
     const fleet = openFleet({
       redis: redis.client,
@@ -106,6 +115,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       queueSignals({ queue, lastEnds: (now, withinMs) => lastEnds(store, now, withinMs) }),
       taskSignals(queue),
       eventSignals(redis.client, partitions),
+      windows.signals,
       fleet.signals,
       slo.signals,
       sessions.signals,
@@ -120,21 +130,24 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       log,
     });
 
-    const adaptation = openAdaptation({ redis: redis.client, queue, sources: [], mode: config.adaptation });
+    const pressures = windowPressure({ windows: windows.windows, histories, forecasts });
+    const adaptation = openAdaptation({ redis: redis.client, queue, sources: [pressures], mode: config.adaptation });
 
     const { instance } = service;
-    const duties = [...fleet.duties, duty, sessions.duty, ...budgets.duties, adaptation.duty];
+    const duties = [...windows.duties, ...fleet.duties, duty, sessions.duty, ...budgets.duties, adaptation.duty];
     await open("duties", lead({ redis: redis.client, instance, duties, log }));
     await open("own heartbeats", fleet.start());
 
     const handlers = {
       ...usageHandlers({ store, gapsIn, allowedLabels: usageLabels }),
+      ...forecastHandlers(forecasts),
+      ...windows.handlers,
       ...fleet.handlers,
       ...slo.handlers,
       ...alertHandlers(alerts),
-      ...adaptation.handlers,
       ...sessions.handlers,
       ...budgets.handlers,
+      ...adaptation.handlers,
     };
     await serveGrpc([implement(MonitorServiceService, handlers, { untraced: ["heartbeat"] })]);
   },

@@ -5,15 +5,17 @@ import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { CallError } from "@ccsp/grpc-kit";
 import { type Event, TaskFailed } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { AlertCondition, AlertRule, AlertSeverity, AlertState } from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
-import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { ErrorCategory, Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { eventually } from "@ccsp/testkit";
 import { pino } from "pino";
 import { createAlerts } from "../src/alerts/alerts.js";
+import type { AlertRule as Rule } from "../src/alerts/domain/rule.js";
 import { openAlertStores } from "../src/alerts/stores.js";
 import { collectSignals } from "../src/signals/read-signals.js";
 import type { Signal } from "../src/signals/signal.js";
+import { type FakeQueue, startFakeQueue } from "./fake-queue.js";
 import { type RunningMonitor, startMonitor } from "./start-monitor.js";
 
 const log = pino({ level: "silent" });
@@ -22,10 +24,15 @@ const MINUTE_MS = 60_000;
 describe("alerts", () => {
   let server: RedisServer;
   let redis: RedisConnection;
+  let queue: FakeQueue;
   const running: RunningMonitor[] = [];
   const start = async (instance: string) => {
-    const env = { CCSP_REDIS_URL: server.url, CCSP_INSTANCE: instance, CCSP_MONITOR_ALERTS_EVERY: "200ms" };
-    const monitor = await startMonitor(env);
+    const monitor = await startMonitor({
+      CCSP_REDIS_URL: server.url,
+      CCSP_INSTANCE: instance,
+      CCSP_MONITOR_ALERTS_EVERY: "200ms",
+      CCSP_QUEUE_TARGET: queue.target,
+    });
     running.push(monitor);
     return monitor;
   };
@@ -63,10 +70,12 @@ describe("alerts", () => {
   before(async () => {
     server = await startRedis();
     redis = await openRedis(server.url, { log, name: "test" });
+    queue = await startFakeQueue();
     ({ client } = await start("one"));
   });
   after(async () => {
     await Promise.all(running.splice(0).map((monitor) => monitor.stop()));
+    await queue?.close();
     await redis?.close();
     await server?.stop();
   });
@@ -92,11 +101,21 @@ describe("alerts", () => {
       });
     const replicas = [replica(), replica(), replica()];
     const turn = () => Promise.all(replicas.map((each) => each.turn(new AbortController().signal)));
-    const rule = {
-      ...{ name: "hot", metric: "heat", matchers: [], condition: ">", threshold: 0.5 },
-      ...{ fireAfterMs: MINUTE_MS, keepFiringMs: MINUTE_MS, severity: "warning", labels: {} },
-      ...{ summary: "hot", whatToDo: "", channels: [], disabled: false },
-    } as const;
+    const rule: Rule = {
+      name: "hot",
+      metric: "heat",
+      matchers: [],
+      condition: ">",
+      threshold: 0.5,
+      fireAfterMs: MINUTE_MS,
+      keepFiringMs: MINUTE_MS,
+      severity: "warning",
+      labels: {},
+      summary: "hot",
+      whatToDo: "",
+      channels: [],
+      disabled: false,
+    };
     await replicas[0]?.putRule(rule, "ada");
     let seed = 7;
     const random = () => {
@@ -143,10 +162,94 @@ describe("alerts", () => {
     const back = await client.deleteAlertRule({ name: "parked-events" });
     assert.deepEqual([back.rule?.stored, back.rule?.rule?.disabled], [false, false]);
     await eventually(async () => assert.deepEqual((await state())[0], firing));
-    assert.match(
-      (await rules()).find((each) => each.rule?.name === "queue-age-low")?.fault ?? "",
-      /ECONNREFUSED|queue|UNAVAILABLE/i,
+  });
+
+  it("of the queue come from its status: the age of a class, and an engine that is frozen, without work that a gate holds", async () => {
+    const offer = { freeSlots: 2, slots: 2, account: "team" };
+    const waiting = (engine: string, minutes: number) => ({
+      engine,
+      priority: Priority.HIGH,
+      waiting: 1n,
+      oldestAge: toDuration(minutes * MINUTE_MS),
+    });
+    const served = ["idle", "paused", "limited", "busy"];
+    queue.status = {
+      depths: [
+        waiting("idle", 20),
+        { ...waiting("paused", 20), paused: true },
+        waiting("limited", 20),
+        { ...waiting("busy", 90), running: 1n },
+        waiting("unserved", 5),
+      ],
+      executors: [
+        { executorId: "x", engines: served.map((engine) => ({ ...offer, engine })) },
+        { executorId: "y", draining: true, engines: [{ ...offer, engine: "unserved" }] },
+      ],
+      gates: [{ scope: { scope: { $case: "account", value: { engine: "limited", account: "team" } } } }],
+    };
+    const valuesOf = async (metric: string) =>
+      (await client.listSignals({ metric })).metrics.flatMap(({ values }) =>
+        values.map(({ labels, value }) => `${Object.values(labels).join(" ")} ${value}`).toSorted(),
+      );
+    assert.deepEqual(await valuesOf("engine_stalled_seconds"), [
+      "busy busy 5400",
+      "idle idle 1200",
+      "unserved unserved 300",
+    ]);
+    assert.deepEqual(await valuesOf("queue_oldest_wait_seconds"), [
+      "busy high 5400",
+      "idle high 1200",
+      "limited high 1200",
+      "unserved high 300",
+    ]);
+    // A run that has just ended shows that the engine works.
+    await fail("busy");
+    await eventually(async () => {
+      const [busy = ""] = await valuesOf("engine_stalled_seconds");
+      assert.match(busy, /^busy busy \d{1,2}(\.\d+)?$/);
+    });
+    queue.status = {};
+  });
+
+  it("of a task that runs away compare its time with that of its peers", async () => {
+    const now = Date.now();
+    const ago = (minutes: number) => new Date(now - minutes * MINUTE_MS);
+    const task = (id: string, engine: string, minutes: number) => ({
+      id,
+      agentId: "a",
+      spec: { engine },
+      startTime: ago(minutes),
+    });
+    queue.running = [task("long", "e", 45), task("short", "e", 9)];
+    queue.succeeded = Array.from({ length: 20 }, (_, at) => ({ ...task(String(at), "e", at + 1), endTime: ago(0) }));
+    const values = async () => (await client.listSignals({ metric: "task_run_time_multiple" })).metrics[0]?.values;
+    assert.deepEqual(
+      (await values())?.map(({ labels, value }) => [labels["task"], Math.round(value * 10) / 10]),
+      [["long", 2.4]],
     );
+    queue.succeeded = queue.succeeded.slice(1);
+    assert.deepEqual(await values(), [], "19 peers say too little");
+    queue.running = [];
+  });
+
+  it("cannot be judged while a source does not answer: the rule says so, and its alerts stay", async () => {
+    const old = { engine: "e", priority: Priority.LOW, waiting: 1n, oldestAge: toDuration(300 * MINUTE_MS) };
+    queue.status = { depths: [old] };
+    const rule = { ...RULE, name: "old", metric: "queue_oldest_wait_seconds", summary: "{engine} waits {value}" };
+    await client.putAlertRule({ rule, who: "ada" });
+    await eventually(async () => assert.deepEqual(await told("old"), ["firing e"]));
+    queue.fails = true;
+    const fault = async () =>
+      (await client.listAlertRules({})).rules.find((each) => each.rule?.name === "old")?.fault ?? "";
+    assert.match(await fault(), /the queue is away/);
+    // Several turns later, another rule fires, and this alert is as it was.
+    await redis.client.xadd(parkedKey(0, "monitor"), "*", "id", "x");
+    await client.putAlertRule({ rule: { ...RULE, name: "next", metric: "parked_events" }, who: "ada" });
+    await eventually(async () => assert.notEqual((await told("next")).length, 0));
+    queue.status = {};
+    assert.deepEqual(await told("old"), ["firing e"]);
+    queue.fails = false;
+    await eventually(async () => assert.deepEqual(await told("old"), ["firing e", "resolved e"]));
   });
 
   it("are not told of while a silence matches them, and are when it is deleted", async () => {
@@ -168,7 +271,8 @@ describe("alerts", () => {
     };
     const repeated = await client.silenceAlerts({ ...again, duration: toDuration(60_000) });
     assert.deepEqual(repeated.silence, made.silence, "the same request makes one silence");
-    await client.putAlertRule({ rule: RULE, who: "ada" });
+    const known = [{ label: "engine", value: "busy", negated: true }];
+    await client.putAlertRule({ rule: { ...RULE, matchers: known }, who: "ada" });
     for (const engine of ["e1", "e2"]) await fail(engine);
     await eventually(async () => assert.deepEqual(await told("strange"), ["firing e2"]));
     await eventually(async () => {
@@ -185,6 +289,7 @@ describe("alerts", () => {
     );
     await client.deleteSilence({ id: made.silence?.id ?? "" });
     await eventually(async () => assert.deepEqual(await told("strange"), ["firing e2", "firing e1"]));
+    await client.deleteAlertRule({ name: "strange" });
   });
 
   it("can be tested: a firing and its end, marked as a test, and nothing else changes", async () => {
@@ -216,7 +321,7 @@ describe("alerts", () => {
     assert.equal(await put({ metric: "no_such" }), "INVALID_FIELD rule.metric");
     assert.equal(await put({ matchers: [{ label: "agent", value: "x" }] }), "INVALID_FIELD rule.matchers[0].label");
     assert.equal(await put({ condition: AlertCondition.UNSPECIFIED }), "INVALID_FIELD rule.condition");
-    assert.equal(await put({ condition: 99 }), "INVALID_FIELD rule.condition");
+    assert.equal(await put({ condition: AlertCondition.UNRECOGNIZED }), "INVALID_FIELD rule.condition");
     assert.equal(await put({ threshold: Number.NaN }), "INVALID_FIELD rule.threshold");
     assert.equal(await put({ threshold: Number.POSITIVE_INFINITY }), "INVALID_FIELD rule.threshold");
     assert.equal(await put({ fireAfter: toDuration(-1) }), "INVALID_FIELD rule.fire_after");
@@ -226,7 +331,7 @@ describe("alerts", () => {
     assert.equal(await put({}, ""), "INVALID_FIELD who");
     assert.equal(await refused(client.deleteAlertRule({ name: "usage-80" })), "ALERT_RULE_NOT_FOUND ");
     assert.equal(await refused(client.testAlertRule({ name: "none" })), "ALERT_RULE_NOT_FOUND ");
-    assert.equal(await refused(client.listAlerts({ states: [77] })), "INVALID_FIELD states[0]");
+    assert.equal(await refused(client.listAlerts({ states: [AlertState.UNRECOGNIZED] })), "INVALID_FIELD states[0]");
     assert.equal(await refused(client.listAlerts({ pageSize: 501 })), "INVALID_FIELD page_size");
     assert.equal(await refused(client.listAlerts({ pageToken: "-1" })), "INVALID_FIELD page_token");
     assert.equal(await refused(client.listSignals({ metric: "no_such" })), "INVALID_FIELD metric");
@@ -238,13 +343,13 @@ describe("alerts", () => {
 
   it("are told of together when 200 begin at once", async () => {
     // No rule is there before each engine has its failure.
-    const others = ["e1", "e2"].map((value) => ({ label: "engine", value, negated: true }));
+    const others = ["e1", "e2", "busy"].map((value) => ({ label: "engine", value, negated: true }));
     const rule = { ...RULE, name: "many", matchers: others, labels: { team: "core" } };
     const engines = Array.from({ length: 200 }, (_, at) => `many ${at}`);
     for (const engine of engines) await fail(engine);
     await eventually(async () => {
       const { metrics } = await client.listSignals({ metric: "run_unclassified_errors" });
-      assert.equal(metrics[0]?.count, 202);
+      assert.equal(metrics[0]?.count, 203);
     });
     await client.putAlertRule({ rule, who: "ada" });
     await eventually(async () => assert.equal((await told("many")).length, 1));

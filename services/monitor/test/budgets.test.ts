@@ -52,7 +52,13 @@ describe("budgets", () => {
       const countersOf = () => openBudgetCounters(redis.client)();
       const options = { partitions: PARTITIONS, maxRows: 100, now: () => clock.ms, countersOf };
       const usage = createRedisUsageStore(redis.client, options);
-      const budgets = openBudgets({ redis: redis.client, usage, queue: { setBudgetHolds }, now });
+      const budgets = openBudgets({
+        redis: redis.client,
+        usage,
+        queue: { setBudgetHolds },
+        allowedLabels: labels,
+        now,
+      });
       return { usage, ...budgets, turn: async () => budgets.duties[0]?.turn(STOP) };
     };
     const monitor = replica();
@@ -150,6 +156,14 @@ describe("budgets", () => {
       ),
     );
     assert.deepEqual(await used(), expected);
+  });
+
+  it("of a label that usage does not know begin with nothing, and count from the moment on when they are made", async () => {
+    const { put, record, used } = world();
+    await record(2, { labels: { secret: "x" } });
+    await put({ holder: { holder: { $case: "label", value: "secret=x" } } });
+    await record(3, { labels: { secret: "x" } });
+    assert.deepEqual(await used(), { b: 3 });
   });
 
   it("say how many runs of unknown cost or tokens did not count", async () => {

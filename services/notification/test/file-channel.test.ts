@@ -54,7 +54,7 @@ describe("file channel", () => {
     channels = [];
   });
   afterEach(async () => {
-    await Promise.all(channels.map((channel) => channel.close?.()));
+    await Promise.all(channels.map(async (channel) => channel.close?.()));
     await rm(dir, { recursive: true });
   });
 

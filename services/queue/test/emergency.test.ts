@@ -273,6 +273,15 @@ for (const { shards, twice } of [
       assert.equal((await stop(PARK_RUNNING, ADA, 1)).status?.who, "ada");
     });
 
+    it("is ended by a person only, not by the monitor, which may resume accounts", async () => {
+      await stop(NO_START);
+      caller = { kind: "service", subject: "monitor", scopes: [], proof: "certificate" };
+      await assert.rejects(resume(), { reason: "CERTIFICATE_REFUSED" });
+      assert.equal((await client(0).getStatus({})).emergency?.level, NO_START);
+      caller = { ...caller, subject: "gateway" };
+      assert.deepEqual(await resume(), { resumed: true });
+    });
+
     it("is raised by a higher level, and a lower one changes nothing", async () => {
       const first = await stop(NO_START);
       const lower = await stop(NO_SUBMIT, { who: "bob", why: "less" }, 1);

@@ -11,6 +11,7 @@ import { NAMELESS } from "../output/format.js";
 import { sayTable, showOne } from "../output/show.js";
 import { BY, type By, gapWords, nameOf, sparklinesOf, usageColumns } from "../tables/usage.js";
 import { zonedTime } from "../words.js";
+import { usageForecastCommand, usageWindowsCommand } from "./usage-ahead.js";
 
 interface UsageOptions extends ConnectionOptions {
   readonly by?: readonly By[];
@@ -36,8 +37,10 @@ const MOST_SERIES = 100;
 const EXPORT_MS = 600_000;
 
 export function usageCommand(io: Io): Command {
-  return withConnection(new Command("usage"), NAMELESS)
-    .description("show the runs, tokens, cost and times of agents, engines, models, classes and labels")
+  // Options after the name of a subcommand are the subcommand's.
+  const command = new Command("usage").enablePositionalOptions();
+  return withConnection(command, NAMELESS)
+    .description("show the runs, tokens, cost and times of agents, engines, models, classes and labels; forecast them")
     .addOption(
       new Option(
         "--by <what>",
@@ -70,6 +73,8 @@ Examples:
   ccsp usage --since 90d --export csv > usage.csv
   ccsp usage -o json | jq .rows`,
     )
+    .addCommand(usageWindowsCommand(io))
+    .addCommand(usageForecastCommand(io))
     .action(async (options: UsageOptions) => {
       if (options.until && options.until <= options.since)
         throw new CliError(EXIT.usage, "--until must be after --since");

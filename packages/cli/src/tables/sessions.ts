@@ -10,7 +10,7 @@ const worked = ({ validTime, proof }: Session): string =>
   validTime === undefined ? "not known" : `${ageWords(validTime)} ago, ${proof}`;
 
 /** What a person should know first. */
-export function sessionNote({ notChecked, checkError, outage, state }: Session): string {
+function sessionNote({ notChecked, checkError, outage, state }: Session): string {
   if (state === SessionState.WAITING && outage?.issueUrl) return `close ${outage.issueUrl}`;
   return notChecked || checkError;
 }
@@ -19,7 +19,8 @@ const unsent = ({ outage }: Session): string =>
   outage && outage.unsentNotices > 0 ? count(outage.unsentNotices, "notice") : "";
 
 export const SESSION_COLUMNS: readonly Column<Session>[] = [
-  { header: "SESSION", value: ({ account }) => sessionName(account), min: 11 },
+  // Never cut: people pass the name on.
+  { header: "SESSION", value: ({ account }) => sessionName(account) },
   { header: "STATE", value: sessionState, colour: stateColour },
   { header: "FOR", value: ({ stateTime }) => ageWords(stateTime), align: "right" },
   { header: "WORKED", value: worked, drop: 2 },
@@ -27,5 +28,5 @@ export const SESSION_COLUMNS: readonly Column<Session>[] = [
   { header: "UNSENT", value: unsent, only: "wide" },
   { header: "REFUSED SINCE", value: ({ outage }) => (outage ? zonedTime(outage.lostTime) : ""), only: "wide" },
   { header: "NEXT CHECK", value: ({ nextCheckTime }) => zonedTime(nextCheckTime), only: "wide" },
-  { header: "NOTE", value: sessionNote, min: 16 },
+  { header: "NOTE", value: sessionNote, min: 16, wanted: 32 },
 ];

@@ -47,6 +47,14 @@ export const executors: Dashboard = {
           ],
         },
         {
+          title: "Lost logins",
+          description:
+            "1 while the login of an account is lost, so that its tasks wait for a person: `ccsp session list`.",
+          unit: "none",
+          thresholds: { orange: 1, red: 1 },
+          queries: [{ expr: "max by (engine, account) (ccsp_monitor_session_lost)", legend: "{{engine}} {{account}}" }],
+        },
+        {
           title: "Lost executors",
           description: "Executors that fell silent without a stop. Their tasks went back to the queue.",
           unit: "none",

@@ -1,4 +1,6 @@
+import { prometheusRules, prometheusTests } from "@ccsp/monitor";
 import { dashboardFiles } from "../dashboards/index.js";
+import { alertRules } from "./alerts.js";
 import { readPage } from "./blocks.js";
 import { configuration } from "./configuration.js";
 import { categories, reasons } from "./errors.js";
@@ -10,6 +12,9 @@ export async function generatedPages(): Promise<Readonly<Record<string, string>>
   const troubleshooting = fill(readPage("docs/troubleshooting.md"), "reasons", reasons());
   return {
     ...dashboardFiles(),
+    "deploy/prometheus/rules.test.yaml": prometheusTests(),
+    "deploy/prometheus/rules.yaml": prometheusRules(),
+    "docs/alerts.md": fill(readPage("docs/alerts.md"), "rules", alertRules()),
     "docs/configuration.md": fill(readPage("docs/configuration.md"), "settings", await configuration()),
     "docs/metrics.md": fill(readPage("docs/metrics.md"), "metrics", await metricsPage()),
     "docs/troubleshooting.md": fill(troubleshooting, "categories", categories()),

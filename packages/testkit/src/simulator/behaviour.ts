@@ -15,6 +15,13 @@ export interface Window {
   readonly resetSeconds: number;
   /** The limit that the headers name. */
   readonly claim?: string;
+  /**
+   * The share of the five hours that is used, 0 to 1. If omitted, 0.4 of an open window and all of a closed one. From
+   * 0.9 on, the headers of an open window warn.
+   */
+  readonly share?: number;
+  /** The share of the seven days that is used. If omitted, the headers say nothing of seven days. */
+  readonly weekShare?: number;
 }
 
 /** How the text of an answer reaches the client. */
@@ -92,18 +99,31 @@ export interface Silence {
 export type Behaviour = Answer | Fault | Raw | Silence;
 
 const SECOND = 1000;
+const WARN_SHARE = 0.9;
+const WEEK_RESET_SECONDS = 400_000;
 
 /** Returns the response headers that report the usage window to a client. */
 export function windowHeaders(window: Window, now: number): Record<string, string> {
   const reset = String(Math.floor(now / SECOND) + window.resetSeconds);
-  const status = window.state === "open" ? "allowed" : "rejected";
+  const share = window.share ?? (window.state === "open" ? 0.4 : 1);
+  const status = window.state === "closed" ? "rejected" : share < WARN_SHARE ? "allowed" : "allowed_warning";
   return {
     "anthropic-ratelimit-unified-status": status,
     "anthropic-ratelimit-unified-reset": reset,
     "anthropic-ratelimit-unified-representative-claim": window.claim ?? "five_hour",
     "anthropic-ratelimit-unified-5h-status": status,
     "anthropic-ratelimit-unified-5h-reset": reset,
-    "anthropic-ratelimit-unified-5h-utilization": window.state === "open" ? "0.4" : "1.0",
+    "anthropic-ratelimit-unified-5h-utilization": String(share),
+    ...(status === "allowed_warning"
+      ? { "anthropic-ratelimit-unified-5h-surpassed-threshold": String(WARN_SHARE) }
+      : {}),
+    ...(window.weekShare === undefined
+      ? {}
+      : {
+          "anthropic-ratelimit-unified-7d-status": "allowed",
+          "anthropic-ratelimit-unified-7d-reset": String(Math.floor(now / SECOND) + WEEK_RESET_SECONDS),
+          "anthropic-ratelimit-unified-7d-utilization": String(window.weekShare),
+        }),
     "anthropic-ratelimit-unified-overage-status": "rejected",
   };
 }

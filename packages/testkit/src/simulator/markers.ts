@@ -131,7 +131,14 @@ const READERS: Readonly<Record<string, Reader>> = {
     if (after !== undefined) answer.gateAfter = after;
   },
   window: ({ answer }, args) => {
-    answer.window = { state: "open", resetSeconds: args.number("reset") ?? 3600, ...claim(args) };
+    const [share, weekShare] = [args.number("share"), args.number("week")];
+    answer.window = {
+      state: "open",
+      resetSeconds: args.number("reset") ?? 3600,
+      ...claim(args),
+      ...(share === undefined ? {} : { share }),
+      ...(weekShare === undefined ? {} : { weekShare }),
+    };
   },
   "hang-mid": stop("hang"),
   cut: stop("cut"),

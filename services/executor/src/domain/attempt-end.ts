@@ -1,4 +1,4 @@
-import { knownCost, type RunFailure, type RunOutcome, type RunResult, runFailure } from "@ccsp/engine-kit";
+import { knownCost, type RunFailure, type RunOutcome, type RunSuccess, runFailure } from "@ccsp/engine-kit";
 import type { Ask, Conversations } from "./conversations.js";
 import type { Lease, QueuePort } from "./queue.js";
 import type { AttemptEnd } from "./trace.js";
@@ -35,18 +35,18 @@ export class EndReporter {
   /** `outcome` is undefined if there was no run. `cause` is undefined if the engine ended by itself. */
   async report(outcome: RunOutcome | undefined, cause: Exclude<StopCause, "lost"> | undefined): Promise<AttemptEnd> {
     // A cancel that comes after the work is done changes nothing.
-    if (outcome?.ok) return await this.#complete(outcome.result);
+    if (outcome?.ok) return await this.#complete(outcome);
     if (cause === "cancel") return await this.#fail(cancelled, outcome);
     if (cause === "kill") return await this.#fail(killed, outcome);
     if (cause !== undefined) return await this.#release(GIVEN_BACK[cause]);
     return await this.#fail(outcome?.failure ?? UNSTARTED, outcome);
   }
 
-  async #complete(ran: RunResult): Promise<AttemptEnd> {
+  async #complete({ result: ran, windows }: RunSuccess): Promise<AttemptEnd> {
     const { lease, version, queue, conversations, ask } = this.#options;
     // Saves the conversation before it reports the result: the next turn may start as soon as the queue has the result.
     const { counted, ...turn } = await conversations.keep(lease, ran, ask);
-    const result = { ...ran, engineVersion: ran.engineVersion || version, ...turn };
+    const result = { ...ran, engineVersion: ran.engineVersion || version, windows, ...turn };
     const answer = await ask((signal) => queue.complete(lease, lease.engine, result, signal));
     if (answer === "refused") return await this.#fail(undeliverable);
     if (answer === "lost") return "LOST";
@@ -63,7 +63,7 @@ export class EndReporter {
   async #fail(failure: RunFailure, outcome?: RunOutcome): Promise<AttemptEnd> {
     const { lease, queue, ask } = this.#options;
     const { usage, costUsd } = outcome && !outcome.ok ? outcome : { usage: undefined, costUsd: undefined };
-    const failed = { failure, usage, costUsd: knownCost(costUsd, usage) };
+    const failed = { failure, usage, costUsd: knownCost(costUsd, usage), windows: outcome?.windows };
     const answer = await ask((signal) => queue.fail(lease, failed, signal));
     // Without this failure, the attempt would have no end: the queue would not count it, and would run the task again
     // forever.

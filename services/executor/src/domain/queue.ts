@@ -1,4 +1,12 @@
-import type { EngineEvent, EngineOptions, PermissionMode, RunFailure, RunResult, Usage } from "@ccsp/engine-kit";
+import type {
+  EngineEvent,
+  EngineOptions,
+  PermissionMode,
+  RunFailure,
+  RunResult,
+  Usage,
+  WindowSignal,
+} from "@ccsp/engine-kit";
 import type { SlotChange } from "./engine-slots.js";
 
 /**
@@ -23,8 +31,11 @@ export interface QueuePort {
   loadConversation(lease: LeaseId, signal: AbortSignal): Promise<Uint8Array | Exclude<Answer, "ok">>;
 }
 
-/** A result, and what happened to its turn of a conversation: see `KeptTurn`. */
-export type KeptResult = RunResult & { readonly transcriptFault?: string };
+/** A result, what happened to its turn of a conversation (see `KeptTurn`), and what the run said of usage windows. */
+export type KeptResult = RunResult & {
+  readonly transcriptFault?: string;
+  readonly windows?: readonly WindowSignal[] | undefined;
+};
 
 export type Answer = "ok" | "lost" | "refused";
 
@@ -166,4 +177,5 @@ export interface FailedAttempt {
   readonly failure: RunFailure;
   readonly usage: Usage | undefined;
   readonly costUsd: number | undefined;
+  readonly windows?: readonly WindowSignal[] | undefined;
 }

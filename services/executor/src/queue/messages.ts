@@ -10,6 +10,7 @@ import {
   type RunResources,
   type RunResult,
   type Usage,
+  type WindowSignal,
 } from "@ccsp/engine-kit";
 import type { HeldConversation, Lease as LeaseMessage } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
@@ -22,6 +23,7 @@ import {
   type TaskResult,
   type Usage as UsageMessage,
 } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { type WindowSignal as WindowMessage, WindowState } from "@ccsp/protos/ccsp/usage/v1/window.js";
 import { durationMs, toDuration } from "@ccsp/protos/duration.js";
 import type { HeldTurn, Lease } from "../domain/queue.js";
 
@@ -125,6 +127,25 @@ export function toUsage(usage: Usage | undefined): UsageMessage | undefined {
     }
   );
 }
+
+const WINDOW_STATES: Readonly<Record<WindowSignal["state"], WindowState>> = {
+  open: WindowState.OPEN,
+  warning: WindowState.WARNING,
+  closed: WindowState.CLOSED,
+};
+/** The latest time that a message can hold: the end of the year 9999. */
+const LAST_MS = 253_402_300_799_999;
+const isTime = (ms: number | undefined): ms is number => ms !== undefined && ms >= 0 && ms <= LAST_MS;
+
+/** A plugin may return numbers that are none. They count as not said, so that they cannot cost the run its result. */
+export const toWindows = (windows: readonly WindowSignal[] = []): WindowMessage[] =>
+  windows.map(({ name, state, resetMs, share, lengthMs }) => ({
+    name,
+    state: WINDOW_STATES[state] ?? WindowState.UNSPECIFIED,
+    resetTime: isTime(resetMs) ? new Date(resetMs) : undefined,
+    usedShare: share !== undefined && share >= 0 ? Math.min(share, 1) : undefined,
+    length: isTime(lengthMs) ? toDuration(lengthMs) : undefined,
+  }));
 
 /** A plugin may return a category that does not exist. */
 const toCategory = (word: ErrorCategoryName): ErrorCategory =>

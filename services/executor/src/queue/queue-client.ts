@@ -13,7 +13,7 @@ import type {
   SyncRequest,
 } from "../domain/queue.js";
 import { toOrder, toReceiptMessage } from "./emergency.js";
-import { toLease, toTaskError, toTaskEvent, toTaskResult, toUsage } from "./messages.js";
+import { toLease, toTaskError, toTaskEvent, toTaskResult, toUsage, toWindows } from "./messages.js";
 
 /** The calls that an executor makes. */
 export type QueueClient = Pick<
@@ -101,17 +101,19 @@ class GrpcQueue implements QueuePort {
   complete(lease: LeaseId, engine: string, result: KeptResult, signal: AbortSignal): Promise<Answer> {
     const { taskId, fence } = lease;
     return this.#ask(lease, "Complete", signal, async () => {
-      const { conversationId: engineConversationId, transcriptFault = "" } = result;
-      const message = { taskId, fence, result: toTaskResult(engine, result), engineConversationId, transcriptFault };
+      const { conversationId: engineConversationId, transcriptFault = "", windows } = result;
+      const said = { engineConversationId, transcriptFault, windows: toWindows(windows) };
+      const message = { taskId, fence, result: toTaskResult(engine, result), ...said };
       return this.#client.complete(message, { signal, timeoutMs: ENDING_MS });
     });
   }
 
-  fail(lease: LeaseId, { failure, usage, costUsd }: FailedAttempt, signal: AbortSignal): Promise<Answer> {
+  fail(lease: LeaseId, { failure, usage, costUsd, windows }: FailedAttempt, signal: AbortSignal): Promise<Answer> {
     const { taskId, fence } = lease;
     return this.#ask(lease, "Fail", signal, async () => {
       const cost = costUsd === undefined ? {} : { costUsd };
-      const message = { taskId, fence, error: toTaskError(failure), usage: toUsage(usage), ...cost };
+      const used = { usage: toUsage(usage), ...cost, windows: toWindows(windows) };
+      const message = { taskId, fence, error: toTaskError(failure), ...used };
       return this.#client.fail(message, { signal, timeoutMs: ENDING_MS });
     });
   }

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Client } from "@ccsp/grpc-kit";
 import { AgentServiceService as Rpcs } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import type { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
-import { Dimension } from "@ccsp/protos/ccsp/usage/v1/usage.js";
+import { Dimension, UsageFilter } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { within } from "../application/call.js";
 import type { Guard } from "../application/guard.js";
 import { checkFilter, checkTimes, sendable, sendableSchedule } from "../application/times.js";
@@ -14,7 +14,7 @@ const USAGE_MS = 3_000;
 
 export interface AgentOperationOptions {
   readonly queue: QueueClient;
-  readonly monitor: Pick<Client<MonitorServiceService>, "getUsage" | "listBudgets">;
+  readonly monitor: Pick<Client<MonitorServiceService>, "getUsage" | "getForecast" | "listBudgets">;
   readonly guard: Guard;
   readonly resume: ResumePolicy;
   readonly version: string;
@@ -79,6 +79,11 @@ export function createAgentOperations({ queue, monitor, guard, resume, version }
       const range = { agentId: call.subject, startTime, endTime };
       const grouping = groupBy.length === 0 ? [Dimension.MODEL] : groupBy;
       return monitor.getUsage({ ...range, groupBy: grouping }, { ...within(call), timeoutMs: USAGE_MS });
+    }),
+
+    getMyForecast: guard.unary(Rpcs.getMyForecast, async ({ metric, horizon }, call) => {
+      const filter = UsageFilter.fromPartial({ agentId: call.subject });
+      return monitor.getForecast({ metric, filter, horizon }, { ...within(call), timeoutMs: USAGE_MS });
     }),
 
     getMyBudgets: guard.unary(Rpcs.getMyBudgets, (_request, call) =>

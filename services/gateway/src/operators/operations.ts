@@ -71,6 +71,12 @@ function reports({ guard, monitor }: OperatorOperationOptions) {
       checkTimes({ end_time: request.endTime });
       return monitor.recordUsage(request, soon(call));
     }),
+
+    getForecast: guard.unary(Rpcs.getForecast, (request, call) => monitor.getForecast(request, soon(call))),
+
+    listUsageWindows: guard.unary(Rpcs.listUsageWindows, (request, call) =>
+      monitor.listUsageWindows(request, soon(call)),
+    ),
   };
 }
 

@@ -17,13 +17,15 @@ export interface BudgetHandlerOptions {
   readonly usage: Pick<UsageStore, "readCounters">;
   readonly standings: Standings;
   readonly exhaustTimeOf: ExhaustTimeOf;
+  /** The keys of the labels that usage counts by. */
+  readonly allowedLabels: readonly string[];
   readonly now: () => Date;
 }
 
 type Rpc = "putBudget" | "deleteBudget" | "listBudgets";
 
 export function budgetHandlers(options: BudgetHandlerOptions): Pick<Handlers<MonitorServiceService>, Rpc> {
-  const { state, usage, standings, exhaustTimeOf, now } = options;
+  const { state, usage, standings, exhaustTimeOf, allowedLabels, now } = options;
   const messagesOf = async (choose: (budget: Budget) => boolean) => {
     const counters = await usage.readCounters();
     const budgets = (await state.list()).map(({ value }) => value).filter(choose);
@@ -40,7 +42,7 @@ export function budgetHandlers(options: BudgetHandlerOptions): Pick<Handlers<Mon
           const description = `there are ${MOST_BUDGETS} budgets: delete one first`;
           throw invalidFields([{ field: "budget.name", description }]);
         }
-        const after = changedBudget(terms, before?.value, { who, nowMs: now().getTime() });
+        const after = changedBudget(terms, before?.value, { who, nowMs: now().getTime(), allowedLabels });
         if ((await state.change({ name: terms.name, before, after })) !== "conflict") break;
       }
       const [standing] = await messagesOf(({ name }) => name === terms.name);

@@ -1,7 +1,7 @@
 import type { Client } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { RedisClient } from "@ccsp/redis-kit";
-import type { SignalSource } from "../signals/signal.js";
+import { exportedSignal, type SignalSource } from "../signals/signal.js";
 import type { Duty } from "../state/leader.js";
 import { openState } from "../state/state-store.js";
 import type { Run } from "../usage/domain/run.js";
@@ -17,12 +17,27 @@ export interface BudgetsOptions {
   readonly redis: RedisClient;
   readonly usage: UsageStore;
   readonly queue: Pick<Client<QueueServiceService>, "setBudgetHolds">;
+  /** The keys of the labels that usage counts by. */
+  readonly allowedLabels: readonly string[];
   readonly exhaustTimeOf?: ExhaustTimeOf;
   readonly now?: () => Date;
 }
 
 /** How often the leader looks where budgets stand. It is the longest that an exhausted budget goes unnoticed. */
 const EVERY_MS = 1_000;
+
+const METRICS = [
+  exportedSignal({
+    name: "budget_used_ratio",
+    help: "Used share of a budget in its present period; 1: used up",
+    labels: { budget: "budgets of the installation" },
+  }),
+  exportedSignal({
+    name: "budget_state_age_seconds",
+    help: "Time since the queue has last accepted which budgets are used up",
+    labels: {},
+  }),
+];
 
 const openBudgetState = (redis: RedisClient) => openState(redis, "budgets", parseBudget);
 
@@ -37,24 +52,13 @@ export function openBudgetCounters(redis: RedisClient): () => Promise<(run: Run)
 
 /** Budgets: their RPCs, the duty that enforces them, and their signals. */
 export function openBudgets(options: BudgetsOptions) {
-  const { redis, usage, queue, exhaustTimeOf = () => undefined, now = () => new Date() } = options;
+  const { redis, usage, queue, allowedLabels, exhaustTimeOf = () => undefined, now = () => new Date() } = options;
   const state = openBudgetState(redis);
   const standings = createStandings({ usage });
   const evaluation = createEvaluation({ state, usage, standings, queue, now });
   const duty: Duty = { name: "budgets", everyMs: EVERY_MS, turn: evaluation.turn };
   const signals: SignalSource = {
-    metrics: [
-      {
-        name: "budget_used_ratio",
-        help: "Used share of a budget in its present period; 1: used up",
-        labels: ["budget"],
-      },
-      {
-        name: "budget_state_age_seconds",
-        help: "Time since the queue has last accepted which budgets are used up",
-        labels: [],
-      },
-    ],
+    metrics: METRICS,
     async read(at) {
       const counters = await usage.readCounters();
       const budgets = (await state.list()).map(({ value }) => value);
@@ -66,6 +70,6 @@ export function openBudgets(options: BudgetsOptions) {
       return [...shares, { metric: "budget_state_age_seconds", labels: {}, value: evaluation.ageMs(at) / 1000 }];
     },
   };
-  const handlers = budgetHandlers({ state, usage, standings, exhaustTimeOf, now });
+  const handlers = budgetHandlers({ state, usage, standings, exhaustTimeOf, allowedLabels, now });
   return { handlers, duties: [duty], signals };
 }

@@ -48,7 +48,8 @@ export function createStandings({ usage }: StandingsOptions) {
       const period = periodAt(budget.period, budget.timeZone, nowMs);
       const counts = noCounts();
       addCounts(counts, counters.get(counterOf(budget, period)) ?? noCounts());
-      if (period.startMs < budget.countFromMs) addCounts(counts, await seedOf(budget, period.startMs, nowMs));
+      if (budget.fromUsage && period.startMs < budget.countFromMs)
+        addCounts(counts, await seedOf(budget, period.startMs, nowMs));
       standings.push(standingOf(budget, period, counts));
     }
     return standings;

@@ -268,18 +268,20 @@ export class SessionKeeper {
   }
 
   #work(name: string, stop: AbortSignal, work: () => Promise<void>): void {
-    const working = work()
-      .then(() => {
+    const begin = async (): Promise<void> => {
+      try {
+        await work();
         this.#failed.delete(name);
         this.#again.abort();
-      })
-      .catch((err: unknown) => {
+      } catch (err) {
         if (stop.aborted) return;
         this.#rest(name);
         this.#options.log.warn({ err, work: name }, "a step of a session failed, and will be tried again");
-      })
-      .finally(() => this.#working.delete(name));
-    this.#working.set(name, working);
+      } finally {
+        this.#working.delete(name);
+      }
+    };
+    this.#working.set(name, begin());
   }
 
   #rest(name: string): void {

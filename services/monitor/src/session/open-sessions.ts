@@ -9,7 +9,7 @@ import { openState } from "../state/state-store.js";
 import { sessionHandlers } from "./handlers.js";
 import { type KeeperOptions, SessionKeeper, updateSession } from "./keeper.js";
 import { createPorts, type Services } from "./ports.js";
-import { afterRun, type Deciding, nameOf, type Waits } from "./session.js";
+import { afterRun, type Deciding, firstSeen, nameOf, type Waits } from "./session.js";
 import { sessionSignals } from "./session-signals.js";
 import { parseSession } from "./stored-session.js";
 
@@ -53,10 +53,15 @@ export function openSessions(options: SessionsOptions): Sessions {
       const ms = time.getTime();
       // A busy account has many runs a second. One of them in a quarter of the interval is proof enough.
       if (Math.abs(ms - (proven.get(name) ?? 0)) < waits.intervalMs / 4) return;
+      proven.set(name, ms);
       try {
-        const session = await updateSession(store, name, (now) => afterRun(now, ms, deciding()));
-        if (session?.state === "valid") proven.set(name, ms);
+        const ran = () => updateSession(store, name, (now) => afterRun(now, ms, deciding()));
+        if (await ran()) return;
+        // The run of a new executor ended before the first look at its accounts.
+        await store.change({ name, before: undefined, after: firstSeen({ engine, account }, deciding()) });
+        await ran();
       } catch (err) {
+        proven.delete(name);
         log.warn({ err, engine, account }, "a run could not be noted as the proof of its session");
       }
     },

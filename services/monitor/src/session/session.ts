@@ -150,7 +150,7 @@ export interface Changed {
   readonly events: readonly { readonly key: string; readonly time: Date; readonly data: EventData }[];
 }
 
-export const REFUSALS = 3;
+const REFUSALS = 3;
 /** A notification service that is away for long must not let the state grow. */
 const MOST_MAIL = 20;
 

@@ -50,10 +50,12 @@ function saidBy({ data }: Event): Said | undefined {
     case "sessionTimeout": {
       const { engine, account, executorId } = data.value;
       const subject = { engine, account, executor: executorId };
-      return { ...sessionOf(data.value), severity: "critical", subject, openIssue: true, labels: ["session-timeout"] };
+      return { ...FOR_THE_RECORD, severity: "critical", subject, labels: ["session-timeout"] };
     }
-    case "sessionRecovered":
-      return { ...sessionOf(data.value), action: "resolves", facts: { cause: data.value.cause } };
+    case "sessionRecovered": {
+      const { engine, account, cause } = data.value;
+      return { ...FOR_THE_RECORD, subject: { engine, account }, facts: { cause }, labels: ["session-timeout"] };
+    }
     case "emergencyStop": {
       const { id, level, who, why } = data.value;
       // A higher level is news.
@@ -120,11 +122,8 @@ function saidBy({ data }: Event): Said | undefined {
   return undefined;
 }
 
-/** A lost login and its recovery are one matter. The monitor's notices of it have the same key. */
-const sessionOf = ({ engine, account }: { engine: string; account: string }): Said => ({
-  subject: { engine, account },
-  dedupKey: `session/${engine}/${account}`,
-});
+/** The monitor tells people of a lost login itself, by Notify, so these events only go to the file. */
+const FOR_THE_RECORD: Said = { channels: [] };
 
 const severityOf = (word: string): Severity => SEVERITIES.find((each) => each === word) ?? "warning";
 

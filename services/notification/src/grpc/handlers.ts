@@ -139,7 +139,9 @@ export function notificationHandlers(options: HandlerOptions): Handlers<typeof N
       const matter = await store.matter(dedupKey);
       if (matter === undefined || !matter.issue) throw issueMissing(dedupKey);
       const made = noticeFrom(written, false, now(), `update:${dedupKey}:${updateId}`);
-      await intake.accept({ ...made, action: "updates", issueState });
+      // A comment does not begin the matter: that would count as a repeat.
+      const action = made.action === "resolves" ? made.action : "updates";
+      await intake.accept({ ...made, action, issueState });
       return {};
     },
   };

@@ -56,8 +56,12 @@ export function noticeFaults(notice: NoticeMessage | undefined, path: string): F
     if (!right) faults.push({ field: `${path}.${field}`, description });
   };
   check(/^[a-z0-9._]{1,64}$/.test(kind), "kind", "must be 1 to 64 characters of a-z 0-9 . _");
-  check(severity === 0 || wordOf(SEVERITY, severity) !== undefined, "severity", "is not known");
-  check(action === 0 || wordOf(ACTION, action) !== undefined, "action", "is not known");
+  check(
+    severity === SeverityMessage.UNSPECIFIED || wordOf(SEVERITY, severity) !== undefined,
+    "severity",
+    "is not known",
+  );
+  check(action === NoticeAction.UNSPECIFIED || wordOf(ACTION, action) !== undefined, "action", "is not known");
   check(Object.keys(subject).length <= 16, "subject", "must have at most 16 entries");
   check(Object.keys(facts).length <= 32, "facts", "must have at most 32 entries");
   check(Object.keys(links).length <= 8, "links", "must have at most 8 entries");

@@ -22,15 +22,13 @@ export function createGuardedFetch(targets: Targets): GuardedFetch {
     maxResponseSize: ANSWER_BYTES,
     connect: {
       lookup: (host, options, done) => {
-        targets.resolve(host).then(
-          (address) => {
-            const family = isIP(address);
-            // Node asks for all addresses or for one.
-            if (options.all) done(null, [{ address, family }]);
-            else done(null, address, family);
-          },
-          (error: Error) => done(error, "", 4),
-        );
+        void (async () => {
+          const address = await targets.resolve(host).catch((error: Error) => error);
+          if (address instanceof Error) return done(address, "", 4);
+          const family = isIP(address);
+          // Node asks for all addresses or for one.
+          return options.all ? done(null, [{ address, family }]) : done(null, address, family);
+        })();
       },
     },
   });
@@ -40,12 +38,7 @@ export function createGuardedFetch(targets: Targets): GuardedFetch {
     const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
     if (isIP(host) !== 0) await targets.resolve(host);
     try {
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Node's fetch is the same code with other types
-      return (await undiciFetch(url, {
-        ...init,
-        redirect: "manual",
-        dispatcher: agent,
-      } as never)) as unknown as Response;
+      return await undiciFetch(url, { ...init, redirect: "manual", dispatcher: agent } as never);
     } catch (error) {
       const refused = refusalIn(error);
       if (refused !== undefined) throw refused;

@@ -122,7 +122,8 @@ const minuteOf = (text: string): number => Number(text.slice(0, 2)) * 60 + Numbe
 
 function isTimeZone(zone: string): boolean {
   try {
-    return new Intl.DateTimeFormat("en-US", { timeZone: zone }) !== undefined;
+    new Intl.DateTimeFormat("en-US", { timeZone: zone }).format();
+    return true;
   } catch {
     return false;
   }

@@ -66,6 +66,16 @@ export const TEMPLATES: Readonly<Record<string, Readonly<Record<Language, Templa
       "実行ホストで再ログインするか、キーを更新してください。その後、イシューをクローズするか `ccsp resume` を実行してください。",
     ),
   },
+  "session.refused": {
+    en: template(
+      "The login of {{engine}}{{#account}} ({{account}}){{/account}} is still refused: its tasks stay paused",
+      "Log in again on the executor's host, or renew the key. Then close the issue, or run `ccsp session confirm`.",
+    ),
+    ja: template(
+      "{{engine}}{{#account}}（{{account}}）{{/account}} のログインはまだ拒否されています：このログインのタスクは停止したままです",
+      "実行ホストで再ログインするか、キーを更新してください。その後、イシューをクローズするか `ccsp session confirm` を実行してください。",
+    ),
+  },
   "session.valid": {
     en: template("The login of {{engine}}{{#account}} ({{account}}){{/account}} works, shown by a {{proof}}"),
     ja: template(

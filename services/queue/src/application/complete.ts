@@ -1,5 +1,6 @@
 import { invalidFields } from "@ccsp/errors";
 import { TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
+import type { WindowSignal } from "@ccsp/protos/ccsp/usage/v1/window.js";
 import type { TaskCache } from "../cache/task-cache.js";
 import type { TaskConversations } from "../conversations/task-conversations.js";
 import type { Queue } from "../domain/lifecycle/queue.js";
@@ -24,6 +25,8 @@ export interface Completion {
   /** Empty: the task is not part of a conversation. */
   readonly engineConversationId: string;
   readonly transcriptFault: string;
+  /** What the run said of the usage windows of its login. */
+  readonly windows: readonly WindowSignal[];
 }
 
 export type Complete = ReturnType<typeof createComplete>;
@@ -36,7 +39,12 @@ export function createComplete({ queue, conversations, cache, learn }: CompleteD
   return async (completion: Completion): Promise<void> => {
     const turn = await conversations.ofResult(completion);
     const { result, bytes } = storedResult(completion, turn?.conversationId ?? "");
-    const task = await queue.complete(completion.taskId, completion.fence, bytes, resultFacts(result));
+    const task = await queue.complete(
+      completion.taskId,
+      completion.fence,
+      bytes,
+      resultFacts(result, completion.windows),
+    );
     await turn?.done();
     if (task.cacheKey !== undefined) cache?.keep(task.cacheKey, result);
     learn(task, result);

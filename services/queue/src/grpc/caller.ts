@@ -1,3 +1,4 @@
+import { Refusal } from "@ccsp/errors";
 import type { CallContext } from "@ccsp/grpc-kit";
 import { asAgent, type Caller, OPERATOR } from "../domain/task/caller.js";
 
@@ -14,3 +15,9 @@ export const callerOf = (_context: Pick<CallContext, "identity">, agentId: strin
  */
 export const whoOf = ({ identity }: Pick<CallContext, "identity">, said: string): string =>
   identity?.kind === "operator" ? identity.subject : said;
+
+/** Throws CERTIFICATE_REFUSED for a service that calls in its own name. The gateway calls for a person. */
+export function checkPerson({ identity }: Pick<CallContext, "identity">): void {
+  if (identity?.kind !== "service" || identity.subject === "gateway") return;
+  throw new Refusal("CERTIFICATE_REFUSED", `only a person may do this, and the caller is ${identity.subject}`);
+}

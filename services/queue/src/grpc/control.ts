@@ -12,7 +12,7 @@ import type { SpecLimits } from "../domain/intake/validate.js";
 import type { Clock } from "../domain/task/clock.js";
 import { toEmergencyStatus } from "../messages/emergency-message.js";
 import { toGateMessage } from "../messages/gate-message.js";
-import { whoOf } from "./caller.js";
+import { checkPerson, whoOf } from "./caller.js";
 
 export interface ControlDeps {
   readonly gates: Gates;
@@ -42,8 +42,9 @@ export function controlHandlers({
       return { gate: toGateMessage(scope, gate, nowMs) };
     },
 
-    async resumeQueue(request) {
+    async resumeQueue(request, context) {
       const { scope, who, why, rampMs } = readResume(request, limits.engines);
+      if (scope.kind === "emergency") checkPerson(context);
       return { resumed: await gates.resume(scope, { who, why }, rampMs) };
     },
 

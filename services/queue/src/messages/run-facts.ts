@@ -1,28 +1,44 @@
 import { TaskCompleted, TaskFailed } from "@ccsp/protos/ccsp/event/v1/event.js";
 import type { TaskResult, Usage } from "@ccsp/protos/ccsp/task/v1/task.js";
+import type { WindowSignal } from "@ccsp/protos/ccsp/usage/v1/window.js";
 import type { RunFacts } from "../domain/task/move.js";
 
 /** What the event about a failed run says in addition to the error, as members of its JSON. */
 export function failFacts({
   usage,
   costUsd,
+  windows,
 }: {
   readonly usage: Usage | undefined;
   readonly costUsd?: number | undefined;
+  readonly windows: readonly WindowSignal[];
 }): RunFacts {
-  return { ...tokensOf(usage), event: Object(TaskFailed.toJSON(TaskFailed.fromPartial({ usage, costUsd }))) };
+  const event = TaskFailed.fromPartial({ usage, costUsd, windows: validWindows(windows) });
+  return { ...tokensOf(usage), event: Object(TaskFailed.toJSON(event)) };
 }
 
 /** What the event about a result says, as members of its JSON: numbers, never the text. */
-export function resultFacts({ model, usage, costUsd, runTime }: TaskResult): RunFacts {
-  const event: object = Object(TaskCompleted.toJSON(TaskCompleted.fromPartial({ model, usage, costUsd, runTime })));
-  return { ...tokensOf(usage), event };
+export function resultFacts(
+  { model, usage, costUsd, runTime }: TaskResult,
+  windows: readonly WindowSignal[],
+): RunFacts {
+  const event = TaskCompleted.fromPartial({ model, usage, costUsd, runTime, windows: validWindows(windows) });
+  return { ...tokensOf(usage), event: Object(TaskCompleted.toJSON(event)) };
 }
 
 /** The same for a cached result. It has no usage or cost, because the run was counted when it ended. */
 export function cachedFacts({ model }: TaskResult): RunFacts {
   return { event: Object(TaskCompleted.toJSON(TaskCompleted.fromPartial({ model }))) };
 }
+
+const MOST_WINDOWS = 8;
+const WINDOW_NAME = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** Drops what is not valid instead of refusing it: a strange window must not cost the task its end. */
+const validWindows = (windows: readonly WindowSignal[]): WindowSignal[] =>
+  windows
+    .filter(({ name, resetTime }) => WINDOW_NAME.test(name) && !Number.isNaN(resetTime?.getTime()))
+    .slice(0, MOST_WINDOWS);
 
 // Zero tokens mean that the engine does not count them.
 function tokensOf(usage: Usage | undefined): Pick<RunFacts, "tokens"> {

@@ -37,7 +37,7 @@ export class RunEnd {
 /** The same end as a failure. Usage and cost stay. */
 export function failedBy(failure: RunFailure, outcome?: RunOutcome): RunOutcome {
   const { usage, costUsd } = outcome?.ok ? outcome.result : { usage: outcome?.usage, costUsd: outcome?.costUsd };
-  return { ok: false, failure, usage, costUsd, facts: outcome?.facts };
+  return { ok: false, failure, usage, costUsd, facts: outcome?.facts, windows: outcome?.windows };
 }
 
 export const hookFailed = ({ name }: InstalledHook, point: HookPoint): RunFailure =>

@@ -172,4 +172,30 @@ describe("the transcript of a run", () => {
       assert.equal(reader.read(Buffer.from(line)), undefined, line);
     }
   });
+
+  it("keeps what the CLI last said of each usage window, and drops what is no number", () => {
+    const reader = createTranscriptReader();
+    const said = (info: object) => reader.read(Buffer.from(JSON.stringify({ type: "rate_limit_event", ...info })));
+    const week = { name: "seven_day", state: "open", resetMs: 9_000_000, share: 0.5, lengthMs: 604_800_000 };
+    const hours = { name: "five_hour", resetMs: 7_200_000, lengthMs: 18_000_000 };
+    // 2.1.332 tells the share of all windows.
+    said({
+      rate_limit_info: {
+        ...{ status: "allowed_warning", resetsAt: 7_200, rateLimitType: "five_hour", utilization: 0.93 },
+        unifiedWindows: {
+          five_hour: { utilization: 0.93, resetsAt: 7_200, status: "allowed_warning" },
+          seven_day: { utilization: 0.5, resetsAt: 9_000, status: "allowed" },
+        },
+      },
+    });
+    assert.deepEqual(reader.transcript.windows, [{ ...hours, state: "warning", share: 0.93 }, week]);
+    // 2.1.197 tells the state of one.
+    said({ rate_limit_info: { status: "rejected", resetsAt: 7_200, rateLimitType: "five_hour" } });
+    assert.deepEqual(reader.transcript.windows, [{ ...hours, state: "closed", share: 0.93 }, week]);
+    for (const strange of [{}, { rate_limit_info: null }, { rate_limit_info: { unifiedWindows: [], status: 7 } }])
+      said(strange);
+    said({ rate_limit_info: { rateLimitType: "overage", status: "rejected" } });
+    said({ rate_limit_info: { unifiedWindows: { seven_day: { utilization: "all", resetsAt: -1 } } } });
+    assert.deepEqual(reader.transcript.windows, [{ ...hours, state: "closed", share: 0.93 }, week]);
+  });
 });

@@ -17,6 +17,7 @@ import { type ClaudeWord, RULES } from "./rules.js";
 import { createTurns } from "./turns.js";
 import { createSpent } from "./usage.js";
 import { createUsageSoFar } from "./usage-so-far.js";
+import { windowsOf } from "./windows.js";
 import { createWritten } from "./written.js";
 
 /** The model name in messages that the CLI writes itself. */
@@ -154,6 +155,7 @@ class TranscriptReader implements RunReader<ClaudeWord> {
 
   #rateLimit(line: Json): Events {
     const { transcript } = this;
+    transcript.windows = windowsOf(line, transcript.windows);
     const status = textAt(line, "rate_limit_info", "status");
     const name = textAt(line, "rate_limit_info", "rateLimitType");
     const seconds = countAt(line, "rate_limit_info", "resetsAt");

@@ -41,6 +41,9 @@ interface Given {
 /** How long the rates of the error rules look back, here and in Prometheus. */
 export const RATE_MS = 15 * MINUTE_MS;
 
+/** How runs end in the metrics of executors that neither failed nor succeeded, or met a limit of the provider. */
+const NEITHER = "RELEASED|CANCELLED|RATE_LIMIT|USAGE_WINDOW|OVERLOADED";
+
 const queueAge = (priority: string, seconds: number, severity: Severity, fireAfterMs: number): Given => ({
   name: `queue-age-${priority}`,
   metric: "queue_oldest_wait_seconds",
@@ -78,7 +81,10 @@ function exported(
   return { value: `${by} (ccsp_monitor_${metric})`, series: [{ series, calm, alarm }], labels };
 }
 
-const WINDOW = { engine: "claude-code", account: "team", window: "five_hour" };
+function burnRate(window: string, alarm: number): PrometheusForm {
+  const form = exported("slo_burn_rate", { slo: "availability", window }, 0, alarm);
+  return { ...form, value: `max by (slo, window) (ccsp_monitor_slo_burn_rate{window="${window}"})` };
+}
 
 const GIVEN: readonly Given[] = [
   {
@@ -90,7 +96,6 @@ const GIVEN: readonly Given[] = [
     summary: "{value} of the {window} window of {engine}/{account} is used",
     whatToDo:
       "Run `ccsp usage --by agent --since 5h` to see who uses it. Lower the class of what can wait, or set a budget. Tasks are not lost when the window is full: they wait until it opens.",
-    prometheus: exported("usage_window_share", WINDOW, 0.2, 0.9),
   },
   {
     name: "usage-95",
@@ -101,34 +106,39 @@ const GIVEN: readonly Given[] = [
     summary: "{value} of the {window} window of {engine}/{account} is used: its tasks will soon wait",
     whatToDo:
       "Pause what can wait (`ccsp pause class/low --why ...`), or add an account. The tasks of this account wait from 100 % until the window opens.",
-    prometheus: exported("usage_window_share", WINDOW, 0.2, 0.99),
   },
   {
     name: "budget-80",
-    metric: "budget_share",
+    metric: "budget_used_ratio",
     when: [">=", 0.8],
     severity: "warning",
     summary: "{value} of the budget {budget} is used",
     whatToDo: "Run `ccsp budget list`. Talk to its holder, or raise the budget, before it is used up.",
-    prometheus: exported("budget_share", { budget: "team" }, 0.2, 0.9),
+    prometheus: exported("budget_used_ratio", { budget: "team" }, 0.2, 0.9),
   },
   {
     name: "budget-spent",
-    metric: "budget_share",
+    metric: "budget_used_ratio",
     when: [">=", 1],
     severity: "critical",
     summary: "The budget {budget} is used up: {value}",
     whatToDo: "New work of its holder is refused or waits until the period turns. Raise the budget if it must not.",
-    prometheus: exported("budget_share", { budget: "team" }, 0.2, 1.1),
+    prometheus: exported("budget_used_ratio", { budget: "team" }, 0.2, 1.1),
   },
   {
     name: "budget-state-stale",
     metric: "budget_state_age_seconds",
     when: [">", 300],
+    // A replica that begins to lead has not spoken to the queue yet.
+    fireAfterMs: MINUTE_MS,
     severity: "critical",
     summary: "The state of the budgets is {value} old: the queue enforces what was known then",
     whatToDo: "Check that the monitor runs and reads events: `ccsp status`, and its log.",
-    prometheus: exported("budget_state_age_seconds", {}, 5, 900),
+    // The replica that enforces the budgets has the newest state.
+    prometheus: {
+      ...exported("budget_state_age_seconds", {}, 5, 900),
+      value: "min (ccsp_monitor_budget_state_age_seconds)",
+    },
   },
   {
     name: "error-rate",
@@ -140,19 +150,24 @@ const GIVEN: readonly Given[] = [
     whatToDo:
       "Run `ccsp queue list --state failed` and `ccsp queue log TASK`. `ccsp retry --error CATEGORY` puts failed tasks back when the cause is gone.",
     prometheus: {
-      value:
-        'sum by (engine) (increase(ccsp_executor_runs_total{outcome="failed"}[15m])) / (sum by (engine) (increase(ccsp_executor_runs_total{outcome=~"failed|succeeded"}[15m])) >= 20)',
+      value: `sum by (engine) (increase(ccsp_executor_runs_total{outcome!~"SUCCEEDED|${NEITHER}"}[15m])) / (sum by (engine) (increase(ccsp_executor_runs_total{outcome!~"${NEITHER}"}[15m])) >= 20)`,
       series: [
         {
-          series: 'ccsp_executor_runs_total{engine="claude-code",outcome="failed"}',
+          series: 'ccsp_executor_runs_total{engine="claude-code",outcome="ENGINE_CRASH"}',
           calm: 0,
           alarm: 20,
           counter: true,
         },
         {
-          series: 'ccsp_executor_runs_total{engine="claude-code",outcome="succeeded"}',
+          series: 'ccsp_executor_runs_total{engine="claude-code",outcome="SUCCEEDED"}',
           calm: 10,
           alarm: 10,
+          counter: true,
+        },
+        {
+          series: 'ccsp_executor_runs_total{engine="codex",outcome="USAGE_WINDOW"}',
+          calm: 9,
+          alarm: 90,
           counter: true,
         },
       ],
@@ -237,6 +252,7 @@ const GIVEN: readonly Given[] = [
     summary: "The executor {executor} has vanished without a stop",
     whatToDo:
       "Check its host and its log. Its tasks went back to the queue and lose nothing. Start it again, or drain it before you stop it.",
+    prometheus: exported("executor_lost", { executor: "executor-1" }, 0, 1),
   },
   {
     name: "instance-late",
@@ -247,10 +263,11 @@ const GIVEN: readonly Given[] = [
     summary: "The {service} {instance} no longer reports",
     whatToDo:
       "Check whether the process runs, whether its event loop turns (`/health`), and whether it reaches the monitor.",
+    prometheus: exported("instance_late", { service: "queue", instance: "queue-1" }, 0, 1),
   },
   {
     name: "runaway-task",
-    metric: "task_run_time_ratio",
+    metric: "task_run_time_multiple",
     when: [">", 3],
     fireAfterMs: MINUTE_MS,
     severity: "warning",
@@ -299,6 +316,7 @@ const GIVEN: readonly Given[] = [
     summary:
       "The error budget of {slo} burns {value} times too fast: at this rate a month's budget is gone in two days",
     whatToDo: "Run `ccsp slo`, then look at what fails now: `ccsp status`, and the logs of the services.",
+    prometheus: burnRate("fast", 20),
   },
   {
     name: "slo-slow-burn",
@@ -310,6 +328,7 @@ const GIVEN: readonly Given[] = [
     severity: "warning",
     summary: "The error budget of {slo} burns {value} times too fast over days: it will not last for the period",
     whatToDo: "Run `ccsp slo`, and look for the cause in the next days. Nobody has to get up for it.",
+    prometheus: burnRate("slow", 2),
   },
 ];
 

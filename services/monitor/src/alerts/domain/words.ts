@@ -2,9 +2,12 @@ import type { AlertRule, Labels } from "./rule.js";
 
 /** A value for people, in the unit with which the name of its metric ends. */
 export function valueWords(metric: string, value: number): string {
-  if (metric.endsWith("_share")) return `${round(value * 100)} %`;
+  if (isShare(metric)) return `${round(value * 100)} %`;
   return metric.endsWith("_seconds") ? secondsWords(value) : round(value);
 }
+
+/** Whether a metric is a part of 1, so that people read it in per cent. */
+export const isShare = (metric: string): boolean => metric.endsWith("_share") || metric.endsWith("_ratio");
 
 const round = (value: number): string =>
   Math.abs(value) >= 1_000 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
@@ -32,4 +35,17 @@ export function summaryOf(
     threshold: valueWords(metric, threshold),
   };
   return summary.replaceAll(/\{(\w+)\}/g, (place, name: string) => places[name] || place);
+}
+
+/** What a rule compares and for how long, such as `disk_free_share < 0.1 for 2 min`. */
+export function conditionText({
+  metric,
+  matchers,
+  condition,
+  threshold,
+  fireAfterMs,
+}: Pick<AlertRule, "metric" | "matchers" | "condition" | "threshold" | "fireAfterMs">): string {
+  const of = matchers.map(({ label, value, negated }) => `${label}${negated ? "!=" : "="}${value}`).join(",");
+  const lasting = fireAfterMs === 0 ? "" : ` for ${secondsWords(fireAfterMs / 1_000)}`;
+  return `${metric}${of === "" ? "" : `{${of}}`} ${condition} ${threshold}${lasting}`;
 }

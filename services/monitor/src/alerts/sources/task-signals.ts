@@ -23,7 +23,7 @@ export function taskSignals(queue: Pick<Client<QueueServiceService>, "list">): S
   return {
     metrics: [
       {
-        name: "task_run_time_ratio",
+        name: "task_run_time_multiple",
         help: "How long a task has run, as a multiple of the 95th percentile of the newest 200 tasks of its engine that succeeded; only tasks above it that have run for 10 minutes.",
         labels: ["task", "agent", "engine"],
       },
@@ -48,7 +48,7 @@ export function taskSignals(queue: Pick<Client<QueueServiceService>, "list">): S
         const long = peers.get(engine);
         if (long === undefined || ms <= long) return [];
         const labels = { task: task.id, agent: task.agentId, engine };
-        return [{ metric: "task_run_time_ratio", labels, value: ms / Math.max(long, 1_000) }];
+        return [{ metric: "task_run_time_multiple", labels, value: ms / Math.max(long, 1_000) }];
       });
       return signals.sort((a, b) => b.value - a.value).slice(0, MOST_TASKS);
     },

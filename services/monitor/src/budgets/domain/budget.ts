@@ -1,4 +1,5 @@
 import type { Counts } from "../../usage/domain/counts.js";
+import { labelOf } from "../../usage/domain/labels.js";
 import type { Run } from "../../usage/domain/run.js";
 import { type Period, type PeriodKind, periodAt } from "./period.js";
 
@@ -26,11 +27,13 @@ export interface BudgetTerms {
 export interface Budget extends BudgetTerms {
   readonly who: string;
   readonly changedMs: number;
-  /**
-   * Runs that ended from this time on are counted by the budget's own counters, and runs before it are in usage. It is
-   * a full minute, because usage knows minutes.
-   */
+  /** Runs that ended from this time on are counted by the budget's own counters. */
   readonly countFromMs: number;
+  /**
+   * Whether usage knows what its holder has used before. Then `countFromMs` is a full minute, because usage knows
+   * minutes.
+   */
+  readonly fromUsage: boolean;
   /** The largest share of which an event has told, and the period in which it did. */
   readonly told?: { readonly periodStartMs: number; readonly share: number };
 }
@@ -43,12 +46,20 @@ const MINUTE_MS = 60_000;
 export function changedBudget(
   terms: BudgetTerms,
   before: Budget | undefined,
-  { who, nowMs }: { readonly who: string; readonly nowMs: number },
+  { who, nowMs, allowedLabels }: { who: string; nowMs: number; allowedLabels: readonly string[] },
 ): Budget {
   const goesOn = before !== undefined && countedBy(before) === countedBy(terms);
   if (goesOn) return { ...before, ...terms, who, changedMs: nowMs };
-  const countFromMs = Math.ceil((nowMs + KNOWN_AFTER_MS) / MINUTE_MS) * MINUTE_MS;
-  return { ...terms, who, changedMs: nowMs, countFromMs };
+  const fromUsage = isInUsage(terms.holder, allowedLabels);
+  const countFromMs = fromUsage ? Math.ceil((nowMs + KNOWN_AFTER_MS) / MINUTE_MS) * MINUTE_MS : nowMs;
+  return { ...terms, who, changedMs: nowMs, countFromMs, fromUsage };
+}
+
+/** Usage counts by the labels that the settings allow. What others used before a budget was made is not known. */
+function isInUsage(holder: Holder, allowedLabels: readonly string[]): boolean {
+  if (holder.kind !== "label") return true;
+  const at = holder.label.indexOf("=");
+  return labelOf({ [holder.label.slice(0, at)]: holder.label.slice(at + 1) }, allowedLabels) === holder.label;
 }
 
 const countedBy = ({ holder, period, timeZone }: BudgetTerms): string => JSON.stringify([holder, period, timeZone]);

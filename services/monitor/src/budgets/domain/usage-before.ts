@@ -7,8 +7,6 @@ import type { Holder } from "./budget.js";
 /**
  * What a holder has used from `startMs` up to `endMs`, as far as usage knows it. `endMs` is a full minute of the last
  * 48 hours. The hour in which the time begins counts as a whole if its minutes are not kept any more.
- *
- * Usage knows the labels that the settings allow. So the use of other labels is not known.
  */
 export async function usageBefore(
   store: Pick<UsageStore, "read" | "readMinutes">,

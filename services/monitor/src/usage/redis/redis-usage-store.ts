@@ -59,7 +59,7 @@ export function createRedisUsageStore(
   const recordTogether = async (runs: readonly [Run, ...Run[]]): Promise<(readonly [Run, Recorded])[]> => {
     const [{ partition, endTime }] = runs;
     const end = endTime.getTime();
-    const counters = await countersOf?.();
+    const counters = countersOf && (await countersOf());
     const outcomes = await countAttempts(
       (places[partition] ?? usageKeys(partition)).attempts(end),
       ...[maxRows, keptFor(end, now()).join(","), BEYOND, EVENTS_KEPT],

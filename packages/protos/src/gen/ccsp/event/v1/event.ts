@@ -10,6 +10,7 @@ import { Duration } from "../../../google/protobuf/duration.js";
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
 import { DoubleValue } from "../../../google/protobuf/wrappers.js";
 import { Priority, priorityFromJSON, priorityToJSON, TaskError, Usage } from "../../task/v1/task.js";
+import { WindowSignal } from "../../usage/v1/window.js";
 
 export const protobufPackage = "ccsp.event.v1";
 
@@ -150,6 +151,8 @@ export interface TaskRetried {
   priority: Priority;
   /** Labels of the task. Long labels are cut: the event has the first ones, at most 2 KiB in total. */
   labels: { [key: string]: string };
+  /** What the engine said about the usage windows of its login, at most 8. Empty: nothing. */
+  windows: WindowSignal[];
 }
 
 export interface TaskRetried_LabelsEntry {
@@ -189,6 +192,8 @@ export interface TaskCompleted {
   priority: Priority;
   /** Labels of the task. Long labels are cut: the event has the first ones, at most 2 KiB in total. */
   labels: { [key: string]: string };
+  /** What the engine said about the usage windows of its login, at most 8. Empty: nothing. */
+  windows: WindowSignal[];
 }
 
 export interface TaskCompleted_LabelsEntry {
@@ -222,6 +227,8 @@ export interface TaskFailed {
   priority: Priority;
   /** Labels of the task. Long labels are cut: the event has the first ones, at most 2 KiB in total. */
   labels: { [key: string]: string };
+  /** What the engine said about the usage windows of its login, at most 8. Empty: nothing. */
+  windows: WindowSignal[];
 }
 
 export interface TaskFailed_LabelsEntry {
@@ -253,6 +260,8 @@ export interface TaskCancelled {
   priority: Priority;
   /** Labels of the task. Long labels are cut: the event has the first ones, at most 2 KiB in total. */
   labels: { [key: string]: string };
+  /** What the engine said about the usage windows of its login, at most 8. Empty: nothing. */
+  windows: WindowSignal[];
 }
 
 export interface TaskCancelled_LabelsEntry {
@@ -1305,6 +1314,7 @@ function createBaseTaskRetried(): TaskRetried {
     account: "",
     priority: 0,
     labels: {},
+    windows: [],
   };
 }
 
@@ -1340,6 +1350,9 @@ export const TaskRetried: MessageFns<TaskRetried> = {
     globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
       TaskRetried_LabelsEntry.encode({ key: key as any, value }, writer.uint32(82).fork()).join();
     });
+    for (const v of message.windows) {
+      WindowSignal.encode(v!, writer.uint32(90).fork()).join();
+    }
     return writer;
   },
 
@@ -1439,6 +1452,14 @@ export const TaskRetried: MessageFns<TaskRetried> = {
             }
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.windows.push(WindowSignal.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1484,6 +1505,9 @@ export const TaskRetried: MessageFns<TaskRetried> = {
           {},
         )
         : {},
+      windows: globalThis.Array.isArray(object?.windows)
+        ? object.windows.map((e: any) => WindowSignal.fromJSON(e))
+        : [],
     };
   },
 
@@ -1525,6 +1549,9 @@ export const TaskRetried: MessageFns<TaskRetried> = {
         });
       }
     }
+    if (message.windows?.length) {
+      obj.windows = message.windows.map((e) => WindowSignal.toJSON(e));
+    }
     return obj;
   },
 
@@ -1553,6 +1580,7 @@ export const TaskRetried: MessageFns<TaskRetried> = {
       },
       {},
     );
+    message.windows = object.windows?.map((e) => WindowSignal.fromPartial(e)) || [];
     return message;
   },
 };
@@ -1655,6 +1683,7 @@ function createBaseTaskCompleted(): TaskCompleted {
     account: "",
     priority: 0,
     labels: {},
+    windows: [],
   };
 }
 
@@ -1693,6 +1722,9 @@ export const TaskCompleted: MessageFns<TaskCompleted> = {
     globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
       TaskCompleted_LabelsEntry.encode({ key: key as any, value }, writer.uint32(90).fork()).join();
     });
+    for (const v of message.windows) {
+      WindowSignal.encode(v!, writer.uint32(98).fork()).join();
+    }
     return writer;
   },
 
@@ -1800,6 +1832,14 @@ export const TaskCompleted: MessageFns<TaskCompleted> = {
             }
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.windows.push(WindowSignal.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1854,6 +1894,9 @@ export const TaskCompleted: MessageFns<TaskCompleted> = {
           {},
         )
         : {},
+      windows: globalThis.Array.isArray(object?.windows)
+        ? object.windows.map((e: any) => WindowSignal.fromJSON(e))
+        : [],
     };
   },
 
@@ -1898,6 +1941,9 @@ export const TaskCompleted: MessageFns<TaskCompleted> = {
         });
       }
     }
+    if (message.windows?.length) {
+      obj.windows = message.windows.map((e) => WindowSignal.toJSON(e));
+    }
     return obj;
   },
 
@@ -1929,6 +1975,7 @@ export const TaskCompleted: MessageFns<TaskCompleted> = {
       },
       {},
     );
+    message.windows = object.windows?.map((e) => WindowSignal.fromPartial(e)) || [];
     return message;
   },
 };
@@ -2029,6 +2076,7 @@ function createBaseTaskFailed(): TaskFailed {
     account: "",
     priority: 0,
     labels: {},
+    windows: [],
   };
 }
 
@@ -2061,6 +2109,9 @@ export const TaskFailed: MessageFns<TaskFailed> = {
     globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
       TaskFailed_LabelsEntry.encode({ key: key as any, value }, writer.uint32(74).fork()).join();
     });
+    for (const v of message.windows) {
+      WindowSignal.encode(v!, writer.uint32(82).fork()).join();
+    }
     return writer;
   },
 
@@ -2152,6 +2203,14 @@ export const TaskFailed: MessageFns<TaskFailed> = {
             }
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.windows.push(WindowSignal.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2192,6 +2251,9 @@ export const TaskFailed: MessageFns<TaskFailed> = {
           {},
         )
         : {},
+      windows: globalThis.Array.isArray(object?.windows)
+        ? object.windows.map((e: any) => WindowSignal.fromJSON(e))
+        : [],
     };
   },
 
@@ -2230,6 +2292,9 @@ export const TaskFailed: MessageFns<TaskFailed> = {
         });
       }
     }
+    if (message.windows?.length) {
+      obj.windows = message.windows.map((e) => WindowSignal.toJSON(e));
+    }
     return obj;
   },
 
@@ -2257,6 +2322,7 @@ export const TaskFailed: MessageFns<TaskFailed> = {
       },
       {},
     );
+    message.windows = object.windows?.map((e) => WindowSignal.fromPartial(e)) || [];
     return message;
   },
 };
@@ -2357,6 +2423,7 @@ function createBaseTaskCancelled(): TaskCancelled {
     account: "",
     priority: 0,
     labels: {},
+    windows: [],
   };
 }
 
@@ -2389,6 +2456,9 @@ export const TaskCancelled: MessageFns<TaskCancelled> = {
     globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
       TaskCancelled_LabelsEntry.encode({ key: key as any, value }, writer.uint32(74).fork()).join();
     });
+    for (const v of message.windows) {
+      WindowSignal.encode(v!, writer.uint32(82).fork()).join();
+    }
     return writer;
   },
 
@@ -2480,6 +2550,14 @@ export const TaskCancelled: MessageFns<TaskCancelled> = {
             }
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.windows.push(WindowSignal.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2520,6 +2598,9 @@ export const TaskCancelled: MessageFns<TaskCancelled> = {
           {},
         )
         : {},
+      windows: globalThis.Array.isArray(object?.windows)
+        ? object.windows.map((e: any) => WindowSignal.fromJSON(e))
+        : [],
     };
   },
 
@@ -2558,6 +2639,9 @@ export const TaskCancelled: MessageFns<TaskCancelled> = {
         });
       }
     }
+    if (message.windows?.length) {
+      obj.windows = message.windows.map((e) => WindowSignal.toJSON(e));
+    }
     return obj;
   },
 
@@ -2583,6 +2667,7 @@ export const TaskCancelled: MessageFns<TaskCancelled> = {
       },
       {},
     );
+    message.windows = object.windows?.map((e) => WindowSignal.fromPartial(e)) || [];
     return message;
   },
 };

@@ -20,6 +20,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Duration } from "../../../google/protobuf/duration.js";
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
 import { Int64Value } from "../../../google/protobuf/wrappers.js";
 import { Blocker, StartEstimate } from "../../task/v1/explanation.js";
@@ -28,6 +29,7 @@ import { Schedule } from "../../task/v1/schedule.js";
 import { SubmitOutcome } from "../../task/v1/submission.js";
 import { Task, TaskEvent, TaskSpec, TaskState, taskStateFromJSON, taskStateToJSON } from "../../task/v1/task.js";
 import { BudgetStanding } from "../../usage/v1/budgets.js";
+import { Forecast, ForecastMetric, forecastMetricFromJSON, forecastMetricToJSON } from "../../usage/v1/forecast.js";
 import { Dimension, dimensionFromJSON, dimensionToJSON, UsageGap, UsageRow } from "../../usage/v1/usage.js";
 
 export const protobufPackage = "ccsp.gateway.v1";
@@ -297,6 +299,20 @@ export interface GetMyUsageResponse {
     | undefined;
   /** Times within the range in which events were lost. */
   gaps: UsageGap[];
+}
+
+/** Request for `GetMyForecast`. */
+export interface GetMyForecastRequest {
+  /** What to forecast. */
+  metric: ForecastMetric;
+  /** How far ahead: whole steps of five minutes, up to six hours. Absent means one hour. */
+  horizon: Duration | undefined;
+}
+
+/** Response for `GetMyForecast`. */
+export interface GetMyForecastResponse {
+  /** The forecast. */
+  forecast: Forecast | undefined;
 }
 
 /** Request for `GetMyBudgets`. */
@@ -2892,6 +2908,162 @@ export const GetMyUsageResponse: MessageFns<GetMyUsageResponse> = {
   },
 };
 
+function createBaseGetMyForecastRequest(): GetMyForecastRequest {
+  return { metric: 0, horizon: undefined };
+}
+
+export const GetMyForecastRequest: MessageFns<GetMyForecastRequest> = {
+  encode(message: GetMyForecastRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.metric !== 0) {
+      writer.uint32(8).int32(message.metric);
+    }
+    if (message.horizon !== undefined) {
+      Duration.encode(message.horizon, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetMyForecastRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetMyForecastRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.metric = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.horizon = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetMyForecastRequest {
+    return {
+      metric: isSet(object.metric) ? forecastMetricFromJSON(object.metric) : 0,
+      horizon: isSet(object.horizon) ? Duration.fromJSON(object.horizon) : undefined,
+    };
+  },
+
+  toJSON(message: GetMyForecastRequest): unknown {
+    const obj: any = {};
+    if (message.metric !== 0) {
+      obj.metric = forecastMetricToJSON(message.metric);
+    }
+    if (message.horizon !== undefined) {
+      obj.horizon = Duration.toJSON(message.horizon);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetMyForecastRequest>): GetMyForecastRequest {
+    return GetMyForecastRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetMyForecastRequest>): GetMyForecastRequest {
+    const message = createBaseGetMyForecastRequest();
+    message.metric = object.metric ?? 0;
+    message.horizon = (object.horizon !== undefined && object.horizon !== null)
+      ? Duration.fromPartial(object.horizon)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseGetMyForecastResponse(): GetMyForecastResponse {
+  return { forecast: undefined };
+}
+
+export const GetMyForecastResponse: MessageFns<GetMyForecastResponse> = {
+  encode(message: GetMyForecastResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.forecast !== undefined) {
+      Forecast.encode(message.forecast, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetMyForecastResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetMyForecastResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.forecast = Forecast.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetMyForecastResponse {
+    return { forecast: isSet(object.forecast) ? Forecast.fromJSON(object.forecast) : undefined };
+  },
+
+  toJSON(message: GetMyForecastResponse): unknown {
+    const obj: any = {};
+    if (message.forecast !== undefined) {
+      obj.forecast = Forecast.toJSON(message.forecast);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetMyForecastResponse>): GetMyForecastResponse {
+    return GetMyForecastResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetMyForecastResponse>): GetMyForecastResponse {
+    const message = createBaseGetMyForecastResponse();
+    message.forecast = (object.forecast !== undefined && object.forecast !== null)
+      ? Forecast.fromPartial(object.forecast)
+      : undefined;
+    return message;
+  },
+};
+
 function createBaseGetMyBudgetsRequest(): GetMyBudgetsRequest {
   return {};
 }
@@ -3268,6 +3440,24 @@ export const AgentServiceService = {
     responseDeserialize: (value: Buffer): GetMyUsageResponse => GetMyUsageResponse.decode(value),
   },
   /**
+   * Forecasts the usage of the calling agent. An answer that there is too little usage is not an error.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: the metric is unknown, or the horizon is no whole number of five minutes up to
+   *   six hours.
+   * - UNAVAILABLE `DEPENDENCY_UNAVAILABLE`: the monitor does not answer.
+   */
+  getMyForecast: {
+    path: "/ccsp.gateway.v1.AgentService/GetMyForecast" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetMyForecastRequest): Buffer => Buffer.from(GetMyForecastRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetMyForecastRequest => GetMyForecastRequest.decode(value),
+    responseSerialize: (value: GetMyForecastResponse): Buffer =>
+      Buffer.from(GetMyForecastResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetMyForecastResponse => GetMyForecastResponse.decode(value),
+  },
+  /**
    * Returns the budgets that the agent itself holds, and where each stands. Budgets of labels and of everybody are not
    * among them.
    *
@@ -3420,6 +3610,15 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
    * - UNAVAILABLE `DEPENDENCY_UNAVAILABLE`: the monitor does not answer.
    */
   getMyUsage: handleUnaryCall<GetMyUsageRequest, GetMyUsageResponse>;
+  /**
+   * Forecasts the usage of the calling agent. An answer that there is too little usage is not an error.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: the metric is unknown, or the horizon is no whole number of five minutes up to
+   *   six hours.
+   * - UNAVAILABLE `DEPENDENCY_UNAVAILABLE`: the monitor does not answer.
+   */
+  getMyForecast: handleUnaryCall<GetMyForecastRequest, GetMyForecastResponse>;
   /**
    * Returns the budgets that the agent itself holds, and where each stands. Budgets of labels and of everybody are not
    * among them.
@@ -3731,6 +3930,29 @@ export interface AgentServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetMyUsageResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Forecasts the usage of the calling agent. An answer that there is too little usage is not an error.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: the metric is unknown, or the horizon is no whole number of five minutes up to
+   *   six hours.
+   * - UNAVAILABLE `DEPENDENCY_UNAVAILABLE`: the monitor does not answer.
+   */
+  getMyForecast(
+    request: GetMyForecastRequest,
+    callback: (error: ServiceError | null, response: GetMyForecastResponse) => void,
+  ): ClientUnaryCall;
+  getMyForecast(
+    request: GetMyForecastRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetMyForecastResponse) => void,
+  ): ClientUnaryCall;
+  getMyForecast(
+    request: GetMyForecastRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetMyForecastResponse) => void,
   ): ClientUnaryCall;
   /**
    * Returns the budgets that the agent itself holds, and where each stands. Budgets of labels and of everybody are not

@@ -67,6 +67,7 @@ import {
   WatchMetricsRequest,
   WatchMetricsResponse,
 } from "../../monitor/v1/fleet.js";
+import { GetForecastRequest, GetForecastResponse } from "../../monitor/v1/forecast.js";
 import {
   ExportUsageRequest,
   ExportUsageResponse,
@@ -88,6 +89,7 @@ import {
   ListSessionsResponse,
 } from "../../monitor/v1/session.js";
 import { GetSlosRequest, GetSlosResponse } from "../../monitor/v1/slo.js";
+import { ListUsageWindowsRequest, ListUsageWindowsResponse } from "../../monitor/v1/windows.js";
 import {
   GetNotificationRequest,
   GetNotificationResponse,
@@ -2855,6 +2857,28 @@ export const OperatorServiceService = {
     responseSerialize: (value: ExportUsageResponse): Buffer => Buffer.from(ExportUsageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ExportUsageResponse => ExportUsageResponse.decode(value),
   },
+  /** Forecasts usage of everything, or of one agent, login, engine, model, class or label. */
+  getForecast: {
+    path: "/ccsp.gateway.v1.OperatorService/GetForecast" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetForecastRequest): Buffer => Buffer.from(GetForecastRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetForecastRequest => GetForecastRequest.decode(value),
+    responseSerialize: (value: GetForecastResponse): Buffer => Buffer.from(GetForecastResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetForecastResponse => GetForecastResponse.decode(value),
+  },
+  /** Returns what is known of the usage windows of each login. */
+  listUsageWindows: {
+    path: "/ccsp.gateway.v1.OperatorService/ListUsageWindows" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListUsageWindowsRequest): Buffer =>
+      Buffer.from(ListUsageWindowsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListUsageWindowsRequest => ListUsageWindowsRequest.decode(value),
+    responseSerialize: (value: ListUsageWindowsResponse): Buffer =>
+      Buffer.from(ListUsageWindowsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListUsageWindowsResponse => ListUsageWindowsResponse.decode(value),
+  },
   /** Counts work that was done outside CCSP, for any agent. */
   recordUsage: {
     path: "/ccsp.gateway.v1.OperatorService/RecordUsage" as const,
@@ -3298,6 +3322,10 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   getTimeSeries: handleUnaryCall<GetTimeSeriesRequest, GetTimeSeriesResponse>;
   /** Streams usage as CSV or JSON lines. */
   exportUsage: handleServerStreamingCall<ExportUsageRequest, ExportUsageResponse>;
+  /** Forecasts usage of everything, or of one agent, login, engine, model, class or label. */
+  getForecast: handleUnaryCall<GetForecastRequest, GetForecastResponse>;
+  /** Returns what is known of the usage windows of each login. */
+  listUsageWindows: handleUnaryCall<ListUsageWindowsRequest, ListUsageWindowsResponse>;
   /** Counts work that was done outside CCSP, for any agent. */
   recordUsage: handleUnaryCall<RecordUsageRequest, RecordUsageResponse>;
   /** Creates or replaces a budget. */
@@ -3847,6 +3875,38 @@ export interface OperatorServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<ExportUsageResponse>;
+  /** Forecasts usage of everything, or of one agent, login, engine, model, class or label. */
+  getForecast(
+    request: GetForecastRequest,
+    callback: (error: ServiceError | null, response: GetForecastResponse) => void,
+  ): ClientUnaryCall;
+  getForecast(
+    request: GetForecastRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetForecastResponse) => void,
+  ): ClientUnaryCall;
+  getForecast(
+    request: GetForecastRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetForecastResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns what is known of the usage windows of each login. */
+  listUsageWindows(
+    request: ListUsageWindowsRequest,
+    callback: (error: ServiceError | null, response: ListUsageWindowsResponse) => void,
+  ): ClientUnaryCall;
+  listUsageWindows(
+    request: ListUsageWindowsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListUsageWindowsResponse) => void,
+  ): ClientUnaryCall;
+  listUsageWindows(
+    request: ListUsageWindowsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListUsageWindowsResponse) => void,
+  ): ClientUnaryCall;
   /** Counts work that was done outside CCSP, for any agent. */
   recordUsage(
     request: RecordUsageRequest,

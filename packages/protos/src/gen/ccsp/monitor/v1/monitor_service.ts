@@ -75,6 +75,7 @@ import {
   WatchMetricsRequest,
   WatchMetricsResponse,
 } from "./fleet.js";
+import { GetForecastRequest, GetForecastResponse } from "./forecast.js";
 import {
   CheckSessionRequest,
   CheckSessionResponse,
@@ -84,6 +85,7 @@ import {
   ListSessionsResponse,
 } from "./session.js";
 import { GetSlosRequest, GetSlosResponse } from "./slo.js";
+import { ListUsageWindowsRequest, ListUsageWindowsResponse } from "./windows.js";
 
 export const protobufPackage = "ccsp.monitor.v1";
 
@@ -2102,8 +2104,41 @@ export const MonitorServiceService = {
     responseDeserialize: (value: Buffer): RecordUsageResponse => RecordUsageResponse.decode(value),
   },
   /**
+   * Forecasts usage with the model that had the smallest error in the last day, and says how large the errors of all
+   * models were. An answer that there is too little usage is not an error.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: the metric is unknown, the filter has more than one field, or the horizon is no
+   *   whole number of five minutes up to six hours.
+   */
+  getForecast: {
+    path: "/ccsp.monitor.v1.MonitorService/GetForecast" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetForecastRequest): Buffer => Buffer.from(GetForecastRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetForecastRequest => GetForecastRequest.decode(value),
+    responseSerialize: (value: GetForecastResponse): Buffer => Buffer.from(GetForecastResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetForecastResponse => GetForecastResponse.decode(value),
+  },
+  /**
+   * Returns what is known of the usage windows of each login, and when they are predicted to run out. Engines say it at
+   * the end of a run. So work that CCSP does not do shows only with the next run.
+   */
+  listUsageWindows: {
+    path: "/ccsp.monitor.v1.MonitorService/ListUsageWindows" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListUsageWindowsRequest): Buffer =>
+      Buffer.from(ListUsageWindowsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListUsageWindowsRequest => ListUsageWindowsRequest.decode(value),
+    responseSerialize: (value: ListUsageWindowsResponse): Buffer =>
+      Buffer.from(ListUsageWindowsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListUsageWindowsResponse => ListUsageWindowsResponse.decode(value),
+  },
+  /**
    * Creates a budget, or replaces the budget of this name. A new budget begins with what its holder has used in the
-   * present period, as far as usage knows it. A change of the limit, the action or the shares keeps what was counted.
+   * present period, as far as usage knows it; a budget of a label by which usage does not count begins with nothing. A
+   * change of the limit, the action or the shares keeps what was counted.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: a field of the budget is not as its comment says, or there are 1,000 budgets.
@@ -2448,8 +2483,23 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
    */
   recordUsage: handleUnaryCall<RecordUsageRequest, RecordUsageResponse>;
   /**
+   * Forecasts usage with the model that had the smallest error in the last day, and says how large the errors of all
+   * models were. An answer that there is too little usage is not an error.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: the metric is unknown, the filter has more than one field, or the horizon is no
+   *   whole number of five minutes up to six hours.
+   */
+  getForecast: handleUnaryCall<GetForecastRequest, GetForecastResponse>;
+  /**
+   * Returns what is known of the usage windows of each login, and when they are predicted to run out. Engines say it at
+   * the end of a run. So work that CCSP does not do shows only with the next run.
+   */
+  listUsageWindows: handleUnaryCall<ListUsageWindowsRequest, ListUsageWindowsResponse>;
+  /**
    * Creates a budget, or replaces the budget of this name. A new budget begins with what its holder has used in the
-   * present period, as far as usage knows it. A change of the limit, the action or the shares keeps what was counted.
+   * present period, as far as usage knows it; a budget of a label by which usage does not count begins with nothing. A
+   * change of the limit, the action or the shares keeps what was counted.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: a field of the budget is not as its comment says, or there are 1,000 budgets.
@@ -2677,8 +2727,51 @@ export interface MonitorServiceClient extends Client {
     callback: (error: ServiceError | null, response: RecordUsageResponse) => void,
   ): ClientUnaryCall;
   /**
+   * Forecasts usage with the model that had the smallest error in the last day, and says how large the errors of all
+   * models were. An answer that there is too little usage is not an error.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: the metric is unknown, the filter has more than one field, or the horizon is no
+   *   whole number of five minutes up to six hours.
+   */
+  getForecast(
+    request: GetForecastRequest,
+    callback: (error: ServiceError | null, response: GetForecastResponse) => void,
+  ): ClientUnaryCall;
+  getForecast(
+    request: GetForecastRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetForecastResponse) => void,
+  ): ClientUnaryCall;
+  getForecast(
+    request: GetForecastRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetForecastResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Returns what is known of the usage windows of each login, and when they are predicted to run out. Engines say it at
+   * the end of a run. So work that CCSP does not do shows only with the next run.
+   */
+  listUsageWindows(
+    request: ListUsageWindowsRequest,
+    callback: (error: ServiceError | null, response: ListUsageWindowsResponse) => void,
+  ): ClientUnaryCall;
+  listUsageWindows(
+    request: ListUsageWindowsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListUsageWindowsResponse) => void,
+  ): ClientUnaryCall;
+  listUsageWindows(
+    request: ListUsageWindowsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListUsageWindowsResponse) => void,
+  ): ClientUnaryCall;
+  /**
    * Creates a budget, or replaces the budget of this name. A new budget begins with what its holder has used in the
-   * present period, as far as usage knows it. A change of the limit, the action or the shares keeps what was counted.
+   * present period, as far as usage knows it; a budget of a label by which usage does not count begins with nothing. A
+   * change of the limit, the action or the shares keeps what was counted.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: a field of the budget is not as its comment says, or there are 1,000 budgets.

@@ -42,6 +42,7 @@ import {
   Usage,
 } from "../../task/v1/task.js";
 import { BudgetAction, budgetActionFromJSON, budgetActionToJSON } from "../../usage/v1/budgets.js";
+import { WindowSignal } from "../../usage/v1/window.js";
 
 export const protobufPackage = "ccsp.queue.v1";
 
@@ -434,6 +435,8 @@ export interface CompleteRequest {
    * previous turn, and its agent would not know it.
    */
   transcriptFault: string;
+  /** What the engine said about the usage windows of its login. The event has the first 8 that are valid. */
+  windows: WindowSignal[];
 }
 
 /** Response for `Complete`. */
@@ -455,7 +458,11 @@ export interface FailRequest {
     | Usage
     | undefined;
   /** Cost of the failed run in US dollars. Absent when it is not known. */
-  costUsd: number | undefined;
+  costUsd:
+    | number
+    | undefined;
+  /** What the engine said about the usage windows of its login. The event has the first 8 that are valid. */
+  windows: WindowSignal[];
 }
 
 /** Response for `Fail`. */
@@ -3830,7 +3837,7 @@ export const ReportResponse: MessageFns<ReportResponse> = {
 };
 
 function createBaseCompleteRequest(): CompleteRequest {
-  return { taskId: "", fence: 0n, result: undefined, engineConversationId: "", transcriptFault: "" };
+  return { taskId: "", fence: 0n, result: undefined, engineConversationId: "", transcriptFault: "", windows: [] };
 }
 
 export const CompleteRequest: MessageFns<CompleteRequest> = {
@@ -3852,6 +3859,9 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
     }
     if (message.transcriptFault !== "") {
       writer.uint32(42).string(message.transcriptFault);
+    }
+    for (const v of message.windows) {
+      WindowSignal.encode(v!, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -3909,6 +3919,14 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
             message.transcriptFault = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.windows.push(WindowSignal.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3940,6 +3958,9 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
         : isSet(object.transcript_fault)
         ? globalThis.String(object.transcript_fault)
         : "",
+      windows: globalThis.Array.isArray(object?.windows)
+        ? object.windows.map((e: any) => WindowSignal.fromJSON(e))
+        : [],
     };
   },
 
@@ -3960,6 +3981,9 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
     if (message.transcriptFault !== "") {
       obj.transcriptFault = message.transcriptFault;
     }
+    if (message.windows?.length) {
+      obj.windows = message.windows.map((e) => WindowSignal.toJSON(e));
+    }
     return obj;
   },
 
@@ -3975,6 +3999,7 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
       : undefined;
     message.engineConversationId = object.engineConversationId ?? "";
     message.transcriptFault = object.transcriptFault ?? "";
+    message.windows = object.windows?.map((e) => WindowSignal.fromPartial(e)) || [];
     return message;
   },
 };
@@ -4032,7 +4057,7 @@ export const CompleteResponse: MessageFns<CompleteResponse> = {
 };
 
 function createBaseFailRequest(): FailRequest {
-  return { taskId: "", fence: 0n, error: undefined, usage: undefined, costUsd: undefined };
+  return { taskId: "", fence: 0n, error: undefined, usage: undefined, costUsd: undefined, windows: [] };
 }
 
 export const FailRequest: MessageFns<FailRequest> = {
@@ -4054,6 +4079,9 @@ export const FailRequest: MessageFns<FailRequest> = {
     }
     if (message.costUsd !== undefined) {
       DoubleValue.encode({ value: message.costUsd! }, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.windows) {
+      WindowSignal.encode(v!, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -4111,6 +4139,14 @@ export const FailRequest: MessageFns<FailRequest> = {
             message.costUsd = DoubleValue.decode(reader, reader.uint32()).value;
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.windows.push(WindowSignal.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4138,6 +4174,9 @@ export const FailRequest: MessageFns<FailRequest> = {
         : isSet(object.cost_usd)
         ? Number(object.cost_usd)
         : undefined,
+      windows: globalThis.Array.isArray(object?.windows)
+        ? object.windows.map((e: any) => WindowSignal.fromJSON(e))
+        : [],
     };
   },
 
@@ -4158,6 +4197,9 @@ export const FailRequest: MessageFns<FailRequest> = {
     if (message.costUsd !== undefined) {
       obj.costUsd = floatToJson(message.costUsd);
     }
+    if (message.windows?.length) {
+      obj.windows = message.windows.map((e) => WindowSignal.toJSON(e));
+    }
     return obj;
   },
 
@@ -4173,6 +4215,7 @@ export const FailRequest: MessageFns<FailRequest> = {
       : undefined;
     message.usage = (object.usage !== undefined && object.usage !== null) ? Usage.fromPartial(object.usage) : undefined;
     message.costUsd = object.costUsd ?? undefined;
+    message.windows = object.windows?.map((e) => WindowSignal.fromPartial(e)) || [];
     return message;
   },
 };
@@ -11384,7 +11427,7 @@ export const QueueServiceService = {
   },
   /**
    * Opens a gate, at once or on a ramp. When the gate is open, the call changes nothing. The gate of an emergency stop
-   * opens only with a reason.
+   * opens only with a reason, and only for a person: not for the monitor.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -11814,7 +11857,7 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
   pauseQueue: handleUnaryCall<PauseQueueRequest, PauseQueueResponse>;
   /**
    * Opens a gate, at once or on a ramp. When the gate is open, the call changes nothing. The gate of an emergency stop
-   * opens only with a reason.
+   * opens only with a reason, and only for a person: not for the monitor.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -12317,7 +12360,7 @@ export interface QueueServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Opens a gate, at once or on a ramp. When the gate is open, the call changes nothing. The gate of an emergency stop
-   * opens only with a reason.
+   * opens only with a reason, and only for a person: not for the monitor.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.

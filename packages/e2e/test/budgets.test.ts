@@ -1,0 +1,175 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { BlockerKind, BudgetExhaustedError, type CcspClient } from "@ccsp/client";
+import { createClient } from "@ccsp/grpc-kit";
+import { ROLES } from "@ccsp/identity";
+import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { Budget, BudgetAction, BudgetPeriod, BudgetUnit } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
+import { eventually } from "@ccsp/testkit";
+import { collect } from "../src/collect.js";
+import { addressOf, monitorClient, queueClient } from "../src/internal-clients.js";
+import { serviceChannel } from "../src/service-channel.js";
+import { startWorld, type World } from "../src/world.js";
+
+const CLI = fileURLToPath(new URL("../../cli/bin/ccsp.js", import.meta.url));
+const SHARDS = 3;
+
+/** Runs `ccsp` as an operator. */
+async function ccsp(world: World, ...words: string[]) {
+  const env = {
+    PATH: process.env["PATH"],
+    CCSP_GATEWAY: world.fleet.gatewayAddress,
+    CCSP_CA: world.fleet.gatewayCaFile ?? "",
+    CCSP_TOKEN: await world.token("ada", { scopes: ROLES.admin }),
+    CCSP_STATE_DIR: join(world.dataDir, "cli"),
+    HOME: world.dataDir,
+  };
+  const run = promisify(execFile)(process.execPath, [CLI, ...words], { env });
+  return run.then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    ({ code, stdout, stderr }) => ({ code: Number(code), stdout: String(stdout), stderr: String(stderr) }),
+  );
+}
+
+describe("budgets of a fleet with two queues, two monitors and the real Claude Code CLI", function () {
+  this.timeout(120_000);
+  let world: World;
+  let alice: CcspClient;
+  before(async () => {
+    world = await startWorld({ replicas: { queue: 2, monitor: 2 }, env: { CCSP_QUEUE_SHARDS: String(SHARDS) } });
+    alice = world.client("alice");
+  });
+  after(() => world.close());
+
+  const runOne = async (client: CcspClient, labels: Record<string, string> = {}) =>
+    assert.equal((await collect(client.run({ prompt: "hello", labels }))).ended.state, "SUCCEEDED");
+  const held = () =>
+    eventually(
+      async () => {
+        for (const index of [0, 1]) {
+          const queue = queueClient(world, index);
+          const { gates } = await queue.getStatus({}).finally(() => queue.close());
+          assert.ok(
+            gates.some(({ budgets }) => budgets.length > 0),
+            JSON.stringify(gates.map(({ why }) => why)),
+          );
+        }
+      },
+      { timeoutMs: 10_000, what: "a hold in the queue" },
+    );
+
+  it("refuses the agent's next task after N, with the reason in SDK and CLI, also while monitors are killed, and not another agent's", async () => {
+    const set = await ccsp(
+      world,
+      "budget",
+      "set",
+      "alice-month",
+      ..."--agent alice --requests 2 --per month".split(" "),
+    );
+    assert.equal(set.code, 0, set.stderr);
+    await runOne(alice);
+    await runOne(alice);
+    await held();
+    const refused = async () =>
+      assert.rejects(alice.submit({ prompt: "one more" }), (error) => {
+        assert.ok(error instanceof BudgetExhaustedError, String(error));
+        assert.match(error.message, /of agent alice: budget alice-month \(2 requests a month\) is used up until /);
+        assert.equal(error.metadata["budget"], "alice-month");
+        assert.ok((error.retryAfterMs ?? 0) > 0);
+        return true;
+      });
+    await refused();
+    await Promise.all([world.fleet.kill9("monitor", 0), world.fleet.kill9("monitor", 1)]);
+    await refused();
+    await runOne(world.client("bob"));
+    await world.fleet.ready();
+    await refused();
+
+    const status = await ccsp(world, "queue", "status");
+    assert.match(status.stdout, /agent\/alice +\S+ \S+ +budget +budget alice-month \(2 requests/);
+    const list = await ccsp(world, "budget", "list");
+    assert.match(list.stdout, /^alice-month +agent\/alice +2 requests a month +2 +100% +refuses /m);
+    for (const line of list.stdout.split("\n")) assert.ok(line.length <= 120, line);
+
+    // A higher limit lets the agent work again.
+    await ccsp(world, "budget", "set", "alice-month", ..."--agent alice --requests 9 --per month".split(" "));
+    await eventually(() => alice.submit({ prompt: "again" }), { timeoutMs: 10_000, what: "an accepted task" });
+    assert.deepEqual((await ccsp(world, "budget", "delete", "alice-month")).code, 0);
+    assert.equal((await ccsp(world, "budget", "delete", "alice-month")).code, 4);
+  });
+
+  it("parks tasks of a label in every shard, and ExplainTask names the budget", async () => {
+    const monitor = monitorClient(world);
+    const budget = Budget.fromPartial({
+      name: "blue",
+      holder: { holder: { $case: "label", value: "team=blue" } },
+      unit: BudgetUnit.TOKENS,
+      limit: 1,
+      period: BudgetPeriod.MONTH,
+      action: BudgetAction.PARK,
+    });
+    await monitor.putBudget({ budget, who: "ada" });
+    await runOne(alice, { team: "blue" });
+    await held();
+    // Enough agents for each shard.
+    const agents = Array.from({ length: 3 * SHARDS }, (_, i) => world.client(`agent-${i}`));
+    const ids = await Promise.all(
+      agents.map(async (client) => (await client.submit({ prompt: "later", labels: { team: "blue" } })).id),
+    );
+    assert.equal(new Set(ids.map((id) => id.split("-")[0])).size, SHARDS);
+    for (const [i, id] of ids.entries()) {
+      const explained = await agents[i]?.explain(id);
+      const blocker = explained?.blockers.find(({ kind }) => kind === BlockerKind.BUDGET_EXHAUSTED);
+      assert.match(blocker?.message ?? "", /of label team=blue: budget blue \(1 token a month\) is used up until /);
+      assert.ok(blocker?.until);
+    }
+    await runOne(alice, { team: "red" });
+    for (const [i, id] of ids.entries()) assert.equal((await agents[i]?.get(id))?.state, TaskState.QUEUED);
+    await monitor.deleteBudget({ name: "blue" });
+    monitor.close();
+    await eventually(
+      async () => {
+        for (const [i, id] of ids.entries()) assert.equal((await agents[i]?.get(id))?.state, TaskState.SUCCEEDED);
+      },
+      { timeoutMs: 60_000, what: "the tasks that were parked" },
+    );
+  });
+});
+
+describe("a hold of a budget in a fleet without a monitor", function () {
+  this.timeout(120_000);
+  let world: World;
+  before(async () => void (world = await startWorld({ engine: "scripted", replicas: { queue: 2, monitor: 0 } })));
+  after(() => world.close());
+
+  it("ends by itself when the period turns, by the queue's clock: what was parked runs", async () => {
+    const alice = world.client("alice");
+    const queueAs = (as: "monitor" | "gateway") =>
+      createClient(QueueServiceService, addressOf(world, "queue"), {
+        credentials: serviceChannel(world.certificates, { as, to: "queue" }),
+      });
+    const [monitor, gateway] = [queueAs("monitor"), queueAs("gateway")];
+    const endTime = new Date(Date.now() + 4_000);
+    const scope = { scope: { $case: "all" as const, value: true } };
+    const hold = { budget: "all", scope, action: BudgetAction.PARK, limit: "1 request an hour", endTime };
+    await assert.rejects(gateway.setBudgetHolds({ holds: [hold] }), /only these may: monitor/);
+    await monitor.setBudgetHolds({ holds: [hold] });
+    const { id } = await alice.submit({ prompt: "say:hello" });
+    const { blockers } = await alice.explain(id);
+    assert.deepEqual(blockers.find(({ kind }) => kind === BlockerKind.BUDGET_EXHAUSTED)?.until, endTime);
+    const started = await eventually(
+      async () => {
+        const { startTime } = await alice.get(id);
+        assert.ok(startTime);
+        return startTime;
+      },
+      { timeoutMs: 30_000, what: "the start of the task" },
+    );
+    assert.ok(started >= endTime, `${started.toISOString()} is before ${endTime.toISOString()}`);
+    for (const client of [monitor, gateway]) client.close();
+  });
+});

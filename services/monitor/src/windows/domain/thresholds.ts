@@ -1,0 +1,29 @@
+import type { WindowReport } from "./window-report.js";
+
+const HOUR_MS = 3_600_000;
+const SHARES = [0.95, 0.8] as const;
+/** Stands for the prediction that the window runs out within the hour. */
+export const RUNS_OUT = 1;
+
+/** What to tell of a window: the share that it passed, or RUNS_OUT. */
+export interface Notice {
+  readonly threshold: number;
+  /** What was told of this period then. */
+  readonly told: readonly number[];
+}
+
+/**
+ * Returns what is to tell of a window now. A window that passes two shares at once tells of the higher one only. One
+ * that is predicted to run out within the hour tells so, unless it has passed the highest share.
+ */
+export function noticeOf({ window: { told }, share = 0, exhaustion }: WindowReport, nowMs: number): Notice | undefined {
+  const passed = SHARES.filter((each) => share >= each);
+  const [highest] = passed;
+  if (highest !== undefined && !told.includes(highest))
+    return {
+      threshold: highest,
+      told: [...new Set([...told, ...passed, ...(highest === SHARES[0] ? [RUNS_OUT] : [])])],
+    };
+  const soon = exhaustion.state === "runs-out" && exhaustion.expected <= nowMs + HOUR_MS;
+  return soon && !told.includes(RUNS_OUT) ? { threshold: RUNS_OUT, told: [...told, RUNS_OUT] } : undefined;
+}

@@ -1,0 +1,142 @@
+import type { Known } from "../../forecast/usage-history.js";
+
+/** What is known of one usage window of one login. Times are in ms. */
+export interface Window {
+  readonly engine: string;
+  /** Empty: the engine has only one login. */
+  readonly account: string;
+  /** As the engine names it. `usage`: the engine said that a window is closed, and gave no name. */
+  readonly name: string;
+  /** By the last signal. Undefined: a person has resumed the login since, so it is not known. */
+  readonly state: WindowState | undefined;
+  /** When the present period began. Undefined: it is not known. */
+  readonly startMs: number | undefined;
+  /** When the period ends. Undefined: the engine did not say it. */
+  readonly resetMs: number | undefined;
+  readonly lengthMs: number | undefined;
+  /** The share that the engine told last in this period, and when. */
+  readonly share: number | undefined;
+  readonly shareMs: number | undefined;
+  readonly firstMs: number;
+  readonly signalMs: number;
+  /** How many times the window was seen to turn. */
+  readonly resets: number;
+  /** What usage fills the window, learned from the last share of at least a tenth or the last closing. */
+  readonly full: Full | undefined;
+  /** The shares of this period of which an event has told. 1: that it is predicted to run out. */
+  readonly told: readonly number[];
+}
+
+export type WindowState = "open" | "warning" | "closed";
+
+/** The usage of a whole window, as far as it can be said. `atMs` is the time of the share that it was learned from. */
+export interface Full extends Pick<Known, "tokens" | "cost" | "requests"> {
+  /** The cost of all runs was known. */
+  readonly costKnown: boolean;
+  readonly atMs: number;
+}
+
+/** What an engine said of a window. */
+export interface Signal {
+  readonly name: string;
+  readonly state: WindowState;
+  readonly resetMs: number | undefined;
+  readonly share: number | undefined;
+  readonly lengthMs: number | undefined;
+}
+
+export interface Login {
+  readonly engine: string;
+  readonly account: string;
+}
+
+/** The name of a window among all windows. The window is last, because a login may have a `/` in its name. */
+export const windowName = ({ engine, account, name }: Login & { readonly name: string }): string =>
+  `${engine}/${account}/${name}`;
+
+/** A share that is less than half of the one before: the provider has reset the window before its time. */
+const hasDropped = (before: number | undefined, share: number | undefined): boolean =>
+  before !== undefined && share !== undefined && before > 0.2 && share < before / 2;
+
+/**
+ * Returns the window after a signal. Returns `before` itself if the signal is older than what is known.
+ *
+ * A period ends when its reset time has passed, or when the share drops to less than half. Providers move the reset time
+ * by seconds, so another reset time alone begins no period.
+ */
+export function afterSignal(login: Login, before: Window | undefined, signal: Signal, atMs: number): Window {
+  if (before !== undefined && atMs < before.signalMs) return before;
+  const turned = before !== undefined && (hasEnded(before, atMs) || hasDropped(before.share, signal.share));
+  const last = before === undefined || turned ? undefined : before;
+  const resetMs = signal.resetMs ?? last?.resetMs;
+  const lengthMs = signal.lengthMs ?? before?.lengthMs;
+  const share = signal.share ?? last?.share;
+  return {
+    ...login,
+    name: signal.name,
+    state: signal.state,
+    startMs:
+      last === undefined
+        ? startOf({ resetMs, lengthMs, turnedMs: turned ? (before?.resetMs ?? atMs) : undefined })
+        : last.startMs,
+    resetMs,
+    lengthMs,
+    share,
+    shareMs: signal.share === undefined ? last?.shareMs : atMs,
+    firstMs: before?.firstMs ?? atMs,
+    signalMs: atMs,
+    resets: (before?.resets ?? 0) + (turned ? 1 : 0),
+    full: before?.full,
+    told: last?.told ?? [],
+  };
+}
+
+function startOf({
+  resetMs,
+  lengthMs,
+  turnedMs,
+}: {
+  readonly resetMs: number | undefined;
+  readonly lengthMs: number | undefined;
+  readonly turnedMs: number | undefined;
+}): number | undefined {
+  if (resetMs !== undefined && lengthMs !== undefined) return resetMs - lengthMs;
+  return turnedMs;
+}
+
+/** The window after a person resumed its login: a closed window may be open again, and a run will show it. */
+export const afterResume = (before: Window, atMs: number): Window =>
+  before.state === "closed" && atMs >= before.signalMs ? { ...before, state: undefined, signalMs: atMs } : before;
+
+export const hasEnded = ({ resetMs }: Pick<Window, "resetMs">, nowMs: number): boolean =>
+  resetMs !== undefined && resetMs <= nowMs;
+
+/** Signals come with each run. One that says nothing new is stored once a minute. */
+const MINUTE_MS = 60_000;
+export function saysNews(before: Window | undefined, after: Window): boolean {
+  if (before === undefined) return true;
+  if (after === before) return false;
+  const moved = Math.abs((after.resetMs ?? 0) - (before.resetMs ?? 0)) >= MINUTE_MS;
+  return (
+    moved ||
+    after.state !== before.state ||
+    after.share !== before.share ||
+    after.resets !== before.resets ||
+    after.signalMs - before.signalMs >= MINUTE_MS
+  );
+}
+
+/** The window as it stands now: one whose reset time has passed has turned, and nothing was said of the new period. */
+export function present(window: Window, nowMs: number): Window {
+  if (!hasEnded(window, nowMs)) return window;
+  return {
+    ...window,
+    state: undefined,
+    startMs: window.resetMs,
+    resetMs: undefined,
+    share: undefined,
+    shareMs: undefined,
+    resets: window.resets + 1,
+    told: [],
+  };
+}

@@ -1,0 +1,106 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { isIP } from "node:net";
+import { createTransport } from "nodemailer";
+import { z } from "zod";
+import { type ChannelType, DeliveryError, type Message } from "../../domain/channel.js";
+import { parsed } from "../parsed.js";
+
+const address = z.string().regex(/^[^\s<>,;:"\r\n]+@[^\s<>,;:"\r\n]+$/, "must be an address such as ops@example.com");
+const schema = z.strictObject({
+  host: z.string().min(1),
+  port: z.number().int().min(1).max(65_535).default(587),
+  /** `implicit`: TLS from the first byte (port 465). `starttls`: required. `off`: only for a server on this host. */
+  tls: z.enum(["implicit", "starttls", "off"]).default("starttls"),
+  /** A file with the certificates of the authorities, in place of those of the system. */
+  caFile: z.string().min(1).optional(),
+  user: z.string().min(1).optional(),
+  /** The file is read for each message, so the password can be exchanged. */
+  passwordFile: z.string().min(1).optional(),
+  from: address,
+  to: z.array(address).min(1).max(50),
+  subjectPrefix: z.string().max(100).default(""),
+});
+
+const TIMEOUTS = { connectionTimeout: 8_000, greetingTimeout: 8_000, socketTimeout: 12_000 };
+const SUBJECT = 200;
+
+/**
+ * Sends each notice as an e-mail by SMTP. The mails of a matter are one thread: later ones refer to the first one. A
+ * mail has the same `Message-ID` each time, by which many mail servers drop repeats.
+ */
+export const emailChannel: ChannelType = {
+  type: "email",
+  use: { concurrency: 2 },
+  open: async (settings, { resolve }) => {
+    const { host, port, tls, caFile, user, passwordFile, from, to, subjectPrefix } = parsed(schema, settings);
+    const domain = from.slice(from.lastIndexOf("@") + 1);
+    const idOf = (id: string): string => `<${createHash("sha256").update(id).digest("hex").slice(0, 32)}@${domain}>`;
+    return {
+      target: `${to.length === 1 ? to[0] : `${to.length} people`} by ${host}:${port}`,
+      deliver: async (message) => {
+        const pass = passwordFile === undefined ? undefined : await read(passwordFile);
+        const ca = caFile === undefined ? undefined : await read(caFile);
+        const transport = createTransport({
+          // The address that was checked is the one that is connected to.
+          host: await resolve(host),
+          port,
+          secure: tls === "implicit",
+          requireTLS: tls === "starttls",
+          ignoreTLS: tls === "off",
+          tls: { ...(isIP(host) === 0 && { servername: host }), ...(ca !== undefined && { ca }) },
+          ...(user !== undefined && pass !== undefined && { auth: { user, pass: pass.trim() } }),
+          ...TIMEOUTS,
+          disableFileAccess: true,
+          disableUrlAccess: true,
+        });
+        const messageId = idOf(message.id);
+        try {
+          const { rejected } = await transport.sendMail({
+            ...{ from, to, messageId },
+            ...mailOf(message, subjectPrefix),
+            ...(message.ref !== undefined && { inReplyTo: message.ref, references: message.ref }),
+          });
+          if (rejected.length > 0)
+            throw new DeliveryError("refused", `${rejected.length} of the addresses were refused`);
+        } catch (error) {
+          throw smtpFailure(error);
+        } finally {
+          transport.close();
+        }
+        // The first mail of the thread stays the one that later mails refer to.
+        return { ref: message.ref ?? messageId };
+      },
+    };
+  },
+};
+
+function mailOf({ notice, render }: Message, prefix: string) {
+  const { title, body: text } = render("text");
+  const { body: html } = render("html");
+  const done = notice.action === "resolves" ? "✅ " : "";
+  const subject = Array.from(`${prefix}${done}${title}`).slice(0, SUBJECT).join("");
+  // RFC 3834: nobody's absence note answers it.
+  return { subject, text, html, headers: { "Auto-Submitted": "auto-generated", "X-CCSP-Kind": notice.kind } };
+}
+
+/** Returns what a failed mail means for the queue (RFC 5321, 4.2.1: 4yz passes, 5yz stays). */
+function smtpFailure(error: unknown): unknown {
+  if (error instanceof DeliveryError || !(error instanceof Error)) return error;
+  const code: unknown = "code" in error ? error.code : undefined;
+  const response: unknown = "responseCode" in error ? error.responseCode : undefined;
+  const said = typeof response === "number" ? `the mail server answered ${response}` : "the mail server did not answer";
+  // The server's own words may repeat a credential.
+  const text = `${said} (${typeof code === "string" ? code : "no code"})`;
+  if (code === "EAUTH" || code === "ENOAUTH") return new DeliveryError("refused", text);
+  if (typeof response !== "number") return new DeliveryError("unavailable", text);
+  if (response === 421 || response === 450 || response === 451 || response === 452)
+    return new DeliveryError("unavailable", text);
+  return new DeliveryError(response >= 500 ? "refused" : "unavailable", text);
+}
+
+async function read(path: string): Promise<string> {
+  return readFile(path, "utf8").catch((cause: unknown) => {
+    throw new DeliveryError("refused", `${path} cannot be read`, undefined, cause);
+  });
+}

@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import type { AddressInfo } from "node:net";
+import { SMTPServer } from "smtp-server";
+import { emailChannel } from "../src/channels/email/index.js";
+import type { Channel, Message } from "../src/domain/channel.js";
+import { channelContext, testMessage } from "./channel-context.js";
+
+interface Mail {
+  readonly from: string;
+  readonly to: readonly string[];
+  /** The headers with their continuation lines joined, and the body as it was sent. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly source: string;
+}
+
+describe("the e-mail channel", () => {
+  let smtp: SMTPServer;
+  let mails: Mail[];
+  let refuse: { code: number; at: "rcpt" | "data" } | undefined;
+  let close: () => Promise<void>;
+
+  beforeEach(async () => {
+    mails = [];
+    refuse = undefined;
+    const refusal = () => Object.assign(new Error("no"), { responseCode: refuse?.code });
+    smtp = new SMTPServer({
+      authOptional: true,
+      disabledCommands: ["STARTTLS"],
+      onRcptTo: (_address, _session, done) => done(refuse?.at === "rcpt" ? refusal() : undefined),
+      onData: (stream, { envelope }, done) => {
+        const chunks: Buffer[] = [];
+        stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+        stream.on("end", () => {
+          if (refuse?.at === "data") return done(refusal());
+          const source = Buffer.concat(chunks).toString();
+          const from = envelope.mailFrom === false ? "" : envelope.mailFrom.address;
+          mails.push({ from, to: envelope.rcptTo.map((each) => each.address), headers: headersOf(source), source });
+          return done();
+        });
+      },
+    });
+    await new Promise<void>((resolve) => smtp.listen(0, "127.0.0.1", resolve));
+    const context = channelContext("mail");
+    close = context.close;
+  });
+  afterEach(async () => {
+    await close();
+    await new Promise<void>((resolve) => smtp.close(() => resolve()));
+  });
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens on TCP
+  const port = () => (smtp.server.address() as AddressInfo).port;
+  const open = (more: Record<string, unknown> = {}): Promise<Channel> => {
+    const settings = { host: "127.0.0.1", port: port(), tls: "off", from: "ccsp@example.com", to: ["a@example.com"] };
+    return emailChannel.open({ ...settings, ...more }, channelContext("mail"));
+  };
+  const deliver = async (channel: Channel, message: Message) =>
+    (await channel.deliver(message, AbortSignal.timeout(10_000))) ?? {};
+
+  it("sends a mail as text and HTML, and the mails of a matter as one thread", async () => {
+    const channel = await open({ to: ["a@example.com", "b@example.com"], subjectPrefix: "[prod] " });
+    const { ref } = await deliver(channel, testMessage());
+    await deliver(
+      channel,
+      testMessage({ id: "end", kind: "session.recovered", action: "resolves" }, { id: "end", ref }),
+    );
+    const [first, second] = mails;
+    assert.ok(first && second);
+    assert.deepEqual([first.from, first.to], ["ccsp@example.com", ["a@example.com", "b@example.com"]]);
+    assert.match(first.headers["subject"] ?? "", /^\[prod\] The login of claude-code \(team\) ended/);
+    assert.match(
+      first.source,
+      /Content-Type: text\/plain[\s\S]*Content-Type: text\/html[\s\S]*<strong>What to do<\/strong>/,
+    );
+    assert.equal(first.headers["message-id"], ref);
+    assert.deepEqual([second.headers["in-reply-to"], second.headers["references"]], [ref, ref]);
+    assert.equal(first.headers["auto-submitted"], "auto-generated");
+  });
+
+  it("has the same Message-ID when a message comes again", async () => {
+    const channel = await open();
+    await deliver(channel, testMessage());
+    await deliver(channel, testMessage({}, { attempt: 2 }));
+    assert.equal(mails[0]?.headers["message-id"], mails[1]?.headers["message-id"]);
+  });
+
+  it("lets no text of others make a header, a recipient or markup", async () => {
+    const summary = "x\r\nBcc: victim@example.com\r\n\r\n<script>alert(1)</script>";
+    await deliver(await open(), testMessage({ kind: "alert.firing", facts: { rule: "r", summary } }));
+    const [mail] = mails;
+    assert.deepEqual(mail?.to, ["a@example.com"]);
+    assert.equal(mail?.headers["bcc"], undefined);
+    assert.doesNotMatch(decoded(mail?.source ?? "").split("text/html")[1] ?? "", /<script>/);
+  });
+
+  it("says whether a person has to mend it, or whether waiting helps", async () => {
+    const channel = await open();
+    const cases = [
+      [{ code: 451, at: "data" }, "unavailable"],
+      [{ code: 554, at: "data" }, "refused"],
+      [{ code: 550, at: "rcpt" }, "refused"],
+    ] as const;
+    for (const [given, kind] of cases) {
+      refuse = given;
+      await assert.rejects(deliver(channel, testMessage()), { kind });
+    }
+    refuse = undefined;
+    await deliver(channel, testMessage());
+    assert.equal(mails.length, 1);
+  });
+
+  it("sends nothing in clear to a server without TLS, unless the operator says so", async () => {
+    await assert.rejects(deliver(await open({ tls: "starttls" }), testMessage()), { name: "DeliveryError" });
+    assert.deepEqual(mails, []);
+  });
+
+  it("names the setting that is wrong", async () => {
+    await assert.rejects(open({ to: ["a@example.com\r\nBcc: b@example.com"] }), /to\.0: must be an address/);
+  });
+});
+
+function headersOf(source: string): Record<string, string> {
+  const [head = ""] = source.split("\r\n\r\n");
+  const lines = head.replace(/\r\n[ \t]+/g, " ").split("\r\n");
+  return Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.indexOf(":")).toLowerCase(), line.slice(line.indexOf(":") + 2)]),
+  );
+}
+
+const decoded = (source: string): string => source.replace(/=\r\n/g, "").replace(/=3C/g, "<").replace(/=3E/g, ">");

@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { TaskFailed } from "@ccsp/protos/ccsp/event/v1/event.js";
+import { WindowSignal, WindowState } from "@ccsp/protos/ccsp/usage/v1/window.js";
+import { failFacts } from "./run-facts.js";
+
+describe("the facts of a run in its event", () => {
+  it("hold the first 8 valid windows, and leave out what no reader could use", () => {
+    const window = (name: string, fields: Parameters<typeof WindowSignal.fromPartial>[0] = {}) =>
+      WindowSignal.fromPartial({ name, state: WindowState.OPEN, ...fields });
+    const strange = [
+      window(""),
+      window("a b"),
+      window("x".repeat(65)),
+      window("t", { resetTime: new Date(Number.NaN) }),
+    ];
+    const many = Array.from({ length: 10 }, (_, n) => window(`w${n}`, { resetTime: new Date(n), usedShare: n / 10 }));
+    const { event } = failFacts({ usage: undefined, windows: [...strange, ...many] });
+    assert.deepEqual(TaskFailed.fromJSON(JSON.parse(JSON.stringify(event))).windows, many.slice(0, 8));
+  });
+
+  it("hold no member for windows that the run did not tell of", () => {
+    assert.deepEqual(failFacts({ usage: undefined, windows: [] }), { event: {} });
+  });
+});
