@@ -87,6 +87,23 @@ describe("The dashboards of Grafana", () => {
   });
 });
 
+describe("The rules of Prometheus", () => {
+  it("ask only for metrics, labels and values that services export, and so do the examples for operators", async () => {
+    const metrics = await knownMetrics();
+    const rules = readFileSync(join(ROOT, "deploy/prometheus/rules.yaml"), "utf8");
+    const operations = readFileSync(join(ROOT, "docs/operations.md"), "utf8");
+    const exprs = [
+      ...[...rules.matchAll(/^ +expr: (".*")$/gm)].map(([, text = ""]): string => JSON.parse(text)),
+      ...[...operations.matchAll(/^ +expr: (.*)$/gm)].map(([, text = ""]) => text),
+    ];
+    assert.ok(exprs.length > 20, `${exprs.length} expressions`);
+    assert.deepEqual(
+      exprs.flatMap((expr) => faultsOfQuery(expr, metrics)),
+      [],
+    );
+  });
+});
+
 describe("The check of queries", () => {
   const metrics = new Map<string, MetricDeclaration>([
     ["a_total", { name: "a_total", type: "counter", help: "", labels: { kind: ["x", "y"], engine: "engines" } }],

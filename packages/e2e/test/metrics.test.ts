@@ -27,7 +27,7 @@ const whyNoPrometheus = async (): Promise<string | undefined> =>
  * the usage window tells.
  */
 const ONLY_AFTER =
-  /^ccsp_(?:executor_(?:unknown_|hook_calls|starts|warm)|monitor_(?:alerts|executor_lost|run_error_share|session_lost|engine_stalled|queue_oldest|slo_))/;
+  /^ccsp_(?:executor_(?:unknown_|hook_calls|starts|warm)|monitor_(?:alerts|executor_lost|run_error_share|session_lost|budget_used|usage_window|engine_stalled|queue_oldest|slo_))/;
 
 /** A line of /metrics: the name of the series and its labels. */
 interface Sample {

@@ -55,6 +55,17 @@ export const executors: Dashboard = {
           queries: [{ expr: "max by (engine, account) (ccsp_monitor_session_lost)", legend: "{{engine}} {{account}}" }],
         },
         {
+          title: "Probes of logins",
+          description: "By answer. Refused: the login is lost or about to be. `ccsp session list` shows each.",
+          unit: "ops",
+          queries: [
+            {
+              expr: "sum by (answer) (rate(ccsp_monitor_session_probes_total[$__rate_interval]))",
+              legend: "{{answer}}",
+            },
+          ],
+        },
+        {
           title: "Lost executors",
           description: "Executors that fell silent without a stop. Their tasks went back to the queue.",
           unit: "none",

@@ -99,6 +99,54 @@ export const usage: Dashboard = {
       ],
     },
     {
+      title: "Usage windows and forecast",
+      panels: [
+        {
+          title: "Used share of usage windows",
+          description:
+            "Of each account, as the engine tells it or as it is estimated. At 100 %, its tasks wait until the window opens.",
+          unit: "percentunit",
+          thresholds: { orange: 0.8, red: 0.95 },
+          queries: [
+            {
+              expr: "max by (engine, account, window) (ccsp_monitor_usage_window_share)",
+              legend: "{{engine}} {{account}} {{window}}",
+            },
+          ],
+        },
+        {
+          title: "Time until a window is used up",
+          description: "As forecast. There is no line while the window is expected to last.",
+          unit: "s",
+          queries: [
+            {
+              expr: "min by (engine, account, window) (ccsp_monitor_usage_window_exhausts_seconds)",
+              legend: "{{engine}} {{account}} {{window}}",
+            },
+          ],
+        },
+      ],
+    },
+    {
+      title: "Budgets",
+      panels: [
+        {
+          title: "Used share of budgets",
+          description: "In the present period of each. At 100 %, new work of its holder is refused or waits.",
+          unit: "percentunit",
+          thresholds: { orange: 0.8, red: 1 },
+          queries: [{ expr: "max by (budget) (ccsp_monitor_budget_used_ratio)", legend: "{{budget}}" }],
+        },
+        {
+          title: "Age of the budgets' state",
+          description: "The queue enforces what it was told then. Above 5 minutes, check that the monitor runs.",
+          unit: "s",
+          thresholds: { orange: 60, red: 300 },
+          queries: [{ expr: "max(ccsp_monitor_budget_state_age_seconds)", legend: "age" }],
+        },
+      ],
+    },
+    {
       title: "The monitor",
       panels: [
         {

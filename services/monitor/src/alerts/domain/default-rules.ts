@@ -86,6 +86,8 @@ function burnRate(window: string, alarm: number): PrometheusForm {
   return { ...form, value: `max by (slo, window) (ccsp_monitor_slo_burn_rate{window="${window}"})` };
 }
 
+const WINDOW = { engine: "claude-code", account: "team", window: "five_hour" };
+
 const GIVEN: readonly Given[] = [
   {
     name: "usage-80",
@@ -96,6 +98,7 @@ const GIVEN: readonly Given[] = [
     summary: "{value} of the {window} window of {engine}/{account} is used",
     whatToDo:
       "Run `ccsp usage --by agent --since 5h` to see who uses it. Lower the class of what can wait, or set a budget. Tasks are not lost when the window is full: they wait until it opens.",
+    prometheus: exported("usage_window_share", WINDOW, 0.2, 0.9),
   },
   {
     name: "usage-95",
@@ -106,6 +109,7 @@ const GIVEN: readonly Given[] = [
     summary: "{value} of the {window} window of {engine}/{account} is used: its tasks will soon wait",
     whatToDo:
       "Pause what can wait (`ccsp pause class/low --why ...`), or add an account. The tasks of this account wait from 100 % until the window opens.",
+    prometheus: exported("usage_window_share", WINDOW, 0.2, 0.99),
   },
   {
     name: "budget-80",
