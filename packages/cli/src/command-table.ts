@@ -146,6 +146,11 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
       load: async (io) => (await import("./commands/limits.js")).limitsCommand(io),
     },
     {
+      term: "adaptation [options]",
+      description: "show what CCSP has changed by itself: rates, weights, gates and slots, and why",
+      load: async (io) => (await import("./commands/adaptation.js")).adaptationCommand(io),
+    },
+    {
       term: "usage [options]",
       description:
         "show the runs, tokens, cost and times of agents, engines, models, classes and labels; forecast them",

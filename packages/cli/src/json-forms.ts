@@ -18,6 +18,7 @@ import type {
   RotateKeyResponse,
   WhoAmIResponse,
 } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
+import type { GetAdaptationResponse } from "@ccsp/protos/ccsp/monitor/v1/adaptation.js";
 import type { Alert, AlertRuleStatus, Silence } from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
 import type { GetGlobalMetricsResponse } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
 import type { GetForecastResponse } from "@ccsp/protos/ccsp/monitor/v1/forecast.js";
@@ -63,6 +64,7 @@ interface Messages {
   readonly "ccsp.monitor.v1.GetSlosResponse": GetSlosResponse;
   readonly "ccsp.monitor.v1.Alert": Alert;
   readonly "ccsp.monitor.v1.AlertRuleStatus": AlertRuleStatus;
+  readonly "ccsp.monitor.v1.GetAdaptationResponse": GetAdaptationResponse;
   readonly "ccsp.monitor.v1.GetForecastResponse": GetForecastResponse;
   readonly "ccsp.monitor.v1.GetUsageResponse": GetUsageResponse;
   readonly "ccsp.monitor.v1.UsageWindow": UsageWindow;

@@ -28,6 +28,7 @@ const COMMANDS = [
   ...["status", "list", "get", "explain", "log", "cancel", "retry"].map((name) => `queue ${name}`),
   ...["emergency stop", "emergency resume", "pause", "resume", "priority", "clear"],
   ...["list", "set", "reset"].map((name) => `limits ${name}`),
+  "adaptation",
   ...["list", "runs", "tail", "drain", "slots", "probe"].map((name) => `executor ${name}`),
   ...["init", "issue", "show"].map((name) => `certs ${name}`),
   ...["create", "list", "rotate", "revoke"].map((name) => `key ${name}`),

@@ -3,6 +3,7 @@ import { implementSome } from "@ccsp/grpc-kit";
 import { ROLES } from "@ccsp/identity";
 import { GetExecutorStatusResponse, ProbeResponse } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { ApiKey, OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
+import { AdaptationMode, GetAdaptationResponse } from "@ccsp/protos/ccsp/monitor/v1/adaptation.js";
 import {
   Alert,
   AlertCondition,
@@ -51,6 +52,19 @@ export const FAILED_TASK = Task.fromPartial({
   error: { category: ErrorCategory.OVERLOADED, message: "529", retryable: true },
 });
 
+const ADAPTATION = GetAdaptationResponse.fromPartial({
+  mode: AdaptationMode.ON,
+  adapted: [
+    {
+      subject: "account/claude-code/team",
+      inForce: { what: "gate", before: 0, after: 1, reason: "near", time: new Date() },
+      decisions: [
+        { what: "gate", before: 0, after: 1, reason: "near", time: new Date() },
+        { what: "rate", after: 65 / 9, reason: "slower: 50 % of the window is used", time: new Date() },
+      ],
+    },
+  ],
+});
 const LIMIT = Limit.fromPartial({
   name: "rate/agent/nightly",
   value: { value: { $case: "rate", value: { startsPerMinute: 10 } } },
@@ -214,6 +228,7 @@ export function fakeOperatorService() {
     retryTasks: async () => ({ matched: 1n, retried: 1n }),
     pauseQueue: async () => ({ gate: GATE }),
     resumeQueue: async () => ({ resumed: true }),
+    getAdaptation: async () => ADAPTATION,
     getLimits: async () => ({ limits: [LIMIT], range: undefined }),
     setLimits: async () => ({ limits: [LIMIT] }),
     clearQueue: async () => ({ tasks: 1n, confirmationToken: "t", agents: [{ agentId: "alice", tasks: 1n }] }),

@@ -9,6 +9,7 @@ import {
   GetCapabilitiesResponse,
 } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { OperatorServiceService, WhoAmIResponse } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
+import { GetAdaptationResponse } from "@ccsp/protos/ccsp/monitor/v1/adaptation.js";
 import { GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import {
@@ -69,6 +70,9 @@ const EVENTS: readonly Parameters<typeof TaskEvent.fromPartial>[0][] = [
   { event: { $case: "stateChanged", value: { state: TaskState.CANCELLING, reason: "why" } } },
   { event: { $case: "taskEnded", value: { state: TaskState.FAILED, error: { message: "529" } } } },
 ];
+const ADAPTATION = GetAdaptationResponse.fromPartial({
+  adapted: [{ subject: "agent/a", decisions: [{ what: "rate", after: 1, reason: "near" }] }],
+});
 const LIMIT = Limit.fromPartial({
   name: "rate/agent/a",
   value: { value: { $case: "rate", value: { startsPerMinute: 1 } } },
@@ -146,6 +150,7 @@ describe("text that others wrote, as ccsp shows it", () => {
       cancelTask: async () => ({ task: infected(TASK) }),
       retryTask: refuse,
       pauseQueue: async () => ({ gate: infected(Gate.fromPartial(GATE)) }),
+      getAdaptation: async () => infected(ADAPTATION),
       getLimits: async () => ({ limits: [infected(LIMIT)], range: undefined }),
       setLimits: async () => ({ limits: [infected(LIMIT)] }),
       emergencyStop: async () => ({ status: infected(status.emergency), confirmed: true }),
@@ -210,6 +215,7 @@ describe("text that others wrote, as ccsp shows it", () => {
     "queue cancel t",
     "queue retry t",
     "pause agent/a --why lunch",
+    "adaptation",
     "limits list",
     "limits set rate/agent/a 1 --why flood",
     "emergency stop --level kill --why leak",

@@ -21,6 +21,7 @@ const MESSAGE_OF: Readonly<Record<string, string>> = {
   "queue retry": "task.v1.Task",
   priority: "task.v1.Task",
   pause: "queue.v1.Gate",
+  adaptation: "monitor.v1.GetAdaptationResponse",
   "limits list": "queue.v1.Limit",
   "limits set": "queue.v1.Limit",
   "limits reset": "queue.v1.Limit",

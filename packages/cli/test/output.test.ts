@@ -60,6 +60,11 @@ const CASES: readonly Case[] = [
   { line: "pause engine/claude-code --why x", name: "engine/claude-code", shows: /maintenance/ },
   { line: "resume engine/claude-code", name: "engine/claude-code", shows: /is open again/ },
   {
+    line: "adaptation --all",
+    shows:
+      /^adaptation is on: [^\n]*\nSUBJECT +WHAT +CHANGE +STATE +AGO +WHY\naccount\/claude-code\/team +gate +closed +in force +\S+ \S+ +near\naccount\/claude-code\/team +rate +setting to 7\.22\/min +over /,
+  },
+  {
     line: "limits list",
     name: "rate/agent/nightly",
     shows:

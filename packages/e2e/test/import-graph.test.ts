@@ -92,7 +92,7 @@ const MONITOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
   slo: ["signals", "state"],
   alerts: ["signals", "state", "usage"],
   session: ["signals", "state"],
-  adaptation: ["state"],
+  adaptation: ["forecast", "state", "windows"],
 };
 /** The folders of grpc-kit's `src`, in the same way. */
 const GRPC_KIT_LAYERS: Readonly<Record<string, readonly string[]>> = {

@@ -8,6 +8,7 @@ import { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/no
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis } from "@ccsp/redis-kit";
 import { openAdaptation } from "./adaptation/open-adaptation.js";
+import { windowPressure } from "./adaptation/window-pressure.js";
 import { alertHandlers } from "./alerts/handlers.js";
 import { openAlerts } from "./alerts/open-alerts.js";
 import { eventSignals } from "./alerts/sources/event-signals.js";
@@ -136,12 +137,8 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       log,
     });
 
-    const adaptation = openAdaptation({
-      redis: redis.client,
-      queue,
-      sources: [windows.pressures],
-      mode: config.adaptation,
-    });
+    const pressures = windowPressure({ windows: windows.windows, histories, forecasts });
+    const adaptation = openAdaptation({ redis: redis.client, queue, sources: [pressures], mode: config.adaptation });
 
     const { instance } = service;
     const duties = [...windows.duties, ...fleet.duties, duty, sessions.duty, ...budgets.duties, adaptation.duty];

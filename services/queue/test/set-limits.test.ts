@@ -33,6 +33,9 @@ const asked = (
   ...more,
 });
 
+/** These tests are not about a busy machine. */
+const NEVER_OVERLOADED = { CCSP_QUEUE_OVERLOAD_LOOP_DELAY: "10m", CCSP_QUEUE_OVERLOAD_CALL: "10m" };
+
 describe("limits that are set while the queue runs", () => {
   for (const shards of [1, 3]) {
     describe(`in two replicas with ${shards} shards`, () => {
@@ -42,7 +45,7 @@ describe("limits that are set while the queue runs", () => {
       beforeEach(async () => {
         leaks = leakCheck();
         redis = await startRedis();
-        const env = { CCSP_QUEUE_SHARDS: String(shards) };
+        const env = { ...NEVER_OVERLOADED, CCSP_QUEUE_SHARDS: String(shards) };
         replicas = await Promise.all([startQueue(redis.url, env), startQueue(redis.url, env)]);
       });
       afterEach(async () => {
@@ -99,7 +102,7 @@ describe("limits that are set while the queue runs", () => {
       it("survive a restart of every replica", async () => {
         await replicas[0]!.client.setLimits(asked([weight("weight/agent/alice", 7)]));
         await Promise.all(replicas.map((each) => each.stop()));
-        const env = { CCSP_QUEUE_SHARDS: String(shards) };
+        const env = { ...NEVER_OVERLOADED, CCSP_QUEUE_SHARDS: String(shards) };
         replicas = await Promise.all([startQueue(redis.url, env), startQueue(redis.url, env)]);
         const limit = await value("weight/agent/alice");
         assert.deepEqual(limit?.value?.value, { $case: "weight", value: 7 });

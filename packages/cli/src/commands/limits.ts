@@ -40,7 +40,7 @@ function listCommand(io: Io): Command {
     .description("list the weights and rates in force; those with a name under BY override the settings")
     .addHelpText(
       "after",
-      "\nExamples:\n  ccsp limits list\n  ccsp limits list -o json | jq -r 'select(.source) | [.name, .source.why] | @tsv'",
+      "\nExamples:\n  ccsp limits list\n  ccsp limits list -o json | jq -r 'select(.source) | .name'",
     )
     .action(async (options: ConnectionOptions) => {
       const { limits } = await atGateway(io, options, (gateway) => gateway.getLimits({}));

@@ -16,8 +16,6 @@ export interface WindowReport {
   readonly exhaustion: Exhaustion | { readonly state: "used-up" };
   /** Why it is not known when the window runs out. */
   readonly reason: string;
-  /** The share at the end of the next hour, or before the window turns if that is sooner. Undefined: not known. */
-  readonly hourShare?: number | undefined;
 }
 
 /** Below this share, the usage that fills a window would be a guess. */
@@ -55,7 +53,7 @@ export async function learnFull(window: Window, usage: Pick<UsageOf, "sum">): Pr
 }
 
 /** Providers weigh models by what they cost, so cost says more of a share than tokens do, if all of it is known. */
-const metricOf = (full: Full): Metric =>
+export const metricOf = (full: Full): Metric =>
   full.costKnown && full.cost > 0 ? "cost" : full.tokens > 0 ? "tokens" : "requests";
 
 async function shareOf(
@@ -78,7 +76,6 @@ async function shareOf(
 }
 
 const STEP_MS = 5 * 60_000;
-const HOUR_MS = 3_600_000;
 
 async function exhaustionOf({
   window: { resetMs, startMs, lengthMs },
@@ -92,7 +89,7 @@ async function exhaustionOf({
   readonly share: number | undefined;
   readonly usage: UsageOf;
   readonly nowMs: number;
-}): Promise<Pick<WindowReport, "exhaustion" | "reason" | "hourShare">> {
+}): Promise<Pick<WindowReport, "exhaustion" | "reason">> {
   const unknown = (reason: string) => ({ exhaustion: { state: "unknown" } as const, reason });
   if (share === undefined) return unknown("the engine has told no share, and the window was not seen to close");
   if (share >= 1) return { exhaustion: { state: "used-up" }, reason: "" };
@@ -101,8 +98,6 @@ async function exhaustionOf({
   if (full === undefined) return unknown("too little of the window was used to say how much usage fills it");
   const metric = metricOf(full);
   const forecast = await usage.forecast(metric);
-  const hours = Math.min(HOUR_MS, end - nowMs) / HOUR_MS;
-  const hourShare = forecast.state === "known" ? share + (forecast.ratePerHour * hours) / full[metric] : undefined;
   const exhaustion = exhaustTime({ used: share * full[metric], limit: full[metric], periodEnd: end }, forecast, nowMs);
-  return { exhaustion, reason: forecast.state === "known" ? "" : forecast.reason, hourShare };
+  return { exhaustion, reason: forecast.state === "known" ? "" : forecast.reason };
 }
