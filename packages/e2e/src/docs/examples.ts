@@ -23,6 +23,8 @@ export function linkPackages(folder: string): void {
   const scope = join(folder, "node_modules", "@ccsp");
   mkdirSync(scope, { recursive: true });
   for (const name of readdirSync(join(ROOT, "packages"))) symlinkSync(join(ROOT, "packages", name), join(scope, name));
+  // A channel of others uses the types of the service that loads it.
+  symlinkSync(join(ROOT, "services", "notification"), join(scope, "notification"));
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }\n');
 }
 

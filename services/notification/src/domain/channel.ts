@@ -37,8 +37,8 @@ export interface Channel {
    * Resolves when the channel has accepted the message. It may return a `ref`, by which it finds the first message of a
    * matter again: later messages of the matter bring it back.
    *
-   * Rejects when the channel has not accepted it: with a `DeliveryError` that says of which kind the failure is, or any
-   * other error, which counts as `unavailable`. The message then comes again, with the same id. It also comes again
+   * Rejects when the channel has not accepted it: with a `DeliveryError`, or any Error with its members, that says of
+   * which kind the failure is. An Error without a kind counts as `unavailable`. The message then comes again, with the same id. It also comes again
    * when the process dies before the result is stored. So a channel that can find out whether it has the message does.
    *
    * Must end soon after `signal` aborts, which it does after 15 s.

@@ -1,5 +1,5 @@
 import { type Backoff, backoffMs } from "@ccsp/timing";
-import { DeliveryError, type FailureKind } from "./channel.js";
+import type { FailureKind } from "./channel.js";
 import type { Attempt, Delivery } from "./notice.js";
 import type { Settlement } from "./notice-store.js";
 
@@ -11,6 +11,7 @@ const WAITS: Readonly<Record<FailureKind, Backoff>> = {
   refused: { firstMs: 60_000, longestMs: 3_600_000 },
   invalid: { firstMs: 0, longestMs: 0 },
 };
+const KINDS: readonly FailureKind[] = ["unavailable", "limited", "refused", "invalid"];
 /** A channel may ask for any wait. A longer one than this is more likely a mistake than a wish. */
 const LONGEST_ASKED_MS = 6 * 3_600_000;
 /** Attempts that are kept of a delivery. */
@@ -25,11 +26,10 @@ export interface Ended {
   readonly random?: () => number;
 }
 
-/** What follows an attempt that failed. Any error that is not a `DeliveryError` counts as `unavailable`. */
+/** What follows an attempt that failed. An error without a `kind` counts as `unavailable`. */
 export function afterFailure(error: unknown, ended: Ended): Settlement {
   const { delivery, now, giveUpMs, random = Math.random } = ended;
-  const kind = error instanceof DeliveryError ? error.kind : "unavailable";
-  const asked = error instanceof DeliveryError ? error.retryAfterMs : undefined;
+  const { kind, retryAfterMs: asked } = failureOf(error);
   const attempted = withAttempt(ended, causeOf(error));
   const tooLate = now.getTime() - delivery.since.getTime() >= giveUpMs;
   const dead = kind === "invalid" || tooLate;
@@ -53,6 +53,15 @@ export function afterFailure(error: unknown, ended: Ended): Settlement {
 export function afterSuccess(ended: Ended, ref: string | undefined, delivered: Settlement["delivered"]): Settlement {
   const delivery: Delivery = { ...withAttempt(ended, ""), state: "delivered", nextTime: undefined };
   return { outcome: "ok", delivery, retryMs: 0, ref, pauseMs: 0, channelIs: "ok", delivered };
+}
+
+/** The error of a plugin is of no class of ours: its members say what it means. */
+function failureOf(error: unknown): { kind: FailureKind; retryAfterMs: number | undefined } {
+  const { kind, retryAfterMs }: { kind?: unknown; retryAfterMs?: unknown } = Object(error);
+  return {
+    kind: KINDS.find((each) => each === kind) ?? "unavailable",
+    retryAfterMs: typeof retryAfterMs === "number" && retryAfterMs >= 0 ? retryAfterMs : undefined,
+  };
 }
 
 function withAttempt({ delivery, started, now }: Ended, cause: string): Delivery {

@@ -1,7 +1,7 @@
 import { DeliveryError, type FailureKind } from "../domain/channel.js";
 
 /** The kind of failure of an HTTP status, for channels that post to a URL. */
-export function kindOfStatus(status: number): FailureKind {
+function kindOfStatus(status: number): FailureKind {
   if (status === 429) return "limited";
   if (status >= 500 || status === 408 || status === 425) return "unavailable";
   // A redirect is not followed: it could lead anywhere.

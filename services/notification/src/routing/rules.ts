@@ -78,7 +78,7 @@ function wantedBy(notice: Notice, rules: readonly Rule[] | undefined, now: Date)
 const isEndOfMore = ({ action }: Notice): boolean => action === "resolves";
 
 /** Whether a notice fits a rule. */
-export function fits({ kind, severity, labels, agentId, action }: Notice, match: Match, now: Date): boolean {
+function fits({ kind, severity, labels, agentId, action }: Notice, match: Match, now: Date): boolean {
   const { kinds, agents, hours } = match;
   const one = (patterns: readonly string[], texts: readonly string[]): boolean =>
     patterns.length === 0 || patterns.some((pattern) => texts.some((text) => like(text, pattern)));

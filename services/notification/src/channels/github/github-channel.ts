@@ -22,8 +22,8 @@ const BODY = 60_000;
 
 /** Hidden text by which the channel finds what it has written. It does not show the key. */
 const hash = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 32);
-export const matterMarker = (key: string): string => `<!-- ccsp-matter:${hash(key)} -->`;
-export const noticeMarker = (id: string): string => `<!-- ccsp-notice:${hash(id)} -->`;
+const matterMarker = (key: string): string => `<!-- ccsp-matter:${hash(key)} -->`;
+const noticeMarker = (id: string): string => `<!-- ccsp-notice:${hash(id)} -->`;
 
 /** Writes notices as issues of one repository. The `ref` of a matter is the number of its issue. */
 export function createGitHubChannel(octokit: Client, settings: GitHubSettings, now: () => Date): Channel {

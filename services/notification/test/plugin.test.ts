@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import { channelsConfig } from "../src/setup/channels-file.js";
+import { openChannels } from "../src/setup/open-channels.js";
+import { readTemplates } from "../src/setup/templates-folder.js";
+import { channelContext } from "./channel-context.js";
+
+const PLUGIN = `
+export const channelType = {
+  type: "pager",
+  open: async ({ number }) => {
+    if (typeof number !== "string") throw new Error("number: must be a text");
+    return { target: number, deliver: async () => undefined };
+  },
+};
+`;
+
+describe("the file of channels", () => {
+  let dir: string;
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), "ccsp-plugin-"));
+  });
+  afterEach(() => rm(dir, { recursive: true }));
+
+  const open = async (channels: object[], plugins: readonly string[] = []) => {
+    const { fetch, resolve, close } = channelContext("x");
+    try {
+      return await openChannels({
+        file: { path: join(dir, "n.jsonl"), maxBytes: 0, keep: 1 },
+        ...{ channels: channelsConfig({ channels }).channels, plugins, language: "en", overrides: {} },
+        ...{ targets: { resolve }, fetch, log: pino({ level: "silent" }) },
+      });
+    } finally {
+      await close();
+    }
+  };
+
+  it("opens several channels of a kind, and the kinds of plugins", async () => {
+    const plugin = join(dir, "pager.mjs");
+    await writeFile(plugin, PLUGIN);
+    const entries = [
+      { name: "day", type: "pager", number: "1" },
+      { name: "night", type: "pager", number: "2", perMinute: 5 },
+    ];
+    const channels = await open(entries, [plugin]);
+    assert.deepEqual(
+      channels.map(({ name, channel, use }) => [name, channel.target, use.perMinute]),
+      [
+        ["file", join(dir, "n.jsonl"), 0],
+        ["day", "1", 0],
+        ["night", "2", 5],
+      ],
+    );
+  });
+
+  it("names every channel that cannot be opened, and what is wrong with it", async () => {
+    const wrong = [
+      { name: "a", type: "fax" },
+      { name: "b", type: "webhook", url: "ftp://x" },
+      { name: "c", type: "github", repository: "acme" },
+    ];
+    await assert.rejects(
+      open(wrong),
+      /channel a: type: there is no kind of channel named fax.*channel b: .*url.*secretFile.*channel c: .*repository/s,
+    );
+    await assert.rejects(open([], [join(dir, "none.mjs")]), /channel plugin .*none\.mjs/);
+  });
+
+  it("refuses a template that has a wrong name or switches escaping off, and names the file", async () => {
+    await writeFile(join(dir, "task.failed.ja.mustache"), "{{task}} が失敗\n\n{{message}}\n");
+    const { "task.failed": own } = await readTemplates(dir);
+    assert.deepEqual([own?.ja?.title, own?.ja?.text], ["{{task}} が失敗", "{{message}}"]);
+    assert.match(own?.ja?.whatToDo ?? "", /ccsp retry/);
+    await writeFile(join(dir, "task.failed.en.mustache"), "{{{task}}}");
+    await assert.rejects(readTemplates(dir), /task\.failed\.en\.mustache: .*not allowed/);
+  });
+});
