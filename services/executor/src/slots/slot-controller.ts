@@ -1,7 +1,7 @@
 /**
  * Decides how many runs of an engine this host may have at once. It is AIMD (Chiu and Jain, 1989): one slot more while
  * work waits and the host is idle, a quarter fewer under pressure. It remembers the number under which the host
- * suffered, and tries it again only after a pause that doubles. So it comes to rest. See ADR 20.
+ * suffered, and tries it again only after a pause that doubles. So it comes to rest. See ADR 18.
  *
  * It is a plain function of a state and an observation: no clock, no randomness.
  */

@@ -3,7 +3,7 @@ import type { Pressure } from "./pressure.js";
 /**
  * Slows one subject down before it reaches a limit, and lets go again. It is AIMD (Chiu and Jain, 1989) with a dead
  * band: the rate falls by a factor when the forecast is above the band, grows by steps when the forecast is below the
- * band, and stays when it is inside. No step up crosses the band, so a steady demand comes to rest. See ADR 20.
+ * band, and stays when it is inside. No step up crosses the band, so a steady demand comes to rest. See ADR 18.
  *
  * These are plain functions of a state and an observation: no clock, no randomness.
  */
