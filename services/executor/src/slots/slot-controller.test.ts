@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { type HostObservation, type SlotRules, type SlotState, stepSlots } from "./slot-controller.js";
 
 const MIB = 1024 ** 2;

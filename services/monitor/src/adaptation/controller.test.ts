@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { burstyDay, directionChanges, poisson, type SimulatedDay, seeded, simulate } from "../../test/simulated-day.js";
 import { bandOf, type Slowed, step } from "./controller.js";
 
