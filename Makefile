@@ -118,6 +118,9 @@ bench-monitor: setup ## measure how fast usage is counted, against the queue's r
 bench-adaptation: setup ## compare adaptation with fixed rates on simulated bursty days
 	@node --import tsx --conditions ccsp-src services/monitor/bench/adaptation.ts
 
+bench-forecast: setup ## measure the error of forecasts on three shapes of usage, against the last value
+	@node --import tsx --conditions ccsp-src services/monitor/bench/forecast.ts
+
 # In one case an agent abandons many calls. In the other case many clients read nothing.
 bench-strangers: setup ## measure how abusive clients slow down an honest agent
 	@node --import tsx --conditions ccsp-src packages/e2e/bench/strangers.ts

@@ -25,7 +25,6 @@ import type { GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_serv
 import type { Session } from "@ccsp/protos/ccsp/monitor/v1/session.js";
 import type { GetSlosResponse } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
 import type { UsageWindow } from "@ccsp/protos/ccsp/monitor/v1/windows.js";
-import type { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import type {
   Channel,
   GetNotificationResponse,

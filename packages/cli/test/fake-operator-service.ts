@@ -17,7 +17,6 @@ import { GetTimeSeriesResponse, GetUsageResponse } from "@ccsp/protos/ccsp/monit
 import { Session, SessionState } from "@ccsp/protos/ccsp/monitor/v1/session.js";
 import { GetSlosResponse } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
 import { Exhaustion, ShareSource, UsageWindow } from "@ccsp/protos/ccsp/monitor/v1/windows.js";
-import { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import {
   Channel,
   GetNotificationResponse,

@@ -219,6 +219,19 @@ describe("ccsp's commands for operators", function () {
     await becomes(id, "CANCELLED");
   });
 
+  it("session list shows each login; check and confirm send the shortest prompt with it", async () => {
+    await eventually(async () => {
+      assert.match(await ok("session list"), /^SESSION +STATE +FOR [^]*\nclaude-code +(UNPROVEN|VALID) /);
+    });
+    assert.equal(await ok("session check claude-code"), "claude-code works (VALID)\n");
+    assert.equal(await ok("session confirm claude-code"), "claude-code works (VALID)\n");
+    const { proof }: { proof: string } = JSON.parse(await ok("session list --json"));
+    assert.equal(proof, "probe");
+    const { code, stderr } = await at("session check claude-code/nobody");
+    assert.equal(code, 4, stderr);
+    assert.match(stderr, /knows no session of "claude-code\/nobody"/);
+  });
+
   it("up and status say why runs have no sandbox", async () => {
     const line = /no sandbox on executor-1 \(there is no no-such-bwrap: install bubblewrap, or name it in CCSP_\w+\): /;
     assert.match(startSaid, new RegExp(`^warning: ${line.source}`, "m"));

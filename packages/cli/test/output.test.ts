@@ -155,7 +155,7 @@ const CASES: readonly Case[] = [
   {
     line: "usage forecast --metric requests --agent ci",
     shows:
-      /^requests of agent ci in the next 1 h: 1,200\nband +600 to 2,400, in 80 % of the cases\n[^]*^last 2 h {6} ▄█\nexpected +▄\nlow, high +▂ {2}█\n\nMODEL +AHEAD +MEAN ERROR +OF USAGE +VS LAST RATE +COMPARED\ndaily +1 h +360 +30 % +0\.50 +288/m,
+      /^requests of agent ci in the next 1 h: 1,200\nband +600 to 2,400, in 80 % of the cases\n[^]*^last 2 h {6}▄█\nexpected +▄\nlow +▂\nhigh +█\n\nMODEL +AHEAD +MEAN ERROR +OF USAGE +VS LAST RATE +COMPARED\ndaily +1 h +360 +30 % +0\.50 +288/m,
   },
   {
     line: "alert list",
@@ -166,13 +166,14 @@ const CASES: readonly Case[] = [
   {
     line: "alert rules",
     name: "parked-events",
-    shows: /^RULE +SEVERITY +STATE +FIRES WHEN\nparked-events +warning +1 firing +parked_events > 0 for 2 min\n/,
+    shows:
+      /^RULE +SEVERITY +STATE +FIRES WHEN +WATCHES\nparked-events +warning +1 firing +> 0 for 2 min +parked_events\n/,
   },
   { line: "alert rules parked-events", name: "parked-events", shows: /^tells +as the notification service decides$/m },
   {
     line: "alert put parked-events --when >=3 --channel mail",
     name: "parked-events",
-    shows: /^fires when +parked_events >= 3 for 2 min; ends after 5 min without it\n[^]*^tells +mail$/m,
+    shows: /^fires when +parked_events >= 3 for 2 min\nends +5 min after it no longer holds\n[^]*^tells +mail$/m,
   },
   { line: "alert delete parked-events", name: "parked-events", shows: /^parked-events is the built-in rule again$/m },
   { line: "alert test parked-events", name: "parked-events/1/2", shows: /^told: 2 events of monitor are parked$/m },
@@ -237,6 +238,7 @@ describe("The output of ccsp", () => {
       "emergency",
       "executor",
       "key",
+      "limits",
       "queue",
       "schedule",
       "session",

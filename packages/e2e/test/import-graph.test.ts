@@ -87,7 +87,7 @@ const MONITOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
   usage: [],
   forecast: ["usage"],
   windows: ["signals", "state", "usage", "forecast"],
-  budgets: ["signals", "state", "usage"],
+  budgets: ["signals", "state", "usage", "forecast"],
   fleet: ["signals", "state"],
   slo: ["signals", "state"],
   alerts: ["signals", "state", "usage"],

@@ -2,6 +2,7 @@ export type { Span as ReceivedSpan } from "@ccsp/trace-store";
 export { type Authority, type Certificate, createAuthority } from "./certificates.js";
 export { CLAUDE_CODE_BIN, CLAUDE_CODE_VERSION } from "./claude-code.js";
 export { eventually } from "./eventually.js";
+export { type Asked, type Fault as IssueServerFault, type IssueServer, startIssueServer } from "./issue-server.js";
 export { type LeakCheck, leakCheck } from "./leak-check.js";
 export { type RedisCluster, startRedisCluster } from "./redis-cluster.js";
 export { type RedisSentinel, startRedisSentinel } from "./redis-sentinel.js";

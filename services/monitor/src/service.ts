@@ -14,6 +14,7 @@ import { eventSignals } from "./alerts/sources/event-signals.js";
 import { queueSignals } from "./alerts/sources/queue-signals.js";
 import { lastEnds, runSignals } from "./alerts/sources/run-signals.js";
 import { taskSignals } from "./alerts/sources/task-signals.js";
+import { exhaustTimeBy } from "./budgets/exhaust-time.js";
 import { openBudgetCounters, openBudgets } from "./budgets/open-budgets.js";
 import { define, type MonitorConfig } from "./config.js";
 import { openFleet } from "./fleet/open-fleet.js";
@@ -98,7 +99,13 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       const found = await Promise.all(Array.from({ length: partitions }, (_, partition) => gaps.list(partition)));
       return found.flat().filter((gap) => gap.start < end && gap.end >= start);
     };
-    const budgets = openBudgets({ redis: redis.client, usage: store, queue, allowedLabels: usageLabels });
+    const budgets = openBudgets({
+      redis: redis.client,
+      usage: store,
+      queue,
+      allowedLabels: usageLabels,
+      exhaustTimeOf: exhaustTimeBy(forecasts),
+    });
     const slo = openSlo(redis.client, config.objectives);
     const fleet = openFleet({
       redis: redis.client,
@@ -129,7 +136,12 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       log,
     });
 
-    const adaptation = openAdaptation({ redis: redis.client, queue, sources: [], mode: config.adaptation });
+    const adaptation = openAdaptation({
+      redis: redis.client,
+      queue,
+      sources: [windows.pressures],
+      mode: config.adaptation,
+    });
 
     const { instance } = service;
     const duties = [...windows.duties, ...fleet.duties, duty, sessions.duty, ...budgets.duties, adaptation.duty];

@@ -14,6 +14,7 @@ import { NO_ROW } from "../src/usage/domain/run.js";
 import { HOUR_MS, MINUTE_MS } from "../src/usage/domain/usage-store.js";
 import { createRedisUsageStore } from "../src/usage/redis/redis-usage-store.js";
 import { saidByEvent } from "../src/windows/signals-of-event.js";
+import { windowPressures } from "../src/windows/window-pressure.js";
 import { windowSignals } from "../src/windows/window-signals.js";
 import { parseWindow } from "../src/windows/window-state.js";
 import { createWindows } from "../src/windows/windows.js";
@@ -47,7 +48,7 @@ describe("usage windows", () => {
       forecasts,
       log,
     });
-    return { usage, windows };
+    return { usage, histories, windows };
   };
   type Replica = ReturnType<typeof replica>;
   const use = async ({ usage }: Replica, atMs: number, tokens: number, costMicroUsd: number | undefined = tokens) => {
@@ -195,6 +196,13 @@ describe("usage windows", () => {
     assert.ok(late.exhaustion.state === "runs-out");
     const minutes = (late.exhaustion.expected - nowMs) / MINUTE_MS;
     assert.ok(minutes > 10 && minutes < 30, `${minutes} min`);
+    const [pressure] = await windowPressures(one.windows, one.histories).read(new Date(nowMs));
+    assert.deepEqual(
+      [pressure?.subject, pressure?.scope, pressure?.usedShare, pressure?.startsPerMinute],
+      ["account/e/team", "the window five_hour", 0.94, 0.2],
+    );
+    // An hour of 1,200 of the 5,106 that fill the window.
+    assert.ok(Math.abs((pressure?.predictedShare ?? 0) - 1.175) < 0.03, String(pressure?.predictedShare));
     await one.windows.watch(new Date(nowMs));
     await one.windows.watch(new Date(nowMs));
     const thresholds = (await told()).map(({ threshold, exhaustTime }) => [threshold, exhaustTime !== undefined]);

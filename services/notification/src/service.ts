@@ -6,6 +6,7 @@ import { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/no
 import { openRedis } from "@ccsp/redis-kit";
 import { define, type NotificationConfig } from "./config.js";
 import { deliverAll } from "./delivery/deliver-all.js";
+import { failingNotice } from "./delivery/failing-notice.js";
 import type { Notice } from "./domain/notice.js";
 import { noticeOfEvent } from "./events/notice-of-event.js";
 import { notificationHandlers } from "./grpc/handlers.js";
@@ -46,6 +47,16 @@ export const notificationService: ServiceDefinition<NotificationConfig> = {
 
     const names = channels.map(({ name }) => name);
     const store = createRedisNoticeStore(redis.client, { channels: names, digestMs: config.digestMs });
+    let wake = (): void => undefined;
+    const intake = createIntake({
+      channels: channels.map(({ name, use, channel }) => {
+        const quietHours = configured.channels.find((each) => each.name === name)?.quietHours;
+        return { name, records: use.records, hasIssues: channel.issues !== undefined, quietHours };
+      }),
+      ...{ rules: configured.rules, store, now },
+      onRepeat: (channel) => countOutcome(channel, "repeat"),
+      onAccepted: () => wake(),
+    });
     const delivering = await open(
       "deliveries",
       deliverAll(channels, {
@@ -56,17 +67,13 @@ export const notificationService: ServiceDefinition<NotificationConfig> = {
         summary: summaryOf,
         giveUpMs: config.giveUpMs,
         count: countOutcome,
+        onDead: async (channel, notice, cause) => {
+          const failing = failingNotice(channel, notice, cause, { channels: names, now: now() });
+          if (failing !== undefined) await intake.accept(failing);
+        },
       }),
     );
-    const intake = createIntake({
-      channels: channels.map(({ name, use, channel }) => {
-        const quietHours = configured.channels.find((each) => each.name === name)?.quietHours;
-        return { name, records: use.records, hasIssues: channel.issues !== undefined, quietHours };
-      }),
-      ...{ rules: configured.rules, store, now },
-      onRepeat: (channel) => countOutcome(channel, "repeat"),
-      onAccepted: delivering.wake,
-    });
+    ({ wake } = delivering);
     const handle = async (event: Event): Promise<void> => {
       const notice = noticeOfEvent(event);
       if (notice !== undefined) await intake.accept(notice);
@@ -75,7 +82,7 @@ export const notificationService: ServiceDefinition<NotificationConfig> = {
     await open("events", consumeEvents({ ...consumer, handle, count: countDelivery, log }));
 
     const issues = { pollMs: config.issuePollMs, log };
-    const handlers = notificationHandlers({ store, intake, channels, now, wake: delivering.wake, ...issues });
+    const handlers = notificationHandlers({ store, intake, channels, now, wake, ...issues });
     await serveGrpc([implement(NotificationServiceService, handlers)]);
   },
 };

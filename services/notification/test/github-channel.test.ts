@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type IssueServerFault as Fault, type IssueServer, startIssueServer } from "@ccsp/testkit";
 import { githubChannel } from "../src/channels/github/index.js";
 import type { Channel, Message } from "../src/domain/channel.js";
 import { channelContext, testMessage } from "./channel-context.js";
-import { type Fault, type IssueServer, startIssueServer } from "./issue-server.js";
 
 describe("the GitHub channel", () => {
   let server: IssueServer;

@@ -6,9 +6,8 @@ import { createPublisher } from "@ccsp/events";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { AlertFiring } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
-import { eventually } from "@ccsp/testkit";
+import { eventually, type IssueServerFault as Fault, type IssueServer, startIssueServer } from "@ccsp/testkit";
 import { pino } from "pino";
-import { type Fault, type IssueServer, startIssueServer } from "./issue-server.js";
 import { type RunningNotification, startNotification } from "./start-notification.js";
 
 const EVENTS = 1_000;
@@ -73,7 +72,7 @@ describe(`issues under faults and crashes (CCSP_SEED=${SEED})`, function () {
     ];
     github.script = () => (random() < 0.04 ? faults[Math.floor(random() * faults.length)] : undefined);
     const publisher = createPublisher(redis, "monitor");
-    let replicas = await Promise.all([start("one"), start("two")]);
+    let replicas: RunningNotification[] = await Promise.all([start("one"), start("two")]);
     for (let at = 0; at < EVENTS; at++) {
       const value = AlertFiring.fromPartial({
         alertId: `a${at}`,

@@ -282,4 +282,26 @@ describe("the store of notices", () => {
     );
     assert.equal(second.next, undefined);
   });
+
+  it("makes one message, one digest and one recovery notice of a flood of 10,000 equal events in a minute", async () => {
+    const dedupKey = "flood";
+    const got: string[] = [];
+    const events = 10_000;
+    for (let at = 0; at < events; at++) {
+      nowMs = START + Math.floor((at * 60_000) / events);
+      await store.accept(notice(`e${at}`, { dedupKey }), to("ops"));
+      if (at % 167 === 0) {
+        await store.tellRepeats();
+        got.push(...(await drain("ops")));
+      }
+    }
+    for (let second = 0; second < 120; second++) {
+      nowMs += 1_000;
+      await store.tellRepeats();
+      got.push(...(await drain("ops")));
+    }
+    await store.accept(notice("end", { dedupKey, action: "resolves" }), to("ops"));
+    got.push(...(await drain("ops")));
+    assert.deepEqual(got, ["e0", "e0/repeats/1 x9999", "end"]);
+  });
 });

@@ -158,6 +158,11 @@ function holds(get: () => World): void {
     await set(hold(ALICE, { name: "c", action: "park" }));
     const parked = await add();
     assert.deepEqual(await take(), []);
+    // The monitor repeats the set.
+    const same = [hold(ALICE, { name: "c", action: "park" })];
+    for (let i = 0; i < 2; i++) await set(...same);
+    await tick();
+    assert.deepEqual(await take(), []);
     await set();
     await tick();
     assert.deepEqual(await take(), [waiting, parked].toSorted());

@@ -22,14 +22,17 @@ const named = (values: object) => (value: unknown) => {
   const found = typeof value === "string" ? Object.entries(values).find(([name]) => name === value)?.[1] : undefined;
   return typeof found === "number" ? found : undefined;
 };
-const MATCHERS = (value: unknown) =>
-  Array.isArray(value) && value.every(isFields)
-    ? value.map((each: Fields) => ({
-        label: String(each["label"] ?? ""),
-        value: String(each["value"] ?? ""),
-        negated: each["negated"] === true,
-      }))
-    : undefined;
+const MATCHERS = (value: unknown) => {
+  if (!Array.isArray(value)) return undefined;
+  const read = value
+    .filter(isFields)
+    .flatMap(({ label, value: wanted = "", negated = false }) =>
+      typeof label === "string" && typeof wanted === "string" && typeof negated === "boolean"
+        ? [{ label, value: wanted, negated }]
+        : [],
+    );
+  return read.length === value.length ? read : undefined;
+};
 
 /** How each field of a rule is read, by its name in JSON. */
 const READ: Readonly<Record<keyof AlertRule, (value: unknown) => unknown>> = {

@@ -2,12 +2,14 @@ import { AlertCondition, type LabelMatcher } from "@ccsp/protos/ccsp/monitor/v1/
 import { InvalidArgumentError } from "commander";
 
 /** How conditions are written, in commands and in tables. */
-export const CONDITION_SIGN: Readonly<Partial<Record<AlertCondition, string>>> = {
-  [AlertCondition.GREATER]: ">",
-  [AlertCondition.AT_LEAST]: ">=",
-  [AlertCondition.LESS]: "<",
-  [AlertCondition.AT_MOST]: "<=",
-};
+const SIGNS: ReadonlyMap<AlertCondition, string> = new Map([
+  [AlertCondition.GREATER, ">"],
+  [AlertCondition.AT_LEAST, ">="],
+  [AlertCondition.LESS, "<"],
+  [AlertCondition.AT_MOST, "<="],
+]);
+
+export const conditionSign = (condition: AlertCondition): string => SIGNS.get(condition) ?? "?";
 
 export interface When {
   readonly condition: AlertCondition;
@@ -17,10 +19,9 @@ export interface When {
 /** For commander: `>= 0.8`. */
 export function when(value: string): When {
   const [, sign, number = ""] = /^\s*([<>]=?)\s*(\S+)\s*$/.exec(value) ?? [];
-  const condition = Object.entries(CONDITION_SIGN).find(([, each]) => each === sign)?.[0];
+  const condition = [...SIGNS].find(([, each]) => each === sign)?.[0];
   const threshold = Number(number);
-  if (condition !== undefined && number !== "" && Number.isFinite(threshold))
-    return { condition: Number(condition), threshold };
+  if (condition !== undefined && number !== "" && Number.isFinite(threshold)) return { condition, threshold };
   throw new InvalidArgumentError("Write it in quotes as '> 10', '>= 0.8', '< 5' or '<= 5'.");
 }
 

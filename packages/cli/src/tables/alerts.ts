@@ -7,10 +7,10 @@ import {
   type Silence,
 } from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
 import { durationMs } from "@ccsp/protos/duration.js";
-import { CONDITION_SIGN, matcherWords } from "../alert/rule-options.js";
+import { conditionSign, matcherWords } from "../alert/rule-options.js";
 import { stateColour } from "../output/colour.js";
 import type { Column } from "../output/table.js";
-import { ageWords, durationWords, zonedTime } from "../words.js";
+import { ageWords, durationWords, wrapped, zonedTime } from "../words.js";
 
 const severityOf = (severity: AlertSeverity): string => AlertSeverity[severity].toLowerCase();
 
@@ -33,14 +33,18 @@ export const ALERT_COLUMNS: readonly Column<Alert>[] = [
   { header: "ID", value: ({ id }) => id, only: "wide" },
 ];
 
-/** What a rule compares, such as `usage_window_share >= 0.8 for 5 min`. */
-export function conditionWords({ rule }: AlertRuleStatus): string {
+/** What a rule watches, such as `queue_oldest_wait_seconds{class=low}`. */
+function watchedWords({ rule }: AlertRuleStatus): string {
+  const { metric = "", matchers = [] } = rule ?? {};
+  return matchers.length === 0 ? metric : `${metric}{${matchers.map(matcherWords).join(",")}}`;
+}
+
+/** When it fires, such as `> 14400 for 5 min`. */
+function whenWords({ rule }: AlertRuleStatus): string {
   if (rule === undefined) return "";
-  const { metric, matchers, condition, threshold, fireAfter } = rule;
-  const of = matchers.length === 0 ? "" : `{${matchers.map(matcherWords).join(",")}}`;
+  const { condition, threshold, fireAfter } = rule;
   const ms = fireAfter ? durationMs(fireAfter) : 0;
-  const lasting = ms === 0 ? "" : ` for ${durationWords(ms)}`;
-  return `${metric}${of} ${CONDITION_SIGN[condition] ?? "?"} ${threshold}${lasting}`;
+  return `${conditionSign(condition)} ${threshold}${ms === 0 ? "" : ` for ${durationWords(ms)}`}`;
 }
 
 export function ruleState({ rule, stored, builtIn, fault, firing, pending }: AlertRuleStatus): string {
@@ -55,7 +59,8 @@ export const RULE_COLUMNS: readonly Column<AlertRuleStatus>[] = [
   { header: "RULE", value: ({ rule }) => rule?.name ?? "", min: 12 },
   { header: "SEVERITY", value: ({ rule }) => (rule ? severityOf(rule.severity) : ""), colour: stateColour },
   { header: "STATE", value: ruleState },
-  { header: "FIRES WHEN", value: conditionWords, min: 20 },
+  { header: "FIRES WHEN", value: whenWords },
+  { header: "WATCHES", value: watchedWords, min: 14, wanted: 24 },
   { header: "CHANGED BY", value: ({ changedBy }) => changedBy, min: 8, drop: 1 },
   { header: "TELLS", value: ({ rule }) => rule?.channels.join(" ") ?? "", only: "wide" },
   { header: "WHY NOT JUDGED", value: ({ fault }) => fault, only: "wide" },
@@ -69,9 +74,10 @@ export function ruleLines(status: AlertRuleStatus): readonly string[] {
   const origin = builtIn ? "built in" : "made by an operator";
   return [
     `${rule.name}: ${severityOf(rule.severity)}, ${ruleState(status)}`,
-    `fires when  ${conditionWords(status)}; ends after ${durationWords(keep)} without it`,
+    `fires when  ${watchedWords(status)} ${whenWords(status)}`,
+    `ends        ${durationWords(keep)} after it no longer holds`,
     `summary     ${rule.summary}`,
-    ...(rule.whatToDo === "" ? [] : [`what to do  ${rule.whatToDo}`]),
+    ...(rule.whatToDo === "" ? [] : `what to do  ${wrapped(rule.whatToDo.split(/\s+/), 12)}`.split("\n")),
     ...(Object.keys(rule.labels).length === 0 ? [] : [`labels      ${labelWords(rule.labels)}`]),
     `tells       ${rule.channels.length === 0 ? "as the notification service decides" : rule.channels.join(" ")}`,
     `origin      ${origin}${stored ? `; stored by ${changedBy}, ${zonedTime(changeTime)}` : ""}`,

@@ -15,7 +15,7 @@ const ESTIMATED: ReadonlySet<ShareSource> = new Set([ShareSource.ESTIMATE, Share
 
 /** The columns of usage windows. */
 export const windowColumns = (now: Date): readonly Column<UsageWindow>[] => [
-  { header: "ENGINE", value: ({ engine }) => engine, min: 6, drop: 2 },
+  { header: "ENGINE", value: ({ engine }) => engine, min: 6, wanted: 11, drop: 2 },
   { header: "ACCOUNT", value: ({ account }) => account || "-", min: 8 },
   { header: "WINDOW", value: ({ name }) => name, min: 9 },
   { header: "STATE", value: ({ state }) => STATE[state] ?? "UNKNOWN" },
@@ -82,7 +82,8 @@ export function forecastLines(forecast: Forecast, what: string): readonly string
     `valid until  ${zonedTime(forecast.validUntilTime)}`,
     `last 2 h     ${drawn(past)}`,
     `expected     ${drawn(steps.map((each) => each.expected))}`,
-    `low, high    ${drawn(steps.map((each) => each.low))}  ${drawn(steps.map((each) => each.high))}`,
+    `low          ${drawn(steps.map((each) => each.low))}`,
+    `high         ${drawn(steps.map((each) => each.high))}`,
   ];
 }
 

@@ -66,7 +66,7 @@ export function ruleOf(message: RuleMessage | undefined): AlertRule {
 
 export const matcherOf = ({ label, value, negated }: LabelMatcher): Matcher => ({ label, value, negated });
 
-export function ruleMessage(rule: AlertRule): RuleMessage {
+function ruleMessage(rule: AlertRule): RuleMessage {
   const { fireAfterMs, keepFiringMs, matchers, condition, severity, labels, channels, ...same } = rule;
   return {
     ...same,

@@ -30,8 +30,14 @@ export function openAlerts({ redis, publisher, sources, everyMs, registry, log }
   const signals = collectSignals(sources);
   const mostUnseenMs = Math.max(MOST_UNSEEN_MS, TURNS_MISSED * everyMs);
   const stores = openAlertStores(redis);
-  const publish = publisher.publish;
-  const alerts = createAlerts({ stores, signals, publish, now: Date.now, mostUnseenMs, log });
+  const alerts = createAlerts({
+    stores,
+    signals,
+    publish: (event) => publisher.publish(event),
+    now: Date.now,
+    mostUnseenMs,
+    log,
+  });
   exportAlerts(registry, { alerts: stores.alerts, signals });
   return { alerts, duty: { name: "alerts", everyMs, turn: alerts.turn } };
 }

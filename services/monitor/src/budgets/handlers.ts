@@ -4,13 +4,11 @@ import type { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor
 import { Budget as BudgetMessage } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
 import type { StateStore } from "../state/state-store.js";
 import type { UsageStore } from "../usage/domain/usage-store.js";
-import { type Budget, changedBudget, type Standing } from "./domain/budget.js";
+import { type Budget, changedBudget } from "./domain/budget.js";
 import { MOST_BUDGETS, readBudget } from "./domain/read-budget.js";
+import type { ExhaustTimeOf } from "./exhaust-time.js";
 import { askedBudget, standingMessage } from "./messages.js";
 import type { Standings } from "./standings.js";
-
-/** Predicts when a budget is used up. Undefined: not in this period, or it is not known. */
-export type ExhaustTimeOf = (standing: Standing, now: Date) => Date | undefined;
 
 export interface BudgetHandlerOptions {
   readonly state: StateStore<Budget>;
@@ -31,7 +29,7 @@ export function budgetHandlers(options: BudgetHandlerOptions): Pick<Handlers<Mon
     const budgets = (await state.list()).map(({ value }) => value).filter(choose);
     const at = now();
     const all = await standings(budgets, counters, at);
-    return all.map((standing) => standingMessage(standing, exhaustTimeOf(standing, at)));
+    return Promise.all(all.map(async (standing) => standingMessage(standing, await exhaustTimeOf(standing, at))));
   };
   return {
     async putBudget({ budget, who }) {

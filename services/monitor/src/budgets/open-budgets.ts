@@ -8,7 +8,8 @@ import type { Run } from "../usage/domain/run.js";
 import type { UsageStore } from "../usage/domain/usage-store.js";
 import { countersOf } from "./domain/budget.js";
 import { createEvaluation } from "./evaluate.js";
-import { budgetHandlers, type ExhaustTimeOf } from "./handlers.js";
+import type { ExhaustTimeOf } from "./exhaust-time.js";
+import { budgetHandlers } from "./handlers.js";
 import { createKnownBudgets } from "./known-budgets.js";
 import { createStandings } from "./standings.js";
 import { parseBudget } from "./stored-budget.js";
@@ -52,7 +53,7 @@ export function openBudgetCounters(redis: RedisClient): () => Promise<(run: Run)
 
 /** Budgets: their RPCs, the duty that enforces them, and their signals. */
 export function openBudgets(options: BudgetsOptions) {
-  const { redis, usage, queue, allowedLabels, exhaustTimeOf = () => undefined, now = () => new Date() } = options;
+  const { redis, usage, queue, allowedLabels, exhaustTimeOf = async () => undefined, now = () => new Date() } = options;
   const state = openBudgetState(redis);
   const standings = createStandings({ usage });
   const evaluation = createEvaluation({ state, usage, standings, queue, now });

@@ -33,7 +33,7 @@ const REMEMBERED_MS = 3_600_000;
 /** Two replicas rarely hear of one instance in the same moment. */
 const MOST_TRIES = 10;
 
-export const nameOf = ({ service, instance }: Pick<InstanceReport, "service" | "instance">): string =>
+const nameOf = ({ service, instance }: Pick<InstanceReport, "service" | "instance">): string =>
   `${service}/${instance}`;
 
 export function createFleet(state: StateStore<Known>, patience: Patience): Fleet {

@@ -98,12 +98,13 @@ export function createUsageHistories(store: UsageStore): UsageHistories {
     const stepStarts = Array.from({ length: STEPS + 1 }, (_, at) => end - (STEPS - at) * STEP_MS);
     const hourStarts = Array.from({ length: HOURS }, (_, at) => lastHour - (HOURS - at) * HOUR_MS);
     // One reader at a time, so that callers at the same moment do not all read the same.
-    const reading = cache.busy.then(async () => {
+    const readBoth = async (): Promise<void> => {
       const minutes = (missing: readonly number[]) => store.readMinutes(dimension, missing.flatMap(minutesOf));
       await refresh(cache.steps, { starts: stepStarts, lengthMs: STEP_MS, nowMs, dimension, load: minutes });
       const hours = (missing: readonly number[]) => store.read("hour", missing);
       await refresh(cache.hours, { starts: hourStarts, lengthMs: HOUR_MS, nowMs, dimension, load: hours });
-    });
+    };
+    const reading = cache.busy.then(readBoth);
     cache.busy = reading.catch(() => {});
     await reading;
     const sumOf = (bucket: Bucket | undefined): Known => {

@@ -21,7 +21,7 @@ export const BUDGET_WINDOW_MS = 30 * DAY_MS;
 const FAST = 14.4;
 
 /** From these rates, an alert is called for. */
-export const ALERT_RATES: Readonly<Record<Burn, number>> = { fast: FAST, slow: 1 };
+const ALERT_RATES: Readonly<Record<Burn, number>> = { fast: FAST, slow: 1 };
 
 /**
  * The alerts of "The Site Reliability Workbook", chapter 5, "Alerting on SLOs", table 5-8, for a budget of 30 days. Both
@@ -40,7 +40,7 @@ export type Burn = "fast" | "slow";
  * With few calls, one that fails burns fast. A pair counts only from so many bad calls in its long window, as the
  * chapter's part "Low-Traffic Services and Error Budget Alerting" proposes a least number of failures.
  */
-export const LEAST_BAD = 5;
+const LEAST_BAD = 5;
 
 /** How an objective is kept. */
 export interface Standing {
@@ -57,7 +57,7 @@ export interface Standing {
 }
 
 /** How fast a budget is used: 1 uses it up in exactly its window. 0 when nothing was counted. */
-export const burnRate = ({ total, bad }: Tally, share: number): number => (total === 0 ? 0 : bad / total / (1 - share));
+const burnRate = ({ total, bad }: Tally, share: number): number => (total === 0 ? 0 : bad / total / (1 - share));
 
 export function standingOf(objective: Objective, counts: Readonly<Record<Window | "budget", Counts>>): Standing {
   const over = (window: Window) => {

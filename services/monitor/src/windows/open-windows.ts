@@ -6,6 +6,7 @@ import type { Duty } from "../state/leader.js";
 import { openState } from "../state/state-store.js";
 import { windowHandlers } from "./handlers.js";
 import { saidByEvent } from "./signals-of-event.js";
+import { windowPressures } from "./window-pressure.js";
 import { windowSignals } from "./window-signals.js";
 import { parseWindow } from "./window-state.js";
 import { createWindows } from "./windows.js";
@@ -27,6 +28,7 @@ export function openWindows(
     },
     handlers: windowHandlers(windows),
     signals: windowSignals(windows),
+    pressures: windowPressures(windows, deps.histories),
     duties: [watch],
   };
 }

@@ -112,7 +112,7 @@ export function createWindows({ store, histories, forecasts, log }: WindowsOptio
  * The usage of a login. Below an hour, each dimension is counted by itself. So it is everything of the login's name, or
  * of the engine if the engine has only one login.
  */
-const filterOf = ({ engine, account }: Login): UsageFilter => (account === "" ? { engine } : { account });
+export const filterOf = ({ engine, account }: Login): UsageFilter => (account === "" ? { engine } : { account });
 
 function thresholdEvent({ window, share = 0, exhaustion }: WindowReport, threshold: number, time: Date): ChangeEvent {
   const { startMs, resetMs, firstMs, resets } = window;

@@ -24,6 +24,8 @@ export interface WorkerOptions {
   readonly now: () => Date;
   readonly giveUpMs: number;
   readonly count: (channel: string, outcome: DeliveryOutcome) => void;
+  /** Called when a notice was given up, so that people hear of it through other channels. */
+  readonly onDead: (channel: string, notice: Notice, cause: string) => Promise<void>;
   /** Runs the work in a span of the notice's trace. */
   readonly inSpan: <T>(notice: Notice, channel: string, work: () => Promise<T>) => Promise<T>;
   /** Replaces the clock that limits an attempt, for tests. */
@@ -129,11 +131,14 @@ async function deliver(options: WorkerOptions, claim: Claim, stopping: AbortSign
   for (let left = 5; ; left--) {
     try {
       await store.settle(claim, settlement);
-      return;
+      break;
     } catch (error) {
       if (left === 0 || stopping.aborted) throw error;
       await pause(AWAY_MS, stopping);
     }
+  }
+  if (settlement.outcome === "dead") {
+    await options.onDead(open.name, notice, settlement.delivery.attempts.at(-1)?.cause ?? "");
   }
 }
 

@@ -38,6 +38,7 @@ export function createGuardedFetch(targets: Targets): GuardedFetch {
     const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
     if (isIP(host) !== 0) await targets.resolve(host);
     try {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Node's fetch is the same code with other types
       return await undiciFetch(url, { ...init, redirect: "manual", dispatcher: agent } as never);
     } catch (error) {
       const refused = refusalIn(error);

@@ -122,24 +122,14 @@ export const TEMPLATES: Readonly<Record<string, Readonly<Record<Language, Templa
     en: template("Resolved: {{rule}}{{#summary}}: {{summary}}{{/summary}}"),
     ja: template("解消：{{rule}}{{#summary}}：{{summary}}{{/summary}}"),
   },
-  "event.parked": {
-    en: template(
-      "The event {{event}} could not be handled by {{group}} and was parked: {{why}}",
-      "Mend the cause, then look at the parked events (packages/events/README.md, “Poison”).",
-    ),
-    ja: template(
-      "イベント {{event}} を {{group}} が処理できず、保留しました：{{why}}",
-      "原因を取り除いてから、保留されたイベントを確認してください（packages/events/README.md の “Poison”）。",
-    ),
-  },
   "channel.failing": {
     en: template(
-      "The channel {{channel}} does not accept notices: {{why}}",
-      "Look at the channel with `ccsp notify channels`, and try it with `ccsp notify test`.",
+      "The channel {{channel}} has not taken a notice, and it was given up: {{why}}",
+      "Try the channel with `ccsp notify test`. When it works, `ccsp notify retry --channel` sends the notice again.",
     ),
     ja: template(
-      "チャンネル {{channel}} が通知を受け付けません：{{why}}",
-      "`ccsp notify channels` で確認し、`ccsp notify test` で試してください。",
+      "チャンネル {{channel}} が通知を受け付けず、送信を断念しました：{{why}}",
+      "`ccsp notify test` でチャンネルを試し、直ったら `ccsp notify retry --channel` で再送してください。",
     ),
   },
   "channel.test": {

@@ -94,7 +94,7 @@ describe("judging a rule", () => {
       const random = randomOf(seed);
       const one = world();
       const rooms = new Map<string, { told: boolean; heldSince?: number; goneSince?: number }>();
-      const signals = new Map<string, number>([..."abc"].map((room) => [room, 10]));
+      const signals = new Map<string, number>(["a", "b", "c"].map((room) => [room, 10]));
       for (let turn = 0; turn < 300; turn += 1) {
         one.after(random() * 0.6);
         const now = one.nowMs;

@@ -240,7 +240,7 @@ function common(alerts: readonly Alert[]): Labels {
 }
 
 /** Names labels by a short text, whatever their order. */
-export function fingerprint(labels: Labels): string {
+function fingerprint(labels: Labels): string {
   const sorted = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
   return createHash("sha256").update(JSON.stringify(sorted)).digest("hex").slice(0, 16);
 }

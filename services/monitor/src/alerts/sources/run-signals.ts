@@ -4,7 +4,7 @@ import { MINUTE_MS, type UsageStore } from "../../usage/domain/usage-store.js";
 import { RATE_MS } from "../domain/default-rules.js";
 
 /** With fewer runs than this, a share of failed ones says little, so there is no signal. */
-export const LEAST_RUNS = 20;
+const LEAST_RUNS = 20;
 
 type Minutes = Pick<UsageStore, "readMinutes">;
 

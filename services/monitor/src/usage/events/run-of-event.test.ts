@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
-import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { ErrorCategory, Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { runOfEvent } from "./run-of-event.js";
 
 type Data = NonNullable<Parameters<typeof Event.fromPartial>[0]["data"]>;
@@ -80,6 +80,19 @@ describe("runOfEvent", () => {
       [1, 2].map((attempt) => run({ $case, value: { attempt } })?.id),
     );
     assert.deepEqual(ids, ["t 1", "t 2", "t 1", "t 2"]);
+  });
+
+  it("counts apart the failures that a limit of the provider made, and those whose cause no rule knows", () => {
+    const failure = (category: ErrorCategory) =>
+      run({ $case: "taskRetried", value: { attempt: 1, error: { category } } })?.failure;
+    const { USAGE_WINDOW, RATE_LIMIT, OVERLOADED, UNKNOWN_ERROR, ENGINE_CRASH } = ErrorCategory;
+    assert.deepEqual([USAGE_WINDOW, RATE_LIMIT, OVERLOADED, UNKNOWN_ERROR, ENGINE_CRASH].map(failure), [
+      "limited",
+      "limited",
+      "limited",
+      "unclassified",
+      undefined,
+    ]);
   });
 
   it("treats negative and impossible token counts as none, and impossible prices and times as unknown", () => {

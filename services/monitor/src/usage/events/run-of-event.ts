@@ -58,6 +58,7 @@ type EndedRun = Ended & { readonly id: string; readonly outcome: Outcome };
 function toRun(event: Event, ended: EndedRun, allowedLabels: readonly string[]): Run {
   const { id, outcome, engine, model, account, priority, labels, error, usage, costUsd } = ended;
   const { runTime, queueWait } = ended;
+  const failure = outcome === "failed" ? failureOf(error) : undefined;
   return {
     id,
     partition: partitionOf(event),
@@ -74,7 +75,7 @@ function toRun(event: Event, ended: EndedRun, allowedLabels: readonly string[]):
     },
     labels,
     outcome,
-    failure: outcome === "failed" ? failureOf(error) : undefined,
+    ...(failure && { failure }),
     tokens: usage && tokensOf(usage),
     costMicroUsd: microUsd(costUsd),
     runMs: knownMs(runTime && durationMs(runTime)),
@@ -82,18 +83,16 @@ function toRun(event: Event, ended: EndedRun, allowedLabels: readonly string[]):
   };
 }
 
+const LIMITS: ReadonlySet<ErrorCategory> = new Set([
+  ErrorCategory.RATE_LIMIT,
+  ErrorCategory.USAGE_WINDOW,
+  ErrorCategory.OVERLOADED,
+]);
+
 /** What is counted of the reason of a failed run. */
 export function failureOf(error: TaskError | undefined): Failure | undefined {
-  switch (error?.category) {
-    case ErrorCategory.UNKNOWN_ERROR:
-      return "unclassified";
-    case ErrorCategory.RATE_LIMIT:
-    case ErrorCategory.USAGE_WINDOW:
-    case ErrorCategory.OVERLOADED:
-      return "limited";
-    default:
-      return undefined;
-  }
+  if (error?.category === ErrorCategory.UNKNOWN_ERROR) return "unclassified";
+  return error !== undefined && LIMITS.has(error.category) ? "limited" : undefined;
 }
 
 /** The queue's events are named `<partition>:<stream id>`. Other services publish on partition 0. */

@@ -16,6 +16,8 @@ export interface WindowReport {
   readonly exhaustion: Exhaustion | { readonly state: "used-up" };
   /** Why it is not known when the window runs out. */
   readonly reason: string;
+  /** The share at the end of the next hour, or before the window turns if that is sooner. Undefined: not known. */
+  readonly hourShare?: number | undefined;
 }
 
 /** Below this share, the usage that fills a window would be a guess. */
@@ -76,6 +78,7 @@ async function shareOf(
 }
 
 const STEP_MS = 5 * 60_000;
+const HOUR_MS = 3_600_000;
 
 async function exhaustionOf({
   window: { resetMs, startMs, lengthMs },
@@ -89,7 +92,7 @@ async function exhaustionOf({
   readonly share: number | undefined;
   readonly usage: UsageOf;
   readonly nowMs: number;
-}): Promise<Pick<WindowReport, "exhaustion" | "reason">> {
+}): Promise<Pick<WindowReport, "exhaustion" | "reason" | "hourShare">> {
   const unknown = (reason: string) => ({ exhaustion: { state: "unknown" } as const, reason });
   if (share === undefined) return unknown("the engine has told no share, and the window was not seen to close");
   if (share >= 1) return { exhaustion: { state: "used-up" }, reason: "" };
@@ -98,6 +101,8 @@ async function exhaustionOf({
   if (full === undefined) return unknown("too little of the window was used to say how much usage fills it");
   const metric = metricOf(full);
   const forecast = await usage.forecast(metric);
+  const hours = Math.min(HOUR_MS, end - nowMs) / HOUR_MS;
+  const hourShare = forecast.state === "known" ? share + (forecast.ratePerHour * hours) / full[metric] : undefined;
   const exhaustion = exhaustTime({ used: share * full[metric], limit: full[metric], periodEnd: end }, forecast, nowMs);
-  return { exhaustion, reason: forecast.state === "known" ? "" : forecast.reason };
+  return { exhaustion, reason: forecast.state === "known" ? "" : forecast.reason, hourShare };
 }

@@ -37,7 +37,7 @@ export function createGitHubChannel(octokit: Client, settings: GitHubSettings, n
     const { notice, render } = message;
     const { title, body } = render("markdown");
     const own = notice.labels.filter((label) => !label.includes("=") && label.length <= 50);
-    const { data, status } = await octokit.rest.issues.create({
+    const { data, status }: { data: { number: number }; status: number } = await octokit.rest.issues.create({
       ...place,
       title: `${titlePrefix}${title}`.slice(0, TITLE),
       body: `${body.slice(0, BODY)}\n\n${matterMarker(keyOf(message))}\n${noticeMarker(message.id)}`,

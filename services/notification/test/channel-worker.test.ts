@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { type RedisServer, startRedis } from "@ccsp/fleet";
+import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
+import { eventually } from "@ccsp/testkit";
+import { pino } from "pino";
+import type { OpenChannel } from "../src/delivery/channel-worker.js";
+import { type Delivering, deliverAll } from "../src/delivery/deliver-all.js";
+import type { Channel } from "../src/domain/channel.js";
+import { bareNotice } from "../src/domain/notice.js";
+import type { NoticeStore } from "../src/domain/notice-store.js";
+import { createRedisNoticeStore } from "../src/redis/redis-notice-store.js";
+
+describe("the workers of channels", () => {
+  let server: RedisServer;
+  let redis: RedisConnection;
+  let nowMs: number;
+  let timers: { atMs: number; act: () => void }[];
+  let store: NoticeStore;
+  const running: Delivering[] = [];
+
+  before(async () => {
+    server = await startRedis();
+    redis = await openRedis(server.url, { log: pino({ level: "silent" }), name: "test" });
+  });
+  after(async () => {
+    await redis.close();
+    await server.stop();
+  });
+  beforeEach(async () => {
+    await redis.client.flushall();
+    nowMs = Date.UTC(2026, 0, 1);
+    timers = [];
+    store = createRedisNoticeStore(redis.client, { channels: ["good", "slow"], clock: () => nowMs });
+  });
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map((each) => each.close()));
+  });
+
+  /** The clock that limits attempts. It is the same as that of the store. */
+  const timer = (ms: number, act: () => void) => {
+    const one = { atMs: nowMs + ms, act };
+    timers.push(one);
+    return () => {
+      timers = timers.filter((each) => each !== one);
+    };
+  };
+  const pass = (ms: number): void => {
+    nowMs += ms;
+    for (const { atMs, act } of [...timers]) if (atMs <= nowMs) act();
+  };
+  const open = (name: string, deliver: Channel["deliver"]): OpenChannel => ({
+    name,
+    type: "test",
+    use: { records: false, concurrency: 4, perMinute: 0 },
+    channel: { target: name, deliver },
+    render: () => ({ title: "", body: "" }),
+  });
+  const start = (...channels: OpenChannel[]): Delivering => {
+    const one = deliverAll(channels, {
+      store,
+      now: () => new Date(nowMs),
+      giveUpMs: 24 * 3_600_000,
+      summary: () => "s",
+      count: () => undefined,
+      onDead: async () => undefined,
+      inSpan: (_notice, _channel, work) => work(),
+      timer,
+      log: pino({ level: "silent" }),
+    });
+    running.push(one);
+    return one;
+  };
+  const accept = (id: string, ...channels: string[]) =>
+    store.accept(
+      bareNotice({ id, kind: "k", time: new Date(nowMs) }),
+      channels.map((channel) => ({ channel, mode: "told", notBefore: undefined })),
+    );
+
+  it("deliver all the while to the other channels when one hangs for ten minutes, and to that one afterwards", async () => {
+    let open10 = false;
+    const gate: (() => void)[] = [];
+    const [good, slow]: [string[], string[]] = [[], []];
+    const waits = () => new Promise<void>((resolve) => gate.push(resolve));
+    const delivering = start(
+      open("good", async ({ id }) => void good.push(id)),
+      open("slow", async ({ id }) => {
+        if (!open10) return waits();
+        slow.push(id);
+      }),
+    );
+    const ids = Array.from({ length: 60 }, (_, at) => `n${at}`);
+    for (const id of ids) {
+      await accept(id, "good", "slow");
+      delivering.wake();
+      await eventually(() => assert.equal(good.at(-1), id));
+      pass(10_000);
+    }
+    assert.deepEqual([good, slow], [ids, []]);
+    open10 = true;
+    await eventually(
+      () => {
+        pass(15_000);
+        delivering.wake();
+        assert.deepEqual([...new Set(slow)].sort(), [...ids].sort());
+      },
+      { timeoutMs: 30_000 },
+    );
+    assert.equal(slow.length, ids.length, "nothing came twice");
+    for (const end of gate) end();
+  });
+
+  it("share the work between replicas, and send nothing twice", async () => {
+    const sent: string[] = [];
+    const shares = [0, 0];
+    const replica = (at: number) =>
+      start(
+        open("good", async ({ id }) => {
+          sent.push(id);
+          shares[at] = (shares[at] ?? 0) + 1;
+          await new Promise(setImmediate);
+        }),
+      );
+    const replicas = [replica(0), replica(1)];
+    const ids = Array.from({ length: 300 }, (_, at) => `n${at}`);
+    for (const id of ids) await accept(id, "good");
+    await eventually(() => {
+      for (const each of replicas) each.wake();
+      assert.equal(new Set(sent).size, ids.length);
+    });
+    assert.equal(sent.length, ids.length);
+    assert.ok(
+      shares.every((share) => share > 0),
+      `shares: ${shares.join(", ")}`,
+    );
+  });
+});

@@ -1,0 +1,188 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type RedisServer, startRedis } from "@ccsp/fleet";
+import {
+  IssueState,
+  Notice,
+  NoticeAction,
+  NotificationState,
+  Severity,
+} from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
+import { eventually, type IssueServer, startIssueServer } from "@ccsp/testkit";
+import { type RunningNotification, startNotification } from "./start-notification.js";
+
+const TIME = new Date("2026-01-31T09:00:00Z");
+
+describe("the RPCs of notification", () => {
+  let server: RedisServer;
+  let github: IssueServer;
+  let dir: string;
+  let service: RunningNotification;
+  let client: RunningNotification["client"];
+
+  const start = async () => {
+    service = await startNotification({
+      CCSP_REDIS_URL: server.url,
+      CCSP_NOTIFICATION_FILE: join(dir, "notifications.jsonl"),
+      CCSP_NOTIFICATION_CHANNELS: join(dir, "channels.yaml"),
+      CCSP_NOTIFICATION_ISSUE_POLL: "100ms",
+    });
+    ({ client } = service);
+  };
+  beforeEach(async () => {
+    server = await startRedis();
+    github = await startIssueServer();
+    dir = await mkdtemp(join(tmpdir(), "ccsp-notify-"));
+    await writeFile(join(dir, "token"), "t0ken");
+    const channels = `
+channels:
+  - name: issues
+    type: github
+    repository: acme/ops
+    baseUrl: ${github.url}
+    tokenFile: ${join(dir, "token")}
+    throttle: false
+network:
+  allow: [127.0.0.1]
+`;
+    await writeFile(join(dir, "channels.yaml"), channels);
+    await start();
+  });
+  afterEach(async () => {
+    await service.stop();
+    await github.close();
+    await server.stop();
+    await rm(dir, { recursive: true });
+  });
+  const lost = (more: Partial<Notice> = {}): Notice =>
+    Notice.fromPartial({
+      kind: "session.timeout",
+      severity: Severity.CRITICAL,
+      subject: { engine: "claude-code", account: "team" },
+      dedupKey: "session:1",
+      action: NoticeAction.OPENS,
+      time: TIME,
+      ...more,
+    });
+  const comments = () => (github.comments.get(1) ?? []).length;
+  const refused = (reason: string, message = /./) => ({ reason, message });
+
+  it("open an issue, stream its state while people change it, comment on it, reopen it and close it", async () => {
+    await client.notify({ notice: lost(), openIssue: true });
+    const stop = new AbortController();
+    const states: string[] = [];
+    const watching = (async () => {
+      for await (const { state, who, url } of client.watchIssue({ dedupKey: "session:1" }, { signal: stop.signal }))
+        if (state !== IssueState.UNSPECIFIED) states.push(`${IssueState[state]} ${who} ${url.split("/").at(-1)}`);
+    })();
+    await eventually(() => assert.deepEqual(states, ["OPEN  1"]));
+    github.setState(1, "closed", "ann");
+    await eventually(() => assert.deepEqual(states.slice(1), ["CLOSED ann 1"]));
+
+    const comment = lost({ kind: "session.refused", action: NoticeAction.UPDATES });
+    const update = { dedupKey: "session:1", updateId: "u1", comment, state: IssueState.OPEN };
+    await client.updateIssue(update);
+    await client.updateIssue(update);
+    await eventually(() => assert.deepEqual([github.issues[0]?.state, comments()], ["open", 1]));
+    await eventually(() => assert.deepEqual(states.slice(2), ["OPEN  1"]));
+
+    const end = lost({ kind: "session.recovered", action: NoticeAction.RESOLVES });
+    await client.updateIssue({ dedupKey: "session:1", updateId: "u2", comment: end, state: IssueState.CLOSED });
+    await eventually(() => assert.deepEqual([github.issues[0]?.state, comments()], ["closed", 2]));
+    assert.equal(github.issues.length, 1);
+    stop.abort();
+    await watching.catch(() => undefined);
+  });
+
+  it("store a notice once, however often it is sent, and also when the service is killed right after", async () => {
+    github.script = () => ({ status: 502 });
+    const { noticeId } = await client.notify({ notice: lost(), openIssue: true });
+    service.process.kill("SIGKILL");
+    await service.process.exited;
+    await service.stop();
+    await start();
+    assert.equal((await client.notify({ notice: lost(), openIssue: true })).noticeId, noticeId);
+    github.script = () => undefined;
+    await eventually(() => assert.equal(github.issues.length, 1), { timeoutMs: 40_000 });
+    await eventually(async () => {
+      const { deliveries } = await client.getNotification({ id: noticeId });
+      assert.deepEqual(
+        deliveries.map(({ state }) => state),
+        [NotificationState.DELIVERED, NotificationState.DELIVERED],
+      );
+    });
+  });
+
+  it("show each attempt with its cause, and let a person try again at once", async () => {
+    github.script = ({ method }) =>
+      method === "POST" ? { status: 403, message: "Resource not accessible" } : undefined;
+    const { noticeId } = await client.notify({ notice: lost(), openIssue: false });
+    await eventually(async () => {
+      const { deliveries } = await client.getNotification({ id: noticeId });
+      const issues = deliveries.find(({ channel }) => channel === "issues");
+      assert.match(issues?.newestAttempts.at(-1)?.cause ?? "", /403: Resource not accessible/);
+      assert.equal(issues?.state, NotificationState.WAITING);
+    });
+    const waiting = await client.listNotifications({ state: NotificationState.WAITING });
+    assert.deepEqual(
+      waiting.notifications.map(({ id, channel, attempts, cause }) => [id, channel, attempts, cause.slice(0, 19)]),
+      [[noticeId, "issues", 1, "GitHub answered 403"]],
+    );
+    github.script = () => undefined;
+    assert.equal((await client.retryNotification({ id: noticeId, channel: "issues" })).retried, 1);
+    await eventually(() => assert.equal(github.issues.length, 1));
+  });
+
+  it("list and test the channels", async () => {
+    const { channels } = await client.listChannels({});
+    assert.deepEqual(
+      channels.map(({ name, type, target }) => [name, type, target.replace(/:\d+$/, "").replace(dir, "DIR")]),
+      [
+        ["file", "file", "DIR/notifications.jsonl"],
+        ["issues", "github", "acme/ops at http://127.0.0.1"],
+      ],
+    );
+    assert.equal((await client.testChannel({ channel: "issues", who: "ann" })).accepted, true);
+    assert.match(github.issues[0]?.title ?? "", /A test of the channel issues by ann/);
+    github.script = () => ({ status: 401, message: "Bad credentials" });
+    const failed = await client.testChannel({ channel: "issues" });
+    assert.deepEqual([failed.accepted, failed.cause], [false, "GitHub answered 401: Bad credentials"]);
+  });
+
+  it("preview where a notice would go and what it would say, without sending it", async () => {
+    const { previews } = await client.previewNotification({ notice: lost() });
+    assert.deepEqual(
+      previews.map(({ channel, title }) => [channel, title.slice(0, 40)]),
+      ["file", "issues"].map((channel) => [channel, "The login of claude-code (team) ended: n"]),
+    );
+    assert.equal((await client.listNotifications({})).notifications.length, 0);
+    assert.equal(github.asked.length, 0);
+  });
+
+  it("refuse what they cannot do, and name the field or the thing", async () => {
+    const notify = (notice: Notice | undefined) => client.notify({ notice });
+    await assert.rejects(notify(undefined), refused("INVALID_FIELD", /notice must be set/));
+    await assert.rejects(
+      notify(lost({ kind: "Not A Kind", dedupKey: "" })),
+      refused("INVALID_FIELD", /notice\.kind.*notice\.dedup_key/s),
+    );
+    await assert.rejects(notify(lost({ facts: { x: "y".repeat(2_000) } })), refused("INVALID_FIELD", /notice\.facts/));
+    await assert.rejects(client.getNotification({ id: "x" }), refused("NOTIFICATION_NOT_FOUND"));
+    await assert.rejects(client.retryNotification({}), refused("INVALID_FIELD", /id must be set/));
+    await assert.rejects(client.retryNotification({ id: "x" }), refused("NOTIFICATION_NOT_FOUND"));
+    await assert.rejects(
+      client.retryNotification({ id: "x", channel: "y" }),
+      refused("CHANNEL_NOT_FOUND", /file, issues/),
+    );
+    await assert.rejects(client.testChannel({ channel: "y" }), refused("CHANNEL_NOT_FOUND"));
+    await client.notify({ notice: lost({ dedupKey: "no issue" }) });
+    for (const dedupKey of ["none", "no issue"]) {
+      const first = client.watchIssue({ dedupKey })[Symbol.asyncIterator]().next();
+      await assert.rejects(first, refused("ISSUE_NOT_FOUND"));
+      const update = { dedupKey, updateId: "u", comment: lost() };
+      await assert.rejects(client.updateIssue(update), refused("ISSUE_NOT_FOUND"));
+    }
+  });
+});
