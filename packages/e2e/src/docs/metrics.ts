@@ -59,7 +59,7 @@ function typeOf(metric: Metric | object): MetricDeclaration["type"] {
 }
 
 /** The unit of a metric, which its name ends with. */
-export function unitOf({ name }: Pick<MetricDeclaration, "name">): string {
+function unitOf({ name }: Pick<MetricDeclaration, "name">): string {
   const [, unit = ""] = /_(seconds|bytes|ratio|share|usd|tokens)(?:_total)?$/.exec(name) ?? [];
   if (unit === "ratio" || unit === "share") return "share, 0 to 1";
   if (unit === "usd") return "USD";
