@@ -34,14 +34,14 @@ describe("the command line of a service", () => {
     assert.equal(stderr, "");
     assert.match(stdout, /^ccsp gateway: admits calls\n\nUsage, in services\/gateway: node --import/);
     const rows = stdout.split("\n").filter((line) => line.startsWith("  CCSP_"));
-    assert.equal(rows.length, 15);
+    assert.equal(rows.length, 17);
     assert.deepEqual(
       rows.filter((row) => /_LISTEN |SECRET|CONSUL_URL/.test(row)),
       [
-        "  CCSP_GATEWAY_LISTEN                  127.0.0.1:3000  address of the gRPC server: 0.0.0.0 for other machines, port 0 for a free one",
-        "  CCSP_GATEWAY_OPS_LISTEN              127.0.0.1:9000  address of /metrics, /health and /ready",
-        "  CCSP_CONSUL_URL                      -               Consul agent to register with and to find others by",
-        "  CCSP_SECRET                          (required)      signs tokens",
+        "  CCSP_GATEWAY_LISTEN                  127.0.0.1:3000     address of the gRPC server: 0.0.0.0 for other machines, port 0 for a free one",
+        "  CCSP_GATEWAY_OPS_LISTEN              127.0.0.1:9000     address of /metrics, /health and /ready",
+        "  CCSP_CONSUL_URL                      -                  Consul agent to register with and to find others by",
+        "  CCSP_SECRET                          (required)         signs tokens",
       ],
     );
   });
