@@ -1,5 +1,5 @@
 import { engineUnknown, type InstalledEngine } from "./installed-engine.js";
-import type { EngineOffer } from "./queue.js";
+import type { EngineOffer, SlotChange } from "./queue.js";
 import type { WarmProcesses } from "./warm.js";
 
 export type EngineStatus = InstalledEngine & {
@@ -7,17 +7,6 @@ export type EngineStatus = InstalledEngine & {
   /** Processes that wait for a run of this engine. */
   readonly warm: number;
 };
-
-/** A change of slots that the executor has decided by itself. */
-export interface SlotChange {
-  readonly before: number;
-  readonly after: number;
-  readonly reason: string;
-  /** Milliseconds since the epoch. */
-  readonly timeMs: number;
-  /** Nothing was changed. */
-  readonly dryRun: boolean;
-}
 
 /** For each engine: how many slots it has, and how many runs use one. */
 export class EngineSlots {

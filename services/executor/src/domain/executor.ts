@@ -3,12 +3,12 @@ import type { Logger } from "pino";
 import { Attempt, type AttemptDeps } from "./attempt.js";
 import { timerOf } from "./clock.js";
 import { EmergencyStop } from "./emergency.js";
-import { EngineSlots, type EngineStatus, type SlotChange } from "./engine-slots.js";
+import { EngineSlots, type EngineStatus } from "./engine-slots.js";
 import { createHeldLeases, type HeldLeases } from "./held-leases.js";
 import type { InstalledEngine } from "./installed-engine.js";
 import { LoginChecks } from "./login-checks.js";
 import { createProbe, type Probe, type ProbeReport } from "./probe.js";
-import type { Lease, LeaseId, SyncAnswer } from "./queue.js";
+import type { Lease, LeaseId, SlotChange, SyncAnswer } from "./queue.js";
 import { SyncLoop, type SyncState } from "./sync-loop.js";
 import type { WarmProcesses } from "./warm.js";
 

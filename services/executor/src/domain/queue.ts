@@ -7,7 +7,6 @@ import type {
   Usage,
   WindowSignal,
 } from "@ccsp/engine-kit";
-import type { SlotChange } from "./engine-slots.js";
 
 /**
  * What the executor needs from the queue. Implemented by `../queue/queue-client.ts`.
@@ -59,6 +58,17 @@ export interface SyncRequest {
   readonly slotChanges: readonly { readonly engine: string; readonly change: SlotChange }[];
   /** The answer has to say what waits. */
   readonly adaptsSlots: boolean;
+}
+
+/** A change of slots that the executor has decided by itself. */
+export interface SlotChange {
+  readonly before: number;
+  readonly after: number;
+  readonly reason: string;
+  /** Milliseconds since the epoch. */
+  readonly timeMs: number;
+  /** Nothing was changed. */
+  readonly dryRun: boolean;
 }
 
 /** The runs that an executor ended for an emergency stop. */

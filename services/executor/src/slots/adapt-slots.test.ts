@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { pino } from "pino";
-import type { SlotChange } from "../domain/engine-slots.js";
+import type { SlotChange } from "../domain/queue.js";
 import { createSlotAdaptation } from "./adapt-slots.js";
 import type { HostLoad } from "./host-load.js";
 

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { Clock } from "../domain/clock.js";
-import type { SlotChange } from "../domain/engine-slots.js";
+import type { SlotChange } from "../domain/queue.js";
 import type { SlotsConfig } from "./config.js";
 import { createFirstTexts } from "./first-texts.js";
 import type { HostLoad } from "./host-load.js";
@@ -28,8 +28,6 @@ export interface AdaptSlotsDeps {
 const EVERY_MS = 5_000;
 /** The weight of the newest look in the average: about the last half minute counts. */
 const NEWEST = 0.2;
-
-export type SlotAdaptation = ReturnType<typeof createSlotAdaptation>;
 
 /** Adapts the slots of engines to the host's load and the work that waits. It never ends a run. */
 export function createSlotAdaptation({ config, executor, host, serviceBytes, clock, log }: AdaptSlotsDeps) {

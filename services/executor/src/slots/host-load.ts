@@ -16,6 +16,7 @@ export interface HostLoadOptions {
 }
 
 const CGROUPS = "/sys/fs/cgroup";
+const isCgroup = (folder: string): boolean => folder.startsWith(CGROUPS);
 
 /**
  * Measures the load. Where a cgroup v2 bounds this process or one of its ancestors, as in a container, the bound is
@@ -28,7 +29,9 @@ export function createHostLoad({ read = (path) => readFile(path, "utf8"), nowMs 
   /** The nearest cgroup with a bound in this file, and the bound. Undefined: none has one. */
   const bounded = async (file: string, boundOf: (content: string) => number | undefined) => {
     const [, path] = /^0::(\/.*)$/m.exec(await text("/proc/self/cgroup")) ?? [];
-    for (let folder = path === undefined ? undefined : join(CGROUPS, path); folder?.startsWith(CGROUPS); ) {
+    if (path === undefined) return undefined;
+    let folder = join(CGROUPS, path);
+    while (isCgroup(folder)) {
       const bound = boundOf(await text(join(folder, file)));
       if (bound !== undefined) return { folder, bound };
       folder = dirname(folder);
