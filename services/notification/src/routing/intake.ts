@@ -1,6 +1,6 @@
 import type { Notice } from "../domain/notice.js";
 import type { NoticeStore, Route } from "../domain/notice-store.js";
-import { type RoutedChannel, type Rule, route } from "./rules.js";
+import { type RoutedChannel, type Rule, route } from "./route.js";
 
 export interface IntakeOptions {
   readonly channels: readonly RoutedChannel[];

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { parsed } from "../channels/parsed.js";
 import { type ChannelUse } from "../domain/channel.js";
 import { SEVERITIES } from "../domain/notice.js";
-import type { QuietHours, Rule } from "../routing/rules.js";
+import type { QuietHours, Rule } from "../routing/route.js";
 import { LANGUAGES, type Language } from "../text/templates.js";
 
 /** One channel of the configuration. */

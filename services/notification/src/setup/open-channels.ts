@@ -8,7 +8,7 @@ import type { OpenChannel } from "../delivery/channel-worker.js";
 import type { ChannelType, ChannelUse } from "../domain/channel.js";
 import type { GuardedFetch } from "../net/guarded-fetch.js";
 import type { Targets } from "../net/targets.js";
-import { RECORD } from "../routing/rules.js";
+import { RECORD } from "../routing/route.js";
 import { type Overrides, render } from "../text/render.js";
 import type { Language } from "../text/templates.js";
 import type { ChannelConfig } from "./channels-file.js";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { bareNotice, type Notice } from "../domain/notice.js";
 import { channelsConfig } from "../setup/channels-file.js";
-import { minutesLeft, type RoutedChannel, route } from "./rules.js";
+import { minutesLeft, type RoutedChannel, route } from "./route.js";
 
 const NOON = new Date("2026-01-30T12:00:00Z");
 const CHANNELS: readonly RoutedChannel[] = ["file", "ops", "issues"].map((name) => ({
