@@ -73,7 +73,7 @@ export async function createHeartbeat(
       const number = sequence;
       const { ops, services, openStreams } = opened();
       const { state: found, failing } = (await ops?.status()) ?? { state: "starting", failing: {} };
-      const added: HeartbeatPart = Object.assign({}, ...(await Promise.all(parts.map((part) => part()))));
+      const added: HeartbeatPart = Object.assign({}, ...(await Promise.all(parts.map(async (part) => part()))));
       const unary = new Set(services.flatMap((each) => each.unary));
       return {
         report: {

@@ -45,7 +45,7 @@ export async function openLiveOrder(options: LiveOrderOptions): Promise<LiveOrde
 
   const apply = async (): Promise<void> => {
     const now = inForce(limits, clock.now());
-    const values = JSON.stringify([...now].map(([name, { value }]) => [name, value]).toSorted());
+    const values = JSON.stringify([...now.keys()].toSorted().map((name) => [name, now.get(name)?.value]));
     if (values === known) return;
     order = orderOfShard(withLimits(settings, now, engines), shards);
     known = values;

@@ -42,7 +42,13 @@ export function toStatusMessage(
       leases,
       lastSyncTime: new Date(seenMs),
       draining,
-      engines: offers.map(({ slotChange: _, ...offer }) => offer),
+      engines: offers.map(({ engine, account, freeSlots, slots, version }) => ({
+        engine,
+        account,
+        freeSlots,
+        slots,
+        version,
+      })),
       address,
       slotChanges: offers.flatMap(({ engine, slotChange }) => {
         if (slotChange === undefined) return [];
