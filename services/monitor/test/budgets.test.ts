@@ -15,6 +15,7 @@ import { pino } from "pino";
 import { openBudgetCounters, openBudgets } from "../src/budgets/open-budgets.js";
 import { NO_ROW, type Run } from "../src/usage/domain/run.js";
 import { createRedisUsageStore } from "../src/usage/redis/redis-usage-store.js";
+import { seeded } from "./simulated-day.js";
 
 const log = pino({ level: "silent" });
 const MINUTE_MS = 60_000;
@@ -348,14 +349,3 @@ describe("budgets", () => {
     await put({ name: "first", limit: 5 });
   });
 });
-
-/** Numbers from 0 to 1 that are the same in each test run (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d_2b_79_f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}

@@ -1,5 +1,6 @@
 import { type History, historyOf, STEP_MS, STEPS_PER_HOUR } from "../src/forecast/domain/history.js";
 import { DAY_MS, HOUR_MS } from "../src/usage/domain/usage-store.js";
+import { poisson, seeded } from "./simulated-day.js";
 
 /** Shapes of usage over days, the same for each seed: runs per step, each with its tokens. */
 export const SHAPES = {
@@ -20,29 +21,6 @@ export const SHAPES = {
   },
 } as const satisfies Record<string, (atMs: number, random: () => number, state: { left: number }) => number>;
 export type ShapeName = keyof typeof SHAPES;
-
-/** A generator of numbers from 0 to 1 (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let x = Math.imul(state ^ (state >>> 15), state | 1);
-    x = (x + Math.imul(x ^ (x >>> 7), x | 61)) ^ x;
-    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-/** Numbers of events at a mean rate (Knuth). */
-function poisson(rate: number, random: () => number): number {
-  const floor = Math.exp(-rate);
-  let product = random();
-  let count = 0;
-  while (product > floor) {
-    product *= random();
-    count += 1;
-  }
-  return count;
-}
 
 /** The tokens per step of a shape, from midnight on. */
 export function tokensOf(shape: ShapeName, days: number, seed: number): number[] {

@@ -47,7 +47,7 @@ function whenWords({ rule }: AlertRuleStatus): string {
   return `${conditionSign(condition)} ${threshold}${ms === 0 ? "" : ` for ${durationWords(ms)}`}`;
 }
 
-export function ruleState({ rule, stored, builtIn, fault, firing, pending }: AlertRuleStatus): string {
+function ruleState({ rule, stored, builtIn, fault, firing, pending }: AlertRuleStatus): string {
   if (rule?.disabled) return "off";
   if (fault !== "") return "not judged";
   if (firing > 0) return `${firing} firing`;

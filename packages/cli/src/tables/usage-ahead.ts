@@ -59,7 +59,7 @@ const TREND: Partial<Record<Trend, string>> = {
 export const metricWords = ({ metric }: Forecast): string => METRIC[metric] ?? "usage";
 
 /** An amount in the unit of the metric. */
-export function amountWords(metric: ForecastMetric, amount: number): string {
+function amountWords(metric: ForecastMetric, amount: number): string {
   return metric === ForecastMetric.COST ? `$${amount.toFixed(4)}` : grouped(BigInt(Math.round(amount)));
 }
 

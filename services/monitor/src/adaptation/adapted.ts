@@ -23,7 +23,7 @@ export interface Adapted {
 }
 
 /** Decisions that are kept for each subject. */
-export const MOST_DECISIONS = 10;
+const MOST_DECISIONS = 10;
 /** How long a subject is shown after its last decision. */
 export const SHOWN_MS = 24 * 60 * 60 * 1_000;
 

@@ -44,9 +44,9 @@ export interface StartRange {
 }
 
 /** A forecast above this share of the limit begins the slowing: seed.md, adaptiveThrottling. */
-export const ENTER_SHARE = 0.9;
+const ENTER_SHARE = 0.9;
 /** A forecast below this share lets go. */
-export const LEAVE_SHARE = 0.75;
+const LEAVE_SHARE = 0.75;
 const MINUTE_MS = 60_000;
 /** Least time between two steps down: a forecast follows the rate only after minutes. */
 const DOWN_EVERY_MS = 10 * MINUTE_MS;

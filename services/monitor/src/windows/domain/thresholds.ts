@@ -3,7 +3,7 @@ import type { WindowReport } from "./window-report.js";
 const HOUR_MS = 3_600_000;
 const SHARES = [0.95, 0.8] as const;
 /** Stands for the prediction that the window runs out within the hour. */
-export const RUNS_OUT = 1;
+const RUNS_OUT = 1;
 
 /** What to tell of a window: the share that it passed, or RUNS_OUT. */
 export interface Notice {

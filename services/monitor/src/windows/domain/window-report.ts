@@ -42,7 +42,7 @@ export async function reportWindow(stored: Window, usage: UsageOf, nowMs: number
  * The usage that fills the window, from what was used until the engine told its share or closed it. Undefined when it
  * told neither in this period, when the period's begin is not known, or when CCSP used nothing.
  */
-export async function learnFull(window: Window, usage: Pick<UsageOf, "sum">): Promise<Full | undefined> {
+async function learnFull(window: Window, usage: Pick<UsageOf, "sum">): Promise<Full | undefined> {
   const { startMs, share, shareMs, state, signalMs } = window;
   const [part, atMs] = state === "closed" ? [1, signalMs] : [share ?? 0, shareMs ?? 0];
   if (startMs === undefined || part < LEAST_SHARE) return undefined;

@@ -108,7 +108,7 @@ function startOf({
 export const afterResume = (before: Window, atMs: number): Window =>
   before.state === "closed" && atMs >= before.signalMs ? { ...before, state: undefined, signalMs: atMs } : before;
 
-export const hasEnded = ({ resetMs }: Pick<Window, "resetMs">, nowMs: number): boolean =>
+const hasEnded = ({ resetMs }: Pick<Window, "resetMs">, nowMs: number): boolean =>
   resetMs !== undefined && resetMs <= nowMs;
 
 /** Signals come with each run. One that says nothing new is stored once a minute. */
