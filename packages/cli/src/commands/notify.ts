@@ -10,7 +10,7 @@ import { CliError, EXIT, type ExitCode } from "../exit.js";
 import type { Io } from "../io.js";
 import { messageJson } from "../json-forms.js";
 import { atGateway, type Operator } from "../operator.js";
-import { wholeNumber } from "../option-values.js";
+import { someText, wholeNumber } from "../option-values.js";
 import { FORMATS } from "../output/format.js";
 import { showList, showOne } from "../output/show.js";
 import { CHANNEL_COLUMNS, NOTIFY_COLUMNS, notificationState } from "../tables/notifications.js";
@@ -30,7 +30,9 @@ interface ListOptions extends ConnectionOptions {
 }
 
 export function notifyCommand(io: Io, end: (code: ExitCode) => void): Command {
-  const command = new Command("notify").description("show notifications and their channels");
+  const command = new Command("notify").description(
+    "show notifications and their channels, test a channel, and send again what was given up",
+  );
   const subs = [listCommand, getCommand, retryCommand, channelsCommand, testCommand, previewCommand];
   for (const sub of subs) command.addCommand(sub(io, end));
   return command;
@@ -42,8 +44,8 @@ function listCommand(io: Io): Command {
     .addOption(
       new Option("--state <state>", "delivered, waiting or given-up").choices(Object.keys(STATES)).default("delivered"),
     )
-    .option("--channel <name>", "only those to this channel")
-    .option("--event <type>", "only those of this type, such as task.failed")
+    .option("--channel <name>", "only those to this channel", someText)
+    .option("--event <type>", "only those of this type, such as task.failed", someText)
     .addOption(new Option("--limit <number>", "most entries to show").argParser(wholeNumber(1)).default(50))
     .addHelpText(
       "after",
@@ -116,7 +118,7 @@ function retryCommand(io: Io): Command {
   return withConnection(new Command("retry"), FORMATS)
     .description("send a notification again that was given up, or one that waits at once")
     .argument("[notification]", "its id; without it, all that its channel gave up")
-    .option("--channel <name>", "only to this channel")
+    .option("--channel <name>", "only to this channel", someText)
     .addHelpText(
       "after",
       `
