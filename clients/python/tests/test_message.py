@@ -107,9 +107,8 @@ class Contract(unittest.TestCase):
         reasons = {name.removeprefix("ERROR_REASON_") for name in reason_pb2.ErrorReason.keys()} - {"UNSPECIFIED"}
         services = {"LEASE_LOST", "SYNC_STALE", "CERTIFICATE_REFUSED"}
         operators = {"CONFIRMATION_INVALID", "RUN_NOT_FOUND", "EXECUTOR_NOT_FOUND", "KEY_NOT_FOUND"}
-        operators |= {"ALERT_RULE_NOT_FOUND", "SILENCE_NOT_FOUND"}
         operators |= {"ISSUE_NOT_FOUND", "NOTIFICATION_NOT_FOUND", "CHANNEL_NOT_FOUND"}
-        operators |= {"ALERT_RULE_NOT_FOUND", "SILENCE_NOT_FOUND", "BUDGET_NOT_FOUND"}
+        operators |= {"ALERT_RULE_NOT_FOUND", "SILENCE_NOT_FOUND", "BUDGET_NOT_FOUND", "SESSION_NOT_FOUND"}
         self.assertEqual(known, reasons - services - operators - {"INTERNAL", "CALL_CANCELLED"})
         self.assertEqual(type(errors.error_for("NEWER", "text")), ccsp.CcspError)
 

@@ -44,7 +44,7 @@ describe("a fleet with mutual TLS", function () {
   after(() => world.close());
 
   for (const name of INTERNAL) {
-    it(`has a ${name} that answers the gateway only: no plain text, no missing, foreign or other certificate`, async () => {
+    it(`has a ${name} that answers the callers of an RPC only: no plain text, no missing, foreign or other certificate`, async () => {
       const ask = (credentials: Credentials) =>
         tryCall(HARMLESS[name], { target: addressOf(world, name), credentials }, SOON);
       assert.equal(await ask(serviceChannel(world.certificates, { as: "gateway", to: name })), "in");
@@ -64,7 +64,7 @@ describe("a fleet with mutual TLS", function () {
         assert.equal(await ask(credentials), "no connection", what);
       }
       const other = serviceChannel(world.certificates, {
-        as: name === "monitor" ? "notification" : "monitor",
+        as: name === "notification" ? "monitor" : "notification",
         to: name,
       });
       assert.equal(await ask(other), "CERTIFICATE_REFUSED");

@@ -88,4 +88,35 @@ describe("the monitor's state", () => {
     await two.close();
     assert.equal(await redis.client.get("ccsp:monitor:{0}:leader"), null);
   });
+
+  it("logs the first failure of a duty and its end, not each failure", async () => {
+    const lines: string[] = [];
+    let turns = 0;
+    const leader = lead({
+      redis: redis.client,
+      instance: "one",
+      log: pino({ base: null }, { write: (line) => void lines.push(line) }),
+      leaseMs: 300,
+      duties: [
+        {
+          name: "turn",
+          everyMs: 1,
+          turn: async () => {
+            turns += 1;
+            if (turns <= 10) throw new Error(`failure ${turns}`);
+          },
+        },
+      ],
+    });
+    await eventually(() => assert.ok(turns > 20));
+    await leader.close();
+    const told = lines.map((line) => JSON.parse(line)).filter(({ duty }) => duty === "turn");
+    assert.deepEqual(
+      told.map(({ level, err, msg }) => [level, err?.message, msg]),
+      [
+        [40, "failure 1", "a duty of the leader failed, trying again"],
+        [30, undefined, "a duty of the leader succeeds again"],
+      ],
+    );
+  });
 });

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { backoffMs, pause } from "@ccsp/timing";
 import type { Logger } from "pino";
+import { failuresLog } from "../state/failures-log.js";
 import type { Entry, StateStore } from "../state/state-store.js";
 import {
   type Answer,
@@ -98,12 +99,19 @@ export class SessionKeeper {
 
   /** Keeps the sessions until `stop` aborts, and resolves when no work is left. */
   async keep(stop: AbortSignal): Promise<void> {
+    const failures = failuresLog(this.#options.log, {
+      failed: "sessions could not be looked after, trying again",
+      again: "sessions are looked after again",
+    });
     try {
       while (!stop.aborted) {
         this.#again = new AbortController();
-        await this.pass(stop).catch((err: unknown) => {
-          if (!stop.aborted) this.#options.log.warn({ err }, "sessions could not be looked after");
-        });
+        await this.pass(stop).then(
+          () => failures.succeeded(),
+          (err: unknown) => {
+            if (!stop.aborted) failures.failed(err);
+          },
+        );
         await pause(LIST_MS, AbortSignal.any([stop, this.#again.signal]));
       }
     } finally {

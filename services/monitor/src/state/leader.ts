@@ -1,6 +1,7 @@
 import { bindScript, oneOf, type RedisClient } from "@ccsp/redis-kit";
 import { pause } from "@ccsp/timing";
 import type { Logger } from "pino";
+import { failuresLog } from "./failures-log.js";
 import { stateKey } from "./state-store.js";
 
 /** Work that one replica does at a time. */
@@ -10,8 +11,8 @@ export interface Duty {
   readonly everyMs: number;
   /**
    * One turn. `stop` aborts when this replica stops or is no longer the leader. Another replica may then do the same
-   * turn, also while this one ends: what must happen once is decided by `StateStore.change`. A turn that throws is
-   * logged, and the next one follows after `everyMs`.
+   * turn, also while this one ends: what must happen once is decided by `StateStore.change`. After a turn that throws,
+   * the next one follows after `everyMs` too; the first failure in a row is logged, and its end.
    */
   readonly turn: (stop: AbortSignal) => Promise<void>;
 }
@@ -98,10 +99,18 @@ export function lead({ redis, instance, duties, log, leaseMs = LEASE_MS }: Leade
 }
 
 async function repeat({ name, everyMs, turn }: Duty, stop: AbortSignal, log: Logger): Promise<void> {
+  const failures = failuresLog(log, {
+    failed: "a duty of the leader failed, trying again",
+    again: "a duty of the leader succeeds again",
+    fields: { duty: name },
+  });
   while (!stop.aborted) {
-    await turn(stop).catch((err: unknown) => {
-      if (!stop.aborted) log.warn({ err, duty: name }, "a duty of the leader failed");
-    });
+    await turn(stop).then(
+      () => failures.succeeded(),
+      (err: unknown) => {
+        if (!stop.aborted) failures.failed(err);
+      },
+    );
     await pause(everyMs, stop);
   }
 }

@@ -255,7 +255,7 @@ export enum ErrorCategory {
   /**
    * SESSION_TIMEOUT - The engine's login has ended, or the provider refuses its key for every request. A person has to renew the login.
    * Tried again: when the login works again, or a person has opened its gate.
-   * Do: nothing. Operators: renew the login (docs/operations.md, "A login ended").
+   * Do: nothing. Operators: renew the login (docs/operations.md, "A lost login").
    */
   SESSION_TIMEOUT = 2,
   /**
