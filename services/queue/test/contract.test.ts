@@ -145,6 +145,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
       account: "",
       priority: Priority.HIGH,
       labels: { a: "1", b: "2" },
+      windows: [],
     });
   });
 
@@ -182,7 +183,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     assert.equal(task.error?.message, "no route");
 
     const [, retried] = await events();
-    const about = { model: "m-2", account: "", priority: Priority.NORMAL, labels: {} };
+    const about = { model: "m-2", account: "", priority: Priority.NORMAL, labels: {}, windows: [] };
     assert.deepEqual(retried?.data, {
       $case: "taskRetried",
       value: { engine: "claude-code", attempt: 0, error, readyTime: task.readyTime, usage, costUsd: 0.5, ...about },
@@ -536,7 +537,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     const lastSyncTime = new Date(world.clock.now);
     const engines = [{ engine: "claude-code", freeSlots: 1, slots: 1, account: "", version: "1.0" }];
     const address = "127.0.0.1:3002";
-    const ex1 = { executorId: "ex-1", leases: 1, lastSyncTime, draining: false, engines, address };
+    const ex1 = { executorId: "ex-1", leases: 1, lastSyncTime, draining: false, engines, address, slotChanges: [] };
     assert.deepEqual(answer.executors, [ex1]);
     assert.equal(answer.maxPromptBytes, 1_048_576n);
   });
@@ -588,7 +589,8 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     const until = new Date(world.clock.now + 60_000);
     const { gate } = await client.pauseQueue({ scope, who: "ada", why: "release", until });
     const closeTime = new Date(world.clock.now);
-    assert.deepEqual(gate, { scope, who: "ada", why: "release", closeTime, openTime: until, rampEndTime: undefined });
+    const open = { openTime: until, rampEndTime: undefined, budgets: [] };
+    assert.deepEqual(gate, { scope, who: "ada", why: "release", closeTime, ...open });
     assert.deepEqual((await client.getStatus({})).gates, [gate]);
     await enqueue({ labels: { repo: "a/b" } });
     assert.deepEqual((await client.sync(syncRequest())).leases, []);
