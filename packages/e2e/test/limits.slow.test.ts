@@ -26,6 +26,8 @@ describe("limits of a login, with the real Claude Code CLI at two executors and 
         CCSP_CLAUDE_CODE_ENV: "CLAUDE_CODE_OAUTH_TOKEN",
         CLAUDE_CODE_OAUTH_TOKEN: "fake-login",
         CCSP_CLAUDE_CODE_MAX_RETRIES: "2",
+        // The simulated login is refused for one prompt only. So a probe of the monitor would open the gate.
+        CCSP_MONITOR_SESSION_RETRY: "1h",
       },
     });
     client = world.client("alice");

@@ -98,13 +98,18 @@ describe("the GitHub channel", () => {
     });
   }
 
-  it("makes no second issue when a person has closed the first one before the record of it", async () => {
-    await deliver(begin());
-    server.setState(1, "closed", "ann");
-    await close();
-    channel = await open();
-    assert.equal(await deliver(begin()), "1");
-    assert.equal(server.issues.length, 1);
+  it("leaves an issue as a person has changed it between a delivery and the record of it", async () => {
+    const closed = async (message: Message): Promise<void> => {
+      await deliver(message);
+      server.setState(1, "closed", "ann");
+      await close();
+      channel = await open();
+      assert.equal(await deliver(message), "1");
+      assert.deepEqual([server.issues.length, server.issues[0]?.state], [1, "closed"]);
+    };
+    await closed(begin());
+    await closed(change("u1", { issueState: "open" }, "1"));
+    assert.equal(texts(1).length, 1);
   });
 
   it("says how long GitHub asks to wait, and what a person has to mend", async () => {

@@ -49,10 +49,8 @@ export function createGitHubChannel(octokit: Client, settings: GitHubSettings, n
     return data.number;
   };
 
-  const comment = async (issue: number, message: Message, signal: AbortSignal): Promise<void> => {
-    const { title, body } = message.render("markdown");
-    const marker = noticeMarker(message.id);
-    // The comment of a process that died may be there.
+  /** Whether this notice is a comment of the issue: the process that wrote it may have died since. */
+  const hasComment = async (issue: number, message: Message, signal: AbortSignal): Promise<boolean> => {
     const since = new Date(message.notice.time.getTime() - SKEW_MS).toISOString();
     const comments = octokit.rest.issues.listComments;
     for (let page = 1; ; page++) {
@@ -64,14 +62,18 @@ export function createGitHubChannel(octokit: Client, settings: GitHubSettings, n
         page,
         request: { signal },
       });
-      if (data.some((each) => each.body?.includes(marker))) return;
-      if (data.length < 100) break;
+      if (data.some((each) => each.body?.includes(noticeMarker(message.id)))) return true;
+      if (data.length < 100) return false;
     }
+  };
+
+  const comment = async (issue: number, message: Message, signal: AbortSignal): Promise<void> => {
+    const { title, body } = message.render("markdown");
     const text = message.notice.action === "resolves" ? `**${escapeTitle(title)}**` : body;
     await octokit.rest.issues.createComment({
       ...place,
       issue_number: issue,
-      body: `${text.slice(0, BODY)}\n\n${marker}`,
+      body: `${text.slice(0, BODY)}\n\n${noticeMarker(message.id)}`,
       request: once(signal),
     });
   };
@@ -97,11 +99,13 @@ export function createGitHubChannel(octokit: Client, settings: GitHubSettings, n
       return notice.action === "resolves" ? undefined : create(message, signal);
     }
     const { number, state, markers } = found;
-    if (!markers.includes(noticeMarker(id))) await comment(number, message, signal);
+    // The marker is written last. So where it is, the state was set too, and a person may have changed it since.
+    if (markers.includes(noticeMarker(id)) || (await hasComment(number, message, signal))) return number;
     const begins = notice.action === "opens" && repeats === 0;
     const wanted =
       notice.issueState ?? (begins ? "open" : notice.action === "resolves" && closeWhenResolved ? "closed" : undefined);
     if (wanted !== undefined && wanted !== state) await setState(number, wanted, signal);
+    await comment(number, message, signal);
     return number;
   };
 
