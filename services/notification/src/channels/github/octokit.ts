@@ -60,5 +60,10 @@ export function openOctokit({ tokenFile, app, baseUrl, throttle }: OctokitSettin
     get: async (key: string) => kept.get(key) ?? "",
     set: async (key: string, value: string) => void kept.set(key, value),
   };
+  // GitHub takes tokens back, for example when the permissions of the app change. The next request asks for another one.
+  octokit.hook.error("request", (error) => {
+    if ("status" in error && error.status === 401) kept.clear();
+    throw error;
+  });
   return octokit;
 }
