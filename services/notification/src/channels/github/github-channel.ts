@@ -132,7 +132,7 @@ export function createGitHubChannel(octokit: Client, settings: GitHubSettings, n
           return { status: { state, url, who, changeTime: new Date(time) }, version };
         };
         if (data.state === "closed") return changed("closed", closed_by?.login ?? "", closed_at ?? created_at);
-        if (data.state_reason !== "reopened") return changed("open", data.user?.login ?? "", created_at);
+        if (data.state_reason !== "reopened") return changed("open", "", created_at);
         // The issue itself does not say who has opened it again and when.
         const reopened = await newestEvent(Number(ref), "reopened", signal);
         return changed("open", reopened?.actor?.login ?? "", reopened?.created_at ?? created_at);
