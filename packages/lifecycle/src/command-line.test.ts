@@ -14,22 +14,25 @@ const service: ServiceDefinition<ReturnType<typeof define>> = {
   async start() {},
 };
 
-function printed(args: readonly string[], env: Env = {}): { stdout: string; stderr: string; code: number } {
-  const command = readCommand(service, args, env);
+async function printed(
+  args: readonly string[],
+  env: Env = {},
+): Promise<{ stdout: string; stderr: string; code: number }> {
+  const command = await readCommand(service, args, env);
   assert.ok(command.kind === "print");
   return command;
 }
 
 describe("the command line of a service", () => {
-  it("runs with the configuration when there are no arguments", () => {
-    const command = readCommand(service, [], { CCSP_SECRET: "s", CCSP_LOG_LEVL: "x" });
+  it("runs with the configuration when there are no arguments", async () => {
+    const command = await readCommand(service, [], { CCSP_SECRET: "s", CCSP_LOG_LEVL: "x" });
     assert.ok(command.kind === "run");
     assert.equal(command.config.secret, "s");
     assert.equal(command.warnings.length, 1);
   });
 
-  it("prints summary, usage and each setting with its default and meaning, in columns", () => {
-    const { stdout, stderr, code } = printed(["--help"], { CCSP_LOG_LEVEL: "loud" });
+  it("prints summary, usage and each setting with its default and meaning, in columns", async () => {
+    const { stdout, stderr, code } = await printed(["--help"], { CCSP_LOG_LEVEL: "loud" });
     assert.equal(code, 0);
     assert.equal(stderr, "");
     assert.match(stdout, /^ccsp gateway: admits calls\n\nUsage, in services\/gateway: node --import/);
@@ -46,24 +49,24 @@ describe("the command line of a service", () => {
     );
   });
 
-  it("says that a configuration is valid, after its warnings", () => {
-    assert.deepEqual(printed(["--check-config"], { CCSP_SECRET: "s" }).stdout, "configuration is valid\n");
-    const { stdout, code } = printed(["--check-config"], { CCSP_SECRET: "s", CCSP_LOG_LEVL: "x" });
+  it("says that a configuration is valid, after its warnings", async () => {
+    assert.deepEqual((await printed(["--check-config"], { CCSP_SECRET: "s" })).stdout, "configuration is valid\n");
+    const { stdout, code } = await printed(["--check-config"], { CCSP_SECRET: "s", CCSP_LOG_LEVL: "x" });
     assert.equal(code, 0);
     assert.match(stdout, /^warning: CCSP_LOG_LEVL .*\nconfiguration is valid\n$/);
   });
 
-  it("reports every fault with exit code 2, with --check-config and without", () => {
+  it("reports every fault with exit code 2, with --check-config and without", async () => {
     for (const args of [["--check-config"], []]) {
-      const { stdout, stderr, code } = printed(args, { CCSP_LOG_LEVEL: "loud" });
+      const { stdout, stderr, code } = await printed(args, { CCSP_LOG_LEVEL: "loud" });
       assert.equal(code, 2);
       assert.equal(stdout, "");
       assert.match(stderr, /^gateway: the configuration has 2 faults:\n {2}CCSP_LOG_LEVEL.*\n {2}CCSP_SECRET.*\n$/);
     }
   });
 
-  it("refuses unknown arguments with exit code 2 and a hint", () => {
-    const { stderr, code } = printed(["--check-config", "--verbose"], { CCSP_SECRET: "s" });
+  it("refuses unknown arguments with exit code 2 and a hint", async () => {
+    const { stderr, code } = await printed(["--check-config", "--verbose"], { CCSP_SECRET: "s" });
     assert.equal(code, 2);
     assert.match(stderr, /unknown argument --verbose; expected \[--help \| --check-config\]/);
   });

@@ -15,12 +15,12 @@ export type Command<C> =
 
 const USAGE = "[--help | --check-config]";
 
-/** Decides what a service does with these arguments and this environment. It is a pure function. */
-export function readCommand<C extends { readonly service: ServiceSettings }>(
+/** Decides what a service does with these arguments and this environment. `--check-config` reads the files they name. */
+export async function readCommand<C extends { readonly service: ServiceSettings }>(
   service: ServiceDefinition<C>,
   args: readonly string[],
   env: Env,
-): Command<C> {
+): Promise<Command<C>> {
   if (args.includes("--help") || args.includes("-h")) return print(helpText(service), 0);
   const unknown = args.find((arg) => arg !== "--check-config");
   if (unknown !== undefined) {
@@ -31,12 +31,16 @@ export function readCommand<C extends { readonly service: ServiceSettings }>(
   try {
     const { config, warnings } = load(env, (settings) => service.define(settings));
     if (!args.includes("--check-config")) return { kind: "run", config, warnings };
+    const fault = await service.check?.(config).then(() => undefined, messageOf);
+    if (fault !== undefined) return complain(`${service.name}: ${fault}`);
     return print([...warnings.map((warning) => `warning: ${warning}`), "configuration is valid"].join("\n"), 0);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return complain(`${service.name}: ${error.message}`);
   }
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 function print(text: string, code: 0): Command<never> {
   return { kind: "print", stdout: `${text}\n`, stderr: "", code };
@@ -54,7 +58,7 @@ function helpText<C extends { readonly service: ServiceSettings }>(service: Serv
     `Usage, in services/${service.name}: node --import @ccsp/telemetry/register.js dist/main.js ${USAGE}`,
     "",
     "  --help          print this",
-    "  --check-config  read the settings, report every fault, and exit: 0 when they are valid, else 2",
+    "  --check-config  read the settings and the files that they name, report every fault, and exit: 0 when they are valid, else 2",
     "",
     "Settings, from the environment:",
     "",

@@ -13,6 +13,11 @@ export interface ServiceDefinition<C extends { readonly service: ServiceSettings
   /** Defines every setting, for `load` and `describeSettings` of @ccsp/config. */
   define(settings: Settings): C;
   /**
+   * Checks for `--check-config` what the settings name, such as a file. Rejects with an Error that says what is wrong. It
+   * changes nothing and calls no other service.
+   */
+  check?(config: C): Promise<void>;
+  /**
    * Opens everything that the service needs. Resolves when the service accepts calls. Then `startService` makes it
    * ready.
    */

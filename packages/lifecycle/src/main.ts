@@ -24,7 +24,7 @@ export async function runMain<C extends { readonly service: ServiceSettings }>(
   flush: () => Promise<void> = shutdownTracing,
 ): Promise<void> {
   const instance = process.env["CCSP_INSTANCE"]?.trim() || `${hostname()}-${process.pid}`;
-  const command = readCommand(service, process.argv.slice(2), { ...process.env, CCSP_INSTANCE: instance });
+  const command = await readCommand(service, process.argv.slice(2), { ...process.env, CCSP_INSTANCE: instance });
   if (command.kind === "print") {
     process.stdout.write(command.stdout);
     process.stderr.write(command.stderr);

@@ -1,3 +1,4 @@
+import { createPublicKey, verify } from "node:crypto";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { components, paths } from "@octokit/openapi-types";
@@ -5,6 +6,8 @@ import type { components, paths } from "@octokit/openapi-types";
 type Issue = components["schemas"]["issue"];
 type Comment = components["schemas"]["issue-comment"];
 type User = components["schemas"]["simple-user"];
+type IssueEvent = Pick<components["schemas"]["issue-event"], "id" | "event" | "actor" | "created_at">;
+type InstallationToken = components["schemas"]["installation-token"];
 type Create = paths["/repos/{owner}/{repo}/issues"]["post"]["requestBody"]["content"]["application/json"];
 type Update = NonNullable<
   paths["/repos/{owner}/{repo}/issues/{issue_number}"]["patch"]["requestBody"]
@@ -51,6 +54,10 @@ export interface IssueServer {
   /** Requests that broke a rule of the API. */
   readonly faults: string[];
   script: (asked: Asked) => Fault | undefined;
+  /** The installed app: the server gives tokens to the owner of its key. Undefined: there is none. */
+  app: { readonly appId: number; readonly installationId: number; readonly publicKey: string } | undefined;
+  /** Ends the life of the tokens that the app has got. */
+  endTokens(): void;
   /** A person changes the state of an issue. */
   setState(number: number, state: "open" | "closed", who: string): void;
   close(): Promise<void>;
@@ -69,8 +76,10 @@ class Refused extends Error {
 export async function startIssueServer(): Promise<IssueServer> {
   const issues: Issue[] = [];
   const comments = new Map<number, Comment[]>();
+  const events = new Map<number, IssueEvent[]>();
   const asked: Asked[] = [];
   const faults: string[] = [];
+  const tokens = new Set(["t0ken"]);
   let versions = 0;
   const version = new Map<number, number>();
   const now = (): string => new Date().toISOString().replace(/\.\d+Z$/, "Z");
@@ -88,11 +97,14 @@ export async function startIssueServer(): Promise<IssueServer> {
     issue.state = state;
     issue.closed_at = state === "closed" ? now() : null;
     issue.closed_by = state === "closed" ? who : null;
+    issue.state_reason = state === "closed" ? "completed" : "reopened";
     touch(issue);
+    const event = { id: versions, event: state === "closed" ? "closed" : "reopened", actor: who, created_at: now() };
+    events.set(issue.number, [...(events.get(issue.number) ?? []), event]);
   };
 
   const serve = (method: string, url: URL, body: unknown): unknown => {
-    const [, number, rest] = /^\/repos\/acme\/ops\/issues(?:\/(\d+))?(\/comments)?$/.exec(url.pathname) ?? [];
+    const [, number, rest] = /^\/repos\/acme\/ops\/issues(?:\/(\d+))?(\/comments|\/events)?$/.exec(url.pathname) ?? [];
     const page = <T>(all: readonly T[]): T[] => {
       const size = Number(url.searchParams.get("per_page") ?? 30);
       const at = Number(url.searchParams.get("page") ?? 1) - 1;
@@ -119,6 +131,7 @@ export async function startIssueServer(): Promise<IssueServer> {
     }
     if (number === undefined) throw new Refused(404, "Not Found");
     const issue = issueOf(number);
+    if (rest === "/events") return page(events.get(issue.number) ?? []);
     if (rest !== undefined) {
       const own = comments.get(issue.number) ?? [];
       if (method === "GET") return page(own.filter((each) => each.updated_at >= since));
@@ -137,10 +150,31 @@ export async function startIssueServer(): Promise<IssueServer> {
     return issue;
   };
 
+  /** Gives a token to an app that proves its name by a JWT, which may live for ten minutes. */
+  const installationToken = (path: string, authorization = ""): InstallationToken => {
+    const [, id] = /^\/app\/installations\/(\d+)\/access_tokens$/.exec(path) ?? [];
+    const { app } = server;
+    if (app === undefined || Number(id) !== app.installationId) throw new Refused(404, "Not Found");
+    const [, head = "", claims = "", signature = ""] = /^bearer ([\w-]+)\.([\w-]+)\.([\w-]+)$/i.exec(authorization) ?? [];
+    const key = createPublicKey(app.publicKey);
+    const signed = verify("sha256", Buffer.from(`${head}.${claims}`), key, Buffer.from(signature, "base64url"));
+    if (!signed) throw new Refused(401, "A JSON web token could not be decoded");
+    const { iss, iat, exp } = JSON.parse(Buffer.from(claims, "base64url").toString());
+    const time = Date.now() / 1_000;
+    if (Number(iss) !== app.appId || !(iat <= time && time < exp && exp <= time + 600)) throw new Refused(401, "claims");
+    const token = `ghs_${++versions}`;
+    tokens.add(token);
+    return { token, expires_at: new Date(Date.now() + 3_600_000).toISOString(), permissions: { issues: "write" } };
+  };
+
   const server: IssueServer = {
     url: "",
     ...{ issues, comments, asked, faults },
     script: () => undefined,
+    app: undefined,
+    endTokens: () => {
+      for (const token of [...tokens].filter((each) => each.startsWith("ghs_"))) tokens.delete(token);
+    },
     setState: (number, state, login) => setState(issueOf(String(number)), state, { ...USER, login }),
     close: async () => {
       http.closeAllConnections();
@@ -167,7 +201,11 @@ export async function startIssueServer(): Promise<IssueServer> {
         return send(status, { message, documentation_url: "https://docs.github.com/rest" }, more);
       }
       try {
-        if (headers.authorization !== "token t0ken") throw new Refused(401, "Bad credentials");
+        if (method === "POST" && url.pathname.startsWith("/app/")) {
+          return send(201, installationToken(url.pathname, headers.authorization));
+        }
+        const [, token = ""] = /^token (.+)$/.exec(headers.authorization ?? "") ?? [];
+        if (!tokens.has(token)) throw new Refused(401, "Bad credentials");
         const body: unknown = chunks.length === 0 ? undefined : JSON.parse(Buffer.concat(chunks).toString());
         const answer = serve(method, url, body);
         if (fault === "cut after") return request.socket.destroy();

@@ -57,8 +57,10 @@ end
 local state = cjson.decode(redis.call('HGET', states, channel) or '{}')
 local pause_ms = tonumber(ARGV[9])
 if ARGV[10] == 'ok' then
-  state.failures, state.paused_until = 0, 0
-elseif ARGV[10] == 'failed' then
+  -- A pause stays: the attempt may have begun before it.
+  state.failures = 0
+elseif ARGV[10] == 'failed' and (state.paused_until or 0) <= now then
+  -- Attempts that were under way when the channel was paused fail for the same cause: they count once.
   state.failures = (state.failures or 0) + 1
   local over = state.failures - tonumber(ARGV[15])
   if over >= 0 then

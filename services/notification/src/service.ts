@@ -4,6 +4,7 @@ import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { openRedis } from "@ccsp/redis-kit";
+import { pino } from "pino";
 import { define, type NotificationConfig } from "./config.js";
 import { deliverAll } from "./delivery/deliver-all.js";
 import { failingNotice } from "./delivery/failing-notice.js";
@@ -29,12 +30,25 @@ export const notificationService: ServiceDefinition<NotificationConfig> = {
   summary: "NotificationService: delivers events to channels and lists what was delivered",
   define,
 
+  async check(config) {
+    const { plugins, language, file } = config;
+    const { configured, overrides } = await readFiles(config);
+    const targets = createTargets(configured.network);
+    const { fetch, close } = createGuardedFetch(targets);
+    try {
+      const setup = { file, channels: configured.channels, plugins, language, overrides, targets, fetch };
+      const channels = await openChannels({ ...setup, log: pino({ level: "silent" }) });
+      await Promise.all(channels.map(({ channel }) => channel.close?.()));
+    } finally {
+      await close();
+    }
+  },
+
   async start(config, { open, log, registry, serveOps, serveGrpc }) {
-    const { service, partitions, channelsPath, templatesPath, plugins, language, file } = config;
+    const { service, partitions, plugins, language, file } = config;
     const { countDelivery, countOutcome } = createNotificationMetrics(registry);
     const now = (): Date => new Date();
-    const configured = channelsPath === undefined ? NO_CHANNELS : await readChannelsFile(channelsPath);
-    const overrides = templatesPath === undefined ? {} : await readTemplates(templatesPath);
+    const { configured, overrides } = await readFiles(config);
 
     const redis = await open("redis", openRedis(config.redis, { log, name: "notification" }));
     await serveOps({ redis: () => redis.ping() });
@@ -86,6 +100,14 @@ export const notificationService: ServiceDefinition<NotificationConfig> = {
     await serveGrpc([implement(NotificationServiceService, handlers)]);
   },
 };
+
+/** Reads the file of channels and the templates. */
+async function readFiles({ channelsPath, templatesPath }: NotificationConfig) {
+  return {
+    configured: channelsPath === undefined ? NO_CHANNELS : await readChannelsFile(channelsPath),
+    overrides: templatesPath === undefined ? {} : await readTemplates(templatesPath),
+  };
+}
 
 function inSpan<T>({ id, taskId, agentId, traceparent }: Notice, _channel: string, work: () => Promise<T>): Promise<T> {
   return withEventSpan("notification deliver", Event.fromPartial({ id, taskId, agentId, traceparent }), work);

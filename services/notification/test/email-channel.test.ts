@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
-import { SMTPServer } from "smtp-server";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Authority, createAuthority } from "@ccsp/testkit";
+import { SMTPServer, type SMTPServerOptions } from "smtp-server";
 import { emailChannel } from "../src/channels/email/index.js";
 import type { Channel, Message } from "../src/domain/channel.js";
 import { channelContext, testMessage } from "./channel-context.js";
@@ -19,13 +23,12 @@ describe("the e-mail channel", () => {
   let refuse: { code: number; at: "rcpt" | "data" } | undefined;
   let close: () => Promise<void>;
 
-  beforeEach(async () => {
-    mails = [];
-    refuse = undefined;
+  /** Starts the mail server, in place of the one before. */
+  const serve = async (options: SMTPServerOptions): Promise<void> => {
+    if (smtp !== undefined) await new Promise<void>((resolve) => smtp.close(() => resolve()));
     const refusal = () => Object.assign(new Error("no"), { responseCode: refuse?.code });
     smtp = new SMTPServer({
-      authOptional: true,
-      disabledCommands: ["STARTTLS"],
+      ...options,
       onRcptTo: (_address, _session, done) => done(refuse?.at === "rcpt" ? refusal() : undefined),
       onData: (stream, { envelope }, done) => {
         const chunks: Buffer[] = [];
@@ -39,7 +42,15 @@ describe("the e-mail channel", () => {
         });
       },
     });
+    smtp.on("error", () => undefined);
     await new Promise<void>((resolve) => smtp.listen(0, "127.0.0.1", resolve));
+  };
+  const CLEAR: SMTPServerOptions = { authOptional: true, disabledCommands: ["STARTTLS"] };
+
+  beforeEach(async () => {
+    mails = [];
+    refuse = undefined;
+    await serve(CLEAR);
     const context = channelContext("mail");
     close = context.close;
   });
@@ -113,8 +124,79 @@ describe("the e-mail channel", () => {
     assert.deepEqual(mails, []);
   });
 
+  describe("with TLS and a login", () => {
+    let dir: string;
+    let caFile: string;
+    let passwordFile: string;
+    let options: SMTPServerOptions;
+    let logins: { user: string | undefined; secure: boolean }[];
+    let authority: Authority;
+
+    before(async function () {
+      authority = await createAuthority(this);
+    });
+    after(() => authority.close());
+    beforeEach(async () => {
+      dir = await mkdtemp(join(tmpdir(), "ccsp-mail-"));
+      const { certificate: cert, key } = await authority.issue("mail");
+      caFile = join(dir, "ca.pem");
+      await writeFile(caFile, authority.ca);
+      passwordFile = join(dir, "password");
+      await writeFile(passwordFile, "s3cret\n");
+      logins = [];
+      options = {
+        key,
+        cert,
+        onAuth: ({ username, password }, { secure }, done) => {
+          logins.push({ user: username, secure });
+          return password === "s3cret" ? done(null, { user: username }) : done(new Error(`no ${password}`));
+        },
+      };
+    });
+    afterEach(() => rm(dir, { recursive: true }));
+    const login = () => ({ user: "ccsp", passwordFile, caFile });
+
+    for (const tls of ["starttls", "implicit"] as const) {
+      it(`logs in and sends by ${tls}, and takes a new password without a restart`, async () => {
+        await serve({ ...options, secure: tls === "implicit" });
+        const channel = await open({ ...login(), tls });
+        await deliver(channel, testMessage());
+        assert.equal(mails.length, 1);
+        assert.deepEqual(logins, [{ user: "ccsp", secure: true }]);
+
+        await writeFile(passwordFile, "wr0ng");
+        await assert.rejects(deliver(channel, testMessage()), (error: Error & { kind?: string }) => {
+          assert.equal(error.kind, "refused");
+          assert.doesNotMatch(`${error.message} ${String(error.cause)}`, /wr0ng|s3cret/);
+          return true;
+        });
+        await writeFile(passwordFile, "s3cret");
+        await deliver(channel, testMessage());
+        assert.equal(mails.length, 2);
+      });
+
+      it(`sends neither mail nor password by ${tls} to a server whose certificate it does not trust`, async () => {
+        await serve({ ...options, secure: tls === "implicit" });
+        const untrusted = await open({ ...login(), caFile: undefined, tls });
+        await assert.rejects(deliver(untrusted, testMessage()), { kind: "unavailable", message: /certificate/ });
+        assert.deepEqual([mails, logins], [[], []]);
+      });
+    }
+
+    it("logs in to no server that offers no STARTTLS", async () => {
+      await serve({ ...options, disabledCommands: ["STARTTLS"], allowInsecureAuth: true });
+      await assert.rejects(deliver(await open({ ...login(), tls: "starttls" }), testMessage()), {
+        name: "DeliveryError",
+      });
+      assert.deepEqual([mails, logins], [[], []]);
+    });
+  });
+
   it("names the setting that is wrong", async () => {
     await assert.rejects(open({ to: ["a@example.com\r\nBcc: b@example.com"] }), /to\.0: must be an address/);
+    await assert.rejects(open({ user: "ccsp", tls: "starttls" }), /user and passwordFile need each other/);
+    await assert.rejects(open({ user: "ccsp", passwordFile: "/none" }), /tls: off would send the password in clear/);
+    await assert.rejects(open({ caFile: "/none/ca.crt" }), /\/none\/ca\.crt cannot be read/);
   });
 });
 

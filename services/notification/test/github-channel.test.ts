@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -168,7 +169,62 @@ describe("the GitHub channel", () => {
     server.setState(1, "closed", "ann");
     const closed = await channel.issues?.read(ref, first, signal);
     assert.deepEqual([closed?.status.state, closed?.status.who], ["closed", "ann"]);
-    assert.equal(server.asked.filter(({ headers }) => headers["if-none-match"] !== undefined).length, 2);
+    server.setState(1, "open", "bob");
+    const reopened = await channel.issues?.read(ref, closed, signal);
+    const [created] = server.issues;
+    assert.deepEqual([reopened?.status.state, reopened?.status.who], ["open", "bob"]);
+    assert.equal(reopened?.status.changeTime?.toISOString(), created && new Date(created.updated_at).toISOString());
+    assert.equal(server.asked.filter(({ headers }) => headers["if-none-match"] !== undefined).length, 3);
     assert.deepEqual(writes(), ["POST /repos/acme/ops/issues"]);
+  });
+
+  it("writes as an app that is installed in the repository, with one token until GitHub takes it back", async () => {
+    const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+    const pem = String(publicKey.export({ type: "spki", format: "pem" }));
+    server.app = { appId: 7, installationId: 42, publicKey: pem };
+    const privateKeyFile = join(dir, "app.pem");
+    await writeFile(privateKeyFile, String(privateKey.export({ type: "pkcs1", format: "pem" })));
+    const app = { appId: 7, installationId: 42, privateKeyFile };
+    await close();
+    channel = await open({ tokenFile: undefined, app });
+    const ref = await deliver(begin());
+    await deliver(change("u1", {}, ref));
+    assert.deepEqual([ref, texts(1).length], ["1", 1]);
+    const tokens = () => writes().filter((each) => each === "POST /app/installations/42/access_tokens").length;
+    assert.equal(tokens(), 1);
+
+    server.endTokens();
+    await assert.rejects(deliver(change("u2", {}, ref)), { kind: "refused" });
+    await deliver(change("u2", {}, ref));
+    assert.deepEqual([texts(1).length, tokens()], [2, 2]);
+
+    server.app = { ...server.app, appId: 8 };
+    await close();
+    channel = await open({ tokenFile: undefined, app });
+    await assert.rejects(deliver(change("u3", {}, ref)), (error: Error & { kind?: string }) => {
+      assert.equal(error.kind, "refused");
+      assert.doesNotMatch(`${error.message} ${String(error.cause)}`, /PRIVATE KEY|eyJ|ghs_/);
+      return true;
+    });
+  });
+
+  it("keeps to GitHub's spacing of writes, and leaves the wait for a limit to the queue", async function () {
+    this.timeout(60_000);
+    await close();
+    channel = await open({ throttle: true });
+    const ref = await deliver(begin());
+    await deliver(change("u1", {}, ref));
+    await deliver(change("end", { action: "resolves" }, ref));
+    assert.deepEqual([server.issues[0]?.state, texts(1).length], ["closed", 2]);
+    for (const status of [403, 429]) {
+      const limit = { status, headers: { "retry-after": "9" }, message: "You have exceeded a secondary rate limit" };
+      failOnce("POST", /comments$/, limit);
+      const before = writes().length;
+      const message = change(`limited-${status}`, {}, ref);
+      await assert.rejects(deliver(message), { kind: "limited", retryAfterMs: 9_000 });
+      assert.equal(writes().length - before, 1, "it was asked once");
+      await deliver(message);
+    }
+    assert.equal(texts(1).length, 4);
   });
 });

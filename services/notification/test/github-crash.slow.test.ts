@@ -12,6 +12,8 @@ import { type RunningNotification, startNotification } from "./start-notificatio
 
 const EVENTS = 1_000;
 const KILLS = 6;
+/** Requests that get no answer. */
+const SILENT = 8;
 const SEED = Number(process.env["CCSP_SEED"] ?? 20_260_131);
 
 /** A generator of numbers from 0 to 1 with a seed (mulberry32). */
@@ -70,7 +72,15 @@ describe(`issues under faults and crashes (CCSP_SEED=${SEED})`, function () {
       { status: 403, headers: { "retry-after": "1" }, message: "You have exceeded a secondary rate limit" },
       { status: 429, headers: { "retry-after": "1" } },
     ];
-    github.script = () => (random() < 0.04 ? faults[Math.floor(random() * faults.length)] : undefined);
+    // A request that gets no answer ends by its time limit only, so there are fewer of them.
+    let silent = 0;
+    github.script = () => {
+      if (random() < 0.004 && silent < SILENT) {
+        silent += 1;
+        return "silent";
+      }
+      return random() < 0.04 ? faults[Math.floor(random() * faults.length)] : undefined;
+    };
     const publisher = createPublisher(redis, "monitor");
     let replicas: RunningNotification[] = await Promise.all([start("one"), start("two")]);
     for (let at = 0; at < EVENTS; at++) {
@@ -106,6 +116,6 @@ describe(`issues under faults and crashes (CCSP_SEED=${SEED})`, function () {
     assert.deepEqual(titles, expected);
     assert.deepEqual([...github.comments.values()].flat(), []);
     assert.deepEqual(github.faults, []);
-    assert.equal(killed, KILLS);
+    assert.deepEqual([killed, silent], [KILLS, SILENT]);
   });
 });

@@ -86,7 +86,7 @@ network:
     await client.updateIssue(update);
     await client.updateIssue(update);
     await eventually(() => assert.deepEqual([github.issues[0]?.state, comments()], ["open", 1]));
-    await eventually(() => assert.deepEqual(states.slice(2), ["OPEN  1"]));
+    await eventually(() => assert.deepEqual(states.slice(2), ["OPEN ccsp-bot 1"]));
 
     const end = lost({ kind: "session.recovered", action: NoticeAction.RESOLVES });
     await client.updateIssue({ dedupKey: "session:1", updateId: "u2", comment: end, state: IssueState.CLOSED });

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import ipaddr from "ipaddr.js";
 import { parse } from "yaml";
 import { z } from "zod";
 import { parsed } from "../channels/parsed.js";
@@ -40,6 +41,14 @@ const texts = z
   .transform((given) => [given].flat());
 const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be 1 to 63 of a-z 0-9 -");
 
+/** What looks like a network and is none would otherwise be the name of a host that nothing has. */
+const target = z
+  .string()
+  .refine(
+    (text) => ipaddr.isValid(text) || ipaddr.isValidCIDR(text) || /^(?=.*[a-z])[a-z0-9._-]{1,253}$/i.test(text),
+    "must be an address, a network such as 10.0.0.0/8, or the name of a host",
+  );
+
 const channel = z.looseObject({
   name,
   type: z.string().min(1),
@@ -61,7 +70,7 @@ const file = z.strictObject({
   channels: z.array(channel).max(100).default([]),
   rules: z.array(rule).max(1_000).optional(),
   quietHours: quietHours.optional(),
-  network: z.strictObject({ allow: z.array(z.string()).default([]), only: z.boolean().default(false) }).prefault({}),
+  network: z.strictObject({ allow: z.array(target).default([]), only: z.boolean().default(false) }).prefault({}),
 });
 
 /** Reads the file of channels. Rejects with an Error that names the file and everything that is wrong in it. */

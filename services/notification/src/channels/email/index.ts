@@ -7,7 +7,8 @@ import { type ChannelType, DeliveryError, type Message } from "../../domain/chan
 import { parsed } from "../parsed.js";
 
 const address = z.string().regex(/^[^\s<>,;:"\r\n]+@[^\s<>,;:"\r\n]+$/, "must be an address such as ops@example.com");
-const schema = z.strictObject({
+const schema = z
+  .strictObject({
   host: z.string().min(1),
   port: z.number().int().min(1).max(65_535).default(587),
   /** `implicit`: TLS from the first byte (port 465). `starttls`: required. `off`: only for a server on this host. */
@@ -20,7 +21,9 @@ const schema = z.strictObject({
   from: address,
   to: z.array(address).min(1).max(50),
   subjectPrefix: z.string().max(100).default(""),
-});
+})
+  .refine((set) => (set.user === undefined) === (set.passwordFile === undefined), "user and passwordFile need each other")
+  .refine(({ user, tls }) => user === undefined || tls !== "off", "tls: off would send the password in clear");
 
 const TIMEOUTS = { connectionTimeout: 8_000, greetingTimeout: 8_000, socketTimeout: 12_000 };
 const SUBJECT = 200;
@@ -34,6 +37,7 @@ export const emailChannel: ChannelType = {
   use: { concurrency: 2 },
   open: async (settings, { resolve }) => {
     const { host, port, tls, caFile, user, passwordFile, from, to, subjectPrefix } = parsed(schema, settings);
+    for (const path of [caFile, passwordFile]) if (path !== undefined) await read(path);
     const domain = from.slice(from.lastIndexOf("@") + 1);
     const idOf = (id: string): string => `<${createHash("sha256").update(id).digest("hex").slice(0, 32)}@${domain}>`;
     return {
@@ -90,8 +94,10 @@ function smtpFailure(error: unknown): unknown {
   const code: unknown = "code" in error ? error.code : undefined;
   const response: unknown = "responseCode" in error ? error.responseCode : undefined;
   const said = typeof response === "number" ? `the mail server answered ${response}` : "the mail server did not answer";
-  // The server's own words may repeat a credential.
-  const text = `${said} (${typeof code === "string" ? code : "no code"})`;
+  // The server's own words may repeat a credential. Without an answer, the words are those of Node, for example on a
+  // certificate.
+  const own = typeof response === "number" ? "" : `: ${error.message}`;
+  const text = `${said} (${typeof code === "string" ? code : "no code"})${own}`;
   if (code === "EAUTH" || code === "ENOAUTH") return new DeliveryError("refused", text);
   if (typeof response !== "number") return new DeliveryError("unavailable", text);
   if (response === 421 || response === 450 || response === 451 || response === 452)

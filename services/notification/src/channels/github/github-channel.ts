@@ -82,6 +82,18 @@ export function createGitHubChannel(octokit: Client, settings: GitHubSettings, n
     await octokit.rest.issues.update({ ...place, issue_number: issue, state, request: { signal } });
   };
 
+  const newestEvent = async (issue: number, event: string, signal: AbortSignal) => {
+    let newest: { actor: { login: string } | null; created_at: string } | undefined;
+    for (let page = 1; ; page++) {
+      const { data } = await octokit.rest.issues.listEvents({
+        ...{ ...place, issue_number: issue, per_page: 100, page },
+        request: { signal, retries: 0 },
+      });
+      newest = data.findLast((each) => each.event === event) ?? newest;
+      if (data.length < 100) return newest;
+    }
+  };
+
   /** The issue of the matter, if it is still there. */
   const find = async (message: Message, signal: AbortSignal) => {
     if (message.ref !== undefined) {
@@ -118,14 +130,16 @@ export function createGitHubChannel(octokit: Client, settings: GitHubSettings, n
           ...(known && { headers: { "if-none-match": known.version } }),
           request: { signal, retries: 0 },
         });
-        const { closed_at, created_at, closed_by, html_url } = data;
-        const state = data.state === "closed" ? "closed" : "open";
-        const changed = state === "closed" ? (closed_at ?? created_at) : created_at;
-        const who = state === "closed" ? (closed_by?.login ?? "") : "";
-        return {
-          status: { state, url: html_url, who, changeTime: new Date(changed) },
-          version: headers.etag ?? "",
+        const { closed_at, created_at, closed_by, html_url: url } = data;
+        const version = headers.etag ?? "";
+        const changed = (state: "open" | "closed", who: string, time: string) => {
+          return { status: { state, url, who, changeTime: new Date(time) }, version };
         };
+        if (data.state === "closed") return changed("closed", closed_by?.login ?? "", closed_at ?? created_at);
+        if (data.state_reason !== "reopened") return changed("open", "", created_at);
+        // The issue itself does not say who has opened it again and when.
+        const reopened = await newestEvent(Number(ref), "reopened", signal);
+        return changed("open", reopened?.actor?.login ?? "", reopened?.created_at ?? created_at);
       } catch (error) {
         if (known !== undefined && error instanceof Error && "status" in error && error.status === 304) return known;
         throw githubFailure(error, now());

@@ -43,7 +43,7 @@ export const githubChannel: ChannelType = {
   open: async (settings, context) => {
     const { tokenFile, app, baseUrl, throttle, repository, ...rest } = parsed(schema, settings);
     const [owner = "", repo = ""] = repository.split("/");
-    const octokit = openOctokit({ tokenFile, app, baseUrl, throttle }, context);
+    const octokit = await openOctokit({ tokenFile, app, baseUrl, throttle }, context);
     return createGitHubChannel(octokit, { owner, repo, baseUrl, ...rest }, context.now);
   },
 };

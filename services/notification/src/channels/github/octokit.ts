@@ -19,10 +19,10 @@ export interface OctokitSettings {
 }
 
 /**
- * Opens a client of GitHub's API. Reads are tried again at once by Octokit. Writes are not: only the channel knows how
+ * Opens a client of GitHub's API. Rejects if the credentials cannot be read. Reads are tried again at once by Octokit. Writes are not: only the channel knows how
  * to find out whether a write has happened. A limit ends the request, because the queue waits better than a request.
  */
-export function openOctokit({ tokenFile, app, baseUrl, throttle }: OctokitSettings, context: ChannelContext): Client {
+export async function openOctokit({ tokenFile, app, baseUrl, throttle }: OctokitSettings, context: ChannelContext): Promise<Client> {
   const { fetch, log } = context;
   const quiet = (): void => undefined;
   const octokit = new Octokit({
@@ -40,6 +40,7 @@ export function openOctokit({ tokenFile, app, baseUrl, throttle }: OctokitSettin
       throw new DeliveryError("refused", `the credentials of GitHub cannot be read from ${path}`, undefined, cause);
     }
   };
+  await keyOf(tokenFile ?? app?.privateKeyFile ?? "");
   octokit.hook.before("request", async (options) => {
     // The key of an app is asked for by requests of its own.
     if (options.headers.authorization !== undefined) return;
@@ -60,5 +61,10 @@ export function openOctokit({ tokenFile, app, baseUrl, throttle }: OctokitSettin
     get: async (key: string) => kept.get(key) ?? "",
     set: async (key: string, value: string) => void kept.set(key, value),
   };
+  // GitHub takes tokens back, for example when the permissions of the app change. The next request asks for another one.
+  octokit.hook.error("request", (error) => {
+    if ("status" in error && error.status === 401) kept.clear();
+    throw error;
+  });
   return octokit;
 }
