@@ -17,6 +17,7 @@ import { createMemoryReads } from "../src/redis/memory.js";
 import { createReplicas } from "../src/redis/replicas.js";
 import { CHUNK_BYTES } from "../src/redis/result-chunks.js";
 import { createShards } from "../src/redis/shards.js";
+import { createSetLimitStore } from "../src/limits/limit-store.js";
 import { createScheduleStore } from "../src/schedules/schedule-store.js";
 import { allScripts } from "./all-scripts.js";
 import { scopes } from "./scopes.js";
@@ -83,6 +84,10 @@ async function useEverything(world: World): Promise<void> {
   );
   assert.deepEqual(await schedules.find(which), after);
   await schedules.postpone(which, clock.now + 5_000);
+
+  const limit = { value: 2, who: "w", why: "y", automatic: false };
+  const limits = createSetLimitStore(client, () => clock.now);
+  assert.equal(await limits.change(new Map([["weight/agent/alice", limit]]), false), "ok");
 
   const onRedisClock = createShards(client, SHARDS, { engines: ENGINES, bounds: NO_BOUNDS, retentionMs: 1e9 });
   assert.ok((await onRedisClock.now(task.id)) > 0);
