@@ -65,7 +65,7 @@ describe("the monitor's state", () => {
         (await store.list()).map(({ name }) => name),
         ["good"],
       );
-    assert.deepEqual(logged.toSorted(), ["broken", "newer"]);
+    assert.deepEqual(new Set(logged), new Set(["broken", "newer"]));
     assert.equal(await store.size(), 3);
     await assert.rejects(store.get("newer"), /the entry "newer" of ccsp:monitor:\{0\}:faulty cannot be read/);
     assert.equal(await store.change({ name: "newer", before: undefined, after: "lost" }), "conflict");

@@ -34,13 +34,14 @@ export const notificationService: ServiceDefinition<NotificationConfig> = {
     const { plugins, language, file } = config;
     const { configured, overrides } = await readFiles(config);
     const targets = createTargets(configured.network);
-    const { fetch, close } = createGuardedFetch(targets);
+    const connections = createGuardedFetch(targets);
     try {
+      const { fetch } = connections;
       const setup = { file, channels: configured.channels, plugins, language, overrides, targets, fetch };
       const channels = await openChannels({ ...setup, log: pino({ level: "silent" }) });
-      await Promise.all(channels.map(({ channel }) => channel.close?.()));
+      for (const { channel } of channels) await channel.close?.();
     } finally {
-      await close();
+      await connections.close();
     }
   },
 
