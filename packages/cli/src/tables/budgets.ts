@@ -46,8 +46,8 @@ export function limitWords({ budget }: BudgetStanding): string {
   return `${amount(unit, limit)}${UNITS[unit] ?? ""} ${PERIODS[period] ?? "a period"}`;
 }
 
-/** The used share. It is rounded down, so that 100% means that the budget is used up. */
-export const shareWords = ({ share }: BudgetStanding): string => `${grouped(Math.floor(share * 100))}%`;
+/** The used share. It is rounded down, so that 100 % means that the budget is used up. */
+export const shareWords = ({ share }: BudgetStanding): string => `${grouped(Math.floor(share * 100))} %`;
 
 export function stateWords({ actionInForce, budget, share }: BudgetStanding): string {
   if (actionInForce === BudgetAction.REFUSE) return "refuses";
