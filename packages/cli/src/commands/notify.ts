@@ -65,7 +65,7 @@ Examples:
           limit,
           empty:
             state === "delivered"
-              ? "no notifications yet"
+              ? "no notifications: ccsp notify channels shows where they go"
               : `nothing is ${state === "waiting" ? "waiting" : "given up"}`,
         }),
       );
@@ -154,7 +154,7 @@ function channelsCommand(io: Io): Command {
         json: (row) => messageJson("ccsp.notification.v1.Channel", row),
         name: ({ name }) => name,
         columns: CHANNEL_COLUMNS,
-        empty: "no channels",
+        empty: "no channels: CCSP_NOTIFICATION_CHANNELS names them",
       });
     });
 }
