@@ -12,12 +12,12 @@ import { createConversationStore } from "../src/conversations/conversation-store
 import { reap } from "../src/domain/due/reaper.js";
 import { NO_BOUNDS } from "../src/domain/intake/bounds.js";
 import { PROMPT_START_BYTES } from "../src/domain/task/task-store.js";
+import { createSetLimitStore } from "../src/limits/limit-store.js";
 import type { QueueKeys } from "../src/redis/keys.js";
 import { createMemoryReads } from "../src/redis/memory.js";
 import { createReplicas } from "../src/redis/replicas.js";
 import { CHUNK_BYTES } from "../src/redis/result-chunks.js";
 import { createShards } from "../src/redis/shards.js";
-import { createSetLimitStore } from "../src/limits/limit-store.js";
 import { createScheduleStore } from "../src/schedules/schedule-store.js";
 import { allScripts } from "./all-scripts.js";
 import { scopes } from "./scopes.js";
