@@ -55,7 +55,8 @@ function listCommand(io: Io): Command {
     .addHelpText(
       "after",
       `
-Firing alerts come first, the most severe at the top. Needs the scope monitor:read.
+Firing alerts come first, the most severe at the top. Needs the scope
+monitor:read.
 
 Examples:
   ccsp alert list
