@@ -62,7 +62,7 @@ const CASES: readonly Case[] = [
   {
     line: "adaptation --all",
     shows:
-      /^adaptation is on: [^\n]*\nSUBJECT +WHAT +CHANGE +STATE +AGO +WHY\naccount\/claude-code\/team +gate +closed +in force +\S+ \S+ +near\naccount\/claude-code\/team +rate +setting to 7\.22\/min +over /,
+      /^adaptation is on: [^\n]*\nSUBJECT +WHAT +CHANGE +STATE +AGE +WHY\naccount\/claude-code\/team +gate +closed +in force +\S+ \S+ +near\naccount\/claude-code\/team +rate +setting to 7\.22\/min +over /,
   },
   {
     line: "limits list",
@@ -166,7 +166,7 @@ const CASES: readonly Case[] = [
     line: "alert list",
     name: "parked-events/1/2\nparked-events/1/2",
     shows:
-      /^STATE +SEVERITY +SINCE +RULE +SUMMARY\nFIRING +warning +- +parked-events +2 events of monitor are parked\nPENDING /,
+      /^STATE +SEVERITY +AGE +RULE +SUMMARY\nFIRING +warning +- +parked-events +2 events of monitor are parked\nPENDING /,
   },
   {
     line: "alert rules",

@@ -6,7 +6,7 @@ import { ageWords, durationWords, percent } from "../words.js";
 
 export const INSTANCE_COLUMNS: readonly Column<Instance>[] = [
   { header: "SERVICE", value: ({ report }) => report?.service ?? "" },
-  { header: "INSTANCE", value: ({ report }) => report?.instance ?? "", min: 10 },
+  { header: "INSTANCE", value: ({ report }) => report?.instance ?? "", min: 10, wanted: 14 },
   { header: "HEALTH", value: ({ health }) => health, colour: stateColour },
   { header: "VERSION", value: ({ report }) => report?.version ?? "", min: 7, drop: 2 },
   { header: "UPTIME", value: ({ report }) => durationWords(durationMs(report?.uptime)), align: "right", drop: 1 },

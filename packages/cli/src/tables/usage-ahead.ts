@@ -2,6 +2,7 @@ import { Exhaustion, ShareSource, type UsageWindow } from "@ccsp/protos/ccsp/mon
 import { type Forecast, type ForecastError, ForecastMetric, Trend } from "@ccsp/protos/ccsp/usage/v1/forecast.js";
 import { WindowState } from "@ccsp/protos/ccsp/usage/v1/window.js";
 import { durationMs } from "@ccsp/protos/duration.js";
+import { stateColour } from "../output/colour.js";
 import { sparkline } from "../output/sparkline.js";
 import type { Column } from "../output/table.js";
 import { durationWords, grouped, money, percent, zonedTime } from "../words.js";
@@ -18,7 +19,7 @@ export const windowColumns = (now: Date): readonly Column<UsageWindow>[] => [
   { header: "ENGINE", value: ({ engine }) => engine, min: 6, wanted: 11, drop: 2 },
   { header: "ACCOUNT", value: ({ account }) => account || "-", min: 8 },
   { header: "WINDOW", value: ({ name }) => name, min: 9 },
-  { header: "STATE", value: ({ state }) => STATE[state] ?? "UNKNOWN" },
+  { header: "STATE", value: ({ state }) => STATE[state] ?? "UNKNOWN", colour: stateColour },
   { header: "USED", value: usedWords },
   { header: "RESETS", value: ({ resetTime }) => (resetTime ? inWords(resetTime, now) : "unknown") },
   { header: "RUNS OUT", value: (window) => runsOutWords(window, now) },
