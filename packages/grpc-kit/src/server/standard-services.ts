@@ -37,10 +37,18 @@ export function addStandardServices(server: Server, names: readonly string[]): S
 
 /**
  * The descriptor image that `buf build` wrote beside the generated code. The server reads no .proto file at run time.
+ *
+ * The definition of each message carries all files, and ReflectionService decodes the files of each definition that it
+ * gets. So it gets only one: with all messages, a start took hundreds of megabytes.
  */
 function descriptors() {
   const file = createRequire(import.meta.url).resolve("@ccsp/protos/descriptor.binpb");
-  return loadFileDescriptorSetFromBuffer(readFileSync(file));
+  const all = loadFileDescriptorSetFromBuffer(readFileSync(file));
+  return Object.fromEntries(
+    Object.entries(all)
+      .filter(([, each]) => "fileDescriptorProtos" in each)
+      .slice(0, 1),
+  );
 }
 
 function trackStreams(server: Register, open: Set<{ end(): void }>, names: readonly string[]): Register {
