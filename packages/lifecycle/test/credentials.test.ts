@@ -21,7 +21,7 @@ describe("the credentials of a service", () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "ccsp-lifecycle-"));
     authority = await createAuthority(folder);
-    for (const name of ["queue", "gateway", "monitor"]) await issue({ kind: "service", name });
+    for (const name of ["queue", "gateway", "notification"]) await issue({ kind: "service", name });
     await issue({ kind: "operator", name: "ann" });
   });
   after(() => rm(folder, { recursive: true }));
@@ -89,9 +89,9 @@ describe("the credentials of a service", () => {
         const message = `the ${kind} ${who} may not call ${path}; only these may: executor`;
         assert.deepEqual(sync, ["CERTIFICATE_REFUSED", message]);
       }
-      assert.deepEqual(await reasonOf(call(target, "monitor")), [
+      assert.deepEqual(await reasonOf(call(target, "notification")), [
         "CERTIFICATE_REFUSED",
-        "the service monitor may not call /ccsp.queue.v1.QueueService/GetStatus; only these may: gateway, operator",
+        "the service notification may not call /ccsp.queue.v1.QueueService/GetStatus; only these may: gateway, monitor, operator",
       ]);
     });
     assert.equal(code, 0);
