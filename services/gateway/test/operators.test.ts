@@ -11,8 +11,10 @@ import { CallError, type CallOptions, type Client, type Connection, createClient
 import { ROLES, type Role } from "@ccsp/identity";
 import { accessOf } from "@ccsp/protos/access.js";
 import { OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
+import { Notice } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { EmergencyLevel, type GateScope, LimitChange } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Priority, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { Budget } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
 import { eventually, SCRIPTED_ENGINE, type ServiceProcess, startServiceProcess } from "@ccsp/testkit";
 import { credentials, Client as GrpcClient } from "@grpc/grpc-js";
 import { SignJWT } from "jose";
@@ -319,6 +321,9 @@ describe("OperatorService in front of real services", function () {
       operators.pauseQueue({ scope: ALL, why: "w", until: never }, operator),
       operators.setLimits({ changes: [{ ...LimitChange.fromPartial({}), endTime: never }], why: "w" }, operator),
       operators.getUsage({ startTime: never }, operator),
+      operators.putBudget({ budget: { ...Budget.fromPartial({}), changeTime: never } }, operator),
+      operators.previewNotification({ notice: { ...Notice.fromPartial({}), time: never } }, operator),
+      operators.previewNotification({ time: never }, operator),
     ])
       await assert.rejects(call, refusedWith("INVALID_FIELD"));
   });

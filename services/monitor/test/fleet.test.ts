@@ -191,6 +191,8 @@ describe("a heartbeat", () => {
       [{ report: report({ service: "shop" }) }, /report\.service/],
       [{ report: report({ instance: "a\nb" }) }, /report\.instance/],
       [{ report: report({ sequence: 0n }) }, /report\.sequence/],
+      [{ report: report({ bootTime: new Date(Number.NaN) }) }, /report\.boot_time is not a time/],
+      [{ report: report({ certificateExpireTime: new Date(Number.NaN) }) }, /certificate_expire_time is not a time/],
       [{ callBounds: [0.2, 0.1] }, /call_bounds/],
       [{ calls: [{ ...call, ok: [1n] }] }, /calls\.ok/],
       [{ calls: [{ ...call, total: -1n }] }, /calls has a count/],

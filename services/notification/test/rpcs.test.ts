@@ -169,6 +169,13 @@ network:
       refused("INVALID_FIELD", /notice\.kind.*notice\.dedup_key/s),
     );
     await assert.rejects(notify(lost({ facts: { x: "y".repeat(2_000) } })), refused("INVALID_FIELD", /notice\.facts/));
+    // It has more seconds than a Date can hold.
+    const time = Object.assign(new Date(0), { getTime: () => 1e18 });
+    await assert.rejects(notify(lost({ time })), refused("INVALID_FIELD", /notice\.time is not a time/));
+    await assert.rejects(
+      client.previewNotification({ notice: lost({ time }), time }),
+      refused("INVALID_FIELD", /notice\.time is not a time.*[^.]time is not a time/s),
+    );
     await assert.rejects(client.getNotification({ id: "x" }), refused("NOTIFICATION_NOT_FOUND"));
     await assert.rejects(client.retryNotification({}), refused("INVALID_FIELD", /id must be set/));
     await assert.rejects(client.retryNotification({ id: "x" }), refused("NOTIFICATION_NOT_FOUND"));

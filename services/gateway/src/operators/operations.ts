@@ -83,9 +83,10 @@ function reports({ guard, monitor }: OperatorOperationOptions) {
 /** Budgets. Every change carries the proven name of its caller. */
 function budgets({ guard, monitor }: OperatorOperationOptions) {
   return {
-    putBudget: guard.unary(Rpcs.putBudget, (request, call) =>
-      monitor.putBudget({ ...request, who: call.subject }, soon(call)),
-    ),
+    putBudget: guard.unary(Rpcs.putBudget, async (request, call) => {
+      checkTimes({ "budget.change_time": request.budget?.changeTime });
+      return monitor.putBudget({ ...request, who: call.subject }, soon(call));
+    }),
 
     deleteBudget: guard.unary(Rpcs.deleteBudget, (request, call) => monitor.deleteBudget(request, soon(call))),
 
@@ -144,9 +145,10 @@ function notifications({ guard, notification }: OperatorOperationOptions) {
       notification.testChannel({ ...request, who: call.identity.subject }, { ...within(call), timeoutMs: TEST_MS }),
     ),
 
-    previewNotification: guard.unary(Rpcs.previewNotification, (request, call) =>
-      notification.previewNotification(request, soon(call)),
-    ),
+    previewNotification: guard.unary(Rpcs.previewNotification, async (request, call) => {
+      checkTimes({ "notice.time": request.notice?.time, time: request.time });
+      return notification.previewNotification(request, soon(call));
+    }),
   };
 }
 

@@ -33,6 +33,9 @@ export function checkHeartbeat(
   name(bootId, "report.boot_id");
   name(version, "report.version");
   need(report.bootTime !== undefined, "report.boot_time", "is missing");
+  need(!Number.isNaN(report.bootTime?.getTime()), "report.boot_time", "is not a time");
+  const expires = report.certificateExpireTime?.getTime();
+  need(!Number.isNaN(expires), "report.certificate_expire_time", "is not a time");
   need(report.uptime !== undefined, "report.uptime", "is missing");
   need(report.sequence > 0n, "report.sequence", "must be at least 1");
   need(report.resources !== undefined, "report.resources", "is missing");

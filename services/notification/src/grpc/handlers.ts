@@ -106,6 +106,7 @@ export function notificationHandlers(options: HandlerOptions): Handlers<typeof N
 
     previewNotification: async ({ notice, agentId, time }) => {
       const faults = noticeFaults(notice, "notice");
+      if (Number.isNaN(time?.getTime())) faults.push({ field: "time", description: "is not a time" });
       if (notice === undefined || faults.length > 0) throw invalidFields(faults);
       const made = { ...noticeFrom(notice, false, now()), ...(agentId !== "" && { agentId }) };
       return {

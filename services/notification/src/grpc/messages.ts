@@ -50,7 +50,7 @@ const wordOf = <W extends string, N>(table: Readonly<Record<W, N>>, number: N): 
 /** Returns the faults of a notice of a request, with the paths of its fields. */
 export function noticeFaults(notice: NoticeMessage | undefined, path: string): FieldViolation[] {
   if (notice === undefined) return [{ field: path, description: "must be set" }];
-  const { kind, subject, facts, whatToDo, links, dedupKey, labels, severity, action } = notice;
+  const { kind, subject, facts, whatToDo, links, dedupKey, labels, severity, action, time } = notice;
   const faults: FieldViolation[] = [];
   const check = (right: boolean, field: string, description: string): void => {
     if (!right) faults.push({ field: `${path}.${field}`, description });
@@ -84,6 +84,7 @@ export function noticeFaults(notice: NoticeMessage | undefined, path: string): F
     "must be at most 128 characters each",
   );
   check(dedupKey.length >= 1 && dedupKey.length <= 256, "dedup_key", "must be 1 to 256 characters");
+  check(!Number.isNaN(time?.getTime()), "time", "is not a time");
   return faults;
 }
 
