@@ -119,12 +119,13 @@ describe(`${INPUTS} fuzzed inputs over all RPCs with a valid identity (CCSP_SEED
 });
 
 /**
- * Undoes what stops the fleet: an emergency stop, gates, no slots. While the executor is draining, the executors that
- * fuzzed calls pretend to be get the leases.
+ * Undoes what stops the fleet: an emergency stop, gates, budgets, no slots. While the executor is draining, the
+ * executors that fuzzed calls pretend to be get the leases.
  */
 async function keepGoing(world: World, { draining }: { draining: boolean }): Promise<void> {
   const queue = queueClient(world);
   const executor = executorClient(world);
+  const monitor = monitorClient(world);
   try {
     const { gates, emergency } = await queue.getStatus({});
     if (emergency && emergency.level !== EmergencyLevel.UNSPECIFIED)
@@ -133,13 +134,22 @@ async function keepGoing(world: World, { draining }: { draining: boolean }): Pro
         who: "test",
         why: "the fuzzing goes on",
       });
+    for (const { budget } of (await monitor.listBudgets({})).budgets) await deleteBudget(monitor, budget?.name ?? "");
     for (const { scope } of gates) await queue.resumeQueue({ scope, who: "test", why: "the fuzzing goes on" });
     await executor.setDraining({ draining });
     for (const { status } of (await executor.listEngines({})).engines)
       await executor.setConcurrency({ engine: status?.engine ?? "", slots: SLOTS });
   } finally {
-    queue.close();
-    executor.close();
+    for (const client of [queue, executor, monitor]) client.close();
+  }
+}
+
+/** A fuzzed call may have deleted it before. */
+async function deleteBudget(monitor: ReturnType<typeof monitorClient>, name: string): Promise<void> {
+  try {
+    await monitor.deleteBudget({ name });
+  } catch (error) {
+    if (!(error instanceof CallError && error.reason === "BUDGET_NOT_FOUND")) throw error;
   }
 }
 

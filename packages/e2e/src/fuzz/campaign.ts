@@ -61,10 +61,20 @@ const KNOWN = {
   why: ["because"],
   request_id: ["fuzz-request-0", "fuzz-request-1"],
   "labels.key": ["team", "a"],
+  label: ["team=a"],
+  metric: ["executor_lost", "parked_events"],
+  summary: ["something is high"],
+  service: ["gateway", "queue", "executor", "monitor", "notification"],
+  instance: ["fuzz-instance-0", "fuzz-instance-1"],
+  version: ["1.0.0"],
+  kind: ["fuzz.kind"],
+  dedup_key: ["fuzz-matter-0", "fuzz-matter-1"],
+  channel: ["file"],
 };
 
 /** These stop or slow the fleet, or start a process each, so they are sent less often. */
-const SELDOM = /\/(EmergencyStop|SetDraining|SetConcurrency|Probe|PauseQueue|SetLimits|ClearQueue|CancelTasks)$/;
+const SELDOM =
+  /\/(EmergencyStop|SetDraining|SetConcurrency|Probe|PauseQueue|SetLimits|CheckSession|ConfirmSession|ClearQueue|CancelTasks)$/;
 
 /** Sends the inputs to all RPCs. */
 export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {

@@ -10,7 +10,7 @@ const MOST_FIELDS = 2_000;
 
 /** Without these fields a request is refused at once. */
 const VITAL = new Set(
-  "agent_id boot_id confirmation_token cron engine engines error executor_id fence free_slots id name prompt report_sequence result schedule scope sequence spec task_id why".split(
+  "agent_id boot_id boot_time budget comment condition confirmation_token cron dedup_key duration engine engines error executor_id fence free_slots holder id instance kind limit matchers metric name notice period prompt reason report report_sequence resources result rule schedule scope sequence service severity spec summary task_id unit uptime version why".split(
     " ",
   ),
 );
@@ -159,6 +159,7 @@ class MessageWriter {
   }
 
   #brief(writer: BinaryWriter): Uint8Array {
+    if (this.#random.chance(0.2)) writer.tag(1, WireType.Varint).int64(this.#random.between(60, 600));
     return writer.tag(2, WireType.Varint).int32(this.#random.between(0, 50_000_000)).finish();
   }
 }
