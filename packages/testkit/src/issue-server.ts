@@ -155,13 +155,15 @@ export async function startIssueServer(): Promise<IssueServer> {
     const [, id] = /^\/app\/installations\/(\d+)\/access_tokens$/.exec(path) ?? [];
     const { app } = server;
     if (app === undefined || Number(id) !== app.installationId) throw new Refused(404, "Not Found");
-    const [, head = "", claims = "", signature = ""] = /^bearer ([\w-]+)\.([\w-]+)\.([\w-]+)$/i.exec(authorization) ?? [];
+    const [, head = "", claims = "", signature = ""] =
+      /^bearer ([\w-]+)\.([\w-]+)\.([\w-]+)$/i.exec(authorization) ?? [];
     const key = createPublicKey(app.publicKey);
     const signed = verify("sha256", Buffer.from(`${head}.${claims}`), key, Buffer.from(signature, "base64url"));
     if (!signed) throw new Refused(401, "A JSON web token could not be decoded");
     const { iss, iat, exp } = JSON.parse(Buffer.from(claims, "base64url").toString());
     const time = Date.now() / 1_000;
-    if (Number(iss) !== app.appId || !(iat <= time && time < exp && exp <= time + 600)) throw new Refused(401, "claims");
+    if (Number(iss) !== app.appId || !(iat <= time && time < exp && exp <= time + 600))
+      throw new Refused(401, "claims");
     const token = `ghs_${++versions}`;
     tokens.add(token);
     return { token, expires_at: new Date(Date.now() + 3_600_000).toISOString(), permissions: { issues: "write" } };

@@ -34,13 +34,21 @@ export const notificationService: ServiceDefinition<NotificationConfig> = {
     const { plugins, language, file } = config;
     const { configured, overrides } = await readFiles(config);
     const targets = createTargets(configured.network);
-    const { fetch, close } = createGuardedFetch(targets);
+    const guarded = createGuardedFetch(targets);
     try {
-      const setup = { file, channels: configured.channels, plugins, language, overrides, targets, fetch };
+      const setup = {
+        file,
+        channels: configured.channels,
+        plugins,
+        language,
+        overrides,
+        targets,
+        fetch: guarded.fetch,
+      };
       const channels = await openChannels({ ...setup, log: pino({ level: "silent" }) });
-      await Promise.all(channels.map(({ channel }) => channel.close?.()));
+      for (const { channel } of channels) await channel.close?.();
     } finally {
-      await close();
+      await guarded.close();
     }
   },
 

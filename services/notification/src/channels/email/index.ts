@@ -9,20 +9,23 @@ import { parsed } from "../parsed.js";
 const address = z.string().regex(/^[^\s<>,;:"\r\n]+@[^\s<>,;:"\r\n]+$/, "must be an address such as ops@example.com");
 const schema = z
   .strictObject({
-  host: z.string().min(1),
-  port: z.number().int().min(1).max(65_535).default(587),
-  /** `implicit`: TLS from the first byte (port 465). `starttls`: required. `off`: only for a server on this host. */
-  tls: z.enum(["implicit", "starttls", "off"]).default("starttls"),
-  /** A file with the certificates of the authorities, in place of those of the system. */
-  caFile: z.string().min(1).optional(),
-  user: z.string().min(1).optional(),
-  /** The file is read for each message, so the password can be exchanged. */
-  passwordFile: z.string().min(1).optional(),
-  from: address,
-  to: z.array(address).min(1).max(50),
-  subjectPrefix: z.string().max(100).default(""),
-})
-  .refine((set) => (set.user === undefined) === (set.passwordFile === undefined), "user and passwordFile need each other")
+    host: z.string().min(1),
+    port: z.number().int().min(1).max(65_535).default(587),
+    /** `implicit`: TLS from the first byte (port 465). `starttls`: required. `off`: only for a server on this host. */
+    tls: z.enum(["implicit", "starttls", "off"]).default("starttls"),
+    /** A file with the certificates of the authorities, in place of those of the system. */
+    caFile: z.string().min(1).optional(),
+    user: z.string().min(1).optional(),
+    /** The file is read for each message, so the password can be exchanged. */
+    passwordFile: z.string().min(1).optional(),
+    from: address,
+    to: z.array(address).min(1).max(50),
+    subjectPrefix: z.string().max(100).default(""),
+  })
+  .refine(
+    (set) => (set.user === undefined) === (set.passwordFile === undefined),
+    "user and passwordFile need each other",
+  )
   .refine(({ user, tls }) => user === undefined || tls !== "off", "tls: off would send the password in clear");
 
 const TIMEOUTS = { connectionTimeout: 8_000, greetingTimeout: 8_000, socketTimeout: 12_000 };

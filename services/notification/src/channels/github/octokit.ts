@@ -22,7 +22,10 @@ export interface OctokitSettings {
  * Opens a client of GitHub's API. Rejects if the credentials cannot be read. Reads are tried again at once by Octokit. Writes are not: only the channel knows how
  * to find out whether a write has happened. A limit ends the request, because the queue waits better than a request.
  */
-export async function openOctokit({ tokenFile, app, baseUrl, throttle }: OctokitSettings, context: ChannelContext): Promise<Client> {
+export async function openOctokit(
+  { tokenFile, app, baseUrl, throttle }: OctokitSettings,
+  context: ChannelContext,
+): Promise<Client> {
   const { fetch, log } = context;
   const quiet = (): void => undefined;
   const octokit = new Octokit({
