@@ -55,6 +55,10 @@ export function money(usd: number | undefined): string {
   return `$${usd.toFixed(usd < 1 ? 4 : 2)}`;
 }
 
+/** A share from 0 to 1 in percent, as the monitor's alerts write it: `80 %`. `-` when the share is not known. */
+export const percent = (share: number | undefined): string =>
+  share === undefined ? "-" : `${Math.round(share * 100)} %`;
+
 /** A time in the time zone of the reader: `2026-01-31 18:05:09`. `-` when the time is not known. */
 export function localTime(time: Date | undefined): string {
   if (time === undefined || Number.isNaN(time.getTime())) return "-";

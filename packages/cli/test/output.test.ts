@@ -62,7 +62,7 @@ const CASES: readonly Case[] = [
   {
     line: "adaptation --all",
     shows:
-      /^adaptation is on: [^\n]*\nSUBJECT +WHAT +CHANGE +STATE +AGO +WHY\naccount\/claude-code\/team +gate +closed +in force +\S+ \S+ +near\naccount\/claude-code\/team +rate +setting to 7\.22\/min +over /,
+      /^adaptation is on: [^\n]*\nSUBJECT +WHAT +CHANGE +STATE +AGE +WHY\naccount\/claude-code\/team +gate +closed +in force +\S+ \S+ +near\naccount\/claude-code\/team +rate +setting to 7\.22\/min +over /,
   },
   {
     line: "limits list",
@@ -128,23 +128,23 @@ const CASES: readonly Case[] = [
     line: "budget list",
     name: "ci-day",
     shows:
-      /^BUDGET +HOLDER +LIMIT +USED +SHARE +STATE +UNTIL +NOT COUNTED\nci-day +agent\/ci +\$20\.00 a day +\$19\.50 +97% +warns +\S+ \S+ +1 of 12\n$/,
+      /^BUDGET +HOLDER +LIMIT +USED +SHARE +STATE +UNTIL +NOT COUNTED\nci-day +agent\/ci +\$20\.00 a day +\$19\.50 +97 % +warns +\S+ \S+ +1 of 12\n$/,
   },
   {
     line: "budget set ci-day --agent ci --usd 20",
     name: "ci-day",
-    shows: /^ci-day of agent\/ci: \$20\.00 a day, 97% used until \S+ \S+, it warns\nnot counted: 1 of 12 runs, /,
+    shows: /^ci-day of agent\/ci: \$20\.00 a day, 97 % used until \S+ \S+, it warns\nnot counted: 1 of 12 runs, /,
   },
   { line: "budget delete ci-day", name: "ci-day", shows: /^ci-day is deleted\n$/ },
   {
     line: "fleet",
     shows:
-      /^fleet: 1 instance, 0 of 0 slots in use, 2 waiting, 0 parked\n\nSERVICE +INSTANCE +HEALTH +VERSION +UPTIME +CPU +MEMORY +RUNS +SEEN\nexecutor +executor-1 +late +0\.3\.0 +1 h +25% +100 MiB +1\/2 +-\n\nexecutor executor-1 is late: no heartbeat for 45 s\n$/,
+      /^fleet: 1 instance, 0 of 0 slots in use, 2 waiting, 0 parked\n\nSERVICE +INSTANCE +HEALTH +VERSION +UPTIME +CPU +MEMORY +RUNS +SEEN\nexecutor +executor-1 +late +0\.3\.0 +1 h +25 % +100 MiB +1\/2 +-\n\nexecutor executor-1 is late: no heartbeat for 45 s\n$/,
   },
   {
     line: "slo",
     shows:
-      /^OBJECTIVE +TARGET +NOW +COUNTED +BUDGET LEFT +5 MIN +1 H +6 H +3 DAYS +BURN\navailability +99\.9% +99\.95% +10,000 +50% +15\.0 +- +- +- +fast\n$/,
+      /^OBJECTIVE +TARGET +NOW +COUNTED +BUDGET LEFT +5 MIN +1 H +6 H +3 DAYS +BURN\navailability +99\.9 % +99\.95 % +10,000 +50 % +15\.0 +- +- +- +fast\n$/,
   },
   {
     line: "usage",
@@ -166,7 +166,7 @@ const CASES: readonly Case[] = [
     line: "alert list",
     name: "parked-events/1/2\nparked-events/1/2",
     shows:
-      /^STATE +SEVERITY +SINCE +RULE +SUMMARY\nFIRING +warning +- +parked-events +2 events of monitor are parked\nPENDING /,
+      /^STATE +SEVERITY +AGE +RULE +SUMMARY\nFIRING +warning +- +parked-events +2 events of monitor are parked\nPENDING /,
   },
   {
     line: "alert rules",

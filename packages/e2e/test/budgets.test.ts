@@ -92,7 +92,7 @@ describe("budgets of a fleet with two queues, two monitors and the real Claude C
     const status = await ccsp(world, "queue", "status");
     assert.match(status.stdout, /agent\/alice +\S+ \S+ +budget +budget alice-month \(2 requests/);
     const list = await ccsp(world, "budget", "list");
-    assert.match(list.stdout, /^alice-month +agent\/alice +2 requests a month +2 +100% +refuses /m);
+    assert.match(list.stdout, /^alice-month +agent\/alice +2 requests a month +2 +100 % +refuses /m);
     for (const line of list.stdout.split("\n")) assert.ok(line.length <= 120, line);
 
     // A higher limit lets the agent work again.

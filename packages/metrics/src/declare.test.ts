@@ -3,9 +3,21 @@ import { Registry } from "prom-client";
 import { declareCounter, declaredMetrics, declareGauge, declareHistogram } from "./index.js";
 
 describe("the declarations of metrics", () => {
-  const count = declareCounter({ name: "test_things_total", help: "Things", labels: { kind: ["a", "b"] } });
-  const level = declareGauge({ name: "test_level_ratio", help: "A level" });
-  const time = declareHistogram({ name: "test_time_seconds", help: "A time", buckets: [1, 2] });
+  const declareAll = () => ({
+    count: declareCounter({ name: "test_things_total", help: "Things", labels: { kind: ["a", "b"] } }),
+    level: declareGauge({ name: "test_level_ratio", help: "A level" }),
+    time: declareHistogram({ name: "test_time_seconds", help: "A time", buckets: [1, 2] }),
+  });
+  let declared: ReturnType<typeof declareAll>;
+  before(() => {
+    declared = declareAll();
+  });
+  // Another test of this process compares the declarations of the services with their page.
+  after(() => {
+    const all = declaredMetrics();
+    assert.ok(all instanceof Map);
+    for (const name of all.keys()) if (name.startsWith("test_")) all.delete(name);
+  });
 
   it("are known before a registry has the metric", () => {
     assert.deepEqual(declaredMetrics().get("test_things_total"), {
@@ -18,6 +30,7 @@ describe("the declarations of metrics", () => {
   });
 
   it("create a metric for each registry, with its own values", async () => {
+    const { count, level, time } = declared;
     const [one, two] = [new Registry(), new Registry()];
     count(one).inc({ kind: "a" });
     count(two).inc({ kind: "b" }, 2);

@@ -56,7 +56,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
     const notification = await openClient(NotificationServiceService, config.notificationTarget);
     await serveOps({ redis: () => redis.ping() });
 
-    const countersOf = openBudgetCounters(redis.client);
+    const countersOf = openBudgetCounters(redis.client, log);
     const store = withUsageMetrics(
       createRedisUsageStore(redis.client, { partitions, maxRows: config.usageRows, countersOf }),
       registry,
@@ -102,6 +102,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
     };
     const budgets = openBudgets({
       redis: redis.client,
+      log,
       usage: store,
       queue,
       allowedLabels: usageLabels,
@@ -138,7 +139,13 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
     });
 
     const pressures = windowPressure({ windows: windows.windows, histories, forecasts });
-    const adaptation = openAdaptation({ redis: redis.client, queue, sources: [pressures], mode: config.adaptation });
+    const adaptation = openAdaptation({
+      redis: redis.client,
+      queue,
+      sources: [pressures],
+      mode: config.adaptation,
+      log,
+    });
 
     const { instance } = service;
     const duties = [...windows.duties, ...fleet.duties, duty, sessions.duty, ...budgets.duties, adaptation.duty];

@@ -94,7 +94,7 @@ describe("adaptation", () => {
 
   const replica = (mode: Mode = "on") =>
     createAdaptation({
-      state: openState(redis.client, "adaptation", readAdapted),
+      state: openState({ redis: redis.client, log, part: "adaptation", parse: readAdapted }),
       sources: [{ read: async () => pressures }],
       levers: queueLevers(queue, () => now),
       slotChanges: async () => slotChangesIn(await queue.getStatus({})),
@@ -190,7 +190,7 @@ describe("adaptation", () => {
     press(0.95);
     await replica("off").turn(new Date(now));
     const failing = createAdaptation({
-      state: openState(redis.client, "adaptation", readAdapted),
+      state: openState({ redis: redis.client, log, part: "adaptation", parse: readAdapted }),
       sources: [{ read: () => Promise.reject(new Error("no forecast")) }],
       levers: queueLevers(queue, () => now),
       slotChanges: async () => [],

@@ -92,7 +92,7 @@ describe("alerts", () => {
     };
     const replica = () =>
       createAlerts({
-        stores: openAlertStores(redis.client),
+        stores: openAlertStores(redis.client, log),
         signals: collectSignals([source]),
         publish: async () => undefined,
         now: () => nowMs,

@@ -50,11 +50,12 @@ describe("budgets", () => {
     };
     const replica = () => {
       // Each look at the budgets is a new one, as if a second had passed.
-      const countersOf = () => openBudgetCounters(redis.client)();
+      const countersOf = () => openBudgetCounters(redis.client, log)();
       const options = { partitions: PARTITIONS, maxRows: 100, now: () => clock.ms, countersOf };
       const usage = createRedisUsageStore(redis.client, options);
       const budgets = openBudgets({
         redis: redis.client,
+        log,
         usage,
         queue: { setBudgetHolds },
         allowedLabels: labels,

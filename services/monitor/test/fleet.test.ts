@@ -11,7 +11,10 @@ import { createFleet, type Fleet } from "../src/fleet/fleet.js";
 import { fleetSignals } from "../src/fleet/fleet-signals.js";
 import { globalMetrics } from "../src/fleet/global-metrics.js";
 import { createMetricsFeed } from "../src/fleet/metrics-feed.js";
-import { openFleetState } from "../src/fleet/stored.js";
+import { parseInstance, storedInstance } from "../src/fleet/stored.js";
+import { openState } from "../src/state/state-store.js";
+
+const log = pino({ level: "silent" });
 
 const PATIENCE = { lateMs: 45_000, goneMs: 300_000 };
 const START = Date.parse("2026-03-01T10:00:00Z");
@@ -39,18 +42,17 @@ describe("the fleet as the monitor knows it", () => {
   let two: Fleet;
   before(async () => {
     server = await startRedis();
-    redis = await openRedis(server.url, { log: pino({ level: "silent" }), name: "test" });
+    redis = await openRedis(server.url, { log, name: "test" });
   });
   after(async () => {
     await redis?.close();
     await server?.stop();
   });
+  const fleetState = () =>
+    openState({ redis: redis.client, log, part: "fleet", parse: parseInstance, toJson: storedInstance });
   beforeEach(async () => {
     await redis.client.flushall();
-    [one, two] = [
-      createFleet(openFleetState(redis.client), PATIENCE),
-      createFleet(openFleetState(redis.client), PATIENCE),
-    ];
+    [one, two] = [createFleet(fleetState(), PATIENCE), createFleet(fleetState(), PATIENCE)];
   });
 
   const told = async () =>
@@ -77,7 +79,7 @@ describe("the fleet as the monitor knows it", () => {
 
   it("tells once when another replica decides between this one's look and its change", async () => {
     await one.hear(report(), at(0));
-    const state = openFleetState(redis.client);
+    const state = fleetState();
     const list = async () => {
       const seen = await state.list();
       await one.sweep(at(60));

@@ -35,7 +35,8 @@ describe("the monitor's state", () => {
     (await redis.client.xrange(eventsKey(0), "-", "+")).map(([id, fields]) => decodeEvent(0, id, fields)?.id);
 
   it("changes once and tells once when two replicas decide the same, and the loser reads what won", async () => {
-    const [one, two] = [openState(redis.client, "part", text), openState(redis.client, "part", text)];
+    const open = () => openState({ redis: redis.client, log, part: "part", parse: text });
+    const [one, two] = [open(), open()];
     assert.equal(await one.get("x"), undefined);
     const outcomes = await Promise.all(
       [one, two].map((store, n) =>
@@ -51,6 +52,26 @@ describe("the monitor's state", () => {
     assert.equal(await one.change({ name: "x", before: won, after: "again" }), "conflict");
     assert.deepEqual(await one.list(), []);
     assert.deepEqual((await told()).at(-1), "monitor:c");
+  });
+
+  it("leaves out an entry that cannot be read, logs it once, and keeps what was decided on the others", async () => {
+    const logged: unknown[] = [];
+    const errors = pino({ level: "error" }, { write: (line: string) => logged.push(JSON.parse(line).entry) });
+    const store = openState({ redis: redis.client, log: errors, part: "faulty", parse: text });
+    await store.change({ name: "good", before: undefined, after: "text" });
+    await redis.client.hset("ccsp:monitor:{0}:faulty", "broken", 'r1 {"half', "newer", "r2 7");
+    for (let looks = 0; looks < 2; looks += 1)
+      assert.deepEqual(
+        (await store.list()).map(({ name }) => name),
+        ["good"],
+      );
+    assert.deepEqual(
+      logged.map(String).toSorted((a, b) => a.localeCompare(b)),
+      ["broken", "newer"],
+    );
+    assert.equal(await store.size(), 3);
+    await assert.rejects(store.get("newer"), /the entry "newer" of ccsp:monitor:\{0\}:faulty cannot be read/);
+    assert.equal(await store.change({ name: "newer", before: undefined, after: "lost" }), "conflict");
   });
 
   it("has its duties done by one replica, and by the next when the first stops or goes silent", async () => {

@@ -42,7 +42,7 @@ describe("usage windows", () => {
     const histories = createUsageHistories(usage);
     const forecasts = createForecasts(histories);
     const windows = createWindows({
-      store: openState(redis.client, "windows", parseWindow),
+      store: openState({ redis: redis.client, log, part: "windows", parse: parseWindow }),
       histories,
       forecasts,
       log,

@@ -34,21 +34,14 @@ export const notificationService: ServiceDefinition<NotificationConfig> = {
     const { plugins, language, file } = config;
     const { configured, overrides } = await readFiles(config);
     const targets = createTargets(configured.network);
-    const guarded = createGuardedFetch(targets);
+    const connections = createGuardedFetch(targets);
     try {
-      const setup = {
-        file,
-        channels: configured.channels,
-        plugins,
-        language,
-        overrides,
-        targets,
-        fetch: guarded.fetch,
-      };
+      const { fetch } = connections;
+      const setup = { file, channels: configured.channels, plugins, language, overrides, targets, fetch };
       const channels = await openChannels({ ...setup, log: pino({ level: "silent" }) });
       for (const { channel } of channels) await channel.close?.();
     } finally {
-      await guarded.close();
+      await connections.close();
     }
   },
 

@@ -12,6 +12,7 @@ import { createConversationStore } from "../src/conversations/conversation-store
 import { reap } from "../src/domain/due/reaper.js";
 import { NO_BOUNDS } from "../src/domain/intake/bounds.js";
 import { PROMPT_START_BYTES } from "../src/domain/task/task-store.js";
+import { createSetLimitStore } from "../src/limits/limit-store.js";
 import type { QueueKeys } from "../src/redis/keys.js";
 import { createMemoryReads } from "../src/redis/memory.js";
 import { createReplicas } from "../src/redis/replicas.js";
@@ -83,6 +84,10 @@ async function useEverything(world: World): Promise<void> {
   );
   assert.deepEqual(await schedules.find(which), after);
   await schedules.postpone(which, clock.now + 5_000);
+
+  const limit = { value: 2, who: "w", why: "y", automatic: false };
+  const limits = createSetLimitStore(client, () => clock.now);
+  assert.equal(await limits.change(new Map([["weight/agent/alice", limit]]), false), "ok");
 
   const onRedisClock = createShards(client, SHARDS, { engines: ENGINES, bounds: NO_BOUNDS, retentionMs: 1e9 });
   assert.ok((await onRedisClock.now(task.id)) > 0);

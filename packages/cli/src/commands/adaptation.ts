@@ -24,7 +24,8 @@ export function adaptationCommand(io: Io): Command {
 The monitor slows a login, an engine or an agent down when more than 90 % of a
 limit is forecast to be used within the hour (CCSP_MONITOR_ADAPTATION). Each
 executor adapts its slots to its host (CCSP_EXECUTOR_SLOT_RANGE).
-ccsp limits shows and changes the rates and weights in force.
+ccsp limits shows and changes the rates and weights in force. Needs the scope
+monitor:read.
 
 Examples:
   ccsp adaptation

@@ -55,7 +55,8 @@ function listCommand(io: Io): Command {
     .addHelpText(
       "after",
       `
-Firing alerts come first, the most severe at the top. Needs monitor:read.
+Firing alerts come first, the most severe at the top. Needs the scope
+monitor:read.
 
 Examples:
   ccsp alert list
@@ -93,7 +94,7 @@ function rulesCommand(io: Io): Command {
       "after",
       `
 A rule that is "not judged" has a source that does not answer now: its alerts
-stay as they are. Needs monitor:read.
+stay as they are. Needs the scope monitor:read.
 
 Examples:
   ccsp alert rules
@@ -162,7 +163,7 @@ function putCommand(io: Io): Command {
       "after",
       `
 What no option names stays as it is in the rule of this name. To return to a
-built-in rule, delete yours. Needs monitor:manage.
+built-in rule, delete yours. Needs the scope monitor:manage.
 
 Examples:
   ccsp alert put usage-80 --when '>= 0.7' --channel mail
@@ -214,7 +215,7 @@ function deleteCommand(io: Io): Command {
     .description("delete a rule that was stored; a built-in one of its name holds again")
     .argument("<name>");
   return withConnection(command, FORMATS)
-    .addHelpText("after", "\nIts alerts end. Needs monitor:manage.\n\nExample:\n  ccsp alert delete usage-80")
+    .addHelpText("after", "\nIts alerts end. Needs the scope monitor:manage.\n\nExample:\n  ccsp alert delete usage-80")
     .action(async (name: string, options: ConnectionOptions) => {
       const { rule } = await atGateway(io, options, (gateway) => gateway.deleteAlertRule({ name }));
       const line = rule ? `${name} is the built-in rule again` : `${name} is deleted`;
@@ -235,7 +236,7 @@ function testCommand(io: Io): Command {
       "after",
       `
 People are told as if it had happened, with the label test=true, also while a
-silence holds. Needs monitor:manage.
+silence holds. Needs the scope monitor:manage.
 
 Example:
   ccsp alert test usage-95`,
@@ -263,7 +264,7 @@ function silenceCommand(io: Io): Command {
       "after",
       `
 An alert has to match all of them. One that still fires when the silence ends
-is told of then. Needs monitor:manage.
+is told of then. Needs the scope monitor:manage.
 
 Examples:
   ccsp alert silence --match rule=disk-full --for 2h --why "disk is replaced"
@@ -296,7 +297,7 @@ Examples:
 function silencesCommand(io: Io): Command {
   return withConnection(new Command("silences"), FORMATS)
     .description("list the silences that hold")
-    .addHelpText("after", "\nNeeds monitor:read.\n\nExample:\n  ccsp alert silences")
+    .addHelpText("after", "\nNeeds the scope monitor:read.\n\nExample:\n  ccsp alert silences")
     .action(async (options: ConnectionOptions) => {
       const { silences } = await atGateway(io, options, (gateway) => gateway.listSilences({}));
       await showList(io, options, {
@@ -304,7 +305,7 @@ function silencesCommand(io: Io): Command {
         json: (silence) => messageJson("ccsp.monitor.v1.Silence", silence),
         name: ({ id }) => id,
         columns: SILENCE_COLUMNS,
-        empty: "no silences",
+        empty: "no silences: ccsp alert silence makes one",
       });
     });
 }
@@ -312,7 +313,7 @@ function silencesCommand(io: Io): Command {
 function unsilenceCommand(io: Io): Command {
   const command = new Command("unsilence").description("end a silence now").argument("<silence>", "its id");
   return withConnection(command, FORMATS)
-    .addHelpText("after", "\nNeeds monitor:manage.\n\nExample:\n  ccsp alert unsilence 4f2c9a1b03de")
+    .addHelpText("after", "\nNeeds the scope monitor:manage.\n\nExample:\n  ccsp alert unsilence 4f2c9a1b03de")
     .action(async (id: string, options: ConnectionOptions) => {
       const { silence } = await atGateway(io, options, (gateway) => gateway.deleteSilence({ id }));
       await showOne(io, options, {
@@ -330,7 +331,7 @@ function signalsCommand(io: Io): Command {
     .addHelpText(
       "after",
       `
-Shares are from 0 to 1, and times are in seconds. Needs monitor:read.
+Shares are from 0 to 1, and times are in seconds. Needs the scope monitor:read.
 
 Examples:
   ccsp alert signals

@@ -112,7 +112,7 @@ function deleteCommand(io: Io): Command {
   return withConnection(new Command("delete"), FORMATS)
     .description("delete a budget; what it held back starts within seconds")
     .argument("<name>")
-    .addHelpText("after", "\nExample:\n  ccsp budget delete ci-day")
+    .addHelpText("after", "\nNeeds the scope monitor:manage.\n\nExample:\n  ccsp budget delete ci-day")
     .action(async (name: string, options: ConnectionOptions) => {
       await atGateway(io, options, (gateway) => gateway.deleteBudget({ name }));
       await showOne(io, options, { json: () => ({ deleted: name }), name, lines: () => [`${name} is deleted`] });

@@ -40,7 +40,7 @@ function listCommand(io: Io): Command {
     .description("list the weights and rates in force; those with a name under BY override the settings")
     .addHelpText(
       "after",
-      "\nExamples:\n  ccsp limits list\n  ccsp limits list -o json | jq -r 'select(.source) | .name'",
+      "\nNeeds the scope tasks:read-all.\n\nExamples:\n  ccsp limits list\n  ccsp limits list -o json | jq -r 'select(.source) | .name'",
     )
     .action(async (options: ConnectionOptions) => {
       const { limits } = await atGateway(io, options, (gateway) => gateway.getLimits({}));
@@ -66,7 +66,8 @@ function setCommand(io: Io): Command {
       "after",
       `${NAMES}
 Without --for, the value stays until you reset it, also after a restart. CCSP
-itself never changes a limit that a person has set.
+itself never changes a limit that a person has set. Needs the scope
+queue:manage.
 
 Examples:
   ccsp limits set rate/agent/nightly 10 --why "it floods the queue" --for 2h
@@ -86,7 +87,7 @@ function resetCommand(io: Io): Command {
     .argument("<limit>", "its name, as `ccsp limits list` shows it")
     .option("--why <text>", "why", "reset");
   return withConnection(command, FORMATS)
-    .addHelpText("after", "\nExample:\n  ccsp limits reset rate/agent/nightly")
+    .addHelpText("after", "\nNeeds the scope queue:manage.\n\nExample:\n  ccsp limits reset rate/agent/nightly")
     .action(async (name: string, { why, ...options }: SetOptions) => {
       const change = { name, value: undefined, endTime: undefined, endAfter: undefined };
       await showChange(io, options, { change, why });

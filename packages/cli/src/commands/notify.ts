@@ -50,6 +50,8 @@ function listCommand(io: Io): Command {
     .addHelpText(
       "after",
       `
+Needs the scope monitor:read.
+
 Examples:
   ccsp notify list --event task.failed
   ccsp notify list --state given-up -o wide   # with the ids for "get" and "retry"`,
@@ -65,7 +67,7 @@ Examples:
           limit,
           empty:
             state === "delivered"
-              ? "no notifications yet"
+              ? "no notifications: ccsp notify channels shows where they go"
               : `nothing is ${state === "waiting" ? "waiting" : "given up"}`,
         }),
       );
@@ -90,7 +92,7 @@ function getCommand(io: Io): Command {
   return withConnection(new Command("get"), FORMATS)
     .description("show a notification, and each attempt to deliver it with its cause")
     .argument("<notification>", "its id, as list -o wide or -o name shows it")
-    .addHelpText("after", "\nExample:\n  ccsp notify get 0:1764230000000-0")
+    .addHelpText("after", "\nNeeds the scope monitor:read.\n\nExample:\n  ccsp notify get 0:1764230000000-0")
     .action(async (id: string, options: ConnectionOptions) => {
       const found = await atGateway(io, options, (gateway) => gateway.getNotification({ id }));
       await showOne(io, options, {
@@ -122,7 +124,8 @@ function retryCommand(io: Io): Command {
     .addHelpText(
       "after",
       `
-A channel that has accepted the notification does not get it again.
+A channel that has accepted the notification does not get it again. Needs the
+scope notify:manage.
 
 Examples:
   ccsp notify retry 0:1764230000000-0
@@ -146,7 +149,7 @@ Examples:
 function channelsCommand(io: Io): Command {
   return withConnection(new Command("channels"), FORMATS)
     .description("list the channels, with what waits for each and whether it works")
-    .addHelpText("after", "\nExample:\n  ccsp notify channels")
+    .addHelpText("after", "\nNeeds the scope monitor:read.\n\nExample:\n  ccsp notify channels")
     .action(async (options: ConnectionOptions) => {
       const { channels } = await atGateway(io, options, (gateway) => gateway.listChannels({}));
       await showList(io, options, {
@@ -154,7 +157,7 @@ function channelsCommand(io: Io): Command {
         json: (row) => messageJson("ccsp.notification.v1.Channel", row),
         name: ({ name }) => name,
         columns: CHANNEL_COLUMNS,
-        empty: "no channels",
+        empty: "no channels: CCSP_NOTIFICATION_CHANNELS names them",
       });
     });
 }
@@ -163,7 +166,10 @@ function testCommand(io: Io, end: (code: ExitCode) => void): Command {
   return withConnection(new Command("test"), FORMATS)
     .description("send a test message through one channel, and say what its target answered")
     .argument("<channel>", "its name, as channels shows it")
-    .addHelpText("after", "\nExample:\n  ccsp notify test ops")
+    .addHelpText(
+      "after",
+      "\nEnds with 1 when the channel does not work. Needs the scope notify:manage.\n\nExample:\n  ccsp notify test ops",
+    )
     .action(async (channel: string, options: ConnectionOptions) => {
       const answer = await atGateway(io, options, (gateway) => gateway.testChannel({ channel }, { timeoutMs: 20_000 }));
       await showOne(io, options, {
@@ -183,6 +189,8 @@ function previewCommand(io: Io): Command {
     .addHelpText(
       "after",
       `
+Needs the scope monitor:read.
+
 Example:
   echo '{"kind":"task.failed","severity":"SEVERITY_WARNING","facts":{"attempt":"3"}}' > notice.json
   ccsp notify preview notice.json`,

@@ -35,6 +35,8 @@ States:
   CONFIRMING  a person says that it works again: a probe is to show it
   RECOVERING  it works again: its tasks are about to start
 
+Needs the scope monitor:read.
+
 Example:
   ccsp session list -o json | jq -r 'select(.outage) | .account.account'`,
     )
@@ -59,6 +61,7 @@ function confirmCommand(io: Io, end: (code: ExitCode) => void): Command {
       `
 It does the same as closing the issue about the login. Ends with 1 when the
 login does not work: then its tasks stay paused, and the issue is opened again.
+Needs the scope monitor:manage.
 
 Example:
   ccsp session confirm claude-code/team`,
@@ -78,7 +81,7 @@ function checkCommand(io: Io, end: (code: ExitCode) => void): Command {
     .argument("<session>", SESSION_WORDS, sessionAccount)
     .addHelpText(
       "after",
-      "\nEnds with 1 when the login does not work, or could not be checked.\n\nExample:\n  ccsp session check claude-code",
+      "\nEnds with 1 when the login does not work, or could not be checked. Needs the\nscope monitor:manage.\n\nExample:\n  ccsp session check claude-code",
     )
     .action(async (account: Account, options: ConnectionOptions) =>
       ask(io, options, { account, end, call: (gateway) => gateway.checkSession({ account }, { timeoutMs: PROBE_MS }) }),

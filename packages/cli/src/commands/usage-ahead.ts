@@ -73,7 +73,9 @@ export function usageForecastCommand(io: Io): Command {
   const command = new Command("forecast")
     .description("show the usage to come, how sure that is, and how wrong such forecasts were in the last day")
     .addOption(new Option("--metric <what>", "what to forecast").choices(Object.keys(METRICS)).default("tokens"))
-    .option("--ahead <time>", "how far ahead: 5m to 6h, in steps of 5m", ahead, 3_600_000)
+    .addOption(
+      new Option("--ahead <time>", "how far ahead: 5m to 6h, in steps of 5m").argParser(ahead).default(3_600_000, "1h"),
+    )
     .option("--agent <id>", "only usage of this agent", someText)
     .option("--engine <name>", "only usage of this engine", someText)
     .option("--account <name>", "only usage of this login", someText)

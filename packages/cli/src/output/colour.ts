@@ -26,17 +26,24 @@ const BUSY = paint("cyan");
 const WAITING = paint("yellow");
 const OVER = paint("gray");
 
-/** The colour of a state of a task, a service, an executor, a certificate or a key. Undefined for any other word. */
+/** The colour of the word of a state or a severity, in any table. Undefined for any other word. */
 export const stateColour = (state: string): Paint | undefined => COLOURS.get(state);
 
 const COLOURS: ReadonlyMap<string, Paint> = new Map([
   ["SUCCEEDED", GOOD],
   ["VALID", GOOD],
+  ["DELIVERED", GOOD],
+  ["OPEN", GOOD],
   ["ready", GOOD],
   ["ok", GOOD],
   ["FAILED", BAD],
   ["EXPIRED", BAD],
   ["WRONG KEY", BAD],
+  ["FIRING", BAD],
+  ["CLOSED", BAD],
+  ["GIVEN UP", BAD],
+  ["critical", BAD],
+  ["refuses", BAD],
   ["LOST", BAD],
   ["WAITING", BAD],
   ["CONFIRMING", BAD],
@@ -54,7 +61,14 @@ const COLOURS: ReadonlyMap<string, Paint> = new Map([
   ["paused", WAITING],
   ["DUE", WAITING],
   ["EARLY", WAITING],
+  ["PENDING", WAITING],
+  ["WARNING", WAITING],
+  ["warning", WAITING],
+  ["warns", WAITING],
+  ["parks", WAITING],
   ["CANCELLING", OVER],
   ["CANCELLED", OVER],
   ["REVOKED", OVER],
+  ["RESOLVED", OVER],
+  ["SILENCED", OVER],
 ]);

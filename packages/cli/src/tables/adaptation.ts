@@ -32,6 +32,6 @@ export const ADAPTATION_COLUMNS: readonly Column<AdaptationRow>[] = [
   { header: "WHAT", value: ({ decision }) => decision.what },
   { header: "CHANGE", value: ({ decision }) => changeWords(decision) },
   { header: "STATE", value: stateOf, drop: 2 },
-  { header: "AGO", value: ({ decision }) => ageWords(decision.time), align: "right", drop: 1 },
+  { header: "AGE", value: ({ decision }) => ageWords(decision.time), align: "right", drop: 1 },
   { header: "WHY", value: ({ decision }) => decision.reason, min: 20 },
 ];

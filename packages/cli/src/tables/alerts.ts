@@ -25,9 +25,10 @@ const alertState = ({ state, silencedBy }: Alert): string => (silencedBy.length 
 export const ALERT_COLUMNS: readonly Column<Alert>[] = [
   { header: "STATE", value: alertState, colour: stateColour },
   { header: "SEVERITY", value: ({ severity }) => severityOf(severity), colour: stateColour },
-  { header: "SINCE", value: ({ startTime }) => ageWords(startTime), align: "right" },
+  { header: "AGE", value: ({ startTime }) => ageWords(startTime), align: "right" },
   { header: "RULE", value: ({ rule }) => rule, min: 12 },
   { header: "SUMMARY", value: ({ summary }) => summary, min: 20 },
+  { header: "SINCE", value: ({ startTime }) => zonedTime(startTime), only: "wide" },
   { header: "LABELS", value: ({ labels }) => labelWords(labels), only: "wide" },
   { header: "SILENCED BY", value: ({ silencedBy }) => silencedBy.join(" "), only: "wide" },
   { header: "ID", value: ({ id }) => id, only: "wide" },

@@ -46,8 +46,8 @@ export function limitWords({ budget }: BudgetStanding): string {
   return `${amount(unit, limit)}${UNITS[unit] ?? ""} ${PERIODS[period] ?? "a period"}`;
 }
 
-/** The used share. It is rounded down, so that 100% means that the budget is used up. */
-export const shareWords = ({ share }: BudgetStanding): string => `${grouped(Math.floor(share * 100))}%`;
+/** The used share. It is rounded down, so that 100 % means that the budget is used up. */
+export const shareWords = ({ share }: BudgetStanding): string => `${grouped(Math.floor(share * 100))} %`;
 
 export function stateWords({ actionInForce, budget, share }: BudgetStanding): string {
   if (actionInForce === BudgetAction.REFUSE) return "refuses";
@@ -61,7 +61,7 @@ export const unknownWords = ({ unknownRuns, runs }: BudgetStanding): string =>
 
 export const BUDGET_COLUMNS: readonly Column<BudgetStanding>[] = [
   { header: "BUDGET", value: ({ budget }) => budget?.name ?? "", min: 8 },
-  { header: "HOLDER", value: ({ budget }) => holderName(budget?.holder), min: 10 },
+  { header: "HOLDER", value: ({ budget }) => holderName(budget?.holder), min: 10, wanted: 16 },
   { header: "LIMIT", value: limitWords },
   { header: "USED", value: ({ budget, used }) => amount(budget?.unit, used), align: "right", drop: 3 },
   { header: "SHARE", value: shareWords, align: "right" },
@@ -69,6 +69,6 @@ export const BUDGET_COLUMNS: readonly Column<BudgetStanding>[] = [
   { header: "UNTIL", value: ({ periodEndTime }) => localTime(periodEndTime), drop: 2 },
   { header: "NOT COUNTED", value: unknownWords, align: "right", drop: 1 },
   { header: "USED UP AT", value: ({ exhaustTime }) => (exhaustTime ? localTime(exhaustTime) : ""), drop: 4 },
-  { header: "ZONE", value: ({ budget }) => budget?.timeZone ?? "", only: "wide" },
+  { header: "TIME ZONE", value: ({ budget }) => budget?.timeZone ?? "", only: "wide" },
   { header: "SET BY", value: ({ budget }) => budget?.who ?? "", only: "wide" },
 ];

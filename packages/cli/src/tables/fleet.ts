@@ -2,15 +2,16 @@ import type { ExecutorEngine, Instance } from "@ccsp/protos/ccsp/monitor/v1/flee
 import { durationMs } from "@ccsp/protos/duration.js";
 import { stateColour } from "../output/colour.js";
 import type { Column } from "../output/table.js";
-import { ageWords, durationWords } from "../words.js";
+import { ageWords, durationWords, percent } from "../words.js";
 
 export const INSTANCE_COLUMNS: readonly Column<Instance>[] = [
   { header: "SERVICE", value: ({ report }) => report?.service ?? "" },
-  { header: "INSTANCE", value: ({ report }) => report?.instance ?? "", min: 10 },
+  { header: "INSTANCE", value: ({ report }) => report?.instance ?? "", min: 10, wanted: 14 },
   { header: "HEALTH", value: ({ health }) => health, colour: stateColour },
   { header: "VERSION", value: ({ report }) => report?.version ?? "", min: 7, drop: 2 },
   { header: "UPTIME", value: ({ report }) => durationWords(durationMs(report?.uptime)), align: "right", drop: 1 },
-  { header: "CPU", value: ({ report }) => cpuWords(report?.resources?.processCpus), align: "right" },
+  // In percent of one CPU, as `top` shows it.
+  { header: "CPU", value: ({ report }) => percent(report?.resources?.processCpus), align: "right" },
   { header: "MEMORY", value: ({ report }) => mebibytes(report?.resources?.memoryBytes), align: "right" },
   { header: "RUNS", value: runsWords, align: "right", drop: 3 },
   { header: "SEEN", value: ({ reportTime }) => ageWords(reportTime), align: "right", drop: 4 },
@@ -36,11 +37,6 @@ export const healthLines = (instances: readonly Instance[]): string[] =>
   instances.flatMap(({ report, health, why }) =>
     health === "ok" || report === undefined ? [] : [`${report.service} ${report.instance} is ${health}: ${why}`],
   );
-
-/** In percent of one CPU, as `top` shows it. */
-const cpuWords = (cpus: number | undefined): string => (cpus === undefined ? "-" : `${Math.round(cpus * 100)}%`);
-
-const percent = (share: number | undefined): string => (share === undefined ? "-" : `${Math.round(share * 100)}%`);
 
 const mebibytes = (bytes: bigint | undefined): string =>
   bytes === undefined ? "-" : `${Math.round(Number(bytes) / 1024 ** 2)} MiB`;

@@ -7,7 +7,7 @@ import { ageWords, count, zonedTime } from "../words.js";
 export const sessionState = ({ state }: Session): string => SessionState[state] ?? String(state);
 
 const worked = ({ validTime, proof }: Session): string =>
-  validTime === undefined ? "not known" : `${ageWords(validTime)} ago, ${proof}`;
+  validTime === undefined ? "unknown" : `${ageWords(validTime)} ago, ${proof}`;
 
 /** What a person should know first. */
 function sessionNote({ notChecked, checkError, outage, state }: Session): string {

@@ -47,13 +47,13 @@ function burnColour(alert: string): Paint | undefined {
 /** Three digits below 100 %, never rounded up to 100 %. */
 const percent = (share: number): string => {
   const value = Math.floor(share * 100_000 + 1e-6) / 1_000;
-  return `${value}%`;
+  return `${value} %`;
 };
 
 function budgetWords({ total, budgetLeft }: Slo): string {
   if (total === 0n) return "-";
   const left = Math.floor(budgetLeft * 1_000 + 1e-6) / 10;
-  return `${Math.max(left, -999)}%`;
+  return `${Math.max(left, -999)} %`;
 }
 
 function rateWords(rate: BurnRate | undefined): string {

@@ -2,9 +2,10 @@ import { Exhaustion, ShareSource, type UsageWindow } from "@ccsp/protos/ccsp/mon
 import { type Forecast, type ForecastError, ForecastMetric, Trend } from "@ccsp/protos/ccsp/usage/v1/forecast.js";
 import { WindowState } from "@ccsp/protos/ccsp/usage/v1/window.js";
 import { durationMs } from "@ccsp/protos/duration.js";
+import { stateColour } from "../output/colour.js";
 import { sparkline } from "../output/sparkline.js";
 import type { Column } from "../output/table.js";
-import { durationWords, grouped, zonedTime } from "../words.js";
+import { durationWords, grouped, money, percent, zonedTime } from "../words.js";
 
 const STATE: Partial<Record<WindowState, string>> = {
   [WindowState.OPEN]: "OPEN",
@@ -18,13 +19,13 @@ export const windowColumns = (now: Date): readonly Column<UsageWindow>[] => [
   { header: "ENGINE", value: ({ engine }) => engine, min: 6, wanted: 11, drop: 2 },
   { header: "ACCOUNT", value: ({ account }) => account || "-", min: 8 },
   { header: "WINDOW", value: ({ name }) => name, min: 9 },
-  { header: "STATE", value: ({ state }) => STATE[state] ?? "UNKNOWN" },
+  { header: "STATE", value: ({ state }) => STATE[state] ?? "UNKNOWN", colour: stateColour },
   { header: "USED", value: usedWords },
   { header: "RESETS", value: ({ resetTime }) => (resetTime ? inWords(resetTime, now) : "unknown") },
   { header: "RUNS OUT", value: (window) => runsOutWords(window, now) },
   { header: "RUNS", value: ({ runs }) => grouped(runs), align: "right", drop: 3 },
   { header: "TOKENS", value: ({ tokens }) => grouped(tokens), align: "right", only: "wide" },
-  { header: "COST", value: ({ costUsd }) => `$${costUsd.toFixed(4)}`, align: "right", only: "wide" },
+  { header: "COST", value: ({ costUsd }) => money(costUsd), align: "right", only: "wide" },
   { header: "LAST SIGNAL", value: ({ lastSignalTime }) => zonedTime(lastSignalTime), only: "wide" },
   { header: "WHY UNKNOWN", value: ({ exhaustReason }) => exhaustReason, only: "wide", min: 12 },
 ];
@@ -43,8 +44,6 @@ function runsOutWords({ exhaustion, exhaustTime }: UsageWindow, now: Date): stri
 const inWords = (time: Date, now: Date): string =>
   time <= now ? "now" : `in ${durationWords(time.getTime() - now.getTime())}`;
 
-const percent = (share: number): string => `${Math.round(share * 100)} %`;
-
 const METRIC: Partial<Record<ForecastMetric, string>> = {
   [ForecastMetric.TOKENS]: "tokens",
   [ForecastMetric.COST]: "cost",
@@ -60,7 +59,7 @@ export const metricWords = ({ metric }: Forecast): string => METRIC[metric] ?? "
 
 /** An amount in the unit of the metric. */
 function amountWords(metric: ForecastMetric, amount: number): string {
-  return metric === ForecastMetric.COST ? `$${amount.toFixed(4)}` : grouped(BigInt(Math.round(amount)));
+  return metric === ForecastMetric.COST ? money(amount) : grouped(BigInt(Math.round(amount)));
 }
 
 /** What people read of a forecast, above the table of errors. `what` is whose usage it is. */
@@ -94,7 +93,7 @@ export const errorColumns = (metric: ForecastMetric): readonly Column<ForecastEr
   { header: "MEAN ERROR", value: ({ meanError }) => amountWords(metric, meanError), align: "right" },
   {
     header: "OF USAGE",
-    value: ({ relativeError }) => (relativeError === undefined ? "-" : percent(relativeError)),
+    value: ({ relativeError }) => percent(relativeError),
     align: "right",
   },
   {

@@ -1,6 +1,7 @@
 import type { Client } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { RedisClient } from "@ccsp/redis-kit";
+import type { Logger } from "pino";
 import type { Duty } from "../state/leader.js";
 import { openState } from "../state/state-store.js";
 import { createAdaptation, type Mode } from "./adaptation.js";
@@ -14,15 +15,16 @@ export interface AdaptationOptions {
   readonly queue: Client<QueueServiceService>;
   readonly sources: readonly PressureSource[];
   readonly mode: Mode;
+  readonly log: Logger;
 }
 
 /** Opens the adaptation. Its duty decides; the call that shows its decisions is answered by every replica. */
-export function openAdaptation({ redis, queue, sources, mode }: AdaptationOptions): {
+export function openAdaptation({ redis, queue, sources, mode, log }: AdaptationOptions): {
   readonly handlers: ReturnType<typeof adaptationHandlers>;
   readonly duty: Duty;
 } {
   const adaptation = createAdaptation({
-    state: openState(redis, "adaptation", readAdapted),
+    state: openState({ redis, log, part: "adaptation", parse: readAdapted }),
     sources,
     levers: queueLevers(queue),
     slotChanges: async () => slotChangesIn(await queue.getStatus({})),

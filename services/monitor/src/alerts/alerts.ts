@@ -136,8 +136,12 @@ export function createAlerts({ stores, signals, publish, now, mostUnseenMs, log 
       for (const name of new Set([...rules.keys(), ...entries.keys()])) {
         if (stop.aborted) return;
         const rule = rules.get(name)?.rule;
-        // Another replica was faster: it judged the same signals, and the next turn looks again.
-        await judgeRule(name, rule, rule && readings.get(rule.metric), entries.get(name), quiet);
+        try {
+          // Another replica was faster: it judged the same signals, and the next turn looks again.
+          await judgeRule(name, rule, rule && readings.get(rule.metric), entries.get(name), quiet);
+        } catch (err) {
+          log.warn({ err, rule: name }, "a rule could not be judged");
+        }
       }
       for (const entry of await stores.silences.list())
         if (entry.value.endMs <= now())
@@ -164,7 +168,8 @@ export function createAlerts({ stores, signals, publish, now, mostUnseenMs, log 
       const faults = whoFaults(who);
       if (faults.length > 0) throw invalidFields(faults);
       checkRule(rule, signals.metrics);
-      if (!(await allRules()).has(rule.name) && (await stores.rules.list()).length >= MOST_RULES)
+      const isNew = !BUILT_IN.has(rule.name) && (await stores.rules.get(rule.name)) === undefined;
+      if (isNew && (await stores.rules.size()) >= MOST_RULES)
         throw invalidFields([{ field: "rule.name", description: `there are ${MOST_RULES} rules: delete one first` }]);
       const stored: StoredRule = { rule, changedBy: who, changeMs: now() };
       await replace(stores.rules, rule.name, () => stored);

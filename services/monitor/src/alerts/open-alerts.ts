@@ -29,7 +29,7 @@ export function openAlerts({ redis, publisher, sources, everyMs, registry, log }
 } {
   const signals = collectSignals(sources);
   const mostUnseenMs = Math.max(MOST_UNSEEN_MS, TURNS_MISSED * everyMs);
-  const stores = openAlertStores(redis);
+  const stores = openAlertStores(redis, log);
   const alerts = createAlerts({
     stores,
     signals,

@@ -1,4 +1,5 @@
 import type { RedisClient } from "@ccsp/redis-kit";
+import type { Logger } from "pino";
 import { openState, type StateStore } from "../state/state-store.js";
 import { NO_ALERTS, type RuleAlerts } from "./domain/judge.js";
 import type { AlertRule } from "./domain/rule.js";
@@ -21,10 +22,10 @@ export interface AlertStores {
 }
 
 /** Opens the state of alerts in Redis: the hashes `alert-rules`, `alerts` and `silences`. */
-export const openAlertStores = (redis: RedisClient): AlertStores => ({
-  rules: openState<StoredRule>(redis, "alert-rules", objectOf),
-  alerts: openState<RuleAlerts>(redis, "alerts", (json) => ({ ...NO_ALERTS, ...objectOf(json) })),
-  silences: openState<Silence>(redis, "silences", objectOf),
+export const openAlertStores = (redis: RedisClient, log: Logger): AlertStores => ({
+  rules: openState<StoredRule>({ redis, log, part: "alert-rules", parse: objectOf }),
+  alerts: openState<RuleAlerts>({ redis, log, part: "alerts", parse: (json) => ({ ...NO_ALERTS, ...objectOf(json) }) }),
+  silences: openState<Silence>({ redis, log, part: "silences", parse: objectOf }),
 });
 
 /** What this release or the one before has stored. */

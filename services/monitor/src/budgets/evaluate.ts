@@ -44,14 +44,19 @@ export function createEvaluation({ state, usage, standings, queue, now }: Evalua
     );
     const holds = all.filter(isUsedUp).map(holdOf);
     const json = JSON.stringify(holds);
-    if (sent?.holds !== json || at.getTime() - sent.ms >= REPEAT_MS) {
+    const send = async (): Promise<void> => {
+      if (sent?.holds === json && at.getTime() - sent.ms < REPEAT_MS) return;
       await queue.setBudgetHolds({ holds }, { timeoutMs: CALL_MS, signal: stop });
       sent = { holds: json, ms: at.getTime() };
-    }
-    for (const [i, standing] of all.entries()) {
-      const entry = entries[i];
-      if (entry) await tell(entry, standing, at);
-    }
+    };
+    const tellAll = async (): Promise<void> => {
+      for (const [i, standing] of all.entries()) {
+        const entry = entries[i];
+        if (entry) await tell(entry, standing, at);
+      }
+    };
+    // People are told also while the queue is away.
+    await Promise.all([send(), tellAll()]);
     if (at.getTime() - prunedMs >= PRUNE_MS) {
       prunedMs = at.getTime();
       await usage.dropCounters([...counters.keys()].filter((name) => !isLive(name, entries, at.getTime())));

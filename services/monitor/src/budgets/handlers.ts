@@ -1,7 +1,8 @@
+import { setImmediate } from "node:timers/promises";
 import { invalidFields, Refusal } from "@ccsp/errors";
 import type { Handlers } from "@ccsp/grpc-kit";
 import type { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
-import { Budget as BudgetMessage } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
+import { Budget as BudgetMessage, type BudgetStanding as StandingMessage } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
 import type { StateStore } from "../state/state-store.js";
 import type { UsageStore } from "../usage/domain/usage-store.js";
 import { type Budget, changedBudget } from "./domain/budget.js";
@@ -29,14 +30,20 @@ export function budgetHandlers(options: BudgetHandlerOptions): Pick<Handlers<Mon
     const budgets = (await state.list()).map(({ value }) => value).filter(choose);
     const at = now();
     const all = await standings(budgets, counters, at);
-    return Promise.all(all.map(async (standing) => standingMessage(standing, await exhaustTimeOf(standing, at))));
+    const messages: StandingMessage[] = [];
+    for (const standing of all) {
+      messages.push(standingMessage(standing, await exhaustTimeOf(standing, at)));
+      // A forecast takes milliseconds of the processor. Other calls get their turn between two of them.
+      await setImmediate();
+    }
+    return messages;
   };
   return {
     async putBudget({ budget, who }) {
       const terms = readBudget(askedBudget(budget ?? BudgetMessage.fromPartial({})));
       for (;;) {
         const before = await state.get(terms.name);
-        if (before === undefined && (await state.list()).length >= MOST_BUDGETS) {
+        if (before === undefined && (await state.size()) >= MOST_BUDGETS) {
           const description = `there are ${MOST_BUDGETS} budgets: delete one first`;
           throw invalidFields([{ field: "budget.name", description }]);
         }

@@ -1,6 +1,7 @@
 import type { Client } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { RedisClient } from "@ccsp/redis-kit";
+import type { Logger } from "pino";
 import { exportedSignal, type SignalSource } from "../signals/signal.js";
 import type { Duty } from "../state/leader.js";
 import { openState } from "../state/state-store.js";
@@ -16,6 +17,7 @@ import { parseBudget } from "./stored-budget.js";
 
 export interface BudgetsOptions {
   readonly redis: RedisClient;
+  readonly log: Logger;
   readonly usage: UsageStore;
   readonly queue: Pick<Client<QueueServiceService>, "setBudgetHolds">;
   /** The keys of the labels that usage counts by. */
@@ -40,11 +42,12 @@ const METRICS = [
   }),
 ];
 
-const openBudgetState = (redis: RedisClient) => openState(redis, "budgets", parseBudget);
+const openBudgetState = (redis: RedisClient, log: Logger) =>
+  openState({ redis, log, part: "budgets", parse: parseBudget });
 
 /** Says to which counters of budgets a run adds. It knows each budget at most a second after it was put. */
-export function openBudgetCounters(redis: RedisClient): () => Promise<(run: Run) => readonly string[]> {
-  const known = createKnownBudgets(openBudgetState(redis));
+export function openBudgetCounters(redis: RedisClient, log: Logger): () => Promise<(run: Run) => readonly string[]> {
+  const known = createKnownBudgets(openBudgetState(redis, log));
   return async () => {
     const budgets = await known();
     return (run) => countersOf(budgets, run);
@@ -53,8 +56,16 @@ export function openBudgetCounters(redis: RedisClient): () => Promise<(run: Run)
 
 /** Budgets: their RPCs, the duty that enforces them, and their signals. */
 export function openBudgets(options: BudgetsOptions) {
-  const { redis, usage, queue, allowedLabels, exhaustTimeOf = async () => undefined, now = () => new Date() } = options;
-  const state = openBudgetState(redis);
+  const {
+    redis,
+    log,
+    usage,
+    queue,
+    allowedLabels,
+    exhaustTimeOf = async () => undefined,
+    now = () => new Date(),
+  } = options;
+  const state = openBudgetState(redis, log);
   const standings = createStandings({ usage });
   const evaluation = createEvaluation({ state, usage, standings, queue, now });
   const duty: Duty = { name: "budgets", everyMs: EVERY_MS, turn: evaluation.turn };

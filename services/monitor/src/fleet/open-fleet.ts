@@ -7,13 +7,14 @@ import { pause } from "@ccsp/timing";
 import type { Logger } from "pino";
 import type { SignalSource } from "../signals/signal.js";
 import type { Duty } from "../state/leader.js";
+import { openState } from "../state/state-store.js";
 import { createFleet } from "./fleet.js";
 import { fleetSignals } from "./fleet-signals.js";
 import { globalMetrics } from "./global-metrics.js";
 import { fleetHandlers } from "./handlers.js";
 import type { Patience } from "./health.js";
 import { createMetricsFeed } from "./metrics-feed.js";
-import { openFleetState } from "./stored.js";
+import { parseInstance, storedInstance } from "./stored.js";
 
 export interface FleetOptions {
   readonly redis: RedisClient;
@@ -38,7 +39,10 @@ export interface OpenFleet {
 const QUEUE_MS = 2_000;
 
 export function openFleet({ redis, queue, own, patience, count, log }: FleetOptions): OpenFleet {
-  const fleet = createFleet(openFleetState(redis), patience);
+  const fleet = createFleet(
+    openState({ redis, log, part: "fleet", parse: parseInstance, toJson: storedInstance }),
+    patience,
+  );
   const take = async (request: HeartbeatRequest): Promise<void> => {
     const now = new Date();
     await count(request, now);

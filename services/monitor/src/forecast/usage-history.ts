@@ -109,8 +109,12 @@ export function createUsageHistories(store: UsageStore): UsageHistories {
     await reading;
     const sumOf = (bucket: Bucket | undefined): Known => {
       const sum = nothing();
-      for (const [value, sums] of bucket?.sums ?? [])
-        if (matches(filter, { ...NO_ROW, [dimension]: value })) addTo(sum, sums);
+      const wanted = filter[dimension];
+      // A row may hold several labels. Every other value is one of the bucket, which is found at once.
+      if (wanted !== undefined && dimension !== "label") addTo(sum, bucket?.sums.get(wanted) ?? NOTHING);
+      else
+        for (const [value, sums] of bucket?.sums ?? [])
+          if (matches(filter, { ...NO_ROW, [dimension]: value })) addTo(sum, sums);
       return sum;
     };
     const of = (from: Map<number, Bucket>) => (start: number) => ({ start, sum: sumOf(from.get(start)) });
@@ -145,7 +149,9 @@ export function createUsageHistories(store: UsageStore): UsageHistories {
 const minutesOf = (step: number): number[] =>
   Array.from({ length: STEP_MS / MINUTE_MS }, (_, at) => step + at * MINUTE_MS);
 
-const nothing = (): Mutable => ({ tokens: 0, cost: 0, requests: 0, withoutUsage: 0, withoutCost: 0 });
+const NOTHING: Known = { tokens: 0, cost: 0, requests: 0, withoutUsage: 0, withoutCost: 0 };
+
+const nothing = (): Mutable => ({ ...NOTHING });
 
 function addTo(sum: Mutable, more: Known): void {
   sum.tokens += more.tokens;

@@ -22,6 +22,7 @@ function inMemory(...sessions: readonly Session[]): StateStore<Session> {
   return {
     list: async () => [...entries.values()],
     get: async (name) => entries.get(name),
+    size: async () => entries.size,
     change: async ({ name, before, after }) => {
       if (entries.get(name) !== before) return "conflict";
       if (after === undefined) return "removed";

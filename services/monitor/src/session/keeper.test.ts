@@ -89,6 +89,7 @@ class Outside {
           return entry ? [entry] : [];
         }),
       get: () => call(() => copy(this.#entry)),
+      size: () => call(() => (this.#entry ? 1 : 0)),
       change: ({ name, before, after, events = [] }) =>
         call(() => {
           if (before?.revision !== this.#entry?.revision) return "conflict";

@@ -36,7 +36,7 @@ const AGAIN_MS = 1_000;
 /** The sessions: their state in Redis, the duty that keeps them, and their RPCs. */
 export function openSessions(options: SessionsOptions): Sessions {
   const { redis, waits, log, count } = options;
-  const store = openState(redis, "sessions", parseSession);
+  const store = openState({ redis, log, part: "sessions", parse: parseSession });
   const deciding = (): Deciding => ({ nowMs: Date.now(), waits, newId: randomUUID });
   const keeper = new SessionKeeper({ store, ports: createPorts(options), waits, log, now: () => Date.now(), count });
   const proven = new Map<string, number>();

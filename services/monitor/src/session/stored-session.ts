@@ -11,13 +11,17 @@ const STATES: Readonly<Record<SessionState, true>> = {
 };
 
 /**
- * Checks a stored session. Only the monitor writes it, so its parts are trusted. Throws for what is no session, such as
+ * Checks a stored session. Only the monitor writes it, so only what every step needs is looked at. Throws for what is no session, such as
  * one whose state a newer release has added.
  */
 export function parseSession(json: unknown): Session {
-  if (typeof json === "object" && json !== null && "state" in json && typeof json.state === "string") {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
-    if (Object.hasOwn(STATES, json.state)) return json as Session;
-  }
-  throw new TypeError("this is no session that this release knows");
+  const { engine, account, state, next, mail } = Object(json);
+  const fine =
+    [engine, account, state].every((text) => typeof text === "string") &&
+    Object.hasOwn(STATES, state) &&
+    typeof next?.ms === "number" &&
+    Array.isArray(mail);
+  if (!fine) throw new TypeError("this is no session that this release knows");
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
+  return json as Session;
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { EVENTS_KEPT, type EventData, encodeEvent, eventsKey } from "@ccsp/events";
 import { bindScript, oneOf, orUnavailable, type RedisClient } from "@ccsp/redis-kit";
+import type { Logger } from "pino";
 
 /** One entry of the state, as it was read. */
 export interface Entry<T> {
@@ -32,9 +33,15 @@ export interface Change<T> {
  * stored together, and only if the entry is still as it was read. So of two replicas that decide the same, one does it.
  */
 export interface StateStore<T> {
-  /** Returns all entries, sorted by name. */
+  /**
+   * Returns all entries, sorted by name. One that cannot be read is left out and logged as an error, once: it must not
+   * stop the work on the others.
+   */
   list(): Promise<readonly Entry<T>[]>;
+  /** Rejects if the entry cannot be read. */
   get(name: string): Promise<Entry<T> | undefined>;
+  /** Returns the number of entries, with those that cannot be read. */
+  size(): Promise<number>;
   /**
    * Returns the stored entry. Returns "conflict" if another call has changed the entry meanwhile: then nothing was
    * stored, and the caller reads and decides again. Returns "removed" if the change removed the entry.
@@ -53,33 +60,60 @@ export function bindStateScripts(redis: RedisClient) {
   return { changeState: bindScript(redis, file, ["state", "events"], oneOf("ok", "conflict")) };
 }
 
-/**
- * Opens a part of the state in Redis.
- *
- * @param part is the last part of the key, for example `alerts`
- * @param parse checks what was stored, perhaps by the release before. It throws if it cannot be read.
- */
-export function openState<T>(redis: RedisClient, part: string, parse: (json: unknown) => T): StateStore<T> {
+export interface StateOptions<T> {
+  readonly redis: RedisClient;
+  /** The last part of the key, for example `alerts`. */
+  readonly part: string;
+  /** Checks what was stored, perhaps by the release before or after. It throws if it cannot be read. */
+  readonly parse: (json: unknown) => T;
+  /** Returns what to store of a value, as JSON. The default is the value itself. */
+  readonly toJson?: (value: T) => unknown;
+  readonly log: Logger;
+}
+
+/** Opens a part of the state in Redis. */
+export function openState<T>({ redis, part, parse, toJson = (value) => value, log }: StateOptions<T>): StateStore<T> {
   const { changeState } = bindStateScripts(redis);
   const state = stateKey(part);
   const decode = (name: string, stored: string): Entry<T> => {
     const space = stored.indexOf(" ");
-    return { name, revision: stored.slice(0, space), value: parse(JSON.parse(stored.slice(space + 1))) };
+    try {
+      return { name, revision: stored.slice(0, space), value: parse(JSON.parse(stored.slice(space + 1))) };
+    } catch (cause) {
+      throw new Error(`the entry ${JSON.stringify(name)} of ${state} cannot be read`, { cause });
+    }
+  };
+  /** The entries that were found unreadable by the last `list`: each is logged once. */
+  let unreadable: ReadonlySet<string> = new Set();
+  const readable = (hash: Readonly<Record<string, string>>): Entry<T>[] => {
+    const faulty = new Set<string>();
+    const entries = Object.entries(hash).flatMap(([name, stored]) => {
+      try {
+        return [decode(name, stored)];
+      } catch (err) {
+        faulty.add(stored);
+        if (!unreadable.has(stored))
+          log.error({ err, key: state, entry: name }, "an entry of the state cannot be read, and is left out");
+        return [];
+      }
+    });
+    unreadable = faulty;
+    return entries;
   };
   return {
     list: async () =>
-      Object.entries(await orUnavailable(redis, () => redis.hgetall(state)))
-        .map(([name, stored]) => decode(name, stored))
-        .sort((a, b) => (a.name < b.name ? -1 : 1)),
+      readable(await orUnavailable(redis, () => redis.hgetall(state))).sort((a, b) => (a.name < b.name ? -1 : 1)),
 
     get: async (name) => {
       const stored = await orUnavailable(redis, () => redis.hget(state, name));
       return stored === null ? undefined : decode(name, stored);
     },
 
+    size: () => orUnavailable(redis, () => redis.hlen(state)),
+
     change: async ({ name, before, after, events = [] }) => {
       const revision = randomUUID();
-      const json = after === undefined ? "" : JSON.stringify(after);
+      const json = after === undefined ? "" : JSON.stringify(toJson(after));
       const fields = events.map(({ key, ...event }) => encodeEvent({ ...event, id: `monitor:${key}` }));
       const outcome = await orUnavailable(redis, () =>
         changeState(

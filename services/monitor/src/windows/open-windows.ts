@@ -17,7 +17,10 @@ export function openWindows(
   redis: RedisClient,
   deps: { readonly histories: UsageHistories; readonly forecasts: Forecasts; readonly log: Logger },
 ) {
-  const windows = createWindows({ store: openState(redis, "windows", parseWindow), ...deps });
+  const windows = createWindows({
+    store: openState({ redis, log: deps.log, part: "windows", parse: parseWindow }),
+    ...deps,
+  });
   const watch: Duty = { name: "windows", everyMs: WATCH_MS, turn: () => windows.watch(new Date()) };
   return {
     windows,
