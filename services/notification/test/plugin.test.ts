@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { load } from "@ccsp/config";
 import { pino } from "pino";
+import { define } from "../src/config.js";
+import { notificationService } from "../src/service.js";
 import { channelsConfig } from "../src/setup/channels-file.js";
 import { openChannels } from "../src/setup/open-channels.js";
 import { readTemplates } from "../src/setup/templates-folder.js";
@@ -67,6 +70,24 @@ describe("the file of channels", () => {
       /channel a: type: there is no kind of channel named fax.*channel b: .*url.*secretFile.*channel c: .*repository/s,
     );
     await assert.rejects(open([], [join(dir, "none.mjs")]), /channel plugin .*none\.mjs/);
+  });
+
+  it("is read by --check-config, which names what is wrong in it and in the files that it names", async () => {
+    const path = join(dir, "channels.yaml");
+    const checked = (text: string) => async () => {
+      await writeFile(path, text);
+      const { config } = load({ CCSP_INSTANCE: "x", CCSP_NOTIFICATION_CHANNELS: path }, define);
+      await notificationService.check?.(config);
+    };
+    const log = "channels: [{name: a, type: log}]";
+    await checked(log)();
+    const github = `channels: [{name: a, type: github, repository: acme/ops, tokenFile: ${dir}/none}]`;
+    const wrong: [string, RegExp][] = [
+      [`${log}\nrules: [{channels: [b]}]`, /channels\.yaml: rules\.0\.channels: there is no channel named b/],
+      [`${log}\nnetwork: {allow: [10.0.0.0/99]}`, /network\.allow\.0: must be an address, a network/],
+      [github, /channel a: the credentials of GitHub cannot be read from .*none/],
+    ];
+    for (const [text, message] of wrong) await assert.rejects(checked(text), message);
   });
 
   it("refuses a template that has a wrong name or switches escaping off, and names the file", async () => {
