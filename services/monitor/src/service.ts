@@ -79,14 +79,18 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
     });
 
     const startedMs = Date.now();
-    const handle = async (event: Event): Promise<void> => {
-      await windows.handle(event);
+    const countRun = async (event: Event): Promise<void> => {
       const run = runOfEvent(event, usageLabels);
       if (run === undefined) return;
       // What 0.2.0 counted before the upgrade may be delivered once more.
       const before = run.endTime.getTime() < startedMs && (await countedByPredecessor(redis.client, event.id, run));
       const outcome = before ? "repeat" : await withEventSpan("usage record", event, () => store.record(run));
       metrics.runs.inc({ outcome });
+    };
+    // Usage comes first: what cannot be read of a window must not keep a run from being counted.
+    const handle = async (event: Event): Promise<void> => {
+      await countRun(event);
+      await windows.handle(event);
       await sessions.see(event);
     };
     const count = metrics.countDelivery;
