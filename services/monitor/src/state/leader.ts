@@ -1,5 +1,5 @@
 import { bindScript, oneOf, type RedisClient } from "@ccsp/redis-kit";
-import { pause } from "@ccsp/timing";
+import { pause, within } from "@ccsp/timing";
 import type { Logger } from "pino";
 import { failuresLog } from "./failures-log.js";
 import { stateKey } from "./state-store.js";
@@ -30,11 +30,16 @@ export interface LeaderOptions {
 export interface Leader {
   /** This replica holds the lease. Another one may hold it too for the moment in which it ends. */
   readonly leads: boolean;
-  /** Ends the turns in progress, then gives the lease to the next replica. */
+  /**
+   * Ends the turns in progress, then gives the lease to the next replica. A turn that has not ended after a second is
+   * not waited for: it may wait for a service that does not answer, and each of its changes is decided by
+   * `StateStore.change`.
+   */
   close(): Promise<void>;
 }
 
 const LEASE_MS = 12_000;
+const LAST_TURN_MS = 1_000;
 
 export function bindLeaseScripts(redis: RedisClient) {
   const file = (name: string) => new URL(`../../lua/${name}.lua`, import.meta.url);
@@ -90,7 +95,7 @@ export function lead({ redis, instance, duties, log, leaseMs = LEASE_MS }: Leade
     close: async () => {
       stopping.abort();
       end();
-      await Promise.all([renewing, working]);
+      await Promise.all([renewing, within(LAST_TURN_MS, working, () => undefined)]);
       await releaseLease(keys, instance).catch((err: unknown) =>
         log.warn({ err }, "the lease could not be given back"),
       );
