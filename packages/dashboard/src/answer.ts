@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { ApiError, call, type Input } from "./api.js";
+import { type ApiError, call, type Input, outcome } from "./api.js";
 import type { Answer, Route } from "./routes.js";
 
 export interface Loaded<Data> {
@@ -32,18 +32,13 @@ export function useAnswer<R extends Route>(
     running.current?.abort();
     const mine = new AbortController();
     running.current = mine;
-    call(route, input, mine.signal).then(
-      (answer) => {
-        if (mine.signal.aborted) return;
-        setData(answer);
-        setError(undefined);
-      },
-      (fault: unknown) => {
-        if (mine.signal.aborted) return;
-        if (!(fault instanceof ApiError)) throw fault;
-        setError(fault);
-      },
-    );
+    const read = async () => {
+      const { answer, error } = await outcome(call(route, input, mine.signal));
+      if (mine.signal.aborted) return;
+      setError(error);
+      if (answer) setData(answer);
+    };
+    void read();
   }, [route, key]);
 
   useEffect(() => {

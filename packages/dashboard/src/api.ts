@@ -18,6 +18,12 @@ interface PathInput<R extends Route> {
   readonly path: Readonly<Record<PathNames<R>, string>>;
 }
 
+/** What the inputs of all routes may have. */
+interface AnyInput extends QueryInput {
+  readonly path?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
 export type Input<R extends Route> = (PathNames<R> extends never ? unknown : PathInput<R>) &
   (Method<R> extends "GET" | "DELETE" ? QueryInput : BodyInput<R>);
 
@@ -48,21 +54,31 @@ export class ApiError extends Error {
 export const signedOut = signal(false);
 
 /** Calls a path of the REST API. Throws an `ApiError`. */
-export async function call<R extends Route>(
-  route: R,
-  input: Input<R> = {} as Input<R>,
-  signal?: AbortSignal,
-): Promise<Answer<R>> {
+export async function call<R extends Route>(route: R, input: Input<R>, signal?: AbortSignal): Promise<Answer<R>> {
   const [method = "GET", template = ""] = route.split(" ");
-  // Each route has some of these.
-  const { path = {}, query, body } = input as { path?: Record<string, string>; body?: object } & QueryInput;
+  const { path = {}, query, body }: AnyInput = input;
   const filled = template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(path[name] ?? ""));
-  // The route says what its answer is; the gateway's tests compare them.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the route says what its answer is
   return (await send(method, `/api/v2${filled}${queryText(query)}`, body, signal)) as Answer<R>;
 }
 
+/** The answer of a call, or why it did not work. */
+export type Outcome<Data> =
+  | { readonly answer: Data; readonly error?: undefined }
+  | { readonly answer?: undefined; readonly error: ApiError };
+
+/** Waits for a call that may be refused. */
+export async function outcome<Data>(calling: Promise<Data>): Promise<Outcome<Data>> {
+  try {
+    return { answer: await calling };
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    return { error };
+  }
+}
+
 /** Sends a request to the gateway's own origin, and reads JSON. Throws an `ApiError`. */
-export async function send(method: string, url: string, body?: object, signal?: AbortSignal): Promise<unknown> {
+export async function send(method: string, url: string, body?: unknown, signal?: AbortSignal): Promise<unknown> {
   const changes = method !== "GET";
   const headers: Record<string, string> = { accept: "application/json" };
   // Only a page of this origin can set this header: the gateway's proof that no other site made the request.
@@ -71,7 +87,6 @@ export async function send(method: string, url: string, body?: object, signal?: 
   const payload = headers["content-type"] ? { body: JSON.stringify(body ?? {}) } : {};
   const response = await fetch(url, { method, headers, ...payload, ...(signal && { signal }) }).catch(
     (cause: Error) => {
-      if (cause.name === "AbortError") throw cause;
       throw new ApiError(unreachable(cause.message), changes);
     },
   );
@@ -107,7 +122,7 @@ function problemOf({ status, statusText }: Response, answer: Record<string, unkn
   return {
     status,
     reason: typeof reason === "string" ? reason : "INTERNAL",
-    detail: [detail, title, statusText].find((text) => typeof text === "string" && text !== "") as string,
+    detail: [detail, title].find((text) => typeof text === "string") ?? statusText,
     fields: Array.isArray(fields) ? fields : [],
     retryAfterMs: typeof retryAfterMs === "number" ? retryAfterMs : undefined,
   };

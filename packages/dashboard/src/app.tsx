@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { ApiError, signedOut } from "./api.js";
+import { ApiError, outcome, signedOut } from "./api.js";
 import { shellWords } from "./i18n/shell.js";
 import { SignInPage } from "./pages/sign-in.js";
 import { PAGES, type Page, type PageComponent, type PageParameters } from "./pages.js";
@@ -12,15 +12,9 @@ import { loadSession, oidcOffered, session } from "./session.js";
 /** The page of the address, in the shell; or the sign-in page when nobody is known. */
 export function App() {
   const [fault, setFault] = useState<ApiError | undefined>(undefined);
-  const begin = () => {
-    setFault(undefined);
-    loadSession().catch((error: unknown) => {
-      if (!(error instanceof ApiError)) throw error;
-      setFault(error);
-    });
-  };
-  useEffect(begin, []);
-  if (fault) return <Failure error={fault} onRetry={begin} />;
+  const begin = async () => setFault((await outcome(loadSession())).error);
+  useEffect(() => void begin(), []);
+  if (fault) return <Failure error={fault} onRetry={() => void begin()} />;
   if (signedOut.value) return <SignInPage oidc={oidcOffered.value} />;
   if (!session.value) return <p class="loading">{shellWords().loading}</p>;
   const found = pageOf(path.value);
@@ -44,28 +38,30 @@ const loadedPages = new Map<Page, PageComponent>();
 
 function LoadedPage({ page, parameters }: Found) {
   const word = shellWords();
-  const [, redraw] = useState({});
   const [failed, setFailed] = useState(false);
-  const { component, load } = page;
-  const Shown = component ?? loadedPages.get(page);
+  const [Shown, show] = useState(() => page.component ?? loadedPages.get(page));
+  useEffect(() => {
+    document.title = `${word.pages[page.name]} · CCSP`;
+  }, [word]);
   useEffect(() => {
     closeMenu();
-    document.title = `${word.pages[page.name]} · CCSP`;
-    if (Shown || !load) return;
-    load().then(
-      (module) => {
-        loadedPages.set(page, module.default);
-        redraw({});
-      },
-      () => setFailed(true),
-    );
-  }, [page, word]);
+    const load = async () => {
+      const read = await page.load?.().catch(() => undefined);
+      if (!read) return setFailed(true);
+      loadedPages.set(page, read.default);
+      return show(() => read.default);
+    };
+    if (!Shown) void load();
+  }, []);
   if (Shown) return <Shown parameters={parameters} />;
-  if (!failed) return <p class="loading">{word.loading}</p>;
-  const reason = "UNREACHABLE";
-  const error = new ApiError({ status: 0, reason, detail: "", fields: [], retryAfterMs: undefined }, false);
-  return <Failure error={error} onRetry={() => location.reload()} />;
+  if (failed) return <Failure error={NOT_LOADED} onRetry={() => location.reload()} />;
+  return <p class="loading">{word.loading}</p>;
 }
+
+const NOT_LOADED = new ApiError(
+  { status: 0, reason: "UNREACHABLE", detail: "", fields: [], retryAfterMs: undefined },
+  false,
+);
 
 function NotFound() {
   const word = shellWords();

@@ -3,23 +3,23 @@ import { locale } from "./settings.js";
 /** The language of the page, with the hour format of the browser's own region. */
 const tag = (): string => (locale.value === "ja" ? "ja-JP" : "en-GB");
 
-const formats = new Map<string, Intl.NumberFormat | Intl.DateTimeFormat>();
+const numberFormats = new Map<string, Intl.NumberFormat>();
+const timeFormats = new Map<string, Intl.DateTimeFormat>();
 
 function numberFormat(options: Intl.NumberFormatOptions): Intl.NumberFormat {
-  return cached(`number ${tag()} ${JSON.stringify(options)}`, () => new Intl.NumberFormat(tag(), options));
+  return cached(numberFormats, options, () => new Intl.NumberFormat(tag(), options));
 }
 
 function timeFormat(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
-  return cached(`time ${tag()} ${JSON.stringify(options)}`, () => new Intl.DateTimeFormat(tag(), options));
+  return cached(timeFormats, options, () => new Intl.DateTimeFormat(tag(), options));
 }
 
-function cached<Format extends Intl.NumberFormat | Intl.DateTimeFormat>(key: string, make: () => Format): Format {
-  const known = formats.get(key);
-  // The key names the kind and the options.
-  if (known) return known as Format;
-  const made = make();
-  formats.set(key, made);
-  return made;
+/** To make a format takes longer than to use it a hundred times. */
+function cached<Format>(formats: Map<string, Format>, options: object, make: () => Format): Format {
+  const key = tag() + JSON.stringify(options);
+  const format = formats.get(key) ?? make();
+  formats.set(key, format);
+  return format;
 }
 
 /** `412,000` */

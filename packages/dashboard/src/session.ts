@@ -20,6 +20,7 @@ export const may = (scope: string): boolean => session.value?.scopes.includes(sc
 /** Reads who is signed in. When nobody is, `signedOut` becomes true. */
 export async function loadSession(): Promise<void> {
   try {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the path says what its answer is
     session.value = (await send("GET", "/session")) as Session;
     signedOut.value = false;
   } catch (error) {

@@ -4,8 +4,8 @@ export type Locale = "en" | "ja";
 /** `system` follows the setting of the device. */
 export type Theme = "system" | "light" | "dark";
 
-const LOCALES: readonly Locale[] = ["en", "ja"];
-const THEMES: readonly Theme[] = ["system", "light", "dark"];
+export const LOCALES: readonly Locale[] = ["en", "ja"];
+export const THEMES: readonly Theme[] = ["system", "light", "dark"];
 
 export const locale = signal<Locale>(stored("ccsp.locale", LOCALES) ?? localeOfBrowser());
 export const theme = signal<Theme>(stored("ccsp.theme", THEMES) ?? "system");

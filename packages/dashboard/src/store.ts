@@ -43,7 +43,7 @@ export function snapshot<T extends Topic>(topic: T): ReadonlySignal<Snapshots[T]
         { topic },
         {
           onSnapshot({ data }) {
-            // The topic says what its snapshots are.
+            // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the topic says what its snapshots are
             state.value = data as Snapshots[T];
           },
           onRefused(reason) {

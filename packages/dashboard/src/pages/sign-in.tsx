@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { ApiError } from "../api.js";
+import { outcome } from "../api.js";
 import { signInWords } from "../i18n/sign-in.js";
 import { Words } from "../parts/text.js";
 import { currentAddress } from "../router.js";
@@ -13,15 +13,9 @@ export function SignInPage({ oidc }: { readonly oidc: boolean }) {
   const [busy, setBusy] = useState(false);
   const submit = async () => {
     setBusy(true);
-    setFault(undefined);
-    try {
-      await signIn(token.trim());
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      setFault(error.problem.detail);
-    } finally {
-      setBusy(false);
-    }
+    const { error } = await outcome(signIn(token.trim()));
+    setFault(error?.problem.detail);
+    setBusy(false);
   };
   return (
     <main class="sign-in">

@@ -31,7 +31,7 @@ export function AreaChart({
   const shown = JSON.stringify([times, series, locale.value, theme.value]);
   useEffect(() => {
     const parent = holder.current;
-    if (!parent) return;
+    if (!parent) return undefined;
     const chart = new uPlot(options(parent, series, format), stacked(times, series), parent);
     const resized = new ResizeObserver(() => chart.setSize({ width: parent.clientWidth, height: HEIGHT_PX }));
     resized.observe(parent);

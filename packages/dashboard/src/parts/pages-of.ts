@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { ApiError } from "../api.js";
+import { type ApiError, outcome } from "../api.js";
 
 interface PageOf<Row> {
   readonly rows: readonly Row[];
@@ -27,30 +27,18 @@ export function usePages<Row>(
   const reading = useRef<AbortController | undefined>(undefined);
   const state = kept.question === question ? kept : empty;
 
-  const fetchPage = (token: string, join: (page: PageOf<Row>) => typeof kept): void => {
+  const fetchPage = async (token: string, join: (page: PageOf<Row>) => typeof kept): Promise<void> => {
+    reading.current?.abort();
     const mine = new AbortController();
     reading.current = mine;
-    const done = () => {
-      if (reading.current === mine) reading.current = undefined;
-    };
-    read(token, mine.signal).then(
-      (page) => {
-        done();
-        if (mine.signal.aborted) return;
-        setError(undefined);
-        setKept(join(page));
-      },
-      (fault: unknown) => {
-        done();
-        if (mine.signal.aborted) return;
-        if (!(fault instanceof ApiError)) throw fault;
-        setError(fault);
-      },
-    );
+    const { answer, error } = await outcome(read(token, mine.signal));
+    if (mine.signal.aborted) return;
+    reading.current = undefined;
+    setError(error);
+    if (answer) setKept(join(answer));
   };
   const refresh = (): void => {
-    reading.current?.abort();
-    fetchPage("", ({ rows, nextPageToken }) => {
+    void fetchPage("", ({ rows, nextPageToken }) => {
       const fresh = new Set(rows.map(rowKey));
       const older = state.rows.filter((row) => !fresh.has(rowKey(row)));
       const next = state.loaded && older.length > 0 ? state.next : nextPageToken;
@@ -63,7 +51,7 @@ export function usePages<Row>(
   }, [question]);
   const more = useCallback(() => {
     if (reading.current || state.next === "") return;
-    fetchPage(state.next, ({ rows, nextPageToken }) => {
+    void fetchPage(state.next, ({ rows, nextPageToken }) => {
       const known = new Set(state.rows.map(rowKey));
       const added = rows.filter((row) => !known.has(rowKey(row)));
       return { question, rows: [...state.rows, ...added], next: nextPageToken, loaded: true };

@@ -178,12 +178,13 @@ function useFoundTasks(text: string): { readonly tasks: readonly Task[]; readonl
   const [found, setFound] = useState<{ text: string; tasks: readonly Task[] }>({ text: "", tasks: [] });
   const wanted = text.trim();
   useEffect(() => {
-    if (wanted.length < 2) return;
+    if (wanted.length < 2) return undefined;
     const stop = new AbortController();
-    const timer = setTimeout(async () => {
+    const search = async () => {
       const tasks = await findTasks(wanted, stop.signal);
       if (!stop.signal.aborted) setFound({ text: wanted, tasks });
-    }, TYPING_PAUSE_MS);
+    };
+    const timer = setTimeout(() => void search(), TYPING_PAUSE_MS);
     return () => {
       clearTimeout(timer);
       stop.abort();

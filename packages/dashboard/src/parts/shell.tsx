@@ -1,10 +1,10 @@
-import { signal } from "@preact/signals";
+import { type Signal, signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { number } from "../format.js";
 import { shellWords } from "../i18n/shell.js";
 import { PAGES, type Page, type PageName } from "../pages.js";
 import { may, session, signOut } from "../session.js";
-import { type Locale, locale, type Theme, theme } from "../settings.js";
+import { LOCALES, type Locale, locale, THEMES, theme } from "../settings.js";
 import { connection, snapshot } from "../store.js";
 import { ConnectionLine } from "./connection.js";
 import { ConfirmDialog } from "./dialog.js";
@@ -103,37 +103,44 @@ function countOf(page: PageName): number | undefined {
   return undefined;
 }
 
+const LANGUAGES: Readonly<Record<Locale, string>> = { en: "English", ja: "日本語" };
+
 function Choices() {
   const word = shellWords();
   return (
     <div class="choices">
-      <label>
-        <span class="unseen">{word.language}</span>
-        <select
-          value={locale.value}
-          onChange={({ currentTarget }) => {
-            locale.value = currentTarget.value as Locale;
-          }}
-        >
-          <option value="en">English</option>
-          <option value="ja">日本語</option>
-        </select>
-      </label>
-      <label>
-        <span class="unseen">{word.theme}</span>
-        <select
-          value={theme.value}
-          onChange={({ currentTarget }) => {
-            theme.value = currentTarget.value as Theme;
-          }}
-        >
-          {(["system", "light", "dark"] as const).map((name) => (
-            <option key={name} value={name}>
-              {word.themes[name]}
-            </option>
-          ))}
-        </select>
-      </label>
+      <Choice label={word.language} choices={LOCALES} names={LANGUAGES} chosen={locale} />
+      <Choice label={word.theme} choices={THEMES} names={word.themes} chosen={theme} />
     </div>
+  );
+}
+
+function Choice<Name extends string>({
+  label,
+  choices,
+  names,
+  chosen,
+}: {
+  readonly label: string;
+  readonly choices: readonly Name[];
+  readonly names: Readonly<Record<Name, string>>;
+  readonly chosen: Signal<Name>;
+}) {
+  return (
+    <label>
+      <span class="unseen">{label}</span>
+      <select
+        value={chosen.value}
+        onChange={({ currentTarget }) => {
+          chosen.value = choices[currentTarget.selectedIndex] ?? chosen.value;
+        }}
+      >
+        {choices.map((name) => (
+          <option key={name} value={name}>
+            {names[name]}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }

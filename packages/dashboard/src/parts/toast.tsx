@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import { ApiError } from "../api.js";
+import { outcome } from "../api.js";
 import { failureWords } from "../i18n/failures.js";
 import { shellWords } from "../i18n/shell.js";
 
@@ -23,16 +23,16 @@ export function toast(text: string, undo?: () => void): void {
 
 /** Does an act, and says in a toast what came of it, or why it did not work. */
 export async function act(doing: () => Promise<string>, undo?: () => void): Promise<boolean> {
-  try {
-    toast(await doing(), undo);
+  const { answer, error } = await outcome(doing());
+  if (!error) {
+    toast(answer, undo);
     return true;
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    const word = failureWords();
-    const happened = error.problem.status === 0 ? word.unreachable : word.refused(error.problem.detail);
-    toast(`${happened} ${error.problem.status === 0 ? word.mayHaveChanged : word.nothingChanged}`);
-    return false;
   }
+  const word = failureWords();
+  const unreachable = error.problem.status === 0;
+  const happened = unreachable ? word.unreachable : word.refused(error.problem.detail);
+  toast(`${happened} ${unreachable ? word.mayHaveChanged : word.nothingChanged}`);
+  return false;
 }
 
 function remove(id: number): void {
