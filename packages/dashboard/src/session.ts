@@ -1,5 +1,6 @@
 import { signal } from "@preact/signals";
 import { ApiError, send, signedOut } from "./api.js";
+import { currentAddress, navigate } from "./router.js";
 
 /** Who is signed in, as `GET /session` says it. */
 export interface Session {
@@ -8,7 +9,7 @@ export interface Session {
   readonly expireTime?: string;
 }
 
-/** Undefined before it is known and when nobody is signed in. */
+/** Undefined before it is known and when nobody is signed in. It stays when the sign-in expires. */
 export const session = signal<Session | undefined>(undefined);
 
 /** The gateway can sign people in at the organisation's own service. */
@@ -19,14 +20,19 @@ export const may = (scope: string): boolean => session.value?.scopes.includes(sc
 
 /** Reads who is signed in. When nobody is, `signedOut` becomes true. */
 export async function loadSession(): Promise<void> {
-  try {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the path says what its answer is
-    session.value = (await send("GET", "/session")) as Session;
-    signedOut.value = false;
-  } catch (error) {
-    if (!(error instanceof ApiError) || error.problem.status !== 401) throw error;
-    signedOut.value = true;
+  const answer = await send("GET", "/session").catch((error: unknown) => {
+    if (error instanceof ApiError && error.problem.status === 401) return {};
+    throw error;
+  });
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the path says what its answer is
+  const { oidc = oidcOffered.value, ...person } = answer as Partial<Session> & { readonly oidc?: boolean };
+  oidcOffered.value = oidc;
+  const { subject, scopes = [] } = person;
+  if (subject !== undefined) {
+    session.value = { ...person, subject, scopes };
+    returnToAddress();
   }
+  signedOut.value = subject === undefined;
 }
 
 /** Signs in with a token or an API key. The gateway keeps it in a cookie that no script can read. */
@@ -39,4 +45,15 @@ export async function signOut(): Promise<void> {
   await send("DELETE", "/session");
   session.value = undefined;
   signedOut.value = true;
+}
+
+const RETURN_KEY = "ccsp.return";
+
+/** Keeps the address while the person is at the organisation's own sign-in, which comes back to `/`. */
+export const keepAddress = (): void => sessionStorage.setItem(RETURN_KEY, currentAddress());
+
+function returnToAddress(): void {
+  const kept = sessionStorage.getItem(RETURN_KEY);
+  sessionStorage.removeItem(RETURN_KEY);
+  if (kept) navigate(kept, { replace: true });
 }

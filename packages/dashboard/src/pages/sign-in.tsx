@@ -2,8 +2,7 @@ import { useState } from "preact/hooks";
 import { outcome } from "../api.js";
 import { signInWords } from "../i18n/sign-in.js";
 import { Words } from "../parts/text.js";
-import { currentAddress } from "../router.js";
-import { session, signIn } from "../session.js";
+import { keepAddress, session, signIn } from "../session.js";
 
 /** Asks who is there. The address stays, so the page that was asked for is shown after it. */
 export function SignInPage({ oidc }: { readonly oidc: boolean }) {
@@ -44,7 +43,11 @@ export function SignInPage({ oidc }: { readonly oidc: boolean }) {
         <button type="submit" class="primary" disabled={busy}>
           {word.signIn}
         </button>
-        {oidc && <a href={`/session/oidc?return=${encodeURIComponent(currentAddress())}`}>{word.oidc}</a>}
+        {oidc && (
+          <a href="/session/oidc" onClick={keepAddress}>
+            {word.oidc}
+          </a>
+        )}
       </form>
     </main>
   );
