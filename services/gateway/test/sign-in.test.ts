@@ -13,6 +13,7 @@ import { SignJWT } from "jose";
 import pino from "pino";
 import { createAudit } from "../src/application/audit.js";
 import { createGuard } from "../src/application/guard.js";
+import { credentialsOf } from "../src/http/credentials.js";
 import { sessionCookie } from "../src/http/session-cookie.js";
 import { createOpenStreams } from "../src/keys/open-streams.js";
 import { openLimits } from "../src/limits/open-limits.js";
@@ -102,8 +103,10 @@ describe("sign-in", function () {
         : reply.code(500).send({ reason: "INTERNAL", detail: String(error) }),
     );
     app.get("/", () => "the dashboard");
+    app.all("/call", async (request) => ({ presented: credentialsOf(request).authorization ?? "nothing" }));
     const codes = createOneTimeCodes(redis.client);
-    await app.register(signIn, { guard, codes, oidc, cookie: sessionCookie(false), secure: false });
+    app.decorate("sessionCookie", sessionCookie(false));
+    signIn(app, { guard }, { codes, oidc });
     await app.listen({ host: "127.0.0.1", port });
     closing.push(() => limits.close());
   });
@@ -239,6 +242,35 @@ describe("sign-in", function () {
     assert.deepEqual(posted.cookies, []);
     const { status } = await send(token, { origin: "http://ccsp.example", host: "ccsp.example", "x-ccsp-csrf": "1" });
     assert.equal(status, 200);
+  });
+
+  it("proves who calls with the cookie, and a change only from a page of this server", async () => {
+    const call = async (method: "GET" | "POST" | "PUT" | "DELETE", headers: Record<string, string>) => {
+      const { status, body } = await ask({ method, url: "/call", headers, cookies: { [COOKIE]: "from-cookie" } });
+      return status === 200 ? JSON.parse(body).presented : JSON.parse(body).reason;
+    };
+    assert.equal(await call("GET", { "sec-fetch-site": "cross-site" }), "Bearer from-cookie");
+    assert.equal(await call("POST", OWN_PAGE), "Bearer from-cookie");
+    for (const method of ["POST", "PUT", "DELETE"] as const) {
+      assert.equal(await call(method, {}), "CROSS_SITE_REQUEST");
+      assert.equal(await call(method, { "sec-fetch-site": "same-origin" }), "CROSS_SITE_REQUEST");
+      assert.equal(await call(method, { ...OWN_PAGE, "sec-fetch-site": "cross-site" }), "CROSS_SITE_REQUEST");
+    }
+    // A program that sends its token by itself cannot be misused by a page, and needs no more.
+    assert.equal(await call("POST", { authorization: "Bearer own" }), "Bearer own");
+  });
+
+  it("lets a WebSocket use the cookie only from a page of this server, because a browser hides it from nobody", async () => {
+    const open = async (headers: Record<string, string>) => {
+      const upgrade = { host: "ccsp.example", connection: "upgrade", upgrade: "websocket", ...headers };
+      const { status, body } = await ask({ url: "/call", headers: upgrade, cookies: { [COOKIE]: "from-cookie" } });
+      return status === 200 ? JSON.parse(body).presented : JSON.parse(body).reason;
+    };
+    assert.equal(await open({ origin: "https://ccsp.example" }), "Bearer from-cookie");
+    assert.equal(await open({ "sec-fetch-site": "same-origin", origin: "https://by-a-proxy" }), "Bearer from-cookie");
+    for (const origin of ["https://evil.example", "https://ccsp.example.evil", "https://ccsp.example:8443", "null", ""])
+      assert.equal(await open({ origin }), "CROSS_SITE_REQUEST", origin);
+    assert.equal(await open({}), "CROSS_SITE_REQUEST");
   });
 
   describe("with a one-time code", () => {

@@ -1,14 +1,8 @@
 import type { AuthenticationSettings } from "@ccsp/authentication";
 import type { Settings } from "@ccsp/config";
+import type { HttpSettings } from "../http/settings.js";
 
-/** How people sign in at the dashboard. */
-export interface SignInSettings {
-  /** The HTTP port as browsers reach it, without a slash at the end. Undefined: as they name it in `Host`. */
-  readonly publicUrl: string | undefined;
-  /** Undefined: people sign in with a token. */
-  readonly oidc: OidcSignInSettings | undefined;
-}
-
+/** How people sign in at the dashboard with OIDC. */
 export interface OidcSignInSettings {
   readonly issuer: string;
   readonly caFile: string | undefined;
@@ -19,15 +13,12 @@ export interface OidcSignInSettings {
   readonly redirectUrl: string;
 }
 
-/** `oidc`: the issuer that the gateway trusts. */
-export function signInSettings(settings: Settings, { oidc }: Pick<AuthenticationSettings, "oidc">): SignInSettings {
-  const publicUrl = settings
-    .optionalText(
-      "CCSP_GATEWAY_PUBLIC_URL",
-      "address of the dashboard as browsers reach it, such as `https://ccsp.example`; sign-in with OIDC needs it, and so does a proxy that terminates TLS",
-      { pattern: /^https?:\/\/[^/?#\s]+\/?$/, form: "an http or https URL without a path" },
-    )
-    ?.replace(/\/$/, "");
+/** `oidc`: the issuer that the gateway trusts. Undefined: people sign in with a token. */
+export function signInSettings(
+  settings: Settings,
+  { oidc }: Pick<AuthenticationSettings, "oidc">,
+  { publicUrl }: Pick<HttpSettings, "publicUrl">,
+): OidcSignInSettings | undefined {
   const clientId = settings.optionalText(
     "CCSP_OIDC_CLIENT_ID",
     "what the dashboard is at the issuer (OIDC authorization code flow with PKCE); unset: people sign in there with a token",
@@ -39,10 +30,10 @@ export function signInSettings(settings: Settings, { oidc }: Pick<Authentication
   const scopes = settings.text("CCSP_OIDC_SCOPES", "what the dashboard asks the issuer for", {
     default: "openid profile email",
   });
-  if (clientId === undefined) return { publicUrl, oidc: undefined };
+  if (clientId === undefined) return undefined;
   if (oidc === undefined) {
     settings.fault("CCSP_OIDC_CLIENT_ID is set without CCSP_OIDC_ISSUER: nobody can sign in with OIDC");
-    return { publicUrl, oidc: undefined };
+    return undefined;
   }
   if (!oidc.audience.includes(clientId))
     settings.fault(
@@ -54,5 +45,5 @@ export function signInSettings(settings: Settings, { oidc }: Pick<Authentication
     );
   const { issuer, caFile } = oidc;
   const redirectUrl = `${publicUrl}/session/oidc/callback`;
-  return { publicUrl, oidc: { issuer, caFile, clientId, clientSecretFile, scopes, redirectUrl } };
+  return { issuer, caFile, clientId, clientSecretFile, scopes, redirectUrl };
 }

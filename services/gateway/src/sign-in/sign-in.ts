@@ -4,21 +4,18 @@ import { accessOf } from "@ccsp/protos/access.js";
 import { OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Guard } from "../application/guard.js";
+import { peerOf } from "../http/credentials.js";
 import { plainPage } from "../http/page.js";
 import { refuseForgery } from "../http/same-origin.js";
-import { MAX_SESSION_TOKEN, type SessionCookie } from "../http/session-cookie.js";
+import { MAX_SESSION_TOKEN } from "../http/session-cookie.js";
 import { forgetJourney, journeyOf, keepJourney } from "./journey-cookie.js";
 import type { OidcSignIn } from "./oidc.js";
 import { CODE_MS, type OneTimeCodes } from "./one-time-codes.js";
 
 export interface SignInOptions {
-  readonly guard: Pick<Guard, "admit">;
-  readonly cookie: SessionCookie;
   readonly codes: OneTimeCodes;
   /** Undefined: people sign in with a token. */
   readonly oidc: OidcSignIn | undefined;
-  /** Browsers reach the gateway by TLS. */
-  readonly secure: boolean;
 }
 
 /** A sign-in is proven like a call that needs no scope. */
@@ -26,8 +23,12 @@ const WHO_AM_I = OperatorServiceService.whoAmI.path;
 const MAX_BODY = 8 * 1024;
 
 /** The routes below `/session`, with which a browser gets and loses the cookie that proves its person. */
-export async function signIn(app: FastifyInstance, options: SignInOptions): Promise<void> {
-  const { guard, cookie, codes, oidc, secure } = options;
+export function signIn(
+  app: FastifyInstance,
+  { guard }: { readonly guard: Pick<Guard, "admit"> },
+  { codes, oidc }: SignInOptions,
+): void {
+  const cookie = app.sessionCookie;
 
   const prove = (request: FastifyRequest, authorization: string): Promise<Identity> => {
     const access = accessOf(WHO_AM_I);
@@ -101,12 +102,12 @@ export async function signIn(app: FastifyInstance, options: SignInOptions): Prom
   if (oidc === undefined) return;
   app.get("/session/oidc", async (_request, reply) => {
     const { url, journey } = await oidc.begin();
-    keepJourney(reply, journey, secure);
+    keepJourney(reply, journey);
     return reply.redirect(url.href, 303);
   });
   app.get("/session/oidc/callback", async (request, reply) => {
-    const journey = journeyOf(request, secure);
-    forgetJourney(reply, secure);
+    const journey = journeyOf(request);
+    forgetJourney(reply);
     try {
       if (journey === undefined) throw new Refusal("TOKEN_INVALID", "this browser began no sign-in; begin again");
       await enter(request, reply, await oidc.finish(queryOf(request), journey));
@@ -130,5 +131,3 @@ function fitting(token: string): string {
 }
 
 const queryOf = ({ url }: FastifyRequest): string => url.slice(url.indexOf("?") + 1);
-
-const peerOf = ({ socket }: FastifyRequest): string => `${socket.remoteAddress}:${socket.remotePort}`;

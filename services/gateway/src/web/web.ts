@@ -3,7 +3,6 @@ import { fileURLToPath } from "node:url";
 import fastifyStatic from "@fastify/static";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { plainPage } from "../http/page.js";
-import { HttpFault } from "../http/problem.js";
 
 /** The folder with the built dashboard. It does not exist before the dashboard was built. */
 export const dashboardFolder = (): string =>
@@ -30,6 +29,8 @@ const HEADERS = {
 
 /** The build names these by their content. */
 const HASHED = /-[A-Z0-9]{8}\.\w+$/;
+/** A browser asks each time, and gets 304 if it has the newest. */
+const CHECKED = "no-cache";
 const FOREVER = "public, max-age=31536000, immutable";
 const PAGE = "index.html";
 /** Paths of programs. A wrong one is a fault, and no page of the dashboard. */
@@ -41,28 +42,28 @@ const NO_PAGES = /^\/(api|ws|session|webhooks)(\/|$)/;
  */
 export async function web(app: FastifyInstance, { folder }: { readonly folder: string }): Promise<void> {
   app.addHook("onRequest", async (_request, reply) => void reply.headers(HEADERS));
-  const files = await readdir(folder).catch(() => []);
-  if (!files.includes(PAGE)) {
-    app.get("/", (_request, reply) => notBuilt(reply));
+  // A page loads many files, and nobody looks for them among the traces.
+  const config = { untraced: true };
+  // Only these names reach the disk.
+  const files: ReadonlySet<string> = new Set(await readdir(folder).catch(() => []));
+  if (!files.has(PAGE)) {
+    app.get("/", { config }, (_request, reply) => notBuilt(reply));
     return;
   }
-  const cacheOf = (path: string): string => (HASHED.test(path) ? FOREVER : "no-cache");
-  await app.register(fastifyStatic, {
-    root: folder,
-    // One route for each file that is there now: no path reaches anything else.
-    wildcard: false,
-    globIgnore: ["**/*.{br,gz}"],
-    preCompressed: true,
-    index: PAGE,
-    cacheControl: false,
-    setHeaders: (reply, path) => void reply.header("cache-control", cacheOf(path.replace(/\.(br|gz)$/, ""))),
-  });
-  app.get("/*", (request, reply) => {
+  await app.register(fastifyStatic, { root: folder, serve: false, preCompressed: true, cacheControl: false });
+  app.get("/*", { config }, (request, reply) => {
     const path = request.url.split("?", 1)[0] ?? "";
-    if (NO_PAGES.test(path) || /\.\w+$/.test(path)) throw new HttpFault(404, `GET ${path} is not a path of this server`);
-    return reply.sendFile(PAGE);
+    const name = path.slice(1);
+    if (files.has(name)) return reply.header("cache-control", HASHED.test(name) ? FOREVER : CHECKED).sendFile(name);
+    if (NO_PAGES.test(path) || /\.\w+$/.test(path)) return reply.callNotFound();
+    return reply.header("cache-control", CHECKED).sendFile(PAGE);
   });
 }
 
 const notBuilt = (reply: FastifyReply): FastifyReply =>
-  plainPage(reply, 503, "The dashboard was not built", "Run `make build` in the folder of CCSP, and start the gateway again.");
+  plainPage(
+    reply,
+    503,
+    "The dashboard was not built",
+    "Run `make build` in the folder of CCSP, and start the gateway again.",
+  );
