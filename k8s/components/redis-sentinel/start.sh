@@ -7,7 +7,7 @@
 set -eu
 domain=redis-headless.ccsp.svc
 host=$HOSTNAME.$domain
-read -r password </etc/ccsp/redis/sentinel-password
+password=$(cat /etc/ccsp/redis/sentinel-password)
 
 ask() {
   for each in 0 1 2; do
@@ -23,12 +23,11 @@ echo "$1 of $host: the master is $master"
 
 case $1 in
   redis)
-    read -r replication </etc/ccsp/redis/replication-password
     umask 077
     {
       cat /etc/ccsp/config/redis.conf
       echo "replica-announce-ip $host"
-      echo "masterauth $replication"
+      echo "masterauth $(cat /etc/ccsp/redis/replication-password)"
       [ "$master" = "$host" ] || echo "replicaof $master 6379"
     } >/data/redis.conf
     exec redis-server /data/redis.conf
