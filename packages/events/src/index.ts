@@ -10,6 +10,15 @@ export {
   eventsKey,
   parkedKey,
 } from "./event-stream.js";
+export {
+  type FollowedEntry,
+  type Follower,
+  followEvents,
+  isBefore,
+  readEvents,
+  streamEnds,
+  wasTrimmed,
+} from "./follow-events.js";
 export type { Outcome } from "./partition-reader.js";
 export { createPublisher, type Publication, type Publisher } from "./publisher.js";
 export type { Redelivery } from "./redelivery.js";

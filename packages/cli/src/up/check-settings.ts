@@ -64,10 +64,21 @@ function fleetsOwn(name: ServiceName, { dataDir }: StateDir, env: Env): Values {
     PATH: env["PATH"] ?? "",
     ...(redisUrl && USE_REDIS.includes(name) && { CCSP_REDIS_URL: redisUrl }),
     ...(env["CCSP_CONSUL_URL"] && { CCSP_CONSUL_URL: env["CCSP_CONSUL_URL"] }),
-    ...(name === "gateway" && env["CCSP_GATEWAY_LISTEN"] && { CCSP_GATEWAY_LISTEN: env["CCSP_GATEWAY_LISTEN"] }),
+    ...(name === "gateway" && listening(env)),
     ...(name === "executor" && { CCSP_EXECUTOR_ID: "executor-1", CCSP_EXECUTOR_DIR: join(dataDir, "executor-1") }),
     ...targetsFor(name, () => [1]),
   };
+}
+
+/** The settings of a person that say where gateways listen. */
+function listening(env: Env): Values {
+  const names = ["CCSP_GATEWAY_LISTEN", "CCSP_GATEWAY_HTTP_LISTEN"];
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = env[name];
+      return value ? [[name, value]] : [];
+    }),
+  );
 }
 
 const hasPlugins = ({ executor = {} }: SettingsByService): boolean =>

@@ -2,7 +2,7 @@ import { type ConsulSettings, findExecutable, type RedisSettings } from "@ccsp/c
 import { takenPorts, whyNoRedis } from "@ccsp/fleet";
 import { CliError, EXIT, messageOf } from "../exit.js";
 import { consulOf, redisOf } from "../named-stores.js";
-import { gatewayListen } from "./certificates.js";
+import { gatewayHttpListen, gatewayListen } from "./certificates.js";
 import { checkFleetSettings, type FleetSettings } from "./check-settings.js";
 import { bundledCli } from "./engine.js";
 
@@ -20,7 +20,9 @@ export interface StartChecks extends FleetSettings {
 export async function checkStart(checks: StartChecks): Promise<readonly string[]> {
   const services = await checkFleetSettings(checks);
   const [taken, away] = await Promise.all([
-    checks.ports === "default" ? takenPorts(gatewayListen(checks.env)?.port) : [],
+    checks.ports === "default"
+      ? takenPorts({ grpc: gatewayListen(checks.env)?.port, http: gatewayHttpListen(checks.env)?.port })
+      : [],
     services.faults.length === 0 ? whoDoesNotAnswer(checks.env) : [], // a faulty URL cannot be asked
   ]);
   const faults = [

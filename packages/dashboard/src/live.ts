@@ -1,0 +1,204 @@
+/** What a page can follow (docs/websocket.md). */
+export type LiveTopic = "tasks" | "queue" | "executors" | "usage" | "alerts" | "health";
+
+export interface LiveRequest {
+  readonly topic: LiveTopic;
+  /** Of the topic `tasks`: only events about this task, or about the tasks of this agent. */
+  readonly filter?: { readonly taskId?: string; readonly agentId?: string };
+}
+
+/** An event, or a snapshot: then `data` is the whole state. */
+export interface LiveMessage<Data = unknown> {
+  readonly sequence: number;
+  readonly cursor: string;
+  /** For example `task.enqueued`. A snapshot has the name of its topic. */
+  readonly name: string;
+  /** RFC 3339. */
+  readonly time: string;
+  readonly data: Data;
+}
+
+export interface LiveListener {
+  onEvent?(event: LiveMessage): void;
+  onSnapshot?(snapshot: LiveMessage): void;
+  /** This many events will not come, so read the state again. 0: nobody knows how many. */
+  onMissed?(count: number): void;
+  /** The gateway refused this subscription. It is not tried again before the next connection. */
+  onRefused?(reason: string, detail: string): void;
+}
+
+/**
+ * - `connecting`: the page has just begun.
+ * - `live`: what is shown is current.
+ * - `lost`: there is no connection since then. It is tried again by itself.
+ * - `signed-out`: the gateway no longer knows who this is, with the reason of its refusal. Call `reconnect` after a new
+ *   sign-in.
+ */
+export type LiveState =
+  | { readonly is: "connecting" }
+  | { readonly is: "live" }
+  | { readonly is: "lost"; readonly since: Date }
+  | { readonly is: "signed-out"; readonly reason: string };
+
+export interface Live {
+  readonly state: LiveState;
+  /** Follows a topic until the returned function is called. After a lost connection it continues where it was. */
+  subscribe(request: LiveRequest, listener: LiveListener): () => void;
+  /** Connects now, and does not wait for its turn. */
+  reconnect(): void;
+  close(): void;
+}
+
+/** The part of the standard WebSocket that is needed here. */
+export interface LiveSocket {
+  addEventListener(type: "open" | "message" | "close" | "error", listener: (event: SocketEvent) => void): void;
+  send(text: string): void;
+  close(): void;
+}
+
+interface SocketEvent {
+  readonly data?: unknown;
+  readonly code?: number;
+}
+
+export interface LiveOptions {
+  /** Such as `wss://ccsp.example.com/ws`. In a browser, the cookie of the session proves who calls. */
+  readonly url: string;
+  readonly onState?: (state: LiveState) => void;
+  readonly open?: (url: string) => LiveSocket;
+}
+
+interface Subscription {
+  readonly id: string;
+  readonly request: LiveRequest;
+  readonly listener: LiveListener;
+  /** The cursor of the last event. Undefined: none has come. */
+  cursor: string | undefined;
+}
+
+interface Incoming extends LiveMessage {
+  readonly type: "ready" | "subscribed" | "event" | "snapshot" | "missed" | "error" | "pong";
+  readonly id?: string;
+  readonly count?: number;
+  readonly reason?: string;
+  readonly detail?: string;
+}
+
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 15_000;
+/** A connection that is silent for two of these is dead, although nobody has closed it. */
+const PING_MS = 15_000;
+/** The gateway closes with it when it does not know (any more) who calls. */
+const NOT_SIGNED_IN = 4401;
+
+/**
+ * Follows topics over one WebSocket, and connects again when it is lost: after 0.5 s, then 1, 2 … 15 s. It sends each
+ * subscription's cursor, so that no event is left out while the gateway still has it.
+ */
+export function connectLive({ url, onState, open = (to) => new WebSocket(to) }: LiveOptions): Live {
+  const subscriptions = new Map<string, Subscription>();
+  let state: LiveState = { is: "connecting" };
+  let socket: LiveSocket | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let failures = 0;
+  let nextId = 1;
+  let closed = false;
+
+  const become = (next: LiveState): void => {
+    state = next;
+    onState?.(next);
+  };
+  const send = (message: object): void => {
+    if (state.is === "live") socket?.send(JSON.stringify(message));
+  };
+  const ask = ({ id, request, cursor }: Subscription): void =>
+    send({ op: "subscribe", id, ...request, ...(cursor === undefined ? {} : { after: cursor }) });
+
+  const lost = (code: number | undefined, reason: string): void => {
+    socket = undefined;
+    clearTimeout(timer);
+    if (closed) return;
+    if (code === NOT_SIGNED_IN) return become({ is: "signed-out", reason });
+    if (state.is !== "lost") become({ is: "lost", since: new Date() });
+    const longest = Math.min(FIRST_WAIT_MS * 2 ** failures, LONGEST_WAIT_MS);
+    failures += 1;
+    // All pages lose the gateway at the same time, and must not return at the same time.
+    timer = setTimeout(connect, longest * (0.5 + Math.random() / 2));
+  };
+
+  const connect = (): void => {
+    const mine = open(url);
+    let silentFor = 0;
+    /** Of the last error that is about the whole connection. */
+    let reason = "";
+    socket = mine;
+    const end = (code?: number): void => {
+      // A connection that was given up says later that it has closed.
+      if (socket === mine) lost(code, reason);
+    };
+    const watch = (): void => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        silentFor += 1;
+        if (silentFor > 1) {
+          end();
+          return mine.close();
+        }
+        send({ op: "ping" });
+        watch();
+      }, PING_MS);
+    };
+    mine.addEventListener("message", ({ data }) => {
+      if (socket !== mine) return;
+      silentFor = 0;
+      const message: Incoming = JSON.parse(String(data));
+      if (message.type === "error" && message.id === undefined) reason = message.reason ?? "";
+      if (message.type !== "ready") return deliver(message);
+      failures = 0;
+      become({ is: "live" });
+      for (const each of subscriptions.values()) ask(each);
+    });
+    mine.addEventListener("close", ({ code }) => end(code));
+    mine.addEventListener("error", () => end());
+    watch();
+  };
+
+  const deliver = (message: Incoming): void => {
+    const { type, cursor, count = 0, reason = "", detail = "" } = message;
+    const to = subscriptions.get(message.id ?? "");
+    if (to === undefined) return;
+    if (type === "event" || type === "snapshot" || type === "subscribed") to.cursor = cursor;
+    if (type === "event") to.listener.onEvent?.(message);
+    if (type === "snapshot") to.listener.onSnapshot?.(message);
+    if (type === "missed") to.listener.onMissed?.(count);
+    if (type === "error") to.listener.onRefused?.(reason, detail);
+  };
+
+  connect();
+  return {
+    get state() {
+      return state;
+    },
+    subscribe(request, listener) {
+      const subscription = { id: String(nextId++), request, listener, cursor: undefined };
+      subscriptions.set(subscription.id, subscription);
+      ask(subscription);
+      return () => {
+        if (subscriptions.delete(subscription.id)) send({ op: "unsubscribe", id: subscription.id });
+      };
+    },
+    reconnect() {
+      const old = socket;
+      socket = undefined;
+      clearTimeout(timer);
+      failures = 0;
+      old?.close();
+      if (!closed) connect();
+    },
+    close() {
+      closed = true;
+      clearTimeout(timer);
+      socket?.close();
+    },
+  };
+}
