@@ -118,6 +118,8 @@ export interface FleetState {
   readonly started?: string | undefined;
   readonly ready: boolean;
   readonly gateway: string;
+  /** The URL of the dashboard and of REST. Absent in a fleet of release 0.2.0, which has neither. */
+  readonly http?: string | undefined;
   /** The authority of the gateway's certificate. Absent when the gateway serves without TLS, as it does on loopback. */
   readonly gatewayCaFile?: string | undefined;
   /**

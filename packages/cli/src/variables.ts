@@ -68,6 +68,11 @@ export const VARIABLES: readonly Variable[] = [
     unset: "`127.0.0.1:3000`",
   },
   {
+    name: "CCSP_GATEWAY_HTTP_LISTEN",
+    doc: "the same for the dashboard and REST",
+    unset: "`127.0.0.1:8080`",
+  },
+  {
     name: "CCSP_WITHOUT_CONSUL",
     doc: "`1`: a local fleet runs without Consul, on fixed addresses",
     unset: "with Consul, if there is one",

@@ -15,3 +15,4 @@ export {
   serviceSettings,
 } from "./service-settings.js";
 export type { SettingDescription, Settings } from "./settings.js";
+export { judgePublicPort } from "./tls-settings.js";

@@ -25,6 +25,11 @@ interface Port {
   readonly callers?: TlsSettings["callers"];
 }
 
+interface JudgedPort extends Port {
+  /** The setting that has the address. */
+  readonly setting: string;
+}
+
 const WITHOUT_TLS = "CCSP_DANGEROUSLY_LISTEN_WITHOUT_TLS";
 
 /**
@@ -32,14 +37,19 @@ const WITHOUT_TLS = "CCSP_DANGEROUSLY_LISTEN_WITHOUT_TLS";
  * can reach without TLS, unless one setting allows it.
  */
 export function tlsSettings(settings: Settings, port: Port): TlsSettings {
-  const { name, prefix, callers = "services" } = port;
+  const { name, prefix, listen, callers = "services" } = port;
   const own = `${prefix}_TLS_DIR`;
+  const listening = `${prefix}_LISTEN`;
   const tlsDir = folder(settings, own, {
     doc: `certificate of the ${name} and the authority of all services, for the calls between them`,
     files: ["ca.crt", "tls.crt", "tls.key"],
   });
   if (callers === "services") {
-    judgePort(settings, port, { setting: own, dir: tlsDir, risk: "can call it under any name" });
+    judgePort(
+      settings,
+      { ...port, setting: listening },
+      { setting: own, dir: tlsDir, risk: "can call it under any name" },
+    );
     return { callers, portTlsDir: tlsDir, tlsDir };
   }
   const open = `${prefix}_PUBLIC_TLS_DIR`;
@@ -47,8 +57,17 @@ export function tlsSettings(settings: Settings, port: Port): TlsSettings {
     doc: `certificate of the ${name} for its callers, who need none`,
     files: ["tls.crt", "tls.key"],
   });
-  judgePort(settings, port, { setting: open, dir: portTlsDir, risk: "can read the tokens of its callers" });
+  judgePublicPort(settings, { name, prefix, setting: listening, listen }, portTlsDir);
   return { callers, portTlsDir, tlsDir };
+}
+
+/**
+ * Judges a port whose callers prove who they are by what they send. `setting` names the address `listen`. `dir` is the
+ * folder with the port's certificate.
+ */
+export function judgePublicPort(settings: Settings, port: JudgedPort, dir: string | undefined): void {
+  const setting = `${port.prefix}_PUBLIC_TLS_DIR`;
+  judgePort(settings, { ...port, callers: "agents" }, { setting, dir, risk: "can read the tokens of its callers" });
 }
 
 function folder(
@@ -70,7 +89,7 @@ function folder(
 
 function judgePort(
   settings: Settings,
-  { name, prefix, listen, callers = "services" }: Port,
+  { name, setting: listening, listen, callers = "services" }: JudgedPort,
   { setting, dir, risk }: { readonly setting: string; readonly dir: string | undefined; readonly risk: string },
 ): void {
   const allowed = settings.flag(WITHOUT_TLS, "listen beyond this machine without TLS", { default: false });
@@ -84,7 +103,7 @@ function judgePort(
     settings.warn(`${WITHOUT_TLS} is on: everybody who reaches ${name} at ${address} ${risk}`);
   } else {
     settings.fault(
-      `${prefix}_LISTEN is ${address}, but without TLS everybody who reaches ${name} there ${risk}: ${remedy}; or listen on 127.0.0.1; or set ${WITHOUT_TLS}=true`,
+      `${listening} is ${address}, but without TLS everybody who reaches ${name} there ${risk}: ${remedy}; or listen on 127.0.0.1; or set ${WITHOUT_TLS}=true`,
     );
   }
 }

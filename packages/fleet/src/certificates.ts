@@ -10,8 +10,8 @@ type Values = Readonly<Record<string, string>>;
 export interface CertificateOptions {
   /** Folder of the fleet's CA. It is made if it does not exist. */
   readonly folder: string;
-  /** The host on which gateways listen. Beyond loopback they get a certificate for their callers. */
-  readonly gatewayHost?: string | undefined;
+  /** The hosts on which gateways listen. Beyond loopback they get a certificate for their callers. */
+  readonly gatewayHosts?: readonly string[] | undefined;
   /** The person who gets a certificate of an operator. */
   readonly operator?: string | undefined;
   /** The settings that the services get from elsewhere. Folders of certificates in them win. */
@@ -46,7 +46,7 @@ export const operatorFolder = (folder: string, operator: string): string =>
 const PUBLIC_SETTING = "CCSP_GATEWAY_PUBLIC_TLS_DIR";
 const settingOf = (name: ServiceName): string => `CCSP_${name.toUpperCase()}_TLS_DIR`;
 
-function planOf({ folder, gatewayHost, operator, given }: CertificateOptions): Plan {
+function planOf({ folder, gatewayHosts = [], operator, given }: CertificateOptions): Plan {
   const wanted: Wanted[] = [];
   const settings: Partial<Record<ServiceName, Values>> = {};
   const want = (name: CertificateName, hosts?: readonly string[]): string => {
@@ -58,10 +58,10 @@ function planOf({ folder, gatewayHost, operator, given }: CertificateOptions): P
     for (const name of SERVICES) settings[name] = { [settingOf(name)]: want({ kind: "service", name }) };
     if (operator !== undefined) want({ kind: "operator", name: operator });
   }
-  const isPublic = gatewayHost !== undefined && !isLoopback(gatewayHost);
+  const publicHosts = gatewayHosts.filter((host) => !isLoopback(host));
   const isPlain = isGiven(given, PUBLIC_SETTING) || /^(1|true)$/.test(given[OVERRIDE]?.trim() ?? "");
-  if (isPublic && !isPlain) {
-    const hosts = hostsOf(gatewayHost, given["CCSP_ADVERTISE_HOST"]);
+  if (publicHosts.length > 0 && !isPlain) {
+    const hosts = hostsOf(publicHosts, given["CCSP_ADVERTISE_HOST"]);
     settings.gateway = { ...settings.gateway, [PUBLIC_SETTING]: want(PUBLIC, hosts) };
   }
   return { wanted, settings };
@@ -70,12 +70,12 @@ function planOf({ folder, gatewayHost, operator, given }: CertificateOptions): P
 const OVERRIDE = "CCSP_DANGEROUSLY_LISTEN_WITHOUT_TLS";
 const isGiven = (given: Values, name: string): boolean => (given[name]?.trim() ?? "") !== "";
 
-/** The names and addresses by which others may call a server that listens on this host. */
-function hostsOf(listen: string, advertised: string | undefined): readonly string[] {
-  const isWildcard = listen === "0.0.0.0" || listen === "::";
+/** The names and addresses by which others may call a server that listens on these hosts. */
+function hostsOf(listen: readonly string[], advertised: string | undefined): readonly string[] {
+  const isWildcard = listen.some((host) => host === "0.0.0.0" || host === "::");
   const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
   const own = addresses.filter(({ internal, scopeid = 0 }) => !internal && scopeid === 0).map(({ address }) => address);
-  return [...new Set([...(isWildcard ? [hostname(), ...own] : [listen]), ...(advertised ? [advertised] : [])])];
+  return [...new Set([...(isWildcard ? [hostname(), ...own] : listen), ...(advertised ? [advertised] : [])])];
 }
 
 /** Makes the CA and the certificates of a fleet, as far as they are missing or due. Returns what was made. */

@@ -12,7 +12,7 @@ import type { ConsulAgent } from "./consul.js";
 import { freePort } from "./free-port.js";
 import { type Kept, openConsul, openRedis } from "./infrastructure.js";
 import type { LineSource } from "./line-source.js";
-import { localAddress, type Part, type PlanOptions, planUnits } from "./plan.js";
+import { localAddress, localHttpAddress, type Part, type PlanOptions, planUnits } from "./plan.js";
 import type { ManagedProcess, ProcessExit } from "./process.js";
 import { type OnProgress, reported } from "./progress.js";
 import { untilAllReady } from "./readiness.js";
@@ -24,7 +24,7 @@ import { type Running, superviseUnit } from "./unit-process.js";
 export interface FleetOptions
   extends Pick<
     PlanOptions,
-    "root" | "dataDir" | "replicas" | "env" | "serviceEnv" | "ports" | "single" | "gatewayListen"
+    "root" | "dataDir" | "replicas" | "env" | "serviceEnv" | "ports" | "single" | "gatewayListen" | "gatewayHttpListen"
   > {
   /**
    * The folder of the fleet's CA, which has a folder for the certificate of each service. Both are made as needed, and
@@ -68,6 +68,8 @@ export interface Fleet {
   readonly consul: ConsulAgent;
   /** The gRPC target of the gateways. */
   readonly gatewayAddress: string;
+  /** The URL of the first gateway's HTTP server, for example `http://127.0.0.1:8080`. */
+  readonly httpAddress: string;
   /** The file with the CA that signed the gateways' certificate. Undefined: the fleet gave them none. */
   readonly gatewayCaFile: string | undefined;
   processes(): readonly FleetProcess[];
@@ -198,6 +200,7 @@ function createFleet({ running, redis, consul, gatewayCaFile, stopAll, stopping 
       return ownOrThrow(consul, "Consul");
     },
     gatewayAddress: gatewayAddress(running),
+    httpAddress: httpAddress(running),
     gatewayCaFile,
     processes: () =>
       running.flatMap(({ unit, supervisor }) =>
@@ -228,11 +231,28 @@ function gatewayAddress(running: readonly Running[]): string {
   return addresses.length === 1 ? addresses.join() : `ipv4:${addresses.join(",")}`;
 }
 
+function httpAddress(running: readonly Running[]): string {
+  const [first = ""] = running.flatMap(({ unit }) =>
+    unit.parts.flatMap((part) => {
+      const address = localHttpAddress(part);
+      const scheme = (unit.env["CCSP_GATEWAY_PUBLIC_TLS_DIR"]?.trim() ?? "") === "" ? "http" : "https";
+      return address === undefined ? [] : [`${scheme}://${address}`];
+    }),
+  );
+  return first;
+}
+
 function certificateOptions(options: FleetOptions): CertificateOptions | undefined {
-  const { certificatesDir = join(options.dataDir, "certificates"), gatewayListen, operator } = options;
+  const {
+    certificatesDir = join(options.dataDir, "certificates"),
+    gatewayListen,
+    gatewayHttpListen,
+    operator,
+  } = options;
   if (certificatesDir === false) return undefined;
+  const gatewayHosts = [gatewayListen?.host, gatewayHttpListen?.host].filter((host) => host !== undefined);
   const given = Object.assign({}, options.env, ...Object.values(options.serviceEnv ?? {}));
-  return { folder: certificatesDir, gatewayHost: gatewayListen?.host, operator, given };
+  return { folder: certificatesDir, gatewayHosts, operator, given };
 }
 
 function inheritedEnv(): Record<string, string> {

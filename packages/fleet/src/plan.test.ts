@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { localAddress, type PlanOptions, planUnits } from "./plan.js";
+import { localAddress, localHttpAddress, type PlanOptions, planUnits } from "./plan.js";
 
 const OPTIONS: PlanOptions = {
   root: "/repo",
@@ -16,7 +16,7 @@ describe("planUnits", () => {
     assert.deepEqual(
       units.map(({ name, parts }) => [name, parts[0]?.ports]),
       [
-        ["gateway-1", { grpc: 3000, ops: 9000 }],
+        ["gateway-1", { grpc: 3000, ops: 9000, http: 8080 }],
         ["executor-1", { grpc: 3002, ops: 9002 }],
         ["executor-2", { grpc: 1, ops: 1 }],
         ["notification-1", { grpc: 3004, ops: 9004 }],
@@ -34,6 +34,19 @@ describe("planUnits", () => {
       ["0.0.0.0:1", ["127.0.0.1:1"]],
     ]);
     assert.equal(units.at(-1)?.env["CCSP_QUEUE_LISTEN"], "127.0.0.1:3001");
+  });
+
+  it("gives only gateways an HTTP port, where it is told or else the own one or a free one", async () => {
+    const https = async (options: Partial<PlanOptions>) =>
+      (await planUnits({ ...OPTIONS, ...options, replicas: { gateway: 2 } })).flatMap(({ env, parts }) =>
+        parts.flatMap((part) => (part.ports.http ? [[env["CCSP_GATEWAY_HTTP_LISTEN"], localHttpAddress(part)]] : [])),
+      );
+    assert.deepEqual(await https({ ports: "default" }), [
+      ["127.0.0.1:8080", "127.0.0.1:8080"],
+      ["127.0.0.1:1", "127.0.0.1:1"],
+    ]);
+    const [first] = await https({ gatewayHttpListen: { host: "0.0.0.0", port: 4443 } });
+    assert.deepEqual(first, ["0.0.0.0:4443", "127.0.0.1:4443"]);
   });
 
   it("gives each service its own certificates only, and settings that are given win", async () => {
@@ -72,7 +85,7 @@ describe("planUnits", () => {
     });
     assert.equal(units.length, 1);
     const env = units[0]?.env ?? {};
-    assert.deepEqual(Object.keys(env).filter((name) => name.endsWith("_LISTEN")).length, 10);
+    assert.deepEqual(Object.keys(env).filter((name) => name.endsWith("_LISTEN")).length, 11);
     assert.equal(env["A"], "1");
     assert.equal(env["CCSP_EXECUTOR_DIR"], "/data/executor-1");
   });

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { formatHostPort, type HostPort } from "@ccsp/config";
-import { DEFAULT_PORTS, type ServiceName, STOP_ORDER, targetsFor, USE_REDIS } from "./services.js";
+import { DEFAULT_PORTS, type Ports, type ServiceName, STOP_ORDER, targetsFor, USE_REDIS } from "./services.js";
 
 const LOOPBACK = "127.0.0.1";
 
@@ -9,9 +9,11 @@ export interface Part {
   readonly name: ServiceName;
   /** Counts from 0 among the replicas of its service. */
   readonly index: number;
-  readonly ports: { readonly grpc: number; readonly ops: number };
+  readonly ports: Ports;
   /** The host on which it listens. */
   readonly host: string;
+  /** The host on which its HTTP server listens, if it has one. */
+  readonly httpHost: string;
 }
 
 export const partName = ({ name, index }: Part): string => `${name}-${index + 1}`;
@@ -45,6 +47,8 @@ export interface PlanOptions {
    * omitted, on 127.0.0.1.
    */
   readonly gatewayListen?: HostPort | undefined;
+  /** The same for their HTTP server. */
+  readonly gatewayHttpListen?: HostPort | undefined;
   /** The settings of each service that name its certificates. */
   readonly certificates?: Partial<Record<ServiceName, Readonly<Record<string, string>>>> | undefined;
   readonly single?: boolean | undefined;
@@ -63,10 +67,14 @@ export async function planUnits(options: PlanOptions): Promise<readonly Unit[]> 
     const count = options.single ? 1 : (options.replicas?.[name] ?? 1);
     for (let index = 0; index < count; index += 1) {
       const listen = name === "gateway" ? options.gatewayListen : undefined;
-      const own = options.ports === "default" && index === 0 ? DEFAULT_PORTS[name] : { grpc: 0, ops: 0 };
-      const grpc = listen && index === 0 ? listen.port : own.grpc;
-      const ports = { grpc: grpc || (await options.takePort()), ops: own.ops || (await options.takePort()) };
-      parts.push({ name, index, ports, host: listen?.host ?? LOOPBACK });
+      const http = name === "gateway" ? options.gatewayHttpListen : undefined;
+      parts.push({
+        name,
+        index,
+        ports: await portsFor(name, index, options),
+        host: listen?.host ?? LOOPBACK,
+        httpHost: http?.host ?? LOOPBACK,
+      });
     }
   }
   if (options.single) return [singleUnit(parts, options)];
@@ -74,6 +82,19 @@ export async function planUnits(options: PlanOptions): Promise<readonly Unit[]> 
   return parts.map((part) =>
     serviceUnit(part, options.consulUrl === "" ? targetsFor(part.name, portsOf) : {}, options),
   );
+}
+
+async function portsFor(name: ServiceName, index: number, options: PlanOptions): Promise<Ports> {
+  const { gatewayListen, gatewayHttpListen, takePort } = options;
+  const first = index === 0;
+  const own: Ports = first && options.ports === "default" ? DEFAULT_PORTS[name] : { grpc: 0, ops: 0, http: 0 };
+  const told = (listen: HostPort | undefined, port: number) =>
+    first && name === "gateway" && listen ? listen.port : port;
+  return {
+    grpc: told(gatewayListen, own.grpc) || (await takePort()),
+    ops: own.ops || (await takePort()),
+    ...(name === "gateway" && { http: told(gatewayHttpListen, own.http ?? 0) || (await takePort()) }),
+  };
 }
 
 function serviceUnit(part: Part, targets: Readonly<Record<string, string>>, options: PlanOptions): Unit {
@@ -123,13 +144,22 @@ function sharedEnv(options: PlanOptions): Record<string, string> {
 
 /** The address by which this machine reaches a part. */
 export const localAddress = ({ host, ports }: Part): string =>
-  formatHostPort({ host: ["0.0.0.0", "::", "localhost"].includes(host) ? LOOPBACK : host, port: ports.grpc });
+  formatHostPort({ host: reachableHost(host), port: ports.grpc });
+
+/** The same for its HTTP server. Undefined if it has none. */
+export const localHttpAddress = ({ httpHost, ports }: Part): string | undefined =>
+  ports.http === undefined ? undefined : formatHostPort({ host: reachableHost(httpHost), port: ports.http });
+
+const reachableHost = (host: string): string => (["0.0.0.0", "::", "localhost"].includes(host) ? LOOPBACK : host);
 
 function partEnv(part: Part, options: PlanOptions): Record<string, string> {
   const prefix = `CCSP_${part.name.toUpperCase()}`;
   const env: Record<string, string> = {
     [`${prefix}_LISTEN`]: formatHostPort({ host: part.host, port: part.ports.grpc }),
     [`${prefix}_OPS_LISTEN`]: formatHostPort({ host: LOOPBACK, port: part.ports.ops }),
+    ...(part.ports.http !== undefined && {
+      [`${prefix}_HTTP_LISTEN`]: formatHostPort({ host: part.httpHost, port: part.ports.http }),
+    }),
     ...options.certificates?.[part.name],
   };
   if (USE_REDIS.includes(part.name)) env["CCSP_REDIS_URL"] = options.redisUrl(options.single ? "ccsp" : part.name);

@@ -2,9 +2,12 @@ export const SERVICES = ["gateway", "queue", "executor", "monitor", "notificatio
 
 export type ServiceName = (typeof SERVICES)[number];
 
-interface Ports {
+/** The ports of one replica of a service. */
+export interface Ports {
   readonly grpc: number;
   readonly ops: number;
+  /** REST, WebSocket and dashboard. Only the gateway has them. */
+  readonly http?: number | undefined;
 }
 
 /** The services in the order in which they stop: first those that accept work, last the one that the others need. */
@@ -35,7 +38,7 @@ export const targetsFor = (
   );
 
 export const DEFAULT_PORTS: Readonly<Record<ServiceName, Ports>> = {
-  gateway: { grpc: 3000, ops: 9000 },
+  gateway: { grpc: 3000, ops: 9000, http: 8080 },
   queue: { grpc: 3001, ops: 9001 },
   executor: { grpc: 3002, ops: 9002 },
   monitor: { grpc: 3003, ops: 9003 },

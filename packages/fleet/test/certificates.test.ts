@@ -29,7 +29,7 @@ describe("the certificates of a fleet", () => {
   };
 
   it("are one for each service, which gets only its own folder, and one for the operator", async () => {
-    const of = options({ operator: "ann", gatewayHost: "127.0.0.1" });
+    const of = options({ operator: "ann", gatewayHosts: ["127.0.0.1"] });
     assert.deepEqual(certificateSettings(of), all(folder));
     assert.equal((await keepFleetCertificates(of)).length, SERVICES.length + 1);
     assert.deepEqual(await readdir(folder), ["ca.crt", "ca.key", ...SERVICES, "operators"].toSorted());
@@ -43,7 +43,7 @@ describe("the certificates of a fleet", () => {
       ["0.0.0.0", hostname()],
       ["10.1.2.3", "10.1.2.3"],
     ] as const) {
-      const of = options({ gatewayHost: host, given: { CCSP_ADVERTISE_HOST: "ccsp.example.org" } });
+      const of = options({ gatewayHosts: [host], given: { CCSP_ADVERTISE_HOST: "ccsp.example.org" } });
       await keepFleetCertificates(of);
       const { hosts } = await read("gateway-public");
       for (const each of ["localhost", "127.0.0.1", wanted, "ccsp.example.org"]) assert.ok(hosts.includes(each), each);
@@ -53,17 +53,17 @@ describe("the certificates of a fleet", () => {
   });
 
   it("are not made where somebody gives others", async () => {
-    const own = options({ given: { CCSP_QUEUE_TLS_DIR: "/mine" }, gatewayHost: "0.0.0.0" });
+    const own = options({ given: { CCSP_QUEUE_TLS_DIR: "/mine" }, gatewayHosts: ["0.0.0.0"] });
     const publicOnly = { gateway: { CCSP_GATEWAY_PUBLIC_TLS_DIR: join(folder, "gateway-public") } };
     assert.deepEqual(certificateSettings(own), publicOnly);
     for (const given of [
       { CCSP_GATEWAY_PUBLIC_TLS_DIR: "/mine" },
       { CCSP_DANGEROUSLY_LISTEN_WITHOUT_TLS: "true" },
     ] as const) {
-      const other = options({ given, gatewayHost: "0.0.0.0" });
+      const other = options({ given, gatewayHosts: ["0.0.0.0"] });
       assert.deepEqual(certificateSettings(other), all(folder));
       assert.equal(gatewayAuthority(other), undefined);
-      const both = options({ given: { ...given, CCSP_MONITOR_TLS_DIR: "/mine" }, gatewayHost: "0.0.0.0" });
+      const both = options({ given: { ...given, CCSP_MONITOR_TLS_DIR: "/mine" }, gatewayHosts: ["0.0.0.0"] });
       assert.deepEqual([certificateSettings(both), await keepFleetCertificates(both)], [{}, []]);
     }
   });

@@ -45,6 +45,9 @@ export type Role = keyof typeof ROLES;
 /** Whether these scopes contain or imply this one. */
 export const hasScope = (scopes: readonly string[], scope: Scope): boolean => allows(scopes, scope);
 
+/** Whether the caller has or implies this scope, as `authorise` asks for it. */
+export const mayUse = ({ scopes }: Identity, scope: string): boolean => allows(scopes, scope);
+
 const allows = (scopes: readonly string[], scope: string): boolean =>
   scopes.includes(scope) || scopes.includes("admin");
 

@@ -11,6 +11,7 @@ import {
   type ServeOptions,
   type ServiceShape,
   serverTls,
+  type TlsFolder,
 } from "@ccsp/grpc-kit";
 import type { ServiceContext } from "./run.js";
 
@@ -18,6 +19,8 @@ import type { ServiceContext } from "./run.js";
 export interface ServiceCredentials {
   /** For the gRPC port. */
   readonly port: ServeOptions["credentials"];
+  /** The certificate of the port, for another server of the service that has the same callers. Undefined without TLS. */
+  readonly portTls: TlsFolder | undefined;
   /** Lets in what the protos allow, if the callers are services. A service with other callers has its own `admit`. */
   readonly admit: Admit;
   /** For a client of another service. The server must have the certificate of the service that offers the called definition. */
@@ -37,6 +40,7 @@ export async function openCredentials(
   const port = callers === "services" ? own : await folder(portTlsDir, { ca: false });
   return {
     port: port ? serverTls(port) : PLAIN.server,
+    portTls: port,
     admit: admitBy(async (caller, access, path) => {
       // Without TLS, callers on the same machine are let in and stay unknown.
       if (!port) return undefined;

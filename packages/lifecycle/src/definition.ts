@@ -1,5 +1,13 @@
 import type { ServiceSettings, Settings } from "@ccsp/config";
-import type { Client, ClientOptions, Connection, Implementation, ServeOptions, ServiceShape } from "@ccsp/grpc-kit";
+import type {
+  Client,
+  ClientOptions,
+  Connection,
+  Implementation,
+  ServeOptions,
+  ServiceShape,
+  TlsFolder,
+} from "@ccsp/grpc-kit";
 import type { Check } from "@ccsp/telemetry";
 import type { Registry } from "prom-client";
 import type { Heartbeat } from "./heartbeat/heartbeat.js";
@@ -31,6 +39,8 @@ export interface ServiceDefinition<C extends { readonly service: ServiceSettings
 export interface StartContext extends ServiceContext {
   /** The service's metrics. */
   readonly registry: Registry;
+  /** The certificate of the gRPC port, for another server of the service. Undefined without TLS. */
+  readonly portTls: TlsFolder | undefined;
   /** What the instance tells the monitor, every 30 s. A service adds what only it knows. */
   readonly heartbeat: Heartbeat;
   /** Opens a client of another service. With TLS, the server must have the certificate of that service. */

@@ -53,6 +53,7 @@ export async function startService<C extends { readonly service: ServiceSettings
   await definition.start(config, {
     ...context,
     registry,
+    portTls: credentials.portTls,
     heartbeat,
     openClient,
     // The address comes from another service. `unix:80` alone would be a socket of this host, and `consul:80` a name.

@@ -4,6 +4,7 @@ import {
   type DescEnum,
   type DescExtension,
   type DescMessage,
+  type DescMethod,
   type DescService,
   type FileRegistry,
   fromBinary,
@@ -40,4 +41,14 @@ export const services = (): DescService[] => [...protos().files].flatMap((file) 
 /** The names of an enum without the prefix that the style of protos wants: `QUEUED` of `TASK_STATE_QUEUED`. */
 export function enumNames({ values, sharedPrefix = "" }: DescEnum): ReadonlyMap<number, string> {
   return new Map(values.map(({ number, name }) => [number, name.slice(sharedPrefix.length)]));
+}
+
+/** The RPC of this path, such as `/ccsp.queue.v1.QueueService/Sync`. */
+export function methodNamed(path: string): DescMethod {
+  const [, service, name] = path.split("/");
+  const method = protos()
+    .getService(service ?? "")
+    ?.methods.find((each) => each.name === name);
+  if (method === undefined) throw new Error(`there is no RPC ${path}`);
+  return method;
 }

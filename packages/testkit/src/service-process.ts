@@ -5,6 +5,8 @@ import { eventually } from "./eventually.js";
 export interface ServiceProcess {
   /** The address of its gRPC server. */
   readonly address: string;
+  /** The URL of its HTTP server. Only the gateway has one. */
+  readonly httpAddress: string;
   readonly process: ManagedProcess;
   /** Returns the HTTP status of a path on the ops port. */
   readonly ops: (path: string) => Promise<number>;
@@ -35,7 +37,7 @@ export async function startServiceProcess(options: {
   readonly onLine?: (line: string) => void;
 }): Promise<ServiceProcess> {
   const { name, folder, env, output, onLine } = options;
-  const [grpcPort, opsPort] = [await freePort(), await freePort()];
+  const [grpcPort, opsPort, httpPort] = [await freePort(), await freePort(), await freePort()];
   const prefix = `CCSP_${name.toUpperCase()}`;
   const lines: string[] = [];
   const node = [process.execPath, "--import", "tsx", "--conditions", "ccsp-src"];
@@ -50,6 +52,7 @@ export async function startServiceProcess(options: {
     env: {
       [`${prefix}_LISTEN`]: `127.0.0.1:${grpcPort}`,
       [`${prefix}_OPS_LISTEN`]: `127.0.0.1:${opsPort}`,
+      ...(name === "gateway" && { [`${prefix}_HTTP_LISTEN`]: `127.0.0.1:${httpPort}` }),
       CCSP_LAME_DUCK: "10ms",
       ...env,
     },
@@ -81,5 +84,6 @@ export async function startServiceProcess(options: {
     await stop();
     throw new Error(`${name} did not get ready: ${lines.join("\n")}`, { cause: error });
   }
-  return { address: `127.0.0.1:${grpcPort}`, process: child, ops, failing, metric, stop };
+  const [address, httpAddress] = [`127.0.0.1:${grpcPort}`, `http://127.0.0.1:${httpPort}`];
+  return { address, httpAddress, process: child, ops, failing, metric, stop };
 }

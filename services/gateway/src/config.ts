@@ -9,22 +9,26 @@ import {
   serviceSettings,
 } from "@ccsp/config";
 import type { CallerBoundsOptions, ConnectionBounds } from "@ccsp/grpc-kit";
+import { type HttpSettings, httpSettings } from "./http/settings.js";
 import { type LimitSettings, limitSettings } from "./limits/settings.js";
 
 export interface GatewayConfig {
   readonly service: ServiceSettings;
+  readonly http: HttpSettings;
   readonly redis: RedisSettings;
   readonly targets: Readonly<Record<"queue" | "monitor" | "notification", string>>;
   readonly authentication: AuthenticationSettings;
   readonly watchGiveUpMs: number;
-  readonly callers: CallerBoundsOptions;
+  readonly callers: CallerBoundsOptions & { readonly limits: NonNullable<CallerBoundsOptions["limits"]> };
   readonly connections: ConnectionBounds;
   readonly limits: LimitSettings;
 }
 
 export function define(settings: Settings): GatewayConfig {
+  const service = serviceSettings(settings, { name: "gateway", grpcPort: 3000, opsPort: 9000, callers: "agents" });
   return {
-    service: serviceSettings(settings, { name: "gateway", grpcPort: 3000, opsPort: 9000, callers: "agents" }),
+    service,
+    http: httpSettings(settings, service),
     redis: redisSettings(settings),
     targets: {
       queue: settings.text("CCSP_QUEUE_TARGET", "gRPC target of the queue", { default: "consul:///queue" }),

@@ -18,6 +18,7 @@ import { define, type GatewayConfig } from "./config.js";
 import { Executors } from "./executors/executors.js";
 import { ExecutorPool } from "./executors/pool.js";
 import { served } from "./grpc/served.js";
+import { openHttp } from "./http/server.js";
 import { openKeys } from "./keys/open-keys.js";
 import { openLimits } from "./limits/open-limits.js";
 import { createOperatorOperations } from "./operators/operations.js";
@@ -36,7 +37,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
   summary: "AgentService and OperatorService: proves who calls, and passes the calls to the services",
   define,
 
-  async start(config, { open, log, registry, openClient, connect, serveOps, serveGrpc }) {
+  async start(config, { open, log, registry, portTls, heartbeat, openClient, connect, serveOps, serveGrpc }) {
     const { targets, authentication, watchGiveUpMs, callers, connections } = config;
     const tokens = await loadAuthenticator(authentication, (err) =>
       log.warn({ err }, "the key set cannot be refreshed"),
@@ -70,11 +71,31 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       implement(AgentServiceService, served(agents)),
       implement(OperatorServiceService, served(operators)),
     ];
+    const bounds = new CallerBounds({ ...callers, meter: limits.calls });
     await serveGrpc(services, {
-      callers: new CallerBounds({ ...callers, meter: limits.calls }),
+      callers: bounds,
       connections,
       admit: admitBy((caller, access, path) => guard.admit(path, access, caller), log),
     });
+    const { drainMs, lameDuckMs } = config.service;
+    const http = await open(
+      "http",
+      openHttp({
+        settings: config.http,
+        agents,
+        operators,
+        guard,
+        log,
+        registry,
+        connections,
+        callers: bounds,
+        bodyMs: callers.limits.bodyMs,
+        tls: portTls,
+        drainMs,
+        lameDuckMs,
+      }),
+    );
+    heartbeat.add(() => ({ openStreams: http.openStreams }));
   },
 };
 

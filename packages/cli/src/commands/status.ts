@@ -49,12 +49,14 @@ Examples:
       await showOne(io, options, {
         json: async () => ({
           gateway: failed ? { error: errorJson(gateway.error) } : await capabilitiesJson(gateway.capabilities),
+          ...(fleet?.http !== undefined && { http: fleet.http }),
           ...(services && { services }),
           ...(await installationJson(installation)),
         }),
         async write() {
           if (failed) say(io, `gateway: ${messageOf(gateway.error)}`);
           else for (const line of gatewayLines(gateway.capabilities)) say(io, line);
+          if (fleet?.http !== undefined) say(io, `dashboard and REST at ${fleet.http}`);
           if (services) await sayServices(io, options, services);
           await sayInstallation(io, options, installation);
         },

@@ -13,10 +13,14 @@ type Values = Readonly<Record<string, string>>;
 export const gatewayListen = (env: Env): HostPort | undefined =>
   parseHostPort(env["CCSP_GATEWAY_LISTEN"]?.trim() ?? "", { lowest: 0 });
 
+/** The same for their HTTP servers. */
+export const gatewayHttpListen = (env: Env): HostPort | undefined =>
+  parseHostPort(env["CCSP_GATEWAY_HTTP_LISTEN"]?.trim() ?? "", { lowest: 0 });
+
 /** The certificates that a fleet with these settings has in its folder. */
 export const fleetCertificates = (env: Env, { certificatesDir }: StateDir, given: Values): CertificateOptions => ({
   folder: certificatesDir,
-  gatewayHost: gatewayListen(env)?.host,
+  gatewayHosts: [gatewayListen(env)?.host, gatewayHttpListen(env)?.host].filter((host) => host !== undefined),
   operator: agentOf(env["USER"] ?? ""),
   given,
 });

@@ -5,7 +5,7 @@ import { SERVICES, type ServiceName, takenPorts, targetsFor, USE_REDIS, whyNoRed
 import { CliError, EXIT, messageOf } from "../exit.js";
 import { consulOf, redisOf } from "../named-stores.js";
 import { ROOT, type StateDir } from "../state.js";
-import { gatewayListen } from "./certificates.js";
+import { gatewayHttpListen, gatewayListen } from "./certificates.js";
 import { bundledCli } from "./engine.js";
 import type { SettingsByService } from "./settings-by-service.js";
 
@@ -32,7 +32,9 @@ export interface StartChecks {
 export async function checkStart(checks: StartChecks): Promise<readonly string[]> {
   const services = await checkSettings(checks);
   const [taken, away] = await Promise.all([
-    checks.ports === "default" ? takenPorts(gatewayListen(checks.env)?.port) : [],
+    checks.ports === "default"
+      ? takenPorts({ grpc: gatewayListen(checks.env)?.port, http: gatewayHttpListen(checks.env)?.port })
+      : [],
     services.faults.length === 0 ? whoDoesNotAnswer(checks.env) : [], // a faulty URL cannot be asked
   ]);
   const faults = [
@@ -89,10 +91,21 @@ function fleetsOwn(name: ServiceName, { dataDir }: StateDir, env: StartChecks["e
     PATH: env["PATH"] ?? "",
     ...(redisUrl && USE_REDIS.includes(name) && { CCSP_REDIS_URL: redisUrl }),
     ...(env["CCSP_CONSUL_URL"] && { CCSP_CONSUL_URL: env["CCSP_CONSUL_URL"] }),
-    ...(name === "gateway" && env["CCSP_GATEWAY_LISTEN"] && { CCSP_GATEWAY_LISTEN: env["CCSP_GATEWAY_LISTEN"] }),
+    ...(name === "gateway" && listening(env)),
     ...(name === "executor" && { CCSP_EXECUTOR_ID: "executor-1", CCSP_EXECUTOR_DIR: join(dataDir, "executor-1") }),
     ...targetsFor(name, () => [1]),
   };
+}
+
+/** The settings of a person that say where gateways listen. */
+function listening(env: Env): Values {
+  const names = ["CCSP_GATEWAY_LISTEN", "CCSP_GATEWAY_HTTP_LISTEN"];
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = env[name];
+      return value ? [[name, value]] : [];
+    }),
+  );
 }
 
 const hasPlugins = ({ executor = {} }: SettingsByService): boolean =>

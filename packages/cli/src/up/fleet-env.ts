@@ -19,7 +19,7 @@ export function sharedSettings(env: Env): Record<string, string> {
  * settings of tokens are not among them, because other commands need them too and read only the environment.
  */
 export const mayBeInFile = (name: string): boolean =>
-  /^CCSP_(REDIS_URL|CONSUL_URL|GATEWAY_LISTEN)$/.test(name) ||
+  /^CCSP_(REDIS_URL|CONSUL_URL|GATEWAY_LISTEN|GATEWAY_HTTP_LISTEN)$/.test(name) ||
   !(NOT_SHARED.test(name) || /^CCSP_JWT_|_TARGET$|^CCSP_(ADVERTISE_HOST|EXECUTOR_ALLOWED_ROOTS_FILE)$/.test(name));
 
 /** The part of the environment that a fleet in the background needs. */

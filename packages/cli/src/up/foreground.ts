@@ -3,7 +3,7 @@ import { agentOf } from "../create-token.js";
 import { EXIT, EXIT_OF_SIGNAL, type ExitCode } from "../exit.js";
 import type { EndSignal, Io } from "../io.js";
 import { type FleetState, forgetFleet, ROOT, type StateDir, saveFleet } from "../state.js";
-import { gatewayListen, givenAuthority } from "./certificates.js";
+import { gatewayHttpListen, gatewayListen, givenAuthority } from "./certificates.js";
 import type { FleetEngine } from "./engine.js";
 import { sharedSettings } from "./fleet-env.js";
 import type { FleetOutput } from "./fleet-output.js";
@@ -99,6 +99,7 @@ async function start(
     certificatesDir: state.certificatesDir,
     operator: agentOf(io.env["USER"] ?? ""),
     gatewayListen: gatewayListen(io.env),
+    gatewayHttpListen: gatewayHttpListen(io.env),
     lockFd: lock.fd,
     ports,
     single,
@@ -140,6 +141,7 @@ function describe({ env }: Io, { fleet, traces, ready }: Running): FleetState {
     pid: process.pid,
     ready,
     gateway: fleet.gatewayAddress,
+    http: fleet.httpAddress,
     gatewayCaFile: givenAuthority(sharedSettings(env)) ?? fleet.gatewayCaFile,
     allowedRoots: (sharedSettings(env)["CCSP_EXECUTOR_ALLOWED_ROOTS"] ?? "").split(",").filter(Boolean),
     traceSocket: traces?.socket,
@@ -153,6 +155,7 @@ function welcome(fleet: Fleet, single: boolean): string[] {
     `ready${single ? ", all in one process" : ""}:`,
     ...replicas,
     `gateway at ${fleet.gatewayAddress}; try: ccsp run "Say hello"`,
+    `dashboard and REST at ${fleet.httpAddress}`,
   ];
 }
 

@@ -20,6 +20,7 @@ const OF_THE_FLEET: readonly SettingDescription[] = [
     "where agents reach the gateway: 0.0.0.0:3000 for other machines, by TLS with a certificate of the fleet's CA",
     "127.0.0.1:3000",
   ),
+  own("CCSP_GATEWAY_HTTP_LISTEN", "where the dashboard and REST are, in the same form", "127.0.0.1:8080"),
   own("CCSP_CONSUL_URL", "use this Consul; unset: the fleet starts its own"),
 ];
 

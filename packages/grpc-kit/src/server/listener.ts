@@ -1,14 +1,11 @@
 import { lookup } from "node:dns/promises";
 import { createServer, type Server, type Socket } from "node:net";
-import { limitedAddress } from "../bounds/call-meter.js";
+import { boundConnections, type ConnectionLimit, type ListenerBounds } from "./connections.js";
 
 /** The sockets on which a server accepts connections. */
 export interface Listener {
   readonly port: number;
-  /**
-   * The open connections of this peer. The peer is named as grpc-js names it. A client may use one port of its own for
-   * several connections, if each goes to another address of this host.
-   */
+  /** As in `ConnectionCounts`. */
   connectionsOf(peer: string): readonly Socket[];
   /** Accepts no more connections. Resolves when every connection has ended. */
   close(): Promise<void>;
@@ -25,94 +22,26 @@ export interface ListenOptions {
   readonly refused: (address: string, limit: ConnectionLimit) => void;
 }
 
-export interface ListenerBounds {
-  /** The most connections at the same time. A further connection is closed before the server reads a byte. */
-  readonly connections: number;
-  /** The same for one address. */
-  readonly connectionsPerAddress: number;
-  /** A client that has sent nothing within this time is disconnected. */
-  readonly handshakeMs: number;
-}
-
-/** `connections` is the limit of one address. */
-export const CONNECTION_LIMITS = ["connections", "all_connections", "handshake"] as const;
-export type ConnectionLimit = (typeof CONNECTION_LIMITS)[number];
-
 /**
  * Listens on every address of a host, as grpc-js does by itself. grpc-js is not used for this because it cannot limit
  * connections. Rejects if no address can be bound, and the error names the host.
  */
 export async function listen({ host, port, accept, bounds, refused }: ListenOptions): Promise<Listener> {
-  const connections = new Connections();
+  const connections = boundConnections({ bounds, refused });
   const { servers, bound } = await listenOnAll({ host, port }, (socket) => {
-    const address = limitedAddress(socket.remoteAddress ?? "");
-    const limit = connections.limitFor(address, bounds);
-    if (limit) {
-      socket.destroy();
-      refused(address, limit);
-      return;
-    }
-    connections.add(address, socket);
-    accept(socket);
-    const timer = setTimeout(() => {
-      if (socket.bytesRead > 0) return;
-      socket.destroy();
-      refused(address, "handshake");
-    }, bounds.handshakeMs);
-    timer.unref();
-    socket.once("close", () => clearTimeout(timer));
+    if (connections.enter(socket)) accept(socket);
   });
 
   let closed: Promise<void> | undefined;
   return {
     port: bound,
-    connectionsOf: (peer) => connections.find(peer),
+    connectionsOf: (peer) => connections.connectionsOf(peer),
     close() {
       closed ??= Promise.all(servers.map(close)).then(() => undefined);
       return closed;
     },
     end: () => connections.end(),
   };
-}
-
-class Connections {
-  readonly #counts = new Map<string, number>();
-  readonly #sockets = new Set<Socket>();
-  readonly #peers = new Map<string, readonly Socket[]>();
-
-  /** The limit that one more connection of this address would exceed. */
-  limitFor(address: string, bounds: ListenerBounds): ConnectionLimit | undefined {
-    if (this.#of(address) >= bounds.connectionsPerAddress) return "connections";
-    return this.#sockets.size >= bounds.connections ? "all_connections" : undefined;
-  }
-
-  find(peer: string): readonly Socket[] {
-    return this.#peers.get(peer) ?? [];
-  }
-
-  add(address: string, socket: Socket): void {
-    const peer = `${socket.remoteAddress}:${socket.remotePort}`;
-    this.#sockets.add(socket);
-    this.#peers.set(peer, [...this.find(peer), socket]);
-    this.#counts.set(address, this.#of(address) + 1);
-    socket.once("close", () => {
-      this.#sockets.delete(socket);
-      const others = this.find(peer).filter((other) => other !== socket);
-      if (others.length === 0) this.#peers.delete(peer);
-      else this.#peers.set(peer, others);
-      const left = this.#of(address) - 1;
-      if (left === 0) this.#counts.delete(address);
-      else this.#counts.set(address, left);
-    });
-  }
-
-  #of(address: string): number {
-    return this.#counts.get(address) ?? 0;
-  }
-
-  end(): void {
-    for (const socket of this.#sockets) socket.destroy();
-  }
 }
 
 async function listenOnAll(

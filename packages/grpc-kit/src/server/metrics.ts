@@ -3,7 +3,7 @@ import { declareCounter, declareHistogram } from "@ccsp/metrics";
 import { status } from "@grpc/grpc-js";
 import { Histogram, type MetricValueWithName, type Registry } from "prom-client";
 import { splitPath } from "../wire/service-shape.js";
-import { CONNECTION_LIMITS } from "./listener.js";
+import { CONNECTION_LIMITS } from "./connections.js";
 
 /** Reports one finished call. `path` is the full method name. */
 export type ObserveCall = (path: string, code: status, seconds: number) => void;

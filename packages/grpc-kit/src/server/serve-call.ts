@@ -36,7 +36,7 @@ export interface Serving {
 
 export const SHUTTING_DOWN = new Refusal("SHUTTING_DOWN", "this process is stopping; call again");
 
-const SLOW_READER = new Refusal(
+export const SLOW_READER = new Refusal(
   "SLOW_READER",
   "nothing was read from this stream for too long; call again from the last message that was read",
 );
@@ -86,7 +86,10 @@ export function serveStream(
     try {
       if (serving.stopping) throw SHUTTING_DOWN;
       const stalled = () => open.stop(SLOW_READER);
-      const writer = createStreamWriter(call, open, { stalledMs: serving.stalledMs, stalled });
+      const writer = createStreamWriter((message, taken) => call.write(message, taken), open, {
+        stalledMs: serving.stalledMs,
+        stalled,
+      });
       const send = (message: unknown) => writer.send(encode(message));
       await pump(handle(call.request, open), send, open, serving.log);
       await writer.flushed();
@@ -142,10 +145,10 @@ function forbidsRetry({ cause, reason }: Refusal, waited: boolean): boolean {
 }
 
 /** Sends each message when the previous one has left, or when few enough are waiting for the reader. */
-async function pump(
-  messages: AsyncIterable<unknown>,
-  send: (message: unknown) => Promise<void>,
-  open: OpenCall,
+export async function pump<M>(
+  messages: AsyncIterable<M>,
+  send: (message: M) => Promise<void>,
+  open: Pick<OpenCall, "unlessStopped" | "method">,
   log: Logger,
 ): Promise<void> {
   const iterator = messages[Symbol.asyncIterator]();

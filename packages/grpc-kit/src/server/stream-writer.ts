@@ -1,4 +1,3 @@
-import type { ServerWritableStream } from "@grpc/grpc-js";
 import { SMALL_BYTES } from "../bounds/unread.js";
 import type { OpenCall } from "./call-context.js";
 
@@ -20,10 +19,13 @@ export interface StreamWriter {
   flushed(): Promise<void>;
 }
 
-/** Calls `stalled` when the stream waits and its reader has taken nothing for `stalledMs`. */
+/**
+ * `write` sends one message, and calls `taken` when the connection has taken it. Calls `stalled` when the stream waits and its reader has taken nothing for
+ * `stalledMs`.
+ */
 export function createStreamWriter(
-  call: ServerWritableStream<unknown, unknown>,
-  open: OpenCall,
+  write: (message: Buffer, taken: () => void) => void,
+  open: Pick<OpenCall, "unlessStopped" | "unread">,
   { stalledMs, stalled }: { readonly stalledMs: number; readonly stalled: () => void },
 ): StreamWriter {
   const onTheWay = { bytes: 0, messages: 0 };
@@ -47,7 +49,7 @@ export function createStreamWriter(
       const cost = await open.unread.take(bytes);
       onTheWay.messages += 1;
       onTheWay.bytes += bytes;
-      call.write(message, () => {
+      write(message, () => {
         onTheWay.messages -= 1;
         onTheWay.bytes -= bytes;
         open.unread.giveBack(cost);

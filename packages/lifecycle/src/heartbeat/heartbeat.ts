@@ -20,6 +20,8 @@ export interface HeartbeatPart {
   readonly starts?: readonly ClassStarts[];
   /** The folder where the service stores its files. Default: the working folder. */
   readonly folder?: string;
+  /** The open streams of servers that do not speak gRPC. */
+  readonly openStreams?: number;
 }
 
 /** What an instance tells the monitor of itself. */
@@ -88,7 +90,7 @@ export async function createHeartbeat(
           failing: Object.entries(failing).map(([name, why]) => ({ name, why: why.slice(0, MOST_TEXT) })),
           resources: await resources.read(added.folder ?? process.cwd()),
           certificateExpireTime: certificateExpires(),
-          openStreams: openStreams(),
+          openStreams: openStreams() + (added.openStreams ?? 0),
           executor: added.executor,
         },
         ...methodCalls(await readCalls(registry), unary),

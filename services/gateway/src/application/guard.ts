@@ -1,6 +1,6 @@
 import type { Authenticator } from "@ccsp/authentication";
 import { Refusal, visible } from "@ccsp/errors";
-import { authorise, type CallerCredentials, type Identity } from "@ccsp/identity";
+import { authorise, type CallerCredentials, type Identity, mayUse } from "@ccsp/identity";
 import { type Access, accessOf } from "@ccsp/protos/access.js";
 import { trace } from "@opentelemetry/api";
 import type { OpenStreams } from "../keys/open-streams.js";
@@ -16,6 +16,11 @@ export interface Guard {
    * `access` is what the RPC declares.
    */
   admit(path: string, access: Access, caller: CallerCredentials): Promise<Identity>;
+  /**
+   * The same for a request that means the first of these RPCs that its caller may make. If it may make none of them, it
+   * is refused as a call of the last one.
+   */
+  admitToFirst(paths: readonly string[], caller: CallerCredentials): Promise<{ path: string; identity: Identity }>;
   /**
    * Wraps an operation: it writes the audit line and translates the refusals of the services. The RPC must declare who
    * may call it.
@@ -48,22 +53,33 @@ export interface GuardOptions {
 const MAX_ID_LENGTH = 64;
 
 export function createGuard({ authenticator, audit, limit, streams, onDenied }: GuardOptions): Guard {
+  // What needs only the address comes before the proof, what needs the identity after it, and the scopes come last.
+  async function check(path: string, caller: CallerCredentials, may: (identity: Identity) => Identity) {
+    const entry = audit(path, caller.address);
+    try {
+      const identity = await authenticator.authenticate(caller);
+      entry.caller(identity.subject);
+      limit?.(identity);
+      return may(identity);
+    } catch (error) {
+      // Limits stop floods, and a line for each call of a flood would fill the disk. They are counted instead.
+      if (error instanceof Refusal && error.reason === "CALLER_LIMIT") throw error;
+      if (error instanceof Refusal) onDenied?.(error.reason);
+      entry.failed(error);
+      throw error;
+    }
+  }
+
   return {
-    // What needs only the address comes before the proof, what needs the identity after it, and the scopes come last.
-    async admit(path, { scopes }, caller) {
-      const entry = audit(path, caller.address);
-      try {
-        const identity = await authenticator.authenticate(caller);
-        entry.caller(identity.subject);
-        limit?.(identity);
-        return authorise(scopes, identity);
-      } catch (error) {
-        // Limits stop floods, and a line for each call of a flood would fill the disk. They are counted instead.
-        if (error instanceof Refusal && error.reason === "CALLER_LIMIT") throw error;
-        if (error instanceof Refusal) onDenied?.(error.reason);
-        entry.failed(error);
-        throw error;
-      }
+    admit: (path, { scopes }, caller) => check(path, caller, (identity) => authorise(scopes, identity)),
+    async admitToFirst(paths, caller) {
+      let path = paths.at(-1) ?? "";
+      const scopesOf = (each: string): readonly string[] => mustBeDeclared(each).scopes;
+      const identity = await check(path, caller, (found) => {
+        path = paths.find((each) => scopesOf(each).every((scope) => mayUse(found, scope))) ?? path;
+        return authorise(scopesOf(path), found);
+      });
+      return { path, identity };
     },
     unary({ path }, handle) {
       mustBeDeclared(path);
@@ -104,8 +120,10 @@ export function createGuard({ authenticator, audit, limit, streams, onDenied }: 
 }
 
 /** A gateway with an RPC that nobody may call does not start: its rule was forgotten. */
-function mustBeDeclared(path: string): void {
-  if (accessOf(path) === undefined) throw new Error(`${path} does not declare who may call it`);
+function mustBeDeclared(path: string): Access {
+  const access = accessOf(path);
+  if (access === undefined) throw new Error(`${path} does not declare who may call it`);
+  return access;
 }
 
 function enter(incoming: IncomingCall, entry: AuditEntry): AdmittedCall {

@@ -1,0 +1,127 @@
+import { Refusal } from "@ccsp/errors";
+import { type CallerBounds, callerAddress, callerName, SHUTTING_DOWN } from "@ccsp/grpc-kit";
+import type { Identity } from "@ccsp/identity";
+import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from "fastify";
+import type { Guard } from "../application/guard.js";
+import { credentialsOf, peerOf } from "./credentials.js";
+import { HttpCall } from "./http-call.js";
+
+export interface HttpCallsOptions {
+  readonly guard: Guard;
+  /** Shared with gRPC, so that a caller who uses both has each bound once. */
+  readonly callers: CallerBounds;
+}
+
+/** A request that was let in, and the RPC that it stands for. */
+export interface Admitted {
+  readonly path: string;
+  readonly call: HttpCall;
+}
+
+/** The calls of the HTTP server: it lets them in, bounds them, and stops them. */
+export class HttpCalls {
+  readonly #options: HttpCallsOptions;
+  readonly #admitted = new WeakMap<FastifyRequest, Admitted>();
+  readonly #streams = new Set<HttpCall>();
+  readonly #unary = new Set<HttpCall>();
+  #stopping = false;
+
+  constructor(options: HttpCallsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Returns an `onRequest` hook, which runs before the body is read. It lets in who may make one of these RPCs: the
+   * first one that the caller's scopes allow. `admitted` then has the call.
+   */
+  admit(...paths: readonly string[]): onRequestAsyncHookHandler {
+    return async (request, reply) => {
+      const { path, identity } = await this.#options.guard.admitToFirst(paths, credentialsOf(request));
+      const call = this.incomingCall(request, reply, identity);
+      this.#admitted.set(request, { path, call });
+      if (hasBody(request)) await this.#enter(request, reply, identity);
+    };
+  }
+
+  /** The call of a request that an `admit` let in. */
+  admitted(request: FastifyRequest): Admitted {
+    const admitted = this.#admitted.get(request);
+    if (!admitted) throw new Error(`${request.method} ${request.url} was not authorised`);
+    return admitted;
+  }
+
+  callOf(request: FastifyRequest): HttpCall | undefined {
+    return this.#admitted.get(request)?.call;
+  }
+
+  /** Makes the call of a caller who has proven this identity. It ends with the reply, or with its connection. */
+  incomingCall(request: FastifyRequest, reply: FastifyReply, identity: Identity): HttpCall {
+    if (this.#stopping) throw SHUTTING_DOWN;
+    const { callers } = this.#options;
+    const peer = peerOf(request);
+    const state = callers.stateOf(callerName(identity, peer));
+    state?.check();
+    const call = new HttpCall({
+      identity,
+      peer,
+      socket: request.socket,
+      method: `${request.method} ${request.routeOptions.url ?? ""}`,
+      unreadOf: (signal) => callers.unreadOf(signal),
+      metered: callers.meter?.began(identity, callerAddress(peer)),
+      ended: () => {
+        this.#unary.delete(call);
+        this.#streams.delete(call);
+      },
+    });
+    this.#unary.add(call);
+    reply.raw.once("close", () => {
+      if (!reply.raw.writableFinished) {
+        // To leave is the only way to end a stream, so it counts only for calls with one answer.
+        if (this.#unary.has(call)) callers.stateOf(callerName(identity, peer))?.abandon(peer);
+        call.stop(new Refusal("CALL_CANCELLED", "the caller gave up"));
+      }
+      call.end();
+    });
+    return call;
+  }
+
+  /** From now on, the call is a stream: a server that stops does not wait for its end. */
+  isStream(call: HttpCall): void {
+    if (this.#stopping) throw SHUTTING_DOWN;
+    if (this.#unary.delete(call)) this.#streams.add(call);
+  }
+
+  get openStreams(): number {
+    return this.#streams.size;
+  }
+
+  /** Ends all streams, and lets in no more calls. */
+  stopStreams(): void {
+    this.#stopping = true;
+    for (const call of this.#streams) call.stop(SHUTTING_DOWN);
+  }
+
+  /** Ends the other calls. Returns their number. */
+  stopUnary(): number {
+    const open = [...this.#unary];
+    for (const call of open) call.stop(SHUTTING_DOWN);
+    return open.length;
+  }
+
+  /** Waits until the caller may send one more body. The wait ends with its body. */
+  #enter(request: FastifyRequest, reply: FastifyReply, identity: Identity): Promise<void> {
+    const state = this.#options.callers.stateOf(callerName(identity, peerOf(request)));
+    if (!state) return Promise.resolve();
+    return new Promise((resolve) => {
+      const leave = state.begin(resolve);
+      request.raw.once("end", leave);
+      reply.raw.once("close", () => {
+        leave();
+        resolve();
+      });
+    });
+  }
+}
+
+const hasBody = ({ headers }: FastifyRequest): boolean =>
+  headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;

@@ -1,0 +1,171 @@
+import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import { setTimeout as sleep } from "node:timers/promises";
+import { formatHostPort } from "@ccsp/config";
+import { Refusal } from "@ccsp/errors";
+import {
+  boundConnections,
+  type CallerBounds,
+  type ConnectionBounds,
+  callerAddress,
+  refusalFor,
+  SHUTTING_DOWN,
+  type TlsFolder,
+} from "@ccsp/grpc-kit";
+import { within } from "@ccsp/timing";
+import cookie from "@fastify/cookie";
+import Fastify, { type FastifyInstance } from "fastify";
+import type { Registry } from "prom-client";
+import { peerOf } from "./credentials.js";
+import type { HttpDeps } from "./deps.js";
+import { HttpCalls } from "./http-calls.js";
+import { observeRequests } from "./observe.js";
+import { HttpFault, problem } from "./problem.js";
+import { registerHttp } from "./register.js";
+
+/** The same as the largest message of gRPC. */
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
+/** Time for the last answers to reach clients that still read. */
+const FLUSH_MS = 250;
+const NEVER = new AbortController().signal;
+
+export interface HttpOptions extends Omit<HttpDeps, "calls"> {
+  readonly callers: CallerBounds;
+  /** The time within which a request must arrive. */
+  readonly bodyMs: number;
+  readonly connections: ConnectionBounds;
+  /** Undefined: no TLS. */
+  readonly tls: TlsFolder | undefined;
+  readonly registry?: Registry | undefined;
+  readonly drainMs: number;
+  readonly lameDuckMs: number;
+}
+
+export interface HttpServer {
+  readonly port: number;
+  readonly openStreams: number;
+  /**
+   * Stops as the gRPC server does: it serves for `lameDuckMs`, ends streams, lets the other calls finish, and after
+   * `drainMs` ends them too.
+   */
+  close(): Promise<void>;
+}
+
+/** Serves all of HTTP on one port. Rejects if the address cannot be bound, and the error names it. */
+export async function openHttp(options: HttpOptions): Promise<HttpServer> {
+  const { settings, log, drainMs, lameDuckMs } = options;
+  const calls = new HttpCalls(options);
+  const app = createApp(options, calls);
+  await registerHttp(app, { ...options, calls });
+  try {
+    await app.listen(settings.listen);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`HTTP cannot listen on ${formatHostPort(settings.listen)}: ${why}`, { cause: error });
+  }
+  const address = app.server.address();
+  const port = typeof address === "object" && address !== null ? address.port : settings.listen.port;
+  log.info({ port, tls: options.tls !== undefined }, "serves HTTP");
+  let closing: Promise<void> | undefined;
+  return {
+    port,
+    get openStreams() {
+      return calls.openStreams;
+    },
+    close() {
+      closing ??= stop(app, calls, { log, drainMs, lameDuckMs });
+      return closing;
+    },
+  };
+}
+
+async function stop(
+  app: FastifyInstance,
+  calls: HttpCalls,
+  { log, drainMs, lameDuckMs }: Pick<HttpOptions, "log" | "drainMs" | "lameDuckMs">,
+): Promise<void> {
+  await sleep(lameDuckMs);
+  calls.stopStreams();
+  const closed = app.close().then(() => true);
+  const closedWithin = (ms: number) => within(ms, closed, () => false);
+  if (await closedWithin(drainMs)) return;
+  log.warn({ drainMs, calls: calls.stopUnary() }, "HTTP calls that did not finish in time are ended");
+  if (!(await closedWithin(FLUSH_MS))) app.server.closeAllConnections();
+  await closed;
+}
+
+function createApp(options: HttpOptions, calls: HttpCalls): FastifyInstance {
+  const { callers, log, registry } = options;
+  const app = Fastify({
+    logger: false,
+    bodyLimit: MAX_BODY_BYTES,
+    // The hook below answers with a problem instead.
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 512 },
+    serverFactory: (handler) => createHttpServer(handler, options),
+  });
+  observeRequests(app, registry);
+  let stopping = false;
+  app.addHook("preClose", async () => void (stopping = true));
+  app.addHook("onRequest", async (request) => {
+    if (stopping) throw SHUTTING_DOWN;
+    callers.meter?.arrived(callerAddress(peerOf(request)));
+  });
+  app.addHook("onSend", async (_request, reply, payload) => {
+    reply.header("x-content-type-options", "nosniff");
+    if (stopping) reply.header("connection", "close");
+    return payload;
+  });
+  app.register(cookie);
+  app.setErrorHandler((error, request, reply) => {
+    const method = `${request.method} ${request.routeOptions.url ?? ""}`;
+    const signal = calls.callOf(request)?.signal ?? NEVER;
+    return problem(reply, faultOf(error) ?? refusalFor(error, { signal, method }, log));
+  });
+  app.setNotFoundHandler((request, reply) =>
+    problem(
+      reply,
+      new HttpFault(404, `${request.method} ${request.url.split("?", 1)[0]} is not a path of this server`),
+    ),
+  );
+  return app;
+}
+
+/** The fault of a request that fastify itself refuses, with its texts. */
+function faultOf(error: unknown): Refusal | HttpFault | undefined {
+  if (error instanceof HttpFault || error instanceof Refusal) return error;
+  if (!(error instanceof Error) || !("statusCode" in error)) return undefined;
+  const { statusCode, message } = error;
+  if (statusCode === 413) return new Refusal("MESSAGE_TOO_LARGE", `the body is larger than ${MAX_BODY_BYTES} bytes`);
+  if (statusCode === 400) return new Refusal("INVALID_FIELD", message);
+  return typeof statusCode === "number" && statusCode < 500 ? new HttpFault(statusCode, message) : undefined;
+}
+
+function createHttpServer(handler: RequestListener, { tls, connections, bodyMs, log }: HttpOptions): Server {
+  const bounds = boundConnections({
+    bounds: connections,
+    refused: (address, limit) => log.debug({ address, limit }, "a connection was closed: it is beyond a limit"),
+  });
+  const { handshakeMs, idleMs, headerBytes } = connections;
+  const http = {
+    maxHeaderSize: headerBytes,
+    headersTimeout: Math.min(handshakeMs, bodyMs),
+    requestTimeout: bodyMs,
+    keepAliveTimeout: idleMs,
+    // A look for requests that take too long.
+    connectionsCheckingInterval: 1_000,
+  };
+  const server = tls
+    ? createTlsServer({ ...http, ...contextOf(tls), handshakeTimeout: handshakeMs }, handler)
+    : createServer(http, handler);
+  if (tls && "setSecureContext" in server) tls.onChange(() => server.setSecureContext(contextOf(tls)));
+  server.on("connection", (socket) => void bounds.enter(socket));
+  return server;
+}
+
+/** As for gRPC, TLS 1.3 and nothing older. */
+const contextOf = ({ tls: { certificate, key } }: TlsFolder) => ({
+  minVersion: "TLSv1.3" as const,
+  ...(certificate !== undefined && { cert: certificate }),
+  ...(key !== undefined && { key }),
+});

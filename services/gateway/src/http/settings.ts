@@ -1,0 +1,30 @@
+import { type HostPort, judgePublicPort, type ServiceSettings, type Settings } from "@ccsp/config";
+
+export interface HttpSettings {
+  readonly listen: HostPort;
+  /** The origins whose pages may call. Empty: no page of another origin may. */
+  readonly origins: readonly string[];
+}
+
+export function httpSettings(settings: Settings, { name, portTlsDir }: ServiceSettings): HttpSettings {
+  const prefix = "CCSP_GATEWAY";
+  const setting = `${prefix}_HTTP_LISTEN`;
+  const listen = settings.listen(
+    setting,
+    "address of the HTTP server, for REST and the dashboard: 0.0.0.0 for other machines, port 0 for a free one",
+    { default: "127.0.0.1:8080" },
+  );
+  judgePublicPort(settings, { name, prefix, setting, listen }, portTlsDir);
+  return {
+    listen,
+    origins: settings.list(
+      "CCSP_GATEWAY_HTTP_ORIGINS",
+      "origins whose web pages may call the HTTP server with a token; empty: none",
+      {
+        default: [],
+        pattern: /^https?:\/\/(\[[\da-f:.]+\]|[\w.-]+)(:\d{1,5})?$/i,
+        form: "origins, such as https://ops.example.com, separated by commas",
+      },
+    ),
+  };
+}
