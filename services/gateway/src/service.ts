@@ -21,6 +21,7 @@ import { served } from "./grpc/served.js";
 import { openHttp } from "./http/server.js";
 import { openKeys } from "./keys/open-keys.js";
 import { openLimits } from "./limits/open-limits.js";
+import { createLive } from "./live/live.js";
 import { createOperatorOperations } from "./operators/operations.js";
 
 const EXECUTOR_IDLE_MS = 60_000;
@@ -77,6 +78,15 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       connections,
       admit: admitBy((caller, access, path) => guard.admit(path, access, caller), log),
     });
+    const { partitions, webSocketsPerCaller } = config;
+    const live = await open(
+      "live",
+      createLive({
+        ...{ redis, partitions, queue, executors, monitor, guard, streams, registry, log },
+        meter: limits.calls,
+        connectionsPerCaller: webSocketsPerCaller,
+      }),
+    );
     const { drainMs, lameDuckMs } = config.service;
     const http = await open(
       "http",
@@ -84,6 +94,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
         settings: config.http,
         agents,
         operators,
+        live,
         guard,
         log,
         registry,
@@ -95,7 +106,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
         lameDuckMs,
       }),
     );
-    heartbeat.add(() => ({ openStreams: http.openStreams }));
+    heartbeat.add(() => ({ openStreams: http.openStreams + live.openConnections }));
   },
 };
 

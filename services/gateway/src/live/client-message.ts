@@ -69,7 +69,12 @@ function objectOf(frame: string): Readonly<Record<string, unknown>> {
   return fault("message", "is not a JSON object");
 }
 
-function textOf(from: Readonly<Record<string, unknown>>, name: string, field: string, most: number): string | undefined {
+function textOf(
+  from: Readonly<Record<string, unknown>>,
+  name: string,
+  field: string,
+  most: number,
+): string | undefined {
   const text = from[name];
   if (text === undefined) return undefined;
   if (typeof text !== "string" || text === "") return fault(field, "is not a text");

@@ -3,7 +3,7 @@ import { invalidFields } from "@ccsp/errors";
 /** Ids of entries of the event stream, one for each partition. */
 export type Position = readonly string[];
 
-const ID = /^([0-9a-z]{1,11})-([0-9a-z]{1,11})$/;
+const ID = /^([0-9a-z]{1,10})-([0-9a-z]{1,10})$/;
 
 /** A position as a text for clients. They may only give it back. It means the same at every gateway. */
 export const cursorOf = (position: Position): string => position.map(encode).join(".");
