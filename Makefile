@@ -157,8 +157,10 @@ proto: packages ## lint proto/, check for breaking changes and for outdated gene
 	@.ci/proto-breaking
 	@.ci/proto-generated
 
+# The dashboard runs in browsers, so it is checked apart from the others.
 types: packages ## check the types of sources and tests
 	@tsc -p tsconfig.json --noEmit
+	@tsc -p packages/dashboard
 
 # Checks the import order too. Changes nothing.
 lint: packages ## lint TypeScript, Lua and shell, check format and unused code

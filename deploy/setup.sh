@@ -38,7 +38,7 @@ Parts (default: all except the last two):
   sandbox  on Linux, bwrap (bubblewrap) and socat, for the sandbox of each run: the ones in CCSP_EXECUTOR_BWRAP_BIN and
            CCSP_EXECUTOR_SOCAT_BIN or on PATH, else Debian's packages, unpacked into .tools/sandbox. Without them, runs have
            no sandbox: a message says so, and this is not an error
-  build    compiles the TypeScript sources
+  build    compiles the TypeScript sources, and bundles the dashboard
   node22   Node 22, the oldest that is supported, into .tools/node22 for make test-node22 and test-slow (not among the default parts)
   claude-old  Claude Code 2.1.197 into .tools/claude-old, for make test-real-cli CLAUDE=old (not among the default parts)
 
@@ -344,7 +344,9 @@ END
 
 part_build() {
   [[ -x node_modules/.bin/tsc ]] || { fault "the build (it needs the Node packages)" "deploy/setup.sh node"; return 1; }
-  logged build node_modules/.bin/tsc -b tsconfig.build.json || fault "the build: the compiler found the errors above" "fix them, then make build"
+  logged build node_modules/.bin/tsc -b tsconfig.build.json ||
+    { fault "the build: the compiler found the errors above" "fix them, then make build"; return 1; }
+  logged dashboard node packages/dashboard/build.mjs || fault "the dashboard: see the lines above" "fix it, then make build"
 }
 
 parts=()

@@ -13,6 +13,7 @@ const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
  */
 const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   protos: [],
+  dashboard: ["protos"],
   config: [],
   timing: [],
   metrics: [],

@@ -1,0 +1,74 @@
+import { useEffect, useState } from "preact/hooks";
+import { ApiError, outcome, signedOut } from "./api.js";
+import { shellWords } from "./i18n/shell.js";
+import { SignInPage } from "./pages/sign-in.js";
+import { PAGES, type Page, type PageComponent, type PageParameters } from "./pages.js";
+import { Failure } from "./parts/failure.js";
+import { PageHead } from "./parts/layout.js";
+import { closeMenu, Shell } from "./parts/shell.js";
+import { matchPath, path } from "./router.js";
+import { loadSession, oidcOffered, session } from "./session.js";
+
+/** The page of the address, in the shell; or the sign-in page when nobody is known. */
+export function App() {
+  const [fault, setFault] = useState<ApiError | undefined>(undefined);
+  const begin = async () => setFault((await outcome(loadSession())).error);
+  useEffect(() => void begin(), []);
+  if (fault) return <Failure error={fault} onRetry={() => void begin()} />;
+  if (signedOut.value) return <SignInPage oidc={oidcOffered.value} />;
+  if (!session.value) return <p class="loading">{shellWords().loading}</p>;
+  const found = pageOf(path.value);
+  return <Shell page={found?.page}>{found ? <LoadedPage key={path.value} {...found} /> : <NotFound />}</Shell>;
+}
+
+interface Found {
+  readonly page: Page;
+  readonly parameters: PageParameters;
+}
+
+function pageOf(address: string): Found | undefined {
+  for (const page of PAGES) {
+    const parameters = matchPath(page.path, address);
+    if (parameters) return { page, parameters };
+  }
+  return undefined;
+}
+
+const loadedPages = new Map<Page, PageComponent>();
+
+function LoadedPage({ page, parameters }: Found) {
+  const word = shellWords();
+  const [failed, setFailed] = useState(false);
+  const [Shown, show] = useState(() => page.component ?? loadedPages.get(page));
+  useEffect(() => {
+    document.title = `${word.pages[page.name]} · CCSP`;
+  }, [word]);
+  useEffect(() => {
+    closeMenu();
+    const load = async () => {
+      const read = await page.load?.().catch(() => undefined);
+      if (!read) return setFailed(true);
+      loadedPages.set(page, read.default);
+      return show(() => read.default);
+    };
+    if (!Shown) void load();
+  }, []);
+  if (Shown) return <Shown parameters={parameters} />;
+  if (failed) return <Failure error={NOT_LOADED} onRetry={() => location.reload()} />;
+  return <p class="loading">{word.loading}</p>;
+}
+
+const NOT_LOADED = new ApiError(
+  { status: 0, reason: "UNREACHABLE", detail: "", fields: [], retryAfterMs: undefined },
+  false,
+);
+
+function NotFound() {
+  const word = shellWords();
+  return (
+    <>
+      <PageHead title={word.notFound} lead={word.notFoundWay} />
+      <a href="/">{word.toOverview}</a>
+    </>
+  );
+}

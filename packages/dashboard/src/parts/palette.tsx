@@ -1,0 +1,220 @@
+import { signal } from "@preact/signals";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { call } from "../api.js";
+import { paletteWords } from "../i18n/palette.js";
+import { shellWords } from "../i18n/shell.js";
+import { stateWords, wordOf } from "../i18n/states.js";
+import { PAGES } from "../pages.js";
+import { navigate } from "../router.js";
+import type { Task } from "../routes.js";
+import { may } from "../session.js";
+import { locale, theme } from "../settings.js";
+import { Dialog } from "./dialog.js";
+import { openEmergency } from "./emergency.js";
+import { Id, State, taskTone } from "./text.js";
+
+/** What can be done by name. `what` is shown; typed text is looked for in it. */
+export interface Act {
+  readonly name: string;
+  readonly run: () => void;
+}
+
+/** Acts that a page offers while it is shown. Use `useActs`. */
+const actsOfPage = signal<readonly Act[]>([]);
+const open = signal(false);
+
+export const openPalette = (): void => {
+  open.value = true;
+};
+
+/** Offers acts of a page in the palette, while the page is shown. */
+export function useActs(acts: readonly Act[]): void {
+  const key = acts.map(({ name }) => name).join("\n");
+  useEffect(() => {
+    actsOfPage.value = acts;
+    return () => {
+      actsOfPage.value = [];
+    };
+  }, [key]);
+}
+
+/** Opens with Ctrl K (or Command K) everywhere. */
+export function Palette() {
+  useEffect(() => {
+    const opens = (event: KeyboardEvent) => {
+      if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey)) return;
+      event.preventDefault();
+      open.value = true;
+    };
+    window.addEventListener("keydown", opens);
+    return () => window.removeEventListener("keydown", opens);
+  }, []);
+  return open.value ? <OpenPalette /> : null;
+}
+
+interface Choice {
+  readonly key: string;
+  readonly group: string;
+  readonly content: preact.ComponentChildren;
+  readonly run: () => void;
+}
+
+function OpenPalette() {
+  const word = paletteWords();
+  const [text, setText] = useState("");
+  const [at, setAt] = useState(0);
+  const { tasks, searching } = useFoundTasks(text);
+  const choices = [...fixedChoices(text), ...tasks.map((task) => taskChoice(task, word.tasks))];
+  const list = useRef<HTMLUListElement>(null);
+  const close = () => {
+    open.value = false;
+  };
+  const choose = (choice: Choice | undefined) => {
+    if (!choice) return;
+    close();
+    choice.run();
+  };
+  const active = Math.min(at, choices.length - 1);
+  useEffect(() => list.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" }), [active]);
+  return (
+    <Dialog title={word.title} onClose={close}>
+      <input
+        class="palette-text"
+        role="combobox"
+        aria-expanded="true"
+        aria-controls="palette-choices"
+        aria-activedescendant={`choice-${active}`}
+        aria-label={word.hint}
+        placeholder={word.hint}
+        autocomplete="off"
+        value={text}
+        onInput={({ currentTarget }) => {
+          setText(currentTarget.value);
+          setAt(0);
+        }}
+        onKeyDown={(event) => {
+          const move = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+          if (move !== undefined) setAt((active + move + choices.length) % Math.max(choices.length, 1));
+          else if (event.key === "Enter") choose(choices[active]);
+          else return;
+          event.preventDefault();
+        }}
+      />
+      <ul id="palette-choices" role="listbox" aria-label={word.title} ref={list} class="palette-choices">
+        {choices.map((choice, index) => (
+          <li
+            key={choice.key}
+            id={`choice-${index}`}
+            role="option"
+            aria-selected={index === active}
+            onClick={() => choose(choice)}
+          >
+            <span>{choice.content}</span>
+            <span class="third">{choices[index - 1]?.group === choice.group ? "" : choice.group}</span>
+          </li>
+        ))}
+      </ul>
+      <p class="third" aria-live="polite">
+        {searching ? word.searching : choices.length === 0 ? word.nothing(text) : ""}
+      </p>
+    </Dialog>
+  );
+}
+
+function fixedChoices(text: string): Choice[] {
+  const word = paletteWords();
+  const names = shellWords().pages;
+  const pages = PAGES.filter(({ rail, scope }) => rail === true && (scope === undefined || may(scope))).map(
+    ({ name, path }) => ({ key: path, group: word.pages, name: names[name], run: () => navigate(path) }),
+  );
+  const acts = [...actsOfPage.value, ...shellActs()].map((act) => ({ ...act, key: act.name, group: word.acts }));
+  return [...pages, ...acts]
+    .filter(({ name }) => name.toLowerCase().includes(text.trim().toLowerCase()))
+    .map(({ name, ...rest }) => ({ ...rest, content: name }));
+}
+
+function shellActs(): Act[] {
+  const word = paletteWords();
+  const dark = theme.value === "dark";
+  return [
+    ...(may("queue:manage") ? [{ name: word.emergency, run: openEmergency }] : []),
+    {
+      name: word.language,
+      run: () => {
+        locale.value = locale.value === "ja" ? "en" : "ja";
+      },
+    },
+    {
+      name: dark ? word.light : word.dark,
+      run: () => {
+        theme.value = dark ? "light" : "dark";
+      },
+    },
+  ];
+}
+
+const labelsOf = (task: Task): string[] =>
+  Object.entries<string>(task.spec?.labels ?? {}).map(([name, value]) => `${name}=${value}`);
+
+function taskChoice(task: Task, group: string): Choice {
+  return {
+    key: task.id,
+    group,
+    run: () => navigate(`/tasks/${encodeURIComponent(task.id)}`),
+    content: (
+      <>
+        <State tone={taskTone(task.state)}>{wordOf(stateWords().task, task.state)}</State> <Id value={task.id} />{" "}
+        {task.promptSnippet || labelsOf(task).join(" ")} <span class="third">{task.agentId}</span>
+      </>
+    ),
+  };
+}
+
+const TYPING_PAUSE_MS = 200;
+const MOST_TASKS = 8;
+
+/** Tasks with this id, label or agent, or among the newest with this text in what is shown of the prompt. */
+function useFoundTasks(text: string): { readonly tasks: readonly Task[]; readonly searching: boolean } {
+  const [found, setFound] = useState<{ text: string; tasks: readonly Task[] }>({ text: "", tasks: [] });
+  const wanted = text.trim();
+  useEffect(() => {
+    if (wanted.length < 2) return undefined;
+    const stop = new AbortController();
+    const search = async () => {
+      const tasks = await findTasks(wanted, stop.signal);
+      if (!stop.signal.aborted) setFound({ text: wanted, tasks });
+    };
+    const timer = setTimeout(() => void search(), TYPING_PAUSE_MS);
+    return () => {
+      clearTimeout(timer);
+      stop.abort();
+    };
+  }, [wanted]);
+  if (wanted.length < 2) return { tasks: [], searching: false };
+  return { tasks: found.tasks, searching: found.text !== wanted };
+}
+
+async function findTasks(text: string, signal: AbortSignal): Promise<readonly Task[]> {
+  const none: readonly Task[] = [];
+  const [label, value] = text.split("=", 2);
+  const listed = (query: Record<string, string>) =>
+    call("GET /tasks", { query: { pageSize: 100, ...query } }, signal).then(
+      (answer) => answer.tasks,
+      () => none,
+    );
+  const [byId, newest, byAgent, byLabel] = await Promise.all([
+    call("GET /tasks/{taskId}", { path: { taskId: text } }, signal).then(
+      ({ task }) => (task ? [task] : none),
+      () => none,
+    ),
+    listed({}),
+    listed({ "filter.agentId": text }),
+    value ? listed({ [`filter.labels.${label}`]: value }) : none,
+  ]);
+  const lower = text.toLowerCase();
+  const named = newest.filter((task) =>
+    [task.id, task.agentId, task.promptSnippet, ...labelsOf(task)].some((each) => each.toLowerCase().includes(lower)),
+  );
+  const all = new Map([...byId, ...byLabel, ...named, ...byAgent].map((task) => [task.id, task]));
+  return [...all.values()].slice(0, MOST_TASKS);
+}

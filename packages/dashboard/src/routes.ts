@@ -1,0 +1,101 @@
+import type * as executor from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
+import type * as agent from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import type * as operator from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
+import type * as adaptation from "@ccsp/protos/ccsp/monitor/v1/adaptation.js";
+import type * as alerts from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
+import type * as budgets from "@ccsp/protos/ccsp/monitor/v1/budgets.js";
+import type * as fleet from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
+import type * as forecast from "@ccsp/protos/ccsp/monitor/v1/forecast.js";
+import type * as monitor from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import type * as session from "@ccsp/protos/ccsp/monitor/v1/session.js";
+import type * as slo from "@ccsp/protos/ccsp/monitor/v1/slo.js";
+import type * as windows from "@ccsp/protos/ccsp/monitor/v1/windows.js";
+import type * as notification from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
+import type * as queue from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { Wire } from "./wire.js";
+
+/**
+ * The paths of the REST API (docs/rest.md) that the pages call, each with its request and its answer. An operator's
+ * answer where both APIs have the path: an agent's has the same fields.
+ */
+export interface Routes {
+  "POST /tasks": [agent.SubmitTaskRequest, agent.SubmitTaskResponse];
+  "GET /tasks": [queue.ListRequest, queue.ListResponse];
+  "GET /tasks/{taskId}": [queue.GetRequest, queue.GetResponse];
+  "GET /tasks/{taskId}/explanation": [queue.ExplainTaskRequest, queue.ExplainTaskResponse];
+  "GET /tasks/{taskId}/run": [operator.GetRunRequest, executor.GetRunResponse];
+  "POST /tasks/{taskId}/cancel": [queue.CancelRequest, queue.CancelResponse];
+  "POST /tasks/{taskId}/retry": [queue.RetryTaskRequest, queue.RetryTaskResponse];
+  "PUT /tasks/{taskId}/priority": [queue.SetPriorityRequest, queue.SetPriorityResponse];
+  "POST /tasks/estimate": [agent.EstimateTaskRequest, agent.EstimateTaskResponse];
+  "POST /tasks/cancel": [queue.CancelTasksRequest, queue.CancelTasksResponse];
+  "POST /tasks/retry": [queue.RetryTasksRequest, queue.RetryTasksResponse];
+  "GET /schedules": [agent.ListSchedulesRequest, agent.ListSchedulesResponse];
+  "PUT /schedules/{name}": [agent.PutScheduleRequest, agent.PutScheduleResponse];
+  "DELETE /schedules/{name}": [agent.DeleteScheduleRequest, agent.DeleteScheduleResponse];
+  "GET /queue/status": [queue.GetStatusRequest, queue.GetStatusResponse];
+  "POST /queue/pause": [queue.PauseQueueRequest, queue.PauseQueueResponse];
+  "POST /queue/resume": [queue.ResumeQueueRequest, queue.ResumeQueueResponse];
+  "POST /queue/clear": [queue.ClearQueueRequest, queue.ClearQueueResponse];
+  "GET /queue/limits": [queue.GetLimitsRequest, queue.GetLimitsResponse];
+  "PUT /queue/limits": [queue.SetLimitsRequest, queue.SetLimitsResponse];
+  "POST /emergency-stop": [queue.EmergencyStopRequest, queue.EmergencyStopResponse];
+  "GET /executors": [operator.ListExecutorsRequest, operator.ListExecutorsResponse];
+  "GET /executors/{executorId}/engines": [operator.ListEnginesRequest, executor.ListEnginesResponse];
+  "GET /executors/{executorId}/hooks": [operator.ListHooksRequest, executor.ListHooksResponse];
+  "PUT /executors/{executorId}/concurrency": [operator.SetConcurrencyRequest, executor.SetConcurrencyResponse];
+  "PUT /executors/{executorId}/draining": [operator.SetDrainingRequest, executor.SetDrainingResponse];
+  "POST /executors/{executorId}/probe": [operator.ProbeRequest, executor.ProbeResponse];
+  "GET /usage": [monitor.GetUsageRequest, monitor.GetUsageResponse];
+  "GET /usage/series": [monitor.GetTimeSeriesRequest, monitor.GetTimeSeriesResponse];
+  "GET /usage/windows": [windows.ListUsageWindowsRequest, windows.ListUsageWindowsResponse];
+  "GET /usage/forecast": [forecast.GetForecastRequest, forecast.GetForecastResponse];
+  "GET /usage/agents": [monitor.GetAgentStatsRequest, monitor.GetAgentStatsResponse];
+  "GET /usage/adaptation": [adaptation.GetAdaptationRequest, adaptation.GetAdaptationResponse];
+  "GET /budgets": [budgets.ListBudgetsRequest, budgets.ListBudgetsResponse];
+  "PUT /budgets/{name}": [budgets.PutBudgetRequest, budgets.PutBudgetResponse];
+  "DELETE /budgets/{name}": [budgets.DeleteBudgetRequest, budgets.DeleteBudgetResponse];
+  "GET /alerts": [alerts.ListAlertsRequest, alerts.ListAlertsResponse];
+  "GET /alerts/rules": [alerts.ListAlertRulesRequest, alerts.ListAlertRulesResponse];
+  "PUT /alerts/rules/{name}": [alerts.PutAlertRuleRequest, alerts.PutAlertRuleResponse];
+  "DELETE /alerts/rules/{name}": [alerts.DeleteAlertRuleRequest, alerts.DeleteAlertRuleResponse];
+  "POST /alerts/rules/test": [alerts.TestAlertRuleRequest, alerts.TestAlertRuleResponse];
+  "GET /alerts/silences": [alerts.ListSilencesRequest, alerts.ListSilencesResponse];
+  "POST /alerts/silences": [alerts.SilenceAlertsRequest, alerts.SilenceAlertsResponse];
+  "DELETE /alerts/silences/{id}": [alerts.DeleteSilenceRequest, alerts.DeleteSilenceResponse];
+  "GET /signals": [alerts.ListSignalsRequest, alerts.ListSignalsResponse];
+  "GET /slos": [slo.GetSlosRequest, slo.GetSlosResponse];
+  "GET /fleet": [fleet.GetGlobalMetricsRequest, fleet.GetGlobalMetricsResponse];
+  "GET /sessions": [session.ListSessionsRequest, session.ListSessionsResponse];
+  "POST /sessions/{name}/confirm": [session.ConfirmSessionRequest, session.ConfirmSessionResponse];
+  "POST /sessions/{name}/check": [session.CheckSessionRequest, session.CheckSessionResponse];
+  "GET /notifications": [notification.ListNotificationsRequest, notification.ListNotificationsResponse];
+  "GET /notifications/{id}": [notification.GetNotificationRequest, notification.GetNotificationResponse];
+  "POST /notifications/{id}/retry": [notification.RetryNotificationRequest, notification.RetryNotificationResponse];
+  "POST /notifications/preview": [notification.PreviewNotificationRequest, notification.PreviewNotificationResponse];
+  "GET /channels": [notification.ListChannelsRequest, notification.ListChannelsResponse];
+  "POST /channels/{name}/test": [notification.TestChannelRequest, notification.TestChannelResponse];
+  "GET /keys": [operator.ListKeysRequest, operator.ListKeysResponse];
+  "POST /keys": [operator.CreateKeyRequest, operator.CreateKeyResponse];
+  "POST /keys/{id}/rotate": [operator.RotateKeyRequest, operator.RotateKeyResponse];
+  "DELETE /keys/{id}": [operator.RevokeKeyRequest, operator.RevokeKeyResponse];
+  "POST /tokens/revoke": [operator.RevokeTokensRequest, operator.RevokeTokensResponse];
+  "GET /me": [operator.WhoAmIRequest, operator.WhoAmIResponse];
+  "GET /me/usage": [agent.GetMyUsageRequest, agent.GetMyUsageResponse];
+  "GET /me/forecast": [agent.GetMyForecastRequest, agent.GetMyForecastResponse];
+  "GET /me/budgets": [agent.GetMyBudgetsRequest, agent.GetMyBudgetsResponse];
+  "GET /capabilities": [agent.GetCapabilitiesRequest, agent.GetCapabilitiesResponse];
+}
+
+export type Route = keyof Routes;
+export type Request<R extends Route> = Wire<Routes[R][0]>;
+export type Answer<R extends Route> = Wire<Routes[R][1]>;
+
+export type Task = Answer<"GET /tasks">["tasks"][number];
+export type QueueStatus = Answer<"GET /queue/status">;
+export type EmergencyStatus = NonNullable<QueueStatus["emergency"]>;
+export type Executor = Answer<"GET /executors">["executors"][number];
+export type UsageWindow = Answer<"GET /usage/windows">["windows"][number];
+export type BudgetStanding = Answer<"GET /budgets">["budgets"][number];
+export type Forecast = NonNullable<Answer<"GET /usage/forecast">["forecast"]>;
+export type Alert = Answer<"GET /alerts">["alerts"][number];

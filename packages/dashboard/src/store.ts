@@ -1,0 +1,96 @@
+import { effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { signedOut } from "./api.js";
+import { connectLive, type Live, type LiveMessage, type LiveState } from "./live.js";
+import type { Answer } from "./routes.js";
+import { session } from "./session.js";
+
+/** The snapshots that the gateway sends over the WebSocket, by topic (docs/websocket.md). */
+export interface Snapshots {
+  readonly queue: Answer<"GET /queue/status">;
+  readonly executors: Answer<"GET /executors">;
+  readonly alerts: Answer<"GET /alerts">;
+  readonly usage: Answer<"GET /usage/windows"> & Answer<"GET /budgets"> & Answer<"GET /usage/forecast">;
+  readonly health: Answer<"GET /fleet">;
+}
+type Topic = keyof Snapshots;
+
+/** Whether what is shown is current. The connection line shows it, and everything is grey while it is lost. */
+export const connection = signal<LiveState>({ is: "connecting" });
+
+let live: Live | undefined;
+const states: { [T in Topic]: Signal<Snapshots[T] | undefined> } = {
+  queue: signal(),
+  executors: signal(),
+  alerts: signal(),
+  usage: signal(),
+  health: signal(),
+};
+/** Topics that the signed-in person may not read, with the reason. */
+export const refusals = signal<{ readonly [T in Topic]?: string }>({});
+const followed = new Map<Topic, () => void>();
+
+/**
+ * The newest state of a topic, kept current for as long as the page is open. Undefined before it has come. Read
+ * `.value` in a component, and it is drawn again with each change.
+ */
+export function snapshot<T extends Topic>(topic: T): ReadonlySignal<Snapshots[T] | undefined> {
+  const state: Signal<Snapshots[T] | undefined> = states[topic];
+  if (!followed.has(topic)) {
+    followed.set(
+      topic,
+      requireLive().subscribe(
+        { topic },
+        {
+          onSnapshot({ data }) {
+            // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the topic says what its snapshots are
+            state.value = data as Snapshots[T];
+          },
+          onRefused(reason) {
+            refusals.value = { ...refusals.value, [topic]: reason };
+          },
+        },
+      ),
+    );
+  }
+  return state;
+}
+
+/** Calls back for each event about tasks (all, of an agent, or one task) while the component is shown. */
+export function useTaskEvents(
+  filter: { readonly taskId?: string; readonly agentId?: string },
+  onEvent: (event: LiveMessage) => void,
+  /** Events were lost: read the state again. */
+  onMissed: () => void,
+): void {
+  const { taskId, agentId } = filter;
+  useEffect(() => requireLive().subscribe({ topic: "tasks", filter }, { onEvent, onMissed }), [taskId, agentId]);
+}
+
+/** Connects when somebody is signed in, and again after a new sign-in. */
+export function startLive(): void {
+  effect(() => {
+    if (session.value === undefined || signedOut.value) return;
+    if (live) live.reconnect();
+    else live = connectLive({ url: liveUrl(), onState: become });
+  });
+}
+
+function become(state: LiveState): void {
+  connection.value = state;
+  if (state.is === "signed-out") signedOut.value = true;
+}
+
+function liveUrl(): string {
+  const url = new URL("/ws", location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  return url.href;
+}
+
+function requireLive(): Live {
+  if (!live) throw new Error("a page was shown before anybody was signed in");
+  return live;
+}
+
+/** Connects now, and does not wait for the next try. */
+export const reconnect = (): void => live?.reconnect();
