@@ -340,6 +340,14 @@ describe("ccsp's commands for operators", function () {
     await wrong("queue list --limit 0", 2, /whole number from 1/);
     await wrong("executor drain nobody", 4, /no executor of this id; there is executor-1/);
     await wrong("executor tail 0-01k00000000000000000000000", 4, /no executor runs/);
+    await wrong("session check nope", 4, /knows no session of "nope"\n/);
+    await wrong("alert put x", 2, /--when is missing/);
+    await wrong("alert put x --when >1 --metric nope", 2, /--metric is not known. Known are /);
+    await wrong("alert test nope", 4, /there is no rule nope\n/);
+    await wrong("alert delete usage-80", 4, /the rule usage-80 is built in and was not changed/);
+    await wrong("notify list --channel nope", 4, /there is no channel named nope: the channels are /);
+    await wrong("notify list --channel nope --state waiting", 4, /there is no channel named nope/);
+    await wrong("notify preview /nope", 2, /the notice \/nope: there is no such file/);
     await wrong("queue status --gateway 127.0.0.1:1", 5, /127.0.0.1:1/, { CCSP_TOKEN: "t" });
     await wrong("queue status --watch --gateway 127.0.0.1:1", 5, /127.0.0.1:1/, { CCSP_TOKEN: "t" });
     const elsewhere = await ccsp(["queue", "status"], { env: { CCSP_STATE_DIR: join(dir, "empty") } });

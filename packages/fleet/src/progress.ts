@@ -1,3 +1,5 @@
+import { fatalLine } from "./fatal-line.js";
+
 /** How far one part of a fleet is: a replica such as `executor-2`, or `redis` or `consul`. */
 export interface PartProgress {
   readonly part: string;
@@ -27,6 +29,9 @@ export class PartFailed extends Error {
   }
 }
 
+/** How the error of a start says that the lines after it are the part's own. */
+const ANNOUNCES_LINES = /\. Its last lines:$/;
+
 /** Follows the start of a part that `start` starts, and reports it. A failure becomes a PartFailed. */
 export async function reported<S>(part: string, start: () => Promise<S>, onProgress: OnProgress): Promise<S> {
   const secondsSince = stopwatch();
@@ -36,7 +41,9 @@ export async function reported<S>(part: string, start: () => Promise<S>, onProgr
     onProgress({ part, state: "ready", seconds: secondsSince() });
     return started;
   } catch (error) {
-    const [why = "", ...output] = (error instanceof Error ? error.message : String(error)).split("\n");
+    const [what = "", ...output] = (error instanceof Error ? error.message : String(error)).split("\n");
+    const reason = fatalLine(output);
+    const why = reason === undefined ? what : `${what.replace(ANNOUNCES_LINES, "")}: ${reason}`;
     onProgress({ part, state: "failed", seconds: secondsSince(), why });
     throw new PartFailed(part, { why, output });
   }

@@ -193,12 +193,14 @@ describe("startFleet", function () {
 
   it("names a Redis that does not start, with its last output", async () => {
     const before = process.env["REDIS_SERVER_BIN"];
-    process.env["REDIS_SERVER_BIN"] = "/bin/false";
+    const failing = join(root, "failing-redis");
+    await writeFile(failing, '#!/bin/sh\necho "Fatal: the port is taken"\nexit 1\n', { mode: 0o700 });
+    process.env["REDIS_SERVER_BIN"] = failing;
     try {
       await assert.rejects(start(), {
         name: "PartFailed",
         part: "redis",
-        message: /^redis did not start: .* ended before it was ready \(exit 1\)$/,
+        message: /^redis did not start: .* ended before it was ready \(exit 1\): Fatal: the port is taken$/,
       });
     } finally {
       if (before === undefined) delete process.env["REDIS_SERVER_BIN"];

@@ -31,14 +31,15 @@ const UPDATE_FIELDS: readonly (keyof Update)[] = [
 const COMMENT_FIELDS: readonly (keyof CreateComment)[] = ["body"];
 
 /**
- * What happens to one request: an answer, a cut connection before or after the request has taken effect, or no answer at
- * all. Undefined: the request is served.
+ * What happens to one request: an answer, or a cut connection or silence, before or after the request has taken effect.
+ * Undefined: the request is served.
  */
 export type Fault =
   | { readonly status: number; readonly headers?: Record<string, string>; readonly message?: string }
   | "cut before"
   | "cut after"
-  | "silent";
+  | "silent"
+  | "silent after";
 
 export interface Asked {
   readonly method: string;
@@ -211,6 +212,7 @@ export async function startIssueServer(): Promise<IssueServer> {
         const body: unknown = chunks.length === 0 ? undefined : JSON.parse(Buffer.concat(chunks).toString());
         const answer = serve(method, url, body);
         if (fault === "cut after") return request.socket.destroy();
+        if (fault === "silent after") return;
         const [, number] = /\/issues\/(\d+)$/.exec(url.pathname) ?? [];
         const etag = number === undefined ? undefined : `W/"${version.get(Number(number))}"`;
         if (etag !== undefined && headers["if-none-match"] === etag) return void response.writeHead(304).end();

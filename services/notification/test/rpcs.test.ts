@@ -215,6 +215,10 @@ network:
       refused("CHANNEL_NOT_FOUND", /file, issues/),
     );
     await assert.rejects(client.testChannel({ channel: "y" }), refused("CHANNEL_NOT_FOUND"));
+    for (const state of [NotificationState.DELIVERED, NotificationState.WAITING, NotificationState.DEAD]) {
+      await assert.rejects(client.listNotifications({ channel: "y", state }), refused("CHANNEL_NOT_FOUND"));
+      assert.deepEqual((await client.listNotifications({ channel: "issues", state })).notifications, []);
+    }
     await client.notify({ notice: lost({ dedupKey: "no issue" }) });
     for (const dedupKey of ["none", "no issue"]) {
       const first = client.watchIssue({ dedupKey })[Symbol.asyncIterator]().next();

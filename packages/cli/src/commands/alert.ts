@@ -9,6 +9,7 @@ import {
 } from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { Command, Option } from "commander";
+import { withOptionNames } from "../alert/fault-options.js";
 import { readRule } from "../alert/read-rule.js";
 import { matcher, type When, when } from "../alert/rule-options.js";
 import { type ConnectionOptions, withConnection } from "../connection.js";
@@ -181,7 +182,11 @@ Examples:
         const { rules } = await gateway.listAlertRules({});
         const before = rules.find((each) => each.rule?.name === name)?.rule;
         const fresh = AlertRule.fromPartial({ severity: AlertSeverity.WARNING, summary: `${name}: {value}` });
-        return gateway.putAlertRule({ rule: { ...(before ?? fresh), ...read, ...changesOf(options), name } });
+        const rule = { ...(before ?? fresh), ...read, ...changesOf(options), name };
+        return gateway.putAlertRule({ rule }).catch((error: unknown) => {
+          // A file has fields, not options.
+          throw file === undefined ? withOptionNames(error) : error;
+        });
       });
       if (rule === undefined) return;
       const json = () => messageJson("ccsp.monitor.v1.AlertRuleStatus", rule);

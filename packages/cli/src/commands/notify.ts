@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import {
   Notice,
   type Notification,
@@ -13,6 +12,7 @@ import { atGateway, type Operator } from "../operator.js";
 import { someText, wholeNumber } from "../option-values.js";
 import { FORMATS } from "../output/format.js";
 import { showList, showOne } from "../output/show.js";
+import { readInputFile, textOf } from "../read-input.js";
 import { CHANNEL_COLUMNS, NOTIFY_COLUMNS, notificationState } from "../tables/notifications.js";
 import { count, zonedTime } from "../words.js";
 
@@ -210,8 +210,9 @@ Example:
 }
 
 async function noticeIn(path: string): Promise<Notice> {
+  const text = textOf(await readInputFile("the notice", path), `the notice ${path}`);
   try {
-    const notice = Notice.fromJSON(JSON.parse(await readFile(path, "utf8")));
+    const notice = Notice.fromJSON(JSON.parse(text));
     return { ...notice, dedupKey: notice.dedupKey || "preview" };
   } catch (error) {
     throw new CliError(

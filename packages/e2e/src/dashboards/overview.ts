@@ -180,7 +180,7 @@ export const overview: Dashboard = {
         },
         {
           title: "Certificates",
-          description: "Time until the first certificate of an instance expires. Renew with `ccsp certs renew`.",
+          description: "Time until the first certificate of an instance expires. Renew with `ccsp certs init`.",
           unit: "s",
           thresholds: { orange: 30 * 86_400, red: 7 * 86_400, falling: true },
           queries: [{ expr: "min by (service) (ccsp_monitor_certificate_expires_seconds)", legend: "{{service}}" }],

@@ -281,8 +281,10 @@ export function createAlerts({ stores, signals, publish, now, mostUnseenMs, log 
   };
 }
 
-const noRule = (name: string): Refusal =>
-  new Refusal("ALERT_RULE_NOT_FOUND", `there is no rule ${name} that a person has stored`);
+const noRule = (name: string): Refusal => {
+  const why = BUILT_IN.has(name) ? `the rule ${name} is built in and was not changed` : `there is no rule ${name}`;
+  return new Refusal("ALERT_RULE_NOT_FOUND", why);
+};
 
 const faultOf = (reading: Reading | undefined): string => {
   if (reading === undefined) return "its metric is not known here";

@@ -83,5 +83,8 @@ function checkAccount(account: Account | undefined): Account {
   throw invalidFields([{ field: "account.engine", description: "is empty" }]);
 }
 
-const notFound = ({ engine, account }: Account): Refusal =>
-  new Refusal("SESSION_NOT_FOUND", `the monitor knows no session of ${JSON.stringify(nameOf({ engine, account }))}`);
+/** Names the session as commands do: an account without a name is its engine alone. */
+const notFound = ({ engine, account }: Account): Refusal => {
+  const name = account === "" ? engine : nameOf({ engine, account });
+  return new Refusal("SESSION_NOT_FOUND", `the monitor knows no session of ${JSON.stringify(name)}`);
+};

@@ -6,7 +6,7 @@ import type { OpenChannel } from "../delivery/channel-worker.js";
 import { tryChannel } from "../delivery/try-channel.js";
 import type { Issues } from "../domain/channel.js";
 import { queryOf } from "../domain/listing.js";
-import type { NoticeStore } from "../domain/notice-store.js";
+import type { ListQuery, NoticeStore } from "../domain/notice-store.js";
 import { issueMissing, type WatchOptions, watchIssue } from "../issues/watch-issue.js";
 import type { Intake } from "../routing/intake.js";
 import { summaryOf } from "../text/render.js";
@@ -54,12 +54,11 @@ export function notificationHandlers(options: HandlerOptions): Handlers<typeof N
     listNotifications: async (request) => {
       const state = stateOf(request.state);
       const query = queryOf(store, request, state);
-      if (state === "delivered") {
-        const { entries, next = "" } = await store.listDelivered(query);
-        return { notifications: entries.map(deliveredMessage), nextPageToken: next };
-      }
-      const { entries, next = "" } = await store.listUndelivered(state, query);
-      return { notifications: entries.map(undeliveredMessage), nextPageToken: next };
+      const { notifications, next = "" } =
+        state === "delivered" ? await deliveredPage(store, query) : await undeliveredPage(store, state, query);
+      // A channel that was removed from the settings is unknown too, but its entries are still listed.
+      if (query.channel !== "" && notifications.length === 0 && next === "") channelNamed(query.channel);
+      return { notifications, nextPageToken: next };
     },
 
     getNotification: async ({ id }) => {
@@ -155,6 +154,16 @@ export function notificationHandlers(options: HandlerOptions): Handlers<typeof N
       return {};
     },
   };
+}
+
+async function deliveredPage(store: NoticeStore, query: ListQuery) {
+  const { entries, next } = await store.listDelivered(query);
+  return { notifications: entries.map(deliveredMessage), next };
+}
+
+async function undeliveredPage(store: NoticeStore, state: "waiting" | "dead", query: ListQuery) {
+  const { entries, next } = await store.listUndelivered(state, query);
+  return { notifications: entries.map(undeliveredMessage), next };
 }
 
 const notificationMissing = (id: string): Refusal =>

@@ -296,7 +296,7 @@ const GIVEN: readonly Given[] = [
     severity: "critical",
     summary: "The certificate of the {service} {instance} expires in {value}",
     whatToDo:
-      "Run `ccsp certs renew` where the certificates are made, and put the new files into place (docs/security.md).",
+      "Run `ccsp certs init` where the certificates are made: it renews what is due. Put the new files into place (docs/security.md).",
     prometheus: exported("certificate_expires_seconds", { service: "queue", instance: "queue-1" }, 5_000_000, 86_400),
   },
   {

@@ -3680,6 +3680,7 @@ export const NotificationServiceService = {
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token` is wrong.
+   * - NOT_FOUND `CHANNEL_NOT_FOUND`: nothing has a channel of this name, neither the settings nor a notification.
    */
   listNotifications: {
     path: "/ccsp.notification.v1.NotificationService/ListNotifications" as const,
@@ -3852,6 +3853,7 @@ export interface NotificationServiceServer extends UntypedServiceImplementation 
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token` is wrong.
+   * - NOT_FOUND `CHANNEL_NOT_FOUND`: nothing has a channel of this name, neither the settings nor a notification.
    */
   listNotifications: handleUnaryCall<ListNotificationsRequest, ListNotificationsResponse>;
   /**
@@ -3934,6 +3936,7 @@ export interface NotificationServiceClient extends Client {
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token` is wrong.
+   * - NOT_FOUND `CHANNEL_NOT_FOUND`: nothing has a channel of this name, neither the settings nor a notification.
    */
   listNotifications(
     request: ListNotificationsRequest,
