@@ -113,6 +113,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
         registry,
         connections,
         callers: bounds,
+        requestsLeft: (identity) => limits.calls.requestsLeft(identity),
         bodyMs: callers.limits.bodyMs,
         tls: portTls,
         drainMs,
