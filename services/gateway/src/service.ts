@@ -24,6 +24,8 @@ import { served } from "./grpc/served.js";
 import { openHttp } from "./http/server.js";
 import { openKeys } from "./keys/open-keys.js";
 import { openLimits } from "./limits/open-limits.js";
+import { createLive } from "./live/live.js";
+import { registerLive } from "./live/register.js";
 import { createOperatorOperations } from "./operators/operations.js";
 import { registerRest } from "./rest/rest.js";
 import { createOidcSignIn } from "./sign-in/oidc.js";
@@ -91,6 +93,15 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       issueChanged: notification.issueChanged,
     };
     const oidc = config.signIn && (await createOidcSignIn(config.signIn));
+    const { partitions, webSocketsPerCaller } = config;
+    const live = await open(
+      "live",
+      createLive({
+        ...{ redis, partitions, queue, executors, monitor, guard, streams, registry, log },
+        meter: limits.calls,
+        connectionsPerCaller: webSocketsPerCaller,
+      }),
+    );
     const { drainMs, lameDuckMs } = config.service;
     const http = await open(
       "http",
@@ -98,12 +109,14 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
         settings: config.http,
         slices: [
           registerRest,
+          registerLive,
           (app, deps) => signIn(app, deps, { oidc, codes: createOneTimeCodes(redis.client) }),
           ...(webhook ? [(app: FastifyInstance) => githubWebhook(app, webhook)] : []),
           (app) => web(app, { folder: dashboardFolder() }),
         ],
         agents,
         operators,
+        live,
         guard,
         log,
         registry,
@@ -116,7 +129,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
         lameDuckMs,
       }),
     );
-    heartbeat.add(() => ({ openStreams: http.openStreams }));
+    heartbeat.add(() => ({ openStreams: http.openStreams + live.openConnections }));
   },
 };
 
