@@ -11,15 +11,12 @@ import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_serv
 import { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis } from "@ccsp/redis-kit";
-import type { FastifyInstance } from "fastify";
 import { createAgentOperations } from "./agents/operations.js";
 import { createAudit } from "./application/audit.js";
 import { createGuard } from "./application/guard.js";
 import { define, type GatewayConfig } from "./config.js";
 import { Executors } from "./executors/executors.js";
 import { ExecutorPool } from "./executors/pool.js";
-import { createDeliveries } from "./github-webhook/deliveries.js";
-import { githubWebhook, readWebhookSecret } from "./github-webhook/github-webhook.js";
 import { served } from "./grpc/served.js";
 import { openHttp } from "./http/server.js";
 import { openKeys } from "./keys/open-keys.js";
@@ -87,11 +84,6 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       connections,
       admit: admitBy((caller, access, path) => guard.admit(path, access, caller), log),
     });
-    const webhook = config.webhookSecretFile !== undefined && {
-      secret: await readWebhookSecret(config.webhookSecretFile),
-      deliveries: createDeliveries(redis.client),
-      issueChanged: notification.issueChanged,
-    };
     const oidc = config.signIn && (await createOidcSignIn(config.signIn));
     const { partitions, webSocketsPerCaller } = config;
     const live = await open(
@@ -111,7 +103,6 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
           registerRest,
           registerLive,
           (app, deps) => signIn(app, deps, { oidc, codes: createOneTimeCodes(redis.client) }),
-          ...(webhook ? [(app: FastifyInstance) => githubWebhook(app, webhook)] : []),
           (app) => web(app, { folder: dashboardFolder() }),
         ],
         agents,
@@ -122,7 +113,6 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
         registry,
         connections,
         callers: bounds,
-        requestsLeft: (identity) => limits.calls.requestsLeft(identity),
         bodyMs: callers.limits.bodyMs,
         tls: portTls,
         drainMs,
