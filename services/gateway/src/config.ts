@@ -2,6 +2,7 @@ import { type AuthenticationSettings, authenticationSettings } from "@ccsp/authe
 import {
   callerUnreadBytes,
   monitorTarget,
+  queueShards,
   type RedisSettings,
   redisSettings,
   type ServiceSettings,
@@ -9,6 +10,7 @@ import {
   serviceSettings,
 } from "@ccsp/config";
 import type { CallerBoundsOptions, ConnectionBounds } from "@ccsp/grpc-kit";
+import { webhookSecretFile } from "./github-webhook/settings.js";
 import { type HttpSettings, httpSettings } from "./http/settings.js";
 import { type LimitSettings, limitSettings } from "./limits/settings.js";
 import { type OidcSignInSettings, signInSettings } from "./sign-in/settings.js";
@@ -20,10 +22,15 @@ export interface GatewayConfig {
   readonly targets: Readonly<Record<"queue" | "monitor" | "notification", string>>;
   readonly authentication: AuthenticationSettings;
   readonly signIn: OidcSignInSettings | undefined;
+  readonly webhookSecretFile: string | undefined;
   readonly watchGiveUpMs: number;
   readonly callers: CallerBoundsOptions & { readonly limits: NonNullable<CallerBoundsOptions["limits"]> };
   readonly connections: ConnectionBounds;
   readonly limits: LimitSettings;
+  /** The number of partitions of the event stream. */
+  readonly partitions: number;
+  /** The most WebSockets of one caller. */
+  readonly webSocketsPerCaller: number;
 }
 
 export function define(settings: Settings): GatewayConfig {
@@ -43,12 +50,19 @@ export function define(settings: Settings): GatewayConfig {
     },
     authentication,
     signIn: signInSettings(settings, authentication, http),
+    webhookSecretFile: webhookSecretFile(settings),
     watchGiveUpMs: settings.durationMs(
       "CCSP_WATCH_GIVE_UP",
       "how long an agent's stream is kept while no queue replica can be reached",
       { default: "30s", min: 0 },
     ),
     limits: limitSettings(settings),
+    partitions: queueShards(settings),
+    webSocketsPerCaller: settings.integer(
+      "CCSP_GATEWAY_CALLER_WEBSOCKETS",
+      "most WebSockets that one agent or person may have open at one gateway",
+      { default: 100, min: 1 },
+    ),
     connections: connectionBounds(settings),
     callers: {
       unreadBytes: callerUnreadBytes(settings),

@@ -21,6 +21,8 @@ import { served } from "./grpc/served.js";
 import { openHttp } from "./http/server.js";
 import { openKeys } from "./keys/open-keys.js";
 import { openLimits } from "./limits/open-limits.js";
+import { createLive } from "./live/live.js";
+import { registerLive } from "./live/register.js";
 import { createOperatorOperations } from "./operators/operations.js";
 import { registerRest } from "./rest/rest.js";
 import { createOidcSignIn } from "./sign-in/oidc.js";
@@ -83,6 +85,15 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       admit: admitBy((caller, access, path) => guard.admit(path, access, caller), log),
     });
     const oidc = config.signIn && (await createOidcSignIn(config.signIn));
+    const { partitions, webSocketsPerCaller } = config;
+    const live = await open(
+      "live",
+      createLive({
+        ...{ redis, partitions, queue, executors, monitor, guard, streams, registry, log },
+        meter: limits.calls,
+        connectionsPerCaller: webSocketsPerCaller,
+      }),
+    );
     const { drainMs, lameDuckMs } = config.service;
     const http = await open(
       "http",
@@ -90,24 +101,25 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
         settings: config.http,
         slices: [
           registerRest,
+          registerLive,
           (app, deps) => signIn(app, deps, { oidc, codes: createOneTimeCodes(redis.client) }),
           (app) => web(app, { folder: dashboardFolder() }),
         ],
         agents,
         operators,
+        live,
         guard,
         log,
         registry,
         connections,
         callers: bounds,
-        requestsLeft: (identity) => limits.calls.requestsLeft(identity),
         bodyMs: callers.limits.bodyMs,
         tls: portTls,
         drainMs,
         lameDuckMs,
       }),
     );
-    heartbeat.add(() => ({ openStreams: http.openStreams }));
+    heartbeat.add(() => ({ openStreams: http.openStreams + live.openConnections }));
   },
 };
 
