@@ -11,6 +11,7 @@ import {
 import type { CallerBoundsOptions, ConnectionBounds } from "@ccsp/grpc-kit";
 import { type HttpSettings, httpSettings } from "./http/settings.js";
 import { type LimitSettings, limitSettings } from "./limits/settings.js";
+import { type OidcSignInSettings, signInSettings } from "./sign-in/settings.js";
 
 export interface GatewayConfig {
   readonly service: ServiceSettings;
@@ -18,6 +19,7 @@ export interface GatewayConfig {
   readonly redis: RedisSettings;
   readonly targets: Readonly<Record<"queue" | "monitor" | "notification", string>>;
   readonly authentication: AuthenticationSettings;
+  readonly signIn: OidcSignInSettings | undefined;
   readonly watchGiveUpMs: number;
   readonly callers: CallerBoundsOptions & { readonly limits: NonNullable<CallerBoundsOptions["limits"]> };
   readonly connections: ConnectionBounds;
@@ -26,9 +28,11 @@ export interface GatewayConfig {
 
 export function define(settings: Settings): GatewayConfig {
   const service = serviceSettings(settings, { name: "gateway", grpcPort: 3000, opsPort: 9000, callers: "agents" });
+  const http = httpSettings(settings, service);
+  const authentication = authenticationSettings(settings);
   return {
     service,
-    http: httpSettings(settings, service),
+    http,
     redis: redisSettings(settings),
     targets: {
       queue: settings.text("CCSP_QUEUE_TARGET", "gRPC target of the queue", { default: "consul:///queue" }),
@@ -37,7 +41,8 @@ export function define(settings: Settings): GatewayConfig {
         default: "consul:///notification",
       }),
     },
-    authentication: authenticationSettings(settings),
+    authentication,
+    signIn: signInSettings(settings, authentication, http),
     watchGiveUpMs: settings.durationMs(
       "CCSP_WATCH_GIVE_UP",
       "how long an agent's stream is kept while no queue replica can be reached",

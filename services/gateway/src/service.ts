@@ -22,6 +22,11 @@ import { openHttp } from "./http/server.js";
 import { openKeys } from "./keys/open-keys.js";
 import { openLimits } from "./limits/open-limits.js";
 import { createOperatorOperations } from "./operators/operations.js";
+import { registerRest } from "./rest/rest.js";
+import { createOidcSignIn } from "./sign-in/oidc.js";
+import { createOneTimeCodes } from "./sign-in/one-time-codes.js";
+import { signIn } from "./sign-in/sign-in.js";
+import { dashboardFolder, web } from "./web/web.js";
 
 const EXECUTOR_IDLE_MS = 60_000;
 
@@ -77,11 +82,17 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       connections,
       admit: admitBy((caller, access, path) => guard.admit(path, access, caller), log),
     });
+    const oidc = config.signIn && (await createOidcSignIn(config.signIn));
     const { drainMs, lameDuckMs } = config.service;
     const http = await open(
       "http",
       openHttp({
         settings: config.http,
+        slices: [
+          registerRest,
+          (app, deps) => signIn(app, deps, { oidc, codes: createOneTimeCodes(redis.client) }),
+          (app) => web(app, { folder: dashboardFolder() }),
+        ],
         agents,
         operators,
         guard,
@@ -89,6 +100,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
         registry,
         connections,
         callers: bounds,
+        requestsLeft: (identity) => limits.calls.requestsLeft(identity),
         bodyMs: callers.limits.bodyMs,
         tls: portTls,
         drainMs,
