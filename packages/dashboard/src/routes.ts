@@ -74,7 +74,7 @@ export interface Routes {
   "POST /notifications/{id}/retry": [notification.RetryNotificationRequest, notification.RetryNotificationResponse];
   "POST /notifications/preview": [notification.PreviewNotificationRequest, notification.PreviewNotificationResponse];
   "GET /channels": [notification.ListChannelsRequest, notification.ListChannelsResponse];
-  "POST /channels/{name}/test": [notification.TestChannelRequest, notification.TestChannelResponse];
+  "POST /channels/{channel}/test": [notification.TestChannelRequest, notification.TestChannelResponse];
   "GET /keys": [operator.ListKeysRequest, operator.ListKeysResponse];
   "POST /keys": [operator.CreateKeyRequest, operator.CreateKeyResponse];
   "POST /keys/{id}/rotate": [operator.RotateKeyRequest, operator.RotateKeyResponse];

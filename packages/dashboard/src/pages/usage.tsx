@@ -3,6 +3,7 @@ import { number, usd } from "../format.js";
 import { shellWords } from "../i18n/shell.js";
 import { usageWords } from "../i18n/usage.js";
 import { LimitsPanel } from "../overview/limits-panel.js";
+import { Choice } from "../parts/choice.js";
 import { Failure } from "../parts/failure.js";
 import { Empty, PageHead, Panel, Tabs } from "../parts/layout.js";
 import { hrefWith } from "../router.js";
@@ -108,30 +109,4 @@ function headOf(usage: Answer<"GET /usage"> | undefined): { readonly title: stri
     open > 0 && word.gaps(open),
   ];
   return { title: word.title(runs, range, cost), lead: lead.filter(Boolean).join(" ") };
-}
-
-function Choice({
-  label,
-  choices,
-  chosen,
-  parameter,
-}: {
-  readonly label: string;
-  readonly choices: readonly { readonly name: string; readonly word: string }[];
-  readonly chosen: string;
-  readonly parameter: string;
-}) {
-  return (
-    <nav class="choice" aria-label={label}>
-      {choices.map(({ name, word }) => (
-        <a
-          key={name}
-          href={hrefWith({ [parameter]: name })}
-          {...(name === chosen && { "aria-current": "true" as const })}
-        >
-          {word}
-        </a>
-      ))}
-    </nav>
-  );
 }
