@@ -39,7 +39,7 @@ export default function SchedulesPage() {
       />
       {error && <Failure error={error} onRetry={reload} />}
       {data?.schedules.length === 0 && (
-        <Empty title={word.teach} command='ccsp schedule put nightly --cron "0 3 * * *" "Look for flaky tests"' />
+        <Empty title={word.teach} command='ccsp schedule put nightly "0 3 * * *" "Look for flaky tests"' />
       )}
       {data !== undefined && data.schedules.length > 0 && (
         <Panel>
