@@ -22,7 +22,9 @@ import type { HttpDeps } from "./deps.js";
 import { HttpCalls, type HttpCallsOptions } from "./http-calls.js";
 import { observeRequests } from "./observe.js";
 import { HttpFault, problem } from "./problem.js";
-import { registerHttp } from "./register.js";
+import { registerHttp, type Slice } from "./register.js";
+import { sessionCookie } from "./session-cookie.js";
+import { isHttps } from "./settings.js";
 
 /** The same as the largest message of gRPC. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
@@ -33,6 +35,7 @@ const NEVER = new AbortController().signal;
 
 export interface HttpOptions extends Omit<HttpDeps, "calls">, Pick<HttpCallsOptions, "requestsLeft"> {
   readonly callers: CallerBounds;
+  readonly slices: readonly Slice[];
   /** The time within which a request must arrive. */
   readonly bodyMs: number;
   readonly connections: ConnectionBounds;
@@ -58,7 +61,7 @@ export async function openHttp(options: HttpOptions): Promise<HttpServer> {
   const { settings, log, drainMs, lameDuckMs } = options;
   const calls = new HttpCalls(options);
   const app = createApp(options, calls);
-  await registerHttp(app, { ...options, calls });
+  await registerHttp(app, options.slices, { ...options, calls });
   try {
     await app.listen(settings.listen);
   } catch (error) {
@@ -128,6 +131,7 @@ function createApp(options: HttpOptions, calls: HttpCalls): FastifyInstance {
   });
   app.register(cookie);
   if (settings.origins.length > 0) app.register(cors, corsOf(settings.origins));
+  app.decorate("sessionCookie", sessionCookie(options.tls !== undefined || isHttps(options.settings.publicUrl)));
   app.setErrorHandler((error, request, reply) => {
     const method = `${request.method} ${request.routeOptions.url ?? ""}`;
     const signal = calls.callOf(request)?.signal ?? NEVER;
