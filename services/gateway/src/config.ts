@@ -10,6 +10,7 @@ import {
   serviceSettings,
 } from "@ccsp/config";
 import type { CallerBoundsOptions, ConnectionBounds } from "@ccsp/grpc-kit";
+import { webhookSecretFile } from "./github-webhook/settings.js";
 import { type HttpSettings, httpSettings } from "./http/settings.js";
 import { type LimitSettings, limitSettings } from "./limits/settings.js";
 import { type OidcSignInSettings, signInSettings } from "./sign-in/settings.js";
@@ -21,6 +22,7 @@ export interface GatewayConfig {
   readonly targets: Readonly<Record<"queue" | "monitor" | "notification", string>>;
   readonly authentication: AuthenticationSettings;
   readonly signIn: OidcSignInSettings | undefined;
+  readonly webhookSecretFile: string | undefined;
   readonly watchGiveUpMs: number;
   readonly callers: CallerBoundsOptions & { readonly limits: NonNullable<CallerBoundsOptions["limits"]> };
   readonly connections: ConnectionBounds;
@@ -48,6 +50,7 @@ export function define(settings: Settings): GatewayConfig {
     },
     authentication,
     signIn: signInSettings(settings, authentication, http),
+    webhookSecretFile: webhookSecretFile(settings),
     watchGiveUpMs: settings.durationMs(
       "CCSP_WATCH_GIVE_UP",
       "how long an agent's stream is kept while no queue replica can be reached",

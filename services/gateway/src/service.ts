@@ -19,16 +19,11 @@ import { Executors } from "./executors/executors.js";
 import { ExecutorPool } from "./executors/pool.js";
 import { served } from "./grpc/served.js";
 import { openHttp } from "./http/server.js";
+import { httpSlices } from "./http-slices.js";
 import { openKeys } from "./keys/open-keys.js";
 import { openLimits } from "./limits/open-limits.js";
 import { createLive } from "./live/live.js";
-import { registerLive } from "./live/register.js";
 import { createOperatorOperations } from "./operators/operations.js";
-import { registerRest } from "./rest/rest.js";
-import { createOidcSignIn } from "./sign-in/oidc.js";
-import { createOneTimeCodes } from "./sign-in/one-time-codes.js";
-import { signIn } from "./sign-in/sign-in.js";
-import { dashboardFolder, web } from "./web/web.js";
 
 const EXECUTOR_IDLE_MS = 60_000;
 
@@ -93,18 +88,12 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
         connectionsPerCaller: webSocketsPerCaller,
       }),
     );
-    const oidc = config.signIn && (await createOidcSignIn(config.signIn));
     const { drainMs, lameDuckMs } = config.service;
     const http = await open(
       "http",
       openHttp({
         settings: config.http,
-        slices: [
-          registerRest,
-          (app, deps) => signIn(app, deps, { oidc, codes: createOneTimeCodes(redis.client) }),
-          (app) => registerLive(app, { live, log }),
-          (app) => web(app, { folder: dashboardFolder() }),
-        ],
+        slices: await httpSlices({ config, redis, notification, live, log }),
         agents,
         operators,
         guard,

@@ -1,4 +1,5 @@
 import { useAnswer } from "../answer.js";
+import { failureWords } from "../i18n/failures.js";
 import { overviewWords } from "../i18n/overview.js";
 import { shellWords } from "../i18n/shell.js";
 import { ActivityPanel } from "../overview/activity-panel.js";
@@ -60,10 +61,13 @@ export default function OverviewPage() {
 /** A panel whose data has not come, or does not come because the sign-in may not read it. */
 function Pending({ title, topic }: { readonly title: string; readonly topic: "usage" | "executors" }) {
   const word = shellWords();
-  const refused = refusals.value[topic] !== undefined;
+  const reason = refusals.value[topic];
+  const why = reason === "SCOPE_MISSING" ? word.hidden("monitor:read") : reason ? failureWords().away : word.loading;
   return (
     <Panel title={title}>
-      <p class="third">{refused ? <Words text={word.hidden("monitor:read")} /> : word.loading}</p>
+      <p class="third">
+        <Words text={why} />
+      </p>
     </Panel>
   );
 }

@@ -30,6 +30,7 @@ import { isHttps } from "./settings.js";
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 /** Time for the last answers to reach clients that still read. */
 const FLUSH_MS = 250;
+const IDLE_LOOK_MS = 50;
 const NEVER = new AbortController().signal;
 
 export interface HttpOptions extends Omit<HttpDeps, "calls">, Pick<HttpCallsOptions, "requestsLeft"> {
@@ -90,7 +91,12 @@ async function stop(
 ): Promise<void> {
   await sleep(lameDuckMs);
   calls.stopStreams();
-  const closed = app.close().then(() => true);
+  // Node looks only once for idle connections, and those of calls in progress become idle later.
+  const idle = setInterval(() => app.server.closeIdleConnections(), IDLE_LOOK_MS);
+  const closed = app
+    .close()
+    .finally(() => clearInterval(idle))
+    .then(() => true);
   const closedWithin = (ms: number) => within(ms, closed, () => false);
   if (await closedWithin(drainMs)) return;
   log.warn({ drainMs, calls: calls.stopUnary() }, "HTTP calls that did not finish in time are ended");

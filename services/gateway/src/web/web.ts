@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import fastifyStatic from "@fastify/static";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { plainPage } from "../http/page.js";
+import { HttpFault } from "../http/problem.js";
 
 /** The folder with the built dashboard. It does not exist before the dashboard was built. */
 export const dashboardFolder = (): string =>
@@ -55,7 +56,8 @@ export async function web(app: FastifyInstance, { folder }: { readonly folder: s
     const path = request.url.split("?", 1)[0] ?? "";
     const name = path.slice(1);
     if (files.has(name)) return reply.header("cache-control", HASHED.test(name) ? FOREVER : CHECKED).sendFile(name);
-    if (NO_PAGES.test(path) || /\.\w+$/.test(path)) return reply.callNotFound();
+    if (NO_PAGES.test(path) || /\.\w+$/.test(path))
+      throw new HttpFault(404, `GET ${path} is not a path of this server`);
     return reply.header("cache-control", CHECKED).sendFile(PAGE);
   });
 }
