@@ -11,7 +11,6 @@ import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_serv
 import { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis } from "@ccsp/redis-kit";
-import type { FastifyInstance } from "fastify";
 import { createAgentOperations } from "./agents/operations.js";
 import { createAudit } from "./application/audit.js";
 import { createGuard } from "./application/guard.js";
@@ -21,6 +20,7 @@ import { ExecutorPool } from "./executors/pool.js";
 import { createDeliveries } from "./github-webhook/deliveries.js";
 import { githubWebhook, readWebhookSecret } from "./github-webhook/github-webhook.js";
 import { served } from "./grpc/served.js";
+import type { Slice } from "./http/register.js";
 import { openHttp } from "./http/server.js";
 import { openKeys } from "./keys/open-keys.js";
 import { openLimits } from "./limits/open-limits.js";
@@ -29,6 +29,7 @@ import { registerRest } from "./rest/rest.js";
 import { createOidcSignIn } from "./sign-in/oidc.js";
 import { createOneTimeCodes } from "./sign-in/one-time-codes.js";
 import { signIn } from "./sign-in/sign-in.js";
+import { v1 } from "./v1/v1.js";
 import { dashboardFolder, web } from "./web/web.js";
 
 const EXECUTOR_IDLE_MS = 60_000;
@@ -98,8 +99,13 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
         settings: config.http,
         slices: [
           registerRest,
+          ...["/api/v1", ...(config.http.oldPaths ? ["/api/ccsp"] : [])].map(
+            (prefix): Slice =>
+              (app, deps) =>
+                v1(app, deps, { prefix }),
+          ),
           (app, deps) => signIn(app, deps, { oidc, codes: createOneTimeCodes(redis.client) }),
-          ...(webhook ? [(app: FastifyInstance) => githubWebhook(app, webhook)] : []),
+          ...(webhook ? [((app) => githubWebhook(app, webhook)) satisfies Slice] : []),
           (app) => web(app, { folder: dashboardFolder() }),
         ],
         agents,
