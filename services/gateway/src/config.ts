@@ -2,6 +2,7 @@ import { type AuthenticationSettings, authenticationSettings } from "@ccsp/authe
 import {
   callerUnreadBytes,
   monitorTarget,
+  queueShards,
   type RedisSettings,
   redisSettings,
   type ServiceSettings,
@@ -26,6 +27,10 @@ export interface GatewayConfig {
   readonly callers: CallerBoundsOptions & { readonly limits: NonNullable<CallerBoundsOptions["limits"]> };
   readonly connections: ConnectionBounds;
   readonly limits: LimitSettings;
+  /** The number of partitions of the event stream. */
+  readonly partitions: number;
+  /** The most WebSockets of one caller. */
+  readonly webSocketsPerCaller: number;
 }
 
 export function define(settings: Settings): GatewayConfig {
@@ -52,6 +57,12 @@ export function define(settings: Settings): GatewayConfig {
       { default: "30s", min: 0 },
     ),
     limits: limitSettings(settings),
+    partitions: queueShards(settings),
+    webSocketsPerCaller: settings.integer(
+      "CCSP_GATEWAY_CALLER_WEBSOCKETS",
+      "most WebSockets that one agent or person may have open at one gateway",
+      { default: 100, min: 1 },
+    ),
     connections: connectionBounds(settings),
     callers: {
       unreadBytes: callerUnreadBytes(settings),

@@ -24,6 +24,8 @@ import type { Slice } from "./http/register.js";
 import { openHttp } from "./http/server.js";
 import { openKeys } from "./keys/open-keys.js";
 import { openLimits } from "./limits/open-limits.js";
+import { createLive } from "./live/live.js";
+import { registerLive } from "./live/register.js";
 import { createOperatorOperations } from "./operators/operations.js";
 import { registerRest } from "./rest/rest.js";
 import { createOidcSignIn } from "./sign-in/oidc.js";
@@ -92,6 +94,15 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       issueChanged: notification.issueChanged,
     };
     const oidc = config.signIn && (await createOidcSignIn(config.signIn));
+    const { partitions, webSocketsPerCaller } = config;
+    const live = await open(
+      "live",
+      createLive({
+        ...{ redis, partitions, queue, executors, monitor, guard, streams, registry, log },
+        meter: limits.calls,
+        connectionsPerCaller: webSocketsPerCaller,
+      }),
+    );
     const { drainMs, lameDuckMs } = config.service;
     const http = await open(
       "http",
@@ -106,6 +117,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
           ),
           (app, deps) => signIn(app, deps, { oidc, codes: createOneTimeCodes(redis.client) }),
           ...(webhook ? [((app) => githubWebhook(app, webhook)) satisfies Slice] : []),
+          (app) => registerLive(app, { live, log }),
           (app) => web(app, { folder: dashboardFolder() }),
         ],
         agents,
@@ -122,7 +134,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
         lameDuckMs,
       }),
     );
-    heartbeat.add(() => ({ openStreams: http.openStreams }));
+    heartbeat.add(() => ({ openStreams: http.openStreams + live.openConnections }));
   },
 };
 

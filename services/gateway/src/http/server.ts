@@ -30,6 +30,7 @@ import { isHttps } from "./settings.js";
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 /** Time for the last answers to reach clients that still read. */
 const FLUSH_MS = 250;
+const IDLE_LOOK_MS = 50;
 const NEVER = new AbortController().signal;
 
 export interface HttpOptions extends Omit<HttpDeps, "calls" | "faultOf">, Pick<HttpCallsOptions, "requestsLeft"> {
@@ -95,7 +96,12 @@ async function stop(
 ): Promise<void> {
   await sleep(lameDuckMs);
   calls.stopStreams();
-  const closed = app.close().then(() => true);
+  // Node looks only once for idle connections, and those of calls in progress become idle later.
+  const idle = setInterval(() => app.server.closeIdleConnections(), IDLE_LOOK_MS);
+  const closed = app
+    .close()
+    .finally(() => clearInterval(idle))
+    .then(() => true);
   const closedWithin = (ms: number) => within(ms, closed, () => false);
   if (await closedWithin(drainMs)) return;
   log.warn({ drainMs, calls: calls.stopUnary() }, "HTTP calls that did not finish in time are ended");
@@ -129,8 +135,8 @@ function createApp(options: HttpOptions, faultOf: HttpDeps["faultOf"]): FastifyI
     return payload;
   });
   app.register(cookie);
-  app.decorate("sessionCookie", sessionCookie(options.tls !== undefined || isHttps(options.settings.publicUrl)));
   if (settings.origins.length > 0) app.register(cors, corsOf(settings.origins));
+  app.decorate("sessionCookie", sessionCookie(options.tls !== undefined || isHttps(options.settings.publicUrl)));
   app.setErrorHandler((error, request, reply) => problem(reply, faultOf(error, request)));
   return app;
 }
