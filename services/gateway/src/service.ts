@@ -17,22 +17,13 @@ import { createGuard } from "./application/guard.js";
 import { define, type GatewayConfig } from "./config.js";
 import { Executors } from "./executors/executors.js";
 import { ExecutorPool } from "./executors/pool.js";
-import { createDeliveries } from "./github-webhook/deliveries.js";
-import { githubWebhook, readWebhookSecret } from "./github-webhook/github-webhook.js";
 import { served } from "./grpc/served.js";
-import type { Slice } from "./http/register.js";
 import { openHttp } from "./http/server.js";
+import { httpSlices } from "./http-slices.js";
 import { openKeys } from "./keys/open-keys.js";
 import { openLimits } from "./limits/open-limits.js";
 import { createLive } from "./live/live.js";
-import { registerLive } from "./live/register.js";
 import { createOperatorOperations } from "./operators/operations.js";
-import { registerRest } from "./rest/rest.js";
-import { createOidcSignIn } from "./sign-in/oidc.js";
-import { createOneTimeCodes } from "./sign-in/one-time-codes.js";
-import { signIn } from "./sign-in/sign-in.js";
-import { v1 } from "./v1/v1.js";
-import { dashboardFolder, web } from "./web/web.js";
 
 const EXECUTOR_IDLE_MS = 60_000;
 
@@ -88,12 +79,6 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       connections,
       admit: admitBy((caller, access, path) => guard.admit(path, access, caller), log),
     });
-    const webhook = config.webhookSecretFile !== undefined && {
-      secret: await readWebhookSecret(config.webhookSecretFile),
-      deliveries: createDeliveries(redis.client),
-      issueChanged: notification.issueChanged,
-    };
-    const oidc = config.signIn && (await createOidcSignIn(config.signIn));
     const { partitions, webSocketsPerCaller } = config;
     const live = await open(
       "live",
@@ -108,18 +93,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       "http",
       openHttp({
         settings: config.http,
-        slices: [
-          registerRest,
-          ...["/api/v1", ...(config.http.oldPaths ? ["/api/ccsp"] : [])].map(
-            (prefix): Slice =>
-              (app, deps) =>
-                v1(app, deps, { prefix }),
-          ),
-          (app, deps) => signIn(app, deps, { oidc, codes: createOneTimeCodes(redis.client) }),
-          ...(webhook ? [((app) => githubWebhook(app, webhook)) satisfies Slice] : []),
-          (app) => registerLive(app, { live, log }),
-          (app) => web(app, { folder: dashboardFolder() }),
-        ],
+        slices: await httpSlices({ config, redis, notification, live, log }),
         agents,
         operators,
         guard,
