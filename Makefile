@@ -17,7 +17,7 @@ ON_NODE22 := PATH="$(CURDIR)/.tools/node22/bin:$$PATH"
 CCSP := node packages/cli/bin/ccsp.js
 
 .PHONY: help setup packages demo up down logs test test-slow test-unit test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
-  chaos check python pack bench-submit bench-queue bench-monitor bench-adaptation bench-strangers bench-ttft gen docs docs-picture lint types format proto build clean
+  chaos check python pack images bench-submit bench-queue bench-monitor bench-adaptation bench-strangers bench-ttft gen docs docs-picture lint types format proto build clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
@@ -130,6 +130,10 @@ bench-ttft: setup ## compare the time to the first text with that of the CLI alo
 	@node --import tsx --conditions ccsp-src packages/e2e/bench/ttft.ts
 
 ##@ Change it
+# It needs Docker. deploy/docker/build.sh --help names the variables.
+images: ## build the container images of all services and of ccsp (ENGINES=...)
+	@deploy/docker/build.sh
+
 build: ## compile the TypeScript sources
 	@deploy/setup.sh node build
 
