@@ -1,5 +1,5 @@
 export { type Authority, createAuthority, keepAuthority, readAuthority } from "./authority.js";
-export { type Certificate, isDue, parseCertificates } from "./certificate.js";
+export { type Certificate, isDue, isSignedBy, parseCertificates } from "./certificate.js";
 export { CertificateFault } from "./fault.js";
 export { filesOf } from "./files.js";
 export { certificateFolders, type Found, findCertificates, folderFor } from "./folder.js";

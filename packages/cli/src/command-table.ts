@@ -45,6 +45,11 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
       load: async (io, end) => (await import("./commands/status.js")).statusCommand(io, end),
     },
     {
+      term: "doctor [options]",
+      description: "look for what is wrong with an installation and this host, and say how to mend it",
+      load: async (io, end) => (await import("./commands/doctor.js")).doctorCommand(io, end),
+    },
+    {
       term: "folders",
       description: "folders of this machine in which tasks of the local fleet may work",
       load: async (io) => (await import("./commands/folders.js")).foldersCommand(io),

@@ -127,6 +127,12 @@ export interface FleetState {
    * folder. Absent in a fleet of release 0.2.0, whose executors do not.
    */
   readonly allowedRoots?: readonly string[];
+  /** The port of the fleet's own Redis, for `ccsp doctor`. Absent when it uses another one. */
+  readonly redisPort?: number | undefined;
+  /** The URL of the fleet's own Consul. Absent when it uses another one, or none. */
+  readonly consulUrl?: string | undefined;
+  /** Its engine has a simulated model. Absent when it has a real one. */
+  readonly simulated?: true;
   /** Where `ccsp trace` asks for traces. Absent when this fleet keeps none. */
   readonly traceSocket?: string | undefined;
   readonly services: readonly {

@@ -92,6 +92,26 @@ export const VARIABLES: readonly Variable[] = [
   { name: "CCSP_REDIS_CA_FILE", doc: "authorities of that Redis' certificate", unset: "those of the system" },
   { name: "CCSP_REDIS_TLS_DIR", doc: "folder with a certificate for that Redis", unset: "no certificate" },
   { name: "CCSP_CLAUDE_CODE_BIN", doc: "the `claude` of a local fleet", unset: "`claude` on PATH" },
+  {
+    name: "CCSP_EXECUTOR_DIR",
+    doc: "the executor's folder, for `ccsp doctor`: is its disk full?",
+    unset: "not looked at",
+  },
+  {
+    name: "CCSP_EXECUTOR_CGROUP",
+    doc: "the executor's control group, for `ccsp doctor`",
+    unset: "the executor has none",
+  },
+  {
+    name: "CCSP_EXECUTOR_SANDBOX",
+    doc: "for `ccsp doctor`: `required` makes a missing sandbox a failure",
+    unset: "a warning",
+  },
+  {
+    name: "CCSP_NOTIFICATION_FILE",
+    doc: "the notification service's file, for `ccsp doctor`: is its disk full?",
+    unset: "not looked at",
+  },
   { name: "REDIS_SERVER_BIN", doc: "the `redis-server` that a local fleet starts", unset: "PATH, then `.tools/bin`" },
   { name: "CONSUL_BIN", doc: "the `consul` that a local fleet starts", unset: "PATH, then `.tools/bin`" },
   { name: "USER", doc: "name of the caller in tokens that the command makes for a local fleet", unset: "" },

@@ -128,6 +128,17 @@ describe("ccsp up --single --detach", function () {
     assert.match(stdout, /registered|ready/);
   });
 
+  it("has nothing that fails for ccsp doctor, which finds its Redis and each service by itself", async () => {
+    const { code, stdout } = await ccsp(["doctor"], { env });
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /^ok +redis +Redis 127\.0\.0\.1:\d+ +each write is on disk before it is answered/m);
+    for (const service of ["gateway", "queue", "executor", "monitor", "notification"]) {
+      assert.match(stdout, new RegExp(`^ok +services +${service}-1 +ready$`, "m"));
+    }
+    assert.match(stdout, /^ok +clocks +Redis /m);
+    assert.match(stdout, /^ok +tls +service queue /m);
+  });
+
   it("is refused while another fleet runs, and is gone after ccsp down", async () => {
     const again = await ccsp(["up", "--ports", "free"], { env });
     assert.equal(again.code, 2);

@@ -175,6 +175,13 @@ export function outputSchema(): Schema {
     "emergency resume": RESUMED,
     status: STATUS,
     init: object({ settings: TEXT, login: TEXT, allowedFolders: { type: "array", items: TEXT } }),
+    doctor: object({
+      check: TEXT,
+      subject: TEXT,
+      state: { enum: ["ok", "warn", "fail", "skip"] },
+      detail: TEXT,
+      "mend?": TEXT,
+    }),
     down: object({ stopped: { type: ["integer", "null"] } }),
     logs: object({ source: TEXT, line: TEXT }),
     "folders list": object({ folder: TEXT }),

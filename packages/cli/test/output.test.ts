@@ -50,6 +50,12 @@ const CASES: readonly Case[] = [
     shows:
       /^gateway 1\.2\.3: you are alice[^]*executor executor-2 does not answer: connect ECONNREFUSED\nno sandbox on executor-1 \(there is no bwrap\)[^]*alice +unknown +1 [^]*all is well\n\nnot shown: queue: needs the scope tasks:read-all \(role viewer or operator or admin\)/,
   },
+  {
+    line: "doctor",
+    shows:
+      /^STATE +CHECK +SUBJECT +FOUND\n[^]*fail +engines +login claude-code\/team +it is refused[^]*\n {5}mend: renew the login/,
+    code: 1,
+  },
   { line: "queue status", shows: /^ENGINE +CLASS +WAITING +OLDEST [^]*claude-code {2}normal +2 {2}2 min 5 s /m },
   { line: "queue list", name: FAILED_TASK.id, shows: new RegExp(`^ID +STATE [^]*\n${SHORT} +FAILED +low`) },
   { line: `queue get ${SHORT}`, name: FAILED_TASK.id, shows: /^error +529$/m },
@@ -281,8 +287,8 @@ describe("The output of ccsp", () => {
       assert.ok(yaml.startsWith("---\n"), yaml);
       const same = parseAllDocuments(yaml).map((each): unknown => each.toJS());
       for (const each of same) conforms(schemaOf(line), each);
-      // A submission, a token or a new certificate is another one each time.
-      if (!/^(submit|token|certs (init|issue))/.test(line)) assert.deepEqual(same, documents);
+      // A submission, a token or a new certificate is another one each time, and so is what a host has free.
+      if (!/^(submit|token|doctor|certs (init|issue))/.test(line)) assert.deepEqual(same, documents);
       const named = await run(`${line} -o name`);
       if (name === undefined)
         assert.match(named.stderr, /It is none of table, wide, json, yaml\.|^ccsp: -o name is for one task/);

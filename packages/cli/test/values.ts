@@ -51,6 +51,16 @@ const CLASSES = "urgent, high, normal, low";
 const REPEATED_CLASS: Values = { right: "low", gives: ["low"], wrong: ["soon", `It is none of ${CLASSES}.`] };
 
 export const VALUES: Readonly<Record<string, Values>> = {
+  "--service <name...>": {
+    right: "queue",
+    gives: ["queue"],
+    wrong: ["frontend", "It is none of gateway, queue, executor, monitor, notification."],
+  },
+  "--ops <host:port...>": {
+    right: "queue:9001",
+    gives: [{ host: "queue", port: 9001 }],
+    wrong: ["queue", "Write it as host:port, such as queue:9001."],
+  },
   "--json": FLAG,
   "-o, --output <format>": { right: "json", wrong: ["xml", "It is none of table, "] },
   "-q, --quiet": FLAG,

@@ -15,10 +15,13 @@ export interface ConsulTokens {
   grant(url: string): Promise<void>;
 }
 
+/** The file with the token of a service, or of the administrator (`management`). */
+export const consulTokenFile = (dir: string, name: ServiceName | "management"): string => join(dir, `${name}.token`);
+
 /** Makes a new random token for each service and for the administrator, and writes them into `dir`. */
 export async function openConsulTokens({ root, dir }: { root: string; dir: string }): Promise<ConsulTokens> {
   await openPrivateFolder(dir);
-  const fileOf = (name: string): string => join(dir, `${name}.token`);
+  const fileOf = (name: ServiceName | "management"): string => consulTokenFile(dir, name);
   const policyOf = (name: string): Promise<string> => readFile(join(root, "deploy", "consul", `${name}.hcl`), "utf8");
   const management = randomUUID();
   const services = await Promise.all(

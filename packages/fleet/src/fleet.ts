@@ -66,6 +66,10 @@ export interface Fleet {
   readonly redis: RedisServer;
   /** The fleet's own Consul. The getter throws if the fleet uses an existing one, or none. */
   readonly consul: ConsulAgent;
+  /** The port of the fleet's own Redis. Undefined: it uses an existing one. */
+  readonly redisPort: number | undefined;
+  /** The URL of the fleet's own Consul. Undefined: it uses an existing one, or none. */
+  readonly consulUrl: string | undefined;
   /** The gRPC target of the gateways. */
   readonly gatewayAddress: string;
   /** The URL of the first gateway's HTTP server, for example `http://127.0.0.1:8080`. */
@@ -199,6 +203,8 @@ function createFleet({ running, redis, consul, gatewayCaFile, stopAll, stopping 
     get consul() {
       return ownOrThrow(consul, "Consul");
     },
+    redisPort: redis?.port,
+    consulUrl: consul?.url,
     gatewayAddress: gatewayAddress(running),
     httpAddress: httpAddress(running),
     gatewayCaFile,

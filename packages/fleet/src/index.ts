@@ -1,7 +1,7 @@
 export { whyNoConsul, whyNoRedis } from "./binary.js";
 export { type CertificateOptions, certificateSettings, keepFleetCertificates, operatorFolder } from "./certificates.js";
 export { type ConsulAgent, type ConsulOptions, startConsul } from "./consul.js";
-export { type ConsulTokens, openConsulTokens } from "./consul-tokens.js";
+export { type ConsulTokens, consulTokenFile, openConsulTokens } from "./consul-tokens.js";
 export { type Fleet, type FleetOptions, type FleetProcess, startFleet } from "./fleet.js";
 export { freePort } from "./free-port.js";
 export { askHealth, type Health } from "./health.js";
@@ -16,7 +16,7 @@ export {
 } from "./process.js";
 export { type OnProgress, PartFailed, type PartProgress } from "./progress.js";
 export { type RedisOptions, type RedisServer, startRedis } from "./redis.js";
-export { openRedisUsers, type RedisUsers } from "./redis-users.js";
+export { openRedisUsers, type RedisUsers, redisLogin } from "./redis-users.js";
 export type { Restartable } from "./restartable.js";
 export { CALLS, DEFAULT_PORTS, SERVICES, type ServiceName, STOP_ORDER, targetsFor, USE_REDIS } from "./services.js";
 export { takenPorts } from "./taken-ports.js";

@@ -10,6 +10,8 @@ export interface RedisUsers {
   passwordOf(user: string): string;
 }
 
+const PASSWORDS = "passwords.json";
+
 /** What follows the name is no hash, so Redis refuses to start with the template itself. */
 const LOGIN = /^(user (\S+) .*)#SHA256-OF-PASSWORD/gm;
 
@@ -20,7 +22,7 @@ const LOGIN = /^(user (\S+) .*)#SHA256-OF-PASSWORD/gm;
 export async function openRedisUsers({ root, dir }: { root: string; dir: string }): Promise<RedisUsers> {
   await openPrivateFolder(dir);
   const template = await readFile(join(root, "deploy", "redis", "users.acl"), "utf8");
-  const passwordFile = join(dir, "passwords.json");
+  const passwordFile = join(dir, PASSWORDS);
   const kept = await readPasswords(passwordFile);
   const passwords = new Map<string, string>();
   const aclFile = join(dir, "users.acl");
@@ -39,6 +41,12 @@ export async function openRedisUsers({ root, dir }: { root: string; dir: string 
       return password;
     },
   };
+}
+
+/** `user:password@` of a Redis with its users in `dir`, for a URL. Empty if they are not known. */
+export async function redisLogin(dir: string, user: string): Promise<string> {
+  const { [user]: password } = await readPasswords(join(dir, PASSWORDS));
+  return password === undefined ? "" : `${user}:${password}@`;
 }
 
 /** The file is read from the folder of an earlier fleet. If it is gone or damaged, the users get new passwords. */

@@ -1,2 +1,3 @@
 export type { ExecutorConfig } from "./config.js";
+export { openSandbox } from "./sandbox/open.js";
 export { loadExecutorService } from "./service.js";

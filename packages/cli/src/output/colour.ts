@@ -51,6 +51,7 @@ const COLOURS: ReadonlyMap<string, Paint> = new Map([
   ["SUSPECTED", WAITING],
   ["does not answer", BAD],
   ["failing", BAD],
+  ["fail", BAD],
   ["late", BAD],
   ["RUNNING", BUSY],
   ["LEASED", BUSY],
@@ -64,6 +65,7 @@ const COLOURS: ReadonlyMap<string, Paint> = new Map([
   ["PENDING", WAITING],
   ["WARNING", WAITING],
   ["warning", WAITING],
+  ["warn", WAITING],
   ["warns", WAITING],
   ["parks", WAITING],
   ["CANCELLING", OVER],
@@ -71,4 +73,5 @@ const COLOURS: ReadonlyMap<string, Paint> = new Map([
   ["REVOKED", OVER],
   ["RESOLVED", OVER],
   ["SILENCED", OVER],
+  ["skip", OVER],
 ]);

@@ -7,14 +7,15 @@ import { durationWords, zonedTime } from "../words.js";
 type State = "VALID" | "DUE" | "EXPIRED" | "EARLY" | "WRONG KEY";
 
 /** DUE: it should be renewed. EARLY: it is not valid yet. WRONG KEY: the key beside it belongs to another one. */
-function stateOf({ certificate, hasKey }: Found, now = new Date()): State {
+export function stateOf({ certificate, hasKey }: Found, now = new Date()): State {
   if (hasKey === false) return "WRONG KEY";
   if (certificate.until <= now) return "EXPIRED";
   if (certificate.from > now) return "EARLY";
   return isDue(certificate, now) ? "DUE" : "VALID";
 }
 
-const whoOf = ({ certificate: { name, isAuthority, subject } }: Found): string => {
+/** Whom a certificate names, in words. */
+export const whoOf = ({ certificate: { name, isAuthority, subject } }: Found): string => {
   if (isAuthority) return `CA ${subject}`;
   return name === undefined ? subject : `${name.kind} ${name.name}`;
 };

@@ -1,25 +1,13 @@
-import { execFile } from "node:child_process";
-import { join } from "node:path";
-import { ConfigError, type ConsulSettings, type Env, findExecutable, load, type RedisSettings } from "@ccsp/config";
-import { SERVICES, type ServiceName, takenPorts, targetsFor, USE_REDIS, whyNoRedis } from "@ccsp/fleet";
+import { type ConsulSettings, findExecutable, type RedisSettings } from "@ccsp/config";
+import { takenPorts, whyNoRedis } from "@ccsp/fleet";
 import { CliError, EXIT, messageOf } from "../exit.js";
 import { consulOf, redisOf } from "../named-stores.js";
-import { ROOT, type StateDir } from "../state.js";
 import { gatewayHttpListen, gatewayListen } from "./certificates.js";
+import { checkFleetSettings, type FleetSettings } from "./check-settings.js";
 import { bundledCli } from "./engine.js";
-import type { SettingsByService } from "./settings-by-service.js";
 
-type Values = Readonly<Record<string, string>>;
-
-export interface StartChecks {
-  readonly state: StateDir;
-  /** The settings of all services. */
-  readonly settings: Values;
-  /** The environment of the command, with the settings file. */
-  readonly env: Env;
+export interface StartChecks extends FleetSettings {
   readonly ports: "default" | "free";
-  /** The settings that name the certificates of each service. */
-  readonly certificates: SettingsByService;
   /** Says where a setting is, such as `settings.env, line 3`. Undefined for the environment. */
   readonly whereIs: (name: string) => string | undefined;
 }
@@ -30,7 +18,7 @@ export interface StartChecks {
  * error with all of them. Returns the warnings of the services.
  */
 export async function checkStart(checks: StartChecks): Promise<readonly string[]> {
-  const services = await checkSettings(checks);
+  const services = await checkFleetSettings(checks);
   const [taken, away] = await Promise.all([
     checks.ports === "default"
       ? takenPorts({ grpc: gatewayListen(checks.env)?.port, http: gatewayHttpListen(checks.env)?.port })
@@ -53,78 +41,11 @@ export async function checkStart(checks: StartChecks): Promise<readonly string[]
   throw new CliError(code, `the fleet cannot start, for ${lines.length} reasons:`, lines);
 }
 
-async function checkSettings({ state, settings, env, certificates }: StartChecks) {
-  const { settingsByService } = await import("./settings-by-service.js");
-  const byService = await settingsByService(settings);
-  const faults = new Set<string>();
-  const warnings = new Set<string>();
-  for (const name of SERVICES) {
-    const values = { ...fleetsOwn(name, state, env), ...certificates[name], ...byService[name] };
-    const found = hasPlugins(byService) && name === "executor" ? await askExecutor(values) : await check(name, values);
-    for (const fault of found.faults) faults.add(fault);
-    for (const warning of found.warnings) warnings.add(warning);
-  }
-  return { faults: [...faults], warnings: [...warnings] };
-}
-
-interface Found {
-  readonly faults: readonly string[];
-  readonly warnings: readonly string[];
-}
-
-async function check(name: ServiceName, values: Values): Promise<Found> {
-  const { loadDefinitions } = await import("./services.js");
-  const definitions = await loadDefinitions({});
-  try {
-    const { warnings } = load(values, (settings) => definitions[name].define(settings));
-    return { faults: [], warnings };
-  } catch (error) {
-    if (error instanceof ConfigError) return { faults: error.faults, warnings: [] };
-    throw error;
-  }
-}
-
-/** What the fleet sets for each replica, as far as a check depends on it. */
-function fleetsOwn(name: ServiceName, { dataDir }: StateDir, env: StartChecks["env"]): Values {
-  const redisUrl = env["CCSP_REDIS_URL"];
-  return {
-    PATH: env["PATH"] ?? "",
-    ...(redisUrl && USE_REDIS.includes(name) && { CCSP_REDIS_URL: redisUrl }),
-    ...(env["CCSP_CONSUL_URL"] && { CCSP_CONSUL_URL: env["CCSP_CONSUL_URL"] }),
-    ...(name === "gateway" && listening(env)),
-    ...(name === "executor" && { CCSP_EXECUTOR_ID: "executor-1", CCSP_EXECUTOR_DIR: join(dataDir, "executor-1") }),
-    ...targetsFor(name, () => [1]),
-  };
-}
-
-/** The settings of a person that say where gateways listen. */
-function listening(env: Env): Values {
-  const names = ["CCSP_GATEWAY_LISTEN", "CCSP_GATEWAY_HTTP_LISTEN"];
-  return Object.fromEntries(
-    names.flatMap((name) => {
-      const value = env[name];
-      return value ? [[name, value]] : [];
-    }),
-  );
-}
-
-const hasPlugins = ({ executor = {} }: SettingsByService): boolean =>
-  ["CCSP_EXECUTOR_ENGINE_PLUGINS", "CCSP_EXECUTOR_HOOKS"].some((name) => (executor[name] ?? "").trim() !== "");
-
-/** The code of plugins must not run in this process, so the executor checks its settings in a process of its own. */
-function askExecutor(values: Values): Promise<Found> {
-  const program = join(ROOT, "services", "executor", "dist", "main.js");
-  return new Promise((resolve) => {
-    execFile(process.execPath, [program, "--check-config"], { env: { ...values } }, (error, _stdout, stderr) => {
-      const lines = stderr.trim().split("\n");
-      const faults = lines.slice(lines.length > 1 ? 1 : 0).map((line) => line.trim());
-      resolve({ faults: error ? faults : [], warnings: [] });
-    });
-  });
-}
-
 /** The executor checks its engine when it opens it. To see this before takes no process. */
-async function engineFaults({ settings, env }: StartChecks): Promise<readonly string[]> {
+export async function engineFaults({
+  settings,
+  env,
+}: Pick<StartChecks, "settings" | "env">): Promise<readonly string[]> {
   const engines = (settings["CCSP_EXECUTOR_ENGINES"]?.trim() || "claude-code").split(",").map((name) => name.trim());
   const named = settings["CCSP_CLAUDE_CODE_BIN"]?.trim();
   if (!engines.includes("claude-code") || findExecutable(named || "claude", env["PATH"] ?? "")) return [];

@@ -64,11 +64,11 @@ export async function runFleet(io: Io, parts: FleetParts, options: UpOptions): P
   });
   let quickly = true;
   try {
-    await saveFleet(state, describe(io, { fleet, traces, ready: false }));
+    await saveFleet(state, describe(io, { fleet, engine, traces, ready: false }));
     const ready = await Promise.race([fleet.ready(), interrupted]);
     if (ready !== "interrupted") {
       quickly = false;
-      const running = describe(io, { fleet, traces, ready: true });
+      const running = describe(io, { fleet, engine, traces, ready: true });
       await saveFleet(state, running);
       parts.onReady(running);
       for (const line of [...welcome(fleet, options.single), ...forCallers(running)]) output.tell(line);
@@ -132,11 +132,12 @@ function localDefaults({ env }: Io, state: StateDir): Record<string, string> {
 
 interface Running {
   readonly fleet: Fleet;
+  readonly engine: FleetEngine;
   readonly traces: Traces | undefined;
   readonly ready: boolean;
 }
 
-function describe({ env }: Io, { fleet, traces, ready }: Running): FleetState {
+function describe({ env }: Io, { fleet, engine, traces, ready }: Running): FleetState {
   return {
     pid: process.pid,
     ready,
@@ -144,6 +145,10 @@ function describe({ env }: Io, { fleet, traces, ready }: Running): FleetState {
     http: fleet.httpAddress,
     gatewayCaFile: givenAuthority(sharedSettings(env)) ?? fleet.gatewayCaFile,
     allowedRoots: (sharedSettings(env)["CCSP_EXECUTOR_ALLOWED_ROOTS"] ?? "").split(",").filter(Boolean),
+    // A person's own engine has all of its settings from the environment.
+    ...(Object.keys(engine.settings).length > 0 && { simulated: true as const }),
+    redisPort: fleet.redisPort,
+    consulUrl: fleet.consulUrl,
     traceSocket: traces?.socket,
     services: fleet.processes().map(({ name, index, ports }) => ({ name, index, ports })),
   };
