@@ -7,6 +7,7 @@ import { loadDefinitions } from "@ccsp/cli";
 import { describeSettings, type Env, load, parseDuration } from "@ccsp/config";
 import { DEFAULT_PORTS, SERVICES, type ServiceName, USE_REDIS } from "@ccsp/fleet";
 import { allRpcs } from "@ccsp/protos/access.js";
+import { createLogger, createMetrics, serveOps } from "@ccsp/telemetry";
 import { skip } from "@ccsp/testkit";
 import { ROOT } from "../src/docs/blocks.js";
 import { buildOverlay, findProgram, nameOf, OVERLAYS, type Resource, readResources } from "../src/kubernetes/build.js";
@@ -20,6 +21,24 @@ import { serviceOf } from "../src/rpcs.js";
 const CLOSE_MS = 9_000;
 const isService = (name: string): name is ServiceName => SERVICES.some((service) => service === name);
 const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
+
+/** The paths of the probes. */
+const ALIVE = "/health";
+const READY = "/ready";
+
+describe("The probes of k8s", () => {
+  it("ask for paths that the ops port of a service serves", async () => {
+    const log = createLogger({ name: "queue", level: "fatal", instance: "queue-0" });
+    const listen = { host: "127.0.0.1", port: 0 };
+    const ops = await serveOps({ listen, registry: createMetrics("queue"), log, checks: {} });
+    ops.setReady();
+    const statuses = await Promise.all(
+      [ALIVE, READY, "/other"].map(async (path) => (await fetch(`http://127.0.0.1:${ops.port}${path}`)).status),
+    );
+    await ops.close();
+    assert.deepEqual(statuses, [200, 200, 404]);
+  });
+});
 
 for (const overlay of OVERLAYS) {
   describe(`The overlay ${overlay} of k8s`, function () {
@@ -79,8 +98,8 @@ for (const overlay of OVERLAYS) {
           ...[livenessProbe, readinessProbe, startupProbe].flatMap((probe) =>
             probe?.httpGet?.port === "ops" ? [] : ["a probe is missing or does not ask the ops port"],
           ),
-          ...(livenessProbe?.httpGet?.path === "/health" ? [] : ["it is alive by another path than /health"]),
-          ...(readinessProbe?.httpGet?.path === "/ready" ? [] : ["it is ready by another path than /ready"]),
+          ...(livenessProbe?.httpGet?.path === ALIVE ? [] : ["it is alive by another path than /health"]),
+          ...(readinessProbe?.httpGet?.path === READY ? [] : ["it is ready by another path than /ready"]),
           ...(
             [
               ["grpc", grpc, `${prefix}_LISTEN`],

@@ -1,26 +1,31 @@
 import { nameOf, type Resource } from "./build.js";
 
-/** The packages with the schemas of the CRDs. Kubernetes' own are in kubernetes-models. */
-const CRDS: Readonly<Record<string, string>> = {
-  "cert-manager.io": "@kubernetes-models/cert-manager/",
-  "gateway.networking.k8s.io": "@kubernetes-models/gateway-api/",
-  "keda.sh": "@kubernetes-models/keda/",
-  "monitoring.coreos.com": "@kubernetes-models/prometheus-operator/",
+/** The schemas of the CRDs, each of its own package. Kubernetes' own are in kubernetes-models. */
+const CRDS: Readonly<Record<string, (() => Promise<Models>) | undefined>> = {
+  "cert-manager.io/v1": async () => await import("@kubernetes-models/cert-manager/cert-manager.io/v1"),
+  "gateway.networking.k8s.io/v1": async () =>
+    await import("@kubernetes-models/gateway-api/gateway.networking.k8s.io/v1"),
+  "keda.sh/v1alpha1": async () => await import("@kubernetes-models/keda/keda.sh/v1alpha1"),
+  "monitoring.coreos.com/v1": async () =>
+    await import("@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1"),
 };
+
+/** The classes of an API group, by the names of its kinds. */
+type Models = Readonly<Record<string, unknown>>;
 
 interface Model {
   validate(): void;
 }
 
+const isModelClass = (found: unknown): found is new (data: object) => Model =>
+  typeof found === "function" && "prototype" in found && "validate" in Object(found.prototype);
+
 /** What is wrong with a resource by its schema. A field that the schema does not have is a fault too. */
 export async function faultsBySchema(resource: Resource): Promise<string[]> {
   const { apiVersion, kind } = resource;
-  const [group = ""] = apiVersion.split("/");
-  const models: Readonly<Record<string, (new (data: object) => Model) | undefined>> = await import(
-    `${CRDS[group] ?? "kubernetes-models/"}${apiVersion}`
-  );
+  const models: Models = await (CRDS[apiVersion]?.() ?? import(`kubernetes-models/${apiVersion}`));
   const Kind = models[kind];
-  if (Kind === undefined) return [`${nameOf(resource)}: there is no schema of it`];
+  if (!isModelClass(Kind)) return [`${nameOf(resource)}: there is no schema of it`];
   const unread = new Set<string>();
   try {
     watched(new Kind(resource), "", unread).validate();
