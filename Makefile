@@ -17,7 +17,7 @@ ON_NODE22 := PATH="$(CURDIR)/.tools/node22/bin:$$PATH"
 CCSP := node packages/cli/bin/ccsp.js
 
 .PHONY: help setup packages demo up down logs test test-slow test-unit test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
-  chaos check python pack bench-submit bench-queue bench-monitor bench-adaptation bench-strangers bench-live bench-ttft bench-rest gen docs docs-picture lint types format proto build clean
+  chaos check python pack images bench-submit bench-queue bench-monitor bench-adaptation bench-strangers bench-live bench-ttft bench-rest gen docs docs-picture lint types format proto build clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
@@ -138,6 +138,10 @@ bench-rest: setup ## compare a submit by REST with one by gRPC, 1 minute
 	@node --import tsx --conditions ccsp-src packages/e2e/bench/rest.ts
 
 ##@ Change it
+# It needs Docker. deploy/docker/build.sh --help names the variables.
+images: ## build the container images of all services and of ccsp (ENGINES=...)
+	@deploy/docker/build.sh
+
 build: ## compile the TypeScript sources
 	@deploy/setup.sh node build
 
