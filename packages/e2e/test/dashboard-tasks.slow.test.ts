@@ -61,7 +61,9 @@ describe("the dashboard's page Tasks with 100,000 tasks", function () {
     );
     await scrollTo(1);
     await page.getByText("number 0", { exact: true }).waitFor();
-    console.log(`      longest frames on the way down: ${await page.evaluate("longestFrames().join(', ')")} ms`);
+    console.log(
+      `      longest frames on the way down: ${String(await page.evaluate("longestFrames().join(', ')"))} ms`,
+    );
   });
 
   it("shows rows at once wherever a person scrolls to, each at its place", async () => {
@@ -75,7 +77,9 @@ describe("the dashboard's page Tasks with 100,000 tasks", function () {
       assert.ok((await rows().count()) <= MOST_DRAWN);
     }
     for (let step = 0; step < 60; step++) await page.mouse.wheel(0, 400);
-    console.log(`      longest frames while scrolling: ${await page.evaluate("longestFrames().join(', ')")} ms`);
+    console.log(
+      `      longest frames while scrolling: ${String(await page.evaluate("longestFrames().join(', ')"))} ms`,
+    );
   });
 
   it("finds one of them by its text", async () => {

@@ -56,12 +56,7 @@ describe("the story of a task", () => {
       [9, 1, state("QUEUED")],
       [10, 2, state("RUNNING")],
     );
-    assert.deepEqual(story(entries), [
-      "QUEUED 0-1",
-      "attempt 1 FAILED 1-2",
-      "QUEUED 9-10",
-      "attempt 2 RUNNING 10-",
-    ]);
+    assert.deepEqual(story(entries), ["QUEUED 0-1", "attempt 1 FAILED 1-2", "QUEUED 9-10", "attempt 2 RUNNING 10-"]);
   });
 
   it("ends the use of a tool where the engine goes on, and joins text that comes without a break", () => {
@@ -76,8 +71,14 @@ describe("the story of a task", () => {
     const [, attempt] = storyOf(new Date(START).toISOString(), entries);
     assert.ok(attempt?.kind === "attempt");
     const seconds = ({ from, to = 0 }: { from: number; to?: number }) => [(from - START) / 1000, (to - START) / 1000];
-    assert.deepEqual(attempt.tools.map(seconds), [[2, 4], [4, 6]]);
-    assert.deepEqual(attempt.texts.map(seconds), [[6, 7], [20, 20]]);
+    assert.deepEqual(attempt.tools.map(seconds), [
+      [2, 4],
+      [4, 6],
+    ]);
+    assert.deepEqual(attempt.texts.map(seconds), [
+      [6, 7],
+      [20, 20],
+    ]);
   });
 });
 
