@@ -108,6 +108,7 @@ class Contract(unittest.TestCase):
         services = {"LEASE_LOST", "SYNC_STALE", "CERTIFICATE_REFUSED"}
         operators = {"CONFIRMATION_INVALID", "RUN_NOT_FOUND", "EXECUTOR_NOT_FOUND", "KEY_NOT_FOUND"}
         operators |= {"ISSUE_NOT_FOUND", "NOTIFICATION_NOT_FOUND", "CHANNEL_NOT_FOUND"}
+        operators |= {"CROSS_SITE_REQUEST"}
         operators |= {"ALERT_RULE_NOT_FOUND", "SILENCE_NOT_FOUND", "BUDGET_NOT_FOUND", "SESSION_NOT_FOUND"}
         self.assertEqual(known, reasons - services - operators - {"INTERNAL", "CALL_CANCELLED"})
         self.assertEqual(type(errors.error_for("NEWER", "text")), ccsp.CcspError)

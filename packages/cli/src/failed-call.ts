@@ -21,6 +21,7 @@ const EXIT_OF: Readonly<Record<Reason, ExitCode>> = {
   SCOPE_MISSING: EXIT.denied,
   TOKEN_REVOKED: EXIT.denied,
   CERTIFICATE_REFUSED: EXIT.denied,
+  CROSS_SITE_REQUEST: EXIT.denied,
   INVALID_FIELD: EXIT.usage,
   ENGINE_UNKNOWN: EXIT.usage,
   MESSAGE_TOO_LARGE: EXIT.usage,

@@ -170,6 +170,7 @@ const CLASS_OF: Readonly<Record<Reason, Class>> = {
   ISSUE_NOT_FOUND: CcspError,
   NOTIFICATION_NOT_FOUND: CcspError,
   CHANNEL_NOT_FOUND: CcspError,
+  CROSS_SITE_REQUEST: CcspError,
 };
 
 /** The error that an agent gets for what a call threw. Errors that are not failed calls are returned unchanged. */

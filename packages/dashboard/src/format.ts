@@ -46,7 +46,9 @@ export function bytes(value: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
   const power = Math.min(Math.floor(Math.log10(Math.max(value, 1)) / 3), units.length - 1);
   const scaled = value / 1000 ** power;
-  return `${number(scaled, power > 0 && scaled < 100 ? 1 : 0)} ${units[power]}`;
+  const digits = power > 0 && scaled < 100 ? 1 : 0;
+  const format = numberFormat({ minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return `${format.format(scaled)} ${units[power]}`;
 }
 
 /** Milliseconds of a duration as the gateway writes it, such as `3.5s`. */

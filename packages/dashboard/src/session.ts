@@ -7,6 +7,8 @@ export interface Session {
   readonly subject: string;
   readonly scopes: readonly string[];
   readonly expireTime?: string;
+  /** The address of a trace in the tracing system, with `{traceId}` in the place of its id. */
+  readonly traceUrl?: string;
 }
 
 /** Undefined before it is known and when nobody is signed in. It stays when the sign-in expires. */

@@ -39,6 +39,9 @@ const SETTINGS = {
   CCSP_GATEWAY_ABANDONED_CALLS: "10000",
 };
 
+/** 64 fuzzed calls at once keep a small machine busy, and these calls must not fail for that. */
+const PATIENT = { timeoutMs: 60_000 };
+
 describe(`${INPUTS} fuzzed inputs over all RPCs with a valid identity (CCSP_SEED=${SEED})`, function () {
   this.timeout(1_200_000);
   let world: World;
@@ -127,18 +130,22 @@ async function keepGoing(world: World, { draining }: { draining: boolean }): Pro
   const executor = executorClient(world);
   const monitor = monitorClient(world);
   try {
-    const { gates, emergency } = await queue.getStatus({});
+    const { gates, emergency } = await queue.getStatus({}, PATIENT);
     if (emergency && emergency.level !== EmergencyLevel.UNSPECIFIED)
-      await queue.resumeQueue({
-        scope: { scope: { $case: "emergency", value: true } },
-        who: "test",
-        why: "the fuzzing goes on",
-      });
-    for (const { budget } of (await monitor.listBudgets({})).budgets) await deleteBudget(monitor, budget?.name ?? "");
-    for (const { scope } of gates) await queue.resumeQueue({ scope, who: "test", why: "the fuzzing goes on" });
-    await executor.setDraining({ draining });
-    for (const { status } of (await executor.listEngines({})).engines)
-      await executor.setConcurrency({ engine: status?.engine ?? "", slots: SLOTS });
+      await queue.resumeQueue(
+        {
+          scope: { scope: { $case: "emergency", value: true } },
+          who: "test",
+          why: "the fuzzing goes on",
+        },
+        PATIENT,
+      );
+    for (const { budget } of (await monitor.listBudgets({}, PATIENT)).budgets)
+      await deleteBudget(monitor, budget?.name ?? "");
+    for (const { scope } of gates) await queue.resumeQueue({ scope, who: "test", why: "the fuzzing goes on" }, PATIENT);
+    await executor.setDraining({ draining }, PATIENT);
+    for (const { status } of (await executor.listEngines({}, PATIENT)).engines)
+      await executor.setConcurrency({ engine: status?.engine ?? "", slots: SLOTS }, PATIENT);
   } finally {
     for (const client of [queue, executor, monitor]) client.close();
   }
@@ -147,7 +154,7 @@ async function keepGoing(world: World, { draining }: { draining: boolean }): Pro
 /** A fuzzed call may have deleted it before. */
 async function deleteBudget(monitor: ReturnType<typeof monitorClient>, name: string): Promise<void> {
   try {
-    await monitor.deleteBudget({ name });
+    await monitor.deleteBudget({ name }, PATIENT);
   } catch (error) {
     if (!(error instanceof CallError && error.reason === "BUDGET_NOT_FOUND")) throw error;
   }

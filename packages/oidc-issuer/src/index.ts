@@ -1,2 +1,2 @@
 export { OIDC_API, type OidcIssuer, type OidcIssuerOptions, startOidcIssuer } from "./oidc-issuer.js";
-export { approveInBrowser, deviceTokens, type IssuedTokens } from "./oidc-login.js";
+export { approveInBrowser, deviceTokens, type Followed, followPages, type IssuedTokens } from "./oidc-login.js";

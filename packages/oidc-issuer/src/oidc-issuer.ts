@@ -10,6 +10,10 @@ export interface OidcIssuerOptions {
   readonly people: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Ids of the clients. The default is one, `ccsp`. */
   readonly clients?: readonly string[];
+  /** Where its clients take people with the authorization code flow. The default is nowhere. */
+  readonly redirectUrls?: readonly string[];
+  /** The secret of its clients. Absent: they are public. */
+  readonly clientSecret?: string;
   /** Whether it has the device authorization grant. The default is yes. */
   readonly deviceFlow?: boolean;
   /** How long its ID tokens and access tokens are valid. */
@@ -86,14 +90,21 @@ export async function startOidcIssuer(options: OidcIssuerOptions): Promise<OidcI
 }
 
 function configurationOf(options: OidcIssuerOptions, key: JWK): Configuration {
-  const { people, clients = ["ccsp"], deviceFlow = true, tokenSeconds = 3600 } = options;
+  const { people, clients = ["ccsp"], redirectUrls = [], clientSecret } = options;
+  const { deviceFlow = true, tokenSeconds = 3600 } = options;
   return {
     clients: clients.map((id) => ({
       client_id: id,
-      token_endpoint_auth_method: "none",
-      grant_types: ["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"],
-      response_types: [],
-      redirect_uris: [],
+      ...(clientSecret === undefined
+        ? { token_endpoint_auth_method: "none" as const }
+        : { token_endpoint_auth_method: "client_secret_post" as const, client_secret: clientSecret }),
+      grant_types: [
+        "urn:ietf:params:oauth:grant-type:device_code",
+        "refresh_token",
+        ...(redirectUrls.length > 0 ? ["authorization_code"] : []),
+      ],
+      response_types: redirectUrls.length > 0 ? ["code" as const] : [],
+      redirect_uris: [...redirectUrls],
     })),
     jwks: { keys: [key] },
     cookies: { keys: ["a key of this test"] },

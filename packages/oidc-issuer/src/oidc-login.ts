@@ -3,6 +3,20 @@
  * and agrees. Resolves to the text of the last page.
  */
 export async function approveInBrowser(page: string, sub: string): Promise<string> {
+  return (await followPages(page, sub)).html;
+}
+
+/** Where a browser is after the pages of a log-in. */
+export interface Followed {
+  readonly url: URL;
+  readonly status: number;
+  readonly html: string;
+  /** All cookies that were set on the way. */
+  readonly cookies: ReadonlyMap<string, string>;
+}
+
+/** The same for a log-in that begins at any page. It ends at the first page without a form. */
+export async function followPages(page: string, sub: string): Promise<Followed> {
   const cookies = new Map<string, string>();
   let url = new URL(page);
   let body: URLSearchParams | undefined;
@@ -24,7 +38,7 @@ export async function approveInBrowser(page: string, sub: string): Promise<strin
     }
     const html = await response.text();
     const action = /<form[^>]* action="([^"]+)"/.exec(html)?.[1];
-    if (action === undefined) return html;
+    if (action === undefined) return { url, status: response.status, html, cookies };
     url = new URL(action, url);
     body = filled(html, sub);
   }

@@ -3,11 +3,13 @@ import {
   createFileRegistry,
   type DescEnum,
   type DescExtension,
+  type DescField,
   type DescMessage,
   type DescMethod,
   type DescService,
   type FileRegistry,
   fromBinary,
+  ScalarType,
 } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 
@@ -52,3 +54,30 @@ export function methodNamed(path: string): DescMethod {
   if (method === undefined) throw new Error(`there is no RPC ${path}`);
   return method;
 }
+
+/** What a field of a message holds. `typeName` is the message of a `message`. */
+export interface FieldKind {
+  readonly kind: "map" | "list" | "message" | "bool" | "other";
+  readonly typeName: string;
+}
+
+/** A field by its JSON name. Undefined if the message has none of this name. */
+export function fieldNamed(typeName: string, jsonName: string): FieldKind | undefined {
+  const field = messageNamed(typeName).fields.find((each) => each.jsonName === jsonName);
+  if (field === undefined) return undefined;
+  if (field.fieldKind === "map" || field.fieldKind === "list") return { kind: field.fieldKind, typeName: "" };
+  if (field.message && !field.message.typeName.startsWith("google.protobuf."))
+    return { kind: "message", typeName: field.message.typeName };
+  return { kind: field.scalar === ScalarType.BOOL ? "bool" : "other", typeName: "" };
+}
+
+/** The comment before an RPC in its proto, in paragraphs. */
+export function commentOf({ parent, name }: DescMethod): string {
+  const { file } = parent;
+  const path = [6, file.services.indexOf(parent), 2, parent.methods.findIndex((method) => method.name === name)];
+  const found = file.proto.sourceCodeInfo?.location.find((location) => location.path.join() === path.join());
+  return (found?.leadingComments ?? "").replaceAll(/^ /gm, "").trim();
+}
+
+/** The fields of a message. */
+export const fieldsOf = (typeName: string): readonly DescField[] => messageNamed(typeName).fields;

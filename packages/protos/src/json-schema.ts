@@ -2,6 +2,15 @@ import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf
 import { enumNames, messageNamed } from "./descriptor.js";
 import { isLong, isWrapped, type Json } from "./json.js";
 
+export interface SchemaOptions {
+  /** The name of a schema. Default: the full name of its message. */
+  readonly nameOf?: (typeName: string) => string;
+  /** Where references find the schemas. Default: `#/$defs/`. */
+  readonly under?: string;
+  /** The schemas are for what `fromJson` reads: every field may be absent, and no other field may be there. */
+  readonly input?: boolean;
+}
+
 /**
  * JSON Schemas (draft 2020-12) of the JSON form of these messages and of all messages in them, by their full
  * names, such as `ccsp.task.v1.Task`. Made from the descriptor, so they follow the protos. Buf has a plugin that makes
@@ -9,7 +18,8 @@ import { isLong, isWrapped, type Json } from "./json.js";
  *
  * A schema allows more fields than it names and numbers for enums, because a newer CCSP may send both.
  */
-export function messageSchemas(typeNames: readonly string[]): Record<string, Json> {
+export function messageSchemas(typeNames: readonly string[], options: SchemaOptions = {}): Record<string, Json> {
+  const { nameOf = (name) => name } = options;
   const found = new Map<string, DescMessage>();
   const collect = (type: DescMessage): void => {
     if (found.has(type.typeName) || isWrapped(type) || type.typeName in WELL_KNOWN) return;
@@ -18,15 +28,15 @@ export function messageSchemas(typeNames: readonly string[]): Record<string, Jso
   };
   for (const name of typeNames) collect(messageNamed(name));
   const sorted = [...found].toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(sorted.map(([name, type]) => [name, messageSchema(type)]));
+  return Object.fromEntries(sorted.map(([name, type]) => [nameOf(name), messageSchema(type, options)]));
 }
 
-function messageSchema(type: DescMessage): Json {
+function messageSchema(type: DescMessage, options: SchemaOptions): Json {
   const required = type.fields.filter(isAlwaysThere).map(({ jsonName }) => jsonName);
   return {
     type: "object",
-    properties: Object.fromEntries(type.fields.map((field) => [field.jsonName, fieldSchema(field)])),
-    ...(required.length > 0 && { required }),
+    properties: Object.fromEntries(type.fields.map((field) => [field.jsonName, fieldSchema(field, options)])),
+    ...(options.input ? { additionalProperties: false } : required.length > 0 && { required }),
   };
 }
 
@@ -36,22 +46,23 @@ const isAlwaysThere = (field: DescField): boolean =>
     field.fieldKind === "map" ||
     (field.fieldKind !== "message" && !field.proto.proto3Optional));
 
-function fieldSchema(field: DescField): Json {
-  if (field.fieldKind === "list") return { type: "array", items: itemSchema(field) };
-  if (field.fieldKind === "map") return { type: "object", additionalProperties: itemSchema(field) };
-  return itemSchema(field);
+/** The schema of one field, whose message is among the schemas of the same options. */
+export function fieldSchema(field: DescField, options: SchemaOptions = {}): Json {
+  if (field.fieldKind === "list") return { type: "array", items: itemSchema(field, options) };
+  if (field.fieldKind === "map") return { type: "object", additionalProperties: itemSchema(field, options) };
+  return itemSchema(field, options);
 }
 
-function itemSchema(field: DescField): Json {
+function itemSchema(field: DescField, options: SchemaOptions): Json {
   if (field.enum) return { anyOf: [{ enum: [...enumNames(field.enum).values()] }, { type: "integer" }] };
-  if (field.message) return valueSchema(field.message);
+  if (field.message) return valueSchema(field.message, options);
   return field.scalar === undefined ? {} : scalarSchema(field.scalar);
 }
 
-function valueSchema(type: DescMessage): Json {
+function valueSchema(type: DescMessage, { nameOf = (name) => name, under = "#/$defs/" }: SchemaOptions): Json {
   const [wrapped] = isWrapped(type) ? type.fields : [];
   if (wrapped?.scalar !== undefined) return scalarSchema(wrapped.scalar);
-  return WELL_KNOWN[type.typeName] ?? { $ref: `#/$defs/${type.typeName}` };
+  return WELL_KNOWN[type.typeName] ?? { $ref: `${under}${nameOf(type.typeName)}` };
 }
 
 function scalarSchema(scalar: ScalarType): Json {

@@ -2,6 +2,7 @@ import { type AuthenticationSettings, authenticationSettings } from "@ccsp/authe
 import {
   callerUnreadBytes,
   monitorTarget,
+  queueShards,
   type RedisSettings,
   redisSettings,
   type ServiceSettings,
@@ -9,8 +10,10 @@ import {
   serviceSettings,
 } from "@ccsp/config";
 import type { CallerBoundsOptions, ConnectionBounds } from "@ccsp/grpc-kit";
+import { webhookSecretFile } from "./github-webhook/settings.js";
 import { type HttpSettings, httpSettings } from "./http/settings.js";
 import { type LimitSettings, limitSettings } from "./limits/settings.js";
+import { type OidcSignInSettings, signInSettings } from "./sign-in/settings.js";
 
 export interface GatewayConfig {
   readonly service: ServiceSettings;
@@ -18,17 +21,25 @@ export interface GatewayConfig {
   readonly redis: RedisSettings;
   readonly targets: Readonly<Record<"queue" | "monitor" | "notification", string>>;
   readonly authentication: AuthenticationSettings;
+  readonly signIn: OidcSignInSettings | undefined;
+  readonly webhookSecretFile: string | undefined;
   readonly watchGiveUpMs: number;
   readonly callers: CallerBoundsOptions & { readonly limits: NonNullable<CallerBoundsOptions["limits"]> };
   readonly connections: ConnectionBounds;
   readonly limits: LimitSettings;
+  /** The number of partitions of the event stream. */
+  readonly partitions: number;
+  /** The most WebSockets of one caller. */
+  readonly webSocketsPerCaller: number;
 }
 
 export function define(settings: Settings): GatewayConfig {
   const service = serviceSettings(settings, { name: "gateway", grpcPort: 3000, opsPort: 9000, callers: "agents" });
+  const http = httpSettings(settings, service);
+  const authentication = authenticationSettings(settings);
   return {
     service,
-    http: httpSettings(settings, service),
+    http,
     redis: redisSettings(settings),
     targets: {
       queue: settings.text("CCSP_QUEUE_TARGET", "gRPC target of the queue", { default: "consul:///queue" }),
@@ -37,13 +48,21 @@ export function define(settings: Settings): GatewayConfig {
         default: "consul:///notification",
       }),
     },
-    authentication: authenticationSettings(settings),
+    authentication,
+    signIn: signInSettings(settings, authentication, http),
+    webhookSecretFile: webhookSecretFile(settings),
     watchGiveUpMs: settings.durationMs(
       "CCSP_WATCH_GIVE_UP",
       "how long an agent's stream is kept while no queue replica can be reached",
       { default: "30s", min: 0 },
     ),
     limits: limitSettings(settings),
+    partitions: queueShards(settings),
+    webSocketsPerCaller: settings.integer(
+      "CCSP_GATEWAY_CALLER_WEBSOCKETS",
+      "most WebSockets that one agent or person may have open at one gateway",
+      { default: 100, min: 1 },
+    ),
     connections: connectionBounds(settings),
     callers: {
       unreadBytes: callerUnreadBytes(settings),

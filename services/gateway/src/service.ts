@@ -21,7 +21,14 @@ import { served } from "./grpc/served.js";
 import { openHttp } from "./http/server.js";
 import { openKeys } from "./keys/open-keys.js";
 import { openLimits } from "./limits/open-limits.js";
+import { createLive } from "./live/live.js";
+import { registerLive } from "./live/register.js";
 import { createOperatorOperations } from "./operators/operations.js";
+import { registerRest } from "./rest/rest.js";
+import { createOidcSignIn } from "./sign-in/oidc.js";
+import { createOneTimeCodes } from "./sign-in/one-time-codes.js";
+import { signIn } from "./sign-in/sign-in.js";
+import { dashboardFolder, web } from "./web/web.js";
 
 const EXECUTOR_IDLE_MS = 60_000;
 
@@ -77,11 +84,27 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       connections,
       admit: admitBy((caller, access, path) => guard.admit(path, access, caller), log),
     });
+    const oidc = config.signIn && (await createOidcSignIn(config.signIn));
+    const { partitions, webSocketsPerCaller } = config;
+    const live = await open(
+      "live",
+      createLive({
+        ...{ redis, partitions, queue, executors, monitor, guard, streams, registry, log },
+        meter: limits.calls,
+        connectionsPerCaller: webSocketsPerCaller,
+      }),
+    );
     const { drainMs, lameDuckMs } = config.service;
     const http = await open(
       "http",
       openHttp({
         settings: config.http,
+        slices: [
+          registerRest,
+          (app, deps) => signIn(app, deps, { oidc, codes: createOneTimeCodes(redis.client) }),
+          (app) => registerLive(app, { live, log }),
+          (app) => web(app, { folder: dashboardFolder() }),
+        ],
         agents,
         operators,
         guard,
@@ -95,7 +118,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
         lameDuckMs,
       }),
     );
-    heartbeat.add(() => ({ openStreams: http.openStreams }));
+    heartbeat.add(() => ({ openStreams: http.openStreams + live.openConnections }));
   },
 };
 

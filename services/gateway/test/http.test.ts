@@ -1,95 +1,105 @@
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
-import { type RedisServer, startRedis } from "@ccsp/fleet";
-import { ROLES } from "@ccsp/identity";
-import { eventually, type ServiceProcess, startServiceProcess } from "@ccsp/testkit";
-import { SignJWT } from "jose";
-
-const SECRET = "a secret of this test and of nothing else";
-
-const tokenOf = (sub: string, scopes: readonly string[]) =>
-  new SignJWT({ scope: scopes.join(" ") })
-    .setProtectedHeader({ alg: "HS256" })
-    .setSubject(sub)
-    .setAudience("ccsp")
-    .setExpirationTime("5m")
-    .sign(new TextEncoder().encode(SECRET));
-
-/** The fields of answers that these tests read. */
-interface Body {
-  readonly subject?: string;
-  readonly proof?: string;
-  readonly task?: { readonly agentId: string; readonly state: string };
-  readonly depths?: readonly object[];
-  readonly type?: string;
-  readonly reason?: string;
-  readonly metadata?: object;
-  readonly fields?: readonly { readonly field: string }[];
-}
+import { request } from "node:http";
+import { eventually } from "@ccsp/testkit";
+import { type HttpWorld, startHttpWorld } from "./http-world.js";
 
 describe("the HTTP server of the gateway", function () {
   this.timeout(60_000);
-  let redis: RedisServer;
-  let queue: ServiceProcess;
-  let gateway: ServiceProcess;
-
-  const start = (name: string, env: Record<string, string>) =>
-    startServiceProcess({
-      name,
-      folder: fileURLToPath(new URL(`../../${name}`, import.meta.url)),
-      env: { PATH: process.env["PATH"] ?? "", CCSP_REDIS_URL: redis.url, CCSP_HEARTBEAT: "0s", ...env },
-    });
-
+  let world: HttpWorld;
   before(async () => {
-    redis = await startRedis();
-    queue = await start("queue", {});
-    gateway = await start("gateway", { CCSP_QUEUE_TARGET: queue.address, CCSP_JWT_SECRET: SECRET });
+    world = await startHttpWorld({ CCSP_GATEWAY_HTTP_ORIGINS: "https://ops.example.com" });
   });
-
-  after(async () => {
-    await gateway?.stop();
-    await queue?.stop();
-    await redis?.stop();
-  });
-
-  async function call(path: string, who: "agent" | "operator" | undefined, init: RequestInit & { json?: object } = {}) {
-    const { json, ...rest } = init;
-    const answer = await fetch(`${gateway.httpAddress}${path}`, {
-      ...rest,
-      ...(json && { method: "POST", body: JSON.stringify(json) }),
-      headers: {
-        ...(json && { "content-type": "application/json" }),
-        ...(who && { authorization: `Bearer ${await tokenOf(`${who}-1`, ROLES[who])}` }),
-      },
-    });
-    const body: Body = JSON.parse(await answer.text());
-    return { status: answer.status, headers: answer.headers, body };
-  }
-
-  it("answers with the messages of the RPCs in their JSON form", async () => {
-    const me = await call("/api/v2/me", "agent");
-    assert.deepEqual([me.status, me.body.subject, me.body.proof], [200, "agent-1", "token"]);
-    const { status, body } = await call("/api/v2/tasks", "agent", { json: { spec: { prompt: "hi" }, requestId: "r" } });
-    assert.deepEqual([status, body.task?.agentId, body.task?.state], [201, "agent-1", "QUEUED"]);
-    const { body: queued } = await call("/api/queue/status", "operator");
-    assert.ok(Array.isArray(queued.depths));
-  });
+  after(() => world?.close());
 
   it("says as a problem what is wrong, with the reasons of gRPC", async () => {
-    const missing = await call("/api/v2/me", undefined);
+    const missing = await world.call("/api/v2/me", undefined);
     assert.equal(missing.headers.get("content-type"), "application/problem+json");
     assert.deepEqual([missing.status, missing.body.reason], [401, "TOKEN_MISSING"]);
-    const scope = await call("/api/v2/queue/status", "agent");
+    assert.equal(missing.headers.get("www-authenticate"), "Bearer");
+    const scope = await world.call("/api/v2/queue/status", "agent-1");
     assert.deepEqual([scope.status, scope.body.metadata], [403, { scope: "tasks:read-all" }]);
-    const field = await call("/api/v2/tasks", "agent", { json: { spec: { promt: "hi", priority: "NONE" } } });
+    const json = { spec: { promt: "hi", priority: "NONE" } };
+    const field = await world.call("/api/v2/tasks", "agent-1", { json });
     const names = field.body.fields?.map((each) => each.field);
     assert.deepEqual([field.status, field.body.reason, names], [400, "INVALID_FIELD", ["spec.promt", "spec.priority"]]);
-    const path = await call("/api/v2/nothing", "agent");
+  });
+
+  it("says what is wrong with a path, a method, a media type and a body", async () => {
+    const path = await world.call("/api/v2/nothing", "agent-1", { json: {} });
     assert.deepEqual([path.status, path.body.type], [404, "about:blank"]);
+    const method = await world.call("/api/v2/tasks/x", "agent-1", { method: "PATCH" });
+    assert.deepEqual([method.status, method.headers.get("allow")], [405, "GET"]);
+    const accept = await world.call("/api/v2/me", "agent-1", { headers: { accept: "text/html, application/*;q=0" } });
+    assert.equal(accept.status, 406);
+    const type = await world.call("/api/v2/tasks", "agent-1", { body: "x", headers: { "content-type": "text/plain" } });
+    assert.equal(type.status, 415);
+    const large = await world.call("/api/v2/tasks", "agent-1", {
+      body: " ".repeat(16 * 1024 * 1024 + 1),
+      headers: { "content-type": "application/json" },
+    });
+    assert.deepEqual([large.status, large.body.reason], [413, "MESSAGE_TOO_LARGE"]);
+    const broken = await world.call("/api/v2/tasks", "agent-1", {
+      body: '{"spec":',
+      headers: { "content-type": "application/json" },
+    });
+    assert.deepEqual([broken.status, broken.body.fields?.[0]?.field], [400, "the body"]);
+    assert.equal((await world.call("/api/v2/%", "agent-1")).status, 400);
+    const missing = await world.call("/api/v2/audit", "agent-1");
+    assert.equal(missing.status, 501);
+    assert.match(missing.body.detail ?? "", /audit/);
+  });
+
+  it("refuses a stranger before it reads the body", async () => {
+    const { hostname, port } = new URL(world.gateway.httpAddress);
+    const headers = { "content-type": "application/json", "content-length": "1000000" };
+    const status = await new Promise<number | undefined>((resolve, reject) => {
+      const sent = request({ hostname, port, path: "/api/v2/tasks", method: "POST", headers }, (answer) => {
+        resolve(answer.statusCode);
+        sent.destroy();
+      });
+      sent.on("error", reject);
+      sent.flushHeaders();
+    });
+    assert.equal(status, 401);
+  });
+
+  it("lets pages of the listed origins call with a token, and no others, and nobody with a cookie", async () => {
+    const preflight = (origin: string) =>
+      world.ask("/api/v2/tasks", undefined, {
+        method: "OPTIONS",
+        headers: { origin, "access-control-request-method": "POST", "access-control-request-headers": "authorization" },
+      });
+    const ours = await preflight("https://ops.example.com");
+    assert.equal(ours.headers.get("access-control-allow-origin"), "https://ops.example.com");
+    assert.equal(ours.headers.get("access-control-allow-credentials"), null);
+    const theirs = await preflight("https://evil.example.com");
+    assert.equal(theirs.headers.get("access-control-allow-origin"), null);
+    const other = await world.startGateway({ CCSP_GATEWAY_HTTP_ORIGINS: "" });
+    const closed = await fetch(`${other.httpAddress}/api/v2/me`, { headers: { origin: "https://ops.example.com" } });
+    assert.equal(closed.headers.get("access-control-allow-origin"), null);
   });
 
   it("measures its requests", async () => {
-    await call("/api/v2/me", "agent");
-    await eventually(async () => assert.ok((await gateway.metric("http_server_request_duration_seconds_count")) >= 1));
+    await world.call("/api/v2/me", "agent-1");
+    const name = "http_server_request_duration_seconds_count";
+    await eventually(async () => assert.ok((await world.gateway.metric(name)) >= 1));
+  });
+
+  it("stops in order: it ends event streams and answers the calls in progress", async () => {
+    const gateway = await world.startGateway();
+    const { body } = await world.call("/api/v2/tasks", "agent-1", { json: { spec: { prompt: "waits" } } });
+    const asked = await world.ask("/api/v2/me", "agent-1");
+    assert.equal(asked.status, 200);
+    const { tokenOf } = await import("./http-world.js");
+    const authorization = `Bearer ${await tokenOf("agent-1", ["tasks:read"])}`;
+    const events = await fetch(`${gateway.httpAddress}/api/v2/tasks/${body.task?.id}/events`, {
+      headers: { authorization },
+    });
+    assert.equal(events.status, 200);
+    const stopped = gateway.stop();
+    const text = await events.text();
+    assert.match(text, /event: problem\ndata: .*SHUTTING_DOWN/);
+    await stopped;
+    assert.equal((await gateway.process.exited).code, 0);
   });
 });

@@ -270,10 +270,24 @@ describe("adaptation", () => {
       adapted.map(({ subject, inForce }) => [subject, inForce?.what, inForce?.after]),
       [["executor/host-1/claude-code", "concurrency", 3]],
     );
-    status = GetStatusResponse.fromPartial({});
+    // The executor still runs, and still names this change.
     now += 25 * 60 * MINUTE;
-    await replica().turn(new Date(now));
+    for (let turns = 0; turns < 3; turns += 1) await replica().turn(new Date(now));
     assert.deepEqual((await adaptationHandlers(replica()).getAdaptation({}, Object.create(null))).adapted, []);
+    assert.equal((await told()).length, 1);
+  });
+
+  it("keeps at most 1,000 executors that changed their slots, such as those that came and went in a day", async () => {
+    const change = { engine: "claude-code", before: 4, after: 3, reason: "CPU at 91 %", time: new Date(now) };
+    for (const day of ["a", "b"]) {
+      const executors = Array.from({ length: 600 }, (_, n) => ({
+        executorId: `host-${day}-${n}`,
+        slotChanges: [change],
+      }));
+      status = GetStatusResponse.fromPartial({ executors });
+      await replica().turn(new Date(now));
+    }
+    assert.equal(await redis.client.hlen("ccsp:monitor:{0}:adaptation"), 1_000);
   });
 });
 

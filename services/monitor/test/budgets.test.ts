@@ -202,6 +202,27 @@ describe("budgets", () => {
     assert.deepEqual([...(await monitor.usage.readCounters()).keys()], []);
   });
 
+  it("that cannot be read keep their counters, as during an upgrade, and can be deleted", async () => {
+    const { clock, put, record, monitor, remove, used } = world();
+    await put({ name: "newer" });
+    await put({ name: "gone" });
+    clock.ms += 2 * MINUTE_MS;
+    await record(3);
+    await remove("gone");
+    const stored = (await redis.client.hget("ccsp:monitor:{0}:budgets", "newer")) ?? "";
+    await redis.client.hset("ccsp:monitor:{0}:budgets", "newer", "r1 {}");
+    clock.ms += 2 * MINUTE_MS;
+    await monitor.turn();
+    const names = [...(await monitor.usage.readCounters()).keys()].map((counter) => counter.split("/")[0]);
+    assert.deepEqual(names, ["newer"]);
+    await redis.client.hset("ccsp:monitor:{0}:budgets", "newer", stored);
+    assert.deepEqual(await used(), { newer: 3 });
+    await redis.client.hset("ccsp:monitor:{0}:budgets", "newer", "r1 {}");
+    await assert.rejects(put({ name: "newer" }), /cannot be read by this release/);
+    await remove("newer");
+    assert.equal(await redis.client.exists("ccsp:monitor:{0}:budgets"), 0);
+  });
+
   it("keep what was counted when the limit changes, and count anew for another holder", async () => {
     const { clock, put, record } = world();
     await put({});

@@ -69,9 +69,13 @@ describe("the monitor's state", () => {
       logged.map(String).toSorted((a, b) => a.localeCompare(b)),
       ["broken", "newer"],
     );
-    assert.equal(await store.size(), 3);
+    assert.deepEqual(await store.names(), new Set(["good", "broken", "newer"]));
     await assert.rejects(store.get("newer"), /the entry "newer" of ccsp:monitor:\{0\}:faulty cannot be read/);
     assert.equal(await store.change({ name: "newer", before: undefined, after: "lost" }), "conflict");
+    assert.deepEqual(await store.remove("newer"), { value: undefined });
+    assert.deepEqual(await store.remove("good"), { value: "text" });
+    assert.equal(await store.remove("good"), undefined);
+    assert.deepEqual(await store.names(), new Set(["broken"]));
   });
 
   it("has its duties done by one replica, and by the next when the first stops or goes silent", async () => {

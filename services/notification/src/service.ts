@@ -11,6 +11,7 @@ import { failingNotice } from "./delivery/failing-notice.js";
 import type { Notice } from "./domain/notice.js";
 import { noticeOfEvent } from "./events/notice-of-event.js";
 import { notificationHandlers } from "./grpc/handlers.js";
+import { openIssueChanges } from "./issues/issue-changes.js";
 import { createNotificationMetrics } from "./metrics.js";
 import { createGuardedFetch } from "./net/guarded-fetch.js";
 import { createTargets } from "./net/targets.js";
@@ -96,7 +97,8 @@ export const notificationService: ServiceDefinition<NotificationConfig> = {
     const consumer = { redis, group: GROUP, consumer: service.instance, partitions };
     await open("events", consumeEvents({ ...consumer, handle, count: countDelivery, log }));
 
-    const issues = { pollMs: config.issuePollMs, log };
+    const changes = await open("issue changes", openIssueChanges(redis));
+    const issues = { pollMs: config.issuePollMs, changes, log };
     const handlers = notificationHandlers({ store, intake, channels, now, wake, ...issues });
     await serveGrpc([implement(NotificationServiceService, handlers)]);
   },

@@ -22,13 +22,15 @@ describe("the RPCs of notification", () => {
   let service: RunningNotification;
   let client: RunningNotification["client"];
 
-  const start = async () => {
-    service = await startNotification({
+  const replica = (issuePoll: string) =>
+    startNotification({
       CCSP_REDIS_URL: server.url,
       CCSP_NOTIFICATION_FILE: join(dir, "notifications.jsonl"),
       CCSP_NOTIFICATION_CHANNELS: join(dir, "channels.yaml"),
-      CCSP_NOTIFICATION_ISSUE_POLL: "100ms",
+      CCSP_NOTIFICATION_ISSUE_POLL: issuePoll,
     });
+  const start = async () => {
+    service = await replica("100ms");
     ({ client } = service);
   };
   beforeEach(async () => {
@@ -94,6 +96,35 @@ network:
     assert.equal(github.issues.length, 1);
     stop.abort();
     await watching.catch(() => undefined);
+  });
+
+  it("read a watched issue at once when its tracker tells any replica of a change, and no other issue", async () => {
+    await client.notify({ notice: lost(), openIssue: true });
+    await eventually(() => assert.equal(github.issues.length, 1));
+    const patient = await replica("1h");
+    const stop = new AbortController();
+    try {
+      const watched: [string, string][] = [];
+      const watching = (async () => {
+        const states = patient.client.watchIssue({ dedupKey: "session:1" }, { signal: stop.signal });
+        for await (const { state, url } of states) if (url !== "") watched.push([IssueState[state], url]);
+      })();
+      await eventually(() => assert.equal(watched.length, 1));
+      const url = watched[0]?.[1] ?? "";
+      github.setState(1, "closed", "ann");
+      const reads = github.asked.length;
+      await client.issueChanged({ url: `${url}1` });
+      await client.issueChanged({ url });
+      await eventually(() => assert.deepEqual(watched.slice(1), [["CLOSED", url]]));
+      assert.equal(github.asked.length, reads + 1);
+      for (const wrong of ["", `https://github.com/${"x".repeat(2_048)}`])
+        await assert.rejects(client.issueChanged({ url: wrong }), refused("INVALID_FIELD", /url/));
+      stop.abort();
+      await watching.catch(() => undefined);
+    } finally {
+      stop.abort();
+      await patient.stop();
+    }
   });
 
   it("store a notice once, however often it is sent, and also when the service is killed right after", async () => {

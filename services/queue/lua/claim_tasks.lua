@@ -32,6 +32,7 @@
 --       25 normalTurns  zset  the same
 --       26 lowTurns     zset  the same
 --       27 refills      zset  throttled agents by the time at which their rate has refilled (ms)
+--       28 holds        hash  budget/… -> gate of a budget that is used up (JSON)
 -- ARGV  1 executor id
 --       2 now (ms), or '' for the server's clock
 --       3 boot id
@@ -106,7 +107,7 @@ local fence, cost, hold, run = unpack(redis.call('HMGET', meta, 'fence', 'cost:'
 fence, cost = tonumber(fence or 0), tonumber(cost or 1)
 local any_alarms = redis.call('EXISTS', alarms) == 1
 local rules = open_rules(
-  { gates = gates, rates = rates, running = running },
+  { gates = gates, holds = KEYS[28], rates = rates, running = running },
   { now = now, executor = name, engine = engine, account = account, cost = cost },
   order
 )

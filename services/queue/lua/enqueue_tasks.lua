@@ -23,7 +23,8 @@
 --       20 normalTurns  zset    the same
 --       21 lowTurns     zset    the same
 --       22 gates        hash    scope -> gate (JSON)
---       23 ...requests  string  task id and payload hash, one for each task with a request id, in their order
+--       23 holds        hash    budget/… -> gate of a budget that is used up (JSON)
+--       24 ...requests  string  task id and payload hash, one for each task with a request id, in their order
 -- ARGV  1 now (ms), or '' for the server's clock
 --       2 engine
 --       3 work channel
@@ -163,15 +164,14 @@ local function put_in_line(id, class, agent, pin)
   push_two(to_lines[class], 0, agent .. age .. id)
 end
 
-local stored = redis.call('HMGET', KEYS[22], 'emergency', unpack(scopes))
-local stop = stored[1]
+local stop, stored = redis.call('HGET', KEYS[22], 'emergency'), redis.call('HMGET', KEYS[23], unpack(scopes))
 local stopped = stop and not cjson.decode(stop).opens
 -- A budget that parks accepts tasks. The claim holds them.
 for i, scope in ipairs(scopes) do
-  local gate = stored[i + 1] and cjson.decode(stored[i + 1])
+  local gate = stored[i] and cjson.decode(stored[i])
   for _, budget in ipairs(gate and gate.opens > now and gate.budgets or {}) do
     if budget.action == 'refuse' and budget['until'] > now then
-      holds[scope] = scope .. ' ' .. stored[i + 1]
+      holds[scope] = scope .. ' ' .. stored[i]
     end
   end
 end
@@ -224,7 +224,7 @@ local function enter(line)
   return string.format('{"state":"SCHEDULED","since":%.0f,"ready":%.0f,"created":', start, start)
 end
 
-local request_key = 22
+local request_key = 23
 local function enqueue(line, before)
   local id, agent, request = line.id, line.agent, nil
   if line.hash ~= '' then

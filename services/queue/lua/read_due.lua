@@ -4,7 +4,8 @@
 --       2 parked   zset  ids by the time at which they become ready (ms)
 --       3 alarms   zset  ids by the time at which a task that was not started expires or loses its executor (ms)
 --       4 gates    hash  scope -> gate (JSON)
---       5 refills  zset  throttled agents by the time at which their rate has refilled (ms)
+--       5 holds    hash  budget/… -> gate of a budget that is used up (JSON)
+--       6 refills  zset  throttled agents by the time at which their rate has refilled (ms)
 -- ARGV  1 now (ms), or '' for the server's clock
 --       2 only what is due after this time (ms): the caller has handled everything before it
 -- RETURN {now, when a task is due next, when a gate opens next, when a rate has refilled next}, each (ms) or ''
@@ -12,7 +13,7 @@
 --
 -- The script reads all times at one moment. So a reaper that sleeps until the earliest of them misses none.
 
-local leases, parked, alarms, gates, refills = unpack(KEYS)
+local leases, parked, alarms, gates, holds, refills = unpack(KEYS)
 local now, after = time_given(ARGV[1]), tonumber(ARGV[2])
 
 local function first_of(...)
@@ -25,10 +26,12 @@ local function first_of(...)
 end
 
 local opens = math.huge
-for _, entry in ipairs(redis.call('HVALS', gates)) do
-  local gate = cjson.decode(entry)
-  if gate.opens and gate.opens > after then
-    opens = math.min(opens, gate.opens)
+for _, key in ipairs({ gates, holds }) do
+  for _, entry in ipairs(redis.call('HVALS', key)) do
+    local gate = cjson.decode(entry)
+    if gate.opens and gate.opens > after then
+      opens = math.min(opens, gate.opens)
+    end
   end
 end
 local function text_of(time)

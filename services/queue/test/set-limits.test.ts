@@ -39,18 +39,26 @@ const NEVER_OVERLOADED = { CCSP_QUEUE_OVERLOAD_LOOP_DELAY: "10m", CCSP_QUEUE_OVE
 describe("limits that are set while the queue runs", () => {
   for (const shards of [1, 3]) {
     describe(`in two replicas with ${shards} shards`, () => {
-      let redis: RedisServer;
+      let redis: RedisServer | undefined;
+      let redisUrl: string;
       let leaks: LeakCheck;
       let replicas: Awaited<ReturnType<typeof startQueue>>[];
+      // One after the other: when one does not start, no other one is on its way, and what has started is stopped.
+      const startReplicas = async () => {
+        replicas = [];
+        const env = { ...NEVER_OVERLOADED, CCSP_QUEUE_SHARDS: String(shards) };
+        for (let n = 0; n < 2; n += 1) replicas.push(await startQueue(redisUrl, env));
+      };
       beforeEach(async () => {
+        [redis, replicas] = [undefined, []];
         leaks = leakCheck();
         redis = await startRedis();
-        const env = { ...NEVER_OVERLOADED, CCSP_QUEUE_SHARDS: String(shards) };
-        replicas = await Promise.all([startQueue(redis.url, env), startQueue(redis.url, env)]);
+        redisUrl = redis.url;
+        await startReplicas();
       });
       afterEach(async () => {
         await Promise.all(replicas.map((each) => each.stop()));
-        await redis.stop();
+        await redis?.stop();
         await leaks.check();
       });
 
@@ -102,8 +110,7 @@ describe("limits that are set while the queue runs", () => {
       it("survive a restart of every replica", async () => {
         await replicas[0]!.client.setLimits(asked([weight("weight/agent/alice", 7)]));
         await Promise.all(replicas.map((each) => each.stop()));
-        const env = { ...NEVER_OVERLOADED, CCSP_QUEUE_SHARDS: String(shards) };
-        replicas = await Promise.all([startQueue(redis.url, env), startQueue(redis.url, env)]);
+        await startReplicas();
         const limit = await value("weight/agent/alice");
         assert.deepEqual(limit?.value?.value, { $case: "weight", value: 7 });
         assert.deepEqual(limit?.defaultValue?.value, { $case: "weight", value: 1 });
@@ -111,7 +118,7 @@ describe("limits that are set while the queue runs", () => {
       });
 
       it("are left out when a release that is newer has stored a limit that this one does not know", async () => {
-        const raw = new Redis(redis.url);
+        const raw = new Redis(redisUrl);
         const stored = { value: 3, who: "next", why: "w", set: 1, automatic: false };
         await raw.hset(limitsKey, "bound/later", JSON.stringify(stored));
         raw.disconnect();

@@ -1,10 +1,7 @@
+import { discoverIssuer } from "@ccsp/authentication/oidc-client.js";
 import {
-  allowInsecureRequests,
   type Configuration,
-  customFetch,
-  discovery,
   initiateDeviceAuthorization,
-  None,
   pollDeviceAuthorizationGrant,
   ResponseBodyError,
   refreshTokenGrant,
@@ -12,7 +9,6 @@ import {
   type TokenEndpointResponseHelpers,
   tokenRevocation,
 } from "openid-client";
-import { Agent, fetch } from "undici";
 import { CliError, EXIT, messageOf } from "../exit.js";
 import { readInputFile } from "../read-input.js";
 import type { Login } from "./saved-login.js";
@@ -67,30 +63,8 @@ export async function revoke(login: Login): Promise<void> {
 
 async function discover({ issuer, clientId, caFile }: Client): Promise<Configuration> {
   const ca = caFile === undefined ? undefined : Buffer.from(await readInputFile("--oidc-ca-file", caFile)).toString();
-  const dispatcher = ca === undefined ? undefined : new Agent({ connect: { ca } });
   if (!URL.canParse(issuer)) throw new CliError(EXIT.usage, `the issuer ${issuer} is not a URL`);
-  const url = new URL(issuer);
-  const onLoopback = url.protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
-  return answered({ issuer }, "be used", () =>
-    discovery(url, clientId, undefined, None(), {
-      ...(onLoopback && { execute: [allowInsecureRequests] }),
-      // Node's own fetch takes no certificate authorities.
-      ...(dispatcher && {
-        [customFetch]: async (address, { body, headers, method, redirect, signal }) => {
-          const answer = await fetch(address, {
-            dispatcher,
-            headers,
-            method,
-            redirect,
-            ...(typeof body === "string" && { body }),
-            ...(body instanceof URLSearchParams && { body: body.toString() }),
-            ...(signal && { signal }),
-          });
-          return new Response(await answer.text(), { status: answer.status, headers: [...answer.headers] });
-        },
-      }),
-    }),
-  );
+  return answered({ issuer }, "be used", () => discoverIssuer({ issuer, clientId, ca }));
 }
 
 /**

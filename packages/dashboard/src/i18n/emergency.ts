@@ -60,7 +60,7 @@ export const emergencyWords = words(
       KILL: (runs, waiting) =>
         `実行中の ${number(runs)} 件を直ちに強制終了し、そのタスクは取消で終わります。元に戻せません。待機中の ${number(waiting)} 件は開始されません。`,
     },
-    why: "理由(全員に表示されます)",
+    why: "理由（全員に表示されます）",
     word: "停止",
     stop: "今すぐ停止",
     receipts: "実行ホスト",

@@ -21,7 +21,7 @@ export const failureWords = words(
   },
   {
     unreachable: "ゲートウェイが応答しませんでした。",
-    refused: (detail) => `ゲートウェイが拒否しました:${detail}`,
+    refused: (detail) => `ゲートウェイが拒否しました：${detail}`,
     nothingChanged: "何も変更されていません。",
     mayHaveChanged: "変更されたかどうかは不明です。繰り返す前にページを確認してください。",
     stillRuns: "タスクはこのページがなくても続きます。",

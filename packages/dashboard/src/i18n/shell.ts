@@ -82,7 +82,7 @@ export const shellWords = words(
     showTable: "表で見る",
     more: (count) => `新着 ${count} 件`,
     typeToConfirm: (word) => `確認のため ${word} と入力してください。`,
-    hidden: (scope) => `非表示:サインインにスコープ \`${scope}\` がありません。`,
+    hidden: (scope) => `非表示：サインインにスコープ \`${scope}\` がありません。`,
     unknown: "不明",
   },
 );

@@ -17,6 +17,6 @@ export const signInWords = words(
     token: "トークンまたは API キー",
     signIn: "サインイン",
     oidc: "組織のアカウントでサインイン",
-    refused: (detail) => `受け付けられませんでした:${detail}`,
+    refused: (detail) => `受け付けられませんでした：${detail}`,
   },
 );

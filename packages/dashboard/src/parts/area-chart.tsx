@@ -140,7 +140,7 @@ function options(parent: HTMLElement, series: readonly Series[], format: (value:
         ticks: { show: false },
         size: 34,
         space: 36,
-        values: (_, values) => values.map((value) => (Number.isInteger(value) || value < 1 ? format(value) : "")),
+        values: (_, values) => values.map(format).map((text, index, texts) => (text === texts[index - 1] ? "" : text)),
       },
     ],
     series: [

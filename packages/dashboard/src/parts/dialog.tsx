@@ -79,7 +79,9 @@ function Confirm({ title, effect, act, typed, answer }: Question & { readonly an
         </p>
         {typed !== undefined && (
           <label>
-            <Words text={word.typeToConfirm(`\`${typed}\``)} />
+            <span>
+              <Words text={word.typeToConfirm(`\`${typed}\``)} />
+            </span>
             <input value={text} autocomplete="off" onInput={({ currentTarget }) => setText(currentTarget.value)} />
           </label>
         )}

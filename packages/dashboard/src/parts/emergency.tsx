@@ -176,7 +176,9 @@ function StopForm({ above, onStopped }: { readonly above: string | undefined; re
         <input required maxLength={200} value={why} onInput={({ currentTarget }) => setWhy(currentTarget.value)} />
       </label>
       <label>
-        <Words text={shellWords().typeToConfirm(`\`${word.word}\``)} />
+        <span>
+          <Words text={shellWords().typeToConfirm(`\`${word.word}\``)} />
+        </span>
         <input value={typed} autocomplete="off" onInput={({ currentTarget }) => setTyped(currentTarget.value)} />
       </label>
       {fault && <Failure error={fault} />}

@@ -17,6 +17,8 @@ export function usePages<Row>(
 ): {
   readonly rows: readonly Row[];
   readonly loaded: boolean;
+  /** The last page has not been read. */
+  readonly hasMore: boolean;
   readonly error: ApiError | undefined;
   readonly more: () => void;
   readonly refresh: () => void;
@@ -57,5 +59,5 @@ export function usePages<Row>(
       return { question, rows: [...state.rows, ...added], next: nextPageToken, loaded: true };
     });
   }, [state]);
-  return { rows: state.rows, loaded: state.loaded, error, more, refresh };
+  return { rows: state.rows, loaded: state.loaded, hasMore: state.next !== "", error, more, refresh };
 }

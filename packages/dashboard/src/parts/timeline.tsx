@@ -32,8 +32,8 @@ export function Timeline({ label, rows }: { readonly label: string; readonly row
         ))}
       </div>
       <ol aria-label={label}>
-        {rows.map((row) => (
-          <li key={row.label} class={row.inner ? "inner" : ""}>
+        {rows.map((row, index) => (
+          <li key={index} class={row.inner ? "inner" : ""}>
             <span class="timeline-label">{row.label}</span>
             <span class="timeline-track">
               {row.bars.map(({ from, to, tone }) => (

@@ -4,6 +4,7 @@ import { alertRules } from "./alerts.js";
 import { readPage } from "./blocks.js";
 import { configuration } from "./configuration.js";
 import { categories, reasons } from "./errors.js";
+import { prometheusRuleResource } from "./kubernetes.js";
 import { fill } from "./markdown.js";
 import { metricsPage } from "./metrics.js";
 
@@ -17,6 +18,7 @@ export async function generatedPages(): Promise<Readonly<Record<string, string>>
     "docs/alerts.md": fill(readPage("docs/alerts.md"), "rules", alertRules()),
     "docs/configuration.md": fill(readPage("docs/configuration.md"), "settings", await configuration()),
     "docs/metrics.md": fill(readPage("docs/metrics.md"), "metrics", await metricsPage()),
+    "k8s/components/prometheus-operator/rules.yaml": prometheusRuleResource(),
     "docs/troubleshooting.md": fill(troubleshooting, "categories", categories()),
   };
 }

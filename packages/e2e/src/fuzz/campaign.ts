@@ -40,7 +40,7 @@ const KEEP_GOING = 200;
 /** No input may cause these: the server has failed, or it has no such call. */
 const WRONG: ReadonlySet<status> = new Set([status.INTERNAL, status.UNKNOWN, status.UNIMPLEMENTED, status.DATA_LOSS]);
 
-/** What a plausible request says. */
+/** What a plausible request says, by the names of fields. A name with its message goes before one without. */
 const KNOWN = {
   agent_id: ["fuzz-0", "fuzz-1", "fuzz-2", ""],
   executor_id: Array.from({ length: 8 }, (_, index) => `fuzz-executor-${index}`),
@@ -70,6 +70,13 @@ const KNOWN = {
   kind: ["fuzz.kind"],
   dedup_key: ["fuzz-matter-0", "fuzz-matter-1"],
   channel: ["file"],
+  update_id: ["fuzz-update-0", "fuzz-update-1"],
+  reason: ["because"],
+  "links.value": ["https://example.com/a"],
+  "LimitChange.name": ["weight/agent/fuzz-0", "weight/class/high", "rate/agent/fuzz-1", "rate/engine/claude-code"],
+  "LabelMatcher.label": ["engine", "rule", "executor"],
+  "Budget.name": ["fuzz-budget-0", "fuzz-budget-1"],
+  "AlertRule.name": ["fuzz-rule-0", "fuzz-rule-1", "usage-80"],
 };
 
 /** These stop or slow the fleet, or start a process each, so they are sent less often. */

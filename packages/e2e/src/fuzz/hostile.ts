@@ -8,6 +8,10 @@ const TEXTS: readonly Uint8Array[] = [
   ...["", " ", "\0", "a\0b", "\u0001\u0002\u001b[2J\u007f", "\r\nx: y", "\u2028\u2029\ufeff\u202e", "💥".repeat(50)],
   ...["__proto__", "constructor", "prototype", "toString", "hasOwnProperty", "NaN", "-1", "1e999", "null", "undefined"],
   ...["../../etc/passwd", "/", "C:\\", "*", "{}", "{0}", "ccsp:queue:{0}:tasks", "%s%n%p", "${HOME}", "$(id)", "'; --"],
+  // What some message takes for a time, a zone, a cron expression, a number, a template, a link or a secret.
+  ...["2026-02-30", "Etc/GMT+99", "Asia/Nowhere", "UTC\0", "* * 31 2 *", "61 25 * * *", "@reboot", "P1D", "1e400"],
+  ...["{{constructor}}", "{{#each", "{{{x}}}", "<%= 1 %>", "${7*7}", "](javascript:x)", "@everyone", "```", "a b"],
+  ...["a@b\r\nBcc: c@d", "sk-ant-api03-aaaaaaaaaaaaaaaaaaaaaaaa", "\ufffe\uffff", "e\u0301".repeat(60), "ﷺ".repeat(64)],
   ...["[", "(a+)+$", "\\", '"', "<script>", "a".repeat(128), "a".repeat(129), "=", ":", "-", "--", "é".repeat(64)],
 ].map(utf8);
 
@@ -23,11 +27,26 @@ export function hostileText(random: Random): Uint8Array {
   return random.pick(TEXTS);
 }
 
+/** Both ends of what a number of a message can be, and of what a double can count. */
 const EDGES = [0n, 1n, -1n, 2n ** 31n - 1n, -(2n ** 31n), 2n ** 32n, 2n ** 53n, 2n ** 63n - 1n, -(2n ** 63n)] as const;
-/** Seconds: the last moment of a Timestamp, the first, one past each, and what a Date can hold. */
-const TIMES = [253_402_300_799n, 253_402_300_800n, -62_135_596_800n, -62_135_596_801n, 8_640_000_000_001n] as const;
+/**
+ * Seconds of a Timestamp or a Duration: the last moment of a Timestamp, the first, one past each, what a Date can hold,
+ * the longest Duration, and one past it in both directions.
+ */
+const TIMES = [
+  ...[253_402_300_799n, 253_402_300_800n, -62_135_596_800n, -62_135_596_801n, 8_640_000_000_000n, 8_640_000_000_001n],
+  ...[315_576_000_000n, 315_576_000_001n, -315_576_000_001n],
+] as const;
+/** Of a second: none, the last, one past it, less than none. */
+const NANOS = [0n, 1n, 999_999_999n, 1_000_000_000n, -1n, -999_999_999n, 2n ** 31n - 1n, -(2n ** 31n)] as const;
 
 export const hostileInteger = (random: Random): bigint => random.pick(random.chance(0.3) ? TIMES : EDGES);
 
+/** Seconds and nanoseconds of a Timestamp or a Duration. */
+export const hostileTime = (random: Random): readonly [bigint, bigint] => [
+  random.chance(0.5) ? random.pick(TIMES) : random.pick(EDGES),
+  random.pick(NANOS),
+];
+
 export const hostileNumber = (random: Random): number =>
-  random.pick([Number.NaN, Infinity, -Infinity, -0, 5e-324, Number.MAX_VALUE, -1, 1e21, 0.1]);
+  random.pick([Number.NaN, Infinity, -Infinity, -0, 5e-324, Number.MAX_VALUE, -1, 1e21, 2 ** 53 + 2, 0.1]);

@@ -22,15 +22,16 @@ export class Known {
   }
 
   /**
-   * Values for a request of this form. Those of one answer stay together, such as a lease's task and fence. Mostly it is
+   * Values for a request of this form, by `MESSAGE.FIELD`. Those of one answer stay together, such as a lease's task and fence. Mostly it is
    * an answer that has most of what the request asks for.
    */
-  choose({ fields }: DescMessage, random: Random): (name: string) => Value | undefined {
+  choose({ fields }: DescMessage, random: Random): (qualified: string) => Value | undefined {
     const together = random.chance(0.8) ? this.#fitting(new Set(fields.map(({ name }) => name)), random) : undefined;
-    return (name) => {
+    return (qualified) => {
+      const name = qualified.slice(qualified.indexOf(".") + 1);
       const value = together?.get(name);
+      const start = this.#start[qualified] ?? this.#start[name];
       if (value !== undefined && random.chance(0.95)) return value;
-      const start = this.#start[name];
       return start && random.pick(start);
     };
   }

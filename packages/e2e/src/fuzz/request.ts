@@ -1,7 +1,7 @@
 import { type DescEnum, type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import type { Random } from "../random.js";
-import { hostileInteger, hostileNumber, hostileText } from "./hostile.js";
+import { hostileInteger, hostileNumber, hostileText, hostileTime } from "./hostile.js";
 import type { Known } from "./known.js";
 
 const DEEPEST = 8;
@@ -10,19 +10,35 @@ const MOST_FIELDS = 2_000;
 
 /** Without these fields a request is refused at once. */
 const VITAL = new Set(
-  "agent_id boot_id boot_time budget comment condition confirmation_token cron dedup_key duration engine engines error executor_id fence free_slots holder id instance kind limit matchers metric name notice period prompt reason report report_sequence resources result rule schedule scope sequence service severity spec summary task_id unit uptime version why".split(
+  "agent_id boot_id boot_time budget changes comment condition confirmation_token cron dedup_key duration engine engines error executor_id fence free_slots holder id instance kind limit matchers metric name notice period prompt reason report report_sequence request_id resources result rule schedule scope sequence service severity spec step summary task_id unit update_id uptime value version who why".split(
     " ",
   ),
 );
+
+/** Seconds. */
+const SPANS = [60, 300, 3_600, 86_400];
 
 /**
  * Makes the bytes of one request: fields with plausible and hostile values, some of them twice, unknown ones between
  * them. Some requests are damaged afterwards.
  */
 export function requestBytes(input: DescMessage, random: Random, known: Known): Buffer {
-  const how = { hostility: random.pick([0, 0.02, 0.1, 0.5]), density: random.pick([0.05, 0.2, 0.8]) };
+  // Several faults hide each other: the first one is refused. So half of the requests have one at most.
+  const faults = random.chance(0.5)
+    ? { hostility: 0, onlyFault: random.between(0, 60) }
+    : { hostility: random.pick([0, 0.02, 0.1, 0.5]) };
+  const how = { ...faults, density: random.pick([0.05, 0.2, 0.8]) };
   const whole = new MessageWriter(random, known.choose(input, random), how).message(input, 0);
   return Buffer.from(random.chance(0.15) ? damaged(whole, random) : whole);
+}
+
+interface How {
+  /** The share of choices that are hostile. */
+  readonly hostility: number;
+  /** The number of a choice that is hostile in any case. */
+  readonly onlyFault?: number;
+  /** The share of fields that are set. */
+  readonly density: number;
 }
 
 class MessageWriter {
@@ -30,27 +46,35 @@ class MessageWriter {
   readonly #known: ReturnType<Known["choose"]>;
   readonly #hostility: number;
   readonly #density: number;
+  readonly #onlyFault: number | undefined;
   #written = 0;
+  #choices = 0;
 
-  constructor(random: Random, known: ReturnType<Known["choose"]>, how: { hostility: number; density: number }) {
+  constructor(random: Random, known: ReturnType<Known["choose"]>, how: How) {
     this.#random = random;
     this.#known = known;
     this.#hostility = how.hostility;
+    this.#onlyFault = how.onlyFault;
     this.#density = how.density;
   }
 
-  message({ fields, oneofs, typeName }: DescMessage, depth: number): Uint8Array {
+  /** `field` is the name of the field that holds the message. */
+  message({ fields, oneofs, typeName }: DescMessage, depth: number, field = ""): Uint8Array {
     const writer = new BinaryWriter();
-    if (typeName === "google.protobuf.Timestamp" && !this.#hostile()) return this.#soon(writer);
-    if (typeName === "google.protobuf.Duration" && !this.#hostile()) return this.#brief(writer);
     const random = this.#random;
+    const isTime = typeName === "google.protobuf.Timestamp" || typeName === "google.protobuf.Duration";
+    if (isTime && this.#hostile()) return this.#extreme(writer);
+    if (typeName === "google.protobuf.Timestamp") return this.#soon(writer, field);
+    if (typeName === "google.protobuf.Duration") return this.#brief(writer);
+    // A message that is there and says nothing, such as a scope or a rule with no choice made.
+    if (depth > 0 && this.#hostile() && random.chance(0.3)) return writer.finish();
     // With several members of a oneof, mostly the last would count.
     const members = this.#hostile() ? fields : oneofs.map((oneof) => random.pick(oneof.fields));
     const chosen = fields.filter(
       (field) =>
         depth < DEEPEST &&
         (field.oneof === undefined || members.includes(field)) &&
-        random.chance(VITAL.has(field.name) ? 0.9 : this.#density),
+        random.chance(isVital(field) ? 0.95 : this.#density),
     );
     for (const field of chosen) {
       for (let times = this.#repeats(field); times > 0; times -= 1) this.#field(writer, field, depth);
@@ -60,13 +84,15 @@ class MessageWriter {
   }
 
   #hostile(): boolean {
-    return this.#random.chance(this.#hostility);
+    this.#choices += 1;
+    return this.#choices === this.#onlyFault || this.#random.chance(this.#hostility);
   }
 
-  #repeats({ fieldKind }: DescField): number {
+  #repeats(field: DescField): number {
     const random = this.#random;
-    if (fieldKind !== "list" && fieldKind !== "map") return this.#hostile() ? 2 : 1;
-    return this.#hostile() && random.chance(0.1) ? random.between(100, 2_000) : random.between(0, 3);
+    if (field.fieldKind !== "list" && field.fieldKind !== "map") return this.#hostile() ? 2 : 1;
+    if (this.#hostile() && random.chance(0.1)) return random.between(100, 2_000);
+    return random.between(isVital(field) ? 1 : 0, 3);
   }
 
   #field(writer: BinaryWriter, field: DescField, depth: number): void {
@@ -75,33 +101,34 @@ class MessageWriter {
     if (this.#written > MOST_FIELDS) return;
     switch (field.fieldKind) {
       case "message":
-        writer.tag(number, WireType.LengthDelimited).bytes(this.message(field.message, depth + 1));
+        writer.tag(number, WireType.LengthDelimited).bytes(this.message(field.message, depth + 1, field.name));
         break;
       case "enum":
         writer.tag(number, WireType.Varint).int32(this.#enum(field.enum));
         break;
       case "scalar":
-        this.#scalar(writer, number, field.scalar, field.name);
+        this.#scalar(writer, number, field.scalar, nameOf(field));
         break;
       case "map": {
         const entry = new BinaryWriter();
-        this.#scalar(entry, 1, field.mapKey, `${field.name}.key`);
-        if (field.mapKind === "scalar") this.#scalar(entry, 2, field.scalar, `${field.name}.value`);
+        this.#scalar(entry, 1, field.mapKey, `${nameOf(field)}.key`);
+        if (field.mapKind === "scalar") this.#scalar(entry, 2, field.scalar, `${nameOf(field)}.value`);
         writer.tag(number, WireType.LengthDelimited).bytes(entry.finish());
         break;
       }
       case "list":
         if (field.listKind === "message")
-          writer.tag(number, WireType.LengthDelimited).bytes(this.message(field.message, depth + 1));
+          writer.tag(number, WireType.LengthDelimited).bytes(this.message(field.message, depth + 1, field.name));
         else if (field.listKind === "enum") writer.tag(number, WireType.Varint).int32(this.#enum(field.enum));
-        else this.#scalar(writer, number, field.scalar, field.name);
+        else this.#scalar(writer, number, field.scalar, nameOf(field));
     }
   }
 
   #enum({ values }: DescEnum): number {
     const random = this.#random;
     if (this.#hostile()) return random.pick([-1, 999, 2 ** 31 - 1, -(2 ** 31)]);
-    return random.pick(values).number;
+    // The first value says that nothing was chosen, which many requests may not.
+    return random.pick(random.chance(0.9) && values.length > 1 ? values.slice(1) : values).number;
   }
 
   #scalar(writer: BinaryWriter, number: number, type: ScalarType, name: string): void {
@@ -114,10 +141,10 @@ class MessageWriter {
         writer.tag(number, WireType.LengthDelimited).bytes(hostileText(random));
         break;
       case ScalarType.DOUBLE:
-        writer.tag(number, WireType.Bit64).double(this.#hostile() ? hostileNumber(random) : random.next());
+        writer.tag(number, WireType.Bit64).double(this.#number());
         break;
       case ScalarType.FLOAT:
-        writer.tag(number, WireType.Bit32).float(this.#hostile() ? hostileNumber(random) : random.next());
+        writer.tag(number, WireType.Bit32).float(this.#number());
         break;
       case ScalarType.FIXED32:
       case ScalarType.SFIXED32:
@@ -139,6 +166,12 @@ class MessageWriter {
     }
   }
 
+  #number(): number {
+    const random = this.#random;
+    if (this.#hostile()) return hostileNumber(random);
+    return random.chance(0.5) ? random.next() : random.between(1, 1_000);
+  }
+
   #integer(name: string): bigint {
     const random = this.#random;
     if (this.#hostile()) return hostileInteger(random);
@@ -153,16 +186,31 @@ class MessageWriter {
     return Buffer.from(known === undefined ? random.pick(["", "a", "some-id"]) : String(known));
   }
 
-  #soon(writer: BinaryWriter): Uint8Array {
-    const seconds = Math.floor(Date.now() / 1000) + this.#random.between(-3_600, 3_600);
+  #extreme(writer: BinaryWriter): Uint8Array {
+    const [seconds, nanos] = hostileTime(this.#random);
+    return writer.tag(1, WireType.Varint).int64(seconds).tag(2, WireType.Varint).int64(nanos).finish();
+  }
+
+  #soon(writer: BinaryWriter, field: string): Uint8Array {
+    // A range ends after it begins.
+    const [from, to] = field === "start_time" ? [-7_200, -3_600] : [-3_600, 3_600];
+    const seconds = Math.floor(Date.now() / 1000) + this.#random.between(from, to);
     return writer.tag(1, WireType.Varint).int64(seconds).finish();
   }
 
   #brief(writer: BinaryWriter): Uint8Array {
+    // Whole minutes, an hour and a day are what steps and windows of time have to be.
+    if (this.#random.chance(0.4)) return writer.tag(1, WireType.Varint).int64(this.#random.pick(SPANS)).finish();
     if (this.#random.chance(0.2)) writer.tag(1, WireType.Varint).int64(this.#random.between(60, 600));
     return writer.tag(2, WireType.Varint).int32(this.#random.between(0, 50_000_000)).finish();
   }
 }
+
+/** With its message, so that a value can be known for the field of one message alone. */
+const nameOf = ({ parent, name }: DescField): string => `${parent.name}.${name}`;
+
+/** A oneof of which nothing is chosen is refused mostly. */
+const isVital = ({ name, oneof }: DescField): boolean => VITAL.has(name) || oneof !== undefined;
 
 function unknownField(writer: BinaryWriter, random: Random): void {
   const number = random.pick([90, 1_999, 19_000, 2 ** 29 - 1]);

@@ -41,4 +41,5 @@ export const STATUS_OF = {
   ISSUE_NOT_FOUND: status.NOT_FOUND,
   NOTIFICATION_NOT_FOUND: status.NOT_FOUND,
   CHANNEL_NOT_FOUND: status.NOT_FOUND,
+  CROSS_SITE_REQUEST: status.PERMISSION_DENIED,
 } as const satisfies Record<Reason, status>;

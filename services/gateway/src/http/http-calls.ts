@@ -3,6 +3,7 @@ import { type CallerBounds, callerAddress, callerName, SHUTTING_DOWN } from "@cc
 import type { Identity } from "@ccsp/identity";
 import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from "fastify";
 import type { Guard } from "../application/guard.js";
+import type { RateLeft } from "../limits/shared-rate.js";
 import { credentialsOf, peerOf } from "./credentials.js";
 import { HttpCall } from "./http-call.js";
 
@@ -10,6 +11,8 @@ export interface HttpCallsOptions {
   readonly guard: Guard;
   /** Shared with gRPC, so that a caller who uses both has each bound once. */
   readonly callers: CallerBounds;
+  /** What the caller has left of its limit of requests. */
+  readonly requestsLeft?: (identity: Identity) => RateLeft | undefined;
 }
 
 /** A request that was let in, and the RPC that it stands for. */
@@ -59,6 +62,7 @@ export class HttpCalls {
     if (this.#stopping) throw SHUTTING_DOWN;
     const { callers } = this.#options;
     const peer = peerOf(request);
+    tellLimit(reply, this.#options.requestsLeft?.(identity));
     const state = callers.stateOf(callerName(identity, peer));
     state?.check();
     const call = new HttpCall({
@@ -121,6 +125,14 @@ export class HttpCalls {
       });
     });
   }
+}
+
+/** https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/ (version 10) */
+function tellLimit(reply: FastifyReply, rate: RateLeft | undefined): void {
+  if (!rate) return;
+  const { points, windowMs, left, resetMs } = rate;
+  reply.header("ratelimit-policy", `"requests";q=${Math.floor(points)};w=${Math.ceil(windowMs / 1_000)}`);
+  reply.header("ratelimit", `"requests";r=${left};t=${Math.ceil(resetMs / 1_000)}`);
 }
 
 const hasBody = ({ headers }: FastifyRequest): boolean =>

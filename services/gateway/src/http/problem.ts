@@ -85,3 +85,28 @@ export function problem(reply: FastifyReply, fault: Refusal | HttpFault): Fastif
     .type("application/problem+json")
     .send(Buffer.from(JSON.stringify(body)));
 }
+
+const TEXT = { type: "string" } as const;
+const TEXTS = { type: "object", additionalProperties: TEXT } as const;
+const listOf = (...names: readonly string[]) => ({
+  type: "array",
+  items: { type: "object", properties: Object.fromEntries(names.map((name) => [name, TEXT])), required: names },
+});
+
+/** The JSON Schema of a `Problem`. */
+export const PROBLEM_SCHEMA = {
+  type: "object",
+  properties: {
+    type: TEXT,
+    title: TEXT,
+    status: { type: "integer" },
+    detail: TEXT,
+    reason: { ...TEXT, description: "The reason, as gRPC has it. A newer CCSP may have more" },
+    metadata: TEXTS,
+    fields: listOf("field", "description"),
+    retryAfterMs: { type: "number" },
+    quota: listOf("subject", "description"),
+    preconditions: listOf("type", "subject", "description"),
+  },
+  required: ["type", "title", "status", "detail"],
+} as const;

@@ -14,23 +14,28 @@ import {
 } from "@ccsp/grpc-kit";
 import { within } from "@ccsp/timing";
 import cookie from "@fastify/cookie";
+import cors from "@fastify/cors";
 import Fastify, { type FastifyInstance } from "fastify";
 import type { Registry } from "prom-client";
 import { peerOf } from "./credentials.js";
 import type { HttpDeps } from "./deps.js";
-import { HttpCalls } from "./http-calls.js";
+import { HttpCalls, type HttpCallsOptions } from "./http-calls.js";
 import { observeRequests } from "./observe.js";
 import { HttpFault, problem } from "./problem.js";
-import { registerHttp } from "./register.js";
+import { registerHttp, type Slice } from "./register.js";
+import { sessionCookie } from "./session-cookie.js";
+import { isHttps } from "./settings.js";
 
 /** The same as the largest message of gRPC. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 /** Time for the last answers to reach clients that still read. */
 const FLUSH_MS = 250;
+const IDLE_LOOK_MS = 50;
 const NEVER = new AbortController().signal;
 
-export interface HttpOptions extends Omit<HttpDeps, "calls"> {
+export interface HttpOptions extends Omit<HttpDeps, "calls">, Pick<HttpCallsOptions, "requestsLeft"> {
   readonly callers: CallerBounds;
+  readonly slices: readonly Slice[];
   /** The time within which a request must arrive. */
   readonly bodyMs: number;
   readonly connections: ConnectionBounds;
@@ -56,7 +61,7 @@ export async function openHttp(options: HttpOptions): Promise<HttpServer> {
   const { settings, log, drainMs, lameDuckMs } = options;
   const calls = new HttpCalls(options);
   const app = createApp(options, calls);
-  await registerHttp(app, { ...options, calls });
+  await registerHttp(app, options.slices, { ...options, calls });
   try {
     await app.listen(settings.listen);
   } catch (error) {
@@ -86,7 +91,12 @@ async function stop(
 ): Promise<void> {
   await sleep(lameDuckMs);
   calls.stopStreams();
-  const closed = app.close().then(() => true);
+  // Node looks only once for idle connections, and those of calls in progress become idle later.
+  const idle = setInterval(() => app.server.closeIdleConnections(), IDLE_LOOK_MS);
+  const closed = app
+    .close()
+    .finally(() => clearInterval(idle))
+    .then(() => true);
   const closedWithin = (ms: number) => within(ms, closed, () => false);
   if (await closedWithin(drainMs)) return;
   log.warn({ drainMs, calls: calls.stopUnary() }, "HTTP calls that did not finish in time are ended");
@@ -95,7 +105,7 @@ async function stop(
 }
 
 function createApp(options: HttpOptions, calls: HttpCalls): FastifyInstance {
-  const { callers, log, registry } = options;
+  const { callers, log, registry, settings } = options;
   const app = Fastify({
     logger: false,
     bodyLimit: MAX_BODY_BYTES,
@@ -110,6 +120,9 @@ function createApp(options: HttpOptions, calls: HttpCalls): FastifyInstance {
   app.addHook("onRequest", async (request) => {
     if (stopping) throw SHUTTING_DOWN;
     callers.meter?.arrived(callerAddress(peerOf(request)));
+    // Here and not in a handler, so that no body is read for it.
+    if (request.is404)
+      throw new HttpFault(404, `${request.method} ${request.url.split("?", 1)[0]} is not a path of this server`);
   });
   app.addHook("onSend", async (_request, reply, payload) => {
     reply.header("x-content-type-options", "nosniff");
@@ -117,19 +130,24 @@ function createApp(options: HttpOptions, calls: HttpCalls): FastifyInstance {
     return payload;
   });
   app.register(cookie);
+  if (settings.origins.length > 0) app.register(cors, corsOf(settings.origins));
+  app.decorate("sessionCookie", sessionCookie(options.tls !== undefined || isHttps(options.settings.publicUrl)));
   app.setErrorHandler((error, request, reply) => {
     const method = `${request.method} ${request.routeOptions.url ?? ""}`;
     const signal = calls.callOf(request)?.signal ?? NEVER;
     return problem(reply, faultOf(error) ?? refusalFor(error, { signal, method }, log));
   });
-  app.setNotFoundHandler((request, reply) =>
-    problem(
-      reply,
-      new HttpFault(404, `${request.method} ${request.url.split("?", 1)[0]} is not a path of this server`),
-    ),
-  );
   return app;
 }
+
+/** Pages of these origins may call with a token. Browsers send them no cookie along, so no session is at risk. */
+const corsOf = (origins: readonly string[]) => ({
+  origin: [...origins],
+  credentials: false,
+  methods: ["GET", "HEAD", "POST", "PUT", "DELETE"],
+  exposedHeaders: ["etag", "link", "location", "ratelimit", "ratelimit-policy", "retry-after"],
+  maxAge: 600,
+});
 
 /** The fault of a request that fastify itself refuses, with its texts. */
 function faultOf(error: unknown): Refusal | HttpFault | undefined {

@@ -2,6 +2,8 @@ import { type HostPort, judgePublicPort, type ServiceSettings, type Settings } f
 
 export interface HttpSettings {
   readonly listen: HostPort;
+  /** Its address as browsers reach it, without a slash at the end. Undefined: as they name it in `Host`. */
+  readonly publicUrl: string | undefined;
   /** The origins whose pages may call. Empty: no page of another origin may. */
   readonly origins: readonly string[];
 }
@@ -17,6 +19,13 @@ export function httpSettings(settings: Settings, { name, portTlsDir }: ServiceSe
   judgePublicPort(settings, { name, prefix, setting, listen }, portTlsDir);
   return {
     listen,
+    publicUrl: settings
+      .optionalText(
+        "CCSP_GATEWAY_PUBLIC_URL",
+        "address of the HTTP server as browsers reach it, such as `https://ccsp.example`; sign-in with OIDC needs it, and so does a proxy that terminates TLS",
+        { pattern: /^https?:\/\/[^/?#\s]+\/?$/, form: "an http or https URL without a path" },
+      )
+      ?.replace(/\/$/, ""),
     origins: settings.list(
       "CCSP_GATEWAY_HTTP_ORIGINS",
       "origins whose web pages may call the HTTP server with a token; empty: none",
@@ -28,3 +37,5 @@ export function httpSettings(settings: Settings, { name, portTlsDir }: ServiceSe
     ),
   };
 }
+
+export const isHttps = (url: string | undefined): boolean => url?.startsWith("https://") ?? false;

@@ -2,7 +2,7 @@ import { type CallerLimit, limited } from "@ccsp/errors";
 import { type CallMeter, callerName, type MeteredCall } from "@ccsp/grpc-kit";
 import type { Identity } from "@ccsp/identity";
 import type { SharedCalls } from "./shared-calls.js";
-import type { SharedRate } from "./shared-rate.js";
+import type { RateLeft, SharedRate } from "./shared-rate.js";
 
 /** What one caller, or one address, may use. */
 export interface UseLimits {
@@ -34,6 +34,11 @@ export class CallLimits implements CallMeter {
   /** The caller has proven who it is. Refuses with CALLER_LIMIT. */
   identified(identity: Identity): void {
     spendRequest(this.#caller, callerName(identity, ""), ["requests", "bytes"], "");
+  }
+
+  /** How many requests this caller may still make. Undefined without a limit. */
+  requestsLeft(identity: Identity): RateLeft | undefined {
+    return this.#caller.requests.left(callerName(identity, ""));
   }
 
   began(identity: Identity | undefined, address: string): MeteredCall {

@@ -6,6 +6,14 @@ export interface SharedUse {
   readonly leftMs: number;
 }
 
+/** A limit, and what one caller has left of it. */
+export interface RateLeft {
+  readonly points: number;
+  readonly windowMs: number;
+  readonly left: number;
+  readonly resetMs: number;
+}
+
 export interface SharedRateOptions {
   /** The most points in a window. 0: no limit. */
   readonly points: number;
@@ -57,6 +65,20 @@ export class SharedRate {
     const window = this.#points === 0 ? undefined : this.#windows.get(who);
     if (!window || window.shared + window.sending + window.unsent < this.#points) return 0;
     return Math.max(0, Math.ceil(window.endsAtMs - this.#now()));
+  }
+
+  /** What this caller may still use in its present window. Undefined without a limit. */
+  left(who: string): RateLeft | undefined {
+    if (this.#points === 0) return undefined;
+    const found = this.#windows.get(who);
+    const window = found && found.endsAtMs > this.#now() ? found : undefined;
+    const used = window ? window.shared + window.sending + window.unsent : 0;
+    return {
+      points: this.#points,
+      windowMs: this.#windowMs,
+      left: Math.max(0, Math.floor(this.#points - used)),
+      resetMs: window ? Math.ceil(window.endsAtMs - this.#now()) : this.#windowMs,
+    };
   }
 
   spend(who: string, points: number): void {

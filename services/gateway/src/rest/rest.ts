@@ -1,55 +1,120 @@
-import { invalidFields } from "@ccsp/errors";
-import { methodNamed } from "@ccsp/protos/descriptor.js";
-import { fromJson, JsonFault } from "@ccsp/protos/from-json.js";
-import { toJson } from "@ccsp/protos/json.js";
-import type { FastifyInstance, FastifyRequest } from "fastify";
-import type { IncomingCall } from "../application/call.js";
+import { ExportFormat } from "@ccsp/protos/ccsp/usage/v1/usage.js";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { HttpDeps } from "../http/deps.js";
-import { ROUTES, type Route } from "./routes.js";
+import { HttpFault } from "../http/problem.js";
+import { sendAnswer } from "./answer.js";
+import { EVENTS, eventEncoder, sendStream } from "./event-stream.js";
+import { parseJson } from "./json-body.js";
+import { sendLog } from "./log.js";
+import { mustAccept } from "./negotiation.js";
+import { openApi } from "./openapi.js";
+import { lastPart, readRequest } from "./request.js";
+import { NOT_YET, ROUTES, type Route } from "./routes.js";
+import { rpcNamed, rpcsOf } from "./rpc.js";
 
-const AGENT = "ccsp.gateway.v1.AgentService";
-const OPERATOR = "ccsp.gateway.v1.OperatorService";
+/** `/api` is the newest version. */
+const PREFIXES = ["/api/v2", "/api"] as const;
+const METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"] as const;
+const ANY_CALLER = "/ccsp.gateway.v1.OperatorService/WhoAmI";
 
-/** The RPCs of a route, by their names in calls. The operator's comes first. */
-export const rpcsOf = ({ operator, agent }: Route): string[] => [
-  ...(operator === undefined ? [] : [`/${OPERATOR}/${operator}`]),
-  ...(agent === undefined ? [] : [`/${AGENT}/${agent}`]),
-];
-
-/** Serves `/api/v2`, and the same below `/api`. */
+/** Serves REST: every route of the table, its description, and a clear answer to what is not in the table. */
 export function registerRest(app: FastifyInstance, deps: HttpDeps): void {
-  for (const route of ROUTES) {
-    for (const prefix of ["/api/v2", "/api"]) {
-      const url = `${prefix}${route.path.replaceAll(/\{(\w+)\}/g, ":$1")}`;
-      app.route({
-        method: route.method,
-        url,
-        onRequest: deps.calls.admit(...rpcsOf(route)),
-        handler: async (request, reply) => {
-          const { path, call } = deps.calls.admitted(request);
-          const { input, output } = methodNamed(path);
-          const message = readRequest(input.typeName, request);
-          const answer = await call.unlessStopped(operationOf(path, deps)(message, call));
-          return reply.code(route.status ?? 200).send(toJson(output.typeName, answer));
-        },
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("application/json", { parseAs: "buffer" }, async (_request: FastifyRequest, body: Buffer) =>
+    parseJson(body),
+  );
+  const document = Buffer.from(JSON.stringify(openApi()));
+  for (const prefix of PREFIXES) {
+    for (const route of ROUTES) serve(app, prefix, route, deps);
+    for (const { path, missing } of NOT_YET) {
+      app.get(`${prefix}${path}`, { onRequest: deps.calls.admit(ANY_CALLER) }, async () => {
+        throw new HttpFault(501, missing);
       });
     }
+    app.get(`${prefix}/openapi.json`, async (_request, reply) => reply.type("application/json").send(document));
+    refuseOtherMethods(app, prefix);
   }
 }
 
-function readRequest(typeName: string, { body }: FastifyRequest): object {
-  try {
-    return fromJson(typeName, body ?? {});
-  } catch (error) {
-    if (error instanceof JsonFault) throw invalidFields(error.fields);
-    throw error;
-  }
+/** The path as fastify wants it. */
+const urlOf = (path: string): string => path.replaceAll(/\{([\w.]+)\}/g, (_, field: string) => `:${lastPart(field)}`);
+
+function serve(app: FastifyInstance, prefix: string, route: Route, deps: HttpDeps): void {
+  const rpcs = new Map(rpcsOf(route).map((path) => [path, rpcNamed(path, deps)]));
+  const { calls, log } = deps;
+  const type = route.kind === "events" ? EVENTS.contentType : "application/json";
+  app.route({
+    method: route.method,
+    url: `${prefix}${urlOf(route.path)}`,
+    exposeHeadRoute: route.kind === undefined && route.method === "GET",
+    onRequest: calls.admit(...rpcs.keys()),
+    handler: async (request, reply) => {
+      const { path, call } = calls.admitted(request);
+      const rpc = rpcs.get(path);
+      if (!rpc) throw new Error(`${path} is no RPC of ${route.path}`);
+      if (route.kind !== "lines") mustAccept(request, type);
+      const message = readRequest(route, rpc.request, request);
+      switch (route.kind) {
+        case "events": {
+          const messages = rpc.messages(resumed(message, request), call);
+          return sendStream(reply, { calls, call, log, messages, encode: eventEncoder(rpc.response), ...EVENTS });
+        }
+        case "log":
+          return sendLog(request, reply, { call, typeName: rpc.response, open: (own) => rpc.messages(message, own) });
+        case "lines":
+          return sendLines({ messages: rpc.messages(message, call), message }, { calls, call, log }, reply);
+        default: {
+          const answer = await call.unlessStopped(rpc.answer(message, call));
+          return sendAnswer({ route, call, typeName: rpc.response, answer }, request, reply);
+        }
+      }
+    },
+  });
 }
 
-type Operation = (request: object, call: IncomingCall) => Promise<object>;
+/** An EventSource that comes back says in a header which event was its last. */
+function resumed(message: object, { headers }: FastifyRequest): object {
+  const last = headers["last-event-id"];
+  if (last === undefined || !("afterSequence" in message)) return message;
+  if (typeof last !== "string" || !/^\d{1,9}$/.test(last))
+    throw new HttpFault(400, "Last-Event-ID is not an id of this stream");
+  return { ...message, afterSequence: Number(last) };
+}
 
-function operationOf(path: string, { agents, operators }: HttpDeps): Operation {
-  const name = path.slice(path.lastIndexOf("/") + 1);
-  const operations: object = path.startsWith(`/${AGENT}/`) ? agents : operators;
-  return Reflect.get(operations, `${name.charAt(0).toLowerCase()}${name.slice(1)}`);
+function sendLines(
+  { messages, message }: { readonly messages: AsyncIterable<object>; readonly message: object },
+  context: Pick<Parameters<typeof sendStream>[1], "calls" | "call" | "log">,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const isNdjson = Reflect.get(message, "format") === ExportFormat.JSON_LINES;
+  return sendStream(reply, {
+    ...context,
+    messages,
+    contentType: isNdjson ? "application/x-ndjson" : "text/csv; charset=utf-8",
+    encode: (part) => String(Reflect.get(part, "lines")),
+  });
+}
+
+/** A path of the table with a method that is not in it. */
+function refuseOtherMethods(app: FastifyInstance, prefix: string): void {
+  const allowed = new Map<string, string[]>();
+  for (const { path, method } of ROUTES) {
+    const url = urlOf(path);
+    // A router has one name for a parameter at one place: /budgets/{budget.name} and /budgets/{name} are the same path.
+    allowed.set(url, [...(allowed.get(url) ?? []), method]);
+  }
+  for (const [url, methods] of allowed) {
+    const others = METHODS.filter((method) => !methods.includes(method));
+    if (others.length === 0) continue;
+    app.route({
+      method: others,
+      url: `${prefix}${url}`,
+      exposeHeadRoute: false,
+      // Before a body is read.
+      onRequest: async () => {
+        throw new HttpFault(405, `this path knows only ${methods.join(", ")}`, { allow: methods.join(", ") });
+      },
+      handler: async () => undefined,
+    });
+  }
 }

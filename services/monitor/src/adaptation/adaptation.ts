@@ -1,5 +1,5 @@
 import type { ChangeEvent, Entry, StateStore } from "../state/state-store.js";
-import { type Adapted, type MadeDecision, SHOWN_MS, withDecision } from "./adapted.js";
+import { type Adapted, type MadeDecision, MOST_SUBJECTS, SHOWN_MS, withDecision } from "./adapted.js";
 import { type StartRange, step } from "./controller.js";
 import type { Levers, LeverValue } from "./levers.js";
 import { mostPressing } from "./most-pressing.js";
@@ -127,12 +127,16 @@ export function createAdaptation({ state, sources, levers, slotChanges, mode }: 
     await levers.gates(closed, opened);
   };
 
-  const tellSlots = async (entries: ReadonlyMap<string, Entry<Adapted>>) => {
+  const tellSlots = async (now: Date, entries: ReadonlyMap<string, Entry<Adapted>>) => {
+    let free = MOST_SUBJECTS - entries.size;
     for (const change of await slotChanges()) {
       const name = `executor/${change.executor}/${change.engine}`;
       const before = entries.get(name);
       const { before: from, after, reason, timeMs, dryRun: dry } = change;
       if (before?.value.decisions.some((decision) => decision.timeMs >= timeMs)) continue;
+      // An executor names its newest change for as long as it runs. One of a day ago was told and is forgotten.
+      if (timeMs < now.getTime() - SHOWN_MS) continue;
+      if (before === undefined && free-- <= 0) continue;
       const decision = { what: "concurrency" as const, before: from, after, reason, timeMs, dryRun: dry };
       await keep(name, before, { decision });
     }
@@ -145,7 +149,7 @@ export function createAdaptation({ state, sources, levers, slotChanges, mode }: 
     async turn(now: Date): Promise<void> {
       const listed = await state.list();
       const entries = new Map(listed.map((entry) => [entry.name, entry]));
-      await tellSlots(entries);
+      await tellSlots(now, entries);
       if (mode !== "off") await slow(now, entries);
       for (const before of listed) {
         const { slowed, weight, decisions } = before.value;

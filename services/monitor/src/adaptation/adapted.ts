@@ -24,6 +24,8 @@ export interface Adapted {
 
 /** Decisions that are kept for each subject. */
 const MOST_DECISIONS = 10;
+/** Most subjects that are kept. Slot changes of executors beyond them are not told. */
+export const MOST_SUBJECTS = 1_000;
 /** How long a subject is shown after its last decision. */
 export const SHOWN_MS = 24 * 60 * 60 * 1_000;
 

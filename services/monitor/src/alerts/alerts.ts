@@ -3,7 +3,7 @@ import { invalidFields, Refusal } from "@ccsp/errors";
 import type { EventData } from "@ccsp/events";
 import type { Logger } from "pino";
 import type { Reading, Signals } from "../signals/read-signals.js";
-import type { ChangeEvent, Entry, StateStore } from "../state/state-store.js";
+import { type ChangeEvent, changesTooOften, type Entry, type StateStore } from "../state/state-store.js";
 import { DEFAULT_RULES } from "./domain/default-rules.js";
 import { type Alert, type Firing, judge, NO_ALERTS, type Resolution, type RuleAlerts } from "./domain/judge.js";
 import { type AlertRule, checkRule, type Labels, MOST_RULES, type Severity } from "./domain/rule.js";
@@ -169,17 +169,17 @@ export function createAlerts({ stores, signals, publish, now, mostUnseenMs, log 
       if (faults.length > 0) throw invalidFields(faults);
       checkRule(rule, signals.metrics);
       const isNew = !BUILT_IN.has(rule.name) && (await stores.rules.get(rule.name)) === undefined;
-      if (isNew && (await stores.rules.size()) >= MOST_RULES)
+      if (isNew && (await stores.rules.names()).size >= MOST_RULES)
         throw invalidFields([{ field: "rule.name", description: `there are ${MOST_RULES} rules: delete one first` }]);
       const stored: StoredRule = { rule, changedBy: who, changeMs: now() };
-      await replace(stores.rules, rule.name, () => stored);
+      await put(stores.rules, rule.name, stored);
       const alerts = (await stores.alerts.get(rule.name))?.value ?? NO_ALERTS;
       return { rule, stored, builtIn: BUILT_IN.has(rule.name), alerts, fault: "" };
     },
 
     /** Returns the built-in rule that holds from now on. */
     deleteRule: async (name: string): Promise<RuleStatus | undefined> => {
-      const removed = await replace(stores.rules, name, () => undefined);
+      const removed = await stores.rules.remove(name);
       if (removed === undefined) throw noRule(name);
       const rule = BUILT_IN.get(name);
       const alerts = (await stores.alerts.get(name))?.value ?? NO_ALERTS;
@@ -258,11 +258,12 @@ export function createAlerts({ stores, signals, publish, now, mostUnseenMs, log 
     listSilences: async (): Promise<readonly Entry<Silence>[]> =>
       [...(await lasting())].sort((a, b) => a.value.endMs - b.value.endMs),
 
-    deleteSilence: async (id: string): Promise<Silence> => {
-      const removed = await replace(stores.silences, id, () => undefined);
-      if (removed === undefined || removed.endMs <= now())
+    /** Returns the silence that was ended. Undefined: it could not be read, so it silenced nothing. */
+    deleteSilence: async (id: string): Promise<Silence | undefined> => {
+      const removed = await stores.silences.remove(id);
+      if (removed === undefined || (removed.value !== undefined && removed.value.endMs <= now()))
         throw new Refusal("SILENCE_NOT_FOUND", `there is no silence ${id}, or it has ended`);
-      return removed;
+      return removed.value;
     },
 
     /** Returns the metrics with their values now. */
@@ -291,15 +292,13 @@ const faultOf = (reading: Reading | undefined): string => {
   return "fault" in reading ? reading.fault : "";
 };
 
-/** Replaces or removes an entry, whatever it is. Returns what was there before. */
-async function replace<T>(store: StateStore<T>, name: string, next: () => T | undefined): Promise<T | undefined> {
+/** Stores an entry, whatever was there before. */
+async function put<T>(store: StateStore<T>, name: string, after: T): Promise<void> {
   for (let tried = 0; tried < TRIES; tried += 1) {
     const before = await store.get(name);
-    const after = next();
-    if (before === undefined && after === undefined) return undefined;
-    if ((await store.change({ name, before, after })) !== "conflict") return before?.value;
+    if ((await store.change({ name, before, after })) !== "conflict") return;
   }
-  throw new Refusal("DEPENDENCY_UNAVAILABLE", `${name} is changed by others all the time`);
+  throw changesTooOften(name);
 }
 
 const STATES = ["firing", "pending", "resolved"] as const;

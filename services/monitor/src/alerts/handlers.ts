@@ -65,7 +65,10 @@ export function alertHandlers(alerts: Alerts): AlertHandlers {
       silences: (await alerts.listSilences()).map(({ name, value }) => silenceMessage(name, value)),
     }),
 
-    deleteSilence: async ({ id }) => ({ silence: silenceMessage(id, await alerts.deleteSilence(id)) }),
+    deleteSilence: async ({ id }) => {
+      const ended = await alerts.deleteSilence(id);
+      return { silence: ended && silenceMessage(id, ended) };
+    },
 
     listSignals: async ({ metric }) => ({
       metrics: (await alerts.listSignals(metric)).map(({ metric: each, reading }) => metricMessage(each, reading)),

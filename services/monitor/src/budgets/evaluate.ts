@@ -59,7 +59,8 @@ export function createEvaluation({ state, usage, standings, queue, now }: Evalua
     await Promise.all([send(), tellAll()]);
     if (at.getTime() - prunedMs >= PRUNE_MS) {
       prunedMs = at.getTime();
-      await usage.dropCounters([...counters.keys()].filter((name) => !isLive(name, entries, at.getTime())));
+      const names = await state.names();
+      await usage.dropCounters([...counters.keys()].filter((name) => !isLive(name, entries, at.getTime(), names)));
     }
   }
 
@@ -110,9 +111,16 @@ function holdOf({ budget, period }: Standing): BudgetHold {
   });
 }
 
-function isLive(counter: string, entries: readonly Entry<Budget>[], nowMs: number): boolean {
+/** `names` are those of all budgets, also of those that a newer release has stored and this one cannot read. */
+function isLive(
+  counter: string,
+  entries: readonly Entry<Budget>[],
+  nowMs: number,
+  names: ReadonlySet<string>,
+): boolean {
   const [name = "", countFrom, start] = counter.split("/");
   const budget = entries.find((entry) => entry.name === name)?.value;
-  if (budget === undefined || String(budget.countFromMs) !== countFrom) return false;
+  if (budget === undefined) return names.has(name);
+  if (String(budget.countFromMs) !== countFrom) return false;
   return periodAt(budget.period, budget.timeZone, Number(start)).endMs > nowMs - LATE_MS;
 }

@@ -43,7 +43,7 @@ export function budgetHandlers(options: BudgetHandlerOptions): Pick<Handlers<Mon
       const terms = readBudget(askedBudget(budget ?? BudgetMessage.fromPartial({})));
       for (;;) {
         const before = await state.get(terms.name);
-        if (before === undefined && (await state.size()) >= MOST_BUDGETS) {
+        if (before === undefined && (await state.names()).size >= MOST_BUDGETS) {
           const description = `there are ${MOST_BUDGETS} budgets: delete one first`;
           throw invalidFields([{ field: "budget.name", description }]);
         }
@@ -55,11 +55,8 @@ export function budgetHandlers(options: BudgetHandlerOptions): Pick<Handlers<Mon
     },
 
     async deleteBudget({ name }) {
-      for (;;) {
-        const before = await state.get(name);
-        if (before === undefined) throw budgetNotFound(name);
-        if ((await state.change({ name, before, after: undefined })) !== "conflict") return {};
-      }
+      if ((await state.remove(name)) === undefined) throw budgetNotFound(name);
+      return {};
     },
 
     listBudgets: async ({ agentId }) => ({

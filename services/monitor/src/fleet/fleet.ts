@@ -44,7 +44,7 @@ export function createFleet(state: StateStore<Known>, patience: Patience): Fleet
     const name = nameOf(report);
     const before = await state.get(name);
     if (before && !isNewer(report, before.value.report)) return true;
-    if (!before && (await state.size()) >= MOST_INSTANCES)
+    if (!before && (await state.names()).size >= MOST_INSTANCES)
       throw invalidFields([{ field: "report.instance", description: `is one more than ${MOST_INSTANCES} instances` }]);
     const judged = judgedAt(report, nowMs, nowMs);
     const same = before?.value.health === judged.health;

@@ -22,7 +22,8 @@ function inMemory(...sessions: readonly Session[]): StateStore<Session> {
   return {
     list: async () => [...entries.values()],
     get: async (name) => entries.get(name),
-    size: async () => entries.size,
+    names: async () => new Set(entries.keys()),
+    remove: () => assert.fail("no session is removed"),
     change: async ({ name, before, after }) => {
       if (entries.get(name) !== before) return "conflict";
       if (after === undefined) return "removed";

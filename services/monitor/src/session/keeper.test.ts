@@ -89,7 +89,8 @@ class Outside {
           return entry ? [entry] : [];
         }),
       get: () => call(() => copy(this.#entry)),
-      size: () => call(() => (this.#entry ? 1 : 0)),
+      names: () => call(() => new Set(this.#entry ? [this.#entry.name] : [])),
+      remove: () => assert.fail("no session is removed"),
       change: ({ name, before, after, events = [] }) =>
         call(() => {
           if (before?.revision !== this.#entry?.revision) return "conflict";
@@ -214,6 +215,40 @@ class Monitors {
     const { store } = this.#outside.process();
     await updateSession(store, NAME, (now) => decide(now, this.#outside.deciding()));
   }
+}
+
+/** A keeper of many accounts, with its stored sessions. Nothing is kept of what its ports are asked. */
+function keeperOf({ accounts, gate }: { accounts: readonly string[]; gate?: (session: Session) => GateView }) {
+  const stored = new Map<string, Entry<Session>>();
+  const store: StateStore<Session> = {
+    list: async () => [...stored.values()],
+    get: async (name) => stored.get(name),
+    names: async () => new Set(stored.keys()),
+    remove: () => assert.fail("no session is removed"),
+    change: async ({ name, before, after }) => {
+      if (stored.get(name)?.revision !== before?.revision) return "conflict";
+      stored.delete(name);
+      if (after === undefined) return "removed";
+      const entry = { name, value: after, revision: `${before?.revision}.` };
+      stored.set(name, entry);
+      return entry;
+    },
+  };
+  const offers = accounts.map((account) => ({ engine: "e", account, executorId: "e1", address: "127.0.0.1:1" }));
+  const unused = () => assert.fail("not to be called");
+  const ports: SessionPorts = {
+    look: async () => ({ offers, stopped: false, gate: gate ?? (() => ({ kind: "open" })) }),
+    probe: async () => ({ kind: "works" }),
+    ...{ pause: unused, resume: unused, send: unused, watch: unused },
+  };
+  const clock = { nowMs: 1_000_000 };
+  const keeper = new SessionKeeper({ store, ports, waits: WAITS, log, now: () => clock.nowMs });
+  const pass = async (ms: number): Promise<void> => {
+    clock.nowMs += ms;
+    await keeper.pass(new AbortController().signal);
+    await keeper.settled();
+  };
+  return { stored, pass };
 }
 
 const isIn =
@@ -414,6 +449,27 @@ describe("the keeper of sessions", function () {
     await monitors.pass(0);
     await monitors.pass(0);
     assert.ok(isIn("valid")(outside.session));
+  });
+
+  it("looks after the other accounts when a step of one throws", async () => {
+    const gate = ({ account }: Session): GateView => {
+      if (account === "a") throw new Error("a fault that concerns one account");
+      return { kind: "open" };
+    };
+    const { stored, pass } = keeperOf({ accounts: ["a", "b"], gate });
+    for (let n = 0; n < 3; n += 1) await pass(WAITS.intervalMs + 1);
+    const states = [...stored.values()].map(({ value }) => [value.account, value.state]);
+    assert.deepEqual(states.sort(), [
+      ["a", "unproven"],
+      ["b", "valid"],
+    ]);
+  });
+
+  it("keeps at most 1,000 sessions, however many accounts executors have", async () => {
+    const { stored, pass } = keeperOf({ accounts: Array.from({ length: 1_100 }, (_, n) => `account-${n}`) });
+    await pass(0);
+    await pass(6_000);
+    assert.equal(stored.size, 1_000);
   });
 
   it("forgets an account that no executor has had for a day, but no lost one", async () => {

@@ -72,6 +72,10 @@ const AGAIN = { firstMs: 2_000, longestMs: 60_000 };
 /** A session that no executor has had for this long is forgotten, unless it is lost. */
 const FORGET_MS = 24 * 60 * 60 * 1000;
 const MOST_TRIES = 20;
+/** Most sessions that are kept. Accounts beyond them are not probed. */
+export const MOST_SESSIONS = 1_000;
+/** Work that failed and was not tried again for this long, such as that of a forgotten session, begins afresh. */
+const FORGIVE_MS = 10 * AGAIN.longestMs;
 
 /**
  * Keeps the sessions: it finds them, probes them, and takes the steps that their states ask for. It is to be used by
@@ -88,6 +92,8 @@ export class SessionKeeper {
   readonly #probes = new Set<string>();
   readonly #watches = new Map<string, AbortController>();
   readonly #absentSince = new Map<string, number>();
+  /** Accounts are left out. It was logged. */
+  #full = false;
   #lookedMs = Number.NEGATIVE_INFINITY;
   #again = new AbortController();
 
@@ -132,7 +138,20 @@ export class SessionKeeper {
     const situation = await ports.look(stop);
     this.#lookedMs = nowMs;
     await this.#meet(entries, situation);
-    for (const entry of entries) await this.#attend(entry, situation, stop);
+    for (const entry of entries) {
+      // One session that cannot be looked after must not stop the others.
+      await this.#attend(entry, situation, stop).catch((err: unknown) => this.#postpone(entry.name, err, stop));
+    }
+    this.#tidy(entries);
+  }
+
+  /** Forgets what is known of sessions that are gone. */
+  #tidy(entries: readonly Entry<Session>[]): void {
+    const known = new Set(entries.map(({ name }) => name));
+    for (const name of this.#absentSince.keys()) if (!known.has(name)) this.#absentSince.delete(name);
+    const nowMs = this.#options.now();
+    for (const [work, { untilMs }] of this.#failed)
+      if (Math.abs(nowMs - untilMs) > FORGIVE_MS) this.#failed.delete(work);
   }
 
   /** Resolves when the work that has begun is done. Watches of issues go on. */
@@ -155,10 +174,17 @@ export class SessionKeeper {
     for (const [name, offer] of offered) {
       this.#absentSince.delete(name);
       if (known.has(name)) continue;
+      if (known.size >= MOST_SESSIONS) {
+        if (!this.#full) log.warn({ most: MOST_SESSIONS }, "there are more accounts than sessions that are kept");
+        this.#full = true;
+        continue;
+      }
+      known.add(name);
       const session = { ...firstSeen(offer, this.#decidingNow()), executors: executorsOf(offers, offer).length };
       await store.change({ name, before: undefined, after: session });
       log.info({ engine: offer.engine, account: offer.account }, "an account is known now");
     }
+    if (known.size < MOST_SESSIONS) this.#full = false;
     for (const entry of entries) {
       const { name, value } = entry;
       if (offered.has(name)) continue;
@@ -282,14 +308,18 @@ export class SessionKeeper {
         this.#failed.delete(name);
         this.#again.abort();
       } catch (err) {
-        if (stop.aborted) return;
-        this.#rest(name);
-        this.#options.log.warn({ err, work: name }, "a step of a session failed, and will be tried again");
+        this.#postpone(name, err, stop);
       } finally {
         this.#working.delete(name);
       }
     };
     this.#working.set(name, begin());
+  }
+
+  #postpone(work: string, err: unknown, stop: AbortSignal): void {
+    if (stop.aborted) return;
+    this.#rest(work);
+    this.#options.log.warn({ err, work }, "a step of a session failed, and will be tried again");
   }
 
   #rest(name: string): void {

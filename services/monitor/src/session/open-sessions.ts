@@ -7,7 +7,7 @@ import type { SignalSource } from "../signals/signal.js";
 import type { Duty } from "../state/leader.js";
 import { openState } from "../state/state-store.js";
 import { sessionHandlers } from "./handlers.js";
-import { type KeeperOptions, SessionKeeper, updateSession } from "./keeper.js";
+import { type KeeperOptions, MOST_SESSIONS, SessionKeeper, updateSession } from "./keeper.js";
 import { createPorts, type Services } from "./ports.js";
 import { afterRun, type Deciding, firstSeen, nameOf, type Waits } from "./session.js";
 import { sessionSignals } from "./session-signals.js";
@@ -53,10 +53,13 @@ export function openSessions(options: SessionsOptions): Sessions {
       const ms = time.getTime();
       // A busy account has many runs a second. One of them in a quarter of the interval is proof enough.
       if (Math.abs(ms - (proven.get(name) ?? 0)) < waits.intervalMs / 4) return;
+      // What was proven long ago says nothing any more, and accounts that are gone would stay.
+      if (proven.size >= MOST_SESSIONS) proven.clear();
       proven.set(name, ms);
       try {
         const ran = () => updateSession(store, name, (now) => afterRun(now, ms, deciding()));
         if (await ran()) return;
+        if ((await store.names()).size >= MOST_SESSIONS) return;
         // The run of a new executor ended before the first look at its accounts.
         await store.change({ name, before: undefined, after: firstSeen({ engine, account }, deciding()) });
         await ran();

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { Refusal } from "@ccsp/errors";
 import { EVENTS_KEPT, type EventData, encodeEvent, eventsKey } from "@ccsp/events";
 import { bindScript, oneOf, orUnavailable, type RedisClient } from "@ccsp/redis-kit";
 import type { Logger } from "pino";
@@ -38,15 +39,20 @@ export interface StateStore<T> {
    * stop the work on the others.
    */
   list(): Promise<readonly Entry<T>[]>;
-  /** Rejects if the entry cannot be read. */
+  /** Rejects with a Refusal if the entry cannot be read. */
   get(name: string): Promise<Entry<T> | undefined>;
-  /** Returns the number of entries, with those that cannot be read. */
-  size(): Promise<number>;
+  /** Returns the names of all entries, with those that cannot be read. */
+  names(): Promise<ReadonlySet<string>>;
   /**
    * Returns the stored entry. Returns "conflict" if another call has changed the entry meanwhile: then nothing was
    * stored, and the caller reads and decides again. Returns "removed" if the change removed the entry.
    */
   change(change: Change<T>): Promise<Entry<T> | "conflict" | "removed">;
+  /**
+   * Removes an entry, also one that cannot be read. Returns what it was, with `undefined` for a value that cannot be
+   * read. Undefined: there was none.
+   */
+  remove(name: string): Promise<{ readonly value: T | undefined } | undefined>;
 }
 
 /**
@@ -80,7 +86,16 @@ export function openState<T>({ redis, part, parse, toJson = (value) => value, lo
     try {
       return { name, revision: stored.slice(0, space), value: parse(JSON.parse(stored.slice(space + 1))) };
     } catch (cause) {
-      throw new Error(`the entry ${JSON.stringify(name)} of ${state} cannot be read`, { cause });
+      const what = `the entry ${JSON.stringify(name)} of ${state} cannot be read by this release`;
+      // A replica of a newer release may be able to read it, so the same call may succeed there.
+      throw new Refusal("DEPENDENCY_UNAVAILABLE", what, { cause });
+    }
+  };
+  const readableValue = (name: string, stored: string): T | undefined => {
+    try {
+      return decode(name, stored).value;
+    } catch {
+      return undefined;
     }
   };
   /** The entries that were found unreadable by the last `list`: each is logged once. */
@@ -100,6 +115,17 @@ export function openState<T>({ redis, part, parse, toJson = (value) => value, lo
     unreadable = faulty;
     return entries;
   };
+  const change = async (
+    name: string,
+    { from, to, json, fields }: { from: string; to: string; json: string; fields: readonly string[][] },
+  ): Promise<"ok" | "conflict"> =>
+    orUnavailable(redis, () =>
+      changeState(
+        { state, events: eventsKey(0) },
+        ...[name, from, to, json, EVENTS_KEPT],
+        ...fields.flatMap((each) => [each.length, ...each]),
+      ),
+    );
   return {
     list: async () =>
       readable(await orUnavailable(redis, () => redis.hgetall(state))).sort((a, b) => (a.name < b.name ? -1 : 1)),
@@ -109,25 +135,34 @@ export function openState<T>({ redis, part, parse, toJson = (value) => value, lo
       return stored === null ? undefined : decode(name, stored);
     },
 
-    size: () => orUnavailable(redis, () => redis.hlen(state)),
+    names: async () => new Set(await orUnavailable(redis, () => redis.hkeys(state))),
 
     change: async ({ name, before, after, events = [] }) => {
       const revision = randomUUID();
       const json = after === undefined ? "" : JSON.stringify(toJson(after));
       const fields = events.map(({ key, ...event }) => encodeEvent({ ...event, id: `monitor:${key}` }));
-      const outcome = await orUnavailable(redis, () =>
-        changeState(
-          { state, events: eventsKey(0) },
-          name,
-          before?.revision ?? "",
-          revision,
-          json,
-          EVENTS_KEPT,
-          ...fields.flatMap((each) => [each.length, ...each]),
-        ),
-      );
+      const outcome = await change(name, { from: before?.revision ?? "", to: revision, json, fields });
       if (outcome === "conflict") return "conflict";
       return after === undefined ? "removed" : { name, revision, value: after };
     },
+
+    remove: async (name) => {
+      for (let tried = 0; tried < REMOVE_TRIES; tried += 1) {
+        const stored = await orUnavailable(redis, () => redis.hget(state, name));
+        if (stored === null) return undefined;
+        const [from = ""] = /^\S+/.exec(stored) ?? [];
+        const outcome = await change(name, { from, to: randomUUID(), json: "", fields: [] });
+        if (outcome === "conflict") continue;
+        return { value: readableValue(name, stored) };
+      }
+      throw changesTooOften(name);
+    },
   };
 }
+
+/** How often an entry is removed again when another replica was faster. */
+const REMOVE_TRIES = 20;
+
+/** Others change the entry all the time. */
+export const changesTooOften = (name: string): Refusal =>
+  new Refusal("DEPENDENCY_UNAVAILABLE", `${name} is changed by others all the time`);

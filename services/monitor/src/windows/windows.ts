@@ -38,7 +38,7 @@ export function createWindows({ store, histories, forecasts, log }: WindowsOptio
       const before = tries === 0 ? seen.get(name) : await store.get(name);
       const after = next(before?.value);
       if (after === undefined || !saysNews(before?.value, after)) return;
-      if (before === undefined && tries > 0 && (await store.size()) >= MOST_WINDOWS) {
+      if (before === undefined && tries > 0 && (await store.names()).size >= MOST_WINDOWS) {
         log.warn({ window: name }, "too many usage windows: a new one is not kept");
         return;
       }

@@ -31,8 +31,10 @@ export interface HandlerOptions extends Omit<WatchOptions, "issues"> {
   readonly wake: () => void;
 }
 
+const MAX_URL = 2_048;
+
 export function notificationHandlers(options: HandlerOptions): Handlers<typeof NotificationServiceService> {
-  const { store, intake, channels, now, wake } = options;
+  const { store, intake, channels, now, wake, changes } = options;
   const issues = new Map(
     channels.flatMap(({ name, channel }): [string, Issues][] => (channel.issues ? [[name, channel.issues]] : [])),
   );
@@ -126,6 +128,13 @@ export function notificationHandlers(options: HandlerOptions): Handlers<typeof N
 
     watchIssue: async function* ({ dedupKey }, { signal }) {
       for await (const watched of watchIssue(dedupKey, { ...options, issues }, signal)) yield watchedMessage(watched);
+    },
+
+    issueChanged: async ({ url }) => {
+      if (url === "" || url.length > MAX_URL)
+        throw invalidFields([{ field: "url", description: `must be 1 to ${MAX_URL} characters` }]);
+      await changes.tell(url);
+      return {};
     },
 
     updateIssue: async ({ dedupKey, updateId, comment, state }) => {

@@ -1,14 +1,17 @@
 import { Refusal } from "@ccsp/errors";
-import { type Backoff, backoffMs, pause } from "@ccsp/timing";
+import { type Backoff, backoffMs } from "@ccsp/timing";
 import type { Logger } from "pino";
 import { DeliveryError, type IssueReading, type IssueStatus, type Issues } from "../domain/channel.js";
 import type { NoticeStore } from "../domain/notice-store.js";
+import type { IssueChanges, IssueFollower } from "./issue-changes.js";
 
 export interface WatchOptions {
   readonly store: NoticeStore;
   /** The channels that have issues, by name. */
   readonly issues: ReadonlyMap<string, Issues>;
+  /** How often the tracker is asked. A change that it tells of is read at once. */
   readonly pollMs: number;
+  readonly changes: IssueChanges;
   readonly log: Logger;
 }
 
@@ -25,7 +28,21 @@ const FAILED: Backoff = { firstMs: 5_000, longestMs: 600_000 };
  */
 export async function* watchIssue(
   key: string,
+  options: WatchOptions,
+  signal: AbortSignal,
+): AsyncGenerator<WatchedState> {
+  const follower = options.changes.follow();
+  try {
+    yield* watch(key, options, follower, signal);
+  } finally {
+    follower.close();
+  }
+}
+
+async function* watch(
+  key: string,
   { store, issues, pollMs, log }: WatchOptions,
+  follower: IssueFollower,
   signal: AbortSignal,
 ): AsyncGenerator<WatchedState> {
   let known: IssueReading | undefined;
@@ -56,7 +73,7 @@ export async function* watchIssue(
     const form = JSON.stringify(state);
     if (form !== said) yield state;
     said = form;
-    await pause(waitMs, signal);
+    await follower.wait(known?.status.url ?? "", waitMs, signal);
   }
 }
 

@@ -7,12 +7,12 @@
 
 local function open_rules(keys, ask, order)
   local rules, running = {}, open_tally(keys.running)
-  local gates = open_gates(keys.gates, ask.now)
+  local gates = open_gates(keys.gates, keys.holds, ask.now)
   local of_engine = open_rates(keys.rates, 'engine', order.engineRates, ask.now)
   local of_account = open_rates(keys.rates, 'account', order.accountRates, ask.now)
   local of_agent = open_rates(keys.rates, 'agent', order.agentRates, ask.now)
   local label_max = order.labelMaxRunning
-  local labels_matter = next(label_max) ~= nil or gates.any('label/')
+  local labels_matter = next(label_max) ~= nil or gates.any_of_labels()
   local account = ask.engine .. '/' .. ask.account
   local login = 'account/' .. account
   local bound = gates.bound('bound/' .. account)
@@ -68,7 +68,7 @@ local function open_rules(keys, ask, order)
     end
     for _, label in ipairs(labels_matter and r.labels or {}) do
       local scope, cap = 'label/' .. label, cap_of(label)
-      if gates.room(scope) <= 0 or cap and running.of(scope) >= cap then
+      if gates.room('label/', label) <= 0 or cap and running.of(scope) >= cap then
         return scope
       end
     end

@@ -5,7 +5,7 @@ import type { Shard } from "./shard.js";
 /** Finds what time alone makes due. */
 export function createDueReads(shard: Shard): DueStore {
   const { redis, scripts, keys, clock, now } = shard;
-  const { leases, parked, alarms, gates, refills, executors } = keys;
+  const { leases, parked, alarms, gates, holds, refills, executors } = keys;
   const dueIn = async (zset: string, count: number): Promise<string[]> =>
     redis.zrangebyscore(zset, "-inf", await now(), "LIMIT", 0, count);
 
@@ -15,7 +15,11 @@ export function createDueReads(shard: Shard): DueStore {
     dueAlarms: (count) => dueIn(alarms, count),
 
     async nextDue(seen) {
-      const [at, ...times] = await scripts.readDue({ leases, parked, alarms, gates, refills }, clock(), seen?.[0] ?? 0);
+      const [at, ...times] = await scripts.readDue(
+        { leases, parked, alarms, gates, holds, refills },
+        clock(),
+        seen?.[0] ?? 0,
+      );
       const readMs = Number(at);
       // The added millisecond: a timer may fire up to 1 ms too early.
       const waitOf = (time = ""): number =>

@@ -33,11 +33,11 @@ export function createEnqueue(
   { bounds, memory, offer }: EnqueueOptions,
 ): GroupedCall<NewTask, EnqueueOutcome> {
   const { redis, scripts, keys, clock } = shard;
-  const { tasks, prompts, owned, load, parked, alarms, pinned, events, gates } = keys;
+  const { tasks, prompts, owned, load, parked, alarms, pinned, events, gates, holds } = keys;
   const byName = boundsByName(bounds);
   const boundsArg = JSON.stringify(byName);
   const nothingMoreArg = JSON.stringify({ ...byName, memory: "memory" });
-  const own = { tasks, prompts, owned, load, parked, alarms, pinned, events, gates };
+  const own = { tasks, prompts, owned, load, parked, alarms, pinned, events, gates, holds };
   const eventData = createEventData();
   // Engines whose last tasks were all refused. A queue that is full, stopped or out of budget has no work for an executor that waits.
   const refusing = new Set<string>();

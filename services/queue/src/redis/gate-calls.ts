@@ -14,23 +14,24 @@ const BOUND_LASTS_MS = 60 * 60 * 1000;
 /** Opens and closes gates. */
 export function createGateCalls(shard: Shard): GateStore {
   const { redis, scripts, engines, clock } = shard;
-  const { gates, events } = shard.keys;
+  const { gates, holds, events } = shard.keys;
+  const keyOf = ({ kind }: Scope): string => (kind === "budget" ? holds : gates);
   const topics = [GATES_TOPIC, ...engines.map(engineTopic)];
   return {
-    gates: async () => decodeGates(await redis.hgetall(gates)).gates,
+    gates: async () => (await readGates(shard)).gates,
 
     async closeGate({ scope, gate, how, announced, login }) {
       const data = announced ? gateClosedData(scope, gate) : "";
       const timeout = login ? sessionTimeoutData(login) : "";
       const args = [scopeName(scope), clock(), JSON.stringify(gate), how, data, timeout, channels.work];
-      return decode(await scripts.closeGate({ gates, events }, ...args));
+      return decode(await scripts.closeGate({ gates: keyOf(scope), events }, ...args));
     },
 
     async openGate(scope, { by, closedMs, rampMs } = {}) {
       const event = by ? await openedEvent(shard, scope, by) : NO_EVENT;
       const woken = scope.kind === "emergency" ? [EMERGENCY_TOPIC, ...topics] : topics;
       const opened = await scripts.openGate(
-        { gates, events },
+        { gates: keyOf(scope), events },
         scopeName(scope),
         clock(),
         ...event,
@@ -53,7 +54,11 @@ export function createGateCalls(shard: Shard): GateStore {
     // One shard has nothing to compare its gates with: see `shardedGates`.
     reconcileGates: async () => undefined,
 
-    openDueGates: () => scripts.openDueGates({ gates }, clock(), BOUND_LASTS_MS, channels.work, ...topics),
+    async openDueGates() {
+      const open = (key: string) =>
+        scripts.openDueGates({ gates: key }, clock(), BOUND_LASTS_MS, channels.work, ...topics);
+      await Promise.all([gates, holds].map(open));
+    },
   };
 }
 
@@ -80,10 +85,15 @@ const decode = (json: string): Gate & { readonly limit?: number } => JSON.parse(
 const BOUND = "bound/";
 
 /**
- * Splits the hash of gates into gates and limits. A limit says how many runs a login may have at the same time after
- * its provider was overloaded. Its name is `engine/account`.
+ * Reads the gates with those of budgets, and the limits. A limit says how many runs a login may have at the same time
+ * after its provider was overloaded. Its name is `engine/account`.
  */
-export function decodeGates(entries: Readonly<Record<string, string>>) {
+export async function readGates({ redis, keys }: Shard) {
+  const [gates, holds] = await Promise.all([redis.hgetall(keys.gates), redis.hgetall(keys.holds)]);
+  return decodeGates({ ...gates, ...holds });
+}
+
+function decodeGates(entries: Readonly<Record<string, string>>) {
   const gates = new Map<string, Gate>();
   const limits = new Map<string, number>();
   for (const [name, json] of Object.entries(entries)) {

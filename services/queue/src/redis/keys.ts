@@ -28,6 +28,8 @@ export function queueKeys(shard: number) {
     // Throttled agents. Stored names do not change: neither this one nor `rota`, the turn order of classes.
     bench: `${prefix}bench`,
     gates: `${prefix}gates`,
+    /** Budgets that are used up. A claim reads only those that concern it: there may be 1,000. */
+    holds: `${prefix}holds`,
     rates: `${prefix}rates`,
     refills: `${prefix}refills`,
     receipts: `${prefix}receipts`,

@@ -61,8 +61,24 @@ async function sync(
 }
 
 function createClaim({ scripts, keys, clock }: Shard, leased: LRUCache<string, Task>): LeaseStore["claim"] {
-  const { tasks, prompts, leases, alarms, pinned, blocked, meta, running, load, bench, gates, rates, refills } = keys;
-  const own = { tasks, prompts, leases, alarms, pinned, blocked, meta, running, load, bench, gates, rates, refills };
+  const { tasks, prompts, leases, alarms, pinned, blocked, meta, running, load, bench, gates, rates } = keys;
+  const { refills, holds } = keys;
+  const own = {
+    tasks,
+    prompts,
+    leases,
+    alarms,
+    pinned,
+    blocked,
+    meta,
+    running,
+    load,
+    bench,
+    gates,
+    rates,
+    refills,
+    holds,
+  };
   const orderOf = lastOf(orderArg);
 
   return async ({ executor, boot, sequence, engine, account, count, leaseMs, maxBytes, order, early }) => {

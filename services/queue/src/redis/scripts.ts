@@ -59,7 +59,20 @@ const bindTaskScripts = (redis: RedisClient) => ({
   enqueue: bindScript(
     redis,
     lua("enqueue_tasks"),
-    ["tasks", "prompts", "owned", "load", "parked", "alarms", "pinned", "events", ...OF_ENGINE, "gates", "...requests"],
+    [
+      "tasks",
+      "prompts",
+      "owned",
+      "load",
+      "parked",
+      "alarms",
+      "pinned",
+      "events",
+      ...OF_ENGINE,
+      "gates",
+      "holds",
+      "...requests",
+    ],
     words,
   ),
   move: bindScript(
@@ -122,6 +135,7 @@ const bindLeaseScripts = (redis: RedisClient) => ({
       "rates",
       ...OF_ENGINE,
       "refills",
+      "holds",
     ],
     list,
   ),
@@ -142,7 +156,7 @@ const bindGateScripts = (redis: RedisClient) => ({
 
 const bindReads = (redis: RedisClient) => ({
   readClock: bindScript(redis, lua("read_clock"), ["tasks"], Number),
-  readDue: bindScript(redis, lua("read_due"), ["leases", "parked", "alarms", "gates", "refills"], words),
+  readDue: bindScript(redis, lua("read_due"), ["leases", "parked", "alarms", "gates", "holds", "refills"], words),
   readLog: bindScript(redis, lua("read_log"), ["tasks", "results", "log"], logReply),
   readPromptStarts: bindScript(redis, lua("read_prompt_starts"), ["prompts"], buffers),
   readPlaces: bindScript(redis, lua("read_places"), ["load", "parked", "pinned", "blocked", "...lines"], words),

@@ -2,7 +2,7 @@ import type { Standing, Waiting } from "../domain/explain/situation.js";
 import { type Scope, scopeName } from "../domain/gates/scope.js";
 import { CLASSES, type PriorityClass } from "../domain/task/task.js";
 import { readClassLine } from "./class-line.js";
-import { decodeGates } from "./gate-calls.js";
+import { readGates } from "./gate-calls.js";
 import type { Shard } from "./shard.js";
 
 /** The most agents that are read. Each one is counted by a command of its own. */
@@ -15,7 +15,7 @@ export const MOST_AGENTS_READ = 500;
 export async function readStanding(shard: Shard, task: Waiting): Promise<Standing> {
   const { redis, keys, now } = shard;
   const { engine, class: priority } = task;
-  const { gates, bounds } = await readGates(shard, engine);
+  const { gates, bounds } = await gatesFor(shard, engine);
   const [nowMs, running, buckets, cost, classes, turns, aheadOfAgent] = await Promise.all([
     now(),
     readRunning(shard, task, bounds),
@@ -36,8 +36,8 @@ export const countOlder = (
   { id, created, since = created }: Waiting,
 ): Promise<number> => redis.zlexcount(lines, `[${agent}/`, `(${agent}/${since.toString(16).padStart(11, "0")}/${id}`);
 
-async function readGates({ redis, keys }: Shard, engine: string): Promise<Pick<Standing, "gates" | "bounds">> {
-  const { gates, limits } = decodeGates(await redis.hgetall(keys.gates));
+async function gatesFor(shard: Shard, engine: string): Promise<Pick<Standing, "gates" | "bounds">> {
+  const { gates, limits } = await readGates(shard);
   const own = [...limits].filter(([account]) => account.startsWith(`${engine}/`));
   return { gates, bounds: new Map(own.map(([account, limit]) => [account.slice(engine.length + 1), limit])) };
 }

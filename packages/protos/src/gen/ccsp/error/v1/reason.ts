@@ -231,6 +231,12 @@ export enum ErrorReason {
    * Do: List the channels with `ccsp notify channels`.
    */
   CHANNEL_NOT_FOUND = 37,
+  /**
+   * CROSS_SITE_REQUEST - PERMISSION_DENIED: the cookie of a sign-in proves the request, and a page of another site may have made it.
+   * Do: Call from the dashboard's own pages, with the header `x-ccsp-csrf: 1`. A program sends its token as
+   * `authorization: Bearer <token>` in place of the cookie. Operators: a proxy has to pass `Host` and `Origin` on.
+   */
+  CROSS_SITE_REQUEST = 40,
   UNRECOGNIZED = -1,
 }
 
@@ -353,6 +359,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 37:
     case "ERROR_REASON_CHANNEL_NOT_FOUND":
       return ErrorReason.CHANNEL_NOT_FOUND;
+    case 40:
+    case "ERROR_REASON_CROSS_SITE_REQUEST":
+      return ErrorReason.CROSS_SITE_REQUEST;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -440,6 +449,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_NOTIFICATION_NOT_FOUND";
     case ErrorReason.CHANNEL_NOT_FOUND:
       return "ERROR_REASON_CHANNEL_NOT_FOUND";
+    case ErrorReason.CROSS_SITE_REQUEST:
+      return "ERROR_REASON_CROSS_SITE_REQUEST";
     case ErrorReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

@@ -303,6 +303,16 @@ export interface WatchIssueResponse {
   changeTime: Date | undefined;
 }
 
+/** Request for `IssueChanged`. */
+export interface IssueChangedRequest {
+  /** Where people read the issue, as `WatchIssueResponse.url` has it. */
+  url: string;
+}
+
+/** Response for `IssueChanged`. */
+export interface IssueChangedResponse {
+}
+
 /** Request for `UpdateIssue`. */
 export interface UpdateIssueRequest {
   /** The `dedup_key` of the notice. */
@@ -1448,6 +1458,125 @@ export const WatchIssueResponse: MessageFns<WatchIssueResponse> = {
     message.url = object.url ?? "";
     message.who = object.who ?? "";
     message.changeTime = object.changeTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseIssueChangedRequest(): IssueChangedRequest {
+  return { url: "" };
+}
+
+export const IssueChangedRequest: MessageFns<IssueChangedRequest> = {
+  encode(message: IssueChangedRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.url !== "") {
+      writer.uint32(10).string(message.url);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IssueChangedRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIssueChangedRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.url = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): IssueChangedRequest {
+    return { url: isSet(object.url) ? globalThis.String(object.url) : "" };
+  },
+
+  toJSON(message: IssueChangedRequest): unknown {
+    const obj: any = {};
+    if (message.url !== "") {
+      obj.url = message.url;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<IssueChangedRequest>): IssueChangedRequest {
+    return IssueChangedRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<IssueChangedRequest>): IssueChangedRequest {
+    const message = createBaseIssueChangedRequest();
+    message.url = object.url ?? "";
+    return message;
+  },
+};
+
+function createBaseIssueChangedResponse(): IssueChangedResponse {
+  return {};
+}
+
+export const IssueChangedResponse: MessageFns<IssueChangedResponse> = {
+  encode(_: IssueChangedResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IssueChangedResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIssueChangedResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): IssueChangedResponse {
+    return {};
+  },
+
+  toJSON(_: IssueChangedResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<IssueChangedResponse>): IssueChangedResponse {
+    return IssueChangedResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<IssueChangedResponse>): IssueChangedResponse {
+    const message = createBaseIssueChangedResponse();
     return message;
   },
 };
@@ -3599,6 +3728,24 @@ export const NotificationServiceService = {
     responseDeserialize: (value: Buffer): WatchIssueResponse => WatchIssueResponse.decode(value),
   },
   /**
+   * A tracker says that an issue has changed. Who watches the issue, at any replica, reads it at once and need not wait
+   * for the next poll. It changes nothing else, so a wrong or repeated call does no harm. An issue that nobody watches is
+   * no error.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `url` is empty or longer than 2,048 characters.
+   */
+  issueChanged: {
+    path: "/ccsp.notification.v1.NotificationService/IssueChanged" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: IssueChangedRequest): Buffer => Buffer.from(IssueChangedRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): IssueChangedRequest => IssueChangedRequest.decode(value),
+    responseSerialize: (value: IssueChangedResponse): Buffer =>
+      Buffer.from(IssueChangedResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): IssueChangedResponse => IssueChangedResponse.decode(value),
+  },
+  /**
    * Adds a comment to an issue, and closes or reopens it. Resolves when the change is stored: it reaches the issue then,
    * once and in order, also after a crash. Safe to repeat with the same `update_id`. Without a channel that has issues,
    * the comment is delivered to the channels of the notice.
@@ -3728,6 +3875,15 @@ export interface NotificationServiceServer extends UntypedServiceImplementation 
    */
   watchIssue: handleServerStreamingCall<WatchIssueRequest, WatchIssueResponse>;
   /**
+   * A tracker says that an issue has changed. Who watches the issue, at any replica, reads it at once and need not wait
+   * for the next poll. It changes nothing else, so a wrong or repeated call does no harm. An issue that nobody watches is
+   * no error.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `url` is empty or longer than 2,048 characters.
+   */
+  issueChanged: handleUnaryCall<IssueChangedRequest, IssueChangedResponse>;
+  /**
    * Adds a comment to an issue, and closes or reopens it. Resolves when the change is stored: it reaches the issue then,
    * once and in order, also after a crash. Safe to repeat with the same `update_id`. Without a channel that has issues,
    * the comment is delivered to the channels of the notice.
@@ -3834,6 +3990,29 @@ export interface NotificationServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<WatchIssueResponse>;
+  /**
+   * A tracker says that an issue has changed. Who watches the issue, at any replica, reads it at once and need not wait
+   * for the next poll. It changes nothing else, so a wrong or repeated call does no harm. An issue that nobody watches is
+   * no error.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `url` is empty or longer than 2,048 characters.
+   */
+  issueChanged(
+    request: IssueChangedRequest,
+    callback: (error: ServiceError | null, response: IssueChangedResponse) => void,
+  ): ClientUnaryCall;
+  issueChanged(
+    request: IssueChangedRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: IssueChangedResponse) => void,
+  ): ClientUnaryCall;
+  issueChanged(
+    request: IssueChangedRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: IssueChangedResponse) => void,
+  ): ClientUnaryCall;
   /**
    * Adds a comment to an issue, and closes or reopens it. Resolves when the change is stored: it reaches the issue then,
    * once and in order, also after a crash. Safe to repeat with the same `update_id`. Without a channel that has issues,

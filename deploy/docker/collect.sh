@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Usage, in a built repository: deploy/docker/collect.sh FOLDER
+# Writes each service and the command `ccsp` into a folder of its own, with what they need at run time and nothing else.
+# sbom.cdx.json in it lists the packages, in the form of CycloneDX.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+export PATH="$PWD/.tools/bin:$PATH"
+out=$1
+
+for name in gateway queue executor monitor notification cli; do
+  # Without deployAllFiles, pnpm leaves out what .gitignore names, and so dist.
+  pnpm --filter "@ccsp/$name" deploy --prod --no-optional --legacy --config.deployAllFiles=true "$out/$name"
+  pnpm --filter "@ccsp/$name" sbom --prod --lockfile-only --sbom-format cyclonedx --sbom-type application \
+    --out "$out/$name/sbom.cdx.json"
+done
+
+# Only the compiler, tests and people need these.
+find "$out" -type f \( -name '*.d.ts' -o -name '*.map' -o -name '*.tsbuildinfo' \) -delete
+for package in "$out"/* "$out"/*/node_modules/.pnpm/@ccsp+*/node_modules/@ccsp/*; do
+  [[ -L $package ]] || rm -rf "$package"/{src,test,bench,chaos,fixtures,recordings}
+done

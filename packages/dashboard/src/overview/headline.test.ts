@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import type { QueueStatus, UsageWindow } from "../routes.js";
+import { locale } from "../settings.js";
+import { headline, type Situation } from "./headline.js";
+import { windowOutlook } from "./limits.js";
+
+const NOW = new Date(2026, 10, 29, 14);
+const at = (hours: number): string => new Date(NOW.getTime() + hours * 3_600_000).toISOString();
+
+const queue = (change: Partial<QueueStatus> = {}): QueueStatus => ({
+  depths: [],
+  leased: 0,
+  parked: 0,
+  ended: 0,
+  engines: ["claude-code"],
+  executors: [],
+  maxPromptBytes: 1,
+  scheduled: 0,
+  gates: [],
+  agents: [],
+  waitingBytes: 0,
+  ...change,
+});
+const situation = (change: Partial<Situation> = {}): Situation => ({
+  queue: queue(),
+  executors: [{ executorId: "build-1", address: "", error: "" }],
+  limits: [],
+  alerts: [],
+  sessions: [],
+  ...change,
+});
+const fiveHours: UsageWindow = {
+  engine: "claude-code",
+  account: "team-max",
+  name: "five_hour",
+  state: "OPEN",
+  startTime: at(-3),
+  resetTime: at(2),
+  usedShare: 0.71,
+  shareSource: "ENGINE",
+  resets: 0,
+  tokens: 1,
+  costUsd: 1,
+  runs: 1,
+  runsWithoutCost: 0,
+  exhaustion: "RUNS_OUT",
+  exhaustTime: at(1),
+  exhaustReason: "",
+};
+const emergency = { id: "e", level: "KILL", who: "ada", why: "a prompt leaks", receipts: [] };
+
+describe("The first two lines of the overview", () => {
+  afterEach(() => {
+    locale.value = "en";
+  });
+
+  it("say that it works, how much runs and waits, and which limit is near", () => {
+    const limits = [windowOutlook(fiveHours, NOW.getTime())];
+    const { title, lead } = headline(situation({ queue: queue({ leased: 14, parked: 37 }), limits }));
+    assert.equal(title, "Working, with one limit near.");
+    assert.match(lead, /^14 tasks run, 37 wait\. Account `team-max` will use up its five-hour window at about /);
+    assert.match(lead, /its tasks then wait until /);
+  });
+
+  it("say the same in Japanese", () => {
+    locale.value = "ja";
+    const { title, lead } = headline(situation({ queue: queue({ leased: 14, parked: 37 }) }));
+    assert.deepEqual([title, lead], ["稼働中。", "実行中 14 件、待機中 37 件。"]);
+  });
+
+  it("say first that a stop is in force, by whom and why, whatever else there is", () => {
+    const limits = [windowOutlook(fiveHours, NOW.getTime())];
+    const { title, lead } = headline(situation({ queue: queue({ emergency }), executors: [], limits }));
+    assert.equal(title, "Stopped: an emergency stop is in force.");
+    assert.match(lead, /By ada: a prompt leaks\. It stays until a person resumes\./);
+  });
+
+  it("name a lost login before a limit, because only a person can help", () => {
+    const lost = { account: { engine: "claude-code", account: "team-b" }, state: "WAITING" };
+    const session = { ...lost, proof: "", checkError: "", notChecked: "", executors: 1, failures: 3 };
+    const { title } = headline(situation({ sessions: [session], limits: [windowOutlook(fiveHours, NOW.getTime())] }));
+    assert.equal(title, "Held back: one login is lost.");
+  });
+
+  it("leave out an alert that is silenced", () => {
+    const alert = { id: "a", rule: "r", severity: "WARNING", state: "FIRING", labels: {}, value: 1, summary: "late" };
+    const silenced = { ...alert, whatToDo: "", toldId: "", silencedBy: ["s"] };
+    assert.equal(headline(situation({ alerts: [silenced] })).title, "Idle: no task runs or waits.");
+    assert.equal(headline(situation({ alerts: [{ ...silenced, silencedBy: [] }] })).title, "Working, with one alert.");
+  });
+
+  it("do not say that nothing waits before anything is known", () => {
+    assert.equal(headline(situation({ queue: undefined })).title, "Looking …");
+  });
+});
+
+describe("A limit on the overview", () => {
+  it("is expected to be used as fast as since its start, and never shows unknown as zero", () => {
+    const lasts = { ...fiveHours, usedShare: 0.3, exhaustion: "LASTS" };
+    assert.equal(windowOutlook(lasts, NOW.getTime()).expected, 0.5);
+    const { usedShare: _, ...unknown } = { ...lasts, exhaustion: "UNSPECIFIED" };
+    const outlook = windowOutlook(unknown, NOW.getTime());
+    assert.deepEqual([outlook.used, outlook.expected, outlook.state], [undefined, undefined, "unknown"]);
+  });
+});

@@ -1,0 +1,86 @@
+import { time } from "../format.js";
+import { overviewWords } from "../i18n/overview.js";
+import { wordOf } from "../i18n/states.js";
+import type { Alert, Answer, Executor, QueueStatus } from "../routes.js";
+import type { LimitOutlook } from "./limits.js";
+
+type Session = Answer<"GET /sessions">["sessions"][number];
+
+/** What the first two lines are made from. Undefined: not known yet, or not for this person. */
+export interface Situation {
+  readonly queue: QueueStatus | undefined;
+  readonly executors: readonly Executor[] | undefined;
+  readonly limits: readonly LimitOutlook[];
+  readonly alerts: readonly Alert[];
+  readonly sessions: readonly Session[];
+}
+
+export interface Headline {
+  readonly title: string;
+  /** What follows from it, and when. */
+  readonly lead: string;
+  readonly idle: boolean;
+}
+
+/** The most serious fact gives the title. The second line counts the tasks, and says what follows and until when. */
+export function headline(situation: Situation): Headline {
+  const word = overviewWords();
+  const { queue } = situation;
+  if (queue === undefined) return { title: word.titles.unknown(), lead: "", idle: false };
+  const running = queue.leased;
+  const waiting = waitingIn(queue);
+  const counts = word.counts(running, waiting);
+  const fact = mostSerious(situation, queue, running, waiting);
+  return { title: fact.title, lead: [counts, fact.follows].filter(Boolean).join(" "), idle: fact.idle ?? false };
+}
+
+/** All tasks that have been accepted and have no executor: also those that wait for a time. */
+export const waitingIn = ({ depths, parked, scheduled }: QueueStatus): number =>
+  depths.reduce((sum, { waiting }) => sum + waiting, parked + scheduled);
+
+export const isLost = ({ state }: Session): boolean => ["LOST", "WAITING", "CONFIRMING"].includes(state);
+export const loginOf = ({ account }: Session): string => account?.account || account?.engine || "";
+export const needsLook = ({ state, silencedBy }: Alert): boolean => state === "FIRING" && silencedBy.length === 0;
+
+interface Fact {
+  readonly title: string;
+  readonly follows: string;
+  readonly idle?: boolean;
+}
+
+function mostSerious(situation: Situation, queue: QueueStatus, running: number, waiting: number): Fact {
+  const word = overviewWords();
+  const { titles } = word;
+  const { emergency } = queue;
+  if (emergency)
+    return { title: titles.stopped(), follows: `${word.by(emergency.who, emergency.why)} ${word.opensByHand}` };
+  const paused = queue.gates.find(({ scope, rampEndTime }) => scope?.all && rampEndTime === undefined);
+  if (paused) {
+    const end = paused.openTime ? word.opens(time(paused.openTime)) : word.opensByHand;
+    return { title: titles.paused(), follows: `${word.by(paused.who, paused.why)} ${end}` };
+  }
+  if (situation.executors?.length === 0) return { title: titles.noExecutor(), follows: word.startExecutor };
+  const lost = situation.sessions.filter(isLost);
+  if (lost[0]) return { title: titles.loginLost(lost.length), follows: word.renewLogin(loginOf(lost[0])) };
+  const usedUp = situation.limits.filter(({ state }) => state === "used-up");
+  if (usedUp[0]) return { title: titles.usedUp(usedUp.length), follows: limitSentence(usedUp[0]) };
+  const near = situation.limits.filter(({ state }) => state === "near");
+  if (near[0]) return { title: titles.near(near.length), follows: limitSentence(near[0]) };
+  const alerts = situation.alerts.filter(needsLook);
+  if (alerts[0]) return { title: titles.alerts(alerts.length), follows: alerts[0].summary };
+  if (running > 0) return { title: titles.working(), follows: "" };
+  if (waiting > 0) return { title: titles.waiting(), follows: "" };
+  return { title: titles.idle(), follows: "", idle: true };
+}
+
+function limitSentence({ kind, name, window, state, exhaustTime, endTime }: LimitOutlook): string {
+  const word = overviewWords();
+  const end = endTime ? time(endTime) : "?";
+  if (kind === "budget") {
+    if (state === "used-up") return word.budgetFull(name, end);
+    return exhaustTime ? word.budgetNear(name, time(exhaustTime)) : "";
+  }
+  const what = wordOf(word.windowsInText, window);
+  if (state === "used-up") return word.windowFull(name, what, end);
+  return exhaustTime ? word.windowNear(name, what, time(exhaustTime), end) : "";
+}

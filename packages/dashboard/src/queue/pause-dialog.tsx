@@ -1,0 +1,149 @@
+import { useState } from "preact/hooks";
+import { ApiError, call } from "../api.js";
+import { queueWords } from "../i18n/queue.js";
+import { shellWords } from "../i18n/shell.js";
+import { stateWords } from "../i18n/states.js";
+import { Dialog } from "../parts/dialog.js";
+import { Failure } from "../parts/failure.js";
+import { act } from "../parts/toast.js";
+import type { QueueStatus } from "../routes.js";
+import { type GateScope, scopeWords } from "../work/scope-words.js";
+import { CLASSES, who } from "../work/task-state.js";
+import { loadIn } from "./loads.js";
+import { PeriodChoice, WhyField } from "./period-choice.js";
+
+const KINDS = ["all", "priority", "engine", "agentId", "label", "account"] as const;
+type Kind = (typeof KINDS)[number];
+
+/** Closes a gate, at once and with the way back. */
+export function PauseDialog({
+  status,
+  agent,
+  onClose,
+}: {
+  readonly status: QueueStatus;
+  /** This agent is chosen at first. */
+  readonly agent?: string | undefined;
+  readonly onClose: () => void;
+}) {
+  const word = queueWords();
+  const [kind, setKind] = useState<Kind>(agent === undefined ? "all" : "agentId");
+  const [name, setName] = useState(agent ?? "");
+  const [seconds, setSeconds] = useState(0);
+  const [why, setWhy] = useState("");
+  const [fault, setFault] = useState<ApiError | undefined>(undefined);
+  const scope = scopeOf(kind, name);
+  const load = loadIn(scope, status);
+  const pause = () =>
+    act(
+      async () => {
+        setFault(undefined);
+        const body = { scope, who: who(), why, ...(seconds > 0 && { openAfter: `${seconds}s` }) };
+        await call("POST /queue/pause", { body }).catch((error: unknown) => {
+          if (error instanceof ApiError) setFault(error);
+          throw error;
+        });
+        onClose();
+        return word.pausedDone(scopeWords(scope));
+      },
+      () => void resume(scope),
+    );
+  return (
+    <Dialog title={word.pauseTitle} onClose={onClose}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void pause();
+        }}
+      >
+        <label>
+          {word.pauseWhat}
+          <select
+            value={kind}
+            onChange={({ currentTarget }) => {
+              const next = KINDS[currentTarget.selectedIndex] ?? "all";
+              setKind(next);
+              setName(next === "priority" ? "NORMAL" : next === "engine" ? (status.engines[0] ?? "") : "");
+            }}
+          >
+            {KINDS.map((each) => (
+              <option key={each} value={each}>
+                {word.pauseKinds[each]}
+              </option>
+            ))}
+          </select>
+        </label>
+        <NameField kind={kind} name={name} engines={status.engines} onName={setName} />
+        <PeriodChoice label={word.pauseFor} never={word.untilResumed} value={seconds} onValue={setSeconds} />
+        <WhyField value={why} onValue={setWhy} />
+        <p class="effect" aria-live="polite">
+          {load ? word.pauseEffect(load.waiting, load.running) : word.pauseEffectSome}
+        </p>
+        {fault && <Failure error={fault} />}
+        <div class="acts">
+          <button type="button" onClick={onClose}>
+            {shellWords().cancel}
+          </button>
+          <button type="submit" class="primary">
+            {word.pauseAct}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+async function resume(scope: GateScope): Promise<void> {
+  await act(async () => {
+    await call("POST /queue/resume", { body: { scope, who: who(), ramp: "0s" } });
+    return queueWords().resumedDone(scopeWords(scope));
+  });
+}
+
+function NameField({
+  kind,
+  name,
+  engines,
+  onName,
+}: {
+  readonly kind: Kind;
+  readonly name: string;
+  readonly engines: readonly string[];
+  readonly onName: (name: string) => void;
+}) {
+  const word = queueWords();
+  if (kind === "all") return null;
+  const choices = { priority: CLASSES, engine: engines, agentId: [], label: [], account: [] }[kind];
+  const form = { label: word.pauseLabelForm, account: word.pauseAccountForm }[kind as string] ?? "";
+  return (
+    <label>
+      {word.pauseName}
+      {choices.length > 0 ? (
+        <select value={name} onChange={({ currentTarget }) => onName(currentTarget.value)}>
+          {choices.map((each) => (
+            <option key={each} value={each}>
+              {kind === "priority" ? (stateWords().priority as Readonly<Record<string, string>>)[each] : each}
+            </option>
+          ))}
+        </select>
+      ) : (
+        <input
+          required
+          maxLength={300}
+          placeholder={form}
+          {...(kind === "label" && { pattern: "[^=]+=.+" })}
+          {...(kind === "account" && { pattern: "[^/]+/.*" })}
+          value={name}
+          onInput={({ currentTarget }) => onName(currentTarget.value.trim())}
+        />
+      )}
+    </label>
+  );
+}
+
+function scopeOf(kind: Kind, name: string): GateScope {
+  if (kind === "all") return { all: true };
+  if (kind !== "account") return { [kind]: name };
+  const [engine = "", ...account] = name.split("/");
+  return { account: { engine, account: account.join("/") } };
+}

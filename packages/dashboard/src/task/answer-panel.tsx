@@ -1,0 +1,82 @@
+import { shellWords } from "../i18n/shell.js";
+import { taskWords } from "../i18n/task.js";
+import { Panel } from "../parts/layout.js";
+import { Words } from "../parts/text.js";
+import type { Task } from "../routes.js";
+import { hasEnded, mayReadContent } from "../work/task-state.js";
+
+/** What the engine writes, for those who may read it. `messages` are those of the newest attempt. */
+export function AnswerPanel({ task, messages }: { readonly task: Task; readonly messages: readonly string[] }) {
+  const word = taskWords();
+  const ended = hasEnded(task.state);
+  const title = ended ? word.answer : word.answerComing;
+  if (!mayReadContent()) {
+    return (
+      <Panel title={title}>
+        <p class="second">
+          <Words text={shellWords().hidden("prompts:read")} />
+        </p>
+      </Panel>
+    );
+  }
+  const text = task.result?.text ?? messages.at(-1) ?? "";
+  const earlier = messages.slice(0, -1).filter((each) => each.trim() !== "");
+  const side = task.error?.source ? (word.sides as Readonly<Record<string, string>>)[task.error.source] : "";
+  return (
+    <Panel title={title}>
+      {earlier.length > 0 && (
+        <details class="earlier">
+          <summary>{word.onTheWay(earlier.length)}</summary>
+          {earlier.map((each, index) => (
+            <div key={index} class="second">
+              <AnswerText text={each} />
+            </div>
+          ))}
+        </details>
+      )}
+      {ended && task.error && (
+        <p class="answer-error">
+          <strong>{word.failed(side ?? "")}.</strong> {task.error.message}
+        </p>
+      )}
+      {text === "" ? (
+        <p class="third">{ended ? (task.error ? "" : word.noAnswer) : word.noAnswerYet}</p>
+      ) : (
+        <AnswerText text={text} writes={!ended} />
+      )}
+    </Panel>
+  );
+}
+
+export function PromptPanel({ task }: { readonly task: Task }) {
+  const word = taskWords();
+  const prompt = task.spec?.prompt ?? "";
+  if (!mayReadContent() || prompt === "") return null;
+  return (
+    <details class="panel prompt">
+      <summary>{word.prompt}</summary>
+      <pre tabIndex={0}>{prompt}</pre>
+    </details>
+  );
+}
+
+/** Text with blocks and words of code. The mark at its end says that more comes. */
+function AnswerText({ text, writes = false }: { readonly text: string; readonly writes?: boolean }) {
+  const parts = text.split(/^```.*$\n?/m);
+  return (
+    <div class="answer" aria-busy={writes}>
+      {parts.map((part, index) =>
+        index % 2 === 1 ? (
+          <pre key={index} tabIndex={0}>
+            {part}
+          </pre>
+        ) : (
+          <span key={index}>
+            <Words text={part} />
+          </span>
+        ),
+      )}
+      {writes && <i class="caret" aria-hidden="true" />}
+    </div>
+  );
+}

@@ -1,0 +1,75 @@
+/** The part of a WebSocket that is needed to send. */
+export interface SendingSocket {
+  /** Bytes that were sent and that the operating system has not taken yet. */
+  readonly bufferedAmount: number;
+  send(text: string, done: () => void): void;
+  terminate(): void;
+}
+
+export interface OutboxBounds {
+  /** A reader with this many unread bytes or messages gets no more of them until it has read half. */
+  readonly bytes: number;
+  readonly messages: number;
+  /** A reader with this many unread bytes is given up. Only one that goes on asking gets there. */
+  readonly most: number;
+}
+
+/**
+ * What one connection was sent and has not read. It holds nothing itself: what does not fit is dropped by whoever would
+ * have sent it.
+ */
+export class Outbox {
+  readonly #socket: SendingSocket;
+  readonly #bounds: OutboxBounds;
+  readonly #onRoom: () => void;
+  readonly #waiting: (() => void)[] = [];
+  #messages = 0;
+  #full = false;
+  #closed = false;
+
+  /** `onRoom` is called when the reader has read enough to get more again. */
+  constructor(socket: SendingSocket, bounds: OutboxBounds, onRoom: () => void) {
+    this.#socket = socket;
+    this.#bounds = bounds;
+    this.#onRoom = onRoom;
+  }
+
+  /** What only informs has to be dropped. */
+  get full(): boolean {
+    return this.#full;
+  }
+
+  /** Sends, also when it is full: answers to what the client asked are always sent. */
+  send(text: string): void {
+    if (this.#closed) return;
+    const { bytes, messages, most } = this.#bounds;
+    this.#messages += 1;
+    this.#socket.send(text, () => this.#sent());
+    const { bufferedAmount } = this.#socket;
+    if (bufferedAmount >= bytes || this.#messages >= messages) this.#full = true;
+    if (bufferedAmount >= most) this.#socket.terminate();
+  }
+
+  /** Resolves when it is not full, or closed. */
+  async room(): Promise<void> {
+    if (this.#full && !this.#closed) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#release();
+  }
+
+  #sent(): void {
+    this.#messages -= 1;
+    const { bytes, messages } = this.#bounds;
+    if (this.#closed || !this.#full || this.#socket.bufferedAmount > bytes / 2 || this.#messages > messages / 2) return;
+    this.#full = false;
+    this.#onRoom();
+    if (!this.#full) this.#release();
+  }
+
+  #release(): void {
+    for (const go of this.#waiting.splice(0)) go();
+  }
+}

@@ -1,0 +1,52 @@
+import { createHash } from "node:crypto";
+import { toJson } from "@ccsp/protos/json.js";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { HttpCall } from "../http/http-call.js";
+import type { Route } from "./routes.js";
+
+/**
+ * Answers with the JSON of a message. A GET has an ETag, and a caller who has this answer already gets 304. A page of a
+ * list has the address of the next one in the header Link.
+ */
+export async function sendAnswer(
+  { route, call, typeName, answer }: { route: Route; call: HttpCall; typeName: string; answer: object },
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const body = Buffer.from(JSON.stringify(toJson(typeName, answer)));
+  reply.header("cache-control", "private, no-cache");
+  if (route.method === "GET") {
+    const tag = `"${createHash("sha1").update(body).digest("base64url")}"`;
+    reply.headers({ etag: tag, vary: "authorization, cookie" });
+    const next = nextPage(request, answer);
+    if (next !== undefined) reply.header("link", `<${next}>; rel="next"`);
+    if (hasTag(request.headers["if-none-match"], tag)) return reply.code(304).send();
+  }
+  if (route.kind === "created") {
+    reply.code(201);
+    const id = createdId(answer);
+    if (id !== undefined) reply.header("location", `${request.url}/${encodeURIComponent(id)}`);
+  }
+  await call.unread.take(body.length);
+  return reply.type("application/json").send(body);
+}
+
+function hasTag(header: string | undefined, tag: string): boolean {
+  const tags = (header ?? "").split(",").map((each) => each.trim().replace(/^W\//, ""));
+  return tags.includes(tag) || tags.includes("*");
+}
+
+function nextPage({ url }: FastifyRequest, answer: object): string | undefined {
+  const token: unknown = Reflect.get(answer, "nextPageToken");
+  if (typeof token !== "string" || token === "") return undefined;
+  const [path = "", query = ""] = url.split("?", 2);
+  const next = new URLSearchParams(query);
+  next.set("pageToken", token);
+  return `${path}?${next}`;
+}
+
+/** Only a task has a path of its own. */
+function createdId(answer: object): string | undefined {
+  const id: unknown = Reflect.get(Object(Reflect.get(answer, "task")), "id");
+  return typeof id === "string" ? id : undefined;
+}

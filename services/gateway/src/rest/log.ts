@@ -1,0 +1,62 @@
+import { toJson } from "@ccsp/protos/json.js";
+import { pause } from "@ccsp/timing";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { IncomingCall } from "../application/call.js";
+import type { HttpCall } from "../http/http-call.js";
+
+/** The queue sends the entries that it has one after the other. After this time without one, there are no more. */
+const IDLE_MS = 250;
+/** A longer log comes in parts. */
+const MOST_ENTRIES = 10_000;
+const MOST_BYTES = 16 * 1024 * 1024;
+
+interface LogOptions {
+  readonly call: HttpCall;
+  readonly typeName: string;
+  /** Begins the watch of the log. */
+  readonly open: (own: IncomingCall) => AsyncIterable<object>;
+}
+
+/** Answers with the entries of a task's log so far, as a list. A log that is longer has a next part in the header Link. */
+export async function sendLog(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { call, typeName, open }: LogOptions,
+): Promise<FastifyReply> {
+  const done = new AbortController();
+  const { identity, peer, deadline, unread } = call;
+  const signal = AbortSignal.any([call.signal, done.signal]);
+  const messages = open({ identity, peer, deadline, unread, signal, stop: (refusal) => call.stop(refusal) });
+  const entries: string[] = [];
+  let bytes = 0;
+  let last: unknown;
+  const iterator = messages[Symbol.asyncIterator]();
+  try {
+    let next = await soFar(call, iterator, entries.length);
+    for (; next && !next.done; next = await soFar(call, iterator, entries.length)) {
+      const entry: object = Object(Reflect.get(Object(toJson(typeName, next.value)), "event"));
+      last = Reflect.get(entry, "sequence");
+      const text = JSON.stringify(entry);
+      entries.push(text);
+      bytes += text.length;
+      if (entries.length >= MOST_ENTRIES || bytes >= MOST_BYTES) break;
+    }
+    if (next && !next.done) {
+      const [path = ""] = request.url.split("?", 1);
+      reply.header("link", `<${path}?afterSequence=${last}>; rel="next"`);
+    }
+  } finally {
+    // A watch that waits for the next entry ends only through its signal.
+    done.abort();
+    iterator.return?.().catch(() => undefined);
+  }
+  const body = Buffer.from(`[${entries.join(",")}]`);
+  await call.unread.take(body.length);
+  return reply.header("cache-control", "private, no-cache").type("application/json").send(body);
+}
+
+/** The next message. Undefined if there is none soon. It waits for the first one longer, as a call with one answer. */
+function soFar(call: HttpCall, iterator: AsyncIterator<object>, received: number) {
+  const next = call.unlessStopped(iterator.next());
+  return Promise.race([next, pause(received === 0 ? 10 * IDLE_MS : IDLE_MS, call.signal).then(() => undefined)]);
+}

@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { type HttpWorld, startHttpWorld } from "./http-world.js";
+
+describe("REST in front of a real queue", function () {
+  this.timeout(60_000);
+  let world: HttpWorld;
+  before(async () => {
+    world = await startHttpWorld();
+  });
+  after(() => world?.close());
+
+  const submit = async (who: string, prompt = "waits for an executor") => {
+    const { status, headers, body } = await world.call("/api/v2/tasks", who, { json: { spec: { prompt } } });
+    assert.equal(status, 201);
+    assert.equal(headers.get("location"), `/api/v2/tasks/${body.task?.id}`);
+    return body.task?.id ?? assert.fail();
+  };
+
+  it("answers with the messages of the RPCs in their JSON form, under /api too", async () => {
+    const me = await world.call("/api/v2/me", "agent-1");
+    assert.deepEqual([me.status, me.body.subject, me.body.proof], [200, "agent-1", "token"]);
+    const id = await submit("agent-1");
+    const { body } = await world.call(`/api/tasks/${id}`, "agent-1");
+    assert.deepEqual([body.task?.id, body.task?.agentId, body.task?.state], [id, "agent-1", "QUEUED"]);
+    assert.ok(Array.isArray((await world.call("/api/queue/status", "operator-1")).body.depths));
+  });
+
+  it("shows agents their own tasks and operators those of all, by the same path", async () => {
+    const mine = await submit("agent-2");
+    const theirs = await submit("agent-3");
+    const idsFor = async (who: string) =>
+      (await world.call("/api/v2/tasks", who)).body.tasks?.map(({ id }) => id) ?? [];
+    assert.deepEqual(await idsFor("agent-2"), [mine]);
+    const all = await idsFor("operator-1");
+    assert.ok(all.includes(mine) && all.includes(theirs));
+    const foreign = await world.call(`/api/v2/tasks/${theirs}`, "agent-2");
+    assert.deepEqual([foreign.status, foreign.body.reason], [404, "TASK_NOT_FOUND"]);
+    const { body } = await world.call("/api/v2/tasks?agentId=agent-3&states=QUEUED&filter.engine=claude-code", "operator-1");
+    assert.deepEqual(
+      body.tasks?.map(({ id }) => id),
+      [theirs],
+    );
+  });
+
+  it("submits once for an Idempotency-Key, and refuses another payload with it", async () => {
+    const headers = { "idempotency-key": "once" };
+    const send = (prompt: string) => world.call("/api/v2/tasks", "agent-4", { json: { spec: { prompt } }, headers });
+    const [one, two] = [await send("a"), await send("a")];
+    assert.equal(one.body.task?.id, two.body.task?.id);
+    const other = await send("b");
+    assert.deepEqual([other.status, other.body.reason], [409, "REQUEST_ID_CONFLICT"]);
+    const both = { json: { spec: { prompt: "a" }, requestId: "other" }, headers };
+    assert.deepEqual((await world.call("/api/v2/tasks", "agent-4", both)).body.fields?.[0], {
+      field: "requestId",
+      description: "is not the same as in the header Idempotency-Key",
+    });
+    const useless = await world.call(`/api/v2/tasks/${one.body.task?.id}/cancel`, "agent-4", { json: {}, headers });
+    assert.deepEqual([useless.status, useless.body.fields?.[0]?.field], [400, "Idempotency-Key"]);
+  });
+
+  it("answers 304 to who has the answer already", async () => {
+    const id = await submit("agent-5");
+    const first = await world.call(`/api/v2/tasks/${id}`, "agent-5");
+    const tag = first.headers.get("etag") ?? assert.fail();
+    const same = await world.call(`/api/v2/tasks/${id}`, "agent-5", { headers: { "if-none-match": `"x", W/${tag}` } });
+    assert.deepEqual([same.status, same.headers.get("etag")], [304, tag]);
+    await world.call(`/api/v2/tasks/${id}/cancel`, "agent-5", { method: "POST" });
+    const changed = await world.call(`/api/v2/tasks/${id}`, "agent-5", { headers: { "if-none-match": tag } });
+    assert.deepEqual([changed.status, changed.body.task?.state], [200, "CANCELLED"]);
+    const head = await world.ask(`/api/v2/tasks/${id}`, "agent-5", { method: "HEAD" });
+    assert.deepEqual([head.status, head.headers.get("etag")], [200, changed.headers.get("etag")]);
+  });
+
+  it("names the next page in the header Link, until there is none", async () => {
+    const ids = [await submit("agent-6"), await submit("agent-6"), await submit("agent-6")];
+    const found: string[] = [];
+    let path: string | undefined = "/api/v2/tasks?pageSize=2&states=QUEUED";
+    for (let pages = 0; path !== undefined; pages += 1) {
+      assert.ok(pages < 3);
+      const { headers, body }: Awaited<ReturnType<HttpWorld["call"]>> = await world.call(path, "agent-6");
+      found.push(...(body.tasks?.map(({ id }) => id) ?? []));
+      path = /^<(.*)>; rel="next"$/.exec(headers.get("link") ?? "")?.[1];
+    }
+    assert.deepEqual(found.toSorted(), ids.toSorted());
+  });
+
+  it("tells what is left of the limit of requests", async () => {
+    const left = async () => {
+      const { headers } = await world.call("/api/v2/me", "agent-7");
+      assert.match(headers.get("ratelimit-policy") ?? "", /^"requests";q=\d+;w=10$/);
+      return Number(/^"requests";r=(\d+);t=\d+$/.exec(headers.get("ratelimit") ?? "")?.[1]);
+    };
+    assert.equal((await left()) - (await left()), 1);
+  });
+
+  it("refuses parameters that a path does not know or that do not fit, by their names", async () => {
+    const query = "pageSize=many&color=red&filter.priorities=NONE&filter=x&pageToken=a&pageToken=b";
+    const { status, body } = await world.call(`/api/v2/tasks?${query}`, "agent-1");
+    const faults = body.fields?.map(({ field, description }) => `${field} ${description}`);
+    assert.deepEqual(
+      [status, faults],
+      [400, ["color is not a parameter of this path", "filter needs a field", "pageToken is there twice"]],
+    );
+    const values = await world.call("/api/v2/tasks?pageSize=many&filter.priorities=NONE", "agent-1");
+    assert.deepEqual(
+      values.body.fields?.map(({ field }) => field),
+      ["page_size", "filter.priorities[0]"],
+    );
+    const budget = { method: "PUT", json: { budget: { name: "other" } } };
+    assert.equal(
+      (await world.call("/api/v2/budgets/one", "operator-1", budget)).body.fields?.[0]?.field,
+      "budget.name",
+    );
+    const labelled = await world.call("/api/v2/tasks?filter.labels.team=web&filter.labels[a.b]=c", "agent-1");
+    assert.deepEqual([labelled.status, labelled.body.tasks], [200, []]);
+  });
+
+  it("streams the log of a task as events, which can be resumed after the last id", async () => {
+    const id = await submit("agent-8");
+    const events = await world.ask(`/api/v2/tasks/${id}/events`, "agent-8");
+    assert.equal(events.headers.get("content-type"), "text/event-stream");
+    const log = await world.call(`/api/v2/tasks/${id}/log`, "agent-8");
+    assert.equal(log.status, 200);
+    await world.call(`/api/v2/tasks/${id}/cancel`, "agent-8", { method: "POST" });
+    const text = await events.text();
+    const [first = "", second = "", end] = text.split("\n\n");
+    assert.match(first, /^id: 1\nevent: stateChanged\ndata: \{"sequence":1,/);
+    assert.match(second, /^id: 2\nevent: taskEnded\ndata: \{"sequence":2,.*CANCELLED/);
+    assert.equal(end, "event: end\ndata: {}");
+    const resume = (last: string) =>
+      world.ask(`/api/v2/tasks/${id}/events`, "agent-8", { headers: { "last-event-id": last } });
+    assert.match(await (await resume("1")).text(), /^id: 2\n/);
+    assert.equal((await resume("2")).status, 204);
+    assert.equal((await resume("x")).status, 400);
+    assert.equal((await world.ask(`/api/v2/tasks/${id}x/events`, "agent-8")).status, 404);
+    const entries: unknown = JSON.parse(await (await world.ask(`/api/v2/tasks/${id}/log`, "agent-8")).text());
+    assert.ok(Array.isArray(entries));
+    assert.deepEqual(
+      entries.map(({ sequence }) => sequence),
+      [1, 2],
+    );
+  });
+
+  it("streams the state of the queue", async () => {
+    const events = await world.ask("/api/v2/queue/events", "operator-1");
+    const reader = events.body?.getReader() ?? assert.fail();
+    const { value } = await reader.read();
+    assert.match(new TextDecoder().decode(value), /^event: status\ndata: \{"depths":/);
+    await reader.cancel();
+  });
+});

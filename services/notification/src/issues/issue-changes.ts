@@ -1,0 +1,59 @@
+import { orUnavailable, type RedisConnection } from "@ccsp/redis-kit";
+import { pause } from "@ccsp/timing";
+
+/** Trackers say that an issue has changed. It only wakes who watches the issue: they read it from the tracker. */
+export interface IssueChanges {
+  /** Tells all replicas. `url` is where people read the issue. Refuses with DEPENDENCY_UNAVAILABLE if Redis is away. */
+  tell(url: string): Promise<void>;
+  follow(): IssueFollower;
+}
+
+/** One who watches an issue. */
+export interface IssueFollower {
+  /**
+   * Resolves when the issue at this address changes, after `ms`, or when `signal` aborts: at once, if it has changed
+   * since the last wait for it. An empty `url` waits for the time only.
+   */
+  wait(url: string, ms: number, signal: AbortSignal): Promise<void>;
+  close(): void;
+}
+
+/** Messages may be lost, so watchers also ask the tracker from time to time. */
+const CHANNEL = "ccsp:notify:issue-changes";
+
+export async function openIssueChanges(redis: RedisConnection): Promise<IssueChanges & { close(): Promise<void> }> {
+  const followers = new Set<(url: string) => void>();
+  const hear = (_channel: string, url: string): void => {
+    for (const tell of followers) tell(url);
+  };
+  const subscriber = await redis.duplicate();
+  subscriber.on("message", hear);
+  await subscriber.subscribe(CHANNEL);
+  return {
+    tell: async (url) => void (await orUnavailable(redis.client, () => redis.client.publish(CHANNEL, url))),
+    follow() {
+      let followed = "";
+      let changed = false;
+      let wake = (): void => undefined;
+      const tell = (url: string): void => {
+        changed ||= url === followed;
+        if (changed) wake();
+      };
+      followers.add(tell);
+      return {
+        async wait(url, ms, signal) {
+          followed = url;
+          const waiting = new AbortController();
+          wake = () => waiting.abort();
+          if (!changed) await pause(ms, AbortSignal.any([signal, waiting.signal]));
+          changed = false;
+        },
+        close: () => void followers.delete(tell),
+      };
+    },
+    async close() {
+      subscriber.off("message", hear);
+      redis.release(subscriber);
+    },
+  };
+}
