@@ -67,14 +67,14 @@ export interface Routes {
   "GET /slos": [slo.GetSlosRequest, slo.GetSlosResponse];
   "GET /fleet": [fleet.GetGlobalMetricsRequest, fleet.GetGlobalMetricsResponse];
   "GET /sessions": [session.ListSessionsRequest, session.ListSessionsResponse];
-  "POST /sessions/{name}/confirm": [session.ConfirmSessionRequest, session.ConfirmSessionResponse];
-  "POST /sessions/{name}/check": [session.CheckSessionRequest, session.CheckSessionResponse];
+  "POST /sessions/confirm": [session.ConfirmSessionRequest, session.ConfirmSessionResponse];
+  "POST /sessions/check": [session.CheckSessionRequest, session.CheckSessionResponse];
   "GET /notifications": [notification.ListNotificationsRequest, notification.ListNotificationsResponse];
   "GET /notifications/{id}": [notification.GetNotificationRequest, notification.GetNotificationResponse];
   "POST /notifications/{id}/retry": [notification.RetryNotificationRequest, notification.RetryNotificationResponse];
   "POST /notifications/preview": [notification.PreviewNotificationRequest, notification.PreviewNotificationResponse];
   "GET /channels": [notification.ListChannelsRequest, notification.ListChannelsResponse];
-  "POST /channels/{name}/test": [notification.TestChannelRequest, notification.TestChannelResponse];
+  "POST /channels/{channel}/test": [notification.TestChannelRequest, notification.TestChannelResponse];
   "GET /keys": [operator.ListKeysRequest, operator.ListKeysResponse];
   "POST /keys": [operator.CreateKeyRequest, operator.CreateKeyResponse];
   "POST /keys/{id}/rotate": [operator.RotateKeyRequest, operator.RotateKeyResponse];

@@ -26,6 +26,8 @@ export interface WorldOptions extends Pick<FleetOptions, "replicas" | "env" | "r
   readonly slots?: number;
   /** `NODE_OPTIONS` of all services. */
   readonly nodeOptions?: string;
+  /** The folder of the release whose services run. If omitted, it is this repository. */
+  readonly root?: string;
   /** Without TLS between the services. */
   readonly plain?: boolean;
 }
@@ -79,7 +81,7 @@ async function openWorld(
   const certificates = join(dataDir, "certificates");
 
   const fleet = await startFleet({
-    root: ROOT,
+    root: options.root ?? ROOT,
     dataDir,
     certificatesDir: options.plain ? false : certificates,
     ports: "free",

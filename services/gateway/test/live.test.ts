@@ -201,7 +201,10 @@ describe("the WebSocket of the gateway", function () {
     const operators = createClient(OperatorServiceService, gateway.address);
     clients.push(operators);
     const metadata = { authorization: `Bearer ${await tokenOf("root", ROLES.operator)}` };
-    await operators.pauseQueue(PauseQueueRequest.fromPartial({ reason: "a test" }), { metadata });
+    await operators.pauseQueue(
+      PauseQueueRequest.fromPartial({ scope: { scope: { $case: "all", value: true } }, why: "a test" }),
+      { metadata },
+    );
     await eventually(async () => assert.equal((await live.latest("snapshot", "q")).data?.gates?.length, 1), PATIENCE);
     assert.equal((await live.latest("event", "q")).name, "gate.closed");
   });

@@ -51,8 +51,10 @@ export const taskWords = words(
     unknown: "unknown",
     costComes: "The engine tells it with its result.",
     costNever: "The engine did not tell it. That is not zero.",
-    without: (count: number) => `${number(count)} attempt${s(count)} of unknown cost ${count === 1 ? "is" : "are"} not in it.`,
-    tokens: (input: string, cached: string, output: string) => `${input} tokens in (${cached} from cache), ${output} out`,
+    without: (count: number) =>
+      `${number(count)} attempt${s(count)} of unknown cost ${count === 1 ? "is" : "are"} not in it.`,
+    tokens: (input: string, cached: string, output: string) =>
+      `${input} tokens in (${cached} from cache), ${output} out`,
     tokensUnknown: "Tokens are not known.",
     turns: (count: number) => `${number(count)} turn${s(count)}`,
     fromCache: "No engine ran: an earlier answer was used again.",

@@ -1,7 +1,61 @@
+import { AlertList } from "../alerts/alert-list.js";
+import { Rules } from "../alerts/rules.js";
+import { Silences } from "../alerts/silences.js";
+import { useAnswer } from "../answer.js";
+import { alertWords } from "../i18n/alerts.js";
 import { shellWords } from "../i18n/shell.js";
-import { PageHead } from "../parts/layout.js";
+import { Failure } from "../parts/failure.js";
+import { PageHead, Panel, Tabs } from "../parts/layout.js";
+import { Words } from "../parts/text.js";
+import { hrefWith, parameter } from "../router.js";
+import type { Alert } from "../routes.js";
+import { refusals, snapshot } from "../store.js";
 
-/** Alerts that fire, rules and silences. */
+const TABS = ["alerts", "rules", "silences"] as const;
+const REFRESH_MS = 30_000;
+
+/** What fires and what to do, the rules, and the silences. */
 export default function AlertsPage() {
-  return <PageHead title={shellWords().pages.alerts} />;
+  const word = alertWords();
+  const tab = TABS.find((name) => name === parameter("tab")) ?? "alerts";
+  const alerts = snapshot("alerts").value?.alerts;
+  const rules = useAnswer("GET /alerts/rules", {}, { everyMs: REFRESH_MS });
+  if (refusals.value.alerts !== undefined) {
+    return (
+      <>
+        <PageHead title={shellWords().pages.alerts} />
+        <p class="third">
+          <Words text={shellWords().hidden("monitor:read")} />
+        </p>
+      </>
+    );
+  }
+  return (
+    <>
+      <PageHead {...headOf(alerts, rules.data?.rules.length ?? 0)} />
+      <Tabs
+        label={word.label}
+        tabs={TABS.map((name) => ({ name: word.tabs[name], href: hrefWith({ tab: name }), current: name === tab }))}
+      />
+      <Panel>
+        {rules.error && <Failure error={rules.error} onRetry={rules.reload} />}
+        {tab === "alerts" && alerts && <AlertList alerts={alerts} />}
+        {tab === "rules" && rules.data && <Rules rules={rules.data.rules} onChange={rules.reload} />}
+        {tab === "silences" && <Silences />}
+      </Panel>
+    </>
+  );
+}
+
+function headOf(
+  alerts: readonly Alert[] | undefined,
+  rules: number,
+): { readonly title: string; readonly lead?: string } {
+  const word = alertWords();
+  if (!alerts) return { title: shellWords().loading };
+  const firing = alerts.filter(({ state }) => state === "FIRING");
+  if (firing.length === 0) return { title: word.quiet, ...(rules > 0 && { lead: word.quietLead(rules) }) };
+  const critical = firing.filter(({ severity }) => severity === "CRITICAL");
+  const [worst] = [...critical, ...firing];
+  return { title: word.firing(firing.length, critical.length), lead: worst?.whatToDo || worst?.summary || "" };
 }

@@ -1,7 +1,13 @@
-import { shellWords } from "../i18n/shell.js";
-import { PageHead } from "../parts/layout.js";
+import { auditWords } from "../i18n/audit.js";
+import { Empty, PageHead } from "../parts/layout.js";
 
-/** Who changed what. The gateway says what is missing until it has it. */
+/** Says where the audit lines are, until a service can search them. */
 export default function AuditPage() {
-  return <PageHead title={shellWords().pages.audit} />;
+  const word = auditWords();
+  return (
+    <>
+      <PageHead title={word.title} lead={word.lead} />
+      <Empty title={word.where} command={"ccsp logs gateway -f | grep '\"audit\":true'"} />
+    </>
+  );
 }

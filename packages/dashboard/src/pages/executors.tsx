@@ -1,7 +1,63 @@
+import { ExecutorPanel } from "../executors/executor-panel.js";
+import { executorWords } from "../i18n/executors.js";
 import { shellWords } from "../i18n/shell.js";
-import { PageHead } from "../parts/layout.js";
+import { Empty, PageHead } from "../parts/layout.js";
+import { Words } from "../parts/text.js";
+import { parameter } from "../router.js";
+import type { Executor } from "../routes.js";
+import { refusals, snapshot } from "../store.js";
 
-/** Executors with slots, engines, runs and hooks; drain, slots, probe. */
+/** Executors with slots, engines and runs; drain, slots, probe, and the output of a run as it comes. */
 export default function ExecutorsPage() {
-  return <PageHead title={shellWords().pages.executors} />;
+  const word = executorWords();
+  const executors = snapshot("executors").value?.executors;
+  const health = snapshot("health").value;
+  if (refusals.value.executors !== undefined) {
+    return (
+      <>
+        <PageHead title={shellWords().pages.executors} />
+        <p class="third">
+          <Words text={shellWords().hidden("monitor:read")} />
+        </p>
+      </>
+    );
+  }
+  if (!executors) return <PageHead title={shellWords().loading} />;
+  const chosen = parameter("executor");
+  const shown = chosen === undefined ? executors : executors.filter(({ executorId }) => executorId === chosen);
+  return (
+    <>
+      <PageHead title={titleOf(executors)} lead={leadOf(executors)} />
+      {executors.length === 0 && <Empty title={word.noneLead} command="ccsp up" />}
+      <div class="panels">
+        {(shown.length > 0 ? shown : executors).map((executor) => (
+          <ExecutorPanel
+            key={executor.executorId}
+            executor={executor}
+            report={
+              health?.instances.find(({ report }) => report?.executor?.executorId === executor.executorId)?.report
+            }
+          />
+        ))}
+      </div>
+    </>
+  );
+}
+
+function titleOf(executors: readonly Executor[]): string {
+  const word = executorWords();
+  if (executors.length === 0) return word.none;
+  const engines = executors.flatMap(({ status }) => status?.engines ?? []);
+  const sum = (of: "slots" | "running") => engines.reduce((all, engine) => all + engine[of], 0);
+  return word.title(sum("running"), sum("slots"), executors.length);
+}
+
+function leadOf(executors: readonly Executor[]): string {
+  const word = executorWords();
+  if (executors.length === 0) return "";
+  const named = (chosen: readonly Executor[]) => chosen.map(({ executorId }) => `\`${executorId}\``).join(", ");
+  const away = executors.filter(({ status }) => status === undefined);
+  const draining = executors.filter(({ status }) => status?.draining);
+  const parts = [away.length > 0 && word.away(named(away)), draining.length > 0 && word.draining(named(draining))];
+  return parts.filter(Boolean).join(" ") || word.allTake;
 }

@@ -14,8 +14,8 @@ import { snapshot } from "../store.js";
 import { TaskActs } from "../task/acts.js";
 import { AnswerPanel, PromptPanel } from "../task/answer-panel.js";
 import { CostPanel, costOf } from "../task/cost-panel.js";
-import { LogList } from "../task/log-list.js";
 import { type LogEntry, useTaskLog } from "../task/log.js";
+import { LogList } from "../task/log-list.js";
 import { attemptsOf, messagesOf, type Story, storyOf } from "../task/story.js";
 import { TraceLink } from "../task/trace-link.js";
 import { Waterfall } from "../task/waterfall.js";
@@ -134,7 +134,9 @@ function Lead({
   return (
     <>
       <State tone={taskTone(state)}>{wordOf(stateWords().task, state)}</State>{" "}
-      {[attempt > 0 && word.attempt(attempt), last && duration((last.to ?? now) - last.from)].filter(Boolean).join(", ")}
+      {[attempt > 0 && word.attempt(attempt), last && duration((last.to ?? now) - last.from)]
+        .filter(Boolean)
+        .join(", ")}
       {" · "}
       <Id value={id} />
       {agentId && (

@@ -1,7 +1,112 @@
+import { useAnswer } from "../answer.js";
+import { number, usd } from "../format.js";
 import { shellWords } from "../i18n/shell.js";
-import { PageHead } from "../parts/layout.js";
+import { usageWords } from "../i18n/usage.js";
+import { LimitsPanel } from "../overview/limits-panel.js";
+import { Choice } from "../parts/choice.js";
+import { Failure } from "../parts/failure.js";
+import { Empty, PageHead, Panel, Tabs } from "../parts/layout.js";
+import { hrefWith } from "../router.js";
+import type { Answer } from "../routes.js";
+import { snapshot } from "../store.js";
+import { inputTokens } from "../usage/amounts.js";
+import { Budgets } from "../usage/budgets.js";
+import { ForecastPanel } from "../usage/forecast-panel.js";
+import { OverTime } from "../usage/over-time.js";
+import { chosenGroup, chosenMeasure, chosenRange, GROUPS, MEASURES, RANGE_NAMES, timesOf } from "../usage/range.js";
+import { UsageTable } from "../usage/usage-table.js";
 
-/** Usage over time by agent, model and label; windows, budgets and forecasts; export. */
+const REFRESH_MS = 30_000;
+
+/** What was used by whom, what it cost, what is expected, and the budgets. */
 export default function UsagePage() {
-  return <PageHead title={shellWords().pages.usage} />;
+  const word = usageWords();
+  const range = chosenRange();
+  const group = chosenGroup();
+  const measure = chosenMeasure();
+  const times = timesOf(range, Date.now());
+  const usage = useAnswer("GET /usage", { query: { ...times, groupBy: [group] } }, { everyMs: REFRESH_MS });
+  const limits = snapshot("usage").value;
+  const exported = (format: string) => `/api/v2/usage/export?${new URLSearchParams({ ...times, format })}`;
+  return (
+    <>
+      <PageHead
+        {...headOf(usage.data)}
+        acts={
+          <>
+            <a class="button" href={exported("CSV")} download>
+              {word.exportAs} CSV
+            </a>
+            <a class="button" href={exported("JSON_LINES")} download>
+              JSON
+            </a>
+          </>
+        }
+      />
+      <Tabs
+        label={word.range}
+        tabs={RANGE_NAMES.map((name) => ({
+          name: word.ranges[name],
+          href: hrefWith({ range: name }),
+          current: name === range,
+        }))}
+      />
+      {usage.error && <Failure error={usage.error} onRetry={usage.reload} />}
+      {usage.data?.rows.length === 0 && <Empty title={word.teach} command='ccsp run "Say hello"' />}
+      <div class="panels overview">
+        <Panel
+          title={word.overTime}
+          aside={
+            <Choice
+              label={word.measure}
+              choices={MEASURES.map((name) => ({ name, word: word.measures[name] }))}
+              chosen={measure}
+              parameter="show"
+            />
+          }
+        >
+          <OverTime range={range} measure={measure} times={times} />
+        </Panel>
+        <ForecastPanel measure={measure} />
+        {limits && <LimitsPanel usage={limits} />}
+        <Budgets />
+      </div>
+      <Panel
+        title={word.by}
+        aside={
+          <Choice
+            label={word.by}
+            choices={GROUPS.map((name) => ({ name, word: word.groups[name] }))}
+            chosen={group}
+            parameter="by"
+          />
+        }
+      >
+        {usage.data && <UsageTable rows={usage.data.rows} group={group} />}
+      </Panel>
+    </>
+  );
+}
+
+function headOf(usage: Answer<"GET /usage"> | undefined): { readonly title: string; readonly lead?: string } {
+  const word = usageWords();
+  const range = word.inRange[chosenRange()];
+  if (!usage) return { title: shellWords().loading };
+  const { rows, gaps } = usage;
+  const sum = (of: (row: (typeof rows)[number]) => number) => rows.reduce((all, row) => all + of(row), 0);
+  const runs = sum((row) => row.runs);
+  if (runs === 0) return { title: word.nothing(range) };
+  const withoutCost = sum((row) => row.runsWithoutCost);
+  const cost = withoutCost === runs ? word.unknown : usd(sum((row) => row.costUsd));
+  const open = gaps.filter(({ state }) => state !== "FILLED").length;
+  const lead = [
+    word.tokens(
+      number(sum(({ usage }) => inputTokens(usage))),
+      number(sum(({ usage }) => usage?.cacheReadTokens ?? 0)),
+      number(sum(({ usage }) => usage?.outputTokens ?? 0)),
+    ),
+    withoutCost > 0 && withoutCost < runs && word.unknownCost(withoutCost),
+    open > 0 && word.gaps(open),
+  ];
+  return { title: word.title(runs, range, cost), lead: lead.filter(Boolean).join(" ") };
 }

@@ -11,9 +11,7 @@ export function useExplanations(ids: readonly string[]): ReadonlyMap<string, Exp
     const stop = new AbortController();
     const readAll = async () => {
       for (const taskId of ids) {
-        const { answer } = await outcome(
-          call("GET /tasks/{taskId}/explanation", { path: { taskId } }, stop.signal),
-        );
+        const { answer } = await outcome(call("GET /tasks/{taskId}/explanation", { path: { taskId } }, stop.signal));
         if (stop.signal.aborted) return;
         if (answer) setKnown((before) => new Map(before).set(taskId, answer));
       }

@@ -1,7 +1,6 @@
 import type { Logger } from "pino";
 import type { createAgentOperations } from "../agents/operations.js";
 import type { Guard } from "../application/guard.js";
-import type { Live } from "../live/live.js";
 import type { createOperatorOperations } from "../operators/operations.js";
 import type { HttpCalls } from "./http-calls.js";
 import type { HttpSettings } from "./settings.js";
@@ -11,7 +10,6 @@ export interface HttpDeps {
   readonly agents: ReturnType<typeof createAgentOperations>;
   readonly operators: ReturnType<typeof createOperatorOperations>;
   readonly guard: Guard;
-  readonly live: Live;
   readonly calls: HttpCalls;
   readonly settings: HttpSettings;
   readonly log: Logger;

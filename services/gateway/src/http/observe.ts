@@ -38,7 +38,8 @@ export function observeRequests(app: FastifyInstance, registry: Registry | undef
     const span = request.routeOptions.config.untraced ? undefined : begin(request, route, method);
     reply.raw.once("close", () => {
       const { statusCode } = reply.raw;
-      const code = reply.raw.writableFinished || reply.raw.headersSent ? statusCode : 499;
+      const answered = reply.raw.writableFinished || reply.raw.headersSent || statusCode === SWITCHED;
+      const code = answered ? statusCode : 499;
       duration.observe({ method, route: route ?? "none", code: String(code) }, (performance.now() - began) / 1e3);
       span?.setAttribute("http.response.status_code", code);
       if (code >= 500) span?.setStatus({ code: SpanStatusCode.ERROR }).setAttribute("error.type", String(code));
@@ -51,6 +52,9 @@ export function observeRequests(app: FastifyInstance, registry: Registry | undef
   // The parser of bodies continues in the context of the connection.
   app.addHook("preHandler", (request, _reply, done) => inSpan(request, done));
 }
+
+/** The answer to a request that became a WebSocket. Others write it, so that its reply never ends. */
+const SWITCHED = 101;
 
 const contexts = new WeakMap<FastifyRequest, ReturnType<typeof context.active>>();
 

@@ -1,14 +1,18 @@
 import websocket from "@fastify/websocket";
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { Logger } from "pino";
 import { credentialsOf } from "../http/credentials.js";
-import type { HttpDeps } from "../http/deps.js";
 import { HttpFault } from "../http/problem.js";
+import type { Live } from "./live.js";
 
 /** The largest message of a client: a token, with room for its frame. */
 const MAX_MESSAGE_BYTES = 16 * 1024;
 
 /** Serves `/ws`. */
-export async function registerLive(app: FastifyInstance, { live, log }: HttpDeps): Promise<void> {
+export async function registerLive(
+  app: FastifyInstance,
+  { live, log }: { readonly live: Live; readonly log: Logger },
+): Promise<void> {
   await app.register(websocket, {
     options: { maxPayload: MAX_MESSAGE_BYTES },
     // A client that breaks the protocol or vanishes is no fault of this process.
@@ -18,11 +22,23 @@ export async function registerLive(app: FastifyInstance, { live, log }: HttpDeps
     },
     preClose: () => live.close(),
   });
-  app.get(
-    "/ws",
-    { websocket: true, config: { untraced: true }, onRequest: async (request) => mustBeOwnPage(request) },
-    (socket, request) => live.connect(socket, credentialsOf(request)),
-  );
+  app.route({
+    method: "GET",
+    url: "/ws",
+    // It would be a span of hours.
+    config: { untraced: true },
+    async onRequest(request, reply) {
+      mustBeOwnPage(request);
+      // The WebSocket writes this answer itself. The measure of requests reads it here.
+      if (request.ws) reply.raw.statusCode = 101;
+    },
+    handler: () => {
+      throw new HttpFault(426, "this path is a WebSocket: docs/websocket.md", { upgrade: "websocket" });
+    },
+    wsHandler(socket, request) {
+      live.connect(socket, credentialsOf(request));
+    },
+  });
 }
 
 /** A browser sends the cookie also for a page of another origin, and lets that page read what a WebSocket says. */

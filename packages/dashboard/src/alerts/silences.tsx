@@ -1,0 +1,107 @@
+import { useAnswer } from "../answer.js";
+import { call } from "../api.js";
+import { time } from "../format.js";
+import { alertWords } from "../i18n/alerts.js";
+import { ActButton } from "../parts/act-button.js";
+import { Dialog } from "../parts/dialog.js";
+import { Failure } from "../parts/failure.js";
+import { Field } from "../parts/fields.js";
+import { DataTable } from "../parts/table.js";
+import { Time } from "../parts/text.js";
+import { act } from "../parts/toast.js";
+
+/** The silences in force: for what, until when, why and by whom. */
+export function Silences() {
+  const word = alertWords();
+  const { data, error, reload } = useAnswer("GET /alerts/silences", {});
+  const end = async (id: string) => {
+    const done = await act(async () => {
+      await call("DELETE /alerts/silences/{id}", { path: { id } });
+      return word.ended;
+    });
+    if (done) reload();
+  };
+  if (error) return <Failure error={error} onRetry={reload} />;
+  if (data?.silences.length === 0) return <p class="third">{word.noSilences}</p>;
+  return (
+    <DataTable
+      label={word.tabs.silences}
+      rows={data?.silences ?? []}
+      rowKey={({ id }) => id}
+      columns={[
+        { name: word.matches, cell: ({ matchers }) => <code>{matchers.map(matcherText).join(" ")}</code> },
+        { name: word.reason, cell: ({ reason }) => reason },
+        { name: word.by, cell: ({ who }) => who, wide: true },
+        { name: word.until, cell: ({ endTime }) => endTime && <Time at={endTime} /> },
+        {
+          name: "",
+          cell: ({ id }) => (
+            <ActButton scope="monitor:manage" look="plain" onAct={() => void end(id)}>
+              {word.end}
+            </ActButton>
+          ),
+        },
+      ]}
+    />
+  );
+}
+
+interface Matcher {
+  readonly label: string;
+  readonly value: string;
+  readonly negated: boolean;
+}
+
+const matcherText = ({ label, value, negated }: Matcher): string => `${label}${negated ? "!=" : "="}${value}`;
+
+const HOUR_S = 3_600;
+const MOST_HOURS = 24 * 30;
+
+/** Asks for how long and why the alerts of a rule are silent. */
+export function SilenceDialog({ rule, onClose }: { readonly rule: string; readonly onClose: () => void }) {
+  const word = alertWords();
+  const silence = async (form: HTMLFormElement) => {
+    const given = new FormData(form);
+    const seconds = Number(given.get("hours")) * HOUR_S;
+    const body = {
+      matchers: [{ label: "rule", value: rule }],
+      reason: String(given.get("reason")),
+      duration: `${seconds}s`,
+      requestId: crypto.randomUUID(),
+    };
+    const done = await act(async () => {
+      const { silence: made } = await call("POST /alerts/silences", { body });
+      return word.silencedUntil(rule, made?.endTime ? time(made.endTime) : "");
+    });
+    if (done) onClose();
+  };
+  return (
+    <Dialog title={word.silenceTitle(rule)} onClose={onClose}>
+      <form
+        class="fields"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void silence(event.currentTarget);
+        }}
+      >
+        <p>{word.silenceLead}</p>
+        <Field
+          label={word.hours}
+          name="hours"
+          type="number"
+          min="0.1"
+          max={MOST_HOURS}
+          step="any"
+          defaultValue="2"
+          required
+        />
+        <Field label={word.reason} name="reason" required />
+        <div class="acts">
+          <button type="submit" class="primary">
+            {word.silence}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,111 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { useAnswer } from "../answer.js";
+import { bytes, duration, milliseconds, number } from "../format.js";
+import { executorWords } from "../i18n/executors.js";
+import { shellWords } from "../i18n/shell.js";
+import { ActButton } from "../parts/act-button.js";
+import { DataTable } from "../parts/table.js";
+import { Id, Time, Words } from "../parts/text.js";
+import { hrefWith, navigate, parameter } from "../router.js";
+import type { Executor } from "../routes.js";
+import { may } from "../session.js";
+
+type Run = NonNullable<Executor["status"]>["runs"][number];
+
+/** The runs of an executor. The address holds whose output is watched. */
+export function Runs({ runs }: { readonly runs: readonly Run[] }) {
+  const word = executorWords();
+  const watched = parameter("output");
+  if (runs.length === 0) return <p class="third">{word.noRuns}</p>;
+  return (
+    <>
+      <DataTable
+        label={word.currentRuns}
+        rows={runs}
+        rowKey={({ taskId }) => taskId}
+        columns={[
+          {
+            name: word.task,
+            cell: ({ taskId }) => <Id value={taskId} href={`/tasks/${encodeURIComponent(taskId)}`} />,
+          },
+          { name: word.engine, cell: ({ engine }) => engine, wide: true },
+          { name: word.since, cell: ({ startTime }) => startTime && <Time at={startTime} /> },
+          { name: word.process, cell: ({ pid }) => (pid === 0 ? "–" : pid), number: true, wide: true },
+          { name: word.output, cell: ({ taskId }) => <WatchButton taskId={taskId} watched={watched === taskId} /> },
+        ]}
+      />
+      {runs.map(({ taskId }) => taskId === watched && <Output key={taskId} taskId={taskId} />)}
+    </>
+  );
+}
+
+function WatchButton({ taskId, watched }: { readonly taskId: string; readonly watched: boolean }) {
+  const word = executorWords();
+  return (
+    <ActButton
+      scope="prompts:read"
+      look="plain"
+      onAct={() => navigate(hrefWith({ output: watched ? undefined : taskId }), { replace: true })}
+    >
+      {watched ? word.hide : word.watch}
+    </ActButton>
+  );
+}
+
+const RESOURCES_EVERY_MS = 2_000;
+/** Of longer output, the page keeps the end. */
+const MOST_CHARACTERS = 50_000;
+
+function Output({ taskId }: { readonly taskId: string }) {
+  const word = executorWords();
+  const { text, ended } = useTail(taskId);
+  const run = useAnswer("GET /tasks/{taskId}/run", { path: { taskId } }, { everyMs: RESOURCES_EVERY_MS });
+  const end = useRef<HTMLPreElement>(null);
+  useEffect(() => end.current?.scrollTo(0, end.current.scrollHeight), [text]);
+  if (!may("prompts:read")) return <Words text={shellWords().hidden("prompts:read")} />;
+  const { resources, processes = 0 } = run.data ?? {};
+  return (
+    <section aria-label={word.outputOf(taskId)}>
+      {resources && (
+        <p class="third small">
+          {word.use(
+            resources.cpuTime ? duration(milliseconds(resources.cpuTime)) : shellWords().unknown,
+            resources.peakMemoryBytes ? bytes(resources.peakMemoryBytes) : number(0),
+            processes,
+          )}
+        </p>
+      )}
+      <pre ref={end} class="output" tabIndex={0}>
+        {text}
+      </pre>
+      {ended && <p class="third small">{word.ended}</p>}
+    </section>
+  );
+}
+
+interface Tail {
+  readonly text: string;
+  readonly ended: boolean;
+}
+
+/** What the run writes, from the part that the executor still has. */
+function useTail(taskId: string): Tail {
+  const [tail, setTail] = useState<Tail>({ text: "", ended: false });
+  useEffect(() => {
+    setTail({ text: "", ended: false });
+    const source = new EventSource(`/api/v2/tasks/${encodeURIComponent(taskId)}/tail`);
+    source.addEventListener("message", ({ data }: MessageEvent<string>) => {
+      const { text = "", gap = false }: { readonly text?: string; readonly gap?: boolean } = JSON.parse(data);
+      const added = gap ? `\n${executorWords().gap}\n${text}` : text;
+      setTail((old) => ({ ...old, text: (old.text + added).slice(-MOST_CHARACTERS) }));
+    });
+    const finish = () => {
+      source.close();
+      setTail((old) => ({ ...old, ended: true }));
+    };
+    source.addEventListener("end", finish);
+    source.addEventListener("error", finish);
+    return () => source.close();
+  }, [taskId]);
+  return tail;
+}

@@ -1,0 +1,68 @@
+import { number } from "../format.js";
+import { words } from "./words.js";
+
+const s = (count: number): string => (count === 1 ? "" : "s");
+
+export const sessionWords = words(
+  {
+    valid: "Every login works.",
+    none: "No login is known yet.",
+    noneLead: "A login is listed when an executor that uses it has connected.",
+    lost: (count: number) => `${number(count)} login${s(count)} need${count === 1 ? "s" : ""} a person.`,
+    checking: (count: number) => `${number(count)} login${s(count)} ${count === 1 ? "is" : "are"} being checked.`,
+    lostLead: "Renew the login on its executors, then confirm it here or close its issue. Its tasks wait until then.",
+    validLead: "Each was proven by a run or a probe lately.",
+    states: {
+      UNPROVEN: "not proven yet",
+      VALID: "works",
+      SUSPECTED: "refused, checked again",
+      LOST: "lost",
+      WAITING: "waits for a person",
+      CONFIRMING: "is checked after a person's word",
+      RECOVERING: "works again, starts slowly",
+    },
+    login: "login",
+    state: "state",
+    proven: "proven",
+    checked: "next check",
+    executors: "executors",
+    issue: "issue",
+    confirmed: "Renewed",
+    confirmTold: (login: string) => `${login} is checked now. If it works, its tasks start again.`,
+    check: "Check now",
+    checkTold: (login: string, state: string) => `${login}: ${state}.`,
+    notChecked: (why: string) => `not checked: ${why}`,
+    failures: (count: number, why: string) => `${number(count)} refusal${s(count)}: ${why}`,
+  },
+  {
+    valid: "すべてのログインが有効です。",
+    none: "ログインの情報はまだありません。",
+    noneLead: "ログインを使う実行ホストが接続すると、ここに表示されます。",
+    lost: (count) => `${number(count)} 件のログインに人の対応が必要です。`,
+    checking: (count) => `${number(count)} 件のログインを確認しています。`,
+    lostLead:
+      "実行ホストでログインを更新し、ここで「更新した」を押すか、課題を閉じてください。それまでタスクは待ちます。",
+    validLead: "いずれも最近の実行または確認で有効でした。",
+    states: {
+      UNPROVEN: "未確認",
+      VALID: "有効",
+      SUSPECTED: "拒否され、再確認中",
+      LOST: "失効",
+      WAITING: "人の対応待ち",
+      CONFIRMING: "更新後の確認中",
+      RECOVERING: "復旧、徐々に開始",
+    },
+    login: "ログイン",
+    state: "状態",
+    proven: "有効確認",
+    checked: "次の確認",
+    executors: "実行ホスト",
+    issue: "課題",
+    confirmed: "更新した",
+    confirmTold: (login) => `${login} を確認します。有効なら、タスクが再開します。`,
+    check: "今すぐ確認",
+    checkTold: (login, state) => `${login}:${state}。`,
+    notChecked: (why) => `未確認:${why}`,
+    failures: (count, why) => `拒否 ${number(count)} 回:${why}`,
+  },
+);

@@ -1,0 +1,176 @@
+import { useState } from "preact/hooks";
+import { useAnswer } from "../answer.js";
+import { call, type Input } from "../api.js";
+import { number, share, time, usd } from "../format.js";
+import { usageWords } from "../i18n/usage.js";
+import { ActButton } from "../parts/act-button.js";
+import { confirm, Dialog } from "../parts/dialog.js";
+import { Failure } from "../parts/failure.js";
+import { Field, Select } from "../parts/fields.js";
+import { Empty, Panel } from "../parts/layout.js";
+import { DataTable } from "../parts/table.js";
+import { act } from "../parts/toast.js";
+import type { BudgetStanding } from "../routes.js";
+
+const REFRESH_MS = 30_000;
+
+/** The budgets and where each stands. */
+export function Budgets() {
+  const word = usageWords();
+  const { data, error, reload } = useAnswer("GET /budgets", {}, { everyMs: REFRESH_MS });
+  const [adding, setAdding] = useState(false);
+  return (
+    <Panel
+      title={word.budgets}
+      aside={
+        <ActButton scope="monitor:manage" onAct={() => setAdding(true)}>
+          {word.add}
+        </ActButton>
+      }
+    >
+      {error && <Failure error={error} onRetry={reload} />}
+      {data?.budgets.length === 0 && (
+        <Empty title={word.noBudgets} command="ccsp budget set team --everybody --usd 50" />
+      )}
+      {data !== undefined && data.budgets.length > 0 && <BudgetTable budgets={data.budgets} onChange={reload} />}
+      {adding && (
+        <BudgetForm
+          onClose={() => setAdding(false)}
+          onSaved={() => {
+            setAdding(false);
+            reload();
+          }}
+        />
+      )}
+    </Panel>
+  );
+}
+
+function BudgetTable({
+  budgets,
+  onChange,
+}: {
+  readonly budgets: readonly BudgetStanding[];
+  readonly onChange: () => void;
+}) {
+  const word = usageWords();
+  return (
+    <DataTable
+      label={word.budgets}
+      rows={budgets}
+      rowKey={({ budget }) => budget?.name ?? ""}
+      columns={[
+        { name: word.name, cell: ({ budget }) => budget?.name },
+        { name: word.holder, cell: ({ budget }) => holderOf(budget), wide: true },
+        { name: word.used, cell: (standing) => `${share(standing.share)} · ${amountOf(standing)}`, number: true },
+        { name: word.until, cell: ({ periodEndTime }) => periodEndTime && time(periodEndTime), wide: true },
+        {
+          name: "",
+          cell: ({ budget }) => (
+            <ActButton scope="monitor:manage" look="plain" onAct={() => void remove(budget?.name ?? "", onChange)}>
+              {word.remove}
+            </ActButton>
+          ),
+        },
+      ]}
+    />
+  );
+}
+
+function holderOf(budget: BudgetStanding["budget"]): string {
+  const { agentId, label } = budget?.holder ?? {};
+  return agentId ?? label ?? usageWords().everybody;
+}
+
+function amountOf({ used, budget }: BudgetStanding): string {
+  const limit = budget?.limit ?? 0;
+  return budget?.unit === "USD" ? `${usd(used)} / ${number(limit, 2)}` : `${number(used)} / ${number(limit)}`;
+}
+
+async function remove(name: string, onChange: () => void): Promise<void> {
+  const word = usageWords();
+  const sure = await confirm({ title: word.removeTitle(`\`${name}\``), effect: word.removeEffect, act: word.remove });
+  if (!sure) return;
+  const done = await act(async () => {
+    await call("DELETE /budgets/{name}", { path: { name } });
+    return word.removed(name);
+  });
+  if (done) onChange();
+}
+
+type Written = NonNullable<NonNullable<Input<"PUT /budgets/{name}">["body"]>["budget"]>;
+
+const UNITS = ["USD", "TOKENS", "REQUESTS"] as const;
+const PERIODS = ["HOUR", "DAY", "MONTH"] as const;
+const ACTIONS = ["REFUSE", "PARK"] as const;
+const HOLDERS = ["everybody", "agentId", "label"] as const;
+
+function BudgetForm({ onClose, onSaved }: { readonly onClose: () => void; readonly onSaved: () => void }) {
+  const word = usageWords();
+  const [holder, setHolder] = useState<string>("everybody");
+  const save = async (form: HTMLFormElement) => {
+    const text = (name: string) => String(new FormData(form).get(name) ?? "").trim();
+    const name = text("name");
+    const budget: Written = {
+      holder:
+        holder === "agentId"
+          ? { agentId: text("who") }
+          : holder === "label"
+            ? { label: text("who") }
+            : { everybody: true },
+      unit: text("unit"),
+      limit: Number(text("limit")),
+      period: text("period"),
+      timeZone: text("zone"),
+      action: text("action"),
+    };
+    const done = await act(async () => {
+      await call("PUT /budgets/{name}", { path: { name }, body: { budget } });
+      return word.saved(name);
+    });
+    if (done) onSaved();
+  };
+  return (
+    <Dialog title={word.add} onClose={onClose}>
+      <form
+        class="fields"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void save(event.currentTarget);
+        }}
+      >
+        <Field label={word.name} name="name" required />
+        <Field label={word.limit} name="limit" type="number" min="0" step="any" required />
+        <Select label={word.unit} name="unit" options={UNITS.map((value) => ({ value, name: word.units[value] }))} />
+        <Select
+          label={word.period}
+          name="period"
+          value="DAY"
+          options={PERIODS.map((value) => ({ value, name: word.periods[value] }))}
+        />
+        <Select
+          label={word.holder}
+          name="holder"
+          value={holder}
+          onChange={setHolder}
+          options={HOLDERS.map((value) => ({
+            value,
+            name: { everybody: word.everybody, agentId: word.agent, label: word.labelled }[value],
+          }))}
+        />
+        {holder !== "everybody" && <Field label={word.holderName} name="who" required />}
+        <Field label={word.zone} name="zone" defaultValue={Intl.DateTimeFormat().resolvedOptions().timeZone} required />
+        <Select
+          label={word.whenUsed}
+          name="action"
+          options={ACTIONS.map((value) => ({ value, name: word.actions[value] }))}
+        />
+        <div class="acts">
+          <button type="submit" class="primary">
+            {word.save}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
