@@ -29,7 +29,7 @@ describe("the dashboard's pages of the installation in Chromium, against a whole
     assert.deepEqual(await visit.close(this.currentTest?.title ?? ""), [], "faults in the page's scripts");
   });
 
-  const click = (page: Page, name: string | RegExp) => page.getByRole("button", { name }).click();
+  const click = (page: Page, name: string | RegExp) => page.getByRole("button", { name, exact: true }).last().click();
   const told = (page: Page, text: string | RegExp) => page.getByRole("status").getByText(text).waitFor();
   const fill = (page: Page, label: string, text: string) => page.getByLabel(label, { exact: true }).fill(text);
 
@@ -56,10 +56,11 @@ describe("the dashboard's pages of the installation in Chromium, against a whole
     const page = await visit.openSignedIn("/executors");
     await page.getByRole("link", { name: `run of ${run.id}` }).waitFor();
     await click(page, "Watch");
-    await page.locator("pre.output", { hasText: /./ }).waitFor();
     await visit.addressIs(`/executors?output=${run.id}`);
+    await page.getByRole("heading", { name: `Output of ${run.id}` }).waitFor();
     await run.end();
-    await visit.headline("0 of 2 slots run, on 1 executor.");
+    await page.locator("pre.output", { hasText: "You said: Review" }).waitFor();
+    await page.getByText("The output has ended.").waitFor();
   });
 
   it("say what was used by whom, export it, and hold a budget until it is deleted", async () => {
@@ -76,7 +77,10 @@ describe("the dashboard's pages of the installation in Chromium, against a whole
     await fill(page, "Limit", "50");
     await click(page, "Save");
     await told(page, "Budget team is in force.");
-    await page.getByRole("cell", { name: /of|\/ 50/ }).first().waitFor();
+    await page
+      .getByRole("cell", { name: /of|\/ 50/ })
+      .first()
+      .waitFor();
     await click(page, "Delete");
     await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
     await told(page, "Budget team is deleted.");
@@ -149,7 +153,8 @@ describe("the dashboard's pages of the installation in Chromium, against a whole
     const viewer = await world.token("vera", { scopes: ROLES.viewer });
     await page.locator("input[type=password]").fill(viewer);
     await page.keyboard.press("Enter");
-    await click(page, "Drain");
+    // Playwright waits for a button that says that it is disabled.
+    await page.getByRole("button", { name: "Drain" }).press("Enter");
     await told(page, "Your sign-in lacks the scope executor:manage.");
     await visit.headline("0 of 2 slots run, on 1 executor.");
   });
