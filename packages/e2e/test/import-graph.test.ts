@@ -66,7 +66,8 @@ const QUEUE_LAYERS: Readonly<Record<string, readonly string[]>> = {
 };
 /**
  * The folders of the gateway's `src`, in the same way. `upstream` is what it knows of the services that it calls. A
- * transport uses `application`, as `grpc` does, and no transport uses another.
+ * transport uses `application`, as `grpc` does, and no transport uses another. The folders after `http` are slices of
+ * the HTTP server: they use what it offers, and not each other.
  */
 const GATEWAY_LAYERS: Readonly<Record<string, readonly string[]>> = {
   upstream: [],
@@ -77,6 +78,12 @@ const GATEWAY_LAYERS: Readonly<Record<string, readonly string[]>> = {
   agents: ["application", "upstream"],
   operators: ["application", "executors", "keys", "upstream"],
   grpc: ["application"],
+  http: ["agents", "application", "limits", "operators"],
+  rest: ["application", "http"],
+  live: ["application", "executors", "http", "keys", "limits", "upstream"],
+  "sign-in": ["application", "http"],
+  "github-webhook": ["http", "upstream"],
+  web: ["http"],
 };
 /**
  * The folders of the monitor's `src`, in the same way. `state` is what replicas share; each other folder is a slice, one
