@@ -17,7 +17,7 @@ ON_NODE22 := PATH="$(CURDIR)/.tools/node22/bin:$$PATH"
 CCSP := node packages/cli/bin/ccsp.js
 
 .PHONY: help setup packages demo up down logs test test-slow test-unit test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
-  chaos check python pack bench-submit bench-queue bench-monitor bench-adaptation bench-strangers bench-ttft bench-rest gen docs docs-picture lint types format proto build clean
+  chaos check python pack images bench-submit bench-queue bench-monitor bench-adaptation bench-strangers bench-live bench-ttft bench-rest gen docs docs-picture lint types format proto build clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
@@ -125,6 +125,10 @@ bench-forecast: setup ## measure the error of forecasts on three shapes of usage
 bench-strangers: setup ## measure how abusive clients slow down an honest agent
 	@node --import tsx --conditions ccsp-src packages/e2e/bench/strangers.ts
 
+# 500 readers, of which 50 never read.
+bench-live: setup ## measure how late events arrive over the WebSocket
+	@node --import tsx --conditions ccsp-src packages/e2e/bench/live.ts
+
 # Measures the fleet with and without a warm process, and a burst of 40 tasks.
 bench-ttft: setup ## compare the time to the first text with that of the CLI alone
 	@node --import tsx --conditions ccsp-src packages/e2e/bench/ttft.ts
@@ -134,6 +138,10 @@ bench-rest: setup ## compare a submit by REST with one by gRPC, 1 minute
 	@node --import tsx --conditions ccsp-src packages/e2e/bench/rest.ts
 
 ##@ Change it
+# It needs Docker. deploy/docker/build.sh --help names the variables.
+images: ## build the container images of all services and of ccsp (ENGINES=...)
+	@deploy/docker/build.sh
+
 build: ## compile the TypeScript sources
 	@deploy/setup.sh node build
 
@@ -153,7 +161,8 @@ gen: packages ## generate what follows from proto/: packages/protos, and the sch
 docs: packages ## write the generated parts of docs/ (settings, errors, metrics)
 	@node --import tsx --conditions ccsp-src packages/e2e/src/docs/generate.ts
 
-docs-picture: setup ## type the commands of docs/first-run.svg in a real terminal (needs tmux)
+docs-picture: setup ## make docs/first-run.svg and docs/trace.svg from what really runs (needs tmux)
+	@node --import tsx --conditions ccsp-src packages/e2e/src/docs/trace-picture.ts
 	@node --import tsx --conditions ccsp-src packages/e2e/src/docs/picture.ts
 
 proto: packages ## lint proto/, check for breaking changes and for outdated generated code

@@ -79,10 +79,10 @@ const GATEWAY_LAYERS: Readonly<Record<string, readonly string[]>> = {
   operators: ["application", "executors", "keys", "upstream"],
   grpc: ["application"],
   http: ["agents", "application", "limits", "operators"],
-  rest: ["application", "http"],
   live: ["application", "executors", "http", "keys", "limits", "upstream"],
-  "sign-in": ["application", "http"],
   "github-webhook": ["http", "upstream"],
+  rest: ["application", "http"],
+  "sign-in": ["application", "http"],
   web: ["http"],
 };
 /**
