@@ -66,7 +66,8 @@ const QUEUE_LAYERS: Readonly<Record<string, readonly string[]>> = {
 };
 /**
  * The folders of the gateway's `src`, in the same way. `upstream` is what it knows of the services that it calls. A
- * transport uses `application`, as `grpc` does, and no transport uses another.
+ * transport uses `application`, as `grpc` does, and no transport uses another. The folders after `http` are slices of
+ * the HTTP server: they use what it offers, and not each other.
  */
 const GATEWAY_LAYERS: Readonly<Record<string, readonly string[]>> = {
   upstream: [],
