@@ -77,6 +77,13 @@ const GATEWAY_LAYERS: Readonly<Record<string, readonly string[]>> = {
   agents: ["application", "upstream"],
   operators: ["application", "executors", "keys", "upstream"],
   grpc: ["application"],
+  http: ["agents", "application", "limits", "operators"],
+  rest: ["application", "http"],
+  live: ["application", "executors", "http", "keys", "limits", "upstream"],
+  v1: ["application", "http"],
+  "sign-in": ["application", "http"],
+  "github-webhook": ["http", "upstream"],
+  web: ["http"],
 };
 /**
  * The folders of the monitor's `src`, in the same way. `state` is what replicas share; each other folder is a slice, one
