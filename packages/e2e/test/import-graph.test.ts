@@ -79,10 +79,11 @@ const GATEWAY_LAYERS: Readonly<Record<string, readonly string[]>> = {
   operators: ["application", "executors", "keys", "upstream"],
   grpc: ["application"],
   http: ["agents", "application", "limits", "operators"],
-  live: ["application", "executors", "http", "keys", "limits", "upstream"],
-  "github-webhook": ["http", "upstream"],
   rest: ["application", "http"],
+  live: ["application", "executors", "http", "keys", "limits", "upstream"],
+  v1: ["application", "http"],
   "sign-in": ["application", "http"],
+  "github-webhook": ["http", "upstream"],
   web: ["http"],
 };
 /**
