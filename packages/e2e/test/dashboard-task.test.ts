@@ -17,7 +17,8 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
   let client: CcspClient;
   before(async function () {
     browser = await openBrowser(this);
-    world = await startWorld({ engine: "scripted", slots: 2, restart: true });
+    const env = { CCSP_TRACE_URL: "https://traces.example/trace/{traceId}" };
+    world = await startWorld({ engine: "scripted", slots: 2, restart: true, env });
     client = world.client("reviewers");
   });
   after(async () => {
@@ -93,6 +94,9 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
     await page.locator(".attempts").getByText("failed").waitFor();
     await page.getByText("1 attempt of unknown cost is not in it.").waitFor();
     await answer().getByText("It worked.").waitFor();
+    const { traceId } = await client.get(id);
+    const link = page.getByRole("link", { name: "Open the trace" });
+    assert.equal(await link.getAttribute("href"), `https://traces.example/trace/${traceId}`);
     await page.getByText(/^Log, \d+ entries$/).click();
     await page.locator(".log").getByText("tool Grep").waitFor();
     await assertAccessible(page);
