@@ -19,16 +19,11 @@ import { Executors } from "./executors/executors.js";
 import { ExecutorPool } from "./executors/pool.js";
 import { served } from "./grpc/served.js";
 import { openHttp } from "./http/server.js";
+import { httpSlices } from "./http-slices.js";
 import { openKeys } from "./keys/open-keys.js";
 import { openLimits } from "./limits/open-limits.js";
 import { createLive } from "./live/live.js";
-import { registerLive } from "./live/register.js";
 import { createOperatorOperations } from "./operators/operations.js";
-import { registerRest } from "./rest/rest.js";
-import { createOidcSignIn } from "./sign-in/oidc.js";
-import { createOneTimeCodes } from "./sign-in/one-time-codes.js";
-import { signIn } from "./sign-in/sign-in.js";
-import { dashboardFolder, web } from "./web/web.js";
 
 const EXECUTOR_IDLE_MS = 60_000;
 
@@ -84,7 +79,6 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       connections,
       admit: admitBy((caller, access, path) => guard.admit(path, access, caller), log),
     });
-    const oidc = config.signIn && (await createOidcSignIn(config.signIn));
     const { partitions, webSocketsPerCaller } = config;
     const live = await open(
       "live",
@@ -99,12 +93,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       "http",
       openHttp({
         settings: config.http,
-        slices: [
-          registerRest,
-          (app, deps) => signIn(app, deps, { oidc, codes: createOneTimeCodes(redis.client) }),
-          (app) => registerLive(app, { live, log }),
-          (app) => web(app, { folder: dashboardFolder() }),
-        ],
+        slices: await httpSlices({ config, redis, notification, live, log }),
         agents,
         operators,
         guard,
@@ -112,6 +101,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
         registry,
         connections,
         callers: bounds,
+        requestsLeft: (identity) => limits.calls.requestsLeft(identity),
         bodyMs: callers.limits.bodyMs,
         tls: portTls,
         drainMs,

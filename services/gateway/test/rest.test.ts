@@ -35,7 +35,10 @@ describe("REST in front of a real queue", function () {
     assert.ok(all.includes(mine) && all.includes(theirs));
     const foreign = await world.call(`/api/v2/tasks/${theirs}`, "agent-2");
     assert.deepEqual([foreign.status, foreign.body.reason], [404, "TASK_NOT_FOUND"]);
-    const { body } = await world.call("/api/v2/tasks?agentId=agent-3&states=QUEUED&filter.engine=claude-code", "operator-1");
+    const { body } = await world.call(
+      "/api/v2/tasks?agentId=agent-3&states=QUEUED&filter.engine=claude-code",
+      "operator-1",
+    );
     assert.deepEqual(
       body.tasks?.map(({ id }) => id),
       [theirs],

@@ -11,7 +11,8 @@ export const queueWords = words(
     idle: "Nothing waits.",
     title: (waiting: number, oldest: string) => `${waits(waiting)}, the oldest for ${oldest}.`,
     titleNoAge: (waiting: number) => `${waits(waiting)}.`,
-    stopped: (waiting: number) => `Stopped: ${tasks(waiting)} wait${waiting === 1 ? "s" : ""} for the end of the emergency stop.`,
+    stopped: (waiting: number) =>
+      `Stopped: ${tasks(waiting)} wait${waiting === 1 ? "s" : ""} for the end of the emergency stop.`,
     paused: (waiting: number) => `Paused: ${tasks(waiting)} wait${waiting === 1 ? "s" : ""} for the resume.`,
     running: (running: number) => `${tasks(running)} run${running === 1 ? "s" : ""}.`,
     heldFor: (parked: number) => `${number(parked)} wait${parked === 1 ? "s" : ""} for a time.`,
@@ -27,7 +28,8 @@ export const queueWords = words(
     late: (share: string, allowed: string) => `${share} started late in the last hour, ${allowed} allowed`,
     heldByGate: "held by a gate",
     waiting: "Waiting tasks",
-    waitingNewest: (count: number, all: number) => `The oldest of the newest ${number(count)} stand first, of ${number(all)}.`,
+    waitingNewest: (count: number, all: number) =>
+      `The oldest of the newest ${number(count)} stand first, of ${number(all)}.`,
     allWaiting: "All waiting tasks",
     nobodyWaits: "No task waits. A task that you send now starts at once when an executor has a free slot.",
     gates: "Gates",

@@ -49,10 +49,13 @@ export const taskWords = words(
     cost: "Cost",
     costSoFar: "Cost so far",
     unknown: "unknown",
+    noCost: "Nothing: no attempt has begun.",
     costComes: "The engine tells it with its result.",
     costNever: "The engine did not tell it. That is not zero.",
-    without: (count: number) => `${number(count)} attempt${s(count)} of unknown cost ${count === 1 ? "is" : "are"} not in it.`,
-    tokens: (input: string, cached: string, output: string) => `${input} tokens in (${cached} from cache), ${output} out`,
+    without: (count: number) =>
+      `${number(count)} attempt${s(count)} of unknown cost ${count === 1 ? "is" : "are"} not in it.`,
+    tokens: (input: string, cached: string, output: string) =>
+      `${input} tokens in (${cached} from cache), ${output} out`,
     tokensUnknown: "Tokens are not known.",
     turns: (count: number) => `${number(count)} turn${s(count)}`,
     fromCache: "No engine ran: an earlier answer was used again.",
@@ -123,6 +126,7 @@ export const taskWords = words(
     cost: "費用",
     costSoFar: "これまでの費用",
     unknown: "不明",
+    noCost: "まだありません。試行は始まっていません。",
     costComes: "エンジンは結果と一緒に知らせます。",
     costNever: "エンジンは知らせませんでした。ゼロという意味ではありません。",
     without: (count) => `費用不明の試行 ${number(count)} 回は含みません。`,

@@ -44,8 +44,7 @@ export const tasksWords = words(
     retryEffect: (count: number) =>
       `It puts ${tasks(count)} that failed or expired back into the queue. All their attempts are available again.`,
     retryAct: "Retry the tasks",
-    retried: (done: number, matched: number, took: string) =>
-      `${number(done)} of ${tasks(matched)} put back, ${took}.`,
+    retried: (done: number, matched: number, took: string) => `${number(done)} of ${tasks(matched)} put back, ${took}.`,
     running: "running",
   },
   {
@@ -83,7 +82,8 @@ export const tasksWords = words(
     cancelAct: "タスクを取り消す",
     cancelled: (done, matched, took) => `${number(matched)} 件中 ${number(done)} 件を取り消しました(${took})。`,
     retryTitle: (count) => `${number(count)} 件を再実行しますか?`,
-    retryEffect: (count) => `失敗または期限切れの ${number(count)} 件をキューに戻します。試行回数は最初からになります。`,
+    retryEffect: (count) =>
+      `失敗または期限切れの ${number(count)} 件をキューに戻します。試行回数は最初からになります。`,
     retryAct: "再実行する",
     retried: (done, matched, took) => `${number(matched)} 件中 ${number(done)} 件を戻しました(${took})。`,
     running: "実行中",

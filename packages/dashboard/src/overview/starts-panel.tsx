@@ -56,7 +56,10 @@ export function Starts({ slos, queue }: { readonly slos: readonly Slo[]; readonl
 }
 
 /** A burn rate is the bad share divided by what the objective allows. */
-export function lateness({ objective, burnRates }: Slo): { readonly late: number | undefined; readonly allowed: number } {
+export function lateness({ objective, burnRates }: Slo): {
+  readonly late: number | undefined;
+  readonly allowed: number;
+} {
   const allowed = 1 - objective;
   const hour = burnRates.find(({ window }) => window !== undefined && milliseconds(window) === HOUR_MS);
   return { allowed, late: hour && hour.total > 0 ? hour.rate * allowed : undefined };

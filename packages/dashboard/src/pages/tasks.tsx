@@ -35,9 +35,7 @@ function Head({ filter, onDone }: { readonly filter: Filter; readonly onDone: ()
   const waiting = (queue?.depths ?? []).reduce((sum, depth) => sum + depth.waiting, 0);
   return (
     <PageHead
-      title={
-        queue ? word.title(queue.leased, waiting + queue.parked + queue.scheduled) : shellWords().pages.tasks
-      }
+      title={queue ? word.title(queue.leased, waiting + queue.parked + queue.scheduled) : shellWords().pages.tasks}
       lead={queue ? word.lead(queue.ended) : word.ownLead}
       acts={<BulkActs filter={filter} onDone={onDone} />}
     />
@@ -62,9 +60,9 @@ function TaskList({ filter, tasks }: { readonly filter: Filter; readonly tasks: 
         waiting={waiting}
         onShowWaiting={showWaiting}
       />
-      {rows.length === 0 && !tasks.hasMore && (
-        filtered ? <Empty title={word.noMatch} /> : <Empty title={word.empty} command='ccsp run "Say hello"' />
-      )}
+      {rows.length === 0 &&
+        !tasks.hasMore &&
+        (filtered ? <Empty title={word.noMatch} /> : <Empty title={word.empty} command='ccsp run "Say hello"' />)}
       <p class="third small list-foot" aria-live="polite">
         {!tasks.hasMore
           ? word.all(rows.length)

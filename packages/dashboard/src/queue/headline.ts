@@ -34,7 +34,8 @@ function leadOf(status: QueueStatus): string {
   if (executors.length === 0) return join([...counts, word.noExecutor]);
   const [gate, ...more] = gatesOf(status).filter(isClosed);
   if (!gate) return join([...counts, word.open]);
-  const reason = gate.budgets.length > 0 ? word.budgetGate(gate.budgets.map(({ budget }) => budget).join(", ")) : gate.why;
+  const reason =
+    gate.budgets.length > 0 ? word.budgetGate(gate.budgets.map(({ budget }) => budget).join(", ")) : gate.why;
   return join([
     ...counts,
     word.gate(scopeWords(gate.scope), gate.who || "ccsp", reason),

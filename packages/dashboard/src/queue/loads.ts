@@ -35,7 +35,8 @@ export const waitingIn = ({ depths, parked, scheduled }: QueueStatus): number =>
 
 /** What waits and runs in the scope of a gate. Undefined: the queue does not count it. */
 export function loadIn(scope: GateScope, { depths, agents, ...status }: QueueStatus) {
-  if (scope.all || scope.emergency) return { waiting: waitingIn({ depths, agents, ...status }), running: status.leased };
+  if (scope.all || scope.emergency)
+    return { waiting: waitingIn({ depths, agents, ...status }), running: status.leased };
   if (scope.agentId) {
     const { waiting = 0, running = 0 } = agents.find(({ agentId }) => agentId === scope.agentId) ?? {};
     return { waiting, running };

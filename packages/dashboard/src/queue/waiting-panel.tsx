@@ -16,7 +16,7 @@ import { TaskCell } from "../tasks/task-columns.js";
 import { BlockerWords, type Explanation, startWords } from "../work/explanation.js";
 import { useNow } from "../work/now.js";
 import { PriorityChoice } from "../work/priority.js";
-import { taskHref, waits, WAITING_STATES } from "../work/task-state.js";
+import { taskHref, WAITING_STATES, waits } from "../work/task-state.js";
 import { useExplanations } from "./explanations.js";
 
 const READ = 200;
@@ -56,7 +56,12 @@ export function WaitingPanel({ all }: { readonly all: number }) {
       {data && tasks.length === 0 && <Empty title={word.nobodyWaits} command='ccsp run "Say hello"' />}
       {tasks.length > 0 && (
         <div ref={holder} class="waiting-table">
-          <DataTable label={word.waiting} columns={columns(explanations, reload)} rows={tasks} rowKey={({ id }) => id} />
+          <DataTable
+            label={word.waiting}
+            columns={columns(explanations, reload)}
+            rows={tasks}
+            rowKey={({ id }) => id}
+          />
         </div>
       )}
       {data?.nextPageToken && <p class="third small">{word.waitingNewest(data.tasks.length, all)}</p>}
@@ -73,7 +78,11 @@ function columns(explanations: ReadonlyMap<string, Explanation>, reload: () => v
     {
       name: word.agent,
       wide: true,
-      cell: ({ agentId }) => <a href={`/tasks?agent=${encodeURIComponent(agentId)}`}>{agentId}</a>,
+      cell: ({ agentId }) => (
+        <a class="cut" href={`/tasks?agent=${encodeURIComponent(agentId)}`}>
+          {agentId}
+        </a>
+      ),
     },
     { name: word.class, wide: true, cell: (task) => <PriorityChoice task={task} onChanged={reload} /> },
     {

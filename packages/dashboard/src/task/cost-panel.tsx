@@ -1,8 +1,8 @@
 import { duration, milliseconds, number, share, usd } from "../format.js";
+import { stateWords, wordOf } from "../i18n/states.js";
 import { taskWords } from "../i18n/task.js";
 import { Facts, Panel } from "../parts/layout.js";
 import { State, Time, taskTone } from "../parts/text.js";
-import { stateWords, wordOf } from "../i18n/states.js";
 import type { Task } from "../routes.js";
 import { hasEnded, labelsOf } from "../work/task-state.js";
 import { type Attempt, attemptsOf, type Story } from "./story.js";
@@ -28,7 +28,10 @@ export function CostPanel({ task, story, now }: { readonly task: Task; readonly 
 }
 
 /** The known cost of all attempts. Undefined: no attempt has told its cost. */
-export function costOf(task: Task, attempts: readonly Attempt[]): { readonly known: number | undefined; readonly without: number } {
+export function costOf(
+  task: Task,
+  attempts: readonly Attempt[],
+): { readonly known: number | undefined; readonly without: number } {
   const costs = attempts.map(({ usage }) => usage?.costUsd);
   if (task.result) costs.splice(-1, 1, task.result.costUsd);
   const known = costs.filter((cost) => cost !== undefined);
@@ -42,6 +45,7 @@ function Cost({ task, attempts }: { readonly task: Task; readonly attempts: read
   const word = taskWords();
   const { known, without } = costOf(task, attempts);
   const usage = task.result?.usage ?? attempts.at(-1)?.usage?.usage;
+  if (attempts.length === 0 && !task.result) return <p class="second">{word.noCost}</p>;
   const turns = task.result?.turns ?? attempts.at(-1)?.usage?.turns ?? 0;
   return (
     <>

@@ -44,9 +44,7 @@ export function useTaskLog(taskId: string, again: number): readonly LogEntry[] {
     };
     const open = () => {
       const after = entries.current.at(-1)?.sequence ?? 0;
-      const stream = new EventSource(
-        `/api/v2/tasks/${encodeURIComponent(taskId)}/events?afterSequence=${after}`,
-      );
+      const stream = new EventSource(`/api/v2/tasks/${encodeURIComponent(taskId)}/events?afterSequence=${after}`);
       source = stream;
       for (const kind of KINDS) stream.addEventListener(kind, add);
       stream.addEventListener("end", () => stream.close());

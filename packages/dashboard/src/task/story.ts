@@ -60,7 +60,8 @@ export function storyOf(createTime: string | undefined, entries: readonly LogEnt
 export const attemptsOf = (story: Story): Attempt[] => story.filter((phase) => phase.kind === "attempt");
 
 const WAITS: readonly string[] = ["QUEUED", "PARKED", "SCHEDULED"];
-const waitsIn = ({ stateChanged }: LogEntry): boolean => stateChanged !== undefined && WAITS.includes(stateChanged.state);
+const waitsIn = ({ stateChanged }: LogEntry): boolean =>
+  stateChanged !== undefined && WAITS.includes(stateChanged.state);
 
 const waitFrom = (from: number, { stateChanged }: LogEntry, state = stateChanged?.state ?? "QUEUED"): Wait => ({
   kind: "wait",

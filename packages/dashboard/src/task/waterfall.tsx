@@ -1,7 +1,7 @@
 import { duration, time } from "../format.js";
 import { taskWords } from "../i18n/task.js";
-import { Timeline, type TimelineRow } from "../parts/timeline.js";
 import { taskTone } from "../parts/text.js";
+import { Timeline, type TimelineRow } from "../parts/timeline.js";
 import type { Attempt, Story, Wait } from "./story.js";
 
 /** The provider's limits do not use up attempts. */
@@ -49,7 +49,12 @@ function attemptRows(attempt: Attempt, now: number): TimelineRow[] {
     error && FREE_OF_ATTEMPT.includes(error.category) && word.noAttempt,
     !error && firstText !== undefined && word.firstText(duration(firstText - (runs ?? from))),
   ];
-  const inner = (label: string, bars: readonly { from: number; to?: number }[], tone: "runs" | "waits", cause: string) =>
+  const inner = (
+    label: string,
+    bars: readonly { from: number; to?: number }[],
+    tone: "runs" | "waits",
+    cause: string,
+  ) =>
     bars.length === 0
       ? []
       : [{ label, inner: true, cause, bars: bars.map((bar) => ({ from: bar.from, to: bar.to ?? to, tone })) }];

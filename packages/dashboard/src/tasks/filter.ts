@@ -1,8 +1,8 @@
 import { call } from "../api.js";
 import { parameter, parameters, setParameters } from "../router.js";
 import type { Request, Task } from "../routes.js";
-import type { Part } from "../wire.js";
 import { may } from "../session.js";
+import type { Part } from "../wire.js";
 import { labelsOf, seesAll } from "../work/task-state.js";
 
 /** Which tasks the page shows. The address holds it. */

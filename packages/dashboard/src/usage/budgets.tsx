@@ -29,7 +29,9 @@ export function Budgets() {
       }
     >
       {error && <Failure error={error} onRetry={reload} />}
-      {data?.budgets.length === 0 && <Empty title={word.noBudgets} command="ccsp budget set team --usd 50 --per day" />}
+      {data?.budgets.length === 0 && (
+        <Empty title={word.noBudgets} command="ccsp budget set team --everybody --usd 50" />
+      )}
       {data !== undefined && data.budgets.length > 0 && <BudgetTable budgets={data.budgets} onChange={reload} />}
       {adding && (
         <BudgetForm

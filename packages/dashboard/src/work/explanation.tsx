@@ -59,7 +59,8 @@ function rounded(ms: number): number {
 export function ExplanationText({ explanation }: { readonly explanation: Explanation }) {
   const word = workWords();
   const { blockers, aheadInClass, aheadOfAgent = 0, estimate, earliestStartTime } = explanation;
-  const length = (value: string | undefined) => (value === undefined ? word.startUnknown : duration(milliseconds(value)));
+  const length = (value: string | undefined) =>
+    value === undefined ? word.startUnknown : duration(milliseconds(value));
   return (
     <div class="explanation">
       <p class="third small">{word.blockedBy}</p>
