@@ -17,7 +17,7 @@ ON_NODE22 := PATH="$(CURDIR)/.tools/node22/bin:$$PATH"
 CCSP := node packages/cli/bin/ccsp.js
 
 .PHONY: help setup packages demo up down logs test test-slow test-unit test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
-  chaos check python pack bench-submit bench-queue bench-monitor bench-adaptation bench-strangers bench-ttft gen docs docs-picture lint types format proto build clean
+  chaos check python pack images bench-submit bench-queue bench-monitor bench-adaptation bench-strangers bench-live bench-ttft bench-rest gen docs docs-picture lint types format proto build clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
@@ -125,11 +125,23 @@ bench-forecast: setup ## measure the error of forecasts on three shapes of usage
 bench-strangers: setup ## measure how abusive clients slow down an honest agent
 	@node --import tsx --conditions ccsp-src packages/e2e/bench/strangers.ts
 
+# 500 readers, of which 50 never read.
+bench-live: setup ## measure how late events arrive over the WebSocket
+	@node --import tsx --conditions ccsp-src packages/e2e/bench/live.ts
+
 # Measures the fleet with and without a warm process, and a burst of 40 tasks.
 bench-ttft: setup ## compare the time to the first text with that of the CLI alone
 	@node --import tsx --conditions ccsp-src packages/e2e/bench/ttft.ts
 
+# Also times the dashboard's first view, where Chromium is installed.
+bench-rest: setup ## compare a submit by REST with one by gRPC, 1 minute
+	@node --import tsx --conditions ccsp-src packages/e2e/bench/rest.ts
+
 ##@ Change it
+# It needs Docker. deploy/docker/build.sh --help names the variables.
+images: ## build the container images of all services and of ccsp (ENGINES=...)
+	@deploy/docker/build.sh
+
 build: ## compile the TypeScript sources
 	@deploy/setup.sh node build
 

@@ -55,6 +55,6 @@ sentinel down-after-milliseconds ccsp 5000
 sentinel failover-timeout ccsp 30000
 sentinel parallel-syncs ccsp 1
 END
-    exec redis-sentinel /data/sentinel.conf
+    exec redis-server /data/sentinel.conf --sentinel
     ;;
 esac

@@ -13,6 +13,8 @@ export interface TokenOptions {
   readonly token?: string;
   readonly tokenFile?: string;
   readonly json?: true;
+  /** How long a token lives that is made for the local fleet. Default: 300. */
+  readonly tokenSeconds?: number;
 }
 
 /** A token, or what gives one that is still valid. */
@@ -44,7 +46,8 @@ export async function tokenSource(io: Io, options: TokenOptions, { named, fleet 
   }
   const { agentOf, claimsFor, createToken } = await import("./create-token.js"); // only a local fleet needs it
   const agent = agentOf(env["USER"] ?? "");
-  return () => createToken({ ...claimsFor(env), secret, agent, scopes: SCOPES, ttlSeconds: 300 });
+  const { tokenSeconds: ttlSeconds = 300 } = options;
+  return () => createToken({ ...claimsFor(env), secret, agent, scopes: SCOPES, ttlSeconds });
 }
 
 async function whyNone(env: Env, gateway: string): Promise<string> {

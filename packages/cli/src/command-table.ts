@@ -224,6 +224,11 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
       load: async (io) => (await import("./commands/token.js")).tokenCommand(io),
     },
     {
+      term: "open [options]",
+      description: "open the dashboard in a browser, signed in as you",
+      load: async (io) => (await import("./commands/open.js")).openCommand(io),
+    },
+    {
       term: "whoami [options]",
       description: "show who you are for a gateway, and what you may do there",
       load: async (io) => (await import("./commands/whoami.js")).whoamiCommand(io),

@@ -20,6 +20,11 @@ export const VARIABLES: readonly Variable[] = [
   },
   { name: "CCSP_GATEWAY", doc: "gRPC target of the gateway, such as `gateway.example:3000`", unset: "the local fleet" },
   {
+    name: "CCSP_GATEWAY_URL",
+    doc: "address of the dashboard for `ccsp open`, such as `https://ccsp.example`",
+    unset: "the local fleet's",
+  },
+  {
     name: "CCSP_CA_FILE",
     doc: "PEM file of the authorities that may sign the gateway's certificate; `system`: those of this machine",
     unset: "no TLS; the local fleet's own authority, if its gateway has a certificate",

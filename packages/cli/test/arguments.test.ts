@@ -35,7 +35,7 @@ const COMMANDS = [
   ...["list", "rules", "put", "delete", "test"].map((name) => `alert ${name}`),
   ...["silence", "silences", "unsilence", "signals"].map((name) => `alert ${name}`),
   ...["set", "list", "delete"].map((name) => `budget ${name}`),
-  ...["token create", "token revoke", "usage", "usage windows", "usage forecast", "whoami"],
+  ...["token create", "token revoke", "usage", "usage windows", "usage forecast", "whoami", "open"],
 ];
 
 describe("ccsp's arguments", () => {

@@ -96,6 +96,7 @@ const LOCAL: readonly string[] = [
   "certs show",
   "token create",
   "completion",
+  "open",
 ];
 
 /** What REST has and no command, and what shows the same to a person. */

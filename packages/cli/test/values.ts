@@ -105,6 +105,11 @@ export const VALUES: Readonly<Record<string, Values>> = {
   "[folder]": PATH,
   "<shell>": { right: "fish", wrong: ["powershell", "Allowed choices are bash, zsh, fish."] },
 
+  "--url <url>": {
+    right: "https://ccsp.example",
+    any: "the command checks it when it runs; open.test.ts has wrong ones",
+  },
+  "--print": FLAG,
   "--oidc-issuer <url>": TEXT,
   "--client-id <id>": ID,
   "--oidc-ca-file <path>": PATH,

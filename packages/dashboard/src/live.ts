@@ -23,7 +23,10 @@ export interface LiveListener {
   onSnapshot?(snapshot: LiveMessage): void;
   /** This many events will not come, so read the state again. 0: nobody knows how many. */
   onMissed?(count: number): void;
-  /** The gateway refused this subscription. It is not tried again before the next connection. */
+  /**
+   * The gateway refused this subscription, and it is not tried again before the next connection; or the state cannot be
+   * read at the moment, and a snapshot comes when it can.
+   */
   onRefused?(reason: string, detail: string): void;
 }
 

@@ -3,13 +3,13 @@
 // settings. The second is the same fleet with everything off that protects it: mTLS between the services, the limits at
 // the gateway, and audit lines. The two fleets take turns.
 import { readFile } from "node:fs/promises";
-import { setTimeout as delay } from "node:timers/promises";
 import { createClient } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { NO_LIMITS } from "../src/no-limits.js";
-import { startWorld, type World, type WorldOptions } from "../src/world.js";
+import { startWorld, type WorldOptions } from "../src/world.js";
 import { median, ms, quantile } from "./quantile.js";
+import { cpuMs, steadily } from "./steady-calls.js";
 
 const PER_SECOND = 200;
 const SECONDS = 10;
@@ -24,8 +24,8 @@ const open: Bench[] = [];
 try {
   const secured = await startBench();
   open.push(secured);
-  const bare = await steadily(secured.capabilities, SECONDS);
-  const submitted = await steadily(secured.submit, SECONDS);
+  const bare = await steadily(secured.capabilities, PER_SECOND, SECONDS);
+  const submitted = await steadily(secured.submit, PER_SECOND, SECONDS);
   for (const [name, times] of [
     ["GetCapabilities", bare],
     ["SubmitTask", submitted],
@@ -65,7 +65,7 @@ async function startBench(options: WorldOptions = {}) {
     client.submitTask({ spec: TaskSpec.fromPartial({ prompt }), requestId: "" }, { metadata });
   // This task takes the only slot, so that engines do not compete with the measured calls.
   await submit("[[hang]]")();
-  await steadily(submit("warm up"), 2);
+  await steadily(submit("warm up"), PER_SECOND, 2);
   return {
     world,
     submit: submit("a prompt of common size ".repeat(12)),
@@ -80,47 +80,10 @@ async function startBench(options: WorldOptions = {}) {
 /** The p95 of a round, and the CPU time that one SubmitTask took of gateway and queue. */
 async function measure({ world, submit }: Bench): Promise<{ p95: number; cpuMs: number }> {
   const before = await cpuMs(world);
-  const times = await steadily(submit, ROUND_SECONDS);
+  const times = await steadily(submit, PER_SECOND, ROUND_SECONDS);
   return { p95: quantile(times, 0.95), cpuMs: ((await cpuMs(world)) - before) / times.length };
-}
-
-/** Calls at a steady rate, also while earlier calls are still open. Returns the durations in ms. */
-async function steadily(call: () => Promise<unknown>, seconds: number): Promise<number[]> {
-  const times: number[] = [];
-  const calls: Promise<void>[] = [];
-  const start = performance.now();
-  for (let index = 0; index < PER_SECOND * seconds; index += 1) {
-    const due = start + (index * 1000) / PER_SECOND;
-    const early = due - performance.now();
-    if (early > 0) await delay(early);
-    calls.push(
-      (async () => {
-        await call();
-        // Counts from the moment when the call was due, because a caller that could not keep the rate must not hide the
-        // wait.
-        times.push(performance.now() - due);
-      })(),
-    );
-  }
-  await Promise.all(calls);
-  return times;
 }
 
 async function rssMb(pid: number | undefined): Promise<number> {
   return Math.round(Number(/VmRSS:\s+(\d+)/.exec(await readFile(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024);
-}
-
-/** Linux counts the CPU time of a process in ticks of 10 ms. */
-async function cpuMs(world: World): Promise<number> {
-  let ticks = 0;
-  for (const { name, process: child } of world.fleet.processes()) {
-    if (name !== "gateway" && name !== "queue") continue;
-    const stat = await readFile(`/proc/${child.pid}/stat`, "utf8");
-    const [user, system] = stat
-      .slice(stat.lastIndexOf(")") + 2)
-      .split(" ")
-      .slice(11, 13);
-    ticks += Number(user) + Number(system);
-  }
-  return ticks * 10;
 }

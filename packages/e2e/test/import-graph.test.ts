@@ -77,6 +77,12 @@ const GATEWAY_LAYERS: Readonly<Record<string, readonly string[]>> = {
   agents: ["application", "upstream"],
   operators: ["application", "executors", "keys", "upstream"],
   grpc: ["application"],
+  http: ["agents", "application", "limits", "operators"],
+  live: ["application", "executors", "http", "keys", "limits", "upstream"],
+  "github-webhook": ["http", "upstream"],
+  rest: ["application", "http"],
+  "sign-in": ["application", "http"],
+  web: ["http"],
 };
 /**
  * The folders of the monitor's `src`, in the same way. `state` is what replicas share; each other folder is a slice, one

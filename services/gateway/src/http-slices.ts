@@ -12,6 +12,7 @@ import { registerRest } from "./rest/rest.js";
 import { createOidcSignIn } from "./sign-in/oidc.js";
 import { createOneTimeCodes } from "./sign-in/one-time-codes.js";
 import { signIn } from "./sign-in/sign-in.js";
+import { v1 } from "./v1/v1.js";
 import { dashboardFolder, web } from "./web/web.js";
 
 export interface HttpSliceOptions {
@@ -31,6 +32,8 @@ export async function httpSlices({ config, redis, notification, live, log }: Htt
     (app, deps) => signIn(app, deps, { oidc, codes: createOneTimeCodes(redis.client) }),
     (app) => registerLive(app, { live, log }),
   ];
+  for (const prefix of ["/api/v1", ...(config.http.oldPaths ? ["/api/ccsp"] : [])])
+    slices.push((app, deps) => v1(app, deps, { prefix }));
   if (secret) {
     const webhook = { secret, deliveries: createDeliveries(redis.client), issueChanged: notification.issueChanged };
     slices.push((app) => githubWebhook(app, webhook));

@@ -38,7 +38,7 @@ export const emergencyWords = words(
     resumeWhy: "Why it can go on",
     resumed: "The emergency stop has ended.",
     raise: "Raise the level",
-    mayNot: "Your sign-in lacks the scope `queue:manage`: ask an operator, or use `ccsp emergency-stop`.",
+    mayNot: "Your sign-in lacks the scope `queue:manage`: ask an operator, or use `ccsp emergency stop`.",
   },
   {
     button: "緊急停止",
@@ -75,6 +75,6 @@ export const emergencyWords = words(
     resumed: "緊急停止を解除しました。",
     raise: "範囲を広げる",
     mayNot:
-      "サインインにスコープ `queue:manage` がありません。管理者に依頼するか `ccsp emergency-stop` を使ってください。",
+      "サインインにスコープ `queue:manage` がありません。管理者に依頼するか `ccsp emergency stop` を使ってください。",
   },
 );

@@ -49,6 +49,7 @@ export const taskWords = words(
     cost: "Cost",
     costSoFar: "Cost so far",
     unknown: "unknown",
+    noCost: "Nothing: no attempt has begun.",
     costComes: "The engine tells it with its result.",
     costNever: "The engine did not tell it. That is not zero.",
     without: (count: number) =>
@@ -125,6 +126,7 @@ export const taskWords = words(
     cost: "費用",
     costSoFar: "これまでの費用",
     unknown: "不明",
+    noCost: "まだありません。試行は始まっていません。",
     costComes: "エンジンは結果と一緒に知らせます。",
     costNever: "エンジンは知らせませんでした。ゼロという意味ではありません。",
     without: (count) => `費用不明の試行 ${number(count)} 回は含みません。`,

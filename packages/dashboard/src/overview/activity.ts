@@ -12,12 +12,12 @@ export interface Activity {
 const STEP_MS = 60_000;
 
 /**
- * Counts the tasks at each full minute of the last hour, from their times. A task that was tried again counts as running
+ * Counts the tasks at each full minute of the last hour and now, from their times. A task that was tried again counts as running
  * from its last start, because the list has no earlier ones; before that, it counts as waiting.
  */
 export function activityOf(tasks: readonly Task[], now: number): Activity {
   const end = Math.floor(now / STEP_MS) * STEP_MS;
-  const times = Array.from({ length: 61 }, (_, index) => end - (60 - index) * STEP_MS);
+  const times = [...Array.from({ length: 60 }, (_, index) => end - (59 - index) * STEP_MS), now];
   const counts = { running: times.map(() => 0), waiting: times.map(() => 0), heldBack: times.map(() => 0) };
   for (const task of tasks) {
     const created = millisecondsOf(task.createTime) ?? Number.POSITIVE_INFINITY;

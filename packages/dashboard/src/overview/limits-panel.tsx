@@ -1,7 +1,7 @@
 import { number, share, time, usd } from "../format.js";
 import { overviewWords } from "../i18n/overview.js";
 import { wordOf } from "../i18n/states.js";
-import { Panel } from "../parts/layout.js";
+import { Empty, Panel } from "../parts/layout.js";
 import { BandBar } from "../parts/marks.js";
 import type { BudgetStanding, Forecast } from "../routes.js";
 import type { Snapshots } from "../store.js";
@@ -14,7 +14,9 @@ export function LimitsPanel({ usage }: { readonly usage: Snapshots["usage"] }) {
   const { windows, budgets, forecast } = usage;
   return (
     <Panel title={word.limits}>
-      {windows.length + budgets.length === 0 && <p class="third">{word.noLimits}</p>}
+      {windows.length + budgets.length === 0 && (
+        <Empty title={word.noLimits} command="ccsp budget set ci-day --agent ci --usd 20" />
+      )}
       {windows.map((window) => {
         const outlook = windowOutlook(window, now);
         return (

@@ -12,7 +12,7 @@ import type { Task } from "../routes.js";
 import { may } from "../session.js";
 import { snapshot } from "../store.js";
 import { TaskActs } from "../task/acts.js";
-import { AnswerPanel, PromptPanel } from "../task/answer-panel.js";
+import { AnswerPanel } from "../task/answer-panel.js";
 import { CostPanel, costOf } from "../task/cost-panel.js";
 import { type LogEntry, useTaskLog } from "../task/log.js";
 import { LogList } from "../task/log-list.js";
@@ -69,7 +69,6 @@ function TaskView({
         lead={<Lead task={task} story={story} now={now} onChanged={onChanged} />}
         acts={<TaskActs task={task} cost={costOf(task, attemptsOf(story)).known} onChanged={onChanged} />}
       />
-      <PromptPanel task={task} />
       {waits(task.state) ? <Waiting {...shown} /> : <Happened {...shown} />}
       <div class="panels task">
         <AnswerPanel task={task} messages={messagesOf(entries)} />

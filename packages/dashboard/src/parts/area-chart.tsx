@@ -140,7 +140,9 @@ function options(parent: HTMLElement, series: readonly Series[], format: (value:
         ticks: { show: false },
         size: 34,
         space: 36,
-        values: (_, values) => values.map(format).map((text, index, texts) => (text === texts[index - 1] ? "" : text)),
+        values: (_, values) => values.map((value) => format(value)),
+        // Of half a task nobody speaks.
+        ...(series.every(({ values }) => values.every(isWhole)) && { incrs: WHOLE_STEPS }),
       },
     ],
     series: [
@@ -154,6 +156,9 @@ function options(parent: HTMLElement, series: readonly Series[], format: (value:
     ],
   };
 }
+
+const isWhole = (value: number | undefined): boolean => value === undefined || Number.isInteger(value);
+const WHOLE_STEPS = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 
 /** A canvas does not know custom properties, nor light-dark(): the browser resolves them on an element. */
 function colourOf(parent: HTMLElement, name: string): string {

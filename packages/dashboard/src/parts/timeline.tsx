@@ -20,14 +20,16 @@ export interface TimelineRow {
 export function Timeline({ label, rows }: { readonly label: string; readonly rows: readonly TimelineRow[] }) {
   const bars = rows.flatMap((row) => row.bars);
   const start = Math.min(...bars.map(({ from }) => from));
-  const end = Math.max(...bars.map(({ to }) => to), start + 1);
+  const last = Math.max(...bars.map(({ to }) => to), start + 1);
+  // The causes stand at the right of the bars.
+  const end = start + (last - start) / BARS_SHARE;
   const at = (time: number): string => `${((time - start) / (end - start)) * 100}%`;
   return (
     <div class="timeline">
       <div class="timeline-scale" aria-hidden="true">
-        {ticks(end - start).map((tick) => (
+        {ticks(last - start).map((tick) => (
           <span key={tick} style={{ left: at(start + tick) }}>
-            {duration(tick)}
+            {tick === 0 ? "0" : duration(tick)}
           </span>
         ))}
       </div>
@@ -43,7 +45,7 @@ export function Timeline({ label, rows }: { readonly label: string; readonly row
                   style={{ left: at(from), width: `calc(${at(to)} - ${at(from)})` }}
                 />
               ))}
-              <span class="timeline-cause" style={causePlace(row, at, start, end)}>
+              <span class="timeline-cause" title={row.cause} style={causePlace(row, at, start, end)}>
                 {row.cause}
               </span>
             </span>
@@ -54,13 +56,15 @@ export function Timeline({ label, rows }: { readonly label: string; readonly row
   );
 }
 
-/** Beside the last bar: at its right while there is room, else at its left. */
+/** The rest is for causes. */
+const BARS_SHARE = 0.7;
+
+/** Beside the last bar: at its right, except when there is clearly more room at the left. */
 function causePlace(row: TimelineRow, at: (time: number) => string, start: number, end: number) {
   const last = row.bars.reduce((most, { to }) => Math.max(most, to), start);
   const first = row.bars.reduce((least, { from }) => Math.min(least, from), end);
-  const roomAtRight = end - last;
-  if (roomAtRight >= first - start || roomAtRight > (end - start) * 0.3) return { left: at(last) };
-  return { right: `calc(100% - ${at(first)})` };
+  if (end - last >= (first - start) * 0.6) return { left: at(last), maxWidth: `calc(100% - ${at(last)})` };
+  return { right: `calc(100% - ${at(first)})`, maxWidth: at(first) };
 }
 
 const STEPS_S = [0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1800, 3600, 4 * 3600, 12 * 3600, 86_400, 7 * 86_400];

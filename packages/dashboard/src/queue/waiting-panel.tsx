@@ -78,7 +78,11 @@ function columns(explanations: ReadonlyMap<string, Explanation>, reload: () => v
     {
       name: word.agent,
       wide: true,
-      cell: ({ agentId }) => <a href={`/tasks?agent=${encodeURIComponent(agentId)}`}>{agentId}</a>,
+      cell: ({ agentId }) => (
+        <a class="cut" href={`/tasks?agent=${encodeURIComponent(agentId)}`}>
+          {agentId}
+        </a>
+      ),
     },
     { name: word.class, wide: true, cell: (task) => <PriorityChoice task={task} onChanged={reload} /> },
     {

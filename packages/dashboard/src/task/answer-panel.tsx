@@ -5,7 +5,7 @@ import { Words } from "../parts/text.js";
 import type { Task } from "../routes.js";
 import { hasEnded, mayReadContent } from "../work/task-state.js";
 
-/** What the engine writes, for those who may read it. `messages` are those of the newest attempt. */
+/** What the engine was asked and what it writes, for those who may read it. `messages` are those of the newest attempt. */
 export function AnswerPanel({ task, messages }: { readonly task: Task; readonly messages: readonly string[] }) {
   const word = taskWords();
   const ended = hasEnded(task.state);
@@ -24,6 +24,7 @@ export function AnswerPanel({ task, messages }: { readonly task: Task; readonly 
   const side = task.error?.source ? (word.sides as Readonly<Record<string, string>>)[task.error.source] : "";
   return (
     <Panel title={title}>
+      <Prompt text={task.spec?.prompt ?? ""} />
       {earlier.length > 0 && (
         <details class="earlier">
           <summary>{word.onTheWay(earlier.length)}</summary>
@@ -48,14 +49,12 @@ export function AnswerPanel({ task, messages }: { readonly task: Task; readonly 
   );
 }
 
-export function PromptPanel({ task }: { readonly task: Task }) {
-  const word = taskWords();
-  const prompt = task.spec?.prompt ?? "";
-  if (!mayReadContent() || prompt === "") return null;
+function Prompt({ text }: { readonly text: string }) {
+  if (text === "") return null;
   return (
-    <details class="panel prompt">
-      <summary>{word.prompt}</summary>
-      <pre tabIndex={0}>{prompt}</pre>
+    <details class="prompt">
+      <summary>{taskWords().prompt}</summary>
+      <pre tabIndex={0}>{text}</pre>
     </details>
   );
 }

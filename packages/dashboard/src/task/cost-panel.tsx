@@ -45,6 +45,7 @@ function Cost({ task, attempts }: { readonly task: Task; readonly attempts: read
   const word = taskWords();
   const { known, without } = costOf(task, attempts);
   const usage = task.result?.usage ?? attempts.at(-1)?.usage?.usage;
+  if (attempts.length === 0 && !task.result) return <p class="second">{word.noCost}</p>;
   const turns = task.result?.turns ?? attempts.at(-1)?.usage?.turns ?? 0;
   return (
     <>

@@ -33,7 +33,7 @@ const FLUSH_MS = 250;
 const IDLE_LOOK_MS = 50;
 const NEVER = new AbortController().signal;
 
-export interface HttpOptions extends Omit<HttpDeps, "calls">, Pick<HttpCallsOptions, "requestsLeft"> {
+export interface HttpOptions extends Omit<HttpDeps, "calls" | "faultOf">, Pick<HttpCallsOptions, "requestsLeft"> {
   readonly callers: CallerBounds;
   readonly slices: readonly Slice[];
   /** The time within which a request must arrive. */
@@ -60,8 +60,13 @@ export interface HttpServer {
 export async function openHttp(options: HttpOptions): Promise<HttpServer> {
   const { settings, log, drainMs, lameDuckMs } = options;
   const calls = new HttpCalls(options);
-  const app = createApp(options, calls);
-  await registerHttp(app, options.slices, { ...options, calls });
+  const faultOf: HttpDeps["faultOf"] = (error, request) => {
+    const method = `${request.method} ${request.routeOptions.url ?? ""}`;
+    const signal = calls.callOf(request)?.signal ?? NEVER;
+    return fastifyFault(error) ?? refusalFor(error, { signal, method }, log);
+  };
+  const app = createApp(options, faultOf);
+  await registerHttp(app, options.slices, { ...options, calls, faultOf });
   try {
     await app.listen(settings.listen);
   } catch (error) {
@@ -104,8 +109,8 @@ async function stop(
   await closed;
 }
 
-function createApp(options: HttpOptions, calls: HttpCalls): FastifyInstance {
-  const { callers, log, registry, settings } = options;
+function createApp(options: HttpOptions, faultOf: HttpDeps["faultOf"]): FastifyInstance {
+  const { callers, registry, settings } = options;
   const app = Fastify({
     logger: false,
     bodyLimit: MAX_BODY_BYTES,
@@ -132,11 +137,7 @@ function createApp(options: HttpOptions, calls: HttpCalls): FastifyInstance {
   app.register(cookie);
   if (settings.origins.length > 0) app.register(cors, corsOf(settings.origins));
   app.decorate("sessionCookie", sessionCookie(options.tls !== undefined || isHttps(options.settings.publicUrl)));
-  app.setErrorHandler((error, request, reply) => {
-    const method = `${request.method} ${request.routeOptions.url ?? ""}`;
-    const signal = calls.callOf(request)?.signal ?? NEVER;
-    return problem(reply, faultOf(error) ?? refusalFor(error, { signal, method }, log));
-  });
+  app.setErrorHandler((error, request, reply) => problem(reply, faultOf(error, request)));
   return app;
 }
 
@@ -150,7 +151,7 @@ const corsOf = (origins: readonly string[]) => ({
 });
 
 /** The fault of a request that fastify itself refuses, with its texts. */
-function faultOf(error: unknown): Refusal | HttpFault | undefined {
+function fastifyFault(error: unknown): Refusal | HttpFault | undefined {
   if (error instanceof HttpFault || error instanceof Refusal) return error;
   if (!(error instanceof Error) || !("statusCode" in error)) return undefined;
   const { statusCode, message } = error;

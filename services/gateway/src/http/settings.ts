@@ -1,6 +1,8 @@
 import { type HostPort, judgePublicPort, type ServiceSettings, type Settings } from "@ccsp/config";
 
 export interface HttpSettings {
+  /** The paths of the predecessor are also below `/api/ccsp`. */
+  readonly oldPaths: boolean;
   readonly listen: HostPort;
   /** Its address as browsers reach it, without a slash at the end. Undefined: as they name it in `Host`. */
   readonly publicUrl: string | undefined;
@@ -19,6 +21,11 @@ export function httpSettings(settings: Settings, { name, portTlsDir }: ServiceSe
   judgePublicPort(settings, { name, prefix, setting, listen }, portTlsDir);
   return {
     listen,
+    oldPaths: settings.flag(
+      "CCSP_GATEWAY_OLD_API_PATHS",
+      "also serve the predecessor's management API below /api/ccsp, as below /api/v1",
+      { default: false },
+    ),
     publicUrl: settings
       .optionalText(
         "CCSP_GATEWAY_PUBLIC_URL",

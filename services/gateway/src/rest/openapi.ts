@@ -85,6 +85,7 @@ function operation(route: Route): Json {
     summary: summary.replaceAll("\n", " "),
     description: `${comment}\n\nScopes: ${scopes.join(", or for the caller's own tasks ")}.`,
     tags: [tagOf(route.path)],
+    "x-ccsp-rpcs": paths,
     parameters: parameters(route, paths),
     ...(hasBody(route) && { requestBody: requestBody(paths) }),
     responses: responses(route, paths),

@@ -1,0 +1,40 @@
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { parseAllDocuments } from "yaml";
+import { ROOT } from "../docs/blocks.js";
+
+/** A resource of Kubernetes, as far as every kind has it. */
+export interface Resource {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+  };
+}
+
+export const OVERLAYS = ["dev", "single-node", "production"] as const;
+
+/** The program on PATH, or undefined. */
+export const findProgram = (name: string): string | undefined =>
+  (process.env["PATH"] ?? "")
+    .split(delimiter)
+    .map((folder) => join(folder, name))
+    .find((path) => existsSync(path));
+
+/** The resources that `kustomize build` makes of an overlay of k8s/. */
+export function buildOverlay(kustomize: string, overlay: string): Resource[] {
+  return readResources(
+    execFileSync(kustomize, ["build", join(ROOT, "k8s/overlays", overlay)], { encoding: "utf8", maxBuffer: 2 ** 24 }),
+  );
+}
+
+/** The resources in a text of YAML with several documents. */
+export const readResources = (text: string): Resource[] =>
+  parseAllDocuments(text).map((document): Resource => document.toJS());
+
+/** Names a resource in a message. */
+export const nameOf = ({ kind, metadata }: Resource): string =>
+  `${kind} ${metadata.namespace === undefined ? "" : `${metadata.namespace}/`}${metadata.name}`;

@@ -1,0 +1,219 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { loadDefinitions } from "@ccsp/cli";
+import { describeSettings, type Env, load, parseDuration } from "@ccsp/config";
+import { DEFAULT_PORTS, SERVICES, type ServiceName, USE_REDIS } from "@ccsp/fleet";
+import { skip } from "@ccsp/testkit";
+import { parse } from "yaml";
+import { ROOT } from "../src/docs/blocks.js";
+import { findProgram } from "../src/kubernetes/build.js";
+
+const DEPLOY = join(ROOT, "deploy");
+const read = (path: string) => readFileSync(join(DEPLOY, path), "utf8");
+
+interface Mount {
+  readonly type: "volume";
+  readonly source: string;
+  readonly target: string;
+  readonly volume?: { readonly subpath: string };
+}
+
+interface Container {
+  readonly image: string;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly ports?: readonly string[];
+  readonly volumes?: readonly (string | Mount)[];
+  readonly secrets?: readonly string[];
+  readonly depends_on?: Readonly<Record<string, unknown>>;
+  readonly stop_grace_period?: string;
+  readonly read_only?: boolean;
+  readonly cap_drop?: readonly string[];
+}
+
+interface Compose {
+  readonly services: Readonly<Record<string, Container>>;
+  readonly volumes: Readonly<Record<string, null>>;
+}
+
+/** `docker compose config` reads the same file, and refuses what the format does not have. */
+const compose: Compose = parse(read("compose.yaml"), { merge: true });
+const containerOf = (name: ServiceName): Container => {
+  const found = compose.services[name];
+  assert.ok(found, `compose.yaml has no ${name}`);
+  return found;
+};
+
+/** The variables that an image sets, from the target of the Dockerfile. */
+function imageEnvironment(service: ServiceName): Record<string, string> {
+  const [, stage = ""] = read("docker/Dockerfile").split(`AS ccsp-${service}service\n`);
+  const [lines = ""] = stage.split("\nFROM ");
+  return Object.fromEntries([...lines.matchAll(/(CCSP_\w+)=(\S+)/g)].map(([, name, value]) => [name, value]));
+}
+
+describe("The images", () => {
+  it("listen on the ports of the services, where every health check and manifest looks for them", () => {
+    for (const service of SERVICES) {
+      const { grpc, ops, http } = DEFAULT_PORTS[service];
+      const prefix = `CCSP_${service.toUpperCase()}`;
+      const {
+        [`${prefix}_LISTEN`]: a,
+        [`${prefix}_OPS_LISTEN`]: b,
+        [`${prefix}_HTTP_LISTEN`]: c,
+      } = imageEnvironment(service);
+      assert.deepEqual([a, b, c], [`0.0.0.0:${grpc}`, `0.0.0.0:${ops}`, http && `0.0.0.0:${http}`], service);
+    }
+  });
+
+  it("for executors, allow bubblewrap its system calls, and nobody kernel modules, keys or other processes' memory", () => {
+    const profile: { defaultAction: string; syscalls: { names: string[]; action: string }[] } = JSON.parse(
+      read("docker/seccomp-executor.json"),
+    );
+    assert.equal(profile.defaultAction, "SCMP_ACT_ERRNO");
+    const allowed = new Set(
+      profile.syscalls.flatMap(({ names, action }) => (action === "SCMP_ACT_ALLOW" ? names : [])),
+    );
+    const needed = ["unshare", "clone", "mount", "umount2", "pivot_root", "execve", "epoll_wait", "futex"];
+    const refused = [
+      "init_module",
+      "finit_module",
+      "bpf",
+      "kexec_load",
+      "keyctl",
+      "ptrace",
+      "process_vm_readv",
+      "io_uring_setup",
+    ];
+    assert.deepEqual(
+      needed.filter((name) => !allowed.has(name)),
+      [],
+    );
+    assert.deepEqual(
+      refused.filter((name) => allowed.has(name)),
+      [],
+    );
+  });
+});
+
+describe("deploy/compose.yaml", () => {
+  it("sets only settings that the service has, to values that it accepts", async () => {
+    const definitions = await loadDefinitions({ CCSP_EXECUTOR_ENGINES: "claude-code,command" });
+    const folder = mkdtempSync(join(tmpdir(), "ccsp-compose-"));
+    for (const file of ["ca.crt", "tls.crt", "tls.key", "jwt.secret", "engine-login"])
+      writeFileSync(join(folder, file), "");
+    const faults = SERVICES.flatMap((service) => {
+      const { environment = {} } = containerOf(service);
+      const values: Env = Object.fromEntries(
+        Object.entries({ ...imageEnvironment(service), ...environment }).map(([name, value]) => [
+          name,
+          // As compose does with a variable that is not set.
+          value.replace(/\$\{\w+:-([^}]*)\}/g, "$1").replace(/^\/run\/(ccsp|secrets)(\/(public-)?tls)?/, folder),
+        ]),
+      );
+      if (USE_REDIS.includes(service)) Object.assign(values, { CCSP_REDIS_URL: "rediss://user:password@redis:6379" });
+      const { define } = definitions[service];
+      const known = describeSettings(define, values).map(({ name }) => name);
+      try {
+        load(values, define);
+        return Object.keys(values)
+          .filter((name) => name.startsWith("CCSP_") && !known.includes(name))
+          .map((name) => `${service} has no setting ${name}`);
+      } catch (error) {
+        return [`${service}: ${String(error)}`];
+      }
+    });
+    rmSync(folder, { recursive: true });
+    assert.deepEqual(faults, []);
+  });
+
+  it("publishes the ports of the gateway, and of no other service", () => {
+    const { grpc, http } = DEFAULT_PORTS.gateway;
+    const published = SERVICES.flatMap((service) =>
+      (containerOf(service).ports ?? []).map((port) => `${service} ${port}`),
+    );
+    assert.deepEqual(
+      published,
+      [grpc, http].map((port) => `gateway \${CCSP_ADDRESS:-127.0.0.1}:${port}:${port}`),
+    );
+  });
+
+  it("gives each container its own secrets, and the engine's login to the executor alone", () => {
+    for (const [name, { volumes = [], secrets = [] }] of Object.entries(compose.services)) {
+      const folders = volumes.flatMap((each) =>
+        typeof each === "object" && each.source === "secrets" ? [each.volume?.subpath] : [],
+      );
+      const own = name === "ccsp" ? "command" : name;
+      assert.deepEqual(
+        folders,
+        folders.map(() => own),
+        name,
+      );
+      assert.deepEqual(secrets, name === "executor" ? ["engine-login"] : [], name);
+      assert.equal(volumes.includes("secrets:/var/lib/ccsp"), name === "secrets", name);
+    }
+  });
+
+  it("mounts only files that the repository has, and volumes that are named", () => {
+    const mounts = Object.values(compose.services).flatMap(({ volumes = [] }) =>
+      volumes.map((each) => (typeof each === "string" ? (each.split(":")[0] ?? "") : each.source)),
+    );
+    const missing = mounts.filter((source) =>
+      source.startsWith("./") ? !existsSync(join(DEPLOY, source)) : !(source in compose.volumes),
+    );
+    assert.deepEqual(missing, []);
+  });
+
+  it("lets no container of CCSP change its file system or have a capability, and gives it the time to stop", () => {
+    for (const service of SERVICES) {
+      const { read_only, cap_drop, stop_grace_period = "10s", environment = {} } = containerOf(service);
+      assert.deepEqual([read_only, cap_drop], [true, ["ALL"]], service);
+      const drain = parseDuration(environment["CCSP_DRAIN_TIMEOUT"] ?? "20s") ?? Number.NaN;
+      assert.ok((parseDuration(stop_grace_period) ?? 0) >= drain + 9_500, service);
+    }
+  });
+
+  it("is accepted by docker compose, with and without the observability part", function () {
+    const docker =
+      findProgram("docker") ?? skip(this, "docker is not installed (Debian: apt-get install docker.io docker-compose)");
+    for (const profile of ["", "observability"]) {
+      const run = (...args: string[]) =>
+        execFileSync(docker, ["compose", "-f", join(DEPLOY, "compose.yaml"), ...args], {
+          encoding: "utf8",
+          env: { ...process.env, COMPOSE_PROFILES: profile },
+        });
+      const names = run("config", "--services").trim().split("\n");
+      assert.equal(names.includes("jaeger"), profile !== "");
+      assert.deepEqual(
+        SERVICES.filter((name) => !names.includes(name)),
+        [],
+      );
+    }
+  }).timeout(60_000);
+});
+
+describe("The configuration of the collector", () => {
+  it("names in each pipeline parts that it declares, and declares none that no pipeline uses", () => {
+    const {
+      service,
+      ...declared
+    }: Record<string, Record<string, unknown>> & {
+      service: { extensions: string[]; pipelines: Record<string, Record<string, string[]>> };
+    } = parse(read("otel/collector.yaml"));
+    const used = Object.values(service.pipelines);
+    for (const kind of ["receivers", "processors", "exporters"]) {
+      const named = new Set(used.flatMap((pipeline) => pipeline[kind] ?? []));
+      assert.deepEqual([...named].toSorted(), Object.keys(declared[kind] ?? {}).toSorted(), kind);
+    }
+    assert.deepEqual(service.extensions, Object.keys(declared["extensions"] ?? {}));
+    const samples = declared["processors"]?.["tail_sampling"];
+    assert.ok(
+      typeof samples === "object" && samples !== null && "policies" in samples && Array.isArray(samples.policies),
+    );
+    assert.deepEqual(
+      samples.policies.map(({ type }: { type: string }) => type),
+      ["status_code", "latency", "probabilistic"],
+    );
+  });
+});

@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { type CcspClient, TaskState } from "@ccsp/client";
+import { ROLES } from "@ccsp/identity";
+import { eventually } from "@ccsp/testkit";
+import type { Browser, Page } from "playwright-core";
+import { openBrowser } from "../src/browser.js";
+import { assertAccessible, assertFits, PHONE, type Visitor, visit } from "../src/dashboard.js";
+import { startWorld, type World } from "../src/world.js";
+
+const WORDS = Array.from({ length: 60 }, (_, index) => `word-${index}`).join(" ");
+
+describe("the dashboard's page of a task in Chromium, against a whole fleet", function () {
+  this.timeout(180_000);
+  let browser: Browser;
+  let world: World;
+  let client: CcspClient;
+  before(async function () {
+    browser = await openBrowser(this);
+    world = await startWorld({ engine: "scripted", slots: 2, restart: true });
+    client = world.client("reviewers");
+  });
+  after(async () => {
+    await world?.close();
+    await browser?.close();
+  });
+  let page: Page;
+  let counters = 0;
+  afterEach(() => page?.context().close());
+
+  async function open(id: string, visitor: Visitor = {}): Promise<void> {
+    page = await visit(browser, world, `/tasks/${id}`, visitor);
+  }
+  const answer = () => page.locator(".answer");
+  const headline = (text: string | RegExp) => page.getByRole("heading", { level: 1, name: text }).waitFor();
+  const stateIs = (state: string) => page.locator(".lead").getByText(state, { exact: true }).waitFor();
+  const press = (name: string) => page.getByRole("button", { name, exact: true }).click();
+  const says = (text: string) => page.getByRole("status").getByText(text).waitFor();
+  const ended = (id: string) =>
+    eventually(async () => assert.ok((await client.get(id)).endTime), { timeoutMs: 60_000, what: "the end" });
+  /** A marker that lets the markers after it work in the first run only. */
+  const once = () => `[[first:1:${join(world.dataDir, `count-${counters++}`)}]]`;
+
+  it("shows the answer while it is written, and ends the run after it has said what the run cost", async () => {
+    const { id } = await client.submit({ prompt: "Count the words\n[[text:one two]] [[hang-mid]]" });
+    await open(id);
+    await headline("Count the words");
+    await stateIs("running");
+    await answer().getByText("one").waitFor();
+    await press("Cancel");
+    await page.getByText("It ends the run, which cost unknown so far. This cannot be undone.").waitFor();
+    await page.getByRole("dialog").getByRole("button", { name: "Cancel", exact: true }).last().click();
+    await stateIs("cancelled");
+    assert.equal((await client.get(id)).state, TaskState.CANCELLED);
+  });
+
+  it("goes on with the answer after the gateway was killed in the middle, without a gap and without a repetition", async () => {
+    const { id } = await client.submit({ prompt: `Write [[text:${WORDS}]] [[delay:250]]` });
+    await open(id);
+    await answer().getByText("word-5").waitFor();
+    await world.fleet.kill9("gateway");
+    await stateIs("succeeded");
+    await page.getByText("No connection to the gateway since").waitFor({ state: "detached" });
+    await eventually(async () => assert.equal(await answer().textContent(), WORDS), { timeoutMs: 60_000, what: WORDS });
+    const drawn = await page.evaluate(async (path) => {
+      const log = await fetch(path).then(
+        (response): Promise<{ textDelta?: { text: string } }[]> => response.json() as Promise<never>,
+      );
+      return log.map(({ textDelta }) => textDelta?.text ?? "").join("");
+    }, `/api/v2/tasks/${id}/log`);
+    assert.equal(drawn, WORDS);
+  });
+
+  it("draws what happened on one scale, with the cause beside each bar, and each attempt with its end", async () => {
+    const { id } = await client.submit({
+      prompt: `Try twice ${once()} [[fail:500]] [[tool:Grep]] [[text:It worked.]]`,
+    });
+    await ended(id);
+    await open(id);
+    const timeline = page.getByRole("list", { name: "What happened" });
+    await timeline.getByText("second attempt").waitFor();
+    const drawn = await timeline.getByRole("listitem").allTextContents();
+    // After the parking, the task may wait for a moment again.
+    const rows = drawn.filter((row, index) => index === 0 || !row.startsWith("waited in line"));
+    const starts = ["waited in line", "first attempt", "parked", "second attempt", "tools", "text"];
+    assert.deepEqual(
+      rows.map((row) => starts.find((start) => row.startsWith(start))),
+      starts,
+      rows.join("\n"),
+    );
+    assert.match(rows[1] ?? "", /500|server/i);
+    assert.match(rows[4] ?? "", /^toolsGrep/);
+    await page.locator(".attempts").getByText("failed").waitFor();
+    await page.getByText("1 attempt of unknown cost is not in it.").waitFor();
+    await answer().getByText("It worked.").waitFor();
+    await page.getByText(/^Log, \d+ entries$/).click();
+    await page.locator(".log").getByText("tool Grep").waitFor();
+    await assertAccessible(page);
+  });
+
+  it("says why a task waits in the words of ExplainTask, and when what blocks it is gone", async () => {
+    page = await visit(browser, world, "/queue");
+    await press("Pause …");
+    await page.getByLabel("Why (everybody sees it)").fill("the disk is full");
+    await page.getByRole("dialog").getByRole("button", { name: "Pause", exact: true }).click();
+    await says("Paused: all tasks.");
+    const { id } = await client.submit({ prompt: "Wait" });
+    const { blockers } = await client.explain(id);
+    await page.goto(`/tasks/${id}`);
+    await stateIs("waiting");
+    await page
+      .locator(".explanation")
+      .getByText(blockers[0]?.message ?? "", { exact: true })
+      .waitFor();
+    await page.goto("/queue");
+    await press("Resume");
+    await page.getByRole("dialog").getByRole("button", { name: "Resume", exact: true }).click();
+    await page.goto(`/tasks/${id}`);
+    await stateIs("succeeded");
+    assert.equal(await page.locator(".explanation").count(), 0);
+  });
+
+  it("retries a failed task, and goes on with its log", async () => {
+    const { id } = await client.submit({ prompt: `Fail first ${once()} [[fail:too-long]] [[text:Now it works.]]` });
+    await ended(id);
+    await open(id);
+    await stateIs("failed");
+    await press("Retry");
+    await stateIs("succeeded");
+    await answer().getByText("Now it works.").waitFor();
+  });
+
+  it("sends the next turn of a conversation as the agent that owns it, and opens its task", async () => {
+    const { id } = await client.submit({ prompt: "Remember the number 4312", conversation: {} });
+    await ended(id);
+    await open(id, { subject: "reviewers", scopes: ROLES.agent });
+    await press("Follow-up");
+    await page.getByLabel("Prompt").fill("Which number? [[recall]]");
+    await press("Send");
+    await page.waitForURL((url) => !url.pathname.includes(id));
+    await headline("Which number? [[recall]]");
+    await answer().getByText("Remember the number 4312").waitFor();
+  });
+
+  it("shows neither prompt nor answer without the scope for it, and says so", async () => {
+    const { id } = await client.submit({ prompt: "A secret question [[text:A secret answer]]" });
+    await ended(id);
+    await open(id, { scopes: ROLES.viewer });
+    await headline(`Task ${id}`);
+    await stateIs("succeeded");
+    await page.getByText("Hidden: your sign-in lacks the scope prompts:read.").waitFor();
+    assert.equal((await page.content()).includes("secret"), false);
+  });
+
+  it("fits a phone, speaks Japanese and keeps nobody out, with a run that goes on", async () => {
+    const { id } = await client.submit({ prompt: "Count [[hang-mid]]", labels: { repo: "ccsp" } });
+    await open(id, { options: { viewport: PHONE, locale: "ja-JP", colorScheme: "dark" } });
+    await page.getByText("回答(受信中)").waitFor();
+    await stateIs("実行中");
+    await assertFits(page);
+    await assertAccessible(page);
+    await client.cancel(id);
+    await stateIs("取消済み");
+  });
+});
