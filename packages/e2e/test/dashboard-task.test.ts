@@ -64,7 +64,9 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
     await page.getByText("No connection to the gateway since").waitFor({ state: "detached" });
     await eventually(async () => assert.equal(await answer().textContent(), WORDS), { timeoutMs: 60_000, what: WORDS });
     const drawn = await page.evaluate(async (path) => {
-      const log: { textDelta?: { text: string } }[] = await fetch(path).then((response) => response.json());
+      const log = await fetch(path).then(
+        (response): Promise<{ textDelta?: { text: string } }[]> => response.json() as Promise<never>,
+      );
       return log.map(({ textDelta }) => textDelta?.text ?? "").join("");
     }, `/api/v2/tasks/${id}/log`);
     assert.equal(drawn, WORDS);

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { loadDefinitions } from "@ccsp/cli";
 import { describeSettings, type Env, load, parseDuration } from "@ccsp/config";
 import { DEFAULT_PORTS, SERVICES, type ServiceName, USE_REDIS } from "@ccsp/fleet";
@@ -10,10 +9,11 @@ import { allRpcs } from "@ccsp/protos/access.js";
 import { createLogger, createMetrics, serveOps } from "@ccsp/telemetry";
 import { skip } from "@ccsp/testkit";
 import { ROOT } from "../src/docs/blocks.js";
-import { buildOverlay, findProgram, nameOf, OVERLAYS, type Resource, readResources } from "../src/kubernetes/build.js";
+import { buildOverlay, findProgram, nameOf, OVERLAYS, type Resource } from "../src/kubernetes/build.js";
 import { edgesOf } from "../src/kubernetes/network.js";
 import { missingReferences } from "../src/kubernetes/references.js";
 import { faultsBySchema } from "../src/kubernetes/schema.js";
+import { secretsByScript, secretsOf, secretsOfCertificate } from "../src/kubernetes/secrets.js";
 import { isWorkload, literals, quantity, serviceContainer, type Workload } from "../src/kubernetes/workloads.js";
 import { serviceOf } from "../src/rpcs.js";
 
@@ -170,7 +170,7 @@ for (const overlay of OVERLAYS) {
 
     it("has no Secret, and refers only to those that k8s/secrets.sh or cert-manager makes", function () {
       assert.deepEqual(resources.filter(({ kind }) => kind === "Secret").map(nameOf), []);
-      const made = new Set(resources.flatMap(secretOfCertificate));
+      const made = new Set(resources.flatMap(secretsOfCertificate));
       for (const name of secretsByScript({ sentinel: overlay === "production", certificates: made.size === 0 }))
         made.add(name);
       const missing = workloads.flatMap((workload) =>
@@ -228,7 +228,7 @@ for (const overlay of OVERLAYS) {
       assert.deepEqual([...accepted].toSorted(), wantedEdges(workloads).toSorted());
       assert.deepEqual([...opened].toSorted(), [...accepted].toSorted());
       const denied = resources.filter(({ kind, metadata }) => kind === "NetworkPolicy" && metadata.name === "deny-all");
-      assert.deepEqual(denied.map(({ metadata }) => metadata.namespace).toSorted(), ["ccsp", "ccsp-executors"]);
+      assert.deepEqual(denied.map(({ metadata }) => metadata.namespace ?? "").toSorted(), ["ccsp", "ccsp-executors"]);
     });
 
     it("keeps in Redis what deploy/redis.conf keeps", () => {
@@ -281,53 +281,5 @@ function faultsOf(act: () => unknown): string[] {
     return [];
   } catch (error) {
     return [String(error)];
-  }
-}
-
-/** The names of the Secrets that a workload refers to. */
-const secretsOf = ({ spec }: Workload): string[] => [
-  ...(spec.template.spec.volumes ?? []).flatMap(({ secret }) => secret?.secretName ?? []),
-  ...spec.template.spec.containers.flatMap(({ env = [] }) =>
-    env.flatMap(({ valueFrom }) => valueFrom?.secretKeyRef?.name ?? []),
-  ),
-];
-
-function secretOfCertificate({
-  kind,
-  metadata,
-  ...rest
-}: Resource & { readonly spec?: { readonly secretName?: string } }) {
-  return kind === "Certificate" && rest.spec?.secretName ? [`${metadata.namespace}/${rest.spec.secretName}`] : [];
-}
-
-/** The names of the Secrets that k8s/secrets.sh prints. Certificates take seconds, so each list is made once. */
-const printedSecrets = new Map<string, string[]>();
-function secretsByScript(asked: { sentinel: boolean; certificates: boolean }): string[] {
-  const key = JSON.stringify(asked);
-  const names = printedSecrets.get(key) ?? printSecrets(asked);
-  printedSecrets.set(key, names);
-  return names;
-}
-
-function printSecrets({ sentinel, certificates }: { sentinel: boolean; certificates: boolean }): string[] {
-  const folder = mkdtempSync(join(tmpdir(), "ccsp-secrets-"));
-  try {
-    const engine = join(folder, "engine.env");
-    writeFileSync(engine, "ANTHROPIC_API_KEY=key\n");
-    const options = [
-      ...(sentinel ? ["--sentinel"] : []),
-      ...(certificates ? ["--certificates"] : []),
-      "--engine",
-      engine,
-    ];
-    const printed = execFileSync(join(ROOT, "k8s/secrets.sh"), options, {
-      encoding: "utf8",
-      env: { ...process.env, PATH: [join(ROOT, ".tools/bin"), process.env["PATH"]].join(delimiter) },
-      stdio: ["ignore", "pipe", "ignore"],
-    });
-    const secrets = readResources(printed).filter(({ kind }) => kind === "Secret");
-    return secrets.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
-  } finally {
-    rmSync(folder, { recursive: true });
   }
 }
