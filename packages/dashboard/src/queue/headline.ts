@@ -39,7 +39,7 @@ function leadOf(status: QueueStatus): string {
   return join([
     ...counts,
     word.gate(scopeWords(gate.scope), gate.who || "ccsp", reason),
-    gate.openTime ? `${word.opens(time(gate.openTime))}.` : `${word.opensByHand}.`,
+    gate.openTime ? word.itOpens(time(gate.openTime)) : word.itStays,
     more.length > 0 && word.moreGates(more.length),
   ]);
 }
