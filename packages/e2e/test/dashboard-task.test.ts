@@ -63,14 +63,18 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
     await page.getByText("No connection to the gateway since").waitFor({ state: "detached" });
     await eventually(async () => assert.equal(await answer().textContent(), WORDS), { timeoutMs: 60_000, what: WORDS });
     const drawn = await page.evaluate(async (path) => {
-      const log: { textDelta?: { text: string } }[] = await fetch(path).then((response) => response.json());
+      const log = await fetch(path).then(
+        (response): Promise<{ textDelta?: { text: string } }[]> => response.json() as Promise<never>,
+      );
       return log.map(({ textDelta }) => textDelta?.text ?? "").join("");
     }, `/api/v2/tasks/${id}/log`);
     assert.equal(drawn, WORDS);
   });
 
   it("draws what happened on one scale, with the cause beside each bar, and each attempt with its end", async () => {
-    const { id } = await client.submit({ prompt: `Try twice ${once()} [[fail:500]] [[tool:Grep]] [[text:It worked.]]` });
+    const { id } = await client.submit({
+      prompt: `Try twice ${once()} [[fail:500]] [[tool:Grep]] [[text:It worked.]]`,
+    });
     await ended(id);
     await open(id);
     const timeline = page.getByRole("list", { name: "What happened" });
@@ -104,7 +108,10 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
     const { blockers } = await client.explain(id);
     await page.goto(`/tasks/${id}`);
     await stateIs("waiting");
-    await page.locator(".explanation").getByText(blockers[0]?.message ?? "", { exact: true }).waitFor();
+    await page
+      .locator(".explanation")
+      .getByText(blockers[0]?.message ?? "", { exact: true })
+      .waitFor();
     await page.goto("/queue");
     await press("Resume");
     await page.getByRole("dialog").getByRole("button", { name: "Resume", exact: true }).click();
