@@ -208,7 +208,7 @@ async function findTasks(text: string, signal: AbortSignal): Promise<readonly Ta
       () => none,
     ),
     listed({}),
-    listed({ "filter.agentId": text }),
+    may("tasks:read-all") ? listed({ agentId: text }) : none,
     value ? listed({ [`filter.labels.${label}`]: value }) : none,
   ]);
   const lower = text.toLowerCase();

@@ -22,7 +22,7 @@ export function taskColumns(): Column<Task>[] {
 }
 
 /** What a person knows the task by: the beginning of its prompt, or its labels. */
-export const nameOf = (task: Task): string => task.promptSnippet || labelsOf(task).join("  ");
+const nameOf = (task: Task): string => task.promptSnippet || labelsOf(task).join("  ");
 
 export function TaskCell(task: Task) {
   const name = nameOf(task);
