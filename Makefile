@@ -161,7 +161,8 @@ gen: packages ## generate what follows from proto/: packages/protos, and the sch
 docs: packages ## write the generated parts of docs/ (settings, errors, metrics)
 	@node --import tsx --conditions ccsp-src packages/e2e/src/docs/generate.ts
 
-docs-picture: setup ## type the commands of docs/first-run.svg in a real terminal (needs tmux)
+docs-picture: setup ## make docs/first-run.svg and docs/trace.svg from what really runs (needs tmux)
+	@node --import tsx --conditions ccsp-src packages/e2e/src/docs/trace-picture.ts
 	@node --import tsx --conditions ccsp-src packages/e2e/src/docs/picture.ts
 
 proto: packages ## lint proto/, check for breaking changes and for outdated generated code

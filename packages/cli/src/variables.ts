@@ -126,6 +126,8 @@ export const VARIABLES: readonly Variable[] = [
     unset: "the system's answer",
   },
   { name: "PATH", doc: "where `claude`, `redis-server` and `consul` are looked for", unset: "" },
+  { name: "DISPLAY", doc: "a screen, so that `ccsp open` opens a browser and prints no link", unset: "no screen" },
+  { name: "WAYLAND_DISPLAY", doc: "the same", unset: "no screen" },
   { name: "NO_COLOR", doc: "any value: no colours", unset: "colours on a terminal" },
   { name: "FORCE_COLOR", doc: "`1`: colours in a pipe too; `0`: no colours", unset: "as `NO_COLOR` says" },
   { name: "TERM", doc: "`dumb`: no colours, and no line that is written again", unset: "" },

@@ -137,6 +137,7 @@ const RUN_EVENT: Schema = {
 
 const STATUS = object({
   gateway: { anyOf: [ref("gateway.v1.GetCapabilitiesResponse"), object({ error: ERROR })] },
+  "http?": TEXT,
   "services?": { type: "array", items: object({ name: TEXT, index: NUMBER, port: NUMBER, status: TEXT }) },
   "queue?": ref("queue.v1.GetStatusResponse"),
   "executors?": { type: "array", items: { $ref: "#/$defs/ccsp-executor-list" } },

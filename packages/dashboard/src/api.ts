@@ -30,7 +30,7 @@ export type Input<R extends Route> = (PathNames<R> extends never ? unknown : Pat
 /** What the gateway says when it refuses (RFC 9457), and what a page says when no answer came. */
 interface Problem {
   readonly status: number;
-  /** A reason of docs/errors.md, or `UNREACHABLE`. */
+  /** A reason of docs/troubleshooting.md, or `UNREACHABLE`. */
   readonly reason: string;
   readonly detail: string;
   readonly fields: readonly { readonly field: string; readonly description: string }[];

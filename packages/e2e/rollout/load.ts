@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
-import { setTimeout as delay } from "node:timers/promises";
 import type { CcspClient } from "@ccsp/client";
+import { eventually } from "@ccsp/testkit";
 import { collect } from "../src/collect.js";
 
 const CALLERS = 8;
 /** Calls that must end after a service was replaced, before the next one is. */
 const NEXT_CALLS = 40;
 const NEXT_MS = 120_000;
-const POLL_MS = 50;
 const HOUR_MS = 60 * 60 * 1000;
 
 /** Calls of the SDK that go on while services are replaced. */
@@ -26,7 +25,7 @@ export interface Load {
 export function startLoad(client: CcspClient, { runsTasks }: { readonly runsTasks: boolean }): Load {
   const failures: string[] = [];
   let count = 0;
-  let stopping = false;
+  const stopping = new AbortController();
   const call = async <T>(name: string, make: () => Promise<T>): Promise<T | undefined> => {
     try {
       return await make();
@@ -50,7 +49,7 @@ export function startLoad(client: CcspClient, { runsTasks }: { readonly runsTask
     return id;
   };
   const caller = async (): Promise<void> => {
-    while (!stopping) {
+    while (!stopping.signal.aborted) {
       const id = runsTasks ? await call("run", run) : await call("submit", submit);
       if (id === undefined) continue;
       await call("get", () => client.get(id));
@@ -65,14 +64,11 @@ export function startLoad(client: CcspClient, { runsTasks }: { readonly runsTask
     failures,
     async proceeds() {
       const target = count + NEXT_CALLS;
-      const until = performance.now() + NEXT_MS;
-      while (count < target) {
-        if (performance.now() > until) throw new Error(`calls hang: fewer than ${NEXT_CALLS} ended within two minutes`);
-        await delay(POLL_MS);
-      }
+      const what = `${NEXT_CALLS} calls to end; do they hang?`;
+      await eventually(() => assert.ok(count >= target), { timeoutMs: NEXT_MS, what });
     },
     async stop() {
-      stopping = true;
+      stopping.abort();
       await Promise.all(callers);
     },
   };

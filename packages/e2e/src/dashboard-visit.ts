@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { ROLES } from "@ccsp/identity";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { PATIENCE_MS } from "./dashboard.js";
 import type { World } from "./world.js";
 
 /** The pages of the rail, as they are named there. */
@@ -18,9 +19,6 @@ export const PAGES = {
   Keys: "/keys",
   Audit: "/audit",
 };
-/** A loaded machine with two cores may need this long for a page and its data. */
-const PATIENCE_MS = 60_000;
-
 /** The dashboard of a world, in a browser: one page at a time. */
 export class DashboardVisit {
   readonly #browser: Browser;

@@ -48,11 +48,11 @@ export async function assertAccessible(page: Page): Promise<void> {
   const serious = violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
     .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`);
-  assert.deepEqual(serious, []);
+  assert.deepEqual(serious, [], page.url());
 }
 
 /** Fails when the page is wider than its screen. */
 export async function assertFits(page: Page): Promise<void> {
   const beyond = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
-  assert.equal(beyond, 0, "the page is wider than the screen");
+  assert.equal(beyond, 0, `${page.url()} is wider than the screen`);
 }

@@ -123,7 +123,7 @@ describe("the dashboard's pages Queue and Tasks in Chromium, against a whole fle
     await submitWaiting("Look only");
     page = await visit(browser, world, "/queue", { scopes: ROLES.viewer });
     await headline(/^1 waits/);
-    await press("Pause …");
+    await page.getByRole("button", { name: "Pause …" }).press("Enter");
     await says("Your sign-in lacks the scope queue:manage.");
     assert.equal(await page.getByRole("dialog").count(), 0);
     assert.equal(await page.getByRole("combobox", { name: /^Class: / }).count(), 0, "a viewer changes no class");
@@ -189,7 +189,7 @@ describe("the dashboard's pages Queue and Tasks in Chromium, against a whole fle
       const options = { viewport: PHONE, locale: "ja-JP", colorScheme: "dark" } as const;
       page = await visit(browser, world, path, { options });
       await headline(path === "/queue" ? /^1 件が待機中。/ : "1 件が実行中、1 件が待機中。");
-      await page.getByRole("link", { name: "Review the order" }).waitFor();
+      await page.getByRole("link", { name: "Review the order" }).first().waitFor();
       if (path === "/queue") await page.getByText("空きスロットがありません").waitFor();
       await assertFits(page);
       await assertAccessible(page);

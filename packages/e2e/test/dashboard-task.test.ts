@@ -17,7 +17,8 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
   let client: CcspClient;
   before(async function () {
     browser = await openBrowser(this);
-    world = await startWorld({ engine: "scripted", slots: 2, restart: true });
+    const env = { CCSP_TRACE_URL: "https://traces.example/trace/{traceId}" };
+    world = await startWorld({ engine: "scripted", slots: 2, restart: true, env });
     client = world.client("reviewers");
   });
   after(async () => {
@@ -63,14 +64,18 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
     await page.getByText("No connection to the gateway since").waitFor({ state: "detached" });
     await eventually(async () => assert.equal(await answer().textContent(), WORDS), { timeoutMs: 60_000, what: WORDS });
     const drawn = await page.evaluate(async (path) => {
-      const log: { textDelta?: { text: string } }[] = await fetch(path).then((response) => response.json());
+      const log = await fetch(path).then(
+        (response): Promise<{ textDelta?: { text: string } }[]> => response.json() as Promise<never>,
+      );
       return log.map(({ textDelta }) => textDelta?.text ?? "").join("");
     }, `/api/v2/tasks/${id}/log`);
     assert.equal(drawn, WORDS);
   });
 
   it("draws what happened on one scale, with the cause beside each bar, and each attempt with its end", async () => {
-    const { id } = await client.submit({ prompt: `Try twice ${once()} [[fail:500]] [[tool:Grep]] [[text:It worked.]]` });
+    const { id } = await client.submit({
+      prompt: `Try twice ${once()} [[fail:500]] [[tool:Grep]] [[text:It worked.]]`,
+    });
     await ended(id);
     await open(id);
     const timeline = page.getByRole("list", { name: "What happened" });
@@ -89,6 +94,9 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
     await page.locator(".attempts").getByText("failed").waitFor();
     await page.getByText("1 attempt of unknown cost is not in it.").waitFor();
     await answer().getByText("It worked.").waitFor();
+    const { traceId } = await client.get(id);
+    const link = page.getByRole("link", { name: "Open the trace" });
+    assert.equal(await link.getAttribute("href"), `https://traces.example/trace/${traceId}`);
     await page.getByText(/^Log, \d+ entries$/).click();
     await page.locator(".log").getByText("tool Grep").waitFor();
     await assertAccessible(page);
@@ -104,7 +112,10 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
     const { blockers } = await client.explain(id);
     await page.goto(`/tasks/${id}`);
     await stateIs("waiting");
-    await page.locator(".explanation").getByText(blockers[0]?.message ?? "", { exact: true }).waitFor();
+    await page
+      .locator(".explanation")
+      .getByText(blockers[0]?.message ?? "", { exact: true })
+      .waitFor();
     await page.goto("/queue");
     await press("Resume");
     await page.getByRole("dialog").getByRole("button", { name: "Resume", exact: true }).click();

@@ -21,9 +21,9 @@ describe("Every block of commands that a page marks as run", function () {
     const PATH = [join(ROOT, ".tools/bin"), process.env["PATH"]].join(delimiter);
     env = { PATH, HOME: home, USER: "ada", LANG: "C.UTF-8", CCSP_STATE_DIR: join(home, "state") };
     await run("ccsp", ["up", "--detach", "--simulator", "--ports", "free"], { env });
-    const fleet: { gateway: string } = JSON.parse(await readFile(join(home, "state/fleet.json"), "utf8"));
+    const fleet: { gateway: string; http: string } = JSON.parse(await readFile(join(home, "state/fleet.json"), "utf8"));
     const { stdout: token } = await run("ccsp", ["token", "create", "--agent", "ada", "--role", "admin"], { env });
-    env = { ...env, CCSP_GATEWAY: fleet.gateway, CCSP_TOKEN: token.trim() };
+    env = { ...env, CCSP_GATEWAY: fleet.gateway, CCSP_HTTP: fleet.http, CCSP_TOKEN: token.trim() };
     python = await run("python3", ["-c", "import grpc"]).then(
       () => true,
       () => false,

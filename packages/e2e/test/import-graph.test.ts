@@ -66,7 +66,8 @@ const QUEUE_LAYERS: Readonly<Record<string, readonly string[]>> = {
 };
 /**
  * The folders of the gateway's `src`, in the same way. `upstream` is what it knows of the services that it calls. A
- * transport uses `application`, as `grpc` does, and no transport uses another.
+ * transport uses `application`, as `grpc` does, and no transport uses another. The folders after `http` are slices of
+ * the HTTP server: they use what it offers, and not each other.
  */
 const GATEWAY_LAYERS: Readonly<Record<string, readonly string[]>> = {
   upstream: [],
@@ -78,10 +79,11 @@ const GATEWAY_LAYERS: Readonly<Record<string, readonly string[]>> = {
   operators: ["application", "executors", "keys", "upstream"],
   grpc: ["application"],
   http: ["agents", "application", "limits", "operators"],
-  live: ["application", "executors", "http", "keys", "limits", "upstream"],
-  "github-webhook": ["http", "upstream"],
   rest: ["application", "http"],
+  live: ["application", "executors", "http", "keys", "limits", "upstream"],
+  v1: ["application", "http"],
   "sign-in": ["application", "http"],
+  "github-webhook": ["http", "upstream"],
   web: ["http"],
 };
 /**
@@ -211,7 +213,8 @@ describe("The import graph", () => {
           continue;
         }
         const used = packageOf(specifier);
-        const test = isTest(file);
+        // The package e2e is all tests, and a build runs before anything else does.
+        const test = isTest(file) || name === "e2e" || file.endsWith("/build.mjs");
         const declared =
           specifier.startsWith("node:") ||
           used === `@ccsp/${name}` ||

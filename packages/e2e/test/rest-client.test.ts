@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { eventually } from "@ccsp/testkit";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import openapiTS, { astToString } from "openapi-typescript";
 import { blocksOf } from "../src/docs/blocks.js";
@@ -47,6 +48,34 @@ describe("The client that is generated from the description of REST", function (
     const env = { ...process.env, CCSP_HTTP: world.fleet.httpAddress, CCSP_TOKEN: await world.token("alice") };
     const { stdout } = await run(process.execPath, ["--import", "tsx", join(folder, "main.ts")], { cwd: PACKAGE, env });
     assert.match(stdout, /^SUCCEEDED You said: Say hello \d+\n$/);
+  });
+
+  it("continues the trace of its caller, from the request to the run", async () => {
+    const traceId = "0af7651916cd43dd8448eb211c80319c";
+    const answer = await fetch(`${world.fleet.httpAddress}/api/v2/tasks`, {
+      method: "POST",
+      body: JSON.stringify({ spec: { prompt: "Say hello" } }),
+      headers: {
+        authorization: `Bearer ${await world.token("alice")}`,
+        "content-type": "application/json",
+        traceparent: `00-${traceId}-b7ad6b7169203331-01`,
+      },
+    });
+    assert.equal(answer.status, 201);
+    await eventually(
+      () => {
+        const spans = world.traces.trace(traceId);
+        const served = spans.find(({ name }) => name === "POST /api/v2/tasks") ?? assert.fail();
+        assert.equal(served.parentSpanId, "b7ad6b7169203331");
+        assert.equal(served.attributes["http.response.status_code"], 201);
+        const enqueue = spans.find(
+          ({ name, parentSpanId }) => name.endsWith("/Enqueue") && parentSpanId === served.spanId,
+        );
+        assert.ok(enqueue, "the call of the queue is not below the request");
+        assert.ok(spans.some(({ name }) => name.startsWith("engine.run")));
+      },
+      { timeoutMs: 60_000 },
+    );
   });
 
   it("gets answers that fit the schemas of the description", async () => {

@@ -102,7 +102,7 @@ function fuzzed({ method, path, rpcs, parameters, hasBody }: RestOperation, rand
   if (random.chance(0.03))
     headers["content-type"] = random.pick(["text/plain", "application/json; charset=utf-16", "x"]);
   if (random.chance(0.03)) headers["accept"] = random.pick(["text/html", ";;;", "*/*;q=0"]);
-  const asked = query.size > 0 && (!hasBody || random.chance(0.02)) ? `${filled}?${query}` : filled;
+  const asked = query.size > 0 && (!hasBody || random.chance(0.02)) ? `${filled}?${query.toString()}` : filled;
   return { method, path: asked, body: hasBody ? bodyFor(rpcs[0] ?? "", random, known) : undefined, headers };
 }
 

@@ -129,7 +129,7 @@ export async function streamEnds(client: RedisClient, partition: number): Promis
   if (info === undefined) return { oldest: undefined, newest: START, trimmed: false };
   const [oldest] = asList(info.get("first-entry"));
   return {
-    oldest: oldest === undefined ? undefined : String(oldest),
+    oldest: typeof oldest === "string" ? oldest : undefined,
     newest: String(info.get("last-generated-id")),
     trimmed: Number(info.get("entries-added")) > Number(info.get("length")),
   };

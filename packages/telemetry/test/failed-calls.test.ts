@@ -108,7 +108,12 @@ describe("the span of a served call that fails", () => {
     const outcome = why === undefined ? "no error" : "an error";
     it(`exists once, as ${outcome} with ${status[code]}, for ${what}`, () => {
       const rpcMethod = `ccsp.queue.v1.QueueService/${method}`;
-      const rpc = { "rpc.system.name": "grpc", "rpc.method": rpcMethod, "rpc.status_code": status[code] };
+      const rpc = {
+        "rpc.system.name": "grpc",
+        "rpc.method": rpcMethod,
+        "rpc.status_code": status[code],
+        "rpc.response.status_code": status[code],
+      };
       assert.deepEqual(
         receiver.trace(traceId(index)).map(({ kind, name, parentSpanId, attributes, error }) => {
           return { kind, name, parentSpanId, attributes, error };
@@ -155,7 +160,7 @@ describe("the client span of a call that does not succeed", () => {
           kind,
           parentSpanId,
           name.replace("ccsp.queue.v1.QueueService/", ""),
-          attributes["rpc.status_code"],
+          attributes["rpc.response.status_code"],
           attributes["error.type"],
           error,
           attributes["server.address"],

@@ -29,7 +29,7 @@ export async function httpSlices({ config, redis, notification, live, log }: Htt
   const secret = config.webhookSecretFile && (await readWebhookSecret(config.webhookSecretFile));
   const slices: Slice[] = [
     registerRest,
-    (app, deps) => signIn(app, deps, { oidc, codes: createOneTimeCodes(redis.client) }),
+    (app, deps) => signIn(app, deps, { oidc, codes: createOneTimeCodes(redis.client), traceUrl: config.http.traceUrl }),
     (app) => registerLive(app, { live, log }),
   ];
   for (const prefix of ["/api/v1", ...(config.http.oldPaths ? ["/api/ccsp"] : [])])

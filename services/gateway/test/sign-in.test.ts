@@ -36,6 +36,8 @@ const tokenOf = (sub: string, more: Record<string, unknown> = {}, expires: strin
     .setExpirationTime(expires)
     .sign(SECRET);
 
+const TRACE_URL = "https://traces.example/{traceId}";
+
 describe("sign-in", function () {
   this.timeout(60_000);
   let server: RedisServer;
@@ -106,7 +108,7 @@ describe("sign-in", function () {
     app.all("/call", async (request) => ({ presented: credentialsOf(request).authorization ?? "nothing" }));
     const codes = createOneTimeCodes(redis.client);
     app.decorate("sessionCookie", sessionCookie(false));
-    signIn(app, { guard }, { codes, oidc });
+    signIn(app, { guard }, { codes, oidc, traceUrl: TRACE_URL });
     await app.listen({ host: "127.0.0.1", port });
     closing.push(() => limits.close());
   });
@@ -142,7 +144,13 @@ describe("sign-in", function () {
       { name: COOKIE, value: token, path: "/", httpOnly: true, sameSite: "Strict", expires: expireTime },
     ]);
     assert.equal(headers["cache-control"], "no-store");
-    const signedIn = { subject: "alice", scopes: ["tasks:read"], expireTime: expireTime.toISOString(), oidc: true };
+    const signedIn = {
+      subject: "alice",
+      scopes: ["tasks:read"],
+      expireTime: expireTime.toISOString(),
+      traceUrl: TRACE_URL,
+      oidc: true,
+    };
     assert.deepEqual(JSON.parse(body), signedIn);
     const { body: asked } = await ask({ url: "/session", cookies: { [COOKIE]: token } });
     assert.deepEqual(JSON.parse(asked), signedIn);

@@ -90,7 +90,7 @@ describe("the predecessor's management API", function () {
   it("has a queue with classes, whose tasks are added, counted, removed and cleared", async () => {
     const added = await call("POST", "/queue/task", { task: { id: "t-1", prompt: "hi" }, priority: "high" });
     assert.equal(added.status, 201);
-    const taskId = added.data?.["taskId"];
+    const taskId = String(added.data?.["taskId"]);
     assert.deepEqual(formOf(added.data), { taskId: "string", priority: "string" });
     assert.equal(added.data?.["priority"], "high");
     const again = await call("POST", "/queue/task", { task: { id: "t-1", prompt: "hi" }, priority: "high" });
@@ -129,7 +129,7 @@ describe("the predecessor's management API", function () {
     const executeAt = new Date(Date.now() + 3_600_000);
     for (const time of [executeAt.toISOString(), executeAt.getTime()]) {
       const { taskId } = await submit("normal", { executeAt: time });
-      const task = await call("GET", `/api/v2/tasks/${taskId}`);
+      const task = await call("GET", `/api/v2/tasks/${String(taskId)}`);
       assert.deepEqual(
         [Reflect.get(task, "task").state, new Date(Reflect.get(task, "task").spec.startTime).getTime()],
         ["SCHEDULED", executeAt.getTime()],

@@ -106,6 +106,15 @@ describe("the fleet as the monitor knows it", () => {
     assert.deepEqual(await healthAt(22), ["ok"]);
   });
 
+  it("takes the report of an instance whose stored one it cannot read, such as after a step back to this release", async () => {
+    await redis.client.hset("ccsp:monitor:{0}:fleet", "executor/executor-1", "r1 {}", "executor/executor-2", "r2 {}");
+    await both((fleet) => fleet.hear(report(), at(1)));
+    assert.deepEqual(await healthAt(2), ["ok"]);
+    assert.deepEqual(await told(), ["executor-1 ok: "]);
+    await one.sweep(at(100));
+    assert.equal(await redis.client.hget("ccsp:monitor:{0}:fleet", "executor/executor-2"), "r2 {}");
+  });
+
   it("lets a stopped instance go at once, without an alert, and a late report does not bring it back", async () => {
     await one.hear(report(), at(0));
     await one.hear(report({ sequence: 3n, state: InstanceState.STOPPED }), at(30));

@@ -2,7 +2,7 @@ import { useAnswer } from "../answer.js";
 import { call } from "../api.js";
 import { alertWords } from "../i18n/alerts.js";
 import { Dialog } from "../parts/dialog.js";
-import { Field, Select } from "../parts/fields.js";
+import { Field, Select, textsOf } from "../parts/fields.js";
 import { act } from "../parts/toast.js";
 
 const CONDITIONS = ["GREATER", "AT_LEAST", "LESS", "AT_MOST"] as const;
@@ -14,8 +14,7 @@ export function RuleForm({ onClose, onSaved }: { readonly onClose: () => void; r
   const signals = useAnswer("GET /signals", {});
   const metrics = signals.data?.metrics ?? [];
   const save = async (form: HTMLFormElement) => {
-    const given = new FormData(form);
-    const text = (name: string) => String(given.get(name) ?? "").trim();
+    const text = textsOf(form);
     const name = text("name");
     const rule = {
       metric: text("metric"),
@@ -35,7 +34,6 @@ export function RuleForm({ onClose, onSaved }: { readonly onClose: () => void; r
   return (
     <Dialog title={word.add} onClose={onClose}>
       <form
-        class="fields"
         onSubmit={(event) => {
           event.preventDefault();
           void save(event.currentTarget);

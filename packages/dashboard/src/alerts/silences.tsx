@@ -5,7 +5,7 @@ import { alertWords } from "../i18n/alerts.js";
 import { ActButton } from "../parts/act-button.js";
 import { Dialog } from "../parts/dialog.js";
 import { Failure } from "../parts/failure.js";
-import { Field } from "../parts/fields.js";
+import { Field, textsOf } from "../parts/fields.js";
 import { DataTable } from "../parts/table.js";
 import { Time } from "../parts/text.js";
 import { act } from "../parts/toast.js";
@@ -61,11 +61,11 @@ const MOST_HOURS = 24 * 30;
 export function SilenceDialog({ rule, onClose }: { readonly rule: string; readonly onClose: () => void }) {
   const word = alertWords();
   const silence = async (form: HTMLFormElement) => {
-    const given = new FormData(form);
-    const seconds = Number(given.get("hours")) * HOUR_S;
+    const text = textsOf(form);
+    const seconds = Number(text("hours")) * HOUR_S;
     const body = {
       matchers: [{ label: "rule", value: rule }],
-      reason: String(given.get("reason")),
+      reason: text("reason"),
       duration: `${seconds}s`,
       requestId: crypto.randomUUID(),
     };
@@ -78,7 +78,6 @@ export function SilenceDialog({ rule, onClose }: { readonly rule: string; readon
   return (
     <Dialog title={word.silenceTitle(rule)} onClose={onClose}>
       <form
-        class="fields"
         onSubmit={(event) => {
           event.preventDefault();
           void silence(event.currentTarget);

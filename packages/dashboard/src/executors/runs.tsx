@@ -4,6 +4,7 @@ import { bytes, duration, milliseconds, number } from "../format.js";
 import { executorWords } from "../i18n/executors.js";
 import { shellWords } from "../i18n/shell.js";
 import { ActButton } from "../parts/act-button.js";
+import { Panel } from "../parts/layout.js";
 import { DataTable } from "../parts/table.js";
 import { Id, Time, Words } from "../parts/text.js";
 import { hrefWith, navigate, parameter } from "../router.js";
@@ -18,24 +19,21 @@ export function Runs({ runs }: { readonly runs: readonly Run[] }) {
   const watched = parameter("output");
   if (runs.length === 0) return <p class="third">{word.noRuns}</p>;
   return (
-    <>
-      <DataTable
-        label={word.currentRuns}
-        rows={runs}
-        rowKey={({ taskId }) => taskId}
-        columns={[
-          {
-            name: word.task,
-            cell: ({ taskId }) => <Id value={taskId} href={`/tasks/${encodeURIComponent(taskId)}`} />,
-          },
-          { name: word.engine, cell: ({ engine }) => engine, wide: true },
-          { name: word.since, cell: ({ startTime }) => startTime && <Time at={startTime} /> },
-          { name: word.process, cell: ({ pid }) => (pid === 0 ? "–" : pid), number: true, wide: true },
-          { name: word.output, cell: ({ taskId }) => <WatchButton taskId={taskId} watched={watched === taskId} /> },
-        ]}
-      />
-      {runs.map(({ taskId }) => taskId === watched && <Output key={taskId} taskId={taskId} />)}
-    </>
+    <DataTable
+      label={word.currentRuns}
+      rows={runs}
+      rowKey={({ taskId }) => taskId}
+      columns={[
+        {
+          name: word.task,
+          cell: ({ taskId }) => <Id value={taskId} href={`/tasks/${encodeURIComponent(taskId)}`} />,
+        },
+        { name: word.engine, cell: ({ engine }) => engine, wide: true },
+        { name: word.since, cell: ({ startTime }) => startTime && <Time at={startTime} /> },
+        { name: word.process, cell: ({ pid }) => (pid === 0 ? "–" : pid), number: true, wide: true },
+        { name: word.output, cell: ({ taskId }) => <WatchButton taskId={taskId} watched={watched === taskId} /> },
+      ]}
+    />
   );
 }
 
@@ -56,7 +54,8 @@ const RESOURCES_EVERY_MS = 2_000;
 /** Of longer output, the page keeps the end. */
 const MOST_CHARACTERS = 50_000;
 
-function Output({ taskId }: { readonly taskId: string }) {
+/** What the run of a task writes, as it comes. It stays when the run has ended. */
+export function Output({ taskId }: { readonly taskId: string }) {
   const word = executorWords();
   const { text, ended } = useTail(taskId);
   const run = useAnswer("GET /tasks/{taskId}/run", { path: { taskId } }, { everyMs: RESOURCES_EVERY_MS });
@@ -65,7 +64,7 @@ function Output({ taskId }: { readonly taskId: string }) {
   if (!may("prompts:read")) return <Words text={shellWords().hidden("prompts:read")} />;
   const { resources, processes = 0 } = run.data ?? {};
   return (
-    <section aria-label={word.outputOf(taskId)}>
+    <Panel title={word.outputOf(taskId)} aside={<a href={hrefWith({ output: undefined })}>{word.hide}</a>}>
       {resources && (
         <p class="third small">
           {word.use(
@@ -79,7 +78,7 @@ function Output({ taskId }: { readonly taskId: string }) {
         {text}
       </pre>
       {ended && <p class="third small">{word.ended}</p>}
-    </section>
+    </Panel>
   );
 }
 

@@ -1,7 +1,7 @@
 import { call } from "../api.js";
 import { keyWords } from "../i18n/keys.js";
 import { Dialog } from "../parts/dialog.js";
-import { Field, Select } from "../parts/fields.js";
+import { Field, Select, textsOf } from "../parts/fields.js";
 import { act } from "../parts/toast.js";
 
 const ROLES = ["agent", "viewer", "operator", "admin"] as const;
@@ -18,8 +18,7 @@ export function KeyForm({
 }) {
   const word = keyWords();
   const make = async (form: HTMLFormElement) => {
-    const given = new FormData(form);
-    const text = (name: string) => String(given.get(name) ?? "").trim();
+    const text = textsOf(form);
     const name = text("name");
     const lifetime = `${Math.round(Number(text("days")) * DAY_S)}s`;
     await act(async () => {
@@ -32,7 +31,6 @@ export function KeyForm({
   return (
     <Dialog title={word.create} onClose={onClose}>
       <form
-        class="fields"
         onSubmit={(event) => {
           event.preventDefault();
           void make(event.currentTarget);

@@ -98,6 +98,9 @@ describe("A limit on the overview", () => {
   it("is expected to be used as fast as since its start, and never shows unknown as zero", () => {
     const lasts = { ...fiveHours, usedShare: 0.3, exhaustion: "LASTS" };
     assert.equal(windowOutlook(lasts, NOW.getTime()).expected, 0.5);
+    const fast = { ...lasts, usedShare: 0.7 };
+    assert.equal(windowOutlook(fast, NOW.getTime()).expected, undefined, "the forecast contradicts the mean pace");
+    assert.equal(windowOutlook({ ...fast, exhaustion: "UNSPECIFIED" }, NOW.getTime()).expected, 1);
     const { usedShare: _, ...unknown } = { ...lasts, exhaustion: "UNSPECIFIED" };
     const outlook = windowOutlook(unknown, NOW.getTime());
     assert.deepEqual([outlook.used, outlook.expected, outlook.state], [undefined, undefined, "unknown"]);

@@ -35,7 +35,7 @@ export function headline(situation: Situation): Headline {
 }
 
 /** All tasks that have been accepted and have no executor: also those that wait for a time. */
-export const waitingIn = ({ depths, parked, scheduled }: QueueStatus): number =>
+const waitingIn = ({ depths, parked, scheduled }: QueueStatus): number =>
   depths.reduce((sum, { waiting }) => sum + waiting, parked + scheduled);
 
 export const isLost = ({ state }: Session): boolean => ["LOST", "WAITING", "CONFIRMING"].includes(state);

@@ -87,13 +87,15 @@ function Limit({
   );
 }
 
-function futureOf({ state, used, expected, exhaustTime, earliestExhaustTime, endTime }: LimitOutlook): string {
+function futureOf({ state, used, expected, lasts, exhaustTime, earliestExhaustTime, endTime }: LimitOutlook): string {
   const word = overviewWords();
   if (state === "used-up") return word.usedUpNow(endTime ? time(endTime) : "?");
   if (exhaustTime && earliestExhaustTime) return word.runsOutBand(time(exhaustTime), time(earliestExhaustTime));
   if (exhaustTime) return word.runsOut(time(exhaustTime));
   if (used === undefined) return word.shareUnknown;
-  return expected === undefined ? word.tooLittle : word.lasts(share(expected));
+  if (expected === 1) return word.paceRunsOut;
+  if (expected !== undefined) return word.lasts(share(expected));
+  return lasts ? word.lastsByForecast : word.tooLittle;
 }
 
 function ForecastError({ forecast }: { readonly forecast: Forecast | undefined }) {

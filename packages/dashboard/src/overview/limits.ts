@@ -9,8 +9,10 @@ export interface LimitOutlook {
   readonly window: string;
   /** Used share. Undefined: not known. */
   readonly used: number | undefined;
-  /** Share that will be used at its end, if usage goes on as since its start. Undefined: not known. */
+  /** Share that will be used at its end, at most 1, if usage goes on as since its start. Undefined: not known. */
   readonly expected: number | undefined;
+  /** The forecast says that it is not used up before its end. */
+  readonly lasts: boolean;
   readonly startTime: string | undefined;
   readonly endTime: string | undefined;
   readonly state: "used-up" | "near" | "far" | "unknown";
@@ -33,7 +35,8 @@ export function windowOutlook(window: UsageWindow, now: number): LimitOutlook {
     used: usedUp ? 1 : usedShare,
     ...times,
     state: usedUp ? "used-up" : stateOf(usedShare, exhaustion === "RUNS_OUT"),
-    expected: expectedShare(usedShare, times, exhaustion === "RUNS_OUT", now),
+    lasts: exhaustion === "LASTS",
+    expected: expectedShare(usedShare, times, exhaustion, now),
     exhaustTime: window.exhaustTime,
     earliestExhaustTime: window.earliestExhaustTime,
   };
@@ -50,7 +53,8 @@ export function budgetOutlook(standing: BudgetStanding, now: number): LimitOutlo
     used: share,
     ...times,
     state: share >= 1 ? "used-up" : stateOf(share, runsOut),
-    expected: expectedShare(share, times, runsOut, now),
+    lasts: !runsOut,
+    expected: expectedShare(share, times, runsOut ? "RUNS_OUT" : "LASTS", now),
     exhaustTime,
     earliestExhaustTime: undefined,
   };
@@ -70,12 +74,14 @@ interface Times {
 /** Too short a start says nothing about the pace. */
 const LEAST_ELAPSED_SHARE = 0.05;
 
-function expectedShare(used: number | undefined, times: Times, runsOut: boolean, now: number): number | undefined {
-  if (runsOut) return 1;
+function expectedShare(used: number | undefined, times: Times, forecast: string, now: number): number | undefined {
+  if (forecast === "RUNS_OUT") return 1;
   const elapsed = elapsedShare(times, now);
   if (used === undefined || elapsed === undefined || elapsed < LEAST_ELAPSED_SHARE) return undefined;
-  // The forecast says that it is not used up.
-  return Math.max(Math.min(used / elapsed, 0.99), used);
+  const expected = used / elapsed;
+  // The forecast knows more than the mean pace. Where they contradict each other, it is right.
+  if (expected >= 1) return forecast === "LASTS" ? undefined : 1;
+  return expected;
 }
 
 /** How much of the time between start and end has passed at a time. */

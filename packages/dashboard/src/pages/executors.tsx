@@ -1,4 +1,5 @@
 import { ExecutorPanel } from "../executors/executor-panel.js";
+import { Output } from "../executors/runs.js";
 import { executorWords } from "../i18n/executors.js";
 import { shellWords } from "../i18n/shell.js";
 import { Empty, PageHead } from "../parts/layout.js";
@@ -24,11 +25,13 @@ export default function ExecutorsPage() {
   }
   if (!executors) return <PageHead title={shellWords().loading} />;
   const chosen = parameter("executor");
+  const watched = parameter("output");
   const shown = chosen === undefined ? executors : executors.filter(({ executorId }) => executorId === chosen);
   return (
     <>
       <PageHead title={titleOf(executors)} lead={leadOf(executors)} />
       {executors.length === 0 && <Empty title={word.noneLead} command="ccsp up" />}
+      {watched !== undefined && <Output key={watched} taskId={watched} />}
       <div class="panels">
         {(shown.length > 0 ? shown : executors).map((executor) => (
           <ExecutorPanel

@@ -7,7 +7,7 @@ import { shellWords } from "../i18n/shell.js";
 import { ActButton } from "../parts/act-button.js";
 import { confirm, Dialog } from "../parts/dialog.js";
 import { Failure } from "../parts/failure.js";
-import { Field } from "../parts/fields.js";
+import { Field, textsOf } from "../parts/fields.js";
 import { Empty, PageHead, Panel } from "../parts/layout.js";
 import { DataTable } from "../parts/table.js";
 import { Id, State, Time } from "../parts/text.js";
@@ -155,8 +155,7 @@ async function setPaused(schedule: Schedule, paused: boolean, onChange: () => vo
 function ScheduleForm({ onClose, onSaved }: { readonly onClose: () => void; readonly onSaved: () => void }) {
   const word = scheduleWords();
   const save = async (form: HTMLFormElement) => {
-    const given = new FormData(form);
-    const text = (name: string) => String(given.get(name) ?? "").trim();
+    const text = textsOf(form);
     const name = text("name");
     const done = await act(async () => {
       const schedule = { cron: text("cron"), timeZone: text("zone"), spec: { prompt: text("prompt") } };
@@ -169,7 +168,6 @@ function ScheduleForm({ onClose, onSaved }: { readonly onClose: () => void; read
   return (
     <Dialog title={word.add} onClose={onClose}>
       <form
-        class="fields"
         onSubmit={(event) => {
           event.preventDefault();
           void save(event.currentTarget);
@@ -178,7 +176,7 @@ function ScheduleForm({ onClose, onSaved }: { readonly onClose: () => void; read
         <Field label={word.nameField} name="name" required />
         <Field label={word.cron} name="cron" placeholder="0 3 * * *" required />
         <Field label={word.zone} name="zone" defaultValue={Intl.DateTimeFormat().resolvedOptions().timeZone} required />
-        <label class="field">
+        <label>
           <span>{word.prompt}</span>
           <textarea name="prompt" rows={4} required />
         </label>

@@ -122,7 +122,7 @@ function options(parent: HTMLElement, series: readonly Series[], format: (value:
     padding: [8, 0, 0, 0],
     legend: { show: false },
     cursor: { show: false },
-    scales: { y: { range: (_, __, most) => [0, Math.max(most * 1.1, 1)] } },
+    scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
     axes: [
       {
         stroke: style("--text-3"),
@@ -138,7 +138,8 @@ function options(parent: HTMLElement, series: readonly Series[], format: (value:
         font,
         grid: { stroke: style("--line"), width: 1, dash: [2, 3] },
         ticks: { show: false },
-        size: 34,
+        // As wide as the longest label.
+        size: (_, labels) => 14 + 6 * Math.max(...(labels ?? []).map(({ length }) => length), 2),
         space: 36,
         values: (_, values) => values.map((value) => format(value)),
         // Of half a task nobody speaks.

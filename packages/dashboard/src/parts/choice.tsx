@@ -13,7 +13,7 @@ export function Choice({
   readonly parameter: string;
 }) {
   return (
-    <nav class="choice" aria-label={label}>
+    <nav class="small-tabs" aria-label={label}>
       {choices.map(({ name, word }) => (
         <a
           key={name}

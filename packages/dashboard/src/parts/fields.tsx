@@ -3,7 +3,7 @@ import type { ComponentProps } from "preact";
 /** An input with its label. */
 export function Field({ label, ...input }: ComponentProps<"input"> & { readonly label: string }) {
   return (
-    <label class="field">
+    <label>
       <span>{label}</span>
       <input autocomplete="off" {...input} />
     </label>
@@ -25,7 +25,7 @@ export function Select({
   readonly onChange?: (value: string) => void;
 }) {
   return (
-    <label class="field">
+    <label>
       <span>{label}</span>
       <select name={name} defaultValue={value ?? ""} onChange={({ currentTarget }) => onChange?.(currentTarget.value)}>
         {options.map((option) => (
@@ -36,4 +36,13 @@ export function Select({
       </select>
     </label>
   );
+}
+
+/** The texts of a form by the names of its fields, without spaces around them. */
+export function textsOf(form: HTMLFormElement): (name: string) => string {
+  const given = new FormData(form);
+  return (name) => {
+    const value = given.get(name);
+    return typeof value === "string" ? value.trim() : "";
+  };
 }

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { number } from "../format.js";
 import { shellWords } from "../i18n/shell.js";
 
@@ -131,7 +131,7 @@ export function useSteadyRows<Row>(
   const shown = useRef({ question, rows });
   const [, draw] = useState({});
   if (shown.current.question !== question || shown.current.rows.length === 0) shown.current = { question, rows };
-  const steady = steadyRows(shown.current.rows, rows, rowKey);
+  const steady = useMemo(() => steadyRows(shown.current.rows, rows, rowKey), [shown.current, rows]);
   return {
     ...steady,
     showWaiting: () => {

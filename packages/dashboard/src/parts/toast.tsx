@@ -1,4 +1,5 @@
 import { signal } from "@preact/signals";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { outcome } from "../api.js";
 import { failureWords } from "../i18n/failures.js";
 import { shellWords } from "../i18n/shell.js";
@@ -42,8 +43,14 @@ function remove(id: number): void {
 /** Where toasts are shown and announced. The shell has it once. */
 export function Toasts() {
   const word = shellWords();
+  const element = useRef<HTMLDivElement>(null);
+  // A popover that opens is above what is in front of the page then, such as a dialog.
+  useLayoutEffect(() => {
+    element.current?.hidePopover();
+    if (notes.value.length > 0) element.current?.showPopover();
+  }, [notes.value]);
   return (
-    <div class="toasts" role="status" aria-live="polite">
+    <div ref={element} class="toasts" popover="manual" role="status" aria-live="polite">
       {notes.value.map(({ id, text, undo }) => (
         <div class="toast" key={id}>
           <span>{text}</span>

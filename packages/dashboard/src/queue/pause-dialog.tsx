@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { ApiError, call } from "../api.js";
 import { queueWords } from "../i18n/queue.js";
 import { shellWords } from "../i18n/shell.js";
-import { stateWords } from "../i18n/states.js";
+import { stateWords, wordOf } from "../i18n/states.js";
 import { Dialog } from "../parts/dialog.js";
 import { Failure } from "../parts/failure.js";
 import { act } from "../parts/toast.js";
@@ -114,7 +114,7 @@ function NameField({
   const word = queueWords();
   if (kind === "all") return null;
   const choices = { priority: CLASSES, engine: engines, agentId: [], label: [], account: [] }[kind];
-  const form = { label: word.pauseLabelForm, account: word.pauseAccountForm }[kind as string] ?? "";
+  const form = kind === "label" ? word.pauseLabelForm : kind === "account" ? word.pauseAccountForm : "";
   return (
     <label>
       {word.pauseName}
@@ -122,7 +122,7 @@ function NameField({
         <select value={name} onChange={({ currentTarget }) => onName(currentTarget.value)}>
           {choices.map((each) => (
             <option key={each} value={each}>
-              {kind === "priority" ? (stateWords().priority as Readonly<Record<string, string>>)[each] : each}
+              {kind === "priority" ? wordOf(stateWords().priority, each) : each}
             </option>
           ))}
         </select>

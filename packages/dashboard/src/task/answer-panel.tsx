@@ -1,4 +1,5 @@
 import { shellWords } from "../i18n/shell.js";
+import { wordOf } from "../i18n/states.js";
 import { taskWords } from "../i18n/task.js";
 import { Panel } from "../parts/layout.js";
 import { Words } from "../parts/text.js";
@@ -21,7 +22,6 @@ export function AnswerPanel({ task, messages }: { readonly task: Task; readonly 
   }
   const text = task.result?.text ?? messages.at(-1) ?? "";
   const earlier = messages.slice(0, -1).filter((each) => each.trim() !== "");
-  const side = task.error?.source ? (word.sides as Readonly<Record<string, string>>)[task.error.source] : "";
   return (
     <Panel title={title}>
       <Prompt text={task.spec?.prompt ?? ""} />
@@ -37,7 +37,7 @@ export function AnswerPanel({ task, messages }: { readonly task: Task; readonly 
       )}
       {ended && task.error && (
         <p class="answer-error">
-          <strong>{word.failed(side ?? "")}.</strong> {task.error.message}
+          <strong>{word.failed(sideOf(task.error.source))}.</strong> {task.error.message}
         </p>
       )}
       {text === "" ? (
@@ -48,6 +48,10 @@ export function AnswerPanel({ task, messages }: { readonly task: Task; readonly 
     </Panel>
   );
 }
+
+/** The side that caused a failure, or "" when it is not known. */
+export const sideOf = (source = "UNSPECIFIED"): string =>
+  source === "UNSPECIFIED" ? "" : wordOf(taskWords().sides, source);
 
 function Prompt({ text }: { readonly text: string }) {
   if (text === "") return null;

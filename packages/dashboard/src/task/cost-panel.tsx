@@ -5,6 +5,7 @@ import { Facts, Panel } from "../parts/layout.js";
 import { State, Time, taskTone } from "../parts/text.js";
 import type { Task } from "../routes.js";
 import { hasEnded, labelsOf } from "../work/task-state.js";
+import { sideOf } from "./answer-panel.js";
 import { type Attempt, attemptsOf, type Story } from "./story.js";
 
 /** What a task cost, what it asked for, and its attempts. */
@@ -107,7 +108,7 @@ function LabelLinks({ labels }: { readonly labels: readonly string[] }) {
 
 function AttemptLine({ attempt, now }: { readonly attempt: Attempt; readonly now: number }) {
   const { number: count, state, from, to = now, error, reason } = attempt;
-  const side = error?.source ? (taskWords().sides as Readonly<Record<string, string>>)[error.source] : undefined;
+  const side = sideOf(error?.source);
   return (
     <li>
       <div class="line">

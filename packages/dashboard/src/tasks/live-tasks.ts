@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { LiveMessage } from "../live.js";
 import { usePages } from "../parts/pages-of.js";
 import type { Task } from "../routes.js";
@@ -26,7 +26,7 @@ export function useLiveTasks(filter: Filter) {
   const question = JSON.stringify(asked);
   const pages = usePages(question, (token, signal) => readTasks(filter, token, signal), idOf);
   const states = useRef(new Map<string, string>());
-  const [, draw] = useState({});
+  const [changes, setChanges] = useState(0);
   const refresh = useRef(pages.refresh);
   refresh.current = pages.refresh;
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
@@ -38,10 +38,17 @@ export function useLiveTasks(filter: Filter) {
     }, REFRESH_MS);
   };
   useEffect(() => () => clearTimeout(timer.current), []);
-  useTaskEvents({}, (event) => note(event, states.current, () => draw({})) && refreshSoon(), refreshSoon);
+  useTaskEvents(
+    {},
+    (event) => note(event, states.current, () => setChanges((count) => count + 1)) && refreshSoon(),
+    refreshSoon,
+  );
 
-  const current = states.current.size === 0 ? pages.rows : pages.rows.map((row) => withState(row, states.current));
-  const rows = text === "" ? current : current.filter((row) => hasText(row, text));
+  const current = useMemo(
+    () => (changes === 0 ? pages.rows : pages.rows.map((row) => withState(row, states.current))),
+    [pages.rows, changes],
+  );
+  const rows = useMemo(() => (text === "" ? current : current.filter((row) => hasText(row, text))), [current, text]);
   return { ...pages, rows, searched: current.length, question: question + text };
 }
 

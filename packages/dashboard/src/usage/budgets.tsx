@@ -6,7 +6,7 @@ import { usageWords } from "../i18n/usage.js";
 import { ActButton } from "../parts/act-button.js";
 import { confirm, Dialog } from "../parts/dialog.js";
 import { Failure } from "../parts/failure.js";
-import { Field, Select } from "../parts/fields.js";
+import { Field, Select, textsOf } from "../parts/fields.js";
 import { Empty, Panel } from "../parts/layout.js";
 import { DataTable } from "../parts/table.js";
 import { act } from "../parts/toast.js";
@@ -109,7 +109,7 @@ function BudgetForm({ onClose, onSaved }: { readonly onClose: () => void; readon
   const word = usageWords();
   const [holder, setHolder] = useState<string>("everybody");
   const save = async (form: HTMLFormElement) => {
-    const text = (name: string) => String(new FormData(form).get(name) ?? "").trim();
+    const text = textsOf(form);
     const name = text("name");
     const budget: Written = {
       holder:
@@ -133,7 +133,6 @@ function BudgetForm({ onClose, onSaved }: { readonly onClose: () => void; readon
   return (
     <Dialog title={word.add} onClose={onClose}>
       <form
-        class="fields"
         onSubmit={(event) => {
           event.preventDefault();
           void save(event.currentTarget);

@@ -4,7 +4,7 @@ import { table, withLinks } from "./markdown.js";
 /** The built-in rules of alerts, with what to do. */
 export function alertRules(): string {
   const rows = DEFAULT_RULES.map((rule) => [
-    `\`${rule.name}\``,
+    `[\`${rule.name}\`](runbooks.md#${rule.name})`,
     rule.severity,
     `\`${conditionText(rule)}\``,
     rule.summary,

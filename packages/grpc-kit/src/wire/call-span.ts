@@ -5,7 +5,8 @@ import { boundTraceState } from "./trace-state.js";
 /**
  * The spans of calls. Names and attributes follow OpenTelemetry's semantic conventions for RPC, version 1.45.0, the
  * first release in which they are stable: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/. `rpc.method` is the
- * full method name, and also the name of the span. `rpc.status_code` is the name of the code. A span that is an error
+ * full method name, and also the name of the span. `rpc.status_code` is the name of the code. Releases 1.39 to 1.44 call
+ * it `rpc.response.status_code`, and so do most programs that show traces, so a span has both. A span that is an error
  * has the same name in `error.type`.
  *
  * This package does not use `@opentelemetry/instrumentation-grpc`: it has the names of version 1.37, and it patches
@@ -100,5 +101,5 @@ function end(span: Span, code: status, error: string | undefined): void {
   const name = status[code];
   if (error !== undefined)
     span.setStatus({ code: SpanStatusCode.ERROR, message: error }).setAttribute("error.type", name);
-  span.setAttribute("rpc.status_code", name).end();
+  span.setAttribute("rpc.status_code", name).setAttribute("rpc.response.status_code", name).end();
 }

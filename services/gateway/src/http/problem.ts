@@ -35,7 +35,7 @@ const HTTP_STATUS: Partial<Record<status, number>> = {
   [status.DEADLINE_EXCEEDED]: 504,
 };
 
-export const httpStatusOf = (reason: Reason): number =>
+const httpStatusOf = (reason: Reason): number =>
   reason === "MESSAGE_TOO_LARGE" ? 413 : (HTTP_STATUS[STATUS_OF[reason]] ?? 500);
 
 /** The body of an error, as RFC 9457 wants it, with the details that gRPC's errors have. */

@@ -8,6 +8,8 @@ export interface HttpSettings {
   readonly publicUrl: string | undefined;
   /** The origins whose pages may call. Empty: no page of another origin may. */
   readonly origins: readonly string[];
+  /** The address of a trace, with `{traceId}` in the place of its id. Undefined: the dashboard shows ids only. */
+  readonly traceUrl: string | undefined;
 }
 
 export function httpSettings(settings: Settings, { name, portTlsDir }: ServiceSettings): HttpSettings {
@@ -41,6 +43,11 @@ export function httpSettings(settings: Settings, { name, portTlsDir }: ServiceSe
         pattern: /^https?:\/\/(\[[\da-f:.]+\]|[\w.-]+)(:\d{1,5})?$/i,
         form: "origins, such as https://ops.example.com, separated by commas",
       },
+    ),
+    traceUrl: settings.optionalText(
+      "CCSP_TRACE_URL",
+      "address of a trace in your tracing system, such as `https://jaeger.example/trace/{traceId}`, to which the dashboard links",
+      { pattern: /^https?:\/\/\S*\{traceId\}\S*$/, form: "an http or https URL with {traceId}" },
     ),
   };
 }

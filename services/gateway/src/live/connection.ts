@@ -118,15 +118,18 @@ export class LiveConnection {
   #inTurn(work: () => Promise<void>): void {
     this.#pending += 1;
     if (this.#pending >= MOST_PENDING) this.#socket.pause();
-    this.#turn = this.#turn.then(async () => {
-      try {
-        if (!this.#over) await work();
-      } catch (error) {
-        this.#failed(error);
-      }
-      this.#pending -= 1;
-      if (this.#pending < MOST_PENDING) this.#socket.resume();
-    });
+    this.#turn = this.#after(this.#turn, work);
+  }
+
+  async #after(turn: Promise<void>, work: () => Promise<void>): Promise<void> {
+    await turn;
+    try {
+      if (!this.#over) await work();
+    } catch (error) {
+      this.#failed(error);
+    }
+    this.#pending -= 1;
+    if (this.#pending < MOST_PENDING) this.#socket.resume();
   }
 
   #failed(error: unknown): void {

@@ -50,7 +50,10 @@ export class Subscription implements EventReader, SnapshotReader {
     metrics.subscriptions.inc({ topic });
     this.#cursor = events.cursor;
     outbox.send(frame({ type: "subscribed", id, topic, cursor: events.cursor }));
-    this.#leaves.push(events.leave, () => metrics.subscriptions.dec({ topic }));
+    this.#leaves.push(
+      () => events.leave(),
+      () => metrics.subscriptions.dec({ topic }),
+    );
     events.start();
     if (snapshots) this.#leaves.push(snapshots.join(this));
   }

@@ -7,7 +7,7 @@ describe("the topics", () => {
   it("show each kind of event once", () => {
     for (const name of Object.values(EVENT_TYPES)) {
       const showing = TOPIC_NAMES.filter((topic) => TOPICS[topic].events.some((kind) => name.startsWith(kind)));
-      assert.equal(showing.length, 1, `${name}: ${showing}`);
+      assert.equal(showing.length, 1, `${name}: ${showing.join(", ")}`);
     }
   });
 

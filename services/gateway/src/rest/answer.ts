@@ -42,7 +42,7 @@ function nextPage({ url }: FastifyRequest, answer: object): string | undefined {
   const [path = "", query = ""] = url.split("?", 2);
   const next = new URLSearchParams(query);
   next.set("pageToken", token);
-  return `${path}?${next}`;
+  return `${path}?${next.toString()}`;
 }
 
 /** Only a task has a path of its own. */

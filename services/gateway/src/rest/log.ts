@@ -43,7 +43,7 @@ export async function sendLog(
     }
     if (next && !next.done) {
       const [path = ""] = request.url.split("?", 1);
-      reply.header("link", `<${path}?afterSequence=${last}>; rel="next"`);
+      reply.header("link", `<${path}?afterSequence=${String(last)}>; rel="next"`);
     }
   } finally {
     // A watch that waits for the next entry ends only through its signal.

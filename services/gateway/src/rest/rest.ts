@@ -63,7 +63,9 @@ function serve(app: FastifyInstance, prefix: string, route: Route, deps: HttpDep
           return sendLog(request, reply, { call, typeName: rpc.response, open: (own) => rpc.messages(message, own) });
         case "lines":
           return sendLines({ messages: rpc.messages(message, call), message }, { calls, call, log }, reply);
-        default: {
+        case "answer":
+        case "created":
+        case undefined: {
           const answer = await call.unlessStopped(rpc.answer(message, call));
           return sendAnswer({ route, call, typeName: rpc.response, answer }, request, reply);
         }

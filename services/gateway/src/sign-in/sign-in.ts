@@ -16,6 +16,8 @@ export interface SignInOptions {
   readonly codes: OneTimeCodes;
   /** Undefined: people sign in with a token. */
   readonly oidc: OidcSignIn | undefined;
+  /** What a page needs to link to traces. */
+  readonly traceUrl?: string | undefined;
 }
 
 /** A sign-in is proven like a call that needs no scope. */
@@ -26,7 +28,7 @@ const MAX_BODY = 8 * 1024;
 export function signIn(
   app: FastifyInstance,
   { guard }: { readonly guard: Pick<Guard, "admit"> },
-  { codes, oidc }: SignInOptions,
+  { codes, oidc, traceUrl }: SignInOptions,
 ): void {
   const cookie = app.sessionCookie;
 
@@ -46,6 +48,7 @@ export function signIn(
       subject: identity.subject,
       scopes: effectiveScopes(identity.scopes),
       expireTime: identity.expireTime?.toISOString(),
+      traceUrl,
     }),
     oidc: oidc !== undefined,
   });

@@ -166,9 +166,10 @@ function taskIn({ task }: Readonly<Record<string, unknown>>): {
   return { ...fields, id: textIn(fields, "id", 128) };
 }
 
-function specOf({ priority: _, ...fields }: Readonly<Record<string, unknown>>): object {
+// The class has words of its own here, and is read elsewhere.
+function specOf(fields: Readonly<Record<string, unknown>>): object {
   try {
-    return fromJson("ccsp.task.v1.TaskSpec", fields);
+    return fromJson("ccsp.task.v1.TaskSpec", { ...fields, priority: null });
   } catch (error) {
     if (!(error instanceof JsonFault)) throw error;
     throw invalidFields(error.fields.map(({ field, description }) => ({ field: `task.${field}`, description })));

@@ -1,6 +1,6 @@
 import { invalidFields } from "@ccsp/errors";
 import { type InstanceReport, InstanceState } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
-import type { ChangeEvent, Entry, StateStore } from "../state/state-store.js";
+import { type ChangeEvent, type Entry, type StateStore, UnreadableEntry } from "../state/state-store.js";
 import { type Health, type Judgement, judge, type Patience, type Vitals } from "./health.js";
 
 /** An instance as it was last heard of. */
@@ -40,15 +40,25 @@ export function createFleet(state: StateStore<Known>, patience: Patience): Fleet
   const judgedAt = (report: InstanceReport, receivedMs: number, nowMs: number): Judgement =>
     judge(vitalsOf(report), nowMs - receivedMs, patience);
 
+  /** Of what cannot be read, only the revision: the report that came replaces nearly all of it. */
+  async function known(name: string): Promise<(Pick<Entry<Known>, "revision"> & Partial<Entry<Known>>) | undefined> {
+    try {
+      return await state.get(name);
+    } catch (error) {
+      if (error instanceof UnreadableEntry) return { revision: error.revision };
+      throw error;
+    }
+  }
+
   async function hearOnce(report: InstanceReport, nowMs: number): Promise<boolean> {
     const name = nameOf(report);
-    const before = await state.get(name);
-    if (before && !isNewer(report, before.value.report)) return true;
+    const before = await known(name);
+    if (before?.value && !isNewer(report, before.value.report)) return true;
     if (!before && (await state.names()).size >= MOST_INSTANCES)
       throw invalidFields([{ field: "report.instance", description: `is one more than ${MOST_INSTANCES} instances` }]);
     const judged = judgedAt(report, nowMs, nowMs);
-    const same = before?.value.health === judged.health;
-    const after: Known = { report, receivedMs: nowMs, sinceMs: same ? before.value.sinceMs : nowMs, ...judged };
+    const same = before?.value?.health === judged.health;
+    const after: Known = { report, receivedMs: nowMs, sinceMs: (same && before?.value?.sinceMs) || nowMs, ...judged };
     const events = same ? [] : [healthEvent(report, judged, nowMs)];
     return (await state.change({ name, before, after, events })) !== "conflict";
   }

@@ -23,10 +23,21 @@ export interface ChangeEvent {
 export interface Change<T> {
   readonly name: string;
   /** The entry that the decision was based on. Undefined: there was none. */
-  readonly before: Entry<T> | undefined;
+  readonly before: Pick<Entry<T>, "revision"> | undefined;
   /** Undefined removes the entry. */
   readonly after: T | undefined;
   readonly events?: readonly ChangeEvent[];
+}
+
+/** An entry that this release cannot read. A replica of a newer one may be able to, so the same call may succeed there. */
+export class UnreadableEntry extends Refusal {
+  constructor(
+    message: string,
+    readonly revision: string,
+    cause: unknown,
+  ) {
+    super("DEPENDENCY_UNAVAILABLE", message, { cause });
+  }
 }
 
 /**
@@ -39,7 +50,7 @@ export interface StateStore<T> {
    * stop the work on the others.
    */
   list(): Promise<readonly Entry<T>[]>;
-  /** Rejects with a Refusal if the entry cannot be read. */
+  /** Rejects with an UnreadableEntry if the entry cannot be read. */
   get(name: string): Promise<Entry<T> | undefined>;
   /** Returns the names of all entries, with those that cannot be read. */
   names(): Promise<ReadonlySet<string>>;
@@ -83,12 +94,12 @@ export function openState<T>({ redis, part, parse, toJson = (value) => value, lo
   const state = stateKey(part);
   const decode = (name: string, stored: string): Entry<T> => {
     const space = stored.indexOf(" ");
+    const revision = stored.slice(0, space);
     try {
-      return { name, revision: stored.slice(0, space), value: parse(JSON.parse(stored.slice(space + 1))) };
+      return { name, revision, value: parse(JSON.parse(stored.slice(space + 1))) };
     } catch (cause) {
       const what = `the entry ${JSON.stringify(name)} of ${state} cannot be read by this release`;
-      // A replica of a newer release may be able to read it, so the same call may succeed there.
-      throw new Refusal("DEPENDENCY_UNAVAILABLE", what, { cause });
+      throw new UnreadableEntry(what, revision, cause);
     }
   };
   const readableValue = (name: string, stored: string): T | undefined => {

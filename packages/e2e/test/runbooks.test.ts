@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { DEFAULT_RULES } from "@ccsp/monitor";
+import { parse } from "yaml";
+import { readPage } from "../src/docs/blocks.js";
+
+const PAGE = "docs/runbooks.md";
+
+/** The part of a file of rules that this test reads. */
+interface Rules {
+  readonly groups: readonly {
+    readonly rules: readonly { readonly alert: string; readonly annotations: Readonly<Record<string, string>> }[];
+  }[];
+}
+
+describe("The runbooks", () => {
+  const sections = readPage(PAGE).split(/^## /m).slice(1);
+  const named = sections.map((section) => section.split("\n", 1)[0] ?? "");
+
+  it("have a section for each built-in rule, and for nothing else", () => {
+    assert.deepEqual(named.toSorted(), DEFAULT_RULES.map(({ name }) => name).toSorted());
+  });
+
+  it("say in each section what the alert means, and name something to look at or another section", () => {
+    for (const section of sections) {
+      assert.match(section, /^\S+\n\n\*\*Means\*\*: /);
+      assert.match(section, /`[^`]+`|\]\(/);
+    }
+  });
+
+  it("are named by each rule for Prometheus", () => {
+    const { groups }: Rules = parse(readPage("deploy/prometheus/rules.yaml"));
+    const rules = groups.flatMap((group) => group.rules);
+    assert.ok(rules.length > 10);
+    for (const { alert, annotations } of rules) {
+      const [page, section] = (annotations["runbook_url"] ?? "").split("#");
+      assert.deepEqual([page, named.includes(section ?? "")], [PAGE, true], alert);
+    }
+  });
+});

@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { loadDefinitions } from "@ccsp/cli";
+import { describeSettings } from "@ccsp/config";
+import { SERVICES } from "@ccsp/fleet";
+import { skip } from "@ccsp/testkit";
+
+const DEPLOY = fileURLToPath(new URL("../../../deploy", import.meta.url));
+const UNITS = join(DEPLOY, "systemd");
+/** `systemd-analyze security` counts from 0, the safest, to 10. Sandboxes of runs need namespaces and mounts. */
+const MOST_EXPOSED = { service: 1.5, executor: 3.5 };
+
+const run = promisify(execFile);
+const install = (...args: readonly string[]) =>
+  run(join(DEPLOY, "install.sh"), args, { env: { ...process.env, npm_config_offline: "true" } });
+
+describe("deploy/install.sh and the units of systemd", function () {
+  this.timeout(60_000);
+  let folder: string;
+  let root: string;
+  let release: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "ccsp-systemd-"));
+    root = join(folder, "root");
+    const source = join(folder, "cli");
+    await mkdir(join(source, "services"), { recursive: true });
+    await mkdir(root);
+    await writeFile(join(source, "services/main.js"), "");
+    await writeFile(join(source, "package.json"), '{ "name": "@ccsp/cli", "version": "9.9.9" }');
+    await run("npm", ["pack", "--pack-destination", folder], { cwd: source });
+    release = join(folder, "ccsp-cli-9.9.9.tgz");
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  const node = ["--node", process.execPath];
+  const keysOf = async (file: string): Promise<readonly string[]> =>
+    [...(await readFile(file, "utf8")).matchAll(/^(\w+)=/gm)].flatMap(([, key]) => key ?? []);
+
+  it("say with --dry-run what they would do, and do nothing", async () => {
+    const { stdout } = await install(release, "--dry-run", "--root", root, ...node);
+    assert.match(stdout, /^would run: .*npm install .*ccsp-cli-9\.9\.9\.tgz$/m);
+    assert.match(stdout, /^would run: install -m 0600 .*queue\.env .*\/etc\/ccsp\/queue\.env$/m);
+    assert.deepEqual(await readdir(root), []);
+  });
+
+  it("refuse what cannot work before they change anything, and name it", async () => {
+    await assert.rejects(install("nothing.tgz", "--root", root, ...node), { code: 2, stderr: /no file nothing\.tgz/ });
+    await assert.rejects(install(release, "--root", root, "--node", "/bin/echo"), {
+      code: 2,
+      stderr: /CCSP needs 22\.15/,
+    });
+    assert.deepEqual(await readdir(root), []);
+  });
+
+  it("install a release beside others, with settings and keys for root only, which a second run keeps", async () => {
+    await install(release, "--root", root, ...node);
+    const settings = join(root, "etc/ccsp/queue.env");
+    await writeFile(settings, "CCSP_QUEUE_SHARDS=2\n");
+    await cp(join(root, "etc/ccsp/jwt.secret"), join(folder, "jwt.secret"));
+    const { stdout } = await install(release, "--root", root, ...node);
+    assert.match(stdout, /^stays: .*\/etc\/ccsp\/queue\.env$/m);
+    assert.equal(await readFile(settings, "utf8"), "CCSP_QUEUE_SHARDS=2\n");
+    const secret = await readFile(join(root, "etc/ccsp/jwt.secret"), "utf8");
+    assert.equal(secret, await readFile(join(folder, "jwt.secret"), "utf8"));
+    assert.ok(secret.length > 60);
+    for (const name of await readdir(join(root, "etc/ccsp"))) {
+      assert.equal((await stat(join(root, "etc/ccsp", name))).mode & 0o777, 0o600, name);
+    }
+    assert.ok((await readdir(join(root, "opt/ccsp/current"))).includes("services"), "the link leads to the release");
+  });
+
+  it("have a unit for each service, of which systemd understands every line", async function () {
+    await run("systemd-analyze", ["--version"]).catch(() => skip(this, "systemd is not installed"));
+    await mkdir(join(root, "usr/lib/systemd"), { recursive: true });
+    await cp("/usr/lib/systemd/system", join(root, "usr/lib/systemd/system"), { recursive: true });
+    // The link leads out of this root.
+    await rm(join(root, "opt/ccsp/node"));
+    await writeFile(join(root, "opt/ccsp/node"), "", { mode: 0o755 });
+    const names = (await readdir(UNITS)).filter((name) => /\.(service|target|timer)$/.test(name));
+    for (const service of SERVICES) assert.ok(names.includes(`ccsp-${service}.service`));
+    for (const name of names) {
+      const { stdout, stderr } = await run("systemd-analyze", [`--root=${root}`, "verify", name]);
+      assert.equal(stdout + stderr, "", name);
+    }
+  });
+
+  it("confine each service", async function () {
+    await run("systemd-analyze", ["--version"]).catch(() => skip(this, "systemd is not installed"));
+    for (const service of SERVICES) {
+      const args = [`--root=${root}`, "security", "--offline=yes", `ccsp-${service}.service`];
+      const { stdout } = await run("systemd-analyze", args);
+      const [, exposure = ""] = /Overall exposure level for \S+ ([\d.]+)/.exec(stdout) ?? [];
+      const most = service === "executor" ? MOST_EXPOSED.executor : MOST_EXPOSED.service;
+      assert.ok(exposure !== "" && Number(exposure) <= most, `${service}: ${exposure}, and ${most} is allowed`);
+    }
+  });
+
+  it("set nothing in a unit that the file of all units sets again, because that file wins", async () => {
+    const shared = await keysOf(join(UNITS, "ccsp-.service.d/10-every-service.conf"));
+    // These add to what was there before.
+    const adds = ["EnvironmentFile", "After", "Wants"];
+    for (const service of SERVICES) {
+      const own = await keysOf(join(UNITS, `ccsp-${service}.service`));
+      assert.deepEqual(
+        own.filter((key) => shared.includes(key) && !adds.includes(key)),
+        [],
+        service,
+      );
+    }
+  });
+
+  it("name only settings that the service of the file has", async () => {
+    const definitions = await loadDefinitions({});
+    const known = (service: (typeof SERVICES)[number]): readonly string[] =>
+      describeSettings((reader) => definitions[service].define(reader)).map(({ name }) => name);
+    const named = async (file: string) =>
+      [...(await readFile(join(UNITS, "settings", file), "utf8")).matchAll(/^#?(CCSP_\w+)=/gm)].map(
+        ([, name = ""]) => name,
+      );
+    for (const service of SERVICES) {
+      const settings = await named(`${service}.env`);
+      assert.ok(settings.length > 2);
+      assert.deepEqual(
+        settings.filter((name) => !known(service).includes(name)),
+        [],
+        service,
+      );
+      const shared = await named("every-service.env");
+      assert.deepEqual(
+        shared.filter((name) => !known(service).includes(name)),
+        [],
+        service,
+      );
+    }
+  });
+});
