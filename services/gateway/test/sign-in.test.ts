@@ -144,7 +144,13 @@ describe("sign-in", function () {
       { name: COOKIE, value: token, path: "/", httpOnly: true, sameSite: "Strict", expires: expireTime },
     ]);
     assert.equal(headers["cache-control"], "no-store");
-    const signedIn = { subject: "alice", scopes: ["tasks:read"], expireTime: expireTime.toISOString(), traceUrl: TRACE_URL, oidc: true };
+    const signedIn = {
+      subject: "alice",
+      scopes: ["tasks:read"],
+      expireTime: expireTime.toISOString(),
+      traceUrl: TRACE_URL,
+      oidc: true,
+    };
     assert.deepEqual(JSON.parse(body), signedIn);
     const { body: asked } = await ask({ url: "/session", cookies: { [COOKIE]: token } });
     assert.deepEqual(JSON.parse(asked), signedIn);

@@ -2,7 +2,7 @@ import { Refusal } from "@ccsp/errors";
 import type { FastifyRequest } from "fastify";
 
 /** The header that pages of other sites cannot send: a browser asks this server first, and it does not agree. */
-export const CSRF_HEADER = "x-ccsp-csrf";
+const CSRF_HEADER = "x-ccsp-csrf";
 
 const READS = new Set(["GET", "HEAD", "OPTIONS"]);
 

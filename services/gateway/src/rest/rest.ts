@@ -54,22 +54,16 @@ function serve(app: FastifyInstance, prefix: string, route: Route, deps: HttpDep
       if (!rpc) throw new Error(`${path} is no RPC of ${route.path}`);
       if (route.kind !== "lines") mustAccept(request, type);
       const message = readRequest(route, rpc.request, request);
-      switch (route.kind) {
-        case "events": {
-          const messages = rpc.messages(resumed(message, request), call);
-          return sendStream(reply, { calls, call, log, messages, encode: eventEncoder(rpc.response), ...EVENTS });
-        }
-        case "log":
-          return sendLog(request, reply, { call, typeName: rpc.response, open: (own) => rpc.messages(message, own) });
-        case "lines":
-          return sendLines({ messages: rpc.messages(message, call), message }, { calls, call, log }, reply);
-        case "answer":
-        case "created":
-        case undefined: {
-          const answer = await call.unlessStopped(rpc.answer(message, call));
-          return sendAnswer({ route, call, typeName: rpc.response, answer }, request, reply);
-        }
+      if (route.kind === "events") {
+        const messages = rpc.messages(resumed(message, request), call);
+        return sendStream(reply, { calls, call, log, messages, encode: eventEncoder(rpc.response), ...EVENTS });
       }
+      if (route.kind === "log")
+        return sendLog(request, reply, { call, typeName: rpc.response, open: (own) => rpc.messages(message, own) });
+      if (route.kind === "lines")
+        return sendLines({ messages: rpc.messages(message, call), message }, { calls, call, log }, reply);
+      const answer = await call.unlessStopped(rpc.answer(message, call));
+      return sendAnswer({ route, call, typeName: rpc.response, answer }, request, reply);
     },
   });
 }
