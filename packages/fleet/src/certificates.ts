@@ -43,7 +43,8 @@ export const gatewayAuthority = (options: CertificateOptions): string | undefine
 export const operatorFolder = (folder: string, operator: string): string =>
   folderFor(folder, { kind: "operator", name: operator });
 
-const PUBLIC_SETTING = "CCSP_GATEWAY_PUBLIC_TLS_DIR";
+/** The setting with the folder of the certificate that a gateway shows to its callers. */
+export const PUBLIC_SETTING = "CCSP_GATEWAY_PUBLIC_TLS_DIR";
 const settingOf = (name: ServiceName): string => `CCSP_${name.toUpperCase()}_TLS_DIR`;
 
 function planOf({ folder, gatewayHosts = [], operator, given }: CertificateOptions): Plan {

@@ -5,6 +5,7 @@ import {
   certificateSettings,
   gatewayAuthority,
   keepFleetCertificates,
+  PUBLIC_SETTING,
   renewCertificates,
 } from "./certificates.js";
 import { systemClock } from "./clock.js";
@@ -241,7 +242,7 @@ function httpAddress(running: readonly Running[]): string {
   const [first = ""] = running.flatMap(({ unit }) =>
     unit.parts.flatMap((part) => {
       const address = localHttpAddress(part);
-      const scheme = (unit.env["CCSP_GATEWAY_PUBLIC_TLS_DIR"]?.trim() ?? "") === "" ? "http" : "https";
+      const scheme = (unit.env[PUBLIC_SETTING]?.trim() ?? "") === "" ? "http" : "https";
       return address === undefined ? [] : [`${scheme}://${address}`];
     }),
   );

@@ -29,7 +29,7 @@ describe("the settings that each service of a fleet gets", () => {
     assert.deepEqual(await having("CCSP_LOG_LEVEL", "faulty"), all);
     assert.deepEqual(await having("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1"), all);
     assert.deepEqual(await having("CCSP_QUEUE_TARGET", "static:///127.0.0.1:1"), ["executor", "gateway", "monitor"]);
-    assert.deepEqual(await having("CCSP_QUEUE_SHARDS"), ["monitor", "notification", "queue"]);
+    assert.deepEqual(await having("CCSP_QUEUE_SHARDS"), ["gateway", "monitor", "notification", "queue"]);
   });
 
   it("include a misspelt setting for each service that would warn of it", async () => {
