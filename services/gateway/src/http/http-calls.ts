@@ -8,12 +8,14 @@ import { credentialsOf, peerOf } from "./credentials.js";
 import { HttpCall } from "./http-call.js";
 
 export interface HttpCallsOptions {
-  readonly guard: Guard;
+  readonly guard: Pick<Guard, "admitToFirst">;
   /** Shared with gRPC, so that a caller who uses both has each bound once. */
   readonly callers: CallerBounds;
   /** What the caller has left of its limit of requests. */
   readonly requestsLeft?: (identity: Identity) => RateLeft | undefined;
 }
+
+const GAVE_UP = new Refusal("CALL_CANCELLED", "the caller gave up");
 
 /** A request that was let in, and the RPC that it stands for. */
 export interface Admitted {
@@ -60,6 +62,8 @@ export class HttpCalls {
   /** Makes the call of a caller who has proven this identity. It ends with the reply, or with its connection. */
   incomingCall(request: FastifyRequest, reply: FastifyReply, identity: Identity): HttpCall {
     if (this.#stopping) throw SHUTTING_DOWN;
+    // Its connection may have closed during the proof. Nothing would end such a call, because no `close` comes any more.
+    if (reply.raw.destroyed) throw GAVE_UP;
     const { callers } = this.#options;
     const peer = peerOf(request);
     tellLimit(reply, this.#options.requestsLeft?.(identity));
@@ -82,7 +86,7 @@ export class HttpCalls {
       if (!reply.raw.writableFinished) {
         // To leave is the only way to end a stream, so it counts only for calls with one answer.
         if (this.#unary.has(call)) callers.stateOf(callerName(identity, peer))?.abandon(peer);
-        call.stop(new Refusal("CALL_CANCELLED", "the caller gave up"));
+        call.stop(GAVE_UP);
       }
       call.end();
     });
