@@ -136,6 +136,7 @@ function createApp(options: HttpOptions, faultOf: HttpDeps["faultOf"]): FastifyI
   });
   app.register(cookie);
   if (settings.origins.length > 0) app.register(cors, corsOf(settings.origins));
+  app.decorate("publicHost", settings.publicUrl && new URL(settings.publicUrl).host);
   app.decorate("sessionCookie", sessionCookie(options.tls !== undefined || isHttps(options.settings.publicUrl)));
   app.setErrorHandler((error, request, reply) => problem(reply, faultOf(error, request)));
   return app;
