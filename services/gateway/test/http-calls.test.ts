@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { request } from "node:http";
+import { connect } from "node:net";
 import { CallerBounds } from "@ccsp/grpc-kit";
 import type { Identity } from "@ccsp/identity";
 import { eventually } from "@ccsp/testkit";
@@ -45,6 +46,7 @@ describe("calls over HTTP", () => {
       reply.raw.once("close", () => (gone += 1));
       done();
     });
+    app.get("/slow", { onRequest: calls.admit("/a.Service/Call") }, () => new Promise(() => undefined));
     app.post("/", { onRequest: calls.admit("/a.Service/Call") }, () => "done");
     await app.listen({ host: "127.0.0.1", port: 0 });
   });
@@ -66,6 +68,16 @@ describe("calls over HTTP", () => {
         .end("{}");
     });
     assert.equal(status, 200);
+    await eventually(() => assert.equal(open, 0));
+  });
+
+  it("end with their connection, also those whose answers wait for an earlier one", async () => {
+    prove();
+    const { hostname, port } = new URL(app.listeningOrigin);
+    const socket = connect({ host: hostname, port: Number(port) });
+    socket.write("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n".repeat(3));
+    await eventually(() => assert.equal(open, 3));
+    socket.destroy();
     await eventually(() => assert.equal(open, 0));
   });
 });
