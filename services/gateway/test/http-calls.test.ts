@@ -5,6 +5,7 @@ import { CallerBounds } from "@ccsp/grpc-kit";
 import type { Identity } from "@ccsp/identity";
 import { eventually } from "@ccsp/testkit";
 import fastifyCookie from "@fastify/cookie";
+import { status } from "@grpc/grpc-js";
 import fastify, { type FastifyInstance } from "fastify";
 import type { Guard } from "../src/application/guard.js";
 import { HttpCalls } from "../src/http/http-calls.js";
@@ -19,9 +20,11 @@ describe("calls over HTTP", () => {
   let proving: number;
   let gone: number;
   let open: number;
+  let observed: (readonly [string, string | undefined])[];
 
   beforeEach(async () => {
     [proving, gone, open] = [0, 0, 0];
+    observed = [];
     const proven = new Promise<void>((resolve) => (prove = resolve));
     const guard: Pick<Guard, "admitToFirst"> = {
       async admitToFirst([path = ""]) {
@@ -38,7 +41,11 @@ describe("calls over HTTP", () => {
       },
     };
     const limits = { unfinishedRequests: 1, bodyMs: 30_000, abandonedPerSecond: 30 };
-    const calls = new HttpCalls({ guard, callers: new CallerBounds({ limits, meter }) });
+    const calls = new HttpCalls({
+      guard,
+      callers: new CallerBounds({ limits, meter }),
+      observe: (path, code) => void observed.push([path, status[code]]),
+    });
     app = fastify();
     await app.register(fastifyCookie);
     app.decorate("sessionCookie", sessionCookie(false));
@@ -47,6 +54,9 @@ describe("calls over HTTP", () => {
       done();
     });
     app.get("/slow", { onRequest: calls.admit("/a.Service/Call") }, () => new Promise(() => undefined));
+    app.get("/fails/:code", { onRequest: calls.admit("/a.Service/Call") }, (asked, reply) =>
+      reply.code(Number(Object(asked.params).code)).send(""),
+    );
     app.post("/", { onRequest: calls.admit("/a.Service/Call") }, () => "done");
     await app.listen({ host: "127.0.0.1", port: 0 });
   });
@@ -69,6 +79,14 @@ describe("calls over HTTP", () => {
     });
     assert.equal(status, 200);
     await eventually(() => assert.equal(open, 0));
+  });
+
+  it("are told for the objectives as the call that they stand for, with what CCSP failed at", async () => {
+    prove();
+    for (const code of [200, 404, 429, 500, 503, 504]) await fetch(`${app.listeningOrigin}/fails/${code}`);
+    const codes = ["OK", "FAILED_PRECONDITION", "FAILED_PRECONDITION", "INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED"];
+    const expected = codes.map((code) => ["/a.Service/Call", code]);
+    await eventually(() => assert.deepEqual(observed, expected));
   });
 
   it("end with their connection, also those whose answers wait for an earlier one", async () => {

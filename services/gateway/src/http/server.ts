@@ -33,7 +33,9 @@ const FLUSH_MS = 250;
 const IDLE_LOOK_MS = 50;
 const NEVER = new AbortController().signal;
 
-export interface HttpOptions extends Omit<HttpDeps, "calls" | "faultOf">, Pick<HttpCallsOptions, "requestsLeft"> {
+export interface HttpOptions
+  extends Omit<HttpDeps, "calls" | "faultOf">,
+    Pick<HttpCallsOptions, "requestsLeft" | "observe"> {
   readonly callers: CallerBounds;
   readonly slices: readonly Slice[];
   /** The time within which a request must arrive. */
