@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
 import { request } from "node:http";
 import { text } from "node:stream/consumers";
+import { Refusal } from "@ccsp/errors";
+import { implementSome, serveGrpc } from "@ccsp/grpc-kit";
 import { ROLES } from "@ccsp/identity";
+import type { HeartbeatRequest, MethodCalls } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
+import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { eventually } from "@ccsp/testkit";
+import pino from "pino";
 import { type HttpWorld, startHttpWorld, tokenOf } from "./http-world.js";
 
 describe("the HTTP server of the gateway", function () {
@@ -58,7 +63,11 @@ describe("the HTTP server of the gateway", function () {
       headers: { "content-type": "application/json" },
     });
     assert.deepEqual([broken.status, broken.body.fields?.[0]?.field], [400, "the body"]);
-    assert.equal((await world.call("/api/v2/%", "agent-1")).status, 400);
+    const url = await world.call("/api/v2/%", "agent-1");
+    assert.deepEqual([url.status, url.body.reason], [400, "INVALID_FIELD"]);
+    assert.equal(url.headers.get("content-type"), "application/problem+json");
+    const session = await world.call("/session", undefined, { json: { token: "x".repeat(9_000) } });
+    assert.deepEqual([session.status, session.body.detail], [413, "the body is larger than 8192 bytes"]);
     const missing = await world.call("/api/v2/audit", "agent-1");
     assert.equal(missing.status, 501);
     assert.match(missing.body.detail ?? "", /audit/);
@@ -100,12 +109,42 @@ describe("the HTTP server of the gateway", function () {
     await eventually(async () => assert.ok((await world.gateway.metric(name)) >= 1));
   });
 
+  it("tells the monitor of the calls of agents, and of those at which CCSP failed", async () => {
+    const told = new Map<string, Omit<MethodCalls, "method" | "ok">>();
+    const heartbeat = async ({ calls }: HeartbeatRequest) => {
+      for (const { method, ok: _, ...counts } of calls) told.set(method.slice(method.lastIndexOf("/") + 1), counts);
+      return {};
+    };
+    const away = async () => {
+      throw new Refusal("DEPENDENCY_UNAVAILABLE", "Redis does not answer");
+    };
+    const monitor = await serveGrpc({
+      listen: { host: "127.0.0.1", port: 0 },
+      services: [implementSome(MonitorServiceService, { heartbeat, getUsage: away })],
+      log: pino({ level: "silent" }),
+      drainMs: 1_000,
+      lameDuckMs: 0,
+    });
+    const target = { CCSP_MONITOR_TARGET: `127.0.0.1:${monitor.port}`, CCSP_HEARTBEAT: "1s" };
+    const { httpAddress } = await world.startGateway(target);
+    const headers = { authorization: `Bearer ${await tokenOf("agent-1", ["tasks:read"])}` };
+    const statusOf = async (path: string) => (await fetch(`${httpAddress}/api/v2${path}`, { headers })).status;
+    assert.deepEqual([await statusOf("/capabilities"), await statusOf("/me/usage")], [200, 503]);
+    await eventually(
+      () => {
+        assert.deepEqual(told.get("GetCapabilities"), { total: 1n, unavailable: 0n, faults: 0n });
+        assert.deepEqual(told.get("GetMyUsage"), { total: 1n, unavailable: 1n, faults: 0n });
+      },
+      { timeoutMs: 45_000 },
+    );
+    await monitor.close();
+  });
+
   it("stops in order: it ends event streams and answers the calls in progress", async () => {
     const gateway = await world.startGateway();
     const { body } = await world.call("/api/v2/tasks", "agent-1", { json: { spec: { prompt: "waits" } } });
     const asked = await world.ask("/api/v2/me", "agent-1");
     assert.equal(asked.status, 200);
-    const { tokenOf } = await import("./http-world.js");
     const authorization = `Bearer ${await tokenOf("agent-1", ["tasks:read"])}`;
     const events = await fetch(`${gateway.httpAddress}/api/v2/tasks/${body.task?.id}/events`, {
       headers: { authorization },
