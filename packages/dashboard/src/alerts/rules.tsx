@@ -37,15 +37,7 @@ export function Rules({ rules, onChange }: { readonly rules: readonly RuleStatus
           {word.add}
         </ActButton>
       </p>
-      {adding && (
-        <RuleForm
-          onClose={() => setAdding(false)}
-          onSaved={() => {
-            setAdding(false);
-            onChange();
-          }}
-        />
-      )}
+      {adding && <RuleForm onClose={() => setAdding(false)} onSaved={onChange} />}
     </>
   );
 }
