@@ -61,8 +61,8 @@ export const sessionWords = words(
     confirmed: "更新した",
     confirmTold: (login) => `${login} を確認します。有効なら、タスクが再開します。`,
     check: "今すぐ確認",
-    checkTold: (login, state) => `${login}:${state}。`,
-    notChecked: (why) => `未確認:${why}`,
-    failures: (count, why) => `拒否 ${number(count)} 回:${why}`,
+    checkTold: (login, state) => `${login}：${state}。`,
+    notChecked: (why) => `未確認：${why}`,
+    failures: (count, why) => `拒否 ${number(count)} 回：${why}`,
   },
 );

@@ -97,13 +97,13 @@ export const workWords = words(
     notBefore: (at) => `${at} 以降`,
     startUnknown: "不明",
     older: (ahead, own) =>
-      `同じクラスで先に受け付けたタスクが ${number(ahead)} 件待っています(うち同じエージェント ${number(own)} 件)。`,
+      `同じクラスで先に受け付けたタスクが ${number(ahead)} 件待っています（うち同じエージェント ${number(own)} 件）。`,
     estimate: (p50, p90, p95) => `開始まで五分五分で ${p50}、9 割は ${p90} 以内、95 % は ${p95} 以内。`,
     estimateUnknown: "開始時刻は不明です。",
     blockedBy: "原因",
     scopes: {
       all: "すべてのタスク",
-      emergency: "すべてのタスク(緊急停止)",
+      emergency: "すべてのタスク（緊急停止）",
       priority: (name) => `クラス ${name}`,
       engine: (name) => `エンジン ${name}`,
       agentId: (name) => `エージェント ${name}`,

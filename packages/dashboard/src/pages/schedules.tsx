@@ -1,15 +1,17 @@
 import { useState } from "preact/hooks";
 import { useAnswer } from "../answer.js";
-import { call } from "../api.js";
+import { type ApiError, call } from "../api.js";
 import { time } from "../format.js";
 import { scheduleWords } from "../i18n/schedules.js";
 import { shellWords } from "../i18n/shell.js";
 import { ActButton } from "../parts/act-button.js";
+import { titleWithout } from "../parts/awaited.js";
 import { confirm } from "../parts/dialog.js";
 import { Failure } from "../parts/failure.js";
 import { Field } from "../parts/fields.js";
 import { FormDialog } from "../parts/form-dialog.js";
 import { Empty, PageHead, Panel } from "../parts/layout.js";
+import { useActs } from "../parts/palette.js";
 import { DataTable } from "../parts/table.js";
 import { Id, State, Time } from "../parts/text.js";
 import { act } from "../parts/toast.js";
@@ -24,10 +26,11 @@ export default function SchedulesPage() {
   const word = scheduleWords();
   const { data, error, reload } = useAnswer("GET /schedules", {}, { everyMs: REFRESH_MS });
   const [adding, setAdding] = useState(false);
+  useActs([{ name: word.add, scope: "tasks:submit", run: () => setAdding(true) }]);
   return (
     <>
       <PageHead
-        {...headOf(data?.schedules)}
+        {...headOf(data?.schedules, error)}
         acts={
           <ActButton scope="tasks:submit" onAct={() => setAdding(true)}>
             {word.add}
@@ -48,9 +51,12 @@ export default function SchedulesPage() {
   );
 }
 
-function headOf(schedules: readonly Schedule[] | undefined): { readonly title: string; readonly lead?: string } {
+function headOf(
+  schedules: readonly Schedule[] | undefined,
+  error: ApiError | undefined,
+): { readonly title: string; readonly lead?: string } {
   const word = scheduleWords();
-  if (!schedules) return { title: shellWords().loading };
+  if (!schedules) return { title: titleWithout("schedules", error) };
   if (schedules.length === 0) return { title: word.none };
   const next = schedules.flatMap(({ paused, nextRunTimes }) => (paused ? [] : nextRunTimes.slice(0, 1))).toSorted()[0];
   const faults = schedules.filter(({ lastFault }) => lastFault !== "").length;

@@ -1,8 +1,9 @@
 import { useAnswer } from "../answer.js";
+import type { ApiError } from "../api.js";
 import { number, usd } from "../format.js";
-import { shellWords } from "../i18n/shell.js";
 import { usageWords } from "../i18n/usage.js";
 import { LimitsPanel } from "../overview/limits-panel.js";
+import { titleWithout } from "../parts/awaited.js";
 import { Choice } from "../parts/choice.js";
 import { Failure } from "../parts/failure.js";
 import { Empty, PageHead, Panel, Tabs } from "../parts/layout.js";
@@ -14,7 +15,7 @@ import { Budgets } from "../usage/budgets.js";
 import { ForecastPanel } from "../usage/forecast-panel.js";
 import { OverTime } from "../usage/over-time.js";
 import { chosenGroup, chosenMeasure, chosenRange, GROUPS, MEASURES, RANGE_NAMES, timesOf } from "../usage/range.js";
-import { UsageTable } from "../usage/usage-table.js";
+import { DaysTable, MembersTable } from "../usage/usage-table.js";
 
 const REFRESH_MS = 30_000;
 
@@ -23,15 +24,16 @@ export default function UsagePage() {
   const word = usageWords();
   const range = chosenRange();
   const group = chosenGroup();
+  const dimension = group === "DAY" ? "AGENT" : group;
   const measure = chosenMeasure();
   const times = timesOf(range, Date.now());
-  const usage = useAnswer("GET /usage", { query: { ...times, groupBy: [group] } }, { everyMs: REFRESH_MS });
+  const usage = useAnswer("GET /usage", { query: { ...times, groupBy: [dimension] } }, { everyMs: REFRESH_MS });
   const limits = snapshot("usage").value;
   const exported = (format: string) => `/api/v2/usage/export?${new URLSearchParams({ ...times, format })}`;
   return (
     <>
       <PageHead
-        {...headOf(usage.data)}
+        {...headOf(usage.data, usage.error)}
         acts={
           <>
             <a class="button" href={exported("CSV")} download>
@@ -82,16 +84,23 @@ export default function UsagePage() {
           />
         }
       >
-        {usage.data && <UsageTable rows={usage.data.rows} group={group} />}
+        {group === "DAY" ? (
+          <DaysTable times={times} />
+        ) : (
+          usage.data && <MembersTable rows={usage.data.rows} dimension={group} />
+        )}
       </Panel>
     </>
   );
 }
 
-function headOf(usage: Answer<"GET /usage"> | undefined): { readonly title: string; readonly lead?: string } {
+function headOf(
+  usage: Answer<"GET /usage"> | undefined,
+  error: ApiError | undefined,
+): { readonly title: string; readonly lead?: string } {
   const word = usageWords();
   const range = word.inRange[chosenRange()];
-  if (!usage) return { title: shellWords().loading };
+  if (!usage) return { title: titleWithout("usage", error) };
   const { rows, gaps } = usage;
   const sum = (of: (row: (typeof rows)[number]) => number) => rows.reduce((all, row) => all + of(row), 0);
   const runs = sum((row) => row.runs);

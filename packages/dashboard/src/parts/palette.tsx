@@ -27,15 +27,21 @@ export const openPalette = (): void => {
   open.value = true;
 };
 
-/** Offers acts of a page in the palette, while the page is shown. */
-export function useActs(acts: readonly Act[]): void {
-  const key = acts.map(({ name }) => name).join("\n");
+/**
+ * Offers acts in the palette while the component is shown. Acts for which the sign-in lacks the scope are left out. What
+ * an act does may depend on state: it is the newest one that runs.
+ */
+export function useActs(acts: readonly (Act & { readonly scope?: string })[]): void {
+  const allowed = acts.filter(({ scope }) => scope === undefined || may(scope));
+  const newest = useRef(allowed);
+  newest.current = allowed;
   useEffect(() => {
-    actsOfPage.value = acts;
+    const offered = allowed.map(({ name }, index) => ({ name, run: () => newest.current[index]?.run() }));
+    actsOfPage.value = [...actsOfPage.value, ...offered];
     return () => {
-      actsOfPage.value = [];
+      actsOfPage.value = actsOfPage.value.filter((act) => !offered.includes(act));
     };
-  }, [key]);
+  }, [allowed.map(({ name }) => name).join("\n")]);
 }
 
 /** Opens with Ctrl K (or Command K) everywhere. */

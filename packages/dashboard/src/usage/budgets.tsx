@@ -7,6 +7,7 @@ import { ActButton } from "../parts/act-button.js";
 import { confirm } from "../parts/dialog.js";
 import { Failure } from "../parts/failure.js";
 import { Empty, Panel } from "../parts/layout.js";
+import { useActs } from "../parts/palette.js";
 import { DataTable } from "../parts/table.js";
 import { act } from "../parts/toast.js";
 import type { BudgetStanding } from "../routes.js";
@@ -19,6 +20,7 @@ export function Budgets() {
   const word = usageWords();
   const { data, error, reload } = useAnswer("GET /budgets", {}, { everyMs: REFRESH_MS });
   const [adding, setAdding] = useState(false);
+  useActs([{ name: word.add, scope: "monitor:manage", run: () => setAdding(true) }]);
   return (
     <Panel
       title={word.budgets}
