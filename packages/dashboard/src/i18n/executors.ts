@@ -11,9 +11,7 @@ export const executorWords = words(
     noneLead: "What waits is kept. Start an executor, and it takes tasks at once:",
     away: (ids: string) => `No answer from ${ids}: the queue takes back their runs when the leases end.`,
     draining: (ids: string, count: number) =>
-      count === 1
-        ? `${ids} takes no new task and ends when its runs have ended.`
-        : `${ids} take no new task, and each ends when its runs have ended.`,
+      `${ids} ${count === 1 ? "takes" : "take"} no new task, and can be stopped when no run is left.`,
     allTake: "All of them take tasks.",
     drain: "Drain",
     takeAgain: "Take tasks again",
@@ -78,7 +76,7 @@ export const executorWords = words(
     warm: "待機プロセス",
     slotsOf: (engine) => `${engine} のスロット`,
     slotsSet: (engine, slots) => `${engine} は同時に ${number(slots)} 件まで実行できます。`,
-    probe: "確認",
+    probe: "動作確認",
     probing: "確認中 …",
     probed: (engine, first) => `${engine} は応答しました。最初の文字まで ${first}。`,
     probeFailed: (engine, why) => `${engine} は正しく応答しません：${why}`,

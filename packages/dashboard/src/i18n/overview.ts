@@ -174,7 +174,7 @@ export const overviewWords = words(
     slots: (count) => `${number(count)} スロット`,
     runs: (count) => `${number(count)} 件実行中`,
     cpu: (share) => `CPU ${share}`,
-    draining: "停止準備中",
+    draining: "受け取り停止中",
     noAnswer: "応答なし",
     legend: "塗り：実行中 · 枠：次を待つプロセス · 琥珀：停止準備中",
     slotsOf: (id) => `${id} のスロット`,
