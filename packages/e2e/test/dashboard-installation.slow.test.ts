@@ -174,7 +174,7 @@ describe("the dashboard's pages of the installation in Chromium, against a whole
       ["Alerts", "monitor:read"],
       ["Usage", "monitor:read"],
       ["Sessions", "monitor:read"],
-      ["Notifications", "notify:manage"],
+      ["Notifications", "monitor:read"],
     ] as const) {
       await page.getByRole("link", { name, exact: true }).click();
       await dashboard.headline(name);
