@@ -1,4 +1,3 @@
-import assert from "node:assert/strict";
 import type { Browser } from "playwright-core";
 import { openBrowser } from "../src/browser.js";
 import { assertAccessible, Dashboard, PAGES } from "../src/dashboard.js";

@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import type { CcspClient } from "@ccsp/client";
 import type { Browser } from "playwright-core";
 import { openBrowser } from "../src/browser.js";
-import { assertFits, Dashboard, PAGES, PHONE } from "../src/dashboard.js";
+import { Dashboard } from "../src/dashboard.js";
 import { startGatedRun } from "../src/gated-run.js";
-import { processesOf } from "../src/runs.js";
 import { startWorld, type World } from "../src/world.js";
 
 describe("the dashboard in Chromium, against a whole fleet", function () {
