@@ -14,7 +14,16 @@ import { inputTokens } from "../usage/amounts.js";
 import { Budgets } from "../usage/budgets.js";
 import { ForecastPanel } from "../usage/forecast-panel.js";
 import { OverTime } from "../usage/over-time.js";
-import { chosenGroup, chosenMeasure, chosenRange, GROUPS, MEASURES, RANGE_NAMES, timesOf } from "../usage/range.js";
+import {
+  chosenGroup,
+  chosenMeasure,
+  chosenRange,
+  GROUPS,
+  MEASURES,
+  RANGE_NAMES,
+  type RangeName,
+  timesOf,
+} from "../usage/range.js";
 import { DaysTable, MembersTable } from "../usage/usage-table.js";
 
 const REFRESH_MS = 30_000;
@@ -25,26 +34,22 @@ export default function UsagePage() {
   const range = chosenRange();
   const group = chosenGroup();
   const dimension = group === "DAY" ? "AGENT" : group;
-  const measure = chosenMeasure();
   const times = timesOf(range, Date.now());
   const usage = useAnswer("GET /usage", { query: { ...times, groupBy: [dimension] } }, { everyMs: REFRESH_MS });
-  const limits = snapshot("usage").value;
-  const exported = (format: string) => `/api/v2/usage/export?${new URLSearchParams({ ...times, format })}`;
+  const head = headOf(usage.data, usage.error);
+  const failure = usage.error && <Failure error={usage.error} onRetry={usage.reload} />;
+  if (!usage.data) {
+    return (
+      <>
+        <PageHead {...head} />
+        {failure}
+      </>
+    );
+  }
+  const { rows } = usage.data;
   return (
     <>
-      <PageHead
-        {...headOf(usage.data, usage.error)}
-        acts={
-          <>
-            <a class="button" href={exported("CSV")} download>
-              {word.exportAs} CSV
-            </a>
-            <a class="button" href={exported("JSON_LINES")} download>
-              JSON
-            </a>
-          </>
-        }
-      />
+      <PageHead {...head} acts={<Exports times={times} />} />
       <Tabs
         label={word.range}
         tabs={RANGE_NAMES.map((name) => ({
@@ -53,26 +58,9 @@ export default function UsagePage() {
           current: name === range,
         }))}
       />
-      {usage.error && <Failure error={usage.error} onRetry={usage.reload} />}
-      {usage.data?.rows.length === 0 && <Empty title={word.teach} command='ccsp run "Say hello"' />}
-      <div class="panels overview">
-        <Panel
-          title={word.overTime}
-          aside={
-            <Choice
-              label={word.measure}
-              choices={MEASURES.map((name) => ({ name, word: word.measures[name] }))}
-              chosen={measure}
-              parameter="show"
-            />
-          }
-        >
-          <OverTime range={range} measure={measure} times={times} />
-        </Panel>
-        <ForecastPanel measure={measure} />
-        {limits && <LimitsPanel usage={limits} />}
-        <Budgets />
-      </div>
+      {failure}
+      {rows.length === 0 && <Empty title={word.teach} command='ccsp run "Say hello"' />}
+      <Panels range={range} times={times} />
       <Panel
         title={word.by}
         aside={
@@ -84,13 +72,52 @@ export default function UsagePage() {
           />
         }
       >
-        {group === "DAY" ? (
-          <DaysTable times={times} />
-        ) : (
-          usage.data && <MembersTable rows={usage.data.rows} dimension={group} />
-        )}
+        {group === "DAY" ? <DaysTable times={times} /> : <MembersTable rows={rows} dimension={group} />}
       </Panel>
     </>
+  );
+}
+
+type Times = ReturnType<typeof timesOf>;
+
+function Exports({ times }: { readonly times: Times }) {
+  const address = (format: string) => `/api/v2/usage/export?${new URLSearchParams({ ...times, format })}`;
+  return (
+    <>
+      <a class="button" href={address("CSV")} download>
+        {usageWords().exportAs} CSV
+      </a>
+      <a class="button" href={address("JSON_LINES")} download>
+        {usageWords().exportAs} JSON
+      </a>
+    </>
+  );
+}
+
+/** What was used over time, what is expected, the limits and the budgets. */
+function Panels({ range, times }: { readonly range: RangeName; readonly times: Times }) {
+  const word = usageWords();
+  const measure = chosenMeasure();
+  const limits = snapshot("usage").value;
+  return (
+    <div class="panels overview">
+      <Panel
+        title={word.overTime}
+        aside={
+          <Choice
+            label={word.measure}
+            choices={MEASURES.map((name) => ({ name, word: word.measures[name] }))}
+            chosen={measure}
+            parameter="show"
+          />
+        }
+      >
+        <OverTime range={range} measure={measure} times={times} />
+      </Panel>
+      <ForecastPanel measure={measure} />
+      {limits && <LimitsPanel usage={limits} />}
+      <Budgets />
+    </div>
   );
 }
 
