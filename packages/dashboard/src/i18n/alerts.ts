@@ -61,7 +61,7 @@ export const alertWords = words(
   },
   {
     quiet: "発生中のアラートはありません。",
-    quietLead: (rules) => `${number(rules)} 件の規則を監視しています。`,
+    quietLead: (rules) => `${number(rules)} 件の規則で監視しています。`,
     firing: (count, critical) =>
       `アラートが ${number(count)} 件発生しています${critical > 0 ? `(重大 ${number(critical)} 件)` : ""}。`,
     tabs: { alerts: "アラート", rules: "規則", silences: "抑止" },
@@ -107,7 +107,7 @@ export const alertWords = words(
     forTime: (time) => `${time} 続いたとき`,
     add: "規則を追加",
     name: "名前",
-    metric: "信号",
+    metric: "指標",
     threshold: "しきい値",
     fireAfter: "継続時間（秒）",
     summary: "説明",

@@ -41,7 +41,7 @@ export const keyWords = words(
   {
     title: (count) => `使える API キーは ${number(count)} 個です。`,
     none: "API キーはありません。",
-    lead: "キーはトークンの代わりにエージェントやスクリプトを証明します。秘密の値は作成時に一度だけ表示されます。",
+    lead: "キーはトークンの代わりにエージェントやスクリプトの身元を証明します。秘密の値は作成時に一度だけ表示されます。",
     expiring: (count) => `${number(count)} 個が 1 週間以内に期限切れになります。`,
     name: "用途",
     subject: "対象",
