@@ -22,6 +22,9 @@ function cached<Format>(formats: Map<string, Format>, options: object, make: () 
   return format;
 }
 
+/** What stands between the parts of a list. */
+export const comma = (): string => (locale.value === "ja" ? "、" : ", ");
+
 /** `412,000` */
 export const number = (value: number, maximumFractionDigits = 0): string =>
   numberFormat({ maximumFractionDigits }).format(value);
@@ -90,6 +93,10 @@ export function time(at: string | Date, now = new Date()): string {
   const day = timeFormat({ day: "numeric", month: "short", ...(sameYear ? {} : { year: "numeric" }) }).format(date);
   return `${day} ${hours}`;
 }
+
+/** A day with its weekday: `Mon 1 Jun 2026`. */
+export const day = (date: Date): string =>
+  timeFormat({ weekday: "short", day: "numeric", month: "short", year: "numeric" }).format(date);
 
 /** Date, time and zone, to the second. */
 export const fullTime = (at: string | Date): string =>
