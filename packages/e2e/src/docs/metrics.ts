@@ -1,5 +1,5 @@
 import { loadDefinitions } from "@ccsp/cli";
-import { SERVICES, type ServiceName } from "@ccsp/fleet";
+import { SERVICES } from "@ccsp/fleet";
 import { declaredMetrics, type Labels, type MetricDeclaration } from "@ccsp/metrics";
 import { collectDefaultMetrics, type Metric, Registry } from "prom-client";
 import { table } from "./markdown.js";
@@ -24,9 +24,6 @@ const NODE_LABELS: Readonly<Record<string, Labels>> = {
   },
 };
 
-/** Metrics of one service whose names are those of a convention, and so do not name it. */
-const OF_ONE_SERVICE: Readonly<Record<string, ServiceName>> = { http_server_request_duration_seconds: "gateway" };
-
 /** A metric of a service, or with "" of every service. */
 export interface KnownMetric extends MetricDeclaration {
   readonly service: string;
@@ -36,8 +33,9 @@ export interface KnownMetric extends MetricDeclaration {
 export async function knownMetrics(): Promise<ReadonlyMap<string, KnownMetric>> {
   // A service's metrics are declared when its code is loaded.
   await loadDefinitions({});
+  // The gateway's HTTP metric has the name of OpenTelemetry's conventions.
   const serviceOf = (name: string) =>
-    OF_ONE_SERVICE[name] ?? SERVICES.find((service) => name.startsWith(`ccsp_${service}_`)) ?? "";
+    name.startsWith("http_server_") ? "gateway" : (SERVICES.find((each) => name.startsWith(`ccsp_${each}_`)) ?? "");
   const all = [...declaredMetrics().values(), ...processMetrics()].map((of) => ({
     ...of,
     service: serviceOf(of.name),
