@@ -35,10 +35,8 @@ describe("the HTTP server of the gateway", function () {
     const headers = { authorization, "content-type": "application/json", "content-length": String(bytes) };
     return new Promise((resolve, reject) => {
       const sent = request({ hostname, port, path: "/api/v2/tasks", method: "POST", headers }, (answer) => {
-        text(answer).then((body) => {
-          resolve({ status: answer.statusCode, reason: JSON.parse(body).reason });
-          sent.destroy();
-        }, reject);
+        const read = text(answer).then((body) => ({ status: answer.statusCode, reason: JSON.parse(body).reason }));
+        resolve(read.finally(() => sent.destroy()));
       });
       sent.on("error", reject);
       sent.flushHeaders();
