@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { request } from "node:http";
+import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { Refusal } from "@ccsp/errors";
 import { implementSome, serveGrpc } from "@ccsp/grpc-kit";
@@ -38,10 +40,8 @@ describe("the HTTP server of the gateway", function () {
     const headers = { authorization, "content-type": "application/json", "content-length": String(bytes) };
     return new Promise((resolve, reject) => {
       const sent = request({ hostname, port, path: "/api/v2/tasks", method: "POST", headers }, (answer) => {
-        text(answer).then((body) => {
-          resolve({ status: answer.statusCode, reason: JSON.parse(body).reason });
-          sent.destroy();
-        }, reject);
+        const read = text(answer).then((body) => ({ status: answer.statusCode, reason: JSON.parse(body).reason }));
+        resolve(read.finally(() => sent.destroy()));
       });
       sent.on("error", reject);
       sent.flushHeaders();
@@ -155,5 +155,33 @@ describe("the HTTP server of the gateway", function () {
     assert.match(text, /event: problem\ndata: .*SHUTTING_DOWN/);
     await stopped;
     assert.equal((await gateway.process.exited).code, 0);
+  });
+
+  it("stops together with the gRPC server, so that a slow request does not keep gRPC open", async () => {
+    const gateway = await world.startGateway({ CCSP_DRAIN_TIMEOUT: "60s", CCSP_GATEWAY_BODY_TIMEOUT: "60s" });
+    const authorization = `Bearer ${await tokenOf("agent-1", ["tasks:submit"])}`;
+    const headers = {
+      authorization,
+      "content-type": "application/json",
+      "content-length": "9",
+      expect: "100-continue",
+    };
+    const slow = request(`${gateway.httpAddress}/api/v2/tasks`, { method: "POST", headers });
+    slow.on("error", () => undefined).flushHeaders();
+    await once(slow, "continue");
+    const stopped = gateway.process.stop(60_000);
+    const [host, port] = gateway.address.split(":");
+    const isOpen = async () => {
+      const socket = connect({ host, port: Number(port) });
+      const outcome = await Promise.race([once(socket, "connect"), once(socket, "close")]).then(
+        () => true,
+        () => false,
+      );
+      socket.on("error", () => undefined).destroy();
+      return outcome;
+    };
+    await eventually(async () => assert.equal(await isOpen(), false), { timeoutMs: 30_000 });
+    slow.destroy();
+    assert.equal((await stopped).code, 0);
   });
 });
