@@ -39,7 +39,8 @@ export class HttpCalls {
    */
   admit(...paths: readonly string[]): onRequestAsyncHookHandler {
     return async (request, reply) => {
-      const { path, identity } = await this.#options.guard.admitToFirst(paths, credentialsOf(request));
+      const known = (of: Identity) => tellLimit(reply, this.#options.requestsLeft?.(of));
+      const { path, identity } = await this.#options.guard.admitToFirst(paths, credentialsOf(request), known);
       const call = this.incomingCall(request, reply, identity);
       this.#admitted.set(request, { path, call });
       if (hasBody(request)) await this.#enter(request, reply, identity);
@@ -62,7 +63,6 @@ export class HttpCalls {
     if (this.#stopping) throw SHUTTING_DOWN;
     const { callers } = this.#options;
     const peer = peerOf(request);
-    tellLimit(reply, this.#options.requestsLeft?.(identity));
     const state = callers.stateOf(callerName(identity, peer));
     state?.check();
     const call = new HttpCall({
