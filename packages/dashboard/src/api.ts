@@ -99,6 +99,10 @@ export async function send(method: string, url: string, body?: unknown, signal?:
   throw new ApiError(problemOf(response, answer), changes);
 }
 
+/** An id for a request that may be sent twice. Browsers have `crypto.randomUUID` only with TLS. */
+export const newRequestId = (): string =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
 function queryText(query: QueryInput["query"] = {}): string {
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {

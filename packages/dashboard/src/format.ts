@@ -91,6 +91,10 @@ export function time(at: string | Date, now = new Date()): string {
   return `${day} ${hours}`;
 }
 
+/** A day with its weekday: `Mon 1 Jun 2026`. */
+export const day = (date: Date): string =>
+  timeFormat({ weekday: "short", day: "numeric", month: "short", year: "numeric" }).format(date);
+
 /** Date, time and zone, to the second. */
 export const fullTime = (at: string | Date): string =>
   timeFormat({ dateStyle: "full", timeStyle: "long", hourCycle: "h23" }).format(new Date(at));

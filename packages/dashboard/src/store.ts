@@ -13,7 +13,7 @@ export interface Snapshots {
   readonly usage: Answer<"GET /usage/windows"> & Answer<"GET /budgets"> & Answer<"GET /usage/forecast">;
   readonly health: Answer<"GET /fleet">;
 }
-type Topic = keyof Snapshots;
+export type Topic = keyof Snapshots;
 
 /** Whether what is shown is current. The connection line shows it, and everything is grey while it is lost. */
 export const connection = signal<LiveState>({ is: "connecting" });
@@ -26,8 +26,8 @@ const states: { [T in Topic]: Signal<Snapshots[T] | undefined> } = {
   usage: signal(),
   health: signal(),
 };
-/** Topics that the signed-in person may not read, with the reason. */
-export const refusals = signal<{ readonly [T in Topic]?: string }>({});
+/** Why the newest snapshot of a topic did not come, such as `SCOPE_MISSING`. */
+export const refusals = signal<{ readonly [T in Topic]?: string | undefined }>({});
 const followed = new Map<Topic, () => void>();
 
 /**
@@ -45,15 +45,20 @@ export function snapshot<T extends Topic>(topic: T): ReadonlySignal<Snapshots[T]
           onSnapshot({ data }) {
             // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the topic says what its snapshots are
             state.value = data as Snapshots[T];
+            refuse(topic, undefined);
           },
           onRefused(reason) {
-            refusals.value = { ...refusals.value, [topic]: reason };
+            refuse(topic, reason);
           },
         },
       ),
     );
   }
   return state;
+}
+
+function refuse(topic: Topic, reason: string | undefined): void {
+  if (refusals.value[topic] !== reason) refusals.value = { ...refusals.value, [topic]: reason };
 }
 
 /** Calls back for each event about tasks (all, of an agent, or one task) while the component is shown. */

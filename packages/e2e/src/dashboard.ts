@@ -1,12 +1,29 @@
 import assert from "node:assert/strict";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { AxeBuilder } from "@axe-core/playwright";
 import { ROLES } from "@ccsp/identity";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
 import type { World } from "./world.js";
 
 /** A loaded machine with two cores needs this long for a page and its data. */
-export const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 60_000;
 export const PHONE = { width: 390, height: 800 };
+
+/** The pages of the rail, as they are named there. */
+export const PAGES = {
+  Overview: "/",
+  Queue: "/queue",
+  Tasks: "/tasks",
+  Executors: "/executors",
+  Usage: "/usage",
+  Alerts: "/alerts",
+  Sessions: "/sessions",
+  Schedules: "/schedules",
+  Notifications: "/notifications",
+  Keys: "/keys",
+  Audit: "/audit",
+};
 
 export interface Visitor {
   /** Default: `ada`. */
@@ -16,30 +33,99 @@ export interface Visitor {
   readonly options?: BrowserContextOptions;
 }
 
-/**
- * Opens the dashboard at an address for somebody who has signed in. A fault in the page's console fails the call that
- * waits for the page. Close `page.context()` in the end.
- */
-export async function visit(
-  browser: Browser,
-  world: World,
-  path: string,
-  { subject = "ada", scopes = ROLES.admin, options = {} }: Visitor = {},
-): Promise<Page> {
-  const origin = world.fleet.httpAddress;
-  const context = await browser.newContext({ locale: "en-GB", baseURL: origin, ...options });
-  const answer = await context.request.post("/session", {
-    headers: { origin, "x-ccsp-csrf": "1" },
-    data: { token: await world.token(subject, { scopes }) },
-  });
-  assert.equal(answer.status(), 200, await answer.text());
-  const page = await context.newPage();
-  page.setDefaultTimeout(PATIENCE_MS);
-  page.on("pageerror", (error) => {
-    throw error;
-  });
-  await page.goto(path);
-  return page;
+/** The dashboard of a world, in a browser: one page at a time. */
+export class Dashboard {
+  readonly #browser: Browser;
+  readonly #world: World;
+  readonly #faults: string[] = [];
+  #page: Page | undefined;
+
+  constructor(browser: Browser, world: World) {
+    this.#browser = browser;
+    this.#world = world;
+  }
+
+  get page(): Page {
+    if (this.#page === undefined) throw new Error("no page is open");
+    return this.#page;
+  }
+
+  /** Opens a path as somebody whom the gateway does not know. */
+  async open(path: string, options: BrowserContextOptions = {}): Promise<Page> {
+    await this.#newPage(options);
+    await this.page.goto(path);
+    return this.page;
+  }
+
+  /** Signs in at the sign-in page, in any language. */
+  async signIn(ttlSeconds = 3600): Promise<void> {
+    const token = await this.#world.token("ada", { scopes: ROLES.admin, ttlSeconds });
+    await this.page.locator("input[type=password]").fill(token);
+    await this.page.keyboard.press("Enter");
+    await this.page.locator("main#content").waitFor();
+  }
+
+  /** Opens a path as somebody who has signed in. */
+  async visit(path: string, { subject = "ada", scopes = ROLES.admin, options = {} }: Visitor = {}): Promise<Page> {
+    const page = await this.#newPage(options);
+    const answer = await page.request.post("/session", {
+      headers: { origin: this.#world.fleet.httpAddress, "x-ccsp-csrf": "1" },
+      data: { token: await this.#world.token(subject, { scopes }) },
+    });
+    assert.equal(answer.status(), 200, await answer.text());
+    await page.goto(path);
+    return page;
+  }
+
+  async #newPage(options: BrowserContextOptions): Promise<Page> {
+    await this.#page?.context().close();
+    const baseURL = this.#world.fleet.httpAddress;
+    const context = await this.#browser.newContext({ locale: "en-GB", baseURL, ...options });
+    const page = await context.newPage();
+    page.setDefaultTimeout(PATIENCE_MS);
+    page.on("pageerror", ({ message }) => this.#faults.push(message));
+    this.#page = page;
+    return page;
+  }
+
+  /** Waits for a page's first line. */
+  async headline(text: string | RegExp): Promise<void> {
+    await this.page.getByRole("heading", { level: 1, name: text }).waitFor();
+  }
+
+  async addressIs(path: string): Promise<void> {
+    await this.page.waitForURL((url) => url.pathname + url.search === path);
+  }
+
+  /** Presses the button of this name, of several the last one: that of a dialog. */
+  async press(name: string, within: Page | Locator = this.page): Promise<void> {
+    await within.getByRole("button", { name, exact: true }).last().click();
+  }
+
+  /** Waits until the page says what was done. */
+  async says(text: string | RegExp): Promise<void> {
+    await this.page.getByRole("status").getByText(text).waitFor();
+  }
+
+  async fill(label: string, text: string): Promise<void> {
+    await this.page.getByLabel(label, { exact: true }).fill(text);
+  }
+
+  /**
+   * Closes the page, and fails if one of its scripts did. If CCSP_TEST_PICTURES names a folder, it keeps there how the
+   * page looked, for people to look at.
+   */
+  async close(title = ""): Promise<void> {
+    const folder = process.env["CCSP_TEST_PICTURES"];
+    if (folder && this.#page) {
+      await mkdir(folder, { recursive: true });
+      const path = join(folder, `${title.replace(/\W+/g, "-").slice(0, 60)}.png`);
+      await this.#page.screenshot({ path, fullPage: true });
+    }
+    await this.#page?.context().close();
+    this.#page = undefined;
+    assert.deepEqual(this.#faults.splice(0), [], "faults in the page's scripts");
+  }
 }
 
 /** Fails when axe-core finds something serious on the page. */

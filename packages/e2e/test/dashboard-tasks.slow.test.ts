@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { eventually } from "@ccsp/testkit";
 import type { Browser, Page } from "playwright-core";
 import { openBrowser } from "../src/browser.js";
-import { visit } from "../src/dashboard.js";
+import { Dashboard } from "../src/dashboard.js";
 import { startWorld, type World } from "../src/world.js";
 
 const TASKS = 100_000;
@@ -13,6 +13,7 @@ describe("the dashboard's page Tasks with 100,000 tasks", function () {
   this.timeout(900_000);
   let browser: Browser;
   let world: World;
+  let dashboard: Dashboard;
   let page: Page;
   before(async function () {
     browser = await openBrowser(this);
@@ -29,10 +30,11 @@ describe("the dashboard's page Tasks with 100,000 tasks", function () {
       const outcomes = await client.submitMany(batch);
       assert.ok(outcomes.length === BATCH);
     }
-    page = await visit(browser, world, "/tasks");
+    dashboard = new Dashboard(browser, world);
+    page = await dashboard.visit("/tasks");
   });
   after(async () => {
-    await page?.context().close();
+    await dashboard?.close();
     await world?.close();
     await browser?.close();
   });

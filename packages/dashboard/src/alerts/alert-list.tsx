@@ -4,6 +4,7 @@ import { alertWords } from "../i18n/alerts.js";
 import { wordOf } from "../i18n/states.js";
 import { ActButton } from "../parts/act-button.js";
 import { Empty } from "../parts/layout.js";
+import { useActs } from "../parts/palette.js";
 import { DataTable } from "../parts/table.js";
 import { State, Time, type Tone } from "../parts/text.js";
 import type { Alert } from "../routes.js";
@@ -13,6 +14,14 @@ import { SilenceDialog } from "./silences.js";
 export function AlertList({ alerts }: { readonly alerts: readonly Alert[] }) {
   const word = alertWords();
   const [silencing, setSilencing] = useState<Alert | undefined>(undefined);
+  const firing = alerts.filter(({ state }) => state === "FIRING");
+  useActs(
+    firing.map((alert) => ({
+      name: `${alert.rule}: ${word.silence}`,
+      scope: "monitor:manage",
+      run: () => setSilencing(alert),
+    })),
+  );
   if (alerts.length === 0) return <Empty title={word.noAlerts} command="ccsp alert test usage-80" />;
   const order = ["FIRING", "PENDING", "RESOLVED"];
   return (

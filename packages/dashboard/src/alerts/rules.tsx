@@ -5,6 +5,7 @@ import { alertWords } from "../i18n/alerts.js";
 import { wordOf } from "../i18n/states.js";
 import { ActButton } from "../parts/act-button.js";
 import { confirm } from "../parts/dialog.js";
+import { useActs } from "../parts/palette.js";
 import { DataTable } from "../parts/table.js";
 import { State } from "../parts/text.js";
 import { act } from "../parts/toast.js";
@@ -18,6 +19,7 @@ type Rule = NonNullable<RuleStatus["rule"]>;
 export function Rules({ rules, onChange }: { readonly rules: readonly RuleStatus[]; readonly onChange: () => void }) {
   const word = alertWords();
   const [adding, setAdding] = useState(false);
+  useActs([{ name: word.add, scope: "monitor:manage", run: () => setAdding(true) }]);
   return (
     <>
       <DataTable
@@ -37,15 +39,7 @@ export function Rules({ rules, onChange }: { readonly rules: readonly RuleStatus
           {word.add}
         </ActButton>
       </p>
-      {adding && (
-        <RuleForm
-          onClose={() => setAdding(false)}
-          onSaved={() => {
-            setAdding(false);
-            onChange();
-          }}
-        />
-      )}
+      {adding && <RuleForm onClose={() => setAdding(false)} onSaved={onChange} />}
     </>
   );
 }

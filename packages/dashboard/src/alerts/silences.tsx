@@ -1,11 +1,12 @@
+import { useState } from "preact/hooks";
 import { useAnswer } from "../answer.js";
-import { call } from "../api.js";
+import { call, newRequestId } from "../api.js";
 import { time } from "../format.js";
 import { alertWords } from "../i18n/alerts.js";
 import { ActButton } from "../parts/act-button.js";
-import { Dialog } from "../parts/dialog.js";
 import { Failure } from "../parts/failure.js";
-import { Field, textsOf } from "../parts/fields.js";
+import { Field } from "../parts/fields.js";
+import { FormDialog } from "../parts/form-dialog.js";
 import { DataTable } from "../parts/table.js";
 import { Time } from "../parts/text.js";
 import { act } from "../parts/toast.js";
@@ -60,47 +61,32 @@ const MOST_HOURS = 24 * 30;
 /** Asks for how long and why the alerts of a rule are silent. */
 export function SilenceDialog({ rule, onClose }: { readonly rule: string; readonly onClose: () => void }) {
   const word = alertWords();
-  const silence = async (form: HTMLFormElement) => {
-    const text = textsOf(form);
-    const seconds = Number(text("hours")) * HOUR_S;
+  /** A second try is the same request, so it cannot make a second silence. */
+  const [requestId] = useState(newRequestId);
+  const silence = async (text: (name: string) => string) => {
     const body = {
       matchers: [{ label: "rule", value: rule }],
       reason: text("reason"),
-      duration: `${seconds}s`,
-      requestId: crypto.randomUUID(),
+      duration: `${Number(text("hours")) * HOUR_S}s`,
+      requestId,
     };
-    const done = await act(async () => {
-      const { silence: made } = await call("POST /alerts/silences", { body });
-      return word.silencedUntil(rule, made?.endTime ? time(made.endTime) : "");
-    });
-    if (done) onClose();
+    const { silence: made } = await call("POST /alerts/silences", { body });
+    return word.silencedUntil(rule, made?.endTime ? time(made.endTime) : "");
   };
   return (
-    <Dialog title={word.silenceTitle(rule)} onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          void silence(event.currentTarget);
-        }}
-      >
-        <p>{word.silenceLead}</p>
-        <Field
-          label={word.hours}
-          name="hours"
-          type="number"
-          min="0.1"
-          max={MOST_HOURS}
-          step="any"
-          defaultValue="2"
-          required
-        />
-        <Field label={word.reason} name="reason" required />
-        <div class="acts">
-          <button type="submit" class="primary">
-            {word.silence}
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog title={word.silenceTitle(rule)} submit={word.silence} save={silence} onClose={onClose}>
+      <p>{word.silenceLead}</p>
+      <Field
+        label={word.hours}
+        name="hours"
+        type="number"
+        min="0.1"
+        max={MOST_HOURS}
+        step="any"
+        defaultValue="2"
+        required
+      />
+      <Field label={word.reason} name="reason" required />
+    </FormDialog>
   );
 }

@@ -7,6 +7,7 @@ import { slotsOf } from "../overview/executors-panel.js";
 import { ActButton } from "../parts/act-button.js";
 import { Facts, Panel } from "../parts/layout.js";
 import { Slots } from "../parts/marks.js";
+import { useActs } from "../parts/palette.js";
 import { DataTable } from "../parts/table.js";
 import { State } from "../parts/text.js";
 import { act } from "../parts/toast.js";
@@ -26,6 +27,9 @@ export function ExecutorPanel({
   readonly report: Report | undefined;
 }) {
   const word = executorWords();
+  const changeDraining = () => void setDraining(executorId, !status?.draining);
+  const drainWord = status?.draining ? word.takeAgain : word.drain;
+  useActs(status ? [{ name: `${executorId}: ${drainWord}`, scope: "executor:manage", run: changeDraining }] : []);
   if (!status) {
     return (
       <Panel title={executorId} tone="held" aside={<State tone="held">{word.noAnswer}</State>}>
@@ -40,8 +44,8 @@ export function ExecutorPanel({
       aside={
         <span class="acts">
           {status.draining && <State tone="held">{word.isDraining}</State>}
-          <ActButton scope="executor:manage" onAct={() => void setDraining(executorId, !status.draining)}>
-            {status.draining ? word.takeAgain : word.drain}
+          <ActButton scope="executor:manage" onAct={changeDraining}>
+            {drainWord}
           </ActButton>
         </span>
       }
@@ -152,7 +156,10 @@ function factsOf({ sandbox }: Status, report: Report | undefined): readonly (rea
   const facts: [string, string][] = [];
   const { resources, uptime } = report ?? {};
   if (resources) {
-    facts.push([word.cpu, share(resources.hostCpuShare)], [word.memory, bytes(resources.memoryBytes)]);
+    facts.push(
+      [word.cpu, share(resources.hostCpuShare)],
+      [word.memory, word.memoryOf(share(resources.memoryShare), bytes(resources.memoryLimitBytes))],
+    );
     if (resources.diskFreeShare !== undefined) facts.push([word.disk, share(resources.diskFreeShare)]);
   }
   if (uptime) facts.push([word.uptime, duration(milliseconds(uptime))]);

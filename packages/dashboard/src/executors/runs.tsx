@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useAnswer } from "../answer.js";
-import { bytes, duration, milliseconds, number } from "../format.js";
+import { bytes, duration, milliseconds } from "../format.js";
 import { executorWords } from "../i18n/executors.js";
 import { shellWords } from "../i18n/shell.js";
 import { ActButton } from "../parts/act-button.js";
@@ -57,19 +57,28 @@ const MOST_CHARACTERS = 50_000;
 /** What the run of a task writes, as it comes. It stays when the run has ended. */
 export function Output({ taskId }: { readonly taskId: string }) {
   const word = executorWords();
-  const { text, ended } = useTail(taskId);
-  const run = useAnswer("GET /tasks/{taskId}/run", { path: { taskId } }, { everyMs: RESOURCES_EVERY_MS });
-  const end = useRef<HTMLPreElement>(null);
-  useEffect(() => end.current?.scrollTo(0, end.current.scrollHeight), [text]);
-  if (!may("prompts:read")) return <Words text={shellWords().hidden("prompts:read")} />;
-  const { resources, processes = 0 } = run.data ?? {};
   return (
     <Panel title={word.outputOf(taskId)} aside={<a href={hrefWith({ output: undefined })}>{word.hide}</a>}>
+      {may("prompts:read") ? <Tail taskId={taskId} /> : <Words text={shellWords().hidden("prompts:read")} />}
+    </Panel>
+  );
+}
+
+function Tail({ taskId }: { readonly taskId: string }) {
+  const word = executorWords();
+  const { text, ended } = useTail(taskId);
+  const everyMs = ended ? {} : { everyMs: RESOURCES_EVERY_MS };
+  const run = useAnswer("GET /tasks/{taskId}/run", { path: { taskId } }, everyMs);
+  const end = useRef<HTMLPreElement>(null);
+  useEffect(() => end.current?.scrollTo(0, end.current.scrollHeight), [text]);
+  const { resources, processes = 0 } = run.data ?? {};
+  return (
+    <>
       {resources && (
         <p class="third small">
           {word.use(
             resources.cpuTime ? duration(milliseconds(resources.cpuTime)) : shellWords().unknown,
-            resources.peakMemoryBytes ? bytes(resources.peakMemoryBytes) : number(0),
+            resources.peakMemoryBytes ? bytes(resources.peakMemoryBytes) : shellWords().unknown,
             processes,
           )}
         </p>
@@ -78,21 +87,23 @@ export function Output({ taskId }: { readonly taskId: string }) {
         {text}
       </pre>
       {ended && <p class="third small">{word.ended}</p>}
-    </Panel>
+    </>
   );
 }
 
-interface Tail {
+interface Written {
   readonly text: string;
   readonly ended: boolean;
 }
 
 /** What the run writes, from the part that the executor still has. */
-function useTail(taskId: string): Tail {
-  const [tail, setTail] = useState<Tail>({ text: "", ended: false });
+function useTail(taskId: string): Written {
+  const [tail, setTail] = useState<Written>({ text: "", ended: false });
   useEffect(() => {
     setTail({ text: "", ended: false });
     const source = new EventSource(`/api/v2/tasks/${encodeURIComponent(taskId)}/tail`);
+    // After a lost connection, the stream begins again with what the executor has.
+    source.addEventListener("open", () => setTail({ text: "", ended: false }));
     source.addEventListener("message", ({ data }: MessageEvent<string>) => {
       const { text = "", gap = false }: { readonly text?: string; readonly gap?: boolean } = JSON.parse(data);
       const added = gap ? `\n${executorWords().gap}\n${text}` : text;
@@ -103,7 +114,8 @@ function useTail(taskId: string): Tail {
       setTail((old) => ({ ...old, ended: true }));
     };
     source.addEventListener("end", finish);
-    source.addEventListener("error", finish);
+    source.addEventListener("problem", finish);
+    source.addEventListener("error", () => source.readyState === EventSource.CLOSED && finish());
     return () => source.close();
   }, [taskId]);
   return tail;

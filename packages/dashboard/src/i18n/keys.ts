@@ -5,7 +5,7 @@ const s = (count: number): string => (count === 1 ? "" : "s");
 
 export const keyWords = words(
   {
-    title: (count: number) => `${number(count)} API key${s(count)} can be used.`,
+    title: (count: number) => `${count === 0 ? "No" : number(count)} API key${s(count)} can be used.`,
     none: "There is no API key.",
     lead: "A key proves an agent or a script in place of a token. Its secret is shown once, when it is made.",
     expiring: (count: number) => `${number(count)} expire${count === 1 ? "s" : ""} within a week.`,
@@ -41,7 +41,7 @@ export const keyWords = words(
   {
     title: (count) => `使える API キーは ${number(count)} 個です。`,
     none: "API キーはありません。",
-    lead: "キーはトークンの代わりにエージェントやスクリプトを証明します。秘密の値は作成時に一度だけ表示されます。",
+    lead: "キーはトークンの代わりにエージェントやスクリプトの身元を証明します。秘密の値は作成時に一度だけ表示されます。",
     expiring: (count) => `${number(count)} 個が 1 週間以内に期限切れになります。`,
     name: "用途",
     subject: "対象",
@@ -55,7 +55,7 @@ export const keyWords = words(
     subjectField: "エージェント ID",
     nameField: "用途",
     role: "役割",
-    days: "有効期間(日)",
+    days: "有効期間（日）",
     make: "作成",
     made: (name) => `キー ${name} を作成しました。`,
     secretTitle: "いまキーをコピーしてください",
@@ -64,11 +64,11 @@ export const keyWords = words(
     copied: "コピーしました。",
     done: "控えました",
     rotate: "更新",
-    rotateTitle: (name) => `キー ${name} を更新しますか?`,
+    rotateTitle: (name) => `キー ${name} を更新しますか？`,
     rotateEffect: "新しい秘密の値が発行されます。古い値はあと 1 時間使えます。",
     rotated: (name) => `キー ${name} に新しい値を発行しました。`,
     revoke: "失効",
-    revokeTitle: (name) => `キー ${name} を失効させますか?`,
+    revokeTitle: (name) => `キー ${name} を失効させますか？`,
     revokeEffect: "5 秒以内にどこでも拒否され、開いている接続も終わります。元に戻せません。",
     revoked: (name) => `キー ${name} を失効させました。`,
   },

@@ -32,7 +32,6 @@ export const shellWords = words(
     lost: (since: string) =>
       `No connection to the gateway since ${since}. What you see is from then. It is tried again by itself.`,
     reconnect: "Try now",
-    connecting: "Connecting …",
     cancel: "Cancel",
     close: "Close",
     undo: "Undo",
@@ -73,7 +72,6 @@ export const shellWords = words(
     loading: "読み込み中 …",
     lost: (since) => `${since} からゲートウェイに接続できません。表示はその時点のものです。自動で再接続します。`,
     reconnect: "今すぐ接続",
-    connecting: "接続中 …",
     cancel: "やめる",
     close: "閉じる",
     undo: "元に戻す",

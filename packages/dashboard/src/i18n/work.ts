@@ -18,7 +18,6 @@ export const workWords = words(
     cancel: "Cancel",
     retry: "Retry",
     explain: "explain",
-    noPrompt: "no prompt shown",
     kinds: {
       START_TIME: "its start time has not come",
       PARKED: "it is parked",
@@ -34,7 +33,6 @@ export const workWords = words(
     /** The message of the queue is in English. `kind` is for other languages. */
     blocked: (_kind: string, message: string) => message,
     next: "nothing: it is next",
-    notWaiting: "it does not wait",
     asking: "asking …",
     until: (at: string) => `until ${at}`,
     noEnd: "no end known",
@@ -73,7 +71,6 @@ export const workWords = words(
     cancel: "取り消す",
     retry: "再実行",
     explain: "説明",
-    noPrompt: "プロンプト非表示",
     kinds: {
       START_TIME: "開始時刻待ち",
       PARKED: "再試行まで保留中",
@@ -88,7 +85,6 @@ export const workWords = words(
     },
     blocked: (kind) => kind,
     next: "なし。次に開始します",
-    notWaiting: "待っていません",
     asking: "確認中 …",
     until: (at) => `${at} まで`,
     noEnd: "終了時刻は不明",
@@ -97,13 +93,13 @@ export const workWords = words(
     notBefore: (at) => `${at} 以降`,
     startUnknown: "不明",
     older: (ahead, own) =>
-      `同じクラスで先に受け付けたタスクが ${number(ahead)} 件待っています(うち同じエージェント ${number(own)} 件)。`,
+      `同じクラスで先に受け付けたタスクが ${number(ahead)} 件待っています（うち同じエージェント ${number(own)} 件）。`,
     estimate: (p50, p90, p95) => `開始まで五分五分で ${p50}、9 割は ${p90} 以内、95 % は ${p95} 以内。`,
     estimateUnknown: "開始時刻は不明です。",
     blockedBy: "原因",
     scopes: {
       all: "すべてのタスク",
-      emergency: "すべてのタスク(緊急停止)",
+      emergency: "すべてのタスク（緊急停止）",
       priority: (name) => `クラス ${name}`,
       engine: (name) => `エンジン ${name}`,
       agentId: (name) => `エージェント ${name}`,

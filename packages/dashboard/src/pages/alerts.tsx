@@ -3,13 +3,12 @@ import { Rules } from "../alerts/rules.js";
 import { Silences } from "../alerts/silences.js";
 import { useAnswer } from "../answer.js";
 import { alertWords } from "../i18n/alerts.js";
-import { shellWords } from "../i18n/shell.js";
+import { AwaitedPage } from "../parts/awaited.js";
 import { Failure } from "../parts/failure.js";
 import { PageHead, Panel, Tabs } from "../parts/layout.js";
-import { Words } from "../parts/text.js";
 import { hrefWith, parameter } from "../router.js";
 import type { Alert } from "../routes.js";
-import { refusals, snapshot } from "../store.js";
+import { snapshot } from "../store.js";
 
 const TABS = ["alerts", "rules", "silences"] as const;
 const REFRESH_MS = 30_000;
@@ -20,16 +19,7 @@ export default function AlertsPage() {
   const tab = TABS.find((name) => name === parameter("tab")) ?? "alerts";
   const alerts = snapshot("alerts").value?.alerts;
   const rules = useAnswer("GET /alerts/rules", {}, { everyMs: REFRESH_MS });
-  if (refusals.value.alerts !== undefined) {
-    return (
-      <>
-        <PageHead title={shellWords().pages.alerts} />
-        <p class="third">
-          <Words text={shellWords().hidden("monitor:read")} />
-        </p>
-      </>
-    );
-  }
+  if (!alerts) return <AwaitedPage name="alerts" topic="alerts" />;
   return (
     <>
       <PageHead {...headOf(alerts, rules.data?.rules.length ?? 0)} />
@@ -39,7 +29,7 @@ export default function AlertsPage() {
       />
       <Panel>
         {rules.error && <Failure error={rules.error} onRetry={rules.reload} />}
-        {tab === "alerts" && alerts && <AlertList alerts={alerts} />}
+        {tab === "alerts" && <AlertList alerts={alerts} />}
         {tab === "rules" && rules.data && <Rules rules={rules.data.rules} onChange={rules.reload} />}
         {tab === "silences" && <Silences />}
       </Panel>
@@ -47,12 +37,8 @@ export default function AlertsPage() {
   );
 }
 
-function headOf(
-  alerts: readonly Alert[] | undefined,
-  rules: number,
-): { readonly title: string; readonly lead?: string } {
+function headOf(alerts: readonly Alert[], rules: number): { readonly title: string; readonly lead?: string } {
   const word = alertWords();
-  if (!alerts) return { title: shellWords().loading };
   const firing = alerts.filter(({ state }) => state === "FIRING");
   if (firing.length === 0) return { title: word.quiet, ...(rules > 0 && { lead: word.quietLead(rules) }) };
   const critical = firing.filter(({ severity }) => severity === "CRITICAL");

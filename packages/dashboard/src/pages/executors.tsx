@@ -1,29 +1,18 @@
 import { ExecutorPanel } from "../executors/executor-panel.js";
 import { Output } from "../executors/runs.js";
 import { executorWords } from "../i18n/executors.js";
-import { shellWords } from "../i18n/shell.js";
+import { AwaitedPage } from "../parts/awaited.js";
 import { Empty, PageHead } from "../parts/layout.js";
-import { Words } from "../parts/text.js";
 import { parameter } from "../router.js";
 import type { Executor } from "../routes.js";
-import { refusals, snapshot } from "../store.js";
+import { snapshot } from "../store.js";
 
 /** Executors with slots, engines and runs; drain, slots, probe, and the output of a run as it comes. */
 export default function ExecutorsPage() {
   const word = executorWords();
   const executors = snapshot("executors").value?.executors;
   const health = snapshot("health").value;
-  if (refusals.value.executors !== undefined) {
-    return (
-      <>
-        <PageHead title={shellWords().pages.executors} />
-        <p class="third">
-          <Words text={shellWords().hidden("monitor:read")} />
-        </p>
-      </>
-    );
-  }
-  if (!executors) return <PageHead title={shellWords().loading} />;
+  if (!executors) return <AwaitedPage name="executors" topic="executors" />;
   const chosen = parameter("executor");
   const watched = parameter("output");
   const shown = chosen === undefined ? executors : executors.filter(({ executorId }) => executorId === chosen);
@@ -61,6 +50,9 @@ function leadOf(executors: readonly Executor[]): string {
   const named = (chosen: readonly Executor[]) => chosen.map(({ executorId }) => `\`${executorId}\``).join(", ");
   const away = executors.filter(({ status }) => status === undefined);
   const draining = executors.filter(({ status }) => status?.draining);
-  const parts = [away.length > 0 && word.away(named(away)), draining.length > 0 && word.draining(named(draining))];
+  const parts = [
+    away.length > 0 && word.away(named(away)),
+    draining.length > 0 && word.draining(named(draining), draining.length),
+  ];
   return parts.filter(Boolean).join(" ") || word.allTake;
 }

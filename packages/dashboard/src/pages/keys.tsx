@@ -1,14 +1,15 @@
 import { useState } from "preact/hooks";
-import { call } from "../api.js";
+import { type ApiError, call } from "../api.js";
 import { keyWords } from "../i18n/keys.js";
-import { shellWords } from "../i18n/shell.js";
 import { KeyForm } from "../keys/key-form.js";
 import { KeyTable, keyState } from "../keys/key-table.js";
 import { SecretDialog } from "../keys/secret-dialog.js";
 import { ActButton } from "../parts/act-button.js";
+import { titleWithout } from "../parts/awaited.js";
 import { Failure } from "../parts/failure.js";
 import { PageHead, Panel } from "../parts/layout.js";
 import { usePages } from "../parts/pages-of.js";
+import { useActs } from "../parts/palette.js";
 import type { Answer } from "../routes.js";
 
 type ApiKey = Answer<"GET /keys">["keys"][number];
@@ -28,6 +29,7 @@ export default function KeysPage() {
     ({ id }) => id,
   );
   const [making, setMaking] = useState(false);
+  useActs([{ name: word.create, scope: "keys:manage", run: () => setMaking(true) }]);
   const [secret, setSecret] = useState<string | undefined>(undefined);
   const show = (bearer: string) => {
     setMaking(false);
@@ -37,7 +39,7 @@ export default function KeysPage() {
   return (
     <>
       <PageHead
-        {...headOf(keys.loaded ? keys.rows : undefined)}
+        {...headOf(keys.loaded ? keys.rows : undefined, keys.error)}
         acts={
           <ActButton scope="keys:manage" onAct={() => setMaking(true)}>
             {word.create}
@@ -56,12 +58,15 @@ export default function KeysPage() {
   );
 }
 
-function headOf(keys: readonly ApiKey[] | undefined): { readonly title: string; readonly lead?: string } {
+function headOf(
+  keys: readonly ApiKey[] | undefined,
+  error: ApiError | undefined,
+): { readonly title: string; readonly lead?: string } {
   const word = keyWords();
-  if (!keys) return { title: shellWords().loading };
+  if (!keys) return { title: titleWithout("keys", error) };
   const now = Date.now();
   const usable = keys.filter((key) => keyState(key, now) === "works");
-  if (usable.length === 0) return { title: word.none, lead: word.lead };
+  if (keys.length === 0) return { title: word.none, lead: word.lead };
   const soon = usable.filter(({ expireTime }) => expireTime && Date.parse(expireTime) - now < SOON_MS).length;
   return { title: word.title(usable.length), lead: soon > 0 ? word.expiring(soon) : word.lead };
 }

@@ -1,14 +1,15 @@
 import { useAnswer } from "../answer.js";
-import { call } from "../api.js";
+import { type ApiError, call } from "../api.js";
 import { duration, milliseconds, number, time } from "../format.js";
 import { notificationWords } from "../i18n/notifications.js";
-import { shellWords } from "../i18n/shell.js";
 import { wordOf } from "../i18n/states.js";
 import { ActButton } from "../parts/act-button.js";
+import { titleWithout } from "../parts/awaited.js";
 import { Choice } from "../parts/choice.js";
 import { Failure } from "../parts/failure.js";
 import { Empty, PageHead, Panel } from "../parts/layout.js";
 import { usePages } from "../parts/pages-of.js";
+import { useActs } from "../parts/palette.js";
 import { DataTable } from "../parts/table.js";
 import { State, Time, type Tone } from "../parts/text.js";
 import { act } from "../parts/toast.js";
@@ -38,7 +39,9 @@ export default function NotificationsPage() {
   );
   return (
     <>
-      <PageHead {...headOf(channels.data?.channels, told.loaded ? told.rows : undefined)} />
+      <PageHead
+        {...headOf(channels.data?.channels, told.loaded ? told.rows : undefined, channels.error ?? told.error)}
+      />
       {channels.error && <Failure error={channels.error} onRetry={channels.reload} />}
       {channels.data !== undefined && channels.data.channels.length > 0 && (
         <Panel title={word.channels}>
@@ -70,9 +73,10 @@ const keyOf = ({ id, channel }: Notification): string => `${id} ${channel}`;
 function headOf(
   channels: readonly Channel[] | undefined,
   told: readonly Notification[] | undefined,
+  error: ApiError | undefined,
 ): { readonly title: string; readonly lead?: string } {
   const word = notificationWords();
-  if (!channels || !told) return { title: shellWords().loading };
+  if (!channels || !told) return { title: titleWithout("notifications", error) };
   if (channels.length === 0) return { title: word.noChannels };
   const dead = told.filter(({ state }) => state === "DEAD").length;
   if (dead > 0) return { title: word.dead(dead), lead: word.deadLead };
@@ -83,6 +87,9 @@ function headOf(
 
 function Channels({ channels }: { readonly channels: readonly Channel[] }) {
   const word = notificationWords();
+  useActs(
+    channels.map(({ name }) => ({ name: `${name}: ${word.test}`, scope: "notify:manage", run: () => void test(name) })),
+  );
   return (
     <DataTable
       label={word.channels}

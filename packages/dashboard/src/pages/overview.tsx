@@ -1,7 +1,5 @@
 import { useAnswer } from "../answer.js";
-import { failureWords } from "../i18n/failures.js";
 import { overviewWords } from "../i18n/overview.js";
-import { shellWords } from "../i18n/shell.js";
 import { ActivityPanel } from "../overview/activity-panel.js";
 import { ExecutorsPanel } from "../overview/executors-panel.js";
 import { headline, type Situation } from "../overview/headline.js";
@@ -9,14 +7,36 @@ import { budgetOutlook, windowOutlook } from "../overview/limits.js";
 import { LimitsPanel } from "../overview/limits-panel.js";
 import { NeedsPerson } from "../overview/needs-person.js";
 import { Starts } from "../overview/starts-panel.js";
+import { Awaited } from "../parts/awaited.js";
+import { Failure } from "../parts/failure.js";
 import { Empty, PageHead, Panel } from "../parts/layout.js";
-import { Words } from "../parts/text.js";
-import { refusals, snapshot } from "../store.js";
+import { may } from "../session.js";
+import { snapshot } from "../store.js";
 
 const REFRESH_MS = 30_000;
 
 /** How things are: limits, starts, what needs a person, running and waiting, executors. */
 export default function OverviewPage() {
+  return may("tasks:read-all") ? <WholeOverview /> : <OwnOverview />;
+}
+
+/** For a sign-in that sees only its own tasks. */
+function OwnOverview() {
+  const word = overviewWords();
+  return (
+    <>
+      <PageHead title={word.own} lead={word.ownLead} />
+      <div class="panels overview">
+        <ActivityPanel />
+      </div>
+      <p>
+        <a href="/tasks">{word.ownTasks}</a>
+      </p>
+    </>
+  );
+}
+
+function WholeOverview() {
   const word = overviewWords();
   const queue = snapshot("queue").value;
   const executors = snapshot("executors").value?.executors;
@@ -41,8 +61,15 @@ export default function OverviewPage() {
       <PageHead title={title} lead={lead} />
       {idle && <Empty title={word.nothingYet} command='ccsp run "Say hello"' />}
       <div class="panels overview">
-        {usage ? <LimitsPanel usage={usage} /> : <Pending title={word.limits} topic="usage" />}
+        {usage ? (
+          <LimitsPanel usage={usage} />
+        ) : (
+          <Panel title={word.limits}>
+            <Awaited topic="usage" />
+          </Panel>
+        )}
         <Panel title={word.starts}>
+          {slos.error && <Failure error={slos.error} onRetry={slos.reload} />}
           {slos.data && <Starts slos={slos.data.slos} queue={queue} />}
           <h3>{word.person}</h3>
           <NeedsPerson situation={situation} />
@@ -51,23 +78,11 @@ export default function OverviewPage() {
         {executors ? (
           <ExecutorsPanel executors={executors} health={health} />
         ) : (
-          <Pending title={word.executors} topic="executors" />
+          <Panel title={word.executors}>
+            <Awaited topic="executors" />
+          </Panel>
         )}
       </div>
     </>
-  );
-}
-
-/** A panel whose data has not come, or does not come because the sign-in may not read it. */
-function Pending({ title, topic }: { readonly title: string; readonly topic: "usage" | "executors" }) {
-  const word = shellWords();
-  const reason = refusals.value[topic];
-  const why = reason === "SCOPE_MISSING" ? word.hidden("monitor:read") : reason ? failureWords().away : word.loading;
-  return (
-    <Panel title={title}>
-      <p class="third">
-        <Words text={why} />
-      </p>
-    </Panel>
   );
 }

@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import { queueWords } from "../i18n/queue.js";
 import { shellWords } from "../i18n/shell.js";
 import { ActButton } from "../parts/act-button.js";
+import { Awaited } from "../parts/awaited.js";
 import { PageHead, Panel } from "../parts/layout.js";
 import { useActs } from "../parts/palette.js";
 import { Words } from "../parts/text.js";
@@ -26,14 +27,10 @@ export default function QueuePage() {
   const status = snapshot("queue").value;
   const [open, setOpen] = useState<Open | undefined>(undefined);
   const close = () => setOpen(undefined);
-  useActs(
-    may("queue:manage")
-      ? [
-          { name: word.pause, run: () => setOpen({ pause: true }) },
-          { name: word.clear, run: () => setOpen({ clear: true }) },
-        ]
-      : [],
-  );
+  useActs([
+    { name: word.pause, scope: "queue:manage", run: () => setOpen({ pause: true }) },
+    { name: word.clear, scope: "queue:manage", run: () => setOpen({ clear: true }) },
+  ]);
   if (!may("tasks:read-all")) {
     return <PageHead title={shellWords().pages.queue} lead={<Words text={shellWords().hidden("tasks:read-all")} />} />;
   }
@@ -71,7 +68,7 @@ export default function QueuePage() {
         </>
       ) : (
         <Panel>
-          <p class="loading">{shellWords().loading}</p>
+          <Awaited topic="queue" />
         </Panel>
       )}
       {status && open && "pause" in open && <PauseDialog status={status} agent={open.agent} onClose={close} />}

@@ -1,14 +1,17 @@
 import { useState } from "preact/hooks";
 import { useAnswer } from "../answer.js";
-import { call } from "../api.js";
+import { type ApiError, call } from "../api.js";
 import { time } from "../format.js";
 import { scheduleWords } from "../i18n/schedules.js";
 import { shellWords } from "../i18n/shell.js";
 import { ActButton } from "../parts/act-button.js";
-import { confirm, Dialog } from "../parts/dialog.js";
+import { titleWithout } from "../parts/awaited.js";
+import { confirm } from "../parts/dialog.js";
 import { Failure } from "../parts/failure.js";
-import { Field, textsOf } from "../parts/fields.js";
+import { Field } from "../parts/fields.js";
+import { FormDialog } from "../parts/form-dialog.js";
 import { Empty, PageHead, Panel } from "../parts/layout.js";
+import { useActs } from "../parts/palette.js";
 import { DataTable } from "../parts/table.js";
 import { Id, State, Time } from "../parts/text.js";
 import { act } from "../parts/toast.js";
@@ -23,14 +26,11 @@ export default function SchedulesPage() {
   const word = scheduleWords();
   const { data, error, reload } = useAnswer("GET /schedules", {}, { everyMs: REFRESH_MS });
   const [adding, setAdding] = useState(false);
-  const saved = () => {
-    setAdding(false);
-    reload();
-  };
+  useActs([{ name: word.add, scope: "tasks:submit", run: () => setAdding(true) }]);
   return (
     <>
       <PageHead
-        {...headOf(data?.schedules)}
+        {...headOf(data?.schedules, error)}
         acts={
           <ActButton scope="tasks:submit" onAct={() => setAdding(true)}>
             {word.add}
@@ -46,14 +46,17 @@ export default function SchedulesPage() {
           <ScheduleTable schedules={data.schedules} onChange={reload} />
         </Panel>
       )}
-      {adding && <ScheduleForm onClose={() => setAdding(false)} onSaved={saved} />}
+      {adding && <ScheduleForm onClose={() => setAdding(false)} onSaved={reload} />}
     </>
   );
 }
 
-function headOf(schedules: readonly Schedule[] | undefined): { readonly title: string; readonly lead?: string } {
+function headOf(
+  schedules: readonly Schedule[] | undefined,
+  error: ApiError | undefined,
+): { readonly title: string; readonly lead?: string } {
   const word = scheduleWords();
-  if (!schedules) return { title: shellWords().loading };
+  if (!schedules) return { title: titleWithout("schedules", error) };
   if (schedules.length === 0) return { title: word.none };
   const next = schedules.flatMap(({ paused, nextRunTimes }) => (paused ? [] : nextRunTimes.slice(0, 1))).toSorted()[0];
   const faults = schedules.filter(({ lastFault }) => lastFault !== "").length;
@@ -154,38 +157,23 @@ async function setPaused(schedule: Schedule, paused: boolean, onChange: () => vo
 
 function ScheduleForm({ onClose, onSaved }: { readonly onClose: () => void; readonly onSaved: () => void }) {
   const word = scheduleWords();
-  const save = async (form: HTMLFormElement) => {
-    const text = textsOf(form);
+  const save = async (text: (name: string) => string) => {
     const name = text("name");
-    const done = await act(async () => {
-      const schedule = { cron: text("cron"), timeZone: text("zone"), spec: { prompt: text("prompt") } };
-      const { schedule: made } = await call("PUT /schedules/{name}", { path: { name }, body: { schedule } });
-      const [next] = made?.nextRunTimes ?? [];
-      return word.saved(name, next === undefined ? "–" : time(next));
-    });
-    if (done) onSaved();
+    const schedule = { cron: text("cron"), timeZone: text("zone"), spec: { prompt: text("prompt") } };
+    const { schedule: made } = await call("PUT /schedules/{name}", { path: { name }, body: { schedule } });
+    onSaved();
+    const [next] = made?.nextRunTimes ?? [];
+    return word.saved(name, next === undefined ? "–" : time(next));
   };
   return (
-    <Dialog title={word.add} onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          void save(event.currentTarget);
-        }}
-      >
-        <Field label={word.nameField} name="name" required />
-        <Field label={word.cron} name="cron" placeholder="0 3 * * *" required />
-        <Field label={word.zone} name="zone" defaultValue={Intl.DateTimeFormat().resolvedOptions().timeZone} required />
-        <label>
-          <span>{word.prompt}</span>
-          <textarea name="prompt" rows={4} required />
-        </label>
-        <div class="acts">
-          <button type="submit" class="primary">
-            {word.save}
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog title={word.add} submit={word.save} save={save} onClose={onClose}>
+      <Field label={word.nameField} name="name" required />
+      <Field label={word.cron} name="cron" placeholder="0 3 * * *" required />
+      <Field label={word.zone} name="zone" defaultValue={Intl.DateTimeFormat().resolvedOptions().timeZone} required />
+      <label>
+        <span>{word.prompt}</span>
+        <textarea name="prompt" rows={4} required />
+      </label>
+    </FormDialog>
   );
 }

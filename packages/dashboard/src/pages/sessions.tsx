@@ -1,12 +1,14 @@
 import { useAnswer } from "../answer.js";
-import { call } from "../api.js";
+import { type ApiError, call } from "../api.js";
 import { number } from "../format.js";
 import { sessionWords } from "../i18n/sessions.js";
 import { shellWords } from "../i18n/shell.js";
 import { wordOf } from "../i18n/states.js";
 import { ActButton } from "../parts/act-button.js";
+import { titleWithout } from "../parts/awaited.js";
 import { Failure } from "../parts/failure.js";
 import { PageHead, Panel } from "../parts/layout.js";
+import { useActs } from "../parts/palette.js";
 import { DataTable } from "../parts/table.js";
 import { State, Time, type Tone } from "../parts/text.js";
 import { act } from "../parts/toast.js";
@@ -22,7 +24,7 @@ export default function SessionsPage() {
   const { data, error, reload } = useAnswer("GET /sessions", {}, { everyMs: REFRESH_MS });
   return (
     <>
-      <PageHead {...headOf(data?.sessions)} />
+      <PageHead {...headOf(data?.sessions, error)} />
       {error && <Failure error={error} onRetry={reload} />}
       {data !== undefined && data.sessions.length > 0 && (
         <Panel>
@@ -51,9 +53,12 @@ export default function SessionsPage() {
 
 const NEEDS_PERSON = ["LOST", "WAITING"];
 
-function headOf(sessions: readonly Session[] | undefined): { readonly title: string; readonly lead?: string } {
+function headOf(
+  sessions: readonly Session[] | undefined,
+  error: ApiError | undefined,
+): { readonly title: string; readonly lead?: string } {
   const word = sessionWords();
-  if (!sessions) return { title: shellWords().loading };
+  if (!sessions) return { title: titleWithout("sessions", error) };
   if (sessions.length === 0) return { title: word.none, lead: word.noneLead };
   const lost = sessions.filter(({ state }) => NEEDS_PERSON.includes(state));
   if (lost.length > 0) return { title: word.lost(lost.length), lead: word.lostLead };
@@ -93,32 +98,41 @@ function SessionState({ session: { state, notChecked, failures, checkError, outa
 
 function SessionActs({ session, onChange }: { readonly session: Session; readonly onChange: () => void }) {
   const word = sessionWords();
-  const { account, state } = session;
-  if (!account) return null;
-  const check = async () => {
-    await act(async () => {
-      const { session: now } = await call("POST /sessions/check", { body: { account } });
-      return word.checkTold(nameOf(session), wordOf(word.states, now?.state ?? ""));
-    });
-    onChange();
-  };
-  const confirm = async () => {
-    await act(async () => {
-      await call("POST /sessions/confirm", { body: { account } });
-      return word.confirmTold(nameOf(session));
-    });
-    onChange();
-  };
+  const { state } = session;
+  const needsPerson = NEEDS_PERSON.includes(state);
+  const check = () => void checkLogin(session, onChange);
+  const confirm = () => void confirmLogin(session, onChange);
+  useActs([
+    { name: `${nameOf(session)}: ${word.check}`, scope: "monitor:manage", run: check },
+    ...(needsPerson ? [{ name: `${nameOf(session)}: ${word.confirmed}`, scope: "monitor:manage", run: confirm }] : []),
+  ]);
   return (
     <span class="acts">
-      {NEEDS_PERSON.includes(state) && (
-        <ActButton scope="monitor:manage" look="primary" onAct={() => void confirm()}>
+      {needsPerson && (
+        <ActButton scope="monitor:manage" look="primary" onAct={confirm}>
           {word.confirmed}
         </ActButton>
       )}
-      <ActButton scope="monitor:manage" look="plain" onAct={() => void check()}>
+      <ActButton scope="monitor:manage" look="plain" onAct={check}>
         {word.check}
       </ActButton>
     </span>
   );
+}
+
+async function checkLogin(session: Session, onChange: () => void): Promise<void> {
+  const word = sessionWords();
+  await act(async () => {
+    const { session: now } = await call("POST /sessions/check", { body: { account: session.account } });
+    return word.checkTold(nameOf(session), wordOf(word.states, now?.state ?? ""));
+  });
+  onChange();
+}
+
+async function confirmLogin(session: Session, onChange: () => void): Promise<void> {
+  await act(async () => {
+    await call("POST /sessions/confirm", { body: { account: session.account } });
+    return sessionWords().confirmTold(nameOf(session));
+  });
+  onChange();
 }

@@ -1,8 +1,9 @@
 import { useAnswer } from "../answer.js";
+import type { ApiError } from "../api.js";
 import { number, usd } from "../format.js";
-import { shellWords } from "../i18n/shell.js";
 import { usageWords } from "../i18n/usage.js";
 import { LimitsPanel } from "../overview/limits-panel.js";
+import { titleWithout } from "../parts/awaited.js";
 import { Choice } from "../parts/choice.js";
 import { Failure } from "../parts/failure.js";
 import { Empty, PageHead, Panel, Tabs } from "../parts/layout.js";
@@ -13,8 +14,17 @@ import { inputTokens } from "../usage/amounts.js";
 import { Budgets } from "../usage/budgets.js";
 import { ForecastPanel } from "../usage/forecast-panel.js";
 import { OverTime } from "../usage/over-time.js";
-import { chosenGroup, chosenMeasure, chosenRange, GROUPS, MEASURES, RANGE_NAMES, timesOf } from "../usage/range.js";
-import { UsageTable } from "../usage/usage-table.js";
+import {
+  chosenGroup,
+  chosenMeasure,
+  chosenRange,
+  GROUPS,
+  MEASURES,
+  RANGE_NAMES,
+  type RangeName,
+  timesOf,
+} from "../usage/range.js";
+import { DaysTable, MembersTable } from "../usage/usage-table.js";
 
 const REFRESH_MS = 30_000;
 
@@ -23,26 +33,23 @@ export default function UsagePage() {
   const word = usageWords();
   const range = chosenRange();
   const group = chosenGroup();
-  const measure = chosenMeasure();
+  const dimension = group === "DAY" ? "AGENT" : group;
   const times = timesOf(range, Date.now());
-  const usage = useAnswer("GET /usage", { query: { ...times, groupBy: [group] } }, { everyMs: REFRESH_MS });
-  const limits = snapshot("usage").value;
-  const exported = (format: string) => `/api/v2/usage/export?${new URLSearchParams({ ...times, format })}`;
+  const usage = useAnswer("GET /usage", { query: { ...times, groupBy: [dimension] } }, { everyMs: REFRESH_MS });
+  const head = headOf(usage.data, usage.error);
+  const failure = usage.error && <Failure error={usage.error} onRetry={usage.reload} />;
+  if (!usage.data) {
+    return (
+      <>
+        <PageHead {...head} />
+        {failure}
+      </>
+    );
+  }
+  const { rows } = usage.data;
   return (
     <>
-      <PageHead
-        {...headOf(usage.data)}
-        acts={
-          <>
-            <a class="button" href={exported("CSV")} download>
-              {word.exportAs} CSV
-            </a>
-            <a class="button" href={exported("JSON_LINES")} download>
-              JSON
-            </a>
-          </>
-        }
-      />
+      <PageHead {...head} acts={<Exports times={times} />} />
       <Tabs
         label={word.range}
         tabs={RANGE_NAMES.map((name) => ({
@@ -51,26 +58,9 @@ export default function UsagePage() {
           current: name === range,
         }))}
       />
-      {usage.error && <Failure error={usage.error} onRetry={usage.reload} />}
-      {usage.data?.rows.length === 0 && <Empty title={word.teach} command='ccsp run "Say hello"' />}
-      <div class="panels overview">
-        <Panel
-          title={word.overTime}
-          aside={
-            <Choice
-              label={word.measure}
-              choices={MEASURES.map((name) => ({ name, word: word.measures[name] }))}
-              chosen={measure}
-              parameter="show"
-            />
-          }
-        >
-          <OverTime range={range} measure={measure} times={times} />
-        </Panel>
-        <ForecastPanel measure={measure} />
-        {limits && <LimitsPanel usage={limits} />}
-        <Budgets />
-      </div>
+      {failure}
+      {rows.length === 0 && <Empty title={word.teach} command='ccsp run "Say hello"' />}
+      <Panels range={range} times={times} />
       <Panel
         title={word.by}
         aside={
@@ -82,16 +72,62 @@ export default function UsagePage() {
           />
         }
       >
-        {usage.data && <UsageTable rows={usage.data.rows} group={group} />}
+        {group === "DAY" ? <DaysTable times={times} /> : <MembersTable rows={rows} dimension={group} />}
       </Panel>
     </>
   );
 }
 
-function headOf(usage: Answer<"GET /usage"> | undefined): { readonly title: string; readonly lead?: string } {
+type Times = ReturnType<typeof timesOf>;
+
+function Exports({ times }: { readonly times: Times }) {
+  const address = (format: string) => `/api/v2/usage/export?${new URLSearchParams({ ...times, format })}`;
+  return (
+    <>
+      <a class="button" href={address("CSV")} download>
+        {usageWords().exportAs} CSV
+      </a>
+      <a class="button" href={address("JSON_LINES")} download>
+        {usageWords().exportAs} JSON
+      </a>
+    </>
+  );
+}
+
+/** What was used over time, what is expected, the limits and the budgets. */
+function Panels({ range, times }: { readonly range: RangeName; readonly times: Times }) {
+  const word = usageWords();
+  const measure = chosenMeasure();
+  const limits = snapshot("usage").value;
+  return (
+    <div class="panels overview">
+      <Panel
+        title={word.overTime}
+        aside={
+          <Choice
+            label={word.measure}
+            choices={MEASURES.map((name) => ({ name, word: word.measures[name] }))}
+            chosen={measure}
+            parameter="show"
+          />
+        }
+      >
+        <OverTime range={range} measure={measure} times={times} />
+      </Panel>
+      <ForecastPanel measure={measure} />
+      {limits && <LimitsPanel usage={limits} />}
+      <Budgets />
+    </div>
+  );
+}
+
+function headOf(
+  usage: Answer<"GET /usage"> | undefined,
+  error: ApiError | undefined,
+): { readonly title: string; readonly lead?: string } {
   const word = usageWords();
   const range = word.inRange[chosenRange()];
-  if (!usage) return { title: shellWords().loading };
+  if (!usage) return { title: titleWithout("usage", error) };
   const { rows, gaps } = usage;
   const sum = (of: (row: (typeof rows)[number]) => number) => rows.reduce((all, row) => all + of(row), 0);
   const runs = sum((row) => row.runs);

@@ -24,6 +24,10 @@ export function Dialog({
         <Words text={title} />
       </h2>
       {children}
+      {/* The last in the order of the keyboard, so that the focus begins in the content. */}
+      <button type="button" class="close" aria-label={shellWords().close} onClick={() => element.current?.close()}>
+        ×
+      </button>
     </dialog>
   );
 }

@@ -119,6 +119,35 @@ function Resume({ onRaise }: { readonly onRaise: () => void }) {
   );
 }
 
+function doneIn(ms: number, receipts: EmergencyStatus["receipts"]): string {
+  const ended = receipts.reduce((sum, { receipt }) => sum + (receipt?.ended.length ?? 0), 0);
+  const left = receipts.reduce((sum, { receipt }) => sum + (receipt?.remaining ?? 0), 0);
+  return emergencyWords().done(ended, left, duration(ms));
+}
+
+function LevelField({
+  offered,
+  level,
+  onLevel,
+}: {
+  readonly offered: readonly Level[];
+  readonly level: Level;
+  readonly onLevel: (level: Level) => void;
+}) {
+  const word = emergencyWords();
+  return (
+    <fieldset>
+      <legend>{word.level}</legend>
+      {offered.map((each) => (
+        <label key={each} class="choice">
+          <input type="radio" name="level" checked={each === level} onChange={() => onLevel(each)} />
+          {word.levels[each]}
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
 function StopForm({ above, onStopped }: { readonly above: string | undefined; readonly onStopped: () => void }) {
   const word = emergencyWords();
   const lowest = LEVELS.findIndex((level) => level === above) + 1;
@@ -142,11 +171,8 @@ function StopForm({ above, onStopped }: { readonly above: string | undefined; re
           if (error instanceof ApiError) setFault(error);
           throw error;
         });
-        const receipts = (status?.receipts ?? []).map(({ receipt }) => receipt);
-        const ended = receipts.reduce((sum, receipt) => sum + (receipt?.ended.length ?? 0), 0);
-        const left = receipts.reduce((sum, receipt) => sum + (receipt?.remaining ?? 0), 0);
         onStopped();
-        return word.done(ended, left, duration(performance.now() - began));
+        return doneIn(performance.now() - began, status?.receipts ?? []);
       });
     } finally {
       setBusy(false);
@@ -159,15 +185,7 @@ function StopForm({ above, onStopped }: { readonly above: string | undefined; re
         if (typed === word.word) void stop();
       }}
     >
-      <fieldset>
-        <legend>{word.level}</legend>
-        {offered.map((each) => (
-          <label key={each} class="choice">
-            <input type="radio" name="level" checked={each === level} onChange={() => setLevel(each)} />
-            {word.levels[each]}
-          </label>
-        ))}
-      </fieldset>
+      <LevelField offered={offered} level={level} onLevel={setLevel} />
       <p class="effect" aria-live="polite">
         {word.effects[level](queue?.leased ?? 0, waiting)}
       </p>

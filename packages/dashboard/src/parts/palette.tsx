@@ -27,15 +27,21 @@ export const openPalette = (): void => {
   open.value = true;
 };
 
-/** Offers acts of a page in the palette, while the page is shown. */
-export function useActs(acts: readonly Act[]): void {
-  const key = acts.map(({ name }) => name).join("\n");
+/**
+ * Offers acts in the palette while the component is shown. Acts for which the sign-in lacks the scope are left out. What
+ * an act does may depend on state: it is the newest one that runs.
+ */
+export function useActs(acts: readonly (Act & { readonly scope?: string })[]): void {
+  const allowed = acts.filter(({ scope }) => scope === undefined || may(scope));
+  const newest = useRef(allowed);
+  newest.current = allowed;
   useEffect(() => {
-    actsOfPage.value = acts;
+    const offered = allowed.map(({ name }, index) => ({ name, run: () => newest.current[index]?.run() }));
+    actsOfPage.value = [...actsOfPage.value, ...offered];
     return () => {
-      actsOfPage.value = [];
+      actsOfPage.value = actsOfPage.value.filter((act) => !offered.includes(act));
     };
-  }, [key]);
+  }, [allowed.map(({ name }) => name).join("\n")]);
 }
 
 /** Opens with Ctrl K (or Command K) everywhere. */
@@ -65,7 +71,6 @@ function OpenPalette() {
   const [at, setAt] = useState(0);
   const { tasks, searching } = useFoundTasks(text);
   const choices = [...fixedChoices(text), ...tasks.map((task) => taskChoice(task, word.tasks))];
-  const list = useRef<HTMLUListElement>(null);
   const close = () => {
     open.value = false;
   };
@@ -75,7 +80,6 @@ function OpenPalette() {
     choice.run();
   };
   const active = Math.min(at, choices.length - 1);
-  useEffect(() => list.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" }), [active]);
   return (
     <Dialog title={word.title} onClose={close}>
       <input
@@ -100,24 +104,40 @@ function OpenPalette() {
           event.preventDefault();
         }}
       />
-      <ul id="palette-choices" role="listbox" aria-label={word.title} ref={list} class="palette-choices">
-        {choices.map((choice, index) => (
-          <li
-            key={choice.key}
-            id={`choice-${index}`}
-            role="option"
-            aria-selected={index === active}
-            onClick={() => choose(choice)}
-          >
-            <span>{choice.content}</span>
-            <span class="third">{choices[index - 1]?.group === choice.group ? "" : choice.group}</span>
-          </li>
-        ))}
-      </ul>
+      <Choices choices={choices} active={active} onChoose={choose} />
       <p class="third" aria-live="polite">
         {searching ? word.searching : choices.length === 0 ? word.nothing(text) : ""}
       </p>
     </Dialog>
+  );
+}
+
+function Choices({
+  choices,
+  active,
+  onChoose,
+}: {
+  readonly choices: readonly Choice[];
+  readonly active: number;
+  readonly onChoose: (choice: Choice) => void;
+}) {
+  const list = useRef<HTMLUListElement>(null);
+  useEffect(() => list.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" }), [active]);
+  return (
+    <ul id="palette-choices" role="listbox" aria-label={paletteWords().title} ref={list} class="palette-choices">
+      {choices.map((choice, index) => (
+        <li
+          key={choice.key}
+          id={`choice-${index}`}
+          role="option"
+          aria-selected={index === active}
+          onClick={() => onChoose(choice)}
+        >
+          <span>{choice.content}</span>
+          <span class="third">{choices[index - 1]?.group === choice.group ? "" : choice.group}</span>
+        </li>
+      ))}
+    </ul>
   );
 }
 

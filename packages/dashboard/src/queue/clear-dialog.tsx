@@ -40,20 +40,12 @@ export function ClearDialog({ onClose }: { readonly onClose: () => void }) {
           void count();
         }}
       >
-        <label>
-          {word.clearClass}
-          <select value={priority} onChange={({ currentTarget }) => changed(setPriority)(currentTarget.value)}>
-            {CLASSES.map((name) => (
-              <option key={name} value={name}>
-                {stateWords().priority[name]}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label>
-          {word.clearAgent}
-          <input value={agentId} onInput={({ currentTarget }) => changed(setAgentId)(currentTarget.value.trim())} />
-        </label>
+        <WhichFields
+          priority={priority}
+          agentId={agentId}
+          onPriority={changed(setPriority)}
+          onAgentId={changed(setAgentId)}
+        />
         {fault && <Failure error={fault} />}
         {counted === undefined && (
           <div class="acts">
@@ -71,6 +63,39 @@ export function ClearDialog({ onClose }: { readonly onClose: () => void }) {
         <Remove counted={counted} body={{ priority, agentId, who: who() }} onClose={onClose} />
       )}
     </Dialog>
+  );
+}
+
+/** Which tasks: of this class, and of this agent or of all. */
+function WhichFields({
+  priority,
+  agentId,
+  onPriority,
+  onAgentId,
+}: {
+  readonly priority: string;
+  readonly agentId: string;
+  readonly onPriority: (priority: string) => void;
+  readonly onAgentId: (agentId: string) => void;
+}) {
+  const word = queueWords();
+  return (
+    <>
+      <label>
+        {word.clearClass}
+        <select value={priority} onChange={({ currentTarget }) => onPriority(currentTarget.value)}>
+          {CLASSES.map((name) => (
+            <option key={name} value={name}>
+              {stateWords().priority[name]}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label>
+        {word.clearAgent}
+        <input value={agentId} onInput={({ currentTarget }) => onAgentId(currentTarget.value.trim())} />
+      </label>
+    </>
   );
 }
 

@@ -1,10 +1,8 @@
 import { useState } from "preact/hooks";
-import { ApiError, call } from "../api.js";
+import { call } from "../api.js";
 import { queueWords } from "../i18n/queue.js";
-import { shellWords } from "../i18n/shell.js";
 import { stateWords, wordOf } from "../i18n/states.js";
-import { Dialog } from "../parts/dialog.js";
-import { Failure } from "../parts/failure.js";
+import { FormDialog } from "../parts/form-dialog.js";
 import { act } from "../parts/toast.js";
 import type { QueueStatus } from "../routes.js";
 import { type GateScope, scopeWords } from "../work/scope-words.js";
@@ -31,65 +29,33 @@ export function PauseDialog({
   const [name, setName] = useState(agent ?? "");
   const [seconds, setSeconds] = useState(0);
   const [why, setWhy] = useState("");
-  const [fault, setFault] = useState<ApiError | undefined>(undefined);
   const scope = scopeOf(kind, name);
   const load = loadIn(scope, status);
-  const pause = () =>
-    act(
-      async () => {
-        setFault(undefined);
-        const body = { scope, who: who(), why, ...(seconds > 0 && { openAfter: `${seconds}s` }) };
-        await call("POST /queue/pause", { body }).catch((error: unknown) => {
-          if (error instanceof ApiError) setFault(error);
-          throw error;
-        });
-        onClose();
-        return word.pausedDone(scopeWords(scope));
-      },
-      () => void resume(scope),
-    );
+  const pause = async () => {
+    const body = { scope, who: who(), why, ...(seconds > 0 && { openAfter: `${seconds}s` }) };
+    await call("POST /queue/pause", { body });
+    return word.pausedDone(scopeWords(scope));
+  };
+  const choose = (next: Kind) => {
+    setKind(next);
+    setName(next === "priority" ? "NORMAL" : next === "engine" ? (status.engines[0] ?? "") : "");
+  };
   return (
-    <Dialog title={word.pauseTitle} onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          void pause();
-        }}
-      >
-        <label>
-          {word.pauseWhat}
-          <select
-            value={kind}
-            onChange={({ currentTarget }) => {
-              const next = KINDS[currentTarget.selectedIndex] ?? "all";
-              setKind(next);
-              setName(next === "priority" ? "NORMAL" : next === "engine" ? (status.engines[0] ?? "") : "");
-            }}
-          >
-            {KINDS.map((each) => (
-              <option key={each} value={each}>
-                {word.pauseKinds[each]}
-              </option>
-            ))}
-          </select>
-        </label>
-        <NameField kind={kind} name={name} engines={status.engines} onName={setName} />
-        <PeriodChoice label={word.pauseFor} never={word.untilResumed} value={seconds} onValue={setSeconds} />
-        <WhyField value={why} onValue={setWhy} />
-        <p class="effect" aria-live="polite">
-          {load ? word.pauseEffect(load.waiting, load.running) : word.pauseEffectSome}
-        </p>
-        {fault && <Failure error={fault} />}
-        <div class="acts">
-          <button type="button" onClick={onClose}>
-            {shellWords().cancel}
-          </button>
-          <button type="submit" class="primary">
-            {word.pauseAct}
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={word.pauseTitle}
+      submit={word.pauseAct}
+      save={pause}
+      undo={() => void resume(scope)}
+      onClose={onClose}
+    >
+      <KindField kind={kind} onKind={choose} />
+      <NameField kind={kind} name={name} engines={status.engines} onName={setName} />
+      <PeriodChoice label={word.pauseFor} never={word.untilResumed} value={seconds} onValue={setSeconds} />
+      <WhyField value={why} onValue={setWhy} />
+      <p class="effect" aria-live="polite">
+        {load ? word.pauseEffect(load.waiting, load.running) : word.pauseEffectSome}
+      </p>
+    </FormDialog>
   );
 }
 
@@ -98,6 +64,22 @@ async function resume(scope: GateScope): Promise<void> {
     await call("POST /queue/resume", { body: { scope, who: who(), ramp: "0s" } });
     return queueWords().resumedDone(scopeWords(scope));
   });
+}
+
+function KindField({ kind, onKind }: { readonly kind: Kind; readonly onKind: (kind: Kind) => void }) {
+  const word = queueWords();
+  return (
+    <label>
+      {word.pauseWhat}
+      <select value={kind} onChange={({ currentTarget }) => onKind(KINDS[currentTarget.selectedIndex] ?? "all")}>
+        {KINDS.map((each) => (
+          <option key={each} value={each}>
+            {word.pauseKinds[each]}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
 }
 
 function NameField({

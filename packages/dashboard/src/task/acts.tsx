@@ -8,7 +8,7 @@ import { confirm } from "../parts/dialog.js";
 import { useActs } from "../parts/palette.js";
 import { act, toast } from "../parts/toast.js";
 import type { Task } from "../routes.js";
-import { may, session } from "../session.js";
+import { session } from "../session.js";
 import { cancelScope, hasEnded, RETRIED_STATES, retryScope, waits } from "../work/task-state.js";
 import { FollowUp } from "./follow-up.js";
 
@@ -35,9 +35,9 @@ export function TaskActs({
   const ended = hasEnded(task.state);
   const retried = RETRIED_STATES.includes(task.state);
   useActs([
-    ...(may("tasks:submit") ? [{ name: word.followUp, run: followUp }] : []),
-    ...(retried && may(retryScope()) ? [{ name: names.retry, run: retry }] : []),
-    ...(!ended && may(cancelScope()) ? [{ name: names.cancel, run: cancel }] : []),
+    { name: word.followUp, scope: "tasks:submit", run: followUp },
+    ...(retried ? [{ name: names.retry, scope: retryScope(), run: retry }] : []),
+    ...(ended ? [] : [{ name: names.cancel, scope: cancelScope(), run: cancel }]),
   ]);
   return (
     <>

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { ApiError, call } from "../api.js";
+import { ApiError, call, newRequestId } from "../api.js";
 import { shellWords } from "../i18n/shell.js";
 import { taskWords } from "../i18n/task.js";
 import { Dialog } from "../parts/dialog.js";
@@ -16,7 +16,7 @@ export function FollowUp({ task, onClose }: { readonly task: Task; readonly onCl
   const [fault, setFault] = useState<ApiError | undefined>(undefined);
   const [busy, setBusy] = useState(false);
   /** A second try is the same request, so it cannot make a second task. */
-  const [requestId] = useState(randomId);
+  const [requestId] = useState(newRequestId);
   const send = async () => {
     setBusy(true);
     setFault(undefined);
@@ -69,7 +69,3 @@ function nextTurn({ spec, result }: Task, prompt: string) {
   const { startTime: _1, startDeadline: _2, attachments: _3, ...kept } = spec ?? {};
   return { ...kept, prompt, conversation: { id: result?.conversationId ?? "", fork: false } };
 }
-
-/** `crypto.randomUUID` is only there with TLS. */
-const randomId = (): string =>
-  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");

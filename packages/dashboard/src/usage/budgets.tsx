@@ -1,16 +1,17 @@
 import { useState } from "preact/hooks";
 import { useAnswer } from "../answer.js";
-import { call, type Input } from "../api.js";
+import { call } from "../api.js";
 import { number, share, time, usd } from "../format.js";
 import { usageWords } from "../i18n/usage.js";
 import { ActButton } from "../parts/act-button.js";
-import { confirm, Dialog } from "../parts/dialog.js";
+import { confirm } from "../parts/dialog.js";
 import { Failure } from "../parts/failure.js";
-import { Field, Select, textsOf } from "../parts/fields.js";
 import { Empty, Panel } from "../parts/layout.js";
+import { useActs } from "../parts/palette.js";
 import { DataTable } from "../parts/table.js";
 import { act } from "../parts/toast.js";
 import type { BudgetStanding } from "../routes.js";
+import { BudgetForm } from "./budget-form.js";
 
 const REFRESH_MS = 30_000;
 
@@ -19,6 +20,7 @@ export function Budgets() {
   const word = usageWords();
   const { data, error, reload } = useAnswer("GET /budgets", {}, { everyMs: REFRESH_MS });
   const [adding, setAdding] = useState(false);
+  useActs([{ name: word.add, scope: "monitor:manage", run: () => setAdding(true) }]);
   return (
     <Panel
       title={word.budgets}
@@ -33,15 +35,7 @@ export function Budgets() {
         <Empty title={word.noBudgets} command="ccsp budget set team --everybody --usd 50" />
       )}
       {data !== undefined && data.budgets.length > 0 && <BudgetTable budgets={data.budgets} onChange={reload} />}
-      {adding && (
-        <BudgetForm
-          onClose={() => setAdding(false)}
-          onSaved={() => {
-            setAdding(false);
-            reload();
-          }}
-        />
-      )}
+      {adding && <BudgetForm onClose={() => setAdding(false)} onSaved={reload} />}
     </Panel>
   );
 }
@@ -96,80 +90,4 @@ async function remove(name: string, onChange: () => void): Promise<void> {
     return word.removed(name);
   });
   if (done) onChange();
-}
-
-type Written = NonNullable<NonNullable<Input<"PUT /budgets/{name}">["body"]>["budget"]>;
-
-const UNITS = ["USD", "TOKENS", "REQUESTS"] as const;
-const PERIODS = ["HOUR", "DAY", "MONTH"] as const;
-const ACTIONS = ["REFUSE", "PARK"] as const;
-const HOLDERS = ["everybody", "agentId", "label"] as const;
-
-function BudgetForm({ onClose, onSaved }: { readonly onClose: () => void; readonly onSaved: () => void }) {
-  const word = usageWords();
-  const [holder, setHolder] = useState<string>("everybody");
-  const save = async (form: HTMLFormElement) => {
-    const text = textsOf(form);
-    const name = text("name");
-    const budget: Written = {
-      holder:
-        holder === "agentId"
-          ? { agentId: text("who") }
-          : holder === "label"
-            ? { label: text("who") }
-            : { everybody: true },
-      unit: text("unit"),
-      limit: Number(text("limit")),
-      period: text("period"),
-      timeZone: text("zone"),
-      action: text("action"),
-    };
-    const done = await act(async () => {
-      await call("PUT /budgets/{name}", { path: { name }, body: { budget } });
-      return word.saved(name);
-    });
-    if (done) onSaved();
-  };
-  return (
-    <Dialog title={word.add} onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          void save(event.currentTarget);
-        }}
-      >
-        <Field label={word.name} name="name" required />
-        <Field label={word.limit} name="limit" type="number" min="0" step="any" required />
-        <Select label={word.unit} name="unit" options={UNITS.map((value) => ({ value, name: word.units[value] }))} />
-        <Select
-          label={word.period}
-          name="period"
-          value="DAY"
-          options={PERIODS.map((value) => ({ value, name: word.periods[value] }))}
-        />
-        <Select
-          label={word.holder}
-          name="holder"
-          value={holder}
-          onChange={setHolder}
-          options={HOLDERS.map((value) => ({
-            value,
-            name: { everybody: word.everybody, agentId: word.agent, label: word.labelled }[value],
-          }))}
-        />
-        {holder !== "everybody" && <Field label={word.holderName} name="who" required />}
-        <Field label={word.zone} name="zone" defaultValue={Intl.DateTimeFormat().resolvedOptions().timeZone} required />
-        <Select
-          label={word.whenUsed}
-          name="action"
-          options={ACTIONS.map((value) => ({ value, name: word.actions[value] }))}
-        />
-        <div class="acts">
-          <button type="submit" class="primary">
-            {word.save}
-          </button>
-        </div>
-      </form>
-    </Dialog>
-  );
 }

@@ -11,7 +11,10 @@ export const RANGES = {
 export type RangeName = keyof typeof RANGES;
 export const RANGE_NAMES = ["24h", "7d", "30d"] as const satisfies readonly RangeName[];
 
-export const GROUPS = ["AGENT", "MODEL", "ACCOUNT", "ENGINE", "PRIORITY", "LABEL"] as const;
+const DIMENSIONS = ["AGENT", "MODEL", "ACCOUNT", "ENGINE", "PRIORITY", "LABEL"] as const;
+export type Dimension = (typeof DIMENSIONS)[number];
+/** By what the table sums: a dimension of usage, or time. */
+export const GROUPS = ["AGENT", "MODEL", "ACCOUNT", "DAY", "ENGINE", "PRIORITY", "LABEL"] as const;
 export const MEASURES = ["cost", "tokens", "runs"] as const;
 
 const chosen = <Name extends string>(name: string, names: readonly Name[]): Name | undefined =>

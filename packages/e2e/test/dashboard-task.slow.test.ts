@@ -5,7 +5,7 @@ import { ROLES } from "@ccsp/identity";
 import { eventually } from "@ccsp/testkit";
 import type { Browser, Page } from "playwright-core";
 import { openBrowser } from "../src/browser.js";
-import { assertAccessible, assertFits, PHONE, type Visitor, visit } from "../src/dashboard.js";
+import { assertAccessible, assertFits, Dashboard, PHONE, type Visitor } from "../src/dashboard.js";
 import { startWorld, type World } from "../src/world.js";
 
 const WORDS = Array.from({ length: 60 }, (_, index) => `word-${index}`).join(" ");
@@ -14,12 +14,14 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
   this.timeout(180_000);
   let browser: Browser;
   let world: World;
+  let dashboard: Dashboard;
   let client: CcspClient;
   before(async function () {
     browser = await openBrowser(this);
     const env = { CCSP_TRACE_URL: "https://traces.example/trace/{traceId}" };
     world = await startWorld({ engine: "scripted", slots: 2, restart: true, env });
     client = world.client("reviewers");
+    dashboard = new Dashboard(browser, world);
   });
   after(async () => {
     await world?.close();
@@ -27,16 +29,15 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
   });
   let page: Page;
   let counters = 0;
-  afterEach(() => page?.context().close());
+  afterEach(function () {
+    return dashboard.close(this.currentTest?.title);
+  });
 
   async function open(id: string, visitor: Visitor = {}): Promise<void> {
-    page = await visit(browser, world, `/tasks/${id}`, visitor);
+    page = await dashboard.visit(`/tasks/${id}`, visitor);
   }
   const answer = () => page.locator(".answer");
-  const headline = (text: string | RegExp) => page.getByRole("heading", { level: 1, name: text }).waitFor();
   const stateIs = (state: string) => page.locator(".lead").getByText(state, { exact: true }).waitFor();
-  const press = (name: string) => page.getByRole("button", { name, exact: true }).click();
-  const says = (text: string) => page.getByRole("status").getByText(text).waitFor();
   const ended = (id: string) =>
     eventually(async () => assert.ok((await client.get(id)).endTime), { timeoutMs: 60_000, what: "the end" });
   /** A marker that lets the markers after it work in the first run only. */
@@ -45,10 +46,10 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
   it("shows the answer while it is written, and ends the run after it has said what the run cost", async () => {
     const { id } = await client.submit({ prompt: "Count the words\n[[text:one two]] [[hang-mid]]" });
     await open(id);
-    await headline("Count the words");
+    await dashboard.headline("Count the words");
     await stateIs("running");
     await answer().getByText("one").waitFor();
-    await press("Cancel");
+    await dashboard.press("Cancel");
     await page.getByText("It ends the run, which cost unknown so far. This cannot be undone.").waitFor();
     await page.getByRole("dialog").getByRole("button", { name: "Cancel", exact: true }).last().click();
     await stateIs("cancelled");
@@ -103,11 +104,11 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
   });
 
   it("says why a task waits in the words of ExplainTask, and when what blocks it is gone", async () => {
-    page = await visit(browser, world, "/queue");
-    await press("Pause …");
+    page = await dashboard.visit("/queue");
+    await dashboard.press("Pause …");
     await page.getByLabel("Why (everybody sees it)").fill("the disk is full");
     await page.getByRole("dialog").getByRole("button", { name: "Pause", exact: true }).click();
-    await says("Paused: all tasks.");
+    await dashboard.says("Paused: all tasks.");
     const { id } = await client.submit({ prompt: "Wait" });
     const { blockers } = await client.explain(id);
     await page.goto(`/tasks/${id}`);
@@ -117,7 +118,7 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
       .getByText(blockers[0]?.message ?? "", { exact: true })
       .waitFor();
     await page.goto("/queue");
-    await press("Resume");
+    await dashboard.press("Resume");
     await page.getByRole("dialog").getByRole("button", { name: "Resume", exact: true }).click();
     await page.goto(`/tasks/${id}`);
     await stateIs("succeeded");
@@ -129,7 +130,7 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
     await ended(id);
     await open(id);
     await stateIs("failed");
-    await press("Retry");
+    await dashboard.press("Retry");
     await stateIs("succeeded");
     await answer().getByText("Now it works.").waitFor();
   });
@@ -138,11 +139,11 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
     const { id } = await client.submit({ prompt: "Remember the number 4312", conversation: {} });
     await ended(id);
     await open(id, { subject: "reviewers", scopes: ROLES.agent });
-    await press("Follow-up");
+    await dashboard.press("Follow-up");
     await page.getByLabel("Prompt").fill("Which number? [[recall]]");
-    await press("Send");
+    await dashboard.press("Send");
     await page.waitForURL((url) => !url.pathname.includes(id));
-    await headline("Which number? [[recall]]");
+    await dashboard.headline("Which number? [[recall]]");
     await answer().getByText("Remember the number 4312").waitFor();
   });
 
@@ -150,7 +151,7 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
     const { id } = await client.submit({ prompt: "A secret question [[text:A secret answer]]" });
     await ended(id);
     await open(id, { scopes: ROLES.viewer });
-    await headline(`Task ${id}`);
+    await dashboard.headline(`Task ${id}`);
     await stateIs("succeeded");
     await page.getByText("Hidden: your sign-in lacks the scope prompts:read.").waitFor();
     assert.equal((await page.content()).includes("secret"), false);
@@ -159,7 +160,7 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
   it("fits a phone, speaks Japanese and keeps nobody out, with a run that goes on", async () => {
     const { id } = await client.submit({ prompt: "Count [[hang-mid]]", labels: { repo: "ccsp" } });
     await open(id, { options: { viewport: PHONE, locale: "ja-JP", colorScheme: "dark" } });
-    await page.getByText("回答(受信中)").waitFor();
+    await page.getByText("回答（受信中）").waitFor();
     await stateIs("実行中");
     await assertFits(page);
     await assertAccessible(page);

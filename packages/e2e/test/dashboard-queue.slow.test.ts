@@ -4,20 +4,22 @@ import { join } from "node:path";
 import { type CcspClient, TaskState } from "@ccsp/client";
 import { ROLES } from "@ccsp/identity";
 import { eventually } from "@ccsp/testkit";
-import type { Browser, Locator, Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { openBrowser } from "../src/browser.js";
-import { assertAccessible, assertFits, PHONE, visit } from "../src/dashboard.js";
+import { assertAccessible, assertFits, Dashboard, PHONE } from "../src/dashboard.js";
 import { startWorld, type World } from "../src/world.js";
 
 describe("the dashboard's pages Queue and Tasks in Chromium, against a whole fleet", function () {
   this.timeout(180_000);
   let browser: Browser;
   let world: World;
+  let dashboard: Dashboard;
   let client: CcspClient;
   before(async function () {
     browser = await openBrowser(this);
     world = await startWorld({ engine: "scripted", slots: 1 });
     client = world.client("reviewers");
+    dashboard = new Dashboard(browser, world);
   });
   after(async () => {
     await world?.close();
@@ -39,10 +41,10 @@ describe("the dashboard's pages Queue and Tasks in Chromium, against a whole fle
     });
     ids = [id];
   });
-  afterEach(async () => {
-    await page?.context().close();
+  afterEach(async function () {
     await openGate();
     for (const id of ids) await client.cancel(id);
+    await dashboard.close(this.currentTest?.title);
   });
 
   async function submitWaiting(prompt: string, priority: "normal" | "low" = "normal"): Promise<string> {
@@ -50,81 +52,77 @@ describe("the dashboard's pages Queue and Tasks in Chromium, against a whole fle
     ids.push(id);
     return id;
   }
-  const headline = (text: string | RegExp) => page.getByRole("heading", { level: 1, name: text }).waitFor();
-  const press = (name: string, within: Page | Locator = page) =>
-    within.getByRole("button", { name, exact: true }).click();
-  const says = (text: string | RegExp) => page.getByRole("status").getByText(text).waitFor();
 
   it("says how many wait and why each one does, and closes and opens a gate with a name and a reason", async () => {
     await submitWaiting("Review the order");
-    page = await visit(browser, world, "/queue");
-    await headline(/^1 waits, the oldest for /);
+    page = await dashboard.visit("/queue");
+    await dashboard.headline(/^1 waits, the oldest for /);
     const row = page.getByRole("row", { name: /Review the order/ });
     await row.getByText("all 1 slots for claude-code are taken").waitFor();
 
-    await press("Pause …");
-    await page.getByText("1 task that wait will not start. 1 run goes on.").waitFor();
+    await dashboard.press("Pause …");
+    await page.getByText("1 task that waits will not start. 1 run goes on.").waitFor();
     await page.getByLabel("Why (everybody sees it)").fill("the disk is full");
-    await press("Pause", page.getByRole("dialog"));
-    await headline("Paused: 1 task waits for the resume.");
+    await dashboard.press("Pause", page.getByRole("dialog"));
+    await dashboard.headline("Paused: 1 task waits for the resume.");
     await page.getByText("Held back: all tasks, by ada: the disk is full.").waitFor();
     await page.mouse.move(0, 0);
     await row.getByText("everything is paused, by ada: the disk is full").waitFor();
 
-    await press("Resume");
+    await dashboard.press("Resume");
     await page.getByLabel("How").selectOption("at once");
-    await press("Resume", page.getByRole("dialog"));
-    await says("Resumed: all tasks.");
-    await headline(/^1 waits, the oldest for /);
+    await dashboard.press("Resume", page.getByRole("dialog"));
+    await dashboard.says("Resumed: all tasks.");
+    await dashboard.headline(/^1 waits, the oldest for /);
   });
 
   it("changes a class in its place, and takes it back", async () => {
     const id = await submitWaiting("Sort the mail");
-    page = await visit(browser, world, "/queue");
+    page = await dashboard.visit("/queue");
     await page.getByLabel(`Class: ${id}`).selectOption("high");
-    await says("Class changed from normal to high.");
+    await dashboard.says("Class changed from normal to high.");
     await page.getByRole("link", { name: /^high 1/ }).waitFor();
-    await press("Undo");
-    await says("Class changed from high to normal.");
+    await dashboard.press("Undo");
+    await dashboard.says("Class changed from high to normal.");
     await page.getByRole("link", { name: /^normal 1/ }).waitFor();
   });
 
   it("counts what a clear removes, and removes it only after the number was typed", async () => {
     const low = [await submitWaiting("Tidy up", "low"), await submitWaiting("Tidy up again", "low")];
     const normal = await submitWaiting("Stay");
-    page = await visit(browser, world, "/queue");
-    await press("Clear …");
-    await press("Count");
+    page = await dashboard.visit("/queue");
+    await dashboard.press("Clear …");
+    await dashboard.press("Count");
     await page.getByText("It removes 2 tasks. They end as cancelled. This cannot be undone.").waitFor();
     const remove = page.getByRole("button", { name: "Remove 2 tasks" });
     await page.getByLabel("Type 2 to confirm.").fill("3");
     assert.equal(await remove.isDisabled(), true, "another number was typed");
     await page.getByLabel("Type 2 to confirm.").fill("2");
     await remove.click();
-    await says(/^2 tasks removed, /);
+    await dashboard.says(/^2 tasks removed, /);
     for (const id of low) assert.equal((await client.get(id)).state, TaskState.CANCELLED);
     assert.equal((await client.get(normal)).state, TaskState.QUEUED);
   });
 
   it("changes a limit, says who did and why, and resets it", async () => {
-    page = await visit(browser, world, "/queue");
+    page = await dashboard.visit("/queue");
     const row = page.getByRole("row", { name: /weight\/class\/low/ });
-    await press("Change", row);
+    await dashboard.press("Change", row);
     await page.getByLabel("Weight, a whole number from 1").fill("3");
     await page.getByLabel("Why (everybody sees it)").fill("the nightly jobs are late");
-    await press("Save");
-    await says("weight/class/low is now 3.");
+    await dashboard.press("Save");
+    await dashboard.says("weight/class/low is now 3.");
     await row.getByText("ada: the nightly jobs are late").waitFor();
-    await press("Reset", row);
+    await dashboard.press("Reset", row);
     await row.getByText("the setting").waitFor();
   });
 
   it("lets a viewer look, and says which scope an act needs", async () => {
     await submitWaiting("Look only");
-    page = await visit(browser, world, "/queue", { scopes: ROLES.viewer });
-    await headline(/^1 waits/);
+    page = await dashboard.visit("/queue", { scopes: ROLES.viewer });
+    await dashboard.headline(/^1 waits/);
     await page.getByRole("button", { name: "Pause …" }).press("Enter");
-    await says("Your sign-in lacks the scope queue:manage.");
+    await dashboard.says("Your sign-in lacks the scope queue:manage.");
     assert.equal(await page.getByRole("dialog").count(), 0);
     assert.equal(await page.getByRole("combobox", { name: /^Class: / }).count(), 0, "a viewer changes no class");
     await page.getByText("no prompt").or(page.getByText("repo=ccsp")).first().waitFor();
@@ -134,25 +132,25 @@ describe("the dashboard's pages Queue and Tasks in Chromium, against a whole fle
   it("keeps the filter in the address, and cancels the tasks of a filter after it has counted them", async () => {
     const found = [await submitWaiting("Translate", "low"), await submitWaiting("Translate again", "low")];
     const other = await submitWaiting("Something else");
-    page = await visit(browser, world, "/tasks");
+    page = await dashboard.visit("/tasks");
     const rows = page.getByRole("table", { name: "Tasks" }).locator("tbody tr");
     await page.getByRole("link", { name: "Something else" }).waitFor();
-    await press("Cancel these …");
-    await says("Set a filter first: it says which tasks.");
+    await dashboard.press("Cancel these …");
+    await dashboard.says("Set a filter first: it says which tasks.");
 
     await page.getByLabel("Class").selectOption("low");
-    await press("waiting");
+    await dashboard.press("waiting");
     await page.waitForURL((url) => url.search === "?class=LOW&state=QUEUED");
     await page.getByRole("link", { name: "Something else" }).waitFor({ state: "detached" });
     await page.reload();
     await page.getByRole("link", { name: "Translate again" }).waitFor();
     assert.equal(await rows.count(), 2);
 
-    await press("Cancel these …");
+    await dashboard.press("Cancel these …");
     await page.getByText("It ends 0 runs and 2 tasks that wait. This cannot be undone.").waitFor();
     await page.getByLabel("Type 2 to confirm.").fill("2");
-    await press("Cancel the tasks");
-    await says(/^2 of 2 tasks cancelled, /);
+    await dashboard.press("Cancel the tasks");
+    await dashboard.says(/^2 of 2 tasks cancelled, /);
     for (const id of found) assert.equal((await client.get(id)).state, TaskState.CANCELLED);
     assert.equal((await client.get(other)).state, TaskState.QUEUED);
     await page.goBack();
@@ -162,7 +160,7 @@ describe("the dashboard's pages Queue and Tasks in Chromium, against a whole fle
 
   it("keeps rows in their place when new tasks come, and says how many there are", async () => {
     await submitWaiting("The first one");
-    page = await visit(browser, world, "/tasks");
+    page = await dashboard.visit("/tasks");
     const links = page.getByRole("table", { name: "Tasks" }).locator(".task-cell a");
     await links.filter({ hasText: "The first one" }).waitFor();
     const [first] = await links.allTextContents();
@@ -170,13 +168,13 @@ describe("the dashboard's pages Queue and Tasks in Chromium, against a whole fle
     await submitWaiting("A newer one");
     await page.getByRole("button", { name: "2 more" }).waitFor();
     assert.equal((await links.allTextContents())[0], first);
-    await press("2 more");
+    await dashboard.press("2 more");
     assert.deepEqual((await links.allTextContents()).slice(0, 2), ["A newer one", "A new one"]);
   });
 
   it("shows by itself that a row's task has started and ended", async () => {
     await submitWaiting("Say hello");
-    page = await visit(browser, world, "/tasks");
+    page = await dashboard.visit("/tasks");
     const row = page.getByRole("row", { name: /Say hello/ });
     await row.getByText("waiting").waitFor();
     await openGate();
@@ -187,8 +185,8 @@ describe("the dashboard's pages Queue and Tasks in Chromium, against a whole fle
     it(`fits a phone, speaks Japanese and keeps nobody out at ${path}, with tasks in it`, async () => {
       await submitWaiting("Review the order");
       const options = { viewport: PHONE, locale: "ja-JP", colorScheme: "dark" } as const;
-      page = await visit(browser, world, path, { options });
-      await headline(path === "/queue" ? /^1 件が待機中。/ : "1 件が実行中、1 件が待機中。");
+      page = await dashboard.visit(path, { options });
+      await dashboard.headline(path === "/queue" ? /^1 件が待機中。/ : "1 件が実行中、1 件が待機中。");
       await page.getByRole("link", { name: "Review the order" }).first().waitFor();
       if (path === "/queue") await page.getByText("空きスロットがありません").waitFor();
       await assertFits(page);

@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import type { CcspClient } from "@ccsp/client";
+import type { Browser } from "playwright-core";
+import { openBrowser } from "../src/browser.js";
+import { assertFits, Dashboard, PAGES, PHONE } from "../src/dashboard.js";
+import { startGatedRun } from "../src/gated-run.js";
+import { processesOf } from "../src/runs.js";
+import { startWorld, type World } from "../src/world.js";
+
+describe("the frame around all pages in Chromium, against a whole fleet", function () {
+  this.timeout(180_000);
+  let browser: Browser;
+  let world: World;
+  let client: CcspClient;
+  let dashboard: Dashboard;
+  before(async function () {
+    browser = await openBrowser(this);
+    world = await startWorld({ engine: "scripted", slots: 2 });
+    client = world.client("reviewers");
+    dashboard = new Dashboard(browser, world);
+  });
+  after(async () => {
+    await world?.close();
+    await browser?.close();
+  });
+  afterEach(function () {
+    return dashboard.close(this.currentTest?.title);
+  });
+
+  it("finds a task by its label, and every page by its name, with the keyboard alone", async () => {
+    const run = await startGatedRun(world, client, { pr: "4312" });
+    await run.end();
+    const page = await dashboard.visit("/");
+    await page.keyboard.press("Control+k");
+    await page.keyboard.type("pr=4312");
+    await page.getByRole("option", { name: "pr=4312" }).waitFor();
+    await page.keyboard.press("Enter");
+    await dashboard.addressIs(`/tasks/${run.id}`);
+    for (const [name, path] of Object.entries(PAGES)) {
+      await page.keyboard.press("Control+k");
+      await page.keyboard.type(name);
+      await page.keyboard.press("Enter");
+      await dashboard.addressIs(path);
+    }
+    await page.goBack();
+    await dashboard.addressIs(PAGES.Keys);
+    await page.keyboard.press("Control+k");
+    await page.getByRole("dialog").waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await tabTo("Emergency stop");
+  });
+
+  /** Presses Tab until this button has the focus, and checks that the focus can be seen on the way. */
+  async function tabTo(name: string): Promise<void> {
+    const focused = dashboard.page.locator("*:focus");
+    for (let presses = 0; presses < 60; presses++) {
+      await dashboard.page.keyboard.press("Tab");
+      if ((await focused.count()) === 0) continue;
+      const style = await dashboard.page.evaluate("getComputedStyle(document.activeElement).outlineStyle");
+      assert.notEqual(style, "none", `the focus is not visible on ${await focused.innerText()}`);
+      if ((await focused.innerText()) === name) return;
+    }
+    assert.fail(`Tab does not reach ${name}`);
+  }
+
+  it("fits a phone in both languages, with the pages behind a button", async () => {
+    const page = await dashboard.visit("/", { options: { viewport: PHONE } });
+    const menu = page.getByRole("link", { name: "使用量", exact: true });
+    await page.getByRole("button", { name: "Menu" }).click();
+    await page.getByLabel("Language").selectOption("日本語");
+    await menu.click();
+    await dashboard.addressIs("/usage");
+    await menu.waitFor({ state: "hidden" });
+    await assertFits(page);
+    for (const path of Object.values(PAGES)) {
+      await page.goto(path);
+      await page.getByRole("heading", { level: 1 }).waitFor();
+      await assertFits(page);
+    }
+    await page.goto("/");
+    await page.getByRole("button", { name: "メニュー" }).click();
+    await page.getByLabel("言語").selectOption("English");
+    await page.getByRole("button", { name: "Menu" }).click();
+    await assertFits(page);
+  });
+
+  it("ends all runs with an emergency stop that says what it will do, and shows what each executor did", async () => {
+    const { id } = await startGatedRun(world, client);
+    const page = await dashboard.visit("/");
+    await dashboard.headline("Working.");
+    await page.getByRole("button", { name: "Emergency stop" }).click();
+    await page.getByText("Ends 1 run; their tasks and 0 that wait start again after the resume.").waitFor();
+    const stop = page.getByRole("button", { name: "Stop now" });
+    await page.getByLabel("Why (everybody sees it)").fill("a prompt leaks");
+    assert.equal(await stop.isDisabled(), true, "the word was not typed");
+    await page.getByLabel("Type stop to confirm.").fill("stop");
+    await stop.click();
+    await page.getByText("1 ended, 0 left", { exact: true }).waitFor();
+    assert.deepEqual(await processesOf([id]), []);
+    await page.keyboard.press("Escape");
+    await dashboard.headline("Stopped: an emergency stop is in force.");
+    await page.getByText("By ada: a prompt leaks.").waitFor();
+
+    await page.getByRole("button", { name: "An emergency stop is in force" }).click();
+    await page.getByLabel("Why it can go on").fill("it is mended");
+    await page.getByRole("button", { name: "Resume", exact: true }).click();
+    await dashboard.headline("Working.");
+    await client.cancel(id);
+    await dashboard.headline("Idle: no task runs or waits.");
+  });
+
+  it("says since when the connection is lost, and goes on by itself when the gateway is back", async () => {
+    const page = await dashboard.visit("/");
+    await dashboard.headline("Idle: no task runs or waits.");
+    const line = page.getByText("No connection to the gateway since");
+    await Promise.all([line.waitFor(), world.fleet.kill9("gateway")]);
+    await line.waitFor({ state: "detached" });
+    const run = await startGatedRun(world, client);
+    await dashboard.headline("Working.");
+    await run.end();
+  });
+});
