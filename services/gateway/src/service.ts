@@ -39,7 +39,8 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
   summary: "AgentService and OperatorService: proves who calls, and passes the calls to the services",
   define,
 
-  async start(config, { open, log, registry, portTls, heartbeat, openClient, connect, serveOps, serveGrpc }) {
+  async start(config, context) {
+    const { open, log, stopping, registry, portTls, heartbeat, openClient, connect, serveOps, serveGrpc } = context;
     const { targets, authentication, watchGiveUpMs, callers, connections } = config;
     const tokens = await loadAuthenticator(authentication, (err) =>
       log.warn({ err }, "the key set cannot be refreshed"),
@@ -74,11 +75,6 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       implement(OperatorServiceService, served(operators)),
     ];
     const bounds = new CallerBounds({ ...callers, meter: limits.calls });
-    await serveGrpc(services, {
-      callers: bounds,
-      connections,
-      admit: admitBy((caller, access, path) => guard.admit(path, access, caller), log),
-    });
     const { partitions, webSocketsPerCaller } = config;
     const live = await open(
       "live",
@@ -108,7 +104,15 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
         lameDuckMs,
       }),
     );
+    // Both servers stop at the same time, so that the gateway stops within one drain time. A failure is reported when the
+    // resource `http` is closed.
+    stopping.addEventListener("abort", () => void http.close().catch(() => undefined), { once: true });
     heartbeat.add(() => ({ openStreams: http.openStreams + live.openConnections }));
+    await serveGrpc(services, {
+      callers: bounds,
+      connections,
+      admit: admitBy((caller, access, path) => guard.admit(path, access, caller), log),
+    });
   },
 };
 

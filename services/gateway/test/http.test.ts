@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { request } from "node:http";
+import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { ROLES } from "@ccsp/identity";
 import { eventually } from "@ccsp/testkit";
@@ -27,10 +29,16 @@ describe("the HTTP server of the gateway", function () {
   });
 
   /** The answer to a request that only announces its body. Bytes on their way would break off the connection. */
-  async function announced(bytes: number): Promise<{ readonly status?: number | undefined; readonly reason: string }> {
+  async function announced(
+    bytes: number,
+    token?: string,
+  ): Promise<{ readonly status?: number | undefined; readonly reason: string }> {
     const { hostname, port } = new URL(world.gateway.httpAddress);
-    const authorization = `Bearer ${await tokenOf("agent-1", ROLES.agent)}`;
-    const headers = { authorization, "content-type": "application/json", "content-length": String(bytes) };
+    const headers = {
+      "content-type": "application/json",
+      "content-length": String(bytes),
+      ...(token && { authorization: `Bearer ${token}` }),
+    };
     return new Promise((resolve, reject) => {
       const sent = request({ hostname, port, path: "/api/v2/tasks", method: "POST", headers }, (answer) => {
         text(answer).then((body) => {
@@ -52,7 +60,8 @@ describe("the HTTP server of the gateway", function () {
     assert.equal(accept.status, 406);
     const type = await world.call("/api/v2/tasks", "agent-1", { body: "x", headers: { "content-type": "text/plain" } });
     assert.equal(type.status, 415);
-    assert.deepEqual(await announced(16 * 1024 * 1024 + 1), { status: 413, reason: "MESSAGE_TOO_LARGE" });
+    const large = await announced(16 * 1024 * 1024 + 1, await tokenOf("agent-1", ROLES.agent));
+    assert.deepEqual(large, { status: 413, reason: "MESSAGE_TOO_LARGE" });
     const broken = await world.call("/api/v2/tasks", "agent-1", {
       body: '{"spec":',
       headers: { "content-type": "application/json" },
@@ -65,17 +74,7 @@ describe("the HTTP server of the gateway", function () {
   });
 
   it("refuses a stranger before it reads the body", async () => {
-    const { hostname, port } = new URL(world.gateway.httpAddress);
-    const headers = { "content-type": "application/json", "content-length": "1000000" };
-    const status = await new Promise<number | undefined>((resolve, reject) => {
-      const sent = request({ hostname, port, path: "/api/v2/tasks", method: "POST", headers }, (answer) => {
-        resolve(answer.statusCode);
-        sent.destroy();
-      });
-      sent.on("error", reject);
-      sent.flushHeaders();
-    });
-    assert.equal(status, 401);
+    assert.deepEqual(await announced(1_000_000), { status: 401, reason: "TOKEN_MISSING" });
   });
 
   it("lets pages of the listed origins call with a token, and no others, and nobody with a cookie", async () => {
@@ -105,7 +104,6 @@ describe("the HTTP server of the gateway", function () {
     const { body } = await world.call("/api/v2/tasks", "agent-1", { json: { spec: { prompt: "waits" } } });
     const asked = await world.ask("/api/v2/me", "agent-1");
     assert.equal(asked.status, 200);
-    const { tokenOf } = await import("./http-world.js");
     const authorization = `Bearer ${await tokenOf("agent-1", ["tasks:read"])}`;
     const events = await fetch(`${gateway.httpAddress}/api/v2/tasks/${body.task?.id}/events`, {
       headers: { authorization },
@@ -116,5 +114,33 @@ describe("the HTTP server of the gateway", function () {
     assert.match(text, /event: problem\ndata: .*SHUTTING_DOWN/);
     await stopped;
     assert.equal((await gateway.process.exited).code, 0);
+  });
+
+  it("stops together with the gRPC server, so that a slow request does not keep gRPC open", async () => {
+    const gateway = await world.startGateway({ CCSP_DRAIN_TIMEOUT: "60s", CCSP_GATEWAY_BODY_TIMEOUT: "60s" });
+    const authorization = `Bearer ${await tokenOf("agent-1", ["tasks:submit"])}`;
+    const headers = {
+      authorization,
+      "content-type": "application/json",
+      "content-length": "9",
+      expect: "100-continue",
+    };
+    const slow = request(`${gateway.httpAddress}/api/v2/tasks`, { method: "POST", headers });
+    slow.on("error", () => undefined).flushHeaders();
+    await once(slow, "continue");
+    const stopped = gateway.process.stop(60_000);
+    const [host, port] = gateway.address.split(":");
+    const isOpen = async () => {
+      const socket = connect({ host, port: Number(port) });
+      const outcome = await Promise.race([once(socket, "connect"), once(socket, "close")]).then(
+        () => true,
+        () => false,
+      );
+      socket.on("error", () => undefined).destroy();
+      return outcome;
+    };
+    await eventually(async () => assert.equal(await isOpen(), false), { timeoutMs: 30_000 });
+    slow.destroy();
+    assert.equal((await stopped).code, 0);
   });
 });

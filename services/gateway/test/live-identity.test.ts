@@ -90,6 +90,12 @@ describe("who is at the other end of a WebSocket", function () {
   it("may be proven by the cookie of a session only on pages of this origin", async () => {
     const cookie = `ccsp_session=${await tokenOf("ann")}`;
     assert.equal((await connect({ cookie, origin: gateway.httpAddress }).latest("ready")).subject, "ann");
+    // A proxy in front of the gateway may have the certificate.
+    const proxied = {
+      cookie: `ccsp_session=${await tokenOf("bea")}`,
+      origin: gateway.httpAddress.replace("http:", "https:"),
+    };
+    assert.equal((await connect(proxied).latest("ready")).subject, "bea");
     for (const headers of [{ cookie }, { cookie, origin: "https://elsewhere.example" }])
       assert.equal((await connect(headers).closed)[0], 1006);
   });
