@@ -67,7 +67,11 @@ describe("the HTTP server of the gateway", function () {
       headers: { "content-type": "application/json" },
     });
     assert.deepEqual([broken.status, broken.body.fields?.[0]?.field], [400, "the body"]);
-    assert.equal((await world.call("/api/v2/%", "agent-1")).status, 400);
+    const url = await world.call("/api/v2/%", "agent-1");
+    assert.deepEqual([url.status, url.body.reason], [400, "INVALID_FIELD"]);
+    assert.equal(url.headers.get("content-type"), "application/problem+json");
+    const session = await world.call("/session", undefined, { json: { token: "x".repeat(9_000) } });
+    assert.deepEqual([session.status, session.body.detail], [413, "the body is larger than 8192 bytes"]);
     const missing = await world.call("/api/v2/audit", "agent-1");
     assert.equal(missing.status, 501);
     assert.match(missing.body.detail ?? "", /audit/);

@@ -28,7 +28,7 @@ export async function registerLive(
     // It would be a span of hours.
     config: { untraced: true },
     async onRequest(request, reply) {
-      // Refuses a page of another site that uses a session, before the connection is a WebSocket.
+      // Refuses the page of another site before anything is opened.
       credentialsOf(request);
       // The WebSocket writes this answer itself. The measure of requests reads it here.
       if (request.ws) reply.raw.statusCode = 101;
