@@ -78,6 +78,7 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   "key revoke": ["RevokeKey"],
   "token revoke": ["RevokeTokens"],
   whoami: ["WhoAmI"],
+  doctor: ["GetCapabilities", "GetGlobalMetrics", "ListExecutors", "ListSessions"],
 };
 
 /** Commands about this machine: its local fleet, its files, its shell. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { CcspClient } from "@ccsp/client";
+import { SERVICES } from "@ccsp/fleet";
 import { ROLES } from "@ccsp/identity";
 import type { Browser } from "playwright-core";
 import { openBrowser } from "../src/browser.js";
@@ -27,6 +28,20 @@ describe("the dashboard's pages of the installation in Chromium, against a whole
   });
   afterEach(function () {
     return dashboard.close(this.currentTest?.title);
+  });
+
+  it("say on the overview how each service is, and of one that hangs since when it is silent", async () => {
+    const page = await dashboard.visit("/");
+    const service = (name: string) => page.locator(".line").filter({ hasText: `${name} 1 instance` });
+    for (const name of SERVICES) await service(name).getByText("well", { exact: true }).waitFor();
+    const silent = world.fleet.processes().find(({ name }) => name === "notification") ?? assert.fail();
+    silent.process.kill("SIGSTOP");
+    try {
+      await service("notification").getByText("1 not well").waitFor();
+    } finally {
+      silent.process.kill("SIGCONT");
+    }
+    await service("notification").getByText("well", { exact: true }).waitFor();
   });
 
   it("drain an executor and take it back, set its slots, and probe its engine", async () => {

@@ -5,28 +5,37 @@ import { formInWords, parseDuration, type SettingDescription } from "@ccsp/confi
 import { ROOT, readPage } from "../src/docs/blocks.js";
 import { usedSettings } from "../src/docs/configuration.js";
 
-/** Bounds without a setting: the words of the row, the file of the constant, and what stands there. */
+/** Bounds without a setting: the words of the row, the file of the constant below services, and what stands there. */
 const CONSTANTS = [
-  ["system prompt | 64 KiB", "domain/intake/validate-spec.ts", "MAX_SYSTEM_PROMPT_BYTES = 64 * 1024;"],
-  ["32 files, together 4 MiB", "domain/intake/validate-spec.ts", "MAX_ATTACHMENT_BYTES = 4 * 1024 * 1024;"],
-  ["32 files, together 4 MiB", "domain/intake/validate-spec.ts", "attachments.length <= 32,"],
+  ["system prompt | 64 KiB", "queue/src/domain/intake/validate-spec.ts", "MAX_SYSTEM_PROMPT_BYTES = 64 * 1024;"],
+  ["32 files, together 4 MiB", "queue/src/domain/intake/validate-spec.ts", "MAX_ATTACHMENT_BYTES = 4 * 1024 * 1024;"],
+  ["32 files, together 4 MiB", "queue/src/domain/intake/validate-spec.ts", "attachments.length <= 32,"],
   [
     "one list | 64, of 256 characters",
-    "domain/intake/validate-spec.ts",
+    "queue/src/domain/intake/validate-spec.ts",
     '"spec.allowed_tools", count: 64, length: 256',
   ],
-  ["32 pairs; key 63 characters", "domain/intake/validate-spec.ts", "MAX_LABELS = 32;"],
-  ["value 256 bytes", "domain/fields/ids.ts", "the value is longer than 256 bytes"],
-  ["fallback models | 8 ", "domain/intake/validate-spec.ts", '"spec.fallback_models", count: 8,'],
-  ["attempts | 3; up to 10.", "domain/intake/validate-spec.ts", "MAX_ATTEMPTS = 10;"],
-  ["attempts | 3; up to 10.", "domain/intake/validate.ts", "DEFAULT_ATTEMPTS = 3;"],
-  ["one year", "domain/intake/validate-spec.ts", "must be at most a year ahead"],
-  ["(SubmitTasks) | 1,000,", "application/submissions.ts", "MAX_BATCH = 1_000;"],
-  ["request ids | kept for 24 h", "redis/enqueue-calls.ts", "REQUEST_TTL_MS = 24 * 60 * 60 * 1000;"],
-  ["schedules | 1,000, together 8 MiB", "schedules/schedule.ts", "MOST_SCHEDULES = 1_000;"],
-  ["schedules | 1,000, together 8 MiB", "schedules/schedule.ts", "MOST_SCHEDULE_BYTES = 8 * 1024 * 1024;"],
-  ["transcripts 8 MiB", "conversations/conversations.ts", "MAX_TRANSCRIPT_BYTES = 8 * 1024 * 1024;"],
-  ["above 90 %", "domain/intake/memory.ts", "FULL_AT = 0.9;"],
+  ["32 pairs; key 63 characters", "queue/src/domain/intake/validate-spec.ts", "MAX_LABELS = 32;"],
+  ["value 256 bytes", "queue/src/domain/fields/ids.ts", "the value is longer than 256 bytes"],
+  ["fallback models | 8 ", "queue/src/domain/intake/validate-spec.ts", '"spec.fallback_models", count: 8,'],
+  ["attempts | 3; up to 10.", "queue/src/domain/intake/validate-spec.ts", "MAX_ATTEMPTS = 10;"],
+  ["attempts | 3; up to 10.", "queue/src/domain/intake/validate.ts", "DEFAULT_ATTEMPTS = 3;"],
+  ["one year", "queue/src/domain/intake/validate-spec.ts", "must be at most a year ahead"],
+  ["(SubmitTasks) | 1,000,", "queue/src/application/submissions.ts", "MAX_BATCH = 1_000;"],
+  ["request ids | kept for 24 h", "queue/src/redis/enqueue-calls.ts", "REQUEST_TTL_MS = 24 * 60 * 60 * 1000;"],
+  ["schedules | 1,000, together 8 MiB", "queue/src/schedules/schedule.ts", "MOST_SCHEDULES = 1_000;"],
+  ["schedules | 1,000, together 8 MiB", "queue/src/schedules/schedule.ts", "MOST_SCHEDULE_BYTES = 8 * 1024 * 1024;"],
+  ["transcripts 8 MiB", "queue/src/conversations/conversations.ts", "MAX_TRANSCRIPT_BYTES = 8 * 1024 * 1024;"],
+  ["above 90 %", "queue/src/domain/intake/memory.ts", "FULL_AT = 0.9;"],
+  ["the body of a request | 16 MiB", "gateway/src/http/server.ts", "MAX_BODY_BYTES = 16 * 1024 * 1024;"],
+  ["one answer | 10,000 entries, 16 MiB", "gateway/src/rest/log.ts", "MOST_ENTRIES = 10_000;"],
+  ["one answer | 10,000 entries, 16 MiB", "gateway/src/rest/log.ts", "MOST_BYTES = 16 * 1024 * 1024;"],
+  ["ended after one minute", "gateway/src/rest/event-stream.ts", "STALLED_MS = 60_000;"],
+  ["of one WebSocket | 50 ", "gateway/src/live/connection.ts", "MOST_SUBSCRIPTIONS = 50;"],
+  ["256 KiB or 1,000;", "gateway/src/live/connection.ts", "bytes: 256 * 1024, messages: 1_000,"],
+  ["to the gateway | 16 KiB", "gateway/src/live/register.ts", "MAX_MESSAGE_BYTES = 16 * 1024;"],
+  ["catches up on | 10,000", "gateway/src/live/event-hub.ts", "MOST_EARLIER = 10_000;"],
+  ["3,800 characters", "gateway/src/http/session-cookie.ts", "MAX_SESSION_TOKEN = 3_800;"],
 ] as const;
 
 describe("The page of limits", () => {
@@ -49,7 +58,7 @@ describe("The page of limits", () => {
   it("has the numbers of the constants in the code", () => {
     for (const [words, file, code] of CONSTANTS) {
       assert.ok(page.includes(words), `the page does not say "${words}"`);
-      const source = readFileSync(join(ROOT, "services/queue/src", file), "utf8");
+      const source = readFileSync(join(ROOT, "services", file), "utf8");
       assert.ok(source.includes(code), `${file} has no "${code}": change the page and this table`);
     }
   });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type HttpWorld, startHttpWorld } from "./http-world.js";
+import { ROLES } from "@ccsp/identity";
+import { type HttpWorld, startHttpWorld, tokenOf } from "./http-world.js";
 
 describe("REST in front of a real queue", function () {
   this.timeout(60_000);
@@ -94,6 +95,19 @@ describe("REST in front of a real queue", function () {
       return Number(/^"requests";r=(\d+);t=\d+$/.exec(headers.get("ratelimit") ?? "")?.[1]);
     };
     assert.equal((await left()) - (await left()), 1);
+  });
+
+  it("says with the refusal beyond the limit that nothing is left, and after how many seconds to ask again", async () => {
+    const { httpAddress } = await world.startGateway({ CCSP_GATEWAY_CALLER_REQUESTS: "1" });
+    const headers = { authorization: `Bearer ${await tokenOf("agent-9", ROLES.agent)}` };
+    let answer = await fetch(`${httpAddress}/api/v2/me`, { headers });
+    // Ten in 10 s, of which a slow machine may begin a second one.
+    for (let calls = 1; calls < 100 && answer.status === 200; calls += 1)
+      answer = await fetch(`${httpAddress}/api/v2/me`, { headers });
+    const { reason }: { readonly reason?: string } = Object(await answer.json());
+    assert.deepEqual([answer.status, reason], [429, "CALLER_LIMIT"]);
+    assert.match(answer.headers.get("ratelimit") ?? "", /^"requests";r=0;t=\d+$/);
+    assert.match(answer.headers.get("retry-after") ?? "", /^([1-9]|10)$/);
   });
 
   it("refuses parameters that a path does not know or that do not fit, by their names", async () => {

@@ -5,8 +5,9 @@ import { type Slot, Slots } from "../parts/marks.js";
 import { State } from "../parts/text.js";
 import type { Executor } from "../routes.js";
 import type { Snapshots } from "../store.js";
+import { Services } from "./services.js";
 
-/** Each executor with its slots: a crowd of them is read at a glance. */
+/** Each executor with its slots: a crowd of them is read at a glance. Then the services. */
 export function ExecutorsPanel({
   executors,
   health,
@@ -31,6 +32,7 @@ export function ExecutorsPanel({
         </div>
       ))}
       {executors.length > 0 && <p class="third legend">{word.legend}</p>}
+      <Services health={health} />
     </Panel>
   );
 }

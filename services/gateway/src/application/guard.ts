@@ -18,9 +18,13 @@ export interface Guard {
   admit(path: string, access: Access, caller: CallerCredentials): Promise<Identity>;
   /**
    * The same for a request that means the first of these RPCs that its caller may make. If it may make none of them, it
-   * is refused as a call of the last one.
+   * is refused as a call of the last one. `known` is told who calls, also when a limit or a scope then refuses it.
    */
-  admitToFirst(paths: readonly string[], caller: CallerCredentials): Promise<{ path: string; identity: Identity }>;
+  admitToFirst(
+    paths: readonly string[],
+    caller: CallerCredentials,
+    known?: (identity: Identity) => void,
+  ): Promise<{ path: string; identity: Identity }>;
   /**
    * Wraps an operation: it writes the audit line and translates the refusals of the services. The RPC must declare who
    * may call it.
@@ -54,12 +58,21 @@ const MAX_ID_LENGTH = 64;
 
 export function createGuard({ authenticator, audit, limit, streams, onDenied }: GuardOptions): Guard {
   // What needs only the address comes before the proof, what needs the identity after it, and the scopes come last.
-  async function check(path: string, caller: CallerCredentials, may: (identity: Identity) => Identity) {
+  async function check(
+    path: string,
+    caller: CallerCredentials,
+    may: (identity: Identity) => Identity,
+    known?: (identity: Identity) => void,
+  ) {
     const entry = audit(path, caller.address);
     try {
       const identity = await authenticator.authenticate(caller);
       entry.caller(identity.subject);
-      limit?.(identity);
+      try {
+        limit?.(identity);
+      } finally {
+        known?.(identity);
+      }
       return may(identity);
     } catch (error) {
       // Limits stop floods, and a line for each call of a flood would fill the disk. They are counted instead.
@@ -72,13 +85,14 @@ export function createGuard({ authenticator, audit, limit, streams, onDenied }: 
 
   return {
     admit: (path, { scopes }, caller) => check(path, caller, (identity) => authorise(scopes, identity)),
-    async admitToFirst(paths, caller) {
+    async admitToFirst(paths, caller, known) {
       let path = paths.at(-1) ?? "";
       const scopesOf = (each: string): readonly string[] => mustBeDeclared(each).scopes;
-      const identity = await check(path, caller, (found) => {
+      const mayFirst = (found: Identity): Identity => {
         path = paths.find((each) => scopesOf(each).every((scope) => mayUse(found, scope))) ?? path;
         return authorise(scopesOf(path), found);
-      });
+      };
+      const identity = await check(path, caller, mayFirst, known);
       return { path, identity };
     },
     unary({ path }, handle) {

@@ -45,11 +45,12 @@ export class HttpCalls {
    */
   admit(...paths: readonly string[]): onRequestAsyncHookHandler {
     return async (request, reply) => {
-      const { guard, observe } = this.#options;
+      const { guard, observe, requestsLeft } = this.#options;
       const beganMs = performance.now();
       let rpc = paths.at(-1) ?? "";
       reply.raw.once("close", () => observe?.(rpc, codeOf(reply.raw), (performance.now() - beganMs) / 1_000));
-      const { path, identity } = await guard.admitToFirst(paths, credentialsOf(request));
+      const known = (of: Identity) => tellLimit(reply, requestsLeft?.(of));
+      const { path, identity } = await guard.admitToFirst(paths, credentialsOf(request), known);
       rpc = path;
       const call = this.incomingCall(request, reply, identity);
       this.#admitted.set(request, { path, call });
@@ -75,7 +76,6 @@ export class HttpCalls {
     if (reply.raw.destroyed) throw GAVE_UP;
     const { callers } = this.#options;
     const peer = peerOf(request);
-    tellLimit(reply, this.#options.requestsLeft?.(identity));
     const state = callers.stateOf(callerName(identity, peer));
     state?.check();
     const call = new HttpCall({

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { allRpcs } from "@ccsp/protos/access.js";
 import { fieldsOf, methodNamed } from "@ccsp/protos/descriptor.js";
 import { openApi } from "./openapi.js";
@@ -38,6 +39,15 @@ describe("The table of the paths of REST", () => {
         }
       }
     }
+  });
+
+  it("is on the page of REST, each path by what it is about", async () => {
+    const page = await readFile(new URL("../../../../docs/rest.md", import.meta.url), "utf8");
+    const subjects = new Set(ROUTES.map(({ path }) => path.replace(/\/\{.*/, "")));
+    assert.deepEqual(
+      [...subjects].filter((path) => !page.includes(`\`${path}`)),
+      [],
+    );
   });
 
   it("is what the description describes, with a name of its own for each operation", () => {
