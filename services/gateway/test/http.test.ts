@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { request } from "node:http";
+import { type IncomingMessage, request } from "node:http";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 
@@ -46,14 +46,13 @@ describe("the HTTP server of the gateway", function () {
       "content-length": String(bytes),
       ...(token && { authorization: `Bearer ${token}` }),
     };
-    return new Promise((resolve, reject) => {
-      const sent = request({ hostname, port, path: "/api/v2/tasks", method: "POST", headers }, (answer) => {
-        const read = text(answer).then((body) => ({ status: answer.statusCode, reason: JSON.parse(body).reason }));
-        resolve(read.finally(() => sent.destroy()));
-      });
-      sent.on("error", reject);
-      sent.flushHeaders();
-    });
+    const sent = request({ hostname, port, path: "/api/v2/tasks", method: "POST", headers });
+    sent.flushHeaders();
+    const [answer = assert.fail()]: IncomingMessage[] = await once(sent, "response");
+    const { reason }: { readonly reason: string } = JSON.parse(await text(answer));
+    // Its body never comes.
+    sent.on("error", () => undefined).destroy();
+    return { status: answer.statusCode, reason };
   }
 
   it("says what is wrong with a path, a method, a media type and a body", async () => {
