@@ -10,9 +10,9 @@ import { cp, mkdir, readdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { at, byName, npmPack, published, readJson, stage } from "./package.mjs";
 
-/** Only the compiler, tests and people need these. */
+/** Only the build, tests and people need these. */
 const NOT_PACKED =
-  /^(src|test|bench|chaos|fixtures|recordings|node_modules|README\.md|tsconfig.*|.*\.tsbuildinfo|.*\.map|.*\.d\.ts)$/;
+  /^(src|test|bench|chaos|fixtures|recordings|node_modules|README\.md|build\.mjs|tsconfig.*|.*\.tsbuildinfo|.*\.map|.*\.d\.ts)$/;
 
 /** Nothing imports the engine plugin: an executor loads it by its name. */
 const BY_NAME = ["engine-opencode"];

@@ -14,8 +14,8 @@ for name in gateway queue executor monitor notification cli; do
     --out "$out/$name/sbom.cdx.json"
 done
 
-# Only the compiler, tests and people need these.
+# Only the build, tests and people need these.
 find "$out" -type f \( -name '*.d.ts' -o -name '*.map' -o -name '*.tsbuildinfo' \) -delete
 for package in "$out"/* "$out"/*/node_modules/.pnpm/@ccsp+*/node_modules/@ccsp/*; do
-  [[ -L $package ]] || rm -rf "$package"/{src,test,bench,chaos,fixtures,recordings}
+  [[ -L $package ]] || rm -rf "$package"/{src,test,bench,chaos,fixtures,recordings,build.mjs}
 done

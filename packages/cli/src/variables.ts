@@ -21,7 +21,7 @@ export const VARIABLES: readonly Variable[] = [
   { name: "CCSP_GATEWAY", doc: "gRPC target of the gateway, such as `gateway.example:3000`", unset: "the local fleet" },
   {
     name: "CCSP_GATEWAY_URL",
-    doc: "address of the dashboard for `ccsp open`, such as `https://ccsp.example`",
+    doc: "address of the dashboard for `ccsp open` and `ccsp doctor`, such as `https://ccsp.example`",
     unset: "the local fleet's",
   },
   {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer as createHttpServer } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer, type Server } from "node:tls";
@@ -83,7 +84,8 @@ describe("ccsp doctor", function () {
 
   it("fails servers that are not where the settings say", async () => {
     const port = await freePort();
-    const at = { CCSP_REDIS_URL: `redis://127.0.0.1:${port}`, CCSP_CONSUL_URL: `http://127.0.0.1:${port}` };
+    const url = `http://127.0.0.1:${port}`;
+    const at = { CCSP_REDIS_URL: `redis://127.0.0.1:${port}`, CCSP_CONSUL_URL: url, CCSP_GATEWAY_URL: url };
     const [redis, consul, services] = await Promise.all([
       found("redis", at),
       found("consul", at),
@@ -93,6 +95,27 @@ describe("ccsp doctor", function () {
     assert.match(failure(consul, /ECONNREFUSED/).mend ?? "", /CCSP_CONSUL_URL/);
     failure(services, /^connect ECONNREFUSED/);
     failure(services, /does not answer/);
+    failure(services, /^no answer by HTTP: connect ECONNREFUSED/);
+  });
+
+  it("asks for the page of the dashboard, with the gateway's own authority, and fails another answer", async () => {
+    const authority = await createAuthority(dir);
+    const folder = join(dir, "public");
+    await issueCertificate(authority, { folder, name: { kind: "service", name: "gateway-public" } });
+    const [key, cert] = await Promise.all(["tls.key", "tls.crt"].map((file) => readFile(join(folder, file))));
+    let status = 200;
+    const server = createHttpServer({ key, cert }, (_request, response) => response.writeHead(status).end());
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    closing.push(async () => void server.close());
+    const address = server.address();
+    assert.ok(typeof address === "object" && address !== null);
+    const env = { CCSP_GATEWAY_URL: `https://127.0.0.1:${address.port}`, CCSP_CA_FILE: join(folder, "ca.crt") };
+    const detail = async (of: Env) =>
+      (await found("services", of)).find(({ subject }) => subject.includes("https:"))?.detail;
+    assert.equal(await detail(env), "serves the dashboard");
+    status = 503;
+    assert.equal(await detail(env), "it answers with the status 503");
+    assert.match((await detail({ ...env, CCSP_CA_FILE: "system" })) ?? "", /^no answer by HTTP: .*certificate/);
   });
 
   it("warns of services that a Consul does not list", async function () {

@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { eventually, type ServiceProcess, startServiceProcess } from "@ccsp/testkit";
 import { SignJWT } from "jose";
 import { ccsp } from "./memory-io.js";
 
 const SECRET = "a secret of this test and of nothing else";
+const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+const run = promisify(execFile);
 
 describe("ccsp open", function () {
   this.timeout(120_000);
@@ -48,11 +52,11 @@ describe("ccsp open", function () {
       .setExpirationTime("5m")
       .sign(new TextEncoder().encode(SECRET));
   /** Puts a program in the place of the one that opens a browser. It writes down what it is asked to open. */
-  const browser = async (exitCode: number): Promise<string> => {
+  const browser = async (exitCode: number, before = ":"): Promise<string> => {
     const program = join(dir, process.platform === "darwin" ? "open" : "xdg-open");
     await writeFile(
       program,
-      `#!/bin/sh\necho "$@" > '${dir}/asked.new'\n/bin/mv '${dir}/asked.new' '${dir}/asked'\nexit ${exitCode}\n`,
+      `#!/bin/sh\n${before}\necho "$@" > '${dir}/asked.new'\n/bin/mv '${dir}/asked.new' '${dir}/asked'\nexit ${exitCode}\n`,
     );
     await chmod(program, 0o755);
     return join(dir, "asked");
@@ -77,6 +81,17 @@ describe("ccsp open", function () {
     assert.ok(!link.includes(token));
     assert.equal(await whoIs(link), "alice");
     assert.equal(await whoIs(link), "nobody");
+  });
+
+  it("waits for a program that takes its time to open the browser", async () => {
+    const asked = await browser(0, "/bin/sleep 1");
+    const shell = { ...process.env, ...env, CCSP_TOKEN: await tokenOf("alice"), DISPLAY: ":0" };
+    // As a process of its own: only there nothing else keeps it alive.
+    const { stdout } = await run(process.execPath, ["--import", "tsx", "--conditions=ccsp-src", MAIN, "open"], {
+      env: { ...shell, PATH: dir },
+    });
+    assert.equal(stdout, `opened ${gateway.httpAddress}\n`);
+    assert.match(await readFile(asked, "utf8"), /session\/open\?code=/);
   });
 
   it("prints the link if asked to, and where there is no screen or no browser", async () => {

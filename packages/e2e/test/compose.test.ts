@@ -192,28 +192,3 @@ describe("deploy/compose.yaml", () => {
     }
   }).timeout(60_000);
 });
-
-describe("The configuration of the collector", () => {
-  it("names in each pipeline parts that it declares, and declares none that no pipeline uses", () => {
-    const {
-      service,
-      ...declared
-    }: Record<string, Record<string, unknown>> & {
-      service: { extensions: string[]; pipelines: Record<string, Record<string, string[]>> };
-    } = parse(read("otel/collector.yaml"));
-    const used = Object.values(service.pipelines);
-    for (const kind of ["receivers", "processors", "exporters"]) {
-      const named = new Set(used.flatMap((pipeline) => pipeline[kind] ?? []));
-      assert.deepEqual([...named].toSorted(), Object.keys(declared[kind] ?? {}).toSorted(), kind);
-    }
-    assert.deepEqual(service.extensions, Object.keys(declared["extensions"] ?? {}));
-    const samples = declared["processors"]?.["tail_sampling"];
-    assert.ok(
-      typeof samples === "object" && samples !== null && "policies" in samples && Array.isArray(samples.policies),
-    );
-    assert.deepEqual(
-      samples.policies.map(({ type }: { type: string }) => type),
-      ["status_code", "latency", "probabilistic"],
-    );
-  });
-});

@@ -10,7 +10,7 @@ import { createLogger, createMetrics, serveOps } from "@ccsp/telemetry";
 import { skip } from "@ccsp/testkit";
 import { ROOT } from "../src/docs/blocks.js";
 import { buildOverlay, findProgram, nameOf, OVERLAYS, type Resource } from "../src/kubernetes/build.js";
-import { edgesOf } from "../src/kubernetes/network.js";
+import { edgesOf, openToEverybody } from "../src/kubernetes/network.js";
 import { missingReferences } from "../src/kubernetes/references.js";
 import { faultsBySchema } from "../src/kubernetes/schema.js";
 import { secretsByScript, secretsOf, secretsOfCertificate } from "../src/kubernetes/secrets.js";
@@ -229,6 +229,15 @@ for (const overlay of OVERLAYS) {
       assert.deepEqual([...opened].toSorted(), [...accepted].toSorted());
       const denied = resources.filter(({ kind, metadata }) => kind === "NetworkPolicy" && metadata.name === "deny-all");
       assert.deepEqual(denied.map(({ metadata }) => metadata.namespace ?? "").toSorted(), ["ccsp", "ccsp-executors"]);
+    });
+
+    it("lets callers from everywhere reach what the gateway serves to them, and nothing else", function () {
+      if (overlay === "dev") skip(this, "the overlay dev has no network policies");
+      const { grpc, http } = DEFAULT_PORTS.gateway;
+      assert.deepEqual(
+        openToEverybody(resources, workloads),
+        [grpc, http].map((port) => `gateway:${port}`),
+      );
     });
 
     it("keeps in Redis what deploy/redis.conf keeps", () => {

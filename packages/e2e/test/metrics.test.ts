@@ -17,9 +17,9 @@ import { startWorld, type World } from "../src/world.js";
 
 const run = promisify(execFile);
 const whyNoPrometheus = async (): Promise<string | undefined> =>
-  run("promtool", ["--version"]).then(
+  Promise.all(["prometheus", "promtool"].map((program) => run(program, ["--version"]))).then(
     () => undefined,
-    () => "no Prometheus: install Debian's package `prometheus`",
+    () => "Prometheus is not installed (Debian: apt-get install prometheus promtool)",
   );
 
 /**

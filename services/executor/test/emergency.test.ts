@@ -6,7 +6,7 @@ import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually } from "@ccsp/testkit";
 import { findProcesses } from "../src/supervision/kill.js";
-import { expectProcesses, processesOf } from "./processes.js";
+import { commandLineOf, expectProcesses, processesOf } from "./processes.js";
 import { EXECUTOR_ID, failureOf, type Rig, resultOf, withRig } from "./rig.js";
 
 /** Longer than any test waits. If a stubborn process ends in a test, the executor killed it immediately. */
@@ -57,10 +57,14 @@ describe("an executor at an emergency stop", function () {
 
   it("kills runs that have not ended yet when the level is raised, and its newest receipt names all of them", () =>
     withRig(NO_GRACE, async (rig) => {
-      // A process that has a grandchild already ignores SIGTERM. A process without one may not ignore it yet.
       const stubborn = "[[ignore-sigterm]][[grandchild-setsid]][[hang]]";
       const [good, bad] = [rig.queue.add("[[hang]]"), rig.queue.add(stubborn)];
-      await eventually(() => expectProcesses(3));
+      await eventually(() => expectProcesses(1, good));
+      // An engine ignores SIGTERM before it leaves a grandchild, which is a `sleep`. The sandbox has processes before it.
+      await eventually(async () => {
+        const lines = (await processesOf(bad)).map(commandLineOf);
+        assert.ok(lines.some((line) => line.startsWith("sleep\0")));
+      });
       rig.queue.emergency(park("e1"));
       await eventually(() => assert.equal(rig.queue.syncs.at(-1)?.emergency?.remaining, 1));
       rig.queue.emergency(kill("e2"));

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { loadAuthenticator } from "@ccsp/authentication";
 import { REASONS } from "@ccsp/errors";
-import { admitBy, CallerBounds, implement } from "@ccsp/grpc-kit";
+import { admitBy, CallerBounds, implement, observeCalls, readCalls } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { declareCounter } from "@ccsp/metrics";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
@@ -11,6 +11,7 @@ import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_serv
 import { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis } from "@ccsp/redis-kit";
+import { Registry } from "prom-client";
 import { createAgentOperations } from "./agents/operations.js";
 import { createAudit } from "./application/audit.js";
 import { createGuard } from "./application/guard.js";
@@ -39,7 +40,8 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
   summary: "AgentService and OperatorService: proves who calls, and passes the calls to the services",
   define,
 
-  async start(config, { open, log, registry, portTls, heartbeat, openClient, connect, serveOps, serveGrpc }) {
+  async start(config, context) {
+    const { open, log, stopping, registry, portTls, heartbeat, openClient, connect, serveOps, serveGrpc } = context;
     const { targets, authentication, watchGiveUpMs, callers, connections } = config;
     const tokens = await loadAuthenticator(authentication, (err) =>
       log.warn({ err }, "the key set cannot be refreshed"),
@@ -74,11 +76,6 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       implement(OperatorServiceService, served(operators)),
     ];
     const bounds = new CallerBounds({ ...callers, meter: limits.calls });
-    await serveGrpc(services, {
-      callers: bounds,
-      connections,
-      admit: admitBy((caller, access, path) => guard.admit(path, access, caller), log),
-    });
     const { partitions, webSocketsPerCaller } = config;
     const live = await open(
       "live",
@@ -89,6 +86,8 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       }),
     );
     const { drainMs, lameDuckMs } = config.service;
+    // Counted as gRPC counts its calls, and apart from them: the metrics of HTTP are others.
+    const httpCalls = new Registry();
     const http = await open(
       "http",
       openHttp({
@@ -102,13 +101,25 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
         connections,
         callers: bounds,
         requestsLeft: (identity) => limits.calls.requestsLeft(identity),
+        observe: observeCalls(httpCalls),
         bodyMs: callers.limits.bodyMs,
         tls: portTls,
         drainMs,
         lameDuckMs,
       }),
     );
-    heartbeat.add(() => ({ openStreams: http.openStreams + live.openConnections }));
+    // Both servers stop at the same time, so that the gateway stops within one drain time. A failure is reported when the
+    // resource `http` is closed.
+    stopping.addEventListener("abort", () => void http.close().catch(() => undefined), { once: true });
+    heartbeat.add(async () => ({
+      openStreams: http.openStreams + live.openConnections,
+      calls: await readCalls(httpCalls),
+    }));
+    await serveGrpc(services, {
+      callers: bounds,
+      connections,
+      admit: admitBy((caller, access, path) => guard.admit(path, access, caller), log),
+    });
   },
 };
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -158,6 +159,24 @@ network: { allow: [127.0.0.1] }
     for (const wrong of ["{", "[]", "null", {}, { issue: {} }, { issue: { html_url: "javascript:alert(1)" } }])
       assert.equal((await deliver(wrong)).status, 400, JSON.stringify(wrong));
     assert.equal((await deliver({ ...event, padding: "x".repeat(1024 * 1024) })).status, 413);
+  });
+
+  it("takes little memory of strangers: only so many bodies arrive at the same time", async () => {
+    const { hostname, port } = new URL(gateway.httpAddress);
+    const statuses: (number | undefined)[] = [];
+    const strangers = Array.from({ length: 40 }, () => {
+      const headers = { "content-type": "application/json", "content-length": "1000000" };
+      const sent = request({ hostname, port, path: "/webhooks/github", method: "POST", headers }, (answer) =>
+        statuses.push(answer.resume().statusCode),
+      );
+      sent.on("error", () => undefined).write("{");
+      return sent;
+    });
+    await eventually(() => assert.ok(statuses.length >= 8), WAIT);
+    assert.deepEqual(new Set(statuses), new Set([503]));
+    for (const stranger of strangers) stranger.destroy();
+    const event = closed("https://github.com/acme/ops/issues/1", "2026-01-31T09:00:05Z");
+    await eventually(async () => assert.equal((await deliver(event)).status, 202), WAIT);
   });
 
   it("may come again when notification was away", async () => {

@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { request } from "node:http";
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
+import { Refusal } from "@ccsp/errors";
+import { implementSome, serveGrpc } from "@ccsp/grpc-kit";
+import { ROLES } from "@ccsp/identity";
+import type { HeartbeatRequest, MethodCalls } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
+import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { eventually } from "@ccsp/testkit";
-import { type HttpWorld, startHttpWorld } from "./http-world.js";
+import pino from "pino";
+import { type HttpWorld, startHttpWorld, tokenOf } from "./http-world.js";
 
 describe("the HTTP server of the gateway", function () {
   this.timeout(60_000);
@@ -24,6 +33,21 @@ describe("the HTTP server of the gateway", function () {
     assert.deepEqual([field.status, field.body.reason, names], [400, "INVALID_FIELD", ["spec.promt", "spec.priority"]]);
   });
 
+  /** The answer to a request that only announces its body. Bytes on their way would break off the connection. */
+  async function announced(bytes: number): Promise<{ readonly status?: number | undefined; readonly reason: string }> {
+    const { hostname, port } = new URL(world.gateway.httpAddress);
+    const authorization = `Bearer ${await tokenOf("agent-1", ROLES.agent)}`;
+    const headers = { authorization, "content-type": "application/json", "content-length": String(bytes) };
+    return new Promise((resolve, reject) => {
+      const sent = request({ hostname, port, path: "/api/v2/tasks", method: "POST", headers }, (answer) => {
+        const read = text(answer).then((body) => ({ status: answer.statusCode, reason: JSON.parse(body).reason }));
+        resolve(read.finally(() => sent.destroy()));
+      });
+      sent.on("error", reject);
+      sent.flushHeaders();
+    });
+  }
+
   it("says what is wrong with a path, a method, a media type and a body", async () => {
     const path = await world.call("/api/v2/nothing", "agent-1", { json: {} });
     assert.deepEqual([path.status, path.body.type], [404, "about:blank"]);
@@ -33,17 +57,17 @@ describe("the HTTP server of the gateway", function () {
     assert.equal(accept.status, 406);
     const type = await world.call("/api/v2/tasks", "agent-1", { body: "x", headers: { "content-type": "text/plain" } });
     assert.equal(type.status, 415);
-    const large = await world.call("/api/v2/tasks", "agent-1", {
-      body: " ".repeat(16 * 1024 * 1024 + 1),
-      headers: { "content-type": "application/json" },
-    });
-    assert.deepEqual([large.status, large.body.reason], [413, "MESSAGE_TOO_LARGE"]);
+    assert.deepEqual(await announced(16 * 1024 * 1024 + 1), { status: 413, reason: "MESSAGE_TOO_LARGE" });
     const broken = await world.call("/api/v2/tasks", "agent-1", {
       body: '{"spec":',
       headers: { "content-type": "application/json" },
     });
     assert.deepEqual([broken.status, broken.body.fields?.[0]?.field], [400, "the body"]);
-    assert.equal((await world.call("/api/v2/%", "agent-1")).status, 400);
+    const url = await world.call("/api/v2/%", "agent-1");
+    assert.deepEqual([url.status, url.body.reason], [400, "INVALID_FIELD"]);
+    assert.equal(url.headers.get("content-type"), "application/problem+json");
+    const session = await world.call("/session", undefined, { json: { token: "x".repeat(9_000) } });
+    assert.deepEqual([session.status, session.body.detail], [413, "the body is larger than 8192 bytes"]);
     const missing = await world.call("/api/v2/audit", "agent-1");
     assert.equal(missing.status, 501);
     assert.match(missing.body.detail ?? "", /audit/);
@@ -85,12 +109,42 @@ describe("the HTTP server of the gateway", function () {
     await eventually(async () => assert.ok((await world.gateway.metric(name)) >= 1));
   });
 
+  it("tells the monitor of the calls of agents, and of those at which CCSP failed", async () => {
+    const told = new Map<string, Omit<MethodCalls, "method" | "ok">>();
+    const heartbeat = async ({ calls }: HeartbeatRequest) => {
+      for (const { method, ok: _, ...counts } of calls) told.set(method.slice(method.lastIndexOf("/") + 1), counts);
+      return {};
+    };
+    const away = async () => {
+      throw new Refusal("DEPENDENCY_UNAVAILABLE", "Redis does not answer");
+    };
+    const monitor = await serveGrpc({
+      listen: { host: "127.0.0.1", port: 0 },
+      services: [implementSome(MonitorServiceService, { heartbeat, getUsage: away })],
+      log: pino({ level: "silent" }),
+      drainMs: 1_000,
+      lameDuckMs: 0,
+    });
+    const target = { CCSP_MONITOR_TARGET: `127.0.0.1:${monitor.port}`, CCSP_HEARTBEAT: "1s" };
+    const { httpAddress } = await world.startGateway(target);
+    const headers = { authorization: `Bearer ${await tokenOf("agent-1", ["tasks:read"])}` };
+    const statusOf = async (path: string) => (await fetch(`${httpAddress}/api/v2${path}`, { headers })).status;
+    assert.deepEqual([await statusOf("/capabilities"), await statusOf("/me/usage")], [200, 503]);
+    await eventually(
+      () => {
+        assert.deepEqual(told.get("GetCapabilities"), { total: 1n, unavailable: 0n, faults: 0n });
+        assert.deepEqual(told.get("GetMyUsage"), { total: 1n, unavailable: 1n, faults: 0n });
+      },
+      { timeoutMs: 45_000 },
+    );
+    await monitor.close();
+  });
+
   it("stops in order: it ends event streams and answers the calls in progress", async () => {
     const gateway = await world.startGateway();
     const { body } = await world.call("/api/v2/tasks", "agent-1", { json: { spec: { prompt: "waits" } } });
     const asked = await world.ask("/api/v2/me", "agent-1");
     assert.equal(asked.status, 200);
-    const { tokenOf } = await import("./http-world.js");
     const authorization = `Bearer ${await tokenOf("agent-1", ["tasks:read"])}`;
     const events = await fetch(`${gateway.httpAddress}/api/v2/tasks/${body.task?.id}/events`, {
       headers: { authorization },
@@ -101,5 +155,33 @@ describe("the HTTP server of the gateway", function () {
     assert.match(text, /event: problem\ndata: .*SHUTTING_DOWN/);
     await stopped;
     assert.equal((await gateway.process.exited).code, 0);
+  });
+
+  it("stops together with the gRPC server, so that a slow request does not keep gRPC open", async () => {
+    const gateway = await world.startGateway({ CCSP_DRAIN_TIMEOUT: "60s", CCSP_GATEWAY_BODY_TIMEOUT: "60s" });
+    const authorization = `Bearer ${await tokenOf("agent-1", ["tasks:submit"])}`;
+    const headers = {
+      authorization,
+      "content-type": "application/json",
+      "content-length": "9",
+      expect: "100-continue",
+    };
+    const slow = request(`${gateway.httpAddress}/api/v2/tasks`, { method: "POST", headers });
+    slow.on("error", () => undefined).flushHeaders();
+    await once(slow, "continue");
+    const stopped = gateway.process.stop(60_000);
+    const [host, port] = gateway.address.split(":");
+    const isOpen = async () => {
+      const socket = connect({ host, port: Number(port) });
+      const outcome = await Promise.race([once(socket, "connect"), once(socket, "close")]).then(
+        () => true,
+        () => false,
+      );
+      socket.on("error", () => undefined).destroy();
+      return outcome;
+    };
+    await eventually(async () => assert.equal(await isOpen(), false), { timeoutMs: 30_000 });
+    slow.destroy();
+    assert.equal((await stopped).code, 0);
   });
 });

@@ -44,6 +44,7 @@ describe("who is at the other end of a WebSocket", function () {
         CCSP_JWT_SECRET: SECRET,
         CCSP_QUEUE_TARGET: `static:///127.0.0.1:${queue.port}`,
         CCSP_GATEWAY_CALLER_WEBSOCKETS: "3",
+        CCSP_GATEWAY_PUBLIC_URL: "http://ccsp.example",
       },
       onLine: (line) => lines.push(line),
     });
@@ -90,6 +91,9 @@ describe("who is at the other end of a WebSocket", function () {
   it("may be proven by the cookie of a session only on pages of this origin", async () => {
     const cookie = `ccsp_session=${await tokenOf("ann")}`;
     assert.equal((await connect({ cookie, origin: gateway.httpAddress }).latest("ready")).subject, "ann");
+    // A proxy that terminates TLS asks by HTTP, and may write its own name for the gateway into `Host`.
+    for (const origin of [gateway.httpAddress.replace("http", "https"), "http://ccsp.example"])
+      assert.equal((await connect({ cookie, origin }).latest("ready")).subject, "ann");
     for (const headers of [{ cookie }, { cookie, origin: "https://elsewhere.example" }])
       assert.equal((await connect(headers).closed)[0], 1006);
   });

@@ -27,6 +27,7 @@ async function startService(
       CCSP_LAME_DUCK: "0s",
       [`${prefix}_LISTEN`]: `127.0.0.1:${port}`,
       [`${prefix}_OPS_LISTEN`]: `127.0.0.1:${opsPort}`,
+      CCSP_GATEWAY_HTTP_LISTEN: "127.0.0.1:0",
       ...env,
     },
   });

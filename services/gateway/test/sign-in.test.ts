@@ -295,6 +295,8 @@ describe("sign-in", function () {
     it("gives a browser the token of its person, once", async () => {
       const token = await tokenOf("alice");
       const code = await codeFor(token);
+      const looked = await ask({ method: "HEAD", url: `/session/open?code=${code}` });
+      assert.deepEqual([looked.status, looked.cookies], [404, []]);
       const opened = await ask({ url: `/session/open?code=${code}`, headers: { "sec-fetch-site": "none" } });
       assert.deepEqual([opened.status, opened.headers.location], [303, "/"]);
       assert.deepEqual(

@@ -233,6 +233,9 @@ describe("the predecessor's management API", function () {
         [field],
       );
     }
+    // Clients name the type also where they send nothing.
+    assert.equal((await call("POST", "/queue/resume", "")).status, 200);
+    assert.equal((await call("GET", "/config", undefined, "nobody")).headers.get("www-authenticate"), "Bearer");
     for (const body of ["{", "[]", "7"]) assert.equal((await call("POST", "/queue/pause", body)).status, 400, body);
     assert.equal((await call("GET", "/nothing")).status, 404);
     assert.equal((await call("DELETE", "/queue/task/01J00000000000000000000000")).details?.reason, "TASK_NOT_FOUND");

@@ -1,21 +1,24 @@
 import { formatHostPort } from "@ccsp/config";
 import type { Instance } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
 import { messageOf } from "../exit.js";
+import { checkHttp } from "./check-http.js";
 import { type Found, fail, ok, skip, warn } from "./finding.js";
 import type { Installation } from "./installation.js";
 import { askOps } from "./ops-answer.js";
 import { addressOf, type OpsPort, type Site } from "./site.js";
 import { tryConnect } from "./try-connect.js";
 
-/** Asks the gateway and each ops port, and the monitor for what the instances on other hosts report. */
+/** Asks the gateway, its HTTP server and each ops port, and the monitor for what the instances on other hosts report. */
 export async function checkServices(site: Site, installation: Promise<Installation>): Promise<readonly Found[]> {
-  const [gateway, { fleet }, ports] = await Promise.all([
+  const [gateway, http, { fleet }, ports] = await Promise.all([
     installation.then((told) => checkGateway(site, told)),
+    checkHttp(site),
     installation,
     Promise.all(site.opsPorts.map((port) => checkPort(port, site))),
   ]);
   return [
     gateway,
+    ...http,
     ...ports,
     ...site.unknownHosts.map(({ name, why }) => fail(name, why, "correct the name after --ops, or DNS")),
     ...("why" in fleet ? [] : notOk(fleet.value.instances)),

@@ -7,7 +7,7 @@ import { stateOf, whoOf } from "../tables/certificates.js";
 import { zonedTime } from "../words.js";
 import { type Found, fail, ok, skip, warn } from "./finding.js";
 import type { Installation } from "./installation.js";
-import { addressOf, type Site } from "./site.js";
+import { addressOf, gatewayCaFile, type Site } from "./site.js";
 import { handshake } from "./tls-handshake.js";
 
 /** Looks at the certificates in files, at the one that the gateway shows, and at those that instances report. */
@@ -92,8 +92,9 @@ const othersCanRead = (key: string): Promise<boolean> =>
   );
 
 /** The certificate that the gateway shows to its callers. */
-async function checkGateway({ gateway, options, io, fleet, now }: Site): Promise<readonly Found[]> {
-  const caFile = options.caFile || io.env["CCSP_CA_FILE"] || fleet?.gatewayCaFile;
+async function checkGateway(site: Site): Promise<readonly Found[]> {
+  const { gateway, now } = site;
+  const caFile = gatewayCaFile(site);
   const address = addressOf(gateway ?? "");
   if (!caFile || address === undefined) return [];
   const subject = `gateway ${formatHostPort(address)}`;

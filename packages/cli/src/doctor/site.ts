@@ -90,6 +90,10 @@ export async function openSite(io: Io, options: DoctorOptions, env: Env, now: ()
 export const addressOf = (target: string): HostPort | undefined =>
   parseHostPort(target.replace(/^(dns:(\/\/[^/]*\/)?|ipv4:)/, ""));
 
+/** The file with the CA of the gateway's certificate; `system`: the CAs of this machine. */
+export const gatewayCaFile = ({ options, io, fleet }: Site): string | undefined =>
+  options.caFile || io.env["CCSP_CA_FILE"] || fleet?.gatewayCaFile;
+
 const opsPortsOf = ({ services }: FleetState): readonly OpsPort[] =>
   services.map(({ name, index, ports }) => ({ name: `${name}-${index + 1}`, host: "127.0.0.1", port: ports.ops }));
 

@@ -33,7 +33,9 @@ export interface KnownMetric extends MetricDeclaration {
 export async function knownMetrics(): Promise<ReadonlyMap<string, KnownMetric>> {
   // A service's metrics are declared when its code is loaded.
   await loadDefinitions({});
-  const serviceOf = (name: string) => SERVICES.find((service) => name.startsWith(`ccsp_${service}_`)) ?? "";
+  // The gateway's HTTP metric has the name of OpenTelemetry's conventions.
+  const serviceOf = (name: string) =>
+    name.startsWith("http_server_") ? "gateway" : (SERVICES.find((each) => name.startsWith(`ccsp_${each}_`)) ?? "");
   const all = [...declaredMetrics().values(), ...processMetrics()].map((of) => ({
     ...of,
     service: serviceOf(of.name),

@@ -28,6 +28,20 @@ export function edgesOf(resources: readonly Resource[], workloads: readonly Work
   return { accepted, opened };
 }
 
+/** The ports that pods accept connections to from every address, each such as `gateway:3000`. */
+export const openToEverybody = (resources: readonly Resource[], workloads: readonly Workload[]): string[] =>
+  resources
+    .filter(isPolicy)
+    .flatMap(({ metadata, spec }) =>
+      (spec.ingress ?? [])
+        .filter(({ from }) => from === undefined)
+        .flatMap(({ ports = [{ port: "every port" }] }) =>
+          selected(workloads, metadata.namespace ?? "", spec.podSelector ?? {}).flatMap((workload) =>
+            ports.map(({ port }) => `${workload.metadata.name}:${port}`),
+          ),
+        ),
+    );
+
 interface Peer {
   readonly namespaceSelector?: Selector;
   readonly podSelector?: Selector;

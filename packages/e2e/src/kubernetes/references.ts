@@ -72,6 +72,8 @@ function missingOf(resource: Referring, resources: readonly Referring[], workloa
             : fault(`there is no Service ${name}:${port}`);
         }),
       );
+    case "ServiceMonitor":
+      return notScrapedOnce(resource, resources).flatMap(fault);
     case "BackendTLSPolicy":
       return (spec.targetRefs ?? []).flatMap((target) =>
         has(target.kind, target.name) ? [] : fault(`there is no ${target.kind} ${target.name}`),
@@ -79,6 +81,23 @@ function missingOf(resource: Referring, resources: readonly Referring[], workloa
     default:
       return [];
   }
+}
+
+/** The services whose replicas a ServiceMonitor does not scrape exactly once. */
+function notScrapedOnce({ spec = {} }: Referring, resources: readonly Referring[]): string[] {
+  const names = (spec.selector?.matchExpressions ?? []).flatMap(({ values = [] }) => values);
+  return (spec.endpoints ?? []).flatMap(({ port }) =>
+    names.flatMap((name) => {
+      const scraped = resources.filter(
+        ({ kind, metadata, spec: of }) =>
+          kind === "Service" &&
+          metadata.labels?.["app.kubernetes.io/name"] === name &&
+          (spec.namespaceSelector?.matchNames ?? []).includes(metadata.namespace ?? "") &&
+          of?.ports?.some((each) => each.name === port),
+      );
+      return scraped.length === 1 ? [] : [`${scraped.length} Services of ${name} have the port ${port}`];
+    }),
+  );
 }
 
 const portsOf = (workloads: readonly Workload[]) =>

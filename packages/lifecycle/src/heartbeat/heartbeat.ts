@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { type Implementation, readCalls } from "@ccsp/grpc-kit";
+import { type CallCounts, type Implementation, readCalls } from "@ccsp/grpc-kit";
 import {
   type ClassStarts,
   type ExecutorReport,
@@ -22,6 +22,8 @@ export interface HeartbeatPart {
   readonly folder?: string;
   /** The open streams of servers that do not speak gRPC. */
   readonly openStreams?: number;
+  /** The calls of unary methods that such servers answered, since the start of the process. */
+  readonly calls?: readonly CallCounts[];
 }
 
 /** What an instance tells the monitor of itself. */
@@ -93,7 +95,7 @@ export async function createHeartbeat(
           openStreams: openStreams() + (added.openStreams ?? 0),
           executor: added.executor,
         },
-        ...methodCalls(await readCalls(registry), unary),
+        ...methodCalls([...(await readCalls(registry)), ...(added.calls ?? [])], unary),
         starts: [...(added.starts ?? [])],
       };
     },

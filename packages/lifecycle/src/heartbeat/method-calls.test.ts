@@ -15,6 +15,12 @@ describe("the calls that a heartbeat tells", () => {
     assert.deepEqual(calls, [{ method: GET, ok: [4n, 3n, 2n, 1n], unavailable: 0n, faults: 0n, total: 10n }]);
   });
 
+  it("are those of all servers of the process together", () => {
+    const good = { path: GET, code: "OK", count: 10, within: bounds(4, 7, 9) };
+    const { calls } = told([good, { ...good, code: "UNAVAILABLE" }, { ...good, count: 2, within: bounds(0, 1, 1) }]);
+    assert.deepEqual(calls, [{ method: GET, ok: [4n, 4n, 2n, 2n], unavailable: 10n, faults: 0n, total: 22n }]);
+  });
+
   it("are CCSP's fault when it was away or broke, and not when the caller or a limit ended them", () => {
     const none = bounds(0, 0, 0);
     const ended = (code: string) => told([{ path: GET, code, count: 1, within: none }]).calls[0];

@@ -6,7 +6,7 @@ const PATIENT_SECONDS = 1;
 
 const FAULTS = ["INTERNAL", "UNKNOWN", "DATA_LOSS", "UNIMPLEMENTED"];
 
-/** Adds up what a server has recorded of these methods, by method, as the heartbeat says it. */
+/** Adds up what servers with the same bounds have recorded of these methods, by method, as the heartbeat says it. */
 export function methodCalls(
   counts: readonly CallCounts[],
   methods: ReadonlySet<string>,
@@ -20,7 +20,8 @@ export function methodCalls(
     calls.total += BigInt(count);
     if (code === "OK") {
       const cumulative = [...within.map((bound) => bound.count), count];
-      calls.ok = cumulative.map((upTo, at) => BigInt(upTo - (cumulative[at - 1] ?? 0)));
+      const { ok } = calls;
+      calls.ok = cumulative.map((upTo, at) => (ok[at] ?? 0n) + BigInt(upTo - (cumulative[at - 1] ?? 0)));
     } else if (code === "UNAVAILABLE") {
       calls.unavailable += BigInt(count);
     } else if (code === "DEADLINE_EXCEEDED") {

@@ -16,6 +16,12 @@ export interface GitHubWebhookOptions {
 /** The events of an issue are much smaller: GitHub bounds the text of an issue to 64 KiB. */
 const MAX_BODY = 1024 * 1024;
 const MAX_URL = 2_048;
+/**
+ * The most deliveries in progress. Anyone may begin one, so this bounds the memory that strangers can take. The
+ * notification service looks at the issues by itself too, so a delivery that is refused only comes later.
+ */
+const MOST_AT_ONCE = 32;
+const BUSY = new HttpFault(503, "too many deliveries come at the same time", { "retry-after": "5" });
 
 /** Reads the secret of the webhook. Throws if the file cannot be read or is empty. */
 export async function readWebhookSecret(file: string): Promise<string> {
@@ -35,6 +41,13 @@ export function githubWebhook(app: FastifyInstance, { secret, deliveries, issueC
   // The signature is of the bytes, so nothing reads them before.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+
+  let inProgress = 0;
+  app.addHook("onRequest", async (_request, { raw }) => {
+    if (inProgress >= MOST_AT_ONCE) throw BUSY;
+    inProgress += 1;
+    raw.once("close", () => (inProgress -= 1));
+  });
 
   app.post("/webhooks/github", { bodyLimit: MAX_BODY }, async (request, reply) => {
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);

@@ -1,6 +1,8 @@
+import type { ServerResponse } from "node:http";
 import { Refusal } from "@ccsp/errors";
-import { type CallerBounds, callerAddress, callerName, SHUTTING_DOWN } from "@ccsp/grpc-kit";
+import { type CallerBounds, callerAddress, callerName, type ObserveCall, SHUTTING_DOWN } from "@ccsp/grpc-kit";
 import type { Identity } from "@ccsp/identity";
+import { status } from "@grpc/grpc-js";
 import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from "fastify";
 import type { Guard } from "../application/guard.js";
 import type { RateLeft } from "../limits/shared-rate.js";
@@ -8,12 +10,16 @@ import { credentialsOf, peerOf } from "./credentials.js";
 import { HttpCall } from "./http-call.js";
 
 export interface HttpCallsOptions {
-  readonly guard: Guard;
+  readonly guard: Pick<Guard, "admitToFirst">;
   /** Shared with gRPC, so that a caller who uses both has each bound once. */
   readonly callers: CallerBounds;
   /** What the caller has left of its limit of requests. */
   readonly requestsLeft?: (identity: Identity) => RateLeft | undefined;
+  /** Told of each request that is over, as the RPC that it stands for. */
+  readonly observe?: ObserveCall;
 }
+
+const GAVE_UP = new Refusal("CALL_CANCELLED", "the caller gave up");
 
 /** A request that was let in, and the RPC that it stands for. */
 export interface Admitted {
@@ -39,7 +45,12 @@ export class HttpCalls {
    */
   admit(...paths: readonly string[]): onRequestAsyncHookHandler {
     return async (request, reply) => {
-      const { path, identity } = await this.#options.guard.admitToFirst(paths, credentialsOf(request));
+      const { guard, observe } = this.#options;
+      const beganMs = performance.now();
+      let rpc = paths.at(-1) ?? "";
+      reply.raw.once("close", () => observe?.(rpc, codeOf(reply.raw), (performance.now() - beganMs) / 1_000));
+      const { path, identity } = await guard.admitToFirst(paths, credentialsOf(request));
+      rpc = path;
       const call = this.incomingCall(request, reply, identity);
       this.#admitted.set(request, { path, call });
       if (hasBody(request)) await this.#enter(request, reply, identity);
@@ -60,6 +71,8 @@ export class HttpCalls {
   /** Makes the call of a caller who has proven this identity. It ends with the reply, or with its connection. */
   incomingCall(request: FastifyRequest, reply: FastifyReply, identity: Identity): HttpCall {
     if (this.#stopping) throw SHUTTING_DOWN;
+    // Its connection may have closed during the proof. Nothing would end such a call, because no `close` comes any more.
+    if (reply.raw.destroyed) throw GAVE_UP;
     const { callers } = this.#options;
     const peer = peerOf(request);
     tellLimit(reply, this.#options.requestsLeft?.(identity));
@@ -82,7 +95,7 @@ export class HttpCalls {
       if (!reply.raw.writableFinished) {
         // To leave is the only way to end a stream, so it counts only for calls with one answer.
         if (this.#unary.has(call)) callers.stateOf(callerName(identity, peer))?.abandon(peer);
-        call.stop(new Refusal("CALL_CANCELLED", "the caller gave up"));
+        call.stop(GAVE_UP);
       }
       call.end();
     });
@@ -137,3 +150,16 @@ function tellLimit(reply: FastifyReply, rate: RateLeft | undefined): void {
 
 const hasBody = ({ headers }: FastifyRequest): boolean =>
   headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
+
+/** The status of gRPC for the objectives: they tell only what went well, what CCSP failed at, and the rest apart. */
+function codeOf({ statusCode, writableFinished }: ServerResponse): status {
+  if (!writableFinished) return status.CANCELLED;
+  if (statusCode < 400) return status.OK;
+  return FAILURES.get(statusCode) ?? status.FAILED_PRECONDITION;
+}
+
+const FAILURES: ReadonlyMap<number, status> = new Map([
+  [500, status.INTERNAL],
+  [503, status.UNAVAILABLE],
+  [504, status.DEADLINE_EXCEEDED],
+]);

@@ -76,14 +76,18 @@ export function problemOf(fault: Refusal | HttpFault): Problem {
 /** Answers with `application/problem+json`. */
 export function problem(reply: FastifyReply, fault: Refusal | HttpFault): FastifyReply {
   const body = problemOf(fault);
-  if (fault instanceof HttpFault) reply.headers(fault.headers);
-  if (body.status === 401) reply.header("www-authenticate", "Bearer");
-  if (body.retryAfterMs !== undefined) reply.header("retry-after", String(Math.ceil(body.retryAfterMs / 1_000)));
   // As bytes, because fastify adds a charset to a text, and JSON has none.
-  return reply
-    .code(body.status)
+  return tellFault(reply, fault, body)
     .type("application/problem+json")
     .send(Buffer.from(JSON.stringify(body)));
+}
+
+/** Sets the status of a problem and the headers that belong to it. */
+export function tellFault(reply: FastifyReply, fault: Refusal | HttpFault, { status, retryAfterMs }: Problem) {
+  if (fault instanceof HttpFault) reply.headers(fault.headers);
+  if (status === 401) reply.header("www-authenticate", "Bearer");
+  if (retryAfterMs !== undefined) reply.header("retry-after", String(Math.ceil(retryAfterMs / 1_000)));
+  return reply.code(status);
 }
 
 const TEXT = { type: "string" } as const;

@@ -1,6 +1,13 @@
 import { Refusal } from "@ccsp/errors";
 import type { FastifyRequest } from "fastify";
 
+declare module "fastify" {
+  interface FastifyInstance {
+    /** The host of this server as browsers name it, if the setting says it: a proxy may change the header `Host`. */
+    readonly publicHost?: string | undefined;
+  }
+}
+
 /** The header that pages of other sites cannot send: a browser asks this server first, and it does not agree. */
 const CSRF_HEADER = "x-ccsp-csrf";
 
@@ -20,12 +27,12 @@ export function refuseForgery(request: FastifyRequest): void {
 }
 
 /** Whether the browser says that a page of this server makes the request. */
-function isSameOrigin({ headers }: FastifyRequest): boolean {
+function isSameOrigin({ headers, server }: FastifyRequest): boolean {
   const site = headers["sec-fetch-site"];
   // The browser itself knows best, also behind a proxy that changes `Host`. It says nothing on plain HTTP.
   if (site !== undefined) return site === "same-origin";
   const { origin, host } = headers;
-  return origin !== undefined && URL.canParse(origin) && new URL(origin).host === host;
+  return origin !== undefined && URL.canParse(origin) && [host, server.publicHost].includes(new URL(origin).host);
 }
 
 const forged = (why: string): Refusal =>

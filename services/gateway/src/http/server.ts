@@ -15,7 +15,7 @@ import {
 import { within } from "@ccsp/timing";
 import cookie from "@fastify/cookie";
 import cors from "@fastify/cors";
-import Fastify, { type FastifyInstance } from "fastify";
+import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import type { Registry } from "prom-client";
 import { peerOf } from "./credentials.js";
 import type { HttpDeps } from "./deps.js";
@@ -33,7 +33,9 @@ const FLUSH_MS = 250;
 const IDLE_LOOK_MS = 50;
 const NEVER = new AbortController().signal;
 
-export interface HttpOptions extends Omit<HttpDeps, "calls" | "faultOf">, Pick<HttpCallsOptions, "requestsLeft"> {
+export interface HttpOptions
+  extends Omit<HttpDeps, "calls" | "faultOf">,
+    Pick<HttpCallsOptions, "requestsLeft" | "observe"> {
   readonly callers: CallerBounds;
   readonly slices: readonly Slice[];
   /** The time within which a request must arrive. */
@@ -63,7 +65,7 @@ export async function openHttp(options: HttpOptions): Promise<HttpServer> {
   const faultOf: HttpDeps["faultOf"] = (error, request) => {
     const method = `${request.method} ${request.routeOptions.url ?? ""}`;
     const signal = calls.callOf(request)?.signal ?? NEVER;
-    return fastifyFault(error) ?? refusalFor(error, { signal, method }, log);
+    return fastifyFault(error, request) ?? refusalFor(error, { signal, method }, log);
   };
   const app = createApp(options, faultOf);
   await registerHttp(app, options.slices, { ...options, calls, faultOf });
@@ -117,6 +119,8 @@ function createApp(options: HttpOptions, faultOf: HttpDeps["faultOf"]): FastifyI
     // The hook below answers with a problem instead.
     return503OnClosing: false,
     routerOptions: { maxParamLength: 512 },
+    // A path that cannot be decoded has no route, and so no hook.
+    frameworkErrors: (error, request, reply) => void problem(reply, faultOf(error, request)),
     serverFactory: (handler) => createHttpServer(handler, options),
   });
   observeRequests(app, registry);
@@ -136,6 +140,7 @@ function createApp(options: HttpOptions, faultOf: HttpDeps["faultOf"]): FastifyI
   });
   app.register(cookie);
   if (settings.origins.length > 0) app.register(cors, corsOf(settings.origins));
+  app.decorate("publicHost", settings.publicUrl && new URL(settings.publicUrl).host);
   app.decorate("sessionCookie", sessionCookie(options.tls !== undefined || isHttps(options.settings.publicUrl)));
   app.setErrorHandler((error, request, reply) => problem(reply, faultOf(error, request)));
   return app;
@@ -151,11 +156,12 @@ const corsOf = (origins: readonly string[]) => ({
 });
 
 /** The fault of a request that fastify itself refuses, with its texts. */
-function fastifyFault(error: unknown): Refusal | HttpFault | undefined {
+function fastifyFault(error: unknown, { routeOptions }: FastifyRequest): Refusal | HttpFault | undefined {
   if (error instanceof HttpFault || error instanceof Refusal) return error;
   if (!(error instanceof Error) || !("statusCode" in error)) return undefined;
   const { statusCode, message } = error;
-  if (statusCode === 413) return new Refusal("MESSAGE_TOO_LARGE", `the body is larger than ${MAX_BODY_BYTES} bytes`);
+  if (statusCode === 413)
+    return new Refusal("MESSAGE_TOO_LARGE", `the body is larger than ${routeOptions.bodyLimit} bytes`);
   if (statusCode === 400) return new Refusal("INVALID_FIELD", message);
   return typeof statusCode === "number" && statusCode < 500 ? new HttpFault(statusCode, message) : undefined;
 }

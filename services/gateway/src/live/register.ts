@@ -1,5 +1,5 @@
 import websocket from "@fastify/websocket";
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { credentialsOf } from "../http/credentials.js";
 import { HttpFault } from "../http/problem.js";
@@ -28,7 +28,8 @@ export async function registerLive(
     // It would be a span of hours.
     config: { untraced: true },
     async onRequest(request, reply) {
-      mustBeOwnPage(request);
+      // Refuses the page of another site before anything is opened.
+      credentialsOf(request);
       // The WebSocket writes this answer itself. The measure of requests reads it here.
       if (request.ws) reply.raw.statusCode = 101;
     },
@@ -39,12 +40,4 @@ export async function registerLive(
       live.connect(socket, credentialsOf(request));
     },
   });
-}
-
-/** A browser sends the cookie also for a page of another origin, and lets that page read what a WebSocket says. */
-function mustBeOwnPage(request: FastifyRequest): void {
-  const { authorization, origin } = request.headers;
-  if (authorization !== undefined || credentialsOf(request).authorization === undefined) return;
-  if (origin !== `${request.protocol}://${request.host}`)
-    throw new HttpFault(403, "a WebSocket with a session cookie must come from a page of this origin");
 }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { toJson } from "@ccsp/protos/json.js";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { HttpCall } from "../http/http-call.js";
+import { linkToNext } from "./link.js";
 import type { Route } from "./routes.js";
 
 /**
@@ -17,9 +18,9 @@ export async function sendAnswer(
   reply.header("cache-control", "private, no-cache");
   if (route.method === "GET") {
     const tag = `"${createHash("sha1").update(body).digest("base64url")}"`;
-    reply.headers({ etag: tag, vary: "authorization, cookie" });
-    const next = nextPage(request, answer);
-    if (next !== undefined) reply.header("link", `<${next}>; rel="next"`);
+    reply.headers({ etag: tag, vary: "authorization, cookie, origin" });
+    const token: unknown = Reflect.get(answer, "nextPageToken");
+    if (typeof token === "string" && token !== "") reply.header("link", linkToNext(request.url, "pageToken", token));
     if (hasTag(request.headers["if-none-match"], tag)) return reply.code(304).send();
   }
   if (route.kind === "created") {
@@ -34,15 +35,6 @@ export async function sendAnswer(
 function hasTag(header: string | undefined, tag: string): boolean {
   const tags = (header ?? "").split(",").map((each) => each.trim().replace(/^W\//, ""));
   return tags.includes(tag) || tags.includes("*");
-}
-
-function nextPage({ url }: FastifyRequest, answer: object): string | undefined {
-  const token: unknown = Reflect.get(answer, "nextPageToken");
-  if (typeof token !== "string" || token === "") return undefined;
-  const [path = "", query = ""] = url.split("?", 2);
-  const next = new URLSearchParams(query);
-  next.set("pageToken", token);
-  return `${path}?${next.toString()}`;
 }
 
 /** Only a task has a path of its own. */

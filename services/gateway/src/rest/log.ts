@@ -3,6 +3,7 @@ import { pause } from "@ccsp/timing";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { IncomingCall } from "../application/call.js";
 import type { HttpCall } from "../http/http-call.js";
+import { linkToNext } from "./link.js";
 
 /** The queue sends the entries that it has one after the other. After this time without one, there are no more. */
 const IDLE_MS = 250;
@@ -42,8 +43,7 @@ export async function sendLog(
       if (entries.length >= MOST_ENTRIES || bytes >= MOST_BYTES) break;
     }
     if (next && !next.done) {
-      const [path = ""] = request.url.split("?", 1);
-      reply.header("link", `<${path}?afterSequence=${String(last)}>; rel="next"`);
+      reply.header("link", linkToNext(request.url, "afterSequence", String(last)));
     }
   } finally {
     // A watch that waits for the next entry ends only through its signal.

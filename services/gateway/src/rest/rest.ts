@@ -1,10 +1,10 @@
 import { ExportFormat } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { HttpDeps } from "../http/deps.js";
+import { takeJson } from "../http/json-body.js";
 import { HttpFault } from "../http/problem.js";
 import { sendAnswer } from "./answer.js";
 import { EVENTS, eventEncoder, sendStream } from "./event-stream.js";
-import { parseJson } from "./json-body.js";
 import { sendLog } from "./log.js";
 import { mustAccept } from "./negotiation.js";
 import { openApi } from "./openapi.js";
@@ -19,10 +19,7 @@ const ANY_CALLER = "/ccsp.gateway.v1.OperatorService/WhoAmI";
 
 /** Serves REST: every route of the table, its description, and a clear answer to what is not in the table. */
 export function registerRest(app: FastifyInstance, deps: HttpDeps): void {
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser("application/json", { parseAs: "buffer" }, async (_request: FastifyRequest, body: Buffer) =>
-    parseJson(body),
-  );
+  takeJson(app);
   const document = Buffer.from(JSON.stringify(openApi()));
   for (const prefix of PREFIXES) {
     for (const route of ROUTES) serve(app, prefix, route, deps);

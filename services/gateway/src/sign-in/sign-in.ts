@@ -91,7 +91,8 @@ export function signIn(
     return reply.code(201).send({ code, expireTime });
   });
 
-  app.get("/session/open", async (request, reply) => {
+  // Without HEAD: what only looks at a link would use it up.
+  app.get("/session/open", { exposeHeadRoute: false }, async (request, reply) => {
     const { code }: { code?: unknown } = Object(request.query);
     // A link in a page of another site would sign a person in as somebody else. A link that a program opens is `none`.
     const { "sec-fetch-site": site = "none" } = request.headers;

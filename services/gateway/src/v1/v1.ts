@@ -3,7 +3,8 @@ import { authorise } from "@ccsp/identity";
 import { accessOf } from "@ccsp/protos/access.js";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { HttpDeps } from "../http/deps.js";
-import { HttpFault, problemOf } from "../http/problem.js";
+import { takeJson } from "../http/json-body.js";
+import { HttpFault, problemOf, tellFault } from "../http/problem.js";
 import { CONTROL_ROUTES } from "./control-routes.js";
 import { QUEUE_ROUTES } from "./queue-routes.js";
 import type { V1Answer, V1Route } from "./route.js";
@@ -21,6 +22,7 @@ const SUNSET = new Date(Date.UTC(2027, 11, 31)).toUTCString();
  * from the predecessor.
  */
 export function v1(app: FastifyInstance, deps: HttpDeps, { prefix }: { readonly prefix: string }): void {
+  takeJson(app);
   const link = `<${prefix}>; rel="deprecation", </api/v2/openapi.json>; rel="successor-version"`;
   app.addHook("onRequest", async (_request, reply) => {
     reply.headers({ deprecation: DEPRECATION, sunset: SUNSET, link });
@@ -77,7 +79,12 @@ function succeeded(reply: FastifyReply, { status = 200, data, message }: V1Answe
 
 /** The predecessor's envelope for an error. `details` is the problem of `/api/v2`. */
 function failed(reply: FastifyReply, fault: Refusal | HttpFault): FastifyReply {
-  const { status, detail, title, type: _, ...details } = problemOf(fault);
-  if (details.retryAfterMs !== undefined) reply.header("retry-after", String(Math.ceil(details.retryAfterMs / 1_000)));
-  return reply.code(status).send({ success: false, error: detail || title, details, timestamp: timestamp() });
+  const problem = problemOf(fault);
+  const { status: _status, detail, title, type: _type, ...details } = problem;
+  return tellFault(reply, fault, problem).send({
+    success: false,
+    error: detail || title,
+    details,
+    timestamp: timestamp(),
+  });
 }
