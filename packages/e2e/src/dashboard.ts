@@ -107,6 +107,15 @@ export class Dashboard {
     await this.page.getByRole("status").getByText(text).waitFor();
   }
 
+  /** Types into the palette, and takes what is found first. */
+  async take(text: string): Promise<void> {
+    await this.page.keyboard.press("Control+k");
+    await this.page.locator(".palette-text:focus").waitFor();
+    await this.page.keyboard.type(text);
+    await this.page.getByRole("option", { name: text, selected: true }).waitFor();
+    await this.page.keyboard.press("Enter");
+  }
+
   async fill(label: string, text: string): Promise<void> {
     await this.page.getByLabel(label, { exact: true }).fill(text);
   }

@@ -31,15 +31,10 @@ describe("the frame around all pages in Chromium, against a whole fleet", functi
     const run = await startGatedRun(world, client, { pr: "4312" });
     await run.end();
     const page = await dashboard.visit("/");
-    await page.keyboard.press("Control+k");
-    await page.keyboard.type("pr=4312");
-    await page.getByRole("option", { name: "pr=4312" }).waitFor();
-    await page.keyboard.press("Enter");
+    await dashboard.take("pr=4312");
     await dashboard.addressIs(`/tasks/${run.id}`);
     for (const [name, path] of Object.entries(PAGES)) {
-      await page.keyboard.press("Control+k");
-      await page.keyboard.type(name);
-      await page.keyboard.press("Enter");
+      await dashboard.take(name);
       await dashboard.addressIs(path);
     }
     await page.goBack();

@@ -131,9 +131,7 @@ describe("the dashboard's pages of the installation in Chromium, against a whole
   it("make a schedule, pause it with a way back, and delete it", async () => {
     const page = await dashboard.visit("/schedules");
     await dashboard.headline("You have no schedule.");
-    await page.keyboard.press("Control+k");
-    await page.keyboard.type("Add a sch");
-    await page.keyboard.press("Enter");
+    await dashboard.take("Add a schedule");
     await dashboard.fill("Name", "nightly");
     await dashboard.fill("Cron expression", "every night");
     await dashboard.fill("Prompt", "Look for flaky tests");

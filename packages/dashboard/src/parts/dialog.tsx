@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { shellWords } from "../i18n/shell.js";
 import { Words } from "./text.js";
 
@@ -17,7 +17,8 @@ export function Dialog({
   readonly wide?: boolean;
 }) {
   const element = useRef<HTMLDialogElement>(null);
-  useEffect(() => element.current?.showModal(), []);
+  // Before the next paint: what somebody types at once is for the dialog.
+  useLayoutEffect(() => element.current?.showModal(), []);
   return (
     <dialog ref={element} class={wide ? "wide" : ""} aria-label={title} onClose={onClose}>
       <h2>
