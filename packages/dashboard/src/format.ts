@@ -22,6 +22,9 @@ function cached<Format>(formats: Map<string, Format>, options: object, make: () 
   return format;
 }
 
+/** What stands between the parts of a list. */
+export const comma = (): string => (locale.value === "ja" ? "、" : ", ");
+
 /** `412,000` */
 export const number = (value: number, maximumFractionDigits = 0): string =>
   numberFormat({ maximumFractionDigits }).format(value);

@@ -122,7 +122,7 @@ describe("the dashboard's pages of the installation in Chromium, against a whole
   it("check a login, send a test message, and say where each stands", async () => {
     const page = await dashboard.visit("/sessions");
     await dashboard.press("Check now");
-    await dashboard.says(/^claude-code\//);
+    await dashboard.says(/^claude-code: /);
     await page.getByRole("link", { name: "Notifications" }).click();
     await page.getByRole("button", { name: "Test" }).first().click();
     await dashboard.says(/accepted a test message/);

@@ -26,11 +26,14 @@ const EXPORT_DELAY_MS = 1_000;
  * Serves a store of traces on a unix socket that only its owner may open. It cannot grow beyond its bounds: it drops
  * the oldest traces, and refuses exports that come too fast. A socket that a killed process left behind is replaced, so
  * the caller makes sure that no other store serves it. Others can open the socket for a moment after its creation, so it
- * belongs in a folder that only its owner may enter.
+ * belongs in a folder that only its owner may enter. `now` is for tests.
  */
-export async function serveTraces(socket: string, options: BufferOptions = {}): Promise<TraceStore> {
+export async function serveTraces(
+  socket: string,
+  { now, ...options }: BufferOptions & { readonly now?: () => number } = {},
+): Promise<TraceStore> {
   const buffer = createTraceBuffer(options);
-  const take = createByteRate(RATE);
+  const take = createByteRate(RATE, now);
   const server = new Server({
     "grpc.max_receive_message_length": MAX_EXPORT_BYTES,
     "grpc.max_concurrent_streams": 16,

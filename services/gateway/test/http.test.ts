@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { type IncomingMessage, request } from "node:http";
+import { request } from "node:http";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
+import { Refusal } from "@ccsp/errors";
+import { implementSome, serveGrpc } from "@ccsp/grpc-kit";
 import { ROLES } from "@ccsp/identity";
+import type { HeartbeatRequest, MethodCalls } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
+import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { eventually } from "@ccsp/testkit";
+import pino from "pino";
 import { type HttpWorld, startHttpWorld, tokenOf } from "./http-world.js";
 
 describe("the HTTP server of the gateway", function () {
@@ -39,13 +44,14 @@ describe("the HTTP server of the gateway", function () {
       "content-length": String(bytes),
       ...(token && { authorization: `Bearer ${token}` }),
     };
-    const sent = request({ hostname, port, path: "/api/v2/tasks", method: "POST", headers });
-    sent.flushHeaders();
-    const [answer = assert.fail()]: IncomingMessage[] = await once(sent, "response");
-    const { reason }: { readonly reason: string } = JSON.parse(await text(answer));
-    // Its body never comes.
-    sent.on("error", () => undefined).destroy();
-    return { status: answer.statusCode, reason };
+    return new Promise((resolve, reject) => {
+      const sent = request({ hostname, port, path: "/api/v2/tasks", method: "POST", headers }, (answer) => {
+        const read = text(answer).then((body) => ({ status: answer.statusCode, reason: JSON.parse(body).reason }));
+        resolve(read.finally(() => sent.destroy()));
+      });
+      sent.on("error", reject);
+      sent.flushHeaders();
+    });
   }
 
   it("says what is wrong with a path, a method, a media type and a body", async () => {
@@ -98,6 +104,37 @@ describe("the HTTP server of the gateway", function () {
     await world.call("/api/v2/me", "agent-1");
     const name = "http_server_request_duration_seconds_count";
     await eventually(async () => assert.ok((await world.gateway.metric(name)) >= 1));
+  });
+
+  it("tells the monitor of the calls of agents, and of those at which CCSP failed", async () => {
+    const told = new Map<string, Omit<MethodCalls, "method" | "ok">>();
+    const heartbeat = async ({ calls }: HeartbeatRequest) => {
+      for (const { method, ok: _, ...counts } of calls) told.set(method.slice(method.lastIndexOf("/") + 1), counts);
+      return {};
+    };
+    const away = async () => {
+      throw new Refusal("DEPENDENCY_UNAVAILABLE", "Redis does not answer");
+    };
+    const monitor = await serveGrpc({
+      listen: { host: "127.0.0.1", port: 0 },
+      services: [implementSome(MonitorServiceService, { heartbeat, getUsage: away })],
+      log: pino({ level: "silent" }),
+      drainMs: 1_000,
+      lameDuckMs: 0,
+    });
+    const target = { CCSP_MONITOR_TARGET: `127.0.0.1:${monitor.port}`, CCSP_HEARTBEAT: "1s" };
+    const { httpAddress } = await world.startGateway(target);
+    const headers = { authorization: `Bearer ${await tokenOf("agent-1", ["tasks:read"])}` };
+    const statusOf = async (path: string) => (await fetch(`${httpAddress}/api/v2${path}`, { headers })).status;
+    assert.deepEqual([await statusOf("/capabilities"), await statusOf("/me/usage")], [200, 503]);
+    await eventually(
+      () => {
+        assert.deepEqual(told.get("GetCapabilities"), { total: 1n, unavailable: 0n, faults: 0n });
+        assert.deepEqual(told.get("GetMyUsage"), { total: 1n, unavailable: 1n, faults: 0n });
+      },
+      { timeoutMs: 45_000 },
+    );
+    await monitor.close();
   });
 
   it("stops in order: it ends event streams and answers the calls in progress", async () => {

@@ -104,7 +104,7 @@ export const alertWords = words(
     removeEffect: "標準の規則は元の内容に戻ります。ほかの規則はなくなり、そのアラートは終わります。",
     removed: (rule) => `規則 ${rule} を削除しました。`,
     conditions: { GREATER: ">", AT_LEAST: "≥", LESS: "<", AT_MOST: "≤" },
-    forTime: (time) => `${time} 続いたとき`,
+    forTime: (time) => `（${time}継続）`,
     add: "規則を追加",
     name: "名前",
     metric: "指標",

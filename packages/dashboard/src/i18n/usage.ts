@@ -67,7 +67,6 @@ export const usageWords = words(
     removeEffect: "What it holds back may start. Its count is lost; the usage itself is kept.",
     removed: (name: string) => `Budget ${name} is deleted.`,
     used: "used",
-    until: "until",
   },
   {
     title: (runs, range, cost) => `${range}の実行は ${number(runs)} 件、費用は ${cost} です。`,
@@ -131,6 +130,5 @@ export const usageWords = words(
     removeEffect: "止められていた作業が始まることがあります。予算の集計は失われますが、使用量の記録は残ります。",
     removed: (name) => `予算 ${name} を削除しました。`,
     used: "使用",
-    until: "期限",
   },
 );

@@ -45,7 +45,7 @@ function descriptionOf({ executorId, status }: Executor, health: Snapshots["heal
   return [
     word.slots(status.engines.reduce((sum, { slots }) => sum + slots, 0)),
     status.draining ? word.draining : resources && word.cpu(share(resources.hostCpuShare)),
-    !status.draining && resources && bytes(resources.memoryBytes),
+    !status.draining && resources && bytes(resources.memoryShare * resources.memoryLimitBytes),
   ]
     .filter(Boolean)
     .join(" · ");

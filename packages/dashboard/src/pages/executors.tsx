@@ -1,5 +1,6 @@
 import { ExecutorPanel } from "../executors/executor-panel.js";
 import { Output } from "../executors/runs.js";
+import { comma } from "../format.js";
 import { executorWords } from "../i18n/executors.js";
 import { AwaitedPage } from "../parts/awaited.js";
 import { Empty, PageHead } from "../parts/layout.js";
@@ -47,7 +48,7 @@ function titleOf(executors: readonly Executor[]): string {
 function leadOf(executors: readonly Executor[]): string {
   const word = executorWords();
   if (executors.length === 0) return "";
-  const named = (chosen: readonly Executor[]) => chosen.map(({ executorId }) => `\`${executorId}\``).join(", ");
+  const named = (chosen: readonly Executor[]) => chosen.map(({ executorId }) => `\`${executorId}\``).join(comma());
   const away = executors.filter(({ status }) => status === undefined);
   const draining = executors.filter(({ status }) => status?.draining);
   const parts = [

@@ -158,7 +158,7 @@ function Told({
       columns={[
         { name: word.when, cell: ({ eventTime }) => eventTime && <Time at={eventTime} /> },
         { name: word.what, cell: (each) => <What notification={each} /> },
-        { name: word.channel, cell: ({ channel }) => channel },
+        { name: word.channel, cell: ({ channel }) => channel, wide: true },
         {
           name: word.state,
           cell: ({ state }) => <State tone={TONES[state] ?? "none"}>{wordOf(word.states, state)}</State>,
@@ -181,13 +181,13 @@ function What({ notification }: { readonly notification: Notification }) {
   const word = notificationWords();
   const { summary, eventType, cause, attempts, nextAttemptTime, taskId, state } = notification;
   return (
-    <>
+    <div class="told">
       {taskId === "" ? summary : <a href={`/tasks/${encodeURIComponent(taskId)}`}>{summary}</a>}
       <p class="third small">
         <code>{eventType}</code> {attempts > 1 && word.attempts(attempts)}
         {state === "WAITING" && nextAttemptTime && ` · ${word.next(time(nextAttemptTime))}`}
       </p>
       {cause !== "" && state !== "DELIVERED" && <p class="small">{cause}</p>}
-    </>
+    </div>
   );
 }

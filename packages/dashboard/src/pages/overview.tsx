@@ -25,13 +25,18 @@ function OwnOverview() {
   const word = overviewWords();
   return (
     <>
-      <PageHead title={word.own} lead={word.ownLead} />
+      <PageHead
+        title={word.own}
+        lead={word.ownLead}
+        acts={
+          <a class="button" href="/tasks">
+            {word.ownTasks}
+          </a>
+        }
+      />
       <div class="panels overview">
         <ActivityPanel />
       </div>
-      <p>
-        <a href="/tasks">{word.ownTasks}</a>
-      </p>
     </>
   );
 }

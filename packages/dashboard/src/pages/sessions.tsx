@@ -66,7 +66,7 @@ function headOf(
   return unsure.length > 0 ? { title: word.checking(unsure.length) } : { title: word.valid, lead: word.validLead };
 }
 
-const nameOf = ({ account }: Session): string => `${account?.engine ?? ""}/${account?.account ?? ""}`;
+const nameOf = ({ account }: Session): string => [account?.engine, account?.account].filter(Boolean).join("/");
 
 const TONES: Readonly<Record<string, Tone>> = {
   VALID: "within",

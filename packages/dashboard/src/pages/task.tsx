@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { useAnswer } from "../answer.js";
-import { duration } from "../format.js";
+import { comma, duration } from "../format.js";
 import { shellWords } from "../i18n/shell.js";
 import { stateWords, wordOf } from "../i18n/states.js";
 import { taskWords } from "../i18n/task.js";
@@ -135,7 +135,7 @@ function Lead({
       <State tone={taskTone(state)}>{wordOf(stateWords().task, state)}</State>{" "}
       {[attempt > 0 && word.attempt(attempt), last && duration((last.to ?? now) - last.from)]
         .filter(Boolean)
-        .join(", ")}
+        .join(comma())}
       {" · "}
       <Id value={id} />
       {agentId && (
@@ -146,7 +146,7 @@ function Lead({
       )}
       {" · "}
       <PriorityChoice task={task} onChanged={onChanged} />
-      {engine && ` · ${[engine, model].filter(Boolean).join(", ")}`}
+      {engine && ` · ${[engine, model].filter(Boolean).join(comma())}`}
       {executor && (
         <>
           {" · "}

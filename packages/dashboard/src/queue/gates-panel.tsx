@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { call } from "../api.js";
-import { duration, time } from "../format.js";
+import { comma, duration, time } from "../format.js";
 import { queueWords } from "../i18n/queue.js";
 import { shellWords } from "../i18n/shell.js";
 import { ActButton } from "../parts/act-button.js";
@@ -50,7 +50,7 @@ function GateLine({ gate, onResume }: { readonly gate: Gate; readonly onResume: 
       </div>
       <p>
         {budgets.length > 0
-          ? word.budgetGate(budgets.map(({ budget, limit }) => `${budget} (${limit})`).join(", "))
+          ? word.budgetGate(budgets.map(({ budget, limit }) => `${budget} (${limit})`).join(comma()))
           : why}
       </p>
       <p class="second">

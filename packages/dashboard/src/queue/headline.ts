@@ -1,4 +1,4 @@
-import { duration, time } from "../format.js";
+import { comma, duration, time } from "../format.js";
 import { queueWords } from "../i18n/queue.js";
 import type { QueueStatus } from "../routes.js";
 import { type Gate, scopeWords } from "../work/scope-words.js";
@@ -35,7 +35,7 @@ function leadOf(status: QueueStatus): string {
   const [gate, ...more] = gatesOf(status).filter(isClosed);
   if (!gate) return join([...counts, word.open]);
   const reason =
-    gate.budgets.length > 0 ? word.budgetGate(gate.budgets.map(({ budget }) => budget).join(", ")) : gate.why;
+    gate.budgets.length > 0 ? word.budgetGate(gate.budgets.map(({ budget }) => budget).join(comma())) : gate.why;
   return join([
     ...counts,
     word.gate(scopeWords(gate.scope), gate.who || "ccsp", reason),

@@ -1,5 +1,5 @@
 import { call } from "../api.js";
-import { number } from "../format.js";
+import { comma, number } from "../format.js";
 import { queueWords } from "../i18n/queue.js";
 import type { Answer } from "../routes.js";
 import { who } from "../work/task-state.js";
@@ -16,7 +16,7 @@ export function valueWords(value: LimitValue | undefined): string {
     starts > 0 && word.perMinute(number(starts, 3)),
     tokens > 0 && word.tokensPerMinute(number(tokens, 3)),
   ];
-  return parts.filter(Boolean).join(", ") || word.anyNumber;
+  return parts.filter(Boolean).join(comma()) || word.anyNumber;
 }
 
 /** Without a value, the limit is again what the settings say. Answers what it is now, in words. */

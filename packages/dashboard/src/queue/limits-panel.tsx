@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { useAnswer } from "../answer.js";
-import { time } from "../format.js";
+import { comma, time } from "../format.js";
 import { queueWords } from "../i18n/queue.js";
 import { ActButton } from "../parts/act-button.js";
 import { Failure } from "../parts/failure.js";
@@ -71,7 +71,7 @@ function LimitRow({
               source.endTime && word.until(time(source.endTime)),
             ]
               .filter(Boolean)
-              .join(", ")
+              .join(comma())
           : word.setting}
       </td>
       <td class="number">

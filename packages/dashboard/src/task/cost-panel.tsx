@@ -1,4 +1,4 @@
-import { duration, milliseconds, number, share, usd } from "../format.js";
+import { comma, duration, milliseconds, number, share, usd } from "../format.js";
 import { stateWords, wordOf } from "../i18n/states.js";
 import { taskWords } from "../i18n/task.js";
 import { Facts, Panel } from "../parts/layout.js";
@@ -85,12 +85,12 @@ function factsOf(task: Task): (readonly [string, preact.ComponentChildren])[] {
   const conversation = spec?.conversation?.id;
   return [
     [word.folder, spec?.workingFolder ? <code>{spec.workingFolder}</code> : word.ownFolder],
-    [word.mayUse, tools.length === 0 ? word.engineDefault : tools.join(", ")],
-    [word.limit, limits.length === 0 ? word.noLimit : limits.join(", ")],
+    [word.mayUse, tools.length === 0 ? word.engineDefault : tools.join(comma())],
+    [word.limit, limits.length === 0 ? word.noLimit : limits.join(comma())],
     ...(labels.length > 0 ? [[word.labels, <LabelLinks key="labels" labels={labels} />] as const] : []),
     ...(spec?.startDeadline ? [[word.deadline, <Time key="deadline" at={spec.startDeadline} />] as const] : []),
     ...(conversation ? [[word.conversation, <code key="conversation">{conversation}</code>] as const] : []),
-    ...(refused.length > 0 ? [[word.refusedTools, refused.join(", ")] as const] : []),
+    ...(refused.length > 0 ? [[word.refusedTools, refused.join(comma())] as const] : []),
   ];
 }
 

@@ -1,4 +1,4 @@
-import { duration, time } from "../format.js";
+import { comma, duration, time } from "../format.js";
 import { taskWords } from "../i18n/task.js";
 import { taskTone } from "../parts/text.js";
 import { Timeline, type TimelineRow } from "../parts/timeline.js";
@@ -76,7 +76,7 @@ function toolWords({ tools, to }: Attempt): string {
       const times = count > 1 ? `${name} ×${count}` : name;
       return name === now ? `${times} (${taskWords().running})` : times;
     })
-    .join(", ");
+    .join(comma());
 }
 
 const joined = (parts: readonly (string | false | undefined)[]): string => parts.filter(Boolean).join(" · ");

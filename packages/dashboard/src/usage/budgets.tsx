@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { useAnswer } from "../answer.js";
 import { call } from "../api.js";
-import { number, share, time, usd } from "../format.js";
+import { number, share, usd } from "../format.js";
 import { usageWords } from "../i18n/usage.js";
 import { ActButton } from "../parts/act-button.js";
 import { confirm } from "../parts/dialog.js";
@@ -54,10 +54,16 @@ function BudgetTable({
       rows={budgets}
       rowKey={({ budget }) => budget?.name ?? ""}
       columns={[
-        { name: word.name, cell: ({ budget }) => budget?.name },
-        { name: word.holder, cell: ({ budget }) => holderOf(budget), wide: true },
+        {
+          name: word.name,
+          cell: ({ budget }) => (
+            <>
+              {budget?.name}
+              <p class="third small">{holderOf(budget)}</p>
+            </>
+          ),
+        },
         { name: word.used, cell: (standing) => `${share(standing.share)} · ${amountOf(standing)}`, number: true },
-        { name: word.until, cell: ({ periodEndTime }) => periodEndTime && time(periodEndTime), wide: true },
         {
           name: "",
           cell: ({ budget }) => (
