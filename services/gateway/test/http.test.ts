@@ -3,11 +3,13 @@ import { once } from "node:events";
 import { request } from "node:http";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
+
 import { Refusal } from "@ccsp/errors";
 import { implementSome, serveGrpc } from "@ccsp/grpc-kit";
 import { ROLES } from "@ccsp/identity";
 import type { HeartbeatRequest, MethodCalls } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
 import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+
 import { eventually } from "@ccsp/testkit";
 import pino from "pino";
 import { type HttpWorld, startHttpWorld, tokenOf } from "./http-world.js";
