@@ -59,7 +59,7 @@ describe("budgets of a fleet with two queues, two monitors and the real Claude C
           );
         }
       },
-      { timeoutMs: 10_000, what: "a hold in the queue" },
+      { timeoutMs: 60_000, what: "a hold in the queue" },
     );
 
   it("refuses the agent's next task after N, with the reason in SDK and CLI, also while monitors are killed, and not another agent's", async () => {
@@ -97,7 +97,7 @@ describe("budgets of a fleet with two queues, two monitors and the real Claude C
 
     // A higher limit lets the agent work again.
     await ccsp(world, "budget", "set", "alice-month", ..."--agent alice --requests 9 --per month".split(" "));
-    await eventually(() => alice.submit({ prompt: "again" }), { timeoutMs: 10_000, what: "an accepted task" });
+    await eventually(() => alice.submit({ prompt: "again" }), { timeoutMs: 60_000, what: "an accepted task" });
     assert.deepEqual((await ccsp(world, "budget", "delete", "alice-month")).code, 0);
     assert.equal((await ccsp(world, "budget", "delete", "alice-month")).code, 4);
   });

@@ -158,13 +158,13 @@ describe("API keys and revocations", function () {
       const { key } = await keys.create({ ...CI, subject: count % 2 === 0 ? "even" : "odd" }, ADMIN);
       made.unshift(key.id);
     }
-    // Two that were made in the same millisecond as another one.
-    const [newest = "", second = "", third = ""] = made;
+    // Seconds apart, but for two that were made in the same millisecond as the newest one.
     const index = "ccsp:agents:{keys}:index";
-    const at = await redis.client.zscore(index, newest);
-    for (const id of [second, third]) {
-      await redis.client.zadd(index, String(at), id);
-      await redis.client.hset(`ccsp:agents:{keys}:key:${id}`, "created_ms", String(at));
+    const newestMs = 1_700_000_000_000;
+    for (const [place, id] of made.entries()) {
+      const at = String(newestMs - (place < 3 ? 0 : place * 1_000));
+      await redis.client.zadd(index, at, id);
+      await redis.client.hset(`ccsp:agents:{keys}:key:${id}`, "created_ms", at);
     }
     const listed: string[] = [];
     let token = "";
