@@ -109,6 +109,7 @@ export class Dashboard {
 
   /** Types into the palette, and takes what is found first. */
   async take(text: string): Promise<void> {
+    await this.page.locator("button.find").waitFor();
     await this.page.keyboard.press("Control+k");
     await this.page.locator(".palette-text:focus").waitFor();
     await this.page.keyboard.type(text);

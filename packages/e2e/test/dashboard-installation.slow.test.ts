@@ -63,14 +63,15 @@ describe("the dashboard's pages of the installation in Chromium, against a whole
   });
 
   it("show the output of a run as it comes, at an address that can be copied", async () => {
-    const run = await startGatedRun(world, client);
+    const words = Array.from({ length: 80 }, (_, index) => `word-${index}`).join(" ");
+    const { id } = await client.submit({ prompt: `Write [[text:${words}]] [[delay:250]]` });
     const page = await dashboard.visit("/executors");
-    await page.getByRole("link", { name: `run of ${run.id}` }).waitFor();
+    await page.getByRole("link", { name: `run of ${id}` }).waitFor();
     await dashboard.press("Watch");
-    await dashboard.addressIs(`/executors?output=${run.id}`);
-    await page.getByRole("heading", { name: `Output of ${run.id}` }).waitFor();
-    await run.end();
-    await page.locator("pre.output", { hasText: "You said: Review" }).waitFor();
+    await dashboard.addressIs(`/executors?output=${id}`);
+    await page.locator("pre.output", { hasText: "word-" }).waitFor();
+    assert.equal(await page.getByText("The output has ended.").count(), 0);
+    await page.locator("pre.output", { hasText: "word-79" }).waitFor();
     await page.getByText("The output has ended.").waitFor();
   });
 

@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { call } from "../api.js";
 import { paletteWords } from "../i18n/palette.js";
 import { shellWords } from "../i18n/shell.js";
@@ -46,7 +46,8 @@ export function useActs(acts: readonly (Act & { readonly scope?: string })[]): v
 
 /** Opens with Ctrl K (or Command K) everywhere. */
 export function Palette() {
-  useEffect(() => {
+  // Before the first paint: the key works as soon as somebody sees its name.
+  useLayoutEffect(() => {
     const opens = (event: KeyboardEvent) => {
       if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey)) return;
       event.preventDefault();
