@@ -82,7 +82,7 @@ async function followPartition(reading: Reading, stop: AbortSignal): Promise<voi
     try {
       const reply: unknown = await reader.xread(...blocks, from);
       const entries = entriesOf(partition, asList(asList(reply)[0])[1]);
-      // Whoever reads a full batch may be so late that the stream has been trimmed. After a fault, nobody knows.
+      // A full batch may mean that this reader is late, and that the stream was trimmed meanwhile. After a fault, too.
       const late = entries.length === BATCH || faults > 0;
       const lost = late && wasTrimmed(await streamEnds(client, partition), from);
       if (stop.aborted) return;

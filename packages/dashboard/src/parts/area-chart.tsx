@@ -142,7 +142,7 @@ function options(parent: HTMLElement, series: readonly Series[], format: (value:
         size: (_, labels) => 14 + 6 * Math.max(...(labels ?? []).map(({ length }) => length), 2),
         space: 36,
         values: (_, values) => values.map((value) => format(value)),
-        // Of half a task nobody speaks.
+        // Tasks are counted whole.
         ...(series.every(({ values }) => values.every(isWhole)) && { incrs: WHOLE_STEPS }),
       },
     ],

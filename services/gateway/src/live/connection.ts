@@ -135,7 +135,7 @@ export class LiveConnection {
   #failed(error: unknown): void {
     if (this.#over) return;
     const why = refusalFor(error, { signal: NO_SIGNAL, method: "WebSocket" }, this.#deps.log);
-    // Whoever has no session yet has nothing to go on with.
+    // A caller without a session has nothing to continue.
     if (this.#session === undefined && why.reason !== "INVALID_FIELD") return this.refuse(why);
     this.#faults += 1;
     this.#outbox.send(errorFrame(why));

@@ -66,7 +66,7 @@ export class Snapshots {
     const timer = this.#timer;
     const loaded = await this.#source.load().catch(refusalOf);
     this.#loading = false;
-    // Nobody reads any more, or others began since.
+    // The last reader has left. New ones may have come since.
     if (timer === undefined || this.#timer !== timer) return this.#timer && this.#load();
     if (loaded instanceof Refusal) {
       if (this.#fault === undefined) for (const reader of this.#readers) reader.fault(loaded);

@@ -32,7 +32,7 @@ export function createOneTimeCodes(redis: RedisClient): OneTimeCodes {
       if (!CODE.test(code)) return undefined;
       const key = keyOf(code);
       const kept = await orUnavailable(redis, () => redis.get(key));
-      // Of two who have read it, one removes it.
+      // Two callers may have read it. Only one of them removes it.
       const removed = kept === null ? 0 : await orUnavailable(redis, () => redis.del(key));
       return kept !== null && removed === 1 ? decrypted(kept, code) : undefined;
     },
