@@ -166,6 +166,8 @@ export class EventHub {
       await member.reader.room();
       const page = { after: at[partition] ?? "", count: PAGE };
       const entries = await this.#turns.take("", () => readEvents(redis.client, partition, page));
+      // The stream may have been trimmed beyond this place while the reader had no room.
+      if (wasTrimmed(await streamEnds(redis.client, partition), page.after) && !member.left) member.reader.lost();
       left -= entries.length;
       // What the follower saw is gone from the stream already.
       if (entries.length === 0) return this.#skip(member);
