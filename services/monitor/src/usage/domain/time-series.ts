@@ -1,7 +1,17 @@
 import { type FieldViolation, invalidFields } from "@ccsp/errors";
 import { addCounts, type Counts, noCounts } from "./counts.js";
 import { DIMENSIONS, type Dimension, OTHER_ROW, type Row } from "./run.js";
-import { ceil, checkedRange, compareRows, floor, keyOf, matches, project, type UsageQuery } from "./usage-report.js";
+import {
+  ceil,
+  checkedRange,
+  compareRows,
+  floor,
+  keyOf,
+  MAX_RANGE_MS,
+  matches,
+  project,
+  type UsageQuery,
+} from "./usage-report.js";
 import { type Bucket, DAY_MS, HOUR_MS, KEPT_MS, MINUTE_MS, type UsageStore } from "./usage-store.js";
 
 const MAX_STEPS = 3_000;
@@ -76,7 +86,9 @@ function planOf(store: UsageStore, query: SeriesQuery, now: Date): Plan {
   const stepMs = query.stepMs ?? MINUTE_MS;
   const faults: FieldViolation[] = [];
   const refuse = (field: string, description: string): void => void faults.push({ field, description });
-  if (!(stepMs > 0) || stepMs % MINUTE_MS !== 0) refuse("step", "must be a whole number of minutes, at least one");
+  // The range is rounded out to steps, so a longer step would read more than the longest range.
+  if (!(stepMs > 0 && stepMs <= MAX_RANGE_MS) || stepMs % MINUTE_MS !== 0)
+    refuse("step", "must be a whole number of minutes, at least one, and at most two years");
   if (!(query.maxSeries >= 0 && query.maxSeries <= MAX_SERIES)) refuse("max_series", `must be 0 to ${MAX_SERIES}`);
   if (faults.length > 0) throw invalidFields(faults);
   const range = checkedRange(query, now, DEFAULT_STEPS * stepMs);

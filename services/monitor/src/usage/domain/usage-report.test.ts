@@ -148,12 +148,13 @@ describe("time series", () => {
     );
   });
 
-  it("refuses 10^9 buckets, steps that are no whole minutes, and steps that are finer than what is kept", async () => {
+  it("refuses 10^9 buckets, steps that are no whole minutes or longer than the longest range, and too fine ones", async () => {
     const { store, asked } = storeOf([]);
     const refused = (query: object) => refusedFields(() => reportTimeSeries(store, { ...base, ...query }, now));
     const long = { start: at("2024-06-01T00:00:00Z"), end: now };
     assert.deepEqual(await refused({ ...long, stepMs: MINUTE_MS }), ["step"]);
-    for (const stepMs of [0, -HOUR_MS, 1, 90_000, Number.NaN, 6e10 + 1])
+    const longest = 315_576_000_000_000;
+    for (const stepMs of [0, -HOUR_MS, 1, 90_000, Number.NaN, 6e10 + 1, 732 * DAY_MS, longest])
       assert.deepEqual(await refused({ stepMs }), ["step"]);
     assert.deepEqual(
       await refused({ start: at("2026-02-01T00:00:00Z"), end: at("2026-02-01T01:00:00Z"), stepMs: MINUTE_MS }),

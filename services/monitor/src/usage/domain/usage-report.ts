@@ -3,7 +3,8 @@ import { addCounts, type Counts, noCounts } from "./counts.js";
 import { DIMENSIONS, type Dimension, OTHER, type Row } from "./run.js";
 import { type CountedRow, DAY_MS, HOUR_MS, KEPT_MS, type UsageStore } from "./usage-store.js";
 
-const MAX_RANGE_MS = KEPT_MS.day;
+/** Two years and a day. */
+export const MAX_RANGE_MS = KEPT_MS.day;
 const DEFAULT_RANGE_MS = DAY_MS;
 
 export interface Range {

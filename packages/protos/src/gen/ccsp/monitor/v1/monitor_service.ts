@@ -163,7 +163,7 @@ export interface GetTimeSeriesRequest {
   endTime:
     | Date
     | undefined;
-  /** Time between points: whole minutes. Absent means one minute. */
+  /** Time between points: whole minutes, at most two years. Absent means one minute. */
   step:
     | Duration
     | undefined;
@@ -2059,8 +2059,9 @@ export const MonitorServiceService = {
    * counted by itself: such a request can use only one dimension, in `group_by` and `filter` together.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, the step is no whole number of minutes,
-   *   the range has more than 3,000 steps, the steps are finer than what is kept, or the grouping is unknown.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, the step is no whole number of minutes or
+   *   longer than two years, the range has more than 3,000 steps, the steps are finer than what is kept, or the
+   *   grouping is unknown.
    */
   getTimeSeries: {
     path: "/ccsp.monitor.v1.MonitorService/GetTimeSeries" as const,
@@ -2463,8 +2464,9 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
    * counted by itself: such a request can use only one dimension, in `group_by` and `filter` together.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, the step is no whole number of minutes,
-   *   the range has more than 3,000 steps, the steps are finer than what is kept, or the grouping is unknown.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, the step is no whole number of minutes or
+   *   longer than two years, the range has more than 3,000 steps, the steps are finer than what is kept, or the
+   *   grouping is unknown.
    */
   getTimeSeries: handleUnaryCall<GetTimeSeriesRequest, GetTimeSeriesResponse>;
   /**
@@ -2674,8 +2676,9 @@ export interface MonitorServiceClient extends Client {
    * counted by itself: such a request can use only one dimension, in `group_by` and `filter` together.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, the step is no whole number of minutes,
-   *   the range has more than 3,000 steps, the steps are finer than what is kept, or the grouping is unknown.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, the step is no whole number of minutes or
+   *   longer than two years, the range has more than 3,000 steps, the steps are finer than what is kept, or the
+   *   grouping is unknown.
    */
   getTimeSeries(
     request: GetTimeSeriesRequest,
