@@ -125,7 +125,7 @@ function SlotCount({
       value={slots}
       onChange={({ currentTarget }) => {
         const wanted = currentTarget.valueAsNumber;
-        if (currentTarget.checkValidity() && Number.isInteger(wanted) && wanted !== slots) void set(wanted);
+        if (currentTarget.reportValidity() && Number.isInteger(wanted) && wanted !== slots) void set(wanted);
       }}
     />
   );
