@@ -131,7 +131,7 @@ describe("the dashboard's pages of the installation in Chromium, against a whole
         }),
       },
     );
-    assert.equal(status, 200);
+    assert.equal(status, 201);
     await page.reload();
     await page.getByRole("row", { name: /a new disk is coming/ }).waitFor();
     await dashboard.press("End");

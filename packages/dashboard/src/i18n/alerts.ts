@@ -66,7 +66,7 @@ export const alertWords = words(
     quiet: "発生中のアラートはありません。",
     quietLead: (rules) => `${number(rules)} 件の規則で監視しています。`,
     firing: (count, critical) =>
-      `アラートが ${number(count)} 件発生しています${critical > 0 ? `(重大 ${number(critical)} 件)` : ""}。`,
+      `アラートが ${number(count)} 件発生しています${critical > 0 ? `（重大 ${number(critical)} 件）` : ""}。`,
     tabs: { alerts: "アラート", rules: "規則", silences: "抑止" },
     label: "アラート・規則・抑止",
     severities: { INFO: "情報", WARNING: "警告", CRITICAL: "重大" },

@@ -66,7 +66,16 @@ function BudgetTable({
               </>
             ),
           },
-          { name: word.used, cell: (standing) => `${share(standing.share)} · ${amountOf(standing)}`, number: true },
+          {
+            name: word.used,
+            cell: (standing) => (
+              <>
+                {share(standing.share)}
+                <p class="third small">{amountOf(standing)}</p>
+              </>
+            ),
+            number: true,
+          },
           {
             name: "",
             cell: ({ budget }) => (
