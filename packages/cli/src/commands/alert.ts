@@ -12,15 +12,16 @@ import { Command, Option } from "commander";
 import { withOptionNames } from "../alert/fault-options.js";
 import { readRule } from "../alert/read-rule.js";
 import { matcher, type When, when } from "../alert/rule-options.js";
-import { type ConnectionOptions, withConnection } from "../connection.js";
-import { CliError, EXIT } from "../exit.js";
-import type { Io } from "../io.js";
-import { messageJson } from "../json-forms.js";
-import { atGateway, type Operator } from "../operator.js";
-import { durationMs, label, namesOf, oneOf, someText } from "../option-values.js";
+import { type ConnectionOptions, withConnection } from "../connection/connection.js";
+import { atGateway, type Operator } from "../connection/operator.js";
+import { readInputFile, textOf } from "../input/read-input.js";
+import { durationMs, label, namesOf, oneOf, someText } from "../options/option-values.js";
 import { FORMATS } from "../output/format.js";
+import { messageJson } from "../output/json-forms.js";
 import { showList, showOne } from "../output/show.js";
-import { readInputFile, textOf } from "../read-input.js";
+import { count, zonedTime } from "../output/words.js";
+import { CliError, EXIT } from "../process/exit.js";
+import type { Io } from "../process/io.js";
 import {
   ALERT_COLUMNS,
   RULE_COLUMNS,
@@ -29,7 +30,6 @@ import {
   SILENCE_COLUMNS,
   signalRows,
 } from "../tables/alerts.js";
-import { count, zonedTime } from "../words.js";
 
 export function alertCommand(io: Io): Command {
   const command = new Command("alert").description("show alerts, change their rules, and silence them");

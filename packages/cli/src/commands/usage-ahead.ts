@@ -2,14 +2,14 @@ import { ForecastMetric, ForecastState } from "@ccsp/protos/ccsp/usage/v1/foreca
 import { UsageFilter } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { type ConnectionOptions, withConnection } from "../connection.js";
-import { CliError, EXIT } from "../exit.js";
-import { type Io, note, say } from "../io.js";
-import { messageJson } from "../json-forms.js";
-import { atGateway } from "../operator.js";
-import { durationMs, someText } from "../option-values.js";
+import { type ConnectionOptions, withConnection } from "../connection/connection.js";
+import { atGateway } from "../connection/operator.js";
+import { durationMs, someText } from "../options/option-values.js";
 import { FORMATS, NAMELESS } from "../output/format.js";
+import { messageJson } from "../output/json-forms.js";
 import { sayTable, showList, showOne } from "../output/show.js";
+import { CliError, EXIT } from "../process/exit.js";
+import { type Io, note, say } from "../process/io.js";
 import { errorColumns, forecastLines, metricWords, windowColumns } from "../tables/usage-ahead.js";
 
 interface WindowOptions extends ConnectionOptions {
