@@ -78,20 +78,22 @@ Examples:
   ccsp up --detach --replicas executor=2 gateway=2
   CCSP_CLAUDE_CODE_HOME=$HOME ccsp up --single`,
     )
-    .action(async ({ inProcess, ...flags }: UpFlags) => {
-      if (inProcess) {
-        const { runInProcess } = await import("../up/in-process.js"); // loads the services only where they run
-        return end(await runInProcess(io));
-      }
-      const state = stateDir(io.env);
-      await openStateDir(state);
-      const lock = flags.background ? heldLock(LOCK_FD) : await lockFolder(state, (message) => note(io, message));
-      try {
-        end(await (flags.background ? beInBackground(io, { state, lock }, flags) : start(io, { state, lock }, flags)));
-      } finally {
-        lock.close();
-      }
-    });
+    .action(async (flags: UpFlags) => end(await up(io, flags)));
+}
+
+async function up(io: Io, flags: UpFlags): Promise<ExitCode> {
+  if (flags.inProcess) {
+    const { runInProcess } = await import("../up/in-process.js"); // loads the services only where they run
+    return runInProcess(io);
+  }
+  const state = stateDir(io.env);
+  await openStateDir(state);
+  const lock = flags.background ? heldLock(LOCK_FD) : await lockFolder(state, (message) => note(io, message));
+  try {
+    return await (flags.background ? beInBackground(io, { state, lock }, flags) : start(io, { state, lock }, flags));
+  } finally {
+    lock.close();
+  }
 }
 
 interface Folder {

@@ -81,12 +81,8 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
     if (ended) return unwritten ? leaving.code : exitCodeOfEnd(ended);
     const from = unwritten ? "" : ` --after ${last}`;
     note(io, "");
-    note(
-      io,
-      task
-        ? `the task continues; watch it with: ccsp watch ${task.id}${from}`
-        : "interrupted before the task was known to be accepted",
-    );
+    if (task) note(io, `the task continues; watch it with: ccsp watch ${task.id}${from}`);
+    else note(io, "interrupted before the task was known to be accepted");
     return leaving.code;
   } finally {
     progress.close();
