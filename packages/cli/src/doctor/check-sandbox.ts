@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { load } from "@ccsp/config";
 import type { ExecutorState } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
-import { messageOf } from "../exit.js";
+import { messageOf } from "../process/exit.js";
 import { type Found, fail, ok, skip, warn } from "./finding.js";
 import type { Installation } from "./installation.js";
 import type { Site } from "./site.js";
