@@ -27,6 +27,8 @@ describe("the HTTP server of the gateway", function () {
     assert.equal(missing.headers.get("content-type"), "application/problem+json");
     assert.deepEqual([missing.status, missing.body.reason], [401, "TOKEN_MISSING"]);
     assert.equal(missing.headers.get("www-authenticate"), "Bearer");
+    // It means nothing on plain HTTP.
+    assert.equal(missing.headers.get("strict-transport-security"), null);
     const scope = await world.call("/api/v2/queue/status", "agent-1");
     assert.deepEqual([scope.status, scope.body.metadata], [403, { scope: "tasks:read-all" }]);
     const json = { spec: { promt: "hi", priority: "NONE" } };

@@ -31,6 +31,8 @@ const MAX_BODY_BYTES = 16 * 1024 * 1024;
 /** Time for the last answers to reach clients that still read. */
 const FLUSH_MS = 250;
 const IDLE_LOOK_MS = 50;
+/** For a year, browsers reach this host by TLS only. Not its subdomains: they are no business of this server. */
+const TLS_ONLY = "max-age=31536000";
 const NEVER = new AbortController().signal;
 
 export interface HttpOptions
@@ -124,9 +126,11 @@ function createApp(options: HttpOptions, faultOf: HttpDeps["faultOf"]): FastifyI
     serverFactory: (handler) => createHttpServer(handler, options),
   });
   observeRequests(app, registry);
+  const secure = options.tls !== undefined || isHttps(settings.publicUrl);
   let stopping = false;
   app.addHook("preClose", async () => void (stopping = true));
-  app.addHook("onRequest", async (request) => {
+  app.addHook("onRequest", async (request, reply) => {
+    if (secure) reply.header("strict-transport-security", TLS_ONLY);
     if (stopping) throw SHUTTING_DOWN;
     callers.meter?.arrived(callerAddress(peerOf(request)));
     // Here and not in a handler, so that no body is read for it.
@@ -141,7 +145,7 @@ function createApp(options: HttpOptions, faultOf: HttpDeps["faultOf"]): FastifyI
   app.register(cookie);
   if (settings.origins.length > 0) app.register(cors, corsOf(settings.origins));
   app.decorate("publicHost", settings.publicUrl && new URL(settings.publicUrl).host);
-  app.decorate("sessionCookie", sessionCookie(options.tls !== undefined || isHttps(options.settings.publicUrl)));
+  app.decorate("sessionCookie", sessionCookie(secure));
   app.setErrorHandler((error, request, reply) => problem(reply, faultOf(error, request)));
   return app;
 }
