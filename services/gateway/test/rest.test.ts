@@ -75,6 +75,19 @@ describe("REST in front of a real queue", function () {
     assert.deepEqual([head.status, head.headers.get("etag")], [200, changed.headers.get("etag")]);
   });
 
+  it("answers 304 to who has its description already", async () => {
+    const first = await world.ask("/api/v2/openapi.json", undefined);
+    const tag = first.headers.get("etag") ?? assert.fail();
+    assert.deepEqual([first.status, first.headers.get("cache-control")], [200, "no-cache"]);
+    assert.match(await first.text(), /^\{"openapi":"3\.1\.0"/);
+    const again = await world.ask("/api/openapi.json", undefined, { headers: { "if-none-match": tag } });
+    assert.deepEqual([again.status, again.headers.get("etag"), await again.text()], [304, tag, ""]);
+    assert.equal(
+      (await world.ask("/api/v2/openapi.json", undefined, { headers: { "if-none-match": '"old"' } })).status,
+      200,
+    );
+  });
+
   it("names the next page in the header Link, until there is none", async () => {
     const ids = [await submit("agent-6"), await submit("agent-6"), await submit("agent-6")];
     const found: string[] = [];
