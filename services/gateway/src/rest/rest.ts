@@ -1,5 +1,6 @@
 import { ExportFormat } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { IncomingCall } from "../application/call.js";
 import type { HttpDeps } from "../http/deps.js";
 import { takeJson } from "../http/json-body.js";
 import { HttpFault } from "../http/problem.js";
@@ -60,8 +61,10 @@ function serve(app: FastifyInstance, prefix: string, route: Route, deps: HttpDep
         const messages = rpc.messages(resumed(message, request), call);
         return sendStream(reply, { calls, call, log, messages, encode: eventEncoder(rpc.response), ...EVENTS });
       }
-      if (route.kind === "log")
-        return sendLog(request, reply, { call, typeName: rpc.response, open: (own) => rpc.messages(message, own) });
+      if (route.kind === "log") {
+        const open = (own: IncomingCall) => rpc.messages({ ...message, untilNow: true }, own);
+        return sendLog(request, reply, { call, typeName: rpc.response, open });
+      }
       if (route.kind === "lines")
         return sendLines({ messages: rpc.messages(message, call), message }, { calls, call, log }, reply);
       const answer = await call.unlessStopped(rpc.answer(message, call));
