@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatHostPort } from "@ccsp/config";
@@ -40,6 +40,8 @@ export interface HttpOptions
     Pick<HttpCallsOptions, "requestsLeft" | "observe"> {
   readonly callers: CallerBounds;
   readonly slices: readonly Slice[];
+  /** The only path that takes WebSockets. */
+  readonly webSocketPath: string;
   /** The time within which a request must arrive. */
   readonly bodyMs: number;
   readonly connections: ConnectionBounds;
@@ -170,7 +172,8 @@ function fastifyFault(error: unknown, { routeOptions }: FastifyRequest): Refusal
   return typeof statusCode === "number" && statusCode < 500 ? new HttpFault(statusCode, message) : undefined;
 }
 
-function createHttpServer(handler: RequestListener, { tls, connections, bodyMs, log }: HttpOptions): Server {
+function createHttpServer(handler: RequestListener, options: HttpOptions): Server {
+  const { tls, connections, bodyMs, log, webSocketPath } = options;
   const bounds = boundConnections({
     bounds: connections,
     refused: (address, limit) => log.debug({ address, limit }, "a connection was closed: it is beyond a limit"),
@@ -183,6 +186,10 @@ function createHttpServer(handler: RequestListener, { tls, connections, bodyMs, 
     keepAliveTimeout: idleMs,
     // A look for requests that take too long.
     connectionsCheckingInterval: 1_000,
+    // An offer of another protocol is ignored, such as the one of HTTP/2 that Java's client makes with each first
+    // request. Taken as an upgrade, the request would lose its body, and nobody would read the connection any more.
+    shouldUpgradeCallback: ({ url, headers }: IncomingMessage) =>
+      url?.split("?", 1)[0] === webSocketPath && headers.upgrade?.toLowerCase() === "websocket",
   };
   const server = tls
     ? createTlsServer({ ...http, ...contextOf(tls), handshakeTimeout: handshakeMs }, handler)
