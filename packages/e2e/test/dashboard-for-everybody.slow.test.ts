@@ -1,30 +1,13 @@
-import type { Browser } from "playwright-core";
-import { openBrowser } from "../src/browser.js";
-import { assertAccessible, Dashboard, PAGES } from "../src/dashboard.js";
+import { assertAccessible, dashboardOf, PAGES } from "../src/dashboard.js";
 import { startGatedRun } from "../src/gated-run.js";
-import { startWorld, type World } from "../src/world.js";
 
 describe("the dashboard for everybody", function () {
   this.timeout(300_000);
-  let browser: Browser;
-  let world: World;
-  let dashboard: Dashboard;
-  before(async function () {
-    browser = await openBrowser(this);
-    world = await startWorld({ engine: "scripted", slots: 2 });
-    dashboard = new Dashboard(browser, world);
-  });
-  after(async () => {
-    await world?.close();
-    await browser?.close();
-  });
-  afterEach(function () {
-    return dashboard.close(this.currentTest?.title);
-  });
+  const dashboard = dashboardOf({ engine: "scripted", slots: 2 });
 
   for (const colorScheme of ["light", "dark"] as const) {
     it(`has nothing that keeps people out, by axe, on any page in ${colorScheme} colours`, async () => {
-      const run = await startGatedRun(world, world.client("reviewers"));
+      const run = await startGatedRun(dashboard.world, dashboard.client);
       const page = await dashboard.visit("/", { options: { colorScheme } });
       for (const path of [...Object.values(PAGES), `/tasks/${run.id}`]) {
         await page.goto(path);
