@@ -134,6 +134,34 @@ describe("deploy/install.sh and the units of systemd", function () {
     }
   });
 
+  it("allow the executor the system calls with which bubblewrap makes a sandbox", async function () {
+    await run("systemd-analyze", ["--version"]).catch(() => skip(this, "systemd is not installed"));
+    const { stdout } = await run("systemd-analyze", ["syscall-filter"]);
+    const sets = new Map<string, readonly string[]>();
+    for (const block of stdout.split(/\n(?=@)/)) {
+      const [name = "", ...lines] = block.split("\n");
+      sets.set(
+        name,
+        lines.map((line) => line.trim()).filter((line) => line !== "" && !line.startsWith("#")),
+      );
+    }
+    const callsOf = (word: string): readonly string[] =>
+      word.startsWith("@") ? (sets.get(word) ?? []).flatMap(callsOf) : [word];
+    const unit = await readFile(join(UNITS, "ccsp-executor.service"), "utf8");
+    const shared = await readFile(join(UNITS, "ccsp-.service.d/10-every-service.conf"), "utf8");
+    const [, filter = ""] = /^SystemCallFilter=(.*)$/m.exec(unit) ?? [];
+    const allowed = new Set(filter.split(" ").flatMap(callsOf));
+    const needed = ["clone", "unshare", "mount", "umount2", "pivot_root", "sethostname", "capset", "openat2"];
+    assert.deepEqual(
+      needed.filter((name) => !allowed.has(name)),
+      [],
+    );
+    // These two forbid sethostname and openat2, whatever the filter says.
+    assert.match(unit, /^ProtectHostname=no$/m);
+    assert.match(unit, /^RestrictSUIDSGID=no$/m);
+    assert.doesNotMatch(shared, /^(ProtectHostname|RestrictSUIDSGID)=/m);
+  });
+
   it("set nothing in a unit that the file of all units sets again, because that file wins", async () => {
     const shared = await keysOf(join(UNITS, "ccsp-.service.d/10-every-service.conf"));
     // These add to what was there before.

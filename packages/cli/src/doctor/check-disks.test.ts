@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { judgeDisk } from "./check-disks.js";
 
 const MIB = 1024 ** 2;
-const disk = (size: number, free: number) => ({ bsize: 4096, blocks: size / 4096, bavail: free / 4096, ffree: 9, files: 10 });
+const disk = (size: number, free: number) => ({
+  bsize: 4096,
+  blocks: size / 4096,
+  bavail: free / 4096,
+  ffree: 9,
+  files: 10,
+});
 
 describe("the doctor's look at disks", () => {
   const stateOf = (size: number, free: number) => judgeDisk("/folder", disk(size * MIB, free * MIB)).state;

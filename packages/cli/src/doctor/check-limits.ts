@@ -14,7 +14,11 @@ const MEMORY = { host: 1024 ** 3, container: 256 * 1024 ** 2 };
 export async function checkLimits(): Promise<readonly Found[]> {
   const limits = await readFile("/proc/self/limits", "utf8").catch(() => undefined);
   if (limits === undefined) return [skip("limits", "this system has no /proc")];
-  return [judgeFiles(limitOf(limits, "Max open files")), await judgeProcesses(limits), judgeMemory(process.constrainedMemory(), totalmem())];
+  return [
+    judgeFiles(limitOf(limits, "Max open files")),
+    await judgeProcesses(limits),
+    judgeMemory(process.constrainedMemory(), totalmem()),
+  ];
 }
 
 /** The soft limit. `unlimited` is infinite. */
