@@ -213,6 +213,24 @@ describe("ccsp doctor", function () {
     assert.match((await look(-90_000)).join(), /^fail its clock is 90\.\d s ahead of this host: /);
   });
 
+  it("tries the sandbox of runs with the settings of the executor, and warns if it is off", async () => {
+    const look = async (env: Env) => {
+      const { stdout } = await ccsp(["doctor", "--service", "executor", "-o", "json"], { env: own(env) });
+      const findings: Finding[] = stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line));
+      return findings.filter(({ check, subject }) => check === "sandbox" && subject === "this host");
+    };
+    const at = join(dir, "no-bwrap");
+    failure(
+      await look({ CCSP_EXECUTOR_SANDBOX: "required", CCSP_EXECUTOR_BWRAP_BIN: at }),
+      new RegExp(`there is no ${at}`),
+    );
+    failure(await look({ CCSP_EXECUTOR_SANDBOX: "off" }), /^CCSP_EXECUTOR_SANDBOX is off: /, "warn");
+    assert.deepEqual(states(await look({ CCSP_EXECUTOR_SANDBOX: "perhaps" })), ["skip"]);
+  });
+
   it("says before the first start of a local fleet what it would miss", async () => {
     const { stdout, stderr, code } = await ccsp(["doctor"], { env: own({ PATH: "/nonexistent" }) });
     assert.equal(code, 1);
