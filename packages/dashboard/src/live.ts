@@ -124,7 +124,7 @@ export function connectLive({ url, onState, open = (to) => new WebSocket(to) }: 
         become({ is: "live" });
         subscriptions.askAll();
       },
-      onMessage: subscriptions.deliver,
+      onMessage: (message) => subscriptions.deliver(message),
       onEnd: lost,
     });
   };
@@ -139,7 +139,7 @@ export function connectLive({ url, onState, open = (to) => new WebSocket(to) }: 
     get state() {
       return state;
     },
-    subscribe: subscriptions.add,
+    subscribe: (request, listener) => subscriptions.add(request, listener),
     reconnect() {
       stop();
       failures = 0;
@@ -198,10 +198,10 @@ interface Connection {
 }
 
 interface ConnectionListener {
-  onReady(): void;
-  onMessage(message: Incoming): void;
+  readonly onReady: () => void;
+  readonly onMessage: (message: Incoming) => void;
   /** Called once, with the code of the WebSocket, and the reason of the last error about the whole connection. */
-  onEnd(code: number | undefined, reason: string): void;
+  readonly onEnd: (code: number | undefined, reason: string) => void;
 }
 
 /** Watches a socket: it has ended when it closes, fails, or is silent although it was pinged. */
