@@ -20,15 +20,20 @@ export interface OidcClient {
   readonly ca?: string | undefined;
 }
 
+/** The longest time for each answer of the issuer. A person waits for it in front of a browser or a command. */
+const ANSWER_S = 10;
+
 /**
  * Asks the issuer to describe itself (OpenID Connect Discovery 1.0), and returns what the functions of openid-client
- * need. Plain HTTP is for an issuer on loopback only. Rejects with the error of openid-client or of the network.
+ * need. The issuer has 10 s for each answer. Plain HTTP is for an issuer on loopback only. Rejects with the error of
+ * openid-client or of the network.
  */
 export function discoverIssuer({ issuer, clientId, clientSecret, ca }: OidcClient): Promise<Configuration> {
   const url = new URL(issuer);
   const dispatcher = ca === undefined ? undefined : new Agent({ connect: { ca } });
   const proof = clientSecret === undefined ? None() : ClientSecretPost(clientSecret);
   return discovery(url, clientId, undefined, proof, {
+    timeout: ANSWER_S,
     ...(url.protocol === "http:" && protectedAddress(issuer) && { execute: [allowInsecureRequests] }),
     // Node's own fetch takes no certificate authorities.
     ...(dispatcher && {

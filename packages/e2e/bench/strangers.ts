@@ -185,7 +185,7 @@ function readNothing(address: string, taskId: string, authorization: string): { 
     authorization,
   });
   stream.on("error", () => undefined);
-  const body = requestSerialize({ taskId, afterSequence: 0 });
+  const body = requestSerialize({ taskId, afterSequence: 0, untilNow: false });
   stream.end(Buffer.concat([Buffer.from([0, 0, 0, 0, body.length]), body]));
   return { close: () => session.destroy() };
 }

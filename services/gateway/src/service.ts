@@ -24,6 +24,7 @@ import { httpSlices } from "./http-slices.js";
 import { openKeys } from "./keys/open-keys.js";
 import { openLimits } from "./limits/open-limits.js";
 import { createLive } from "./live/live.js";
+import { WEB_SOCKET_PATH } from "./live/register.js";
 import { createOperatorOperations } from "./operators/operations.js";
 
 const EXECUTOR_IDLE_MS = 60_000;
@@ -93,6 +94,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       openHttp({
         settings: config.http,
         slices: await httpSlices({ config, redis, notification, live, log }),
+        webSocketPath: WEB_SOCKET_PATH,
         agents,
         operators,
         guard,

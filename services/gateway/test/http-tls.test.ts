@@ -34,7 +34,7 @@ describe("HTTP over TLS", function () {
   /** Asks over a new connection. */
   const ask = (
     options: object = {},
-  ): Promise<{ status: number | undefined; serial: string; protocol: string | null }> =>
+  ): Promise<{ status: number | undefined; tlsOnly: string | undefined; serial: string; protocol: string | null }> =>
     new Promise((resolve, reject) => {
       const url = `${world.gateway.httpAddress.replace("http:", "https:")}/api/v2/me`;
       const sent = get(url, { ca: authority.ca, agent: false, ...options }, (answer) => {
@@ -42,7 +42,8 @@ describe("HTTP over TLS", function () {
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the socket of https is one of TLS
         const socket = answer.socket as TLSSocket;
         const { serialNumber } = socket.getPeerCertificate();
-        resolve({ status: answer.statusCode, serial: serialNumber, protocol: socket.getProtocol() });
+        const tlsOnly = answer.headers["strict-transport-security"];
+        resolve({ status: answer.statusCode, tlsOnly, serial: serialNumber, protocol: socket.getProtocol() });
       });
       sent.once("error", reject);
     });
@@ -51,6 +52,11 @@ describe("HTTP over TLS", function () {
     const { status, protocol } = await ask();
     assert.deepEqual([status, protocol], [401, "TLSv1.3"]);
     await assert.rejects(ask({ maxVersion: "TLSv1.2" }), /alert protocol version|ECONNRESET/);
+  });
+
+  it("tells browsers with every answer, also a refusal, to use no plain HTTP with this host", async () => {
+    const { status, tlsOnly } = await ask();
+    assert.deepEqual([status, tlsOnly], [401, "max-age=31536000"]);
   });
 
   it("uses a renewed certificate for new connections, without a restart", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { type IncomingMessage, request } from "node:http";
+import { Agent, type IncomingMessage, request } from "node:http";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 
@@ -27,6 +27,8 @@ describe("the HTTP server of the gateway", function () {
     assert.equal(missing.headers.get("content-type"), "application/problem+json");
     assert.deepEqual([missing.status, missing.body.reason], [401, "TOKEN_MISSING"]);
     assert.equal(missing.headers.get("www-authenticate"), "Bearer");
+    // It means nothing on plain HTTP.
+    assert.equal(missing.headers.get("strict-transport-security"), null);
     const scope = await world.call("/api/v2/queue/status", "agent-1");
     assert.deepEqual([scope.status, scope.body.metadata], [403, { scope: "tasks:read-all" }]);
     const json = { spec: { promt: "hi", priority: "NONE" } };
@@ -85,6 +87,30 @@ describe("the HTTP server of the gateway", function () {
     assert.deepEqual(await announced(1_000_000), { status: 401, reason: "TOKEN_MISSING" });
   });
 
+  it("answers a request that offers another protocol as any other, and reads on its connection", async () => {
+    const { hostname, port } = new URL(world.gateway.httpAddress);
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const authorization = `Bearer ${await tokenOf("agent-1", ROLES.agent)}`;
+    const json = JSON.stringify({ spec: { prompt: "by a client of HTTP/2" } });
+    const post = async (headers: Readonly<Record<string, string>>) => {
+      const sent = request({ agent, hostname, port, path: "/api/v2/tasks", method: "POST", headers });
+      sent.end(json);
+      const [answer = assert.fail()]: IncomingMessage[] = await once(sent, "response");
+      await text(answer);
+      return [answer.statusCode, sent.reusedSocket];
+    };
+    const plain = { authorization, "content-type": "application/json", "content-length": String(json.length) };
+    const h2c = { connection: "Upgrade, HTTP2-Settings", upgrade: "h2c", "http2-settings": "AAMAAABkAAQAoAAAAAIAAAAA" };
+    const webSocket = { connection: "Upgrade", upgrade: "websocket" };
+    try {
+      assert.deepEqual(await post({ ...plain, ...h2c }), [201, false]);
+      assert.deepEqual(await post({ ...plain, ...webSocket }), [201, true]);
+      assert.deepEqual(await post(plain), [201, true]);
+    } finally {
+      agent.destroy();
+    }
+  });
+
   it("lets pages of the listed origins call with a token, and no others, and nobody with a cookie", async () => {
     const preflight = (origin: string) =>
       world.ask("/api/v2/tasks", undefined, {
@@ -99,6 +125,8 @@ describe("the HTTP server of the gateway", function () {
     const other = await world.startGateway({ CCSP_GATEWAY_HTTP_ORIGINS: "" });
     const closed = await fetch(`${other.httpAddress}/api/v2/me`, { headers: { origin: "https://ops.example.com" } });
     assert.equal(closed.headers.get("access-control-allow-origin"), null);
+    const options = await fetch(`${other.httpAddress}/api/v2/tasks`, { method: "OPTIONS" });
+    assert.deepEqual([options.status, options.headers.get("allow")], [405, "POST, GET"]);
   });
 
   it("measures its requests", async () => {

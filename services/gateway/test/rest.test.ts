@@ -75,6 +75,19 @@ describe("REST in front of a real queue", function () {
     assert.deepEqual([head.status, head.headers.get("etag")], [200, changed.headers.get("etag")]);
   });
 
+  it("answers 304 to who has its description already", async () => {
+    const first = await world.ask("/api/v2/openapi.json", undefined);
+    const tag = first.headers.get("etag") ?? assert.fail();
+    assert.deepEqual([first.status, first.headers.get("cache-control")], [200, "no-cache"]);
+    assert.match(await first.text(), /^\{"openapi":"3\.1\.0"/);
+    const again = await world.ask("/api/openapi.json", undefined, { headers: { "if-none-match": tag } });
+    assert.deepEqual([again.status, again.headers.get("etag"), await again.text()], [304, tag, ""]);
+    assert.equal(
+      (await world.ask("/api/v2/openapi.json", undefined, { headers: { "if-none-match": '"old"' } })).status,
+      200,
+    );
+  });
+
   it("names the next page in the header Link, until there is none", async () => {
     const ids = [await submit("agent-6"), await submit("agent-6"), await submit("agent-6")];
     const found: string[] = [];
@@ -137,7 +150,8 @@ describe("REST in front of a real queue", function () {
     const events = await world.ask(`/api/v2/tasks/${id}/events`, "agent-8");
     assert.equal(events.headers.get("content-type"), "text/event-stream");
     const log = await world.call(`/api/v2/tasks/${id}/log`, "agent-8");
-    assert.equal(log.status, 200);
+    // No link: it waited for nothing after the last entry, although the task goes on.
+    assert.deepEqual([log.status, log.headers.get("link")], [200, null]);
     await world.call(`/api/v2/tasks/${id}/cancel`, "agent-8", { method: "POST" });
     const text = await events.text();
     const [first = "", second = "", end] = text.split("\n\n");

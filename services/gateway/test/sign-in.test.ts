@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, type ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { acceptAnyCredential, loadAuthenticator } from "@ccsp/authentication";
@@ -7,6 +9,7 @@ import { Refusal } from "@ccsp/errors";
 import { freePort, type RedisServer, startRedis } from "@ccsp/fleet";
 import { followPages, type OidcIssuer, startOidcIssuer } from "@ccsp/oidc-issuer";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
+import { eventually } from "@ccsp/testkit";
 import fastifyCookie from "@fastify/cookie";
 import fastify, { type FastifyInstance, type InjectOptions } from "fastify";
 import { SignJWT } from "jose";
@@ -383,6 +386,50 @@ describe("sign-in", function () {
       const { status, html, cookies } = await followPages(`${url}/session/oidc`, "huge");
       assert.deepEqual([status, cookies.get(COOKIE)], [401, undefined]);
       assert.match(html, /3800 characters/);
+    });
+
+    it("asks an issuer that does not answer once for all who come, and after a rest again, and tells each on a page", async () => {
+      const asked: ServerResponse[] = [];
+      const away = createServer((_request, response) => void asked.push(response));
+      await once(away.listen(0, "127.0.0.1"), "listening");
+      const { port } = Object(away.address());
+      let rested = (): void => assert.fail("it takes no rest");
+      const oidc = await createOidcSignIn(
+        {
+          issuer: `http://127.0.0.1:${port}`,
+          caFile: undefined,
+          clientId: "ccsp",
+          clientSecretFile: undefined,
+          scopes: "openid",
+          redirectUrl: "http://127.0.0.1/session/oidc/callback",
+        },
+        () => new Promise((resolve) => void (rested = resolve)),
+      );
+      const door = fastify();
+      await door.register(fastifyCookie);
+      door.decorate("sessionCookie", sessionCookie(false));
+      signIn(door, { guard: { admit: () => assert.fail() } }, { codes: createOneTimeCodes(redis.client), oidc });
+      const begin = async () => {
+        const { statusCode, headers, body } = await door.inject("/session/oidc");
+        return [statusCode, headers["content-type"], /does not answer now; try again/.test(body)];
+      };
+      const told = [503, "text/html; charset=utf-8", true];
+      try {
+        const together = Promise.all([begin(), begin(), begin()]);
+        await eventually(() => assert.equal(asked.length, 1), { timeoutMs: 30_000 });
+        asked[0]?.writeHead(503).end();
+        assert.deepEqual(await together, [told, told, told]);
+        assert.deepEqual([await begin(), asked.length], [told, 1]);
+        rested();
+        await new Promise(setImmediate);
+        const later = begin();
+        await eventually(() => assert.equal(asked.length, 2), { timeoutMs: 30_000 });
+        asked[1]?.writeHead(503).end();
+        assert.deepEqual(await later, told);
+      } finally {
+        await door.close();
+        away.close();
+      }
     });
 
     it("says it when the issuer is away, and works again when it is back", async () => {

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
+import { createClient } from "@ccsp/grpc-kit";
 import { ROLES } from "@ccsp/identity";
+import { EngineOffer, QueueServiceService, SyncRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { eventually, type ServiceProcess, startServiceProcess } from "@ccsp/testkit";
 import { SignJWT } from "jose";
 import { V1_ROUTES } from "../src/v1/v1.js";
@@ -292,5 +294,20 @@ describe("the predecessor's management API", function () {
       const { paused, pausedBy } = Object((await data("GET", "/queue/status"))["state"]);
       assert.deepEqual([paused, pausedBy], [true, "admin"]);
     }, WAIT);
+  });
+
+  it("divides no slots over several executors, and names each with its slots and the call that sets them", async () => {
+    const queued = createClient(QueueServiceService, queue.address);
+    for (const executorId of ["ex-1", "ex-2"]) {
+      const engines = [EngineOffer.fromPartial({ engine: "claude-code", slots: 2, freeSlots: 2 })];
+      await queued.sync(
+        SyncRequest.fromPartial({ executorId, bootId: executorId, sequence: 1n, engines, maxWait: {} }),
+      );
+    }
+    queued.close();
+    await eventually(async () => assert.equal((await data("GET", "/config"))["maxConcurrent"], 4), WAIT);
+    const { status, error = "" } = await call("PUT", "/config", { maxConcurrent: 6 });
+    assert.equal(status, 409);
+    assert.match(error, /\(ex-1 claude-code 2, ex-2 claude-code 2\): set each with PUT \/api\/v2\/executors\//);
   });
 });

@@ -37,13 +37,13 @@ describe("watching a task", function () {
   const collect = async (
     id: string,
     afterSequence = 0,
-    options: { stopAfter?: number; wakes?: World["wakes"] } = {},
+    options: { stopAfter?: number; wakes?: World["wakes"]; untilNow?: boolean } = {},
   ) => {
     const seen: LogEntry[] = [];
     const deps = { store: world.store, wakes: options.wakes ?? world.wakes, reserve };
     for await (const { entry } of watchTask(
       deps,
-      { id, caller: asAgent("alice"), afterSequence },
+      { id, caller: asAgent("alice"), afterSequence, untilNow: options.untilNow ?? false },
       new AbortController().signal,
     )) {
       seen.push(entry);
@@ -108,6 +108,23 @@ describe("watching a task", function () {
       );
     }
     await secondWakes.close();
+  });
+
+  it("ends after the last entry that is there when only these were asked for, whatever the state of the task", async () => {
+    const { id, fence } = await run();
+    const waiting = await world.queue.enqueue(newTask());
+    const never: World["wakes"] = {
+      ...world.wakes,
+      listen: (topics) => ({ ...world.wakes.listen(topics), next: () => assert.fail("it waits for more") }),
+    };
+    const seen = async (id: string, after = 0) =>
+      (await collect(id, after, { untilNow: true, wakes: never })).map(contentOf);
+    assert.deepEqual(await seen(waiting.task.id), ["QUEUED"]);
+    const many = Array.from({ length: 200 }, (_, at) => `entry ${at}`);
+    await world.queue.report({ id, fence, number: 2, entries: many.map((text) => Buffer.from(text)) });
+    assert.deepEqual(await seen(id), ["QUEUED", "RUNNING", ...many]);
+    assert.deepEqual(await seen(id, 2), many);
+    assert.deepEqual(await seen(id, 202), []);
   });
 
   it("is notified of a report and of the end as they come", async () => {

@@ -1,7 +1,7 @@
 import { stat, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Instance } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
-import { percent } from "../words.js";
+import { percent } from "../output/words.js";
 import { type Found, fail, ok, warn } from "./finding.js";
 import type { Installation } from "./installation.js";
 import type { Site } from "./site.js";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { ConfigError, load } from "@ccsp/config";
 import type { ExecutorConfig } from "@ccsp/executor";
 import type { ExecutorState } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
-import { messageOf } from "../exit.js";
+import { messageOf } from "../process/exit.js";
 import { type Found, fail, ok, skip, warn } from "./finding.js";
 import type { Installation } from "./installation.js";
 import type { Site } from "./site.js";

@@ -1,6 +1,6 @@
 import { formatHostPort } from "@ccsp/config";
 import type { Instance } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
-import { messageOf } from "../exit.js";
+import { messageOf } from "../process/exit.js";
 import { checkHttp } from "./check-http.js";
 import { type Found, fail, ok, skip, warn } from "./finding.js";
 import type { Installation } from "./installation.js";

@@ -46,7 +46,7 @@ export function createAgentOperations({ queue, monitor, guard, resume, version }
 
     watchTask: guard.stream(Rpcs.watchTask, async function* (request, call) {
       call.concerns(request.taskId);
-      const from = { taskId: request.taskId, agentId: call.subject, afterSequence: request.afterSequence };
+      const from = { ...request, agentId: call.subject };
       for await (const event of watchTask(queue, from, call.incoming, resume)) yield { event };
     }),
 

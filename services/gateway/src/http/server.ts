@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatHostPort } from "@ccsp/config";
@@ -31,6 +31,10 @@ const MAX_BODY_BYTES = 16 * 1024 * 1024;
 /** Time for the last answers to reach clients that still read. */
 const FLUSH_MS = 250;
 const IDLE_LOOK_MS = 50;
+/** Longer than the longest call takes, which sends nothing before its answer. */
+const STALLED_MS = 180_000;
+/** For a year, browsers reach this host by TLS only. Not its subdomains: they are no business of this server. */
+const TLS_ONLY = "max-age=31536000";
 const NEVER = new AbortController().signal;
 
 export interface HttpOptions
@@ -38,9 +42,13 @@ export interface HttpOptions
     Pick<HttpCallsOptions, "requestsLeft" | "observe"> {
   readonly callers: CallerBounds;
   readonly slices: readonly Slice[];
+  /** The only path that takes WebSockets. */
+  readonly webSocketPath: string;
   /** The time within which a request must arrive. */
   readonly bodyMs: number;
   readonly connections: ConnectionBounds;
+  /** A connection on which nothing moves for this long, although it has a call, is closed. Default: 3 minutes. */
+  readonly stalledMs?: number;
   /** Undefined: no TLS. */
   readonly tls: TlsFolder | undefined;
   readonly registry?: Registry | undefined;
@@ -124,9 +132,11 @@ function createApp(options: HttpOptions, faultOf: HttpDeps["faultOf"]): FastifyI
     serverFactory: (handler) => createHttpServer(handler, options),
   });
   observeRequests(app, registry);
+  const secure = options.tls !== undefined || isHttps(settings.publicUrl);
   let stopping = false;
   app.addHook("preClose", async () => void (stopping = true));
-  app.addHook("onRequest", async (request) => {
+  app.addHook("onRequest", async (request, reply) => {
+    if (secure) reply.header("strict-transport-security", TLS_ONLY);
     if (stopping) throw SHUTTING_DOWN;
     callers.meter?.arrived(callerAddress(peerOf(request)));
     // Here and not in a handler, so that no body is read for it.
@@ -141,7 +151,7 @@ function createApp(options: HttpOptions, faultOf: HttpDeps["faultOf"]): FastifyI
   app.register(cookie);
   if (settings.origins.length > 0) app.register(cors, corsOf(settings.origins));
   app.decorate("publicHost", settings.publicUrl && new URL(settings.publicUrl).host);
-  app.decorate("sessionCookie", sessionCookie(options.tls !== undefined || isHttps(options.settings.publicUrl)));
+  app.decorate("sessionCookie", sessionCookie(secure));
   app.setErrorHandler((error, request, reply) => problem(reply, faultOf(error, request)));
   return app;
 }
@@ -166,7 +176,8 @@ function fastifyFault(error: unknown, { routeOptions }: FastifyRequest): Refusal
   return typeof statusCode === "number" && statusCode < 500 ? new HttpFault(statusCode, message) : undefined;
 }
 
-function createHttpServer(handler: RequestListener, { tls, connections, bodyMs, log }: HttpOptions): Server {
+function createHttpServer(handler: RequestListener, options: HttpOptions): Server {
+  const { tls, connections, bodyMs, log, webSocketPath, stalledMs = STALLED_MS } = options;
   const bounds = boundConnections({
     bounds: connections,
     refused: (address, limit) => log.debug({ address, limit }, "a connection was closed: it is beyond a limit"),
@@ -179,12 +190,17 @@ function createHttpServer(handler: RequestListener, { tls, connections, bodyMs, 
     keepAliveTimeout: idleMs,
     // A look for requests that take too long.
     connectionsCheckingInterval: 1_000,
+    // An offer of another protocol is ignored, such as the one of HTTP/2 that Java's client makes with each first
+    // request. Taken as an upgrade, the request would lose its body, and nobody would read the connection any more.
+    shouldUpgradeCallback: ({ url, headers }: IncomingMessage) =>
+      url?.split("?", 1)[0] === webSocketPath && headers.upgrade?.toLowerCase() === "websocket",
   };
   const server = tls
     ? createTlsServer({ ...http, ...contextOf(tls), handshakeTimeout: handshakeMs }, handler)
     : createServer(http, handler);
   if (tls && "setSecureContext" in server) tls.onChange(() => server.setSecureContext(contextOf(tls)));
   server.on("connection", (socket) => void bounds.enter(socket));
+  server.setTimeout(stalledMs);
   return server;
 }
 

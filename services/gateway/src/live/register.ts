@@ -5,10 +5,11 @@ import { credentialsOf } from "../http/credentials.js";
 import { HttpFault } from "../http/problem.js";
 import type { Live } from "./live.js";
 
+export const WEB_SOCKET_PATH = "/ws";
 /** The largest message of a client: a token, with room for its frame. */
 const MAX_MESSAGE_BYTES = 16 * 1024;
 
-/** Serves `/ws`. */
+/** Serves the WebSocket. */
 export async function registerLive(
   app: FastifyInstance,
   { live, log }: { readonly live: Live; readonly log: Logger },
@@ -24,7 +25,7 @@ export async function registerLive(
   });
   app.route({
     method: "GET",
-    url: "/ws",
+    url: WEB_SOCKET_PATH,
     // It would be a span of hours.
     config: { untraced: true },
     async onRequest(request, reply) {

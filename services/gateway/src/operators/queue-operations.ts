@@ -44,11 +44,11 @@ function reads({ guard, queue, resume }: QueueOperationOptions) {
       return shown(await queue.get({ ...request, ...EVERY_AGENT }, within(call)), call);
     }),
 
-    watchTask: guard.stream(Rpcs.watchTask, async function* ({ taskId, afterSequence }, call) {
-      call.concerns(taskId);
+    watchTask: guard.stream(Rpcs.watchTask, async function* (request, call) {
+      call.concerns(request.taskId);
       const whole = mayReadPrompts(call.identity);
       if (whole) call.showsContent();
-      const from = { taskId, afterSequence, ...EVERY_AGENT };
+      const from = { ...request, ...EVERY_AGENT };
       for await (const event of watchTask(queue, from, call.incoming, resume))
         yield { event: whole ? event : eventWithoutContent(event) };
     }),

@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import { toJson } from "@ccsp/protos/json.js";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { HttpCall } from "../http/http-call.js";
+import { hasTag, tagOf } from "./entity-tag.js";
 import { linkToNext } from "./link.js";
 import type { Route } from "./routes.js";
 
@@ -17,11 +17,11 @@ export async function sendAnswer(
   const body = Buffer.from(JSON.stringify(toJson(typeName, answer)));
   reply.header("cache-control", "private, no-cache");
   if (route.method === "GET") {
-    const tag = `"${createHash("sha1").update(body).digest("base64url")}"`;
+    const tag = tagOf(body);
     reply.headers({ etag: tag, vary: "authorization, cookie, origin" });
     const token: unknown = Reflect.get(answer, "nextPageToken");
     if (typeof token === "string" && token !== "") reply.header("link", linkToNext(request.url, "pageToken", token));
-    if (hasTag(request.headers["if-none-match"], tag)) return reply.code(304).send();
+    if (hasTag(request, tag)) return reply.code(304).send();
   }
   if (route.kind === "created") {
     reply.code(201);
@@ -30,11 +30,6 @@ export async function sendAnswer(
   }
   await call.unread.take(body.length);
   return reply.type("application/json").send(body);
-}
-
-function hasTag(header: string | undefined, tag: string): boolean {
-  const tags = (header ?? "").split(",").map((each) => each.trim().replace(/^W\//, ""));
-  return tags.includes(tag) || tags.includes("*");
 }
 
 /** Only a task has a path of its own. */

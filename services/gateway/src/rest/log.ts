@@ -1,12 +1,16 @@
+import { Refusal } from "@ccsp/errors";
 import { toJson } from "@ccsp/protos/json.js";
-import { pause } from "@ccsp/timing";
+import { within } from "@ccsp/timing";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { IncomingCall } from "../application/call.js";
 import type { HttpCall } from "../http/http-call.js";
 import { linkToNext } from "./link.js";
 
-/** The queue sends the entries that it has one after the other. After this time without one, there are no more. */
-const IDLE_MS = 250;
+/**
+ * The queue sends the entries that it has one after the other, and then ends the stream. If it pauses for this long, the
+ * answer is a part of the log. So it always is with a queue of 0.2.0, which does not end the stream.
+ */
+const IDLE_MS = 2_500;
 /** A longer log comes in parts. */
 const MOST_ENTRIES = 10_000;
 const MOST_BYTES = 16 * 1024 * 1024;
@@ -14,7 +18,7 @@ const MOST_BYTES = 16 * 1024 * 1024;
 interface LogOptions {
   readonly call: HttpCall;
   readonly typeName: string;
-  /** Begins the watch of the log. */
+  /** Begins the watch of the log until now. */
   readonly open: (own: IncomingCall) => AsyncIterable<object>;
 }
 
@@ -33,8 +37,8 @@ export async function sendLog(
   let last: unknown;
   const iterator = messages[Symbol.asyncIterator]();
   try {
-    let next = await soFar(call, iterator, entries.length);
-    for (; next && !next.done; next = await soFar(call, iterator, entries.length)) {
+    let next = await soFar(call, iterator);
+    for (; next && !next.done; next = await soFar(call, iterator)) {
       const entry: object = Object(Reflect.get(Object(toJson(typeName, next.value)), "event"));
       last = Reflect.get(entry, "sequence");
       const text = JSON.stringify(entry);
@@ -42,11 +46,11 @@ export async function sendLog(
       bytes += text.length;
       if (entries.length >= MOST_ENTRIES || bytes >= MOST_BYTES) break;
     }
-    if (next && !next.done) {
-      reply.header("link", linkToNext(request.url, "afterSequence", String(last)));
-    }
+    if (entries.length === 0 && !next)
+      throw new Refusal("DEPENDENCY_UNAVAILABLE", "the queue does not answer; call again");
+    if (!next?.done) reply.header("link", linkToNext(request.url, "afterSequence", String(last)));
   } finally {
-    // A watch that waits for the next entry ends only through its signal.
+    // A watch that waits for an entry ends only through its signal.
     done.abort();
     iterator.return?.().catch(() => undefined);
   }
@@ -55,8 +59,6 @@ export async function sendLog(
   return reply.header("cache-control", "private, no-cache").type("application/json").send(body);
 }
 
-/** The next message. Undefined if there is none soon. It waits for the first one longer, as a call with one answer. */
-function soFar(call: HttpCall, iterator: AsyncIterator<object>, received: number) {
-  const next = call.unlessStopped(iterator.next());
-  return Promise.race([next, pause(received === 0 ? 10 * IDLE_MS : IDLE_MS, call.signal).then(() => undefined)]);
-}
+/** The next message. Undefined if there is none soon. */
+const soFar = (call: HttpCall, iterator: AsyncIterator<object>) =>
+  within(IDLE_MS, call.unlessStopped(iterator.next()), () => undefined);

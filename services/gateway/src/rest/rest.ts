@@ -1,9 +1,11 @@
 import { ExportFormat } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { IncomingCall } from "../application/call.js";
 import type { HttpDeps } from "../http/deps.js";
 import { takeJson } from "../http/json-body.js";
 import { HttpFault } from "../http/problem.js";
 import { sendAnswer } from "./answer.js";
+import { hasTag, tagOf } from "./entity-tag.js";
 import { EVENTS, eventEncoder, sendStream } from "./event-stream.js";
 import { sendLog } from "./log.js";
 import { mustAccept } from "./negotiation.js";
@@ -14,13 +16,14 @@ import { rpcNamed, rpcsOf } from "./rpc.js";
 
 /** `/api` is the newest version. */
 const PREFIXES = ["/api/v2", "/api"] as const;
-const METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"] as const;
+const METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"] as const;
 const ANY_CALLER = "/ccsp.gateway.v1.OperatorService/WhoAmI";
 
 /** Serves REST: every route of the table, its description, and a clear answer to what is not in the table. */
 export function registerRest(app: FastifyInstance, deps: HttpDeps): void {
   takeJson(app);
   const document = Buffer.from(JSON.stringify(openApi()));
+  const tag = tagOf(document);
   for (const prefix of PREFIXES) {
     for (const route of ROUTES) serve(app, prefix, route, deps);
     for (const { path, missing } of NOT_YET) {
@@ -28,7 +31,10 @@ export function registerRest(app: FastifyInstance, deps: HttpDeps): void {
         throw new HttpFault(501, missing);
       });
     }
-    app.get(`${prefix}/openapi.json`, async (_request, reply) => reply.type("application/json").send(document));
+    app.get(`${prefix}/openapi.json`, async (request, reply) => {
+      reply.headers({ etag: tag, "cache-control": "no-cache" });
+      return hasTag(request, tag) ? reply.code(304).send() : reply.type("application/json").send(document);
+    });
     refuseOtherMethods(app, prefix);
   }
 }
@@ -55,8 +61,10 @@ function serve(app: FastifyInstance, prefix: string, route: Route, deps: HttpDep
         const messages = rpc.messages(resumed(message, request), call);
         return sendStream(reply, { calls, call, log, messages, encode: eventEncoder(rpc.response), ...EVENTS });
       }
-      if (route.kind === "log")
-        return sendLog(request, reply, { call, typeName: rpc.response, open: (own) => rpc.messages(message, own) });
+      if (route.kind === "log") {
+        const open = (own: IncomingCall) => rpc.messages({ ...message, untilNow: true }, own);
+        return sendLog(request, reply, { call, typeName: rpc.response, open });
+      }
       if (route.kind === "lines")
         return sendLines({ messages: rpc.messages(message, call), message }, { calls, call, log }, reply);
       const answer = await call.unlessStopped(rpc.answer(message, call));

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { discoverIssuer } from "@ccsp/authentication/oidc-client.js";
 import { Refusal } from "@ccsp/errors";
+import { pause } from "@ccsp/timing";
 import {
   AuthorizationResponseError,
   authorizationCodeGrant,
@@ -33,16 +34,30 @@ export interface OidcSignIn {
   finish(query: string, journey: Journey): Promise<string>;
 }
 
-/** Throws if a file cannot be read. Asks the issuer nothing before the first person signs in. */
-export async function createOidcSignIn(settings: OidcSignInSettings): Promise<OidcSignIn> {
+/** After the issuer did not answer, it is left alone for this long. Unknown callers cause these requests. */
+const REST_MS = 1_000;
+
+/**
+ * Throws if a file cannot be read. Asks the issuer nothing before the first person signs in. Then it asks once for all
+ * who come.
+ */
+export async function createOidcSignIn(
+  settings: OidcSignInSettings,
+  wait: (ms: number) => Promise<void> = pause,
+): Promise<OidcSignIn> {
   const { issuer, clientId, scopes, redirectUrl, clientSecretFile, caFile } = settings;
   const clientSecret = await fileOf("CCSP_OIDC_CLIENT_SECRET_FILE", clientSecretFile);
   const ca = await fileOf("CCSP_OIDC_CA_FILE", caFile);
-  let known: Configuration | undefined;
-  const configuration = async (): Promise<Configuration> => {
-    known ??= await discoverIssuer({ issuer, clientId, clientSecret: clientSecret?.trim(), ca });
-    return known;
+  let described: Promise<Configuration> | undefined;
+  const discover = (): Promise<Configuration> => {
+    const answer = discoverIssuer({ issuer, clientId, clientSecret: clientSecret?.trim(), ca });
+    answer.catch(async () => {
+      await wait(REST_MS);
+      described = undefined;
+    });
+    return answer;
   };
+  const configuration = (): Promise<Configuration> => (described ??= discover());
   return {
     begin: () =>
       answered(issuer, async () => {

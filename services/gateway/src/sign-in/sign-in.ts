@@ -105,9 +105,13 @@ export function signIn(
 
   if (oidc === undefined) return;
   app.get("/session/oidc", async (_request, reply) => {
-    const { url, journey } = await oidc.begin();
-    keepJourney(reply, journey);
-    return reply.redirect(url.href, 303);
+    try {
+      const { url, journey } = await oidc.begin();
+      keepJourney(reply, journey);
+      return reply.redirect(url.href, 303);
+    } catch (error) {
+      return notSignedIn(reply, error);
+    }
   });
   app.get("/session/oidc/callback", async (request, reply) => {
     const journey = journeyOf(request);
@@ -116,11 +120,16 @@ export function signIn(
       if (journey === undefined) throw new Refusal("TOKEN_INVALID", "this browser began no sign-in; begin again");
       await enter(request, reply, await oidc.finish(queryOf(request), journey));
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      return plainPage(reply, error.reason === "DEPENDENCY_UNAVAILABLE" ? 503 : 401, "Sign-in failed", error.message);
+      return notSignedIn(reply, error);
     }
     return reply.redirect("/", 303);
   });
+}
+
+/** Says on a page why nobody was signed in. A person is in front of these paths, and no program. */
+function notSignedIn(reply: FastifyReply, error: unknown): FastifyReply {
+  if (!(error instanceof Refusal)) throw error;
+  return plainPage(reply, error.reason === "DEPENDENCY_UNAVAILABLE" ? 503 : 401, "Sign-in failed", error.message);
 }
 
 /** The proof itself is not accepted, and will not be later. */

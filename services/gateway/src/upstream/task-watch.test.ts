@@ -69,6 +69,23 @@ describe("watchTask", () => {
     assert.deepEqual(queue.asked, [0, 2, 2]);
   });
 
+  it("asks every replica for the log until now if its caller wants no more", async () => {
+    const asked: unknown[] = [];
+    const watch: QueueClient["watch"] = async function* ({ untilNow }) {
+      asked.push(untilNow);
+      yield { event: TaskEvent.fromPartial({ sequence: asked.length }) };
+      if (asked.length === 1) throw gone();
+    };
+    const events = watchTask({ watch }, { ...FROM, untilNow: true }, context(), { giveUpMs: 30_000, ...clock() });
+    assert.deepEqual(
+      [await sequencesOf(events), asked],
+      [
+        [1, 2],
+        [true, true],
+      ],
+    );
+  });
+
   it("drops repeated entries of a replica", async () => {
     const queue = scripted([1, 2, gone()], [1, 2, 3]);
     const events = watchTask(queue, FROM, context(), { giveUpMs: 30_000, ...clock() });

@@ -11,6 +11,8 @@ export interface WatchPosition {
   readonly taskId: string;
   readonly agentId: string;
   readonly afterSequence: number;
+  /** The log ends after the last entry that is there, also when the task has not ended. Default: no. */
+  readonly untilNow?: boolean;
 }
 
 /** The messages that an agent gets of a run, one after the other. */
@@ -56,7 +58,7 @@ export function watchTask(
 /** `begun` means that the stream has already received something from the queue. */
 async function* follow(
   queue: Pick<QueueClient, "watch">,
-  { taskId, agentId, afterSequence }: WatchPosition,
+  { taskId, agentId, afterSequence, untilNow = false }: WatchPosition,
   { signal, deadline, unread }: WatchContext,
   {
     giveUpMs,
@@ -73,7 +75,8 @@ async function* follow(
   for (;;) {
     let postponed: number | undefined;
     try {
-      for await (const response of queue.watch({ taskId, agentId, afterSequence: last }, { signal, deadline })) {
+      const rest = queue.watch({ taskId, agentId, afterSequence: last, untilNow }, { signal, deadline });
+      for await (const response of rest) {
         const { event } = response;
         failures = 0;
         begun = true;

@@ -107,13 +107,10 @@ export const CONTROL_ROUTES: readonly V1Route[] = [
       if (body["maxConcurrent"] === undefined) throw wrong("maxConcurrent", "is missing");
       const slots = numberIn(body, "maxConcurrent", { min: 0, max: MAX_SLOTS, usual: 0 });
       if (!Number.isInteger(slots)) throw wrong("maxConcurrent", "is not a whole number");
-      const [offer, another] = await offersOf(request);
+      const offers = await offersOf(request);
+      const [offer, another] = offers;
       if (offer === undefined) throw new HttpFault(409, "no executor is connected whose slots could be set");
-      if (another !== undefined)
-        throw new HttpFault(
-          409,
-          "several executors or engines have slots of their own: PUT /api/v2/executors/{executorId}/concurrency",
-        );
+      if (another !== undefined) throw new HttpFault(409, setEachOf(offers));
       const { executorId, engine } = offer;
       await operators.setConcurrency(SetConcurrencyRequest.fromPartial({ executorId, engine, slots }), call);
       return { message: "Configuration updated", data: { maxConcurrent: slots } };
@@ -126,6 +123,19 @@ const NOT_HERE = {
   alertThreshold: "alerts have rules of their own, PUT /api/v2/alerts/rules/{name}",
   schedulerInterval: "executors are told of a task at once, and nothing is polled",
 };
+
+/** One answer names so many. */
+const MOST_NAMED = 10;
+
+/**
+ * The number is not divided: an executor that comes later brings slots of its own, so the sum would not stay the number,
+ * and a part for an engine that has no work would keep the others below it.
+ */
+function setEachOf(offers: Awaited<ReturnType<typeof offersOf>>): string {
+  const named = offers.slice(0, MOST_NAMED).map(({ executorId, engine, slots }) => `${executorId} ${engine} ${slots}`);
+  const more = offers.length > named.length ? ", …" : "";
+  return `several executors or engines have slots of their own (${named.join(", ")}${more}): set each with PUT /api/v2/executors/{executorId}/concurrency {"engine": "…", "slots": …}`;
+}
 
 /** What each connected executor offers, one for each engine. */
 async function offersOf({ operators, call }: V1Request) {

@@ -44,12 +44,12 @@ export function taskHandlers({ queue, submissions, store, wakes }: TaskDeps): Pi
       }
     },
 
-    async *watch({ taskId: id, agentId, afterSequence }, context) {
+    async *watch({ taskId: id, agentId, afterSequence, untilNow }, context) {
       const { signal, unread } = context;
       const caller = callerOf(context, agentId);
       if (caller.kind === "agent") unread.countFor(caller.id);
       const reserve = (bytes: number) => unread.reserve(bytes);
-      const watching = watchTask({ store, wakes, reserve }, { id, caller, afterSequence }, signal);
+      const watching = watchTask({ store, wakes, reserve }, { id, caller, afterSequence, untilNow }, signal);
       for await (const watched of watching) yield toWatchResponse(watched);
     },
 

@@ -20,6 +20,8 @@ export interface WatchInput {
   readonly id: string;
   readonly caller: Caller;
   readonly afterSequence: number;
+  /** Ends after the last entry that is there, also when the task has not ended. Default: no. */
+  readonly untilNow?: boolean;
 }
 
 /** An entry, its task at the moment of the read, and the result when it belongs to the entry (see `tellsResult`). */
@@ -30,8 +32,8 @@ export interface Watched {
 }
 
 /**
- * Follows the log of a task after `afterSequence`, until the task has ended or `signal` aborts. An end entry that is
- * already followed by a retry does not stop it. Every watcher reads the log by itself, at its own pace. So a slow
+ * Follows the log of a task after `afterSequence`, until the task has ended or `signal` aborts, or with `untilNow` until
+ * no entry is left. An end entry that is already followed by a retry does not stop it. Every watcher reads the log by itself, at its own pace. So a slow
  * watcher delays no other, and a watcher that comes back misses nothing.
  *
  * Throws TASK_NOT_FOUND and INVALID_FIELD. TASK_NOT_FOUND also comes when the retention of the task ends during the
@@ -39,9 +41,10 @@ export interface Watched {
  */
 export async function* watchTask(
   deps: WatchDeps,
-  { id, caller, afterSequence }: WatchInput,
+  input: WatchInput,
   signal: AbortSignal,
 ): AsyncGenerator<Watched, void> {
+  const { id, afterSequence } = input;
   const faults = new Faults();
   faults.unless(afterSequence >= 0, "after_sequence", "is negative");
   faults.check();
@@ -50,7 +53,7 @@ export async function* watchTask(
   // It listens before the first read, so that every later entry wakes it.
   const listener = deps.wakes.listen([logTopic(id)]);
   try {
-    yield* follow(deps, listener, { id, caller, afterSequence }, signal);
+    yield* follow(deps, listener, input, signal);
   } finally {
     listener.close();
   }
@@ -95,7 +98,7 @@ export async function* runTask(
 async function* follow(
   { store, reserve }: Pick<WatchDeps, "store" | "reserve">,
   listener: Listener,
-  { id, caller, afterSequence }: WatchInput,
+  { id, caller, afterSequence, untilNow = false }: WatchInput,
   signal: AbortSignal,
 ): AsyncGenerator<Watched, void> {
   let last = afterSequence;
@@ -117,7 +120,7 @@ async function* follow(
       last = entry.sequence;
     }
     if (more) continue;
-    if (isEnded(task.state)) return;
+    if (untilNow || isEnded(task.state)) return;
     await listener.next(TICK_MS, signal);
   }
 }

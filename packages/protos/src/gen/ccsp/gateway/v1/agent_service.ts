@@ -93,6 +93,8 @@ export interface WatchTaskRequest {
   taskId: string;
   /** Sequence of the last entry that the caller has seen. 0 means the whole log. */
   afterSequence: number;
+  /** The stream ends after the last entry that is there now, also when the task has not ended. */
+  untilNow: boolean;
 }
 
 /** Response for `WatchTask`. */
@@ -812,7 +814,7 @@ export const RunTaskResponse: MessageFns<RunTaskResponse> = {
 };
 
 function createBaseWatchTaskRequest(): WatchTaskRequest {
-  return { taskId: "", afterSequence: 0 };
+  return { taskId: "", afterSequence: 0, untilNow: false };
 }
 
 export const WatchTaskRequest: MessageFns<WatchTaskRequest> = {
@@ -822,6 +824,9 @@ export const WatchTaskRequest: MessageFns<WatchTaskRequest> = {
     }
     if (message.afterSequence !== 0) {
       writer.uint32(16).int32(message.afterSequence);
+    }
+    if (message.untilNow !== false) {
+      writer.uint32(24).bool(message.untilNow);
     }
     return writer;
   },
@@ -855,6 +860,14 @@ export const WatchTaskRequest: MessageFns<WatchTaskRequest> = {
             message.afterSequence = reader.int32();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.untilNow = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -879,6 +892,11 @@ export const WatchTaskRequest: MessageFns<WatchTaskRequest> = {
         : isSet(object.after_sequence)
         ? globalThis.Number(object.after_sequence)
         : 0,
+      untilNow: isSet(object.untilNow)
+        ? globalThis.Boolean(object.untilNow)
+        : isSet(object.until_now)
+        ? globalThis.Boolean(object.until_now)
+        : false,
     };
   },
 
@@ -890,6 +908,9 @@ export const WatchTaskRequest: MessageFns<WatchTaskRequest> = {
     if (message.afterSequence !== 0) {
       obj.afterSequence = Math.round(message.afterSequence);
     }
+    if (message.untilNow !== false) {
+      obj.untilNow = message.untilNow;
+    }
     return obj;
   },
 
@@ -900,6 +921,7 @@ export const WatchTaskRequest: MessageFns<WatchTaskRequest> = {
     const message = createBaseWatchTaskRequest();
     message.taskId = object.taskId ?? "";
     message.afterSequence = object.afterSequence ?? 0;
+    message.untilNow = object.untilNow ?? false;
     return message;
   },
 };
@@ -3260,8 +3282,9 @@ export const AgentServiceService = {
     responseDeserialize: (value: Buffer): RunTaskResponse => RunTaskResponse.decode(value),
   },
   /**
-   * Streams a task's log from `after_sequence` on. The stream ends with OK after `task_ended`. A task that RetryTask
-   * put back can have several `task_ended` entries: the stream ends after the last. Scope `tasks:read`.
+   * Streams a task's log from `after_sequence` on. The stream ends with OK after `task_ended`, and with `until_now` after
+   * the last entry that is there. A task that RetryTask put back can have several `task_ended` entries: the stream ends
+   * after the last. Scope `tasks:read`.
    *
    * A watcher that reconnects with the last sequence that it saw misses no entry and gets no entry twice. The log of an
    * ended task can be read during the retention time. When no entry is left to send, the stream ends at once, and
@@ -3523,8 +3546,9 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
    */
   runTask: handleServerStreamingCall<RunTaskRequest, RunTaskResponse>;
   /**
-   * Streams a task's log from `after_sequence` on. The stream ends with OK after `task_ended`. A task that RetryTask
-   * put back can have several `task_ended` entries: the stream ends after the last. Scope `tasks:read`.
+   * Streams a task's log from `after_sequence` on. The stream ends with OK after `task_ended`, and with `until_now` after
+   * the last entry that is there. A task that RetryTask put back can have several `task_ended` entries: the stream ends
+   * after the last. Scope `tasks:read`.
    *
    * A watcher that reconnects with the last sequence that it saw misses no entry and gets no entry twice. The log of an
    * ended task can be read during the retention time. When no entry is left to send, the stream ends at once, and
@@ -3699,8 +3723,9 @@ export interface AgentServiceClient extends Client {
     options?: Partial<CallOptions>,
   ): ClientReadableStream<RunTaskResponse>;
   /**
-   * Streams a task's log from `after_sequence` on. The stream ends with OK after `task_ended`. A task that RetryTask
-   * put back can have several `task_ended` entries: the stream ends after the last. Scope `tasks:read`.
+   * Streams a task's log from `after_sequence` on. The stream ends with OK after `task_ended`, and with `until_now` after
+   * the last entry that is there. A task that RetryTask put back can have several `task_ended` entries: the stream ends
+   * after the last. Scope `tasks:read`.
    *
    * A watcher that reconnects with the last sequence that it saw misses no entry and gets no entry twice. The log of an
    * ended task can be read during the retention time. When no entry is left to send, the stream ends at once, and

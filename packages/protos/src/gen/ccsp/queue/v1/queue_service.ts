@@ -493,6 +493,8 @@ export interface WatchRequest {
   agentId: string;
   /** Sequence of the last entry that the caller has seen. 0 means the whole log. */
   afterSequence: number;
+  /** The stream ends after the last entry that is there now, also when the task has not ended. */
+  untilNow: boolean;
 }
 
 /** Response for `Watch`. */
@@ -4448,7 +4450,7 @@ export const ReleaseResponse: MessageFns<ReleaseResponse> = {
 };
 
 function createBaseWatchRequest(): WatchRequest {
-  return { taskId: "", agentId: "", afterSequence: 0 };
+  return { taskId: "", agentId: "", afterSequence: 0, untilNow: false };
 }
 
 export const WatchRequest: MessageFns<WatchRequest> = {
@@ -4461,6 +4463,9 @@ export const WatchRequest: MessageFns<WatchRequest> = {
     }
     if (message.afterSequence !== 0) {
       writer.uint32(24).int32(message.afterSequence);
+    }
+    if (message.untilNow !== false) {
+      writer.uint32(32).bool(message.untilNow);
     }
     return writer;
   },
@@ -4502,6 +4507,14 @@ export const WatchRequest: MessageFns<WatchRequest> = {
             message.afterSequence = reader.int32();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.untilNow = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4531,6 +4544,11 @@ export const WatchRequest: MessageFns<WatchRequest> = {
         : isSet(object.after_sequence)
         ? globalThis.Number(object.after_sequence)
         : 0,
+      untilNow: isSet(object.untilNow)
+        ? globalThis.Boolean(object.untilNow)
+        : isSet(object.until_now)
+        ? globalThis.Boolean(object.until_now)
+        : false,
     };
   },
 
@@ -4545,6 +4563,9 @@ export const WatchRequest: MessageFns<WatchRequest> = {
     if (message.afterSequence !== 0) {
       obj.afterSequence = Math.round(message.afterSequence);
     }
+    if (message.untilNow !== false) {
+      obj.untilNow = message.untilNow;
+    }
     return obj;
   },
 
@@ -4556,6 +4577,7 @@ export const WatchRequest: MessageFns<WatchRequest> = {
     message.taskId = object.taskId ?? "";
     message.agentId = object.agentId ?? "";
     message.afterSequence = object.afterSequence ?? 0;
+    message.untilNow = object.untilNow ?? false;
     return message;
   },
 };
@@ -11270,8 +11292,9 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): ReleaseResponse => ReleaseResponse.decode(value),
   },
   /**
-   * Streams a task's log from `after_sequence` on. The stream ends with OK after `task_ended`. A task that RetryTask
-   * put back can have several `task_ended` entries: the stream ends after the last.
+   * Streams a task's log from `after_sequence` on. The stream ends with OK after `task_ended`, and with `until_now` after
+   * the last entry that is there. A task that RetryTask put back can have several `task_ended` entries: the stream ends
+   * after the last.
    *
    * A watcher that reconnects with the last sequence that it saw misses no entry and gets no entry twice. The log of an
    * ended task can be read during the retention time. When no entry is left to send, the stream ends at once, and Get
@@ -11772,8 +11795,9 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    */
   release: handleUnaryCall<ReleaseRequest, ReleaseResponse>;
   /**
-   * Streams a task's log from `after_sequence` on. The stream ends with OK after `task_ended`. A task that RetryTask
-   * put back can have several `task_ended` entries: the stream ends after the last.
+   * Streams a task's log from `after_sequence` on. The stream ends with OK after `task_ended`, and with `until_now` after
+   * the last entry that is there. A task that RetryTask put back can have several `task_ended` entries: the stream ends
+   * after the last.
    *
    * A watcher that reconnects with the last sequence that it saw misses no entry and gets no entry twice. The log of an
    * ended task can be read during the retention time. When no entry is left to send, the stream ends at once, and Get
@@ -12164,8 +12188,9 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: ReleaseResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Streams a task's log from `after_sequence` on. The stream ends with OK after `task_ended`. A task that RetryTask
-   * put back can have several `task_ended` entries: the stream ends after the last.
+   * Streams a task's log from `after_sequence` on. The stream ends with OK after `task_ended`, and with `until_now` after
+   * the last entry that is there. A task that RetryTask put back can have several `task_ended` entries: the stream ends
+   * after the last.
    *
    * A watcher that reconnects with the last sequence that it saw misses no entry and gets no entry twice. The log of an
    * ended task can be read during the retention time. When no entry is left to send, the stream ends at once, and Get
