@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Installs CCSP as services of systemd on a Debian host without containers. See usage() below.
 set -euo pipefail
+# The services, which are other users, read what it installs.
+umask 022
 
 usage() {
   cat <<'END'

@@ -2,8 +2,9 @@
 # Restarts each service under load and counts the calls that fail. See the text below.
 set -euo pipefail
 
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-export PATH="$PWD/.tools/bin:$PWD/node_modules/.bin:$PATH"
+# The working folder stays: arguments and KUBECONFIG may have relative paths.
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export PATH="$root/.tools/bin:$root/node_modules/.bin:$PATH"
 
 if [[ ${1:-} == -h || ${1:-} == --help ]]; then
   cat <<'END'
@@ -21,4 +22,4 @@ go on. The last line says how many of their calls failed. Exit code 0: none; 1: 
 END
   exit
 fi
-exec node --import tsx --conditions ccsp-src packages/e2e/rollout/main.ts restart "$@"
+exec node --import "$root/node_modules/tsx/dist/loader.mjs" --conditions ccsp-src "$root/packages/e2e/rollout/main.ts" restart "$@"

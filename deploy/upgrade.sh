@@ -2,9 +2,9 @@
 # Goes to another release under load, and back by itself when that fails. See the text below.
 set -euo pipefail
 
-from=$PWD
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-export PATH="$PWD/.tools/bin:$PWD/node_modules/.bin:$PATH"
+# The working folder stays: arguments and KUBECONFIG may have relative paths.
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export PATH="$root/.tools/bin:$root/node_modules/.bin:$PATH"
 
 if [[ ${1:-} == -h || ${1:-} == --help || $# == 0 ]]; then
   cat <<'END'
@@ -26,10 +26,4 @@ END
   [[ $# -gt 0 ]] && exit
   exit 2
 fi
-arguments=()
-for argument in "$@"; do
-  # A relative folder is seen from where the command was typed.
-  [[ $argument == ./* || $argument == ../* ]] && argument=$from/$argument
-  arguments+=("$argument")
-done
-exec node --import tsx --conditions ccsp-src packages/e2e/rollout/main.ts upgrade "${arguments[@]}"
+exec node --import "$root/node_modules/tsx/dist/loader.mjs" --conditions ccsp-src "$root/packages/e2e/rollout/main.ts" upgrade "$@"

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import type { ExitCode } from "./exit.js";
-import type { Io } from "./io.js";
+import type { ExitCode } from "./process/exit.js";
+import type { Io } from "./process/io.js";
 
 type End = (code: ExitCode) => void;
 

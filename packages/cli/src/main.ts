@@ -1,5 +1,5 @@
 import { COMPLETE } from "./completion/scripts.js";
-import { processIo } from "./process-io.js";
+import { processIo } from "./process/process-io.js";
 import { runCli } from "./program.js";
 
 process.exitCode = await runCli(process.argv.slice(2), processIo());

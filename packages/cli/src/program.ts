@@ -2,11 +2,11 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError, Help } from "commander";
 import { COMMANDS, type CommandEntry, nameOf } from "./command-table.js";
 import { COMPLETE } from "./completion/scripts.js";
-import { CliError, EXIT, EXIT_HELP, type ExitCode, Interrupted, linesOf } from "./exit.js";
-import { type Io, note } from "./io.js";
+import { insteadOf } from "./options/removed-options.js";
 import { asksForJson } from "./output/format.js";
-import { printableText } from "./printable.js";
-import { insteadOf } from "./removed-options.js";
+import { CliError, EXIT, EXIT_HELP, type ExitCode, Interrupted, linesOf } from "./process/exit.js";
+import { type Io, note } from "./process/io.js";
+import { printableText } from "./process/printable.js";
 
 /**
  * Runs one command line and returns its exit code. Never throws: it prints errors on standard error, as JSON with
@@ -33,7 +33,7 @@ export async function runCli(args: readonly string[], io: Io): Promise<ExitCode>
       return EXIT.usage;
     }
     if (error instanceof Interrupted) return error.code;
-    const { errorJson, exitCodeOf } = await import("./failed-call.js"); // knows the errors of calls, so it loads gRPC
+    const { errorJson, exitCodeOf } = await import("./connection/failed-call.js"); // knows the errors of calls, so it loads gRPC
     if (json) note(io, JSON.stringify({ error: errorJson(error) }));
     else await tell(io, error);
     return exitCodeOf(error);
@@ -46,7 +46,10 @@ async function tell(io: Io, error: unknown): Promise<void> {
   for (const line of details) note(io, line);
   if (error instanceof CliError) return;
   // These know the options of a task and the errors of calls, so they load the client.
-  const [{ askedBy }, { adviceFor }] = await Promise.all([import("./asked-by.js"), import("./failed-call.js")]);
+  const [{ askedBy }, { adviceFor }] = await Promise.all([
+    import("./tasks/asked-by.js"),
+    import("./connection/failed-call.js"),
+  ]);
   for (const line of [...askedBy(error), ...adviceFor(error)]) note(io, line);
 }
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MissedRuns, type Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import { ErrorCategory, PermissionMode, Priority, TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { zonedTime } from "../src/words.js";
+import { zonedTime } from "../src/output/words.js";
 import { startFakeAgentService } from "./fake-agent-service.js";
 import { ccsp, type Invocation } from "./memory-io.js";
 

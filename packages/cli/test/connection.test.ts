@@ -9,7 +9,7 @@ import { implementSome, serveGrpc, serverTls } from "@ccsp/grpc-kit";
 import { readTlsFolder } from "@ccsp/grpc-kit/client.js";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import pino from "pino";
-import { saveFleet, stateDir } from "../src/state.js";
+import { saveFleet, stateDir } from "../src/local-fleet/state.js";
 import { startFakeAgentService } from "./fake-agent-service.js";
 import { ccsp } from "./memory-io.js";
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer as createPlainServer } from "node:http";
 import { createServer as createHttpServer } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -194,6 +195,18 @@ describe("ccsp doctor", function () {
     assert.match(failure(findings, /its dependencies fail: redis: /).detail, /no answer/);
   });
 
+  it("says that another program is where it looks for an ops port", async () => {
+    for (const text of ["<html></html>", "null"]) {
+      const server = createPlainServer((_request, response) => response.writeHead(404).end(text));
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      closing.push(async () => void server.close());
+      const address = server.address();
+      assert.ok(typeof address === "object" && address !== null);
+      const findings = await found("services", {}, "--ops", `127.0.0.1:${address.port}`);
+      failure(findings, /does not answer: what answers there is not the ops port of a service$/);
+    }
+  });
+
   it("reports each fault of the settings of the named services", async () => {
     const findings = await found("settings", { CCSP_QUEUE_SHARDS: "many", CCSP_QUEUE_LISTEN: "nowhere" });
     failure(findings, /^CCSP_QUEUE_SHARDS must be a whole number/);
@@ -211,6 +224,24 @@ describe("ccsp doctor", function () {
     assert.match((await look(0)).join(), /^ok /);
     assert.match((await look(20_000)).join(), /^warn its clock is (19|20)\.\d s behind this host: /);
     assert.match((await look(-90_000)).join(), /^fail its clock is 90\.\d s ahead of this host: /);
+  });
+
+  it("tries the sandbox of runs with the settings of the executor, and warns if it is off", async () => {
+    const look = async (env: Env) => {
+      const { stdout } = await ccsp(["doctor", "--service", "executor", "-o", "json"], { env: own(env) });
+      const findings: Finding[] = stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line));
+      return findings.filter(({ check, subject }) => check === "sandbox" && subject === "this host");
+    };
+    const at = join(dir, "no-bwrap");
+    failure(
+      await look({ CCSP_EXECUTOR_SANDBOX: "required", CCSP_EXECUTOR_BWRAP_BIN: at }),
+      new RegExp(`there is no ${at}`),
+    );
+    failure(await look({ CCSP_EXECUTOR_SANDBOX: "off" }), /^CCSP_EXECUTOR_SANDBOX is off: /, "warn");
+    assert.deepEqual(states(await look({ CCSP_EXECUTOR_SANDBOX: "perhaps" })), ["skip"]);
   });
 
   it("says before the first start of a local fleet what it would miss", async () => {

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, realpath, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { saveFleet, stateDir } from "../src/state.js";
+import { saveFleet, stateDir } from "../src/local-fleet/state.js";
 import { startFakeAgentService } from "./fake-agent-service.js";
 import { ccsp, type Invocation } from "./memory-io.js";
 

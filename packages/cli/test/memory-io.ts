@@ -1,6 +1,6 @@
 import { PassThrough, Readable, Writable } from "node:stream";
 
-import type { EndSignal, Io } from "../src/io.js";
+import type { EndSignal, Io } from "../src/process/io.js";
 
 export interface Outcome {
   readonly code: number;

@@ -3,9 +3,9 @@ import { PRIORITIES } from "@ccsp/client";
 import { AGENT_ID } from "@ccsp/identity";
 import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { agentOf } from "../src/auth/create-token.js";
 import { LEVELS } from "../src/commands/emergency.js";
-import { agentOf } from "../src/create-token.js";
-import { CLASS_NAMES } from "../src/priority.js";
+import { CLASS_NAMES } from "../src/options/priority.js";
 
 /** The names of an enum that a program may use, in the form in which they are written here. */
 const wordsOf = (names: object): string[] =>

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Help } from "commander";
 import { COMMANDS } from "../src/command-table.js";
-import type { Io } from "../src/io.js";
+import type { Io } from "../src/process/io.js";
 import { ccsp } from "./memory-io.js";
 
 const BIN = fileURLToPath(new URL("../bin/ccsp.js", import.meta.url));

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findFleet, openStateDir, saveFleet, stateDir } from "../src/state.js";
+import { findFleet, openStateDir, saveFleet, stateDir } from "../src/local-fleet/state.js";
 
 describe("the state of a local fleet", () => {
   let dir: string;

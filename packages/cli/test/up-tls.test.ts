@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { findCertificates } from "@ccsp/certificates";
 import { createClient, PLAIN } from "@ccsp/grpc-kit/client.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import type { FleetState } from "../src/state.js";
+import type { FleetState } from "../src/local-fleet/state.js";
 import { type LocalFolder, openLocalFolder, UP } from "./local-fleet.js";
 import { ccsp } from "./memory-io.js";
 

@@ -153,6 +153,16 @@ describe("the page's live connection", () => {
     assert.deepEqual([live.state, sockets.length], [{ is: "live" }, 2]);
   });
 
+  it("sends nothing on a new connection before the gateway is ready, also when the old one was live", () => {
+    const { live, newest } = page();
+    newest().says({ type: "ready" });
+    live.reconnect();
+    live.subscribe({ topic: "queue" }, {});
+    assert.deepEqual(newest().sent, []);
+    newest().says({ type: "ready" });
+    assert.deepEqual(newest().sent, [{ op: "subscribe", id: "1", topic: "queue" }]);
+  });
+
   it("is over when it is closed", () => {
     const { live, sockets, newest } = page();
     newest().says({ type: "ready" });

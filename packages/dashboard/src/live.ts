@@ -99,82 +99,39 @@ const NOT_SIGNED_IN = 4401;
  * subscription's cursor, so that no event is left out while the gateway still has it.
  */
 export function connectLive({ url, onState, open = (to) => new WebSocket(to) }: LiveOptions): Live {
-  const subscriptions = new Map<string, Subscription>();
   let state: LiveState = { is: "connecting" };
-  let socket: LiveSocket | undefined;
+  let connection: Connection | undefined;
+  const subscriptions = createSubscriptions((message) => connection?.send(message));
   let timer: ReturnType<typeof setTimeout> | undefined;
   let failures = 0;
-  let nextId = 1;
   let closed = false;
 
   const become = (next: LiveState): void => {
     state = next;
     onState?.(next);
   };
-  const send = (message: object): void => {
-    if (state.is === "live") socket?.send(JSON.stringify(message));
-  };
-  const ask = ({ id, request, cursor }: Subscription): void =>
-    send({ op: "subscribe", id, ...request, ...(cursor === undefined ? {} : { after: cursor }) });
-
   const lost = (code: number | undefined, reason: string): void => {
-    socket = undefined;
-    clearTimeout(timer);
-    if (closed) return;
+    connection = undefined;
     if (code === NOT_SIGNED_IN) return become({ is: "signed-out", reason });
     if (state.is !== "lost") become({ is: "lost", since: new Date() });
-    const longest = Math.min(FIRST_WAIT_MS * 2 ** failures, LONGEST_WAIT_MS);
+    timer = setTimeout(connect, waitMs(failures));
     failures += 1;
-    // All pages lose the gateway at the same time, and must not return at the same time.
-    timer = setTimeout(connect, longest * (0.5 + Math.random() / 2));
   };
-
   const connect = (): void => {
-    const mine = open(url);
-    let silentFor = 0;
-    /** Of the last error that is about the whole connection. */
-    let reason = "";
-    socket = mine;
-    const end = (code?: number): void => {
-      // A connection that was given up says later that it has closed.
-      if (socket === mine) lost(code, reason);
-    };
-    const watch = (): void => {
-      clearTimeout(timer);
-      timer = setTimeout(() => {
-        silentFor += 1;
-        if (silentFor > 1) {
-          end();
-          return mine.close();
-        }
-        send({ op: "ping" });
-        watch();
-      }, PING_MS);
-    };
-    mine.addEventListener("message", ({ data }) => {
-      if (socket !== mine) return;
-      silentFor = 0;
-      const message: Incoming = JSON.parse(String(data));
-      if (message.type === "error" && message.id === undefined) reason = message.reason ?? "";
-      if (message.type !== "ready") return deliver(message);
-      failures = 0;
-      become({ is: "live" });
-      for (const each of subscriptions.values()) ask(each);
+    connection = openConnection(open(url), {
+      onReady() {
+        failures = 0;
+        become({ is: "live" });
+        subscriptions.askAll();
+      },
+      onMessage: subscriptions.deliver,
+      onEnd: lost,
     });
-    mine.addEventListener("close", ({ code }) => end(code));
-    mine.addEventListener("error", () => end());
-    watch();
   };
-
-  const deliver = (message: Incoming): void => {
-    const { type, cursor, count = 0, reason = "", detail = "" } = message;
-    const to = subscriptions.get(message.id ?? "");
-    if (to === undefined) return;
-    if (type === "event" || type === "snapshot" || type === "subscribed") to.cursor = cursor;
-    if (type === "event") to.listener.onEvent?.(message);
-    if (type === "snapshot") to.listener.onSnapshot?.(message);
-    if (type === "missed") to.listener.onMissed?.(count);
-    if (type === "error") to.listener.onRefused?.(reason, detail);
+  const stop = (): void => {
+    clearTimeout(timer);
+    connection?.close();
+    connection = undefined;
   };
 
   connect();
@@ -182,26 +139,120 @@ export function connectLive({ url, onState, open = (to) => new WebSocket(to) }: 
     get state() {
       return state;
     },
-    subscribe(request, listener) {
-      const subscription = { id: String(nextId++), request, listener, cursor: undefined };
-      subscriptions.set(subscription.id, subscription);
-      ask(subscription);
-      return () => {
-        if (subscriptions.delete(subscription.id)) send({ op: "unsubscribe", id: subscription.id });
-      };
-    },
+    subscribe: subscriptions.add,
     reconnect() {
-      const old = socket;
-      socket = undefined;
-      clearTimeout(timer);
+      stop();
       failures = 0;
-      old?.close();
       if (!closed) connect();
     },
     close() {
       closed = true;
-      clearTimeout(timer);
-      socket?.close();
+      stop();
+    },
+  };
+}
+
+/** All pages lose the gateway at the same time, and must not return at the same time. */
+function waitMs(failures: number): number {
+  const longest = Math.min(FIRST_WAIT_MS * 2 ** failures, LONGEST_WAIT_MS);
+  return longest * (0.5 + Math.random() / 2);
+}
+
+/** What is followed. It stays when a connection ends, and is asked for on the next one. */
+function createSubscriptions(send: (message: object) => void) {
+  const all = new Map<string, Subscription>();
+  let nextId = 1;
+  const ask = ({ id, request, cursor }: Subscription): void =>
+    send({ op: "subscribe", id, ...request, ...(cursor === undefined ? {} : { after: cursor }) });
+  return {
+    add(request: LiveRequest, listener: LiveListener): () => void {
+      const id = String(nextId++);
+      const subscription = { id, request, listener, cursor: undefined };
+      all.set(id, subscription);
+      ask(subscription);
+      return () => {
+        if (all.delete(id)) send({ op: "unsubscribe", id });
+      };
+    },
+    askAll(): void {
+      for (const each of all.values()) ask(each);
+    },
+    deliver(message: Incoming): void {
+      const { type, cursor, count = 0, reason = "", detail = "" } = message;
+      const to = all.get(message.id ?? "");
+      if (to === undefined) return;
+      if (type === "event" || type === "snapshot" || type === "subscribed") to.cursor = cursor;
+      if (type === "event") to.listener.onEvent?.(message);
+      if (type === "snapshot") to.listener.onSnapshot?.(message);
+      if (type === "missed") to.listener.onMissed?.(count);
+      if (type === "error") to.listener.onRefused?.(reason, detail);
+    },
+  };
+}
+
+interface Connection {
+  /** Does nothing before the gateway is ready, and after the end. */
+  send(message: object): void;
+  /** Closes it. Nothing of it is told from then on. */
+  close(): void;
+}
+
+interface ConnectionListener {
+  onReady(): void;
+  onMessage(message: Incoming): void;
+  /** Called once, with the code of the WebSocket, and the reason of the last error about the whole connection. */
+  onEnd(code: number | undefined, reason: string): void;
+}
+
+/** Watches a socket: it has ended when it closes, fails, or is silent although it was pinged. */
+function openConnection(socket: LiveSocket, { onReady, onMessage, onEnd }: ConnectionListener): Connection {
+  let ready = false;
+  let ended = false;
+  let silentFor = 0;
+  let reason = "";
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  const send = (message: object): void => {
+    if (ready && !ended) socket.send(JSON.stringify(message));
+  };
+  const stop = (): void => {
+    ended = true;
+    clearTimeout(timer);
+  };
+  const end = (code?: number): void => {
+    // A connection that was given up says later that it has closed.
+    if (ended) return;
+    stop();
+    onEnd(code, reason);
+  };
+  const watch = (): void => {
+    timer = setTimeout(() => {
+      silentFor += 1;
+      if (silentFor > 1) {
+        end();
+        return socket.close();
+      }
+      send({ op: "ping" });
+      watch();
+    }, PING_MS);
+  };
+  socket.addEventListener("message", ({ data }) => {
+    if (ended) return;
+    silentFor = 0;
+    const message: Incoming = JSON.parse(String(data));
+    if (message.type === "error" && message.id === undefined) reason = message.reason ?? "";
+    if (message.type !== "ready") return onMessage(message);
+    ready = true;
+    onReady();
+  });
+  socket.addEventListener("close", ({ code }) => end(code));
+  socket.addEventListener("error", () => end());
+  watch();
+  return {
+    send,
+    close() {
+      stop();
+      socket.close();
     },
   };
 }

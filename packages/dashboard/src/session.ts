@@ -43,10 +43,10 @@ export async function signIn(token: string): Promise<void> {
   await loadSession();
 }
 
+/** Begins the page anew, so that nothing that this person has seen stays in it. */
 export async function signOut(): Promise<void> {
   await send("DELETE", "/session");
-  session.value = undefined;
-  signedOut.value = true;
+  location.reload();
 }
 
 const RETURN_KEY = "ccsp.return";

@@ -14,6 +14,7 @@ export interface Snapshots {
   readonly health: Answer<"GET /fleet">;
 }
 export type Topic = keyof Snapshots;
+const TOPICS = ["queue", "executors", "alerts", "usage", "health"] as const satisfies readonly Topic[];
 
 /** Whether what is shown is current. The connection line shows it, and everything is grey while it is lost. */
 export const connection = signal<LiveState>({ is: "connecting" });
@@ -26,8 +27,13 @@ const states: { [T in Topic]: Signal<Snapshots[T] | undefined> } = {
   usage: signal(),
   health: signal(),
 };
-/** Why the newest snapshot of a topic did not come, such as `SCOPE_MISSING`. */
-export const refusals = signal<{ readonly [T in Topic]?: string | undefined }>({});
+interface Refused {
+  /** Such as `SCOPE_MISSING`. */
+  readonly reason: string;
+  readonly since: Date;
+}
+/** The topics whose newest snapshot did not come. What is shown of them is from before. */
+export const refusals = signal<{ readonly [T in Topic]?: Refused | undefined }>({});
 const followed = new Map<Topic, () => void>();
 
 /**
@@ -58,7 +64,16 @@ export function snapshot<T extends Topic>(topic: T): ReadonlySignal<Snapshots[T]
 }
 
 function refuse(topic: Topic, reason: string | undefined): void {
-  if (refusals.value[topic] !== reason) refusals.value = { ...refusals.value, [topic]: reason };
+  if (refusals.value[topic]?.reason === reason) return;
+  refusals.value = { ...refusals.value, [topic]: reason === undefined ? undefined : { reason, since: new Date() } };
+}
+
+/** The topics that are shown, but cannot be read now. */
+export function staleTopics(): readonly (Refused & { readonly topic: Topic })[] {
+  return TOPICS.flatMap((topic) => {
+    const refused = refusals.value[topic];
+    return refused && states[topic].value !== undefined ? [{ ...refused, topic }] : [];
+  });
 }
 
 /** Calls back for each event about tasks (all, of an agent, or one task) while the component is shown. */
@@ -72,10 +87,12 @@ export function useTaskEvents(
   useEffect(() => requireLive().subscribe({ topic: "tasks", filter }, { onEvent, onMissed }), [taskId, agentId]);
 }
 
-/** Connects when somebody is signed in, and again after a new sign-in. */
+/** Connects when somebody is signed in, and again after a new sign-in, which may be somebody else's. */
 export function startLive(): void {
   effect(() => {
     if (session.value === undefined || signedOut.value) return;
+    for (const topic of TOPICS) states[topic].value = undefined;
+    refusals.value = {};
     if (live) live.reconnect();
     else live = connectLive({ url: liveUrl(), onState: become });
   });

@@ -37,7 +37,7 @@ export async function openLocal(): Promise<Installation> {
   const replaced = new Map<ServiceName, Set<number>>();
 
   const replace = async (service: ServiceName, index: number): Promise<void> => {
-    await world.fleet.terminate(service, index);
+    await world.fleet.restart(service, index);
     await world.fleet.ready(READY_MS);
   };
   return {

@@ -49,11 +49,15 @@ export async function upgradeAll(installation: Installation, release: string, sa
   return upgraded;
 }
 
-/** Works while calls go on. Says at the end how many failed, and returns it. */
+/**
+ * Works while calls go on. Says at the end how many failed, and returns it. Rejects before the work if calls fail
+ * already: a wrong gateway or token would look like a release that does not work.
+ */
 async function underLoad(installation: Installation, say: Say, work: (load: Load) => Promise<void>): Promise<number> {
   const load = startLoad(installation.client, installation);
   try {
     await load.proceeds();
+    if (load.failures.length > 0) throw new Error(`nothing was changed: calls fail already: ${load.failures[0]}`);
     await work(load);
   } finally {
     await load.stop();

@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { AxeBuilder } from "@axe-core/playwright";
+import type { CcspClient } from "@ccsp/client";
 import { ROLES } from "@ccsp/identity";
 import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
-import type { World } from "./world.js";
+import { openBrowser } from "./browser.js";
+import { startWorld, type World, type WorldOptions } from "./world.js";
 
 /** A loaded machine with two cores needs this long for a page and its data. */
 const PATIENCE_MS = 60_000;
@@ -33,21 +35,52 @@ export interface Visitor {
   readonly options?: BrowserContextOptions;
 }
 
+/**
+ * The dashboard of a world of its own, in a browser, for the tests of the suite that calls this. Without a browser, the
+ * suite is skipped. Each test begins without a page, and fails when a script of its page does.
+ */
+export function dashboardOf(options: WorldOptions): Dashboard {
+  const dashboard = new Dashboard();
+  before(async function () {
+    await dashboard.start(await openBrowser(this), options);
+  });
+  after(() => dashboard.stop());
+  afterEach(function () {
+    return dashboard.close(this.currentTest?.title);
+  });
+  return dashboard;
+}
+
 /** The dashboard of a world, in a browser: one page at a time. */
 export class Dashboard {
-  readonly #browser: Browser;
-  readonly #world: World;
   readonly #faults: string[] = [];
+  #browser: Browser | undefined;
+  #world: World | undefined;
+  #client: CcspClient | undefined;
   #page: Page | undefined;
 
-  constructor(browser: Browser, world: World) {
+  async start(browser: Browser, options: WorldOptions): Promise<void> {
     this.#browser = browser;
-    this.#world = world;
+    this.#world = await startWorld(options);
+    this.#client = this.world.client("reviewers");
+  }
+
+  async stop(): Promise<void> {
+    await this.#world?.close();
+    await this.#browser?.close();
+  }
+
+  get world(): World {
+    return started(this.#world);
+  }
+
+  /** The client of the agent `reviewers`. */
+  get client(): CcspClient {
+    return started(this.#client);
   }
 
   get page(): Page {
-    if (this.#page === undefined) throw new Error("no page is open");
-    return this.#page;
+    return started(this.#page);
   }
 
   /** Opens a path as somebody whom the gateway does not know. */
@@ -58,8 +91,12 @@ export class Dashboard {
   }
 
   /** Signs in at the sign-in page, in any language. */
-  async signIn(ttlSeconds = 3600): Promise<void> {
-    const token = await this.#world.token("ada", { scopes: ROLES.admin, ttlSeconds });
+  async signIn({
+    subject = "ada",
+    scopes = ROLES.admin,
+    ttlSeconds = 3600,
+  }: Pick<Visitor, "subject" | "scopes"> & { readonly ttlSeconds?: number } = {}): Promise<void> {
+    const token = await this.world.token(subject, { scopes, ttlSeconds });
     await this.page.locator("input[type=password]").fill(token);
     await this.page.keyboard.press("Enter");
     await this.page.locator("main#content").waitFor();
@@ -69,8 +106,8 @@ export class Dashboard {
   async visit(path: string, { subject = "ada", scopes = ROLES.admin, options = {} }: Visitor = {}): Promise<Page> {
     const page = await this.#newPage(options);
     const answer = await page.request.post("/session", {
-      headers: { origin: this.#world.fleet.httpAddress, "x-ccsp-csrf": "1" },
-      data: { token: await this.#world.token(subject, { scopes }) },
+      headers: { origin: this.world.fleet.httpAddress, "x-ccsp-csrf": "1" },
+      data: { token: await this.world.token(subject, { scopes }) },
     });
     assert.equal(answer.status(), 200, await answer.text());
     await page.goto(path);
@@ -79,8 +116,8 @@ export class Dashboard {
 
   async #newPage(options: BrowserContextOptions): Promise<Page> {
     await this.#page?.context().close();
-    const baseURL = this.#world.fleet.httpAddress;
-    const context = await this.#browser.newContext({ locale: "en-GB", baseURL, ...options });
+    const baseURL = this.world.fleet.httpAddress;
+    const context = await started(this.#browser).newContext({ locale: "en-GB", baseURL, ...options });
     const page = await context.newPage();
     page.setDefaultTimeout(PATIENCE_MS);
     page.on("pageerror", ({ message }) => this.#faults.push(message));
@@ -136,6 +173,10 @@ export class Dashboard {
     this.#page = undefined;
     assert.deepEqual(this.#faults.splice(0), [], "faults in the page's scripts");
   }
+}
+
+function started<Thing>(thing: Thing | undefined): Thing {
+  return thing ?? assert.fail("it was not started");
 }
 
 /** Fails when axe-core finds something serious on the page. */

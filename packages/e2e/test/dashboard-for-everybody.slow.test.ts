@@ -1,30 +1,13 @@
-import type { Browser } from "playwright-core";
-import { openBrowser } from "../src/browser.js";
-import { assertAccessible, Dashboard, PAGES } from "../src/dashboard.js";
+import { assertAccessible, dashboardOf, PAGES } from "../src/dashboard.js";
 import { startGatedRun } from "../src/gated-run.js";
-import { startWorld, type World } from "../src/world.js";
 
 describe("the dashboard for everybody", function () {
   this.timeout(300_000);
-  let browser: Browser;
-  let world: World;
-  let dashboard: Dashboard;
-  before(async function () {
-    browser = await openBrowser(this);
-    world = await startWorld({ engine: "scripted", slots: 2 });
-    dashboard = new Dashboard(browser, world);
-  });
-  after(async () => {
-    await world?.close();
-    await browser?.close();
-  });
-  afterEach(function () {
-    return dashboard.close(this.currentTest?.title);
-  });
+  const dashboard = dashboardOf({ engine: "scripted", slots: 2 });
 
   for (const colorScheme of ["light", "dark"] as const) {
     it(`has nothing that keeps people out, by axe, on any page in ${colorScheme} colours`, async () => {
-      const run = await startGatedRun(world, world.client("reviewers"));
+      const run = await startGatedRun(dashboard.world, dashboard.client);
       const page = await dashboard.visit("/", { options: { colorScheme } });
       for (const path of [...Object.values(PAGES), `/tasks/${run.id}`]) {
         await page.goto(path);
@@ -43,7 +26,7 @@ describe("the dashboard for everybody", function () {
 
   it("asks for a new sign-in when the old one has expired, and comes back to the same address", async () => {
     const page = await dashboard.open("/tasks?state=FAILED");
-    await dashboard.signIn(15);
+    await dashboard.signIn({ ttlSeconds: 15 });
     await page.getByText("Your sign-in has ended.").waitFor();
     await dashboard.signIn();
     await dashboard.addressIs("/tasks?state=FAILED");

@@ -1,34 +1,14 @@
 import assert from "node:assert/strict";
-import type { CcspClient } from "@ccsp/client";
-import type { Browser } from "playwright-core";
-import { openBrowser } from "../src/browser.js";
-import { assertFits, Dashboard, PAGES, PHONE } from "../src/dashboard.js";
+import { assertFits, dashboardOf, PAGES, PHONE } from "../src/dashboard.js";
 import { startGatedRun } from "../src/gated-run.js";
 import { processesOf } from "../src/runs.js";
-import { startWorld, type World } from "../src/world.js";
 
 describe("the frame around all pages in Chromium, against a whole fleet", function () {
   this.timeout(180_000);
-  let browser: Browser;
-  let world: World;
-  let client: CcspClient;
-  let dashboard: Dashboard;
-  before(async function () {
-    browser = await openBrowser(this);
-    world = await startWorld({ engine: "scripted", slots: 2 });
-    client = world.client("reviewers");
-    dashboard = new Dashboard(browser, world);
-  });
-  after(async () => {
-    await world?.close();
-    await browser?.close();
-  });
-  afterEach(function () {
-    return dashboard.close(this.currentTest?.title);
-  });
+  const dashboard = dashboardOf({ engine: "scripted", slots: 2 });
 
   it("finds a task by its label, and every page by its name, with the keyboard alone", async () => {
-    const run = await startGatedRun(world, client, { pr: "4312" });
+    const run = await startGatedRun(dashboard.world, dashboard.client, { pr: "4312" });
     await run.end();
     const page = await dashboard.visit("/");
     await dashboard.take("pr=4312");
@@ -81,7 +61,7 @@ describe("the frame around all pages in Chromium, against a whole fleet", functi
   });
 
   it("ends all runs with an emergency stop that says what it will do, and shows what each executor did", async () => {
-    const { id } = await startGatedRun(world, client);
+    const { id } = await startGatedRun(dashboard.world, dashboard.client);
     const page = await dashboard.visit("/");
     await dashboard.headline("Working.");
     await page.getByRole("button", { name: "Emergency stop" }).click();
@@ -101,7 +81,7 @@ describe("the frame around all pages in Chromium, against a whole fleet", functi
     await page.getByLabel("Why it can go on").fill("it is mended");
     await page.getByRole("button", { name: "Resume", exact: true }).click();
     await dashboard.headline("Working.");
-    await client.cancel(id);
+    await dashboard.client.cancel(id);
     await dashboard.headline("Idle: no task runs or waits.");
   });
 
@@ -109,9 +89,9 @@ describe("the frame around all pages in Chromium, against a whole fleet", functi
     const page = await dashboard.visit("/");
     await dashboard.headline("Idle: no task runs or waits.");
     const line = page.getByText("No connection to the gateway since");
-    await Promise.all([line.waitFor(), world.fleet.kill9("gateway")]);
+    await Promise.all([line.waitFor(), dashboard.world.fleet.kill9("gateway")]);
     await line.waitFor({ state: "detached" });
-    const run = await startGatedRun(world, client);
+    const run = await startGatedRun(dashboard.world, dashboard.client);
     await dashboard.headline("Working.");
     await run.end();
   });

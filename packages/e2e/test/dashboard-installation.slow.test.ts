@@ -1,40 +1,22 @@
 import assert from "node:assert/strict";
-import type { CcspClient } from "@ccsp/client";
 import { SERVICES } from "@ccsp/fleet";
 import { ROLES } from "@ccsp/identity";
-import type { Browser } from "playwright-core";
-import { openBrowser } from "../src/browser.js";
-import { Dashboard } from "../src/dashboard.js";
+import { dashboardOf } from "../src/dashboard.js";
 import { startGatedRun } from "../src/gated-run.js";
-import { startWorld, type World } from "../src/world.js";
 
 describe("the dashboard's pages of the installation in Chromium, against a whole fleet", function () {
   this.timeout(180_000);
-  let browser: Browser;
-  let world: World;
-  let client: CcspClient;
-  let dashboard: Dashboard;
-  before(async function () {
-    browser = await openBrowser(this);
-    world = await startWorld({ engine: "scripted", slots: 2, env: { CCSP_HEARTBEAT: "1s" } });
-    client = world.client("reviewers");
-    dashboard = new Dashboard(browser, world);
-    const run = await startGatedRun(world, client);
+  const dashboard = dashboardOf({ engine: "scripted", slots: 2, env: { CCSP_HEARTBEAT: "1s" } });
+  before(async () => {
+    const run = await startGatedRun(dashboard.world, dashboard.client);
     await run.end();
-  });
-  after(async () => {
-    await world?.close();
-    await browser?.close();
-  });
-  afterEach(function () {
-    return dashboard.close(this.currentTest?.title);
   });
 
   it("say on the overview how each service is, and of one that hangs since when it is silent", async () => {
     const page = await dashboard.visit("/");
     const service = (name: string) => page.locator(".line").filter({ hasText: `${name} 1 instance` });
     for (const name of SERVICES) await service(name).getByText("well", { exact: true }).waitFor();
-    const silent = world.fleet.processes().find(({ name }) => name === "notification") ?? assert.fail();
+    const silent = dashboard.world.fleet.processes().find(({ name }) => name === "notification") ?? assert.fail();
     silent.process.kill("SIGSTOP");
     try {
       await service("notification").getByText("1 not well").waitFor();
@@ -42,6 +24,20 @@ describe("the dashboard's pages of the installation in Chromium, against a whole
       silent.process.kill("SIGCONT");
     }
     await service("notification").getByText("well", { exact: true }).waitFor();
+  });
+
+  it("say what of a page is not current while a service hangs, and no longer when it answers again", async () => {
+    const page = await dashboard.visit("/usage");
+    await page.getByRole("cell", { name: "reviewers" }).waitFor();
+    const monitor = dashboard.world.fleet.processes().find(({ name }) => name === "monitor") ?? assert.fail();
+    const line = page.getByText(/^What you see of .*limits and budgets.* is from \d\d:\d\d and cannot be read now\./);
+    monitor.process.kill("SIGSTOP");
+    try {
+      await line.waitFor();
+    } finally {
+      monitor.process.kill("SIGCONT");
+    }
+    await line.waitFor({ state: "detached" });
   });
 
   it("drain an executor and take it back, set its slots, and probe its engine", async () => {
@@ -64,7 +60,7 @@ describe("the dashboard's pages of the installation in Chromium, against a whole
 
   it("show the output of a run as it comes, at an address that can be copied", async () => {
     const words = Array.from({ length: 80 }, (_, index) => `word-${index}`).join(" ");
-    const { id } = await client.submit({ prompt: `Write [[text:${words}]] [[delay:250]]` });
+    const { id } = await dashboard.client.submit({ prompt: `Write [[text:${words}]] [[delay:250]]` });
     const page = await dashboard.visit("/executors");
     await page.getByRole("link", { name: `run of ${id}` }).waitFor();
     await dashboard.press("Watch");
@@ -75,7 +71,7 @@ describe("the dashboard's pages of the installation in Chromium, against a whole
     await page.getByText("The output has ended.").waitFor();
   });
 
-  it("say what was used by whom, export it, and hold a budget until it is deleted", async () => {
+  it("say what was used by whom, export it, and hold a budget, which can be changed, until it is deleted", async () => {
     const page = await dashboard.visit("/usage");
     await dashboard.headline(/in the last 24 hours cost/);
     await page.getByRole("cell", { name: "reviewers" }).waitFor();
@@ -97,17 +93,23 @@ describe("the dashboard's pages of the installation in Chromium, against a whole
     await dashboard.fill("Limit", "50");
     await dashboard.press("Save");
     await dashboard.says("Budget team is in force.");
-    await page
-      .getByRole("cell", { name: /of|\/ 50/ })
-      .first()
-      .waitFor();
-    await dashboard.press("Delete");
+    const row = page.getByRole("table", { name: "Budgets" }).getByRole("row", { name: "team" });
+    await row.getByText("/ 50").waitFor();
+    await dashboard.press("Change", row);
+    assert.equal(await page.getByLabel("Limit", { exact: true }).inputValue(), "50");
+    await page.getByLabel("Per", { exact: true }).selectOption("month");
+    await dashboard.fill("Limit", "80");
+    await dashboard.press("Save");
+    await row.getByText("/ 80 per month").waitFor();
+    await dashboard.press("Undo");
+    await row.getByText("/ 50 per day").waitFor();
+    await dashboard.press("Delete", row);
     await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
     await dashboard.says("Budget team is deleted.");
     await page.getByText("There is no budget.").first().waitFor();
   });
 
-  it("turn a rule off and on, and test it", async () => {
+  it("turn a rule off and on, change it with a way back, and test it", async () => {
     const page = await dashboard.visit("/alerts?tab=rules");
     await dashboard.headline("Nothing is firing.");
     const rule = page.getByRole("row").filter({ hasText: "disk-full" });
@@ -116,8 +118,44 @@ describe("the dashboard's pages of the installation in Chromium, against a whole
     await rule.getByText("off", { exact: true }).waitFor();
     await rule.getByRole("button", { name: "Turn on" }).click();
     await dashboard.says("disk-full is on.");
+    const before = await rule.locator("code").nth(1).innerText();
+    await dashboard.press("Change", rule);
+    await dashboard.fill("Limit", "0.123");
+    await dashboard.press("Save");
+    await dashboard.says("Rule disk-full is in force.");
+    await rule.getByText("0.123").waitFor();
+    await dashboard.press("Undo");
+    await rule.getByText(before, { exact: true }).waitFor();
     await rule.getByRole("button", { name: "Test" }).click();
     await dashboard.says(/^disk-full was fired as a test/);
+  });
+
+  it("silence the alerts of a rule, and put a silence back that was ended by mistake", async () => {
+    const page = await dashboard.visit("/alerts?tab=silences");
+    const { status } = await page.evaluate(
+      (init) => fetch("/api/v2/alerts/silences", init).then((response) => ({ status: response.status })),
+      {
+        method: "POST",
+        headers: { "content-type": "application/json", "x-ccsp-csrf": "1" },
+        body: JSON.stringify({
+          matchers: [{ label: "rule", value: "disk-full" }],
+          reason: "a new disk is coming",
+          duration: "7200s",
+          requestId: "silence-1",
+        }),
+      },
+    );
+    assert.equal(status, 201);
+    await page.reload();
+    await page.getByRole("row", { name: /a new disk is coming/ }).waitFor();
+    await dashboard.press("End");
+    await dashboard.says("The silence of rule=disk-full has ended: people are told of its alerts again.");
+    await page.getByText("There is no silence.").waitFor();
+    await dashboard.press("Undo");
+    await dashboard.says(/^rule=disk-full is silent until /);
+    await page.getByRole("row", { name: /a new disk is coming/ }).waitFor();
+    await dashboard.press("End");
+    await page.getByText("There is no silence.").waitFor();
   });
 
   it("check a login, send a test message, and say where each stands", async () => {

@@ -1,30 +1,15 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type CcspClient, TaskState } from "@ccsp/client";
+import { TaskState } from "@ccsp/client";
 import { ROLES } from "@ccsp/identity";
 import { eventually } from "@ccsp/testkit";
-import type { Browser, Page } from "playwright-core";
-import { openBrowser } from "../src/browser.js";
-import { assertAccessible, assertFits, Dashboard, PHONE } from "../src/dashboard.js";
-import { startWorld, type World } from "../src/world.js";
+import type { Page } from "playwright-core";
+import { assertAccessible, assertFits, dashboardOf, PHONE } from "../src/dashboard.js";
 
 describe("the dashboard's pages Queue and Tasks in Chromium, against a whole fleet", function () {
   this.timeout(180_000);
-  let browser: Browser;
-  let world: World;
-  let dashboard: Dashboard;
-  let client: CcspClient;
-  before(async function () {
-    browser = await openBrowser(this);
-    world = await startWorld({ engine: "scripted", slots: 1 });
-    client = world.client("reviewers");
-    dashboard = new Dashboard(browser, world);
-  });
-  after(async () => {
-    await world?.close();
-    await browser?.close();
-  });
+  const dashboard = dashboardOf({ engine: "scripted", slots: 1 });
   let page: Page;
   let ids: string[] = [];
   let gates = 0;
@@ -32,23 +17,22 @@ describe("the dashboard's pages Queue and Tasks in Chromium, against a whole fle
   /** One task has the only slot until its file exists. Others wait for it. */
   beforeEach(async () => {
     gates += 1;
-    const file = join(world.dataDir, `gate-${gates}`);
+    const file = join(dashboard.world.dataDir, `gate-${gates}`);
     openGate = () => writeFile(file, "");
-    const { id } = await client.submit({ prompt: `Hold the slot [[gate:${file}]]` });
-    await eventually(async () => assert.equal((await client.get(id)).state, TaskState.RUNNING), {
+    const { id } = await dashboard.client.submit({ prompt: `Hold the slot [[gate:${file}]]` });
+    await eventually(async () => assert.equal((await dashboard.client.get(id)).state, TaskState.RUNNING), {
       timeoutMs: 60_000,
       what: "the first run",
     });
     ids = [id];
   });
-  afterEach(async function () {
+  afterEach(async () => {
     await openGate();
-    for (const id of ids) await client.cancel(id);
-    await dashboard.close(this.currentTest?.title);
+    for (const id of ids) await dashboard.client.cancel(id);
   });
 
   async function submitWaiting(prompt: string, priority: "normal" | "low" = "normal"): Promise<string> {
-    const { id } = await client.submit({ prompt, priority, labels: { repo: "ccsp" } });
+    const { id } = await dashboard.client.submit({ prompt, priority, labels: { repo: "ccsp" } });
     ids.push(id);
     return id;
   }
@@ -100,8 +84,8 @@ describe("the dashboard's pages Queue and Tasks in Chromium, against a whole fle
     await page.getByLabel("Type 2 to confirm.").fill("2");
     await remove.click();
     await dashboard.says(/^2 tasks removed, /);
-    for (const id of low) assert.equal((await client.get(id)).state, TaskState.CANCELLED);
-    assert.equal((await client.get(normal)).state, TaskState.QUEUED);
+    for (const id of low) assert.equal((await dashboard.client.get(id)).state, TaskState.CANCELLED);
+    assert.equal((await dashboard.client.get(normal)).state, TaskState.QUEUED);
   });
 
   it("changes a limit, says who did and why, and resets it", async () => {
@@ -151,8 +135,8 @@ describe("the dashboard's pages Queue and Tasks in Chromium, against a whole fle
     await page.getByLabel("Type 2 to confirm.").fill("2");
     await dashboard.press("Cancel the tasks");
     await dashboard.says(/^2 of 2 tasks cancelled, /);
-    for (const id of found) assert.equal((await client.get(id)).state, TaskState.CANCELLED);
-    assert.equal((await client.get(other)).state, TaskState.QUEUED);
+    for (const id of found) assert.equal((await dashboard.client.get(id)).state, TaskState.CANCELLED);
+    assert.equal((await dashboard.client.get(other)).state, TaskState.QUEUED);
     await page.goBack();
     await page.goBack();
     await page.waitForURL((url) => url.search === "");
@@ -170,6 +154,21 @@ describe("the dashboard's pages Queue and Tasks in Chromium, against a whole fle
     assert.equal((await links.allTextContents())[0], first);
     await dashboard.press("2 more");
     assert.deepEqual((await links.allTextContents()).slice(0, 2), ["A newer one", "A new one"]);
+  });
+
+  it("says that it has not counted them when more tasks came at once than it reads", async () => {
+    await submitWaiting("The first one");
+    page = await dashboard.visit("/tasks");
+    await page.getByRole("link", { name: "The first one" }).waitFor();
+    const startTime = new Date(Date.now() + 86_400_000);
+    const batch = Array.from({ length: 600 }, (_, index) => ({ prompt: `number ${index}`, startTime }));
+    const outcomes = await dashboard.client.submitMany(batch);
+    ids.push(...outcomes.flatMap((outcome) => ("taskId" in outcome ? [outcome.taskId] : [])));
+    await page.getByRole("button", { name: "Show the newest" }).waitFor();
+    await page.getByRole("link", { name: "The first one" }).waitFor();
+    await dashboard.press("Show the newest");
+    await page.getByRole("link", { name: "number 599", exact: true }).waitFor();
+    await page.getByText("500 tasks shown.").waitFor();
   });
 
   it("shows by itself that a row's task has started and ended", async () => {

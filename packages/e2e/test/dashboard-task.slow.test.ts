@@ -1,37 +1,19 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type CcspClient, TaskState } from "@ccsp/client";
+import { TaskState } from "@ccsp/client";
 import { ROLES } from "@ccsp/identity";
 import { eventually } from "@ccsp/testkit";
-import type { Browser, Page } from "playwright-core";
-import { openBrowser } from "../src/browser.js";
-import { assertAccessible, assertFits, Dashboard, PHONE, type Visitor } from "../src/dashboard.js";
-import { startWorld, type World } from "../src/world.js";
+import type { Page } from "playwright-core";
+import { assertAccessible, assertFits, dashboardOf, PHONE, type Visitor } from "../src/dashboard.js";
 
 const WORDS = Array.from({ length: 60 }, (_, index) => `word-${index}`).join(" ");
 
 describe("the dashboard's page of a task in Chromium, against a whole fleet", function () {
   this.timeout(180_000);
-  let browser: Browser;
-  let world: World;
-  let dashboard: Dashboard;
-  let client: CcspClient;
-  before(async function () {
-    browser = await openBrowser(this);
-    const env = { CCSP_TRACE_URL: "https://traces.example/trace/{traceId}" };
-    world = await startWorld({ engine: "scripted", slots: 2, restart: true, env });
-    client = world.client("reviewers");
-    dashboard = new Dashboard(browser, world);
-  });
-  after(async () => {
-    await world?.close();
-    await browser?.close();
-  });
+  const env = { CCSP_TRACE_URL: "https://traces.example/trace/{traceId}" };
+  const dashboard = dashboardOf({ engine: "scripted", slots: 2, restart: true, env });
   let page: Page;
   let counters = 0;
-  afterEach(function () {
-    return dashboard.close(this.currentTest?.title);
-  });
 
   async function open(id: string, visitor: Visitor = {}): Promise<void> {
     page = await dashboard.visit(`/tasks/${id}`, visitor);
@@ -39,12 +21,12 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
   const answer = () => page.locator(".answer");
   const stateIs = (state: string) => page.locator(".lead").getByText(state, { exact: true }).waitFor();
   const ended = (id: string) =>
-    eventually(async () => assert.ok((await client.get(id)).endTime), { timeoutMs: 60_000, what: "the end" });
+    eventually(async () => assert.ok((await dashboard.client.get(id)).endTime), { timeoutMs: 60_000, what: "the end" });
   /** A marker that lets the markers after it work in the first run only. */
-  const once = () => `[[first:1:${join(world.dataDir, `count-${counters++}`)}]]`;
+  const once = () => `[[first:1:${join(dashboard.world.dataDir, `count-${counters++}`)}]]`;
 
   it("shows the answer while it is written, and ends the run after it has said what the run cost", async () => {
-    const { id } = await client.submit({ prompt: "Count the words\n[[text:one two]] [[hang-mid]]" });
+    const { id } = await dashboard.client.submit({ prompt: "Count the words\n[[text:one two]] [[hang-mid]]" });
     await open(id);
     await dashboard.headline("Count the words");
     await stateIs("running");
@@ -53,14 +35,14 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
     await page.getByText("It ends the run, which cost unknown so far. This cannot be undone.").waitFor();
     await page.getByRole("dialog").getByRole("button", { name: "Cancel", exact: true }).last().click();
     await stateIs("cancelled");
-    assert.equal((await client.get(id)).state, TaskState.CANCELLED);
+    assert.equal((await dashboard.client.get(id)).state, TaskState.CANCELLED);
   });
 
   it("goes on with the answer after the gateway was killed in the middle, without a gap and without a repetition", async () => {
-    const { id } = await client.submit({ prompt: `Write [[text:${WORDS}]] [[delay:250]]` });
+    const { id } = await dashboard.client.submit({ prompt: `Write [[text:${WORDS}]] [[delay:250]]` });
     await open(id);
     await answer().getByText("word-5").waitFor();
-    await world.fleet.kill9("gateway");
+    await dashboard.world.fleet.kill9("gateway");
     await stateIs("succeeded");
     await page.getByText("No connection to the gateway since").waitFor({ state: "detached" });
     await eventually(async () => assert.equal(await answer().textContent(), WORDS), { timeoutMs: 60_000, what: WORDS });
@@ -74,7 +56,7 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
   });
 
   it("draws what happened on one scale, with the cause beside each bar, and each attempt with its end", async () => {
-    const { id } = await client.submit({
+    const { id } = await dashboard.client.submit({
       prompt: `Try twice ${once()} [[fail:500]] [[tool:Grep]] [[text:It worked.]]`,
     });
     await ended(id);
@@ -95,7 +77,7 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
     await page.locator(".attempts").getByText("failed").waitFor();
     await page.getByText("1 attempt of unknown cost is not in it.").waitFor();
     await answer().getByText("It worked.").waitFor();
-    const { traceId } = await client.get(id);
+    const { traceId } = await dashboard.client.get(id);
     const link = page.getByRole("link", { name: "Open the trace" });
     assert.equal(await link.getAttribute("href"), `https://traces.example/trace/${traceId}`);
     await page.getByText(/^Log, \d+ entries$/).click();
@@ -109,8 +91,8 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
     await page.getByLabel("Why (everybody sees it)").fill("the disk is full");
     await page.getByRole("dialog").getByRole("button", { name: "Pause", exact: true }).click();
     await dashboard.says("Paused: all tasks.");
-    const { id } = await client.submit({ prompt: "Wait" });
-    const { blockers } = await client.explain(id);
+    const { id } = await dashboard.client.submit({ prompt: "Wait" });
+    const { blockers } = await dashboard.client.explain(id);
     await page.goto(`/tasks/${id}`);
     await stateIs("waiting");
     await page
@@ -126,7 +108,9 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
   });
 
   it("retries a failed task, and goes on with its log", async () => {
-    const { id } = await client.submit({ prompt: `Fail first ${once()} [[fail:too-long]] [[text:Now it works.]]` });
+    const { id } = await dashboard.client.submit({
+      prompt: `Fail first ${once()} [[fail:too-long]] [[text:Now it works.]]`,
+    });
     await ended(id);
     await open(id);
     await stateIs("failed");
@@ -136,7 +120,7 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
   });
 
   it("sends the next turn of a conversation as the agent that owns it, and opens its task", async () => {
-    const { id } = await client.submit({ prompt: "Remember the number 4312", conversation: {} });
+    const { id } = await dashboard.client.submit({ prompt: "Remember the number 4312", conversation: {} });
     await ended(id);
     await open(id, { subject: "reviewers", scopes: ROLES.agent });
     await dashboard.press("Follow-up");
@@ -148,7 +132,7 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
   });
 
   it("shows neither prompt nor answer without the scope for it, and says so", async () => {
-    const { id } = await client.submit({ prompt: "A secret question [[text:A secret answer]]" });
+    const { id } = await dashboard.client.submit({ prompt: "A secret question [[text:A secret answer]]" });
     await ended(id);
     await open(id, { scopes: ROLES.viewer });
     await dashboard.headline(`Task ${id}`);
@@ -158,13 +142,13 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
   });
 
   it("fits a phone, speaks Japanese and keeps nobody out, with a run that goes on", async () => {
-    const { id } = await client.submit({ prompt: "Count [[hang-mid]]", labels: { repo: "ccsp" } });
+    const { id } = await dashboard.client.submit({ prompt: "Count [[hang-mid]]", labels: { repo: "ccsp" } });
     await open(id, { options: { viewport: PHONE, locale: "ja-JP", colorScheme: "dark" } });
     await page.getByText("回答（受信中）").waitFor();
     await stateIs("実行中");
     await assertFits(page);
     await assertAccessible(page);
-    await client.cancel(id);
+    await dashboard.client.cancel(id);
     await stateIs("取消済み");
   });
 });

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { eventually } from "@ccsp/testkit";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { openBrowser } from "../src/browser.js";
 import { Dashboard } from "../src/dashboard.js";
-import { startWorld, type World } from "../src/world.js";
 
 const TASKS = 100_000;
 const BATCH = 1000;
@@ -11,32 +10,27 @@ const MOST_DRAWN = 120;
 
 describe("the dashboard's page Tasks with 100,000 tasks", function () {
   this.timeout(900_000);
-  let browser: Browser;
-  let world: World;
-  let dashboard: Dashboard;
+  const dashboard = new Dashboard();
   let page: Page;
   before(async function () {
-    browser = await openBrowser(this);
     const most = String(TASKS + BATCH);
-    world = await startWorld({
+    await dashboard.start(await openBrowser(this), {
       engine: "scripted",
       slots: 1,
       env: { CCSP_QUEUE_MAX_WAITING: most, CCSP_QUEUE_AGENT_MAX_WAITING: most },
     });
     const startTime = new Date(Date.now() + 86_400_000);
-    const client = world.client("nightly");
+    const client = dashboard.world.client("nightly");
     for (let first = 0; first < TASKS; first += BATCH) {
       const batch = Array.from({ length: BATCH }, (_, index) => ({ prompt: `number ${first + index}`, startTime }));
       const outcomes = await client.submitMany(batch);
       assert.ok(outcomes.length === BATCH);
     }
-    dashboard = new Dashboard(browser, world);
     page = await dashboard.visit("/tasks");
   });
   after(async () => {
-    await dashboard?.close();
-    await world?.close();
-    await browser?.close();
+    await dashboard.close();
+    await dashboard.stop();
   });
 
   const rows = () => page.locator("table.data tbody tr:not([aria-hidden])");

@@ -1,30 +1,11 @@
 import assert from "node:assert/strict";
-import type { CcspClient } from "@ccsp/client";
-import type { Browser } from "playwright-core";
-import { openBrowser } from "../src/browser.js";
-import { Dashboard } from "../src/dashboard.js";
+import { ROLES } from "@ccsp/identity";
+import { dashboardOf } from "../src/dashboard.js";
 import { startGatedRun } from "../src/gated-run.js";
-import { startWorld, type World } from "../src/world.js";
 
 describe("the dashboard in Chromium, against a whole fleet", function () {
   this.timeout(180_000);
-  let browser: Browser;
-  let world: World;
-  let client: CcspClient;
-  let dashboard: Dashboard;
-  before(async function () {
-    browser = await openBrowser(this);
-    world = await startWorld({ engine: "scripted", slots: 2 });
-    client = world.client("reviewers");
-    dashboard = new Dashboard(browser, world);
-  });
-  after(async () => {
-    await world?.close();
-    await browser?.close();
-  });
-  afterEach(function () {
-    return dashboard.close(this.currentTest?.title);
-  });
+  const dashboard = dashboardOf({ engine: "scripted", slots: 2 });
 
   it("shows the page that was asked for after the sign-in, and says why a token is refused", async () => {
     const page = await dashboard.open("/queue?class=LOW");
@@ -37,10 +18,19 @@ describe("the dashboard in Chromium, against a whole fleet", function () {
     assert.equal(await page.evaluate("document.cookie"), "", "no script can read the proof");
   });
 
+  it("shows nothing of the person before to the next one who signs in", async () => {
+    const page = await dashboard.visit("/alerts");
+    await dashboard.headline("Nothing is firing.");
+    await dashboard.press("Sign out");
+    await dashboard.signIn({ subject: "reviewers", scopes: ROLES.agent });
+    await dashboard.headline("Alerts");
+    await page.locator("main").getByText("Hidden: your sign-in lacks the scope monitor:read.").waitFor();
+  });
+
   it("shows a run when it starts and when it ends, without a reload", async () => {
     const page = await dashboard.visit("/");
     await dashboard.headline("Idle: no task runs or waits.");
-    const run = await startGatedRun(world, client);
+    const run = await startGatedRun(dashboard.world, dashboard.client);
     await dashboard.headline("Working.");
     await page.getByText("1 task runs, 0 wait.").waitFor();
     await page.getByRole("link", { name: `run of ${run.id}` }).waitFor();

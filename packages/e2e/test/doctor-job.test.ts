@@ -1,19 +1,20 @@
 import assert from "node:assert/strict";
 import { VARIABLES } from "@ccsp/cli";
 import { DEFAULT_PORTS, SERVICES } from "@ccsp/fleet";
+import { skip } from "@ccsp/testkit";
+import type { IEnvVar } from "kubernetes-models/v1";
 import { parse } from "yaml";
 import { readPage } from "../src/docs/blocks.js";
 import { usedSettings } from "../src/docs/configuration.js";
+import { buildOverlay, findProgram, OVERLAYS } from "../src/kubernetes/build.js";
+import { isWorkload, serviceContainer } from "../src/kubernetes/workloads.js";
 
 /** The parts of the Job that this test reads. */
 interface Job {
   readonly spec: {
     readonly template: {
       readonly spec: {
-        readonly containers: readonly {
-          readonly args: readonly string[];
-          readonly env: readonly { readonly name: string }[];
-        }[];
+        readonly containers: readonly { readonly args: readonly string[]; readonly env: readonly IEnvVar[] }[];
       };
     };
   };
@@ -35,4 +36,29 @@ describe("ccsp doctor as a Job", () => {
     const unknown = (doctor?.env ?? []).map(({ name }) => name).filter((name) => !known.has(name));
     assert.deepEqual(unknown, []);
   });
+
+  it("connects to Redis as the queue of each overlay does", function () {
+    const kustomize =
+      findProgram("kustomize") ?? skip(this, "kustomize is not installed (Debian: apt-get install kustomize)");
+    const redis = (env: readonly IEnvVar[] = []) =>
+      env
+        .filter(({ name }) => name.startsWith("CCSP_REDIS_"))
+        .map(({ name, value, valueFrom: { secretKeyRef: of } = {} }) => `${name}=${value ?? `${of?.name}/${of?.key}`}`);
+    const known = redis(doctor?.env);
+    for (const overlay of OVERLAYS) {
+      const queue = buildOverlay(kustomize, overlay)
+        .filter(isWorkload)
+        .find(({ metadata }) => metadata.name === "queue");
+      assert.ok(queue);
+      const own = redis(serviceContainer(queue).env);
+      assert.deepEqual(
+        own.filter((each) => !known.includes(each)),
+        [],
+        overlay,
+      );
+    }
+    // With one Redis, its Secret has no login of Sentinels.
+    const sentinel = doctor?.env.find(({ name }) => name === "CCSP_REDIS_SENTINEL_LOGIN");
+    assert.equal(sentinel?.valueFrom?.secretKeyRef?.optional, true);
+  }).timeout(60_000);
 });

@@ -62,6 +62,12 @@ describe("deploy/rolling-restart.sh and deploy/upgrade.sh, on a fleet with two r
     assert.match(said.join("\n"), /^queue: .*\nqueue: rolled back in .* s\nfailed calls: 0 of \d+$/m);
   });
 
+  it("go back by themselves from a release whose queue refuses its settings, which no fleet starts again", async () => {
+    const broken = await makeRelease(join(folder, "refuses-settings"), { queue: "process.exit(2);" });
+    assert.equal(await upgradeAll(installation, broken, say), false, said.join("\n"));
+    assert.match(said.join("\n"), /^queue: queue-1 ended: .*\nqueue: rolled back in .* s\nfailed calls: 0 of \d+$/m);
+  });
+
   it("go back by themselves from a release that is ready and cannot do its work", async () => {
     const program = `process.env.CCSP_QUEUE_TARGET = "static:///127.0.0.1:1"; await import(${mainOf("gateway")});`;
     const broken = await makeRelease(join(folder, "refuses"), { gateway: program });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { loadDefinitions } from "@ccsp/cli";
@@ -74,6 +74,40 @@ describe("deploy/install.sh and the units of systemd", function () {
     assert.ok((await readdir(join(root, "opt/ccsp/current"))).includes("services"), "the link leads to the release");
   });
 
+  it("let each service reach its own certificates, and keep the key of the authority for root", async () => {
+    const place = join(folder, "opt");
+    const tls = join(folder, "tls");
+    const owners = join(folder, "owners");
+    await mkdir(place);
+    await cp(join(UNITS, "certs.sh"), join(place, "certs.sh"));
+    await symlink(process.execPath, join(place, "node"));
+    await symlink(join(DEPLOY, ".."), join(place, "current"));
+    // The users of the services are not on this machine.
+    await writeFile(join(place, "chown"), `#!/bin/sh\necho "$2 $3" >>${owners}\n`, { mode: 0o755 });
+    const env = { ...process.env, PATH: [place, process.env["PATH"]].join(delimiter) };
+    await mkdir(join(tls, "gateway-public"), { recursive: true, mode: 0o700 });
+    await run(join(place, "certs.sh"), [tls], { env });
+    const modeOf = async (path: string) => (await stat(join(tls, path))).mode & 0o777;
+    assert.deepEqual(await Promise.all(["", "queue", "ca.key"].map(modeOf)), [0o711, 0o700, 0o600]);
+    const given = (await readFile(owners, "utf8")).trimEnd().split("\n");
+    const names = [...SERVICES.filter((name) => name !== "executor"), "gateway-public"];
+    const expected = names.map((name) => `ccsp:ccsp ${join(tls, name)}`);
+    assert.deepEqual(
+      given.toSorted(),
+      [...expected, `ccsp-executor:ccsp-executor ${join(tls, "executor")}`].toSorted(),
+    );
+  });
+
+  it("install what other users can read, whatever the umask of root is", async () => {
+    const strict = join(folder, "strict");
+    await mkdir(strict);
+    const line = `umask 077; exec "$0" "$@"`;
+    const args = [join(DEPLOY, "install.sh"), release, "--root", strict, ...node];
+    await run("/bin/sh", ["-c", line, ...args], { env: { ...process.env, npm_config_offline: "true" } });
+    const main = join(strict, "opt/ccsp/current/services/main.js");
+    assert.equal((await stat(main)).mode & 0o044, 0o044);
+  });
+
   it("have a unit for each service, of which systemd understands every line", async function () {
     await run("systemd-analyze", ["--version"]).catch(() => skip(this, "systemd is not installed"));
     await mkdir(join(root, "usr/lib/systemd"), { recursive: true });
@@ -98,6 +132,34 @@ describe("deploy/install.sh and the units of systemd", function () {
       const most = service === "executor" ? MOST_EXPOSED.executor : MOST_EXPOSED.service;
       assert.ok(exposure !== "" && Number(exposure) <= most, `${service}: ${exposure}, and ${most} is allowed`);
     }
+  });
+
+  it("allow the executor the system calls with which bubblewrap makes a sandbox", async function () {
+    await run("systemd-analyze", ["--version"]).catch(() => skip(this, "systemd is not installed"));
+    const { stdout } = await run("systemd-analyze", ["syscall-filter"]);
+    const sets = new Map<string, readonly string[]>();
+    for (const block of stdout.split(/\n(?=@)/)) {
+      const [name = "", ...lines] = block.split("\n");
+      sets.set(
+        name,
+        lines.map((line) => line.trim()).filter((line) => line !== "" && !line.startsWith("#")),
+      );
+    }
+    const callsOf = (word: string): readonly string[] =>
+      word.startsWith("@") ? (sets.get(word) ?? []).flatMap(callsOf) : [word];
+    const unit = await readFile(join(UNITS, "ccsp-executor.service"), "utf8");
+    const shared = await readFile(join(UNITS, "ccsp-.service.d/10-every-service.conf"), "utf8");
+    const [, filter = ""] = /^SystemCallFilter=(.*)$/m.exec(unit) ?? [];
+    const allowed = new Set(filter.split(" ").flatMap(callsOf));
+    const needed = ["clone", "unshare", "mount", "umount2", "pivot_root", "sethostname", "capset", "openat2"];
+    assert.deepEqual(
+      needed.filter((name) => !allowed.has(name)),
+      [],
+    );
+    // These two forbid sethostname and openat2, whatever the filter says.
+    assert.match(unit, /^ProtectHostname=no$/m);
+    assert.match(unit, /^RestrictSUIDSGID=no$/m);
+    assert.doesNotMatch(shared, /^(ProtectHostname|RestrictSUIDSGID)=/m);
   });
 
   it("set nothing in a unit that the file of all units sets again, because that file wins", async () => {

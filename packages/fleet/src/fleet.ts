@@ -20,6 +20,7 @@ import { untilAllReady } from "./readiness.js";
 import type { RedisServer } from "./redis.js";
 import type { ServiceName } from "./services.js";
 import { reportedStop, stopUnits } from "./stop-units.js";
+import type { Supervisor } from "./supervise.js";
 import { type Running, superviseUnit } from "./unit-process.js";
 
 export interface FleetOptions
@@ -96,6 +97,11 @@ export interface Fleet {
    * crash.
    */
   terminate(name: ServiceName, index?: number): Promise<ProcessExit>;
+  /**
+   * Restarts a replica (by default the first): sends SIGTERM and waits for its end. Also starts a replica again that
+   * stays down because it refused its settings.
+   */
+  restart(name: ServiceName, index?: number): Promise<void>;
   /**
    * Stops everything in this order: gateway, executor, monitor, notification, queue, then Consul and Redis. With
    * `quickly`, the services before the queue stop together, for a fleet that nobody uses yet. Idempotent.
@@ -187,13 +193,13 @@ function createFleet({ running, redis, consul, gatewayCaFile, stopAll, stopping 
   });
   let ending: Promise<void> | undefined;
 
-  const processOf = (name: ServiceName, index: number): ManagedProcess => {
+  const supervisorOf = (name: ServiceName, index: number): Supervisor<ManagedProcess> => {
     const found = running.find(({ unit }) => unit.parts.some((part) => part.name === name && part.index === index));
     if (found === undefined) throw new Error(`the fleet has no ${name} with index ${index}`);
-    return found.supervisor.process;
+    return found.supervisor;
   };
   const signal = (name: ServiceName, index: number, which: NodeJS.Signals): Promise<ProcessExit> => {
-    const target = processOf(name, index);
+    const target = supervisorOf(name, index).process;
     target.kill(which);
     return target.exited;
   };
@@ -219,6 +225,10 @@ function createFleet({ running, redis, consul, gatewayCaFile, stopAll, stopping 
       await signal(name, index, "SIGKILL");
     },
     terminate: (name, index = 0) => signal(name, index, "SIGTERM"),
+    async restart(name, index = 0) {
+      await signal(name, index, "SIGTERM");
+      await supervisorOf(name, index).revive();
+    },
     stop({ quickly = false } = {}) {
       ending ??= stopAll(quickly).then(tellStopped);
       return ending;

@@ -70,6 +70,27 @@ describe("supervise", () => {
     assert.deepEqual([world.supervisor.gaveUp, world.waits], [true, [200]]);
   });
 
+  it("starts a process again on request that it had given up, and watches it from then on", async () => {
+    const world = await createWorld();
+    await world.supervisor.revive();
+    assert.equal(world.started.length, 1);
+    await world.end({ code: 2, signal: null });
+    await world.supervisor.revive();
+    assert.deepEqual([world.started.length, world.supervisor.gaveUp, world.supervisor.up], [2, false, true]);
+    await world.end(CRASH);
+    await world.elapse();
+    assert.equal(world.started.length, 3);
+  });
+
+  it("tries again when the start on request fails", async () => {
+    const world = await createWorld();
+    await world.end({ code: 2, signal: null });
+    world.failNextStart(new Error("no memory"));
+    await world.supervisor.revive();
+    await world.elapse();
+    assert.equal(world.started.length, 2);
+  });
+
   it("starts nothing once stopped, in any state: running, waiting or starting", async () => {
     const running = await createWorld();
     await running.supervisor.stop();
@@ -86,9 +107,18 @@ describe("supervise", () => {
     gate();
     await stopped;
 
+    const givenUp = await createWorld();
+    await givenUp.end({ code: 2, signal: null });
+    const openLate = givenUp.holdNextStart();
+    const reviving = givenUp.supervisor.revive();
+    await givenUp.supervisor.stop();
+    openLate();
+    await reviving;
+    await givenUp.supervisor.revive();
+
     assert.deepEqual(
-      [running, waiting, starting].map((world) => world.started.map((fake) => fake.stopped)),
-      [[true], [true], [true, true]],
+      [running, waiting, starting, givenUp].map((world) => world.started.map((fake) => fake.stopped)),
+      [[true], [true], [true, true], [true, true]],
     );
   });
 

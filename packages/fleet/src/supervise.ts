@@ -29,6 +29,8 @@ export interface Supervisor<P extends Supervisable> {
   readonly up: boolean;
   /** True if the process ended and will not be started again. */
   readonly gaveUp: boolean;
+  /** Starts the process again if it gave up. Otherwise it does nothing. */
+  revive(): Promise<void>;
   /** Stops the process and does not start it again. Idempotent. */
   stop(): Promise<void>;
 }
@@ -60,8 +62,8 @@ export async function supervise<P extends Supervisable>(options: SuperviseOption
       return error instanceof Error ? error : new Error(String(error));
     }
   };
-  const watch = async () => {
-    let failure: Ending | undefined;
+  const watch = async (failedStart?: Ending) => {
+    let failure = failedStart;
     for (;;) {
       const since = clock.now();
       const ending: Ending = failure ?? (await current.exited);
@@ -81,7 +83,7 @@ export async function supervise<P extends Supervisable>(options: SuperviseOption
       if (stopping.signal.aborted) await current.stop();
     }
   };
-  const watching = watch();
+  let watching = watch();
 
   return {
     get process() {
@@ -95,6 +97,13 @@ export async function supervise<P extends Supervisable>(options: SuperviseOption
     },
     get gaveUp() {
       return gaveUp;
+    },
+    async revive() {
+      if (!gaveUp || stopping.signal.aborted) return;
+      gaveUp = false;
+      const failure = await startAgain();
+      if (stopping.signal.aborted) await current.stop();
+      else watching = watch(failure);
     },
     async stop() {
       stopping.abort();

@@ -82,7 +82,7 @@ describe("an engine that misbehaves", function () {
     }));
 
   it("has no successful result after its time limit, or after it was asked to end", () =>
-    withRig({ CCSP_EXECUTOR_KILL_GRACE: "5s", CCSP_DRAIN_TIMEOUT: "20s" }, async (rig) => {
+    withRig({ CCSP_EXECUTOR_KILL_GRACE: "2s", CCSP_DRAIN_TIMEOUT: "20s" }, async (rig) => {
       const late = "[[answer-sigterm]][[text:too late]]";
       const limits = { wallTime: { seconds: 0n, nanos: 700_000_000 }, outputBytes: 0n, turns: 0, budgetUsd: 0 };
       const timed = rig.queue.add(late, { limits });

@@ -1,13 +1,9 @@
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
-import { createPublisher, decodeEvent, eventsKey, parkedKey } from "@ccsp/events";
-import { type RedisServer, startRedis } from "@ccsp/fleet";
+import { parkedKey } from "@ccsp/events";
 import { CallError } from "@ccsp/grpc-kit";
-import { type Event, TaskFailed } from "@ccsp/protos/ccsp/event/v1/event.js";
-import { AlertCondition, AlertRule, AlertSeverity, AlertState } from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
-import { ErrorCategory, Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { AlertCondition, AlertRule, AlertState } from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
+import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { toDuration } from "@ccsp/protos/duration.js";
-import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { eventually } from "@ccsp/testkit";
 import { pino } from "pino";
 import { createAlerts } from "../src/alerts/alerts.js";
@@ -15,70 +11,20 @@ import type { AlertRule as Rule } from "../src/alerts/domain/rule.js";
 import { openAlertStores } from "../src/alerts/stores.js";
 import { collectSignals } from "../src/signals/read-signals.js";
 import type { Signal } from "../src/signals/signal.js";
-import { type FakeQueue, startFakeQueue } from "./fake-queue.js";
-import { type RunningMonitor, startMonitor } from "./start-monitor.js";
+import { type AlertsRig, openAlertsRig, RULE } from "./alerts-rig.js";
+import type { RunningMonitor } from "./start-monitor.js";
 
 const log = pino({ level: "silent" });
 const MINUTE_MS = 60_000;
 
 describe("alerts", () => {
-  let server: RedisServer;
-  let redis: RedisConnection;
-  let queue: FakeQueue;
-  const running: RunningMonitor[] = [];
-  const start = async (instance: string) => {
-    const monitor = await startMonitor({
-      CCSP_REDIS_URL: server.url,
-      CCSP_INSTANCE: instance,
-      CCSP_MONITOR_ALERTS_EVERY: "200ms",
-      CCSP_QUEUE_TARGET: queue.target,
-    });
-    running.push(monitor);
-    return monitor;
-  };
-  /** The run of a task of this engine failed for a reason that no rule knows. */
-  const fail = (engine: string) =>
-    createPublisher(redis, "queue").publish({
-      taskId: randomUUID(),
-      agentId: "a",
-      data: {
-        $case: "taskFailed",
-        value: TaskFailed.fromPartial({ engine, attempt: 1, error: { category: ErrorCategory.UNKNOWN_ERROR } }),
-      },
-    });
-  const events = async (): Promise<readonly Event[]> =>
-    (await redis.client.xrange(eventsKey(0), "-", "+")).flatMap(([id, fields]) => decodeEvent(0, id, fields) ?? []);
-  /** What the stream tells of alerts of a rule: `firing e1`, `resolved e1`. */
-  const told = async (rule: string): Promise<readonly string[]> =>
-    (await events()).flatMap(({ data }) => {
-      if (data?.$case === "alertFiring" && data.value.rule === rule) return `firing ${data.value.labels["engine"]}`;
-      return data?.$case === "alertResolved" && data.value.rule === rule
-        ? `resolved ${data.value.labels["engine"]}`
-        : [];
-    });
-  const RULE = AlertRule.fromPartial({
-    name: "strange",
-    metric: "run_unclassified_errors",
-    condition: AlertCondition.AT_LEAST,
-    threshold: 1,
-    keepFiringFor: toDuration(0),
-    severity: AlertSeverity.WARNING,
-    summary: "{value} strange failures of {engine}",
-  });
-
+  let rig: AlertsRig;
   let client: RunningMonitor["client"];
   before(async () => {
-    server = await startRedis();
-    redis = await openRedis(server.url, { log, name: "test" });
-    queue = await startFakeQueue();
-    ({ client } = await start("one"));
+    rig = await openAlertsRig();
+    ({ client } = await rig.start("one"));
   });
-  after(async () => {
-    await Promise.all(running.splice(0).map((monitor) => monitor.stop()));
-    await queue?.close();
-    await redis?.close();
-    await server?.stop();
-  });
+  after(() => rig.close());
 
   it("are told of once although two replicas judge at the same time, and a source that fails changes nothing", async () => {
     let nowMs = Date.parse("2026-01-05T10:00Z");
@@ -92,7 +38,7 @@ describe("alerts", () => {
     };
     const replica = () =>
       createAlerts({
-        stores: openAlertStores(redis.client, log),
+        stores: openAlertStores(rig.redis.client, log),
         signals: collectSignals([source]),
         publish: async () => undefined,
         now: () => nowMs,
@@ -128,11 +74,11 @@ describe("alerts", () => {
       if (round % 4 === 0)
         signals = ["e1", "e2", "e3"].map((engine) => ({ metric: "heat", labels: { engine }, value: random() }));
       away = random() < 0.1;
-      const before = (await told("hot")).length;
+      const before = (await rig.told("hot")).length;
       await turn();
-      if (away) assert.equal((await told("hot")).length, before);
+      if (away) assert.equal((await rig.told("hot")).length, before);
     }
-    const all = await told("hot");
+    const all = await rig.told("hot");
     assert.ok(all.length > 20);
     for (const engine of ["e1", "e2", "e3"]) {
       const own = all.filter((text) => text.endsWith(engine)).map((text) => text.split(" ")[0]);
@@ -141,12 +87,12 @@ describe("alerts", () => {
         own.map((_, at) => (at % 2 === 0 ? "firing" : "resolved")),
       );
     }
-    const ids = (await events()).map(({ id }) => id);
+    const ids = (await rig.events()).map(({ id }) => id);
     assert.equal(new Set(ids).size, ids.length, "no event is there twice");
   });
 
   it("of a built-in rule come from real signals, stop when it is switched off, and return with a delete", async () => {
-    await redis.client.xadd(parkedKey(0, "notification"), "*", "id", "x");
+    await rig.redis.client.xadd(parkedKey(0, "notification"), "*", "id", "x");
     const parked = () => client.listAlerts({ rule: "parked-events" });
     const state = async () => (await parked()).alerts.map((alert) => `${AlertState[alert.state]} ${alert.summary}`);
     const firing = "FIRING 1 events that notification could not handle are parked";
@@ -173,7 +119,7 @@ describe("alerts", () => {
       oldestAge: toDuration(minutes * MINUTE_MS),
     });
     const served = ["idle", "paused", "limited", "busy"];
-    queue.status = {
+    rig.queue.status = {
       depths: [
         waiting("idle", 20),
         { ...waiting("paused", 20), paused: true },
@@ -203,12 +149,12 @@ describe("alerts", () => {
       "unserved high 300",
     ]);
     // A run that has just ended shows that the engine works.
-    await fail("busy");
+    await rig.fail("busy");
     await eventually(async () => {
       const [busy = ""] = await valuesOf("engine_stalled_seconds");
       assert.match(busy, /^busy busy \d{1,2}(\.\d+)?$/);
     });
-    queue.status = {};
+    rig.queue.status = {};
   });
 
   it("of a task that runs away compare its time with that of its peers", async () => {
@@ -220,36 +166,39 @@ describe("alerts", () => {
       spec: { engine },
       startTime: ago(minutes),
     });
-    queue.running = [task("long", "e", 45), task("short", "e", 9)];
-    queue.succeeded = Array.from({ length: 20 }, (_, at) => ({ ...task(String(at), "e", at + 1), endTime: ago(0) }));
+    rig.queue.running = [task("long", "e", 45), task("short", "e", 9)];
+    rig.queue.succeeded = Array.from({ length: 20 }, (_, at) => ({
+      ...task(String(at), "e", at + 1),
+      endTime: ago(0),
+    }));
     const values = async () => (await client.listSignals({ metric: "task_run_time_multiple" })).metrics[0]?.values;
     assert.deepEqual(
       (await values())?.map(({ labels, value }) => [labels["task"], Math.round(value * 10) / 10]),
       [["long", 2.4]],
     );
-    queue.succeeded = queue.succeeded.slice(1);
+    rig.queue.succeeded = rig.queue.succeeded.slice(1);
     assert.deepEqual(await values(), [], "19 peers say too little");
-    queue.running = [];
+    rig.queue.running = [];
   });
 
   it("cannot be judged while a source does not answer: the rule says so, and its alerts stay", async () => {
     const old = { engine: "e", priority: Priority.LOW, waiting: 1n, oldestAge: toDuration(300 * MINUTE_MS) };
-    queue.status = { depths: [old] };
+    rig.queue.status = { depths: [old] };
     const rule = { ...RULE, name: "old", metric: "queue_oldest_wait_seconds", summary: "{engine} waits {value}" };
     await client.putAlertRule({ rule, who: "ada" });
-    await eventually(async () => assert.deepEqual(await told("old"), ["firing e"]));
-    queue.fails = true;
+    await eventually(async () => assert.deepEqual(await rig.told("old"), ["firing e"]));
+    rig.queue.fails = true;
     const fault = async () =>
       (await client.listAlertRules({})).rules.find((each) => each.rule?.name === "old")?.fault ?? "";
     assert.match(await fault(), /the queue is away/);
     // Several turns later, another rule fires, and this alert is as it was.
-    await redis.client.xadd(parkedKey(0, "monitor"), "*", "id", "x");
+    await rig.redis.client.xadd(parkedKey(0, "monitor"), "*", "id", "x");
     await client.putAlertRule({ rule: { ...RULE, name: "next", metric: "parked_events" }, who: "ada" });
-    await eventually(async () => assert.notEqual((await told("next")).length, 0));
-    queue.status = {};
-    assert.deepEqual(await told("old"), ["firing e"]);
-    queue.fails = false;
-    await eventually(async () => assert.deepEqual(await told("old"), ["firing e", "resolved e"]));
+    await eventually(async () => assert.notEqual((await rig.told("next")).length, 0));
+    rig.queue.status = {};
+    assert.deepEqual(await rig.told("old"), ["firing e"]);
+    rig.queue.fails = false;
+    await eventually(async () => assert.deepEqual(await rig.told("old"), ["firing e", "resolved e"]));
   });
 
   it("are not told of while a silence matches them, and are when it is deleted", async () => {
@@ -273,8 +222,8 @@ describe("alerts", () => {
     assert.deepEqual(repeated.silence, made.silence, "the same request makes one silence");
     const known = [{ label: "engine", value: "busy", negated: true }];
     await client.putAlertRule({ rule: { ...RULE, matchers: known }, who: "ada" });
-    for (const engine of ["e1", "e2"]) await fail(engine);
-    await eventually(async () => assert.deepEqual(await told("strange"), ["firing e2"]));
+    for (const engine of ["e1", "e2"]) await rig.fail(engine);
+    await eventually(async () => assert.deepEqual(await rig.told("strange"), ["firing e2"]));
     await eventually(async () => {
       const { alerts } = await client.listAlerts({ rule: "strange", states: [AlertState.FIRING] });
       const silenced = alerts.map(({ labels, silencedBy }) => `${labels["engine"]} ${silencedBy.length}`);
@@ -286,14 +235,14 @@ describe("alerts", () => {
       [{ id: made.silence?.id, reason: "we know", who: "ada" }],
     );
     await client.deleteSilence({ id: made.silence?.id ?? "" });
-    await eventually(async () => assert.deepEqual(await told("strange"), ["firing e2", "firing e1"]));
+    await eventually(async () => assert.deepEqual(await rig.told("strange"), ["firing e2", "firing e1"]));
     await client.deleteAlertRule({ name: "strange" });
   });
 
   it("can be tested: a firing and its end, marked as a test, and nothing else changes", async () => {
     const { alert } = await client.testAlertRule({ name: "queue-age-high" });
     assert.equal(alert?.labels["test"], "true");
-    const mine = (await events()).flatMap(({ data }) =>
+    const mine = (await rig.events()).flatMap(({ data }) =>
       (data?.$case === "alertFiring" || data?.$case === "alertResolved") && data.value.rule === "queue-age-high"
         ? [`${data.$case} ${data.value.summary} ${data.value.labels["test"]} ${data.value.alertId === alert?.id}`]
         : [],
@@ -344,14 +293,14 @@ describe("alerts", () => {
     const others = ["e1", "e2", "busy"].map((value) => ({ label: "engine", value, negated: true }));
     const rule = { ...RULE, name: "many", matchers: others, labels: { team: "core" } };
     const engines = Array.from({ length: 200 }, (_, at) => `many ${at}`);
-    for (const engine of engines) await fail(engine);
+    for (const engine of engines) await rig.fail(engine);
     await eventually(async () => {
       const { metrics } = await client.listSignals({ metric: "run_unclassified_errors" });
       assert.equal(metrics[0]?.count, 203);
     });
     await client.putAlertRule({ rule, who: "ada" });
-    await eventually(async () => assert.equal((await told("many")).length, 1));
-    const [firing] = (await events()).flatMap(({ data }) =>
+    await eventually(async () => assert.equal((await rig.told("many")).length, 1));
+    const [firing] = (await rig.events()).flatMap(({ data }) =>
       data?.$case === "alertFiring" && data.value.rule === "many" ? [data.value] : [],
     );
     assert.equal(firing?.alerts, 200);
@@ -363,37 +312,6 @@ describe("alerts", () => {
     assert.deepEqual(new Set(listed.map(({ labels }) => labels["engine"])), new Set(engines));
     assert.ok(listed.every(({ toldId }) => toldId === firing?.alertId));
     await client.deleteAlertRule({ name: "many" });
-    await eventually(async () => assert.deepEqual(await told("many"), ["firing undefined", "resolved undefined"]));
+    await eventually(async () => assert.deepEqual(await rig.told("many"), ["firing undefined", "resolved undefined"]));
   });
-
-  it("are told of once, with two replicas of which the one that judges is killed meanwhile", async () => {
-    const [one] = running;
-    assert.ok(one);
-    const two = await start("two");
-    const engines = ["k1", "k2", "k3", "k4", "k5", "k6"];
-    await client.putAlertRule({ rule: { ...RULE, name: "killed", threshold: 2 }, who: "ada" });
-    const failTwice = async (engine: string) => {
-      for (let run = 0; run < 2; run += 1) await fail(engine);
-    };
-    await failTwice("k1");
-    await eventually(async () => assert.deepEqual(await told("killed"), ["firing k1"]));
-
-    const leader = await redis.client.get("ccsp:monitor:{0}:leader");
-    const [dying, left] = leader === "one" ? [one, two] : [two, one];
-    for (const engine of engines.slice(1, 4)) await failTwice(engine);
-    await eventually(async () => assert.notEqual((await told("killed")).length, 1));
-    dying.process.kill("SIGKILL");
-    for (const engine of engines.slice(4)) await failTwice(engine);
-    const all = engines.map((engine) => `firing ${engine}`);
-    await eventually(async () => assert.deepEqual((await told("killed")).toSorted(), all), { timeoutMs: 60_000 });
-
-    const { alerts } = await left.client.listAlerts({ rule: "killed" });
-    assert.deepEqual(
-      alerts.map(({ state, summary }) => `${AlertState[state]} ${summary}`).toSorted(),
-      engines.map((engine) => `FIRING 2 strange failures of ${engine}`),
-    );
-    await left.client.putAlertRule({ rule: { ...RULE, name: "killed", disabled: true }, who: "ada" });
-    const ends = engines.map((engine) => `resolved ${engine}`);
-    await eventually(async () => assert.deepEqual((await told("killed")).toSorted(), [...all, ...ends]));
-  }).timeout(90_000);
 });

@@ -292,6 +292,21 @@ describe("budgets", () => {
     assert.deepEqual(calls.splice(0), [{ holds: [] }]);
   });
 
+  it("send the queue what is used up again when the clock went back, and do not wait until it catches up", async () => {
+    const { clock, put, record, monitor, calls } = world();
+    await put({ limit: 1 });
+    await record(1);
+    clock.ms += HOUR_MS;
+    await monitor.turn();
+    clock.ms -= HOUR_MS;
+    calls.splice(0);
+    await monitor.turn();
+    assert.deepEqual(
+      calls.map(({ holds }) => holds.map(({ budget }) => budget)),
+      [["b"]],
+    );
+  });
+
   it("show in a signal for how long the queue has not accepted them, and send them when it does again", async () => {
     const { clock, now, put, record, monitor, calls, queue } = world();
     await put({ limit: 1 });

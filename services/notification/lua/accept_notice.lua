@@ -3,9 +3,10 @@
 --
 -- KEYS  1 notices     hash    id → names of its channels, a line end, JSON
 --       2 deliveries  hash    "<channel> <id>" → JSON of the delivery
---       3 matters     hash    dedup key → JSON: whether it is open, its repeats, who was told, what channels keep of it
+--       3 matters     hash    dedup key → JSON: whether it is open, its repeats, who was told, until when each channel is
+--                             quiet, what channels keep of it
 --       4 digests     zset    dedup keys with repeats, the score is when they are told of (ms)
---       5 ended       zset    dedup keys of ended matters, the score is when they ended (ms)
+--       5 ended       zset    dedup keys of matters that have ended or end by themselves, the score is when (ms)
 --       6 accepted    zset    ids, the score is when they were accepted (ms)
 --       7 delivered   zset    "<channel> <id>" of accepted deliveries, also those of the release before
 --       8 waiting     zset    "<channel> <id>" of deliveries that wait, the score is when they were accepted (ms)
@@ -51,6 +52,26 @@ if redis.call('ZADD', accepted, 'NX', whole(now), id) == 0 then
 end
 redis.call('ZREMRANGEBYSCORE', accepted, '-inf', '(' .. whole(now - keep_ms))
 
+-- Forgets the oldest matters that have ended.
+local function forget()
+  local over = redis.call('ZCARD', ended) - kept_matters
+  if over > 0 then
+    for _, old in ipairs(redis.call('ZRANGEBYSCORE', ended, '-inf', whole(now), 'LIMIT', 0, math.min(over, 100))) do
+      redis.call('HDEL', matters, old)
+      redis.call('ZREM', ended, old)
+    end
+  end
+end
+
+local function note_end()
+  if ends_at then
+    redis.call('ZADD', ended, whole(ends_at), key)
+    forget()
+  else
+    redis.call('ZREM', ended, key)
+  end
+end
+
 local matter, quiet = nil, false
 if key ~= '' then
   local stored = redis.call('HGET', matters, key)
@@ -60,6 +81,11 @@ if key ~= '' then
     quiet = true
     matter.count, matter.repeats = matter.count + 1, matter.repeats + 1
     matter.ends_at = ends_at
+    note_end()
+    matter.quiet = {}
+    for name in pairs(matter.told) do
+      matter.quiet[name] = earliest[name]
+    end
     if matter.repeats == 1 then
       matter.since = now
       redis.call('ZADD', keys.digests, whole(now + digest_ms * 2 ^ math.min(matter.digests, 6)), key)
@@ -69,7 +95,7 @@ if key ~= '' then
     local was_issue = matter and matter.issue or false
     matter = { open = true, first = id, notice = json, count = 1, repeats = 0, digests = 0, since = now,
       ends_at = ends_at, issue = issue or was_issue, told = {}, refs = refs }
-    redis.call('ZREM', ended, key)
+    note_end()
   elseif action == 'resolves' and matter then
     quiet = not matter.open
     if open and matter.repeats > 0 then
@@ -78,10 +104,7 @@ if key ~= '' then
     matter.open = false
     redis.call('ZREM', keys.digests, key)
     redis.call('ZADD', ended, whole(now), key)
-    for _, old in ipairs(redis.call('ZRANGE', ended, 0, -kept_matters - 1)) do
-      redis.call('HDEL', matters, old)
-      redis.call('ZREM', ended, old)
-    end
+    forget()
   end
 end
 

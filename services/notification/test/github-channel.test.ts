@@ -139,6 +139,25 @@ describe("the GitHub channel", () => {
     assert.equal(server.issues.length, 0);
   });
 
+  it("opens another issue when its own was moved to another repository, and takes no redirect for a success", async () => {
+    const ref = await deliver(begin());
+    const moved = { status: 301, headers: { location: `${server.url}/repositories/2/issues/9` }, message: "Moved" };
+    server.setState(1, "closed", "ann");
+    server.script = ({ path }) => (/issues\/1$/.test(path) ? moved : undefined);
+    assert.equal(await deliver(testMessage({ id: "later" }, { id: "later", ref })), "2");
+    await assert.rejects(channel.issues?.read("1", undefined, AbortSignal.timeout(10_000)) ?? Promise.resolve(), {
+      kind: "refused",
+      message: /GitHub answered 301: a redirect, which is not followed/,
+    });
+    // The repository has another name.
+    server.script = () => moved;
+    await assert.rejects(deliver(change("u1", {}, "2")), { kind: "refused" });
+    failOnce("POST", /comments$/, { ...moved, status: 307 });
+    await assert.rejects(deliver(change("u1", {}, "2")), { kind: "refused" });
+    await deliver(change("u1", {}, "2"));
+    assert.deepEqual([server.issues.length, texts(2).length], [2, 1]);
+  });
+
   it("does not show the token, and uses a new one without a restart", async () => {
     await writeFile(join(dir, "token"), "wrong");
     await assert.rejects(deliver(begin()), (error: Error) => {

@@ -171,6 +171,34 @@ describe("the store of notices", () => {
     assert.deepEqual(await drain("ops"), ["1", "2"]);
   });
 
+  it("forgets the oldest matters that ended by themselves, as those that were resolved, and none that goes on", async () => {
+    store = open(3);
+    const begin = (id: string, dedupKey: string, endTime?: Date) =>
+      store.accept(notice(id, { dedupKey, ...(endTime && { endTime }) }), to("ops"));
+    await begin("long", "month", new Date(nowMs + 700 * HOUR));
+    await begin("open", "no end");
+    for (let hour = 0; hour < 50; hour += 1) {
+      await begin(`${hour}`, `hour ${hour}`, new Date(nowMs + HOUR));
+      nowMs += HOUR;
+    }
+    assert.ok((await redis.client.hlen(KEYS.matters)) <= 6, "three that have ended, the last one, and two that go on");
+    assert.equal(await begin("again", "month", new Date(nowMs + 650 * HOUR)), "counted");
+    assert.equal(await begin("again2", "no end"), "counted");
+  });
+
+  it("tells of repeats in the quiet hours of a channel when these end", async () => {
+    const quiet = (until: number): Route[] => [{ channel: "ops", mode: "told", notBefore: new Date(until) }];
+    await store.accept(notice("first", { dedupKey: "m" }), to("ops", "hook"));
+    assert.deepEqual([await drain("ops"), await drain("hook")], [["first"], ["first"]]);
+    const morning = nowMs + 9 * HOUR;
+    await store.accept(notice("2", { dedupKey: "m" }), [...quiet(morning), ...to("hook")]);
+    nowMs += HOUR;
+    assert.equal(await store.tellRepeats(), 1);
+    assert.deepEqual([await drain("ops"), await drain("hook")], [[], ["first/repeats/1 x1"]]);
+    nowMs = morning;
+    assert.deepEqual(await drain("ops"), ["first/repeats/1 x1"]);
+  });
+
   it("waits after a failure, longer each time, and keeps each cause", async () => {
     await store.accept(notice("1"), to("ops"));
     const [one] = await claim("ops");

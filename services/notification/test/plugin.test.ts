@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { load } from "@ccsp/config";
 import { pino } from "pino";
 import { define } from "../src/config.js";
+import { tryChannel } from "../src/delivery/try-channel.js";
 import { notificationService } from "../src/service.js";
 import { channelsConfig } from "../src/setup/channels-file.js";
 import { openChannels } from "../src/setup/open-channels.js";
@@ -70,6 +71,24 @@ describe("the file of channels", () => {
       /channel a: type: there is no kind of channel named fax.*channel b: .*url.*secretFile.*channel c: .*repository/s,
     );
     await assert.rejects(open([], [join(dir, "none.mjs")]), /channel plugin .*none\.mjs/);
+  });
+
+  it("refuses a plugin that opens no channel, and says what one that throws at once has thrown", async () => {
+    const kinds = { none: "({})", "no-target": "({ deliver: async () => undefined })", undefined: "undefined" };
+    for (const [name, opened] of Object.entries(kinds)) {
+      const plugin = join(dir, `${name}.mjs`);
+      await writeFile(plugin, `export const channelType = { type: "pager", open: async () => ${opened} };`);
+      await assert.rejects(
+        open([{ name: "a", type: "pager" }], [plugin]),
+        /channel a: the kind pager has opened no channel/,
+      );
+    }
+    const plugin = join(dir, "throws.mjs");
+    const thrown = "({ target: 'x', deliver: () => { throw new Error('no paper'); } })";
+    await writeFile(plugin, `export const channelType = { type: "pager", open: async () => ${thrown} };`);
+    const channel = (await open([{ name: "a", type: "pager" }], [plugin]))[1];
+    assert.ok(channel);
+    assert.equal((await tryChannel(channel, "ann", () => new Date())).cause, "no paper");
   });
 
   it("is read by --check-config, which names what is wrong in it and in the files that it names", async () => {

@@ -1,5 +1,5 @@
 import { CallError } from "@ccsp/grpc-kit/client.js";
-import { CliError, EXIT } from "../exit.js";
+import { CliError, EXIT } from "../process/exit.js";
 
 /** What a person types for each field of a rule. */
 const OPTION: Readonly<Record<string, string>> = {

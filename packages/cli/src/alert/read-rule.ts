@@ -1,7 +1,7 @@
 import { parseDuration } from "@ccsp/config";
 import { AlertCondition, AlertRule, AlertSeverity } from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
 import { toDuration } from "@ccsp/protos/duration.js";
-import { CliError, EXIT } from "../exit.js";
+import { CliError, EXIT } from "../process/exit.js";
 
 type Fields = Readonly<Record<string, unknown>>;
 

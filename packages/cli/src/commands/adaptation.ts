@@ -1,11 +1,11 @@
 import { AdaptationMode } from "@ccsp/protos/ccsp/monitor/v1/adaptation.js";
 import { Command } from "commander";
-import { type ConnectionOptions, withConnection } from "../connection.js";
-import { type Io, note, say } from "../io.js";
-import { messageJson } from "../json-forms.js";
-import { atGateway } from "../operator.js";
+import { type ConnectionOptions, withConnection } from "../connection/connection.js";
+import { atGateway } from "../connection/operator.js";
 import { NAMELESS } from "../output/format.js";
+import { messageJson } from "../output/json-forms.js";
 import { sayTable, showOne } from "../output/show.js";
+import { type Io, note, say } from "../process/io.js";
 import { ADAPTATION_COLUMNS, adaptationRows } from "../tables/adaptation.js";
 
 const MODES: Readonly<Record<number, string>> = {

@@ -7,16 +7,16 @@ import {
   BudgetUnit,
 } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { type ConnectionOptions, withConnection } from "../connection.js";
-import { CliError, EXIT } from "../exit.js";
-import type { Io } from "../io.js";
-import { messageJson } from "../json-forms.js";
-import { atGateway } from "../operator.js";
-import { label, number, someText, timeZone } from "../option-values.js";
+import { type ConnectionOptions, withConnection } from "../connection/connection.js";
+import { atGateway } from "../connection/operator.js";
+import { label, number, someText, timeZone } from "../options/option-values.js";
 import { FORMATS } from "../output/format.js";
+import { messageJson } from "../output/json-forms.js";
 import { showList, showOne } from "../output/show.js";
+import { zonedTime } from "../output/words.js";
+import { CliError, EXIT } from "../process/exit.js";
+import type { Io } from "../process/io.js";
 import { BUDGET_COLUMNS, holderName, limitWords, shareWords, stateWords, unknownWords } from "../tables/budgets.js";
-import { zonedTime } from "../words.js";
 
 const PERIODS = { hour: BudgetPeriod.HOUR, day: BudgetPeriod.DAY, month: BudgetPeriod.MONTH } as const;
 

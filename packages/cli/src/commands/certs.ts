@@ -18,14 +18,14 @@ import {
 import { SERVICES } from "@ccsp/fleet";
 import { AGENT_ID, type CertificateName, uriOf } from "@ccsp/identity";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { CliError, EXIT } from "../exit.js";
-import type { Io } from "../io.js";
-import { wholeNumber } from "../option-values.js";
+import { stateDir } from "../local-fleet/state.js";
+import { wholeNumber } from "../options/option-values.js";
 import { FORMATS, NAMELESS, type OutputOptions, withOutput } from "../output/format.js";
 import { showList, showOne } from "../output/show.js";
-import { stateDir } from "../state.js";
+import { zonedTime } from "../output/words.js";
+import { CliError, EXIT } from "../process/exit.js";
+import type { Io } from "../process/io.js";
 import { certificateColumns, certificateJson } from "../tables/certificates.js";
-import { zonedTime } from "../words.js";
 
 const FOLDER = "the folder with the CA (default: the local fleet's)";
 

@@ -1,13 +1,13 @@
 import type { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command } from "commander";
-import { type ConnectionOptions, withConnection } from "../connection.js";
-import { type Io, note } from "../io.js";
-import { messageJson } from "../json-forms.js";
-import { atGateway, BULK_MS } from "../operator.js";
+import { type ConnectionOptions, withConnection } from "../connection/connection.js";
+import { atGateway, BULK_MS } from "../connection/operator.js";
+import { CLASS_NAMES, className, priority } from "../options/priority.js";
 import { isForPrograms, NAMELESS } from "../output/format.js";
+import { messageJson } from "../output/json-forms.js";
 import { showOne } from "../output/show.js";
-import { CLASS_NAMES, className, priority } from "../priority.js";
-import { count } from "../words.js";
+import { count } from "../output/words.js";
+import { type Io, note } from "../process/io.js";
 
 interface ClearOptions extends ConnectionOptions {
   readonly agent?: string;

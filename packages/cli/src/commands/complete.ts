@@ -1,8 +1,8 @@
 import { Command } from "commander";
 import { COMPLETE } from "../completion/scripts.js";
 import { suggest } from "../completion/suggest.js";
-import { type Io, sayFormatted } from "../io.js";
-import { printable } from "../printable.js";
+import { type Io, sayFormatted } from "../process/io.js";
+import { printable } from "../process/printable.js";
 
 /** What the scripts call: all words after `ccsp` up to the cursor. The last one may be empty. */
 export function completeCommand(io: Io): Command {

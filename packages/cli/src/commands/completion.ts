@@ -1,6 +1,6 @@
 import { Argument, Command } from "commander";
 import { SCRIPTS, SHELLS, type Shell } from "../completion/scripts.js";
-import type { Io } from "../io.js";
+import type { Io } from "../process/io.js";
 
 export function completionCommand(io: Io): Command {
   return new Command("completion")

@@ -1,18 +1,18 @@
 import { type HostPort, parseHostPort } from "@ccsp/config";
 import { SERVICES, type ServiceName } from "@ccsp/fleet";
 import { Command, InvalidArgumentError } from "commander";
-import { withConnection } from "../connection.js";
+import { withConnection } from "../connection/connection.js";
 import { examine } from "../doctor/examine.js";
 import type { Finding } from "../doctor/finding.js";
 import { type DoctorOptions, openSite } from "../doctor/site.js";
-import { EXIT, type ExitCode, messageOf } from "../exit.js";
-import { type Io, note, say } from "../io.js";
+import { stateDir } from "../local-fleet/state.js";
 import { isForPrograms, NAMELESS } from "../output/format.js";
 import { showList } from "../output/show.js";
-import { stateDir } from "../state.js";
+import { count } from "../output/words.js";
+import { EXIT, type ExitCode, messageOf } from "../process/exit.js";
+import { type Io, note, say } from "../process/io.js";
 import { FINDING_COLUMNS } from "../tables/doctor.js";
 import { readSettingsFile, withSettings } from "../up/settings-file.js";
-import { count } from "../words.js";
 
 export function doctorCommand(io: Io, end: (code: ExitCode) => void): Command {
   const doctor = new Command("doctor")

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { askHealth, type PartProgress } from "@ccsp/fleet";
 import { Command } from "commander";
-import { CliError, EXIT } from "../exit.js";
-import { type Io, note, sayJson } from "../io.js";
+import { type FleetState, findFleet, isCcsp, stateDir } from "../local-fleet/state.js";
 import { type OutputOptions, withOutput } from "../output/format.js";
-import { type FleetState, findFleet, isCcsp, stateDir } from "../state.js";
+import { CliError, EXIT } from "../process/exit.js";
+import { type Io, note, sayJson } from "../process/io.js";
 import { createStartView, type StartView } from "../up/start-view.js";
 
 /** Longer than the drains of all services, one after the other, are likely to take. */

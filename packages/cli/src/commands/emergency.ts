@@ -1,15 +1,15 @@
 import { EmergencyLevel, type EmergencyStopResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Command, InvalidArgumentError } from "commander";
-import { type ConnectionOptions, withConnection } from "../connection.js";
-import { emergencyLines } from "../describe-queue.js";
-import { atQueue, type DirectOptions, type DirectPath, findDirectPath } from "../direct-queue.js";
-import { CliError, EXIT, type ExitCode, messageOf } from "../exit.js";
-import { exitCodeOf } from "../failed-call.js";
-import { type Io, note } from "../io.js";
-import { messageJson } from "../json-forms.js";
-import { atGateway } from "../operator.js";
+import { type ConnectionOptions, withConnection } from "../connection/connection.js";
+import { atQueue, type DirectOptions, type DirectPath, findDirectPath } from "../connection/direct-queue.js";
+import { exitCodeOf } from "../connection/failed-call.js";
+import { atGateway } from "../connection/operator.js";
+import { emergencyLines } from "../describe/queue.js";
 import { isForPrograms, NAMELESS } from "../output/format.js";
+import { messageJson } from "../output/json-forms.js";
 import { showOne } from "../output/show.js";
+import { CliError, EXIT, type ExitCode, messageOf } from "../process/exit.js";
+import { type Io, note } from "../process/io.js";
 
 export const LEVELS: Readonly<Record<string, EmergencyLevel>> = {
   "no-submit": EmergencyLevel.NO_SUBMIT,

@@ -1,13 +1,13 @@
 import type { EstimateTaskResponse } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { Command } from "commander";
-import { connected } from "../connection.js";
-import { blockerLines, startWords } from "../describe-start.js";
-import type { Io } from "../io.js";
-import { messageJson } from "../json-forms.js";
+import { connected } from "../connection/connection.js";
+import { blockerLines, startWords } from "../describe/start.js";
 import { NAMELESS } from "../output/format.js";
+import { messageJson } from "../output/json-forms.js";
 import { showOne } from "../output/show.js";
-import { draftInput } from "../task-input.js";
-import { type TaskOptions, withTask } from "../task-options.js";
+import type { Io } from "../process/io.js";
+import { draftInput } from "../tasks/task-input.js";
+import { type TaskOptions, withTask } from "../tasks/task-options.js";
 
 export function estimateCommand(io: Io): Command {
   const command = new Command("estimate")

@@ -1,15 +1,15 @@
 import type { ProbeResponse } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { Command } from "commander";
-import { type ConnectionOptions, withConnection } from "../connection.js";
-import { lengthWords } from "../describe.js";
-import { EXIT, type ExitCode } from "../exit.js";
-import type { Io } from "../io.js";
-import { messageJson } from "../json-forms.js";
-import { atGateway } from "../operator.js";
-import { wholeNumber } from "../option-values.js";
+import { type ConnectionOptions, withConnection } from "../connection/connection.js";
+import { atGateway } from "../connection/operator.js";
+import { lengthWords } from "../describe/task.js";
+import { wholeNumber } from "../options/option-values.js";
 import { FORMATS, NAMELESS } from "../output/format.js";
+import { messageJson } from "../output/json-forms.js";
 import { showOne } from "../output/show.js";
-import { count } from "../words.js";
+import { count } from "../output/words.js";
+import { EXIT, type ExitCode } from "../process/exit.js";
+import type { Io } from "../process/io.js";
 
 // A probe takes at most a minute.
 const PROBE_MS = 70_000;

@@ -1,16 +1,16 @@
 import type { ExecutorState } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import { Command } from "commander";
-import { type ConnectionOptions, withConnection } from "../connection.js";
-import { silentLines } from "../describe-executors.js";
-import { CliError, EXIT, type ExitCode } from "../exit.js";
-import { untilInterrupted } from "../following.js";
-import { type Io, note, sayJson, writeText } from "../io.js";
-import { executorJson, messageJson } from "../json-forms.js";
-import { atGateway } from "../operator.js";
+import { type ConnectionOptions, withConnection } from "../connection/connection.js";
+import { atGateway } from "../connection/operator.js";
+import { silentLines } from "../describe/executors.js";
+import { untilInterrupted } from "../follow/following.js";
+import { names, TASK_ARGUMENT } from "../options/task-id.js";
 import { FORMATS, isForPrograms } from "../output/format.js";
+import { executorJson, messageJson } from "../output/json-forms.js";
 import { showList } from "../output/show.js";
+import { CliError, EXIT, type ExitCode } from "../process/exit.js";
+import { type Io, note, sayJson, writeText } from "../process/io.js";
 import { byEngine, EXECUTOR_COLUMNS, RUN_COLUMNS, type RunRow } from "../tables/executors.js";
-import { names, TASK_ARGUMENT } from "../task-id.js";
 import { drainCommand, probeCommand, slotsCommand } from "./executor-control.js";
 
 export function executorCommand(io: Io, end: (code: ExitCode) => void): Command {

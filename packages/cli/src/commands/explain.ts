@@ -1,12 +1,12 @@
 import { Command } from "commander";
-import { type ConnectionOptions, connected, withConnection } from "../connection.js";
-import { explanationLines } from "../describe-start.js";
-import type { Io } from "../io.js";
-import { messageJson } from "../json-forms.js";
+import { type ConnectionOptions, connected, withConnection } from "../connection/connection.js";
+import { explanationLines } from "../describe/start.js";
+import { TASK_ARGUMENT } from "../options/task-id.js";
 import { NAMELESS } from "../output/format.js";
+import { messageJson } from "../output/json-forms.js";
 import { showOne } from "../output/show.js";
-import { ownTaskId } from "../own-task.js";
-import { TASK_ARGUMENT } from "../task-id.js";
+import type { Io } from "../process/io.js";
+import { ownTaskId } from "../tasks/own-task.js";
 
 export function explainCommand(io: Io): Command {
   const command = new Command("explain")

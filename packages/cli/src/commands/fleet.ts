@@ -1,14 +1,14 @@
 import type { GetGlobalMetricsResponse } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
 import { Command } from "commander";
-import { type ConnectionOptions, withConnection } from "../connection.js";
-import { readOn, untilInterrupted } from "../following.js";
-import { type Io, note, say } from "../io.js";
-import { messageJson } from "../json-forms.js";
-import { atGateway } from "../operator.js";
+import { type ConnectionOptions, withConnection } from "../connection/connection.js";
+import { atGateway } from "../connection/operator.js";
+import { readOn, untilInterrupted } from "../follow/following.js";
 import { NAMELESS } from "../output/format.js";
+import { messageJson } from "../output/json-forms.js";
 import { sayAgain, sayTable, showOne } from "../output/show.js";
+import { count, grouped } from "../output/words.js";
+import { type Io, note, say } from "../process/io.js";
 import { healthLines, INSTANCE_COLUMNS } from "../tables/fleet.js";
-import { count, grouped } from "../words.js";
 
 type FleetOptions = ConnectionOptions & { readonly watch?: true };
 

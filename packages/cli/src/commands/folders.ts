@@ -1,9 +1,9 @@
 import { Command } from "commander";
-import { allowedFolders, allowFolder, forgetFolder } from "../allowed-folders.js";
-import { CliError, EXIT } from "../exit.js";
-import type { Io } from "../io.js";
+import { allowedFolders, allowFolder, forgetFolder } from "../local-fleet/allowed-folders.js";
 import { FORMATS, type OutputOptions, withOutput } from "../output/format.js";
 import { showList, showOne } from "../output/show.js";
+import { CliError, EXIT } from "../process/exit.js";
+import type { Io } from "../process/io.js";
 
 export function foldersCommand(io: Io): Command {
   const command = new Command("folders").description(

@@ -1,10 +1,10 @@
 import { Command } from "commander";
-import { type ConnectionOptions, connected, withConnection } from "../connection.js";
-import type { Io } from "../io.js";
+import { type ConnectionOptions, connected, withConnection } from "../connection/connection.js";
+import { TASK_ARGUMENT } from "../options/task-id.js";
 import { FORMATS } from "../output/format.js";
-import { ownTaskId } from "../own-task.js";
-import { showTask } from "../show-task.js";
-import { TASK_ARGUMENT } from "../task-id.js";
+import type { Io } from "../process/io.js";
+import { ownTaskId } from "../tasks/own-task.js";
+import { showTask } from "../tasks/show-task.js";
 
 export function getCommand(io: Io): Command {
   const command = new Command("get").description("show a task and its result").argument("<task>", TASK_ARGUMENT);

@@ -1,14 +1,22 @@
 import { stat } from "node:fs/promises";
 import { replaceFile } from "@ccsp/private-files";
 import { Command, Option } from "commander";
-import { allowable, allowFolder } from "../allowed-folders.js";
-import { canAsk } from "../ask.js";
-import { CliError, EXIT } from "../exit.js";
-import { askFolders, askLogin, KEY, keyLogin, type Login, loginFolder, SIMULATED } from "../init-questions.js";
-import { type Io, note, sayJson } from "../io.js";
+import { canAsk } from "../input/ask.js";
+import { readBytes, readInputFile } from "../input/read-input.js";
+import { allowable, allowFolder } from "../local-fleet/allowed-folders.js";
+import {
+  askFolders,
+  askLogin,
+  KEY,
+  keyLogin,
+  type Login,
+  loginFolder,
+  SIMULATED,
+} from "../local-fleet/init-questions.js";
+import { openStateDir, type StateDir, stateDir } from "../local-fleet/state.js";
 import { type OutputOptions, withOutput } from "../output/format.js";
-import { readBytes, readInputFile } from "../read-input.js";
-import { openStateDir, type StateDir, stateDir } from "../state.js";
+import { CliError, EXIT } from "../process/exit.js";
+import { type Io, note, sayJson } from "../process/io.js";
 
 interface InitOptions extends OutputOptions {
   readonly loginHome?: string;

@@ -1,16 +1,16 @@
 import type { ApiKey } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { Command, Option } from "commander";
-import { type AccessOptions, accessOf, ROLE_HELP, withAccess } from "../access-options.js";
-import { type ConnectionOptions, withConnection } from "../connection.js";
-import { type Io, note } from "../io.js";
-import { messageJson } from "../json-forms.js";
-import { atGateway, type Operator } from "../operator.js";
-import { durationMs } from "../option-values.js";
+import { type AccessOptions, accessOf, ROLE_HELP, withAccess } from "../auth/access-options.js";
+import { type ConnectionOptions, withConnection } from "../connection/connection.js";
+import { atGateway, type Operator } from "../connection/operator.js";
+import { durationMs } from "../options/option-values.js";
 import { FORMATS, isForPrograms, NAMELESS } from "../output/format.js";
+import { messageJson } from "../output/json-forms.js";
 import { showList, showOne } from "../output/show.js";
+import { zonedTime } from "../output/words.js";
+import { type Io, note } from "../process/io.js";
 import { KEY_COLUMNS } from "../tables/keys.js";
-import { zonedTime } from "../words.js";
 
 type CreateOptions = ConnectionOptions & AccessOptions & { readonly name?: string; readonly ttl?: number };
 

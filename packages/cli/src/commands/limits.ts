@@ -1,17 +1,17 @@
 import type { Limit, LimitChange } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { Command } from "commander";
-import { type ConnectionOptions, withConnection } from "../connection.js";
-import { CliError, EXIT } from "../exit.js";
-import type { Io } from "../io.js";
-import { messageJson } from "../json-forms.js";
-import { limitValue, limitWords } from "../limit-values.js";
-import { atGateway } from "../operator.js";
-import { durationMs } from "../option-values.js";
+import { type ConnectionOptions, withConnection } from "../connection/connection.js";
+import { atGateway } from "../connection/operator.js";
+import { limitValue, limitWords } from "../options/limit-values.js";
+import { durationMs } from "../options/option-values.js";
 import { FORMATS } from "../output/format.js";
+import { messageJson } from "../output/json-forms.js";
 import { showList, showOne } from "../output/show.js";
+import { zonedTime } from "../output/words.js";
+import { CliError, EXIT } from "../process/exit.js";
+import type { Io } from "../process/io.js";
 import { LIMIT_COLUMNS } from "../tables/limits.js";
-import { zonedTime } from "../words.js";
 
 interface SetOptions extends ConnectionOptions {
   readonly why: string;

@@ -1,11 +1,11 @@
 import { Command } from "commander";
-import { type ConnectionOptions, connected, withConnection } from "../connection.js";
-import { type FilterOptions, filterOf, isFiltered, withFilter } from "../filter-options.js";
-import type { Io } from "../io.js";
-import { taskJson } from "../json-forms.js";
-import { type LimitOptions, limitOf, pageSizeFor, withLimit } from "../limit-options.js";
+import { type ConnectionOptions, connected, withConnection } from "../connection/connection.js";
+import { type FilterOptions, filterOf, isFiltered, withFilter } from "../options/filter-options.js";
+import { type LimitOptions, limitOf, pageSizeFor, withLimit } from "../options/limit-options.js";
 import { FORMATS } from "../output/format.js";
+import { taskJson } from "../output/json-forms.js";
 import { showList } from "../output/show.js";
+import type { Io } from "../process/io.js";
 import { TASK_COLUMNS } from "../tables/tasks.js";
 
 type ListOptions = ConnectionOptions & FilterOptions & LimitOptions;

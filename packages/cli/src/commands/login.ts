@@ -1,9 +1,9 @@
 import { Command } from "commander";
-import { namedGateway } from "../connection.js";
-import { CliError, EXIT } from "../exit.js";
-import { type Io, say } from "../io.js";
-import { logIn, revoke } from "../login/issuer.js";
-import { findLogin, forgetLogin, saveLogin } from "../login/saved-login.js";
+import { logIn, revoke } from "../auth/issuer.js";
+import { findLogin, forgetLogin, saveLogin } from "../auth/saved-login.js";
+import { namedGateway } from "../connection/connection.js";
+import { CliError, EXIT } from "../process/exit.js";
+import { type Io, say } from "../process/io.js";
 
 interface GatewayOption {
   readonly gateway?: string;

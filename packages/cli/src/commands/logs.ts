@@ -1,12 +1,12 @@
 import { open } from "node:fs/promises";
 import { Command, Option } from "commander";
-import { CliError, EXIT } from "../exit.js";
-import { untilInterrupted } from "../following.js";
-import { type Io, note, sayFormatted, sayJson } from "../io.js";
-import { timeAgo, wholeNumber } from "../option-values.js";
+import { untilInterrupted } from "../follow/following.js";
+import { stateDir } from "../local-fleet/state.js";
+import { timeAgo, wholeNumber } from "../options/option-values.js";
 import { mayColour } from "../output/colour.js";
 import { type OutputOptions, withOutput } from "../output/format.js";
-import { stateDir } from "../state.js";
+import { CliError, EXIT } from "../process/exit.js";
+import { type Io, note, sayFormatted, sayJson } from "../process/io.js";
 import { followLog } from "../up/follow-log.js";
 import { createLineFilter, LEVELS, type LineFilter, toFleetLine } from "../up/line-filter.js";
 import { createLineFormat } from "../up/log-lines.js";

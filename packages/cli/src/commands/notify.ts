@@ -4,17 +4,17 @@ import {
   NotificationState,
 } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { Command, Option } from "commander";
-import { type ConnectionOptions, withConnection } from "../connection.js";
-import { CliError, EXIT, type ExitCode } from "../exit.js";
-import type { Io } from "../io.js";
-import { messageJson } from "../json-forms.js";
-import { atGateway, type Operator } from "../operator.js";
-import { someText, wholeNumber } from "../option-values.js";
+import { type ConnectionOptions, withConnection } from "../connection/connection.js";
+import { atGateway, type Operator } from "../connection/operator.js";
+import { readInputFile, textOf } from "../input/read-input.js";
+import { someText, wholeNumber } from "../options/option-values.js";
 import { FORMATS } from "../output/format.js";
+import { messageJson } from "../output/json-forms.js";
 import { showList, showOne } from "../output/show.js";
-import { readInputFile, textOf } from "../read-input.js";
+import { count, zonedTime } from "../output/words.js";
+import { CliError, EXIT, type ExitCode } from "../process/exit.js";
+import type { Io } from "../process/io.js";
 import { CHANNEL_COLUMNS, NOTIFY_COLUMNS, notificationState } from "../tables/notifications.js";
-import { count, zonedTime } from "../words.js";
 
 const STATES = {
   delivered: NotificationState.DELIVERED,

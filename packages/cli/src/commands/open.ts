@@ -7,13 +7,13 @@ import {
   namedGateway,
   withConnection,
   withGateway,
-} from "../connection.js";
-import { CliError, EXIT } from "../exit.js";
-import { type Io, note } from "../io.js";
+} from "../connection/connection.js";
 import { openInBrowser } from "../open/browser.js";
 import { signInLink } from "../open/sign-in-link.js";
 import { formatOf } from "../output/format.js";
 import { showOne } from "../output/show.js";
+import { CliError, EXIT } from "../process/exit.js";
+import { type Io, note } from "../process/io.js";
 
 interface OpenOptions extends ConnectionOptions {
   readonly url?: string;

@@ -1,15 +1,15 @@
 import type { GateScope } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { Command } from "commander";
-import { type ConnectionOptions, withConnection } from "../connection.js";
-import { gateLine } from "../describe-queue.js";
-import { gateScope, SCOPE_WORDS, scopeName } from "../gate-scope.js";
-import type { Io } from "../io.js";
-import { messageJson } from "../json-forms.js";
-import { atGateway } from "../operator.js";
-import { durationMs } from "../option-values.js";
+import { type ConnectionOptions, withConnection } from "../connection/connection.js";
+import { atGateway } from "../connection/operator.js";
+import { gateLine } from "../describe/queue.js";
+import { gateScope, SCOPE_WORDS, scopeName } from "../options/gate-scope.js";
+import { durationMs } from "../options/option-values.js";
 import { FORMATS } from "../output/format.js";
+import { messageJson } from "../output/json-forms.js";
 import { showOne } from "../output/show.js";
+import type { Io } from "../process/io.js";
 
 interface PauseOptions extends ConnectionOptions {
   readonly why: string;

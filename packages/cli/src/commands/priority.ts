@@ -1,13 +1,13 @@
 import type { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command } from "commander";
-import { type ConnectionOptions, withConnection } from "../connection.js";
-import type { Io } from "../io.js";
-import { atGateway } from "../operator.js";
+import { type ConnectionOptions, withConnection } from "../connection/connection.js";
+import { atGateway } from "../connection/operator.js";
+import { CLASS_NAMES, className, priority } from "../options/priority.js";
+import { TASK_ARGUMENT } from "../options/task-id.js";
 import { FORMATS } from "../output/format.js";
-import { CLASS_NAMES, className, priority } from "../priority.js";
-import { anyTaskId } from "../queue-listing.js";
-import { showChanged } from "../show-task.js";
-import { TASK_ARGUMENT } from "../task-id.js";
+import type { Io } from "../process/io.js";
+import { anyTaskId } from "../tasks/queue-listing.js";
+import { showChanged } from "../tasks/show-task.js";
 
 export function priorityCommand(io: Io): Command {
   const command = new Command("priority")

@@ -1,20 +1,20 @@
 import type { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command } from "commander";
-import { type ConnectionOptions, withConnection } from "../connection.js";
-import { entryLine } from "../describe-entry.js";
-import { explanationLines } from "../describe-start.js";
-import { isFiltered, withFilter } from "../filter-options.js";
-import { readOn, untilInterrupted } from "../following.js";
-import { type Io, say, sayJson } from "../io.js";
-import { messageJson, taskJson } from "../json-forms.js";
-import { type LimitOptions, limitOf, pageSizeFor, withLimit } from "../limit-options.js";
-import { atGateway, type Operator } from "../operator.js";
+import { type ConnectionOptions, withConnection } from "../connection/connection.js";
+import { atGateway, type Operator } from "../connection/operator.js";
+import { entryLine } from "../describe/entry.js";
+import { explanationLines } from "../describe/start.js";
+import { readOn, untilInterrupted } from "../follow/following.js";
+import { isFiltered, withFilter } from "../options/filter-options.js";
+import { type LimitOptions, limitOf, pageSizeFor, withLimit } from "../options/limit-options.js";
+import { TASK_ARGUMENT } from "../options/task-id.js";
 import { FORMATS, NAMELESS } from "../output/format.js";
+import { messageJson, taskJson } from "../output/json-forms.js";
 import { showList, showOne } from "../output/show.js";
-import { anyTaskId, tasksOf, type Wanted } from "../queue-listing.js";
-import { showChanged, showTask } from "../show-task.js";
+import { type Io, say, sayJson } from "../process/io.js";
 import { QUEUE_TASK_COLUMNS } from "../tables/tasks.js";
-import { TASK_ARGUMENT } from "../task-id.js";
+import { anyTaskId, tasksOf, type Wanted } from "../tasks/queue-listing.js";
+import { showChanged, showTask } from "../tasks/show-task.js";
 
 type ListOptions = ConnectionOptions & Wanted & LimitOptions;
 

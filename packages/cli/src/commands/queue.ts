@@ -1,13 +1,13 @@
 import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Command } from "commander";
-import { type ConnectionOptions, withConnection } from "../connection.js";
-import { sayQueue } from "../describe-queue.js";
-import { readOn, untilInterrupted } from "../following.js";
-import type { Io } from "../io.js";
-import { messageJson } from "../json-forms.js";
-import { atGateway } from "../operator.js";
+import { type ConnectionOptions, withConnection } from "../connection/connection.js";
+import { atGateway } from "../connection/operator.js";
+import { sayQueue } from "../describe/queue.js";
+import { readOn, untilInterrupted } from "../follow/following.js";
 import { NAMELESS } from "../output/format.js";
+import { messageJson } from "../output/json-forms.js";
 import { sayAgain, showOne } from "../output/show.js";
+import type { Io } from "../process/io.js";
 import { queueTaskCommands } from "./queue-tasks.js";
 
 export function queueCommand(io: Io): Command {

@@ -1,11 +1,11 @@
 import { Command } from "commander";
-import { byFilter, type ChangeOptions, withTasks } from "../by-filter.js";
-import { connected } from "../connection.js";
-import type { Io } from "../io.js";
-import { messageJson } from "../json-forms.js";
-import { BULK_MS } from "../operator.js";
-import { ownTaskId } from "../own-task.js";
-import { showChanged } from "../show-task.js";
+import { connected } from "../connection/connection.js";
+import { BULK_MS } from "../connection/operator.js";
+import { messageJson } from "../output/json-forms.js";
+import type { Io } from "../process/io.js";
+import { byFilter, type ChangeOptions, withTasks } from "../tasks/by-filter.js";
+import { ownTaskId } from "../tasks/own-task.js";
+import { showChanged } from "../tasks/show-task.js";
 
 export function retryCommand(io: Io): Command {
   const command = new Command("retry").description(

@@ -1,12 +1,12 @@
 import { Command } from "commander";
-import { inAllowedFolders } from "../ask-folder.js";
-import { connected } from "../connection.js";
-import type { ExitCode } from "../exit.js";
-import { followRun } from "../follow-run.js";
-import type { Io } from "../io.js";
-import { PROMPT_ARGUMENT } from "../prompt.js";
-import { taskInput } from "../task-input.js";
-import { type TaskOptions, withTask } from "../task-options.js";
+import { connected } from "../connection/connection.js";
+import { followRun } from "../follow/follow-run.js";
+import { PROMPT_ARGUMENT } from "../input/prompt.js";
+import type { ExitCode } from "../process/exit.js";
+import type { Io } from "../process/io.js";
+import { inAllowedFolders } from "../tasks/ask-folder.js";
+import { taskInput } from "../tasks/task-input.js";
+import { type TaskOptions, withTask } from "../tasks/task-options.js";
 
 type RunOptions = TaskOptions & { readonly cancelOnInterrupt?: true; readonly quiet?: true };
 

@@ -1,18 +1,18 @@
 import { type CcspClient, NotFoundError, type ScheduleInput, type Task } from "@ccsp/client";
 import type { Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import { Command, Option } from "commander";
-import { inAllowedFolders } from "../ask-folder.js";
-import { type ConnectionOptions, connected, withConnection } from "../connection.js";
-import { scheduleLines } from "../describe-schedule.js";
-import type { Io } from "../io.js";
-import { messageJson } from "../json-forms.js";
-import { timeZone as timeZoneName } from "../option-values.js";
+import { type ConnectionOptions, connected, withConnection } from "../connection/connection.js";
+import { scheduleLines } from "../describe/schedule.js";
+import { PROMPT_ARGUMENT } from "../input/prompt.js";
+import { timeZone as timeZoneName } from "../options/option-values.js";
 import { FORMATS, isForPrograms } from "../output/format.js";
+import { messageJson } from "../output/json-forms.js";
 import { showList, showOne } from "../output/show.js";
-import { PROMPT_ARGUMENT } from "../prompt.js";
+import type { Io } from "../process/io.js";
 import { SCHEDULE_COLUMNS, type ScheduleRow } from "../tables/schedules.js";
-import { taskInput } from "../task-input.js";
-import { type TaskOptions, withTask } from "../task-options.js";
+import { inAllowedFolders } from "../tasks/ask-folder.js";
+import { taskInput } from "../tasks/task-input.js";
+import { type TaskOptions, withTask } from "../tasks/task-options.js";
 
 type PutOptions = TaskOptions & {
   readonly timeZone: string;

@@ -1,14 +1,14 @@
 import { type Session, SessionState } from "@ccsp/protos/ccsp/monitor/v1/session.js";
 import type { Account } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Command } from "commander";
-import { type ConnectionOptions, withConnection } from "../connection.js";
-import { EXIT, type ExitCode } from "../exit.js";
-import type { Io } from "../io.js";
-import { messageJson } from "../json-forms.js";
-import { atGateway, type Operator } from "../operator.js";
+import { type ConnectionOptions, withConnection } from "../connection/connection.js";
+import { atGateway, type Operator } from "../connection/operator.js";
+import { SESSION_WORDS, sessionAccount, sessionName } from "../options/session-name.js";
 import { FORMATS } from "../output/format.js";
+import { messageJson } from "../output/json-forms.js";
 import { showList, showOne } from "../output/show.js";
-import { SESSION_WORDS, sessionAccount, sessionName } from "../session-name.js";
+import { EXIT, type ExitCode } from "../process/exit.js";
+import type { Io } from "../process/io.js";
 import { SESSION_COLUMNS, sessionState } from "../tables/sessions.js";
 
 /** A probe takes at most a minute to start and another one to run. */

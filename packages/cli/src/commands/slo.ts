@@ -1,13 +1,13 @@
 import type { GetSlosResponse } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
 import { Command } from "commander";
-import { type ConnectionOptions, withConnection } from "../connection.js";
-import { type Io, note, say } from "../io.js";
-import { messageJson } from "../json-forms.js";
-import { atGateway } from "../operator.js";
+import { type ConnectionOptions, withConnection } from "../connection/connection.js";
+import { atGateway } from "../connection/operator.js";
 import { NAMELESS } from "../output/format.js";
+import { messageJson } from "../output/json-forms.js";
 import { sayTable, showOne } from "../output/show.js";
+import { zonedTime } from "../output/words.js";
+import { type Io, note, say } from "../process/io.js";
 import { p95Line, SLO_COLUMNS } from "../tables/slo.js";
-import { zonedTime } from "../words.js";
 
 export function sloCommand(io: Io): Command {
   return withConnection(new Command("slo"), NAMELESS)

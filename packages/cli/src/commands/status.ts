@@ -1,5 +1,6 @@
 import type { Capabilities } from "@ccsp/client";
 import { Command } from "commander";
+import { accessWords } from "../auth/roles.js";
 import {
   asAgent,
   type ConnectionOptions,
@@ -7,21 +8,20 @@ import {
   namedGateway,
   withConnection,
   withGateway,
-} from "../connection.js";
-import { executorLines } from "../describe-executors.js";
-import { sayQueue } from "../describe-queue.js";
-import { atQueue, findDirectPath } from "../direct-queue.js";
-import { EXIT, type ExitCode, messageOf } from "../exit.js";
-import { errorJson, exitCodeOf } from "../failed-call.js";
-import { askInstallation, type InstallationStatus, installationJson } from "../installation-status.js";
-import { type Io, say } from "../io.js";
-import { messageJson } from "../json-forms.js";
-import { localStatus, type ServiceStatus } from "../local-status.js";
-import { asOperator } from "../operator.js";
+} from "../connection/connection.js";
+import { atQueue, findDirectPath } from "../connection/direct-queue.js";
+import { errorJson, exitCodeOf } from "../connection/failed-call.js";
+import { askInstallation, type InstallationStatus, installationJson } from "../connection/installation-status.js";
+import { asOperator } from "../connection/operator.js";
+import { executorLines } from "../describe/executors.js";
+import { sayQueue } from "../describe/queue.js";
+import { localStatus, type ServiceStatus } from "../local-fleet/local-status.js";
+import type { FleetState } from "../local-fleet/state.js";
 import { NAMELESS, type OutputOptions } from "../output/format.js";
+import { messageJson } from "../output/json-forms.js";
 import { sayTable, showOne } from "../output/show.js";
-import { accessWords } from "../roles.js";
-import type { FleetState } from "../state.js";
+import { EXIT, type ExitCode, messageOf } from "../process/exit.js";
+import { type Io, say } from "../process/io.js";
 import { NOTIFICATION_COLUMNS, SERVICE_COLUMNS, USAGE_COLUMNS } from "../tables/status.js";
 
 export function statusCommand(io: Io, end: (code: ExitCode) => void): Command {

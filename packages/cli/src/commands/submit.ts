@@ -1,13 +1,13 @@
 import { Command } from "commander";
-import { inAllowedFolders } from "../ask-folder.js";
-import { connected } from "../connection.js";
-import type { Io } from "../io.js";
-import { taskJson } from "../json-forms.js";
+import { connected } from "../connection/connection.js";
+import { PROMPT_ARGUMENT } from "../input/prompt.js";
 import { FORMATS } from "../output/format.js";
+import { taskJson } from "../output/json-forms.js";
 import { showOne } from "../output/show.js";
-import { PROMPT_ARGUMENT } from "../prompt.js";
-import { taskInput } from "../task-input.js";
-import { type TaskOptions, withTask } from "../task-options.js";
+import type { Io } from "../process/io.js";
+import { inAllowedFolders } from "../tasks/ask-folder.js";
+import { taskInput } from "../tasks/task-input.js";
+import { type TaskOptions, withTask } from "../tasks/task-options.js";
 
 export function submitCommand(io: Io): Command {
   const command = new Command("submit")

@@ -1,16 +1,16 @@
 import { ROLES } from "@ccsp/identity";
 import { Command, Option } from "commander";
-import { type AccessOptions, accessOf, callerId, ROLE_HELP, withAccess } from "../access-options.js";
-import { type ConnectionOptions, withConnection } from "../connection.js";
-import { claimsFor, createToken } from "../create-token.js";
-import { CliError, EXIT } from "../exit.js";
-import type { Io } from "../io.js";
-import { findSecret, secretPath } from "../local-secret.js";
-import { atGateway } from "../operator.js";
-import { durationMs } from "../option-values.js";
+import { type AccessOptions, accessOf, callerId, ROLE_HELP, withAccess } from "../auth/access-options.js";
+import { claimsFor, createToken } from "../auth/create-token.js";
+import { type ConnectionOptions, withConnection } from "../connection/connection.js";
+import { atGateway } from "../connection/operator.js";
+import { readBytes, readInputFile, textOf } from "../input/read-input.js";
+import { findSecret, secretPath } from "../local-fleet/local-secret.js";
+import { durationMs } from "../options/option-values.js";
 import { NAMELESS, type OutputOptions, withOutput } from "../output/format.js";
 import { showOne } from "../output/show.js";
-import { readBytes, readInputFile, textOf } from "../read-input.js";
+import { CliError, EXIT } from "../process/exit.js";
+import type { Io } from "../process/io.js";
 
 interface CreateOptions extends OutputOptions, AccessOptions {
   readonly ttl: number;

@@ -1,17 +1,17 @@
 import { byStart } from "@ccsp/trace-store";
 import { Command } from "commander";
-import { type ConnectionOptions, connected, namedGateway, withConnection } from "../connection.js";
-import { CliError, EXIT } from "../exit.js";
-import { type Io, note, say, sayFormatted, sayJson } from "../io.js";
+import { type ConnectionOptions, connected, namedGateway, withConnection } from "../connection/connection.js";
+import { findFleet, stateDir } from "../local-fleet/state.js";
+import { TASK_ARGUMENT } from "../options/task-id.js";
 import { mayColour } from "../output/colour.js";
 import { widthOf } from "../output/text-width.js";
-import { ownTaskId } from "../own-task.js";
-import { findFleet, stateDir } from "../state.js";
-import { TASK_ARGUMENT } from "../task-id.js";
+import { count } from "../output/words.js";
+import { CliError, EXIT } from "../process/exit.js";
+import { type Io, note, say, sayFormatted, sayJson } from "../process/io.js";
+import { ownTaskId } from "../tasks/own-task.js";
 import { type LoadedTrace, loadTrace, type TaskFacts } from "../trace/load-trace.js";
 import { traceLines } from "../trace/trace-lines.js";
 import { TRACE_URL_HELP, traceUrl } from "../trace/trace-url.js";
-import { count } from "../words.js";
 
 /** Bars have to end somewhere in a pipe too. */
 const PIPE_WIDTH = 100;

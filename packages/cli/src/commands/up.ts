@@ -1,10 +1,10 @@
 import { SERVICES, type ServiceName } from "@ccsp/fleet";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { CliError, EXIT, type ExitCode } from "../exit.js";
-import { type Io, note, sayJson } from "../io.js";
-import { ensureSecret } from "../local-secret.js";
+import { ensureSecret } from "../local-fleet/local-secret.js";
+import { type FleetState, findFleet, openStateDir, type StateDir, stateDir } from "../local-fleet/state.js";
 import { type OutputOptions, withOutput } from "../output/format.js";
-import { type FleetState, findFleet, openStateDir, type StateDir, stateDir } from "../state.js";
+import { CliError, EXIT, type ExitCode } from "../process/exit.js";
+import { type Io, note, sayJson } from "../process/io.js";
 import { failedNews, LOCK_FD, startInBackground, tellStarter } from "../up/background.js";
 import { fleetCertificates, makeCertificates } from "../up/certificates.js";
 import { checkStart } from "../up/check-start.js";
@@ -78,20 +78,22 @@ Examples:
   ccsp up --detach --replicas executor=2 gateway=2
   CCSP_CLAUDE_CODE_HOME=$HOME ccsp up --single`,
     )
-    .action(async ({ inProcess, ...flags }: UpFlags) => {
-      if (inProcess) {
-        const { runInProcess } = await import("../up/in-process.js"); // loads the services only where they run
-        return end(await runInProcess(io));
-      }
-      const state = stateDir(io.env);
-      await openStateDir(state);
-      const lock = flags.background ? heldLock(LOCK_FD) : await lockFolder(state, (message) => note(io, message));
-      try {
-        end(await (flags.background ? beInBackground(io, { state, lock }, flags) : start(io, { state, lock }, flags)));
-      } finally {
-        lock.close();
-      }
-    });
+    .action(async (flags: UpFlags) => end(await up(io, flags)));
+}
+
+async function up(io: Io, flags: UpFlags): Promise<ExitCode> {
+  if (flags.inProcess) {
+    const { runInProcess } = await import("../up/in-process.js"); // loads the services only where they run
+    return runInProcess(io);
+  }
+  const state = stateDir(io.env);
+  await openStateDir(state);
+  const lock = flags.background ? heldLock(LOCK_FD) : await lockFolder(state, (message) => note(io, message));
+  try {
+    return await (flags.background ? beInBackground(io, { state, lock }, flags) : start(io, { state, lock }, flags));
+  } finally {
+    lock.close();
+  }
 }
 
 interface Folder {
@@ -116,7 +118,7 @@ async function start(io: Io, { state, lock }: Folder, flags: UpFlags): Promise<E
     const settings = fleetSettings({ ...io, env }, state, engine);
     const warn = (message: string) => note(io, json ? JSON.stringify({ warning: { message } }) : `warning: ${message}`);
     const warnOfSandbox = async (fleet: FleetState) => {
-      const { fleetSandboxLines } = await import("../fleet-sandbox.js"); // loads gRPC, which `up` itself does not need
+      const { fleetSandboxLines } = await import("../up/fleet-sandbox.js"); // loads gRPC, which `up` itself does not need
       const lines = await fleetSandboxLines({ ...io, env }, fleet).catch(() => []);
       view.aside(() => lines.forEach(warn));
     };

@@ -2,14 +2,14 @@ import { ForecastMetric, ForecastState } from "@ccsp/protos/ccsp/usage/v1/foreca
 import { UsageFilter } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { type ConnectionOptions, withConnection } from "../connection.js";
-import { CliError, EXIT } from "../exit.js";
-import { type Io, note, say } from "../io.js";
-import { messageJson } from "../json-forms.js";
-import { atGateway } from "../operator.js";
-import { durationMs, someText } from "../option-values.js";
+import { type ConnectionOptions, withConnection } from "../connection/connection.js";
+import { atGateway } from "../connection/operator.js";
+import { durationMs, someText } from "../options/option-values.js";
 import { FORMATS, NAMELESS } from "../output/format.js";
+import { messageJson } from "../output/json-forms.js";
 import { sayTable, showList, showOne } from "../output/show.js";
+import { CliError, EXIT } from "../process/exit.js";
+import { type Io, note, say } from "../process/io.js";
 import { errorColumns, forecastLines, metricWords, windowColumns } from "../tables/usage-ahead.js";
 
 interface WindowOptions extends ConnectionOptions {
@@ -95,42 +95,42 @@ Examples:
   ccsp usage forecast --metric cost --agent ci --ahead 3h
   ccsp usage forecast -o json | jq .forecast.expected`,
     )
-    .action(async ({ metric, ahead: aheadMs, ...options }: ForecastOptions) => {
-      const { agent, engine, account, model, label } = options;
-      const chosen = Object.entries({ agent, engine, account, model, label }).filter(
-        ([, value]) => value !== undefined,
-      );
-      if (chosen.length > 1)
-        throw new CliError(EXIT.usage, `use only one of ${chosen.map(([name]) => `--${name}`).join(" and ")}`);
-      const filter = UsageFilter.fromPartial({
-        agentId: agent ?? "",
-        engine: engine ?? "",
-        account: account ?? "",
-        model: model ?? "",
-        label: label ?? "",
-      });
-      await atGateway(io, options, async (gateway) => {
-        const request = { metric: METRICS[metric], filter, horizon: toDuration(aheadMs) };
-        const answer = await gateway.getForecast(request);
-        const { forecast } = answer;
-        const what = chosen[0] ? `${chosen[0][0]} ${chosen[0][1]}` : "everything";
-        await showOne(io, options, {
-          json: () => messageJson("ccsp.monitor.v1.GetForecastResponse", answer),
-          async write() {
-            if (forecast?.state !== ForecastState.KNOWN)
-              return note(io, `no forecast of ${metric} for ${what}: ${forecast?.reason ?? "the monitor gave none"}`);
-            for (const line of forecastLines(forecast, what)) say(io, line);
-            if (forecast.runsUnknown > 0n)
-              note(
-                io,
-                `the ${metricWords(forecast)} of ${forecast.runsUnknown} of ${forecast.runs} runs of the last day is not known, and not in the forecast`,
-              );
-            say(io, "");
-            await sayTable(io, options, errorColumns(forecast.metric), forecast.errors);
-          },
-        });
-      });
+    .action((options: ForecastOptions) => showForecast(io, options));
+}
+
+async function showForecast(io: Io, { metric, ahead: aheadMs, ...options }: ForecastOptions): Promise<void> {
+  const { agent, engine, account, model, label } = options;
+  const chosen = Object.entries({ agent, engine, account, model, label }).filter(([, value]) => value !== undefined);
+  if (chosen.length > 1)
+    throw new CliError(EXIT.usage, `use only one of ${chosen.map(([name]) => `--${name}`).join(" and ")}`);
+  const filter = UsageFilter.fromPartial({
+    agentId: agent ?? "",
+    engine: engine ?? "",
+    account: account ?? "",
+    model: model ?? "",
+    label: label ?? "",
+  });
+  await atGateway(io, options, async (gateway) => {
+    const request = { metric: METRICS[metric], filter, horizon: toDuration(aheadMs) };
+    const answer = await gateway.getForecast(request);
+    const { forecast } = answer;
+    const what = chosen[0] ? `${chosen[0][0]} ${chosen[0][1]}` : "everything";
+    await showOne(io, options, {
+      json: () => messageJson("ccsp.monitor.v1.GetForecastResponse", answer),
+      async write() {
+        if (forecast?.state !== ForecastState.KNOWN)
+          return note(io, `no forecast of ${metric} for ${what}: ${forecast?.reason ?? "the monitor gave none"}`);
+        for (const line of forecastLines(forecast, what)) say(io, line);
+        if (forecast.runsUnknown > 0n)
+          note(
+            io,
+            `the ${metricWords(forecast)} of ${forecast.runsUnknown} of ${forecast.runs} runs of the last day is not known, and not in the forecast`,
+          );
+        say(io, "");
+        await sayTable(io, options, errorColumns(forecast.metric), forecast.errors);
+      },
     });
+  });
 }
 
 function ahead(value: string): number {

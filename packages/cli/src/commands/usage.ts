@@ -1,16 +1,16 @@
 import { Dimension, ExportFormat, UsageFilter } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { Command, Option } from "commander";
-import { type ConnectionOptions, withConnection } from "../connection.js";
-import { CliError, EXIT } from "../exit.js";
-import { type Io, note, writeText } from "../io.js";
-import { messageJson } from "../json-forms.js";
-import { atGateway, type Operator } from "../operator.js";
-import { oneOf, someText, timeAgo } from "../option-values.js";
+import { type ConnectionOptions, withConnection } from "../connection/connection.js";
+import { atGateway, type Operator } from "../connection/operator.js";
+import { oneOf, someText, timeAgo } from "../options/option-values.js";
 import { NAMELESS } from "../output/format.js";
+import { messageJson } from "../output/json-forms.js";
 import { sayTable, showOne } from "../output/show.js";
+import { zonedTime } from "../output/words.js";
+import { CliError, EXIT } from "../process/exit.js";
+import { type Io, note, writeText } from "../process/io.js";
 import { BY, type By, gapWords, nameOf, sparklinesOf, usageColumns } from "../tables/usage.js";
-import { zonedTime } from "../words.js";
 import { usageForecastCommand, usageWindowsCommand } from "./usage-ahead.js";
 
 interface UsageOptions extends ConnectionOptions {

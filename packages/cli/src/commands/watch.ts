@@ -1,12 +1,12 @@
 import { type CcspClient, type RunEvent, type Task, TaskState, toRunEvents } from "@ccsp/client";
 import { Command } from "commander";
-import { type ConnectionOptions, connected, withConnection } from "../connection.js";
-import type { ExitCode } from "../exit.js";
-import { followRun } from "../follow-run.js";
-import type { Io } from "../io.js";
-import { wholeNumber } from "../option-values.js";
-import { ownTaskId } from "../own-task.js";
-import { TASK_ARGUMENT } from "../task-id.js";
+import { type ConnectionOptions, connected, withConnection } from "../connection/connection.js";
+import { followRun } from "../follow/follow-run.js";
+import { wholeNumber } from "../options/option-values.js";
+import { TASK_ARGUMENT } from "../options/task-id.js";
+import type { ExitCode } from "../process/exit.js";
+import type { Io } from "../process/io.js";
+import { ownTaskId } from "../tasks/own-task.js";
 
 type WatchOptions = ConnectionOptions & { readonly after: number; readonly quiet?: true };
 

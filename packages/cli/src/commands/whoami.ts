@@ -1,13 +1,13 @@
 import { Command } from "commander";
-import { type ConnectionOptions, withConnection } from "../connection.js";
-import type { Io } from "../io.js";
-import { messageJson } from "../json-forms.js";
-import { atGateway } from "../operator.js";
+import { roleOf } from "../auth/roles.js";
+import { type ConnectionOptions, withConnection } from "../connection/connection.js";
+import { atGateway } from "../connection/operator.js";
 import { FORMATS } from "../output/format.js";
+import { messageJson } from "../output/json-forms.js";
 import { showOne } from "../output/show.js";
-import { printable } from "../printable.js";
-import { roleOf } from "../roles.js";
-import { wrapped, zonedTime } from "../words.js";
+import { wrapped, zonedTime } from "../output/words.js";
+import type { Io } from "../process/io.js";
+import { printable } from "../process/printable.js";
 
 export function whoamiCommand(io: Io): Command {
   return withConnection(new Command("whoami"), FORMATS)

@@ -1,13 +1,13 @@
 import type { CcspClient } from "@ccsp/client";
 import { SERVICES } from "@ccsp/fleet";
-import { type ConnectionOptions, connected } from "../connection.js";
-import { stateName } from "../describe.js";
-import type { Io } from "../io.js";
-import { atGateway } from "../operator.js";
-import { CLASS_NAMES } from "../priority.js";
-import { sessionName } from "../session-name.js";
+import { type ConnectionOptions, connected } from "../connection/connection.js";
+import { atGateway } from "../connection/operator.js";
+import { stateName } from "../describe/task.js";
+import { CLASS_NAMES } from "../options/priority.js";
+import { sessionName } from "../options/session-name.js";
+import { localTime } from "../output/words.js";
+import type { Io } from "../process/io.js";
 import { sessionState } from "../tables/sessions.js";
-import { localTime } from "../words.js";
 
 export interface Suggestion {
   readonly value: string;

@@ -1,7 +1,7 @@
 import { Readable, Writable } from "node:stream";
 import { within } from "@ccsp/timing";
 import type { Argument, Command, Option } from "commander";
-import type { Io } from "../io.js";
+import type { Io } from "../process/io.js";
 import { type CommandLine, readCommandLine } from "./command-line.js";
 import type { Source, Suggestion } from "./sources.js";
 
@@ -95,7 +95,10 @@ async function valuesOf(
   return { suggestions: await within(limitMs, asking, () => []), files: false };
 }
 
-/** `oneOf` of option-values.ts leaves its names on the function. It reads upper and lower case: so follow the user. */
+/**
+ * `oneOf` of options/option-values.ts leaves its names on the function. It reads upper and lower case: so follow the
+ * user.
+ */
 function choicesOf(parse: unknown, current: string): readonly string[] | undefined {
   const { choices }: { readonly choices?: unknown } = Object(parse);
   if (!Array.isArray(choices)) return undefined;

@@ -1,4 +1,4 @@
-import { messageOf } from "../exit.js";
+import { messageOf } from "../process/exit.js";
 import { type Found, fail, ok, skip, warn } from "./finding.js";
 import type { Site } from "./site.js";
 

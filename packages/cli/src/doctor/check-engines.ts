@@ -1,5 +1,5 @@
 import { type Session, SessionState } from "@ccsp/protos/ccsp/monitor/v1/session.js";
-import { sessionName } from "../session-name.js";
+import { sessionName } from "../options/session-name.js";
 import { sessionState } from "../tables/sessions.js";
 import { type Found, fail, ok, skip, warn } from "./finding.js";
 import type { Installation } from "./installation.js";

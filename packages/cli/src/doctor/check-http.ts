@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { Agent, fetch } from "undici";
-import { messageOf } from "../exit.js";
+import { messageOf } from "../process/exit.js";
 import { type Found, fail, ok } from "./finding.js";
 import { gatewayCaFile, type Site } from "./site.js";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { judgeFiles, limitOf } from "./check-limits.js";
+import { judgeFiles, judgeMemory, limitOf } from "./check-limits.js";
 
 const LIMITS = `Limit                     Soft Limit           Hard Limit           Units
 Max processes             unlimited            unlimited            processes
@@ -16,5 +16,12 @@ describe("the doctor's look at limits", () => {
     assert.equal(judgeFiles(65_536).state, "ok");
     const { state, mend } = judgeFiles(1024);
     assert.deepEqual([state, mend], ["warn", "ulimit -n 65536, or LimitNOFILE=65536 in the unit of systemd"]);
+  });
+
+  it("warns of a small host, and not of a container that has what one service needs", () => {
+    const [gib, mib] = [1024 ** 3, 1024 ** 2];
+    assert.equal(judgeMemory(0, gib / 2).state, "warn");
+    assert.equal(judgeMemory(256 * mib, 8 * gib).state, "ok");
+    assert.equal(judgeMemory(128 * mib, 8 * gib).state, "warn");
   });
 });

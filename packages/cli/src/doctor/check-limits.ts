@@ -7,13 +7,18 @@ import { type Found, ok, skip, warn } from "./finding.js";
 const FILES = 4_096;
 /** An engine has about twenty threads, and starts programs of its own. */
 const PROCESSES = 1_024;
-const MEMORY_BYTES = 1024 ** 3;
+/** A host runs several services and an engine, a container only one service. */
+const MEMORY = { host: 1024 ** 3, container: 256 * 1024 ** 2 };
 
 /** What the host lets this user, and this control group, have. Services that it starts get the same. */
 export async function checkLimits(): Promise<readonly Found[]> {
   const limits = await readFile("/proc/self/limits", "utf8").catch(() => undefined);
   if (limits === undefined) return [skip("limits", "this system has no /proc")];
-  return [judgeFiles(limitOf(limits, "Max open files")), await judgeProcesses(limits), judgeMemory()];
+  return [
+    judgeFiles(limitOf(limits, "Max open files")),
+    await judgeProcesses(limits),
+    judgeMemory(process.constrainedMemory(), totalmem()),
+  ];
 }
 
 /** The soft limit. `unlimited` is infinite. */
@@ -61,15 +66,12 @@ async function pidsOfCgroup(): Promise<number> {
   return least;
 }
 
-function judgeMemory(): Found {
-  // 0, or more than the host has: the control group sets no limit.
-  const constrained = process.constrainedMemory();
-  const total = constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
-  const words = `${(total / 1024 ** 3).toFixed(1)} GiB of memory, ${(freemem() / 1024 ** 3).toFixed(1)} GiB unused`;
-  if (total >= MEMORY_BYTES) return ok("memory", words);
-  return warn(
-    "memory",
-    words,
-    "give the host or the container at least 1 GiB; docs/sizing.md says what a service needs",
-  );
+/** `allowed`: what the control group has. 0, or more than the host has: it sets no limit. */
+export function judgeMemory(allowed: number, ofHost: number): Found {
+  const isLimited = allowed > 0 && allowed < ofHost;
+  const total = isLimited ? allowed : ofHost;
+  const words = `${(total / 1024 ** 3).toFixed(2)} GiB of memory, ${(freemem() / 1024 ** 3).toFixed(1)} GiB unused`;
+  if (total >= (isLimited ? MEMORY.container : MEMORY.host)) return ok("memory", words);
+  const mend = "give a host at least 1 GiB, and a container 256 MiB; docs/sizing.md says what each service needs";
+  return warn("memory", words, mend);
 }

@@ -1,5 +1,5 @@
 import type { RedisSettings } from "@ccsp/config";
-import { messageOf } from "../exit.js";
+import { messageOf } from "../process/exit.js";
 import { type Found, fail, ok, skip, warn } from "./finding.js";
 import { openForChecks, type RedisServer, serversOf } from "./redis-servers.js";
 import type { Site } from "./site.js";

@@ -1,9 +1,10 @@
 import { access, constants, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { load } from "@ccsp/config";
+import { ConfigError, load } from "@ccsp/config";
+import type { ExecutorConfig } from "@ccsp/executor";
 import type { ExecutorState } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
-import { messageOf } from "../exit.js";
+import { messageOf } from "../process/exit.js";
 import { type Found, fail, ok, skip, warn } from "./finding.js";
 import type { Installation } from "./installation.js";
 import type { Site } from "./site.js";
@@ -27,16 +28,27 @@ function judgeExecutor({ executorId, status }: ExecutorState): readonly Found[] 
   return [confined ? ok(subject, "each run has a sandbox") : warn(subject, `no sandbox (${reason}): ${OPEN}`, MEND)];
 }
 
+/** The settings of the executor that decide how a sandbox is made. */
+const OF_SANDBOX = /^CCSP_EXECUTOR_(SANDBOX|BWRAP|SOCAT|PATH$)/;
+
 /** Runs `true` in a sandbox, as an executor does when it starts. No engine is started. */
 async function tryHere({ env }: Site): Promise<Found> {
+  const mode = env["CCSP_EXECUTOR_SANDBOX"];
+  if (mode === "off") return warn("this host", `CCSP_EXECUTOR_SANDBOX is off: ${OPEN}`, "set it to auto or required");
   const [{ loadExecutorService, openSandbox }, { pino }] = await Promise.all([
     import("@ccsp/executor"),
     import("pino"),
   ]);
   const executor = await loadExecutorService({});
-  const { config } = load({ PATH: env["PATH"], CCSP_CLAUDE_CODE_API_KEY: "none" }, (settings) =>
-    executor.define(settings),
-  );
+  const own = Object.fromEntries(Object.entries(env).filter(([name]) => OF_SANDBOX.test(name)));
+  let config: ExecutorConfig;
+  try {
+    const values = { ...own, PATH: env["PATH"], CCSP_CLAUDE_CODE_API_KEY: "none" };
+    ({ config } = load(values, (settings) => executor.define(settings)));
+  } catch (error) {
+    if (error instanceof ConfigError) return skip("this host", "its settings have faults: see `settings`");
+    throw error;
+  }
   const folder = await mkdtemp(join(tmpdir(), "ccsp-doctor-"));
   try {
     const { status } = await openSandbox({
@@ -48,7 +60,7 @@ async function tryHere({ env }: Site): Promise<Found> {
       log: pino({ level: "silent" }),
     });
     if (status.confined) return ok("this host", "each run gets a sandbox");
-    const isRequired = env["CCSP_EXECUTOR_SANDBOX"] === "required";
+    const isRequired = mode === "required";
     const judged = isRequired ? fail : warn;
     return judged(
       "this host",

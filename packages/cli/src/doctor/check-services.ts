@@ -1,6 +1,6 @@
 import { formatHostPort } from "@ccsp/config";
 import type { Instance } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
-import { messageOf } from "../exit.js";
+import { messageOf } from "../process/exit.js";
 import { checkHttp } from "./check-http.js";
 import { type Found, fail, ok, skip, warn } from "./finding.js";
 import type { Installation } from "./installation.js";
@@ -48,7 +48,8 @@ async function checkPort(port: OpsPort, { now }: Site): Promise<Found> {
     return warn(port.name, `it is ${state}`, "wait, and look into its log if it stays so");
   } catch (error) {
     const at = formatHostPort(port);
-    return fail(port.name, `${at} does not answer: ${messageOf(error)}`, `start it, or let this host reach ${at}`);
+    const mend = `start it, let this host reach ${at}, or correct the address after --ops`;
+    return fail(port.name, `${at} does not answer: ${messageOf(error)}`, mend);
   }
 }
 

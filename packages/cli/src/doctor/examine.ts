@@ -1,5 +1,5 @@
 import { within } from "@ccsp/timing";
-import { messageOf } from "../exit.js";
+import { messageOf } from "../process/exit.js";
 import { checkClocks } from "./check-clocks.js";
 import { checkConsul } from "./check-consul.js";
 import { checkDisks } from "./check-disks.js";

@@ -3,10 +3,10 @@ import { hasScope, type Scope } from "@ccsp/identity";
 import type { ListExecutorsResponse } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import type { GetGlobalMetricsResponse } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
 import type { ListSessionsResponse } from "@ccsp/protos/ccsp/monitor/v1/session.js";
-import { asAgent, withGateway } from "../connection.js";
-import { messageOf } from "../exit.js";
-import { asOperator } from "../operator.js";
-import { rolesWith } from "../roles.js";
+import { rolesWith } from "../auth/roles.js";
+import { asAgent, withGateway } from "../connection/connection.js";
+import { asOperator } from "../connection/operator.js";
+import { messageOf } from "../process/exit.js";
 import type { Site } from "./site.js";
 
 /** A part of what the gateway says, or why it does not say it. */

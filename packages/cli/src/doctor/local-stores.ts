@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { ConsulSettings, RedisSettings } from "@ccsp/config";
 import { consulTokenFile, redisLogin } from "@ccsp/fleet";
-import type { FleetState, StateDir } from "../state.js";
+import type { FleetState, StateDir } from "../local-fleet/state.js";
 
 /** The fleet's own Redis, as its administrator. Undefined: the fleet uses another Redis, or does not say its port. */
 export async function localRedis({ dataDir }: StateDir, { redisPort }: FleetState): Promise<RedisSettings | undefined> {

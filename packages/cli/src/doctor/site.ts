@@ -10,11 +10,11 @@ import {
   type RedisSettings,
 } from "@ccsp/config";
 import type { ServiceName } from "@ccsp/fleet";
-import { type ConnectionOptions, fleetAt, namedGateway } from "../connection.js";
-import { messageOf } from "../exit.js";
-import type { Io } from "../io.js";
-import { consulOf, redisOf } from "../named-stores.js";
-import { type FleetState, findFleet, type StateDir, stateDir } from "../state.js";
+import { type ConnectionOptions, fleetAt, namedGateway } from "../connection/connection.js";
+import { consulOf, redisOf } from "../connection/named-stores.js";
+import { type FleetState, findFleet, type StateDir, stateDir } from "../local-fleet/state.js";
+import { messageOf } from "../process/exit.js";
+import type { Io } from "../process/io.js";
 import { localConsul, localRedis } from "./local-stores.js";
 
 /** The ops port of one replica. */

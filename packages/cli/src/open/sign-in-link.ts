@@ -1,7 +1,7 @@
 import { Agent, fetch } from "undici";
-import type { Gateway } from "../connection.js";
-import { CliError, EXIT, messageOf } from "../exit.js";
-import { readInputFile } from "../read-input.js";
+import type { Gateway } from "../connection/connection.js";
+import { readInputFile } from "../input/read-input.js";
+import { CliError, EXIT, messageOf } from "../process/exit.js";
 
 const WAIT_MS = 10_000;
 

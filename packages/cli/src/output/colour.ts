@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import type { Io } from "../io.js";
+import type { Io } from "../process/io.js";
 
 export type Paint = (text: string) => string;
 

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { CliError, EXIT } from "../exit.js";
+import { CliError, EXIT } from "../process/exit.js";
 
 /** What `-o` takes. */
 export const FORMATS = ["table", "wide", "json", "yaml", "name"] as const;

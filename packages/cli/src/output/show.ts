@@ -1,8 +1,8 @@
-import { type Io, note, say, sayFormatted, sayJson, writeText } from "../io.js";
-import { zonedTime } from "../words.js";
+import { type Io, note, say, sayFormatted, sayJson, writeText } from "../process/io.js";
 import { mayColour } from "./colour.js";
 import { formatOf, isForPrograms, type OutputOptions } from "./format.js";
 import type { Column } from "./table.js";
+import { zonedTime } from "./words.js";
 
 /** How a command shows one thing in each format. */
 export interface Shown {

@@ -1,4 +1,4 @@
-import { printable } from "../printable.js";
+import { printable } from "../process/printable.js";
 import { heading, type Paint } from "./colour.js";
 import { fitted, textWidth } from "./text-width.js";
 

@@ -1,5 +1,5 @@
 import { Document, isScalar, Scalar, visit } from "yaml";
-import { printableText } from "../printable.js";
+import { printableText } from "../process/printable.js";
 
 /**
  * One YAML document, which begins with `---`. A text with characters that would control a terminal is in double quotes,

@@ -1,6 +1,6 @@
 import type { AdaptationDecision, Adapted } from "@ccsp/protos/ccsp/monitor/v1/adaptation.js";
 import type { Column } from "../output/table.js";
-import { ageWords } from "../words.js";
+import { ageWords } from "../output/words.js";
 
 export interface AdaptationRow {
   readonly subject: string;

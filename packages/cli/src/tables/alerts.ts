@@ -10,7 +10,7 @@ import { durationMs } from "@ccsp/protos/duration.js";
 import { conditionSign, matcherWords } from "../alert/rule-options.js";
 import { stateColour } from "../output/colour.js";
 import type { Column } from "../output/table.js";
-import { ageWords, durationWords, wrapped, zonedTime } from "../words.js";
+import { ageWords, durationWords, wrapped, zonedTime } from "../output/words.js";
 
 const severityOf = (severity: AlertSeverity): string => AlertSeverity[severity].toLowerCase();
 

@@ -7,7 +7,7 @@ import {
 } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
 import { stateColour } from "../output/colour.js";
 import type { Column } from "../output/table.js";
-import { grouped, localTime, money } from "../words.js";
+import { grouped, localTime, money } from "../output/words.js";
 
 /** The holder in the form of scopes, such as `agent/ci`. */
 export function holderName(holder: BudgetHolder | undefined): string {

@@ -2,7 +2,7 @@ import { relative } from "node:path";
 import { type Found, isDue } from "@ccsp/certificates";
 import { stateColour } from "../output/colour.js";
 import type { Column } from "../output/table.js";
-import { durationWords, zonedTime } from "../words.js";
+import { durationWords, zonedTime } from "../output/words.js";
 
 type State = "VALID" | "DUE" | "EXPIRED" | "EARLY" | "WRONG KEY";
 

@@ -1,9 +1,9 @@
 import type { EngineStatus, RunStatus } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import type { ExecutorState } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
+import { shortId } from "../options/task-id.js";
 import { stateColour } from "../output/colour.js";
 import type { Column } from "../output/table.js";
-import { shortId } from "../task-id.js";
-import { ageWords, zonedTime } from "../words.js";
+import { ageWords, zonedTime } from "../output/words.js";
 
 /** An executor, or one engine of it. */
 export interface ExecutorRow {

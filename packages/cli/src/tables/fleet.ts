@@ -2,7 +2,7 @@ import type { ExecutorEngine, Instance } from "@ccsp/protos/ccsp/monitor/v1/flee
 import { durationMs } from "@ccsp/protos/duration.js";
 import { stateColour } from "../output/colour.js";
 import type { Column } from "../output/table.js";
-import { ageWords, durationWords, percent } from "../words.js";
+import { ageWords, durationWords, percent } from "../output/words.js";
 
 export const INSTANCE_COLUMNS: readonly Column<Instance>[] = [
   { header: "SERVICE", value: ({ report }) => report?.service ?? "" },

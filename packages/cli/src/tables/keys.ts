@@ -1,8 +1,8 @@
 import type { ApiKey } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
+import { roleOf } from "../auth/roles.js";
 import { stateColour } from "../output/colour.js";
 import type { Column } from "../output/table.js";
-import { roleOf } from "../roles.js";
-import { ageWords, zonedTime } from "../words.js";
+import { ageWords, zonedTime } from "../output/words.js";
 
 function stateOf({ revokeTime, expireTime }: ApiKey): string {
   if (revokeTime) return "REVOKED";

@@ -1,7 +1,7 @@
 import type { Limit } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { limitWords } from "../limit-values.js";
+import { limitWords } from "../options/limit-values.js";
 import type { Column } from "../output/table.js";
-import { ageWords, zonedTime } from "../words.js";
+import { ageWords, zonedTime } from "../output/words.js";
 
 export const LIMIT_COLUMNS: readonly Column<Limit>[] = [
   { header: "LIMIT", value: ({ name }) => name, min: 20 },

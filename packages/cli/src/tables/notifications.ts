@@ -5,7 +5,7 @@ import {
 } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { stateColour } from "../output/colour.js";
 import type { Column } from "../output/table.js";
-import { grouped, localTime, zonedTime } from "../words.js";
+import { grouped, localTime, zonedTime } from "../output/words.js";
 
 /** The word of a state. What release 0.2.0 stored has no state: it was delivered. */
 export function notificationState(state: NotificationState): string {

@@ -1,10 +1,10 @@
 import type { AgentLoad, Depth, ExecutorSummary, Gate } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { durationMs } from "@ccsp/protos/duration.js";
-import { scopeName } from "../gate-scope.js";
+import { scopeName } from "../options/gate-scope.js";
+import { className } from "../options/priority.js";
 import { stateColour } from "../output/colour.js";
 import type { Column } from "../output/table.js";
-import { className } from "../priority.js";
-import { ageWords, durationWords, grouped, localTime } from "../words.js";
+import { ageWords, durationWords, grouped, localTime } from "../output/words.js";
 
 const paused = ({ paused: is }: { readonly paused: boolean }): string => (is ? "paused" : "");
 

@@ -1,8 +1,8 @@
 import { type Session, SessionState } from "@ccsp/protos/ccsp/monitor/v1/session.js";
+import { sessionName } from "../options/session-name.js";
 import { stateColour } from "../output/colour.js";
 import type { Column } from "../output/table.js";
-import { sessionName } from "../session-name.js";
-import { ageWords, count, zonedTime } from "../words.js";
+import { ageWords, count, zonedTime } from "../output/words.js";
 
 export const sessionState = ({ state }: Session): string => SessionState[state] ?? String(state);
 

@@ -2,7 +2,7 @@ import type { BurnRate, Slo } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { type Paint, paint } from "../output/colour.js";
 import type { Column } from "../output/table.js";
-import { durationWords, grouped } from "../words.js";
+import { durationWords, grouped } from "../output/words.js";
 
 const burn = (header: string, windowMs: number, drop?: number): Column<Slo> => ({
   header,

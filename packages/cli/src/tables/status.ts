@@ -1,9 +1,9 @@
 import type { Notification } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import type { UsageRow } from "@ccsp/protos/ccsp/usage/v1/usage.js";
-import type { ServiceStatus } from "../local-status.js";
+import type { ServiceStatus } from "../local-fleet/local-status.js";
 import { stateColour } from "../output/colour.js";
 import type { Column } from "../output/table.js";
-import { count, grouped, localTime, money } from "../words.js";
+import { count, grouped, localTime, money } from "../output/words.js";
 
 export const SERVICE_COLUMNS: readonly Column<ServiceStatus>[] = [
   { header: "SERVICE", value: ({ name, index }) => `${name}-${index + 1}` },

@@ -1,10 +1,10 @@
 import { Priority, type Task } from "@ccsp/client";
-import { labelWords, stateName } from "../describe.js";
+import { labelWords, stateName } from "../describe/task.js";
+import { className } from "../options/priority.js";
+import { shortId } from "../options/task-id.js";
 import { stateColour } from "../output/colour.js";
 import type { Column } from "../output/table.js";
-import { className } from "../priority.js";
-import { shortId } from "../task-id.js";
-import { ageWords, zonedTime } from "../words.js";
+import { ageWords, zonedTime } from "../output/words.js";
 
 const TASK: readonly Column<Task>[] = [
   { header: "ID", value: ({ id }) => shortId(id), only: "table" },

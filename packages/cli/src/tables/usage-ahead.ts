@@ -5,7 +5,7 @@ import { durationMs } from "@ccsp/protos/duration.js";
 import { stateColour } from "../output/colour.js";
 import { sparkline } from "../output/sparkline.js";
 import type { Column } from "../output/table.js";
-import { durationWords, grouped, money, percent, zonedTime } from "../words.js";
+import { durationWords, grouped, money, percent, zonedTime } from "../output/words.js";
 
 const STATE: Partial<Record<WindowState, string>> = {
   [WindowState.OPEN]: "OPEN",

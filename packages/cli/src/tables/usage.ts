@@ -3,7 +3,7 @@ import { GapState, type UsageGap, type UsageRow } from "@ccsp/protos/ccsp/usage/
 import { durationMs } from "@ccsp/protos/duration.js";
 import { sparkline } from "../output/sparkline.js";
 import type { Column } from "../output/table.js";
-import { durationWords, grouped, zonedTime } from "../words.js";
+import { durationWords, grouped, zonedTime } from "../output/words.js";
 import { costWords } from "./status.js";
 
 /** What `--by` can name, with the field of a row that holds it. */

@@ -1,4 +1,4 @@
-import { durationWords } from "../words.js";
+import { durationWords } from "../output/words.js";
 
 /** How long something took, short enough for a column: `0.4 ms`, `42 ms`, `1.29 s`, `3 min 5 s`. */
 export function spanTime(ms: number): string {

@@ -1,7 +1,7 @@
 import { isOutgoing, type Span, shortName, type TraceNode, traceTree } from "@ccsp/trace-store";
 import { type Paint, paint } from "../output/colour.js";
 import { fitted, textWidth } from "../output/text-width.js";
-import { printable } from "../printable.js";
+import { printable } from "../process/printable.js";
 import { spanTime } from "./span-time.js";
 import { type Interval, timeLine, wholeOf } from "./time-line.js";
 

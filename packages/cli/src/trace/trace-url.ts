@@ -1,4 +1,4 @@
-import type { Io } from "../io.js";
+import type { Io } from "../process/io.js";
 
 const PLACE = "{traceId}";
 export const TRACE_URL_HELP = `the address of a trace in your tracing system, such as https://jaeger.example/trace/${PLACE}`;

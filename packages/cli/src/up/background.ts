@@ -4,9 +4,9 @@ import { open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { PartProgress } from "@ccsp/fleet";
 import { PRIVATE_FILE } from "@ccsp/private-files";
-import { CliError, EXIT, type ExitCode, Interrupted, linesOf } from "../exit.js";
-import type { EndSignal, Io } from "../io.js";
-import { type FleetState, ROOT, type StateDir } from "../state.js";
+import { type FleetState, ROOT, type StateDir } from "../local-fleet/state.js";
+import { CliError, EXIT, type ExitCode, Interrupted, linesOf } from "../process/exit.js";
+import type { EndSignal, Io } from "../process/io.js";
 import { backgroundEnv } from "./fleet-env.js";
 import type { FolderLock } from "./folder-lock.js";
 

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { CertificateFault } from "@ccsp/certificates";
 import { type Env, type HostPort, parseHostPort } from "@ccsp/config";
 import { type CertificateOptions, certificateSettings, keepFleetCertificates } from "@ccsp/fleet";
-import { agentOf } from "../create-token.js";
-import { CliError, EXIT } from "../exit.js";
-import type { StateDir } from "../state.js";
+import { agentOf } from "../auth/create-token.js";
+import type { StateDir } from "../local-fleet/state.js";
+import { CliError, EXIT } from "../process/exit.js";
 
 type Values = Readonly<Record<string, string>>;
 

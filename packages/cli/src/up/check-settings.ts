@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { ConfigError, type Env, load } from "@ccsp/config";
 import { SERVICES, type ServiceName, targetsFor, USE_REDIS } from "@ccsp/fleet";
-import { ROOT, type StateDir } from "../state.js";
+import { ROOT, type StateDir } from "../local-fleet/state.js";
 import type { SettingsByService } from "./settings-by-service.js";
 
 type Values = Readonly<Record<string, string>>;

@@ -1,7 +1,7 @@
 import { type ConsulSettings, findExecutable, type RedisSettings } from "@ccsp/config";
 import { takenPorts, whyNoRedis } from "@ccsp/fleet";
-import { CliError, EXIT, messageOf } from "../exit.js";
-import { consulOf, redisOf } from "../named-stores.js";
+import { consulOf, redisOf } from "../connection/named-stores.js";
+import { CliError, EXIT, messageOf } from "../process/exit.js";
 import { gatewayHttpListen, gatewayListen } from "./certificates.js";
 import { checkFleetSettings, type FleetSettings } from "./check-settings.js";
 import { bundledCli } from "./engine.js";

@@ -1,5 +1,5 @@
 import { type Env, findExecutable } from "@ccsp/config";
-import { CliError, EXIT } from "../exit.js";
+import { CliError, EXIT } from "../process/exit.js";
 
 /** The engine that the executors of a fleet run. */
 export interface FleetEngine {

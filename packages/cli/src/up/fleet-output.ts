@@ -1,7 +1,7 @@
-import { type Io, note } from "../io.js";
 import { mayColour } from "../output/colour.js";
-import { printable } from "../printable.js";
-import { count } from "../words.js";
+import { count } from "../output/words.js";
+import { type Io, note } from "../process/io.js";
+import { printable } from "../process/printable.js";
 import type { FleetLog } from "./fleet-log.js";
 import { createLineFormat, type FleetLine } from "./log-lines.js";
 import type { StartView } from "./start-view.js";

@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
 import { PRIVATE_FILE } from "@ccsp/private-files";
-import { CliError, EXIT } from "../exit.js";
-import { findFleet, type StateDir } from "../state.js";
+import { findFleet, type StateDir } from "../local-fleet/state.js";
+import { CliError, EXIT } from "../process/exit.js";
 
 /** The right to run a fleet in a folder. */
 export interface FolderLock {

@@ -1,8 +1,8 @@
 import { type Fleet, type PartProgress, type ServiceName, startFleet } from "@ccsp/fleet";
-import { agentOf } from "../create-token.js";
-import { EXIT, EXIT_OF_SIGNAL, type ExitCode } from "../exit.js";
-import type { EndSignal, Io } from "../io.js";
-import { type FleetState, forgetFleet, ROOT, type StateDir, saveFleet } from "../state.js";
+import { agentOf } from "../auth/create-token.js";
+import { type FleetState, forgetFleet, ROOT, type StateDir, saveFleet } from "../local-fleet/state.js";
+import { EXIT, EXIT_OF_SIGNAL, type ExitCode } from "../process/exit.js";
+import type { EndSignal, Io } from "../process/io.js";
 import { gatewayHttpListen, gatewayListen, givenAuthority } from "./certificates.js";
 import type { FleetEngine } from "./engine.js";
 import { sharedSettings } from "./fleet-env.js";

@@ -3,8 +3,8 @@ import { ConfigError, type Env, load, type ServiceSettings } from "@ccsp/config"
 import { type ServiceName, STOP_ORDER, targetsFor } from "@ccsp/fleet";
 import { closeMsFor, runService, type ServiceContext, startService } from "@ccsp/lifecycle";
 import { createLogger, shutdownTracing } from "@ccsp/telemetry";
-import { EXIT, type ExitCode } from "../exit.js";
-import { type Io, note } from "../io.js";
+import { EXIT, type ExitCode } from "../process/exit.js";
+import { type Io, note } from "../process/io.js";
 import { loadDefinitions } from "./services.js";
 
 /** A service that is configured but not started. */

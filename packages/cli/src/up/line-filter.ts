@@ -1,6 +1,6 @@
 import { SERVICES } from "@ccsp/fleet";
-import { CliError, EXIT } from "../exit.js";
-import { zonedTime } from "../words.js";
+import { zonedTime } from "../output/words.js";
+import { CliError, EXIT } from "../process/exit.js";
 import type { FleetLine } from "./log-lines.js";
 
 export const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal"] as const;

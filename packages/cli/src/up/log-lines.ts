@@ -1,5 +1,5 @@
 import { prettyFactory } from "pino-pretty";
-import { printable, printableText } from "../printable.js";
+import { printable, printableText } from "../process/printable.js";
 
 /** One line of output of a fleet, as `up --json` prints it and as the log file stores it. */
 export interface FleetLine {

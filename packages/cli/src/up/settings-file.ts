@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { parseEnv } from "node:util";
 import { type Env, nearestName } from "@ccsp/config";
-import { CliError, EXIT } from "../exit.js";
+import { CliError, EXIT } from "../process/exit.js";
 import { mayBeInFile } from "./fleet-env.js";
 
 /** The settings file of a local fleet. */

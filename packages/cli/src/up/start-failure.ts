@@ -1,5 +1,5 @@
 import { PartFailed } from "@ccsp/fleet";
-import { CliError, EXIT, messageOf } from "../exit.js";
+import { CliError, EXIT, messageOf } from "../process/exit.js";
 
 const MOST_LINES = 8;
 

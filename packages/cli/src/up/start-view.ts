@@ -1,7 +1,7 @@
 import type { PartProgress } from "@ccsp/fleet";
-import { type Io, note } from "../io.js";
-import { terminalLine } from "../progress/terminal-line.js";
-import { durationWords } from "../words.js";
+import { terminalLine } from "../output/terminal-line.js";
+import { durationWords } from "../output/words.js";
+import { type Io, note } from "../process/io.js";
 
 /** Shows a person, or a program, how far the parts of a fleet are. */
 export interface StartView {

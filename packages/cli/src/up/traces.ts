@@ -1,7 +1,7 @@
 import type { Env } from "@ccsp/config";
 import { MAX_SOCKET_BYTES, type Span, serveTraces, type TraceStore } from "@ccsp/trace-store";
-import { messageOf } from "../exit.js";
-import type { StateDir } from "../state.js";
+import type { StateDir } from "../local-fleet/state.js";
+import { messageOf } from "../process/exit.js";
 
 /** With one of these settings, the user has decided where traces go. */
 const USERS_CHOICE = [

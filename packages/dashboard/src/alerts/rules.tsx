@@ -10,15 +10,17 @@ import { DataTable } from "../parts/table.js";
 import { State } from "../parts/text.js";
 import { act } from "../parts/toast.js";
 import type { Answer } from "../routes.js";
+import { matchersText } from "./matchers.js";
 import { RuleForm } from "./rule-form.js";
 
 type RuleStatus = Answer<"GET /alerts/rules">["rules"][number];
 type Rule = NonNullable<RuleStatus["rule"]>;
 
-/** The rules, those that fire first. Each can be tested, turned off and deleted. */
+/** The rules, those that fire first. Each can be tested, changed, turned off and deleted. */
 export function Rules({ rules, onChange }: { readonly rules: readonly RuleStatus[]; readonly onChange: () => void }) {
   const word = alertWords();
   const [adding, setAdding] = useState(false);
+  const [changing, setChanging] = useState<Rule | undefined>(undefined);
   useActs([{ name: word.add, scope: "monitor:manage", run: () => setAdding(true) }]);
   return (
     <>
@@ -31,7 +33,7 @@ export function Rules({ rules, onChange }: { readonly rules: readonly RuleStatus
           { name: word.condition, cell: ({ rule }) => rule && <code>{conditionOf(rule)}</code>, wide: true },
           { name: word.severity, cell: ({ rule }) => wordOf(word.severities, rule?.severity ?? ""), wide: true },
           { name: word.fires, cell: ({ firing }) => number(firing), number: true },
-          { name: "", cell: (status) => <RuleActs status={status} onChange={onChange} /> },
+          { name: "", cell: (status) => <RuleActs status={status} onEdit={setChanging} onChange={onChange} /> },
         ]}
       />
       <p class="acts">
@@ -40,6 +42,7 @@ export function Rules({ rules, onChange }: { readonly rules: readonly RuleStatus
         </ActButton>
       </p>
       {adding && <RuleForm onClose={() => setAdding(false)} onSaved={onChange} />}
+      {changing && <RuleForm rule={changing} onClose={() => setChanging(undefined)} onSaved={onChange} />}
     </>
   );
 }
@@ -57,13 +60,21 @@ function Name({ status: { rule, builtIn, fault } }: { readonly status: RuleStatu
 
 function conditionOf({ metric, matchers, condition, threshold, fireAfter }: Rule): string {
   const word = alertWords();
-  const chosen = matchers.map(({ label, value, negated }) => `${label}${negated ? "!=" : "="}${value}`).join(",");
+  const chosen = matchersText(matchers);
   const signal = chosen === "" ? metric : `${metric}{${chosen}}`;
   const after = fireAfter && milliseconds(fireAfter) > 0 ? ` ${word.forTime(duration(milliseconds(fireAfter)))}` : "";
   return `${signal} ${wordOf(word.conditions, condition)} ${number(threshold, 4)}${after}`;
 }
 
-function RuleActs({ status, onChange }: { readonly status: RuleStatus; readonly onChange: () => void }) {
+function RuleActs({
+  status,
+  onEdit,
+  onChange,
+}: {
+  readonly status: RuleStatus;
+  readonly onEdit: (rule: Rule) => void;
+  readonly onChange: () => void;
+}) {
   const word = alertWords();
   const { rule, stored } = status;
   if (!rule) return null;
@@ -77,6 +88,9 @@ function RuleActs({ status, onChange }: { readonly status: RuleStatus; readonly 
     <span class="acts">
       <ActButton scope="monitor:manage" look="plain" onAct={() => void test()}>
         {word.test}
+      </ActButton>
+      <ActButton scope="monitor:manage" look="plain" onAct={() => onEdit(rule)}>
+        {word.change}
       </ActButton>
       <ActButton scope="monitor:manage" look="plain" onAct={() => void setDisabled(rule, !rule.disabled, onChange)}>
         {rule.disabled ? word.turnOn : word.turnOff}

@@ -10,18 +10,13 @@ import { FormDialog } from "../parts/form-dialog.js";
 import { DataTable } from "../parts/table.js";
 import { Time } from "../parts/text.js";
 import { act } from "../parts/toast.js";
+import type { Answer } from "../routes.js";
+import { matchersText } from "./matchers.js";
 
 /** The silences in force: for what, until when, why and by whom. */
 export function Silences() {
   const word = alertWords();
   const { data, error, reload } = useAnswer("GET /alerts/silences", {});
-  const end = async (id: string) => {
-    const done = await act(async () => {
-      await call("DELETE /alerts/silences/{id}", { path: { id } });
-      return word.ended;
-    });
-    if (done) reload();
-  };
   if (error) return <Failure error={error} onRetry={reload} />;
   if (data?.silences.length === 0) return <p class="third">{word.noSilences}</p>;
   return (
@@ -30,14 +25,14 @@ export function Silences() {
       rows={data?.silences ?? []}
       rowKey={({ id }) => id}
       columns={[
-        { name: word.matches, cell: ({ matchers }) => <code>{matchers.map(matcherText).join(" ")}</code> },
+        { name: word.matches, cell: ({ matchers }) => <code>{matchersText(matchers)}</code> },
         { name: word.reason, cell: ({ reason }) => reason },
         { name: word.by, cell: ({ who }) => who, wide: true },
         { name: word.until, cell: ({ endTime }) => endTime && <Time at={endTime} /> },
         {
           name: "",
-          cell: ({ id }) => (
-            <ActButton scope="monitor:manage" look="plain" onAct={() => void end(id)}>
+          cell: (silence) => (
+            <ActButton scope="monitor:manage" look="plain" onAct={() => void end(silence, reload)}>
               {word.end}
             </ActButton>
           ),
@@ -47,13 +42,32 @@ export function Silences() {
   );
 }
 
-interface Matcher {
-  readonly label: string;
-  readonly value: string;
-  readonly negated: boolean;
-}
+type Silence = Answer<"GET /alerts/silences">["silences"][number];
 
-const matcherText = ({ label, value, negated }: Matcher): string => `${label}${negated ? "!=" : "="}${value}`;
+/** A shorter one is refused. */
+const LEAST_SILENCE_MS = 60_000;
+
+/** It can be taken back while enough of it is left, so it is done at once. */
+async function end({ id, matchers, reason, endTime }: Silence, onChange: () => void): Promise<void> {
+  const word = alertWords();
+  const name = matchersText(matchers);
+  const leftMs = () => Date.parse(endTime ?? "") - Date.now();
+  const requestId = newRequestId();
+  const putBack = async () => {
+    const duration = `${Math.round(leftMs() / 1000)}s`;
+    const { silence } = await call("POST /alerts/silences", { body: { matchers, reason, duration, requestId } });
+    onChange();
+    return word.silencedUntil(name, silence?.endTime ? time(silence.endTime) : "");
+  };
+  const done = await act(
+    async () => {
+      await call("DELETE /alerts/silences/{id}", { path: { id } });
+      return word.ended(name);
+    },
+    leftMs() > 2 * LEAST_SILENCE_MS ? () => void act(putBack) : undefined,
+  );
+  if (done) onChange();
+}
 
 const HOUR_S = 3_600;
 const MOST_HOURS = 24 * 30;

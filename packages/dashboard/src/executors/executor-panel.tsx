@@ -3,6 +3,7 @@ import { call } from "../api.js";
 import { bytes, duration, milliseconds, number, share } from "../format.js";
 import { executorWords } from "../i18n/executors.js";
 import { overviewWords } from "../i18n/overview.js";
+import { wordOf } from "../i18n/states.js";
 import { slotsOf } from "../overview/executors-panel.js";
 import { ActButton } from "../parts/act-button.js";
 import { Facts, Panel } from "../parts/layout.js";
@@ -125,7 +126,7 @@ function SlotCount({
       value={slots}
       onChange={({ currentTarget }) => {
         const wanted = currentTarget.valueAsNumber;
-        if (currentTarget.checkValidity() && Number.isInteger(wanted) && wanted !== slots) void set(wanted);
+        if (currentTarget.reportValidity() && Number.isInteger(wanted) && wanted !== slots) void set(wanted);
       }}
     />
   );
@@ -164,7 +165,8 @@ function factsOf({ sandbox }: Status, report: Report | undefined): readonly (rea
   }
   if (uptime) facts.push([word.uptime, duration(milliseconds(uptime))]);
   if (sandbox) {
-    facts.push([word.sandbox, sandbox.confined ? word.confined(sandbox.network) : word.notConfined(sandbox.reason)]);
+    const { confined, network, reason } = sandbox;
+    facts.push([word.sandbox, confined ? word.confined(wordOf(word.networks, network)) : word.notConfined(reason)]);
   }
   return facts;
 }

@@ -24,6 +24,7 @@ export const emergencyWords = words(
       KILL: (runs: number, waiting: number) =>
         `Kills ${number(runs)} run${s(runs)} at once; their tasks end as cancelled. This cannot be undone. ${number(waiting)} waiting task${s(waiting)} will not start.`,
     },
+    effectUnknown: "What runs and waits cannot be read now, so nobody knows what this ends.",
     why: "Why (everybody sees it)",
     word: "stop",
     stop: "Stop now",
@@ -60,6 +61,7 @@ export const emergencyWords = words(
       KILL: (runs, waiting) =>
         `実行中の ${number(runs)} 件を直ちに強制終了し、そのタスクは取消で終わります。元に戻せません。待機中の ${number(waiting)} 件は開始されません。`,
     },
+    effectUnknown: "実行中と待機中のタスクを今は読み取れないため、何が終わるかは不明です。",
     why: "理由（全員に表示されます）",
     word: "停止",
     stop: "今すぐ停止",

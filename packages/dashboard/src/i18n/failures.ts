@@ -1,10 +1,58 @@
+import type { ErrorReason } from "@ccsp/protos/ccsp/error/v1/reason.js";
+import { wordOf } from "./states.js";
 import { words } from "./words.js";
+
+type Reason = Exclude<keyof typeof ErrorReason, "UNSPECIFIED" | "UNRECOGNIZED">;
+
+/** The gateway's own texts are in English. The reasons are a closed list, so other languages can say them. */
+const REASONS_JA: Readonly<Record<Reason, string>> = {
+  TOKEN_MISSING: "サインインしていません。",
+  TOKEN_INVALID: "トークンが正しくありません。",
+  TOKEN_EXPIRED: "トークンの期限が切れています。",
+  TOKEN_REVOKED: "トークンまたは API キーは失効しています。",
+  SCOPE_MISSING: "必要なスコープがありません。",
+  CERTIFICATE_REFUSED: "証明書が許可されていません。",
+  CROSS_SITE_REQUEST: "別のサイトからの操作として拒否されました。",
+  INVALID_FIELD: "入力に誤りがあります。",
+  ENGINE_UNKNOWN: "このエンジンはありません。",
+  TASK_NOT_FOUND: "このタスクはありません。",
+  TASK_NOT_FAILED: "再実行できるのは失敗または期限切れのタスクだけです。",
+  RUN_NOT_FOUND: "この実行ホストではもう実行されていません。",
+  CONVERSATION_NOT_FOUND: "この会話はありません。",
+  SCHEDULE_NOT_FOUND: "このスケジュールはありません。",
+  EXECUTOR_NOT_FOUND: "この実行ホストはありません。",
+  KEY_NOT_FOUND: "このキーはないか、もう使えません。",
+  BUDGET_NOT_FOUND: "この予算はありません。",
+  ALERT_RULE_NOT_FOUND: "この規則はありません。",
+  SILENCE_NOT_FOUND: "この抑止はないか、すでに終わっています。",
+  SESSION_NOT_FOUND: "このセッションはありません。",
+  ISSUE_NOT_FOUND: "この件の Issue はありません。",
+  NOTIFICATION_NOT_FOUND: "この通知はありません。",
+  CHANNEL_NOT_FOUND: "この通知先はありません。",
+  REQUEST_ID_CONFLICT: "同じ依頼番号が別の内容で使われています。",
+  CONFIRMATION_INVALID: "確認の期限が切れました。もう一度数えてから実行してください。",
+  SUBMIT_STOPPED: "緊急停止中のため、タスクを受け付けません。",
+  BUDGET_EXHAUSTED: "予算を使い切っています。",
+  QUEUE_FULL: "キューがいっぱいです。",
+  MESSAGE_TOO_LARGE: "送信内容が大きすぎます。",
+  CALLER_LIMIT: "呼び出しが多すぎます。",
+  OVERLOADED: "混み合っています。",
+  SHUTTING_DOWN: "サービスが停止しようとしています。",
+  DEPENDENCY_UNAVAILABLE: "必要なサービスが応答しません。",
+  DEADLINE_EXCEEDED: "時間内に応答がありませんでした。",
+  SLOW_READER: "読み取りが遅いため接続を閉じました。",
+  LEASE_LOST: "タスクは別の実行ホストに移りました。",
+  SYNC_STALE: "古い同期のため無視されました。",
+  CALL_CANCELLED: "呼び出しは取り消されました。",
+  INTERNAL: "CCSP の内部エラーです。",
+};
 
 /** What a failed call means: what happened, what was not lost, and what to do. */
 export const failureWords = words(
   {
     unreachable: "The gateway did not answer.",
-    refused: (detail: string) => `The gateway refused: ${detail}`,
+    refused: (_reason: string, detail: string) => `The gateway refused: ${detail}`,
+    failed: (_reason: string, detail: string) => `It did not work: ${detail}`,
     nothingChanged: "Nothing was changed.",
     mayHaveChanged: "It is not known whether the change was made. Look at the page again before you repeat it.",
     stillRuns: "Tasks go on without this page.",
@@ -21,7 +69,8 @@ export const failureWords = words(
   },
   {
     unreachable: "ゲートウェイが応答しませんでした。",
-    refused: (detail) => `ゲートウェイが拒否しました：${detail}`,
+    refused: (reason) => `ゲートウェイが拒否しました：${wordOf(REASONS_JA, reason)}`,
+    failed: (reason) => `うまくいきませんでした：${wordOf(REASONS_JA, reason)}`,
     nothingChanged: "何も変更されていません。",
     mayHaveChanged: "変更されたかどうかは不明です。繰り返す前にページを確認してください。",
     stillRuns: "タスクはこのページがなくても続きます。",

@@ -125,7 +125,7 @@ export const queueWords = words(
     clear: "クラスを空にする …",
     oldest: (age) => `最古 ${age}`,
     none: "待機なし",
-    late: (share, allowed) => `直近 1 時間の遅れ ${share}(許容 ${allowed})`,
+    late: (share, allowed) => `直近 1 時間の遅れ ${share}（許容 ${allowed}）`,
     heldByGate: "ゲートで停止中",
     waiting: "待機中のタスク",
     waitingNewest: (count, all) => `全 ${number(all)} 件のうち新しい ${number(count)} 件を古い順に表示。`,

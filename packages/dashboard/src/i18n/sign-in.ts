@@ -8,7 +8,6 @@ export const signInWords = words(
     token: "Token or API key",
     signIn: "Sign in",
     oidc: "Sign in with your organisation",
-    refused: (detail: string) => `It was not accepted: ${detail}`,
   },
   {
     title: "CCSP にサインイン",
@@ -17,6 +16,5 @@ export const signInWords = words(
     token: "トークンまたは API キー",
     signIn: "サインイン",
     oidc: "組織のアカウントでサインイン",
-    refused: (detail) => `受け付けられませんでした：${detail}`,
   },
 );

@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
-import { outcome } from "../api.js";
+import { type ApiError, outcome } from "../api.js";
 import { signInWords } from "../i18n/sign-in.js";
+import { whatHappened } from "../parts/failure.js";
 import { Words } from "../parts/text.js";
 import { keepAddress, session, signIn } from "../session.js";
 
@@ -8,12 +9,12 @@ import { keepAddress, session, signIn } from "../session.js";
 export function SignInPage({ oidc }: { readonly oidc: boolean }) {
   const word = signInWords();
   const [token, setToken] = useState("");
-  const [fault, setFault] = useState<string | undefined>(undefined);
+  const [fault, setFault] = useState<ApiError | undefined>(undefined);
   const [busy, setBusy] = useState(false);
   const submit = async () => {
     setBusy(true);
     const { error } = await outcome(signIn(token.trim()));
-    setFault(error?.problem.detail);
+    setFault(error);
     setBusy(false);
   };
   return (
@@ -39,7 +40,7 @@ export function SignInPage({ oidc }: { readonly oidc: boolean }) {
             onInput={({ currentTarget }) => setToken(currentTarget.value)}
           />
         </label>
-        {fault !== undefined && <p role="alert">{word.refused(fault)}</p>}
+        {fault && <p role="alert">{whatHappened(fault)}</p>}
         <button type="submit" class="primary" disabled={busy}>
           {word.signIn}
         </button>

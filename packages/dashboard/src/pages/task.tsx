@@ -1,10 +1,10 @@
 import { useEffect, useState } from "preact/hooks";
 import { useAnswer } from "../answer.js";
 import { comma, duration } from "../format.js";
-import { shellWords } from "../i18n/shell.js";
 import { stateWords, wordOf } from "../i18n/states.js";
 import { taskWords } from "../i18n/task.js";
 import type { PageParameters } from "../pages.js";
+import { titleWithout } from "../parts/awaited.js";
 import { Failure } from "../parts/failure.js";
 import { PageHead, Panel } from "../parts/layout.js";
 import { Id, State, taskTone } from "../parts/text.js";
@@ -39,7 +39,14 @@ export default function TaskPage({ parameters }: { readonly parameters: PagePara
     setActs(acts + 1);
   };
   const task = data?.task;
-  if (!task) return error ? <Failure error={error} onRetry={reload} /> : <p class="loading">{shellWords().loading}</p>;
+  if (!task) {
+    return (
+      <>
+        <PageHead title={titleWithout("task", error)} />
+        {error && <Failure error={error} onRetry={reload} />}
+      </>
+    );
+  }
   return <TaskView task={task} entries={entries} onChanged={changed} />;
 }
 

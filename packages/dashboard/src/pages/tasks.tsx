@@ -2,7 +2,7 @@ import { shellWords } from "../i18n/shell.js";
 import { tasksWords } from "../i18n/tasks.js";
 import { Failure } from "../parts/failure.js";
 import { Empty, PageHead, Panel } from "../parts/layout.js";
-import { DataTable, useSteadyRows } from "../parts/table.js";
+import { DataTable } from "../parts/table.js";
 import type { Task } from "../routes.js";
 import { snapshot } from "../store.js";
 import { BulkActs } from "../tasks/bulk-acts.js";
@@ -46,7 +46,7 @@ const idOf = ({ id }: Task): string => id;
 
 function TaskList({ filter, tasks }: { readonly filter: Filter; readonly tasks: ReturnType<typeof useLiveTasks> }) {
   const word = tasksWords();
-  const { rows, waiting, showWaiting } = useSteadyRows(tasks.rows, idOf, tasks.question);
+  const { rows, waiting, showWaiting } = tasks;
   if (!tasks.loaded) return tasks.error ? null : <p class="loading">{shellWords().loading}</p>;
   const filtered = selects(filter) || filter.text !== "";
   return (

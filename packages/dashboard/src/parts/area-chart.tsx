@@ -119,7 +119,7 @@ function options(parent: HTMLElement, series: readonly Series[], format: (value:
   return {
     width: parent.clientWidth,
     height: HEIGHT_PX,
-    padding: [8, 0, 0, 0],
+    padding: [8, 16, 0, 0],
     legend: { show: false },
     cursor: { show: false },
     scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },

@@ -18,7 +18,7 @@ const SCOPES: Readonly<Record<Topic, string>> = {
 /** Stands where a topic's state will be: it has not come, it cannot be read now, or not by this sign-in. */
 export function Awaited({ topic }: { readonly topic: Topic }) {
   const word = shellWords();
-  const reason = refusals.value[topic];
+  const reason = refusals.value[topic]?.reason;
   const why =
     reason === undefined ? word.loading : reason === "SCOPE_MISSING" ? word.hidden(SCOPES[topic]) : failureWords().away;
   return (

@@ -187,7 +187,7 @@ function StopForm({ above, onStopped }: { readonly above: string | undefined; re
     >
       <LevelField offered={offered} level={level} onLevel={setLevel} />
       <p class="effect" aria-live="polite">
-        {word.effects[level](queue?.leased ?? 0, waiting)}
+        {queue ? word.effects[level](queue.leased, waiting) : word.effectUnknown}
       </p>
       <label>
         {word.why}

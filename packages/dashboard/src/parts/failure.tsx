@@ -8,12 +8,18 @@ export function Failure({ error, onRetry }: { readonly error: ApiError; readonly
   const word = failureWords();
   const { problem, changes } = error;
   const unreachable = problem.status === 0;
+  const happened = whatHappened(error);
   const kept = unreachable && changes ? word.mayHaveChanged : changes ? word.nothingChanged : word.stillRuns;
   return (
     <div class="failure" role="alert">
       <p>
-        <strong>{unreachable ? word.unreachable : word.refused(problem.detail)}</strong>
+        <strong>{happened}</strong>
       </p>
+      {!unreachable && !happened.includes(problem.detail) && (
+        <p class="third small" lang="en">
+          {problem.detail}
+        </p>
+      )}
       {problem.fields.map(({ field, description }) => (
         <p key={field}>
           <code>{field}</code>: {description}
@@ -29,6 +35,13 @@ export function Failure({ error, onRetry }: { readonly error: ApiError; readonly
       )}
     </div>
   );
+}
+
+/** In one sentence: no answer came, or why the gateway refused. */
+export function whatHappened({ problem: { status, reason, detail } }: ApiError): string {
+  const word = failureWords();
+  if (status === 0) return word.unreachable;
+  return status < 500 ? word.refused(reason, detail) : word.failed(reason, detail);
 }
 
 function wayOut({ problem: { reason, status, retryAfterMs } }: ApiError): string {

@@ -20,7 +20,7 @@ export function Select({
 }: {
   readonly label: string;
   readonly name: string;
-  readonly value?: string;
+  readonly value?: string | undefined;
   readonly options: readonly { readonly value: string; readonly name: string }[];
   readonly onChange?: (value: string) => void;
 }) {

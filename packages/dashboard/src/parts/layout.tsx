@@ -17,7 +17,7 @@ export function PageHead({
   return (
     <header class="page-head">
       <div>
-        <h1 tabIndex={-1}>
+        <h1 tabIndex={-1} dir="auto">
           <Words text={title} />
         </h1>
         {lead !== undefined && <p class="lead">{typeof lead === "string" ? <Words text={lead} /> : lead}</p>}

@@ -6,9 +6,13 @@ interface PageOf<Row> {
   readonly nextPageToken: string;
 }
 
+/** Rows that `refresh` puts in front of the others, before the list begins anew: a page can be open for days. */
+const MOST_ADDED = 1000;
+
 /**
  * A list that is read page by page. `more` reads the next page, and does nothing while one is being read or when there is
- * none. `refresh` reads the first page again and puts it in front of the others. A changed `question` begins anew.
+ * none. `refresh` reads the first page again and puts it in front of the others. The list begins anew when `question`
+ * has changed, when rows between the first page and the others were not read, and when it would grow without end.
  */
 export function usePages<Row>(
   question: string,
@@ -23,7 +27,7 @@ export function usePages<Row>(
   readonly more: () => void;
   readonly refresh: () => void;
 } {
-  const empty = { question, rows: [] as readonly Row[], next: "", loaded: false };
+  const empty = { question, rows: [] as readonly Row[], next: "", loaded: false, added: 0 };
   const [kept, setKept] = useState(empty);
   const [error, setError] = useState<ApiError | undefined>(undefined);
   const reading = useRef<AbortController | undefined>(undefined);
@@ -43,8 +47,12 @@ export function usePages<Row>(
     void fetchPage("", ({ rows, nextPageToken }) => {
       const fresh = new Set(rows.map(rowKey));
       const older = state.rows.filter((row) => !fresh.has(rowKey(row)));
-      const next = state.loaded && older.length > 0 ? state.next : nextPageToken;
-      return { question, rows: [...rows, ...older], next, loaded: true };
+      const apart = older.length === state.rows.length && nextPageToken !== "";
+      const added = state.added + rows.length + older.length - state.rows.length;
+      if (!state.loaded || apart || added > MOST_ADDED)
+        return { question, rows, next: nextPageToken, loaded: true, added: 0 };
+      const next = older.length > 0 ? state.next : nextPageToken;
+      return { question, rows: [...rows, ...older], next, loaded: true, added };
     });
   };
   useEffect(() => {
@@ -56,7 +64,7 @@ export function usePages<Row>(
     void fetchPage(state.next, ({ rows, nextPageToken }) => {
       const known = new Set(state.rows.map(rowKey));
       const added = rows.filter((row) => !known.has(rowKey(row)));
-      return { question, rows: [...state.rows, ...added], next: nextPageToken, loaded: true };
+      return { ...state, rows: [...state.rows, ...added], next: nextPageToken };
     });
   }, [state]);
   return { rows: state.rows, loaded: state.loaded, hasMore: state.next !== "", error, more, refresh };

@@ -6,7 +6,8 @@ interface Row {
   readonly state: string;
 }
 const row = (id: string, state = "waits"): Row => ({ id, state });
-const steady = (shown: readonly Row[], newest: readonly Row[]) => steadyRows(shown, newest, ({ id }) => id);
+const steady = (shown: readonly Row[], newest: readonly Row[], hasMore = false) =>
+  steadyRows(shown, newest, ({ id }) => id, hasMore);
 
 describe("Rows of a table that somebody reads", () => {
   it("stay in place when new ones come above, which are counted", () => {
@@ -24,6 +25,12 @@ describe("Rows of a table that somebody reads", () => {
       rows.map(({ id }) => id),
       ["b", "c"],
     );
+  });
+
+  it("are not counted when rows between them and the newest were not read", () => {
+    const newest = [row("y"), row("x")];
+    assert.equal(steady([row("b")], newest, true).waiting, Number.POSITIVE_INFINITY);
+    assert.equal(steady([row("b")], newest, false).waiting, 2, "all were read");
   });
 
   it("are followed by the rows of the next page", () => {

@@ -45,7 +45,7 @@ export function DataTable<Row>({
       <div class="waiting-rows" aria-live="polite">
         {waiting > 0 && (
           <button type="button" onClick={onShowWaiting}>
-            {shellWords().more(number(waiting))}
+            {Number.isFinite(waiting) ? shellWords().more(number(waiting)) : shellWords().newest}
           </button>
         )}
       </div>
@@ -123,22 +123,35 @@ function useRowsInView(
  * rows of a next page come at the end. Rows that are new above or between them wait until `showWaiting`.
  */
 export function useSteadyRows<Row>(
-  rows: readonly Row[],
+  newest: readonly Row[],
   rowKey: (row: Row) => string,
   /** Changes when the reader asks for something else, such as another filter: then all rows are shown at once. */
   question: string,
-): { readonly rows: readonly Row[]; readonly waiting: number; readonly showWaiting: () => void } {
-  const shown = useRef({ question, rows });
+  /** There are rows after the newest that were not read. */
+  hasMore: boolean,
+): SteadyRows<Row> & { readonly showWaiting: () => void } {
+  const shown = useRef({ question, rows: newest });
   const [, draw] = useState({});
-  if (shown.current.question !== question || shown.current.rows.length === 0) shown.current = { question, rows };
-  const steady = useMemo(() => steadyRows(shown.current.rows, rows, rowKey), [shown.current, rows]);
+  if (shown.current.question !== question || shown.current.rows.length === 0)
+    shown.current = { question, rows: newest };
+  const steady = useMemo(
+    () => steadyRows(shown.current.rows, newest, rowKey, hasMore),
+    [shown.current, newest, hasMore],
+  );
+  shown.current.rows = steady.rows;
   return {
     ...steady,
     showWaiting: () => {
-      shown.current = { question, rows };
+      shown.current = { question, rows: newest };
       draw({});
     },
   };
+}
+
+interface SteadyRows<Row> {
+  readonly rows: readonly Row[];
+  /** Infinity: more than were read. */
+  readonly waiting: number;
 }
 
 /** The rule of `useSteadyRows`, for what is shown and what is new. */
@@ -146,13 +159,15 @@ export function steadyRows<Row>(
   shown: readonly Row[],
   newest: readonly Row[],
   rowKey: (row: Row) => string,
-): { readonly rows: readonly Row[]; readonly waiting: number } {
+  hasMore: boolean,
+): SteadyRows<Row> {
   const known = new Set(shown.map(rowKey));
   const current = new Map(newest.map((row) => [rowKey(row), row]));
   const end = newest.findLastIndex((row) => known.has(rowKey(row))) + 1;
   const appended = end === 0 ? [] : newest.slice(end);
+  const waiting = newest.filter((row) => !known.has(rowKey(row))).length - appended.length;
   return {
     rows: [...shown.map((row) => current.get(rowKey(row)) ?? row), ...appended],
-    waiting: newest.filter((row) => !known.has(rowKey(row))).length - appended.length,
+    waiting: end === 0 && waiting > 0 && hasMore ? Number.POSITIVE_INFINITY : waiting,
   };
 }

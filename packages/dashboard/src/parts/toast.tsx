@@ -3,6 +3,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { outcome } from "../api.js";
 import { failureWords } from "../i18n/failures.js";
 import { shellWords } from "../i18n/shell.js";
+import { whatHappened } from "./failure.js";
 
 interface Note {
   readonly id: number;
@@ -30,9 +31,7 @@ export async function act(doing: () => Promise<string>, undo?: () => void): Prom
     return true;
   }
   const word = failureWords();
-  const unreachable = error.problem.status === 0;
-  const happened = unreachable ? word.unreachable : word.refused(error.problem.detail);
-  toast(`${happened} ${unreachable ? word.mayHaveChanged : word.nothingChanged}`);
+  toast(`${whatHappened(error)} ${error.problem.status === 0 ? word.mayHaveChanged : word.nothingChanged}`);
   return false;
 }
 

@@ -54,7 +54,7 @@ function GateLine({ gate, onResume }: { readonly gate: Gate; readonly onResume: 
           : why}
       </p>
       <p class="second">
-        {by && closeTime && `${word.by(by, time(closeTime))}, `}
+        {by && closeTime && word.by(by, time(closeTime)) + comma()}
         {ends}
       </p>
     </li>

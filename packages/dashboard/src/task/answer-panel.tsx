@@ -58,7 +58,9 @@ function Prompt({ text }: { readonly text: string }) {
   return (
     <details class="prompt">
       <summary>{taskWords().prompt}</summary>
-      <pre tabIndex={0}>{text}</pre>
+      <pre tabIndex={0} dir="auto">
+        {text}
+      </pre>
     </details>
   );
 }
@@ -67,7 +69,7 @@ function Prompt({ text }: { readonly text: string }) {
 function AnswerText({ text, writes = false }: { readonly text: string; readonly writes?: boolean }) {
   const parts = text.split(/^```.*$\n?/m);
   return (
-    <div class="answer" aria-busy={writes}>
+    <div class="answer" dir="auto" aria-busy={writes}>
       {parts.map((part, index) =>
         index % 2 === 1 ? (
           <pre key={index} tabIndex={0}>

@@ -28,7 +28,7 @@ export function TaskCell(task: Task) {
   const name = nameOf(task);
   return (
     <div class="task-cell">
-      <a class="cut" href={taskHref(task.id)}>
+      <a class="cut" dir="auto" href={taskHref(task.id)}>
         {name || task.id}
       </a>
       <span class="third small cut">

@@ -3,7 +3,10 @@ import { call, type Input } from "../api.js";
 import { usageWords } from "../i18n/usage.js";
 import { Field, Select } from "../parts/fields.js";
 import { FormDialog } from "../parts/form-dialog.js";
+import { act } from "../parts/toast.js";
+import type { BudgetStanding } from "../routes.js";
 
+type Budget = NonNullable<BudgetStanding["budget"]>;
 type Written = NonNullable<NonNullable<Input<"PUT /budgets/{name}">["body"]>["budget"]>;
 
 const UNITS = ["USD", "TOKENS", "REQUESTS"] as const;
@@ -11,46 +14,110 @@ const PERIODS = ["HOUR", "DAY", "MONTH"] as const;
 const ACTIONS = ["REFUSE", "PARK"] as const;
 const HOLDERS = ["everybody", "agentId", "label"] as const;
 
-/** Makes a budget, or changes the one of this name. */
-export function BudgetForm({ onClose, onSaved }: { readonly onClose: () => void; readonly onSaved: () => void }) {
+/** Makes a budget, or changes one, which can be taken back. */
+export function BudgetForm({
+  budget,
+  onClose,
+  onSaved,
+}: {
+  /** The one to change. Without it, the form asks for a name. */
+  readonly budget?: Budget | undefined;
+  readonly onClose: () => void;
+  readonly onSaved: () => void;
+}) {
   const word = usageWords();
-  const [holder, setHolder] = useState<string>("everybody");
-  const save = async (text: (name: string) => string) => {
-    const name = text("name");
-    await call("PUT /budgets/{name}", { path: { name }, body: { budget: budgetOf(holder, text) } });
+  const [holder, setHolder] = useState<string>(holderKind(budget));
+  const put = async (name: string, changed: Written) => {
+    await call("PUT /budgets/{name}", { path: { name }, body: { budget: changed } });
     onSaved();
     return word.saved(name);
   };
+  const save = (text: (name: string) => string) =>
+    put(budget?.name ?? text("name"), { ...budgetOf(holder, text), warnShares: budget?.warnShares });
   return (
-    <FormDialog title={word.add} submit={word.save} save={save} onClose={onClose}>
-      <Field label={word.name} name="name" required />
-      <Field label={word.limit} name="limit" type="number" min="0" step="any" required />
-      <Select label={word.unit} name="unit" options={UNITS.map((value) => ({ value, name: word.units[value] }))} />
+    <FormDialog
+      title={budget ? word.changeTitle(`\`${budget.name}\``) : word.add}
+      submit={word.save}
+      save={save}
+      {...(budget && { undo: () => void act(() => put(budget.name, budget)) })}
+      onClose={onClose}
+    >
+      <BudgetFields budget={budget} holder={holder} onHolder={setHolder} />
+    </FormDialog>
+  );
+}
+
+function BudgetFields({
+  budget,
+  holder,
+  onHolder,
+}: {
+  readonly budget: Budget | undefined;
+  readonly holder: string;
+  readonly onHolder: (holder: string) => void;
+}) {
+  const word = usageWords();
+  return (
+    <>
+      {!budget && <Field label={word.name} name="name" required />}
+      <Field
+        label={word.limit}
+        name="limit"
+        type="number"
+        min="0"
+        step="any"
+        defaultValue={budget?.limit ?? ""}
+        required
+      />
+      <Select
+        label={word.unit}
+        name="unit"
+        value={budget?.unit ?? "USD"}
+        options={UNITS.map((value) => ({ value, name: word.units[value] }))}
+      />
       <Select
         label={word.period}
         name="period"
-        value="DAY"
+        value={budget?.period ?? "DAY"}
         options={PERIODS.map((value) => ({ value, name: word.periods[value] }))}
       />
       <Select
         label={word.holder}
         name="holder"
         value={holder}
-        onChange={setHolder}
+        onChange={onHolder}
         options={HOLDERS.map((value) => ({
           value,
           name: { everybody: word.everybody, agentId: word.agent, label: word.labelled }[value],
         }))}
       />
-      {holder !== "everybody" && <Field label={word.holderName} name="who" required />}
-      <Field label={word.zone} name="zone" defaultValue={Intl.DateTimeFormat().resolvedOptions().timeZone} required />
+      {holder !== "everybody" && (
+        <Field
+          label={word.holderName}
+          name="who"
+          defaultValue={budget?.holder?.agentId ?? budget?.holder?.label ?? ""}
+          required
+        />
+      )}
+      <Field
+        label={word.zone}
+        name="zone"
+        defaultValue={budget ? budget.timeZone || "UTC" : Intl.DateTimeFormat().resolvedOptions().timeZone}
+        required
+      />
       <Select
         label={word.whenUsed}
         name="action"
+        value={budget?.action ?? "REFUSE"}
         options={ACTIONS.map((value) => ({ value, name: word.actions[value] }))}
       />
-    </FormDialog>
+    </>
   );
+}
+
+function holderKind(budget: Budget | undefined): (typeof HOLDERS)[number] {
+  const { agentId, label } = budget?.holder ?? {};
+  return agentId === undefined ? (label === undefined ? "everybody" : "label") : "agentId";
 }
 
 function budgetOf(holder: string, text: (name: string) => string): Written {

@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import { useAnswer } from "../answer.js";
 import { call } from "../api.js";
 import { number, share, usd } from "../format.js";
+import { wordOf } from "../i18n/states.js";
 import { usageWords } from "../i18n/usage.js";
 import { ActButton } from "../parts/act-button.js";
 import { confirm } from "../parts/dialog.js";
@@ -48,32 +49,50 @@ function BudgetTable({
   readonly onChange: () => void;
 }) {
   const word = usageWords();
+  const [changing, setChanging] = useState<BudgetStanding["budget"]>(undefined);
   return (
-    <DataTable
-      label={word.budgets}
-      rows={budgets}
-      rowKey={({ budget }) => budget?.name ?? ""}
-      columns={[
-        {
-          name: word.name,
-          cell: ({ budget }) => (
-            <>
-              {budget?.name}
-              <p class="third small">{holderOf(budget)}</p>
-            </>
-          ),
-        },
-        { name: word.used, cell: (standing) => `${share(standing.share)} · ${amountOf(standing)}`, number: true },
-        {
-          name: "",
-          cell: ({ budget }) => (
-            <ActButton scope="monitor:manage" look="plain" onAct={() => void remove(budget?.name ?? "", onChange)}>
-              {word.remove}
-            </ActButton>
-          ),
-        },
-      ]}
-    />
+    <>
+      <DataTable
+        label={word.budgets}
+        rows={budgets}
+        rowKey={({ budget }) => budget?.name ?? ""}
+        columns={[
+          {
+            name: word.name,
+            cell: ({ budget }) => (
+              <>
+                {budget?.name}
+                <p class="third small">{holderOf(budget)}</p>
+              </>
+            ),
+          },
+          {
+            name: word.used,
+            cell: (standing) => (
+              <>
+                {share(standing.share)}
+                <p class="third small">{amountOf(standing)}</p>
+              </>
+            ),
+            number: true,
+          },
+          {
+            name: "",
+            cell: ({ budget }) => (
+              <span class="acts">
+                <ActButton scope="monitor:manage" look="plain" onAct={() => setChanging(budget)}>
+                  {word.change}
+                </ActButton>
+                <ActButton scope="monitor:manage" look="plain" onAct={() => void remove(budget?.name ?? "", onChange)}>
+                  {word.remove}
+                </ActButton>
+              </span>
+            ),
+          },
+        ]}
+      />
+      {changing && <BudgetForm budget={changing} onClose={() => setChanging(undefined)} onSaved={onChange} />}
+    </>
   );
 }
 
@@ -83,8 +102,13 @@ function holderOf(budget: BudgetStanding["budget"]): string {
 }
 
 function amountOf({ used, budget }: BudgetStanding): string {
-  const limit = budget?.limit ?? 0;
-  return budget?.unit === "USD" ? `${usd(used)} / ${number(limit, 2)}` : `${number(used)} / ${number(limit)}`;
+  const word = usageWords();
+  const { unit = "", limit = 0, period = "" } = budget ?? {};
+  const amounts =
+    unit === "USD"
+      ? `${usd(used)} / ${number(limit, 2)}`
+      : `${number(used)} / ${number(limit)} ${wordOf(word.units, unit)}`;
+  return word.perPeriod(amounts, wordOf(word.periods, period));
 }
 
 async function remove(name: string, onChange: () => void): Promise<void> {

@@ -1,5 +1,5 @@
 import { useAnswer } from "../answer.js";
-import { duration, milliseconds, time } from "../format.js";
+import { comma, duration, milliseconds, time } from "../format.js";
 import { wordOf } from "../i18n/states.js";
 import { workWords } from "../i18n/work.js";
 import { State, type Tone } from "../parts/text.js";
@@ -26,7 +26,7 @@ export function BlockerWords({ blocker, end = true }: { readonly blocker: Blocke
     <State tone={toneOf(blocker)}>
       <span class="wraps" title={blocker.message}>
         {text}
-        {end && blocker.until && `, ${word.until(time(blocker.until))}`}
+        {end && blocker.until && comma() + word.until(time(blocker.until))}
       </span>
     </State>
   );

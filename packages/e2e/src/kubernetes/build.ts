@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import { parseAllDocuments } from "yaml";
 import { ROOT } from "../docs/blocks.js";
 
@@ -25,11 +25,12 @@ export const findProgram = (name: string): string | undefined =>
     .find((path) => existsSync(path));
 
 /** The resources that `kustomize build` makes of an overlay of k8s/. */
-export function buildOverlay(kustomize: string, overlay: string): Resource[] {
-  return readResources(
-    execFileSync(kustomize, ["build", join(ROOT, "k8s/overlays", overlay)], { encoding: "utf8", maxBuffer: 2 ** 24 }),
-  );
-}
+export const buildOverlay = (kustomize: string, overlay: string): Resource[] =>
+  buildFolder(kustomize, join("k8s/overlays", overlay));
+
+/** The same for any folder of the repository, or for an absolute path. */
+export const buildFolder = (kustomize: string, folder: string): Resource[] =>
+  readResources(execFileSync(kustomize, ["build", resolve(ROOT, folder)], { encoding: "utf8", maxBuffer: 2 ** 24 }));
 
 /** The resources in a text of YAML with several documents. */
 export const readResources = (text: string): Resource[] =>

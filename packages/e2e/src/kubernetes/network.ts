@@ -42,6 +42,28 @@ export const openToEverybody = (resources: readonly Resource[], workloads: reado
         ),
     );
 
+/** The connections that policies allow with the pods of a namespace of others, each such as `queue:8501`. */
+export function edgesWith(other: string, resources: readonly Resource[], workloads: readonly Workload[]): Edges {
+  const among = (peers: readonly Peer[]) =>
+    peers.some(
+      ({ namespaceSelector, podSelector }) =>
+        podSelector === undefined &&
+        namespaceSelector !== undefined &&
+        selects(namespaceSelector, { "kubernetes.io/metadata.name": other }),
+    );
+  const accepted = new Set<string>();
+  const opened = new Set<string>();
+  for (const { metadata, spec } of resources.filter(isPolicy)) {
+    for (const { metadata: of } of selected(workloads, metadata.namespace ?? "", spec.podSelector ?? {})) {
+      for (const { from = [], ports = [] } of spec.ingress ?? [])
+        if (among(from)) for (const { port } of ports) accepted.add(`${of.name}:${port}`);
+      for (const { to = [], ports = [] } of spec.egress ?? [])
+        if (among(to)) for (const { port } of ports) opened.add(`${of.name}:${port}`);
+    }
+  }
+  return { accepted, opened };
+}
+
 interface Peer {
   readonly namespaceSelector?: Selector;
   readonly podSelector?: Selector;

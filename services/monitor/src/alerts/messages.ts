@@ -123,6 +123,7 @@ export const silenceMessage = (id: string, { matchers, reason, who, createMs, en
 });
 
 const MOST_VALUES = 100;
+const MOST_STATES = 16;
 
 export function metricMessage({ name, help, labels }: SignalMetric, reading: Reading): SignalMetricMessage {
   const values = "signals" in reading ? reading.signals : [];
@@ -143,8 +144,10 @@ export function statesOf(messages: readonly AlertState[]): ReadonlySet<ListedAle
     [AlertState.FIRING, "firing"],
     [AlertState.RESOLVED, "resolved"],
   ]);
+  // A request can have millions of entries, and each fault takes memory.
   const faults: FieldViolation[] = [];
-  const states = messages.flatMap((message, at) => {
+  if (messages.length > MOST_STATES) faults.push({ field: "states", description: `must be at most ${MOST_STATES}` });
+  const states = messages.slice(0, MOST_STATES).flatMap((message, at) => {
     const state = known.get(message);
     if (state === undefined) faults.push({ field: `states[${at}]`, description: "is not a known state" });
     return state ?? [];

@@ -45,7 +45,7 @@ export function createEvaluation({ state, usage, standings, queue, now }: Evalua
     const holds = all.filter(isUsedUp).map(holdOf);
     const json = JSON.stringify(holds);
     const send = async (): Promise<void> => {
-      if (sent?.holds === json && at.getTime() - sent.ms < REPEAT_MS) return;
+      if (sent?.holds === json && Math.abs(at.getTime() - sent.ms) < REPEAT_MS) return;
       await queue.setBudgetHolds({ holds }, { timeoutMs: CALL_MS, signal: stop });
       sent = { holds: json, ms: at.getTime() };
     };
@@ -57,7 +57,7 @@ export function createEvaluation({ state, usage, standings, queue, now }: Evalua
     };
     // People are told also while the queue is away.
     await Promise.all([send(), tellAll()]);
-    if (at.getTime() - prunedMs >= PRUNE_MS) {
+    if (Math.abs(at.getTime() - prunedMs) >= PRUNE_MS) {
       prunedMs = at.getTime();
       const names = await state.names();
       await usage.dropCounters([...counters.keys()].filter((name) => !isLive(name, entries, at.getTime(), names)));

@@ -27,7 +27,7 @@ export function createStandings({ usage }: StandingsOptions) {
     const name = seedName(budget, startMs);
     const known = seeds.get(name);
     const lastsMs = Math.min(SEED_LASTS.longestMs, Math.max(SEED_LASTS.shortestMs, (nowMs - endMs) * SEED_LASTS.share));
-    if (known && nowMs - known.readMs < lastsMs) return known.counts;
+    if (known && Math.abs(nowMs - known.readMs) < lastsMs) return known.counts;
     const counts = await usageBefore(usage, holder, { startMs, endMs, nowMs });
     seeds.set(name, { readMs: nowMs, counts });
     return counts;

@@ -10,7 +10,7 @@ const MOST_FAILING = 50;
 const LONGEST = 256;
 
 /**
- * Checks a heartbeat at the edge.
+ * Checks a heartbeat at the edge. What is beyond a bound is not looked at.
  *
  * @param caller is the service that the caller's certificate names. Undefined without TLS.
  * @returns the report. Throws INVALID_FIELD for each field that is wrong.
@@ -40,12 +40,12 @@ export function checkHeartbeat(
   need(report.sequence > 0n, "report.sequence", "must be at least 1");
   need(report.resources !== undefined, "report.resources", "is missing");
   need(failing.length <= MOST_FAILING, "report.failing", `has more than ${MOST_FAILING} entries`);
-  for (const { name: check, why } of failing)
+  for (const { name: check, why } of failing.slice(0, MOST_FAILING))
     need(check.length <= LONGEST && why.length <= LONGEST, "report.failing", `has a text above ${LONGEST} characters`);
   if (executor) {
     name(executor.executorId, "report.executor.executor_id");
     need(executor.engines.length <= MOST_ENGINES, "report.executor.engines", `has more than ${MOST_ENGINES} entries`);
-    for (const { engine, version: found } of executor.engines)
+    for (const { engine, version: found } of executor.engines.slice(0, MOST_ENGINES))
       need(
         engine.length <= LONGEST && found.length <= LONGEST,
         "report.executor.engines",
@@ -55,7 +55,7 @@ export function checkHeartbeat(
   const ascending = callBounds.every((bound, at) => bound > (callBounds[at - 1] ?? 0));
   need(callBounds.length <= MOST_BOUNDS && ascending, "call_bounds", `must be at most ${MOST_BOUNDS}, ascending`);
   need(calls.length <= MOST_METHODS, "calls", `has more than ${MOST_METHODS} methods`);
-  for (const { method, ok, unavailable, faults, total } of calls) {
+  for (const { method, ok, unavailable, faults, total } of calls.slice(0, MOST_METHODS)) {
     const counts = [...ok, unavailable, faults, total];
     need(method.length <= LONGEST, "calls.method", `is longer than ${LONGEST} characters`);
     need(
@@ -66,7 +66,7 @@ export function checkHeartbeat(
     need(counts.every(isCount), "calls", "has a count that is negative or absurdly high");
   }
   need(starts.length <= MOST_CLASSES, "starts", `has more than ${MOST_CLASSES} classes`);
-  for (const { class: priority, inTime, late } of starts) {
+  for (const { class: priority, inTime, late } of starts.slice(0, MOST_CLASSES)) {
     name(priority, "starts.class");
     need([inTime, late].every(isCount), "starts", "has a count that is negative or absurdly high");
   }

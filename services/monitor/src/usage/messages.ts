@@ -10,7 +10,7 @@ import {
 import { toDuration } from "@ccsp/protos/duration.js";
 import type { Counts } from "./domain/counts.js";
 import type { Gap } from "./domain/gap.js";
-import { type Dimension, NO_ROW, type Row } from "./domain/run.js";
+import { DIMENSIONS, type Dimension, NO_ROW, type Row } from "./domain/run.js";
 import type { TimeSeries } from "./domain/time-series.js";
 import type { UsageFilter } from "./domain/usage-report.js";
 
@@ -28,6 +28,9 @@ export function groupingOf(
   messages: readonly DimensionMessage[],
   fallback: readonly Dimension[],
 ): readonly Dimension[] {
+  const most = DIMENSIONS.length;
+  if (messages.length > most)
+    throw invalidFields([{ field: "group_by", description: `has ${messages.length} dimensions, at most ${most}` }]);
   const faults: FieldViolation[] = [];
   const dimensions = messages.flatMap((message, at) => {
     const dimension = DIMENSION_OF[message];

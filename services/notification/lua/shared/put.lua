@@ -56,7 +56,8 @@ local function put_digest(keys, queues, matter, key, now)
   local to = {}
   for name in pairs(matter.told) do
     if queues[name] then
-      to[#to + 1] = { name = name, due = now }
+      -- The last repeat came in the quiet hours of the channel: what tells of it waits until they end.
+      to[#to + 1] = { name = name, due = math.max(now, matter.quiet and matter.quiet[name] or 0) }
     end
   end
   matter.digests = matter.digests + 1

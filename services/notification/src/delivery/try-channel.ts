@@ -21,7 +21,8 @@ export async function tryChannel(
   };
   const cause = await within(
     TRY_MS,
-    channel.deliver({ ...message, render: (format: Format) => render(notice, 0, format) }, over.signal),
+    // A plugin may throw before it returns a promise.
+    (async () => channel.deliver({ ...message, render: (format: Format) => render(notice, 0, format) }, over.signal))(),
     late,
     { over },
   ).then(

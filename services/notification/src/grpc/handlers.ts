@@ -76,9 +76,13 @@ export function notificationHandlers(options: HandlerOptions): Handlers<typeof N
       if (channel !== "") channelNamed(channel);
       let retried = 0;
       if (id === "") {
-        const query = { size: 10_000, after: undefined, eventType: "", channel };
-        const { entries } = await store.listUndelivered("dead", query);
-        for (const each of entries) retried += await retry(channel, each.notice.id);
+        // Page by page: all of them at once could be hundreds of MB.
+        let after: string | undefined;
+        do {
+          const { entries, next } = await store.listUndelivered("dead", { size: 500, after, eventType: "", channel });
+          for (const each of entries) retried += await retry(channel, each.notice.id);
+          after = next;
+        } while (after !== undefined);
       } else if (channel !== "") {
         retried = await retry(channel, id);
       } else {

@@ -99,11 +99,10 @@ export function noticeFrom(message: NoticeMessage, openIssue: boolean, now: Date
     severity: wordOf(SEVERITY, severity) ?? ("info" as const),
     action: wordOf(ACTION, action) ?? ("opens" as const),
     ...{ subject, facts, whatToDo, links, dedupKey, labels, openIssue },
-    agentId: subject["agent"] ?? "",
-    taskId: subject["task"] ?? "",
   };
   const hash = createHash("sha256").update(content).digest("hex").slice(0, 32);
-  return safeNotice(bareNotice({ id: id ?? `notice:${hash}`, kind, time, ...said }));
+  const safe = safeNotice(bareNotice({ id: id ?? `notice:${hash}`, kind, time, ...said }));
+  return { ...safe, agentId: safe.subject["agent"] ?? "", taskId: safe.subject["task"] ?? "" };
 }
 
 export function noticeMessage(notice: Notice): NoticeMessage {

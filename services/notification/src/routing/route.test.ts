@@ -81,6 +81,33 @@ describe("the routing of notices", () => {
     assert.deepEqual(at("critical")[1], ["ops", undefined]);
   });
 
+  it("ends quiet hours at their time of day, also when the clocks change in between", () => {
+    const endOf = (now: string, to: number, timeZone = "Europe/Berlin") => {
+      const quietHours = { from: 22 * 60, to, days: [], timeZone, below: "critical" } as const;
+      const channels = CHANNELS.map((each) => ({ ...each, quietHours }));
+      const at = new Date(now);
+      return route(notice({ severity: "warning" }), {
+        channels,
+        rules: undefined,
+        now: at,
+      })[1]?.notBefore?.toISOString();
+    };
+    const seven = 7 * 60;
+    // Clocks go forward at 02:00 on 2026-03-29, and back at 03:00 on 2026-10-25.
+    assert.equal(endOf("2026-03-28T22:30:00Z", seven), "2026-03-29T05:00:00.000Z", "07:00 in summer");
+    assert.equal(endOf("2026-03-29T02:00:00Z", seven), "2026-03-29T05:00:00.000Z", "after the change");
+    assert.equal(endOf("2026-10-24T21:30:00Z", seven), "2026-10-25T06:00:00.000Z", "07:00 in winter");
+    assert.equal(endOf("2026-10-25T02:00:00Z", seven), "2026-10-25T06:00:00.000Z", "after the change");
+    assert.equal(endOf("2026-03-28T22:30:00Z", 150), "2026-03-29T01:30:00.000Z", "there is no 02:30 on this day");
+    assert.equal(endOf("2026-10-24T21:30:00Z", 150), "2026-10-25T00:30:00.000Z", "the first 02:30");
+    assert.equal(
+      endOf("2026-10-03T14:00:00Z", seven, "Australia/Lord_Howe"),
+      "2026-10-03T20:00:00.000Z",
+      "half an hour",
+    );
+    assert.equal(endOf("2026-01-30T22:30:15Z", seven), "2026-01-31T06:00:15.000Z", "without a change");
+  });
+
   it("names everything that is wrong with the file of channels", () => {
     assert.throws(
       () => channelsConfig({ channels: [{ name: "Ops", type: "log" }], rule: [] }),

@@ -102,14 +102,20 @@ function like(text: string, pattern: string): boolean {
 function waitEnd({ severity }: Notice, quiet: QuietHours | undefined, now: Date): Date | undefined {
   if (quiet === undefined || reaches(severity, quiet.below)) return undefined;
   const left = minutesLeft(quiet, now);
-  return left === undefined ? undefined : new Date(now.getTime() + left * 60_000);
+  if (left === undefined) return undefined;
+  const after = (ms: number, minutes: number): Date => new Date(ms + minutes * 60_000);
+  const end = after(now.getTime(), left);
+  // If clocks change before the end, it is off by the change. A time of day that the change leaves out has no such end.
+  const off = ((localTime(quiet.timeZone, end).minute - quiet.to + DAY + DAY / 2) % DAY) - DAY / 2;
+  const moved = after(end.getTime(), -off);
+  return localTime(quiet.timeZone, moved).minute === quiet.to ? moved : end;
 }
 
 const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const DAY = 24 * 60;
 
-/** Minutes until the hours end. Undefined outside of them. */
-export function minutesLeft({ from, to, days, timeZone }: Hours, now: Date): number | undefined {
+/** The minute of the day and the day of the week that a clock in this time zone shows. */
+function localTime(timeZone: string, now: Date): { readonly minute: number; readonly day: number } {
   const parts = new Intl.DateTimeFormat("en-US", {
     timeZone,
     weekday: "short",
@@ -118,8 +124,12 @@ export function minutesLeft({ from, to, days, timeZone }: Hours, now: Date): num
     hourCycle: "h23",
   }).formatToParts(now);
   const part = (type: string): string => parts.find((each) => each.type === type)?.value ?? "";
-  const minute = Number(part("hour")) * 60 + Number(part("minute"));
-  const today = DAYS.indexOf(part("weekday"));
+  return { minute: Number(part("hour")) * 60 + Number(part("minute")), day: DAYS.indexOf(part("weekday")) };
+}
+
+/** Minutes until the hours end, on a clock that does not change meanwhile. Undefined outside of them. */
+export function minutesLeft({ from, to, days, timeZone }: Hours, now: Date): number | undefined {
+  const { minute, day: today } = localTime(timeZone, now);
   const on = (day: number): boolean => days.length === 0 || days.includes((day + 7) % 7);
   const length = (to - from + DAY) % DAY || DAY;
   if (on(today) && minute >= from && minute < from + length) return from + length - minute;

@@ -5,7 +5,7 @@ import { createFileChannel, type FileSettings } from "../channels/file/file-chan
 import { fileChannel } from "../channels/file/index.js";
 import { CHANNEL_TYPES } from "../channels/index.js";
 import type { OpenChannel } from "../delivery/channel-worker.js";
-import type { ChannelType, ChannelUse } from "../domain/channel.js";
+import type { Channel, ChannelType, ChannelUse } from "../domain/channel.js";
 import type { GuardedFetch } from "../net/guarded-fetch.js";
 import type { Targets } from "../net/targets.js";
 import { RECORD } from "../routing/route.js";
@@ -57,6 +57,7 @@ export async function openChannels(options: OpenChannelsOptions): Promise<readon
         now: () => new Date(),
       };
       const channel = await type.open(settings, context);
+      if (!isChannel(channel)) throw new Error(`the kind ${word} has opened no channel with target and deliver`);
       return { name, type: word, use: { ...USE, ...type.use, ...use }, channel, render: textOf(own ?? language) };
     }),
   );
@@ -90,6 +91,11 @@ function isChannelType(value: unknown): value is ChannelType {
   if (typeof value !== "object" || value === null) return false;
   const { type, open }: Partial<Record<keyof ChannelType, unknown>> = value;
   return typeof type === "string" && typeof open === "function";
+}
+
+function isChannel(value: unknown): value is Channel {
+  const { target, deliver }: Partial<Record<keyof Channel, unknown>> = Object(value);
+  return typeof target === "string" && typeof deliver === "function";
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

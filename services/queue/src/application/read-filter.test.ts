@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
+import { Refusal } from "@ccsp/errors";
+import { ListRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskFilter } from "@ccsp/protos/ccsp/task/v1/filter.js";
 import { ErrorCategory, Priority, type Task as TaskMessage, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import * as fc from "fast-check";
 import { Faults } from "../domain/fields/faults.js";
 import { matches } from "../domain/search/filter.js";
+import { OPERATOR } from "../domain/task/caller.js";
 import { labelName } from "../domain/task/labels.js";
 import { CLASSES, STATES, type Task } from "../domain/task/task.js";
 import { storeSpec, toTaskMessage } from "../messages/task-message.js";
 import { priorityOf } from "../messages/words.js";
-import { readBulkFilter } from "./read-filter.js";
+import { readBulkFilter, readList } from "./read-filter.js";
 
 const read = (filter: Parameters<typeof TaskFilter.fromPartial>[0]) => {
   const faults = new Faults();
@@ -43,6 +46,23 @@ describe("a task filter", () => {
     assert.ok(faults.found);
   });
 
+  it("has a bounded number of values, because each task is compared with all of them", () => {
+    const long = {
+      states: Array(100_000).fill(TaskState.UNSPECIFIED),
+      priorities: Array(100_000).fill(Priority.HIGH),
+      errorCategories: Array(100_000).fill(ErrorCategory.UNSPECIFIED),
+      labels: Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`l${i}`, ""])),
+    };
+    assert.deepEqual(
+      fieldsOf(() => read(long)).filter((field) => !field.includes("[")),
+      ["filter.labels", "filter.states", "filter.priorities", "filter.error_categories"],
+    );
+    assert.ok(fieldsOf(() => read(long)).length < 200);
+    const states = Array(100_000).fill(TaskState.QUEUED);
+    const list = () => readList(ListRequest.fromPartial({ states }), OPERATOR);
+    assert.deepEqual(fieldsOf(list), ["states"]);
+  });
+
   it("names every field with an impossible value", () => {
     const wrong = {
       agentId: "a/b",
@@ -68,6 +88,16 @@ describe("a task filter", () => {
     );
   });
 });
+
+function fieldsOf(check: () => unknown): readonly string[] {
+  try {
+    check();
+  } catch (error) {
+    assert.ok(error instanceof Refusal);
+    return error.fields.map(({ field }) => field);
+  }
+  return [];
+}
 
 /** Whether a task matches, written by hand from the contract and from what a client sees of the task. */
 function shows(task: TaskMessage, filter: TaskFilter): boolean {

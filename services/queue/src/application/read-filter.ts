@@ -11,6 +11,8 @@ import type { State } from "../domain/task/task.js";
 import { classOf, stateOf } from "../messages/words.js";
 
 const PAGE_SIZE = 50;
+/** More than there are states, classes or categories. Each task of a scan is compared with all values of a filter. */
+const MOST_VALUES = 64;
 
 /**
  * Reads the filter of a change of many tasks. A filter without a set field is a fault: a forgotten filter must not mean
@@ -50,11 +52,18 @@ function readListFilter({ states, filter }: ListRequest, caller: Caller, faults:
   faults.unless(filter === undefined || filter.agentId === "", "filter.agent_id", "belongs in agent_id");
   faults.unless(filter === undefined || filter.states.length === 0, "filter.states", "belongs in states");
   if (caller.kind === "agent") checkAgent("agent_id", caller.id, faults);
+  checkCount("states", states, faults);
+  if (faults.found) return undefined;
   // A state that this version does not know still filters: no task can match it.
   const known = states.flatMap((state): State | [] => stateOf(state) ?? []);
   if (states.length > 0 && known.length === 0) return undefined;
   const rest = filter ? readFilter({ ...filter, agentId: "", states: [] }, faults) : ANY_TASK;
   return { ...rest, ...(caller.kind === "agent" && { agent: caller.id }), states: known };
+}
+
+function checkCount(field: string, values: readonly unknown[], faults: Faults): void {
+  const most = MOST_VALUES;
+  faults.unless(values.length <= most, field, `has ${values.length} values, at most ${most}`);
 }
 
 /** Checks an agent id. The empty id is valid and means every agent. */
@@ -64,12 +73,14 @@ export function checkAgent(field: string, agentId: string, faults: Faults): void
 
 function readFilter(filter: TaskFilterMessage, faults: Faults): TaskFilter {
   const { agentId, engine, createdAfter, createdBefore } = filter;
-  const allKnown = <M, T>(field: string, values: readonly M[], known: (value: M) => T | undefined): T[] =>
-    values.flatMap((value, i): T[] => {
+  const allKnown = <M, T>(field: string, values: readonly M[], known: (value: M) => T | undefined): T[] => {
+    checkCount(`filter.${field}`, values, faults);
+    return values.slice(0, MOST_VALUES).flatMap((value, i): T[] => {
       const named = known(value);
       faults.unless(named !== undefined, `filter.${field}[${i}]`, "is not known to this version");
       return named === undefined ? [] : [named];
     });
+  };
   const time = (field: string, value: Date | undefined): number | undefined => {
     faults.unless(!Number.isNaN(value?.getTime()), `filter.${field}`, "is not a time");
     return value?.getTime();
@@ -77,12 +88,14 @@ function readFilter(filter: TaskFilterMessage, faults: Faults): TaskFilter {
   checkAgent("filter.agent_id", agentId, faults);
   const fromMs = time("created_after", createdAfter);
   const beforeMs = time("created_before", createdBefore);
+  const labels = Object.entries(filter.labels);
+  checkCount("filter.labels", labels, faults);
   return {
     ...(agentId !== "" && { agent: agentId }),
     states: allKnown("states", filter.states, stateOf),
     ...(engine !== "" && { engine }),
     classes: allKnown("priorities", filter.priorities, classOf),
-    labels: Object.entries(filter.labels).map(([key, value]) => labelName(key, value)),
+    labels: labels.map(([key, value]) => labelName(key, value)),
     ...(fromMs !== undefined && { fromMs }),
     ...(beforeMs !== undefined && { beforeMs }),
     categories: allKnown("error_categories", filter.errorCategories, categoryNameOf),

@@ -149,6 +149,27 @@ describe("judging a rule", () => {
     assert.equal(told.length, 1, "and none of cold");
   });
 
+  it("begins both waits anew when the clock went back far, and does not wait until it catches up", () => {
+    const { look, told, after } = world();
+    const aYear = 365 * 24 * 60;
+    after(aYear);
+    look([heat(11)]);
+    after(-aYear);
+    look([heat(11)]);
+    after(2);
+    look([heat(11)]);
+    assert.deepEqual(told, ["firing a is at 11, above 10"]);
+    after(aYear);
+    look([heat(1)]);
+    after(-aYear);
+    look([heat(1)]);
+    for (let minute = 0; minute < 5; minute += 1) {
+      after(1);
+      look([heat(1)]);
+    }
+    assert.equal(told.length, 2);
+  });
+
   it("tells of many alerts at once together, and of their end when the last one has ended", () => {
     const { look, told, after } = world({ ...RULE, fireAfterMs: 0, keepFiringMs: 0 });
     const many = (count: number) => Array.from({ length: count }, (_, at) => heat(11 + at, `room ${at}`));

@@ -174,7 +174,8 @@ interface Step {
 /** Returns the alert as it is now. Undefined: it was pending and is gone. */
 function step({ judged, alert, signal, nowMs, mostUnseenMs, key }: Step): Alert | "resolved" | undefined {
   const held = judged !== undefined && signal !== undefined && holds(judged, signal.value);
-  const unseen = nowMs - alert.seenMs > mostUnseenMs;
+  // A clock that went back far is as good as a time in which nobody looked: waits would go on until it catches up.
+  const unseen = Math.abs(nowMs - alert.seenMs) > mostUnseenMs;
   if (alert.state === "pending") {
     if (!held) return undefined;
     if (unseen) return begin({ judged, key, labels: signal.labels, value: signal.value, nowMs });

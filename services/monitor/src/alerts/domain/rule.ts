@@ -38,7 +38,10 @@ export const HOUR_MS = 60 * MINUTE_MS;
 export const DAY_MS = 24 * HOUR_MS;
 export const KEEP_FIRING_MS = 5 * MINUTE_MS;
 
-/** Bounds that keep the state of alerts and their events small. */
+/**
+ * Bounds that keep the state of alerts and their events small. What is beyond a bound is not looked at: a request can
+ * have millions of entries, and each fault takes memory.
+ */
 export const MOST_RULES = 500;
 const MOST_MATCHERS = 16;
 const MOST_LABELS = 16;
@@ -80,7 +83,7 @@ export function checkRule(rule: AlertRule, metrics: ReadonlyMap<string, SignalMe
   isTime(rule.keepFiringMs, "keep_firing_for");
   const labels = Object.entries(rule.labels);
   unless(labels.length <= MOST_LABELS, "labels", `must be at most ${MOST_LABELS}`);
-  for (const [name, value] of labels) {
+  for (const [name, value] of labels.slice(0, MOST_LABELS)) {
     isText(name, "labels", MOST_LABEL, 1);
     isText(value, "labels", MOST_LABEL);
     unless(!(metric?.labels ?? []).includes(name), "labels", `${name} is a label of the metric`);
@@ -89,7 +92,7 @@ export function checkRule(rule: AlertRule, metrics: ReadonlyMap<string, SignalMe
   unless(!rule.summary.includes("\n"), "summary", "must be one line");
   isText(rule.whatToDo, "what_to_do", MOST_ADVICE);
   unless(rule.channels.length <= MOST_CHANNELS, "channels", `must be at most ${MOST_CHANNELS}`);
-  for (const channel of rule.channels) isText(channel, "channels", MOST_NAME, 1);
+  for (const channel of rule.channels.slice(0, MOST_CHANNELS)) isText(channel, "channels", MOST_NAME, 1);
   if (faults.length > 0) throw invalidFields(faults);
 }
 
@@ -101,7 +104,7 @@ export function matcherFaults(
 ): readonly FieldViolation[] {
   const faults: FieldViolation[] = [];
   if (matchers.length > MOST_MATCHERS) faults.push({ field, description: `must be at most ${MOST_MATCHERS}` });
-  for (const [at, { label, value }] of matchers.entries()) {
+  for (const [at, { label, value }] of matchers.slice(0, MOST_MATCHERS).entries()) {
     const fault = (name: string, description: string): void => {
       faults.push({ field: `${field}[${at}].${name}`, description });
     };

@@ -6,6 +6,8 @@ import type { Signal, SignalSource } from "../../signals/signal.js";
 
 const CALL_MS = 5_000;
 const PAGE = 500;
+const MOST_RUNNING = 5_000;
+const MOST_PAGES = 10;
 /** The peers are the newest ended tasks of the engine. With fewer, nothing is said of a task. */
 const [MOST_PEERS, LEAST_PEERS] = [200, 20];
 /** A task that has run for less than this is not said to run away, however short its peers are. */
@@ -18,8 +20,24 @@ const MOST_TASKS = 100;
  * succeeded. Only times are compared: the queue's records of running tasks have neither cost nor turns.
  */
 export function taskSignals(queue: Pick<Client<QueueServiceService>, "list">): SignalSource {
-  const list = async (filter: Partial<TaskFilter>, states: TaskState[], pageSize: number): Promise<readonly Task[]> =>
-    (await queue.list({ states, pageSize, filter: TaskFilter.fromPartial(filter) }, { timeoutMs: CALL_MS })).tasks;
+  const list = async (filter: Partial<TaskFilter>, states: TaskState[], most: number): Promise<readonly Task[]> => {
+    const tasks: Task[] = [];
+    let pageToken = "";
+    // A page has what matches among the newest thousands of tasks. That may be nothing while many others wait.
+    for (let page = 0; page < MOST_PAGES && tasks.length < most; page += 1) {
+      const request = {
+        states,
+        pageSize: Math.min(PAGE, most - tasks.length),
+        pageToken,
+        filter: TaskFilter.fromPartial(filter),
+      };
+      const found = await queue.list(request, { timeoutMs: CALL_MS });
+      tasks.push(...found.tasks);
+      pageToken = found.nextPageToken;
+      if (pageToken === "") break;
+    }
+    return tasks;
+  };
   return {
     metrics: [
       {
@@ -29,7 +47,8 @@ export function taskSignals(queue: Pick<Client<QueueServiceService>, "list">): S
       },
     ],
     read: async (now) => {
-      const running = (await list({}, [TaskState.RUNNING], PAGE)).flatMap((task) => {
+      const createdBefore = new Date(now.getTime() - LEAST_MS);
+      const running = (await list({ createdBefore }, [TaskState.RUNNING], MOST_RUNNING)).flatMap((task) => {
         const ms = now.getTime() - (task.startTime?.getTime() ?? now.getTime());
         return ms >= LEAST_MS ? [{ task, ms, engine: task.spec?.engine ?? "" }] : [];
       });

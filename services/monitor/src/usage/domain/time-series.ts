@@ -1,6 +1,6 @@
 import { type FieldViolation, invalidFields } from "@ccsp/errors";
 import { addCounts, type Counts, noCounts } from "./counts.js";
-import { DIMENSIONS, type Dimension, OTHER_ROW, type Row } from "./run.js";
+import { DIMENSIONS, OTHER_ROW, type Row } from "./run.js";
 import {
   ceil,
   checkedRange,
@@ -18,6 +18,8 @@ const MAX_STEPS = 3_000;
 const DEFAULT_STEPS = 60;
 const DEFAULT_SERIES = 20;
 const MAX_SERIES = 100;
+/** A point takes about 100 bytes of an answer, which may have 16 MiB. */
+const MAX_POINTS = 100_000;
 
 export interface SeriesQuery extends UsageQuery {
   readonly stepMs: number | undefined;
@@ -38,26 +40,53 @@ export interface TimeSeries {
   readonly steps: number;
 }
 
-/** Returns one series per combination of the grouping. Throws a Refusal for an invalid query. */
+/**
+ * Returns one series per combination of the grouping: the ones with the most runs, and the sum of the rest in one.
+ * Throws a Refusal for an invalid query.
+ */
 export async function reportTimeSeries(store: UsageStore, query: SeriesQuery, now: Date): Promise<TimeSeries> {
-  const { start, end, stepMs, read } = planOf(store, query, now);
-  const series = new Map<string, Series>();
-  for await (const { start: at, rows } of read) {
-    const step = start + floor(at - start, stepMs);
-    for (const { row, counts } of rows) {
-      if (!matches(query.filter, row)) continue;
-      const key = keyOf(row, query.groupBy);
-      let found = series.get(key);
-      if (found === undefined) {
-        found = { row: project(row, query.groupBy), sum: noCounts(), points: new Map() };
-        series.set(key, found);
-      }
-      addPoint(found, step, counts);
-    }
-  }
-  const most = query.maxSeries === 0 ? DEFAULT_SERIES : query.maxSeries;
-  return { series: largest([...series.values()], most, query.groupBy), start, stepMs, steps: (end - start) / stepMs };
+  const plan = planOf(store, query, now);
+  const { groupBy } = query;
+  const all = new Map<string, Series>();
+  const seriesOf = (row: Row): Series => {
+    const key = keyOf(row, groupBy);
+    const found = all.get(key) ?? newSeries(project(row, groupBy));
+    all.set(key, found);
+    return found;
+  };
+  await readRows(plan, query, (row, step, counts) => {
+    const found = seriesOf(row);
+    // The points of all series could be millions. With too many series, what is read is read again.
+    if (all.size <= plan.most) addPoint(found, step, counts);
+    else addCounts(found.sum, counts);
+  });
+  const sorted = [...all.values()].sort((a, b) => b.sum.runs - a.sum.runs || compareRows(a.row, b.row));
+  const series = sorted.length <= plan.most ? sorted : await largestOf(sorted.slice(0, plan.most), plan, query);
+  return { series, start: plan.start, stepMs: plan.stepMs, steps: (plan.end - plan.start) / plan.stepMs };
 }
+
+/** Reads these series again, with their points, and sums the rest in one. */
+async function largestOf(largest: readonly Series[], plan: Plan, query: SeriesQuery): Promise<readonly Series[]> {
+  const { groupBy } = query;
+  const kept = new Map(largest.map(({ row }) => [keyOf(row, groupBy), newSeries(row)]));
+  const rest = newSeries(project(OTHER_ROW, groupBy));
+  await readRows(plan, query, (row, step, counts) => addPoint(kept.get(keyOf(row, groupBy)) ?? rest, step, counts));
+  return [...kept.values(), rest];
+}
+
+/** Calls `take` with each row that the query matches, and with the first moment of its step. */
+async function readRows(
+  { start, stepMs, read }: Plan,
+  { filter }: SeriesQuery,
+  take: (row: Row, step: number, counts: Readonly<Counts>) => void,
+): Promise<void> {
+  for await (const { start: at, rows } of read()) {
+    const step = start + floor(at - start, stepMs);
+    for (const { row, counts } of rows) if (matches(filter, row)) take(row, step, counts);
+  }
+}
+
+const newSeries = (row: Row): Series => ({ row, sum: noCounts(), points: new Map() });
 
 function addPoint({ sum, points }: Series, step: number, counts: Readonly<Counts>): void {
   addCounts(sum, counts);
@@ -66,20 +95,13 @@ function addPoint({ sum, points }: Series, step: number, counts: Readonly<Counts
   addCounts(point, counts);
 }
 
-/** Keeps the series with the most runs and sums the rest in one. */
-function largest(all: readonly Series[], most: number, groupBy: readonly Dimension[]): Series[] {
-  const sorted = all.toSorted((a, b) => b.sum.runs - a.sum.runs || compareRows(a.row, b.row));
-  if (sorted.length <= most) return sorted;
-  const rest: Series = { row: project(OTHER_ROW, groupBy), sum: noCounts(), points: new Map() };
-  for (const { points } of sorted.slice(most)) for (const [step, counts] of points) addPoint(rest, step, counts);
-  return [...sorted.slice(0, most), rest];
-}
-
 interface Plan {
   readonly start: number;
   readonly end: number;
   readonly stepMs: number;
-  readonly read: AsyncIterable<Bucket>;
+  /** The most series besides the sum of the rest. */
+  readonly most: number;
+  readonly read: () => AsyncIterable<Bucket>;
 }
 
 function planOf(store: UsageStore, query: SeriesQuery, now: Date): Plan {
@@ -93,8 +115,11 @@ function planOf(store: UsageStore, query: SeriesQuery, now: Date): Plan {
   if (faults.length > 0) throw invalidFields(faults);
   const range = checkedRange(query, now, DEFAULT_STEPS * stepMs);
   const [start, end] = [floor(range.start, stepMs), ceil(range.end, stepMs)];
-  if ((end - start) / stepMs > MAX_STEPS)
-    refuse("step", `the range has more than ${MAX_STEPS} steps: use a longer step`);
+  const steps = (end - start) / stepMs;
+  const most = query.maxSeries === 0 ? DEFAULT_SERIES : query.maxSeries;
+  if (steps > MAX_STEPS) refuse("step", `the range has more than ${MAX_STEPS} steps: use a longer step`);
+  else if (steps * most > MAX_POINTS)
+    refuse("max_series", `${most} series of ${steps} steps are more than ${MAX_POINTS} points: ask for fewer series`);
   if (faults.length > 0) throw invalidFields(faults);
 
   const grain = stepMs % DAY_MS === 0 ? "day" : stepMs % HOUR_MS === 0 ? "hour" : "minute";
@@ -107,6 +132,6 @@ function planOf(store: UsageStore, query: SeriesQuery, now: Date): Plan {
     refuse("step", "below an hour, grouping and filter can use only one dimension together: use whole hours");
   if (faults.length > 0) throw invalidFields(faults);
   // Every run has an engine, and there are few, so it is the cheapest dimension to sum everything by.
-  const read = grain === "minute" ? store.readMinutes(used[0] ?? "engine", starts) : store.read(grain, starts);
-  return { start, end, stepMs, read };
+  const read = () => (grain === "minute" ? store.readMinutes(used[0] ?? "engine", starts) : store.read(grain, starts));
+  return { start, end, stepMs, most, read };
 }

@@ -148,6 +148,30 @@ describe("time series", () => {
     );
   });
 
+  it("keeps points of the series that it returns only, and the same whether it reads once or twice", async () => {
+    let kept = 0;
+    const rows = Array.from({ length: 50 }, (_, runs) => counted({ agent: `a${runs}` }, runs + 1));
+    const { store, asked } = storeOf(rows);
+    const query = { ...base, groupBy: ["agent"] as const };
+    const all = await reportTimeSeries(store, { ...query, maxSeries: 50 }, now);
+    assert.deepEqual(asked.splice(0), ["hour 2"]);
+    const few = await reportTimeSeries(store, { ...query, maxSeries: 3 }, now);
+    assert.deepEqual(asked, ["hour 2", "hour 2"]);
+    assert.deepEqual(few.series.slice(0, 3), all.series.slice(0, 3));
+    for (const { points } of few.series) kept += points.size;
+    assert.equal(kept, 8);
+    const rest = few.series[3];
+    assert.deepEqual([rest?.row.agent, rest?.sum.runs], ["other", 2 * ((47 * 48) / 2)]);
+  });
+
+  it("refuses more points than an answer can hold", async () => {
+    const { store } = storeOf([]);
+    const days90 = { start: at("2025-12-02T00:00:00Z"), end: at("2026-03-01T00:00:00Z"), stepMs: HOUR_MS };
+    const ask = (maxSeries: number) => reportTimeSeries(store, { ...base, ...days90, maxSeries }, now);
+    assert.equal((await ask(46)).steps, 2_136);
+    assert.deepEqual(await refusedFields(() => ask(47)), ["max_series"]);
+  });
+
   it("refuses 10^9 buckets, steps that are no whole minutes or longer than the longest range, and too fine ones", async () => {
     const { store, asked } = storeOf([]);
     const refused = (query: object) => refusedFields(() => reportTimeSeries(store, { ...base, ...query }, now));

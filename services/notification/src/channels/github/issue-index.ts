@@ -24,6 +24,8 @@ const OVERLAP_MS = 10_000;
 /** A notice that has an issue by now waits no longer than this for the record of it. */
 const CLOSED_MS = 48 * 3_600_000;
 const READ_MS = 12_000;
+/** Deleted, or moved to another repository: there, GitHub redirects to it. */
+const GONE: readonly unknown[] = [301, 404, 410];
 
 /**
  * Knows the issues with CCSP's label. It reads the list, because GitHub's search finds a new issue only after some time,
@@ -87,7 +89,7 @@ export function createIssueIndex(
         const { data } = await octokit.rest.issues.get({ owner, repo, issue_number: number, request: { signal } });
         return ownIssue(data);
       } catch (error) {
-        if (error instanceof Error && "status" in error && (error.status === 404 || error.status === 410)) {
+        if (error instanceof Error && "status" in error && GONE.includes(error.status)) {
           known.delete(number);
           return undefined;
         }

@@ -4,6 +4,7 @@ import { Octokit as Core } from "@octokit/core";
 import { restEndpointMethods } from "@octokit/plugin-rest-endpoint-methods";
 import { retry } from "@octokit/plugin-retry";
 import { throttling } from "@octokit/plugin-throttling";
+import { RequestError } from "@octokit/request-error";
 import { type ChannelContext, DeliveryError } from "../../domain/channel.js";
 
 const Octokit = Core.plugin(restEndpointMethods, retry, throttling);
@@ -57,6 +58,12 @@ export async function openOctokit(
       const { token } = await auth({ type: "installation" });
       options.headers.authorization = `token ${token}`;
     }
+  });
+  // Octokit takes a redirect for a success. It is not followed here: see `failUnlessOk`.
+  octokit.hook.after("request", (response, options) => {
+    if (response.status < 300) return;
+    const text = "a redirect, which is not followed";
+    throw new RequestError(text, response.status, { request: { ...options, headers: {} }, response });
   });
   /** The tokens of the installation, which GitHub lets live for an hour. */
   const kept = new Map<string, string>();

@@ -56,6 +56,8 @@ const MAX_SYSTEM_PROMPT_BYTES = 64 * 1024;
 const MAX_OUTPUT_BYTES = 64n * 1024n * 1024n;
 const MAX_LABELS = 32;
 const MAX_MODEL = 128;
+const MAX_ATTACHMENTS = 32;
+const MAX_INCLUDED = 64;
 const MAX_ATTACHMENT_BYTES = 4 * 1024 * 1024;
 const MAX_PATH_BYTES = 4096;
 // More than the number of categories.
@@ -99,7 +101,8 @@ export function checkSpec(
 function checkLabels(labels: Readonly<Record<string, string>>, faults: Faults): void {
   const entries = Object.entries(labels);
   faults.unless(entries.length <= MAX_LABELS, "spec.labels", `has ${entries.length} labels, at most ${MAX_LABELS}`);
-  for (const [key, value] of entries) {
+  // What is beyond a bound is not looked at: a request can have millions of entries, and each fault takes memory.
+  for (const [key, value] of entries.slice(0, MAX_LABELS)) {
     // A wrong key can have any length, so only its beginning is repeated.
     const field = `spec.labels[${key.slice(0, 63)}]`;
     faults.unless(isLabelKey(key), field, LABEL_KEY_RULE);
@@ -162,11 +165,12 @@ function checkConversation({ id, fork }: NonNullable<SpecInput["conversation"]>,
 }
 
 function checkFiles({ attachments, includeFiles, workingFolder }: SpecInput, faults: Faults): void {
-  faults.unless(attachments.length <= 32, "spec.attachments", `has ${attachments.length} files, at most 32`);
+  const most = MAX_ATTACHMENTS;
+  faults.unless(attachments.length <= most, "spec.attachments", `has ${attachments.length} files, at most ${most}`);
   const bytes = attachments.reduce((sum, { content }) => sum + content.byteLength, 0);
   checkSize(bytes, MAX_ATTACHMENT_BYTES, "spec.attachments", faults);
   const names = new Set<string>();
-  for (const [i, { name }] of attachments.entries()) {
+  for (const [i, { name }] of attachments.slice(0, most).entries()) {
     const field = `spec.attachments[${i}].name`;
     faults.unless(
       /^(?!\.)[A-Za-z0-9._-]{1,255}$/.test(name),
@@ -176,8 +180,9 @@ function checkFiles({ attachments, includeFiles, workingFolder }: SpecInput, fau
     faults.unless(!names.has(name), field, "is used twice");
     names.add(name);
   }
-  faults.unless(includeFiles.length <= 64, "spec.include_files", `has ${includeFiles.length} paths, at most 64`);
-  for (const [i, path] of includeFiles.entries()) {
+  const paths = includeFiles.length;
+  faults.unless(paths <= MAX_INCLUDED, "spec.include_files", `has ${paths} paths, at most ${MAX_INCLUDED}`);
+  for (const [i, path] of includeFiles.slice(0, MAX_INCLUDED).entries()) {
     faults.unless(isAbsolutePath(path), `spec.include_files[${i}]`, PATH_RULE);
   }
   const folder = workingFolder === "" || isAbsolutePath(workingFolder);
@@ -190,7 +195,7 @@ function checkTexts(
   faults: Faults,
 ): void {
   faults.unless(texts.length <= count, field, `has ${texts.length} entries, at most ${count}`);
-  for (const [i, text] of texts.entries()) {
+  for (const [i, text] of texts.slice(0, count).entries()) {
     const fits = text !== "" && lengthOf(text) <= length;
     faults.unless(fits, `${field}[${i}]`, `must be 1 to ${length} characters`);
     faults.unless(isVisible(text), `${field}[${i}]`, VISIBLE_RULE);

@@ -150,6 +150,17 @@ describe("a request for a task", () => {
     });
   }
 
+  it("is refused with few faults when its lists are long, so that such a request takes no memory", () => {
+    const texts: string[] = Array(100_000).fill("");
+    const attachments = Array(100_000).fill(file("a/b", 0));
+    const labels = Object.fromEntries(texts.map((_, i) => [`${i} `, "\u0000"]));
+    const lists = { fallbackModels: texts, availableTools: texts, allowedTools: texts, deniedTools: texts };
+    const fields = wrong({ ...lists, attachments, labels, includeFiles: texts });
+    for (const field of ["fallback_models", "available_tools", "attachments", "labels", "include_files"])
+      assert.ok(fields.includes(`spec.${field}`), `${field} is named`);
+    assert.ok(fields.length < 500, `${fields.length} faults`);
+  });
+
   it("names each wrong file, path and tool by its index", () => {
     assert.deepEqual(wrong({ attachments: [file("a"), file("b/c"), file("a")], includeFiles: ["/a", "b"] }), [
       "spec.attachments[1].name",

@@ -7,8 +7,11 @@ import { listTasks, MOST_SCANNED, newestFirst } from "./scan.js";
 
 const AGENTS = ["alice", "bob", "carol"] as const;
 
-/** A store of tasks whose ids show their age. The tasks of each agent are in their own shard. Counts the reads. */
-function storeOf(owners: readonly number[]) {
+/**
+ * A store of tasks whose ids show their age. The tasks of each agent are in their own shard. Those of these ages run.
+ * Counts the reads.
+ */
+function storeOf(owners: readonly number[], running: readonly number[] = []) {
   const tasks = owners.map((owner, age): Task => {
     const id = `${owner}-${String(age).padStart(26, "0")}`;
     const agent = AGENTS[owner] ?? "";
@@ -17,7 +20,7 @@ function storeOf(owners: readonly number[]) {
       agent,
       engine: "",
       class: "low",
-      state: age % 2 ? "QUEUED" : "FAILED",
+      state: running.includes(age) ? "RUNNING" : age % 2 ? "QUEUED" : "FAILED",
       max: 1,
       created: 0,
       size: 0,
@@ -37,6 +40,14 @@ function storeOf(owners: readonly number[]) {
         .filter((id) => before === undefined || ageOfId(id) < ageOfId(before))
         .toReversed()
         .slice(0, count);
+    },
+    earliestNow: async () => 0,
+    beginScan: async () => "0",
+    async candidates(_where: unknown, _count: number, cursor: string) {
+      const [at = 0, ...rest] = running.slice(Number(cursor));
+      const found = tasks[at] === undefined ? [] : [{ id: tasks[at].id }];
+      // A task may be found twice.
+      return { asOf: 0, found: [...found, ...found], ...(rest.length > 0 && { next: String(Number(cursor) + 1) }) };
     },
     async findAll(ids: readonly string[]) {
       reads.records += ids.length;
@@ -80,5 +91,23 @@ describe("tasks of all agents", () => {
     const rest = await listTasks(store, { filter, pageSize: 50, pageToken: page.nextPageToken });
     assert.equal(rest.nextPageToken, "");
     assert.equal(store.reads.records, 10);
+  });
+
+  it("that run are found at once, however many newer tasks there are, and by pages", async () => {
+    const running = [3, 70, 1];
+    const store = storeOf(
+      Array.from({ length: MOST_SCANNED + 100 }, () => 0),
+      running,
+    );
+    const filter = { ...ANY_TASK, states: ["RUNNING", "CANCELLING"] as const };
+    const ages: number[] = [];
+    let pageToken = "";
+    do {
+      const page = await listTasks(store, { filter, pageSize: 2, pageToken });
+      ages.push(...page.tasks.map(({ id }) => Number(ageOfId(id))));
+      ({ nextPageToken: pageToken } = page);
+    } while (pageToken !== "");
+    assert.deepEqual(ages, [70, 3, 1]);
+    assert.ok(store.reads.records <= 5);
   });
 });

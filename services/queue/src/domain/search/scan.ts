@@ -1,8 +1,8 @@
 import { ageOfId } from "../task/shard.js";
-import type { Task } from "../task/task.js";
+import { isHeld, type Task } from "../task/task.js";
 import { matches, type TaskFilter } from "./filter.js";
 import { pageTokenAfter, readPageToken } from "./page-token.js";
-import type { ListStore } from "./search-store.js";
+import type { CandidatePage, Cursor, ListStore, ScanStore } from "./search-store.js";
 
 /** Records in one read: this takes Redis a millisecond. */
 const MOST_AT_ONCE = 500;
@@ -22,22 +22,45 @@ export interface Listing {
 
 /**
  * A page of the matching tasks, newest first. `nextPageToken` is "" on the last page. A page may have fewer tasks than
- * `pageSize` before the last page. Throws INVALID_FIELD for the token.
+ * `pageSize` before the last page, but not if the filter asks only for tasks that an executor has. Throws INVALID_FIELD
+ * for the token.
  */
 export async function listTasks(
-  store: ListStore,
+  store: ListStore & ScanStore,
   { filter, pageSize, pageToken }: Listing,
 ): Promise<{ tasks: readonly Task[]; nextPageToken: string }> {
   const tasks: Task[] = [];
+  const { agent, states } = filter;
   const before = readPageToken(pageToken);
   let [scanned, last] = [0, ""];
-  for await (const task of newestFirst(store, { agent: filter.agent, before, first: pageSize + 1 })) {
+  // Few tasks are held, and those that run for long are older than thousands of others. They have an index.
+  const held = states.length > 0 && states.every(isHeld);
+  const found = held ? heldTasks(store, filter, before) : newestFirst(store, { agent, before, first: pageSize + 1 });
+  for await (const task of found) {
     if (tasks.length === pageSize || scanned === MOST_SCANNED) return { tasks, nextPageToken: pageTokenAfter(last) };
     if (matches(task, filter)) tasks.push(task);
     scanned += 1;
     last = task.id;
   }
   return { tasks, nextPageToken: "" };
+}
+
+/** Yields the tasks that executors have and that may match, newest first and older than `before`. */
+async function* heldTasks(
+  store: ListStore & ScanStore,
+  { states, classes, engine, agent }: TaskFilter,
+  before: string | undefined,
+): AsyncGenerator<Task, void> {
+  const where = { states, classes, engine, agent };
+  const ids = new Set<string>();
+  for (let cursor: Cursor | undefined = await store.beginScan(where); cursor !== undefined; ) {
+    const page: CandidatePage = await store.candidates(where, MOST_AT_ONCE, cursor);
+    for (const { id } of page.found) if (before === undefined || ageOfId(id) < ageOfId(before)) ids.add(id);
+    cursor = page.next;
+  }
+  const newest = [...ids].sort((a, b) => (ageOfId(a) > ageOfId(b) ? -1 : 1));
+  for (let at = 0; at < newest.length; at += MOST_AT_ONCE)
+    yield* await store.findAll(newest.slice(at, at + MOST_AT_ONCE));
 }
 
 /**

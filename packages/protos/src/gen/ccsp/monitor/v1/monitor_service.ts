@@ -173,7 +173,10 @@ export interface GetTimeSeriesRequest {
   filter:
     | UsageFilter
     | undefined;
-  /** Most series, 1 to 100. 0 means 20. The series with the most runs are kept, the rest is summed in one `other`. */
+  /**
+   * Most series, 1 to 100. 0 means 20. The series with the most runs are kept, the rest is summed in one `other`. All
+   * series together have at most 100,000 steps.
+   */
   maxSeries: number;
 }
 

@@ -25,7 +25,7 @@ export const protobufFileName = "ccsp/task/v1/filter.proto";
 
 /** Which tasks a call is about. */
 
-/** Selects tasks. A task must match every field that is set. */
+/** Selects tasks. A task must match every field that is set. A list has at most 64 values. */
 export interface TaskFilter {
   /** Id of the agent that owns the task. */
   agentId: string;

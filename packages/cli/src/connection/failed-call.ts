@@ -1,0 +1,81 @@
+import { CcspError, InvalidTaskError } from "@ccsp/client";
+import type { Reason } from "@ccsp/errors";
+import { CallError } from "@ccsp/grpc-kit/client.js";
+import { rolesWith } from "../auth/roles.js";
+import { CliError, EXIT, type ExitCode, messageOf } from "../process/exit.js";
+
+export function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof CliError) return error.code;
+  const refused = error instanceof CcspError || error instanceof CallError;
+  return refused && error.reason ? EXIT_OF[error.reason] : EXIT.failed;
+}
+
+/**
+ * The exit code for each reason, whether the gateway, the queue or an executor refused the call. The code does not
+ * compile when a reason is missing.
+ */
+const EXIT_OF: Readonly<Record<Reason, ExitCode>> = {
+  TOKEN_MISSING: EXIT.denied,
+  TOKEN_INVALID: EXIT.denied,
+  TOKEN_EXPIRED: EXIT.denied,
+  SCOPE_MISSING: EXIT.denied,
+  TOKEN_REVOKED: EXIT.denied,
+  CERTIFICATE_REFUSED: EXIT.denied,
+  CROSS_SITE_REQUEST: EXIT.denied,
+  INVALID_FIELD: EXIT.usage,
+  ENGINE_UNKNOWN: EXIT.usage,
+  MESSAGE_TOO_LARGE: EXIT.usage,
+  REQUEST_ID_CONFLICT: EXIT.usage,
+  TASK_NOT_FAILED: EXIT.usage,
+  CONFIRMATION_INVALID: EXIT.usage,
+  TASK_NOT_FOUND: EXIT.notFound,
+  CONVERSATION_NOT_FOUND: EXIT.notFound,
+  SCHEDULE_NOT_FOUND: EXIT.notFound,
+  RUN_NOT_FOUND: EXIT.notFound,
+  KEY_NOT_FOUND: EXIT.notFound,
+  ALERT_RULE_NOT_FOUND: EXIT.notFound,
+  SILENCE_NOT_FOUND: EXIT.notFound,
+  EXECUTOR_NOT_FOUND: EXIT.notFound,
+  BUDGET_NOT_FOUND: EXIT.notFound,
+  SESSION_NOT_FOUND: EXIT.notFound,
+  ISSUE_NOT_FOUND: EXIT.notFound,
+  NOTIFICATION_NOT_FOUND: EXIT.notFound,
+  CHANNEL_NOT_FOUND: EXIT.notFound,
+  QUEUE_FULL: EXIT.unavailable,
+  OVERLOADED: EXIT.unavailable,
+  SHUTTING_DOWN: EXIT.unavailable,
+  DEPENDENCY_UNAVAILABLE: EXIT.unavailable,
+  DEADLINE_EXCEEDED: EXIT.unavailable,
+  SLOW_READER: EXIT.unavailable,
+  CALLER_LIMIT: EXIT.unavailable,
+  // A retry does not help while an emergency stop is in force.
+  SUBMIT_STOPPED: EXIT.failed,
+  // It ends with the period of the budget, which may be a month.
+  BUDGET_EXHAUSTED: EXIT.failed,
+  CALL_CANCELLED: EXIT.failed,
+  INTERNAL: EXIT.failed,
+  // Reasons of executors' calls.
+  LEASE_LOST: EXIT.failed,
+  SYNC_STALE: EXIT.failed,
+};
+
+/** What a person can do about a refusal, beyond what its message says. */
+export function adviceFor(error: unknown): readonly string[] {
+  const refused = error instanceof CcspError || error instanceof CallError;
+  if (!refused || error.reason !== "SCOPE_MISSING") return [];
+  const scope = error.metadata["scope"] ?? "";
+  const [least, ...more] = rolesWith(scope);
+  if (least === undefined) return [];
+  const roles = [least, ...more].join(" or ");
+  return [`${scope} is in the role ${roles}; for such a token:`, `  ccsp token create --agent NAME --role ${least}`];
+}
+
+/** The form in which `--json` shows an error. */
+export function errorJson(error: unknown): object {
+  const message = messageOf(error);
+  if (error instanceof InvalidTaskError) return { reason: error.reason, message, fields: error.fields };
+  if (error instanceof CcspError || error instanceof CallError) {
+    return { reason: error.reason, message, metadata: error.metadata };
+  }
+  return { message };
+}

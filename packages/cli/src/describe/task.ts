@@ -1,0 +1,59 @@
+import { Priority, type Task, type TaskResult, TaskState } from "@ccsp/client";
+import { durationMs } from "@ccsp/protos/duration.js";
+import { className } from "../options/priority.js";
+import { durationWords, grouped, money, zonedTime } from "../output/words.js";
+
+/** Name of a state, such as `QUEUED` or `RUNNING`. */
+export function stateName(state: TaskState): string {
+  return TaskState[state] ?? `state ${state}`;
+}
+
+/** A summary of a run for people, with one fact on a line. A number that is not known is shown as unknown. */
+export function summary(result: TaskResult): string[] {
+  const { usage, costUsd, queueWait, runTime, engine, engineVersion, model, cached, conversationId } = result;
+  const refused = [...new Set(result.permissionDenials.map(({ tool }) => tool))];
+  const read = usage && usage.cacheReadTokens > 0n ? `, ${grouped(usage.cacheReadTokens)} from cache` : "";
+  return [
+    `tokens      ${usage ? `${grouped(usage.inputTokens)} in, ${grouped(usage.outputTokens)} out${read}` : "unknown"}`,
+    `cost        ${money(costUsd)}`,
+    `queue wait  ${lengthWords(queueWait)}`,
+    `run time    ${lengthWords(runTime)}`,
+    `engine      ${[engine, engineVersion].join(" ").trim()}${modelWords(model)}`,
+    ...(refused.length > 0
+      ? [`not allowed ${refused.join(", ")}: --allow-tools lets a task use it without asking`]
+      : []),
+    ...(cached ? ["cached      no run; tokens, cost and run time are those of the run whose answer was reused"] : []),
+    ...(conversationId ? [`go on with  --conversation ${conversationId}`] : []),
+  ];
+}
+
+const modelWords = (model: string): string => (model ? `, model ${model}` : "");
+
+/** A duration of the contract in words. */
+export const lengthWords = (duration: { seconds: bigint; nanos: number } | undefined): string =>
+  durationWords(duration && durationMs(duration));
+
+/** A task for `get`, without the text of its answer. */
+export function describeTask(task: Task, traceLine: (traceId: string) => string): string[] {
+  const { engine = "", model = "", priority = Priority.NORMAL } = task.spec ?? {};
+  const lines = [
+    `task        ${task.id}`,
+    `state       ${stateName(task.state)}`,
+    `class       ${className(priority)}`,
+  ];
+  // A result names the engine and model itself.
+  if (!task.result) lines.push(`engine      ${engine}${modelWords(model)}`);
+  if (task.agentId) lines.push(`agent       ${task.agentId}`);
+  lines.push(`attempts    ${task.attempt}`, `created     ${zonedTime(task.createTime)}`);
+  const labels = labelWords(task);
+  if (labels.length > 0) lines.push(`labels      ${labels.join("  ")}`);
+  if (task.endTime) lines.push(`ended       ${zonedTime(task.endTime)}`);
+  if (task.readyTime) lines.push(`waits until ${zonedTime(task.readyTime)}`);
+  if (task.traceId) lines.push(traceLine(task.traceId));
+  if (task.error) lines.push(`error       ${task.error.message}`);
+  if (task.result) lines.push(...summary(task.result));
+  return lines;
+}
+
+export const labelWords = ({ spec }: Task): string[] =>
+  Object.entries(spec?.labels ?? {}).map(([key, value]) => `${key}=${value}`);

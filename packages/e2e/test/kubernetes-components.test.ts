@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { DEFAULT_PORTS, SERVICES } from "@ccsp/fleet";
+import { allRpcs } from "@ccsp/protos/access.js";
+import { skip } from "@ccsp/testkit";
+import { parseAllDocuments } from "yaml";
+import { filesLike, ROOT, readPage } from "../src/docs/blocks.js";
+import { buildFolder, findProgram, type Resource } from "../src/kubernetes/build.js";
+import { edgesWith } from "../src/kubernetes/network.js";
+import { missingReferences } from "../src/kubernetes/references.js";
+import { faultsBySchema } from "../src/kubernetes/schema.js";
+import { isWorkload, literals, serviceContainer } from "../src/kubernetes/workloads.js";
+import { serviceOf } from "../src/rpcs.js";
+
+describe("The component discovery-consul of k8s", function () {
+  this.timeout(60_000);
+  let resources: Resource[];
+  before(function () {
+    const kustomize =
+      findProgram("kustomize") ?? skip(this, "kustomize is not installed (Debian: apt-get install kustomize)");
+    const folder = mkdtempSync(join(tmpdir(), "ccsp-kustomize-"));
+    const from = (path: string) => JSON.stringify(relative(folder, join(ROOT, "k8s", path)));
+    const components = ["discovery-consul", "redis-single", "network-policies"].map((name) =>
+      from(`components/${name}`),
+    );
+    writeFileSync(
+      join(folder, "kustomization.yaml"),
+      `resources: [${from("base")}]\ncomponents: [${components.join(", ")}]\n`,
+    );
+    try {
+      resources = buildFolder(kustomize, folder);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it("fits the base beside the network policies", async () => {
+    assert.deepEqual((await Promise.all(resources.map(faultsBySchema))).flat(), []);
+    assert.deepEqual(missingReferences(resources), []);
+  });
+
+  it("lets each service call Consul where its setting says, and Consul ask each service whether it is ready", () => {
+    const workloads = resources.filter(isWorkload);
+    const services = workloads.filter(({ metadata }) => SERVICES.some((name) => name === metadata.name));
+    const called = services.map((workload) => {
+      const { hostname = "", port = "" } =
+        URL.parse(literals(serviceContainer(workload))["CCSP_CONSUL_URL"] ?? "") ?? {};
+      assert.match(hostname, /\.consul\.svc$/);
+      return `${workload.metadata.name}:${port}`;
+    });
+    const { accepted, opened } = edgesWith("consul", resources, workloads);
+    assert.deepEqual([...opened].toSorted(), called.toSorted());
+    assert.deepEqual([...accepted].toSorted(), SERVICES.map((name) => `${name}:ops`).toSorted());
+  });
+});
+
+interface Route {
+  readonly kind: string;
+  readonly spec: {
+    readonly rules?: readonly {
+      readonly matches?: readonly { readonly path: { readonly type: string; readonly value: string } }[];
+      readonly backendRefs?: readonly { readonly port: number }[];
+    }[];
+  };
+}
+
+describe("The component gateway-api of k8s", () => {
+  it("leads each RPC of the gateway to its gRPC port, and matches in ways that every gateway knows", () => {
+    const routes: Route[] = parseAllDocuments(readPage("k8s/components/gateway-api/routes.yaml")).map((each) =>
+      each.toJS(),
+    );
+    const rules = routes.flatMap(({ kind, spec }) => (kind === "HTTPRoute" ? (spec.rules ?? []) : []));
+    const paths = rules.flatMap(({ matches = [], backendRefs = [] }) =>
+      matches.map(({ path }) => ({ ...path, ports: backendRefs.map(({ port }) => port) })),
+    );
+    assert.deepEqual([...new Set(paths.map(({ type }) => type))], ["PathPrefix"]);
+    const { grpc } = DEFAULT_PORTS.gateway;
+    const prefixes = paths.flatMap(({ value, ports }) => (ports.includes(grpc) ? `${value}/` : []));
+    const rpcs = [...allRpcs().keys()].filter((path) => serviceOf(path) === "gateway");
+    const standard = ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"].map((name) => `/${name}/any`);
+    assert.ok(rpcs.length > 10);
+    assert.deepEqual(
+      [...rpcs, ...standard].filter((path) => !prefixes.some((prefix) => path.startsWith(prefix))),
+      [],
+    );
+  });
+});
+
+describe("The images that manifests and compose.yaml name", () => {
+  it("have the tag that `make images` gives those of this release", () => {
+    const { version }: { version: string } = JSON.parse(readPage("package.json"));
+    const tags = [...filesLike("k8s/**/kustomization.yaml"), "deploy/compose.yaml", "deploy/compose/try.env"].flatMap(
+      (file) =>
+        [...readPage(file).matchAll(/(?:newTag: |VERSION:-|_VERSION=)([^}\s]+)/g)].map(([, tag = ""]) => ({
+          file,
+          tag,
+        })),
+    );
+    assert.ok(tags.length > 20);
+    assert.deepEqual(
+      tags.filter(({ tag }) => tag.replace(/-engines$/, "") !== version),
+      [],
+    );
+    // Without a tag, Kubernetes asks for `latest`, which nobody builds.
+    const untagged = filesLike("k8s/**/kustomization.yaml").flatMap((file) =>
+      /^(?:k8s\/overlays|k8s\/doctor)\//.test(file) && !readPage(file).includes("newTag:") ? [file] : [],
+    );
+    assert.deepEqual(untagged, []);
+  });
+});
