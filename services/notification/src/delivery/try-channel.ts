@@ -1,6 +1,7 @@
 import { within } from "@ccsp/timing";
 import { DeliveryError, type Format } from "../domain/channel.js";
 import { bareNotice } from "../domain/notice.js";
+import { causeOf } from "../domain/retry-rules.js";
 import type { OpenChannel } from "./channel-worker.js";
 
 const TRY_MS = 15_000;
@@ -27,7 +28,7 @@ export async function tryChannel(
     { over },
   ).then(
     () => "",
-    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    causeOf,
   );
   return { cause, tookMs: now().getTime() - time.getTime() };
 }
