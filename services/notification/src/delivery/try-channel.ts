@@ -26,9 +26,6 @@ export async function tryChannel(
     (async () => channel.deliver({ ...message, render: (format: Format) => render(notice, 0, format) }, over.signal))(),
     late,
     { over },
-  ).then(
-    () => "",
-    causeOf,
-  );
+  ).then(() => "", causeOf);
   return { cause, tookMs: now().getTime() - time.getTime() };
 }
