@@ -27,7 +27,18 @@ export async function whyNoCommit(commit: string): Promise<string | undefined> {
  */
 export async function buildEarlier(commit: string, folder: string): Promise<void> {
   const archive = join(folder, "release.tar");
-  await run("git", ["-C", ROOT, "archive", "--output", archive, commit, "packages", "services", "package.json", "deploy"]);
+  await run("git", [
+    "-C",
+    ROOT,
+    "archive",
+    "--output",
+    archive,
+    commit,
+    "packages",
+    "services",
+    "package.json",
+    "deploy",
+  ]);
   await run("tar", ["-x", "-f", archive, "-C", folder]);
   const own = await packagesOf(folder);
   await linkRegistry(folder, own);

@@ -95,8 +95,14 @@ describe("a rollout whose callers cannot reach the gateway", () => {
     const said: string[] = [];
     try {
       const nothing = /^Error: nothing was changed: calls fail already: submit: /;
-      await assert.rejects(restartAll(installation, (line) => void said.push(line)), nothing);
-      await assert.rejects(upgradeAll(installation, "0.3.0", (line) => void said.push(line)), nothing);
+      await assert.rejects(
+        restartAll(installation, (line) => void said.push(line)),
+        nothing,
+      );
+      await assert.rejects(
+        upgradeAll(installation, "0.3.0", (line) => void said.push(line)),
+        nothing,
+      );
     } finally {
       await installation.close();
     }
