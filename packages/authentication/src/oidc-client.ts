@@ -25,7 +25,8 @@ const ANSWER_S = 10;
 
 /**
  * Asks the issuer to describe itself (OpenID Connect Discovery 1.0), and returns what the functions of openid-client
- * need. The issuer has 10 s for each answer. Plain HTTP is for an issuer on loopback only. Rejects with the error of openid-client or of the network.
+ * need. The issuer has 10 s for each answer. Plain HTTP is for an issuer on loopback only. Rejects with the error of
+ * openid-client or of the network.
  */
 export function discoverIssuer({ issuer, clientId, clientSecret, ca }: OidcClient): Promise<Configuration> {
   const url = new URL(issuer);

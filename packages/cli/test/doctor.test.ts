@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer as createPlainServer } from "node:http";
 import { createServer as createHttpServer } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -192,6 +193,18 @@ describe("ccsp doctor", function () {
     const findings = await found("services", {}, "--ops", await open({}), await open({ redis: broken }));
     assert.deepEqual(states(findings), ["skip", "ok", "fail"]);
     assert.match(failure(findings, /its dependencies fail: redis: /).detail, /no answer/);
+  });
+
+  it("says that another program is where it looks for an ops port", async () => {
+    for (const text of ["<html></html>", "null"]) {
+      const server = createPlainServer((_request, response) => response.writeHead(404).end(text));
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      closing.push(async () => void server.close());
+      const address = server.address();
+      assert.ok(typeof address === "object" && address !== null);
+      const findings = await found("services", {}, "--ops", `127.0.0.1:${address.port}`);
+      failure(findings, /does not answer: what answers there is not the ops port of a service$/);
+    }
   });
 
   it("reports each fault of the settings of the named services", async () => {

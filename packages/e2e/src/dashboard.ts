@@ -91,8 +91,12 @@ export class Dashboard {
   }
 
   /** Signs in at the sign-in page, in any language. */
-  async signIn(ttlSeconds = 3600): Promise<void> {
-    const token = await this.world.token("ada", { scopes: ROLES.admin, ttlSeconds });
+  async signIn({
+    subject = "ada",
+    scopes = ROLES.admin,
+    ttlSeconds = 3600,
+  }: Pick<Visitor, "subject" | "scopes"> & { readonly ttlSeconds?: number } = {}): Promise<void> {
+    const token = await this.world.token(subject, { scopes, ttlSeconds });
     await this.page.locator("input[type=password]").fill(token);
     await this.page.keyboard.press("Enter");
     await this.page.locator("main#content").waitFor();

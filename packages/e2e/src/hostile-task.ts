@@ -101,7 +101,7 @@ export const metadataAttempts: readonly Attempt[] = [
 ];
 
 /** What a run in a sandbox can do, in the same ways as the attempts. */
-export const allowed = ({ simulator }: World): readonly Attempt[] => [
+export const allowed = ({ simulator }: Pick<World, "simulator">): readonly Attempt[] => [
   { what: "reach the provider through the run's proxy", script: throughProxy(`127.0.0.1:${simulator.port}`) },
   ...["$PWD", "$HOME", "$TMPDIR", "/tmp"].map((folder) => ({
     what: `write 8 MB into ${folder}`,

@@ -26,7 +26,7 @@ describe("the dashboard for everybody", function () {
 
   it("asks for a new sign-in when the old one has expired, and comes back to the same address", async () => {
     const page = await dashboard.open("/tasks?state=FAILED");
-    await dashboard.signIn(15);
+    await dashboard.signIn({ ttlSeconds: 15 });
     await page.getByText("Your sign-in has ended.").waitFor();
     await dashboard.signIn();
     await dashboard.addressIs("/tasks?state=FAILED");

@@ -26,6 +26,20 @@ describe("the dashboard's pages of the installation in Chromium, against a whole
     await service("notification").getByText("well", { exact: true }).waitFor();
   });
 
+  it("say what of a page is not current while a service hangs, and no longer when it answers again", async () => {
+    const page = await dashboard.visit("/usage");
+    await page.getByRole("cell", { name: "reviewers" }).waitFor();
+    const monitor = dashboard.world.fleet.processes().find(({ name }) => name === "monitor") ?? assert.fail();
+    const line = page.getByText(/^What you see of .*limits and budgets.* is from \d\d:\d\d and cannot be read now\./);
+    monitor.process.kill("SIGSTOP");
+    try {
+      await line.waitFor();
+    } finally {
+      monitor.process.kill("SIGCONT");
+    }
+    await line.waitFor({ state: "detached" });
+  });
+
   it("drain an executor and take it back, set its slots, and probe its engine", async () => {
     const page = await dashboard.visit("/executors");
     await dashboard.headline("0 of 2 slots run, on 1 executor.");

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ROLES } from "@ccsp/identity";
 import { dashboardOf } from "../src/dashboard.js";
 import { startGatedRun } from "../src/gated-run.js";
 
@@ -15,6 +16,15 @@ describe("the dashboard in Chromium, against a whole fleet", function () {
     await page.getByRole("link", { name: "Queue" }).and(page.locator("[aria-current=page]")).waitFor();
     await dashboard.addressIs("/queue?class=LOW");
     assert.equal(await page.evaluate("document.cookie"), "", "no script can read the proof");
+  });
+
+  it("shows nothing of the person before to the next one who signs in", async () => {
+    const page = await dashboard.visit("/alerts");
+    await dashboard.headline("Nothing is firing.");
+    await dashboard.press("Sign out");
+    await dashboard.signIn({ subject: "reviewers", scopes: ROLES.agent });
+    await dashboard.headline("Alerts");
+    await page.locator("main").getByText("Hidden: your sign-in lacks the scope monitor:read.").waitFor();
   });
 
   it("shows a run when it starts and when it ends, without a reload", async () => {

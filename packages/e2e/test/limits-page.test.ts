@@ -31,6 +31,7 @@ const CONSTANTS = [
   ["one answer | 10,000 entries, 16 MiB", "gateway/src/rest/log.ts", "MOST_ENTRIES = 10_000;"],
   ["one answer | 10,000 entries, 16 MiB", "gateway/src/rest/log.ts", "MOST_BYTES = 16 * 1024 * 1024;"],
   ["ended after one minute", "gateway/src/rest/event-stream.ts", "STALLED_MS = 60_000;"],
+  ["closed after 3 minutes", "gateway/src/http/server.ts", "STALLED_MS = 180_000;"],
   ["of one WebSocket | 50 ", "gateway/src/live/connection.ts", "MOST_SUBSCRIPTIONS = 50;"],
   ["256 KiB or 1,000;", "gateway/src/live/connection.ts", "bytes: 256 * 1024, messages: 1_000,"],
   ["to the gateway | 16 KiB", "gateway/src/live/register.ts", "MAX_MESSAGE_BYTES = 16 * 1024;"],

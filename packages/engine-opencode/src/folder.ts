@@ -30,6 +30,8 @@ export async function prepareFolder(
   // registry in every run.
   const installed = { packages: { "": { dependencies: { "@opencode-ai/plugin": "*" } } } };
   await writeFile(join(place, "package-lock.json"), JSON.stringify(installed), PRIVATE);
+  // OpenCode writes this file if it is missing, and fails where it cannot: what is prepared is read-only in a sandbox.
+  await writeFile(join(place, ".gitignore"), "*\n", PRIVATE);
 
   const systemPromptFile = systemPrompt ? join(folder.path, "system-prompt.txt") : undefined;
   if (systemPromptFile) await writeFile(systemPromptFile, systemPrompt, PRIVATE);

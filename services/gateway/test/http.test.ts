@@ -125,6 +125,8 @@ describe("the HTTP server of the gateway", function () {
     const other = await world.startGateway({ CCSP_GATEWAY_HTTP_ORIGINS: "" });
     const closed = await fetch(`${other.httpAddress}/api/v2/me`, { headers: { origin: "https://ops.example.com" } });
     assert.equal(closed.headers.get("access-control-allow-origin"), null);
+    const options = await fetch(`${other.httpAddress}/api/v2/tasks`, { method: "OPTIONS" });
+    assert.deepEqual([options.status, options.headers.get("allow")], [405, "POST, GET"]);
   });
 
   it("measures its requests", async () => {

@@ -48,7 +48,8 @@ async function checkPort(port: OpsPort, { now }: Site): Promise<Found> {
     return warn(port.name, `it is ${state}`, "wait, and look into its log if it stays so");
   } catch (error) {
     const at = formatHostPort(port);
-    return fail(port.name, `${at} does not answer: ${messageOf(error)}`, `start it, or let this host reach ${at}`);
+    const mend = `start it, let this host reach ${at}, or correct the address after --ops`;
+    return fail(port.name, `${at} does not answer: ${messageOf(error)}`, mend);
   }
 }
 

@@ -19,7 +19,12 @@ export async function askOps({ host, port }: OpsPort, now: () => Date): Promise<
   const before = now().getTime();
   const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS) });
   const middle = (before + now().getTime()) / 2;
-  const { state, failing }: Health = JSON.parse(await response.text());
+  const answer: unknown = await response.json().catch(() => undefined);
+  if (!isHealth(answer)) throw new Error("what answers there is not the ops port of a service");
+  const { state, failing } = answer;
   const date = Date.parse(response.headers.get("date") ?? "");
   return { state, failing, aheadMs: Number.isNaN(date) ? undefined : date + HALF_SECOND_MS - middle };
 }
+
+const isHealth = (answer: unknown): answer is Health =>
+  typeof answer === "object" && answer !== null && "state" in answer && "failing" in answer;

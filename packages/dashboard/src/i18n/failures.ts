@@ -52,6 +52,7 @@ export const failureWords = words(
   {
     unreachable: "The gateway did not answer.",
     refused: (_reason: string, detail: string) => `The gateway refused: ${detail}`,
+    failed: (_reason: string, detail: string) => `It did not work: ${detail}`,
     nothingChanged: "Nothing was changed.",
     mayHaveChanged: "It is not known whether the change was made. Look at the page again before you repeat it.",
     stillRuns: "Tasks go on without this page.",
@@ -69,6 +70,7 @@ export const failureWords = words(
   {
     unreachable: "ゲートウェイが応答しませんでした。",
     refused: (reason) => `ゲートウェイが拒否しました：${wordOf(REASONS_JA, reason)}`,
+    failed: (reason) => `うまくいきませんでした：${wordOf(REASONS_JA, reason)}`,
     nothingChanged: "何も変更されていません。",
     mayHaveChanged: "変更されたかどうかは不明です。繰り返す前にページを確認してください。",
     stillRuns: "タスクはこのページがなくても続きます。",

@@ -40,7 +40,8 @@ export function Failure({ error, onRetry }: { readonly error: ApiError; readonly
 /** In one sentence: no answer came, or why the gateway refused. */
 export function whatHappened({ problem: { status, reason, detail } }: ApiError): string {
   const word = failureWords();
-  return status === 0 ? word.unreachable : word.refused(reason, detail);
+  if (status === 0) return word.unreachable;
+  return status < 500 ? word.refused(reason, detail) : word.failed(reason, detail);
 }
 
 function wayOut({ problem: { reason, status, retryAfterMs } }: ApiError): string {

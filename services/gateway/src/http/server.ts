@@ -31,6 +31,8 @@ const MAX_BODY_BYTES = 16 * 1024 * 1024;
 /** Time for the last answers to reach clients that still read. */
 const FLUSH_MS = 250;
 const IDLE_LOOK_MS = 50;
+/** Longer than the longest call takes, which sends nothing before its answer. */
+const STALLED_MS = 180_000;
 /** For a year, browsers reach this host by TLS only. Not its subdomains: they are no business of this server. */
 const TLS_ONLY = "max-age=31536000";
 const NEVER = new AbortController().signal;
@@ -45,6 +47,8 @@ export interface HttpOptions
   /** The time within which a request must arrive. */
   readonly bodyMs: number;
   readonly connections: ConnectionBounds;
+  /** A connection on which nothing moves for this long, although it has a call, is closed. Default: 3 minutes. */
+  readonly stalledMs?: number;
   /** Undefined: no TLS. */
   readonly tls: TlsFolder | undefined;
   readonly registry?: Registry | undefined;
@@ -173,7 +177,7 @@ function fastifyFault(error: unknown, { routeOptions }: FastifyRequest): Refusal
 }
 
 function createHttpServer(handler: RequestListener, options: HttpOptions): Server {
-  const { tls, connections, bodyMs, log, webSocketPath } = options;
+  const { tls, connections, bodyMs, log, webSocketPath, stalledMs = STALLED_MS } = options;
   const bounds = boundConnections({
     bounds: connections,
     refused: (address, limit) => log.debug({ address, limit }, "a connection was closed: it is beyond a limit"),
@@ -196,6 +200,7 @@ function createHttpServer(handler: RequestListener, options: HttpOptions): Serve
     : createServer(http, handler);
   if (tls && "setSecureContext" in server) tls.onChange(() => server.setSecureContext(contextOf(tls)));
   server.on("connection", (socket) => void bounds.enter(socket));
+  server.setTimeout(stalledMs);
   return server;
 }
 

@@ -101,7 +101,8 @@ function parameters(route: Route, paths: readonly string[]): Json[] {
   if (!hasBody(route)) {
     const always = new Set(others.flatMap((typeName) => queryParameters(typeName, "").map(([name]) => name)));
     for (const [name, parameter] of queryParameters(first, "")) {
-      if (inPath.includes(name)) continue;
+      // A log is always until now.
+      if (inPath.includes(name) || (route.kind === "log" && name === "untilNow")) continue;
       const limited = others.length > 0 && !always.has(name);
       own.push({ ...parameter, ...(limited && { description: "Only with the scopes of OperatorService" }) });
     }

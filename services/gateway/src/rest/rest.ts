@@ -16,7 +16,7 @@ import { rpcNamed, rpcsOf } from "./rpc.js";
 
 /** `/api` is the newest version. */
 const PREFIXES = ["/api/v2", "/api"] as const;
-const METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"] as const;
+const METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"] as const;
 const ANY_CALLER = "/ccsp.gateway.v1.OperatorService/WhoAmI";
 
 /** Serves REST: every route of the table, its description, and a clear answer to what is not in the table. */
