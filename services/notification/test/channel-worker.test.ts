@@ -109,6 +109,24 @@ describe("the workers of channels", () => {
     for (const end of gate) end();
   });
 
+  it("keep a ref that a channel returns, but none that is long: each message of the matter would carry it", async () => {
+    const refs: (string | undefined)[] = [];
+    const answers = ["r".repeat(1_025), "7", undefined];
+    const opens = open("good", async ({ ref: before }) => {
+      refs.push(before);
+      const ref = answers[refs.length - 1];
+      return ref === undefined ? {} : { ref };
+    });
+    const delivering = start(opens);
+    for (const [at, action] of (["opens", "updates", "updates"] as const).entries()) {
+      const notice = bareNotice({ id: `m${at}`, kind: "k", time: new Date(nowMs), dedupKey: "m", action });
+      await store.accept(notice, [{ channel: "good", mode: "told", notBefore: undefined }]);
+      delivering.wake();
+      await eventually(() => assert.equal(refs.length, at + 1));
+    }
+    assert.deepEqual(refs, [undefined, undefined, "7"]);
+  });
+
   it("share the work between replicas, and send nothing twice", async () => {
     const sent: string[] = [];
     const shares = [0, 0];

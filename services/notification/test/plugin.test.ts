@@ -84,11 +84,12 @@ describe("the file of channels", () => {
       );
     }
     const plugin = join(dir, "throws.mjs");
-    const thrown = "({ target: 'x', deliver: () => { throw new Error('no paper'); } })";
+    const thrown = "({ target: 'x', deliver: () => { throw new Error('no paper' + ' '.repeat(10_000)); } })";
     await writeFile(plugin, `export const channelType = { type: "pager", open: async () => ${thrown} };`);
     const channel = (await open([{ name: "a", type: "pager" }], [plugin]))[1];
     assert.ok(channel);
-    assert.equal((await tryChannel(channel, "ann", () => new Date())).cause, "no paper");
+    const { cause } = await tryChannel(channel, "ann", () => new Date());
+    assert.deepEqual([cause.trim(), cause.length], ["no paper", 500]);
   });
 
   it("is read by --check-config, which names what is wrong in it and in the files that it names", async () => {

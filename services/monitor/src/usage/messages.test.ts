@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
-import { Dimension } from "@ccsp/protos/ccsp/usage/v1/usage.js";
-import { groupingOf } from "./messages.js";
+import { Dimension, UsageFilter } from "@ccsp/protos/ccsp/usage/v1/usage.js";
+import { filterOf, groupingOf } from "./messages.js";
 
 describe("a grouping of usage", () => {
   const refused = (messages: readonly Dimension[]) => {
@@ -20,5 +20,17 @@ describe("a grouping of usage", () => {
 
   it("is refused with one fault when it has more dimensions than there are, so that a long list takes no memory", () => {
     assert.deepEqual(refused(Array(100_000).fill(77)), ["group_by"]);
+  });
+});
+
+describe("a filter of usage", () => {
+  it("is refused with a text that nothing that is counted has, because forecasts are kept by their filter", () => {
+    const filter = (given: object) => () => filterOf(UsageFilter.fromPartial(given));
+    const long = "x".repeat(257);
+    assert.deepEqual(filter({ label: long.slice(1), agentId: "a" })(), { label: long.slice(1), agent: "a" });
+    assert.throws(filter({ agentId: long, model: long }), {
+      reason: "INVALID_FIELD",
+      message: /^filter\.agent_id must have at most 256 characters; filter\.model must have/,
+    });
   });
 });

@@ -42,14 +42,28 @@ export function groupingOf(
   return dimensions.length === 0 ? fallback : dimensions;
 }
 
+const MOST_CHARACTERS = 256;
+
 /** Returns the filter of a request. `agentId` is a field beside it that means the same. */
 export function filterOf(message: FilterMessage | undefined, agentId = ""): UsageFilter {
   const { engine = "", account = "", model = "", priority = "", label = "" } = message ?? {};
   const inFilter = message?.agentId ?? "";
   if (agentId !== "" && inFilter !== "" && agentId !== inFilter)
     throw invalidFields([{ field: "filter.agent_id", description: "differs from agent_id" }]);
-  const set = Object.entries({ agent: agentId || inFilter, engine, account, model, priority, label });
-  return Object.fromEntries(set.filter(([, value]) => value !== ""));
+  const all = { agent: agentId || inFilter, engine, account, model, priority, label };
+  // Forecasts are kept by their filter, so a long text must not come that far. No counted value is longer than a label.
+  const faults = Object.entries(all).flatMap(([name, value]) =>
+    value.length <= MOST_CHARACTERS
+      ? []
+      : [
+          {
+            field: `filter.${name === "agent" ? "agent_id" : name}`,
+            description: `must have at most ${MOST_CHARACTERS} characters`,
+          },
+        ],
+  );
+  if (faults.length > 0) throw invalidFields(faults);
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== ""));
 }
 
 export function rowMessage(row: Row, counts: Readonly<Counts>): UsageRow {

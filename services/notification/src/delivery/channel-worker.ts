@@ -33,6 +33,7 @@ export interface WorkerOptions {
   readonly log: Logger;
 }
 
+const MOST_REF = 1_024;
 /** How long an attempt may take. */
 const ATTEMPT_MS = 15_000;
 /**
@@ -146,7 +147,7 @@ async function attempt(
   open: OpenChannel,
   { notice, repeats, id, ref, delivery }: Claim,
   time: Date,
-  { inSpan, timer }: Pick<WorkerOptions, "inSpan" | "timer">,
+  { inSpan, timer, log }: Pick<WorkerOptions, "inSpan" | "timer" | "log">,
 ): Promise<string | undefined> {
   const over = new AbortController();
   const message = {
@@ -163,7 +164,11 @@ async function attempt(
   };
   const work = inSpan(notice, open.name, async () => open.channel.deliver(message, over.signal));
   const receipt = await within(ATTEMPT_MS, work, late, { over, ...(timer && { timer }) });
-  return receipt?.ref;
+  const kept = receipt?.ref;
+  // Each delivery of the matter carries it. The channel has the message, so the delivery itself has not failed.
+  if (kept === undefined || kept.length <= MOST_REF) return kept;
+  log.warn({ channel: open.name, notice: id }, "a channel returned a ref that is too long, and it is left out");
+  return undefined;
 }
 
 /** Ids of events may hold any text, and channels put the id into headers and markers. */

@@ -1,6 +1,7 @@
 import { within } from "@ccsp/timing";
 import { DeliveryError, type Format } from "../domain/channel.js";
 import { bareNotice } from "../domain/notice.js";
+import { causeOf } from "../domain/retry-rules.js";
 import type { OpenChannel } from "./channel-worker.js";
 
 const TRY_MS = 15_000;
@@ -25,9 +26,6 @@ export async function tryChannel(
     (async () => channel.deliver({ ...message, render: (format: Format) => render(notice, 0, format) }, over.signal))(),
     late,
     { over },
-  ).then(
-    () => "",
-    (error: unknown) => (error instanceof Error ? error.message : String(error)),
-  );
+  ).then(() => "", causeOf);
   return { cause, tookMs: now().getTime() - time.getTime() };
 }

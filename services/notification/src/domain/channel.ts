@@ -34,8 +34,8 @@ export interface Channel {
   /** Where the messages go, in one line without a secret, such as `acme/ops at https://api.github.com`. */
   readonly target: string;
   /**
-   * Resolves when the channel has accepted the message. It may return a `ref`, by which it finds the first message of a
-   * matter again: later messages of the matter bring it back.
+   * Resolves when the channel has accepted the message. It may return a `ref` of at most 1,024 characters, by which it
+   * finds the first message of a matter again: later messages of the matter bring it back.
    *
    * Rejects when the channel has not accepted it: with a `DeliveryError`, or any Error with its members, that says of
    * which kind the failure is. An Error without a kind counts as `unavailable`. The message then comes again, with the same id. It also comes again

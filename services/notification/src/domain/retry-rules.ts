@@ -69,7 +69,8 @@ function withAttempt({ delivery, started, now }: Ended, cause: string): Delivery
   return { ...delivery, tries: delivery.tries + 1, attempts: [...delivery.attempts, attempt].slice(-ATTEMPTS) };
 }
 
-function causeOf(error: unknown): string {
+/** What people read of a failed attempt, at most 500 characters. */
+export function causeOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : "";
   return [text, cause]

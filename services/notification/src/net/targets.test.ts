@@ -28,7 +28,15 @@ describe("the targets of channels", () => {
 
   it("are refused in every notation of an inner address", async () => {
     const inner = ["127.0.0.1", "[::1]", "::ffff:10.0.0.1", "[::ffff:127.0.0.1]", "0.0.0.0", "169.254.169.254"];
-    for (const host of [...inner, "192.168.1.1", "fd00::1", "fe80::1", "100.64.0.1", "[64:ff9b::7f00:1]"]) {
+    for (const host of [
+      ...inner,
+      "192.168.1.1",
+      "fd00::1",
+      "fe80::1",
+      "100.64.0.1",
+      "[64:ff9b::7f00:1]",
+      "[::7f00:1]",
+    ]) {
       await assert.rejects(targets().resolve(host), refused, host);
     }
   });

@@ -10,6 +10,9 @@ export interface Targets {
   readonly resolve: (host: string) => Promise<string>;
 }
 
+/** https://www.iana.org/assignments/ipv6-address-space */
+const GLOBAL = ipaddr.IPv6.parseCIDR("2000::/3");
+
 const dns: Lookup = async (host) => (await systemLookup(host, { all: true })).map(({ address }) => address);
 
 /**
@@ -32,7 +35,11 @@ export function createTargets(
     const parsed = ipaddr.process(address);
     return networks.some(([network, bits]) => network.kind() === parsed.kind() && parsed.match([network, bits]));
   };
-  const isPublic = (address: string): boolean => ipaddr.process(address).range() === "unicast";
+  const isPublic = (address: string): boolean => {
+    const parsed = ipaddr.process(address);
+    // Outside of the global unicast addresses of IPv6 there are old forms of IPv4 addresses, such as ::127.0.0.1.
+    return parsed.range() === "unicast" && (parsed instanceof ipaddr.IPv4 || parsed.match(GLOBAL));
+  };
   return {
     resolve: async (written) => {
       const host = written.replace(/^\[(.*)\]$/, "$1").toLowerCase();

@@ -114,15 +114,15 @@ function waitEnd({ severity }: Notice, quiet: QuietHours | undefined, now: Date)
 const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const DAY = 24 * 60;
 
+/** By time zone. To make one takes more time than to read it. The operator's file has few zones. */
+const clocks = new Map<string, Intl.DateTimeFormat>();
+
 /** The minute of the day and the day of the week that a clock in this time zone shows. */
 function localTime(timeZone: string, now: Date): { readonly minute: number; readonly day: number } {
-  const parts = new Intl.DateTimeFormat("en-US", {
-    timeZone,
-    weekday: "short",
-    hour: "2-digit",
-    minute: "2-digit",
-    hourCycle: "h23",
-  }).formatToParts(now);
+  const options = { timeZone, weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" } as const;
+  const clock = clocks.get(timeZone) ?? new Intl.DateTimeFormat("en-US", options);
+  clocks.set(timeZone, clock);
+  const parts = clock.formatToParts(now);
   const part = (type: string): string => parts.find((each) => each.type === type)?.value ?? "";
   return { minute: Number(part("hour")) * 60 + Number(part("minute")), day: DAYS.indexOf(part("weekday")) };
 }

@@ -39,7 +39,7 @@ export function readSync(request: SyncRequest, { deadline }: CallContext): SyncI
   faults.unless(durationMs(request.maxWait) >= 0, "max_wait", "is negative");
   faults.unless(isAddress(request.address), "address", "must be host:port, or empty");
   const engines = new Set<string>();
-  for (const [i, { engine, freeSlots, account }] of request.engines.entries()) {
+  for (const [i, { engine, freeSlots, account }] of request.engines.slice(0, MAX_OFFERS).entries()) {
     faults.unless(isAccount(account), `engines[${i}].account`, ACCOUNT_RULE);
     faults.unless(freeSlots >= 0, `engines[${i}].free_slots`, "is negative");
     // The answer to a second offer would repeat the leases of the first: one answer, one lease twice.

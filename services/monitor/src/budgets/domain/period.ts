@@ -1,3 +1,5 @@
+import { LRUCache } from "lru-cache";
+
 /** How often a budget begins anew. */
 export type PeriodKind = "hour" | "day" | "month";
 
@@ -78,7 +80,8 @@ function firstWhere(low: number, high: number, is: (at: number) => boolean): num
   return to;
 }
 
-const calendars = new Map<string, Intl.DateTimeFormat>();
+/** More than there are time zones. A name may be written in capital letters too, and each calendar takes 30 KB. */
+const calendars = new LRUCache<string, Intl.DateTimeFormat>({ max: 600 });
 
 type Part = "year" | "month" | "day" | "minute";
 
