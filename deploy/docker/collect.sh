@@ -14,6 +14,11 @@ for name in gateway queue executor monitor notification cli; do
     --out "$out/$name/sbom.cdx.json"
 done
 
+# A plugin that executors load by its name. All that it needs is there already.
+plugin=$out/executor/node_modules/@ccsp/engine-opencode
+mkdir "$plugin"
+cp -r packages/engine-opencode/{package.json,dist,relay} "$plugin"
+
 # Only the build, tests and people need these.
 find "$out" -type f \( -name '*.d.ts' -o -name '*.map' -o -name '*.tsbuildinfo' \) -delete
 for package in "$out"/* "$out"/*/node_modules/.pnpm/@ccsp+*/node_modules/@ccsp/*; do

@@ -3,23 +3,32 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ServiceName } from "@ccsp/fleet";
-import { startWorld } from "../src/world.js";
+import { startWorld, type World, type WorldOptions } from "../src/world.js";
 import type { Installation } from "./installation.js";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const REPLICAS = 2;
 const READY_MS = 60_000;
 
+/** How a test begins, if not with a fleet of this repository. */
+export interface LocalOptions extends Pick<WorldOptions, "plain" | "redisUrl" | "consulUrl"> {
+  /** The release that the services have at first. */
+  readonly from?: string;
+}
+
 /**
  * A fleet of this machine with two replicas of each service and scripted engines. A release is a folder with the layout
  * of this repository, after `make build`. As on a host without containers, the link `current` says which release a
  * process starts from.
  */
-export async function openLocal(): Promise<Installation> {
+export async function openLocal({
+  from = ROOT,
+  ...options
+}: LocalOptions = {}): Promise<Installation & { readonly world: World }> {
   const folder = await mkdtemp(join(tmpdir(), "ccsp-rollout-"));
   const current = join(folder, "current");
-  let release = ROOT;
-  let previous = ROOT;
+  let release = from;
+  let previous = from;
   const point = async (to: string): Promise<void> => {
     await symlink(resolve(to), `${current}.new`);
     await rename(`${current}.new`, current);
@@ -32,7 +41,7 @@ export async function openLocal(): Promise<Installation> {
     monitor: REPLICAS,
     notification: REPLICAS,
   };
-  const world = await startWorld({ engine: "scripted", root: current, replicas, slots: 4 });
+  const world = await startWorld({ ...options, engine: "scripted", root: current, replicas, slots: 4 });
   /** The replicas that were started from the newest release, by service. */
   const replaced = new Map<ServiceName, Set<number>>();
 
@@ -41,6 +50,7 @@ export async function openLocal(): Promise<Installation> {
     await world.fleet.ready(READY_MS);
   };
   return {
+    world,
     client: world.client("rollout"),
     runsTasks: true,
     async restart(service) {

@@ -20,30 +20,21 @@ export async function whyNoCommit(commit: string): Promise<string | undefined> {
   }
 }
 
+/** No service needs them. */
+const LEFT_OUT = ["packages/demo", "packages/e2e", "packages/testkit"].map((path) => `:(exclude)${path}`);
+
 /**
- * Writes the release of a commit into an empty folder, built, so that its services and its `ccsp` run from there. It
- * needs no network: packages from a registry are those of today, which have to be the same versions. Throws if they are
- * not.
+ * Builds the release of a commit in an empty folder, so that its services run from there. It needs no network: packages
+ * from a registry are those of this repository, in its versions.
  */
 export async function buildEarlier(commit: string, folder: string): Promise<void> {
   const archive = join(folder, "release.tar");
-  await run("git", [
-    "-C",
-    ROOT,
-    "archive",
-    "--output",
-    archive,
-    commit,
-    "packages",
-    "services",
-    "package.json",
-    "deploy",
-  ]);
+  await run("git", ["-C", ROOT, "archive", "--output", archive, commit, ...WORKSPACE, ...LEFT_OUT]);
   await run("tar", ["-x", "-f", archive, "-C", folder]);
-  const own = await packagesOf(folder);
-  await linkRegistry(folder, own);
+  const paths = await packagesOf(folder);
+  await linkRegistry(folder, paths);
   await mkdir(join(folder, "node_modules", "@ccsp"), { recursive: true });
-  for (const path of own) {
+  for (const path of paths) {
     const { name } = await manifestOf(join(folder, path));
     await symlink(join(folder, path), join(folder, "node_modules", name));
     await compile(join(folder, path));
@@ -61,29 +52,26 @@ async function packagesOf(root: string): Promise<readonly string[]> {
   return paths;
 }
 
-async function linkRegistry(folder: string, own: readonly string[]): Promise<void> {
-  const today = new Map<string, { version: string; path: string }>();
-  for (const path of await packagesOf(ROOT)) {
-    const { dependencies = {} } = await manifestOf(join(ROOT, path));
-    for (const [name, version] of Object.entries(dependencies)) {
-      if (!name.startsWith("@ccsp/")) today.set(name, { version, path: join(ROOT, path, "node_modules", name) });
-    }
+/** Makes node_modules with the packages from a registry that these packages need. */
+async function linkRegistry(folder: string, paths: readonly string[]): Promise<void> {
+  const today = await registryOf(ROOT, await packagesOf(ROOT));
+  for (const name of (await registryOf(folder, paths)).keys()) {
+    const user = today.get(name);
+    if (user === undefined) throw new Error(`the release needs ${name}, which this repository does not have any more`);
+    const link = join(folder, "node_modules", name);
+    await mkdir(dirname(link), { recursive: true });
+    await symlink(await realpath(join(ROOT, user, "node_modules", name)), link);
   }
-  for (const path of own) {
-    const { dependencies = {} } = await manifestOf(join(folder, path));
-    for (const [name, version] of Object.entries(dependencies)) {
-      const link = join(folder, "node_modules", name);
-      if (name.startsWith("@ccsp/") || existsSync(link)) continue;
-      const found = today.get(name);
-      if (found === undefined || found.version !== version) {
-        // Only tests of that release use it.
-        if (found === undefined && path === join("packages", "testkit")) continue;
-        throw new Error(`${path} of the release needs ${name} ${version}, and today has ${found?.version ?? "none"}`);
-      }
-      await mkdir(dirname(link), { recursive: true });
-      await symlink(await realpath(found.path), link);
-    }
+}
+
+/** The packages from a registry by their names, each with the path of a package of this project that depends on it. */
+async function registryOf(root: string, paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  for (const path of paths) {
+    const { dependencies = {} } = await manifestOf(join(root, path));
+    for (const name of Object.keys(dependencies)) if (!name.startsWith("@ccsp/")) found.set(name, path);
   }
+  return found;
 }
 
 interface Manifest {

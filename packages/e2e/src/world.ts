@@ -19,7 +19,7 @@ const SECRET = "a secret of this test and of nothing else";
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 /** The options of a test for its world. */
-export interface WorldOptions extends Pick<FleetOptions, "replicas" | "env" | "restart"> {
+export interface WorldOptions extends Pick<FleetOptions, "replicas" | "env" | "restart" | "redisUrl" | "consulUrl"> {
   /** The real CLI, or the scripted stand-in for many short runs and for faults. */
   readonly engine?: "claude-code" | "scripted";
   /** The number of runs at once per executor. */
@@ -87,6 +87,8 @@ async function openWorld(
     ports: "free",
     ...(options.replicas && { replicas: options.replicas }),
     restart: options.restart,
+    redisUrl: options.redisUrl,
+    consulUrl: options.consulUrl,
     ...(options.nodeOptions && { env: { NODE_OPTIONS: options.nodeOptions } }),
     onLine: (line) => void lines.push(line),
     serviceEnv: await settingsByService({

@@ -97,7 +97,7 @@ describe("the dashboard's pages of the installation in Chromium, against a whole
     await row.getByText("/ 50").waitFor();
     await dashboard.press("Change", row);
     assert.equal(await page.getByLabel("Limit", { exact: true }).inputValue(), "50");
-    await page.getByLabel("Per", { exact: true }).selectOption("month");
+    await page.getByRole("combobox", { name: "Per", exact: true }).selectOption("month");
     await dashboard.fill("Limit", "80");
     await dashboard.press("Save");
     await row.getByText("/ 80 per month").waitFor();

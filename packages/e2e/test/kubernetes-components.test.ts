@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
@@ -86,6 +87,45 @@ describe("The component gateway-api of k8s", () => {
       [],
     );
   });
+});
+
+describe("The component keda of k8s", () => {
+  it("asks for an executor for each slot that tasks use or wait for, and for no waiting task during a stop", async function () {
+    const promtool =
+      findProgram("promtool") ?? skip(this, "promtool is not installed (Debian: apt-get install prometheus)");
+    const [, expr = ""] = /query: >-\n([\s\S]*?)\n +#/.exec(readPage("k8s/components/keda/executors.yaml")) ?? [];
+    const replicas = ["queue-1", "queue-2"];
+    const series = (name: string, labels: string, values: string) =>
+      replicas.map((instance) => ({ series: `${name}{instance="${instance}"${labels}}`, values }));
+    const folder = mkdtempSync(join(tmpdir(), "ccsp-keda-"));
+    const test = {
+      evaluation_interval: "1m",
+      tests: [
+        {
+          interval: "1m",
+          input_series: [
+            ...series("ccsp_queue_waiting", ',engine="e",class="low"', "5x9"),
+            ...series("ccsp_queue_waiting", ',engine="e",class="high"', "2x9"),
+            ...series("ccsp_queue_running", ',engine="e",class="low"', "3x9"),
+            ...series("ccsp_queue_emergency_level", "", "0 0 0 2x9"),
+            ...series("ccsp_queue_gates_closed", ',scope="all"', "0 1 0x9"),
+          ],
+          promql_expr_test: [10, 3, 10, 3].map((value, minute) => ({
+            expr: expr.replaceAll(/\s+/g, " ").trim(),
+            eval_time: `${minute}m`,
+            exp_samples: [{ labels: "{}", value }],
+          })),
+        },
+      ],
+    };
+    try {
+      const file = join(folder, "test.yaml");
+      writeFileSync(file, JSON.stringify(test));
+      execFileSync(promtool, ["test", "rules", file], { stdio: "pipe" });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }).timeout(60_000);
 });
 
 describe("The images that manifests and compose.yaml name", () => {

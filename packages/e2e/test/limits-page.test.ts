@@ -9,7 +9,7 @@ import { usedSettings } from "../src/docs/configuration.js";
 const CONSTANTS = [
   ["system prompt | 64 KiB", "queue/src/domain/intake/validate-spec.ts", "MAX_SYSTEM_PROMPT_BYTES = 64 * 1024;"],
   ["32 files, together 4 MiB", "queue/src/domain/intake/validate-spec.ts", "MAX_ATTACHMENT_BYTES = 4 * 1024 * 1024;"],
-  ["32 files, together 4 MiB", "queue/src/domain/intake/validate-spec.ts", "attachments.length <= 32,"],
+  ["32 files, together 4 MiB", "queue/src/domain/intake/validate-spec.ts", "MAX_ATTACHMENTS = 32;"],
   [
     "one list | 64, of 256 characters",
     "queue/src/domain/intake/validate-spec.ts",

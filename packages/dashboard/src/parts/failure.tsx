@@ -28,7 +28,7 @@ export function Failure({ error, onRetry }: { readonly error: ApiError; readonly
       <p>
         {kept} <Words text={wayOut(error)} />
       </p>
-      {onRetry && (
+      {onRetry && problem.reason !== "SCOPE_MISSING" && (
         <button type="button" onClick={onRetry}>
           {word.tryAgain}
         </button>

@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { CcspClient } from "@ccsp/client";
+import { startConsul, startRedis, whyNoConsul } from "@ccsp/fleet";
+import { createClient } from "@ccsp/grpc-kit";
+import { ROLES } from "@ccsp/identity";
+import { OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
+import { PauseQueueRequest, ResumeQueueRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { eventually, skip } from "@ccsp/testkit";
+import { openLocal } from "../rollout/local.js";
+import { upgradeAll } from "../rollout/roll.js";
+import { collect } from "../src/collect.js";
+import { type EarlierClient, loadClient } from "../src/earlier-release.js";
+import { buildEarlier, whyNoCommit } from "../src/earlier-services.js";
+import { addressOf } from "../src/internal-clients.js";
+
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+/** The data and the client in fixtures/0.2.0 were recorded there too. */
+const COMMIT = "1529476c38ef0c54391cf7031a265ba31a266e7b";
+const SCOPES = ["tasks:submit", "tasks:read", "tasks:cancel"];
+const HOUR_MS = 60 * 60 * 1000;
+const TEAM_B = { scope: { $case: "label", value: "team=b" } } as const;
+const PATIENT = { timeoutMs: 60_000 };
+
+/** The tests follow each other: the second to the last look at what the first has upgraded. */
+describe("the services of release 0.2.0, replaced one after the other while its client calls them", function () {
+  this.timeout(900_000);
+  const undo: (() => Promise<unknown> | void)[] = [];
+  let installation: Awaited<ReturnType<typeof openLocal>>;
+  let earlier: EarlierClient;
+  let client: CcspClient;
+  let ids: Awaited<ReturnType<typeof makeTasks>>;
+
+  before(async function () {
+    const why = await whyNoCommit(COMMIT);
+    if (why) skip(this, why);
+    const folder = await mkdtemp(join(tmpdir(), "ccsp-earlier-"));
+    undo.push(() => rm(folder, { recursive: true }));
+    const from = join(folder, "0.2.0");
+    await mkdir(from);
+    await buildEarlier(COMMIT, from);
+    earlier = await loadClient("0.2.0");
+
+    // An installation of 0.2.0 has Redis without users, Consul without tokens, and no TLS.
+    const redis = await startRedis({ appendOnly: true });
+    undo.push(() => redis.stop());
+    const consul = whyNoConsul() === undefined ? await startConsul() : undefined;
+    undo.push(() => consul?.stop());
+    installation = await openLocal({ from, plain: true, redisUrl: redis.url, consulUrl: consul?.url ?? "" });
+    undo.push(() => installation.close());
+    const { world } = installation;
+    const token = () => world.token("alice", { scopes: SCOPES });
+    client = earlier.createCcspClient({ target: world.fleet.gatewayAddress, token });
+    undo.push(() => client.close());
+    ids = await makeTasks();
+  });
+  after(async () => {
+    for (const each of undo.toReversed()) await each();
+  });
+
+  async function makeTasks() {
+    const queue = earlier.wire.createClient(earlier.wire.QueueServiceService, addressOf(installation.world, "queue"));
+    await queue.pauseQueue(PauseQueueRequest.fromPartial({ scope: TEAM_B, who: "ann", why: "maintenance" }));
+    queue.close();
+    await client.schedules.put({ name: "nightly", cron: "0 3 * * *", task: { prompt: "nightly" } });
+    const ended = async (prompt: string, task = {}) => {
+      const { id } = await client.submit({ prompt, ...task }, { requestId: prompt });
+      await eventually(async () => assert.ok((await client.get(id)).endTime), PATIENT);
+      return id;
+    };
+    return {
+      succeeded: await ended("an answer"),
+      conversation: await ended("remember this", { conversation: {} }),
+      failed: await ended("[[fail:refused]]", { maxAttempts: 1 }),
+      scheduled: (await client.submit({ prompt: "later", startTime: new Date(Date.now() + HOUR_MS) })).id,
+      gated: (await client.submit({ prompt: "behind a gate", labels: { team: "b" } })).id,
+    };
+  }
+
+  it("refuses and loses none of its calls", async () => {
+    const said: string[] = [];
+    const upgraded = await upgradeAll({ ...installation, client }, ROOT, (line) => void said.push(line));
+    assert.ok(upgraded, said.join("\n"));
+    assert.match(said.at(-1) ?? "", /^failed calls: 0 of [1-9]\d\d+$/, said.join("\n"));
+    assert.equal((await client.capabilities()).agentId, "alice");
+  });
+
+  it("leaves everything that was stored, for today's SDK and for REST", async () => {
+    const { world } = installation;
+    const today = world.client("alice");
+    const stateOf = async (id: string) => TaskState[(await today.get(id)).state];
+    assert.deepEqual(await Promise.all(Object.values(ids).map(stateOf)), [
+      "SUCCEEDED",
+      "SUCCEEDED",
+      "FAILED",
+      "SCHEDULED",
+      "QUEUED",
+    ]);
+    const { result } = await today.get(ids.succeeded);
+    assert.match(result?.text ?? "", /an answer/);
+    assert.equal((await today.submit({ prompt: "an answer" }, { requestId: "an answer" })).id, ids.succeeded);
+    assert.deepEqual(
+      (await today.schedules.list()).map(({ name }) => name),
+      ["nightly"],
+    );
+    const headers = { authorization: `Bearer ${await world.token("alice")}` };
+    const answer = await fetch(`${world.fleet.httpAddress}/api/v2/tasks/${ids.failed}`, { headers });
+    assert.match(await answer.text(), /"state":"FAILED"/);
+  });
+
+  it("goes on with a conversation, and with a task behind a gate once an operator opens it", async () => {
+    const today = installation.world.client("alice");
+    const { text } = await collect(today.run({ prompt: "[[recall]]", conversation: { id: ids.conversation } }));
+    assert.match(text, /remember this/);
+    const opened = await asOperator((operator, options) =>
+      operator.resumeQueue(ResumeQueueRequest.fromPartial({ scope: TEAM_B, why: "done" }), options),
+    );
+    assert.equal(opened.resumed, true);
+    await eventually(
+      async () => assert.equal(await today.get(ids.gated).then(({ state }) => state), TaskState.SUCCEEDED),
+      PATIENT,
+    );
+  });
+
+  it("counts the runs of both releases in the usage", async () => {
+    const today = installation.world.client("alice");
+    let runs = 0;
+    for await (const { attempt } of today.list({ states: ["SUCCEEDED", "FAILED"] })) runs += attempt;
+    await eventually(async () => {
+      const { rows } = await asOperator((operator, options) => operator.getUsage({ agentId: "alice" }, options));
+      const counted = rows.reduce((sum, row) => sum + Number(row.runs), 0);
+      // Two monitors of 0.2.0 can count a run twice that they handle at the same moment.
+      assert.ok(counted >= runs, `${counted} of ${runs} runs are counted`);
+    }, PATIENT);
+  });
+
+  type Operator = ReturnType<typeof createClient<OperatorServiceService>>;
+  async function asOperator<T>(
+    act: (operator: Operator, options: { metadata: Record<string, string> }) => Promise<T>,
+  ): Promise<T> {
+    const { world } = installation;
+    const operator = createClient(OperatorServiceService, world.fleet.gatewayAddress);
+    const token = await world.token("ann", { scopes: ROLES.operator });
+    try {
+      return await act(operator, { metadata: { authorization: `Bearer ${token}` } });
+    } finally {
+      operator.close();
+    }
+  }
+});
