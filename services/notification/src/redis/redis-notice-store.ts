@@ -274,26 +274,56 @@ export function createRedisNoticeStore(
     const { after, size, eventType, channel } = query;
     const found: { position: string; entry: Undelivered }[] = [];
     const [fromScore, fromField] = after === undefined ? ["+inf", ""] : splitAtSpace(after);
-    for (let skip = 0; found.length <= size; skip += BATCH) {
+    // Looks for one entry more than the page needs. It shows whether there is a next page.
+    const count = eventType === "" && channel === "" ? size + 1 : BATCH;
+    for (let skip = 0; found.length <= size; skip += count) {
       const page = await orUnavailable(redis, () =>
-        redis.zrevrangebyscore(key, fromScore, "-inf", "WITHSCORES", "LIMIT", skip, BATCH),
+        redis.zrevrangebyscore(key, fromScore, "-inf", "WITHSCORES", "LIMIT", skip, count),
       );
-      for (let at = 0; at + 1 < page.length; at += 2) {
-        const [field = "", score = ""] = page.slice(at, at + 2);
-        // Entries of one time are sorted by their text, the last one first.
-        if (after !== undefined && score === fromScore && field >= fromField) continue;
-        const [name, id] = splitAtSpace(field);
-        if (channel !== "" && channel !== name) continue;
-        const [notice, delivery] = await Promise.all([redis.hget(notices, id), redis.hget(deliveries, field)]);
-        if (notice === null || delivery === null) continue;
-        const entry = { notice: storedNotice(notice).notice, delivery: storedDelivery(name, delivery) };
-        if (eventType === "" || entry.notice.kind === eventType) found.push({ position: `${score} ${field}`, entry });
-        if (found.length > size) break;
-      }
-      if (page.length < 2 * BATCH) break;
+      const places = placesIn(page).filter(
+        ({ field, score, name }) =>
+          // Entries of one time are sorted by their text, the last one first.
+          !(after !== undefined && score === fromScore && field >= fromField) && (channel === "" || channel === name),
+      );
+      for (const { position, entry } of await undeliveredAt(places))
+        if (eventType === "" || entry.notice.kind === eventType) found.push({ position, entry });
+      if (page.length < 2 * count) break;
     }
     return pageOf(found, size);
   }
+
+  async function undeliveredAt(places: readonly Place[]): Promise<{ position: string; entry: Undelivered }[]> {
+    if (places.length === 0) return [];
+    const [about, records] = await orUnavailable(redis, () =>
+      Promise.all([
+        redis.hmget(notices, ...places.map(({ id }) => id)),
+        redis.hmget(deliveries, ...places.map(({ field }) => field)),
+      ]),
+    );
+    return places.flatMap(({ field, score, name }, at) => {
+      const [notice, delivery] = [about[at], records[at]];
+      if (!notice || !delivery) return [];
+      const entry = { notice: storedNotice(notice).notice, delivery: storedDelivery(name, delivery) };
+      return [{ position: `${score} ${field}`, entry }];
+    });
+  }
+}
+
+/** An entry of a list of what was not delivered. */
+interface Place {
+  readonly field: string;
+  readonly score: string;
+  readonly name: string;
+  readonly id: string;
+}
+
+/** Reads the answer of Redis: fields and scores in turn. */
+function placesIn(page: readonly string[]): Place[] {
+  return page.flatMap((field, at) => {
+    if (at % 2 === 1) return [];
+    const [name, id] = splitAtSpace(field);
+    return [{ field, score: page[at + 1] ?? "", name, id }];
+  });
 }
 
 /** A position is the id of the last entry on a page. */
