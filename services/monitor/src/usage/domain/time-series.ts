@@ -1,4 +1,4 @@
-import { type FieldViolation, invalidFields } from "@ccsp/errors";
+import { type FieldViolation, invalidFields, type Refusal } from "@ccsp/errors";
 import { addCounts, type Counts, noCounts } from "./counts.js";
 import { DIMENSIONS, OTHER_ROW, type Row } from "./run.js";
 import {
@@ -62,8 +62,14 @@ export async function reportTimeSeries(store: UsageStore, query: SeriesQuery, no
   });
   const sorted = [...all.values()].sort((a, b) => b.sum.runs - a.sum.runs || compareRows(a.row, b.row));
   const series = sorted.length <= plan.most ? sorted : await largestOf(sorted.slice(0, plan.most), plan, query);
+  if (series.reduce((sum, { points }) => sum + points.size, 0) > MAX_POINTS) throw tooManyPoints();
   return { series, start: plan.start, stepMs: plan.stepMs, steps: (plan.end - plan.start) / plan.stepMs };
 }
+
+const tooManyPoints = (): Refusal => {
+  const description = `makes an answer of more than ${MAX_POINTS} points: ask for fewer series, or use a longer step`;
+  return invalidFields([{ field: "max_series", description }]);
+};
 
 /** Reads these series again, with their points, and sums the rest in one. */
 async function largestOf(largest: readonly Series[], plan: Plan, query: SeriesQuery): Promise<readonly Series[]> {
@@ -118,8 +124,6 @@ function planOf(store: UsageStore, query: SeriesQuery, now: Date): Plan {
   const steps = (end - start) / stepMs;
   const most = query.maxSeries === 0 ? DEFAULT_SERIES : query.maxSeries;
   if (steps > MAX_STEPS) refuse("step", `the range has more than ${MAX_STEPS} steps: use a longer step`);
-  else if (steps * most > MAX_POINTS)
-    refuse("max_series", `${most} series of ${steps} steps are more than ${MAX_POINTS} points: ask for fewer series`);
   if (faults.length > 0) throw invalidFields(faults);
 
   const grain = stepMs % DAY_MS === 0 ? "day" : stepMs % HOUR_MS === 0 ? "hour" : "minute";

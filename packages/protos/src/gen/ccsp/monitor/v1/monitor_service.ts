@@ -174,8 +174,8 @@ export interface GetTimeSeriesRequest {
     | UsageFilter
     | undefined;
   /**
-   * Most series, 1 to 100. 0 means 20. The series with the most runs are kept, the rest is summed in one `other`. All
-   * series together have at most 100,000 steps.
+   * Most series, 1 to 100. 0 means 20. The series with the most runs are kept, the rest is summed in one `other`. An
+   * answer of more than 100,000 points is refused.
    */
   maxSeries: number;
 }
