@@ -236,11 +236,11 @@ describe("the GitHub channel", () => {
     await deliver(change("end", { action: "resolves" }, ref));
     assert.deepEqual([server.issues[0]?.state, texts(1).length], ["closed", 2]);
     for (const status of [403, 429]) {
-      const limit = { status, headers: { "retry-after": "9" }, message: "You have exceeded a secondary rate limit" };
+      const limit = { status, headers: { "retry-after": "4" }, message: "You have exceeded a secondary rate limit" };
       failOnce("POST", /comments$/, limit);
       const before = writes().length;
       const message = change(`limited-${status}`, {}, ref);
-      await assert.rejects(deliver(message), { kind: "limited", retryAfterMs: 9_000 });
+      await assert.rejects(deliver(message), { kind: "limited", retryAfterMs: 4_000 });
       assert.equal(writes().length - before, 1, "it was asked once");
       await deliver(message);
     }

@@ -127,25 +127,6 @@ network:
     }
   });
 
-  it("store a notice once, however often it is sent, and also when the service is killed right after", async () => {
-    github.script = () => ({ status: 502 });
-    const { noticeId } = await client.notify({ notice: lost(), openIssue: true });
-    service.process.kill("SIGKILL");
-    await service.process.exited;
-    await service.stop();
-    await start();
-    assert.equal((await client.notify({ notice: lost(), openIssue: true })).noticeId, noticeId);
-    github.script = () => undefined;
-    await eventually(() => assert.equal(github.issues.length, 1), { timeoutMs: 40_000 });
-    await eventually(async () => {
-      const { deliveries } = await client.getNotification({ id: noticeId });
-      assert.deepEqual(
-        deliveries.map(({ state }) => state),
-        [NotificationState.DELIVERED, NotificationState.DELIVERED],
-      );
-    });
-  });
-
   it("show each attempt with its cause, and let a person try again at once", async () => {
     github.script = ({ method }) =>
       method === "POST" ? { status: 403, message: "Resource not accessible" } : undefined;

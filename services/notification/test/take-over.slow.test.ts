@@ -3,7 +3,12 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
-import { Notice, NoticeAction, Severity } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
+import {
+  Notice,
+  NoticeAction,
+  NotificationState,
+  Severity,
+} from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { eventually, type IssueServer, startIssueServer } from "@ccsp/testkit";
 import { type RunningNotification, startNotification } from "./start-notification.js";
 
@@ -11,7 +16,7 @@ import { type RunningNotification, startNotification } from "./start-notificatio
 const HELD = 4;
 const LATER = 20;
 
-describe("two replicas of notification", function () {
+describe("notification that is killed", function () {
   this.timeout(180_000);
   let server: RedisServer;
   let github: IssueServer;
@@ -26,8 +31,10 @@ describe("two replicas of notification", function () {
     const channels = [{ name: "issues", type: "github", concurrency: HELD, ...settings }];
     await writeFile(join(dir, "channels.json"), JSON.stringify({ channels, network: { allow: ["127.0.0.1"] } }));
   });
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map((service) => service.stop()));
+  });
   after(async () => {
-    await Promise.all(running.map((service) => service.stop()));
     await github.close();
     await server.stop();
     await rm(dir, { recursive: true });
@@ -52,7 +59,7 @@ describe("two replicas of notification", function () {
       time: new Date(),
     });
 
-  it("lose nothing and say nothing twice when one is killed while it delivers: the other one takes over", async () => {
+  it("while it delivers loses nothing and says nothing twice: another replica takes over", async () => {
     // Half of the issues are made although the replica that asks for them never learns it.
     let posts = 0;
     github.script = ({ method }) => {
@@ -94,5 +101,26 @@ describe("two replicas of notification", function () {
     assert.deepEqual(github.faults, []);
     const lines = (await readFile(join(dir, "notifications.jsonl"), "utf8")).trimEnd().split("\n");
     assert.equal(new Set(lines.map((line) => JSON.parse(line).id)).size, HELD + LATER);
+  });
+
+  it("right after it has accepted a notice has stored it, and takes the same notice no second time", async () => {
+    const before = github.issues.length;
+    const lost = { notice: notice(HELD + LATER), openIssue: true };
+    github.script = () => ({ status: 502 });
+    const first = await start("alone");
+    const { noticeId } = await first.client.notify(lost);
+    first.process.kill("SIGKILL");
+    await first.process.exited;
+    const again = await start("alone");
+    assert.equal((await again.client.notify(lost)).noticeId, noticeId);
+    github.script = () => undefined;
+    await eventually(() => assert.equal(github.issues.length, before + 1), { timeoutMs: 60_000 });
+    await eventually(async () => {
+      const { deliveries } = await again.client.getNotification({ id: noticeId });
+      assert.deepEqual(
+        deliveries.map(({ state }) => state),
+        [NotificationState.DELIVERED, NotificationState.DELIVERED],
+      );
+    });
   });
 });
