@@ -14,7 +14,7 @@ SLOW := 'packages/*/test/**/*.slow.test.ts' 'services/*/test/**/*.slow.test.ts'
 MOCHA := mocha --reporter ./mocha-reporter.cjs
 FAST := $(MOCHA) --ignore '**/*.slow.test.ts'
 # Runs files in parallel, because a test mostly waits for processes: two at a time leave half of two cores idle.
-SIDE_BY_SIDE := --parallel --jobs 4
+SIDE_BY_SIDE := --parallel --jobs 3
 ON_NODE22 := PATH="$(CURDIR)/.tools/node22/bin:$$PATH"
 CCSP := node packages/cli/bin/ccsp.js
 
@@ -49,7 +49,7 @@ packages:
 	@deploy/setup.sh node
 
 ##@ Test it
-test: setup ## run all tests except the slow ones, four files at a time
+test: setup ## run all tests except the slow ones, three files at a time
 	@$(FAST) $(SIDE_BY_SIDE) $(E2E) $(LIVE) $(UNIT)
 
 # Runs the files *.slow.test.ts, and compares the queue with its model in 30,000 steps. On Node 22 it runs the unit tests
