@@ -3,8 +3,6 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 # Tools that cache, such as buf, write below this folder, unless the environment names another place.
 export XDG_CACHE_HOME ?= $(CURDIR)/.tools/cache
-# Tests start some thousand processes. With what Node has compiled before, each of them starts faster.
-export NODE_COMPILE_CACHE ?= $(CURDIR)/.tools/cache/node
 
 UNIT := 'packages/*/src/**/*.test.ts' 'services/*/src/**/*.test.ts'
 E2E := 'packages/e2e/test/**/*.test.ts'
@@ -49,6 +47,8 @@ packages:
 	@deploy/setup.sh node
 
 ##@ Test it
+# Tests start some thousand processes. With what Node has compiled before, each of them starts faster.
+test test-integration test-e2e: export NODE_COMPILE_CACHE ?= $(CURDIR)/.tools/cache/node
 test: setup ## run all tests except the slow ones, three files at a time
 	@$(FAST) $(SIDE_BY_SIDE) $(E2E) $(LIVE) $(UNIT)
 
@@ -68,8 +68,7 @@ test-integration: setup ## run the tests that start Redis, Consul, servers or en
 test-e2e: setup ## run the tests of the whole fleet
 	@$(FAST) $(E2E)
 
-# The report is coverage/index.html. Node cannot tell which lines of compiled code from its cache have run.
-coverage: export NODE_COMPILE_CACHE :=
+# The report is coverage/index.html.
 coverage: setup ## report which lines the unit and integration tests run
 	@c8 $(FAST) $(SIDE_BY_SIDE) $(LIVE) $(UNIT); status=$$?; rm -rf coverage/tmp; exit $$status
 
