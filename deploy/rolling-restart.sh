@@ -2,7 +2,8 @@
 # Restarts each service under load and counts the calls that fail. See the text below.
 set -euo pipefail
 
-# The working folder stays: arguments and KUBECONFIG may have relative paths.
+# The working folder stays: arguments and KUBECONFIG may have relative paths. So tsx is named by its path: Node would
+# look for its name from the working folder.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export PATH="$root/.tools/bin:$root/node_modules/.bin:$PATH"
 

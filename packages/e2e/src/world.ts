@@ -105,7 +105,7 @@ async function openWorld(
       ...options.env,
     }),
   });
-  // Nobody uses the fleet any more.
+  // The test has ended, so no call is left that an orderly stop would spare.
   opened.push(() => fleet.stop({ quickly: true }));
   await fleet.ready();
 

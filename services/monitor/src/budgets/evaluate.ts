@@ -45,6 +45,7 @@ export function createEvaluation({ state, usage, standings, queue, now }: Evalua
     const holds = all.filter(isUsedUp).map(holdOf);
     const json = JSON.stringify(holds);
     const send = async (): Promise<void> => {
+      // A clock that went back must not stop the repeats until it catches up.
       if (sent?.holds === json && Math.abs(at.getTime() - sent.ms) < REPEAT_MS) return;
       await queue.setBudgetHolds({ holds }, { timeoutMs: CALL_MS, signal: stop });
       sent = { holds: json, ms: at.getTime() };

@@ -10,7 +10,7 @@ const MOST_FAILING = 50;
 const LONGEST = 256;
 
 /**
- * Checks a heartbeat at the edge. What is beyond a bound is not looked at.
+ * Checks a heartbeat at the edge. Of a list that is too long, only as many entries as allowed are checked.
  *
  * @param caller is the service that the caller's certificate names. Undefined without TLS.
  * @returns the report. Throws INVALID_FIELD for each field that is wrong.

@@ -39,8 +39,8 @@ export const DAY_MS = 24 * HOUR_MS;
 export const KEEP_FIRING_MS = 5 * MINUTE_MS;
 
 /**
- * Bounds that keep the state of alerts and their events small. What is beyond a bound is not looked at: a request can
- * have millions of entries, and each fault takes memory.
+ * Bounds that keep the state of alerts and their events small. Only as many entries as allowed are checked. A request
+ * can have millions, and each fault takes memory.
  */
 export const MOST_RULES = 500;
 const MOST_MATCHERS = 16;

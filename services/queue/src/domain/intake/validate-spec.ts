@@ -101,7 +101,7 @@ export function checkSpec(
 function checkLabels(labels: Readonly<Record<string, string>>, faults: Faults): void {
   const entries = Object.entries(labels);
   faults.unless(entries.length <= MAX_LABELS, "spec.labels", `has ${entries.length} labels, at most ${MAX_LABELS}`);
-  // What is beyond a bound is not looked at: a request can have millions of entries, and each fault takes memory.
+  // Only as many entries as allowed are checked. A request can have millions, and each fault takes memory.
   for (const [key, value] of entries.slice(0, MAX_LABELS)) {
     // A wrong key can have any length, so only its beginning is repeated.
     const field = `spec.labels[${key.slice(0, 63)}]`;

@@ -33,8 +33,8 @@ export interface Watched {
 
 /**
  * Follows the log of a task after `afterSequence`, until the task has ended or `signal` aborts, or with `untilNow` until
- * no entry is left. An end entry that is already followed by a retry does not stop it. Every watcher reads the log by itself, at its own pace. So a slow
- * watcher delays no other, and a watcher that comes back misses nothing.
+ * no entry is left. An end entry that is already followed by a retry does not stop it. Every watcher reads the log by
+ * itself, at its own pace. So a slow watcher delays no other, and a watcher that comes back misses nothing.
  *
  * Throws TASK_NOT_FOUND and INVALID_FIELD. TASK_NOT_FOUND also comes when the retention of the task ends during the
  * watch.

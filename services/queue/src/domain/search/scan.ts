@@ -22,8 +22,8 @@ export interface Listing {
 
 /**
  * A page of the matching tasks, newest first. `nextPageToken` is "" on the last page. A page may have fewer tasks than
- * `pageSize` before the last page, but not if the filter asks only for tasks that an executor has. Throws INVALID_FIELD
- * for the token.
+ * `pageSize` before the last page, because it looks at a bounded number of tasks. If the filter asks only for tasks that
+ * an executor has, it looks at no others. Throws INVALID_FIELD for the token.
  */
 export async function listTasks(
   store: ListStore & ScanStore,
