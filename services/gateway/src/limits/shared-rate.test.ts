@@ -61,6 +61,16 @@ describe("a rate that replicas share", () => {
     assert.deepEqual(reports, [10, 2]);
   });
 
+  it("reports what was used during a report when its answer comes, if that is a tenth of the limit", async () => {
+    const rate = replica();
+    spend(rate, 95);
+    await turn();
+    assert.deepEqual(reports, [10, 85]);
+    spend(rate, 5);
+    await turn();
+    assert.deepEqual(reports, [10, 85]);
+  });
+
   it("holds for this replica alone while the store does not answer, and lets a new window begin", () => {
     let asked = 0;
     const rate = replica({ add: () => ((asked += 1), new Promise(() => undefined)) });

@@ -91,11 +91,15 @@ export class SharedRate {
     }
     window.unsent += points;
     this.#unsent.add(who);
-    if (window.unsent * PART >= this.#points) this.#report(who);
+    if (this.#isDue(window)) this.#report(who);
   }
 
   sync(): void {
     for (const who of this.#unsent) this.#report(who);
+  }
+
+  #isDue({ unsent }: Window): boolean {
+    return unsent * PART >= this.#points;
   }
 
   #report(who: string): void {
@@ -116,5 +120,7 @@ export class SharedRate {
     window.shared = used;
     window.sending = 0;
     window.endsAtMs = this.#now() + leftMs;
+    // It was used while this report was on its way. Calls that are refused now report nothing.
+    if (this.#isDue(window)) this.#report(who);
   }
 }
