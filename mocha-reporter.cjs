@@ -1,6 +1,6 @@
 // Mocha's usual output, with two additions. It prints each failure in full when it happens, so an interrupted run has
-// already printed its failures. At the end, it prints the slowest files, the skipped tests, and one plain line for
-// people and scripts: `N passed, N failed`. It does so for an interrupted run too.
+// already printed its failures. At the end, it prints the slowest files, the skipped tests, a line for each failed test,
+// and one plain line for people and scripts: `N passed, N failed`. It does so for an interrupted run too.
 const { relative } = require("node:path");
 const { reporters } = require("mocha");
 
@@ -63,6 +63,12 @@ class Reporter extends reporters.Spec {
       console.log(`${(ms / 1000).toFixed(1).padStart(7)} s  ${relative(process.cwd(), file)}`);
     if (this.skipped.length > 0) console.log(`${this.skipped.length} skipped:`);
     for (const { test, why } of this.skipped) console.log(`  ${test.fullTitle()}${why ? ` (${why})` : ""}`);
+    for (const test of this.failures) {
+      const message = String(test.err?.message ?? test.err)
+        .replaceAll(/\s+/g, " ")
+        .trim();
+      console.log(`failed: ${fileOf(test)}: ${test.fullTitle()}: ${message.slice(0, 300)}`);
+    }
     console.log(`${this.stats.passes} passed, ${this.stats.failures} failed`);
     setTimeout(() => {
       console.error(`the tests are over, but something was left open: ${process.getActiveResourcesInfo().join(", ")}`);
@@ -73,9 +79,13 @@ class Reporter extends reporters.Spec {
 
 /** Prints a failure in the form of mocha's list at the end. */
 function printFailure(test, error) {
-  const file = test.file ?? test.parent?.file;
-  console.log(`\n  FAILED${file ? ` in ${relative(process.cwd(), file)}` : ""}`);
+  console.log(`\n  FAILED in ${fileOf(test)}`);
   reporters.Base.list([{ titlePath: () => test.titlePath(), err: error }]);
+}
+
+function fileOf(test) {
+  const file = test.file ?? test.parent?.file;
+  return file ? relative(process.cwd(), file) : "no file";
 }
 
 /** The reason that `skip` of @ccsp/testkit gave for the test, or for the suite whose hook skipped it. */

@@ -61,6 +61,16 @@ for (const { how, flags, failed } of [
       assert.match(end, new RegExp(`\n1 passed, ${failed} failed\n`));
     });
 
+    it("repeats each failed test in one line at the end, with its file and the beginning of its error", async () => {
+      const tests = run("fails.ts", "skips.ts");
+      await tests.exited;
+      const end = tests.output().trimEnd().split("\n").slice(-2);
+      assert.deepEqual(end, [
+        "failed: packages/testkit/test/reporter/fails.ts: a file that ends fails too: Expected values to be strictly equal: 1 !== 2",
+        "1 passed, 1 failed",
+      ]);
+    });
+
     it("counts and names the skipped tests at the end, with the reason where the test gives one", async () => {
       const tests = run("skips.ts");
       await tests.exited;
