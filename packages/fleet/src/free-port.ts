@@ -6,30 +6,44 @@ const LOWEST = 20_000;
 const HIGHEST = 31_999;
 
 /**
- * Each process chooses from a part of the range that follows from its id, so that processes which start servers at the
- * same time, such as test files side by side, seldom choose the same port before one of them has bound it.
+ * Each process chooses from parts of the range that are its own. So processes which start servers at the same time, such
+ * as test files side by side, never choose the same port before one of them has bound it.
  */
 const PARTS = 60;
 const PART = (HIGHEST - LOWEST + 1) / PARTS;
 
-const handedOut = new Set<number>();
+/** The ports that this process has not handed out yet, from the parts that it owns. */
+const unused: number[] = [];
 
 /**
- * Returns a TCP port on 127.0.0.1 on which no process listens. It never returns the same port twice in one process. The
- * port is not reserved: another process may take it before the caller binds it. The choice by process id, and then at
- * random, makes that rare.
+ * Returns a TCP port on 127.0.0.1 on which no process listens. It never returns the same port twice in one process, and
+ * no other process gets it from this function while this process lives. The port is not reserved otherwise: a program
+ * that does not ask here may take it before the caller binds it.
  */
 export async function freePort(): Promise<number> {
-  for (let attempt = 0; attempt < 400; attempt += 1) {
-    const ownPart = attempt < 200;
-    const lowest = ownPart ? LOWEST + (process.pid % PARTS) * PART : LOWEST;
-    const port = lowest + Math.floor(Math.random() * (ownPart ? PART : HIGHEST - LOWEST + 1));
-    if (!handedOut.has(port) && (await isFree(port))) {
-      handedOut.add(port);
-      return port;
-    }
+  for (;;) {
+    const port = unused.shift();
+    if (port === undefined) unused.push(...(await ownPart()));
+    else if (await isFree(port)) return port;
   }
-  throw new Error(`no free port found between ${LOWEST} and ${HIGHEST} on 127.0.0.1`);
+}
+
+/**
+ * Takes a part of the range for as long as this process lives, and returns its ports. The sign of the owner is a server
+ * on the part's lowest port, because the kernel closes it however the process ends.
+ */
+async function ownPart(): Promise<number[]> {
+  for (let part = 0; part < PARTS; part++) {
+    // Processes that start together begin at different parts.
+    const lowest = LOWEST + ((process.pid + part) % PARTS) * PART;
+    const owned = await new Promise<boolean>((resolve) => {
+      const server = createServer((socket) => socket.destroy());
+      server.once("error", () => resolve(false));
+      server.listen({ host: "127.0.0.1", port: lowest, exclusive: true }, () => resolve(true)).unref();
+    });
+    if (owned) return Array.from({ length: PART - 1 }, (_, at) => lowest + 1 + at);
+  }
+  throw new Error(`no free ports left between ${LOWEST} and ${HIGHEST} on 127.0.0.1`);
 }
 
 /** Whether a server could listen on this port of 127.0.0.1 now. */
