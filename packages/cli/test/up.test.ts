@@ -11,7 +11,7 @@ interface FleetFile {
 }
 
 describe("ccsp up in its folder", function () {
-  this.timeout(240_000);
+  this.timeout(180_000);
   let folder: LocalFolder;
   beforeEach(async () => {
     folder = await openLocalFolder();
@@ -19,14 +19,14 @@ describe("ccsp up in its folder", function () {
   afterEach(() => folder.close());
 
   const fleetFile = async (): Promise<FleetFile> => JSON.parse(await readFile(join(folder.dir, "fleet.json"), "utf8"));
-  /** A fleet that takes over waits first: services whose Redis is gone wait for it before they end. */
+  /** A fleet that takes over waits first, until what the killed one left has drained. */
   const untilReady = (pid?: number) =>
     eventually(
       async () => {
         const fleet = await fleetFile();
         assert.deepEqual(fleet, { ...fleet, ready: true, ...(pid && { pid }) });
       },
-      { timeoutMs: 180_000, what: "a ready fleet" },
+      { timeoutMs: 120_000, what: "a ready fleet" },
     );
 
   it("is the only one of two that start at the same time: the other is refused, and removes nothing", async () => {

@@ -52,8 +52,6 @@ export async function followEvents({ redis, partitions, ...options }: FollowOpti
     }),
   );
   const readers = opened.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
-  // It does not wait for the reads: in ioredis 6.0.0, a command of a connection that is closed while it reconnects never
-  // settles.
   const close = (): void => {
     stop.abort();
     for (const reader of readers) redis.release(reader);

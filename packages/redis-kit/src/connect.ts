@@ -41,7 +41,7 @@ export interface RedisAccess {
 export function createRedisClient(access: RedisAccess, name: string, use: ConnectionUse): RedisClient {
   const client = createClient(access, name, use);
   explainRefusals(client, access.address.username);
-  if (use === "commands") watchAnswers(client);
+  watchAnswers(client);
   return client;
 }
 

@@ -5,7 +5,7 @@ import { type ConnectionUse, createRedisClient, type RedisAccess } from "./conne
 import type { RedisClient } from "./redis-client.js";
 import { parseLogin, parseRedisUrl, type RedisAddress } from "./redis-url.js";
 import { tlsOptions } from "./tls-files.js";
-import { longestWaitMs } from "./unanswered.js";
+import { longestWaitMs, rejectOpen, waitBriefly } from "./unanswered.js";
 
 /** Half of the time that a call waits for Redis. */
 const LATE_MS = 1_000;
@@ -40,13 +40,14 @@ export interface RedisConnection {
  *
  * If Redis does not answer yet, or loads its data, this retries for `startMs` (10 s). Then it rejects. If Redis refuses
  * the login, it rejects immediately. The error names hosts and ports, and never the password. After the start, each
- * loss of the connection is logged once, and the client reconnects in the background.
+ * loss of the connection is logged once, and the client reconnects in the background. When `stopping` aborts, a command
+ * of `client` waits 2 s at most instead of 10 s, and a Redis that is away gets 2 s for all of them together.
  */
 export async function openRedis(
   redis: string | RedisSettings,
-  options: { log: Logger; name: string; startMs?: number },
+  options: { log: Logger; name: string; startMs?: number; stopping?: AbortSignal },
 ): Promise<RedisConnection> {
-  const { log, name, startMs = 10_000 } = options;
+  const { log, name, startMs = 10_000, stopping } = options;
   const access = accessTo(typeof redis === "string" ? { url: redis } : redis, log);
   const { address } = access;
   /** The clients that must stay connected. */
@@ -55,6 +56,7 @@ export async function openRedis(
     clients.delete(client);
     // In ioredis 6.0.0, a second disconnect of an ended client would keep the process alive for two seconds.
     if (client.status !== "end") client.disconnect();
+    rejectOpen(client);
   };
 
   const connect = async (use: ConnectionUse): Promise<RedisClient> => {
@@ -73,6 +75,7 @@ export async function openRedis(
   };
 
   const client = await connect("commands");
+  stopping?.addEventListener("abort", () => waitBriefly(client), { once: true });
   return {
     client,
     duplicate: () => connect("blocking"),

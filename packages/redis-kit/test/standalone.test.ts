@@ -148,9 +148,33 @@ describe("openRedis on a standalone server", () => {
     await ended;
   });
 
+  it("ends the call that waits on a duplicate also when it is closed while Redis is away", async () => {
+    const reader = await redis.duplicate();
+    const ended = assert.rejects(reader.blpop("list", 0), /Connection is closed/);
+    await server.kill9();
+    await eventually(() => assert.equal(reader.status, "reconnecting"));
+    redis.release(reader);
+    await ended;
+  });
+
   it("closes while Redis is down", async () => {
     await server.kill9();
     await redis.close();
+  });
+
+  it("gives a Redis that is away two seconds for all commands of a process that stops", async () => {
+    const stop = new AbortController();
+    const stopping = await openRedis(server.url, { log, name: "stopping", stopping: stop.signal });
+    await server.kill9();
+    await eventually(() => assert.notEqual(stopping.client.status, "ready"));
+    stop.abort();
+    await assert.rejects(stopping.client.get("a"), /timed out/);
+    let rejected = 0;
+    for (let at = 0; at < 100; at++) stopping.client.get("a").catch(() => (rejected += 1));
+    // Node runs timers in the order of their times, so a command that waits for less is rejected before this.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal(rejected, 100);
+    await stopping.close();
   });
 
   it("passes on a refusal of Redis that is not an outage", async () => {

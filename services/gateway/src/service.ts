@@ -49,7 +49,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
     );
     const denied = DENIED(registry);
 
-    const redis = await open("redis", openRedis(config.redis, { log, name: "gateway" }));
+    const redis = await open("redis", openRedis(config.redis, { log, name: "gateway", stopping }));
     const { authenticator, streams, keys } = await open("keys", openKeys(redis, { tokens, log }));
     const queue = await openClient(QueueServiceService, targets.queue);
     const monitor = await openClient(MonitorServiceService, targets.monitor);

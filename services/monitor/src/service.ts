@@ -47,11 +47,11 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
   summary: "MonitorService: counts usage from the events of the other services",
   define,
 
-  async start(config, { open, log, registry, heartbeat, openClient, connect, serveOps, serveGrpc }) {
+  async start(config, { open, log, stopping, registry, heartbeat, openClient, connect, serveOps, serveGrpc }) {
     const { service, partitions, usageLabels } = config;
     const metrics = createMonitorMetrics(registry);
 
-    const redis = await open("redis", openRedis(config.redis, { log, name: "monitor" }));
+    const redis = await open("redis", openRedis(config.redis, { log, name: "monitor", stopping }));
     const queue = await openClient(QueueServiceService, config.queueTarget);
     const notification = await openClient(NotificationServiceService, config.notificationTarget);
     await serveOps({ redis: () => redis.ping() });

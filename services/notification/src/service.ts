@@ -46,13 +46,13 @@ export const notificationService: ServiceDefinition<NotificationConfig> = {
     }
   },
 
-  async start(config, { open, log, registry, serveOps, serveGrpc }) {
+  async start(config, { open, log, stopping, registry, serveOps, serveGrpc }) {
     const { service, partitions, plugins, language, file } = config;
     const { countDelivery, countOutcome } = createNotificationMetrics(registry);
     const now = (): Date => new Date();
     const { configured, overrides } = await readFiles(config);
 
-    const redis = await open("redis", openRedis(config.redis, { log, name: "notification" }));
+    const redis = await open("redis", openRedis(config.redis, { log, name: "notification", stopping }));
     await serveOps({ redis: () => redis.ping() });
 
     const targets = createTargets(configured.network);

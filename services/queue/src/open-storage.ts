@@ -17,10 +17,15 @@ import { openWakes } from "./redis/wakes.js";
 /** Opens Redis and everything that is built on it: the store of all shards, the clock, and the wake-ups. */
 export async function openStorage(
   config: QueueConfig,
-  { open, log, registry }: Pick<ServiceContext, "open" | "log"> & { readonly registry: Registry },
+  {
+    open,
+    log,
+    stopping,
+    registry,
+  }: Pick<ServiceContext, "open" | "log" | "stopping"> & { readonly registry: Registry },
 ) {
   const { shards, engines, retentionMs } = config;
-  const redis = await open("redis", openRedis(config.redis, { log, name: "queue" }));
+  const redis = await open("redis", openRedis(config.redis, { log, name: "queue", stopping }));
   const wakes = await open("wakes", openWakes(await redis.duplicate(), redis.client));
   const waitingExecutors = await open("waiting executors", createWaitingExecutors(wakes, engines));
   await claimFormat(redis.client);

@@ -36,7 +36,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
 
   async start(config, { open, log, stopping, registry, heartbeat, serveOps, serveGrpc }) {
     const { shards, engines, leaseMs, callerUnreadBytes } = config;
-    const storage = await openStorage(config, { open, log, registry });
+    const storage = await openStorage(config, { open, log, stopping, registry });
     const { redis, wakes, store, clock } = storage;
     measureQueue(registry, store);
     showTargets(registry);

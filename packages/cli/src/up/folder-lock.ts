@@ -19,9 +19,9 @@ export interface FolderLock {
 const CONFLICT = 1;
 /**
  * After a fleet was killed, its Redis and services end by themselves when they have drained. Until then they share the
- * lock. Services that drained, and whose Redis is gone by then, wait for it once more for each of the things they close.
+ * lock.
  */
-const LEFTOVERS_MS = 120_000;
+const LEFTOVERS_MS = 45_000;
 
 /**
  * Locks the folder for one fleet. The kernel keeps the lock (flock) while a process has the file open. So a crash
