@@ -44,16 +44,17 @@ export async function runInProcess(io: Io): Promise<ExitCode> {
     return EXIT.usage;
   }
 
-  const loggers = parts.map(({ service: { name, logLevel: level, instance } }) =>
-    createLogger({ name, level, instance }),
-  );
-  const [log] = loggers;
-  if (!log) throw new Error("there is no service to run");
+  const [first] = parts;
+  if (!first) throw new Error("there is no service to run");
+  const loggerOf = ({ logLevel: level, instance }: ServiceSettings, name: string) =>
+    createLogger({ name, level, instance });
+  // What concerns all five, such as the stop of the process, is in the name of none of them.
+  const log = loggerOf(first.service, "ccsp");
   const code = await runService(
     log,
     async (context) => {
-      for (const [index, part] of parts.entries()) {
-        const own = loggers[index] ?? log;
+      for (const part of parts) {
+        const own = loggerOf(part.service, part.service.name);
         for (const warning of part.warnings) own.warn({ warning }, "suspicious setting");
         await part.start({ ...context, log: own });
         own.info("ready");
