@@ -27,16 +27,13 @@ for (const { shards, twice } of [
   { shards: 1, twice: true },
   { shards: 4, twice: false },
 ]) {
-  describe(`an emergency stop over ${shards} shards and two replicas${twice ? ", each script sent twice" : ""}`, function () {
-    // Shorter than the wait of a Sync and its tick. So a test fails if an executor is not notified at once.
-    this.timeout(4_000);
+  describe(`an emergency stop over ${shards} shards and two replicas${twice ? ", each script sent twice" : ""}`, () => {
     let redis: RedisServer;
     let worlds: World[];
     let replicas: Awaited<ReturnType<typeof serveReplica>>[];
     /** Who calls the second replica. */
     let caller: Identity | undefined;
-    before(async function () {
-      this.timeout(60_000);
+    before(async () => {
       redis = await startRedis();
       worlds = [await startWorld({ server: redis, shards, twice }), await startWorld({ server: redis, shards })];
       // The first wait is far longer than a test. The second is short, for tests that wait for an executor that is
@@ -51,7 +48,9 @@ for (const { shards, twice } of [
       for (const each of worlds) await each.close();
       await redis.stop();
     });
-    beforeEach(async () => {
+    beforeEach(async function () {
+      // Shorter than the wait of a Sync and its tick. So a test fails if an executor is not notified at once.
+      this.currentTest?.timeout(4_000);
       caller = undefined;
       await world(0).reset();
     });

@@ -3,9 +3,11 @@ import type { SyncAnswer } from "../src/domain/leases/sync.js";
 import { asAgent } from "../src/domain/task/caller.js";
 import { executor, newTask, startWorld, type World } from "./world.js";
 
-describe("a Sync that waits", function () {
-  // Shorter than the tick that covers a lost wake-up. So a test fails without the wake-up.
-  this.timeout(4_000);
+describe("a Sync that waits", () => {
+  // Shorter than the tick that covers a lost wake-up. So a test fails without the wake-up. The hooks may take longer.
+  beforeEach(function () {
+    this.currentTest?.timeout(4_000);
+  });
   let world: World;
   beforeEach(async () => void (world = await startWorld()));
   afterEach(() => world.close());

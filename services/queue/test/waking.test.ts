@@ -5,9 +5,11 @@ import { scopes } from "./scopes.js";
 import { executor, newTask, startWorld, type World } from "./world.js";
 
 /** Two replicas over one Redis, with executors that wait at each. */
-describe("a new task", function () {
-  // Shorter than the tick that covers a lost wake-up. So a test fails without the wake-up.
-  this.timeout(4_000);
+describe("a new task", () => {
+  // Shorter than the tick that covers a lost wake-up. So a test fails without the wake-up. The hooks may take longer.
+  beforeEach(function () {
+    this.currentTest?.timeout(4_000);
+  });
   let [here, there]: World[] = [];
   let claims: string[] = [];
   let calls: Promise<unknown>[] = [];

@@ -17,9 +17,11 @@ import { ENGINES, executor, failure, log, newTask, startWorld, type World } from
 const contentOf = ({ content }: LogEntry): string =>
   content.kind === "state" ? content.state : content.kind === "answer" ? "answer" : String(Buffer.from(content.event));
 
-describe("watching a task", function () {
-  // Shorter than the tick that covers a lost wake-up. So a test fails without the wake-up.
-  this.timeout(4_000);
+describe("watching a task", () => {
+  // Shorter than the tick that covers a lost wake-up. So a test fails without the wake-up. The hooks may take longer.
+  beforeEach(function () {
+    this.currentTest?.timeout(4_000);
+  });
   let world: World;
   // The second replica has its own connections.
   let other: RedisConnection;
