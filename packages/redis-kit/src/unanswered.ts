@@ -14,6 +14,8 @@ export function watchAnswers(client: RedisClient): void {
   const commands = new Map<Command, { readonly sinceMs: number }>();
   unanswered.set(client, commands);
   beforeEachCommand(client, (command) => {
+    // ioredis sends a command again after a lost connection.
+    if (commands.has(command)) return;
     const answered = (): void => void commands.delete(command);
     commands.set(command, { sinceMs: performance.now() });
     command.promise.then(answered, answered);
@@ -38,18 +40,22 @@ export function rejectOpen(client: RedisClient): void {
 const LAST_WAIT_MS = 2_000;
 
 /**
- * Limits the wait of each further command to 2 s. For a client that is not connected, these are the 2 s from this call
- * on, for all commands together.
+ * Limits the wait of each further command to 2 s. While the client is not connected, these are the 2 s from the loss of
+ * the connection, or from this call if that was later, for all commands together.
  *
  * A process that stops closes one thing after the other. If each waited as long as usual for a Redis that is away, the
  * stop would take a minute.
  */
 export function waitBriefly(client: RedisClient): void {
-  const sinceMs = performance.now();
+  let lostMs = client.status === "ready" ? undefined : performance.now();
+  client.on("ready", () => (lostMs = undefined));
+  // ioredis emits it again for each attempt to connect.
+  client.on("close", () => (lostMs ??= performance.now()));
   beforeEachCommand(client, (command) => {
-    const leftMs = client.status === "ready" ? LAST_WAIT_MS : Math.max(0, sinceMs + LAST_WAIT_MS - performance.now());
-    // The first time limit of a command counts. So it replaces the one that the connection gives.
-    command.setTimeout(leftMs);
+    // The first time limit of a command counts. So it replaces the one that the connection gives. With the status
+    // `connect`, it may be a command of the connection itself, such as AUTH.
+    const isAway = lostMs !== undefined && client.status !== "connect";
+    command.setTimeout(isAway ? Math.max(0, (lostMs ?? 0) + LAST_WAIT_MS - performance.now()) : LAST_WAIT_MS);
   });
 }
 

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
 import { Refusal } from "@ccsp/errors";
 import { freePort, type RedisServer, startRedis } from "@ccsp/fleet";
 import { eventually } from "@ccsp/testkit";
@@ -174,7 +176,33 @@ describe("openRedis on a standalone server", () => {
     // Node runs timers in the order of their times, so a command that waits for less is rejected before this.
     await new Promise((resolve) => setTimeout(resolve, 100));
     assert.equal(rejected, 100);
+    await server.restart();
+    await eventually(async () => assert.equal(await stopping.client.get("a"), null));
     await stopping.close();
+  });
+
+  it("reaches a Redis that comes back while a process stops, also where each answer takes a while", async () => {
+    const link = createServer((near) => {
+      const far = connect(server.port, "127.0.0.1");
+      near.on("data", (bytes: Buffer) => setTimeout(() => far.write(bytes), 30));
+      far.on("data", (bytes: Buffer) => near.write(bytes));
+      for (const end of [near, far])
+        end.on("error", () => undefined).on("close", () => [near, far].map((e) => e.destroy()));
+    }).listen(0, "127.0.0.1");
+    await once(link, "listening");
+    const address = link.address();
+    assert.ok(address !== null && typeof address === "object");
+    const stop = new AbortController();
+    const options = { log, name: "stopping", stopping: stop.signal };
+    const stopping = await openRedis(`redis://127.0.0.1:${address.port}`, options);
+    await server.kill9();
+    await eventually(() => assert.notEqual(stopping.client.status, "ready"));
+    stop.abort();
+    await assert.rejects(stopping.client.get("a"), /timed out/);
+    await server.restart();
+    await eventually(async () => assert.equal(await stopping.client.get("a"), null));
+    await stopping.close();
+    link.close();
   });
 
   it("passes on a refusal of Redis that is not an outage", async () => {
