@@ -14,6 +14,8 @@ const PART = (HIGHEST - LOWEST + 1) / PARTS;
 
 /** The ports that this process has not handed out yet, from the parts that it owns. */
 const unused: number[] = [];
+/** Another part is on its way. All who wait for a port share it. */
+let coming: Promise<void> | undefined;
 
 /**
  * Returns a TCP port on 127.0.0.1 on which no process listens. It never returns the same port twice in one process, and
@@ -23,8 +25,14 @@ const unused: number[] = [];
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = unused.shift();
-    if (port === undefined) unused.push(...(await ownPart()));
-    else if (await isFree(port)) return port;
+    if (port !== undefined) {
+      if (await isFree(port)) return port;
+      continue;
+    }
+    coming ??= ownPart()
+      .then((ports) => void unused.push(...ports))
+      .finally(() => (coming = undefined));
+    await coming;
   }
 }
 
@@ -36,9 +44,11 @@ async function ownPart(): Promise<number[]> {
   for (let part = 0; part < PARTS; part++) {
     // Processes that start together begin at different parts.
     const lowest = LOWEST + ((process.pid + part) % PARTS) * PART;
-    const owned = await new Promise<boolean>((resolve) => {
+    const owned = await new Promise<boolean>((resolve, reject) => {
       const server = createServer((socket) => socket.destroy());
-      server.once("error", () => resolve(false));
+      server.once("error", (error: NodeJS.ErrnoException) =>
+        error.code === "EADDRINUSE" ? resolve(false) : reject(error),
+      );
       server.listen({ host: "127.0.0.1", port: lowest, exclusive: true }, () => resolve(true)).unref();
     });
     if (owned) return Array.from({ length: PART - 1 }, (_, at) => lowest + 1 + at);
