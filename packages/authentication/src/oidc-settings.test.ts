@@ -54,6 +54,6 @@ describe("the settings of OIDC", () => {
     for (const issuer of ["http://issuer.example", "http://127.evil.example", "http://localhost.example"])
       assert.match(faultsOf({ ...GOOD, CCSP_OIDC_ISSUER: issuer }), /plain http beyond this host/);
     for (const issuer of ["issuer.example", "ftp://issuer.example", "https://issuer.example?x"])
-      assert.match(faultsOf({ ...GOOD, CCSP_OIDC_ISSUER: issuer }), /CCSP_OIDC_ISSUER must match/);
+      assert.match(faultsOf({ ...GOOD, CCSP_OIDC_ISSUER: issuer }), /CCSP_OIDC_ISSUER must be the issuer's https URL/);
   });
 });

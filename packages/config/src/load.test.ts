@@ -78,6 +78,12 @@ describe("load", () => {
     assert.equal(config.level, "warn");
   });
 
+  it("says in words what a text must be, where the setting has words for it", () => {
+    const path = { pattern: /^\//, form: "an absolute path" };
+    const faults = faultsOf({ CCSP_FOLDER: "x" }, (settings) => settings.optionalText("CCSP_FOLDER", "a folder", path));
+    assert.deepEqual(faults, ['CCSP_FOLDER must be an absolute path, not "x"']);
+  });
+
   it("reports all faults together, each with the setting, its allowed values and its value", () => {
     const env = {
       CCSP_TARGET: "x",

@@ -136,7 +136,7 @@ export class EnvSettings implements Settings {
   }
 
   list(name: string, doc: string, options: PatternOptions & { default: readonly string[] }): readonly string[] {
-    const fit = matching(options.pattern);
+    const fit = matching(options);
     const parse = (value: string): readonly string[] => {
       const items = value.split(",").map((item) => item.trim());
       return items.filter((item) => item !== "").map((item) => fit(item));
@@ -197,14 +197,16 @@ export class EnvSettings implements Settings {
   }
 }
 
-function textOf({ pattern, form }: TextOptions) {
+function textOf(options: TextOptions) {
+  const { pattern, form } = options;
   const inWords = form ?? (pattern === undefined ? "text" : `text that matches ${pattern}`);
-  return { form: inWords, parse: matching(pattern) };
+  return { form: inWords, parse: matching(options) };
 }
 
-function matching(pattern: RegExp | undefined): (value: string) => string {
+function matching({ pattern, form }: TextOptions): (value: string) => string {
   return (value) => {
-    if (pattern !== undefined && !pattern.test(value)) throw new Unfit(`must match ${pattern}`);
+    if (pattern !== undefined && !pattern.test(value))
+      throw new Unfit(form === undefined ? `must match ${pattern}` : `must be ${form}`);
     return value;
   };
 }
