@@ -62,13 +62,14 @@ export interface ClientOptions<D extends ServiceShape = ServiceShape> {
 /** What a client offers apart from its methods. */
 export interface Connection {
   /**
-   * Resolves when the client is connected to an instance. Rejects after 2 s, with the known cause. It makes no call.
+   * Resolves when the client is connected to an instance. Rejects after 1.5 s, with the known cause. It makes no call.
    */
   reachable(): Promise<void>;
   close(): void;
 }
 
-const REACHABLE_MS = 2_000;
+/** Shorter than a check of readiness may take (telemetry), so that the fault names the target. */
+const REACHABLE_MS = 1_500;
 
 /**
  * Creates a client of one service at a gRPC target (`host:port`, `dns:///…`, and the schemes that `@ccsp/discovery`
