@@ -46,6 +46,10 @@ describe("the state of a local fleet", () => {
       assert.equal(of({ XDG_STATE_HOME: "/xdg" }, dir), join(dir, ".ccsp"));
     });
 
+    it("is an absolute path, however the setting names it: services do not start in the folder of the command", () => {
+      assert.equal(of({ CCSP_STATE_DIR: "fleets/mine" }), join(process.cwd(), "fleets/mine"));
+    });
+
     it("is made with its missing parents, and is refused where no folder can be made", async () => {
       const deep = stateDir({ CCSP_STATE_DIR: join(dir, "a/b/c") });
       await openStateDir(deep);

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { chmod, lstat, mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
-import { dirname, isAbsolute, join } from "node:path";
+import { dirname, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Env } from "@ccsp/config";
 import { PRIVATE_FILE, PRIVATE_FOLDER, replaceFile } from "@ccsp/private-files";
@@ -27,11 +27,12 @@ export interface StateDir {
 }
 
 /**
- * `CCSP_STATE_DIR`. Otherwise `.ccsp` in the repository, if this command belongs to one. Otherwise, for a command that
+ * `CCSP_STATE_DIR`, seen from the current folder. Otherwise `.ccsp` in the repository, if this command belongs to one. Otherwise, for a command that
  * npm installed, `$XDG_STATE_HOME/ccsp`, which is `~/.local/state/ccsp` by default.
  */
 export function stateDir(env: Env, root: string = ROOT): StateDir {
-  const path = env["CCSP_STATE_DIR"] || (isCheckout(root) ? join(root, ".ccsp") : userStateDir(env));
+  const named = env["CCSP_STATE_DIR"];
+  const path = named ? resolve(named) : isCheckout(root) ? join(root, ".ccsp") : userStateDir(env);
   return {
     path,
     settingsFile: join(path, "settings.env"),

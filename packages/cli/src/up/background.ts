@@ -42,7 +42,8 @@ export async function startInBackground(io: Io, waiting: Waiting, args: readonly
   const child = spawn(process.execPath, [join(ROOT, "packages/cli/bin/ccsp.js"), "up", "--background", ...args], {
     detached: true,
     stdio: ["ignore", log.fd, log.fd, lock.fd, "ipc"],
-    env: backgroundEnv(io.env),
+    // The setting may be seen from the folder of the caller.
+    env: { ...backgroundEnv(io.env), CCSP_STATE_DIR: state.path },
     cwd: ROOT,
   });
   await log.close();
