@@ -105,6 +105,7 @@ const WITHOUT_COMMAND: Readonly<Record<string, string>> = {
   ListEngines: "`ccsp executor list` shows the engines of every executor",
   ListHooks: "for programs; the settings of an executor name its hooks",
   GetRun: "`ccsp executor runs` shows every run",
+  GetTaskTrace: "`ccsp trace` shows more of it: from the store of this machine's fleet, or by a link",
   GetAgentStats: "`ccsp usage --by agent` shows what agents used",
   GetMyUsage: "for agents without a scope of people; people have `ccsp usage`",
   GetMyForecast: "for agents, in the same way; people have `ccsp usage forecast`",

@@ -23,6 +23,7 @@ export interface Routes {
   "GET /tasks": [queue.ListRequest, queue.ListResponse];
   "GET /tasks/{taskId}": [queue.GetRequest, queue.GetResponse];
   "GET /tasks/{taskId}/explanation": [queue.ExplainTaskRequest, queue.ExplainTaskResponse];
+  "GET /tasks/{taskId}/trace": [agent.GetTaskTraceRequest, agent.GetTaskTraceResponse];
   "GET /tasks/{taskId}/run": [operator.GetRunRequest, executor.GetRunResponse];
   "POST /tasks/{taskId}/cancel": [queue.CancelRequest, queue.CancelResponse];
   "POST /tasks/{taskId}/retry": [queue.RetryTaskRequest, queue.RetryTaskResponse];

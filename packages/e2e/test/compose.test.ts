@@ -108,8 +108,8 @@ describe("deploy/compose.yaml", () => {
       const values: Env = Object.fromEntries(
         Object.entries({ ...imageEnvironment(service), ...environment }).map(([name, value]) => [
           name,
-          // As compose does with a variable that is not set.
-          value.replace(/\$\{\w+:-([^}]*)\}/g, "$1").replace(/^\/run\/(ccsp|secrets)(\/(public-)?tls)?/, folder),
+          // Defaults, and what depends on a variable that is set.
+          value.replace(/\$\{\w+:[-+]([^}]*)\}/g, "$1").replace(/^\/run\/(ccsp|secrets)(\/(public-)?tls)?/, folder),
         ]),
       );
       if (USE_REDIS.includes(service)) Object.assign(values, { CCSP_REDIS_URL: "rediss://user:password@redis:6379" });

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TaskState } from "@ccsp/client";
 import { ROLES } from "@ccsp/identity";
 import { eventually } from "@ccsp/testkit";
+import { findTrace, serveTraces, type TraceStore } from "@ccsp/trace-store";
 import type { Page } from "playwright-core";
 import { assertAccessible, assertFits, dashboardOf, PHONE, type Visitor } from "../src/dashboard.js";
 
@@ -10,7 +12,17 @@ const WORDS = Array.from({ length: 60 }, (_, index) => `word-${index}`).join(" "
 
 describe("the dashboard's page of a task in Chromium, against a whole fleet", function () {
   this.timeout(180_000);
-  const env = { CCSP_TRACE_URL: "https://traces.example/trace/{traceId}" };
+  const socket = join(tmpdir(), `ccsp-traces-of-${process.pid}.sock`);
+  const env: Record<string, string> = {
+    CCSP_TRACE_URL: "https://traces.example/trace/{traceId}",
+    CCSP_GATEWAY_TRACES_URL: `unix://${socket}`,
+  };
+  let traces: TraceStore;
+  before(async () => {
+    traces = await serveTraces(socket);
+    Object.assign(env, traces.settings);
+  });
+  after(() => traces?.close());
   const dashboard = dashboardOf({ engine: "scripted", slots: 2, restart: true, env });
   let page: Page;
   let counters = 0;
@@ -60,6 +72,12 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
       prompt: `Try twice ${once()} [[fail:500]] [[tool:Grep]] [[text:It worked.]]`,
     });
     await ended(id);
+    const { traceId } = await dashboard.client.get(id);
+    // The page reads the spans when they are asked for, so the last ones have to be there.
+    await eventually(async () => {
+      const { spans } = await findTrace(socket, traceId);
+      assert.ok(spans.some(({ name, kind }) => kind === "server" && name.endsWith("QueueService/Complete")));
+    });
     await open(id);
     const timeline = page.getByRole("list", { name: "What happened" });
     await timeline.getByText("second attempt").waitFor();
@@ -77,9 +95,15 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
     await page.locator(".attempts").getByText("failed").waitFor();
     await page.getByText("1 attempt of unknown cost is not in it.").waitFor();
     await answer().getByText("It worked.").waitFor();
-    const { traceId } = await dashboard.client.get(id);
     const link = page.getByRole("link", { name: "Open the trace" });
     assert.equal(await link.getAttribute("href"), `https://traces.example/trace/${traceId}`);
+    await page.getByText("Steps in the services").click();
+    const steps = page.getByRole("list", { name: "Steps in the services" });
+    await steps
+      .getByText(/^task\.attempt/)
+      .first()
+      .waitFor();
+    await steps.getByText("QueueService/Complete").first().waitFor();
     await page.getByText(/^Log, \d+ entries$/).click();
     await page.locator(".log").getByText("tool Grep").waitFor();
     await assertAccessible(page);

@@ -276,7 +276,7 @@ function wantedEdges(workloads: readonly Workload[]): string[] {
   const redis = workloads
     .filter(({ metadata }) => metadata.name === "redis")
     .flatMap(() => [...USE_REDIS, "redis"].flatMap((name) => [`${name} > redis:6379`, `${name} > redis:26379`]));
-  return [...new Set([...calls, ...traced, "otel-collector > jaeger:4317", ...redis])];
+  return [...new Set([...calls, ...traced, "otel-collector > jaeger:4317", "gateway > jaeger:16686", ...redis])];
 }
 
 /** A value of the form of a setting whose value is a secret. */

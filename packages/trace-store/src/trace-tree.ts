@@ -12,9 +12,14 @@ export interface TraceNode {
 
 /**
  * The spans of a trace as trees: children below their parent, in the order of their start. A span whose parent is
- * missing is a root. Each span is in the result once, even if parents form a circle.
+ * missing is a root. Each span is in the result once, even if parents form a circle. With `joinAlike: false`, each node
+ * has one span.
  */
-export function traceTree(spans: readonly Span[]): readonly TraceNode[] {
+export function traceTree(
+  spans: readonly Span[],
+  options: { readonly joinAlike: boolean } = { joinAlike: true },
+): readonly TraceNode[] {
+  const joined = options.joinAlike ? joinAlike : (nodes: readonly TraceNode[]) => nodes;
   const ids = new Set(spans.map(({ spanId }) => spanId));
   // Waits of several attempts begin at the same time: what ended first comes first.
   const sorted = spans.toSorted((a, b) => a.startMs - b.startMs || a.endMs - b.endMs);
@@ -23,7 +28,7 @@ export function traceTree(spans: readonly Span[]): readonly TraceNode[] {
   const grow = (span: Span): TraceNode => {
     const children = (childrenOf.get(span.spanId) ?? []).filter((child) => !placed.has(child));
     for (const child of children) placed.add(child);
-    return { spans: [span], children: joinAlike(children.map(grow)), parentMissing: false };
+    return { spans: [span], children: joined(children.map(grow)), parentMissing: false };
   };
   const growRoot = (root: Span): TraceNode => {
     placed.add(root);

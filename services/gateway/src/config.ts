@@ -14,6 +14,7 @@ import { webhookSecretFile } from "./github-webhook/settings.js";
 import { type HttpSettings, httpSettings } from "./http/settings.js";
 import { type LimitSettings, limitSettings } from "./limits/settings.js";
 import { type OidcSignInSettings, signInSettings } from "./sign-in/settings.js";
+import { tracesUrl } from "./traces/settings.js";
 
 export interface GatewayConfig {
   readonly service: ServiceSettings;
@@ -23,6 +24,7 @@ export interface GatewayConfig {
   readonly authentication: AuthenticationSettings;
   readonly signIn: OidcSignInSettings | undefined;
   readonly webhookSecretFile: string | undefined;
+  readonly tracesUrl: string | undefined;
   readonly watchGiveUpMs: number;
   readonly callers: CallerBoundsOptions & { readonly limits: NonNullable<CallerBoundsOptions["limits"]> };
   readonly connections: ConnectionBounds;
@@ -51,6 +53,7 @@ export function define(settings: Settings): GatewayConfig {
     authentication,
     signIn: signInSettings(settings, authentication, http),
     webhookSecretFile: webhookSecretFile(settings),
+    tracesUrl: tracesUrl(settings),
     watchGiveUpMs: settings.durationMs(
       "CCSP_WATCH_GIVE_UP",
       "how long an agent's stream is kept while no queue replica can be reached",

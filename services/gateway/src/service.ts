@@ -26,6 +26,7 @@ import { openLimits } from "./limits/open-limits.js";
 import { createLive } from "./live/live.js";
 import { WEB_SOCKET_PATH } from "./live/register.js";
 import { createOperatorOperations } from "./operators/operations.js";
+import { spanReader } from "./traces/read-spans.js";
 
 const EXECUTOR_IDLE_MS = 60_000;
 
@@ -70,8 +71,10 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
     const connectTo = (address: string) => connect(ExecutorServiceService, address);
     const pool = await open("executors", new ExecutorPool({ connect: connectTo, idleMs: EXECUTOR_IDLE_MS }));
     const executors = new Executors({ queue, pool });
-    const agents = createAgentOperations({ queue, monitor, guard, resume, version: await packageVersion() });
-    const operators = createOperatorOperations({ queue, executors, monitor, notification, keys, guard, resume });
+    const readSpans = config.tracesUrl === undefined ? undefined : spanReader(config.tracesUrl);
+    const tasks = { queue, guard, resume, readSpans };
+    const agents = createAgentOperations({ ...tasks, monitor, version: await packageVersion() });
+    const operators = createOperatorOperations({ ...tasks, executors, monitor, notification, keys });
     const services = [
       implement(AgentServiceService, served(agents)),
       implement(OperatorServiceService, served(operators)),

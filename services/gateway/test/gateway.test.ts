@@ -54,6 +54,7 @@ async function startGateway(queue: FakeQueue) {
   });
   const operations = createAgentOperations({
     queue: upstream,
+    readSpans: async () => [],
     monitor: {
       getUsage: async ({ agentId = "" }) => GetUsageResponse.fromPartial({ rows: [{ agentId }] }),
       getForecast: async ({ filter }) =>
@@ -181,6 +182,7 @@ describe("gateway", () => {
       submitTasks: (options) => client.submitTasks({ tasks: [{ spec, requestId: "" }] }, options),
       retryTask: (options) => client.retryTask({ taskId: "t" }, options),
       explainTask: (options) => client.explainTask({ taskId: "t" }, options),
+      getTaskTrace: (options) => client.getTaskTrace({ taskId: "t" }, options),
       estimateTask: (options) => client.estimateTask({ spec }, options),
       putSchedule: (options) => client.putSchedule({}, options),
       listSchedules: (options) => client.listSchedules({}, options),

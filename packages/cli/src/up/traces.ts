@@ -38,7 +38,8 @@ export async function openTraces(
     return undefined;
   }
   try {
-    return { ...(await serveTraces(socket, { isWanted: isOfTask })), socket };
+    const store = await serveTraces(socket, { isWanted: isOfTask });
+    return { ...store, settings: { ...store.settings, CCSP_GATEWAY_TRACES_URL: `unix://${socket}` }, socket };
   } catch (error) {
     tell(`this fleet keeps no traces: ${messageOf(error)}`);
     return undefined;

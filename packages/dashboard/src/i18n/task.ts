@@ -21,6 +21,11 @@ export const taskWords = words(
     triedAgain: (at: string) => `tried again at ${at}`,
     trace: "Open the trace",
     traceId: "Trace",
+    spans: "Steps in the services",
+    spanFailed: "failed",
+    noSpans:
+      "The tracing system has no steps of this task. It may keep only some traces, new ones arrive after seconds or minutes, and old ones are forgotten.",
+    noTraces: "The gateway cannot read traces here. `CCSP_GATEWAY_TRACES_URL` tells it where they are.",
     log: (count: number) => `Log, ${number(count)} entr${count === 1 ? "y" : "ies"}`,
     logCut: (shown: number) => `The last ${number(shown)} lines.`,
     entries: {
@@ -101,6 +106,11 @@ export const taskWords = words(
     triedAgain: (at) => `${at} に再試行`,
     trace: "トレースを開く",
     traceId: "トレース",
+    spans: "サービス内の処理",
+    spanFailed: "失敗",
+    noSpans:
+      "トレースシステムにこのタスクの記録がありません。一部のトレースだけを残す設定のことがあり、新しい記録は数秒から数分後に届き、古い記録は消えます。",
+    noTraces: "ここではゲートウェイがトレースを読めません。`CCSP_GATEWAY_TRACES_URL` で場所を指定してください。",
     log: (count) => `ログ ${number(count)} 件`,
     logCut: (shown) => `最後の ${number(shown)} 行です。`,
     entries: {

@@ -16,6 +16,7 @@ import { AnswerPanel } from "../task/answer-panel.js";
 import { CostPanel, costOf } from "../task/cost-panel.js";
 import { type LogEntry, useTaskLog } from "../task/log.js";
 import { LogList } from "../task/log-list.js";
+import { SpanList } from "../task/span-list.js";
 import { attemptsOf, messagesOf, type Story, storyOf } from "../task/story.js";
 import { TraceLink } from "../task/trace-link.js";
 import { Waterfall } from "../task/waterfall.js";
@@ -105,6 +106,7 @@ function Happened({ task, entries, story, now, blocked }: Shown & { readonly blo
       <Waterfall story={story} now={now} blocked={blocked} />
       <div class="timeline-foot">
         <TraceLink task={task} />
+        <SpanList task={task} />
         <LogList entries={entries} />
       </div>
     </Panel>

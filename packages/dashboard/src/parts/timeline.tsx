@@ -11,13 +11,26 @@ export interface TimelineRow {
   readonly label: string;
   /** Belongs to the row above, such as the tools of an attempt. */
   readonly inner?: boolean;
+  /** How many parents it has among the rows. Default: 0. */
+  readonly depth?: number;
   readonly bars: readonly TimelineBar[];
   /** Why it took this long, in words, beside the last bar. */
   readonly cause: string;
 }
 
-/** What happened to a task, on one scale of time, with the cause beside each bar. It is a list to those who hear it. */
-export function Timeline({ label, rows }: { readonly label: string; readonly rows: readonly TimelineRow[] }) {
+/**
+ * What happened to a task, on one scale of time, with the cause beside each bar. It is a list to those who hear it.
+ * `wideLabels`: for names that are longer than a few words.
+ */
+export function Timeline({
+  label,
+  rows,
+  wideLabels = false,
+}: {
+  readonly label: string;
+  readonly rows: readonly TimelineRow[];
+  readonly wideLabels?: boolean;
+}) {
   const bars = rows.flatMap((row) => row.bars);
   const start = Math.min(...bars.map(({ from }) => from));
   const last = Math.max(...bars.map(({ to }) => to), start + 1);
@@ -25,7 +38,7 @@ export function Timeline({ label, rows }: { readonly label: string; readonly row
   const end = start + (last - start) / BARS_SHARE;
   const at = (time: number): string => `${((time - start) / (end - start)) * 100}%`;
   return (
-    <div class="timeline">
+    <div class={wideLabels ? "timeline wide" : "timeline"}>
       <div class="timeline-scale" aria-hidden="true">
         {ticks(last - start).map((tick) => (
           <span key={tick} style={{ left: at(start + tick) }}>
@@ -36,7 +49,9 @@ export function Timeline({ label, rows }: { readonly label: string; readonly row
       <ol aria-label={label}>
         {rows.map((row, index) => (
           <li key={index} class={row.inner ? "inner" : ""}>
-            <span class="timeline-label">{row.label}</span>
+            <span class="timeline-label" title={row.label} style={{ marginLeft: `${(row.depth ?? 0) * INDENT_PX}px` }}>
+              {row.label}
+            </span>
             <span class="timeline-track">
               {row.bars.map(({ from, to, tone }) => (
                 <i
@@ -56,6 +71,7 @@ export function Timeline({ label, rows }: { readonly label: string; readonly row
   );
 }
 
+const INDENT_PX = 8;
 /** The rest is for causes. */
 const BARS_SHARE = 0.7;
 

@@ -6,6 +6,8 @@ import { Dimension, UsageFilter } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { within } from "../application/call.js";
 import type { Guard } from "../application/guard.js";
 import { checkFilter, checkTimes, sendable, sendableSchedule } from "../application/times.js";
+import type { ReadSpans } from "../traces/read-spans.js";
+import { traceOf } from "../traces/task-trace.js";
 import { type QueueClient, type ResumePolicy, runInQueue, watchTask } from "../upstream/task-watch.js";
 
 const CAPABILITIES_MS = 5_000;
@@ -18,13 +20,15 @@ export interface AgentOperationOptions {
   readonly guard: Guard;
   readonly resume: ResumePolicy;
   readonly version: string;
+  /** Undefined: the gateway knows no tracing system. */
+  readonly readSpans: ReadSpans | undefined;
 }
 
 /**
  * What the gateway offers to agents, in terms of QueueService. The requests and responses are those of AgentService. It
  * contains no rule about tasks: the queue has all of them.
  */
-export function createAgentOperations({ queue, monitor, guard, resume, version }: AgentOperationOptions) {
+export function createAgentOperations({ queue, monitor, guard, resume, version, readSpans }: AgentOperationOptions) {
   let capabilities: { engines: string[]; maxPromptBytes: bigint; oldMs: number } | undefined;
 
   return {
@@ -54,6 +58,12 @@ export function createAgentOperations({ queue, monitor, guard, resume, version }
       call.concerns(taskId);
       const { task } = await queue.get({ taskId, agentId: call.subject }, within(call));
       return { task: present(task, "Get") };
+    }),
+
+    getTaskTrace: guard.unary(Rpcs.getTaskTrace, async ({ taskId }, call) => {
+      call.concerns(taskId);
+      const { task } = await queue.get({ taskId, agentId: call.subject }, within(call));
+      return traceOf(task, readSpans);
     }),
 
     listTasks: guard.unary(Rpcs.listTasks, async (request, call) => {

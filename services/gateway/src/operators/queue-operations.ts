@@ -3,6 +3,8 @@ import type { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { type AdmittedCall, within } from "../application/call.js";
 import type { Guard } from "../application/guard.js";
 import { checkFilter, checkTimes } from "../application/times.js";
+import type { ReadSpans } from "../traces/read-spans.js";
+import { traceOf } from "../traces/task-trace.js";
 import { type QueueClient, type ResumePolicy, watchTask } from "../upstream/task-watch.js";
 import { eventWithoutContent, mayReadPrompts, taskWithoutContent } from "./content.js";
 
@@ -13,6 +15,8 @@ export interface QueueOperationOptions {
   readonly guard: Guard;
   readonly queue: QueueClient;
   readonly resume: ResumePolicy;
+  /** Undefined: the gateway knows no tracing system. */
+  readonly readSpans: ReadSpans | undefined;
 }
 
 /** The tasks of every agent. To the queue, an empty agent id means an operator. */
@@ -23,7 +27,7 @@ export function queueOperations(options: QueueOperationOptions) {
   return { ...reads(options), ...changesOfTasks(options), ...changesOfQueue(options) };
 }
 
-function reads({ guard, queue, resume }: QueueOperationOptions) {
+function reads({ guard, queue, resume, readSpans }: QueueOperationOptions) {
   return {
     getStatus: guard.unary(Rpcs.getStatus, (request, call) => queue.getStatus(request, within(call))),
 
@@ -42,6 +46,12 @@ function reads({ guard, queue, resume }: QueueOperationOptions) {
     getTask: guard.unary(Rpcs.getTask, async (request, call) => {
       call.concerns(request.taskId);
       return shown(await queue.get({ ...request, ...EVERY_AGENT }, within(call)), call);
+    }),
+
+    getTaskTrace: guard.unary(Rpcs.getTaskTrace, async ({ taskId }, call) => {
+      call.concerns(taskId);
+      const { task } = await queue.get({ taskId, ...EVERY_AGENT }, within(call));
+      return traceOf(task, readSpans);
     }),
 
     watchTask: guard.stream(Rpcs.watchTask, async function* (request, call) {

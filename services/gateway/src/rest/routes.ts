@@ -46,6 +46,7 @@ const TASKS: readonly Route[] = [
   on("POST", "/tasks/{taskId}/retry", both("RetryTask")),
   on("PUT", "/tasks/{taskId}/priority", operator("SetPriority")),
   on("GET", "/tasks/{taskId}/explanation", both("ExplainTask")),
+  on("GET", "/tasks/{taskId}/trace", both("GetTaskTrace")),
   on("GET", "/tasks/{taskId}/run", operator("GetRun")),
   on("GET", "/tasks/{taskId}/tail", operator("TailRun", "events")),
   on("GET", "/schedules", agent("ListSchedules")),

@@ -28,6 +28,7 @@ import { TaskFilter } from "../../task/v1/filter.js";
 import { Schedule } from "../../task/v1/schedule.js";
 import { SubmitOutcome } from "../../task/v1/submission.js";
 import { Task, TaskEvent, TaskSpec, TaskState, taskStateFromJSON, taskStateToJSON } from "../../task/v1/task.js";
+import { TaskSpan } from "../../task/v1/trace.js";
 import { BudgetStanding } from "../../usage/v1/budgets.js";
 import { Forecast, ForecastMetric, forecastMetricFromJSON, forecastMetricToJSON } from "../../usage/v1/forecast.js";
 import { Dimension, dimensionFromJSON, dimensionToJSON, UsageGap, UsageRow } from "../../usage/v1/usage.js";
@@ -216,6 +217,25 @@ export interface ExplainTaskResponse {
    * estimate needs run times and the queue has not learned any yet; something blocks the task for an unknown time.
    */
   estimate: StartEstimate | undefined;
+}
+
+/** Request for `GetTaskTrace`. */
+export interface GetTaskTraceRequest {
+  /** Id of the task. */
+  taskId: string;
+}
+
+/** Response for `GetTaskTrace`. */
+export interface GetTaskTraceResponse {
+  /** Id of the trace, in hex. Empty if the task has none. */
+  traceId: string;
+  /** Whether this gateway can read traces, so that an empty list of spans says something about the trace. */
+  readable: boolean;
+  /**
+   * The spans of this task, without those of its agent and of other tasks in the same trace. Each span is after its
+   * parent, and children are in the order of their start. At most 2,000, the first ones.
+   */
+  spans: TaskSpan[];
 }
 
 /** Request for `EstimateTask`. */
@@ -2122,6 +2142,184 @@ export const ExplainTaskResponse: MessageFns<ExplainTaskResponse> = {
   },
 };
 
+function createBaseGetTaskTraceRequest(): GetTaskTraceRequest {
+  return { taskId: "" };
+}
+
+export const GetTaskTraceRequest: MessageFns<GetTaskTraceRequest> = {
+  encode(message: GetTaskTraceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.taskId !== "") {
+      writer.uint32(10).string(message.taskId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetTaskTraceRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetTaskTraceRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetTaskTraceRequest {
+    return {
+      taskId: isSet(object.taskId)
+        ? globalThis.String(object.taskId)
+        : isSet(object.task_id)
+        ? globalThis.String(object.task_id)
+        : "",
+    };
+  },
+
+  toJSON(message: GetTaskTraceRequest): unknown {
+    const obj: any = {};
+    if (message.taskId !== "") {
+      obj.taskId = message.taskId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetTaskTraceRequest>): GetTaskTraceRequest {
+    return GetTaskTraceRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetTaskTraceRequest>): GetTaskTraceRequest {
+    const message = createBaseGetTaskTraceRequest();
+    message.taskId = object.taskId ?? "";
+    return message;
+  },
+};
+
+function createBaseGetTaskTraceResponse(): GetTaskTraceResponse {
+  return { traceId: "", readable: false, spans: [] };
+}
+
+export const GetTaskTraceResponse: MessageFns<GetTaskTraceResponse> = {
+  encode(message: GetTaskTraceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.traceId !== "") {
+      writer.uint32(10).string(message.traceId);
+    }
+    if (message.readable !== false) {
+      writer.uint32(16).bool(message.readable);
+    }
+    for (const v of message.spans) {
+      TaskSpan.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetTaskTraceResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetTaskTraceResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.traceId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.readable = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.spans.push(TaskSpan.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetTaskTraceResponse {
+    return {
+      traceId: isSet(object.traceId)
+        ? globalThis.String(object.traceId)
+        : isSet(object.trace_id)
+        ? globalThis.String(object.trace_id)
+        : "",
+      readable: isSet(object.readable) ? globalThis.Boolean(object.readable) : false,
+      spans: globalThis.Array.isArray(object?.spans) ? object.spans.map((e: any) => TaskSpan.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: GetTaskTraceResponse): unknown {
+    const obj: any = {};
+    if (message.traceId !== "") {
+      obj.traceId = message.traceId;
+    }
+    if (message.readable !== false) {
+      obj.readable = message.readable;
+    }
+    if (message.spans?.length) {
+      obj.spans = message.spans.map((e) => TaskSpan.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetTaskTraceResponse>): GetTaskTraceResponse {
+    return GetTaskTraceResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetTaskTraceResponse>): GetTaskTraceResponse {
+    const message = createBaseGetTaskTraceResponse();
+    message.traceId = object.traceId ?? "";
+    message.readable = object.readable ?? false;
+    message.spans = object.spans?.map((e) => TaskSpan.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 function createBaseEstimateTaskRequest(): EstimateTaskRequest {
   return { spec: undefined };
 }
@@ -3388,6 +3586,25 @@ export const AgentServiceService = {
     responseDeserialize: (value: Buffer): ExplainTaskResponse => ExplainTaskResponse.decode(value),
   },
   /**
+   * Reads the trace of a task from the tracing system that the gateway knows: what took how long, and in which service.
+   * A tracing system may keep only some traces. Spans arrive there seconds or minutes after they ended, and are forgotten
+   * after a while. Scope `tasks:read`.
+   *
+   * Errors:
+   * - NOT_FOUND `TASK_NOT_FOUND`.
+   * - UNAVAILABLE `OVERLOADED`: the gateway reads many other traces now. Wait for the time in `RetryInfo`.
+   */
+  getTaskTrace: {
+    path: "/ccsp.gateway.v1.AgentService/GetTaskTrace" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetTaskTraceRequest): Buffer => Buffer.from(GetTaskTraceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetTaskTraceRequest => GetTaskTraceRequest.decode(value),
+    responseSerialize: (value: GetTaskTraceResponse): Buffer =>
+      Buffer.from(GetTaskTraceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetTaskTraceResponse => GetTaskTraceResponse.decode(value),
+  },
+  /**
    * Estimates when a task would start if the agent submitted it now. Does not submit it. Scope `tasks:read`.
    *
    * Errors: those of SubmitTask for its fields.
@@ -3603,6 +3820,16 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
    * - NOT_FOUND `TASK_NOT_FOUND`.
    */
   explainTask: handleUnaryCall<ExplainTaskRequest, ExplainTaskResponse>;
+  /**
+   * Reads the trace of a task from the tracing system that the gateway knows: what took how long, and in which service.
+   * A tracing system may keep only some traces. Spans arrive there seconds or minutes after they ended, and are forgotten
+   * after a while. Scope `tasks:read`.
+   *
+   * Errors:
+   * - NOT_FOUND `TASK_NOT_FOUND`.
+   * - UNAVAILABLE `OVERLOADED`: the gateway reads many other traces now. Wait for the time in `RetryInfo`.
+   */
+  getTaskTrace: handleUnaryCall<GetTaskTraceRequest, GetTaskTraceResponse>;
   /**
    * Estimates when a task would start if the agent submitted it now. Does not submit it. Scope `tasks:read`.
    *
@@ -3854,6 +4081,30 @@ export interface AgentServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ExplainTaskResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Reads the trace of a task from the tracing system that the gateway knows: what took how long, and in which service.
+   * A tracing system may keep only some traces. Spans arrive there seconds or minutes after they ended, and are forgotten
+   * after a while. Scope `tasks:read`.
+   *
+   * Errors:
+   * - NOT_FOUND `TASK_NOT_FOUND`.
+   * - UNAVAILABLE `OVERLOADED`: the gateway reads many other traces now. Wait for the time in `RetryInfo`.
+   */
+  getTaskTrace(
+    request: GetTaskTraceRequest,
+    callback: (error: ServiceError | null, response: GetTaskTraceResponse) => void,
+  ): ClientUnaryCall;
+  getTaskTrace(
+    request: GetTaskTraceRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetTaskTraceResponse) => void,
+  ): ClientUnaryCall;
+  getTaskTrace(
+    request: GetTaskTraceRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetTaskTraceResponse) => void,
   ): ClientUnaryCall;
   /**
    * Estimates when a task would start if the agent submitted it now. Does not submit it. Scope `tasks:read`.

@@ -140,6 +140,7 @@ import {
   WatchRequest,
   WatchResponse,
 } from "../../queue/v1/queue_service.js";
+import { GetTaskTraceRequest, GetTaskTraceResponse } from "./agent_service.js";
 
 export const protobufPackage = "ccsp.gateway.v1";
 
@@ -2601,6 +2602,17 @@ export const OperatorServiceService = {
     responseSerialize: (value: ExplainTaskResponse): Buffer => Buffer.from(ExplainTaskResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ExplainTaskResponse => ExplainTaskResponse.decode(value),
   },
+  /** Reads the trace of a task of any agent, as AgentService does. */
+  getTaskTrace: {
+    path: "/ccsp.gateway.v1.OperatorService/GetTaskTrace" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetTaskTraceRequest): Buffer => Buffer.from(GetTaskTraceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetTaskTraceRequest => GetTaskTraceRequest.decode(value),
+    responseSerialize: (value: GetTaskTraceResponse): Buffer =>
+      Buffer.from(GetTaskTraceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetTaskTraceResponse => GetTaskTraceResponse.decode(value),
+  },
   /** Cancels a task of any agent. */
   cancelTask: {
     path: "/ccsp.gateway.v1.OperatorService/CancelTask" as const,
@@ -3265,6 +3277,8 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   watchTask: handleServerStreamingCall<WatchRequest, WatchResponse>;
   /** Explains the state of a task of any agent. */
   explainTask: handleUnaryCall<ExplainTaskRequest, ExplainTaskResponse>;
+  /** Reads the trace of a task of any agent, as AgentService does. */
+  getTaskTrace: handleUnaryCall<GetTaskTraceRequest, GetTaskTraceResponse>;
   /** Cancels a task of any agent. */
   cancelTask: handleUnaryCall<CancelRequest, CancelResponse>;
   /** Cancels every task that the filter matches. */
@@ -3499,6 +3513,22 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ExplainTaskResponse) => void,
+  ): ClientUnaryCall;
+  /** Reads the trace of a task of any agent, as AgentService does. */
+  getTaskTrace(
+    request: GetTaskTraceRequest,
+    callback: (error: ServiceError | null, response: GetTaskTraceResponse) => void,
+  ): ClientUnaryCall;
+  getTaskTrace(
+    request: GetTaskTraceRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetTaskTraceResponse) => void,
+  ): ClientUnaryCall;
+  getTaskTrace(
+    request: GetTaskTraceRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetTaskTraceResponse) => void,
   ): ClientUnaryCall;
   /** Cancels a task of any agent. */
   cancelTask(
