@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SERVICES } from "@ccsp/fleet";
 
@@ -195,6 +195,20 @@ describe("The import graph", () => {
       ...ours(devDependencies).flatMap((used) => (used in MAY_USE ? [] : [`${name} tests with ${used}`])),
     ]);
     assert.deepEqual(wrong, []);
+  });
+
+  it("names what a service or a leaf package depends on in its tsconfig.json too: in a new clone it has no types else", async () => {
+    const checked = named([...SERVICES, ...Object.keys(MAY_USE)]);
+    const wrong = await Promise.all(
+      checked.map(async ({ name, folder, dependencies }) => {
+        const { references = [] } = JSON.parse(await readFile(join(ROOT, folder, "tsconfig.json"), "utf8"));
+        const named = references.map(({ path }: { path: string }) => basename(path));
+        // The dashboard has files for browsers, and no types for others.
+        const lacking = ours(dependencies).filter((used) => used !== "dashboard" && !named.includes(used));
+        return lacking.map((used) => `${name} does not name ${used}`);
+      }),
+    );
+    assert.deepEqual(wrong.flat(), []);
   });
 
   it("lets only the apps depend on services, and only apps depend on an app", () => {
