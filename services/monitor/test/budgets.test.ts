@@ -38,7 +38,7 @@ describe("budgets", () => {
   beforeEach(() => redis.client.flushall());
 
   /** Replicas of the monitor with one clock. The queue is a list of the calls that it got. */
-  function world({ at = "2026-03-10T10:20:30Z", labels = ["team"] } = {}) {
+  function world({ at = "2026-03-10T10:20:30Z", labels = ["team"], looksAnew = true } = {}) {
     const clock = { ms: Date.parse(at) };
     const now = () => new Date(clock.ms);
     const calls: SetBudgetHoldsRequest[] = [];
@@ -60,6 +60,8 @@ describe("budgets", () => {
         queue: { setBudgetHolds },
         allowedLabels: labels,
         now,
+        // Tests need not wait for a look at the budgets, because each is a new one.
+        ...(looksAnew && { untilKnown: async () => undefined }),
       });
       return { usage, ...budgets, turn: async () => budgets.duties[0]?.turn(STOP) };
     };
@@ -166,6 +168,15 @@ describe("budgets", () => {
     await put({ holder: { holder: { $case: "label", value: "secret=x" } } });
     await record(3, { labels: { secret: "x" } });
     assert.deepEqual(await used(), { b: 3 });
+  });
+
+  it("of such a label count every run that ends after the call, also at a replica that has just looked", async () => {
+    const { put, run } = world({ looksAnew: false });
+    const looked = openBudgetCounters(redis.client, log);
+    await looked();
+    await put({ holder: { holder: { $case: "label", value: "secret=x" } } });
+    const countersOf = await looked();
+    assert.equal(countersOf(run({ labels: { secret: "x" } })).length, 1);
   });
 
   it("say how many runs of unknown cost or tokens did not count", async () => {

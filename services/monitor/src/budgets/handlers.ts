@@ -19,12 +19,14 @@ export interface BudgetHandlerOptions {
   /** The keys of the labels that usage counts by. */
   readonly allowedLabels: readonly string[];
   readonly now: () => Date;
+  /** Resolves when every replica knows a budget that was put before. */
+  readonly untilKnown: () => Promise<void>;
 }
 
 type Rpc = "putBudget" | "deleteBudget" | "listBudgets";
 
 export function budgetHandlers(options: BudgetHandlerOptions): Pick<Handlers<MonitorServiceService>, Rpc> {
-  const { state, usage, standings, exhaustTimeOf, allowedLabels, now } = options;
+  const { state, usage, standings, exhaustTimeOf, allowedLabels, now, untilKnown } = options;
   const messagesOf = async (choose: (budget: Budget) => boolean) => {
     const counters = await usage.readCounters();
     const budgets = (await state.list()).map(({ value }) => value).filter(choose);
@@ -47,8 +49,12 @@ export function budgetHandlers(options: BudgetHandlerOptions): Pick<Handlers<Mon
           const description = `there are ${MOST_BUDGETS} budgets: delete one first`;
           throw invalidFields([{ field: "budget.name", description }]);
         }
-        const after = changedBudget(terms, before?.value, { who, nowMs: now().getTime(), allowedLabels });
-        if ((await state.change({ name: terms.name, before, after })) !== "conflict") break;
+        const nowMs = now().getTime();
+        const after = changedBudget(terms, before?.value, { who, nowMs, allowedLabels });
+        if ((await state.change({ name: terms.name, before, after })) === "conflict") continue;
+        // Counters that begin now have nothing of a run that a replica handles before it knows of them.
+        if (after.countFromMs === nowMs) await untilKnown();
+        break;
       }
       const [standing] = await messagesOf(({ name }) => name === terms.name);
       return { standing };

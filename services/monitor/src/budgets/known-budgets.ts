@@ -3,6 +3,8 @@ import type { Budget } from "./domain/budget.js";
 
 /** Much shorter than `KNOWN_AFTER_MS`. */
 const FRESH_MS = 1_000;
+/** Every replica knows a budget when this time has passed since it was put. */
+export const KNOWN_MS = FRESH_MS + 50;
 
 /** Returns the budgets as they were at most a second ago. Rejects while they cannot be read. */
 export function createKnownBudgets(state: Pick<StateStore<Budget>, "list">): () => Promise<readonly Budget[]> {

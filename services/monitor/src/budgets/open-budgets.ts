@@ -1,6 +1,7 @@
 import type { Client } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { RedisClient } from "@ccsp/redis-kit";
+import { pause } from "@ccsp/timing";
 import type { Logger } from "pino";
 import { exportedSignal, type SignalSource } from "../signals/signal.js";
 import type { Duty } from "../state/leader.js";
@@ -11,7 +12,7 @@ import { countersOf } from "./domain/budget.js";
 import { createEvaluation } from "./evaluate.js";
 import type { ExhaustTimeOf } from "./exhaust-time.js";
 import { budgetHandlers } from "./handlers.js";
-import { createKnownBudgets } from "./known-budgets.js";
+import { createKnownBudgets, KNOWN_MS } from "./known-budgets.js";
 import { createStandings } from "./standings.js";
 import { parseBudget } from "./stored-budget.js";
 
@@ -24,6 +25,7 @@ export interface BudgetsOptions {
   readonly allowedLabels: readonly string[];
   readonly exhaustTimeOf?: ExhaustTimeOf;
   readonly now?: () => Date;
+  readonly untilKnown?: () => Promise<void>;
 }
 
 /** How often the leader looks where budgets stand. It is the longest that an exhausted budget goes unnoticed. */
@@ -64,6 +66,7 @@ export function openBudgets(options: BudgetsOptions) {
     allowedLabels,
     exhaustTimeOf = async () => undefined,
     now = () => new Date(),
+    untilKnown = () => pause(KNOWN_MS),
   } = options;
   const state = openBudgetState(redis, log);
   const standings = createStandings({ usage });
@@ -82,6 +85,6 @@ export function openBudgets(options: BudgetsOptions) {
       return [...shares, { metric: "budget_state_age_seconds", labels: {}, value: evaluation.ageMs(at) / 1000 }];
     },
   };
-  const handlers = budgetHandlers({ state, usage, standings, exhaustTimeOf, allowedLabels, now });
+  const handlers = budgetHandlers({ state, usage, standings, exhaustTimeOf, allowedLabels, now, untilKnown });
   return { handlers, duties: [duty], signals };
 }

@@ -2141,8 +2141,9 @@ export const MonitorServiceService = {
   },
   /**
    * Creates a budget, or replaces the budget of this name. A new budget begins with what its holder has used in the
-   * present period, as far as usage knows it; a budget of a label by which usage does not count begins with nothing. A
-   * change of the limit, the action or the shares keeps what was counted.
+   * present period, as far as usage knows it; a budget of a label by which usage does not count begins with nothing, and
+   * its call takes a second longer, until every monitor counts for it. A change of the limit, the action or the shares
+   * keeps what was counted.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: a field of the budget is not as its comment says, or there are 1,000 budgets.
@@ -2503,8 +2504,9 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
   listUsageWindows: handleUnaryCall<ListUsageWindowsRequest, ListUsageWindowsResponse>;
   /**
    * Creates a budget, or replaces the budget of this name. A new budget begins with what its holder has used in the
-   * present period, as far as usage knows it; a budget of a label by which usage does not count begins with nothing. A
-   * change of the limit, the action or the shares keeps what was counted.
+   * present period, as far as usage knows it; a budget of a label by which usage does not count begins with nothing, and
+   * its call takes a second longer, until every monitor counts for it. A change of the limit, the action or the shares
+   * keeps what was counted.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: a field of the budget is not as its comment says, or there are 1,000 budgets.
@@ -2776,8 +2778,9 @@ export interface MonitorServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Creates a budget, or replaces the budget of this name. A new budget begins with what its holder has used in the
-   * present period, as far as usage knows it; a budget of a label by which usage does not count begins with nothing. A
-   * change of the limit, the action or the shares keeps what was counted.
+   * present period, as far as usage knows it; a budget of a label by which usage does not count begins with nothing, and
+   * its call takes a second longer, until every monitor counts for it. A change of the limit, the action or the shares
+   * keeps what was counted.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: a field of the budget is not as its comment says, or there are 1,000 budgets.
