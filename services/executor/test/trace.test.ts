@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "@ccsp/fleet";
+import { createClient } from "@ccsp/grpc-kit";
+import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { eventually, startOtlpReceiver } from "@ccsp/testkit";
 import { startExecutorProcess } from "./executor-process.js";
 import { startFakeQueue } from "./fake-queue.js";
@@ -19,20 +22,33 @@ describe("the trace of an attempt", function () {
     const dir = await mkdtemp(join(tmpdir(), "ccsp-executor-test-"));
     const queue = await startFakeQueue();
     const traces = await startOtlpReceiver();
+    const address = `127.0.0.1:${await freePort()}`;
     const executor = await startExecutorProcess({
       ...testEnv(queue.port, dir),
+      CCSP_EXECUTOR_LISTEN: address,
       OTEL_EXPORTER_OTLP_ENDPOINT: traces.endpoint,
       OTEL_SERVICE_NAME: "executor",
     });
+    const client = createClient(ExecutorServiceService, address);
+    const gate = join(dir, "gate");
     try {
       const task = queue.add(
-        "[[report]] prompt-canary",
+        `[[gate:${gate}]][[report]] prompt-canary`,
         {},
         {
           traceparent: `00-${TRACE}-${WAIT_SPAN}-01`,
           previousTraceparent: `00-${OLD_TRACE}-${OLD_SPAN}-01`,
         },
       );
+      // Processes are looked at twice a second. A run that is shorter may have no memory that was seen.
+      await eventually(
+        async () => {
+          const { resources } = await client.getRun({ taskId: task });
+          assert.ok((resources?.peakMemoryBytes ?? 0n) > 1_000_000n);
+        },
+        { timeoutMs: 45_000 },
+      );
+      await writeFile(gate, "");
       const request = await eventually(
         () => {
           const { ended } = queue.recordOf(task);
@@ -65,6 +81,7 @@ describe("the trace of an attempt", function () {
       for (const call of calls) assert.equal(call.parentSpanId, attempt.spanId, call.name);
       assert.doesNotMatch(JSON.stringify(traces.spans()), /canary/);
     } finally {
+      client.close();
       await executor.stop();
       await traces.close();
       await queue.close();
