@@ -77,7 +77,7 @@ const GATEWAY_LAYERS: Readonly<Record<string, readonly string[]>> = {
   limits: [],
   application: ["keys", "upstream"],
   executors: ["upstream"],
-  traces: ["application"],
+  traces: [],
   agents: ["application", "traces", "upstream"],
   operators: ["application", "executors", "keys", "traces", "upstream"],
   grpc: ["application"],
