@@ -40,9 +40,9 @@ export interface RedisConnection {
  *
  * If Redis does not answer yet, or loads its data, this retries for `startMs` (10 s). Then it rejects. If Redis refuses
  * the login, it rejects immediately. The error names hosts and ports, and never the password. After the start, each
- * loss of the connection is logged once, and the client reconnects in the background. From the abort
- * of `stopping` on, a new command of `client` waits 2 s at most instead of 10 s, and a Redis that is away gets 2 s for
- * all of them together.
+ * loss of the connection is logged once, and the client reconnects in the background. From the abort of `stopping` on,
+ * a new command of `client` waits 2 s at most instead of 10 s, and a Redis that is away gets 2 s for all of them
+ * together.
  */
 export async function openRedis(
   redis: string | RedisSettings,

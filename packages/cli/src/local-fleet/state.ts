@@ -27,8 +27,8 @@ export interface StateDir {
 }
 
 /**
- * `CCSP_STATE_DIR`, seen from the current folder. Otherwise `.ccsp` in the repository, if this command belongs to one. Otherwise, for a command that
- * npm installed, `$XDG_STATE_HOME/ccsp`, which is `~/.local/state/ccsp` by default.
+ * `CCSP_STATE_DIR`, seen from the current folder. Otherwise `.ccsp` in the repository, if this command belongs to one.
+ * Otherwise, for a command that npm installed, `$XDG_STATE_HOME/ccsp`, which is `~/.local/state/ccsp` by default.
  */
 export function stateDir(env: Env, root: string = ROOT): StateDir {
   const named = env["CCSP_STATE_DIR"];

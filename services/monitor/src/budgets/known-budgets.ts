@@ -3,7 +3,10 @@ import type { Budget } from "./domain/budget.js";
 
 /** Much shorter than `KNOWN_AFTER_MS`. */
 const FRESH_MS = 1_000;
-/** Every replica knows a budget when this time has passed since it was put. */
+/**
+ * Every replica knows a budget when this time has passed since it was put. `KNOWN_AFTER_MS` is longer, because it is
+ * compared with the times of runs, which other clocks give.
+ */
 export const KNOWN_MS = FRESH_MS + 50;
 
 /** Returns the budgets as they were at most a second ago. Rejects while they cannot be read. */
