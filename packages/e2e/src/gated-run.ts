@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { CcspClient } from "@ccsp/client";
-import { eventually } from "@ccsp/testkit";
+import { engineProcesses, eventually } from "@ccsp/testkit";
 import { processesOf } from "./runs.js";
 import type { World } from "./world.js";
 
@@ -17,6 +17,7 @@ export async function startGatedRun(
   gates += 1;
   const file = join(world.dataDir, `gate-${gates}`);
   const { id } = await client.submit({ prompt: `Review [[gate:${file}]]`, labels });
-  await eventually(async () => assert.notDeepEqual(await processesOf([id]), []), { timeoutMs: 60_000, what: "a run" });
+  const runs = async () => assert.notDeepEqual(engineProcesses(await processesOf([id])), []);
+  await eventually(runs, { timeoutMs: 60_000, what: "a run" });
   return { id, end: () => writeFile(file, "") };
 }

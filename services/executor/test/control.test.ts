@@ -4,8 +4,8 @@ import { freePort } from "@ccsp/fleet";
 import { type Client, createClient } from "@ccsp/grpc-kit";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { CLAUDE_CODE_BIN, CLAUDE_CODE_VERSION, eventually, startSimulator } from "@ccsp/testkit";
-import { expectProcesses, isOfSandbox, processesOf } from "./processes.js";
+import { CLAUDE_CODE_BIN, CLAUDE_CODE_VERSION, eventually, isOfSandbox, startSimulator } from "@ccsp/testkit";
+import { expectProcesses } from "./processes.js";
 import { type Rig, resultOf, withRig } from "./rig.js";
 
 type Executor = Client<ExecutorServiceService>;
@@ -125,7 +125,7 @@ describe("controlling an executor", function () {
       await eventually(() => assert.equal(rig.queue.syncs.at(-1)?.draining, true));
       const waiting = rig.queue.add("[[text:later]]");
       assert.equal((await executor.getExecutorStatus({})).draining, true);
-      assert.equal((await processesOf(task)).length, 1);
+      await expectProcesses(1, task);
       assert.deepEqual(rig.queue.recordOf(waiting).calls, []);
       await executor.setDraining({ draining: false });
       assert.equal((await resultOf(rig, waiting)).text, "later");

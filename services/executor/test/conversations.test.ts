@@ -9,10 +9,16 @@ import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { type Client, createClient } from "@ccsp/grpc-kit";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { ErrorCategory, type Task, type TaskResult, TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { eventually, type Simulator, simulatedEngine, startServiceProcess, startSimulator } from "@ccsp/testkit";
+import {
+  engineProcesses,
+  eventually,
+  type Simulator,
+  simulatedEngine,
+  startServiceProcess,
+  startSimulator,
+} from "@ccsp/testkit";
 import { findProcesses } from "../src/supervision/kill.js";
 import { startExecutorProcess } from "./executor-process.js";
-import { withoutSandbox } from "./processes.js";
 import { testEnv } from "./rig.js";
 
 const QUEUE = fileURLToPath(new URL("../../queue", import.meta.url));
@@ -168,7 +174,7 @@ describe("conversations, with the real CLI and the real queue", function () {
     const waiting = () => findProcesses(({ executorId, run }) => executorId === "only" && run.startsWith("warm-"));
     const [pid = 0] = await eventually(
       async () => {
-        const pids = withoutSandbox(await waiting());
+        const pids = engineProcesses(await waiting());
         assert.equal(pids.length, 1);
         return pids;
       },

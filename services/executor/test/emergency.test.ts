@@ -98,7 +98,7 @@ describe("an executor at an emergency stop", function () {
       await eventually(() => expectProcesses(1, task));
       rig.queue.emergency({ id: "e1", level: EmergencyLevel.NO_START });
       await eventually(() => assert.rejects(executor.probe({}), { reason: "SUBMIT_STOPPED" }));
-      assert.equal((await processesOf(task)).length, 1);
+      await expectProcesses(1, task);
       rig.queue.cancel(task);
       await rig.ended(task);
     });

@@ -5,8 +5,8 @@ import { freePort } from "@ccsp/fleet";
 import { createClient } from "@ccsp/grpc-kit";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { eventually } from "@ccsp/testkit";
-import { expectProcesses, isOfSandbox, processesOf } from "./processes.js";
+import { eventually, isOfSandbox } from "@ccsp/testkit";
+import { expectProcesses, processesOf } from "./processes.js";
 import { failureOf, type Rig, resultOf, withRig } from "./rig.js";
 
 /** Calls that would end the task, whether the queue accepted them or not. */

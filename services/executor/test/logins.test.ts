@@ -6,7 +6,7 @@ import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually } from "@ccsp/testkit";
 import { defineClaudeCode } from "../src/engines/claude-code/config.js";
-import { commandLineOf, expectProcesses, processesOf } from "./processes.js";
+import { commandLineOf, expectProcesses } from "./processes.js";
 import { failureOf, type Rig, resultOf, withRig } from "./rig.js";
 
 const MINUTE_MS = 60_000;
@@ -68,7 +68,7 @@ describe("runs that share an interactive login", function () {
       assert.ok(writes && fails && last);
       assert.equal((await failureOf(rig, fails)).category, ErrorCategory.SESSION_TIMEOUT);
       assert.equal((await resultOf(rig, last)).text, "done");
-      assert.equal((await processesOf(writes)).length, 1);
+      await expectProcesses(1, writes);
       await cancel(rig, [writes]);
     }));
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { eventually } from "@ccsp/testkit";
+import { engineProcesses, eventually } from "@ccsp/testkit";
 import { commandLineOf, expectProcesses, processesOf } from "./processes.js";
 import { failureOf, type Rig, resultOf, useSimulatedCli } from "./rig.js";
 
@@ -141,7 +141,9 @@ describe("the executor with the real Claude Code CLI", function () {
         ]);
         const limits = { wallTime: { seconds: 15n, nanos: 0 }, outputBytes: 0n, turns: 0, budgetUsd: 0 };
         const task = rig.queue.add("work", { allowedTools: ["Bash"], limits });
-        await eventually(async () => assert.ok((await processesOf(task)).length > 60), { timeoutMs: 15_000 });
+        await eventually(async () => assert.ok(engineProcesses(await processesOf(task)).length > 60), {
+          timeoutMs: 15_000,
+        });
         assert.equal(ErrorCategory[(await failureOf(rig, task)).category], "TIMEOUT");
         assert.equal(rig.queue.textOf(task), "");
         await expectProcesses(0, task);

@@ -7,12 +7,12 @@ import { type Client, createClient } from "@ccsp/grpc-kit";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { eventually, simulatedEngine, startSimulator } from "@ccsp/testkit";
+import { engineProcesses, eventually, simulatedEngine, startSimulator } from "@ccsp/testkit";
 import { findProcesses } from "../src/supervision/kill.js";
 import { readStat } from "../src/supervision/proc.js";
 import { startExecutorProcess } from "./executor-process.js";
 import { type FakeQueue, startFakeQueue } from "./fake-queue.js";
-import { expectProcesses, withoutSandbox } from "./processes.js";
+import { expectProcesses } from "./processes.js";
 import { EXECUTOR_ID, type Rig, resultOf, testEnv, withRig } from "./rig.js";
 
 type Executor = Client<ExecutorServiceService>;
@@ -37,14 +37,14 @@ async function withWarm(use: (rig: Rig, executor: Executor) => Promise<void>, en
   }
 }
 
-const waiting = async (): Promise<number[]> =>
-  withoutSandbox(await findProcesses(({ executorId, run }) => executorId === EXECUTOR_ID && run.startsWith("warm-")));
+const waiting = (): Promise<number[]> =>
+  findProcesses(({ executorId, run }) => executorId === EXECUTOR_ID && run.startsWith("warm-"));
 
 /** Waits until exactly one process waits that is not in `before`. */
 const oneWaits = (before: readonly number[] = []): Promise<number> =>
   eventually(
     async () => {
-      const pids = (await waiting()).filter((pid) => !before.includes(pid));
+      const pids = engineProcesses((await waiting()).filter((pid) => !before.includes(pid)));
       assert.equal(pids.length, 1, `${pids.length} wait`);
       return pids[0] ?? 0;
     },
