@@ -39,6 +39,8 @@ class FakeGateway(stubs.AgentServiceServicer):
 
 def _method(name: str, streams: bool) -> Callable[..., Any]:
     def unary(self: FakeGateway, request: Any, context: Any) -> Any:
+        if name not in self.answers:
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, f"the test does not answer {name}")
         self.calls.append((name, request, dict(context.invocation_metadata()).get("authorization", "")))
         try:
             return self.answers[name](request)
@@ -55,7 +57,7 @@ def _method(name: str, streams: bool) -> Callable[..., Any]:
     return stream if streams else unary
 
 
-for _name in ("SubmitTask", "SubmitTasks", "GetTask", "ListTasks", "CancelTask", "PutSchedule"):
+for _name in ("SubmitTask", "SubmitTasks", "GetTask", "ListTasks", "CancelTask", "PutSchedule", "GetCapabilities"):
     setattr(FakeGateway, _name, _method(_name, streams=False))
 for _name in ("RunTask", "WatchTask"):
     setattr(FakeGateway, _name, _method(_name, streams=True))

@@ -84,6 +84,20 @@ class Calls(unittest.TestCase):
         with self.assertRaisesRegex(ccsp.UnavailableError, "for 0.2 s without TLS"):
             next(client.watch("0-1", timeout=0.2))
 
+    def test_a_gateway_that_is_slow_to_answer_the_first_call_is_there(self):
+        asked = threading.Event()
+
+        def slow(request):
+            asked.wait(60)
+            return api.GetCapabilitiesResponse()
+
+        def answer(request):
+            asked.set()
+            return api.GetTaskResponse(task=task_pb2.Task(id="0-1"))
+
+        self.gateway.answers.update(GetCapabilities=slow, GetTask=answer)
+        self.assertEqual(self.client(connect_timeout=0.3).get("0-1").id, "0-1")
+
     def test_leaving_a_stream_ends_its_call(self):
         left = threading.Event()
 

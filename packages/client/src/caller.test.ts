@@ -7,6 +7,7 @@ import { createTokenSource } from "./token.js";
 
 const NOTHING = { metadata: {}, fields: [], retryAfterMs: undefined, quota: [], preconditions: [] };
 const away = new CallError(status.UNAVAILABLE, "no server there");
+const late = new CallError(status.DEADLINE_EXCEEDED, "no answer within 2 s");
 const stopping = new CallError(status.UNAVAILABLE, "stopping", { ...NOTHING, reason: "SHUTTING_DOWN" });
 
 /** A call that fails with these errors, one after the other, and then succeeds. */
@@ -59,5 +60,9 @@ describe("the calls of a client", () => {
     assert.equal(await answered.unary({}, failing()), "answer");
     assert.equal(await answered.unary({}, failing(away, away)), "answer");
     assert.equal(await createNew().unary({}, failing(stopping, away)), "answer");
+  });
+
+  it("are repeated for resumeMs when a gateway took the first call, but was too slow to answer it in connectMs", async () => {
+    assert.equal(await createNew().unary({}, failing(late, away)), "answer");
   });
 });

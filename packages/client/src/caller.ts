@@ -1,5 +1,6 @@
 import type { Reason } from "@ccsp/errors";
 import { CallError, type CallOptions, connectionFault, whyUnreachable } from "@ccsp/grpc-kit/client.js";
+import { status } from "@grpc/grpc-js";
 import { AuthenticationError, UnavailableError } from "./errors.js";
 import { createPatience, type Patience } from "./patience.js";
 import type { TokenSource } from "./token.js";
@@ -83,12 +84,15 @@ async function unlessAborted<T>(ask: () => Promise<T>, signal: AbortSignal): Pro
 
 interface Gateway {
   readonly target: string;
-  /** Whether a gateway has ever answered this client. */
+  /** Whether a gateway has ever answered this client, or has at least taken a call of it. */
   reached: boolean;
 }
 
 /** A new token may help, if there is one. */
 const RENEWABLE: readonly unknown[] = ["TOKEN_EXPIRED", "TOKEN_REVOKED"] satisfies Reason[];
+
+/** A call that waits for a connection until its deadline ends with another code. A gateway that is slow is there. */
+const SENT = status.DEADLINE_EXCEEDED;
 
 /** Adds what a client learns from its calls: whether its target is right, and that its token no longer counts. */
 function createCallPatience(patience: Patience, gateway: Gateway, tokens: TokenSource): CallPatience {
@@ -102,7 +106,7 @@ function createCallPatience(patience: Patience, gateway: Gateway, tokens: TokenS
       patience.progressed();
     },
     async waitForRetry(error, { metadata }) {
-      if (error instanceof CallError && error.answered) gateway.reached = true;
+      if (error instanceof CallError && (error.answered || error.code === SENT)) gateway.reached = true;
       fault = connectionFault(error) ?? fault;
       if (!renewed && error instanceof CallError && RENEWABLE.includes(error.reason)) {
         renewed = tokens.renew(String(metadata?.["authorization"]).slice(BEARER.length));

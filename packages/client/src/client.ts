@@ -34,11 +34,11 @@ export interface ClientOptions {
   readonly tls?: ClientTls | undefined;
   /**
    * How long calls and streams keep trying while no gateway can be reached, in milliseconds. Default: 60 s. It counts
-   * as soon as a gateway has answered this client once.
+   * as soon as a gateway has answered this client once, or has taken a call of it.
    */
   readonly resumeMs?: number;
   /**
-   * The same for a client that no gateway has answered yet, because its target may be wrong. Default: 2 s, or
+   * The same for a client that has reached no gateway yet, because its target may be wrong. Default: 2 s, or
    * `resumeMs` if that is shorter. Use more if your program may start before the gateway.
    */
   readonly connectMs?: number;

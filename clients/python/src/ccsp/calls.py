@@ -44,6 +44,8 @@ _RENEWABLE = ("TOKEN_EXPIRED", "TOKEN_REVOKED")
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 3.0
 _LONGEST_TRY = 10.0
+#: How long a channel may take to say that it is connected.
+_MOMENT = 0.1
 #: How long a stream that breaks after an end is tried again. Only a task that was put back has more entries.
 _AFTER_END = 2.0
 
@@ -119,7 +121,7 @@ class Caller:
         return token() if callable(token) else token or ""
 
     def _reach(self, metadata: list[tuple[str, str]], seconds: float) -> None:
-        """Until a gateway answered once, silence is more likely a wrong address than a restart. Any answer will do."""
+        """Until a gateway took a call, silence is more likely a wrong address than a restart. Any answer will do."""
         until = time.monotonic() + seconds
         first = ""
         while not self._reached:
@@ -128,7 +130,8 @@ class Caller:
                 self.agent.GetCapabilities(api.GetCapabilitiesRequest(), metadata=metadata, timeout=left)
                 self._reached = True
             except grpc.RpcError as error:
-                self._reached = error.code() not in _LOST or bool(error.trailing_metadata())
+                late = error.code() == grpc.StatusCode.DEADLINE_EXCEEDED and self._connected()
+                self._reached = late or error.code() not in _LOST or bool(error.trailing_metadata())
                 # The first error names the cause. Later ones may only say that a try was cut off.
                 first = first or _why(error)
                 if not self._reached and (time.monotonic() + _FIRST_PAUSE > until or self.closed.wait(_FIRST_PAUSE)):
@@ -136,6 +139,17 @@ class Caller:
                     tried = f"tried {self.target} for {round(seconds, 1):g} s {how}"
                     text = f"no gateway could be reached: {tried} ({first})"
                     raise UnavailableError("DEPENDENCY_UNAVAILABLE", text) from None
+
+    def _connected(self) -> bool:
+        """A gateway that takes calls and is only slow is there."""
+        ready = grpc.channel_ready_future(self._channel)
+        try:
+            ready.result(timeout=_MOMENT)
+            return True
+        except grpc.FutureTimeoutError:
+            return False
+        finally:
+            ready.cancel()
 
 
 class Patience:
