@@ -26,8 +26,6 @@ export interface Instance {
 export interface Ops {
   readonly port: number;
   status: 200 | 503;
-  /** How often it was asked. */
-  readonly asked: number;
   close(): Promise<void>;
 }
 
@@ -96,7 +94,7 @@ export class Fixture {
     target: string,
     credentials?: ChannelCredentials,
   ): {
-    whoAnswers(timeoutMs?: number): Promise<string>;
+    whoAnswers(timeoutMs?: number, signal?: AbortSignal): Promise<string>;
     watch(): Promise<void>;
     /** A stream. Its first message is the answer to the call. */
     run(timeoutMs: number): Promise<void>;
@@ -108,8 +106,8 @@ export class Fixture {
       }),
     );
     return {
-      async whoAnswers(timeoutMs = 10_000) {
-        const { task } = await client.get({}, { timeoutMs });
+      async whoAnswers(timeoutMs = 10_000, signal = undefined) {
+        const { task } = await client.get({}, { timeoutMs, ...(signal && { signal }) });
         return task?.id ?? "";
       },
       async watch() {
@@ -123,9 +121,8 @@ export class Fixture {
 }
 
 async function serveOps(): Promise<Ops> {
-  const state = { status: 200 as 200 | 503, asked: 0 };
+  const state = { status: 200 as 200 | 503 };
   const server = createServer((_, response) => {
-    state.asked += 1;
     response.writeHead(state.status).end();
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -148,6 +145,23 @@ export async function listed(consulUrl: string, service: string): Promise<string
 /** The ports of the instances that Consul lists as healthy. */
 export async function portsOf(consulUrl: string, service: string): Promise<number[]> {
   return (await healthy(consulUrl, service)).map(({ Port }) => Port);
+}
+
+/** The ids of the instances that are registered, healthy or not. */
+export async function registered(consulUrl: string, service: string): Promise<string[]> {
+  const services = await fromAgent<{ ID: string; Service: string }>(consulUrl, "services");
+  return services.flatMap(({ ID, Service }) => (Service === service ? [ID] : [])).toSorted();
+}
+
+/** The names of the checks that Consul makes of an instance. */
+export async function checksOf(consulUrl: string, id: string): Promise<string[]> {
+  const checks = await fromAgent<{ Name: string; ServiceID: string }>(consulUrl, "checks");
+  return checks.flatMap(({ Name, ServiceID }) => (ServiceID === id ? [Name] : []));
+}
+
+async function fromAgent<T>(consulUrl: string, what: "services" | "checks"): Promise<T[]> {
+  const answer: Record<string, T> = JSON.parse(await (await fetch(`${consulUrl}/v1/agent/${what}`)).text());
+  return Object.values(answer);
 }
 
 async function healthy(consulUrl: string, service: string): Promise<{ ID: string; Port: number }[]> {
