@@ -175,7 +175,9 @@ describe("a stream whose first message answers the call", () => {
         yield entry(1);
       },
     });
-    const queue = fixture.connect(server, { timeoutMs: 100 });
+    const queue = fixture.connect(server, { timeoutMs: 1_000 });
+    // To connect may take longer than the client's second.
+    await queue.get({ taskId: "t1" }, { timeoutMs: 10_000 });
     const error = await failure(first(queue.watch({}, { answersFirst: true })));
     assert.deepEqual([error.code, error.reason], [status.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED"]);
     await aborted.opened;

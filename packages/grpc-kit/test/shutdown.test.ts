@@ -50,7 +50,9 @@ describe("a server that closes", () => {
       },
       { drainMs: 50 },
     );
-    const call = failure(fixture.connect(server).get({}, { timeoutMs: 1_000 }));
+    // A repeat would end at the deadline, because no server comes.
+    const client = fixture.connect(server, { channelOptions: { "grpc.enable_retries": 0 } });
+    const call = failure(client.get({}, { timeoutMs: 1_000 }));
     await called.opened;
     await server.close();
     assert.equal((await call).code, status.UNAVAILABLE);
@@ -80,7 +82,7 @@ describe("a server that closes", () => {
   });
 
   it("sends NOT_SERVING to health watches first, serves calls for the lame-duck time, and then ends the watches", async () => {
-    const server = await fixture.serve({}, { lameDuckMs: 300, drainMs: 60_000 });
+    const server = await fixture.serve({}, { lameDuckMs: 3_000, drainMs: 60_000 });
     const queue = fixture.connect(server);
     await queue.get({ taskId: "t1" });
     const health = fixture.own(healthClient(server.port));

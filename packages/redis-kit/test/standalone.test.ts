@@ -65,10 +65,9 @@ describe("openRedis on a standalone server", () => {
     await redis.client.set("a", "1");
     process.kill(server.pid, "SIGSTOP");
     try {
-      const begunMs = performance.now();
       const get = () => redis.client.get("a");
       await assert.rejects(orUnavailable(redis.client, get), { reason: "DEPENDENCY_UNAVAILABLE" });
-      assert.ok(performance.now() - begunMs < 4_500, "before the connection notices the failure, after 5 s");
+      assert.equal(redis.client.status, "ready", "before the connection notices the failure, after 5 s");
     } finally {
       process.kill(server.pid, "SIGCONT");
     }
@@ -85,13 +84,11 @@ describe("openRedis on a standalone server", () => {
   });
 
   it("lets a call take longer if Redis answers in pieces", async () => {
-    const endMs = performance.now() + 3_000;
-    let pieces = 0;
-    const work = async () => {
-      for (; performance.now() < endMs; pieces++) await redis.client.blpop("nothing", 0.1);
+    // Each piece takes 0.1 s or more, so all together take longer than a silent Redis may.
+    const pieces = async () => {
+      for (let piece = 0; piece < 30; piece++) await redis.client.blpop("nothing", 0.1);
     };
-    await orUnavailable(redis.client, work);
-    assert.ok(pieces > 10);
+    await orUnavailable(redis.client, pieces);
   });
 
   it("reports that the memory of Redis is full, also for commands in a transaction", async () => {

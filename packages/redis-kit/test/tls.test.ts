@@ -92,7 +92,7 @@ describe("openRedis with TLS", function () {
     const url = `rediss+sentinel://:pw@127.0.0.1:${tlsPort}/main`;
     await works({ url, caFile, sentinelLogin: ":sentinels" });
     await assert.rejects(
-      openRedis({ url, caFile, sentinelLogin: ":wrong" }, { log, name: "test", startMs: 300 }),
+      openRedis({ url, caFile, sentinelLogin: ":wrong" }, { log, name: "test", startMs: 3_000 }),
       /All sentinels are unreachable.*WRONGPASS/,
     );
   });
