@@ -92,15 +92,25 @@ describe("ccsp up --single --detach", function () {
   });
 
   it("says what a task waits for and when it may start, and then runs it", async () => {
-    const paused = await ccsp(["pause", "agent/tester", "--why", "lunch", "--for", "3s"], { env });
-    assert.equal(paused.code, 0, paused.stderr);
-    const { code, stdout, stderr } = await ccsp(["run", "[[text:after lunch]]"], { env });
+    const pause = async (time: string) => {
+      const paused = await ccsp(["pause", "agent/tester", "--why", "lunch", "--for", time], { env });
+      assert.equal(paused.code, 0, paused.stderr);
+    };
+    await pause("1h");
+    let resumed: Promise<unknown> | undefined;
+    const onNote = (notes: string) => {
+      if (/^waiting: /m.test(notes)) resumed ??= ccsp(["resume", "agent/tester"], { env });
+    };
+    const { code, stdout, stderr } = await ccsp(["run", "[[text:after lunch]]"], { env, onNote });
     assert.deepEqual([code, stdout], [0, "after lunch\n"], stderr);
+    await resumed;
     const [, ...waiting] = stderr.split("\n").filter((line) => /^(task|waiting:) /.test(line));
     assert.match(
       waiting[0] ?? "",
-      /^waiting: 1st in normal; agent tester is paused, by tester: lunch \(until [\d:]{8}\); starts in about [12] s$/,
+      /^waiting: 1st in normal; agent tester is paused, by tester: lunch \(until [\d:]{8}\); starts in about (1 h|\d+ min)$/,
     );
+    await pause("3s");
+    assert.equal((await ccsp(["run", "[[text:after a break]]"], { env })).stdout, "after a break\n");
   });
 
   it("estimates a start from past run times, and explains what blocks a task", async () => {

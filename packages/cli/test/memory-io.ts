@@ -23,6 +23,8 @@ export interface Invocation {
   readonly onQuestion?: (interrupt: () => void) => void;
   /** Called with everything that was written to standard output so far, and with a function that presses Ctrl-C. */
   readonly onOutput?: (stdout: string, interrupt: () => void) => void;
+  /** Called with everything that was written to standard error so far. */
+  readonly onNote?: (stderr: string) => void;
 }
 
 /** Runs a command line in this process, with streams in memory. */
@@ -57,6 +59,7 @@ export function memoryIo({
       write(chunk: string, _encoding, done) {
         written[name] += chunk;
         if (name === "stdout") hooks.onOutput?.(written.stdout, interrupt);
+        if (name === "stderr") hooks.onNote?.(written.stderr);
         if (name === "stderr" && chunk.endsWith("? [y/N] ")) hooks.onQuestion?.(interrupt);
         if (name === "stderr" && hooks.answers && /\? (\[.*\] )?$/.test(chunk)) {
           const line = typed.shift();

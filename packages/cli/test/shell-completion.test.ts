@@ -25,7 +25,12 @@ describe("the completion of shells", function () {
     gateway = await startFakeAgentService();
     dir = await mkdtemp(join(tmpdir(), "ccsp-completion-"));
     await mkdir(join(dir, "bin"));
-    await writeFile(join(dir, "bin", "ccsp"), `#!/bin/sh\nexec '${process.execPath}' '${BIN}' "$@"\n`, { mode: 0o700 });
+    // What the shells make of an answer is tested here, not how long a busy machine takes to get it.
+    const script = `#!/bin/sh
+[ "$1" = __complete ] && shift && set -- __complete --limit=1m "$@"
+exec '${process.execPath}' '${BIN}' "$@"
+`;
+    await writeFile(join(dir, "bin", "ccsp"), script, { mode: 0o700 });
     for (const file of ["notes one.txt", "notes two.txt"]) await writeFile(join(dir, file), "");
     env = {
       PATH: `${join(dir, "bin")}:${PATH}`,

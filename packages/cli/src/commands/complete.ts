@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { COMPLETE } from "../completion/scripts.js";
 import { suggest } from "../completion/suggest.js";
+import { durationMs } from "../options/option-values.js";
 import { type Io, sayFormatted } from "../process/io.js";
 import { printable } from "../process/printable.js";
 
@@ -8,9 +9,10 @@ import { printable } from "../process/printable.js";
 export function completeCommand(io: Io): Command {
   return new Command(COMPLETE)
     .argument("[words...]")
-    .action(async (words: readonly string[], _options: unknown, command: Command) => {
+    .option("--limit <duration>", "how long the fleet may take to answer", durationMs)
+    .action(async (words: readonly string[], { limit }: { readonly limit?: number }, command: Command) => {
       if (!command.parent) return;
-      const { suggestions, files } = await suggest(command.parent, words, { io });
+      const { suggestions, files } = await suggest(command.parent, words, { io, ...(limit && { limitMs: limit }) });
       for (const { value, description = "" } of suggestions) sayFormatted(io, `${word(value)}\t${word(description)}`);
       if (files) sayFormatted(io, ":files");
     });

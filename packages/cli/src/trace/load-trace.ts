@@ -45,12 +45,15 @@ export async function loadTrace(options: LoadOptions, { find, now, sleep }: Load
   const { socket, traceId, task } = options;
   const hasEnded = task === undefined || task.endTime !== undefined;
   const limit = Math.min(task?.endTime?.getTime() ?? now(), now()) + LATE_MS;
+  // Time in which the machine stood still is not counted: the spans did not come in it either.
+  let leftMs = limit - now();
   for (;;) {
     const found = await find(socket, traceId);
     const complete = hasEnded && isComplete(found, task?.attempts ?? 0);
     const enough = hasEnded ? complete : found.spans.length > 0;
-    if (enough || now() >= limit) return { ...found, complete };
+    if (enough || leftMs <= 0) return { ...found, complete };
     await sleep(POLL_MS);
+    leftMs -= POLL_MS;
   }
 }
 
