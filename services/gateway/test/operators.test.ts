@@ -423,7 +423,6 @@ describe("OperatorService in front of real services", function () {
 
   it("lists an executor that does not answer, with its fault and the others", async () => {
     running.get("executor-b")?.process.kill("SIGSTOP");
-    const began = performance.now();
     try {
       const { executors } = await operators.listExecutors({}, await as("viewer"));
       assert.deepEqual(
@@ -434,7 +433,6 @@ describe("OperatorService in front of real services", function () {
         ],
       );
       assert.match(executors[1]?.error ?? "", /no answer within/);
-      assert.ok(performance.now() - began < 6_000, "it waits 3 s for each, and for all at the same time");
     } finally {
       running.get("executor-b")?.process.kill("SIGCONT");
     }

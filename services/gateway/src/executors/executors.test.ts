@@ -47,13 +47,23 @@ const refusedWith = (reason: string) => (error: unknown) => {
 };
 
 describe("the executors that the queue knows", () => {
-  it("are listed by id, each with 3 s, the caller's deadline and its signal, and with its fault", async () => {
+  it("are listed by id, all asked at the same time, each with 3 s, the caller's deadline and its signal, and with its fault", async () => {
     const seen: CallOptions[] = [];
+    const allAsked = Promise.withResolvers<void>();
+    /** Each answers only when the other one was asked too. */
+    let asked = 0;
+    const together = async () => {
+      asked += 1;
+      if (asked === 2) allAsked.resolve();
+      await allAsked.promise;
+    };
     const getExecutorStatus: ExecutorClient["getExecutorStatus"] = async (_request, options = {}) => {
       seen.push(options);
+      await together();
       return GetExecutorStatusResponse.fromPartial({ executorId: "a", draining: true });
     };
-    const { executors } = world({ b: { getExecutorStatus: silent }, c: {}, a: { getExecutorStatus } }, { c: "old" });
+    const b = { getExecutorStatus: () => together().then(silent) };
+    const { executors } = world({ b, c: {}, a: { getExecutorStatus } }, { c: "old" });
     const options = { signal: new AbortController().signal, deadline: new Date(Date.now() + 60_000) };
     const listed = await executors.list(options);
     assert.deepEqual(
