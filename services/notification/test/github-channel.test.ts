@@ -20,8 +20,9 @@ describe("the GitHub channel", () => {
     const settings = { repository: "acme/ops", baseUrl: server.url, tokenFile: join(dir, "token"), throttle: false };
     return githubChannel.open({ ...settings, ...more }, context);
   };
+  /** An attempt of the service may take as long. */
   const deliver = async (message: Message): Promise<string | undefined> => {
-    const { ref } = (await channel.deliver(message, AbortSignal.timeout(10_000))) ?? {};
+    const { ref } = (await channel.deliver(message, AbortSignal.timeout(15_000))) ?? {};
     return ref;
   };
   /** Answers the first request of this kind with a fault. */
@@ -119,8 +120,6 @@ describe("the GitHub channel", () => {
       headers: { "retry-after": "7" },
       message: "You have exceeded a secondary rate limit",
     };
-    const reset = String(Math.floor(Date.now() / 1_000) + 100);
-    const primary = { status: 403, headers: { "x-ratelimit-remaining": "0", "x-ratelimit-reset": reset } };
     const cases: [Fault, { kind: string; retryAfterMs?: number }][] = [
       [secondary, { kind: "limited", retryAfterMs: 7_000 }],
       [{ status: 429 }, { kind: "limited", retryAfterMs: 60_000 }],
@@ -131,6 +130,8 @@ describe("the GitHub channel", () => {
       failOnce("POST", /issues$/, fault);
       await assert.rejects(deliver(begin()), expected);
     }
+    const reset = String(Math.floor(Date.now() / 1_000) + 100);
+    const primary = { status: 403, headers: { "x-ratelimit-remaining": "0", "x-ratelimit-reset": reset } };
     failOnce("POST", /issues$/, primary);
     await assert.rejects(deliver(begin()), ({ kind, retryAfterMs }: { kind: string; retryAfterMs: number }) => {
       assert.equal(kind, "limited");
