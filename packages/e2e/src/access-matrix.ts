@@ -30,21 +30,16 @@ const EMPTY = { bytes: Buffer.alloc(0) };
 const ANSWER_MS = 20_000;
 
 /**
- * Makes an empty call and says whether it was let in. A call that waits on the server is let in. A client that cannot
- * connect tries until `timeoutMs` are over.
+ * Makes an empty call and says whether it was let in. A call that waits on the server is let in.
  */
-export async function tryCall(
-  path: string,
-  { target, credentials, authorization }: Caller,
-  { timeoutMs = ANSWER_MS }: { readonly timeoutMs?: number } = {},
-): Promise<Outcome> {
+export async function tryCall(path: string, { target, credentials, authorization }: Caller): Promise<Outcome> {
   const client = createClient({ call: rawRpc(path, true) }, target, {
     credentials,
     channelOptions: { "grpc.enable_retries": 0 },
   });
   try {
     const metadata = authorization === undefined ? {} : { authorization };
-    for await (const _ of client.call(EMPTY, { timeoutMs, metadata })) return "in";
+    for await (const _ of client.call(EMPTY, { timeoutMs: ANSWER_MS, metadata })) return "in";
     return "in";
   } catch (error) {
     if (!(error instanceof CallError)) throw error;

@@ -153,10 +153,16 @@ describe("a hold of a budget in a fleet without a monitor", function () {
         credentials: serviceChannel(world.certificates, { as, to: "queue" }),
       });
     const [monitor, gateway] = [queueAs("monitor"), queueAs("gateway")];
-    const endTime = new Date(Date.now() + 4_000);
     const scope = { scope: { $case: "all" as const, value: true } };
-    const hold = { budget: "all", scope, action: BudgetAction.PARK, limit: "1 request an hour", endTime };
-    await assert.rejects(gateway.setBudgetHolds({ holds: [hold] }), /only these may: monitor/);
+    const untilLater = (ms: number) => {
+      const endTime = new Date(Date.now() + ms);
+      return { budget: "all", scope, action: BudgetAction.PARK, limit: "1 request an hour", endTime };
+    };
+    await assert.rejects(gateway.setBudgetHolds({ holds: [untilLater(60_000)] }), /only these may: monitor/);
+    // She is connected before the hold begins.
+    await alice.capabilities();
+    const hold = untilLater(8_000);
+    const { endTime } = hold;
     await monitor.setBudgetHolds({ holds: [hold] });
     const { id } = await alice.submit({ prompt: "say:hello" });
     const { blockers } = await alice.explain(id);

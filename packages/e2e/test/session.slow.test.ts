@@ -5,7 +5,7 @@ import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_serv
 import { type Session, SessionState } from "@ccsp/protos/ccsp/monitor/v1/session.js";
 import { IssueState } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { eventually } from "@ccsp/testkit";
+import { eventually, type Gate } from "@ccsp/testkit";
 import { Redis } from "ioredis";
 import { collect } from "../src/collect.js";
 import { addressOf } from "../src/internal-clients.js";
@@ -18,6 +18,8 @@ const REFUSED = {
   type: "authentication_error",
   message: "invalid x-api-key",
 } as const;
+/** What a probe asks. */
+const PROBE = "Hi";
 
 /** An installation with the real CLI whose login a test breaks and mends, and with issues that a test closes. */
 class Installation {
@@ -25,6 +27,7 @@ class Installation {
   readonly people: StandInNotification;
   readonly redis: Redis;
   broken = false;
+  #held: Gate | undefined;
 
   static async start(monitors: number): Promise<Installation> {
     const people = await startStandInNotification();
@@ -50,7 +53,30 @@ class Installation {
   private constructor(world: World, people: StandInNotification) {
     [this.world, this.people] = [world, people];
     this.redis = new Redis(world.fleet.redis.url);
-    world.simulator.script(() => this.broken, ...Array.from({ length: 1_000 }, () => REFUSED));
+    const others = ({ prompt }: { readonly prompt: string }) => prompt !== PROBE || this.#held === undefined;
+    world.simulator.script(
+      (request) => this.broken && others(request),
+      ...Array.from({ length: 1_000 }, () => REFUSED),
+    );
+  }
+
+  /**
+   * Holds what the provider answers to a probe from now on, so that the probe is in progress until the gate opens. A
+   * newer gate takes the place of an older one.
+   */
+  holdProbes(): Gate {
+    const gate = this.world.simulator.gate();
+    this.#held = gate;
+    const answer = this.broken ? { ...REFUSED, gate } : { kind: "answer" as const, text: "Hi", gate };
+    const held = ({ prompt }: { readonly prompt: string }) => prompt === PROBE && this.#held === gate;
+    this.world.simulator.script(held, ...Array.from({ length: 10 }, () => answer));
+    return gate;
+  }
+
+  /** Opens the gate. Later probes are answered at once. */
+  letProbesGo(gate: Gate): void {
+    this.#held = undefined;
+    gate.release();
   }
 
   async close(): Promise<void> {
@@ -98,7 +124,7 @@ class Installation {
 
   /** The requests that probes have made of the provider. */
   get asked(): number {
-    return this.world.simulator.requests.filter(({ prompt }) => prompt === "Hi").length;
+    return this.world.simulator.requests.filter(({ prompt }) => prompt === PROBE).length;
   }
 
   async events(...types: readonly string[]): Promise<readonly string[]> {
@@ -163,14 +189,22 @@ describe("a lost login of the real CLI", function () {
 
       // A run is refused. The queue closes the gate and tells of it.
       installation.broken = true;
+      let gate = installation.holdProbes();
       const tasks = [await client.submit({ prompt: "one" }), await client.submit({ prompt: "two" })];
       await installation.untilState("suspected");
       await installation.kill();
 
       // The third refusal is stored. The queue cannot answer, so the account is not paused yet.
-      await installation.until("the third probe", ({ failures, probe }) => failures === 2 && probe !== undefined);
+      for (;;) {
+        await gate.reached;
+        if ((await installation.stored()).failures === 2) break;
+        const reached = gate;
+        gate = installation.holdProbes();
+        reached.release();
+      }
       people.holdsAnswers = true;
       await installation.withoutQueue(async () => {
+        installation.letProbesGo(gate);
         await installation.untilState("lost");
         await installation.kill();
       });
@@ -191,10 +225,12 @@ describe("a lost login of the real CLI", function () {
       await eventually(() => assert.equal(people.watching, 1), { timeoutMs: 60_000, what: "the next watch" });
 
       // A person closes the issue too early.
+      gate = installation.holdProbes();
       people.closeIssues();
       await installation.untilState("confirming");
       await installation.untilProbe();
       await installation.kill();
+      installation.letProbesGo(gate);
       await eventually(
         () => {
           assert.equal(issue.comments.length, 1);
@@ -209,11 +245,13 @@ describe("a lost login of the real CLI", function () {
 
       // The login is renewed.
       installation.broken = false;
+      gate = installation.holdProbes();
       people.closeIssues();
       await installation.untilState("confirming");
       await installation.untilProbe();
       people.holdsAnswers = true;
       await installation.withoutQueue(async () => {
+        installation.letProbesGo(gate);
         await installation.untilState("recovering");
         await installation.kill();
       });
@@ -261,6 +299,7 @@ describe("a lost login of the real CLI", function () {
       assert.deepEqual([failures, probes, installation.asked], [3, 2, 2], "one refused run and two probes");
 
       installation.broken = false;
+      const gate = installation.holdProbes();
       people.closeIssues();
       await installation.untilProbe();
       // The owner freezes, so that it is not started again before the other one has taken over. Then it is killed.
@@ -268,6 +307,7 @@ describe("a lost login of the real CLI", function () {
       const frozen = world.fleet.processes().filter(({ name }) => name === "monitor")[owner - 1];
       assert.ok(frozen);
       assert.ok(frozen.process.kill("SIGSTOP"));
+      installation.letProbesGo(gate);
       await installation.untilState("valid");
       assert.notEqual(await installation.leader(), owner, "the other one leads now");
       await world.fleet.kill9("monitor", owner - 1);

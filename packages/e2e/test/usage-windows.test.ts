@@ -11,9 +11,11 @@ import { startWorld, type World } from "../src/world.js";
 
 /** The account that this test gives the login. */
 const ACCOUNT = "team@example.com";
+/** Time for a run of the real CLI. */
+const A_RUN = { timeoutMs: 60_000 };
 
 describe("usage windows, with the real Claude Code CLI and a login of a subscription", function () {
-  this.timeout(90_000);
+  this.timeout(120_000);
   let folder: string;
   let world: World;
 
@@ -66,7 +68,7 @@ describe("usage windows, with the real Claude Code CLI and a login of a subscrip
         const window = named(await list(), "five_hour");
         assert.equal(window.state, WindowState.CLOSED);
         return window;
-      });
+      }, A_RUN);
       assert.deepEqual(
         [closed.usedShare, closed.shareSource, closed.exhaustion],
         [1, ShareSource.CLOSED, Exhaustion.USED_UP],

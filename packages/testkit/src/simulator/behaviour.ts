@@ -72,6 +72,8 @@ export interface Fault {
   readonly message: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly window?: Window;
+  /** The refusal waits at this gate until the test opens it. */
+  readonly gate?: Gate;
   /**
    * The number of requests with the same prompt that are refused. Later ones get an answer. If omitted, all are
    * refused.

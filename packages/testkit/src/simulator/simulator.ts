@@ -91,7 +91,10 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     const behaviour = choose(record, prompt);
     if (behaviour instanceof MarkerError) return sendError(response, 400, "invalid_request_error", behaviour.message);
     if (behaviour.kind === "silence") return await silence(signal);
-    if (behaviour.kind === "fault") return sendFault(response, behaviour);
+    if (behaviour.kind === "fault") {
+      await behaviour.gate?.pass(signal);
+      return sendFault(response, behaviour);
+    }
     if (behaviour.kind === "raw") return sendRaw(response, behaviour);
     const id = `sim${String(++calls).padStart(8, "0")}`;
     const echo = `You said: ${withoutMarkers(prompt)}`;
