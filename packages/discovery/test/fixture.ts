@@ -106,7 +106,7 @@ export class Fixture {
       }),
     );
     return {
-      async whoAnswers(timeoutMs = 10_000, signal = undefined) {
+      async whoAnswers(timeoutMs = 10_000, signal?: AbortSignal) {
         const { task } = await client.get({}, { timeoutMs, ...(signal && { signal }) });
         return task?.id ?? "";
       },
