@@ -51,13 +51,11 @@ describe("an engine that misbehaves", function () {
     }));
 
   it("is ended as hanging when it prints output without progress", () =>
-    // An engine is silent until it has started. On a busy machine, that takes a while.
-    withRig({ CCSP_EXECUTOR_STALL_TIMEOUT: "2500ms", CCSP_EXECUTOR_SILENCE_TIMEOUT: "2s" }, async (rig) => {
+    // Long enough for an engine to start. The limit of silence, which would end a slow start first, is far longer.
+    withRig({ CCSP_EXECUTOR_STALL_TIMEOUT: "2500ms" }, async (rig) => {
       const failure = await failureOf(rig, rig.queue.add("[[stall]]"));
       assert.deepEqual([ErrorCategory[failure.category], failure.retryable], ["ENGINE_HANG", true]);
       assert.match(failure.message, /made no progress/);
-      const words = Array.from({ length: 30 }, (_, index) => `word${index}`).join(" ");
-      assert.equal((await resultOf(rig, rig.queue.add(`[[delay:100]][[text:${words}]]`))).text, words);
     }));
 
   it("is ended with all its processes when it has too much memory or too many processes", () =>

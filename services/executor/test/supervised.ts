@@ -1,13 +1,18 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RunExit, RunFolder, SupervisedRun } from "@ccsp/engine-kit";
+import { eventually } from "@ccsp/testkit";
 import { pino } from "pino";
 import type { LaunchedProcess } from "../src/supervision/launched-run.js";
 import { createSupervisor, type SupervisorOptions } from "../src/supervision/supervisor.js";
 
 /** Unique to this test process: others may run the same tests at the same time. */
 export const SUPERVISION_TEST = `supervision-test-${process.pid}`;
+
+/** Of a script: shows that it waits (see `Supervised.waits`), then reads a line. */
+export const WAITS = 'touch "$TMPDIR/waits"; read line;';
 
 export interface ScriptOptions extends Partial<SupervisorOptions> {
   readonly wallMs?: number;
@@ -20,6 +25,8 @@ export interface Supervised {
   start(script: string, options?: ScriptOptions): Promise<SupervisedRun>;
   /** Starts a shell script that waits for its input. */
   launch(script: string, options?: ScriptOptions): Promise<LaunchedProcess>;
+  /** Resolves when so many scripts that have not ended came to their `WAITS`. */
+  waits(many?: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -61,6 +68,11 @@ export async function supervised(): Promise<Supervised> {
   return {
     dir,
     launch,
+    waits: (many = 1) =>
+      eventually(async () => {
+        const entries = await readdir(dir, { recursive: true });
+        assert.equal(entries.filter((entry) => entry.endsWith("waits")).length, many);
+      }),
     async start(script, options = {}) {
       const { wallMs = 10_000 } = options;
       return (await launch(script, options)).use({ input: "", wallMs }, { waited: false });
