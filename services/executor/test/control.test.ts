@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freePort } from "@ccsp/fleet";
 import { type Client, createClient } from "@ccsp/grpc-kit";
@@ -72,17 +74,33 @@ describe("controlling an executor", function () {
       }, /RUN_NOT_FOUND|does not run/);
     }));
 
-  it("streams the output of a run, and ends when the run ends", () =>
+  it("streams the output of a run as it comes, and ends when the run ends", () =>
     withExecutor({}, async (rig, executor) => {
-      const words = "one two three four five six seven eight";
-      const task = rig.queue.add(`[[text:${words}]][[delay:200]]`);
-      await eventually(async () => assert.match((await executor.getRun({ taskId: task })).tail, /^one/));
+      const task = rig.queue.add("[[text:one two]][[hang-mid]]");
+      await eventually(() => executor.getRun({ taskId: task }));
+      let said = "";
+      for await (const { text } of executor.tailRun({ taskId: task })) {
+        said += text;
+        // The engine hangs after this word. So the run lives until it is cancelled.
+        if (said === "one") rig.queue.cancel(task);
+      }
+      assert.equal(said, "one");
+      await rig.ended(task);
+    }));
+
+  it("streams all the output of a run from the call on, without a gap", () =>
+    withExecutor({}, async (rig, executor) => {
+      const gate = join(rig.dir, "gate");
+      const words = Array.from({ length: 200 }, (_, at) => `word-${at}`).join(" ");
+      const task = rig.queue.add(`[[gate:${gate}]][[text:${words}]]`);
+      await eventually(() => executor.getRun({ taskId: task }));
       const parts: string[] = [];
       for await (const { text, gap } of executor.tailRun({ taskId: task })) {
+        // The first part, which is empty, shows that the stream is open.
+        if (parts.length === 0) await writeFile(gate, "");
         assert.equal(gap, false);
         parts.push(text);
       }
-      assert.ok(parts.length > 1, "all at once");
       assert.equal(parts.join(""), words);
       await rig.ended(task);
     }));
