@@ -139,10 +139,10 @@ describe("the executor with the real Claude Code CLI", function () {
           { kind: "answer", tool: { name: "Bash", input: { command, description: "waits" } } },
           { kind: "answer", text: "too late" },
         ]);
-        const limits = { wallTime: { seconds: 15n, nanos: 0 }, outputBytes: 0n, turns: 0, budgetUsd: 0 };
+        const limits = { wallTime: { seconds: 20n, nanos: 0 }, outputBytes: 0n, turns: 0, budgetUsd: 0 };
         const task = rig.queue.add("work", { allowedTools: ["Bash"], limits });
         await eventually(async () => assert.ok(engineProcesses(await processesOf(task)).length > 60), {
-          timeoutMs: 15_000,
+          timeoutMs: 20_000,
         });
         assert.equal(ErrorCategory[(await failureOf(rig, task)).category], "TIMEOUT");
         assert.equal(rig.queue.textOf(task), "");

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { CLAUDE_CODE_BIN, CLAUDE_CODE_VERSION, skip, startSimulator } from "@ccsp/testkit";
+import { CLAUDE_CODE_BIN, CLAUDE_CODE_VERSION, eventually, skip, startSimulator } from "@ccsp/testkit";
 import { pino } from "pino";
 import { openExecutorFolder } from "../src/supervision/executor-folder.js";
 import { temporaryFolderOf } from "../src/supervision/temporary-folder.js";
@@ -93,13 +93,14 @@ describe("the temporary folder of a run", () => {
         const task = rig.queue.add(`hello ${gate.marker}`);
         await gate.reached;
         const temporary = temporaryFolderOf(env.CCSP_EXECUTOR_DIR);
-        const [pid] = (await processesOf(task)).filter((each) => commandLineOf(each).startsWith(CLAUDE_CODE_BIN));
-        const entries = await readdir(temporary, { recursive: true });
-        assert.ok(
-          entries.some((entry) => entry.endsWith(`cc-socks/${pid}.sock`)),
-          entries.join(" "),
-        );
-        process.kill(pid ?? 0, "SIGKILL");
+        // The CLI opens its socket beside its call of the model. Its helpers come and go meanwhile.
+        const pid = await eventually(async () => {
+          const [pid] = (await processesOf(task)).filter((each) => commandLineOf(each).startsWith(CLAUDE_CODE_BIN));
+          const entries = await readdir(temporary, { recursive: true });
+          assert.ok(pid && entries.some((entry) => entry.endsWith(`cc-socks/${pid}.sock`)), entries.join(" "));
+          return pid;
+        });
+        process.kill(pid, "SIGKILL");
         await rig.ended(task);
         assert.deepEqual(await readdir(temporary), []);
       });
