@@ -13,6 +13,8 @@ export interface RedisSentinel {
   /** The master at the start. */
   readonly master: RedisServer;
   readonly replica: RedisServer;
+  /** From now on, they fail over when two of them have not reached the master for this long. */
+  failOverAfter(ms: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -27,12 +29,24 @@ async function ask(port: number, command: string, ...args: string[]): Promise<st
   }
 }
 
+export interface RedisSentinelOptions {
+  /** Additional settings for the master and the replica. */
+  readonly args?: readonly string[];
+  /**
+   * The Sentinels fail over when two of them have not reached the master for this long. Default: half a second. A
+   * machine that is busy may stop a master for longer than that.
+   */
+  readonly downAfterMs?: number;
+}
+
 /**
- * Starts a master, a replica and three Sentinels. They fail over when two of them have not reached the master for half
- * a second. Resolves when all Sentinels know the master, the replica and each other. `args` are for the master and the
- * replica.
+ * Starts a master, a replica and three Sentinels. Resolves when all Sentinels know the master, the replica and each
+ * other.
  */
-export async function startRedisSentinel({ args = [] }: { args?: readonly string[] } = {}): Promise<RedisSentinel> {
+export async function startRedisSentinel({
+  args = [],
+  downAfterMs = 500,
+}: RedisSentinelOptions = {}): Promise<RedisSentinel> {
   const dir = await mkdtemp(join(tmpdir(), "ccsp-sentinel-"));
   // By default a master waits five seconds for more replicas before it sends its data.
   const prompt = [...args, "--repl-diskless-sync-delay", "0"];
@@ -45,13 +59,19 @@ export async function startRedisSentinel({ args = [] }: { args?: readonly string
       const configFile = join(dir, `sentinel-${at}.conf`);
       const settings = [
         `sentinel monitor main 127.0.0.1 ${master.port} 2`,
-        "sentinel down-after-milliseconds main 500",
+        `sentinel down-after-milliseconds main ${downAfterMs}`,
         "sentinel failover-timeout main 2000",
       ];
       await writeFile(configFile, `${settings.join("\n")}\n`);
       return startRedis({ port: await freePort(), dir, configFile, args: ["--sentinel"] });
     }),
   );
+  const tell = async (...words: string[]): Promise<void> => {
+    for (const { port } of sentinels) await ask(port, "sentinel", ...words);
+  };
+  // A Sentinel whose own timer was two seconds late begins no failover for half a minute ("TILT"), because it does not
+  // trust what it sees. On a busy machine its timer may be late at any moment.
+  await tell("debug", "tilt-trigger", "600000");
   await eventually(
     async () => {
       for (const { port } of sentinels) {
@@ -67,6 +87,7 @@ export async function startRedisSentinel({ args = [] }: { args?: readonly string
     url: `redis+sentinel://${sentinels.map(({ port }) => `127.0.0.1:${port}`).join(",")}/main`,
     master,
     replica,
+    failOverAfter: (ms) => tell("set", "main", "down-after-milliseconds", String(ms)),
     stop: async () => {
       await Promise.all([...sentinels, replica, master].map((server) => server.stop()));
       await rm(dir, { recursive: true, force: true });

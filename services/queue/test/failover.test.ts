@@ -18,7 +18,7 @@ describe("a failover of Redis", () => {
   let world: World;
   let second: RedisServer | undefined;
   beforeEach(async () => {
-    setup = await startRedisSentinel();
+    setup = await startRedisSentinel({ downAfterMs: 30_000 });
     world = await startWorld({ server: setup });
     // Calls about older ends do not wait for replicas, so the clock shows the present time.
     world.clock.now = Date.now();
@@ -76,6 +76,8 @@ describe("a failover of Redis", () => {
     const before = local.accepted.length;
     await eventually(() => assert.ok(local.accepted.length > before + 20));
     const acceptedByThen = { safe: [...safe.accepted], local: [...local.accepted] };
+    // Not earlier, because a busy machine may stop the living master for half a second.
+    await setup.failOverAfter(500);
     await setup.master.kill9();
     process.kill(setup.replica.pid ?? 0, "SIGCONT");
 

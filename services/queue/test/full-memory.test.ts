@@ -30,7 +30,10 @@ const isFull = (error: unknown): true => {
 
 const SETUPS: readonly { kind: string; start: () => Promise<WorldOptions> }[] = [
   { kind: "by itself", start: async () => ({ twice: true }) },
-  { kind: "that is a Cluster of six nodes", start: async () => ({ server: await startRedisCluster(), shards: 4 }) },
+  {
+    kind: "that is a Cluster of six nodes",
+    start: async () => ({ server: await startRedisCluster({ nodeTimeoutMs: 30_000 }), shards: 4 }),
+  },
 ];
 
 for (const { kind, start } of SETUPS) {
