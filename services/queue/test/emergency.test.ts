@@ -35,11 +35,16 @@ for (const { shards, twice } of [
     let caller: Identity | undefined;
     before(async () => {
       redis = await startRedis();
-      worlds = [await startWorld({ server: redis, shards, twice }), await startWorld({ server: redis, shards })];
+      // So a test fails if a waiting executor is not notified.
+      const onlyWoken = true;
+      worlds = [
+        await startWorld({ server: redis, shards, twice, onlyWoken }),
+        await startWorld({ server: redis, shards, onlyWoken }),
+      ];
       // The first wait is far longer than a test. The second is short, for tests that wait for an executor that is
       // gone.
       replicas = [
-        await serveReplica(world(0), { receiptsWithinMs: 60_000 }),
+        await serveReplica(world(0), { receiptsWithinMs: 120_000 }),
         await serveReplica(world(1), { receiptsWithinMs: 20, admit: async () => caller }),
       ];
     });
@@ -48,9 +53,7 @@ for (const { shards, twice } of [
       for (const each of worlds) await each.close();
       await redis.stop();
     });
-    beforeEach(async function () {
-      // Shorter than the wait of a Sync and its tick. So a test fails if an executor is not notified at once.
-      this.currentTest?.timeout(4_000);
+    beforeEach(async () => {
       caller = undefined;
       await world(0).reset();
     });

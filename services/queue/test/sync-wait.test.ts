@@ -4,19 +4,13 @@ import { asAgent } from "../src/domain/task/caller.js";
 import { executor, newTask, startWorld, type World } from "./world.js";
 
 describe("a Sync that waits", () => {
-  // Shorter than the tick that covers a lost wake-up. So a test fails without the wake-up. The hooks may take longer.
-  beforeEach(function () {
-    this.currentTest?.timeout(4_000);
-  });
   let world: World;
-  beforeEach(async () => void (world = await startWorld()));
+  beforeEach(async () => void (world = await startWorld({ onlyWoken: true })));
   afterEach(() => world.close());
 
   const LONG = { maxWaitMs: 20_000 };
   const ids = (answer: SyncAnswer) => answer.grants.map(({ task }) => task.id);
-  /**
-   * Resolves when the call has checked once and found nothing. From then on, only a wake-up can end it before the tick.
-   */
+  /** Resolves when the call has checked once and found nothing. From then on, only a wake-up can end it. */
   const waiting = async (ex: ReturnType<typeof executor>, more: Parameters<typeof ex.sync>[0] = LONG) => {
     const looked = new Promise<void>((resolve) => {
       const { claim } = world.store;
@@ -77,6 +71,7 @@ describe("a Sync that waits", () => {
   });
 
   it("checks a tick after its last check, however often its engine is named meanwhile", async () => {
+    const world = await startWorld();
     const waits: number[] = [];
     const { listen } = world.wakes;
     world.wakes.listen = (topics) => {
@@ -92,6 +87,7 @@ describe("a Sync that waits", () => {
       };
     };
     assert.equal((await executor(world).sync(LONG)).grants.length, 1);
+    await world.close();
     const [first = 0, second = 0, third = 0] = waits;
     assert.ok(first > second && second > third, waits.join(" "));
   });

@@ -12,21 +12,19 @@ import type { FullTask } from "../src/domain/task/task-store.js";
 import { logTopic, TICK_MS } from "../src/domain/wakes/wakes.js";
 import { createShards } from "../src/redis/shards.js";
 import { openWakes } from "../src/redis/wakes.js";
-import { ENGINES, executor, failure, log, newTask, startWorld, type World } from "./world.js";
+import { ENGINES, executor, failure, log, newTask, startWorld, type World, withoutTimeLimit } from "./world.js";
 
 const contentOf = ({ content }: LogEntry): string =>
   content.kind === "state" ? content.state : content.kind === "answer" ? "answer" : String(Buffer.from(content.event));
 
 describe("watching a task", () => {
-  // Shorter than the tick that covers a lost wake-up. So a test fails without the wake-up. The hooks may take longer.
-  beforeEach(function () {
-    this.currentTest?.timeout(4_000);
-  });
   let world: World;
+  let wakes: World["wakes"];
   // The second replica has its own connections.
   let other: RedisConnection;
   before(async () => {
     world = await startWorld();
+    wakes = withoutTimeLimit(world.wakes);
     other = await openRedis(world.server.url, { log, name: "other" });
   });
   after(async () => {
@@ -42,7 +40,7 @@ describe("watching a task", () => {
     options: { stopAfter?: number; wakes?: World["wakes"]; untilNow?: boolean } = {},
   ) => {
     const seen: LogEntry[] = [];
-    const deps = { store: world.store, wakes: options.wakes ?? world.wakes, reserve };
+    const deps = { store: world.store, wakes: options.wakes ?? wakes, reserve };
     for await (const { entry } of watchTask(
       deps,
       { id, caller: asAgent("alice"), afterSequence, untilNow: options.untilNow ?? false },
@@ -57,7 +55,7 @@ describe("watching a task", () => {
   const collectRun = async (id: string, accept: () => Promise<FullTask>) => {
     const seen: string[] = [];
     for await (const { accepted, watched } of runTask(
-      { ...world, reserve },
+      { ...world, wakes, reserve },
       { id, accept },
       new AbortController().signal,
     )) {
@@ -88,7 +86,8 @@ describe("watching a task", () => {
         if (contentOf(part.at(-1) as LogEntry) === "SUCCEEDED") return seen;
       }
     };
-    const watchers = [resuming(world.wakes, 7), resuming(secondWakes, 1_000), resuming(secondWakes, 3)];
+    const there = withoutTimeLimit(secondWakes);
+    const watchers = [resuming(wakes, 7), resuming(there, 1_000), resuming(there, 3)];
     // The reports of one fence are in order. Each is repeated through the other replica at the same time.
     const expected = ["QUEUED", "RUNNING"];
     for (let number = 2; number < 60; number++) {
@@ -132,10 +131,10 @@ describe("watching a task", () => {
   it("is notified of a report and of the end as they come", async () => {
     const { id, fence } = await run();
     let waits = (): void => undefined;
-    const wakes: World["wakes"] = {
-      ...world.wakes,
+    const noted: World["wakes"] = {
+      ...wakes,
       listen(topics) {
-        const listener = world.wakes.listen(topics);
+        const listener = wakes.listen(topics);
         const next: typeof listener.next = (...args) => {
           waits();
           return listener.next(...args);
@@ -144,8 +143,8 @@ describe("watching a task", () => {
       },
     };
     const watcher = { id, caller: asAgent("alice"), afterSequence: 2 };
-    const watch = watchTask({ store: world.store, wakes, reserve }, watcher, new AbortController().signal);
-    /** Resolves when the watcher waits. From then on, only a wake-up brings it news before the tick. */
+    const watch = watchTask({ store: world.store, wakes: noted, reserve }, watcher, new AbortController().signal);
+    /** Resolves when the watcher waits. From then on, only a wake-up brings it news. */
     const idle = () => new Promise<void>((resolve) => void (waits = resolve));
     for (const change of [
       () => world.queue.report({ id, fence, number: 2, entries: [Buffer.from("text")] }),
@@ -216,7 +215,7 @@ describe("watching a task", () => {
     };
     const stop = new AbortController();
     const accept = async () => world.queue.enqueue(task);
-    const stream = runTask({ store, wakes: world.wakes, reserve }, { id: task.id, accept }, stop.signal);
+    const stream = runTask({ store, wakes, reserve }, { id: task.id, accept }, stop.signal);
     const { value: first } = await stream.next();
     assert.equal(first?.watched?.entry.sequence, 1);
     const end = stream.next();
@@ -263,11 +262,7 @@ describe("watching a task", () => {
     };
     const seen: number[] = [];
     const watcher = { id, caller: asAgent("alice"), afterSequence: 0 };
-    for await (const { entry } of watchTask(
-      { store, wakes: world.wakes, reserve },
-      watcher,
-      new AbortController().signal,
-    )) {
+    for await (const { entry } of watchTask({ store, wakes, reserve }, watcher, new AbortController().signal)) {
       seen.push(entry.sequence);
     }
     assert.deepEqual(
@@ -290,7 +285,7 @@ describe("watching a task", () => {
     let reads = 0;
     const deps = {
       store: { ...world.store, findResult: (task: Task) => ((reads += 1), world.store.findResult(task)) },
-      wakes: world.wakes,
+      wakes,
       reserve: async (bytes: number) => {
         asked.push(bytes);
         await noRoom;
@@ -314,7 +309,7 @@ describe("watching a task", () => {
     const { id } = await run();
     const abort = new AbortController();
     const watching = watchTask(
-      { ...world, reserve },
+      { ...world, wakes, reserve },
       { id, caller: asAgent("alice"), afterSequence: 2 },
       abort.signal,
     ).next();

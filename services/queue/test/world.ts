@@ -93,6 +93,8 @@ export interface WorldOptions {
   readonly room?: Room;
   /** Absent: 1. */
   readonly shards?: number;
+  /** An executor that waits checks again only when it is woken (see `withoutTimeLimit`), and not after a while too. */
+  readonly onlyWoken?: boolean;
 }
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
@@ -103,7 +105,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     throw error;
   });
   const wakes = await openWakes(await redis.duplicate(), redis.client);
-  const waitingExecutors = createWaitingExecutors(wakes, ENGINES);
+  const waitingExecutors = createWaitingExecutors(options.onlyWoken ? withoutTimeLimit(wakes) : wakes, ENGINES);
   const clock = { now: 1_760_000_000_000 };
   const seen = { ended: [] as State[], leased: [] as string[], expired: 0 };
   const observer: QueueObserver = {
@@ -174,6 +176,23 @@ interface QueueParts {
 export function queueOver({ store, gates, limits, observer = NOBODY }: QueueParts) {
   const moves = createMoves({ store, observer }, limits);
   return { moves, queue: createQueue({ store, moves, gates, observer }, limits) };
+}
+
+/** More than any test may take. */
+const FOR_EVER_MS = 120_000;
+
+/**
+ * Wake-ups for which one waits without a time limit. The time limits of the waits make up for a wake-up that was lost,
+ * so they would hide that from a test. With these wake-ups, the test does not end.
+ */
+export function withoutTimeLimit(wakes: Wakes): Wakes {
+  return {
+    ...wakes,
+    listen(topics) {
+      const listener = wakes.listen(topics);
+      return { ...listener, next: (_timeoutMs, signal) => listener.next(FOR_EVER_MS, signal) };
+    },
+  };
 }
 
 function sendingTwice(client: RedisClient): RedisClient {
