@@ -8,7 +8,7 @@ import { Redis } from "ioredis";
 import { pino } from "pino";
 import { queueService } from "../src/index.js";
 import { queueKeys } from "../src/redis/keys.js";
-import { spec, syncRequest } from "./grpc-world.js";
+import { result, spec, syncRequest } from "./grpc-world.js";
 import { startQueue } from "./start-queue.js";
 
 describe("the queue service", () => {
@@ -53,13 +53,17 @@ describe("the queue service", () => {
   });
 
   it("takes back the tasks of a lost executor", async () => {
-    const service = await start({ CCSP_QUEUE_LEASE: "1s" });
+    const service = await start({ CCSP_QUEUE_LEASE: "3s" });
     const { task } = await service.client.enqueue({ agentId: "alice", spec: spec() });
     await service.client.sync(syncRequest());
-    const other = await service.client.sync(syncRequest({ executorId: "ex-2", maxWait: { seconds: 9n, nanos: 0 } }), {
-      timeoutMs: 15_000,
+    const other = await service.client.sync(syncRequest({ executorId: "ex-2", maxWait: { seconds: 20n, nanos: 0 } }), {
+      timeoutMs: 30_000,
     });
-    assert.equal(other.leases[0]?.taskId, task?.id);
+    const [lease] = other.leases;
+    assert.ok(lease);
+    assert.equal(lease.taskId, task?.id);
+    // So that the second lease does not expire too.
+    await service.client.complete({ taskId: lease.taskId, fence: lease.fence, result: result() });
     const metrics = await (await service.ops("/metrics")).text();
     assert.match(metrics, /ccsp_queue_leases_expired_total(\{[^}]*\})? 1/);
     await service.stop();

@@ -33,9 +33,6 @@ const asked = (
   ...more,
 });
 
-/** These tests are not about a busy machine. */
-const NEVER_OVERLOADED = { CCSP_QUEUE_OVERLOAD_LOOP_DELAY: "10m", CCSP_QUEUE_OVERLOAD_CALL: "10m" };
-
 describe("limits that are set while the queue runs", () => {
   for (const shards of [1, 3]) {
     describe(`in two replicas with ${shards} shards`, () => {
@@ -46,7 +43,7 @@ describe("limits that are set while the queue runs", () => {
       // One after the other: when one does not start, no other one is on its way, and what has started is stopped.
       const startReplicas = async () => {
         replicas = [];
-        const env = { ...NEVER_OVERLOADED, CCSP_QUEUE_SHARDS: String(shards) };
+        const env = { CCSP_QUEUE_SHARDS: String(shards) };
         for (let n = 0; n < 2; n += 1) replicas.push(await startQueue(redisUrl, env));
       };
       beforeEach(async () => {
