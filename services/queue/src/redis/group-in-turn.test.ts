@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { mock } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { groupInTurn } from "./group-in-turn.js";
 
@@ -39,13 +40,20 @@ describe("groupInTurn", () => {
   });
 
   it("makes no call for a caller that has given up", async () => {
-    const { call, groups, asked } = start(5);
-    const calls = [call("a1")];
-    await nextTurn();
-    calls.push(call("a2"));
-    for (const each of calls) await assert.rejects(each, /late/);
-    groups[0]?.answer();
-    await nextTurn();
-    assert.deepEqual(asked(), ["a1"]);
+    mock.timers.enable({ apis: ["setTimeout"] });
+    try {
+      const { call, groups, asked } = start(10_000);
+      const calls = [call("a1")];
+      await nextTurn();
+      calls.push(call("a2"));
+      const refused = calls.map((each) => assert.rejects(each, /late/));
+      mock.timers.tick(10_000);
+      await Promise.all(refused);
+      groups[0]?.answer();
+      await nextTurn();
+      assert.deepEqual(asked(), ["a1"]);
+    } finally {
+      mock.timers.reset();
+    }
   });
 });
