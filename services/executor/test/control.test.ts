@@ -76,15 +76,18 @@ describe("controlling an executor", function () {
 
   it("streams the output of a run as it comes, and ends when the run ends", () =>
     withExecutor({}, async (rig, executor) => {
-      const task = rig.queue.add("[[text:one two]][[hang-mid]]");
+      const gate = join(rig.dir, "gate");
+      const task = rig.queue.add(`[[gate:${gate}]][[text:one two]][[hang-mid]]`);
       await eventually(() => executor.getRun({ taskId: task }));
-      let said = "";
+      const parts: string[] = [];
       for await (const { text } of executor.tailRun({ taskId: task })) {
-        said += text;
+        // The first part, which is empty, shows that the stream is open.
+        if (parts.length === 0) await writeFile(gate, "");
         // The engine hangs after this word. So the run lives until it is cancelled.
-        if (said === "one") rig.queue.cancel(task);
+        if (text === "one") rig.queue.cancel(task);
+        parts.push(text);
       }
-      assert.equal(said, "one");
+      assert.deepEqual(parts, ["", "one"]);
       await rig.ended(task);
     }));
 
@@ -96,7 +99,6 @@ describe("controlling an executor", function () {
       await eventually(() => executor.getRun({ taskId: task }));
       const parts: string[] = [];
       for await (const { text, gap } of executor.tailRun({ taskId: task })) {
-        // The first part, which is empty, shows that the stream is open.
         if (parts.length === 0) await writeFile(gate, "");
         assert.equal(gap, false);
         parts.push(text);
