@@ -74,7 +74,7 @@ export interface Capabilities {
 
 /**
  * CCSP for one agent. Every method throws a CcspError when the call was refused, or when no gateway answered for
- * `resumeMs` (for a new client: `connectMs`).
+ * `resumeMs` (while none was reached: `connectMs`).
  */
 export interface CcspClient {
   /**

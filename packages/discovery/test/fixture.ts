@@ -153,10 +153,10 @@ export async function registered(consulUrl: string, service: string): Promise<st
   return services.flatMap(({ ID, Service }) => (Service === service ? [ID] : [])).toSorted();
 }
 
-/** The names of the checks that Consul makes of an instance. */
+/** The checks that Consul makes of an instance, each with its outcome. */
 export async function checksOf(consulUrl: string, id: string): Promise<string[]> {
-  const checks = await fromAgent<{ Name: string; ServiceID: string }>(consulUrl, "checks");
-  return checks.flatMap(({ Name, ServiceID }) => (ServiceID === id ? [Name] : []));
+  const checks = await fromAgent<{ Name: string; ServiceID: string; Status: string }>(consulUrl, "checks");
+  return checks.flatMap(({ Name, ServiceID, Status }) => (ServiceID === id ? [`${Name} ${Status}`] : []));
 }
 
 async function fromAgent<T>(consulUrl: string, what: "services" | "checks"): Promise<T[]> {

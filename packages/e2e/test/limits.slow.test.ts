@@ -50,8 +50,12 @@ describe("limits of a login, with the real Claude Code CLI at two executors and 
     await stand(first, 5);
     const overloaded = await submit(`[[sim:529 times=3]] ${second.marker} overloaded`);
     // It stays parked for some seconds only, so its log tells of it.
-    for await (const { event } of client.watch(overloaded))
-      if (event?.$case === "stateChanged" && event.value.state === TaskState.PARKED) break;
+    let parked = false;
+    for await (const { event } of client.watch(overloaded, { signal: AbortSignal.timeout(90_000) })) {
+      parked = event?.$case === "stateChanged" && event.value.state === TaskState.PARKED;
+      if (parked) break;
+    }
+    assert.ok(parked, "it was never parked");
     assert.equal(calls("overloaded").length, 3);
 
     const waiting = await Promise.all([1, 2, 3, 4, 5, 6].map((n) => submit(`${second.marker} second ${n}`)));

@@ -13,7 +13,7 @@ describe("openRedis on Cluster", () => {
   let redis: RedisConnection;
 
   beforeEach(async () => {
-    setup = await startRedisCluster();
+    setup = await startRedisCluster({ nodeTimeoutMs: 1_000 });
     redis = await openRedis(setup.url, { log, name: "test" });
   });
   afterEach(async () => {

@@ -29,6 +29,7 @@ describe("openRedis on Sentinel", () => {
     const reader = await redis.duplicate();
     const popped = reader.blpop("list", 0);
 
+    await setup.failOverAfter(500);
     await setup.master.kill9();
     assert.equal(await putOnce("after", "1"), "ok");
     assert.equal(await putOnce("before", "1"), "taken");

@@ -4,8 +4,8 @@ import { basename } from "node:path";
 /** The programs that a sandbox runs beside the engine for as long as the engine runs. */
 const BESIDE = ["bwrap", "socat", "socat1"];
 /**
- * In each command line of the shells that start a sandbox's proxy, which is before the engine (proxy-environment.ts of
- * the executor).
+ * Every shell that starts the proxy of a sandbox has this text in its command line. The proxy starts before the engine
+ * (proxy-environment.ts of the executor).
  */
 const STARTS = "TCP-LISTEN:";
 

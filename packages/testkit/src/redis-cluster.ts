@@ -21,7 +21,7 @@ export interface RedisClusterOptions {
   readonly appendOnly?: boolean;
   /** Additional settings for every node. */
   readonly args?: readonly string[];
-  /** A node that is silent for this long counts as failed. */
+  /** A node that is silent for this long counts as failed. Default: 30 s, because a busy machine may stop a node. */
   readonly nodeTimeoutMs?: number;
 }
 
@@ -50,7 +50,7 @@ const busPorts = new Map<number, number>();
 async function startNode({
   appendOnly,
   args: more = [],
-  nodeTimeoutMs = 1_000,
+  nodeTimeoutMs = 30_000,
 }: RedisClusterOptions): Promise<RedisServer> {
   // By default the bus port is the port plus 10,000, which may be above the largest port number.
   const bus = await freePort();

@@ -8,6 +8,7 @@ import { eventually, skip } from "@ccsp/testkit";
 import { pino } from "pino";
 import type { SandboxConfig } from "../src/sandbox/config.js";
 import { type OpenedSandbox, openSandbox } from "../src/sandbox/open.js";
+import { withProxy } from "../src/sandbox/proxy-environment.js";
 import { findProcesses } from "../src/supervision/kill.js";
 import { startExecutorProcess } from "./executor-process.js";
 import { startFakeQueue } from "./fake-queue.js";
@@ -87,6 +88,11 @@ describe("a sandbox", function () {
     const found = () => execFileSync("ps", ["-eo", "args"], { encoding: "utf8" }).includes(`sleep ${seconds}`);
     // The run does not know this process: the kernel ends it with the sandbox, which may take a moment.
     await eventually(() => assert.equal(found(), false));
+  });
+
+  it("starts its proxy by a shell that tests can tell from the engine", () => {
+    // `engineProcesses` of the testkit knows the shell by this text.
+    assert.ok(withProxy("socat", "/a/socket").some((word) => word.includes("TCP-LISTEN:")));
   });
 
   it("shows a run its own processes, its own name and its own folders, all with a size", async () => {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-import { eventually } from "@ccsp/testkit";
+import { engineProcesses, eventually } from "@ccsp/testkit";
 import { startExecutorProcess } from "./executor-process.js";
 import { type FakeQueue, startFakeQueue } from "./fake-queue.js";
 import { processesOf } from "./processes.js";
@@ -120,9 +120,9 @@ async function many(
   return ends;
 }
 
-/** Sends SIGKILL to the process that leads the run, as the kernel's OOM killer would. */
+/** Sends SIGKILL to the engine, as the kernel's OOM killer would. Its sandbox lives on. */
 async function killEngine(task: string): Promise<void> {
-  for (const pid of await processesOf(task)) {
+  for (const pid of engineProcesses(await processesOf(task))) {
     try {
       if (readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("scripted-engine")) process.kill(pid, "SIGKILL");
     } catch {

@@ -14,7 +14,7 @@ import { eventually } from "@ccsp/testkit";
 import { reap } from "../src/domain/due/reaper.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { type QueueClient, serveReplica, spec, syncRequest } from "./grpc-world.js";
-import { LEASE_MS, startWorld, type World } from "./world.js";
+import { LEASE_MS, startWorld, type World, withoutTimeLimit } from "./world.js";
 
 const { NO_SUBMIT, NO_START, PARK_RUNNING, KILL } = EmergencyLevel;
 /** One agent for each of four shards. */
@@ -35,7 +35,7 @@ for (const { shards, twice } of [
     let caller: Identity | undefined;
     before(async () => {
       redis = await startRedis();
-      // So a test fails if a waiting executor is not notified.
+      // So a test fails if a waiting executor, or a stop that waits for receipts, is not notified.
       const onlyWoken = true;
       worlds = [
         await startWorld({ server: redis, shards, twice, onlyWoken }),
@@ -44,7 +44,7 @@ for (const { shards, twice } of [
       // The first wait is far longer than a test. The second is short, for tests that wait for an executor that is
       // gone.
       replicas = [
-        await serveReplica(world(0), { receiptsWithinMs: 120_000 }),
+        await serveReplica({ ...world(0), wakes: withoutTimeLimit(world(0).wakes) }, { receiptsWithinMs: 120_000 }),
         await serveReplica(world(1), { receiptsWithinMs: 20, admit: async () => caller }),
       ];
     });

@@ -97,7 +97,7 @@ async function useEverything(world: World): Promise<void> {
 
 describe("every script of the queue", () => {
   it("runs on a Cluster of six nodes, which refuses keys of other slots", async () => {
-    const server = await startRedisCluster({ nodeTimeoutMs: 30_000 });
+    const server = await startRedisCluster();
     const world = await startWorld({ server, shards: SHARDS });
     try {
       await useEverything(world);

@@ -7,14 +7,11 @@ import { createReplicas } from "../src/redis/replicas.js";
 import { replicated } from "../src/redis/replicated.js";
 import { executor, log, newTask, startWorld } from "./world.js";
 
-/** Only the operator may cause a failover, and not a busy machine that stops a master for a while. */
-const OWN_FAILOVER_AFTER_MS = 30_000;
-
 const SETUPS = [
   {
     kind: "Sentinels",
     async start() {
-      const setup = await startRedisSentinel({ downAfterMs: OWN_FAILOVER_AFTER_MS });
+      const setup = await startRedisSentinel();
       const sentinel = setup.url.replace("redis+sentinel", "redis").replace(/,.*/, "");
       return { setup, ask: () => tell(sentinel, "sentinel", "failover", "main"), next: setup.replica };
     },
@@ -22,7 +19,7 @@ const SETUPS = [
   {
     kind: "a Cluster",
     async start() {
-      const setup = await startRedisCluster({ nodeTimeoutMs: OWN_FAILOVER_AFTER_MS });
+      const setup = await startRedisCluster();
       // Shard 0 has slot 13907, which is on the third master.
       const next = setup.nodes[5] ?? assert.fail();
       return { setup, ask: () => tell(next.url, "cluster", "failover"), next };

@@ -18,7 +18,7 @@ describe("a failover of Redis", () => {
   let world: World;
   let second: RedisServer | undefined;
   beforeEach(async () => {
-    setup = await startRedisSentinel({ downAfterMs: 30_000 });
+    setup = await startRedisSentinel();
     world = await startWorld({ server: setup });
     // Calls about older ends do not wait for replicas, so the clock shows the present time.
     world.clock.now = Date.now();

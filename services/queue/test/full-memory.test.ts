@@ -32,7 +32,7 @@ const SETUPS: readonly { kind: string; start: () => Promise<WorldOptions> }[] = 
   { kind: "by itself", start: async () => ({ twice: true }) },
   {
     kind: "that is a Cluster of six nodes",
-    start: async () => ({ server: await startRedisCluster({ nodeTimeoutMs: 30_000 }), shards: 4 }),
+    start: async () => ({ server: await startRedisCluster(), shards: 4 }),
   },
 ];
 

@@ -71,23 +71,26 @@ describe("a Sync that waits", () => {
   });
 
   it("checks a tick after its last check, however often its engine is named meanwhile", async () => {
-    const world = await startWorld();
+    const ticking = await startWorld({ server: world.server });
     const waits: number[] = [];
-    const { listen } = world.wakes;
-    world.wakes.listen = (topics) => {
+    const { listen } = ticking.wakes;
+    ticking.wakes.listen = (topics) => {
       const listener = listen(topics);
       return {
         ...listener,
         async next(...args) {
           waits.push(args[0]);
-          if (waits.length < 3) world.waitingExecutors.offer("claude-code", 1);
-          else await world.queue.enqueue(newTask());
+          if (waits.length < 3) ticking.waitingExecutors.offer("claude-code", 1);
+          else await ticking.queue.enqueue(newTask());
           return listener.next(...args);
         },
       };
     };
-    assert.equal((await executor(world).sync(LONG)).grants.length, 1);
-    await world.close();
+    try {
+      assert.equal((await executor(ticking).sync(LONG)).grants.length, 1);
+    } finally {
+      await ticking.close();
+    }
     const [first = 0, second = 0, third = 0] = waits;
     assert.ok(first > second && second > third, waits.join(" "));
   });

@@ -45,7 +45,7 @@ _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 3.0
 _LONGEST_TRY = 10.0
 #: How long a channel may take to say that it is connected.
-_MOMENT = 0.1
+_MOMENT = 0.5
 #: How long a stream that breaks after an end is tried again. Only a task that was put back has more entries.
 _AFTER_END = 2.0
 
@@ -141,7 +141,7 @@ class Caller:
                     raise UnavailableError("DEPENDENCY_UNAVAILABLE", text) from None
 
     def _connected(self) -> bool:
-        """A gateway that takes calls and is only slow is there."""
+        """Whether the channel is connected: then a gateway is there, and is only slow."""
         ready = grpc.channel_ready_future(self._channel)
         try:
             ready.result(timeout=_MOMENT)

@@ -12,7 +12,7 @@ export function completeCommand(io: Io): Command {
     .option("--limit <duration>", "how long the fleet may take to answer", durationMs)
     .action(async (words: readonly string[], { limit }: { readonly limit?: number }, command: Command) => {
       if (!command.parent) return;
-      const { suggestions, files } = await suggest(command.parent, words, { io, ...(limit && { limitMs: limit }) });
+      const { suggestions, files } = await suggest(command.parent, words, { io, limitMs: limit });
       for (const { value, description = "" } of suggestions) sayFormatted(io, `${word(value)}\t${word(description)}`);
       if (files) sayFormatted(io, ":files");
     });

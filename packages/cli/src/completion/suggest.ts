@@ -17,12 +17,12 @@ const LIMIT_MS = 1_000;
 
 /**
  * What may stand at the cursor, in the order in which it should be shown. Everything comes from the commands as they are
- * defined, and from the fleet. Answers within a second. Never throws, and says nothing when the fleet does not answer.
+ * defined, and from the fleet. Answers within `limitMs` (1 s). Never throws, and says nothing when the fleet does not answer.
  */
 export async function suggest(
   program: Command,
   words: readonly string[],
-  { io, limitMs = LIMIT_MS }: { readonly io: Io; readonly limitMs?: number },
+  { io, limitMs = LIMIT_MS }: { readonly io: Io; readonly limitMs?: number | undefined },
 ): Promise<Answer> {
   const line = readCommandLine(program, words);
   const { suggestions, files } = await candidates(line, { io: silent(io), limitMs });

@@ -19,14 +19,26 @@ const ATTEMPT = span("task.attempt", "attempt", "root");
 const NOW = 1_000_000;
 
 /** Loads from a store in which each list of spans is what it has after one more wait. */
-async function load(task: TaskFacts | undefined, ...lists: readonly (readonly Span[])[]) {
+const load = (task: TaskFacts | undefined, ...lists: readonly (readonly Span[])[]) => loadFrom({ task, lists });
+
+interface Store {
+  readonly task: TaskFacts | undefined;
+  readonly lists: readonly (readonly Span[])[];
+  /** How long the first look takes. */
+  readonly firstMs?: number;
+}
+
+async function loadFrom({ task, lists, firstMs = 0 }: Store) {
   let now = NOW;
   let waits = 0;
-  const find = async (): Promise<FoundTrace> => ({
-    spans: lists[Math.min(waits, lists.length - 1)] ?? [],
-    droppedSpans: 0,
-    store: { traces: 1, bytes: 1, droppedTraces: 0, droppedSpans: 0 },
-  });
+  const find = async (): Promise<FoundTrace> => {
+    if (waits === 0) now += firstMs;
+    return {
+      spans: lists[Math.min(waits, lists.length - 1)] ?? [],
+      droppedSpans: 0,
+      store: { traces: 1, bytes: 1, droppedTraces: 0, droppedSpans: 0 },
+    };
+  };
   const sleep = async (ms: number) => {
     waits += 1;
     now += ms;
@@ -50,6 +62,12 @@ describe("loadTrace", () => {
     assert.deepEqual(loaded, { names: ["RunTask", "task.attempt"], complete: false, waitedMs: 2_000 });
     assert.equal((await load({ endTime: new Date(NOW - 60_000), attempts: 2 }, [ROOT])).waitedMs, 0);
     assert.equal((await load({ endTime: new Date(NOW + 3_600_000), attempts: 2 }, [ROOT])).waitedMs, 3_000);
+  });
+
+  it("looks again after a look that took longer than all its pauses may", async () => {
+    const task = { endTime: new Date(NOW), attempts: 1 };
+    const loaded = await loadFrom({ task, lists: [[], [ROOT, ATTEMPT]], firstMs: 5_000 });
+    assert.deepEqual([loaded.complete, loaded.waitedMs], [true, 5_200]);
   });
 
   it("waits only for the first span of a task that has not ended, and is never complete then", async () => {
