@@ -226,6 +226,12 @@ describe("a set of budgets that are used up", () => {
       "holds[1].end_time",
     ]);
     assert.deepEqual(fieldsOf([{ ...good, scope: { scope: { $case: "engine", value: "e" } } }]), ["holds[0].scope"]);
+    for (const value of ["", "a/b", "a b", "a".repeat(129)]) {
+      assert.deepEqual(fieldsOf([{ ...good, scope: { scope: { $case: "agentId", value } } }]), [
+        "holds[0].scope.agent_id",
+      ]);
+    }
+    assert.deepEqual(fieldsOf([{ ...good, scope: { scope: { $case: "agentId", value: "a.b@c" } } }]), []);
     assert.deepEqual(fieldsOf([{ ...good, action: 99 }]), ["holds[0].action"]);
     assert.deepEqual(fieldsOf(Array.from({ length: 1_001 }, () => good)), ["holds"]);
   });

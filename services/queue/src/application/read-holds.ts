@@ -1,6 +1,7 @@
 import { isVisible, VISIBLE_RULE } from "@ccsp/errors";
 import type { BudgetHold as HoldMessage, SetBudgetHoldsRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Faults } from "../domain/fields/faults.js";
+import { isAgentId } from "../domain/fields/ids.js";
 import type { BudgetHold } from "../domain/gates/budget-holds.js";
 import type { BudgetScope } from "../domain/gates/scope.js";
 import { actionOf, scopeOf } from "../messages/gate-message.js";
@@ -24,6 +25,8 @@ function readHold(hold: HoldMessage, field: string, faults: Faults): BudgetHold 
   const limitLength = Array.from(limit).length;
   faults.unless(/^[A-Za-z0-9._-]{1,64}$/.test(budget), `${field}.budget`, "must be 1 to 64 of A-Z a-z 0-9 . _ -");
   faults.unless(of !== undefined, `${field}.scope`, "must be all, an agent, or a label as key=value");
+  // The gate of such a name could be stored, and then not be read or named again.
+  if (of?.kind === "agent") faults.unless(isAgentId(of.agent), `${field}.scope.agent_id`, "is not an agent id");
   faults.unless(action !== undefined, `${field}.action`, "must be REFUSE or PARK");
   faults.unless(limitLength >= 1 && limitLength <= MAX_LIMIT, `${field}.limit`, `must be 1 to ${MAX_LIMIT} characters`);
   faults.unless(isVisible(limit), `${field}.limit`, VISIBLE_RULE);

@@ -11475,7 +11475,7 @@ export const QueueServiceService = {
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: there are more than 1,000 holds, or one has no name, no scope or no end time, or
-   *   a scope that is not `all`, `agent_id` or `label`.
+   *   a scope that is not `all`, the `agent_id` of an agent or a `label`.
    */
   setBudgetHolds: {
     path: "/ccsp.queue.v1.QueueService/SetBudgetHolds" as const,
@@ -11898,7 +11898,7 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: there are more than 1,000 holds, or one has no name, no scope or no end time, or
-   *   a scope that is not `all`, `agent_id` or `label`.
+   *   a scope that is not `all`, the `agent_id` of an agent or a `label`.
    */
   setBudgetHolds: handleUnaryCall<SetBudgetHoldsRequest, SetBudgetHoldsResponse>;
   /**
@@ -12416,7 +12416,7 @@ export interface QueueServiceClient extends Client {
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: there are more than 1,000 holds, or one has no name, no scope or no end time, or
-   *   a scope that is not `all`, `agent_id` or `label`.
+   *   a scope that is not `all`, the `agent_id` of an agent or a `label`.
    */
   setBudgetHolds(
     request: SetBudgetHoldsRequest,
