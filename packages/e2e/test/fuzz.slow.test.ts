@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { CallError } from "@ccsp/grpc-kit";
-import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EmergencyLevel, SetLimitsRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskFilter } from "@ccsp/protos/ccsp/task/v1/filter.js";
 import { type Task, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually } from "@ccsp/testkit";
@@ -122,7 +122,7 @@ describe(`${INPUTS} fuzzed inputs over all RPCs with a valid identity (CCSP_SEED
 });
 
 /**
- * Undoes what stops the fleet: an emergency stop, gates, budgets, no slots. While the executor is draining, the
+ * Undoes what stops the fleet: an emergency stop, gates, budgets, limits, no slots. While the executor is draining, the
  * executors that fuzzed calls pretend to be get the leases.
  */
 async function keepGoing(world: World, { draining }: { draining: boolean }): Promise<void> {
@@ -143,6 +143,13 @@ async function keepGoing(world: World, { draining }: { draining: boolean }): Pro
     for (const { budget } of (await monitor.listBudgets({}, PATIENT)).budgets)
       await deleteBudget(monitor, budget?.name ?? "");
     for (const { scope } of gates) await queue.resumeQueue({ scope, who: "test", why: "the fuzzing goes on" }, PATIENT);
+    const { limits } = await queue.getLimits({}, PATIENT);
+    const changes = limits.flatMap(({ name, source }) => (source ? [{ name }] : []));
+    // One call takes 100 of them.
+    for (let from = 0; from < changes.length; from += 100) {
+      const part = { changes: changes.slice(from, from + 100), who: "test", why: "the fuzzing goes on" };
+      await queue.setLimits(SetLimitsRequest.fromPartial(part), PATIENT);
+    }
     await executor.setDraining({ draining }, PATIENT);
     for (const { status } of (await executor.listEngines({}, PATIENT)).engines)
       await executor.setConcurrency({ engine: status?.engine ?? "", slots: SLOTS }, PATIENT);
