@@ -14,8 +14,8 @@ export const bytesWrittenBy = (pid: number): number =>
   Number(/^wchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, "utf8"))?.[1]);
 
 /**
- * Throws unless exactly `count` processes of engines live: of all runs, or of one task's runs. For none, also no process
- * of a sandbox may live. Use it with `eventually`.
+ * Throws unless exactly `count` processes of engines live: of all runs, or of one task's runs. For none, also no
+ * process of a sandbox may live. Use it with `eventually`.
  */
 export async function expectProcesses(count: number, taskId?: string): Promise<number[]> {
   const all = await processesOf(taskId);

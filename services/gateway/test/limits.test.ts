@@ -158,13 +158,14 @@ describe("the limits of two gateways with one Redis", function () {
     const proven = await as("alice");
     await capabilities(0, proven);
     const forged = await as("alice", { secret: "another secret of this test, not the gateway's" });
-    const fail = (index: 0 | 1) =>
+    const refusal = (index: 0 | 1) =>
       replica(index)
         .client.getCapabilities({}, forged)
         .then(
-          () => "served",
-          (error: unknown) => (error instanceof CallError ? error.reason : String(error)),
+          () => assert.fail("a forged token was served"),
+          (error: unknown) => (error instanceof CallError ? error : assert.fail(String(error))),
         );
+    const fail = async (index: 0 | 1) => (await refusal(index)).reason;
     for (let i = 0; i < 5; i++) assert.equal(await fail(0), "TOKEN_INVALID");
     const failed = performance.now();
     const next = await fail(0);
@@ -179,9 +180,10 @@ describe("the limits of two gateways with one Redis", function () {
     let failures = 1;
     // Only a forged token may ask until the lock holds: one that is served would end the series.
     await eventually(async () => {
-      const reason = await fail(1);
+      const { reason, retryAfterMs = 0 } = await refusal(1);
       if (reason === "TOKEN_INVALID") failures += 1;
       assert.equal(reason, "CALLER_LIMIT");
+      assert.ok(retryAfterMs > 1_000, "the sixth failure locks for two seconds");
     });
     assert.ok(failures < 5, `${failures} failures here: it knows those at the other replica`);
     assert.equal((await capabilities(1, await as("alice", { id: "3" })))?.limit, "failed_logins");

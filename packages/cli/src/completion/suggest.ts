@@ -16,8 +16,9 @@ const NOTHING: Answer = { suggestions: [], files: false };
 const LIMIT_MS = 1_000;
 
 /**
- * What may stand at the cursor, in the order in which it should be shown. Everything comes from the commands as they are
- * defined, and from the fleet. Answers within `limitMs` (1 s). Never throws, and says nothing when the fleet does not answer.
+ * What may stand at the cursor, in the order in which it should be shown. Everything comes from the commands as they
+ * are defined, and from the fleet. Answers within `limitMs` (1 s). Never throws, and says nothing when the fleet does
+ * not answer.
  */
 export async function suggest(
   program: Command,

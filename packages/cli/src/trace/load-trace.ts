@@ -38,16 +38,15 @@ const PORTS: LoadPorts = {
 };
 
 /**
- * Reads a trace. Shortly after the end of the task, looks again until its last spans have arrived. It pauses between its
- * looks until 3 s after the end. For a task that has not ended, it pauses 3 s at most, and for the first span only: the
- * others come when they end.
+ * Reads a trace. Shortly after the end of the task, looks again until its last spans have arrived. It pauses between
+ * its looks until 3 s after the end. For a task that has not ended, it pauses 3 s at most, and for the first span only:
+ * the others come when they end.
  */
 export async function loadTrace(options: LoadOptions, { find, now, sleep }: LoadPorts = PORTS): Promise<LoadedTrace> {
   const { socket, traceId, task } = options;
   const hasEnded = task === undefined || task.endTime !== undefined;
-  const limit = Math.min(task?.endTime?.getTime() ?? now(), now()) + LATE_MS;
   // Only pauses count. While the machine stands still or the store is slow, no spans come either.
-  let leftMs = limit - now();
+  let leftMs = Math.min(task?.endTime?.getTime() ?? now(), now()) + LATE_MS - now();
   for (;;) {
     const found = await find(socket, traceId);
     const complete = hasEnded && isComplete(found, task?.attempts ?? 0);
