@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ConsulAgent, freePort, needsConsul, startConsul } from "@ccsp/fleet";
 import { CallError } from "@ccsp/grpc-kit";
-import { eventually, type LeakCheck, leakCheck } from "@ccsp/testkit";
+import { eventually, type LeakCheck, leakCheck, withinRunningTime } from "@ccsp/testkit";
 import { announce } from "../src/index.js";
 import { checksOf, Fixture, listed, log, portsOf, registered } from "./fixture.js";
 
@@ -24,12 +24,7 @@ async function ask(client: Asker, times: number): Promise<Record<string, number>
 async function askDuring(client: Asker, change: Promise<unknown>): Promise<void> {
   const over = new AbortController();
   const done = change.finally(() => over.abort());
-  while (!over.signal.aborted) {
-    const late = new AbortController();
-    let steps = 0;
-    const clock = setInterval(() => (steps += 1) >= 20 && late.abort(), 50);
-    await client.whoAnswers(60_000, late.signal).finally(() => clearInterval(clock));
-  }
+  while (!over.signal.aborted) await withinRunningTime(1_000, client.whoAnswers());
   await done;
 }
 

@@ -94,7 +94,7 @@ export class Fixture {
     target: string,
     credentials?: ChannelCredentials,
   ): {
-    whoAnswers(timeoutMs?: number, signal?: AbortSignal): Promise<string>;
+    whoAnswers(timeoutMs?: number): Promise<string>;
     watch(): Promise<void>;
     /** A stream. Its first message is the answer to the call. */
     run(timeoutMs: number): Promise<void>;
@@ -106,8 +106,8 @@ export class Fixture {
       }),
     );
     return {
-      async whoAnswers(timeoutMs = 10_000, signal?: AbortSignal) {
-        const { task } = await client.get({}, { timeoutMs, ...(signal && { signal }) });
+      async whoAnswers(timeoutMs = 10_000) {
+        const { task } = await client.get({}, { timeoutMs });
         return task?.id ?? "";
       },
       async watch() {

@@ -7,6 +7,7 @@ export { type Asked, type Fault as IssueServerFault, type IssueServer, startIssu
 export { type LeakCheck, leakCheck } from "./leak-check.js";
 export { type RedisCluster, startRedisCluster } from "./redis-cluster.js";
 export { type RedisSentinel, startRedisSentinel } from "./redis-sentinel.js";
+export { withinRunningTime } from "./running-time.js";
 export { SCRIPTED_ENGINE } from "./scripted-engine.js";
 export { type ServiceProcess, startServiceProcess } from "./service-process.js";
 export { simulatedEngine } from "./simulated-engine.js";
