@@ -26,7 +26,7 @@ local function drop(one)
   local bytes = redis.call('HSTRLEN', transcripts, one)
   redis.call('HDEL', transcripts, one)
   redis.call('ZREM', kept, one)
-  return redis.call('HINCRBY', meta, 'transcripts', -bytes)
+  return redis.call('HINCRBY', meta, 'transcripts', 0 - bytes)
 end
 
 local total
