@@ -8,15 +8,15 @@ UNIT := 'packages/*/src/**/*.test.ts' 'services/*/src/**/*.test.ts'
 E2E := 'packages/e2e/test/**/*.test.ts'
 # Long files come first, so that the parallel jobs end at about the same time.
 LIVE := 'services/*/test/**/*.test.ts' 'packages/!(e2e)/test/**/*.test.ts'
-SLOW := 'packages/*/test/**/*.slow.test.ts' 'services/*/test/**/*.slow.test.ts'
+PROOFS := node .ci/proofs.mjs
 MOCHA := mocha --reporter ./mocha-reporter.cjs
 FAST := $(MOCHA) --ignore '**/*.slow.test.ts'
-# Runs files in parallel, because a test mostly waits for processes: two at a time leave half of two cores idle.
-SIDE_BY_SIDE := --parallel --jobs 3
+# Files that start processes run two at a time: more of them disturb each other on two cores.
+SIDE_BY_SIDE := --parallel --jobs 2
 ON_NODE22 := PATH="$(CURDIR)/.tools/node22/bin:$$PATH"
 CCSP := node packages/cli/bin/ccsp.js
 
-.PHONY: help setup packages demo up down logs test test-slow test-unit test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
+.PHONY: help setup packages demo up down logs test test-slow test-slow-changed test-unit test-unit-node22 test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
   chaos check python pack images bench-submit bench-queue bench-monitor bench-adaptation bench-strangers bench-live bench-ttft bench-rest gen docs docs-picture lint types format proto build clean
 
 help:
@@ -49,15 +49,21 @@ packages:
 ##@ Test it
 # Tests start some thousand processes. With what Node has compiled before, each of them starts faster.
 test test-integration test-e2e: export NODE_COMPILE_CACHE ?= $(CURDIR)/.tools/cache/node
-test: setup ## run all tests except the slow ones, three files at a time
+test: setup ## run all tests except the slow ones, two files at a time
 	@$(FAST) $(SIDE_BY_SIDE) $(E2E) $(LIVE) $(UNIT)
 
-# Runs the files *.slow.test.ts, and compares the queue with its model in 30,000 steps. On Node 22 it runs the unit tests
-# and one task through the fleet.
-test-slow: setup ## run the tests that take over 30 s, and some tests on Node 22
-	@status=0; CCSP_SOAK_STEPS=5000 $(MOCHA) $(SLOW) services/queue/test/random.test.ts || status=1; \
-	  { deploy/setup.sh node22 && $(ON_NODE22) $(MOCHA) $(UNIT) packages/e2e/test/one-task.test.ts; } || status=1; \
-	  exit $$status
+# Runs the files *.slow.test.ts, compares the queue with its model in 30,000 steps, and runs the unit tests and one task
+# on Node 22. It records what passed in .ci/proofs.json. PROOF=fuzz runs the proofs with this word in their names.
+test-slow: setup ## run the tests that take over 30 s, and some tests on Node 22 (PROOF=name)
+	@$(PROOFS) run $(PROOF)
+
+# What .ci/run runs of them.
+test-slow-changed: setup ## run the slow tests whose inputs differ from those with which they last passed
+	@$(PROOFS) run --changed --no-record
+
+test-unit-node22: packages
+	@deploy/setup.sh node22
+	@$(ON_NODE22) $(MOCHA) $(UNIT) packages/e2e/test/one-task.test.ts
 
 test-unit: packages ## run the tests that start no server and no other process
 	@$(MOCHA) $(UNIT)
@@ -184,6 +190,7 @@ lint: packages ## lint TypeScript, Lua and shell, check format and unused code
 	@knip --no-progress --treat-config-hints-as-errors
 	@node .ci/lint-lua.mjs
 	@node .ci/lint-shell.mjs
+	@$(PROOFS) check
 
 format: packages ## format the code and sort the imports
 	@biome check --write .

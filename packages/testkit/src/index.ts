@@ -18,5 +18,6 @@ export type { Matcher } from "./simulator/scripts.js";
 export { type Simulator, type SimulatorOptions, startSimulator } from "./simulator/simulator.js";
 export { hugeText } from "./simulator/text.js";
 export { skip } from "./skip.js";
+export { scaled } from "./time-limit.js";
 export { type OtlpReceiver, startOtlpReceiver } from "./traces/otlp-receiver.js";
 export { renderTrace } from "./traces/render-trace.js";

@@ -1,0 +1,3 @@
+describe("a file", () => {
+  it("never ends", () => new Promise(() => {})).timeout(50);
+});
