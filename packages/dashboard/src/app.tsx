@@ -1,8 +1,10 @@
+import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { ApiError, outcome, signedOut } from "./api.js";
 import { shellWords } from "./i18n/shell.js";
+import Overview from "./pages/overview.js";
 import { SignInPage } from "./pages/sign-in.js";
-import { PAGES, type Page, type PageComponent, type PageParameters } from "./pages.js";
+import { PAGES, type Page, type PageName, type PageParameters } from "./pages.js";
 import { Failure } from "./parts/failure.js";
 import { PageHead } from "./parts/layout.js";
 import { closeMenu, Shell } from "./parts/shell.js";
@@ -34,21 +36,39 @@ function pageOf(address: string): Found | undefined {
   return undefined;
 }
 
-const loadedPages = new Map<Page, PageComponent>();
+type PageComponent = ComponentType<{ readonly parameters: PageParameters }>;
+
+/** What was read. The overview is in the first view; each other page is read when it is opened. */
+const loadedPages = new Map<PageName, PageComponent>([["overview", Overview]]);
+
+const READ: Readonly<Record<Exclude<PageName, "overview">, () => Promise<{ readonly default: PageComponent }>>> = {
+  queue: () => import("./pages/queue.js"),
+  tasks: () => import("./pages/tasks.js"),
+  task: () => import("./pages/task.js"),
+  executors: () => import("./pages/executors.js"),
+  usage: () => import("./pages/usage.js"),
+  alerts: () => import("./pages/alerts.js"),
+  sessions: () => import("./pages/sessions.js"),
+  schedules: () => import("./pages/schedules.js"),
+  notifications: () => import("./pages/notifications.js"),
+  keys: () => import("./pages/keys.js"),
+  audit: () => import("./pages/audit.js"),
+};
 
 function LoadedPage({ page, parameters }: Found) {
   const word = shellWords();
   const [failed, setFailed] = useState(false);
-  const [Shown, show] = useState(() => page.component ?? loadedPages.get(page));
+  const [Shown, show] = useState(() => loadedPages.get(page.name));
   useEffect(() => {
     document.title = `${word.pages[page.name]} · CCSP`;
   }, [word]);
   useEffect(() => {
     closeMenu();
     const load = async () => {
-      const read = await page.load?.().catch(() => undefined);
+      if (page.name === "overview") return;
+      const read = await READ[page.name]().catch(() => undefined);
       if (!read) return setFailed(true);
-      loadedPages.set(page, read.default);
+      loadedPages.set(page.name, read.default);
       return show(() => read.default);
     };
     if (!Shown) void load();

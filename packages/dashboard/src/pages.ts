@@ -1,8 +1,5 @@
-import type { ComponentType } from "preact";
-import Overview from "./pages/overview.js";
-
+/** The values of the path's parameters, by name. */
 export type PageParameters = Readonly<Record<string, string>>;
-export type PageComponent = ComponentType<{ readonly parameters: PageParameters }>;
 
 export type PageName =
   | "overview"
@@ -26,23 +23,20 @@ export interface Page {
   readonly rail: true | PageName;
   /** Without this scope the rail and the palette leave it out. */
   readonly scope?: string;
-  /** One of these: the component, or how it is read when the page is opened. */
-  readonly component?: PageComponent;
-  readonly load?: () => Promise<{ readonly default: PageComponent }>;
 }
 
-/** All pages. The first one is in the first view, and each of the others is read when it is opened. */
+/** All pages. What they show is in `app.tsx`, so that the parts of a page can name other pages. */
 export const PAGES: readonly Page[] = [
-  { name: "overview", path: "/", rail: true, component: Overview },
-  { name: "queue", path: "/queue", rail: true, load: () => import("./pages/queue.js") },
-  { name: "tasks", path: "/tasks", rail: true, load: () => import("./pages/tasks.js") },
-  { name: "task", path: "/tasks/:taskId", rail: "tasks", load: () => import("./pages/task.js") },
-  { name: "executors", path: "/executors", rail: true, load: () => import("./pages/executors.js") },
-  { name: "usage", path: "/usage", rail: true, load: () => import("./pages/usage.js") },
-  { name: "alerts", path: "/alerts", rail: true, load: () => import("./pages/alerts.js") },
-  { name: "sessions", path: "/sessions", rail: true, load: () => import("./pages/sessions.js") },
-  { name: "schedules", path: "/schedules", rail: true, load: () => import("./pages/schedules.js") },
-  { name: "notifications", path: "/notifications", rail: true, load: () => import("./pages/notifications.js") },
-  { name: "keys", path: "/keys", rail: true, scope: "keys:manage", load: () => import("./pages/keys.js") },
-  { name: "audit", path: "/audit", rail: true, load: () => import("./pages/audit.js") },
+  { name: "overview", path: "/", rail: true },
+  { name: "queue", path: "/queue", rail: true },
+  { name: "tasks", path: "/tasks", rail: true },
+  { name: "task", path: "/tasks/:taskId", rail: "tasks" },
+  { name: "executors", path: "/executors", rail: true },
+  { name: "usage", path: "/usage", rail: true },
+  { name: "alerts", path: "/alerts", rail: true },
+  { name: "sessions", path: "/sessions", rail: true },
+  { name: "schedules", path: "/schedules", rail: true },
+  { name: "notifications", path: "/notifications", rail: true },
+  { name: "keys", path: "/keys", rail: true, scope: "keys:manage" },
+  { name: "audit", path: "/audit", rail: true },
 ];

@@ -106,6 +106,94 @@ const MONITOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
   session: ["signals", "state"],
   adaptation: ["forecast", "state", "windows"],
 };
+/** The folders of the notification service's `src`, in the same way. */
+const NOTIFICATION_LAYERS: Readonly<Record<string, readonly string[]>> = {
+  domain: [],
+  delivery: ["domain"],
+  issues: ["domain"],
+  net: ["domain"],
+  routing: ["domain"],
+  text: ["domain"],
+  redis: ["domain", "text"],
+  channels: ["domain", "net", "text"],
+  events: ["domain", "text"],
+  grpc: ["delivery", "domain", "issues", "routing", "text"],
+  setup: ["channels", "delivery", "domain", "net", "routing", "text"],
+};
+/** The folders of the command's `src`, in the same way. */
+const CLI_LAYERS: Readonly<Record<string, readonly string[]>> = {
+  process: [],
+  alert: ["process"],
+  input: ["process"],
+  output: ["process"],
+  "local-fleet": ["input", "process"],
+  options: ["output", "process"],
+  trace: ["output", "process"],
+  auth: ["input", "local-fleet", "options", "output", "process"],
+  connection: ["auth", "input", "local-fleet", "output", "process"],
+  tables: ["alert", "auth", "local-fleet", "options", "output"],
+  completion: ["connection", "options", "output", "process", "tables"],
+  describe: ["options", "output", "process", "tables"],
+  open: ["connection", "input", "process"],
+  tasks: ["connection", "describe", "input", "local-fleet", "options", "output", "process", "trace"],
+  up: ["auth", "connection", "describe", "local-fleet", "output", "process"],
+  doctor: ["auth", "connection", "local-fleet", "options", "output", "process", "tables", "up"],
+  follow: ["connection", "describe", "options", "output", "process", "tasks", "trace"],
+  commands: [
+    "alert",
+    "auth",
+    "completion",
+    "connection",
+    "describe",
+    "doctor",
+    "follow",
+    "input",
+    "local-fleet",
+    "open",
+    "options",
+    "output",
+    "process",
+    "tables",
+    "tasks",
+    "trace",
+    "up",
+  ],
+};
+/** The files of the dashboard that all pages share, the lowest first. */
+const DASHBOARD_FILES: Readonly<Record<string, readonly string[]>> = {
+  "live.ts": [],
+  "pages.ts": [],
+  "router.ts": [],
+  "settings.ts": [],
+  "wire.ts": [],
+  "format.ts": ["settings.ts"],
+  "routes.ts": ["wire.ts"],
+  "api.ts": ["routes.ts", "wire.ts"],
+  "answer.ts": ["api.ts", "routes.ts"],
+  "session.ts": ["api.ts", "router.ts"],
+  "store.ts": ["api.ts", "live.ts", "routes.ts", "session.ts"],
+};
+const OF_EACH_PAGE = [...Object.keys(DASHBOARD_FILES), "i18n", "parts"];
+/** The folders and files of the dashboard's `src`, in the same way. */
+const DASHBOARD_LAYERS: Readonly<Record<string, readonly string[]>> = {
+  ...DASHBOARD_FILES,
+  i18n: ["format.ts", "settings.ts"],
+  style: [],
+  parts: [...Object.keys(DASHBOARD_FILES), "i18n"],
+  alerts: OF_EACH_PAGE,
+  keys: OF_EACH_PAGE,
+  overview: OF_EACH_PAGE,
+  usage: OF_EACH_PAGE,
+  work: OF_EACH_PAGE,
+  executors: [...OF_EACH_PAGE, "overview"],
+  task: [...OF_EACH_PAGE, "work"],
+  tasks: [...OF_EACH_PAGE, "work"],
+  queue: [...OF_EACH_PAGE, "overview", "tasks", "work"],
+  pages: [...OF_EACH_PAGE, "alerts", "executors", "keys", "overview", "queue", "task", "tasks", "usage", "work"],
+  "app.tsx": [...OF_EACH_PAGE, "pages"],
+  "main.tsx": [...OF_EACH_PAGE, "app.tsx"],
+  "index.html": [],
+};
 /** The folders of grpc-kit's `src`, in the same way. */
 const GRPC_KIT_LAYERS: Readonly<Record<string, readonly string[]>> = {
   wire: [],
@@ -150,6 +238,18 @@ const QUEUE_ROOMS: Readonly<Record<string, readonly string[]>> = {
   "store.ts": ROOMS_WITH_PORTS,
   sharding: [...ROOMS_WITH_PORTS, "store.ts"],
 };
+
+/** The folders `domain`. A layered service has one; in a sliced one, a slice may have one. The gateway has no rules. */
+const RULES_ONLY = [
+  "services/executor/src/domain",
+  "services/monitor/src/alerts/domain",
+  "services/monitor/src/budgets/domain",
+  "services/monitor/src/forecast/domain",
+  "services/monitor/src/usage/domain",
+  "services/monitor/src/windows/domain",
+  "services/notification/src/domain",
+  "services/queue/src/domain",
+];
 
 interface Member {
   readonly name: string;
@@ -245,8 +345,29 @@ describe("The import graph", () => {
     assert.deepEqual(wrong, []);
   });
 
+  it("has no circle of files, in any source", async () => {
+    const files = new Set(members.flatMap(({ folder }) => sourcesUnder(folder)));
+    const uses = new Map([...files].map((file) => [file, new Set<string>()]));
+    for (const { file, specifier } of (await Promise.all(members.map(({ folder }) => importsUnder(folder)))).flat()) {
+      const used = sourceOf(resolve("/", dirname(file), specifier).slice(1));
+      if (specifier.startsWith(".") && files.has(used)) uses.get(file)?.add(used);
+    }
+    // What uses nothing that is left is in no circle.
+    for (let some = true; some; ) {
+      some = false;
+      for (const [file, used] of uses) if (![...used].some((one) => uses.has(one))) some = uses.delete(file);
+    }
+    const left = [...uses].map(([file, used]) => `${file} uses ${[...used].filter((one) => uses.has(one)).join(", ")}`);
+    assert.deepEqual(left, []);
+  });
+
+  it("knows every folder of a service that holds rules only", () => {
+    const found = named(SERVICES).flatMap(({ folder }) => foldersUnder(`${folder}/src`));
+    assert.deepEqual(found.filter((folder) => folder.endsWith("/domain")).sort(), RULES_ONLY.toSorted());
+  });
+
   it("keeps domain/ free of its neighbours: no grpc/, no redis/, no generated code", async () => {
-    const wrong = (await Promise.all(named(SERVICES).map(({ folder }) => importsUnder(`${folder}/src/domain`))))
+    const wrong = (await Promise.all(RULES_ONLY.map(importsUnder)))
       .flat()
       .filter(
         ({ file, specifier }) =>
@@ -279,16 +400,22 @@ describe("The import graph", () => {
   });
 
   for (const [what, folder, table] of [
+    ["folder of the command", "packages/cli/src", CLI_LAYERS],
+    ["folder of the dashboard", "packages/dashboard/src", DASHBOARD_LAYERS],
     ["folder of grpc-kit", "packages/grpc-kit/src", GRPC_KIT_LAYERS],
     ["folder of the gateway", "services/gateway/src", GATEWAY_LAYERS],
     ["folder of the monitor", "services/monitor/src", MONITOR_LAYERS],
+    ["folder of the notification service", "services/notification/src", NOTIFICATION_LAYERS],
     ["folder of the queue", "services/queue/src", QUEUE_LAYERS],
     ["room of the queue", "services/queue/src/domain", QUEUE_ROOMS],
   ] as const) {
     it(`lets a ${what} use what the table lists, and the table has no circles`, async () => {
       const places = Object.keys(table);
       const found = readdirSync(join(ROOT, folder), { withFileTypes: true });
-      const known = found.filter((entry) => entry.isDirectory() || table === QUEUE_ROOMS).map(({ name }) => name);
+      const withFiles = places.some((place) => place.includes("."));
+      const known = found
+        .filter((entry) => entry.isDirectory() || (withFiles && !isTest(entry.name)))
+        .map(({ name }) => name);
       assert.deepEqual(known.sort(), places.toSorted());
       const circles = places.flatMap((place, i) =>
         (table[place] ?? []).flatMap((used) => (places.indexOf(used) < i ? [] : [`${place} uses ${used}`])),
@@ -297,7 +424,7 @@ describe("The import graph", () => {
 
       const wrong = (await importsUnder(folder)).flatMap(({ file, specifier }) => {
         const [from, to] = [file, resolve("/", dirname(file), specifier).slice(1)].map(
-          (path) => relative(folder, path.replace(/\.js$/, ".ts")).split("/")[0] ?? "",
+          (path) => relative(folder, sourceOf(path)).split("/")[0] ?? "",
         );
         const isInside = !specifier.startsWith(".") || from === undefined || from === to || !(from in table);
         return isInside || isTest(file) || table[from]?.includes(to ?? "") ? [] : [`${file} imports ${specifier}`];
@@ -330,6 +457,12 @@ function packageOf(specifier: string): string {
     .join("/");
 }
 
+/** The source behind the path of an import. */
+function sourceOf(path: string): string {
+  const [, stem] = /^(.*)\.js$/.exec(path) ?? [];
+  return [`${stem}.ts`, `${stem}.tsx`].find((one) => existsSync(join(ROOT, one))) ?? path;
+}
+
 function isTest(file: string): boolean {
   return file.endsWith(".test.ts") || ["test", "bench"].includes(file.split("/")[2] ?? "");
 }
@@ -346,11 +479,23 @@ async function importsUnder(folder: string): Promise<Import[]> {
   return (await Promise.all(found)).flat();
 }
 
+function foldersUnder(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)));
+}
+
+/** Fails where there is none, so that no rule passes because it looked at nothing. */
 function sourcesUnder(folder: string): string[] {
-  if (!existsSync(join(ROOT, folder))) return [];
+  const found = filesUnder(folder);
+  assert.ok(found.length > 0, `${folder} has no source`);
+  return found;
+}
+
+function filesUnder(folder: string): string[] {
   return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = `${folder}/${entry.name}`;
-    if (entry.isDirectory()) return ["node_modules", "dist", "gen"].includes(entry.name) ? [] : sourcesUnder(path);
-    return /\.(ts|mjs|js)$/.test(entry.name) ? [path] : [];
+    if (entry.isDirectory()) return ["node_modules", "dist", "gen"].includes(entry.name) ? [] : filesUnder(path);
+    return /\.(tsx?|mjs|js)$/.test(entry.name) ? [path] : [];
   });
 }

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { createFileChannel } from "../src/channels/file/file-channel.js";
 import type { Channel, Message } from "../src/domain/channel.js";
 import { bareNotice, type Delivered } from "../src/domain/notice.js";
-import { fromJsonLine } from "../src/message.js";
+import { fromJsonLine } from "../src/text/json-line.js";
 
 const message = (id: string): Message => ({
   id,

@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { withConnection } from "../connection/connection.js";
 import { examine } from "../doctor/examine.js";
 import type { Finding } from "../doctor/finding.js";
+import { FINDING_COLUMNS } from "../doctor/finding-table.js";
 import { type DoctorOptions, openSite } from "../doctor/site.js";
 import { stateDir } from "../local-fleet/state.js";
 import { isForPrograms, NAMELESS } from "../output/format.js";
@@ -11,7 +12,6 @@ import { showList } from "../output/show.js";
 import { count } from "../output/words.js";
 import { EXIT, type ExitCode, messageOf } from "../process/exit.js";
 import { type Io, note, say } from "../process/io.js";
-import { FINDING_COLUMNS } from "../tables/doctor.js";
 import { readSettingsFile, withSettings } from "../up/settings-file.js";
 
 export function doctorCommand(io: Io, end: (code: ExitCode) => void): Command {

@@ -1,7 +1,7 @@
 import { categoryName, type TaskEvent } from "@ccsp/client";
 import type { UsageSoFar } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { stateName } from "../output/task-words.js";
 import { count, grouped, money, zonedTime } from "../output/words.js";
-import { stateName } from "./task.js";
 
 /** An entry of a task's log, on one line. */
 export function entryLine({ sequence, time, attempt, event }: TaskEvent): string {

@@ -1,7 +1,7 @@
 import type { Schedule, Task } from "@ccsp/client";
 import { MissedRuns } from "@ccsp/protos/ccsp/task/v1/schedule.js";
+import { stateName } from "../output/task-words.js";
 import { zonedTime } from "../output/words.js";
-import { stateName } from "./task.js";
 
 /** The same choices as in `--missed`. */
 const MISSED: Readonly<Record<number, string>> = {

@@ -1,8 +1,9 @@
 import type { Explanation } from "@ccsp/client";
 import type { Blocker, StartEstimate } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { durationMs } from "@ccsp/protos/duration.js";
+import { stateName } from "../output/task-words.js";
 import { durationWords, localTime, zonedTime } from "../output/words.js";
-import { lengthWords, stateName } from "./task.js";
+import { lengthWords } from "./task.js";
 
 /** One line for each blocker. The first in the list has to end first. */
 export function blockerLines(blockers: readonly Blocker[]): string[] {

@@ -1,12 +1,8 @@
-import { Priority, type Task, type TaskResult, TaskState } from "@ccsp/client";
+import { Priority, type Task, type TaskResult } from "@ccsp/client";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { className } from "../options/priority.js";
+import { labelWords, stateName } from "../output/task-words.js";
 import { durationWords, grouped, money, zonedTime } from "../output/words.js";
-
-/** Name of a state, such as `QUEUED` or `RUNNING`. */
-export function stateName(state: TaskState): string {
-  return TaskState[state] ?? `state ${state}`;
-}
 
 /** A summary of a run for people, with one fact on a line. A number that is not known is shown as unknown. */
 export function summary(result: TaskResult): string[] {
@@ -54,6 +50,3 @@ export function describeTask(task: Task, traceLine: (traceId: string) => string)
   if (task.result) lines.push(...summary(task.result));
   return lines;
 }
-
-export const labelWords = ({ spec }: Task): string[] =>
-  Object.entries(spec?.labels ?? {}).map(([key, value]) => `${key}=${value}`);

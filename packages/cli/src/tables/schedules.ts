@@ -1,7 +1,7 @@
 import type { Schedule, Task } from "@ccsp/client";
-import { stateName } from "../describe/task.js";
 import { shortId } from "../options/task-id.js";
 import type { Column } from "../output/table.js";
+import { stateName } from "../output/task-words.js";
 import { ageWords, zonedTime } from "../output/words.js";
 
 /** A schedule with the newest task that it made, if the queue still has it. */

@@ -1,9 +1,9 @@
 import { Priority, type Task } from "@ccsp/client";
-import { labelWords, stateName } from "../describe/task.js";
 import { className } from "../options/priority.js";
 import { shortId } from "../options/task-id.js";
 import { stateColour } from "../output/colour.js";
 import type { Column } from "../output/table.js";
+import { labelWords, stateName } from "../output/task-words.js";
 import { ageWords, zonedTime } from "../output/words.js";
 
 const TASK: readonly Column<Task>[] = [

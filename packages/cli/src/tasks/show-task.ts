@@ -1,8 +1,9 @@
 import type { Task } from "@ccsp/client";
-import { describeTask, stateName } from "../describe/task.js";
+import { describeTask } from "../describe/task.js";
 import type { OutputOptions } from "../output/format.js";
 import { taskJson } from "../output/json-forms.js";
 import { showOne } from "../output/show.js";
+import { stateName } from "../output/task-words.js";
 import { type Io, say, writeText } from "../process/io.js";
 import { traceLine } from "../trace/trace-url.js";
 

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { asList, bindScript, oneOf, orUnavailable, type RedisClient } from "@ccsp/redis-kit";
 import type { Delivered, Delivery } from "../domain/notice.js";
 import type { ChannelState, Claim, ListQuery, NoticeStore, Page, Undelivered } from "../domain/notice-store.js";
-import { fromJsonLine, toJsonLine } from "../message.js";
+import { fromJsonLine, toJsonLine } from "../text/json-line.js";
 import { deliveryJson, noticeJson, storedDelivery, storedMatter, storedNotice } from "./stored.js";
 
 /** The {braces} put all keys on one cluster node. */

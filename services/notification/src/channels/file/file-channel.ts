@@ -1,7 +1,7 @@
 import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Channel, Message } from "../../domain/channel.js";
-import { toJsonLine } from "../../message.js";
+import { toJsonLine } from "../../text/json-line.js";
 import { summaryOf } from "../../text/render.js";
 
 export interface FileSettings {

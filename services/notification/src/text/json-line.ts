@@ -1,5 +1,5 @@
 import { Notification } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
-import type { Delivered } from "./domain/notice.js";
+import type { Delivered } from "../domain/notice.js";
 
 /** Returns the JSON of the message of the API, on one line. Files and Redis store it. */
 export function toJsonLine(delivered: Delivered): string {

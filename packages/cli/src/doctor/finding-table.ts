@@ -1,6 +1,6 @@
-import type { Finding } from "../doctor/finding.js";
 import { stateColour } from "../output/colour.js";
 import type { Column } from "../output/table.js";
+import type { Finding } from "./finding.js";
 
 export const FINDING_COLUMNS: readonly Column<Finding>[] = [
   { header: "STATE", value: ({ state }) => state, colour: stateColour },
