@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
-import { type Argument, Command, CommanderError, type Option } from "commander";
-import { COMMANDS } from "../src/command-table.js";
-import { memoryIo } from "./memory-io.js";
+import { type Argument, type Command, CommanderError, type Option } from "commander";
+import { commandOf, type Parsed, parse, program } from "./parse.js";
 import { VALUES, type Values } from "./values.js";
 
 /** An option or an argument of a command, and its values. */
@@ -27,36 +26,12 @@ function casesOf(command: Command, path = ""): Case[] {
   return [...own, ...command.commands.flatMap((sub) => casesOf(sub, `${path} ${sub.name()}`.trim()))];
 }
 
-/** The program with the commands that begin with this word, or with all. */
-async function program(word?: string): Promise<Command> {
-  const root = new Command("ccsp").enablePositionalOptions();
-  for (const entry of Object.values(COMMANDS).flat()) {
-    if (word === undefined || entry.term.split(" ")[0] === word)
-      root.addCommand(await entry.load(memoryIo().io, () => {}));
-  }
-  return root;
-}
-
 const CASES = casesOf(await program());
 
-/** What a command got. */
-interface Parsed {
-  readonly options: Readonly<Record<string, unknown>>;
-  readonly operands: readonly unknown[];
-}
-
 /** Reads a command line with everything that the command requires, and the given option. Runs nothing. */
-async function parse({ path, part }: Case, value: string | undefined): Promise<Parsed> {
-  const root = await program(path.split(" ")[0]);
-  let command = root;
-  for (const word of path.split(" ").filter(Boolean)) {
-    command = command.commands.find((sub) => sub.name() === word) ?? assert.fail(path);
-  }
-  let parsed: Parsed = { options: {}, operands: [] };
-  command.exitOverride().configureOutput({ writeErr: () => {} });
-  command.action(() => {
-    parsed = { options: command.opts(), operands: command.processedArgs };
-  });
+async function parseCase({ path, part }: Case, value: string | undefined): Promise<Parsed> {
+  const words = path.split(" ").filter(Boolean);
+  const { command } = commandOf(await program(words[0]), words) ?? assert.fail(path);
   const valueOf = (each: Option | Argument) =>
     (VALUES[`${path} ${written(each)}`] ?? VALUES[written(each)])?.right ?? "x";
   const operands = command.registeredArguments.map((each) =>
@@ -65,8 +40,7 @@ async function parse({ path, part }: Case, value: string | undefined): Promise<P
   const required = command.options.filter((each) => each.mandatory && each.flags !== written(part));
   const options = required.flatMap((each) => [each.long ?? "", valueOf(each)]);
   if (isOption(part)) options.push(part.long ?? "", ...(value === undefined ? [] : [value]));
-  await root.parseAsync([...path.split(" ").filter(Boolean), ...operands, ...options], { from: "user" });
-  return parsed;
+  return parse([...words, ...operands, ...options]);
 }
 
 describe("every option and argument of ccsp", () => {
@@ -99,7 +73,7 @@ async function assertRead(each: Case): Promise<void> {
   const { path, part, written: text, values } = each;
   if (values === undefined) return;
   const { right, gives = right ?? true, wrong } = values;
-  const { options, operands } = await parse(each, right);
+  const { options, operands } = await parseCase(each, right);
   if (isOption(part)) assert.deepEqual(options[part.attributeName()], gives, `ccsp ${path} ${text}`);
   else
     assert.ok(
@@ -109,7 +83,7 @@ async function assertRead(each: Case): Promise<void> {
   if (wrong === undefined) return;
   const [value, form] = wrong;
   await assert.rejects(
-    parse(each, value),
+    parseCase(each, value),
     (error) => {
       assert.ok(error instanceof CommanderError, String(error));
       for (const words of [isOption(part) ? text : part.name(), `'${value}'`, form]) {

@@ -361,6 +361,21 @@ describe("The import graph", () => {
     assert.deepEqual(left, []);
   });
 
+  it("is what the pages say: CONTRIBUTING.md names the queue's folders, ARCHITECTURE.md the prefixes of Redis", async () => {
+    const [contributing, architecture, users] = await Promise.all(
+      ["CONTRIBUTING.md", "ARCHITECTURE.md", "deploy/redis/users.acl"].map((page) =>
+        readFile(join(ROOT, page), "utf8"),
+      ),
+    );
+    const table = contributing?.slice(contributing.indexOf("### Layers, rooms and slices")) ?? "";
+    const missing = Object.keys(QUEUE_LAYERS).filter(
+      (name) => !new RegExp(`^\\|.*\`src/${name}[/\`]`, "m").test(table),
+    );
+    const prefixes = new Set([...(users ?? "").matchAll(/~(ccsp:[a-z:]+)/g)].map(([, prefix = ""]) => prefix));
+    assert.ok(prefixes.size > 5);
+    assert.deepEqual([...missing, ...[...prefixes].filter((prefix) => !architecture?.includes(`\`${prefix}`))], []);
+  });
+
   it("knows every folder of a service that holds rules only", () => {
     const found = named(SERVICES).flatMap(({ folder }) => foldersUnder(`${folder}/src`));
     assert.deepEqual(found.filter((folder) => folder.endsWith("/domain")).sort(), RULES_ONLY.toSorted());
