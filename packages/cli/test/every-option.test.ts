@@ -78,7 +78,7 @@ async function assertRead(each: Case): Promise<void> {
   else
     assert.ok(
       operands.some((operand) => isDeepStrictEqual(operand, gives)),
-      `ccsp ${path} ${text}: ${operands}`,
+      `ccsp ${path} ${text}: ${operands.map(String).join(", ")}`,
     );
   if (wrong === undefined) return;
   const [value, form] = wrong;
