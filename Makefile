@@ -16,8 +16,10 @@ SIDE_BY_SIDE := --parallel --jobs 2
 ON_NODE22 := PATH="$(CURDIR)/.tools/node22/bin:$$PATH"
 CCSP := node packages/cli/bin/ccsp.js
 
+BENCHES := bench-submit bench-queue bench-monitor bench-adaptation bench-forecast bench-strangers bench-live bench-ttft bench-rest
+.PHONY: $(BENCHES) bench-brief
 .PHONY: help setup packages demo up down logs test test-slow test-slow-changed test-unit test-unit-node22 test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
-  chaos check python pack images bench-submit bench-queue bench-monitor bench-adaptation bench-strangers bench-live bench-ttft bench-rest gen docs docs-picture lint types format proto build clean
+  chaos check python pack images gen docs docs-picture lint types format proto build clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
@@ -144,6 +146,13 @@ bench-ttft: setup ## compare the time to the first text with that of the CLI alo
 # Also times the dashboard's first view, where Chromium is installed.
 bench-rest: setup ## compare a submit by REST with one by gRPC, 1 minute
 	@node --import tsx --conditions ccsp-src packages/e2e/bench/rest.ts
+
+# The figures mean nothing. CI runs it, so that no benchmark breaks unseen.
+bench-brief: setup ## start each benchmark for a moment, to see that it works
+	@for name in $(BENCHES); do \
+	  BRIEF=1 $(MAKE) --no-print-directory $$name >.tools/log/$$name.log 2>&1 || \
+	    { tail -n 30 .tools/log/$$name.log; echo "failed: make $$name"; status=1; }; \
+	done; exit $${status:-0}
 
 ##@ Change it
 # It needs Docker. deploy/docker/build.sh --help names the variables.

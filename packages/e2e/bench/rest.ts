@@ -1,21 +1,23 @@
 // `make bench-rest`: compares a submit by REST with SubmitTask by gRPC at the same gateway, by turns. Then it compares
 // the dashboard's first view of a signed-in person, in Chromium, with the call that its headline is made from.
+
 import { existsSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { loadavg } from "node:os";
 import { createClient } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { unlessBrief } from "@ccsp/testkit";
 import { chromium } from "playwright-core";
 import { startWorld } from "../src/world.js";
 import { median, ms } from "./quantile.js";
 import { cpuMs, steadily } from "./steady-calls.js";
 
 const PER_SECOND = 100;
-const ROUNDS = 7;
-const ROUND_SECONDS = 2;
-const PAIRS = 60;
-const VIEWS = 10;
+const ROUNDS = unlessBrief(7);
+const ROUND_SECONDS = unlessBrief(2);
+const PAIRS = unlessBrief(60, 5);
+const VIEWS = unlessBrief(10);
 const CHROMIUM = "/usr/bin/chromium";
 const PROMPT = "a prompt of common size ".repeat(12);
 

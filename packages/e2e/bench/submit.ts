@@ -2,19 +2,21 @@
 // compares this in the same run with two things. The first is GetCapabilities of the same gateway over the same channel
 // settings. The second is the same fleet with everything off that protects it: mTLS between the services, the limits at
 // the gateway, and audit lines. The two fleets take turns.
+
 import { readFile } from "node:fs/promises";
 import { createClient } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { unlessBrief } from "@ccsp/testkit";
 import { NO_LIMITS } from "../src/no-limits.js";
 import { startWorld, type WorldOptions } from "../src/world.js";
 import { median, ms, quantile } from "./quantile.js";
 import { cpuMs, steadily } from "./steady-calls.js";
 
-const PER_SECOND = 200;
-const SECONDS = 10;
-const ROUNDS = 7;
-const ROUND_SECONDS = 3;
+const PER_SECOND = unlessBrief(200, 20);
+const SECONDS = unlessBrief(10);
+const ROUNDS = unlessBrief(7);
+const ROUND_SECONDS = unlessBrief(3);
 
 // Audit lines have the level info.
 const PLAIN: WorldOptions = { plain: true, env: { ...NO_LIMITS, CCSP_LOG_LEVEL: "warn" } };

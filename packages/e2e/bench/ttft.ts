@@ -1,17 +1,19 @@
 // `make bench-ttft`: measures the time from a prompt to its first text through the whole fleet, with and without a warm
 // process. It compares this with `claude -p` alone, and with the same fleet whose runs have no sandbox. It also
 // compares 40 tasks at once with 40 CLIs at once. One simulator serves each fleet.
+
 import { loadavg } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import type { CcspClient } from "@ccsp/client";
+import { unlessBrief } from "@ccsp/testkit";
 import { executorClient } from "../src/internal-clients.js";
 import { startWorld } from "../src/world.js";
 import { runDirectly } from "./direct-cli.js";
 import { median, quantile } from "./quantile.js";
 
-const ROUNDS = 12;
-const BURST_ROUNDS = 3;
-const BURST = 40;
+const ROUNDS = unlessBrief(12);
+const BURST_ROUNDS = unlessBrief(3);
+const BURST = unlessBrief(40, 3);
 /** Two cores can run this many. With four slots, the burst takes a tenth longer. */
 const SLOTS = 3;
 /** The default of the setting. */

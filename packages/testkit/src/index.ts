@@ -1,4 +1,5 @@
 export type { Span as ReceivedSpan } from "@ccsp/trace-store";
+export { unlessBrief } from "./brief.js";
 export { type Authority, type Certificate, createAuthority } from "./certificates.js";
 export { CLAUDE_CODE_BIN, CLAUDE_CODE_VERSION } from "./claude-code.js";
 export { engineProcesses, isOfSandbox } from "./engine-processes.js";

@@ -1,10 +1,11 @@
+import { unlessBrief } from "@ccsp/testkit";
 import { burstyDay, directionChanges, type SimulatedResult, simulate } from "../test/simulated-day.js";
 
 /**
  * Compares the controller with fixed rates on 50 bursty days, in a simulation. It is deterministic: no clock, no
  * network. `fixed` is the greatest rate that never reaches the limit; `unbounded` is no rate at all.
  */
-const DAYS = 50;
+const DAYS = unlessBrief(50, 2);
 const LIMIT = { limit: 200, turnsEvery: 300, capacity: 20 };
 
 function days(policy: Parameters<typeof simulate>[1]): readonly SimulatedResult[] {

@@ -1,6 +1,7 @@
 // `make bench-monitor`: replays a synthetic day of 200 agents through the event stream to one replica of the monitor,
 // compares every aggregate with a plain recomputation, and compares its rate with the queue's rate of ends in the same
 // Redis. docs/benchmarks.md says what each figure means. ENDS=100000 replays fewer ends.
+
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -11,6 +12,7 @@ import { promisify } from "node:util";
 import { eventsKey } from "@ccsp/events";
 import { startRedis } from "@ccsp/fleet";
 import { asList, fieldsOf, openRedis, type RedisConnection } from "@ccsp/redis-kit";
+import { unlessBrief } from "@ccsp/testkit";
 import { pino } from "pino";
 import { DIMENSIONS, type Dimension } from "../src/usage/domain/run.js";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../src/usage/domain/usage-store.js";
@@ -18,7 +20,7 @@ import { createRedisUsageStore } from "../src/usage/redis/redis-usage-store.js";
 import { PlainSums, publishEnds, runOf, syntheticEnd } from "../test/synthetic.js";
 
 const AGENTS = 200;
-const ENDS = Number(process.env["ENDS"] ?? 1_000_000);
+const ENDS = Number(process.env["ENDS"] ?? unlessBrief(1_000_000, 5_000));
 const BATCH = 1_000;
 /** Few, because the connection of a stopped process ends after 15 s. */
 const CHUNK = 5_000;

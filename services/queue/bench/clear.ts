@@ -1,12 +1,13 @@
+import { unlessBrief } from "@ccsp/testkit";
 import { createBulk } from "../src/domain/search/bulk.js";
 import { inFlight } from "./measure.js";
 import { openOurs } from "./ours.js";
 import type { Report } from "./report.js";
 
-const TASKS = 75_000;
-const AGENTS = 500;
+const TASKS = unlessBrief(75_000, 1500);
+const AGENTS = unlessBrief(500, 20);
 /** This many tasks of another class, and this many that have ended. */
-const OTHERS = 25_000;
+const OTHERS = unlessBrief(25_000, 500);
 const LOW = { class: "low" } as const;
 
 /**

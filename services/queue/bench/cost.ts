@@ -1,3 +1,4 @@
+import { unlessBrief } from "@ccsp/testkit";
 import { Redis } from "ioredis";
 import { type BudgetHold, setBudgetHolds } from "../src/domain/gates/budget-holds.js";
 import type { Grant } from "../src/domain/leases/lease-store.js";
@@ -5,8 +6,8 @@ import { inFlight } from "./measure.js";
 import { LEASE_MS, openOurs } from "./ours.js";
 import type { Report } from "./report.js";
 
-const WAITING = 5_000;
-const CALLS = 100;
+const WAITING = unlessBrief(5_000, 50);
+const CALLS = unlessBrief(100, 2);
 /** The most that one SetBudgetHolds may set. */
 const HOLDS = 1_000;
 

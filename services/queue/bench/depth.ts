@@ -1,13 +1,14 @@
 import { startRedis } from "@ccsp/fleet";
+import { unlessBrief } from "@ccsp/testkit";
 import { Redis } from "ioredis";
 import { inFlight, infoNumber, median, medianRatio, quantile } from "./measure.js";
 import { LEASE_MS, type Ours, openOurs } from "./ours.js";
 import type { Report } from "./report.js";
 
-const FEW = 1_000;
-const MANY = 1_000_000;
-const ROUNDS = 15;
-const CALLS = 300;
+const FEW = unlessBrief(1_000, 100);
+const MANY = unlessBrief(1_000_000, 1000);
+const ROUNDS = unlessBrief(15);
+const CALLS = unlessBrief(300, 5);
 
 /**
  * Measures the 99th percentile of calls that come one after another. It alternates between a Redis where few tasks wait

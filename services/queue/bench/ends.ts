@@ -1,9 +1,10 @@
 // The queue's own rate of ends, for benchmarks of other services that follow it: `ends.ts <Redis URL>`. It uses the keys
 // of the queue in that Redis, and prints a line `ends_per_second <number>`.
+import { unlessBrief } from "@ccsp/testkit";
 import { inFlight } from "./measure.js";
 import { openOurs } from "./ours.js";
 
-const JOBS = 4_000;
+const JOBS = unlessBrief(4_000, 100);
 const CONCURRENCY = 50;
 
 const ours = await openOurs(process.argv[2] ?? "");

@@ -1,5 +1,6 @@
 import { EnqueueBatchRequest, EnqueueRequest, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Priority, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { unlessBrief } from "@ccsp/testkit";
 import { status } from "@grpc/grpc-js";
 import { Redis } from "ioredis";
 import { ECHO } from "./echo.js";
@@ -10,11 +11,11 @@ import { connectRaw, type RawClient } from "./raw-call.js";
 import type { Report } from "./report.js";
 
 const IN_FLIGHT = 64;
-const CALLS = 3_000;
-const ROUNDS = 5;
+const CALLS = unlessBrief(3_000, 100);
+const ROUNDS = unlessBrief(5);
 const BATCH = 100;
 const BATCHES_IN_FLIGHT = 8;
-const BATCHES = 150;
+const BATCHES = unlessBrief(150, 8);
 
 const CLASSES = [Priority.URGENT, Priority.HIGH, Priority.NORMAL, Priority.LOW];
 const variants = Array.from({ length: 32 }, (_, index) => ({

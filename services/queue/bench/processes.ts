@@ -41,8 +41,16 @@ export async function startQueue(redisUrl: string): Promise<Served> {
   return service("queue", { CCSP_REDIS_URL: redisUrl, CCSP_ENGINES: ENGINE, CCSP_QUEUE_MAX_WAITING: "2000000" });
 }
 
-export async function startGateway(queueAddress: string): Promise<Served> {
-  return service("gateway", { CCSP_QUEUE_TARGET: queueAddress, CCSP_JWT_SECRET: SECRET });
+/** A gateway without limits for each caller and each address. */
+export async function startGateway(queueAddress: string, redisUrl: string): Promise<Served> {
+  const limits = ["CALLER", "ADDRESS"].flatMap((who) => ["REQUESTS", "BYTES", "CALLS"].map((what) => `${who}_${what}`));
+  return service("gateway", {
+    CCSP_QUEUE_TARGET: queueAddress,
+    CCSP_REDIS_URL: redisUrl,
+    CCSP_JWT_SECRET: SECRET,
+    CCSP_GATEWAY_HTTP_LISTEN: "127.0.0.1:0",
+    ...Object.fromEntries(limits.map((name) => [`CCSP_GATEWAY_${name}`, "0"])),
+  });
 }
 
 async function service(name: "queue" | "gateway", env: Readonly<Record<string, string>>): Promise<Served> {

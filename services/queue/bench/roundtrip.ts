@@ -3,6 +3,7 @@ import { createClient } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { unlessBrief } from "@ccsp/testkit";
 import { ECHO } from "./echo.js";
 import { median, medianRatio, oneByOne, quantile } from "./measure.js";
 import { ENGINE, PROMPT } from "./ours.js";
@@ -12,14 +13,14 @@ import type { Report } from "./report.js";
 
 // The figure is for an idle installation that has answered before, so the warm-up is long. Node compiles the code in
 // use until some 1,500 tasks, and by then both sides are twice as fast.
-const WARM_UP = 25;
-const ROUNDS = 20;
-const PER_ROUND = 60;
+const WARM_UP = unlessBrief(25);
+const ROUNDS = unlessBrief(20);
+const PER_ROUND = unlessBrief(60, 5);
 
 /** Alternates tasks, one at a time through gateway, queue and an executor that answers at once, with bare echoes. */
 export async function benchRoundtrip(url: string, { say, ratio }: Report): Promise<void> {
   const queue = await startQueue(url);
-  const gateway = await startGateway(queue.address);
+  const gateway = await startGateway(queue.address, url);
   const echo = await startEcho();
   const agent = createClient(AgentServiceService, gateway.address);
   const metadata = withToken();

@@ -1,12 +1,13 @@
+import { unlessBrief } from "@ccsp/testkit";
 import { Redis } from "ioredis";
 import { openBullmq } from "./bullmq.js";
 import { describeSample, inFlight, medianRatio, medianSample, type Sample, sample } from "./measure.js";
 import { openOurs } from "./ours.js";
 import type { Report } from "./report.js";
 
-const JOBS = 4_000;
+const JOBS = unlessBrief(4_000, 100);
 const CONCURRENCY = 50;
-const ROUNDS = 9;
+const ROUNDS = unlessBrief(9);
 
 /**
  * Compares enqueue and drain of this queue and of BullMQ. They alternate in one Redis, which is empty at the start of

@@ -4,15 +4,16 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createClient } from "@ccsp/grpc-kit";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { unlessBrief } from "@ccsp/testkit";
 import { Redis } from "ioredis";
 import { mainThreadMicros, median, medianRatio, pick } from "./measure.js";
 import { ENGINE, PROMPT } from "./ours.js";
 import { type Served, startQueue } from "./processes.js";
 import type { Report } from "./report.js";
 
-const MANY = 500;
-const ROUNDS = 5;
-const TASKS = 200;
+const MANY = unlessBrief(500, 20);
+const ROUNDS = unlessBrief(5);
+const TASKS = unlessBrief(200, 10);
 const EVERY_MS = 10;
 /** Most streams on one connection. */
 const PER_CHANNEL = 50;

@@ -3,15 +3,16 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createClient } from "@ccsp/grpc-kit";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { unlessBrief } from "@ccsp/testkit";
 import type { Grant } from "../src/domain/leases/lease-store.js";
 import { inFlight, pick, quantile } from "./measure.js";
 import { openOurs } from "./ours.js";
 import { startQueue } from "./processes.js";
 import type { Report } from "./report.js";
 
-const TASKS = 1_000;
-const PER_SECOND = 2_000;
-const SECONDS = 10;
+const TASKS = unlessBrief(1_000, 20);
+const PER_SECOND = unlessBrief(2_000, 100);
+const SECONDS = unlessBrief(10);
 const CHANNELS = 4;
 // Long enough that no Sync is needed.
 const LEASE_MS = 600_000;
