@@ -150,8 +150,9 @@ bench-rest: setup ## compare a submit by REST with one by gRPC, 1 minute
 # The figures mean nothing. CI runs it, so that no benchmark breaks unseen.
 bench-brief: setup ## start each benchmark for a moment, to see that it works
 	@for name in $(BENCHES); do \
-	  BRIEF=1 $(MAKE) --no-print-directory $$name >.tools/log/$$name.log 2>&1 || \
-	    { tail -n 30 .tools/log/$$name.log; echo "failed: make $$name"; status=1; }; \
+	  log=.tools/log/$$name.log; \
+	  BRIEF=1 $(MAKE) --no-print-directory $$name >$$log 2>&1 && grep -q '^ratio' $$log && ! grep '^ratio.* NaN' $$log || \
+	    { tail -n 30 $$log; echo "failed: make $$name"; status=1; }; \
 	done; exit $${status:-0}
 
 ##@ Change it
