@@ -119,7 +119,7 @@ describe("ccsp up that cannot start", function () {
     await folder.holdRedis();
     const heard: string[] = [];
     const up = await folder.spawn([...UP, "--detach"], { onLine: (line) => heard.push(line) });
-    await eventually(async () => assert.equal((await folder.redisPids()).length, 1));
+    await eventually(async () => assert.equal((await folder.redisPids()).length, 1), { timeoutMs: 40_000 });
     const children = await readFile(`/proc/${up.pid}/task/${up.pid}/children`, "utf8");
     process.kill(Number(children.trim()), "SIGKILL");
     assert.equal((await up.exited).code, 1);
