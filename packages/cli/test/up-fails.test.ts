@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { DEFAULT_PORTS } from "@ccsp/fleet";
+import { eventually } from "@ccsp/testkit";
 import { type LocalFolder, openLocalFolder, UP } from "./local-fleet.js";
 import { ccsp } from "./memory-io.js";
 
@@ -28,6 +29,12 @@ describe("ccsp up that cannot start", function () {
       { CCSP_CLAUDE_CODE_BIN: "/nope" },
       2,
       /CCSP_CLAUDE_CODE_BIN names \/nope, which is not an executable file/,
+    ],
+    [
+      "limit of the start",
+      { CCSP_START_LIMIT: "forever" },
+      2,
+      /CCSP_START_LIMIT must be a time from 1s to 1d, such as 5m, not "forever"/,
     ],
     ["setting", { CCSP_QUEUE_SHARDS: "abc" }, 2, /CCSP_QUEUE_SHARDS must be a whole number from 1 to 64, not "abc"/],
     [
@@ -94,6 +101,32 @@ describe("ccsp up that cannot start", function () {
     );
     assert.doesNotMatch(stderr, /ECONNREFUSED/);
     assert.equal((await folder.run("down")).stderr, "no fleet runs here\n");
+  });
+
+  it("names the part that makes no progress, what it waits for, the limit and what to do", async () => {
+    const goOn = await folder.holdRedis();
+    const env = { ...folder.env, CCSP_START_LIMIT: "1s" };
+    const { code, stderr } = await ccsp([...UP, "--detach"], { env });
+    await goOn();
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /^ccsp: redis did not start: .* its start made no progress for 1s: connect ECONNREFUSED .*\nWhat to do: .*CCSP_START_LIMIT, such as to 5m\nIts log: ccsp logs redis /m,
+    );
+  });
+
+  it("shows how the process of a fleet in the background ended, and the end of its log as text", async () => {
+    await folder.holdRedis();
+    const heard: string[] = [];
+    const up = await folder.spawn([...UP, "--detach"], { onLine: (line) => heard.push(line) });
+    await eventually(async () => assert.equal((await folder.redisPids()).length, 1), { timeoutMs: 40_000 });
+    const children = await readFile(`/proc/${up.pid}/task/${up.pid}/children`, "utf8");
+    process.kill(Number(children.trim()), "SIGKILL");
+    assert.equal((await up.exited).code, 1);
+    assert.match(
+      heard.join("\n"),
+      /ccsp: the fleet did not start: its process ended \(SIGKILL\) before it was ready\n[^{}]*What to do: .*\nIts log: ccsp logs /,
+    );
   });
 
   it("shows how a Redis that does not start ended, as JSON too", async () => {

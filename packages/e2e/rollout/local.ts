@@ -8,7 +8,6 @@ import type { Installation } from "./installation.js";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const REPLICAS = 2;
-const READY_MS = 60_000;
 
 /** How a test begins, if not with a fleet of this repository. */
 export interface LocalOptions extends Pick<WorldOptions, "plain" | "redisUrl" | "consulUrl"> {
@@ -47,7 +46,7 @@ export async function openLocal({
 
   const replace = async (service: ServiceName, index: number): Promise<void> => {
     await world.fleet.restart(service, index);
-    await world.fleet.ready(READY_MS);
+    await world.fleet.ready();
   };
   return {
     world,

@@ -2,7 +2,7 @@ import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import type { RedisConnection } from "@ccsp/redis-kit";
 import type { Logger } from "pino";
 import { createGroup, type GroupStart } from "./group.js";
-import { type Outcome, readPartition } from "./partition-reader.js";
+import { type Delivery, type Outcome, readPartition } from "./partition-reader.js";
 import { REDELIVERY, type Redelivery } from "./redelivery.js";
 
 export interface ConsumeOptions {
@@ -26,7 +26,7 @@ export interface ConsumeOptions {
    * again after a back-off. It must be idempotent by `event.id`. It must also set its own time limit: if it never
    * settles, its partition stops in this process.
    */
-  readonly handle: (event: Event) => Promise<void>;
+  readonly handle: (event: Event, delivery: Delivery) => Promise<void>;
   /**
    * The most events of a partition that are handled at the same time. With 1 (default), an event begins after the one
    * before it has ended. With more, events begin in stream order and end in any order, so it is only for handlers that

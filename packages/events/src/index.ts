@@ -19,6 +19,6 @@ export {
   streamEnds,
   wasTrimmed,
 } from "./follow-events.js";
-export type { Outcome } from "./partition-reader.js";
+export type { Delivery, Outcome } from "./partition-reader.js";
 export { createPublisher, type Publication, type Publisher } from "./publisher.js";
 export type { Redelivery } from "./redelivery.js";

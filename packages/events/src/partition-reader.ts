@@ -9,11 +9,20 @@ import { type Redelivery, redeliveryMs } from "./redelivery.js";
 /** The outcome of one delivery. */
 export type Outcome = "handled" | "failed" | "parked" | "unknown";
 
+/** Where an event is on the stream, and how it came. */
+export interface Delivery {
+  readonly partition: number;
+  /** The id in the stream, such as `1700000000123-0`. Ids of one partition grow, also when events come out of order. */
+  readonly id: string;
+  /** The number of deliveries, including this one. */
+  readonly deliveries: number;
+}
+
 export interface PartitionReaderOptions {
   readonly partition: number;
   readonly group: Group;
   readonly reader: RedisClient;
-  readonly handle: (event: Event) => Promise<void>;
+  readonly handle: (event: Event, delivery: Delivery) => Promise<void>;
   readonly count: (outcome: Outcome) => void;
   readonly log: Logger;
   readonly rule: Redelivery;
@@ -151,7 +160,7 @@ async function deliver(options: PartitionReaderOptions, entry: Entry, ack: (id: 
   }
   if (event !== undefined) {
     try {
-      await handle(event);
+      await handle(event, { partition, id: entry.id, deliveries: entry.deliveries });
     } catch (err) {
       if (entry.deliveries >= rule.maxDeliveries) return park(err);
       log.warn({ ...about, err }, "event not handled, will be delivered again");

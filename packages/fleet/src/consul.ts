@@ -3,6 +3,7 @@ import { promisify } from "node:util";
 import { findBinary } from "./binary.js";
 import type { ConsulTokens } from "./consul-tokens.js";
 import { freePort } from "./free-port.js";
+import { START_LIMIT_MS } from "./patience.js";
 import { type ManagedProcess, type OutputStream, startProcess } from "./process.js";
 import { type Restartable, restartable } from "./restartable.js";
 import { untilReady } from "./until-ready.js";
@@ -13,6 +14,8 @@ export interface ConsulOptions {
   readonly tokens?: ConsulTokens | undefined;
   /** More arguments of the agent. */
   readonly args?: readonly string[] | undefined;
+  /** How long it may start without progress. */
+  readonly startLimitMs?: number | undefined;
   readonly onLine?: ((line: string, stream: OutputStream) => void) | undefined;
   /** Called when the agent ends and no caller of this package has stopped it. */
   readonly onCrash?: (() => void) | undefined;
@@ -24,8 +27,6 @@ export interface ConsulAgent extends Restartable {
   readonly port: number;
   readonly tokens: ConsulTokens | undefined;
 }
-
-const READY_MS = 20_000;
 
 /**
  * Starts a Consul agent in -dev mode on 127.0.0.1. Resolves when it accepts registrations. The binary is CONSUL_BIN, or
@@ -44,7 +45,7 @@ export async function startConsul(options: ConsulOptions = {}): Promise<ConsulAg
       await hasItself(url, tokens?.management);
       await tokens?.grant(url);
     };
-    await untilReady(started, { timeoutMs: READY_MS, check });
+    await untilReady(started, { limitMs: options.startLimitMs ?? START_LIMIT_MS, check });
     return started;
   };
   const agent = await restartable(start, options.onCrash);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { fatalLine } from "./fatal-line.js";
-import { whyNotReady } from "./part-state.js";
+import { partState } from "./part-state.js";
+import { pollMs } from "./patience.js";
 import { type Part, partName, type Unit } from "./plan.js";
 import type { ProcessExit } from "./process.js";
 import { type OnProgress, PartFailed, stopwatch } from "./progress.js";
@@ -17,8 +18,6 @@ export interface FirstStart {
   /** Stops looking. */
   stop(): void;
 }
-
-const POLL_MS = 50;
 
 /**
  * Watches the first start of a unit, and reports each part when it is ready and reaches its dependencies. Before that,
@@ -38,11 +37,12 @@ export function watchFirstStart(unit: Unit, onProgress: OnProgress): FirstStart 
   const watch = async (part: Part): Promise<void> => {
     onProgress({ part: partName(part), state: "starting", seconds: 0 });
     for (;;) {
-      const { state, why } = await whyNotReady(part);
+      const lookedMs = performance.now();
+      const { state, why } = await partState(part);
       if (stopping.signal.aborted) return;
       if (state === "ready") begun.add(part);
       if (why === undefined) return onProgress({ part: partName(part), state: "ready", seconds: seconds() });
-      await sleep(POLL_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
+      await sleep(pollMs(performance.now() - lookedMs), undefined, { signal: stopping.signal }).catch(() => undefined);
     }
   };
   void Promise.all(unit.parts.map(watch)).then(() => succeed());

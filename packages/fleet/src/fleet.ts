@@ -13,6 +13,7 @@ import type { ConsulAgent } from "./consul.js";
 import { freePort } from "./free-port.js";
 import { type Kept, openConsul, openRedis } from "./infrastructure.js";
 import type { LineSource } from "./line-source.js";
+import { START_LIMIT_MS } from "./patience.js";
 import { localAddress, localHttpAddress, type Part, type PlanOptions, planUnits } from "./plan.js";
 import type { ManagedProcess, ProcessExit } from "./process.js";
 import { type OnProgress, reported } from "./progress.js";
@@ -53,6 +54,8 @@ export interface FleetOptions
   readonly lockFd?: number | undefined;
   /** Called for each change of a part while the fleet starts and stops. */
   readonly onProgress?: OnProgress | undefined;
+  /** How long a part may start while no part makes progress. If omitted, it is a minute. */
+  readonly startLimitMs?: number | undefined;
   /** If false, a crashed process is not restarted. */
   readonly restart?: boolean | undefined;
 }
@@ -80,11 +83,11 @@ export interface Fleet {
   readonly gatewayCaFile: string | undefined;
   processes(): readonly FleetProcess[];
   /**
-   * Resolves when every replica is ready and reaches its dependencies. Rejects after `timeoutMs` (60 s) with what is
-   * missing. Rejects immediately if a process ends that was never ready (a PartFailed), or if one will not be started
+   * Resolves when every replica is ready and reaches its dependencies. Rejects with a PartFailed when no part has made
+   * progress for `startLimitMs`: it names the part that is the least far, and what it waits for. Rejects immediately if a process ends that was never ready (a PartFailed), or if one will not be started
    * again: the error then has only the last output of that service.
    */
-  ready(timeoutMs?: number): Promise<void>;
+  ready(): Promise<void>;
   /** Resolves when `stop` has stopped everything. */
   waitStopped(): Promise<void>;
   /**
@@ -164,7 +167,8 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     });
     for (const unit of units) running.push(await superviseUnit(unit, { ...options, say, onProgress }));
     const gatewayCaFile = certificates && gatewayAuthority(certificates);
-    return createFleet({ running, redis, consul, gatewayCaFile, stopAll, stopping: stopping.signal });
+    const { startLimitMs: limitMs = START_LIMIT_MS } = options;
+    return createFleet({ running, redis, consul, gatewayCaFile, limitMs, stopAll, stopping: stopping.signal });
   } catch (error) {
     await stopAll(true);
     throw error;
@@ -182,11 +186,12 @@ interface FleetParts {
   readonly redis: RedisServer | undefined;
   readonly consul: ConsulAgent | undefined;
   readonly gatewayCaFile: string | undefined;
+  readonly limitMs: number;
   readonly stopAll: (quickly: boolean) => Promise<void>;
   readonly stopping: AbortSignal;
 }
 
-function createFleet({ running, redis, consul, gatewayCaFile, stopAll, stopping }: FleetParts): Fleet {
+function createFleet({ running, redis, consul, gatewayCaFile, limitMs, stopAll, stopping }: FleetParts): Fleet {
   let tellStopped = () => {};
   const stopped = new Promise<void>((resolve) => {
     tellStopped = resolve;
@@ -219,7 +224,7 @@ function createFleet({ running, redis, consul, gatewayCaFile, stopAll, stopping 
       running.flatMap(({ unit, supervisor }) =>
         unit.parts.map((part) => ({ ...part, process: supervisor.process, restarts: supervisor.restarts })),
       ),
-    ready: (timeoutMs = 60_000) => untilAllReady(running, { timeoutMs, signal: stopping }),
+    ready: () => untilAllReady(running, { limitMs, signal: stopping }),
     waitStopped: () => stopped,
     async kill9(name, index = 0) {
       await signal(name, index, "SIGKILL");

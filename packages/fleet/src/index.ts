@@ -14,7 +14,7 @@ export {
   type ProcessOptions,
   startProcess,
 } from "./process.js";
-export { type OnProgress, PartFailed, type PartProgress } from "./progress.js";
+export { NO_PROGRESS, type OnProgress, PartFailed, type PartProgress } from "./progress.js";
 export { type RedisOptions, type RedisServer, startRedis } from "./redis.js";
 export { openRedisUsers, type RedisUsers, redisLogin } from "./redis-users.js";
 export type { Restartable } from "./restartable.js";

@@ -18,6 +18,8 @@ export interface InfrastructureOptions {
   readonly say: (line: string) => void;
   readonly clock: Clock;
   /** As in `FleetOptions`. */
+  readonly startLimitMs?: number | undefined;
+  /** As in `FleetOptions`. */
   readonly lockFd?: number | undefined;
 }
 
@@ -39,6 +41,7 @@ export function openRedis(options: InfrastructureOptions): Promise<Kept<RedisSer
       configFile: join(options.root, "deploy", "redis.conf"),
       appendOnly: true,
       keepOpen: keptOpen(options),
+      startLimitMs: options.startLimitMs,
       port: await usualPort(6379, options),
       onLine: (line, stream) => options.onLine?.(line, { name: "redis", stream }),
       onCrash,
@@ -55,6 +58,7 @@ export function openConsul(options: InfrastructureOptions): Promise<Kept<ConsulA
     startConsul({
       tokens: await openConsulTokens({ root: options.root, dir: join(options.dataDir, "consul") }),
       httpPort: await usualPort(8500, options),
+      startLimitMs: options.startLimitMs,
       onLine: (line, stream) => options.onLine?.(line, { name: "consul", stream }),
       onCrash,
     }),

@@ -29,6 +29,9 @@ export class PartFailed extends Error {
   }
 }
 
+/** How the error of a start says that nothing went on, before the time for which that was so. */
+export const NO_PROGRESS = "its start made no progress";
+
 /** How the error of a start says that the lines after it are the part's own. */
 const ANNOUNCES_LINES = /\. Its last lines:$/;
 

@@ -1,21 +1,28 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { whyNotReady } from "./part-state.js";
+import { formatDuration } from "@ccsp/config";
+import { fatalLine } from "./fatal-line.js";
+import { type PartState, partState } from "./part-state.js";
+import { createPatience, pollMs, workSeconds } from "./patience.js";
+import { partName } from "./plan.js";
+import { NO_PROGRESS, PartFailed } from "./progress.js";
 import type { Running } from "./unit-process.js";
 
 const POLL_MS = 50;
-const MOST_OF_A_LINE = 300;
 
 /**
  * Resolves when every part is ready and reaches its dependencies, so that the fleet can do its work from then on.
  * Rejects immediately if a part will not be started again, because the other parts may wait for it without end. The
- * error then has the last output of that part. Rejects when the time is up, and names each part that is not ready, with
- * the reason. Rejects when the signal aborts.
+ * error then has the last output of that part. Waits as long as parts make progress (`createPatience`). When none did
+ * for `limitMs`, rejects with a PartFailed, which names the part that is the least far and what it waits for. Rejects
+ * when the signal aborts.
  */
 async function pollAllReady(
   running: readonly Running[],
-  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  { limitMs, signal }: { readonly limitMs: number; readonly signal: AbortSignal },
 ): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
+  const patience = createPatience(limitMs);
+  /** The steps that each part has done, at most. A part that is restarted does them again. */
+  const steps = new Map<string, number>();
   for (;;) {
     if (signal.aborted) throw new Error("the fleet was stopped");
     const hopeless = running.filter(({ supervisor }) => supervisor.gaveUp);
@@ -24,17 +31,25 @@ async function pollAllReady(
       await Promise.race([Promise.all(hopeless.map(({ firstStart }) => firstStart.outcome)), sleep(POLL_MS)]);
       throw new Error(hopeless.map(lastWords).join("\n"));
     }
-    const missing = (await Promise.all(running.map(whatIsMissing))).filter((reason) => reason !== undefined);
+    const lookedMs = performance.now();
+    const looks = (await Promise.all(running.map(look))).flat();
+    const missing = looks.filter(({ why }) => why !== undefined);
     if (missing.length === 0) return;
-    if (Date.now() > deadline) throw new Error(missing.join("\n"));
-    await sleep(POLL_MS);
+    for (const { part, steps: done } of looks) steps.set(part, Math.max(done, steps.get(part) ?? 0));
+    const loading = new Set(looks.filter(({ steps: done }) => done === 0).map(({ pid }) => pid));
+    const signs = {
+      steps: sum([...steps.values()]),
+      loadingSeconds: sum([...loading].map(workSeconds)),
+    };
+    if (patience.isOver(signs)) throw noProgress(missing, limitMs);
+    await sleep(pollMs(performance.now() - lookedMs));
   }
 }
 
 /** As `pollAllReady`. Rejects with a PartFailed as soon as a part ends that was never ready. */
 export async function untilAllReady(
   running: readonly Running[],
-  options: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  options: { readonly limitMs: number; readonly signal: AbortSignal },
 ): Promise<void> {
   const done = new AbortController();
   const signal = AbortSignal.any([done.signal, options.signal]);
@@ -53,18 +68,30 @@ export async function untilAllReady(
 const lastWords = ({ unit, supervisor }: Running): string =>
   `${unit.name} ended: ${supervisor.process.lastLines().join("\n")}`;
 
-async function whatIsMissing({ unit, supervisor }: Running): Promise<string | undefined> {
-  // The unit is down, so an answer on its port would come from another process.
-  if (!supervisor.up)
-    return `${unit.name} ended and is about to be restarted: ${supervisor.process.lastLines().at(-1) ?? ""}`;
-  const reasons = await Promise.all(unit.parts.map(whyNotReady));
-  const missing = unit.parts.flatMap(({ name }, at) =>
-    reasons[at]?.why === undefined ? [] : [`${name} ${reasons[at].why}`],
-  );
-  if (missing.length === 0) return undefined;
-  const last = supervisor.process.lastLines().at(-1);
-  return `${unit.name}: ${missing.join(", ")}${last === undefined ? "" : `; its last line: ${short(last)}`}`;
+interface Look extends PartState {
+  readonly part: string;
+  readonly pid: number;
+  /** What it said last, if that tells a cause. */
+  readonly lastWord: string | undefined;
 }
 
-/** A log line may contain a stack trace. */
-const short = (line: string): string => (line.length > MOST_OF_A_LINE ? `${line.slice(0, MOST_OF_A_LINE)} …` : line);
+async function look({ unit, supervisor }: Running): Promise<readonly Look[]> {
+  const { pid } = supervisor.process;
+  const lastWord = fatalLine(supervisor.process.lastLines());
+  // The unit is down, so an answer on its port would come from another process.
+  const state = supervisor.up ? partState : async () => ({ why: "it ended and is about to be restarted", steps: 0 });
+  return Promise.all(unit.parts.map(async (part) => ({ part: partName(part), pid, lastWord, ...(await state(part)) })));
+}
+
+function noProgress(missing: readonly Look[], limitMs: number): PartFailed {
+  const [first, ...others] = missing.toSorted((a, b) => a.steps - b.steps);
+  const wordsOf = ({ why, lastWord }: Look): string =>
+    `${why ?? ""}${lastWord === undefined ? "" : `; it wrote: ${lastWord}`}`;
+  const why = first === undefined ? "" : wordsOf(first);
+  return new PartFailed(first?.part ?? "", {
+    why: `${NO_PROGRESS} for ${formatDuration(limitMs)}: ${why}`,
+    output: others.map((each) => `${each.part}: ${wordsOf(each)}`),
+  });
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);

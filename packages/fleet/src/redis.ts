@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { openPrivateFolder } from "@ccsp/private-files";
 import { findBinary } from "./binary.js";
 import { freePort } from "./free-port.js";
+import { START_LIMIT_MS } from "./patience.js";
 import { type ManagedProcess, type OutputStream, startProcess } from "./process.js";
 import type { RedisUsers } from "./redis-users.js";
 import { type Restartable, restartable } from "./restartable.js";
@@ -27,6 +28,8 @@ export interface RedisOptions {
   readonly args?: readonly string[] | undefined;
   /** File descriptors that Redis keeps open for its whole life, for example a lock on its folder. */
   readonly keepOpen?: readonly number[] | undefined;
+  /** How long it may start without progress. It works while it loads a large append-only file. */
+  readonly startLimitMs?: number | undefined;
   readonly onLine?: ((line: string, stream: OutputStream) => void) | undefined;
   /** Called when Redis ends and no caller of this package has stopped it. */
   readonly onCrash?: (() => void) | undefined;
@@ -41,8 +44,6 @@ export interface RedisServer extends Restartable {
   urlFor(user: string): string;
 }
 
-// Redis needs time to load a large append-only file. A start without one takes about 20 ms.
-const READY_MS = 30_000;
 // Without this umask every user could read the files of Redis. Redis has no setting for it.
 const OWNER_ONLY = 0o077;
 
@@ -82,7 +83,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
     const name = `redis-server:${port}`;
     const { onLine, keepOpen } = options;
     const started = await startProcess({ name, command, args, env: {}, onLine, keepOpen, umask: OWNER_ONLY });
-    await untilReady(started, { timeoutMs: READY_MS, check: () => ping(port) });
+    await untilReady(started, { limitMs: options.startLimitMs ?? START_LIMIT_MS, check: () => ping(port) });
     return started;
   };
 

@@ -1,8 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { formatDuration } from "@ccsp/config";
+import { createPatience, workSeconds } from "./patience.js";
 import type { ManagedProcess } from "./process.js";
+import { NO_PROGRESS } from "./progress.js";
 
 export interface ReadyOptions {
-  readonly timeoutMs: number;
+  /** How long it may start without progress. */
+  readonly limitMs: number;
   /** Fulfils when the process is ready. Its rejection says what is missing. */
   readonly check: () => Promise<void>;
 }
@@ -10,11 +14,13 @@ export interface ReadyOptions {
 const POLL_MS = 15;
 
 /**
- * Waits until `check` passes. Throws if the process ends first. If the time is up, it stops the process and throws. The
- * error has the last lines of the process's output.
+ * Waits until `check` passes. Throws if the process ends first. If it makes no progress any more (`createPatience`), it
+ * stops the process and throws. The error has the last lines of the process's output.
  */
-export async function untilReady(child: ManagedProcess, { timeoutMs, check }: ReadyOptions): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
+export async function untilReady(child: ManagedProcess, { limitMs, check }: ReadyOptions): Promise<void> {
+  const patience = createPatience(limitMs);
+  /** Another answer than before is a step. */
+  const faults = new Set<string>();
   let ended = false;
   void child.exited.finally(() => {
     ended = true;
@@ -29,9 +35,11 @@ export async function untilReady(child: ManagedProcess, { timeoutMs, check }: Re
       throw new Error(withOutput(`${child.name} ended before it was ready (${signal ?? `exit ${code}`})`, child));
     }
     if (fault === undefined) return;
-    if (Date.now() > deadline) {
+    faults.add(fault.message);
+    if (patience.isOver({ steps: faults.size, loadingSeconds: workSeconds(child.pid) })) {
       await child.stop(0);
-      throw new Error(withOutput(`${child.name} was not ready after ${timeoutMs} ms: ${fault.message}`, child));
+      const since = `${NO_PROGRESS} for ${formatDuration(limitMs)}`;
+      throw new Error(withOutput(`${child.name} is not ready, and ${since}: ${fault.message}`, child));
     }
     await sleep(POLL_MS);
   }

@@ -4,7 +4,15 @@ import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Fleet, type FleetOptions, type PartProgress, SERVICES, startFleet, whyNoConsul } from "@ccsp/fleet";
+import {
+  type Fleet,
+  type FleetOptions,
+  type PartFailed,
+  type PartProgress,
+  SERVICES,
+  startFleet,
+  whyNoConsul,
+} from "@ccsp/fleet";
 
 const DEPLOY = fileURLToPath(new URL("../../../deploy/", import.meta.url));
 
@@ -22,9 +30,12 @@ const SERVICE = `
   const names = name === "ccsp" ? ${JSON.stringify(SERVICES)} : [name];
   for (const one of names) {
     const [host, port] = process.env["CCSP_" + one.toUpperCase() + "_OPS_LISTEN"].split(":");
-    const answerTo = ({ url }) => (url === "/health?verbose" ? { state: "ready", failing: {} } : process.env);
+    const failing = process.env.STUB === "misses-queue" ? { queue: "no connection" } : {};
+    const answerTo = ({ url }) => (url === "/health?verbose" ? { state: "ready", failing } : process.env);
+    if (process.env.STUB === "never-answers") continue;
     process.getBuiltinModule("node:http").createServer((request, response) => response.end(JSON.stringify(answerTo(request)))).listen(port, host);
   }
+  setInterval(() => {}, 1_000_000);
   process.on("SIGTERM", () => {
     console.log("stopping " + name);
     process.exit(process.env.STUB === "fails-to-stop" ? 1 : 0);
@@ -189,6 +200,39 @@ describe("startFleet", function () {
     assert.deepEqual(states("executor-1"), ["starting", "failed", "stopping", "stopped"]);
     assert.equal(told.find(({ state }) => state === "failed")?.why, "start failed: no engine");
     assert.ok(lines.includes("fleet: executor-1 ended (exit 1); it stays down"));
+  });
+
+  it("gives up when no part makes progress: it names the one that is the least far, and what each waits for", async () => {
+    const running = await start({
+      startLimitMs: 300,
+      serviceEnv: { gateway: { STUB: "misses-queue" }, executor: { STUB: "never-answers" } },
+    });
+    await assert.rejects(running.ready(), (error: PartFailed) => {
+      assert.equal(error.part, "executor-1");
+      assert.match(
+        error.message,
+        /^executor-1 did not start: its start made no progress for 300ms: it does not answer yet \(connect ECONNREFUSED/,
+      );
+      assert.deepEqual(error.output, ["gateway-1: it waits for queue (no connection)"]);
+      return true;
+    });
+  });
+
+  it("names a Redis that never answers", async () => {
+    const before = process.env["REDIS_SERVER_BIN"];
+    const silent = join(root, "silent-redis");
+    await writeFile(silent, "#!/bin/sh\nexec sleep 60\n", { mode: 0o700 });
+    process.env["REDIS_SERVER_BIN"] = silent;
+    try {
+      await assert.rejects(start({ startLimitMs: 300 }), {
+        part: "redis",
+        message:
+          /^redis did not start: .* is not ready, and its start made no progress for 300ms: connect ECONNREFUSED/,
+      });
+    } finally {
+      if (before === undefined) delete process.env["REDIS_SERVER_BIN"];
+      else process.env["REDIS_SERVER_BIN"] = before;
+    }
   });
 
   it("names a Redis that does not start, with its last output", async () => {

@@ -4,7 +4,7 @@
 -- KEYS  1 notices     hash    id → names of its channels, a line end, JSON
 --       2 deliveries  hash    "<channel> <id>" → JSON of the delivery
 --       3 matters     hash    dedup key → JSON: whether it is open, its repeats, who was told, until when each channel is
---                             quiet, what channels keep of it
+--                             quiet, what channels keep of it, the order of its newest beginning and of its newest end
 --       4 digests     zset    dedup keys with repeats, the score is when they are told of (ms)
 --       5 ended       zset    dedup keys of matters that have ended or end by themselves, the score is when (ms)
 --       6 accepted    zset    ids, the score is when they were accepted (ms)
@@ -24,12 +24,18 @@
 --       9 first time between the messages of repeats (ms)
 --      10 how long ids are kept (ms)
 --      11 number of ended matters to keep
---      12 for each channel: its name; '-' | 'record' | 'told'; the earliest time of delivery (ms) or 0
--- RETURN 'ok' | 'repeat' | 'counted'
+--      12 its place in the order of what happened (a text that sorts), or '' for a notice that comes in order
+--      13 the place of the newest end of the matter that the caller knows of, or ''
+--      14 for each channel: its name; '-' | 'record' | 'told'; the earliest time of delivery (ms) or 0
+-- RETURN 'ok' | 'repeat' | 'counted' | 'late'
 -- NEEDS time_given (shared/clock), put_notice, put_digest, queues_from, whole (shared/put)
 --
 -- A channel that records gets every notice. The others hear of each matter once: of its beginning, of changes, of the
 -- number of repeats, and of its end. What updates or ends a matter goes to those who were told of its beginning.
+--
+-- Notices may come in another order than that in which things happened. So the newest end is remembered, also that of a
+-- matter whose beginning has not come. A beginning from before it is 'late', and so is one whose own end has passed: it
+-- opens nothing, and only channels that record get it. An end from before the newest beginning ends nothing.
 
 local keys = {
   notices = KEYS[1], deliveries = KEYS[2], digests = KEYS[4], waiting = KEYS[8], left = KEYS[9], sequence = KEYS[10],
@@ -38,9 +44,10 @@ local matters, ended, accepted, delivered = KEYS[3], KEYS[5], KEYS[6], KEYS[7]
 local now, id, json, key, action = time_given(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local ends_at, urgent, issue = tonumber(ARGV[6]), ARGV[7] == '1', ARGV[8] == '1'
 local digest_ms, keep_ms, kept_matters = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
+local place, known_end = ARGV[12], ARGV[13]
 
 local names, wanted, earliest = {}, {}, {}
-for at = 12, #ARGV, 3 do
+for at = 14, #ARGV, 3 do
   local name = ARGV[at]
   names[#names + 1] = name
   wanted[name], earliest[name] = ARGV[at + 1], math.max(now, tonumber(ARGV[at + 2]))
@@ -72,16 +79,26 @@ local function note_end()
   end
 end
 
-local matter, quiet = nil, false
+local function later(a, b)
+  return a > b and a or b
+end
+
+local matter, quiet, late = nil, false, false
 if key ~= '' then
   local stored = redis.call('HGET', matters, key)
   matter = stored and cjson.decode(stored)
   local open = matter and matter.open and (not matter.ends_at or matter.ends_at > now)
-  if action == 'opens' and open then
+  local began, newest_end = matter and matter.began or '', matter and matter.ended or ''
+  local over = place ~= '' and (place < newest_end or place < known_end)
+  if action == 'opens' and (over or ends_at and ends_at <= now) then
+    quiet, late = true, true
+  elseif action == 'opens' and open then
     quiet = true
     matter.count, matter.repeats = matter.count + 1, matter.repeats + 1
-    matter.ends_at = ends_at
-    note_end()
+    if place == '' or place >= began then
+      matter.began, matter.ends_at = place, ends_at
+      note_end()
+    end
     matter.quiet = {}
     for name in pairs(matter.told) do
       matter.quiet[name] = earliest[name]
@@ -94,9 +111,14 @@ if key ~= '' then
     local refs = matter and matter.refs or {}
     local was_issue = matter and matter.issue or false
     matter = { open = true, first = id, notice = json, count = 1, repeats = 0, digests = 0, since = now,
-      ends_at = ends_at, issue = issue or was_issue, told = {}, refs = refs }
+      ends_at = ends_at, issue = issue or was_issue, told = {}, refs = refs, began = place, ended = newest_end }
     note_end()
-  elseif action == 'resolves' and matter then
+  elseif action == 'resolves' and matter and matter.open and place ~= '' and place < began then
+    quiet = true
+    matter.ended = later(newest_end, place)
+  elseif action == 'resolves' and (matter or place ~= '') then
+    matter = matter or { open = false, issue = false, told = {}, refs = {} }
+    matter.ended = later(newest_end, place)
     quiet = not matter.open
     if open and matter.repeats > 0 then
       put_digest(keys, queues, matter, key, now)
@@ -132,4 +154,4 @@ end
 if matter then
   redis.call('HSET', matters, key, cjson.encode(matter))
 end
-return quiet and 'counted' or 'ok'
+return late and 'late' or quiet and 'counted' or 'ok'

@@ -9,7 +9,7 @@ import { define, type NotificationConfig } from "./config.js";
 import { deliverAll } from "./delivery/deliver-all.js";
 import { failingNotice } from "./delivery/failing-notice.js";
 import type { Notice } from "./domain/notice.js";
-import { noticeOfEvent } from "./events/notice-of-event.js";
+import { createEventHandler } from "./events/handle-event.js";
 import { notificationHandlers } from "./grpc/handlers.js";
 import { openIssueChanges } from "./issues/issue-changes.js";
 import { createNotificationMetrics } from "./metrics.js";
@@ -90,10 +90,7 @@ export const notificationService: ServiceDefinition<NotificationConfig> = {
       }),
     );
     ({ wake } = delivering);
-    const handle = async (event: Event): Promise<void> => {
-      const notice = noticeOfEvent(event);
-      if (notice !== undefined) await intake.accept(notice);
-    };
+    const handle = createEventHandler({ intake, client: redis.client, now });
     const consumer = { redis, group: GROUP, consumer: service.instance, partitions };
     await open("events", consumeEvents({ ...consumer, handle, count: countDelivery, log }));
 

@@ -5,6 +5,7 @@ import { pino } from "pino";
 import { DeliveryError } from "../src/domain/channel.js";
 import { bareNotice, type Notice } from "../src/domain/notice.js";
 import type { Claim, NoticeStore, Route } from "../src/domain/notice-store.js";
+import { placeOf } from "../src/domain/place.js";
 import { afterFailure, afterSuccess } from "../src/domain/retry-rules.js";
 import { createRedisNoticeStore, KEYS } from "../src/redis/redis-notice-store.js";
 
@@ -169,6 +170,69 @@ describe("the store of notices", () => {
     nowMs += HOUR;
     assert.equal(await store.accept(notice("2", { dedupKey: "gate" }), to("ops")), "ok");
     assert.deepEqual(await drain("ops"), ["1", "2"]);
+  });
+
+  describe("whose order of arrival is not the order of what happened", () => {
+    const happened = { closed: 1, opened: 2, "closed again": 3, "opened again": 4 };
+    const key = "gate/all";
+    const come = (id: string, at: number, given: Partial<Notice> = {}) => {
+      const action = id.startsWith("opened") ? "resolves" : "opens";
+      const made = notice(id, { dedupKey: key, action, ...given });
+      return store.accept(made, to("file", "ops"), { place: placeOf(`1700000000000-${at}`) });
+    };
+
+    it("leaves no pause open that has ended, and tells of the next one, in each order of arrival", async () => {
+      for (const [at, order] of permutations(Object.entries(happened)).entries()) {
+        await redis.client.flushall();
+        for (const [id, place] of order) await come(id, place);
+        const said = order.map(([id]) => id).join(", ");
+        assert.equal((await store.matter(key))?.open, false, said);
+        const told = await drain("ops");
+        assert.equal(await come(`closed ${at}`, 10), "ok", said);
+        assert.deepEqual(await drain("ops"), [`closed ${at}`], said);
+        const news = told.filter((id) => !id.includes("/repeats/"));
+        assert.deepEqual(news, [...news].sort(byPlace), `told of in the order in which it happened: ${said}`);
+        assert.deepEqual((await drain("file")).sort(), [...Object.keys(happened), `closed ${at}`].sort());
+      }
+    });
+
+    it("keeps a pause open that goes on, when the end of the one before it comes late", async () => {
+      await come("closed", 1);
+      await come("closed again", 3);
+      assert.equal(await come("opened", 2), "counted");
+      assert.equal((await store.matter(key))?.open, true);
+      await come("opened again", 4);
+      assert.deepEqual(await drain("ops"), ["closed", "closed/repeats/1 x1", "opened again"]);
+    });
+
+    it("tells nobody of a beginning whose own end has passed, or whose end is known from elsewhere", async () => {
+      assert.equal(await come("closed", 1, { endTime: new Date(nowMs) }), "late");
+      const order = { place: placeOf("1700000000000-3"), newestEnd: placeOf("1700000000000-4") };
+      assert.equal(await store.accept(notice("closed again", { dedupKey: key }), to("file", "ops"), order), "late");
+      assert.deepEqual([await drain("ops"), await drain("file")], [[], ["closed", "closed again"]]);
+      assert.equal(await store.matter(key), undefined);
+    });
+
+    it("ends a matter that was stored before matters had an order", async () => {
+      await come("closed", 1);
+      const stored = JSON.parse((await redis.client.hget(KEYS.matters, key)) ?? "{}");
+      await redis.client.hset(KEYS.matters, key, JSON.stringify({ ...stored, began: undefined }));
+      assert.equal(await come("opened", 2), "ok");
+      assert.equal(await come("closed again", 3), "ok");
+      assert.deepEqual(await drain("ops"), ["closed", "opened", "closed again"]);
+    });
+
+    it("remembers a bounded number of ends", async () => {
+      store = open(3);
+      for (let at = 1; at <= 20; at += 1) {
+        nowMs += 1;
+        await come(`opened ${at}`, at, { dedupKey: `alert/${at}` });
+      }
+      assert.equal(await redis.client.hlen(KEYS.matters), 3);
+      assert.equal(await come("firing", 19, { dedupKey: "alert/20" }), "late");
+    });
+
+    const byPlace = (a: string, b: string) => Object.keys(happened).indexOf(a) - Object.keys(happened).indexOf(b);
   });
 
   it("forgets the oldest matters that ended by themselves, as those that were resolved, and none that goes on", async () => {
@@ -341,3 +405,8 @@ describe("the store of notices", () => {
     assert.deepEqual(got, ["e0", "e0/repeats/1 x9999", "end"]);
   });
 });
+
+function permutations<T>(items: readonly T[]): readonly T[][] {
+  if (items.length === 0) return [[]];
+  return items.flatMap((item, at) => permutations(items.toSpliced(at, 1)).map((rest) => [item, ...rest]));
+}

@@ -5,7 +5,7 @@ import { type FleetState, findFleet, openStateDir, type StateDir, stateDir } fro
 import { type OutputOptions, withOutput } from "../output/format.js";
 import { CliError, EXIT, type ExitCode } from "../process/exit.js";
 import { type Io, note, sayJson } from "../process/io.js";
-import { failedNews, LOCK_FD, startInBackground, tellStarter } from "../up/background.js";
+import { failedNews, LOCK_FD, startInBackground, tellAlive, tellStarter } from "../up/background.js";
 import { fleetCertificates, makeCertificates } from "../up/certificates.js";
 import { checkStart } from "../up/check-start.js";
 import { openSimulatedEngine, ownEngine } from "../up/engine.js";
@@ -49,7 +49,9 @@ export function upCommand(io: Io, end: (code: ExitCode) => void): Command {
       "after",
       `
 A service that crashes is started again; Ctrl-C stops everything in order. If a
-part fails while the fleet starts, everything is stopped.
+part fails while the fleet starts, or if no part makes progress for a minute
+(CCSP_START_LIMIT), everything is stopped. On a busy machine, a start may take
+minutes.
 
 Settings come from settings.env, which \`ccsp init\` writes, and from the
 environment, which wins. They are checked before anything starts. Each service
@@ -157,6 +159,7 @@ async function start(io: Io, { state, lock }: Folder, flags: UpFlags): Promise<E
 
 /** The fleet in the background. It was checked by the command that started it and waits. */
 async function beInBackground(io: Io, { state, lock }: Folder, flags: UpFlags): Promise<ExitCode> {
+  const alive = tellAlive();
   const env = withSettings(io.env, await readSettingsFile(state.settingsFile));
   const engine = await (flags.simulator ? openSimulatedEngine(env) : ownEngine());
   const output = outputToLog(openFleetLog(state.logFile));
@@ -173,10 +176,12 @@ async function beInBackground(io: Io, { state, lock }: Folder, flags: UpFlags): 
       onReady: (ready) => tellStarter({ ready }),
     },
     upOptions(flags),
-  ).catch((error: unknown) => {
-    tellStarter(failedNews(error));
-    throw error;
-  });
+  )
+    .catch((error: unknown) => {
+      tellStarter(failedNews(error));
+      throw error;
+    })
+    .finally(() => alive.stop());
 }
 
 const isOn = (value = ""): boolean => ["1", "true"].includes(value.trim());

@@ -83,6 +83,11 @@ export const VARIABLES: readonly Variable[] = [
     unset: "with Consul, if there is one",
   },
   {
+    name: "CCSP_START_LIMIT",
+    doc: "how long no part of a local fleet may make progress while it starts; then `ccsp up` gives up",
+    unset: "`1m`",
+  },
+  {
     name: "CCSP_SIMULATOR",
     doc: "`1`: a local fleet runs with a simulated model, as with `--simulator`",
     unset: "your own Claude Code",

@@ -5,13 +5,15 @@ import { join } from "node:path";
 import type { PartProgress } from "@ccsp/fleet";
 import { PRIVATE_FILE } from "@ccsp/private-files";
 import { type FleetState, ROOT, type StateDir } from "../local-fleet/state.js";
+import { durationWords } from "../output/words.js";
 import { CliError, EXIT, type ExitCode, Interrupted, linesOf } from "../process/exit.js";
 import type { EndSignal, Io } from "../process/io.js";
 import { backgroundEnv } from "./fleet-env.js";
 import type { FolderLock } from "./folder-lock.js";
+import { toFleetLine } from "./line-filter.js";
 
-/** Longer than the fleet itself waits until it is ready. */
-const START_LIMIT_MS = 90_000;
+/** How often the fleet's process says that it runs, and the time without a word after which it does not. */
+const [ALIVE_MS, SILENT_MS] = [5_000, 120_000];
 
 /** Number of the file descriptor with which a fleet in the background holds the lock on its folder. */
 export const LOCK_FD = 3;
@@ -27,15 +29,17 @@ export interface Waiting {
   readonly state: StateDir;
   readonly lock: FolderLock;
   readonly onProgress: (progress: PartProgress) => void;
+  /** The time without a word after which the fleet's process counts as hung. Tests set a shorter one. */
+  readonly silentMs?: number;
 }
 
 /**
  * Starts `ccsp up` as a separate process, which shares the lock, and waits until the fleet is ready. When it does not
- * become ready, throws the fleet's own error, or one with the end of the log if the fleet could not tell. An interrupt
- * stops the fleet.
+ * become ready, throws the fleet's own error, or one with the end of the log if the fleet could not tell. How long to
+ * wait is the fleet's own decision, as long as its process runs. An interrupt stops the fleet.
  */
 export async function startInBackground(io: Io, waiting: Waiting, args: readonly string[]): Promise<FleetState> {
-  const { state, lock, onProgress } = waiting;
+  const { state, lock, onProgress, silentMs = SILENT_MS } = waiting;
   // The fleet writes its log itself. This file descriptor is for what Node prints when the fleet's process crashes.
   const log = await open(state.logFile, "a", PRIVATE_FILE);
   const { size } = await log.stat();
@@ -52,19 +56,26 @@ export async function startInBackground(io: Io, waiting: Waiting, args: readonly
     interrupted = signal;
     child.kill("SIGTERM");
   });
-  const limit = setTimeout(() => child.kill("SIGTERM"), START_LIMIT_MS);
+  let ending = "ended";
+  const silence = setTimeout(() => {
+    ending = `did not run for ${durationWords(silentMs)} and was killed`;
+    child.kill("SIGKILL");
+  }, silentMs);
+  child.on("message", () => void silence.refresh());
   try {
     const { ready, failed } = await lastNews(child, onProgress);
     if (ready) return ready;
     if (interrupted) throw new Interrupted(interrupted);
     if (failed) throw new CliError(failed.code, failed.lines[0] ?? "", failed.lines.slice(1));
-    throw new CliError(
-      EXIT.failed,
-      `the fleet did not start; the end of ${state.logFile}:`,
-      await endOf(state.logFile, size),
-    );
+    const { exitCode, signalCode } = child;
+    const how = ending === "ended" && (signalCode ?? exitCode) !== null ? ` (${signalCode ?? `exit ${exitCode}`})` : "";
+    throw new CliError(EXIT.failed, `the fleet did not start: its process ${ending}${how} before it was ready`, [
+      ...(await endOf(state.logFile, size)),
+      "What to do: correct what these last lines of its log say, then start the fleet again",
+      `Its log: ccsp logs (${state.logFile})`,
+    ]);
   } finally {
-    clearTimeout(limit);
+    clearTimeout(silence);
     stopListening();
     child.unref();
     if (child.connected) child.disconnect();
@@ -89,6 +100,12 @@ async function lastNews(child: ChildProcess, onProgress: Waiting["onProgress"]):
   return (await Promise.race([ready, ended])) ?? { ...(failed && { failed }) };
 }
 
+/** Tells the command that waits, until `stop`, that this process runs, also while nothing changes for long. */
+export function tellAlive(): { stop(): void } {
+  const timer = setInterval(() => tellStarter({}), ALIVE_MS).unref();
+  return { stop: () => clearInterval(timer) };
+}
+
 /** Tells the command that waits for this fleet. It may have gone, which changes nothing for the fleet. */
 export function tellStarter(news: StartNews): void {
   if (!process.connected) return;
@@ -103,12 +120,15 @@ export const failedNews = (error: unknown): StartNews => ({
   },
 });
 
-/** The last lines of a log, only from the part after `size` bytes. The part before belongs to earlier fleets. */
+/** The last lines of a log as text, only from the part after `size` bytes. The part before belongs to earlier fleets. */
 async function endOf(path: string, size: number): Promise<readonly string[]> {
   const log = await stat(path).catch(() => undefined);
   if (!log?.isFile()) return ["(it cannot be read)"];
   const bytes = await readFile(path);
   // When the file is shorter than `size`, a new file was begun.
   const text = bytes.subarray(bytes.length < size ? 0 : size).toString();
-  return text.trimEnd().split("\n").slice(-10);
+  const { createLineFormat } = await import("./log-lines.js"); // loads pino-pretty, which a start does not need
+  const format = createLineFormat(false);
+  const lines = text.trimEnd().split("\n").slice(-10);
+  return lines.flatMap((line) => format(toFleetLine(line)).split("\n")).map((line) => `  ${line}`);
 }

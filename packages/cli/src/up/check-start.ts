@@ -5,6 +5,7 @@ import { CliError, EXIT, messageOf } from "../process/exit.js";
 import { gatewayHttpListen, gatewayListen } from "./certificates.js";
 import { checkFleetSettings, type FleetSettings } from "./check-settings.js";
 import { bundledCli } from "./engine.js";
+import { startLimitMs } from "./fleet-env.js";
 
 export interface StartChecks extends FleetSettings {
   readonly ports: "default" | "free";
@@ -29,6 +30,7 @@ export async function checkStart(checks: StartChecks): Promise<readonly string[]
     ...services.faults.map((fault) => located(fault, checks.whereIs)),
     ...(await engineFaults(checks)),
     ...redisFaults(checks),
+    ...limitFaults(checks),
     ...(taken.length > 0
       ? [`other programs listen on ${taken.join(", ")}: stop them, or start the fleet with --ports free`]
       : []),
@@ -67,6 +69,15 @@ export async function engineFaults({
 function redisFaults({ env }: StartChecks): readonly string[] {
   const why = env["CCSP_REDIS_URL"] ? undefined : whyNoRedis(env);
   return why === undefined ? [] : [why];
+}
+
+function limitFaults({ env }: StartChecks): readonly string[] {
+  try {
+    startLimitMs(env);
+    return [];
+  } catch (error) {
+    return [messageOf(error)];
+  }
 }
 
 const ANSWER_MS = 1_500;

@@ -12,6 +12,7 @@ describe("the environment variables that a fleet gets", () => {
     OTEL_SERVICE_NAME: "mine",
     CCSP_TOKEN: "a-secret",
     CCSP_GATEWAY: "elsewhere:3000",
+    CCSP_START_LIMIT: "5m",
     CCSP_QUEUE_LISTEN: "0.0.0.0:1",
     CCSP_EXECUTOR_ID: "one",
     CCSP_REDIS_URL: "redis://elsewhere",

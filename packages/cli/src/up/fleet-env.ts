@@ -1,10 +1,10 @@
-import type { Env } from "@ccsp/config";
+import { type Env, parseDuration } from "@ccsp/config";
 
 /** Settings that belong to one replica, or that the fleet itself sets. */
 const NOT_SHARED = /_LISTEN$|^CCSP_(INSTANCE|EXECUTOR_ID|EXECUTOR_DIR|REDIS_URL|CONSUL_URL)$|^OTEL_SERVICE_NAME$/;
 /** Settings of the command itself. Services must not get a person's token. */
 const COMMANDS_OWN =
-  /^CCSP_(TOKEN|GATEWAY|CA_FILE|OPERATOR_TLS_DIR|STATE_DIR|TRACE_URL|LIVE|WITHOUT_CONSUL|SIMULATOR)$/;
+  /^CCSP_(TOKEN|GATEWAY|CA_FILE|OPERATOR_TLS_DIR|STATE_DIR|TRACE_URL|LIVE|WITHOUT_CONSUL|SIMULATOR|START_LIMIT)$/;
 
 /**
  * The part of the caller's environment that services may get: `CCSP_*` and `OTEL_*` settings and nothing else. Each
@@ -12,6 +12,16 @@ const COMMANDS_OWN =
  */
 export function sharedSettings(env: Env): Record<string, string> {
   return pick(env, (name) => /^(CCSP|OTEL)_/.test(name) && !NOT_SHARED.test(name) && !COMMANDS_OWN.test(name));
+}
+
+const [SHORTEST_LIMIT_MS, LONGEST_LIMIT_MS] = [1_000, 86_400_000];
+
+/** How long no part may make progress while a fleet starts. Throws an error that names the setting. */
+export function startLimitMs(env: Env): number {
+  const text = env["CCSP_START_LIMIT"]?.trim() || "1m";
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms >= SHORTEST_LIMIT_MS && ms <= LONGEST_LIMIT_MS) return ms;
+  throw new Error(`CCSP_START_LIMIT must be a time from 1s to 1d, such as 5m, not "${text}"`);
 }
 
 /**

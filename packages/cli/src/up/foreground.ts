@@ -5,7 +5,7 @@ import { EXIT, EXIT_OF_SIGNAL, type ExitCode } from "../process/exit.js";
 import type { EndSignal, Io } from "../process/io.js";
 import { gatewayHttpListen, gatewayListen, givenAuthority } from "./certificates.js";
 import type { FleetEngine } from "./engine.js";
-import { sharedSettings } from "./fleet-env.js";
+import { sharedSettings, startLimitMs } from "./fleet-env.js";
 import type { FleetOutput } from "./fleet-output.js";
 import type { FolderLock } from "./folder-lock.js";
 import { startFailure } from "./start-failure.js";
@@ -101,6 +101,7 @@ async function start(
     gatewayListen: gatewayListen(io.env),
     gatewayHttpListen: gatewayHttpListen(io.env),
     lockFd: lock.fd,
+    startLimitMs: startLimitMs(io.env),
     ports,
     single,
     replicas,

@@ -14,6 +14,7 @@ export interface SettingGroup {
 const OF_THE_FLEET: readonly SettingDescription[] = [
   own("CCSP_SIMULATOR", "1: run the Claude Code CLI with a simulated model, as `ccsp up --simulator` does", "0"),
   own("CCSP_WITHOUT_CONSUL", "1: start no Consul; the services find each other by fixed addresses", "0"),
+  own("CCSP_START_LIMIT", "how long no part may make progress while the fleet starts; then ccsp up gives up", "1m"),
   own("CCSP_REDIS_URL", "use this Redis; unset: the fleet starts its own, with its data in the fleet's folder"),
   own(
     "CCSP_GATEWAY_LISTEN",

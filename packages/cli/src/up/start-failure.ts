@@ -1,10 +1,14 @@
-import { PartFailed } from "@ccsp/fleet";
+import { NO_PROGRESS, PartFailed } from "@ccsp/fleet";
 import { CliError, EXIT, messageOf } from "../process/exit.js";
 
 const MOST_LINES = 8;
 
 /** Known causes, and what a person can do about them. The first that fits counts. */
 const WHAT_TO_DO: readonly (readonly [RegExp, string])[] = [
+  [
+    new RegExp(NO_PROGRESS),
+    "mend what it waits for; if this machine is only busy, wait longer: set CCSP_START_LIMIT, such as to 5m",
+  ],
   [/EADDRINUSE|address already in use/i, "stop the program that has this port, or start the fleet with --ports free"],
   [/REDIS_SERVER_BIN|CONSUL_BIN|CCSP_\w+/, "correct the setting that it names, then start the fleet again"],
   [/ENOSPC|no space left/i, "free disk space, then start the fleet again"],

@@ -15,6 +15,14 @@ export interface Route {
   readonly notBefore: Date | undefined;
 }
 
+/** Where a notice is in the order in which things happened, in texts that sort (`placeOf`). */
+export interface Order {
+  /** Undefined: it comes in order. */
+  readonly place?: string | undefined;
+  /** The place of the newest end of its matter that the caller knows of. Undefined: it knows of none. */
+  readonly newestEnd?: string | undefined;
+}
+
 /** A delivery that this worker has for a limited time. */
 export interface Claim {
   readonly channel: string;
@@ -60,9 +68,11 @@ export interface ChannelState {
 export interface NoticeStore {
   /**
    * Stores a notice for the channels of its routes. Answers `repeat` if it was accepted before, and `counted` if it
-   * repeats what is open: then only channels that record get it, and the others hear of the number of repeats.
+   * repeats what is open: then only channels that record get it, and the others hear of the number of repeats. Answers
+   * `late` for a beginning whose end is known already or has passed: then only channels that record get it, and the
+   * matter stays as it is. The newest end of a matter is remembered, also if its beginning has not come.
    */
-  accept(notice: Notice, routes: readonly Route[]): Promise<"ok" | "repeat" | "counted">;
+  accept(notice: Notice, routes: readonly Route[], order?: Order): Promise<"ok" | "repeat" | "counted" | "late">;
   /** Puts one message for each matter whose repeats are to be told of into the queues. Returns their number. */
   tellRepeats(): Promise<number>;
   claim(channel: string, options: { most: number; perMinute: number; leaseMs: number }): Promise<Claimed>;

@@ -80,7 +80,7 @@ export function bindNoticeScripts(redis: RedisClient) {
         "sequence",
         "...queues",
       ],
-      oneOf("ok", "repeat", "counted"),
+      oneOf("ok", "repeat", "counted", "late"),
     ),
     tellRepeats: bindScript(
       redis,
@@ -126,7 +126,7 @@ export function createRedisNoticeStore(
   const storedOf = new WeakMap<Claim, string>();
 
   return {
-    accept: (notice, routes) => {
+    accept: (notice, routes, { place = "", newestEnd = "" } = {}) => {
       const routed = new Map(routes.map((route) => [route.channel, route]));
       const perChannel = channels.flatMap((name) => {
         const { mode, notBefore } = routed.get(name) ?? { mode: "-", notBefore: undefined };
@@ -146,6 +146,8 @@ export function createRedisNoticeStore(
           digestMs,
           KEEP_IDS_MS,
           kept,
+          place,
+          newestEnd,
           ...perChannel,
         ),
       );

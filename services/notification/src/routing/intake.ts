@@ -1,5 +1,5 @@
 import type { Notice } from "../domain/notice.js";
-import type { NoticeStore, Route } from "../domain/notice-store.js";
+import type { NoticeStore, Order, Route } from "../domain/notice-store.js";
 import { type RoutedChannel, type Rule, route } from "./route.js";
 
 export interface IntakeOptions {
@@ -15,7 +15,7 @@ export interface IntakeOptions {
 
 export interface Intake {
   /** Stores a notice for its channels. Resolves when it is stored: then it will be delivered. */
-  accept(notice: Notice): Promise<void>;
+  accept(notice: Notice, order?: Order): Promise<void>;
   /** Where a notice goes at a time, by default now. */
   routes(notice: Notice, at?: Date): readonly Route[];
 }
@@ -24,9 +24,9 @@ export function createIntake({ channels, rules, store, now, onRepeat, onAccepted
   const routes = (notice: Notice, at = now()): Route[] => route(notice, { channels, rules, now: at });
   return {
     routes,
-    accept: async (notice) => {
+    accept: async (notice, order) => {
       const to = routes(notice);
-      const outcome = await store.accept(notice, to);
+      const outcome = await store.accept(notice, to, order);
       if (outcome === "repeat") for (const { channel } of to) onRepeat(channel);
       onAccepted();
     },
