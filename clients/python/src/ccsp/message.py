@@ -37,9 +37,10 @@ def to_message(kind: type[M], values: Mapping[str, Any], path: str) -> M:
     message: M = kind()
     faults: list[Field] = []
     _fill(message, values, path, faults)
-    if isinstance(message, task_pb2.TaskSpec):
+    # A value of a wrong type was not set, so its field looks like 0.
+    if not faults and isinstance(message, task_pb2.TaskSpec):
         _refuse_zeros(message, path, faults)
-    elif isinstance(message, schedule_pb2.Schedule):
+    elif not faults and isinstance(message, schedule_pb2.Schedule):
         _refuse_zeros(message.spec, f"{path}.spec", faults)
     if faults:
         said = "; ".join(f"{fault.name} {fault.description}" for fault in faults)
