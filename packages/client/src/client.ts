@@ -186,7 +186,11 @@ function createTaskCalls(agent: Agent, caller: Caller): Omit<CcspClient, "schedu
     async submitMany(tasks, settings = {}) {
       const items = tasks.map(({ requestId = randomUUID(), ...task }) => ({ spec: toSpec(task), requestId }));
       const doubt = createDoubt(items.map(({ requestId }) => requestId));
-      const { outcomes } = await caller.unary(settings, (options) => agent.submitTasks({ tasks: items }, options), doubt);
+      const { outcomes } = await caller.unary(
+        settings,
+        (options) => agent.submitTasks({ tasks: items }, options),
+        doubt,
+      );
       return outcomes.map((outcome, at) => toSubmitted(outcome, items[at]?.requestId ?? "", doubt.lost));
     },
 

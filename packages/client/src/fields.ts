@@ -93,7 +93,8 @@ export const duration: Field<number, ReturnType<typeof toDuration>> = {
 
 /** A number for which 0 is not a small bound but none at all, to a gateway of 0.2.0. The server refuses negative ones. */
 export const above0 = <Out>({ check, message }: Field<number, Out>): Field<number, Out> => ({
-  check: (value) => check(value) ?? (value === 0 ? "is 0: leave it out for the default of the installation" : undefined),
+  check: (value) =>
+    check(value) ?? (value === 0 ? "is 0: leave it out for the default of the installation" : undefined),
   message,
 });
 

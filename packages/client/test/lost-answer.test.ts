@@ -92,7 +92,10 @@ describe("a call whose answer was lost", () => {
     await client.schedules.put({ name: "nightly", cron: "0 3 * * *", task: { prompt: "a" } });
     gateway.beforeNextAnswer(() => cutter.cut());
     await client.schedules.delete("nightly");
-    await assert.rejects(client.schedules.delete("nightly"), { reason: "SCHEDULE_NOT_FOUND", mayHaveTakenEffect: false });
+    await assert.rejects(client.schedules.delete("nightly"), {
+      reason: "SCHEDULE_NOT_FOUND",
+      mayHaveTakenEffect: false,
+    });
   });
 
   it("says of every other change that it may have taken effect", async () => {

@@ -66,11 +66,12 @@ export class CallError extends Error {
   }
 
   /** The same error with more facts. */
-  with(metadata: Readonly<Record<string, string>>): CallError {
-    const { code, message, cause, method } = this;
-    const details = { ...this, reason: this.answered ? this.reason : undefined };
+  with(more: Readonly<Record<string, string>>): CallError {
+    const { code, message, cause, method, fields, retryAfterMs, quota, preconditions } = this;
+    const reason = this.answered ? this.reason : undefined;
+    const details = { reason, metadata: { ...this.metadata, ...more }, fields, retryAfterMs, quota, preconditions };
     const options = { cause, ...(method !== undefined && { method }), sent: this.#sent, repeated: this.#repeated };
-    return new CallError(code, message, { ...details, metadata: { ...this.metadata, ...metadata } }, options);
+    return new CallError(code, message, details, options);
   }
 }
 
@@ -128,7 +129,10 @@ const EARLIER_TRIES = "grpc-previous-rpc-attempts";
 
 /** Whether grpc-js made the call again after a try without an answer. It hides the status of that try. */
 export function wasRepeated(error: unknown): boolean {
-  return isServiceError(error) && (error.metadata.get(EARLIER_TRIES).length > 0 || error.details.includes("previous attempts: "));
+  return (
+    isServiceError(error) &&
+    (error.metadata.get(EARLIER_TRIES).length > 0 || error.details.includes("previous attempts: "))
+  );
 }
 
 /** Has `wasRepeated` say so of the error of a later call, which stands for the same one. */
