@@ -57,7 +57,16 @@ def _method(name: str, streams: bool) -> Callable[..., Any]:
     return stream if streams else unary
 
 
-for _name in ("SubmitTask", "SubmitTasks", "GetTask", "ListTasks", "CancelTask", "PutSchedule", "GetCapabilities"):
+for _name in (
+    "SubmitTask",
+    "SubmitTasks",
+    "GetTask",
+    "ListTasks",
+    "CancelTask",
+    "PutSchedule",
+    "DeleteSchedule",
+    "GetCapabilities",
+):
     setattr(FakeGateway, _name, _method(_name, streams=False))
 for _name in ("RunTask", "WatchTask"):
     setattr(FakeGateway, _name, _method(_name, streams=True))
@@ -78,6 +87,16 @@ class Refusal(Exception):
 
     def send(self, context: Any) -> None:
         context.set_trailing_metadata((("grpc-status-details-bin", self._status.SerializeToString()),))
+        context.abort(self._code, str(self))
+
+
+class LostAnswer(Refusal):
+    """The status of a call whose connection broke: no word of the gateway."""
+
+    def __init__(self) -> None:
+        super().__init__(grpc.StatusCode.UNAVAILABLE, "Socket closed")
+
+    def send(self, context: Any) -> None:
         context.abort(self._code, str(self))
 
 

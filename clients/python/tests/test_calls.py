@@ -8,9 +8,13 @@ import grpc
 from ccsp.gateway.v1 import agent_service_pb2 as api
 from ccsp.rpc.v1 import error_details_pb2 as rpc
 from ccsp.task.v1 import submission_pb2, task_pb2
-from fake_gateway import FakeGateway, Refusal, open_client
+from fake_gateway import FakeGateway, LostAnswer, Refusal, open_client
 from google.protobuf import duration_pb2
 
+# It asks for a longer wait than any patience here, so the client gives up at once.
+OVERLOADED = Refusal(
+    grpc.StatusCode.UNAVAILABLE, "OVERLOADED", rpc.RetryInfo(retry_delay=duration_pb2.Duration(seconds=90))
+)
 LOST = Refusal(grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
 
 
@@ -49,6 +53,68 @@ class Calls(unittest.TestCase):
         self.assertNotEqual(self.gateway.requests("SubmitTask")[-1].request_id, first)
         client.submit("hello", request_id="mine")
         self.assertEqual(self.gateway.requests("SubmitTask")[-1].request_id, "mine")
+
+    def test_an_error_after_a_lost_answer_says_that_the_task_may_be_stored_and_its_request_id(self):
+        def respond(request):
+            raise errors.pop(0) if errors else OVERLOADED
+            yield
+
+        def respond_once(request):
+            next(respond(request))
+
+        self.gateway.answers.update(SubmitTask=respond_once, RunTask=respond, SubmitTasks=respond_once)
+        client = self.client()
+        submissions = {
+            "SubmitTask": lambda: client.submit("hello"),
+            "RunTask": lambda: client.run("hello").result(),
+            "SubmitTasks": lambda: client.submit_many([{"prompt": "a"}, {"prompt": "b"}], request_ids=["a", "b"]),
+        }
+        for method, submit in submissions.items():
+            for lost in (False, True):
+                errors = [LostAnswer()] if lost else []
+                with self.assertRaises(ccsp.UnavailableError) as caught:
+                    submit()
+                error = caught.exception
+                sent = self.gateway.requests(method)[-1]
+                ids = ("a", "b") if method == "SubmitTasks" else (sent.request_id,)
+                self.assertEqual((error.reason, error.may_have_taken_effect), ("OVERLOADED", lost), method)
+                self.assertEqual(error.request_ids, ids)
+                self.assertEqual(error.request_id, None if method == "SubmitTasks" else ids[0])
+                self.assertEqual("may be stored" in str(error), lost)
+                self.assertEqual(str(error).endswith(ids[0]), lost and len(ids) == 1)
+
+    def test_a_gateway_that_was_never_reached_stored_nothing(self):
+        self.gateway.close()
+        with self.assertRaises(ccsp.UnavailableError) as caught:
+            self.client(connect_timeout=0.2).submit("hello", request_id="mine")
+        self.assertEqual((caught.exception.request_id, caught.exception.may_have_taken_effect), ("mine", False))
+
+    def test_a_refusal_after_a_lost_try_inside_ccsp_says_so_too(self):
+        refused = Refusal(grpc.StatusCode.FAILED_PRECONDITION, "SUBMIT_STOPPED", metadata={"effect": "unknown"})
+        self.gateway.answers["SubmitTask"] = failing_first(1, refused, stored)
+        with self.assertRaises(ccsp.SubmitStoppedError) as caught:
+            self.client().submit("hello")
+        self.assertTrue(caught.exception.may_have_taken_effect)
+
+    def test_a_refused_task_of_a_batch_whose_answer_was_lost_may_be_stored(self):
+        refused = submission_pb2.Refused(reason="QUEUE_FULL", message="full")
+        answer = api.SubmitTasksResponse(outcomes=[submission_pb2.SubmitOutcome(refused=refused)])
+        for lost in (0, 1):
+            self.gateway.answers["SubmitTasks"] = failing_first(lost, LostAnswer(), lambda request: answer)
+            error = self.client().submit_many([{"prompt": "a"}], request_ids=["mine"])[0].error
+            self.assertEqual((error.request_id, error.may_have_taken_effect), ("mine", lost == 1))
+
+    def test_a_schedule_whose_deletion_was_not_answered_is_deleted(self):
+        gone = Refusal(grpc.StatusCode.NOT_FOUND, "SCHEDULE_NOT_FOUND")
+        errors = [LostAnswer(), gone, gone]
+
+        def respond(request):
+            raise errors.pop(0)
+
+        self.gateway.answers["DeleteSchedule"] = respond
+        self.client().schedules.delete("nightly")
+        with self.assertRaises(ccsp.NotFoundError):
+            self.client().schedules.delete("nightly")
 
     def test_a_refusal_is_an_error_of_its_class_with_fields_metadata_and_time(self):
         wrong = rpc.BadRequest(field_violations=[{"field": "spec.model", "description": "is too long"}])

@@ -74,6 +74,22 @@ class Messages(unittest.TestCase):
             },
         )
 
+    def test_a_limit_of_zero_is_refused_here_because_a_gateway_of_0_2_0_takes_it_for_no_bound(self):
+        limits = {"wall_time": 0, "output_bytes": 0, "turns": 0, "budget_usd": 0.0}
+        said = [(f"limits.{name}", "is 0: leave it out for the default of the installation") for name in limits]
+        ready = task_pb2.TaskSpec(limits={"wall_time": {}, "output_bytes": 0, "turns": 0, "budget_usd": 0})
+        for kind, values, path in (
+            (task_pb2.TaskSpec, {"limits": limits}, "spec"),
+            (task_pb2.TaskSpec, {"limits": ready.limits}, "spec"),
+            (schedule_pb2.Schedule, {"spec": {"limits": limits}}, "schedule.spec"),
+            (schedule_pb2.Schedule, {"spec": ready}, "schedule.spec"),
+        ):
+            with self.assertRaises(ccsp.InvalidTaskError) as caught:
+                to_message(kind, values, path.removesuffix(".spec"))
+            found = [(field.name.removeprefix(f"{path}."), field.description) for field in caught.exception.fields]
+            self.assertEqual(found, said)
+        to_message(task_pb2.TaskSpec, {"limits": {"turns": None, "budget_usd": 0.01}}, "spec")
+
 
 class Contract(unittest.TestCase):
     """What is written by hand has everything that the protos have."""

@@ -35,22 +35,23 @@ export async function runCli(args: readonly string[], io: Io): Promise<ExitCode>
     if (error instanceof Interrupted) return error.code;
     const { errorJson, exitCodeOf } = await import("./connection/failed-call.js"); // knows the errors of calls, so it loads gRPC
     if (json) note(io, JSON.stringify({ error: errorJson(error) }));
-    else await tell(io, error);
+    else await tell(io, error, args);
     return exitCodeOf(error);
   }
 }
 
-async function tell(io: Io, error: unknown): Promise<void> {
+async function tell(io: Io, error: unknown, args: readonly string[]): Promise<void> {
   const [message, ...details] = linesOf(error);
   note(io, `ccsp: ${message}`);
   for (const line of details) note(io, line);
   if (error instanceof CliError) return;
   // These know the options of a task and the errors of calls, so they load the client.
-  const [{ askedBy }, { adviceFor }] = await Promise.all([
+  const [{ askedBy }, { adviceFor }, { submitAgain }] = await Promise.all([
     import("./tasks/asked-by.js"),
     import("./connection/failed-call.js"),
+    import("./tasks/submit-again.js"),
   ]);
-  for (const line of [...askedBy(error), ...adviceFor(error)]) note(io, line);
+  for (const line of [...askedBy(error), ...adviceFor(error), ...submitAgain(error, args)]) note(io, line);
 }
 
 /** The program. Of its commands, it loads the one that `args` name. The others are only listed. */

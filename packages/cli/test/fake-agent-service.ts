@@ -42,11 +42,15 @@ const TRACE_ID = "0123456789abcdef0123456789abcdef";
 /**
  * A fake gateway, which serves operators too. The prompt of a task says what happens to it: `fail`, `retried` (failed,
  * was put back and succeeded), `hang` (until it is cancelled), `paused` (the second piece comes after `resume`, and then
- * it hangs), `refuse:REASON`, `cached` (answered without earlier events), `told twice` (one message around a tool, and
+ * it hangs), `refuse:REASON`, `lost …` (stored, and `onLost` is called before the
+ * answer; its repeat is refused), `cached` (answered without earlier events), `told twice` (one message around a tool, and
  * one that is taken back). Any other task answers with its prompt in two pieces. The only token that the gateway refuses
  * is `expired`.
  */
-export async function startFakeAgentService({ credentials }: Pick<ServeOptions, "credentials"> = {}) {
+export async function startFakeAgentService({
+  credentials,
+  onLost = () => {},
+}: Pick<ServeOptions, "credentials"> & { readonly onLost?: () => void } = {}) {
   const tasks = new Map<string, Task>();
   const submitted: SubmitTaskRequest[] = [];
   const listed: ListTasksRequest[] = [];
@@ -71,10 +75,13 @@ export async function startFakeAgentService({ credentials }: Pick<ServeOptions, 
     const prompt = request.spec?.prompt ?? "";
     const refusal = REASONS.find((reason) => prompt === `refuse:${reason}`);
     if (refusal) throw new Refusal(refusal, "not now");
+    const repeated = submitted.some((other) => other !== request && other.requestId === request.requestId);
+    if (prompt.startsWith("lost") && repeated) throw new Refusal("OVERLOADED", "too much", { retryAfterMs: 90_000 });
     const id = `task-${submitted.length}`;
     const task = Task.fromPartial({ id, state: TaskState.QUEUED, agentId: "alice", traceId: TRACE_ID });
     if (request.spec) task.spec = { ...request.spec, engine: request.spec.engine || "fake" };
     tasks.set(id, task);
+    if (prompt.startsWith("lost")) onLost();
     return task;
   };
   async function* log(task: Task, after: number, { signal }: CallContext): AsyncGenerator<TaskEvent, void> {

@@ -23,6 +23,8 @@ export interface Invocation {
   readonly onQuestion?: (interrupt: () => void) => void;
   /** Called with everything that was written to standard output so far, and with a function that presses Ctrl-C. */
   readonly onOutput?: (stdout: string, interrupt: () => void) => void;
+  /** Called at the start, with a function that presses Ctrl-C. */
+  readonly onStart?: (interrupt: () => void) => void;
   /** Called with everything that was written to standard error so far. */
   readonly onNote?: (stderr: string) => void;
 }
@@ -53,6 +55,7 @@ export function memoryIo({
   const interrupt = () => {
     for (const listener of listeners) listener("SIGINT");
   };
+  hooks.onStart?.(interrupt);
   const sink = (name: keyof typeof written) =>
     new Writable({
       decodeStrings: false,

@@ -88,6 +88,8 @@ const ERROR = object({
   message: TEXT,
   "reason?": { enum: REASONS },
   "metadata?": { type: "object", additionalProperties: TEXT },
+  "requestId?": TEXT,
+  "mayHaveTakenEffect?": YES_NO,
   "fields?": { type: "array", items: object({ field: TEXT, description: TEXT }) },
 });
 

@@ -1,6 +1,7 @@
 import type { Reason } from "@ccsp/errors";
 import { CallError, type CallOptions, connectionFault, whyUnreachable } from "@ccsp/grpc-kit/client.js";
 import { status } from "@grpc/grpc-js";
+import type { Doubt } from "./doubt.js";
 import { AuthenticationError, UnavailableError } from "./errors.js";
 import { createPatience, type Patience } from "./patience.js";
 import type { TokenSource } from "./token.js";
@@ -19,7 +20,8 @@ export interface Caller {
   options(settings: CallSettings): Promise<CallOptions>;
   /** With `mostMs`, the patience lasts at most that long, even if the client's own patience is longer. */
   patience(settings: CallSettings, mostMs?: number): CallPatience;
-  unary<T>(settings: CallSettings, call: (options: CallOptions) => Promise<T>): Promise<T>;
+  /** `doubt` is needed for a call that changes something. */
+  unary<T>(settings: CallSettings, call: (options: CallOptions) => Promise<T>, doubt?: Doubt): Promise<T>;
 }
 
 /** `waitForRetry` gets the options of the call that failed. They have its token, which may no longer count. */
@@ -50,17 +52,22 @@ export function createCaller({ target, tokens, resumeMs, connectMs, closed }: Ca
       const limitMs = () => Math.min(mostMs, gateway.reached ? resumeMs : connectMs);
       return createCallPatience(createPatience(limitMs, until(signal)), gateway, tokens);
     },
-    async unary(settings, call) {
+    async unary(settings, call, doubt) {
       const patience = caller.patience(settings);
-      for (;;) {
-        const options = await caller.options(settings);
-        try {
-          const answer = await call({ ...options, timeoutMs: patience.tryMs() });
-          patience.progressed();
-          return answer;
-        } catch (error) {
-          await patience.waitForRetry(error, options);
+      try {
+        for (;;) {
+          const options = await caller.options(settings);
+          try {
+            const answer = await call({ ...options, timeoutMs: patience.tryMs() });
+            patience.progressed();
+            return answer;
+          } catch (error) {
+            doubt?.saw(error);
+            await patience.waitForRetry(error, options);
+          }
         }
+      } catch (error) {
+        throw doubt ? doubt.explain(error) : error;
       }
     },
   };

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
-import { createClient } from "@ccsp/grpc-kit/client.js";
+import { type CallOptions, createClient } from "@ccsp/grpc-kit/client.js";
 import {
   AgentServiceService,
   type EstimateTaskResponse as Estimate,
@@ -8,6 +8,7 @@ import {
 } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { type Task, type TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { type Caller, type CallSettings, createCaller } from "./caller.js";
+import { createDoubt } from "./doubt.js";
 import { CcspError } from "./errors.js";
 import { type Agent, followRun, followTask } from "./follow.js";
 import { type ListFilter, toFilter } from "./list-filter.js";
@@ -93,8 +94,8 @@ export interface CcspClient {
   cancel(taskId: string, reason?: string, settings?: CallSettings): Promise<Task>;
   /**
    * Submits up to 1,000 tasks in one call. Each task has its own outcome: the id of the stored task, or the error that
-   * `submit` would have thrown. Throws only when the call itself failed. It is then safe to repeat the call when each
-   * task has a `requestId`.
+   * `submit` would have thrown. Throws only when the call itself failed. It is then safe to repeat the call with the
+   * `requestIds` of the error, one for each task.
    */
   submitMany(
     tasks: readonly (TaskInput & { readonly requestId?: string })[],
@@ -118,6 +119,8 @@ export function createCcspClient(options: ClientOptions): CcspClient {
   const tokens = createTokenSource(options);
   const agent = createClient(AgentServiceService, target, {
     ...(tls && { credentials: tlsCredentials(tls), serverName: tls.serverName }),
+    // The caller repeats calls itself, and so knows whether a try got no answer.
+    channelOptions: { "grpc.enable_retries": 0 },
   });
   const closing = new AbortController();
   // Every call listens to this signal. Node takes more than ten listeners for a leak and prints a warning on the
@@ -152,7 +155,8 @@ function createTaskCalls(agent: Agent, caller: Caller): Omit<CcspClient, "schedu
 
     async submit(task, settings = {}) {
       const request = { spec: toSpec(task), requestId: settings.requestId ?? randomUUID() };
-      const response = await caller.unary(settings, (options) => agent.submitTask(request, options));
+      const doubt = createDoubt([request.requestId]);
+      const response = await caller.unary(settings, (options) => agent.submitTask(request, options), doubt);
       return present(response.task);
     },
 
@@ -175,17 +179,24 @@ function createTaskCalls(agent: Agent, caller: Caller): Omit<CcspClient, "schedu
     },
 
     async cancel(taskId, reason = "", settings = {}) {
-      return present((await caller.unary(settings, (options) => agent.cancelTask({ taskId, reason }, options))).task);
+      const call = (options: CallOptions) => agent.cancelTask({ taskId, reason }, options);
+      return present((await caller.unary(settings, call, createDoubt())).task);
     },
 
     async submitMany(tasks, settings = {}) {
       const items = tasks.map(({ requestId = randomUUID(), ...task }) => ({ spec: toSpec(task), requestId }));
-      const { outcomes } = await caller.unary(settings, (options) => agent.submitTasks({ tasks: items }, options));
-      return outcomes.map(toSubmitted);
+      const doubt = createDoubt(items.map(({ requestId }) => requestId));
+      const { outcomes } = await caller.unary(
+        settings,
+        (options) => agent.submitTasks({ tasks: items }, options),
+        doubt,
+      );
+      return outcomes.map((outcome, at) => toSubmitted(outcome, items[at]?.requestId ?? "", doubt.lost));
     },
 
     async retry(taskId, reason = "", settings = {}) {
-      return present((await caller.unary(settings, (options) => agent.retryTask({ taskId, reason }, options))).task);
+      const call = (options: CallOptions) => agent.retryTask({ taskId, reason }, options);
+      return present((await caller.unary(settings, call, createDoubt())).task);
     },
 
     explain: (taskId, settings = {}) => caller.unary(settings, (options) => agent.explainTask({ taskId }, options)),

@@ -7,6 +7,8 @@ export interface ErrorDetails {
   readonly metadata?: Readonly<Record<string, string>>;
   readonly fields?: readonly FieldViolation[];
   readonly retryAfterMs?: number | undefined;
+  readonly requestIds?: readonly string[];
+  readonly mayHaveTakenEffect?: boolean;
   readonly cause?: unknown;
 }
 
@@ -22,12 +24,26 @@ export class CcspError extends Error {
   readonly metadata: Readonly<Record<string, string>>;
   /** Milliseconds after which the same call may succeed. Undefined when the server gave no time. */
   readonly retryAfterMs: number | undefined;
+  /**
+   * True if a try of the call got no answer, so that the call may have done what it asks for although it failed: a task
+   * may be stored. Then submit only with the same request id again. False for calls that change nothing.
+   */
+  readonly mayHaveTakenEffect: boolean;
+  /** The request ids that a submission carried, in the order of its tasks. Also those that the client made up. */
+  readonly requestIds: readonly string[];
 
-  constructor(reason: Reason, message: string, { metadata = {}, retryAfterMs, cause }: ErrorDetails = {}) {
-    super(message, { cause });
+  constructor(reason: Reason, message: string, details: ErrorDetails = {}) {
+    super(message, { cause: details.cause });
     this.reason = reason;
-    this.metadata = metadata;
-    this.retryAfterMs = retryAfterMs;
+    this.metadata = details.metadata ?? {};
+    this.retryAfterMs = details.retryAfterMs;
+    this.mayHaveTakenEffect = details.mayHaveTakenEffect ?? false;
+    this.requestIds = details.requestIds ?? [];
+  }
+
+  /** The request id of a submission of one task. With it, the same task can be submitted again for 24 hours. */
+  get requestId(): string | undefined {
+    return this.requestIds.length === 1 ? this.requestIds[0] : undefined;
   }
 }
 
@@ -41,7 +57,7 @@ export class PermissionError extends CcspError {
   override readonly name = "PermissionError";
 }
 
-/** INVALID_FIELD, ENGINE_UNKNOWN, MESSAGE_TOO_LARGE: correct the request. Nothing was stored. */
+/** INVALID_FIELD, ENGINE_UNKNOWN, MESSAGE_TOO_LARGE: correct the request. It stored nothing. */
 export class InvalidTaskError extends CcspError {
   override readonly name = "InvalidTaskError";
   /** Each wrong field, by its name in the API, such as `spec.prompt`. */

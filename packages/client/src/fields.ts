@@ -91,6 +91,13 @@ export const duration: Field<number, ReturnType<typeof toDuration>> = {
   message: toDuration,
 };
 
+/** A number for which a gateway of 0.2.0 takes 0 as no bound at all. The server refuses negative numbers. */
+export const above0 = <Out>({ check, message }: Field<number, Out>): Field<number, Out> => ({
+  check: (value) =>
+    check(value) ?? (value === 0 ? "is 0: leave it out for the default of the installation" : undefined),
+  message,
+});
+
 export const bytes: Field<Uint8Array | string, Buffer> = {
   check: (value) => (value instanceof Uint8Array ? undefined : isText(value)),
   message: (value) => Buffer.from(value),

@@ -2,6 +2,7 @@ import type { Client } from "@ccsp/grpc-kit/client.js";
 import type { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import type { Task, TaskEvent, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { Caller, CallSettings } from "./caller.js";
+import { createDoubt } from "./doubt.js";
 import { NotFoundError, UnavailableError } from "./errors.js";
 
 export type Agent = Client<AgentServiceService>;
@@ -93,8 +94,11 @@ async function* run(
   let patience = caller.patience(settings);
   let task: Task | undefined;
   let last = 0;
+  const doubt = createDoubt([requestId]);
   while (!task) {
-    const options = await caller.options(settings);
+    const options = await caller.options(settings).catch((error: unknown) => {
+      throw doubt.explain(error);
+    });
     try {
       const first = { answersFirst: true, answerWithinMs: patience.tryMs() };
       for await (const { message } of agent.runTask({ spec, requestId }, { ...options, ...first })) {
@@ -110,7 +114,10 @@ async function* run(
       }
       if (task) return;
     } catch (error) {
-      await patience.waitForRetry(error, options);
+      doubt.saw(error);
+      await patience.waitForRetry(error, options).catch((final: unknown) => {
+        throw task ? final : doubt.explain(final);
+      });
     }
   }
   for await (const event of watch(agent, caller, { taskId: task.id, afterSequence: last, ...settings })) {

@@ -2,7 +2,8 @@ import type { Client } from "@ccsp/grpc-kit/client.js";
 import type { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { MissedRuns, Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import type { Caller, CallSettings } from "./caller.js";
-import { CcspError } from "./errors.js";
+import { createDoubt } from "./doubt.js";
+import { CcspError, NotFoundError } from "./errors.js";
 import { type TaskInput, toSpec } from "./task-input.js";
 
 /** A recurring task. */
@@ -43,7 +44,7 @@ export function createSchedules(agent: Client<AgentServiceService>, caller: Call
   return {
     async put({ task, missedRuns = "skip", ...plain }, settings = {}) {
       const schedule = Schedule.fromPartial({ ...plain, spec: toSpec(task), missedRuns: MISSED[missedRuns] });
-      const answer = await caller.unary(settings, (options) => agent.putSchedule({ schedule }, options));
+      const answer = await caller.unary(settings, (options) => agent.putSchedule({ schedule }, options), createDoubt());
       if (!answer.schedule) throw new CcspError("INTERNAL", "the gateway answered without a schedule");
       return answer.schedule;
     },
@@ -53,7 +54,13 @@ export function createSchedules(agent: Client<AgentServiceService>, caller: Call
     },
 
     async delete(name, settings = {}) {
-      await caller.unary(settings, (options) => agent.deleteSchedule({ name }, options));
+      const doubt = createDoubt();
+      try {
+        await caller.unary(settings, (options) => agent.deleteSchedule({ name }, options), doubt);
+      } catch (error) {
+        // An earlier try deleted it, and its answer was lost.
+        if (!(doubt.lost && error instanceof NotFoundError)) throw error;
+      }
     },
   };
 }

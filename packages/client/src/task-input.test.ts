@@ -99,6 +99,16 @@ describe("toSpec", () => {
     assert.equal(spec.limits?.turns, -1);
   });
 
+  it("refuses a limit of 0 itself, because a gateway of 0.2.0 takes it for no bound", () => {
+    const limits = { wallTimeMs: 0, outputBytes: 0, turns: 0, budgetUsd: 0 };
+    assert.deepEqual(faultsOf({ prompt: "x", limits }), {
+      "spec.limits.wall_time": "limits.wallTimeMs is 0: leave it out for the default of the installation",
+      "spec.limits.output_bytes": "limits.outputBytes is 0: leave it out for the default of the installation",
+      "spec.limits.turns": "limits.turns is 0: leave it out for the default of the installation",
+      "spec.limits.budget_usd": "limits.budgetUsd is 0: leave it out for the default of the installation",
+    });
+  });
+
   it("names all fields of a wrong type together, by their names in the API", () => {
     const faults = faultsOf({
       prompt: 42,

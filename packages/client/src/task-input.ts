@@ -2,6 +2,7 @@ import { CATEGORY_NAMES, type CategoryName } from "@ccsp/errors";
 import { ErrorCategory, PermissionMode, Priority, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { InvalidTaskError } from "./errors.js";
 import {
+  above0,
   bytes,
   date,
   duration,
@@ -71,7 +72,7 @@ export type PriorityName = "urgent" | "high" | "normal" | "low";
  */
 export type PermissionModeName = "plan" | "default" | "manual" | "accept-edits" | "acceptEdits" | "skip";
 
-/** Bounds on what a run may use. */
+/** Bounds on what a run may use. 0 is refused: leave a field out for the default of the installation. */
 export interface LimitsInput {
   readonly wallTimeMs?: number;
   readonly outputBytes?: number;
@@ -135,10 +136,10 @@ const CATEGORIES = Object.fromEntries(CATEGORY_NAMES.map((name) => [name, ErrorC
 type Part<K extends keyof TaskSpec> = NonNullable<TaskSpec[K]>;
 
 const LIMITS: Fields<LimitsInput, Part<"limits">> = {
-  wallTimeMs: duration,
-  outputBytes: int64,
-  turns: int32,
-  budgetUsd: number,
+  wallTimeMs: above0(duration),
+  outputBytes: above0(int64),
+  turns: above0(int32),
+  budgetUsd: above0(number),
 };
 
 const RETRY: Fields<RetryInput, Part<"retry">> = {

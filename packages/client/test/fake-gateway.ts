@@ -28,6 +28,8 @@ export interface FakeGateway {
   endStreams(refusal: Refusal): void;
   /** Refuses the next call with this refusal. */
   refuseNext(refusal: Refusal): void;
+  /** Called when the next call has taken effect, before it is answered. */
+  beforeNextAnswer(act: () => void): void;
   stop(): Promise<void>;
   start(): Promise<void>;
 }
@@ -42,7 +44,9 @@ export async function startFakeGateway(
   const headers: CallContext["headers"][] = [];
   const news = new EventTarget();
   let watchers = 0;
+  const schedules = new Set<string>();
   let refusal: Refusal | undefined;
+  let beforeAnswer: (() => void) | undefined;
   let streamsEnd: Refusal | undefined;
 
   const append: FakeGateway["append"] = (taskId, event) => {
@@ -56,6 +60,12 @@ export async function startFakeGateway(
     const refused = refusal;
     refusal = undefined;
     throw refused;
+  };
+  const answer = <T>(response: T): T => {
+    const act = beforeAnswer;
+    beforeAnswer = undefined;
+    act?.();
+    return response;
   };
   const find = (taskId: string): Task => {
     const task = tasks.get(taskId);
@@ -94,11 +104,31 @@ export async function startFakeGateway(
   const handlers: Partial<Handlers<AgentServiceService>> = {
     async submitTask({ requestId }, context) {
       admit(context);
-      return { task: submit(requestId) };
+      return answer({ task: submit(requestId) });
+    },
+    async submitTasks(request, context) {
+      admit(context);
+      return answer({
+        outcomes: request.tasks.map(({ spec, requestId }) => {
+          const value = { reason: "OVERLOADED", message: "not now", retryAfter: undefined };
+          if (spec?.prompt === "refused") return { outcome: { $case: "refused", value } };
+          return { outcome: { $case: "taskId", value: submit(requestId).id } };
+        }),
+      });
+    },
+    async putSchedule({ schedule }, context) {
+      admit(context);
+      schedules.add(schedule?.name ?? "");
+      return answer({ schedule });
+    },
+    async deleteSchedule({ name }, context) {
+      admit(context);
+      if (!schedules.delete(name)) throw new Refusal("SCHEDULE_NOT_FOUND", "no such schedule");
+      return answer({});
     },
     async *runTask({ requestId }, context) {
       admit(context);
-      const task = submit(requestId);
+      const task = answer(submit(requestId));
       yield { message: { $case: "task", value: task } };
       for await (const event of follow(task.id, 0, context)) yield { message: { $case: "event", value: event } };
     },
@@ -155,6 +185,9 @@ export async function startFakeGateway(
     },
     refuseNext(next) {
       refusal = next;
+    },
+    beforeNextAnswer(act) {
+      beforeAnswer = act;
     },
     stop: () => server.close(),
     async start() {

@@ -2,6 +2,7 @@ export type { Span as ReceivedSpan } from "@ccsp/trace-store";
 export { unlessBrief } from "./brief.js";
 export { type Authority, type Certificate, createAuthority } from "./certificates.js";
 export { CLAUDE_CODE_BIN, CLAUDE_CODE_VERSION } from "./claude-code.js";
+export { type Cutter, startCutter } from "./cutter.js";
 export { engineProcesses, isOfSandbox } from "./engine-processes.js";
 export { eventually } from "./eventually.js";
 export { type Asked, type Fault as IssueServerFault, type IssueServer, startIssueServer } from "./issue-server.js";

@@ -19,6 +19,8 @@ export interface FakeQueue {
   append(taskId: string, event: TaskEvent["event"]): void;
   /** Refuses the next Enqueue with this refusal. */
   refuseNext(refusal: Refusal): void;
+  /** The next Enqueue stores the task and calls `cut` before its answer. Later ones are refused. */
+  cutNext(cut: () => void, then: Refusal): void;
   /** From now on Enqueue stores the task and answers as if its answer was lost. */
   loseAnswers(): void;
   /** Stops the server as a rolling restart does, and starts it again on the same port. The tasks stay. */
@@ -34,6 +36,7 @@ export async function startFakeQueue(): Promise<FakeQueue> {
   let watchers = 0;
   let refusal: Refusal | undefined;
   let losing = false;
+  let cutting: Parameters<FakeQueue["cutNext"]> | undefined;
 
   const find = (taskId: string, agentId: string): Task => {
     const task = tasks.get(taskId);
@@ -54,6 +57,12 @@ export async function startFakeQueue(): Promise<FakeQueue> {
     });
     tasks.set(task.id, task);
     logs.set(task.id, []);
+    if (cutting) {
+      const [cut, then] = cutting;
+      cutting = undefined;
+      refusal = then;
+      cut();
+    }
     if (losing) throw new Refusal("DEADLINE_EXCEEDED", "too late");
     return task;
   };
@@ -123,6 +132,9 @@ export async function startFakeQueue(): Promise<FakeQueue> {
     },
     refuseNext(next) {
       refusal = next;
+    },
+    cutNext(...how) {
+      cutting = how;
     },
     loseAnswers() {
       losing = true;

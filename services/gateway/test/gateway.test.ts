@@ -10,7 +10,7 @@ import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js
 import { Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import { TaskEnded, TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { UsageFilter } from "@ccsp/protos/ccsp/usage/v1/usage.js";
-import { eventually } from "@ccsp/testkit";
+import { eventually, startCutter } from "@ccsp/testkit";
 import { status } from "@grpc/grpc-js";
 import { SignJWT } from "jose";
 import pino from "pino";
@@ -39,7 +39,7 @@ async function as(sub: string, scope = ALL): Promise<CallOptions> {
 }
 
 /** Starts a real server with the gateway's handlers, in front of a queue in memory. */
-async function startGateway(queue: FakeQueue) {
+async function startGateway(queue: { readonly port: number }) {
   const lines: Record<string, unknown>[] = [];
   const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
   const upstream = createClient(QueueServiceService, `127.0.0.1:${queue.port}`);
@@ -121,6 +121,42 @@ describe("gateway", () => {
       [{ agentId: "alice", requestId: "r1", prompt: PROMPT }],
     );
   });
+
+  for (const method of ["submitTask", "runTask"] as const) {
+    it(`says in the refusal of ${method} that the task may be stored, and its request id, when the queue's answer was lost`, async () => {
+      const cutter = await startCutter(queue.port);
+      const behind = await startGateway({ port: Number(cutter.target.split(":")[1]) });
+      const call = async (requestId: string) => {
+        const options = await as("alice");
+        if (method === "submitTask") return behind.client.submitTask({ spec, requestId }, options);
+        for await (const message of behind.client.runTask({ spec, requestId }, options)) assert.ok(message);
+        return undefined;
+      };
+      try {
+        const overloaded = new Refusal("OVERLOADED", "too much", { retryAfterMs: 1_000 });
+        for (const given of ["mine", ""]) {
+          queue.cutNext(() => cutter.cut(), overloaded);
+          await assert.rejects(call(given), (error) => {
+            assert.ok(error instanceof CallError);
+            const stored = queue.enqueued.at(-1)?.requestId;
+            const { reason, retryAfterMs, metadata, mayHaveTakenEffect } = error;
+            assert.deepEqual({ reason, retryAfterMs }, { reason: "OVERLOADED", retryAfterMs: 1_000 });
+            assert.deepEqual({ ...metadata }, { effect: "unknown", request_id: stored });
+            assert.ok(given === "" || stored === given);
+            assert.ok(mayHaveTakenEffect);
+            return true;
+          });
+          assert.equal(behind.audit().at(-1)?.outcome, "unknown");
+        }
+        queue.refuseNext(overloaded);
+        await assert.rejects(call("r"), { reason: "OVERLOADED", mayHaveTakenEffect: false, metadata: {} });
+        assert.equal(behind.audit().at(-1)?.outcome, "refused");
+      } finally {
+        await behind.close();
+        await cutter.close();
+      }
+    });
+  }
 
   it("reports to an agent only its own usage, and only with the scope to read its tasks", async () => {
     const { budgets } = await gateway.client.getMyBudgets({}, await as("alice"));

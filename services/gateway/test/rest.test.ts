@@ -62,6 +62,26 @@ describe("REST in front of a real queue", function () {
     assert.deepEqual([useless.status, useless.body.fields?.[0]?.field], [400, "Idempotency-Key"]);
   });
 
+  it("refuses a limit of 0 in a task, a batch, an estimate and a schedule, and null is the default", async () => {
+    const spec = { prompt: "hi", limits: { wallTime: "0s", outputBytes: "0", turns: 0, budgetUsd: 0 } };
+    const names = ["wall_time", "output_bytes", "turns", "budget_usd"].map((name) => `spec.limits.${name}`);
+    const fieldsOf = async (path: string, json: object, method = "POST") => {
+      const { status, body } = await world.call(`/api/v2${path}`, "agent-limits", { method, json });
+      assert.deepEqual([status, body.reason], [400, "INVALID_FIELD"], path);
+      return body.fields?.map(({ field }) => field);
+    };
+    assert.deepEqual(await fieldsOf("/tasks", { spec }), names);
+    assert.deepEqual(await fieldsOf("/tasks/estimate", { spec }), names);
+    const schedule = { cron: "0 9 * * *", spec };
+    const inSchedule = names.map((name) => `schedule.${name}`);
+    assert.deepEqual(await fieldsOf("/schedules/nightly", { schedule }, "PUT"), inSchedule);
+    const batch = await world.call("/api/v2/tasks/batch", "agent-limits", { json: { tasks: [{ spec }] } });
+    assert.match(JSON.stringify(batch.body), /INVALID_FIELD.*spec\.limits\.budget_usd/);
+    const limits = { wallTime: null, outputBytes: null, turns: null, budgetUsd: null };
+    const unbound = await world.call("/api/v2/tasks", "agent-limits", { json: { spec: { prompt: "hi", limits } } });
+    assert.equal(unbound.status, 201);
+  });
+
   it("answers 304 to who has the answer already", async () => {
     const id = await submit("agent-5");
     const first = await world.call(`/api/v2/tasks/${id}`, "agent-5");

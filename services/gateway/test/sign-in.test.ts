@@ -172,6 +172,21 @@ describe("sign-in", function () {
     await secure.close();
   });
 
+  it("believes neither of two session cookies, in either order: another program of this host may have set one", async () => {
+    const [own, planted] = [await tokenOf("alice"), await tokenOf("mallory")];
+    for (const pair of [`${COOKIE}=${planted}; ${COOKIE}=${own}`, `${COOKIE}=${own};a=b;${COOKIE} = ${planted}`]) {
+      for (const url of ["/call", "/session"]) {
+        const answer = await ask({ url, headers: { cookie: pair } });
+        assert.deepEqual([answer.status, reasonOf(answer)], [400, "TOKEN_INVALID"], url);
+        assert.match(answer.body, /2 cookies ccsp_session/);
+      }
+      const withHeader = await ask({ url: "/call", headers: { cookie: pair, authorization: "Bearer mine" } });
+      assert.deepEqual(JSON.parse(withHeader.body), { presented: "Bearer mine" });
+    }
+    const other = await ask({ url: "/session", headers: { cookie: `x${COOKIE}=a; ${COOKIE}=${own}; ${COOKIE}x=b` } });
+    assert.equal(JSON.parse(other.body).subject, "alice");
+  });
+
   it("says that nobody is signed in without a refusal, so that no lock-out begins for a page that only asks", async () => {
     for (let page = 0; page < 50; page += 1) {
       const { status, body } = await ask({ url: "/session" });
@@ -373,10 +388,16 @@ describe("sign-in", function () {
       const state = journey.ccsp_oidc.split(".")[0];
       const back = (query: string, cookies: Record<string, string> = journey) =>
         ask({ url: `/session/oidc/callback?iss=${issuer.url}&${query}`, cookies });
+      const backWithTwo = (query: string, value: string) =>
+        ask({
+          url: `/session/oidc/callback?iss=${issuer.url}&${query}`,
+          headers: { cookie: `ccsp_oidc=${value}; ccsp_oidc=a.b.c` },
+        });
       for (const [answer, text] of [
         [await back(`code=x&state=another`), /begin again/],
         [await back(`code=x&state=${state}`, {}), /began no sign-in/],
         [await back(`code=x&state=${state}`, { ccsp_oidc: "damaged" }), /began no sign-in/],
+        [await backWithTwo(`code=x&state=${state}`, journey.ccsp_oidc), /2 cookies ccsp_oidc/],
         [await back(`code=of-nobody&state=${state}`), /refuses the sign-in/],
         [await back(`error=access_denied&error_description=%3Cb%3Eno&state=${state}`), /&#60;b&#62;no/],
       ] as const) {

@@ -13,7 +13,7 @@ from typing import Any
 
 import grpc
 
-from ccsp.errors import AuthenticationError, CcspError, NotFoundError, UnavailableError, from_rpc_error
+from ccsp.errors import AuthenticationError, CcspError, Doubt, NotFoundError, UnavailableError, from_rpc_error
 from ccsp.gateway.v1 import agent_service_pb2 as api
 from ccsp.gateway.v1 import agent_service_pb2_grpc as stubs
 from ccsp.task.v1 import task_pb2
@@ -92,14 +92,22 @@ class Caller:
     def patience(self, timeout: float | None = None) -> Patience:
         return Patience(self, self._to.patience, None if timeout is None else time.monotonic() + timeout)
 
-    def unary(self, method: Any, request: Any, timeout: float | None = None) -> Any:
+    def unary(self, method: Any, request: Any, timeout: float | None = None, doubt: Doubt | None = None) -> Any:
+        """`doubt` is needed for a call that changes something."""
         patience = self.patience(timeout)
-        while True:
-            try:
-                metadata = self.metadata(patience.whole())
-                return method(request, metadata=metadata, timeout=min(_LONGEST_TRY, patience.left()))
-            except grpc.RpcError as error:
-                patience.wait(error)
+        try:
+            while True:
+                try:
+                    metadata = self.metadata(patience.whole())
+                    return method(request, metadata=metadata, timeout=min(_LONGEST_TRY, patience.left()))
+                except grpc.RpcError as error:
+                    if doubt:
+                        doubt.saw(error)
+                    patience.wait(error)
+        except CcspError as final:
+            if doubt:
+                doubt.explain(final)
+            raise
 
     def metadata(self, most: float | None) -> list[tuple[str, str]]:
         """What each call carries. Finds out first whether there is a gateway at all, in `most` seconds."""
@@ -212,6 +220,7 @@ def follow(
     again. Errors after an end of the task are ignored: the caller has its end.
     """
     request, patience, ended = start, caller.patience(timeout), False
+    doubt = Doubt([start.request_id]) if isinstance(start, api.RunTaskRequest) else None
     while True:
         call: Any = None
         try:
@@ -221,7 +230,7 @@ def follow(
             for message in call:
                 patience.progressed()
                 if run and message.HasField("task"):
-                    request = api.WatchTaskRequest(task_id=message.task.id)
+                    request, doubt = api.WatchTaskRequest(task_id=message.task.id), None
                     yield message.task
                 elif isinstance(request, api.WatchTaskRequest) and message.event.sequence > request.after_sequence:
                     request.after_sequence = message.event.sequence
@@ -232,11 +241,19 @@ def follow(
             return
         except grpc.RpcError as error:
             try:
+                if doubt:
+                    doubt.saw(error)
                 patience.wait(error)
-            except (UnavailableError, NotFoundError):
-                if ended:
+            except CcspError as final:
+                if ended and isinstance(final, (UnavailableError, NotFoundError)):
                     return
+                if doubt:
+                    doubt.explain(final)
                 raise
+        except CcspError as final:
+            if doubt:
+                doubt.explain(final)
+            raise
         finally:
             if call is not None:
                 call.cancel()

@@ -12,7 +12,7 @@ from typing import Unpack
 import grpc
 
 from ccsp.calls import Caller, Connection, Token, follow
-from ccsp.errors import CcspError, error_for
+from ccsp.errors import CcspError, Doubt, NotFoundError, error_for
 from ccsp.fields import Filter, ScheduleFields, State, Task, TaskFields
 from ccsp.gateway.v1 import agent_service_pb2 as api
 from ccsp.message import to_message
@@ -106,19 +106,25 @@ class Client:
         call makes a new one, so that only the repeats of this call are safe.
         """
         request = api.SubmitTaskRequest(spec=_spec(prompt, task), request_id=request_id or _new_id())
-        answer: api.SubmitTaskResponse = self._caller.unary(self._caller.agent.SubmitTask, request, timeout)
+        method, doubt = self._caller.agent.SubmitTask, Doubt([request.request_id])
+        answer: api.SubmitTaskResponse = self._caller.unary(method, request, timeout, doubt)
         return answer.task
 
     def submit_many(
         self, tasks: Iterable[Task], *, request_ids: Sequence[str] | None = None, timeout: float | None = None
     ) -> Sequence[Submitted]:
-        """Submits up to 1,000 tasks in one call. Each has its own outcome, in the order of the tasks."""
+        """Submits up to 1,000 tasks in one call. Each has its own outcome, in the order of the tasks.
+
+        If the call itself fails, it is safe to repeat it with the `request_ids` of the error.
+        """
         specs = [to_message(task_pb2.TaskSpec, task, f"tasks[{at}].spec") for at, task in enumerate(tasks)]
         ids = request_ids if request_ids is not None else [_new_id() for _ in specs]
         items = [api.SubmitTaskRequest(spec=spec, request_id=id) for spec, id in zip(specs, ids, strict=True)]
         request = api.SubmitTasksRequest(tasks=items)
-        answer: api.SubmitTasksResponse = self._caller.unary(self._caller.agent.SubmitTasks, request, timeout)
-        return [_submitted(outcome) for outcome in answer.outcomes]
+        method, doubt = self._caller.agent.SubmitTasks, Doubt([item.request_id for item in items])
+        answer: api.SubmitTasksResponse = self._caller.unary(method, request, timeout, doubt)
+        outcomes = zip(answer.outcomes, request.tasks, strict=False)
+        return [_submitted(outcome, item.request_id, doubt.lost) for outcome, item in outcomes]
 
     def watch(self, task_id: str, *, after_sequence: int = 0, timeout: float | None = None) -> Run:
         """Follows a task from the entry after a sequence to its end."""
@@ -152,13 +158,13 @@ class Client:
     def cancel(self, task_id: str, reason: str = "", *, timeout: float | None = None) -> task_pb2.Task:
         """The task as it is after the call: CANCELLED, CANCELLING, or as it ended before."""
         request = api.CancelTaskRequest(task_id=task_id, reason=reason)
-        answer: api.CancelTaskResponse = self._caller.unary(self._caller.agent.CancelTask, request, timeout)
+        answer: api.CancelTaskResponse = self._caller.unary(self._caller.agent.CancelTask, request, timeout, Doubt())
         return answer.task
 
     def retry(self, task_id: str, reason: str = "", *, timeout: float | None = None) -> task_pb2.Task:
         """Puts a FAILED or EXPIRED task back into the queue, with all its attempts."""
         request = api.RetryTaskRequest(task_id=task_id, reason=reason)
-        answer: api.RetryTaskResponse = self._caller.unary(self._caller.agent.RetryTask, request, timeout)
+        answer: api.RetryTaskResponse = self._caller.unary(self._caller.agent.RetryTask, request, timeout, Doubt())
         return answer.task
 
     def explain(self, task_id: str, *, timeout: float | None = None) -> api.ExplainTaskResponse:
@@ -194,7 +200,8 @@ class Schedules:
             schedule_pb2.Schedule, {"name": name, "cron": cron, "spec": task, **more}, "schedule"
         )
         request = api.PutScheduleRequest(schedule=schedule)
-        answer: api.PutScheduleResponse = self._caller.unary(self._caller.agent.PutSchedule, request, timeout)
+        method = self._caller.agent.PutSchedule
+        answer: api.PutScheduleResponse = self._caller.unary(method, request, timeout, Doubt())
         return answer.schedule
 
     def list(self, *, timeout: float | None = None) -> Sequence[schedule_pb2.Schedule]:
@@ -205,19 +212,29 @@ class Schedules:
 
     def delete(self, name: str, *, timeout: float | None = None) -> None:
         """Deletes a schedule. Tasks that it made stay."""
-        self._caller.unary(self._caller.agent.DeleteSchedule, api.DeleteScheduleRequest(name=name), timeout)
+        method, request, doubt = self._caller.agent.DeleteSchedule, api.DeleteScheduleRequest(name=name), Doubt()
+        try:
+            self._caller.unary(method, request, timeout, doubt)
+        except NotFoundError:
+            # An earlier try deleted it, and its answer was lost.
+            if not doubt.lost:
+                raise
 
 
 def _spec(prompt: str, task: TaskFields) -> task_pb2.TaskSpec:
     return to_message(task_pb2.TaskSpec, {"prompt": prompt, **task}, "spec")
 
 
-def _submitted(outcome: submission_pb2.SubmitOutcome) -> Submitted:
+def _submitted(outcome: submission_pb2.SubmitOutcome, request_id: str, lost: bool) -> Submitted:
     if outcome.HasField("task_id"):
         return Submitted(task_id=outcome.task_id)
     refused = outcome.refused
     after = refused.retry_after.ToTimedelta().total_seconds() if refused.HasField("retry_after") else None
-    return Submitted(error=error_for(refused.reason, refused.message, retry_after=after))
+    error = error_for(refused.reason, refused.message, retry_after=after)
+    # These do not say whether the task is stored, also without a lost try.
+    unsure = refused.reason in ("DEPENDENCY_UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL")
+    error.request_ids, error.may_have_taken_effect = (request_id,), lost or unsure
+    return Submitted(error=error)
 
 
 def _new_id() -> str:

@@ -46,6 +46,16 @@ class CcspError(Exception):
         self.metadata = dict(metadata or {})
         #: Seconds after which the same call may succeed. None when the server gave no time.
         self.retry_after = retry_after
+        #: True if a try of the call got no answer, so that the call may have done what it asks for although it failed:
+        #: a task may be stored. Then submit only with the same request id again. False for calls that change nothing.
+        self.may_have_taken_effect = False
+        #: The request ids that a submission carried, in the order of its tasks. Also those that the client made up.
+        self.request_ids: tuple[str, ...] = ()
+
+    @property
+    def request_id(self) -> str | None:
+        """The request id of a submission of one task. With it, the task can be submitted again for 24 hours."""
+        return self.request_ids[0] if len(self.request_ids) == 1 else None
 
 
 class AuthenticationError(CcspError):
@@ -61,7 +71,7 @@ class ScopeError(CcspError):
 
 
 class InvalidTaskError(CcspError):
-    """Correct `fields`. Nothing was stored."""
+    """Correct `fields`. The request stored nothing."""
 
     reasons = ("INVALID_FIELD", "ENGINE_UNKNOWN", "MESSAGE_TOO_LARGE")
 
@@ -165,6 +175,50 @@ def from_rpc_error(error: grpc.RpcError, target: str) -> CcspError:
             violations = rpc.BadRequest.FromString(part.value).field_violations
             details["fields"] = [Field(each.field, each.description) for each in violations]
     return error_for(reason, message, **details)
+
+
+class Doubt:
+    """Remembers of a call that changes something whether one of its tries got no answer.
+
+    request_ids: of a submission, one for each task. A call without them changes something else.
+    """
+
+    def __init__(self, request_ids: Sequence[str] = ()) -> None:
+        self._ids, self.lost = tuple(request_ids), False
+
+    def saw(self, error: grpc.RpcError) -> None:
+        """Takes the error of each try."""
+        refused = from_rpc_error(error, "")
+        unsent = (error.details() or "").startswith(_NEVER_SENT) and not error.trailing_metadata()
+        answered = refused.reason in ("OVERLOADED", "SLOW_READER")
+        unanswered = error.code() in _NO_ANSWER and not answered and not unsent
+        self.lost = self.lost or unanswered or refused.metadata.get("effect") == "unknown"
+
+    def explain(self, error: CcspError) -> None:
+        """Adds the request ids to the error that the agent sees, and what a lost answer means."""
+        error.request_ids, error.may_have_taken_effect = self._ids, self.lost
+        if self.lost:
+            error.args = (f"{error}; {self._meaning()}",)
+
+    def _meaning(self) -> str:
+        why = "because a try of this call got no answer"
+        if not self._ids:
+            return f"the call may have taken effect, {why}"
+        if len(self._ids) > 1:
+            return f"the tasks may be stored, {why}: submit them again only with the same request ids"
+        return f"the task may be stored, {why}: submit it again only with the request id {self._ids[0]}"
+
+
+#: Statuses that do not say what the server did.
+_NO_ANSWER = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.CANCELLED,
+    grpc.StatusCode.INTERNAL,
+    grpc.StatusCode.UNKNOWN,
+)
+#: What gRPC says when a call found no connection.
+_NEVER_SENT = ("failed to connect to all addresses", "DNS resolution failed")
 
 
 def category_name(category: int) -> str:

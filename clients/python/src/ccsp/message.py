@@ -14,6 +14,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from ccsp.errors import Field, InvalidTaskError
+from ccsp.task.v1 import schedule_pb2, task_pb2
 
 M = TypeVar("M", bound=Message)
 
@@ -30,16 +31,29 @@ _BITS = {FieldDescriptor.CPPTYPE_INT32: 31, FieldDescriptor.CPPTYPE_INT64: 63}
 def to_message(kind: type[M], values: Mapping[str, Any], path: str) -> M:
     """The message with these fields. A field of the value None is left out.
 
-    Raises InvalidTaskError, which names every unknown field and every value of a wrong type. The server checks
-    whether the values are acceptable.
+    Raises InvalidTaskError, which names every unknown field, every value of a wrong type and every limit of 0. The
+    server checks whether the values are acceptable.
     """
     message: M = kind()
     faults: list[Field] = []
     _fill(message, values, path, faults)
+    # A value of a wrong type was not set, so its field looks like 0.
+    if not faults and isinstance(message, task_pb2.TaskSpec):
+        _refuse_zeros(message, path, faults)
+    elif not faults and isinstance(message, schedule_pb2.Schedule):
+        _refuse_zeros(message.spec, f"{path}.spec", faults)
     if faults:
         said = "; ".join(f"{fault.name} {fault.description}" for fault in faults)
         raise InvalidTaskError("INVALID_FIELD", said, fields=faults)
     return message
+
+
+def _refuse_zeros(spec: task_pb2.TaskSpec, path: str, faults: list[Field]) -> None:
+    """To a gateway of 0.2.0, a limit of 0 is not a small bound but none at all."""
+    for field, value in spec.limits.ListFields():
+        if value in (0, duration_pb2.Duration()):
+            said = "is 0: leave it out for the default of the installation"
+            faults.append(Field(f"{path}.limits.{field.name}", said))
 
 
 def _fill(message: Message, values: Mapping[str, Any], path: str, faults: list[Field]) -> None:

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { Command } from "commander";
 import { connected } from "../connection/connection.js";
 import { followRun } from "../follow/follow-run.js";
@@ -45,10 +46,12 @@ Examples:
     )
     .action(async (prompt: string | undefined, options: RunOptions) => {
       const task = await inAllowedFolders(io, options, await taskInput(io, prompt, options));
+      const requestId = options.requestId ?? randomUUID();
       const code = await connected(io, { ...options, patient: true }, (client) =>
         followRun(io, {
           client,
-          events: (signal) => client.run(task, { signal, requestId: options.requestId }),
+          events: (signal) => client.run(task, { signal, requestId }),
+          requestId,
           json: options.json === true,
           quiet: options.quiet === true,
           cancelOnInterrupt: options.cancelOnInterrupt === true,

@@ -1,11 +1,15 @@
+import { randomUUID } from "node:crypto";
 import { Command } from "commander";
 import { connected } from "../connection/connection.js";
+import { listenForLeaving } from "../follow/leaving.js";
 import { PROMPT_ARGUMENT } from "../input/prompt.js";
 import { FORMATS } from "../output/format.js";
 import { taskJson } from "../output/json-forms.js";
 import { showOne } from "../output/show.js";
+import { CliError } from "../process/exit.js";
 import type { Io } from "../process/io.js";
 import { inAllowedFolders } from "../tasks/ask-folder.js";
+import { leftUnanswered } from "../tasks/submit-again.js";
 import { taskInput } from "../tasks/task-input.js";
 import { type TaskOptions, withTask } from "../tasks/task-options.js";
 
@@ -26,7 +30,14 @@ Examples:
     )
     .action(async (prompt: string | undefined, options: TaskOptions) => {
       const input = await inAllowedFolders(io, options, await taskInput(io, prompt, options));
-      const task = await connected(io, options, (client) => client.submit(input, { requestId: options.requestId }));
+      const requestId = options.requestId ?? randomUUID();
+      const leaving = listenForLeaving(io, () => false);
+      const { signal } = leaving;
+      const task = await connected(io, options, (client) => client.submit(input, { requestId, signal }))
+        .catch((error: unknown) => {
+          throw signal.aborted ? new CliError(leaving.code, leftUnanswered(requestId)) : error;
+        })
+        .finally(() => leaving.close());
       await showOne(io, options, { json: () => taskJson(task), name: task.id, lines: () => [task.id] });
     });
 }

@@ -73,9 +73,13 @@ export function adviceFor(error: unknown): readonly string[] {
 /** The form in which `--json` shows an error. */
 export function errorJson(error: unknown): object {
   const message = messageOf(error);
-  if (error instanceof InvalidTaskError) return { reason: error.reason, message, fields: error.fields };
+  const submission =
+    error instanceof CcspError && error.requestId !== undefined
+      ? { requestId: error.requestId, mayHaveTakenEffect: error.mayHaveTakenEffect }
+      : {};
+  if (error instanceof InvalidTaskError) return { reason: error.reason, message, fields: error.fields, ...submission };
   if (error instanceof CcspError || error instanceof CallError) {
-    return { reason: error.reason, message, metadata: error.metadata };
+    return { reason: error.reason, message, metadata: error.metadata, ...submission };
   }
   return { message };
 }

@@ -6,6 +6,7 @@ import { zonedTime } from "../output/words.js";
 import { EXIT, type ExitCode } from "../process/exit.js";
 import { type Io, note, say, sayJson, writeText } from "../process/io.js";
 import { askedBy } from "../tasks/asked-by.js";
+import { leftUnanswered } from "../tasks/submit-again.js";
 import { traceLine } from "../trace/trace-url.js";
 import { type Clock, systemClock } from "./clock.js";
 import { listenForLeaving } from "./leaving.js";
@@ -20,6 +21,8 @@ export interface FollowOptions {
   readonly cancelOnInterrupt: boolean;
   /** Set when the stream does not begin with the task. The user has already seen the entries up to sequence `after`. */
   readonly known?: { readonly task: Task; readonly after: number };
+  /** That of the task which the stream submits. */
+  readonly requestId?: string;
   /** Absent: the machine's clock. */
   readonly clock?: Clock;
 }
@@ -33,7 +36,7 @@ export interface FollowOptions {
  * answer only once, when it is final (`TaskResult.text`).
  */
 export async function followRun(io: Io, options: FollowOptions): Promise<ExitCode> {
-  const { client, events, json, quiet, cancelOnInterrupt, known, clock = systemClock } = options;
+  const { client, events, json, quiet, cancelOnInterrupt, known, requestId, clock = systemClock } = options;
   const after = known?.after ?? 0;
   let task = known?.task;
   let last = 0;
@@ -82,7 +85,7 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
     const from = unwritten ? "" : ` --after ${last}`;
     note(io, "");
     if (task) note(io, `the task continues; watch it with: ccsp watch ${task.id}${from}`);
-    else note(io, "interrupted before the task was known to be accepted");
+    else if (requestId !== undefined) note(io, leftUnanswered(requestId));
     return leaving.code;
   } finally {
     progress.close();

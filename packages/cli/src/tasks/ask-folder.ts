@@ -5,6 +5,7 @@ import { type ConnectionOptions, namedGateway } from "../connection/connection.j
 import { ask, canAsk } from "../input/ask.js";
 import { allowable, allowedFolders, allowFolder, isUnder } from "../local-fleet/allowed-folders.js";
 import { findFleet, stateDir } from "../local-fleet/state.js";
+import { quoted } from "../output/shell-word.js";
 import { CliError, EXIT } from "../process/exit.js";
 import { type Io, note } from "../process/io.js";
 
@@ -59,7 +60,3 @@ async function realOf(option: string, path: string): Promise<string> {
     throw new CliError(EXIT.usage, `${option} ${path}: there is no such file or folder`);
   });
 }
-
-/** A word of a shell command. */
-const quoted = (path: string): string =>
-  /^[A-Za-z0-9_/.@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;

@@ -49,8 +49,14 @@ const someTexts = (value: string, before: readonly string[] = []): readonly stri
 
 function money(value: string): number {
   const usd = number(value);
-  if (usd >= 0) return usd;
+  if (usd > 0) return usd;
   throw new InvalidArgumentError("Write it as an amount in US dollars, such as 0.50.");
+}
+
+function timeLimit(value: string): number {
+  const ms = durationMs(value);
+  if (ms > 0) return ms;
+  throw new InvalidArgumentError("It is 0: leave the option out for the default.");
 }
 
 const INPUT = {
@@ -103,8 +109,8 @@ const ENGINE = {
 } satisfies Group;
 
 const LIMITS = {
-  "limits.wallTimeMs": sets("--timeout <time>", "most time for one run, such as 90s or 10m", durationMs),
-  "limits.turns": sets("--turns <number>", "most model turns of one run", wholeNumber()),
+  "limits.wallTimeMs": sets("--timeout <time>", "most time for one run, such as 90s or 10m", timeLimit),
+  "limits.turns": sets("--turns <number>", "most model turns of one run", wholeNumber(1)),
   "limits.budgetUsd": sets("--budget <usd>", "most money for one run, such as 0.50", money),
   "limits.outputBytes": sets("--output-bytes <number>", "most bytes that one run may write", wholeNumber(1)),
 } satisfies Group;

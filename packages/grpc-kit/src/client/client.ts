@@ -115,8 +115,9 @@ export function createClient<D extends ServiceShape>(
     const defaults = method.requestDeserialize(Buffer.alloc(0));
     const beginSpan = untraced.includes(name) ? noSpan : beginCallSpan(method.path, target);
     const prepare = (request: object, call: CallOptions = {}): Outgoing => {
-      if (closed) throw new CallError(status.CANCELLED, `the client of ${target} is closed`);
-      if (call.signal?.aborted) throw new CallError(status.CANCELLED, `${method.path} was cancelled before it started`);
+      const unsent = (why: string) => new CallError(status.CANCELLED, why, undefined, { sent: false });
+      if (closed) throw unsent(`the client of ${target} is closed`);
+      if (call.signal?.aborted) throw unsent(`${method.path} was cancelled before it started`);
       const metadata = toMetadata(call.metadata);
       return {
         client,

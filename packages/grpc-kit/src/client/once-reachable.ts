@@ -1,5 +1,5 @@
 import { connectivityState, type Client as GrpcClient, status } from "@grpc/grpc-js";
-import { CallError, neverSent, whyNotConnected } from "../wire/call-error.js";
+import { CallError, markRepeated, neverSent, wasRepeated, whyNotConnected } from "../wire/call-error.js";
 import { decodeDetails, NO_DETAILS } from "../wire/status-details.js";
 
 /**
@@ -12,10 +12,13 @@ export async function onceReachable<T>(
   send: () => Promise<T>,
 ): Promise<T> {
   let down: unknown;
+  let repeated = false;
   for (;;) {
     try {
       return await send();
     } catch (error) {
+      repeated ||= wasRepeated(error);
+      if (repeated) markRepeated(error);
       if (deadline === undefined) throw error;
       if (instancesAreDown(error)) {
         down = error;
@@ -24,7 +27,7 @@ export async function onceReachable<T>(
         throw error;
       }
       // The deadline has passed, perhaps in the middle of a new try to connect. The last fault is the cause then.
-      const details = [NO_DETAILS, { cause: down, method: method.path }] as const;
+      const details = [NO_DETAILS, { cause: down, method: method.path, sent: false, repeated }] as const;
       if (signal?.aborted) throw new CallError(status.CANCELLED, `${method.path} was cancelled`, ...details);
       const why = `${target} could not be reached before the deadline of ${method.path}`;
       throw new CallError(status.UNAVAILABLE, `${why}: ${whyNotConnected(String(down))}`, ...details);

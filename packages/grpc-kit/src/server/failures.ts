@@ -1,6 +1,6 @@
 import { Refusal } from "@ccsp/errors";
 import type { Logger } from "pino";
-import { CallError } from "../wire/call-error.js";
+import { CallError, EFFECT } from "../wire/call-error.js";
 import type { CallContext } from "./call-context.js";
 
 /**
@@ -26,6 +26,10 @@ export function refusalFor(error: unknown, context: Pick<CallContext, "signal" |
 const named = ({ reason, metadata: { dependency } }: CallError): Record<string, string> =>
   reason === "DEPENDENCY_UNAVAILABLE" && dependency !== undefined ? { dependency } : {};
 
+/** Tells the caller that a try of the call to the service behind got no answer, although the last one was refused. */
+const effectOf = (error: CallError): Record<string, string> =>
+  error.mayHaveTakenEffect ? { [EFFECT]: "unknown" } : {};
+
 function passOn(error: CallError): Refusal | undefined {
   const { reason, message, metadata, fields, retryAfterMs, quota, preconditions } = error;
   // A deadline or cancel here is not this call's own, because those abort its signal. So a service behind this one was
@@ -33,5 +37,6 @@ function passOn(error: CallError): Refusal | undefined {
   if (error.unanswered)
     return new Refusal("DEPENDENCY_UNAVAILABLE", message, { metadata: named(error), retryAfterMs, cause: error });
   if (reason === undefined || reason === "INTERNAL") return undefined;
-  return new Refusal(reason, message, { metadata, fields, retryAfterMs, quota, preconditions, cause: error });
+  const facts = { ...metadata, ...effectOf(error) };
+  return new Refusal(reason, message, { metadata: facts, fields, retryAfterMs, quota, preconditions, cause: error });
 }

@@ -21,16 +21,24 @@ export class CallError extends Error {
   readonly preconditions: readonly Precondition[];
   /** The full name of the RPC, for example `/ccsp.queue.v1.QueueService/Get`. Undefined if the call was not sent. */
   readonly method: string | undefined;
+  readonly #sent: boolean;
+  readonly #repeated: boolean;
 
+  /**
+   * `sent: false`: no try of the call left this process. `repeated`: gRPC itself made the call again after a try that
+   * got no answer.
+   */
   constructor(
     code: status,
     message: string,
     details: RefusalDetails = NO_DETAILS,
-    options?: { cause?: unknown; method?: string },
+    options: { cause?: unknown; method?: string; sent?: boolean; repeated?: boolean } = {},
   ) {
     super(message, options);
+    this.#sent = options.sent ?? true;
+    this.#repeated = options.repeated ?? false;
     this.code = code;
-    this.method = options?.method;
+    this.method = options.method;
     this.answered = details.reason !== undefined;
     this.reason = details.reason ?? reasonOfOwnStatus(code, message);
     this.metadata = details.metadata;
@@ -41,13 +49,34 @@ export class CallError extends Error {
   }
 
   /**
-   * True if the caller cannot know whether the call had an effect: the client reached no server, or the server did not
-   * finish the call. False if a server refused the call, because then the server did nothing.
+   * True if the last try of the call has no answer: the client reached no server, or the server did not finish the
+   * call. False if a server refused that try, because then it did nothing for it.
    */
   get unanswered(): boolean {
     return NO_ANSWER.has(this.code) && !(this.reason !== undefined && OWN_WORD.has(this.reason));
   }
+
+  /**
+   * False if every try of the call, here and at the services behind, was refused or never sent. Otherwise the call may
+   * have done what it asks for, and only a call with the same request id is safe.
+   */
+  get mayHaveTakenEffect(): boolean {
+    if (this.#repeated || this.metadata[EFFECT] === "unknown") return true;
+    return this.#sent && (this.unanswered || this.code === status.INTERNAL || this.code === status.UNKNOWN);
+  }
+
+  /** The same error with more facts. */
+  with(more: Readonly<Record<string, string>>): CallError {
+    const { code, message, cause, method, fields, retryAfterMs, quota, preconditions } = this;
+    const reason = this.answered ? this.reason : undefined;
+    const details = { reason, metadata: { ...this.metadata, ...more }, fields, retryAfterMs, quota, preconditions };
+    const options = { cause, ...(method !== undefined && { method }), sent: this.#sent, repeated: this.#repeated };
+    return new CallError(code, message, details, options);
+  }
 }
+
+/** The fact of a refusal that an earlier try got no answer: its value is `unknown`. */
+export const EFFECT = "effect";
 
 const NO_ANSWER: ReadonlySet<status> = new Set([status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.CANCELLED]);
 /** A server sends these reasons with UNAVAILABLE although it runs and answers. */
@@ -63,9 +92,13 @@ interface FailedCall {
 
 export function toCallError(error: unknown, call: FailedCall): CallError {
   if (error instanceof CallError) return error;
-  const options = { cause: error, method: call.method };
-  if (!isServiceError(error)) return new CallError(status.INTERNAL, `${call.method} failed`, NO_DETAILS, options);
+  if (!isServiceError(error)) {
+    const options = { cause: error, method: call.method };
+    return new CallError(status.INTERNAL, `${call.method} failed`, NO_DETAILS, options);
+  }
   const { code, details, metadata } = error;
+  const sent = !neverSent(error) && !/^(No connection established|Name resolution failed)/.test(details);
+  const options = { cause: error, method: call.method, sent, repeated: wasRepeated(error) };
   const decoded = decodeDetails(metadata);
   if (decoded.reason !== undefined) return new CallError(code, details, decoded, options);
   if (neverSent(error)) {
@@ -89,6 +122,22 @@ export function toCallError(error: unknown, call: FailedCall): CallError {
 export function neverSent(error: unknown): boolean {
   if (!isServiceError(error) || error.code !== status.DEADLINE_EXCEEDED) return false;
   return !error.details.includes("remote_addr=") && error.details.includes("after");
+}
+
+/** The key under which grpc-js says in a status how many tries of the call came before. */
+const EARLIER_TRIES = "grpc-previous-rpc-attempts";
+
+/** Whether grpc-js made the call again after a try without an answer. It hides the status of that try. */
+export function wasRepeated(error: unknown): boolean {
+  return (
+    isServiceError(error) &&
+    (error.metadata.get(EARLIER_TRIES).length > 0 || error.details.includes("previous attempts: "))
+  );
+}
+
+/** Has `wasRepeated` say so of the error of a later call, which stands for the same one. */
+export function markRepeated(error: unknown): void {
+  if (isServiceError(error)) error.metadata.set(EARLIER_TRIES, "1");
 }
 
 /**

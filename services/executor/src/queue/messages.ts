@@ -42,7 +42,7 @@ export function toLease(message: LeaseMessage): Lease {
     permissionMode: toPermissionMode(spec?.permissionMode ?? PermissionModeMessage.UNSPECIFIED),
     conversation: spec?.conversation && { ...spec.conversation, held: toHeld(message.conversation) },
     limits: {
-      // Absent and zero both mean that the task asks for no limit.
+      // Zero comes only from tasks of 0.2.0, and means absent.
       wallMs: durationMs(spec?.limits?.wallTime) || undefined,
       outputBytes: Number(spec?.limits?.outputBytes ?? 0n) || undefined,
       turns: spec?.limits?.turns || undefined,

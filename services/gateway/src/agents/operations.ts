@@ -8,6 +8,7 @@ import type { Guard } from "../application/guard.js";
 import { checkFilter, checkTimes, sendable, sendableSchedule } from "../application/times.js";
 import type { ReadSpans } from "../traces/read-spans.js";
 import { traceOf } from "../traces/task-trace.js";
+import { withRequestId } from "../upstream/refusals.js";
 import { type QueueClient, type ResumePolicy, runInQueue, watchTask } from "../upstream/task-watch.js";
 
 const CAPABILITIES_MS = 5_000;
@@ -34,7 +35,9 @@ export function createAgentOperations({ queue, monitor, guard, resume, version, 
   return {
     submitTask: guard.unary(Rpcs.submitTask, async ({ spec, requestId }, call) => {
       const request = { agentId: call.subject, spec: sendable(spec), requestId: requestIdOf(requestId) };
-      const response = await queue.enqueue(request, within(call));
+      const response = await queue.enqueue(request, within(call)).catch((error: unknown) => {
+        throw withRequestId(error, request.requestId);
+      });
       const task = present(response.task, "Enqueue");
       call.concerns(task.id);
       return { task };
@@ -42,9 +45,13 @@ export function createAgentOperations({ queue, monitor, guard, resume, version, 
 
     runTask: guard.stream(Rpcs.runTask, async function* ({ spec, requestId }, call) {
       const request = { agentId: call.subject, spec: sendable(spec), requestId: requestIdOf(requestId) };
-      for await (const message of runInQueue(queue, request, call.incoming, resume)) {
-        if (message.$case === "task") call.concerns(message.value.id);
-        yield { message };
+      try {
+        for await (const message of runInQueue(queue, request, call.incoming, resume)) {
+          if (message.$case === "task") call.concerns(message.value.id);
+          yield { message };
+        }
+      } catch (error) {
+        throw withRequestId(error, request.requestId);
       }
     }),
 

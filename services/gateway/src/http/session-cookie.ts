@@ -1,5 +1,5 @@
-import "@fastify/cookie"; // gives requests their cookies
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { onlyCookie } from "./only-cookie.js";
 
 declare module "fastify" {
   interface FastifyInstance {
@@ -14,6 +14,7 @@ declare module "fastify" {
 export interface SessionCookie {
   /** Browsers reach this server by TLS. */
   readonly secure: boolean;
+  /** Refuses with TOKEN_INVALID when there are two (see `onlyCookie`). */
   tokenOf(request: FastifyRequest): string | undefined;
   /** Without `expireTime`, it ends when the browser is closed. */
   set(reply: FastifyReply, token: string, expireTime: Date | undefined): void;
@@ -29,7 +30,7 @@ export function sessionCookie(secure: boolean): SessionCookie {
   const attributes = { httpOnly: true, sameSite: "strict", secure, path: "/" } as const;
   return {
     secure,
-    tokenOf: (request) => request.cookies[name] || undefined,
+    tokenOf: (request) => onlyCookie(request, name),
     set: (reply, token, expireTime) =>
       void reply.setCookie(name, token, { ...attributes, ...(expireTime && { expires: expireTime }) }),
     clear: (reply) => void reply.clearCookie(name, attributes),

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { onlyCookie } from "../http/only-cookie.js";
 import type { Journey } from "./oidc.js";
 
 const LIFE_S = 600;
@@ -16,7 +17,7 @@ export function keepJourney(reply: FastifyReply, { state, nonce, verifier }: Jou
 }
 
 export function journeyOf(request: FastifyRequest): Journey | undefined {
-  const [state, nonce, verifier, ...rest] = (request.cookies[nameOf(request)] ?? "").split(".");
+  const [state, nonce, verifier, ...rest] = (onlyCookie(request, nameOf(request)) ?? "").split(".");
   return state && nonce && verifier && rest.length === 0 ? { state, nonce, verifier } : undefined;
 }
 

@@ -114,9 +114,9 @@ export function signIn(
     }
   });
   app.get("/session/oidc/callback", async (request, reply) => {
-    const journey = journeyOf(request);
     forgetJourney(reply);
     try {
+      const journey = journeyOf(request);
       if (journey === undefined) throw new Refusal("TOKEN_INVALID", "this browser began no sign-in; begin again");
       await enter(request, reply, await oidc.finish(queryOf(request), journey));
     } catch (error) {

@@ -1,6 +1,5 @@
 import { Refusal } from "@ccsp/errors";
 import { CallError } from "@ccsp/grpc-kit";
-import { status } from "@grpc/grpc-js";
 
 /**
  * Translates the error of a call to a service for the caller. If the service cannot be reached, the caller gets one
@@ -12,15 +11,22 @@ export function passOn(error: unknown): unknown {
   // The caller's own deadline and cancel were handled before. So an unanswered call here is a fault between gateway and
   // service.
   if (!(error instanceof CallError) || !error.unanswered) return error;
-  const { dependency } = error.metadata;
+  const { dependency, request_id: requestId } = error.metadata;
   const named = error.reason === "DEPENDENCY_UNAVAILABLE" && dependency !== undefined;
   const service = serviceOf(error);
   return new Refusal("DEPENDENCY_UNAVAILABLE", named ? error.message : `the ${service} does not answer; call again`, {
-    metadata: { dependency: named ? dependency : service },
+    metadata: { dependency: named ? dependency : service, ...(requestId !== undefined && { request_id: requestId }) },
     retryAfterMs: error.retryAfterMs,
     cause: error,
   });
 }
+
+/**
+ * A submission that may be stored is safe to repeat only with its request id. If the agent gave none, the refusal tells
+ * it the gateway's own.
+ */
+export const withRequestId = (error: unknown, requestId: string): unknown =>
+  error instanceof CallError && error.mayHaveTakenEffect ? error.with({ request_id: requestId }) : error;
 
 /** `/ccsp.queue.v1.QueueService/Get` is a call of the queue. */
 const serviceOf = ({ method }: CallError): string => /^\/ccsp\.(\w+)\./.exec(method ?? "")?.[1] ?? "service";
@@ -36,5 +42,5 @@ export function reasonOf(error: unknown): string {
  */
 export function isRefusal(error: unknown): boolean {
   if (!(error instanceof CallError)) return error instanceof Refusal;
-  return !error.unanswered && error.reason !== "INTERNAL" && error.code !== status.UNKNOWN;
+  return !error.unanswered && !error.mayHaveTakenEffect;
 }

@@ -1,6 +1,7 @@
 import { Refusal } from "@ccsp/errors";
 import { MissedRuns, type Schedule as ScheduleMessage } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { durationMs } from "@ccsp/protos/duration.js";
 import { Faults } from "../domain/fields/faults.js";
 import { isExecutorId } from "../domain/fields/ids.js";
 import { acceptSpec, type SpecLimits } from "../domain/intake/validate.js";
@@ -77,7 +78,13 @@ export function toScheduleMessage(schedule: Schedule): ScheduleMessage {
   };
 }
 
-const specOf = (schedule: Schedule): TaskSpec => TaskSpec.decode(Buffer.from(schedule.spec, "base64"));
+function specOf(schedule: Schedule): TaskSpec {
+  const spec = TaskSpec.decode(Buffer.from(schedule.spec, "base64"));
+  const { wallTime } = spec.limits ?? {};
+  // Release 0.2.0 stored a wall time of 0, which means the default. A new task with it would be refused.
+  if (spec.limits && wallTime && durationMs(wallTime) === 0) spec.limits.wallTime = undefined;
+  return spec;
+}
 
 /** Undefined when the stored spec cannot be decoded. */
 export function readableSpecOf(schedule: Schedule): TaskSpec | undefined {

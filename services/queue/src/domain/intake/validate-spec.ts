@@ -37,9 +37,9 @@ export interface DurationInput {
 
 export interface LimitsInput {
   readonly wallTime: DurationInput | undefined;
-  readonly outputBytes: bigint;
-  readonly turns: number;
-  readonly budgetUsd: number;
+  readonly outputBytes?: bigint | undefined;
+  readonly turns?: number | undefined;
+  readonly budgetUsd?: number | undefined;
 }
 
 export interface RetryInput {
@@ -111,13 +111,16 @@ function checkLabels(labels: Readonly<Record<string, string>>, faults: Faults): 
 }
 
 function checkLimits({ wallTime, outputBytes, turns, budgetUsd }: LimitsInput, faults: Faults): void {
-  faults.unless(!wallTime || isBetween(wallTime, 0, DAY), "spec.limits.wall_time", "must be 0 to 24 h");
-  const output = outputBytes >= 0n && outputBytes <= MAX_OUTPUT_BYTES;
-  faults.unless(output, "spec.limits.output_bytes", "must be 0 to 64 MiB");
-  faults.unless(turns >= 0, "spec.limits.turns", "is negative");
-  const budget = Number.isFinite(budgetUsd) && budgetUsd >= 0;
-  faults.unless(budget, "spec.limits.budget_usd", "must be a number that is not negative");
+  const time = !wallTime || (isBetween(wallTime, 0, DAY) && msOf(wallTime) > 0);
+  faults.unless(time, "spec.limits.wall_time", `must be more than 0 and at most 24 h; ${NO_LIMIT}`);
+  const output = outputBytes === undefined || (outputBytes > 0n && outputBytes <= MAX_OUTPUT_BYTES);
+  faults.unless(output, "spec.limits.output_bytes", `must be 1 byte to 64 MiB; ${NO_LIMIT}`);
+  faults.unless(turns === undefined || turns > 0, "spec.limits.turns", `must be at least 1; ${NO_LIMIT}`);
+  const budget = budgetUsd === undefined || (Number.isFinite(budgetUsd) && budgetUsd > 0);
+  faults.unless(budget, "spec.limits.budget_usd", `must be a number above 0; ${NO_LIMIT}`);
 }
+/** 0 is refused. An agent whose money is used up would pass it and get a run without a bound. */
+const NO_LIMIT = "leave it out for the default of the installation";
 
 // The range of google.protobuf.Timestamp. Clients in other languages cannot read an answer with a time outside it.
 const FIRST_TIME = Date.parse("0001-01-01T00:00:00Z");

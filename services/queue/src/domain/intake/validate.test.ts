@@ -19,7 +19,7 @@ const wrong = (more: Partial<SpecInput>, agentId?: string): string[] => {
 const seconds = (seconds: number, nanos = 0) => ({ seconds: BigInt(seconds), nanos });
 const inDays = (days: number) => new Date(Date.now() + days * 86_400_000);
 const file = (name: string, bytes = 1) => ({ name, content: Buffer.alloc(bytes) });
-const run = { wallTime: undefined, outputBytes: 0n, turns: 0, budgetUsd: 0 };
+const LIMITS = ["wall_time", "output_bytes", "turns", "budget_usd"].map((name) => `spec.limits.${name}`);
 
 // Does not compile when the contract has a field that no code checks.
 const CHECKED: [Exclude<keyof TaskSpec, keyof SpecInput>] extends [never] ? true : never = true;
@@ -61,11 +61,24 @@ describe("a request for a task", () => {
     assert.deepEqual(wrong({ ...names, prompt: "a\u001b\r\n", systemPrompt: "\u202e" }), []);
   });
 
+  it("is refused with a limit of 0 or less, which would read as nothing and mean no bound", () => {
+    const none = { wallTime: seconds(0), outputBytes: 0n, turns: 0, budgetUsd: 0 };
+    assert.deepEqual(wrong({ limits: none }), LIMITS);
+    const less = { wallTime: seconds(-1), outputBytes: -1n, turns: -1, budgetUsd: -0.5 };
+    assert.deepEqual(wrong({ limits: less }), LIMITS);
+    for (const budgetUsd of [-0, Number.NaN, Number.POSITIVE_INFINITY]) {
+      assert.deepEqual(wrong({ limits: { wallTime: undefined, budgetUsd } }), ["spec.limits.budget_usd"]);
+    }
+    const least = { wallTime: seconds(0, 1), outputBytes: 1n, turns: 1, budgetUsd: 0.001 };
+    assert.deepEqual(wrong({ limits: least }), []);
+    assert.deepEqual(wrong({ limits: { wallTime: undefined } }), []);
+  });
+
   it("may be at each limit, and not above it", () => {
-    const day = { ...run, wallTime: { seconds: 86_400n, nanos: 0 }, outputBytes: 67_108_864n };
+    const day = { wallTime: { seconds: 86_400n, nanos: 0 }, outputBytes: 67_108_864n };
     assert.deepEqual(wrong({ limits: day, model: "é".repeat(128), systemPrompt: "s".repeat(65_536) }), []);
     const labels = Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`l${i}`, ""]));
-    const past = { ...run, wallTime: { seconds: 86_400n, nanos: 1 }, outputBytes: 67_108_865n };
+    const past = { wallTime: { seconds: 86_400n, nanos: 1 }, outputBytes: 67_108_865n };
     const fields = wrong({
       limits: past,
       model: "é".repeat(129),

@@ -131,8 +131,9 @@ export enum ErrorReason {
   SUBMIT_STOPPED = 19,
   /**
    * OVERLOADED - UNAVAILABLE: this replica is overloaded at the moment. See `RetryInfo`.
-   * Do: Nothing was done. Wait as long as `RetryInfo` says, then call again with the same `request_id`. The SDK does so
-   * by itself. Operators: add a replica of the queue.
+   * Do: This try did nothing, but an earlier try of the same call may have: if `metadata.effect` is `unknown`, or a try
+   * of yours got no answer. Wait as long as `RetryInfo` says, then call again with the same `request_id`, or with
+   * `metadata.request_id` if you gave none. The SDK does so by itself. Operators: add a replica of the queue.
    */
   OVERLOADED = 20,
   /**
@@ -164,8 +165,8 @@ export enum ErrorReason {
    * CALLER_LIMIT - RESOURCE_EXHAUSTED: a bound on what one caller or one address may use, have open, unread or abandoned is reached,
    * or too many of its log-ins failed. See `QuotaFailure` and `RetryInfo`.
    * Do: Your program uses or has open too much, or its token is wrong; `QuotaFailure` names the bound
-   * (docs/operations.md, "Bounds on one caller"). Nothing was done. Wait as long as `RetryInfo` says, then call again.
-   * The SDK does so by itself.
+   * (docs/operations.md, "Bounds on one caller"). This try did nothing. Wait as long as `RetryInfo` says, then call
+   * again. The SDK does so by itself.
    */
   CALLER_LIMIT = 26,
   /**
@@ -192,8 +193,8 @@ export enum ErrorReason {
   /**
    * BUDGET_EXHAUSTED - RESOURCE_EXHAUSTED: a budget of the agent, of one of the task's labels or of everybody is used up. `QuotaFailure`
    * names the budget, and `RetryInfo` says when its period ends.
-   * Do: Nothing was done. Submit again when the period has ended. Operators: `ccsp budget list` shows the budgets; a
-   * higher limit holds within seconds (`ccsp budget set`).
+   * Do: This try stored nothing. Submit again when the period has ended. Operators: `ccsp budget list` shows the
+   * budgets; a higher limit holds within seconds (`ccsp budget set`).
    */
   BUDGET_EXHAUSTED = 32,
   /**

@@ -3425,7 +3425,9 @@ export const AgentServiceService = {
   /**
    * Submits a task. Returns when the queue has stored the task safely. Scope `tasks:submit`.
    *
-   * A call with a `request_id` is safe to repeat for 24 hours.
+   * A call with a `request_id` is safe to repeat for 24 hours. An error with `metadata.effect` = `unknown`, and one
+   * that is not the server's own, does not say whether the task is stored: then repeat the call with the same id, or
+   * with `metadata.request_id` if it had none.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: nothing was stored.
@@ -3732,7 +3734,9 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
   /**
    * Submits a task. Returns when the queue has stored the task safely. Scope `tasks:submit`.
    *
-   * A call with a `request_id` is safe to repeat for 24 hours.
+   * A call with a `request_id` is safe to repeat for 24 hours. An error with `metadata.effect` = `unknown`, and one
+   * that is not the server's own, does not say whether the task is stored: then repeat the call with the same id, or
+   * with `metadata.request_id` if it had none.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: nothing was stored.
@@ -3886,7 +3890,9 @@ export interface AgentServiceClient extends Client {
   /**
    * Submits a task. Returns when the queue has stored the task safely. Scope `tasks:submit`.
    *
-   * A call with a `request_id` is safe to repeat for 24 hours.
+   * A call with a `request_id` is safe to repeat for 24 hours. An error with `metadata.effect` = `unknown`, and one
+   * that is not the server's own, does not say whether the task is stored: then repeat the call with the same id, or
+   * with `metadata.request_id` if it had none.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: nothing was stored.

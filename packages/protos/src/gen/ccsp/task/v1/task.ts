@@ -731,18 +731,25 @@ export interface Attachment {
   content: Buffer;
 }
 
-/** Bounds of one run. 0 or absent means the default of the installation. Negative values are refused. */
+/**
+ * Bounds of one run. An absent field means the default of the installation. A new task with a field of 0 or less is
+ * refused: 0 would read as "nothing", and not as "no bound". In a task that an earlier release stored, 0 means absent.
+ */
 export interface RunLimits {
   /** Time from the start of the engine to its end. At most 24 h. */
   wallTime:
     | Duration
     | undefined;
   /** Number of bytes that the engine may print. At most 64 MiB. */
-  outputBytes: bigint;
+  outputBytes?:
+    | bigint
+    | undefined;
   /** Number of model turns. */
-  turns: number;
+  turns?:
+    | number
+    | undefined;
   /** Cost in US dollars, for engines that can count it. */
-  budgetUsd: number;
+  budgetUsd?: number | undefined;
 }
 
 /** A task as its owner sees it. */
@@ -2092,7 +2099,7 @@ export const Attachment: MessageFns<Attachment> = {
 };
 
 function createBaseRunLimits(): RunLimits {
-  return { wallTime: undefined, outputBytes: 0n, turns: 0, budgetUsd: 0 };
+  return { wallTime: undefined, outputBytes: undefined, turns: undefined, budgetUsd: undefined };
 }
 
 export const RunLimits: MessageFns<RunLimits> = {
@@ -2100,16 +2107,16 @@ export const RunLimits: MessageFns<RunLimits> = {
     if (message.wallTime !== undefined) {
       Duration.encode(message.wallTime, writer.uint32(10).fork()).join();
     }
-    if (message.outputBytes !== 0n) {
+    if (message.outputBytes !== undefined) {
       if (BigInt.asIntN(64, message.outputBytes) !== message.outputBytes) {
         throw new globalThis.Error("value provided for field message.outputBytes of type int64 too large");
       }
       writer.uint32(16).int64(message.outputBytes);
     }
-    if (message.turns !== 0) {
+    if (message.turns !== undefined) {
       writer.uint32(24).int32(message.turns);
     }
-    if (message.budgetUsd !== 0) {
+    if (message.budgetUsd !== undefined) {
       writer.uint32(33).double(message.budgetUsd);
     }
     return writer;
@@ -2183,13 +2190,13 @@ export const RunLimits: MessageFns<RunLimits> = {
         ? BigInt(object.outputBytes)
         : isSet(object.output_bytes)
         ? BigInt(object.output_bytes)
-        : 0n,
-      turns: isSet(object.turns) ? globalThis.Number(object.turns) : 0,
+        : undefined,
+      turns: isSet(object.turns) ? globalThis.Number(object.turns) : undefined,
       budgetUsd: isSet(object.budgetUsd)
         ? globalThis.Number(object.budgetUsd)
         : isSet(object.budget_usd)
         ? globalThis.Number(object.budget_usd)
-        : 0,
+        : undefined,
     };
   },
 
@@ -2198,13 +2205,13 @@ export const RunLimits: MessageFns<RunLimits> = {
     if (message.wallTime !== undefined) {
       obj.wallTime = Duration.toJSON(message.wallTime);
     }
-    if (message.outputBytes !== 0n) {
+    if (message.outputBytes !== undefined) {
       obj.outputBytes = message.outputBytes.toString();
     }
-    if (message.turns !== 0) {
+    if (message.turns !== undefined) {
       obj.turns = Math.round(message.turns);
     }
-    if (message.budgetUsd !== 0) {
+    if (message.budgetUsd !== undefined) {
       obj.budgetUsd = floatToJson(message.budgetUsd);
     }
     return obj;
@@ -2220,9 +2227,9 @@ export const RunLimits: MessageFns<RunLimits> = {
       : undefined;
     message.outputBytes = (object.outputBytes !== undefined && object.outputBytes !== null)
       ? BigInt(object.outputBytes)
-      : 0n;
-    message.turns = object.turns ?? 0;
-    message.budgetUsd = object.budgetUsd ?? 0;
+      : undefined;
+    message.turns = object.turns ?? undefined;
+    message.budgetUsd = object.budgetUsd ?? undefined;
     return message;
   },
 };
