@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { createServer, type Server } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { createAuthority, issueCertificate } from "@ccsp/certificates";
+import { findExecutable } from "@ccsp/config";
 import { freePort, needsConsul, openRedisUsers, type RedisOptions, startConsul, startRedis } from "@ccsp/fleet";
 import { type OpsServer, serveOps } from "@ccsp/telemetry";
 import { pino } from "pino";
@@ -240,6 +241,16 @@ describe("ccsp doctor", function () {
       await look({ CCSP_EXECUTOR_SANDBOX: "required", CCSP_EXECUTOR_BWRAP_BIN: at }),
       new RegExp(`there is no ${at}`),
     );
+    const bwrap = findExecutable("bwrap", process.env["PATH"] ?? "");
+    if (bwrap && states(await look({})).includes("ok")) {
+      const old = join(dir, "old-bwrap");
+      await writeFile(old, `#!/bin/sh\n[ "$1" = --help ] || exec ${bwrap} "$@"\n`, { mode: 0o755 });
+      failure(
+        await look({ CCSP_EXECUTOR_BWRAP_BIN: old }),
+        /none a working folder: its bubblewrap has no --bind-fd/,
+        "warn",
+      );
+    }
     failure(await look({ CCSP_EXECUTOR_SANDBOX: "off" }), /^CCSP_EXECUTOR_SANDBOX is off: /, "warn");
     assert.deepEqual(states(await look({ CCSP_EXECUTOR_SANDBOX: "perhaps" })), ["skip"]);
   });

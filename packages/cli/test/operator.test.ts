@@ -232,6 +232,13 @@ describe("ccsp's commands for operators", function () {
     assert.match(stderr, /knows no session of "claude-code\/nobody"/);
   });
 
+  it("up warns of root, and only of root", () => {
+    assert.equal(
+      /^warning: you are root, .*Start the fleet as an ordinary user/m.test(startSaid),
+      process.getuid?.() === 0,
+    );
+  });
+
   it("up and status say why runs have no sandbox", async () => {
     const line = /no sandbox on executor-1 \(there is no no-such-bwrap: install bubblewrap, or name it in CCSP_\w+\): /;
     assert.match(startSaid, new RegExp(`^warning: ${line.source}`, "m"));

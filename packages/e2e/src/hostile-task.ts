@@ -109,6 +109,45 @@ export const allowed = ({ simulator }: Pick<World, "simulator">): readonly Attem
   })),
 ];
 
+/** A call of the kernel by its number. It is refused if the kernel answers EPERM. */
+const calls = (x64: number, arm64: number, ...args: readonly number[]): string =>
+  `perl -e '$! = 0; syscall(${[process.arch === "x64" ? x64 : arm64, ...args].join(",")}); exit($! == 1)'`;
+
+/**
+ * What reaches the whole machine past every namespace. The settings in /proc/sys are those of this host, so nothing is
+ * written: whether the kernel would let it be is asked.
+ */
+export const kernelAttempts = (): readonly Attempt[] => [
+  {
+    what: "change a setting of the machine",
+    script: '[ -n "$(find /proc/sys /proc/sysrq-trigger /proc/irq /proc/bus -type f -writable -print -quit)" ]',
+  },
+  { what: "use keys of the kernel", script: calls(250, 219, 0, -3, 0) },
+  { what: "use io_uring", script: calls(425, 425, 0, 0) },
+  { what: "take a descriptor of another process", script: calls(438, 438, -1, 0, 0) },
+  { what: "handle page faults", script: calls(323, 282, 1) },
+  { what: "load a program into the kernel", script: calls(321, 280, 0, 0, 0) },
+  ...(process.getuid?.() === 0 ? rootAttempts : []),
+];
+
+/** Other users need these calls, and keep them. */
+const rootAttempts: readonly Attempt[] = [
+  { what: "trace a process as root", script: calls(101, 117, 0, 0, 0, 0) },
+  { what: "make a user namespace as root", script: "unshare --user true" },
+  { what: "mount in a namespace as root", script: "unshare --user --map-root-user --mount mount -t tmpfs none /tmp" },
+];
+
+/**
+ * A script for a folder with `work` and `link`, which leads out of it. It swaps the two until there is `stop`, and makes
+ * `begun` when it has begun. A check of a path and its use then see different folders.
+ */
+export const swaps = (): string => {
+  const [call, here, exchange] = [process.arch === "x64" ? 316 : 276, -100, 2];
+  // Perl passes only a variable as a text.
+  const swap = `syscall(${call}, ${here}, $a, ${here}, $b, ${exchange}) == 0 or die $!`;
+  return `perl -e '($a, $b) = ("work", "link"); until (-e "stop") { ${swap} for 1 .. 1000; open(F, ">begun") }'`;
+};
+
 function planted(what: string, name: string, runs: string, folders: string): Attempt {
   return {
     what: `write ${what}`,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { issueCertificate, readAuthority } from "@ccsp/certificates";
@@ -10,10 +10,12 @@ import {
   allowed,
   attempts,
   FOLDER_BYTES,
+  kernelAttempts,
   metadataAttempts,
   scriptOf,
   sleeping,
   succeededIn,
+  swaps,
 } from "../src/hostile-task.js";
 import { executorClient } from "../src/internal-clients.js";
 import { startWorld, type World } from "../src/world.js";
@@ -24,7 +26,7 @@ const bash = (script: string): string => {
 };
 
 /** A world whose executor lets tasks do all that the CLI can, with a secret of its operator. */
-async function startOpenWorld(folder: string, mode: "required" | "off"): Promise<World> {
+async function startOpenWorld(folder: string, mode: "required" | "off", roots = ""): Promise<World> {
   const variables = join(folder, "engine.env");
   // Without this, the CLI does not run as root with this permission mode.
   await writeFile(variables, "IS_SANDBOX=1\n");
@@ -35,6 +37,7 @@ async function startOpenWorld(folder: string, mode: "required" | "off"): Promise
       CCSP_EXECUTOR_SANDBOX_BYTES: String(FOLDER_BYTES),
       CCSP_EXECUTOR_PERMISSION_MODES: "skip",
       CCSP_EXECUTOR_WARM: "2",
+      ...(roots && { CCSP_EXECUTOR_ALLOWED_ROOTS: roots }),
       CCSP_CLAUDE_CODE_ENV_FILE: variables,
     },
   });
@@ -114,7 +117,7 @@ describe("a hostile task", function () {
       if (/no sandbox for runs/.test(String(error))) skip(this, "this host has no sandbox for runs");
       throw error;
     });
-    const all = [...attempts(world, await placeSecrets(world)), ...metadataAttempts];
+    const all = [...attempts(world, await placeSecrets(world)), ...metadataAttempts, ...kernelAttempts()];
     const needs = allowed(world);
     const both = await tryAll(world, [...all, ...needs]);
     const succeeded = both.slice(0, all.length);
@@ -132,7 +135,7 @@ describe("a hostile task", function () {
 
   it("can do all that the executor's user can without a sandbox", async () => {
     world = await startOpenWorld(folder, "off");
-    const all = attempts(world, await placeSecrets(world));
+    const all = [...attempts(world, await placeSecrets(world)), ...kernelAttempts()];
     const succeeded = await tryAll(world, all);
     print("without a sandbox", all, succeeded);
     const open = all.filter((_, index) => succeeded[index]).map(({ what }) => what);
@@ -146,6 +149,10 @@ describe("a hostile task", function () {
       "put a certificate authority of its own beside those of the services",
       "connect to Redis",
       "connect to the queue",
+      "use keys of the kernel",
+      "use io_uring",
+      "take a descriptor of another process",
+      ...(process.getuid?.() === 0 ? ["change a setting of the machine", "make a user namespace as root"] : []),
     ]) {
       assert.ok(open.includes(what), `${what} failed, so the attempt proves nothing in the sandbox either`);
     }
@@ -156,6 +163,52 @@ describe("a hostile task", function () {
     assert.ok(
       open.some((what) => what.startsWith("read a file of another run")),
       "reading another run proves nothing",
+    );
+  });
+
+  // Without a sandbox, the CLI itself enters its folder by name, again and again.
+  it("does not get another task to work outside the allowed roots by swapping its folder", async function () {
+    const root = await realpath(await mkdtemp(join(folder, "root-")));
+    const outside = await realpath(await mkdtemp(join(folder, "outside-")));
+    await mkdir(join(root, "work"));
+    await writeFile(join(root, "work", "note"), "it is inside");
+    await writeFile(join(outside, "note"), "it is outside");
+    await symlink(outside, join(root, "link"));
+    world = await startOpenWorld(folder, "required", root).catch((error: unknown) => {
+      if (/no sandbox for runs/.test(String(error))) skip(this, "this host has no sandbox for runs");
+      throw error;
+    });
+    const started = await world
+      .client("mallory")
+      .submit({ prompt: bash(swaps()), permissionMode: "skip", workingFolder: root });
+    await eventually(async () => assert.ok((await readdir(root)).includes("begun")), { timeoutMs: 60_000 });
+    const victim = world.client("alice");
+    const ran = await Promise.allSettled(
+      Array.from({ length: 12 }, () =>
+        victim
+          .run({
+            prompt: bash("cat note; echo written >new"),
+            permissionMode: "skip",
+            workingFolder: join(root, "work"),
+          })
+          .result(),
+      ),
+    );
+    await writeFile(join(root, "stop"), "");
+    await world.client("mallory").cancel(started.id);
+    const said = world.simulator.requests.flatMap(({ toolResults }) => toolResults);
+    const failures = ran.flatMap((one) => (one.status === "rejected" ? [String(one.reason)] : []));
+    console.log(
+      `    ${said.filter((text) => text.includes("it is inside")).length} inside, ${failures.length} refused`,
+    );
+    assert.deepEqual(
+      said.filter((text) => text.includes("it is outside")),
+      [],
+    );
+    assert.deepEqual(await readdir(outside), ["note"]);
+    assert.deepEqual(
+      failures.filter((why) => !why.includes("working_folder: is not in a folder that this executor allows")),
+      [],
     );
   });
 });

@@ -123,6 +123,7 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
       "CCSP_EXECUTOR_ALLOWED_ROOTS must not contain CCSP_EXECUTOR_ALLOWED_ROOTS_FILE: tasks would allow themselves more",
     );
   }
+  warnOfLinks(settings, config);
   const { graceMs } = config.supervision;
   if (config.drainMs + graceMs > service.drainMs) {
     settings.warn(
@@ -130,6 +131,25 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
     );
   }
   return config;
+}
+
+/** The paths of a sandbox are mounted by their names. A name in a folder that runs can write may be a link by then. */
+function warnOfLinks(settings: Settings, { dir, policy, sandbox: { reads, writes } }: ExecutorConfig): void {
+  if (writes.some((path) => isUnder(dir, path))) {
+    settings.warn("CCSP_EXECUTOR_SANDBOX_WRITE contains CCSP_EXECUTOR_DIR: runs can change the files of other runs");
+  }
+  for (const [name, paths] of Object.entries({
+    CCSP_EXECUTOR_SANDBOX_READ: reads,
+    CCSP_EXECUTOR_SANDBOX_WRITE: writes,
+  })) {
+    for (const path of paths) {
+      const around = [...policy.roots, ...writes].find((place) => place !== path && isUnder(path, place));
+      if (around === undefined) continue;
+      settings.warn(
+        `${name} names ${path} in ${around}, where runs may write: a run can put a link there, and later runs get what the link leads to`,
+      );
+    }
+  }
 }
 
 function defineSupervision(settings: Settings): ExecutorConfig["supervision"] {

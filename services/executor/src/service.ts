@@ -89,7 +89,7 @@ async function openExecutor(
   const { graceMs } = supervision;
   const metrics = createExecutorMetrics(registry);
 
-  const { launcher, sandbox } = await openSupervisor(boot);
+  const { launcher, sandbox, noWorkingFolders } = await openSupervisor(boot);
   const warm = new WarmPool({
     ...config.warm,
     startsAtOnce: availableParallelism(),
@@ -132,7 +132,7 @@ async function openExecutor(
     onClockAhead: watchClockAhead(registry, { service: "executor", of: "the queue's", log }),
     tracing: createAttemptTracing(executorId),
     clock: systemClock,
-    admit: createAdmission(config.policy, hostFiles, moreRoots),
+    admit: createAdmission({ policy: config.policy, files: hostFiles, moreRoots, noWorkingFolders }),
     conversations: createConversations({ executorId, queue, kept, log }),
     drainMs: config.drainMs,
     giveBackMs: graceMs + GIVE_BACK_MARGIN_MS,
@@ -154,12 +154,11 @@ async function openExecutor(
 }
 
 /** Ends the processes that an earlier boot left, before the executor claims work. */
-async function openSupervisor({
-  config,
-  bootId,
-  open,
-  log,
-}: Boot): Promise<{ readonly launcher: Launcher; readonly sandbox: SandboxStatus }> {
+async function openSupervisor({ config, bootId, open, log }: Boot): Promise<{
+  readonly launcher: Launcher;
+  readonly sandbox: SandboxStatus;
+  readonly noWorkingFolders: string | undefined;
+}> {
   const { executorId, supervision } = config;
   const { silenceMs, stallMs, graceMs, memoryBytes, processes, path } = supervision;
   const folder = await open("folder", openExecutorFolder({ path: config.dir, executorId, bootId, log }));
@@ -167,7 +166,7 @@ async function openSupervisor({
   const cgroups = supervision.cgroup
     ? await openCgroups({ path: supervision.cgroup, executorId, bootId, log })
     : undefined;
-  const { sandbox, status } = await openSandbox({
+  const { sandbox, status, noWorkingFolders } = await openSandbox({
     config: config.sandbox,
     searchPath: config.searchPath,
     path,
@@ -193,5 +192,5 @@ async function openSupervisor({
       log,
     }),
   );
-  return { launcher, sandbox: status };
+  return { launcher, sandbox: status, noWorkingFolders };
 }

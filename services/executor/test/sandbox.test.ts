@@ -142,7 +142,7 @@ describe("a sandbox", function () {
     const path = await mkdtemp(join(dir, "t", "gone-"));
     const folder = { path, work: join(path, "work"), home: join(path, "no-home"), tmp: path };
     const own = await open({ hosts: ["localhost:9"] });
-    const run = { run: "r", folder, keepsWork: false, command: "/bin/sh", env: {}, access: {} };
+    const run = { run: "r", folder, workingFolder: undefined, command: "/bin/sh", env: {}, access: {} };
     assert.ok(own.sandbox);
     await assert.rejects(own.sandbox.open(run), /ENOENT/);
     assert.equal(existsSync(join(path, "hosts")), false);

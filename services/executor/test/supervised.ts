@@ -17,6 +17,7 @@ export const WAITS = 'touch "$TMPDIR/waits"; read line;';
 export interface ScriptOptions extends Partial<SupervisorOptions> {
   readonly wallMs?: number;
   readonly prepare?: (folder: RunFolder) => Promise<void>;
+  readonly workingFolder?: string;
 }
 
 export interface Supervised {
@@ -35,7 +36,7 @@ export async function supervised(): Promise<Supervised> {
   const dir = await mkdtemp(join(tmpdir(), "ccsp-supervision-test-"));
   const supervisors: { close(): Promise<void> }[] = [];
   let runs = 0;
-  async function launch(script: string, { prepare = async () => {}, ...options }: ScriptOptions = {}) {
+  async function launch(script: string, { prepare = async () => {}, workingFolder, ...options }: ScriptOptions = {}) {
     const supervisor = createSupervisor({
       executorId: SUPERVISION_TEST,
       // Each supervisor has its own boot id. A supervisor ends processes that have its boot's cookie and are not its
@@ -63,6 +64,7 @@ export async function supervised(): Promise<Supervised> {
         return { args: ["-c", script], env: {} };
       },
       traceparent: "",
+      workingFolder,
     });
   }
   return {

@@ -126,6 +126,7 @@ async function start(io: Io, { state, lock }: Folder, flags: UpFlags): Promise<E
     };
     const certificates = await makeCertificates(fleetCertificates(env, state, settings));
     const warnings = await checkStart({ state, settings, env, ports: flags.ports, certificates, whereIs });
+    if (process.getuid?.() === 0) warn(AS_ROOT);
     warnings.forEach(warn);
     await ensureSecret(state);
     if (!flags.detach) {
@@ -156,6 +157,10 @@ async function start(io: Io, { state, lock }: Folder, flags: UpFlags): Promise<E
     await engine.close();
   }
 }
+
+const AS_ROOT =
+  "you are root, and so are the fleet and its tasks: what gets out of its sandbox then has all of this machine. " +
+  "Start the fleet as an ordinary user (docs/sandbox.md)";
 
 /** The fleet in the background. It was checked by the command that started it and waits. */
 async function beInBackground(io: Io, { state, lock }: Folder, flags: UpFlags): Promise<ExitCode> {

@@ -51,7 +51,7 @@ async function tryHere({ env }: Site): Promise<Found> {
   }
   const folder = await mkdtemp(join(tmpdir(), "ccsp-doctor-"));
   try {
-    const { status } = await openSandbox({
+    const { status, noWorkingFolders } = await openSandbox({
       config: { ...config.sandbox, mode: "auto" },
       searchPath: env["PATH"] ?? "",
       path: config.supervision.path,
@@ -59,6 +59,9 @@ async function tryHere({ env }: Site): Promise<Found> {
       temporary: folder,
       log: pino({ level: "silent" }),
     });
+    if (status.confined && noWorkingFolders !== undefined) {
+      return warn("this host", `each run gets a sandbox, but none a working folder: ${noWorkingFolders}`, MEND);
+    }
     if (status.confined) return ok("this host", "each run gets a sandbox");
     const isRequired = mode === "required";
     const judged = isRequired ? fail : warn;

@@ -28,8 +28,25 @@ export type Admit = (lease: Lease, engine: Engine) => Promise<Admission>;
 /** Folders that the operator allows in addition to the policy's, as they are now. */
 export type MoreRoots = () => Promise<readonly string[]>;
 
+/** The working folder was replaced after its task was admitted. The run has not started. */
+export class FolderChanged extends Error {
+  readonly failure = runFailure("INVALID_REQUEST", `working_folder: ${OUTSIDE}`);
+
+  constructor(options?: ErrorOptions) {
+    super("the working folder was replaced after it was checked", options);
+  }
+}
+
+export interface AdmissionOptions {
+  readonly policy: Policy;
+  readonly files: HostFiles;
+  readonly moreRoots: MoreRoots;
+  /** Why no task may name a working folder. Undefined: tasks may. */
+  readonly noWorkingFolders: string | undefined;
+}
+
 /** Applies the operator's policy to the files that are on this host. */
-export function createAdmission(policy: Policy, files: HostFiles, moreRoots: MoreRoots): Admit {
+export function createAdmission({ policy, files, moreRoots, noWorkingFolders }: AdmissionOptions): Admit {
   return async (lease, engine) => {
     const missing = unsupported(lease, engine);
     if (missing) return { refused: missing };
@@ -42,6 +59,8 @@ export function createAdmission(policy: Policy, files: HostFiles, moreRoots: Mor
       if (fault !== undefined) faults.push(`${field}: ${fault}`);
       return found?.real ?? "";
     };
+    if (lease.workingFolder && noWorkingFolders)
+      faults.push(`working_folder: not on this executor: ${noWorkingFolders}`);
     const workingFolder = lease.workingFolder && (await find("working_folder", lease.workingFolder, "folder"));
     const paths = [...new Set(lease.includeFiles)];
     const reals: string[] = [];

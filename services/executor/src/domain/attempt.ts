@@ -8,7 +8,7 @@ import {
   type Severity,
 } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
-import type { Admit } from "./admission.js";
+import { type Admit, FolderChanged } from "./admission.js";
 import { EndReporter, isGivenBack, type StopCause } from "./attempt-end.js";
 import type { Clock } from "./clock.js";
 import type { Ask, Conversations } from "./conversations.js";
@@ -133,6 +133,7 @@ export class Attempt {
       await this.#options.previous;
       outcome = await this.#work(span);
     } catch (err) {
+      if (err instanceof FolderChanged) outcome = failedBy(err.failure);
       if (this.#run || !this.#unwanted.signal.aborted) this.#log.error({ err }, "engine could not be run");
       await this.#run?.stop().catch((error: unknown) => this.#log.error({ err: error }, "engine could not be stopped"));
     }

@@ -41,8 +41,8 @@ const leaseOf = (taskId: string, fence = 1n): Lease => ({
   previousTraceparent: "",
 });
 
-const admit = createAdmission(
-  {
+const admit = createAdmission({
+  policy: {
     roots: [],
     permissionModes: ["default"],
     deniedTools: [],
@@ -53,9 +53,10 @@ const admit = createAdmission(
     maxBudgetUsd: undefined,
     includeBytes: 0,
   },
-  { resolve: async () => undefined, read: async () => "changed" },
-  async () => [],
-);
+  files: { resolve: async () => undefined, read: async () => "changed" },
+  moreRoots: async () => [],
+  noWorkingFolders: undefined,
+});
 
 const NO_NEWS: SyncAnswer = {
   leases: [],

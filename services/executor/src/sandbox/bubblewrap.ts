@@ -1,6 +1,8 @@
-import { mkdir, readdir, writeFile } from "node:fs/promises";
-import { userInfo } from "node:os";
+import { execFile } from "node:child_process";
+import { mkdir, open, readdir, writeFile } from "node:fs/promises";
+import { type UserInfo, userInfo } from "node:os";
 import { join, relative, sep } from "node:path";
+import { promisify } from "node:util";
 import type { Logger } from "pino";
 import { allowedHosts } from "./allowed-hosts.js";
 import type { SandboxNetwork } from "./config.js";
@@ -12,11 +14,13 @@ import {
   type Mount,
   mountArguments,
   pathMounts,
+  procArguments,
   programMounts,
   systemArguments,
 } from "./mounts.js";
 import { proxyEnvironment, upstreamOf, withProxy } from "./proxy-environment.js";
 import type { OpenSandbox, RunToConfine, Sandbox } from "./sandbox.js";
+import { systemCallFilter } from "./system-calls.js";
 
 export interface BubblewrapOptions {
   /** Absolute path. */
@@ -40,11 +44,29 @@ const SOCKET = "/run/ccsp-hosts.sock";
 /** The name of that socket in the host's temporary folder of the run. The path of a socket must be short. */
 const SOCKET_NAME = "hosts";
 
+/** The descriptors that bubblewrap gets: the filter of system calls, and the kept folder that a run works in. */
+const [FILTER, FOLDER] = [3, 4];
+
 /** Runs each command with bubblewrap (https://github.com/containers/bubblewrap). */
 export async function createBubblewrap(options: BubblewrapOptions): Promise<Sandbox> {
   const fixed = await fixedArguments(options);
-  return { open: (run) => openBubblewrap(run, fixed, options) };
+  const bindsDescriptors = await hasOption(options.bwrap, "--bind-fd");
+  return {
+    noWorkingFolders: bindsDescriptors ? undefined : NO_BIND_FD,
+    open: (run) => openBubblewrap(run, fixed, options),
+  };
 }
+
+const NO_BIND_FD =
+  "its bubblewrap has no --bind-fd, so a folder could be swapped between its check and its mount; install the system's update of bubblewrap, or 0.10";
+
+/** Asks the program. Its version says nothing: systems add this option to older ones. */
+async function hasOption(program: string, option: string): Promise<boolean> {
+  const help = await promisify(execFile)(program, ["--help"], { env: {}, timeout: HELP_MS }).catch(() => undefined);
+  return help?.stdout.split(/\s+/).includes(option) === true;
+}
+
+const HELP_MS = 10_000;
 
 async function openBubblewrap(
   run: RunToConfine,
@@ -52,38 +74,53 @@ async function openBubblewrap(
   options: BubblewrapOptions,
 ): Promise<OpenSandbox> {
   const { bwrap, network, bytes, log } = options;
-  const { folder, env, access } = run;
+  const { folder, env, access, workingFolder } = run;
   for (const kept of access.keeps ?? []) await mkdir(kept, { recursive: true, mode: 0o700 });
-  // All that can fail comes before the proxy: if this function rejects, nobody closes the proxy.
+  // All that can fail comes before what has to be closed: if this function rejects, nobody closes it.
   const mounts = await mountsOf(run, options);
   const hosts = network === "hosts" ? [...(access.hosts ?? []), ...options.hosts] : [];
+  const reached = hosts.length === 0 ? undefined : { allows: allowedHosts(hosts), upstream: upstreamOf(env) };
+  // Each run reads it from its beginning, so each needs an open file of its own.
+  const filter = await open(filterFile(options.folder));
   const proxy =
-    hosts.length === 0
-      ? undefined
-      : await openHostProxy({
-          path: join(folder.tmp, SOCKET_NAME),
-          allows: allowedHosts(hosts),
-          upstream: upstreamOf(env),
-          onRefused: (host) => log.info({ run: run.run, host }, "a run may not reach this host"),
-        });
+    reached &&
+    (await openHostProxy({
+      path: join(folder.tmp, SOCKET_NAME),
+      ...reached,
+      onRefused: (host) => log.info({ run: run.run, host }, "a run may not reach this host"),
+    }).catch(async (error: unknown) => {
+      await filter.close();
+      throw error;
+    }));
   if (proxy) mounts.push({ path: SOCKET, how: "read", source: join(folder.tmp, SOCKET_NAME) });
   const line = [
     bwrap,
     ...fixed,
     ...mountArguments(mounts, bytes),
-    ...["--remount-ro", "/", "--chdir", folder.work, "--"],
+    ...["--seccomp", String(FILTER), "--remount-ro", "/", "--chdir", folder.work, "--"],
     ...(proxy && options.socat ? withProxy(options.socat, SOCKET) : []),
   ];
-  return { line, env: proxy ? proxyEnvironment(env, hosts) : env, close: async () => proxy?.close() };
+  return {
+    line,
+    descriptors: workingFolder === undefined ? [filter.fd] : [filter.fd, workingFolder],
+    env: proxy ? proxyEnvironment(env, hosts) : env,
+    async close() {
+      await filter.close();
+      await proxy?.close();
+    },
+  };
 }
+
+const filterFile = (folder: string): string => join(folder, "system-calls");
 
 /** All but the mounts of one run. */
 async function fixedArguments({ network, bytes, folder }: BubblewrapOptions): Promise<readonly string[]> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const { uid, gid, username } = userInfo();
+  const { uid, gid, username } = thisUser();
   const [passwd, group] = [join(folder, "passwd"), join(folder, "group")];
   // The run has the same user, so nobody else has to read them.
   const owners = { mode: 0o600 };
+  await writeFile(filterFile(folder), systemCallFilter(process.arch, uid), owners);
   await writeFile(passwd, `${username}:x:${uid}:${gid}::/tmp:/bin/sh\n`, owners);
   await writeFile(group, `${username}:x:${gid}:\n`, owners);
   return [
@@ -94,7 +131,8 @@ async function fixedArguments({ network, bytes, folder }: BubblewrapOptions): Pr
     ...["--cap-drop", "ALL", "--hostname", "sandbox"],
     ...systemArguments(),
     ...["--ro-bind", passwd, "/etc/passwd", "--ro-bind", group, "/etc/group"],
-    ...["--proc", "/proc", "--dev", "/dev", "--size", String(bytes), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"],
+    ...procArguments(uid),
+    ...["--dev", "/dev", "--size", String(bytes), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"],
     ...[
       "--perms",
       "1777",
@@ -112,9 +150,18 @@ async function fixedArguments({ network, bytes, folder }: BubblewrapOptions): Pr
   ];
 }
 
+/** A container may give the executor a uid that no file of the system knows. */
+function thisUser(): Pick<UserInfo<string>, "uid" | "gid" | "username"> {
+  try {
+    return userInfo();
+  } catch {
+    return { uid: process.getuid?.() ?? -1, gid: process.getgid?.() ?? -1, username: "run" };
+  }
+}
+
 /** What one run sees in addition: its folders, its executable, and what its engine and the operator name. */
 async function mountsOf(
-  { folder, keepsWork, command, env, access }: RunToConfine,
+  { folder, workingFolder, command, env, access }: RunToConfine,
   { reads, writes, path, socat }: BubblewrapOptions,
 ): Promise<Mount[]> {
   const given: readonly Mount[] = [
@@ -129,10 +176,11 @@ async function mountsOf(
     ...given,
     ...executable,
     ...(ownHome ? [] : [{ path: home, how: "memory" } as const]),
-    ...(await folderMounts(folder, keepsWork)),
-    ...[...writes, ...(access.writes ?? []), ...(access.keeps ?? [])].map(
-      (each): Mount => ({ path: each, how: "write" }),
-    ),
+    ...(await folderMounts(folder, workingFolder !== undefined)),
+    ...[...writes, ...(access.writes ?? []), ...(access.keeps ?? [])]
+      // The last of equal paths counts, and the working folder is mounted by its descriptor.
+      .filter((each) => each !== folder.work)
+      .map((each): Mount => ({ path: each, how: "write" })),
   ];
 }
 
@@ -144,7 +192,7 @@ async function folderMounts(folder: RunToConfine["folder"], keepsWork: boolean):
     { path: folder.path, how: "memory" },
     { path: folder.tmp, how: "memory" },
     { path: folder.home, how: "folder" },
-    { path: folder.work, how: keepsWork ? "write" : "folder" },
+    keepsWork ? { path: folder.work, how: "write", source: FOLDER } : { path: folder.work, how: "folder" },
     ...inFolder(folder.path, prepared, "read"),
     ...inFolder(folder.home, await readdir(folder.home), "read"),
   ];

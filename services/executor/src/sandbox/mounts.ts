@@ -5,8 +5,8 @@ import { dirname, join, sep } from "node:path";
 export interface Mount {
   readonly path: string;
   readonly how: "read" | "write" | "memory" | "folder";
-  /** A path of the host. Undefined: the same path. */
-  readonly source?: string | undefined;
+  /** A path of the host, or a descriptor of bubblewrap's that is open for the folder. Undefined: the same path. */
+  readonly source?: string | number | undefined;
 }
 
 const SYSTEM = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
@@ -48,6 +48,35 @@ export const systemArguments = (): readonly string[] => [
   ...ETC.map((name) => `/etc/${name}`).flatMap((path) => ["--ro-bind-try", path, path]),
 ];
 
+/**
+ * Settings and devices of the whole machine. The kernel lets uid 0 write them, also without capabilities. bubblewrap
+ * makes some of them read-only, but not `sys`: it looks at the folder, which is not writable, and not at the files.
+ */
+const MACHINE = [
+  "acpi",
+  "asound",
+  "bus",
+  "driver",
+  "dynamic_debug",
+  "fs",
+  "irq",
+  "mtrr",
+  "scsi",
+  "sys",
+  "sysrq-trigger",
+];
+
+/**
+ * The arguments for /proc: a run sees its own processes there, and changes nothing of the machine. Other users than root
+ * cannot write there anyway. They get no mount over it: the kernel then lets no program in the sandbox mount a /proc of
+ * its own, which the CLI's own sandbox does.
+ */
+export const procArguments = (uid: number): readonly string[] => [
+  "--proc",
+  "/proc",
+  ...(uid === 0 ? MACHINE : []).map((name) => `/proc/${name}`).flatMap((path) => ["--ro-bind-try", path, path]),
+];
+
 /** Whether every run sees the path anyway. */
 const isSystem = (path: string): boolean => SYSTEM.some((folder) => isWithin(path, folder));
 
@@ -65,9 +94,9 @@ const depthOf = ({ path }: Mount): number => path.split(sep).length;
 function oneMount({ path, how, source = path }: Mount, bytes: number): readonly string[] {
   switch (how) {
     case "read":
-      return ["--ro-bind-try", source, path];
+      return bind("--ro-bind", source, path);
     case "write":
-      return ["--bind-try", source, path];
+      return bind("--bind", source, path);
     case "memory":
       return ["--perms", "0700", "--size", String(bytes), "--tmpfs", path];
     case "folder":
@@ -75,6 +104,12 @@ function oneMount({ path, how, source = path }: Mount, bytes: number): readonly 
       return ["--perms", "0700", "--dir", path];
   }
 }
+
+const bind = (option: string, source: string | number, path: string): readonly string[] => [
+  typeof source === "number" ? `${option}-fd` : `${option}-try`,
+  String(source),
+  path,
+];
 
 /**
  * What a run must read so that it can execute `command`. A program in `node_modules` may need its neighbours, so the

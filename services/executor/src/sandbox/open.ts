@@ -1,13 +1,16 @@
-import { execFile } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { realpathSync } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
+import { text } from "node:stream/consumers";
 import { findExecutable } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
+import { HAS_PROC } from "../supervision/proc.js";
 import { createBubblewrap } from "./bubblewrap.js";
 import type { SandboxConfig } from "./config.js";
-import type { Sandbox, SandboxStatus } from "./sandbox.js";
+import { isWithin } from "./mounts.js";
+import type { OpenSandbox, Sandbox, SandboxStatus } from "./sandbox.js";
 
 export interface OpenSandboxOptions {
   readonly config: SandboxConfig;
@@ -26,10 +29,11 @@ export interface OpenedSandbox {
   /** Undefined: runs are not confined. */
   readonly sandbox: Sandbox | undefined;
   readonly status: SandboxStatus;
+  /** Why no run may work in a folder of this host. Undefined: runs may. */
+  readonly noWorkingFolders: string | undefined;
 }
 
 const PROBE_MS = 10_000;
-const run = promisify(execFile);
 
 /**
  * Opens the sandbox after it ran a command in one. If that fails, `required` rejects, and `auto` goes on without a
@@ -45,7 +49,10 @@ export async function openSandbox(options: OpenSandboxOptions): Promise<OpenedSa
     log.info({ network }, "each run gets a sandbox of its own");
     if (network === "full")
       log.warn("runs in a sandbox reach this host's own ports: CCSP_EXECUTOR_SANDBOX_NETWORK is full");
-    return { sandbox, status: { confined: true, network, reason: "" } };
+    const { noWorkingFolders } = sandbox;
+    if (noWorkingFolders !== undefined)
+      log.warn({ reason: noWorkingFolders }, "tasks with a working folder are refused");
+    return { sandbox, status: { confined: true, network, reason: "" }, noWorkingFolders };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     if (mode === "required") {
@@ -61,6 +68,7 @@ export async function openSandbox(options: OpenSandboxOptions): Promise<OpenedSa
 const open = (reason: string): OpenedSandbox => ({
   sandbox: undefined,
   status: { confined: false, network: "", reason },
+  noWorkingFolders: HAS_PROC ? undefined : "without /proc, a folder can be swapped between its check and its use",
 });
 
 async function create({ config, searchPath, path, folder, log }: OpenSandboxOptions): Promise<Sandbox> {
@@ -76,7 +84,10 @@ async function create({ config, searchPath, path, folder, log }: OpenSandboxOpti
   return await createBubblewrap({ bwrap, socat, network, hosts, reads, writes, bytes, path, folder, log });
 }
 
-/** Runs `true` in a sandbox with all that a run's sandbox has, also its network. */
+/**
+ * Looks from a sandbox with all that a run's sandbox has, also its network. It never writes: what it looks at are the
+ * settings of the whole machine.
+ */
 async function probe(sandbox: Sandbox, { folder, temporary, path }: OpenSandboxOptions): Promise<void> {
   const tmp = await mkdtemp(join(temporary, "p"));
   const own = await mkdtemp(join(folder, "probe-"));
@@ -86,17 +97,14 @@ async function probe(sandbox: Sandbox, { folder, temporary, path }: OpenSandboxO
     const opened = await sandbox.open({
       run: "probe",
       folder: places,
-      keepsWork: false,
+      workingFolder: undefined,
       command: "/bin/sh",
       env: { PATH: path },
       access: { hosts: ["localhost:9"] },
     });
     try {
-      const [file = "", ...args] = opened.line;
-      const test = ["/bin/sh", "-c", "[ $$ -gt 1 ] && [ $$ -lt 100 ]"];
-      await run(file, [...args, ...test], { env: { ...opened.env }, cwd: "/", timeout: PROBE_MS });
-    } catch (error) {
-      throw new Error(`bubblewrap cannot confine a process here: ${saidBy(error)}`, { cause: error });
+      const fault = faultIn(await look(opened));
+      if (fault !== undefined) throw new Error(`bubblewrap cannot confine a process here: ${fault}`);
     } finally {
       await opened.close();
     }
@@ -105,12 +113,54 @@ async function probe(sandbox: Sandbox, { folder, temporary, path }: OpenSandboxO
   }
 }
 
-/** What the program wrote, in one line. Node's own message repeats the whole command line. */
-function saidBy(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const stderr = "stderr" in error && typeof error.stderr === "string" ? error.stderr : "";
-  const code = "code" in error ? error.code : undefined;
+/** Files, because the kernel says of the folders above them that nobody may write them. Not every kernel has both. */
+const OF_THE_MACHINE = ["/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger"];
+
+/** Prints its own pid, its uid, the files that it could write, and the mounts that it sees. */
+const LOOK = [
+  'echo "pid $$"',
+  'echo "uid $(id -u)"',
+  `for file in ${OF_THE_MACHINE.join(" ")}; do [ -e $file ] && echo "has $file"; [ -w $file ] && echo "writes $file"; done`,
+  "cat /proc/self/mountinfo",
+].join("\n");
+
+/** What it said. Rejects if it could not be run. */
+async function look({ line, descriptors, env }: OpenSandbox): Promise<string> {
+  const [file = "", ...args] = line;
+  const child = spawn(file, [...args, "/bin/sh", "-c", LOOK], {
+    env: { ...env },
+    cwd: "/",
+    stdio: ["ignore", "pipe", "pipe", ...descriptors],
+    timeout: PROBE_MS,
+    killSignal: "SIGKILL",
+  });
+  const said = Promise.all([child.stdout, child.stderr].map(async (stream) => (stream ? await text(stream) : "")));
+  const [code]: readonly (number | null)[] = await once(child, "close");
+  const [stdout = "", stderr = ""] = await said;
+  if (code === 0) return stdout;
   // Node ended it at the time limit, and there is no code.
-  if ("killed" in error && error.killed === true) return `it did not end within ${PROBE_MS} ms; does socat start?`;
-  return stderr.trim().split("\n").slice(0, 3).join("; ") || `it ended with ${String(code)}`;
+  const why = child.killed ? `it did not end within ${PROBE_MS} ms; does socat start?` : "";
+  const first = stderr.trim().split("\n").slice(0, 3).join("; ");
+  throw new Error(`bubblewrap cannot confine a process here: ${why || first || `it ended with ${code}`}`);
+}
+
+/** Why a run could do too much, by what the probe said. */
+function faultIn(said: string): string | undefined {
+  const lines = said.split("\n");
+  const pid = Number(/^pid (\d+)$/m.exec(said)?.[1]);
+  if (!(pid > 1 && pid < 100)) return "it sees the processes of this host";
+  const mounts = lines.map((line) => line.split(" "));
+  for (const file of OF_THE_MACHINE.filter((each) => lines.includes(`has ${each}`))) {
+    if (lines.includes(`writes ${file}`)) return `a run could write ${file}`;
+    if (lines.includes("uid 0") && !isReadOnly(file, mounts)) return `the mount of ${file} is not read-only`;
+  }
+  return undefined;
+}
+
+/** Asks the innermost mount. If there are several at its path, each has to be read-only: their order is not shown. */
+function isReadOnly(file: string, mounts: readonly (readonly string[])[]): boolean {
+  const around = mounts.filter(([, , , , at = ""]) => isWithin(file, at));
+  const most = Math.max(...around.map(([, , , , at = ""]) => at.length));
+  const innermost = around.filter(([, , , , at = ""]) => at.length === most);
+  return innermost.length > 0 && innermost.every(([, , , , , options = ""]) => options.split(",").includes("ro"));
 }

@@ -2,6 +2,8 @@ import type { RunAccess, RunFolder } from "@ccsp/engine-kit";
 
 /** Confines the processes of runs, so that a run reaches only what it was given. */
 export interface Sandbox {
+  /** Why no run may work in a folder of the host. Undefined: runs may. */
+  readonly noWorkingFolders: string | undefined;
   /** Opens a sandbox for one run. The run's process has not started. Rejects if it cannot be opened. */
   open(run: RunToConfine): Promise<OpenSandbox>;
 }
@@ -10,8 +12,11 @@ export interface RunToConfine {
   /** Names the run in the log. */
   readonly run: string;
   readonly folder: RunFolder;
-  /** The run works in a folder that is kept. Otherwise it works in a throwaway folder. */
-  readonly keepsWork: boolean;
+  /**
+   * Descriptor of the folder that the run works in and that is kept. It must stay open until the process has started.
+   * Undefined: the run works in a throwaway folder.
+   */
+  readonly workingFolder: number | undefined;
   /** Absolute path of the executable. */
   readonly command: string;
   readonly env: Readonly<Record<string, string>>;
@@ -21,8 +26,11 @@ export interface RunToConfine {
 export interface OpenSandbox {
   /** The command's own line comes after these words. The first is the absolute path of a program. */
   readonly line: readonly string[];
+  /** The first program gets these descriptors as 3, 4 and so on, and passes none of them to the run. */
+  readonly descriptors: readonly number[];
   /** The environment of the run. */
   readonly env: Readonly<Record<string, string>>;
+  /** Also closes the descriptors that are the sandbox's own. */
   close(): Promise<void>;
 }
 

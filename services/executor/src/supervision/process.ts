@@ -1,4 +1,4 @@
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
@@ -43,10 +43,29 @@ export async function startProcess(options: ProcessOptions): Promise<SupervisedP
   const [file = "", ...argv] = commandOf(options);
   // Otherwise Node would give every child the executor's own NODE_V8_COVERAGE, even if `env` does not have it.
   const whole = { NODE_V8_COVERAGE: undefined, ...env, [COOKIE_NAME]: place.cookie };
-  const child = spawn(file, argv, { cwd: place.folder.work, env: whole, detached: true, stdio: "pipe" });
+  const child = spawn(file, argv, {
+    cwd: startFolder(place),
+    env: whole,
+    detached: true,
+    stdio: ["pipe", "pipe", "pipe", ...(place.sandbox?.descriptors ?? [])],
+  });
   // If the start fails, "error" comes in place of "spawn". Then `once` rejects.
   await once(child, "spawn");
+  assertPipes(child);
   return new SupervisedProcess(child, options);
+}
+
+/**
+ * A sandbox enters the run's folder itself. Outside of one, a folder of the host is entered by its descriptor, which the
+ * new process still has when it does so: another task may have swapped what has its name.
+ */
+function startFolder({ sandbox, workingFolder, folder }: RunPlace): string {
+  if (sandbox) return "/";
+  return workingFolder ? `/proc/self/fd/${workingFolder.fd}` : folder.work;
+}
+
+function assertPipes(child: ChildProcess): asserts child is ChildProcessWithoutNullStreams {
+  if (!child.stdin || !child.stdout || !child.stderr) throw new Error("a process that was started has no pipes");
 }
 
 /** A process that leads its own session and group, with all processes that it starts. */

@@ -69,7 +69,7 @@ class HostSupervisor implements Launcher {
       const confined = await sandbox?.open({
         run,
         folder,
-        keepsWork: workingFolder !== undefined,
+        workingFolder: place.workingFolder?.fd,
         command,
         env,
         access,
