@@ -1,6 +1,6 @@
 import { isSpanContextValid, trace } from "@opentelemetry/api";
 import { type DestinationStream, type Logger, pino, stdTimeFunctions } from "pino";
-import { openLogStream } from "./log-stream.js";
+import { NOT_WRITTEN, openOutput } from "./output.js";
 
 export interface LoggerOptions {
   /** The name of the service. */
@@ -42,7 +42,7 @@ const HIDDEN_PATHS = ["", "*", "*.*", "*.*.*"].flatMap((inside) =>
  * need no filter.
  */
 export function createLogger({ name, level, instance, stream }: LoggerOptions): Logger {
-  const own = stream === undefined ? openLogStream(name, STDOUT) : undefined;
+  const own = stream === undefined ? openOutput(STDOUT) : undefined;
   const log = pino(
     {
       level,
@@ -54,7 +54,7 @@ export function createLogger({ name, level, instance, stream }: LoggerOptions): 
     },
     stream ?? own,
   );
-  own?.onRecovery((lost) => log.warn(lost, "the log could not be written for a while"));
+  own?.sayLoss((lost) => log.warn(lost, NOT_WRITTEN));
   return log;
 }
 
