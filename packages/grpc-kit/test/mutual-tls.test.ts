@@ -21,7 +21,7 @@ const stream = (queue: Queue) => drain(queue.watch({ taskId: "t1" }));
 describe("services with certificates in folders", () => {
   const fixture = new Fixture();
   let certificates: Certificates;
-  let lines: { readonly level: number; readonly msg: string; readonly why?: string }[];
+  let lines: { readonly level: number; readonly msg: string; readonly err?: Error }[];
   beforeEach(async () => {
     certificates = fixture.own(await Certificates.open());
     lines = [];
@@ -222,11 +222,14 @@ describe("services with certificates in folders", () => {
     assert.ok(certificate && key);
 
     await put("tls.crt", certificate);
-    await eventually(() => assert.match(String(warnings()[0]?.why), /tls\.key is not the key of tls\.crt$/));
+    await eventually(() => assert.match(String(warnings()[0]?.err?.message), /tls\.key is not the key of tls\.crt$/));
     assert.equal(await shown(server, gateway), before);
     await put("tls.crt", certificate.slice(0, -40));
     await eventually(() =>
-      assert.match(String(warnings()[1]?.why), /tls\.crt cannot be used: a certificate in PEM is not complete$/),
+      assert.match(
+        String(warnings()[1]?.err?.message),
+        /tls\.crt cannot be used: a certificate in PEM is not complete$/,
+      ),
     );
     assert.equal(await shown(server, gateway), before);
 

@@ -1,7 +1,8 @@
 import { hostname } from "node:os";
 import type { ServiceSettings } from "@ccsp/config";
-import { createLogger, shutdownTracing } from "@ccsp/telemetry";
+import { createLogger, replaceStandardStreams, shutdownTracing } from "@ccsp/telemetry";
 import { within } from "@ccsp/timing";
+import type { Logger } from "pino";
 import { readCommand } from "./command-line.js";
 import type { ServiceDefinition } from "./definition.js";
 import { runService } from "./run.js";
@@ -32,13 +33,11 @@ export async function runMain<C extends { readonly service: ServiceSettings }>(
     return;
   }
 
-  // Output of Node and of tracing may fail, for example on a full disk. There is no place to report such a failure.
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   const { config, warnings } = command;
   const { name, logLevel: level } = config.service;
+  replaceStandardStreams();
   const log = createLogger({ name, level, instance });
-  // This only observes: the process still ends in Node's way, and the log has the reason.
-  process.on("uncaughtExceptionMonitor", (error) => log.fatal({ err: error }, "crashed"));
+  logCrashes(log);
   for (const warning of warnings) log.warn({ warning }, "suspicious setting");
 
   const closeMs = closeMsFor(config.service);
@@ -51,4 +50,16 @@ export async function runMain<C extends { readonly service: ServiceSettings }>(
     log.warn({ held: process.getActiveResourcesInfo() }, "something was left open, exiting anyway");
     process.exit();
   }, LINGER_MS).unref();
+}
+
+/**
+ * Logs what no code catches, and ends the process then, with code 1. Node itself would print errors and warnings with all
+ * of their properties, and wait until somebody reads them.
+ */
+export function logCrashes(log: Logger): void {
+  process.on("uncaughtException", (err) => {
+    log.fatal({ err }, "crashed");
+    process.exit(1);
+  });
+  process.removeAllListeners("warning").on("warning", (err) => log.warn({ err }, "Node warns"));
 }

@@ -61,7 +61,8 @@ async function take(verb: string, name: string, { open, log, stopping }: Service
       return;
     case "crash-when-ready":
       setImmediate(() => {
-        throw new Error(`${name} crashed`);
+        const command = { name: "set", args: ["PRIVATE"] };
+        throw Object.assign(new Error(`${name} crashed`, { cause: new SyntaxError("PRIVATE") }), { command });
       });
       return;
     default:

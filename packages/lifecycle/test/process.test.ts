@@ -115,10 +115,11 @@ describe("a service as a process", () => {
     assert.ok(messages(stdout).includes("spans may be lost"));
   });
 
-  it("logs the reason when it crashes", async () => {
-    const { code, stdout } = await start("open:a,crash-when-ready:b").ended;
-    assert.notEqual(code, 0);
+  it("logs the reason when it crashes, and neither log nor stderr has what the error carries", async () => {
+    const { code, stdout, stderr } = await start("open:a,crash-when-ready:b").ended;
+    assert.equal(code, 1);
     assert.match(stdout.at(-1) ?? "", /b crashed.*"msg":"crashed"/);
+    assert.doesNotMatch([...stdout, ...stderr].join("\n"), /PRIVATE/);
   });
 
   it("is named after its host and process, unless a name is set", async () => {

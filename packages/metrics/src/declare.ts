@@ -31,15 +31,19 @@ export const declaredMetrics = (): ReadonlyMap<string, MetricDeclaration> => dec
 /**
  * Declares a counter. Returns a function that creates it in a registry, or in none. Throws if another module has
  * declared the name. If the values of all labels are known, each series begins at 0: Prometheus sees no increase to the
- * first value of a series.
+ * first value of a series. `collect` is called at each scrape, for a counter that something else counts.
  */
 export function declareCounter<const L extends Labels = None>(
   about: About<L>,
-): (registry?: Registry) => Counter<LabelOf<L>> {
+): (registry?: Registry, collect?: () => void) => Counter<LabelOf<L>> {
   const options = declare("counter", about);
   const series = allSeries(about.labels);
-  return (registry) => {
-    const counter = new Counter({ ...options, registers: registersOf(registry) });
+  return (registry, collect) => {
+    const counter = new Counter({
+      ...options,
+      registers: registersOf(registry),
+      ...(collect !== undefined && { collect }),
+    });
     for (const labels of series) counter.inc(labels, 0);
     return counter;
   };

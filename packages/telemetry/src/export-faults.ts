@@ -1,14 +1,18 @@
 import type { DiagLogger } from "@opentelemetry/api";
+import { foreignMessage } from "./describe-error.js";
+import { openOutput } from "./output.js";
+
+const STDERR = 2;
 
 /** While a collector is down, a batch fails every few seconds. More lines than one per minute would say nothing new. */
 const QUIET_MS = 60_000;
 
 /**
  * Writes OpenTelemetry's errors to stderr, at most one JSON line per minute. The line has the number of errors that
- * were left out.
+ * were left out. Of an error, the line has what `describeError` lets through of other code.
  */
 export function exportFaults(
-  write: (line: string) => void = (line) => process.stderr.write(line),
+  write: (line: string) => void = (line) => void openOutput(STDERR).write(line),
   now: () => number = Date.now,
 ): DiagLogger {
   let quietUntil = 0;
@@ -19,11 +23,21 @@ export function exportFaults(
       return;
     }
     write(
-      `${JSON.stringify({ level: "error", time: new Date(now()).toISOString(), msg: "tracing fault", fault: message, leftOut })}\n`,
+      `${JSON.stringify({ level: "error", time: new Date(now()).toISOString(), msg: "tracing fault", fault: faultOf(message), leftOut })}\n`,
     );
     quietUntil = now() + QUIET_MS;
     leftOut = 0;
   };
   const ignore = (): void => {};
   return { error, warn: ignore, info: ignore, debug: ignore, verbose: ignore };
+}
+
+/** The SDK tells an error as JSON of all of its properties. */
+function faultOf(message: string): string {
+  try {
+    const error: { readonly name?: unknown; readonly code?: unknown; readonly message?: unknown } = JSON.parse(message);
+    return foreignMessage(error.code ?? error.name, String(error.message));
+  } catch {
+    return foreignMessage(undefined, message);
+  }
 }

@@ -22,13 +22,20 @@ export interface FleetOutput {
 export function outputTo(io: Io, json: boolean, view: Pick<StartView, "aside">): FleetOutput {
   const format = createLineFormat(mayColour(io));
   const stopListening = io.onOutputFault(() => {});
+  const line = countingLost((each, done) => {
+    const text = json ? printable(JSON.stringify(each)) : format(each);
+    view.aside(() => io.stdout.write(`${text}\n`, (error) => done(error === undefined || error === null)));
+  });
+  // The output of `ccsp up` waits for no reader (see main.ts). So it loses lines without an error.
+  const onLost = ({ dropped }: { readonly dropped: number }) => line(lostLine(dropped));
+  io.stdout.on("lost", onLost);
   return {
-    line: countingLost((line, done) => {
-      const text = json ? printable(JSON.stringify(line)) : format(line);
-      view.aside(() => io.stdout.write(`${text}\n`, (error) => done(error === undefined || error === null)));
-    }),
+    line,
     tell: (text) => view.aside(() => note(io, text)),
-    close: stopListening,
+    close: () => {
+      io.stdout.off("lost", onLost);
+      stopListening();
+    },
   };
 }
 
@@ -49,8 +56,13 @@ function countingLost(put: (line: FleetLine, done: (written: boolean) => void) =
       else if (lost > 0) {
         const gone = lost;
         lost = 0;
-        write({ source: "fleet", line: `${count(gone, "line")} before this one could not be written here` });
+        write(lostLine(gone));
       }
     });
   return write;
 }
+
+const lostLine = (lost: number): FleetLine => ({
+  source: "fleet",
+  line: `${count(lost, "line")} before this one could not be written here`,
+});

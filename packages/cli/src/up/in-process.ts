@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { ConfigError, type Env, load, type ServiceSettings } from "@ccsp/config";
 import { type ServiceName, STOP_ORDER, targetsFor } from "@ccsp/fleet";
-import { closeMsFor, runService, type ServiceContext, startService } from "@ccsp/lifecycle";
+import { closeMsFor, logCrashes, runService, type ServiceContext, startService } from "@ccsp/lifecycle";
 import { createLogger, shutdownTracing } from "@ccsp/telemetry";
 import { EXIT, type ExitCode } from "../process/exit.js";
 import { type Io, note } from "../process/io.js";
@@ -50,6 +50,7 @@ export async function runInProcess(io: Io): Promise<ExitCode> {
     createLogger({ name, level, instance });
   // What concerns all five, such as the stop of the process, is in the name of none of them.
   const log = loggerOf(first.service, "ccsp");
+  logCrashes(log);
   const code = await runService(
     log,
     async (context) => {

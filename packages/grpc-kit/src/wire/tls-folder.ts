@@ -94,7 +94,8 @@ export function openTlsFolder(
       if (wait === 0 && !(same("certificate", found, tls) && same("key", found, tls))) change(found);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      if (why !== fault) log.warn({ folder, why }, "the changed certificates are not usable: the old ones stay in use");
+      if (why !== fault)
+        log.warn({ folder, err: error }, "the changed certificates are not usable: the old ones stay in use");
       fault = why;
     }
   }

@@ -125,7 +125,7 @@ export class SyncLoop {
     // Before the first answer this is normal: services start in any order. Later, runs continue while the queue is
     // away, and each ends with its own lease.
     if (this.#answeredAt !== undefined) log.warn({ err }, "queue does not answer");
-    else log.info({ why: err instanceof Error ? err.message : String(err) }, "waits for the queue");
+    else log.info({ err }, "waits for the queue");
   }
 
   /** A newest call is refused only when another process called under the same id. */

@@ -27,7 +27,7 @@ export async function openOctokit(
   { tokenFile, app, baseUrl, throttle }: OctokitSettings,
   context: ChannelContext,
 ): Promise<Client> {
-  const { fetch, log } = context;
+  const { fetch } = context;
   const quiet = (): void => undefined;
   const octokit = new Octokit({
     baseUrl,
@@ -35,7 +35,7 @@ export async function openOctokit(
     request: { fetch },
     retry: { doNotRetry: [400, 401, 403, 404, 410, 422, 429, 451], retries: 2 },
     throttle: { enabled: throttle, onRateLimit: () => false, onSecondaryRateLimit: () => false },
-    log: { debug: quiet, info: quiet, warn: (text: string) => log.warn({}, text), error: quiet },
+    log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
   });
   const keyOf = async (path: string): Promise<string> => {
     try {

@@ -1,0 +1,33 @@
+/**
+ * Sets up tracing for a process. The process always reads W3C trace context and passes it on. It exports spans, with
+ * OTLP over gRPC, only if an OTLP endpoint is set. @ccsp/grpc-kit makes the spans of calls: no instrumentation patches
+ * any code.
+ *
+ * The SDK's own variables apply: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_BSP_*,
+ * OTEL_EXPORTER_OTLP_*. One default differs: OTEL_EXPORTER_OTLP_PROTOCOL is grpc.
+ */
+import { DiagLogLevel, diag } from "@opentelemetry/api";
+import { W3CTraceContextPropagator } from "@opentelemetry/core";
+import { startNodeSdk } from "@opentelemetry/sdk-node";
+import { NoopSpanProcessor } from "@opentelemetry/sdk-trace";
+import { exportFaults } from "./export-faults.js";
+
+const exporting = Boolean(
+  process.env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] || process.env["OTEL_EXPORTER_OTLP_ENDPOINT"],
+);
+process.env["OTEL_EXPORTER_OTLP_PROTOCOL"] ??= "grpc";
+
+startNodeSdk({
+  // Without any processor the SDK would make no spans, and there would be no context to pass on. If this option is
+  // omitted, the SDK makes the processor that OTEL_BSP_* and OTEL_EXPORTER_OTLP_* describe.
+  ...(exporting ? {} : { spanProcessors: [new NoopSpanProcessor()] }),
+  // prom-client handles metrics and pino handles logs. The SDK does neither.
+  metricReaders: [],
+  logRecordProcessors: [],
+  // Trace context only: with baggage, an agent's baggage would travel to every service behind the gateway.
+  propagators: [new W3CTraceContextPropagator()],
+});
+
+// Without a logger, spans are lost without any message when a collector is down. The SDK sets its own logger, so this
+// line must come after it.
+diag.setLogger(exportFaults(), { logLevel: DiagLogLevel.ERROR, suppressOverrideMessage: true });
