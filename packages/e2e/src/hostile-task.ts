@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import type { World } from "./world.js";
 
 /** Something that a task must not be able to do. */
@@ -17,12 +18,14 @@ const MORE_MB = 80;
 const STAYS = 987_600;
 
 /** The folder in which the executor of the world has its runs. */
-function runsFolder({ fleet }: World): string {
+const runsFolder = (world: World): string => join(executorFolder(world), "runs");
+
+function executorFolder({ fleet }: World): string {
   const pid = executorPid(fleet);
   const environ = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
   const folder = environ.find((entry) => entry.startsWith("CCSP_EXECUTOR_DIR="))?.slice("CCSP_EXECUTOR_DIR=".length);
   if (folder === undefined) throw new Error("the executor has no folder of its own");
-  return join(folder, "runs");
+  return folder;
 }
 
 function executorPid(fleet: World["fleet"]): number {
@@ -99,6 +102,27 @@ export const metadataAttempts: readonly Attempt[] = [
   { what: "connect to the cloud's metadata address", script: "exec 3<>/dev/tcp/169.254.169.254/80" },
   { what: "connect to it through the run's proxy", script: throughProxy("169.254.169.254:80") },
 ];
+
+/**
+ * Bash scripts that put something in the place of the run's own transcript. The executor reads it after the run, outside
+ * the sandbox. Each prints `planted` and its name. `secret`: a file of the host.
+ */
+export function plants(secret: string): Readonly<Record<"symlink" | "FIFO", string>> {
+  const find = `until f=$(ls "$CLAUDE_CONFIG_DIR"/projects/*/*.jsonl 2>/dev/null | head -n 1); [ -n "$f" ]; do sleep 0.1; done`;
+  // The CLI goes on to write. So the link leads to a file in the sandbox too, and the FIFO has a reader in the run.
+  const real = `mkdir -p "$(dirname ${secret})"; : >${secret}`;
+  const reader = `setsid bash -c 'while :; do cat "$0"; done' "$f" >/dev/null 2>&1 </dev/null &`;
+  return {
+    symlink: `${find}; ${real}; ln -sfn ${secret} "$f" && [ -L "$f" ] && echo planted symlink`,
+    FIFO: `${find}; rm -f "$f"; mkfifo "$f" && (${reader}) && echo planted FIFO`,
+  };
+}
+
+/** What the executor keeps of conversations on its disk. */
+export function keptConversations(world: World): readonly string[] {
+  const folder = join(executorFolder(world), "conversations");
+  return readdirSync(folder).map((name) => gunzipSync(readFileSync(join(folder, name))).toString("utf8"));
+}
 
 /** What a run in a sandbox can do, in the same ways as the attempts. */
 export const allowed = ({ simulator }: Pick<World, "simulator">): readonly Attempt[] => [

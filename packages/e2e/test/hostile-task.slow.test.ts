@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { issueCertificate, readAuthority } from "@ccsp/certificates";
@@ -10,8 +10,10 @@ import {
   allowed,
   attempts,
   FOLDER_BYTES,
+  keptConversations,
   kernelAttempts,
   metadataAttempts,
+  plants,
   scriptOf,
   sleeping,
   succeededIn,
@@ -131,6 +133,34 @@ describe("a hostile task", function () {
       all.filter((_, index) => succeeded[index]).map(({ what }) => what),
       [],
     );
+  });
+
+  it("gets no file of the host, and stops no other task, by what its executor does for it", async function () {
+    world = await startOpenWorld(folder, "required").catch((error: unknown) => {
+      if (/no sandbox for runs/.test(String(error))) skip(this, "this host has no sandbox for runs");
+      throw error;
+    });
+    const secret = join(world.dataDir, "jwt.secret");
+    const { symlink, FIFO } = plants(secret);
+    const mallory = world.client("mallory");
+    const plant = (script: string) =>
+      mallory.run({ prompt: bash(script), permissionMode: "skip", conversation: {} }).result();
+    const said = () => world?.simulator.requests.flatMap(({ toolResults }) => toolResults).join("\n") ?? "";
+
+    await plant(symlink);
+    assert.match(said(), /planted symlink/, "the attempt proves nothing");
+    // What is kept comes into the folder of a next turn.
+    const content = await readFile(secret, "utf8");
+    assert.ok(!keptConversations(world).some((kept) => kept.includes(content)), "the executor kept the host's file");
+
+    // Each would keep a thread of the executor, and the result of its task with it.
+    await Promise.all(Array.from({ length: 3 }, () => plant(FIFO)));
+    assert.equal(said().match(/planted FIFO/g)?.length, 3, "the attempt proves nothing");
+    const alice = world.client("alice");
+    const first = await alice.run({ prompt: "the colour is blue", conversation: {} }).result();
+    assert.notEqual(first.conversationId, "");
+    await alice.run({ prompt: "which colour?", conversation: { id: first.conversationId } }).result();
+    assert.match(world.simulator.requests.at(-1)?.said.join("\n") ?? "", /the colour is blue[^]*which colour\?/);
   });
 
   it("can do all that the executor's user can without a sandbox", async () => {

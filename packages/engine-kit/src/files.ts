@@ -1,6 +1,6 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { RunFile } from "./engine.js";
+import { createBelow } from "./run-files.js";
 import type { RunFolder } from "./supervisor.js";
 
 /** The files of a run, at paths where the engine finds them. */
@@ -18,12 +18,8 @@ export async function writeFiles({ path }: RunFolder, files: readonly RunFile[])
   if (files.length === 0) return { folder: undefined, paths: [], notice: "" };
   const folder = join(path, "files");
   const paths = files.map(({ name }) => join(folder, name));
-  for (const [i, { content }] of files.entries()) {
-    const place = paths[i] ?? "";
-    await mkdir(dirname(place), { recursive: true, mode: 0o700 });
-    // The folder was empty before. So a second file with the same name is a fault of the caller.
-    await writeFile(place, content, { mode: 0o600, flag: "wx" });
-  }
+  // The folder was empty before. So a second file with the same name is a fault of the caller.
+  for (const { name, content } of files) await createBelow(path, `files/${name}`, content);
   const lines = files.map(({ origin }, i) => `- ${paths[i]}${origin === undefined ? "" : ` (copy of ${origin})`}`);
   return { folder, paths, notice: ["Files given with this request:", ...lines].join("\n") };
 }

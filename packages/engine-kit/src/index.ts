@@ -51,9 +51,12 @@ export { type EndOfRun, outcomeOf } from "./outcome.js";
 export type { EngineContext, EnginePlugin } from "./plugin.js";
 export { promptOnly } from "./prompt-only.js";
 export {
+  createBelow,
   type FileFacts,
   FileRefused,
+  followLinks,
   inFolder,
+  makeFolderBelow,
   type OpenFolder,
   openFolder,
   openTrustedFolder,

@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
 import { chmod, type FileHandle, lstat, mkdir, open, opendir, realpath, rename, rmdir, unlink } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
 /**
@@ -113,6 +113,42 @@ export async function inFolder<T>(
     return folder && (await use(folder));
   } finally {
     await folder?.close();
+  }
+}
+
+/**
+ * Makes a file that only this user can read, by a path below the folder of a run, with the folders on that path. Rejects
+ * if the file exists, or if the run's folder does not.
+ */
+export async function createBelow(folder: string, path: string, content: string | Uint8Array): Promise<void> {
+  const made = await inFolder(openFolder(folder), async (run) => {
+    const parent = dirname(path);
+    if (parent === ".") await run.create(path, content);
+    else await inFolder(run.makeFolder(parent), (below) => below.create(basename(path), content));
+    return true;
+  });
+  if (!made) throw noRunFolder();
+}
+
+/**
+ * Makes a folder that only this user can enter, by a path below the folder of a run, with the folders on that path. It is
+ * no error if it exists.
+ */
+export async function makeFolderBelow(folder: string, path: string): Promise<void> {
+  const made = await inFolder(openFolder(folder), (run) => inFolder(run.makeFolder(path), async () => true));
+  if (!made) throw noRunFolder();
+}
+
+/** What is at the end of a path, after all links are followed. It may be another by the time that it is opened. */
+export async function followLinks(
+  path: string,
+): Promise<{ readonly real: string; readonly kind: "file" | "folder" | "other" } | undefined> {
+  try {
+    const real = await realpath(path);
+    const stats = await lstat(real);
+    return { real, kind: stats.isFile() ? "file" : stats.isDirectory() ? "folder" : "other" };
+  } catch {
+    return undefined;
   }
 }
 
@@ -355,6 +391,8 @@ function component(name: string): string {
   }
   return name;
 }
+
+const noRunFolder = (): Error => new Error("the folder of the run does not exist");
 
 const isOurs = ({ uid }: { readonly uid: number }): boolean => uid === process.geteuid?.();
 

@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { delimiter } from "node:path";
 import type { Settings } from "@ccsp/config";
+import { operatorFiles } from "./own-files.js";
 
 export const STANDARD_PATH = ["/usr/local/bin", "/usr/bin", "/bin"];
 
@@ -13,7 +13,7 @@ export const searchPath = (settings: Settings): string =>
 /** Reads `NAME=value` lines; `#` starts a comment line. Rejects with the line's number, never with its content. */
 export async function readEnvironmentFile(path: string): Promise<Readonly<Record<string, string>>> {
   const declared: Record<string, string> = {};
-  for (const [index, raw] of (await readFile(path, "utf8")).split(/\r?\n/).entries()) {
+  for (const [index, raw] of (await operatorFiles.readFile(path, "utf8")).split(/\r?\n/).entries()) {
     const line = raw.trim();
     if (line === "" || line.startsWith("#")) continue;
     const [, name, value] = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/.exec(line) ?? [];

@@ -69,7 +69,8 @@ export interface RunAccess {
 }
 
 /**
- * The throwaway folders of one run. Only their owner may enter them. `work` and `home` are in `path`. In a sandbox, the
+ * The throwaway folders of one run. Only their owner may enter them. `work` and `home` are in `path`, which has no links
+ * in it. A run can write them, so `run-files.ts` is how to use them. In a sandbox, the
  * process sees what `prepare` wrote here, and may change nothing of it. What the process writes is gone with it, except
  * in the folders that `access` keeps.
  */

@@ -1,7 +1,6 @@
-import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { hostOf, type RunAccess, type RunFolder } from "@ccsp/engine-kit";
+import { createBelow, hostOf, makeFolderBelow, type RunAccess, type RunFolder } from "@ccsp/engine-kit";
 import type { OpenCodeConfig } from "./config.js";
 
 export interface OpenCodeProfile extends Omit<OpenCodeConfig, "bin" | "searchPath" | "envFile"> {
@@ -12,7 +11,7 @@ export interface OpenCodeProfile extends Omit<OpenCodeConfig, "bin" | "searchPat
 /** Runs inside OpenCode and prints what `opencode run` does not show. */
 const RELAY = new URL("../relay/relay.mjs", import.meta.url);
 
-const PRIVATE = { mode: 0o600 };
+const SYSTEM_PROMPT = "system-prompt.txt";
 
 /**
  * Writes the CLI's configuration into the run's throwaway home. Resolves to the variables that the CLI gets in addition
@@ -24,18 +23,18 @@ export async function prepareFolder(
   systemPrompt: string,
 ): Promise<Readonly<Record<string, string>>> {
   const configHome = join(folder.home, ".config");
-  const place = join(configHome, "opencode");
-  await mkdir(join(place, "node_modules"), { recursive: true, mode: 0o700 });
+  const place = (name: string) => `.config/opencode/${name}`;
+  await makeFolderBelow(folder.home, place("node_modules"));
   // With this file, OpenCode believes that its plugin library is installed. Otherwise it fetches the library from a
   // registry in every run.
   const installed = { packages: { "": { dependencies: { "@opencode-ai/plugin": "*" } } } };
-  await writeFile(join(place, "package-lock.json"), JSON.stringify(installed), PRIVATE);
+  await createBelow(folder.home, place("package-lock.json"), JSON.stringify(installed));
   // OpenCode writes this file if it is missing, and fails where it cannot: what is prepared is read-only in a sandbox.
-  await writeFile(join(place, ".gitignore"), "*\n", PRIVATE);
+  await createBelow(folder.home, place(".gitignore"), "*\n");
 
-  const systemPromptFile = systemPrompt ? join(folder.path, "system-prompt.txt") : undefined;
-  if (systemPromptFile) await writeFile(systemPromptFile, systemPrompt, PRIVATE);
-  await writeFile(join(place, "opencode.json"), JSON.stringify(settings(profile, systemPromptFile)), PRIVATE);
+  if (systemPrompt) await createBelow(folder.path, SYSTEM_PROMPT, systemPrompt);
+  const written = settings(profile, systemPrompt ? join(folder.path, SYSTEM_PROMPT) : undefined);
+  await createBelow(folder.home, place("opencode.json"), JSON.stringify(written));
   return {
     ...profile.declared,
     XDG_CONFIG_HOME: configHome,

@@ -5,6 +5,7 @@ export { CLAUDE_CODE_BIN, CLAUDE_CODE_VERSION } from "./claude-code.js";
 export { type Cutter, startCutter } from "./cutter.js";
 export { engineProcesses, isOfSandbox } from "./engine-processes.js";
 export { eventually } from "./eventually.js";
+export { type AttackedPlace, attackPlace, HOST_SECRET, HOSTILE_FILES } from "./hostile-files.js";
 export { type Asked, type Fault as IssueServerFault, type IssueServer, startIssueServer } from "./issue-server.js";
 export { type LeakCheck, leakCheck } from "./leak-check.js";
 export { type RedisCluster, startRedisCluster } from "./redis-cluster.js";

@@ -64,13 +64,13 @@ describe("copies of conversations on disk", () => {
     await copies.put(copy("a", 1n), Buffer.from("one"));
     const [one = ""] = await readdir(join(path, "copies"));
     // A folder with the file's name makes the write fail. A full disk would do the same.
-    await mkdir(join(path, "copies", one.replace(/1$/, "2.pending"), "in-the-way"), { recursive: true });
+    await mkdir(join(path, "copies", one.replace(/1$/, "2"), "in-the-way"), { recursive: true });
     assert.equal(await copies.put(copy("a", 2n), Buffer.from("two")), false);
     assert.equal(await find(copies, "a", 2n), undefined);
     await copies.counted(copy("a", 2n));
     assert.deepEqual(
       await readdir(join(path, "copies")),
-      [one.replace(/1$/, "2.pending")],
+      [one.replace(/1$/, "2")],
       "a copy that no task needs is kept",
     );
   });

@@ -1,6 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, realpath, rm } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import type { Overrun, RunExit } from "../run-handle.js";
 import { STANDARD_PATH } from "../settings.js";
@@ -151,7 +151,7 @@ class PlainRun implements SupervisedRun {
 }
 
 async function createFolders(parent: string): Promise<RunFolder> {
-  const path = await mkdtemp(join(parent, "run-"));
+  const path = await realpath(await mkdtemp(join(parent, "run-")));
   const folder = { path, work: join(path, "work"), home: join(path, "home"), tmp: join(path, "tmp") };
   for (const part of [folder.work, folder.home, folder.tmp]) await mkdir(part, { mode: 0o700 });
   return folder;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, rmdir, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname } from "node:path";
+import { type OpenFolder, openTrustedFolder } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
 import type { CopyId, KeptCopies } from "../domain/conversations.js";
 
@@ -23,24 +23,39 @@ interface Copy {
 
 /** Applies even to very small copies: the names of all copies are in memory. */
 const MOST_COPIES = 10_000;
+/** Names that a boot looks at. There are no more, unless a run without a sandbox made them. */
+const MOST_NAMES = 2 * MOST_COPIES;
 /** Suffix of a file that is not completely written. */
 const PENDING = ".pending";
 
-/** Opens the folder. Removes files that an earlier boot did not finish. Rejects if the folder cannot be used. */
+/**
+ * Opens the folder. Removes what is not a file of this executor, and files that an earlier boot did not finish. Rejects
+ * if the folder cannot be used.
+ */
 export async function openConversationFolder(
   options: ConversationFolderOptions,
 ): Promise<KeptCopies & { close(): Promise<void> }> {
-  const { path } = options;
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  const parent = await openTrustedFolder(dirname(options.path));
+  if (parent === undefined) throw new Error(`${dirname(options.path)} does not exist`);
+  const opened = await parent.makeFolder(basename(options.path)).catch(async (err: unknown) => {
+    await parent.close();
+    throw err;
+  });
   const copies = new Map<string, Copy>();
-  for (const name of await readdir(path)) {
-    const { size, mtimeMs } = await stat(join(path, name));
-    if (name.endsWith(PENDING)) await rm(join(path, name), { force: true });
-    else copies.set(name, { bytes: size, atMs: mtimeMs, counts: false });
+  for (const name of await opened.list(MOST_NAMES)) {
+    const facts = await opened.facts(name);
+    if (!facts?.plain || name.endsWith(PENDING)) await opened.remove(name);
+    else copies.set(name, { bytes: facts.bytes, atMs: facts.changedMs, counts: false });
   }
-  const folder = new ConversationFolder(options, copies);
+  const folder = new ConversationFolder(options, { parent, opened }, copies);
   await folder.prune();
   return folder;
+}
+
+/** Both stay open: whatever gets their names later, the copies are in this folder. */
+interface Place {
+  readonly parent: OpenFolder;
+  readonly opened: OpenFolder;
 }
 
 /**
@@ -50,17 +65,20 @@ export async function openConversationFolder(
  */
 class ConversationFolder implements KeptCopies {
   readonly #options: ConversationFolderOptions;
+  readonly #place: Place;
   readonly #copies: Map<string, Copy>;
 
-  constructor(options: ConversationFolderOptions, copies: Map<string, Copy>) {
+  constructor(options: ConversationFolderOptions, place: Place, copies: Map<string, Copy>) {
     this.#options = options;
+    this.#place = place;
     this.#copies = copies;
   }
 
   find(copy: CopyId): Promise<Uint8Array | undefined> {
     return this.#orLog(async () => {
       const name = copy.fence === 0n ? this.#namesOf(hashOf(copy)).reduce(newer, "") : fileOf(copy);
-      return this.#copies.has(name) ? new Uint8Array(await readFile(this.#at(name))) : undefined;
+      if (!this.#copies.has(name)) return undefined;
+      return await this.#place.opened.read(name, { mostBytes: this.#options.bytes });
     }, undefined);
   }
 
@@ -68,13 +86,14 @@ class ConversationFolder implements KeptCopies {
     return this.#orLog(async () => {
       if (bytes.byteLength > this.#options.bytes) return false;
       const name = fileOf(copy);
-      const pending = this.#at(`${name}${PENDING}`);
+      const pending = `${name}${PENDING}`;
+      const { opened } = this.#place;
+      await opened.remove(pending);
+      await opened.create(pending, bytes);
       try {
-        await writeFile(pending, bytes, { mode: 0o600 });
-        await rename(pending, this.#at(name));
+        await opened.rename(pending, name);
       } catch (err) {
-        // A full disk leaves an incomplete file.
-        await rm(pending, { force: true });
+        await opened.remove(pending);
         throw err;
       }
       this.#copies.set(name, { bytes: bytes.byteLength, atMs: Date.now(), counts: false });
@@ -110,11 +129,10 @@ class ConversationFolder implements KeptCopies {
 
   /** Removes the folder if it is empty. */
   async close(): Promise<void> {
-    await rmdir(this.#options.path).catch(() => {});
-  }
-
-  #at(name: string): string {
-    return join(this.#options.path, name);
+    const { parent, opened } = this.#place;
+    if ((await opened.list(1)).length === 0) await parent.remove(basename(this.#options.path));
+    await opened.close();
+    await parent.close();
   }
 
   #namesOf(key: string): string[] {
@@ -123,7 +141,7 @@ class ConversationFolder implements KeptCopies {
 
   async #remove(name: string): Promise<void> {
     this.#copies.delete(name);
-    await rm(this.#at(name), { force: true });
+    await this.#place.opened.remove(name);
   }
 
   async #orLog<T>(work: () => Promise<T>, otherwise: T): Promise<T> {

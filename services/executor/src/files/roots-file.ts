@@ -1,5 +1,5 @@
-import { readFile, realpath, stat } from "node:fs/promises";
 import { resolve } from "node:path";
+import { operatorFiles } from "@ccsp/engine-kit/own-files";
 import type { MoreRoots } from "../domain/admission.js";
 import { isUnder } from "../domain/policy.js";
 
@@ -22,7 +22,7 @@ export function readRootsFile({ path, dir, warn }: RootsFile): MoreRoots {
   return async () => {
     const now = await versionOf(path);
     if (now === version) return roots;
-    const text = await readFile(path, "utf8").catch(() => "");
+    const text = await operatorFiles.readFile(path, "utf8").catch(() => "");
     const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
     const faults = await Promise.all(lines.map((line) => faultOf(line, [path, dir])));
     roots = lines.filter((_line, i) => faults[i] === undefined);
@@ -34,7 +34,9 @@ export function readRootsFile({ path, dir, warn }: RootsFile): MoreRoots {
 }
 
 async function versionOf(path: string): Promise<string> {
-  const { ino, size, mtimeNs } = await stat(path, { bigint: true }).catch(() => ({ ino: 0n, size: 0n, mtimeNs: 0n }));
+  const { ino, size, mtimeNs } = await operatorFiles
+    .stat(path, { bigint: true })
+    .catch(() => ({ ino: 0n, size: 0n, mtimeNs: 0n }));
   return `${ino} ${size} ${mtimeNs}`;
 }
 
@@ -49,4 +51,4 @@ async function faultOf(root: string, own: readonly string[]): Promise<string | u
   return undefined;
 }
 
-const real = (path: string): Promise<string> => realpath(path).catch(() => path);
+const real = (path: string): Promise<string> => operatorFiles.realpath(path).catch(() => path);

@@ -1,8 +1,9 @@
 import { execFile } from "node:child_process";
-import { mkdir, open, readdir, writeFile } from "node:fs/promises";
 import { type UserInfo, userInfo } from "node:os";
 import { join, relative, sep } from "node:path";
 import { promisify } from "node:util";
+import { makeFolderBelow, openFolder, inFolder as usingFolder } from "@ccsp/engine-kit";
+import { executorFiles, operatorFiles } from "@ccsp/engine-kit/own-files";
 import type { Logger } from "pino";
 import { allowedHosts } from "./allowed-hosts.js";
 import type { SandboxNetwork } from "./config.js";
@@ -75,13 +76,13 @@ async function openBubblewrap(
 ): Promise<OpenSandbox> {
   const { bwrap, network, bytes, log } = options;
   const { folder, env, access, workingFolder } = run;
-  for (const kept of access.keeps ?? []) await mkdir(kept, { recursive: true, mode: 0o700 });
+  for (const kept of access.keeps ?? []) await makeKept(folder.path, kept);
   // All that can fail comes before what has to be closed: if this function rejects, nobody closes it.
   const mounts = await mountsOf(run, options);
   const hosts = network === "hosts" ? [...(access.hosts ?? []), ...options.hosts] : [];
   const reached = hosts.length === 0 ? undefined : { allows: allowedHosts(hosts), upstream: upstreamOf(env) };
   // Each run reads it from its beginning, so each needs an open file of its own.
-  const filter = await open(filterFile(options.folder));
+  const filter = await executorFiles.open(filterFile(options.folder));
   const proxy =
     reached &&
     (await openHostProxy({
@@ -113,16 +114,22 @@ async function openBubblewrap(
 
 const filterFile = (folder: string): string => join(folder, "system-calls");
 
+/** Makes a folder that outlives the processes of the run: in the run's folder, or where the operator named it. */
+async function makeKept(folder: string, kept: string): Promise<void> {
+  if (isWithin(kept, folder)) await makeFolderBelow(folder, relative(folder, kept));
+  else await operatorFiles.mkdir(kept, { recursive: true, mode: 0o700 });
+}
+
 /** All but the mounts of one run. */
 async function fixedArguments({ network, bytes, folder }: BubblewrapOptions): Promise<readonly string[]> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await executorFiles.mkdir(folder, { recursive: true, mode: 0o700 });
   const { uid, gid, username } = thisUser();
   const [passwd, group] = [join(folder, "passwd"), join(folder, "group")];
   // The run has the same user, so nobody else has to read them.
   const owners = { mode: 0o600 };
-  await writeFile(filterFile(folder), systemCallFilter(process.arch, uid), owners);
-  await writeFile(passwd, `${username}:x:${uid}:${gid}::/tmp:/bin/sh\n`, owners);
-  await writeFile(group, `${username}:x:${gid}:\n`, owners);
+  await executorFiles.writeFile(filterFile(folder), systemCallFilter(process.arch, uid), owners);
+  await executorFiles.writeFile(passwd, `${username}:x:${uid}:${gid}::/tmp:/bin/sh\n`, owners);
+  await executorFiles.writeFile(group, `${username}:x:${gid}:\n`, owners);
   return [
     // If bubblewrap is killed, the kernel kills the first process of the run's pid namespace, and with it all others.
     ...["--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"],
@@ -184,16 +191,24 @@ async function mountsOf(
   ];
 }
 
+const MOST_PREPARED = 1_000;
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  const names = await usingFolder(openFolder(folder), (opened) => opened.list(MOST_PREPARED));
+  if (names === undefined) throw new Error("a folder of the run does not exist");
+  return names;
+}
+
 /** The run's own folders, in memory. What its engine prepared there is read-only. */
 async function folderMounts(folder: RunToConfine["folder"], keepsWork: boolean): Promise<readonly Mount[]> {
   const home = relative(folder.path, folder.home);
-  const prepared = (await readdir(folder.path)).filter((name) => name !== home && name !== "work");
+  const prepared = (await namesIn(folder.path)).filter((name) => name !== home && name !== "work");
   return [
     { path: folder.path, how: "memory" },
     { path: folder.tmp, how: "memory" },
     { path: folder.home, how: "folder" },
     keepsWork ? { path: folder.work, how: "write", source: FOLDER } : { path: folder.work, how: "folder" },
     ...inFolder(folder.path, prepared, "read"),
-    ...inFolder(folder.home, await readdir(folder.home), "read"),
+    ...inFolder(folder.home, await namesIn(folder.home), "read"),
   ];
 }

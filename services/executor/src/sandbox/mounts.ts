@@ -1,5 +1,7 @@
-import { existsSync, lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { dirname, join, sep } from "node:path";
+import { systemFiles } from "@ccsp/engine-kit/own-files";
+
+const { existsSync, lstatSync, readlinkSync, realpathSync } = systemFiles;
 
 /** What a run sees at a path. `memory`: an empty folder with a size, which is gone with the run. */
 export interface Mount {

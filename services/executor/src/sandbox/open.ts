@@ -1,16 +1,17 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { realpathSync } from "node:fs";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { findExecutable } from "@ccsp/engine-kit";
+import { executorFiles, systemFiles } from "@ccsp/engine-kit/own-files";
 import type { Logger } from "pino";
 import { HAS_PROC } from "../supervision/proc.js";
 import { createBubblewrap } from "./bubblewrap.js";
 import type { SandboxConfig } from "./config.js";
 import { isWithin } from "./mounts.js";
 import type { OpenSandbox, Sandbox, SandboxStatus } from "./sandbox.js";
+
+const { mkdir, mkdtemp, rm } = executorFiles;
 
 export interface OpenSandboxOptions {
   readonly config: SandboxConfig;
@@ -76,7 +77,7 @@ async function create({ config, searchPath, path, folder, log }: OpenSandboxOpti
     const found = findExecutable(name, searchPath);
     if (found === undefined) throw new Error(`there is no ${name}: install ${what}, or name it in ${setting}`);
     // A link may be in a folder that runs do not see.
-    return realpathSync(found);
+    return systemFiles.realpathSync(found);
   };
   const { network, hosts, reads, writes, bytes } = config;
   const bwrap = find(config.bwrap, "CCSP_EXECUTOR_BWRAP_BIN", "bubblewrap");

@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
+import { kernelFiles } from "@ccsp/engine-kit/own-files";
 
 /** How busy the host is, of what this process may use of it. Undefined: it cannot be read, or not yet. */
 export interface HostLoad {
@@ -22,7 +22,7 @@ const isCgroup = (folder: string): boolean => folder.startsWith(CGROUPS);
  * Measures the load. Where a cgroup v2 bounds this process or one of its ancestors, as in a container, the bound is
  * what may be used. Else it is the machine. The share of the CPU is that between two calls, so the first has none.
  */
-export function createHostLoad({ read = (path) => readFile(path, "utf8"), nowMs }: HostLoadOptions) {
+export function createHostLoad({ read = (path) => kernelFiles.readFile(path, "utf8"), nowMs }: HostLoadOptions) {
   const text = (path: string): Promise<string> => read(path).catch(() => "");
   let last: { readonly ms: number; readonly busyMs: number; readonly of: string } | undefined;
 

@@ -1,10 +1,11 @@
-import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { RunResources } from "@ccsp/engine-kit";
+import { cgroupFiles } from "@ccsp/engine-kit/own-files";
 import type { Logger } from "pino";
 import type { TreeLimits } from "./tree.js";
+
+const { existsSync, mkdir, readdir, readFile, rmdir, writeFile } = cgroupFiles;
 
 /** A cgroup that holds the processes of one run. */
 export interface Cgroup {

@@ -1,10 +1,12 @@
-import { lstat, mkdir, readdir, rmdir } from "node:fs/promises";
 import { join } from "node:path";
+import { executorFiles } from "@ccsp/engine-kit/own-files";
 import type { Logger } from "pino";
 import { findProcesses, killAll } from "./kill.js";
 import { removeTree } from "./run-folder.js";
 import { takeLock, thisProcess } from "./run-lock.js";
 import { temporaryFolderOf } from "./temporary-folder.js";
+
+const { lstat, mkdir, readdir, realpath, rmdir } = executorFiles;
 
 export interface ExecutorFolderOptions {
   /** Only this executor may use it. */
@@ -44,8 +46,9 @@ export async function openExecutorFolder({
       `executor id ${executorId} is in use by process ${lock.pid}; give each executor of a host its own CCSP_EXECUTOR_ID`,
     );
   }
-  const parent = join(path, "runs");
   try {
+    // Below it, no link is followed.
+    const parent = join(await realpath(path), "runs");
     const runs = join(parent, bootId);
     await mkdir(runs, { recursive: true, mode: 0o700 });
     // Only boots of this folder: another installation on this host may have an executor with the same id.

@@ -1,6 +1,8 @@
-import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { kernelFiles } from "@ccsp/engine-kit/own-files";
 import { COOKIE_NAME } from "./cookie.js";
+
+const { closeSync, openSync, readdirSync, readFileSync, readSync } = kernelFiles;
 
 /** A living process, as /proc describes it. */
 export interface ProcessRow {

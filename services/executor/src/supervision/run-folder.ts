@@ -1,6 +1,8 @@
-import { chmod, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
-import type { RunFolder } from "@ccsp/engine-kit";
+import { basename, dirname, join } from "node:path";
+import { inFolder, makeFolderBelow, openTrustedFolder, type RunFolder } from "@ccsp/engine-kit";
+import { executorFiles } from "@ccsp/engine-kit/own-files";
+
+const { mkdir, mkdtemp } = executorFiles;
 
 /** A run's folders. The caller that creates them must remove them. */
 export interface OwnedRunFolder extends RunFolder {
@@ -27,8 +29,8 @@ export async function createRunFolder(parent: string, name: string, temporary: s
     },
   };
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
-    await Promise.all([folder.work, folder.home].map((part) => mkdir(part, { mode: 0o700 })));
+    await mkdir(parent, { recursive: true, mode: 0o700 });
+    for (const part of ["work", "home"]) await makeFolderBelow(parent, `${name}/${part}`);
   } catch (err) {
     await removeTree(tmp);
     throw err;
@@ -37,23 +39,9 @@ export async function createRunFolder(parent: string, name: string, temporary: s
 }
 
 /**
- * Removes a folder with all its content. This also works if an engine's tools removed the write permission, as Go's
- * module cache does.
+ * Removes a folder with all its content. Its parent is a folder of the executor. This also works if an engine's tools
+ * removed the write permission, as Go's module cache does.
  */
 export async function removeTree(path: string): Promise<void> {
-  // Retries, because a process that was just killed may still be writing.
-  const remove = () => rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
-  try {
-    await remove();
-  } catch {
-    await makeWritable(path);
-    await remove();
-  }
-}
-
-async function makeWritable(folder: string): Promise<void> {
-  await chmod(folder, 0o700);
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    if (entry.isDirectory()) await makeWritable(join(folder, entry.name));
-  }
+  await inFolder(openTrustedFolder(dirname(path)), (parent) => parent.remove(basename(path)));
 }

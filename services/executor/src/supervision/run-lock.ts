@@ -1,5 +1,7 @@
-import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { executorFiles } from "@ccsp/engine-kit/own-files";
 import { readStat } from "./proc.js";
+
+const { link, readFile, rename, rm, writeFile } = executorFiles;
 
 /** A process that may hold the lock. */
 export interface Holder {

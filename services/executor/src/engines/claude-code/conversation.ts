@@ -1,10 +1,20 @@
-import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import type { ConversationState, RunFolder } from "@ccsp/engine-kit";
-import { conversationFolder } from "./environment.js";
+import { basename, dirname, join } from "node:path";
+import {
+  type ConversationState,
+  createBelow,
+  FileRefused,
+  inFolder,
+  type OpenFolder,
+  openFolder,
+  type RunFolder,
+} from "@ccsp/engine-kit";
+import { operatorFiles } from "@ccsp/engine-kit/own-files";
+import { CONVERSATION_FOLDER, conversationFolder } from "./environment.js";
 
 /** A larger transcript is not kept. */
 const MOST_BYTES = 64 * 1024 * 1024;
+/** The CLI has one such folder for each working folder. */
+const MOST_PROJECTS = 10_000;
 
 /**
  * Writes a conversation into the run's folder. Returns the file's path, for `--resume`. With a path, the CLI (2.1.197)
@@ -13,38 +23,55 @@ const MOST_BYTES = 64 * 1024 * 1024;
  */
 export async function placeConversation(folder: RunFolder, { id, transcript }: ConversationState): Promise<string> {
   if (!isSessionId(id)) throw new Error("the conversation's id is not one of Claude Code");
-  const file = join(conversationFolder(folder), `${id}.jsonl`);
-  await mkdir(dirname(file), { mode: 0o700 });
-  await writeFile(file, transcript, { mode: 0o600 });
-  return file;
+  await createBelow(folder.path, `${CONVERSATION_FOLDER}/${id}.jsonl`, transcript);
+  return join(conversationFolder(folder), `${id}.jsonl`);
 }
 
 /**
  * Reads the conversation that a run leaves. It searches the folder where the conversation was placed, then the CLI's
- * own folders in `config`. Undefined if the file does not exist or is too large.
+ * own folders in `config`, which has no links in its path. The run can write all of them. Undefined if the file does
+ * not exist. Rejects with `FileRefused` if it is too large, or is not a file as the CLI writes it.
  */
 export async function readConversation(folder: RunFolder, config: string, id: string): Promise<Uint8Array | undefined> {
   if (!isSessionId(id)) return undefined;
-  const projects = join(config, "projects");
-  const places = [conversationFolder(folder), ...(await entries(projects)).map((name) => join(projects, name))];
-  for (const place of places) {
-    const file = join(place, `${id}.jsonl`);
-    const size = await stat(file).then(
-      (stats) => stats.size,
-      () => undefined,
-    );
-    if (size !== undefined) return size <= MOST_BYTES ? new Uint8Array(await readFile(file)) : undefined;
-  }
-  return undefined;
+  const read = (place: OpenFolder) => place.read(`${id}.jsonl`, { mostBytes: MOST_BYTES });
+  const placed = await inFolder(openFolder(conversationFolder(folder)), read);
+  if (placed) return placed;
+  return await inFolder(openFolder(projectsFolder(config)), async (projects) => {
+    for (const name of await projects.list(MOST_PROJECTS)) {
+      const found = await inFolder(projects.folder(name).catch(unlessRefused), read);
+      if (found) return found;
+    }
+    return undefined;
+  });
 }
 
 /**
  * Removes the CLI's data about a working folder that no longer exists. It is for a config folder that outlives the run.
  */
 export async function forgetWorkingFolder(config: string, work: string): Promise<void> {
-  await rm(join(config, "projects", work.replaceAll(/[^A-Za-z0-9]/g, "-")), { recursive: true, force: true });
+  const name = work.replaceAll(/[^A-Za-z0-9]/g, "-");
+  await inFolder(openFolder(projectsFolder(config)), (projects) => projects.remove(name));
 }
 
-const entries = (folder: string): Promise<readonly string[]> => readdir(folder).catch(() => []);
+/**
+ * A config folder that runs share, with the operator's own links resolved. To be called before runs start: later, a run
+ * may put links there.
+ */
+export function resolveConfigFolder(path: string): string {
+  try {
+    return operatorFiles.realpathSync(path);
+  } catch {
+    // The CLI makes it in its first run.
+    return path === dirname(path) ? path : join(resolveConfigFolder(dirname(path)), basename(path));
+  }
+}
+
+const projectsFolder = (config: string): string => join(config, "projects");
+
+/** A folder with the CLI's projects may have other files too. */
+function unlessRefused(error: unknown): undefined {
+  if (!(error instanceof FileRefused)) throw error;
+}
 
 const isSessionId = (id: string): boolean => /^[0-9A-Za-z][0-9A-Za-z-]{0,127}$/.test(id);

@@ -1,6 +1,6 @@
 import { askVersion, type Engine, type EngineContext, followRun, OPTION_PARTS, runOptions } from "@ccsp/engine-kit";
 import { userTurn } from "./command-line.js";
-import { forgetWorkingFolder, readConversation } from "./conversation.js";
+import { forgetWorkingFolder, readConversation, resolveConfigFolder } from "./conversation.js";
 import {
   type ClaudeCodeProfile,
   configFolder,
@@ -25,7 +25,9 @@ export interface ClaudeCodeOptions {
 /** Creates the engine of the Claude Code CLI. It starts one process per run. */
 export function createClaudeCode({ bin, profile, account, context }: ClaudeCodeOptions): Engine {
   const { supervisor } = context;
-  const login = createLogin({ file: credentialsFile(profile) });
+  const asNamed = sharedConfigFolder(profile);
+  const shared = asNamed && resolveConfigFolder(asNamed);
+  const login = createLogin({ file: shared && credentialsFile(profile, shared) });
   return {
     name: "claude-code",
     account,
@@ -56,12 +58,14 @@ export function createClaudeCode({ bin, profile, account, context }: ClaudeCodeO
         warmKey: warmKey(profile, request),
         async collect(folder) {
           const { ending, conversationId } = reader.transcript;
-          const config = configFolder(profile, folder);
-          if (request.conversation && ending?.ok && conversationId !== undefined) {
-            reader.transcript.kept = await readConversation(folder, config, conversationId);
+          try {
+            if (request.conversation && ending?.ok && conversationId !== undefined) {
+              const config = shared ?? configFolder(profile, folder);
+              reader.transcript.kept = await readConversation(folder, config, conversationId);
+            }
+          } finally {
+            if (shared && request.workingFolder === undefined) await forgetWorkingFolder(shared, folder.work);
           }
-          const stays = sharedConfigFolder(profile) !== undefined;
-          if (stays && request.workingFolder === undefined) await forgetWorkingFolder(config, folder.work);
         },
       });
       // A run may end without a sign that its login works, or it may not start. Then the turn passes to the next run

@@ -26,13 +26,12 @@ export const configFolder = (profile: ClaudeCodeProfile, folder: Pick<RunFolder,
   sharedConfigFolder(profile) ?? join(folder.home, ".claude");
 
 /**
- * The file of an interactive login that runs share and refresh. Undefined: the runs use a key or a token, or they share
- * no login.
+ * The file of an interactive login that runs share and refresh, in the config folder `shared`. Undefined: the runs use a
+ * key or a token, or they share no login.
  */
-export function credentialsFile(profile: ClaudeCodeProfile): string | undefined {
+export function credentialsFile(profile: ClaudeCodeProfile, shared = sharedConfigFolder(profile)): string | undefined {
   const { apiKey, declared } = profile;
   const given = apiKey !== undefined || TOKENS.some((name) => declared[name] !== undefined);
-  const shared = sharedConfigFolder(profile);
   return given || shared === undefined ? undefined : join(shared, ".credentials.json");
 }
 
@@ -78,4 +77,5 @@ export function access(profile: ClaudeCodeProfile, folder: RunFolder, keepsConve
 }
 
 /** The folder in the run's folder where a conversation to continue is placed. */
-export const conversationFolder = ({ path }: Pick<RunFolder, "path">): string => join(path, "conversation");
+export const CONVERSATION_FOLDER = "conversation";
+export const conversationFolder = ({ path }: Pick<RunFolder, "path">): string => join(path, CONVERSATION_FOLDER);

@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
+import { basename, dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { numberAt, parseObject, type RunReader } from "@ccsp/engine-kit";
+import { inFolder, numberAt, openFolder, parseObject, type RunReader } from "@ccsp/engine-kit";
 
 /** A place in the waiting line of runs that may have to refresh the login. */
 export interface Turn {
@@ -11,7 +11,7 @@ export interface Turn {
 }
 
 export interface LoginOptions {
-  /** The CLI's credentials file. Undefined: the login is a key or a long-lived token, which no CLI refreshes. */
+  /** The CLI's credentials file, by a path without links. Undefined: the login is a key or a long-lived token, which no CLI refreshes. */
   readonly file: string | undefined;
   /** Returns the time in ms since the epoch. */
   readonly now?: () => number;
@@ -28,6 +28,8 @@ export interface Login {
 /** The CLI refreshes a login that ends within this time. The value includes a margin for clock differences. */
 const SOON_MS = 10 * 60_000;
 const POLL_MS = 250;
+/** The file has less than 1 KiB, and more where the CLI keeps the logins of MCP servers in it. */
+const MOST_BYTES = 1024 * 1024;
 /** If a run shows nothing within this time, it waits for something other than the login. */
 const LONGEST_MS = 60_000;
 
@@ -95,10 +97,16 @@ const watched = <W extends string>(reader: RunReader<W>, end: () => void): RunRe
   },
 });
 
-/** The end of the access token in ms since the epoch. Undefined if the file or the field is missing. */
+/**
+ * The end of the access token in ms since the epoch. Undefined if the field is missing, or the file is missing or is
+ * not as the CLI writes it: a run may have put a link or a pipe there.
+ */
 async function readEnd(file: string): Promise<number | undefined> {
   try {
-    const credentials = parseObject(await readFile(file));
+    const read = await inFolder(openFolder(dirname(file)), (folder) =>
+      folder.read(basename(file), { mostBytes: MOST_BYTES }),
+    );
+    const credentials = read && parseObject(Buffer.from(read));
     return numberAt(credentials, "claudeAiOauth", "expiresAt");
   } catch {
     return undefined;

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { optionsOf, type RunOptions, type RunRequest, writeFiles } from "@ccsp/engine-kit";
+import { createBelow, optionsOf, type RunOptions, type RunRequest, writeFiles } from "@ccsp/engine-kit";
 import { commandLine, type FixedAtStart, userTurn } from "./command-line.js";
 import { placeConversation } from "./conversation.js";
 import { access, type ClaudeCodeProfile, environment, sharedConfigFolder } from "./environment.js";
@@ -28,6 +27,7 @@ export function warmKey(profile: ClaudeCodeProfile, request: RunRequest): string
   return createHash("sha256").update(fixed).digest("base64url");
 }
 
+const SYSTEM_PROMPT = "system-prompt.txt";
 const NOWHERE = { systemPrompt: undefined, files: undefined, conversation: undefined };
 
 /** Copies these fields only: a closure keeps in memory all that it can reach. */
@@ -42,8 +42,8 @@ function prepareStart(
   withFiles: Pick<RunRequest, "prompt" | "files"> | undefined,
 ): Prepare {
   return async (folder) => {
-    const systemPrompt = start.systemPrompt ? join(folder.path, "system-prompt.txt") : undefined;
-    if (systemPrompt) await writeFile(systemPrompt, start.systemPrompt, { mode: 0o600 });
+    const systemPrompt = start.systemPrompt ? join(folder.path, SYSTEM_PROMPT) : undefined;
+    if (systemPrompt) await createBelow(folder.path, SYSTEM_PROMPT, start.systemPrompt);
     const from = start.conversation?.from;
     const conversation = from && (await placeConversation(folder, from));
     const { folder: files, notice } = await writeFiles(folder, withFiles?.files ?? []);
