@@ -50,6 +50,16 @@ export { createLineSplitter, type LineSplitter, LineTooLong } from "./line-split
 export { type EndOfRun, outcomeOf } from "./outcome.js";
 export type { EngineContext, EnginePlugin } from "./plugin.js";
 export { promptOnly } from "./prompt-only.js";
+export {
+  type FileFacts,
+  FileRefused,
+  inFolder,
+  type OpenFolder,
+  openFolder,
+  openTrustedFolder,
+  type ReadOptions,
+  type RefusedFor,
+} from "./run-files.js";
 export type { ExitCause, Overrun, RunExit, RunFacts, RunHandle, RunResources } from "./run-handle.js";
 export { hostOf, readEnvironmentFile, STANDARD_PATH, searchPath } from "./settings.js";
 export { askVersion, runOptions } from "./start.js";
