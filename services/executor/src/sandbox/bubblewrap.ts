@@ -53,7 +53,8 @@ async function openBubblewrap(
 ): Promise<OpenSandbox> {
   const { bwrap, network, bytes, log } = options;
   const { folder, env, access } = run;
-  for (const kept of access.keeps ?? []) await mkdir(kept, { recursive: true, mode: 0o700 });
+  const keeps = [...(access.keeps ?? []), ...(access.keepsAt ?? []).map(({ source }) => source)];
+  for (const kept of keeps) await mkdir(kept, { recursive: true, mode: 0o700 });
   // All that can fail comes before the proxy: if this function rejects, nobody closes the proxy.
   const mounts = await mountsOf(run, options);
   const hosts = network === "hosts" ? [...(access.hosts ?? []), ...options.hosts] : [];
@@ -128,11 +129,13 @@ async function mountsOf(
   return [
     ...given,
     ...executable,
+    ...(access.empties ?? []).map((each): Mount => ({ path: each, how: "memory" })),
     ...(ownHome ? [] : [{ path: home, how: "memory" } as const]),
     ...(await folderMounts(folder, keepsWork)),
     ...[...writes, ...(access.writes ?? []), ...(access.keeps ?? [])].map(
       (each): Mount => ({ path: each, how: "write" }),
     ),
+    ...(access.keepsAt ?? []).map((each): Mount => ({ ...each, how: "write" })),
   ];
 }
 

@@ -1,4 +1,15 @@
-import { askVersion, type Engine, type EngineContext, followRun, OPTION_PARTS, runOptions } from "@ccsp/engine-kit";
+import {
+  askOptions,
+  askVersion,
+  type Engine,
+  type EngineContext,
+  followRun,
+  inFolder,
+  OPTION_PARTS,
+  openFolder,
+  runOptions,
+} from "@ccsp/engine-kit";
+import { createCliOptions } from "./cli-options.js";
 import { userTurn } from "./command-line.js";
 import { forgetWorkingFolder, readConversation } from "./conversation.js";
 import {
@@ -6,6 +17,8 @@ import {
   configFolder,
   credentialsFile,
   environment,
+  ownConfig,
+  ownProjects,
   sharedConfigFolder,
 } from "./environment.js";
 import { createLogin } from "./login.js";
@@ -25,6 +38,12 @@ export interface ClaudeCodeOptions {
 /** Creates the engine of the Claude Code CLI. It starts one process per run. */
 export function createClaudeCode({ bin, profile, account, context }: ClaudeCodeOptions): Engine {
   const { supervisor } = context;
+  const options = createCliOptions(() =>
+    askOptions(supervisor, {
+      command: bin,
+      prepare: async (folder) => ({ args: ["--help"], env: environment(profile, folder) }),
+    }),
+  );
   const login = createLogin({ file: credentialsFile(profile) });
   return {
     name: "claude-code",
@@ -51,14 +70,17 @@ export function createClaudeCode({ bin, profile, account, context }: ClaudeCodeO
       const starting = supervisor.start({
         ...runOptions(request),
         command: bin,
-        prepare: preparation(profile, request),
+        prepare: preparation({ profile, options, log: context.log }, request),
         input: userTurn(request.prompt, ""),
         warmKey: warmKey(profile, request),
         async collect(folder) {
-          const { ending, conversationId } = reader.transcript;
+          const { ending, conversationId, version } = reader.transcript;
+          options.ran(version);
           const config = configFolder(profile, folder);
           if (request.conversation && ending?.ok && conversationId !== undefined) {
-            reader.transcript.kept = await readConversation(folder, config, conversationId);
+            // Only a sandbox makes the run's own folder. Then the shared one has conversations of others only.
+            const own = await inFolder(openFolder(ownProjects(folder)), async () => ownConfig(folder));
+            reader.transcript.kept = await readConversation(folder, own ?? config, conversationId);
           }
           const stays = sharedConfigFolder(profile) !== undefined;
           if (stays && request.workingFolder === undefined) await forgetWorkingFolder(config, folder.work);
