@@ -46,6 +46,13 @@ export interface RunRequest extends EngineOptions {
   readonly files: readonly RunFile[];
   /** Absolute path of the folder to work in. Undefined: the throwaway folder. `runOptions` passes it on. */
   readonly workingFolder: string | undefined;
+  /** The allowed root that has the working folder: an absolute path without links. Undefined: no working folder. */
+  readonly workingRoot?: string | undefined;
+  /**
+   * The operator trusts working folders. Otherwise an engine loads nothing from one that runs commands or gives
+   * permissions, such as hooks and settings.
+   */
+  readonly projectSettings?: boolean | undefined;
   readonly permissionMode: PermissionMode;
   /** Undefined: no later run will continue from this one. */
   readonly conversation?: ConversationTurn | undefined;

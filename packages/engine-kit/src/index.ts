@@ -65,7 +65,7 @@ export {
 } from "./run-files.js";
 export type { ExitCause, Overrun, RunExit, RunFacts, RunHandle, RunResources } from "./run-handle.js";
 export { hostOf, readEnvironmentFile, STANDARD_PATH, searchPath } from "./settings.js";
-export { askVersion, runOptions } from "./start.js";
+export { askOptions, askVersion, runOptions } from "./start.js";
 export type { Prepared, RunAccess, RunFolder, RunOptions, SupervisedRun, Supervisor } from "./supervisor.js";
 export { FIRST_MESSAGE, wellFormed } from "./text.js";
 export { type Ending, emptyTranscript, type RunReader, type Transcript } from "./transcript.js";

@@ -1,7 +1,9 @@
 import type { RunRequest } from "./engine.js";
 import type { RunOptions, Supervisor } from "./supervisor.js";
 
-const VERSION_MS = 20_000;
+const ASK_MS = 20_000;
+/** In UTF-16 code units. The help of Claude Code has 20 Ki. */
+const MOST_SAID = 256 * 1024;
 
 /** The options that every engine passes on from the request when it starts a run. */
 export const runOptions = ({
@@ -20,23 +22,28 @@ export const runOptions = ({
 });
 
 /** Runs a command that prints a version, such as `agent --version`. Rejects when it prints none. */
-export async function askVersion(
-  supervisor: Supervisor,
-  { command, prepare }: Pick<RunOptions, "command" | "prepare">,
-): Promise<string> {
-  const run = await supervisor.start({
-    run: "version",
-    command,
-    prepare,
-    input: "",
-    wallMs: VERSION_MS,
-    traceparent: "",
-  });
-  run.endInput(VERSION_MS);
-  let said = "";
-  for await (const chunk of run.output) said = (said + chunk.toString("utf8")).slice(0, 1024);
-  const { code, signal } = await run.exited;
-  const version = /\d+\.\d+(\.\d+\S*)?/.exec(said)?.[0];
-  if (version === undefined) throw new Error(`${command} prints no version (${signal ?? `exit code ${code}`})`);
+export async function askVersion(supervisor: Supervisor, asked: Asked): Promise<string> {
+  const { said, end } = await ask(supervisor, "version", asked);
+  const version = /\d+\.\d+(\.\d+\S*)?/.exec(said.slice(0, 1024))?.[0];
+  if (version === undefined) throw new Error(`${asked.command} prints no version (${end})`);
   return version;
+}
+
+/** Runs a command that prints its options, such as `agent --help`. Rejects when it prints none. */
+export async function askOptions(supervisor: Supervisor, asked: Asked): Promise<ReadonlySet<string>> {
+  const { said, end } = await ask(supervisor, "help", asked);
+  const options = said.match(/(?<![\w-])--[a-z][\w-]*/gi);
+  if (options === null) throw new Error(`${asked.command} prints no options (${end})`);
+  return new Set(options);
+}
+
+type Asked = Pick<RunOptions, "command" | "prepare">;
+
+async function ask(supervisor: Supervisor, run: string, asked: Asked): Promise<{ said: string; end: string }> {
+  const started = await supervisor.start({ ...asked, run, input: "", wallMs: ASK_MS, traceparent: "" });
+  started.endInput(ASK_MS);
+  let said = "";
+  for await (const chunk of started.output) said = (said + chunk.toString("utf8")).slice(0, MOST_SAID);
+  const { code, signal } = await started.exited;
+  return { said, end: signal ?? `exit code ${code}` };
 }

@@ -64,6 +64,10 @@ export interface RunAccess {
   readonly writes?: readonly string[] | undefined;
   /** Folders to read and write, such as those that `collect` reads. They are kept, and made if they do not exist. */
   readonly keeps?: readonly string[] | undefined;
+  /** Folders in which the run sees only what the other lists name. It may write there, in memory: nothing is kept. */
+  readonly empties?: readonly string[] | undefined;
+  /** Kept folders that the run sees at another path. */
+  readonly keepsAt?: readonly { readonly path: string; readonly source: string }[] | undefined;
   /** Hosts to connect to: `name:port`. */
   readonly hosts?: readonly string[] | undefined;
 }

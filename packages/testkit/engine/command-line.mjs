@@ -17,6 +17,7 @@ const SWITCHES = new Set([
   "--strict-mcp-config",
   "--version",
   "-v",
+  "--help",
 ]);
 
 const WITH_VALUE = new Set([
@@ -48,6 +49,9 @@ const WITH_LIST = new Set([
   "--tools",
 ]);
 
+/** The text of `--help`: every flag. */
+export const HELP = [...SWITCHES, ...WITH_VALUE, ...WITH_LIST].join("\n");
+
 /** Reads the flags. It refuses an unknown flag, as the real CLI does. */
 export function readCommandLine(argv) {
   const seen = new Map();
@@ -69,6 +73,7 @@ export function readCommandLine(argv) {
     argv,
     prompt,
     version: seen.has("--version") || seen.has("-v"),
+    help: seen.has("--help"),
     inputFormat: seen.get("--input-format") ?? "text",
     outputFormat,
     partial: seen.has("--include-partial-messages"),

@@ -5,7 +5,7 @@
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { answer } from "./answer.mjs";
-import { CommandLineError, readCommandLine, VERSION } from "./command-line.mjs";
+import { CommandLineError, HELP, readCommandLine, VERSION } from "./command-line.mjs";
 import { MarkerError, readMarkers } from "./markers.mjs";
 import { openSession } from "./session.mjs";
 
@@ -27,6 +27,10 @@ async function main(argv) {
   const flags = readCommandLine(argv);
   if (flags.version) {
     console.log(`${VERSION} (Claude Code)`);
+    return 0;
+  }
+  if (flags.help) {
+    console.log(HELP);
     return 0;
   }
   const session = openSession(flags);

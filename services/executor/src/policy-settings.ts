@@ -54,6 +54,7 @@ export function definePolicy(settings: Settings): Policy {
       "most money of a run, for engines that count it; unset: any amount",
       { pattern: /^(?!0+(\.0*)?$)\d{1,9}(\.\d{1,6})?$/, form: "an amount above 0, such as 2.50" },
     ),
+    projectSettings: projectSettings(settings),
     includeBytes: settings.integer(
       "CCSP_EXECUTOR_MAX_INCLUDE_BYTES",
       "most bytes of all files together that a task names to be included",
@@ -83,6 +84,17 @@ function permissionModes(settings: Settings): Policy["permissionModes"] {
     settings.warn(`${name} has skip: engines then do anything that this user may do on this host, without asking`);
   }
   return [first, ...others];
+}
+
+function projectSettings(settings: Settings): boolean {
+  const name = "CCSP_EXECUTOR_PROJECT_SETTINGS";
+  const trusted = settings.flag(
+    name,
+    "load the settings, hooks, helpers, MCP servers, agents and skills that a working folder brings",
+    { default: false },
+  );
+  if (trusted) settings.warn(`${name} is true: a working folder then runs commands, also where tools are denied`);
+  return trusted;
 }
 
 function positive(

@@ -84,8 +84,17 @@ describe("conversations, with the real CLI and the real queue", function () {
     return { restored, folder, stop: () => executor.stop() };
   };
 
-  const run = async (prompt: string, conversation?: { id: string; fork: boolean }): Promise<Task> => {
-    const spec = TaskSpec.fromPartial({ engine: "claude-code", prompt, ...(conversation && { conversation }) });
+  const run = async (
+    prompt: string,
+    conversation?: { id: string; fork: boolean },
+    more: Partial<TaskSpec> = {},
+  ): Promise<Task> => {
+    const spec = TaskSpec.fromPartial({
+      engine: "claude-code",
+      prompt,
+      ...(conversation && { conversation }),
+      ...more,
+    });
     const { task } = await queue.enqueue({ agentId: "agent", spec, requestId: "" });
     const ended = await eventually(
       async () => {
@@ -104,8 +113,9 @@ describe("conversations, with the real CLI and the real queue", function () {
     assert.ok(result);
     return result;
   };
+  const asked = () => simulator.requests.findLast(({ path }) => path === "/v1/messages");
   /** All text that the newest request sent to the model. */
-  const told = (): string => simulator.requests.findLast(({ path }) => path === "/v1/messages")?.said.join("\n") ?? "";
+  const told = (): string => asked()?.said.join("\n") ?? "";
   const answer = (text: string) => `[[sim:text value="${text}"]]`;
 
   it("continue in separate folders until their executor and its disk are gone, and then on another executor", async () => {
@@ -165,6 +175,29 @@ describe("conversations, with the real CLI and the real queue", function () {
     assert.match(told(), /the root[^]*the branch[^]*the leaf/);
     assert.doesNotMatch(told(), /the trunk/);
     assert.equal((await resultOf("alone")).conversationId, "");
+  });
+
+  it("send each turn and fork with its own system prompt and model, or with the engine's own if it names none", async () => {
+    await start("only");
+    const reached = (): readonly unknown[] => [
+      asked()?.model,
+      asked()
+        ?.system.match(/SYSTEM-\w+/g)
+        ?.join() ?? "none",
+    ];
+    await resultOf("alone");
+    const [ownModel] = reached();
+    const begin = { systemPrompt: "SYSTEM-one", model: "claude-haiku-4-5" };
+    assert.notEqual(ownModel, begin.model);
+    const { conversationId: id } = await resultOf("the root", { id: "", fork: false }, begin);
+    assert.deepEqual(reached(), [begin.model, "SYSTEM-one"]);
+    await resultOf("a branch", { id, fork: true }, { systemPrompt: "SYSTEM-branch", model: "claude-sonnet-4-5" });
+    assert.deepEqual(reached(), ["claude-sonnet-4-5", "SYSTEM-branch"]);
+    await resultOf("the next", { id, fork: false }, { systemPrompt: "SYSTEM-two" });
+    assert.deepEqual(reached(), [ownModel, "SYSTEM-two"]);
+    await resultOf("the last", { id, fork: false }, { model: begin.model });
+    assert.deepEqual(reached(), [begin.model, "none"]);
+    assert.match(told(), /the root[^]*the next[^]*the last/);
   });
 
   it("may begin in a waiting process, and continue from there", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { engineProcesses, eventually } from "@ccsp/testkit";
+import { ErrorCategory, PermissionMode } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { engineProcesses, eventually, skip } from "@ccsp/testkit";
 import { commandLineOf, expectProcesses, processesOf } from "./processes.js";
 import { failureOf, type Rig, resultOf, useSimulatedCli } from "./rig.js";
 
@@ -113,6 +113,18 @@ describe("the executor with the real Claude Code CLI", function () {
         assert.equal(ErrorCategory[got], ErrorCategory[category]);
       }, env);
     }
+  });
+
+  it("says why permission_mode skip cannot run as root, and does not try it again", function () {
+    if (process.getuid?.() !== 0) skip(this, "not root");
+    return withCli(
+      async (rig) => {
+        const failure = await failureOf(rig, rig.queue.add("hello", { permissionMode: PermissionMode.SKIP }));
+        assert.deepEqual([ErrorCategory[failure.category], failure.retryable], ["INVALID_REQUEST", false]);
+        assert.match(failure.message, /^permission_mode: .* root/);
+      },
+      { CCSP_EXECUTOR_PERMISSION_MODES: "default,skip" },
+    );
   });
 
   it("ends a run whose model stops printing, before its first word or after it", () =>

@@ -1,5 +1,15 @@
 import { type Engine, optionsOf, type RunFailure, type RunFile, type RunRequest, runFailure } from "@ccsp/engine-kit";
-import { type Found, judgePath, limitsOf, mayInspect, OUTSIDE, type Policy, type Root, refusals } from "./policy.js";
+import {
+  type Found,
+  isUnder,
+  judgePath,
+  limitsOf,
+  mayInspect,
+  OUTSIDE,
+  type Policy,
+  type Root,
+  refusals,
+} from "./policy.js";
 import type { Lease } from "./queue.js";
 import { unsupported } from "./unsupported.js";
 
@@ -85,6 +95,8 @@ export function createAdmission({ policy, files, moreRoots, noWorkingFolders }: 
         traceparent,
         files: [...attached, ...included],
         workingFolder: workingFolder || undefined,
+        workingRoot: workingFolder ? outermost(workingFolder, roots) : undefined,
+        projectSettings: policy.projectSettings,
         deniedTools: [...new Set([...policy.deniedTools, ...lease.deniedTools])],
         permissionMode: policy.permissionModes.find((mode) => mode === permissionMode) ?? policy.permissionModes[0],
         limits: limitsOf(lease, policy),
@@ -92,6 +104,13 @@ export function createAdmission({ policy, files, moreRoots, noWorkingFolders }: 
     };
   };
 }
+
+/** The root that shows most of what is around the folder. Roots may be in one another. */
+const outermost = (folder: string, roots: readonly Root[]): string | undefined =>
+  roots
+    .map(({ real }) => real)
+    .filter((real) => isUnder(folder, real))
+    .toSorted((a, b) => a.length - b.length)[0];
 
 const namesPaths = ({ workingFolder, includeFiles }: Lease): boolean => workingFolder !== "" || includeFiles.length > 0;
 

@@ -49,6 +49,7 @@ const admit = createAdmission({
     wallMs: 1_000_000,
     maxWallMs: 1_000_000,
     outputBytes: 1_000,
+    projectSettings: false,
     maxTurns: undefined,
     maxBudgetUsd: undefined,
     includeBytes: 0,

@@ -10,6 +10,7 @@ const policy: Policy = {
   wallMs: 3_600_000,
   maxWallMs: 7_200_000,
   outputBytes: 1_000,
+  projectSettings: false,
   maxTurns: 10,
   maxBudgetUsd: 2.5,
   includeBytes: 100,

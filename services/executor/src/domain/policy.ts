@@ -17,6 +17,8 @@ export interface Policy {
   /** Undefined: no limit. */
   readonly maxTurns: number | undefined;
   readonly maxBudgetUsd: number | undefined;
+  /** Working folders may bring settings that run commands and give permissions. */
+  readonly projectSettings: boolean;
   /** For all included files of a task together. */
   readonly includeBytes: number;
 }

@@ -76,7 +76,8 @@ async function openBubblewrap(
 ): Promise<OpenSandbox> {
   const { bwrap, network, bytes, log } = options;
   const { folder, env, access, workingFolder } = run;
-  for (const kept of access.keeps ?? []) await makeKept(folder.path, kept);
+  const keeps = [...(access.keeps ?? []), ...(access.keepsAt ?? []).map(({ source }) => source)];
+  for (const kept of keeps) await makeKept(folder.path, kept);
   // All that can fail comes before what has to be closed: if this function rejects, nobody closes it.
   const mounts = await mountsOf(run, options);
   const hosts = network === "hosts" ? [...(access.hosts ?? []), ...options.hosts] : [];
@@ -182,12 +183,14 @@ async function mountsOf(
   return [
     ...given,
     ...executable,
+    ...(access.empties ?? []).map((each): Mount => ({ path: each, how: "memory" })),
     ...(ownHome ? [] : [{ path: home, how: "memory" } as const]),
     ...(await folderMounts(folder, workingFolder !== undefined)),
     ...[...writes, ...(access.writes ?? []), ...(access.keeps ?? [])]
       // The last of equal paths counts, and the working folder is mounted by its descriptor.
       .filter((each) => each !== folder.work)
       .map((each): Mount => ({ path: each, how: "write" })),
+    ...(access.keepsAt ?? []).map((each): Mount => ({ ...each, how: "write" })),
   ];
 }
 

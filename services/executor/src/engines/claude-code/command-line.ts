@@ -1,6 +1,6 @@
 import { askedOptions, type EngineOptions, type PermissionMode, type RunRequest } from "@ccsp/engine-kit";
 
-/** Paths in the run's folder that the arguments name. */
+/** What the arguments need besides the request: paths in the run's folder, and what holds for this CLI. */
 export interface Places {
   /** Undefined if there is no system prompt. */
   readonly systemPrompt: string | undefined;
@@ -8,6 +8,12 @@ export interface Places {
   readonly files: string | undefined;
   /** Undefined if the run does not continue a conversation. */
   readonly conversation: string | undefined;
+  /** The CLI would use the system prompt of the conversation's first turn again, and has an option against that. */
+  readonly recordsSystemPrompt: boolean;
+  /** The settings of the working folder count, with all that they start. */
+  readonly projectSettings: boolean;
+  /** A file with settings of this run. Undefined if there are none. */
+  readonly settings: string | undefined;
 }
 
 /** The parts of a request that the CLI must know when it starts. */
@@ -42,7 +48,11 @@ export function commandLine(request: FixedAtStart, places: Places): readonly str
     ...(conversation ? [] : ["--no-session-persistence"]),
     ...(places.conversation ? [`--resume=${places.conversation}`] : []),
     ...(conversation?.fork ? ["--fork-session"] : []),
+    ...(places.recordsSystemPrompt ? ["--system-prompt-snapshot=off"] : []),
     ...(places.systemPrompt ? [`--append-system-prompt-file=${places.systemPrompt}`] : []),
+    // Without this, a working folder brings hooks, helpers and servers, which run whatever tools the task may use.
+    ...(places.projectSettings ? [] : ["--setting-sources=user"]),
+    ...(places.settings ? [`--settings=${places.settings}`] : []),
     ...(places.files ? [`--add-dir=${places.files}`] : []),
     ...optionArguments(request),
     ...(limits.turns ? [`--max-turns=${limits.turns}`] : []),

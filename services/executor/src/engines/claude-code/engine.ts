@@ -1,4 +1,15 @@
-import { askVersion, type Engine, type EngineContext, followRun, OPTION_PARTS, runOptions } from "@ccsp/engine-kit";
+import {
+  askOptions,
+  askVersion,
+  type Engine,
+  type EngineContext,
+  followRun,
+  inFolder,
+  OPTION_PARTS,
+  openFolder,
+  runOptions,
+} from "@ccsp/engine-kit";
+import { createCliOptions } from "./cli-options.js";
 import { userTurn } from "./command-line.js";
 import { forgetWorkingFolder, readConversation, resolveConfigFolder } from "./conversation.js";
 import {
@@ -6,6 +17,8 @@ import {
   configFolder,
   credentialsFile,
   environment,
+  ownConfig,
+  ownProjects,
   sharedConfigFolder,
 } from "./environment.js";
 import { createLogin } from "./login.js";
@@ -27,6 +40,12 @@ export function createClaudeCode({ bin, profile, account, context }: ClaudeCodeO
   const { supervisor } = context;
   const asNamed = sharedConfigFolder(profile);
   const shared = asNamed && resolveConfigFolder(asNamed);
+  const options = createCliOptions(() =>
+    askOptions(supervisor, {
+      command: bin,
+      prepare: async (folder) => ({ args: ["--help"], env: environment(profile, folder) }),
+    }),
+  );
   const login = createLogin({ file: shared && credentialsFile(profile, shared) });
   return {
     name: "claude-code",
@@ -53,14 +72,17 @@ export function createClaudeCode({ bin, profile, account, context }: ClaudeCodeO
       const starting = supervisor.start({
         ...runOptions(request),
         command: bin,
-        prepare: preparation(profile, request),
+        prepare: preparation({ profile, options, log: context.log }, request),
         input: userTurn(request.prompt, ""),
         warmKey: warmKey(profile, request),
         async collect(folder) {
-          const { ending, conversationId } = reader.transcript;
+          const { ending, conversationId, version } = reader.transcript;
+          options.ran(version);
           try {
             if (request.conversation && ending?.ok && conversationId !== undefined) {
-              const config = shared ?? configFolder(profile, folder);
+              // Only a sandbox makes the run's own folder. Then the shared one has conversations of others only.
+              const own = await inFolder(openFolder(ownProjects(folder)), async () => ownConfig(folder));
+              const config = own ?? shared ?? configFolder(profile, folder);
               reader.transcript.kept = await readConversation(folder, config, conversationId);
             }
           } finally {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { hostOf, type RunAccess, type RunFolder } from "@ccsp/engine-kit";
+import { hostOf, inFolder, openTrustedFolder, type RunAccess, type RunFolder } from "@ccsp/engine-kit";
 
 export interface ClaudeCodeProfile {
   /** Home folder with the operator's own login. Undefined: each run gets a temporary home folder. */
@@ -32,7 +32,7 @@ export const configFolder = (profile: ClaudeCodeProfile, folder: Pick<RunFolder,
 export function credentialsFile(profile: ClaudeCodeProfile, shared = sharedConfigFolder(profile)): string | undefined {
   const { apiKey, declared } = profile;
   const given = apiKey !== undefined || TOKENS.some((name) => declared[name] !== undefined);
-  return given || shared === undefined ? undefined : join(shared, ".credentials.json");
+  return given || shared === undefined ? undefined : join(shared, CREDENTIALS);
 }
 
 const TOKENS = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"];
@@ -62,19 +62,43 @@ const PROVIDER = "https://api.anthropic.com";
 const LOGIN_HOSTS = ["platform.claude.com:443", "console.anthropic.com:443", "claude.ai:443"];
 
 /**
- * What the CLI needs of the host. It writes to a config folder that runs share: it refreshes the login there. If the
- * run's conversation is kept, it is read from the config folder, or from the folder where it was placed.
+ * What the CLI needs of the host. It may change nothing in a config folder that runs share, but the file of the login,
+ * which it refreshes: otherwise a run could leave settings and hooks for later runs. Everything else that it writes
+ * there is gone with the run. If the run's conversation is kept, it is read from the run's own folder of conversations,
+ * or from the folder where it was placed.
  */
-export function access(profile: ClaudeCodeProfile, folder: RunFolder, keepsConversation: boolean): RunAccess {
+export async function access(
+  profile: ClaudeCodeProfile,
+  folder: RunFolder,
+  keepsConversation: boolean,
+): Promise<RunAccess> {
   const shared = sharedConfigFolder(profile);
   const { HOME, ANTHROPIC_BASE_URL = PROVIDER } = environment(profile, folder);
-  const own = keepsConversation ? [join(configFolder(profile, folder), "projects")] : [];
+  const hosts = [hostOf(ANTHROPIC_BASE_URL), ...(credentialsFile(profile) === undefined ? [] : LOGIN_HOSTS)];
+  const placed = keepsConversation ? [conversationFolder(folder)] : [];
+  if (shared === undefined) {
+    const own = keepsConversation ? [join(configFolder(profile, folder), "projects")] : [];
+    return { keeps: [...own, ...placed], hosts };
+  }
+  const entries = (await inFolder(openTrustedFolder(shared), (open) => open.list(MOST_ENTRIES))) ?? [];
+  const read = entries.filter((name) => name !== CREDENTIALS && name !== "projects").map((name) => join(shared, name));
   return {
-    writes: shared === undefined || HOME === undefined ? [] : [join(HOME, ".claude.json")],
-    keeps: [...(shared === undefined ? own : [shared]), ...(keepsConversation ? [conversationFolder(folder)] : [])],
-    hosts: [hostOf(ANTHROPIC_BASE_URL), ...(credentialsFile(profile) === undefined ? [] : LOGIN_HOSTS)],
+    empties: [shared],
+    reads: [...read, ...(HOME === undefined ? [] : [join(HOME, ".claude.json")])],
+    writes: [join(shared, CREDENTIALS)],
+    keeps: placed,
+    keepsAt: keepsConversation ? [{ path: join(shared, "projects"), source: ownProjects(folder) }] : [],
+    hosts,
   };
 }
+
+/** Most entries of a config folder that runs see. The CLI makes some thirty. */
+const MOST_ENTRIES = 1_000;
+const CREDENTIALS = ".credentials.json";
+
+/** The conversations of a run in a sandbox that shares its config folder with others. */
+export const ownProjects = ({ path }: Pick<RunFolder, "path">): string => join(ownConfig({ path }), "projects");
+export const ownConfig = ({ path }: Pick<RunFolder, "path">): string => join(path, "config");
 
 /** The folder in the run's folder where a conversation to continue is placed. */
 export const CONVERSATION_FOLDER = "conversation";

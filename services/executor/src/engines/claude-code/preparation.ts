@@ -1,18 +1,35 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { createBelow, optionsOf, type RunOptions, type RunRequest, writeFiles } from "@ccsp/engine-kit";
+import {
+  createBelow,
+  type EngineContext,
+  optionsOf,
+  type RunOptions,
+  type RunRequest,
+  writeFiles,
+} from "@ccsp/engine-kit";
+import { NOTHING_BROUGHT, readBrought } from "./brought.js";
+import type { CliOptions } from "./cli-options.js";
 import { commandLine, type FixedAtStart, userTurn } from "./command-line.js";
 import { placeConversation } from "./conversation.js";
 import { access, type ClaudeCodeProfile, environment, sharedConfigFolder } from "./environment.js";
+import { ownModel } from "./own-model.js";
 
 type Prepare = RunOptions["prepare"];
+
+export interface PreparationDeps {
+  readonly profile: ClaudeCodeProfile;
+  /** Options of the installed CLI. */
+  readonly options: CliOptions;
+  readonly log: EngineContext["log"];
+}
 
 /**
  * Returns how to prepare the CLI's start for a request. The returned function holds the prompt in memory only if the
  * input must also name files.
  */
-export const preparation = (profile: ClaudeCodeProfile, request: RunRequest): Prepare =>
-  prepareStart(profile, fixedAtStart(request), request.files.length > 0 ? request : undefined);
+export const preparation = (deps: PreparationDeps, request: RunRequest): Prepare =>
+  prepareStart(deps, fixedAtStart(request), request.files.length > 0 ? request : undefined);
 
 /**
  * The key of requests that start the CLI in the same way: a waiting process can serve any request with its key.
@@ -27,31 +44,74 @@ export function warmKey(profile: ClaudeCodeProfile, request: RunRequest): string
   return createHash("sha256").update(fixed).digest("base64url");
 }
 
-const SYSTEM_PROMPT = "system-prompt.txt";
-const NOWHERE = { systemPrompt: undefined, files: undefined, conversation: undefined };
+const NOWHERE = {
+  systemPrompt: undefined,
+  files: undefined,
+  conversation: undefined,
+  recordsSystemPrompt: false,
+  projectSettings: false,
+  settings: undefined,
+};
+
+type Start = FixedAtStart & Pick<RunRequest, "taskId" | "workingFolder" | "workingRoot" | "projectSettings">;
 
 /** Copies these fields only: a closure keeps in memory all that it can reach. */
-function fixedAtStart(request: RunRequest): FixedAtStart {
-  const { limits, permissionMode, conversation } = request;
-  return { ...optionsOf(request), limits, permissionMode, conversation };
+function fixedAtStart(request: RunRequest): Start {
+  const { limits, permissionMode, conversation, taskId, workingFolder, workingRoot, projectSettings } = request;
+  const place = { taskId, workingFolder, workingRoot, projectSettings };
+  return { ...optionsOf(request), limits, permissionMode, conversation, ...place };
 }
 
 function prepareStart(
-  profile: ClaudeCodeProfile,
-  start: FixedAtStart,
+  deps: PreparationDeps,
+  start: Start,
   withFiles: Pick<RunRequest, "prompt" | "files"> | undefined,
 ): Prepare {
+  const { profile, options } = deps;
   return async (folder) => {
-    const systemPrompt = start.systemPrompt ? join(folder.path, SYSTEM_PROMPT) : undefined;
-    if (systemPrompt) await createBelow(folder.path, SYSTEM_PROMPT, start.systemPrompt);
+    const write = async (name: string, text: string): Promise<string | undefined> => {
+      if (text === "") return undefined;
+      await createBelow(folder.path, name, text);
+      return join(folder.path, name);
+    };
+    const brought = await broughtTo(start, deps);
     const from = start.conversation?.from;
-    const conversation = from && (await placeConversation(folder, from));
+    const projectSettings = start.workingFolder !== undefined && start.projectSettings === true;
+    // Only newer versions have this option.
+    const asks = from !== undefined || start.workingFolder !== undefined;
+    const recent = asks && (await options.has("--system-prompt-snapshot"));
+    const model = from && start.model === "" ? await ownModel(profile, projectSettings ? brought.settings : []) : "";
     const { folder: files, notice } = await writeFiles(folder, withFiles?.files ?? []);
+    const { instructions, denied } = projectSettings ? NOTHING_BROUGHT : brought;
+    const places = {
+      systemPrompt: await write("system-prompt.txt", [start.systemPrompt, instructions].filter(Boolean).join("\n\n")),
+      files,
+      conversation: from && (await placeConversation(folder, from)),
+      recordsSystemPrompt: from !== undefined && recent,
+      projectSettings,
+      settings: await write(
+        "settings.json",
+        denied.length > 0 ? JSON.stringify({ permissions: { deny: denied } }) : "",
+      ),
+    };
+    // These versions (2.1.197) ask git for the state of the folder, and git runs programs that the folder's own
+    // configuration names, such as `core.fsmonitor`.
+    const keepsFromGit = start.workingFolder !== undefined && !projectSettings && !recent;
     return {
-      args: commandLine(start, { systemPrompt, files, conversation }),
-      env: environment(profile, folder),
-      access: access(profile, folder, start.conversation !== undefined),
+      args: commandLine(model === "" ? start : { ...start, model }, places),
+      env: { ...environment(profile, folder), ...(keepsFromGit && { CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS: "1" }) },
+      access: await access(profile, folder, start.conversation !== undefined),
       input: withFiles && userTurn(withFiles.prompt, notice),
     };
   };
+}
+
+/** What the run's working folder brings. The log names what is not loaded. */
+async function broughtTo({ workingFolder, workingRoot, projectSettings, taskId }: Start, { log }: PreparationDeps) {
+  if (workingFolder === undefined || workingRoot === undefined) return NOTHING_BROUGHT;
+  const brought = await readBrought(workingRoot, workingFolder);
+  if (!projectSettings && brought.ignored.length > 0) {
+    log.info({ task: taskId, ignored: brought.ignored }, "not loaded from the working folder");
+  }
+  return brought;
 }

@@ -140,6 +140,12 @@ export const RULES: readonly Rule<ClaudeWord>[] = [
     category: "INVALID_REQUEST",
     message: "the conversation is not known here",
   },
+  {
+    when: { finished: false, worked: false, stderr: /cannot be used with root\/sudo privileges/ },
+    category: "INVALID_REQUEST",
+    message:
+      "permission_mode: Claude Code does not skip permissions as root: run the executor as another user, or declare IS_SANDBOX=1 to the CLI",
+  },
 
   ...ENDINGS,
 ];
