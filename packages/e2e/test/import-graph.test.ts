@@ -116,7 +116,7 @@ const NOTIFICATION_LAYERS: Readonly<Record<string, readonly string[]>> = {
   text: ["domain"],
   redis: ["domain", "text"],
   channels: ["domain", "net", "text"],
-  events: ["domain", "text"],
+  events: ["domain", "routing", "text"],
   grpc: ["delivery", "domain", "issues", "routing", "text"],
   setup: ["channels", "delivery", "domain", "net", "routing", "text"],
 };
