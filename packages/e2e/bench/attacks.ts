@@ -11,7 +11,10 @@ export interface Target {
   readonly port: number;
   /** A valid token of the attacker. */
   readonly token: string;
+  /** A task of the attacker that waits. */
   readonly taskId: string;
+  /** An ended task of the attacker with a large answer, and the sequence before the event that has it. */
+  readonly large: { readonly taskId: string; readonly afterSequence: number };
 }
 
 interface Attack {
@@ -25,8 +28,29 @@ interface Attack {
 /** The attacker's own address. Linux has all of 127/8 on loopback. */
 const ADDRESS = "127.0.0.2";
 const CONNECTIONS = 10;
+const UNREAD = 200;
 
 const ATTACKS: Readonly<Record<string, (target: Target, outcomes: Outcomes) => Attack>> = {
+  /** 320 watches a second, each of which is given up at its first message. */
+  given_up(target, outcomes) {
+    const sessions = sessionsOf(target, outcomes);
+    return {
+      perSecond: 320,
+      step(index) {
+        const stream = begin(sessions[index % CONNECTIONS], outcomes, bearer(target.token));
+        stream?.once("data", () => stream.close(constants.NGHTTP2_CANCEL)).end(watchOf({ taskId: target.taskId }));
+      },
+    };
+  },
+  /** 200 watches of a large answer that read nothing, each on its own connection. */
+  unread(target, outcomes) {
+    const sessions = sessionsOf(target, outcomes, UNREAD);
+    return {
+      perSecond: 0,
+      atOnce: UNREAD,
+      step: (index) => begin(sessions[index], outcomes, bearer(target.token))?.pause().end(watchOf(target.large)),
+    };
+  },
   /** 5,000 watches whose request never comes. */
   idle_streams(target, outcomes) {
     const sessions = sessionsOf(target, outcomes);
@@ -112,7 +136,11 @@ class Outcomes {
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
 /** Sessions that connect again when the gateway closes them. */
-function sessionsOf({ host, port }: Target, outcomes: Outcomes): (ClientHttp2Session | undefined)[] {
+function sessionsOf(
+  { host, port }: Target,
+  outcomes: Outcomes,
+  count = CONNECTIONS,
+): (ClientHttp2Session | undefined)[] {
   const sessions: (ClientHttp2Session | undefined)[] = [];
   const open = (index: number): void => {
     const session = connect(`http://${host}:${port}`, {
@@ -125,8 +153,16 @@ function sessionsOf({ host, port }: Target, outcomes: Outcomes): (ClientHttp2Ses
     });
     sessions[index] = session;
   };
-  for (let index = 0; index < CONNECTIONS; index++) open(index);
+  for (let index = 0; index < count; index++) open(index);
   return sessions;
+}
+
+/** The body of a watch of this task. */
+function watchOf({ taskId, afterSequence = 0 }: { readonly taskId: string; readonly afterSequence?: number }): Buffer {
+  const message = AgentServiceService.watchTask.requestSerialize({ taskId, afterSequence, untilNow: false });
+  const prefix = Buffer.alloc(5);
+  prefix.writeUInt32BE(message.length, 1);
+  return Buffer.concat([prefix, message]);
 }
 
 /** Starts a watch and sends only its headers. Counts how it ends. */

@@ -2,7 +2,7 @@ export { type CallMeter, callerAddress, type MeteredCall } from "./bounds/call-m
 export { CallerBounds, type CallerBoundsOptions, callerName } from "./bounds/caller-bounds.js";
 export type { CallUnread, Unread } from "./bounds/unread.js";
 export { type CallOptions, type Client, type ClientOptions, type Connection, createClient } from "./client/client.js";
-export { sizeOf } from "./client/read-ahead.js";
+export { sizeOf } from "./client/read-on-demand.js";
 export type { Admit } from "./server/admission.js";
 export { admitBy } from "./server/admit-by.js";
 export type { CallContext } from "./server/call-context.js";

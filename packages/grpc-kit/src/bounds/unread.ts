@@ -20,7 +20,7 @@ export interface Unread {
   tryReserve(bytes: number): boolean;
 }
 
-/** Messages up to this size are not counted. A stream always has up to one of them in the buffers of its connection. */
+/** An answer up to this size is not counted, so that a caller who does not read its streams can still call. */
 export const SMALL_BYTES = 64 * 1024;
 
 /** The part of its caller's limit that one call uses. */
@@ -65,12 +65,12 @@ export class CallUnread implements Unread {
 
   /**
    * Counts a message of this many bytes. Returns the number of bytes to give back when the caller has taken the
-   * message. If bytes were reserved, that number is the reserved bytes.
+   * message. If bytes were reserved, that number is the reserved bytes. Messages up to `uncounted` bytes are free.
    */
-  async take(bytes: number): Promise<number> {
+  async take(bytes: number, uncounted = SMALL_BYTES): Promise<number> {
     const reserved = this.#reserved;
     this.#reserved = 0;
-    if (reserved > 0 || bytes <= SMALL_BYTES) return reserved;
+    if (reserved > 0 || bytes <= uncounted) return reserved;
     const cost = this.#cost(bytes);
     await this.#take(cost, true);
     return cost;

@@ -5,7 +5,7 @@ import { endCallSpan } from "../wire/call-span.js";
 import type { MethodShape } from "../wire/service-shape.js";
 import { NO_DETAILS } from "../wire/status-details.js";
 import { onceReachable } from "./once-reachable.js";
-import { createReadAhead } from "./read-ahead.js";
+import { createReadOnDemand } from "./read-on-demand.js";
 
 export interface Outgoing {
   readonly client: GrpcClient;
@@ -75,13 +75,10 @@ export async function* readStream(prepare: () => Outgoing): AsyncGenerator<unkno
     const { stream, first } = await onceReachable(outgoing, answerBy, async () => {
       const opened = openStream(outgoing);
       call = opened;
-      return { stream: opened, first: await opened.messages.next() };
+      return { stream: opened, first: await opened.next() };
     });
     clearTimeout(timer);
-    for (let next = first; !next.done; next = await stream.messages.next()) {
-      stream.taken();
-      yield next.value;
-    }
+    for (let next = first; !next.done; next = await stream.next()) yield next.value;
     code = status.OK;
   } catch (error) {
     const failure = late ?? failed(outgoing, error);
@@ -91,31 +88,37 @@ export async function* readStream(prepare: () => Outgoing): AsyncGenerator<unkno
     clearTimeout(timer);
     signal?.removeEventListener("abort", cancel);
     call?.cancel();
+    // The caller may keep this generator. Its variables would keep the stream, and that its last message.
+    call = undefined;
     endCallSpan(span, code, why);
   }
 }
 
 interface OpenStream {
-  readonly messages: AsyncIterator<unknown>;
-  /** Call it when the reader has taken the next message. */
-  taken(): void;
+  next(): Promise<IteratorResult<unknown>>;
   cancel(): void;
 }
 
 function openStream(outgoing: Outgoing): OpenStream {
   const { client, method, metadata, request } = outgoing;
-  const ahead = createReadAhead(method.responseDeserialize);
+  const reading = createReadOnDemand(method.responseDeserialize);
   const call = client.makeServerStreamRequest(
     method.path,
     serialize(method),
-    ahead.deserialize,
+    reading.deserialize,
     request,
     metadata,
     grpcOptions(outgoing),
   );
-  ahead.limit(call);
+  reading.limit(call);
   const messages = call[Symbol.asyncIterator]();
-  return { messages, taken: () => ahead.taken(), cancel: () => call.cancel() };
+  return {
+    next() {
+      reading.wanted();
+      return messages.next();
+    },
+    cancel: () => call.cancel(),
+  };
 }
 
 function answeredTooLate({ client, target, method, answerWithinMs }: Outgoing): CallError {

@@ -7,6 +7,11 @@ import type { OpenCall } from "./call-context.js";
  */
 const STREAM_BYTES = 4 * SMALL_BYTES;
 const STREAM_MESSAGES = 64;
+/**
+ * So many of a stream's bytes do not count for its caller, and so a caller who does not read some streams still gets
+ * what others say now and then. All streams that a caller may have together have 32 MB of them.
+ */
+const FREE_BYTES = 16 * 1024;
 
 /**
  * Sends the messages of one stream: no faster than its reader takes them, and within the unread-bytes limit of its
@@ -20,8 +25,8 @@ export interface StreamWriter {
 }
 
 /**
- * `write` sends one message, and calls `taken` when the connection has taken it. Calls `stalled` when the stream waits and its reader has taken nothing for
- * `stalledMs`.
+ * `write` sends one message, and calls `taken` when the connection has taken it. Calls `stalled` when the stream waits
+ * and its reader has taken nothing for `stalledMs`.
  */
 export function createStreamWriter(
   write: (message: Buffer, taken: () => void) => void,
@@ -46,7 +51,7 @@ export function createStreamWriter(
     async send(message) {
       const bytes = message.length;
       while (onTheWay.messages > 0 && full(bytes)) await nextTaken();
-      const cost = await open.unread.take(bytes);
+      const cost = await open.unread.take(bytes, Math.max(0, FREE_BYTES - onTheWay.bytes));
       onTheWay.messages += 1;
       onTheWay.bytes += bytes;
       write(message, () => {

@@ -58,7 +58,7 @@ function reads({ guard, queue, resume, readSpans }: QueueOperationOptions) {
       call.concerns(request.taskId);
       const whole = mayReadPrompts(call.identity);
       if (whole) call.showsContent();
-      const from = { ...request, ...EVERY_AGENT };
+      const from = { ...request, ...EVERY_AGENT, reader: call.subject };
       for await (const event of watchTask(queue, from, call.incoming, resume))
         yield { event: whole ? event : eventWithoutContent(event) };
     }),

@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { CallError } from "@ccsp/grpc-kit";
 import { Task, TaskEvent, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { eventually } from "@ccsp/testkit";
 import { status } from "@grpc/grpc-js";
 import { type QueueClient, type RunMessage, runInQueue, watchTask } from "./task-watch.js";
+
+setFlagsFromString("--expose-gc");
+const collectGarbage: () => void = runInNewContext("gc");
 
 const gone = () => new CallError(status.UNAVAILABLE, "this process is stopping");
 const FROM = { taskId: "t", agentId: "alice", afterSequence: 0 };
@@ -122,6 +128,26 @@ describe("watchTask", () => {
     const watching = watchTask(queue, FROM, { ...context(), unread }, { giveUpMs: 1, ...clock() });
     assert.deepEqual(await sequencesOf(watching), [1, 2, 3]);
     assert.deepEqual([steps, queue.asked], [["waited"], [0, 0]]);
+  });
+
+  it("keeps nothing of an entry that has no room while it waits for room", async () => {
+    let refused: WeakRef<object> | undefined;
+    const watch: QueueClient["watch"] = async function* () {
+      const response = { event: TaskEvent.fromPartial({ sequence: 1 }) };
+      refused = new WeakRef(response.event);
+      yield response;
+    };
+    const waiting = Promise.withResolvers<void>();
+    const reserve = () => (waiting.resolve(), new Promise<void>(() => undefined));
+    const full = { ...context(), unread: { tryReserve: () => false, reserve } };
+    const events = watchTask({ watch }, FROM, full, { giveUpMs: 30_000, ...clock() });
+    void events.next();
+    await waiting.promise;
+    await eventually(() => {
+      collectGarbage();
+      assert.ok(refused?.deref() === undefined);
+    });
+    assert.ok(events);
   });
 
   it("restarts the time limit after each event", async () => {

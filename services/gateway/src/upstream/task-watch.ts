@@ -1,6 +1,6 @@
 import { CallError, type Client, sizeOf, type Unread } from "@ccsp/grpc-kit";
 import type { RunTaskResponse } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
-import type { QueueServiceService, RunRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { QueueServiceService, RunRequest, RunResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { backoffMs, pause } from "@ccsp/timing";
 import { status } from "@grpc/grpc-js";
@@ -13,6 +13,8 @@ export interface WatchPosition {
   readonly afterSequence: number;
   /** The log ends after the last entry that is there, also when the task has not ended. Default: no. */
   readonly untilNow?: boolean;
+  /** The operator for whose bound the queue counts what is unread. Default: the agent. */
+  readonly reader?: string;
 }
 
 /** The messages that an agent gets of a run, one after the other. */
@@ -58,7 +60,7 @@ export function watchTask(
 /** `begun` means that the stream has already received something from the queue. */
 async function* follow(
   queue: Pick<QueueClient, "watch">,
-  { taskId, agentId, afterSequence, untilNow = false }: WatchPosition,
+  { afterSequence, ...watched }: WatchPosition,
   { signal, deadline, unread }: WatchContext,
   {
     giveUpMs,
@@ -69,27 +71,20 @@ async function* follow(
   }: ResumePolicy & { readonly begun: boolean },
 ): AsyncGenerator<TaskEvent, void> {
   let { begun } = from;
-  let last = afterSequence;
   let failures = 0;
   let brokenSince = now();
+  const place = {
+    last: afterSequence,
+    heard() {
+      failures = 0;
+      begun = true;
+    },
+  };
   for (;;) {
     let postponed: number | undefined;
     try {
-      const rest = queue.watch({ taskId, agentId, afterSequence: last, untilNow }, { signal, deadline });
-      for await (const response of rest) {
-        const { event } = response;
-        failures = 0;
-        begun = true;
-        if (!event || event.sequence <= last) continue;
-        // The gateway does not hold an event that exceeds the agent's unread-bytes limit. It requests the event again
-        // when the event fits.
-        if (!unread.tryReserve(sizeOf(response))) {
-          postponed = sizeOf(response);
-          break;
-        }
-        last = event.sequence;
-        yield event;
-      }
+      const rest = queue.watch({ ...watched, afterSequence: place.last }, { signal, deadline });
+      postponed = yield* eventsThatFit(rest, place, unread);
       if (postponed === undefined) return;
     } catch (error) {
       if (failures === 0) brokenSince = now();
@@ -99,6 +94,37 @@ async function* follow(
     if (postponed !== undefined) await unread.reserve(postponed);
     else await wait(backoffMs(failures, { ...RETURNING, random }), signal);
   }
+}
+
+/** Where the stream of an agent is in the log of its task. */
+interface Place {
+  /** The sequence of the last event that was passed on. */
+  last: number;
+  /** Called for each response of the queue. */
+  heard(): void;
+}
+
+/**
+ * Passes on the events after `place`. The gateway does not hold an event that exceeds the agent's unread-bytes limit:
+ * the generator leaves the stream then, and returns the bytes of that event, which is requested again when it fits.
+ *
+ * It is a generator of its own, because a suspended generator keeps alive what its variables last had, also those that
+ * are out of scope. If its caller had the loop, each stream that waits for room would hold the event that has no room.
+ */
+async function* eventsThatFit(
+  responses: AsyncIterable<{ readonly event: TaskEvent | undefined }>,
+  place: Place,
+  unread: WatchContext["unread"],
+): AsyncGenerator<TaskEvent, number | undefined> {
+  for await (const response of responses) {
+    const { event } = response;
+    place.heard();
+    if (!event || event.sequence <= place.last) continue;
+    if (!unread.tryReserve(sizeOf(response))) return sizeOf(response);
+    place.last = event.sequence;
+    yield event;
+  }
+  return undefined;
 }
 
 /**
@@ -114,34 +140,45 @@ export async function* runInQueue(
 ): AsyncGenerator<RunMessage, void> {
   const { signal, deadline, unread } = context;
   const { wait = pause, random = Math.random } = policy;
-  let taskId: string | undefined;
-  let last = 0;
+  const place: RunPlace = { taskId: undefined, last: 0 };
   let postponed: number | undefined;
   try {
-    for await (const response of queue.run(request, { signal, deadline, answersFirst: true })) {
-      const { task, event } = response;
-      if (task) {
-        taskId = task.id;
-        yield { $case: "task", value: task };
-      }
-      if (!event) continue;
-      if (!unread.tryReserve(sizeOf(response))) {
-        postponed = sizeOf(response);
-        break;
-      }
-      last = event.sequence;
-      yield { $case: "event", value: event };
-    }
-    if (taskId === undefined) throw new Error("the queue answered Run without a task");
+    postponed = yield* runThatFits(queue.run(request, { signal, deadline, answersFirst: true }), place, unread);
+    if (place.taskId === undefined) throw new Error("the queue answered Run without a task");
     if (postponed === undefined) return;
   } catch (error) {
-    if (taskId === undefined || !isBrokenOff(error, signal)) throw error;
+    if (place.taskId === undefined || !isBrokenOff(error, signal)) throw error;
   }
   if (postponed !== undefined) await unread.reserve(postponed);
   else await wait(backoffMs(1, { ...RETURNING, random }), signal);
-  const from = { taskId, agentId: request.agentId, afterSequence: last };
+  const from = { taskId: place.taskId, agentId: request.agentId, afterSequence: place.last };
   const rest = follow(queue, from, context, { ...policy, begun: true });
   for await (const value of rest) yield { $case: "event", value };
+}
+
+interface RunPlace {
+  taskId: string | undefined;
+  last: number;
+}
+
+/** The same for a run: its task, then its events. Reads the id of the task into `place`. */
+async function* runThatFits(
+  responses: AsyncIterable<RunResponse>,
+  place: RunPlace,
+  unread: WatchContext["unread"],
+): AsyncGenerator<RunMessage, number | undefined> {
+  for await (const response of responses) {
+    const { task, event } = response;
+    if (task) {
+      place.taskId = task.id;
+      yield { $case: "task", value: task };
+    }
+    if (!event) continue;
+    if (!unread.tryReserve(sizeOf(response))) return sizeOf(response);
+    place.last = event.sequence;
+    yield { $case: "event", value: event };
+  }
+  return undefined;
 }
 
 /** Whether another replica can continue the stream. */

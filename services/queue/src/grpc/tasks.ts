@@ -44,10 +44,11 @@ export function taskHandlers({ queue, submissions, store, wakes }: TaskDeps): Pi
       }
     },
 
-    async *watch({ taskId: id, agentId, afterSequence, untilNow }, context) {
+    async *watch({ taskId: id, agentId, afterSequence, untilNow, reader }, context) {
       const { signal, unread } = context;
       const caller = callerOf(context, agentId);
-      if (caller.kind === "agent") unread.countFor(caller.id);
+      const name = agentId || reader;
+      if (name !== "") unread.countFor(name);
       const reserve = (bytes: number) => unread.reserve(bytes);
       const watching = watchTask({ store, wakes, reserve }, { id, caller, afterSequence, untilNow }, signal);
       for await (const watched of watching) yield toWatchResponse(watched);

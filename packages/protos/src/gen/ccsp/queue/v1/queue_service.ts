@@ -495,6 +495,11 @@ export interface WatchRequest {
   afterSequence: number;
   /** The stream ends after the last entry that is there now, also when the task has not ended. */
   untilNow: boolean;
+  /**
+   * Who reads, when the gateway asks for an operator: what is unread counts for this name. Release 0.2.0 does not know it,
+   * and counts only what agents have not read.
+   */
+  reader: string;
 }
 
 /** Response for `Watch`. */
@@ -4450,7 +4455,7 @@ export const ReleaseResponse: MessageFns<ReleaseResponse> = {
 };
 
 function createBaseWatchRequest(): WatchRequest {
-  return { taskId: "", agentId: "", afterSequence: 0, untilNow: false };
+  return { taskId: "", agentId: "", afterSequence: 0, untilNow: false, reader: "" };
 }
 
 export const WatchRequest: MessageFns<WatchRequest> = {
@@ -4466,6 +4471,9 @@ export const WatchRequest: MessageFns<WatchRequest> = {
     }
     if (message.untilNow !== false) {
       writer.uint32(32).bool(message.untilNow);
+    }
+    if (message.reader !== "") {
+      writer.uint32(42).string(message.reader);
     }
     return writer;
   },
@@ -4515,6 +4523,14 @@ export const WatchRequest: MessageFns<WatchRequest> = {
             message.untilNow = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.reader = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4549,6 +4565,7 @@ export const WatchRequest: MessageFns<WatchRequest> = {
         : isSet(object.until_now)
         ? globalThis.Boolean(object.until_now)
         : false,
+      reader: isSet(object.reader) ? globalThis.String(object.reader) : "",
     };
   },
 
@@ -4566,6 +4583,9 @@ export const WatchRequest: MessageFns<WatchRequest> = {
     if (message.untilNow !== false) {
       obj.untilNow = message.untilNow;
     }
+    if (message.reader !== "") {
+      obj.reader = message.reader;
+    }
     return obj;
   },
 
@@ -4578,6 +4598,7 @@ export const WatchRequest: MessageFns<WatchRequest> = {
     message.agentId = object.agentId ?? "";
     message.afterSequence = object.afterSequence ?? 0;
     message.untilNow = object.untilNow ?? false;
+    message.reader = object.reader ?? "";
     return message;
   },
 };
