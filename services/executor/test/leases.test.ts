@@ -72,6 +72,40 @@ describe("the executor and its leases", function () {
       assert.ok(!(await processesOf(task)).includes(older ?? 0));
     }));
 
+  it("ends a run with its result, at its cancel and at its wall time, while the queue fails to store its log", () =>
+    withRig({ CCSP_EXECUTOR_SLOTS: "3" }, async (rig) => {
+      const hang = { limits: { wallTime: { seconds: 1n, nanos: 0 } } };
+      for (const number of [1, 2, 3]) rig.queue.faults.add(`report task-${number}`);
+      const done = rig.queue.add("[[text:kept]]");
+      const late = rig.queue.add("[[flood:1MB]][[hang]]", hang);
+      const cancelled = rig.queue.add("[[flood:1MB]][[hang]]");
+      await eventually(() => expectProcesses(1, cancelled));
+      rig.queue.cancel(cancelled);
+      const result = await resultOf(rig, done);
+      assert.equal(result.text, "kept");
+      assert.deepEqual(
+        result.notKept.map((what) => what.replace(/^\d+/, "N")),
+        ["N entries of the task's log"],
+      );
+      const failures = await Promise.all([late, cancelled].map((id) => failureOf(rig, id)));
+      assert.deepEqual(
+        failures.map(({ category }) => ErrorCategory[category]),
+        ["TIMEOUT", "CANCELLED"],
+      );
+    }));
+
+  it("fails a run whose result the queue fails to store, and gives up its lease when it stores no end at all", () =>
+    withRig({ CCSP_EXECUTOR_SLOTS: "2" }, async (rig) => {
+      for (const fault of ["report task-1", "complete task-1", "complete task-2", "fail task-2"])
+        rig.queue.faults.add(fault);
+      const [failed, dropped] = [rig.queue.add("[[text:a]]"), rig.queue.add("[[text:b]]")];
+      const { category, retryable, message } = await failureOf(rig, failed);
+      assert.deepEqual([ErrorCategory[category], retryable], ["UNKNOWN_ERROR", false]);
+      assert.match(message, /could not store its result; not kept: \d entries of the task's log$/);
+      await eventually(() => assert.deepEqual(rig.queue.syncs.at(-1)?.leases, []));
+      assert.equal(endingsOf(rig, dropped).length, 12);
+    }));
+
   it("keeps a run active while the queue cannot be reached, and delivers its result afterwards", () =>
     withRig({}, async (rig) => {
       const gate = join(rig.dir, "gate");

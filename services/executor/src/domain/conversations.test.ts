@@ -39,9 +39,9 @@ const resultOf = (transcript: Uint8Array | undefined, conversationId = "e-1"): R
 });
 
 /** One executor, `here`. The test can inspect its disk and its queue. */
-function setUp({ saves = "ok", disk = true }: { saves?: Answer; disk?: boolean } = {}) {
+function setUp({ saves = "ok", disk = true }: { saves?: Answer | "broken"; disk?: boolean } = {}) {
   const counted: bigint[] = [];
-  const store: { here: Map<bigint, Uint8Array>; there?: Uint8Array } = { here: new Map() };
+  const store: { here: Map<bigint, Uint8Array>; there?: Uint8Array | "broken" } = { here: new Map() };
   const kept: KeptCopies = {
     find: async ({ fence }) => store.here.get(fence === 0n ? ([...store.here.keys()].at(-1) ?? 0n) : fence),
     async put({ fence }, put) {
@@ -134,6 +134,14 @@ describe("the conversations of an executor", () => {
     assert.deepEqual(await begin(turnAt("other", 7n, { fault })), {
       gone: `${gone}; only other may have its transcript`,
     });
+  });
+
+  it("are kept on its disk when the queue fails to store them, and may be read at a later attempt when it fails to read them", async () => {
+    const kept = await setUp({ saves: "broken" }).keep(turnAt("here"), resultOf(bytes("x")));
+    assert.deepEqual(kept, { conversationId: "e-1", transcriptFault: "the queue could not store its transcript" });
+    const { begin, store } = setUp();
+    store.there = "broken";
+    assert.deepEqual(await begin(turnAt("other")), { gone: "the queue could not read its transcript", again: true });
   });
 
   it("have no id and a reason when no executor can continue them, so no task continues from the turn before", async () => {
