@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { freePort } from "@ccsp/fleet";
 import { createClient } from "@ccsp/grpc-kit";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
-import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { ErrorCategory, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually, isOfSandbox } from "@ccsp/testkit";
 import { expectProcesses, processesOf } from "./processes.js";
 import { failureOf, type Rig, resultOf, withRig } from "./rig.js";
@@ -74,10 +74,10 @@ describe("the executor and its leases", function () {
 
   it("ends a run with its result, at its cancel and at its wall time, while the queue fails to store its log", () =>
     withRig({ CCSP_EXECUTOR_SLOTS: "3" }, async (rig) => {
-      const hang = { limits: { wallTime: { seconds: 1n, nanos: 0 } } };
+      const hang = TaskSpec.fromPartial({ limits: { wallTime: { seconds: 1n, nanos: 0 } } });
       for (const number of [1, 2, 3]) rig.queue.faults.add(`report task-${number}`);
       const done = rig.queue.add("[[text:kept]]");
-      const late = rig.queue.add("[[flood:1MB]][[hang]]", hang);
+      const late = rig.queue.add("[[flood:1MB]][[hang]]", { limits: hang.limits });
       const cancelled = rig.queue.add("[[flood:1MB]][[hang]]");
       await eventually(() => expectProcesses(1, cancelled));
       rig.queue.cancel(cancelled);

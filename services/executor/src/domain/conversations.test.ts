@@ -39,9 +39,17 @@ const resultOf = (transcript: Uint8Array | undefined, conversationId = "e-1"): R
 });
 
 /** One executor, `here`. The test can inspect its disk and its queue. */
-function setUp({ saves = "ok", disk = true }: { saves?: Answer | "broken"; disk?: boolean } = {}) {
+function setUp({
+  saves = "ok",
+  disk = true,
+  broken = false,
+}: {
+  saves?: Answer;
+  disk?: boolean;
+  broken?: boolean;
+} = {}) {
   const counted: bigint[] = [];
-  const store: { here: Map<bigint, Uint8Array>; there?: Uint8Array | "broken" } = { here: new Map() };
+  const store: { here: Map<bigint, Uint8Array>; there?: Uint8Array } = { here: new Map() };
   const kept: KeptCopies = {
     find: async ({ fence }) => store.here.get(fence === 0n ? ([...store.here.keys()].at(-1) ?? 0n) : fence),
     async put({ fence }, put) {
@@ -57,7 +65,8 @@ function setUp({ saves = "ok", disk = true }: { saves?: Answer | "broken"; disk?
     },
     loadConversation: async () => store.there ?? "refused",
   };
-  const ask = <T>(call: (signal: AbortSignal) => Promise<T>) => call(new AbortController().signal);
+  const ask = async <T>(call: (signal: AbortSignal) => Promise<T>): Promise<T | "broken"> =>
+    broken ? "broken" : call(new AbortController().signal);
   const conversations = createConversations({ executorId: "here", queue, kept, log: pino({ level: "silent" }) });
   const begin = async (lease: Lease) => {
     const turn = await conversations.begin(lease, ask);
@@ -137,11 +146,15 @@ describe("the conversations of an executor", () => {
   });
 
   it("are kept on its disk when the queue fails to store them, and may be read at a later attempt when it fails to read them", async () => {
-    const kept = await setUp({ saves: "broken" }).keep(turnAt("here"), resultOf(bytes("x")));
-    assert.deepEqual(kept, { conversationId: "e-1", transcriptFault: "the queue could not store its transcript" });
-    const { begin, store } = setUp();
-    store.there = "broken";
-    assert.deepEqual(await begin(turnAt("other")), { gone: "the queue could not read its transcript", again: true });
+    const { keep, begin } = setUp({ broken: true });
+    assert.deepEqual(await keep(turnAt("here"), resultOf(bytes("x"))), {
+      conversationId: "e-1",
+      transcriptFault: "the queue could not store its transcript",
+    });
+    assert.deepEqual(await begin(turnAt("other", 9n)), {
+      gone: "the queue could not read its transcript",
+      again: true,
+    });
   });
 
   it("have no id and a reason when no executor can continue them, so no task continues from the turn before", async () => {
