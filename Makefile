@@ -60,7 +60,8 @@ test: setup ## run all tests except the slow ones, two files at a time
 	@$(FAST) $(SIDE_BY_SIDE) $(E2E) $(LIVE) $(UNIT)
 
 # Runs the files *.slow.test.ts, compares the queue with its model in 30,000 steps, runs the unit tests and one task on
-# Node 22, and the demo and the tests of Redis on Redis 8.0. It records what passed in .ci/proofs.json. PROOF=fuzz runs the proofs with this word in their names.
+# Node 22, and the demo and the tests of Redis on Redis 8.0. It records what passed in .ci/proofs.json. PROOF=fuzz runs
+# the proofs with this word in their names.
 test-slow: setup ## run the tests that take over 30 s, and some on Node 22 and Redis 8 (PROOF=name)
 	@$(PROOFS) run $(PROOF)
 
@@ -77,7 +78,6 @@ test-redis8: setup
 	@deploy/setup.sh redis8
 	@$(ON_REDIS8) $(MOCHA) $(REDIS)
 	@$(ON_REDIS8) node packages/demo/dist/main.js
-
 
 test-unit: packages ## run the tests that start no server and no other process
 	@$(MOCHA) $(UNIT)
