@@ -28,7 +28,10 @@ describe("the Python client, installed from its wheel", function () {
     const [version = ""] = stdout.split(" ");
     // Debian's protoc and its runtime are of one version.
     // The setuptools of Debian 12 write the bounds in another order.
-    assert.ok([`>=${version}'`, `>=${version})`].some((bound) => stdout.includes(bound)), stdout);
+    assert.ok(
+      [`>=${version}'`, `>=${version})`].some((bound) => stdout.includes(bound)),
+      stdout,
+    );
   });
 
   it("shows on its page the example that the test below runs", async () => {
