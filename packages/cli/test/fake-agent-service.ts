@@ -149,7 +149,7 @@ export async function startFakeAgentService({
     lameDuckMs: 0,
     drainMs: 1_000,
     services: [
-      fakeOperatorService(),
+      fakeOperatorService(onLost),
       implementSome(AgentServiceService, {
         async submitTask(request, context) {
           admit(context);
