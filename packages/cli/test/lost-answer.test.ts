@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { CallError } from "@ccsp/grpc-kit";
 import { type Cutter, startCutter } from "@ccsp/testkit";
-import { status } from "@grpc/grpc-js";
 import { adviceFor, errorJson } from "../src/connection/failed-call.js";
 import { startFakeAgentService } from "./fake-agent-service.js";
 import { ccsp, type Invocation } from "./memory-io.js";
+
+/** The status of gRPC. */
+const UNAVAILABLE = 14;
 
 describe("a task whose acceptance nobody heard of", () => {
   let gateway: Awaited<ReturnType<typeof startFakeAgentService>>;
@@ -70,7 +72,7 @@ describe("a task whose acceptance nobody heard of", () => {
     const refused = await at(create);
     assert.equal(refused.stderr, "ccsp: too much\n", "every try was refused");
     const lost = (method: string) =>
-      new CallError(status.UNAVAILABLE, "gone", undefined, { method: `/ccsp.gateway.v1.OperatorService/${method}` });
+      new CallError(UNAVAILABLE, "gone", undefined, { method: `/ccsp.gateway.v1.OperatorService/${method}` });
     assert.deepEqual(
       ["ListKeys", "RotateKey"].map((method) => adviceFor(lost(method)).length),
       [0, 1],
