@@ -42,10 +42,9 @@ const TRACE_ID = "0123456789abcdef0123456789abcdef";
 /**
  * A fake gateway, which serves operators too. The prompt of a task says what happens to it: `fail`, `retried` (failed,
  * was put back and succeeded), `hang` (until it is cancelled), `paused` (the second piece comes after `resume`, and then
- * it hangs), `refuse:REASON`, `lost …` (stored, and `onLost` is called before the
- * answer; its repeat is refused), `cached` (answered without earlier events), `told twice` (one message around a tool, and
- * one that is taken back). Any other task answers with its prompt in two pieces. The only token that the gateway refuses
- * is `expired`.
+ * it hangs), `refuse:REASON`, `lost …` (stored, and `onLost` is called before the answer; its repeat is refused),
+ * `cached` (answered without earlier events), `told twice` (one message around a tool, and one that is taken back). Any
+ * other task answers with its prompt in two pieces. The only token that the gateway refuses is `expired`.
  */
 export async function startFakeAgentService({
   credentials,
@@ -149,7 +148,7 @@ export async function startFakeAgentService({
     lameDuckMs: 0,
     drainMs: 1_000,
     services: [
-      fakeOperatorService(),
+      fakeOperatorService(onLost),
       implementSome(AgentServiceService, {
         async submitTask(request, context) {
           admit(context);

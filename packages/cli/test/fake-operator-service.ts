@@ -197,8 +197,12 @@ const BUDGET = BudgetStanding.fromPartial({
 });
 const BEARER = `ccsp_${KEY.id}_secret`;
 
-/** A fake of what operators call at the gateway, with one task, one gate, one run and an executor that is gone. */
-export function fakeOperatorService() {
+/**
+ * A fake of what operators call at the gateway, with one task, one gate, one run and an executor that is gone. For a key
+ * of the name `lost`, `onLost` is called before the answer, and its repeat is refused.
+ */
+export function fakeOperatorService(onLost: () => void = () => {}) {
+  let lost = false;
   const find = (taskId: string): { task: Task } => {
     if (taskId !== FAILED_TASK.id) throw new Refusal("TASK_NOT_FOUND", "no such task");
     return { task: FAILED_TASK };
@@ -340,7 +344,12 @@ export function fakeOperatorService() {
     testChannel: async () => TestChannelResponse.fromPartial({ accepted: true }),
     previewNotification: async () =>
       PreviewNotificationResponse.fromPartial({ previews: [{ channel: "file", title: "all is well" }] }),
-    createKey: async ({ subject, name, scopes }) => ({ key: { ...KEY, subject, name, scopes }, bearer: BEARER }),
+    async createKey({ subject, name, scopes }) {
+      if (name === "lost" && lost) throw new Refusal("OVERLOADED", "too much", { retryAfterMs: 90_000 });
+      lost = name === "lost";
+      if (lost) onLost();
+      return { key: { ...KEY, subject, name, scopes }, bearer: BEARER };
+    },
     async listKeys({ pageToken }) {
       const spent = { ...KEY, id: "0123456789AB", expireTime: MINUTE_AGO, lastUsedTime: MINUTE_AGO };
       return pageToken === "" ? { keys: [KEY], nextPageToken: "more" } : { keys: [spent], nextPageToken: "" };

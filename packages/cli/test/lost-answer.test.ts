@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
+import { CallError } from "@ccsp/grpc-kit";
 import { type Cutter, startCutter } from "@ccsp/testkit";
+import { adviceFor, errorJson } from "../src/connection/failed-call.js";
 import { startFakeAgentService } from "./fake-agent-service.js";
 import { ccsp, type Invocation } from "./memory-io.js";
+
+/** The status of gRPC. */
+const UNAVAILABLE = 14;
 
 describe("a task whose acceptance nobody heard of", () => {
   let gateway: Awaited<ReturnType<typeof startFakeAgentService>>;
@@ -55,6 +60,25 @@ describe("a task whose acceptance nobody heard of", () => {
       assert.match(stderr, new RegExp(`before the task was known to be accepted.* --request-id ${lastId()}`));
     });
   }
+
+  it("is told of a change of an operator too, which has no request id, and of nothing that only reads", async () => {
+    const create = ["key", "create", "--agent", "ci", "--role", "agent", "--name", "lost"];
+    const { code, stderr } = await at(create);
+    assert.equal(code, 5, stderr);
+    assert.match(
+      stderr,
+      /^ccsp: too much\nthe call may have taken effect, because a try of it got no answer: look before/,
+    );
+    const refused = await at(create);
+    assert.equal(refused.stderr, "ccsp: too much\n", "every try was refused");
+    const lost = (method: string) =>
+      new CallError(UNAVAILABLE, "gone", undefined, { method: `/ccsp.gateway.v1.OperatorService/${method}` });
+    assert.deepEqual(
+      ["ListKeys", "RotateKey"].map((method) => adviceFor(lost(method)).length),
+      [0, 1],
+    );
+    assert.deepEqual(Reflect.get(errorJson(lost("RotateKey")), "mayHaveTakenEffect"), true);
+  });
 
   it("is no matter for a task that was refused", async () => {
     const { stderr } = await at(["submit", "refuse:QUEUE_FULL"]);

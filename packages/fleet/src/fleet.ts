@@ -84,8 +84,9 @@ export interface Fleet {
   processes(): readonly FleetProcess[];
   /**
    * Resolves when every replica is ready and reaches its dependencies. Rejects with a PartFailed when no part has made
-   * progress for `startLimitMs`: it names the part that is the least far, and what it waits for. Rejects immediately if a process ends that was never ready (a PartFailed), or if one will not be started
-   * again: the error then has only the last output of that service.
+   * progress for `startLimitMs`: it names the part that is the least far, and what it waits for. Rejects immediately if
+   * a process ends that was never ready (a PartFailed), or if one will not be started again: the error then has only the
+   * last output of that service.
    */
   ready(): Promise<void>;
   /** Resolves when `stop` has stopped everything. */

@@ -228,7 +228,7 @@ describe("services with certificates in folders", () => {
     await eventually(() =>
       assert.match(
         String(warnings()[1]?.err?.message),
-        /tls\.crt cannot be used: a certificate in PEM is not complete$/,
+        /tls\.crt cannot be used: a certificate in PEM is not complete/,
       ),
     );
     assert.equal(await shown(server, gateway), before);

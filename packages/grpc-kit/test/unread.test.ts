@@ -157,6 +157,31 @@ describe("a reader that does not read", () => {
     for (const stream of streams) await stream.return?.();
   });
 
+  it("makes no work when it leaves: none of its streams that wait is served before its own end is seen", async () => {
+    let waiting = 0;
+    let made = 0;
+    const queue = await fixture.serveAndConnect(
+      {
+        async *watch({ agentId }, { unread }) {
+          unread.countFor(agentId);
+          yield entry(1);
+          waiting += 1;
+          await unread.reserve(MB);
+          made += 1;
+          yield entry(2, "x".repeat(MB));
+        },
+      },
+      { server: { callers: new CallerBounds({ unreadBytes: 2 * MB }) } },
+    );
+    const streams = await Promise.all(Array.from({ length: 50 }, () => open(queue, "alice")));
+    await eventually(() => assert.equal(waiting, streams.length));
+    await settle(queue);
+    const before = made;
+    await Promise.all(streams.map((stream) => stream.return?.()));
+    await settle(queue);
+    assert.ok(made - before <= 2, `${made - before} answers were made for nobody`);
+  });
+
   it("keeps nothing of its last message when it has left", async () => {
     const queue = await fixture.serveAndConnect({
       async *watch() {

@@ -62,7 +62,9 @@ async function take(verb: string, name: string, { open, log, stopping }: Service
     case "crash-when-ready":
       setImmediate(() => {
         const command = { name: "set", args: ["PRIVATE"] };
-        throw Object.assign(new Error(`${name} crashed`, { cause: new SyntaxError("PRIVATE") }), { command });
+        throw Object.assign(new Error(`${name} crashed`, { cause: new SyntaxError("cannot read PRIVATE") }), {
+          command,
+        });
       });
       return;
     default:

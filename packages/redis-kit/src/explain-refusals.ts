@@ -13,9 +13,12 @@ export function explainRefusals(client: RedisClient, user = "default"): void {
   target.sendCommand = (command, ...rest) => {
     command.promise.catch((error: unknown) => {
       if (!(error instanceof Error) || !REFUSED.test(error.message)) return;
-      const hint = ` (${command.name} as user ${user}; deploy/redis/users.acl has what each service needs)`;
+      const hint = `${command.name} as user ${user}; deploy/redis/users.acl has what each service needs`;
       // A command that is sent again passes here again.
-      if (!error.message.endsWith(hint)) error.message += hint;
+      if (error.message.endsWith(`(${hint})`)) return;
+      error.message += ` (${hint})`;
+      // A log has no message of Redis. It has this one, which code of CCSP made.
+      error.cause = new Error(hint);
     });
     return send(command, ...rest);
   };

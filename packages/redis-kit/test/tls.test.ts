@@ -160,6 +160,9 @@ describe("a command that the ACL refuses", () => {
     try {
       await assert.rejects(redis.client.set("ccsp:queue:a", "1"), /^ReplyError: NOPERM .*'set'.* \(set as user queue;/);
       await assert.rejects(redis.client.get("other"), /NOPERM .*key.* \(get as user queue; deploy\/redis\/users\.acl/);
+      const refused: unknown = await redis.client.get("other").catch((error: unknown) => error);
+      assert.ok(refused instanceof Error);
+      assert.match(String(refused.cause), /^Error: get as user queue; deploy/, "a log keeps no message of Redis itself");
     } finally {
       await redis.close();
       admin.disconnect();

@@ -125,7 +125,13 @@ export async function serveOps({ listen, registry, log, checks }: OpsOptions): P
 /** Answers the port that the server has. For port 0, the system chooses one. */
 async function listenOn(server: Server, { host, port }: OpsOptions["listen"]): Promise<number> {
   server.listen(port, host);
-  await once(server, "listening");
+  try {
+    await once(server, "listening");
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    const at = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+    throw new Error(`the ops port cannot listen on ${at}: ${why}`, { cause: error });
+  }
   const address = server.address();
   return typeof address === "object" && address !== null ? address.port : port;
 }

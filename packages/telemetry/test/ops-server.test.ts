@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { pino } from "pino";
 import { Counter } from "prom-client";
+import { describeError } from "../src/describe-error.js";
 import { type Check, createMetrics, type OpsServer, serveOps } from "../src/index.js";
 
 const log = pino({ level: "silent" });
@@ -32,6 +33,18 @@ describe("the ops port", () => {
     assert.match(text, /^tasks_total\{service="queue"\} 1$/m);
     assert.match(text, /^nodejs_eventloop_lag_seconds\{service="queue"\}/m);
     assert.match(text, /^process_resident_memory_bytes\{service="queue"\}/m);
+  });
+
+  it("names its address when it cannot listen there, since a log has no other message of the system's error", async () => {
+    const { ops } = await serve();
+    const listen = { host: "127.0.0.1", port: ops.port };
+    await assert.rejects(serveOps({ listen, registry: createMetrics("queue"), log, checks: {} }), (error) => {
+      assert.equal(
+        describeError(error).message,
+        `the ops port cannot listen on 127.0.0.1:${ops.port}: EADDRINUSE listen`,
+      );
+      return true;
+    });
   });
 
   it("keeps the metrics of two services in one process apart", async () => {

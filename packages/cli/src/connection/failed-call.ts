@@ -1,6 +1,7 @@
 import { CcspError, InvalidTaskError } from "@ccsp/client";
 import type { Reason } from "@ccsp/errors";
 import { CallError } from "@ccsp/grpc-kit/client.js";
+import { accessOf } from "@ccsp/protos/access.js";
 import { rolesWith } from "../auth/roles.js";
 import { CliError, EXIT, type ExitCode, messageOf } from "../process/exit.js";
 
@@ -59,8 +60,17 @@ const EXIT_OF: Readonly<Record<Reason, ExitCode>> = {
   SYNC_STALE: EXIT.failed,
 };
 
+/**
+ * Whether a change of an operator may have taken effect although its call failed. These calls have no request id. The
+ * errors of agents' calls say so themselves.
+ */
+const isUnsureChange = (error: unknown): boolean =>
+  error instanceof CallError && error.mayHaveTakenEffect && accessOf(error.method ?? "")?.audited === true;
+
 /** What a person can do about a refusal, beyond what its message says. */
 export function adviceFor(error: unknown): readonly string[] {
+  if (isUnsureChange(error))
+    return ["the call may have taken effect, because a try of it got no answer: look before you repeat it"];
   const refused = error instanceof CcspError || error instanceof CallError;
   if (!refused || error.reason !== "SCOPE_MISSING") return [];
   const scope = error.metadata["scope"] ?? "";
@@ -73,13 +83,14 @@ export function adviceFor(error: unknown): readonly string[] {
 /** The form in which `--json` shows an error. */
 export function errorJson(error: unknown): object {
   const message = messageOf(error);
-  const submission =
-    error instanceof CcspError && error.requestId !== undefined
-      ? { requestId: error.requestId, mayHaveTakenEffect: error.mayHaveTakenEffect }
-      : {};
-  if (error instanceof InvalidTaskError) return { reason: error.reason, message, fields: error.fields, ...submission };
-  if (error instanceof CcspError || error instanceof CallError) {
-    return { reason: error.reason, message, metadata: error.metadata, ...submission };
+  if (error instanceof CallError) {
+    const unsure = isUnsureChange(error) ? { mayHaveTakenEffect: true } : {};
+    return { reason: error.reason, message, metadata: error.metadata, ...unsure };
+  }
+  if (error instanceof CcspError) {
+    const { reason, metadata, requestId, mayHaveTakenEffect } = error;
+    const facts = error instanceof InvalidTaskError ? { fields: error.fields } : { metadata };
+    return { reason, message, ...facts, ...(requestId !== undefined && { requestId }), mayHaveTakenEffect };
   }
   return { message };
 }

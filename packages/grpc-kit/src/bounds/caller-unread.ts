@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { Refusal } from "@ccsp/errors";
 
 const RETRY_MS = 1_000;
@@ -48,6 +49,12 @@ export class CallerUnread {
       signal.addEventListener("abort", aborted, { once: true });
       this.#waiting.add(entry);
     });
+    // A caller that leaves ends many streams at once. Without this turn, the first end would serve a stream whose own
+    // end is behind it in the same packet, and so on: the work of all of them, for nobody.
+    await turn();
+    if (!signal.aborted) return;
+    this.giveBack(bytes);
+    throw signal.reason;
   }
 
   giveBack(bytes: number): void {
