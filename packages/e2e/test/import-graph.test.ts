@@ -106,6 +106,21 @@ const MONITOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
   session: ["signals", "state"],
   adaptation: ["forecast", "state", "windows"],
 };
+/** The folders of the executor's `src`, in the same way. */
+const EXECUTOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
+  domain: [],
+  conversations: ["domain"],
+  files: ["domain"],
+  hooks: ["domain"],
+  queue: ["domain"],
+  slots: ["domain"],
+  sandbox: [],
+  supervision: ["domain", "sandbox"],
+  grpc: ["domain", "queue", "sandbox"],
+  warm: ["domain", "supervision"],
+  telemetry: ["domain", "warm"],
+  engines: ["domain", "telemetry"],
+};
 /** The folders of the notification service's `src`, in the same way. */
 const NOTIFICATION_LAYERS: Readonly<Record<string, readonly string[]>> = {
   domain: [],
@@ -418,6 +433,7 @@ describe("The import graph", () => {
     ["folder of the command", "packages/cli/src", CLI_LAYERS],
     ["folder of the dashboard", "packages/dashboard/src", DASHBOARD_LAYERS],
     ["folder of grpc-kit", "packages/grpc-kit/src", GRPC_KIT_LAYERS],
+    ["folder of the executor", "services/executor/src", EXECUTOR_LAYERS],
     ["folder of the gateway", "services/gateway/src", GATEWAY_LAYERS],
     ["folder of the monitor", "services/monitor/src", MONITOR_LAYERS],
     ["folder of the notification service", "services/notification/src", NOTIFICATION_LAYERS],

@@ -5,7 +5,6 @@ import { text } from "node:stream/consumers";
 import { findExecutable } from "@ccsp/engine-kit";
 import { executorFiles, systemFiles } from "@ccsp/engine-kit/own-files";
 import type { Logger } from "pino";
-import { HAS_PROC } from "../supervision/proc.js";
 import { createBubblewrap } from "./bubblewrap.js";
 import type { SandboxConfig } from "./config.js";
 import { isWithin } from "./mounts.js";
@@ -69,7 +68,9 @@ export async function openSandbox(options: OpenSandboxOptions): Promise<OpenedSa
 const open = (reason: string): OpenedSandbox => ({
   sandbox: undefined,
   status: { confined: false, network: "", reason },
-  noWorkingFolders: HAS_PROC ? undefined : "without /proc, a folder can be swapped between its check and its use",
+  noWorkingFolders: systemFiles.existsSync("/proc/self/stat")
+    ? undefined
+    : "without /proc, a folder can be swapped between its check and its use",
 });
 
 async function create({ config, searchPath, path, folder, log }: OpenSandboxOptions): Promise<Sandbox> {
