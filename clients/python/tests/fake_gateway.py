@@ -8,8 +8,10 @@ from typing import Any
 
 import ccsp
 import grpc
+from ccsp.gateway.v1 import agent_service_pb2 as api
 from ccsp.gateway.v1 import agent_service_pb2_grpc as stubs
 from ccsp.rpc.v1 import error_details_pb2 as rpc
+from google.protobuf import descriptor_pb2
 
 
 class FakeGateway(stubs.AgentServiceServicer):
@@ -57,19 +59,13 @@ def _method(name: str, streams: bool) -> Callable[..., Any]:
     return stream if streams else unary
 
 
-for _name in (
-    "SubmitTask",
-    "SubmitTasks",
-    "GetTask",
-    "ListTasks",
-    "CancelTask",
-    "PutSchedule",
-    "DeleteSchedule",
-    "GetCapabilities",
-):
-    setattr(FakeGateway, _name, _method(_name, streams=False))
-for _name in ("RunTask", "WatchTask"):
-    setattr(FakeGateway, _name, _method(_name, streams=True))
+#: The name of each RPC of the proto, and whether it answers with a stream.
+RPCS: dict[str, bool] = {}
+_file = descriptor_pb2.FileDescriptorProto()
+api.DESCRIPTOR.CopyToProto(_file)
+for _rpc in _file.service[0].method:
+    RPCS[_rpc.name] = _rpc.server_streaming
+    setattr(FakeGateway, _rpc.name, _method(_rpc.name, _rpc.server_streaming))
 
 
 class Refusal(Exception):

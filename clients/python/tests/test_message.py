@@ -7,6 +7,7 @@ from ccsp import errors, fields
 from ccsp.error.v1 import reason_pb2
 from ccsp.message import to_message
 from ccsp.task.v1 import filter_pb2, schedule_pb2, task_pb2
+from ccsp.usage.v1 import forecast_pb2, usage_pb2
 
 UTC = dt.timezone.utc
 
@@ -117,6 +118,12 @@ class Contract(unittest.TestCase):
         self.assertEqual(set(typing.get_args(fields.State)), states)
         priorities = {name.removeprefix("PRIORITY_").lower() for name in task_pb2.Priority.keys()} - {"unspecified"}
         self.assertEqual(set(typing.get_args(fields.Priority)), priorities)
+        for words, enum, prefix in (
+            (fields.Dimension, usage_pb2.Dimension, "DIMENSION_"),
+            (fields.Metric, forecast_pb2.ForecastMetric, "FORECAST_METRIC_"),
+        ):
+            names = {name.removeprefix(prefix).lower() for name in enum.keys()} - {"unspecified"}
+            self.assertEqual(set(typing.get_args(words)), names)
 
     def test_every_reason_that_an_agent_can_meet_has_a_class(self):
         known = {reason for kind in ccsp.CcspError.__subclasses__() for reason in kind.reasons}

@@ -9,7 +9,7 @@ import {
 import { type Task, type TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { type Caller, type CallSettings, createCaller } from "./caller.js";
 import { createDoubt } from "./doubt.js";
-import { CcspError } from "./errors.js";
+import { answered, CcspError } from "./errors.js";
 import { type Agent, followRun, followTask } from "./follow.js";
 import { type ListFilter, toFilter } from "./list-filter.js";
 import { createRun, type Run } from "./run.js";
@@ -18,8 +18,10 @@ import { toRunEvents } from "./run-events.js";
 import { createSchedules, type Schedules } from "./schedules.js";
 import { type Submitted, toSubmitted } from "./submitted.js";
 import { type TaskInput, toSpec } from "./task-input.js";
+import { type TaskTrace, toTaskTrace } from "./task-trace.js";
 import { type ClientTls, tlsCredentials } from "./tls.js";
 import { createTokenSource, type Token } from "./token.js";
+import { createUsageCalls, type UsageCalls } from "./usage-calls.js";
 
 export interface ClientOptions {
   /** gRPC target of the gateway: `host:port`, `dns:///…`, or another scheme that this process has registered. */
@@ -77,7 +79,7 @@ export interface Capabilities {
  * CCSP for one agent. Every method throws a CcspError when the call was refused, or when no gateway answered for
  * `resumeMs` (while none was reached: `connectMs`).
  */
-export interface CcspClient {
+export interface CcspClient extends UsageCalls {
   /**
    * Submits a task and follows it to its end, across restarts of the gateway. Leaving the loop does not cancel the
    * task.
@@ -105,6 +107,11 @@ export interface CcspClient {
   retry(taskId: string, reason?: string, settings?: CallSettings): Promise<Task>;
   /** Explains the state of a task, and when it may start. */
   explain(taskId: string, settings?: CallSettings): Promise<Explanation>;
+  /**
+   * Reads from the tracing system what took how long in a task. It has nothing if the system did not keep this trace,
+   * and if the gateway knows no tracing system.
+   */
+  trace(taskId: string, settings?: CallSettings): Promise<TaskTrace>;
   /** Estimates when a task would start if it were submitted now. */
   estimate(task: TaskInput, settings?: CallSettings): Promise<Estimate>;
   readonly schedules: Schedules;
@@ -129,6 +136,7 @@ export function createCcspClient(options: ClientOptions): CcspClient {
   const caller = createCaller({ target, tokens, resumeMs, connectMs, closed: closing.signal });
   return {
     ...createTaskCalls(agent, caller),
+    ...createUsageCalls(agent, caller),
     schedules: createSchedules(agent, caller),
 
     async capabilities(settings = {}) {
@@ -144,7 +152,9 @@ export function createCcspClient(options: ClientOptions): CcspClient {
   };
 }
 
-function createTaskCalls(agent: Agent, caller: Caller): Omit<CcspClient, "schedules" | "capabilities" | "close"> {
+type TaskCalls = Omit<CcspClient, keyof UsageCalls | "schedules" | "capabilities" | "close">;
+
+function createTaskCalls(agent: Agent, caller: Caller): TaskCalls {
   async function* runEvents(task: TaskInput, settings: SubmitSettings): AsyncGenerator<RunEvent, void> {
     const request = { ...settings, spec: toSpec(task), requestId: settings.requestId ?? randomUUID() };
     yield* toRunEvents(followRun(agent, caller, request));
@@ -157,14 +167,15 @@ function createTaskCalls(agent: Agent, caller: Caller): Omit<CcspClient, "schedu
       const request = { spec: toSpec(task), requestId: settings.requestId ?? randomUUID() };
       const doubt = createDoubt([request.requestId]);
       const response = await caller.unary(settings, (options) => agent.submitTask(request, options), doubt);
-      return present(response.task);
+      return answered(response.task, "a task");
     },
 
     watch: (taskId, { afterSequence = 0, ...settings } = {}) =>
       followTask(agent, caller, { taskId, afterSequence, ...settings }),
 
     async get(taskId, settings = {}) {
-      return present((await caller.unary(settings, (options) => agent.getTask({ taskId }, options))).task);
+      const call = (options: CallOptions) => agent.getTask({ taskId }, options);
+      return answered((await caller.unary(settings, call)).task, "a task");
     },
 
     async *list({ states = [], pageSize = 0, ...settings } = {}) {
@@ -180,7 +191,7 @@ function createTaskCalls(agent: Agent, caller: Caller): Omit<CcspClient, "schedu
 
     async cancel(taskId, reason = "", settings = {}) {
       const call = (options: CallOptions) => agent.cancelTask({ taskId, reason }, options);
-      return present((await caller.unary(settings, call, createDoubt())).task);
+      return answered((await caller.unary(settings, call, createDoubt())).task, "a task");
     },
 
     async submitMany(tasks, settings = {}) {
@@ -196,17 +207,16 @@ function createTaskCalls(agent: Agent, caller: Caller): Omit<CcspClient, "schedu
 
     async retry(taskId, reason = "", settings = {}) {
       const call = (options: CallOptions) => agent.retryTask({ taskId, reason }, options);
-      return present((await caller.unary(settings, call, createDoubt())).task);
+      return answered((await caller.unary(settings, call, createDoubt())).task, "a task");
     },
 
     explain: (taskId, settings = {}) => caller.unary(settings, (options) => agent.explainTask({ taskId }, options)),
 
+    async trace(taskId, settings = {}) {
+      return toTaskTrace(await caller.unary(settings, (options) => agent.getTaskTrace({ taskId }, options)));
+    },
+
     estimate: (task, settings = {}) =>
       caller.unary(settings, (options) => agent.estimateTask({ spec: toSpec(task) }, options)),
   };
-}
-
-function present(task: Task | undefined): Task {
-  if (!task) throw new CcspError("INTERNAL", "the gateway answered without a task");
-  return task;
 }

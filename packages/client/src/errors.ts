@@ -197,6 +197,12 @@ export function toCcspError(error: unknown): unknown {
   return errorFor(reason, error.message, { metadata, fields, retryAfterMs, cause: error });
 }
 
+/** What an answer of the gateway must have. `what` names it, such as "a task". */
+export function answered<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new CcspError("INTERNAL", `the gateway answered without ${what}`);
+  return value;
+}
+
 /** An error of the class that its reason belongs to. */
 export function errorFor(reason: Reason, message: string, details: ErrorDetails): CcspError {
   return new CLASS_OF[reason](reason, message, details);

@@ -1,6 +1,7 @@
 import type { FieldViolation } from "@ccsp/errors";
 import type { DeepPartial } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { toDuration } from "@ccsp/protos/duration.js";
+import { InvalidTaskError } from "./errors.js";
 
 /** Says what is wrong with the type of a value. Undefined means that the type is right. */
 type Check = (value: unknown) => string | undefined;
@@ -36,12 +37,28 @@ export function toMessage<In extends object, Out>(input: In, fields: Fields<In, 
   return Object.fromEntries(given) as DeepPartial<Out>;
 }
 
+/**
+ * The request with these fields. Throws an InvalidTaskError that names every field of a wrong type. The server checks
+ * whether the values are acceptable.
+ */
+export function toRequest<In extends object, Out>(input: In, fields: Fields<In, Out>): DeepPartial<Out> {
+  refuse("request", faultsOf(input, fields));
+  return toMessage(input, fields);
+}
+
+/** Throws an InvalidTaskError that names all faults, if there are any. `what` is what has the faults. */
+export function refuse(what: string, fields: readonly FieldViolation[]): void {
+  if (fields.length === 0) return;
+  const said = fields.map(({ field, description }) => `${field}: ${description}`).join("; ");
+  throw new InvalidTaskError("INVALID_FIELD", `invalid ${what}: ${said}`, { fields });
+}
+
 /** Every field of `input` that is unknown or has a wrong type. */
 export function faultsOf(input: object, fields: AnyFields, path = ""): FieldViolation[] {
   return Object.entries(input).flatMap(([key, value]: [string, unknown]) => {
     const at = `${path}${key}`;
     const row = Object.hasOwn(fields, key) ? fields[key] : undefined;
-    if (!row) return [{ field: `spec.${at}`, description: `${at} is not a field of a task` }];
+    if (!row) return [{ field: at, description: `${at} is not a field of a task` }];
     if (value === undefined) return [];
     const fault = row.check(value);
     const own = fault === undefined ? [] : [{ field: apiName(at), description: `${at} ${fault}` }];
@@ -50,14 +67,14 @@ export function faultsOf(input: object, fields: AnyFields, path = ""): FieldViol
 }
 
 /**
- * Name in the API: `limits.wallTimeMs` becomes `spec.limits.wall_time`. The index of a list item is not part of the
+ * Name in the API: `limits.wallTimeMs` becomes `limits.wall_time`. The index of a list item is not part of the
  * name.
  */
 const apiName = (path: string): string =>
-  `spec.${path
+  path
     .replaceAll(/\[\d+\]/g, "")
     .replace(/Ms$/, "")
-    .replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
+    .replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 const as = <T>(check: Check): Field<T, T> => ({ check, message: (value) => value });
 

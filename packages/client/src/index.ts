@@ -17,6 +17,7 @@ export {
   type Usage,
 } from "@ccsp/protos/ccsp/task/v1/task.js";
 export { type Answer, createAnswer } from "./answer.js";
+export type { BudgetActionName, BudgetStanding } from "./budgets.js";
 export type { CallSettings } from "./caller.js";
 export {
   type Capabilities,
@@ -42,6 +43,17 @@ export {
   TaskStateError,
   UnavailableError,
 } from "./errors.js";
+export type {
+  Forecast,
+  ForecastBase,
+  ForecastError,
+  ForecastMetricName,
+  ForecastQuery,
+  ForecastSettings,
+  ForecastStep,
+  KnownForecast,
+  NoForecast,
+} from "./forecast.js";
 export type { ListFilter } from "./list-filter.js";
 export type { Run } from "./run.js";
 export { type EndState, type RunEnded, type RunEvent, type RunUsage, toRunEvent } from "./run-event.js";
@@ -61,5 +73,8 @@ export {
   type RetryInput,
   type TaskInput,
 } from "./task-input.js";
+export type { TaskSpan, TaskTrace } from "./task-trace.js";
 export type { ClientTls } from "./tls.js";
 export type { Token } from "./token.js";
+export type { UsageDimension, UsageGap, UsageQuery, UsageReport, UsageRow, UsageSettings } from "./usage.js";
+export type { UsageCalls } from "./usage-calls.js";

@@ -3,7 +3,7 @@ import type { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_ser
 import { MissedRuns, Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import type { Caller, CallSettings } from "./caller.js";
 import { createDoubt } from "./doubt.js";
-import { CcspError, NotFoundError } from "./errors.js";
+import { answered, NotFoundError } from "./errors.js";
 import { type TaskInput, toSpec } from "./task-input.js";
 
 /** A recurring task. */
@@ -45,8 +45,7 @@ export function createSchedules(agent: Client<AgentServiceService>, caller: Call
     async put({ task, missedRuns = "skip", ...plain }, settings = {}) {
       const schedule = Schedule.fromPartial({ ...plain, spec: toSpec(task), missedRuns: MISSED[missedRuns] });
       const answer = await caller.unary(settings, (options) => agent.putSchedule({ schedule }, options), createDoubt());
-      if (!answer.schedule) throw new CcspError("INTERNAL", "the gateway answered without a schedule");
-      return answer.schedule;
+      return answered(answer.schedule, "a schedule");
     },
 
     async list(settings = {}) {

@@ -1,6 +1,5 @@
 import { CATEGORY_NAMES, type CategoryName } from "@ccsp/errors";
 import { ErrorCategory, PermissionMode, Priority, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { InvalidTaskError } from "./errors.js";
 import {
   above0,
   bytes,
@@ -17,6 +16,7 @@ import {
   number,
   oneOf,
   part,
+  refuse,
   text,
   texts,
   toMessage,
@@ -182,14 +182,13 @@ const TASK: Fields<TaskInput, TaskSpec> = {
  * unknown field. The server checks whether the values are acceptable.
  */
 export function toSpec(input: TaskInput): TaskSpec {
-  const faults = isRecord(input) ? faultsOf(input, TASK) : [noTask(input)];
+  const faults = isRecord(input)
+    ? faultsOf(input, TASK).map((fault) => ({ ...fault, field: `spec.${fault.field}` }))
+    : [noTask(input)];
   if (isRecord(input) && input.prompt === undefined) {
     faults.unshift({ field: "spec.prompt", description: "prompt is missing" });
   }
-  if (faults.length > 0) {
-    const message = `invalid task: ${faults.map(({ field, description }) => `${field}: ${description}`).join("; ")}`;
-    throw new InvalidTaskError("INVALID_FIELD", message, { fields: faults });
-  }
+  refuse("task", faults);
   return TaskSpec.fromPartial(toMessage(input, TASK));
 }
 

@@ -326,7 +326,11 @@ describe("client", () => {
     cancel: (c, signal) => c.cancel("t", "", { signal }),
     retry: (c, signal) => c.retry("t", "", { signal }),
     explain: (c, signal) => c.explain("t", { signal }),
+    trace: (c, signal) => c.trace("t", { signal }),
     estimate: (c, signal) => c.estimate({ prompt: "a" }, { signal }),
+    usage: (c, signal) => c.usage({ signal }),
+    forecast: (c, signal) => c.forecast({ signal }),
+    budgets: (c, signal) => c.budgets({ signal }),
     capabilities: (c, signal) => c.capabilities({ signal }),
     "schedules.put": (c, signal) =>
       c.schedules.put({ name: "a", cron: "* * * * *", task: { prompt: "a" } }, { signal }),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Budget, BudgetPeriod, BudgetUnit } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
 import { eventually, type ReceivedSpan } from "@ccsp/testkit";
 import { collect } from "../src/collect.js";
 import { monitorClient, notificationClient } from "../src/internal-clients.js";
@@ -83,6 +84,37 @@ describe("one task through the whole fleet, with the real Claude Code CLI", func
     assert.equal(row?.runs, 1n);
     assert.equal(row?.usage?.outputTokens, run.ended.result?.usage?.outputTokens);
     assert.equal(row?.model, run.ended.result?.model);
+  });
+
+  it("tells the agent what it used, expects and may use, and the trace of its task", async () => {
+    const monitor = monitorClient(world);
+    const holder = { holder: { $case: "agentId", value: "alice" } } as const;
+    const bound = { limit: 100, unit: BudgetUnit.REQUESTS, period: BudgetPeriod.MONTH };
+    await monitor.putBudget({ budget: Budget.fromPartial({ name: "mine", holder, ...bound }), who: "ada" });
+    monitor.close();
+    const client = world.client("alice");
+    const { rows, startTime, endTime } = await eventually(async () => {
+      const report = await client.usage({ groupBy: ["model", "priority"] });
+      assert.equal(report.rows.length, 1);
+      return report;
+    });
+    const result = run.ended.result;
+    const { model, priority, runs, outputTokens, costUsd, runTimeMs } = rows[0] ?? assert.fail("no row");
+    assert.deepEqual([model, priority, runs], [result?.model, "normal", 1]);
+    assert.equal(outputTokens, Number(result?.usage?.outputTokens));
+    assert.equal(costUsd.toFixed(6), result?.costUsd?.toFixed(6));
+    assert.ok(runTimeMs > 0);
+    assert.ok(endTime.getTime() - startTime.getTime() >= 24 * 3_600_000);
+    const forecast = await client.forecast({ metric: "cost", horizonMs: 1_800_000 });
+    assert.deepEqual([forecast.state, forecast.metric, forecast.horizonMs], ["too-little-data", "cost", 1_800_000]);
+    await eventually(async () => {
+      const [budget, ...more] = await client.budgets();
+      const { name, unit, limit, period, used, share, actionInForce } = budget ?? assert.fail("no budget");
+      assert.deepEqual([name, unit, limit, period, used, share], ["mine", "requests", 100, "month", 1, 0.01]);
+      assert.deepEqual([actionInForce, more], [undefined, []]);
+    });
+    // This gateway knows no tracing system.
+    assert.deepEqual(await client.trace(run.taskId), { traceId: TRACE_ID, readable: false, spans: [] });
   });
 
   it("writes the notification to the file channel and lists it", async () => {

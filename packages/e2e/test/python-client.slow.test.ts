@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Budget, BudgetPeriod, BudgetUnit } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
 import { eventually, skip } from "@ccsp/testkit";
+import { monitorClient } from "../src/internal-clients.js";
 import { installPythonClient, PYTHON_CLIENT, type PythonClient, whyNoPython } from "../src/python.js";
 import { startWorld, type World } from "../src/world.js";
 
@@ -52,10 +54,12 @@ describe("the Python client, installed from its wheel", function () {
     } catch {
       skip(this, "mypy is not installed (Debian: mypy)");
     }
-    // The examples import the package, so mypy checks both.
-    const config = ["--config-file", join(PYTHON_CLIENT, "pyproject.toml"), "--cache-dir", "/dev/null"];
-    const env = { MYPYPATH: client.site };
-    await client.python(["-m", "mypy", ...config, join(PYTHON_CLIENT, "examples")], env);
+    const wrong = join(client.site, "wrong.py");
+    await writeFile(wrong, 'import ccsp\nccsp.Client("a", token="b").run("c", priority="hi", unknown=1)\n');
+    // mypy says nothing of an installed package, unless it is named.
+    assert.deepEqual(await mypyFaults(client, [join(client.site, "ccsp"), join(PYTHON_CLIENT, "examples")]), []);
+    // It knows the fields of a task: without `Unpack`, it would take any.
+    assert.deepEqual(await mypyFaults(client, [wrong]), ["arg-type", "call-arg"]);
   });
 
   describe("with the real Claude Code CLI and a simulated model", () => {
@@ -99,6 +103,22 @@ describe("the Python client, installed from its wheel", function () {
     it("retries a task that failed for good", async () => {
       const printed = await example("retry", { PROMPT: "mend it [[sim:too-long times=1]]" });
       assert.match(printed, /^failed after all attempts: CONTEXT_OVERFLOW\nYou said: mend it/);
+    });
+
+    it("tells what the agent used, expects and may use, and the trace of its newest task", async () => {
+      const monitor = monitorClient(world);
+      const holder = { holder: { $case: "agentId", value: "python" } } as const;
+      const bound = { limit: 1_000, unit: BudgetUnit.REQUESTS, period: BudgetPeriod.MONTH };
+      await monitor.putBudget({ budget: Budget.fromPartial({ name: "mine", holder, ...bound }), who: "ada" });
+      monitor.close();
+      const printed = await eventually(async () => {
+        const text = await example("usage");
+        assert.match(text, /\(high\): \d+ run\(s\), [1-9]\d* tokens, \$0\.\d+\n/);
+        return text;
+      });
+      assert.match(printed, /^no forecast: \S/m);
+      assert.match(printed, /^budget mine: \d+% used, until 20\d\d-\d\d-01T00:00 UTC$/m);
+      assert.match(printed, /^trace [0-9a-f]{32}: the gateway cannot read it$/m);
     });
 
     it("tells a spent budget from a refused one", async () => {
@@ -145,3 +165,19 @@ except ccsp.UnavailableError as error:
     });
   });
 });
+
+/** The codes of the errors that mypy finds in these files, in the strictest mode. */
+async function mypyFaults(client: PythonClient, files: readonly string[]): Promise<string[]> {
+  const { stdout: said } = await client.python(["-m", "mypy", "--version"]);
+  const [, major = 0, minor = 0] = /(\d+)\.(\d+)/.exec(said)?.map(Number) ?? [];
+  // Before 1.7, mypy takes `Unpack` only when it is told to. Later, this option makes a warning.
+  const early = major < 1 || (major === 1 && minor < 7) ? ["--enable-incomplete-feature=Unpack"] : [];
+  const config = ["--config-file", join(PYTHON_CLIENT, "pyproject.toml"), "--cache-dir", "/dev/null"];
+  const run = client.python(["-m", "mypy", ...config, ...early, ...files], { MYPYPATH: client.site });
+  const printed = await run.then(
+    ({ stdout }) => stdout,
+    (error: Error & { stdout?: string }) => error.stdout ?? error.message,
+  );
+  assert.match(printed, /^(?:Success: no issues found|Found \d+ errors?) in /m);
+  return [...printed.matchAll(/: error: .*\[(.*)\]$/gm)].map(([, code = ""]) => code).toSorted();
+}

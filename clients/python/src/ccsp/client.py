@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,11 +14,12 @@ import grpc
 
 from ccsp.calls import Caller, Connection, Token, follow
 from ccsp.errors import CcspError, Doubt, NotFoundError, error_for
-from ccsp.fields import Filter, ScheduleFields, State, Task, TaskFields
+from ccsp.fields import Dimension, Filter, Metric, ScheduleFields, Span, State, Task, TaskFields
 from ccsp.gateway.v1 import agent_service_pb2 as api
 from ccsp.message import to_message
 from ccsp.run import Run
 from ccsp.task.v1 import filter_pb2, schedule_pb2, submission_pb2, task_pb2
+from ccsp.usage.v1 import budgets_pb2, forecast_pb2
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,55 @@ class Client:
         request = api.EstimateTaskRequest(spec=_spec(prompt, task))
         answer: api.EstimateTaskResponse = self._caller.unary(self._caller.agent.EstimateTask, request, timeout)
         return answer
+
+    def trace(self, task_id: str, *, timeout: float | None = None) -> api.GetTaskTraceResponse:
+        """What took how long in the task, and in which service.
+
+        Spans arrive seconds or minutes after they ended, and the tracing system may keep only some traces. If
+        `readable` is false, the gateway knows no tracing system.
+        """
+        request = api.GetTaskTraceRequest(task_id=task_id)
+        answer: api.GetTaskTraceResponse = self._caller.unary(self._caller.agent.GetTaskTrace, request, timeout)
+        return answer
+
+    def usage(
+        self,
+        *,
+        start_time: dt.datetime | None = None,
+        end_time: dt.datetime | None = None,
+        group_by: Sequence[Dimension] = (),
+        timeout: float | None = None,
+    ) -> api.GetMyUsageResponse:
+        """What the agent's own tasks used: runs, tokens, cost and times. One row for each combination of `group_by`.
+
+        Without arguments: in the last 24 hours, by model. Times are rounded to full hours, so that the range gets
+        longer; the answer says which range it covers, and when records were lost in it.
+        """
+        values = {"start_time": start_time, "end_time": end_time, "group_by": group_by}
+        request = to_message(api.GetMyUsageRequest, values, "request")
+        answer: api.GetMyUsageResponse = self._caller.unary(self._caller.agent.GetMyUsage, request, timeout)
+        return answer
+
+    def forecast(
+        self, metric: Metric = "tokens", *, horizon: Span | None = None, timeout: float | None = None
+    ) -> forecast_pb2.Forecast:
+        """What the agent is expected to use: tokens, cost in US dollars, or requests, which are runs.
+
+        `horizon` is how far ahead, in whole steps of five minutes up to six hours; the default is one hour. With too
+        little usage, the state is FORECAST_STATE_TOO_LITTLE_DATA, and `reason` says what is missing.
+        """
+        request = to_message(api.GetMyForecastRequest, {"metric": metric, "horizon": horizon}, "request")
+        answer: api.GetMyForecastResponse = self._caller.unary(self._caller.agent.GetMyForecast, request, timeout)
+        return answer.forecast
+
+    def budgets(self, *, timeout: float | None = None) -> Sequence[budgets_pb2.BudgetStanding]:
+        """The budgets that the agent itself holds, sorted by name, and where each stands.
+
+        Those of labels and of everybody are not among them.
+        """
+        method, request = self._caller.agent.GetMyBudgets, api.GetMyBudgetsRequest()
+        answer: api.GetMyBudgetsResponse = self._caller.unary(method, request, timeout)
+        return tuple(answer.budgets)
 
     def capabilities(self, *, timeout: float | None = None) -> api.GetCapabilitiesResponse:
         """Engines, limits, version, and the identity that the gateway sees."""

@@ -1,4 +1,4 @@
-"""The fields of a task, of a filter and of a schedule, as programs write them.
+"""The fields of a task, of a filter and of a schedule, and the words of enums, as programs write them.
 
 The names and meanings are those of the protos: ccsp/task/v1/task.proto says what each field does. A time span is a
 timedelta or a number of seconds, a time is a datetime with a time zone, an enum is its word, such as `low` for
@@ -25,6 +25,11 @@ State = Literal[
     "CANCELLED",
     "EXPIRED",
 ]
+
+#: What usage is grouped by. `account` is the login of the engine.
+Dimension = Literal["agent", "engine", "account", "model", "priority", "label"]
+#: What is forecast. `requests` are runs.
+Metric = Literal["tokens", "cost", "requests"]
 
 
 class Limits(TypedDict, total=False):
