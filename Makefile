@@ -4,6 +4,10 @@ export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 # Tools that cache, such as buf, write below this folder, unless the environment names another place.
 export XDG_CACHE_HOME ?= $(CURDIR)/.tools/cache
 
+# The tests of Redis' users, scripts, Sentinels and Cluster, for another Redis.
+REDIS := packages/e2e/test/redis-users.test.ts packages/fleet/test/redis.test.ts 'packages/redis-kit/test/*.test.ts' \
+  packages/events/test/cluster.test.ts services/monitor/test/gaps.test.ts \
+  services/queue/test/{every-script,failover,failover-asked,redis-refuses,conversations}.test.ts
 UNIT := 'packages/*/src/**/*.test.ts' 'services/*/src/**/*.test.ts'
 E2E := 'packages/e2e/test/**/*.test.ts'
 # Long files come first, so that the parallel jobs end at about the same time.
@@ -14,11 +18,12 @@ FAST := $(MOCHA) --ignore '**/*.slow.test.ts'
 # Files that start processes run two at a time: more of them disturb each other on two cores.
 SIDE_BY_SIDE := --parallel --jobs 2
 ON_NODE22 := PATH="$(CURDIR)/.tools/node22/bin:$$PATH"
+ON_REDIS8 := REDIS_SERVER_BIN="$(CURDIR)/.tools/redis8/bin/redis-server"
 CCSP := node packages/cli/bin/ccsp.js
 
 BENCHES := bench-submit bench-queue bench-monitor bench-adaptation bench-forecast bench-strangers bench-live bench-ttft bench-rest
 .PHONY: $(BENCHES) bench-brief
-.PHONY: help setup packages demo up down logs test test-slow test-slow-changed test-unit test-unit-node22 test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
+.PHONY: help setup packages demo up down logs test test-slow test-slow-changed test-unit test-unit-node22 test-redis8 test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
   chaos check python pack images gen docs docs-picture lint types format proto build clean
 
 help:
@@ -54,9 +59,10 @@ test test-integration test-e2e: export NODE_COMPILE_CACHE ?= $(CURDIR)/.tools/ca
 test: setup ## run all tests except the slow ones, two files at a time
 	@$(FAST) $(SIDE_BY_SIDE) $(E2E) $(LIVE) $(UNIT)
 
-# Runs the files *.slow.test.ts, compares the queue with its model in 30,000 steps, and runs the unit tests and one task
-# on Node 22. It records what passed in .ci/proofs.json. PROOF=fuzz runs the proofs with this word in their names.
-test-slow: setup ## run the tests that take over 30 s, and some tests on Node 22 (PROOF=name)
+# Runs the files *.slow.test.ts, compares the queue with its model in 30,000 steps, runs the unit tests and one task on
+# Node 22, and the demo and the tests of Redis on Redis 8.0. It records what passed in .ci/proofs.json. PROOF=fuzz runs
+# the proofs with this word in their names.
+test-slow: setup ## run the tests that take over 30 s, and some on Node 22 and Redis 8 (PROOF=name)
 	@$(PROOFS) run $(PROOF)
 
 # What .ci/run runs of them.
@@ -66,6 +72,12 @@ test-slow-changed: setup ## run the slow tests whose inputs differ from those wi
 test-unit-node22: packages
 	@deploy/setup.sh node22
 	@$(ON_NODE22) $(MOCHA) $(UNIT) packages/e2e/test/one-task.test.ts
+
+# The demo, and the tests of what depends on the release of Redis. It downloads Redis 8.0 if needed.
+test-redis8: setup
+	@deploy/setup.sh redis8
+	@$(ON_REDIS8) $(MOCHA) $(REDIS)
+	@$(ON_REDIS8) node packages/demo/dist/main.js
 
 test-unit: packages ## run the tests that start no server and no other process
 	@$(MOCHA) $(UNIT)

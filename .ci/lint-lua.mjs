@@ -1,6 +1,7 @@
 // Lints every Lua script. It reports: syntax that is not Lua 5.1 (the version of Redis), names without a definition,
-// writes to globals, locals that are never read, and locals that hide another local of the same block. A file in a
-// folder below a `lua/` is a part. Parts are put before the scripts of that `lua/`, so all files there know the parts'
+// writes to globals, locals that are never read, locals that hide another local of the same block, and what may give
+// Redis a -0: a minus sign before anything but a number in the arguments of a command. Redis before 7.2 reads the -0 of
+// Lua as "-0", which is no integer for it. `0 - x` has no such result. A file in a folder below a `lua/` is a part. Parts are put before the scripts of that `lua/`, so all files there know the parts'
 // top-level locals.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -39,10 +40,15 @@ function lintSet(folder, files) {
   });
   const shared = new Set(read.filter(({ isPart }) => isPart).flatMap(({ top }) => [...top.keys()]));
   const wanted = new Set(read.flatMap(({ free }) => free.map(({ name }) => name)));
-  for (const { file, isPart, top, unread, hidden, free, written } of read) {
+  for (const { file, isPart, top, unread, hidden, free, written, negated } of read) {
     const at = ({ name, loc }, what) => faults.push(`${file}:${loc.start.line}: ${what} ${name}`);
     for (const node of written) at(node, "writes the global");
     for (const node of free) if (!REDIS.has(node.name) && !shared.has(node.name)) at(node, "nothing defines");
+    for (const { loc } of negated) {
+      faults.push(
+        `${file}:${loc.start.line}: a minus sign before a value that Redis gets: write 0 - x, which is never -0`,
+      );
+    }
     for (const node of hidden) at(node, "defines again in one block");
     for (const node of unread) {
       const isShared = isPart && top.get(node.name) === node && wanted.has(node.name);
@@ -56,10 +62,15 @@ function parse(file) {
   return luaparse.parse(readFileSync(file, "utf8"), { luaVersion: "5.1", locations: true, comments: false });
 }
 
+function isCommand({ type, base, identifier }) {
+  return type === "MemberExpression" && base.name === "redis" && ["call", "pcall"].includes(identifier.name);
+}
+
 /** Finds the locals and globals of a file: where they are defined and how they are used. */
 function readNames(chunk) {
-  const found = { top: new Map(), unread: new Set(), hidden: [], free: [], written: [] };
+  const found = { top: new Map(), unread: new Set(), hidden: [], free: [], written: [], negated: [] };
   const scopes = [];
+  let inCommand = false;
   const define = (node) => {
     const scope = scopes.at(-1);
     if (scope.has(node.name) && !node.name.startsWith("_")) found.hidden.push(node);
@@ -90,6 +101,17 @@ function readNames(chunk) {
       else found.free.push(node);
     },
     MemberExpression: ({ base }) => visit(base),
+    CallExpression: ({ base, arguments: given }) => {
+      visit(base);
+      const outside = inCommand;
+      inCommand ||= isCommand(base);
+      visit(given);
+      inCommand = outside;
+    },
+    UnaryExpression: (node) => {
+      if (inCommand && node.operator === "-" && node.argument.type !== "NumericLiteral") found.negated.push(node);
+      visit(node.argument);
+    },
     TableKeyString: ({ value }) => visit(value),
     LocalStatement: ({ variables, init }) => {
       visit(init);

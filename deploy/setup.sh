@@ -7,6 +7,9 @@ set -euo pipefail
 readonly NODE_MINIMUM=22.15.0
 # The last Debian suite that has Consul under a free licence.
 readonly CONSUL_SUITE=bullseye
+# The Debian suite whose Redis is 8.0.
+readonly REDIS8_SUITE=trixie
+readonly KUSTOMIZE=v5.8.1
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root tools="$root/.tools"
@@ -28,7 +31,7 @@ Installs the programs and packages that CCSP needs and that this machine lacks. 
 node_modules, dist), download caches too: nothing is installed system-wide. npm_config_cache and XDG_DATA_HOME name other
 places for the caches. It needs no root and asks no questions. A second run only checks.
 
-Parts (default: all except the last two):
+Parts (default: the first five):
   node     Node 24 into .tools/node24 if the machine's own is older; pnpm into .tools/pnpm; then the packages of
            pnpm-lock.yaml into node_modules (with the Claude Code CLI)
   redis    redis-server: the one in REDIS_SERVER_BIN or on PATH, else Debian's package, unpacked into .tools/redis
@@ -41,6 +44,10 @@ Parts (default: all except the last two):
   build    compiles the TypeScript sources, and bundles the dashboard
   node22   Node 22, the oldest that is supported, into .tools/node22 for make test-node22 and test-slow (not among the default parts)
   claude-old  Claude Code 2.1.197 into .tools/claude-old, for make test-real-cli CLAUDE=old (not among the default parts)
+  redis8   Redis 8.0 of Debian trixie with its own C library into .tools/redis8, for make test-slow, on Debian (not among
+           the default parts)
+  kustomize  kustomize into .tools/bin, from Go's module proxy, for the tests of the manifests: the one on PATH, else built with
+           the machine's Go (not among the default parts)
 
 Delete .tools and node_modules to start over. Exit code 1 when something is missing; the last lines then name it and say how to get it.
 END
@@ -243,7 +250,7 @@ part_consul() {
   [[ ${CCSP_WITHOUT_CONSUL:-} != 1 ]] || { without_consul "CCSP_WITHOUT_CONSUL is 1" "unset it"; return; }
   present consul CONSUL_BIN >/dev/null && return
   [[ -z ${CONSUL_BIN:-} ]] || { fault "consul: CONSUL_BIN names $CONSUL_BIN, which cannot be run" "$how"; return 1; }
-  can_unpack_debian && [[ $(. /etc/os-release && echo "$ID") == debian ]] ||
+  is_debian ||
     { without_consul "it can be fetched on Debian only" "$how"; return; }
   # Most make targets run this part. So a failed download is not retried within a day.
   [[ -z $(find "$absent" -mtime -1 2>/dev/null) ]] || { without_consul "$(cat "$absent")" "$how"; return; }
@@ -265,9 +272,10 @@ without_consul() {
   say "no consul ($1): a fleet uses fixed addresses, and tests that need consul are skipped. To get it: $2"
 }
 
-fetch_consul() {
-  local apt="$tools/apt/consul" codename mirror keyring
-  rm -rf "$apt" && mkdir -p "$apt"
+# suite_apt FOLDER SUITE ARGS...: runs apt-get as private_apt does, with another suite of Debian as the only source.
+suite_apt() {
+  local apt="$1" suite="$2" codename mirror keyring
+  shift 2
   # Uses the mirror that is configured for the machine's own suite. A fixed address would not work behind a proxy.
   codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
   # shellcheck disable=SC2016 # apt's own variables
@@ -275,13 +283,65 @@ fetch_consul() {
     awk -v suite="$codename" '($1 == suite || $1 == "stable") && $2 == "main" { print $3; exit }')
   [[ -n $mirror ]] || { echo "no package source for Debian $codename is configured"; return 1; }
   for keyring in /usr/share/keyrings/debian-archive-keyring.{pgp,gpg}; do [[ -e $keyring ]] && break; done
-  printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$mirror" "$CONSUL_SUITE" >"$apt/sources.list"
-  local only=(-o "Dir::Etc::SourceList=$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null -o Dir::Etc::PreferencesParts=/dev/null)
-  private_apt "$apt" "${only[@]}" update || return
-  (cd "$apt" && private_apt "$apt" "${only[@]}" download consul) || return
+  printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$mirror" "$suite" >"$apt/sources.list"
+  private_apt "$apt" -o "Dir::Etc::SourceList=$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null \
+    -o Dir::Etc::PreferencesParts=/dev/null "$@"
+}
+
+is_debian() { can_unpack_debian && [[ $(. /etc/os-release && echo "$ID") == debian ]]; }
+
+fetch_consul() {
+  local apt="$tools/apt/consul"
+  rm -rf "$apt" && mkdir -p "$apt"
+  suite_apt "$apt" "$CONSUL_SUITE" update || return
+  (cd "$apt" && suite_apt "$apt" "$CONSUL_SUITE" download consul) || return
   unpack consul || return
   link "$tools/consul/usr/bin/consul" consul
   rm -rf "$apt"
+}
+
+part_redis8() {
+  local server="$tools/redis8/bin/redis-server" how="name a Redis 8 in REDIS_SERVER_BIN, and run the tests yourself"
+  [[ ! -x $server ]] || return 0
+  is_debian || { fault "Redis 8 (it can be fetched on Debian only)" "$how"; return 1; }
+  say "redis-server from Debian's $REDIS8_SUITE into .tools/redis8"
+  logged redis8 fetch_redis8 || { fault "Redis 8 (its Debian packages could not be fetched: .tools/log/redis8.log)" "$how"; return 1; }
+  "$server" --version >/dev/null || { rm -f "$server"; fault "Redis 8 (the unpacked one does not run)" "$how"; return 1; }
+}
+
+fetch_redis8() {
+  local apt="$tools/apt/redis8" packages
+  rm -rf "$apt" && mkdir -p "$apt"
+  suite_apt "$apt" "$REDIS8_SUITE" update || return
+  # On a system that has nothing, apt names all that Redis needs. Its libraries are enough to run it.
+  : >"$apt/installed"
+  packages=$(suite_apt "$apt" "$REDIS8_SUITE" -o "Dir::State::Status=$apt/installed" install --simulate --no-install-recommends \
+    redis-server | sed -nE 's/^Inst ((redis-|lib|zlib)[^ ]*) .*/\1/p') || return
+  # shellcheck disable=SC2086 # one word per package
+  (cd "$apt" && suite_apt "$apt" "$REDIS8_SUITE" download $packages) || return
+  unpack redis8 || return
+  mkdir -p "$tools/redis8/bin"
+  # The C library of the machine may be older, so that of the suite is used, with the loader that belongs to it.
+  cat >"$tools/redis8/bin/redis-server" <<'END' || return
+#!/bin/sh
+here=$(readlink -f "$0")
+usr=${here%/*}/../usr
+for loader in "$usr"/lib/*-linux-gnu*/ld-linux*.so.*; do exec "$loader" --library-path "${loader%/*}" "$usr/bin/redis-server" "$@"; done
+END
+  chmod +x "$tools/redis8/bin/redis-server"
+  rm -rf "$apt"
+}
+
+# --- kustomize ------------------------------------------------------------------------------------------------------------
+
+part_kustomize() {
+  local how="install Go, or kustomize itself (Debian 13: apt-get install kustomize)"
+  ! command -v kustomize >/dev/null || return 0
+  command -v go >/dev/null || { fault "kustomize (this machine has no Go to build it with)" "$how"; return 1; }
+  say "kustomize $KUSTOMIZE from Go's module proxy into .tools/bin"
+  GOBIN="$tools/bin" GOPATH="$tools/cache/go" GOCACHE="$tools/cache/go-build" GOFLAGS=-modcacherw \
+    logged kustomize go install "sigs.k8s.io/kustomize/kustomize/v5@$KUSTOMIZE" ||
+    { fault "kustomize (Go could not build it: .tools/log/kustomize.log)" "$how"; return 1; }
 }
 
 # --- sandbox --------------------------------------------------------------------------------------------------------------
@@ -355,7 +415,7 @@ for argument in "$@"; do
     -h | --help) usage; exit ;;
     consul) rm -f "$tools/consul.absent"; parts+=(consul) ;;
     sandbox) rm -f "$tools/sandbox.absent"; parts+=(sandbox) ;;
-    node | redis | build | node22 | claude-old) parts+=("$argument") ;;
+    node | redis | build | node22 | claude-old | redis8 | kustomize) parts+=("$argument") ;;
     *) usage >&2; exit 2 ;;
   esac
 done

@@ -12,8 +12,8 @@ of the version in package.json. Variables:
 
   PREFIX      what stands before the name of each image, such as registry.example/team/
   TAG         the tag, if it is not the version
-  NODE_IMAGE  image with Node 24 and npm, for the build (default: node:24-trixie-slim)
-  BASE_IMAGE  image of Debian that the images are made from (default: debian:trixie-slim)
+  NODE_IMAGE  image with Node 24 and npm, for the build (default: node:24-trixie-slim, by digest)
+  BASE_IMAGE  image of Debian that the images are made from (default: debian:trixie-slim, by digest)
   ENGINES     npm packages of engine CLIs for the executor, such as @anthropic-ai/claude-code@2.1.332. The tag of such an
               executor ends in -engines. Do not publish it: the CLI has a licence of its own
   NETWORK     network of the build (docker build --network)

@@ -224,7 +224,7 @@ describe("ccsp doctor", function () {
     };
     assert.match((await look(0)).join(), /^ok /);
     assert.match((await look(20_000)).join(), /^warn its clock is (19|20)\.\d s behind this host: /);
-    assert.match((await look(-90_000)).join(), /^fail its clock is 90\.\d s ahead of this host: /);
+    assert.match((await look(-90_000)).join(), /^fail its clock is (89|90)\.\d s ahead of this host: /);
   });
 
   it("tries the sandbox of runs with the settings of the executor, and warns if it is off", async () => {

@@ -3,10 +3,14 @@ import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { findExecutable } from "@ccsp/config";
 import { DEFAULT_PORTS } from "@ccsp/fleet";
 import { eventually } from "@ccsp/testkit";
 import { type LocalFolder, openLocalFolder, UP } from "./local-fleet.js";
 import { ccsp } from "./memory-io.js";
+
+const TOOLS = fileURLToPath(new URL("../../../.tools/bin", import.meta.url));
 
 describe("ccsp up that cannot start", function () {
   this.timeout(60_000);
@@ -141,6 +145,20 @@ describe("ccsp up that cannot start", function () {
     assert.equal(starting.progress.state, "starting");
     assert.deepEqual([failed.progress.part, failed.progress.state], ["redis", "failed"]);
     assert.match(error.message, /^redis did not start: .*\(exit 1\)\nWhat to do: .*REDIS_SERVER_BIN/);
+  });
+
+  it("says why Redis refuses its users, not what it warns of at each start", async () => {
+    const [acl, redis] = [join(folder.dir, "users.acl"), join(folder.dir, "redis-server")];
+    await writeFile(acl, "user queue on nopass +client|setting-of-a-later-release\n");
+    const { REDIS_SERVER_BIN: named, PATH } = process.env;
+    const real = named || findExecutable("redis-server", `${PATH}:${TOOLS}`);
+    await writeFile(redis, `#!/bin/sh\nexec '${real}' "$@" --aclfile '${acl}'\n`, { mode: 0o700 });
+    const { code, stderr } = await ccsp([...UP, "--detach"], { env: { ...folder.env, REDIS_SERVER_BIN: redis } });
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /^ccsp: redis did not start: .*Aborting Redis startup because of ACL errors: .*later-release/m,
+    );
   });
 
   it("shows each part that is ready, and starts with the settings of the file", async () => {

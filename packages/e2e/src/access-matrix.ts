@@ -1,4 +1,5 @@
 import { CallError, createClient } from "@ccsp/grpc-kit";
+import { scaled } from "@ccsp/testkit";
 import { type ChannelCredentials, status } from "@grpc/grpc-js";
 import { rawRpc } from "./rpcs.js";
 
@@ -27,7 +28,20 @@ const NOT_LET_IN: readonly (string | undefined)[] = [
 
 /** A caller is refused before the server reads a request. */
 const EMPTY = { bytes: Buffer.alloc(0) };
-const ANSWER_MS = 20_000;
+const ANSWER_MS = 10_000;
+/** Each call opens a connection of its own. More handshakes at once would not end in time on a busy machine. */
+const ROWS_AT_ONCE = 6;
+
+/** Makes the rows of a matrix, some at a time. */
+export async function rowsOf<T, R>(rpcs: readonly T[], rowOf: (rpc: T) => Promise<R>): Promise<R[]> {
+  const rows: R[] = [];
+  const left = [...rpcs.entries()];
+  const lane = async () => {
+    for (let next = left.shift(); next; next = left.shift()) rows[next[0]] = await rowOf(next[1]);
+  };
+  await Promise.all(Array.from({ length: ROWS_AT_ONCE }, lane));
+  return rows;
+}
 
 /**
  * Makes an empty call and says whether it was let in. A call that waits on the server is let in.
@@ -39,7 +53,7 @@ export async function tryCall(path: string, { target, credentials, authorization
   });
   try {
     const metadata = authorization === undefined ? {} : { authorization };
-    for await (const _ of client.call(EMPTY, { timeoutMs: ANSWER_MS, metadata })) return "in";
+    for await (const _ of client.call(EMPTY, { timeoutMs: scaled(ANSWER_MS), metadata })) return "in";
     return "in";
   } catch (error) {
     if (!(error instanceof CallError)) throw error;
@@ -51,7 +65,9 @@ export async function tryCall(path: string, { target, credentials, authorization
 
 function outcomeOf({ code, reason, answered, message }: CallError): Outcome {
   if (code === status.DEADLINE_EXCEEDED) return "in";
-  if (!answered && code === status.UNAVAILABLE) return "no connection";
+  if (!answered && code === status.UNAVAILABLE) {
+    return message.includes("alert") ? "no connection" : `no connection: ${message}`;
+  }
   if (NOT_LET_IN.includes(reason)) return reason ?? "";
   // A server without this RPC, and one whose rule is forgotten, let nobody in.
   return !answered || reason === "INTERNAL" ? `${status[code]} ${message}` : "in";

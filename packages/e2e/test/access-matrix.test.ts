@@ -9,7 +9,7 @@ import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.
 import { OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually } from "@ccsp/testkit";
-import { type Caller, type Outcome, tableOf, tryCall } from "../src/access-matrix.js";
+import { type Caller, type Outcome, rowsOf, tableOf, tryCall } from "../src/access-matrix.js";
 import { addressOf } from "../src/internal-clients.js";
 import { serviceOf } from "../src/rpcs.js";
 import { startWorld, type World } from "../src/world.js";
@@ -84,17 +84,15 @@ describe("who may call what", function () {
       ["operator", certified(operatorFolder(folder, "ann"))],
     ];
 
-    const rows = await Promise.all(
-      INTERNAL.map(async ({ path, service, callers: allowed }): Promise<Row> => {
-        const target = addressOf(world, service);
-        const calls = callers.map(([, credentials]) => tryCall(path, { target, credentials: credentials(service) }));
-        const wanted = callers.map(([name]) => {
-          if (name === "none") return "no connection";
-          return allowed.includes(name) ? "in" : "CERTIFICATE_REFUSED";
-        });
-        return { path, wanted, found: await Promise.all(calls) };
-      }),
-    );
+    const rows = await rowsOf(INTERNAL, async ({ path, service, callers: allowed }): Promise<Row> => {
+      const target = addressOf(world, service);
+      const calls = callers.map(([, credentials]) => tryCall(path, { target, credentials: credentials(service) }));
+      const wanted = callers.map(([name]) => {
+        if (name === "none") return "no connection";
+        return allowed.includes(name) ? "in" : "CERTIFICATE_REFUSED";
+      });
+      return { path, wanted, found: await Promise.all(calls) };
+    });
     check(
       "Behind the gateway, by certificate",
       callers.map(([name]) => name),
@@ -110,31 +108,29 @@ describe("who may call what", function () {
       scopes.map((lacking) => right(SCOPES.filter((scope) => scope !== lacking && scope !== "admin")));
     const columns = ["no token", "malformed", "expired", "revoked", "wrong scope", "right scope"] as const;
 
-    const rows = await Promise.all(
-      PUBLIC.map(async ({ path, scopes }): Promise<Row> => {
-        const one = (token?: string) => tryCall(path, atGateway(token));
-        const lacking = await Promise.all((await Promise.all(wrong(scopes))).map(one));
-        return {
-          path,
-          wanted: [
-            "TOKEN_MISSING",
-            "TOKEN_INVALID",
-            "TOKEN_EXPIRED",
-            "TOKEN_REVOKED",
-            scopes.length > 0 ? "SCOPE_MISSING" : "-",
-            "in",
-          ],
-          found: [
-            await one(),
-            await one("not.a.token"),
-            await one(await world.token("ann", { scopes: SCOPES, ttlSeconds: -3600 })),
-            await one(revoked),
-            scopes.length > 0 ? [...new Set(lacking)].join("+") : "-",
-            await one(await right(scopes)),
-          ],
-        };
-      }),
-    );
+    const rows = await rowsOf(PUBLIC, async ({ path, scopes }): Promise<Row> => {
+      const one = (token?: string) => tryCall(path, atGateway(token));
+      const lacking = await Promise.all((await Promise.all(wrong(scopes))).map(one));
+      return {
+        path,
+        wanted: [
+          "TOKEN_MISSING",
+          "TOKEN_INVALID",
+          "TOKEN_EXPIRED",
+          "TOKEN_REVOKED",
+          scopes.length > 0 ? "SCOPE_MISSING" : "-",
+          "in",
+        ],
+        found: [
+          await one(),
+          await one("not.a.token"),
+          await one(await world.token("ann", { scopes: SCOPES, ttlSeconds: -3600 })),
+          await one(revoked),
+          scopes.length > 0 ? [...new Set(lacking)].join("+") : "-",
+          await one(await right(scopes)),
+        ],
+      };
+    });
     check("At the gateway, by token", columns, rows);
   });
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -176,7 +176,9 @@ describe("deploy/compose.yaml", () => {
 
   it("is accepted by docker compose, with and without the observability part", function () {
     const docker =
-      findProgram("docker") ?? skip(this, "docker is not installed (Debian: apt-get install docker.io docker-compose)");
+      findProgram("docker") ?? skip(this, "docker is not installed (Debian 13: apt-get install docker-cli)");
+    if (spawnSync(docker, ["compose", "version"]).status !== 0)
+      skip(this, "docker has no plugin compose (Debian 13: apt-get install docker-compose; Debian 12 has none)");
     for (const profile of ["", "observability"]) {
       const run = (...args: string[]) =>
         execFileSync(docker, ["compose", "-f", join(DEPLOY, "compose.yaml"), ...args], {

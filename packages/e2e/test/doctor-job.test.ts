@@ -39,7 +39,7 @@ describe("ccsp doctor as a Job", () => {
 
   it("connects to Redis as the queue of each overlay does", function () {
     const kustomize =
-      findProgram("kustomize") ?? skip(this, "kustomize is not installed (Debian: apt-get install kustomize)");
+      findProgram("kustomize") ?? skip(this, "kustomize is not installed (with Go: deploy/setup.sh kustomize)");
     const redis = (env: readonly IEnvVar[] = []) =>
       env
         .filter(({ name }) => name.startsWith("CCSP_REDIS_"))

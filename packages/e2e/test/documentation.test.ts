@@ -67,10 +67,14 @@ describe("The page of symptoms", () => {
       [...cell.matchAll(/`([a-z][^`]*? [^`]*?)(?: …)?`/g)].map(([, text = ""]) => text),
     );
     assert.ok(quoted.length >= 4, "the messages were not found");
-    const code = execFileSync("git", ["grep", "-h", "-e", ".", "--", "packages/cli/src/*.ts"], {
-      cwd: ROOT,
-      encoding: "utf8",
-    });
+    const code = execFileSync(
+      "git",
+      ["grep", "-h", "-e", ".", "--", "packages/cli/src/*.ts", "packages/fleet/src/*.ts"],
+      {
+        cwd: ROOT,
+        encoding: "utf8",
+      },
+    );
     assert.deepEqual(
       quoted.filter((text) => !code.includes(text)),
       [],

@@ -109,7 +109,7 @@ describe("an error in a log", () => {
     log.error({ reason: error, about: { list: [error] } }, "failed");
     log.error("failed: %o", error as object);
     log.error({ err: new Error("not done", { cause: error }) }, "failed");
-    log.error({ err: new Error(`not done: ${String((error as Error).message)}`, { cause: error }) }, "failed");
+    log.error({ err: new Error(`not done: ${(error as Error).message}`, { cause: error }) }, "failed");
     log.error({ err: new AggregateError([error], "all failed") }, "failed");
     log.child({ err: error }).error("failed");
   }

@@ -20,7 +20,7 @@ describe("The component discovery-consul of k8s", function () {
   let resources: Resource[];
   before(function () {
     const kustomize =
-      findProgram("kustomize") ?? skip(this, "kustomize is not installed (Debian: apt-get install kustomize)");
+      findProgram("kustomize") ?? skip(this, "kustomize is not installed (with Go: deploy/setup.sh kustomize)");
     const folder = mkdtempSync(join(tmpdir(), "ccsp-kustomize-"));
     const from = (path: string) => JSON.stringify(relative(folder, join(ROOT, "k8s", path)));
     const components = ["discovery-consul", "redis-single", "network-policies"].map((name) =>
@@ -129,6 +129,19 @@ describe("The component keda of k8s", () => {
 });
 
 describe("The images that manifests and compose.yaml name", () => {
+  it("have a digest if they are images of others, or are listed as pinned by tag only", () => {
+    const page = readPage("docs/deployment.md");
+    const byTag = new Set([...page.matchAll(/^- `([^`]+:[^`]+)`$/gm)].map(([, image]) => image));
+    const files = [...filesLike("k8s/**/*.yaml"), "deploy/compose.yaml", "deploy/docker/Dockerfile"];
+    const named = files.flatMap((file) =>
+      [...readPage(file).matchAll(/^ *(?:- )?(?:image: |ARG \w+_IMAGE=)(\S+)$/gm)].map(([, image = ""]) => image),
+    );
+    const ofOthers = new Set(named.filter((image) => !/(^|\})ccsp-\w+(:|$)/.test(image)));
+    assert.ok(ofOthers.size >= 8, [...ofOthers].join(" "));
+    const loose = [...ofOthers].filter((image) => !/:[^@/]+@sha256:[0-9a-f]{64}$/.test(image));
+    assert.deepEqual(new Set(loose), byTag);
+  });
+
   it("have the tag that `make images` gives those of this release", () => {
     const { version }: { version: string } = JSON.parse(readPage("package.json"));
     const tags = [...filesLike("k8s/**/kustomization.yaml"), "deploy/compose.yaml", "deploy/compose/try.env"].flatMap(

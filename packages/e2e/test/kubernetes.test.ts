@@ -50,7 +50,7 @@ for (const overlay of OVERLAYS) {
 
     before(function () {
       const kustomize =
-        findProgram("kustomize") ?? skip(this, "kustomize is not installed (Debian: apt-get install kustomize)");
+        findProgram("kustomize") ?? skip(this, "kustomize is not installed (with Go: deploy/setup.sh kustomize)");
       resources = buildOverlay(kustomize, overlay);
       workloads = resources.filter(isWorkload);
       services = workloads.filter((each): each is (typeof services)[number] => isService(each.metadata.name));

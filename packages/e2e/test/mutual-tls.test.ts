@@ -59,7 +59,7 @@ describe("a fleet with mutual TLS", function () {
         "a gateway's certificate of another CA": channelTls({ ...readTlsFolder(foreign), ca }, { service: name }),
       };
       for (const [what, credentials] of Object.entries(unproven)) {
-        assert.equal(await ask(credentials), "no connection", what);
+        assert.match(await ask(credentials), /^no connection/, what);
       }
       const other = serviceChannel(world.certificates, {
         as: name === "notification" ? "monitor" : "notification",

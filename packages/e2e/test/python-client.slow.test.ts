@@ -27,7 +27,11 @@ describe("the Python client, installed from its wheel", function () {
     const { stdout } = await client.python(["-c", script]);
     const [version = ""] = stdout.split(" ");
     // Debian's protoc and its runtime are of one version.
-    assert.ok(stdout.includes(`>=${version}'`), stdout);
+    // The setuptools of Debian 12 write the bounds in another order.
+    assert.ok(
+      [`>=${version}'`, `>=${version})`].some((bound) => stdout.includes(bound)),
+      stdout,
+    );
   });
 
   it("shows on its page the example that the test below runs", async () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { createClient } from "@ccsp/grpc-kit";
 import { OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import { TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
@@ -15,6 +16,7 @@ const PLACES: Readonly<Record<string, string>> = {
   notification: "ccsp:notify:x",
 };
 const DENIED = /NOPERM/;
+const ACL_FILE = new URL("../../../deploy/redis/users.acl", import.meta.url);
 
 describe("each service with its own user of Redis", function () {
   this.timeout(90_000);
@@ -118,16 +120,16 @@ describe("each service with its own user of Redis", function () {
   });
 
   it("gives the user of a process with all services what the services have together, and nothing more", async () => {
-    const rulesOf = async (user: string) => {
-      const reply = await admin.call("ACL", "GETUSER", user);
-      assert.ok(Array.isArray(reply));
-      const part = (name: string): string[] => String(reply[reply.indexOf(name) + 1]).split(" ");
-      return ["commands", "keys", "channels"].flatMap(part).filter((rule) => rule !== "" && rule !== "-@all");
-    };
-    const each = await Promise.all(Object.keys(PLACES).map(rulesOf));
+    // Redis 7.0 shows the rights of a user as categories and exceptions, so the file itself is compared.
+    const lines = (await readFile(ACL_FILE, "utf8")).trim().split("\n");
+    const rulesOf = (user: string): readonly string[] =>
+      (lines.find((line) => line.startsWith(`user ${user} `)) ?? assert.fail(user))
+        .split(" ")
+        .filter((word) => /^[+~&%]/.test(word));
+    const each = Object.keys(PLACES).map(rulesOf);
     // The gateway may only read the events. The queue may write them, so the process may too.
     const together = each.flat().filter((rule) => rule !== "%R~ccsp:events:*");
-    assert.deepEqual(new Set(await rulesOf("ccsp")), new Set(together));
+    assert.deepEqual(new Set(rulesOf("ccsp")), new Set(together));
   });
 });
 

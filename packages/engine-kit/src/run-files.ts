@@ -24,7 +24,7 @@ export interface OpenFolder {
 
   /**
    * Reads a file. Undefined: there is none. Rejects with `FileRefused` if it is not a regular file, if it has more than
-   * `mostBytes`, or if it has a second link or another owner and is not `shared`. Never waits for a pipe.
+   * `mostBytes`, if this user may not read it, or if it has a second link or another owner and is not `shared`. Never waits for a pipe.
    */
   read(name: string, options: ReadOptions): Promise<Uint8Array | undefined>;
 
@@ -65,7 +65,7 @@ export interface FileFacts {
 }
 
 /** Why a file or folder is not used. `link` is also said of a loop of links. */
-export type RefusedFor = "link" | "kind" | "links" | "owner" | "bytes";
+export type RefusedFor = "link" | "kind" | "links" | "owner" | "bytes" | "access";
 
 const REASONS: Readonly<Record<RefusedFor, string>> = {
   link: "is a link",
@@ -73,6 +73,7 @@ const REASONS: Readonly<Record<RefusedFor, string>> = {
   links: "has more than one link",
   owner: "belongs to another user",
   bytes: "has too many bytes",
+  access: "may not be read by this user",
 };
 
 /** What is at a place is not what the executor takes from a run. */
@@ -413,6 +414,7 @@ async function orAbsent<T>(found: Promise<T>): Promise<T | undefined> {
 function refuse(error: unknown, name: string): never {
   const code = codeOf(error);
   if (code === "ELOOP") throw new FileRefused(name, "link");
+  if (code === "EACCES") throw new FileRefused(name, "access");
   if (code === "ENOTDIR" || code === "ENXIO" || code === "EAGAIN") throw new FileRefused(name, "kind");
   throw error;
 }

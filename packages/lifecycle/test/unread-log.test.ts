@@ -44,8 +44,9 @@ describe("a service whose output nobody reads", () => {
   async function start(
     stdio: StdioOptions,
     lines = MANY,
-    [command = process.execPath, ...args] = [process.execPath, ...node],
+    commandLine: readonly string[] = [process.execPath, ...node],
   ) {
+    const [command = "", ...args] = commandLine;
     child = spawn(command, args, {
       env: { PATH: process.env["PATH"], CCSP_TALKING_OPS_LISTEN: `127.0.0.1:${port}`, LINES: String(lines) },
       stdio,

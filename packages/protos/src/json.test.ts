@@ -18,6 +18,7 @@ describe("The JSON form of messages", () => {
       executorId: "",
       cached: false,
       permissionDenials: [],
+      notKept: [],
     });
   });
 

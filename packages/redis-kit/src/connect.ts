@@ -55,6 +55,9 @@ function createClient({ address, tls, sentinelLogin }: RedisAccess, name: string
     // This is the default. It is set here because the scripts rely on it: ioredis sends a command again if its
     // connection broke.
     autoResendUnfulfilledCommands: true,
+    // The users of deploy/redis have no right to CLIENT SETINFO, because Redis 7.0 does not start with a right that it
+    // does not know. Later ones note each refusal in their ACL LOG.
+    disableClientInfo: true,
     ...(tls && { tls }),
   } satisfies CommonRedisOptions;
   if (address.kind === "cluster") {

@@ -12,7 +12,7 @@ const QUIET_MS = 60_000;
  * were left out. Of an error, the line has what `describeError` lets through of other code.
  */
 export function exportFaults(
-  write: (line: string) => void = (line) => void openOutput(STDERR).write(line),
+  write: (line: string) => void = (line) => openOutput(STDERR).write(line),
   now: () => number = Date.now,
 ): DiagLogger {
   let quietUntil = 0;

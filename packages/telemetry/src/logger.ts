@@ -73,7 +73,9 @@ type LogArguments = Parameters<LogFn>;
 function described([first, ...rest]: LogArguments): LogArguments {
   if (isError(first)) return described([{ err: first }, ...rest]);
   const [message = messageOf(first), ...values] = rest.map((value) => withoutErrors(value));
-  return [withoutErrors(first), ...(message === undefined ? [] : [message]), ...values] as LogArguments;
+  const given: unknown[] = [withoutErrors(first), ...(message === undefined ? [] : [message]), ...values];
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the types of pino's arguments depend on the message
+  return given as LogArguments;
 }
 
 const messageOf = (fields: unknown): string | undefined =>

@@ -42,7 +42,8 @@ export interface AttackedPlace {
   readonly except?: HostileFile;
   /**
    * Does what the executor does there. `attack` puts the hostile file at `file`, which does not exist before. Resolves
-   * to what came out of it. It may reject: then nothing came out.
+   * to what came out of it. It may reject with `FileRefused` or EEXIST: then nothing came
+   * out.
    */
   readonly act: (run: Folders, file: string, attack: () => Promise<void>) => Promise<unknown>;
 }
@@ -64,7 +65,15 @@ export async function attackPlace({ file: below, act }: AttackedPlace, attack: H
     const secret = join(top, "host", basename(file));
     for (const folder of [dirname(file), run.home, dirname(secret)]) await mkdir(folder, { recursive: true });
     await writeFile(secret, HOST_SECRET);
-    const got = await act(run, file, () => PUT[attack](file, secret)).catch(() => undefined);
+    let attacked = false;
+    const put = async () => {
+      await PUT[attack](file, secret);
+      attacked = true;
+    };
+    const got = await act(run, file, put).catch((error: unknown) => {
+      if (!attacked || !isRefusal(error)) throw error;
+    });
+    assert.ok(attacked, "nothing was attacked");
     const text = got instanceof Uint8Array ? Buffer.from(got).toString() : got;
     assert.notEqual(text, HOST_SECRET, "the secret came out");
     assert.deepEqual(await readdir(dirname(secret)), [basename(secret)]);
@@ -73,3 +82,7 @@ export async function attackPlace({ file: below, act }: AttackedPlace, attack: H
     await rm(top, { recursive: true, force: true });
   }
 }
+
+/** Any other error would prove nothing: the attack may not have been met at all. */
+const isRefusal = (error: unknown): boolean =>
+  error instanceof Error && (error.name === "FileRefused" || ("code" in error && error.code === "EEXIST"));

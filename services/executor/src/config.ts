@@ -2,7 +2,7 @@ import { hostname, tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { formatDuration, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
 import { STANDARD_PATH, searchPath } from "@ccsp/engine-kit";
-import { isUnder, type Policy } from "./domain/policy.js";
+import { isInside, isUnder, type Policy } from "./domain/policy.js";
 import { defineEngines, type EngineConfig } from "./engines/config.js";
 import type { EngineRegistry } from "./engines/registry.js";
 import { defineHooks, type HookConfig } from "./hooks/config.js";
@@ -118,12 +118,16 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
       "CCSP_EXECUTOR_ALLOWED_ROOTS must not contain CCSP_EXECUTOR_DIR: tasks would read each other's files",
     );
   }
-  if (rootsFile !== undefined && roots.some((root) => isUnder(rootsFile, root))) {
+  for (const [name, paths] of [
+    ["CCSP_EXECUTOR_ALLOWED_ROOTS", roots],
+    ["CCSP_EXECUTOR_SANDBOX_WRITE", config.sandbox.writes],
+  ] as const) {
+    if (rootsFile === undefined || !paths.some((path) => isUnder(rootsFile, path))) continue;
     settings.fault(
-      "CCSP_EXECUTOR_ALLOWED_ROOTS must not contain CCSP_EXECUTOR_ALLOWED_ROOTS_FILE: tasks would allow themselves more",
+      `${name} must not contain CCSP_EXECUTOR_ALLOWED_ROOTS_FILE: tasks would allow themselves more`,
     );
   }
-  warnOfLinks(settings, config);
+  refuseLinks(settings, config);
   const { graceMs } = config.supervision;
   if (config.drainMs + graceMs > service.drainMs) {
     settings.warn(
@@ -133,20 +137,22 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
   return config;
 }
 
-/** The paths of a sandbox are mounted by their names. A name in a folder that runs can write may be a link by then. */
-function warnOfLinks(settings: Settings, { dir, policy, sandbox: { reads, writes } }: ExecutorConfig): void {
+/** These paths are looked up by their names. A name in a folder that runs can write may be a link by then. */
+function refuseLinks(settings: Settings, { dir, policy, sandbox: { reads, writes } }: ExecutorConfig): void {
   if (writes.some((path) => isUnder(dir, path))) {
     settings.warn("CCSP_EXECUTOR_SANDBOX_WRITE contains CCSP_EXECUTOR_DIR: runs can change the files of other runs");
   }
-  for (const [name, paths] of Object.entries({
-    CCSP_EXECUTOR_SANDBOX_READ: reads,
-    CCSP_EXECUTOR_SANDBOX_WRITE: writes,
-  })) {
+  const writable = [...policy.roots, ...writes];
+  for (const [name, paths, places] of [
+    ["CCSP_EXECUTOR_ALLOWED_ROOTS", policy.roots, writes],
+    ["CCSP_EXECUTOR_SANDBOX_READ", reads, writable],
+    ["CCSP_EXECUTOR_SANDBOX_WRITE", writes, writable],
+  ] as const) {
     for (const path of paths) {
-      const around = [...policy.roots, ...writes].find((place) => place !== path && isUnder(path, place));
+      const around = places.find((place) => isInside(path, place));
       if (around === undefined) continue;
-      settings.warn(
-        `${name} names ${path} in ${around}, where runs may write: a run can put a link there, and later runs get what the link leads to`,
+      settings.fault(
+        `${name} must not name ${path} in ${around}, where runs may write: a run could put a link there, and later runs would get what it leads to`,
       );
     }
   }

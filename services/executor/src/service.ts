@@ -117,6 +117,8 @@ async function openExecutor(
   const moreRoots = readRootsFile({
     path: config.rootsFile,
     dir: config.dir,
+    mounted: [...config.sandbox.reads, ...config.sandbox.writes],
+    writable: config.sandbox.writes,
     warn: (detail) => log.warn(detail, "line of the file of allowed roots is not used"),
   });
   const executor = new Executor({

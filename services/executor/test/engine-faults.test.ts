@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { eventually, hugeText } from "@ccsp/testkit";
+import { eventually, hugeText, scaled } from "@ccsp/testkit";
 import { bytesWrittenBy, expectProcesses, processesOf } from "./processes.js";
 import { failureOf, resultOf, withRig } from "./rig.js";
 
@@ -43,7 +43,7 @@ describe("an engine that misbehaves", function () {
     }));
 
   it("is ended as hanging when it prints nothing, before or after it began", () =>
-    withRig({ CCSP_EXECUTOR_SILENCE_TIMEOUT: "400ms" }, async (rig) => {
+    withRig({ CCSP_EXECUTOR_SILENCE_TIMEOUT: `${scaled(400)}ms` }, async (rig) => {
       for (const prompt of ["[[hang]]", "[[hang-before-init]]", "[[hang-mid]][[text:one two]]"]) {
         const failure = await failureOf(rig, rig.queue.add(prompt));
         assert.equal(ErrorCategory[failure.category], "ENGINE_HANG", prompt);

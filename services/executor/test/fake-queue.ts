@@ -38,6 +38,8 @@ export interface FakeQueue {
   emergency(order: EmergencyOrder | undefined): void;
   /** While `is` is true, every call fails. */
   readonly away: { is: boolean };
+  /** The calls about a task that answer INTERNAL, with the task's id: `report task-1`. */
+  readonly faults: Set<string>;
   /** Called with each report before the queue answers it. */
   onReport: (request: ReportRequest) => Promise<void>;
   close(): Promise<void>;
@@ -52,6 +54,7 @@ export async function startFakeQueue(): Promise<FakeQueue> {
   const tasks = new Map<string, TaskRecord & { lost: boolean; cancelled: boolean }>();
   const syncs: SyncRequest[] = [];
   const away = { is: false };
+  const faults = new Set<string>();
   let order: EmergencyOrder | undefined;
   let count = 0;
   let news = () => {};
@@ -59,6 +62,7 @@ export async function startFakeQueue(): Promise<FakeQueue> {
   const held = ({ taskId, fence }: { taskId: string; fence: bigint }, call: string) => {
     tasks.get(taskId)?.calls.push(call);
     if (away.is) throw new Refusal("DEPENDENCY_UNAVAILABLE", "away");
+    if (faults.has(`${call} ${taskId}`)) throw new Error("a fault of the queue");
     const task = tasks.get(taskId);
     if (!task || task.lost || task.fence !== fence) throw new Refusal("LEASE_LOST", "lost");
     return task;
@@ -152,6 +156,7 @@ export async function startFakeQueue(): Promise<FakeQueue> {
     port: server.port,
     syncs,
     away,
+    faults,
     add(prompt, spec = {}, lease = {}) {
       const taskId = lease.taskId ?? `task-${++count}`;
       const fence = lease.fence ?? 1n;

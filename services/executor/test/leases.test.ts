@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { freePort } from "@ccsp/fleet";
 import { createClient } from "@ccsp/grpc-kit";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
-import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { ErrorCategory, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually, isOfSandbox } from "@ccsp/testkit";
 import { expectProcesses, processesOf } from "./processes.js";
 import { failureOf, type Rig, resultOf, withRig } from "./rig.js";
@@ -70,6 +70,40 @@ describe("the executor and its leases", function () {
       rig.queue.add("[[text:again]]", {}, { taskId: task, fence: 2n });
       assert.equal((await resultOf(rig, task)).text, "again");
       assert.ok(!(await processesOf(task)).includes(older ?? 0));
+    }));
+
+  it("ends a run with its result, at its cancel and at its wall time, while the queue fails to store its log", () =>
+    withRig({ CCSP_EXECUTOR_SLOTS: "3" }, async (rig) => {
+      const hang = TaskSpec.fromPartial({ limits: { wallTime: { seconds: 1n, nanos: 0 } } });
+      for (const number of [1, 2, 3]) rig.queue.faults.add(`report task-${number}`);
+      const done = rig.queue.add("[[text:kept]]");
+      const late = rig.queue.add("[[flood:1MB]][[hang]]", { limits: hang.limits });
+      const cancelled = rig.queue.add("[[flood:1MB]][[hang]]");
+      await eventually(() => expectProcesses(1, cancelled));
+      rig.queue.cancel(cancelled);
+      const result = await resultOf(rig, done);
+      assert.equal(result.text, "kept");
+      assert.deepEqual(
+        result.notKept.map((what) => what.replace(/^\d+/, "N")),
+        ["N entries of the task's log"],
+      );
+      const failures = await Promise.all([late, cancelled].map((id) => failureOf(rig, id)));
+      assert.deepEqual(
+        failures.map(({ category }) => ErrorCategory[category]),
+        ["TIMEOUT", "CANCELLED"],
+      );
+    }));
+
+  it("fails a run whose result the queue fails to store, and gives up its lease when it stores no end at all", () =>
+    withRig({ CCSP_EXECUTOR_SLOTS: "2" }, async (rig) => {
+      for (const fault of ["report task-1", "complete task-1", "complete task-2", "fail task-2"])
+        rig.queue.faults.add(fault);
+      const [failed, dropped] = [rig.queue.add("[[text:a]]"), rig.queue.add("[[text:b]]")];
+      const { category, retryable, message } = await failureOf(rig, failed);
+      assert.deepEqual([ErrorCategory[category], retryable], ["UNKNOWN_ERROR", false]);
+      assert.match(message, /could not store its result; not kept: \d entries of the task's log$/);
+      await eventually(() => assert.deepEqual(rig.queue.syncs.at(-1)?.leases, []));
+      assert.equal(endingsOf(rig, dropped).length, 12);
     }));
 
   it("keeps a run active while the queue cannot be reached, and delivers its result afterwards", () =>

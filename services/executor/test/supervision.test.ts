@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { chmod, chown, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { eventually } from "@ccsp/testkit";
-import { removeTree } from "../src/supervision/run-folder.js";
+import { createRunFolder, removeTree } from "../src/supervision/run-folder.js";
 import { exitOf, readAll, type Supervised, supervised } from "./supervised.js";
 
 /** An unprivileged user, for tests of actions that only root may do. */
@@ -54,6 +54,12 @@ describe("the supervisor", function () {
     const run = await start("echo said; exit 0");
     await run.exited;
     assert.equal(await readAll(run), "said\n");
+  });
+
+  it("gives no two runs the same folder, not even runs of one name", async () => {
+    const first = await createRunFolder(join(dir, "runs"), "version", join(dir, "tmp"));
+    await assert.rejects(createRunFolder(join(dir, "runs"), "version", join(dir, "tmp")), { code: "EEXIST" });
+    assert.deepEqual([existsSync(first.work), readdirSync(join(dir, "tmp")).length], [true, 1]);
   });
 
   it("does not lose a run whose folder cannot be removed", async () => {

@@ -67,8 +67,10 @@ describe("a gap in the events", () => {
   /** A handled event leaves a `usage.recorded` on the same stream, which has to be read too. */
   const caughtUp = () =>
     eventually(async () => {
+      const stream = fieldsOf(await redis.client.xinfo("STREAM", eventsKey(0)));
       const group = fieldsOf(asList(await redis.client.xinfo("GROUPS", eventsKey(0)))[0]);
-      assert.deepEqual([group.get("lag"), group.get("pending")], [0, 0]);
+      const [read, last] = [group.get("last-delivered-id"), stream.get("last-generated-id")];
+      assert.deepEqual([read, group.get("pending")], [last, 0]);
     });
   const publish = (n: number) => {
     const { id: taskId, agentId, result } = task(n);
@@ -156,6 +158,30 @@ describe("a gap in the events", () => {
     await redis.client.xtrim(eventsKey(0), "MAXLEN", 1);
     assert.deepEqual(await unread(EVENTS_KEPT * 0.9 - 1), []);
     assert.deepEqual(await unread(1), ["growing"]);
+  });
+
+  it("ends when the group has read on, however many events were lost, and is then no gap any more", async () => {
+    const monitor = open();
+    await (await monitor.consume()).close();
+    await publish(0);
+    const reader = await monitor.consume();
+    await caughtUp();
+    await reader.close();
+    const add = "for _ = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'type', 'x') end";
+    await redis.client.eval(add, 1, eventsKey(0), EVENTS_KEPT * 0.9);
+    await redis.client.xtrim(eventsKey(0), "MAXLEN", 1);
+    await monitor.look();
+    assert.deepEqual(
+      (await monitor.gaps.list(0)).map(({ state }) => state),
+      ["growing"],
+    );
+    await readOn(monitor);
+    await redis.client.eval(add, 1, eventsKey(0), 5_000);
+    await monitor.look();
+    assert.deepEqual(
+      (await monitor.gaps.list(0)).map(({ state }) => state),
+      ["incomplete"],
+    );
   });
 
   it("stays open while the queue does not answer, and is filled at a later look", async () => {

@@ -102,7 +102,7 @@ local function finish(finished)
   end
   redis.call('HDEL', left, finished)
   redis.call('ZADD', done, whole(now), finished)
-  for _, old in ipairs(redis.call('ZRANGE', done, 0, -kept - 1)) do
+  for _, old in ipairs(redis.call('ZRANGE', done, 0, -1 - kept)) do
     local names = string.match(redis.call('HGET', notices, old) or '\n', '^([^\n]*)\n')
     for name in string.gmatch(names, '[^,]+') do
       redis.call('HDEL', deliveries, name .. ' ' .. old)
@@ -114,7 +114,7 @@ end
 
 if outcome == 'dead' then
   redis.call('ZADD', dead, whole(now), field)
-  for _, old in ipairs(redis.call('ZRANGE', dead, 0, -kept - 1)) do
+  for _, old in ipairs(redis.call('ZRANGE', dead, 0, -1 - kept)) do
     redis.call('ZREM', dead, old)
     redis.call('HDEL', deliveries, old)
     finish(string.match(old, '^%S+ (.*)$'))

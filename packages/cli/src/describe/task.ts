@@ -15,6 +15,7 @@ export function summary(result: TaskResult): string[] {
     `queue wait  ${lengthWords(queueWait)}`,
     `run time    ${lengthWords(runTime)}`,
     `engine      ${[engine, engineVersion].join(" ").trim()}${modelWords(model)}`,
+    ...result.notKept.map((what) => `not kept    ${what}`),
     ...(refused.length > 0
       ? [`not allowed ${refused.join(", ")}: --allow-tools lets a task use it without asking`]
       : []),

@@ -1,6 +1,7 @@
 import { type Engine, optionsOf, type RunFailure, type RunFile, type RunRequest, runFailure } from "@ccsp/engine-kit";
 import {
   type Found,
+  isInside,
   isUnder,
   judgePath,
   limitsOf,
@@ -105,7 +106,7 @@ export function createAdmission({ policy, files, moreRoots, noWorkingFolders }: 
   };
 }
 
-/** The root that shows most of what is around the folder. Roots may be in one another. */
+/** The root that shows most of what is around the folder. Links may make roots be in one another. */
 const outermost = (folder: string, roots: readonly Root[]): string | undefined =>
   roots
     .map(({ real }) => real)
@@ -114,10 +115,15 @@ const outermost = (folder: string, roots: readonly Root[]): string | undefined =
 
 const namesPaths = ({ workingFolder, includeFiles }: Lease): boolean => workingFolder !== "" || includeFiles.length > 0;
 
-/** A root that does not exist allows nothing. */
+/**
+ * A root that does not exist allows nothing. A root inside of another one allows nothing more than that one: a run could
+ * put a link in its place.
+ */
 async function realRoots(paths: readonly string[], files: HostFiles): Promise<readonly Root[]> {
-  const found = await Promise.all(paths.map(async (path) => ({ path, real: (await files.resolve(path))?.real })));
-  return found.flatMap(({ path, real }) => (real === undefined ? [] : [{ path, real }]));
+  const outer = paths.filter((path) => !paths.some((other) => isInside(path, other)));
+  const found = await Promise.all(outer.map(async (path) => ({ path, real: (await files.resolve(path))?.real })));
+  const roots = found.flatMap(({ path, real }) => (real === undefined ? [] : [{ path, real }]));
+  return roots.filter(({ path }) => !roots.some(({ real }) => isInside(path, real)));
 }
 
 /** Copies of the files, or a message that says what is wrong with one of them. */

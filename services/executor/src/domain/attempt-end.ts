@@ -19,11 +19,14 @@ export interface AttemptEndOptions {
   readonly queue: QueuePort;
   readonly conversations: Conversations;
   readonly ask: Ask;
+  /** Events that the queue could not store in the task's log. */
+  readonly dropped: number;
 }
 
 /**
- * Reports to the queue how an attempt ended. Resolves to `LOST` if the queue no longer counts the lease as this
- * executor's.
+ * Reports to the queue how an attempt ended, and what the queue could not store of it. Resolves to `LOST` if the queue no
+ * longer counts the lease as this executor's. Also if the queue fails to store any end: the executor then no longer
+ * lists the lease, so the queue takes it back as that of a lost executor.
  */
 export class EndReporter {
   readonly #options: AttemptEndOptions;
@@ -46,9 +49,12 @@ export class EndReporter {
     const { lease, version, queue, conversations, ask } = this.#options;
     // Saves the conversation before it reports the result: the next turn may start as soon as the queue has the result.
     const { counted, ...turn } = await conversations.keep(lease, ran, ask);
-    const result = { ...ran, engineVersion: ran.engineVersion || version, windows, ...turn };
+    const { transcriptFault: fault } = turn;
+    const notKept = [...this.#missing(), ...(fault === "" ? [] : [`the conversation, for other executors: ${fault}`])];
+    const result = { ...ran, engineVersion: ran.engineVersion || version, windows, ...turn, notKept };
     const answer = await ask((signal) => queue.complete(lease, lease.engine, result, signal));
     if (answer === "refused") return await this.#fail(undeliverable);
+    if (answer === "broken") return await this.#fail(unstorable);
     if (answer === "lost") return "LOST";
     await counted();
     return "SUCCEEDED";
@@ -63,17 +69,30 @@ export class EndReporter {
   async #fail(failure: RunFailure, outcome?: RunOutcome): Promise<AttemptEnd> {
     const { lease, queue, ask } = this.#options;
     const { usage, costUsd } = outcome && !outcome.ok ? outcome : { usage: undefined, costUsd: undefined };
-    const failed = { failure, usage, costUsd: knownCost(costUsd, usage), windows: outcome?.windows };
+    const told = [failure.message, ...this.#missing().map((what) => `not kept: ${what}`)].join("; ");
+    const all = { ...failure, message: told };
+    const failed = { failure: all, usage, costUsd: knownCost(costUsd, usage), windows: outcome?.windows };
     const answer = await ask((signal) => queue.fail(lease, failed, signal));
     // Without this failure, the attempt would have no end: the queue would not count it, and would run the task again
     // forever.
     if (answer === "refused" && failure !== undeliverable) return await this.#fail(undeliverable);
     return answer === "ok" ? failure.category : "LOST";
   }
+
+  #missing(): readonly string[] {
+    const { dropped } = this.#options;
+    return dropped === 0 ? [] : [`${dropped} entries of the task's log`];
+  }
 }
 
 const killed = runFailure("CANCELLED", "an emergency stop killed it", { source: "CCSP" });
 
 const cancelled = runFailure("CANCELLED", "the task was cancelled");
+
+// The work is done. Another attempt would do it again and meet the same fault.
+const unstorable = runFailure("UNKNOWN_ERROR", "the run succeeded, but the queue could not store its result", {
+  source: "CCSP",
+  retryable: false,
+});
 
 const undeliverable = runFailure("OUTPUT_LIMIT", "the queue refused the result", { source: "CCSP" });

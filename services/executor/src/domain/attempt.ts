@@ -7,11 +7,12 @@ import {
   runFailure,
   type Severity,
 } from "@ccsp/engine-kit";
+import { within } from "@ccsp/timing";
 import type { Logger } from "pino";
 import { type Admit, FolderChanged } from "./admission.js";
 import { EndReporter, isGivenBack, type StopCause } from "./attempt-end.js";
-import type { Clock } from "./clock.js";
-import type { Ask, Conversations } from "./conversations.js";
+import { type Clock, timerOf } from "./clock.js";
+import type { Ask, Conversations, Gone } from "./conversations.js";
 import type { Hooks } from "./hooks/hooks.js";
 import { failedBy } from "./hooks/run-end.js";
 import type { Logins } from "./login-checks.js";
@@ -63,6 +64,7 @@ export class Attempt {
   #running = true;
   /** The executor is reporting the end to the queue. */
   #ending = false;
+  #reporter: Reporter | undefined;
 
   constructor(options: AttemptOptions, deps: AttemptDeps) {
     const { lease } = options;
@@ -153,9 +155,13 @@ export class Attempt {
     const admission = await admit(lease, engine);
     if (admission.refused) return failedBy(admission.refused);
     if (this.#cause !== undefined) return undefined;
-    const conversation = await conversations.begin(lease, this.#ask);
-    if (conversation && "gone" in conversation) return failedBy(cannotGoOn(conversation.gone));
+    const { wallMs } = admission.request.limits;
+    const over = new AbortController();
+    const signal = AbortSignal.any([this.#unheld.signal, this.#unwanted.signal, over.signal]);
+    const begin = conversations.begin(lease, this.#asking(signal));
+    const conversation = await within(wallMs, begin, () => LATE, { timer: timerOf(clock), over });
     if (this.#cause !== undefined) return undefined;
+    if (conversation && "gone" in conversation) return failedBy(cannotGoOn(conversation));
 
     const engineSpan = span.engine();
     let outcome: RunOutcome | undefined;
@@ -184,7 +190,10 @@ export class Attempt {
   async #report(run: EngineRun, { traceparent }: AttemptSpan): Promise<() => Promise<void>> {
     const { queue, clock } = this.#deps;
     const signal = this.#unheld.signal;
-    const reporter = new Reporter({ queue, lease: this.lease, clock, signal, onLost: () => this.stop("lost") });
+    const unwanted = this.#unwanted.signal;
+    const onLost = () => this.stop("lost");
+    const reporter = new Reporter({ queue, lease: this.lease, clock, signal, unwanted, onLost });
+    this.#reporter = reporter;
     reporter.started({ traceparent });
     const startedMs = clock.now();
     let silent = true;
@@ -211,12 +220,21 @@ export class Attempt {
     this.#ending = true;
     const { queue, conversations } = this.#deps;
     const { lease, version } = this.#options;
-    return await new EndReporter({ lease, version, queue, conversations, ask: this.#ask }).report(outcome, cause);
+    const ask = this.#asking(this.#unheld.signal);
+    const dropped = this.#reporter?.dropped ?? 0;
+    return await new EndReporter({ lease, version, queue, conversations, ask, dropped }).report(outcome, cause);
   }
 
-  readonly #ask: Ask = (call) => persist(call, { clock: this.#deps.clock, signal: this.#unheld.signal });
+  #asking(signal: AbortSignal): Ask {
+    return (call) => persist(call, { clock: this.#deps.clock, signal });
+  }
 }
 
 const LEVELS = { notice: "info", warning: "warn", critical: "error" } as const satisfies Record<Severity, string>;
 
-const cannotGoOn = (why: string): RunFailure => runFailure("INVALID_REQUEST", `conversation: ${why}`);
+const LATE: Gone = { gone: "the queue did not give its transcript within the task's wall time", again: true };
+
+const cannotGoOn = ({ gone, again }: Gone): RunFailure => {
+  const why = `conversation: ${gone}`;
+  return again ? runFailure("UNKNOWN_ERROR", why, { source: "CCSP" }) : runFailure("INVALID_REQUEST", why);
+};

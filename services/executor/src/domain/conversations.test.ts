@@ -39,7 +39,15 @@ const resultOf = (transcript: Uint8Array | undefined, conversationId = "e-1"): R
 });
 
 /** One executor, `here`. The test can inspect its disk and its queue. */
-function setUp({ saves = "ok", disk = true }: { saves?: Answer; disk?: boolean } = {}) {
+function setUp({
+  saves = "ok",
+  disk = true,
+  broken = false,
+}: {
+  saves?: Answer;
+  disk?: boolean;
+  broken?: boolean;
+} = {}) {
   const counted: bigint[] = [];
   const store: { here: Map<bigint, Uint8Array>; there?: Uint8Array } = { here: new Map() };
   const kept: KeptCopies = {
@@ -57,7 +65,8 @@ function setUp({ saves = "ok", disk = true }: { saves?: Answer; disk?: boolean }
     },
     loadConversation: async () => store.there ?? "refused",
   };
-  const ask = <T>(call: (signal: AbortSignal) => Promise<T>) => call(new AbortController().signal);
+  const ask = async <T>(call: (signal: AbortSignal) => Promise<T>): Promise<T | "broken"> =>
+    broken ? "broken" : call(new AbortController().signal);
   const conversations = createConversations({ executorId: "here", queue, kept, log: pino({ level: "silent" }) });
   const begin = async (lease: Lease) => {
     const turn = await conversations.begin(lease, ask);
@@ -133,6 +142,18 @@ describe("the conversations of an executor", () => {
     assert.deepEqual(await begin(next), { gone: `${gone}; and its transcript is no longer on this disk` });
     assert.deepEqual(await begin(turnAt("other", 7n, { fault })), {
       gone: `${gone}; only other may have its transcript`,
+    });
+  });
+
+  it("are kept on its disk when the queue fails to store them, and may be read at a later attempt when it fails to read them", async () => {
+    const { keep, begin } = setUp({ broken: true });
+    assert.deepEqual(await keep(turnAt("here"), resultOf(bytes("x"))), {
+      conversationId: "e-1",
+      transcriptFault: "the queue could not store its transcript",
+    });
+    assert.deepEqual(await begin(turnAt("other", 9n)), {
+      gone: "the queue could not read its transcript",
+      again: true,
     });
   });
 

@@ -27,13 +27,22 @@ export interface KeptCopies {
   counted(copy: CopyId): Promise<void>;
 }
 
-/** Repeats a call to the queue until the queue answers. Resolves to `lost` if the attempt gives up first. */
-export type Ask = <T = Answer>(call: (signal: AbortSignal) => Promise<T>) => Promise<T | "lost">;
+/**
+ * Repeats a call to the queue until the queue answers. Resolves to `lost` if the attempt gives up first, and to `broken`
+ * if the queue can only answer with a fault.
+ */
+export type Ask = <T = Answer>(call: (signal: AbortSignal) => Promise<T>) => Promise<T | "lost" | "broken">;
+
+/** Why no run can continue a conversation. `again`: another attempt may. */
+export interface Gone {
+  readonly gone: string;
+  readonly again?: true;
+}
 
 /** What attempts need if their task is a turn of a conversation. */
 export interface Conversations {
   /** Undefined: the task belongs to no conversation. `gone`: why this executor cannot continue the conversation. */
-  begin(lease: Lease, ask: Ask): Promise<ConversationTurn | { readonly gone: string } | undefined>;
+  begin(lease: Lease, ask: Ask): Promise<ConversationTurn | Gone | undefined>;
   /** Stores the turn's transcript. To be called before the result is reported. */
   keep(lease: Lease, result: RunResult, ask: Ask): Promise<KeptTurn>;
 }
@@ -76,7 +85,7 @@ class TwiceKept implements Conversations {
     this.#deps = deps;
   }
 
-  async begin(lease: Lease, ask: Ask): Promise<ConversationTurn | { readonly gone: string } | undefined> {
+  async begin(lease: Lease, ask: Ask): Promise<ConversationTurn | Gone | undefined> {
     const { conversation } = lease;
     if (conversation === undefined) return undefined;
     const { id, fork, held } = conversation;
@@ -86,6 +95,7 @@ class TwiceKept implements Conversations {
       this.#deps.log.error({ err, task: lease.taskId }, "conversation could not be restored");
       return undefined;
     });
+    if (transcript === "broken") return { gone: "the queue could not read its transcript", again: true };
     return transcript ? { from: { id: held.engineId, transcript }, fork } : { gone: this.#whyGone(held) };
   }
 
@@ -102,12 +112,13 @@ class TwiceKept implements Conversations {
     return { ...turn, counted: () => kept.counted(copy) };
   }
 
-  async #find(lease: Lease, held: HeldTurn, ask: Ask): Promise<Uint8Array | undefined> {
+  async #find(lease: Lease, held: HeldTurn, ask: Ask): Promise<Uint8Array | "broken" | undefined> {
     const { executorId, queue } = this.#deps;
     const here = held.fence === 0n ? undefined : await this.#findHere(lease, held);
     if (here) return here;
     const bytes = await ask((signal) => queue.loadConversation(lease, signal));
     if (typeof bytes !== "string") return await this.#restored(lease, "queue", bytes);
+    if (bytes === "broken") return bytes;
     // A queue of the previous release does not say which turn it means (fence 0). Only this executor's own turns are on
     // this disk.
     return held.fence === 0n && held.executorId === executorId ? await this.#findHere(lease, held) : undefined;
@@ -150,8 +161,11 @@ class TwiceKept implements Conversations {
     const here = await kept.put(copy, bytes);
     const small = bytes.byteLength <= MOST_SAVED_BYTES;
     const there = small ? await ask((signal) => queue.saveConversation(lease, bytes, signal)) : "refused";
-    if (there !== "refused") return { conversationId: copy.engineId, transcriptFault: "" };
-    const why = `its transcript has ${bytes.byteLength} bytes compressed, and the queue keeps at most ${MOST_SAVED_BYTES}`;
+    if (there !== "refused" && there !== "broken") return { conversationId: copy.engineId, transcriptFault: "" };
+    const why =
+      there === "broken"
+        ? "the queue could not store its transcript"
+        : `its transcript has ${bytes.byteLength} bytes compressed, and the queue keeps at most ${MOST_SAVED_BYTES}`;
     return here ? { conversationId: copy.engineId, transcriptFault: why } : lost(why);
   }
 }

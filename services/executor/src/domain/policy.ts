@@ -135,6 +135,10 @@ const MAX_PATH = 2_048;
 export const isUnder = (path: string, root: string): boolean =>
   path === root || path.startsWith(root.endsWith("/") ? root : `${root}/`);
 
+/** The same, but not the root itself. */
+export const isInside = (path: string, root: string): boolean =>
+  isUnder(path, root) && path.replace(/\/+$/, "") !== root.replace(/\/+$/, "");
+
 const isFileName = (name: string): boolean => /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}$/.test(name);
 
 /** Models become arguments. Commas separate a list of them, and no argument can contain a NUL. */

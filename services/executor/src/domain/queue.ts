@@ -12,7 +12,8 @@ import type {
  * What the executor needs from the queue. Implemented by `../queue/queue-client.ts`.
  *
  * An answer is a string. `lost`: another executor has the lease, or the task has ended. `refused`: the queue will never
- * accept this request. A rejection means that the outcome of the call is unknown. The executor may repeat the call.
+ * accept this request. A rejection means that the outcome of the call is unknown. The executor may repeat the call. With
+ * a QueueFault, the queue is not away, and a repeat rarely helps.
  */
 export interface QueuePort {
   /** May wait for `maxWaitMs` if there is no news. Rejects with the signal's reason when the signal aborts. */
@@ -33,10 +34,17 @@ export interface QueuePort {
 /** A result, what happened to its turn of a conversation (see `KeptTurn`), and what the run said of usage windows. */
 export type KeptResult = RunResult & {
   readonly transcriptFault?: string;
+  /** What the queue could not store of the run. Texts for people. */
+  readonly notKept?: readonly string[];
   readonly windows?: readonly WindowSignal[] | undefined;
 };
 
 export type Answer = "ok" | "lost" | "refused";
+
+/** The queue answered a call with a fault of its own (INTERNAL). */
+export class QueueFault extends Error {
+  override readonly name = "QueueFault";
+}
 
 export interface LeaseId {
   readonly taskId: string;

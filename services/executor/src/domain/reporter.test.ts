@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { answerOf } from "@ccsp/engine-kit/conformance";
 import type { Clock } from "./clock.js";
-import type { Answer, Report } from "./queue.js";
+import { MOST_FAULTS } from "./persist.js";
+import { type Answer, QueueFault, type Report } from "./queue.js";
 import { Reporter } from "./reporter.js";
 
 /** The test decides when the queue answers. The clock does not move. */
@@ -11,6 +12,7 @@ function setUp() {
   const waits: { ms: number; end(): void }[] = [];
   let lost = 0;
   let nowMs = 0;
+  const unwanted = new AbortController();
   const clock: Clock = {
     now: () => nowMs,
     date: () => 0,
@@ -33,10 +35,12 @@ function setUp() {
     lease: { taskId: "t", fence: 1n },
     clock,
     signal: new AbortController().signal,
+    unwanted: unwanted.signal,
     onLost: () => lost++,
   });
   return {
     reporter,
+    unwanted,
     reports,
     waits,
     lost: () => lost,
@@ -147,6 +151,46 @@ describe("the reporter", () => {
     await passTime();
     assert.equal(reports.length, 2);
     assert.deepEqual(reports[1], reports[0]);
+  });
+
+  it("gives up a report that the queue fails to store, tries the next ones once, and counts what is missing", async () => {
+    const { text, reporter, reports, answer, passTime } = setUp();
+    const fault = new QueueFault("INTERNAL");
+    await text("a");
+    for (let tries = 1; tries < MOST_FAULTS; tries++) {
+      await answer(fault);
+      await passTime();
+    }
+    await answer(fault);
+    for (const said of ["b", "c"]) {
+      await text(said);
+      await passTime();
+      await answer(said === "b" ? fault : "ok");
+    }
+    await reporter.flushed();
+    const sent = reports.map(({ events: [event] }) => event?.type === "text" && event.text).join("");
+    assert.equal(sent, `${"a".repeat(MOST_FAULTS)}bc`);
+    assert.equal(reporter.dropped, 2);
+  });
+
+  it("gives up nothing while the queue is away between its faults", async () => {
+    const { text, reporter, answer, passTime } = setUp();
+    await text("a");
+    for (let tries = 0; tries < 3 * MOST_FAULTS; tries++) {
+      await answer(tries % 2 === 0 ? new QueueFault("INTERNAL") : new Error("away"));
+      await passTime();
+    }
+    await answer();
+    assert.equal(reporter.dropped, 0);
+  });
+
+  it("does not make a run wait that is being ended", async () => {
+    const { text, unwanted } = setUp();
+    const added = text("x".repeat(300_000));
+    assert.equal(await Promise.race([added, settled("held back")]), "held back");
+    unwanted.abort();
+    await added;
+    await text("more");
   });
 
   it("makes the engine wait while too many reports are unanswered, and continues when they are answered", async () => {

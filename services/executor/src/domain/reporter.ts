@@ -1,6 +1,6 @@
 import type { EngineEvent } from "@ccsp/engine-kit";
 import type { Clock } from "./clock.js";
-import { persist } from "./persist.js";
+import { MOST_FAULTS, persist } from "./persist.js";
 import type { LeaseId, QueuePort, Report } from "./queue.js";
 import { createUsagePace, type UsagePace } from "./usage-pace.js";
 
@@ -21,6 +21,8 @@ export interface ReporterOptions {
   readonly clock: Clock;
   /** Aborts when no caller waits for the log any more. */
   readonly signal: AbortSignal;
+  /** Aborts when the run is being ended. Its events are then read without a wait for the queue. */
+  readonly unwanted?: AbortSignal;
   /** Called once, when the queue says that another executor has the lease. */
   readonly onLost: () => void;
 }
@@ -34,6 +36,8 @@ export class Reporter {
   #first: Report["started"];
   #sequence = 0;
   #over = false;
+  #dropped = 0;
+  #faulty = false;
   #sending: Promise<void> | undefined;
   #ending = false;
   #gathering = new AbortController();
@@ -41,7 +45,13 @@ export class Reporter {
 
   constructor(options: ReporterOptions) {
     this.#options = options;
+    options.unwanted?.addEventListener("abort", () => this.#resume(), { once: true });
     this.#usage = createUsagePace(options.clock, (event) => this.#queue(event));
+  }
+
+  /** How many events are missing in the log because the queue could not store them. */
+  get dropped(): number {
+    return this.#dropped;
   }
 
   /** Reports that the engine has started. This is the attempt's first report. */
@@ -57,12 +67,12 @@ export class Reporter {
     if (event.type === "usage") return this.#usage.add(event);
     this.#queue(event);
     if (this.#unanswered >= REPORT_SIZE) this.#gathering.abort();
-    while (!this.#over && this.#unanswered > PENDING_SIZE) {
+    while (!this.#over && !this.#options.unwanted?.aborted && this.#unanswered > PENDING_SIZE) {
       await new Promise<void>((resume) => this.#waiting.push(resume));
     }
   }
 
-  /** Resolves when the queue has answered everything, or when the lease is lost. */
+  /** Resolves when the queue has answered or failed to store everything, or when the lease is lost. */
   async flushed(): Promise<void> {
     this.#ending = true;
     this.#usage.flush();
@@ -99,13 +109,21 @@ export class Reporter {
     const events = this.#takeBatch();
     const report: Report = { sequence: ++this.#sequence, started: this.#first, events };
     this.#first = undefined;
-    const answer = await persist((abort) => queue.report(lease, report, abort), { clock, signal });
+    // A report after one that could not be stored is tried once: there may be many.
+    const mostFaults = this.#faulty ? 1 : MOST_FAULTS;
+    const answer = await persist((abort) => queue.report(lease, report, abort), { clock, signal, mostFaults });
     this.#unanswered -= sizeOf(events);
+    this.#faulty = answer === "broken";
+    if (this.#faulty) this.#dropped += events.length;
     // If the queue refuses a report, the executor has a bug. The whole answer may still arrive with the result.
     if (answer === "lost") {
       this.#over = true;
       onLost();
     }
+    this.#resume();
+  }
+
+  #resume(): void {
     const resumed = this.#waiting;
     this.#waiting = [];
     for (const resume of resumed) resume();

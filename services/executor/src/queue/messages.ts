@@ -8,7 +8,6 @@ import {
   type PermissionMode,
   type RunFailure,
   type RunResources,
-  type RunResult,
   type Usage,
   type WindowSignal,
 } from "@ccsp/engine-kit";
@@ -25,7 +24,7 @@ import {
 } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { type WindowSignal as WindowMessage, WindowState } from "@ccsp/protos/ccsp/usage/v1/window.js";
 import { durationMs, toDuration } from "@ccsp/protos/duration.js";
-import type { HeldTurn, Lease } from "../domain/queue.js";
+import type { HeldTurn, KeptResult, Lease } from "../domain/queue.js";
 
 export function toLease(message: LeaseMessage): Lease {
   const { spec } = message;
@@ -91,8 +90,8 @@ function toOneof(event: EngineEvent): TaskEvent["event"] {
 }
 
 /** The queue sets `queueWait`, `executorId` and `conversationId`. */
-export function toTaskResult(engine: string, result: RunResult): TaskResult {
-  const { text, usage, costUsd, engineVersion, model, turns, runMs, resources, permissionDenials } = result;
+export function toTaskResult(engine: string, result: KeptResult): TaskResult {
+  const { text, usage, costUsd, engineVersion, model, turns, runMs, resources, permissionDenials, notKept } = result;
   return {
     text,
     usage: toUsage(usage),
@@ -108,6 +107,7 @@ export function toTaskResult(engine: string, result: RunResult): TaskResult {
     cached: false,
     resources: resources && toResources(resources),
     permissionDenials: [...(permissionDenials ?? [])],
+    notKept: [...(notKept ?? [])],
   };
 }
 

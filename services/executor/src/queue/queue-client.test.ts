@@ -3,6 +3,7 @@ import type { EngineEvent, RunResult } from "@ccsp/engine-kit";
 import { CallError } from "@ccsp/grpc-kit";
 import { type ReportRequest, SyncResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { pino } from "pino";
+import { QueueFault } from "../domain/queue.js";
 import { createQueuePort, type QueueClient } from "./queue-client.js";
 
 const lease = { taskId: "t", fence: 1n };
@@ -70,6 +71,11 @@ describe("the queue as the executor sees it", () => {
   it("rejects when the outcome of the call is unknown, so the call is repeated", async () => {
     const away = new CallError(14, "away");
     await assert.rejects(portThat(() => Promise.reject(away)).complete(lease, "e", result, signal), away);
+  });
+
+  it("says that the queue failed, and is not away, when it answers INTERNAL", async () => {
+    const fault = new CallError(13, "internal error", { reason: "INTERNAL", ...NOTHING_MORE });
+    await assert.rejects(portThat(() => Promise.reject(fault)).complete(lease, "e", result, signal), QueueFault);
   });
 
   it("returns how long leases last, also for a queue of the previous release, which does not send it", async () => {

@@ -2,15 +2,16 @@ import { CallError, type Client } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { durationMs, toDuration } from "@ccsp/protos/duration.js";
 import type { Logger } from "pino";
-import type {
-  Answer,
-  FailedAttempt,
-  KeptResult,
-  LeaseId,
-  QueuePort,
-  Report,
-  SyncAnswer,
-  SyncRequest,
+import {
+  type Answer,
+  type FailedAttempt,
+  type KeptResult,
+  type LeaseId,
+  QueueFault,
+  type QueuePort,
+  type Report,
+  type SyncAnswer,
+  type SyncRequest,
 } from "../domain/queue.js";
 import { toOrder, toReceiptMessage } from "./emergency.js";
 import { toLease, toTaskError, toTaskEvent, toTaskResult, toUsage, toWindows } from "./messages.js";
@@ -165,6 +166,7 @@ class GrpcQueue implements QueuePort {
         return "refused";
       }
       if (!AWAY.includes(reason ?? "")) this.#log.warn(about, "queue could not answer a call; it is tried again");
+      if (reason === "INTERNAL") throw new QueueFault(`the queue failed in ${method}`, { cause: err });
       throw err;
     }
   }

@@ -11,7 +11,7 @@ export interface OwnedRunFolder extends RunFolder {
 
 /**
  * Creates a run's folders. The temporary folder has a short name in `temporary`. The others are in `parent`, in a
- * folder with the run's name.
+ * folder with the run's name. Rejects if there is a run of this name.
  */
 export async function createRunFolder(parent: string, name: string, temporary: string): Promise<OwnedRunFolder> {
   const path = join(parent, name);
@@ -30,7 +30,9 @@ export async function createRunFolder(parent: string, name: string, temporary: s
   };
   try {
     await mkdir(parent, { recursive: true, mode: 0o700 });
-    for (const part of ["work", "home"]) await makeFolderBelow(parent, `${name}/${part}`);
+    // Another run of this name would get the same folders, and lose them when the first one ends.
+    await mkdir(path, { mode: 0o700 });
+    for (const part of ["work", "home"]) await makeFolderBelow(path, part);
   } catch (err) {
     await removeTree(tmp);
     throw err;

@@ -34,6 +34,7 @@ const TASK = {
     "result.engine_version",
     "result.executor_id",
     "result.model",
+    "result.not_kept",
     "result.permission_denials.tool",
   ],
   hidden: [

@@ -82,7 +82,7 @@ function specWithoutContent(spec: TaskSpec): TaskSpec {
 
 function resultWithoutContent(result: TaskResult): TaskResult {
   const { usage, costUsd, conversationId, engine, engineVersion, model, turns, runTime, queueWait } = result;
-  const { executorId, cached, resources, permissionDenials } = result;
+  const { executorId, cached, resources, permissionDenials, notKept } = result;
   return {
     text: "",
     usage,
@@ -98,6 +98,7 @@ function resultWithoutContent(result: TaskResult): TaskResult {
     cached,
     resources,
     permissionDenials: permissionDenials.map(({ tool }): PermissionDenial => ({ tool, input: "" })),
+    notKept,
   };
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { link, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, link, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { readBrought } from "./brought.js";
@@ -42,6 +42,22 @@ describe("what a working folder brings", () => {
     await put(join(work, "CLAUDE.md"), "TEXT-own");
     const { instructions } = await readBrought(join(repository, "a"), work);
     assert.deepEqual(texts(instructions), ["TEXT-own"]);
+  });
+
+  it("does not end the run where a file may not be read or is broken, and the log names it", async () => {
+    await put(join(work, ".claude", "settings.json"), "{broken");
+    await put(join(work, "CLAUDE.md"), "TEXT-own");
+    await chmod(join(work, "CLAUDE.md"), 0);
+    await chmod(host, 0o755);
+    // Root may read everything.
+    const isRoot = process.geteuid?.() === 0;
+    if (isRoot) process.seteuid?.(65_534);
+    try {
+      const { instructions, ignored } = await readBrought(root, work);
+      assert.deepEqual([instructions, ignored], ["", ["CLAUDE.md (access)", ".claude/settings.json (not JSON)"]]);
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+    }
   });
 
   it("is no link, no pipe and no text of more than 64 KiB in all, and the log names each by its name only", async () => {

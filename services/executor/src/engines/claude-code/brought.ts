@@ -39,7 +39,8 @@ interface Place {
 
 /**
  * Reads them without following links, so everything is from inside `root`: an allowed root, which has the working
- * folder. What cannot be used is ignored and named: a link, a pipe, a text that is too long.
+ * folder. What cannot be used is ignored and named: a link, a pipe, a text that is too
+ * long, a file that this user may not read, settings that are no JSON.
  */
 export async function readBrought(root: string, workingFolder: string): Promise<Brought> {
   const places: Place[] = [];
@@ -73,8 +74,12 @@ export async function readBrought(root: string, workingFolder: string): Promise<
         async (claude) => {
           for (const file of LOCAL_FIRST) {
             const content = await take(claude, file, `.claude/${file}`, MOST_BYTES);
-            const found = content && parseObject(Buffer.from(content));
-            if (found === undefined) continue;
+            if (content === undefined) continue;
+            const found = parseObject(Buffer.from(content));
+            if (found === undefined) {
+              ignored.push(`${name(`.claude/${file}`)} (not JSON)`);
+              continue;
+            }
             own.push(found);
             denied.push(...deniedBy(found, place.path));
             ignored.push(...keysOf(found).map((key) => name(`${key} in .claude/${file}`)));

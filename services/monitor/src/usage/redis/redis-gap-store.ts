@@ -9,6 +9,8 @@ const MAX_GAPS = 500;
 const LOCK_MS = 60_000;
 /** Writers trim whole nodes of 100 entries, and a group may stand anywhere in them. */
 const NEAR_THE_END = EVENTS_KEPT * 0.9;
+/** A group that is behind by fewer entries needs no count of what it has read. This is looked at every second. */
+const FEW = 1_000;
 
 /** Creates a store of the gaps of a group in the event stream. */
 export function createRedisGapStore(redis: RedisClient, group: string): GapStore {
@@ -24,8 +26,8 @@ export function createRedisGapStore(redis: RedisClient, group: string): GapStore
       const trimmed = Number(stream.get("entries-added")) > Number(stream.get("length"));
       // A new group begins at the oldest event that is kept. What was trimmed before it existed is no gap.
       if (first === "" || last === "0-0" || !trimmed) return undefined;
-      const behind = Number(own?.get("lag") ?? 0);
-      if (!isBefore(last, first) && behind < NEAR_THE_END) return undefined;
+      const atLast = textOf(stream.get("last-generated-id")) === last;
+      if (!isBefore(last, first) && (atLast || !(await isNearTheEnd(redis, partition, last)))) return undefined;
       return { start: timeOf(last), end: Math.max(timeOf(first), timeOf(last)) };
     },
 
@@ -46,6 +48,19 @@ export function createRedisGapStore(redis: RedisClient, group: string): GapStore
 
     lock: async (partition) => (await redis.set(usageKeys(partition).fillLock, "1", "PX", LOCK_MS, "NX")) === "OK",
   };
+}
+
+/**
+ * Whether at least `NEAR_THE_END` entries come after `last`. Redis 7.0 does not know it: the `lag` of a group keeps what
+ * was trimmed before the group read it.
+ */
+async function isNearTheEnd(redis: RedisClient, partition: number, last: string): Promise<boolean> {
+  const key = eventsKey(partition);
+  const unread = await redis.xrange(key, `(${last}`, "+", "COUNT", FEW);
+  if (unread.length < FEW) return false;
+  // The entries up to `last` are fewer than those after it, so these are read.
+  const others = (await redis.xlen(key)) - NEAR_THE_END;
+  return others >= 0 && (await redis.xrange(key, "-", last, "COUNT", others + 1)).length <= others;
 }
 
 const timeOf = (id: string): number => Number(id.split("-")[0]);

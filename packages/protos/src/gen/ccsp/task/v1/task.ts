@@ -861,6 +861,11 @@ export interface TaskResult {
     | undefined;
   /** Uses of tools that the engine refused, because no person is there to give permission. The first 100. */
   permissionDenials: PermissionDenial[];
+  /**
+   * What the queue could not store of the run, because of a fault in CCSP: entries of the log, or the transcript with
+   * which another executor continues the conversation. One text for people for each. Empty: everything was kept.
+   */
+  notKept: string[];
 }
 
 /** One refused use of a tool. See `TaskResult.permission_denials`. */
@@ -2710,6 +2715,7 @@ function createBaseTaskResult(): TaskResult {
     cached: false,
     resources: undefined,
     permissionDenials: [],
+    notKept: [],
   };
 }
 
@@ -2756,6 +2762,9 @@ export const TaskResult: MessageFns<TaskResult> = {
     }
     for (const v of message.permissionDenials) {
       PermissionDenial.encode(v!, writer.uint32(114).fork()).join();
+    }
+    for (const v of message.notKept) {
+      writer.uint32(122).string(v!);
     }
     return writer;
   },
@@ -2885,6 +2894,14 @@ export const TaskResult: MessageFns<TaskResult> = {
             message.permissionDenials.push(PermissionDenial.decode(reader, reader.uint32()));
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.notKept.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2941,6 +2958,11 @@ export const TaskResult: MessageFns<TaskResult> = {
         : globalThis.Array.isArray(object?.permission_denials)
         ? object.permission_denials.map((e: any) => PermissionDenial.fromJSON(e))
         : [],
+      notKept: globalThis.Array.isArray(object?.notKept)
+        ? object.notKept.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.not_kept)
+        ? object.not_kept.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -2988,6 +3010,9 @@ export const TaskResult: MessageFns<TaskResult> = {
     if (message.permissionDenials?.length) {
       obj.permissionDenials = message.permissionDenials.map((e) => PermissionDenial.toJSON(e));
     }
+    if (message.notKept?.length) {
+      obj.notKept = message.notKept;
+    }
     return obj;
   },
 
@@ -3016,6 +3041,7 @@ export const TaskResult: MessageFns<TaskResult> = {
       ? RunResources.fromPartial(object.resources)
       : undefined;
     message.permissionDenials = object.permissionDenials?.map((e) => PermissionDenial.fromPartial(e)) || [];
+    message.notKept = object.notKept?.map((e) => e) || [];
     return message;
   },
 };
