@@ -177,7 +177,7 @@ describe("a reader that does not read", () => {
     await eventually(() => assert.equal(waiting, streams.length));
     await settle(queue);
     const before = made;
-    await Promise.all(streams.map((stream) => stream.return?.()));
+    await Promise.all(streams.map(async (stream) => stream.return?.()));
     await settle(queue);
     assert.ok(made - before <= 2, `${made - before} answers were made for nobody`);
   });

@@ -162,7 +162,11 @@ describe("a command that the ACL refuses", () => {
       await assert.rejects(redis.client.get("other"), /NOPERM .*key.* \(get as user queue; deploy\/redis\/users\.acl/);
       const refused: unknown = await redis.client.get("other").catch((error: unknown) => error);
       assert.ok(refused instanceof Error);
-      assert.match(String(refused.cause), /^Error: get as user queue; deploy/, "a log keeps no message of Redis itself");
+      assert.match(
+        String(refused.cause),
+        /^Error: get as user queue; deploy/,
+        "a log keeps no message of Redis itself",
+      );
     } finally {
       await redis.close();
       admin.disconnect();

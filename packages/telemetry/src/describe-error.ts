@@ -81,8 +81,8 @@ function errorsIn(thrown: unknown, depth = 0): readonly Error[] {
   return thrown.message === "" ? inner : [thrown, ...inner];
 }
 
-/** A line of a stack, with nothing in it that could be a text. */
-const FRAME = /^ {4}at (?:[\w$.<>#[\] ]{1,200} \()?((?:file:\/\/|node:|\/)[^\s()]{1,500}:\d+:\d+|<anonymous>)\)?$/;
+/** A line of a stack: the function and its place, a path or a URL, which may have spaces. */
+const FRAME = /^ {4}at (?:[\w$.<>#[\] ]{1,200} \()?((?:file:\/\/|node:|\/)[^()]{1,500}:\d+:\d+|<anonymous>)\)?$/;
 
 /** The lines of a stack. None if it has another message than the error: then nobody knows where the message ends. */
 function linesOf({ stack = "", message }: Error): readonly string[] {
@@ -100,7 +100,7 @@ function isOwn(error: Error & { code?: unknown }, [first = ""]: readonly string[
   // The system's errors have no frame of a maker, only those of the functions that wait.
   if ("syscall" in error || first.startsWith("    at async ")) return false;
   const [, place = ""] = FRAME.exec(first) ?? [];
-  const path = place.replace("file://", "");
+  const path = place.startsWith("file://") ? fileURLToPath(place) : place;
   const package_ = path.lastIndexOf(PACKAGES);
   return package_ < 0 ? path.startsWith(ROOT) : path.startsWith("@ccsp/", package_ + PACKAGES.length);
 }
