@@ -123,9 +123,7 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
     ["CCSP_EXECUTOR_SANDBOX_WRITE", config.sandbox.writes],
   ] as const) {
     if (rootsFile === undefined || !paths.some((path) => isUnder(rootsFile, path))) continue;
-    settings.fault(
-      `${name} must not contain CCSP_EXECUTOR_ALLOWED_ROOTS_FILE: tasks would allow themselves more`,
-    );
+    settings.fault(`${name} must not contain CCSP_EXECUTOR_ALLOWED_ROOTS_FILE: tasks would allow themselves more`);
   }
   refuseLinks(settings, config);
   const { graceMs } = config.supervision;
