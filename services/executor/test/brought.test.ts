@@ -4,7 +4,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { skip } from "@ccsp/testkit";
-import { type Rig, resultOf, useSimulatedCli } from "./rig.js";
+import { failureOf, type Rig, resultOf, useSimulatedCli } from "./rig.js";
 
 describe("a working folder, with the real Claude Code CLI", function () {
   this.timeout(120_000);
@@ -121,6 +121,9 @@ describe("a working folder, with the real Claude Code CLI", function () {
       async (rig) => {
         const prompt = `[[sim:tool name=Bash input='{"command":"sh ${join(work, "script")}","description":"tries"}']]`;
         await resultOf(rig, rig.queue.add(prompt, { workingFolder: work, allowedTools: ["Bash"] }));
+        if ((await readFile(join(work, "host"), "utf8")).trim() !== "sandbox") return;
+        const { message, retryable } = await failureOf(rig, rig.queue.add("[[sim:text]]", { workingFolder: config }));
+        assert.deepEqual([message, retryable], ["working_folder: is in the folder of a login that runs share", false]);
       },
       { CCSP_EXECUTOR_ALLOWED_ROOTS: root, CCSP_CLAUDE_CODE_HOME: home },
     );

@@ -39,12 +39,26 @@ export type Admit = (lease: Lease, engine: Engine) => Promise<Admission>;
 /** Folders that the operator allows in addition to the policy's, as they are now. */
 export type MoreRoots = () => Promise<readonly string[]>;
 
-/** The working folder was replaced after its task was admitted. The run has not started. */
-export class FolderChanged extends Error {
+/** The working folder of an admitted task cannot be used. The run has not started. */
+export abstract class FolderRefused extends Error {
+  abstract readonly failure: RunFailure;
+}
+
+/** It was replaced after its task was admitted. */
+export class FolderChanged extends FolderRefused {
   readonly failure = runFailure("INVALID_REQUEST", `working_folder: ${OUTSIDE}`);
 
   constructor(options?: ErrorOptions) {
     super("the working folder was replaced after it was checked", options);
+  }
+}
+
+/** It is in a folder that runs of the engine share and may not change. */
+export class FolderShared extends FolderRefused {
+  readonly failure = runFailure("INVALID_REQUEST", "working_folder: is in the folder of a login that runs share");
+
+  constructor() {
+    super("the working folder is in a folder that runs share");
   }
 }
 

@@ -9,7 +9,7 @@ import {
 } from "@ccsp/engine-kit";
 import { within } from "@ccsp/timing";
 import type { Logger } from "pino";
-import { type Admit, FolderChanged } from "./admission.js";
+import { type Admit, FolderRefused } from "./admission.js";
 import { EndReporter, isGivenBack, type StopCause } from "./attempt-end.js";
 import { type Clock, timerOf } from "./clock.js";
 import type { Ask, Conversations, Gone } from "./conversations.js";
@@ -135,7 +135,7 @@ export class Attempt {
       await this.#options.previous;
       outcome = await this.#work(span);
     } catch (err) {
-      if (err instanceof FolderChanged) outcome = failedBy(err.failure);
+      if (err instanceof FolderRefused) outcome = failedBy(err.failure);
       if (this.#run || !this.#unwanted.signal.aborted) this.#log.error({ err }, "engine could not be run");
       await this.#run?.stop().catch((error: unknown) => this.#log.error({ err: error }, "engine could not be stopped"));
     }

@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import { makeFolderBelow, openFolder, inFolder as usingFolder } from "@ccsp/engine-kit";
 import { executorFiles, operatorFiles } from "@ccsp/engine-kit/own-files";
 import type { Logger } from "pino";
+import { FolderShared } from "../domain/admission.js";
 import { allowedHosts } from "./allowed-hosts.js";
 import type { SandboxNetwork } from "./config.js";
 import { openHostProxy } from "./host-proxy.js";
@@ -76,6 +77,11 @@ async function openBubblewrap(
 ): Promise<OpenSandbox> {
   const { bwrap, network, bytes, log } = options;
   const { folder, env, access, workingFolder } = run;
+  // Its mount would show all of a folder that the run is to see in parts, and let it write there.
+  for (const shared of access.empties ?? []) {
+    const real = await operatorFiles.realpath(shared).catch(() => shared);
+    if (isWithin(folder.work, real)) throw new FolderShared();
+  }
   const keeps = [...(access.keeps ?? []), ...(access.keepsAt ?? []).map(({ source }) => source)];
   for (const kept of keeps) await makeKept(folder.path, kept);
   // All that can fail comes before what has to be closed: if this function rejects, nobody closes it.

@@ -2,7 +2,10 @@
 export interface CliOptions {
   /** Rejects if the CLI does not answer. */
   has(option: string): Promise<boolean>;
-  /** Takes the version that a run reported. The CLI is asked again when another version was installed meanwhile. */
+  /**
+   * Takes the version that a run reported. The CLI is asked again when another version was installed meanwhile, and after
+   * a run without a version: it may have ended at an option that the CLI no longer has.
+   */
   ran(version: string | undefined): void;
 }
 
@@ -21,9 +24,8 @@ export function createCliOptions(ask: () => Promise<ReadonlySet<string>>): CliOp
       }
     },
     ran(seen) {
-      if (seen === undefined || seen === version) return;
-      if (version !== undefined) answer = undefined;
-      version = seen;
+      if (seen === undefined || (version !== undefined && seen !== version)) answer = undefined;
+      version = seen ?? version;
     },
   };
 }
