@@ -106,12 +106,13 @@ const MONITOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
   session: ["signals", "state"],
   adaptation: ["forecast", "state", "windows"],
 };
-/** The folders of the executor's `src`, in the same way. */
+/** The folders of the executor's `src`, in the same way. `plugins` loads what settings name. */
 const EXECUTOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
+  plugins: [],
   domain: [],
   conversations: ["domain"],
   files: ["domain"],
-  hooks: ["domain"],
+  hooks: ["domain", "plugins"],
   queue: ["domain"],
   slots: ["domain"],
   sandbox: [],
@@ -119,7 +120,7 @@ const EXECUTOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
   grpc: ["domain", "queue", "sandbox"],
   warm: ["domain", "supervision"],
   telemetry: ["domain", "warm"],
-  engines: ["domain", "telemetry"],
+  engines: ["domain", "plugins", "telemetry"],
 };
 /** The folders of the notification service's `src`, in the same way. */
 const NOTIFICATION_LAYERS: Readonly<Record<string, readonly string[]>> = {

@@ -1,6 +1,6 @@
 import { describeSettings, type Settings } from "@ccsp/config";
 import type { EnginePlugin } from "@ccsp/engine-kit";
-import { inSettings } from "../load-export.js";
+import { inSettings } from "../plugins/load-export.js";
 import type { EngineRegistry, LoadedPlugin } from "./registry.js";
 
 /** An engine that this executor must open. */

@@ -1,5 +1,5 @@
 import type { EnginePlugin } from "@ccsp/engine-kit";
-import { checkName, loadExport } from "../load-export.js";
+import { checkName, loadExport } from "../plugins/load-export.js";
 import { enginePlugin as claudeCode } from "./claude-code/index.js";
 import { enginePlugin as command } from "./command/index.js";
 

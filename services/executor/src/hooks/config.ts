@@ -1,5 +1,5 @@
 import type { Settings } from "@ccsp/config";
-import { inSettings } from "../load-export.js";
+import { inSettings } from "../plugins/load-export.js";
 import type { HookRegistry, LoadedHook } from "./registry.js";
 
 /** A hook that this executor must open. */

@@ -1,5 +1,5 @@
 import type { HookPlugin } from "@ccsp/engine-kit";
-import { checkName, loadExport } from "../load-export.js";
+import { checkName, loadExport } from "../plugins/load-export.js";
 
 /** The hooks that the configuration names, in its order, and the faults of hooks that could not be loaded. */
 export interface HookRegistry {
