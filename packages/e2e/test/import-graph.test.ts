@@ -115,7 +115,7 @@ const EXECUTOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
   hooks: ["domain", "plugins"],
   queue: ["domain"],
   slots: ["domain"],
-  sandbox: [],
+  sandbox: ["domain"],
   supervision: ["domain", "sandbox"],
   grpc: ["domain", "queue", "sandbox"],
   warm: ["domain", "supervision"],
