@@ -242,9 +242,13 @@ const QUEUE_ROOMS: Readonly<Record<string, readonly string[]>> = {
 /** The folders `domain`. A layered service has one; in a sliced one, a slice may have one. The gateway has no rules. */
 const RULES_ONLY = [
   "services/executor/src/domain",
+  "services/monitor/src/adaptation/domain",
   "services/monitor/src/alerts/domain",
   "services/monitor/src/budgets/domain",
+  "services/monitor/src/fleet/domain",
   "services/monitor/src/forecast/domain",
+  "services/monitor/src/session/domain",
+  "services/monitor/src/slo/domain",
   "services/monitor/src/usage/domain",
   "services/monitor/src/windows/domain",
   "services/notification/src/domain",
