@@ -380,6 +380,33 @@ describe("The import graph", () => {
     assert.deepEqual([...missing, ...[...prefixes].filter((prefix) => !architecture?.includes(`\`${prefix}`))], []);
   });
 
+  it("is what the READMEs of the services open with: the plan has each folder, the lowest first", async () => {
+    const tables: Readonly<Record<string, object>> = {
+      gateway: GATEWAY_LAYERS,
+      monitor: MONITOR_LAYERS,
+      notification: NOTIFICATION_LAYERS,
+      queue: QUEUE_LAYERS,
+    };
+    for (const { name, folder } of named(SERVICES)) {
+      const [, plan = ""] = (await readFile(join(ROOT, folder, "README.md"), "utf8")).split(/^## /m);
+      const planned = [...plan.matchAll(/^\| `src\/([^`]+)` \|/gm)].map(([, row = ""]) => row);
+      const there = readdirSync(join(ROOT, folder, "src"), { withFileTypes: true }).filter((one) => one.isDirectory());
+      assert.deepEqual([plan.split("\n")[0], planned.toSorted()], ["Plan", there.map((one) => one.name).sort()], name);
+      const table = tables[name];
+      if (table) assert.deepEqual(planned, Object.keys(table), name);
+    }
+  });
+
+  it("gives each slice of the monitor the same inside: its rules, its RPCs, and what puts it together", () => {
+    const slices = Object.keys(MONITOR_LAYERS).filter((name) => !["signals", "state"].includes(name));
+    const lacking = slices.flatMap((slice) =>
+      ["domain", "handlers.ts", "open.ts"].flatMap((name) =>
+        existsSync(join(ROOT, "services/monitor/src", slice, name)) ? [] : [`${slice} has no ${name}`],
+      ),
+    );
+    assert.deepEqual(lacking, []);
+  });
+
   it("knows every folder of a service that holds rules only", () => {
     const found = named(SERVICES).flatMap(({ folder }) => foldersUnder(`${folder}/src`));
     assert.deepEqual(found.filter((folder) => folder.endsWith("/domain")).sort(), RULES_ONLY.toSorted());
