@@ -258,9 +258,13 @@ const QUEUE_ROOMS: Readonly<Record<string, readonly string[]>> = {
 /** The folders `domain`. A layered service has one; in a sliced one, a slice may have one. The gateway has no rules. */
 const RULES_ONLY = [
   "services/executor/src/domain",
+  "services/monitor/src/adaptation/domain",
   "services/monitor/src/alerts/domain",
   "services/monitor/src/budgets/domain",
+  "services/monitor/src/fleet/domain",
   "services/monitor/src/forecast/domain",
+  "services/monitor/src/session/domain",
+  "services/monitor/src/slo/domain",
   "services/monitor/src/usage/domain",
   "services/monitor/src/windows/domain",
   "services/notification/src/domain",
@@ -390,6 +394,33 @@ describe("The import graph", () => {
     const prefixes = new Set([...(users ?? "").matchAll(/~(ccsp:[a-z:]+)/g)].map(([, prefix = ""]) => prefix));
     assert.ok(prefixes.size > 5);
     assert.deepEqual([...missing, ...[...prefixes].filter((prefix) => !architecture?.includes(`\`${prefix}`))], []);
+  });
+
+  it("is what the READMEs of the services open with: the plan has each folder, the lowest first", async () => {
+    const tables: Readonly<Record<string, object>> = {
+      gateway: GATEWAY_LAYERS,
+      monitor: MONITOR_LAYERS,
+      notification: NOTIFICATION_LAYERS,
+      queue: QUEUE_LAYERS,
+    };
+    for (const { name, folder } of named(SERVICES)) {
+      const [, plan = ""] = (await readFile(join(ROOT, folder, "README.md"), "utf8")).split(/^## /m);
+      const planned = [...plan.matchAll(/^\| `src\/([^`]+)` \|/gm)].map(([, row = ""]) => row);
+      const there = readdirSync(join(ROOT, folder, "src"), { withFileTypes: true }).filter((one) => one.isDirectory());
+      assert.deepEqual([plan.split("\n")[0], planned.toSorted()], ["Plan", there.map((one) => one.name).sort()], name);
+      const table = tables[name];
+      if (table) assert.deepEqual(planned, Object.keys(table), name);
+    }
+  });
+
+  it("gives each slice of the monitor the same inside: its rules, its RPCs, and what puts it together", () => {
+    const slices = Object.keys(MONITOR_LAYERS).filter((name) => !["signals", "state"].includes(name));
+    const lacking = slices.flatMap((slice) =>
+      ["domain", "handlers.ts", "open.ts"].flatMap((name) =>
+        existsSync(join(ROOT, "services/monitor/src", slice, name)) ? [] : [`${slice} has no ${name}`],
+      ),
+    );
+    assert.deepEqual(lacking, []);
   });
 
   it("knows every folder of a service that holds rules only", () => {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Env, load } from "@ccsp/config";
 import { findExecutable } from "@ccsp/engine-kit";
 import { implement } from "@ccsp/grpc-kit";
-import type { ServiceDefinition, StartContext } from "@ccsp/lifecycle";
+import { type ServiceDefinition, type StartContext, startList } from "@ccsp/lifecycle";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { watchClockAhead } from "@ccsp/telemetry";
@@ -55,23 +55,25 @@ export async function loadExecutorService(env: Env): Promise<ServiceDefinition<E
   return executorService({ engines: await loadEngines(config.engines), hooks: await loadHooks(config.hooks) });
 }
 
+const START = startList<ExecutorConfig>()
+  .add("opened", (given) => openExecutor({ ...given, bootId: ulid() }))
+  .add("report", ({ config, heartbeat, opened: { executor } }) =>
+    heartbeat.add(() => ({ executor: executorReport(executor.status()), folder: config.dir })),
+  )
+  .add("ops", ({ opened: { executor }, serveOps }) => serveOps({ queue: () => executor.checkSync() }))
+  .add("grpc", ({ opened, stopping, serveGrpc }) =>
+    serveGrpc([implement(ExecutorServiceService, executorHandlers({ ...opened, stopping }))]),
+  )
+  // Opened last, so it closes first. It then takes no new work, and everything else still answers while runs end.
+  .open("runs", ({ opened: { executor }, grpc: { address } }) => executor.start(address));
+
 /** Runs engine processes on this host. */
 const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> => ({
   name: "executor",
   summary: "ExecutorService: runs engine CLIs on this host",
   define: (settings) => defineExecutor(settings, plugins),
 
-  async start(config, context) {
-    const { open, stopping, heartbeat, serveOps, serveGrpc } = context;
-    const { executor, hooks, sandbox } = await openExecutor({ ...context, config, bootId: ulid() });
-    heartbeat.add(() => ({ executor: executorReport(executor.status()), folder: config.dir }));
-    await serveOps({ queue: () => executor.checkSync() });
-    const { address } = await serveGrpc([
-      implement(ExecutorServiceService, executorHandlers({ executor, hooks, sandbox, stopping })),
-    ]);
-    // Opened last, so it closes first. It then takes no new work, and everything else still answers while runs end.
-    await open("runs", executor.start(address));
-  },
+  start: START.start,
 });
 
 /** One start of the executor. */

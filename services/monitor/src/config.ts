@@ -9,10 +9,11 @@ import {
 import type { Mode } from "./adaptation/adaptation.js";
 import { adaptationMode } from "./adaptation/config.js";
 import { fleetSettings } from "./fleet/config.js";
-import type { Patience } from "./fleet/health.js";
+import type { Patience } from "./fleet/domain/health.js";
 import { defineSession } from "./session/config.js";
-import type { Waits } from "./session/session.js";
-import { type Objective, objectiveSettings } from "./slo/objectives.js";
+import type { Waits } from "./session/domain/session.js";
+import { objectiveSettings } from "./slo/config.js";
+import type { Objective } from "./slo/domain/objectives.js";
 
 export interface MonitorConfig {
   readonly service: ServiceSettings;

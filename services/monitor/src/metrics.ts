@@ -24,5 +24,10 @@ export function createMonitorMetrics(registry: Registry) {
   const deliveries = DELIVERIES(registry);
   const runs = RUNS(registry);
   const probes = PROBES(registry);
-  return { runs, probes, countDelivery: (outcome: Outcome) => deliveries.inc({ outcome }) };
+  return {
+    /** Undefined: the event has no run. */
+    countRun: (outcome: "ok" | "repeat" | undefined) => outcome && runs.inc({ outcome }),
+    countProbe: (answer: "works" | "refused" | "unclear" | "unmade") => probes.inc({ answer }),
+    countDelivery: (outcome: Outcome) => deliveries.inc({ outcome }),
+  };
 }

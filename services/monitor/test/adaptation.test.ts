@@ -14,10 +14,10 @@ import {
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { pino } from "pino";
 import { createAdaptation, type Mode } from "../src/adaptation/adaptation.js";
-import { readAdapted } from "../src/adaptation/adapted.js";
+import type { Pressure } from "../src/adaptation/domain/pressure.js";
 import { adaptationHandlers } from "../src/adaptation/handlers.js";
-import type { Pressure } from "../src/adaptation/pressure.js";
 import { queueLevers, slotChangesIn } from "../src/adaptation/queue-levers.js";
+import { readAdapted } from "../src/adaptation/stored.js";
 import { openState } from "../src/state/state-store.js";
 
 const log = pino({ level: "silent" });

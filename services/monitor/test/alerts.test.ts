@@ -8,7 +8,7 @@ import { eventually } from "@ccsp/testkit";
 import { pino } from "pino";
 import { createAlerts } from "../src/alerts/alerts.js";
 import type { AlertRule as Rule } from "../src/alerts/domain/rule.js";
-import { openAlertStores } from "../src/alerts/stores.js";
+import { openAlertStores } from "../src/alerts/stored.js";
 import { collectSignals } from "../src/signals/read-signals.js";
 import type { Signal } from "../src/signals/signal.js";
 import { type AlertsRig, openAlertsRig, RULE } from "./alerts-rig.js";

@@ -12,7 +12,7 @@ import {
 } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { pino } from "pino";
-import { openBudgetCounters, openBudgets } from "../src/budgets/open-budgets.js";
+import { openBudgetCounters, openBudgets } from "../src/budgets/open.js";
 import { NO_ROW, type Run } from "../src/usage/domain/run.js";
 import { createRedisUsageStore } from "../src/usage/redis/redis-usage-store.js";
 import { seeded } from "./simulated-day.js";

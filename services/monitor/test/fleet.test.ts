@@ -8,9 +8,9 @@ import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { pino } from "pino";
 import { checkHeartbeat } from "../src/fleet/check-heartbeat.js";
 import { createFleet, type Fleet } from "../src/fleet/fleet.js";
-import { fleetSignals } from "../src/fleet/fleet-signals.js";
 import { globalMetrics } from "../src/fleet/global-metrics.js";
 import { createMetricsFeed } from "../src/fleet/metrics-feed.js";
+import { fleetSignals } from "../src/fleet/signals.js";
 import { parseInstance, storedInstance } from "../src/fleet/stored.js";
 import { openState } from "../src/state/state-store.js";
 

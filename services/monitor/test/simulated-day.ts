@@ -1,4 +1,4 @@
-import { type Slowed, type StartRange, step } from "../src/adaptation/controller.js";
+import { type Slowed, type StartRange, step } from "../src/adaptation/domain/controller.js";
 
 /** A day of work against a limit that turns every few hours. Everything is per minute. */
 export interface SimulatedDay {

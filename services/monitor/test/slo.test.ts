@@ -5,12 +5,12 @@ import { HeartbeatRequest } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import * as fc from "fast-check";
 import { pino } from "pino";
-import { alertOf, BUDGET_WINDOW_MS, WINDOW_NAMES, WINDOWS } from "../src/slo/burn.js";
+import { objectiveSettings } from "../src/slo/config.js";
 import { type Bucket, openCountStore } from "../src/slo/count-store.js";
-import { countersOf } from "../src/slo/counters.js";
-import { objectiveSettings } from "../src/slo/objectives.js";
+import { alertOf, BUDGET_WINDOW_MS, WINDOW_NAMES, WINDOWS } from "../src/slo/domain/burn.js";
+import { countersOf } from "../src/slo/messages.js";
+import { sloSignals } from "../src/slo/signals.js";
 import { reportSlos } from "../src/slo/slo-report.js";
-import { sloSignals } from "../src/slo/slo-signals.js";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;

@@ -13,9 +13,9 @@ import { openState } from "../src/state/state-store.js";
 import { NO_ROW } from "../src/usage/domain/run.js";
 import { HOUR_MS, MINUTE_MS } from "../src/usage/domain/usage-store.js";
 import { createRedisUsageStore } from "../src/usage/redis/redis-usage-store.js";
+import { windowSignals } from "../src/windows/signals.js";
 import { saidByEvent } from "../src/windows/signals-of-event.js";
-import { windowSignals } from "../src/windows/window-signals.js";
-import { parseWindow } from "../src/windows/window-state.js";
+import { parseWindow } from "../src/windows/stored.js";
 import { createWindows } from "../src/windows/windows.js";
 
 const log = pino({ level: "silent" });

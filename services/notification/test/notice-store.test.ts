@@ -7,7 +7,8 @@ import { bareNotice, type Notice } from "../src/domain/notice.js";
 import type { Claim, NoticeStore, Route } from "../src/domain/notice-store.js";
 import { placeOf } from "../src/domain/place.js";
 import { afterFailure, afterSuccess } from "../src/domain/retry-rules.js";
-import { createRedisNoticeStore, KEYS } from "../src/redis/redis-notice-store.js";
+import { KEYS } from "../src/redis/keys.js";
+import { createRedisNoticeStore } from "../src/redis/redis-notice-store.js";
 
 const HOUR = 3_600_000;
 const START = Date.UTC(2026, 0, 1);

@@ -1,5 +1,5 @@
 import { CallerBounds, implement } from "@ccsp/grpc-kit";
-import type { ServiceDefinition } from "@ccsp/lifecycle";
+import { type ServiceDefinition, startList } from "@ccsp/lifecycle";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { Logger } from "pino";
 import { openCache } from "./cache/open-cache.js";
@@ -7,14 +7,9 @@ import { createTaskCache } from "./cache/task-cache.js";
 import { defineQueue, type QueueConfig } from "./config.js";
 import { openConversations } from "./conversations/open-conversations.js";
 import { createApplication } from "./create-application.js";
+import { createRules } from "./create-rules.js";
 import { type ReaperDeps, reap, reapDue } from "./domain/due/reaper.js";
-import { createEmergencyStop } from "./domain/emergency/emergency-stop.js";
-import { createGates } from "./domain/gates/gate-keeper.js";
-import { boundsOfShard } from "./domain/intake/bounds.js";
 import { createSync } from "./domain/leases/sync.js";
-import { createMoves } from "./domain/lifecycle/moves.js";
-import { createQueue } from "./domain/lifecycle/queue.js";
-import { orderOfShard } from "./domain/order/order.js";
 import { queueHandlers } from "./grpc/handlers.js";
 import { openLimits } from "./limits/open-limits.js";
 import { observeQueue, readStarts } from "./metrics.js";
@@ -29,96 +24,77 @@ const REAP_EVERY_MS = 1_000;
 /** Calls of Sync are frequent, and they belong to no task. */
 const UNTRACED = { untraced: ["sync"] } as const;
 
+/** Each shard gets an equal share of a bound on all tasks. */
+const shareOf =
+  ({ shards }: QueueConfig) =>
+  (bound: number): number =>
+    Math.ceil(bound / shards);
+
+const START = startList<QueueConfig>()
+  .add("storage", ({ config, ...context }) => openStorage(config, context))
+  .add("observer", ({ registry, heartbeat, storage }) => {
+    measureQueue(registry, storage.store);
+    showTargets(registry);
+    heartbeat.add(async () => ({ starts: await readStarts(registry) }));
+    return observeQueue(registry);
+  })
+  .add("rules", ({ config, storage, observer }) => createRules(config, storage, observer))
+  .open("limits", ({ config, storage: { redis, store: tasks, wakes, clock }, log }) => {
+    const { order: settings, engines, shards, limitRanges: ranges } = config;
+    return openLimits({ redis: redis.client, settings, engines, shards, ranges, tasks, wakes, clock, log });
+  })
+  .add("sync", ({ config, storage, rules: { queue }, limits, observer, stopping }) => {
+    const { leaseMs, engines } = config;
+    const { store, waitingExecutors } = storage;
+    const executors = { store, queue, waitingExecutors, observer };
+    return createSync(executors, { leaseMs, engines, order: limits.order, stopping });
+  })
+  .add("ops", ({ storage: { redis }, serveOps }) => serveOps({ redis: () => redis.ping() }))
+  .open("reaper", ({ config, storage: { store, wakes }, rules: { queue, moves }, log }) =>
+    startReaper(config, { store, queue, moves, wakes, log }),
+  )
+  .open("cache", ({ config, storage: { redis, clock }, registry, log }) =>
+    openCache(config.cache, { redis: redis.client, now: () => clock.now(), registry, log }),
+  )
+  .add("taskCache", ({ config, storage: { clock }, cache }) =>
+    createTaskCache(cache, { ...config.cache, now: () => clock.now() }),
+  )
+  .add("conversations", ({ config, storage: { redis, store: tasks } }) =>
+    openConversations(config.conversations, { redis: redis.client, tasks, share: shareOf(config) }),
+  )
+  .add("taskLimits", ({ config: { maxPromptBytes, engines } }) => ({ maxPromptBytes, engines }))
+  .add("submissions", ({ config, storage, rules: { queue }, taskLimits, taskCache, conversations, open, registry }) => {
+    const newId = createTaskIds(config.shards);
+    const deps = { queue, limits: taskLimits, newId, cache: taskCache, conversations };
+    return openSubmissions(config.overload, { open, registry, redis: storage.redis }, deps);
+  })
+  .open("schedules", ({ storage: { redis, replicas, room, wakes }, submissions: { enqueue }, registry, log }) =>
+    openSchedules({ redis: redis.client, replicas, room, wakes, enqueue, registry, log }),
+  )
+  .add("grpc", ({ config, storage, rules, limits: setLimits, taskLimits: limits, ...parts }) => {
+    const { sync, taskCache: cache, conversations, submissions, schedules, serveGrpc } = parts;
+    const { store, wakes, clock } = storage;
+    const application = createApplication({ ...rules, store, order: setLimits.order, limits, cache, conversations });
+    const slices = { submissions, conversations, schedules: schedules.schedules, setLimits: setLimits.limits };
+    const handlers = queueHandlers({ ...rules, store, wakes, clock, sync, limits, ...slices, ...application });
+    const callers = new CallerBounds({ unreadBytes: config.callerUnreadBytes });
+    return serveGrpc([implement(QueueServiceService, handlers, UNTRACED)], { callers });
+  });
+
 export const queueService: ServiceDefinition<QueueConfig> = {
   name: "queue",
   summary: "QueueService: tasks, their order, leases, logs and results",
   define: defineQueue,
-
-  async start(config, { open, log, stopping, registry, heartbeat, serveOps, serveGrpc }) {
-    const { shards, engines, leaseMs, callerUnreadBytes } = config;
-    const storage = await openStorage(config, { open, log, stopping, registry });
-    const { redis, wakes, store, clock } = storage;
-    measureQueue(registry, store);
-    showTargets(registry);
-    heartbeat.add(async () => ({ starts: await readStarts(registry) }));
-
-    // Each shard gets an equal share of a bound on all tasks.
-    const share = (bound: number): number => Math.ceil(bound / shards);
-    const order = orderOfShard(config.order, shards);
-    const observer = observeQueue(registry);
-    const retry = { baseMs: config.retryBaseMs, random: Math.random, refusals: config.refusals };
-    const gates = createGates(store, { rampMs: config.gateRampMs });
-    const bounds = boundsOfShard(config.bounds, shards);
-    const moves = createMoves({ store, observer }, { bounds, order });
-    const queue = createQueue({ store, moves, gates, observer }, { bounds, retry, order });
-    const emergency = createEmergencyStop({ store, queue, wakes });
-    const { limits: setLimits, order: orderNow } = await open(
-      "limits",
-      openLimits({
-        redis: redis.client,
-        settings: config.order,
-        engines,
-        shards,
-        ranges: config.limitRanges,
-        tasks: store,
-        wakes,
-        clock,
-        log,
-      }),
-    );
-    const sync = createSync(
-      { store, queue, waitingExecutors: storage.waitingExecutors, observer },
-      { leaseMs, engines, order: orderNow, stopping },
-    );
-
-    await serveOps({ redis: () => redis.ping() });
-    await open("reaper", startReaper(config, { store, queue, moves, wakes, share, log }));
-
-    const limits = { maxPromptBytes: config.maxPromptBytes, engines };
-    const now = () => clock.now();
-    const answers = await open("cache", openCache(config.cache, { redis: redis.client, now, registry, log }));
-    const cache = createTaskCache(answers, { ...config.cache, now });
-    const conversations = openConversations(config.conversations, { redis: redis.client, tasks: store, share });
-    const newId = createTaskIds(shards);
-    const submissions = await openSubmissions(
-      config.overload,
-      { open, registry, redis },
-      { queue, limits, newId, cache, conversations },
-    );
-    const { replicas, room } = storage;
-    const { enqueue } = submissions;
-    const { schedules } = await open(
-      "schedules",
-      openSchedules({ redis: redis.client, replicas, room, wakes, enqueue, registry, log }),
-    );
-
-    const handlers = queueHandlers({
-      queue,
-      sync,
-      gates,
-      emergency,
-      store,
-      wakes,
-      limits,
-      submissions,
-      conversations,
-      clock,
-      schedules,
-      setLimits,
-      ...createApplication({ store, queue, moves, order: orderNow, limits, cache, conversations }),
-    });
-    const callers = new CallerBounds({ unreadBytes: callerUnreadBytes });
-    await serveGrpc([implement(QueueServiceService, handlers, UNTRACED)], { callers });
-  },
+  start: START.start,
 };
 
 interface ReaperOptions extends Omit<ReaperDeps, "store">, Pick<Storage, "store" | "wakes"> {
-  readonly share: (bound: number) => number;
   readonly log: Logger;
 }
 
-function startReaper(config: QueueConfig, { store, wakes, share, log, ...deps }: ReaperOptions) {
+function startReaper(config: QueueConfig, { store, wakes, log, ...deps }: ReaperOptions) {
   const { leaseMs, retentionMs } = config;
+  const share = shareOf(config);
   const retention = { retentionMs, maxEnded: share(config.maxEnded), maxEndedBytes: share(config.maxEndedBytes) };
   return startReaping(
     {

@@ -1,9 +1,9 @@
 import type { ChangeEvent, Entry, StateStore } from "../state/state-store.js";
-import { type Adapted, type MadeDecision, MOST_SUBJECTS, SHOWN_MS, withDecision } from "./adapted.js";
-import { type StartRange, step } from "./controller.js";
-import type { Levers, LeverValue } from "./levers.js";
-import { mostPressing } from "./most-pressing.js";
-import type { Pressure, PressureSource } from "./pressure.js";
+import { type StartRange, step } from "./domain/controller.js";
+import type { Levers, LeverValue } from "./domain/levers.js";
+import { mostPressing } from "./domain/most-pressing.js";
+import type { Pressure, PressureSource } from "./domain/pressure.js";
+import { type Adapted, type MadeDecision, MOST_SUBJECTS, SHOWN_MS, withDecision } from "./stored.js";
 
 export type Mode = "on" | "dry-run" | "off";
 

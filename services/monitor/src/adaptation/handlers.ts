@@ -6,7 +6,7 @@ import {
 } from "@ccsp/protos/ccsp/monitor/v1/adaptation.js";
 import type { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import type { Adaptation, Mode } from "./adaptation.js";
-import type { Adapted, MadeDecision } from "./adapted.js";
+import type { Adapted, MadeDecision } from "./stored.js";
 
 const MODES: Readonly<Record<Mode, AdaptationMode>> = {
   off: AdaptationMode.OFF,

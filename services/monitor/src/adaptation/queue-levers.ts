@@ -8,7 +8,7 @@ import type {
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import type { SlotChange } from "./adaptation.js";
-import { LASTS_MS, type Levers, type LeverValue } from "./levers.js";
+import { LASTS_MS, type Levers, type LeverValue } from "./domain/levers.js";
 
 type Queue = Pick<Client<QueueServiceService>, "getLimits" | "setLimits" | "getStatus" | "pauseQueue" | "resumeQueue">;
 

@@ -4,7 +4,7 @@ import type { Forecasts } from "../forecast/forecasts.js";
 import type { UsageHistories } from "../forecast/usage-history.js";
 import { metricOf, type WindowReport } from "../windows/domain/window-report.js";
 import { filterOf, type Windows } from "../windows/windows.js";
-import type { Pressure, PressureSource } from "./pressure.js";
+import type { Pressure, PressureSource } from "./domain/pressure.js";
 
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;

@@ -13,9 +13,10 @@ import {
 import { durationMs, toDuration } from "@ccsp/protos/duration.js";
 import type { Reading } from "../signals/read-signals.js";
 import type { SignalMetric } from "../signals/signal.js";
-import type { ListedAlert, RuleStatus } from "./alerts.js";
 import { type AlertRule, type Condition, KEEP_FIRING_MS, type Matcher, type Severity } from "./domain/rule.js";
 import type { Silence } from "./domain/silence.js";
+import type { ListedAlert } from "./listed.js";
+import type { RuleStatus } from "./rules.js";
 
 const CONDITION_OF: Partial<Record<AlertCondition, Condition>> = {
   [AlertCondition.GREATER]: ">",

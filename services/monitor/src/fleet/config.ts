@@ -1,5 +1,5 @@
 import type { Settings } from "@ccsp/config";
-import type { Patience } from "./health.js";
+import type { Patience } from "./domain/health.js";
 
 export const fleetSettings = (settings: Settings): Patience => ({
   lateMs: settings.durationMs("CCSP_MONITOR_LATE_AFTER", "time without a heartbeat after which an instance is late", {

@@ -1,7 +1,7 @@
 import { invalidFields } from "@ccsp/errors";
 import { type InstanceReport, InstanceState } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
 import { type ChangeEvent, type Entry, type StateStore, UnreadableEntry } from "../state/state-store.js";
-import { type Health, type Judgement, judge, type Patience, type Vitals } from "./health.js";
+import { type Health, type Judgement, judge, type Patience, type Vitals } from "./domain/health.js";
 
 /** An instance as it was last heard of. */
 export interface Known extends Judgement {

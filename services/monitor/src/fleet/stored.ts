@@ -1,6 +1,6 @@
 import { InstanceReport } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
+import type { Health } from "./domain/health.js";
 import type { Known } from "./fleet.js";
-import type { Health } from "./health.js";
 
 const HEALTHS: readonly unknown[] = ["ok", "late", "draining", "failing", "gone"] satisfies Health[];
 

@@ -1,5 +1,5 @@
 import type { Settings } from "@ccsp/config";
-import type { Waits } from "./session.js";
+import type { Waits } from "./domain/session.js";
 
 export function defineSession(settings: Settings): Waits {
   return {

@@ -4,9 +4,9 @@ import { Refusal } from "@ccsp/errors";
 import type { CallContext } from "@ccsp/grpc-kit";
 import { SessionState } from "@ccsp/protos/ccsp/monitor/v1/session.js";
 import type { Entry, StateStore } from "../state/state-store.js";
+import { afterProbe, type Deciding, firstSeen, nameOf, type Session } from "./domain/session.js";
 import { sessionHandlers } from "./handlers.js";
 import { updateSession } from "./keeper.js";
-import { afterProbe, type Deciding, firstSeen, nameOf, type Session } from "./session.js";
 
 const ACCOUNT = { engine: "claude-code", account: "team" };
 const deciding = (): Deciding => ({

@@ -4,9 +4,16 @@ import type { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor
 import type { Account } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { pause } from "@ccsp/timing";
 import type { StateStore } from "../state/state-store.js";
+import {
+  afterConfirmation,
+  afterQuestion,
+  type Changed,
+  type Deciding,
+  nameOf,
+  type Session,
+} from "./domain/session.js";
 import { updateSession } from "./keeper.js";
 import { toSessionMessage } from "./messages.js";
-import { afterConfirmation, afterQuestion, type Changed, type Deciding, nameOf, type Session } from "./session.js";
 
 export interface SessionHandlerDeps {
   readonly store: StateStore<Session>;

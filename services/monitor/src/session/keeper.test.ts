@@ -3,7 +3,6 @@ import { setImmediate as breathe } from "node:timers/promises";
 import * as fc from "fast-check";
 import { pino } from "pino";
 import type { Entry, StateStore } from "../state/state-store.js";
-import { type Offer, SessionKeeper, type SessionPorts, type Situation, updateSession } from "./keeper.js";
 import {
   type Answer,
   afterConfirmation,
@@ -13,8 +12,9 @@ import {
   type IssueSight,
   nameOf,
   type Session,
-} from "./session.js";
-import { parseSession } from "./stored-session.js";
+} from "./domain/session.js";
+import { type Offer, SessionKeeper, type SessionPorts, type Situation, updateSession } from "./keeper.js";
+import { parseSession } from "./stored.js";
 
 const log = pino({ level: "silent" });
 const WAITS = { intervalMs: 300_000, retryMs: 30_000 };

@@ -23,7 +23,7 @@ import {
   type Session,
   type Waits,
   withProbe,
-} from "./session.js";
+} from "./domain/session.js";
 
 /** An engine and account that a connected executor has. */
 export interface Offer {

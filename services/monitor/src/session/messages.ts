@@ -1,5 +1,5 @@
 import { Session as SessionMessage, SessionState as StateMessage } from "@ccsp/protos/ccsp/monitor/v1/session.js";
-import type { Session, SessionState } from "./session.js";
+import type { Session, SessionState } from "./domain/session.js";
 
 const STATE: Readonly<Record<SessionState, StateMessage>> = {
   unproven: StateMessage.UNPROVEN,

@@ -6,7 +6,7 @@ import {
   Severity,
   type UpdateIssueRequest,
 } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
-import type { Mail, Session } from "./session.js";
+import type { Mail, Session } from "./domain/session.js";
 
 /** Names the matter for the notification service: an outage has one issue. */
 export const dedupKey = (outageId: string): string => `session:${outageId}`;

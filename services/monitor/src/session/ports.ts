@@ -11,9 +11,9 @@ import {
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import type { Logger } from "pino";
+import type { Answer, GateView, IssueSight, Session } from "./domain/session.js";
 import { type Offer, type SessionPorts, STOPPED } from "./keeper.js";
 import { dedupKey, toNotify, toUpdate } from "./notices.js";
-import type { Answer, GateView, IssueSight, Session } from "./session.js";
 
 type ExecutorClient = Client<ExecutorServiceService>;
 

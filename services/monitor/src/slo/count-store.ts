@@ -1,6 +1,6 @@
 import { bindScript, oneOf, orUnavailable, type RedisClient } from "@ccsp/redis-kit";
 import { stateKey } from "../state/state-store.js";
-import type { Counts } from "./counters.js";
+import type { Counts } from "./domain/counters.js";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;

@@ -2,7 +2,7 @@ import type { Handlers } from "@ccsp/grpc-kit";
 import type { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import type { Slo } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
 import { toDuration } from "@ccsp/protos/duration.js";
-import { alertOf, BUDGET_WINDOW_MS, type Standing, WINDOW_NAMES, WINDOWS } from "./burn.js";
+import { alertOf, BUDGET_WINDOW_MS, type Standing, WINDOW_NAMES, WINDOWS } from "./domain/burn.js";
 import type { SloReport } from "./slo-report.js";
 
 export const sloHandlers = (

@@ -1,7 +1,7 @@
-import { BUDGET_WINDOW_MS, type Standing, standingOf, WINDOWS, type Window } from "./burn.js";
 import type { Bucket, CountStore, Step } from "./count-store.js";
-import { type Counts, quantile } from "./counters.js";
-import type { Objective } from "./objectives.js";
+import { BUDGET_WINDOW_MS, type Standing, standingOf, WINDOWS, type Window } from "./domain/burn.js";
+import { type Counts, quantile } from "./domain/counters.js";
+import type { Objective } from "./domain/objectives.js";
 
 export interface SloReport {
   readonly standings: readonly Standing[];

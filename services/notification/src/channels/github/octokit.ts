@@ -10,6 +10,12 @@ import { type ChannelContext, DeliveryError } from "../../domain/channel.js";
 const Octokit = Core.plugin(restEndpointMethods, retry, throttling);
 export type Client = InstanceType<typeof Octokit>;
 
+/** The repository that has the issues. */
+export interface Place {
+  readonly owner: string;
+  readonly repo: string;
+}
+
 export interface OctokitSettings {
   readonly tokenFile: string | undefined;
   readonly app:

@@ -1,6 +1,6 @@
 import { exportedSignal, type SignalSource } from "../signals/signal.js";
 import type { StateStore } from "../state/state-store.js";
-import { isLost, type Session } from "./session.js";
+import { isLost, type Session } from "./domain/session.js";
 
 const LOST = "session_lost";
 

@@ -5,9 +5,9 @@ import type { UsageHistories } from "../forecast/usage-history.js";
 import type { Duty } from "../state/leader.js";
 import { openState } from "../state/state-store.js";
 import { windowHandlers } from "./handlers.js";
+import { windowSignals } from "./signals.js";
 import { saidByEvent } from "./signals-of-event.js";
-import { windowSignals } from "./window-signals.js";
-import { parseWindow } from "./window-state.js";
+import { parseWindow } from "./stored.js";
 import { createWindows } from "./windows.js";
 
 const WATCH_MS = 30_000;

@@ -1,4 +1,4 @@
-import type { Slowed } from "./controller.js";
+import type { Slowed } from "./domain/controller.js";
 
 /** A decision, as it is stored and shown. */
 export interface MadeDecision {

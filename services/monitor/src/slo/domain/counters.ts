@@ -1,10 +1,5 @@
-import type { HeartbeatRequest } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
-
 /** Counts by the name of their counter. */
 export type Counts = ReadonlyMap<string, number>;
-
-/** The unary calls that agents make. Calls of operators, of which some read years of usage, are not promised anything. */
-const API = "/ccsp.gateway.v1.AgentService/";
 
 export const TOTAL = "total";
 export const UNAVAILABLE = "unavailable";
@@ -16,33 +11,8 @@ const STARTS = "starts:";
 
 export const inTimeOf = (priority: string): string => `${STARTS}${priority}:in-time`;
 export const lateOf = (priority: string): string => `${STARTS}${priority}:late`;
-
-/** What a heartbeat says that concerns the objectives. Each counter only grows while the process runs. */
-export function countersOf({ report, callBounds, calls, starts }: HeartbeatRequest): Counts {
-  const counts = new Map<string, number>();
-  const add = (counter: string, count: bigint): void => {
-    if (count > 0n) counts.set(counter, (counts.get(counter) ?? 0) + Number(count));
-  };
-  if (report?.service === "gateway") {
-    for (const { method, ok, unavailable, faults, total } of calls) {
-      if (!method.startsWith(API)) continue;
-      add(TOTAL, total);
-      add(UNAVAILABLE, unavailable);
-      add(FAULTS, faults);
-      for (const [at, count] of ok.entries()) {
-        const bound = callBounds[at];
-        add(bound === undefined ? SLOWEST : `${OK}${bound}`, count);
-      }
-    }
-  }
-  if (report?.service === "queue") {
-    for (const { class: priority, inTime, late } of starts) {
-      add(inTimeOf(priority), inTime);
-      add(lateOf(priority), late);
-    }
-  }
-  return counts;
-}
+/** The counter of calls that were answered with OK within so many seconds. Undefined: slower than the last bound. */
+export const okWithin = (bound: number | undefined): string => (bound === undefined ? SLOWEST : `${OK}${bound}`);
 
 /** How many calls were answered with OK, and how many of them within so many seconds. */
 export function answeredWithin(counts: Counts, seconds: number): { readonly total: number; readonly within: number } {

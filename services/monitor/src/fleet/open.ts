@@ -8,12 +8,12 @@ import type { Logger } from "pino";
 import type { SignalSource } from "../signals/signal.js";
 import type { Duty } from "../state/leader.js";
 import { openState } from "../state/state-store.js";
+import type { Patience } from "./domain/health.js";
 import { createFleet } from "./fleet.js";
-import { fleetSignals } from "./fleet-signals.js";
 import { globalMetrics } from "./global-metrics.js";
 import { fleetHandlers } from "./handlers.js";
-import type { Patience } from "./health.js";
 import { createMetricsFeed } from "./metrics-feed.js";
+import { fleetSignals } from "./signals.js";
 import { parseInstance, storedInstance } from "./stored.js";
 
 export interface FleetOptions {

@@ -14,7 +14,7 @@ import type { ExhaustTimeOf } from "./exhaust-time.js";
 import { budgetHandlers } from "./handlers.js";
 import { createKnownBudgets, KNOWN_MS } from "./known-budgets.js";
 import { createStandings } from "./standings.js";
-import { parseBudget } from "./stored-budget.js";
+import { parseBudget } from "./stored.js";
 
 export interface BudgetsOptions {
   readonly redis: RedisClient;

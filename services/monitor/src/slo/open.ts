@@ -3,11 +3,11 @@ import { durationMs } from "@ccsp/protos/duration.js";
 import type { RedisClient } from "@ccsp/redis-kit";
 import type { SignalSource } from "../signals/signal.js";
 import { openCountStore } from "./count-store.js";
-import { countersOf } from "./counters.js";
+import type { Objective } from "./domain/objectives.js";
 import { sloHandlers } from "./handlers.js";
-import type { Objective } from "./objectives.js";
+import { countersOf } from "./messages.js";
+import { sloSignals } from "./signals.js";
 import { reportSlos } from "./slo-report.js";
-import { sloSignals } from "./slo-signals.js";
 
 export interface OpenSlo {
   readonly handlers: ReturnType<typeof sloHandlers>;

@@ -6,12 +6,12 @@ import type { RedisClient } from "@ccsp/redis-kit";
 import type { SignalSource } from "../signals/signal.js";
 import type { Duty } from "../state/leader.js";
 import { openState } from "../state/state-store.js";
+import { afterRun, type Deciding, firstSeen, nameOf, type Waits } from "./domain/session.js";
 import { sessionHandlers } from "./handlers.js";
 import { type KeeperOptions, MOST_SESSIONS, SessionKeeper, updateSession } from "./keeper.js";
 import { createPorts, type Services } from "./ports.js";
-import { afterRun, type Deciding, firstSeen, nameOf, type Waits } from "./session.js";
-import { sessionSignals } from "./session-signals.js";
-import { parseSession } from "./stored-session.js";
+import { sessionSignals } from "./signals.js";
+import { parseSession } from "./stored.js";
 
 export interface SessionsOptions extends Services {
   readonly redis: RedisClient;
@@ -22,7 +22,7 @@ export interface SessionsOptions extends Services {
 export interface Sessions {
   readonly handlers: Pick<Handlers<MonitorServiceService>, "listSessions" | "confirmSession" | "checkSession">;
   readonly signals: SignalSource;
-  readonly duty: Duty;
+  readonly duties: readonly Duty[];
   /**
    * To be called with each event. A successful run proves a session. It never rejects: the proof only spares a probe, and
    * the event is not to be delivered again because of it.
@@ -43,7 +43,7 @@ export function openSessions(options: SessionsOptions): Sessions {
   return {
     handlers: sessionHandlers({ store, deciding }),
     signals: sessionSignals(store),
-    duty: { name: "sessions", everyMs: AGAIN_MS, turn: (stop) => keeper.keep(stop) },
+    duties: [{ name: "sessions", everyMs: AGAIN_MS, turn: (stop) => keeper.keep(stop) }],
 
     async see({ data, time }) {
       if (data?.$case !== "taskCompleted" || time === undefined) return;

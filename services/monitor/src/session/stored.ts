@@ -1,4 +1,4 @@
-import type { Session, SessionState } from "./session.js";
+import type { Session, SessionState } from "./domain/session.js";
 
 const STATES: Readonly<Record<SessionState, true>> = {
   unproven: true,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Registry } from "prom-client";
 import type { Run } from "./domain/run.js";
 import type { UsageStore } from "./domain/usage-store.js";
-import { withUsageMetrics } from "./usage-metrics.js";
+import { withUsageMetrics } from "./metrics.js";
 
 const RUN: Run = {
   id: "1",

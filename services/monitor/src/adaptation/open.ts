@@ -5,10 +5,10 @@ import type { Logger } from "pino";
 import type { Duty } from "../state/leader.js";
 import { openState } from "../state/state-store.js";
 import { createAdaptation, type Mode } from "./adaptation.js";
-import { readAdapted } from "./adapted.js";
+import type { PressureSource } from "./domain/pressure.js";
 import { adaptationHandlers } from "./handlers.js";
-import type { PressureSource } from "./pressure.js";
 import { queueLevers, slotChangesIn } from "./queue-levers.js";
+import { readAdapted } from "./stored.js";
 
 export interface AdaptationOptions {
   readonly redis: RedisClient;
@@ -21,7 +21,7 @@ export interface AdaptationOptions {
 /** Opens the adaptation. Its duty decides; the call that shows its decisions is answered by every replica. */
 export function openAdaptation({ redis, queue, sources, mode, log }: AdaptationOptions): {
   readonly handlers: ReturnType<typeof adaptationHandlers>;
-  readonly duty: Duty;
+  readonly duties: readonly Duty[];
 } {
   const adaptation = createAdaptation({
     state: openState({ redis, log, part: "adaptation", parse: readAdapted }),
@@ -31,7 +31,7 @@ export function openAdaptation({ redis, queue, sources, mode, log }: AdaptationO
     mode,
   });
   const duty = { name: "adaptation", everyMs: EVERY_MS, turn: () => adaptation.turn(new Date()) };
-  return { handlers: adaptationHandlers(adaptation), duty };
+  return { handlers: adaptationHandlers(adaptation), duties: [duty] };
 }
 
 const EVERY_MS = 15_000;

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import { burstyDay, directionChanges, poisson, type SimulatedDay, seeded, simulate } from "../../test/simulated-day.js";
+import {
+  burstyDay,
+  directionChanges,
+  poisson,
+  type SimulatedDay,
+  seeded,
+  simulate,
+} from "../../../test/simulated-day.js";
 import { bandOf, type Slowed, step } from "./controller.js";
 
 const DAY = { limit: 200, turnsEvery: 300, capacity: 20 };

@@ -1,6 +1,6 @@
 import { exportedSignal, type Signal, type SignalSource } from "../signals/signal.js";
-import { WINDOW_NAMES } from "./burn.js";
-import { OBJECTIVE_NAMES } from "./objectives.js";
+import { WINDOW_NAMES } from "./domain/burn.js";
+import { OBJECTIVE_NAMES } from "./domain/objectives.js";
 import type { SloReport } from "./slo-report.js";
 
 const METRICS = [
