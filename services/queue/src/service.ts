@@ -17,6 +17,7 @@ import { createQueue } from "./domain/lifecycle/queue.js";
 import { orderOfShard } from "./domain/order/order.js";
 import { queueHandlers } from "./grpc/handlers.js";
 import { openLimits } from "./limits/open-limits.js";
+import { GATE_NAMES } from "./messages/words.js";
 import { observeQueue, readStarts } from "./metrics.js";
 import { openStorage, type Storage } from "./open-storage.js";
 import { openSubmissions } from "./open-submissions.js";
@@ -47,7 +48,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const order = orderOfShard(config.order, shards);
     const observer = observeQueue(registry);
     const retry = { baseMs: config.retryBaseMs, random: Math.random, refusals: config.refusals };
-    const gates = createGates(store, { rampMs: config.gateRampMs });
+    const gates = createGates(store, { rampMs: config.gateRampMs, names: GATE_NAMES });
     const bounds = boundsOfShard(config.bounds, shards);
     const moves = createMoves({ store, observer }, { bounds, order });
     const queue = createQueue({ store, moves, gates, observer }, { bounds, retry, order });

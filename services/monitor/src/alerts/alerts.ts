@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { invalidFields, Refusal } from "@ccsp/errors";
-import type { EventData } from "@ccsp/events";
+import { EVENT_WORDS, type EventData } from "@ccsp/events";
 import type { Logger } from "pino";
 import type { Reading, Signals } from "../signals/read-signals.js";
 import { type ChangeEvent, changesTooOften, type Entry, type StateStore } from "../state/state-store.js";
@@ -316,6 +316,7 @@ function firingEvent(
       alertId: id,
       rule,
       severity,
+      severityEnum: EVENT_WORDS.severity[severity],
       labels: { ...labels },
       value,
       summary,
@@ -334,6 +335,7 @@ function resolvedEvent(rule: string, { id, severity, labels, fireMs, summary, ch
       alertId: id,
       rule,
       severity,
+      severityEnum: EVENT_WORDS.severity[severity],
       labels: { ...labels },
       startTime: new Date(fireMs),
       summary,
