@@ -6,6 +6,7 @@ import { createClient } from "@ccsp/grpc-kit";
 import {
   CancelTasksRequest,
   CompleteRequest,
+  EmergencyLevel,
   EnqueueRequest,
   FailRequest,
   ListRequest,
@@ -313,6 +314,8 @@ describe("data that release 0.2.0 stored, in today's queue", function () {
     await start();
     const events = await raw.xrange(eventsKey(0), "-", "+");
     assert.ok(events.length > 30);
-    for (const [id, fields] of events) assert.ok(decodeEvent(0, id, fields), fields.join(" "));
+    const read = events.map(([id, fields]) => decodeEvent(0, id, fields)?.data ?? assert.fail(fields.join(" ")));
+    const levels = read.flatMap((data) => (data.$case === "emergencyStop" ? data.value.levelEnum : []));
+    assert.deepEqual([...new Set(levels)], [EmergencyLevel.NO_SUBMIT]);
   });
 });

@@ -1,6 +1,7 @@
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import type { RedisConnection } from "@ccsp/redis-kit";
 import type { Logger } from "pino";
+import { logUnknown } from "./event-data.js";
 import { createGroup, type GroupStart } from "./group.js";
 import { type Delivery, type Outcome, readPartition } from "./partition-reader.js";
 import { REDELIVERY, type Redelivery } from "./redelivery.js";
@@ -56,6 +57,7 @@ export async function consumeEvents(options: ConsumeOptions): Promise<{ close():
   const { redis, partitions = 1, from = "oldest", handle, count = () => undefined } = options;
   const { maxPending = 256, inFlight = 1 } = options;
   const stop = new AbortController();
+  const tell = logUnknown(options.log);
 
   const opened = await Promise.allSettled(
     Array.from({ length: partitions }, async (_, partition) => {
@@ -66,7 +68,7 @@ export async function consumeEvents(options: ConsumeOptions): Promise<{ close():
       const reader = await redis.duplicate();
       const rule = { ...REDELIVERY, ...options.redelivery };
       const ended = readPartition(
-        { partition, group, reader, handle, count, log, rule, maxPending, inFlight },
+        { partition, group, reader, handle, count, tell, log, rule, maxPending, inFlight },
         stop.signal,
       );
       return { reader, ended, leave: () => group.leave().catch((err: unknown) => log.warn({ err }, "leaving failed")) };

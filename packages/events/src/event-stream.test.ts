@@ -1,8 +1,24 @@
 import assert from "node:assert/strict";
-import { TaskExpired, TaskFailed } from "@ccsp/protos/ccsp/event/v1/event.js";
+import {
+  AdaptedValue,
+  AlertFiring,
+  HealthState,
+  LimitAction,
+  LimitKind,
+  RecoveryCause,
+  SessionProof,
+  TaskExpired,
+  TaskFailed,
+} from "@ccsp/protos/ccsp/event/v1/event.js";
+import { AlertSeverity } from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
+import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { ErrorCategory, ErrorSource, Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { Outcome } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { WindowState } from "@ccsp/protos/ccsp/usage/v1/window.js";
-import { decodeEvent, EVENT_TYPES, type EventData, encodeEventData, eventsKey, parkedKey } from "./event-stream.js";
+import { fieldsOf } from "@ccsp/protos/descriptor.js";
+import { pino } from "pino";
+import { EVENT_WORDS, type EventData, logUnknown, type UnknownValue } from "./event-data.js";
+import { decodeEvent, EVENT_TYPES, encodeEventData, eventsKey, parkedKey } from "./event-stream.js";
 
 const usage = { inputTokens: 2n ** 60n, outputTokens: 3n, cacheReadTokens: 0n, cacheCreationTokens: 0n };
 const error = {
@@ -65,7 +81,10 @@ const samples: EventData[] = [
   { $case: "gateClosed", value: { scope: "engine/claude", who: "ops", why: "a window", openTime: new Date(9_000) } },
   { $case: "gateOpened", value: { scope: "engine/claude", who: "ops", why: "" } },
   { $case: "sessionTimeout", value: { engine: "claude", account: "team", executorId: "e1" } },
-  { $case: "emergencyStop", value: { id: "s1", level: "KILL", who: "ops", why: "runaway" } },
+  {
+    $case: "emergencyStop",
+    value: { id: "s1", level: "KILL", levelEnum: EmergencyLevel.KILL, who: "ops", why: "runaway" },
+  },
   { $case: "emergencyResume", value: { id: "s1", who: "ops", why: "mended" } },
   {
     $case: "usageRecorded",
@@ -77,6 +96,8 @@ const samples: EventData[] = [
       priority: "high",
       label: "team=blue",
       outcome: "succeeded",
+      priorityEnum: Priority.HIGH,
+      outcomeEnum: Outcome.SUCCEEDED,
       usage: undefined,
       costUsd: 0,
     },
@@ -92,6 +113,8 @@ const samples: EventData[] = [
       periodEndTime: new Date(3_600_000),
       exhaustTime: undefined,
       action: "warn",
+      kindEnum: LimitKind.BUDGET,
+      actionEnum: LimitAction.WARN,
     },
   },
   {
@@ -100,6 +123,7 @@ const samples: EventData[] = [
       alertId: "a1",
       rule: "error_rate",
       severity: "warning",
+      severityEnum: AlertSeverity.WARNING,
       labels: { engine: "claude" },
       value: 0.2,
       summary: "20 % of the runs failed",
@@ -115,21 +139,42 @@ const samples: EventData[] = [
       alertId: "a1",
       rule: "error_rate",
       severity: "warning",
+      severityEnum: AlertSeverity.WARNING,
       labels: {},
       startTime: new Date(1),
       summary: "over",
       channels: [],
     },
   },
-  { $case: "sessionValid", value: { engine: "claude", account: "team", proof: "probe" } },
+  {
+    $case: "sessionValid",
+    value: { engine: "claude", account: "team", proof: "probe", proofEnum: SessionProof.PROBE },
+  },
   {
     $case: "sessionRecovered",
-    value: { engine: "claude", account: "team", lostTime: new Date(1), cause: "issue" },
+    value: {
+      engine: "claude",
+      account: "team",
+      lostTime: new Date(1),
+      cause: "issue",
+      causeEnum: RecoveryCause.ISSUE,
+    },
   },
-  { $case: "systemHealth", value: { service: "queue", instance: "q-1", state: "late", why: "silent" } },
+  {
+    $case: "systemHealth",
+    value: { service: "queue", instance: "q-1", state: "late", stateEnum: HealthState.LATE, why: "silent" },
+  },
   {
     $case: "adaptationDecided",
-    value: { what: "rate", subject: "agent/ann", before: 10, after: 5, reason: "the window", dryRun: true },
+    value: {
+      what: "rate",
+      whatEnum: AdaptedValue.RATE,
+      subject: "agent/ann",
+      before: 10,
+      after: 5,
+      reason: "the window",
+      dryRun: true,
+    },
   },
 ];
 
@@ -182,6 +227,93 @@ describe("event stream", () => {
     const read = decodeEvent(0, "5-1", ["type", "task.failed", "time", "1", "data", data])?.data;
     assert.deepEqual(read, { $case: "taskFailed", value });
     assert.deepEqual([value.account, value.labels, value.priority], ["", {}, Priority.UNSPECIFIED]);
+  });
+
+  /** What a reader gets, and what it is told of as unknown. */
+  const read = (type: string, data: object) => {
+    const unknown: UnknownValue[] = [];
+    const fields = ["type", type, "time", "1", "data", JSON.stringify(data)];
+    return { data: decodeEvent(0, "5-1", fields, (each) => unknown.push(each))?.data, unknown };
+  };
+  const firing = (value: Partial<AlertFiring>) => ({ $case: "alertFiring", value: AlertFiring.fromPartial(value) });
+
+  it("has the enum of a word, as release 0.2.0 wrote it, and the word of an enum, as a later release writes it", () => {
+    const stopped = { id: "s1", level: "KILL", who: "ops", why: "w" };
+    const value = { ...stopped, levelEnum: EmergencyLevel.KILL };
+    assert.deepEqual(read("emergency.stop", stopped).data, { $case: "emergencyStop", value });
+    const later = { id: "s1", who: "ops", why: "w", levelEnum: "EMERGENCY_LEVEL_KILL" };
+    assert.deepEqual(read("emergency.stop", later), { data: { $case: "emergencyStop", value }, unknown: [] });
+  });
+
+  it("is written with the words that readers of release 0.2.0 need, also from the enum alone", () => {
+    const value = { id: "s1", level: "", who: "ops", why: "w", levelEnum: EmergencyLevel.PARK_RUNNING };
+    const { level, levelEnum } = JSON.parse(encodeEventData({ $case: "emergencyStop", value }));
+    assert.deepEqual([level, levelEnum], ["PARK_RUNNING", "EMERGENCY_LEVEL_PARK_RUNNING"]);
+  });
+
+  it("keeps a word that this version does not know, never as another value, and tells of it", () => {
+    assert.deepEqual(read("alert.firing", { severity: "page" }), {
+      data: firing({ severity: "page" }),
+      unknown: [{ field: "severity", value: "page" }],
+    });
+    const unknown = [{ field: "severity_enum", value: "ALERT_SEVERITY_PAGE" }];
+    const { UNRECOGNIZED, CRITICAL } = AlertSeverity;
+    assert.deepEqual(read("alert.firing", { severity: "page", severityEnum: "ALERT_SEVERITY_PAGE" }), {
+      data: firing({ severity: "page", severityEnum: UNRECOGNIZED }),
+      unknown,
+    });
+    assert.deepEqual(
+      read("alert.firing", { severityEnum: "ALERT_SEVERITY_PAGE" }).data,
+      firing({ severity: "ALERT_SEVERITY_PAGE", severityEnum: UNRECOGNIZED }),
+    );
+    // The newer writer itself says which word means the most to older readers.
+    assert.deepEqual(read("alert.firing", { severity: "critical", severityEnum: "ALERT_SEVERITY_PAGE" }), {
+      data: firing({ severity: "critical", severityEnum: CRITICAL }),
+      unknown,
+    });
+  });
+
+  it("tells of an unknown value of any enum in it", () => {
+    const windows = [{ name: "w", state: "WINDOW_STATE_OPEN" }, { state: "WINDOW_STATE_AJAR" }];
+    const { unknown } = read("task.failed", { error: { category: "ERROR_CATEGORY_ENNUI" }, priority: 77, windows });
+    assert.deepEqual(unknown, [
+      { field: "error.category", value: "ERROR_CATEGORY_ENNUI" },
+      { field: "priority", value: "77" },
+      { field: "windows.state", value: "WINDOW_STATE_AJAR" },
+    ]);
+  });
+
+  it("has a word for each enum that stands beside one, and for each value of it", () => {
+    const lacking = fieldsOf("ccsp.event.v1.Event").flatMap(({ message }) =>
+      (message?.fields ?? []).flatMap(({ name, enum: pair }) => {
+        if (pair === undefined || !name.endsWith("_enum")) return [];
+        const words: Readonly<Record<string, Readonly<Record<string, number>>>> = EVENT_WORDS;
+        const known = new Set(Object.values(words[name.replace("_enum", "")] ?? {}));
+        return pair.values.filter(({ number }) => number !== 0 && !known.has(number)).map((each) => each.name);
+      }),
+    );
+    assert.deepEqual(lacking, []);
+  });
+
+  it("reads a duration in proto JSON's form and in the form that is written, in every message that has one", () => {
+    const [seconds, nanos] = [1n, 500_000_000];
+    for (const runTime of ["1.5s", { seconds: "1", nanos }]) {
+      const { data } = read("task.completed", { runTime, windows: [{ length: runTime }] });
+      assert.ok(data?.$case === "taskCompleted");
+      assert.deepEqual([data.value.runTime, data.value.windows[0]?.length], Array(2).fill({ seconds, nanos }));
+      const failed = read("task.failed", { error: { retryAfter: runTime } }).data;
+      assert.deepEqual(failed?.$case === "taskFailed" && failed.value.error?.retryAfter, { seconds, nanos });
+    }
+    assert.throws(() => read("task.completed", { run_time: "soon" }), /run_time/);
+  });
+
+  it("is logged with an unknown value once, however often it comes", () => {
+    const lines: string[] = [];
+    const tell = logUnknown(pino({}, { write: (line: string) => void lines.push(line) }));
+    for (let times = 0; times < 3; times += 1) tell({ field: "severity", value: "page" });
+    tell({ field: "severity", value: "siren" });
+    assert.equal(lines.length, 2);
+    assert.match(lines[0] ?? "", /"field":"severity","value":"page"/);
   });
 
   it("throws on a known type whose data is not JSON", () => {

@@ -1,6 +1,5 @@
 import { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
-
-export type EventData = NonNullable<Event["data"]>;
+import { agree, type EventData, prepare, type Tell } from "./event-data.js";
 
 /** The `type` field of each kind of event, with the names in event.proto. */
 export const EVENT_TYPES: Readonly<Record<EventData["$case"], string>> = {
@@ -26,7 +25,8 @@ export const EVENT_TYPES: Readonly<Record<EventData["$case"], string>> = {
   adaptationDecided: "adaptation.decided",
 };
 
-const FIELDS = new Map(Object.entries(EVENT_TYPES).map(([field, type]) => [type, field]));
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of the table above
+const CASES = new Map((Object.keys(EVENT_TYPES) as EventData["$case"][]).map(($case) => [EVENT_TYPES[$case], $case]));
 
 /** The name of the stream. It has one key per partition. */
 export const EVENTS = "ccsp:events";
@@ -50,9 +50,11 @@ export function parkedKey(partition: number, group: string): string {
  */
 export const EVENTS_KEPT = 100_000;
 
-/** Returns the `data` field: the proto JSON of the data message. */
+/** Returns the `data` field: the JSON of the data message. A word and its enum are both there if one of them is given. */
 export function encodeEventData(data: EventData): string {
-  return JSON.stringify(Reflect.get(Object(Event.toJSON(Event.fromPartial({ data }))), data.$case));
+  const event = Event.fromPartial({ data });
+  if (event.data !== undefined) agree(event.data);
+  return JSON.stringify(Reflect.get(Object(Event.toJSON(event)), data.$case));
 }
 
 /** Encodes an event as the flat list of names and values that `decodeEvent` reads. Empty fields are omitted. */
@@ -83,14 +85,25 @@ export function encodeEvent(event: {
  * Decodes an entry into an Event. `fields` is the flat list of names and values that Redis returns. Unknown field names
  * are ignored. Returns undefined for an unknown event type, which a newer writer may send. Throws if an entry of a
  * known type is malformed: `time` is not in ms, or `data` is not its JSON.
+ *
+ * A word and its enum are both there if the entry has one of them that is known. `tell` is called for each value of an
+ * enum that this version does not know. Such a word stays as it is, and its enum is UNSPECIFIED or UNRECOGNIZED.
  */
-export function decodeEvent(partition: number, id: string, fields: readonly string[]): Event | undefined {
+export function decodeEvent(
+  partition: number,
+  id: string,
+  fields: readonly string[],
+  tell: Tell = () => {},
+): Event | undefined {
   const entry = new Map<string, string>();
   for (let at = 0; at + 1 < fields.length; at += 2) entry.set(fields[at] ?? "", fields[at + 1] ?? "");
-  const field = FIELDS.get(entry.get("type") ?? "");
-  if (field === undefined) return undefined;
+  const $case = CASES.get(entry.get("type") ?? "");
+  if ($case === undefined) return undefined;
+  const json: unknown = JSON.parse(entry.get("data") ?? "");
+  prepare($case, json, tell);
   // The generated reader of Event knows each kind by its field, so this code needs no list of kinds.
-  const { data } = Event.fromJSON({ [field]: JSON.parse(entry.get("data") ?? "") });
+  const { data } = Event.fromJSON({ [$case]: json });
+  if (data !== undefined) agree(data, tell);
 
   const time = new Date(Number(entry.get("time") ?? Number.NaN));
   if (Number.isNaN(time.getTime())) throw new Error(`event ${id}: field "time" is not a number of milliseconds`);

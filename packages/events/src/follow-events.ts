@@ -2,6 +2,7 @@ import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { asList, fieldsOf, MAX_BLOCK_MS, type RedisClient, type RedisConnection } from "@ccsp/redis-kit";
 import { type Backoff, backoffMs, pause } from "@ccsp/timing";
 import type { Logger } from "pino";
+import { logUnknown, type Tell } from "./event-data.js";
 import { decodeEvent, eventsKey } from "./event-stream.js";
 
 /** An entry of one partition. Its event is undefined if this version does not know its type or cannot read it. */
@@ -41,12 +42,13 @@ const READING: Backoff = { firstMs: 200, longestMs: 5_000 };
  */
 export async function followEvents({ redis, partitions, ...options }: FollowOptions): Promise<Follower> {
   const stop = new AbortController();
+  const tell = logUnknown(options.log);
   const newest = Array.from({ length: partitions }, async (_, each) => (await streamEnds(redis.client, each)).newest);
   const position = await Promise.all(newest);
   const opened = await Promise.allSettled(
     position.map(async (_, partition) => {
       const reader = await redis.duplicate();
-      const reading = { ...options, client: redis.client, reader, partition, position };
+      const reading = { ...options, tell, client: redis.client, reader, partition, position };
       void followPartition(reading, stop.signal);
       return reader;
     }),
@@ -65,6 +67,7 @@ export async function followEvents({ redis, partitions, ...options }: FollowOpti
 }
 
 interface Reading extends Pick<FollowOptions, "onEntry" | "onLost" | "log"> {
+  readonly tell: Tell;
   readonly client: RedisClient;
   readonly reader: RedisClient;
   readonly partition: number;
@@ -72,14 +75,14 @@ interface Reading extends Pick<FollowOptions, "onEntry" | "onLost" | "log"> {
 }
 
 async function followPartition(reading: Reading, stop: AbortSignal): Promise<void> {
-  const { client, reader, partition, position, onEntry, onLost, log } = reading;
+  const { client, reader, partition, position, onEntry, onLost, tell, log } = reading;
   const blocks = ["COUNT", BATCH, "BLOCK", MAX_BLOCK_MS / 2, "STREAMS", eventsKey(partition)] as const;
   let faults = 0;
   while (!stop.aborted) {
     const from = position[partition] ?? START;
     try {
       const reply: unknown = await reader.xread(...blocks, from);
-      const entries = entriesOf(partition, asList(asList(reply)[0])[1]);
+      const entries = entriesOf(partition, asList(asList(reply)[0])[1], tell);
       // A full batch may mean that this reader is late, and that the stream was trimmed meanwhile. After a fault, too.
       const late = entries.length === BATCH || faults > 0;
       const lost = late && wasTrimmed(await streamEnds(client, partition), from);
@@ -149,16 +152,20 @@ function ifMissing(error: unknown): undefined {
   throw error;
 }
 
-function entriesOf(partition: number, list: unknown): FollowedEntry[] {
+function entriesOf(partition: number, list: unknown, tell?: Tell): FollowedEntry[] {
   return asList(list)
     .map(asList)
-    .map(([id, fields]) => ({ partition, id: String(id), event: eventOf(partition, String(id), asList(fields)) }));
+    .map(([id, fields]) => ({
+      partition,
+      id: String(id),
+      event: eventOf(partition, String(id), asList(fields), tell),
+    }));
 }
 
 /** The groups park what cannot be read, and log it. */
-function eventOf(partition: number, id: string, fields: readonly unknown[]): Event | undefined {
+function eventOf(partition: number, id: string, fields: readonly unknown[], tell?: Tell): Event | undefined {
   try {
-    return decodeEvent(partition, id, fields.map(String));
+    return decodeEvent(partition, id, fields.map(String), tell);
   } catch {
     return undefined;
   }

@@ -1,10 +1,10 @@
 export { type ConsumeOptions, consumeEvents } from "./consume-events.js";
+export { EVENT_WORDS, type EventData } from "./event-data.js";
 export { withEventSpan } from "./event-span.js";
 export {
   decodeEvent,
   EVENT_TYPES,
   EVENTS_KEPT,
-  type EventData,
   encodeEvent,
   encodeEventData,
   eventsKey,

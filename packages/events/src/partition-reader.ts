@@ -2,6 +2,7 @@ import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { MAX_BLOCK_MS, type RedisClient } from "@ccsp/redis-kit";
 import { type Backoff, backoffMs, pause } from "@ccsp/timing";
 import type { Logger } from "pino";
+import type { Tell } from "./event-data.js";
 import { decodeEvent } from "./event-stream.js";
 import { type Entry, type Group, isReply } from "./group.js";
 import { type Redelivery, redeliveryMs } from "./redelivery.js";
@@ -24,6 +25,8 @@ export interface PartitionReaderOptions {
   readonly reader: RedisClient;
   readonly handle: (event: Event, delivery: Delivery) => Promise<void>;
   readonly count: (outcome: Outcome) => void;
+  /** Is told of each enum value that this version does not know. */
+  readonly tell: Tell;
   readonly log: Logger;
   readonly rule: Redelivery;
   readonly maxPending: number;
@@ -141,7 +144,7 @@ function collectAcks(group: Group): { readonly add: (id: string) => void; readon
  * again. Rejects if Redis does not answer.
  */
 async function deliver(options: PartitionReaderOptions, entry: Entry, ack: (id: string) => void): Promise<boolean> {
-  const { partition, group, handle, count, log, rule } = options;
+  const { partition, group, handle, count, tell, log, rule } = options;
   const about = { event: `${partition}:${entry.id}`, deliveries: entry.deliveries };
   const park = async (err: unknown): Promise<true> => {
     log.error({ ...about, err }, "event parked");
@@ -153,7 +156,7 @@ async function deliver(options: PartitionReaderOptions, entry: Entry, ack: (id: 
   if (entry.deliveries > rule.maxDeliveries) return park(new Error("delivered too often without an end"));
   let event: Event | undefined;
   try {
-    event = decodeEvent(partition, entry.id, entry.fields);
+    event = decodeEvent(partition, entry.id, entry.fields, tell);
   } catch (err) {
     // A later delivery cannot decode it either.
     return park(err);

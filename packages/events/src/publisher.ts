@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { RedisConnection } from "@ccsp/redis-kit";
-import { EVENTS_KEPT, type EventData, encodeEvent, eventsKey } from "./event-stream.js";
+import type { EventData } from "./event-data.js";
+import { EVENTS_KEPT, encodeEvent, eventsKey } from "./event-stream.js";
 
 export interface Publication {
   readonly data: EventData;

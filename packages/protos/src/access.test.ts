@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { accessOf, allRpcs } from "./access.js";
+import { accessOf, allRpcs, identityName } from "./access.js";
+import { Identity } from "./gen/ccsp/access/v1/access.js";
 
 describe("who may make a call", () => {
   it("is declared beside each RPC", () => {
@@ -22,5 +23,13 @@ describe("who may make a call", () => {
       return path.startsWith("/ccsp.gateway.") ? access.callers.length > 0 : access.callers.length === 0;
     });
     assert.deepEqual(wrong, []);
+  });
+});
+
+describe("the parts of CCSP that act by themselves", () => {
+  it("have the names that stored gates have", () => {
+    assert.equal(identityName(Identity.QUEUE), "ccsp");
+    assert.equal(identityName(Identity.SESSION_WATCH), "ccsp/session");
+    assert.throws(() => identityName(Identity.UNSPECIFIED), /has no name/);
   });
 });

@@ -1,6 +1,6 @@
 import { type DescMethod, getExtension, hasExtension, isMessage, toBinary } from "@bufbuild/protobuf";
-import { extensionNamed, services } from "./descriptor.js";
-import { Access as AccessMessage } from "./gen/ccsp/access/v1/access.js";
+import { enumNamed, extensionNamed, services } from "./descriptor.js";
+import { Access as AccessMessage, type Identity } from "./gen/ccsp/access/v1/access.js";
 
 /** Who may make a call. proto/ccsp/access/v1/access.proto says what the fields mean. */
 export interface Access {
@@ -40,4 +40,12 @@ function declared({ proto: { options } }: DescMethod): Access | undefined {
   const value: unknown = getExtension(options, extension);
   if (extension.message === undefined || !isMessage(value, extension.message)) return undefined;
   return AccessMessage.decode(toBinary(extension.message, value));
+}
+
+/** The name of a part of CCSP that acts by itself, such as `ccsp/session`. access.proto has the names. */
+export function identityName(identity: Identity): string {
+  const options = enumNamed("ccsp.access.v1.Identity").value[identity]?.proto.options;
+  const extension = extensionNamed("ccsp.access.v1.identity_name");
+  if (options === undefined || !hasExtension(options, extension)) throw new Error(`identity ${identity} has no name`);
+  return String(getExtension(options, extension));
 }

@@ -30,6 +30,13 @@ export function messageNamed(typeName: string): DescMessage {
   return message;
 }
 
+/** The enum of this full name, such as `ccsp.task.v1.TaskState`. */
+export function enumNamed(typeName: string): DescEnum {
+  const found = protos().getEnum(typeName);
+  if (found === undefined) throw new Error(`there is no enum ${typeName}`);
+  return found;
+}
+
 /** The extension of this full name, such as `ccsp.access.v1.access`. */
 export function extensionNamed(typeName: string): DescExtension {
   const extension = protos().getExtension(typeName);

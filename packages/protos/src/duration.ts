@@ -2,6 +2,7 @@ import type { Duration } from "./gen/google/protobuf/duration.js";
 
 /** The longest `Duration`: 10,000 years, as its definition says. */
 const MOST_MS = 315_576_000_000_000;
+const MOST_SECONDS = BigInt(MOST_MS / 1000);
 
 /**
  * A `Duration` of the nearest whole millisecond. Both parts have the sign of `ms`. What is longer than the longest
@@ -25,4 +26,12 @@ export function durationSeconds({ seconds, nanos }: Duration): string {
   const sign = seconds < 0n || nanos < 0 ? "-" : "";
   const fraction = String(Math.abs(nanos)).padStart(9, "0").replace(/0+$/, "");
   return `${sign}${seconds < 0n ? -seconds : seconds}${fraction === "" ? "" : `.${fraction}`}s`;
+}
+
+/** Reads the JSON form. Undefined for a text of another form, and for what is longer than the longest `Duration`. */
+export function durationFrom(text: string): Duration | undefined {
+  const [, sign = "", whole, fraction = ""] = /^(-?)(\d{1,12})(?:\.(\d{1,9}))?s$/.exec(text) ?? [];
+  if (whole === undefined || BigInt(whole) > MOST_SECONDS) return undefined;
+  const nanos = Number(fraction.padEnd(9, "0"));
+  return { seconds: BigInt(`${sign}${whole}`), nanos: sign === "-" && nanos > 0 ? -nanos : nanos };
 }

@@ -1,5 +1,6 @@
 import { type DescEnum, type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
 import { enumNames, messageNamed } from "./descriptor.js";
+import { durationFrom } from "./duration.js";
 import { isLong, isWrapped } from "./json.js";
 
 export interface JsonFieldFault {
@@ -165,12 +166,8 @@ class Reader {
   }
 
   #duration(json: unknown, path: string): object | undefined {
-    const [, sign = "", whole, fraction = ""] =
-      (typeof json === "string" && /^(-?)(\d{1,12})(?:\.(\d{1,9}))?s$/.exec(json)) || [];
-    if (whole === undefined || BigInt(whole) > MOST_SECONDS)
-      return this.#fault(path, "is not a duration, such as 3.5s");
-    const nanos = Number(fraction.padEnd(9, "0"));
-    return { seconds: BigInt(`${sign}${whole}`), nanos: sign === "-" && nanos > 0 ? -nanos : nanos };
+    const duration = typeof json === "string" ? durationFrom(json) : undefined;
+    return duration ?? this.#fault(path, "is not a duration, such as 3.5s");
   }
 
   get #isEnough(): boolean {
@@ -233,5 +230,3 @@ function numberOf(json: unknown): number | undefined {
 }
 
 const RFC_3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/;
-/** 10,000 years, as the definition of Duration says. */
-const MOST_SECONDS = 315_576_000_000n;

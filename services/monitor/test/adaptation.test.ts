@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { decodeEvent, eventsKey } from "@ccsp/events";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { createClient, implementSome, serveGrpc } from "@ccsp/grpc-kit";
+import { AdaptedValue } from "@ccsp/protos/ccsp/event/v1/event.js";
 import {
   GateScope,
   GetLimitsResponse,
@@ -258,6 +259,7 @@ describe("adaptation", () => {
     assert.deepEqual(await told(), [
       {
         what: "concurrency",
+        whatEnum: AdaptedValue.CONCURRENCY,
         subject: "executor/host-1/claude-code",
         before: 4,
         after: 3,

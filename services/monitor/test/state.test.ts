@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { decodeEvent, eventsKey } from "@ccsp/events";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
+import { SessionProof } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { eventually } from "@ccsp/testkit";
 import { pino } from "pino";
@@ -29,7 +30,7 @@ describe("the monitor's state", () => {
     ({
       key,
       time: new Date(5),
-      data: { $case: "sessionValid", value: { engine: key, account: "a", proof: "run" } },
+      data: { $case: "sessionValid", value: { engine: key, account: "a", proof: "run", proofEnum: SessionProof.RUN } },
     }) as const;
   const told = async () =>
     (await redis.client.xrange(eventsKey(0), "-", "+")).map(([id, fields]) => decodeEvent(0, id, fields)?.id);

@@ -12,6 +12,7 @@ import type { QueueObserver } from "../src/domain/lifecycle/observer.js";
 import { createQueue } from "../src/domain/lifecycle/queue.js";
 import { classWeights, type Order } from "../src/domain/order/order.js";
 import { CLASSES } from "../src/domain/task/task.js";
+import { GATE_NAMES } from "../src/messages/words.js";
 import { createTaskStore } from "../src/redis/task-store.js";
 import { openWakes } from "../src/redis/wakes.js";
 import { createTaskIds } from "../src/task-id.js";
@@ -58,7 +59,7 @@ export async function openOurs(url: string) {
   const waitingExecutors = createWaitingExecutors(wakes, [ENGINE]);
   const store = createTaskStore(redis.client, { shard: 0, engines: [ENGINE], bounds: BOUNDS, retentionMs: 86_400_000 });
   const retry = { baseMs: 1_000, random: Math.random, refusals: { runs: 50, waitMs: 21_600_000 } };
-  const gates = createGates(store, { rampMs: 60_000 });
+  const gates = createGates(store, { rampMs: 60_000, names: GATE_NAMES });
   const moves = createMoves({ store, observer: NOBODY }, { bounds: BOUNDS, order: ORDER });
   const queue = createQueue({ store, moves, gates, observer: NOBODY }, { bounds: BOUNDS, retry, order: ORDER });
   const sync = createSync(

@@ -5,6 +5,7 @@ import { boundsOfShard } from "./domain/intake/bounds.js";
 import { createMoves } from "./domain/lifecycle/moves.js";
 import { createQueue } from "./domain/lifecycle/queue.js";
 import { orderOfShard } from "./domain/order/order.js";
+import { GATE_NAMES } from "./messages/words.js";
 import type { observeQueue } from "./metrics.js";
 import type { Storage } from "./open-storage.js";
 
@@ -16,7 +17,7 @@ export function createRules(
 ) {
   const order = orderOfShard(config.order, config.shards);
   const retry = { baseMs: config.retryBaseMs, random: Math.random, refusals: config.refusals };
-  const gates = createGates(store, { rampMs: config.gateRampMs });
+  const gates = createGates(store, { rampMs: config.gateRampMs, names: GATE_NAMES });
   const bounds = boundsOfShard(config.bounds, config.shards);
   const moves = createMoves({ store, observer }, { bounds, order });
   const queue = createQueue({ store, moves, gates, observer }, { bounds, retry, order });

@@ -296,8 +296,8 @@ for (const { shards, twice } of [
       await resume();
       await resume(0);
       assert.deepEqual(await told(), [
-        { id: first.status?.id, level: "NO_START", ...ADA },
-        { id: second.status?.id, level: "KILL", who: "bob", why: "more" },
+        { id: first.status?.id, level: "NO_START", levelEnum: NO_START, ...ADA },
+        { id: second.status?.id, level: "KILL", levelEnum: KILL, who: "bob", why: "more" },
         { id: second.status?.id, who: "bob", why: "fixed" },
       ]);
     });

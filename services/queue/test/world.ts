@@ -18,6 +18,7 @@ import { classWeights, type Order } from "../src/domain/order/order.js";
 import type { TaskStore } from "../src/domain/store.js";
 import type { Failure, PriorityClass, State } from "../src/domain/task/task.js";
 import type { Wakes } from "../src/domain/wakes/wakes.js";
+import { GATE_NAMES } from "../src/messages/words.js";
 import { createShards } from "../src/redis/shards.js";
 import { openWakes } from "../src/redis/wakes.js";
 import { createTaskIds } from "../src/task-id.js";
@@ -126,7 +127,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const retry = { baseMs: 1_000, random: () => 1, refusals: REFUSALS };
   const order = { ...ORDER, ...options.order };
   const limits = { bounds, retry, order };
-  const gates = createGates(store, { rampMs: RAMP_MS });
+  const gates = createGates(store, { rampMs: RAMP_MS, names: GATE_NAMES });
   const { queue, moves } = queueOver({ store, gates, limits, observer });
   const stopping = new AbortController();
   const sync = createSync(

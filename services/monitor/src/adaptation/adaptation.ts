@@ -1,3 +1,4 @@
+import { EVENT_WORDS } from "@ccsp/events";
 import type { ChangeEvent, Entry, StateStore } from "../state/state-store.js";
 import { type StartRange, step } from "./domain/controller.js";
 import type { Levers, LeverValue } from "./domain/levers.js";
@@ -172,6 +173,14 @@ const eventOf = (subject: string, { what, before, after, reason, timeMs, dryRun 
   time: new Date(timeMs),
   data: {
     $case: "adaptationDecided",
-    value: { what, subject, before: before ?? 0, after: after ?? 0, reason, dryRun },
+    value: {
+      what,
+      whatEnum: EVENT_WORDS.what[what],
+      subject,
+      before: before ?? 0,
+      after: after ?? 0,
+      reason,
+      dryRun,
+    },
   },
 });

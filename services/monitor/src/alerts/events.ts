@@ -1,4 +1,4 @@
-import type { EventData } from "@ccsp/events";
+import { EVENT_WORDS, type EventData } from "@ccsp/events";
 import type { Firing, Resolution } from "./domain/judge.js";
 
 export function firingEvent(
@@ -11,6 +11,7 @@ export function firingEvent(
       alertId: id,
       rule,
       severity,
+      severityEnum: EVENT_WORDS.severity[severity],
       labels: { ...labels },
       value,
       summary,
@@ -32,6 +33,7 @@ export function resolvedEvent(
       alertId: id,
       rule,
       severity,
+      severityEnum: EVENT_WORDS.severity[severity],
       labels: { ...labels },
       startTime: new Date(fireMs),
       summary,

@@ -1,4 +1,5 @@
 import { type FieldViolation, invalidFields } from "@ccsp/errors";
+import { EVENT_WORDS } from "@ccsp/events";
 import {
   Alert,
   AlertCondition,
@@ -35,11 +36,7 @@ const CONDITION: Readonly<Record<Condition, AlertCondition>> = {
   "<": AlertCondition.LESS,
   "<=": AlertCondition.AT_MOST,
 };
-const SEVERITY: Readonly<Record<Severity, AlertSeverity>> = {
-  info: AlertSeverity.INFO,
-  warning: AlertSeverity.WARNING,
-  critical: AlertSeverity.CRITICAL,
-};
+const SEVERITY: Readonly<Record<Severity, AlertSeverity>> = EVENT_WORDS.severity;
 const STATE: Readonly<Record<ListedAlert["state"], AlertState>> = {
   pending: AlertState.PENDING,
   firing: AlertState.FIRING,

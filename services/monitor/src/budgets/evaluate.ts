@@ -1,3 +1,4 @@
+import { EVENT_WORDS } from "@ccsp/events";
 import type { Client } from "@ccsp/grpc-kit";
 import { UsageThreshold } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { BudgetHold, type QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
@@ -70,13 +71,13 @@ export function createEvaluation({ state, usage, standings, queue, now }: Evalua
     if (threshold === undefined) return;
     const { budget, period, share } = standing;
     const value = UsageThreshold.fromPartial({
-      kind: "budget",
+      kindEnum: EVENT_WORDS.kind.budget,
       name: budget.name,
       threshold,
       share,
       periodStartTime: new Date(period.startMs),
       periodEndTime: new Date(period.endMs),
-      action: threshold >= 1 ? budget.action : "warn",
+      actionEnum: EVENT_WORDS.action[threshold >= 1 ? budget.action : "warn"],
     });
     const { holder } = budget;
     // A conflict means that another call has changed the budget: the next turn decides again.

@@ -1,4 +1,5 @@
 import { invalidFields } from "@ccsp/errors";
+import { EVENT_WORDS } from "@ccsp/events";
 import { type InstanceReport, InstanceState } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
 import { type ChangeEvent, type Entry, type StateStore, UnreadableEntry } from "../state/state-store.js";
 import { type Health, type Judgement, judge, type Patience, type Vitals } from "./domain/health.js";
@@ -119,6 +120,9 @@ function healthEvent(
     // An instance may come to the same health again later.
     key: `health:${service}/${instance}:${bootId}:${health}:${nowMs}`,
     time: new Date(nowMs),
-    data: { $case: "systemHealth", value: { service, instance, state: health, why } },
+    data: {
+      $case: "systemHealth",
+      value: { service, instance, state: health, stateEnum: EVENT_WORDS.state[health], why },
+    },
   };
 }

@@ -1,4 +1,6 @@
 import { CallError, type Client, type Connection } from "@ccsp/grpc-kit";
+import { identityName } from "@ccsp/protos/access.js";
+import { Identity } from "@ccsp/protos/ccsp/access/v1/access.js";
 import type { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { IssueState, type NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import {
@@ -24,10 +26,10 @@ export interface Services {
   readonly log: Logger;
 }
 
-/** The name with which the queue shows the pauses of the monitor. The queue knows it too (`domain/gates/gates.ts`). */
-const WHO = "ccsp/session";
-/** The queue's name for itself: it closes the gate of an account without a time when a run was refused. */
-const QUEUE = "ccsp";
+/** The name with which the queue shows the pauses of the monitor. */
+const WHO = identityName(Identity.SESSION_WATCH);
+/** The queue closes the gate of an account without a time when a run was refused. */
+const QUEUE = identityName(Identity.QUEUE);
 /** As long as the queue's own ramp after a usage window: what has waited must not start in one second. */
 const RAMP_MS = 60_000;
 const CALL_MS = 10_000;

@@ -1,3 +1,4 @@
+import { EVENT_WORDS } from "@ccsp/events";
 import type { Logger } from "pino";
 import type { Forecasts } from "../forecast/forecasts.js";
 import type { UsageHistories } from "../forecast/usage-history.js";
@@ -118,6 +119,7 @@ function thresholdEvent({ window, share = 0, exhaustion }: WindowReport, thresho
   const { startMs, resetMs, firstMs, resets } = window;
   const value = {
     kind: "window",
+    kindEnum: EVENT_WORDS.kind.window,
     name: windowName(window),
     threshold,
     share,
@@ -125,6 +127,7 @@ function thresholdEvent({ window, share = 0, exhaustion }: WindowReport, thresho
     periodEndTime: resetMs === undefined ? undefined : new Date(resetMs),
     exhaustTime: exhaustion.state === "runs-out" ? new Date(Math.round(exhaustion.expected)) : undefined,
     action: "warn",
+    actionEnum: EVENT_WORDS.action.warn,
   };
   // The number of resets since the first signal names the period: the provider may move its times.
   return {

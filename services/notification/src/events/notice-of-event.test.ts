@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { decodeEvent } from "@ccsp/events";
 import { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { summaryOf } from "../text/render.js";
@@ -82,6 +83,30 @@ describe("noticeOfEvent", () => {
       summary({ $case: "emergencyResume", value: { id: "s1", who: "ops", why: "mended" } }),
       "ops ended the emergency stop: mended",
     );
+  });
+
+  it("has the severity of an alert, read from its word or from its enum, and shows one that this version does not know", () => {
+    const read = (severity: object) => {
+      const fields = ["type", "alert.firing", "time", "1", "data", JSON.stringify({ rule: "r", ...severity })];
+      const notice = noticeOfEvent(decodeEvent(0, "1-1", fields) ?? assert.fail());
+      return [notice?.severity, notice?.facts["stated_severity"]];
+    };
+    assert.deepEqual(read({ severity: "info" }), ["info", undefined]);
+    assert.deepEqual(read({ severityEnum: "ALERT_SEVERITY_INFO" }), ["info", undefined]);
+    assert.deepEqual(read({ severity: "page", severityEnum: "ALERT_SEVERITY_PAGE" }), ["critical", "page"]);
+  });
+
+  it("says of a limit what CCSP does, and shows an action that this version does not know", () => {
+    const read = (action: string) => {
+      const data = JSON.stringify({ kind: "budget", name: "b", action });
+      return noticeOfEvent(
+        decodeEvent(0, "1-1", ["type", "usage.threshold", "time", "1", "data", data]) ?? assert.fail(),
+      );
+    };
+    assert.equal(read("warn")?.severity, "warning");
+    assert.deepEqual([read("park")?.severity, read("park")?.facts["parks"]], ["critical", "yes"]);
+    assert.deepEqual([read("wipe")?.severity, read("wipe")?.facts["stated_action"]], ["critical", "wipe"]);
+    assert.equal(read("park")?.facts["stated_action"], undefined);
   });
 
   it("is one line without control characters, cut at whole characters", () => {

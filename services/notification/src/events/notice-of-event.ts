@@ -1,7 +1,7 @@
 import { categoryNameOf } from "@ccsp/errors";
-import { EVENT_TYPES } from "@ccsp/events";
-import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
-import { bareNotice, type Notice, SEVERITIES, type Severity } from "../domain/notice.js";
+import { EVENT_TYPES, EVENT_WORDS } from "@ccsp/events";
+import { type AlertFiring, type Event, LimitAction } from "@ccsp/protos/ccsp/event/v1/event.js";
+import { bareNotice, type Notice, SEVERITIES } from "../domain/notice.js";
 import { safeNotice } from "../text/safe-notice.js";
 
 /** What a kind of event says besides what all events have. */
@@ -66,17 +66,18 @@ function saidBy({ data }: Event): Said | undefined {
       return { facts: { who, why }, dedupKey: `emergency/${id}`, action: "resolves", labels: ["emergency"] };
     }
     case "usageThreshold": {
-      const { kind, name, threshold, share, action, exhaustTime, periodStartTime } = data.value;
+      const { kind, name, threshold, share, action, actionEnum, exhaustTime, periodStartTime } = data.value;
       const percent = (part: number): string => String(Math.round(part * 100));
       return {
-        severity: action === "warn" ? "warning" : "critical",
+        severity: actionEnum === LimitAction.WARN ? "warning" : "critical",
         subject: { limit: kind, name },
         facts: {
           percent: percent(share),
           threshold: percent(threshold),
           exhausted: exhaustTime?.toISOString() ?? "",
-          refuses: action === "refuse" ? "yes" : "",
-          parks: action === "park" ? "yes" : "",
+          refuses: actionEnum === LimitAction.REFUSE ? "yes" : "",
+          parks: actionEnum === LimitAction.PARK ? "yes" : "",
+          ...(actionEnum <= LimitAction.UNSPECIFIED && { stated_action: action }),
         },
         // Each threshold of each period is a matter of its own: one ends when its period ends.
         dedupKey: `usage/${kind}/${name}/${percent(threshold)}/${periodStartTime?.toISOString() ?? ""}/${action}`,
@@ -85,12 +86,13 @@ function saidBy({ data }: Event): Said | undefined {
       };
     }
     case "alertFiring": {
-      const { alertId, rule, severity, labels, value, summary, whatToDo, channels, alerts, startTime } = data.value;
+      const { alertId, rule, labels, value, summary, whatToDo, channels, alerts, startTime } = data.value;
       const many = alerts > 1 ? String(alerts) : "";
+      const { severity, stated } = severityOf(data.value);
       return {
-        severity: severityOf(severity),
+        severity,
         subject: labels,
-        facts: { rule, summary, value: String(value), since: startTime?.toISOString() ?? "", many },
+        facts: { rule, summary, value: String(value), since: startTime?.toISOString() ?? "", many, ...stated },
         whatToDo,
         dedupKey: `alert/${alertId}`,
         labels: ["alert", ...pairs(labels)],
@@ -98,11 +100,12 @@ function saidBy({ data }: Event): Said | undefined {
       };
     }
     case "alertResolved": {
-      const { alertId, rule, severity, labels, summary, channels } = data.value;
+      const { alertId, rule, labels, summary, channels } = data.value;
+      const { severity, stated } = severityOf(data.value);
       return {
-        severity: severityOf(severity),
+        severity,
         subject: labels,
-        facts: { rule, summary },
+        facts: { rule, summary, ...stated },
         dedupKey: `alert/${alertId}`,
         action: "resolves",
         labels: ["alert", ...pairs(labels)],
@@ -125,7 +128,14 @@ function saidBy({ data }: Event): Said | undefined {
 /** The monitor tells people of a lost login itself, by Notify, so these events only go to the file. */
 const FOR_THE_RECORD: Said = { channels: [] };
 
-const severityOf = (word: string): Severity => SEVERITIES.find((each) => each === word) ?? "warning";
+/**
+ * A severity that this version does not know may be worse than all that it knows, so it counts as critical. The notice
+ * shows the word beside it.
+ */
+function severityOf({ severity: word, severityEnum }: Pick<AlertFiring, "severity" | "severityEnum">) {
+  const severity = SEVERITIES.find((each) => EVENT_WORDS.severity[each] === severityEnum);
+  return { severity: severity ?? "critical", stated: severity === undefined && { stated_severity: word } };
+}
 
 const pairs = (labels: Readonly<Record<string, string>>): string[] =>
   Object.entries(labels).map(([name, value]) => `${name}=${value}`);

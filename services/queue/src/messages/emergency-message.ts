@@ -23,8 +23,7 @@ const LEVELS: Readonly<Record<EmergencyLevel, LevelMessage>> = {
 export const levelOf = (level: LevelMessage): EmergencyLevel | undefined =>
   EMERGENCY_LEVELS.find((each) => LEVELS[each] === level);
 
-/** The name of a level in the contract, such as `PARK_RUNNING`. */
-export const levelName = (level: EmergencyLevel): string => LevelMessage[LEVELS[level]];
+export const toLevel = (level: EmergencyLevel): LevelMessage => LEVELS[level];
 
 export const toOrder = ({ id, level }: Emergency): EmergencyOrder => ({ id, level: LEVELS[level] });
 

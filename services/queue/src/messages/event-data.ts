@@ -6,7 +6,7 @@ import { type Scope, scopeName } from "../domain/gates/scope.js";
 import { labelOf } from "../domain/task/labels.js";
 import type { MoveEvent } from "../domain/task/move.js";
 import type { PriorityClass, Task } from "../domain/task/task.js";
-import { levelName } from "./emergency-message.js";
+import { toLevel } from "./emergency-message.js";
 import { toTaskError } from "./failure.js";
 import { modelOf } from "./task-message.js";
 import { priorityOf } from "./words.js";
@@ -29,7 +29,7 @@ export function gateOpenedData(scope: Scope, { who, why }: { who: string; why: s
 
 /** Data of `emergency.stop`. */
 export function emergencyStopData({ level, ...stop }: Omit<Emergency, "calledMs">): string {
-  return encodeEventData({ $case: "emergencyStop", value: { ...stop, level: levelName(level) } });
+  return encodeEventData({ $case: "emergencyStop", value: { ...stop, level: "", levelEnum: toLevel(level) } });
 }
 
 /** Data of `emergency.resume`. */

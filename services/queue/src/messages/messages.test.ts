@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { ErrorCategory, ErrorSource, Priority, TaskError, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { EMERGENCY_LEVELS } from "../domain/emergency/emergency.js";
 import { labelName } from "../domain/task/labels.js";
 import { CLASSES, type Task } from "../domain/task/task.js";
-import { levelName } from "./emergency-message.js";
+import { toLevel } from "./emergency-message.js";
 import { moveData } from "./event-data.js";
 import { failureOf, toTaskError } from "./failure.js";
 import { loadSpec, modelOf, storeSpec } from "./task-message.js";
@@ -13,7 +14,7 @@ describe("the names in the domain", () => {
   it("are the names of the contract: for classes, and for levels of an emergency stop", () => {
     for (const name of CLASSES) assert.equal(Priority[priorityOf(name)], name.toUpperCase());
     for (const level of EMERGENCY_LEVELS) {
-      assert.equal(levelName(level), level.toUpperCase().replace("-", "_"));
+      assert.equal(EmergencyLevel[toLevel(level)], level.toUpperCase().replace("-", "_"));
     }
   });
 });

@@ -1,4 +1,7 @@
+import { identityName } from "@ccsp/protos/access.js";
+import { Identity } from "@ccsp/protos/ccsp/access/v1/access.js";
 import { Priority, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import type { GateNames } from "../domain/gates/gates.js";
 import { CLASSES, type PriorityClass, STATES, type State } from "../domain/task/task.js";
 
 const PRIORITIES: Readonly<Record<PriorityClass, Priority>> = {
@@ -18,3 +21,8 @@ export const toState = (state: State): TaskState => TaskState[state];
 
 /** Undefined for a state that no task of this version has. */
 export const stateOf = (state: TaskState): State | undefined => STATES.find((each) => TaskState[each] === state);
+
+export const GATE_NAMES: GateNames = {
+  queue: identityName(Identity.QUEUE),
+  sessionWatch: identityName(Identity.SESSION_WATCH),
+};

@@ -12,6 +12,7 @@ import { asAgent, OPERATOR } from "../../src/domain/task/caller.js";
 import { labelName } from "../../src/domain/task/labels.js";
 import { shardOfAgent } from "../../src/domain/task/shard.js";
 import { CLASSES, type State } from "../../src/domain/task/task.js";
+import { GATE_NAMES } from "../../src/messages/words.js";
 import { scopes } from "../scopes.js";
 import { ENGINES, executor, failure, LEASE_MS, NOBODY, newTask, queueOver, RAMP_MS, type World } from "../world.js";
 import { type Claimer, checkGrants, checkNothingLeft } from "./claims.js";
@@ -488,7 +489,7 @@ export class Play {
   private replica(calls: number) {
     const { order, waitingExecutors, stopping, limits } = this.world;
     const { store, settled } = crashingStore(this.world.store, calls);
-    const gates = createGates(store, { rampMs: RAMP_MS });
+    const gates = createGates(store, { rampMs: RAMP_MS, names: GATE_NAMES });
     const { queue, moves } = queueOver({ store, gates, limits });
     const options = { leaseMs: LEASE_MS, engines: ENGINES, order: () => order, stopping: stopping.signal };
     return {

@@ -1,4 +1,4 @@
-import type { EventData } from "@ccsp/events";
+import { EVENT_WORDS, type EventData } from "@ccsp/events";
 import { backoffMs } from "@ccsp/timing";
 
 /**
@@ -361,7 +361,7 @@ export function afterResume(session: Session, { nowMs }: Deciding): Changed | un
   const { cause, who } = outage.confirmed ?? { cause: "probe", who: "" };
   const facts = { lost_time: isoTime(outage.lostMs), recovered_time: isoTime(nowMs), cause, confirmed_by: who };
   const mail = outage.notified ? mailOf(session, { kind: "recovered", ms: nowMs, facts }) : session.mail;
-  const value = { engine, account, lostTime: new Date(outage.lostMs), cause };
+  const value = { engine, account, lostTime: new Date(outage.lostMs), cause, causeEnum: EVENT_WORDS.cause[cause] };
   return {
     session: { ...to(rest, "valid", nowMs), mail },
     events: [
@@ -421,9 +421,10 @@ function valid(session: Session, ms: number, proof: "probe" | "run"): Changed {
   const { outage: _, ...rest } = session;
   const { engine, account } = session;
   const key = `session:${nameOf(session)}:valid:${ms}`;
+  const value = { engine, account, proof, proofEnum: EVENT_WORDS.proof[proof] };
   return {
     session: to(rest, "valid", ms),
-    events: [{ key, time: new Date(ms), data: { $case: "sessionValid", value: { engine, account, proof } } }],
+    events: [{ key, time: new Date(ms), data: { $case: "sessionValid", value } }],
   };
 }
 

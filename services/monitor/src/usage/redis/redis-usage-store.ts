@@ -1,4 +1,4 @@
-import { EVENTS_KEPT, encodeEvent } from "@ccsp/events";
+import { EVENT_WORDS, EVENTS_KEPT, encodeEvent } from "@ccsp/events";
 import { UsageRecorded } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { asList, bindScript, oneOf, orUnavailable, type RedisClient } from "@ccsp/redis-kit";
 import DataLoader from "dataloader";
@@ -230,7 +230,7 @@ function recorded({ id, row, outcome, tokens, costMicroUsd }: Run): UsageRecorde
     account,
     priority,
     label,
-    outcome,
+    outcomeEnum: EVENT_WORDS.outcome[outcome],
     usage: tokens && {
       inputTokens: BigInt(tokens.input),
       outputTokens: BigInt(tokens.output),

@@ -1,12 +1,15 @@
 import type { Failure, Task } from "../task/task.js";
 import type { GateStore, LimitStore } from "./gate-store.js";
-import { type Gate, gateAfterFailure } from "./gates.js";
+import { type Gate, type GateNames, gateAfterFailure } from "./gates.js";
 import { type Scope, scopeName } from "./scope.js";
 
 export type Gates = ReturnType<typeof createGates>;
 
 /** Opens and closes gates, for people and after failures. */
-export function createGates(store: GateStore & LimitStore, { rampMs }: { readonly rampMs: number }) {
+export function createGates(
+  store: GateStore & LimitStore,
+  { rampMs, names }: { readonly rampMs: number; readonly names: GateNames },
+) {
   return {
     /** Closes a gate, or gives a closed gate another reason and another time of opening. */
     async pause(scope: Scope, { who, why, opensMs }: { who: string; why: string; opensMs?: number }): Promise<Gate> {
@@ -40,6 +43,7 @@ export function createGates(store: GateStore & LimitStore, { rampMs }: { readonl
         nowMs,
         readyMs,
         rampMs,
+        names,
         before: (scope) => closed.get(scopeName(scope)),
       });
       if (closing) await store.closeGate(closing);

@@ -68,8 +68,13 @@ export function opensForNext(gate: Gate, nowMs: number): number | undefined {
   return through === 0 ? opens : Math.min(opens + ramp, Math.ceil(opens + (ramp * Math.log2(through + 1)) / 6));
 }
 
-/** The name with which the monitor pauses an account whose login is lost (services/monitor/src/session). */
-const SESSION_WATCH = "ccsp/session";
+/** The names of those who close gates by themselves. access.proto has them. */
+export interface GateNames {
+  /** The queue. */
+  readonly queue: string;
+  /** The monitor, when it pauses an account whose login is lost. */
+  readonly sessionWatch: string;
+}
 
 const EXECUTOR_PAUSES = { firstMs: 5_000, longestMs: 300_000 };
 
@@ -84,22 +89,29 @@ export function gateAfterFailure(
     nowMs,
     readyMs,
     rampMs,
+    names,
     before,
-  }: { nowMs: number; readyMs: number; rampMs: number; before: (scope: Scope) => Gate | undefined },
+  }: {
+    nowMs: number;
+    readyMs: number;
+    rampMs: number;
+    names: GateNames;
+    before: (scope: Scope) => Gate | undefined;
+  },
 ): Closing | undefined {
   const { engine, account = "", executor = "" } = task;
   const login: Scope = { kind: "account", engine, account };
   if (error.category === "USAGE_WINDOW") {
     const why = `the usage window of ${loginWords(login)} is closed`;
-    const gate = { who: "ccsp", why, opens: readyMs, ramp: rampMs };
+    const gate = { who: names.queue, why, opens: readyMs, ramp: rampMs };
     return { scope: login, gate, how: "extend", announced: true };
   }
   if (error.category === "SESSION_TIMEOUT") {
     // The monitor has found the same, and has told it.
     const closed = before(login);
-    if (isClosed(closed, nowMs) && closed.who === SESSION_WATCH && closed.opens === undefined) return undefined;
+    if (isClosed(closed, nowMs) && closed.who === names.sessionWatch && closed.opens === undefined) return undefined;
     const gate = {
-      who: "ccsp",
+      who: names.queue,
       why: `${loginWords(login)} is refused: a person has to renew it, then resume`,
       ramp: rampMs,
     };
@@ -118,7 +130,7 @@ export function gateAfterFailure(
     const why = `${executor} could not start ${engine}`;
     return {
       scope,
-      gate: { who: "ccsp", why, opens: nowMs + pauseMs, ramp: rampMs, times, lease },
+      gate: { who: names.queue, why, opens: nowMs + pauseMs, ramp: rampMs, times, lease },
       how: "replace",
       announced: false,
     };

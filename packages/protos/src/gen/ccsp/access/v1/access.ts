@@ -12,6 +12,52 @@ export const protobufPackage = "ccsp.access.v1";
 export const protobufFileName = "ccsp/access/v1/access.proto";
 
 /**
+ * A part of CCSP that acts by itself, not for a person. Its name stands where a person's would: in `who` of a gate, and
+ * in the events of gates. No person or agent has such a name.
+ */
+export enum Identity {
+  /** UNSPECIFIED - Not set. */
+  UNSPECIFIED = 0,
+  /** QUEUE - The queue. It closes the gates that a failed run calls for. */
+  QUEUE = 1,
+  /** SESSION_WATCH - The session watch of the monitor. It pauses the account of a lost login, and resumes it. */
+  SESSION_WATCH = 2,
+  UNRECOGNIZED = -1,
+}
+
+export function identityFromJSON(object: any): Identity {
+  switch (object) {
+    case 0:
+    case "IDENTITY_UNSPECIFIED":
+      return Identity.UNSPECIFIED;
+    case 1:
+    case "IDENTITY_QUEUE":
+      return Identity.QUEUE;
+    case 2:
+    case "IDENTITY_SESSION_WATCH":
+      return Identity.SESSION_WATCH;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return Identity.UNRECOGNIZED;
+  }
+}
+
+export function identityToJSON(object: Identity): string {
+  switch (object) {
+    case Identity.UNSPECIFIED:
+      return "IDENTITY_UNSPECIFIED";
+    case Identity.QUEUE:
+      return "IDENTITY_QUEUE";
+    case Identity.SESSION_WATCH:
+      return "IDENTITY_SESSION_WATCH";
+    case Identity.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/**
  * Who may make a call. Each RPC of CCSP declares it beside its definition, for example:
  *
  *     rpc PauseQueue(PauseQueueRequest) returns (PauseQueueResponse) {

@@ -9,7 +9,10 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../../google/protobuf/duration.js";
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
 import { DoubleValue } from "../../../google/protobuf/wrappers.js";
+import { AlertSeverity, alertSeverityFromJSON, alertSeverityToJSON } from "../../monitor/v1/alerts.js";
+import { EmergencyLevel, emergencyLevelFromJSON, emergencyLevelToJSON } from "../../queue/v1/queue_service.js";
 import { Priority, priorityFromJSON, priorityToJSON, TaskError, Usage } from "../../task/v1/task.js";
+import { Outcome, outcomeFromJSON, outcomeToJSON } from "../../usage/v1/usage.js";
 import { WindowSignal } from "../../usage/v1/window.js";
 
 export const protobufPackage = "ccsp.event.v1";
@@ -19,7 +22,317 @@ export const protobufFileName = "ccsp/event/v1/event.proto";
 /**
  * Events that services send to each other through the event stream (packages/events says how it is stored). Events hold
  * facts and numbers. They never hold prompts, outputs or secrets.
+ *
+ * A field `<name>_enum` says the same as the field `<name>`, which is a word. Writers fill both. Readers take the enum if
+ * it is set, else the word. The words are for readers of release 0.2.0: the release after 0.3.0 drops them.
  */
+
+/** What has a limit. */
+export enum LimitKind {
+  /** UNSPECIFIED - Not set. */
+  UNSPECIFIED = 0,
+  /** BUDGET - A budget. */
+  BUDGET = 1,
+  /** WINDOW - A usage window of a login. */
+  WINDOW = 2,
+  UNRECOGNIZED = -1,
+}
+
+export function limitKindFromJSON(object: any): LimitKind {
+  switch (object) {
+    case 0:
+    case "LIMIT_KIND_UNSPECIFIED":
+      return LimitKind.UNSPECIFIED;
+    case 1:
+    case "LIMIT_KIND_BUDGET":
+      return LimitKind.BUDGET;
+    case 2:
+    case "LIMIT_KIND_WINDOW":
+      return LimitKind.WINDOW;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return LimitKind.UNRECOGNIZED;
+  }
+}
+
+export function limitKindToJSON(object: LimitKind): string {
+  switch (object) {
+    case LimitKind.UNSPECIFIED:
+      return "LIMIT_KIND_UNSPECIFIED";
+    case LimitKind.BUDGET:
+      return "LIMIT_KIND_BUDGET";
+    case LimitKind.WINDOW:
+      return "LIMIT_KIND_WINDOW";
+    case LimitKind.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** What CCSP does when a share of a limit is reached. */
+export enum LimitAction {
+  /** UNSPECIFIED - Not set. */
+  UNSPECIFIED = 0,
+  /** WARN - It only tells. */
+  WARN = 1,
+  /** REFUSE - It refuses new tasks. */
+  REFUSE = 2,
+  /** PARK - It accepts new tasks, and they wait. */
+  PARK = 3,
+  UNRECOGNIZED = -1,
+}
+
+export function limitActionFromJSON(object: any): LimitAction {
+  switch (object) {
+    case 0:
+    case "LIMIT_ACTION_UNSPECIFIED":
+      return LimitAction.UNSPECIFIED;
+    case 1:
+    case "LIMIT_ACTION_WARN":
+      return LimitAction.WARN;
+    case 2:
+    case "LIMIT_ACTION_REFUSE":
+      return LimitAction.REFUSE;
+    case 3:
+    case "LIMIT_ACTION_PARK":
+      return LimitAction.PARK;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return LimitAction.UNRECOGNIZED;
+  }
+}
+
+export function limitActionToJSON(object: LimitAction): string {
+  switch (object) {
+    case LimitAction.UNSPECIFIED:
+      return "LIMIT_ACTION_UNSPECIFIED";
+    case LimitAction.WARN:
+      return "LIMIT_ACTION_WARN";
+    case LimitAction.REFUSE:
+      return "LIMIT_ACTION_REFUSE";
+    case LimitAction.PARK:
+      return "LIMIT_ACTION_PARK";
+    case LimitAction.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** What proved a login. */
+export enum SessionProof {
+  /** UNSPECIFIED - Not set. */
+  UNSPECIFIED = 0,
+  /** PROBE - A probe of the monitor. */
+  PROBE = 1,
+  /** RUN - A run of a task. */
+  RUN = 2,
+  UNRECOGNIZED = -1,
+}
+
+export function sessionProofFromJSON(object: any): SessionProof {
+  switch (object) {
+    case 0:
+    case "SESSION_PROOF_UNSPECIFIED":
+      return SessionProof.UNSPECIFIED;
+    case 1:
+    case "SESSION_PROOF_PROBE":
+      return SessionProof.PROBE;
+    case 2:
+    case "SESSION_PROOF_RUN":
+      return SessionProof.RUN;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return SessionProof.UNRECOGNIZED;
+  }
+}
+
+export function sessionProofToJSON(object: SessionProof): string {
+  switch (object) {
+    case SessionProof.UNSPECIFIED:
+      return "SESSION_PROOF_UNSPECIFIED";
+    case SessionProof.PROBE:
+      return "SESSION_PROOF_PROBE";
+    case SessionProof.RUN:
+      return "SESSION_PROOF_RUN";
+    case SessionProof.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** How the monitor learned that a lost login may work again. */
+export enum RecoveryCause {
+  /** UNSPECIFIED - Not set. */
+  UNSPECIFIED = 0,
+  /** ISSUE - A person closed the issue about it. */
+  ISSUE = 1,
+  /** CONFIRMED - A person confirmed it, or resumed the account. */
+  CONFIRMED = 2,
+  /** PROBE - A probe of the monitor showed it. */
+  PROBE = 3,
+  UNRECOGNIZED = -1,
+}
+
+export function recoveryCauseFromJSON(object: any): RecoveryCause {
+  switch (object) {
+    case 0:
+    case "RECOVERY_CAUSE_UNSPECIFIED":
+      return RecoveryCause.UNSPECIFIED;
+    case 1:
+    case "RECOVERY_CAUSE_ISSUE":
+      return RecoveryCause.ISSUE;
+    case 2:
+    case "RECOVERY_CAUSE_CONFIRMED":
+      return RecoveryCause.CONFIRMED;
+    case 3:
+    case "RECOVERY_CAUSE_PROBE":
+      return RecoveryCause.PROBE;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return RecoveryCause.UNRECOGNIZED;
+  }
+}
+
+export function recoveryCauseToJSON(object: RecoveryCause): string {
+  switch (object) {
+    case RecoveryCause.UNSPECIFIED:
+      return "RECOVERY_CAUSE_UNSPECIFIED";
+    case RecoveryCause.ISSUE:
+      return "RECOVERY_CAUSE_ISSUE";
+    case RecoveryCause.CONFIRMED:
+      return "RECOVERY_CAUSE_CONFIRMED";
+    case RecoveryCause.PROBE:
+      return "RECOVERY_CAUSE_PROBE";
+    case RecoveryCause.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** The health of an instance of a service. */
+export enum HealthState {
+  /** UNSPECIFIED - Not set. */
+  UNSPECIFIED = 0,
+  /** OK - It works. */
+  OK = 1,
+  /** LATE - It has been silent for a while. */
+  LATE = 2,
+  /** GONE - It has stopped, or has been silent for long. */
+  GONE = 3,
+  /** DRAINING - It takes no new work. */
+  DRAINING = 4,
+  /** FAILING - Something that it needs does not work. */
+  FAILING = 5,
+  UNRECOGNIZED = -1,
+}
+
+export function healthStateFromJSON(object: any): HealthState {
+  switch (object) {
+    case 0:
+    case "HEALTH_STATE_UNSPECIFIED":
+      return HealthState.UNSPECIFIED;
+    case 1:
+    case "HEALTH_STATE_OK":
+      return HealthState.OK;
+    case 2:
+    case "HEALTH_STATE_LATE":
+      return HealthState.LATE;
+    case 3:
+    case "HEALTH_STATE_GONE":
+      return HealthState.GONE;
+    case 4:
+    case "HEALTH_STATE_DRAINING":
+      return HealthState.DRAINING;
+    case 5:
+    case "HEALTH_STATE_FAILING":
+      return HealthState.FAILING;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return HealthState.UNRECOGNIZED;
+  }
+}
+
+export function healthStateToJSON(object: HealthState): string {
+  switch (object) {
+    case HealthState.UNSPECIFIED:
+      return "HEALTH_STATE_UNSPECIFIED";
+    case HealthState.OK:
+      return "HEALTH_STATE_OK";
+    case HealthState.LATE:
+      return "HEALTH_STATE_LATE";
+    case HealthState.GONE:
+      return "HEALTH_STATE_GONE";
+    case HealthState.DRAINING:
+      return "HEALTH_STATE_DRAINING";
+    case HealthState.FAILING:
+      return "HEALTH_STATE_FAILING";
+    case HealthState.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** What adaptation changes. */
+export enum AdaptedValue {
+  /** UNSPECIFIED - Not set. */
+  UNSPECIFIED = 0,
+  /** GATE - A gate is closed or opened. */
+  GATE = 1,
+  /** RATE - Starts per minute. */
+  RATE = 2,
+  /** WEIGHT - The weight of a class. */
+  WEIGHT = 3,
+  /** CONCURRENCY - Slots of an executor. */
+  CONCURRENCY = 4,
+  UNRECOGNIZED = -1,
+}
+
+export function adaptedValueFromJSON(object: any): AdaptedValue {
+  switch (object) {
+    case 0:
+    case "ADAPTED_VALUE_UNSPECIFIED":
+      return AdaptedValue.UNSPECIFIED;
+    case 1:
+    case "ADAPTED_VALUE_GATE":
+      return AdaptedValue.GATE;
+    case 2:
+    case "ADAPTED_VALUE_RATE":
+      return AdaptedValue.RATE;
+    case 3:
+    case "ADAPTED_VALUE_WEIGHT":
+      return AdaptedValue.WEIGHT;
+    case 4:
+    case "ADAPTED_VALUE_CONCURRENCY":
+      return AdaptedValue.CONCURRENCY;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return AdaptedValue.UNRECOGNIZED;
+  }
+}
+
+export function adaptedValueToJSON(object: AdaptedValue): string {
+  switch (object) {
+    case AdaptedValue.UNSPECIFIED:
+      return "ADAPTED_VALUE_UNSPECIFIED";
+    case AdaptedValue.GATE:
+      return "ADAPTED_VALUE_GATE";
+    case AdaptedValue.RATE:
+      return "ADAPTED_VALUE_RATE";
+    case AdaptedValue.WEIGHT:
+      return "ADAPTED_VALUE_WEIGHT";
+    case AdaptedValue.CONCURRENCY:
+      return "ADAPTED_VALUE_CONCURRENCY";
+    case AdaptedValue.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
 
 /** One event. It is delivered at least once to each consumer group. A consumer drops a repeated event by its `id`. */
 export interface Event {
@@ -335,6 +648,8 @@ export interface EmergencyStopped {
   who: string;
   /** Why the stop was called. */
   why: string;
+  /** Level of the stop. */
+  levelEnum: EmergencyLevel;
 }
 
 /** An emergency stop has ended. */
@@ -368,7 +683,13 @@ export interface UsageRecorded {
     | Usage
     | undefined;
   /** Cost in US dollars. Absent when it is not known. */
-  costUsd: number | undefined;
+  costUsd:
+    | number
+    | undefined;
+  /** Class of the task. */
+  priorityEnum: Priority;
+  /** How the attempt ended. */
+  outcomeEnum: Outcome;
 }
 
 /** A share of a budget or of a usage window was reached, or it is predicted to run out. One event per share and period. */
@@ -395,6 +716,10 @@ export interface UsageThreshold {
     | undefined;
   /** What CCSP does now: `warn`, `refuse` or `park`. */
   action: string;
+  /** What has the limit. */
+  kindEnum: LimitKind;
+  /** What CCSP does now. */
+  actionEnum: LimitAction;
 }
 
 /** The state of one alert when it fires or is resolved. */
@@ -421,6 +746,8 @@ export interface AlertFiring {
   channels: string[];
   /** Number of alerts in this group. More than 1 when many alerts of a rule fire at once and are told of together. */
   alerts: number;
+  /** Severity of the rule. */
+  severityEnum: AlertSeverity;
 }
 
 export interface AlertFiring_LabelsEntry {
@@ -446,6 +773,8 @@ export interface AlertResolved {
   summary: string;
   /** Who was told. */
   channels: string[];
+  /** Severity of the rule. */
+  severityEnum: AlertSeverity;
 }
 
 export interface AlertResolved_LabelsEntry {
@@ -461,6 +790,8 @@ export interface SessionValid {
   account: string;
   /** What proved it: `probe` or `run`. */
   proof: string;
+  /** What proved it. */
+  proofEnum: SessionProof;
 }
 
 /** A lost login works again, and the tasks of the account start again. */
@@ -475,6 +806,8 @@ export interface SessionRecovered {
     | undefined;
   /** How the monitor learned that it may work again: `issue`, `confirmed` or `probe`. */
   cause: string;
+  /** How the monitor learned that it may work again. */
+  causeEnum: RecoveryCause;
 }
 
 /** The state of an instance of a service has changed. */
@@ -487,6 +820,8 @@ export interface SystemHealth {
   state: string;
   /** Why. May be empty. */
   why: string;
+  /** The state now. */
+  stateEnum: HealthState;
 }
 
 /** CCSP has slowed work down or let it go by itself, or would have in a dry run. */
@@ -503,6 +838,8 @@ export interface AdaptationDecided {
   reason: string;
   /** Nothing was changed: adaptation runs dry. */
   dryRun: boolean;
+  /** What was changed. */
+  whatEnum: AdaptedValue;
 }
 
 function createBaseEvent(): Event {
@@ -3349,7 +3686,7 @@ export const SessionTimeout: MessageFns<SessionTimeout> = {
 };
 
 function createBaseEmergencyStopped(): EmergencyStopped {
-  return { id: "", level: "", who: "", why: "" };
+  return { id: "", level: "", who: "", why: "", levelEnum: 0 };
 }
 
 export const EmergencyStopped: MessageFns<EmergencyStopped> = {
@@ -3365,6 +3702,9 @@ export const EmergencyStopped: MessageFns<EmergencyStopped> = {
     }
     if (message.why !== "") {
       writer.uint32(34).string(message.why);
+    }
+    if (message.levelEnum !== 0) {
+      writer.uint32(40).int32(message.levelEnum);
     }
     return writer;
   },
@@ -3414,6 +3754,14 @@ export const EmergencyStopped: MessageFns<EmergencyStopped> = {
             message.why = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.levelEnum = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3432,6 +3780,11 @@ export const EmergencyStopped: MessageFns<EmergencyStopped> = {
       level: isSet(object.level) ? globalThis.String(object.level) : "",
       who: isSet(object.who) ? globalThis.String(object.who) : "",
       why: isSet(object.why) ? globalThis.String(object.why) : "",
+      levelEnum: isSet(object.levelEnum)
+        ? emergencyLevelFromJSON(object.levelEnum)
+        : isSet(object.level_enum)
+        ? emergencyLevelFromJSON(object.level_enum)
+        : 0,
     };
   },
 
@@ -3449,6 +3802,9 @@ export const EmergencyStopped: MessageFns<EmergencyStopped> = {
     if (message.why !== "") {
       obj.why = message.why;
     }
+    if (message.levelEnum !== 0) {
+      obj.levelEnum = emergencyLevelToJSON(message.levelEnum);
+    }
     return obj;
   },
 
@@ -3461,6 +3817,7 @@ export const EmergencyStopped: MessageFns<EmergencyStopped> = {
     message.level = object.level ?? "";
     message.who = object.who ?? "";
     message.why = object.why ?? "";
+    message.levelEnum = object.levelEnum ?? 0;
     return message;
   },
 };
@@ -3577,6 +3934,8 @@ function createBaseUsageRecorded(): UsageRecorded {
     outcome: "",
     usage: undefined,
     costUsd: undefined,
+    priorityEnum: 0,
+    outcomeEnum: 0,
   };
 }
 
@@ -3608,6 +3967,12 @@ export const UsageRecorded: MessageFns<UsageRecorded> = {
     }
     if (message.costUsd !== undefined) {
       DoubleValue.encode({ value: message.costUsd! }, writer.uint32(74).fork()).join();
+    }
+    if (message.priorityEnum !== 0) {
+      writer.uint32(80).int32(message.priorityEnum);
+    }
+    if (message.outcomeEnum !== 0) {
+      writer.uint32(88).int32(message.outcomeEnum);
     }
     return writer;
   },
@@ -3697,6 +4062,22 @@ export const UsageRecorded: MessageFns<UsageRecorded> = {
             message.costUsd = DoubleValue.decode(reader, reader.uint32()).value;
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.priorityEnum = reader.int32() as any;
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.outcomeEnum = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3728,6 +4109,16 @@ export const UsageRecorded: MessageFns<UsageRecorded> = {
         : isSet(object.cost_usd)
         ? Number(object.cost_usd)
         : undefined,
+      priorityEnum: isSet(object.priorityEnum)
+        ? priorityFromJSON(object.priorityEnum)
+        : isSet(object.priority_enum)
+        ? priorityFromJSON(object.priority_enum)
+        : 0,
+      outcomeEnum: isSet(object.outcomeEnum)
+        ? outcomeFromJSON(object.outcomeEnum)
+        : isSet(object.outcome_enum)
+        ? outcomeFromJSON(object.outcome_enum)
+        : 0,
     };
   },
 
@@ -3760,6 +4151,12 @@ export const UsageRecorded: MessageFns<UsageRecorded> = {
     if (message.costUsd !== undefined) {
       obj.costUsd = floatToJson(message.costUsd);
     }
+    if (message.priorityEnum !== 0) {
+      obj.priorityEnum = priorityToJSON(message.priorityEnum);
+    }
+    if (message.outcomeEnum !== 0) {
+      obj.outcomeEnum = outcomeToJSON(message.outcomeEnum);
+    }
     return obj;
   },
 
@@ -3777,6 +4174,8 @@ export const UsageRecorded: MessageFns<UsageRecorded> = {
     message.outcome = object.outcome ?? "";
     message.usage = (object.usage !== undefined && object.usage !== null) ? Usage.fromPartial(object.usage) : undefined;
     message.costUsd = object.costUsd ?? undefined;
+    message.priorityEnum = object.priorityEnum ?? 0;
+    message.outcomeEnum = object.outcomeEnum ?? 0;
     return message;
   },
 };
@@ -3791,6 +4190,8 @@ function createBaseUsageThreshold(): UsageThreshold {
     periodEndTime: undefined,
     exhaustTime: undefined,
     action: "",
+    kindEnum: 0,
+    actionEnum: 0,
   };
 }
 
@@ -3819,6 +4220,12 @@ export const UsageThreshold: MessageFns<UsageThreshold> = {
     }
     if (message.action !== "") {
       writer.uint32(66).string(message.action);
+    }
+    if (message.kindEnum !== 0) {
+      writer.uint32(72).int32(message.kindEnum);
+    }
+    if (message.actionEnum !== 0) {
+      writer.uint32(80).int32(message.actionEnum);
     }
     return writer;
   },
@@ -3900,6 +4307,22 @@ export const UsageThreshold: MessageFns<UsageThreshold> = {
             message.action = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.kindEnum = reader.int32() as any;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.actionEnum = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3934,6 +4357,16 @@ export const UsageThreshold: MessageFns<UsageThreshold> = {
         ? fromJsonTimestamp(object.exhaust_time)
         : undefined,
       action: isSet(object.action) ? globalThis.String(object.action) : "",
+      kindEnum: isSet(object.kindEnum)
+        ? limitKindFromJSON(object.kindEnum)
+        : isSet(object.kind_enum)
+        ? limitKindFromJSON(object.kind_enum)
+        : 0,
+      actionEnum: isSet(object.actionEnum)
+        ? limitActionFromJSON(object.actionEnum)
+        : isSet(object.action_enum)
+        ? limitActionFromJSON(object.action_enum)
+        : 0,
     };
   },
 
@@ -3963,6 +4396,12 @@ export const UsageThreshold: MessageFns<UsageThreshold> = {
     if (message.action !== "") {
       obj.action = message.action;
     }
+    if (message.kindEnum !== 0) {
+      obj.kindEnum = limitKindToJSON(message.kindEnum);
+    }
+    if (message.actionEnum !== 0) {
+      obj.actionEnum = limitActionToJSON(message.actionEnum);
+    }
     return obj;
   },
 
@@ -3979,6 +4418,8 @@ export const UsageThreshold: MessageFns<UsageThreshold> = {
     message.periodEndTime = object.periodEndTime ?? undefined;
     message.exhaustTime = object.exhaustTime ?? undefined;
     message.action = object.action ?? "";
+    message.kindEnum = object.kindEnum ?? 0;
+    message.actionEnum = object.actionEnum ?? 0;
     return message;
   },
 };
@@ -3995,6 +4436,7 @@ function createBaseAlertFiring(): AlertFiring {
     startTime: undefined,
     channels: [],
     alerts: 0,
+    severityEnum: 0,
   };
 }
 
@@ -4029,6 +4471,9 @@ export const AlertFiring: MessageFns<AlertFiring> = {
     }
     if (message.alerts !== 0) {
       writer.uint32(80).int32(message.alerts);
+    }
+    if (message.severityEnum !== 0) {
+      writer.uint32(88).int32(message.severityEnum);
     }
     return writer;
   },
@@ -4129,6 +4574,14 @@ export const AlertFiring: MessageFns<AlertFiring> = {
             message.alerts = reader.int32();
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.severityEnum = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4180,6 +4633,11 @@ export const AlertFiring: MessageFns<AlertFiring> = {
         ? object.channels.map((e: any) => globalThis.String(e))
         : [],
       alerts: isSet(object.alerts) ? globalThis.Number(object.alerts) : 0,
+      severityEnum: isSet(object.severityEnum)
+        ? alertSeverityFromJSON(object.severityEnum)
+        : isSet(object.severity_enum)
+        ? alertSeverityFromJSON(object.severity_enum)
+        : 0,
     };
   },
 
@@ -4221,6 +4679,9 @@ export const AlertFiring: MessageFns<AlertFiring> = {
     if (message.alerts !== 0) {
       obj.alerts = Math.round(message.alerts);
     }
+    if (message.severityEnum !== 0) {
+      obj.severityEnum = alertSeverityToJSON(message.severityEnum);
+    }
     return obj;
   },
 
@@ -4247,6 +4708,7 @@ export const AlertFiring: MessageFns<AlertFiring> = {
     message.startTime = object.startTime ?? undefined;
     message.channels = object.channels?.map((e) => e) || [];
     message.alerts = object.alerts ?? 0;
+    message.severityEnum = object.severityEnum ?? 0;
     return message;
   },
 };
@@ -4337,7 +4799,16 @@ export const AlertFiring_LabelsEntry: MessageFns<AlertFiring_LabelsEntry> = {
 };
 
 function createBaseAlertResolved(): AlertResolved {
-  return { alertId: "", rule: "", severity: "", labels: {}, startTime: undefined, summary: "", channels: [] };
+  return {
+    alertId: "",
+    rule: "",
+    severity: "",
+    labels: {},
+    startTime: undefined,
+    summary: "",
+    channels: [],
+    severityEnum: 0,
+  };
 }
 
 export const AlertResolved: MessageFns<AlertResolved> = {
@@ -4362,6 +4833,9 @@ export const AlertResolved: MessageFns<AlertResolved> = {
     }
     for (const v of message.channels) {
       writer.uint32(58).string(v!);
+    }
+    if (message.severityEnum !== 0) {
+      writer.uint32(64).int32(message.severityEnum);
     }
     return writer;
   },
@@ -4438,6 +4912,14 @@ export const AlertResolved: MessageFns<AlertResolved> = {
             message.channels.push(reader.string());
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.severityEnum = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4482,6 +4964,11 @@ export const AlertResolved: MessageFns<AlertResolved> = {
       channels: globalThis.Array.isArray(object?.channels)
         ? object.channels.map((e: any) => globalThis.String(e))
         : [],
+      severityEnum: isSet(object.severityEnum)
+        ? alertSeverityFromJSON(object.severityEnum)
+        : isSet(object.severity_enum)
+        ? alertSeverityFromJSON(object.severity_enum)
+        : 0,
     };
   },
 
@@ -4514,6 +5001,9 @@ export const AlertResolved: MessageFns<AlertResolved> = {
     if (message.channels?.length) {
       obj.channels = message.channels;
     }
+    if (message.severityEnum !== 0) {
+      obj.severityEnum = alertSeverityToJSON(message.severityEnum);
+    }
     return obj;
   },
 
@@ -4537,6 +5027,7 @@ export const AlertResolved: MessageFns<AlertResolved> = {
     message.startTime = object.startTime ?? undefined;
     message.summary = object.summary ?? "";
     message.channels = object.channels?.map((e) => e) || [];
+    message.severityEnum = object.severityEnum ?? 0;
     return message;
   },
 };
@@ -4627,7 +5118,7 @@ export const AlertResolved_LabelsEntry: MessageFns<AlertResolved_LabelsEntry> = 
 };
 
 function createBaseSessionValid(): SessionValid {
-  return { engine: "", account: "", proof: "" };
+  return { engine: "", account: "", proof: "", proofEnum: 0 };
 }
 
 export const SessionValid: MessageFns<SessionValid> = {
@@ -4640,6 +5131,9 @@ export const SessionValid: MessageFns<SessionValid> = {
     }
     if (message.proof !== "") {
       writer.uint32(26).string(message.proof);
+    }
+    if (message.proofEnum !== 0) {
+      writer.uint32(32).int32(message.proofEnum);
     }
     return writer;
   },
@@ -4681,6 +5175,14 @@ export const SessionValid: MessageFns<SessionValid> = {
             message.proof = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.proofEnum = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4698,6 +5200,11 @@ export const SessionValid: MessageFns<SessionValid> = {
       engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
       account: isSet(object.account) ? globalThis.String(object.account) : "",
       proof: isSet(object.proof) ? globalThis.String(object.proof) : "",
+      proofEnum: isSet(object.proofEnum)
+        ? sessionProofFromJSON(object.proofEnum)
+        : isSet(object.proof_enum)
+        ? sessionProofFromJSON(object.proof_enum)
+        : 0,
     };
   },
 
@@ -4712,6 +5219,9 @@ export const SessionValid: MessageFns<SessionValid> = {
     if (message.proof !== "") {
       obj.proof = message.proof;
     }
+    if (message.proofEnum !== 0) {
+      obj.proofEnum = sessionProofToJSON(message.proofEnum);
+    }
     return obj;
   },
 
@@ -4723,12 +5233,13 @@ export const SessionValid: MessageFns<SessionValid> = {
     message.engine = object.engine ?? "";
     message.account = object.account ?? "";
     message.proof = object.proof ?? "";
+    message.proofEnum = object.proofEnum ?? 0;
     return message;
   },
 };
 
 function createBaseSessionRecovered(): SessionRecovered {
-  return { engine: "", account: "", lostTime: undefined, cause: "" };
+  return { engine: "", account: "", lostTime: undefined, cause: "", causeEnum: 0 };
 }
 
 export const SessionRecovered: MessageFns<SessionRecovered> = {
@@ -4744,6 +5255,9 @@ export const SessionRecovered: MessageFns<SessionRecovered> = {
     }
     if (message.cause !== "") {
       writer.uint32(34).string(message.cause);
+    }
+    if (message.causeEnum !== 0) {
+      writer.uint32(40).int32(message.causeEnum);
     }
     return writer;
   },
@@ -4793,6 +5307,14 @@ export const SessionRecovered: MessageFns<SessionRecovered> = {
             message.cause = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.causeEnum = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4815,6 +5337,11 @@ export const SessionRecovered: MessageFns<SessionRecovered> = {
         ? fromJsonTimestamp(object.lost_time)
         : undefined,
       cause: isSet(object.cause) ? globalThis.String(object.cause) : "",
+      causeEnum: isSet(object.causeEnum)
+        ? recoveryCauseFromJSON(object.causeEnum)
+        : isSet(object.cause_enum)
+        ? recoveryCauseFromJSON(object.cause_enum)
+        : 0,
     };
   },
 
@@ -4832,6 +5359,9 @@ export const SessionRecovered: MessageFns<SessionRecovered> = {
     if (message.cause !== "") {
       obj.cause = message.cause;
     }
+    if (message.causeEnum !== 0) {
+      obj.causeEnum = recoveryCauseToJSON(message.causeEnum);
+    }
     return obj;
   },
 
@@ -4844,12 +5374,13 @@ export const SessionRecovered: MessageFns<SessionRecovered> = {
     message.account = object.account ?? "";
     message.lostTime = object.lostTime ?? undefined;
     message.cause = object.cause ?? "";
+    message.causeEnum = object.causeEnum ?? 0;
     return message;
   },
 };
 
 function createBaseSystemHealth(): SystemHealth {
-  return { service: "", instance: "", state: "", why: "" };
+  return { service: "", instance: "", state: "", why: "", stateEnum: 0 };
 }
 
 export const SystemHealth: MessageFns<SystemHealth> = {
@@ -4865,6 +5396,9 @@ export const SystemHealth: MessageFns<SystemHealth> = {
     }
     if (message.why !== "") {
       writer.uint32(34).string(message.why);
+    }
+    if (message.stateEnum !== 0) {
+      writer.uint32(40).int32(message.stateEnum);
     }
     return writer;
   },
@@ -4914,6 +5448,14 @@ export const SystemHealth: MessageFns<SystemHealth> = {
             message.why = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.stateEnum = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4932,6 +5474,11 @@ export const SystemHealth: MessageFns<SystemHealth> = {
       instance: isSet(object.instance) ? globalThis.String(object.instance) : "",
       state: isSet(object.state) ? globalThis.String(object.state) : "",
       why: isSet(object.why) ? globalThis.String(object.why) : "",
+      stateEnum: isSet(object.stateEnum)
+        ? healthStateFromJSON(object.stateEnum)
+        : isSet(object.state_enum)
+        ? healthStateFromJSON(object.state_enum)
+        : 0,
     };
   },
 
@@ -4949,6 +5496,9 @@ export const SystemHealth: MessageFns<SystemHealth> = {
     if (message.why !== "") {
       obj.why = message.why;
     }
+    if (message.stateEnum !== 0) {
+      obj.stateEnum = healthStateToJSON(message.stateEnum);
+    }
     return obj;
   },
 
@@ -4961,12 +5511,13 @@ export const SystemHealth: MessageFns<SystemHealth> = {
     message.instance = object.instance ?? "";
     message.state = object.state ?? "";
     message.why = object.why ?? "";
+    message.stateEnum = object.stateEnum ?? 0;
     return message;
   },
 };
 
 function createBaseAdaptationDecided(): AdaptationDecided {
-  return { what: "", subject: "", before: 0, after: 0, reason: "", dryRun: false };
+  return { what: "", subject: "", before: 0, after: 0, reason: "", dryRun: false, whatEnum: 0 };
 }
 
 export const AdaptationDecided: MessageFns<AdaptationDecided> = {
@@ -4988,6 +5539,9 @@ export const AdaptationDecided: MessageFns<AdaptationDecided> = {
     }
     if (message.dryRun !== false) {
       writer.uint32(48).bool(message.dryRun);
+    }
+    if (message.whatEnum !== 0) {
+      writer.uint32(56).int32(message.whatEnum);
     }
     return writer;
   },
@@ -5053,6 +5607,14 @@ export const AdaptationDecided: MessageFns<AdaptationDecided> = {
             message.dryRun = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.whatEnum = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5077,6 +5639,11 @@ export const AdaptationDecided: MessageFns<AdaptationDecided> = {
         : isSet(object.dry_run)
         ? globalThis.Boolean(object.dry_run)
         : false,
+      whatEnum: isSet(object.whatEnum)
+        ? adaptedValueFromJSON(object.whatEnum)
+        : isSet(object.what_enum)
+        ? adaptedValueFromJSON(object.what_enum)
+        : 0,
     };
   },
 
@@ -5100,6 +5667,9 @@ export const AdaptationDecided: MessageFns<AdaptationDecided> = {
     if (message.dryRun !== false) {
       obj.dryRun = message.dryRun;
     }
+    if (message.whatEnum !== 0) {
+      obj.whatEnum = adaptedValueToJSON(message.whatEnum);
+    }
     return obj;
   },
 
@@ -5114,6 +5684,7 @@ export const AdaptationDecided: MessageFns<AdaptationDecided> = {
     message.after = object.after ?? 0;
     message.reason = object.reason ?? "";
     message.dryRun = object.dryRun ?? false;
+    message.whatEnum = object.whatEnum ?? 0;
     return message;
   },
 };

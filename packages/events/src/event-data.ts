@@ -1,0 +1,158 @@
+import {
+  AdaptedValue,
+  type Event,
+  HealthState,
+  LimitAction,
+  LimitKind,
+  RecoveryCause,
+  SessionProof,
+} from "@ccsp/protos/ccsp/event/v1/event.js";
+import { AlertSeverity } from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
+import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { Outcome } from "@ccsp/protos/ccsp/usage/v1/usage.js";
+import { fieldsOf } from "@ccsp/protos/descriptor.js";
+import { durationFrom } from "@ccsp/protos/duration.js";
+import type { Logger } from "pino";
+
+export type EventData = NonNullable<Event["data"]>;
+
+/**
+ * The word of each enum value in events, by the field that holds the word. Code that thinks in words takes the enum from
+ * here, as in `severityEnum: EVENT_WORDS.severity[severity]`.
+ */
+export const EVENT_WORDS = {
+  severity: { info: AlertSeverity.INFO, warning: AlertSeverity.WARNING, critical: AlertSeverity.CRITICAL },
+  level: {
+    NO_SUBMIT: EmergencyLevel.NO_SUBMIT,
+    NO_START: EmergencyLevel.NO_START,
+    PARK_RUNNING: EmergencyLevel.PARK_RUNNING,
+    KILL: EmergencyLevel.KILL,
+  },
+  priority: { urgent: Priority.URGENT, high: Priority.HIGH, normal: Priority.NORMAL, low: Priority.LOW },
+  outcome: { succeeded: Outcome.SUCCEEDED, failed: Outcome.FAILED, cancelled: Outcome.CANCELLED },
+  kind: { budget: LimitKind.BUDGET, window: LimitKind.WINDOW },
+  action: { warn: LimitAction.WARN, refuse: LimitAction.REFUSE, park: LimitAction.PARK },
+  proof: { probe: SessionProof.PROBE, run: SessionProof.RUN },
+  cause: { issue: RecoveryCause.ISSUE, confirmed: RecoveryCause.CONFIRMED, probe: RecoveryCause.PROBE },
+  state: {
+    ok: HealthState.OK,
+    late: HealthState.LATE,
+    gone: HealthState.GONE,
+    draining: HealthState.DRAINING,
+    failing: HealthState.FAILING,
+  },
+  what: {
+    gate: AdaptedValue.GATE,
+    rate: AdaptedValue.RATE,
+    weight: AdaptedValue.WEIGHT,
+    concurrency: AdaptedValue.CONCURRENCY,
+  },
+} as const;
+
+/** The fields with their words, for code that has any message. */
+const FIELDS: readonly (readonly [string, Readonly<Record<string, number>>])[] = Object.entries(EVENT_WORDS);
+
+/** A value of an enum that this version does not know: a newer writer sent it. */
+export interface UnknownValue {
+  /** Path of the field in the data, such as `severity` or `error.category`. */
+  readonly field: string;
+  readonly value: string;
+}
+
+/** Most unknown values that a reader remembers, and so logs. */
+const MOST_TOLD = 100;
+
+/** Logs each unknown value once. */
+export function logUnknown(log: Logger): Tell {
+  const told = new Set<string>();
+  return ({ field, value }) => {
+    const key = `${field} ${value.slice(0, 100)}`;
+    if (told.has(key) || told.size >= MOST_TOLD) return;
+    told.add(key);
+    log.warn({ field, value: value.slice(0, 100) }, "an event has a value that this version does not know");
+  };
+}
+
+export type Tell = (unknown: UnknownValue) => void;
+type Json = Record<string, unknown>;
+
+/**
+ * Makes a word and its enum agree, in place. The enum wins, and an enum that is not set or not known follows the word.
+ * A word that nobody knows stays as it is.
+ */
+export function agree({ $case, value }: EventData, tell: Tell = () => {}): void {
+  for (const [field, words] of kinds().get($case)?.pairs ?? []) {
+    const number: unknown = Reflect.get(value, `${field}Enum`);
+    const word = String(Reflect.get(value, field));
+    const [known] = Object.entries(words).find((each) => each[1] === number) ?? [];
+    if (known !== undefined) Reflect.set(value, field, known);
+    else if (Object.hasOwn(words, word)) Reflect.set(value, `${field}Enum`, words[word]);
+    else if (number === 0 && word !== "") tell({ field, value: word });
+  }
+}
+
+/**
+ * Prepares the parsed JSON of an event's data, in place, for the reader that ts-proto generates. That reader takes a
+ * Duration in its own form only and reads proto JSON (`"1.5s"`) as 0, and it drops the name of an unknown enum value.
+ * Throws for a text that is no Duration.
+ */
+export function prepare($case: EventData["$case"], json: unknown, tell: Tell): void {
+  if (!isRecord(json)) return;
+  const { typeName = "", pairs = [] } = kinds().get($case) ?? {};
+  prepareMessage(typeName, json, tell);
+  for (const [field] of pairs) json[field] ??= json[`${field}Enum`];
+}
+
+function prepareMessage(typeName: string, json: unknown, tell: Tell, path = ""): void {
+  if (!isRecord(json)) return;
+  for (const { name, jsonName, enum: known, message } of nestedFields(typeName)) {
+    const member = Object.hasOwn(json, jsonName) ? jsonName : name;
+    const value = json[member];
+    if (value === undefined || value === null) continue;
+    if (known !== undefined) {
+      const isKnown = known.values.some((each) => each.name === value || each.number === value);
+      if (!isKnown) tell({ field: `${path}${name}`, value: typeof value === "string" ? value : JSON.stringify(value) });
+    } else if (message?.typeName === "google.protobuf.Duration") {
+      if (typeof value !== "string") continue;
+      const duration = durationFrom(value);
+      if (duration === undefined) throw new Error(`field "${path}${name}" is not a duration`);
+      json[member] = duration;
+    } else {
+      const items: readonly unknown[] = Array.isArray(value) ? value : [value];
+      for (const item of items) prepareMessage(message?.typeName ?? "", item, tell, `${path}${name}.`);
+    }
+  }
+}
+
+const isRecord = (json: unknown): json is Json => typeof json === "object" && json !== null && !Array.isArray(json);
+
+type Fields = ReturnType<typeof fieldsOf>;
+const nested = new Map<string, Fields>();
+
+/** The fields of a message that hold an enum or a message. Every event is read with them, so they are kept. */
+function nestedFields(typeName: string): Fields {
+  const found = nested.get(typeName) ?? fieldsOf(typeName).filter((field) => field.enum ?? field.message);
+  nested.set(typeName, found);
+  return found;
+}
+
+interface Kind {
+  /** The message of this kind of event. */
+  readonly typeName: string;
+  /** Its fields that have an enum beside them, with their words. */
+  readonly pairs: typeof FIELDS;
+}
+
+let byCase: ReadonlyMap<string, Kind> | undefined;
+
+function kinds(): ReadonlyMap<string, Kind> {
+  byCase ??= new Map(
+    fieldsOf("ccsp.event.v1.Event").map(({ localName, message }) => {
+      const names = new Set(message?.fields.map((field) => field.localName));
+      const pairs = FIELDS.filter(([field]) => names.has(`${field}Enum`));
+      return [localName, { typeName: message?.typeName ?? "", pairs }];
+    }),
+  );
+  return byCase;
+}
