@@ -21,7 +21,7 @@ export function resolveOurs(): void {
       } catch (fault) {
         // Tries the executor's own packages first. Then tries the package's reference to its own name, for a package in
         // the folder beside the executor.
-        for (const parentURL of [import.meta.url, new URL(`../../../packages/${name}/`, import.meta.url).href]) {
+        for (const parentURL of [import.meta.url, new URL(`../../../../packages/${name}/`, import.meta.url).href]) {
           try {
             return next(specifier, { ...context, parentURL });
           } catch {
