@@ -121,7 +121,7 @@ soak-queue: setup ## compare the queue with its model in random steps (STEPS=...
 
 # The check proves that each task ended exactly once. CHAOS='--help' explains more.
 chaos: setup ## run 10,000 tasks during faults, then check each end (CHAOS=--help)
-	@node --import tsx --conditions ccsp-src packages/e2e/chaos/main.ts $(CHAOS)
+	@node --import tsx --conditions ccsp-src packages/chaos/src/main.ts $(CHAOS)
 
 ##@ Measure it
 # Every bench target prints each of its figures as a last line `ratio <name> <value>`.
@@ -189,11 +189,11 @@ gen: packages ## generate what follows from proto/: packages/protos, and the sch
 	@node --import tsx --conditions ccsp-src packages/cli/test/write-output-schema.ts
 
 docs: packages ## write the generated parts of docs/ (settings, errors, metrics)
-	@node --import tsx --conditions ccsp-src packages/e2e/src/docs/generate.ts
+	@node --import tsx --conditions ccsp-src packages/docs-generator/src/generate.ts
 
 docs-picture: setup ## make docs/first-run.svg and docs/trace.svg from what really runs (needs tmux)
-	@node --import tsx --conditions ccsp-src packages/e2e/src/docs/trace-picture.ts
-	@node --import tsx --conditions ccsp-src packages/e2e/src/docs/picture.ts
+	@node --import tsx --conditions ccsp-src packages/docs-generator/src/trace-picture.ts
+	@node --import tsx --conditions ccsp-src packages/docs-generator/src/picture.ts
 
 proto: packages ## lint proto/, check for breaking changes and for outdated generated code
 	@cd proto && buf lint

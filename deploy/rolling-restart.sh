@@ -23,4 +23,4 @@ go on. The last line says how many of their calls failed. Exit code 0: none; 1: 
 END
   exit
 fi
-exec node --import "$root/node_modules/tsx/dist/loader.mjs" --conditions ccsp-src "$root/packages/e2e/rollout/main.ts" restart "$@"
+exec node --import "$root/node_modules/tsx/dist/loader.mjs" --conditions ccsp-src "$root/packages/rollout/src/main.ts" restart "$@"

@@ -27,4 +27,4 @@ END
   [[ $# -gt 0 ]] && exit
   exit 2
 fi
-exec node --import "$root/node_modules/tsx/dist/loader.mjs" --conditions ccsp-src "$root/packages/e2e/rollout/main.ts" upgrade "$@"
+exec node --import "$root/node_modules/tsx/dist/loader.mjs" --conditions ccsp-src "$root/packages/rollout/src/main.ts" upgrade "$@"

@@ -4,12 +4,12 @@
 import { existsSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { loadavg } from "node:os";
+import { startWorld } from "@ccsp/e2e-kit/world.js";
 import { createClient } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { unlessBrief } from "@ccsp/testkit";
 import { chromium } from "playwright-core";
-import { startWorld } from "../src/world.js";
 import { median, ms } from "./quantile.js";
 import { cpuMs, steadily } from "./steady-calls.js";
 

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import type { World } from "../src/world.js";
+import type { World } from "@ccsp/e2e-kit/world.js";
 
 /** Calls at a steady rate, also while earlier calls are still open. Returns the durations in ms. */
 export async function steadily(call: () => Promise<unknown>, perSecond: number, seconds: number): Promise<number[]> {

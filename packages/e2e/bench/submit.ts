@@ -4,12 +4,12 @@
 // the gateway, and audit lines. The two fleets take turns.
 
 import { readFile } from "node:fs/promises";
+import { startWorld, type WorldOptions } from "@ccsp/e2e-kit/world.js";
 import { createClient } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { unlessBrief } from "@ccsp/testkit";
 import { NO_LIMITS } from "../src/no-limits.js";
-import { startWorld, type WorldOptions } from "../src/world.js";
 import { median, ms, quantile } from "./quantile.js";
 import { cpuMs, steadily } from "./steady-calls.js";
 

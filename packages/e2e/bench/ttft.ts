@@ -5,9 +5,9 @@
 import { loadavg } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import type { CcspClient } from "@ccsp/client";
+import { executorClient } from "@ccsp/e2e-kit/internal-clients.js";
+import { startWorld } from "@ccsp/e2e-kit/world.js";
 import { unlessBrief } from "@ccsp/testkit";
-import { executorClient } from "../src/internal-clients.js";
-import { startWorld } from "../src/world.js";
 import { runDirectly } from "./direct-cli.js";
 import { median, quantile } from "./quantile.js";
 

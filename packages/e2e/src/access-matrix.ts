@@ -1,7 +1,7 @@
+import { rawRpc } from "@ccsp/e2e-kit/rpcs.js";
 import { CallError, createClient } from "@ccsp/grpc-kit";
 import { scaled } from "@ccsp/testkit";
 import { type ChannelCredentials, status } from "@grpc/grpc-js";
-import { rawRpc } from "./rpcs.js";
 
 /** How a call ended: `in` if the server let it in, or why it did not. */
 export type Outcome = string;

@@ -3,10 +3,10 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { AxeBuilder } from "@axe-core/playwright";
 import type { CcspClient } from "@ccsp/client";
+import { startWorld, type World, type WorldOptions } from "@ccsp/e2e-kit/world.js";
 import { ROLES } from "@ccsp/identity";
 import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
 import { openBrowser } from "./browser.js";
-import { startWorld, type World, type WorldOptions } from "./world.js";
 
 /** A loaded machine with two cores needs this long for a page and its data. */
 const PATIENCE_MS = 60_000;

@@ -21,7 +21,9 @@ export async function whyNoCommit(commit: string): Promise<string | undefined> {
 }
 
 /** No service needs them. */
-const LEFT_OUT = ["packages/demo", "packages/e2e", "packages/testkit"].map((path) => `:(exclude)${path}`);
+const LEFT_OUT = ["chaos", "demo", "docs-generator", "e2e", "e2e-kit", "fuzz", "grafana", "k8s-checks"]
+  .concat("rollout", "testkit")
+  .map((name) => `:(exclude)packages/${name}`);
 
 /**
  * Builds the release of a commit in an empty folder, so that its services run from there. It needs no network: packages

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { CcspClient } from "@ccsp/client";
+import type { World } from "@ccsp/e2e-kit/world.js";
 import { engineProcesses, eventually } from "@ccsp/testkit";
 import { processesOf } from "./runs.js";
-import type { World } from "./world.js";
 
 let gates = 0;
 

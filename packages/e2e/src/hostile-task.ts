@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import type { World } from "./world.js";
+import type { World } from "@ccsp/e2e-kit/world.js";
 
 /** Something that a task must not be able to do. */
 export interface Attempt {

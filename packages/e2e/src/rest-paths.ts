@@ -1,4 +1,4 @@
-import type { World } from "./world.js";
+import type { World } from "@ccsp/e2e-kit/world.js";
 
 /** One operation of REST, from the description that the gateway serves. */
 export interface RestOperation {

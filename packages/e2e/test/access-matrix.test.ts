@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { issueCertificate, readAuthority } from "@ccsp/certificates";
+import { addressOf } from "@ccsp/e2e-kit/internal-clients.js";
+import { serviceOf } from "@ccsp/e2e-kit/rpcs.js";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { operatorFolder, SERVICES } from "@ccsp/fleet";
 import { CallError, channelTls, createClient, readTlsFolder } from "@ccsp/grpc-kit";
 import { SCOPES } from "@ccsp/identity";
@@ -10,9 +13,6 @@ import { OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_se
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually } from "@ccsp/testkit";
 import { type Caller, type Outcome, rowsOf, tableOf, tryCall } from "../src/access-matrix.js";
-import { addressOf } from "../src/internal-clients.js";
-import { serviceOf } from "../src/rpcs.js";
-import { startWorld, type World } from "../src/world.js";
 
 /** Every RPC with its rule. One without a rule is let in nowhere, so that its row fails. */
 const RPCS = [...allRpcs().values()].map(({ path, access }) => ({

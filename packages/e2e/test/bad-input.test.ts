@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { InvalidTaskError, type TaskInput } from "@ccsp/client";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { CallError, createClient } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { startWorld, type World } from "../src/world.js";
 
 describe("bad input", function () {
   this.timeout(60_000);

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
+import { blocksOf, ROOT } from "@ccsp/docs-generator/blocks.js";
 import { skip } from "@ccsp/testkit";
-import { blocksOf, ROOT } from "../src/docs/blocks.js";
 
 const PROVE = fileURLToPath(new URL("../bare-debian/prove.sh", import.meta.url));
 const MINUTES = 60_000;

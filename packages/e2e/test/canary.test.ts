@@ -3,12 +3,12 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CcspClient, type TaskInput, TaskState } from "@ccsp/client";
+import { collect } from "@ccsp/e2e-kit/collect.js";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { eventsKey } from "@ccsp/events";
 import { CLAUDE_CODE_BIN, eventually } from "@ccsp/testkit";
 import { Redis } from "ioredis";
-import { collect } from "../src/collect.js";
 import { processesOf } from "../src/runs.js";
-import { startWorld, type World } from "../src/world.js";
 
 /** This text is in every secret of this file and nowhere else. */
 const CANARY = "zqcanary5e1f";

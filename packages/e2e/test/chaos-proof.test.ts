@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
+import type { Evidence, TaskFacts } from "@ccsp/chaos/evidence.js";
+import type { Entry, Happening } from "@ccsp/chaos/journal.js";
+import { findViolations } from "@ccsp/chaos/proof.js";
 import { TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
-import type { Evidence, TaskFacts } from "../chaos/evidence.js";
-import type { Entry, Happening } from "../chaos/journal.js";
-import { findViolations } from "../chaos/proof.js";
 
 const entry = (fence: string, happening: Happening, task = "t-1"): Entry => ({
   at: 1,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
+import { runChaos } from "@ccsp/chaos/run.js";
 import { type LeakCheck, leakCheck } from "@ccsp/testkit";
-import { runChaos } from "../chaos/run.js";
 
 /**
  * Chosen at random once and then fixed. The seed decides which faults come, so that runs are as similar as possible.

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
+import { readPage } from "@ccsp/docs-generator/blocks.js";
 import { parse } from "yaml";
-import { readPage } from "../src/docs/blocks.js";
 
 type Parts = Readonly<Record<string, unknown>>;
 

@@ -5,11 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadDefinitions } from "@ccsp/cli";
 import { describeSettings, type Env, load, parseDuration } from "@ccsp/config";
+import { ROOT } from "@ccsp/docs-generator/blocks.js";
 import { DEFAULT_PORTS, SERVICES, type ServiceName, USE_REDIS } from "@ccsp/fleet";
+import { findProgram } from "@ccsp/k8s-checks/build.js";
 import { skip } from "@ccsp/testkit";
 import { parse } from "yaml";
-import { ROOT } from "../src/docs/blocks.js";
-import { findProgram } from "../src/kubernetes/build.js";
 
 const DEPLOY = join(ROOT, "deploy");
 const read = (path: string) => readFileSync(join(DEPLOY, path), "utf8");

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
+import { collect } from "@ccsp/e2e-kit/collect.js";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { needsConsul, SERVICES } from "@ccsp/fleet";
 import { eventually } from "@ccsp/testkit";
-import { collect } from "../src/collect.js";
-import { startWorld, type World } from "../src/world.js";
 
 /** How long Consul is down, in ms. It is short here. `CCSP_TEST_OUTAGE_MS=30000 make e2e` is the long form. */
 const OUTAGE_MS = Number(process.env["CCSP_TEST_OUTAGE_MS"] ?? 3_000);

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { ROOT } from "@ccsp/docs-generator/blocks.js";
+import { knownMetrics } from "@ccsp/docs-generator/metrics.js";
+import { DASHBOARDS, dashboardFiles } from "@ccsp/grafana/dashboards.js";
+import { faultsOfQuery, metricsIn } from "@ccsp/grafana/promql.js";
 import type { MetricDeclaration } from "@ccsp/metrics";
-import { DASHBOARDS, dashboardFiles } from "../src/dashboards/index.js";
-import { faultsOfQuery, metricsIn } from "../src/dashboards/promql.js";
-import { ROOT } from "../src/docs/blocks.js";
-import { knownMetrics } from "../src/docs/metrics.js";
 
 interface GrafanaPanel {
   readonly id: number;

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { VARIABLES } from "@ccsp/cli";
+import { readPage } from "@ccsp/docs-generator/blocks.js";
+import { usedSettings } from "@ccsp/docs-generator/configuration.js";
 import { DEFAULT_PORTS, SERVICES } from "@ccsp/fleet";
+import { buildOverlay, findProgram, OVERLAYS } from "@ccsp/k8s-checks/build.js";
+import { isWorkload, serviceContainer } from "@ccsp/k8s-checks/workloads.js";
 import { skip } from "@ccsp/testkit";
 import type { IEnvVar } from "kubernetes-models/v1";
 import { parse } from "yaml";
-import { readPage } from "../src/docs/blocks.js";
-import { usedSettings } from "../src/docs/configuration.js";
-import { buildOverlay, findProgram, OVERLAYS } from "../src/kubernetes/build.js";
-import { isWorkload, serviceContainer } from "../src/kubernetes/workloads.js";
 
 /** The parts of the Job that this test reads. */
 interface Job {

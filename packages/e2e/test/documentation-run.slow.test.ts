@@ -4,8 +4,8 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
-import { blocksOf, pages, ROOT } from "../src/docs/blocks.js";
-import { sessionOf } from "../src/docs/session.js";
+import { blocksOf, pages, ROOT } from "@ccsp/docs-generator/blocks.js";
+import { sessionOf } from "@ccsp/docs-generator/session.js";
 
 const run = promisify(execFile);
 const TIMEOUT_MS = 180_000;

@@ -3,12 +3,12 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Block, blocksOf, pages, ROOT, readPage } from "@ccsp/docs-generator/blocks.js";
+import { usedSettings } from "@ccsp/docs-generator/configuration.js";
+import { compile, compilePython } from "@ccsp/docs-generator/examples.js";
+import { faultsOf } from "@ccsp/docs-generator/faults.js";
+import { generatedPages } from "@ccsp/docs-generator/generated.js";
 import { skip } from "@ccsp/testkit";
-import { type Block, blocksOf, pages, ROOT, readPage } from "../src/docs/blocks.js";
-import { usedSettings } from "../src/docs/configuration.js";
-import { compile, compilePython } from "../src/docs/examples.js";
-import { faultsOf } from "../src/docs/faults.js";
-import { generatedPages } from "../src/docs/generated.js";
 
 describe("The examples in the documentation", () => {
   const blocks = pages().flatMap((page) => blocksOf(page));

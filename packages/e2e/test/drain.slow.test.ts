@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import type { CcspClient } from "@ccsp/client";
+import { collect } from "@ccsp/e2e-kit/collect.js";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { SERVICES } from "@ccsp/fleet";
 import { eventually } from "@ccsp/testkit";
-import { collect } from "../src/collect.js";
-import { startWorld, type World } from "../src/world.js";
 
 describe("SIGTERM of each service under load", function () {
   this.timeout(120_000);

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type CcspClient, CcspError } from "@ccsp/client";
+import { collect } from "@ccsp/e2e-kit/collect.js";
+import { queueClient } from "@ccsp/e2e-kit/internal-clients.js";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { EmergencyLevel, type EmergencyStatus } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { engineProcesses, eventually } from "@ccsp/testkit";
-import { collect } from "../src/collect.js";
-import { queueClient } from "../src/internal-clients.js";
 import { processesOf } from "../src/runs.js";
-import { startWorld, type World } from "../src/world.js";
 
 const EMERGENCY = { scope: { $case: "emergency" as const, value: true } };
 

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { collect } from "@ccsp/e2e-kit/collect.js";
+import { rawRpc } from "@ccsp/e2e-kit/rpcs.js";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { decodeEvent, eventsKey } from "@ccsp/events";
 import { createClient } from "@ccsp/grpc-kit";
 import { AgentServiceService, GetTaskRequest } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
@@ -7,9 +10,6 @@ import type { Slo } from "@ccsp/protos/ccsp/monitor/v1/slo.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { eventually } from "@ccsp/testkit";
 import { Redis } from "ioredis";
-import { collect } from "../src/collect.js";
-import { rawRpc } from "../src/rpcs.js";
-import { startWorld, type World } from "../src/world.js";
 
 const SOON = { timeoutMs: 30_000 };
 

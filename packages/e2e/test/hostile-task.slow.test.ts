@@ -3,6 +3,8 @@ import { mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { issueCertificate, readAuthority } from "@ccsp/certificates";
+import { executorClient } from "@ccsp/e2e-kit/internal-clients.js";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { operatorFolder } from "@ccsp/fleet";
 import { eventually, skip } from "@ccsp/testkit";
 import {
@@ -19,8 +21,6 @@ import {
   succeededIn,
   swaps,
 } from "../src/hostile-task.js";
-import { executorClient } from "../src/internal-clients.js";
-import { startWorld, type World } from "../src/world.js";
 
 const bash = (script: string): string => {
   const command = `echo ${Buffer.from(script).toString("base64")} | base64 -d | bash`;

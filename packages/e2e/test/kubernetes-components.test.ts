@@ -3,17 +3,17 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
+import { filesLike, ROOT, readPage } from "@ccsp/docs-generator/blocks.js";
+import { serviceOf } from "@ccsp/e2e-kit/rpcs.js";
 import { DEFAULT_PORTS, SERVICES } from "@ccsp/fleet";
+import { buildFolder, findProgram, type Resource } from "@ccsp/k8s-checks/build.js";
+import { edgesWith } from "@ccsp/k8s-checks/network.js";
+import { missingReferences } from "@ccsp/k8s-checks/references.js";
+import { faultsBySchema } from "@ccsp/k8s-checks/schema.js";
+import { isWorkload, literals, serviceContainer } from "@ccsp/k8s-checks/workloads.js";
 import { allRpcs } from "@ccsp/protos/access.js";
 import { skip } from "@ccsp/testkit";
 import { parseAllDocuments } from "yaml";
-import { filesLike, ROOT, readPage } from "../src/docs/blocks.js";
-import { buildFolder, findProgram, type Resource } from "../src/kubernetes/build.js";
-import { edgesWith } from "../src/kubernetes/network.js";
-import { missingReferences } from "../src/kubernetes/references.js";
-import { faultsBySchema } from "../src/kubernetes/schema.js";
-import { isWorkload, literals, serviceContainer } from "../src/kubernetes/workloads.js";
-import { serviceOf } from "../src/rpcs.js";
 
 describe("The component discovery-consul of k8s", function () {
   this.timeout(60_000);

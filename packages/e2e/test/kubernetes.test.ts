@@ -4,18 +4,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadDefinitions } from "@ccsp/cli";
 import { describeSettings, type Env, load, parseDuration } from "@ccsp/config";
+import { ROOT } from "@ccsp/docs-generator/blocks.js";
+import { serviceOf } from "@ccsp/e2e-kit/rpcs.js";
 import { DEFAULT_PORTS, SERVICES, type ServiceName, USE_REDIS } from "@ccsp/fleet";
+import { buildOverlay, findProgram, nameOf, OVERLAYS, type Resource } from "@ccsp/k8s-checks/build.js";
+import { edgesOf, openToEverybody } from "@ccsp/k8s-checks/network.js";
+import { missingReferences } from "@ccsp/k8s-checks/references.js";
+import { faultsBySchema } from "@ccsp/k8s-checks/schema.js";
+import { secretsByScript, secretsOf, secretsOfCertificate } from "@ccsp/k8s-checks/secrets.js";
+import { isWorkload, literals, quantity, serviceContainer, type Workload } from "@ccsp/k8s-checks/workloads.js";
 import { allRpcs } from "@ccsp/protos/access.js";
 import { createLogger, createMetrics, serveOps } from "@ccsp/telemetry";
 import { skip } from "@ccsp/testkit";
-import { ROOT } from "../src/docs/blocks.js";
-import { buildOverlay, findProgram, nameOf, OVERLAYS, type Resource } from "../src/kubernetes/build.js";
-import { edgesOf, openToEverybody } from "../src/kubernetes/network.js";
-import { missingReferences } from "../src/kubernetes/references.js";
-import { faultsBySchema } from "../src/kubernetes/schema.js";
-import { secretsByScript, secretsOf, secretsOfCertificate } from "../src/kubernetes/secrets.js";
-import { isWorkload, literals, quantity, serviceContainer, type Workload } from "../src/kubernetes/workloads.js";
-import { serviceOf } from "../src/rpcs.js";
 
 /** What a service still does after its calls: it closes the rest, and sends its last spans. */
 const CLOSE_MS = 9_000;

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { formInWords, parseDuration, type SettingDescription } from "@ccsp/config";
-import { ROOT, readPage } from "../src/docs/blocks.js";
-import { usedSettings } from "../src/docs/configuration.js";
+import { ROOT, readPage } from "@ccsp/docs-generator/blocks.js";
+import { usedSettings } from "@ccsp/docs-generator/configuration.js";
 
 /** Bounds without a setting: the words of the row, the file of the constant below services, and what stands there. */
 const CONSTANTS = [

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { BlockerKind, type CcspClient } from "@ccsp/client";
+import { notificationClient, queueClient } from "@ccsp/e2e-kit/internal-clients.js";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually, type Gate } from "@ccsp/testkit";
-import { notificationClient, queueClient } from "../src/internal-clients.js";
-import { startWorld, type World } from "../src/world.js";
 
 const SLOTS = 3;
 /** CCSP treats a window as open half a minute after its reset time. */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
-import { ROOT } from "../src/docs/blocks.js";
-import { anchorOf } from "../src/docs/markdown.js";
+import { ROOT } from "@ccsp/docs-generator/blocks.js";
+import { anchorOf } from "@ccsp/docs-generator/markdown.js";
 
 const NOT_OURS = new Set(["node_modules", "dist", "gen"]);
 

@@ -3,9 +3,9 @@ import { execFile } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { type CcspClient, type RunEvent, type TaskInput } from "@ccsp/client";
+import { monitorClient, queueClient } from "@ccsp/e2e-kit/internal-clients.js";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { eventually } from "@ccsp/testkit";
-import { monitorClient, queueClient } from "../src/internal-clients.js";
-import { startWorld, type World } from "../src/world.js";
 
 const AGENTS = ["ann", "bob", "cem", "dai"];
 const TASKS = 200;

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { collect } from "@ccsp/e2e-kit/collect.js";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { eventually, type IssueServer, startIssueServer } from "@ccsp/testkit";
-import { collect } from "../src/collect.js";
-import { startWorld, type World } from "../src/world.js";
 
 const REFUSED = { kind: "fault", status: 401, type: "authentication_error", message: "invalid x-api-key" } as const;
 const LONG = { timeoutMs: 90_000 };

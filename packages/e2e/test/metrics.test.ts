@@ -6,14 +6,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { CcspClient } from "@ccsp/client";
+import { ROOT } from "@ccsp/docs-generator/blocks.js";
+import { type KnownMetric, knownMetrics } from "@ccsp/docs-generator/metrics.js";
+import { collect } from "@ccsp/e2e-kit/collect.js";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { freePort, SERVICES, type ServiceName, whyNoConsul } from "@ccsp/fleet";
+import { DASHBOARDS } from "@ccsp/grafana/dashboards.js";
+import { metricsIn } from "@ccsp/grafana/promql.js";
 import { eventually, skip } from "@ccsp/testkit";
-import { collect } from "../src/collect.js";
-import { DASHBOARDS } from "../src/dashboards/index.js";
-import { metricsIn } from "../src/dashboards/promql.js";
-import { ROOT } from "../src/docs/blocks.js";
-import { type KnownMetric, knownMetrics } from "../src/docs/metrics.js";
-import { startWorld, type World } from "../src/world.js";
 
 const run = promisify(execFile);
 const whyNoPrometheus = async (): Promise<string | undefined> =>

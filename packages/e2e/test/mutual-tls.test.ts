@@ -8,6 +8,10 @@ import { connect } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { createAuthority, filesOf, issueCertificate } from "@ccsp/certificates";
+import { collect } from "@ccsp/e2e-kit/collect.js";
+import { addressOf, portOf } from "@ccsp/e2e-kit/internal-clients.js";
+import { serviceChannel } from "@ccsp/e2e-kit/service-channel.js";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { SERVICES, type ServiceName } from "@ccsp/fleet";
 import { channelTls, createClient, PLAIN, readTlsFolder } from "@ccsp/grpc-kit";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
@@ -16,10 +20,6 @@ import { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/no
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { eventually } from "@ccsp/testkit";
 import { tryCall } from "../src/access-matrix.js";
-import { collect } from "../src/collect.js";
-import { addressOf, portOf } from "../src/internal-clients.js";
-import { serviceChannel } from "../src/service-channel.js";
-import { startWorld, type World } from "../src/world.js";
 
 const CCSP = fileURLToPath(new URL("../../cli/bin/ccsp.js", import.meta.url));
 const INTERNAL = SERVICES.filter((name) => name !== "gateway");

@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { queueClient } from "@ccsp/e2e-kit/internal-clients.js";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { approveInBrowser, type OidcIssuer, startOidcIssuer } from "@ccsp/oidc-issuer";
-import { queueClient } from "../src/internal-clients.js";
-import { startWorld, type World } from "../src/world.js";
 
 const CCSP = fileURLToPath(new URL("../../cli/bin/ccsp.js", import.meta.url));
 const PEOPLE = { ada: { groups: ["dev"] }, bob: { groups: ["guests"] } };

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { collect } from "@ccsp/e2e-kit/collect.js";
+import { monitorClient, notificationClient } from "@ccsp/e2e-kit/internal-clients.js";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { Budget, BudgetPeriod, BudgetUnit } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
 import { eventually, type ReceivedSpan } from "@ccsp/testkit";
-import { collect } from "../src/collect.js";
-import { monitorClient, notificationClient } from "../src/internal-clients.js";
-import { startWorld, type World } from "../src/world.js";
 
 const TRACE_ID = "0af7651916cd43dd8448eb211c80319c";
 const AGENT_SPAN_ID = "b7ad6b7169203331";

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { ROOT } from "@ccsp/docs-generator/blocks.js";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { type Simulator, skip, startSimulator } from "@ccsp/testkit";
-import { ROOT } from "../src/docs/blocks.js";
 import {
   allowed,
   attempts,
@@ -12,7 +13,6 @@ import {
   sleeping,
   succeededIn,
 } from "../src/hostile-task.js";
-import { startWorld, type World } from "../src/world.js";
 
 const PACKAGE = join(ROOT, "packages/engine-opencode");
 

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { ROOT } from "@ccsp/docs-generator/blocks.js";
+import { knownMetrics } from "@ccsp/docs-generator/metrics.js";
+import { faultsOfQuery } from "@ccsp/grafana/promql.js";
 import { prometheusQueries } from "@ccsp/monitor";
 import { skip } from "@ccsp/testkit";
-import { faultsOfQuery } from "../src/dashboards/promql.js";
-import { ROOT } from "../src/docs/blocks.js";
-import { knownMetrics } from "../src/docs/metrics.js";
 
 /** The program promtool: that of PROMTOOL_BIN, or the one on PATH. */
 function promtool(): string | undefined {

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { monitorClient } from "@ccsp/e2e-kit/internal-clients.js";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { Budget, BudgetPeriod, BudgetUnit } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
 import { eventually, skip } from "@ccsp/testkit";
-import { monitorClient } from "../src/internal-clients.js";
 import { installPythonClient, PYTHON_CLIENT, type PythonClient, whyNoPython } from "../src/python.js";
-import { startWorld, type World } from "../src/world.js";
 
 describe("the Python client, installed from its wheel", function () {
   this.timeout(120_000);

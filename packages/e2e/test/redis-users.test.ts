@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
+import { collect } from "@ccsp/e2e-kit/collect.js";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { createClient } from "@ccsp/grpc-kit";
 import { OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import { TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually } from "@ccsp/testkit";
 import { Redis } from "ioredis";
-import { collect } from "../src/collect.js";
-import { startWorld, type World } from "../src/world.js";
 
 /** The services that use Redis, with a key of each. */
 const PLACES: Readonly<Record<string, string>> = {

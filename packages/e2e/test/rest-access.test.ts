@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { SCOPES } from "@ccsp/identity";
 import { accessOf } from "@ccsp/protos/access.js";
 import { eventually } from "@ccsp/testkit";
 import { type Outcome, tableOf } from "../src/access-matrix.js";
 import { type RestOperation, restOperations } from "../src/rest-paths.js";
-import { startWorld, type World } from "../src/world.js";
 
 const COLUMNS = [
   "no token",

@@ -5,11 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { blocksOf } from "@ccsp/docs-generator/blocks.js";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { eventually } from "@ccsp/testkit";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import openapiTS, { astToString } from "openapi-typescript";
-import { blocksOf } from "../src/docs/blocks.js";
-import { startWorld, type World } from "../src/world.js";
 
 const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));

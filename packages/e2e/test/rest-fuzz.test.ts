@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { fromBinary, toJson } from "@bufbuild/protobuf";
+import { createRandom, type Random } from "@ccsp/e2e-kit/random.js";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
+import { hostileText } from "@ccsp/fuzz/hostile.js";
+import { Known } from "@ccsp/fuzz/known.js";
+import { requestBytes } from "@ccsp/fuzz/request.js";
 import { methodNamed } from "@ccsp/protos/descriptor.js";
-import { hostileText } from "../src/fuzz/hostile.js";
-import { Known } from "../src/fuzz/known.js";
-import { requestBytes } from "../src/fuzz/request.js";
 import { NO_LIMITS } from "../src/no-limits.js";
-import { createRandom, type Random } from "../src/random.js";
 import { type RestOperation, restOperations } from "../src/rest-paths.js";
-import { startWorld, type World } from "../src/world.js";
 
 const INPUTS = Number(process.env["CCSP_FUZZ_INPUTS"] ?? 1_500);
 const SEED = process.env["CCSP_SEED"] ?? randomUUID();

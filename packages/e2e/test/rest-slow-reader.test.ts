@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { type IncomingMessage, request } from "node:http";
 import { TaskState } from "@ccsp/client";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { eventually } from "@ccsp/testkit";
-import { startWorld, type World } from "../src/world.js";
 
 const READERS = 60;
 const TEXT_BYTES = 4 * 1024 * 1024;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { eventually } from "@ccsp/testkit";
-import { startWorld, type World } from "../src/world.js";
 
 describe("A script of the predecessor in front of a whole fleet", function () {
   this.timeout(180_000);

@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createCcspClient } from "@ccsp/client";
 import { freePort, SERVICES } from "@ccsp/fleet";
-import { readArguments, Usage } from "../rollout/arguments.js";
-import type { Installation } from "../rollout/installation.js";
-import { restartAll, upgradeAll } from "../rollout/roll.js";
+import { readArguments, Usage } from "@ccsp/rollout/arguments.js";
+import type { Installation } from "@ccsp/rollout/installation.js";
+import { restartAll, upgradeAll } from "@ccsp/rollout/roll.js";
 
 const DEPLOY = fileURLToPath(new URL("../../../deploy/", import.meta.url));
 const CLUSTER = { KUBECONFIG: "config", CCSP_GATEWAY: "gateway:3000", CCSP_TOKEN: "token" };

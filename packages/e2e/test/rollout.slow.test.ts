@@ -3,12 +3,12 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { startWorld } from "@ccsp/e2e-kit/world.js";
 import { SERVICES, type ServiceName } from "@ccsp/fleet";
-import { openCluster } from "../rollout/cluster.js";
-import type { Installation } from "../rollout/installation.js";
-import { openLocal } from "../rollout/local.js";
-import { restartAll, upgradeAll } from "../rollout/roll.js";
-import { startWorld } from "../src/world.js";
+import { openCluster } from "@ccsp/rollout/cluster.js";
+import type { Installation } from "@ccsp/rollout/installation.js";
+import { openLocal } from "@ccsp/rollout/local.js";
+import { restartAll, upgradeAll } from "@ccsp/rollout/roll.js";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
+import { readPage } from "@ccsp/docs-generator/blocks.js";
 import { DEFAULT_RULES } from "@ccsp/monitor";
 import { parse } from "yaml";
-import { readPage } from "../src/docs/blocks.js";
 
 const PAGE = "docs/runbooks.md";
 

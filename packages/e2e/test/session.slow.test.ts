@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { collect } from "@ccsp/e2e-kit/collect.js";
+import { addressOf } from "@ccsp/e2e-kit/internal-clients.js";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { decodeEvent, eventsKey } from "@ccsp/events";
 import { createClient } from "@ccsp/grpc-kit";
 import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
@@ -7,10 +10,7 @@ import { IssueState } from "@ccsp/protos/ccsp/notification/v1/notification_servi
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { eventually, type Gate } from "@ccsp/testkit";
 import { Redis } from "ioredis";
-import { collect } from "../src/collect.js";
-import { addressOf } from "../src/internal-clients.js";
 import { type StandInNotification, startStandInNotification } from "../src/stand-in-notification.js";
-import { startWorld, type World } from "../src/world.js";
 
 const REFUSED = {
   kind: "fault",

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { type ClientHttp2Session, connect } from "node:http2";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { eventually } from "@ccsp/testkit";
-import { startWorld, type World } from "../src/world.js";
 
 const WATCHES = 200;
 /**

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { promisify } from "node:util";
 import { createAnswer, createCcspClient, type RunEvent } from "@ccsp/client";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import type { RunTaskResponse } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually } from "@ccsp/testkit";
 import { Server, ServerCredentials, type ServerWritableStream } from "@grpc/grpc-js";
 import { loadClient } from "../src/earlier-release.js";
-import { startWorld, type World } from "../src/world.js";
 
 describe("the client of release 0.2.0, at today's gateway", function () {
   this.timeout(90_000);

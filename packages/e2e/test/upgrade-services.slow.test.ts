@@ -4,19 +4,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { CcspClient } from "@ccsp/client";
+import { collect } from "@ccsp/e2e-kit/collect.js";
+import { addressOf } from "@ccsp/e2e-kit/internal-clients.js";
 import { startConsul, startRedis, whyNoConsul } from "@ccsp/fleet";
 import { createClient } from "@ccsp/grpc-kit";
 import { ROLES } from "@ccsp/identity";
 import { OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import { PauseQueueRequest, ResumeQueueRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { openLocal } from "@ccsp/rollout/local.js";
+import { upgradeAll } from "@ccsp/rollout/roll.js";
 import { eventually, skip } from "@ccsp/testkit";
-import { openLocal } from "../rollout/local.js";
-import { upgradeAll } from "../rollout/roll.js";
-import { collect } from "../src/collect.js";
 import { type EarlierClient, loadClient } from "../src/earlier-release.js";
 import { buildEarlier, whyNoCommit } from "../src/earlier-services.js";
-import { addressOf } from "../src/internal-clients.js";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 /** The data and the client in fixtures/0.2.0 were recorded there too. */

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { collect } from "@ccsp/e2e-kit/collect.js";
+import { monitorClient } from "@ccsp/e2e-kit/internal-clients.js";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { Exhaustion, ShareSource, type UsageWindow } from "@ccsp/protos/ccsp/monitor/v1/windows.js";
 import { WindowState } from "@ccsp/protos/ccsp/usage/v1/window.js";
 import { eventually } from "@ccsp/testkit";
-import { collect } from "../src/collect.js";
-import { monitorClient } from "../src/internal-clients.js";
-import { startWorld, type World } from "../src/world.js";
 
 /** The account that this test gives the login. */
 const ACCOUNT = "team@example.com";

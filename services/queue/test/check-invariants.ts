@@ -1,6 +1,6 @@
 // Checks the invariants of a queue's Redis from outside: `node --import tsx --conditions ccsp-src check-invariants.ts
 // <redis url>`. Fails with the first one that does not hold. For programs that cannot import the queue, such as
-// packages/e2e/chaos.
+// packages/chaos.
 import { openRedis } from "@ccsp/redis-kit";
 import { NO_BOUNDS } from "../src/domain/intake/bounds.js";
 import { queueKeys } from "../src/redis/keys.js";
