@@ -40,7 +40,6 @@ describe("ccsp up --single --detach", function () {
       CCSP_STATE_DIR: dir,
       CCSP_CLAUDE_CODE_BIN: SCRIPTED_ENGINE,
       CCSP_EXECUTOR_SANDBOX_READ: dirname(SCRIPTED_ENGINE),
-      CCSP_EXECUTOR_SANDBOX_WRITE: dir,
       CCSP_CLAUDE_CODE_API_KEY: "fake-key",
     };
     const { code, stderr } = await ccsp("up --single --detach --ports free".split(" "), { env });

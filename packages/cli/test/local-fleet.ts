@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -56,12 +56,13 @@ export async function openLocalFolder(): Promise<LocalFolder> {
     CCSP_STATE_DIR: dir,
     CCSP_CLAUDE_CODE_BIN: SCRIPTED_ENGINE,
     CCSP_EXECUTOR_SANDBOX_READ: dirname(SCRIPTED_ENGINE),
-    // Tests let the scripted engine wait for files, and count its runs in files.
-    CCSP_EXECUTOR_SANDBOX_WRITE: dir,
+    // The scripted engine counts its runs there.
+    CCSP_EXECUTOR_SANDBOX_WRITE: join(dir, "runs"),
     CCSP_CLAUDE_CODE_API_KEY: "fake-key",
     CCSP_LAME_DUCK: "10ms",
     CCSP_DRAIN_TIMEOUT: "1s",
   };
+  await mkdir(join(dir, "runs"), { mode: 0o700 });
   await writeFile(redis, REDIS_SCRIPT, { mode: 0o700 });
   const spawned: ManagedProcess[] = [];
   const redisPids = async () => {

@@ -30,7 +30,7 @@ describe("ccsp trace in a local fleet", function () {
   };
 
   it("shows each attempt of a task right after its end, without the prompt or the answer", async () => {
-    const prompt = `[[crash]][[first:1:${join(folder.dir, "runs")}]] prompt-canary`;
+    const prompt = `[[crash]][[first:1:${join(folder.dir, "runs", "first")}]] prompt-canary`;
     const run = await folder.run("run", prompt, "--first-backoff", "1s", "--json");
     assert.equal(run.code, 0, run.stderr);
     assert.match(run.stdout, /prompt-canary/);

@@ -1,6 +1,7 @@
 // `make bench-strangers`: measures how much an honest agent suffers from others on the same fleet. Each attack of
 // `attacks.ts` comes from another address and takes turns with the idle fleet. The honest agent and the attacker are
 // processes of their own. `ONLY=unread,given_up` measures only these attacks.
+
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
@@ -9,12 +10,13 @@ import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { createClient } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { unlessBrief } from "@ccsp/testkit";
 import { ATTACK_NAMES, type Target } from "./attacks.js";
 import type { HonestAgent, Measured } from "./honest.js";
 import { median, ms, quantile } from "./quantile.js";
 
-const ROUNDS = 3;
-const ROUND_SECONDS = 4;
+const ROUNDS = unlessBrief(3);
+const ROUND_SECONDS = unlessBrief(4);
 const ANSWER = "3MB";
 
 const world = await startWorld({ engine: "scripted", slots: 1 });

@@ -236,8 +236,10 @@ describe("a hostile task", function () {
       [],
     );
     assert.deepEqual(await readdir(outside), ["note"]);
+    // It is not a folder where the swap comes between the two looks of one check.
+    const refusal = /working_folder: is not (a folder|in a folder that this executor allows)/;
     assert.deepEqual(
-      failures.filter((why) => !why.includes("working_folder: is not in a folder that this executor allows")),
+      failures.filter((why) => !refusal.test(why)),
       [],
     );
   });

@@ -65,7 +65,8 @@ describe("the patience with programs that start", () => {
   it("reads the processor time of a process, and 0 of one that is gone", function () {
     if (process.platform !== "linux") this.skip();
     const { user, system } = process.cpuUsage();
-    assert.ok(Math.abs(workSeconds(process.pid) - (user + system) / 1e6) < 5);
+    // That of its children that have ended counts too, up to a bound.
+    assert.ok(workSeconds(process.pid) > Math.min((user + system) / 1e6, 600) - 1);
     assert.equal(workSeconds(2 ** 30), 0);
   });
 });

@@ -191,6 +191,7 @@ describe("the usage store", function () {
       engine: "e",
       model: "m",
       outcome: "succeeded",
+      outcomeEnum: "OUTCOME_SUCCEEDED",
       costUsd: 0,
     });
   });

@@ -7,9 +7,10 @@ import { slowPatterns } from "./slow-rules.js";
 
 const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
 
-/** Every `rules.ts` of this repository, where engines have their rules. */
+/** Every `rules.ts` of the executor and of packages of engines, where engines have their rules. */
 const FILES = ["packages", "services"].flatMap((kind) =>
   readdirSync(join(ROOT, kind)).flatMap((name) => {
+    if (name !== "executor" && !name.startsWith("engine-")) return [];
     const src = join(ROOT, kind, name, "src");
     const files = readdirSync(src, { recursive: true, encoding: "utf8" });
     return files.filter((file) => basename(file) === "rules.ts").map((file) => join(src, file));
