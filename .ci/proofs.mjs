@@ -1,5 +1,5 @@
 // Runs the slow proofs, and knows which have to run: .ci/proofs.json holds, for each proof, the hash of its inputs when
-// it last passed. usage() below explains the commands.
+// it last passed. HELP explains the commands.
 import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
