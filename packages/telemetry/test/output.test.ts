@@ -11,15 +11,17 @@ describe("an output whose writes fail for a while", () => {
   let folder: string;
   let path: string;
   let fd: number;
-  beforeEach(() => {
+  let made = 0;
+  before(() => {
     folder = mkdtempSync(join(tmpdir(), "ccsp-output-"));
-    path = join(folder, "pipe");
+  });
+  beforeEach(() => {
+    path = join(folder, `pipe-${++made}`);
     execFileSync("mkfifo", [path]);
   });
-  afterEach(() => {
-    closeSync(fd);
-    rmSync(folder, { recursive: true });
-  });
+  // An output is for the life of its process, and is known by its inode. A pipe that was removed gives its inode to the
+  // next one, so both stay until the end.
+  after(() => rmSync(folder, { recursive: true }));
   const read = () => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
 
   it("counts the failures, keeps the lines for the next reader, and says then how many writes failed", async () => {
