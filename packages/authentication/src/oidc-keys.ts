@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises";
 import type { FetchImplementation, JWTVerifyGetKey } from "jose";
-import { Agent, fetch } from "undici";
 import { type OidcSettings, protectedAddress } from "./oidc-settings.js";
 import { fetchedKeySet } from "./token-keys.js";
 
@@ -20,6 +19,8 @@ export async function issuerKeys(
   onFailed: (error: unknown) => void,
 ): Promise<JWTVerifyGetKey> {
   const ca = caFile === undefined ? undefined : await readAuthorities(caFile);
+  // Loaded here, because most installations have no issuer, and it is a tenth of what a service loads.
+  const { Agent, fetch } = await import("undici");
   const dispatcher = new Agent({ maxResponseSize: MAX_BYTES, connect: { ca } });
   const get = async (url: string, signal: AbortSignal) => {
     const answer = await fetch(url, { dispatcher, signal, redirect: "error" });

@@ -135,7 +135,7 @@ function singleUnit(parts: readonly Part[], options: PlanOptions): Unit {
 /** An absolute path, because only the services that depend on @ccsp/telemetry can resolve it by name. */
 function nodeArgs(root: string): readonly string[] {
   const register = join(root, "packages", "telemetry", "dist", "register.js");
-  return ["--enable-source-maps", "--import", register];
+  return ["--import", register];
 }
 
 function sharedEnv(options: PlanOptions): Record<string, string> {

@@ -2,82 +2,77 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { fromBinary, toJson } from "@bufbuild/protobuf";
 import { createRandom, type Random } from "@ccsp/e2e-kit/random.js";
-import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
+import type { World } from "@ccsp/e2e-kit/world.js";
 import { hostileText } from "@ccsp/fuzz/hostile.js";
 import { Known } from "@ccsp/fuzz/known.js";
 import { requestBytes } from "@ccsp/fuzz/request.js";
 import { methodNamed } from "@ccsp/protos/descriptor.js";
-import { NO_LIMITS } from "../src/no-limits.js";
-import { type RestOperation, restOperations } from "../src/rest-paths.js";
+import { type RestOperation, restOperations } from "../../src/rest-paths.js";
 
 const INPUTS = Number(process.env["CCSP_FUZZ_INPUTS"] ?? 1_500);
 const SEED = process.env["CCSP_SEED"] ?? randomUUID();
 const CALLERS = 6;
 
-describe(`${INPUTS} fuzzed requests over all paths of REST (CCSP_SEED=${SEED})`, function () {
-  this.timeout(600_000);
-  let world: World;
-  before(async () => {
-    const env = { ...NO_LIMITS, CCSP_LOG_LEVEL: "warn", CCSP_GATEWAY_ABANDONED_CALLS: "10000" };
-    world = await startWorld({ engine: "scripted", env });
-  });
-  after(() => world?.close());
-
-  it("get an answer below 500, and the gateway logs no failure and goes on", async () => {
-    const random = createRandom(SEED);
-    const operations = await restOperations(world);
-    const known = new Known({
-      agent_id: ["fuzz-1"],
-      engine: ["claude-code"],
-      executor_id: ["executor-1"],
-      priority: ["HIGH"],
-    });
-    const statuses = new Map<number, number>();
-    const wrong: string[] = [];
-    let left = INPUTS;
-    const work = async (caller: number) => {
-      const token = await world.token(`fuzz-${caller}`, { scopes: ["admin"] });
-      while (left > 0) {
-        left -= 1;
-        const request = fuzzed(random.pick(operations), random, known);
-        const { status, text } = await send(request, token);
-        statuses.set(status, (statuses.get(status) ?? 0) + 1);
-        if (status >= 500) wrong.push(`${status} ${request.method} ${request.path}: ${text.slice(0, 300)}`);
-      }
-    };
-    await Promise.all(Array.from({ length: CALLERS }, (_, caller) => work(caller)));
-    console.log(Object.fromEntries([...statuses].toSorted(([a], [b]) => a - b)));
-    const failures = world.lines.filter((line) => line.includes("a handler failed"));
-    assert.deepEqual([wrong.slice(0, 5), failures.slice(0, 3)], [[], []], `${wrong.length} answers were 500 or more`);
-    assert.ok((statuses.get(200) ?? 0) > INPUTS / 50, "hardly any request was accepted");
-    assert.deepEqual(
-      world.fleet.processes().filter(({ restarts }) => restarts > 0),
-      [],
-    );
-  });
-
-  async function send({ method, path, body, headers }: Fuzzed, token: string) {
-    const leaving = new AbortController();
-    const timer = setTimeout(() => leaving.abort(), 2_000);
-    try {
-      const answer = await fetch(`${world.fleet.httpAddress}/api/v2${path}`, {
-        method,
-        ...(body !== undefined && { body }),
-        headers: { ...headers, authorization: `Bearer ${token}` },
-        signal: leaving.signal,
+export const restFuzz = (world: () => World): Mocha.Suite =>
+  describe(`${INPUTS} fuzzed requests over all paths of REST (CCSP_SEED=${SEED})`, function () {
+    this.timeout(600_000);
+    it("get an answer below 500, and the gateway logs no failure and goes on", async () => {
+      const random = createRandom(SEED);
+      const operations = await restOperations(world());
+      const known = new Known({
+        agent_id: ["fuzz-1"],
+        engine: ["claude-code"],
+        executor_id: ["executor-1"],
+        priority: ["HIGH"],
       });
-      const text = answer.headers.get("content-type") === "text/event-stream" ? "" : await answer.text();
-      return { status: answer.status, text };
-    } catch (error) {
-      // A stream that waits for its first message, and a probe that waits for its engine.
-      if (leaving.signal.aborted) return { status: 0, text: "" };
-      throw new Error(`${method} ${path} has no answer`, { cause: error });
-    } finally {
-      clearTimeout(timer);
-      leaving.abort();
+      const statuses = new Map<number, number>();
+      const wrong: string[] = [];
+      let left = INPUTS;
+      const work = async (caller: number) => {
+        const token = await world().token(`fuzz-${caller}`, { scopes: ["admin"] });
+        while (left > 0) {
+          left -= 1;
+          const request = fuzzed(random.pick(operations), random, known);
+          const { status, text } = await send(request, token);
+          statuses.set(status, (statuses.get(status) ?? 0) + 1);
+          if (status >= 500) wrong.push(`${status} ${request.method} ${request.path}: ${text.slice(0, 300)}`);
+        }
+      };
+      await Promise.all(Array.from({ length: CALLERS }, (_, caller) => work(caller)));
+      console.log(Object.fromEntries([...statuses].toSorted(([a], [b]) => a - b)));
+      const failures = world().lines.filter((line) => line.includes("a handler failed"));
+      assert.deepEqual([wrong.slice(0, 5), failures.slice(0, 3)], [[], []], `${wrong.length} answers were 500 or more`);
+      assert.ok((statuses.get(200) ?? 0) > INPUTS / 50, "hardly any request was accepted");
+      assert.deepEqual(
+        world()
+          .fleet.processes()
+          .filter(({ restarts }) => restarts > 0),
+        [],
+      );
+    });
+
+    async function send({ method, path, body, headers }: Fuzzed, token: string) {
+      const leaving = new AbortController();
+      const timer = setTimeout(() => leaving.abort(), 2_000);
+      try {
+        const answer = await fetch(`${world().fleet.httpAddress}/api/v2${path}`, {
+          method,
+          ...(body !== undefined && { body }),
+          headers: { ...headers, authorization: `Bearer ${token}` },
+          signal: leaving.signal,
+        });
+        const text = answer.headers.get("content-type") === "text/event-stream" ? "" : await answer.text();
+        return { status: answer.status, text };
+      } catch (error) {
+        // A stream that waits for its first message, and a probe that waits for its engine.
+        if (leaving.signal.aborted) return { status: 0, text: "" };
+        throw new Error(`${method} ${path} has no answer`, { cause: error });
+      } finally {
+        clearTimeout(timer);
+        leaving.abort();
+      }
     }
-  }
-});
+  });
 
 interface Fuzzed {
   readonly method: string;
