@@ -84,7 +84,7 @@ describe("every server", () => {
     ] as const) {
       const files = await filesOf(port, question);
       assert.equal(fromBinary(FileDescriptorProtoSchema, files[0] ?? new Uint8Array()).name, name);
-      for (const bytes of files) assert.ok(image.includes(bytes), name);
+      for (const bytes of files) assert.ok(image.includes(Buffer.from(bytes)), name);
     }
     const { allExtensionNumbersResponse } = await reflect(port, {
       allExtensionNumbersOfType: "google.protobuf.MethodOptions",
