@@ -1,6 +1,6 @@
 // `make bench-submit`: measures SubmitTask at a steady rate through gateway, queue and an append-only Redis. It
 // compares this in the same run with two things. The first is GetCapabilities of the same gateway over the same channel
-// settings. The second is the same fleet with everything off that protects it: mTLS between the services, the limits at
+// settings, and ListTasks with GetTask. The second is the same fleet with everything off that protects it: mTLS between the services, the limits at
 // the gateway, and audit lines. The two fleets take turns.
 
 import { readFile } from "node:fs/promises";
@@ -17,6 +17,8 @@ const PER_SECOND = unlessBrief(200, 20);
 const SECONDS = unlessBrief(10);
 const ROUNDS = unlessBrief(7);
 const ROUND_SECONDS = unlessBrief(3);
+const READ_SECONDS = unlessBrief(2);
+const READERS = 16;
 
 // Audit lines have the level info.
 const PLAIN: WorldOptions = { plain: true, env: { ...NO_LIMITS, CCSP_LOG_LEVEL: "warn" } };
@@ -36,6 +38,8 @@ try {
   }
   for (const { name, process: child } of secured.world.fleet.processes())
     console.log(`rss ${name} ${await rssMb(child.pid)} MB`);
+
+  await compareReads(secured);
 
   const plain = await startBench(PLAIN);
   open.push(plain);
@@ -66,17 +70,47 @@ async function startBench(options: WorldOptions = {}) {
   const submit = (prompt: string) => () =>
     client.submitTask({ spec: TaskSpec.fromPartial({ prompt }), requestId: "" }, { metadata });
   // This task takes the only slot, so that engines do not compete with the measured calls.
-  await submit("[[hang]]")();
+  const { task } = await submit("[[hang]]")();
   await steadily(submit("warm up"), PER_SECOND, 2);
+  const submitCommon = submit("a prompt of common size ".repeat(12));
+  await steadily(submitCommon, PER_SECOND, 1);
   return {
     world,
-    submit: submit("a prompt of common size ".repeat(12)),
+    submit: submitCommon,
+    list: () => client.listTasks({ pageSize: 20, pageToken: "", filter: undefined }, { metadata }),
+    get: () => client.getTask({ taskId: task?.id ?? "" }, { metadata }),
     capabilities: () => client.getCapabilities({}, { metadata }),
     async close() {
       client.close();
       await world.close();
     },
   };
+}
+
+/** How many calls a second are answered: ListTasks of 20 tasks, and GetTask of one of them, by turns. */
+async function compareReads({ list, get }: Bench): Promise<void> {
+  const rounds: { list: number; get: number }[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const lists = await inFlight(list, READ_SECONDS);
+    rounds.push({ list: lists, get: await inFlight(get, READ_SECONDS) });
+  }
+  for (const { list: lists, get: gets } of rounds)
+    console.log(`ListTasks of 20: ${lists.toFixed(0)}/s, GetTask: ${gets.toFixed(0)}/s`);
+  console.log(`ratio list_20_vs_get_task ${median(rounds.map((round) => round.list / round.get)).toFixed(2)}`);
+}
+
+/** Calls with `READERS` open calls at each moment. Returns the answered calls a second. */
+async function inFlight(call: () => Promise<unknown>, seconds: number): Promise<number> {
+  const end = performance.now() + seconds * 1_000;
+  let answered = 0;
+  const reader = async (): Promise<void> => {
+    while (performance.now() < end) {
+      await call();
+      answered += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: READERS }, reader));
+  return answered / seconds;
 }
 
 /** The p95 of a round, and the CPU time that one SubmitTask took of gateway and queue. */

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { glob, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { REASONS } from "./reason.js";
 
-const fromRoot = (path: string): Promise<string> => readFile(new URL(`../../../${path}`, import.meta.url), "utf8");
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const fromRoot = (path: string): Promise<string> => readFile(join(ROOT, path), "utf8");
 
 describe("reasons of refusals", () => {
   it("are those of the proto, in its order, except the one that is never sent", async () => {
@@ -21,6 +24,18 @@ describe("reasons of refusals", () => {
   it("are documented with the gRPC status that the proto's comment gives", async () => {
     const rows = await documented();
     assert.deepEqual(new Map(rows.map(({ reason, status }) => [reason, status])), await protoStatuses());
+  });
+
+  it("stand with the RPCs that answer them, for a reader of the protos alone", async () => {
+    let protos = "";
+    for await (const file of glob("proto/ccsp/{gateway,queue,monitor,notification}/v1/*_service.proto", { cwd: ROOT }))
+      protos += await fromRoot(file);
+    // The first belongs to HTTP, the second to each port that wants a certificate.
+    const elsewhere = new Set(["CROSS_SITE_REQUEST", "CERTIFICATE_REFUSED"]);
+    const missing = REASONS.filter((reason) => !elsewhere.has(reason) && !protos.includes(`\`${reason}\``));
+    assert.deepEqual(missing, []);
+    const agents = await fromRoot("proto/ccsp/gateway/v1/agent_service.proto");
+    for (const reason of ["BUDGET_EXHAUSTED", "CALLER_LIMIT"]) assert.ok(agents.includes(`\`${reason}\``), reason);
   });
 });
 

@@ -1,10 +1,17 @@
 import assert from "node:assert/strict";
 import { invalidFields } from "@ccsp/errors";
-import { GetResponse, QueueServiceClient, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import {
+  EnqueueRequest,
+  GetResponse,
+  QueueServiceClient,
+  QueueServiceService,
+} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { pino } from "pino";
+import { Registry } from "prom-client";
 import { serveGrpc } from "../src/index.js";
+import { decodeDetails } from "../src/wire/status-details.js";
 import { Fixture } from "./fixture.js";
 import { failure, taskNamed } from "./queue-stub.js";
 
@@ -14,6 +21,17 @@ describe("a server's limits", () => {
   const fixture = new Fixture();
   afterEach(() => fixture.close());
 
+  /** Sends these bytes as the request of a call, as no client of this package does. Returns its error. */
+  function sendRaw(
+    port: number,
+    bytes: Buffer,
+    path: string = QueueServiceService.get.path,
+  ): Promise<ServiceError | null> {
+    const client = fixture.own(new Client(`127.0.0.1:${port}`, credentials.createInsecure()));
+    const asIs = (message: Buffer) => message;
+    return new Promise((resolve) => client.makeUnaryRequest(path, asIs, asIs, bytes, (error) => resolve(error)));
+  }
+
   it("refuses a request over the limit as MESSAGE_TOO_LARGE and continues to serve", async () => {
     const server = await fixture.serve({}, { maxMessageBytes: MIB });
     const queue = fixture.connect(server, { maxMessageBytes: 8 * MIB });
@@ -21,6 +39,16 @@ describe("a server's limits", () => {
     assert.equal(error.code, status.RESOURCE_EXHAUSTED);
     assert.equal(error.reason, "MESSAGE_TOO_LARGE");
     assert.equal((await queue.get({ taskId: "t1" })).task?.id, "t1");
+  });
+
+  it("gives the reason of a request over the limit to a client of any language, and counts it", async () => {
+    const registry = new Registry();
+    const { port } = await fixture.serve({}, { maxMessageBytes: MIB, registry });
+    const error = await sendRaw(port, Buffer.alloc(2 * MIB));
+    assert.equal(error?.code, status.RESOURCE_EXHAUSTED);
+    assert.equal(decodeDetails(error.metadata).reason, "MESSAGE_TOO_LARGE");
+    assert.match(error.details, /larger than 1048576 bytes/);
+    assert.match(await registry.metrics(), /_count\{[^}]*method="Get",code="RESOURCE_EXHAUSTED"\} 1/);
   });
 
   it("does not send a request that every server would refuse", async () => {
@@ -82,21 +110,25 @@ describe("a server's limits", () => {
 
   it("refuses bytes that are not a message, and continues to serve", async () => {
     const server = await fixture.serve({});
-    const raw = fixture.own(new Client(`127.0.0.1:${server.port}`, credentials.createInsecure()));
-    const garbage = Buffer.from("garbage");
-    const error = await new Promise<ServiceError | null>((resolve) => {
-      const { path } = QueueServiceService.get;
-      raw.makeUnaryRequest(
-        path,
-        (bytes: Buffer) => bytes,
-        (bytes: Buffer) => GetResponse.decode(bytes),
-        garbage,
-        (err) => resolve(err),
-      );
-    });
+    const error = await sendRaw(server.port, Buffer.from("garbage"));
     assert.equal(error?.code, status.INVALID_ARGUMENT);
     assert.match(error.details, /not a message of \/ccsp\.queue\.v1\.QueueService\/Get/);
     assert.equal((await fixture.connect(server).get({ taskId: "t1" })).task?.id, "t1");
+  });
+
+  it("refuses text that is not UTF-8 by the name of its field, where others would store a replacement", async () => {
+    const server = await fixture.serve({ enqueue: async () => taskNamed("stored") });
+    const request = EnqueueRequest.encode({
+      ...EnqueueRequest.create(),
+      spec: TaskSpec.fromPartial({ prompt: "fine", conversation: { id: "broken" } }),
+    }).finish();
+    const broken = Buffer.from(request);
+    broken[broken.indexOf("broken")] = 0xff;
+    const error = await sendRaw(server.port, broken, QueueServiceService.enqueue.path);
+    assert.equal(error?.code, status.INVALID_ARGUMENT);
+    const { reason, fields } = decodeDetails(error.metadata);
+    assert.equal(reason, "INVALID_FIELD");
+    assert.deepEqual(fields, [{ field: "spec.conversation.id", description: "is not text in UTF-8" }]);
   });
 
   it("logs a response that cannot be serialized, and hides the cause from the caller", async () => {

@@ -70,7 +70,7 @@ describe("health and reflection, for a stranger who wants to do harm,", () => {
     assert.equal(
       Buffer.concat(chunks)
         .toString("latin1")
-        .match(/Symbol not found/g)?.length,
+        .match(/Symbol nobody not found/g)?.length,
       200,
     );
   });

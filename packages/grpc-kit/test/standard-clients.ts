@@ -45,8 +45,16 @@ export function healthClient(
   };
 }
 
+/** An answer of server reflection: one of these. */
+export interface ReflectionAnswer {
+  readonly listServicesResponse?: { readonly service: readonly { readonly name: string }[] };
+  readonly fileDescriptorResponse?: { readonly fileDescriptorProto: Uint8Array[] };
+  readonly allExtensionNumbersResponse?: { readonly extensionNumber: readonly number[] };
+  readonly errorResponse?: { readonly errorCode: number; readonly errorMessage: string };
+}
+
 /** Sends one question to server reflection and returns the answer. */
-export async function reflect(port: number, question: object): Promise<unknown> {
+export async function reflect(port: number, question: object): Promise<ReflectionAnswer> {
   const root = dirname(createRequire(import.meta.url).resolve("@grpc/reflection/package.json"));
   const definition = loadSync(join(root, "build/proto/grpc/reflection/v1/reflection.proto"), {
     longs: String,

@@ -50,6 +50,14 @@ describe("the public protos", () => {
     assert.deepEqual(neededBy(...both, ...errors), listed(operators));
   });
 
+  it("have no `optional` extension, which the parser of some tools refuses, such as that of ghz", () => {
+    const optional = [...files.values()].flatMap(({ extension }) => extension).filter((each) => each.proto3Optional);
+    assert.deepEqual(
+      optional.map(({ name }) => name),
+      [],
+    );
+  });
+
   it("say where Go and Java put the generated code", () => {
     const lacking = [...files.values()]
       .filter(({ name }) => isIn(operators, name) && name.startsWith("ccsp/"))

@@ -349,7 +349,11 @@ function contract(
     const ids = outcomes.map(({ outcome }) => (outcome?.$case === "taskId" ? outcome.value : ""));
     assert.deepEqual(ids.toSorted(), ids, "oldest first");
     assert.equal(new Set(ids).size, 1_000);
-    for (const count of [0, 1_001]) await refused(batch(count), status.INVALID_ARGUMENT, "INVALID_FIELD");
+    for (const count of [0, 1_001]) {
+      await refused(batch(count), status.INVALID_ARGUMENT, "INVALID_FIELD");
+      // This is the name that the agent knows. The gateway passes it on.
+      await assert.rejects(batch(count), /^CallError: .*tasks has \d+, not 1 to 1000/);
+    }
   });
 
   it("holds a task until its start time, and counts its age from then", async () => {

@@ -1,4 +1,5 @@
-import { Refusal } from "@ccsp/errors";
+import { invalidFields, Refusal } from "@ccsp/errors";
+import { fieldNotUtf8, StrictReader } from "@ccsp/protos/strict-text.js";
 import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { SMALL_BYTES } from "../bounds/unread.js";
 import { inCallSpan, untraced } from "../wire/call-span.js";
@@ -72,8 +73,7 @@ export function implementSome<D extends ServiceShape>(
         const handler: unknown = handlers[name];
         if (typeof handler !== "function") continue;
         const handle = (request: unknown, context: CallContext) => {
-          if (isUnreadable(request))
-            throw new Refusal("INVALID_FIELD", `the request is not a message of ${method.path}`);
+          if (isUnreadable(request)) throw request[UNREADABLE];
           return handler.call(handlers, request, context);
         };
         const inSpan = traced.includes(method.path) ? inCallSpan(method.path) : untraced;
@@ -90,7 +90,11 @@ export function implementSome<D extends ServiceShape>(
 /** Marks what stands for a request that could not be decoded. */
 const UNREADABLE = Symbol("unreadable");
 
-const isUnreadable = (request: unknown): boolean =>
+interface Unreadable {
+  readonly [UNREADABLE]: Refusal;
+}
+
+const isUnreadable = (request: unknown): request is Unreadable =>
   typeof request === "object" && request !== null && UNREADABLE in request;
 
 /** The size of each request, for as long as its message lives. */
@@ -146,8 +150,15 @@ function servedDefinition(methods: ServiceShape): ServiceDefinition {
 
 function decoded(method: MethodShape, bytes: Buffer): object {
   try {
-    return method.requestDeserialize(bytes);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each generated `decode` takes a reader too
+    return method.requestDeserialize(new StrictReader(bytes) as unknown as Buffer);
   } catch {
-    return { [UNREADABLE]: true };
+    return { [UNREADABLE]: whyUnreadable(method.path, bytes) } satisfies Unreadable;
   }
+}
+
+function whyUnreadable(path: string, bytes: Buffer): Refusal {
+  const field = fieldNotUtf8(path, bytes);
+  if (field === undefined) return new Refusal("INVALID_FIELD", `the request is not a message of ${path}`);
+  return invalidFields([{ field, description: "is not text in UTF-8" }]);
 }

@@ -11,6 +11,7 @@ import { countRefused, observeCalls } from "./metrics.js";
 import type { Serving } from "./serve-call.js";
 import { addStandardServices } from "./standard-services.js";
 import { stopServer } from "./stop-server.js";
+import { explainTooLarge } from "./too-large.js";
 
 export interface ServeOptions {
   /** Port 0 chooses a free port. `GrpcServer.port` is the port in use. */
@@ -175,9 +176,10 @@ function newServer(
   const server = new Server({
     "grpc.max_connection_idle_ms": idleMs,
     "grpc.max_connection_age_ms": ageMs,
-    ...((admit ?? callers.limits ?? callers.meter) && {
-      interceptors: [createAdmission({ admit, connectionsOf }, serving)],
-    }),
+    interceptors: [
+      explainTooLarge(maxMessageBytes, serving.observe),
+      ...((admit ?? callers.limits ?? callers.meter) ? [createAdmission({ admit, connectionsOf }, serving)] : []),
+    ],
     "grpc.max_receive_message_length": maxMessageBytes,
     // Finds clients that vanished without closing the connection. Their streams are then cancelled.
     "grpc.keepalive_time_ms": 30_000,

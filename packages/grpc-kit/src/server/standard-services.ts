@@ -1,9 +1,6 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import type { Server, UntypedServiceImplementation } from "@grpc/grpc-js";
-import { loadFileDescriptorSetFromBuffer } from "@grpc/proto-loader";
-import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation } from "grpc-health-check";
+import { addReflection } from "./reflection.js";
 import { answerOneAtATime, type StreamCall, watchKnown, withSmallRequests } from "./standard-bounds.js";
 
 /** The services that every server has in addition to its own: grpc.health.v1 and server reflection. */
@@ -23,7 +20,7 @@ export function addStandardServices(server: Server, names: readonly string[]): S
   const tracked = trackStreams(server, open, healthNames);
   const health = new HealthImplementation(Object.fromEntries(healthNames.map((name) => [name, "SERVING"])));
   health.addToServer(tracked);
-  new ReflectionService(descriptors(), { services: [...names] }).addToServer(tracked);
+  addReflection((definition, handlers) => tracked.addService(definition, handlers), names);
 
   return {
     setNotServing() {
@@ -33,22 +30,6 @@ export function addStandardServices(server: Server, names: readonly string[]): S
       for (const stream of open) stream.end();
     },
   };
-}
-
-/**
- * The descriptor image that `buf build` wrote beside the generated code. The server reads no .proto file at run time.
- *
- * The definition of each message carries all files, and ReflectionService decodes the files of each definition that it
- * gets. So it gets only one: with all messages, a start took hundreds of megabytes.
- */
-function descriptors() {
-  const file = createRequire(import.meta.url).resolve("@ccsp/protos/descriptor.binpb");
-  const all = loadFileDescriptorSetFromBuffer(readFileSync(file));
-  return Object.fromEntries(
-    Object.entries(all)
-      .filter(([, each]) => "fileDescriptorProtos" in each)
-      .slice(0, 1),
-  );
 }
 
 function trackStreams(server: Register, open: Set<{ end(): void }>, names: readonly string[]): Register {

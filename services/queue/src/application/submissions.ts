@@ -137,7 +137,8 @@ export async function enqueueBatch(
   { agentId, items }: { readonly agentId: string; readonly items: readonly Omit<EnqueueRequest, "agentId">[] },
 ): Promise<PromiseSettledResult<FullTask>[]> {
   if (items.length === 0 || items.length > MAX_BATCH) {
-    throw invalidFields([{ field: "items", description: `has ${items.length} tasks, not 1 to ${MAX_BATCH}` }]);
+    // Agents know it by this name, and the gateway passes it on.
+    throw invalidFields([{ field: "tasks", description: `has ${items.length}, not 1 to ${MAX_BATCH}` }]);
   }
   return submissions.enqueueAll(items.map(({ spec, requestId }) => ({ agentId, spec, requestId })));
 }

@@ -14,8 +14,11 @@ export const protobufPackage = "google.rpc";
 export const protobufFileName = "google/rpc/error_details.proto";
 
 /**
- * The standard error messages of google.rpc that CCSP uses, under their standard package and field numbers. Any gRPC
- * client that knows them can read `grpc-status-details-bin`. Only the parts that CCSP uses are here.
+ * What `grpc-status-details-bin` carries: `google.rpc.Status` and those of the standard messages of google.rpc that CCSP
+ * uses, under their standard names and field numbers. So any gRPC client that knows the standard ones can read it.
+ *
+ * This file is not the standard one of this name: that one has more messages, and `Status` in `google/rpc/status.proto`.
+ * Where your language has a package with the standard files, use it in place of this file.
  */
 
 /** The content of the `grpc-status-details-bin` trailer. */

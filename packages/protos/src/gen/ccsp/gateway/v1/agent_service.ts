@@ -3416,9 +3416,15 @@ export const GetMyBudgetsResponse: MessageFns<GetMyBudgetsResponse> = {
  * continues the agent's trace.
  *
  * The comment of each RPC names the scope that it needs. Every RPC can fail with these errors:
- * - UNAUTHENTICATED `TOKEN_MISSING`, `TOKEN_INVALID`, `TOKEN_EXPIRED`.
+ * - UNAUTHENTICATED `TOKEN_MISSING`, `TOKEN_INVALID`, `TOKEN_EXPIRED`, `TOKEN_REVOKED`.
  * - PERMISSION_DENIED `SCOPE_MISSING`.
+ * - INVALID_ARGUMENT `INVALID_FIELD`: the request is not a message of the RPC, or a text in it is not UTF-8.
+ * - RESOURCE_EXHAUSTED `MESSAGE_TOO_LARGE`: the request is larger than 16 MiB.
+ * - RESOURCE_EXHAUSTED `CALLER_LIMIT`: this caller uses or has open too much. `QuotaFailure` names the bound. The call
+ *   did nothing. Wait for the time in `RetryInfo`, then call again.
  * - UNAVAILABLE `SHUTTING_DOWN`, `DEPENDENCY_UNAVAILABLE`: call again with back-off.
+ * - DEADLINE_EXCEEDED `DEADLINE_EXCEEDED`, CANCELLED `CALL_CANCELLED`: the caller's deadline passed, or it gave up.
+ * - INTERNAL `INTERNAL`: a bug, which the service has logged.
  */
 export type AgentServiceService = typeof AgentServiceService;
 export const AgentServiceService = {
@@ -3434,6 +3440,8 @@ export const AgentServiceService = {
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
    * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound of the installation or of this agent is reached, or the installation has
    *   no memory left. `QuotaFailure` names the bound. Wait for the time in `RetryInfo`, then call again.
+   * - RESOURCE_EXHAUSTED `BUDGET_EXHAUSTED`: a budget for this task is used up. `QuotaFailure` names it, and `RetryInfo`
+   *   says when its period ends. Nothing was stored.
    * - NOT_FOUND `CONVERSATION_NOT_FOUND`: this agent has no conversation with the id `spec.conversation.id`, or the
    *   queue has removed it.
    * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force; a person has to end it.
@@ -3743,6 +3751,8 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
    * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound of the installation or of this agent is reached, or the installation has
    *   no memory left. `QuotaFailure` names the bound. Wait for the time in `RetryInfo`, then call again.
+   * - RESOURCE_EXHAUSTED `BUDGET_EXHAUSTED`: a budget for this task is used up. `QuotaFailure` names it, and `RetryInfo`
+   *   says when its period ends. Nothing was stored.
    * - NOT_FOUND `CONVERSATION_NOT_FOUND`: this agent has no conversation with the id `spec.conversation.id`, or the
    *   queue has removed it.
    * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force; a person has to end it.
@@ -3899,6 +3909,8 @@ export interface AgentServiceClient extends Client {
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
    * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound of the installation or of this agent is reached, or the installation has
    *   no memory left. `QuotaFailure` names the bound. Wait for the time in `RetryInfo`, then call again.
+   * - RESOURCE_EXHAUSTED `BUDGET_EXHAUSTED`: a budget for this task is used up. `QuotaFailure` names it, and `RetryInfo`
+   *   says when its period ends. Nothing was stored.
    * - NOT_FOUND `CONVERSATION_NOT_FOUND`: this agent has no conversation with the id `spec.conversation.id`, or the
    *   queue has removed it.
    * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force; a person has to end it.

@@ -2532,8 +2532,8 @@ export const WhoAmIResponse: MessageFns<WhoAmIResponse> = {
  * Without the scope `prompts:read`, answers hold no content of tasks: prompts, attachments, texts of engines and the
  * inputs of tools are empty, and all other fields stay. With it, a call that shows content leaves an audit line.
  *
- * Every RPC can fail with the errors that AgentService names, and with RESOURCE_EXHAUSTED `CALLER_LIMIT`. A call about
- * one executor can fail with:
+ * Every RPC can fail with the errors that every RPC of AgentService can fail with. A call about one executor can fail
+ * with:
  * - NOT_FOUND `EXECUTOR_NOT_FOUND`: the queue knows no executor of this id.
  * - UNAVAILABLE `DEPENDENCY_UNAVAILABLE`: the executor does not answer, or has not said where it serves.
  */
