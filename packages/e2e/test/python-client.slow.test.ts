@@ -40,6 +40,8 @@ describe("the Python client, installed from its wheel", function () {
   // The lowest 5, and the newest 7. The wheel is the same for all.
   for (const protobuf of ["protobuf==5.26.0", "protobuf>=7,<8"]) {
     it(`passes them, and mypy with types of messages, as pip alone builds it for ${protobuf}`, async function () {
+      // pip downloads, and mypy reads all types of protobuf.
+      this.timeout(600_000);
       const built = await installFromSource([protobuf, "types-protobuf", "mypy"]).catch((error: Error) =>
         /No matching distribution|Could not find a version|Connection/.test(error.message)
           ? skip(this, "pip reaches no index with these packages")
@@ -91,6 +93,10 @@ describe("the Python client, installed from its wheel", function () {
 
     it("streams an answer", async () => {
       assert.match(await example("stream"), /You said: Say hello in one sentence/);
+    });
+
+    it("asks several questions at once, in asyncio code", async () => {
+      assert.match(await example("many"), /^Name a river: You said: Name a river\n(.*\n)*Name a lake: You said/);
     });
 
     it("submits a batch, and finds it again when the program starts a second time", async () => {
@@ -189,7 +195,7 @@ async function mypyFaults(client: Omit<PythonClient, "wheels">, files: readonly 
   const [, major = 0, minor = 0] = /(\d+)\.(\d+)/.exec(said)?.map(Number) ?? [];
   // Before 1.7, mypy takes `Unpack` only when it is told to. Later, this option makes a warning.
   const early = major < 1 || (major === 1 && minor < 7) ? ["--enable-incomplete-feature=Unpack"] : [];
-  const config = ["--config-file", join(PYTHON_CLIENT, "pyproject.toml"), "--cache-dir", "/dev/null"];
+  const config = ["--config-file", join(PYTHON_CLIENT, "pyproject.toml"), "--cache-dir", join(client.folder, "mypy")];
   const run = client.python(["-m", "mypy", ...config, ...early, ...files]);
   const printed = await run.then(
     ({ stdout }) => stdout,

@@ -104,7 +104,9 @@ def _adder(full: str, service: Any) -> Any:
         handlers = {}
         for method in service.method:
             request, response = _types(method)
-            make = grpc.unary_stream_rpc_method_handler if method.server_streaming else grpc.unary_unary_rpc_method_handler
+            make = (
+                grpc.unary_stream_rpc_method_handler if method.server_streaming else grpc.unary_unary_rpc_method_handler
+            )
             behaviour = getattr(servicer, method.name)
             handlers[method.name] = make(
                 behaviour, request_deserializer=request.FromString, response_serializer=response.SerializeToString
