@@ -184,7 +184,7 @@ build: ## compile the TypeScript sources
 pack: build ## pack the SDK and the ccsp command into dist/, for npm
 	@node .ci/pack/main.mjs
 
-# Needs Debian's Python and protoc (clients/python/README.md). WHEELS names another folder for the result.
+# Needs Debian's Python, and no network (clients/python/README.md). WHEELS names another folder for the result.
 python: ## build the wheel of the Python client into clients/python/dist
 	@/usr/bin/python3 -m pip wheel --quiet --no-index --no-deps --no-build-isolation \
 	  --wheel-dir $(or $(WHEELS),clients/python/dist) clients/python

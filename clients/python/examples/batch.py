@@ -8,7 +8,7 @@ QUESTIONS = ["Name a river", "Name a mountain", "Name a lake"]
 # The ids come from the work, not from chance: if this program is started again, it finds its tasks and makes no new ones.
 BATCH = os.environ.get("BATCH", "geography-1")
 
-with ccsp.Client(os.environ["CCSP_GATEWAY"], token=os.environ["CCSP_TOKEN"]) as client:
+with ccsp.Client() as client:
     tasks: list[ccsp.Task] = [{"prompt": text, "priority": "low", "labels": {"batch": BATCH}} for text in QUESTIONS]
     outcomes = client.submit_many(tasks, request_ids=[f"{BATCH}-{number}" for number in range(len(tasks))])
     for question, outcome in zip(QUESTIONS, outcomes):

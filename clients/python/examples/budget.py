@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import ccsp
 
-with ccsp.Client(os.environ["CCSP_GATEWAY"], token=os.environ["CCSP_TOKEN"]) as client:
+with ccsp.Client() as client:
     budget = float(os.environ.get("BUDGET", "0.50"))
     estimate = client.estimate("Read the logs and find the fault")
     print(f"would start within {estimate.start.p90.seconds} s" if estimate.HasField("start") else "no estimate yet")

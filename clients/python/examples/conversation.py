@@ -1,10 +1,8 @@
 """Asks two questions in one conversation: the second answer knows the first question."""
 
-import os
-
 import ccsp
 
-with ccsp.Client(os.environ["CCSP_GATEWAY"], token=os.environ["CCSP_TOKEN"]) as client:
+with ccsp.Client() as client:
     first = client.run("My name is Ada. Remember it.", conversation={}).result()
     second = client.run("What is my name?", conversation={"id": first.conversation_id}).result()
     print(second.text)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import ccsp
 
-with ccsp.Client(os.environ["CCSP_GATEWAY"], token=os.environ["CCSP_TOKEN"]) as client:
+with ccsp.Client() as client:
     run = client.run(
         os.environ.get("PROMPT", "Say hello"),
         max_attempts=2,

@@ -1,10 +1,8 @@
 """Stores a task that runs every working day, shows when it runs next, and deletes it."""
 
-import os
-
 import ccsp
 
-with ccsp.Client(os.environ["CCSP_GATEWAY"], token=os.environ["CCSP_TOKEN"]) as client:
+with ccsp.Client() as client:
     schedule = client.schedules.put(
         "morning-report",
         "30 7 * * 1-5",

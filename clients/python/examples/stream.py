@@ -1,11 +1,10 @@
 """Runs one prompt and shows the answer while it is written."""
 
-import os
 import sys
 
 import ccsp
 
-with ccsp.Client(os.environ["CCSP_GATEWAY"], token=os.environ["CCSP_TOKEN"]) as client:
+with ccsp.Client() as client:
     run = client.run("Say hello in one sentence", priority="high", labels={"team": "docs"})
     for event in run:
         match event:

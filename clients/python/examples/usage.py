@@ -1,13 +1,12 @@
 """Shows what this agent used, is expected to use and may use, and where the time of its newest task went."""
 
 import itertools
-import os
 from datetime import timedelta
 
 import ccsp
 from ccsp.usage.v1 import forecast_pb2
 
-with ccsp.Client(os.environ["CCSP_GATEWAY"], token=os.environ["CCSP_TOKEN"]) as client:
+with ccsp.Client() as client:
     for row in client.usage(group_by=["model", "priority"]).rows:  # the last 24 hours
         tokens = row.usage.input_tokens + row.usage.output_tokens
         print(f"{row.model} ({row.priority}): {row.runs} run(s), {tokens} tokens, ${row.cost_usd:.4f}")

@@ -15,12 +15,14 @@ from google.protobuf import descriptor_pb2
 
 
 class FakeGateway(stubs.AgentServiceServicer):
-    """`answers[method]` is called with the request. `calls` are the method, request and token of each call."""
+    """`answers[method]` is called with the request. `calls` are the method, request and token of each call, and
+    `headers` what it carried."""
 
-    def __init__(self, credentials: grpc.ServerCredentials | None = None) -> None:
+    def __init__(self, credentials: grpc.ServerCredentials | None = None, threads: int = 8) -> None:
         self.answers: dict[str, Callable[[Any], Any]] = {}
         self.calls: list[tuple[str, Any, str]] = []
-        self._server = grpc.server(futures.ThreadPoolExecutor(8))
+        self.headers: list[dict[str, str]] = []
+        self._server = grpc.server(futures.ThreadPoolExecutor(threads))
         stubs.add_AgentServiceServicer_to_server(self, self._server)
         if credentials:
             port = self._server.add_secure_port("127.0.0.1:0", credentials)
@@ -31,6 +33,10 @@ class FakeGateway(stubs.AgentServiceServicer):
 
     def close(self) -> None:
         self._server.stop(None).wait()
+
+    def note(self, method: str, request: Any, context: Any) -> None:
+        self.headers.append(dict(context.invocation_metadata()))
+        self.calls.append((method, request, self.headers[-1].get("authorization", "")))
 
     def requests(self, method: str) -> list[Any]:
         return [request for name, request, _ in self.calls if name == method]
@@ -43,14 +49,14 @@ def _method(name: str, streams: bool) -> Callable[..., Any]:
     def unary(self: FakeGateway, request: Any, context: Any) -> Any:
         if name not in self.answers:
             context.abort(grpc.StatusCode.UNIMPLEMENTED, f"the test does not answer {name}")
-        self.calls.append((name, request, dict(context.invocation_metadata()).get("authorization", "")))
+        self.note(name, request, context)
         try:
             return self.answers[name](request)
         except Refusal as refusal:
             refusal.send(context)
 
     def stream(self: FakeGateway, request: Any, context: Any) -> Any:
-        self.calls.append((name, request, dict(context.invocation_metadata()).get("authorization", "")))
+        self.note(name, request, context)
         try:
             yield from self.answers[name](request)
         except Refusal as refusal:

@@ -115,7 +115,7 @@ class Contract(unittest.TestCase):
 
     def test_the_words_are_those_of_the_enums(self):
         states = {name.removeprefix("TASK_STATE_") for name in task_pb2.TaskState.keys()} - {"UNSPECIFIED"}
-        self.assertEqual(set(typing.get_args(fields.State)), states)
+        self.assertEqual(set(typing.get_args(fields.State)), states | {state.lower() for state in states})
         priorities = {name.removeprefix("PRIORITY_").lower() for name in task_pb2.Priority.keys()} - {"unspecified"}
         self.assertEqual(set(typing.get_args(fields.Priority)), priorities)
         for words, enum, prefix in (

@@ -1,15 +1,21 @@
 """Run tasks on a CCSP gateway. README.md has examples."""
 
-from ccsp.client import Client, Schedules, Submitted
+import logging
+from importlib.metadata import version
+
+from ccsp.async_client import AsyncClient, AsyncSchedules
+from ccsp.client import Client, Schedules
 from ccsp.errors import (
     AuthenticationError,
     BudgetExhaustedError,
     CcspError,
     ConflictError,
+    Error,
     Field,
     InvalidTaskError,
     NotFoundError,
     QueueFullError,
+    RunTimeoutError,
     ScopeError,
     SubmitStoppedError,
     TaskFailedError,
@@ -33,10 +39,19 @@ from ccsp.events import (
     to_event,
 )
 from ccsp.fields import Task
-from ccsp.run import Run
+from ccsp.operations import Submitted
+from ccsp.run import AsyncRun, Run
+
+__version__ = version("ccsp-client")
+
+# The agent decides where the lines go.
+logging.getLogger("ccsp").addHandler(logging.NullHandler())
 
 __all__ = [
     "Accepted",
+    "AsyncClient",
+    "AsyncRun",
+    "AsyncSchedules",
     "AuthenticationError",
     "BudgetExhaustedError",
     "Cancelling",
@@ -44,6 +59,7 @@ __all__ = [
     "Client",
     "ConflictError",
     "Ended",
+    "Error",
     "Event",
     "Field",
     "InvalidTaskError",
@@ -51,6 +67,7 @@ __all__ = [
     "Notice",
     "QueueFullError",
     "Run",
+    "RunTimeoutError",
     "Schedules",
     "ScopeError",
     "Started",
@@ -65,6 +82,7 @@ __all__ = [
     "UnavailableError",
     "Used",
     "Waiting",
+    "__version__",
     "category_name",
     "state_name",
     "to_event",

@@ -20,7 +20,20 @@ class Field:
     description: str
 
 
-class CcspError(Exception):
+class Error(Exception):
+    """What this package raises when a call or a task failed. It can be pickled, so it crosses processes."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[Error], args: tuple[Any, ...], state: dict[str, Any]) -> Error:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
+
+
+class CcspError(Error):
     """A call that CCSP refused or could not answer. The subclasses group reasons by what the caller should do."""
 
     #: The reasons that this class is for. CcspError itself has the others, such as INTERNAL and CALL_CANCELLED.
@@ -51,6 +64,9 @@ class CcspError(Exception):
         self.may_have_taken_effect = False
         #: The request ids that a submission carried, in the order of its tasks. Also those that the client made up.
         self.request_ids: tuple[str, ...] = ()
+        #: The task that was followed, if it was accepted, and the position of the last entry of its log that was read.
+        self.task_id: str | None = None
+        self.sequence = 0
 
     @property
     def request_id(self) -> str | None:
@@ -127,7 +143,11 @@ class UnavailableError(CcspError):
     retryable = True
 
 
-class TaskFailedError(Exception):
+class RunTimeoutError(CcspError):
+    """The `timeout` of a run is over, and nothing is broken. The task `task_id` continues: `watch` follows it on."""
+
+
+class TaskFailedError(Error):
     """The task of `Run.result` ended without a result. The call did not fail: the task ran, or it was cancelled."""
 
     def __init__(self, task_id: str, state: str, error: task_pb2.TaskError | None) -> None:
@@ -161,7 +181,8 @@ def from_rpc_error(error: grpc.RpcError, target: str) -> CcspError:
     reason = _OWN_REASON.get(error.code(), "INTERNAL")
     message: str = error.details() or str(error.code())
     details: dict[str, Any] = {}
-    trailers = dict(error.trailing_metadata() or ())
+    # gRPC's asyncio API has a mapping whose keys, in some versions, are not the names.
+    trailers = {name: value for name, value in error.trailing_metadata() or ()}
     if "grpc-status-details-bin" not in trailers:
         return error_for(reason, f"{target}: {message}")
     for part in rpc.Status.FromString(trailers["grpc-status-details-bin"]).details:

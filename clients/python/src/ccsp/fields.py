@@ -13,7 +13,18 @@ from typing import Literal, TypedDict
 
 Span = dt.timedelta | float
 Priority = Literal["urgent", "high", "normal", "low"]
+#: The words in capitals are those of `state_name`, `Ended.state` and `TaskFailedError.state`: they can be given back.
 State = Literal[
+    "scheduled",
+    "queued",
+    "parked",
+    "leased",
+    "running",
+    "cancelling",
+    "succeeded",
+    "failed",
+    "cancelled",
+    "expired",
     "SCHEDULED",
     "QUEUED",
     "PARKED",

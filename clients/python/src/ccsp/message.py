@@ -76,7 +76,7 @@ def _set(message: Message, field: Any, value: Any, at: str, faults: list[Field])
         if not isinstance(value, Mapping) or not all(isinstance(text, str) for pair in value.items() for text in pair):
             raise TypeError(f"has to be a dict of strings, not {value!r}")
         target.update(value)
-    elif field.label == FieldDescriptor.LABEL_REPEATED:
+    elif _is_repeated(field):
         if isinstance(value, (str, bytes, Mapping)):
             raise TypeError(f"has to be a list, not {value!r}")
         for item in value:
@@ -89,6 +89,12 @@ def _set(message: Message, field: Any, value: Any, at: str, faults: list[Field])
         _set_message(target, value, at, faults)
     else:
         setattr(message, field.name, _scalar(field, value))
+
+
+def _is_repeated(field: Any) -> bool:
+    # protobuf 7 has no `label`, and protobuf before 6.31 no `is_repeated`.
+    repeated: bool | None = getattr(field, "is_repeated", None)
+    return bool(field.label == FieldDescriptor.LABEL_REPEATED) if repeated is None else repeated
 
 
 def _set_message(target: Message, value: Any, at: str, faults: list[Field]) -> None:

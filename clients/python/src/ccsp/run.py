@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from types import TracebackType
 
 from ccsp.errors import CcspError, TaskFailedError
 from ccsp.events import Accepted, Ended, Event, Started, TakenBack, Text, Used, ended, to_event, used
 from ccsp.task.v1 import task_pb2
 
 
-class Run(Iterator[Event]):
-    """The events of a task, in order. Nothing is sent before the first event, or the result, is asked for.
+class _Reading:
+    """What is known of a task from the entries of its log that were read."""
 
-    Leaving the loop does not cancel the task: `Client.watch(run.task_id, after_sequence=run.sequence)` continues.
-    """
-
-    def __init__(
-        self,
-        entries: Iterator[task_pb2.Task | task_pb2.TaskEvent],
-        get: Callable[[str], task_pb2.Task],
-        task_id: str = "",
-        after_sequence: int = 0,
-    ) -> None:
-        self._entries, self._get = entries, get
-        self._events = (event for entry in entries for event in self._read(entry))
+    def __init__(self, task_id: str, after_sequence: int) -> None:
         self._messages: dict[int, str] = {}
         self._ended: Ended | None = None
         self._told_usage = False
+        self._news: Iterator[Event] = iter(())
         #: Empty until the task is accepted.
         self.task_id = task_id
         #: Position of the last entry of the log that was read.
         self.sequence = after_sequence
-
-    def __iter__(self) -> Run:
-        return self
-
-    def __next__(self) -> Event:
-        return next(self._events)
 
     @property
     def text(self) -> str:
@@ -45,24 +30,16 @@ class Run(Iterator[Event]):
             return self._ended.result.text
         return self._messages[max(self._messages)] if self._messages else ""
 
-    def result(self) -> task_pb2.TaskResult:
-        """Reads the rest and returns the result. Raises TaskFailedError when the task ended without one."""
-        for _ in self:
-            pass
+    def _result(self, task: task_pb2.Task | None) -> task_pb2.TaskResult:
+        """The result. `task` counts if the log has no end."""
         end = self._ended
-        if end is None and self.task_id:
-            # The store can lose the last entries of a log in a failover. The task itself says how it ended.
-            task = self._get(self.task_id)
+        if end is None and task is not None:
             end = ended(self.sequence, task) if task.HasField("end_time") else None
         if end is None:
             raise CcspError("CALL_CANCELLED", f"the run was left before its end; task {self.task_id or 'not accepted'}")
         if end.state == "SUCCEEDED" and end.result:
             return end.result
         raise TaskFailedError(self.task_id, end.state, end.error)
-
-    def close(self) -> None:
-        """Stops following. The task continues."""
-        getattr(self._entries, "close", lambda: None)()
 
     def _read(self, entry: task_pb2.Task | task_pb2.TaskEvent) -> Iterator[Event]:
         if isinstance(entry, task_pb2.Task):
@@ -89,3 +66,99 @@ class Run(Iterator[Event]):
             self._messages[event.message] = self._messages.get(event.message, "") + event.text
         if event is not None:
             yield event
+
+
+class Run(_Reading, Iterator[Event]):
+    """The events of a task, in order. Nothing is sent before the first event, or the result, is asked for.
+
+    Leaving the loop, or the end of a `with` block, does not cancel the task:
+    `Client.watch(run.task_id, after_sequence=run.sequence)` continues.
+    """
+
+    def __init__(
+        self,
+        entries: Iterator[task_pb2.Task | task_pb2.TaskEvent],
+        get: Callable[[str], task_pb2.Task],
+        task_id: str = "",
+        after_sequence: int = 0,
+    ) -> None:
+        super().__init__(task_id, after_sequence)
+        self._entries, self._get = entries, get
+
+    def __iter__(self) -> Run:
+        return self
+
+    def __next__(self) -> Event:
+        while True:
+            for event in self._news:
+                return event
+            self._news = self._read(next(self._entries))
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def result(self) -> task_pb2.TaskResult:
+        """Reads the rest and returns the result. Raises TaskFailedError when the task ended without one."""
+        for _ in self:
+            pass
+        # The store can lose the last entries of a log in a failover. The task itself says how it ended.
+        lost = self._ended is None and self.task_id
+        return self._result(self._get(self.task_id) if lost else None)
+
+    def close(self) -> None:
+        """Stops following. The task continues."""
+        getattr(self._entries, "close", lambda: None)()
+
+
+class AsyncRun(_Reading, AsyncIterator[Event]):
+    """The events of a task, in order, as `Run` has them.
+
+    Cancelling the asyncio task that waits for an event ends the run, and does not cancel the task:
+    `AsyncClient.watch(run.task_id, after_sequence=run.sequence)` continues.
+    """
+
+    def __init__(
+        self,
+        entries: AsyncIterator[task_pb2.Task | task_pb2.TaskEvent],
+        get: Callable[[str], Awaitable[task_pb2.Task]],
+        task_id: str = "",
+        after_sequence: int = 0,
+    ) -> None:
+        super().__init__(task_id, after_sequence)
+        self._entries, self._get = entries, get
+
+    def __aiter__(self) -> AsyncRun:
+        return self
+
+    async def __anext__(self) -> Event:
+        while True:
+            for event in self._news:
+                return event
+            self._news = self._read(await anext(self._entries))
+
+    async def __aenter__(self) -> AsyncRun:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def result(self) -> task_pb2.TaskResult:
+        """Reads the rest and returns the result. Raises TaskFailedError when the task ended without one."""
+        async for _ in self:
+            pass
+        # The store can lose the last entries of a log in a failover. The task itself says how it ended.
+        lost = self._ended is None and self.task_id
+        return self._result(await self._get(self.task_id) if lost else None)
+
+    async def close(self) -> None:
+        """Stops following. The task continues."""
+        await getattr(self._entries, "aclose", _nothing)()
+
+
+async def _nothing() -> None:
+    pass
