@@ -268,7 +268,7 @@ export function fakeOperatorService(onLost: () => void = () => {}) {
     putBudget: async () => ({ standing: BUDGET }),
     listBudgets: async () => ({ budgets: [BUDGET] }),
     deleteBudget: async () => ({}),
-    recordUsage: async () => ({ counted: true }),
+    recordUsage: async () => ({ counted: true, states: [] }),
     listUsageWindows: async () => ({
       windows: [
         UsageWindow.fromPartial({

@@ -1,15 +1,21 @@
-import { conditionText, DEFAULT_RULES } from "@ccsp/monitor";
+import { conditionText, DEFAULT_RULES, PROMETHEUS_ONLY_RULES } from "@ccsp/monitor";
 import { table, withLinks } from "./markdown.js";
 
 /** The built-in rules of alerts, with what to do. */
 export function alertRules(): string {
-  const rows = DEFAULT_RULES.map((rule) => [
+  const conditions: readonly (readonly [(typeof DEFAULT_RULES)[number], string, string?])[] = [
+    ...DEFAULT_RULES.map((rule) => [rule, `\`${conditionText(rule)}\``] as const),
+    ...PROMETHEUS_ONLY_RULES.map((rule) => [rule, ONLY_IN_PROMETHEUS, "only there"] as const),
+  ];
+  const rows = conditions.map(([rule, condition, where]) => [
     `[\`${rule.name}\`](runbooks.md#${rule.name})`,
     rule.severity,
-    `\`${conditionText(rule)}\``,
+    condition,
     rule.summary,
     withLinks(rule.whatToDo),
-    rule.prometheus === undefined ? "no" : "yes",
+    where ?? (rule.prometheus === undefined ? "no" : "yes"),
   ]);
   return table(["rule", "severity", "fires when", "what it says", "what to do", "also in Prometheus"], rows);
 }
+
+const ONLY_IN_PROMETHEUS = "no metrics for 2 min";

@@ -1,4 +1,4 @@
-export { DEFAULT_RULES } from "./alerts/domain/default-rules.js";
+export { DEFAULT_RULES, PROMETHEUS_ONLY_RULES } from "./alerts/domain/default-rules.js";
 export { prometheusQueries, prometheusRules, prometheusTests } from "./alerts/domain/prometheus.js";
 export { conditionText } from "./alerts/domain/words.js";
 export type { MonitorConfig } from "./config.js";

@@ -6,6 +6,7 @@ import { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { pino } from "pino";
+import { DEFAULT_RULES } from "../src/alerts/domain/default-rules.js";
 import { checkHeartbeat } from "../src/fleet/check-heartbeat.js";
 import { createFleet, type Fleet } from "../src/fleet/fleet.js";
 import { globalMetrics } from "../src/fleet/global-metrics.js";
@@ -125,6 +126,25 @@ describe("the fleet as the monitor knows it", () => {
     assert.deepEqual(await fleetSignals(two).read(at(31)), []);
     await both((fleet) => fleet.sweep(at(3_700)));
     assert.deepEqual(await one.list(at(3_700)), []);
+  });
+
+  it("counts and tells of a process that ended without a stop and runs again before it is late", async () => {
+    const crashesAt = async (seconds: number) =>
+      (await fleetSignals(two).read(at(seconds))).flatMap(({ metric, value }) =>
+        metric === "instance_crashes" ? [value] : [],
+      );
+    await both((fleet) => fleet.hear(report(), at(1)));
+    await both((fleet) => fleet.hear(report({ bootId: "boot-2", bootTime: at(10) }), at(11)));
+    assert.deepEqual(await crashesAt(12), [1]);
+    await one.hear(report({ bootId: "boot-2", bootTime: at(10), sequence: 9n, state: InstanceState.STOPPED }), at(20));
+    await one.hear(report({ bootId: "boot-3", bootTime: at(30) }), at(31));
+    assert.deepEqual(await crashesAt(32), [1], "the second one had stopped");
+    await two.hear(report({ bootId: "boot-4", bootTime: at(40) }), at(41));
+    assert.deepEqual(await crashesAt(42), [2]);
+    await two.hear(report({ bootId: "boot-4", bootTime: at(40), sequence: 2n }), at(910));
+    assert.deepEqual(await crashesAt(912), [1]);
+    const rule = DEFAULT_RULES.find(({ metric }) => metric === "instance_crashes");
+    assert.deepEqual([rule?.condition, rule?.threshold, rule?.fireAfterMs], [">=", 1, 0]);
   });
 
   it("signals a lost executor until it is back under its id, and for an hour at most", async () => {

@@ -4,6 +4,7 @@ import { Redis } from "ioredis";
 import { bindSloScripts } from "../src/slo/count-store.js";
 import { bindLeaseScripts } from "../src/state/leader.js";
 import { bindStateScripts } from "../src/state/state-store.js";
+import { bindClaimScripts } from "../src/usage/redis/redis-claim-store.js";
 import { bindUsageScripts } from "../src/usage/redis/redis-usage-store.js";
 
 describe("the monitor's Lua files", () => {
@@ -11,6 +12,7 @@ describe("the monitor's Lua files", () => {
     const redis = new Redis({ lazyConnect: true });
     const scripts = Object.values({
       ...bindUsageScripts(redis),
+      ...bindClaimScripts(redis),
       ...bindStateScripts(redis),
       ...bindLeaseScripts(redis),
       ...bindSloScripts(redis),

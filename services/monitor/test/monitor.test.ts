@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { createPublisher, eventsKey, type Publication } from "@ccsp/events";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { TaskCompleted, TaskFailed, TaskRetried } from "@ccsp/protos/ccsp/event/v1/event.js";
+import { UsageRecord, UsageRecordState } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { Dimension, UsageRow } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
@@ -176,6 +177,18 @@ describe("monitor", () => {
     await assert.rejects(lines.next(), { ...refused, message: /step/ });
     const work = { requestId: "r", agentId: "a", engine: "e", costUsd: -1 };
     await assert.rejects(client.recordUsage(work), { ...refused, message: /cost_usd/ });
+    const record = UsageRecord.fromPartial({ requestId: "r", agentId: "a", engine: "e", costUsd: 1 });
+    await assert.rejects(client.recordUsage({ ...record, records: [record] }), { ...refused, message: /^records / });
+    await assert.rejects(client.recordUsage({ records: [record, { ...record, costUsd: -1 }] }), {
+      message: /^records\[1\]\.cost_usd/,
+    });
+    assert.deepEqual(await client.recordUsage(record), { counted: true, states: [] });
+    assert.deepEqual(await client.recordUsage(record), { counted: false, states: [] });
+    const other = { ...record, endTime: new Date(Date.now() - 3 * DAY_MS) };
+    await assert.rejects(client.recordUsage(other), { reason: "REQUEST_ID_CONFLICT" });
+    const { counted, states } = await client.recordUsage({ records: [record, other, { ...record, requestId: "s" }] });
+    const { REPEATED, CONFLICTING, COUNTED } = UsageRecordState;
+    assert.deepEqual([counted, states], [true, [REPEATED, CONFLICTING, COUNTED]]);
   });
 
   it("records in a span of the task's trace; on SIGTERM it exits 0 and leaves nothing open", async () => {

@@ -7,10 +7,12 @@ import { pino } from "pino";
 import { reportAgents } from "../src/usage/domain/agent-stats.js";
 import { type Counts, noCounts } from "../src/usage/domain/counts.js";
 import { exportUsage } from "../src/usage/domain/export-usage.js";
+import { type OutsideWork, recordWork } from "../src/usage/domain/record-usage.js";
 import { DIMENSIONS, type Dimension, type Run } from "../src/usage/domain/run.js";
 import { reportTimeSeries } from "../src/usage/domain/time-series.js";
 import { reportUsage } from "../src/usage/domain/usage-report.js";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../src/usage/domain/usage-store.js";
+import { createRedisClaimStore } from "../src/usage/redis/redis-claim-store.js";
 import { createRedisUsageStore } from "../src/usage/redis/redis-usage-store.js";
 import { PlainSums } from "./synthetic.js";
 
@@ -288,5 +290,65 @@ describe("the usage store", function () {
         ['=cmd|" /C calc"!A0', 1, 5],
       ],
     );
+  });
+
+  describe("records of work outside CCSP", () => {
+    const record = (...works: readonly Partial<OutsideWork>[]) =>
+      recordWork(
+        { store: storeOf(), claims: createRedisClaimStore(redis.client) },
+        works.map((work) => ({
+          ...{ requestId: "1", agent: "a", engine: "e", account: "", model: "", priority: "", labels: {} },
+          ...{ endTime: undefined, outcome: "succeeded" as const, tokens: undefined, costUsd: 1, runMs: undefined },
+          ...work,
+        })),
+        { allowedLabels: [], isList: true, now },
+      );
+    const runs = async () => (await reportUsage(storeOf(), { ...all, groupBy: [] }, now)).rows[0]?.counts.runs;
+
+    it("count each id of an agent once, and say when it is used again for another record", async () => {
+      assert.deepEqual(await record({ agent: "a", requestId: "b c" }, { agent: "a b", requestId: "c" }), [
+        "counted",
+        "counted",
+      ]);
+      const labels = { one: "1", two: "2" };
+      const endTime = new Date(now.getTime() - 5 * DAY_MS);
+      assert.deepEqual(await record({ labels }, { labels: { two: "2", one: "1" } }, { labels, costUsd: 2 }), [
+        "counted",
+        "repeat",
+        "conflict",
+      ]);
+      assert.deepEqual(await record({ labels, endTime }), ["conflict"]);
+      assert.deepEqual(await record({ requestId: "2", endTime }, { requestId: "2", endTime }), ["counted", "repeat"]);
+      assert.equal(await runs(), 4);
+    });
+
+    it("are counted after a caller or a monitor that died between the claim and the count", async () => {
+      const died = { record: () => Promise.reject(new Error("died")) };
+      const work = { requestId: "1", agent: "a", engine: "e", account: "", model: "", priority: "", labels: {} };
+      const about = {
+        endTime: undefined,
+        outcome: "succeeded",
+        tokens: undefined,
+        costUsd: 1,
+        runMs: undefined,
+      } as const;
+      const options = { allowedLabels: [], isList: false, now: new Date(now.getTime() - MINUTE_MS) };
+      const claims = createRedisClaimStore(redis.client);
+      await assert.rejects(recordWork({ store: died, claims }, [{ ...work, ...about }], options), /died/);
+      assert.deepEqual(await record({}), ["counted"]);
+      assert.deepEqual(await record({}), ["repeat"]);
+    });
+
+    it("are refused with every wrong field of every record, and above 1,000, and then none is counted", async () => {
+      const bad = { requestId: "2", account: "x\u202e", model: "m\u001b[2J", labels: { "k\n": "v" } };
+      await assert.rejects(record({}, bad), {
+        message: /^records\[1\]\.account has an invisible .*; records\[1\]\.model .*; records\[1\]\.labels/,
+      });
+      await assert.rejects(record(...Array(1_001).fill({})), { message: /records has 1001 records, at most 1000/ });
+      assert.equal(await runs(), undefined);
+      const many = Array.from({ length: 1_000 }, (_, at) => ({ requestId: `${at}` }));
+      assert.deepEqual(new Set(await record(...many)), new Set(["counted"]));
+      assert.equal(await runs(), 1_000);
+    });
   });
 });

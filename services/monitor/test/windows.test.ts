@@ -128,6 +128,55 @@ describe("usage windows", () => {
     assert.equal((await only(one)).window.resets, 1);
   });
 
+  it("keeps the newest word of a login whose runs end together, and tells of it, also with two replicas", async () => {
+    const resetMs = START + LENGTH_MS;
+    for (const replicas of [[replica()], [replica(), replica()]]) {
+      await redis.client.flushall();
+      nowMs = START + MINUTE_MS;
+      const [first] = replicas;
+      assert.ok(first);
+      await say(first, nowMs, { share: 0.1, resetMs });
+      for (let burst = 0; burst < 4; burst++) {
+        const startMs = nowMs;
+        const ends = Array.from({ length: 64 }, (_, at) => ({
+          atMs: startMs + 1 + Math.floor(at / 2),
+          share: 0.2 + burst * 0.1 + at / 1_000,
+          ...(burst === 3 && at === 63 && { state: WindowState.CLOSED }),
+        }));
+        nowMs += 2_000;
+        // Replicas get the events of different partitions, and handle them in any order.
+        const mixed = ends.map((_, at) => ends[(at * 37 + burst) % 64] ?? assert.fail());
+        await Promise.all([
+          ...mixed.map((end, at) => say(replicas[at % replicas.length] ?? first, end.atMs, { ...end, resetMs })),
+          first.windows.watch(new Date(nowMs)),
+        ]);
+        const { window } = await only(first);
+        assert.deepEqual([window.share, window.signalMs], [ends[63]?.share, ends[63]?.atMs], `burst ${burst}`);
+      }
+      assert.equal((await only(first)).window.state, "closed");
+      await Promise.all(replicas.map(({ windows }) => windows.watch(new Date(nowMs))));
+      assert.deepEqual(
+        (await told()).map(({ threshold }) => threshold),
+        [0.95],
+      );
+    }
+  });
+
+  it("takes a word that an earlier release would call old news, when another replica has heard a later one", async () => {
+    const [one, two] = [replica(), replica()];
+    const resetMs = START + LENGTH_MS;
+    await say(one, START + 1_000, { share: 0.5, resetMs });
+    await say(two, START + 2_000, { share: 0.5, resetMs, state: WindowState.CLOSED });
+    await say(one, START + 3_000, { share: 0.5, resetMs });
+    nowMs = START + 4_000;
+    assert.equal((await only(two)).window.state, "open");
+    // The newest word said nothing new. An older one that comes late changes nothing either.
+    await say(one, START + 9_000, { share: 0.5, resetMs });
+    await say(two, START + 5_000, { share: 0.5, resetMs, state: WindowState.CLOSED });
+    nowMs = START + 10_000;
+    assert.equal((await only(one)).window.state, "open");
+  });
+
   it("estimates the share of a turned window from what filled it before, and says that it is an estimate", async () => {
     const one = replica();
     await use(one, START + MINUTE_MS, 6_000);

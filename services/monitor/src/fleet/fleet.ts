@@ -10,6 +10,8 @@ export interface Known extends Judgement {
   readonly receivedMs: number;
   /** Since when it has this health. */
   readonly sinceMs: number;
+  /** When a process of this name was replaced that had not said that it stops: the newest ones. 0.3.0 knew none. */
+  readonly crashesMs?: readonly number[];
 }
 
 export interface Fleet {
@@ -31,6 +33,7 @@ const MOST_INSTANCES = 1_000;
  * a stopped process does not bring it back.
  */
 const REMEMBERED_MS = 3_600_000;
+const MOST_CRASHES = 100;
 /** Two replicas rarely hear of one instance in the same moment. */
 const MOST_TRIES = 10;
 
@@ -59,7 +62,9 @@ export function createFleet(state: StateStore<Known>, patience: Patience): Fleet
       throw invalidFields([{ field: "report.instance", description: `is one more than ${MOST_INSTANCES} instances` }]);
     const judged = judgedAt(report, nowMs, nowMs);
     const same = before?.value?.health === judged.health;
-    const after: Known = { report, receivedMs: nowMs, sinceMs: (same && before?.value?.sinceMs) || nowMs, ...judged };
+    const sinceMs = (same && before?.value?.sinceMs) || nowMs;
+    const crashesMs = before?.value ? crashesOf(before.value, report, nowMs) : [];
+    const after: Known = { report, receivedMs: nowMs, sinceMs, ...judged, crashesMs };
     const events = same ? [] : [healthEvent(report, judged, nowMs)];
     return (await state.change({ name, before, after, events })) !== "conflict";
   }
@@ -95,6 +100,12 @@ export function createFleet(state: StateStore<Known>, patience: Patience): Fleet
       });
     },
   };
+}
+
+/** The crashes of an instance, with the one that this report tells of: its process is another one, without a stop. */
+function crashesOf({ crashesMs = [], report: last }: Known, report: InstanceReport, nowMs: number): readonly number[] {
+  if (report.bootId === last.bootId || hasStopped(last)) return crashesMs;
+  return [...crashesMs, nowMs].slice(-MOST_CRASHES);
 }
 
 export const hasStopped = ({ state }: Pick<InstanceReport, "state">): boolean => state === InstanceState.STOPPED;

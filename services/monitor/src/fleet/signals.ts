@@ -10,6 +10,11 @@ const METRICS = [
     labels: BY_INSTANCE,
   }),
   exportedSignal({
+    name: "instance_crashes",
+    help: "Times in the last 15 minutes that an instance was replaced by a new process without having said that it stops",
+    labels: BY_INSTANCE,
+  }),
+  exportedSignal({
     name: "executor_lost",
     help: "1 if an executor has fallen silent without a stop, and no other process has its id, else 0",
     labels: { executor: "executors of the fleet" },
@@ -36,6 +41,8 @@ const METRICS = [
   }),
 ];
 
+const CRASHES_MS = 15 * 60_000;
+
 /** The signals of the fleet. What a silent instance last said of its host is left out. */
 export const fleetSignals = (fleet: Pick<Fleet, "list">): SignalSource => ({
   metrics: METRICS,
@@ -55,6 +62,8 @@ function ofInstance(known: Known, now: Date): Signal[] {
   const add = (metric: string, value: number | undefined): void => {
     if (value !== undefined) signals.push({ metric, labels, value });
   };
+  const crashes = known.crashesMs?.filter((ms) => ms > now.getTime() - CRASHES_MS).length ?? 0;
+  add("instance_crashes", crashes === 0 ? undefined : crashes);
   const expires = report.certificateExpireTime;
   add("certificate_expires_seconds", expires && (expires.getTime() - now.getTime()) / 1_000);
   if (silent(known)) return signals;

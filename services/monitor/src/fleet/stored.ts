@@ -12,11 +12,14 @@ export const storedInstance = ({ report, ...rest }: Known): object => ({
 
 /** Reads a stored instance. Throws if it is none. */
 export function parseInstance(json: unknown): Known {
-  const { report, receivedMs, sinceMs, health, why } = Object(json);
+  const { report, receivedMs, sinceMs, health, why, crashesMs } = Object(json);
   const fine =
     [report, why].every((text) => typeof text === "string") &&
     [receivedMs, sinceMs].every((number) => typeof number === "number") &&
     HEALTHS.includes(health);
   if (!fine) throw new TypeError("not an instance of the fleet");
-  return { report: InstanceReport.decode(Buffer.from(report, "base64")), receivedMs, sinceMs, health, why };
+  return {
+    ...{ report: InstanceReport.decode(Buffer.from(report, "base64")), receivedMs, sinceMs, health, why },
+    crashesMs: Array.isArray(crashesMs) ? crashesMs.filter((each): each is number => typeof each === "number") : [],
+  };
 }

@@ -1,13 +1,18 @@
-import { invalidFields } from "@ccsp/errors";
+import { invalidFields, Refusal } from "@ccsp/errors";
 import type { Handlers } from "@ccsp/grpc-kit";
-import type { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import {
+  type MonitorServiceService,
+  RecordUsageRequest,
+  type UsageRecord,
+  UsageRecordState,
+} from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { ExportFormat, Outcome } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { reportAgents } from "./domain/agent-stats.js";
 import { exportUsage, type ExportFormat as Format } from "./domain/export-usage.js";
 import type { Gap } from "./domain/gap.js";
-import { runOfWork } from "./domain/record-usage.js";
+import { type ClaimStore, type OutsideWork, type RecordOutcome, recordWork } from "./domain/record-usage.js";
 import { NO_ROW, type Run } from "./domain/run.js";
 import { reportTimeSeries } from "./domain/time-series.js";
 import { reportUsage } from "./domain/usage-report.js";
@@ -17,6 +22,7 @@ import { filterOf, gapMessage, groupingOf, rowMessage, seriesMessage } from "./m
 
 export interface UsageHandlerOptions {
   readonly store: UsageStore;
+  readonly claims: ClaimStore;
   /** Returns the known gaps that overlap this time. */
   readonly gapsIn: (startMs: number, endMs: number) => Promise<readonly Gap[]>;
   readonly allowedLabels: readonly string[];
@@ -27,7 +33,7 @@ export type UsageHandlers = Pick<
   "getUsage" | "getAgentStats" | "getTimeSeries" | "exportUsage" | "recordUsage"
 >;
 
-export function usageHandlers({ store, gapsIn, allowedLabels }: UsageHandlerOptions): UsageHandlers {
+export function usageHandlers({ store, claims, gapsIn, allowedLabels }: UsageHandlerOptions): UsageHandlers {
   return {
     getUsage: async ({ agentId, startTime, endTime, groupBy, filter }) => {
       const query = { start: startTime, end: endTime, groupBy: groupingOf(groupBy, ["agent", "model"]) };
@@ -79,35 +85,58 @@ export function usageHandlers({ store, gapsIn, allowedLabels }: UsageHandlerOpti
       for await (const lines of exportUsage(store, query, new Date())) yield { lines };
     },
 
-    recordUsage: async (request) => {
-      const { requestId, agentId, engine, account, model, labels, endTime, usage, costUsd, runTime } = request;
-      const outcome = OUTCOMES[request.outcome];
-      if (outcome === undefined) throw invalidFields([{ field: "outcome", description: "is not a known outcome" }]);
-      if (Priority[request.priority] === undefined || request.priority === Priority.UNRECOGNIZED)
-        throw invalidFields([{ field: "priority", description: "is not a known class" }]);
-      const work = {
-        requestId,
-        agent: agentId,
-        engine,
-        account,
-        model,
-        priority: classOf(request.priority),
-        labels,
-        endTime,
-        outcome,
-        tokens: usage && {
-          input: Number(usage.inputTokens),
-          output: Number(usage.outputTokens),
-          cacheRead: Number(usage.cacheReadTokens),
-          cacheCreation: Number(usage.cacheCreationTokens),
-        },
-        costUsd,
-        runMs: runTime && durationMs(runTime),
-      };
-      return { counted: (await store.record(runOfWork(work, allowedLabels, new Date()))) === "ok" };
+    recordUsage: async ({ records, ...single }) => {
+      const isList = records.length > 0;
+      if (isList && !isEmpty(single))
+        throw invalidFields([
+          { field: "records", description: "cannot be used together with the fields of one record" },
+        ]);
+      const works = isList ? records.map((record, at) => workOf(record, `records[${at}].`)) : [workOf(single, "")];
+      const outcomes = await recordWork({ store, claims }, works, { allowedLabels, isList, now: new Date() });
+      if (!isList && outcomes[0] === "conflict")
+        throw new Refusal("REQUEST_ID_CONFLICT", "the agent used request_id before for another record");
+      return { counted: outcomes.includes("counted"), states: isList ? outcomes.map((each) => STATES[each]) : [] };
     },
   };
 }
+
+const isEmpty = (single: Omit<RecordUsageRequest, "records">): boolean =>
+  RecordUsageRequest.encode({ ...single, records: [] }).finish().length === 0;
+
+/** `prefix` is put before the names of wrong fields. */
+function workOf(record: UsageRecord, prefix: string): OutsideWork {
+  const { requestId, agentId, engine, account, model, labels, endTime, usage, costUsd, runTime } = record;
+  const outcome = OUTCOMES[record.outcome];
+  if (outcome === undefined)
+    throw invalidFields([{ field: `${prefix}outcome`, description: "is not a known outcome" }]);
+  if (Priority[record.priority] === undefined || record.priority === Priority.UNRECOGNIZED)
+    throw invalidFields([{ field: `${prefix}priority`, description: "is not a known class" }]);
+  return {
+    requestId,
+    agent: agentId,
+    engine,
+    account,
+    model,
+    priority: classOf(record.priority),
+    labels,
+    endTime,
+    outcome,
+    tokens: usage && {
+      input: Number(usage.inputTokens),
+      output: Number(usage.outputTokens),
+      cacheRead: Number(usage.cacheReadTokens),
+      cacheCreation: Number(usage.cacheCreationTokens),
+    },
+    costUsd,
+    runMs: runTime && durationMs(runTime),
+  };
+}
+
+const STATES: Readonly<Record<RecordOutcome, UsageRecordState>> = {
+  counted: UsageRecordState.COUNTED,
+  repeat: UsageRecordState.REPEATED,
+  conflict: UsageRecordState.CONFLICTING,
+};
 
 const FORMATS: Partial<Record<ExportFormat, Format>> = {
   [ExportFormat.UNSPECIFIED]: "csv",

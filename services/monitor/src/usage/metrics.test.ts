@@ -64,4 +64,17 @@ describe("the metrics of usage", () => {
     assert.ok(runs.some((line) => line.endsWith('model="other",outcome="succeeded"} 201')));
     assert.ok(!runs.some((line) => line.includes("invented")));
   });
+
+  it("have few accounts and engines, also when work outside CCSP names ever new ones, and keep room for those of tasks", async () => {
+    seen.clear();
+    const registry = new Registry();
+    const counting = withUsageMetrics(store, registry);
+    const outside = (at: number) => ({ engine: `e-${at % 30}`, account: `x-${at}`, model: `m-${at % 40}` });
+    for (let at = 0; at < 2_000; at += 1)
+      await counting.record({ ...RUN, id: `${at}`, taskId: "", row: { ...RUN.row, ...outside(at) } });
+    await counting.record({ ...RUN, id: "task", row: { ...RUN.row, account: "team" } });
+    const runs = (await lines(registry)).filter((line) => line.startsWith("ccsp_monitor_usage_runs_total{"));
+    assert.ok(runs.length <= 502, `${runs.length} series`);
+    assert.ok(runs.some((line) => line.includes('account="team"')));
+  });
 });

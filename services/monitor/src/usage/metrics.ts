@@ -3,13 +3,19 @@ import type { Registry } from "prom-client";
 import { OTHER, type Run } from "./domain/run.js";
 import type { UsageStore } from "./domain/usage-store.js";
 
-/** Agents can name models that do not exist, and each name would be a series in Prometheus. */
-const MOST_MODELS = 100;
+/**
+ * Agents can name models that do not exist, and `RecordUsage` any engine and account. Each name would be a series in
+ * Prometheus.
+ */
+const MOST_NAMES = 100;
+/** The most combinations of engine, account and model. */
+const MOST_SERIES = 1_000;
 
+const BOUND = `at most ${MOST_NAMES} of a process, then \`${OTHER}\``;
 const WHAT = {
-  engine: "engines that executors offer",
-  account: "accounts of the executors",
-  model: `models that answered, at most ${MOST_MODELS} of a process, then \`${OTHER}\`; empty for a run without an answer`,
+  engine: `engines that executors offer or \`RecordUsage\` names, ${BOUND}`,
+  account: `accounts of the executors or that \`RecordUsage\` names, ${BOUND}`,
+  model: `models that answered, ${BOUND}; empty for a run without an answer`,
 } as const;
 const RUNS = declareCounter({
   name: "ccsp_monitor_usage_runs_total",
@@ -47,15 +53,16 @@ export function withUsageMetrics(store: UsageStore, registry: Registry): UsageSt
 
 function addRun(registry: Registry): (run: Run) => void {
   const [runs, tokens, cost, unknown] = [RUNS(registry), TOKENS(registry), COST(registry), UNKNOWN(registry)];
-  const models = new Set<string>([""]);
-  const modelOf = (model: string): string => {
-    if (models.size < MOST_MODELS) models.add(model);
-    return models.has(model) ? model : OTHER;
-  };
-  return ({ row, outcome, tokens: used, costMicroUsd }) => {
+  const [engines, accounts, models] = [bounded(MOST_NAMES), bounded(MOST_NAMES), bounded(MOST_NAMES)];
+  const series = bounded(MOST_SERIES);
+  return ({ taskId, row, outcome, tokens: used, costMicroUsd }) => {
+    const isOutside = taskId === "";
+    const name = (of: ReturnType<typeof bounded>, value: string) => (of(value, isOutside) ? value : OTHER);
     // A run that gave no answer has the model that its task asked for, which may be any word.
-    const model = modelOf(outcome === "succeeded" ? row.model : "");
-    const what = { engine: row.engine, account: row.account, model };
+    const model = name(models, outcome === "succeeded" ? row.model : "");
+    const named = { engine: name(engines, row.engine), account: name(accounts, row.account), model };
+    const fits = series(JSON.stringify(named), isOutside);
+    const what = fits ? named : { engine: OTHER, account: OTHER, model: OTHER };
     runs.inc({ ...what, outcome });
     if (costMicroUsd === undefined) unknown.inc(what);
     else cost.inc(what, costMicroUsd / 1e6);
@@ -64,5 +71,14 @@ function addRun(registry: Registry): (run: Run) => void {
     tokens.inc({ ...what, kind: "output" }, used.output);
     tokens.inc({ ...what, kind: "cache_read" }, used.cacheRead);
     tokens.inc({ ...what, kind: "cache_creation" }, used.cacheCreation);
+  };
+}
+
+/** Says whether a value is one of the first ones. Work done outside takes at most half of the places. */
+function bounded(most: number): (value: string, isOutside: boolean) => boolean {
+  const known = new Set([""]);
+  return (value, isOutside) => {
+    if (known.size < (isOutside ? most / 2 : most)) known.add(value);
+    return known.has(value);
   };
 }

@@ -14,6 +14,7 @@ import { runOfEvent } from "./events/run-of-event.js";
 import { type UsageHandlers, usageHandlers } from "./handlers.js";
 import { withUsageMetrics } from "./metrics.js";
 import { countedByPredecessor } from "./redis/legacy-sums.js";
+import { createRedisClaimStore } from "./redis/redis-claim-store.js";
 import { createRedisGapStore } from "./redis/redis-gap-store.js";
 import { createRedisUsageStore } from "./redis/redis-usage-store.js";
 
@@ -55,7 +56,7 @@ export function openUsage(options: UsageOptions): Usage {
   };
   return {
     store,
-    handlers: usageHandlers({ store, gapsIn, allowedLabels }),
+    handlers: usageHandlers({ store, claims: createRedisClaimStore(redis), gapsIn, allowedLabels }),
 
     watchGaps() {
       const fill = fillFromQueue({ queue, record: (run) => store.record(run), allowedLabels });

@@ -5,17 +5,15 @@ import type { UsageHistories } from "../forecast/usage-history.js";
 import type { ChangeEvent, Entry, StateStore } from "../state/state-store.js";
 import type { UsageFilter } from "../usage/domain/usage-report.js";
 import { noticeOf } from "./domain/thresholds.js";
-import { afterResume, afterSignal, type Login, present, saysNews, type Window, windowName } from "./domain/window.js";
+import { afterResume, afterSignal, type Login, present, type Window, windowName } from "./domain/window.js";
 import { reportWindow, type UsageOf, type WindowReport } from "./domain/window-report.js";
 import type { Said } from "./signals-of-event.js";
+import { windowWriter } from "./window-writer.js";
 
-/** Plugins name their windows as they like. */
-const MOST_WINDOWS = 500;
 const FORGOTTEN_MS = 60 * 86_400_000;
-const TRIES = 5;
 
 export interface Windows {
-  /** Takes in what an event says. Safe to repeat. */
+  /** Takes in what an event says. When it resolves, it is stored. Safe to repeat. */
   learn(said: Said): Promise<void>;
   /** All windows as they stand now, sorted by engine, login and name. */
   report(now: Date): Promise<readonly WindowReport[]>;
@@ -31,27 +29,7 @@ export interface WindowsOptions {
 }
 
 export function createWindows({ store, histories, forecasts, log }: WindowsOptions): Windows {
-  /** What this replica knows was stored. It saves the read of a signal without news. */
-  const seen = new Map<string, Entry<Window>>();
-
-  async function learnOne(name: string, next: (before: Window | undefined) => Window | undefined): Promise<void> {
-    for (let tries = 0; tries < TRIES; tries++) {
-      const before = tries === 0 ? seen.get(name) : await store.get(name);
-      const after = next(before?.value);
-      if (after === undefined || !saysNews(before?.value, after)) return;
-      if (before === undefined && tries > 0 && (await store.names()).size >= MOST_WINDOWS) {
-        log.warn({ window: name }, "too many usage windows: a new one is not kept");
-        return;
-      }
-      // What this replica has not seen may be there all the same.
-      const stored = before === undefined && tries === 0 ? "conflict" : await store.change({ name, before, after });
-      if (stored === "conflict" || stored === "removed") continue;
-      if (seen.size >= MOST_WINDOWS) seen.clear();
-      seen.set(name, stored);
-      return;
-    }
-    log.warn({ window: name }, "what an engine said of a usage window was not stored: others change it all the time");
-  }
+  const write = windowWriter(store, log);
 
   const usageOf = (login: Login, now: Date): UsageOf => {
     const filter = filterOf(login);
@@ -73,14 +51,16 @@ export function createWindows({ store, histories, forecasts, log }: WindowsOptio
   return {
     learn: async ({ engine, account, atMs, signals, resumed }) => {
       const login = { engine, account };
-      for (const signal of signals)
-        await learnOne(windowName({ ...login, name: signal.name }), (before) =>
-          afterSignal(login, before, signal, atMs),
-        );
+      const changes = signals.map((signal) =>
+        write(windowName({ ...login, name: signal.name }), (before) => ({
+          window: afterSignal(login, before, signal, atMs),
+        })),
+      );
+      await Promise.all(changes);
       if (!resumed) return;
       for (const { name, value } of await store.list())
         if (value.engine === engine && value.account === account)
-          await learnOne(name, (before) => before && afterResume(before, atMs));
+          await write(name, (before) => before && { window: afterResume(before, atMs) });
     },
 
     report: async (now) =>
@@ -93,21 +73,29 @@ export function createWindows({ store, histories, forecasts, log }: WindowsOptio
       for (const { entry, report } of await reports(now)) {
         const { name, value } = entry;
         if (value.signalMs < nowMs - FORGOTTEN_MS) {
-          await store.change({ name, before: entry, after: undefined });
+          await write(name, (before) => (before?.signalMs === value.signalMs ? { window: undefined } : undefined));
           continue;
         }
         const notice = noticeOf(report, nowMs);
         const { full } = report.window;
         if (notice === undefined && full?.atMs === value.full?.atMs) continue;
-        // A turned window is stored as turned only to tell of its new period: until then, a signal turns it.
-        const after = notice ? { ...present(value, nowMs), full, told: notice.told } : { ...value, full };
-        const events = notice ? [thresholdEvent(report, notice.threshold, now)] : [];
-        // On a conflict, the next turn decides again.
-        await store.change({ name, before: entry, after, events });
+        await write(name, (before) => {
+          if (before === undefined) return undefined;
+          // Signals may have come since the report was made. What it says counts for as long as the period is the same.
+          const turned = present(before, nowMs);
+          if (notice === undefined || !isSamePeriod(turned, report.window) || turned.told.includes(notice.threshold))
+            return full === undefined ? undefined : { window: { ...before, full } };
+          // A turned window is stored as turned only to tell of its new period: until then, a signal turns it.
+          const told = [...new Set([...turned.told, ...notice.told])];
+          return { window: { ...turned, full, told }, events: [thresholdEvent(report, notice.threshold, now)] };
+        });
       }
     },
   };
 }
+
+const isSamePeriod = (one: Window, other: Window): boolean =>
+  one.firstMs === other.firstMs && one.resets === other.resets;
 
 /**
  * The usage of a login. Below an hour, each dimension is counted by itself. So it is everything of the login's name, or

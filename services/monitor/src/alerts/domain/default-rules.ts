@@ -9,7 +9,7 @@ export interface PrometheusForm {
     readonly series: string;
     /** A counter grows by this a minute; a gauge has this value. */
     readonly calm: number;
-    readonly alarm: number;
+    readonly alarm: number | "absent";
     readonly counter?: true;
   }[];
   /** The range that the value looks back. */
@@ -138,10 +138,11 @@ const GIVEN: readonly Given[] = [
     severity: "critical",
     summary: "The state of the budgets is {value} old: the queue enforces what was known then",
     whatToDo: "Check that the monitor runs and reads events: `ccsp status`, and its log.",
-    // The replica that enforces the budgets has the newest state.
+    // The queue knows it also while no monitor runs.
     prometheus: {
-      ...exported("budget_state_age_seconds", {}, 5, 900),
-      value: "min (ccsp_monitor_budget_state_age_seconds)",
+      value: "max (ccsp_queue_budget_state_age_seconds)",
+      series: [{ series: 'ccsp_queue_budget_state_age_seconds{service="queue"}', calm: 5, alarm: 900 }],
+      labels: {},
     },
   },
   {
@@ -270,6 +271,26 @@ const GIVEN: readonly Given[] = [
     prometheus: exported("instance_late", { service: "queue", instance: "queue-1" }, 0, 1),
   },
   {
+    name: "instance-crashed",
+    metric: "instance_crashes",
+    when: [">=", 1],
+    severity: "warning",
+    summary: "The {service} {instance} has ended {value} times in 15 minutes without a stop, and runs again",
+    whatToDo:
+      "Read its log from before its start, and what its host says: `journalctl -u ccsp-*`, `dmesg` (out of memory). Nothing that was accepted is lost.",
+    prometheus: exported("instance_crashes", { service: "queue", instance: "queue-1" }, 0, 2),
+  },
+  {
+    name: "session-lost",
+    metric: "session_lost",
+    when: [">=", 1],
+    severity: "critical",
+    summary: "The login {engine}/{account} is lost: its tasks wait for a person",
+    whatToDo:
+      "Log in on a host of this account's executors, then run `ccsp session confirm`. `ccsp session list` says what the provider answered.",
+    prometheus: exported("session_lost", { engine: "claude-code", account: "team" }, 0, 1),
+  },
+  {
     name: "runaway-task",
     metric: "task_run_time_multiple",
     when: [">", 3],
@@ -336,18 +357,79 @@ const GIVEN: readonly Given[] = [
   },
 ];
 
+const SERVICES = ["gateway", "queue", "executor", "monitor", "notification"];
+
+/** Every instance of a service has this metric, from its start on. */
+const OF_EACH = "ccsp_log_lines_dropped_total";
+
+/**
+ * What only Prometheus can see, also while no monitor runs: the monitor judges neither itself nor a service that never
+ * reported to it.
+ */
+const ONLY_PROMETHEUS: readonly Given[] = [
+  {
+    name: "service-absent",
+    metric: "",
+    when: [">=", 1],
+    fireAfterMs: 2 * MINUTE_MS,
+    severity: "critical",
+    summary: "No {service} of CCSP answers Prometheus",
+    whatToDo:
+      "Start the service, or look why it does not answer: `ccsp status`, its log, and the page of targets of Prometheus. Without the monitor nobody is told of any other alert.",
+    prometheus: {
+      value: SERVICES.map((service) => `absent(${OF_EACH}{service="${service}"})`).join(" or "),
+      series: SERVICES.map((service) => ({
+        series: `${OF_EACH}{service="${service}"}`,
+        calm: 0,
+        alarm: service === "monitor" ? "absent" : 0,
+      })),
+      labels: { service: "monitor" },
+    },
+  },
+  {
+    name: "service-down",
+    metric: "",
+    when: ["<", 1],
+    fireAfterMs: 2 * MINUTE_MS,
+    severity: "warning",
+    summary: "{instance}, an instance of CCSP, does not answer Prometheus",
+    whatToDo:
+      "Look whether its process runs and whether its ops port answers (`/health`). If it was removed on purpose, take it out of the targets of Prometheus.",
+    prometheus: {
+      value: 'up{job="ccsp"}',
+      series: [{ series: 'up{job="ccsp",instance="127.0.0.1:9003"}', calm: 1, alarm: 0 }],
+      labels: { instance: "127.0.0.1:9003" },
+    },
+  },
+];
+
+const rulesOf = (given: readonly Given[]): DefaultRule[] =>
+  given
+    .map(
+      ({
+        of = {},
+        when: [condition, threshold],
+        fireAfterMs = 0,
+        keepFiringMs = KEEP_FIRING_MS,
+        prometheus,
+        ...rule
+      }) => ({
+        ...rule,
+        matchers: Object.entries(of).map(([label, value]) => ({ label, value, negated: false })),
+        condition,
+        threshold,
+        fireAfterMs,
+        keepFiringMs,
+        labels: {},
+        channels: [],
+        disabled: false,
+        prometheus,
+      }),
+    )
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+
 /** The rules that CCSP brings, by name. */
-export const DEFAULT_RULES: readonly DefaultRule[] = GIVEN.map(
-  ({ of = {}, when: [condition, threshold], fireAfterMs = 0, keepFiringMs = KEEP_FIRING_MS, prometheus, ...rule }) => ({
-    ...rule,
-    matchers: Object.entries(of).map(([label, value]) => ({ label, value, negated: false })),
-    condition,
-    threshold,
-    fireAfterMs,
-    keepFiringMs,
-    labels: {},
-    channels: [],
-    disabled: false,
-    prometheus,
-  }),
-).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+export const DEFAULT_RULES: readonly DefaultRule[] = rulesOf(GIVEN);
+
+/** The rules that only Prometheus has, by name. */
+export const PROMETHEUS_ONLY_RULES: readonly DefaultRule[] = rulesOf(ONLY_PROMETHEUS);

@@ -1,10 +1,10 @@
-import { DEFAULT_RULES, type DefaultRule, type PrometheusForm } from "./default-rules.js";
+import { DEFAULT_RULES, type DefaultRule, PROMETHEUS_ONLY_RULES, type PrometheusForm } from "./default-rules.js";
 import { MINUTE_MS } from "./rule.js";
 import { isShare } from "./words.js";
 
 type Rule = DefaultRule & { readonly prometheus: PrometheusForm };
 
-const RULES: readonly Rule[] = DEFAULT_RULES.flatMap((rule) =>
+const RULES: readonly Rule[] = [...DEFAULT_RULES, ...PROMETHEUS_ONLY_RULES].flatMap((rule) =>
   rule.prometheus === undefined ? [] : [{ ...rule, prometheus: rule.prometheus }],
 );
 
@@ -113,6 +113,7 @@ function valuesOf(
   { calm, alarm, counter }: PrometheusForm["series"][number],
   [before, during, after]: readonly [number, number, number],
 ): string {
+  if (alarm === "absent") return `${calm}x${before - 1} stale _x${during - 1} ${calm}x${after}`;
   if (counter !== true) return `${calm}x${before - 1} ${alarm}x${during - 1} ${calm}x${after}`;
   const [reached, passed] = [calm * before, calm * before + alarm * during];
   return `0+${calm}x${before - 1} ${reached}+${alarm}x${during - 1} ${passed}+${calm}x${after}`;

@@ -1,12 +1,14 @@
-import { type FieldViolation, invalidFields, isVisible } from "@ccsp/errors";
+import { createHash } from "node:crypto";
+import { type FieldViolation, invalidFields, isVisible, VISIBLE_RULE } from "@ccsp/errors";
 import { counted, labelOf } from "./labels.js";
 import { MOST_MS, MOST_TOKENS, MOST_USD, microUsd, type Outcome, type Run, type Tokens } from "./run.js";
-import { DAY_MS } from "./usage-store.js";
+import { DAY_MS, type UsageStore } from "./usage-store.js";
 
 const MAX_AGE_MS = 31 * DAY_MS;
 /** The clocks of callers may be ahead of ours. */
 const AHEAD_MS = 60_000;
 const MAX_LABELS = 32;
+const MAX_RECORDS = 1_000;
 
 /** Work that was done outside CCSP, as its caller describes it. */
 export interface OutsideWork {
@@ -24,13 +26,72 @@ export interface OutsideWork {
   readonly runMs: number | undefined;
 }
 
-/** Returns the run to count. Throws a Refusal that names every wrong field. */
-export function runOfWork(work: OutsideWork, allowedLabels: readonly string[], now: Date): Run {
-  const faults = faultsOf(work, now);
-  if (faults.length > 0) throw invalidFields(faults);
+/** Remembers for a day what was recorded with which id. */
+export interface ClaimStore {
+  /**
+   * Returns the end of each record in ms: its own, or the end of the first record with its id. "conflict": that record
+   * had another content. Safe to repeat.
+   */
+  claim(
+    records: readonly { readonly id: string; readonly digest: string; readonly endMs: number }[],
+    nowMs: number,
+  ): Promise<readonly (number | "conflict")[]>;
+}
+
+export type RecordOutcome = "counted" | "repeat" | "conflict";
+
+/**
+ * Counts work that was done outside CCSP, each record once. `isList` says that faults name the record. Throws a Refusal
+ * that names every wrong field, and then counts nothing.
+ */
+export async function recordWork(
+  { store, claims }: { readonly store: Pick<UsageStore, "record">; readonly claims: ClaimStore },
+  works: readonly OutsideWork[],
+  {
+    allowedLabels,
+    isList,
+    now,
+  }: { readonly allowedLabels: readonly string[]; readonly isList: boolean; readonly now: Date },
+): Promise<RecordOutcome[]> {
+  if (works.length > MAX_RECORDS)
+    throw invalidFields([{ field: "records", description: `has ${works.length} records, at most ${MAX_RECORDS}` }]);
+  const faults = works.flatMap((work, at) =>
+    faultsOf(work, now).map(({ field, description }) => ({
+      field: isList ? `records[${at}].${field}` : field,
+      description,
+    })),
+  );
+  if (faults.length > 0) throw invalidFields(faults.slice(0, MAX_FAULTS));
+  const runs = works.map((work) => runOfWork(work, allowedLabels, now));
+  const ends = await claims.claim(
+    runs.map(({ id, endTime }, at) => ({ id, digest: digestOf(works[at]), endMs: endTime.getTime() })),
+    now.getTime(),
+  );
+  return Promise.all(
+    runs.map(async (run, at) => {
+      const end = ends[at];
+      if (end === undefined || end === "conflict") return "conflict";
+      return (await store.record({ ...run, endTime: new Date(end) })) === "ok" ? "counted" : "repeat";
+    }),
+  );
+}
+
+const MAX_FAULTS = 20;
+
+/** The same for the same content, in whatever order its labels are. */
+function digestOf(work: OutsideWork | undefined): string {
+  const content = { ...work, labels: Object.entries(work?.labels ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1)) };
+  return createHash("sha256").update(JSON.stringify(content)).digest("base64url").slice(0, 22);
+}
+
+/** 0.3.0 used the first form for every agent, so two that share a space could have the same one. */
+const idOf = ({ agent, requestId }: OutsideWork): string =>
+  agent.includes(" ") ? `outside-json ${JSON.stringify([agent, requestId])}` : `outside ${agent} ${requestId}`;
+
+function runOfWork(work: OutsideWork, allowedLabels: readonly string[], now: Date): Run {
   const { agent, engine, account, model, priority, labels, tokens, costUsd, runMs } = work;
   return {
-    id: `outside ${agent} ${work.requestId}`,
+    id: idOf(work),
     partition: 0,
     taskId: "",
     traceparent: "",
@@ -63,6 +124,12 @@ function faultsOf(work: OutsideWork, now: Date): FieldViolation[] {
     ["engine", work.engine],
   ] as const)
     need(field, text.length >= 1 && text.length <= 128 && isVisible(text), "must have 1 to 128 visible characters");
+  for (const [field, text] of [
+    ["account", work.account],
+    ["model", work.model],
+  ] as const)
+    need(field, isVisible(text), VISIBLE_RULE);
+  need("labels", Object.entries(work.labels).flat().every(isVisible), VISIBLE_RULE);
   need("labels", Object.keys(work.labels).length <= MAX_LABELS, `must be at most ${MAX_LABELS}`);
   for (const [name, value] of Object.entries(work.tokens ?? {}))
     need(`usage.${TOKEN_FIELDS[name] ?? name}`, value >= 0 && value <= MOST_TOKENS, `must be 0 to ${MOST_TOKENS}`);

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
 import { reportAgents } from "./agent-stats.js";
 import { noCounts } from "./counts.js";
-import { runOfWork } from "./record-usage.js";
-import { microUsd, NO_ROW, type Row } from "./run.js";
+import { type OutsideWork, recordWork } from "./record-usage.js";
+import { microUsd, NO_ROW, type Row, type Run } from "./run.js";
 import { reportTimeSeries } from "./time-series.js";
 import { bucketsOf, checkedRange, reportUsage } from "./usage-report.js";
 import { type CountedRow, DAY_MS, HOUR_MS, MINUTE_MS, type UsageStore } from "./usage-store.js";
@@ -209,10 +209,23 @@ describe("work done outside", () => {
     runMs: undefined,
   } as const;
 
-  it("has an id of its agent and request, and unknown numbers where the caller gives none", () => {
-    const run = runOfWork(work, ["team"], now);
-    assert.deepEqual([run.id, run.row.label, run.endTime], ["outside a r1", "team=x", now]);
-    assert.deepEqual([run.tokens, run.costMicroUsd, run.runMs], [undefined, undefined, undefined]);
+  const recorded: Run[] = [];
+  const ports = {
+    store: {
+      record: async (run: Run) => {
+        recorded.push(run);
+        return "ok" as const;
+      },
+    },
+    claims: { claim: async (records: readonly { readonly endMs: number }[]) => records.map(({ endMs }) => endMs) },
+  };
+  const recordOf = (one: OutsideWork) => recordWork(ports, [one], { allowedLabels: ["team"], isList: false, now });
+
+  it("has an id of its agent and request, and unknown numbers where the caller gives none", async () => {
+    await recordOf(work);
+    const [run] = recorded;
+    assert.deepEqual([run?.id, run?.row.label, run?.endTime], ["outside a r1", "team=x", now]);
+    assert.deepEqual([run?.tokens, run?.costMicroUsd, run?.runMs], [undefined, undefined, undefined]);
   });
 
   it("is refused with every field that is negative, empty, absurd or in the future", async () => {
@@ -226,7 +239,7 @@ describe("work done outside", () => {
       runMs: -1,
       endTime: at("2027-01-01T00:00:00Z"),
     };
-    assert.deepEqual(await refusedFields(() => runOfWork(wrong, [], now)), [
+    assert.deepEqual(await refusedFields(() => recordOf(wrong)), [
       "request_id",
       "agent_id",
       "usage.input_tokens",
@@ -236,7 +249,7 @@ describe("work done outside", () => {
       "end_time",
     ]);
     const old = at("2026-01-01T00:00:00Z");
-    assert.deepEqual(await refusedFields(() => runOfWork({ ...work, endTime: old, costUsd: Number.NaN }, [], now)), [
+    assert.deepEqual(await refusedFields(() => recordOf({ ...work, endTime: old, costUsd: Number.NaN })), [
       "cost_usd",
       "end_time",
     ]);

@@ -20,6 +20,7 @@ export function usageKeys(partition: number) {
     minute: (dimension: Dimension, ms: number): string => `${prefix}minute:${dimension}:${nameOf("minute", ms)}`,
     agents: (ms: number): string => `ccsp:agents:stats:{${partition}}:${nameOf("day", ms)}`,
     budgets: `${prefix}budgets`,
+    claims: (ms: number): string => `${prefix}claims:${nameOf("day", ms)}`,
     gaps: `${prefix}gaps`,
     fillLock: `${prefix}filling`,
   };

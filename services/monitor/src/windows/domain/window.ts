@@ -58,14 +58,25 @@ export const windowName = ({ engine, account, name }: Login & { readonly name: s
 const hasDropped = (before: number | undefined, share: number | undefined): boolean =>
   before !== undefined && share !== undefined && before > 0.2 && share < before / 2;
 
+/** How much of a window a state says is used. Undefined, after a resume, says nothing. */
+const USE: readonly (WindowState | undefined)[] = [undefined, "open", "warning", "closed"];
+
+/** Whether a signal says that less is used than is known. Within a period, what is used only grows. */
+const saysLess = (signal: Signal, known: Window): boolean => {
+  const by = USE.indexOf(signal.state) - USE.indexOf(known.state);
+  return by < 0 || (by === 0 && (signal.share ?? 0) < (known.share ?? 0));
+};
+
 /**
- * Returns the window after a signal. Returns `before` itself if the signal is older than what is known.
+ * Returns the window after a signal. Returns `before` itself if the signal is older than what is known. If two signals
+ * have the same millisecond, the one that says that more is used counts: it is the later one.
  *
  * A period ends when its reset time has passed, or when the share drops to less than half. Providers move the reset time
  * by seconds, so another reset time alone begins no period.
  */
 export function afterSignal(login: Login, before: Window | undefined, signal: Signal, atMs: number): Window {
-  if (before !== undefined && atMs < before.signalMs) return before;
+  if (before !== undefined && (atMs < before.signalMs || (atMs === before.signalMs && saysLess(signal, before))))
+    return before;
   const turned = before !== undefined && (hasEnded(before, atMs) || hasDropped(before.share, signal.share));
   const last = before === undefined || turned ? undefined : before;
   const resetMs = signal.resetMs ?? last?.resetMs;
@@ -110,21 +121,6 @@ export const afterResume = (before: Window, atMs: number): Window =>
 
 const hasEnded = ({ resetMs }: Pick<Window, "resetMs">, nowMs: number): boolean =>
   resetMs !== undefined && resetMs <= nowMs;
-
-/** Signals come with each run. One that says nothing new is stored once a minute. */
-const MINUTE_MS = 60_000;
-export function saysNews(before: Window | undefined, after: Window): boolean {
-  if (before === undefined) return true;
-  if (after === before) return false;
-  const moved = Math.abs((after.resetMs ?? 0) - (before.resetMs ?? 0)) >= MINUTE_MS;
-  return (
-    moved ||
-    after.state !== before.state ||
-    after.share !== before.share ||
-    after.resets !== before.resets ||
-    after.signalMs - before.signalMs >= MINUTE_MS
-  );
-}
 
 /** The window as it stands now: one whose reset time has passed has turned, and nothing was said of the new period. */
 export function present(window: Window, nowMs: number): Window {

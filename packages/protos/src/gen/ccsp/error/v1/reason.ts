@@ -62,7 +62,7 @@ export enum ErrorReason {
   TASK_NOT_FOUND = 7,
   /**
    * REQUEST_ID_CONFLICT - ALREADY_EXISTS: `request_id` was used before with another payload. `metadata.task_id` names the task of that
-   * payload.
+   * payload, if it was a task.
    * Do: Use a new id for new work.
    */
   REQUEST_ID_CONFLICT = 8,

@@ -91,6 +91,56 @@ export const protobufPackage = "ccsp.monitor.v1";
 
 export const protobufFileName = "ccsp/monitor/v1/monitor_service.proto";
 
+/** What happened to a record. */
+export enum UsageRecordState {
+  /** UNSPECIFIED - Not used. */
+  UNSPECIFIED = 0,
+  /** COUNTED - It was counted now. */
+  COUNTED = 1,
+  /** REPEATED - It was counted before, with the same content. */
+  REPEATED = 2,
+  /** CONFLICTING - It was not counted: the agent used its `request_id` before for another record. */
+  CONFLICTING = 3,
+  UNRECOGNIZED = -1,
+}
+
+export function usageRecordStateFromJSON(object: any): UsageRecordState {
+  switch (object) {
+    case 0:
+    case "USAGE_RECORD_STATE_UNSPECIFIED":
+      return UsageRecordState.UNSPECIFIED;
+    case 1:
+    case "USAGE_RECORD_STATE_COUNTED":
+      return UsageRecordState.COUNTED;
+    case 2:
+    case "USAGE_RECORD_STATE_REPEATED":
+      return UsageRecordState.REPEATED;
+    case 3:
+    case "USAGE_RECORD_STATE_CONFLICTING":
+      return UsageRecordState.CONFLICTING;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return UsageRecordState.UNRECOGNIZED;
+  }
+}
+
+export function usageRecordStateToJSON(object: UsageRecordState): string {
+  switch (object) {
+    case UsageRecordState.UNSPECIFIED:
+      return "USAGE_RECORD_STATE_UNSPECIFIED";
+    case UsageRecordState.COUNTED:
+      return "USAGE_RECORD_STATE_COUNTED";
+    case UsageRecordState.REPEATED:
+      return "USAGE_RECORD_STATE_REPEATED";
+    case UsageRecordState.CONFLICTING:
+      return "USAGE_RECORD_STATE_CONFLICTING";
+    case UsageRecordState.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** Request for `GetUsage`. */
 export interface GetUsageRequest {
   /** Only this agent. Empty means all agents. */
@@ -249,9 +299,52 @@ export interface ExportUsageResponse {
   lines: string;
 }
 
-/** Request for `RecordUsage`. */
+/** Request for `RecordUsage`: one record in the fields 1 to 12, or many in `records`. */
 export interface RecordUsageRequest {
-  /** Id of this record, chosen by the caller: 1 to 128 characters. A repeated one is not counted again. */
+  /** Id of this record, chosen by the caller: 1 to 128 characters. A repeated one of the same agent is not counted again. */
+  requestId: string;
+  /** The agent that did the work: 1 to 128 characters. */
+  agentId: string;
+  /** Name of the engine: 1 to 128 characters. */
+  engine: string;
+  /** Name of the login. May be empty. */
+  account: string;
+  /** Name of the model. May be empty. */
+  model: string;
+  /** Class of the work. */
+  priority: Priority;
+  /** Labels of the work, at most 32. */
+  labels: { [key: string]: string };
+  /** When the work ended. Absent means now. */
+  endTime:
+    | Date
+    | undefined;
+  /** How the work ended. Unspecified means it succeeded. */
+  outcome: Outcome;
+  /** Tokens that the work used. Absent when they are not known. */
+  usage:
+    | Usage
+    | undefined;
+  /** Cost in US dollars. Absent when it is not known. */
+  costUsd:
+    | number
+    | undefined;
+  /** How long the work ran. Absent when it is not known. */
+  runTime:
+    | Duration
+    | undefined;
+  /** Many records, 1 to 1,000. The other fields must be empty then. */
+  records: UsageRecord[];
+}
+
+export interface RecordUsageRequest_LabelsEntry {
+  key: string;
+  value: string;
+}
+
+/** Work that was done outside CCSP. */
+export interface UsageRecord {
+  /** Id of this record, chosen by the caller: 1 to 128 characters. A repeated one of the same agent is not counted again. */
   requestId: string;
   /** The agent that did the work: 1 to 128 characters. */
   agentId: string;
@@ -283,15 +376,17 @@ export interface RecordUsageRequest {
   runTime: Duration | undefined;
 }
 
-export interface RecordUsageRequest_LabelsEntry {
+export interface UsageRecord_LabelsEntry {
   key: string;
   value: string;
 }
 
 /** Response for `RecordUsage`. */
 export interface RecordUsageResponse {
-  /** False: this `request_id` was counted before, and nothing has changed. */
+  /** False: this `request_id` was counted before, and nothing has changed. Of many records: at least one was counted. */
   counted: boolean;
+  /** What happened to each of `records`, in their order. */
+  states: UsageRecordState[];
 }
 
 function createBaseGetUsageRequest(): GetUsageRequest {
@@ -1567,6 +1662,7 @@ function createBaseRecordUsageRequest(): RecordUsageRequest {
     usage: undefined,
     costUsd: undefined,
     runTime: undefined,
+    records: [],
   };
 }
 
@@ -1607,6 +1703,9 @@ export const RecordUsageRequest: MessageFns<RecordUsageRequest> = {
     }
     if (message.runTime !== undefined) {
       Duration.encode(message.runTime, writer.uint32(98).fork()).join();
+    }
+    for (const v of message.records) {
+      UsageRecord.encode(v!, writer.uint32(106).fork()).join();
     }
     return writer;
   },
@@ -1723,6 +1822,14 @@ export const RecordUsageRequest: MessageFns<RecordUsageRequest> = {
             message.runTime = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.records.push(UsageRecord.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1782,6 +1889,9 @@ export const RecordUsageRequest: MessageFns<RecordUsageRequest> = {
         : isSet(object.run_time)
         ? Duration.fromJSON(object.run_time)
         : undefined,
+      records: globalThis.Array.isArray(object?.records)
+        ? object.records.map((e: any) => UsageRecord.fromJSON(e))
+        : [],
     };
   },
 
@@ -1829,6 +1939,9 @@ export const RecordUsageRequest: MessageFns<RecordUsageRequest> = {
     if (message.runTime !== undefined) {
       obj.runTime = Duration.toJSON(message.runTime);
     }
+    if (message.records?.length) {
+      obj.records = message.records.map((e) => UsageRecord.toJSON(e));
+    }
     return obj;
   },
 
@@ -1859,6 +1972,7 @@ export const RecordUsageRequest: MessageFns<RecordUsageRequest> = {
     message.runTime = (object.runTime !== undefined && object.runTime !== null)
       ? Duration.fromPartial(object.runTime)
       : undefined;
+    message.records = object.records?.map((e) => UsageRecord.fromPartial(e)) || [];
     return message;
   },
 };
@@ -1948,14 +2062,416 @@ export const RecordUsageRequest_LabelsEntry: MessageFns<RecordUsageRequest_Label
   },
 };
 
+function createBaseUsageRecord(): UsageRecord {
+  return {
+    requestId: "",
+    agentId: "",
+    engine: "",
+    account: "",
+    model: "",
+    priority: 0,
+    labels: {},
+    endTime: undefined,
+    outcome: 0,
+    usage: undefined,
+    costUsd: undefined,
+    runTime: undefined,
+  };
+}
+
+export const UsageRecord: MessageFns<UsageRecord> = {
+  encode(message: UsageRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== "") {
+      writer.uint32(10).string(message.requestId);
+    }
+    if (message.agentId !== "") {
+      writer.uint32(18).string(message.agentId);
+    }
+    if (message.engine !== "") {
+      writer.uint32(26).string(message.engine);
+    }
+    if (message.account !== "") {
+      writer.uint32(34).string(message.account);
+    }
+    if (message.model !== "") {
+      writer.uint32(42).string(message.model);
+    }
+    if (message.priority !== 0) {
+      writer.uint32(48).int32(message.priority);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      UsageRecord_LabelsEntry.encode({ key: key as any, value }, writer.uint32(58).fork()).join();
+    });
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(66).fork()).join();
+    }
+    if (message.outcome !== 0) {
+      writer.uint32(72).int32(message.outcome);
+    }
+    if (message.usage !== undefined) {
+      Usage.encode(message.usage, writer.uint32(82).fork()).join();
+    }
+    if (message.costUsd !== undefined) {
+      DoubleValue.encode({ value: message.costUsd! }, writer.uint32(90).fork()).join();
+    }
+    if (message.runTime !== undefined) {
+      Duration.encode(message.runTime, writer.uint32(98).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.engine = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.account = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.model = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.priority = reader.int32() as any;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            const entry7 = UsageRecord_LabelsEntry.decode(reader, reader.uint32());
+            if (entry7.value !== undefined) {
+              globalThis.Object.defineProperty(message.labels, entry7.key, { value: entry7.value, configurable: true, enumerable: true, writable: true });
+            }
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.outcome = reader.int32() as any;
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.usage = Usage.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.costUsd = DoubleValue.decode(reader, reader.uint32()).value;
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.runTime = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UsageRecord {
+    return {
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
+      account: isSet(object.account) ? globalThis.String(object.account) : "",
+      model: isSet(object.model) ? globalThis.String(object.model) : "",
+      priority: isSet(object.priority) ? priorityFromJSON(object.priority) : 0,
+      labels: isObject(object.labels)
+        ? (globalThis.Object.entries(object.labels) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      endTime: isSet(object.endTime)
+        ? fromJsonTimestamp(object.endTime)
+        : isSet(object.end_time)
+        ? fromJsonTimestamp(object.end_time)
+        : undefined,
+      outcome: isSet(object.outcome) ? outcomeFromJSON(object.outcome) : 0,
+      usage: isSet(object.usage) ? Usage.fromJSON(object.usage) : undefined,
+      costUsd: isSet(object.costUsd)
+        ? Number(object.costUsd)
+        : isSet(object.cost_usd)
+        ? Number(object.cost_usd)
+        : undefined,
+      runTime: isSet(object.runTime)
+        ? Duration.fromJSON(object.runTime)
+        : isSet(object.run_time)
+        ? Duration.fromJSON(object.run_time)
+        : undefined,
+    };
+  },
+
+  toJSON(message: UsageRecord): unknown {
+    const obj: any = {};
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.engine !== "") {
+      obj.engine = message.engine;
+    }
+    if (message.account !== "") {
+      obj.account = message.account;
+    }
+    if (message.model !== "") {
+      obj.model = message.model;
+    }
+    if (message.priority !== 0) {
+      obj.priority = priorityToJSON(message.priority);
+    }
+    if (message.labels) {
+      const entries = globalThis.Object.entries(message.labels) as [string, string][];
+      if (entries.length > 0) {
+        obj.labels = {};
+        entries.forEach(([k, v]) => {
+          globalThis.Object.defineProperty(obj.labels, k, { value: v, configurable: true, enumerable: true, writable: true });
+        });
+      }
+    }
+    if (message.endTime !== undefined) {
+      obj.endTime = message.endTime.toISOString();
+    }
+    if (message.outcome !== 0) {
+      obj.outcome = outcomeToJSON(message.outcome);
+    }
+    if (message.usage !== undefined) {
+      obj.usage = Usage.toJSON(message.usage);
+    }
+    if (message.costUsd !== undefined) {
+      obj.costUsd = floatToJson(message.costUsd);
+    }
+    if (message.runTime !== undefined) {
+      obj.runTime = Duration.toJSON(message.runTime);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UsageRecord>): UsageRecord {
+    return UsageRecord.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UsageRecord>): UsageRecord {
+    const message = createBaseUsageRecord();
+    message.requestId = object.requestId ?? "";
+    message.agentId = object.agentId ?? "";
+    message.engine = object.engine ?? "";
+    message.account = object.account ?? "";
+    message.model = object.model ?? "";
+    message.priority = object.priority ?? 0;
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          globalThis.Object.defineProperty(acc, key, { value: globalThis.String(value), configurable: true, enumerable: true, writable: true });
+        }
+        return acc;
+      },
+      {},
+    );
+    message.endTime = object.endTime ?? undefined;
+    message.outcome = object.outcome ?? 0;
+    message.usage = (object.usage !== undefined && object.usage !== null) ? Usage.fromPartial(object.usage) : undefined;
+    message.costUsd = object.costUsd ?? undefined;
+    message.runTime = (object.runTime !== undefined && object.runTime !== null)
+      ? Duration.fromPartial(object.runTime)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseUsageRecord_LabelsEntry(): UsageRecord_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const UsageRecord_LabelsEntry: MessageFns<UsageRecord_LabelsEntry> = {
+  encode(message: UsageRecord_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageRecord_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageRecord_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UsageRecord_LabelsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: UsageRecord_LabelsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UsageRecord_LabelsEntry>): UsageRecord_LabelsEntry {
+    return UsageRecord_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UsageRecord_LabelsEntry>): UsageRecord_LabelsEntry {
+    const message = createBaseUsageRecord_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
 function createBaseRecordUsageResponse(): RecordUsageResponse {
-  return { counted: false };
+  return { counted: false, states: [] };
 }
 
 export const RecordUsageResponse: MessageFns<RecordUsageResponse> = {
   encode(message: RecordUsageResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.counted !== false) {
       writer.uint32(8).bool(message.counted);
+    }
+    if (message.states.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.states) {
+        writer.int32(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -1981,6 +2497,24 @@ export const RecordUsageResponse: MessageFns<RecordUsageResponse> = {
             message.counted = reader.bool();
             continue;
           }
+          case 2: {
+            if (tag === 16) {
+              message.states.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.states.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1994,13 +2528,21 @@ export const RecordUsageResponse: MessageFns<RecordUsageResponse> = {
   },
 
   fromJSON(object: any): RecordUsageResponse {
-    return { counted: isSet(object.counted) ? globalThis.Boolean(object.counted) : false };
+    return {
+      counted: isSet(object.counted) ? globalThis.Boolean(object.counted) : false,
+      states: globalThis.Array.isArray(object?.states)
+        ? object.states.map((e: any) => usageRecordStateFromJSON(e))
+        : [],
+    };
   },
 
   toJSON(message: RecordUsageResponse): unknown {
     const obj: any = {};
     if (message.counted !== false) {
       obj.counted = message.counted;
+    }
+    if (message.states?.length) {
+      obj.states = message.states.map((e) => usageRecordStateToJSON(e));
     }
     return obj;
   },
@@ -2011,6 +2553,7 @@ export const RecordUsageResponse: MessageFns<RecordUsageResponse> = {
   fromPartial(object: DeepPartial<RecordUsageResponse>): RecordUsageResponse {
     const message = createBaseRecordUsageResponse();
     message.counted = object.counted ?? false;
+    message.states = object.states?.map((e) => e) || [];
     return message;
   },
 };
@@ -2092,11 +2635,15 @@ export const MonitorServiceService = {
     responseDeserialize: (value: Buffer): ExportUsageResponse => ExportUsageResponse.decode(value),
   },
   /**
-   * Counts work that was done outside CCSP. Safe to repeat with the same `request_id` for a day.
+   * Counts work that was done outside CCSP: one record, or up to 1,000 in `records`. Safe to repeat with the same
+   * `request_id` of the same agent for a day.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: a required field is empty, a number is negative or absurdly high, or the time is
-   *   in the future or more than 31 days ago.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a required field is empty, a name has an invisible character, a number is
+   *   negative or absurdly high, the time is in the future or more than 31 days ago, or there are too many records. Then
+   *   no record was counted.
+   * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the agent's `request_id` was used before for another record. Of `records`,
+   *   the answer says it for each one.
    */
   recordUsage: {
     path: "/ccsp.monitor.v1.MonitorService/RecordUsage" as const,
@@ -2481,11 +3028,15 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
    */
   exportUsage: handleServerStreamingCall<ExportUsageRequest, ExportUsageResponse>;
   /**
-   * Counts work that was done outside CCSP. Safe to repeat with the same `request_id` for a day.
+   * Counts work that was done outside CCSP: one record, or up to 1,000 in `records`. Safe to repeat with the same
+   * `request_id` of the same agent for a day.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: a required field is empty, a number is negative or absurdly high, or the time is
-   *   in the future or more than 31 days ago.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a required field is empty, a name has an invisible character, a number is
+   *   negative or absurdly high, the time is in the future or more than 31 days ago, or there are too many records. Then
+   *   no record was counted.
+   * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the agent's `request_id` was used before for another record. Of `records`,
+   *   the answer says it for each one.
    */
   recordUsage: handleUnaryCall<RecordUsageRequest, RecordUsageResponse>;
   /**
@@ -2713,11 +3264,15 @@ export interface MonitorServiceClient extends Client {
     options?: Partial<CallOptions>,
   ): ClientReadableStream<ExportUsageResponse>;
   /**
-   * Counts work that was done outside CCSP. Safe to repeat with the same `request_id` for a day.
+   * Counts work that was done outside CCSP: one record, or up to 1,000 in `records`. Safe to repeat with the same
+   * `request_id` of the same agent for a day.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: a required field is empty, a number is negative or absurdly high, or the time is
-   *   in the future or more than 31 days ago.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: a required field is empty, a name has an invisible character, a number is
+   *   negative or absurdly high, the time is in the future or more than 31 days ago, or there are too many records. Then
+   *   no record was counted.
+   * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the agent's `request_id` was used before for another record. Of `records`,
+   *   the answer says it for each one.
    */
   recordUsage(
     request: RecordUsageRequest,
