@@ -101,7 +101,7 @@ export interface ChannelUse {
   readonly records: boolean;
   /** Deliveries at the same time in one replica. */
   readonly concurrency: number;
-  /** Most deliveries in a minute, by all replicas. 0: no limit. */
+  /** Most deliveries in any 60 s, by all replicas. 0: no limit. */
   readonly perMinute: number;
 }
 
