@@ -21,6 +21,7 @@
 --
 -- A lane has one worker at a time, so the notices of a matter are delivered one after the other. The lanes of a worker
 -- that died become due again when its time is over.
+-- A record counts its claims, and settle_delivery writes it without the count: a process that died left the rest.
 --
 -- The limit holds for any 60 s, and time is counted in seconds: what was given out leaves the count after 60 to 61 s.
 
@@ -65,7 +66,7 @@ for _, lane in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', whole(now), 'LIMI
     local id = string.match(member, '^%S+ %S+ (.*)$')
     local field = channel .. ' ' .. id
     local record = cjson.decode(redis.call('HGET', KEYS[6], field) or '{}')
-    record.token = token
+    record.token, record.claims = token, (record.claims or 0) + 1
     local json = cjson.encode(record)
     redis.call('HSET', KEYS[6], field, json)
     redis.call('ZADD', claimed, whole(now + lease_ms), lane)

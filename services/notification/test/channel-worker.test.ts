@@ -145,6 +145,27 @@ describe("the workers of channels", () => {
     assert.deepEqual(refs, [undefined, undefined, "7"]);
   });
 
+  it("give up a message with which the process has ended ten times", async () => {
+    await accept("bad", "good");
+    for (let at = 0; at < 10; at++) {
+      const { claims } = await store.claim("good", { most: 1, perMinute: 0, leaseMs: 1_000 });
+      assert.equal(claims.length, 1);
+      nowMs += 1_000;
+    }
+    await accept("fine", "good");
+    const sent: string[] = [];
+    start(open("good", async ({ id }) => void sent.push(id))).wake();
+    await eventually(async () => {
+      const [delivery] = (await store.find("bad"))?.deliveries ?? [];
+      const cause = "10 attempts ended with the process, and left no result";
+      assert.deepEqual([delivery?.state, delivery?.attempts.map((each) => each.cause)], ["dead", [cause]]);
+    });
+    await eventually(() => assert.deepEqual(sent, ["fine"]));
+    // A person's retry begins anew.
+    await store.retry("good", "bad");
+    await eventually(() => assert.deepEqual(sent, ["fine", "bad"]));
+  });
+
   it("share the work between replicas, and send nothing twice", async () => {
     const sent: string[] = [];
     const shares = [0, 0];

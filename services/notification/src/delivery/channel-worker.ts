@@ -34,6 +34,8 @@ export interface WorkerOptions {
 }
 
 const MOST_REF = 1_024;
+/** A message with which the process dies as often in a row is its cause, for example through a plugin. */
+const MOST_LOST = 10;
 /** How long an attempt may take. */
 const ATTEMPT_MS = 15_000;
 /**
@@ -145,10 +147,12 @@ async function deliver(options: WorkerOptions, claim: Claim, stopping: AbortSign
 
 async function attempt(
   open: OpenChannel,
-  { notice, repeats, id, ref, delivery }: Claim,
+  { notice, repeats, id, ref, delivery, lost }: Claim,
   time: Date,
   { inSpan, timer, log }: Pick<WorkerOptions, "inSpan" | "timer" | "log">,
 ): Promise<string | undefined> {
+  if (lost >= MOST_LOST)
+    throw new DeliveryError("invalid", `${lost} attempts ended with the process, and left no result`);
   const over = new AbortController();
   const message = {
     id: headerSafe(id),

@@ -31,6 +31,8 @@ export interface Claim {
   readonly repeats: number;
   readonly ref: string | undefined;
   readonly delivery: Delivery;
+  /** Attempts right before this one whose end was never stored: the process of each has died, or has lost Redis. */
+  readonly lost: number;
   /** Names the claim to `settle`. */
   readonly claim: string;
 }
