@@ -81,7 +81,7 @@ describe("the workers of channels", () => {
       giveUpMs: 24 * 3_600_000,
       summary: () => "s",
       count: () => undefined,
-      onMissed: async (channel, { id }, { whom, why }) => void told.push([channel, id, whom, why]),
+      onMissed: async (channel, { id }, { part, why }) => void told.push([channel, id, part, why]),
       inSpan: (_notice, _channel, work) => work(),
       timer,
       log: pino({ level: "silent" }),
@@ -129,7 +129,7 @@ describe("the workers of channels", () => {
     for (const end of gate) end();
   });
 
-  it("keep a ref that a channel returns, but none that is long, and tell of those whom a message did not reach", async () => {
+  it("keep a ref that a channel returns, but none that is long, and tell of what was not delivered", async () => {
     const refs: (string | undefined)[] = [];
     const answers = [{ ref: "r".repeat(1_025) }, { ref: "7", missed: "bob (550)" }, {}];
     const opens = open("good", async ({ ref: before }) => {

@@ -23,9 +23,9 @@ export interface OpenChannel {
   readonly render: (notice: Notice, repeats: number, format: Format) => Rendered;
 }
 
-/** Whom a notice did not reach. */
+/** What of a notice was not delivered. */
 export interface Missed {
-  readonly whom: "all" | "some";
+  readonly part: "all" | "some";
   readonly why: string;
 }
 
@@ -37,7 +37,7 @@ export interface WorkerOptions {
   readonly now: () => Date;
   readonly giveUpMs: number;
   readonly count: (channel: string, outcome: DeliveryOutcome) => void;
-  /** Called when a notice was given up, or has not reached all recipients, so that people hear of it. */
+  /** Called when a notice was given up, or a part of it was not delivered, so that people hear of it. */
   readonly onMissed: (channel: string, notice: Notice, missed: Missed) => Promise<void>;
   /** Runs the work in a span of the notice's trace. */
   readonly inSpan: <T>(notice: Notice, channel: string, work: () => Promise<T>) => Promise<T>;
@@ -129,7 +129,7 @@ async function deliver(options: WorkerOptions, claim: Claim, stopping: AbortSign
   let missed: Missed | undefined;
   const settlement = await attempt(open, claim, started, options).then(
     ({ ref, missed: why }) => {
-      if (why !== undefined) missed = { whom: "some", why };
+      if (why !== undefined) missed = { part: "some", why };
       const { kind: eventType, time: eventTime, taskId, agentId } = notice;
       const text = { summary: summary(notice, repeats), channel: open.name, deliveryTime: started };
       const delivered: Delivered = { id, eventType, eventTime, taskId, agentId, ...text };
@@ -155,7 +155,7 @@ async function deliver(options: WorkerOptions, claim: Claim, stopping: AbortSign
       await pause(AWAY_MS, stopping);
     }
   }
-  if (settlement.outcome === "dead") missed = { whom: "all", why: settlement.delivery.attempts.at(-1)?.cause ?? "" };
+  if (settlement.outcome === "dead") missed = { part: "all", why: settlement.delivery.attempts.at(-1)?.cause ?? "" };
   if (missed !== undefined) await options.onMissed(open.name, notice, missed);
 }
 
@@ -173,7 +173,7 @@ async function attempt(
     notice,
     repeats,
     ref,
-    attempt: delivery.tries + 1,
+    attempt: delivery.tries + lost + 1,
     time,
     render: (format: Format) => open.render(notice, repeats, format),
   };
@@ -182,7 +182,8 @@ async function attempt(
   };
   const work = inSpan(notice, open.name, async () => open.channel.deliver(message, over.signal));
   const { ref: kept, missed } = (await within(ATTEMPT_MS, work, late, { over, ...(timer && { timer }) })) ?? {};
-  if (missed !== undefined) log.warn({ channel: open.name, notice: id, missed }, "a notice has not reached everybody");
+  if (missed !== undefined)
+    log.warn({ channel: open.name, notice: id, missed }, "a part of a notice was not delivered");
   // Each delivery of the matter carries it. The channel has the message, so the delivery itself has not failed.
   const tooLong = kept !== undefined && kept.length > MOST_REF;
   if (tooLong)

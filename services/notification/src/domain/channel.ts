@@ -19,7 +19,7 @@ export interface Message {
   readonly repeats: number;
   /** What this channel returned for the first message of the matter. Undefined: there is none. */
   readonly ref: string | undefined;
-  /** 1 for the first attempt. */
+  /** 1 for the first attempt. Those that ended with their process count too. */
   readonly attempt: number;
   /** The time of this attempt. */
   readonly time: Date;
@@ -41,8 +41,8 @@ export interface Channel {
   readonly target: string;
   /**
    * Resolves when the channel has accepted the message. It may return a `ref` of at most 1,024 characters, by which it
-   * finds the first message of a matter again: later messages of the matter bring it back. If some recipients will never
-   * get it, `missed` says in one line who and why: people are told once a day.
+   * finds the first message of a matter again: later messages of the matter bring it back. If a part is missing
+   * for good, such as some recipients or labels, `missed` says in one line what and why: people are told once a day.
    *
    * Rejects when the channel has not accepted it: with a `DeliveryError`, or any Error with its members, that says of
    * which kind the failure is. An Error without a kind counts as `unavailable`. The message then comes again, with the same id. It also comes again

@@ -134,12 +134,12 @@ export const TEMPLATES: Readonly<Record<string, Readonly<Record<Language, Templa
   },
   "channel.partial": {
     en: template(
-      "The channel {{channel}} does not reach everybody: {{why}}",
-      "Correct or remove these recipients in the file of channels, and restart the notification service.",
+      "The channel {{channel}} does not deliver everything: {{why}}",
+      "Correct or remove these recipients in the file of channels and restart the notification service, or give the token the permission.",
     ),
     ja: template(
-      "チャンネル {{channel}} の通知が一部の宛先に届いていません：{{why}}",
-      "チャンネルのファイルで宛先を訂正または削除し、通知サービスを再起動してください。",
+      "チャンネル {{channel}} の通知の一部が届いていません：{{why}}",
+      "チャンネルのファイルで宛先を訂正または削除して通知サービスを再起動するか、トークンに権限を与えてください。",
     ),
   },
   "channel.test": {
