@@ -341,6 +341,19 @@ describe("the store of notices", () => {
     assert.equal((await drain("ops")).length, 7);
   });
 
+  it("tries at once what a person retries, also at a channel that is left alone or has asked to wait", async () => {
+    for (const id of ["1", "2"]) await store.accept(notice(id), to("ops"));
+    const [one, two] = await claim("ops");
+    if (one === undefined || two === undefined) throw new Error("not claimed");
+    await fail(one, new DeliveryError("limited", "429", HOUR));
+    await fail(two, new DeliveryError("invalid", "422"));
+    assert.deepEqual(await claim("ops"), []);
+    assert.equal(await store.retry("ops", "1"), "ok");
+    assert.deepEqual(await drain("ops"), ["1"]);
+    assert.equal(await store.retry("ops", "2"), "ok");
+    assert.deepEqual(await drain("ops"), ["2"]);
+  });
+
   it("gives up what a channel never accepts, lists it, and delivers it when a person retries it", async () => {
     await store.accept(notice("bad"), to("ops", "hook"));
     const [one] = await claim("ops");

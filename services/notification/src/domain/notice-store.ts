@@ -79,7 +79,7 @@ export interface NoticeStore {
   tellRepeats(): Promise<number>;
   claim(channel: string, options: { most: number; perMinute: number; leaseMs: number }): Promise<Claimed>;
   settle(claim: Claim, settlement: Settlement): Promise<"ok" | "repeat" | "lost">;
-  /** Lets a delivery be tried again now. */
+  /** Lets a delivery be tried again now, also if its channel is paused: the pause ends. */
   retry(channel: string, id: string): Promise<"ok" | "missing" | "delivered">;
   find(id: string): Promise<{ readonly notice: Notice; readonly deliveries: readonly Delivery[] } | undefined>;
   matter(dedupKey: string): Promise<Matter | undefined>;

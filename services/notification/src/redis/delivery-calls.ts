@@ -73,7 +73,7 @@ export function deliveryCalls(
     retry: (channel, id) =>
       orUnavailable(redis, () =>
         scripts.retryDelivery(
-          { deliveries, dead, waiting, sequence, ...queueKeys(channel) },
+          { deliveries, dead, waiting, sequence, states, ...queueKeys(channel) },
           timeOf(shared),
           channel,
           id,
