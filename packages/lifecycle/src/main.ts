@@ -52,12 +52,27 @@ export async function runMain<C extends { readonly service: ServiceSettings }>(
   }, LINGER_MS).unref();
 }
 
+/** Says of an error that no code has caught whether it is dealt with. */
+type Contain = (error: unknown) => boolean;
+const containing = new Set<Contain>();
+
 /**
- * Logs what no code catches, and ends the process then, with code 1. Node itself would print errors and warnings with all
+ * Keeps the process running after an error that no code has caught, a rejection or a throw, if `contain` returns true for
+ * it, until it is closed. It is for code that others wrote, and has to tell that code from ours: it is called in the
+ * async context in which the error was thrown.
+ */
+export function containCrashes(contain: Contain): { close(): Promise<void> } {
+  containing.add(contain);
+  return { close: async () => void containing.delete(contain) };
+}
+
+/**
+ * Logs what no code catches, and ends the process then, with code 1, unless it is contained. Node itself would print errors and warnings with all
  * of their properties, and wait until somebody reads them.
  */
 export function logCrashes(log: Logger): void {
   process.on("uncaughtException", (err) => {
+    if ([...containing].some((contain) => contain(err))) return;
     log.fatal({ err }, "crashed");
     process.exit(1);
   });

@@ -55,6 +55,8 @@ export interface IssueServer {
   /** Requests that broke a rule of the API. */
   readonly faults: string[];
   script: (asked: Asked) => Fault | undefined;
+  /** What the token may not do: GitHub leaves labels out of a new issue then, and says nothing. */
+  mayLabel: boolean;
   /** The installed app: the server gives tokens to the owner of its key. Undefined: there is none. */
   app: { readonly appId: number; readonly installationId: number; readonly publicKey: string } | undefined;
   /** Ends the life of the tokens that the app has got. */
@@ -119,13 +121,16 @@ export async function startIssueServer(): Promise<IssueServer> {
       const found = issues.filter(
         (each) => (state === "all" || each.state === state) && hasLabel(each, label) && each.updated_at >= since,
       );
-      return page(found.sort((a, b) => (a.updated_at < b.updated_at ? -1 : 1)));
+      const by = url.searchParams.get("sort") === "updated" ? "updated_at" : "created_at";
+      const sorted = found.toSorted((a, b) => (a[by] < b[by] ? -1 : 1));
+      return page(url.searchParams.get("direction") === "asc" ? sorted : sorted.reverse());
     }
     if (method === "POST" && number === undefined) {
       const { title, body: text, labels = [] } = checked<Create>(body, CREATE_FIELDS);
       if (typeof title !== "string" || title.trim() === "" || title.length > 256) throw new Refused(422, "title");
       if (typeof text === "string" && text.length > 65_536) throw new Refused(422, "body is too long");
-      const issue = newIssue(issues.length + 1, title, text ?? "", labels.map(String), now());
+      const own = server.mayLabel ? labels.map(String) : [];
+      const issue = newIssue(issues.length + 1, title, text ?? "", own, now());
       issues.push(issue);
       touch(issue);
       return issue;
@@ -174,6 +179,7 @@ export async function startIssueServer(): Promise<IssueServer> {
     url: "",
     ...{ issues, comments, asked, faults },
     script: () => undefined,
+    mayLabel: true,
     app: undefined,
     endTokens: () => {
       for (const token of [...tokens].filter((each) => each.startsWith("ghs_"))) tokens.delete(token);

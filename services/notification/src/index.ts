@@ -11,6 +11,7 @@ export {
   type IssueStatus,
   type Issues,
   type Message,
+  type Receipt,
   type Rendered,
 } from "./domain/channel.js";
 export { notificationService } from "./service.js";

@@ -1,11 +1,12 @@
 import { consumeEvents, withEventSpan } from "@ccsp/events";
 import { implement } from "@ccsp/grpc-kit";
-import { type ServiceDefinition, startList } from "@ccsp/lifecycle";
+import { containCrashes, type ServiceDefinition, startList } from "@ccsp/lifecycle";
 import { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { openRedis } from "@ccsp/redis-kit";
-import { pino } from "pino";
+import { type Logger, pino } from "pino";
 import { define, type NotificationConfig } from "./config.js";
+import { blame } from "./delivery/contained.js";
 import type { Notice } from "./domain/notice.js";
 import { createEventHandler } from "./events/handle-event.js";
 import { notificationHandlers } from "./grpc/handlers.js";
@@ -27,6 +28,7 @@ const now = (): Date => new Date();
 const START = startList<NotificationConfig>()
   .add("metrics", ({ registry }) => createNotificationMetrics(registry))
   .add("files", ({ config }) => readFiles(config))
+  .open("containment", ({ log }) => containCrashes((err) => logBlamed(err, log)))
   .open("redis", ({ config, log, stopping }) => openRedis(config.redis, { log, name: "notification", stopping }))
   .add("ops", ({ redis, serveOps }) => serveOps({ redis: () => redis.ping() }))
   .add("targets", ({ files }) => createTargets(files.configured.network))
@@ -80,6 +82,13 @@ export const notificationService: ServiceDefinition<NotificationConfig> = {
 
   start: START.start,
 };
+
+/** A channel whose code fails outside of its calls must not end the deliveries of all others. */
+function logBlamed(err: unknown, log: Logger): boolean {
+  const channel = blame(err);
+  if (channel !== undefined) log.error({ err, channel }, "the code of a channel failed outside of its calls");
+  return channel !== undefined;
+}
 
 /** Reads the file of channels and the templates. */
 async function readFiles({ channelsPath, templatesPath }: NotificationConfig) {

@@ -19,6 +19,7 @@ describe("the workers of channels", () => {
   /** Calls of workers to the store that are in progress. */
   let asking: number;
   const running: Delivering[] = [];
+  let told: string[][];
 
   before(async () => {
     server = await startRedis();
@@ -32,6 +33,7 @@ describe("the workers of channels", () => {
     await redis.client.flushall();
     nowMs = Date.UTC(2026, 0, 1);
     timers = [];
+    told = [];
     asking = 0;
     store = createRedisNoticeStore(redis.client, { channels: ["good", "slow"], clock: () => nowMs });
     const { claim, settle } = store;
@@ -79,7 +81,7 @@ describe("the workers of channels", () => {
       giveUpMs: 24 * 3_600_000,
       summary: () => "s",
       count: () => undefined,
-      onDead: async () => undefined,
+      onMissed: async (channel, { id }, { part, why }) => void told.push([channel, id, part, why]),
       inSpan: (_notice, _channel, work) => work(),
       timer,
       log: pino({ level: "silent" }),
@@ -127,13 +129,12 @@ describe("the workers of channels", () => {
     for (const end of gate) end();
   });
 
-  it("keep a ref that a channel returns, but none that is long: each message of the matter would carry it", async () => {
+  it("keep a ref that a channel returns, but none that is long, and tell of what was not delivered", async () => {
     const refs: (string | undefined)[] = [];
-    const answers = ["r".repeat(1_025), "7", undefined];
+    const answers = [{ ref: "r".repeat(1_025) }, { ref: "7", missed: "bob (550)" }, {}];
     const opens = open("good", async ({ ref: before }) => {
       refs.push(before);
-      const ref = answers[refs.length - 1];
-      return ref === undefined ? {} : { ref };
+      return answers[refs.length - 1];
     });
     const delivering = start(opens);
     for (const [at, action] of (["opens", "updates", "updates"] as const).entries()) {
@@ -143,6 +144,28 @@ describe("the workers of channels", () => {
       await eventually(() => assert.equal(refs.length, at + 1));
     }
     assert.deepEqual(refs, [undefined, undefined, "7"]);
+    assert.deepEqual(told, [["good", "m1", "some", "bob (550)"]]);
+  });
+
+  it("give up a message with which the process has ended ten times", async () => {
+    await accept("bad", "good");
+    for (let at = 0; at < 10; at++) {
+      const { claims } = await store.claim("good", { most: 1, perMinute: 0, leaseMs: 1_000 });
+      assert.equal(claims.length, 1);
+      nowMs += 1_000;
+    }
+    await accept("fine", "good");
+    const sent: string[] = [];
+    start(open("good", async ({ id }) => void sent.push(id))).wake();
+    await eventually(async () => {
+      const [delivery] = (await store.find("bad"))?.deliveries ?? [];
+      const cause = "10 attempts ended with the process, and left no result";
+      assert.deepEqual([delivery?.state, delivery?.attempts.map((each) => each.cause)], ["dead", [cause]]);
+    });
+    await eventually(() => assert.deepEqual(sent, ["fine"]));
+    // A person's retry begins anew.
+    await store.retry("good", "bad");
+    await eventually(() => assert.deepEqual(sent, ["fine", "bad"]));
   });
 
   it("share the work between replicas, and send nothing twice", async () => {

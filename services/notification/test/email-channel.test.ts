@@ -20,16 +20,22 @@ interface Mail {
 describe("the e-mail channel", () => {
   let smtp: SMTPServer;
   let mails: Mail[];
+  /** The answer for a recipient, by address. */
+  let refused: Record<string, number>;
   let refuse: { code: number; at: "rcpt" | "data" } | undefined;
   let close: () => Promise<void>;
 
   /** Starts the mail server, in place of the one before. */
   const serve = async (options: SMTPServerOptions): Promise<void> => {
     if (smtp !== undefined) await new Promise<void>((resolve) => smtp.close(() => resolve()));
-    const refusal = () => Object.assign(new Error("no"), { responseCode: refuse?.code });
+    const refusal = (responseCode = refuse?.code) => Object.assign(new Error("no"), { responseCode });
     smtp = new SMTPServer({
       ...options,
-      onRcptTo: (_address, _session, done) => done(refuse?.at === "rcpt" ? refusal() : undefined),
+      onRcptTo: ({ address }, _session, done) => {
+        const code = refused[address];
+        if (code !== undefined) return done(refusal(code));
+        return done(refuse?.at === "rcpt" ? refusal() : undefined);
+      },
       onData: (stream, { envelope }, done) => {
         const chunks: Buffer[] = [];
         stream.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -49,6 +55,7 @@ describe("the e-mail channel", () => {
 
   beforeEach(async () => {
     mails = [];
+    refused = {};
     refuse = undefined;
     await serve(CLEAR);
     const context = channelContext("mail");
@@ -117,6 +124,39 @@ describe("the e-mail channel", () => {
     refuse = undefined;
     await deliver(channel, testMessage());
     assert.equal(mails.length, 1);
+  });
+
+  describe("to several addresses", () => {
+    const to = ["a@example.com", "b@example.com", "c@example.com"];
+    const sentTo = () => mails.map((mail) => mail.to);
+
+    it("has delivered a mail that one refuses for good, and says whom it did not reach", async () => {
+      refused = { "b@example.com": 550 };
+      const { ref, missed } = await deliver(await open({ to }), testMessage());
+      assert.match(ref ?? "", /@example\.com>$/);
+      assert.equal(missed, "1 of 3 addresses refused the mail: b@example.com (550)");
+      assert.deepEqual(sentTo(), [["a@example.com", "c@example.com"]]);
+    });
+
+    it("sends a mail that one puts off again to this one only, and after some tries to nobody", async () => {
+      refused = { "b@example.com": 450, "c@example.com": 550 };
+      const channel = await open({ to });
+      const putOff = { kind: "partial", message: "1 of 3 addresses has put the mail off: b@example.com (450)" };
+      await assert.rejects(deliver(channel, testMessage()), putOff);
+      await assert.rejects(deliver(channel, testMessage({}, { attempt: 2 })), putOff);
+      assert.deepEqual(sentTo(), [["a@example.com"]]);
+      refused = {};
+      const { missed } = await deliver(channel, testMessage({}, { attempt: 3 }));
+      assert.equal(missed, "1 of 3 addresses refused the mail: c@example.com (550)");
+      assert.deepEqual(sentTo(), [["a@example.com"], ["b@example.com"]]);
+      assert.equal(mails[1]?.headers["to"], to.join(", "), "the mail shows all of them");
+
+      refused = { "b@example.com": 450 };
+      const other = testMessage({ id: "other" });
+      for (let at = 1; at <= 4; at += 1) await assert.rejects(deliver(channel, other), { kind: "partial" });
+      assert.match((await deliver(channel, other)).missed ?? "", /b@example\.com \(450\)$/);
+      assert.equal(mails.length, 3);
+    });
   });
 
   it("sends nothing in clear to a server without TLS, unless the operator says so", async () => {

@@ -100,6 +100,37 @@ describe("the GitHub channel", () => {
     });
   }
 
+  it("finds an issue whose labels GitHub has left out, and says that they are missing", async () => {
+    server.mayLabel = false;
+    failOnce("POST", /issues$/, "cut after");
+    await assert.rejects(deliver(begin()), { kind: "unavailable" });
+    assert.equal(await deliver({ ...begin(), attempt: 2 }), "1");
+    const other = testMessage({ id: "other", dedupKey: "other" }, { id: "other" });
+    const { ref, missed } = (await channel.deliver(other, AbortSignal.timeout(15_000))) ?? {};
+    assert.deepEqual([ref, server.issues.length], ["2", 2]);
+    assert.match(missed ?? "", /^GitHub has left out the labels ccsp, night: the token needs /);
+  });
+
+  it("reads on where it had to stop, so that any number of open issues is read in the end", async () => {
+    await deliver(begin());
+    const [one] = server.issues;
+    if (one === undefined) throw new Error("no issue");
+    for (let at = 2; at <= 1_000; at += 1) {
+      const time = new Date(Date.UTC(2020, 0, 1, 0, at)).toISOString();
+      server.issues.push({ ...one, number: at, body: "", created_at: time, updated_at: time });
+    }
+    await close();
+    channel = await open();
+    let lists = 0;
+    const limit = { status: 403, headers: { "retry-after": "1" }, message: "secondary rate limit" };
+    server.script = ({ method, path }) =>
+      method === "GET" && path.endsWith("/issues") && ++lists % 4 === 0 ? limit : undefined;
+    const later = testMessage({ id: "later" }, { id: "later" });
+    let tries = 1;
+    for (; tries < 8 && (await deliver(later).catch(() => undefined)) === undefined; tries += 1);
+    assert.deepEqual([tries, server.issues.length, texts(1).length], [4, 1_000, 1]);
+  });
+
   it("leaves an issue as a person has changed it between a delivery and the record of it", async () => {
     const closed = async (message: Message): Promise<void> => {
       await deliver(message);

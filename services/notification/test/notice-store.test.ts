@@ -301,6 +301,30 @@ describe("the store of notices", () => {
     assert.deepEqual((await drain("ops")).sort(), ["1", "3"]);
   });
 
+  it("takes a channel that limits without a wait for one that fails: a second at least, longer each time", async () => {
+    for (let at = 0; at < 50; at++) await store.accept(notice(`n${at}`), to("ops"));
+    const attempts: number[] = [];
+    for (; nowMs < START + 120_000; nowMs += 250) {
+      for (const one of await claim("ops", 1)) {
+        attempts.push((nowMs - START) / 1_000);
+        await fail(one, { kind: "limited", retryAfterMs: 0 });
+      }
+    }
+    // Four waits of a second, as each is the first attempt of a notice. Then the channel itself is left alone.
+    assert.deepEqual(attempts.slice(0, 8), [0, 1, 2, 3, 4, 9, 19, 39]);
+    assert.equal((await store.channelStates()).get("ops")?.failures, attempts.length);
+    const [waits] = await claim("ops", 1);
+    if (waits !== undefined) throw new Error("the channel is not left alone");
+    nowMs += HOUR;
+    const [one] = await claim("ops", 1);
+    if (one === undefined) throw new Error("not claimed");
+    const third = { ...one, delivery: { ...one.delivery, tries: 2 } };
+    const short = afterFailure(new DeliveryError("unavailable", "503", 1_000), ended(third));
+    assert.deepEqual([short.retryMs, short.pauseMs, short.channelIs], [4_000, 4_000, "failed"]);
+    const long = afterFailure(new DeliveryError("limited", "429", 5_000), ended(third));
+    assert.deepEqual([long.retryMs, long.pauseMs, long.channelIs], [5_000, 5_000, "same"]);
+  });
+
   it("leaves a channel alone that keeps failing, tries it with one notice, and goes on when that is accepted", async () => {
     for (let at = 0; at < 8; at++) await store.accept(notice(`n${at}`), to("ops"));
     // All eight are under way when it stops answering: that is one outage, and the wait is the first one.
@@ -315,6 +339,19 @@ describe("the store of notices", () => {
     for (const one of tried) await succeed(one);
     nowMs += 60_000;
     assert.equal((await drain("ops")).length, 7);
+  });
+
+  it("tries at once what a person retries, also at a channel that is left alone or has asked to wait", async () => {
+    for (const id of ["1", "2"]) await store.accept(notice(id), to("ops"));
+    const [one, two] = await claim("ops");
+    if (one === undefined || two === undefined) throw new Error("not claimed");
+    await fail(one, new DeliveryError("limited", "429", HOUR));
+    await fail(two, new DeliveryError("invalid", "422"));
+    assert.deepEqual(await claim("ops"), []);
+    assert.equal(await store.retry("ops", "1"), "ok");
+    assert.deepEqual(await drain("ops"), ["1"]);
+    assert.equal(await store.retry("ops", "2"), "ok");
+    assert.deepEqual(await drain("ops"), ["2"]);
   });
 
   it("gives up what a channel never accepts, lists it, and delivers it when a person retries it", async () => {
@@ -337,13 +374,17 @@ describe("the store of notices", () => {
     assert.deepEqual((await store.listUndelivered("dead", query)).entries, []);
   });
 
-  it("gives a channel no more in a minute than its limit", async () => {
-    for (let at = 0; at < 10; at++) await store.accept(notice(`n${at}`), to("ops"));
-    const first = await claim("ops", 10, 6);
-    assert.equal(first.length, 6);
-    assert.deepEqual(await claim("ops", 10, 6), []);
-    nowMs += 10_000;
-    assert.equal((await claim("ops", 10, 6)).length, 1);
+  it("gives a channel no more in any minute than its limit, and the whole limit in each", async () => {
+    for (let at = 0; at < 60; at++) await store.accept(notice(`n${at}`), to("ops"));
+    const given: number[] = [];
+    for (; nowMs < START + 4 * 61_000; nowMs += 500) {
+      const { claims, nextMs } = await store.claim("ops", { most: 4, perMinute: 6, leaseMs: HOUR });
+      for (const _ of claims) given.push(nowMs);
+      if (given.length === 6)
+        assert.equal(claims.length === 0 ? nextMs : 0, claims.length === 0 ? START + 61_000 - nowMs : 0);
+    }
+    for (const from of given) assert.ok(given.filter((at) => at >= from && at < from + 60_000).length <= 6);
+    assert.equal(given.length, 4 * 6);
   });
 
   it("holds a notice back until its time, and lets a critical one of the same matter end the wait", async () => {

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readFile, rm, rmdir } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, rmdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createPublisher, eventsKey, type Publication } from "@ccsp/events";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { TaskCancelled, TaskCompleted, TaskFailed, TaskStarted } from "@ccsp/protos/ccsp/event/v1/event.js";
+import { Notice, NotificationState, Severity } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { eventually, type OtlpReceiver, startOtlpReceiver } from "@ccsp/testkit";
 import { pino } from "pino";
@@ -163,6 +164,51 @@ describe("notification", () => {
     await eventually(async () => assert.deepEqual(await failing(), {}));
     await publish({ taskId: "t1", data: completed });
     await eventually(async () => assert.deepEqual(await written(), ["t1"]));
+  });
+
+  it("goes on when a plugin fails outside of its calls, names the channel, and gives up what it was to deliver", async () => {
+    const plugin = join(dir, "rude.mjs");
+    // What the plugin leaves behind fails while it delivers, and the message stays without an answer.
+    await writeFile(
+      plugin,
+      `const later = (act) => setTimeout(act, 1);
+      const acts = {
+        "test.rejects": () => { void (async () => { await new Promise(later); throw new Error("no line"); })(); },
+        "test.throws": () => { later(() => { throw new Error("no paper"); }); },
+      };
+      export const channelType = { type: "rude", open: async () => {
+        Promise.reject(new Error("at the start"));
+        return { target: "pager", deliver: ({ notice: { kind } }) => acts[kind] && new Promise(acts[kind]) };
+      } };`,
+    );
+    const channels = join(dir, "channels.json");
+    await writeFile(channels, JSON.stringify({ channels: [{ name: "pager", type: "rude" }] }));
+    const env = { CCSP_NOTIFICATION_PLUGINS: plugin, CCSP_NOTIFICATION_CHANNELS: channels };
+    const { client, process } = await start(env);
+    const told = async (kind: string) => {
+      const notice = { kind, severity: Severity.WARNING, dedupKey: kind, time: new Date() };
+      return (await client.notify({ notice: Notice.fromPartial(notice) })).noticeId;
+    };
+    const outcome = async (id: string) => {
+      const found = (await client.getNotification({ id })).deliveries.find(({ channel }) => channel === "pager");
+      return [found?.state, found?.newestAttempts.map(({ cause }) => cause)];
+    };
+    const failedWith = (text: string) => [
+      NotificationState.DEAD,
+      [`the channel's code failed outside of its calls: ${text}`],
+    ];
+    const [rejects, throws] = [await told("test.rejects"), await told("test.throws")];
+    await eventually(async () => assert.deepEqual(await outcome(rejects), failedWith("no line")));
+    await eventually(async () => assert.deepEqual(await outcome(throws), failedWith("no paper")));
+    const good = await told("test.good");
+    await eventually(async () => assert.deepEqual(await outcome(good), [NotificationState.DELIVERED, [""]]));
+    const said = process
+      .lastLines()
+      .filter((line) => line.includes("the code of a channel failed outside of its calls"));
+    assert.deepEqual(
+      said.map((line) => JSON.parse(line).channel),
+      ["pager", "pager", "pager"],
+    );
   });
 
   it("delivers in a span of the task's trace; on SIGTERM it exits 0 and leaves nothing open", async () => {

@@ -140,7 +140,7 @@ Examples:
         const answer = await atGateway(io, options, (gateway) => gateway.retryNotification(request));
         await showOne(io, options, {
           json: () => messageJson("ccsp.notification.v1.RetryNotificationResponse", answer),
-          lines: () => [`${count(answer.retried, "delivery", "deliveries")} sent again`],
+          lines: () => [`${count(answer.retried, "delivery is", "deliveries are")} tried again now`],
         });
       },
     );

@@ -1,7 +1,14 @@
 import { createHash } from "node:crypto";
 import { pause, type Timer, within } from "@ccsp/timing";
 import type { Logger } from "pino";
-import { type Channel, type ChannelUse, DeliveryError, type Format, type Rendered } from "../domain/channel.js";
+import {
+  type Channel,
+  type ChannelUse,
+  DeliveryError,
+  type Format,
+  type Receipt,
+  type Rendered,
+} from "../domain/channel.js";
 import type { Delivered, Notice } from "../domain/notice.js";
 import type { Claim, NoticeStore } from "../domain/notice-store.js";
 import { afterFailure, afterSuccess } from "../domain/retry-rules.js";
@@ -16,6 +23,12 @@ export interface OpenChannel {
   readonly render: (notice: Notice, repeats: number, format: Format) => Rendered;
 }
 
+/** What of a notice was not delivered. */
+export interface Missed {
+  readonly part: "all" | "some";
+  readonly why: string;
+}
+
 export interface WorkerOptions {
   readonly open: OpenChannel;
   readonly store: NoticeStore;
@@ -24,8 +37,8 @@ export interface WorkerOptions {
   readonly now: () => Date;
   readonly giveUpMs: number;
   readonly count: (channel: string, outcome: DeliveryOutcome) => void;
-  /** Called when a notice was given up, so that people hear of it through other channels. */
-  readonly onDead: (channel: string, notice: Notice, cause: string) => Promise<void>;
+  /** Called when a notice was given up, or a part of it was not delivered, so that people hear of it. */
+  readonly onMissed: (channel: string, notice: Notice, missed: Missed) => Promise<void>;
   /** Runs the work in a span of the notice's trace. */
   readonly inSpan: <T>(notice: Notice, channel: string, work: () => Promise<T>) => Promise<T>;
   /** Replaces the clock that limits an attempt, for tests. */
@@ -34,6 +47,8 @@ export interface WorkerOptions {
 }
 
 const MOST_REF = 1_024;
+/** A message with which the process dies as often in a row is its cause, for example through a plugin. */
+const MOST_LOST = 10;
 /** How long an attempt may take. */
 const ATTEMPT_MS = 15_000;
 /**
@@ -111,8 +126,10 @@ async function deliver(options: WorkerOptions, claim: Claim, stopping: AbortSign
   const { notice, repeats, id, delivery } = claim;
   const started = now();
   const ended = () => ({ delivery, started, now: now(), giveUpMs });
+  let missed: Missed | undefined;
   const settlement = await attempt(open, claim, started, options).then(
-    (ref) => {
+    ({ ref, missed: why }) => {
+      if (why !== undefined) missed = { part: "some", why };
       const { kind: eventType, time: eventTime, taskId, agentId } = notice;
       const text = { summary: summary(notice, repeats), channel: open.name, deliveryTime: started };
       const delivered: Delivered = { id, eventType, eventTime, taskId, agentId, ...text };
@@ -138,24 +155,25 @@ async function deliver(options: WorkerOptions, claim: Claim, stopping: AbortSign
       await pause(AWAY_MS, stopping);
     }
   }
-  if (settlement.outcome === "dead") {
-    await options.onDead(open.name, notice, settlement.delivery.attempts.at(-1)?.cause ?? "");
-  }
+  if (settlement.outcome === "dead") missed = { part: "all", why: settlement.delivery.attempts.at(-1)?.cause ?? "" };
+  if (missed !== undefined) await options.onMissed(open.name, notice, missed);
 }
 
 async function attempt(
   open: OpenChannel,
-  { notice, repeats, id, ref, delivery }: Claim,
+  { notice, repeats, id, ref, delivery, lost }: Claim,
   time: Date,
   { inSpan, timer, log }: Pick<WorkerOptions, "inSpan" | "timer" | "log">,
-): Promise<string | undefined> {
+): Promise<Receipt> {
+  if (lost >= MOST_LOST)
+    throw new DeliveryError("invalid", `${lost} attempts ended with the process, and left no result`);
   const over = new AbortController();
   const message = {
     id: headerSafe(id),
     notice,
     repeats,
     ref,
-    attempt: delivery.tries + 1,
+    attempt: delivery.tries + lost + 1,
     time,
     render: (format: Format) => open.render(notice, repeats, format),
   };
@@ -163,12 +181,14 @@ async function attempt(
     throw new DeliveryError("unavailable", `the channel did not answer within ${ATTEMPT_MS / 1_000} s`);
   };
   const work = inSpan(notice, open.name, async () => open.channel.deliver(message, over.signal));
-  const receipt = await within(ATTEMPT_MS, work, late, { over, ...(timer && { timer }) });
-  const kept = receipt?.ref;
+  const { ref: kept, missed } = (await within(ATTEMPT_MS, work, late, { over, ...(timer && { timer }) })) ?? {};
+  if (missed !== undefined)
+    log.warn({ channel: open.name, notice: id, missed }, "a part of a notice was not delivered");
   // Each delivery of the matter carries it. The channel has the message, so the delivery itself has not failed.
-  if (kept === undefined || kept.length <= MOST_REF) return kept;
-  log.warn({ channel: open.name, notice: id }, "a channel returned a ref that is too long, and it is left out");
-  return undefined;
+  const tooLong = kept !== undefined && kept.length > MOST_REF;
+  if (tooLong)
+    log.warn({ channel: open.name, notice: id }, "a channel returned a ref that is too long, and it is left out");
+  return { ...(kept !== undefined && !tooLong && { ref: kept }), ...(missed !== undefined && { missed }) };
 }
 
 /** Ids of events may hold any text, and channels put the id into headers and markers. */

@@ -19,12 +19,18 @@ export interface Message {
   readonly repeats: number;
   /** What this channel returned for the first message of the matter. Undefined: there is none. */
   readonly ref: string | undefined;
-  /** 1 for the first attempt. */
+  /** 1 for the first attempt. Those that ended with their process count too. */
   readonly attempt: number;
   /** The time of this attempt. */
   readonly time: Date;
   /** The text for people, at most about 8,000 characters. */
   readonly render: (format: Format) => Rendered;
+}
+
+/** What a channel returns of a message that it has accepted. */
+export interface Receipt {
+  readonly ref?: string;
+  readonly missed?: string;
 }
 
 /**
@@ -35,7 +41,8 @@ export interface Channel {
   readonly target: string;
   /**
    * Resolves when the channel has accepted the message. It may return a `ref` of at most 1,024 characters, by which it
-   * finds the first message of a matter again: later messages of the matter bring it back.
+   * finds the first message of a matter again: later messages of the matter bring it back. If a part is missing
+   * for good, such as some recipients or labels, `missed` says in one line what and why: people are told once a day.
    *
    * Rejects when the channel has not accepted it: with a `DeliveryError`, or any Error with its members, that says of
    * which kind the failure is. An Error without a kind counts as `unavailable`. The message then comes again, with the same id. It also comes again
@@ -43,7 +50,7 @@ export interface Channel {
    *
    * Must end soon after `signal` aborts, which it does after 15 s.
    */
-  deliver(message: Message, signal: AbortSignal): Promise<{ readonly ref?: string } | void>;
+  deliver(message: Message, signal: AbortSignal): Promise<Receipt | void>;
   /** What a channel with issues has besides. */
   readonly issues?: Issues;
   close?(): Promise<void>;
@@ -75,12 +82,14 @@ export interface IssueReading {
 /**
  * The kind of a failure says what happens next:
  * - `unavailable`: the channel does not answer, or has a fault: tried again with growing waits.
+ * - `partial`: some recipients have the message, others do not yet: tried again with long waits, by which the channel
+ *   sends it to those only. The channel counts as working.
  * - `limited`: the channel asks to wait: nothing is sent to it until then. Counts as no failure.
  * - `refused`: the channel refuses the credentials or the place, and a person has to change something: tried again
  *   with long waits.
  * - `invalid`: the channel will never accept this message: given up at once.
  */
-export type FailureKind = "unavailable" | "limited" | "refused" | "invalid";
+export type FailureKind = "unavailable" | "partial" | "limited" | "refused" | "invalid";
 
 export class DeliveryError extends Error {
   override readonly name = "DeliveryError";
@@ -101,7 +110,7 @@ export interface ChannelUse {
   readonly records: boolean;
   /** Deliveries at the same time in one replica. */
   readonly concurrency: number;
-  /** Most deliveries in a minute, by all replicas. 0: no limit. */
+  /** Most deliveries in any 60 s, by all replicas. 0: no limit. */
   readonly perMinute: number;
 }
 

@@ -31,6 +31,8 @@ export interface Claim {
   readonly repeats: number;
   readonly ref: string | undefined;
   readonly delivery: Delivery;
+  /** Attempts right before this one whose end was never stored: the process of each has died, or has lost Redis. */
+  readonly lost: number;
   /** Names the claim to `settle`. */
   readonly claim: string;
 }
@@ -77,7 +79,7 @@ export interface NoticeStore {
   tellRepeats(): Promise<number>;
   claim(channel: string, options: { most: number; perMinute: number; leaseMs: number }): Promise<Claimed>;
   settle(claim: Claim, settlement: Settlement): Promise<"ok" | "repeat" | "lost">;
-  /** Lets a delivery be tried again now. */
+  /** Lets a delivery be tried again now, also if its channel is paused: the pause ends. */
   retry(channel: string, id: string): Promise<"ok" | "missing" | "delivered">;
   find(id: string): Promise<{ readonly notice: Notice; readonly deliveries: readonly Delivery[] } | undefined>;
   matter(dedupKey: string): Promise<Matter | undefined>;

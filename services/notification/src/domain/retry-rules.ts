@@ -6,12 +6,18 @@ import type { Settlement } from "./notice-store.js";
 /** Waits by kind of failure. */
 const WAITS: Readonly<Record<FailureKind, Backoff>> = {
   unavailable: { firstMs: 1_000, longestMs: 300_000 },
+  // A mail server that does not know the sender takes the mail after some minutes.
+  partial: { firstMs: 60_000, longestMs: 300_000 },
   limited: { firstMs: 60_000, longestMs: 900_000 },
   // A person has to change something.
   refused: { firstMs: 60_000, longestMs: 3_600_000 },
   invalid: { firstMs: 0, longestMs: 0 },
 };
-const KINDS: readonly FailureKind[] = ["unavailable", "limited", "refused", "invalid"];
+const KINDS: readonly FailureKind[] = ["unavailable", "partial", "limited", "refused", "invalid"];
+/** A channel that judges a message, or has sent it to some, works. */
+const WORKS: readonly FailureKind[] = ["partial", "invalid"];
+/** The shortest waits. A channel that asks for less, such as none, or a time that has passed, would be asked without end. */
+const SHORTEST: Backoff = WAITS.unavailable;
 /** A channel may ask for any wait. A longer one than this is more likely a mistake than a wish. */
 const LONGEST_ASKED_MS = 6 * 3_600_000;
 /** Attempts that are kept of a delivery. */
@@ -34,7 +40,10 @@ export function afterFailure(error: unknown, ended: Ended): Settlement {
   const tooLate = now.getTime() - delivery.since.getTime() >= giveUpMs;
   const dead = kind === "invalid" || tooLate;
   const own = backoffMs(attempted.tries, { ...WAITS[kind], random });
-  const retryMs = dead ? 0 : Math.round(Math.min(asked ?? own, LONGEST_ASKED_MS));
+  const shortest = backoffMs(attempted.tries, SHORTEST);
+  const tooShort = asked !== undefined && asked < shortest;
+  const wait = asked === undefined ? own : Math.max(asked, shortest);
+  const retryMs = dead ? 0 : Math.round(Math.min(wait, LONGEST_ASKED_MS));
   return {
     outcome: dead ? "dead" : "retry",
     delivery: dead
@@ -43,8 +52,8 @@ export function afterFailure(error: unknown, ended: Ended): Settlement {
     retryMs,
     ref: undefined,
     pauseMs: kind === "limited" || asked !== undefined ? retryMs : 0,
-    // A channel that judges a message works.
-    channelIs: kind === "invalid" ? "ok" : kind === "limited" ? "same" : "failed",
+    // A limit is no failure, unless the wait that the channel asks for is too short to help.
+    channelIs: WORKS.includes(kind) ? "ok" : kind === "limited" && !tooShort ? "same" : "failed",
     delivered: undefined,
   };
 }

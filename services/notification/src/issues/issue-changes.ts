@@ -11,10 +11,10 @@ export interface IssueChanges {
 /** One who watches an issue. */
 export interface IssueFollower {
   /**
-   * Resolves when the issue at this address changes, after `ms`, or when `signal` aborts: at once, if it has changed
-   * since the last wait for it. An empty `url` waits for the time only.
+   * Resolves when an issue at these addresses changes, after `ms`, or when `signal` aborts: at once, if one has changed
+   * since the last wait for it. Returns the addresses of those that have changed.
    */
-  wait(url: string, ms: number, signal: AbortSignal): Promise<void>;
+  wait(urls: readonly string[], ms: number, signal: AbortSignal): Promise<readonly string[]>;
   close(): void;
 }
 
@@ -32,21 +32,24 @@ export async function openIssueChanges(redis: RedisConnection): Promise<IssueCha
   return {
     tell: async (url) => void (await orUnavailable(redis.client, () => redis.client.publish(CHANNEL, url))),
     follow() {
-      let followed = "";
-      let changed = false;
+      let followed: readonly string[] = [];
+      const changed = new Set<string>();
       let wake = (): void => undefined;
       const tell = (url: string): void => {
-        changed ||= url === followed;
-        if (changed) wake();
+        if (!followed.includes(url)) return;
+        changed.add(url);
+        wake();
       };
       followers.add(tell);
       return {
-        async wait(url, ms, signal) {
-          followed = url;
+        async wait(urls, ms, signal) {
+          followed = urls;
           const waiting = new AbortController();
           wake = () => waiting.abort();
-          if (!changed) await pause(ms, AbortSignal.any([signal, waiting.signal]));
-          changed = false;
+          if (changed.size === 0) await pause(ms, AbortSignal.any([signal, waiting.signal]));
+          const told = [...changed];
+          changed.clear();
+          return told;
         },
         close: () => void followers.delete(tell),
       };

@@ -20,11 +20,14 @@ export type WatchedState = { readonly state: "none" | "opening" } | IssueStatus;
 
 /** How often to look whether the issue was opened. */
 const OPENING_MS = 1_000;
+/** How long a tracker may take to answer: the others wait for it. */
+const READ_MS = 15_000;
 const FAILED: Backoff = { firstMs: 5_000, longestMs: 600_000 };
 
 /**
- * Yields the state of the issue of a matter, at first and after each change, until `signal` aborts. A tracker that does
- * not answer is asked again with growing waits. Throws ISSUE_NOT_FOUND if no notice of the matter has asked for an issue.
+ * Yields the state of the issue of a matter, at first and after each change, until `signal` aborts. If several channels
+ * have an issue of it, all are watched, and the one that was closed last wins. A tracker that does not answer is asked
+ * again with growing waits, and holds up no other. Throws ISSUE_NOT_FOUND if no notice of the matter has asked for an issue.
  */
 export async function* watchIssue(
   key: string,
@@ -39,42 +42,72 @@ export async function* watchIssue(
   }
 }
 
+/** One issue of the matter. */
+interface Watched {
+  readonly channel: string;
+  readonly ref: string;
+  reading: IssueReading | undefined;
+  failures: number;
+  /** When it is read next, on the clock of `performance`. */
+  dueMs: number;
+}
+
 async function* watch(
   key: string,
   { store, issues, pollMs, log }: WatchOptions,
   follower: IssueFollower,
   signal: AbortSignal,
 ): AsyncGenerator<WatchedState> {
-  let known: IssueReading | undefined;
+  let all: readonly Watched[] = [];
   let said: string | undefined;
-  let failures = 0;
+  const read = async (one: Watched): Promise<void> => {
+    let waitMs = pollMs;
+    try {
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(READ_MS)]);
+      one.reading = await issues.get(one.channel)?.read(one.ref, one.reading, limit);
+      one.failures = 0;
+    } catch (err) {
+      if (signal.aborted) return;
+      one.failures += 1;
+      const asked = err instanceof DeliveryError ? (err.retryAfterMs ?? 0) : 0;
+      waitMs = Math.max(asked, backoffMs(one.failures, FAILED));
+      log.warn({ err, channel: one.channel, matter: key }, "the state of an issue could not be read, trying again");
+    }
+    one.dueMs = performance.now() + waitMs;
+  };
+
   while (!signal.aborted) {
     const matter = await store.matter(key);
     if (matter === undefined || !matter.issue) throw issueMissing(key);
-    const place = Object.entries(matter.refs).find(([channel]) => issues.has(channel));
-    let waitMs = OPENING_MS;
-    let state: WatchedState = { state: issues.size === 0 ? "none" : "opening" };
-    if (issues.size === 0) waitMs = pollMs;
-    if (place !== undefined) {
-      const [channel, ref] = place;
-      try {
-        known = await issues.get(channel)?.read(ref, known, signal);
-        failures = 0;
-        waitMs = pollMs;
-      } catch (err) {
-        if (signal.aborted) return;
-        failures += 1;
-        const asked = err instanceof DeliveryError ? (err.retryAfterMs ?? 0) : 0;
-        waitMs = Math.max(asked, backoffMs(failures, FAILED));
-        log.warn({ err, channel, matter: key }, "the state of an issue could not be read, trying again");
-      }
-      state = known?.status ?? { state: "opening" };
-    }
+    all = Object.entries(matter.refs).flatMap(([channel, ref]): Watched[] => {
+      if (!issues.has(channel)) return [];
+      const before = all.find((each) => each.channel === channel && each.ref === ref);
+      return [before ?? { channel, ref, reading: undefined, failures: 0, dueMs: 0 }];
+    });
+    await Promise.all(all.filter(({ dueMs }) => dueMs <= performance.now()).map(read));
+    if (signal.aborted) return;
+    const state: WatchedState =
+      stateOf(all.flatMap(({ reading }) => (reading ? [reading.status] : []))) ??
+      ({ state: issues.size === 0 ? "none" : "opening" } as const);
     const form = JSON.stringify(state);
     if (form !== said) yield state;
     said = form;
-    await follower.wait(known?.status.url ?? "", waitMs, signal);
+    // A channel whose issue is still to be opened has no ref.
+    const lookMs = issues.size === 0 || all.length === issues.size ? pollMs : OPENING_MS;
+    const dueMs = Math.min(...all.map((each) => each.dueMs - performance.now()), lookMs);
+    const urls = new Map(all.flatMap((one) => (one.reading ? [[one.reading.status.url, one]] : [])));
+    for (const url of await follower.wait([...urls.keys()], Math.max(1, dueMs), signal)) {
+      const changed = urls.get(url);
+      if (changed !== undefined) changed.dueMs = 0;
+    }
   }
+}
+
+/** The issue that was closed last, or the first one if all are open: a person may close any of them. */
+function stateOf(all: readonly IssueStatus[]): IssueStatus | undefined {
+  const timeOf = ({ changeTime }: IssueStatus): number => changeTime?.getTime() ?? 0;
+  const closed = all.filter(({ state }) => state === "closed").sort((a, b) => timeOf(b) - timeOf(a));
+  return closed[0] ?? all[0];
 }
 
 export const issueMissing = (key: string): Refusal =>

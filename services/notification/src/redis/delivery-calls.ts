@@ -5,7 +5,7 @@ import { toJsonLine } from "../text/json-line.js";
 import { KEYS, queueKeys } from "./keys.js";
 import { KEEP_IDS_MS } from "./notice-calls.js";
 import { type Shared, timeOf } from "./shared.js";
-import { deliveryJson, storedDelivery, storedMatter, storedNotice } from "./stored.js";
+import { deliveryJson, lostAttempts, storedDelivery, storedMatter, storedNotice } from "./stored.js";
 
 /** How long a channel that keeps failing is left alone. It doubles with each further failure. */
 const BREAK = { firstMs: 5_000, longestMs: 300_000 };
@@ -73,7 +73,7 @@ export function deliveryCalls(
     retry: (channel, id) =>
       orUnavailable(redis, () =>
         scripts.retryDelivery(
-          { deliveries, dead, waiting, sequence, ...queueKeys(channel) },
+          { deliveries, dead, waiting, sequence, states, ...queueKeys(channel) },
           timeOf(shared),
           channel,
           id,
@@ -95,6 +95,7 @@ function claimsIn(reply: readonly string[], channel: string, token: string): { c
       id: member.split(" ").slice(2).join(" "),
       ref: matter === "" ? undefined : storedMatter(matter).refs[channel],
       delivery: storedDelivery(channel, stored),
+      lost: lostAttempts(stored),
       claim: `${token} ${member}`,
     };
     claims.push({ claim, stored });

@@ -52,7 +52,7 @@ export function bindNoticeScripts(redis: RedisClient) {
     retryDelivery: bindScript(
       redis,
       file("retry_delivery"),
-      [deliveries, "dead", "waiting", "sequence", "due", "order", "claimed"],
+      [deliveries, "dead", "waiting", "sequence", "due", "order", "claimed", "states"],
       oneOf("ok", "missing", "delivered"),
     ),
   };

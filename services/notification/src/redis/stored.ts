@@ -75,6 +75,12 @@ export function storedDelivery(channel: string, stored: string): Delivery {
   };
 }
 
+/** How many attempts before the present one have no stored end. */
+export function lostAttempts(stored: string): number {
+  const { claims } = record(JSON.parse(stored));
+  return Math.max(0, number(claims) - 1);
+}
+
 function attemptFrom(json: unknown): Attempt {
   const { at, took, cause } = record(json);
   return { time: new Date(number(at)), tookMs: number(took), cause: text(cause) };

@@ -5,6 +5,7 @@ import { createFileChannel, type FileSettings } from "../channels/file/file-chan
 import { fileChannel } from "../channels/file/index.js";
 import { CHANNEL_TYPES } from "../channels/index.js";
 import type { OpenChannel } from "../delivery/channel-worker.js";
+import { contained, containedChannel } from "../delivery/contained.js";
 import type { Channel, ChannelType, ChannelUse } from "../domain/channel.js";
 import type { GuardedFetch } from "../net/guarded-fetch.js";
 import type { Targets } from "../net/targets.js";
@@ -56,8 +57,9 @@ export async function openChannels(options: OpenChannelsOptions): Promise<readon
         log: log.child({ channel: name }),
         now: () => new Date(),
       };
-      const channel = await type.open(settings, context);
-      if (!isChannel(channel)) throw new Error(`the kind ${word} has opened no channel with target and deliver`);
+      const opened = await contained(name, () => type.open(settings, context));
+      if (!isChannel(opened)) throw new Error(`the kind ${word} has opened no channel with target and deliver`);
+      const channel = containedChannel(name, opened);
       return { name, type: word, use: { ...USE, ...type.use, ...use }, channel, render: textOf(own ?? language) };
     }),
   );
@@ -76,7 +78,8 @@ async function loadPlugins(specifiers: readonly string[]): Promise<ChannelType[]
   return Promise.all(
     specifiers.map(async (specifier) => {
       try {
-        const module: unknown = await import(isAbsolute(specifier) ? pathToFileURL(specifier).href : specifier);
+        const place = isAbsolute(specifier) ? pathToFileURL(specifier).href : specifier;
+        const module: unknown = await contained(`plugin ${specifier}`, () => import(place));
         const type: unknown = Object.entries(Object(module)).find(([exported]) => exported === "channelType")?.[1];
         if (!isChannelType(type)) throw new Error("exports no channelType with type and open");
         return type;

@@ -29,8 +29,8 @@ export function openDeliveries(options: DeliveriesOptions): Delivering & { reado
   const delivering = deliverAll(channels, {
     ...options,
     summary: summaryOf,
-    onDead: async (channel, notice, cause) => {
-      const failing = failingNotice(channel, notice, cause, { channels: names, now: now() });
+    onMissed: async (channel, notice, missed) => {
+      const failing = failingNotice(channel, notice, missed, { channels: names, now: now() });
       if (failing !== undefined) await intake.accept(failing);
     },
   });

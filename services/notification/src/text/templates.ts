@@ -132,6 +132,16 @@ export const TEMPLATES: Readonly<Record<string, Readonly<Record<Language, Templa
       "`ccsp notify test` でチャンネルを試し、直ったら `ccsp notify retry --channel` で再送してください。",
     ),
   },
+  "channel.partial": {
+    en: template(
+      "The channel {{channel}} does not deliver everything: {{why}}",
+      "Correct or remove these recipients in the file of channels and restart the notification service, or give the token the permission.",
+    ),
+    ja: template(
+      "チャンネル {{channel}} の通知の一部が届いていません：{{why}}",
+      "チャンネルのファイルで宛先を訂正または削除して通知サービスを再起動するか、トークンに権限を与えてください。",
+    ),
+  },
   "channel.test": {
     en: template("A test of the channel {{channel}}{{#who}} by {{who}}{{/who}}: if you can read this, it works"),
     ja: template("チャンネル {{channel}} のテスト{{#who}}（{{who}} による）{{/who}}：この文が読めれば正常です"),

@@ -5,6 +5,7 @@ import { createTransport } from "nodemailer";
 import { z } from "zod";
 import { type ChannelType, DeliveryError, type Message } from "../../domain/channel.js";
 import { parsed } from "../parsed.js";
+import { type Answer, createRecipients } from "./recipients.js";
 
 const address = z.string().regex(/^[^\s<>,;:"\r\n]+@[^\s<>,;:"\r\n]+$/, "must be an address such as ops@example.com");
 const schema = z
@@ -33,7 +34,8 @@ const SUBJECT = 200;
 
 /**
  * Sends each notice as an e-mail by SMTP. The mails of a matter are one thread: later ones refer to the first one. A
- * mail has the same `Message-ID` each time, by which many mail servers drop repeats.
+ * mail has the same `Message-ID` each time, by which many mail servers drop repeats. A mail that some recipients refuse
+ * is delivered: they are named as missed.
  */
 export const emailChannel: ChannelType = {
   type: "email",
@@ -42,6 +44,7 @@ export const emailChannel: ChannelType = {
     const { host, port, tls, caFile, user, passwordFile, from, to, subjectPrefix } = parsed(schema, settings);
     for (const path of [caFile, passwordFile]) if (path !== undefined) await read(path);
     const domain = from.slice(from.lastIndexOf("@") + 1);
+    const recipients = createRecipients(to);
     const idOf = (id: string): string => `<${createHash("sha256").update(id).digest("hex").slice(0, 32)}@${domain}>`;
     return {
       target: `${to.length === 1 ? to[0] : `${to.length} people`} by ${host}:${port}`,
@@ -62,21 +65,24 @@ export const emailChannel: ChannelType = {
           disableUrlAccess: true,
         });
         const messageId = idOf(message.id);
+        let answer: Answer;
         try {
-          const { rejected } = await transport.sendMail({
+          answer = await transport.sendMail({
             ...{ from, to, messageId },
+            envelope: { from, to: [...recipients.left(messageId)] },
             ...mailOf(message, subjectPrefix),
             ...(message.ref !== undefined && { inReplyTo: message.ref, references: message.ref }),
           });
-          if (rejected.length > 0)
-            throw new DeliveryError("refused", `${rejected.length} of the addresses were refused`);
         } catch (error) {
-          throw smtpFailure(error);
+          // All who were left have refused it.
+          if (!recipients.begun(messageId) || !isAnswer(error)) throw smtpFailure(error);
+          answer = error;
         } finally {
           transport.close();
         }
+        const missed = recipients.answered(messageId, answer);
         // The first mail of the thread stays the one that later mails refer to.
-        return { ref: message.ref ?? messageId };
+        return { ref: message.ref ?? messageId, ...(missed !== undefined && { missed }) };
       },
     };
   },
@@ -93,7 +99,7 @@ function mailOf({ notice, render }: Message, prefix: string) {
 
 /** Returns what a failed mail means for the queue (RFC 5321, 4.2.1: 4yz passes, 5yz stays). */
 function smtpFailure(error: unknown): unknown {
-  if (error instanceof DeliveryError || !(error instanceof Error)) return error;
+  if (!(error instanceof Error)) return error;
   const code: unknown = "code" in error ? error.code : undefined;
   const response: unknown = "responseCode" in error ? error.responseCode : undefined;
   const said = typeof response === "number" ? `the mail server answered ${response}` : "the mail server did not answer";
@@ -107,6 +113,8 @@ function smtpFailure(error: unknown): unknown {
     return new DeliveryError("unavailable", text);
   return new DeliveryError(response >= 500 ? "refused" : "unavailable", text);
 }
+
+const isAnswer = (error: unknown): error is Error & Answer => error instanceof Error && "rejectedErrors" in error;
 
 async function read(path: string): Promise<string> {
   return readFile(path, "utf8").catch((cause: unknown) => {

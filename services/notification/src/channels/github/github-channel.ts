@@ -2,7 +2,7 @@ import type { Channel, Message } from "../../domain/channel.js";
 import { githubFailure } from "./failure.js";
 import { createIssueIndex } from "./issue-index.js";
 import { issueStatus } from "./issue-status.js";
-import { createIssueWriter, type WriterSettings } from "./issue-writer.js";
+import { createIssueWriter, type WriterSettings, type Written } from "./issue-writer.js";
 import { matterMarker, noticeMarker } from "./markers.js";
 import type { Client, Place } from "./octokit.js";
 
@@ -25,10 +25,13 @@ export function createGitHubChannel(octokit: Client, settings: GitHubSettings, n
       const found = await index.get(Number(message.ref), signal);
       if (found !== undefined && (reopen || found.state === "open")) return found;
     }
-    return index.find(matterMarker(message), noticeMarker(message));
+    const found = await index.find(matterMarker(message), noticeMarker(message));
+    // The answer of an earlier attempt may be lost, and the labels with it.
+    if (found !== undefined || message.attempt === 1) return found;
+    return index.findUnlabelled(noticeMarker(message), message.notice.time);
   };
 
-  const write = async (message: Message, signal: AbortSignal): Promise<number | undefined> => {
+  const write = async (message: Message, signal: AbortSignal): Promise<Written | undefined> => {
     const { notice, repeats } = message;
     const found = await find(message, signal);
     if (found === undefined) {
@@ -37,13 +40,14 @@ export function createGitHubChannel(octokit: Client, settings: GitHubSettings, n
     }
     const { number, state, markers } = found;
     // The marker is written last. So where it is, the state was set too, and a person may have changed it since.
-    if (markers.includes(noticeMarker(message)) || (await issues.hasComment(number, message, signal))) return number;
+    if (markers.includes(noticeMarker(message)) || (await issues.hasComment(number, message, signal)))
+      return { number };
     const begins = notice.action === "opens" && repeats === 0;
     const wanted =
       notice.issueState ?? (begins ? "open" : notice.action === "resolves" && closeWhenResolved ? "closed" : undefined);
     if (wanted !== undefined && wanted !== state) await issues.setState(number, wanted, signal);
     await issues.comment(number, message, signal);
-    return number;
+    return { number };
   };
 
   return {
@@ -51,8 +55,10 @@ export function createGitHubChannel(octokit: Client, settings: GitHubSettings, n
     issues: issueStatus(octokit, place, now),
     deliver: async (message, signal) => {
       try {
-        const number = await write(message, signal);
-        return number === undefined ? {} : { ref: String(number) };
+        const written = await write(message, signal);
+        if (written === undefined) return {};
+        const { number, missed } = written;
+        return { ref: String(number), ...(missed !== undefined && { missed }) };
       } catch (error) {
         throw githubFailure(error, now());
       }

@@ -1,4 +1,5 @@
 import { inTurn } from "@ccsp/timing";
+import { DeliveryError } from "../../domain/channel.js";
 import type { Client } from "./octokit.js";
 
 /** An issue that the channel has written. */
@@ -15,6 +16,11 @@ export interface IssueIndex {
    * a person has closed it since. The oldest wins.
    */
   find(matter: string, notice: string): Promise<OwnIssue | undefined>;
+  /**
+   * Finds the issue that this notice has made, also if it has no label: GitHub leaves labels out if the token may not set
+   * them. It reads all issues that were made since two days before the time of the notice.
+   */
+  findUnlabelled(notice: string, since: Date): Promise<OwnIssue | undefined>;
   /** Returns undefined if the issue was deleted or moved to another repository. */
   get(number: number, signal: AbortSignal): Promise<OwnIssue | undefined>;
 }
@@ -30,7 +36,8 @@ const GONE: readonly unknown[] = [301, 404, 410];
 /**
  * Knows the issues with CCSP's label. It reads the list, because GitHub's search finds a new issue only after some time,
  * and a second issue could be made meanwhile. At first it reads the open issues and those that have changed in two days,
- * then only what has changed.
+ * then only what has changed. A read that fails or takes too long goes on where it was when it is asked for again, so any
+ * number of issues is read in the end.
  */
 export function createIssueIndex(
   octokit: Client,
@@ -42,37 +49,48 @@ export function createIssueIndex(
   }: { readonly owner: string; readonly repo: string; readonly label: string; readonly now: () => Date },
 ): IssueIndex {
   const known = new Map<number, OwnIssue>();
-  let newest: string | undefined;
+  const before = (time: Date, ms: number): string => new Date(time.getTime() - ms).toISOString();
+  let stage: "open" | "recent" | "changed" = "open";
+  /** All that changed before it has been read in this stage. */
+  let cursor: string | undefined;
 
-  const list = async (filter: { state: "open" | "all"; since?: string }): Promise<void> => {
+  const pages = async function* (filter: object) {
     const signal = AbortSignal.timeout(READ_MS);
-    for (let page = 1; ; page++) {
-      const { data } = await octokit.rest.issues.listForRepo({
-        ...{ owner, repo, labels: label, sort: "updated", direction: "asc", per_page: 100, page },
-        ...filter,
-        request: { signal },
-      });
-      for (const issue of data) {
-        const own = ownIssue(issue);
-        known.set(own.number, own);
-        if (newest === undefined || issue.updated_at > newest) newest = issue.updated_at;
+    try {
+      for (let page = 1; ; page++) {
+        const { data } = await octokit.rest.issues.listForRepo({
+          ...{ owner, repo, per_page: 100, page, ...filter },
+          request: { signal },
+        });
+        yield data;
+        if (data.length < 100) return;
       }
-      if (data.length < 100) return;
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      const text = `the list of issues was not read within ${READ_MS / 1_000} s: the next attempt goes on from there`;
+      throw new DeliveryError("unavailable", text, undefined, error);
     }
   };
-  let first = true;
-  const read = inTurn(async () => {
-    const since = (before: Date, ms: number): string => new Date(before.getTime() - ms).toISOString();
-    if (first) {
-      await list({ state: "open" });
-      await list({ state: "all", since: since(now(), CLOSED_MS) });
-      first = false;
-    } else {
-      await list({
-        state: "all",
-        since: newest === undefined ? since(now(), CLOSED_MS) : since(new Date(newest), OVERLAP_MS),
-      });
+  const list = async (state: "open" | "all", since: string | undefined): Promise<void> => {
+    const filter = { state, labels: label, sort: "updated", direction: "asc", ...(since && { since }) };
+    for await (const page of pages(filter)) {
+      for (const issue of page) {
+        const own = ownIssue(issue);
+        known.set(own.number, own);
+        if (cursor === undefined || issue.updated_at > cursor) cursor = issue.updated_at;
+      }
     }
+  };
+  const read = inTurn(async () => {
+    if (stage === "changed") {
+      return list("all", cursor === undefined ? before(now(), CLOSED_MS) : before(new Date(cursor), OVERLAP_MS));
+    }
+    if (stage === "open") {
+      await list("open", cursor);
+      [stage, cursor] = ["recent", before(now(), CLOSED_MS)];
+    }
+    await list("all", cursor);
+    stage = "changed";
   });
 
   return {
@@ -83,6 +101,14 @@ export function createIssueIndex(
         ({ state, markers }) => markers.includes(notice) || (state === "open" && markers.includes(matter)),
       );
       return found.sort((a, b) => a.number - b.number)[0];
+    },
+    findUnlabelled: async (notice, since) => {
+      const from = before(since, CLOSED_MS);
+      for await (const page of pages({ state: "all", sort: "created", direction: "desc", since: from })) {
+        const found = page.map(ownIssue).find(({ markers }) => markers.includes(notice));
+        if (found !== undefined || page.some((issue) => issue.created_at < from)) return found;
+      }
+      return undefined;
     },
     get: async (number, signal) => {
       try {

@@ -9,6 +9,13 @@ export interface WriterSettings {
   readonly ownLabel: string;
 }
 
+/** An issue that has the message. */
+export interface Written {
+  readonly number: number;
+  /** What GitHub has left out, without a word in its answer. */
+  readonly missed?: string;
+}
+
 /** GitHub's longest title and body (characters), with room for the markers. */
 const TITLE = 250;
 const BODY = 60_000;
@@ -16,26 +23,36 @@ const BODY = 60_000;
 /** How far the clocks of GitHub and of the sender of a notice may differ. */
 const SKEW_MS = 24 * 3_600_000;
 
+interface Created {
+  readonly number: number;
+  readonly labels: readonly (string | { readonly name?: string })[];
+}
+
 /** Writes issues and comments. Only `setState` may be repeated without a look at what is there. */
 export function createIssueWriter(octokit: Client, place: Place, settings: WriterSettings) {
   const { labels, assignees, titlePrefix, ownLabel } = settings;
   /** A write is made once: the channel looks whether it has happened before it is made again. */
   const once = (signal: AbortSignal) => ({ signal, retries: 0 });
 
-  const create = async (message: Message, signal: AbortSignal): Promise<number> => {
+  const create = async (message: Message, signal: AbortSignal): Promise<Written> => {
     const { notice, render } = message;
     const { title, body } = render("markdown");
     const own = notice.labels.filter((label) => !label.includes("=") && label.length <= 50);
-    const { data, status }: { data: { number: number }; status: number } = await octokit.rest.issues.create({
+    const wanted = [...new Set([ownLabel, ...labels, ...own])];
+    const { data, status }: { data: Created; status: number } = await octokit.rest.issues.create({
       ...place,
       title: `${titlePrefix}${title}`.slice(0, TITLE),
       body: `${body.slice(0, BODY)}\n\n${matterMarker(message)}\n${noticeMarker(message)}`,
-      labels: [...new Set([ownLabel, ...labels, ...own])],
+      labels: wanted,
       assignees: [...assignees],
       request: once(signal),
     });
     if (status !== 201) throw new DeliveryError("refused", `GitHub answered ${status}`);
-    return data.number;
+    const set = new Set(data.labels.map((label) => (typeof label === "string" ? label : label.name)?.toLowerCase()));
+    const missing = wanted.filter((label) => !set.has(label.toLowerCase()));
+    if (missing.length === 0) return { number: data.number };
+    const missed = `GitHub has left out the labels ${missing.join(", ")}: the token needs push access to the repository`;
+    return { number: data.number, missed };
   };
 
   /** Whether this notice is a comment of the issue: the process that wrote it may have died since. */
