@@ -92,8 +92,8 @@ describe("openRedis with TLS", function () {
     const url = `rediss+sentinel://:pw@127.0.0.1:${tlsPort}/main`;
     await works({ url, caFile, sentinelLogin: ":sentinels" });
     await assert.rejects(
-      openRedis({ url, caFile, sentinelLogin: ":wrong" }, { log, name: "test", startMs: 3_000 }),
-      /All sentinels are unreachable.*WRONGPASS/,
+      openRedis({ url, caFile, sentinelLogin: ":wrong" }, { log, name: "test", startMs: 60_000 }),
+      /refused the login \(CCSP_REDIS_SENTINEL_LOGIN\): .*WRONGPASS/,
     );
   });
 
