@@ -1,6 +1,7 @@
 import type { RedisSettings } from "@ccsp/config";
 import { type Backoff, backoffMs, pause, within } from "@ccsp/timing";
 import type { Logger } from "pino";
+import { certificatesOf, type ServerCertificate } from "./certificates.js";
 import { type ConnectionUse, createRedisClient, type RedisAccess } from "./connect.js";
 import { isRedisAway } from "./outage.js";
 import type { RedisClient } from "./redis-client.js";
@@ -47,6 +48,11 @@ export interface RedisConnection {
    * other error. The log says once that the service waits. `work` must be safe to repeat.
    */
   atStart<T>(work: () => Promise<T>): Promise<T>;
+  /**
+   * Makes a handshake with each server and Sentinel that is known, and says when its certificate expires. One that does
+   * not answer within 2 s is left out. Empty without TLS. Rejects if Redis does not name its replicas.
+   */
+  certificates(): Promise<readonly ServerCertificate[]>;
   /** Lets running commands end, then closes all connections. Never rejects. */
   close(): Promise<void>;
 }
@@ -117,6 +123,7 @@ export async function openRedis(
         }
       }
     },
+    certificates: async () => certificatesOf(client, access),
     answers: () => client.status === "ready" && longestWaitMs(client) < LATE_MS,
     close: async () => {
       const open = [...clients];
