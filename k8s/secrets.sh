@@ -65,12 +65,12 @@ if [[ -n $sentinel ]]; then
   printf -v nodes 'redis-%s.redis-headless.ccsp.svc:26379,' 0 1 2
   nodes=${nodes%,} scheme=rediss+sentinel master=/ccsp
 fi
-for user in gateway queue monitor notification ccsp admin; do
+for user in gateway queue monitor notification certificates ccsp admin; do
   secret_of_user=$(password)
   sed -i "/^user $user /s/#SHA256-OF-PASSWORD/#$(hash_of "$secret_of_user")/" users.acl
   case $user in
     ccsp) ;; # for `ccsp up --single` only: nobody knows its password
-    admin) printf %s "$secret_of_user" >admin-password ;;
+    admin | certificates) printf %s "$secret_of_user" >"$user-password" ;;
     *)
       printf '%s://%s:%s@%s%s' "$scheme" "$user" "$secret_of_user" "$nodes" "$master" >url
       if [[ -n $sentinel ]]; then
@@ -82,9 +82,10 @@ for user in gateway queue monitor notification ccsp admin; do
   esac
 done
 if [[ -n $sentinel ]]; then
-  secret ccsp-redis ccsp users.acl=users.acl replication-password=replication-password sentinel-password=sentinel-password
+  secret ccsp-redis ccsp users.acl=users.acl certificates-password=certificates-password \
+    replication-password=replication-password sentinel-password=sentinel-password
 else
-  secret ccsp-redis ccsp users.acl=users.acl
+  secret ccsp-redis ccsp users.acl=users.acl certificates-password=certificates-password
 fi
 secret ccsp-redis-admin ccsp password=admin-password
 

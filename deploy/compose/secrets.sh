@@ -17,7 +17,7 @@ keep grafana/admin-password
 keep redis/admin-password
 keep redis/ccsp-password
 cp /etc/ccsp/users.acl redis/users.acl.new
-for user in gateway queue monitor notification ccsp admin; do
+for user in gateway queue monitor notification certificates ccsp admin; do
   file=redis/$user-password
   case $user in gateway | queue | monitor | notification) file=$user/redis-password ;; esac
   keep "$file"

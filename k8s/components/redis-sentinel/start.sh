@@ -30,6 +30,7 @@ case $1 in
       echo "masterauth $(cat /etc/ccsp/redis/replication-password)"
       [ "$master" = "$host" ] || echo "replicaof $master 6379"
     } >/data/redis.conf
+    sh /etc/ccsp/config/follow-certificate.sh redis /etc/ccsp/tls /etc/ccsp/redis/certificates-password &
     exec redis-server /data/redis.conf
     ;;
   sentinel)
@@ -55,6 +56,7 @@ sentinel down-after-milliseconds ccsp 5000
 sentinel failover-timeout ccsp 30000
 sentinel parallel-syncs ccsp 1
 END
+    sh /etc/ccsp/config/follow-certificate.sh sentinel /etc/ccsp/tls &
     exec redis-server /data/sentinel.conf --sentinel
     ;;
 esac

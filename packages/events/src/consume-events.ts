@@ -50,7 +50,7 @@ export interface ConsumeOptions {
  * survives restarts of Redis, also if Redis is then empty. Events come in stream order per partition, one at a time if
  * `inFlight` is not set, except events that are delivered again.
  *
- * Resolves when it has begun to read. Rejects if Redis is down at the start. `close()` lets the running handlers end
+ * Resolves when it has begun to read. Rejects if Redis is down for the whole time of a start (`atStart`). `close()` lets the running handlers end
  * and offers the rest to the other consumers immediately. Close it before the Redis connection.
  */
 export async function consumeEvents(options: ConsumeOptions): Promise<{ close(): Promise<void> }> {
@@ -63,8 +63,10 @@ export async function consumeEvents(options: ConsumeOptions): Promise<{ close():
     Array.from({ length: partitions }, async (_, partition) => {
       const log = options.log.child({ group: options.group, partition });
       const group = createGroup(redis, partition, options.group, options.consumer);
-      await group.ensure(from);
-      await group.forgetSilent();
+      await redis.atStart(async () => {
+        await group.ensure(from);
+        await group.forgetSilent();
+      });
       const reader = await redis.duplicate();
       const rule = { ...REDELIVERY, ...options.redelivery };
       const ended = readPartition(

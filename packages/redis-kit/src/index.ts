@@ -1,3 +1,4 @@
+export type { ServerCertificate } from "./certificates.js";
 export { MAX_BLOCK_MS } from "./connect.js";
 export { luaFaults } from "./lua-faults.js";
 export { openRedis, type RedisConnection } from "./open-redis.js";

@@ -1,7 +1,9 @@
 import type { RedisSettings } from "@ccsp/config";
-import { within } from "@ccsp/timing";
+import { type Backoff, backoffMs, pause, within } from "@ccsp/timing";
 import type { Logger } from "pino";
+import { certificatesOf, type ServerCertificate } from "./certificates.js";
 import { type ConnectionUse, createRedisClient, type RedisAccess } from "./connect.js";
+import { isRedisAway } from "./outage.js";
 import type { RedisClient } from "./redis-client.js";
 import { parseLogin, parseRedisUrl, type RedisAddress } from "./redis-url.js";
 import { tlsOptions } from "./tls-files.js";
@@ -9,6 +11,15 @@ import { longestWaitMs, rejectOpen, waitBriefly } from "./unanswered.js";
 
 /** Half of the time that a call waits for Redis. */
 const LATE_MS = 1_000;
+
+/**
+ * How long a service waits for Redis while it starts. A startup probe in k8s/ allows 120 s. The service ends before that
+ * by itself, so that its last line says why.
+ */
+const START_MS = 110_000;
+/** A connection that is opened later waits as long as a command does. */
+const LATER_MS = 10_000;
+const AGAIN: Backoff = { firstMs: 100, longestMs: 1_000 };
 
 /** An open connection to Redis. It hides whether Redis is standalone, behind Sentinel or a Cluster. */
 export interface RedisConnection {
@@ -31,6 +42,17 @@ export interface RedisConnection {
    * not the cause.
    */
   answers(): boolean;
+  /**
+   * Runs `work` of a start, and runs it again while Redis is silent or refuses for now, as in a failover: until the time
+   * of the start has passed, or the service stops. Then it rejects with the last error, as it does at once with any
+   * other error. The log says once that the service waits. `work` must be safe to repeat.
+   */
+  atStart<T>(work: () => Promise<T>): Promise<T>;
+  /**
+   * Makes a handshake with each server and Sentinel that is known, and says when its certificate expires. One that does
+   * not answer within 2 s is left out. Empty without TLS. Rejects if Redis does not name its replicas.
+   */
+  certificates(): Promise<readonly ServerCertificate[]>;
   /** Lets running commands end, then closes all connections. Never rejects. */
   close(): Promise<void>;
 }
@@ -38,8 +60,8 @@ export interface RedisConnection {
 /**
  * Connects to Redis (URL forms: README.md).
  *
- * If Redis does not answer yet, or loads its data, this retries for `startMs` (10 s). Then it rejects. If Redis refuses
- * the login, it rejects immediately. The error names hosts and ports, and never the password. After the start, each
+ * If Redis does not answer yet, or loads its data, this retries for `startMs` (110 s). Then it rejects. If Redis refuses
+ * the login, it rejects immediately. The error names hosts and ports, and never the password. Each wait and each
  * loss of the connection is logged once, and the client reconnects in the background. From the abort of `stopping` on,
  * a new command of `client` waits 2 s at most instead of 10 s, and a Redis that is away gets 2 s for all of them
  * together.
@@ -48,9 +70,11 @@ export async function openRedis(
   redis: string | RedisSettings,
   options: { log: Logger; name: string; startMs?: number; stopping?: AbortSignal },
 ): Promise<RedisConnection> {
-  const { log, name, startMs = 10_000, stopping } = options;
+  const { log, name, startMs = START_MS, stopping } = options;
   const access = accessTo(typeof redis === "string" ? { url: redis } : redis, log);
   const { address } = access;
+  const startsUntil = performance.now() + startMs;
+  const startLeftMs = (): number => startsUntil - performance.now();
   /** The clients that must stay connected. */
   const clients = new Set<RedisClient>();
   const release = (client: RedisClient): void => {
@@ -65,7 +89,7 @@ export async function openRedis(
     clients.add(client);
     logLosses(client, log.child({ redis: address.at, connection: use }));
     try {
-      await ready(client, address, startMs);
+      await ready(client, address, { ms: Math.max(startLeftMs(), Math.min(startMs, LATER_MS)), stopping });
     } catch (error) {
       // Stops the reconnect loop, which would keep the failed process alive.
       release(client);
@@ -88,6 +112,18 @@ export async function openRedis(
         throw new Error(`Redis at ${address.at} did not answer within 1 s`);
       });
     },
+    atStart: async (work) => {
+      for (let failures = 1; ; failures++) {
+        try {
+          return await work();
+        } catch (error) {
+          if (!isRedisAway(error) || stopping?.aborted || startLeftMs() <= 0) throw error;
+          if (failures === 1) log.warn({ err: error, redis: address.at }, "redis does not serve yet, trying again");
+          await pause(backoffMs(failures, AGAIN), stopping);
+        }
+      }
+    },
+    certificates: async () => certificatesOf(client, access),
     answers: () => client.status === "ready" && longestWaitMs(client) < LATE_MS,
     close: async () => {
       const open = [...clients];
@@ -116,16 +152,25 @@ const LOGIN = /^(WRONGPASS|NOAUTH|NOPERM|ERR (invalid DB index|DB index|AUTH|Cli
 const UNTRUSTED = /^(SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_|CERT_|ERR_TLS_CERT_)/;
 const CLIENT_CERTIFICATE = /^ERR_SSL_.*ALERT_(CERTIFICATE_REQUIRED|UNKNOWN_CA|BAD_CERTIFICATE)$/;
 
+/** ioredis gives the answer of the last Sentinel only as a part of its own text. */
+const OF_SENTINEL = /^All sentinels are unreachable.* Last error: /;
+
 /** Says what stays wrong, however long one waits. Undefined: it may pass. */
 function whyForGood(error: Error): string | undefined {
   if (LOGIN.test(error.message)) return "refused the login";
+  if (OF_SENTINEL.test(error.message) && LOGIN.test(error.message.replace(OF_SENTINEL, "")))
+    return "is behind Sentinels that refused the login (CCSP_REDIS_SENTINEL_LOGIN)";
   const code = "code" in error ? String(error.code) : "";
   if (UNTRUSTED.test(code)) return "has a certificate that CCSP_REDIS_CA_FILE does not trust, or that has another name";
   if (CLIENT_CERTIFICATE.test(code)) return "does not accept the certificate of this process (CCSP_REDIS_TLS_DIR)";
   return undefined;
 }
 
-async function ready(client: RedisClient, address: RedisAddress, startMs: number): Promise<void> {
+async function ready(
+  client: RedisClient,
+  address: RedisAddress,
+  { ms, stopping }: { readonly ms: number; readonly stopping: AbortSignal | undefined },
+): Promise<void> {
   const listeners = new AbortController();
   let last: Error | undefined;
   const failed = new Promise<never>((_, reject) => {
@@ -136,6 +181,9 @@ async function ready(client: RedisClient, address: RedisAddress, startMs: number
     };
     client.on("error", onError);
     listeners.signal.addEventListener("abort", () => client.off("error", onError));
+    const onStop = (): void => reject(new Error(`the process stops, and Redis at ${address.at} does not answer`));
+    if (stopping?.aborted) onStop();
+    else stopping?.addEventListener("abort", onStop, { signal: listeners.signal });
   });
   const connected = new Promise<void>((resolve) => {
     client.once("ready", resolve);
@@ -146,9 +194,9 @@ async function ready(client: RedisClient, address: RedisAddress, startMs: number
     last ??= error;
   });
   try {
-    await within(startMs, Promise.race([connected, failed]), () => {
+    await within(ms, Promise.race([connected, failed]), () => {
       const why = last === undefined ? "no answer" : last.message || last.name;
-      throw new Error(`Redis at ${address.at} was not ready within ${startMs} ms: ${why}`);
+      throw new Error(`Redis at ${address.at} was not ready within ${ms} ms: ${why}`);
     });
   } finally {
     listeners.abort();

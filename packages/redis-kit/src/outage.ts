@@ -41,6 +41,11 @@ export async function asRefusal<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Whether an error says that Redis is away or refuses for now: one of a client, or the refusal of `orUnavailable`. */
+export const isRedisAway = (error: unknown): boolean =>
+  error instanceof Error &&
+  (error instanceof Refusal ? error.reason === "DEPENDENCY_UNAVAILABLE" : causesOf(error).some(isOutage));
+
 /** The refusal DEPENDENCY_UNAVAILABLE, which names Redis. */
 export const redisAway = (cause?: Error): Refusal =>
   new Refusal("DEPENDENCY_UNAVAILABLE", "Redis does not answer", {

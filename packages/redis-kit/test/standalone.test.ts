@@ -5,7 +5,7 @@ import { Refusal } from "@ccsp/errors";
 import { freePort, type RedisServer, startRedis } from "@ccsp/fleet";
 import { eventually } from "@ccsp/testkit";
 import { pino } from "pino";
-import { openRedis, orUnavailable, type RedisConnection } from "../src/index.js";
+import { openRedis, orUnavailable, type RedisConnection, redisAway } from "../src/index.js";
 import { bindPutOnce } from "./put-once.js";
 
 const log = pino({ level: "silent" });
@@ -232,6 +232,48 @@ describe("openRedis at start", () => {
       assert.doesNotMatch(JSON.stringify(error, Object.getOwnPropertyNames(error)), /hunter2/);
       return true;
     });
+  });
+
+  it("does the work of a start again while Redis refuses for now, says so once, and passes on every other error", async () => {
+    const server = await startRedis();
+    const said: string[] = [];
+    const told = pino({ level: "warn" }, { write: (line: string) => void said.push(line) });
+    const redis = await openRedis(server.url, { log: told, name: "test" });
+    await redis.client.config("SET", "min-replicas-to-write", 1);
+    let tries = 0;
+    const set = () => {
+      tries += 1;
+      return redis.client.set("text", "x");
+    };
+    const done = redis.atStart(set);
+    await eventually(() => assert.ok(tries > 2));
+    await redis.client.config("SET", "min-replicas-to-write", 0);
+    assert.equal(await done, "OK");
+    assert.equal(said.length, 1);
+    assert.match(said.join(), /NOREPLICAS.*redis does not serve yet, trying again/);
+    await assert.rejects(
+      redis.atStart(() => redis.client.incr("text")),
+      /not an integer/,
+    );
+    await redis.close();
+    await server.stop();
+  });
+
+  it("ends each wait of a start at once when the process stops", async () => {
+    const port = await freePort();
+    const stop = new AbortController();
+    const options = { log, name: "test", stopping: stop.signal };
+    const opening = openRedis(`redis://127.0.0.1:${port}`, options);
+    opening.catch(() => undefined);
+    const server = await startRedis();
+    const redis = await openRedis(server.url, options);
+    const work = redis.atStart(async () => Promise.reject(redisAway()));
+    work.catch(() => undefined);
+    stop.abort();
+    await assert.rejects(opening, /the process stops, and Redis at .* does not answer/);
+    await assert.rejects(work, { reason: "DEPENDENCY_UNAVAILABLE" });
+    await redis.close();
+    await server.stop();
   });
 
   it("gives up at once when the login is refused", async () => {

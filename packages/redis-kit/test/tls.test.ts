@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { X509Certificate } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RedisSettings } from "@ccsp/config";
@@ -78,7 +79,7 @@ describe("openRedis with TLS", function () {
     await works({ url: `rediss+cluster://127.0.0.1:${server.tlsPort}`, caFile });
   });
 
-  it("asks Sentinels with TLS and with their own login", async () => {
+  it("asks Sentinels with TLS and with their own login, and knows when the certificates of all expire", async () => {
     const master = await startTls("--requirepass", "pw", "--tls-replication", "yes");
     const configFile = join(dir, "sentinel.conf");
     await writeFile(
@@ -91,9 +92,16 @@ describe("openRedis with TLS", function () {
     opened.push(await startRedis({ configFile, args: ["--sentinel", "--tls-replication", "yes", ...tls] }));
     const url = `rediss+sentinel://:pw@127.0.0.1:${tlsPort}/main`;
     await works({ url, caFile, sentinelLogin: ":sentinels" });
+    const redis = await openRedis({ url, caFile, sentinelLogin: ":sentinels" }, { log, name: "test" });
+    const expires = new Date(new X509Certificate(await readFile(join(dir, "tls.crt"))).validTo);
+    assert.deepEqual(await redis.certificates(), [
+      { server: "master", expires },
+      { server: `127.0.0.1:${tlsPort}`, expires },
+    ]);
+    await redis.close();
     await assert.rejects(
-      openRedis({ url, caFile, sentinelLogin: ":wrong" }, { log, name: "test", startMs: 3_000 }),
-      /All sentinels are unreachable.*WRONGPASS/,
+      openRedis({ url, caFile, sentinelLogin: ":wrong" }, { log, name: "test", startMs: 60_000 }),
+      /refused the login \(CCSP_REDIS_SENTINEL_LOGIN\): .*WRONGPASS/,
     );
   });
 

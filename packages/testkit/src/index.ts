@@ -8,6 +8,7 @@ export { eventually } from "./eventually.js";
 export { type AttackedPlace, attackPlace, HOST_SECRET, HOSTILE_FILES } from "./hostile-files.js";
 export { type Asked, type Fault as IssueServerFault, type IssueServer, startIssueServer } from "./issue-server.js";
 export { type LeakCheck, leakCheck } from "./leak-check.js";
+export { pathWithRedisCli } from "./redis-cli.js";
 export { type RedisCluster, startRedisCluster } from "./redis-cluster.js";
 export { type RedisSentinel, startRedisSentinel } from "./redis-sentinel.js";
 export { withinRunningTime } from "./running-time.js";

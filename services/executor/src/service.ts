@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { type Env, load } from "@ccsp/config";
@@ -7,6 +8,7 @@ import { type ServiceDefinition, type StartContext, startList } from "@ccsp/life
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { watchClockAhead } from "@ccsp/telemetry";
+import { within } from "@ccsp/timing";
 import { ulid } from "ulid";
 import { defineExecutor, type ExecutorConfig, type Plugins } from "./config.js";
 import { openConversationFolder } from "./conversations/conversation-folder.js";
@@ -42,6 +44,9 @@ import { WarmPool } from "./warm/pool.js";
 /** Sync comes about once a second and belongs to no task. */
 const UNTRACED = { untraced: ["sync"] } as const;
 
+/** The longest wait for the queue at the start. A startup probe in k8s/ allows 120 s. */
+const KNOWN_MS = 110_000;
+
 /** Time for the answers to Release when the executor stops. */
 const GIVE_BACK_MARGIN_MS = 2_000;
 
@@ -65,7 +70,11 @@ const START = startList<ExecutorConfig>()
     serveGrpc([implement(ExecutorServiceService, executorHandlers({ ...opened, stopping }))]),
   )
   // Opened last, so it closes first. It then takes no new work, and everything else still answers while runs end.
-  .open("runs", ({ opened: { executor }, grpc: { address } }) => executor.start(address));
+  .open("runs", ({ opened: { executor }, grpc: { address } }) => executor.start(address))
+  // Only then `ccsp status` shows it. A queue that is away for longer does not keep it from being ready.
+  .add("known", ({ opened: { executor }, stopping }) =>
+    within(KNOWN_MS, Promise.race([executor.known, once(stopping, "abort")]), () => undefined),
+  );
 
 /** Runs engine processes on this host. */
 const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> => ({

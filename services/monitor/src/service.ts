@@ -62,7 +62,7 @@ const START = startList<MonitorConfig>()
     return openBudgets({ redis, log, usage: usage.store, queue, allowedLabels: config.usageLabels, exhaustTimeOf });
   })
   .add("slo", ({ redis, config }) => openSlo(redis.client, config.objectives))
-  .add("fleet", ({ redis: { client: redis }, queue, heartbeat, slo, config, log }) => {
+  .add("fleet", ({ redis, queue, heartbeat, slo, config, log }) => {
     const own = { heartbeat, everyMs: config.service.heartbeat.everyMs };
     return openFleet({ redis, queue, own, patience: config.patience, count: slo.count, log });
   })

@@ -123,14 +123,14 @@ describe("the fleet as the monitor knows it", () => {
     assert.deepEqual((await told()).at(-1), "executor-1 gone: stopped");
     const known = await two.list(at(31));
     assert.deepEqual(globalMetrics(known, undefined, at(31)).instances, []);
-    assert.deepEqual(await fleetSignals(two).read(at(31)), []);
+    assert.deepEqual(await fleetSignals(two, async () => []).read(at(31)), []);
     await both((fleet) => fleet.sweep(at(3_700)));
     assert.deepEqual(await one.list(at(3_700)), []);
   });
 
   it("counts and tells of a process that ended without a stop and runs again before it is late", async () => {
     const crashesAt = async (seconds: number) =>
-      (await fleetSignals(two).read(at(seconds))).flatMap(({ metric, value }) =>
+      (await fleetSignals(two, async () => []).read(at(seconds))).flatMap(({ metric, value }) =>
         metric === "instance_crashes" ? [value] : [],
       );
     await both((fleet) => fleet.hear(report(), at(1)));
@@ -147,9 +147,23 @@ describe("the fleet as the monitor knows it", () => {
     assert.deepEqual([rule?.condition, rule?.threshold, rule?.fireAfterMs], [">=", 1, 0]);
   });
 
+  it("signals when a server of Redis shows a certificate that expires, and asks it at most once a minute", async () => {
+    let asked = 0;
+    const signals = fleetSignals(two, async () => {
+      asked += 1;
+      if (asked === 2) throw new Error("Redis is away");
+      return [{ server: "redis:6379", expires: at(86_400) }];
+    });
+    const of = (value: number) => [
+      { metric: "certificate_expires_seconds", labels: { service: "redis", instance: "redis:6379" }, value },
+    ];
+    assert.deepEqual([await signals.read(at(0)), await signals.read(at(59))], [of(86_400), of(86_341)]);
+    assert.deepEqual([await signals.read(at(60)), await signals.read(at(120))], [[], of(86_280)]);
+  });
+
   it("signals a lost executor until it is back under its id, and for an hour at most", async () => {
     const lostAt = async (seconds: number) =>
-      (await fleetSignals(two).read(at(seconds))).filter(({ metric }) => metric === "executor_lost");
+      (await fleetSignals(two, async () => []).read(at(seconds))).filter(({ metric }) => metric === "executor_lost");
     const lost = (value: number) => [{ metric: "executor_lost", labels: { executor: "executor-1" }, value }];
     await one.hear(report({ instance: "host-1-100" }), at(0));
     assert.deepEqual(await lostAt(30), lost(0));

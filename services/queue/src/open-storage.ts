@@ -28,8 +28,10 @@ export async function openStorage(
   const redis = await open("redis", openRedis(config.redis, { log, name: "queue", stopping }));
   const wakes = await open("wakes", openWakes(await redis.duplicate(), redis.client));
   const waitingExecutors = await open("waiting executors", createWaitingExecutors(wakes, engines));
-  await claimFormat(redis.client);
-  await claimShards(redis.client, shards);
+  await redis.atStart(async () => {
+    await claimFormat(redis.client);
+    await claimShards(redis.client, shards);
+  });
   const memoryReads = createMemoryReads(redis.client, shards);
   await checkMemory(memoryReads, config, log);
   const room = await open("memory watch", watchMemory({ reads: memoryReads, registry, log }));

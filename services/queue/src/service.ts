@@ -41,7 +41,8 @@ const START = startList<QueueConfig>()
   .add("rules", ({ config, storage, observer }) => createRules(config, storage, observer))
   .open("limits", ({ config, storage: { redis, store: tasks, wakes, clock }, log }) => {
     const { order: settings, engines, shards, limitRanges: ranges } = config;
-    return openLimits({ redis: redis.client, settings, engines, shards, ranges, tasks, wakes, clock, log });
+    const deps = { redis: redis.client, settings, engines, shards, ranges, tasks, wakes, clock, log };
+    return redis.atStart(() => openLimits(deps));
   })
   .add("sync", ({ config, storage, rules: { queue }, limits, observer, stopping }) => {
     const { leaseMs, engines } = config;

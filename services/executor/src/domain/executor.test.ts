@@ -198,16 +198,22 @@ function setUp({ aheadMs = 0, graceMs = 0, log = pino({ level: "silent" }) } = {
 }
 
 describe("the executor", () => {
-  it("does not wait in its first Sync, so it is ready soon, then lets the queue hold the call", async () => {
+  it("does not wait in its first Sync, is known to the queue when that is answered, then lets the queue hold the call", async () => {
     const x = setUp();
     assert.throws(() => x.executor.checkSync(), /has not answered yet/);
     assert.equal(x.last()?.maxWaitMs, 0);
     assert.equal(x.last()?.address, "10.0.0.7:3002");
+    let known = false;
+    void x.executor.known.then(() => (known = true));
+    await x.fail();
+    assert.equal(known, false);
+    await x.pass(5_000);
     await x.answer();
+    assert.equal(known, true);
     x.executor.checkSync();
-    assert.equal(x.syncs.length, 2);
+    assert.equal(x.syncs.length, 3);
     assert.equal(x.last()?.maxWaitMs, 10_000);
-    assert.equal(x.last()?.sequence, 2);
+    assert.equal(x.last()?.sequence, 3);
     await x.pass(31_000);
     assert.throws(() => x.executor.checkSync(), /last answered 31000 ms ago/);
   });

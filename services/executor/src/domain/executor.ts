@@ -147,6 +147,11 @@ export class Executor {
     this.#sync.check();
   }
 
+  /** Resolves when the queue has taken the first call, so that it lists this executor. */
+  get known(): Promise<void> {
+    return this.#sync.known;
+  }
+
   /** Begins to take work. `address`: host and port at which other services reach it. To be called once. */
   start(address: string): RunningExecutor {
     this.#address = address;

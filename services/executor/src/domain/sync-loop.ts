@@ -32,7 +32,10 @@ const REPLACED = "another process calls the queue under the id of this executor,
 
 /** Calls Sync in a loop: sends the executor's state to the queue and applies the answers. */
 export class SyncLoop {
+  /** Resolves when the queue has answered for the first time. */
+  readonly known: Promise<void>;
   readonly #deps: SyncLoopDeps;
+  #becomeKnown = (): void => {};
   #sequence = 0;
   #finished = false;
   #answeredAt: number | undefined;
@@ -47,6 +50,9 @@ export class SyncLoop {
 
   constructor(deps: SyncLoopDeps) {
     this.#deps = deps;
+    this.known = new Promise((resolve) => {
+      this.#becomeKnown = resolve;
+    });
   }
 
   /** Resolves after `finish`. */
@@ -143,6 +149,7 @@ export class SyncLoop {
     this.#replaced = false;
     this.#answeredAt = clock.now();
     this.#nextSyncMs = nextSyncMs;
+    this.#becomeKnown();
   }
 
   /**

@@ -35,7 +35,7 @@ export async function openKeys(
         store.markUsed(id).catch((err: unknown) => log.debug({ err }, "the use of a key is not noted"));
     },
   });
-  const feed = await openRevocationFeed({
+  const followed = {
     store,
     subscriber: await redis.duplicate(),
     revocations,
@@ -45,7 +45,8 @@ export async function openKeys(
       if (ended > 0) log.info({ ended }, "streams of revoked callers were ended");
     },
     log,
-  });
+  };
+  const feed = await redis.atStart(() => openRevocationFeed(followed));
   return {
     authenticator: acceptAnyCredential({
       tokens,

@@ -2,7 +2,7 @@ import type { Client } from "@ccsp/grpc-kit";
 import type { Heartbeat } from "@ccsp/lifecycle";
 import { type HeartbeatRequest, InstanceState } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import type { RedisClient } from "@ccsp/redis-kit";
+import type { RedisConnection } from "@ccsp/redis-kit";
 import { pause } from "@ccsp/timing";
 import type { Logger } from "pino";
 import type { SignalSource } from "../signals/signal.js";
@@ -17,7 +17,7 @@ import { fleetSignals } from "./signals.js";
 import { parseInstance, storedInstance } from "./stored.js";
 
 export interface FleetOptions {
-  readonly redis: RedisClient;
+  readonly redis: RedisConnection;
   readonly queue: Pick<Client<typeof QueueServiceService>, "getStatus">;
   /** The monitor's own heartbeat, and how often it is taken. 0: never. */
   readonly own: { readonly heartbeat: Heartbeat; readonly everyMs: number };
@@ -40,7 +40,7 @@ const QUEUE_MS = 2_000;
 
 export function openFleet({ redis, queue, own, patience, count, log }: FleetOptions): OpenFleet {
   const fleet = createFleet(
-    openState({ redis, log, part: "fleet", parse: parseInstance, toJson: storedInstance }),
+    openState({ redis: redis.client, log, part: "fleet", parse: parseInstance, toJson: storedInstance }),
     patience,
   );
   const take = async (request: HeartbeatRequest): Promise<void> => {
@@ -58,7 +58,7 @@ export function openFleet({ redis, queue, own, patience, count, log }: FleetOpti
   };
   return {
     handlers: fleetHandlers({ take, read, watch: createMetricsFeed(read) }),
-    signals: fleetSignals(fleet),
+    signals: fleetSignals(fleet, () => redis.certificates()),
     // Late by at most a tenth of the time after which an instance is late.
     duties: [{ name: "health of the fleet", everyMs: patience.lateMs / 10, turn: () => fleet.sweep(new Date()) }],
     start() {

@@ -1,3 +1,4 @@
+import type { RedisConnection } from "@ccsp/redis-kit";
 import { exportedSignal, type Signal, type SignalSource } from "../signals/signal.js";
 import { type Fleet, hasStopped, type Known } from "./fleet.js";
 
@@ -21,8 +22,8 @@ const METRICS = [
   }),
   exportedSignal({
     name: "certificate_expires_seconds",
-    help: "Time until the first certificate of an instance expires; negative: since then",
-    labels: BY_INSTANCE,
+    help: "Time until the first certificate of an instance, or of a server of Redis, expires; negative: since then",
+    labels: { service: "services, and redis", instance: "instances of the fleet, and servers of Redis" },
   }),
   exportedSignal({
     name: "disk_free_share",
@@ -43,14 +44,39 @@ const METRICS = [
 
 const CRASHES_MS = 15 * 60_000;
 
-/** The signals of the fleet. What a silent instance last said of its host is left out. */
-export const fleetSignals = (fleet: Pick<Fleet, "list">): SignalSource => ({
-  metrics: METRICS,
-  read: async (now) => {
-    const known = await fleet.list(now);
-    return [...known.flatMap((each) => ofInstance(each, now)), ...ofExecutors(known)];
-  },
-});
+/** Says when the certificate of each server of Redis expires. */
+export type RedisCertificates = RedisConnection["certificates"];
+
+/** A renewed certificate is loaded within minutes, and each look is a handshake with every server. */
+const LOOK_EVERY_MS = 60_000;
+
+/**
+ * The signals of the fleet. What a silent instance last said of its host is left out. Redis sends no heartbeats, so
+ * `redisCertificates` is asked for its certificates, once a minute.
+ */
+export function fleetSignals(fleet: Pick<Fleet, "list">, redisCertificates: RedisCertificates): SignalSource {
+  let looked: { readonly atMs: number; readonly found: ReturnType<RedisCertificates> } | undefined;
+  const certificates = (now: Date): ReturnType<RedisCertificates> => {
+    if (looked === undefined || Math.abs(now.getTime() - looked.atMs) >= LOOK_EVERY_MS)
+      looked = { atMs: now.getTime(), found: redisCertificates().catch(() => []) };
+    return looked.found;
+  };
+  return {
+    metrics: METRICS,
+    read: async (now) => {
+      const [known, ofRedis] = await Promise.all([fleet.list(now), certificates(now)]);
+      return [
+        ...known.flatMap((each) => ofInstance(each, now)),
+        ...ofExecutors(known),
+        ...ofRedis.map(({ server, expires }) => ({
+          metric: "certificate_expires_seconds",
+          labels: { service: "redis", instance: server },
+          value: (expires.getTime() - now.getTime()) / 1_000,
+        })),
+      ];
+    },
+  };
+}
 
 const silent = ({ health }: Known): boolean => health === "late" || health === "gone";
 
