@@ -52,6 +52,13 @@ describe("settings that every service has", () => {
     assert.equal(advertised({ CCSP_QUEUE_LISTEN: "[::]:1" }), "127.0.0.1");
   });
 
+  it("advertise one host: a list of addresses is refused", () => {
+    for (const hosts of ["172.18.0.6 172.19.0.2", "10.0.0.7,10.0.0.8", "http://10.0.0.7"]) {
+      assert.throws(() => loadQueue({ CCSP_ADVERTISE_HOST: hosts }), /CCSP_ADVERTISE_HOST .*one host name or address/);
+    }
+    assert.equal(loadQueue({ CCSP_ADVERTISE_HOST: "fd00::7" }).config.advertiseHost, "fd00::7");
+  });
+
   it("warn of a loopback address in a Consul on another machine", () => {
     const warnings = (consul: string, env: Env = { CCSP_QUEUE_OPS_LISTEN: "0.0.0.0:9001" }): number =>
       loadQueue({ CCSP_CONSUL_URL: consul, ...env }).warnings.length;

@@ -62,6 +62,8 @@ export function serviceSettings(settings: Settings, service: Service): ServiceSe
   const advertised = settings.optionalText(
     "CCSP_ADVERTISE_HOST",
     `host by which others reach this process; unset: the listen host, or ${LOOPBACK} for a wildcard`,
+    // A list, such as `hostname -i` prints on a host with two networks, would let every caller wait for its deadline.
+    { pattern: /^[^\s,/]+$/, form: "one host name or address" },
   );
   const advertiseHost = advertised ?? (isWildcard(listen.host) ? LOOPBACK : listen.host);
   const opsHost = isWildcard(opsListen.host) ? advertiseHost : opsListen.host;

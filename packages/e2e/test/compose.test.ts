@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFile, execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { loadDefinitions } from "@ccsp/cli";
 import { describeSettings, type Env, load, parseDuration } from "@ccsp/config";
 import { ROOT } from "@ccsp/docs-generator/blocks.js";
@@ -31,6 +34,12 @@ interface Container {
   readonly stop_grace_period?: string;
   readonly read_only?: boolean;
   readonly cap_drop?: readonly string[];
+  readonly security_opt?: readonly string[];
+  readonly entrypoint?: readonly string[];
+  readonly command?: readonly string[];
+  readonly logging?: { readonly options?: Readonly<Record<string, string>> };
+  readonly mem_limit?: string;
+  readonly pids_limit?: string;
 }
 
 interface Compose {
@@ -65,6 +74,30 @@ describe("The images", () => {
       } = imageEnvironment(service);
       assert.deepEqual([a, b, c], [`0.0.0.0:${grpc}`, `0.0.0.0:${ops}`, http && `0.0.0.0:${http}`], service);
     }
+  });
+
+  it("have a health check that asks the ops port, and needs no Node for it", async () => {
+    let status = 200;
+    const server = createServer(({ url }, response) => {
+      response.writeHead(url === "/ready" ? status : 404).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const isReady = (listen: string): Promise<boolean> =>
+      promisify(execFile)(join(DEPLOY, "docker/is-ready.sh"), {
+        env: { PATH: "/bin", CCSP_QUEUE_LISTEN: "0.0.0.0:1", CCSP_QUEUE_OPS_LISTEN: listen },
+      }).then(
+        () => true,
+        () => false,
+      );
+    try {
+      assert.equal(await isReady(`0.0.0.0:${port}`), true);
+      status = 503;
+      assert.equal(await isReady(`0.0.0.0:${port}`), false);
+    } finally {
+      await new Promise((resolve) => server.close(resolve));
+    }
+    assert.equal(await isReady(`0.0.0.0:${port}`), false);
   });
 
   it("for executors, allow bubblewrap its system calls, and nobody kernel modules, keys or other processes' memory", () => {
@@ -144,7 +177,7 @@ describe("deploy/compose.yaml", () => {
       const folders = volumes.flatMap((each) =>
         typeof each === "object" && each.source === "secrets" ? [each.volume?.subpath] : [],
       );
-      const own = name === "ccsp" ? "command" : name;
+      const own = { ccsp: "command", doctor: "queue" }[name] ?? name;
       assert.deepEqual(
         folders,
         folders.map(() => own),
@@ -172,6 +205,44 @@ describe("deploy/compose.yaml", () => {
       assert.deepEqual([read_only, cap_drop], [true, ["ALL"]], service);
       const drain = parseDuration(environment["CCSP_DRAIN_TIMEOUT"] ?? "20s") ?? Number.NaN;
       assert.ok((parseDuration(stop_grace_period) ?? 0) >= drain + 9_500, service);
+    }
+  });
+
+  it("bounds the log of each container, and the memory and processes of the executor's", () => {
+    for (const [name, { logging }] of Object.entries(compose.services))
+      if (name !== "ccsp") assert.ok(logging?.options?.["max-size"] && logging.options["max-file"], name);
+    const { mem_limit, pids_limit } = containerOf("executor");
+    assert.ok(mem_limit && pids_limit);
+  });
+
+  it("lets no container of others have a capability, or begin as root and become another user", () => {
+    for (const name of ["redis", "consul"]) {
+      const { read_only, cap_drop, security_opt } = compose.services[name] ?? {};
+      assert.deepEqual([read_only, cap_drop, security_opt], [true, ["ALL"], ["no-new-privileges:true"]], name);
+    }
+  });
+
+  it("lets the doctor ask the ops port of each service, and Redis as the queue does", () => {
+    const { command, environment, entrypoint } = compose.services["doctor"] ?? {};
+    const ports = SERVICES.map((service) => `${service}:${DEFAULT_PORTS[service].ops}`);
+    assert.deepEqual(command?.toSorted(), ["--ops", ...ports].toSorted());
+    assert.match(entrypoint?.join(" ") ?? "", /CCSP_REDIS_URL=.* doctor --service queue /);
+    assert.equal(environment?.["CCSP_REDIS_CA_FILE"], "/run/ccsp/tls/ca.crt");
+  });
+
+  it("stops the gateway before the services that it calls, and these before Redis and Consul", () => {
+    const needs = (service: ServiceName) => Object.keys(containerOf(service).depends_on ?? {}).toSorted();
+    const own = ["consul", "redis", "secrets"];
+    for (const service of SERVICES) {
+      const others = service === "gateway" ? SERVICES.filter((other) => other !== "gateway") : [];
+      assert.deepEqual(needs(service), [...others, ...own].toSorted(), service);
+    }
+  });
+
+  it("lets a service register one name, which every network of it resolves", () => {
+    for (const service of SERVICES) {
+      const [, host] = /CCSP_ADVERTISE_HOST=(\S+\(.*?\))/.exec(containerOf(service).entrypoint?.join(" ") ?? "") ?? [];
+      assert.equal(host, "$$(hostname)", service);
     }
   });
 

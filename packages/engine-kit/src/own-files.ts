@@ -8,6 +8,7 @@ import {
   readlinkSync,
   readSync,
   realpathSync,
+  statfsSync,
 } from "node:fs";
 import {
   link,
@@ -38,8 +39,20 @@ export const operatorFiles = { mkdir, readFile, realpath, realpathSync, stat } a
 /** The system's programs and libraries, and the executables of engines. */
 export const systemFiles = { existsSync, lstatSync, readlinkSync, realpathSync } as const;
 
-/** What the kernel writes: /proc, and /sys/fs/cgroup for reading. */
-export const kernelFiles = { closeSync, openSync, readdirSync, readFile, readFileSync, readSync } as const;
+/**
+ * What the kernel writes: /proc, and /sys/fs/cgroup for reading. `statfsSync` only counts what a file system holds, also
+ * one of a run.
+ */
+export const kernelFiles = {
+  closeSync,
+  openSync,
+  readdirSync,
+  readFile,
+  readFileSync,
+  readlinkSync,
+  readSync,
+  statfsSync,
+} as const;
 
 /** The cgroup that the operator delegated to the executor. */
 export const cgroupFiles = { existsSync, mkdir, readdir, readFile, rmdir, writeFile } as const;

@@ -28,6 +28,7 @@ import { executorReport } from "./grpc/messages.js";
 import { hookPlugins } from "./hooks/config.js";
 import { openHooks } from "./hooks/open.js";
 import { loadHooks } from "./hooks/registry.js";
+import { openEndFolder } from "./queue/end-folder.js";
 import { createQueuePort } from "./queue/queue-client.js";
 import { openSandbox } from "./sandbox/open.js";
 import type { SandboxStatus } from "./sandbox/sandbox.js";
@@ -124,6 +125,12 @@ async function openExecutor(
     log,
   });
   await open("conversations", kept);
+  const ends = await openEndFolder({
+    path: join(config.dir, "ends"),
+    tell: (end, signal) => queue.tell(end, signal),
+    log,
+  });
+  await open("ends", ends);
 
   const moreRoots = readRootsFile({
     path: config.rootsFile,
@@ -138,6 +145,7 @@ async function openExecutor(
     engines,
     warm,
     queue,
+    kept: ends,
     metrics,
     log,
     hooks,

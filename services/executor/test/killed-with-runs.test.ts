@@ -1,62 +1,24 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { startRedis } from "@ccsp/fleet";
-import { createClient } from "@ccsp/grpc-kit";
-import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { eventually, startServiceProcess } from "@ccsp/testkit";
+import { eventually } from "@ccsp/testkit";
 import { readStat } from "../src/supervision/proc.js";
-import { startExecutorProcess } from "./executor-process.js";
 import { expectProcesses } from "./processes.js";
-import { testEnv } from "./rig.js";
+import { useRealQueue } from "./real-queue.js";
 
 const RUNS = 8;
-const QUEUE = fileURLToPath(new URL("../../queue", import.meta.url));
 
-describe("an executor that is killed with eight runs, and the real queue", function () {
-  this.timeout(90_000);
-  const opened: (() => Promise<unknown>)[] = [];
-  afterEach(async () => {
-    for (const close of opened.splice(0).toReversed()) await close();
-    await expectProcesses(0);
-  });
+describe("an executor that is killed with runs, and the real queue", function () {
+  this.timeout(180_000);
+  const queue = useRealQueue();
+  const boot = () => queue.startExecutor({ CCSP_EXECUTOR_SLOTS: String(RUNS) });
 
   it("leaves no process of them after its restart, and each task runs once more and finishes", async () => {
-    const dir = await mkdtemp(join(tmpdir(), "ccsp-executor-test-"));
-    opened.push(() => rm(dir, { recursive: true, force: true }));
-    const redis = await startRedis();
-    opened.push(() => redis.stop());
-    const path = process.env["PATH"] ?? "";
-    const env = { PATH: path, CCSP_REDIS_URL: redis.url, CCSP_CONSUL_URL: "" };
-    const service = await startServiceProcess({ name: "queue", folder: QUEUE, env });
-    opened.push(() => service.stop());
-    const queue = createClient(QueueServiceService, service.address);
-    opened.push(async () => queue.close());
-
-    const executorEnv = {
-      ...testEnv(0, dir),
-      CCSP_QUEUE_TARGET: service.address,
-      CCSP_EXECUTOR_SLOTS: String(RUNS),
-    };
-    const boot = async () => {
-      const executor = await startExecutorProcess(executorEnv);
-      opened.push(() => executor.stop());
-      return executor;
-    };
-    const counted = (index: number) => join(dir, `runs-of-${index}`);
+    const counted = (index: number) => queue.file(`runs-of-${index}`);
     const tasks = await Promise.all(
-      Array.from({ length: RUNS }, async (_, index) => {
+      Array.from({ length: RUNS }, (_, index) => {
         const how = index % 2 === 0 ? "[[ignore-sigterm]]" : "[[grandchild]]";
-        const prompt = `[[first:1:${counted(index)}]][[hang]][[grandchild-setsid]]${how} task ${index}`;
-        const { task } = await queue.enqueue({
-          agentId: "agent",
-          spec: TaskSpec.fromPartial({ engine: "claude-code", prompt }),
-          requestId: "",
-        });
-        return task?.id ?? "";
+        return queue.add(`[[first:1:${counted(index)}]][[hang]][[grandchild-setsid]]${how} task ${index}`);
       }),
     );
 
@@ -67,17 +29,36 @@ describe("an executor that is killed with eight runs, and the real queue", funct
     await first.exited;
     await boot();
     for (const [index, id] of tasks.entries()) {
-      const task = await eventually(
-        async () => {
-          const { task } = await queue.get({ taskId: id, agentId: "agent" });
-          assert.equal(TaskState[task?.state ?? 0], "SUCCEEDED");
-          return task;
-        },
-        { timeoutMs: 30_000, what: `the end of task ${index}` },
-      );
-      assert.equal(task?.result?.text, `You said: task ${index}`);
+      assert.equal((await queue.succeeded(id))?.result?.text, `You said: task ${index}`);
       assert.equal((await readFile(counted(index))).length, 2, "runs");
     }
     assert.deepEqual(pids.filter(readStat), []);
+  });
+
+  it("tells a queue that was away what has ended meanwhile, and nothing of it runs again", async () => {
+    const [gate, runs, ends] = [queue.file("gate"), queue.file("runs"), queue.file("executor", "ends")];
+    const id = await queue.add(`[[first:9:${runs}]][[gate:${gate}]][[text:once]]`);
+    const first = await boot();
+    await eventually(async () => assert.equal((await queue.get(id))?.attempt, 1), { timeoutMs: 30_000 });
+    queue.process().kill("SIGKILL");
+    await queue.process().exited;
+    await writeFile(gate, "");
+    const [name = ""] = await eventually(
+      async () => {
+        const names = await readdir(ends);
+        assert.ok(names[0]?.endsWith(".complete"));
+        return names;
+      },
+      { timeoutMs: 30_000 },
+    );
+    assert.equal((await stat(join(ends, name))).mode & 0o777, 0o600);
+    first.kill("SIGKILL");
+    await first.exited;
+
+    await queue.startQueue();
+    await boot();
+    const task = await queue.succeeded(id);
+    assert.deepEqual([task?.result?.text, task?.attempt, (await readFile(runs)).length], ["once", 1, 1]);
+    await eventually(async () => assert.deepEqual(await readdir(ends), []));
   });
 });

@@ -90,6 +90,13 @@ describe("a sandbox", function () {
     await eventually(() => assert.equal(found(), false));
   });
 
+  it("counts what a run writes into memory as its memory", async () => {
+    const script = "for folder in . ~ $TMPDIR /tmp; do head -c 7M /dev/zero >$folder/large; done; sleep 60";
+    const run = await runs.start(script, { ...opened, limits: { memoryBytes: 20 * MB, processes: 0 } });
+    assert.equal((await exitOf(run)).cause, "memory");
+    assert.ok((run.resources.peakMemoryBytes ?? 0) > 20 * MB);
+  });
+
   it("starts its proxy by a shell that tests can tell from the engine", () => {
     // `engineProcesses` of the testkit knows the shell by this text.
     assert.ok(withProxy("socat", "/a/socket").some((word) => word.includes("TCP-LISTEN:")));

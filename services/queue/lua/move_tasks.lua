@@ -60,6 +60,7 @@
 -- 'moved': the task has changed since then, and the domain decides again. 'ahead': Redis lost the caller's lease, and
 -- the next Sync of its holder restores it. 'early': what was due has been renewed since. 'done': this same call was
 -- made before. A retried task keeps its class and age.
+-- A result may come late: its lease is over, but no later one was granted, and the task waits. It still ends the task.
 -- A success gets no log entry, because no entry comes after it: it is read from the record. So a task without reports
 -- needs no stream.
 -- The claim charged the agent for an average run. This script corrects that by the tokens that the run used: 0 when it
@@ -171,11 +172,18 @@ local function end_lease(r, id, used)
   end
 end
 
+-- Whether the holder of the newest lease may still end the task with a result although that lease is over. Not when
+-- the holder itself used up the lease by another call.
+local function may_be_late(move, r, settled)
+  local used_up = string.match(r.settled or '', '^%S+ ') == string.match(settled or '', '^%S+ ')
+  return move.settle == 'complete' and WAITING[r.state] and not used_up
+end
+
 -- Returns why the move does not apply; nil when it applies.
 local function guard(move, r, id, fence, settled)
   if settled and r.settled == settled then
     return 'done'
-  elseif fence and not (HELD[r.state] and r.fence == fence) then
+  elseif fence and not (r.fence == fence and (HELD[r.state] or may_be_late(move, r, settled))) then
     return is_ahead(r, fence, now) and 'ahead' or 'lost'
   elseif move.leaseMs and not is_ahead(r, move.set.fence, now) then
     return HELD[r.state] and r.fence == move.set.fence and r.executor == move.set.executor and 'done' or 'lost'
@@ -192,9 +200,22 @@ local function guard(move, r, id, fence, settled)
   end
 end
 
--- Takes the task out of the indexes and counts of its state. When this ends a lease, `used` is the tokens of the run,
--- or nil when they are not known.
+-- The end of the lease left the charge for an average run, because the use of the run was not known then.
+local function charge_late(r, used)
+  if used and r.charged and r.ran == r.fence then
+    charges.correct(KEYS[TURNS + CLASS[r.class]], r, used)
+  end
+  if used then
+    charges.learn(used)
+  end
+end
+
+-- Takes the task out of the indexes and counts of its state. When this ends a run, `used` is the tokens of the run, or
+-- nil when they are not known.
 local function leave(move, r, id, used)
+  if WAITING[r.state] and move.settle then
+    charge_late(r, used)
+  end
   if r.state == 'QUEUED' then
     take_from_line(r, id)
   elseif WAITING[r.state] then

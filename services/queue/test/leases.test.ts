@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { reap } from "../src/domain/due/reaper.js";
+import { OPERATOR } from "../src/domain/task/caller.js";
 import { afterParking, DELIVERY_BUDGET } from "../src/domain/task/decide.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { inEveryRedis, keep, reason, tasksOf } from "./task-world.js";
@@ -40,6 +41,47 @@ function promises(options: WorldOptions): void {
       await assert.rejects(world.queue.release(id, old.fence, ""), reason("LEASE_LOST"));
       await world.queue.complete(id, fence, Buffer.from("new"), {});
       assert.equal(String(await world.store.findResult({ id })), "new");
+    });
+
+    it("takes a result that comes after the end of its lease, once, until a later lease is granted or the task ends", async () => {
+      const lost = async () => {
+        const lease = await leaseOne();
+        await start(lease.id, lease.fence);
+        world.clock.now += LEASE_MS + 1;
+        await reap(world, keep);
+        lease.ex.held.clear();
+        return lease;
+      };
+      const complete = (id: string, fence: number) =>
+        world.queue.complete(id, fence, Buffer.from("late"), { tokens: 7, event: { model: "m" } });
+      const late = await add({ max: 9 });
+      const { fence } = await lost();
+      assert.equal(await state(late), "QUEUED");
+      for (const end of [
+        () => world.queue.fail(late, fence, failure(), {}),
+        () => world.queue.release(late, fence, ""),
+        () => complete(late, fence - 1),
+      ])
+        await assert.rejects(end(), reason("LEASE_LOST"));
+      await complete(late, fence);
+      await complete(late, fence);
+      assert.equal(await state(late), "SUCCEEDED");
+      assert.equal(String(await world.store.findResult({ id: late })), "late");
+      const events = await world.redis.client.xrange(queueKeys(0).events, "-", "+");
+      assert.equal(events.filter(([, fields]) => fields.includes("task.completed")).length, 1, "its use counts once");
+      const { waitingBytes, leased } = await world.store.counts();
+      assert.deepEqual([waitingBytes, leased], [0, 0]);
+
+      const again = await add({ max: 9 });
+      const first = await lost();
+      const second = await leaseOne(executor(world, { id: "ex-2" }));
+      assert.equal(second.id, again);
+      await assert.rejects(complete(again, first.fence), reason("LEASE_LOST"));
+      await world.queue.release(again, second.fence, "");
+      await assert.rejects(complete(again, first.fence), reason("LEASE_LOST"));
+      await assert.rejects(complete(again, second.fence), reason("LEASE_LOST"), "its holder gave it back");
+      await world.queue.cancel(again, OPERATOR, "enough");
+      await assert.rejects(complete(again, second.fence), reason("LEASE_LOST"));
     });
 
     /** Makes a lease of "ex-2", and one of another executor whose record cannot be decoded. */

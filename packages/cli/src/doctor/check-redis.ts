@@ -21,7 +21,9 @@ async function look(redis: RedisSettings): Promise<readonly Found[]> {
       (await Promise.all(serversOf(connection).map(checkServer))).flat(),
     );
   } catch (error) {
-    return [fail("Redis", messageOf(error), "start Redis, or correct CCSP_REDIS_URL and its TLS files")];
+    const mend =
+      "start Redis, or correct CCSP_REDIS_URL and its TLS files; with appendfsync always, Redis ends when its disk is full: see its log, and docs/runbooks.md#disk-full";
+    return [fail("Redis", messageOf(error), mend)];
   }
 }
 

@@ -1,6 +1,6 @@
 import { knownCost, type RunFailure, type RunOutcome, type RunSuccess, runFailure } from "@ccsp/engine-kit";
-import type { Ask, Conversations } from "./conversations.js";
-import type { Lease, QueuePort } from "./queue.js";
+import type { Ask, Conversations, KeptTurn } from "./conversations.js";
+import type { Ending, FailedAttempt, KeptResult, Lease, QueuePort } from "./queue.js";
 import type { AttemptEnd } from "./trace.js";
 import { UNSTARTED } from "./unstarted.js";
 
@@ -45,19 +45,41 @@ export class EndReporter {
     return await this.#fail(outcome?.failure ?? UNSTARTED, outcome);
   }
 
-  async #complete({ result: ran, windows }: RunSuccess): Promise<AttemptEnd> {
-    const { lease, version, queue, conversations, ask } = this.#options;
+  /** The same end for a file, while the queue does not answer. Saves the conversation on this disk only. */
+  async untold(outcome: RunOutcome | undefined, cause: StopCause | undefined): Promise<Ending> {
+    const { lease, conversations } = this.#options;
+    if (outcome?.ok) {
+      const turn = await conversations.keepHere(lease, outcome.result);
+      const result = this.#resultOf(outcome, turn, ["the last entries of the task's log, if the queue lacks them"]);
+      return { how: "complete", engine: lease.engine, result };
+    }
+    if (cause === "cancel") return { how: "fail", failed: this.#failed(cancelled, outcome) };
+    if (cause === "kill") return { how: "fail", failed: this.#failed(killed, outcome) };
+    if (cause === "release" || cause === "park") return { how: "release", reason: GIVEN_BACK[cause] };
+    return { how: "fail", failed: this.#failed(outcome?.failure ?? UNSTARTED, outcome) };
+  }
+
+  async #complete(outcome: RunSuccess): Promise<AttemptEnd> {
+    const { lease, queue, conversations, ask } = this.#options;
     // Saves the conversation before it reports the result: the next turn may start as soon as the queue has the result.
-    const { counted, ...turn } = await conversations.keep(lease, ran, ask);
-    const { transcriptFault: fault } = turn;
-    const notKept = [...this.#missing(), ...(fault === "" ? [] : [`the conversation, for other executors: ${fault}`])];
-    const result = { ...ran, engineVersion: ran.engineVersion || version, windows, ...turn, notKept };
+    const { counted, ...turn } = await conversations.keep(lease, outcome.result, ask);
+    const result = this.#resultOf(outcome, turn, this.#missing());
     const answer = await ask((signal) => queue.complete(lease, lease.engine, result, signal));
     if (answer === "refused") return await this.#fail(undeliverable);
     if (answer === "broken") return await this.#fail(unstorable);
     if (answer === "lost") return "LOST";
     await counted();
     return "SUCCEEDED";
+  }
+
+  #resultOf(
+    { result: ran, windows }: RunSuccess,
+    turn: Pick<KeptTurn, "conversationId" | "transcriptFault">,
+    missing: readonly string[],
+  ): KeptResult {
+    const { transcriptFault: fault } = turn;
+    const notKept = [...missing, ...(fault === "" ? [] : [`the conversation, for other executors: ${fault}`])];
+    return { ...ran, engineVersion: ran.engineVersion || this.#options.version, windows, ...turn, notKept };
   }
 
   async #release(reason: string): Promise<AttemptEnd> {
@@ -68,15 +90,19 @@ export class EndReporter {
 
   async #fail(failure: RunFailure, outcome?: RunOutcome): Promise<AttemptEnd> {
     const { lease, queue, ask } = this.#options;
-    const { usage, costUsd } = outcome && !outcome.ok ? outcome : { usage: undefined, costUsd: undefined };
-    const told = [failure.message, ...this.#missing().map((what) => `not kept: ${what}`)].join("; ");
-    const all = { ...failure, message: told };
-    const failed = { failure: all, usage, costUsd: knownCost(costUsd, usage), windows: outcome?.windows };
+    const failed = this.#failed(failure, outcome);
     const answer = await ask((signal) => queue.fail(lease, failed, signal));
     // Without this failure, the attempt would have no end: the queue would not count it, and would run the task again
     // forever.
     if (answer === "refused" && failure !== undeliverable) return await this.#fail(undeliverable);
     return answer === "ok" ? failure.category : "LOST";
+  }
+
+  #failed(failure: RunFailure, outcome?: RunOutcome): FailedAttempt {
+    const { usage, costUsd } = outcome && !outcome.ok ? outcome : { usage: undefined, costUsd: undefined };
+    const told = [failure.message, ...this.#missing().map((what) => `not kept: ${what}`)].join("; ");
+    const all = { ...failure, message: told };
+    return { failure: all, usage, costUsd: knownCost(costUsd, usage), windows: outcome?.windows };
   }
 
   #missing(): readonly string[] {

@@ -15,6 +15,7 @@ import { type Clock, timerOf } from "./clock.js";
 import type { Ask, Conversations, Gone } from "./conversations.js";
 import type { Hooks } from "./hooks/hooks.js";
 import { failedBy } from "./hooks/run-end.js";
+import type { KeptEnds } from "./kept-ends.js";
 import type { Logins } from "./login-checks.js";
 import { persist } from "./persist.js";
 import type { Lease, QueuePort } from "./queue.js";
@@ -31,6 +32,7 @@ export interface AttemptDeps {
   readonly log: Logger;
   readonly admit: Admit;
   readonly conversations: Conversations;
+  readonly kept: Pick<KeptEnds, "put" | "remove">;
   readonly hooks: Pick<Hooks, "start">;
   /** Called with the time from the start of the engine to the first text of a run. */
   readonly onFirstText: (engine: string, ms: number) => void;
@@ -45,6 +47,9 @@ export interface AttemptOptions {
   readonly previous: Promise<unknown>;
 }
 
+/** An end that the queue has not answered after this time is written to this disk. */
+const KEEP_AFTER_MS = 1_000;
+
 /** One attempt: from a lease to an answered Complete, Fail or Release. It starts once `previous` has resolved. */
 export class Attempt {
   readonly lease: Lease;
@@ -57,6 +62,10 @@ export class Attempt {
   /** Aborts calls to the queue when the lease is lost. `stop` ends the engine. */
   readonly #unheld = new AbortController();
   readonly #unwanted = new AbortController();
+  /** Aborts when the executor stops waiting for answers of the queue. */
+  readonly #abandoned = new AbortController();
+  readonly #told = new AbortController();
+  #keeping: Promise<void> | undefined;
   readonly #engineGone = Promise.withResolvers<void>();
   #cause: StopCause | undefined;
   #run: EngineRun | undefined;
@@ -124,8 +133,12 @@ export class Attempt {
     stopped?.catch((err: unknown) => this.#log.error({ err }, "engine could not be stopped"));
   }
 
-  /** The executor stops waiting for answers of the queue. Calls without an answer stay unanswered. */
+  /**
+   * The executor stops waiting for answers of the queue. Calls without an answer stay unanswered, and the end is kept on
+   * this disk.
+   */
   abandon(): void {
+    this.#abandoned.abort();
     this.#unheld.abort();
   }
 
@@ -140,7 +153,9 @@ export class Attempt {
       await this.#run?.stop().catch((error: unknown) => this.#log.error({ err: error }, "engine could not be stopped"));
     }
     this.#freePlace();
+    this.#keepUntold(outcome);
     const end = await this.#tellEnd(outcome);
+    await this.#forgetTold(end);
     span.ended(end);
     const failure = outcome && !outcome.ok ? outcome.failure : undefined;
     const level = failure?.category === end ? LEVELS[failure.severity] : "info";
@@ -178,6 +193,7 @@ export class Attempt {
       const flushed = await this.#report(run, span);
       outcome = await run.outcome;
       this.#freePlace();
+      this.#keepUntold(outcome);
       if (outcome.facts) metrics.ran(engine.name, outcome.facts);
       await flushed();
       return outcome;
@@ -216,13 +232,40 @@ export class Attempt {
 
   async #tellEnd(outcome: RunOutcome | undefined): Promise<AttemptEnd> {
     const cause = this.#cause;
-    if (cause === "lost") return "LOST";
+    // The queue takes a result also after the end of its lease, until it has granted a later one.
+    if (cause === "lost" && !outcome?.ok) return "LOST";
     this.#ending = true;
+    return await this.#endReporter().report(outcome, cause === "lost" ? undefined : cause);
+  }
+
+  /**
+   * Writes the end to this disk if the queue does not answer it soon: it then outlives a kill of this process, and the
+   * next boot tells it. To be called when no process of the engine is left.
+   */
+  #keepUntold(outcome: RunOutcome | undefined): void {
+    const cause = this.#cause;
+    if (this.#keeping || (cause === "lost" && !outcome?.ok)) return;
+    const { kept, clock } = this.#deps;
+    const keep = async (): Promise<void> => {
+      await clock.wait(KEEP_AFTER_MS, AbortSignal.any([this.#told.signal, this.#abandoned.signal]));
+      if (!this.#told.signal.aborted) await kept.put(this.lease, await this.#endReporter().untold(outcome, cause));
+    };
+    this.#keeping = keep().catch((err: unknown) => this.#log.error({ err }, "the end could not be kept on this disk"));
+  }
+
+  /** Removes the end from this disk, unless the queue has not answered it. */
+  async #forgetTold(end: AttemptEnd): Promise<void> {
+    const untold = end === "LOST" && this.#abandoned.signal.aborted;
+    if (!untold) this.#told.abort();
+    await this.#keeping;
+    if (!untold) await this.#deps.kept.remove(this.lease);
+  }
+
+  #endReporter(): EndReporter {
     const { queue, conversations } = this.#deps;
     const { lease, version } = this.#options;
-    const ask = this.#asking(this.#unheld.signal);
-    const dropped = this.#reporter?.dropped ?? 0;
-    return await new EndReporter({ lease, version, queue, conversations, ask, dropped }).report(outcome, cause);
+    const ask = this.#asking(this.#abandoned.signal);
+    return new EndReporter({ lease, version, queue, conversations, ask, dropped: this.#reporter?.dropped ?? 0 });
   }
 
   #asking(signal: AbortSignal): Ask {

@@ -45,6 +45,8 @@ export interface Conversations {
   begin(lease: Lease, ask: Ask): Promise<ConversationTurn | Gone | undefined>;
   /** Stores the turn's transcript. To be called before the result is reported. */
   keep(lease: Lease, result: RunResult, ask: Ask): Promise<KeptTurn>;
+  /** Stores the turn's transcript on this disk only, while the queue does not answer. */
+  keepHere(lease: Lease, result: RunResult): Promise<Omit<KeptTurn, "counted">>;
 }
 
 /** A turn whose transcript was stored, or why it was not. Its result is not reported yet. */
@@ -104,12 +106,22 @@ class TwiceKept implements Conversations {
     if (lease.conversation === undefined) return { ...lost(""), counted: async () => {} };
     const copy = { engine: lease.engine, engineId, fence: lease.fence };
     const left = transcript !== undefined && engineId !== "";
-    const turn = left ? await this.#save(lease, copy, transcript, ask) : lost("its engine left no transcript");
+    const turn = left ? await this.#save(lease, copy, transcript, ask) : lost(NO_TRANSCRIPT);
     if (turn.transcriptFault !== "") {
       const about = { task: lease.taskId, fault: turn.transcriptFault, here: turn.conversationId !== "" };
       log.warn(about, "turn of a conversation could not be saved at the queue");
     }
     return { ...turn, counted: () => kept.counted(copy) };
+  }
+
+  async keepHere(
+    lease: Lease,
+    { transcript, conversationId: engineId }: RunResult,
+  ): Promise<Omit<KeptTurn, "counted">> {
+    if (lease.conversation === undefined) return lost("");
+    if (transcript === undefined || engineId === "") return lost(NO_TRANSCRIPT);
+    const copy = { engine: lease.engine, engineId, fence: lease.fence };
+    return await this.#save(lease, copy, transcript, async () => "lost");
   }
 
   async #find(lease: Lease, held: HeldTurn, ask: Ask): Promise<Uint8Array | "broken" | undefined> {
@@ -161,13 +173,16 @@ class TwiceKept implements Conversations {
     const here = await kept.put(copy, bytes);
     const small = bytes.byteLength <= MOST_SAVED_BYTES;
     const there = small ? await ask((signal) => queue.saveConversation(lease, bytes, signal)) : "refused";
-    if (there !== "refused" && there !== "broken") return { conversationId: copy.engineId, transcriptFault: "" };
+    if (there === "ok") return { conversationId: copy.engineId, transcriptFault: "" };
+    // `lost` does not say that the result is lost too: the queue takes a result longer than a transcript.
     const why =
-      there === "broken"
-        ? "the queue could not store its transcript"
-        : `its transcript has ${bytes.byteLength} bytes compressed, and the queue keeps at most ${MOST_SAVED_BYTES}`;
+      there === "refused"
+        ? `its transcript has ${bytes.byteLength} bytes compressed, and the queue keeps at most ${MOST_SAVED_BYTES}`
+        : "the queue could not store its transcript";
     return here ? { conversationId: copy.engineId, transcriptFault: why } : lost(why);
   }
 }
+
+const NO_TRANSCRIPT = "its engine left no transcript";
 
 const lost = (transcriptFault: string) => ({ conversationId: "", transcriptFault });

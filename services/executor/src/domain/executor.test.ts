@@ -4,6 +4,7 @@ import { pino } from "pino";
 import { createAdmission } from "./admission.js";
 import type { Clock } from "./clock.js";
 import { Executor } from "./executor.js";
+import type { LeftEnd } from "./kept-ends.js";
 import type { Answer, Lease, QueuePort, SyncAnswer, SyncRequest } from "./queue.js";
 import type { AttemptEnd } from "./trace.js";
 
@@ -71,7 +72,14 @@ const NO_NEWS: SyncAnswer = {
 };
 
 /** An executor whose queue, engine and time the test controls. */
-function setUp({ aheadMs = 0, graceMs = 0, log = pino({ level: "silent" }) } = {}) {
+function setUp({
+  aheadMs = 0,
+  graceMs = 0,
+  drainMs = 5_000,
+  log = pino({ level: "silent" }),
+  left = [] as LeftEnd[],
+  report = async (): Promise<Answer> => "ok",
+} = {}) {
   let now = 0;
   const waits: { readonly until: number; readonly ms: number; end(): void; over: boolean }[] = [];
   const clock: Clock = {
@@ -92,10 +100,16 @@ function setUp({ aheadMs = 0, graceMs = 0, log = pino({ level: "silent" }) } = {
   const syncs: { request: SyncRequest; answer: (answer: SyncAnswer | "stale") => void; fail: () => void }[] = [];
   const endings: string[] = [];
   const answers: ((answer: Answer) => void)[] = [];
-  const ending = (how: string) => (lease: { taskId: string }) => {
-    endings.push(`${how} ${lease.taskId}`);
-    return new Promise<Answer>((resolve) => answers.push(resolve));
-  };
+  const ending =
+    (how: string) =>
+    (lease: { taskId: string }, ...rest: unknown[]): Promise<Answer> => {
+      endings.push(`${how} ${lease.taskId}`);
+      const signal = rest.at(-1);
+      return new Promise((resolve, reject) => {
+        answers.push(resolve);
+        if (signal instanceof AbortSignal) signal.addEventListener("abort", () => reject(new Error("given up")));
+      });
+    };
   const queue: QueuePort = {
     sync: (request, signal) =>
       new Promise((resolve, reject) => {
@@ -103,13 +117,14 @@ function setUp({ aheadMs = 0, graceMs = 0, log = pino({ level: "silent" }) } = {
         signal.addEventListener("abort", fail, { once: true });
         syncs.push({ request, answer: resolve, fail });
       }),
-    report: async () => "ok",
+    report,
     complete: ending("complete"),
     fail: ending("fail"),
     release: ending("release"),
     saveConversation: async () => "ok",
     loadConversation: async () => "refused",
   };
+  const kept = new Map<string, string>();
   const firstTexts: [string, number][] = [];
   const ahead: number[] = [];
   const ends: AttemptEnd[] = [];
@@ -157,11 +172,17 @@ function setUp({ aheadMs = 0, graceMs = 0, log = pino({ level: "silent" }) } = {
     conversations: {
       begin: async () => undefined,
       keep: async () => ({ conversationId: "", transcriptFault: "", counted: async () => {} }),
+      keepHere: async () => ({ conversationId: "", transcriptFault: "" }),
+    },
+    kept: {
+      put: async ({ taskId }, { how }) => void kept.set(taskId, how),
+      remove: async ({ taskId }) => void kept.delete(taskId),
+      left,
     },
     onClockAhead: (ms) => void ahead.push(ms),
     warm: { waiting: () => 0, processes: () => 0, allow: async () => {} },
     graceMs,
-    drainMs: 5_000,
+    drainMs,
     adaptsSlots: true,
     onFirstText: (engine, ms) => void firstTexts.push([engine, ms]),
     giveBackMs: 1_000,
@@ -175,6 +196,7 @@ function setUp({ aheadMs = 0, graceMs = 0, log = pino({ level: "silent" }) } = {
     endings,
     ends,
     ahead,
+    kept,
     last: () => syncs.at(-1)?.request,
     /** Answers the newest Sync. */
     async answer(part: Partial<SyncAnswer> = {}) {
@@ -487,5 +509,98 @@ describe("the executor", () => {
     assert.deepEqual([x.last()?.leases, x.last()?.maxWaitMs], [[], 0]);
     await x.answer();
     await closed;
+  });
+
+  it("lets runs continue for the whole drain time only while the queue answers, and for 30 s when it does not", async () => {
+    const x = setUp({ drainMs: 600_000 });
+    await x.answer({ leases: [leaseOf("t1"), leaseOf("t2"), leaseOf("t3")], leaseMs: 90_000 });
+    const closed = x.running.close();
+    await settled();
+    for (let times = 0; times < 50; times++) {
+      await x.answer({ leaseMs: 90_000 });
+      await x.pass(10_000);
+    }
+    await x.answer({ leaseMs: 90_000 });
+    x.runs[0]?.end(success);
+    x.runs[1]?.end({ ok: false, failure: runFailure("TIMEOUT", "late"), usage: undefined, costUsd: undefined });
+    await settled();
+    assert.deepEqual([[...x.kept], x.endings.toSorted()], [[], ["complete t1", "fail t2"]]);
+    await x.fail();
+    await x.pass(1_000);
+    const ended = [
+      ["t1", "complete"],
+      ["t2", "fail"],
+    ];
+    assert.deepEqual([...x.kept].toSorted(), ended, "a kill of the executor no longer loses them");
+    await x.pass(28_999);
+    assert.equal(x.runs[2]?.stopped, false);
+    await x.pass(1);
+    assert.equal(x.runs[2]?.stopped, true);
+    await x.fail();
+    await x.pass(1_000);
+    await closed;
+    assert.deepEqual([...x.kept].toSorted(), [...ended, ["t3", "release"]], "the next boot tells them");
+  });
+
+  it("keeps the end of a run only until the queue has answered it", async () => {
+    const x = setUp();
+    await x.answer({ leases: [leaseOf("t1"), leaseOf("t2")] });
+    for (const run of x.runs) run.end(success);
+    await settled();
+    await x.pass(1_000);
+    assert.deepEqual([...x.kept.keys()], ["t1", "t2"]);
+    await x.confirm();
+    await x.confirm("lost");
+    assert.deepEqual([[...x.kept], x.ends], [[], ["SUCCEEDED", "LOST"]]);
+  });
+
+  it("tells the queue a result although its lease is lost, because the queue's fence decides", async () => {
+    const reported = Promise.withResolvers<Answer>();
+    const x = setUp({ report: () => reported.promise });
+    await x.answer({ leases: [leaseOf("t1")] });
+    x.runs[0]?.end(success);
+    await settled();
+    reported.resolve("lost");
+    await settled();
+    assert.deepEqual(x.endings, ["complete t1"]);
+    await x.confirm();
+    assert.deepEqual(x.ends, ["SUCCEEDED"]);
+  });
+
+  it("tells the queue what an earlier boot left before its first Sync, repeats it, and drops what is not taken", async () => {
+    const told: ((answer: Answer | Error) => void)[] = [];
+    const tell = () =>
+      new Promise<Answer>((resolve, reject) => {
+        told.push((answer) => (answer instanceof Error ? reject(answer) : resolve(answer)));
+      });
+    const lines: string[] = [];
+    const log = pino({ level: "info" }, { write: (line) => void lines.push(line) });
+    const left = ["t1", "t2"].map((taskId) => ({ taskId, fence: 1n, how: "complete" as const, tell }));
+    const x = setUp({ left, log });
+    for (const { taskId, how } of left) x.kept.set(taskId, how);
+    told.shift()?.(new Error("no answer"));
+    await settled();
+    await x.pass(100);
+    assert.deepEqual([x.syncs.length, [...x.kept.keys()]], [0, ["t1", "t2"]]);
+    told.shift()?.("lost");
+    await settled();
+    assert.deepEqual([x.syncs.length, [...x.kept.keys()]], [0, ["t1"]]);
+    told.shift()?.("ok");
+    await settled();
+    assert.deepEqual([x.syncs.length, [...x.kept.keys()]], [1, []]);
+    assert.match(lines[0] ?? "", /"task":"t2".*does not take the end/);
+  });
+
+  it("leaves what an earlier boot left to the next one if it stops before the queue answers", async () => {
+    const tell = (signal: AbortSignal) =>
+      new Promise<Answer>((_, reject) => signal.addEventListener("abort", () => reject(new Error("given up"))));
+    const x = setUp({ left: [{ taskId: "t1", fence: 1n, how: "complete", tell }] });
+    x.kept.set("t1", "complete");
+    const closed = x.running.close();
+    await settled();
+    await x.fail();
+    await x.pass(1_000);
+    await closed;
+    assert.deepEqual([...x.kept.keys()], ["t1"]);
   });
 });

@@ -6,6 +6,7 @@ import { EmergencyStop } from "./emergency.js";
 import { EngineSlots, type EngineStatus } from "./engine-slots.js";
 import { createHeldLeases, type HeldLeases } from "./held-leases.js";
 import type { InstalledEngine } from "./installed-engine.js";
+import { type KeptEnds, tellLeft } from "./kept-ends.js";
 import { LoginChecks } from "./login-checks.js";
 import { createProbe, type Probe, type ProbeReport } from "./probe.js";
 import type { Lease, LeaseId, SlotChange, SyncAnswer } from "./queue.js";
@@ -16,6 +17,7 @@ export interface ExecutorOptions extends AttemptDeps {
   readonly executorId: string;
   readonly bootId: string;
   readonly engines: readonly InstalledEngine[];
+  readonly kept: KeptEnds;
   readonly warm: WarmProcesses;
   /**
    * Called after each answered Sync with the time that this host's clock is ahead of the queue's clock. The value may
@@ -36,6 +38,8 @@ export interface RunningExecutor {
   /**
    * Takes no more work and lets runs end. Then stops the remaining runs and gives their leases back. No engine process
    * is left when it resolves. Takes at most `drainMs`, `giveBackMs` and a second, unless a killed process does not die.
+   * Lets runs end for 30 s only if the queue does not answer meanwhile: it gets their results no earlier than by the next
+   * boot.
    */
   close(): Promise<void>;
 }
@@ -47,6 +51,15 @@ export interface ExecutorStatus {
   readonly engines: readonly EngineStatus[];
   readonly attempts: readonly Attempt[];
 }
+
+/** If the queue answers no Sync for this long, `close` no longer lets runs continue. */
+const QUEUE_GONE_MS = 30_000;
+
+/**
+ * How long the first Sync waits until the queue has the ends that an earlier boot left. The first Sync lists no lease, so
+ * the queue would let the tasks begin again.
+ */
+const LEFT_ENDS_MS = 5 * 60_000;
 
 /** Time limit of the last Sync. If the queue does not answer it, the remaining leases expire. */
 const GOODBYE_MS = 1_000;
@@ -61,7 +74,7 @@ export class Executor {
   readonly #probe: Probe;
   readonly #emergency: EmergencyStop;
   readonly #logins: LoginChecks;
-  #stopping = false;
+  readonly #closing = new AbortController();
   /** Set by an operator's call. */
   #drained = false;
   #address = "";
@@ -71,7 +84,12 @@ export class Executor {
     const { queue, clock, executorId, bootId, engines, warm } = options;
     this.#options = options;
     this.#log = options.log.child({ executor: executorId, boot: bootId });
-    this.#held = createHeldLeases(clock, options.graceMs);
+    this.#held = createHeldLeases({
+      clock,
+      graceMs: options.graceMs,
+      // At a stop, the next boot gives the lease back at no cost. Otherwise another executor may have it by now.
+      expired: () => (this.#stopping ? "release" : "lost"),
+    });
     this.#slots = new EngineSlots(engines, { running: (engine) => this.#running(engine), warm });
     this.#sync = new SyncLoop({
       queue,
@@ -155,8 +173,20 @@ export class Executor {
   /** Begins to take work. `address`: host and port at which other services reach it. To be called once. */
   start(address: string): RunningExecutor {
     this.#address = address;
-    const looped = this.#sync.run();
+    const looped = this.#loop();
     return { close: () => this.#close(looped) };
+  }
+
+  async #loop(): Promise<void> {
+    const { kept, clock } = this.#options;
+    const told = tellLeft({ kept, clock, log: this.#log }, this.#closing.signal);
+    if (kept.left.length > 0) await this.#within(LEFT_ENDS_MS, told);
+    await this.#sync.run();
+    await told;
+  }
+
+  get #stopping(): boolean {
+    return this.#closing.signal.aborted;
   }
 
   #running(engine: string): number {
@@ -246,19 +276,38 @@ export class Executor {
 
   async #close(looped: Promise<void>): Promise<void> {
     const { drainMs, giveBackMs } = this.#options;
-    this.#stopping = true;
+    this.#closing.abort();
     this.#sync.renew();
     const noneWaits = this.#allowWarm();
     this.#log.info({ runs: this.#held.attempts().length }, "draining");
-    await this.#within(drainMs, this.#allOver());
-    for (const attempt of this.#held.attempts()) attempt.stop("release");
-    await this.#within(giveBackMs, this.#allOver());
+    const queueIsGone = await this.#letEnd(drainMs);
+    // A run that has ended keeps its end, which may be a failure.
+    for (const attempt of this.#held.attempts()) if (attempt.running) attempt.stop("release");
+    await this.#within(giveBackMs, queueIsGone ? this.#noneRuns() : this.#allOver());
     for (const attempt of this.#held.attempts()) attempt.abandon();
     await this.#allOver();
     await noneWaits;
     this.#sync.finish();
     await looped;
     await this.#sayGoodbye();
+  }
+
+  /** Lets runs end. Resolves to true early if the queue is gone. */
+  async #letEnd(drainMs: number): Promise<boolean> {
+    const over = new AbortController();
+    const gone = this.#sync.unanswered(QUEUE_GONE_MS, over.signal);
+    let isGone = false;
+    const waits = [this.#allOver(), gone.then((is) => void (isGone = is))];
+    await this.#within(drainMs, Promise.race(waits));
+    over.abort();
+    const runs = this.#held.attempts().length;
+    if (isGone)
+      this.#log.warn({ runs }, "the queue does not answer; runs are stopped, and the next boot tells their ends");
+    return isGone;
+  }
+
+  async #noneRuns(): Promise<void> {
+    await Promise.all(this.#held.attempts().map((attempt) => attempt.engineGone));
   }
 
   async #allOver(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Attempt } from "./attempt.js";
+import type { StopCause } from "./attempt-end.js";
 import type { Clock } from "./clock.js";
 import type { LeaseId } from "./queue.js";
 
@@ -17,6 +18,13 @@ interface Held {
 /** An engine is stopped early by at most this part of its lease, even if its grace is longer. */
 const MOST_GRACE = 1 / 4;
 
+export interface HeldLeasesOptions {
+  readonly clock: Clock;
+  readonly graceMs: number;
+  /** Why an attempt is stopped whose lease was not renewed in time. */
+  readonly expired: () => StopCause;
+}
+
 /**
  * The leases of this executor, each with its attempt. The executor holds a lease until the queue has answered its end.
  * The queue says how long a lease lasts. Here it counts from when the call was sent that granted or renewed it. The
@@ -24,7 +32,7 @@ const MOST_GRACE = 1 / 4;
  * `graceMs` before the lease ends: after that, another executor may run the same task. A result that only waits to be
  * written is kept, and the queue's fence decides about it.
  */
-export function createHeldLeases(clock: Clock, graceMs: number) {
+export function createHeldLeases({ clock, graceMs, expired }: HeldLeasesOptions) {
   const leases = new Map<string, Held>();
 
   /** When the engine is asked to end, so that it has ended before the lease does. */
@@ -34,7 +42,7 @@ export function createHeldLeases(clock: Clock, graceMs: number) {
   async function expire(held: Held): Promise<void> {
     while (!held.removed && held.attempt.running) {
       const leftMs = held.endsAt - clock.now();
-      if (leftMs <= 0) return held.attempt.stop("lost");
+      if (leftMs <= 0) return held.attempt.stop(expired());
       held.wake = new AbortController();
       await clock.wait(leftMs, held.wake.signal);
     }

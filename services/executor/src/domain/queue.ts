@@ -39,6 +39,12 @@ export type KeptResult = RunResult & {
   readonly windows?: readonly WindowSignal[] | undefined;
 };
 
+/** How an attempt ended, as the queue is told. */
+export type Ending =
+  | { readonly how: "complete"; readonly engine: string; readonly result: KeptResult }
+  | { readonly how: "fail"; readonly failed: FailedAttempt }
+  | { readonly how: "release"; readonly reason: string };
+
 export type Answer = "ok" | "lost" | "refused";
 
 /** The queue answered a call with a fault of its own (INTERNAL). */

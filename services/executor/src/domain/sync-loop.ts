@@ -92,6 +92,21 @@ export class SyncLoop {
     if (ageMs > SYNC_TOO_OLD_MS) throw new Error(`the queue last answered ${ageMs} ms ago`);
   }
 
+  /**
+   * Resolves to true when the queue has answered no Sync for `ms`. The time counts from this call at the earliest.
+   * Resolves to false when `signal` aborts.
+   */
+  async unanswered(ms: number, signal: AbortSignal): Promise<boolean> {
+    const { clock } = this.#deps;
+    const from = clock.now();
+    while (!signal.aborted) {
+      const leftMs = Math.max(from, this.#answeredAt ?? from) + ms - clock.now();
+      if (leftMs <= 0) return true;
+      await clock.wait(leftMs, signal);
+    }
+    return false;
+  }
+
   async #sync(): Promise<void> {
     const { queue, clock, apply } = this.#deps;
     const sentAt = clock.now();

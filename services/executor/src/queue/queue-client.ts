@@ -4,6 +4,7 @@ import { durationMs, toDuration } from "@ccsp/protos/duration.js";
 import type { Logger } from "pino";
 import {
   type Answer,
+  type Ending,
   type FailedAttempt,
   type KeptResult,
   type LeaseId,
@@ -14,7 +15,8 @@ import {
   type SyncRequest,
 } from "../domain/queue.js";
 import { toOrder, toReceiptMessage } from "./emergency.js";
-import { toLease, toTaskError, toTaskEvent, toTaskResult, toUsage, toWindows } from "./messages.js";
+import { type EndMessage, toEndMessage } from "./ends.js";
+import { toLease, toTaskEvent } from "./messages.js";
 
 /** The calls that an executor makes. */
 export type QueueClient = Pick<
@@ -36,8 +38,14 @@ const HEARTBEATS = 3;
  */
 const AWAY: readonly string[] = ["DEPENDENCY_UNAVAILABLE", "SHUTTING_DOWN", "DEADLINE_EXCEEDED"];
 
+const METHODS = { complete: "Complete", fail: "Fail", release: "Release" } as const;
+
+/** Tells the queue an end that an earlier boot left. Answers and rejects as the calls of `QueuePort` do. */
+export type TellEnd = (end: EndMessage, signal: AbortSignal) => Promise<Answer>;
+
 /** Provides QueueService in the form that the domain uses. */
-export const createQueuePort = (client: QueueClient, log: Logger): QueuePort => new GrpcQueue(client, log);
+export const createQueuePort = (client: QueueClient, log: Logger): QueuePort & { readonly tell: TellEnd } =>
+  new GrpcQueue(client, log);
 
 class GrpcQueue implements QueuePort {
   readonly #client: QueueClient;
@@ -100,28 +108,29 @@ class GrpcQueue implements QueuePort {
   }
 
   complete(lease: LeaseId, engine: string, result: KeptResult, signal: AbortSignal): Promise<Answer> {
-    const { taskId, fence } = lease;
-    return this.#ask(lease, "Complete", signal, async () => {
-      const { conversationId: engineConversationId, transcriptFault = "", windows } = result;
-      const said = { engineConversationId, transcriptFault, windows: toWindows(windows) };
-      const message = { taskId, fence, result: toTaskResult(engine, result), ...said };
-      return this.#client.complete(message, { signal, timeoutMs: ENDING_MS });
-    });
+    return this.#end(lease, { how: "complete", engine, result }, signal);
   }
 
-  fail(lease: LeaseId, { failure, usage, costUsd, windows }: FailedAttempt, signal: AbortSignal): Promise<Answer> {
-    const { taskId, fence } = lease;
-    return this.#ask(lease, "Fail", signal, async () => {
-      const cost = costUsd === undefined ? {} : { costUsd };
-      const used = { usage: toUsage(usage), ...cost, windows: toWindows(windows) };
-      const message = { taskId, fence, error: toTaskError(failure), ...used };
-      return this.#client.fail(message, { signal, timeoutMs: ENDING_MS });
-    });
+  fail(lease: LeaseId, failed: FailedAttempt, signal: AbortSignal): Promise<Answer> {
+    return this.#end(lease, { how: "fail", failed }, signal);
   }
 
   release(lease: LeaseId, reason: string, signal: AbortSignal): Promise<Answer> {
-    const { taskId, fence } = lease;
-    return this.#ask(lease, "Release", signal, () => this.#client.release({ taskId, fence, reason }, { signal }));
+    return this.#end(lease, { how: "release", reason }, signal);
+  }
+
+  #end(lease: LeaseId, ending: Ending, signal: AbortSignal): Promise<Answer> {
+    return this.#ask(lease, METHODS[ending.how], signal, async () => this.#send(toEndMessage(lease, ending), signal));
+  }
+
+  tell(end: EndMessage, signal: AbortSignal): Promise<Answer> {
+    return this.#ask(end.message, METHODS[end.how], signal, () => this.#send(end, signal));
+  }
+
+  async #send(end: EndMessage, signal: AbortSignal): Promise<object> {
+    if (end.how === "complete") return await this.#client.complete(end.message, { signal, timeoutMs: ENDING_MS });
+    if (end.how === "fail") return await this.#client.fail(end.message, { signal, timeoutMs: ENDING_MS });
+    return await this.#client.release(end.message, { signal });
   }
 
   saveConversation(lease: LeaseId, transcript: Uint8Array, signal: AbortSignal): Promise<Answer> {

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { kernelFiles } from "@ccsp/engine-kit/own-files";
 import { COOKIE_NAME } from "./cookie.js";
 
-const { closeSync, openSync, readdirSync, readFileSync, readSync } = kernelFiles;
+const { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statfsSync } = kernelFiles;
 
 /** A living process, as /proc describes it. */
 export interface ProcessRow {
@@ -107,6 +107,58 @@ export function reapedCpuMs(): number {
  */
 export const readPssBytes = (pid: number): number =>
   1024 * Number(/^Pss:\s+(\d+)/m.exec(readText(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0);
+
+/** Device and place of a tmpfs in /proc/<pid>/mountinfo. A space in a name is written as \040 there. */
+const TMPFS = /^\d+ \d+ (\d+:\d+) \S+ (\S+) .* - tmpfs /gm;
+
+/**
+ * Bytes of the files in memory that only these processes see: in each tmpfs of a mount namespace that is not that of
+ * this process. 0 if they have none or this user may not look.
+ */
+export function readTmpfsBytes(pids: readonly number[]): number {
+  const namespaces = new Set([namespaceOf("self")]);
+  let devices: Set<string> | undefined;
+  let total = 0;
+  for (const pid of pids) {
+    const namespace = namespaceOf(pid);
+    if (namespace === "" || namespaces.has(namespace)) continue;
+    namespaces.add(namespace);
+    // Those of the host, which a run may see too, are not its own.
+    devices ??= new Set(tmpfsOf("self").map(({ device }) => device));
+    for (const { device, place } of tmpfsOf(pid)) {
+      if (devices.has(device)) continue;
+      devices.add(device);
+      total += bytesIn(`/proc/${pid}/root${place}`);
+    }
+  }
+  return total;
+}
+
+function tmpfsOf(pid: number | "self"): { readonly device: string; readonly place: string }[] {
+  // One read call returns only a part of this file.
+  const mounts = orElse(() => readFileSync(`/proc/${pid}/mountinfo`, "latin1"), "");
+  return [...mounts.matchAll(TMPFS)].map(([, device = "", place = ""]) => ({
+    device,
+    place: place.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))),
+  }));
+}
+
+const namespaceOf = (pid: number | "self"): string => orElse(() => readlinkSync(`/proc/${pid}/ns/mnt`), "");
+
+const bytesIn = (place: string): number =>
+  orElse(() => {
+    const { blocks, bfree, bsize } = statfsSync(place);
+    return (blocks - bfree) * bsize;
+  }, 0);
+
+/** The process may be gone, or be another user's. */
+function orElse<T>(read: () => T, otherwise: T): T {
+  try {
+    return read();
+  } catch {
+    return otherwise;
+  }
+}
 
 /** The fields from the third on. The second is the command's name, which may contain spaces and brackets. */
 function statFields(pid: number | "self"): string[] {

@@ -1,5 +1,5 @@
 import type { RunResources } from "@ccsp/engine-kit";
-import { type ProcessRow, readPssBytes, readStat } from "./proc.js";
+import { type ProcessRow, readPssBytes, readStat, readTmpfsBytes } from "./proc.js";
 
 /** For each limit, 0 means no limit. */
 export interface TreeLimits {
@@ -112,23 +112,24 @@ export class Tree {
     this.#members = rows;
     if (rows.length === 0) return;
     const rssBytes = sum(rows, (row) => row.rssBytes);
-    this.#has(rssBytes);
+    const fileBytes = readTmpfsBytes(rows.map(({ pid }) => pid));
+    this.#has(rssBytes + fileBytes);
     this.#cpuMs = Math.max(this.#cpuMs ?? 0, this.#goneCpuMs + sum(rows, (row) => row.cpuMs));
-    this.#judge(rssBytes);
+    this.#judge(rssBytes, fileBytes);
   }
 
-  #has(rssBytes: number): void {
-    this.#peakMemoryBytes = Math.max(this.#peakMemoryBytes ?? 0, rssBytes);
+  #has(bytes: number): void {
+    this.#peakMemoryBytes = Math.max(this.#peakMemoryBytes ?? 0, bytes);
   }
 
-  #judge(rssBytes: number): void {
+  #judge(rssBytes: number, fileBytes: number): void {
     const { onOverrun } = this.#options;
     const { processes, memoryBytes } = this.#options.limits;
     if (this.#root === undefined) return;
     if (processes > 0 && this.#members.length > processes) return onOverrun("processes");
-    if (memoryBytes === 0 || rssBytes <= memoryBytes) return;
+    if (memoryBytes === 0 || rssBytes + fileBytes <= memoryBytes) return;
     // RSS counts shared pages more than once. The exact count is expensive, and is needed only now.
-    if (this.pssBytes() > memoryBytes) onOverrun("memory");
+    if (this.pssBytes() + fileBytes > memoryBytes) onOverrun("memory");
   }
 }
 

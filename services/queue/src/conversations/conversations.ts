@@ -4,7 +4,7 @@ import { Faults } from "../domain/fields/faults.js";
 import { cut, MAX_REASON_BYTES } from "../domain/fields/text.js";
 import type { StartConditions } from "../domain/task/alarm.js";
 import { shardOfTask } from "../domain/task/shard.js";
-import { isHeld, type Task } from "../domain/task/task.js";
+import { isEnded, isHeld, type Task } from "../domain/task/task.js";
 import type { TaskReads } from "../domain/task/task-store.js";
 import type { Conversation, ConversationStore, Owner, Turn } from "./conversation.js";
 
@@ -82,7 +82,8 @@ export function createConversations({ store, tasks, affinityMs }: ConversationsD
      * Throws INVALID_FIELD.
      */
     async complete(task: Task, fence: number, asked: Asked, left: LeftTurn): Promise<PendingTurn | undefined> {
-      const current = task.fence === fence && isHeld(task.state);
+      // A result may come after the end of its lease, as long as no later one was granted.
+      const current = task.fence === fence && !isEnded(task.state);
       if (!current && !completed(task, fence)) return undefined;
       checkLeft(left);
       const { engineId, fault } = left;

@@ -270,7 +270,7 @@ export class Play {
   private async complete(id: string, fence: number, tokens: number): Promise<void> {
     const [task, answer] = [this.tasks.get(id), this.world.queue.complete(id, fence, Buffer.from("r"), { tokens })];
     if (task?.settled === `${fence} complete`) return void (await answer);
-    if (!model.holds(task, fence)) return expectRefusal(answer, "LEASE_LOST");
+    if (!model.takesResult(task, fence)) return expectRefusal(answer, "LEASE_LOST");
     await answer;
     model.complete(task);
   }

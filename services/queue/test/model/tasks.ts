@@ -54,6 +54,9 @@ const ended = ({ state }: ModelTask): boolean => ["SUCCEEDED", "FAILED", "CANCEL
 export const waits = (task: ModelTask): boolean => !held(task) && !ended(task);
 export const holds = (task: ModelTask | undefined, fence: number): task is ModelTask =>
   task !== undefined && held(task) && task.fence === fence;
+/** Whether a result under this fence ends the task: it may come after the end of its lease. */
+export const takesResult = (task: ModelTask | undefined, fence: number): task is ModelTask =>
+  task !== undefined && task.fence === fence && (held(task) || (waits(task) && !task.settled.startsWith(`${fence} `)));
 
 export function accept(task: NewTask, now: number): ModelTask {
   const { start = 0, conditions: { deadline, pin, pinMs = Number.POSITIVE_INFINITY } = {} } = task;

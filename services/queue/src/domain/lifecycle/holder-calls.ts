@@ -26,7 +26,10 @@ export function createHolderCalls({ store, moves, gates }: HolderDeps, retry: Re
       if (outcome !== "ok") throw refused(report.id, outcome);
     },
 
-    /** Ends the task with its result. Returns the task as it was when it was leased, or later. */
+    /**
+     * Ends the task with its result, also after the end of the lease if no later one was granted. Returns the task as it
+     * was when it was leased, or later.
+     */
     async complete(id: string, fence: number, result: Uint8Array, facts: RunFacts): Promise<Task> {
       // Used only for fields that do not change during a lease. A holder's result ends the task in any state.
       const task = isTaskId(id) ? await store.findLeased(id, fence) : undefined;

@@ -265,7 +265,10 @@ export function afterAnswer({ created }: Task, { event: facts = {} }: RunFacts):
   };
 }
 
-/** The end with a holder's result. It applies in any held state, because the work is done. */
+/**
+ * The end with a holder's result. It applies in any held state, because the work is done. It also applies after the end
+ * of its lease, while the task waits and no later lease was granted.
+ */
 export function afterCompletion(fence: number, { tokens, event: facts = {} }: RunFacts): Move {
   const used = tokens === undefined ? {} : { used: tokens };
   return {

@@ -80,8 +80,8 @@ export enum ErrorReason {
   MESSAGE_TOO_LARGE = 10,
   /**
    * LEASE_LOST - FAILED_PRECONDITION: the caller's fence is not the newest.
-   * Do: Executors: end the run with all its processes and drop its result. Another executor has the task, or the task
-   * has ended.
+   * Do: Executors: end the run with all its processes and drop its result. A later attempt has begun, or the task has
+   * ended.
    */
   LEASE_LOST = 11,
   /**

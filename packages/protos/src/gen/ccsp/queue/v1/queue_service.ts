@@ -11265,10 +11265,14 @@ export const QueueServiceService = {
    *
    * A task in CANCELLING ends as SUCCEEDED too: its work was done before the cancel reached it.
    *
+   * The result may come after the lease is over, for example because the executor was restarted. The queue takes it as
+   * long as it has granted no later lease of the task, and the task has not ended. Fail and Release have to come in
+   * time.
+   *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `result` is missing or larger than 12 MiB, or `engine_conversation_id` is
    *   wrong.
-   * - FAILED_PRECONDITION `LEASE_LOST`: another executor holds the task, or the task has ended. Drop the result.
+   * - FAILED_PRECONDITION `LEASE_LOST`: a later lease was granted, or the task has ended. Drop the result.
    */
   complete: {
     path: "/ccsp.queue.v1.QueueService/Complete" as const,
@@ -11792,10 +11796,14 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    *
    * A task in CANCELLING ends as SUCCEEDED too: its work was done before the cancel reached it.
    *
+   * The result may come after the lease is over, for example because the executor was restarted. The queue takes it as
+   * long as it has granted no later lease of the task, and the task has not ended. Fail and Release have to come in
+   * time.
+   *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `result` is missing or larger than 12 MiB, or `engine_conversation_id` is
    *   wrong.
-   * - FAILED_PRECONDITION `LEASE_LOST`: another executor holds the task, or the task has ended. Drop the result.
+   * - FAILED_PRECONDITION `LEASE_LOST`: a later lease was granted, or the task has ended. Drop the result.
    */
   complete: handleUnaryCall<CompleteRequest, CompleteResponse>;
   /**
@@ -12146,10 +12154,14 @@ export interface QueueServiceClient extends Client {
    *
    * A task in CANCELLING ends as SUCCEEDED too: its work was done before the cancel reached it.
    *
+   * The result may come after the lease is over, for example because the executor was restarted. The queue takes it as
+   * long as it has granted no later lease of the task, and the task has not ended. Fail and Release have to come in
+   * time.
+   *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `result` is missing or larger than 12 MiB, or `engine_conversation_id` is
    *   wrong.
-   * - FAILED_PRECONDITION `LEASE_LOST`: another executor holds the task, or the task has ended. Drop the result.
+   * - FAILED_PRECONDITION `LEASE_LOST`: a later lease was granted, or the task has ended. Drop the result.
    */
   complete(
     request: CompleteRequest,
