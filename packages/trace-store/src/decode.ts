@@ -46,6 +46,10 @@ export function decodeExport(request: ExportRequest): Span[] {
   });
 }
 
+/** The attributes of each resource in the request. */
+export const resourcesIn = (request: ExportRequest): Readonly<Record<string, unknown>>[] =>
+  request.resourceSpans.map(({ resource }) => attributesOf(resource?.attributes ?? []));
+
 const hasIds = ({ traceId, spanId }: WireSpan): boolean => traceId.length === 16 && spanId.length === 8;
 
 const KINDS: Readonly<Record<string, SpanKind>> = {
