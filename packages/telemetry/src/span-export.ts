@@ -81,15 +81,15 @@ async function exporterOfEnv(): Promise<SpanExporter | undefined> {
   const { OTEL_TRACES_EXPORTER: wanted = "otlp", ...env } = process.env;
   if (wanted.includes("none")) return undefined;
   if (wanted.includes("console")) return new ConsoleSpanExporter();
+  const protocol = env["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] ?? env["OTEL_EXPORTER_OTLP_PROTOCOL"];
   // Loaded only now: each of them takes 20 ms of the start.
-  switch (env["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] ?? env["OTEL_EXPORTER_OTLP_PROTOCOL"]) {
-    case "http/json":
-      return new (await import("@opentelemetry/exporter-trace-otlp-http")).OTLPTraceExporter();
-    case "http/protobuf":
-      return new (await import("@opentelemetry/exporter-trace-otlp-proto")).OTLPTraceExporter();
-    default:
-      return new (await import("@opentelemetry/exporter-trace-otlp-grpc")).OTLPTraceExporter();
+  if (protocol === "http/json") {
+    return new (await import("@opentelemetry/exporter-trace-otlp-http")).OTLPTraceExporter();
   }
+  if (protocol === "http/protobuf") {
+    return new (await import("@opentelemetry/exporter-trace-otlp-proto")).OTLPTraceExporter();
+  }
+  return new (await import("@opentelemetry/exporter-trace-otlp-grpc")).OTLPTraceExporter();
 }
 
 /**

@@ -39,8 +39,8 @@ import { createExecutorMetrics } from "./telemetry/metrics.js";
 import { createWarmMetrics } from "./telemetry/warm-metrics.js";
 import { WarmPool } from "./warm/pool.js";
 
-/** Sync comes about once a second and belongs to no task. */
-const UNTRACED = { untraced: ["sync"] } as const;
+/** Calls of Sync belong to no task, and a run makes thousands of Report: its span says how many. */
+const UNTRACED = { untraced: ["sync", "report"] } as const;
 
 /** Time for the answers to Release when the executor stops. */
 const GIVE_BACK_MARGIN_MS = 2_000;

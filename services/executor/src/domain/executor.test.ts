@@ -147,7 +147,7 @@ function setUp({ aheadMs = 0, graceMs = 0, log = pino({ level: "silent" }) } = {
     queue,
     tracing: {
       attempt: (_lease, work) =>
-        work({ traceparent: "", engine: () => ({ traceparent: "", end: () => {} }), ended: () => {} }),
+        work({ traceparent: "", engine: () => ({ traceparent: "", add: () => {}, end: () => {} }), ended: () => {} }),
     },
     metrics: { started: () => {}, ended: (_engine, end) => void ends.push(end), ran: () => {} },
     clock,
