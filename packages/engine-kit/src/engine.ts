@@ -11,6 +11,8 @@ export interface Engine {
    * account.
    */
   readonly account?: string | undefined;
+  /** The provider of its models, by the names of OpenTelemetry's conventions. Undefined: it has several. */
+  readonly provider?: string | undefined;
   readonly capabilities: EngineCapabilities;
   /** Asks the engine itself. Empty when the engine cannot say its version. Rejects when the engine cannot be run. */
   version(): Promise<string>;
@@ -119,11 +121,13 @@ export interface EngineRun extends RunHandle {
  * engine withdraws what it sent of this message, such as half of an answer that it requested again. `followRun` makes
  * sure that the last message that was not taken back is the answer. `usage`: what the run has used so far, at most once
  * for each turn of the model. `followRun` makes sure that the last one has the numbers of the outcome.
+ * `tool-ended`: the tool with this `id` has ended. An engine that does not say this leaves both out.
  */
 export type EngineEvent =
   | { readonly type: "text"; readonly text: string; readonly message?: number | undefined }
   | { readonly type: "taken-back"; readonly message: number }
-  | { readonly type: "tool"; readonly name: string }
+  | { readonly type: "tool"; readonly name: string; readonly id?: string | undefined }
+  | { readonly type: "tool-ended"; readonly id: string; readonly failed: boolean }
   | ({ readonly type: "usage" } & UsageSoFar)
   | { readonly type: "notice"; readonly category: ErrorCategory; readonly message: string };
 
@@ -187,6 +191,8 @@ export interface RunResult {
   readonly engineVersion: string;
   readonly model: string;
   readonly turns: number;
+  /** Why the model stopped, in the engine's word: lower-case letters, _ and -. Undefined when the engine does not say it. */
+  readonly finishReason?: string | undefined;
   /** Uses of tools that the run was not allowed. Undefined when the engine does not report them. */
   readonly permissionDenials?: readonly PermissionDenial[] | undefined;
   /** From the start of the process to its end. */

@@ -198,7 +198,7 @@ async function exitOf(run: SupervisedRun): Promise<RunExit> {
 
 function wordsOf(event: EngineEvent): string {
   if (event.type === "text") return event.text;
-  if (event.type === "taken-back" || event.type === "usage") return "";
+  if (event.type === "taken-back" || event.type === "usage" || event.type === "tool-ended") return "";
   return event.type === "tool" ? event.name : event.message;
 }
 

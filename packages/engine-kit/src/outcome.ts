@@ -44,6 +44,7 @@ function endOf<W extends string>(end: EndOfRun<W>): RunOutcome {
       engineVersion: transcript.version ?? "",
       model: transcript.model ?? "",
       turns: ending.turns,
+      ...(/^[a-z_-]{1,32}$/.test(transcript.finishReason ?? "") && { finishReason: transcript.finishReason }),
       permissionDenials: transcript.denials,
       runMs: exit.runMs,
       resources: exit.resources,

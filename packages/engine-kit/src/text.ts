@@ -19,7 +19,8 @@ export function createWholeText(): (event: EngineEvent) => EngineEvent | undefin
   let half = "";
   let of = 0;
   return (event) => {
-    if (event.type === "tool") return { type: "tool", name: words(event.name) };
+    if (event.type === "tool") return { ...event, name: words(event.name) };
+    if (event.type === "tool-ended") return event;
     if (event.type === "notice") return { ...event, message: words(event.message) };
     if (event.type === "usage") return { ...event, model: words(event.model) };
     if (event.type === "taken-back") return event;

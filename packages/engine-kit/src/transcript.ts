@@ -24,6 +24,8 @@ export interface Transcript<W extends string = string> {
   denials: readonly PermissionDenial[];
   usage: Usage | undefined;
   costUsd: number | undefined;
+  /** Why the model stopped, in the engine's word. */
+  finishReason?: string | undefined;
   words: Words<W>;
   /** HTTP status of the provider's answer, when that answer was the error. */
   status: number | undefined;

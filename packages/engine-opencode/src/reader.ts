@@ -105,6 +105,7 @@ class Reader implements RunReader<OpenCodeWord> {
     this.transcript.conversationId = textAt(line, "sessionID");
     this.#turns += 1;
     this.#reason = textAt(line, "part", "reason");
+    this.transcript.finishReason = this.#reason;
     this.#addUsage(line);
     const nothing = this.#reason === "unknown" && countAt(line, "part", "tokens", "output") === 0;
     this.#blank = nothing ? this.#blank + 1 : 0;

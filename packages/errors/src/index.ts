@@ -1,5 +1,12 @@
 export { CALLER_LIMITS, type CallerLimit, limited } from "./caller-limit.js";
-export { CATEGORY_NAMES, type CategoryName, categoryNameOf, isCategoryName, type SourceName } from "./failure-words.js";
+export {
+  CATEGORY_NAMES,
+  type CategoryName,
+  categoryNameOf,
+  categoryText,
+  isCategoryName,
+  type SourceName,
+} from "./failure-words.js";
 export { REASONS, type Reason } from "./reason.js";
 export {
   type FieldViolation,

@@ -1,28 +1,39 @@
-import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
-import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
-import { EVENT_TYPES, EVENTS } from "./event-stream.js";
+import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, trace } from "@opentelemetry/api";
+import { EVENTS } from "./event-stream.js";
+
+/** The event whose effect a span is. */
+export interface SpannedEvent {
+  readonly id: string;
+  /** Such as `task.completed`. */
+  readonly type: string;
+  readonly taskId: string;
+  /** W3C trace context of the task's span. */
+  readonly traceparent: string;
+}
 
 /**
- * Runs `work` in a CONSUMER span of the event's own trace, so that the trace of a task also shows the effects of its
- * events. The span ends with the work and is an error if the work rejects. Its attributes follow the conventions for
- * messaging, 1.45.0 (https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/, in development). The
- * caller chooses its name. Without tracing, or without a trace in the event, it only runs `work`.
+ * Runs `work` in a CONSUMER span. It begins after the task, perhaps hours later, so it has a trace of its own with a
+ * link to the task's span. The span ends with the work and is an error if the work rejects. Its attributes follow the
+ * conventions for messaging, 1.45.0 (https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/, in
+ * development). The caller chooses its name. Without tracing, or if the task is in no trace or not sampled, it only runs
+ * `work`.
  */
-export function withEventSpan<T>(name: string, event: Event, work: () => Promise<T>): Promise<T> {
-  const parent = propagation.extract(ROOT_CONTEXT, { traceparent: event.traceparent });
-  // Without the task's trace, the span would begin a new trace that no reader looks for.
-  if (trace.getSpanContext(parent) === undefined) return work();
+export function withEventSpan<T>(name: string, event: SpannedEvent, work: () => Promise<T>): Promise<T> {
+  const { id, type, taskId, traceparent } = event;
+  const task = trace.getSpanContext(propagation.extract(ROOT_CONTEXT, { traceparent }));
+  if (task === undefined || (task.traceFlags & TraceFlags.SAMPLED) === 0) return work();
   const attributes = {
     "messaging.system.name": "redis",
     "messaging.operation.name": "process",
     "messaging.operation.type": "process",
     "messaging.destination.name": EVENTS,
-    "messaging.message.id": event.id,
-    "ccsp.event.type": event.data === undefined ? "" : EVENT_TYPES[event.data.$case],
-    "ccsp.task.id": event.taskId,
+    "messaging.message.id": id,
+    "ccsp.event.type": type,
+    "ccsp.task.id": taskId,
   };
-  const span = trace.getTracer("@ccsp/events").startSpan(name, { kind: SpanKind.CONSUMER, attributes }, parent);
-  return context.with(trace.setSpan(parent, span), async () => {
+  const options = { kind: SpanKind.CONSUMER, attributes, links: [{ context: task }], root: true };
+  const span = trace.getTracer("@ccsp/events").startSpan(name, options, ROOT_CONTEXT);
+  return context.with(trace.setSpan(ROOT_CONTEXT, span), async () => {
     try {
       return await work();
     } catch (error) {

@@ -107,7 +107,6 @@ function serviceUnit(part: Part, targets: Readonly<Record<string, string>>, opti
     programArgs: [],
     env: {
       ...sharedEnv(options),
-      OTEL_SERVICE_NAME: `ccsp-${part.name}`,
       CCSP_INSTANCE: id,
       ...partEnv(part, options),
       ...targets,
@@ -118,7 +117,7 @@ function serviceUnit(part: Part, targets: Readonly<Record<string, string>>, opti
 }
 
 function singleUnit(parts: readonly Part[], options: PlanOptions): Unit {
-  const env: Record<string, string> = { ...sharedEnv(options), OTEL_SERVICE_NAME: "ccsp", CCSP_INSTANCE: "single" };
+  const env: Record<string, string> = { ...sharedEnv(options), CCSP_INSTANCE: "single" };
   for (const part of parts) Object.assign(env, partEnv(part, options));
   Object.assign(env, options.env);
   for (const part of parts) Object.assign(env, options.serviceEnv?.[part.name]);

@@ -18,7 +18,7 @@ const DEPLOY = fileURLToPath(new URL("../../../deploy/", import.meta.url));
 
 // A stand-in for all services. It is ready immediately, prints its settings, and ends as the setting STUB says.
 const SERVICE = `
-  const name = process.env.OTEL_SERVICE_NAME.replace("ccsp-", "");
+  const name = process.env.CCSP_INSTANCE.replace(/-[0-9]+$/, "");
   if (process.env.STUB === "refuses-settings") {
     console.error("CCSP_X must be a number");
     process.exit(2);
@@ -27,7 +27,7 @@ const SERVICE = `
     console.log(JSON.stringify({ level: "fatal", msg: "start failed", err: { message: "no engine" } }));
     process.exit(1);
   }
-  const names = name === "ccsp" ? ${JSON.stringify(SERVICES)} : [name];
+  const names = name === "single" ? ${JSON.stringify(SERVICES)} : [name];
   for (const one of names) {
     const [host, port] = process.env["CCSP_" + one.toUpperCase() + "_OPS_LISTEN"].split(":");
     const failing = process.env.STUB === "misses-queue" ? { queue: "no connection" } : {};

@@ -64,7 +64,7 @@ function helpText<C extends { readonly service: ServiceSettings }>(service: Serv
     "",
     ...table(settings.map((setting) => [setting.name, defaultOf(setting), setting.doc])),
     "",
-    "Traces go where OTEL_EXPORTER_OTLP_ENDPOINT points, under the name in OTEL_SERVICE_NAME.",
+    `Traces go where OTEL_EXPORTER_OTLP_ENDPOINT points, as ccsp-${service.name} or under the name in OTEL_SERVICE_NAME.`,
     "SIGTERM and SIGINT stop in order; a second one exits at once.",
   ].join("\n");
 }

@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import type { ServiceSettings } from "@ccsp/config";
-import { createLogger, replaceStandardStreams, shutdownTracing } from "@ccsp/telemetry";
+import { createLogger, inService, replaceStandardStreams, shutdownTracing } from "@ccsp/telemetry";
 import { within } from "@ccsp/timing";
 import type { Logger } from "pino";
 import { readCommand } from "./command-line.js";
@@ -41,7 +41,9 @@ export async function runMain<C extends { readonly service: ServiceSettings }>(
   for (const warning of warnings) log.warn({ warning }, "suspicious setting");
 
   const closeMs = closeMsFor(config.service);
-  const code = await runService(log, (context) => startService(service, config, context), { closeMs });
+  const code = await inService({ name, instance }, () =>
+    runService(log, (context) => startService(service, config, context), { closeMs }),
+  );
   const unflushed = (why: object) => log.warn(why, "spans may be lost");
   await within(FLUSH_MS, flush(), () => unflushed({ afterMs: FLUSH_MS })).catch((err: unknown) => unflushed({ err }));
   log.info({ code }, "stopped");

@@ -1,6 +1,7 @@
 import type { DiagLogger } from "@opentelemetry/api";
 import { foreignMessage } from "./describe-error.js";
 import { openOutput } from "./output.js";
+import { currentService, type ServiceIdentity } from "./service-scope.js";
 
 const STDERR = 2;
 
@@ -23,7 +24,7 @@ export function exportFaults(
       return;
     }
     write(
-      `${JSON.stringify({ level: "error", time: new Date(now()).toISOString(), msg: "tracing fault", fault: faultOf(message), leftOut })}\n`,
+      `${JSON.stringify({ level: "error", time: new Date(now()).toISOString(), ...nameOf(currentService()), msg: "tracing fault", fault: faultOf(message), leftOut })}\n`,
     );
     quietUntil = now() + QUIET_MS;
     leftOut = 0;
@@ -31,6 +32,10 @@ export function exportFaults(
   const ignore = (): void => {};
   return { error, warn: ignore, info: ignore, debug: ignore, verbose: ignore };
 }
+
+/** As in the lines of the log. */
+const nameOf = (service: ServiceIdentity | undefined) =>
+  service && { service: service.name, instance: service.instance };
 
 /** The SDK tells an error as JSON of all of its properties. */
 function faultOf(message: string): string {

@@ -4,23 +4,27 @@
  * any code.
  *
  * The SDK's own variables apply: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_BSP_*,
- * OTEL_EXPORTER_OTLP_*. One default differs: OTEL_EXPORTER_OTLP_PROTOCOL is grpc.
+ * OTEL_EXPORTER_OTLP_*. One default differs: OTEL_EXPORTER_OTLP_PROTOCOL is grpc. A service names itself (`inService`).
  */
 import { DiagLogLevel, diag } from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { startNodeSdk } from "@opentelemetry/sdk-node";
 import { NoopSpanProcessor } from "@opentelemetry/sdk-trace";
 import { exportFaults } from "./export-faults.js";
+import { spanExport } from "./span-export.js";
 
 const exporting = Boolean(
   process.env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] || process.env["OTEL_EXPORTER_OTLP_ENDPOINT"],
 );
 process.env["OTEL_EXPORTER_OTLP_PROTOCOL"] ??= "grpc";
 
+const spans = exporting ? await spanExport() : undefined;
+
 startNodeSdk({
-  // Without any processor the SDK would make no spans, and there would be no context to pass on. If this option is
-  // omitted, the SDK makes the processor that OTEL_BSP_* and OTEL_EXPORTER_OTLP_* describe.
-  ...(exporting ? {} : { spanProcessors: [new NoopSpanProcessor()] }),
+  // Without any processor the SDK would make no spans, and there would be no context to pass on.
+  spanProcessors: [spans ?? new NoopSpanProcessor()],
+  // Each span gets the resource of its service.
+  resourceDetectors: [],
   // prom-client handles metrics and pino handles logs. The SDK does neither.
   metricReaders: [],
   logRecordProcessors: [],

@@ -21,6 +21,9 @@ export function contextFromTraceparent(traceparent: string): Context {
   return span === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, span);
 }
 
+/** The span that `traceparent` names. Undefined if it is empty or malformed. */
+export const spanOfTraceparent = (traceparent: string): SpanContext | undefined => parse(traceparent);
+
 /** Returns the trace id in `traceparent` as 32 hex digits. Returns "" if it is empty or malformed. */
 export function traceIdOf(traceparent: string): string {
   return parse(traceparent)?.traceId ?? "";

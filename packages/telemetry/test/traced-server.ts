@@ -1,6 +1,6 @@
 import { implement, serveGrpc } from "@ccsp/grpc-kit";
 import { GetResponse, QueueServiceService, SyncResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { createLogger, shutdownTracing, tracer } from "../src/index.js";
+import { createLogger, inService, shutdownTracing, tracer } from "../src/index.js";
 
 /** Serves two methods of the queue. Logs its port and each call. */
 const log = createLogger({ name: "server", level: "info", instance: "server-1" });
@@ -22,7 +22,9 @@ const queue = implement(
   { untraced: ["sync"] },
 );
 const listen = { host: "127.0.0.1", port: 0 };
-const server = await serveGrpc({ listen, services: [queue], log, lameDuckMs: 0 });
+const server = await inService({ name: "queue", instance: "queue-7" }, () =>
+  serveGrpc({ listen, services: [queue], log, lameDuckMs: 0 }),
+);
 process.once("SIGTERM", () => {
   void server.close().then(shutdownTracing);
 });

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { eventually, type OtlpReceiver, startOtlpReceiver } from "@ccsp/testkit";
 import { startTraced } from "./traced-process.js";
 
+const { version: VERSION }: { version: string } = JSON.parse(
+  readFileSync(new URL("../package.json", import.meta.url), "utf8"),
+);
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const TRACEPARENT = `00-${TRACE}-00f067aa0ba902b7-01`;
 
@@ -63,14 +67,34 @@ describe("tracing between two processes", () => {
     assert.equal(line["span_id"], spans[2]?.spanId);
   });
 
-  it("creates no span for a method that either side leaves out, nor for a health check", async () => {
-    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint };
-    const { server } = await callOnce({ server: env, caller: env });
-    assert.ok(!("trace_id" in server.logged("sync served")));
-    assert.deepEqual(
-      receiver.spans().filter(({ name }) => /Sync|Health/.test(name)),
-      [],
-    );
+  describe("of a service that names itself", () => {
+    let server: Awaited<ReturnType<typeof callOnce>>["server"];
+    before(async () => {
+      const env = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint };
+      const named = { OTEL_SERVICE_NAME: "mine", OTEL_RESOURCE_ATTRIBUTES: "deployment.environment.name=test" };
+      ({ server } = await callOnce({ server: env, caller: { ...env, ...named } }));
+    });
+
+    it("creates no span for a method that either side leaves out, nor for a health check", () => {
+      assert.ok(!("trace_id" in server.logged("sync served")));
+      assert.deepEqual(
+        receiver.spans().filter(({ name }) => /Sync|Health/.test(name)),
+        [],
+      );
+    });
+
+    it("gives spans the resource of the service, with nothing of the host or the process", () => {
+      const { "telemetry.sdk.version": _, ...own } = receiver.resources().get("ccsp-queue") ?? {};
+      assert.deepEqual(own, {
+        ...{ "telemetry.sdk.language": "nodejs", "telemetry.sdk.name": "opentelemetry" },
+        ...{ "service.name": "ccsp-queue", "service.namespace": "ccsp", "service.instance.id": "queue-7" },
+        "service.version": VERSION,
+      });
+    });
+
+    it("lets OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win", () => {
+      assert.equal(receiver.resources().get("mine")?.["deployment.environment.name"], "test");
+    });
   });
 
   it("passes the trace on without an endpoint, and exports nothing", async () => {

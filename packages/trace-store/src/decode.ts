@@ -17,6 +17,11 @@ interface WireSpan {
   readonly startTimeUnixNano: string;
   readonly endTimeUnixNano: string;
   readonly attributes: readonly WireKeyValue[];
+  readonly events: readonly {
+    readonly timeUnixNano: string;
+    readonly name: string;
+    readonly attributes: readonly WireKeyValue[];
+  }[];
   readonly links: readonly { readonly traceId: Uint8Array; readonly spanId: Uint8Array }[];
   readonly status: { readonly message: string; readonly code: string } | null;
 }
@@ -46,6 +51,10 @@ export function decodeExport(request: ExportRequest): Span[] {
   });
 }
 
+/** The attributes of each resource in the request. */
+export const resourcesIn = (request: ExportRequest): Readonly<Record<string, unknown>>[] =>
+  request.resourceSpans.map(({ resource }) => attributesOf(resource?.attributes ?? []));
+
 const hasIds = ({ traceId, spanId }: WireSpan): boolean => traceId.length === 16 && spanId.length === 8;
 
 const KINDS: Readonly<Record<string, SpanKind>> = {
@@ -69,9 +78,16 @@ function decodeSpan(span: WireSpan, service: string): Span {
     endMs: milliseconds(span.endTimeUnixNano),
     attributes: attributesOf(span.attributes),
     links: span.links.map((link) => ({ traceId: hex(link.traceId), spanId: hex(link.spanId) })),
+    ...(span.events.length > 0 && { events: span.events.map(decodeEvent) }),
     ...(failed ? { error: span.status.message || "error" } : {}),
   };
 }
+
+const decodeEvent = ({ name, timeUnixNano, attributes }: WireSpan["events"][number]) => ({
+  name,
+  timeMs: milliseconds(timeUnixNano),
+  attributes: attributesOf(attributes),
+});
 
 function attributesOf(pairs: readonly WireKeyValue[]): Record<string, unknown> {
   return Object.fromEntries(pairs.map(({ key, value }) => [key, plain(value)]));

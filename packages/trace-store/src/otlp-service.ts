@@ -7,7 +7,7 @@ import {
   type UntypedHandleCall,
 } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
-import { decodeExport, type ExportRequest } from "./decode.js";
+import { decodeExport, type ExportRequest, resourcesIn } from "./decode.js";
 import type { Span } from "./span.js";
 
 const PROTO = fileURLToPath(new URL("../proto/otlp-trace.proto", import.meta.url));
@@ -20,11 +20,11 @@ export interface OtlpService {
 }
 
 /**
- * Passes the spans of each export to `receive`. `admit` gets the size of an export before it is decoded: the export is
+ * Passes the spans of each export, and the attributes of their resources, to `receive`. `admit` gets the size of an export before it is decoded: the export is
  * refused with RESOURCE_EXHAUSTED and this text if the function returns one.
  */
 export function otlpService(
-  receive: (spans: readonly Span[]) => void,
+  receive: (spans: readonly Span[], resources: readonly Readonly<Record<string, unknown>>[]) => void,
   admit: (bytes: number) => string | undefined = () => undefined,
 ): OtlpService {
   const loaded = loadSync(PROTO, { longs: String, enums: String, defaults: true, oneofs: true })[SERVICE];
@@ -38,7 +38,8 @@ export function otlpService(
     const refused = admit(call.request.length);
     if (refused !== undefined) return answer({ code: status.RESOURCE_EXHAUSTED, details: refused });
     try {
-      receive(decodeExport(decode(call.request)));
+      const request = decode(call.request);
+      receive(decodeExport(request), resourcesIn(request));
     } catch {
       return answer({ code: status.INVALID_ARGUMENT, details: "this is not an export of OTLP" });
     }

@@ -21,6 +21,12 @@ export interface Span {
   readonly endMs: number;
   /** 64-bit integers are numbers. Bytes are base64. */
   readonly attributes: Readonly<Record<string, unknown>>;
+  /** Absent: there are none. */
+  readonly events?: readonly {
+    readonly name: string;
+    readonly timeMs: number;
+    readonly attributes: Readonly<Record<string, unknown>>;
+  }[];
   readonly links: readonly { readonly traceId: string; readonly spanId: string }[];
   /** The status message (or "error") if the span ended with an error. */
   readonly error?: string;

@@ -70,7 +70,7 @@ function shapeOf({ spans: [span, ...others], children }: TraceNode): string {
 }
 
 /** Shortens `ccsp.queue.v1.QueueService/Enqueue` to `QueueService/Enqueue`. */
-export function shortName({ name }: Span): string {
+export function shortName({ name }: Pick<Span, "name">): string {
   return /^(?:[a-z0-9_]+\.)*([A-Za-z]\w*\/\w+)$/.exec(name)?.[1] ?? name;
 }
 

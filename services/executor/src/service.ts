@@ -42,8 +42,8 @@ import { createExecutorMetrics } from "./telemetry/metrics.js";
 import { createWarmMetrics } from "./telemetry/warm-metrics.js";
 import { WarmPool } from "./warm/pool.js";
 
-/** Sync comes about once a second and belongs to no task. */
-const UNTRACED = { untraced: ["sync"] } as const;
+/** Calls of Sync belong to no task, and a run makes thousands of Report: its span says how many. */
+const UNTRACED = { untraced: ["sync", "report"] } as const;
 
 /** The longest wait for the queue at the start. A startup probe in k8s/ allows 120 s. */
 const KNOWN_MS = 110_000;

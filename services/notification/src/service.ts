@@ -1,7 +1,6 @@
 import { consumeEvents, withEventSpan } from "@ccsp/events";
 import { implement } from "@ccsp/grpc-kit";
 import { containCrashes, type ServiceDefinition, startList } from "@ccsp/lifecycle";
-import { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { openRedis } from "@ccsp/redis-kit";
 import { type Logger, pino } from "pino";
@@ -104,6 +103,10 @@ function setupOf(config: NotificationConfig, { configured, overrides }: Awaited<
   return { file, channels: configured.channels, plugins, language, overrides };
 }
 
-function inSpan<T>({ id, taskId, agentId, traceparent }: Notice, _channel: string, work: () => Promise<T>): Promise<T> {
-  return withEventSpan("notification deliver", Event.fromPartial({ id, taskId, agentId, traceparent }), work);
+function inSpan<T>(
+  { id, kind: type, taskId, traceparent }: Notice,
+  _channel: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  return withEventSpan("notification deliver", { id, type, taskId, traceparent }, work);
 }

@@ -223,7 +223,7 @@ local function leave(move, r, id, used)
   elseif r.ended then
     redis.call('ZREM', ended, id)
     loads.add('ended/bytes', -(r.kept or 0))
-    r.kept = nil
+    r.kept, r.began = nil, now
   elseif move.leaseMs or move.to ~= 'CANCELLING' then
     end_lease(r, id, used)
   end
@@ -251,6 +251,9 @@ local function enter(move, r, id, settled, result)
   for field, value in pairs(move.set) do
     r[field] = value ~= cjson.null and value or nil
   end
+  if WAITING[move.to] and not WAITING[r.state] then
+    r.returned = now
+  end
   r.state, r.settled = move.to, settled or r.settled
   if WAITING[r.state] then
     count_waiting(r, 1)
@@ -268,7 +271,16 @@ local function enter(move, r, id, settled, result)
   elseif r.state ~= 'CANCELLING' then
     put_end(r, id, result)
   end
-  push_two(to_tasks, id, cjson.encode(r))
+end
+
+-- Notes that the task's span shows this log entry as an event. It has room for the first 20 and the last 80.
+local function keep_note(r, entry)
+  local notes = r.notes or {}
+  notes[#notes + 1] = tonumber(string.sub(entry, 3)) + 1
+  if #notes > 100 then
+    table.remove(notes, 21)
+  end
+  r.notes, r.noted = notes, (r.noted or 0) + 1
 end
 
 -- Notifies the holder of the task, and writes the log entry and the event. `log`: key of the log. `data`: remaining
@@ -283,7 +295,11 @@ local function tell(move, r, id, log, data)
       wait % 1000 * 1000000)
     logged[#logged + 1] = id
   elseif move.note then
-    redis.call('XADD', log, '0-*', 'time', now, 'attempt', r.attempt or 0, 'state', r.state, 'note', move.note)
+    local entry =
+      redis.call('XADD', log, '0-*', 'time', now, 'attempt', r.attempt or 0, 'state', r.state, 'note', move.note)
+    if r.parent then
+      keep_note(r, entry)
+    end
     logged[#logged + 1] = id
   end
   if move.event then
@@ -318,6 +334,7 @@ local function move_task(line, result)
   leave(move, r, id, tonumber(used))
   enter(move, r, id, settled, result)
   tell(move, r, id, KEYS[logs], data)
+  push_two(to_tasks, id, cjson.encode(r))
   return 'ok'
 end
 

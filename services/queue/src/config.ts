@@ -44,6 +44,8 @@ export interface QueueConfig {
   readonly cache: CacheConfig;
   readonly conversations: ConversationConfig;
   readonly callerUnreadBytes: number;
+  /** Keys of labels that spans may have. */
+  readonly traceLabels: readonly string[];
 }
 
 export function defineQueue(settings: Settings): QueueConfig {
@@ -89,6 +91,11 @@ export function defineQueue(settings: Settings): QueueConfig {
     cache: defineCache(settings),
     conversations: defineConversations(settings),
     callerUnreadBytes: callerUnreadBytes(settings),
+    traceLabels: settings.list("CCSP_QUEUE_TRACE_LABELS", "keys of the labels of tasks that their spans show", {
+      default: [],
+      pattern: LABEL_KEY,
+      form: "keys with commas between them, of at most 63 letters, digits and ._/-",
+    }),
   };
   if (config.engines.length === 0) settings.fault("CCSP_ENGINES names no engine");
   if (config.leaseMs < 10_000) {
@@ -242,4 +249,5 @@ function defineBounds(settings: Settings): Bounds {
   };
 }
 
+const LABEL_KEY = /^[A-Za-z0-9._/-]{1,63}$/;
 const CLASS_BOUND = /^(urgent|high|normal|low)=[1-9][0-9]{0,14}$/;

@@ -1,3 +1,4 @@
+import { createTaskSpans } from "./application/task-spans.js";
 import type { QueueConfig } from "./config.js";
 import { createEmergencyStop } from "./domain/emergency/emergency-stop.js";
 import { createGates } from "./domain/gates/gate-keeper.js";
@@ -12,14 +13,15 @@ import type { Storage } from "./open-storage.js";
 /** The rules of the domain over the storage, with the bounds of the settings. Does no I/O. */
 export function createRules(
   config: QueueConfig,
-  { store, wakes }: Pick<Storage, "store" | "wakes">,
+  { store, wakes, clock }: Pick<Storage, "store" | "wakes" | "clock">,
   observer: ReturnType<typeof observeQueue>,
 ) {
   const order = orderOfShard(config.order, config.shards);
   const retry = { baseMs: config.retryBaseMs, random: Math.random, refusals: config.refusals };
   const gates = createGates(store, { rampMs: config.gateRampMs, names: GATE_NAMES });
   const bounds = boundsOfShard(config.bounds, config.shards);
-  const moves = createMoves({ store, observer }, { bounds, order });
+  const traces = createTaskSpans({ store, clock, labels: config.traceLabels });
+  const moves = createMoves({ store, observer, traces }, { bounds, order });
   const queue = createQueue({ store, moves, gates, observer }, { bounds, retry, order });
-  return { gates, moves, queue, emergency: createEmergencyStop({ store, queue, wakes }) };
+  return { gates, moves, queue, traces, emergency: createEmergencyStop({ store, queue, wakes }) };
 }

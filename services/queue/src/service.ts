@@ -21,8 +21,8 @@ import { measureQueue, showTargets } from "./status-metrics.js";
 import { createTaskIds } from "./task-id.js";
 
 const REAP_EVERY_MS = 1_000;
-/** Calls of Sync are frequent, and they belong to no task. */
-const UNTRACED = { untraced: ["sync"] } as const;
+/** Calls of Sync belong to no task, and a run makes thousands of Report: its span says how many. */
+const UNTRACED = { untraced: ["sync", "report"] } as const;
 
 /** Each shard gets an equal share of a bound on all tasks. */
 const shareOf =
@@ -64,11 +64,14 @@ const START = startList<QueueConfig>()
     openConversations(config.conversations, { redis: redis.client, tasks, share: shareOf(config) }),
   )
   .add("taskLimits", ({ config: { maxPromptBytes, engines } }) => ({ maxPromptBytes, engines }))
-  .add("submissions", ({ config, storage, rules: { queue }, taskLimits, taskCache, conversations, open, registry }) => {
-    const newId = createTaskIds(config.shards);
-    const deps = { queue, limits: taskLimits, newId, cache: taskCache, conversations };
-    return openSubmissions(config.overload, { open, registry, redis: storage.redis }, deps);
-  })
+  .add(
+    "submissions",
+    ({ config, storage, rules: { queue, traces }, taskLimits, taskCache, conversations, open, registry }) => {
+      const newId = createTaskIds(config.shards);
+      const deps = { queue, traces, limits: taskLimits, newId, cache: taskCache, conversations };
+      return openSubmissions(config.overload, { open, registry, redis: storage.redis }, deps);
+    },
+  )
   .open("schedules", ({ storage: { redis, replicas, room, wakes }, submissions: { enqueue }, registry, log }) =>
     openSchedules({ redis: redis.client, replicas, room, wakes, enqueue, registry, log }),
   )

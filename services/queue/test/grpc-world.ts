@@ -74,6 +74,7 @@ export async function serveReplica(
     setLimits: live.limits,
     ...createApplication({ store, queue, moves, order: live.order, limits, cache, conversations }),
     clock: { now: () => world.clock.now },
+    traces: { leased: () => undefined },
   });
   const services = [implement(QueueServiceService, handlers)];
   const server = await serveGrpc({

@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import { ConfigError, type Env, load, type ServiceSettings } from "@ccsp/config";
 import { type ServiceName, STOP_ORDER, targetsFor } from "@ccsp/fleet";
 import { closeMsFor, logCrashes, runService, type ServiceContext, startService } from "@ccsp/lifecycle";
-import { createLogger, shutdownTracing } from "@ccsp/telemetry";
+import { createLogger, inService, shutdownTracing } from "@ccsp/telemetry";
 import { EXIT, type ExitCode } from "../process/exit.js";
 import { type Io, note } from "../process/io.js";
 import { loadDefinitions } from "./services.js";
@@ -57,7 +57,8 @@ export async function runInProcess(io: Io): Promise<ExitCode> {
       for (const part of parts) {
         const own = loggerOf(part.service, part.service.name);
         for (const warning of part.warnings) own.warn({ warning }, "suspicious setting");
-        await part.start({ ...context, log: own });
+        const { name, instance } = part.service;
+        await inService({ name, instance }, () => part.start({ ...context, log: own }));
         own.info("ready");
       }
     },

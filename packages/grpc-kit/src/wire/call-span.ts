@@ -29,16 +29,27 @@ function describe(path: string) {
   return { name, attributes: { "rpc.system.name": "grpc", "rpc.method": name } };
 }
 
+/**
+ * Calls that services and pages repeat for as long as they run: reads, the hold of budgets, and the probe of a login. A
+ * trace of such a call alone says nothing, so they have a span only in a caller's trace.
+ */
+const REPEATED = /\/(?:Get|List|Watch|Explain|Estimate|Export|Preview|Tail)\w*$|\/(?:WhoAmI|SetBudgetHolds|Probe)$/;
+
 /** Runs `serve` in the span of the call. `serve` ends the span with `endServedSpan`. */
 export type InCallSpan = (headers: Metadata, serve: (span: Span | undefined) => void) => void;
 
 export const untraced: InCallSpan = (_headers, serve) => serve(undefined);
 
-/** Makes a SERVER span for each call of one method, in the trace that the caller's metadata names. */
+/**
+ * Makes a SERVER span for each call of one method, in the trace that the caller's metadata names. If they name none, a
+ * call that changes something begins a trace, and other calls have no span.
+ */
 export function inCallSpan(path: string): InCallSpan {
   const { name, attributes } = describe(path);
+  const repeated = REPEATED.test(path);
   return (headers, serve) => {
     const caller = propagation.extract(ROOT_CONTEXT, headers, HEADERS);
+    if (repeated && trace.getSpanContext(caller) === undefined) return serve(undefined);
     const span = tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, caller);
     context.with(trace.setSpan(caller, span), serve, undefined, span);
   };
@@ -51,13 +62,16 @@ export const noSpan: BeginCallSpan = () => undefined;
 
 /**
  * Makes a CLIENT span for each call of one method. The span is in the trace that the call's headers name. If they name
- * none, its parent is the active span.
+ * none, its parent is the active span. Without that, a call that changes something begins a trace, and other calls have
+ * no span.
  */
 export function beginCallSpan(path: string, target: string): BeginCallSpan {
   const { name, attributes } = describe(path);
   const options = { kind: SpanKind.CLIENT, attributes: { ...attributes, ...addressOf(target) } };
+  const repeated = REPEATED.test(path);
   return (headers) => {
     const around = propagation.extract(context.active(), headers, HEADERS);
+    if (repeated && trace.getSpanContext(around) === undefined) return undefined;
     const span = tracer.startSpan(name, options, around);
     propagation.inject(trace.setSpan(around, span), headers, HEADERS);
     return span;

@@ -9,6 +9,8 @@ export interface OtlpReceiver {
   spans(): readonly Span[];
   /** The spans of one trace, sorted by start time. */
   trace(traceId: string): readonly Span[];
+  /** The attributes of the newest resource of each service, by its name. */
+  resources(): ReadonlyMap<string, Readonly<Record<string, unknown>>>;
   close(): Promise<void>;
 }
 
@@ -21,7 +23,9 @@ const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   const received: Span[] = [];
   const server = new Server({ "grpc.max_receive_message_length": MAX_MESSAGE_BYTES });
-  const { definition, handlers } = otlpService((spans) => {
+  const resources = new Map<string, Readonly<Record<string, unknown>>>();
+  const { definition, handlers } = otlpService((spans, sentBy) => {
+    for (const resource of sentBy) resources.set(String(resource["service.name"]), resource);
     received.push(...spans);
     received.splice(0, received.length - KEEP_SPANS);
   });
@@ -32,6 +36,7 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
     endpoint: `http://127.0.0.1:${port}`,
     spans: () => received,
     trace: (traceId) => received.filter((span) => span.traceId === traceId).toSorted(byStart),
+    resources: () => resources,
     async close() {
       server.forceShutdown();
     },

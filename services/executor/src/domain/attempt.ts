@@ -21,7 +21,7 @@ import { persist } from "./persist.js";
 import type { Lease, QueuePort } from "./queue.js";
 import { Reporter } from "./reporter.js";
 import { createRunTail } from "./run-tail.js";
-import type { AttemptEnd, AttemptMetrics, AttemptSpan, AttemptTracing } from "./trace.js";
+import type { AttemptEnd, AttemptMetrics, AttemptSpan, AttemptTracing, EngineSpan } from "./trace.js";
 
 /** What an attempt uses and does not own. */
 export interface AttemptDeps {
@@ -178,7 +178,7 @@ export class Attempt {
     if (this.#cause !== undefined) return undefined;
     if (conversation && "gone" in conversation) return failedBy(cannotGoOn(conversation));
 
-    const engineSpan = span.engine();
+    const engineSpan = span.engine(engine);
     let outcome: RunOutcome | undefined;
     try {
       const { traceparent } = engineSpan;
@@ -190,7 +190,7 @@ export class Attempt {
       this.#log.info({ engine: engine.name, pid: run.pid }, "engine started");
       // The stop may have come while the process started.
       if (this.#cause !== undefined) this.stop(this.#cause);
-      const flushed = await this.#report(run, span);
+      const flushed = await this.#report(run, span, engineSpan);
       outcome = await run.outcome;
       this.#freePlace();
       this.#keepUntold(outcome);
@@ -198,12 +198,12 @@ export class Attempt {
       await flushed();
       return outcome;
     } finally {
-      engineSpan.end(outcome);
+      engineSpan.end(outcome, this.#reporter?.reported);
     }
   }
 
   /** Resolves when the run has no more events. The result is a function that waits until the queue has all of them. */
-  async #report(run: EngineRun, { traceparent }: AttemptSpan): Promise<() => Promise<void>> {
+  async #report(run: EngineRun, { traceparent }: AttemptSpan, engineSpan: EngineSpan): Promise<() => Promise<void>> {
     const { queue, clock } = this.#deps;
     const signal = this.#unheld.signal;
     const unwanted = this.#unwanted.signal;
@@ -214,6 +214,8 @@ export class Attempt {
     const startedMs = clock.now();
     let silent = true;
     for await (const event of run.events) {
+      engineSpan.add(event);
+      if (event.type === "tool-ended") continue;
       if (silent && event.type === "text") {
         silent = false;
         this.#deps.onFirstText(this.lease.engine, clock.now() - startedMs);

@@ -2,6 +2,7 @@ import type { EngineEvent } from "@ccsp/engine-kit";
 import type { Clock } from "./clock.js";
 import { MOST_FAULTS, persist } from "./persist.js";
 import type { LeaseId, QueuePort, Report } from "./queue.js";
+import type { Reported } from "./trace.js";
 import { createUsagePace, type UsagePace } from "./usage-pace.js";
 
 /** A report has at most this many UTF-16 code units of collected text. */
@@ -37,6 +38,7 @@ export class Reporter {
   #sequence = 0;
   #over = false;
   #dropped = 0;
+  #bytes = 0;
   #faulty = false;
   #sending: Promise<void> | undefined;
   #ending = false;
@@ -47,6 +49,11 @@ export class Reporter {
     this.#options = options;
     options.unwanted?.addEventListener("abort", () => this.#resume(), { once: true });
     this.#usage = createUsagePace(options.clock, (event) => this.#queue(event));
+  }
+
+  /** How often and how much text was sent to the queue. */
+  get reported(): Reported {
+    return { calls: this.#sequence, bytes: this.#bytes };
   }
 
   /** How many events are missing in the log because the queue could not store them. */
@@ -109,6 +116,7 @@ export class Reporter {
     const events = this.#takeBatch();
     const report: Report = { sequence: ++this.#sequence, started: this.#first, events };
     this.#first = undefined;
+    for (const event of events) if (event.type === "text") this.#bytes += Buffer.byteLength(event.text);
     // A report after one that could not be stored is tried once: there may be many.
     const mostFaults = this.#faulty ? 1 : MOST_FAULTS;
     const answer = await persist((abort) => queue.report(lease, report, abort), { clock, signal, mostFaults });

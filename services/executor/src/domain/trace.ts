@@ -1,9 +1,9 @@
-import type { ErrorCategory, RunFacts, RunOutcome } from "@ccsp/engine-kit";
+import type { Engine, EngineEvent, ErrorCategory, RunFacts, RunOutcome } from "@ccsp/engine-kit";
 import type { Lease } from "./queue.js";
 
 /** Spans of attempts. Implemented by `../telemetry/attempt-spans.ts`. */
 export interface AttemptTracing {
-  /** Runs `work` inside the attempt's span. The span ends when `work` does. */
+  /** Runs `work` inside the attempt's span. The span ends when `work` does. The queue makes that of a lost attempt. */
   attempt<T>(lease: Lease, work: (span: AttemptSpan) => Promise<T>): Promise<T>;
 }
 
@@ -11,7 +11,7 @@ export interface AttemptSpan {
   /** W3C context of the attempt. Empty if tracing is off. */
   readonly traceparent: string;
   /** Starts the child span of the engine's process. */
-  engine(): EngineSpan;
+  engine(engine: Pick<Engine, "provider">): EngineSpan;
   /** Records how the attempt ended. */
   ended(word: AttemptEnd): void;
 }
@@ -19,7 +19,17 @@ export interface AttemptSpan {
 export interface EngineSpan {
   /** W3C context that the engine gets. */
   readonly traceparent: string;
-  end(outcome: RunOutcome | undefined): void;
+  /** To be called with each event of the engine, when it comes. */
+  add(event: EngineEvent): void;
+  /** `reported` undefined: the engine did not start. */
+  end(outcome: RunOutcome | undefined, reported: Reported | undefined): void;
+}
+
+/** What the queue was sent of a run. */
+export interface Reported {
+  readonly calls: number;
+  /** Of text, in UTF-8. */
+  readonly bytes: number;
 }
 
 /**

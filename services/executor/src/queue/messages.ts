@@ -86,6 +86,8 @@ function toOneof(event: EngineEvent): TaskEvent["event"] {
     const { usage, costUsd, turns, toolUses = 0, model } = event;
     return { $case: "usageSoFar", value: { usage: toUsage(usage), costUsd, turns, toolUses, model } };
   }
+  // The log says when a tool was used. Only its span says how long.
+  if (event.type === "tool-ended") return undefined;
   return { $case: "engineNotice", value: { category: toCategory(event.category), message: event.message } };
 }
 

@@ -1,6 +1,6 @@
 import { boundTraceState } from "@ccsp/grpc-kit";
 import { declareHistogram } from "@ccsp/metrics";
-import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import { type Context, context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Registry } from "prom-client";
 
@@ -35,7 +35,10 @@ export function observeRequests(app: FastifyInstance, registry: Registry | undef
     const began = performance.now();
     const route = routeOf(request);
     const method = METHODS.includes(request.method) ? request.method : "other";
-    const span = request.routeOptions.config.untraced ? undefined : begin(request, route, method);
+    const caller = request.routeOptions.config.untraced ? undefined : callerOf(request);
+    // What pages and monitors read again and again has a span only in a caller's trace, as over gRPC.
+    const quiet = READS.includes(method) && caller !== undefined && trace.getSpanContext(caller) === undefined;
+    const span = caller === undefined || quiet ? undefined : begin(request, { route, method, caller });
     reply.raw.once("close", () => {
       const { statusCode } = reply.raw;
       const answered = reply.raw.writableFinished || reply.raw.headersSent || statusCode === SWITCHED;
@@ -53,6 +56,8 @@ export function observeRequests(app: FastifyInstance, registry: Registry | undef
   app.addHook("preHandler", (request, _reply, done) => inSpan(request, done));
 }
 
+const READS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
+
 /** The answer to a request that became a WebSocket. Others write it, so that its reply never ends. */
 const SWITCHED = 101;
 
@@ -66,17 +71,26 @@ function inSpan(request: FastifyRequest, done: () => void): void {
 
 const routeOf = ({ is404, routeOptions: { url } }: FastifyRequest): string | undefined => (is404 ? undefined : url);
 
-function begin(request: FastifyRequest, route: string | undefined, method: string) {
-  const { headers, protocol, host, url, socket } = request;
-  const caller = propagation.extract(ROOT_CONTEXT, {
+const callerOf = ({ headers }: FastifyRequest): Context =>
+  propagation.extract(ROOT_CONTEXT, {
     ...(typeof headers["traceparent"] === "string" && { traceparent: headers["traceparent"] }),
     ...(typeof headers["tracestate"] === "string" && { tracestate: boundTraceState(headers["tracestate"]) }),
   });
+
+interface Served {
+  readonly route: string | undefined;
+  readonly method: string;
+  readonly caller: Context;
+}
+
+function begin(request: FastifyRequest, { route, method, caller }: Served) {
+  const { protocol, hostname, port, url, socket } = request;
   const attributes = {
     "http.request.method": method === "other" ? "_OTHER" : method,
     "url.path": url.split("?", 1)[0] ?? "",
     "url.scheme": protocol,
-    "server.address": host,
+    "server.address": hostname,
+    ...(port !== undefined && port !== null && { "server.port": port }),
     "client.address": socket.remoteAddress ?? "",
     ...(route !== undefined && { "http.route": route }),
   };

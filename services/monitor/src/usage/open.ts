@@ -1,4 +1,4 @@
-import { withEventSpan } from "@ccsp/events";
+import { EVENT_TYPES, withEventSpan } from "@ccsp/events";
 import type { Client } from "@ccsp/grpc-kit";
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
@@ -70,7 +70,9 @@ export function openUsage(options: UsageOptions): Usage {
         if (run === undefined) return undefined;
         // What 0.2.0 counted before the upgrade may be delivered once more.
         const before = run.endTime.getTime() < startedMs && (await countedByPredecessor(redis, event.id, run));
-        return before ? "repeat" : await withEventSpan("usage record", event, () => store.record(run));
+        if (before) return "repeat";
+        const type = event.data === undefined ? "" : EVENT_TYPES[event.data.$case];
+        return await withEventSpan("usage record", { ...event, type }, () => store.record(run));
       };
     },
   };

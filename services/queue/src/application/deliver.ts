@@ -2,22 +2,24 @@ import { Refusal } from "@ccsp/errors";
 import type { Grant } from "../domain/leases/lease-store.js";
 import type { Queue } from "../domain/lifecycle/queue.js";
 import type { Failure } from "../domain/task/task.js";
-import { recordQueueWait } from "./queue-wait.js";
+import type { TaskSpans } from "./task-spans.js";
 
 /**
  * Reads each grant with `read`, for the answer to an executor, and records how long its task waited. `traceparent` is
- * the parent of the attempt. When the spec or the conversation of a task cannot be read, only this task ends, and the
+ * the parent of the attempt: the task's span. When the spec or the conversation of a task cannot be read, only this task ends, and the
  * other grants are returned.
  */
 export async function deliver<L>(
   grants: readonly Grant[],
   read: (grant: Grant) => Promise<L>,
-  queue: Pick<Queue, "fail">,
+  { queue, traces }: { readonly queue: Pick<Queue, "fail">; readonly traces: Pick<TaskSpans, "leased"> },
 ): Promise<(L & { readonly traceparent: string })[]> {
   const told = await Promise.all(
     grants.map(async (grant) => {
       try {
-        return [{ ...(await read(grant)), traceparent: recordQueueWait(grant.task) }];
+        const lease = await read(grant);
+        if (!grant.again) traces.leased(grant.task);
+        return [{ ...lease, traceparent: grant.task.trace ?? "" }];
       } catch (fault) {
         // Redis is away, so the other grants cannot be read either.
         if (fault instanceof Refusal) throw fault;

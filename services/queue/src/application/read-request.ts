@@ -4,6 +4,7 @@ import type { TaskCache } from "../cache/task-cache.js";
 import type { NewTask } from "../domain/intake/intake-store.js";
 import { acceptSpec, conditionsOf, type SpecLimits } from "../domain/intake/validate.js";
 import { labelName } from "../domain/task/labels.js";
+import type { TaskTrace } from "../domain/task/task-traces.js";
 import { retryOf } from "../messages/failure.js";
 import { storeSpec, type Writable } from "../messages/task-message.js";
 import { classOf } from "../messages/words.js";
@@ -29,7 +30,7 @@ export interface ReadDeps {
  */
 export function readRequest(
   request: EnqueueRequest,
-  { trace, id }: { readonly trace: string; readonly id?: string | undefined },
+  { trace, id }: { readonly trace: TaskTrace | undefined; readonly id?: string | undefined },
   { limits, newId, cache }: ReadDeps,
 ): Asked {
   const spec = acceptSpec(request, limits);
@@ -47,7 +48,10 @@ export function readRequest(
   // The fields are set one by one because this runs for every task of a batch. To spread mostly absent fields is slow.
   const labels = Object.entries(spec.labels);
   if (labels.length > 0) task.labels = labels.map(([name, value]) => labelName(name, value));
-  if (trace !== "") task.trace = trace;
+  if (trace !== undefined) {
+    task.trace = trace.trace;
+    task.parent = trace.parent;
+  }
   if (spec.retry) task.retry = retryOf(spec.retry);
   if (spec.startTime) task.start = spec.startTime.getTime();
   const conditions = conditionsOf(spec);

@@ -1,7 +1,6 @@
 import { invalidFields } from "@ccsp/errors";
 import type { EnqueueRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskResult, type TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { currentTraceparent } from "@ccsp/telemetry";
 import type { Conversations } from "../conversations/conversations.js";
 import type { NewTask } from "../domain/intake/intake-store.js";
 import { settleAll } from "../domain/intake/settle-all.js";
@@ -9,6 +8,7 @@ import type { Queue } from "../domain/lifecycle/queue.js";
 import { toBeAnswered } from "../domain/task/alarm.js";
 import { asAgent } from "../domain/task/caller.js";
 import type { FullTask } from "../domain/task/task-store.js";
+import { NO_TRACES, type TaskTraces } from "../domain/task/task-traces.js";
 import { cachedFacts } from "../messages/run-facts.js";
 import { type Asked, type ReadDeps, readRequest } from "./read-request.js";
 
@@ -20,6 +20,7 @@ export interface SubmissionDeps extends ReadDeps, LookUpDeps {
    */
   readonly admit?: (() => () => void) | undefined;
   readonly observer?: SubmissionObserver | undefined;
+  readonly traces?: TaskTraces | undefined;
 }
 
 /** What happened, for metrics. */
@@ -46,7 +47,12 @@ export interface Enqueued extends FullTask {
   readonly spec: TaskSpec;
 }
 
-export function createSubmissions({ admit = anybody, observer, ...deps }: SubmissionDeps): Submissions {
+export function createSubmissions({
+  admit = anybody,
+  observer,
+  traces = NO_TRACES,
+  ...deps
+}: SubmissionDeps): Submissions {
   const { queue, newId } = deps;
   return {
     newId,
@@ -55,7 +61,7 @@ export function createSubmissions({ admit = anybody, observer, ...deps }: Submis
       let leave: (() => void) | undefined;
       try {
         leave = admit();
-        const asked = readRequest(request, { trace: currentTraceparent(), id }, deps);
+        const asked = readRequest(request, { trace: traces.begin(), id }, deps);
         const stored = await (needsLookUp(asked) ? lookUpAndStore(asked, deps) : queue.enqueue(asked.task));
         return { spec: asked.spec, ...stored };
       } catch (fault) {
@@ -67,12 +73,11 @@ export function createSubmissions({ admit = anybody, observer, ...deps }: Submis
     },
 
     async enqueueAll(requests) {
-      const trace = currentTraceparent();
       const leaves: (() => void)[] = [];
       const plain: NewTask[] = [];
       const others = settleAll(requests, (request) => {
         leaves.push(admit());
-        const asked = readRequest(request, { trace }, deps);
+        const asked = readRequest(request, { trace: traces.begin({ alone: true }) }, deps);
         if (needsLookUp(asked)) return lookUpAndStore(asked, deps);
         plain.push(asked.task);
         return undefined;
@@ -95,7 +100,7 @@ export function createSubmissions({ admit = anybody, observer, ...deps }: Submis
 interface LookUpDeps extends Pick<ReadDeps, "cache"> {
   readonly queue: Pick<Queue, "enqueue" | "answer" | "get">;
   /** Absent: no task continues a conversation. */
-  readonly conversations?: Pick<Conversations, "follow"> | undefined;
+  readonly conversations?: Pick<Conversations, "follow" | "traceOf"> | undefined;
 }
 
 const needsLookUp = ({ task, spec }: Asked): boolean => task.cacheKey !== undefined || spec.conversation !== undefined;
@@ -106,7 +111,8 @@ async function lookUpAndStore({ task, spec }: Asked, { queue, cache, conversatio
   const followed = spec.conversation && (await conversations?.follow(task.agent, task.engine, spec.conversation));
   const own = spec.affinity || !followed ? task.conditions : { ...task.conditions, ...followed };
   const conditions = result ? toBeAnswered(own) : own;
-  const stored = await queue.enqueue(conditions ? { ...task, conditions } : task);
+  const follows = task.trace === undefined ? undefined : await conversations?.traceOf(spec.conversation?.id ?? "");
+  const stored = await queue.enqueue({ ...task, ...(conditions && { conditions }), ...(follows && { follows }) });
   return result ? answered(stored, result, queue) : stored;
 }
 

@@ -69,6 +69,12 @@ export function createConversations({ store, tasks, affinityMs }: ConversationsD
       return living && { pin: executor, pinMs: affinityMs };
     },
 
+    /** W3C trace context of the task of the newest turn. Undefined: there is none. */
+    async traceOf(id: string): Promise<string | undefined> {
+      const head = id === "" ? undefined : (await store.find(id))?.head;
+      return head && (await tasks.find(head.task))?.trace;
+    },
+
     /**
      * The turn from which the holder of a task's lease continues: the newest one at this moment. Undefined: the task
      * continues no conversation, or the queue forgot it.

@@ -24,6 +24,8 @@ export function createTaskConversations(conversations: Conversations, tasks: Tas
   return {
     follow: (agent: string, engine: string, asked: Asked) => conversations.follow(agent, engine, asked),
 
+    traceOf: (id: string) => conversations.traceOf(id),
+
     /** Throws LEASE_LOST, INVALID_FIELD. */
     save: (taskId: string, fence: number, transcript: Uint8Array) => conversations.save(taskId, fence, transcript),
 

@@ -5,7 +5,7 @@ import type { RunTimeStore, SituationStore } from "./explain/situation-store.js"
 import type { BlockedStore, GateStore, LimitStore } from "./gates/gate-store.js";
 import type { IntakeStore } from "./intake/intake-store.js";
 import type { LeaseStore } from "./leases/lease-store.js";
-import type { LogStore } from "./log/log-store.js";
+import type { LogStore, NoteStore } from "./log/log-store.js";
 import type { ConfirmationStore, ListStore, ScanStore } from "./search/search-store.js";
 import type { StatusStore } from "./status/status-store.js";
 import type { Clock } from "./task/clock.js";
@@ -27,6 +27,7 @@ export type TaskStore = Clock &
   SituationStore &
   RunTimeStore &
   LogStore &
+  NoteStore &
   StatusStore &
   ListStore &
   ScanStore &

@@ -5,6 +5,7 @@ import { toDuration } from "@ccsp/protos/duration.js";
 import type { BacklogHint } from "../application/backlog.js";
 import type { Complete } from "../application/complete.js";
 import { deliver } from "../application/deliver.js";
+import type { TaskSpans } from "../application/task-spans.js";
 import type { TaskConversations } from "../conversations/task-conversations.js";
 import { cut, MAX_REASON_BYTES } from "../domain/fields/text.js";
 import type { Sync } from "../domain/leases/sync.js";
@@ -21,6 +22,7 @@ export interface LeaseDeps {
   readonly complete: Complete;
   readonly conversations: TaskConversations;
   readonly backlog: BacklogHint;
+  readonly traces: Pick<TaskSpans, "leased">;
   /** Redis' time, in ms since 1970. */
   readonly clock: { now(): number };
 }
@@ -34,6 +36,7 @@ export function leaseHandlers({
   complete,
   conversations,
   backlog,
+  traces,
   clock,
 }: LeaseDeps): Pick<Handlers<QueueServiceService>, Rpc> {
   return {
@@ -43,7 +46,7 @@ export function leaseHandlers({
         leases: await deliver(
           answer.grants,
           async (grant) => ({ ...toLease(grant), conversation: await conversations.ofLease(grant.task) }),
-          queue,
+          { queue, traces },
         ),
         cancellations: answer.cancelled.map(({ id, fence, reason }) => ({ taskId: id, fence: BigInt(fence), reason })),
         lostTaskIds: [...answer.lost],

@@ -14,7 +14,7 @@ export function failFacts({
   readonly windows: readonly WindowSignal[];
 }): RunFacts {
   const event = TaskFailed.fromPartial({ usage, costUsd, windows: validWindows(windows) });
-  return { ...tokensOf(usage), event: Object(TaskFailed.toJSON(event)) };
+  return { ...tokensOf(usage), ...consumedOf(usage, costUsd), event: Object(TaskFailed.toJSON(event)) };
 }
 
 /** What the event about a result says, as members of its JSON: numbers, never the text. */
@@ -23,7 +23,7 @@ export function resultFacts(
   windows: readonly WindowSignal[],
 ): RunFacts {
   const event = TaskCompleted.fromPartial({ model, usage, costUsd, runTime, windows: validWindows(windows) });
-  return { ...tokensOf(usage), event: Object(TaskCompleted.toJSON(event)) };
+  return { ...tokensOf(usage), ...consumedOf(usage, costUsd), event: Object(TaskCompleted.toJSON(event)) };
 }
 
 /** The same for a cached result. It has no usage or cost, because the run was counted when it ended. */
@@ -39,6 +39,19 @@ const validWindows = (windows: readonly WindowSignal[]): WindowSignal[] =>
   windows
     .filter(({ name, resetTime }) => WINDOW_NAME.test(name) && !Number.isNaN(resetTime?.getTime()))
     .slice(0, MOST_WINDOWS);
+
+function consumedOf(usage: Usage | undefined, costUsd = 0): Pick<RunFacts, "consumed"> {
+  if (usage === undefined) return {};
+  return {
+    consumed: {
+      inputTokens: Number(usage.inputTokens),
+      outputTokens: Number(usage.outputTokens),
+      cacheReadTokens: Number(usage.cacheReadTokens),
+      cacheCreationTokens: Number(usage.cacheCreationTokens),
+      costUsd,
+    },
+  };
+}
 
 // Zero tokens mean that the engine does not count them.
 function tokensOf(usage: Usage | undefined): Pick<RunFacts, "tokens"> {

@@ -1,4 +1,4 @@
-import type { LogStore } from "../domain/log/log-store.js";
+import type { LogStore, NoteStore } from "../domain/log/log-store.js";
 import { PROMPT_START_BYTES, type TaskContents, type TaskReads } from "../domain/task/task-store.js";
 import { decodeEntry, decodeTask, streamIdOf, successOf } from "./decode.js";
 import { groupCalls } from "./group-calls.js";
@@ -16,7 +16,7 @@ const RECORDS = { count: 64, bytes: Number.POSITIVE_INFINITY, bytesOf: () => 0 }
 export function createTaskReads(
   { redis, scripts, keys }: Shard,
   chunks: ResultChunks,
-): Omit<TaskReads, "findLeased"> & TaskContents & LogStore {
+): Omit<TaskReads, "findLeased"> & TaskContents & LogStore & NoteStore {
   const { tasks, prompts, results } = keys;
   const findRecord = groupCalls<string, string | null>(async (ids) => redis.hmget(tasks, ...ids), RECORDS);
   const findStart = groupCalls<string, Buffer | null>(
@@ -36,6 +36,14 @@ export function createTaskReads(
     findPromptStart: async (id) => (await findStart(id)) ?? undefined,
     findResult: async ({ id, chunks: digest }) =>
       digest === undefined ? ((await redis.hgetBuffer(results, id)) ?? undefined) : chunks.read(id, digest),
+
+    async readNotes(id, sequences) {
+      const log = keys.log(id);
+      const found = await Promise.all(
+        sequences.map((sequence) => redis.xrangeBuffer(log, streamIdOf(sequence), streamIdOf(sequence))),
+      );
+      return found.flat().map(decodeEntry);
+    },
 
     async readLog(id, sequence, count) {
       const [record, result, length, more, ...page] = await scripts.readLog(

@@ -30,7 +30,12 @@ export function createMakeTask(enqueue: Submissions["enqueue"]): (schedule: Sche
     const spec = readableSpecOf(schedule);
     if (spec === undefined) return { fault: "INTERNAL: the stored schedule cannot be read; store it again" };
     const time = new Date(timeMs).toISOString();
-    const attributes = { "ccsp.agent.id": agent, "ccsp.schedule.name": name, "ccsp.schedule.time": time };
+    const attributes = {
+      "ccsp.agent.id": agent,
+      "ccsp.schedule.id": `${agent}/${name}`,
+      "ccsp.schedule.name": name,
+      "ccsp.schedule.time": time,
+    };
     return spans.startActiveSpan("queue.schedule", { kind: SpanKind.INTERNAL, attributes }, async (span) => {
       try {
         const { task } = await enqueue({ agentId: agent, spec, requestId: requestId(name, time) });

@@ -49,6 +49,7 @@ export function createClaudeCode({ bin, profile, account, context }: ClaudeCodeO
   const login = createLogin({ file: shared && credentialsFile(profile, shared) });
   return {
     name: "claude-code",
+    provider: "anthropic",
     account,
     capabilities: {
       streaming: true,

@@ -66,7 +66,7 @@ class TranscriptReader implements RunReader<ClaudeWord> {
     system: (line) => this.#system(line),
     stream_event: (line) => this.#streamEvent(line),
     assistant: (line) => this.#assistant(line),
-    user: () => [],
+    user: (line) => toolsEnded(line),
     /**
      * These lines report prompts that the CLI gives itself. For example, the model may ask for a prompt that wakes it
      * (2.1.332).
@@ -140,7 +140,8 @@ class TranscriptReader implements RunReader<ClaudeWord> {
       if (type === "text" && ours) return this.#worked(this.#written.stands(id, textAt(block, "text") ?? ""));
       if (type !== "tool_use") return [];
       transcript.worked = true;
-      return [{ type: "tool", name: textAt(block, "name") ?? "" }];
+      const toolId = textAt(block, "id");
+      return [{ type: "tool", name: textAt(block, "name") ?? "", ...(toolId !== undefined && { id: toolId }) }];
     });
     return [...events, ...this.#told(this.#soFar.whole(at(line, "message"), ours))];
   }
@@ -175,6 +176,7 @@ class TranscriptReader implements RunReader<ClaudeWord> {
     transcript.model = this.#spent.model ?? transcript.model;
     transcript.usage = this.#spent.usage;
     transcript.costUsd = this.#spent.costUsd;
+    transcript.finishReason = textAt(line, "stop_reason");
     transcript.status = numberAt(line, "api_error_status");
     transcript.words = {
       ...transcript.words,
@@ -192,6 +194,14 @@ class TranscriptReader implements RunReader<ClaudeWord> {
     return events;
   }
 }
+
+/** The CLI gives the model the results of tools as lines of the user. */
+const toolsEnded = (line: Json): Events =>
+  listAt(line, "message", "content").flatMap((block): Events => {
+    const id = textAt(block, "tool_use_id");
+    if (textAt(block, "type") !== "tool_result" || id === undefined) return [];
+    return [{ type: "tool-ended", id, failed: at(block, "is_error") === true }];
+  });
 
 function retryNotice(line: Json): EngineEvent {
   const status = numberAt(line, "error_status");

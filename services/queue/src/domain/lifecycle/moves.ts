@@ -5,6 +5,7 @@ import { labelCap, type Order } from "../order/order.js";
 import { afterBlock } from "../task/decide.js";
 import type { Move, MoveOutcome } from "../task/move.js";
 import { isEnded, isHeld, type State, type Task } from "../task/task.js";
+import { NO_TRACES, type TaskTraces } from "../task/task-traces.js";
 import type { Place, TaskChanges, TaskReads } from "../task/task-store.js";
 import type { QueueObserver } from "./observer.js";
 
@@ -28,7 +29,11 @@ export interface Moved {
 }
 
 export function createMoves(
-  { store, observer }: { store: TaskReads & TaskChanges & BlockedStore; observer: QueueObserver },
+  {
+    store,
+    observer,
+    traces = NO_TRACES,
+  }: { store: TaskReads & TaskChanges & BlockedStore; observer: QueueObserver; traces?: TaskTraces | undefined },
   { bounds, order }: { readonly bounds: Bounds; readonly order: Order },
 ): Moves {
   /** After the end of a run, one more blocked task of each capped label of this run may try to start. */
@@ -40,11 +45,15 @@ export function createMoves(
     }
   };
 
-  const makeMove: Moves["makeMove"] = async (task, move, result) => {
+  const makeMove: Moves["makeMove"] = async (task, decided, result) => {
+    const move = decided.bounded ? { ...decided, set: { ...decided.set, ...traceAgain(task, traces) } } : decided;
     const outcome = await store.move(task, move, result);
     // A repeated call does this too: the answer to the first call may have been lost.
     if (task.labels && (outcome === "ok" || outcome === "done")) await returnLabels(task);
-    if (outcome === "ok") observe(move, observer);
+    if (outcome === "ok") {
+      observe(move, observer);
+      traces.moved(task, move);
+    }
     return outcome;
   };
 
@@ -60,6 +69,12 @@ export function createMoves(
   };
 
   return { makeMove, decideAndMove };
+}
+
+/** A task that is put back gets a new span, which links to the one before. */
+function traceAgain({ trace }: Partial<Task>, traces: TaskTraces): Move["set"] {
+  const again = traces.begin({ alone: true });
+  return again ? { ...again, ...(trace !== undefined && { before: trace }), notes: null, noted: null } : {};
 }
 
 function observe({ to, set, event }: Move, observer: QueueObserver): void {

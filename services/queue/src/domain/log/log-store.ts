@@ -10,6 +10,12 @@ export interface LogStore {
   readLog(id: string, sequence: number, count: number): Promise<LogPage | undefined>;
 }
 
+/** Reads single entries of a log. */
+export interface NoteStore {
+  /** The entries with these numbers. Those that are gone are left out. */
+  readNotes(id: string, sequences: readonly number[]): Promise<readonly LogEntry[]>;
+}
+
 /** A page of a log and its task, both read at the same moment. */
 export interface LogPage {
   readonly task: Task;

@@ -1,10 +1,10 @@
 import type { IntakeStore } from "../intake/intake-store.js";
-import type { LogStore } from "../log/log-store.js";
+import type { LogStore, NoteStore } from "../log/log-store.js";
 import type { Clock } from "../task/clock.js";
 import type { TaskChanges, TaskContents, TaskReads } from "../task/task-store.js";
 import type { Shards } from "./shards.js";
 
-type TaskPorts = Clock & TaskReads & TaskContents & TaskChanges & LogStore;
+type TaskPorts = Clock & TaskReads & TaskContents & TaskChanges & LogStore & NoteStore;
 
 /** A task is in the shard that its id names. */
 export const shardedTasks = ({ first, ofTask }: Shards): TaskPorts => ({
@@ -18,6 +18,7 @@ export const shardedTasks = ({ first, ofTask }: Shards): TaskPorts => ({
   move: async (task, ...rest) => ofTask(task.id)?.move(task, ...rest) ?? "missing",
   report: async (report) => ofTask(report.id)?.report(report) ?? "lost",
   remove: async (task) => ofTask(task.id)?.remove(task),
+  readNotes: async (id, sequences) => (await ofTask(id)?.readNotes(id, sequences)) ?? [],
   readLog: async (id, ...rest) => ofTask(id)?.readLog(id, ...rest),
 });
 

@@ -1,7 +1,7 @@
 import type { CategoryName } from "@ccsp/errors";
 import { backoffMs } from "@ccsp/timing";
 import type { Move, RunFacts } from "./move.js";
-import { type Failure, isEnded, isHeld, type PriorityClass, type Task } from "./task.js";
+import { type Consumed, type Failure, isEnded, isHeld, type PriorityClass, type Task } from "./task.js";
 
 /** When a failed run is tried again. The task may set other values (`Task.retry`). */
 export interface RetryPolicy {
@@ -89,7 +89,11 @@ export function retryTime(
  */
 export function afterFailure(
   task: Task,
-  { fence, error, facts: { tokens, event: facts = {} } = {} }: { fence: number; error: Failure; facts?: RunFacts },
+  {
+    fence,
+    error,
+    facts: { tokens, consumed, event: facts = {} } = {},
+  }: { fence: number; error: Failure; facts?: RunFacts },
   { nowMs, readyMs, refusals }: { nowMs: number; readyMs: number; refusals: RefusalBudget },
 ): Move {
   const common = {
@@ -97,6 +101,7 @@ export function afterFailure(
     fence,
     settle: "fail" as const,
     ...(tokens !== undefined && { used: tokens }),
+    consumed,
   };
   // A caller cancelled the task, so it ends whatever the cause of the failure is.
   if (task.state === "CANCELLING") return { ...common, ...cancelled(task.cancel ?? "", facts) };
@@ -111,7 +116,14 @@ export function afterFailure(
   const limited = (task.limited ?? 0) + (limit ? 1 : 0);
   const deliveries = (task.deliveries ?? 0) + (unstarted ? 1 : 0);
   const refused = (task.refused ?? 0) + (limit === "refusal" ? 1 : 0);
-  const counted = { spent, limited, ...(unstarted && { deliveries }), ...(limit === "refusal" && { refused }), error };
+  const counted = {
+    spent,
+    limited,
+    ...(unstarted && { deliveries }),
+    ...(limit === "refusal" && { refused }),
+    error,
+    ...(consumed && { consumed: sumOf(task.consumed, consumed) }),
+  };
   const unwanted = task.retry?.never?.includes(error.category) === true;
   // The engine cannot retry after a login ended. But a person renews the login, so the queue can.
   const retryable = error.retryable || error.category === "SESSION_TIMEOUT";
@@ -217,7 +229,7 @@ export function afterRetry(task: Task, reason: string): Move | undefined {
     from: task.state,
     to: "QUEUED",
     bounded: true,
-    set: { spent: 0, limited: 0, refused: 0, refusedMs: 0, deliveries: 0, ended: null, deadline: null },
+    set: { spent: 0, limited: 0, refused: 0, refusedMs: 0, deliveries: 0, ended: null, deadline: null, consumed: null },
     note: { reason: reason || "put back" },
     event: { type: "retried" },
   };
@@ -269,17 +281,30 @@ export function afterAnswer({ created }: Task, { event: facts = {} }: RunFacts):
  * The end with a holder's result. It applies in any held state, because the work is done. It also applies after the end
  * of its lease, while the task waits and no later lease was granted.
  */
-export function afterCompletion(fence: number, { tokens, event: facts = {} }: RunFacts): Move {
+export function afterCompletion(fence: number, { tokens, consumed, event: facts = {} }: RunFacts): Move {
   const used = tokens === undefined ? {} : { used: tokens };
   return {
     to: "SUCCEEDED",
     fence,
     settle: "complete",
     ...used,
+    consumed,
     set: {},
     event: { type: "completed", facts },
   };
 }
+
+/** What earlier runs of a task and one more consumed together. */
+export const sumOf = (before: Consumed | undefined, run: Consumed): Consumed =>
+  before === undefined
+    ? run
+    : {
+        inputTokens: before.inputTokens + run.inputTokens,
+        outputTokens: before.outputTokens + run.outputTokens,
+        cacheReadTokens: before.cacheReadTokens + run.cacheReadTokens,
+        cacheCreationTokens: before.cacheCreationTokens + run.cacheCreationTokens,
+        costUsd: before.costUsd + run.costUsd,
+      };
 
 function failed(set: Partial<Task> & { error: Failure }, facts: object = {}) {
   return {

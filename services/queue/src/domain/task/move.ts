@@ -1,4 +1,4 @@
-import type { Failure, State, Task } from "./task.js";
+import type { Consumed, Failure, State, Task } from "./task.js";
 
 /** One change of state: where it applies, what it changes, and what the log and the event say about it. */
 export interface Move {
@@ -13,6 +13,8 @@ export interface Move {
   readonly due?: "leases" | "parked" | "alarms";
   /** Tokens that the run used. Absent: not known. */
   readonly used?: number;
+  /** What the run consumed, for the task's span. Absent: not known. */
+  readonly consumed?: Consumed | undefined;
   /** Restores a lease that the store lost, for this time (ms). `set` has its fence and holder. */
   readonly leaseMs?: number;
   /** The bounds on waiting tasks apply, as for a new task. */
@@ -27,6 +29,7 @@ export interface Move {
 /** What is known about a run that ended. */
 export interface RunFacts {
   readonly tokens?: number;
+  readonly consumed?: Consumed | undefined;
   /** JSON members of the event. The domain does not read them. */
   readonly event?: object;
 }

@@ -45,6 +45,15 @@ export interface Failure {
   readonly retryAfterMs?: number;
 }
 
+/** What runs consumed, as far as engines said it. */
+export interface Consumed {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly cacheReadTokens: number;
+  readonly cacheCreationTokens: number;
+  readonly costUsd: number;
+}
+
 /** How failed runs of a task are tried again, when its agent has set this. */
 export interface TaskRetry {
   readonly baseMs?: number;
@@ -84,8 +93,25 @@ export interface Task {
   readonly spec: string;
   /** The key under which its answer is cached. Absent: it is not cached. */
   readonly cacheKey?: string;
-  /** W3C trace context of its acceptance. */
+  /** W3C trace context of its span `task`, whose ids are given out at its acceptance and used at its end. */
   readonly trace?: string;
+  /**
+   * W3C trace context of the call that accepted it or put it back: the parent of its span, or a link in another trace.
+   * Absent with a `trace`: 0.3.0 accepted it, `trace` is that call's context, and there is no span `task`.
+   */
+  readonly parent?: string;
+  /** W3C trace contexts of the span `task` before it was put back, and of the turn that it continues. */
+  readonly before?: string;
+  readonly follows?: string;
+  /** When it was put back by RetryTask. Absent: its span begins at `created`. */
+  readonly began?: number;
+  /** When it came back to the queue after an attempt. Absent: it did not yet. */
+  readonly returned?: number;
+  /** The numbers of the log entries that its span shows as events: the first 20 and the last 80. `noted`: how many. */
+  readonly notes?: readonly number[];
+  readonly noted?: number;
+  /** What its failed runs consumed. */
+  readonly consumed?: Consumed;
   /** Runs that started. */
   readonly attempt?: number;
   /** Runs that count against `max`. Runs that met a limit of the provider or were given back do not count. */

@@ -351,7 +351,7 @@ export interface Lease {
   expireTime:
     | Date
     | undefined;
-  /** W3C trace context of the `queue.wait` span. This span is the parent of the attempt's span. */
+  /** W3C trace context of the task's span, which is the parent of the attempt's span. 0.3.0 sends that of `queue.wait`. */
   traceparent: string;
   /** W3C trace context of the previous attempt, for a span link. May be empty. */
   previousTraceparent: string;

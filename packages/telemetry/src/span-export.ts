@@ -1,0 +1,127 @@
+import { readFileSync } from "node:fs";
+import { ExportResultCode, getNumberFromEnv } from "@opentelemetry/core";
+import {
+  defaultResource,
+  detectResources,
+  type Resource,
+  resourceAttributesEnvDetector,
+  resourceFromAttributes,
+  serviceNameEnvDetector,
+} from "@opentelemetry/resources";
+import {
+  BatchSpanProcessor,
+  ConsoleSpanExporter,
+  type ReadableSpan,
+  type Span,
+  type SpanExporter,
+  type SpanProcessor,
+} from "@opentelemetry/sdk-trace";
+import { currentService, type ServiceIdentity } from "./service-scope.js";
+import { exportTo } from "./tracing.js";
+
+/** The SDK's own default of OTEL_BSP_MAX_QUEUE_SIZE. */
+const MOST_WAITING = 2_048;
+
+/** Spans that this process made and the collector did not get. */
+let lost = 0;
+export const lostSpans = (): number => lost;
+
+/**
+ * Makes the processor that OTEL_TRACES_EXPORTER, OTEL_EXPORTER_OTLP_PROTOCOL and OTEL_BSP_* describe. Each span gets the
+ * resource of the service that made it, and spans that are lost are counted. Undefined: nothing is exported.
+ */
+export async function spanExport(): Promise<SpanProcessor | undefined> {
+  const exporter = await exporterOfEnv();
+  if (exporter === undefined) return undefined;
+  const maxQueueSize = getNumberFromEnv("OTEL_BSP_MAX_QUEUE_SIZE") ?? MOST_WAITING;
+  let waiting = 0;
+  const batches = new BatchSpanProcessor({
+    exporter: {
+      export(spans, done) {
+        waiting -= spans.length;
+        exporter.export(spans, (result) => {
+          if (result.code !== ExportResultCode.SUCCESS) lost += spans.length;
+          done(result);
+        });
+      },
+      shutdown: () => exporter.shutdown(),
+    },
+    maxQueueSize,
+    ...given("scheduledDelayMillis", "OTEL_BSP_SCHEDULE_DELAY"),
+    ...given("exportTimeoutMillis", "OTEL_BSP_EXPORT_TIMEOUT"),
+    ...given("maxExportBatchSize", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"),
+  });
+  const resourceOf = createResources();
+  const processor: SpanProcessor = {
+    onStart(span: Span) {
+      Object.assign(span, { resource: resourceOf() });
+    },
+    onEnd(span: ReadableSpan) {
+      if (waiting >= maxQueueSize) {
+        lost += 1;
+        return;
+      }
+      if (span.spanContext().traceFlags & 1) waiting += 1;
+      batches.onEnd(span);
+    },
+    forceFlush: () => batches.forceFlush(),
+    shutdown: () => batches.shutdown(),
+  };
+  exportTo((span) => processor.onEnd({ ...span, resource: resourceOf() }));
+  return processor;
+}
+
+const given = <N extends string>(name: N, variable: string): { readonly [K in N]?: number } => {
+  const value = getNumberFromEnv(variable);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a computed key loses its type
+  return (value === undefined ? {} : { [name]: value }) as { readonly [K in N]?: number };
+};
+
+async function exporterOfEnv(): Promise<SpanExporter | undefined> {
+  const { OTEL_TRACES_EXPORTER: wanted = "otlp", ...env } = process.env;
+  if (wanted.includes("none")) return undefined;
+  if (wanted.includes("console")) return new ConsoleSpanExporter();
+  const protocol = env["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] ?? env["OTEL_EXPORTER_OTLP_PROTOCOL"];
+  // Loaded only now: each of them takes 20 ms of the start.
+  if (protocol === "http/json") {
+    return new (await import("@opentelemetry/exporter-trace-otlp-http")).OTLPTraceExporter();
+  }
+  if (protocol === "http/protobuf") {
+    return new (await import("@opentelemetry/exporter-trace-otlp-proto")).OTLPTraceExporter();
+  }
+  return new (await import("@opentelemetry/exporter-trace-otlp-grpc")).OTLPTraceExporter();
+}
+
+/**
+ * The resource of the current service. What OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say wins. It has nothing of
+ * the host and of the process: their owner, command line and paths belong to nobody who reads traces.
+ */
+function createResources(): () => Resource {
+  const told = detectResources({ detectors: [resourceAttributesEnvDetector, serviceNameEnvDetector] });
+  const version = packageVersion();
+  const known = new Map<ServiceIdentity | undefined, Resource>();
+  const make = (service: ServiceIdentity | undefined): Resource => {
+    const own = service && {
+      "service.name": `ccsp-${service.name}`,
+      "service.namespace": "ccsp",
+      "service.version": version,
+      "service.instance.id": service.instance,
+    };
+    const made = defaultResource()
+      .merge(resourceFromAttributes(own ?? {}))
+      .merge(told);
+    known.set(service, made);
+    return made;
+  };
+  return () => {
+    const service = currentService();
+    return known.get(service) ?? make(service);
+  };
+}
+
+function packageVersion(): string {
+  const { version }: { version: string } = JSON.parse(
+    readFileSync(new URL("../package.json", import.meta.url), "utf8"),
+  );
+  return version;
+}
