@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
-import { filesLike, ROOT, readPage } from "@ccsp/docs-generator/blocks.js";
+import { join } from "node:path";
+import { filesLike, readPage } from "@ccsp/docs-generator/blocks.js";
 import { serviceOf } from "@ccsp/e2e-kit/rpcs.js";
 import { DEFAULT_PORTS, SERVICES } from "@ccsp/fleet";
-import { buildFolder, findProgram, type Resource } from "@ccsp/k8s-checks/build.js";
+import { buildOf, findProgram, type Resource } from "@ccsp/k8s-checks/build.js";
 import { edgesWith } from "@ccsp/k8s-checks/network.js";
 import { missingReferences } from "@ccsp/k8s-checks/references.js";
 import { faultsBySchema } from "@ccsp/k8s-checks/schema.js";
@@ -21,20 +21,8 @@ describe("The component discovery-consul of k8s", function () {
   before(function () {
     const kustomize =
       findProgram("kustomize") ?? skip(this, "kustomize is not installed (with Go: deploy/setup.sh kustomize)");
-    const folder = mkdtempSync(join(tmpdir(), "ccsp-kustomize-"));
-    const from = (path: string) => JSON.stringify(relative(folder, join(ROOT, "k8s", path)));
-    const components = ["discovery-consul", "redis-single", "network-policies"].map((name) =>
-      from(`components/${name}`),
-    );
-    writeFileSync(
-      join(folder, "kustomization.yaml"),
-      `resources: [${from("base")}]\ncomponents: [${components.join(", ")}]\n`,
-    );
-    try {
-      resources = buildFolder(kustomize, folder);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    const components = ["discovery-consul", "redis-single", "network-policies"].map((name) => `components/${name}`);
+    resources = buildOf(kustomize, { resources: ["base"], components });
   });
 
   it("fits the base beside the network policies", async () => {

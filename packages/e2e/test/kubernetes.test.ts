@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { loadDefinitions } from "@ccsp/cli";
 import { describeSettings, type Env, load, parseDuration } from "@ccsp/config";
 import { ROOT } from "@ccsp/docs-generator/blocks.js";
-import { serviceOf } from "@ccsp/e2e-kit/rpcs.js";
 import { DEFAULT_PORTS, SERVICES, type ServiceName, USE_REDIS } from "@ccsp/fleet";
 import { buildOverlay, findProgram, nameOf, OVERLAYS, type Resource } from "@ccsp/k8s-checks/build.js";
 import { edgesOf, openToEverybody } from "@ccsp/k8s-checks/network.js";
@@ -13,13 +12,12 @@ import { missingReferences } from "@ccsp/k8s-checks/references.js";
 import { faultsBySchema } from "@ccsp/k8s-checks/schema.js";
 import { secretsByScript, secretsOf, secretsOfCertificate } from "@ccsp/k8s-checks/secrets.js";
 import { isWorkload, literals, quantity, serviceContainer, type Workload } from "@ccsp/k8s-checks/workloads.js";
-import { allRpcs } from "@ccsp/protos/access.js";
 import { createLogger, createMetrics, serveOps } from "@ccsp/telemetry";
 import { skip } from "@ccsp/testkit";
+import { callsBetweenServices, isService } from "../src/network-needs.js";
 
 /** What a service still does after its calls: it closes the rest, and sends its last spans. */
 const CLOSE_MS = 9_000;
-const isService = (name: string): name is ServiceName => SERVICES.some((service) => service === name);
 const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
 
 /** The paths of the probes. */
@@ -265,13 +263,9 @@ for (const overlay of OVERLAYS) {
 
 /** The connections that the protos and the settings of the services ask for. */
 function wantedEdges(workloads: readonly Workload[]): string[] {
-  const calls = [...allRpcs().values()].flatMap(({ path, access }) => {
-    const called = serviceOf(path);
-    const callers = (access?.callers ?? []).filter(isService);
-    return callers
-      .filter((caller) => caller !== called)
-      .map((caller) => `${caller} > ${called}:${DEFAULT_PORTS[called].grpc}`);
-  });
+  const calls = callsBetweenServices().map(
+    ({ caller, called }) => `${caller} > ${called}:${DEFAULT_PORTS[called].grpc}`,
+  );
   const traced = SERVICES.map((name) => `${name} > otel-collector:4317`);
   const redis = workloads
     .filter(({ metadata }) => metadata.name === "redis")
