@@ -86,9 +86,22 @@ describe("The component keda of k8s", () => {
     const series = (name: string, labels: string, values: string) =>
       replicas.map((instance) => ({ series: `${name}{instance="${instance}"${labels}}`, values }));
     const folder = mkdtempSync(join(tmpdir(), "ccsp-keda-"));
+    const asks = (expected: readonly (readonly number[])[]) =>
+      expected.map((values, minute) => ({
+        expr: expr.replaceAll(/\s+/g, " ").trim(),
+        eval_time: `${minute}m`,
+        exp_samples: values.map((value) => ({ labels: "{}", value })),
+      }));
+    const noTask = [
+      ...series("ccsp_queue_emergency_level", "", "0x9"),
+      ...series("ccsp_queue_gates_closed", ',scope="all"', "0x9"),
+    ];
     const test = {
       evaluation_interval: "1m",
       tests: [
+        { interval: "1m", input_series: noTask, promql_expr_test: asks([[0]]) },
+        // Without queues, nothing: KEDA then leaves the executors as they are.
+        { interval: "1m", input_series: [], promql_expr_test: asks([[]]) },
         {
           interval: "1m",
           input_series: [
@@ -98,11 +111,7 @@ describe("The component keda of k8s", () => {
             ...series("ccsp_queue_emergency_level", "", "0 0 0 2x9"),
             ...series("ccsp_queue_gates_closed", ',scope="all"', "0 1 0x9"),
           ],
-          promql_expr_test: [10, 3, 10, 3].map((value, minute) => ({
-            expr: expr.replaceAll(/\s+/g, " ").trim(),
-            eval_time: `${minute}m`,
-            exp_samples: [{ labels: "{}", value }],
-          })),
+          promql_expr_test: asks([[10], [3], [10], [3]]),
         },
       ],
     };

@@ -78,6 +78,19 @@ for (const overlay of OVERLAYS) {
         ),
       );
       assert.deepEqual(faults, []);
+      if (overlay === "single-node") {
+        const [cpu, memory] = (["cpu", "memory"] as const).map((unit) =>
+          sum(
+            workloads.flatMap(({ spec }) =>
+              spec.template.spec.containers.map(
+                ({ resources: { requests } = {} }) => (spec.replicas ?? 1) * quantity(requests?.[unit] ?? 0),
+              ),
+            ),
+          ),
+        );
+        // It fits a host of two cores and 8 GiB beside Kubernetes itself (k8s/README.md).
+        assert.deepEqual({ cpu: (cpu ?? 0) <= 1.5, memory: (memory ?? 0) <= 4 * 2 ** 30 }, { cpu: true, memory: true });
+      }
       const executor = serviceContainer(service("executor"));
       const { CCSP_EXECUTOR_SLOTS: slots, CCSP_EXECUTOR_MEMORY_LIMIT: ofRun } = literals(executor);
       const itself = 2 ** 30;
@@ -238,6 +251,25 @@ for (const overlay of OVERLAYS) {
       );
     });
 
+    it("gives Redis all its memory at once, a third more than its data may have, and the queue bounds that fit it", () => {
+      const redis = workloads.find(({ metadata }) => metadata.name === "redis");
+      const container = redis?.spec.template.spec.containers.find(({ name }) => name === "redis");
+      const { requests, limits } = container?.resources ?? {};
+      assert.equal(requests?.["memory"], limits?.["memory"]);
+      const conf = JSON.stringify(
+        resources.find(({ kind, metadata }) => kind === "ConfigMap" && metadata.name.startsWith("redis-")),
+      );
+      const [, number, unit = ""] = /maxmemory (\d+)([mg])b/.exec(conf) ?? [];
+      const maxmemory = Number(number) * (unit === "m" ? 2 ** 20 : 2 ** 30);
+      assert.ok(quantity(limits?.["memory"] ?? 0) * 3 >= maxmemory * 4);
+      const { CCSP_QUEUE_MAX_WAITING_BYTES: waiting = 2 ** 30, CCSP_QUEUE_MAX_ENDED_BYTES: ended = 2 ** 30 } = literals(
+        serviceContainer(service("queue")),
+      );
+      const [transcripts, cache] = [2 ** 28, 2 ** 26];
+      // Above 90 %, the queue refuses new tasks (docs/queue-operations.md).
+      assert.ok(Number(waiting) + Number(ended) + transcripts + 2 * cache <= 0.9 * maxmemory);
+    });
+
     it("keeps in Redis what deploy/redis.conf keeps", () => {
       const configMap = resources.find(
         ({ kind, metadata }) => kind === "ConfigMap" && metadata.name.startsWith("redis-"),
@@ -272,6 +304,8 @@ function wantedEdges(workloads: readonly Workload[]): string[] {
     .flatMap(() => [...USE_REDIS, "redis"].flatMap((name) => [`${name} > redis:6379`, `${name} > redis:26379`]));
   return [...new Set([...calls, ...traced, "otel-collector > jaeger:4317", "gateway > jaeger:16686", ...redis])];
 }
+
+const sum = (numbers: readonly number[]) => numbers.reduce((total, each) => total + each, 0);
 
 /** A value of the form of a setting whose value is a secret. */
 const exampleOf = (name: string): string =>
