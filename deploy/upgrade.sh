@@ -17,7 +17,8 @@ release from before, the last one first. Exit code 0: the new release runs and n
 
 Read docs/upgrade.md first: a release may need a setting before it starts, and only neighbouring releases run together.
 
-  RELEASE          the tag of the images, such as 0.3.0; with --local a folder with the layout of this repository, built
+  RELEASE          the tag of the images, such as 0.3.0; an image with engines stays one (0.3.0-engines). With --local a
+                   folder with the layout of this repository, built
   --local          on a fleet of this machine with two replicas of each service, with scripted engines; needs `make setup`
   without --local  in the cluster of KUBECONFIG, with kubectl. The services are found by the labels of k8s/base
   --gateway        the gateway as this machine reaches it (CCSP_GATEWAY). The token is in CCSP_TOKEN

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
-import { filesLike, ROOT, readPage } from "@ccsp/docs-generator/blocks.js";
+import { join } from "node:path";
+import { filesLike, readPage } from "@ccsp/docs-generator/blocks.js";
 import { serviceOf } from "@ccsp/e2e-kit/rpcs.js";
 import { DEFAULT_PORTS, SERVICES } from "@ccsp/fleet";
-import { buildFolder, findProgram, type Resource } from "@ccsp/k8s-checks/build.js";
+import { buildOf, findProgram, type Resource } from "@ccsp/k8s-checks/build.js";
 import { edgesWith } from "@ccsp/k8s-checks/network.js";
 import { missingReferences } from "@ccsp/k8s-checks/references.js";
 import { faultsBySchema } from "@ccsp/k8s-checks/schema.js";
@@ -21,20 +21,8 @@ describe("The component discovery-consul of k8s", function () {
   before(function () {
     const kustomize =
       findProgram("kustomize") ?? skip(this, "kustomize is not installed (with Go: deploy/setup.sh kustomize)");
-    const folder = mkdtempSync(join(tmpdir(), "ccsp-kustomize-"));
-    const from = (path: string) => JSON.stringify(relative(folder, join(ROOT, "k8s", path)));
-    const components = ["discovery-consul", "redis-single", "network-policies"].map((name) =>
-      from(`components/${name}`),
-    );
-    writeFileSync(
-      join(folder, "kustomization.yaml"),
-      `resources: [${from("base")}]\ncomponents: [${components.join(", ")}]\n`,
-    );
-    try {
-      resources = buildFolder(kustomize, folder);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    const components = ["discovery-consul", "redis-single", "network-policies"].map((name) => `components/${name}`);
+    resources = buildOf(kustomize, { resources: ["base"], components });
   });
 
   it("fits the base beside the network policies", async () => {
@@ -98,9 +86,22 @@ describe("The component keda of k8s", () => {
     const series = (name: string, labels: string, values: string) =>
       replicas.map((instance) => ({ series: `${name}{instance="${instance}"${labels}}`, values }));
     const folder = mkdtempSync(join(tmpdir(), "ccsp-keda-"));
+    const asks = (expected: readonly (readonly number[])[]) =>
+      expected.map((values, minute) => ({
+        expr: expr.replaceAll(/\s+/g, " ").trim(),
+        eval_time: `${minute}m`,
+        exp_samples: values.map((value) => ({ labels: "{}", value })),
+      }));
+    const noTask = [
+      ...series("ccsp_queue_emergency_level", "", "0x9"),
+      ...series("ccsp_queue_gates_closed", ',scope="all"', "0x9"),
+    ];
     const test = {
       evaluation_interval: "1m",
       tests: [
+        { interval: "1m", input_series: noTask, promql_expr_test: asks([[0]]) },
+        // Without queues, nothing: KEDA then leaves the executors as they are.
+        { interval: "1m", input_series: [], promql_expr_test: asks([[]]) },
         {
           interval: "1m",
           input_series: [
@@ -110,11 +111,7 @@ describe("The component keda of k8s", () => {
             ...series("ccsp_queue_emergency_level", "", "0 0 0 2x9"),
             ...series("ccsp_queue_gates_closed", ',scope="all"', "0 1 0x9"),
           ],
-          promql_expr_test: [10, 3, 10, 3].map((value, minute) => ({
-            expr: expr.replaceAll(/\s+/g, " ").trim(),
-            eval_time: `${minute}m`,
-            exp_samples: [{ labels: "{}", value }],
-          })),
+          promql_expr_test: asks([[10], [3], [10], [3]]),
         },
       ],
     };

@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { loadDefinitions } from "@ccsp/cli";
 import { describeSettings, type Env, load, parseDuration } from "@ccsp/config";
 import { ROOT } from "@ccsp/docs-generator/blocks.js";
-import { serviceOf } from "@ccsp/e2e-kit/rpcs.js";
 import { DEFAULT_PORTS, SERVICES, type ServiceName, USE_REDIS } from "@ccsp/fleet";
 import { buildOverlay, findProgram, nameOf, OVERLAYS, type Resource } from "@ccsp/k8s-checks/build.js";
 import { edgesOf, openToEverybody } from "@ccsp/k8s-checks/network.js";
@@ -13,13 +12,12 @@ import { missingReferences } from "@ccsp/k8s-checks/references.js";
 import { faultsBySchema } from "@ccsp/k8s-checks/schema.js";
 import { secretsByScript, secretsOf, secretsOfCertificate } from "@ccsp/k8s-checks/secrets.js";
 import { isWorkload, literals, quantity, serviceContainer, type Workload } from "@ccsp/k8s-checks/workloads.js";
-import { allRpcs } from "@ccsp/protos/access.js";
 import { createLogger, createMetrics, serveOps } from "@ccsp/telemetry";
 import { skip } from "@ccsp/testkit";
+import { callsBetweenServices, isService } from "../src/network-needs.js";
 
 /** What a service still does after its calls: it closes the rest, and sends its last spans. */
 const CLOSE_MS = 9_000;
-const isService = (name: string): name is ServiceName => SERVICES.some((service) => service === name);
 const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
 
 /** The paths of the probes. */
@@ -80,6 +78,19 @@ for (const overlay of OVERLAYS) {
         ),
       );
       assert.deepEqual(faults, []);
+      if (overlay === "single-node") {
+        const [cpu, memory] = (["cpu", "memory"] as const).map((unit) =>
+          sum(
+            workloads.flatMap(({ spec }) =>
+              spec.template.spec.containers.map(
+                ({ resources: { requests } = {} }) => (spec.replicas ?? 1) * quantity(requests?.[unit] ?? 0),
+              ),
+            ),
+          ),
+        );
+        // It fits a host of two cores and 8 GiB beside Kubernetes itself (k8s/README.md).
+        assert.deepEqual({ cpu: (cpu ?? 0) <= 1.5, memory: (memory ?? 0) <= 4 * 2 ** 30 }, { cpu: true, memory: true });
+      }
       const executor = serviceContainer(service("executor"));
       const { CCSP_EXECUTOR_SLOTS: slots, CCSP_EXECUTOR_MEMORY_LIMIT: ofRun } = literals(executor);
       const itself = 2 ** 30;
@@ -240,6 +251,25 @@ for (const overlay of OVERLAYS) {
       );
     });
 
+    it("gives Redis all its memory at once, a third more than its data may have, and the queue bounds that fit it", () => {
+      const redis = workloads.find(({ metadata }) => metadata.name === "redis");
+      const container = redis?.spec.template.spec.containers.find(({ name }) => name === "redis");
+      const { requests, limits } = container?.resources ?? {};
+      assert.equal(requests?.["memory"], limits?.["memory"]);
+      const conf = JSON.stringify(
+        resources.find(({ kind, metadata }) => kind === "ConfigMap" && metadata.name.startsWith("redis-")),
+      );
+      const [, number, unit = ""] = /maxmemory (\d+)([mg])b/.exec(conf) ?? [];
+      const maxmemory = Number(number) * (unit === "m" ? 2 ** 20 : 2 ** 30);
+      assert.ok(quantity(limits?.["memory"] ?? 0) * 3 >= maxmemory * 4);
+      const { CCSP_QUEUE_MAX_WAITING_BYTES: waiting = 2 ** 30, CCSP_QUEUE_MAX_ENDED_BYTES: ended = 2 ** 30 } = literals(
+        serviceContainer(service("queue")),
+      );
+      const [transcripts, cache] = [2 ** 28, 2 ** 26];
+      // Above 90 %, the queue refuses new tasks (docs/queue-operations.md).
+      assert.ok(Number(waiting) + Number(ended) + transcripts + 2 * cache <= 0.9 * maxmemory);
+    });
+
     it("keeps in Redis what deploy/redis.conf keeps", () => {
       const configMap = resources.find(
         ({ kind, metadata }) => kind === "ConfigMap" && metadata.name.startsWith("redis-"),
@@ -265,19 +295,17 @@ for (const overlay of OVERLAYS) {
 
 /** The connections that the protos and the settings of the services ask for. */
 function wantedEdges(workloads: readonly Workload[]): string[] {
-  const calls = [...allRpcs().values()].flatMap(({ path, access }) => {
-    const called = serviceOf(path);
-    const callers = (access?.callers ?? []).filter(isService);
-    return callers
-      .filter((caller) => caller !== called)
-      .map((caller) => `${caller} > ${called}:${DEFAULT_PORTS[called].grpc}`);
-  });
+  const calls = callsBetweenServices().map(
+    ({ caller, called }) => `${caller} > ${called}:${DEFAULT_PORTS[called].grpc}`,
+  );
   const traced = SERVICES.map((name) => `${name} > otel-collector:4317`);
   const redis = workloads
     .filter(({ metadata }) => metadata.name === "redis")
     .flatMap(() => [...USE_REDIS, "redis"].flatMap((name) => [`${name} > redis:6379`, `${name} > redis:26379`]));
   return [...new Set([...calls, ...traced, "otel-collector > jaeger:4317", "gateway > jaeger:16686", ...redis])];
 }
+
+const sum = (numbers: readonly number[]) => numbers.reduce((total, each) => total + each, 0);
 
 /** A value of the form of a setting whose value is a secret. */
 const exampleOf = (name: string): string =>

@@ -1,14 +1,19 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createCcspClient } from "@ccsp/client";
+import { readPage } from "@ccsp/docs-generator/blocks.js";
 import { freePort, SERVICES } from "@ccsp/fleet";
 import { readArguments, Usage } from "@ccsp/rollout/arguments.js";
+import { type Kubectl, openCluster } from "@ccsp/rollout/cluster.js";
 import type { Installation } from "@ccsp/rollout/installation.js";
 import { restartAll, upgradeAll } from "@ccsp/rollout/roll.js";
+import { imageFor } from "@ccsp/rollout/workload.js";
+import { parseAllDocuments } from "yaml";
 
 const DEPLOY = fileURLToPath(new URL("../../../deploy/", import.meta.url));
 const CLUSTER = { KUBECONFIG: "config", CCSP_GATEWAY: "gateway:3000", CCSP_TOKEN: "token" };
@@ -107,6 +112,65 @@ describe("a rollout whose callers cannot reach the gateway", () => {
       await installation.close();
     }
     assert.deepEqual(changed, []);
+  });
+});
+
+describe("an upgrade in a cluster", () => {
+  /** The executor of k8s/base with an image, and what kubectl was asked. `stuck`: its new pods end at once. */
+  function fakeCluster(image: string, { stuck = false } = {}) {
+    const [executor] = parseAllDocuments(readPage("k8s/base/executor/executor.yaml")).map((each) => each.toJS());
+    executor.metadata.namespace = "ccsp-executors";
+    executor.spec.template.spec.containers[0].image = image;
+    const asked: string[] = [];
+    const old = { metadata: { name: "executor-0", uid: "old" } };
+    const waiting = { reason: "CrashLoopBackOff", message: "back-off 40s restarting failed container" };
+    const crashed = {
+      metadata: { name: "executor-1", uid: "new" },
+      status: { containerStatuses: [{ name: "service", restartCount: 3, state: { waiting } }] },
+    };
+    let changed = false;
+    const kubectl: Kubectl = async (args, signal) => {
+      if (args[0] === "get" && args[1] === "pod")
+        return JSON.stringify({ items: changed && stuck ? [old, crashed] : [old] });
+      if (args[0] === "get") return JSON.stringify({ items: [executor] });
+      asked.push(args.join(" "));
+      if (args[0] === "set") changed = args.includes("service=registry:5000/ccsp-executorservice:0.4.0-engines");
+      // A pod that crashes keeps the rollout waiting until its time-out.
+      if (args[0] === "rollout" && changed && stuck && signal !== undefined) await once(signal, "abort");
+      return "";
+    };
+    return {
+      asked,
+      installation: openCluster({ gateway: "127.0.0.1:1", token: "t", caFile: undefined, runsTasks: false }, kubectl),
+    };
+  }
+  const status = (seconds: number) =>
+    `rollout status StatefulSet/executor --namespace ccsp-executors --timeout=${seconds}s`;
+  const setImage = (tag: string) =>
+    `set image StatefulSet/executor service=registry:5000/ccsp-executorservice:${tag} --namespace ccsp-executors`;
+
+  it("keeps the engines in the image, and waits as long as both executors may need to end their runs", async () => {
+    const { asked, installation } = fakeCluster("registry:5000/ccsp-executorservice:0.3.0-engines@sha256:ab");
+    await installation.upgrade("executor", "0.4.0");
+    // For each of two: 1010 s to stop, 120 s to start, 5 s to stay ready, 120 s for its image.
+    assert.deepEqual(asked, [setImage("0.4.0-engines"), status(2510)]);
+    await installation.close();
+    const images = ["ccsp-queueservice", "r:5000/q:0.3.0", "r:5000/q@sha256:ab"].map((image) =>
+      imageFor(image, "0.4.0"),
+    );
+    assert.deepEqual(images, ["ccsp-queueservice:0.4.0", "r:5000/q:0.4.0", "r:5000/q:0.4.0"]);
+    assert.equal(imageFor("q:0.3.0-engines", "0.4.0-engines"), "q:0.4.0-engines");
+  });
+
+  it("ends when a new pod crashes again and again, without its time-out, and says which", async () => {
+    const { asked, installation } = fakeCluster("registry:5000/ccsp-executorservice:0.3.0-engines", { stuck: true });
+    await assert.rejects(
+      installation.upgrade("executor", "0.4.0"),
+      /^Error: executor-1 does not start: CrashLoopBackOff back-off 40s/,
+    );
+    await installation.rollBack("executor");
+    assert.deepEqual(asked.slice(2), [setImage("0.3.0-engines"), status(2510)]);
+    await installation.close();
   });
 });
 

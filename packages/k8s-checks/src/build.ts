@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
-import { delimiter, join, resolve } from "node:path";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseAllDocuments } from "yaml";
 
@@ -33,6 +34,20 @@ export const buildOverlay = (kustomize: string, overlay: string): Resource[] =>
 /** The same for any folder of the repository, or for an absolute path. */
 export const buildFolder = (kustomize: string, folder: string): Resource[] =>
   readResources(execFileSync(kustomize, ["build", resolve(ROOT, folder)], { encoding: "utf8", maxBuffer: 2 ** 24 }));
+
+/** The resources of an overlay of one's own: folders of k8s/ as its resources and its components. */
+export function buildOf(kustomize: string, parts: { resources: readonly string[]; components: readonly string[] }) {
+  const folder = mkdtempSync(join(tmpdir(), "ccsp-kustomize-"));
+  const from = (paths: readonly string[]) => paths.map((path) => relative(folder, join(ROOT, "k8s", path)));
+  // JSON is YAML.
+  const text = JSON.stringify({ resources: from(parts.resources), components: from(parts.components) });
+  try {
+    writeFileSync(join(folder, "kustomization.yaml"), text);
+    return buildFolder(kustomize, folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
 
 /** The resources in a text of YAML with several documents. */
 export const readResources = (text: string): Resource[] =>

@@ -12,7 +12,6 @@ interface Port {
 interface Referring extends Resource {
   readonly spec?: {
     readonly selector?: Readonly<Record<string, string>> & Selector;
-    readonly podSelector?: Selector;
     readonly namespaceSelector?: { readonly matchNames?: readonly string[] };
     readonly ports?: readonly Port[];
     readonly endpoints?: readonly { readonly port?: string }[];
@@ -52,10 +51,6 @@ function missingOf(resource: Referring, resources: readonly Referring[], workloa
     }
     case "PodDisruptionBudget":
       return selected(workloads, namespace, spec.selector ?? {}).length === 1
-        ? []
-        : fault("its selector takes no pods");
-    case "NetworkPolicy":
-      return selected(workloads, namespace, spec.podSelector ?? {}).length > 0
         ? []
         : fault("its selector takes no pods");
     case "HorizontalPodAutoscaler":

@@ -1,8 +1,10 @@
 import { execFile } from "node:child_process";
+import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import { createCcspClient } from "@ccsp/client";
 import type { ServiceName } from "@ccsp/fleet";
 import type { Installation } from "./installation.js";
+import { imageFor, imageOf, type Pod, rolloutSeconds, type Workload, whyStuck } from "./workload.js";
 
 export interface ClusterOptions {
   /** gRPC target of the gateway, as this machine reaches it. */
@@ -14,52 +16,79 @@ export interface ClusterOptions {
 }
 
 const run = promisify(execFile);
-/** An executor waits for its runs before it ends. */
-const ROLLOUT_SECONDS = 900;
-const FORM =
-  'jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.namespace} {.spec.template.spec.containers[?(@.name=="service")].image}{"\\n"}{end}';
+/** How long until a look at the pods that start. */
+const LOOK_MS = 5_000;
 
-interface Workload {
-  /** Such as `Deployment/queue`. */
-  readonly name: string;
-  readonly namespace: string;
-  readonly image: string;
-}
+/** Calls kubectl and resolves with what it prints. */
+export type Kubectl = (args: readonly string[], signal?: AbortSignal) => Promise<string>;
 
-/** An installation in the cluster of KUBECONFIG, with the labels of k8s/base. Needs `kubectl`. */
-export function openCluster({ gateway, token, caFile, runsTasks }: ClusterOptions): Installation {
+/** An installation in the cluster of KUBECONFIG, with the labels of k8s/base. */
+export function openCluster(
+  { gateway, token, caFile, runsTasks }: ClusterOptions,
+  kubectl: Kubectl = callKubectl,
+): Installation {
   const tls = caFile === undefined ? undefined : caFile === "system" ? {} : { caFile };
   const client = createCcspClient({ target: gateway, token, ...(tls && { tls }) });
   /** The workloads that `upgrade` has changed, as they were before. */
   const before = new Map<ServiceName, readonly Workload[]>();
 
-  const rolledOut = async ({ name, namespace }: Workload): Promise<void> => {
-    await kubectl("rollout", "status", name, "--namespace", namespace, `--timeout=${ROLLOUT_SECONDS}s`);
+  const list = async <T>(kind: string, service: ServiceName, where: readonly string[]): Promise<readonly T[]> => {
+    const labels = `app.kubernetes.io/part-of=ccsp,app.kubernetes.io/name=${service}`;
+    const { items }: { items: readonly T[] } = JSON.parse(
+      await kubectl(["get", kind, ...where, "--selector", labels, "--output", "json"]),
+    );
+    return items;
   };
-  const setImage = (workload: Workload, image: string) =>
-    kubectl("set", "image", workload.name, `service=${image}`, "--namespace", workload.namespace);
+  const workloadsOf = async (service: ServiceName) => {
+    const found = await list<Workload>("deployment,statefulset", service, ["--all-namespaces"]);
+    if (found.length === 0) throw new Error(`the cluster has no Deployment or StatefulSet of ${service} (k8s/base)`);
+    return found;
+  };
+
+  /** Changes a workload and waits until all its replicas are ready. Rejects as soon as a new pod will not start. */
+  const roll = async (
+    service: ServiceName,
+    workload: Workload,
+    [verb, what, ...rest]: readonly [string, string, ...string[]],
+  ): Promise<void> => {
+    const { name, namespace } = workload.metadata;
+    const of = `${workload.kind}/${name}`;
+    const pods = () => list<Pod>("pod", service, ["--namespace", namespace]);
+    const old = new Set((await pods()).map(({ metadata }) => metadata.uid));
+    await kubectl([verb, what, of, ...rest, "--namespace", namespace]);
+    const ended = new AbortController();
+    const watch = async () => {
+      while (!ended.signal.aborted) {
+        // A look that fails says nothing about the pods.
+        const found = await pods().catch(() => []);
+        const stuck = found.filter(({ metadata }) => !old.has(metadata.uid)).map(whyStuck);
+        const why = stuck.find((each) => each !== undefined);
+        if (why !== undefined) throw new Error(why);
+        await pause(LOOK_MS, undefined, { signal: ended.signal });
+      }
+    };
+    const status = ["rollout", "status", of, "--namespace", namespace, `--timeout=${rolloutSeconds(workload)}s`];
+    try {
+      await Promise.race([kubectl(status, ended.signal), watch()]);
+    } finally {
+      ended.abort();
+    }
+  };
+  const setImage = (service: ServiceName, workload: Workload, image: string) =>
+    roll(service, workload, ["set", "image", `service=${image}`]);
   return {
     client,
     runsTasks,
     async restart(service) {
-      for (const workload of await workloadsOf(service)) {
-        await kubectl("rollout", "restart", workload.name, "--namespace", workload.namespace);
-        await rolledOut(workload);
-      }
+      for (const workload of await workloadsOf(service)) await roll(service, workload, ["rollout", "restart"]);
     },
     async upgrade(service, release) {
       const workloads = await workloadsOf(service);
       before.set(service, workloads);
-      for (const workload of workloads) {
-        await setImage(workload, withTag(workload.image, release));
-        await rolledOut(workload);
-      }
+      for (const workload of workloads) await setImage(service, workload, imageFor(imageOf(workload), release));
     },
     async rollBack(service) {
-      for (const workload of before.get(service) ?? []) {
-        await setImage(workload, workload.image);
-        await rolledOut(workload);
-      }
+      for (const workload of before.get(service) ?? []) await setImage(service, workload, imageOf(workload));
     },
     async close() {
       client.close();
@@ -67,32 +96,9 @@ export function openCluster({ gateway, token, caFile, runsTasks }: ClusterOption
   };
 }
 
-async function workloadsOf(service: ServiceName): Promise<readonly Workload[]> {
-  const labels = `app.kubernetes.io/part-of=ccsp,app.kubernetes.io/name=${service}`;
-  const lines = await kubectl(
-    "get",
-    "deployment,statefulset",
-    "--all-namespaces",
-    "--selector",
-    labels,
-    "--output",
-    FORM,
-  );
-  const workloads = lines.split("\n").flatMap((line) => {
-    const [name, namespace, image] = line.split(" ");
-    return name && namespace && image ? [{ name, namespace, image }] : [];
-  });
-  if (workloads.length === 0) throw new Error(`the cluster has no Deployment or StatefulSet with the labels ${labels}`);
-  return workloads;
-}
-
-/** The same image of another release. A digest goes with the tag. */
-export const withTag = (image: string, tag: string): string =>
-  `${image.replace(/@.*$/, "").replace(/:[^:/]+$/, "")}:${tag}`;
-
-async function kubectl(...args: readonly string[]): Promise<string> {
+async function callKubectl(args: readonly string[], signal?: AbortSignal): Promise<string> {
   try {
-    return (await run("kubectl", args)).stdout;
+    return (await run("kubectl", args, { maxBuffer: 2 ** 26, ...(signal && { signal }) })).stdout;
   } catch (error) {
     const { stderr = "" }: { stderr?: string } = Object(error);
     throw new Error(`kubectl ${args[0]} ${args[1]}: ${stderr.trim() || String(error)}`, { cause: error });
