@@ -18,8 +18,9 @@ const DAY_MS = 86_400_000;
 function handshake(port: number, ca: string): Promise<{ readonly serial: string; readonly fault: string }> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: "127.0.0.1", port, ca, rejectUnauthorized: false }, () => {
+      // Node sets a code such as CERT_HAS_EXPIRED, although its type says Error.
       const fault: unknown = socket.authorizationError;
-      resolve({ serial: socket.getPeerCertificate().serialNumber, fault: fault ? String(fault) : "" });
+      resolve({ serial: socket.getPeerCertificate().serialNumber, fault: typeof fault === "string" ? fault : "" });
       socket.destroy();
     });
     socket.once("error", reject);

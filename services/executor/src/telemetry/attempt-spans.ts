@@ -1,5 +1,5 @@
-import { categoryText, isCategoryName } from "@ccsp/errors";
 import type { Engine, EngineEvent, RunFacts, RunOutcome, Usage } from "@ccsp/engine-kit";
+import { categoryText, isCategoryName } from "@ccsp/errors";
 import { contextFromTraceparent, currentTraceparent, tracer } from "@ccsp/telemetry";
 import { type Context, context, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import type { Lease } from "../domain/queue.js";
@@ -175,7 +175,7 @@ export const usageAttributes = (usage: Usage | undefined) =>
     "gen_ai.usage.input_tokens": usage.inputTokens + usage.cacheReadTokens + usage.cacheCreationTokens,
     "gen_ai.usage.output_tokens": usage.outputTokens,
     "gen_ai.usage.cache_read.input_tokens": usage.cacheReadTokens,
-    "gen_ai.usage.cache_write.input_tokens": usage.cacheCreationTokens,
+    "gen_ai.usage.cache_creation.input_tokens": usage.cacheCreationTokens,
   };
 
 const isFailure = (word: AttemptEnd): boolean => !["SUCCEEDED", "RELEASED", "LOST", "CANCELLED"].includes(word);

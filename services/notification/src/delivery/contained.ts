@@ -18,7 +18,7 @@ const calls = new AsyncLocalStorage<Call>();
 export function contained<T>(channel: string, work: () => Promise<T>): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     // A plugin may throw before it returns a promise.
-    calls.run({ channel, fail: reject }, () => (async () => work())().then(resolve, reject));
+    void calls.run({ channel, fail: reject }, () => (async () => work())().then(resolve, reject));
   });
 }
 

@@ -127,6 +127,7 @@ for (const version of readdirSync(RECORDINGS)) {
         usage: { inputTokens: 11, outputTokens: 7, cacheReadTokens: 3, cacheCreationTokens: 2 },
         engineVersion: version,
         model: "claude-sonnet-4-5",
+        finishReason: "end_turn",
         turns: 1,
         permissionDenials: [],
         runMs: 1,

@@ -5,8 +5,8 @@ import { labelCap, type Order } from "../order/order.js";
 import { afterBlock } from "../task/decide.js";
 import type { Move, MoveOutcome } from "../task/move.js";
 import { isEnded, isHeld, type State, type Task } from "../task/task.js";
-import { NO_TRACES, type TaskTraces } from "../task/task-traces.js";
 import type { Place, TaskChanges, TaskReads } from "../task/task-store.js";
+import { NO_TRACES, type TaskTraces } from "../task/task-traces.js";
 import type { QueueObserver } from "./observer.js";
 
 type Decide = (task: Task) => Promise<Move | undefined> | Move | undefined;
