@@ -210,6 +210,12 @@ class Calls(unittest.TestCase):
         with self.assertRaises(ccsp.AuthenticationError):
             self.client(token="fixed").submit("hello")
 
+    def test_a_token_may_have_the_line_break_of_what_it_was_read_from(self):
+        self.gateway.answers["SubmitTask"] = stored
+        for token in ("one\n", lambda: "one\r\n"):
+            self.client(token=token).submit("hello")
+        self.assertEqual(self.gateway.tokens(), ["Bearer one", "Bearer one"])
+
     def test_a_token_file_is_read_before_each_call(self):
         self.gateway.answers["SubmitTask"] = stored
         with tempfile.TemporaryDirectory() as folder:

@@ -93,6 +93,12 @@ describe("ccsp's commands", () => {
     assert.match(JSON.stringify(json?.["warning"]), /visible/);
   });
 
+  it("take a token with the line break of the file or Secret that it was read from", async () => {
+    for (const command of ["list", "queue status"])
+      assert.equal((await at(command.split(" "), { env: { CCSP_TOKEN: "a-token\n" } })).code, 0);
+    assert.equal(gateway.tokens.pop(), "a-token");
+  });
+
   it("refuse a token that cannot be sent before any call, and never show it", async () => {
     for (const command of ["list", "queue status"]) {
       const { code, stdout, stderr } = await at(command.split(" "), { env: { CCSP_TOKEN: "secret-\ntoken" } });

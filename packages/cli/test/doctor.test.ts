@@ -96,7 +96,7 @@ describe("ccsp doctor", function () {
     assert.match(failure(redis, /ECONNREFUSED/).mend ?? "", /CCSP_REDIS_URL/);
     assert.match(failure(consul, /ECONNREFUSED/).mend ?? "", /CCSP_CONSUL_URL/);
     failure(services, /^connect ECONNREFUSED/);
-    failure(services, /does not answer/);
+    failure(services, /does not answer: connect ECONNREFUSED/);
     failure(services, /^no answer by HTTP: connect ECONNREFUSED/);
   });
 

@@ -118,6 +118,11 @@ describe("the token of a client", () => {
     }
   });
 
+  it("may have the line break of the file or Secret that it was read from", async () => {
+    for (const token of ["one\n", () => "one\r\n", async () => " one "])
+      assert.equal(await createTokenSource({ token }).get(), "one");
+  });
+
   it("comes from one of the two options", () => {
     for (const options of [{}, { token: "a", tokenFile: "b" }]) {
       assert.throws(() => createTokenSource(options), AuthenticationError);

@@ -42,8 +42,9 @@ export function createTokenSource(
   if ((token === undefined) === (tokenFile === undefined)) {
     throw new AuthenticationError("TOKEN_MISSING", "give the client either `token` or `tokenFile`");
   }
-  if (typeof token === "string") return { get: async () => token, renew: () => false };
-  if (token !== undefined) return keepUntilExpiry(async () => token(), clock);
+  // It often comes from a file or a Secret, which ends in a line break.
+  if (typeof token === "string") return { get: async () => token.trim(), renew: () => false };
+  if (token !== undefined) return keepUntilExpiry(async () => (await token()).trim(), clock);
   // The file is small, and another program may replace it at any time.
   return { get: () => readToken(tokenFile ?? ""), renew: () => true };
 }

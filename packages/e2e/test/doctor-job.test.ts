@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { VARIABLES } from "@ccsp/cli";
+import { parseDuration } from "@ccsp/config";
 import { readPage } from "@ccsp/docs-generator/blocks.js";
 import { usedSettings } from "@ccsp/docs-generator/configuration.js";
 import { DEFAULT_PORTS, SERVICES } from "@ccsp/fleet";
@@ -12,6 +13,7 @@ import { parse } from "yaml";
 /** The parts of the Job that this test reads. */
 interface Job {
   readonly spec: {
+    readonly activeDeadlineSeconds: number;
     readonly template: {
       readonly spec: {
         readonly containers: readonly { readonly args: readonly string[]; readonly env: readonly IEnvVar[] }[];
@@ -28,6 +30,14 @@ describe("ccsp doctor as a Job", () => {
     const ports = (doctor?.args ?? []).flatMap((arg) => /^([a-z]+)-headless[^:]*:(\d+)$/.exec(arg)?.slice(1) ?? []);
     const expected = SERVICES.flatMap((name) => [name, String(DEFAULT_PORTS[name].ops)]);
     assert.deepEqual(ports.toSorted(), expected.toSorted());
+  });
+
+  it("looks again for a while, and ends before its deadline with what still fails", () => {
+    const { args = [] } = doctor ?? {};
+    const waitMs = parseDuration(args[args.indexOf("--wait") + 1] ?? "") ?? 0;
+    const oneLookMs = 20_000;
+    assert.ok(waitMs >= 30_000);
+    assert.ok(waitMs + oneLookMs < job.spec.activeDeadlineSeconds * 1000);
   });
 
   it("has only settings that the queue or the command reads", async () => {

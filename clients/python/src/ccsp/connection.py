@@ -100,6 +100,8 @@ def connection(
 
 def sendable(token: str) -> str:
     """A message of gRPC about a value that cannot be sent would contain the token."""
+    # It often comes from a file or a Secret, which ends in a line break.
+    token = token.strip()
     if re.fullmatch(r"[\x21-\x7e]+", token):
         return token
     if token == "":

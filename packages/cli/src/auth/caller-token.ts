@@ -34,7 +34,7 @@ interface Whom {
  */
 export async function tokenSource(io: Io, options: TokenOptions, { named, fleet }: Whom): Promise<TokenSource> {
   const { env } = io;
-  const given = (await namedToken(io, options)) ?? env["CCSP_TOKEN"];
+  const given = (await namedToken(io, options)) ?? env["CCSP_TOKEN"]?.trim();
   if (given) return given;
   const loggedIn = named === undefined ? undefined : await loginToken(env, named);
   if (loggedIn) return loggedIn;

@@ -1,12 +1,15 @@
 import { type HostPort, parseHostPort } from "@ccsp/config";
 import { SERVICES, type ServiceName } from "@ccsp/fleet";
+import { pause } from "@ccsp/timing";
 import { Command, InvalidArgumentError } from "commander";
 import { withConnection } from "../connection/connection.js";
 import { examine } from "../doctor/examine.js";
 import type { Finding } from "../doctor/finding.js";
 import { FINDING_COLUMNS } from "../doctor/finding-table.js";
+import { lookAgain } from "../doctor/look-again.js";
 import { type DoctorOptions, openSite } from "../doctor/site.js";
 import { stateDir } from "../local-fleet/state.js";
+import { durationMs } from "../options/option-values.js";
 import { isForPrograms, NAMELESS } from "../output/format.js";
 import { showList } from "../output/show.js";
 import { count } from "../output/words.js";
@@ -18,7 +21,8 @@ export function doctorCommand(io: Io, end: (code: ExitCode) => void): Command {
   const doctor = new Command("doctor")
     .description("look for what is wrong with an installation and this host, and say how to mend it")
     .option("--service <name...>", "check the settings of these services, which this environment has", service)
-    .option("--ops <host:port...>", "ask these ops ports; each address of a name is asked", opsPort);
+    .option("--ops <host:port...>", "ask these ops ports; each address of a name is asked", opsPort)
+    .option("--wait <time>", "look again while something fails, for at most this time, such as 60s", durationMs);
   return withConnection(doctor, NAMELESS)
     .addHelpText(
       "after",
@@ -46,7 +50,12 @@ Examples:
   ccsp doctor --service queue --ops queue:9001 gateway:9000`,
     )
     .action(async (options: DoctorOptions) => {
-      const findings = await diagnose(io, options);
+      const findings = await lookAgain(() => diagnose(io, options), {
+        waitMs: options.wait ?? 0,
+        now: () => performance.now(),
+        pause,
+        tell: (line) => note(io, line),
+      });
       await showList(io, options, {
         rows: findings,
         json: (finding) => finding,

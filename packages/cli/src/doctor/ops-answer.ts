@@ -17,7 +17,10 @@ const HALF_SECOND_MS = 500;
 export async function askOps({ host, port }: OpsPort, now: () => Date): Promise<OpsAnswer> {
   const url = `http://${formatHostPort({ host, port })}/health?verbose`;
   const before = now().getTime();
-  const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS) });
+  // Its own message is "fetch failed"; the cause says whether it was refused, or has no route.
+  const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS) }).catch((error: unknown) => {
+    throw error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  });
   const middle = (before + now().getTime()) / 2;
   const answer: unknown = await response.json().catch(() => undefined);
   if (!isHealth(answer)) throw new Error("what answers there is not the ops port of a service");

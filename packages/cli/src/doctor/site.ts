@@ -55,6 +55,8 @@ export interface Site {
 export interface DoctorOptions extends ConnectionOptions {
   readonly service?: readonly ServiceName[];
   readonly ops?: readonly HostPort[];
+  /** For how long it looks again while something fails. */
+  readonly wait?: number;
 }
 
 /** Finds out what there is to look at. */
