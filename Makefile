@@ -23,7 +23,7 @@ CCSP := node packages/cli/bin/ccsp.js
 
 BENCHES := bench-submit bench-queue bench-monitor bench-adaptation bench-forecast bench-strangers bench-live bench-ttft bench-rest
 .PHONY: $(BENCHES) bench-brief
-.PHONY: help setup packages demo up down logs test test-slow test-slow-changed test-unit test-unit-node22 test-redis8 test-upgrade test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
+.PHONY: help setup packages demo up down logs test test-slow test-slow-changed test-unit test-unit-node22 test-redis8 test-upgrade test-stubs test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
   chaos check python pack images gen docs docs-picture lint types format proto build clean
 
 help:
@@ -83,6 +83,10 @@ test-redis8: setup
 test-upgrade: setup
 	@deploy/setup.sh redis8
 	@$(ON_REDIS8) $(MOCHA) packages/e2e/test/upgrade-services.slow.test.ts
+
+# They download modules, so that CI does not run them.
+test-stubs: setup ## build and run the agents of docs/other-languages.md, where their tools are
+	@$(PROOFS) run stubs
 
 test-unit: packages ## run the tests that start no server and no other process
 	@$(MOCHA) $(UNIT)

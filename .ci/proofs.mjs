@@ -33,6 +33,7 @@ const GROUPS = {
   python: ["clients/python"],
   deploy: ["deploy", "k8s"],
   setup: ["Makefile", "deploy/setup.sh", "deploy/npm", "packages/demo/src"],
+  otherLanguages: [":(glob)docs/other-languages.md", "proto"],
   pack: [".ci/pack"],
   fixtures: ["packages/e2e/fixtures"],
   examples: ["README.md", "docs", ":(glob)packages/*/README.md", ":(glob)services/*/README.md"],
@@ -77,6 +78,8 @@ function imported(file, found = new Set()) {
   return found;
 }
 
+/** The groups that have pages in them. A page is no input of the others. */
+const WITH_PAGES = new Set(["examples", "otherLanguages"]);
 const isInput = (name, withPages) => !name.endsWith(".test.ts") && (withPages || !name.endsWith(".md"));
 
 /** The inputs of each group, read once. */
@@ -86,7 +89,7 @@ function inputsOf(group) {
     if (!(group in GROUPS)) throw new Error(`${STATE} names the group ${group}, which .ci/proofs.mjs does not have`);
     groups.set(
       group,
-      listed(GROUPS[group]).filter((name) => isInput(name, group === "examples")),
+      listed(GROUPS[group]).filter((name) => isInput(name, WITH_PAGES.has(group))),
     );
   }
   return groups.get(group);

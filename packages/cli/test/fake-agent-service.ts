@@ -5,6 +5,7 @@ import {
   AgentServiceService,
   EstimateTaskResponse,
   ExplainTaskResponse,
+  GetTaskTraceResponse,
   type ListTasksRequest,
   type SubmitTaskRequest,
 } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
@@ -187,6 +188,21 @@ export async function startFakeAgentService({
           const task = find(taskId);
           if (task.state !== TaskState.FAILED) throw new Refusal("TASK_NOT_FAILED", "it did not fail");
           return { task: Object.assign(task, { state: TaskState.QUEUED }) };
+        },
+        async getTaskTrace({ taskId }, context) {
+          admit(context);
+          const { traceId, spec } = find(taskId);
+          const span = (name: string, depth: number, [from, to]: readonly [number, number]) => {
+            const times = { startTime: new Date(1e12 + from), endTime: new Date(1e12 + to) };
+            return { name, service: "ccsp-queue", depth, ...times, failed: name === "task.attempt" };
+          };
+          const spans = [span("queue.wait", 0, [0, 500]), span("task.attempt", 1, [500, 900])];
+          const readable = spec?.prompt.startsWith("traced") ?? false;
+          return GetTaskTraceResponse.fromPartial({
+            traceId,
+            readable,
+            spans: spec?.prompt === "traced" ? spans : [],
+          });
         },
         async explainTask({ taskId }, context) {
           admit(context);

@@ -87,6 +87,18 @@ describe("ccsp trace elsewhere", function () {
       const { code, stdout, stderr } = await ccsp(["trace", id], { env });
       assert.deepEqual([code, stdout], [0, `${TRACE_ID}\n`]);
       assert.match(stderr, /set CCSP_TRACE_URL to the address of a trace in your tracing system, such as https:/);
+
+      const traced = (await ccsp(["submit", "traced"], { env })).stdout.trim();
+      const tree = await ccsp(["trace", traced], { env: linked });
+      assert.equal(tree.code, 0, tree.stderr);
+      assert.match(tree.stdout, /^trace 0123456789abcdef0123456789abcdef, 2 spans\n/);
+      assert.match(tree.stdout, /^queue\.wait +queue +\+0\.0 ms +500 ms /m);
+      assert.match(tree.stdout, /^└ task\.attempt +queue +\+500 ms +400 ms .*\n +✗ failed$/m);
+      const lost = (await ccsp(["submit", "traced, but lost"], { env })).stdout.trim();
+      const nothing = await ccsp(["trace", lost], { env: linked });
+      assert.deepEqual([nothing.code, nothing.stdout], [0, `${link}\n`]);
+      assert.match(nothing.stderr, /no spans of this task: they are not there yet, or the collector dropped them/);
+
       const wrong = await ccsp(["get", id], { env: { ...env, CCSP_TRACE_URL: "https://jaeger.example" } });
       assert.match(wrong.stdout, new RegExp(`^trace id    ${TRACE_ID} \\(CCSP_TRACE_URL has no \\{traceId\\}`, "m"));
     } finally {

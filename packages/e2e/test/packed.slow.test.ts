@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { CLAUDE_CODE_BIN, SCRIPTED_ENGINE, skip } from "@ccsp/testkit";
@@ -144,7 +144,15 @@ describe("the packed SDK and the packed ccsp, in a folder without this repositor
     await tsc("--module", "node16", "--moduleResolution", "node16", "--outDir", "out", "typed.mts", "typed.cts");
     await tsc("--noEmit", "--module", "esnext", "--moduleResolution", "bundler", "bundled.ts");
 
+    // As the SDK's page says. Without the banner, the bundle fails at "Dynamic require".
+    const page = await readFile(join(ROOT, "packages/client/README.md"), "utf8");
+    const [command = ""] = /^esbuild agent\.mjs[^`]*/m.exec(page) ?? [];
+    await writeFile(join(project, "agent.mjs"), ESM);
+    const PATH = [join(ROOT, "packages/dashboard/node_modules/.bin"), process.env["PATH"]].join(delimiter);
+    await run("bash", ["-ec", command], { cwd: project, env: { ...process.env, PATH } });
+
     const programs = {
+      "agent.bundle.mjs": /from a module/,
       "module.mjs": /from a module/,
       "common.cjs": /from CommonJS/,
       "out/typed.mjs": /from TypeScript/,

@@ -10,6 +10,7 @@ import { CliError, EXIT } from "../process/exit.js";
 import { type Io, note, say, sayFormatted, sayJson } from "../process/io.js";
 import { ownTaskId } from "../tasks/own-task.js";
 import { type LoadedTrace, loadTrace, type TaskFacts } from "../trace/load-trace.js";
+import { spansOfTask } from "../trace/task-spans.js";
 import { traceLines } from "../trace/trace-lines.js";
 import { TRACE_URL_HELP, traceUrl } from "../trace/trace-url.js";
 
@@ -18,8 +19,13 @@ const PIPE_WIDTH = 100;
 
 interface Named {
   readonly traceId: string;
+  /** Undefined if the user named a trace. */
+  readonly taskId?: string;
   readonly task?: TaskFacts;
 }
+
+/** What the command needs of a trace, wherever it comes from. */
+type Shown = Pick<LoadedTrace, "spans" | "droppedSpans" | "complete">;
 
 export function traceCommand(io: Io): Command {
   const command = new Command("trace")
@@ -29,8 +35,9 @@ export function traceCommand(io: Io): Command {
     .addHelpText(
       "after",
       `
-A local fleet keeps the last 1,000 traces while it runs. Elsewhere, the command
-prints the link to your tracing system. CCSP_TRACE_URL is
+A local fleet keeps the last 1,000 traces while it runs. Elsewhere, the gateway
+reads the spans of a task from your tracing system. If it cannot, the command
+prints the link. CCSP_TRACE_URL is
 ${TRACE_URL_HELP.replace(", such", ",\nsuch")}.
 
 Examples:
@@ -41,7 +48,7 @@ Examples:
       const named = await traceOf(io, name, options);
       const socket = namedGateway(io, options) ? undefined : (await findFleet(stateDir(io.env)))?.traceSocket;
       const json = options.json === true;
-      const loaded = socket && (await load(io, socket, named));
+      const loaded = socket ? await load(io, socket, named) : await askGateway(io, named, options);
       if (!loaded) sayWhere(io, named.traceId, json);
       else if (json) sayJson(io, { traceId: named.traceId, ...jsonOf(loaded) });
       else sayTrace(io, named, loaded);
@@ -52,11 +59,12 @@ Examples:
 async function traceOf(io: Io, name: string, options: ConnectionOptions): Promise<Named> {
   if (/^[0-9a-f]{32}$/i.test(name)) return { traceId: name.toLowerCase() };
   const {
+    id: taskId,
     traceId,
     endTime,
     attempt: attempts,
   } = await connected(io, options, async (client) => client.get(await ownTaskId(client, name)));
-  if (traceId) return { traceId, task: { endTime, attempts } };
+  if (traceId) return { traceId, taskId, task: { endTime, attempts } };
   throw new CliError(EXIT.notFound, `task ${name} has no trace`);
 }
 
@@ -72,13 +80,32 @@ async function load(io: Io, socket: string, { traceId, task }: Named): Promise<L
   throw new CliError(EXIT.notFound, `there are no spans of trace ${traceId}: ${why}`);
 }
 
-const jsonOf = ({ complete, droppedSpans, spans }: LoadedTrace): object => ({
+/**
+ * What the gateway reads from the tracing system of the installation. Undefined if it cannot, or if nothing is there; then
+ * a note says so.
+ */
+async function askGateway(io: Io, { taskId, task }: Named, options: ConnectionOptions): Promise<Shown | undefined> {
+  if (taskId === undefined) return undefined;
+  try {
+    const trace = await connected(io, options, async (client) => client.trace(taskId));
+    const spans = spansOfTask(trace);
+    if (spans.length > 0) return { spans, droppedSpans: 0, complete: task?.endTime !== undefined };
+    if (trace.readable)
+      note(io, "the tracing system has no spans of this task: they are not there yet, or the collector dropped them");
+  } catch (error) {
+    // The link is still worth something.
+    note(io, `the gateway cannot read the trace: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  return undefined;
+}
+
+const jsonOf = ({ complete, droppedSpans, spans }: Shown): object => ({
   complete,
   droppedSpans,
   spans: spans.toSorted(byStart),
 });
 
-function sayTrace(io: Io, { traceId, task }: Named, { spans, droppedSpans, complete }: LoadedTrace): void {
+function sayTrace(io: Io, { traceId, task }: Named, { spans, droppedSpans, complete }: Shown): void {
   const width = widthOf(io.stdout) ?? (Number(io.env["COLUMNS"]) || PIPE_WIDTH);
   say(io, `trace ${traceId}, ${count(spans.length, "span")}`);
   const lines = traceLines(spans, { width, color: mayColour(io) });

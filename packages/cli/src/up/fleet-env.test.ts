@@ -13,6 +13,7 @@ describe("the environment variables that a fleet gets", () => {
     CCSP_TOKEN: "a-secret",
     CCSP_GATEWAY: "elsewhere:3000",
     CCSP_START_LIMIT: "5m",
+    CCSP_TRACE_URL: "https://traces.example/{traceId}",
     CCSP_QUEUE_LISTEN: "0.0.0.0:1",
     CCSP_EXECUTOR_ID: "one",
     CCSP_REDIS_URL: "redis://elsewhere",
@@ -21,6 +22,8 @@ describe("the environment variables that a fleet gets", () => {
   it("are the settings of CCSP and OpenTelemetry for the services, and no secret of the user", () => {
     assert.deepEqual(sharedSettings(env), {
       CCSP_CLAUDE_CODE_BIN: "/opt/claude",
+      // The dashboard shows the same link as the command.
+      CCSP_TRACE_URL: "https://traces.example/{traceId}",
       OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4317",
     });
   });

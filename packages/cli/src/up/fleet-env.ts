@@ -4,7 +4,7 @@ import { type Env, parseDuration } from "@ccsp/config";
 const NOT_SHARED = /_LISTEN$|^CCSP_(INSTANCE|EXECUTOR_ID|EXECUTOR_DIR|REDIS_URL|CONSUL_URL)$|^OTEL_SERVICE_NAME$/;
 /** Settings of the command itself. Services must not get a person's token. */
 const COMMANDS_OWN =
-  /^CCSP_(TOKEN|GATEWAY|CA_FILE|OPERATOR_TLS_DIR|STATE_DIR|TRACE_URL|LIVE|WITHOUT_CONSUL|SIMULATOR|START_LIMIT)$/;
+  /^CCSP_(TOKEN|GATEWAY|CA_FILE|OPERATOR_TLS_DIR|STATE_DIR|LIVE|WITHOUT_CONSUL|SIMULATOR|START_LIMIT)$/;
 
 /**
  * The part of the caller's environment that services may get: `CCSP_*` and `OTEL_*` settings and nothing else. Each
