@@ -97,8 +97,8 @@ class Double(unittest.TestCase):
             raise KeyError("answer")
 
         _, client = self.open(answer=wrong)
-        with self.assertRaisesRegex(ccsp.CcspError, "the function that answers tasks failed: KeyError"):
-            client.submit("hello")
+        with self.assertRaisesRegex(ccsp.TaskFailedError, "the function that answers tasks failed: KeyError"):
+            client.run("hello").result()
 
     def test_many_runs_may_wait_at_once(self):
         both = threading.Barrier(20)
