@@ -1,5 +1,5 @@
-// Packs the SDK: one ES module and one CommonJS module, with their types. They hold the code of this project. Packages
-// from a registry are dependencies.
+// Packs the SDK: for each entry one ES module and one CommonJS module, with their types. They hold the code of this
+// project. Packages from a registry are dependencies.
 import { copyFile, cp } from "node:fs/promises";
 import { join } from "node:path";
 import { rolldown } from "rolldown";
@@ -14,21 +14,26 @@ const RANGES = {
   "@opentelemetry/api": "^",
 };
 
+/** The double of a gateway is only for tests, so it is a module of its own. */
+const ENTRIES = ["index", "testing"];
+
 export async function packClient(destination) {
   const folder = await stage(destination, "client");
   const imports = new Set();
-  for (const [format, file] of Object.entries({ es: "index.js", cjs: "index.cjs" })) {
-    for (const name of await bundle({
-      input: at("packages/client/dist/index.js"),
-      format,
-      path: join(folder, "dist", file),
-    }))
-      imports.add(name);
+  for (const name of ENTRIES) {
+    for (const [format, suffix] of Object.entries({ es: "js", cjs: "cjs" })) {
+      for (const imported of await bundle({
+        input: at(`packages/client/dist/${name}.js`),
+        format,
+        path: join(folder, "dist", `${name}.${suffix}`),
+      }))
+        imports.add(imported);
+    }
+    const types = join(folder, "dist", `${name}.d.ts`);
+    const plugins = [dts({ dtsInput: true, emitDtsOnly: true, oxc: true, tsconfig: false, resolve: [/^@ccsp\//] })];
+    await bundle({ input: at(`packages/client/dist/${name}.d.ts`), format: "es", path: types, plugins });
+    await copyFile(types, join(folder, "dist", `${name}.d.cts`));
   }
-  const types = join(folder, "dist", "index.d.ts");
-  const plugins = [dts({ dtsInput: true, emitDtsOnly: true, oxc: true, tsconfig: false, resolve: [/^@ccsp\//] })];
-  await bundle({ input: at("packages/client/dist/index.d.ts"), format: "es", path: types, plugins });
-  await copyFile(types, join(folder, "dist", "index.d.cts"));
   await cp(at("packages/client/README.md"), join(folder, "README.md"));
   return npmPack(folder, await manifest([...imports].toSorted(byName)), destination);
 }
@@ -48,15 +53,18 @@ async function manifest(dependencies) {
     main: "./dist/index.cjs",
     types: "./dist/index.d.cts",
     exports: {
-      ".": {
-        import: { types: "./dist/index.d.ts", default: "./dist/index.js" },
-        require: { types: "./dist/index.d.cts", default: "./dist/index.cjs" },
-      },
+      ".": exported("index"),
+      "./testing": exported("testing"),
       "./package.json": "./package.json",
     },
     dependencies: Object.fromEntries(dependencies.map((name) => [name, range(name)])),
   };
 }
+
+const exported = (name) => ({
+  import: { types: `./dist/${name}.d.ts`, default: `./dist/${name}.js` },
+  require: { types: `./dist/${name}.d.cts`, default: `./dist/${name}.cjs` },
+});
 
 /** Writes a module with everything of this project that it imports. Returns the packages that it imports besides. */
 export async function bundle({ input, format, path, plugins = [], minify = false }) {

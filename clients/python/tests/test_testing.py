@@ -1,5 +1,6 @@
 """The gateway in memory that the package has for the tests of agents."""
 
+import asyncio
 import importlib.util
 import threading
 import unittest
@@ -26,7 +27,7 @@ class Double(unittest.TestCase):
         module = importlib.util.module_from_spec(found)
         found.loader.exec_module(module)
         result = unittest.TestResult()
-        unittest.defaultTestLoader.loadTestsFromModule(module).run(result)
+        unittest.TestLoader().loadTestsFromModule(module).run(result)
         self.assertEqual((result.testsRun, result.errors, result.failures), (2, [], []))
         self.assertIn(f"```python\n{EXAMPLE.read_text('utf-8')}```", README.read_text("utf-8"))
 
@@ -81,6 +82,16 @@ class Double(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "is no reason"):
             gateway.refuse("QUEUE_FUL")
 
+    def test_the_client_for_asyncio_calls_it_too(self):
+        gateway, _ = self.open()
+
+        async def program():
+            async with ccsp.AsyncClient(gateway.target, token="any") as client:
+                runs = (client.run(f"hello {at}").result() for at in range(30))
+                return [result.text for result in await asyncio.gather(*runs)]
+
+        self.assertEqual(asyncio.run(program()), [f"You said: hello {at}" for at in range(30)])
+
     def test_every_method_of_the_client_is_answered(self):
         gateway, client = self.open()
         task_id = client.submit("hello").id
@@ -97,8 +108,8 @@ class Double(unittest.TestCase):
             raise KeyError("answer")
 
         _, client = self.open(answer=wrong)
-        with self.assertRaisesRegex(ccsp.CcspError, "the function that answers tasks failed: KeyError"):
-            client.submit("hello")
+        with self.assertRaisesRegex(ccsp.TaskFailedError, "the function that answers tasks failed: KeyError"):
+            client.run("hello").result()
 
     def test_many_runs_may_wait_at_once(self):
         both = threading.Barrier(20)

@@ -67,6 +67,19 @@ export async function main(): Promise<void> {
 }
 void main();
 `;
+/** The double of a gateway, without a fleet. */
+const DOUBLE = `
+import { createCcspClient } from "@ccsp/client";
+import { type FakeGateway, startFakeGateway } from "@ccsp/client/testing";
+export async function main(): Promise<void> {
+  const gateway: FakeGateway = await startFakeGateway({ answer: ({ prompt }) => "a double answers " + prompt });
+  const client = createCcspClient({ target: gateway.target, token: "any" });
+  console.log((await client.run({ prompt: "the test" }).result()).text);
+  client.close();
+  gateway.close();
+}
+void main();
+`;
 
 describe("the packed SDK and the packed ccsp, in a folder without this repository", function () {
   this.timeout(300_000);
@@ -137,11 +150,23 @@ describe("the packed SDK and the packed ccsp, in a folder without this repositor
     await writeFile(join(project, "module.mjs"), ESM);
     await writeFile(join(project, "common.cjs"), COMMONJS);
     for (const file of ["typed.mts", "typed.cts", "bundled.ts"]) await writeFile(join(project, file), TYPESCRIPT);
+    const doubles = ["double.mts", "double.cts"];
+    for (const file of doubles) await writeFile(join(project, file), DOUBLE);
 
     const strict = ["--strict", "--exactOptionalPropertyTypes", "--target", "es2022", "--types", "node"];
     const tsc = (...args: readonly string[]) =>
       run(join(ROOT, "node_modules/.bin/tsc"), ["--ignoreConfig", ...strict, ...args], { cwd: project });
-    await tsc("--module", "node16", "--moduleResolution", "node16", "--outDir", "out", "typed.mts", "typed.cts");
+    await tsc(
+      "--module",
+      "node16",
+      "--moduleResolution",
+      "node16",
+      "--outDir",
+      "out",
+      "typed.mts",
+      "typed.cts",
+      ...doubles,
+    );
     await tsc("--noEmit", "--module", "esnext", "--moduleResolution", "bundler", "bundled.ts");
 
     // As the SDK's page says. Without the banner, the bundle fails at "Dynamic require".
@@ -156,6 +181,8 @@ describe("the packed SDK and the packed ccsp, in a folder without this repositor
       "module.mjs": /from a module/,
       "common.cjs": /from CommonJS/,
       "out/typed.mjs": /from TypeScript/,
+      "out/double.mjs": /^a double answers the test$/m,
+      "out/double.cjs": /^a double answers the test$/m,
     };
     for (const [file, answer] of Object.entries({ ...programs, "out/typed.cjs": /from TypeScript/ })) {
       const ran = await run(process.execPath, [file], {

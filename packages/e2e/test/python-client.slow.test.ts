@@ -61,6 +61,7 @@ describe("the Python client, installed from its wheel", function () {
   }
 
   it("has types that mypy accepts, in the strictest mode", async function () {
+    this.timeout(600_000);
     try {
       await client.python(["-m", "mypy", "--version"]);
     } catch {
@@ -136,6 +137,20 @@ describe("the Python client, installed from its wheel", function () {
       assert.match(printed, /^no forecast: \S/m);
       assert.match(printed, /^budget mine: \d+% used, until 20\d\d-\d\d-01T00:00 UTC$/m);
       assert.match(printed, /^trace [0-9a-f]{32}: the gateway cannot read it$/m);
+    });
+
+    it("runs a task in the trace that the agent names", async () => {
+      const trace = "0af7651916cd43dd8448eb211c80319c";
+      const { stdout } = await script(
+        `
+import ccsp
+client = ccsp.Client()
+task = client.submit("traced", traceparent="00-${trace}-b7ad6b7169203331-01")
+print(client.get(task.id).trace_id)
+`,
+        { CCSP_TOKEN: await world.token("python") },
+      );
+      assert.equal(stdout, `${trace}\n`);
     });
 
     it("tells a spent budget from a refused one", async () => {

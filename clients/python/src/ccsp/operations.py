@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -16,10 +18,10 @@ from ccsp.message import to_message
 from ccsp.task.v1 import filter_pb2, schedule_pb2, submission_pb2, task_pb2
 from ccsp.usage.v1 import budgets_pb2, forecast_pb2
 
-try:
-    from opentelemetry import propagate
-except ImportError:
-    propagate = None
+propagate: Any = None
+# It is the agent's choice, and not a dependency.
+with suppress(ImportError):
+    propagate = importlib.import_module("opentelemetry.propagate")
 
 T = TypeVar("T")
 Header = tuple[str, str]

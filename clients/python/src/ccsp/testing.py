@@ -23,6 +23,7 @@ from ccsp.gateway.v1 import agent_service_pb2_grpc as stubs
 from ccsp.message import to_message
 from ccsp.rpc.v1 import error_details_pb2 as rpc
 from ccsp.task.v1 import schedule_pb2, task_pb2
+from ccsp.usage.v1 import forecast_pb2
 
 __all__ = ["Answer", "Failure", "FakeGateway"]
 
@@ -166,7 +167,7 @@ class FakeGateway:
             # Without the lock: a test may wait here, and look at the gateway.
             answer = self._answer(_copy(stored.task.spec))
         except Exception as error:
-            raise CcspError("INTERNAL", f"the function that answers tasks failed: {error!r}") from error
+            answer = Failure("UNKNOWN_ERROR", f"the function that answers tasks failed: {error!r}")
         with self._news:
             if answer is not None and stored.task.state not in _ENDED:
                 self._end(stored, answer)
@@ -322,6 +323,15 @@ class _Methods:
         if gateway._schedules.pop(request.name, None) is None:
             raise CcspError("SCHEDULE_NOT_FOUND", f"no schedule {request.name}")
         return api.DeleteScheduleResponse()
+
+    @staticmethod
+    def GetMyForecast(gateway: FakeGateway, request: api.GetMyForecastRequest) -> api.GetMyForecastResponse:
+        forecast = forecast_pb2.Forecast(
+            metric=request.metric or forecast_pb2.FORECAST_METRIC_TOKENS,
+            state=forecast_pb2.FORECAST_STATE_TOO_LITTLE_DATA,
+            reason="the gateway in memory knows no usage",
+        )
+        return api.GetMyForecastResponse(forecast=forecast)
 
     @staticmethod
     def GetCapabilities(gateway: FakeGateway, request: api.GetCapabilitiesRequest) -> api.GetCapabilitiesResponse:
