@@ -23,6 +23,7 @@ import { openState } from "../src/state/state-store.js";
 
 const log = pino({ level: "silent" });
 const MINUTE = 60_000;
+const TURN = Date.parse("2026-01-05T13:00:00Z");
 const TEAM = "account/claude-code/team";
 
 describe("adaptation", () => {
@@ -103,7 +104,10 @@ describe("adaptation", () => {
     });
   const press = (predictedShare: number, more: Partial<Pressure> = {}): void => {
     pressures = [
-      { subject: TEAM, scope: "the five-hour window", usedShare: 0.5, predictedShare, startsPerMinute: 10, ...more },
+      {
+        ...{ subject: TEAM, scope: "the five-hour window", usedShare: 0.5, predictedShare, startsPerMinute: 10 },
+        ...{ fillingStarts: 2_000, turnMs: TURN, ...more },
+      },
     ];
   };
   const told = async () =>
@@ -122,7 +126,7 @@ describe("adaptation", () => {
     press(0.95);
     await replica().turn(new Date(now));
     assert.deepEqual(sets.flatMap(changesOf), [
-      [`rate/${TEAM}`, { startsPerMinute: 65 / 9, tokensPerMinute: 900 }, 900],
+      [`rate/${TEAM}`, { startsPerMinute: 5.5, tokensPerMinute: 900 }, 900],
       ["weight/class/high", 50, 900],
     ]);
     assert.ok(sets.every(({ automatic, who }) => automatic && who === "ccsp-adaptation"));
@@ -147,12 +151,12 @@ describe("adaptation", () => {
     assert.equal(sets.flatMap(changesOf).length, 2, "a replica that died before the call is made up for");
   });
 
-  it("lets go with the forecast: faster after a calm time, then the settings", async () => {
+  it("lets go after a calm hour, and then returns to the settings", async () => {
     press(0.95);
     await replica().turn(new Date(now));
-    press(0.55, { startsPerMinute: 1 });
-    for (let minute = 0; minute < 30; minute++) {
-      now += MINUTE;
+    press(0.6, { startsPerMinute: 1 });
+    for (let turn = 0; turn < 14; turn++) {
+      now += 5 * MINUTE;
       await replica().turn(new Date(now));
     }
     const decisions = await told();
@@ -167,16 +171,10 @@ describe("adaptation", () => {
       [`rate/${TEAM}`, undefined, 0],
       ["weight/class/high", undefined, 0],
     ]);
-    const rates = decisions.filter(({ what }) => what === "rate").map(({ after }) => after);
-    assert.deepEqual(
-      rates.slice(0, -1),
-      rates.slice(0, -1).toSorted((a, b) => a - b),
-      "it only grows",
-    );
   });
 
   it("changes nothing when it runs dry, and tells the same decisions once, not again with each look", async () => {
-    press(0.95);
+    press(0.95, { fillingStarts: 1_000, turnMs: undefined });
     for (let minute = 0; minute < 40; minute++) {
       await replica("dry-run").turn(new Date(now));
       now += MINUTE;
@@ -202,7 +200,7 @@ describe("adaptation", () => {
   });
 
   it("closes the gate last, for 15 minutes that it renews, leaves a person's gate alone, and opens only its own", async () => {
-    press(1.3, { usedShare: 0.98 });
+    press(1.3, { usedShare: 0.9 });
     const turn = async (minutes: number) => {
       for (let minute = 0; minute < minutes; minute++) {
         now += MINUTE;
@@ -213,8 +211,8 @@ describe("adaptation", () => {
       gates: [{ scope: scopeOf("claude-code", "team"), who: "ada", why: "maintenance" }],
     });
     await turn(1);
-    press(1.3, { usedShare: 0.98, startsPerMinute: 0.2 });
-    await turn(40);
+    press(1.3, { usedShare: 0.996, startsPerMinute: 0.2 });
+    await turn(10);
     assert.ok((await told()).some(({ what, after }) => what === "gate" && after === 1));
     assert.equal(pauses.length, 0, "a person closed it before");
     status = GetStatusResponse.fromPartial({});

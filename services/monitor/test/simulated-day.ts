@@ -1,4 +1,7 @@
 import { type Slowed, type StartRange, step } from "../src/adaptation/domain/controller.js";
+import { usageUntil } from "../src/adaptation/window-pressure.js";
+import { type Forecast, forecast } from "../src/forecast/domain/forecast.js";
+import { historyOf, STEP_MS, STEPS_PER_HOUR } from "../src/forecast/domain/history.js";
 
 /** A day of work against a limit that turns every few hours. Everything is per minute. */
 export interface SimulatedDay {
@@ -11,15 +14,23 @@ export interface SimulatedDay {
   readonly capacity: number;
 }
 
-/** How starts are held back: by the controller, or by a rate that never changes. */
-export type Policy = { readonly kind: "adaptive" } | { readonly kind: "fixed"; readonly rate: number };
+/**
+ * How starts are held back: by the controller, or by a rate that never changes. `forecaster`: `served` is the one that
+ * the monitor serves (the default); `last-minutes` continues the last ten minutes, which is cheap.
+ */
+export type Policy =
+  | { readonly kind: "adaptive"; readonly forecaster?: "served" | "last-minutes" }
+  | { readonly kind: "fixed"; readonly rate: number };
+
+/** The adaptation is off. */
+export const OFF: Policy = { kind: "fixed", rate: Number.POSITIVE_INFINITY };
 
 export interface SimulatedResult {
   /** Tasks that were done. */
   readonly done: number;
-  /** Starts that the provider refused, because the limit was reached. */
+  /** Minutes at the limit, in which the provider refused a start. */
   readonly refused: number;
-  /** Minutes in which the limit was reached, so that nothing could run. */
+  /** Minutes in which tasks waited and nothing could run: the limit was reached, or the controller closed the gate. */
   readonly shut: number;
   /** The average wait of a done task. */
   readonly meanWait: number;
@@ -33,28 +44,73 @@ const LAG = 2;
 const AVERAGED = 10;
 const RANGE: StartRange = { min: 0.01, max: Number.POSITIVE_INFINITY };
 
-/**
- * Plays a day minute by minute. The forecast is the usage of the last minutes, continued to the end of the hour or to
- * the turn of the limit: the simplest model that the monitor serves, with the lag of its events.
- */
+/** What the monitor forecasts, from the usage of each minute that it has heard of. */
+function servedForecaster() {
+  const [steps, hours]: [number[], number[]] = [[], []];
+  let [step, hour] = [0, 0];
+  let known: Forecast | undefined;
+  return {
+    /** Takes the usage of the minute that has ended. */
+    hear(minute: number, usage: number): void {
+      step += usage;
+      hour += usage;
+      const endMs = (minute + 1) * MINUTE_MS;
+      if (endMs % (60 * MINUTE_MS) === 0) {
+        hours.push(hour);
+        hour = 0;
+      }
+      if (endMs % STEP_MS !== 0) return;
+      steps.push(step);
+      step = 0;
+      const made = forecast(historyOf(endMs, steps.slice(-32 * STEPS_PER_HOUR), hours.slice(-14 * 24)), STEPS_PER_HOUR);
+      known = made.state === "known" ? made : undefined;
+    },
+    /** The usage in the next `ahead` minutes. Undefined: it is not known. */
+    ahead: (minute: number, ahead: number): number | undefined =>
+      known && usageUntil(known, minute * MINUTE_MS, (minute + ahead) * MINUTE_MS),
+    /** Runs a minute, in the last two whole steps. */
+    rate: (): number => ((steps.at(-1) ?? 0) + (steps.at(-2) ?? 0)) / ((2 * STEP_MS) / MINUTE_MS),
+  };
+}
+
+/** The last ten minutes, continued. */
+function lastMinutes(): ReturnType<typeof servedForecaster> {
+  const heard: number[] = [];
+  const rate = () => heard.slice(-AVERAGED).reduce((sum, each) => sum + each, 0) / AVERAGED;
+  return { hear: (_, usage) => void heard.push(usage), ahead: (_, ahead) => rate() * ahead, rate };
+}
+
+/** Plays a day minute by minute. The monitor hears of a run when it ends, which is some minutes after its start. */
 export function simulate({ arrivals, limit, turnsEvery, capacity }: SimulatedDay, policy: Policy): SimulatedResult {
   const waiting: { readonly since: number; count: number }[] = [];
   const starts: number[] = [];
   const rates: number[] = [];
   let [used, done, refused, shut, waited, credit] = [0, 0, 0, 0, 0, 0];
   let slowed: Slowed | undefined;
+  const adaptive = policy.kind === "adaptive" ? policy : undefined;
+  const forecaster = adaptive?.forecaster === "last-minutes" ? lastMinutes() : servedForecaster();
 
   for (const [minute, arrived] of arrivals.entries()) {
     if (minute % turnsEvery === 0) used = 0;
     if (arrived > 0) waiting.push({ since: minute, count: arrived });
-    if (policy.kind === "adaptive") {
-      const seen = starts.slice(Math.max(0, minute - LAG - AVERAGED), Math.max(0, minute - LAG));
-      const startsPerMinute = seen.reduce((sum, each) => sum + each, 0) / AVERAGED;
-      const ahead = Math.min(60, turnsEvery - (minute % turnsEvery));
+    if (adaptive) {
+      if (minute > 0) forecaster.hear(minute - 1, starts[minute - 1 - LAG] ?? 0);
+      const turns = turnsEvery - (minute % turnsEvery);
+      const growth = forecaster.ahead(minute, Math.min(60, turns));
       const usedShare = used / limit;
-      const predictedShare = usedShare + (startsPerMinute * ahead) / limit;
-      const pressure = { subject: "account/e/a", scope: "the window", usedShare, predictedShare, startsPerMinute };
-      slowed = step(slowed, pressure, { nowMs: minute * MINUTE_MS, range: RANGE }).state;
+      const pressure =
+        growth === undefined
+          ? undefined
+          : {
+              subject: "account/e/a",
+              scope: "the window",
+              usedShare,
+              predictedShare: usedShare + growth / limit,
+              startsPerMinute: forecaster.rate(),
+              fillingStarts: limit,
+              turnMs: (minute + turns) * MINUTE_MS,
+            };
+      slowed = step(slowed, pressure ? [pressure] : [], { nowMs: minute * MINUTE_MS, range: RANGE }).state;
     }
     const rate =
       policy.kind === "fixed"
@@ -69,11 +125,9 @@ export function simulate({ arrivals, limit, turnsEvery, capacity }: SimulatedDay
     const present = waiting.reduce((sum, { count }) => sum + count, 0);
     const wanted = rate === 0 ? 0 : Math.min(present, capacity, Math.floor(credit + 1e-9));
     const allowed = Math.max(0, Math.min(wanted, limit - used));
-    if (wanted > allowed) {
-      // The provider refuses the first one, and the queue closes the gate until the limit turns.
-      refused += 1;
-      shut += 1;
-    }
+    // The provider refuses the first one, and the queue closes the gate until the limit turns.
+    if (wanted > allowed) refused += 1;
+    if (wanted > allowed || (present > 0 && slowed?.closedAt !== undefined)) shut += 1;
     if (Number.isFinite(rate)) credit -= allowed;
     used += allowed;
     done += allowed;

@@ -2,7 +2,6 @@ import { EVENT_WORDS } from "@ccsp/events";
 import type { ChangeEvent, Entry, StateStore } from "../state/state-store.js";
 import { type StartRange, step } from "./domain/controller.js";
 import type { Levers, LeverValue } from "./domain/levers.js";
-import { mostPressing } from "./domain/most-pressing.js";
 import type { Pressure, PressureSource } from "./domain/pressure.js";
 import { type Adapted, type MadeDecision, MOST_SUBJECTS, SHOWN_MS, withDecision } from "./stored.js";
 
@@ -58,11 +57,13 @@ export function createAdaptation({ state, sources, levers, slotChanges, mode }: 
       levers.read(),
       ...sources.map((source) => source.read(now)),
     ]);
-    const pressures = mostPressing(read.flat());
+    const pressures = new Map<string, Pressure[]>();
+    for (const pressure of read.flat())
+      pressures.set(pressure.subject, [...(pressures.get(pressure.subject) ?? []), pressure]);
     const known = [...entries].filter(([, { value }]) => value.slowed !== undefined).map(([name]) => name);
     const after = new Map<string, Adapted>();
     for (const name of new Set([...pressures.keys(), ...known])) {
-      const adapted = await slowOne(name, { before: entries.get(name), pressure: pressures.get(name), now, starts });
+      const adapted = await slowOne(name, { before: entries.get(name), of: pressures.get(name) ?? [], now, starts });
       if (adapted) after.set(name, adapted);
     }
     const shares = [...after].some(([name, { slowed }]) => slowed !== undefined && SHARES_TURNS.test(name));
@@ -84,18 +85,18 @@ export function createAdaptation({ state, sources, levers, slotChanges, mode }: 
     name: string,
     {
       before,
-      pressure,
+      of,
       now,
       starts,
     }: {
       readonly before: Entry<Adapted> | undefined;
-      readonly pressure: Pressure | undefined;
+      readonly of: readonly Pressure[];
       readonly now: Date;
       readonly starts: StartRange;
     },
   ): Promise<Adapted | undefined> => {
     const slowed = before?.value.slowed;
-    const { state: next, decision } = step(slowed, pressure, { nowMs: now.getTime(), range: starts });
+    const { state: next, decision } = step(slowed, of, { nowMs: now.getTime(), range: starts });
     if (!decision && JSON.stringify(next) === JSON.stringify(slowed)) return before?.value;
     const made = decision && { ...decision, timeMs: now.getTime(), dryRun };
     return keep(name, before, { slowed: next, decision: made });

@@ -43,7 +43,10 @@ describe("usage windows as limits", () => {
       usedShare: 0.5,
       predictedShare: 0.5 + (12 * 500) / 10_000,
       startsPerMinute: 2,
+      fillingStarts: 100,
+      turnMs: undefined,
     });
+    assert.equal(turning?.turnMs, resetMs);
     assert.equal(turning?.predictedShare, 0.5 + (2 * 500) / 10_000);
   });
 

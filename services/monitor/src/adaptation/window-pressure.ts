@@ -39,6 +39,8 @@ export function windowPressure({ windows, histories, forecasts }: WindowPressure
       usedShare: share,
       predictedShare: share + usageUntil(forecast, nowMs, untilMs) / full[metric],
       startsPerMinute: requests / ((AVERAGED_STEPS * STEP_MS) / MINUTE_MS),
+      fillingStarts: full.requests,
+      turnMs: resetMs,
     };
   };
   return {
@@ -54,7 +56,7 @@ export function windowPressure({ windows, histories, forecasts }: WindowPressure
 }
 
 /** The expected usage between two times. */
-function usageUntil({ path, from }: Forecast, startMs: number, endMs: number): number {
+export function usageUntil({ path, from }: Forecast, startMs: number, endMs: number): number {
   let sum = 0;
   const first = Math.max(1, Math.floor((startMs - from) / STEP_MS) + 1);
   for (let k = first; from + (k - 1) * STEP_MS < endMs; k++) {

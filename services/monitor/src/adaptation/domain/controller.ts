@@ -1,24 +1,25 @@
 import type { Pressure } from "./pressure.js";
 
 /**
- * Slows one subject down before it reaches a limit, and lets go again. It is AIMD (Chiu and Jain, 1989) with a dead
- * band: the rate falls by a factor when the forecast is above the band, grows by steps when the forecast is below the
- * band, and stays when it is inside. No step up crosses the band, so a steady demand comes to rest. See ADR 18.
+ * Slows one subject down before it reaches a limit, and lets go again. A forecast says that the limit will be reached.
+ * From then on the rate follows from what is left: as many starts as fill the limit until it turns. So the rate does not
+ * depend on a forecast that itself depends on the rate, which made earlier controllers swing. Starts that are not used
+ * make the rate grow, and only usage that nobody expected makes it fall. See ADR 18.
  *
  * These are plain functions of a state and an observation: no clock, no randomness.
  */
 export interface Slowed {
   /** Starts per minute that are allowed. */
   readonly rate: number;
-  /** Starts per minute when the slowing began. The subject is let go when the rate is above this and not used up. */
+  /** Starts per minute when the slowing began. */
   readonly base: number;
   /** When the rate changed last (ms since 1970). */
   readonly changedMs: number;
-  /** Since when the forecast is below the band (ms since 1970). Undefined: it is not. */
+  /** Since when the subject has used less than its rate, and no limit presses (ms since 1970). Undefined: it has not. */
   readonly calmMs?: number | undefined;
-  /**
-   * The gate is closed too, because the least rate was still too fast: the share that was used then. Absent: it is open.
-   */
+  /** The limit that is shared out, by its name in reasons. Absent: 0.3.0 slowed it down. */
+  readonly scope?: string | undefined;
+  /** The gate is closed too, because the limit is nearly used up: the share that was used then. Absent: it is open. */
   readonly closedAt?: number | undefined;
 }
 
@@ -47,133 +48,98 @@ export interface StartRange {
 const ENTER_SHARE = 0.9;
 /** A forecast below this share lets go. */
 const LEAVE_SHARE = 0.75;
+/** The share that is used when the limit turns. The gate closes here, because the next start may be refused. */
+const FULL_SHARE = 0.995;
 const MINUTE_MS = 60_000;
-/** Least time between two steps down: a forecast follows the rate only after minutes. */
-const DOWN_EVERY_MS = 10 * MINUTE_MS;
-/** Least time of calm before the first step up, and between two. */
-const UP_EVERY_MS = 5 * MINUTE_MS;
-/** A step down leaves at least this share of the starts, and takes at least a tenth. */
-const LEAST_FACTOR = 0.5;
-const GREATEST_FACTOR = 0.9;
-/** The rate is never below this share of `base`, so that work goes on. */
-const LEAST_SHARE_OF_BASE = 0.05;
-/** A step up is at most this factor, which is less than the width of the band (0.9 / 0.75). */
-const SMALL_STEP_UP = 1.15;
-/** A closed gate opens when the used share has fallen by this. */
-const OPEN_BELOW = 0.05;
+/** When a limit turns is not known: it is shared out over an hour, again and again. */
+const UNKNOWN_TURN_MS = 60 * MINUTE_MS;
+/** Least time between two changes. */
+const CHANGE_EVERY_MS = 5 * MINUTE_MS;
+/** A change is worth it if the rate differs by this share, and if this share of the limit depends on it. */
+const LEAST_CHANGE = 0.15;
+const LEAST_SHARE = 0.01;
 /** A subject that starts at least this share of its rate is held back by it. */
 const BINDING_SHARE = 0.8;
-/** When the forecast is far below the band, a step up is at most this share of `base`. */
-const LARGE_STEP_UP = 0.25;
+/** How long a subject has to be calm. The forecast looks back an hour, so it then says what comes without the rate. */
+const LEAVE_AFTER_MS = 60 * MINUTE_MS;
+/** A closed gate opens when the used share has fallen by this. */
+const OPEN_BELOW = 0.05;
 
-/** The band inside which the rate stays. It narrows towards the limit, so that a used-up limit is approached slowly. */
-export function bandOf(usedShare: number): { readonly low: number; readonly high: number } {
-  const left = Math.max(0, 1 - usedShare);
-  return {
-    low: Math.max(LEAVE_SHARE, usedShare + 0.3 * left),
-    high: Math.max(ENTER_SHARE, usedShare + 0.6 * left),
-  };
-}
+/** The forecast from which on a limit presses: higher towards the limit, so that its last part is used too. */
+export const pressesFrom = (usedShare: number): number => Math.max(ENTER_SHARE, usedShare + 0.6 * (1 - usedShare));
+
+const presses = ({ usedShare, predictedShare }: Pressure): boolean => predictedShare >= pressesFrom(usedShare);
+
+/** Whether this rate, from now on, needs more than is left of the limit, by a start at least. */
+const exceeds = (pressure: Pressure, rate: number, nowMs: number): boolean =>
+  rate * minutesLeft(pressure, nowMs) > (1 - pressure.usedShare) * pressure.fillingStarts + 1;
+
+const minutesLeft = ({ turnMs }: Pressure, nowMs: number): number =>
+  Math.max(MINUTE_MS, (turnMs ?? nowMs + UNKNOWN_TURN_MS) - nowMs) / MINUTE_MS;
+
+/** The starts per minute that use the rest of the limit until it turns. */
+const paceOf = (pressure: Pressure, nowMs: number): number =>
+  (Math.max(0, FULL_SHARE - pressure.usedShare) * pressure.fillingStarts) / minutesLeft(pressure, nowMs);
 
 /**
- * Decides about one subject, from its most pressing limit.
+ * Decides about one subject.
  *
- * @param pressure Undefined: no limit is near, or none is known.
+ * @param pressures are its limits, as far as they are known
  */
 export function step(
   state: Slowed | undefined,
-  pressure: Pressure | undefined,
+  pressures: readonly Pressure[],
   { nowMs, range }: { readonly nowMs: number; readonly range: StartRange },
 ): Stepped {
-  if (state === undefined) return enter(pressure, { nowMs, range });
-  const { usedShare = 0, predictedShare = 0 } = pressure ?? {};
-  const { low, high } = bandOf(usedShare);
-  if (state.closedAt !== undefined) {
-    // While nothing starts, the forecast only repeats what is used. So the gate opens when the limit has turned.
-    if (pressure !== undefined && usedShare > state.closedAt - OPEN_BELOW) return { state };
-    const reason = `opened: ${pressure ? reasonOf(pressure) : "no limit is near"}`;
-    const decision = { what: "gate" as const, before: 1, after: 0, reason };
-    return { state: { ...state, closedAt: undefined, changedMs: nowMs }, decision };
-  }
-  if (pressure !== undefined && predictedShare >= high) {
-    const held = { ...state, calmMs: undefined };
-    if (nowMs - state.changedMs < DOWN_EVERY_MS) return { state: held };
-    const rate = Math.min(state.rate, slower(pressure, state.base, range));
-    if (rate >= state.rate) {
-      if (predictedShare < 1 || state.rate > leastRate(state.base, range)) return { state: held };
-      const reason = `closed: ${reasonOf(pressure)}, at the least rate`;
-      return {
-        state: { ...held, closedAt: usedShare, changedMs: nowMs },
-        decision: { what: "gate", before: 0, after: 1, reason },
-      };
-    }
-    const decision = {
-      what: "rate" as const,
-      before: state.rate,
-      after: rate,
-      reason: `slower: ${reasonOf(pressure)}`,
-    };
-    return { state: { ...held, rate, changedMs: nowMs }, decision };
-  }
-  if (predictedShare >= low) return { state: { ...state, calmMs: undefined } };
-
-  const calmMs = state.calmMs ?? nowMs;
-  const calm = { ...state, calmMs };
-  if (nowMs - Math.max(calmMs, state.changedMs) < UP_EVERY_MS) return { state: calm };
-  const rate = faster(state, pressure, low);
-  const reason = pressure ? reasonOf(pressure) : "no limit is near";
-  if (rate > range.max || (rate >= state.base && !isBinding(state, pressure))) {
+  const bounded = (pressure: Pressure): number => Math.min(range.max, Math.max(range.min, paceOf(pressure, nowMs)));
+  const least = (of: readonly Pressure[]): Pressure | undefined =>
+    of.toSorted((a, b) => paceOf(a, nowMs) - paceOf(b, nowMs))[0];
+  const pressing = pressures.filter(presses);
+  if (state === undefined) {
+    const pressure = least(pressing);
+    // A subject that starts less than it may cannot be slowed down.
+    if (pressure === undefined || bounded(pressure) >= pressure.startsPerMinute) return { state: undefined };
+    const [rate, reason] = [bounded(pressure), `slower: ${reasonOf(pressure)}`];
     return {
-      state: undefined,
-      decision: { what: "rate", before: state.rate, after: undefined, reason: `let go: ${reason}` },
+      state: { rate, base: pressure.startsPerMinute, changedMs: nowMs, scope: pressure.scope },
+      decision: { what: "rate", before: undefined, after: rate, reason },
     };
   }
+
+  // The limit that was shared out counts, whatever its forecast: that is low because of the rate.
+  const pressure = least(pressures.filter((each) => each.scope === state.scope || presses(each)));
+  const used = pressure?.usedShare ?? 0;
+  if (state.closedAt !== undefined) {
+    if (used > state.closedAt - OPEN_BELOW) return { state };
+    const reason = `opened: ${pressure ? reasonOf(pressure) : "no limit is near"}`;
+    const opened = { ...state, closedAt: undefined, changedMs: nowMs - CHANGE_EVERY_MS };
+    return { state: opened, decision: { what: "gate", before: 1, after: 0, reason } };
+  }
+  if (pressure !== undefined && used >= FULL_SHARE && exceeds(pressure, state.rate, nowMs))
+    return {
+      state: { ...state, scope: pressure.scope, calmMs: undefined, closedAt: used, changedMs: nowMs },
+      decision: { what: "gate", before: 0, after: 1, reason: `closed: ${reasonOf(pressure)}` },
+    };
+
+  const binding = pressure !== undefined && pressure.startsPerMinute >= state.rate * BINDING_SHARE;
+  const calm = !binding && pressures.every(({ predictedShare }) => predictedShare < LEAVE_SHARE);
+  const next = { ...state, calmMs: calm ? (state.calmMs ?? nowMs) : undefined };
+  const letGo = next.calmMs !== undefined && nowMs - next.calmMs >= LEAVE_AFTER_MS;
+  if (letGo || (pressure && paceOf(pressure, nowMs) > range.max)) {
+    const reason = `let go: ${pressure ? reasonOf(pressure) : "no limit is near"}`;
+    return { state: undefined, decision: { what: "rate", before: state.rate, after: undefined, reason } };
+  }
+  if (pressure === undefined || nowMs - state.changedMs < CHANGE_EVERY_MS) return { state: next };
+  const rate = bounded(pressure);
+  const by = Math.abs(rate - state.rate);
+  const share = (by * minutesLeft(pressure, nowMs)) / pressure.fillingStarts;
+  if (by < LEAST_CHANGE * state.rate || share < LEAST_SHARE || (rate > state.rate && !binding)) return { state: next };
+  const reason = `${rate < state.rate ? "slower" : "faster"}: ${reasonOf(pressure)}`;
   return {
-    state: { ...calm, rate, changedMs: nowMs },
-    decision: { what: "rate", before: state.rate, after: rate, reason: `faster: ${reason}` },
+    state: { ...next, rate, changedMs: nowMs, scope: pressure.scope },
+    decision: { what: "rate", before: state.rate, after: rate, reason },
   };
 }
-
-function enter(
-  pressure: Pressure | undefined,
-  { nowMs, range }: { readonly nowMs: number; readonly range: StartRange },
-): Stepped {
-  // A subject that starts nothing cannot be slowed down.
-  if (pressure === undefined || pressure.startsPerMinute <= 0) return { state: undefined };
-  const { usedShare, predictedShare, startsPerMinute: base } = pressure;
-  if (predictedShare < bandOf(usedShare).high) return { state: undefined };
-  const rate = slower(pressure, base, range);
-  if (rate >= base) return { state: undefined };
-  const decision = { what: "rate" as const, before: undefined, after: rate, reason: `slower: ${reasonOf(pressure)}` };
-  return { state: { rate, base, changedMs: nowMs }, decision };
-}
-
-/**
- * The rate with which the forecast would come into the middle of the band, if usage grows with the starts. It follows
- * from the starts that are seen and not from the rate that was set, so it also comes to rest when it runs dry.
- */
-function slower({ usedShare, predictedShare, startsPerMinute }: Pressure, base: number, range: StartRange): number {
-  const { low, high } = bandOf(usedShare);
-  const factor = ((low + high) / 2 - usedShare) / Math.max(predictedShare - usedShare, 1e-9);
-  const rate = startsPerMinute * Math.min(GREATEST_FACTOR, Math.max(LEAST_FACTOR, factor));
-  return Math.min(range.max, Math.max(leastRate(base, range), rate));
-}
-
-const leastRate = (base: number, range: StartRange): number => Math.max(range.min, base * LEAST_SHARE_OF_BASE);
-
-/** The next step up: large only while the forecast with it stays below the band. */
-function faster({ rate, base }: Slowed, pressure: Pressure | undefined, low: number): number {
-  const { usedShare = 0, predictedShare = 0 } = pressure ?? {};
-  const growth = predictedShare - usedShare;
-  // When nothing started lately, the forecast says nothing about the rate. That is harmless unless little is left.
-  const unknown = usedShare >= ENTER_SHARE ? rate : Number.POSITIVE_INFINITY;
-  const toBand = growth > 0 ? rate * ((low - usedShare) / growth) : unknown;
-  return Math.max(rate * SMALL_STEP_UP, Math.min(toBand, rate + base * LARGE_STEP_UP));
-}
-
-/** The subject starts nearly as much as it may, so more work would start at once without the bound. */
-const isBinding = ({ rate }: Slowed, pressure: Pressure | undefined): boolean =>
-  (pressure?.startsPerMinute ?? 0) >= rate * BINDING_SHARE;
 
 const percent = (share: number): string => `${Math.round(share * 100)} %`;
 

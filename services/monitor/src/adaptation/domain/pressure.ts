@@ -9,6 +9,10 @@ export interface Pressure {
   readonly predictedShare: number;
   /** Starts per minute of the subject, on average over the last minutes. */
   readonly startsPerMinute: number;
+  /** The number of starts that use the whole limit. */
+  readonly fillingStarts: number;
+  /** When nothing of the limit is used again (ms since 1970). Undefined: it is not known. */
+  readonly turnMs: number | undefined;
 }
 
 /** A part of the monitor that knows limits and their forecasts. */
