@@ -1,7 +1,7 @@
 import mustache from "mustache";
 import type { Format, Rendered } from "../domain/channel.js";
 import type { Notice } from "../domain/notice.js";
-import { ESCAPES } from "./escape.js";
+import { codeIn, escaped, shellWord, withCode } from "./escape.js";
 import { oneLine } from "./safe-text.js";
 import { ANY_KIND, LANGUAGES, type Language, TEMPLATES, type Template, WORDS } from "./templates.js";
 
@@ -32,18 +32,19 @@ export function render(
     overrides[notice.kind]?.[language] ?? TEMPLATES[notice.kind]?.[language] ?? ANY_KIND[language];
   const words = WORDS[language];
   const fill = (template: string, to: Format, longest = BODY_VALUE): string =>
-    mustache.render(template, viewOf(notice, longest, repeats), undefined, { escape: ESCAPES[to] });
-  const escaped = (value: string): string => ESCAPES[format](oneLine(value, BODY_VALUE));
+    filled(template, viewOf(notice, longest, repeats), to);
+  const cell = (value: string): string => escaped(oneLine(value, BODY_VALUE), format);
 
   const paragraphs: string[] = [];
   if (repeats > 0) paragraphs.push(fill(words.repeats, format));
   paragraphs.push(fill(text === "" ? title : text, format));
-  const action = notice.whatToDo === "" ? withCode(fill(whatToDo, format), format) : escaped(notice.whatToDo);
+  const said = { prose: (text: string) => escaped(text, format), code: codeIn(format) };
+  const action = notice.whatToDo === "" ? fill(whatToDo, format) : withCode(oneLine(notice.whatToDo, BODY_VALUE), said);
   if (action !== "" && notice.action !== "resolves") paragraphs.push(`${strong(words.whatToDo, format)}: ${action}`);
   const rows = Object.entries({ [words.severity]: notice.severity, ...notice.subject, ...notice.facts })
     .filter(([, value]) => value !== "")
-    .map(([name, value]): [string, string] => [escaped(name), escaped(value)]);
-  const links = Object.entries(notice.links).map(([name, url]) => link(escaped(name), url, format));
+    .map(([name, value]): [string, string] => [cell(name), cell(value)]);
+  const links = Object.entries(notice.links).map(([name, url]) => link(cell(name), url, format));
   const all = [...paragraphs.map((each) => paragraph(each, format)), table(rows, format), ...links];
   const body = all.filter((each) => each !== "").join(format === "html" ? "\n" : "\n\n");
   return { title: oneLine(fill(title, "text", TITLE_VALUE), 1_000), body };
@@ -54,6 +55,23 @@ export const summaryOf = (notice: Notice, repeats = 0): string => {
   const { title } = render(notice, { format: "text", language: "en" });
   return repeats === 0 ? title : `${title} (${repeats} more times)`;
 };
+
+/** The places of values in a filled template. No template has these characters. */
+const PLACE = /\u{F0000}(\d+)\u{F0001}/gu;
+
+/** Fills a template. A value is escaped by where it stands: in prose, in marks of code, or in a command of ccsp. */
+function filled(template: string, view: Record<string, string>, format: Format): string {
+  const values: string[] = [];
+  const escape = (value: string): string => `\u{F0000}${values.push(value) - 1}\u{F0001}`;
+  const text = mustache.render(template, view, undefined, { escape });
+  const put = (part: string, to: (value: string) => string): string =>
+    part.replace(PLACE, (_place, at: string) => to(values[Number(at)] ?? ""));
+  return withCode(text, {
+    prose: (part) => put(part, (value) => escaped(value, format)),
+    code: (part) =>
+      codeIn(format)(put(part, part.startsWith("ccsp ") ? shellWord : (value) => value.replaceAll("`", ""))),
+  });
+}
 
 /**
  * What a template sees. Its objects have no prototype and no function, so that a template reaches nothing else.
@@ -82,12 +100,6 @@ function strong(text: string, format: Format): string {
 }
 
 const paragraph = (text: string, format: Format): string => (format === "html" ? `<p>${text}</p>` : text);
-
-/** The code marks of our own templates are Markdown. */
-function withCode(text: string, format: Format): string {
-  if (format === "html") return text.replace(/`([^`]+)`/g, "<code>$1</code>");
-  return text;
-}
 
 function table(rows: readonly (readonly [string, string])[], format: Format): string {
   if (rows.length === 0) return "";
