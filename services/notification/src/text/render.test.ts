@@ -60,6 +60,17 @@ describe("the text of a notice", () => {
     assert.match(slack, /Run `ccsp session confirm a\/b_c_` \u200b_\u200bnow\u200b_\u200b, or \u200b`\u200b wait/);
   });
 
+  it("has at most 8,000 characters: what is known is cut first, and what to do stays", () => {
+    const facts = Object.fromEntries(Array.from({ length: 32 }, (_, at) => [`fact-${at}`, "<&>_".repeat(255)]));
+    const links = { board: "https://x.example/board" };
+    for (const format of ["text", "markdown", "slack", "html"] as const) {
+      const { body } = render({ ...notice, facts, links }, { format, language: "en" });
+      assert.ok(body.length <= 8_000 && body.length > 5_000, `${format}: ${body.length}`);
+      assert.match(body, /ccsp session confirm[^]*fact[^]*x\.example/);
+      assert.match(body, /…: \d\d more\b|<td>…<\/td><td>\d\d more<\/td>|\| … \| \d\d more \|/);
+    }
+  });
+
   it("tells the number of repeats", () => {
     const { body } = render(notice, { format: "text", language: "en", repeats: 9_999 });
     assert.match(body, /9999 more times since the last message/);

@@ -162,6 +162,7 @@ export const WORDS: Readonly<Record<Language, Readonly<Record<Word, string>>>> =
     repeats: "It happened {{repeats}} more times since the last message.",
     severity: "severity",
     notice: "notice",
+    more: "{{more}} more",
   },
   ja: {
     whatToDo: "対応",
@@ -169,6 +170,7 @@ export const WORDS: Readonly<Record<Language, Readonly<Record<Word, string>>>> =
     repeats: "前回の通知から、同じことがさらに {{repeats}} 回発生しました。",
     severity: "重大度",
     notice: "通知",
+    more: "ほか {{more}} 件",
   },
 };
-type Word = "whatToDo" | "resolved" | "repeats" | "severity" | "notice";
+type Word = "whatToDo" | "resolved" | "repeats" | "severity" | "notice" | "more";
