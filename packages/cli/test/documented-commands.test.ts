@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { bareNotice, LANGUAGES, render, TEMPLATES } from "@ccsp/notification";
 import { commandOf, parse, program } from "./parse.js";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
@@ -21,11 +22,50 @@ function wordsOf(line: string): string[] {
   return words.map((word) => PLACEHOLDERS[word] ?? word);
 }
 
+/** What is wrong with a command line. Empty: nothing. */
+async function faultOf(words: readonly string[]): Promise<string> {
+  return parse(words).then(
+    () => "",
+    (error: Error) => error.message.split("\n")[0] ?? "",
+  );
+}
+
+describe("every command of ccsp that a message names", () => {
+  it("can be copied: it exists, and has all the arguments that it needs, in each language and format", async () => {
+    const values = { engine: "claude-code", account: "my_team", channel: "ops", limit: "budget", name: "day" };
+    const seen = new Set<string>();
+    for (const [kind, language, format] of Object.keys(TEMPLATES).flatMap((each) =>
+      LANGUAGES.flatMap((to) =>
+        (["text", "markdown", "slack", "html"] as const).map((form) => [each, to, form] as const),
+      ),
+    )) {
+      const notice = bareNotice({
+        id: "1",
+        kind,
+        time: new Date(0),
+        taskId: "0198-7",
+        agentId: "a@b",
+        subject: values,
+      });
+      const { title, body } = render(notice, { format, language });
+      for (const [, line = ""] of `${title}\n${body}`.matchAll(/(?:`|<code>)ccsp ([^`<]*)/g)) {
+        const words = wordsOf(line.replaceAll("&quot;", '"'));
+        assert.doesNotMatch(line, /\u200b/, `${kind} ${language} ${format}`);
+        if (!seen.has(line)) assert.equal(await faultOf(words), "", `${kind} ${language} ${format}: ccsp ${line}`);
+        seen.add(line);
+      }
+    }
+    assert.ok(seen.size >= 6, [...seen].join());
+  });
+});
+
 describe("every command of ccsp that a page names", () => {
   const pages = globSync(
     "{README.md,docs/*.md,services/*/README.md,packages/*/README.md,deploy/**/*.md,k8s/README.md}",
     { cwd: ROOT },
   );
+  // What people should do about an alert is told in messages.
+  pages.push("services/monitor/src/alerts/domain/default-rules.ts");
 
   it("exists, and takes the arguments that stand behind it", async () => {
     assert.ok(pages.length > 40, pages.join());
@@ -40,13 +80,8 @@ describe("every command of ccsp that a page names", () => {
         const found = commandOf(root, words);
         // A name alone, such as `ccsp budget set`, is no command line.
         if (found?.rest.length === 0) continue;
-        const fault = found
-          ? await parse(words).then(
-              () => "",
-              (error: Error) => error.message,
-            )
-          : "no such command";
-        if (fault) wrong.push(`${page}: ccsp ${line}: ${fault.split("\n")[0]}`);
+        const fault = found ? await faultOf(words) : "no such command";
+        if (fault) wrong.push(`${page}: ccsp ${line}: ${fault}`);
       }
     }
     assert.deepEqual(wrong, []);

@@ -15,3 +15,6 @@ export {
   type Rendered,
 } from "./domain/channel.js";
 export { notificationService } from "./service.js";
+export { bareNotice } from "./domain/notice.js";
+export { render } from "./text/render.js";
+export { LANGUAGES, TEMPLATES } from "./text/templates.js";

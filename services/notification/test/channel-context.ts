@@ -26,6 +26,7 @@ export function testMessage(given: Partial<Notice> = {}, rest: Partial<Message> 
     ...given,
   });
   const repeats = rest.repeats ?? 0;
-  const text = (format: Format) => render(notice, { format, language: "en", repeats });
+  const text = (format: Format, longest?: number) =>
+    render(notice, { format, language: "en", repeats, ...(longest !== undefined && { longest }) });
   return { id: notice.id, notice, repeats, ref: undefined, attempt: 1, time: notice.time, render: text, ...rest };
 }

@@ -60,6 +60,17 @@ describe("the file of channels", () => {
     );
   });
 
+  it("shows no secret and no control character of a plugin's target, which operators read", async () => {
+    const plugin = join(dir, "pager.mjs");
+    await writeFile(plugin, PLUGIN);
+    const [, channel] = await open(
+      [{ name: "day", type: "pager", number: `https://ann:secret12@x\u001b[2J\n${"y".repeat(900)}` }],
+      [plugin],
+    );
+    assert.match(channel?.channel.target ?? "", /^https:\/\/\*\*\*@x \[2J y+…$/);
+    assert.equal(channel?.channel.target.length, 200);
+  });
+
   it("names every channel that cannot be opened, and what is wrong with it", async () => {
     const wrong = [
       { name: "a", type: "fax" },

@@ -158,6 +158,7 @@ network:
     );
     assert.equal((await client.testChannel({ channel: "issues", who: "ann" })).accepted, true);
     assert.match(github.issues[0]?.title ?? "", /A test of the channel issues by ann/);
+    assert.equal(github.issues[0]?.state, "closed", "nobody has to close the issue of a test");
     github.script = () => ({ status: 401, message: "Bad credentials" });
     const failed = await client.testChannel({ channel: "issues" });
     assert.deepEqual([failed.accepted, failed.cause], [false, "GitHub answered 401: Bad credentials"]);
@@ -169,6 +170,7 @@ network:
       previews.map(({ channel, title }) => [channel, title.slice(0, 40)]),
       ["file", "issues"].map((channel) => [channel, "The login of claude-code (team) ended: n"]),
     );
+    assert.match(previews[1]?.why ?? "", /^there are no rules/);
     assert.equal((await client.listNotifications({})).notifications.length, 0);
     assert.equal(github.asked.length, 0);
   });
@@ -181,6 +183,11 @@ network:
       refused("INVALID_FIELD", /notice\.kind.*notice\.dedup_key/s),
     );
     await assert.rejects(notify(lost({ facts: { x: "y".repeat(2_000) } })), refused("INVALID_FIELD", /notice\.facts/));
+    const names = { subject: { "": "x" }, facts: { ["n".repeat(65)]: "x" }, links: { "": "https://x.example" } };
+    await assert.rejects(
+      notify(lost({ ...names, labels: [""] })),
+      refused("INVALID_FIELD", /notice\.subject.*notice\.facts.*notice\.links.*notice\.labels/s),
+    );
     // It has more seconds than a Date can hold.
     const time = Object.assign(new Date(0), { getTime: () => 1e18 });
     await assert.rejects(notify(lost({ time })), refused("INVALID_FIELD", /notice\.time is not a time/));

@@ -66,6 +66,15 @@ describe("the Slack channel", () => {
     assert.match(blocks[0].text.text, /&lt;!channel&gt;/);
   });
 
+  it("keeps a long text whole: at most 3,000 characters as Slack counts them, no cut in an entity, and the links", async () => {
+    const facts = Object.fromEntries(Array.from({ length: 32 }, (_, at) => [`fact-${at}`, "a&😀 ".repeat(255)]));
+    await deliver(testMessage({ kind: "alert.firing", facts: { ...facts, rule: "r", summary: "&".repeat(1_024) } }));
+    const { text } = JSON.parse(bodies[0] ?? "").blocks[0].text;
+    assert.ok(text.length <= 3_000 && text.length > 1_500, `${text.length}`);
+    assert.equal(text.replace(/&(?:amp|lt|gt);/g, "").includes("&"), false);
+    assert.ok(text.endsWith("<https://ccsp.example/d/1|dashboard>"));
+  });
+
   it("says how long Slack asks to wait", async () => {
     answer = { status: 429, headers: { "retry-after": "30" } };
     await assert.rejects(deliver(testMessage()), { kind: "limited", retryAfterMs: 30_000 });

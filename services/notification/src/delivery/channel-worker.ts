@@ -20,7 +20,7 @@ export interface OpenChannel {
   readonly type: string;
   readonly use: ChannelUse;
   readonly channel: Channel;
-  readonly render: (notice: Notice, repeats: number, format: Format) => Rendered;
+  readonly render: (notice: Notice, repeats: number, format: Format, longest?: number) => Rendered;
 }
 
 /** What of a notice was not delivered. */
@@ -175,7 +175,7 @@ async function attempt(
     ref,
     attempt: delivery.tries + lost + 1,
     time,
-    render: (format: Format) => open.render(notice, repeats, format),
+    render: (format: Format, longest?: number) => open.render(notice, repeats, format, longest),
   };
   const late = (): never => {
     throw new DeliveryError("unavailable", `the channel did not answer within ${ATTEMPT_MS / 1_000} s`);

@@ -23,8 +23,11 @@ export interface Message {
   readonly attempt: number;
   /** The time of this attempt. */
   readonly time: Date;
-  /** The text for people, at most about 8,000 characters. */
-  readonly render: (format: Format) => Rendered;
+  /**
+   * The text for people. Its body has at most `longest` characters, 8,000 if it is not given: it is cut at whole values,
+   * and what happened, what to do and the links stay.
+   */
+  readonly render: (format: Format, longest?: number) => Rendered;
 }
 
 /** What a channel returns of a message that it has accepted. */

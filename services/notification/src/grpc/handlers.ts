@@ -115,9 +115,9 @@ export function notificationHandlers(options: HandlerOptions): Handlers<typeof N
       if (notice === undefined || faults.length > 0) throw invalidFields(faults);
       const made = { ...noticeFrom(notice, false, now()), ...(agentId !== "" && { agentId }) };
       return {
-        previews: intake.routes(made, time).map(({ channel, notBefore }) => {
+        previews: intake.routes(made, time).map(({ channel, notBefore, why }) => {
           const { title, body: text } = channelNamed(channel).render(made, 0, "text");
-          return { channel, title, text, notBeforeTime: notBefore };
+          return { channel, title, text, notBeforeTime: notBefore, why };
         }),
       };
     },

@@ -66,6 +66,12 @@ export function noticeFaults(notice: NoticeMessage | undefined, path: string): F
   check(Object.keys(facts).length <= 32, "facts", "must have at most 32 entries");
   check(Object.keys(links).length <= 8, "links", "must have at most 8 entries");
   check(labels.length <= 16, "labels", "must have at most 16 entries");
+  for (const [field, texts] of Object.entries({ subject, facts, links }))
+    check(
+      Object.keys(texts).every((name) => name.trim() !== "" && name.length <= 64),
+      field,
+      "must have names of 1 to 64 characters",
+    );
   const values = [...Object.values(subject), ...Object.values(facts)];
   check(
     values.every((value) => value.length <= 1_024),
@@ -79,9 +85,9 @@ export function noticeFaults(notice: NoticeMessage | undefined, path: string): F
     "must be URLs",
   );
   check(
-    labels.every((label) => label.length <= 128),
+    labels.every((label) => label.trim() !== "" && label.length <= 128),
     "labels",
-    "must be at most 128 characters each",
+    "must be 1 to 128 characters each",
   );
   check(dedupKey.length >= 1 && dedupKey.length <= 256, "dedup_key", "must be 1 to 256 characters");
   check(!Number.isNaN(time?.getTime()), "time", "is not a time");

@@ -1,6 +1,6 @@
 import type { Notice } from "../domain/notice.js";
-import type { NoticeStore, Order, Route } from "../domain/notice-store.js";
-import { type RoutedChannel, type Rule, route } from "./route.js";
+import type { NoticeStore, Order } from "../domain/notice-store.js";
+import { type Routed, type RoutedChannel, type Rule, route } from "./route.js";
 
 export interface IntakeOptions {
   readonly channels: readonly RoutedChannel[];
@@ -17,11 +17,11 @@ export interface Intake {
   /** Stores a notice for its channels. Resolves when it is stored: then it will be delivered. */
   accept(notice: Notice, order?: Order): Promise<void>;
   /** Where a notice goes at a time, by default now. */
-  routes(notice: Notice, at?: Date): readonly Route[];
+  routes(notice: Notice, at?: Date): readonly Routed[];
 }
 
 export function createIntake({ channels, rules, store, now, onRepeat, onAccepted }: IntakeOptions): Intake {
-  const routes = (notice: Notice, at = now()): Route[] => route(notice, { channels, rules, now: at });
+  const routes = (notice: Notice, at = now()): Routed[] => route(notice, { channels, rules, now: at });
   return {
     routes,
     accept: async (notice, order) => {

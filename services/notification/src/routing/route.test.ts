@@ -43,6 +43,29 @@ describe("the routing of notices", () => {
     assert.deepEqual(names({ kind: "x", severity: "warning" }, rules), ["file"]);
   });
 
+  it("says for each channel what has decided that it gets the notice", () => {
+    const rules = rulesOf(
+      { kind: "x", channels: ["ops"] },
+      { kind: "task.*", channels: ["ops"] },
+      { severity: "warning", channels: ["ops"] },
+    );
+    const whys = (given: Partial<Notice>, of?: typeof rules) =>
+      route(notice(given), { channels: CHANNELS, rules: of, now: NOON }).map(({ why }) => why);
+    const file = "the file gets everything";
+    assert.deepEqual(whys({ severity: "warning" }, rules), [file, "rules.1, rules.2"]);
+    assert.deepEqual(
+      whys({ severity: "warning" }),
+      [file, "there are no rules, and it is a warning or more"].concat(
+        "there are no rules, and it is a warning or more",
+      ),
+    );
+    assert.deepEqual(whys({ channels: ["ops"], openIssue: true }), [
+      file,
+      "the notice names the channel",
+      "it opens an issue",
+    ]);
+  });
+
   it("sends to the channels that a notice names, and one with an issue to every channel with issues", () => {
     assert.deepEqual(names({ channels: ["ops"], severity: "critical" }), ["file", "ops"]);
     assert.deepEqual(names({ channels: [], severity: "critical" }), ["file"]);

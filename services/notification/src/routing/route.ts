@@ -40,6 +40,11 @@ export interface RoutedChannel {
   readonly quietHours: QuietHours | undefined;
 }
 
+/** A route, and what has decided on it: for the preview. */
+export interface Routed extends Route {
+  readonly why: string;
+}
+
 /** The channel that has every notice, as in release 0.2.0. */
 export const RECORD = "file";
 
@@ -51,14 +56,18 @@ export const RECORD = "file";
 export function route(
   notice: Notice,
   { channels, rules, now }: { channels: readonly RoutedChannel[]; rules: readonly Rule[] | undefined; now: Date },
-): Route[] {
+): Routed[] {
   const wanted = wantedBy(notice, rules, now);
-  return channels.flatMap(({ name, records, hasIssues, quietHours }): Route[] => {
-    const goes = name === RECORD || wanted(name) || (notice.openIssue && hasIssues);
-    if (!goes) return [];
+  return channels.flatMap(({ name, records, hasIssues, quietHours }): Routed[] => {
+    const why =
+      name === RECORD
+        ? "the file gets everything"
+        : (wanted(name) ?? (notice.openIssue && hasIssues ? "it opens an issue" : undefined));
+    if (why === undefined) return [];
     return [
       {
         channel: name,
+        why,
         mode: records ? "record" : "told",
         notBefore: records ? undefined : waitEnd(notice, quietHours, now),
       },
@@ -66,12 +75,27 @@ export function route(
   });
 }
 
-function wantedBy(notice: Notice, rules: readonly Rule[] | undefined, now: Date): (channel: string) => boolean {
-  const { channels } = notice;
-  if (channels !== undefined) return (name) => channels.includes(name);
-  if (rules === undefined) return () => reaches(notice.severity, "warning") || isEndOfMore(notice);
-  const names = new Set(rules.filter(({ match }) => fits(notice, match, now)).flatMap((rule) => rule.channels));
-  return (name) => names.has(name);
+/** Says what sends the notice to a channel. Undefined: it does not go there. */
+function wantedBy(
+  notice: Notice,
+  rules: readonly Rule[] | undefined,
+  now: Date,
+): (channel: string) => string | undefined {
+  const { channels, severity } = notice;
+  if (channels !== undefined) return (name) => (channels.includes(name) ? "the notice names the channel" : undefined);
+  if (rules === undefined) {
+    const why = reaches(severity, "warning")
+      ? "there are no rules, and it is a warning or more"
+      : isEndOfMore(notice)
+        ? "there are no rules, and it is an end, for those who heard of the beginning"
+        : undefined;
+    return () => why;
+  }
+  const fitting = rules.flatMap((rule, at) => (fits(notice, rule.match, now) ? [{ rule, name: `rules.${at}` }] : []));
+  return (channel) => {
+    const names = fitting.flatMap(({ rule, name }) => (rule.channels.includes(channel) ? [name] : []));
+    return names.length === 0 ? undefined : names.join(", ");
+  };
 }
 
 /** An end is as important as its beginning, and goes to those who were told of that. */

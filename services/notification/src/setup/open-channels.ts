@@ -11,6 +11,7 @@ import type { GuardedFetch } from "../net/guarded-fetch.js";
 import type { Targets } from "../net/targets.js";
 import { RECORD } from "../routing/route.js";
 import { type Overrides, render } from "../text/render.js";
+import { maskSecrets, oneLine } from "../text/safe-text.js";
 import type { Language } from "../text/templates.js";
 import type { ChannelConfig } from "./channels-file.js";
 
@@ -36,8 +37,8 @@ export async function openChannels(options: OpenChannelsOptions): Promise<readon
   const types = new Map([...CHANNEL_TYPES, ...(await loadPlugins(plugins))].map((each) => [each.type, each]));
   const textOf =
     (own: Language): OpenChannel["render"] =>
-    (notice, repeats, format) =>
-      render(notice, { format, language: own, repeats }, overrides);
+    (notice, repeats, format, longest) =>
+      render(notice, { format, language: own, repeats, ...(longest !== undefined && { longest }) }, overrides);
   const record: OpenChannel = {
     name: RECORD,
     type: fileChannel.type,
@@ -59,7 +60,9 @@ export async function openChannels(options: OpenChannelsOptions): Promise<readon
       };
       const opened = await contained(name, () => type.open(settings, context));
       if (!isChannel(opened)) throw new Error(`the kind ${word} has opened no channel with target and deliver`);
-      const channel = containedChannel(name, opened);
+      // Operators read it. A plugin may have put its whole URL there.
+      const target = oneLine(maskSecrets(opened.target));
+      const channel = { ...containedChannel(name, opened), target };
       return { name, type: word, use: { ...USE, ...type.use, ...use }, channel, render: textOf(own ?? language) };
     }),
   );

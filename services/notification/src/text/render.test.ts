@@ -41,6 +41,36 @@ describe("the text of a notice", () => {
     assert.throws(() => parseTemplate("\ntext"), /first line is the title/);
   });
 
+  it("has names and commands that can be copied: no sign stands in them that is not part of them", () => {
+    const names = { engine: "claude-code", account: "my_team@example.com", executor: "gpu#1" };
+    for (const format of ["text", "markdown", "slack", "html"] as const) {
+      const { body } = render({ ...notice, subject: names, facts: {} }, { format, language: "en" });
+      const [, command = ""] = /(?:`|<code>)(ccsp [^`<]*)/.exec(body) ?? [];
+      assert.equal(command, "ccsp session confirm claude-code/my_team@example.com", format);
+      const table = body.slice(body.indexOf("severity"));
+      if (format === "markdown") assert.match(table, /\| `my_team@example\.com` \|.*\| `gpu#1` \|/s);
+      else assert.match(table, /my_team@example\.com.*gpu#1/s);
+    }
+    const evil = { ...notice, subject: { engine: "x", account: "a`; rm -rf $(y) 'z" } };
+    const { body } = render(evil, { format: "markdown", language: "en" });
+    assert.match(body, /`ccsp session confirm x\/'a; rm -rf \$\(y\) z'`/);
+    // What to do of the monitor names commands too.
+    const said = { ...notice, whatToDo: "Run `ccsp session confirm a/b_c_` _now_, or ` wait" };
+    const slack = render(said, { format: "slack", language: "en" }).body;
+    assert.match(slack, /Run `ccsp session confirm a\/b_c_` \u200b_\u200bnow\u200b_\u200b, or \u200b`\u200b wait/);
+  });
+
+  it("has at most 8,000 characters: what is known is cut first, and what to do stays", () => {
+    const facts = Object.fromEntries(Array.from({ length: 32 }, (_, at) => [`fact-${at}`, "<&>_".repeat(255)]));
+    const links = { board: "https://x.example/board" };
+    for (const format of ["text", "markdown", "slack", "html"] as const) {
+      const { body } = render({ ...notice, facts, links }, { format, language: "en" });
+      assert.ok(body.length <= 8_000 && body.length > 5_000, `${format}: ${body.length}`);
+      assert.match(body, /ccsp session confirm[^]*fact[^]*x\.example/);
+      assert.match(body, /…: \d\d more\b|<td>…<\/td><td>\d\d more<\/td>|\| … \| \d\d more \|/);
+    }
+  });
+
   it("tells the number of repeats", () => {
     const { body } = render(notice, { format: "text", language: "en", repeats: 9_999 });
     assert.match(body, /9999 more times since the last message/);

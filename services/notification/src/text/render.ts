@@ -1,7 +1,7 @@
 import mustache from "mustache";
 import type { Format, Rendered } from "../domain/channel.js";
 import type { Notice } from "../domain/notice.js";
-import { ESCAPES } from "./escape.js";
+import { codeIn, escaped, shellWord, withCode } from "./escape.js";
 import { oneLine } from "./safe-text.js";
 import { ANY_KIND, LANGUAGES, type Language, TEMPLATES, type Template, WORDS } from "./templates.js";
 
@@ -13,47 +13,98 @@ export interface RenderOptions {
   readonly language: Language;
   /** How often the notice was repeated. */
   readonly repeats?: number;
+  /** The most characters of the body, with all escapes (UTF-16). */
+  readonly longest?: number;
 }
 
-/** The longest value in a title and in a body. */
+/** The longest value in a title. */
 const TITLE_VALUE = 200;
-const BODY_VALUE = 1_024;
+/** The longest value in a body: the first one with which what happened and what to do leave room for the rest. */
+const BODY_VALUES = [1_024, 512, 256, 128, 64];
+const LONGEST = 8_000;
 
 /**
  * Makes the text of a notice. Templates are Mustache, which cannot execute code, and what others wrote is escaped for
- * the format. The same notice and options give the same text.
+ * the format. The same notice and options give the same text. A body that is too long is cut at whole values: long
+ * values first, then what is known, so that what happened, what to do and the links stay.
  */
 export function render(
   notice: Notice,
-  { format, language, repeats = 0 }: RenderOptions,
+  { format, language, repeats = 0, longest = LONGEST }: RenderOptions,
   overrides: Overrides = {},
 ): Rendered {
   const { title, text, whatToDo } =
     overrides[notice.kind]?.[language] ?? TEMPLATES[notice.kind]?.[language] ?? ANY_KIND[language];
   const words = WORDS[language];
-  const fill = (template: string, to: Format, longest = BODY_VALUE): string =>
-    mustache.render(template, viewOf(notice, longest, repeats), undefined, { escape: ESCAPES[to] });
-  const escaped = (value: string): string => ESCAPES[format](oneLine(value, BODY_VALUE));
+  const fill = (template: string, to: Format, value: number): string =>
+    filled(template, viewOf(notice, value, repeats), to);
+  const cell = (value: string): string => escaped(oneLine(value, Math.min(1_024, Math.floor(longest / 7))), format);
+  const said = { prose: (part: string) => escaped(part, format), code: codeIn(format) };
+  const joined = (parts: readonly string[]): string =>
+    parts.filter((each) => each !== "").join(format === "html" ? "\n" : "\n\n");
 
-  const paragraphs: string[] = [];
-  if (repeats > 0) paragraphs.push(fill(words.repeats, format));
-  paragraphs.push(fill(text === "" ? title : text, format));
-  const action = notice.whatToDo === "" ? withCode(fill(whatToDo, format), format) : escaped(notice.whatToDo);
-  if (action !== "" && notice.action !== "resolves") paragraphs.push(`${strong(words.whatToDo, format)}: ${action}`);
-  const rows = Object.entries({ [words.severity]: notice.severity, ...notice.subject, ...notice.facts })
+  const leadOf = (value: number): string => {
+    const action =
+      notice.whatToDo === "" ? fill(whatToDo, format, value) : withCode(oneLine(notice.whatToDo, value), said);
+    const shown = action !== "" && notice.action !== "resolves";
+    const paragraphs = [
+      repeats > 0 ? fill(words.repeats, format, value) : "",
+      fill(text === "" ? title : text, format, value),
+      shown ? `${strong(words.whatToDo, format)}: ${action}` : "",
+    ];
+    return joined(paragraphs.map((each) => (each === "" ? "" : paragraph(each, format))));
+  };
+  const leads = BODY_VALUES.map(leadOf);
+  const lead = leads.find((each) => each.length <= longest * 0.75) ?? cutSafely(leads.at(-1) ?? "", longest * 0.75);
+
+  const links: string[] = [];
+  for (const [name, url] of Object.entries(notice.links)) {
+    const one = link(cell(name), url, format);
+    if (joined([lead, ...links, one]).length <= longest) links.push(one);
+  }
+  const rows: (readonly [string, string])[] = [];
+  const known = Object.entries({ [words.severity]: notice.severity, ...notice.subject, ...notice.facts })
     .filter(([, value]) => value !== "")
-    .map(([name, value]): [string, string] => [escaped(name), escaped(value)]);
-  const links = Object.entries(notice.links).map(([name, url]) => link(escaped(name), url, format));
-  const all = [...paragraphs.map((each) => paragraph(each, format)), table(rows, format), ...links];
-  const body = all.filter((each) => each !== "").join(format === "html" ? "\n" : "\n\n");
-  return { title: oneLine(fill(title, "text", TITLE_VALUE), 1_000), body };
+    .map(([name, value]) => [cell(name), cell(value)] as const);
+  const bodyOf = (all: typeof rows, left: number): string => {
+    const more = ["…", words.more.replace("{{more}}", String(left))] as const;
+    return joined([lead, table(left === 0 ? all : [...all, more], format), ...links]);
+  };
+  for (const [at, row] of known.entries())
+    if (bodyOf([...rows, row], at + 1 < known.length ? known.length : 0).length <= longest) rows.push(row);
+  const body = bodyOf(rows, known.length - rows.length);
+  return {
+    title: oneLine(fill(title, "text", TITLE_VALUE), 1_000),
+    body: body.length <= longest ? body : joined([lead, ...links]),
+  };
 }
+
+/** Cuts a text that has values of the shortest form only: a template of the operator is too long. */
+const cutSafely = (text: string, longest: number): string =>
+  `${text.slice(0, longest - 1).replace(/(?:[\uD800-\uDBFF]|&[#\w]{0,8}|<[^>]{0,2048})$/, "")}…`;
 
 /** One line of English for lists. */
 export const summaryOf = (notice: Notice, repeats = 0): string => {
   const { title } = render(notice, { format: "text", language: "en" });
   return repeats === 0 ? title : `${title} (${repeats} more times)`;
 };
+
+/** The places of values in a filled template. No template has these characters. */
+const PLACE = /\u{F0000}(\d+)\u{F0001}/gu;
+
+/** Fills a template. A value is escaped by where it stands: in prose, in marks of code, or in a command of ccsp. */
+function filled(template: string, view: Record<string, string>, format: Format): string {
+  const values: string[] = [];
+  const escape = (value: string): string => `\u{F0000}${values.push(value) - 1}\u{F0001}`;
+  const text = mustache.render(template, view, undefined, { escape });
+  const put = (part: string, to: (value: string) => string): string =>
+    part.replace(PLACE, (_place, at: string) => to(values[Number(at)] ?? ""));
+  return withCode(text, {
+    prose: (part) => put(part, (value) => escaped(value, format)),
+    code: (part) =>
+      codeIn(format)(put(part, part.startsWith("ccsp ") ? shellWord : (value) => value.replaceAll("`", ""))),
+  });
+}
 
 /**
  * What a template sees. Its objects have no prototype and no function, so that a template reaches nothing else.
@@ -82,12 +133,6 @@ function strong(text: string, format: Format): string {
 }
 
 const paragraph = (text: string, format: Format): string => (format === "html" ? `<p>${text}</p>` : text);
-
-/** The code marks of our own templates are Markdown. */
-function withCode(text: string, format: Format): string {
-  if (format === "html") return text.replace(/`([^`]+)`/g, "<code>$1</code>");
-  return text;
-}
 
 function table(rows: readonly (readonly [string, string])[], format: Format): string {
   if (rows.length === 0) return "";

@@ -29,11 +29,11 @@ export const TEMPLATES: Readonly<Record<string, Readonly<Record<Language, Templa
   "task.failed": {
     en: template(
       "Task {{task}} of {{agent}} failed on {{engine}} after {{attempt}} attempt{{#attempts}}s{{/attempts}}: {{#category}}{{category}}{{#message}}, {{message}}{{/message}}{{/category}}{{^category}}no reason given{{/category}}",
-      "Look at the task with `ccsp queue log`. If the cause is gone, `ccsp retry` runs it again.",
+      "Look at the task with `ccsp queue log {{task}}`. If the cause is gone, `ccsp retry {{task}}` runs it again.",
     ),
     ja: template(
       "{{agent}} のタスク {{task}} が {{engine}} で失敗しました（試行 {{attempt}} 回）：{{#category}}{{category}}{{#message}}、{{message}}{{/message}}{{/category}}{{^category}}理由は不明{{/category}}",
-      "`ccsp queue log` でタスクの記録を確認してください。原因を取り除いたら `ccsp retry` で再実行できます。",
+      "`ccsp queue log {{task}}` でタスクの記録を確認してください。原因を取り除いたら `ccsp retry {{task}}` で再実行できます。",
     ),
   },
   "task.cancelled": {
@@ -59,21 +59,21 @@ export const TEMPLATES: Readonly<Record<string, Readonly<Record<Language, Templa
   "session.timeout": {
     en: template(
       "The login of {{engine}}{{#account}} ({{account}}){{/account}} ended{{#executor}}, found by executor {{executor}}{{/executor}}: no task starts with it until a person logs in and resumes it",
-      "Log in again on the executor's host, or renew the key. Then close the issue, or run `ccsp resume`.",
+      "Log in again on the executor's host, or renew the key. Then close the issue, or run `ccsp session confirm {{engine}}{{#account}}/{{account}}{{/account}}`.",
     ),
     ja: template(
       "{{engine}}{{#account}}（{{account}}）{{/account}} のログインが切れました{{#executor}}（実行ホスト {{executor}} が検出）{{/executor}}：再ログインして再開するまで、このログインのタスクは開始されません",
-      "実行ホストで再ログインするか、キーを更新してください。その後、イシューをクローズするか `ccsp resume` を実行してください。",
+      "実行ホストで再ログインするか、キーを更新してください。その後、イシューをクローズするか `ccsp session confirm {{engine}}{{#account}}/{{account}}{{/account}}` を実行してください。",
     ),
   },
   "session.refused": {
     en: template(
       "The login of {{engine}}{{#account}} ({{account}}){{/account}} is still refused: its tasks stay paused",
-      "Log in again on the executor's host, or renew the key. Then close the issue, or run `ccsp session confirm`.",
+      "Log in again on the executor's host, or renew the key. Then close the issue, or run `ccsp session confirm {{engine}}{{#account}}/{{account}}{{/account}}`.",
     ),
     ja: template(
       "{{engine}}{{#account}}（{{account}}）{{/account}} のログインはまだ拒否されています：このログインのタスクは停止したままです",
-      "実行ホストで再ログインするか、キーを更新してください。その後、イシューをクローズするか `ccsp session confirm` を実行してください。",
+      "実行ホストで再ログインするか、キーを更新してください。その後、イシューをクローズするか `ccsp session confirm {{engine}}{{#account}}/{{account}}{{/account}}` を実行してください。",
     ),
   },
   "session.valid": {
@@ -93,11 +93,11 @@ export const TEMPLATES: Readonly<Record<string, Readonly<Record<Language, Templa
   "emergency.stop": {
     en: template(
       "EMERGENCY STOP ({{level}}) by {{who}}: {{why}}",
-      "When the danger is over, run `ccsp emergency resume`.",
+      'When the danger is over, run `ccsp emergency resume --why "the danger is over"`.',
     ),
     ja: template(
       "緊急停止（{{level}}、{{who}} による）：{{why}}",
-      "危険がなくなったら `ccsp emergency resume` を実行してください。",
+      '危険がなくなったら `ccsp emergency resume --why "the danger is over"` を実行してください。',
     ),
   },
   "emergency.resume": {
@@ -125,11 +125,11 @@ export const TEMPLATES: Readonly<Record<string, Readonly<Record<Language, Templa
   "channel.failing": {
     en: template(
       "The channel {{channel}} has not taken a notice, and it was given up: {{why}}",
-      "Try the channel with `ccsp notify test`. When it works, `ccsp notify retry --channel` sends the notice again.",
+      "Try the channel with `ccsp notify test {{channel}}`. When it works, `ccsp notify retry --channel {{channel}}` sends the notice again.",
     ),
     ja: template(
       "チャンネル {{channel}} が通知を受け付けず、送信を断念しました：{{why}}",
-      "`ccsp notify test` でチャンネルを試し、直ったら `ccsp notify retry --channel` で再送してください。",
+      "`ccsp notify test {{channel}}` でチャンネルを試し、直ったら `ccsp notify retry --channel {{channel}}` で再送してください。",
     ),
   },
   "channel.partial": {
@@ -162,6 +162,7 @@ export const WORDS: Readonly<Record<Language, Readonly<Record<Word, string>>>> =
     repeats: "It happened {{repeats}} more times since the last message.",
     severity: "severity",
     notice: "notice",
+    more: "{{more}} more",
   },
   ja: {
     whatToDo: "対応",
@@ -169,6 +170,7 @@ export const WORDS: Readonly<Record<Language, Readonly<Record<Word, string>>>> =
     repeats: "前回の通知から、同じことがさらに {{repeats}} 回発生しました。",
     severity: "重大度",
     notice: "通知",
+    more: "ほか {{more}} 件",
   },
 };
-type Word = "whatToDo" | "resolved" | "repeats" | "severity" | "notice";
+type Word = "whatToDo" | "resolved" | "repeats" | "severity" | "notice" | "more";

@@ -12,8 +12,8 @@ const schema = z
   })
   .refine(({ url, urlFile }) => (url === undefined) !== (urlFile === undefined), "needs either url or urlFile");
 
-/** Slack's longest text is 40,000 characters. Others that take the same messages allow less. */
-const LONGEST = 3_500;
+/** The longest text of a section, and room for the sign (https://docs.slack.dev/reference/block-kit/blocks/section-block). */
+const LONGEST = 2_990;
 
 /**
  * Posts each notice to an incoming webhook of Slack, or of a service that takes the same messages, such as Mattermost and
@@ -31,13 +31,11 @@ export const slackChannel: ChannelType = {
     return {
       target: origin,
       deliver: async ({ notice, render }, signal) => {
-        const { title, body } = render("slack");
+        const { title, body } = render("slack", LONGEST);
         const sign = notice.action === "resolves" ? "✅" : { info: "ℹ️", warning: "⚠️", critical: "🚨" }[notice.severity];
-        const detail = Array.from(body).slice(0, LONGEST).join("");
-        const text = `${sign} ${detail}`;
         // The title is what a phone shows. It is plain text there, without links and mentions.
         const fallback = title.replace(/[&<>]/g, " ");
-        const blocks = [{ type: "section", text: { type: "mrkdwn", text: Array.from(text).slice(0, 3_000).join("") } }];
+        const blocks = [{ type: "section", text: { type: "mrkdwn", text: `${sign} ${body}` } }];
         const message = JSON.stringify({
           text: `${sign} ${fallback}`,
           blocks,

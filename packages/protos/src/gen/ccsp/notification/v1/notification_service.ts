@@ -236,7 +236,10 @@ export interface Notice {
   kind: string;
   /** How much it matters. */
   severity: Severity;
-  /** What it is about, such as `account` → `claude-code/default`, or `agent` → `ann`. At most 16. */
+  /**
+   * What it is about, such as `account` → `claude-code/default`, or `agent` → `ann`. At most 16. Names have 1 to 64
+   * characters, here and in the other maps.
+   */
   subject: { [key: string]: string };
   /** What is known, such as `failures` → `3`. At most 32, each value at most 1,024 characters. */
   facts: { [key: string]: string };
@@ -248,7 +251,7 @@ export interface Notice {
   dedupKey: string;
   /** What the notice does to the matter. */
   action: NoticeAction;
-  /** Labels for routing and for the issue, such as `session-timeout`. At most 16. */
+  /** Labels for routing and for the issue, such as `session-timeout`. At most 16, each 1 to 128 characters. */
   labels: string[];
   /** When it happened. */
   time: Date | undefined;
@@ -522,7 +525,11 @@ export interface Preview {
   /** The text, without markup. */
   text: string;
   /** When it would be sent. Absent: at once. */
-  notBeforeTime: Date | undefined;
+  notBeforeTime:
+    | Date
+    | undefined;
+  /** What has decided that it goes there, such as `rules.1`: the second rule of the file of channels. */
+  why: string;
 }
 
 function createBaseNotice(): Notice {
@@ -3549,7 +3556,7 @@ export const PreviewNotificationResponse: MessageFns<PreviewNotificationResponse
 };
 
 function createBasePreview(): Preview {
-  return { channel: "", title: "", text: "", notBeforeTime: undefined };
+  return { channel: "", title: "", text: "", notBeforeTime: undefined, why: "" };
 }
 
 export const Preview: MessageFns<Preview> = {
@@ -3565,6 +3572,9 @@ export const Preview: MessageFns<Preview> = {
     }
     if (message.notBeforeTime !== undefined) {
       Timestamp.encode(toTimestamp(message.notBeforeTime), writer.uint32(34).fork()).join();
+    }
+    if (message.why !== "") {
+      writer.uint32(42).string(message.why);
     }
     return writer;
   },
@@ -3614,6 +3624,14 @@ export const Preview: MessageFns<Preview> = {
             message.notBeforeTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.why = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3636,6 +3654,7 @@ export const Preview: MessageFns<Preview> = {
         : isSet(object.not_before_time)
         ? fromJsonTimestamp(object.not_before_time)
         : undefined,
+      why: isSet(object.why) ? globalThis.String(object.why) : "",
     };
   },
 
@@ -3653,6 +3672,9 @@ export const Preview: MessageFns<Preview> = {
     if (message.notBeforeTime !== undefined) {
       obj.notBeforeTime = message.notBeforeTime.toISOString();
     }
+    if (message.why !== "") {
+      obj.why = message.why;
+    }
     return obj;
   },
 
@@ -3665,6 +3687,7 @@ export const Preview: MessageFns<Preview> = {
     message.title = object.title ?? "";
     message.text = object.text ?? "";
     message.notBeforeTime = object.notBeforeTime ?? undefined;
+    message.why = object.why ?? "";
     return message;
   },
 };
@@ -3712,7 +3735,8 @@ export const NotificationServiceService = {
   },
   /**
    * Streams the state of the issue that a notice with `open_issue` opened: once at the start, then after each change.
-   * Without a channel that has issues, `state` is ISSUE_STATE_NONE, and the stream stays open.
+   * Without a channel that has issues, `state` is ISSUE_STATE_NONE, and the stream stays open. If several channels have an
+   * issue of it, the one that was closed last is streamed, or one that is open if all are.
    *
    * Errors:
    * - NOT_FOUND `ISSUE_NOT_FOUND`: no notice with `open_issue` has this key.
@@ -3782,8 +3806,8 @@ export const NotificationServiceService = {
     responseDeserialize: (value: Buffer): GetNotificationResponse => GetNotificationResponse.decode(value),
   },
   /**
-   * Lets deliveries that were given up, or that wait for their next attempt, be tried at once. Safe to repeat. A delivery
-   * that the channel has accepted is not made again.
+   * Lets deliveries that were given up, or that wait for their next attempt, be tried at once, also if their channel is
+   * left alone or has asked to wait. Safe to repeat. A delivery that the channel has accepted is not made again.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -3867,7 +3891,8 @@ export interface NotificationServiceServer extends UntypedServiceImplementation 
   notify: handleUnaryCall<NotifyRequest, NotifyResponse>;
   /**
    * Streams the state of the issue that a notice with `open_issue` opened: once at the start, then after each change.
-   * Without a channel that has issues, `state` is ISSUE_STATE_NONE, and the stream stays open.
+   * Without a channel that has issues, `state` is ISSUE_STATE_NONE, and the stream stays open. If several channels have an
+   * issue of it, the one that was closed last is streamed, or one that is open if all are.
    *
    * Errors:
    * - NOT_FOUND `ISSUE_NOT_FOUND`: no notice with `open_issue` has this key.
@@ -3902,8 +3927,8 @@ export interface NotificationServiceServer extends UntypedServiceImplementation 
    */
   getNotification: handleUnaryCall<GetNotificationRequest, GetNotificationResponse>;
   /**
-   * Lets deliveries that were given up, or that wait for their next attempt, be tried at once. Safe to repeat. A delivery
-   * that the channel has accepted is not made again.
+   * Lets deliveries that were given up, or that wait for their next attempt, be tried at once, also if their channel is
+   * left alone or has asked to wait. Safe to repeat. A delivery that the channel has accepted is not made again.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -3978,7 +4003,8 @@ export interface NotificationServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Streams the state of the issue that a notice with `open_issue` opened: once at the start, then after each change.
-   * Without a channel that has issues, `state` is ISSUE_STATE_NONE, and the stream stays open.
+   * Without a channel that has issues, `state` is ISSUE_STATE_NONE, and the stream stays open. If several channels have an
+   * issue of it, the one that was closed last is streamed, or one that is open if all are.
    *
    * Errors:
    * - NOT_FOUND `ISSUE_NOT_FOUND`: no notice with `open_issue` has this key.
@@ -4060,8 +4086,8 @@ export interface NotificationServiceClient extends Client {
     callback: (error: ServiceError | null, response: GetNotificationResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Lets deliveries that were given up, or that wait for their next attempt, be tried at once. Safe to repeat. A delivery
-   * that the channel has accepted is not made again.
+   * Lets deliveries that were given up, or that wait for their next attempt, be tried at once, also if their channel is
+   * left alone or has asked to wait. Safe to repeat. A delivery that the channel has accepted is not made again.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
