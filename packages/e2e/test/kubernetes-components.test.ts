@@ -128,7 +128,7 @@ describe("The component keda of k8s", () => {
 describe("The images that manifests and compose.yaml name", () => {
   it("have a digest if they are images of others, or are listed as pinned by tag only", () => {
     const page = readPage("docs/deployment.md");
-    const byTag = new Set([...page.matchAll(/^- `([^`]+:[^`]+)`$/gm)].map(([, image]) => image));
+    const byTag = new Set([...page.matchAll(/^- `([^`]+:[^`]+)`/gm)].map(([, image]) => image));
     const files = [...filesLike("k8s/**/*.yaml"), "deploy/compose.yaml", "deploy/docker/Dockerfile"];
     const named = files.flatMap((file) =>
       [...readPage(file).matchAll(/^ *(?:- )?(?:image: |ARG \w+_IMAGE=)(\S+)$/gm)].map(([, image = ""]) => image),
