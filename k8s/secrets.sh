@@ -74,7 +74,7 @@ print_passwords() {
     {
       echo "user replication reset on #$(hash_of "$(cat replication-password)") +psync +replconf +ping"
       echo "user sentinel reset on #$(hash_of "$(cat sentinel-password)") allchannels +multi +slaveof +ping +exec +subscribe" \
-        "+config|rewrite +role +publish +info +client|setname +client|kill +script|kill"
+        "+config|rewrite +role +publish +info +client|setname +client|kill +script|kill +client|pause +client|unpause"
     } >>users.acl
     printf -v nodes 'redis-%s.redis-headless.ccsp.svc:26379,' 0 1 2
     nodes=${nodes%,} scheme=rediss+sentinel master=/ccsp

@@ -27,6 +27,9 @@ case $1 in
     {
       cat /etc/ccsp/config/redis.conf
       echo "replica-announce-ip $host"
+      # A rollout replaces the last pod first. So a master that has to go hands over to one that was replaced already, and
+      # a rollout fails over at most twice.
+      echo "replica-priority $((100 - 10 * ${HOSTNAME##*-}))"
       echo "masterauth $(cat /etc/ccsp/redis/replication-password)"
       [ "$master" = "$host" ] || echo "replicaof $master 6379"
     } >/data/redis.conf
