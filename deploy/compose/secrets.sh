@@ -28,9 +28,13 @@ done
 mv redis/users.acl.new redis/users.acl
 
 ccsp() { node /app/bin/ccsp.js "$@"; }
+# Makes what is missing, and renews what is due: also the two below, once they are there.
 ccsp certs init certs
-ccsp certs issue redis --host redis --folder certs
-ccsp certs issue gateway-public --host gateway --host "$CCSP_HOST" --folder certs
+[ -s certs/redis/tls.crt ] || ccsp certs issue redis --host redis --folder certs
+if [ "$(cat certs/public-host 2>/dev/null)" != "$CCSP_HOST" ]; then
+  ccsp certs issue gateway-public --host gateway --host "$CCSP_HOST" --folder certs
+  printf %s "$CCSP_HOST" >certs/public-host
+fi
 for name in gateway queue executor monitor notification redis; do
   mkdir -p "$name/tls"
   cp "certs/$name/"* "$name/tls/"

@@ -35,6 +35,11 @@ done
 for target in "${targets[@]}"; do
   image="${PREFIX:-}$target:$tag"
   [[ $target != ccsp-executorservice || -z ${ENGINES:-} ]] || image+=-engines
-  docker build --quiet --file deploy/docker/Dockerfile --target "$target" --tag "$image" "${arguments[@]}" . >/dev/null
+  # The first one builds all of CCSP, which takes minutes: Docker shows how far it is.
+  docker build --file deploy/docker/Dockerfile --target "$target" --tag "$image" "${arguments[@]}" . >&2
   echo "$image  $(docker image inspect --format '{{.Size}}' "$image" | awk '{ printf "%.0f MB", $1 / 1e6 }')"
 done
+if [[ -z ${ENGINES:-} && " ${targets[*]} " == *" ccsp-executorservice "* ]]; then
+  echo "This executor has no engine. deploy/compose.yaml wants one with an engine, ${PREFIX:-}ccsp-executorservice:$tag-engines:" \
+    "see \"An engine\" in deploy/docker/README.md, or set CCSP_EXECUTOR_VERSION=$tag."
+fi

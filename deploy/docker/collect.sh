@@ -10,7 +10,8 @@ out=$1
 for name in gateway queue executor monitor notification cli; do
   # Without deployAllFiles, pnpm leaves out what .gitignore names, and so dist.
   pnpm --filter "@ccsp/$name" deploy --prod --no-optional --legacy --config.deployAllFiles=true "$out/$name"
-  pnpm --filter "@ccsp/$name" sbom --prod --lockfile-only --sbom-format cyclonedx --sbom-type application \
+  # Not from the lockfile alone, which has no licences.
+  pnpm --filter "@ccsp/$name" sbom --prod --no-optional --sbom-format cyclonedx --sbom-type application \
     --out "$out/$name/sbom.cdx.json"
 done
 
@@ -18,6 +19,18 @@ done
 plugin=$out/executor/node_modules/@ccsp/engine-opencode
 mkdir "$plugin"
 cp -r packages/engine-opencode/{package.json,dist,relay} "$plugin"
+node -e '
+  const { readFileSync, writeFileSync } = require("node:fs");
+  const read = (file) => JSON.parse(readFileSync(file, "utf8"));
+  const [list, file] = process.argv.slice(1);
+  const { name, version, description, license } = read(file);
+  const [group, own] = name.split("/");
+  const purl = `pkg:npm/${name.replace("@", "%40")}@${version}`;
+  const licenses = [{ license: { id: license } }];
+  const sbom = read(list);
+  sbom.components.push({ type: "library", group, name: own, version, purl, "bom-ref": purl, description, licenses });
+  writeFileSync(list, JSON.stringify(sbom, null, 2));
+' "$out/executor/sbom.cdx.json" "$plugin/package.json"
 
 # Only the build, tests and people need these.
 find "$out" -type f \( -name '*.d.ts' -o -name '*.map' -o -name '*.tsbuildinfo' \) -delete

@@ -10,14 +10,21 @@ export const searchPath = (settings: Settings): string =>
     default: STANDARD_PATH.join(delimiter),
   });
 
-/** Reads `NAME=value` lines; `#` starts a comment line. Rejects with the line's number, never with its content. */
-export async function readEnvironmentFile(path: string): Promise<Readonly<Record<string, string>>> {
+/**
+ * Reads `NAME=value` lines; `#` starts a comment line. Rejects with the setting that names the file, and with the line's
+ * number, never with its content.
+ */
+export async function readEnvironmentFile(path: string, setting: string): Promise<Readonly<Record<string, string>>> {
   const declared: Record<string, string> = {};
-  for (const [index, raw] of (await operatorFiles.readFile(path, "utf8")).split(/\r?\n/).entries()) {
+  const content = await operatorFiles.readFile(path, "utf8").catch((error: unknown) => {
+    throw new Error(`${setting}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  });
+  for (const [index, raw] of content.split(/\r?\n/).entries()) {
     const line = raw.trim();
     if (line === "" || line.startsWith("#")) continue;
     const [, name, value] = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/.exec(line) ?? [];
-    if (name === undefined || value === undefined) throw new Error(`${path}: line ${index + 1} is not NAME=value`);
+    if (name === undefined || value === undefined)
+      throw new Error(`${setting}: line ${index + 1} of ${path} is not NAME=value`);
     declared[name] = value;
   }
   return declared;

@@ -14,7 +14,7 @@ export const enginePlugin: EnginePlugin<OpenCodeConfig> = {
       const where = name.includes("/") ? "is not an executable file" : "is not on PATH";
       throw new Error(`the OpenCode CLI "${name}" ${where}: install it, or set CCSP_OPENCODE_BIN to its path`);
     }
-    const declared = envFile ? await readEnvironmentFile(envFile) : {};
+    const declared = envFile ? await readEnvironmentFile(envFile, "CCSP_OPENCODE_ENV_FILE") : {};
     return createOpenCode({ bin, profile: { ...profile, declared }, context });
   },
 };

@@ -57,6 +57,8 @@ describe("HTTP over TLS", function () {
   it("tells browsers with every answer, also a refusal, to use no plain HTTP with this host", async () => {
     const { status, tlsOnly } = await ask();
     assert.deepEqual([status, tlsOnly], [401, "max-age=31536000"]);
+    const local = await ask({ headers: { host: "localhost:8080" }, checkServerIdentity: () => undefined });
+    assert.deepEqual([local.status, local.tlsOnly], [401, undefined], "other ports of localhost have other pages");
   });
 
   it("uses a renewed certificate for new connections, without a restart", async () => {

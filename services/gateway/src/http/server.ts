@@ -35,6 +35,7 @@ const IDLE_LOOK_MS = 50;
 const STALLED_MS = 180_000;
 /** For a year, browsers reach this host by TLS only. Not its subdomains: they are no business of this server. */
 const TLS_ONLY = "max-age=31536000";
+const LOCALHOST = /^(.+\.)?localhost$/i;
 const NEVER = new AbortController().signal;
 
 export interface HttpOptions
@@ -136,7 +137,8 @@ function createApp(options: HttpOptions, faultOf: HttpDeps["faultOf"]): FastifyI
   let stopping = false;
   app.addHook("preClose", async () => void (stopping = true));
   app.addHook("onRequest", async (request, reply) => {
-    if (secure) reply.header("strict-transport-security", TLS_ONLY);
+    // A browser would use no plain HTTP for any port of localhost, and people have other pages there.
+    if (secure && !LOCALHOST.test(request.hostname)) reply.header("strict-transport-security", TLS_ONLY);
     if (stopping) throw SHUTTING_DOWN;
     callers.meter?.arrived(callerAddress(peerOf(request)));
     // Here and not in a handler, so that no body is read for it.

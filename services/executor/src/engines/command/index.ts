@@ -16,7 +16,7 @@ export const enginePlugin: EnginePlugin<CommandConfig> = {
     return createCommand({
       line: await find(line, "CCSP_COMMAND_ENGINE_LINE"),
       versionLine: versionLine && (await find(versionLine, "CCSP_COMMAND_ENGINE_VERSION_LINE")),
-      env: envFile ? await readEnvironmentFile(envFile) : {},
+      env: envFile ? await readEnvironmentFile(envFile, "CCSP_COMMAND_ENGINE_ENV_FILE") : {},
       context,
     });
   },
