@@ -68,6 +68,8 @@ class BuildWithMessages(build_py):
         super().run()
         out, files = Path(self.build_lib), public_files()
         (out / "ccsp" / NAME).write_bytes(packed(files))
+        version = self.distribution.get_version()
+        (out / "ccsp/_version.py").write_text(f'"""Version of this package."""\n\n__version__ = "{version}"\n')
         types = {f".{file.package}.{name}": f"{module(file)}.{name}" for file in files for name in names(file)}
         for file in files:
             path = out / (module(file).replace(".", "/") + ".py")

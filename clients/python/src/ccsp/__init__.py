@@ -1,8 +1,8 @@
 """Run tasks on a CCSP gateway. README.md has examples."""
 
 import logging
-from importlib.metadata import version
 
+from ccsp._version import __version__
 from ccsp.async_client import AsyncClient, AsyncSchedules
 from ccsp.client import Client, Schedules
 from ccsp.errors import (
@@ -41,8 +41,6 @@ from ccsp.events import (
 from ccsp.fields import Task
 from ccsp.operations import Submitted
 from ccsp.run import AsyncRun, Run
-
-__version__ = version("ccsp-client")
 
 # The agent decides where the lines go.
 logging.getLogger("ccsp").addHandler(logging.NullHandler())
