@@ -7,10 +7,12 @@ import { toDuration } from "@ccsp/protos/duration.js";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { pino } from "pino";
 import { DEFAULT_RULES } from "../src/alerts/domain/default-rules.js";
+import { matches } from "../src/alerts/domain/rule.js";
 import { checkHeartbeat } from "../src/fleet/check-heartbeat.js";
 import { createFleet, type Fleet } from "../src/fleet/fleet.js";
 import { globalMetrics } from "../src/fleet/global-metrics.js";
 import { createMetricsFeed } from "../src/fleet/metrics-feed.js";
+import { openFleet } from "../src/fleet/open.js";
 import { fleetSignals } from "../src/fleet/signals.js";
 import { parseInstance, storedInstance } from "../src/fleet/stored.js";
 import { openState } from "../src/state/state-store.js";
@@ -35,6 +37,8 @@ const report = (more: Parameters<typeof InstanceReport.fromPartial>[0] = {}) =>
     executor: { executorId: "executor-1", engines: [{ engine: "claude-code", slots: 4, running: 3 }] },
     ...more,
   });
+
+const heartbeatOf = (of: InstanceReport): HeartbeatRequest => ({ report: of, callBounds: [], calls: [], starts: [] });
 
 describe("the fleet as the monitor knows it", () => {
   let server: RedisServer;
@@ -161,6 +165,48 @@ describe("the fleet as the monitor knows it", () => {
     assert.deepEqual([await signals.read(at(60)), await signals.read(at(120))], [[], of(86_280)]);
   });
 
+  it("judges by the clock of Redis, so that monitors whose own clocks differ agree", async () => {
+    const open = () =>
+      openFleet({
+        ...{
+          redis,
+          queue: { getStatus: () => Promise.reject(new Error("none")) },
+          patience: PATIENCE,
+          log,
+        },
+        ...{
+          count: async () => {},
+          own: { heartbeat: { read: () => assert.fail("not asked"), add: () => assert.fail("not asked") }, everyMs: 0 },
+        },
+      });
+    const Own = globalThis.Date;
+    /** A host whose clock is an hour behind. */
+    class Behind extends Own {
+      constructor(...args: [] | [number | string | Date]) {
+        super(...((args.length === 0 ? [Own.now() - 3_600_000] : args) as [number]));
+      }
+      static override now = () => Own.now() - 3_600_000;
+    }
+    const call = Object.create(null);
+    try {
+      globalThis.Date = Behind as DateConstructor;
+      await open().handlers.heartbeat(heartbeatOf(report()), call);
+    } finally {
+      globalThis.Date = Own;
+    }
+    const { instances } = await open().handlers.getGlobalMetrics({}, call);
+    assert.deepEqual(
+      instances.map(({ health, reportTime }) => [health, Math.abs(reportTime!.getTime() - Own.now()) < 1_800_000]),
+      [["ok", true]],
+    );
+    assert.deepEqual(
+      (await open().signals.read(new Date()))
+        .filter(({ metric }) => metric === "instance_late")
+        .map(({ value }) => value),
+      [0],
+    );
+  });
+
   it("signals a lost executor until it is back under its id, and for an hour at most", async () => {
     const lostAt = async (seconds: number) =>
       (await fleetSignals(two, async () => []).read(at(seconds))).filter(({ metric }) => metric === "executor_lost");
@@ -174,6 +220,10 @@ describe("the fleet as the monitor knows it", () => {
     assert.deepEqual(await lostAt(4_000), lost(1));
     await one.sweep(at(5_000));
     assert.deepEqual(await lostAt(5_000), []);
+    // One alert tells of it: the rule of late instances leaves executors out.
+    const { matchers = [] } = DEFAULT_RULES.find(({ name }) => name === "instance-late") ?? {};
+    const late = (service: string) => matches(matchers, { service, instance: "i" });
+    assert.deepEqual([late("executor"), late("queue")], [false, true]);
   });
 
   it("sums up the instances, with each version that runs, and what late executors hold is not counted", async () => {
@@ -236,7 +286,19 @@ describe("a heartbeat", () => {
       [{ report: report({ sequence: 0n }) }, /report\.sequence/],
       [{ report: report({ bootTime: new Date(Number.NaN) }) }, /report\.boot_time is not a time/],
       [{ report: report({ certificateExpireTime: new Date(Number.NaN) }) }, /certificate_expire_time is not a time/],
+      [{ report: report({ bootTime: new Date(8e15) }) }, /report\.boot_time is not in the years/],
+      [{ report: report({ uptime: toDuration(-1) }) }, /report\.uptime must be/],
+      [{ report: report({ resources: { processCpus: Number.NaN } }) }, /resources\.process_cpus must be 0 to/],
+      [{ report: report({ resources: { memoryShare: Infinity } }) }, /resources\.memory_share must be a share/],
+      [{ report: report({ resources: { diskFreeShare: -1 } }) }, /resources\.disk_free_share must be a share/],
+      [{ report: report({ resources: { hostCpuShare: 1e9 } }) }, /resources\.host_cpu_share must be a share/],
+      [{ report: report({ resources: { memoryBytes: -1n } }) }, /resources\.memory_bytes is negative/],
+      [
+        { report: report({ executor: { executorId: "e", engines: [{ running: -1 }] } }) },
+        /executor\.engines has a number/,
+      ],
       [{ callBounds: [0.2, 0.1] }, /call_bounds/],
+      [{ callBounds: [0.2, Infinity] }, /call_bounds/],
       [{ calls: [{ ...call, ok: [1n] }] }, /calls\.ok/],
       [{ calls: [{ ...call, total: -1n }] }, /calls has a count/],
       [{ starts: [{ class: "", inTime: 0n, late: 0n }] }, /starts\.class/],

@@ -1,5 +1,6 @@
 import { type FieldViolation, invalidFields } from "@ccsp/errors";
-import type { HeartbeatRequest, InstanceReport } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
+import type { HeartbeatRequest, InstanceReport, Resources } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
+import { durationMs } from "@ccsp/protos/duration.js";
 
 const SERVICES = ["gateway", "queue", "executor", "monitor", "notification"];
 const MOST_METHODS = 500;
@@ -8,6 +9,10 @@ const MOST_CLASSES = 20;
 const MOST_ENGINES = 100;
 const MOST_FAILING = 50;
 const LONGEST = 256;
+const MOST_UPTIME_MS = 100 * 366 * 86_400_000;
+const MOST_CPUS = 100_000;
+const MOST_SLOTS = 1_000_000;
+const MOST_SHARE = 1.5;
 
 /**
  * Checks a heartbeat at the edge. Of a list that is too long, only as many entries as allowed are checked.
@@ -37,6 +42,12 @@ export function checkHeartbeat(
   const expires = report.certificateExpireTime?.getTime();
   need(!Number.isNaN(expires), "report.certificate_expire_time", "is not a time");
   need(report.uptime !== undefined, "report.uptime", "is missing");
+  const year = report.bootTime?.getUTCFullYear() ?? 2000;
+  need(Number.isNaN(year) || (year >= 2000 && year < 3000), "report.boot_time", "is not in the years 2000 to 2999");
+  const uptimeMs = durationMs(report.uptime);
+  need(uptimeMs >= 0 && uptimeMs <= MOST_UPTIME_MS, "report.uptime", "must be 0 to 100 years");
+  need(report.openStreams >= 0, "report.open_streams", "is negative");
+  if (report.resources) checkResources(report.resources, need);
   need(report.sequence > 0n, "report.sequence", "must be at least 1");
   need(report.resources !== undefined, "report.resources", "is missing");
   need(failing.length <= MOST_FAILING, "report.failing", `has more than ${MOST_FAILING} entries`);
@@ -44,6 +55,12 @@ export function checkHeartbeat(
     need(check.length <= LONGEST && why.length <= LONGEST, "report.failing", `has a text above ${LONGEST} characters`);
   if (executor) {
     name(executor.executorId, "report.executor.executor_id");
+    for (const { slots, running } of executor.engines.slice(0, MOST_ENGINES))
+      need(
+        [slots, running].every((each) => each >= 0 && each <= MOST_SLOTS),
+        "report.executor.engines",
+        `has a number that is not 0 to ${MOST_SLOTS}`,
+      );
     need(executor.engines.length <= MOST_ENGINES, "report.executor.engines", `has more than ${MOST_ENGINES} entries`);
     for (const { engine, version: found } of executor.engines.slice(0, MOST_ENGINES))
       need(
@@ -52,7 +69,7 @@ export function checkHeartbeat(
         `has a text above ${LONGEST} characters`,
       );
   }
-  const ascending = callBounds.every((bound, at) => bound > (callBounds[at - 1] ?? 0));
+  const ascending = callBounds.every((bound, at) => bound > (callBounds[at - 1] ?? 0) && Number.isFinite(bound));
   need(callBounds.length <= MOST_BOUNDS && ascending, "call_bounds", `must be at most ${MOST_BOUNDS}, ascending`);
   need(calls.length <= MOST_METHODS, "calls", `has more than ${MOST_METHODS} methods`);
   for (const { method, ok, unavailable, faults, total } of calls.slice(0, MOST_METHODS)) {
@@ -72,6 +89,27 @@ export function checkHeartbeat(
   }
   if (wrong.length > 0) throw invalidFields(wrong);
   return report;
+}
+
+/** `NaN` fits nowhere: it would make every sum of the fleet NaN. */
+function checkResources(resources: Resources, need: (fine: boolean, field: string, description: string) => void): void {
+  const { processCpus, hostCpuShare, memoryShare, diskFreeShare = 0, cpus, eventLoopDelay } = resources;
+  // A process, or the time between two looks, can be a little above what the host has.
+  for (const [field, share] of Object.entries({
+    host_cpu_share: hostCpuShare,
+    memory_share: memoryShare,
+    disk_free_share: diskFreeShare,
+  }))
+    need(share >= 0 && share <= MOST_SHARE, `report.resources.${field}`, "must be a share, 0 to 1");
+  need(processCpus >= 0 && processCpus <= MOST_CPUS, "report.resources.process_cpus", `must be 0 to ${MOST_CPUS}`);
+  need(cpus >= 0 && cpus <= MOST_CPUS, "report.resources.cpus", `must be 0 to ${MOST_CPUS}`);
+  for (const [field, bytes] of Object.entries({
+    memory_bytes: resources.memoryBytes,
+    memory_limit_bytes: resources.memoryLimitBytes,
+  }))
+    need(isCount(bytes), `report.resources.${field}`, "is negative or absurdly high");
+  const delayMs = durationMs(eventLoopDelay);
+  need(delayMs >= 0 && delayMs <= MOST_UPTIME_MS, "report.resources.event_loop_delay", "is negative or absurdly long");
 }
 
 const isCount = (count: bigint): boolean => count >= 0n && count <= 2n ** 50n;

@@ -7,6 +7,7 @@ import { pause } from "@ccsp/timing";
 import type { Logger } from "pino";
 import type { SignalSource } from "../signals/signal.js";
 import type { Duty } from "../state/leader.js";
+import { redisClock } from "../state/redis-clock.js";
 import { openState } from "../state/state-store.js";
 import type { Patience } from "./domain/health.js";
 import { createFleet } from "./fleet.js";
@@ -43,13 +44,14 @@ export function openFleet({ redis, queue, own, patience, count, log }: FleetOpti
     openState({ redis: redis.client, log, part: "fleet", parse: parseInstance, toJson: storedInstance }),
     patience,
   );
+  const clock = redisClock(redis.client);
+  const signals = fleetSignals(fleet, () => redis.certificates());
   const take = async (request: HeartbeatRequest): Promise<void> => {
-    const now = new Date();
-    await count(request, now);
-    if (request.report) await fleet.hear(request.report, now);
+    await count(request, new Date());
+    if (request.report) await fleet.hear(request.report, await clock());
   };
   const read = async () => {
-    const now = new Date();
+    const now = await clock();
     const [known, status] = await Promise.all([
       fleet.list(now),
       queue.getStatus({}, { timeoutMs: QUEUE_MS }).catch(() => undefined),
@@ -58,9 +60,11 @@ export function openFleet({ redis, queue, own, patience, count, log }: FleetOpti
   };
   return {
     handlers: fleetHandlers({ take, read, watch: createMetricsFeed(read) }),
-    signals: fleetSignals(fleet, () => redis.certificates()),
+    signals: { ...signals, read: async () => signals.read(await clock()) },
     // Late by at most a tenth of the time after which an instance is late.
-    duties: [{ name: "health of the fleet", everyMs: patience.lateMs / 10, turn: () => fleet.sweep(new Date()) }],
+    duties: [
+      { name: "health of the fleet", everyMs: patience.lateMs / 10, turn: async () => fleet.sweep(await clock()) },
+    ],
     start() {
       const stop = new AbortController();
       const beat = async (state?: InstanceState) => {

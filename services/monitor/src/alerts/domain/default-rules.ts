@@ -29,6 +29,8 @@ interface Given {
   readonly metric: string;
   /** Labels that the signal must have. */
   readonly of?: Readonly<Record<string, string>>;
+  /** Labels that the signal must not have. */
+  readonly not?: Readonly<Record<string, string>>;
   readonly when: readonly [condition: Condition, threshold: number];
   readonly fireAfterMs?: number;
   readonly keepFiringMs?: number;
@@ -262,13 +264,18 @@ const GIVEN: readonly Given[] = [
   {
     name: "instance-late",
     metric: "instance_late",
+    // `executor-lost` tells of executors.
+    not: { service: "executor" },
     when: [">=", 1],
     fireAfterMs: MINUTE_MS,
     severity: "warning",
     summary: "The {service} {instance} no longer reports",
     whatToDo:
       "Check whether the process runs, whether its event loop turns (`/health`), and whether it reaches the monitor.",
-    prometheus: exported("instance_late", { service: "queue", instance: "queue-1" }, 0, 1),
+    prometheus: {
+      ...exported("instance_late", { service: "queue", instance: "queue-1" }, 0, 1),
+      value: 'max by (service, instance) (ccsp_monitor_instance_late{service!="executor"})',
+    },
   },
   {
     name: "instance-crashed",
@@ -313,7 +320,8 @@ const GIVEN: readonly Given[] = [
     name: "certificate-expiry",
     metric: "certificate_expires_seconds",
     when: ["<", 7 * (DAY_MS / 1_000)],
-    keepFiringMs: 0,
+    // A restart takes its signal away for some time, and is no new matter.
+    keepFiringMs: 15 * MINUTE_MS,
     severity: "critical",
     summary: "The certificate of the {service} {instance} expires in {value}",
     whatToDo:
@@ -339,7 +347,7 @@ const GIVEN: readonly Given[] = [
     keepFiringMs: 15 * MINUTE_MS,
     severity: "critical",
     summary:
-      "The error budget of {slo} burns {value} times too fast: at this rate a month's budget is gone in two days",
+      "The error budget of {slo} burns {value} times as fast as it may: at 14.4 times, a month's budget is gone in two days",
     whatToDo: "Run `ccsp slo`, then look at what fails now: `ccsp status`, and the logs of the services.",
     prometheus: burnRate("fast", 20),
   },
@@ -351,7 +359,8 @@ const GIVEN: readonly Given[] = [
     fireAfterMs: HOUR_MS,
     keepFiringMs: HOUR_MS,
     severity: "warning",
-    summary: "The error budget of {slo} burns {value} times too fast over days: it will not last for the period",
+    summary:
+      "The error budget of {slo} burns at {value} times the rate of this alert (6 over 6 hours, or 1 over 3 days): it will not last for the period",
     whatToDo: "Run `ccsp slo`, and look for the cause in the next days. Nobody has to get up for it.",
     prometheus: burnRate("slow", 2),
   },
@@ -408,6 +417,7 @@ const rulesOf = (given: readonly Given[]): DefaultRule[] =>
     .map(
       ({
         of = {},
+        not = {},
         when: [condition, threshold],
         fireAfterMs = 0,
         keepFiringMs = KEEP_FIRING_MS,
@@ -415,7 +425,9 @@ const rulesOf = (given: readonly Given[]): DefaultRule[] =>
         ...rule
       }) => ({
         ...rule,
-        matchers: Object.entries(of).map(([label, value]) => ({ label, value, negated: false })),
+        matchers: [of, not].flatMap((labels, at) =>
+          Object.entries(labels).map(([label, value]) => ({ label, value, negated: at === 1 })),
+        ),
         condition,
         threshold,
         fireAfterMs,

@@ -30,7 +30,7 @@ function template({ summary, metric, threshold, matchers }: Rule): string {
   return summary.replaceAll(/\{(\w+)\}/g, (_, place: string) => {
     if (place === "value") return value;
     if (place === "threshold") return String(threshold);
-    return matchers.find(({ label }) => label === place)?.value ?? `{{ $labels.${place} }}`;
+    return matchers.find(({ label, negated }) => label === place && !negated)?.value ?? `{{ $labels.${place} }}`;
   });
 }
 

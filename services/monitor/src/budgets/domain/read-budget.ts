@@ -31,6 +31,10 @@ export function readBudget({ holder, unit, period, action, ...asked }: AskedBudg
   if (unit === "usd") {
     need(!(limit > MOST_USD), "limit", `must be at most ${MOST_USD} dollars`);
     need(!(limit > 0 && limit < 1e-6), "limit", "must be at least 0.000001 dollars");
+    // Money is counted in whole micro-dollars. A sum of such numbers may differ from one in its last bits.
+    const micros = limit * 1e6;
+    const exact = Math.abs(micros - Math.round(micros)) <= Math.max(1e-3, micros * 2 ** -50);
+    need(exact || !(limit >= 1e-6 && limit <= MOST_USD), "limit", "must have at most six decimals");
   } else {
     need(
       Number.isSafeInteger(limit) || !(limit > 0),

@@ -41,6 +41,32 @@ describe("a forecast", function () {
         assert.ok(within > 0.7 && within < 0.9, `share within the band ${within}`);
       });
 
+  it("has a band that holds its share six hours ahead too, and with half a day of usage, on usage it was not made for", () => {
+    const ahead = 6 * STEPS_PER_HOUR;
+    const within = (steps: readonly number[], seen: number): boolean[] => {
+      const said = forecast(historyAt(steps, seen), ahead);
+      if (said.state !== "known") return [];
+      const actual = steps.slice(seen, seen + ahead).reduce((sum, each) => sum + each, 0);
+      return [actual >= said.low && actual <= said.high];
+    };
+    const shareOf = (found: readonly boolean[]): number => found.filter(Boolean).length / found.length;
+    const [DAY, seeds] = [24 * STEPS_PER_HOUR, [31, 32, 33]];
+    const long = NAMES.flatMap((name) =>
+      seeds.flatMap((seed) => {
+        const steps = tokensOf(name, 21, seed);
+        return Array.from({ length: 20 }, (_, at) => within(steps, 14 * DAY + at * 97)).flat();
+      }),
+    );
+    // Half a day of usage that follows the time of day says nothing of the other half: docs/usage.md.
+    const short = (["steady", "bursty"] as const).flatMap((name) =>
+      seeds.flatMap((seed) => {
+        const steps = tokensOf(name, 21, seed);
+        return Array.from({ length: 20 }, (_, at) => within(steps.slice(at * DAY), DAY / 2)).flat();
+      }),
+    );
+    for (const found of [long, short]) assert.ok(shareOf(found) > 0.74 && shareOf(found) < 0.9, `${shareOf(found)}`);
+  });
+
   it("is never negative and never throws, whatever was counted", () => {
     const value = oneof(constant(0), double({ min: 0, max: 1e12 }), constant(1e12), constant(Number.NaN), constant(-5));
     const numbers = (most: number) => array(value, { maxLength: most, size: "max" });

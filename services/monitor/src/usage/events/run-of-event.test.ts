@@ -51,6 +51,13 @@ describe("runOfEvent", () => {
     }
   });
 
+  it("counts a failed run whose start was not heard of, when the event says what it used", () => {
+    for (const $case of ["taskFailed", "taskRetried"] as const) {
+      assert.equal(run({ $case, value: { attempt: 0, usage } })?.tokens?.input, 1);
+      assert.equal(run({ $case, value: { attempt: 0, costUsd: 0.5 } })?.costMicroUsd, 500_000);
+    }
+  });
+
   it("counts a failed or cancelled run for the model that its task requested", () => {
     for (const $case of ["taskFailed", "taskRetried", "taskCancelled"] as const) {
       assert.equal(run({ $case, value: { attempt: 1, usage, model: "m" } })?.row.model, "m");

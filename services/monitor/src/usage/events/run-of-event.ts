@@ -10,7 +10,8 @@ import { type Failure, knownMs, MOST_TOKENS, microUsd, type Outcome, type Run, t
  *
  * - A task completes once. Completed without an attempt, a time or a usage, it got a cached answer, and nothing ran.
  * - A retry ends a failed run.
- * - A task that failed before any attempt started had no run.
+ * - A task that failed before any attempt started had no run, unless the event reports its usage or cost: then the word
+ *   of its start was lost.
  * - A cancelled task has a run to count only if the event reports its usage or cost.
  * - A lease that failed without a run reports the previous attempt again. So a failed run is identified by task and
  *   attempt.
@@ -29,8 +30,9 @@ export function runOfEvent(event: Event, allowedLabels: readonly string[]): Run 
     return run("cancelled", attemptId(event.taskId, attempt), data.value);
   }
   if (data?.$case !== "taskFailed" && data?.$case !== "taskRetried") return undefined;
-  const { attempt } = data.value;
-  return attempt > 0 ? run("failed", attemptId(event.taskId, attempt), data.value) : undefined;
+  const { attempt, usage, costUsd } = data.value;
+  const ran = attempt > 0 || usage !== undefined || costUsd !== undefined;
+  return ran ? run("failed", attemptId(event.taskId, attempt), data.value) : undefined;
 }
 
 /** The id of the run that gave a task its result. */
