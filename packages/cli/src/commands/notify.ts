@@ -1,13 +1,9 @@
-import {
-  Notice,
-  type Notification,
-  NotificationState,
-} from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
+import { type Notification, NotificationState } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { Command, Option } from "commander";
 import { type ConnectionOptions, withConnection } from "../connection/connection.js";
 import { atGateway, type Operator } from "../connection/operator.js";
-import { readInputFile, textOf } from "../input/read-input.js";
-import { someText, wholeNumber } from "../options/option-values.js";
+import { noticeIn } from "../input/notice-file.js";
+import { someText, timeAhead, wholeNumber } from "../options/option-values.js";
 import { FORMATS } from "../output/format.js";
 import { messageJson } from "../output/json-forms.js";
 import { showList, showOne } from "../output/show.js";
@@ -182,42 +178,38 @@ function testCommand(io: Io, end: (code: ExitCode) => void): Command {
     });
 }
 
+interface PreviewOptions extends ConnectionOptions {
+  readonly agent?: string;
+  readonly at?: Date;
+}
+
 function previewCommand(io: Io): Command {
   return withConnection(new Command("preview"), FORMATS)
-    .description("show which channels a notice would go to and what they would say; nothing is sent")
+    .description("show which channels a notice would go to and why, and what they would say; nothing is sent")
     .argument("<path>", "a JSON file with the notice: kind, severity, subject, facts, labels")
+    .option("--agent <id>", "the agent that it is about, for the rules", someText)
+    .option("--at <time>", "when it would come, for the hours: 2026-01-31T09:00Z, or 2h for in two hours", timeAhead)
     .addHelpText(
       "after",
       `
-Needs the scope monitor:read.
+The severity is info, warning or critical. Needs the scope monitor:read.
 
 Example:
-  echo '{"kind":"task.failed","severity":"SEVERITY_WARNING","facts":{"attempt":"3"}}' > notice.json
-  ccsp notify preview notice.json`,
+  echo '{"kind":"task.failed","severity":"warning","subject":{"task":"t-1",
+    "agent":"ci","engine":"claude-code"},"facts":{"attempt":"3"}}' > notice.json
+  ccsp notify preview notice.json --at 2026-01-31T23:00Z`,
     )
-    .action(async (path: string, options: ConnectionOptions) => {
+    .action(async (path: string, { agent: agentId = "", at: time, ...options }: PreviewOptions) => {
       const notice = await noticeIn(path);
-      const answer = await atGateway(io, options, (gateway) => gateway.previewNotification({ notice }));
+      const answer = await atGateway(io, options, (gateway) => gateway.previewNotification({ notice, agentId, time }));
       await showOne(io, options, {
         json: () => messageJson("ccsp.notification.v1.PreviewNotificationResponse", answer),
         lines: () =>
-          answer.previews.flatMap(({ channel, title, text, notBeforeTime }) => [
+          answer.previews.flatMap(({ channel, title, text, notBeforeTime, why }) => [
             `${channel}${notBeforeTime ? `, not before ${zonedTime(notBeforeTime)}` : ""}: ${title}`,
+            ...(why === "" ? [] : [`  (${why})`]),
             ...text.split("\n").map((line) => `  ${line}`),
           ]),
       });
     });
-}
-
-async function noticeIn(path: string): Promise<Notice> {
-  const text = textOf(await readInputFile("the notice", path), `the notice ${path}`);
-  try {
-    const notice = Notice.fromJSON(JSON.parse(text));
-    return { ...notice, dedupKey: notice.dedupKey || "preview" };
-  } catch (error) {
-    throw new CliError(
-      EXIT.usage,
-      `${path} holds no notice: ${error instanceof Error ? error.message : String(error)}`,
-    );
-  }
 }

@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { NoticeAction, Severity } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
+import { noticeIn } from "./notice-file.js";
+
+describe("a file with a notice", () => {
+  let dir: string;
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), "ccsp-notice-"));
+  });
+  afterEach(() => rm(dir, { recursive: true }));
+  const read = async (content: unknown) => {
+    const path = join(dir, "notice.json");
+    await writeFile(path, JSON.stringify(content));
+    return noticeIn(path);
+  };
+
+  it("has its severity in plain words or as the name of the enum", async () => {
+    const { severity, action } = await read({ kind: "x", severity: "warning", action: "resolves" });
+    assert.deepEqual([severity, action], [Severity.WARNING, NoticeAction.RESOLVES]);
+    assert.equal((await read({ kind: "x", severity: "SEVERITY_CRITICAL" })).severity, Severity.CRITICAL);
+  });
+
+  it("is refused with the name of what is not known", async () => {
+    await assert.rejects(read({ kind: "x", severty: "info" }), /severty is not known: did you mean severity\?/);
+    await assert.rejects(read({ kind: "x", zebra: 1 }), /zebra is not known: known are kind, severity/);
+    await assert.rejects(read({ kind: "x", severity: "awful" }), /severity is not known/);
+    await assert.rejects(read([]), /it is no JSON object/);
+  });
+});
