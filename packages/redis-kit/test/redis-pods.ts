@@ -224,7 +224,10 @@ export async function startRedisPods(context: Parameters<typeof createAuthority>
         ],
         env: { PATH },
         onLine: (line) => {
-          if (!line.startsWith("{")) return say(`probe ${line}`);
+          if (!line.startsWith("{")) {
+            say(`probe ${line}`);
+            return;
+          }
           const entry: Write & { readonly confirmed?: number; readonly lost?: number } = JSON.parse(line);
           if (entry.confirmed === undefined) writes.push(entry);
           else last = { confirmed: entry.confirmed, lost: entry.lost ?? 0 };

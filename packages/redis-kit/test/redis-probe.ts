@@ -11,12 +11,10 @@ const [url = "", sentinelLogin = "", caFile = ""] = process.argv.slice(2);
 const redis = await openRedis({ url, sentinelLogin, caFile }, { log: pino({ level: "silent" }), name: "probe" });
 const { client } = redis;
 const confirmed: number[] = [];
-let ended = false;
-process.stdin.resume().once("end", () => {
-  ended = true;
-});
+const ended = new AbortController();
+process.stdin.resume().once("end", () => ended.abort());
 const say = (line: object): void => console.log(JSON.stringify(line));
-for (let at = 0; !ended; at++) {
+for (let at = 0; !ended.signal.aborted; at++) {
   const begunMs = Date.now();
   try {
     await orUnavailable(client, () => client.hset("probe", String(at), "x"));
@@ -28,7 +26,11 @@ for (let at = 0; !ended; at++) {
       confirmed.push(at);
     say({ begunMs, endedMs: Date.now(), replicas });
   } catch (error) {
-    say({ begunMs, endedMs: Date.now(), refused: error instanceof Error ? String(error.cause ?? error) : "" });
+    say({
+      begunMs,
+      endedMs: Date.now(),
+      refused: error instanceof Error ? `${(error.cause instanceof Error ? error.cause : error).message}` : "",
+    });
   }
   await new Promise((resolve) => setTimeout(resolve, 20));
 }

@@ -31,7 +31,7 @@ export async function noticeIn(path: string): Promise<Notice> {
     }
     const notice = Notice.fromJSON(given);
     for (const field of ["severity", "action"] as const)
-      if (notice[field] < 0) throw new Error(`${field} is not known`);
+      if (Number(notice[field]) < 0) throw new Error(`${field} is not known`);
     return { ...notice, dedupKey: notice.dedupKey || "preview" };
   } catch (error) {
     throw new CliError(
