@@ -29,7 +29,7 @@ for (let at = 0; !ended.signal.aborted; at++) {
     say({
       begunMs,
       endedMs: Date.now(),
-      refused: error instanceof Error ? `${(error.cause instanceof Error ? error.cause : error).message}` : "",
+      refused: error instanceof Error ? (error.cause instanceof Error ? error.cause : error).message : "",
     });
   }
   await new Promise((resolve) => setTimeout(resolve, 20));

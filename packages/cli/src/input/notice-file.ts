@@ -1,5 +1,5 @@
 import { nearestName } from "@ccsp/config";
-import { Notice } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
+import { Notice, NoticeAction, Severity } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { CliError, EXIT } from "../process/exit.js";
 import { readInputFile, textOf } from "./read-input.js";
 
@@ -30,8 +30,8 @@ export async function noticeIn(path: string): Promise<Notice> {
       if (typeof word === "string" && !word.startsWith(prefix)) given[field] = `${prefix}_${word.toUpperCase()}`;
     }
     const notice = Notice.fromJSON(given);
-    for (const field of ["severity", "action"] as const)
-      if (Number(notice[field]) < 0) throw new Error(`${field} is not known`);
+    if (notice.severity === Severity.UNRECOGNIZED) throw new Error("severity is not known");
+    if (notice.action === NoticeAction.UNRECOGNIZED) throw new Error("action is not known");
     return { ...notice, dedupKey: notice.dedupKey || "preview" };
   } catch (error) {
     throw new CliError(
