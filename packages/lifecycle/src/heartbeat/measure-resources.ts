@@ -1,4 +1,5 @@
-import { statfs } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { readFile, statfs } from "node:fs/promises";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { monitorEventLoopDelay, performance } from "node:perf_hooks";
 import type { Resources } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
@@ -33,7 +34,7 @@ export function measureResources(): ResourceMeter {
         memoryBytes: BigInt(process.memoryUsage.rss()),
         memoryLimitBytes: BigInt(memoryLimit),
         memoryShare: share(1 - process.availableMemory() / memoryLimit),
-        diskFreeShare: await freeShare(folder),
+        ...(await measureDisk(folder)),
         eventLoopDelay: toDuration(Math.round(delayMs)),
       };
       delay.reset();
@@ -58,12 +59,19 @@ function memoryLimitBytes(): number {
   return limit > 0 && limit < totalmem() ? limit : totalmem();
 }
 
-async function freeShare(folder: string): Promise<number | undefined> {
+/**
+ * The disk is named by the host's boot and by its size: containers of a host see the same disk through mounts of their
+ * own, whose device numbers differ. So two disks of one size on a host have one name.
+ */
+async function measureDisk(folder: string): Promise<Pick<Resources, "disk" | "diskFreeShare">> {
   try {
-    const { bavail, blocks } = await statfs(folder);
-    return blocks === 0 ? undefined : share(bavail / blocks);
+    const { bavail, blocks, bsize } = await statfs(folder);
+    if (blocks === 0) return { disk: "", diskFreeShare: undefined };
+    const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => undefined);
+    const host = boot && createHash("sha256").update(boot).digest("hex").slice(0, 12);
+    return { disk: host ? `${host}-${blocks * bsize}` : "", diskFreeShare: share(bavail / blocks) };
   } catch {
-    return undefined;
+    return { disk: "", diskFreeShare: undefined };
   }
 }
 

@@ -50,6 +50,7 @@ export function checkHeartbeat(
   if (report.resources) checkResources(report.resources, need);
   need(report.sequence > 0n, "report.sequence", "must be at least 1");
   need(report.resources !== undefined, "report.resources", "is missing");
+  if (report.resources?.disk) name(report.resources.disk, "report.resources.disk");
   need(failing.length <= MOST_FAILING, "report.failing", `has more than ${MOST_FAILING} entries`);
   for (const { name: check, why } of failing.slice(0, MOST_FAILING))
     need(check.length <= LONGEST && why.length <= LONGEST, "report.failing", `has a text above ${LONGEST} characters`);

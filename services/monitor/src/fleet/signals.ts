@@ -27,7 +27,7 @@ const METRICS = [
   }),
   exportedSignal({
     name: "disk_free_share",
-    help: "Share of the disk that is free where an instance stores its files",
+    help: "Share of the disk that is free where an instance stores its files; of those that share a disk, one says it",
     labels: BY_INSTANCE,
   }),
   exportedSignal({
@@ -67,6 +67,7 @@ export function fleetSignals(fleet: Pick<Fleet, "list">, redisCertificates: Redi
       const [known, ofRedis] = await Promise.all([fleet.list(now), certificates(now)]);
       return [
         ...known.flatMap((each) => ofInstance(each, now)),
+        ...ofDisks(known.filter((each) => !silent(each))),
         ...ofExecutors(known),
         ...ofRedis.map(({ server, expires }) => ({
           metric: "certificate_expires_seconds",
@@ -93,10 +94,25 @@ function ofInstance(known: Known, now: Date): Signal[] {
   const expires = report.certificateExpireTime;
   add("certificate_expires_seconds", expires && (expires.getTime() - now.getTime()) / 1_000);
   if (silent(known)) return signals;
-  add("disk_free_share", report.resources?.diskFreeShare);
   add("memory_share", report.resources?.memoryShare);
   add("cpu_share", report.resources?.hostCpuShare);
   return signals;
+}
+
+/** One disk is one signal, so that it is one alert: of the instance that sees the least of it, the first one by name. */
+function ofDisks(known: readonly Known[]): Signal[] {
+  const byDisk = new Map<string, Signal>();
+  for (const { report } of known) {
+    const { service, instance, resources } = report;
+    const value = resources?.diskFreeShare;
+    if (value === undefined) continue;
+    // Instances of 0.3.0 do not name their disk.
+    const key = resources?.disk || `${service} ${instance}`;
+    const least = byDisk.get(key);
+    if (least === undefined || value < least.value)
+      byDisk.set(key, { metric: "disk_free_share", labels: { service, instance }, value });
+  }
+  return [...byDisk.values()];
 }
 
 function ofExecutors(known: readonly Known[]): Signal[] {

@@ -137,7 +137,11 @@ export interface Resources {
     | number
     | undefined;
   /** Delay of the event loop: 99 of 100 were shorter. */
-  eventLoopDelay: Duration | undefined;
+  eventLoopDelay:
+    | Duration
+    | undefined;
+  /** Name of this disk, the same for all instances of a host that store their files on it. Empty when it is not known. */
+  disk: string;
 }
 
 /** What an executor adds to its report. */
@@ -686,6 +690,7 @@ function createBaseResources(): Resources {
     memoryShare: 0,
     diskFreeShare: undefined,
     eventLoopDelay: undefined,
+    disk: "",
   };
 }
 
@@ -720,6 +725,9 @@ export const Resources: MessageFns<Resources> = {
     }
     if (message.eventLoopDelay !== undefined) {
       Duration.encode(message.eventLoopDelay, writer.uint32(66).fork()).join();
+    }
+    if (message.disk !== "") {
+      writer.uint32(74).string(message.disk);
     }
     return writer;
   },
@@ -801,6 +809,14 @@ export const Resources: MessageFns<Resources> = {
             message.eventLoopDelay = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.disk = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -851,6 +867,7 @@ export const Resources: MessageFns<Resources> = {
         : isSet(object.event_loop_delay)
         ? Duration.fromJSON(object.event_loop_delay)
         : undefined,
+      disk: isSet(object.disk) ? globalThis.String(object.disk) : "",
     };
   },
 
@@ -880,6 +897,9 @@ export const Resources: MessageFns<Resources> = {
     if (message.eventLoopDelay !== undefined) {
       obj.eventLoopDelay = Duration.toJSON(message.eventLoopDelay);
     }
+    if (message.disk !== "") {
+      obj.disk = message.disk;
+    }
     return obj;
   },
 
@@ -902,6 +922,7 @@ export const Resources: MessageFns<Resources> = {
     message.eventLoopDelay = (object.eventLoopDelay !== undefined && object.eventLoopDelay !== null)
       ? Duration.fromPartial(object.eventLoopDelay)
       : undefined;
+    message.disk = object.disk ?? "";
     return message;
   },
 };
