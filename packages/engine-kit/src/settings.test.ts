@@ -13,7 +13,8 @@ describe("a file with the environment of an engine", () => {
       await writeFile(path, "# a login\nKEY=value\nsecret\n");
       await assert.rejects(
         readEnvironmentFile(path, "CCSP_LOGIN_FILE"),
-        (error: Error) => /CCSP_LOGIN_FILE: line 3 of .*login\.env/.test(error.message) && !/secret/.test(error.message),
+        (error: Error) =>
+          /CCSP_LOGIN_FILE: line 3 of .*login\.env/.test(error.message) && !/secret/.test(error.message),
       );
     } finally {
       await rm(folder, { recursive: true });

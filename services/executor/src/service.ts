@@ -48,6 +48,9 @@ const UNTRACED = { untraced: ["sync", "report"] } as const;
 /** The longest wait for the queue at the start. A startup probe in k8s/ allows 120 s. */
 const KNOWN_MS = 110_000;
 
+/** Bytes on disk of ends that the queue has not answered. */
+const MOST_END_BYTES = 64 * 1024 * 1024;
+
 /** Time for the answers to Release when the executor stops. */
 const GIVE_BACK_MARGIN_MS = 2_000;
 
@@ -127,6 +130,7 @@ async function openExecutor(
   await open("conversations", kept);
   const ends = await openEndFolder({
     path: join(config.dir, "ends"),
+    mostBytes: MOST_END_BYTES,
     tell: (end, signal) => queue.tell(end, signal),
     log,
   });

@@ -9,12 +9,12 @@ import type { TellEnd } from "./queue-client.js";
 export interface EndFolderOptions {
   /** A folder in the executor's own folder, where no run can write. It outlives the executor. */
   readonly path: string;
+  /** Maximum bytes of all ends. The queue takes results of at most 12 MiB. */
+  readonly mostBytes: number;
   readonly tell: TellEnd;
   readonly log: Logger;
 }
 
-/** Maximum bytes of all ends. The queue takes results of at most 12 MiB. */
-const MOST_BYTES = 64 * 1024 * 1024;
 const MOST_ENDS = 1_000;
 /** An end that is older is dropped. As a rule its task has begun again since. */
 const KEPT_MS = 24 * 60 * 60 * 1_000;
@@ -131,7 +131,7 @@ class EndFolder implements KeptEnds {
   }
 
   async #read(name: string, { taskId, fence }: LeaseId, how: Ending["how"]): Promise<EndMessage> {
-    const bytes = await this.#opened.read(name, { mostBytes: MOST_BYTES });
+    const bytes = await this.#opened.read(name, { mostBytes: this.#options.mostBytes });
     const end = decodeEnd(how, bytes ?? new Uint8Array());
     // A crash of the host may leave an empty file.
     if (end.message.taskId !== taskId || end.message.fence !== fence) throw new Error("it is of another lease");
@@ -140,7 +140,7 @@ class EndFolder implements KeptEnds {
 
   #hasRoom(bytes: number): boolean {
     const total = [...this.#files.values()].reduce((sum, each) => sum + each, bytes);
-    return total <= MOST_BYTES && this.#files.size < MOST_ENDS;
+    return total <= this.#options.mostBytes && this.#files.size < MOST_ENDS;
   }
 
   async #drop(name: string): Promise<void> {
