@@ -41,6 +41,7 @@ class Environment(unittest.TestCase):
         env = {"CCSP_GATEWAY": "gateway:3000", "CCSP_TOKEN": "secret", "CCSP_CA_FILE": "system"}
         found = self.of(env)
         self.assertEqual((found.target, found.token, found.token_file), ("gateway:3000", "secret", None))
+        self.assertNotIn("secret", repr(found))
         self.assertIsNotNone(found.credentials)
         found = self.of({"CCSP_GATEWAY": "gateway:3000", "CCSP_TOKEN_FILE": "/run/token", "CCSP_CA_FILE": ""})
         self.assertEqual((found.token, found.token_file, found.credentials), (None, "/run/token", None))

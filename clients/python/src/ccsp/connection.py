@@ -6,7 +6,7 @@ import os
 import re
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
@@ -43,7 +43,8 @@ class Connection:
     """Where the gateway is, who calls, and how long to try. See `Client`."""
 
     target: str
-    token: AsyncToken | None
+    #: Not in the text of this object, which may get into a log.
+    token: AsyncToken | None = field(repr=False)
     token_file: str | Path | None
     credentials: grpc.ChannelCredentials | None
     server_name: str | None
