@@ -23,7 +23,7 @@ CCSP := node packages/cli/bin/ccsp.js
 
 BENCHES := bench-submit bench-queue bench-monitor bench-adaptation bench-forecast bench-strangers bench-live bench-ttft bench-rest
 .PHONY: $(BENCHES) bench-brief
-.PHONY: help setup packages demo up down logs test test-slow test-slow-changed test-unit test-unit-node22 test-redis8 test-upgrade test-stubs test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
+.PHONY: help setup packages demo up down logs test test-slow test-slow-changed test-unit test-unit-node22 test-redis8 test-upgrade test-stubs test-jaeger test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
   chaos check python pack images gen docs docs-picture lint types format proto build clean
 
 help:
@@ -87,6 +87,10 @@ test-upgrade: setup
 # They download modules, so that CI does not run them.
 test-stubs: setup ## build and run the agents of docs/other-languages.md, where their tools are
 	@$(PROOFS) run stubs
+
+test-jaeger: setup ## search the traces of a fleet in a real Jaeger, behind a real collector (needs Go)
+	@deploy/setup.sh jaeger
+	@$(PROOFS) run jaeger
 
 test-unit: packages ## run the tests that start no server and no other process
 	@$(MOCHA) $(UNIT)

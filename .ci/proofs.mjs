@@ -33,6 +33,7 @@ const GROUPS = {
   python: ["clients/python"],
   deploy: ["deploy", "k8s"],
   setup: ["Makefile", "deploy/setup.sh", "deploy/npm", "packages/demo/src"],
+  otel: ["deploy/otel"],
   otherLanguages: [":(glob)docs/other-languages.md", "proto"],
   pack: [".ci/pack"],
   fixtures: ["packages/e2e/fixtures"],

@@ -49,6 +49,9 @@ Parts (default: the first five):
   kustomize  kustomize into .tools/bin, from Go's module proxy, for the tests of the manifests: the one on PATH, else built with
            the machine's Go (not among the default parts)
 
+  jaeger   Jaeger 2.13 and the OpenTelemetry Collector into .tools/jaeger, from Go's module proxy, for make test-jaeger, on a
+           machine with Go: it compiles for 10 minutes or more (not among the default parts)
+
 Delete .tools and node_modules to start over. Exit code 1 when something is missing; the last lines then name it and say how to get it.
 END
 }
@@ -344,6 +347,52 @@ part_kustomize() {
     { fault "kustomize (Go could not build it: .tools/log/kustomize.log)" "$how"; return 1; }
 }
 
+# The newest Jaeger that is to be had as a Go module, and the collector of deploy/compose.yaml with the parts that
+# deploy/otel uses. Jaeger's own page is not in the module.
+part_jaeger() {
+  local to="$tools/jaeger" how="install Go, or put the programs jaeger and otelcol into .tools/jaeger"
+  [[ ! -x $to/jaeger || ! -x $to/otelcol ]] || return 0
+  command -v go >/dev/null || { fault "Jaeger (this machine has no Go to build it with)" "$how"; return 1; }
+  say "Jaeger and the OpenTelemetry Collector from Go's module proxy into .tools/jaeger"
+  export GOPATH="$tools/cache/go" GOCACHE="$tools/cache/go-build" GOFLAGS="-modcacherw -buildvcs=false"
+  logged jaeger build_jaeger || { fault "Jaeger (Go could not build it: .tools/log/jaeger.log)" "$how"; return 1; }
+}
+
+build_jaeger() {
+  local work="$tools/jaeger/build" core="go.opentelemetry.io/collector" more="github.com/open-telemetry/opentelemetry-collector-contrib"
+  rm -rf "$work" && mkdir -p "$work/jaeger" "$work/otelcol" || return
+  # `go install` refuses Jaeger for its `replace`, so a module of our own repeats it.
+  cat >"$work/jaeger/go.mod" <<'END'
+module jaeger
+
+go 1.24.6
+
+require github.com/jaegertracing/jaeger v1.76.0
+
+replace github.com/Shopify/sarama => github.com/Shopify/sarama v1.33.0
+END
+  (cd "$work/jaeger" && go build -mod=mod -o "$tools/jaeger/jaeger" github.com/jaegertracing/jaeger/cmd/jaeger) || return
+  cat >"$work/otelcol/builder.yaml" <<END
+dist: { name: otelcol, output_path: $work/otelcol/out }
+receivers: [{ gomod: $core/receiver/otlpreceiver v0.138.0 }]
+processors:
+  - gomod: $core/processor/memorylimiterprocessor v0.138.0
+  - gomod: $core/processor/batchprocessor v0.138.0
+  - gomod: $more/processor/tailsamplingprocessor v0.138.0
+connectors: [{ gomod: $more/connector/spanmetricsconnector v0.138.0 }]
+exporters:
+  - gomod: $core/exporter/otlpexporter v0.138.0
+  - gomod: $more/exporter/prometheusexporter v0.138.0
+extensions: [{ gomod: $more/extension/healthcheckextension v0.138.0 }]
+providers:
+  - gomod: $core/confmap/provider/envprovider v1.44.0
+  - gomod: $core/confmap/provider/fileprovider v1.44.0
+  - gomod: $core/confmap/provider/yamlprovider v1.44.0
+END
+  (cd "$work/otelcol" && go run "$core/cmd/builder@v0.138.0" --config=builder.yaml) || return
+  mv "$work/otelcol/out/otelcol" "$tools/jaeger/otelcol" && rm -rf "$work"
+}
+
 # --- sandbox --------------------------------------------------------------------------------------------------------------
 
 part_sandbox() {
@@ -415,7 +464,7 @@ for argument in "$@"; do
     -h | --help) usage; exit ;;
     consul) rm -f "$tools/consul.absent"; parts+=(consul) ;;
     sandbox) rm -f "$tools/sandbox.absent"; parts+=(sandbox) ;;
-    node | redis | build | node22 | claude-old | redis8 | kustomize) parts+=("$argument") ;;
+    node | redis | build | node22 | claude-old | redis8 | kustomize | jaeger) parts+=("$argument") ;;
     *) usage >&2; exit 2 ;;
   esac
 done
