@@ -21,7 +21,7 @@ ON_NODE22 := PATH="$(CURDIR)/.tools/node22/bin:$$PATH"
 ON_REDIS8 := REDIS_SERVER_BIN="$(CURDIR)/.tools/redis8/bin/redis-server"
 CCSP := node packages/cli/bin/ccsp.js
 
-BENCHES := bench-submit bench-queue bench-monitor bench-adaptation bench-forecast bench-strangers bench-live bench-ttft bench-rest
+BENCHES := bench-submit bench-queue bench-monitor bench-adaptation bench-forecast bench-strangers bench-live bench-ttft bench-rest bench-traces
 .PHONY: $(BENCHES) bench-brief
 .PHONY: help setup packages demo up down logs test test-slow test-slow-changed test-unit test-unit-node22 test-redis8 test-upgrade test-stubs test-jaeger test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
   chaos check python pack images gen docs docs-picture lint types format proto build clean
@@ -171,6 +171,9 @@ bench-ttft: setup ## compare the time to the first text with that of the CLI alo
 # Also times the dashboard's first view, where Chromium is installed.
 bench-rest: setup ## compare a submit by REST with one by gRPC, 1 minute
 	@node --import tsx --conditions ccsp-src packages/e2e/bench/rest.ts
+
+bench-traces: setup ## count the spans of a task and of an idle minute, 3 minutes
+	@node --import tsx --conditions ccsp-src packages/e2e/bench/traces.ts
 
 # The figures mean nothing. CI runs it, so that no benchmark breaks unseen.
 bench-brief: setup ## start each benchmark for a moment, to see that it works

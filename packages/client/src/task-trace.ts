@@ -8,10 +8,12 @@ export interface TaskTrace {
   /** Whether the gateway can read traces. If not, an empty list of spans says nothing about the trace. */
   readonly readable: boolean;
   /**
-   * The spans of this task, each after its parent. At most 2,000, the first ones. Spans arrive seconds or minutes after
+   * The spans of this task, each after its parent. At most 2,000, the ones that matter most. Spans arrive seconds or minutes after
    * they ended, and the tracing system forgets them after a while.
    */
   readonly spans: readonly TaskSpan[];
+  /** Number of spans of this task that were left out. */
+  readonly leftOut: number;
 }
 
 /** How long one step took. */
@@ -27,8 +29,8 @@ export interface TaskSpan {
   readonly failed: boolean;
 }
 
-export const toTaskTrace = ({ traceId, readable, spans }: GetTaskTraceResponse): TaskTrace => ({
-  ...{ traceId, readable },
+export const toTaskTrace = ({ traceId, readable, spans, leftOut }: GetTaskTraceResponse): TaskTrace => ({
+  ...{ traceId, readable, leftOut },
   spans: spans.map((span) => ({
     ...span,
     startTime: answered(span.startTime, "the start of a span"),

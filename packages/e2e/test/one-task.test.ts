@@ -113,7 +113,7 @@ describe("one task through the whole fleet, with the real Claude Code CLI", func
       assert.deepEqual([actionInForce, more], [undefined, []]);
     });
     // This gateway knows no tracing system.
-    assert.deepEqual(await client.trace(run.taskId), { traceId: TRACE_ID, readable: false, spans: [] });
+    assert.deepEqual(await client.trace(run.taskId), { traceId: TRACE_ID, readable: false, spans: [], leftOut: 0 });
   });
 
   it("writes the notification to the file channel and lists it", async () => {

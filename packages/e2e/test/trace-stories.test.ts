@@ -64,7 +64,7 @@ describe("the traces of tasks", function () {
         "gen_ai.usage.output_tokens": 20,
         "gen_ai.usage.cache_read.input_tokens": told["gen_ai.usage.cache_read.input_tokens"],
       },
-      "gen_ai.usage.cache_creation.input_tokens": told["gen_ai.usage.cache_creation.input_tokens"],
+      "gen_ai.usage.cache_write.input_tokens": told["gen_ai.usage.cache_write.input_tokens"],
     });
     assert.ok(Number(cost) > 0 && Number(input) >= 10);
     assert.equal(error, undefined);

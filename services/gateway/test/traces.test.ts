@@ -77,15 +77,44 @@ describe("the trace of a task", () => {
     assert.deepEqual([spans.length, spans.at(-1)?.depth], [2_000, 1_999]);
   });
 
-  it("keeps alike spans apart, and has the first 2,000 of a longer one", async () => {
-    const reports = Array.from({ length: 2_500 }, (_, at) => span(`r${at}`, "a", at + 1, { name: "Report" }));
-    const { spans } = await traceOfTask(async () => [span("a", "", 0), ...reports]);
-    assert.deepEqual([spans.length, spans.at(-1)?.startTime?.getTime()], [2_000, 1_999]);
+  it("keeps alike spans apart, has the steps before calls if there are over 2,000, and says how many it left out", async () => {
+    const calls = Array.from({ length: 2_500 }, (_, at) => span(`r${at}`, "a", at + 1, { name: "execute_tool" }));
+    const late = [span("w", "a", 9_000, { name: "queue.wait" }), span("f", "a", 9_001, { error: "it failed" })];
+    const { spans, leftOut } = await traceOfTask(async () => [span("a", "", 0, { name: "task" }), ...calls, ...late]);
+    assert.deepEqual([spans.length, leftOut, spans.at(-3)?.startTime?.getTime()], [2_000, 503, 1_997]);
+    assert.deepEqual(
+      spans.slice(-2).map(({ name }) => name),
+      ["queue.wait", "span-f"],
+    );
+  });
+
+  it("has waits and attempts below a span of the task while its own is not there yet, or was lost", async () => {
+    const about = { attributes: OF_TASK };
+    const spans = [
+      span("call", "", 0, { ...about, name: "SubmitTask" }),
+      span("w", "own", 5, { ...about, name: "queue.wait" }),
+      span("t", "own", 15, { ...about, name: "task.attempt" }),
+    ];
+    const { spans: listed } = await traceOfTask(async () => spans);
+    assert.deepEqual(
+      listed.map(({ name, depth, startTime, endTime }) => [name, depth, startTime?.getTime(), endTime?.getTime()]),
+      [
+        ["SubmitTask", 0, 0, 10],
+        ["task", 0, 5, 25],
+        ["queue.wait", 1, 5, 15],
+        ["task.attempt", 1, 15, 25],
+      ],
+    );
   });
 
   it("says that it cannot be read where the gateway knows no tracing system, and asks for no trace without an id", async () => {
-    assert.deepEqual(await traceOfTask(undefined), { traceId: TRACE, readable: false, spans: [] });
-    assert.deepEqual(await traceOfTask(() => assert.fail("asked"), ""), { traceId: "", readable: true, spans: [] });
+    assert.deepEqual(await traceOfTask(undefined), { traceId: TRACE, readable: false, spans: [], leftOut: 0 });
+    assert.deepEqual(await traceOfTask(() => assert.fail("asked"), ""), {
+      traceId: "",
+      readable: true,
+      spans: [],
+      leftOut: 0,
+    });
   });
 });
 
@@ -166,6 +195,26 @@ describe("the spans of a trace", () => {
     assert.equal(spans[1]?.attributes["ccsp.task.id"], "t-1");
   });
 
+  it("come from a trace of 12 MiB with hostile text, of which little is in memory at once", async () => {
+    const odd = '\\"}]{"spans":[{\u00fc\\';
+    const tags = [
+      { key: "odd", value: odd },
+      { key: "long", value: "x".repeat(6_500) },
+    ];
+    const spans = Array.from({ length: 2_000 }, (_, n) => ({
+      ...{ traceID: TRACE, spanID: `s${n}`, operationName: odd, processID: "p1", startTime: n, duration: 1 },
+      tags: [...tags, { key: "ccsp.task.id", value: "t-1" }],
+    }));
+    const processes = { p1: { serviceName: "queue", tags } };
+    const text = JSON.stringify({ data: [{ traceID: TRACE, spans, processes, warnings: null }], errors: null });
+    assert.ok(Buffer.byteLength(text) > 12 * 1024 * 1024);
+    const read = await jaeger((_, answer) => answer.end(text));
+    const found = await read(TRACE);
+    assert.equal(found.length, 2_000);
+    const { name, service, attributes } = found[1_999] ?? assert.fail("no span");
+    assert.deepEqual([name, service, attributes], [odd, "queue", { "ccsp.task.id": "t-1" }]);
+  });
+
   it("are none if Jaeger does not know the trace", async () => {
     const read = await jaeger((_, answer) => {
       answer.statusCode = 404;
@@ -201,7 +250,7 @@ describe("the spans of a trace", () => {
         const more = (): void => void answer.write(chunk, (error) => !error && more());
         more();
       },
-      "the trace is larger than 8 MiB",
+      "the trace is larger than 32 MiB",
     ],
   };
   for (const [what, [listener, message]] of Object.entries(wrong)) {

@@ -191,7 +191,7 @@ describe("monitor", () => {
     assert.deepEqual([counted, states], [true, [REPEATED, CONFLICTING, COUNTED]]);
   });
 
-  it("records in a span of the task's trace; on SIGTERM it exits 0 and leaves nothing open", async () => {
+  it("records in a span that links to the task; on SIGTERM it exits 0 and leaves nothing open", async () => {
     receiver = await startOtlpReceiver();
     const traceId = "0af7651916cd43dd8448eb211c80319c";
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, OTEL_SERVICE_NAME: "monitor" };
@@ -202,8 +202,8 @@ describe("monitor", () => {
     assert.doesNotMatch(monitor.process.lastLines().join("\n"), /left open/);
     const spans = receiver.spans().filter(({ name }) => name === "usage record");
     assert.deepEqual(
-      spans.map((span) => [span.traceId, span.parentSpanId, span.kind, span.service, span.attributes["ccsp.task.id"]]),
-      [[traceId, "b7ad6b7169203331", "consumer", "monitor", "t7"]],
+      spans.map((span) => [span.links, span.parentSpanId, span.kind, span.service, span.attributes["ccsp.task.id"]]),
+      [[[{ traceId, spanId: "b7ad6b7169203331" }], "", "consumer", "monitor", "t7"]],
     );
   });
 });

@@ -13,7 +13,7 @@ const USERS_CHOICE = [
 
 /** The spans with which a task begins to wait and to run. Each other call, such as a list, has a trace of its own. */
 const isOfTask = ({ name }: Span): boolean =>
-  /^(queue\.(wait|schedule)|task\.attempt)$|Service\/(SubmitTasks?|RunTask|Enqueue(Batch)?|Run)$/.test(name);
+  /^(task|queue\.(wait|schedule)|task\.attempt)$|Service\/(SubmitTasks?|RunTask|Enqueue(Batch)?|Run)$/.test(name);
 
 /** The traces that a fleet keeps for `ccsp trace`. */
 export interface Traces extends TraceStore {

@@ -25,6 +25,7 @@ export const taskWords = words(
     spanFailed: "failed",
     noSpans:
       "The tracing system has no steps of this task. It may keep only some traces, new ones arrive after seconds or minutes, and old ones are forgotten.",
+    spansLeftOut: (count: number) => `${number(count)} less important steps are left out.`,
     noTraces: "The gateway cannot read traces here. `CCSP_GATEWAY_TRACES_URL` tells it where they are.",
     log: (count: number) => `Log, ${number(count)} entr${count === 1 ? "y" : "ies"}`,
     logCut: (shown: number) => `The last ${number(shown)} lines.`,
@@ -110,6 +111,7 @@ export const taskWords = words(
     spanFailed: "失敗",
     noSpans:
       "トレースシステムにこのタスクの記録がありません。一部のトレースだけを残す設定のことがあり、新しい記録は数秒から数分後に届き、古い記録は消えます。",
+    spansLeftOut: (count) => `重要度の低い処理 ${number(count)} 件を省略しています。`,
     noTraces: "ここではゲートウェイがトレースを読めません。`CCSP_GATEWAY_TRACES_URL` で場所を指定してください。",
     log: (count) => `ログ ${number(count)} 件`,
     logCut: (shown) => `最後の ${number(shown)} 行です。`,

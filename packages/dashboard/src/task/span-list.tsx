@@ -40,5 +40,10 @@ function Spans({ task: { id: taskId, state, endTime } }: { readonly task: Task }
         <Words text={data.readable ? word.noSpans : word.noTraces} />
       </p>
     );
-  return <Timeline label={word.spans} rows={spanRows(data.spans, word.spanFailed)} wideLabels />;
+  return (
+    <>
+      <Timeline label={word.spans} rows={spanRows(data.spans, word.spanFailed)} wideLabels />
+      {data.leftOut > 0 && <p class="third small">{word.spansLeftOut(data.leftOut)}</p>}
+    </>
+  );
 }

@@ -43,6 +43,26 @@ describe("the rows of spans", () => {
     ]);
   });
 
+  it("are few, however often a task was retried", () => {
+    const attempt = (n: number) => [
+      span("queue.wait", 1, n * 100, n * 100 + 40),
+      span("task.attempt", 1, n * 100 + 40, n * 100 + 90, true),
+      span("engine.run", 2, n * 100 + 50, n * 100 + 80, true),
+    ];
+    const retries = Array.from({ length: 600 }, (_, n) => attempt(n)).flat();
+    const rows = spanRows([span("task", 0, 0, 60_000), ...retries, span("task.attempt", 1, 60_000, 60_050)], "failed");
+    assert.deepEqual(
+      rows.map(({ label, depth, bars }) => [label, depth, bars.length]),
+      [
+        ["task", 0, 1],
+        ["queue.wait ×600", 1, 600],
+        ["task.attempt ×600", 1, 600],
+        ["engine.run ×600", 2, 600],
+        ["task.attempt", 1, 1],
+      ],
+    );
+  });
+
   it("say in words which span failed", () => {
     assert.deepEqual(
       spanRows([span("Complete", 0, 0, 1_000, true)], "fehlgeschlagen").map(({ cause, bars }) => [

@@ -1,8 +1,9 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { invalidFields, Refusal } from "@ccsp/errors";
 import { fieldNotUtf8, StrictReader } from "@ccsp/protos/strict-text.js";
 import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { SMALL_BYTES } from "../bounds/unread.js";
-import { inCallSpan, untraced } from "../wire/call-span.js";
+import { type InCallSpan, inCallSpan, untraced } from "../wire/call-span.js";
 import {
   type MethodShape,
   type RequestOf,
@@ -68,6 +69,8 @@ export function implementSome<D extends ServiceShape>(
     traced,
     unary: Object.values(methods).flatMap(({ path, responseStream }) => (responseStream ? [] : [path])),
     bind(serving) {
+      // A call comes in the context of its connection. Its spans and those below it belong to the service that serves it.
+      const inStart = AsyncLocalStorage.snapshot();
       const bound: UntypedServiceImplementation = {};
       for (const [name, method] of Object.entries(methods)) {
         const handler: unknown = handlers[name];
@@ -76,7 +79,8 @@ export function implementSome<D extends ServiceShape>(
           if (isUnreadable(request)) throw request[UNREADABLE];
           return handler.call(handlers, request, context);
         };
-        const inSpan = traced.includes(method.path) ? inCallSpan(method.path) : untraced;
+        const begin = traced.includes(method.path) ? inCallSpan(method.path) : untraced;
+        const inSpan: InCallSpan = (headers, serve) => inStart(begin, headers, serve);
         const encode = encoderOf(method);
         bound[name] = method.responseStream
           ? serveStream({ handle, encode, inSpan }, serving)

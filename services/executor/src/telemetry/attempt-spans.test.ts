@@ -8,7 +8,7 @@ describe("the usage in the span of a run", () => {
       "gen_ai.usage.input_tokens": 4_301,
       "gen_ai.usage.output_tokens": 20,
       "gen_ai.usage.cache_read.input_tokens": 300,
-      "gen_ai.usage.cache_creation.input_tokens": 4_000,
+      "gen_ai.usage.cache_write.input_tokens": 4_000,
     });
   });
 

@@ -175,7 +175,7 @@ export const usageAttributes = (usage: Usage | undefined) =>
     "gen_ai.usage.input_tokens": usage.inputTokens + usage.cacheReadTokens + usage.cacheCreationTokens,
     "gen_ai.usage.output_tokens": usage.outputTokens,
     "gen_ai.usage.cache_read.input_tokens": usage.cacheReadTokens,
-    "gen_ai.usage.cache_creation.input_tokens": usage.cacheCreationTokens,
+    "gen_ai.usage.cache_write.input_tokens": usage.cacheCreationTokens,
   };
 
 const isFailure = (word: AttemptEnd): boolean => !["SUCCEEDED", "RELEASED", "LOST", "CANCELLED"].includes(word);

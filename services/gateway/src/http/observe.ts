@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { boundTraceState } from "@ccsp/grpc-kit";
 import { declareHistogram } from "@ccsp/metrics";
 import { type Context, context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
@@ -31,6 +32,8 @@ declare module "fastify" {
  */
 export function observeRequests(app: FastifyInstance, registry: Registry | undefined): void {
   const duration = DURATION(registry);
+  // A request comes in the context of its connection. Its spans belong to the service that opened the port.
+  const inStart = AsyncLocalStorage.snapshot();
   app.addHook("onRequest", (request, reply, done) => {
     const began = performance.now();
     const route = routeOf(request);
@@ -38,7 +41,7 @@ export function observeRequests(app: FastifyInstance, registry: Registry | undef
     const caller = request.routeOptions.config.untraced ? undefined : callerOf(request);
     // What pages and monitors read again and again has a span only in a caller's trace, as over gRPC.
     const quiet = READS.includes(method) && caller !== undefined && trace.getSpanContext(caller) === undefined;
-    const span = caller === undefined || quiet ? undefined : begin(request, { route, method, caller });
+    const span = caller === undefined || quiet ? undefined : inStart(begin, request, { route, method, caller });
     reply.raw.once("close", () => {
       const { statusCode } = reply.raw;
       const answered = reply.raw.writableFinished || reply.raw.headersSent || statusCode === SWITCHED;
@@ -50,10 +53,10 @@ export function observeRequests(app: FastifyInstance, registry: Registry | undef
     });
     if (!span) return done();
     contexts.set(request, trace.setSpan(context.active(), span));
-    inSpan(request, done);
+    inStart(inSpan, request, done);
   });
   // The parser of bodies continues in the context of the connection.
-  app.addHook("preHandler", (request, _reply, done) => inSpan(request, done));
+  app.addHook("preHandler", (request, _reply, done) => inStart(inSpan, request, done));
 }
 
 const READS: readonly string[] = ["GET", "HEAD", "OPTIONS"];

@@ -1,7 +1,7 @@
 import type { Span } from "@ccsp/trace-store";
 
 /** The parts of the answer of `GET /api/traces/{id}` of Jaeger's query service that are read. Each may be missing. */
-interface JaegerAnswer {
+export interface JaegerAnswer {
   readonly data?:
     | readonly {
         readonly spans?: readonly JaegerSpan[];
@@ -10,7 +10,7 @@ interface JaegerAnswer {
     | null;
 }
 
-interface JaegerSpan {
+export interface JaegerSpan {
   readonly traceID?: string;
   readonly spanID?: string;
   readonly operationName?: string;
@@ -25,6 +25,17 @@ interface JaegerSpan {
 
 /** The latest time that a Date can hold. */
 const LATEST_MS = 8.64e15;
+
+/** The tags that readers use. A span may have a hundred others. */
+const KEPT = new Set(["error", "ccsp.task.id"]);
+
+/** The same span with what is read of it. */
+export function lightSpan(span: JaegerSpan): JaegerSpan {
+  const { traceID = "", spanID = "", operationName = "", processID = "", references = [], tags = [] } = span;
+  const { startTime = Number.NaN, duration = 0 } = span;
+  const kept = tags.filter(({ key = "" }) => KEPT.has(key));
+  return { traceID, spanID, operationName, processID, references, startTime, duration, tags: kept };
+}
 
 /** Decodes an answer of Jaeger, without its logs. Leaves out spans without an id or a time. */
 export function spansOfJaeger({ data }: JaegerAnswer): readonly Span[] {

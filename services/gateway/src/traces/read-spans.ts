@@ -1,6 +1,7 @@
 import { Refusal } from "@ccsp/errors";
 import { findTrace, type Span } from "@ccsp/trace-store";
-import { spansOfJaeger } from "./jaeger.js";
+import { type JaegerAnswer, type JaegerSpan, lightSpan, spansOfJaeger } from "./jaeger.js";
+import { createSpanCutter } from "./jaeger-stream.js";
 
 /**
  * Resolves to the spans of a trace in any order, and to none if the tracing system does not know it. Rejects with
@@ -10,9 +11,10 @@ import { spansOfJaeger } from "./jaeger.js";
 export type ReadSpans = (traceId: string) => Promise<readonly Span[]>;
 
 const PATIENCE_MS = 5_000;
-/** An answer is in memory as a whole. So these two bound what the traces of all callers take. */
+/** Only these few fields of each span are in memory. So these bound what the traces of all callers take. */
 const MOST_AT_ONCE = 4;
-const MAX_BYTES = 8 * 1024 * 1024;
+const MOST_SPANS = 50_000;
+const MAX_BYTES = 32 * 1024 * 1024;
 const SOCKET = "unix://";
 
 /** An answer that stays as it is when the call is repeated. */
@@ -61,16 +63,24 @@ async function readJaeger(url: string, traceId: string): Promise<readonly Span[]
     if (answer.status === 404) return [];
     throw new Error(`Jaeger answered with status ${answer.status}`);
   }
-  const chunks: Uint8Array[] = [];
+  const cutter = createSpanCutter();
+  const decoder = new TextDecoder();
+  const spans: JaegerSpan[] = [];
+  const add = (text: string): void => {
+    for (const span of cutter.push(text)) spans.push(lightSpan(JSON.parse(span)));
+  };
   let bytes = 0;
-  for await (const chunk of answer.body) {
-    bytes += chunk.byteLength;
-    if (bytes > MAX_BYTES) throw new Unusable(`the trace is larger than ${MAX_BYTES / 1024 / 1024} MiB`);
-    chunks.push(chunk);
-  }
   try {
-    return spansOfJaeger(JSON.parse(Buffer.concat(chunks).toString()));
+    for await (const chunk of answer.body) {
+      bytes += chunk.byteLength;
+      if (bytes > MAX_BYTES) throw new Unusable(`the trace is larger than ${MAX_BYTES / 1024 / 1024} MiB`);
+      add(decoder.decode(chunk, { stream: true }));
+      if (spans.length > MOST_SPANS) throw new Unusable(`the trace has more than ${MOST_SPANS} spans`);
+    }
+    const { data }: JaegerAnswer = JSON.parse(cutter.rest());
+    return (data ?? []).flatMap(({ processes = {} }) => spansOfJaeger({ data: [{ spans, processes }] }));
   } catch (cause) {
+    if (!(cause instanceof SyntaxError || cause instanceof TypeError)) throw cause;
     throw new Unusable("what CCSP_GATEWAY_TRACES_URL names does not answer as Jaeger's query service", { cause });
   }
 }

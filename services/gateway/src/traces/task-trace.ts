@@ -9,6 +9,7 @@ const MOST = 2_000;
 
 /** The attribute of spans that are about one task. */
 const TASK_ID = "ccsp.task.id";
+const TASK = "task";
 
 /**
  * Reads the spans of a task that the caller may read: those with its id, and those below them. The trace may also have
@@ -17,13 +18,40 @@ const TASK_ID = "ccsp.task.id";
  */
 export async function traceOf(task: Task | undefined, readSpans: ReadSpans | undefined): Promise<GetTaskTraceResponse> {
   const { id = "", traceId = "" } = task ?? {};
-  if (!readSpans || !/^[0-9a-f]{32}$/.test(traceId)) return { traceId, readable: readSpans !== undefined, spans: [] };
-  const spans = spansOf(id, await readSpans(traceId))
-    .sort(byStart)
-    .slice(0, MOST);
+  if (!task || !readSpans || !/^[0-9a-f]{32}$/.test(traceId)) {
+    return { traceId, readable: readSpans !== undefined, spans: [], leftOut: 0 };
+  }
+  const all = withTask(spansOf(id, await readSpans(traceId)), task);
+  const spans = all.length <= MOST ? all : mostWanted(all);
   const listed: TaskSpan[] = [];
-  list(traceTree(spans, { joinAlike: false }), 0, listed);
-  return { traceId, readable: true, spans: listed };
+  list(traceTree(spans.toSorted(byStart), { joinAlike: false }), 0, listed);
+  return { traceId, readable: true, spans: listed, leftOut: all.length - spans.length };
+}
+
+const STEPS = /^(task|queue\.wait|task\.attempt|engine\.run .*)$/;
+
+/** The spans that say what happened, then the others, each in the order of their start. */
+function mostWanted(spans: readonly Span[]): Span[] {
+  const wanted = ({ name, error }: Span): number =>
+    name === TASK ? 0 : STEPS.test(name) || error !== undefined ? 1 : 2;
+  return spans.toSorted((a, b) => wanted(a) - wanted(b) || byStart(a, b)).slice(0, MOST);
+}
+
+/**
+ * The queue exports the span of a task at its end, and not at all if it died at that moment. Until then, the waits and
+ * attempts are below one that is made of the task. Nothing is made where they name no parent that is missing.
+ */
+function withTask(spans: readonly Span[], { traceId, createTime, endTime }: Task): Span[] {
+  const ids = new Set(spans.map(({ spanId }) => spanId));
+  const orphan = spans.find(
+    ({ name, parentSpanId }) => STEPS.test(name) && parentSpanId !== "" && !ids.has(parentSpanId),
+  );
+  if (orphan === undefined) return [...spans];
+  const of = spans.filter(({ parentSpanId }) => parentSpanId === orphan.parentSpanId);
+  const startMs = Math.min(createTime?.getTime() ?? orphan.startMs, ...of.map((each) => each.startMs));
+  const endMs = Math.max(endTime?.getTime() ?? 0, ...of.map((each) => each.endMs));
+  const made = { name: TASK, traceId, spanId: orphan.parentSpanId, parentSpanId: "", service: "ccsp-queue", startMs };
+  return [...spans, { ...made, kind: "internal", endMs, attributes: {}, links: [] }];
 }
 
 function list(nodes: readonly TraceNode[], depth: number, listed: TaskSpan[]): void {

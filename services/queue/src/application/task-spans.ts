@@ -197,7 +197,7 @@ const consumedAttributes = (total: Consumed): Attributes => ({
   "gen_ai.usage.input_tokens": total.inputTokens + total.cacheReadTokens + total.cacheCreationTokens,
   "gen_ai.usage.output_tokens": total.outputTokens,
   "gen_ai.usage.cache_read.input_tokens": total.cacheReadTokens,
-  "gen_ai.usage.cache_creation.input_tokens": total.cacheCreationTokens,
+  "gen_ai.usage.cache_write.input_tokens": total.cacheCreationTokens,
   "ccsp.cost_usd": total.costUsd,
 });
 

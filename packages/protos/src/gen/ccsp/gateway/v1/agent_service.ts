@@ -233,9 +233,13 @@ export interface GetTaskTraceResponse {
   readable: boolean;
   /**
    * The spans of this task, without those of its agent and of other tasks in the same trace. Each span is after its
-   * parent, and children are in the order of their start. At most 2,000, the first ones.
+   * parent, and children are in the order of their start. At most 2,000: the task, its waits, attempts and runs, and
+   * what failed come before calls and tools. While the task runs, or if its own span was lost, the gateway makes the
+   * span `task` from the task itself.
    */
   spans: TaskSpan[];
+  /** How many spans of this task were left out. */
+  leftOut: number;
 }
 
 /** Request for `EstimateTask`. */
@@ -2216,7 +2220,7 @@ export const GetTaskTraceRequest: MessageFns<GetTaskTraceRequest> = {
 };
 
 function createBaseGetTaskTraceResponse(): GetTaskTraceResponse {
-  return { traceId: "", readable: false, spans: [] };
+  return { traceId: "", readable: false, spans: [], leftOut: 0 };
 }
 
 export const GetTaskTraceResponse: MessageFns<GetTaskTraceResponse> = {
@@ -2229,6 +2233,9 @@ export const GetTaskTraceResponse: MessageFns<GetTaskTraceResponse> = {
     }
     for (const v of message.spans) {
       TaskSpan.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.leftOut !== 0) {
+      writer.uint32(32).int32(message.leftOut);
     }
     return writer;
   },
@@ -2270,6 +2277,14 @@ export const GetTaskTraceResponse: MessageFns<GetTaskTraceResponse> = {
             message.spans.push(TaskSpan.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.leftOut = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2291,6 +2306,11 @@ export const GetTaskTraceResponse: MessageFns<GetTaskTraceResponse> = {
         : "",
       readable: isSet(object.readable) ? globalThis.Boolean(object.readable) : false,
       spans: globalThis.Array.isArray(object?.spans) ? object.spans.map((e: any) => TaskSpan.fromJSON(e)) : [],
+      leftOut: isSet(object.leftOut)
+        ? globalThis.Number(object.leftOut)
+        : isSet(object.left_out)
+        ? globalThis.Number(object.left_out)
+        : 0,
     };
   },
 
@@ -2305,6 +2325,9 @@ export const GetTaskTraceResponse: MessageFns<GetTaskTraceResponse> = {
     if (message.spans?.length) {
       obj.spans = message.spans.map((e) => TaskSpan.toJSON(e));
     }
+    if (message.leftOut !== 0) {
+      obj.leftOut = Math.round(message.leftOut);
+    }
     return obj;
   },
 
@@ -2316,6 +2339,7 @@ export const GetTaskTraceResponse: MessageFns<GetTaskTraceResponse> = {
     message.traceId = object.traceId ?? "";
     message.readable = object.readable ?? false;
     message.spans = object.spans?.map((e) => TaskSpan.fromPartial(e)) || [];
+    message.leftOut = object.leftOut ?? 0;
     return message;
   },
 };
