@@ -90,15 +90,15 @@ export interface Standing {
   readonly used: number;
   readonly share: number;
   readonly runs: number;
-  /** Runs that did not count, because their cost or their tokens are not known. */
+  /** Runs that did not count, because neither their cost nor what it would be is known, or their tokens are not. */
   readonly unknownRuns: number;
 }
 
 export function standingOf(budget: Budget, period: Period, counts: Readonly<Counts>): Standing {
   const { unit, limit } = budget;
   const tokens = counts.input + counts.output + counts.cacheRead + counts.cacheCreation;
-  const used = { usd: counts.costMicroUsd / 1e6, tokens, requests: counts.runs }[unit];
-  const unknownRuns = { usd: counts.withoutCost, tokens: counts.withoutUsage, requests: 0 }[unit];
+  const used = { usd: (counts.costMicroUsd + counts.pricedMicroUsd) / 1e6, tokens, requests: counts.runs }[unit];
+  const unknownRuns = { usd: counts.withoutCost - counts.priced, tokens: counts.withoutUsage, requests: 0 }[unit];
   return { budget, period, used, share: used / limit, runs: counts.runs, unknownRuns };
 }
 

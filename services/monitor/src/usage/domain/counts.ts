@@ -1,3 +1,4 @@
+import { pricedMicroUsd } from "./model-prices.js";
 import type { Run } from "./run.js";
 
 /** The counters of a stored row, in their order. A new one goes to the end: earlier rows are read as having none. */
@@ -18,11 +19,14 @@ export const COUNTERS = [
   "waited",
   "limited",
   "unclassified",
+  "pricedMicroUsd",
+  "priced",
 ] as const;
 
 /**
  * Sums over runs. `withoutUsage` and `withoutCost` are runs whose numbers are not known, `timed` and `waited` those with
  * one. Among the failed ones, `limited` met a limit of the provider, and `unclassified` have a cause that no rule knows.
+ * Among those without a cost, `priced` have known tokens of a model with a known price: together `pricedMicroUsd`.
  */
 export type Counts = Record<(typeof COUNTERS)[number], number>;
 
@@ -31,7 +35,8 @@ export const noCounts = (): Counts =>
   Object.fromEntries(COUNTERS.map((name) => [name, 0])) as Counts;
 
 /** What one run adds. */
-export function countsOf({ outcome, failure, tokens, costMicroUsd, runMs, waitMs }: Run): Counts {
+export function countsOf({ row, outcome, failure, tokens, costMicroUsd, runMs, waitMs }: Run): Counts {
+  const priced = costMicroUsd === undefined && tokens ? pricedMicroUsd(row.model, tokens) : undefined;
   return {
     runs: 1,
     failed: outcome === "failed" ? 1 : 0,
@@ -49,6 +54,8 @@ export function countsOf({ outcome, failure, tokens, costMicroUsd, runMs, waitMs
     waited: waitMs === undefined ? 0 : 1,
     limited: failure === "limited" ? 1 : 0,
     unclassified: failure === "unclassified" ? 1 : 0,
+    pricedMicroUsd: priced ?? 0,
+    priced: priced === undefined ? 0 : 1,
   };
 }
 

@@ -30,6 +30,8 @@ const NAMES: Readonly<Record<(typeof COUNTERS)[number], string>> = {
   waited: "waited_runs",
   limited: "limited_runs",
   unclassified: "unclassified_runs",
+  pricedMicroUsd: "priced_micro_usd",
+  priced: "priced_runs",
 };
 const COLUMNS = ["start_time", ...DIMENSIONS, ...COUNTERS.map((name) => NAMES[name])];
 
