@@ -6,16 +6,18 @@ import {
   type EstimateTaskResponse as Estimate,
   type ExplainTaskResponse as Explanation,
 } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
-import { type Task, type TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { type Task, type TaskEvent, type TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { type Caller, type CallSettings, createCaller } from "./caller.js";
 import { createDoubt } from "./doubt.js";
-import { answered, CcspError } from "./errors.js";
+import { answered, CcspError, InvalidTaskError } from "./errors.js";
+import { isRecord } from "./fields.js";
 import { type Agent, followRun, followTask } from "./follow.js";
 import { type ListFilter, toFilter } from "./list-filter.js";
 import { createRun, type Run } from "./run.js";
 import type { RunEvent } from "./run-event.js";
 import { toRunEvents } from "./run-events.js";
 import { createSchedules, type Schedules } from "./schedules.js";
+import { checkListSettings, checkSubmitSettings } from "./settings.js";
 import { type Submitted, toSubmitted } from "./submitted.js";
 import { type TaskInput, toSpec } from "./task-input.js";
 import { type TaskTrace, toTaskTrace } from "./task-trace.js";
@@ -152,10 +154,34 @@ export function createCcspClient(options: ClientOptions): CcspClient {
   };
 }
 
+const checkList = checkListSettings(
+  Object.fromEntries(Object.entries(TaskState).filter(([name]) => /^(?!UN(?:SPECIFIED|RECOGNIZED)$)[A-Z]/.test(name))),
+);
+
+interface Item {
+  readonly spec: TaskSpec;
+  readonly requestId: string;
+}
+
+/** One task of a batch as a part of the request, or what is wrong with it: the others are submitted all the same. */
+function toItem(input: TaskInput & { readonly requestId?: string }): Item | { readonly error: CcspError } {
+  try {
+    // What is no object has no task in it: `toSpec` says so.
+    if (!isRecord(input)) return { spec: toSpec(input), requestId: "" };
+    const { requestId = randomUUID(), ...task } = input;
+    checkSubmitSettings({ requestId });
+    return { spec: toSpec(task), requestId };
+  } catch (error) {
+    if (error instanceof InvalidTaskError) return { error };
+    throw error;
+  }
+}
+
 type TaskCalls = Omit<CcspClient, keyof UsageCalls | "schedules" | "capabilities" | "close">;
 
 function createTaskCalls(agent: Agent, caller: Caller): TaskCalls {
   async function* runEvents(task: TaskInput, settings: SubmitSettings): AsyncGenerator<RunEvent, void> {
+    checkSubmitSettings(settings);
     const request = { ...settings, spec: toSpec(task), requestId: settings.requestId ?? randomUUID() };
     yield* toRunEvents(followRun(agent, caller, request));
   }
@@ -164,6 +190,7 @@ function createTaskCalls(agent: Agent, caller: Caller): TaskCalls {
     run: (task, settings = {}) => createRun(runEvents(task, settings)),
 
     async submit(task, settings = {}) {
+      checkSubmitSettings(settings);
       const request = { spec: toSpec(task), requestId: settings.requestId ?? randomUUID() };
       const doubt = createDoubt([request.requestId]);
       const response = await caller.unary(settings, (options) => agent.submitTask(request, options), doubt);
@@ -178,7 +205,9 @@ function createTaskCalls(agent: Agent, caller: Caller): TaskCalls {
       return answered((await caller.unary(settings, call)).task, "a task");
     },
 
-    async *list({ states = [], pageSize = 0, ...settings } = {}) {
+    async *list(given = {}) {
+      checkList(given);
+      const { states = [], pageSize = 0, ...settings } = given;
       const filter = toFilter(settings);
       let pageToken = "";
       do {
@@ -195,14 +224,17 @@ function createTaskCalls(agent: Agent, caller: Caller): TaskCalls {
     },
 
     async submitMany(tasks, settings = {}) {
-      const items = tasks.map(({ requestId = randomUUID(), ...task }) => ({ spec: toSpec(task), requestId }));
+      const read = tasks.map(toItem);
+      const items = read.flatMap((each) => ("error" in each ? [] : [each]));
       const doubt = createDoubt(items.map(({ requestId }) => requestId));
-      const { outcomes } = await caller.unary(
-        settings,
-        (options) => agent.submitTasks({ tasks: items }, options),
-        doubt,
-      );
-      return outcomes.map((outcome, at) => toSubmitted(outcome, items[at]?.requestId ?? "", doubt.lost));
+      const call = (options: CallOptions) => agent.submitTasks({ tasks: items }, options);
+      // A call without a task is the server's to answer, but there is nothing to ask if all are wrong.
+      const asked = items.length > 0 || tasks.length === 0;
+      const outcomes = asked ? (await caller.unary(settings, call, doubt)).outcomes.values() : [].values();
+      return read.map((each): Submitted => {
+        if ("error" in each) return each;
+        return toSubmitted(outcomes.next().value ?? { outcome: undefined }, each.requestId, doubt.lost);
+      });
     },
 
     async retry(taskId, reason = "", settings = {}) {

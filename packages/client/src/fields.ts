@@ -53,12 +53,12 @@ export function refuse(what: string, fields: readonly FieldViolation[]): void {
   throw new InvalidTaskError("INVALID_FIELD", `invalid ${what}: ${said}`, { fields });
 }
 
-/** Every field of `input` that is unknown or has a wrong type. */
-export function faultsOf(input: object, fields: AnyFields, path = ""): FieldViolation[] {
+/** Every field of `input` that is unknown or has a wrong type. `whole` is what `input` is, for messages. */
+export function faultsOf(input: object, fields: AnyFields, path = "", whole = "a task"): FieldViolation[] {
   return Object.entries(input).flatMap(([key, value]: [string, unknown]) => {
     const at = `${path}${key}`;
     const row = Object.hasOwn(fields, key) ? fields[key] : undefined;
-    if (!row) return [{ field: at, description: `${at} is not a field of a task` }];
+    if (!row) return [{ field: at, description: `${at} is not a field of ${whole}` }];
     if (value === undefined) return [];
     const fault = row.check(value);
     const own = fault === undefined ? [] : [{ field: apiName(at), description: `${at} ${fault}` }];
@@ -75,6 +75,14 @@ const apiName = (path: string): string =>
     .replaceAll(/\[\d+\]/g, "")
     .replace(/Ms$/, "")
     .replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/** A value that the call itself checks. */
+export const anything: Field<unknown, never> = {
+  check: () => undefined,
+  message: () => {
+    throw new Error("it is no part of the message");
+  },
+};
 
 const as = <T>(check: Check): Field<T, T> => ({ check, message: (value) => value });
 
@@ -96,9 +104,15 @@ export const int32 = as<number>(
 
 export const int64: Field<number, bigint> = { check: isInteger, message: BigInt };
 
+const FIRST_MS = Date.parse("0001-01-01T00:00:00Z");
+const LAST_MS = Date.parse("9999-12-31T23:59:59.999Z");
+
 export const date = as<Date>((value) => {
   if (!(value instanceof Date)) return `is not a Date but ${kindOf(value)}`;
-  return Number.isNaN(value.getTime()) ? "is not a valid time" : undefined;
+  const ms = value.getTime();
+  if (Number.isNaN(ms)) return "is not a valid time";
+  // A Timestamp has the years 1 to 9999. The gateway could not read the whole call with another one.
+  return ms < FIRST_MS || ms > LAST_MS ? "is not in the years 1 to 9999" : undefined;
 });
 
 /** Milliseconds. */

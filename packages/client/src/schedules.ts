@@ -4,6 +4,7 @@ import { MissedRuns, Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import type { Caller, CallSettings } from "./caller.js";
 import { createDoubt } from "./doubt.js";
 import { answered, NotFoundError } from "./errors.js";
+import { checkSchedule } from "./settings.js";
 import { type TaskInput, toSpec } from "./task-input.js";
 
 /** A recurring task. */
@@ -41,8 +42,11 @@ export interface Schedules {
 }
 
 export function createSchedules(agent: Client<AgentServiceService>, caller: Caller): Schedules {
+  const check = checkSchedule(MISSED);
   return {
-    async put({ task, missedRuns = "skip", ...plain }, settings = {}) {
+    async put(input, settings = {}) {
+      check(input);
+      const { task, missedRuns = "skip", ...plain } = input;
       const schedule = Schedule.fromPartial({ ...plain, spec: toSpec(task), missedRuns: MISSED[missedRuns] });
       const answer = await caller.unary(settings, (options) => agent.putSchedule({ schedule }, options), createDoubt());
       return answered(answer.schedule, "a schedule");

@@ -13,10 +13,12 @@ export function toSubmitted({ outcome }: SubmitOutcome, requestId: string, lost:
   if (outcome?.$case === "taskId") return { taskId: outcome.value };
   if (outcome?.$case !== "refused")
     return { error: new CcspError("INTERNAL", "the gateway answered without an outcome") };
-  const { reason: name, message, retryAfter } = outcome.value;
+  const { reason: name, message, retryAfter, fields } = outcome.value;
   const reason = REASONS.find((each) => each === name) ?? "INTERNAL";
   const retryAfterMs = retryAfter && durationMs(retryAfter);
   // These do not say whether the task is stored, also without a lost try.
   const unsure = lost || UNSURE.has(reason);
-  return { error: errorFor(reason, message, { retryAfterMs, requestIds: [requestId], mayHaveTakenEffect: unsure }) };
+  return {
+    error: errorFor(reason, message, { retryAfterMs, fields, requestIds: [requestId], mayHaveTakenEffect: unsure }),
+  };
 }

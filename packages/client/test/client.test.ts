@@ -162,6 +162,43 @@ describe("client", () => {
     assert.deepEqual(sequences, [2, 3]);
   });
 
+  it("submits the other tasks of a batch when one is wrong, and names the fields of that one", async () => {
+    const beyond = { prompt: "late", startTime: new Date("+010000-01-01T00:00:00Z") };
+    const inputs: object[] = [{ prompt: "a" }, { prompt: "b", piority: "low" }, beyond, { prompt: "c" }];
+    // A program without types can pass such inputs.
+    const untyped: Parameters<CcspClient["submitMany"]>[0] = Object(inputs);
+    const outcomes = await client.submitMany(untyped);
+    assert.deepEqual(
+      outcomes.map((each) => ("taskId" in each ? "stored" : Object(each.error).fields[0]?.field)),
+      ["stored", "spec.piority", "spec.start_time", "stored"],
+    );
+    assert.equal(gateway.requests.size, 2);
+  });
+
+  it("refuses a misspelt setting or word, which would select everything or be left out without a sign", async () => {
+    const list = async (settings: object) => {
+      for await (const _ of client.list(settings)) assert.fail("it lists");
+    };
+    const wrong: [Promise<unknown>, string][] = [
+      [list({ states: ["RUNING"] }), "states has an item 0 that is not one of SCHEDULED, QUEUED, "],
+      [list({ label: { team: "a" } }), "label is not a field of the settings of a list"],
+      [client.submit({ prompt: "a" }, Object({ requestID: "r" })), "requestID is not a field of the settings"],
+      [client.run({ prompt: "a" }, Object({ requestID: "r" })).result(), "requestID is not a field of the settings"],
+      ...[{ timezone: "Asia/Tokyo" }, { missedRuns: "run-some" }].map((more): [Promise<unknown>, string] => [
+        client.schedules.put(Object({ name: "n", cron: "* * * * *", task: { prompt: "a" }, ...more })),
+        Object.keys(more)[0] ?? "",
+      ]),
+    ];
+    for (const [call, says] of wrong) {
+      await assert.rejects(call, (error) => {
+        assert.ok(error instanceof InvalidTaskError, String(error));
+        assert.ok(error.message.includes(says), error.message);
+        return true;
+      });
+    }
+    assert.equal(gateway.headers.length, 0, "nothing was sent");
+  });
+
   it("lists pages as the loop needs them", async () => {
     for (let count = 0; count < 5; count += 1) await client.submit({ prompt: "a" }, { requestId: `${count}` });
     const before = gateway.headers.length;

@@ -110,7 +110,7 @@ export async function startFakeGateway(
       admit(context);
       return answer({
         outcomes: request.tasks.map(({ spec, requestId }) => {
-          const value = { reason: "OVERLOADED", message: "not now", retryAfter: undefined };
+          const value = { reason: "OVERLOADED", message: "not now", retryAfter: undefined, fields: [] };
           if (spec?.prompt === "refused") return { outcome: { $case: "refused", value } };
           return { outcome: { $case: "taskId", value: submit(requestId).id } };
         }),

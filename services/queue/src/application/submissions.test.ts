@@ -82,6 +82,8 @@ describe("submissions", () => {
       outcomes.map(({ outcome }) => (outcome?.$case === "refused" ? outcome.value.reason : outcome?.$case)),
       ["taskId", "INVALID_FIELD", "OVERLOADED", "OVERLOADED"],
     );
+    const wrong = outcomes[1]?.outcome;
+    assert.deepEqual(wrong?.$case === "refused" && wrong.value.fields.map(({ field }) => field), ["spec.prompt"]);
     const last = outcomes[3]?.outcome;
     assert.deepEqual(last?.$case === "refused" && last.value.retryAfter, { seconds: 1n, nanos: 500_000_000 });
     assert.equal(underWay(), 0);

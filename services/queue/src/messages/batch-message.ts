@@ -13,7 +13,7 @@ function outcomeOf(settled: PromiseSettledResult<FullTask>): SubmitOutcome {
   if (settled.status === "fulfilled") return { outcome: { $case: "taskId", value: settled.value.task.id } };
   const fault: unknown = settled.reason;
   if (!(fault instanceof Refusal)) throw fault;
-  const { reason, message, retryAfterMs } = fault;
+  const { reason, message, retryAfterMs, fields } = fault;
   const retryAfter = retryAfterMs === undefined ? undefined : toDuration(retryAfterMs);
-  return { outcome: { $case: "refused", value: { reason, message, retryAfter } } };
+  return { outcome: { $case: "refused", value: { reason, message, retryAfter, fields: [...fields] } } };
 }

@@ -37,7 +37,19 @@ export interface Refused {
   /** Text for people. */
   message: string;
   /** How long to wait before the next try. Absent: the same request would be refused again. */
-  retryAfter: Duration | undefined;
+  retryAfter:
+    | Duration
+    | undefined;
+  /** For INVALID_FIELD: each wrong field, as `BadRequest` of a separate call would name it. */
+  fields: FieldFault[];
+}
+
+/** A wrong field. */
+export interface FieldFault {
+  /** Its name, such as `spec.prompt`. */
+  field: string;
+  /** What is wrong with it. */
+  description: string;
 }
 
 function createBaseSubmitOutcome(): SubmitOutcome {
@@ -144,7 +156,7 @@ export const SubmitOutcome: MessageFns<SubmitOutcome> = {
 };
 
 function createBaseRefused(): Refused {
-  return { reason: "", message: "", retryAfter: undefined };
+  return { reason: "", message: "", retryAfter: undefined, fields: [] };
 }
 
 export const Refused: MessageFns<Refused> = {
@@ -157,6 +169,9 @@ export const Refused: MessageFns<Refused> = {
     }
     if (message.retryAfter !== undefined) {
       Duration.encode(message.retryAfter, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.fields) {
+      FieldFault.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -198,6 +213,14 @@ export const Refused: MessageFns<Refused> = {
             message.retryAfter = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.fields.push(FieldFault.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -219,6 +242,7 @@ export const Refused: MessageFns<Refused> = {
         : isSet(object.retry_after)
         ? Duration.fromJSON(object.retry_after)
         : undefined,
+      fields: globalThis.Array.isArray(object?.fields) ? object.fields.map((e: any) => FieldFault.fromJSON(e)) : [],
     };
   },
 
@@ -233,6 +257,9 @@ export const Refused: MessageFns<Refused> = {
     if (message.retryAfter !== undefined) {
       obj.retryAfter = Duration.toJSON(message.retryAfter);
     }
+    if (message.fields?.length) {
+      obj.fields = message.fields.map((e) => FieldFault.toJSON(e));
+    }
     return obj;
   },
 
@@ -246,6 +273,92 @@ export const Refused: MessageFns<Refused> = {
     message.retryAfter = (object.retryAfter !== undefined && object.retryAfter !== null)
       ? Duration.fromPartial(object.retryAfter)
       : undefined;
+    message.fields = object.fields?.map((e) => FieldFault.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseFieldFault(): FieldFault {
+  return { field: "", description: "" };
+}
+
+export const FieldFault: MessageFns<FieldFault> = {
+  encode(message: FieldFault, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.field !== "") {
+      writer.uint32(10).string(message.field);
+    }
+    if (message.description !== "") {
+      writer.uint32(18).string(message.description);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FieldFault {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFieldFault();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.field = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.description = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FieldFault {
+    return {
+      field: isSet(object.field) ? globalThis.String(object.field) : "",
+      description: isSet(object.description) ? globalThis.String(object.description) : "",
+    };
+  },
+
+  toJSON(message: FieldFault): unknown {
+    const obj: any = {};
+    if (message.field !== "") {
+      obj.field = message.field;
+    }
+    if (message.description !== "") {
+      obj.description = message.description;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<FieldFault>): FieldFault {
+    return FieldFault.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FieldFault>): FieldFault {
+    const message = createBaseFieldFault();
+    message.field = object.field ?? "";
+    message.description = object.description ?? "";
     return message;
   },
 };
