@@ -19,6 +19,7 @@ done
 plugin=$out/executor/node_modules/@ccsp/engine-opencode
 mkdir "$plugin"
 cp -r packages/engine-opencode/{package.json,dist,relay} "$plugin"
+# shellcheck disable=SC2016 # the dollar signs are JavaScript's
 node -e '
   const { readFileSync, writeFileSync } = require("node:fs");
   const read = (file) => JSON.parse(readFileSync(file, "utf8"));
