@@ -1,5 +1,5 @@
-import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { CATEGORY_NAMES } from "@ccsp/errors";
+import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { anything, date, faultsOf, flag, int32, listOf, oneOf, refuse, text, texts } from "./fields.js";
 import { PRIORITIES } from "./task-input.js";
 

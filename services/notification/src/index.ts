@@ -14,7 +14,7 @@ export {
   type Receipt,
   type Rendered,
 } from "./domain/channel.js";
-export { notificationService } from "./service.js";
 export { bareNotice } from "./domain/notice.js";
+export { notificationService } from "./service.js";
 export { render } from "./text/render.js";
 export { LANGUAGES, TEMPLATES } from "./text/templates.js";
