@@ -129,7 +129,7 @@ describe("The traces of a fleet, in a real Jaeger behind a real collector,", fun
       ...{ ...search, start: String(now - 3_600e6), end: String(now + 60e6), limit: "1500", lookback: "1h" },
       ...(tags && { tags: JSON.stringify(tags) }),
     });
-    const answer = await fetch(`${at}/api/traces?${query}`);
+    const answer = await fetch(`${at}/api/traces?${query.toString()}`);
     const { data, errors }: { data: Trace[] | null; errors: unknown } = JSON.parse(await answer.text());
     assert.ok(data, JSON.stringify(errors));
     return data;
