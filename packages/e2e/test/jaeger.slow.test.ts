@@ -129,7 +129,7 @@ describe("The traces of a fleet, in a real Jaeger behind a real collector,", fun
       ...{ ...search, start: String(now - 3_600e6), end: String(now + 60e6), limit: "1500", lookback: "1h" },
       ...(tags && { tags: JSON.stringify(tags) }),
     });
-    const answer = await fetch(`${at}/api/traces?${query}`);
+    const answer = await fetch(`${at}/api/traces?${query.toString()}`);
     const { data, errors }: { data: Trace[] | null; errors: unknown } = JSON.parse(await answer.text());
     assert.ok(data, JSON.stringify(errors));
     return data;
@@ -180,7 +180,7 @@ describe("The traces of a fleet, in a real Jaeger behind a real collector,", fun
       });
   }
 
-  it("has each story as one tree, and warns of no span but an attempt", async () => {
+  it("has each story as one tree, and Jaeger warns only of what the page names", async () => {
     const warned: JaegerSpan[] = [];
     const done = await ended("[[text:hello]]");
     const failed = await ended("[[exit:1]]");
@@ -190,7 +190,8 @@ describe("The traces of a fleet, in a real Jaeger behind a real collector,", fun
     for (const [trace, expected] of [
       [done.trace, ["task", ...run]],
       [failed.trace, ["task", ...run]],
-      [waiting.traceId, ["task", "  queue.wait"]],
+      // A wait is a span when an executor has ended it.
+      [waiting.traceId, ["task"]],
     ] as const) {
       await eventually(
         async () => {
@@ -203,9 +204,13 @@ describe("The traces of a fleet, in a real Jaeger behind a real collector,", fun
       warned.push(...((await traceOf(trace))?.spans.filter(({ warnings }) => warnings?.length) ?? []));
     }
     // An attempt ends when its executor has the queue's answer, a moment after the task. Jaeger takes this for a clock
-    // that is wrong, and warns. It may warn of nothing else.
+    // that is wrong, and warns. It also warns of a wait that took less than a millisecond: it calls this a negative time.
+    // It may warn of nothing else.
+    const others = warned.flatMap(({ operationName, warnings }) =>
+      (warnings ?? []).map((text) => `${operationName}: ${text}`),
+    );
     assert.deepEqual(
-      warned.filter(({ operationName }) => operationName !== "task.attempt"),
+      others.filter((text) => !/^(task\.attempt: clock skew|queue\.wait: Negative duration)/.test(text)),
       [],
     );
     console.log(`ratio jaeger_warnings_per_task ${warned.length / 3}`);
