@@ -4,7 +4,7 @@
  * any code.
  *
  * The SDK's own variables apply: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_BSP_*,
- * OTEL_EXPORTER_OTLP_*. One default differs: OTEL_EXPORTER_OTLP_PROTOCOL is grpc. A service names itself (`inService`).
+ * OTEL_EXPORTER_OTLP_*. One default differs: OTEL_EXPORTER_OTLP_PROTOCOL is grpc. Each sampler counts for new traces. A service names itself (`inService`).
  */
 import { DiagLogLevel, diag } from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
@@ -17,6 +17,12 @@ const exporting = Boolean(
   process.env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] || process.env["OTEL_EXPORTER_OTLP_ENDPOINT"],
 );
 process.env["OTEL_EXPORTER_OTLP_PROTOCOL"] ??= "grpc";
+
+// A trace is decided once, where it begins. Without a parent, the sampler decides as it is named.
+const sampler = process.env["OTEL_TRACES_SAMPLER"] ?? "";
+if (/^(?:always_on|always_off|traceidratio)$/.test(sampler)) {
+  process.env["OTEL_TRACES_SAMPLER"] = `parentbased_${sampler}`;
+}
 
 const spans = exporting ? await spanExport() : undefined;
 

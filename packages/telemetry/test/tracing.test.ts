@@ -72,7 +72,10 @@ describe("tracing between two processes", () => {
     before(async () => {
       const env = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint };
       const named = { OTEL_SERVICE_NAME: "mine", OTEL_RESOURCE_ATTRIBUTES: "deployment.environment.name=test" };
-      ({ server } = await callOnce({ server: env, caller: { ...env, ...named } }));
+      ({ server } = await callOnce({
+        server: env,
+        caller: { ...env, ...named, OTEL_TRACES_SAMPLER: "always_off" },
+      }));
     });
 
     it("creates no span for a method that either side leaves out, nor for a health check", () => {
@@ -90,6 +93,10 @@ describe("tracing between two processes", () => {
         ...{ "service.name": "ccsp-queue", "service.namespace": "ccsp", "service.instance.id": "queue-7" },
         "service.version": VERSION,
       });
+    });
+
+    it("keeps a trace that was sampled where it began, whatever its own sampler says", () => {
+      assert.ok(receiver.resources().has("mine"));
     });
 
     it("lets OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win", () => {
