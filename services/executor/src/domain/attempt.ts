@@ -154,6 +154,7 @@ export class Attempt {
     }
     this.#freePlace();
     this.#keepUntold(outcome);
+    span.done();
     const end = await this.#tellEnd(outcome);
     await this.#forgetTold(end);
     span.ended(end);

@@ -162,7 +162,12 @@ function setUp({
     queue,
     tracing: {
       attempt: (_lease, work) =>
-        work({ traceparent: "", engine: () => ({ traceparent: "", add: () => {}, end: () => {} }), ended: () => {} }),
+        work({
+          traceparent: "",
+          engine: () => ({ traceparent: "", add: () => {}, end: () => {} }),
+          done: () => {},
+          ended: () => {},
+        }),
     },
     metrics: { started: () => {}, ended: (_engine, end) => void ends.push(end), ran: () => {} },
     clock,

@@ -3,7 +3,10 @@ import type { Lease } from "./queue.js";
 
 /** Spans of attempts. Implemented by `../telemetry/attempt-spans.ts`. */
 export interface AttemptTracing {
-  /** Runs `work` inside the attempt's span. The span ends when `work` does. The queue makes that of a lost attempt. */
+  /**
+   * Runs `work` inside the attempt's span. The span ends when the work says that it is done, or at the end of `work`. The
+   * queue makes that of a lost attempt.
+   */
   attempt<T>(lease: Lease, work: (span: AttemptSpan) => Promise<T>): Promise<T>;
 }
 
@@ -12,6 +15,8 @@ export interface AttemptSpan {
   readonly traceparent: string;
   /** Starts the child span of the engine's process. */
   engine(engine: Pick<Engine, "provider">): EngineSpan;
+  /** The work is done, so the span ends now. The report of the end comes after it: its answer ends the task's span. */
+  done(): void;
   /** Records how the attempt ended. */
   ended(word: AttemptEnd): void;
 }

@@ -22,11 +22,15 @@ export function createAttemptTracing(executorId: string): AttemptTracing {
       const span = spans.startSpan("task.attempt", { kind: SpanKind.CONSUMER, ...startOf(lease, executorId) }, parent);
       const inside = trace.setSpan(parent, span);
       let end: AttemptEnd | undefined;
+      let doneMs: number | undefined;
       try {
         return await context.with(inside, () =>
           work({
             traceparent: currentTraceparent(),
             engine: (engine) => startEngineSpan(lease, engine),
+            done() {
+              doneMs = Date.now();
+            },
             ended(word) {
               end = word;
               span.setAttribute("ccsp.outcome", word);
@@ -36,7 +40,7 @@ export function createAttemptTracing(executorId: string): AttemptTracing {
         );
       } finally {
         // The queue has taken the lease back, and has made this span with the same ids.
-        if (end !== "LOST") span.end();
+        if (end !== "LOST") span.end(doneMs);
       }
     },
   };

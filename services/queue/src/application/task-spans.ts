@@ -76,7 +76,8 @@ export function createTaskSpans({ store, clock, labels }: SpanDeps): TaskSpans {
         context: { ...parent, spanId: newSpanId() },
         parent,
         startMs,
-        endMs,
+        // Times come from the clocks of two replicas.
+        endMs: Math.max(startMs, endMs),
         attributes: {
           ...identityOf(task),
           "ccsp.attempt": (task.attempt ?? 0) + 1,
