@@ -70,7 +70,8 @@ describe("the messages that moved from the queue's protos to the public ones", (
     assert.ok(bytes.length > 0);
     assert.deepEqual(bytes, earlier.encode(message));
     assert.deepEqual(today.decode(bytes), message);
-    assert.deepEqual(earlier.decode(bytes), message);
+    // The earlier type has no fields that are new since, so its objects are compared by their bytes.
+    assert.deepEqual(earlier.encode(earlier.decode(bytes)), bytes);
   };
   const requests = <T>(method: { requestSerialize(value: T): Buffer; requestDeserialize(bytes: Buffer): T }) => ({
     encode: method.requestSerialize,
