@@ -114,7 +114,7 @@ class Errors(unittest.TestCase):
 
     def test_a_run_whose_time_is_over_tells_the_task_and_is_no_outage(self):
         self.serve_a_task_that_lasts()
-        run = self.client.run("hello", timeout=0.5)
+        run = self.client.run("hello", timeout=4)
         with self.assertRaises(ccsp.RunTimeoutError) as caught:
             run.result()
         error = caught.exception
@@ -124,7 +124,7 @@ class Errors(unittest.TestCase):
 
         async def program():
             async with ccsp.AsyncClient(self.gateway.target, token="secret") as client:
-                await client.run("hello", timeout=0.5).result()
+                await client.run("hello", timeout=4).result()
 
         with self.assertRaises(ccsp.RunTimeoutError) as caught:
             asyncio.run(program())
@@ -141,7 +141,7 @@ class Errors(unittest.TestCase):
 
         self.gateway.answers.update(RunTask=breaks, WatchTask=away)
         with self.assertRaises(ccsp.UnavailableError) as caught:
-            self.client.run("hello", timeout=0.5).result()
+            self.client.run("hello", timeout=4).result()
         self.assertEqual(caught.exception.task_id, "0-1")
 
     def test_the_end_of_a_with_block_ends_the_stream(self):

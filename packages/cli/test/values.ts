@@ -78,6 +78,7 @@ export const VALUES: Readonly<Record<string, Values>> = {
   "notify retry [notification]": ID,
   "notify test <channel>": ID,
   "notify preview <path>": PATH,
+  "doctor --wait <time>": DURATION,
   "notify preview --at <time>": { ...DATE, wrong: ["soon", "Write it as 2026-01-31T09:00Z"] },
 
   "--single": FLAG,

@@ -188,6 +188,10 @@ export async function startFakeGateway(options: FakeGatewayOptions = {}): Promis
     from: number,
     wrap: (entry: TaskEvent) => Res,
   ) => {
+    if (from >= log.length && log.at(-1)?.event?.$case === "taskEnded") {
+      call.end();
+      return;
+    }
     let next = from;
     const stream: Stream = {
       push() {

@@ -70,7 +70,7 @@ describe("the traces of tasks", function () {
     assert.equal(error, undefined);
     const task = await client.get(id);
     assert.equal(startMs, task.createTime?.getTime());
-    assert.ok(Math.abs(endMs - (task.endTime?.getTime() ?? 0)) < 1_000);
+    assert.ok(Math.abs(endMs - (task.endTime?.getTime() ?? 0)) < 10_000);
   });
 
   it("of a task that failed: the category and its fixed text, and nothing that the engine said", async () => {
@@ -176,8 +176,8 @@ describe("the traces of tasks", function () {
     assert.deepEqual(next?.links, [{ traceId: lost?.traceId, spanId: lost?.spanId }]);
   });
 
-  it("of a task with a start time, and of one that a schedule makes", async () => {
-    const { id } = await submit({ prompt: "later", startTime: new Date(Date.now() + 700) });
+  it("of a task with a start time", async () => {
+    const { id } = await submit({ prompt: "later", startTime: new Date(Date.now() + 5_000) });
     await reaches(id, "SUCCEEDED");
     const { events } = await story(id, whole(`${wait(1, "START_TIME")}\n${RUN}`));
     assert.deepEqual(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -130,6 +131,7 @@ async def follow(
         call: Any = None
         try:
             sent = await caller.metadata(log.patience.whole(), headers)
+            log.began = time.monotonic()
             call = getattr(caller.agent, log.method)(log.request, metadata=sent, timeout=log.patience.whole())
             async for message in call:
                 for entry in log.entries(message):

@@ -33,6 +33,7 @@ LONGEST_TRY = 10.0
 #: How long a channel may take to say that it is connected.
 MOMENT = 0.5
 #: How long a stream that breaks after an end is tried again. Only a task that was put back has more entries.
+_STOOD = 30.0
 _AFTER_END = 2.0
 
 
@@ -156,6 +157,8 @@ class Following:
         self.request, self.patience = start, caller.patience(timeout)
         self._doubt = Doubt([start.request_id]) if isinstance(start, api.RunTaskRequest) else None
         self._ended = False
+        # When the newest stream began, on the monotonic clock.
+        self.began = time.monotonic()
 
     @property
     def method(self) -> str:
@@ -177,6 +180,9 @@ class Following:
 
     def pause(self, error: grpc.RpcError) -> float | None:
         """How long to wait before the next try. None if the log is complete. Raises what the agent should see."""
+        # Longer than keepalive needs to notice a lost gateway: the stream was there, also if its task said nothing.
+        if not self._ended and time.monotonic() - self.began > _STOOD:
+            self.patience.progressed()
         late = error.code() == grpc.StatusCode.DEADLINE_EXCEEDED and self.patience.over()
         if late and isinstance(self.request, api.WatchTaskRequest):
             if self._ended:

@@ -213,6 +213,8 @@ class FakeGateway:
         context.add_callback(self._wake)
         while True:
             with self._news:
+                if after >= len(stored.log) and stored.log and stored.log[-1].HasField("task_ended"):
+                    return
                 self._news.wait_for(
                     lambda: len(stored.log) > after or self._restarts > restarts or not context.is_active()
                 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -105,6 +106,7 @@ def follow(
         call: Any = None
         try:
             sent = caller.metadata(log.patience.whole(), headers)
+            log.began = time.monotonic()
             call = getattr(caller.agent, log.method)(log.request, metadata=sent, timeout=log.patience.whole())
             for message in call:
                 yield from log.entries(message)

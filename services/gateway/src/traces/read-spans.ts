@@ -80,7 +80,9 @@ async function readJaeger(url: string, traceId: string): Promise<readonly Span[]
     const { data }: JaegerAnswer = JSON.parse(cutter.rest());
     return (data ?? []).flatMap(({ processes = {} }) => spansOfJaeger({ data: [{ spans, processes }] }));
   } catch (cause) {
-    if (!(cause instanceof SyntaxError || cause instanceof TypeError)) throw cause;
+    // The body of an answer breaks off with this error of fetch: an outage, and not a wrong address.
+    const broken = cause instanceof TypeError && cause.message === "terminated";
+    if (broken || !(cause instanceof SyntaxError || cause instanceof TypeError)) throw cause;
     throw new Unusable("what CCSP_GATEWAY_TRACES_URL names does not answer as Jaeger's query service", { cause });
   }
 }

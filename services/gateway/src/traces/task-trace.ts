@@ -28,6 +28,8 @@ export async function traceOf(task: Task | undefined, readSpans: ReadSpans | und
   return { traceId, readable: true, spans: listed, leftOut: all.length - spans.length };
 }
 
+/** The spans right below that of a task. */
+const BELOW_TASK = /^(queue\.wait|task\.attempt)$/;
 const STEPS = /^(task|queue\.wait|task\.attempt|engine\.run .*)$/;
 
 /** The spans that say what happened, then the others, each in the order of their start. */
@@ -44,7 +46,7 @@ function mostWanted(spans: readonly Span[]): Span[] {
 function withTask(spans: readonly Span[], { traceId, createTime, endTime }: Task): Span[] {
   const ids = new Set(spans.map(({ spanId }) => spanId));
   const orphan = spans.find(
-    ({ name, parentSpanId }) => STEPS.test(name) && parentSpanId !== "" && !ids.has(parentSpanId),
+    ({ name, parentSpanId }) => BELOW_TASK.test(name) && parentSpanId !== "" && !ids.has(parentSpanId),
   );
   if (orphan === undefined) return [...spans];
   const of = spans.filter(({ parentSpanId }) => parentSpanId === orphan.parentSpanId);

@@ -28,7 +28,7 @@ export function contained<T>(channel: string, work: () => Promise<T>): Promise<T
  */
 export function blame(error: unknown): string | undefined {
   const call = calls.getStore();
-  call?.fail(new DeliveryError("invalid", `the channel's code failed outside of its calls: ${causeOf(error)}`));
+  call?.fail(new DeliveryError("unavailable", `the channel's code failed outside of its calls: ${causeOf(error)}`));
   return call?.channel;
 }
 

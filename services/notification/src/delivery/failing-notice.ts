@@ -1,13 +1,13 @@
 import { bareNotice, type Notice } from "../domain/notice.js";
 import type { Missed } from "./channel-worker.js";
 
-/** After this time, another notice that is given up is told of anew. */
+/** A channel's next failure is reported again only after this time. */
 const MATTER_MS = 24 * 3_600_000;
 
 /**
- * Says that a channel has given a notice up, to the other channels, or that it delivers not all of it, such as to
- * some recipients, to all channels: the other recipients hear of it. Undefined for such a notice itself: channels that fail must not tell of
- * each other for ever.
+ * Tells the other channels that a channel has given up a notice. If a channel delivers only a part of it, such as to
+ * some recipients, all channels are told. Undefined for such a notice itself: channels that fail must not report each
+ * other for ever.
  */
 export function failingNotice(
   channel: string,

@@ -71,7 +71,8 @@ export function render(
     return joined([lead, table(left === 0 ? all : [...all, more], format), ...links]);
   };
   for (const [at, row] of known.entries())
-    if (bodyOf([...rows, row], at + 1 < known.length ? known.length : 0).length <= longest) rows.push(row);
+    if (bodyOf([...rows, row], at + 1 < known.length || rows.length < at ? known.length : 0).length <= longest)
+      rows.push(row);
   const body = bodyOf(rows, known.length - rows.length);
   return {
     title: oneLine(fill(title, "text", TITLE_VALUE), 1_000),

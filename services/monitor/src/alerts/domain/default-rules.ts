@@ -288,16 +288,6 @@ const GIVEN: readonly Given[] = [
     prometheus: exported("instance_crashes", { service: "queue", instance: "queue-1" }, 0, 2),
   },
   {
-    name: "session-lost",
-    metric: "session_lost",
-    when: [">=", 1],
-    severity: "critical",
-    summary: "The login {engine}/{account} is lost: its tasks wait for a person",
-    whatToDo:
-      "Log in on a host of this account's executors, then run `ccsp session confirm`. `ccsp session list` says what the provider answered.",
-    prometheus: exported("session_lost", { engine: "claude-code", account: "team" }, 0, 1),
-  },
-  {
     name: "runaway-task",
     metric: "task_run_time_multiple",
     when: [">", 3],
@@ -376,6 +366,17 @@ const OF_EACH = "ccsp_log_lines_dropped_total";
  * reported to it.
  */
 const ONLY_PROMETHEUS: readonly Given[] = [
+  // The monitor itself sends `session.timeout` for a lost login.
+  {
+    name: "session-lost",
+    metric: "session_lost",
+    when: [">=", 1],
+    severity: "critical",
+    summary: "The login {engine}/{account} is lost: its tasks wait for a person",
+    whatToDo:
+      "Log in on a host of this account's executors, then run `ccsp session confirm ENGINE/ACCOUNT`. `ccsp session list` says what the provider answered.",
+    prometheus: exported("session_lost", { engine: "claude-code", account: "team" }, 0, 1),
+  },
   {
     name: "service-absent",
     metric: "",
@@ -384,7 +385,7 @@ const ONLY_PROMETHEUS: readonly Given[] = [
     severity: "critical",
     summary: "No {service} of CCSP answers Prometheus",
     whatToDo:
-      "Start the service, or look why it does not answer: `ccsp status`, its log, and the page of targets of Prometheus. Without the monitor nobody is told of any other alert.",
+      "Start the service, or look why it does not answer: `ccsp status`, its log, and the page of targets of Prometheus. Without the monitor, people get no other alert.",
     prometheus: {
       value: SERVICES.map((service) => `absent(${OF_EACH}{service="${service}"})`).join(" or "),
       series: SERVICES.map((service) => ({

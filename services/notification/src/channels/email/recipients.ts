@@ -41,7 +41,7 @@ export function createRecipients(to: readonly string[]) {
       known.delete(id);
       const named = rejectedErrors.map(({ recipient = "", responseCode = 0 }) => ({
         recipient,
-        text: `${recipient} (${responseCode})`,
+        text: `${shortened(recipient)} (${responseCode})`,
         // RFC 5321, 4.2.1: 4yz passes, 5yz stays.
         final: responseCode >= 500,
       }));
@@ -64,6 +64,9 @@ export function createRecipients(to: readonly string[]) {
     },
   };
 }
+
+/** An address as all channels may show it: other people read them, and issues may be public. */
+const shortened = (address: string): string => address.replace(/^(.).*@/, "$1…@");
 
 /** The first ones: the texts are shown in one line. */
 const textOf = (texts: readonly string[]): string =>
