@@ -23,9 +23,10 @@ compose=(docker compose -f "$(dirname "${BASH_SOURCE[0]}")/../compose.yaml" "$@"
 services=(queue executor gateway monitor notification)
 
 missing=0
+images=$("${compose[@]}" config --images secrets "${services[@]}" | sort -u)
 while read -r image; do
   docker image inspect "$image" >/dev/null 2>&1 || { echo "there is no image $image: build or pull it first" >&2; missing=1; }
-done < <("${compose[@]}" config --images secrets "${services[@]}" | sort -u)
+done <<<"$images"
 [[ $missing == 0 ]] || exit 1
 
 # A new release may need secrets that the old one did not have.
@@ -34,3 +35,5 @@ for service in "${services[@]}"; do
   echo "$service"
   "${compose[@]}" up --detach --no-deps --wait --wait-timeout 1300 "$service"
 done
+# It renews certificates. Release 0.3.0 had no such container.
+"${compose[@]}" up --detach --no-deps certificates

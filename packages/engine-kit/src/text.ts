@@ -19,8 +19,10 @@ export function createWholeText(): (event: EngineEvent) => EngineEvent | undefin
   let half = "";
   let of = 0;
   return (event) => {
-    if (event.type === "tool") return { ...event, name: words(event.name) };
-    if (event.type === "tool-ended") return event;
+    // A run may write the engine's output, and ids are kept until the tool has ended.
+    if (event.type === "tool")
+      return { ...event, name: words(event.name), ...(event.id !== undefined && { id: words(event.id) }) };
+    if (event.type === "tool-ended") return { ...event, id: words(event.id) };
     if (event.type === "notice") return { ...event, message: words(event.message) };
     if (event.type === "usage") return { ...event, model: words(event.model) };
     if (event.type === "taken-back") return event;

@@ -1,10 +1,11 @@
+import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ManagedProcess, startProcess } from "@ccsp/fleet";
-import { createAuthority } from "@ccsp/testkit";
+import { createAuthority, eventually } from "@ccsp/testkit";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const COMPONENTS = join(ROOT, "k8s/components");
@@ -234,7 +235,7 @@ export async function startRedisPods(context: Parameters<typeof createAuthority>
         },
       });
       opened.push(probe);
-      while (writes.length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+      await eventually(() => assert.ok(writes.length > 0), { timeoutMs: 60_000, what: "the first write of the probe" });
       return async () => {
         await writeFile(end, "");
         await probe.exited;

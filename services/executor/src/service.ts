@@ -45,8 +45,8 @@ import { WarmPool } from "./warm/pool.js";
 /** Calls of Sync belong to no task, and a run makes thousands of Report: its span says how many. */
 const UNTRACED = { untraced: ["sync", "report"] } as const;
 
-/** The longest wait for the queue at the start. A startup probe in k8s/ allows 120 s. */
-const KNOWN_MS = 110_000;
+/** The longest wait for the queue at the start. A startup probe in k8s/ allows 120 s for all of the start. */
+const KNOWN_MS = 60_000;
 
 /** Bytes on disk of ends that the queue has not answered. */
 const MOST_END_BYTES = 64 * 1024 * 1024;

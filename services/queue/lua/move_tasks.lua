@@ -202,7 +202,9 @@ end
 
 -- The end of the lease left the charge for an average run, because the use of the run was not known then.
 local function charge_late(r, used)
-  if used and r.charged and r.ran == r.fence then
+  if used and r.charged then
+    -- The end of a lease without a start gave the whole charge back.
+    r.charged = r.ran == r.fence and r.charged or 0
     charges.correct(KEYS[TURNS + CLASS[r.class]], r, used)
   end
   if used then

@@ -157,7 +157,8 @@ export class Attempt {
     span.done();
     const end = await this.#tellEnd(outcome);
     await this.#forgetTold(end);
-    span.ended(end);
+    // The queue has made the span of a lease that it took back, also if it took the result later.
+    span.ended(this.lost ? "LOST" : end);
     const failure = outcome && !outcome.ok ? outcome.failure : undefined;
     const level = failure?.category === end ? LEVELS[failure.severity] : "info";
     this.#log[level]({ end, ...(failure && { reason: failure.message }), ...outcome?.facts }, "attempt over");

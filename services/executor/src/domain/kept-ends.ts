@@ -36,7 +36,8 @@ interface TellDeps {
 export async function tellLeft({ kept, clock, log }: TellDeps, signal: AbortSignal): Promise<void> {
   const tell = async (end: LeftEnd): Promise<void> => {
     const answer = await persist((abort) => end.tell(abort), { clock, signal });
-    if (signal.aborted && answer === "lost") return;
+    // A queue with a fault says nothing of the end. The next boot tells it, until the folder drops it after a day.
+    if (answer === "broken" || (signal.aborted && answer === "lost")) return;
     await kept.remove(end);
     const about = { task: end.taskId, fence: String(end.fence), how: end.how };
     if (answer === "ok") log.info(about, "the queue took the end of an attempt that an earlier boot could not tell it");

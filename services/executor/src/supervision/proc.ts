@@ -108,6 +108,11 @@ export function reapedCpuMs(): number {
 export const readPssBytes = (pid: number): number =>
   1024 * Number(/^Pss:\s+(\d+)/m.exec(readText(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0);
 
+/** A run has a few of each. A run with more counts as over its memory: to read them would take this process's time. */
+const MOST_NAMESPACES = 32;
+const MOST_TMPFS = 256;
+const MOST_MOUNTINFO_BYTES = 256 * 1024;
+
 /** Device and place of a tmpfs in /proc/<pid>/mountinfo. A space in a name is written as \040 there. */
 const TMPFS = /^\d+ \d+ (\d+:\d+) \S+ (\S+) .* - tmpfs /gm;
 
@@ -123,20 +128,40 @@ export function readTmpfsBytes(pids: readonly number[]): number {
     const namespace = namespaceOf(pid);
     if (namespace === "" || namespaces.has(namespace)) continue;
     namespaces.add(namespace);
+    if (namespaces.size > MOST_NAMESPACES) return Number.MAX_SAFE_INTEGER;
     // Those of the host, which a run may see too, are not its own.
-    devices ??= new Set(tmpfsOf("self").map(({ device }) => device));
-    for (const { device, place } of tmpfsOf(pid)) {
+    devices ??= new Set(tmpfsOf("self")?.map(({ device }) => device));
+    const mounts = tmpfsOf(pid);
+    if (mounts === undefined) return Number.MAX_SAFE_INTEGER;
+    for (const { device, place } of mounts) {
       if (devices.has(device)) continue;
       devices.add(device);
+      if (devices.size > MOST_TMPFS) return Number.MAX_SAFE_INTEGER;
       total += bytesIn(`/proc/${pid}/root${place}`);
     }
   }
   return total;
 }
 
-function tmpfsOf(pid: number | "self"): { readonly device: string; readonly place: string }[] {
-  // One read call returns only a part of this file.
-  const mounts = orElse(() => readFileSync(`/proc/${pid}/mountinfo`, "latin1"), "");
+/** The beginning of such a file, up to the bound. One read call returns only a part of it. */
+function readMounts(path: string): string {
+  const file = openSync(path, "r");
+  try {
+    let text = "";
+    for (let bytes = 1; bytes > 0 && text.length < MOST_MOUNTINFO_BYTES; ) {
+      bytes = readSync(file, BUFFER, 0, BUFFER.length, null);
+      text += BUFFER.toString("latin1", 0, bytes);
+    }
+    return text;
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Undefined: there are too many mounts to read. */
+function tmpfsOf(pid: number | "self"): { readonly device: string; readonly place: string }[] | undefined {
+  const mounts = orElse(() => readMounts(`/proc/${pid}/mountinfo`), "");
+  if (mounts.length >= MOST_MOUNTINFO_BYTES) return undefined;
   return [...mounts.matchAll(TMPFS)].map(([, device = "", place = ""]) => ({
     device,
     place: place.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))),
