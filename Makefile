@@ -10,8 +10,11 @@ REDIS := packages/e2e/test/redis-users.test.ts packages/fleet/test/redis.test.ts
   services/queue/test/{every-script,failover,failover-asked,redis-refuses,conversations}.test.ts
 UNIT := 'packages/*/src/**/*.test.ts' 'services/*/src/**/*.test.ts'
 E2E := 'packages/e2e/test/**/*.test.ts'
-# Long files come first, so that the parallel jobs end at about the same time.
 LIVE := 'services/*/test/**/*.test.ts' 'packages/!(e2e)/test/**/*.test.ts'
+# The files of E2E and LIVE by turns: those of the whole fleet use the cores, and those of one service mostly wait. Long
+# files come first, so that the parallel jobs end at about the same time.
+BY_TURNS = $$(paste -d' ' <(printf '%s\n' packages/e2e/test/*.test.ts) <(printf '%s\n' services/*/test/*.test.ts)) \
+  'packages/!(e2e)/test/**/*.test.ts'
 PROOFS := node .ci/proofs.mjs
 MOCHA := mocha --reporter ./mocha-reporter.cjs
 FAST := $(MOCHA) --ignore '**/*.slow.test.ts'
@@ -57,7 +60,7 @@ packages:
 # Tests start some thousand processes. With what Node has compiled before, each of them starts faster.
 test test-integration test-e2e: export NODE_COMPILE_CACHE ?= $(CURDIR)/.tools/cache/node
 test: setup ## run all tests except the slow ones, two files at a time
-	@$(FAST) $(SIDE_BY_SIDE) $(E2E) $(LIVE) $(UNIT)
+	@$(FAST) $(SIDE_BY_SIDE) $(BY_TURNS) $(UNIT)
 
 # Runs the files *.slow.test.ts, compares the queue with its model in 30,000 steps, runs the unit tests and one task on
 # Node 22, and the demo and the tests of Redis on Redis 8.0. It records what passed in .ci/proofs.json. PROOF=fuzz runs
