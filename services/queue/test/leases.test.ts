@@ -84,6 +84,24 @@ function promises(options: WorldOptions): void {
       await assert.rejects(complete(again, second.fence), reason("LEASE_LOST"));
     });
 
+    it("charges a late result whole, whether the start of its run was told or not", async () => {
+      for (const [agent, told] of [
+        ["told", true],
+        ["untold", false],
+      ] as const) {
+        await add({ agent });
+        const { id, fence, ex } = await leaseOne();
+        if (told) await start(id, fence);
+        world.clock.now += LEASE_MS + 1;
+        await reap(world, keep);
+        ex.held.clear();
+        await world.queue.complete(id, fence, Buffer.from("late"), { tokens: 700 });
+      }
+      const { normalTurns } = queueKeys(0).engine("claude-code");
+      const times = await world.redis.client.zrange(normalTurns, "0", "-1", "WITHSCORES");
+      assert.deepEqual(times, ["told", "700", "untold", "700"]);
+    });
+
     /** Makes a lease of "ex-2", and one of another executor whose record cannot be decoded. */
     const leaseBesideBroken = async (): Promise<string> => {
       await add();
