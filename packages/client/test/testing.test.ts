@@ -71,6 +71,14 @@ describe("the gateway in memory for the tests of agents", () => {
     assert.throws(() => gateway.end(cancelled.id, "again"), /ended before/);
   });
 
+  it("ends a watch at once that begins behind the end of a task", async () => {
+    const { client } = await start();
+    const { id } = await client.submit({ prompt: "hello" });
+    let last = 0;
+    for await (const { sequence } of client.watch(id)) last = sequence;
+    for await (const entry of client.watch(id, { afterSequence: last })) assert.fail(String(entry.sequence));
+  });
+
   it("lists a failed task, and runs it again", async () => {
     const answers = [{ category: "TIMEOUT", message: "too slow" } as const, "at last"];
     const { client } = await start({ answer: async () => answers.shift() });

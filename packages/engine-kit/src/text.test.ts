@@ -34,5 +34,8 @@ describe("the text of a run", () => {
     assert.deepEqual(whole({ type: "tool", name: "a\ud83d" }), { type: "tool", name: "a\ufffd" });
     const long = whole({ type: "tool", name: "x".repeat(1_000_000) });
     assert.equal(long?.type === "tool" && long.name.length, 256);
+    const id = "x".repeat(1_000_000);
+    for (const event of [whole({ type: "tool", name: "a", id }), whole({ type: "tool-ended", id, failed: false })])
+      assert.equal(event && "id" in event && event.id?.length, 256);
   });
 });

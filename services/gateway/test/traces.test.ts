@@ -107,6 +107,25 @@ describe("the trace of a task", () => {
     );
   });
 
+  it("has the task's own span once, also if its parent is of a schedule or not there", async () => {
+    const about = { attributes: OF_TASK };
+    const spans = [
+      span("s", "", 0, { name: "queue.schedule", attributes: {} }),
+      span("own", "s", 1, { ...about, name: "task" }),
+      span("w", "own", 2, { ...about, name: "queue.wait" }),
+    ];
+    for (const given of [spans, spans.slice(1)]) {
+      const { spans: listed } = await traceOfTask(async () => given);
+      assert.deepEqual(
+        listed.map(({ name, depth }) => [name, depth]),
+        [
+          ["task", 0],
+          ["queue.wait", 1],
+        ],
+      );
+    }
+  });
+
   it("says that it cannot be read where the gateway knows no tracing system, and asks for no trace without an id", async () => {
     assert.deepEqual(await traceOfTask(undefined), { traceId: TRACE, readable: false, spans: [], leftOut: 0 });
     assert.deepEqual(await traceOfTask(() => assert.fail("asked"), ""), {
