@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { invalidFields, Refusal } from "@ccsp/errors";
 import type { Handlers } from "@ccsp/grpc-kit";
 import {
@@ -100,8 +101,9 @@ export function usageHandlers({ store, claims, gapsIn, allowedLabels }: UsageHan
   };
 }
 
+/** Compares, and does not encode: a time that no Date can hold has no bytes. */
 const isEmpty = (single: Omit<RecordUsageRequest, "records">): boolean =>
-  RecordUsageRequest.encode({ ...single, records: [] }).finish().length === 0;
+  isDeepStrictEqual({ ...single, records: [] }, RecordUsageRequest.fromPartial({}));
 
 /** `prefix` is put before the names of wrong fields. */
 function workOf(record: UsageRecord, prefix: string): OutsideWork {
