@@ -233,6 +233,8 @@ describe("a set of budgets that are used up", () => {
     }
     assert.deepEqual(fieldsOf([{ ...good, scope: { scope: { $case: "agentId", value: "a.b@c" } } }]), []);
     assert.deepEqual(fieldsOf([{ ...good, action: 99 }]), ["holds[0].action"]);
+    // What a timestamp beyond all dates is decoded as.
+    assert.deepEqual(fieldsOf([{ ...good, endTime: new Date(Number.NaN) }]), ["holds[0].end_time"]);
     assert.deepEqual(fieldsOf(Array.from({ length: 1_001 }, () => good)), ["holds"]);
   });
 });

@@ -68,7 +68,8 @@ function reports({ guard, monitor }: OperatorOperationOptions) {
     }),
 
     recordUsage: guard.unary(Rpcs.recordUsage, async (request, call) => {
-      checkTimes({ end_time: request.endTime });
+      const times = request.records.map(({ endTime }, at) => [`records[${at}].end_time`, endTime] as const);
+      checkTimes({ end_time: request.endTime, ...Object.fromEntries(times) });
       return monitor.recordUsage(request, soon(call));
     }),
 

@@ -31,6 +31,7 @@ function readHold(hold: HoldMessage, field: string, faults: Faults): BudgetHold 
   faults.unless(limitLength >= 1 && limitLength <= MAX_LIMIT, `${field}.limit`, `must be 1 to ${MAX_LIMIT} characters`);
   faults.unless(isVisible(limit), `${field}.limit`, VISIBLE_RULE);
   faults.unless(endTime !== undefined, `${field}.end_time`, "is missing");
+  faults.unless(!Number.isNaN(endTime?.getTime()), `${field}.end_time`, "is not a time");
   if (of === undefined || action === undefined || endTime === undefined) return undefined;
   return { name: budget, of, action, limit, until: endTime.getTime() };
 }
