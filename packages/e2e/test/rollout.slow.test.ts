@@ -95,9 +95,14 @@ describe("deploy/rolling-restart.sh and deploy/upgrade.sh, on a fleet with two r
 /** There is no cluster here. This stands for its API: it lists the workloads, and refuses one image for one workload. */
 const KUBECTL = `#!/bin/sh
 echo "$*" >>"$0.log"
+list() {
+  printf '{"items":[{"kind":"%s","metadata":{"name":"%s","namespace":"%s"},' "$1" "$2" "$3"
+  printf '"spec":{"replicas":1,"template":{"spec":{"containers":[{"name":"service","image":"%s"}]}}}}]}' "$4"
+}
 case "$*" in
-*name=executor*) echo "StatefulSet/executor ccsp-executors registry:5000/ccsp-executorservice:0.2.0@sha256:12" ;;
-get*) name=\${5##*name=}; echo "Deployment/$name ccsp registry:5000/ccsp-\${name}service:0.2.0" ;;
+"get pod "*) echo '{"items":[]}' ;;
+*name=executor*) list StatefulSet executor ccsp-executors registry:5000/ccsp-executorservice:0.2.0@sha256:12 ;;
+get*) name=\${5##*name=}; list Deployment "$name" ccsp "registry:5000/ccsp-\${name}service:0.2.0" ;;
 *gatewayservice:0.3.0*) touch "$0.broken" ;;
 *gatewayservice:0.2.0*) rm "$0.broken" ;;
 "rollout status Deployment/gateway"*) if [ -e "$0.broken" ]; then echo "error: timed out waiting for the condition" >&2; exit 1; fi ;;
