@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { mock } from "node:test";
+import { promisify } from "node:util";
 import type { RunExit } from "@ccsp/engine-kit";
-import { eventually } from "@ccsp/testkit";
+import { eventually, skip } from "@ccsp/testkit";
 import { findProcesses } from "../src/supervision/kill.js";
 import { readStat } from "../src/supervision/proc.js";
 import {
@@ -68,6 +69,15 @@ describe("the limits and records of a run", function () {
     const hog = "const held = []; setInterval(() => held.push(Buffer.alloc(5e6, 1)), 10);";
     const run = await start(`${node(hog)} & ${node(hog)} & wait`, { limits: { memoryBytes: 300 * MB, processes: 0 } });
     assert.deepEqual(word(await exitOf(run)).slice(0, 2), ["memory", "memory"]);
+  });
+
+  it("ends it when its files in memory are in more places than can be read, and invents no number for them", async function () {
+    await promisify(execFile)("unshare", ["-rm", "true"]).catch(() => skip(this, "unshare makes no mount namespace here"));
+    const mounts = `for i in $(seq 300); do mkdir ${dir}/$i; mount -t tmpfs none ${dir}/$i; done; sleep 60`;
+    const run = await start(`exec unshare -rm sh -c '${mounts}'`, { limits: { memoryBytes: 1024 * MB, processes: 0 } });
+    const { cause, resources } = await exitOf(run);
+    assert.equal(cause, "memory");
+    assert.ok((resources?.peakMemoryBytes ?? 0) < 100 * MB, `${resources?.peakMemoryBytes} bytes`);
   });
 
   it("counts memory that its processes share only once", async () => {

@@ -108,7 +108,7 @@ export function reapedCpuMs(): number {
 export const readPssBytes = (pid: number): number =>
   1024 * Number(/^Pss:\s+(\d+)/m.exec(readText(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0);
 
-/** A run has a few of each. A run with more counts as over its memory: to read them would take this process's time. */
+/** A run has a few of each. To read more would take this process's time. */
 const MOST_NAMESPACES = 32;
 const MOST_TMPFS = 256;
 const MOST_MOUNTINFO_BYTES = 256 * 1024;
@@ -118,9 +118,9 @@ const TMPFS = /^\d+ \d+ (\d+:\d+) \S+ (\S+) .* - tmpfs /gm;
 
 /**
  * Bytes of the files in memory that only these processes see: in each tmpfs of a mount namespace that is not that of
- * this process. 0 if they have none or this user may not look.
+ * this process. 0 if they have none or this user may not look. Undefined: they have too many to read.
  */
-export function readTmpfsBytes(pids: readonly number[]): number {
+export function readTmpfsBytes(pids: readonly number[]): number | undefined {
   const namespaces = new Set([namespaceOf("self")]);
   let devices: Set<string> | undefined;
   let total = 0;
@@ -128,15 +128,15 @@ export function readTmpfsBytes(pids: readonly number[]): number {
     const namespace = namespaceOf(pid);
     if (namespace === "" || namespaces.has(namespace)) continue;
     namespaces.add(namespace);
-    if (namespaces.size > MOST_NAMESPACES) return Number.MAX_SAFE_INTEGER;
+    if (namespaces.size > MOST_NAMESPACES) return undefined;
     // Those of the host, which a run may see too, are not its own.
     devices ??= new Set(tmpfsOf("self")?.map(({ device }) => device));
     const mounts = tmpfsOf(pid);
-    if (mounts === undefined) return Number.MAX_SAFE_INTEGER;
+    if (mounts === undefined) return undefined;
     for (const { device, place } of mounts) {
       if (devices.has(device)) continue;
       devices.add(device);
-      if (devices.size > MOST_TMPFS) return Number.MAX_SAFE_INTEGER;
+      if (devices.size > MOST_TMPFS) return undefined;
       total += bytesIn(`/proc/${pid}/root${place}`);
     }
   }

@@ -113,7 +113,7 @@ export class Tree {
     if (rows.length === 0) return;
     const rssBytes = sum(rows, (row) => row.rssBytes);
     const fileBytes = readTmpfsBytes(rows.map(({ pid }) => pid));
-    this.#has(rssBytes + fileBytes);
+    this.#has(rssBytes + (fileBytes ?? 0));
     this.#cpuMs = Math.max(this.#cpuMs ?? 0, this.#goneCpuMs + sum(rows, (row) => row.cpuMs));
     this.#judge(rssBytes, fileBytes);
   }
@@ -122,12 +122,15 @@ export class Tree {
     this.#peakMemoryBytes = Math.max(this.#peakMemoryBytes ?? 0, bytes);
   }
 
-  #judge(rssBytes: number, fileBytes: number): void {
+  #judge(rssBytes: number, fileBytes: number | undefined): void {
     const { onOverrun } = this.#options;
     const { processes, memoryBytes } = this.#options.limits;
     if (this.#root === undefined) return;
     if (processes > 0 && this.#members.length > processes) return onOverrun("processes");
-    if (memoryBytes === 0 || rssBytes + fileBytes <= memoryBytes) return;
+    if (memoryBytes === 0) return;
+    // A run that hides its files among many mounts is over its limit.
+    if (fileBytes === undefined) return onOverrun("memory");
+    if (rssBytes + fileBytes <= memoryBytes) return;
     // RSS counts shared pages more than once. The exact count is expensive, and is needed only now.
     if (this.pssBytes() + fileBytes > memoryBytes) onOverrun("memory");
   }
