@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { type Env, load } from "@ccsp/config";
@@ -13,7 +12,7 @@ import { ulid } from "ulid";
 import { defineExecutor, type ExecutorConfig, type Plugins } from "./config.js";
 import { openConversationFolder } from "./conversations/conversation-folder.js";
 import { createAdmission } from "./domain/admission.js";
-import { systemClock } from "./domain/clock.js";
+import { systemClock, timerOf } from "./domain/clock.js";
 import { createConversations } from "./domain/conversations.js";
 import { Executor } from "./domain/executor.js";
 import { Hooks } from "./domain/hooks/hooks.js";
@@ -77,7 +76,7 @@ const START = startList<ExecutorConfig>()
   .open("runs", ({ opened: { executor }, grpc: { address } }) => executor.start(address))
   // Only then `ccsp status` shows it. A queue that is away for longer does not keep it from being ready.
   .add("known", ({ opened: { executor }, stopping }) =>
-    within(KNOWN_MS, Promise.race([executor.known, once(stopping, "abort")]), () => undefined),
+    within(KNOWN_MS, executor.known, () => undefined, { timer: timerOf(systemClock, stopping) }),
   );
 
 /** Runs engine processes on this host. */
