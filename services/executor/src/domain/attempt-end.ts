@@ -39,24 +39,20 @@ export class EndReporter {
   async report(outcome: RunOutcome | undefined, cause: Exclude<StopCause, "lost"> | undefined): Promise<AttemptEnd> {
     // A cancel that comes after the work is done changes nothing.
     if (outcome?.ok) return await this.#complete(outcome);
-    if (cause === "cancel") return await this.#fail(cancelled, outcome);
-    if (cause === "kill") return await this.#fail(killed, outcome);
-    if (cause !== undefined) return await this.#release(GIVEN_BACK[cause]);
-    return await this.#fail(outcome?.failure ?? UNSTARTED, outcome);
+    if (cause !== undefined && isGivenBack(cause)) return await this.#release(GIVEN_BACK[cause]);
+    return await this.#fail(failureOf(outcome, cause), outcome);
   }
 
   /** The same end for a file, while the queue does not answer. Saves the conversation on this disk only. */
   async untold(outcome: RunOutcome | undefined, cause: StopCause | undefined): Promise<Ending> {
     const { lease, conversations } = this.#options;
     if (outcome?.ok) {
-      const turn = await conversations.keepHere(lease, outcome.result);
+      const { counted: _, ...turn } = await conversations.keep(lease, outcome.result, async () => "lost");
       const result = this.#resultOf(outcome, turn, ["the last entries of the task's log, if the queue lacks them"]);
       return { how: "complete", engine: lease.engine, result };
     }
-    if (cause === "cancel") return { how: "fail", failed: this.#failed(cancelled, outcome) };
-    if (cause === "kill") return { how: "fail", failed: this.#failed(killed, outcome) };
-    if (cause === "release" || cause === "park") return { how: "release", reason: GIVEN_BACK[cause] };
-    return { how: "fail", failed: this.#failed(outcome?.failure ?? UNSTARTED, outcome) };
+    if (cause !== undefined && isGivenBack(cause)) return { how: "release", reason: GIVEN_BACK[cause] };
+    return { how: "fail", failed: this.#failed(failureOf(outcome, cause), outcome) };
   }
 
   async #complete(outcome: RunSuccess): Promise<AttemptEnd> {
@@ -109,6 +105,12 @@ export class EndReporter {
     const { dropped } = this.#options;
     return dropped === 0 ? [] : [`${dropped} entries of the task's log`];
   }
+}
+
+function failureOf(outcome: RunOutcome | undefined, cause: StopCause | undefined): RunFailure {
+  if (cause === "cancel") return cancelled;
+  if (cause === "kill") return killed;
+  return outcome && !outcome.ok ? outcome.failure : UNSTARTED;
 }
 
 const killed = runFailure("CANCELLED", "an emergency stop killed it", { source: "CCSP" });

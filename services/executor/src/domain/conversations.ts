@@ -45,8 +45,6 @@ export interface Conversations {
   begin(lease: Lease, ask: Ask): Promise<ConversationTurn | Gone | undefined>;
   /** Stores the turn's transcript. To be called before the result is reported. */
   keep(lease: Lease, result: RunResult, ask: Ask): Promise<KeptTurn>;
-  /** Stores the turn's transcript on this disk only, while the queue does not answer. */
-  keepHere(lease: Lease, result: RunResult): Promise<Omit<KeptTurn, "counted">>;
 }
 
 /** A turn whose transcript was stored, or why it was not. Its result is not reported yet. */
@@ -112,16 +110,6 @@ class TwiceKept implements Conversations {
       log.warn(about, "turn of a conversation could not be saved at the queue");
     }
     return { ...turn, counted: () => kept.counted(copy) };
-  }
-
-  async keepHere(
-    lease: Lease,
-    { transcript, conversationId: engineId }: RunResult,
-  ): Promise<Omit<KeptTurn, "counted">> {
-    if (lease.conversation === undefined) return lost("");
-    if (transcript === undefined || engineId === "") return lost(NO_TRANSCRIPT);
-    const copy = { engine: lease.engine, engineId, fence: lease.fence };
-    return await this.#save(lease, copy, transcript, async () => "lost");
   }
 
   async #find(lease: Lease, held: HeldTurn, ask: Ask): Promise<Uint8Array | "broken" | undefined> {

@@ -177,7 +177,6 @@ function setUp({
     conversations: {
       begin: async () => undefined,
       keep: async () => ({ conversationId: "", transcriptFault: "", counted: async () => {} }),
-      keepHere: async () => ({ conversationId: "", transcriptFault: "" }),
     },
     kept: {
       put: async ({ taskId }, { how }) => void kept.set(taskId, how),
