@@ -7,13 +7,21 @@ import { openConversationFolder } from "../src/conversations/conversation-folder
 
 describe("copies of conversations on disk", () => {
   let path: string;
+  const opened: Awaited<ReturnType<typeof openConversationFolder>>[] = [];
   beforeEach(async () => {
     path = await mkdtemp(join(tmpdir(), "ccsp-copies-test-"));
   });
-  afterEach(() => rm(path, { recursive: true, force: true }));
+  afterEach(async () => {
+    for (const copies of opened.splice(0)) await copies.close();
+    await rm(path, { recursive: true, force: true });
+  });
 
-  const open = ({ bytes = 100, keptMs = 60_000 } = {}) =>
-    openConversationFolder({ path: join(path, "copies"), bytes, keptMs, log: pino({ level: "silent" }) });
+  const open = async ({ bytes = 100, keptMs = 60_000 } = {}) => {
+    const log = pino({ level: "silent" });
+    const copies = await openConversationFolder({ path: join(path, "copies"), bytes, keptMs, log });
+    opened.push(copies);
+    return copies;
+  };
   const copy = (engineId: string, fence: bigint) => ({ engine: "e", engineId, fence });
   const find = async (copies: Awaited<ReturnType<typeof open>>, engineId: string, fence: bigint) => {
     const bytes = await copies.find({ engine: "e", engineId, fence });

@@ -72,7 +72,9 @@ describe("the limits and records of a run", function () {
   });
 
   it("ends it when its files in memory are in more places than can be read, and invents no number for them", async function () {
-    await promisify(execFile)("unshare", ["-rm", "true"]).catch(() => skip(this, "unshare makes no mount namespace here"));
+    await promisify(execFile)("unshare", ["-rm", "true"]).catch(() =>
+      skip(this, "unshare makes no mount namespace here"),
+    );
     const mounts = `for i in $(seq 300); do mkdir ${dir}/$i; mount -t tmpfs none ${dir}/$i; done; sleep 60`;
     const run = await start(`exec unshare -rm sh -c '${mounts}'`, { limits: { memoryBytes: 1024 * MB, processes: 0 } });
     const { cause, resources } = await exitOf(run);

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
-import { basename, dirname } from "node:path";
-import { type OpenFolder, openTrustedFolder } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
 import type { CopyId, KeptCopies } from "../domain/conversations.js";
+import { isPending, type KeptFolder, openKeptFolder } from "../files/kept-folder.js";
 
 export interface ConversationFolderOptions {
   /** A folder in the executor's own folder. It outlives the executor. */
@@ -25,8 +24,6 @@ interface Copy {
 const MOST_COPIES = 10_000;
 /** Names that a boot looks at. There are no more, unless a run without a sandbox made them. */
 const MOST_NAMES = 2 * MOST_COPIES;
-/** Suffix of a file that is not completely written. */
-const PENDING = ".pending";
 
 /**
  * Opens the folder. Removes what is not a file of this executor, and files that an earlier boot did not finish. Rejects
@@ -35,42 +32,31 @@ const PENDING = ".pending";
 export async function openConversationFolder(
   options: ConversationFolderOptions,
 ): Promise<KeptCopies & { close(): Promise<void> }> {
-  const parent = await openTrustedFolder(dirname(options.path));
-  if (parent === undefined) throw new Error(`${dirname(options.path)} does not exist`);
-  const opened = await parent.makeFolder(basename(options.path)).catch(async (err: unknown) => {
-    await parent.close();
-    throw err;
-  });
+  const kept = await openKeptFolder(options.path);
+  const { files } = kept;
   const copies = new Map<string, Copy>();
-  for (const name of await opened.list(MOST_NAMES)) {
-    const facts = await opened.facts(name);
-    if (!facts?.plain || name.endsWith(PENDING)) await opened.remove(name);
+  for (const name of await files.list(MOST_NAMES)) {
+    const facts = await files.facts(name);
+    if (!facts?.plain || isPending(name)) await files.remove(name);
     else copies.set(name, { bytes: facts.bytes, atMs: facts.changedMs, counts: false });
   }
-  const folder = new ConversationFolder(options, { parent, opened }, copies);
+  const folder = new ConversationFolder(options, kept, copies);
   await folder.prune();
   return folder;
 }
 
-/** Both stay open: whatever gets their names later, the copies are in this folder. */
-interface Place {
-  readonly parent: OpenFolder;
-  readonly opened: OpenFolder;
-}
-
 /**
- * Copies of conversations on disk; only their owner can read them. A file's name is `<hash of engine and id>-<fence of
- * the turn>`. Each copy is complete: a file gets its name after it is written. The queue decides by the fence which
- * copy counts.
+ * Copies of conversations on disk. A file's name is `<hash of engine and id>-<fence of the turn>`. The queue decides by
+ * the fence which copy counts.
  */
 class ConversationFolder implements KeptCopies {
   readonly #options: ConversationFolderOptions;
-  readonly #place: Place;
+  readonly #folder: KeptFolder;
   readonly #copies: Map<string, Copy>;
 
-  constructor(options: ConversationFolderOptions, place: Place, copies: Map<string, Copy>) {
+  constructor(options: ConversationFolderOptions, folder: KeptFolder, copies: Map<string, Copy>) {
     this.#options = options;
-    this.#place = place;
+    this.#folder = folder;
     this.#copies = copies;
   }
 
@@ -78,7 +64,7 @@ class ConversationFolder implements KeptCopies {
     return this.#orLog(async () => {
       const name = copy.fence === 0n ? this.#namesOf(hashOf(copy)).reduce(newer, "") : fileOf(copy);
       if (!this.#copies.has(name)) return undefined;
-      return await this.#place.opened.read(name, { mostBytes: this.#options.bytes });
+      return await this.#folder.files.read(name, { mostBytes: this.#options.bytes });
     }, undefined);
   }
 
@@ -86,16 +72,7 @@ class ConversationFolder implements KeptCopies {
     return this.#orLog(async () => {
       if (bytes.byteLength > this.#options.bytes) return false;
       const name = fileOf(copy);
-      const pending = `${name}${PENDING}`;
-      const { opened } = this.#place;
-      await opened.remove(pending);
-      await opened.create(pending, bytes);
-      try {
-        await opened.rename(pending, name);
-      } catch (err) {
-        await opened.remove(pending);
-        throw err;
-      }
+      await this.#folder.write(name, bytes);
       this.#copies.set(name, { bytes: bytes.byteLength, atMs: Date.now(), counts: false });
       await this.prune();
       return true;
@@ -127,12 +104,8 @@ class ConversationFolder implements KeptCopies {
     }
   }
 
-  /** Removes the folder if it is empty. */
-  async close(): Promise<void> {
-    const { parent, opened } = this.#place;
-    if ((await opened.list(1)).length === 0) await parent.remove(basename(this.#options.path));
-    await opened.close();
-    await parent.close();
+  close(): Promise<void> {
+    return this.#folder.close();
   }
 
   #namesOf(key: string): string[] {
@@ -141,7 +114,7 @@ class ConversationFolder implements KeptCopies {
 
   async #remove(name: string): Promise<void> {
     this.#copies.delete(name);
-    await this.#place.opened.remove(name);
+    await this.#folder.files.remove(name);
   }
 
   async #orLog<T>(work: () => Promise<T>, otherwise: T): Promise<T> {

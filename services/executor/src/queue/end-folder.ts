@@ -1,8 +1,7 @@
-import { basename, dirname } from "node:path";
-import { type OpenFolder, openTrustedFolder } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
 import type { KeptEnds, LeftEnd } from "../domain/kept-ends.js";
 import type { Answer, Ending, LeaseId } from "../domain/queue.js";
+import { type KeptFolder, openKeptFolder } from "../files/kept-folder.js";
 import { decodeEnd, type EndMessage, encodeEnd, HOW_IT_ENDS, toEndMessage } from "./ends.js";
 import type { TellEnd } from "./queue-client.js";
 
@@ -18,8 +17,6 @@ export interface EndFolderOptions {
 const MOST_ENDS = 1_000;
 /** An end that is older is dropped. As a rule its task has begun again since. */
 const KEPT_MS = 24 * 60 * 60 * 1_000;
-/** Suffix of a file that is not completely written. */
-const PENDING = ".pending";
 /** `<task id>-<fence>.<how it ended>` */
 const NAME = new RegExp(`^([A-Za-z0-9_-]{1,64})-(\\d{1,19})\\.(${HOW_IT_ENDS.join("|")})$`);
 
@@ -28,13 +25,7 @@ const NAME = new RegExp(`^([A-Za-z0-9_-]{1,64})-(\\d{1,19})\\.(${HOW_IT_ENDS.joi
  * written. Rejects if the folder cannot be used.
  */
 export async function openEndFolder(options: EndFolderOptions): Promise<KeptEnds & { close(): Promise<void> }> {
-  const parent = await openTrustedFolder(dirname(options.path));
-  if (parent === undefined) throw new Error(`${dirname(options.path)} does not exist`);
-  const opened = await parent.makeFolder(basename(options.path)).catch(async (err: unknown) => {
-    await parent.close();
-    throw err;
-  });
-  const folder = new EndFolder(options, parent, opened);
+  const folder = new EndFolder(options, await openKeptFolder(options.path));
   await folder.load();
   return folder;
 }
@@ -42,22 +33,21 @@ export async function openEndFolder(options: EndFolderOptions): Promise<KeptEnds
 /** Each end is one file, which only its owner can read: the request to the queue, encoded. */
 class EndFolder implements KeptEnds {
   readonly #options: EndFolderOptions;
-  readonly #parent: OpenFolder;
-  readonly #opened: OpenFolder;
+  readonly #folder: KeptFolder;
   /** Bytes of each file. */
   readonly #files = new Map<string, number>();
   left: readonly LeftEnd[] = [];
 
-  constructor(options: EndFolderOptions, parent: OpenFolder, opened: OpenFolder) {
+  constructor(options: EndFolderOptions, folder: KeptFolder) {
     this.#options = options;
-    this.#parent = parent;
-    this.#opened = opened;
+    this.#folder = folder;
   }
 
   async load(): Promise<void> {
     const found: { readonly name: string; readonly bytes: number; readonly changedMs: number }[] = [];
-    for (const name of await this.#opened.list(2 * MOST_ENDS)) {
-      const facts = await this.#opened.facts(name);
+    const { files } = this.#folder;
+    for (const name of await files.list(2 * MOST_ENDS)) {
+      const facts = await files.facts(name);
       if (facts?.plain && NAME.test(name) && Date.now() - facts.changedMs <= KEPT_MS) found.push({ name, ...facts });
       else await this.#drop(name);
     }
@@ -82,7 +72,7 @@ class EndFolder implements KeptEnds {
       if (!NAME.test(name) || !this.#hasRoom(bytes.byteLength)) {
         throw new Error(`it has ${bytes.byteLength} bytes, and there is no room left`);
       }
-      await this.#write(name, bytes);
+      await this.#folder.write(name, bytes);
       this.#files.set(name, bytes.byteLength);
       log.info(
         { task: lease.taskId, how: ending.how },
@@ -97,29 +87,14 @@ class EndFolder implements KeptEnds {
     for (const how of HOW_IT_ENDS) {
       const name = `${taskId}-${fence}.${how}`;
       if (!this.#files.delete(name)) continue;
-      await this.#opened
+      await this.#folder.files
         .remove(name)
         .catch((err: unknown) => this.#options.log.error({ err, name }, "file could not be removed"));
     }
   }
 
-  /** Removes the folder if it is empty. */
-  async close(): Promise<void> {
-    if ((await this.#opened.list(1)).length === 0) await this.#parent.remove(basename(this.#options.path));
-    await this.#opened.close();
-    await this.#parent.close();
-  }
-
-  async #write(name: string, bytes: Uint8Array): Promise<void> {
-    const pending = `${name}${PENDING}`;
-    await this.#opened.remove(pending);
-    await this.#opened.create(pending, bytes);
-    try {
-      await this.#opened.rename(pending, name);
-    } catch (err) {
-      await this.#opened.remove(pending);
-      throw err;
-    }
+  close(): Promise<void> {
+    return this.#folder.close();
   }
 
   async #tell(name: string, id: LeaseId, how: Ending["how"], signal: AbortSignal): Promise<Answer> {
@@ -131,7 +106,7 @@ class EndFolder implements KeptEnds {
   }
 
   async #read(name: string, { taskId, fence }: LeaseId, how: Ending["how"]): Promise<EndMessage> {
-    const bytes = await this.#opened.read(name, { mostBytes: this.#options.mostBytes });
+    const bytes = await this.#folder.files.read(name, { mostBytes: this.#options.mostBytes });
     const end = decodeEnd(how, bytes ?? new Uint8Array());
     // A crash of the host may leave an empty file.
     if (end.message.taskId !== taskId || end.message.fence !== fence) throw new Error("it is of another lease");
@@ -145,6 +120,6 @@ class EndFolder implements KeptEnds {
 
   async #drop(name: string): Promise<void> {
     this.#options.log.warn({ name }, "the kept end of an attempt is too old or cannot be used; dropped");
-    await this.#opened.remove(name);
+    await this.#folder.files.remove(name);
   }
 }
