@@ -122,10 +122,10 @@ const MONITOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
 const EXECUTOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
   plugins: [],
   domain: [],
-  conversations: ["domain"],
   files: ["domain"],
+  conversations: ["domain", "files"],
   hooks: ["domain", "plugins"],
-  queue: ["domain"],
+  queue: ["domain", "files"],
   slots: ["domain"],
   sandbox: ["domain"],
   supervision: ["domain", "sandbox"],
