@@ -1,6 +1,7 @@
 import { number, share, time, usd } from "../format.js";
 import { overviewWords } from "../i18n/overview.js";
 import { wordOf } from "../i18n/states.js";
+import { Awaited } from "../parts/awaited.js";
 import { Empty, Panel } from "../parts/layout.js";
 import { BandBar } from "../parts/marks.js";
 import type { BudgetStanding, Forecast } from "../routes.js";
@@ -8,9 +9,16 @@ import type { Snapshots } from "../store.js";
 import { budgetOutlook, elapsedShare, type LimitOutlook, windowOutlook } from "./limits.js";
 
 /** How much of each window and budget is used, is expected, and when it runs out, with the error of the forecast. */
-export function LimitsPanel({ usage }: { readonly usage: Snapshots["usage"] }) {
+export function LimitsPanel({ usage }: { readonly usage: Snapshots["usage"] | undefined }) {
   const word = overviewWords();
   const now = Date.now();
+  if (!usage) {
+    return (
+      <Panel title={word.limits}>
+        <Awaited topic="usage" />
+      </Panel>
+    );
+  }
   const { windows, budgets, forecast } = usage;
   return (
     <Panel title={word.limits}>

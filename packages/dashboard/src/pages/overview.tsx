@@ -66,13 +66,7 @@ function WholeOverview() {
       <PageHead title={title} lead={lead} />
       {idle && <Empty title={word.nothingYet} command='ccsp run "Say hello"' />}
       <div class="panels overview">
-        {usage ? (
-          <LimitsPanel usage={usage} />
-        ) : (
-          <Panel title={word.limits}>
-            <Awaited topic="usage" />
-          </Panel>
-        )}
+        <LimitsPanel usage={usage} />
         <Panel title={word.starts}>
           {slos.error && <Failure error={slos.error} onRetry={slos.reload} />}
           {slos.data && <Starts slos={slos.data.slos} queue={queue} />}

@@ -98,7 +98,6 @@ function Exports({ times }: { readonly times: Times }) {
 function Panels({ range, times }: { readonly range: RangeName; readonly times: Times }) {
   const word = usageWords();
   const measure = chosenMeasure();
-  const limits = snapshot("usage").value;
   return (
     <div class="panels overview">
       <Panel
@@ -115,7 +114,7 @@ function Panels({ range, times }: { readonly range: RangeName; readonly times: T
         <OverTime range={range} measure={measure} times={times} />
       </Panel>
       <ForecastPanel measure={measure} />
-      {limits && <LimitsPanel usage={limits} />}
+      <LimitsPanel usage={snapshot("usage").value} />
       <Budgets />
     </div>
   );
