@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { CcspClient, TaskInput } from "@ccsp/client";
+import { queueClient } from "@ccsp/e2e-kit/internal-clients.js";
 import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
-import { TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { Priority, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually, type ReceivedSpan } from "@ccsp/testkit";
 import { shortName } from "@ccsp/trace-store";
 
@@ -140,13 +141,15 @@ describe("the traces of tasks", function () {
     assert.match(String(parked?.["ccsp.until"]), /^\d{4}-.*Z$/);
   });
 
-  it("of a task that was cancelled while it waited", async () => {
+  it("of a task whose priority changed and that was cancelled while it waited", async () => {
     const { id } = await submit({ prompt: "hello", affinity: { executorId: "nobody" } });
+    const queue = queueClient(world);
+    await queue.setPriority({ taskId: id, priority: Priority.HIGH }).finally(() => queue.close());
     await client.cancel(id, "not wanted");
     const { attributes, events, error } = await story(id, `${SUBMITTED}\n      task`);
     assert.deepEqual(
       [attributes["ccsp.outcome"], events?.map(({ name }) => name), error],
-      ["CANCELLED", ["task.cancel"], undefined],
+      ["CANCELLED", ["task.priority", "task.cancel"], undefined],
     );
   });
 
@@ -268,7 +271,7 @@ describe("the traces of tasks", function () {
     );
     assert.deepEqual([...roots].sort(), [
       ...["AgentService/CancelTask", "AgentService/RetryTask", "AgentService/SubmitTask", "AgentService/SubmitTasks"],
-      ...["notification deliver", "task", "usage record"],
+      ...["QueueService/SetPriority", "notification deliver", "task", "usage record"],
     ]);
   });
 });

@@ -13,3 +13,4 @@ export {
   traceparentOf,
 } from "./trace-context.js";
 export { type FinishedSpan, recordSpan, shutdownTracing, tracer } from "./tracing.js";
+export { usageAttributes } from "./usage-attributes.js";

@@ -10,26 +10,24 @@ export function traceparentOf(span: SpanContext | undefined): string {
 }
 
 /** A traceparent of any version, in version 00, so it has 55 characters. "" when it is empty or malformed. */
-export const readTraceparent = (traceparent: string): string => traceparentOf(parse(traceparent));
+export const readTraceparent = (traceparent: string): string => traceparentOf(spanOfTraceparent(traceparent));
 
 /**
  * Returns a context whose spans continue the trace of `traceparent`. Returns the root context if it is empty or
  * malformed, as W3C requires.
  */
 export function contextFromTraceparent(traceparent: string): Context {
-  const span = parse(traceparent);
+  const span = spanOfTraceparent(traceparent);
   return span === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, span);
 }
 
-/** The span that `traceparent` names. Undefined if it is empty or malformed. */
-export const spanOfTraceparent = (traceparent: string): SpanContext | undefined => parse(traceparent);
-
 /** Returns the trace id in `traceparent` as 32 hex digits. Returns "" if it is empty or malformed. */
 export function traceIdOf(traceparent: string): string {
-  return parse(traceparent)?.traceId ?? "";
+  return spanOfTraceparent(traceparent)?.traceId ?? "";
 }
 
-function parse(traceparent: string): SpanContext | undefined {
+/** The span that `traceparent` names. Undefined if it is empty or malformed. */
+export function spanOfTraceparent(traceparent: string): SpanContext | undefined {
   const match = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/.exec(traceparent);
   if (match === null) return undefined;
   const [, version, traceId = "", spanId = "", flags = "", more] = match;

@@ -1,6 +1,6 @@
-import type { Engine, EngineEvent, RunFacts, RunOutcome, Usage } from "@ccsp/engine-kit";
+import type { Engine, EngineEvent, RunFacts, RunOutcome } from "@ccsp/engine-kit";
 import { categoryText, isCategoryName } from "@ccsp/errors";
-import { contextFromTraceparent, currentTraceparent, tracer } from "@ccsp/telemetry";
+import { contextFromTraceparent, currentTraceparent, tracer, usageAttributes } from "@ccsp/telemetry";
 import { type Context, context, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import type { Lease } from "../domain/queue.js";
 import type { AttemptEnd, AttemptTracing, EngineSpan, Reported } from "../domain/trace.js";
@@ -154,11 +154,14 @@ function describe(span: Span, outcome: RunOutcome | undefined, provider: string 
       ...(conversationId !== "" && { "ccsp.engine.conversation.id": conversationId }),
       "ccsp.engine.version": engineVersion,
       ...(costUsd !== undefined && { "ccsp.cost_usd": costUsd }),
-      ...usageAttributes(usage),
+      ...(usage && usageAttributes(usage)),
     });
   } else {
     const { failure, usage, costUsd } = outcome;
-    span.setAttributes({ ...usageAttributes(usage), ...(costUsd !== undefined && { "ccsp.cost_usd": costUsd }) });
+    span.setAttributes({
+      ...(usage && usageAttributes(usage)),
+      ...(costUsd !== undefined && { "ccsp.cost_usd": costUsd }),
+    });
     fail(span, failure.category);
   }
 }
@@ -170,16 +173,5 @@ const factAttributes = ({ cause, code, resources, waited }: RunFacts) => ({
   "ccsp.run.cpu_ms": resources?.cpuMs,
   "ccsp.run.peak_memory_bytes": resources?.peakMemoryBytes,
 });
-
-/** Undefined if the usage is unknown. */
-export const usageAttributes = (usage: Usage | undefined) =>
-  usage && {
-    // The conventions count tokens that were read from a cache or written to one as input tokens too. Engines count
-    // them separately.
-    "gen_ai.usage.input_tokens": usage.inputTokens + usage.cacheReadTokens + usage.cacheCreationTokens,
-    "gen_ai.usage.output_tokens": usage.outputTokens,
-    "gen_ai.usage.cache_read.input_tokens": usage.cacheReadTokens,
-    "gen_ai.usage.cache_write.input_tokens": usage.cacheCreationTokens,
-  };
 
 const isFailure = (word: AttemptEnd): boolean => !["SUCCEEDED", "RELEASED", "LOST", "CANCELLED"].includes(word);

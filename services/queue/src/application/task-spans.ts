@@ -1,13 +1,20 @@
 import { randomBytes } from "node:crypto";
 import { categoryText } from "@ccsp/errors";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { type FinishedSpan, recordSpan, spanOfTraceparent, traceparentOf, tracer } from "@ccsp/telemetry";
+import {
+  type FinishedSpan,
+  recordSpan,
+  spanOfTraceparent,
+  traceparentOf,
+  tracer,
+  usageAttributes,
+} from "@ccsp/telemetry";
 import { type Attributes, type Link, ROOT_CONTEXT, type SpanContext, SpanKind, trace } from "@opentelemetry/api";
 import type { LogEntry, NoteStore } from "../domain/log/log-store.js";
-import { sumOf } from "../domain/task/decide.js";
+import { isPriorityChange, sumOf } from "../domain/task/decide.js";
 import { labelName, labelOf } from "../domain/task/labels.js";
 import type { Move } from "../domain/task/move.js";
-import { type Consumed, type Failure, isEnded, isHeld, type Task } from "../domain/task/task.js";
+import { type Failure, isEnded, isHeld, type Task } from "../domain/task/task.js";
 import type { TaskTraces } from "../domain/task/task-traces.js";
 import { waitedFor } from "./waited-for.js";
 
@@ -189,18 +196,9 @@ function endOf({ attempt = 0, state, consumed: before }: Partial<Task>, { to, se
     "ccsp.attempts": attempts,
     "ccsp.outcome": to,
     ...(category && to !== "CANCELLED" && { "error.type": category }),
-    ...(total && consumedAttributes(total)),
+    ...(total && { ...usageAttributes(total), "ccsp.cost_usd": total.costUsd }),
   };
 }
-
-/** The conventions count what was read from a cache or written to one as input too. */
-const consumedAttributes = (total: Consumed): Attributes => ({
-  "gen_ai.usage.input_tokens": total.inputTokens + total.cacheReadTokens + total.cacheCreationTokens,
-  "gen_ai.usage.output_tokens": total.outputTokens,
-  "gen_ai.usage.cache_read.input_tokens": total.cacheReadTokens,
-  "gen_ai.usage.cache_write.input_tokens": total.cacheCreationTokens,
-  "ccsp.cost_usd": total.costUsd,
-});
 
 const categoryOf = (error: Failure | null | undefined): Failure["category"] | undefined => error?.category;
 
@@ -230,6 +228,6 @@ function eventsOf({ content, timeMs, attempt }: LogEntry): { name: string; timeM
   if (state === "CANCELLING") return [named("task.cancel")];
   if (state !== "QUEUED") return [];
   if (category) return [...(CLOSES_GATE.has(category) ? [named("gate.closed")] : []), named("task.retry")];
-  if (note.reason?.startsWith("priority changed")) return [named("task.priority")];
+  if (isPriorityChange(note.reason)) return [named("task.priority")];
   return [named(attempt === 0 ? "task.ready" : "task.retry")];
 }

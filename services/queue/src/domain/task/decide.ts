@@ -235,10 +235,15 @@ export function afterRetry(task: Task, reason: string): Move | undefined {
   };
 }
 
+const PRIORITY_CHANGED = "priority changed from ";
+
+/** Whether this is the reason in the log of a change of the priority. */
+export const isPriorityChange = (reason = ""): boolean => reason.startsWith(PRIORITY_CHANGED);
+
 /** The move of SetPriority. Undefined when there is nothing to change. */
 export function afterPriority(task: Task, priority: PriorityClass): Move | undefined {
   if (isHeld(task.state) || isEnded(task.state) || task.class === priority) return undefined;
-  const note = { reason: `priority changed from ${task.class} to ${priority}` };
+  const note = { reason: `${PRIORITY_CHANGED}${task.class} to ${priority}` };
   return { from: task.state, to: task.state, set: { class: priority }, note };
 }
 
