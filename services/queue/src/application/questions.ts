@@ -85,7 +85,7 @@ export function createQuestions({ queue, store, order, limits, conversations }: 
         ...(start > created ? { state: "SCHEDULED", since: start, ready: start } : { state: "QUEUED" }),
         labels: Object.entries(labels).map(([key, value]) => labelName(key, value)),
         ...conditionsOf(accepted),
-        ...(affinity ? undefined : followed),
+        ...(affinity ? undefined : followed?.conditions),
       };
       const situation = await situationOf(task);
       const blockers = blockersOf(task, situation, order());

@@ -109,9 +109,10 @@ const needsLookUp = ({ task, spec }: Asked): boolean => task.cacheKey !== undefi
 async function lookUpAndStore({ task, spec }: Asked, { queue, cache, conversations }: LookUpDeps): Promise<FullTask> {
   const result = task.cacheKey === undefined ? undefined : await cache?.find(task.cacheKey, spec);
   const followed = spec.conversation && (await conversations?.follow(task.agent, task.engine, spec.conversation));
-  const own = spec.affinity || !followed ? task.conditions : { ...task.conditions, ...followed };
+  const pinned = spec.affinity ? undefined : followed?.conditions;
+  const own = pinned ? { ...task.conditions, ...pinned } : task.conditions;
   const conditions = result ? toBeAnswered(own) : own;
-  const follows = task.trace === undefined ? undefined : await conversations?.traceOf(spec.conversation?.id ?? "");
+  const follows = followed && task.trace !== undefined ? await conversations?.traceOf(followed.head) : undefined;
   const stored = await queue.enqueue({ ...task, ...(conditions && { conditions }), ...(follows && { follows }) });
   return result ? answered(stored, result, queue) : stored;
 }

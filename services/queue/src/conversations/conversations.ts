@@ -14,6 +14,14 @@ export interface Asked {
   readonly fork: boolean;
 }
 
+/** What a task that continues a conversation follows. */
+export interface Followed {
+  /** The newest turn. */
+  readonly head: Turn;
+  /** Where the task should start. Undefined: anywhere. */
+  readonly conditions?: StartConditions;
+}
+
 /** A turn whose result is not stored yet. */
 export interface PendingTurn {
   /** The id that the result names. */
@@ -48,11 +56,8 @@ const ONLY_THERE_MS = 10 * 60_000;
 /** The rules of conversations; see docs/queue-features.md. */
 export function createConversations({ store, tasks, affinityMs }: ConversationsDeps) {
   return {
-    /**
-     * Where a task that continues a conversation should start. Undefined: anywhere. Throws CONVERSATION_NOT_FOUND, or
-     * INVALID_FIELD.
-     */
-    async follow(agent: string, engine: string, { id }: Asked): Promise<StartConditions | undefined> {
+    /** Undefined: the task begins a conversation. Throws CONVERSATION_NOT_FOUND, or INVALID_FIELD. */
+    async follow(agent: string, engine: string, { id }: Asked): Promise<Followed | undefined> {
       if (id === "") return undefined;
       const found = await load({ store, tasks }, id);
       if (found === undefined || found.agent !== agent) throw notFound(id);
@@ -60,19 +65,20 @@ export function createConversations({ store, tasks, affinityMs }: ConversationsD
         const description = `is a conversation with ${found.engine}, not with ${engine}`;
         throw invalidFields([{ field: "spec.conversation.id", description }]);
       }
-      const { executor, engineId, fault } = found.head;
+      const { head } = found;
+      const { executor, engineId, fault } = head;
       // No executor can continue from this turn, and any executor can report that.
-      if (engineId === "") return undefined;
-      if (fault !== undefined) return { pin: executor, pinMs: Math.max(affinityMs, ONLY_THERE_MS) };
-      if (affinityMs === 0) return undefined;
+      if (engineId === "") return { head };
+      if (fault !== undefined)
+        return { head, conditions: { pin: executor, pinMs: Math.max(affinityMs, ONLY_THERE_MS) } };
+      if (affinityMs === 0) return { head };
       const living = (await tasks.executors(PRESENT_MS)).find((each) => each.id === executor && !each.draining);
-      return living && { pin: executor, pinMs: affinityMs };
+      return { head, ...(living && { conditions: { pin: executor, pinMs: affinityMs } }) };
     },
 
-    /** W3C trace context of the task of the newest turn. Undefined: there is none. */
-    async traceOf(id: string): Promise<string | undefined> {
-      const head = id === "" ? undefined : (await store.find(id))?.head;
-      return head && (await tasks.find(head.task))?.trace;
+    /** W3C trace context of the task of a turn. Undefined: there is none. */
+    async traceOf({ task }: Turn): Promise<string | undefined> {
+      return (await tasks.find(task))?.trace;
     },
 
     /**

@@ -3,6 +3,7 @@ import { shardOfTask } from "../domain/task/shard.js";
 import type { Task } from "../domain/task/task.js";
 import type { TaskReads } from "../domain/task/task-store.js";
 import { loadSpec } from "../messages/task-message.js";
+import type { Turn } from "./conversation.js";
 import type { Asked, Conversations, PendingTurn } from "./conversations.js";
 
 export type TaskConversations = ReturnType<typeof createTaskConversations>;
@@ -24,7 +25,7 @@ export function createTaskConversations(conversations: Conversations, tasks: Tas
   return {
     follow: (agent: string, engine: string, asked: Asked) => conversations.follow(agent, engine, asked),
 
-    traceOf: (id: string) => conversations.traceOf(id),
+    traceOf: (turn: Turn) => conversations.traceOf(turn),
 
     /** Throws LEASE_LOST, INVALID_FIELD. */
     save: (taskId: string, fence: number, transcript: Uint8Array) => conversations.save(taskId, fence, transcript),
