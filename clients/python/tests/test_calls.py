@@ -237,13 +237,21 @@ class Calls(unittest.TestCase):
 
     def test_each_task_of_a_batch_has_its_own_outcome(self):
         refused = submission_pb2.Refused(reason="QUEUE_FULL", message="full", retry_after={"seconds": 2})
-        outcomes = [submission_pb2.SubmitOutcome(task_id="0-1"), submission_pb2.SubmitOutcome(refused=refused)]
+        fault = submission_pb2.FieldFault(field="spec.engine", description="is not known")
+        wrong = submission_pb2.Refused(reason="INVALID_FIELD", message="wrong", fields=[fault])
+        outcomes = [
+            submission_pb2.SubmitOutcome(task_id="0-1"),
+            submission_pb2.SubmitOutcome(refused=refused),
+            submission_pb2.SubmitOutcome(refused=wrong),
+        ]
         self.gateway.answers["SubmitTasks"] = lambda request: api.SubmitTasksResponse(outcomes=outcomes)
-        one, other = self.client().submit_many([{"prompt": "a"}, {"prompt": "b", "priority": "low"}])
+        tasks = [{"prompt": "a"}, {"prompt": "b", "priority": "low"}, {"prompt": "c", "engine": "none"}]
+        one, other, third = self.client().submit_many(tasks)
         self.assertEqual((one.task_id, one.error), ("0-1", None))
+        self.assertEqual(third.error.fields, (ccsp.Field("spec.engine", "is not known"),))
         self.assertEqual((type(other.error), other.error.retry_after), (ccsp.QueueFullError, 2.0))
         items = self.gateway.requests("SubmitTasks")[0].tasks
-        self.assertEqual(len({item.request_id for item in items}), 2)
+        self.assertEqual(len({item.request_id for item in items}), 3)
 
     def test_a_list_fetches_pages_as_they_are_read(self):
         pages = {"": ("a", "next"), "next": ("b", "")}

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from ccsp.errors import CcspError, Doubt, NotFoundError, error_for
+from ccsp.errors import CcspError, Doubt, Field, NotFoundError, error_for
 from ccsp.fields import Filter, ScheduleFields, Span, State, Task, TaskFields
 from ccsp.gateway.v1 import agent_service_pb2 as api
 from ccsp.message import to_message
@@ -176,7 +176,8 @@ def _submitted(outcome: submission_pb2.SubmitOutcome, request_id: str, lost: boo
         return Submitted(task_id=outcome.task_id)
     refused = outcome.refused
     after = refused.retry_after.ToTimedelta().total_seconds() if refused.HasField("retry_after") else None
-    error = error_for(refused.reason, refused.message, retry_after=after)
+    fields = [Field(each.field, each.description) for each in refused.fields]
+    error = error_for(refused.reason, refused.message, retry_after=after, fields=fields)
     # These do not say whether the task is stored, also without a lost try.
     unsure = refused.reason in ("DEPENDENCY_UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL")
     error.request_ids, error.may_have_taken_effect = (request_id,), lost or unsure
