@@ -301,7 +301,7 @@ describe("the usage store", function () {
           ...{ endTime: undefined, outcome: "succeeded" as const, tokens: undefined, costUsd: 1, runMs: undefined },
           ...work,
         })),
-        { allowedLabels: [], isList: true, now },
+        { allowedLabels: [], prefixOf: (at) => `records[${at}].`, now },
       );
     const runs = async () => (await reportUsage(storeOf(), { ...all, groupBy: [] }, now)).rows[0]?.counts.runs;
 
@@ -332,7 +332,7 @@ describe("the usage store", function () {
         costUsd: 1,
         runMs: undefined,
       } as const;
-      const options = { allowedLabels: [], isList: false, now: new Date(now.getTime() - MINUTE_MS) };
+      const options = { allowedLabels: [], prefixOf: () => "", now: new Date(now.getTime() - MINUTE_MS) };
       const claims = createRedisClaimStore(redis.client);
       await assert.rejects(recordWork({ store: died, claims }, [{ ...work, ...about }], options), /died/);
       assert.deepEqual(await record({}), ["counted"]);

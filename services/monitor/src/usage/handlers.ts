@@ -92,8 +92,9 @@ export function usageHandlers({ store, claims, gapsIn, allowedLabels }: UsageHan
         throw invalidFields([
           { field: "records", description: "cannot be used together with the fields of one record" },
         ]);
-      const works = isList ? records.map((record, at) => workOf(record, `records[${at}].`)) : [workOf(single, "")];
-      const outcomes = await recordWork({ store, claims }, works, { allowedLabels, isList, now: new Date() });
+      const prefixOf = (at: number) => (isList ? `records[${at}].` : "");
+      const works = (isList ? records : [single]).map((record, at) => workOf(record, prefixOf(at)));
+      const outcomes = await recordWork({ store, claims }, works, { allowedLabels, prefixOf, now: new Date() });
       if (!isList && outcomes[0] === "conflict")
         throw new Refusal("REQUEST_ID_CONFLICT", "the agent used request_id before for another record");
       return { counted: outcomes.includes("counted"), states: isList ? outcomes.map((each) => STATES[each]) : [] };

@@ -41,34 +41,31 @@ export interface ClaimStore {
 export type RecordOutcome = "counted" | "repeat" | "conflict";
 
 /**
- * Counts work that was done outside CCSP, each record once. `isList` says that faults name the record. Throws a Refusal
- * that names every wrong field, and then counts nothing.
+ * Counts work that was done outside CCSP, each record once. `prefixOf` gives what stands before the names of a record's
+ * wrong fields. Throws a Refusal that names every wrong field, and then counts nothing.
  */
 export async function recordWork(
   { store, claims }: { readonly store: Pick<UsageStore, "record">; readonly claims: ClaimStore },
   works: readonly OutsideWork[],
   {
     allowedLabels,
-    isList,
+    prefixOf,
     now,
-  }: { readonly allowedLabels: readonly string[]; readonly isList: boolean; readonly now: Date },
+  }: { readonly allowedLabels: readonly string[]; readonly prefixOf: (at: number) => string; readonly now: Date },
 ): Promise<RecordOutcome[]> {
   if (works.length > MAX_RECORDS)
     throw invalidFields([{ field: "records", description: `has ${works.length} records, at most ${MAX_RECORDS}` }]);
   const faults = works.flatMap((work, at) =>
-    faultsOf(work, now).map(({ field, description }) => ({
-      field: isList ? `records[${at}].${field}` : field,
-      description,
-    })),
+    faultsOf(work, now).map(({ field, description }) => ({ field: prefixOf(at) + field, description })),
   );
   if (faults.length > 0) throw invalidFields(faults.slice(0, MAX_FAULTS));
-  const runs = works.map((work) => runOfWork(work, allowedLabels, now));
+  const runs = works.map((work) => ({ run: runOfWork(work, allowedLabels, now), digest: digestOf(work) }));
   const ends = await claims.claim(
-    runs.map(({ id, endTime }, at) => ({ id, digest: digestOf(works[at]), endMs: endTime.getTime() })),
+    runs.map(({ run: { id, endTime }, digest }) => ({ id, digest, endMs: endTime.getTime() })),
     now.getTime(),
   );
   return Promise.all(
-    runs.map(async (run, at) => {
+    runs.map(async ({ run }, at) => {
       const end = ends[at];
       if (end === undefined || end === "conflict") return "conflict";
       return (await store.record({ ...run, endTime: new Date(end) })) === "ok" ? "counted" : "repeat";
@@ -79,8 +76,8 @@ export async function recordWork(
 const MAX_FAULTS = 20;
 
 /** The same for the same content, in whatever order its labels are. */
-function digestOf(work: OutsideWork | undefined): string {
-  const content = { ...work, labels: Object.entries(work?.labels ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1)) };
+function digestOf(work: OutsideWork): string {
+  const content = { ...work, labels: Object.entries(work.labels).toSorted(([a], [b]) => (a < b ? -1 : 1)) };
   return createHash("sha256").update(JSON.stringify(content)).digest("base64url").slice(0, 22);
 }
 

@@ -219,7 +219,7 @@ describe("work done outside", () => {
     },
     claims: { claim: async (records: readonly { readonly endMs: number }[]) => records.map(({ endMs }) => endMs) },
   };
-  const recordOf = (one: OutsideWork) => recordWork(ports, [one], { allowedLabels: ["team"], isList: false, now });
+  const recordOf = (one: OutsideWork) => recordWork(ports, [one], { allowedLabels: ["team"], prefixOf: () => "", now });
 
   it("has an id of its agent and request, and unknown numbers where the caller gives none", async () => {
     await recordOf(work);
