@@ -15,11 +15,12 @@ import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 
 let registry: FileRegistry | undefined;
 
-/** Every proto of CCSP. The descriptor is read at the first call. */
-function protos(): FileRegistry {
-  registry ??= createFileRegistry(
-    fromBinary(FileDescriptorSetSchema, readFileSync(new URL("../descriptor.binpb", import.meta.url))),
-  );
+/** The image that `buf build` wrote beside the generated code: a `FileDescriptorSet`. */
+export const imageBytes = (): Uint8Array => readFileSync(new URL("../descriptor.binpb", import.meta.url));
+
+/** Every proto of CCSP and what they import. The image is read at the first call. */
+export function protos(): FileRegistry {
+  registry ??= createFileRegistry(fromBinary(FileDescriptorSetSchema, imageBytes()));
   return registry;
 }
 

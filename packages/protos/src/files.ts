@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
-import { createFileRegistry, type DescFile, type FileRegistry, fromBinary } from "@bufbuild/protobuf";
+import type { DescFile, FileRegistry } from "@bufbuild/protobuf";
 import { BinaryReader } from "@bufbuild/protobuf/wire";
-import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { imageBytes, protos } from "./descriptor.js";
 
 /** One file: the bytes of its `FileDescriptorProto`, as buf wrote them. */
 export type FileBytes = Uint8Array;
@@ -18,11 +17,10 @@ export interface ProtoFiles {
   extensionsOf(message: string): number[] | undefined;
 }
 
-/** Every proto of CCSP and what they import: the image that `buf build` wrote beside the generated code. */
+/** Every proto of CCSP and what they import. */
 export function readProtoFiles(): ProtoFiles {
-  const image = readFileSync(new URL("../descriptor.binpb", import.meta.url));
-  const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, image));
-  const bytes = bytesOfFiles(image, registry);
+  const registry = protos();
+  const bytes = bytesOfFiles(imageBytes(), registry);
   const symbols = symbolsOf(registry);
   const extensions = [...registry].filter((type) => type.kind === "extension");
 
