@@ -5,7 +5,9 @@ import { table, withLinks } from "./markdown.js";
 export function alertRules(): string {
   const conditions: readonly (readonly [(typeof DEFAULT_RULES)[number], string, string?])[] = [
     ...DEFAULT_RULES.map((rule) => [rule, `\`${conditionText(rule)}\``] as const),
-    ...PROMETHEUS_ONLY_RULES.map((rule) => [rule, ONLY_IN_PROMETHEUS, "only there"] as const),
+    ...PROMETHEUS_ONLY_RULES.map(
+      (rule) => [rule, rule.metric ? `\`${conditionText(rule)}\`` : SILENT, "only there"] as const,
+    ),
   ];
   const rows = conditions.map(([rule, condition, where]) => [
     `[\`${rule.name}\`](runbooks.md#${rule.name})`,
@@ -18,4 +20,5 @@ export function alertRules(): string {
   return table(["rule", "severity", "fires when", "what it says", "what to do", "also in Prometheus"], rows);
 }
 
-const ONLY_IN_PROMETHEUS = "no metrics for 2 min";
+/** When a rule fires that judges no value, but that there is none. */
+const SILENT = "no metrics for 2 min";
