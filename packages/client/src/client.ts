@@ -166,7 +166,7 @@ interface Item {
 /** One task of a batch as a part of the request, or what is wrong with it: the others are submitted all the same. */
 function toItem(input: TaskInput & { readonly requestId?: string }): Item | { readonly error: CcspError } {
   try {
-    // What is no object has no task in it: `toSpec` says so.
+    // `toSpec` throws the error for an input that is not an object.
     if (!isRecord(input)) return { spec: toSpec(input), requestId: "" };
     const { requestId = randomUUID(), ...task } = input;
     checkSubmitSettings({ requestId });

@@ -8,8 +8,8 @@ export interface TaskTrace {
   /** Whether the gateway can read traces. If not, an empty list of spans says nothing about the trace. */
   readonly readable: boolean;
   /**
-   * The spans of this task, each after its parent. At most 2,000, the ones that matter most. Spans arrive seconds or minutes after
-   * they ended, and the tracing system forgets them after a while.
+   * The spans of this task, each after its parent. At most 2,000, the ones that matter most. Spans arrive seconds or
+   * minutes after they ended, and the tracing system forgets them after a while.
    */
   readonly spans: readonly TaskSpan[];
   /** Number of spans of this task that were left out. */

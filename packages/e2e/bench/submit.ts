@@ -1,7 +1,7 @@
 // `make bench-submit`: measures SubmitTask at a steady rate through gateway, queue and an append-only Redis. It
 // compares this in the same run with two things. The first is GetCapabilities of the same gateway over the same channel
-// settings, and ListTasks with GetTask. The second is the same fleet with everything off that protects it: mTLS between the services, the limits at
-// the gateway, and audit lines. The two fleets take turns.
+// settings, and ListTasks with GetTask. The second is the same fleet with everything off that protects it: mTLS between
+// the services, the limits at the gateway, and audit lines. The two fleets take turns.
 
 import { readFile } from "node:fs/promises";
 import { startWorld, type WorldOptions } from "@ccsp/e2e-kit/world.js";

@@ -24,7 +24,8 @@ export interface OpenFolder {
 
   /**
    * Reads a file. Undefined: there is none. Rejects with `FileRefused` if it is not a regular file, if it has more than
-   * `mostBytes`, if this user may not read it, or if it has a second link or another owner and is not `shared`. Never waits for a pipe.
+   * `mostBytes`, if this user may not read it, or if it has a second link or another owner and is not `shared`. Never
+   * waits for a pipe.
    */
   read(name: string, options: ReadOptions): Promise<Uint8Array | undefined>;
 
@@ -118,8 +119,8 @@ export async function inFolder<T>(
 }
 
 /**
- * Makes a file that only this user can read, by a path below the folder of a run, with the folders on that path. Rejects
- * if the file exists, or if the run's folder does not.
+ * Makes a file that only this user can read, by a path below the folder of a run, with the folders on that path.
+ * Rejects if the file exists, or if the run's folder does not.
  */
 export async function createBelow(folder: string, path: string, content: string | Uint8Array): Promise<void> {
   const made = await inFolder(openFolder(folder), async (run) => {
@@ -132,8 +133,8 @@ export async function createBelow(folder: string, path: string, content: string 
 }
 
 /**
- * Makes a folder that only this user can enter, by a path below the folder of a run, with the folders on that path. It is
- * no error if it exists.
+ * Makes a folder that only this user can enter, by a path below the folder of a run, with the folders on that path. It
+ * is no error if it exists.
  */
 export async function makeFolderBelow(folder: string, path: string): Promise<void> {
   const made = await inFolder(openFolder(folder), (run) => inFolder(run.makeFolder(path), async () => true));

@@ -50,8 +50,9 @@ export interface ConsumeOptions {
  * survives restarts of Redis, also if Redis is then empty. Events come in stream order per partition, one at a time if
  * `inFlight` is not set, except events that are delivered again.
  *
- * Resolves when it has begun to read. Rejects if Redis is down for the whole time of a start (`atStart`). `close()` lets the running handlers end
- * and offers the rest to the other consumers immediately. Close it before the Redis connection.
+ * Resolves when it has begun to read. Rejects if Redis is down for the whole time of a start (`atStart`). `close()`
+ * lets the running handlers end and offers the rest to the other consumers immediately. Close it before the Redis
+ * connection.
  */
 export async function consumeEvents(options: ConsumeOptions): Promise<{ close(): Promise<void> }> {
   const { redis, partitions = 1, from = "oldest", handle, count = () => undefined } = options;

@@ -44,8 +44,8 @@ const MARGIN_MS = 20;
 
 /**
  * Reads one partition until `stop` aborts. It starts the entries in stream order, with at most `inFlight` of them
- * running, and handles failed entries again when they are due. A failed entry does not delay the entries behind it. Only when `maxPending` failed
- * entries wait does it stop reading.
+ * running, and handles failed entries again when they are due. A failed entry does not delay the entries behind it.
+ * Only when `maxPending` failed entries wait does it stop reading.
  */
 export async function readPartition(options: PartitionReaderOptions, stop: AbortSignal): Promise<void> {
   const { group, reader, rule, log, maxPending, inFlight } = options;

@@ -59,9 +59,9 @@ type Contain = (error: unknown) => boolean;
 const containing = new Set<Contain>();
 
 /**
- * Keeps the process running after an error that no code has caught, a rejection or a throw, if `contain` returns true for
- * it, until it is closed. It is for code that others wrote, and has to tell that code from ours: it is called in the
- * async context in which the error was thrown.
+ * Keeps the process running after an error that no code has caught, a rejection or a throw, if `contain` returns true
+ * for it, until it is closed. It is for code that others wrote, and has to tell that code from ours: it is called in
+ * the async context in which the error was thrown.
  */
 export function containCrashes(contain: Contain): { close(): Promise<void> } {
   containing.add(contain);
@@ -69,8 +69,8 @@ export function containCrashes(contain: Contain): { close(): Promise<void> } {
 }
 
 /**
- * Logs what no code catches, and ends the process then, with code 1, unless it is contained. Node itself would print errors and warnings with all
- * of their properties, and wait until somebody reads them.
+ * Logs what no code catches, and ends the process then, with code 1, unless it is contained. Node itself would print
+ * errors and warnings with all of their properties, and wait until somebody reads them.
  */
 export function logCrashes(log: Logger): void {
   process.on("uncaughtException", (err) => {

@@ -4,7 +4,8 @@
  * any code.
  *
  * The SDK's own variables apply: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_BSP_*,
- * OTEL_EXPORTER_OTLP_*. One default differs: OTEL_EXPORTER_OTLP_PROTOCOL is grpc. Each sampler counts for new traces. A service names itself (`inService`).
+ * OTEL_EXPORTER_OTLP_*. One default differs: OTEL_EXPORTER_OTLP_PROTOCOL is grpc. Each sampler counts for new traces. A
+ * service names itself (`inService`).
  */
 import { DiagLogLevel, diag } from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";

@@ -20,8 +20,8 @@ export interface OtlpService {
 }
 
 /**
- * Passes the spans of each export, and the attributes of their resources, to `receive`. `admit` gets the size of an export before it is decoded: the export is
- * refused with RESOURCE_EXHAUSTED and this text if the function returns one.
+ * Passes the spans of each export, and the attributes of their resources, to `receive`. `admit` gets the size of an
+ * export before it is decoded: the export is refused with RESOURCE_EXHAUSTED and this text if the function returns one.
  */
 export function otlpService(
   receive: (spans: readonly Span[], resources: readonly Readonly<Record<string, unknown>>[]) => void,

@@ -2,8 +2,9 @@ import { unlessBrief } from "@ccsp/testkit";
 import { burstyDay, directionChanges, OFF, type SimulatedResult, simulate } from "../test/simulated-day.js";
 
 /**
- * Compares the controller, with the forecaster that is served, with fixed rates on 50 bursty days, in a simulation. It is deterministic: no clock, no
- * network. `fixed` is the greatest rate that never reaches the limit; `unbounded` is no rate at all.
+ * Compares the controller, with the forecaster that is served, with fixed rates on 50 bursty days, in a simulation. It
+ * is deterministic: no clock, no network. `fixed` is the greatest rate that never reaches the limit; `unbounded` is no
+ * rate at all.
  */
 const DAYS = unlessBrief(50, 2);
 /** A day of whole windows. */

@@ -275,7 +275,8 @@ local function enter(move, r, id, settled, result)
   end
 end
 
--- Notes that the task's span shows this log entry as an event. It has room for the first 20 and the last 80.
+-- Notes that the task's span shows this log entry as an event. The record keeps the numbers of the first 20 and the
+-- last 80 entries.
 local function keep_note(r, entry)
   local notes = r.notes or {}
   notes[#notes + 1] = tonumber(string.sub(entry, 3)) + 1

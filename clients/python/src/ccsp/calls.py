@@ -32,8 +32,10 @@ _LONGEST_PAUSE = 3.0
 LONGEST_TRY = 10.0
 #: How long a channel may take to say that it is connected.
 MOMENT = 0.5
-#: How long a stream that breaks after an end is tried again. Only a task that was put back has more entries.
+#: A stream that lasted longer was connected, so the patience begins again. Keepalive needs up to 25 s to notice a lost
+#: gateway.
 _STOOD = 30.0
+#: How long a stream that breaks after an end is tried again. Only a task that was put back has more entries.
 _AFTER_END = 2.0
 
 

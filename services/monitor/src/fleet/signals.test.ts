@@ -16,7 +16,7 @@ describe("the signals of the fleet", () => {
       known("queue", "queue-a", "node-1", 0.08),
       known("queue", "queue-b", "node-1", 0.01, "late"),
       known("queue", "queue-c", "node-2", 0.5),
-      // Of 0.3.0, which does not name its disk.
+      // Release 0.3.0 does not name the disk of an instance.
       known("monitor", "monitor-a", "", 0.09),
       known("monitor", "monitor-b", "", 0.09),
     ];

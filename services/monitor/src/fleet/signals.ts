@@ -7,7 +7,7 @@ const BY_INSTANCE = { service: "services", instance: "instances of the fleet" } 
 const METRICS = [
   exportedSignal({
     name: "instance_late",
-    help: "1 if an instance has sent no heartbeat for 45 s, else 0. Of an executor, executor_lost tells it",
+    help: "1 if an instance has sent no heartbeat for 45 s, else 0. For executors, see executor_lost",
     labels: BY_INSTANCE,
   }),
   exportedSignal({

@@ -47,7 +47,10 @@ export interface WorkerOptions {
 }
 
 const MOST_REF = 1_024;
-/** A message with which the process dies as often in a row is its cause, for example through a plugin. */
+/**
+ * A message with which the process dies as often in a row is its cause, for example through a plugin. Deliveries that
+ * are in flight at that moment die together with the guilty one, and the death counts for each of them.
+ */
 const MOST_LOST = 10;
 /** How long an attempt may take. */
 const ATTEMPT_MS = 15_000;

@@ -13,7 +13,7 @@ const calls = new AsyncLocalStorage<Call>();
 /**
  * Runs code of a channel, which may be a plugin. What it leaves behind, such as a promise that nobody awaits, may fail
  * later and would end the process. `blame` finds the call by its async context: the call then rejects with the kind
- * `invalid`, because it would fail so each time.
+ * `unavailable`, so it is tried again.
  */
 export function contained<T>(channel: string, work: () => Promise<T>): Promise<T> {
   return new Promise<T>((resolve, reject) => {
@@ -23,8 +23,8 @@ export function contained<T>(channel: string, work: () => Promise<T>): Promise<T
 }
 
 /**
- * The channel whose code has thrown an error that nobody caught, or undefined if it was no code of a channel. It fails the
- * call in which that was. Has to be called in the async context of the error.
+ * The channel whose code has thrown an error that nobody caught, or undefined if it was no code of a channel. It fails
+ * the call in which that was. Has to be called in the async context of the error.
  */
 export function blame(error: unknown): string | undefined {
   const call = calls.getStore();

@@ -24,8 +24,8 @@ export interface Message {
   /** The time of this attempt. */
   readonly time: Date;
   /**
-   * The text for people. Its body has at most `longest` characters, 8,000 if it is not given: it is cut at whole values,
-   * and what happened, what to do and the links stay.
+   * The text for people. Its body has at most `longest` characters, 8,000 if it is not given: it is cut at whole
+   * values, and what happened, what to do and the links stay.
    */
   readonly render: (format: Format, longest?: number) => Rendered;
 }
@@ -48,8 +48,9 @@ export interface Channel {
    * for good, such as some recipients or labels, `missed` says in one line what and why: people are told once a day.
    *
    * Rejects when the channel has not accepted it: with a `DeliveryError`, or any Error with its members, that says of
-   * which kind the failure is. An Error without a kind counts as `unavailable`. The message then comes again, with the same id. It also comes again
-   * when the process dies before the result is stored. So a channel that can find out whether it has the message does.
+   * which kind the failure is. An Error without a kind counts as `unavailable`. The message then comes again, with the
+   * same id. It also comes again when the process dies before the result is stored. So a channel that can find out
+   * whether it has the message does.
    *
    * Must end soon after `signal` aborts, which it does after 15 s.
    */

@@ -27,8 +27,8 @@ const FAILED: Backoff = { firstMs: 5_000, longestMs: 600_000 };
 /**
  * Yields the state of the issue of a matter, at first and after each change, until `signal` aborts. If several channels
  * have an issue of it, all are watched, and the one that was closed last wins. A tracker that does not answer is asked
- * again with growing waits, and holds up the others for at most 15 s. Throws ISSUE_NOT_FOUND if no notice of the matter has
- * asked for an issue.
+ * again with growing waits, and holds up the others for at most 15 s. Throws ISSUE_NOT_FOUND if no notice of the matter
+ * has asked for an issue.
  */
 export async function* watchIssue(
   key: string,
@@ -93,7 +93,7 @@ async function* watch(
     const form = JSON.stringify(state);
     if (form !== said) yield state;
     said = form;
-    // A channel whose issue is still to be opened has no ref.
+    // Until the first issue is opened, look soon.
     const lookMs = issues.size === 0 || all.length > 0 ? pollMs : OPENING_MS;
     const dueMs = Math.min(...all.map((each) => each.dueMs - performance.now()), lookMs);
     const urls = new Map(all.flatMap((one) => (one.reading ? [[one.reading.status.url, one]] : [])));

@@ -6,8 +6,8 @@ import type { TaskSpans } from "./task-spans.js";
 
 /**
  * Reads each grant with `read`, for the answer to an executor, and records how long its task waited. `traceparent` is
- * the parent of the attempt: the task's span. When the spec or the conversation of a task cannot be read, only this task ends, and the
- * other grants are returned.
+ * the parent of the attempt: the task's span. When the spec or the conversation of a task cannot be read, only this
+ * task ends, and the other grants are returned.
  */
 export async function deliver<L>(
   grants: readonly Grant[],

@@ -106,9 +106,9 @@ export function step(
     };
   }
 
-  // The limit that was shared out counts, whatever its forecast: that is low because of the rate.
   // Release 0.3.0 did not store which limit had closed the gate.
   const unnamed = state.closedAt !== undefined && state.scope === undefined;
+  // The limit that was shared out counts, whatever its forecast: that is low because of the rate.
   const pressure = least(pressures.filter((each) => unnamed || each.scope === state.scope || presses(each)));
   const used = pressure?.usedShare ?? 0;
   if (state.closedAt !== undefined) {
