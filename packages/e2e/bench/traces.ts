@@ -48,7 +48,13 @@ try {
     for (let waitedMs = 0; waitedMs < IDLE_MS; waitedMs += 5_000) {
       const headers = { authorization: `Bearer ${token}` };
       const url = world.fleet.httpAddress;
-      await Promise.all(PAGE.map((path) => fetch(`${url}/api/v2/${path}`, { headers })));
+      await Promise.all(
+        PAGE.map(async (path) => {
+          const answer = await fetch(`${url}/api/v2/${path}`, { headers });
+          if (!answer.ok) throw new Error(`GET ${path}: ${answer.status} ${await answer.text()}`);
+          await answer.arrayBuffer();
+        }),
+      );
       await delay(Math.min(5_000, IDLE_MS));
     }
   });
