@@ -24,6 +24,7 @@ const GROUPS = {
   ],
   queue: ["services/queue/src", "services/queue/lua"],
   executor: ["services/executor/src"],
+  gateway: ["services/gateway/src", "services/gateway/lua"],
   monitor: ["services/monitor/src", "services/monitor/lua"],
   notification: ["services/notification/src", "services/notification/lua"],
   services: [":(glob)services/*/src/**", ":(glob)services/*/lua/**"],
