@@ -20,7 +20,7 @@ export async function runCli(args: readonly string[], io: Io): Promise<ExitCode>
       code = ended;
     });
     quiet(program, { io, json });
-    await program.parseAsync(args, { from: "user" });
+    await program.parseAsync(orUnknown(program, args), { from: "user" });
     return code;
   } catch (error) {
     if (error instanceof CommanderError) {
@@ -83,6 +83,13 @@ function wantedCommand(args: readonly string[]): string | undefined {
   return first === "help" ? second : first;
 }
 
+/** commander answers `help` about an unknown command with all help, and does not say what is wrong. */
+function orUnknown(program: Command, args: readonly string[]): readonly string[] {
+  const [first, second = ""] = args;
+  const isKnown = second === "" || second.startsWith("-") || program.commands.some((each) => each.name() === second);
+  return first === "help" && !isKnown ? [second] : args;
+}
+
 const listed = (entry: CommandEntry): Command => new Command(nameOf(entry)).description(entry.description);
 
 function packageVersion(): string {
@@ -99,6 +106,7 @@ function quiet(command: Command, { io, json }: { io: Io; json: boolean }): void 
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void (json || io.stderr.write(printableText(text))),
+      outputError: (text, write) => write(text.replace(/^error: /, "ccsp: ")),
     });
   for (const sub of command.commands) quiet(sub.configureHelp({ subcommandTerm: shortTerm }), { io, json });
 }

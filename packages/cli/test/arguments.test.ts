@@ -88,7 +88,8 @@ describe("ccsp's arguments", () => {
   }
 
   const wrong: readonly (readonly [string, string, RegExp])[] = [
-    ["an unknown command", "ru", /unknown command 'ru'/],
+    ["an unknown command", "ru", /^ccsp: unknown command 'ru'/],
+    ["help about an unknown command", "help ru", /^ccsp: unknown command 'ru'/],
     [
       "no prompt",
       "run",
@@ -103,6 +104,11 @@ describe("ccsp's arguments", () => {
     ["a text instead of a number", "run x --turns many", /not a number/],
     ["a label without a value", "run x --label team", /key=value/],
     ["an unknown state", "list --state happy", /none of SCHEDULED/],
+    [
+      "an unknown state among others",
+      "list --state queued,happy",
+      /'queued,happy' is invalid. It is none of SCHEDULED/,
+    ],
     ["an unknown category", "list --error tired", /none of UNKNOWN_ERROR/],
     ["an unknown class", "list --priority soon", /none of urgent, high, normal, low/],
     ["a text instead of a time", "list --since 2026-13-40", /2026-01-31T09:00Z/],
@@ -127,6 +133,7 @@ describe("ccsp's arguments", () => {
     ["an empty standard input for the token", "get x --gateway 127.0.0.1:1 --token -", /no token in standard input/],
     ["replicas of an unknown service", "up --replicas web=2", /service of gateway/],
     ["replicas in one process", "up --single --replicas queue=2", /cannot be used with/],
+    ["a token that is valid for no time", "token create --agent a --ttl 0s", /shorter than a second/],
     ["a token without an agent", "token create", /required option '--agent <id>'/],
     ["a token for a name that is not an agent id", "token create --agent a/b", /not an agent id/],
     [

@@ -149,7 +149,7 @@ describe("ccsp's commands for operators", function () {
     const short = id.slice(-8);
     const listed = new RegExp(`^ID .* AGENT +PROMPT\n${short}  SCHEDULED  .*  a=b +bob +\\[\\[text:x\\]\\]\n$`);
     assert.match(await ok("queue list --agent bob"), listed);
-    assert.match(await ok("queue list --label a=b --state scheduled"), listed);
+    assert.match(await ok("queue list --label a=b --state failed,scheduled"), listed);
     assert.equal(await ok("queue list --agent bob -o name"), `${id}\n`);
     const none = await at("queue list --agent bob --state failed");
     assert.deepEqual([none.stdout, none.stderr], ["", "no tasks match these options\n"]);

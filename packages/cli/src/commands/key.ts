@@ -4,7 +4,7 @@ import { Command, Option } from "commander";
 import { type AccessOptions, accessOf, ROLE_HELP, withAccess } from "../auth/access-options.js";
 import { type ConnectionOptions, withConnection } from "../connection/connection.js";
 import { atGateway, type Operator } from "../connection/operator.js";
-import { durationMs } from "../options/option-values.js";
+import { durationMs, secondsOrMore } from "../options/option-values.js";
 import { FORMATS, isForPrograms, NAMELESS } from "../output/format.js";
 import { messageJson } from "../output/json-forms.js";
 import { showList, showOne } from "../output/show.js";
@@ -25,7 +25,11 @@ const KEEP_IT = "It is not shown again: keep it out of logs and repositories.";
 function createCommand(io: Io): Command {
   const create = new Command("create").description("make an API key for an agent, and print it once");
   return withConnection(withAccess(create).option("--name <text>", "what the key is for"), NAMELESS)
-    .option("--ttl <time>", "how long it is valid, such as 30m, 12h or 90d (default: until it is revoked)", durationMs)
+    .option(
+      "--ttl <time>",
+      "how long it is valid, such as 30m, 12h or 90d (default: until it is revoked)",
+      secondsOrMore,
+    )
     .addHelpText(
       "after",
       `

@@ -6,7 +6,7 @@ import { type ConnectionOptions, withConnection } from "../connection/connection
 import { atGateway } from "../connection/operator.js";
 import { readBytes, readInputFile, textOf } from "../input/read-input.js";
 import { findSecret, secretPath } from "../local-fleet/local-secret.js";
-import { durationMs } from "../options/option-values.js";
+import { durationMs, secondsOrMore } from "../options/option-values.js";
 import { NAMELESS, type OutputOptions, withOutput } from "../output/format.js";
 import { showOne } from "../output/show.js";
 import { CliError, EXIT } from "../process/exit.js";
@@ -24,7 +24,7 @@ export function tokenCommand(io: Io): Command {
     .description("sign a token for an agent or a person with the gateway's HS256 secret")
     .addOption(
       new Option("--ttl <time>", "how long it is valid, such as 30m, 12h or 7d")
-        .argParser(durationMs)
+        .argParser(secondsOrMore)
         .default(durationMs("1h"), "1h"),
     )
     .option("--secret-file <path>", "the secret (CCSP_JWT_SECRET, CCSP_JWT_SECRET_FILE; default: the local fleet's)")
@@ -51,7 +51,7 @@ Examples:
       const claims = claimsFor(io.env);
       const audience = given.audience ?? claims.audience;
       const issuer = given.issuer ?? claims.issuer;
-      const ttlSeconds = Math.max(1, Math.round(ttl / 1000));
+      const ttlSeconds = Math.round(ttl / 1000);
       const token = await createToken({ secret, agent, scopes, ttlSeconds, audience, issuer });
       const expireTime = new Date(Date.now() + ttlSeconds * 1000).toISOString();
       await showOne(io, given, { json: () => ({ token, agent, scopes, expireTime }), lines: () => [token] });

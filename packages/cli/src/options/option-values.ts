@@ -24,6 +24,13 @@ export function wholeNumber(min = 0): (value: string) => number {
   };
 }
 
+/** As `durationMs`, but at least a second. */
+export function secondsOrMore(value: string): number {
+  const ms = durationMs(value);
+  if (ms < 1000) throw new InvalidArgumentError("It is shorter than a second.");
+  return ms;
+}
+
 /** `90s`, `10m`, `2h` or `7d` in milliseconds. */
 export function durationMs(value: string): number {
   const ms = parseDuration(value);
@@ -53,15 +60,19 @@ function time(value: string, sign: 1 | -1): Date {
   );
 }
 
-/** One of these names, in upper or lower case. The option may be repeated. The completion of shells reads `choices`. */
+/**
+ * One of these names, in upper or lower case, or several with commas. The option may be repeated. The completion of
+ * shells reads `choices`.
+ */
 export function oneOf<T extends string>(
   names: readonly T[],
 ): ((value: string, before?: readonly T[]) => readonly T[]) & { readonly choices: readonly T[] } {
-  const read = (value: string, before: readonly T[] = []) => {
-    const name = names.find((each) => each.toLowerCase() === value.toLowerCase());
+  const one = (value: string): T => {
+    const name = names.find((each) => each.toLowerCase() === value.trim().toLowerCase());
     if (name === undefined) throw new InvalidArgumentError(`It is none of ${names.join(", ")}.`);
-    return [...before, name];
+    return name;
   };
+  const read = (value: string, before: readonly T[] = []) => [...before, ...value.split(",").map(one)];
   return Object.assign(read, { choices: names });
 }
 
