@@ -28,8 +28,15 @@ export async function stage(destination, name) {
 
 /** What every published manifest says. The workspace's own manifest stays `private`, so that nobody publishes it. */
 export async function published(source) {
-  const { name, version, description, license, type } = await readJson(at(source, "package.json"));
-  const { engines } = await readJson(at("package.json"));
+  const manifest = await readJson(at(source, "package.json"));
+  const {
+    name,
+    version,
+    description,
+    license,
+    type,
+    engines = (await readJson(at("package.json"))).engines,
+  } = manifest;
   return { name, version, description, license, type, engines, publishConfig: { access: "public" } };
 }
 

@@ -79,8 +79,11 @@ const BEARER = "Bearer ";
 /** The agent's function for the token may take long, or never answer. */
 async function unlessAborted<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason);
+  let abort = () => {};
+  // Node 20, on which this SDK runs, has no Promise.withResolvers.
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason);
+  });
   signal.addEventListener("abort", abort, { once: true });
   try {
     return await Promise.race([ask(), aborted]);

@@ -81,12 +81,23 @@ export async function main(): Promise<void> {
 void main();
 `;
 
+const PROGRAMS = {
+  "agent.bundle.mjs": /from a module/,
+  "module.mjs": /from a module/,
+  "common.cjs": /from CommonJS/,
+  "out/typed.mjs": /from TypeScript/,
+  "out/typed.cjs": /from TypeScript/,
+  "out/double.mjs": /^a double answers the test$/m,
+  "out/double.cjs": /^a double answers the test$/m,
+};
+
 describe("the packed SDK and the packed ccsp, in a folder without this repository", function () {
   this.timeout(300_000);
   let dir: string;
   let project: string;
   let env: Record<string, string>;
   let packed: { readonly client: string; readonly cli: string };
+  let runPrograms: (node: string) => Promise<void>;
 
   const ccsp = (...args: readonly string[]) => run(join(dir, "global/bin/ccsp"), args, { cwd: dir, env });
 
@@ -176,21 +187,20 @@ describe("the packed SDK and the packed ccsp, in a folder without this repositor
     const PATH = [join(ROOT, "packages/dashboard/node_modules/.bin"), process.env["PATH"]].join(delimiter);
     await run("bash", ["-ec", command], { cwd: project, env: { ...process.env, PATH } });
 
-    const programs = {
-      "agent.bundle.mjs": /from a module/,
-      "module.mjs": /from a module/,
-      "common.cjs": /from CommonJS/,
-      "out/typed.mjs": /from TypeScript/,
-      "out/double.mjs": /^a double answers the test$/m,
-      "out/double.cjs": /^a double answers the test$/m,
+    runPrograms = async (node) => {
+      for (const [file, answer] of Object.entries(PROGRAMS)) {
+        const ran = await run(node, [file], { cwd: project, env: { CCSP_GATEWAY: gateway, CCSP_TOKEN: token } });
+        assert.match(ran.stdout, answer, file);
+        assert.equal(ran.stderr, "", file);
+      }
     };
-    for (const [file, answer] of Object.entries({ ...programs, "out/typed.cjs": /from TypeScript/ })) {
-      const ran = await run(process.execPath, [file], {
-        cwd: project,
-        env: { CCSP_GATEWAY: gateway, CCSP_TOKEN: token },
-      });
-      assert.match(ran.stdout, answer, file);
-      assert.equal(ran.stderr, "", file);
-    }
+    await runPrograms(process.execPath);
+  });
+
+  it("the SDK does all this on Debian 12's Node 20 too", async function () {
+    const node = "/usr/bin/node";
+    const { stdout: version } = await run(node, ["--version"]).catch(() => ({ stdout: "none" }));
+    if (!version.startsWith("v20.")) return skip(this, `${node} is not Node 20: ${version.trim()}`);
+    await runPrograms(node);
   });
 });
