@@ -76,7 +76,8 @@ describe("the limits and records of a run", function () {
       skip(this, "unshare makes no mount namespace here"),
     );
     const mounts = `for i in $(seq 300); do mkdir ${dir}/$i; mount -t tmpfs none ${dir}/$i; done; sleep 60`;
-    const run = await start(`exec unshare -rm sh -c '${mounts}'`, { limits: { memoryBytes: 1024 * MB, processes: 0 } });
+    const limits = { memoryBytes: 1024 * MB, processes: 0 };
+    const run = await start(`exec unshare -rm sh -c '${mounts}'`, { limits, wallMs: 60_000 });
     const { cause, resources } = await exitOf(run);
     assert.equal(cause, "memory");
     assert.ok((resources?.peakMemoryBytes ?? 0) < 100 * MB, `${resources?.peakMemoryBytes} bytes`);
