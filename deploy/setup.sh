@@ -347,8 +347,9 @@ part_kustomize() {
     { fault "kustomize (Go could not build it: .tools/log/kustomize.log)" "$how"; return 1; }
 }
 
-# The newest Jaeger that is to be had as a Go module, and the collector of deploy/compose.yaml with the parts that
-# deploy/otel uses. Jaeger's own page is not in the module.
+# The newest Jaeger that is to be had as a Go module, and a collector with the parts that deploy/otel uses. It is one
+# release newer than that of deploy/compose.yaml: Go's checksum database does not know all modules of 0.138. Jaeger's own
+# page is not in the module.
 part_jaeger() {
   local to="$tools/jaeger" how="install Go, or put the programs jaeger and otelcol into .tools/jaeger"
   [[ ! -x $to/jaeger || ! -x $to/otelcol ]] || return 0
@@ -374,22 +375,22 @@ END
   (cd "$work/jaeger" && go build -mod=mod -o "$tools/jaeger/jaeger" github.com/jaegertracing/jaeger/cmd/jaeger) || return
   cat >"$work/otelcol/builder.yaml" <<END
 dist: { name: otelcol, output_path: $work/otelcol/out }
-receivers: [{ gomod: $core/receiver/otlpreceiver v0.138.0 }]
+receivers: [{ gomod: $core/receiver/otlpreceiver v0.139.0 }]
 processors:
-  - gomod: $core/processor/memorylimiterprocessor v0.138.0
-  - gomod: $core/processor/batchprocessor v0.138.0
-  - gomod: $more/processor/tailsamplingprocessor v0.138.0
-connectors: [{ gomod: $more/connector/spanmetricsconnector v0.138.0 }]
+  - gomod: $core/processor/memorylimiterprocessor v0.139.0
+  - gomod: $core/processor/batchprocessor v0.139.0
+  - gomod: $more/processor/tailsamplingprocessor v0.139.0
+connectors: [{ gomod: $more/connector/spanmetricsconnector v0.139.0 }]
 exporters:
-  - gomod: $core/exporter/otlpexporter v0.138.0
-  - gomod: $more/exporter/prometheusexporter v0.138.0
-extensions: [{ gomod: $more/extension/healthcheckextension v0.138.0 }]
+  - gomod: $core/exporter/otlpexporter v0.139.0
+  - gomod: $more/exporter/prometheusexporter v0.139.0
+extensions: [{ gomod: $more/extension/healthcheckextension v0.139.0 }]
 providers:
-  - gomod: $core/confmap/provider/envprovider v1.44.0
-  - gomod: $core/confmap/provider/fileprovider v1.44.0
-  - gomod: $core/confmap/provider/yamlprovider v1.44.0
+  - gomod: $core/confmap/provider/envprovider v1.45.0
+  - gomod: $core/confmap/provider/fileprovider v1.45.0
+  - gomod: $core/confmap/provider/yamlprovider v1.45.0
 END
-  (cd "$work/otelcol" && go run "$core/cmd/builder@v0.138.0" --config=builder.yaml) || return
+  (cd "$work/otelcol" && go run "$core/cmd/builder@v0.139.0" --config=builder.yaml) || return
   mv "$work/otelcol/out/otelcol" "$tools/jaeger/otelcol" && rm -rf "$work"
 }
 
