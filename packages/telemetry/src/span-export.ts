@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { ExportResultCode, getNumberFromEnv } from "@opentelemetry/core";
+import type { HrTime } from "@opentelemetry/api";
+import { ExportResultCode, getNumberFromEnv, millisToHrTime } from "@opentelemetry/core";
 import {
   defaultResource,
   detectResources,
@@ -52,23 +53,35 @@ export async function spanExport(): Promise<SpanProcessor | undefined> {
     ...given("maxExportBatchSize", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"),
   });
   const resourceOf = createResources();
-  const processor: SpanProcessor = {
+  const add = (span: ReadableSpan): void => {
+    if (waiting >= maxQueueSize) {
+      lost += 1;
+      return;
+    }
+    if (span.spanContext().traceFlags & 1) waiting += 1;
+    batches.onEnd(span);
+  };
+  exportTo((span) => add({ ...span, resource: resourceOf() }));
+  return {
     onStart(span: Span) {
       Object.assign(span, { resource: resourceOf() });
     },
     onEnd(span: ReadableSpan) {
-      if (waiting >= maxQueueSize) {
-        lost += 1;
-        return;
-      }
-      if (span.spanContext().traceFlags & 1) waiting += 1;
-      batches.onEnd(span);
+      add(Object.assign(span, { endTime: endOf(span) }));
     },
     forceFlush: () => batches.forceFlush(),
     shutdown: () => batches.shutdown(),
   };
-  exportTo((span) => processor.onEnd({ ...span, resource: resourceOf() }));
-  return processor;
+}
+
+/**
+ * The end of a span, in whole milliseconds as its start is. The SDK adds the exact length to a start that it rounded down,
+ * so a child could end up to a millisecond after its parent. Programs that show traces take this for a wrong clock, and a
+ * span without a length for a negative one: each has a microsecond. An end in whole milliseconds was given by the caller.
+ */
+function endOf({ startTime: [startS, startNs], endTime }: ReadableSpan): HrTime {
+  const [s, ns] = endTime[1] % 1e6 === 0 ? endTime : millisToHrTime(Date.now());
+  return s < startS || (s === startS && ns <= startNs) ? [startS, startNs + 1_000] : [s, ns];
 }
 
 const given = <N extends string>(name: N, variable: string): { readonly [K in N]?: number } => {

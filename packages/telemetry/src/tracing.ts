@@ -53,6 +53,9 @@ export interface FinishedSpan {
   readonly error?: string | undefined;
 }
 
+/** Jaeger warns of a span without a length: it takes it for a negative one. */
+const SHORTEST_MS = 0.001;
+
 let exportSpan: ((span: Omit<ReadableSpan, "resource">) => void) | undefined;
 
 /** For `start-tracing.ts`: where finished spans go. */
@@ -72,8 +75,8 @@ export function recordSpan(scope: string, span: FinishedSpan): void {
     spanContext: () => span.context,
     ...(parent && { parentSpanContext: parent }),
     startTime: millisToHrTime(startMs),
-    endTime: millisToHrTime(Math.max(startMs, endMs)),
-    duration: millisToHrTime(Math.max(0, endMs - startMs)),
+    endTime: millisToHrTime(Math.max(startMs + SHORTEST_MS, endMs)),
+    duration: millisToHrTime(Math.max(SHORTEST_MS, endMs - startMs)),
     ended: true,
     status: error === undefined ? { code: SpanStatusCode.UNSET } : { code: SpanStatusCode.ERROR, message: error },
     attributes: span.attributes,

@@ -95,6 +95,13 @@ describe("tracing between two processes", () => {
       });
     });
 
+    it("ends spans in whole milliseconds, as they begin, and none at its start", () => {
+      for (const { name, startMs, endMs } of receiver.spans()) {
+        assert.ok(endMs > startMs && Number.isInteger(startMs), `${name}: ${startMs} to ${endMs}`);
+        assert.ok(Number.isInteger(endMs) || endMs - startMs < 0.002, `${name}: ${startMs} to ${endMs}`);
+      }
+    });
+
     it("keeps a trace that was sampled where it began, whatever its own sampler says", () => {
       assert.ok(receiver.resources().has("mine"));
     });
