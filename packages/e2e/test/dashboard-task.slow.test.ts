@@ -76,7 +76,7 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
     // The page reads the spans when they are asked for, so the last ones have to be there.
     await eventually(async () => {
       const { spans } = await findTrace(socket, traceId);
-      assert.ok(spans.some(({ name, kind }) => kind === "server" && name.endsWith("QueueService/Complete")));
+      assert.ok(spans.some(({ name }) => name === "task") && spans.some(({ name }) => name.startsWith("engine.run")));
     });
     await open(id);
     const timeline = page.getByRole("list", { name: "What happened" });
@@ -104,7 +104,10 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
       .getByText(/^task\.attempt/)
       .first()
       .waitFor();
-    await steps.getByText("QueueService/Complete").first().waitFor();
+    await steps
+      .getByText(/^engine\.run/)
+      .first()
+      .waitFor();
     await page.getByText(/^Log, \d+ entries$/).click();
     await page.locator(".log").getByText("tool Grep").waitFor();
     await assertAccessible(page);

@@ -41,8 +41,11 @@ import { createExecutorMetrics } from "./telemetry/metrics.js";
 import { createWarmMetrics } from "./telemetry/warm-metrics.js";
 import { WarmPool } from "./warm/pool.js";
 
-/** Calls of Sync belong to no task, and a run makes thousands of Report: its span says how many. */
-const UNTRACED = { untraced: ["sync", "report"] } as const;
+/**
+ * Calls of Sync belong to no task, and a run makes thousands of Report: its span says how many. The others tell the end of
+ * an attempt. They are over after the task is, so no span of the task could contain them.
+ */
+const UNTRACED = { untraced: ["sync", "report", "complete", "fail", "release"] } as const;
 
 /** The longest wait for the queue at the start. A startup probe in k8s/ allows 120 s for all of the start. */
 const KNOWN_MS = 60_000;

@@ -21,6 +21,8 @@ export interface AttemptEndOptions {
   readonly ask: Ask;
   /** Events that the queue could not store in the task's log. */
   readonly dropped: number;
+  /** Called when nothing is left to do but to tell the queue the end. */
+  readonly onDone: () => void;
 }
 
 /**
@@ -56,10 +58,11 @@ export class EndReporter {
   }
 
   async #complete(outcome: RunSuccess): Promise<AttemptEnd> {
-    const { lease, queue, conversations, ask } = this.#options;
+    const { lease, queue, conversations, ask, onDone } = this.#options;
     // Saves the conversation before it reports the result: the next turn may start as soon as the queue has the result.
     const { counted, ...turn } = await conversations.keep(lease, outcome.result, ask);
     const result = this.#resultOf(outcome, turn, this.#missing());
+    onDone();
     const answer = await ask((signal) => queue.complete(lease, lease.engine, result, signal));
     if (answer === "refused") return await this.#fail(undeliverable);
     if (answer === "broken") return await this.#fail(unstorable);
@@ -79,14 +82,16 @@ export class EndReporter {
   }
 
   async #release(reason: string): Promise<AttemptEnd> {
-    const { lease, queue, ask } = this.#options;
+    const { lease, queue, ask, onDone } = this.#options;
+    onDone();
     const answer = await ask((signal) => queue.release(lease, reason, signal));
     return answer === "ok" ? "RELEASED" : "LOST";
   }
 
   async #fail(failure: RunFailure, outcome?: RunOutcome): Promise<AttemptEnd> {
-    const { lease, queue, ask } = this.#options;
+    const { lease, queue, ask, onDone } = this.#options;
     const failed = this.#failed(failure, outcome);
+    onDone();
     const answer = await ask((signal) => queue.fail(lease, failed, signal));
     // Without this failure, the attempt would have no end: the queue would not count it, and would run the task again
     // forever.

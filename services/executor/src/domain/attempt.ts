@@ -154,8 +154,7 @@ export class Attempt {
     }
     this.#freePlace();
     this.#keepUntold(outcome);
-    span.done();
-    const end = await this.#tellEnd(outcome);
+    const end = await this.#tellEnd(outcome, span);
     await this.#forgetTold(end);
     // The queue has made the span of a lease that it took back, also if it took the result later.
     span.ended(this.lost ? "LOST" : end);
@@ -234,12 +233,12 @@ export class Attempt {
     this.#engineGone.resolve();
   }
 
-  async #tellEnd(outcome: RunOutcome | undefined): Promise<AttemptEnd> {
+  async #tellEnd(outcome: RunOutcome | undefined, span: AttemptSpan): Promise<AttemptEnd> {
     const cause = this.#cause;
     // The queue takes a result also after the end of its lease, until it has granted a later one.
     if (cause === "lost" && !outcome?.ok) return "LOST";
     this.#ending = true;
-    return await this.#endReporter().report(outcome, cause === "lost" ? undefined : cause);
+    return await this.#endReporter(() => span.done()).report(outcome, cause === "lost" ? undefined : cause);
   }
 
   /**
@@ -265,11 +264,12 @@ export class Attempt {
     if (!untold) await this.#deps.kept.remove(this.lease);
   }
 
-  #endReporter(): EndReporter {
+  #endReporter(onDone = () => {}): EndReporter {
     const { queue, conversations } = this.#deps;
     const { lease, version } = this.#options;
     const ask = this.#asking(this.#abandoned.signal);
-    return new EndReporter({ lease, version, queue, conversations, ask, dropped: this.#reporter?.dropped ?? 0 });
+    const dropped = this.#reporter?.dropped ?? 0;
+    return new EndReporter({ lease, version, queue, conversations, ask, dropped, onDone });
   }
 
   #asking(signal: AbortSignal): Ask {

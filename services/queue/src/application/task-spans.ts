@@ -83,8 +83,7 @@ export function createTaskSpans({ store, clock, labels }: SpanDeps): TaskSpans {
         context: { ...parent, spanId: newSpanId() },
         parent,
         startMs,
-        // Times come from the clocks of two replicas.
-        endMs: Math.max(startMs, endMs),
+        endMs,
         attributes: {
           ...identityOf(task),
           "ccsp.attempt": (task.attempt ?? 0) + 1,
