@@ -200,7 +200,7 @@ describe("the packed SDK and the packed ccsp, in a folder without this repositor
   it("the SDK does all this on Debian 12's Node 20 too", async function () {
     const node = "/usr/bin/node";
     const { stdout: version } = await run(node, ["--version"]).catch(() => ({ stdout: "none" }));
-    if (!version.startsWith("v20.")) return skip(this, `${node} is not Node 20: ${version.trim()}`);
+    if (!version.startsWith("v20.")) skip(this, `${node} is not Node 20: ${version.trim()}`);
     await runPrograms(node);
   });
 });
