@@ -7,11 +7,11 @@
 -- RETURN {bytes or nothing, …}, in the order of the ids
 --
 -- A list shows one line of each prompt. A task may hold 5 MiB here, so only its beginning leaves Redis. The caller
--- bounds the number of ids, because Redis still copies each value once.
+-- bounds the number of ids and the size of their tasks, because Redis still copies each value once.
 
-local starts = {}
-for i = 2, #ARGV do
-  local whole = redis.call('HGET', KEYS[1], ARGV[i])
-  starts[i - 1] = whole and string.sub(whole, 1, tonumber(ARGV[1]))
+local most = tonumber(ARGV[1])
+local starts = redis.call('HMGET', KEYS[1], unpack(ARGV, 2))
+for i, whole in ipairs(starts) do
+  starts[i] = whole and string.sub(whole, 1, most)
 end
 return starts

@@ -39,7 +39,8 @@ async function useEverything(world: World): Promise<void> {
       SHARDS,
     ),
   );
-  assert.deepEqual(await store.findPromptStart(task.id), Buffer.alloc(PROMPT_START_BYTES, "prompt"));
+  assert.deepEqual(await store.newestOf(task.agent, undefined, 1), { tasks: [task], next: task.id });
+  assert.deepEqual(await store.findPromptStarts([task]), [Buffer.alloc(PROMPT_START_BYTES, "prompt")]);
   const [grant] = (await ex.sync()).grants;
   assert.ok(grant);
   const { fence } = grant;

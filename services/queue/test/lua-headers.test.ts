@@ -11,6 +11,7 @@ describe("the queue's Lua files", () => {
       "read_due",
       "read_log",
       "read_memory",
+      "read_newest",
       "read_places",
       "read_prompt_starts",
     ];

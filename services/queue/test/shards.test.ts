@@ -31,6 +31,17 @@ describe("a queue of four shards", () => {
     }
   });
 
+  it("answers the beginnings of prompts in the order of the tasks, whatever their shards", async () => {
+    const tasks = [];
+    for (const agent of [...AGENTS, ...AGENTS.toReversed()])
+      tasks.push(await add({ agent, prompts: Buffer.from(`${agent} ${tasks.length}`) }));
+    const starts = await world.store.findPromptStarts(tasks);
+    assert.deepEqual(
+      starts.map(String),
+      tasks.map(({ agent }, i) => `${agent} ${i}`),
+    );
+  });
+
   it("gives executors tasks from each shard in turn, however many one of them holds", async () => {
     for (let i = 0; i < 12; i++) await add({ agent: "bob" });
     for (const agent of AGENTS.slice(1)) for (let i = 0; i < 3; i++) await add({ agent });

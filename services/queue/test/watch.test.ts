@@ -210,7 +210,7 @@ describe("watching a task", () => {
         return world.store.readLog(...where);
       },
       findPrompts: world.store.findPrompts,
-      findPromptStart: world.store.findPromptStart,
+      findPromptStarts: world.store.findPromptStarts,
       findResult: world.store.findResult,
     };
     const stop = new AbortController();

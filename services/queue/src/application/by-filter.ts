@@ -3,14 +3,13 @@ import type { Moves } from "../domain/lifecycle/moves.js";
 import { type BulkChange, type BulkStore, type Clearing, createBulk } from "../domain/search/bulk.js";
 import type { Counts } from "../domain/search/change-all.js";
 import { type Listing, listTasks } from "../domain/search/scan.js";
-import type { Task } from "../domain/task/task.js";
 import type { TaskContents } from "../domain/task/task-store.js";
 
 export type ByFilter = ReturnType<typeof createByFilter>;
 
 /** The calls about all tasks that a filter matches. */
 export function createByFilter(deps: {
-  readonly store: BulkStore & Pick<TaskContents, "findPromptStart">;
+  readonly store: BulkStore & Pick<TaskContents, "findPromptStarts">;
   readonly moves: Moves;
 }) {
   const bulk = createBulk(deps);
@@ -18,11 +17,8 @@ export function createByFilter(deps: {
     /** `promptStarts`: with the beginning of each prompt. Throws INVALID_FIELD for the token. */
     async list({ promptStarts, ...which }: Listing & { readonly promptStarts: boolean }) {
       const { tasks, nextPageToken } = await listTasks(deps.store, which);
-      const withStart = async (task: Task) => ({
-        task,
-        promptStart: promptStarts ? await deps.store.findPromptStart(task.id) : undefined,
-      });
-      return { tasks: await Promise.all(tasks.map(withStart)), nextPageToken };
+      const starts = promptStarts ? await deps.store.findPromptStarts(tasks) : [];
+      return { tasks: tasks.map((task, i) => ({ task, promptStart: starts[i] })), nextPageToken };
     },
 
     cancel: (change: BulkChange, signal: AbortSignal) => bulk.cancel(change, signal),

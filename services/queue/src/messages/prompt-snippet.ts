@@ -1,6 +1,7 @@
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 
-const MOST_CHARACTERS = 100;
+/** At most 100 characters, none of them cut in half. */
+const START = /^.{0,100}/su;
 /** White space and control characters, but not a space between words: most texts need no replacement. */
 const NOT_ONE_SPACE = /(?:[^\S ]|\p{Cc})[\s\p{Cc}]*| [\s\p{Cc}]+/gu;
 /** The field `prompt` of `TaskSpec`. It is the first field of the stored prompts. */
@@ -15,11 +16,7 @@ export function promptSnippet(start: Uint8Array | undefined): string {
   if (prompt === undefined) return "";
   // `toString`, because a TextDecoder takes ten times as long, and a list has many of these.
   const text = Buffer.from(prompt.buffer, prompt.byteOffset, wholeCharacters(prompt)).toString();
-  const line = text.replaceAll(NOT_ONE_SPACE, " ").trim();
-  let end = 0;
-  for (let characters = 0; characters < MOST_CHARACTERS && end < line.length; characters += 1)
-    end += (line.codePointAt(end) ?? 0) > 0xffff ? 2 : 1;
-  return line.slice(0, end);
+  return START.exec(text.replaceAll(NOT_ONE_SPACE, " ").trim())?.[0] ?? "";
 }
 
 /** How many of these bytes of UTF-8 are whole characters: the cut may have left half a one at the end. */

@@ -158,6 +158,7 @@ const bindReads = (redis: RedisClient) => ({
   readClock: bindScript(redis, lua("read_clock"), ["tasks"], Number),
   readDue: bindScript(redis, lua("read_due"), ["leases", "parked", "alarms", "gates", "holds", "refills"], words),
   readLog: bindScript(redis, lua("read_log"), ["tasks", "results", "log"], logReply),
+  readNewest: bindScript(redis, lua("read_newest"), ["owned", "tasks"], buffers),
   readPromptStarts: bindScript(redis, lua("read_prompt_starts"), ["prompts"], buffers),
   readPlaces: bindScript(redis, lua("read_places"), ["load", "parked", "pinned", "blocked", "...lines"], words),
 });

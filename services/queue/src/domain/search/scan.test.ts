@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { ageOfId } from "../task/shard.js";
 import type { Task } from "../task/task.js";
 import { ANY_TASK } from "./filter.js";
-import { listTasks, MOST_SCANNED, newestFirst } from "./scan.js";
+import { listTasks, MOST_SCANNED, newestOfAll } from "./scan.js";
 
 const AGENTS = ["alice", "bob", "carol"] as const;
 
@@ -27,19 +27,28 @@ function storeOf(owners: readonly number[], running: readonly number[] = []) {
       spec: "",
     };
   });
-  const reads = { records: 0, most: 0 };
+  const reads = { records: 0, most: 0, pages: 0 };
+  const newestOf = (agent: string, before: string | undefined, count: number): Task[] => {
+    reads.pages += 1;
+    return tasks
+      .filter((task) => task.agent === agent && (before === undefined || ageOfId(task.id) < ageOfId(before)))
+      .toReversed()
+      .slice(0, count);
+  };
   return {
     reads,
     newest: tasks.map(({ id }) => id).toReversed(),
     async owners() {
       return AGENTS.filter((agent) => tasks.some((task) => task.agent === agent));
     },
+    async newestOf(agent: string, before: string | undefined, count: number) {
+      const found = newestOf(agent, before, count);
+      reads.records += found.length;
+      reads.most = Math.max(reads.most, found.length);
+      return { tasks: found, next: found.length === count ? found.at(-1)?.id : undefined };
+    },
     async listIds(agent: string, before: string | undefined, count: number) {
-      const own = tasks.filter((task) => task.agent === agent).map(({ id }) => id);
-      return own
-        .filter((id) => before === undefined || ageOfId(id) < ageOfId(before))
-        .toReversed()
-        .slice(0, count);
+      return newestOf(agent, before, count).map(({ id }) => id);
     },
     earliestNow: async () => 0,
     beginScan: async () => "0",
@@ -64,7 +73,7 @@ describe("tasks of all agents", () => {
       fc.asyncProperty(owners, fc.integer({ min: 1, max: 40 }), async (all, first) => {
         const store = storeOf(all);
         const seen = [];
-        for await (const { id } of newestFirst(store, { agent: undefined, first })) seen.push(id);
+        for await (const { id } of newestOfAll(store, { first })) seen.push(id);
         assert.deepEqual(seen, store.newest);
       }),
       { numRuns: 200 },
@@ -79,6 +88,26 @@ describe("tasks of all agents", () => {
       store.newest.slice(0, 50),
     );
     assert.equal(store.reads.records, 51);
+    // Each agent has a third of the page. The one with the oldest task of the page is not read on.
+    assert.equal(store.reads.pages, 2 * AGENTS.length - 1);
+  });
+
+  it("of one agent take one read for a page, and come each once over all pages", async () => {
+    const store = storeOf(Array.from({ length: 95 }, (_, i) => (i % 10 === 0 ? 1 : 0)));
+    const filter = { ...ANY_TASK, agent: "alice" };
+    const seen: string[] = [];
+    let pageToken = "";
+    do {
+      store.reads.pages = 0;
+      const page = await listTasks(store, { filter, pageSize: 20, pageToken });
+      assert.equal(store.reads.pages, 1);
+      seen.push(...page.tasks.map(({ id }) => id));
+      ({ nextPageToken: pageToken } = page);
+    } while (pageToken !== "");
+    assert.deepEqual(
+      seen,
+      store.newest.filter((id) => id.startsWith("0-")),
+    );
   });
 
   it("are scanned up to a limit, and the next page continues after it", async () => {

@@ -35,7 +35,9 @@ export async function listTasks(
   let [scanned, last] = [0, ""];
   // Few tasks are held, and those that run for long are older than thousands of others. They have an index.
   const held = states.length > 0 && states.every(isHeld);
-  const found = held ? heldTasks(store, filter, before) : newestFirst(store, { agent, before, first: pageSize + 1 });
+  const from = { before, first: pageSize + 1 };
+  const inTurn = () => (agent === undefined ? newestOfAll(store, from) : newestOfAgent(store, agent, from));
+  const found = held ? heldTasks(store, filter, before) : inTurn();
   for await (const task of found) {
     if (tasks.length === pageSize || scanned === MOST_SCANNED) return { tasks, nextPageToken: pageTokenAfter(last) };
     if (matches(task, filter)) tasks.push(task);
@@ -63,31 +65,52 @@ async function* heldTasks(
     yield* await store.findAll(newest.slice(at, at + MOST_AT_ONCE));
 }
 
+interface From {
+  readonly before?: string | undefined;
+  readonly first: number;
+}
+
+/** The same as `newestOfAll`, for the tasks of one agent. Most lists are of this kind: they need one read a page. */
+async function* newestOfAgent(store: ListStore, agent: string, { before, first }: From): AsyncGenerator<Task, void> {
+  let [from, most] = [before, first];
+  do {
+    const page = await store.newestOf(agent, from, most);
+    yield* page.tasks;
+    [from, most] = [page.next, Math.min(2 * most, MOST_AT_ONCE)];
+  } while (from !== undefined);
+}
+
 /**
- * Yields every task of an agent, or of all agents when `agent` is undefined: newest first, and older than `before`.
- * Tasks that are accepted meanwhile are not included, so the scan ends. It reads `first` tasks first, then twice as
- * many each time.
+ * Yields every task of all agents: newest first, and older than `before`. Tasks that are accepted meanwhile are not
+ * included, so the scan ends. It reads `first` tasks first, then twice as many each time.
  */
-export async function* newestFirst(
-  store: ListStore,
-  { agent, before, first }: { agent: string | undefined; before?: string | undefined; first: number },
-): AsyncGenerator<Task, void> {
-  const owners = agent === undefined ? await store.owners() : [agent];
+export async function* newestOfAll(store: ListStore, { before, first }: From): AsyncGenerator<Task, void> {
+  const owners = await store.owners();
   const count = Math.max(FEWEST_IDS, Math.ceil(first / Math.max(1, owners.length)));
   const lines = owners.map((owner): Line => ({ owner, ids: [], age: "", before, count, more: true }));
   await Promise.all(lines.map((line) => readOn(store, line)));
   // Sorted, the list with the newest task last. A binary search finds the place of a list, because there may be
   // hundreds of agents.
   const inOrder = lines.filter(({ ids }) => ids.length > 0).toSorted((a, b) => (a.age < b.age ? -1 : 1));
+  const putBack = (line: Line): void => {
+    if (line.ids.length > 0) inOrder.splice(placeOf(line, inOrder), 0, line);
+  };
+  /** All its ids are used. It is read on only when the next task is asked for: most lists end with their first page. */
+  let used: Line | undefined;
   for (let most = first; ; most = Math.min(2 * most, MOST_AT_ONCE)) {
     const ids: string[] = [];
     while (ids.length < most) {
-      const line = inOrder.pop();
-      if (line === undefined) break;
-      ids.push(line.ids.pop() ?? "");
-      if (line.ids.length === 0 && line.more) await readOn(store, line);
-      line.age = ageOfId(line.ids.at(-1) ?? "");
-      if (line.ids.length > 0) inOrder.splice(placeOf(line, inOrder), 0, line);
+      if (used?.more) {
+        await readOn(store, used);
+        putBack(used);
+      }
+      used = inOrder.pop();
+      if (used === undefined) break;
+      ids.push(used.ids.pop() ?? "");
+      if (used.ids.length === 0) continue;
+      used.age = ageOfId(used.ids.at(-1) ?? "");
+      putBack(used);
+      used = undefined;
     }
     if (ids.length === 0) return;
     yield* await store.findAll(ids);

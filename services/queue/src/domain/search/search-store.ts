@@ -4,6 +4,15 @@ import type { PriorityClass, State, Task } from "../task/task.js";
 export interface ListStore {
   /** The agents that have tasks, including ended tasks. */
   owners(): Promise<readonly string[]>;
+  /**
+   * At most `count` tasks of an agent, newest first and older than `before`, which may be the task of another agent.
+   * Tasks that cannot be read are left out. `next` is the `before` of the next page; the last page has none.
+   */
+  newestOf(
+    agent: string,
+    before: string | undefined,
+    count: number,
+  ): Promise<{ readonly tasks: readonly Task[]; readonly next?: string | undefined }>;
   /** Ids of an agent's tasks, newest first and older than `before`, which may be the task of another agent. */
   listIds(agent: string, before: string | undefined, count: number): Promise<readonly string[]>;
   /** The tasks in the order of `ids`, without tasks that are gone or cannot be read. */

@@ -5,6 +5,8 @@ import type { Shards } from "./shards.js";
 /** The tasks of an agent are listed from its shard. */
 export const shardedLists = ({ all, idsOfAll, ofAgent, shardOfAgent }: Shards): ListStore => ({
   owners: () => idsOfAll((store) => store.owners()),
+  newestOf: (agent, before, count) =>
+    ofAgent(agent).newestOf(agent, before && idInShard(before, shardOfAgent(agent)), count),
   listIds: (agent, before, count) =>
     ofAgent(agent).listIds(agent, before && idInShard(before, shardOfAgent(agent)), count),
   async findAll(ids) {

@@ -1,19 +1,26 @@
 import type { IntakeStore } from "../intake/intake-store.js";
 import type { LogStore, NoteStore } from "../log/log-store.js";
 import type { Clock } from "../task/clock.js";
+import { shardOfTask } from "../task/shard.js";
 import type { TaskChanges, TaskContents, TaskReads } from "../task/task-store.js";
 import type { Shards } from "./shards.js";
 
 type TaskPorts = Clock & TaskReads & TaskContents & TaskChanges & LogStore & NoteStore;
 
 /** A task is in the shard that its id names. */
-export const shardedTasks = ({ first, ofTask }: Shards): TaskPorts => ({
+export const shardedTasks = ({ all, first, ofTask }: Shards): TaskPorts => ({
   now: async (id) => (ofTask(id) ?? first).now(id),
   find: async (id) => ofTask(id)?.find(id),
   findConfirmed: async (id, what) => ofTask(id)?.findConfirmed(id, what),
   findLeased: async (id, fence) => ofTask(id)?.findLeased(id, fence),
   findPrompts: async (id) => ofTask(id)?.findPrompts(id),
-  findPromptStart: async (id) => ofTask(id)?.findPromptStart(id),
+  async findPromptStarts(tasks) {
+    const inShards = await all((store, shard) =>
+      store.findPromptStarts(tasks.filter(({ id }) => shardOfTask(id) === shard)),
+    );
+    const inTurn = inShards.map((starts) => starts.values());
+    return tasks.map(({ id }) => inTurn[shardOfTask(id) ?? inTurn.length]?.next().value);
+  },
   findResult: async (task) => ofTask(task.id)?.findResult(task),
   move: async (task, ...rest) => ofTask(task.id)?.move(task, ...rest) ?? "missing",
   report: async (report) => ofTask(report.id)?.report(report) ?? "lost",

@@ -23,8 +23,8 @@ export const PROMPT_START_BYTES = 1024;
 /** Reads what is stored apart from a task's record. */
 export interface TaskContents {
   findPrompts(id: string): Promise<Uint8Array | undefined>;
-  /** The first `PROMPT_START_BYTES` of what `findPrompts` returns. */
-  findPromptStart(id: string): Promise<Uint8Array | undefined>;
+  /** The first `PROMPT_START_BYTES` of what `findPrompts` returns, in the order of the tasks. */
+  findPromptStarts(tasks: readonly Pick<Task, "id" | "size">[]): Promise<readonly (Uint8Array | undefined)[]>;
   findResult(task: Pick<Task, "id" | "chunks">): Promise<Uint8Array | undefined>;
 }
 
