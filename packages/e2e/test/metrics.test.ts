@@ -122,9 +122,19 @@ describe("The metrics of a running fleet", function () {
       await run("promtool", ["check", "config", "--syntax-only", config]);
       const address = `127.0.0.1:${await freePort()}`;
       const args = [`--config.file=${config}`, `--storage.tsdb.path=${config}.data`, `--web.listen-address=${address}`];
-      const server = spawn("prometheus", args, { stdio: "ignore", env: { PATH: process.env["PATH"] } });
+      const server = spawn("prometheus", [...args, "--enable-feature=exemplar-storage"], {
+        stdio: "ignore",
+        env: { PATH: process.env["PATH"] },
+      });
       started.push(server);
       return `http://${address}`;
+    }
+
+    async function prometheusOfTheFleet(): Promise<string> {
+      const ports = new Map(world.fleet.processes().map(({ name, ports: { ops } }) => [name, ops]));
+      return prometheus("prometheus.yaml", (text) =>
+        text.replace(/127\.0\.0\.1:\d+ # (\w+)/g, (_, name: ServiceName) => `127.0.0.1:${ports.get(name)}`),
+      );
     }
 
     const ask = async <T>(url: string, path: string): Promise<T> => {
@@ -148,10 +158,7 @@ describe("The metrics of a running fleet", function () {
     }
 
     it("are scraped from every service, with every metric that a dashboard names, and no rule is in error", async () => {
-      const ports = new Map(world.fleet.processes().map(({ name, ports: { ops } }) => [name, ops]));
-      const url = await prometheus("prometheus.yaml", (text) =>
-        text.replace(/127\.0\.0\.1:\d+ # (\w+)/g, (_, name: ServiceName) => `127.0.0.1:${ports.get(name)}`),
-      );
+      const url = await prometheusOfTheFleet();
       await allAreUp(url);
       const named = DASHBOARDS.flatMap(({ rows }) =>
         rows.flatMap(({ panels }) =>
@@ -159,7 +166,8 @@ describe("The metrics of a running fleet", function () {
         ),
       );
       const metadata = await ask<Record<string, unknown>>(url, "metadata");
-      for (const name of named) assert.ok(name in metadata, `${name} is not known`);
+      // In OpenMetrics, the name of a counter is without the ending of its series.
+      for (const name of named) assert.ok(name.replace(/_total$/, "") in metadata, `${name} is not known`);
       const series = new Set(await ask<string[]>(url, "label/__name__/values"));
       const missing = [...new Set(named)].filter(
         (name) => !series.has(name) && !series.has(`${name}_count`) && !ONLY_AFTER.test(name),
@@ -168,6 +176,31 @@ describe("The metrics of a running fleet", function () {
       const { groups } = await ask<{ groups: { rules: { name: string; lastError?: string }[] }[] }>(url, "rules");
       const rules = groups.flatMap((group) => group.rules);
       for (const { name, lastError } of rules) assert.equal(lastError, undefined, name);
+    });
+
+    it("lead from a slow bucket to the trace of a task: Prometheus keeps the exemplars of calls and of waits", async () => {
+      const url = await prometheusOfTheFleet();
+      const tracesOf = async (query: string): Promise<readonly string[]> => {
+        const range = `start=${Date.now() / 1_000 - 600}&end=${Date.now() / 1_000}`;
+        const found = await ask<{ exemplars: { labels: { trace_id: string } }[] }[]>(
+          url,
+          `query_exemplars?query=${encodeURIComponent(query)}&${range}`,
+        );
+        return found.flatMap(({ exemplars }) => exemplars.map(({ labels }) => labels.trace_id));
+      };
+      await eventually(
+        async () => {
+          for (const bucket of [
+            "ccsp_queue_wait_seconds_bucket",
+            'rpc_server_duration_seconds_bucket{method="RunTask"}',
+          ]) {
+            const traces = await tracesOf(bucket);
+            assert.notEqual(traces.length, 0, bucket);
+            for (const each of traces) assert.notEqual(world.traces.trace(each).length, 0, `${bucket}: ${each}`);
+          }
+        },
+        { timeoutMs: 60_000 },
+      );
     });
 
     it("are found through Consul", async function () {

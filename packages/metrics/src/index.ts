@@ -3,6 +3,9 @@ export {
   declaredMetrics,
   declareGauge,
   declareHistogram,
+  declareTracedHistogram,
   type Labels,
   type MetricDeclaration,
+  type ObserveTraced,
+  type Trace,
 } from "./declare.js";

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { declareGauge } from "@ccsp/metrics";
 import { within } from "@ccsp/timing";
 import type { Logger } from "pino";
-import type { Registry } from "prom-client";
+import { type OpenMetricsContentType, Registry } from "prom-client";
 import type { Check } from "./readiness.js";
 import { runChecks } from "./readiness.js";
 
@@ -58,7 +58,8 @@ const START_MS = 1_000;
 /**
  * Serves three paths, only for GET and HEAD.
  *
- * - /metrics: Prometheus metrics, with `ccsp_dependency_up` for each check.
+ * - /metrics: Prometheus metrics, with `ccsp_dependency_up` for each check. If the request accepts OpenMetrics, it gets
+ *   this format, in which histograms name the traces of some values.
  * - /ready: 200, or 503 while the service starts or drains. It runs no check. While the service starts, the answer
  *   comes after 1 s, or when the start ends.
  * - /health: 200 while the event loop runs. With `?verbose`, the answer also has the state, and the fault of each
@@ -76,10 +77,12 @@ export async function serveOps({ listen, registry, log, checks }: OpsOptions): P
     return { state, failing };
   };
 
-  const answer = async ({ pathname, searchParams }: URL): Promise<Answer> => {
+  const answer = async ({ pathname, searchParams }: URL, accept: string): Promise<Answer> => {
     switch (pathname) {
-      case "/metrics":
-        return { status: 200, type: registry.contentType, body: await registry.metrics() };
+      case "/metrics": {
+        const shown = accept.includes(OPENMETRICS) ? inOpenMetrics(registry) : registry;
+        return { status: 200, type: shown.contentType, body: await shown.metrics() };
+      }
       case "/health":
         if (!searchParams.has("verbose")) return json(200, { status: "alive" });
         return json(200, { status: "alive", ...(await status()) });
@@ -94,7 +97,9 @@ export async function serveOps({ listen, registry, log, checks }: OpsOptions): P
   const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const wrongMethod = request.method !== "GET" && request.method !== "HEAD";
     const url = URL.parse(request.url ?? "/", "http://ops") ?? new URL("http://ops/");
-    const { status, type, body } = wrongMethod ? json(405, { status: "only GET" }) : await answer(url);
+    const { status, type, body } = wrongMethod
+      ? json(405, { status: "only GET" })
+      : await answer(url, request.headers.accept ?? "");
     response.writeHead(status, { "content-type": type, "cache-control": "no-store" }).end(body);
   };
 
@@ -151,6 +156,20 @@ const UP = declareGauge({
   help: "Whether a dependency of the service answered when the metrics were read",
   labels: { dependency: ["redis", "queue"] },
 });
+
+const OPENMETRICS = "application/openmetrics-text";
+
+/**
+ * The same registry, as it is written in OpenMetrics. It is one for each scrape: prom-client takes `_total` from the
+ * names of the counters that it writes in this format, and would leave the registry itself without it.
+ */
+function inOpenMetrics(registry: Registry): Registry<OpenMetricsContentType> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an object whose prototype is the registry
+  const shown = Object.create(registry) as Registry<OpenMetricsContentType>;
+  shown.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+  shown.getMetricsAsArray = () => registry.getMetricsAsArray().map((metric) => Object.create(metric));
+  return shown;
+}
 
 /** Runs the checks at each scrape, because no other caller asks as often. */
 function showDependencies(registry: Registry, checks: OpsOptions["checks"]): void {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
+import { declaredMetrics, declareTracedHistogram } from "@ccsp/metrics";
 import { pino } from "pino";
 import { Counter } from "prom-client";
 import { describeError } from "../src/describe-error.js";
@@ -21,6 +22,9 @@ describe("the ops port", () => {
 
   afterEach(async () => {
     for (const ops of open.splice(0)) await ops.close();
+    // Another test of this process compares the declarations of the services with their page.
+    const declared = declaredMetrics();
+    if (declared instanceof Map) declared.delete("test_seconds");
   });
 
   it("serves the process's metrics and the service's own, labelled with the service", async () => {
@@ -33,6 +37,40 @@ describe("the ops port", () => {
     assert.match(text, /^tasks_total\{service="queue"\} 1$/m);
     assert.match(text, /^nodejs_eventloop_lag_seconds\{service="queue"\}/m);
     assert.match(text, /^process_resident_memory_bytes\{service="queue"\}/m);
+  });
+
+  it("shows in OpenMetrics, to whom accepts it, the newest sampled trace of each bucket, and nothing else to others", async () => {
+    const { registry, get } = await serve();
+    new Counter({ name: "tasks_total", help: "tasks", registers: [registry] }).inc();
+    const about = { name: "test_seconds", help: "A time", labels: { kind: ["a", "b"] }, buckets: [0.1, 1, 5] };
+    const observe = declareTracedHistogram(about)(registry);
+    const trace = (traceId: string) => ({ traceId: traceId.repeat(32), traceFlags: 1 });
+    observe({ kind: "a" }, 0.5, trace("1"));
+    observe({ kind: "a" }, 0.6, trace("2"));
+    observe({ kind: "a" }, 0.7, { traceId: "3".repeat(32), traceFlags: 0 });
+    observe({ kind: "a" }, 7, trace("4"));
+    observe({ kind: "b" }, 0.5, undefined);
+    const text = await (await get("/metrics")).text();
+    assert.doesNotMatch(text, /#.*trace_id|# EOF/);
+
+    const accept = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+    const response = await get("/metrics", { headers: { accept } });
+    assert.match(response.headers.get("content-type") ?? "", /^application\/openmetrics-text; version=1.0.0/);
+    const open = await response.text();
+    assert.match(open, /^tasks_total\{service="queue"\} 1$/m);
+    assert.match(open, /\n# EOF\n$/);
+    const examples = open.matchAll(/^(test_seconds_bucket\S+) \d+ # \{trace_id="(\d)\d{31}"\} ([\d.]+) \d+\.\d+$/gm);
+    assert.deepEqual(
+      [...examples].map((example) => example.slice(1)),
+      [
+        ['test_seconds_bucket{le="1",service="queue",kind="a"}', "2", "0.6"],
+        ['test_seconds_bucket{le="+Inf",service="queue",kind="a"}', "4", "7"],
+      ],
+    );
+
+    const again = await (await get("/metrics")).text();
+    const namesOf = (page: string) => [...page.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
+    assert.deepEqual(namesOf(again), namesOf(text));
   });
 
   it("names its address when it cannot listen there, since a log has no other message of the system's error", async () => {

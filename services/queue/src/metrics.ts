@@ -1,6 +1,7 @@
 import { CATEGORY_NAMES, REASONS, Refusal } from "@ccsp/errors";
-import { declareCounter, declareHistogram } from "@ccsp/metrics";
+import { declareCounter, declareTracedHistogram } from "@ccsp/metrics";
 import type { ClassStarts } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
+import { spanOfTraceparent } from "@ccsp/telemetry";
 import { Counter, type Registry } from "prom-client";
 import type { SubmissionObserver } from "./application/submissions.js";
 import type { BreakerObserver } from "./domain/intake/breaker.js";
@@ -14,7 +15,7 @@ const ACCEPTED = declareCounter({
   labels: { engine: "engines that executors offer", class: CLASSES },
 });
 
-const WAIT = declareHistogram({
+const WAIT = declareTracedHistogram({
   name: "ccsp_queue_wait_seconds",
   help: "Time from acceptance, or from the requested start time, to a lease; includes parking and earlier attempts",
   labels: { class: CLASSES },
@@ -64,7 +65,7 @@ const REFUSED = declareCounter({
 /** Counts what this replica changed. */
 export function observeQueue(registry: Registry): QueueObserver {
   const accepted = ACCEPTED(registry);
-  const wait = WAIT(registry);
+  const observeWait = WAIT(registry);
   const firstLeases = FIRST(registry);
   const failures = FAILURES(registry);
   const ended = ENDED(registry);
@@ -76,7 +77,7 @@ export function observeQueue(registry: Registry): QueueObserver {
     failed: (category, retried) => failures.inc({ category, retried: String(retried) }),
     leased(task) {
       const { engine, class: priority, created, since = created, leased = since } = task;
-      wait.observe({ class: priority }, (leased - since) / 1000);
+      observeWait({ class: priority }, (leased - since) / 1000, spanOfTraceparent(task.trace ?? ""));
       const inTime = startedInTime(task);
       if (inTime !== undefined) firstLeases.inc({ engine, class: priority, in_time: String(inTime) });
     },

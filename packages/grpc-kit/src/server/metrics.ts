@@ -1,17 +1,17 @@
 import { CALLER_LIMITS } from "@ccsp/errors";
-import { declareCounter, declareHistogram } from "@ccsp/metrics";
+import { declareCounter, declareTracedHistogram, type Trace } from "@ccsp/metrics";
 import { status } from "@grpc/grpc-js";
 import { Histogram, type MetricValueWithName, type Registry } from "prom-client";
 import { splitPath } from "../wire/service-shape.js";
 import { CONNECTION_LIMITS } from "./connections.js";
 
-/** Reports one finished call. `path` is the full method name. */
-export type ObserveCall = (path: string, code: status, seconds: number) => void;
+/** Reports one finished call. `path` is the full method name. `trace`: that of its span, if it has one. */
+export type ObserveCall = (path: string, code: status, seconds: number, trace?: Trace) => void;
 
 type Labels = Record<"service" | "method" | "code", string>;
 
 const NAME = "rpc_server_duration_seconds";
-const DURATION = declareHistogram({
+const DURATION = declareTracedHistogram({
   name: NAME,
   help: "Duration of served gRPC calls; for a stream, until it ended",
   labels: {
@@ -33,13 +33,13 @@ const REFUSED = declareCounter({
  */
 export function observeCalls(registry: Registry | undefined): ObserveCall {
   if (!registry) return () => undefined;
-  const duration = DURATION(registry);
+  const observe = DURATION(registry);
   const known = new Map<string, Labels>();
-  return (path, code, seconds) => {
+  return (path, code, seconds, trace) => {
     const kind = `${code}${path}`;
     const labels = known.get(kind) ?? { ...splitPath(path), code: status[code] };
     known.set(kind, labels);
-    duration.observe(labels, seconds);
+    observe(labels, seconds, trace);
   };
 }
 

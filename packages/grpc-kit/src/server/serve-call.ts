@@ -117,7 +117,7 @@ function begin({
   const open = new OpenCall(call, serving.callers);
   underWay.add(open);
   const end = (code: status, why?: string) => {
-    serving.observe(open.method, code, (performance.now() - started) / 1e3);
+    serving.observe(open.method, code, (performance.now() - started) / 1e3, span?.spanContext());
     underWay.delete(open);
     open.finish();
     endServedSpan(span, code, why);

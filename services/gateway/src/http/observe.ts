@@ -1,13 +1,13 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { boundTraceState } from "@ccsp/grpc-kit";
-import { declareHistogram } from "@ccsp/metrics";
+import { declareTracedHistogram } from "@ccsp/metrics";
 import { type Context, context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Registry } from "prom-client";
 
 const tracer = trace.getTracer("@ccsp/gateway");
 
-const DURATION = declareHistogram({
+const DURATION = declareTracedHistogram({
   name: "http_server_request_duration_seconds",
   help: "Duration of served HTTP requests; for a stream, until it ended",
   labels: {
@@ -31,7 +31,7 @@ declare module "fastify" {
  * conventions for HTTP, version 1.45.0. The span is an error only if the server is at fault.
  */
 export function observeRequests(app: FastifyInstance, registry: Registry | undefined): void {
-  const duration = DURATION(registry);
+  const observe = DURATION(registry);
   // A request comes in the context of its connection. Its spans belong to the service that opened the port.
   const inStart = AsyncLocalStorage.snapshot();
   app.addHook("onRequest", (request, reply, done) => {
@@ -46,7 +46,8 @@ export function observeRequests(app: FastifyInstance, registry: Registry | undef
       const { statusCode } = reply.raw;
       const answered = reply.raw.writableFinished || reply.raw.headersSent || statusCode === SWITCHED;
       const code = answered ? statusCode : 499;
-      duration.observe({ method, route: route ?? "none", code: String(code) }, (performance.now() - began) / 1e3);
+      const labels = { method, route: route ?? "none", code: String(code) };
+      observe(labels, (performance.now() - began) / 1e3, span?.spanContext());
       span?.setAttribute("http.response.status_code", code);
       if (code >= 500) span?.setStatus({ code: SpanStatusCode.ERROR }).setAttribute("error.type", String(code));
       span?.end();
