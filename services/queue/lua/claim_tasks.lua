@@ -154,9 +154,14 @@ local function time_of(class)
   return tonumber(saved[4 + class] or 0)
 end
 
--- Marks a task that leaves its line. It is in no line until the reaper returns or ends it.
-local function set_aside(reason, age, id, r)
+-- Marks a task that leaves its line. It is in no line until the reaper returns or ends it. `kind`: what keeps it from
+-- starting, for the span of its wait.
+local function set_aside(reason, age, id, r, kind)
   r.blocked = reason
+  if kind then
+    r.deferred = r.deferred or {}
+    r.deferred[kind] = now
+  end
   push_two(to_blocked, 0, reason .. age .. id)
   push_two(to_tasks, id, cjson.encode(r))
 end
@@ -202,13 +207,16 @@ local function next_of_line(line, skip)
   while peek(line) and most_blocked > 0 do
     local id = string.sub(peek(line), line.id_at)
     local r, text = read(id)
-    local reason = not text and 'broken' or r and rules.blocked(r)
+    local reason, kind = 'broken', nil
+    if r and text then
+      reason, kind = rules.blocked(r)
+    end
     local member = skip(line)
     if r and not reason then
       return { id = id, record = r, text = text }
     elseif r then
       most_blocked = most_blocked - 1
-      set_aside(reason, string.match(member, '/%x+/'), id, r)
+      set_aside(reason, string.match(member, '/%x+/'), id, r, kind)
     end
   end
 end

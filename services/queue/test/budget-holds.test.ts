@@ -108,6 +108,8 @@ function holds(get: () => World): void {
       await tick();
       assert.ok(!(await explain(id)).blockers.some(({ kind }) => kind === BlockerKind.BUDGET_EXHAUSTED));
       assert.deepEqual(await take(), [id]);
+      const { deferred = {} } = (await get().store.find(id)) ?? {};
+      assert.deepEqual(Object.keys(deferred), of.kind === "label" ? ["BUDGET_EXHAUSTED"] : [], "for its span");
     });
   }
 

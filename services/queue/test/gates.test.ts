@@ -97,6 +97,8 @@ function gates(get: () => World): void {
       await resume(scopes.label(key, value));
       await tick();
       assert.deepEqual(await take(), kept);
+      const { deferred = {} } = (await get().store.find(kept[0] ?? "")) ?? {};
+      assert.deepEqual(Object.keys(deferred), ["GATE"], "for the span of its wait");
     });
   }
 

@@ -249,6 +249,8 @@ function limits({ twice }: WorldOptions): void {
       assert.deepEqual(await take(), []);
       await complete(got[0] ?? assert.fail());
       assert.deepEqual(ids(await take()), [x[1]]);
+      const { deferred = {} } = (await world.store.find(x[1] ?? "")) ?? {};
+      assert.deepEqual(Object.keys(deferred), ["CAP"], "for the span of its wait");
     });
 
     it("limit one value by its own number", async () => {

@@ -30,7 +30,8 @@ local function open_gates(key, holds, now)
     end
   end
 
-  -- A budget is beside the gate that a person may close for the same scope. Neither opens the other.
+  -- Whether a budget of this scope is used up. A budget is beside the gate that a person may close for the same scope.
+  -- Neither opens the other.
   local function is_held(scope)
     if any_holds and held[scope] == nil then
       local gate = redis.call('HGET', holds, 'budget/' .. scope)
@@ -50,6 +51,8 @@ local function open_gates(key, holds, now)
     scope = name and scope .. name or scope
     return may_hold and is_held(scope) and 0 or rooms[scope] or math.huge
   end
+
+  gates.is_held = is_held
 
   function gates.bound(scope)
     return bounds[scope]

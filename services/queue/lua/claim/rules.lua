@@ -61,15 +61,18 @@ local function open_rules(keys, ask, order)
   end
 
   -- Returns why a task may not start though its turn has come; nil when it may. `late`: its start deadline has passed,
-  -- and it is about to expire. Otherwise the scope of a label whose gate is closed or whose cap is reached.
+  -- and it is about to expire. Otherwise the scope of a label whose gate is closed or whose cap is reached; the second
+  -- value is then the word of `ccsp explain` for it.
   function rules.blocked(r)
     if r.deadline and r.deadline <= ask.now and not r.attempt then
       return 'late'
     end
     for _, label in ipairs(labels_matter and r.labels or {}) do
       local scope, cap = 'label/' .. label, cap_of(label)
-      if gates.room('label/', label) <= 0 or cap and running.of(scope) >= cap then
-        return scope
+      if gates.room('label/', label) <= 0 then
+        return scope, gates.is_held(scope) and 'BUDGET_EXHAUSTED' or 'GATE'
+      elseif cap and running.of(scope) >= cap then
+        return scope, 'CAP'
       end
     end
   end

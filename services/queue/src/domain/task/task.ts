@@ -89,6 +89,8 @@ export interface Task {
   readonly retry?: TaskRetry;
   /** Why a QUEUED task is not in a waiting line: the scope of a label, `late` or `broken`. */
   readonly blocked?: string;
+  /** When its turn had come last and something of its labels kept it from starting, by what that was. */
+  readonly deferred?: Readonly<Partial<Record<"GATE" | "BUDGET_EXHAUSTED" | "CAP", number>>>;
   /** The encoded `TaskSpec` without the prompts. The domain does not read it. */
   readonly spec: string;
   /** The key under which its answer is cached. Absent: it is not cached. */
