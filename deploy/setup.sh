@@ -348,8 +348,8 @@ part_kustomize() {
 }
 
 # The newest Jaeger that is to be had as a Go module, and a collector with the parts that deploy/otel uses. It is one
-# release newer than that of deploy/compose.yaml: Go's checksum database does not know all modules of 0.138. Jaeger's own
-# page is not in the module.
+# release newer than that of deploy/compose.yaml: Go's checksum database does not know all modules of 0.138. Jaeger's
+# own page is not in the module.
 part_jaeger() {
   local to="$tools/jaeger" how="install Go, or put the programs jaeger and otelcol into .tools/jaeger"
   [[ ! -x $to/jaeger || ! -x $to/otelcol ]] || return 0

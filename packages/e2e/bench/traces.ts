@@ -3,6 +3,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { startWorld } from "@ccsp/e2e-kit/world.js";
+import { ROLES } from "@ccsp/identity";
 import { TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually, unlessBrief } from "@ccsp/testkit";
 
@@ -12,7 +13,7 @@ const IDLE_MS = unlessBrief(60_000, 500);
 /** Longer than the export of spans is delayed. */
 const SETTLE_MS = 2_000;
 /** What an open page of the dashboard asks for, each 5 s. */
-const PAGE = ["status", "executors", "tasks", "usage"];
+const PAGE = ["queue/status", "executors", "tasks", "usage"];
 
 const world = await startWorld({ engine: "scripted" });
 try {
@@ -43,7 +44,7 @@ try {
     for (const outcome of await client.submitMany(tasks)) if ("taskId" in outcome) await ended(outcome.taskId);
   });
   console.log(`ratio spans_per_task_of_a_batch ${(batch / TASKS).toFixed(1)}`);
-  const token = await world.token("bench");
+  const token = await world.token("bench", { scopes: ROLES.admin });
   const idle = await spansOf(async () => {
     for (let waitedMs = 0; waitedMs < IDLE_MS; waitedMs += 5_000) {
       const headers = { authorization: `Bearer ${token}` };

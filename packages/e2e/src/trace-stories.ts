@@ -111,7 +111,7 @@ export const STORIES = {
     return [first, await ended(teller, next, submitted(task(wait(1, "AFFINITY"), run)))];
   },
 
-  "ten minutes long": async (teller) => {
+  "a long run": async (teller) => {
     const words = Array.from({ length: teller.longRunWords }, (_, i) => `w${i}`).join(" ");
     const run = attempt("engine.run claude-code", "  execute_tool Bash");
     return [await ended(teller, { prompt: `[[tool:Bash]] [[delay:5]] ${words}` }, submitted(task(wait(1), run)))];

@@ -203,7 +203,7 @@ describe("The traces of a fleet, in a real Jaeger behind a real collector,", fun
     });
 
   it("has the engine on the critical path of a task, and of a call that waits for its task", async () => {
-    const [story] = await STORIES["ten minutes long"]({ world, client, longRunWords: 400 });
+    const [story] = await STORIES["a long run"]({ world, client, longRunWords: 400 });
     const submitted = await spansOf(story);
     let traceId = "";
     for await (const event of client.run({
@@ -323,7 +323,7 @@ function decoded({ traceID, spans, processes }: Trace): readonly Span[] {
   });
 }
 
-/** What Jaeger warns of in a trace and in its spans: of a clock that is wrong, or of a span that ends before it begins. */
+/** What Jaeger warns of in a trace and its spans: a clock that is wrong, or a span that ends before it begins. */
 const warningsIn = ({ spans, warnings }: Trace): readonly string[] => [
   ...(warnings ?? []),
   ...spans.flatMap(({ operationName, warnings }) => (warnings ?? []).map((text) => `${operationName}: ${text}`)),

@@ -178,7 +178,7 @@ describe("The metrics of a running fleet", function () {
       for (const { name, lastError } of rules) assert.equal(lastError, undefined, name);
     });
 
-    it("lead from a slow bucket to the trace of a task: Prometheus keeps the exemplars of calls and of waits", async () => {
+    it("lead from a bucket to the trace of a call or a wait, which Prometheus keeps", async () => {
       const url = await prometheusOfTheFleet();
       const tracesOf = async (query: string): Promise<readonly string[]> => {
         const range = `start=${Date.now() / 1_000 - 600}&end=${Date.now() / 1_000}`;

@@ -160,7 +160,7 @@ describe("the traces of tasks", function () {
   });
 
   it("of a long run with a thousand pieces of text: no span for a report, and the engine on the critical path", async () => {
-    const [story] = await STORIES["ten minutes long"](teller);
+    const [story] = await STORIES["a long run"](teller);
     const task = await taskOf(story);
     const [engine] = spansOf(story.id, "engine.run");
     const { "ccsp.report.calls": calls, "ccsp.report.bytes": bytes, ...told } = engine?.attributes ?? {};

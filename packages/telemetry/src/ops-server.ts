@@ -80,7 +80,7 @@ export async function serveOps({ listen, registry, log, checks }: OpsOptions): P
   const answer = async ({ pathname, searchParams }: URL, accept: string): Promise<Answer> => {
     switch (pathname) {
       case "/metrics": {
-        const shown = accept.includes(OPENMETRICS) ? inOpenMetrics(registry) : registry;
+        const shown = takesOpenMetrics(accept) ? inOpenMetrics(registry) : registry;
         return { status: 200, type: shown.contentType, body: await shown.metrics() };
       }
       case "/health":
@@ -157,7 +157,9 @@ const UP = declareGauge({
   labels: { dependency: ["redis", "queue"] },
 });
 
-const OPENMETRICS = "application/openmetrics-text";
+/** Any weight but 0 counts: only programs that can use OpenMetrics name it. */
+const takesOpenMetrics = (accept: string): boolean =>
+  accept.split(",").some((part) => /^\s*application\/openmetrics-text\b(?!.*;\s*q=0(\.0*)?\s*$)/i.test(part));
 
 /**
  * The same registry, as it is written in OpenMetrics. It is one for each scrape: prom-client takes `_total` from the

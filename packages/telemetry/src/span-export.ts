@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { HrTime } from "@opentelemetry/api";
-import { ExportResultCode, getNumberFromEnv, millisToHrTime } from "@opentelemetry/core";
+import { ExportResultCode, getNumberFromEnv, hrTimeToMilliseconds, millisToHrTime } from "@opentelemetry/core";
 import {
   defaultResource,
   detectResources,
@@ -18,7 +18,7 @@ import {
   type SpanProcessor,
 } from "@opentelemetry/sdk-trace";
 import { currentService, type ServiceIdentity } from "./service-scope.js";
-import { exportTo } from "./tracing.js";
+import { exportTo, notBefore } from "./tracing.js";
 
 /** The SDK's own default of OTEL_BSP_MAX_QUEUE_SIZE. */
 const MOST_WAITING = 2_048;
@@ -74,14 +74,17 @@ export async function spanExport(): Promise<SpanProcessor | undefined> {
   };
 }
 
+/** The SDK's own end is less than a millisecond before the true one. What differs by more was given, or a clock jumped. */
+const NEAR_MS = 2;
+
 /**
- * The end of a span, in whole milliseconds as its start is. The SDK adds the exact length to a start that it rounded down,
- * so a child could end up to a millisecond after its parent. Programs that show traces take this for a wrong clock, and a
- * span without a length for a negative one: each has a microsecond. An end in whole milliseconds was given by the caller.
+ * The end of a span, in whole milliseconds as its start is. The SDK adds the exact length to a start that it rounded
+ * down, so a child could end up to a millisecond after its parent. Programs that show traces take this for a wrong
+ * clock, and a span without a length for a negative one.
  */
-function endOf({ startTime: [startS, startNs], endTime }: ReadableSpan): HrTime {
-  const [s, ns] = endTime[1] % 1e6 === 0 ? endTime : millisToHrTime(Date.now());
-  return s < startS || (s === startS && ns <= startNs) ? [startS, startNs + 1_000] : [s, ns];
+function endOf({ startTime, endTime }: ReadableSpan): HrTime {
+  const [now, own] = [Date.now(), Math.floor(hrTimeToMilliseconds(endTime))];
+  return notBefore(startTime, millisToHrTime(Math.abs(now - own) < NEAR_MS ? now : own));
 }
 
 const given = <N extends string>(name: N, variable: string): { readonly [K in N]?: number } => {

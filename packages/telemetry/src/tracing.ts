@@ -1,5 +1,6 @@
 import {
   type Attributes,
+  type HrTime,
   type Link,
   ProxyTracerProvider,
   type SpanContext,
@@ -9,7 +10,7 @@ import {
   type TracerProvider,
   trace,
 } from "@opentelemetry/api";
-import { millisToHrTime } from "@opentelemetry/core";
+import { hrTimeDuration, millisToHrTime } from "@opentelemetry/core";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 
 /**
@@ -53,8 +54,10 @@ export interface FinishedSpan {
   readonly error?: string | undefined;
 }
 
-/** Jaeger warns of a span without a length: it takes it for a negative one. */
-const SHORTEST_MS = 0.001;
+/** `end`, or a microsecond after `start`. Jaeger takes a span without a length for one that ends before it begins. */
+export function notBefore([startS, startNs]: HrTime, [s, ns]: HrTime): HrTime {
+  return s < startS || (s === startS && ns <= startNs) ? [startS, startNs + 1_000] : [s, ns];
+}
 
 let exportSpan: ((span: Omit<ReadableSpan, "resource">) => void) | undefined;
 
@@ -69,14 +72,16 @@ export function exportTo(target: NonNullable<typeof exportSpan>): void {
  */
 export function recordSpan(scope: string, span: FinishedSpan): void {
   const { startMs, endMs, parent, links = [], events = [], error } = span;
+  const startTime = millisToHrTime(startMs);
+  const endTime = notBefore(startTime, millisToHrTime(endMs));
   exportSpan?.({
     name: span.name,
     kind: span.kind ?? SpanKind.INTERNAL,
     spanContext: () => span.context,
     ...(parent && { parentSpanContext: parent }),
-    startTime: millisToHrTime(startMs),
-    endTime: millisToHrTime(Math.max(startMs + SHORTEST_MS, endMs)),
-    duration: millisToHrTime(Math.max(SHORTEST_MS, endMs - startMs)),
+    startTime,
+    endTime,
+    duration: hrTimeDuration(startTime, endTime),
     ended: true,
     status: error === undefined ? { code: SpanStatusCode.UNSET } : { code: SpanStatusCode.ERROR, message: error },
     attributes: span.attributes,

@@ -41,10 +41,7 @@ import { createExecutorMetrics } from "./telemetry/metrics.js";
 import { createWarmMetrics } from "./telemetry/warm-metrics.js";
 import { WarmPool } from "./warm/pool.js";
 
-/**
- * Calls of Sync belong to no task, and a run makes thousands of Report: its span says how many. The others tell the end of
- * an attempt. They are over after the task is, so no span of the task could contain them.
- */
+/** ADR 23 says why. Both services must leave out the same calls, or one of them makes spans without a parent. */
 const UNTRACED = { untraced: ["sync", "report", "complete", "fail", "release"] } as const;
 
 /** The longest wait for the queue at the start. A startup probe in k8s/ allows 120 s for all of the start. */

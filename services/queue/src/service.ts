@@ -21,10 +21,7 @@ import { measureQueue, showTargets } from "./status-metrics.js";
 import { createTaskIds } from "./task-id.js";
 
 const REAP_EVERY_MS = 1_000;
-/**
- * Calls of Sync belong to no task, and a run makes thousands of Report: its span says how many. The others tell the end of
- * an attempt. They are over after the task is, so no span of the task could contain them.
- */
+/** ADR 23 says why. Both services must leave out the same calls, or one of them makes spans without a parent. */
 const UNTRACED = { untraced: ["sync", "report", "complete", "fail", "release"] } as const;
 
 /** Each shard gets an equal share of a bound on all tasks. */

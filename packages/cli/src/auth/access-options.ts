@@ -19,7 +19,7 @@ export function withAccess(command: Command): Command {
         "what it allows, as a named set of scopes (default: agent, if there is no --scope)",
       ).choices(Object.keys(ROLES)),
     )
-    .option("--scope <scope>", "one more scope, may be repeated", oneOf(SCOPES));
+    .option("--scope <scope>", "one more scope, or several with commas", oneOf(SCOPES));
 }
 
 /** What the options allow. If they name nothing, it is the role of agents. */

@@ -29,9 +29,10 @@ function listCommand(io: Io): Command {
   return withConnection(new Command("list"), FORMATS)
     .description("list the alerts that fire and are pending, and those that ended in the last day")
     .addOption(
-      new Option("--state <state>", `only this state, may be repeated: ${STATES.join(", ").toLowerCase()}`).argParser(
-        oneOf(STATES),
-      ),
+      new Option(
+        "--state <state>",
+        `only this state, several with commas: ${STATES.join(", ").toLowerCase()}`,
+      ).argParser(oneOf(STATES)),
     )
     .option("--rule <name>", "only alerts of this rule", someText)
     .addHelpText(

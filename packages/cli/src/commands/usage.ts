@@ -44,7 +44,7 @@ export function usageCommand(io: Io): Command {
     .addOption(
       new Option(
         "--by <what>",
-        `group by ${Object.keys(BY).join(", ")}; may be repeated (default: agent, model)`,
+        `group by ${Object.keys(BY).join(", ")}, several with commas (default: agent, model)`,
       ).argParser(oneOf(namesOfBy())),
     )
     .addOption(

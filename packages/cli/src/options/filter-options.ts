@@ -20,7 +20,7 @@ const STATES = namesOf(TaskState);
 
 export function withFilter(command: Command): Command {
   const repeated = (flags: string, what: string, names: readonly string[]) =>
-    new Option(flags, `only ${what}, may be repeated: ${names.join(", ")}`).argParser(oneOf(names));
+    new Option(flags, `only ${what}, several with commas: ${names.join(", ")}`).argParser(oneOf(names));
   return command
     .addOption(repeated("--state <state>", "this state", STATES))
     .option("--engine <name>", "only this engine")

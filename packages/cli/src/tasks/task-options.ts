@@ -148,7 +148,7 @@ const RETRIES = {
   "retry.maxBackoffMs": sets("--max-backoff <time>", "longest wait after a failed run", durationMs),
   "retry.neverOn": sets(
     "--never-on <category>",
-    `no further run after a failure of this category, may be repeated: ${CATEGORY_NAMES.join(", ")}`,
+    `no further run after a failure of this category, several with commas: ${CATEGORY_NAMES.join(", ")}`,
     oneOf(CATEGORY_NAMES),
   ),
 } satisfies Group;
