@@ -20,9 +20,12 @@ try {
   const client = world.client("bench");
   const sent = () => world.traces.spans().length;
   const ended = (id: string) =>
-    eventually(async () => {
-      if ((await client.get(id)).state !== TaskState.SUCCEEDED) throw new Error(`${id} has not ended`);
-    });
+    eventually(
+      async () => {
+        if ((await client.get(id)).state !== TaskState.SUCCEEDED) throw new Error(`${id} has not ended`);
+      },
+      { timeoutMs: 120_000 },
+    );
   /** The spans that this work made, those of usage and notices too. */
   const spansOf = async (work: () => Promise<unknown>): Promise<number> => {
     await delay(SETTLE_MS);
