@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type Reason, Refusal } from "@ccsp/errors";
 import { serverTls } from "@ccsp/grpc-kit";
 import { ErrorCategory, StateChanged, TaskEnded, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { type Authority, createAuthority, eventually } from "@ccsp/testkit";
+import { type Authority, createAuthority, eventually, scaled } from "@ccsp/testkit";
 import {
   AuthenticationError,
   BudgetExhaustedError,
@@ -465,7 +465,7 @@ describe("a client with TLS", () => {
     for (const [name, pem] of Object.entries({ ca, certificate, key })) await writeFile(file(name), pem);
     const files = { caFile: file("ca"), certificateFile: file("certificate"), keyFile: file("key") };
     const tls = { ...files, serverName: "gateway" };
-    const client = createCcspClient({ target: gateway.target, token: "t", tls, resumeMs: 500 });
+    const client = createCcspClient({ target: gateway.target, token: "t", tls, resumeMs: scaled(500) });
     try {
       assert.equal((await client.capabilities()).agentId, "alice");
       await gateway.stop();

@@ -14,6 +14,17 @@ async function lengthOf(...measured: number[]): Promise<number> {
   return performance.now() - began;
 }
 
+/** Runs a file with a test that fails. */
+async function prints(file: string, output: RegExp): Promise<void> {
+  const run = promisify(execFile)(process.execPath, [...MOCHA, `packages/testkit/test/reporter/${file}`], {
+    cwd: ROOT,
+  });
+  await assert.rejects(run, (error: { stdout: string }) => {
+    assert.match(error.stdout, output);
+    return true;
+  });
+}
+
 describe("a time limit of a test", () => {
   it("is as much longer as the machine is slower, by the mean of what was measured meanwhile", async () => {
     assert.ok((await lengthOf(1)) >= 39);
@@ -31,13 +42,9 @@ describe("a time limit of a test", () => {
     assert.ok(slowness() >= 1);
   });
 
-  it("still ends a test of mocha that does not end", async () => {
-    const run = promisify(execFile)(process.execPath, [...MOCHA, "packages/testkit/test/reporter/never-ends.ts"], {
-      cwd: ROOT,
-    });
-    await assert.rejects(run, (error: { stdout: string }) => {
-      assert.match(error.stdout, /1 failing[^]*Timeout of 50ms exceeded/);
-      return true;
-    });
-  });
+  it("still ends a test of mocha that does not end", () =>
+    prints("never-ends.ts", /1 failing[^]*Timeout of 50ms exceeded/));
+
+  it("lets a test of mocha end as late as the machine is slow, and no later", () =>
+    prints("late-on-slow-machine.ts", /2 passing[^]*1 failing[^]*does not end in time even so:[^]*Timeout of 10ms/));
 });
