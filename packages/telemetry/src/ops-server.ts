@@ -157,9 +157,8 @@ const UP = declareGauge({
   labels: { dependency: ["redis", "queue"] },
 });
 
-/** Any weight but 0 counts: only programs that can use OpenMetrics name it. */
-const takesOpenMetrics = (accept: string): boolean =>
-  accept.split(",").some((part) => /^\s*application\/openmetrics-text\b(?!.*;\s*q=0(\.0*)?\s*$)/i.test(part));
+/** The weights do not matter: only programs that can use OpenMetrics name it. */
+const takesOpenMetrics = (accept: string): boolean => accept.toLowerCase().includes("application/openmetrics-text");
 
 /**
  * The same registry, as it is written in OpenMetrics. It is one for each scrape: prom-client takes `_total` from the

@@ -74,16 +74,17 @@ export async function spanExport(): Promise<SpanProcessor | undefined> {
   };
 }
 
-/** The SDK's own end is less than a millisecond before the true one. What differs by more was given, or a clock jumped. */
+/** The SDK's own end is less than a millisecond before the true one. If it differs by more, a clock has jumped. */
 const NEAR_MS = 2;
 
 /**
  * The end of a span, in whole milliseconds as its start is. The SDK adds the exact length to a start that it rounded
  * down, so a child could end up to a millisecond after its parent. Programs that show traces take this for a wrong
- * clock, and a span without a length for a negative one.
+ * clock, and a span without a length for a negative one. An end in whole milliseconds was given by the caller.
  */
-function endOf({ startTime, endTime }: ReadableSpan): HrTime {
-  const [now, own] = [Date.now(), Math.floor(hrTimeToMilliseconds(endTime))];
+export function endOf({ startTime, endTime }: Pick<ReadableSpan, "startTime" | "endTime">, now = Date.now()): HrTime {
+  if (endTime[1] % 1e6 === 0) return notBefore(startTime, endTime);
+  const own = Math.floor(hrTimeToMilliseconds(endTime));
   return notBefore(startTime, millisToHrTime(Math.abs(now - own) < NEAR_MS ? now : own));
 }
 
