@@ -206,11 +206,13 @@ async function ready(
 const CONNECT_AGAIN_MS = 100;
 
 /**
- * ioredis 6.0.0 ends a connection for good if it learns of a failover while it asks a Sentinel for the master. Its
- * failover listener of the previous connection then stops the attempt, and ioredis makes no further one. So this
- * function connects again.
+ * Keeps ioredis 6.0.0 from ending a connection in a failover. The listener for failovers of a lost connection lives on,
+ * and would stop the attempt that asks a Sentinel for the master: all waiting commands would fail, and ioredis would
+ * make no further attempt. So that listener ends with its connection, which ioredis has no public call for. A connection
+ * that ended all the same is made again.
  */
 function keepConnecting(client: RedisClient, isWanted: () => boolean): void {
+  if (isOnSentinels(client)) client.on("close", () => client.connector.failoverDetector?.cleanup());
   client.on("end", () => {
     setTimeout(() => {
       // If this attempt fails, the client emits "end" again.
@@ -218,6 +220,13 @@ function keepConnecting(client: RedisClient, isWanted: () => boolean): void {
     }, CONNECT_AGAIN_MS).unref();
   });
 }
+
+interface OnSentinels {
+  readonly connector: { readonly failoverDetector: { cleanup(): void } | null };
+}
+
+const isOnSentinels = (client: object): client is RedisClient & OnSentinels =>
+  "connector" in client && typeof client.connector === "object" && "failoverDetector" in (client.connector ?? {});
 
 /** Logs one line per loss and one per return, even if ioredis retries many times in between. */
 function logLosses(client: RedisClient, log: Logger): void {

@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
+import { type EventEmitter, once } from "node:events";
 import { mock } from "node:test";
 import { eventually, type RedisSentinel, startRedisSentinel } from "@ccsp/testkit";
 import { pino } from "pino";
 import { openRedis, type RedisConnection } from "../src/index.js";
 import { bindPutOnce } from "./put-once.js";
+
+/** A connection of ioredis' listener for failovers. */
+interface Sentinel {
+  readonly client: EventEmitter;
+}
 
 const log = pino({ level: "silent" });
 
@@ -54,6 +59,19 @@ describe("openRedis on Sentinel", () => {
       assert.match(await redis.client.info("server"), new RegExp(`tcp_port:${setup.replica.port}`));
     });
     assert.equal(await putOnce("before", "1"), "taken");
+  });
+
+  it("loses no waiting command when a lost connection learns of the failover while a new one is made", async () => {
+    const { connector } = redis.client as unknown as { connector: { failoverDetector: { sentinels: Sentinel[] } } };
+    const { sentinels } = await eventually(() => connector.failoverDetector ?? assert.fail("no listener yet"));
+    const connecting = once(redis.client, "connecting");
+    await setup.failOverAfter(500);
+    await setup.master.kill9();
+    await connecting;
+    const waiting = bindPutOnce(redis.client)("during", "1");
+    // The message of a Sentinel, at the worst moment.
+    for (const { client } of sentinels) client.emit("message", "+switch-master", "main");
+    assert.equal(await waiting, "ok");
   });
 
   it("connects again, with its subscriptions, when ioredis has given up, but not after it was closed", async () => {
