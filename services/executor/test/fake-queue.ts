@@ -36,6 +36,8 @@ export interface FakeQueue {
   lose(taskId: string): void;
   /** Orders an emergency stop; undefined ends it. This queue grants leases even during the stop. */
   emergency(order: EmergencyOrder | undefined): void;
+  /** How long leases last from now on. They are long, because a busy machine may stop this process for seconds. */
+  leaseSeconds: number;
   /** While `is` is true, every call fails. */
   readonly away: { is: boolean };
   /** The calls about a task that answer INTERNAL, with the task's id: `report task-1`. */
@@ -44,8 +46,6 @@ export interface FakeQueue {
   onReport: (request: ReportRequest) => Promise<void>;
   close(): Promise<void>;
 }
-
-const LEASE_MS = 6_000;
 
 export async function startFakeQueue(): Promise<FakeQueue> {
   const waiting: Lease[] = [];
@@ -103,7 +103,7 @@ export async function startFakeQueue(): Promise<FakeQueue> {
             lostTaskIds,
             nextSync,
             emergency: order,
-            leaseLength: { seconds: BigInt(LEASE_MS / 1_000), nanos: 0 },
+            leaseLength: { seconds: BigInt(fake.leaseSeconds), nanos: 0 },
             time: undefined,
             backlog: [],
           };
@@ -155,6 +155,7 @@ export async function startFakeQueue(): Promise<FakeQueue> {
   const fake: FakeQueue = {
     port: server.port,
     syncs,
+    leaseSeconds: 120,
     away,
     faults,
     add(prompt, spec = {}, lease = {}) {

@@ -5,7 +5,7 @@ import { freePort } from "@ccsp/fleet";
 import { createClient } from "@ccsp/grpc-kit";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { ErrorCategory, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { eventually, isOfSandbox } from "@ccsp/testkit";
+import { eventually, isOfSandbox, scaled } from "@ccsp/testkit";
 import { expectProcesses, processesOf } from "./processes.js";
 import { failureOf, type Rig, resultOf, withRig } from "./rig.js";
 
@@ -121,6 +121,7 @@ describe("the executor and its leases", function () {
 
   it("stops a run whose lease expired without renewal, since another executor may have it by then", () =>
     withRig({}, async (rig) => {
+      rig.queue.leaseSeconds = Math.ceil(scaled(6_000) / 1_000);
       const task = rig.queue.add("[[hang]]");
       await eventually(() => expectProcesses(1, task));
       rig.queue.away.is = true;
