@@ -18,8 +18,8 @@ BY_TURNS = $$(paste -d' ' <(printf '%s\n' packages/e2e/test/*.test.ts) <(printf 
 PROOFS := node .ci/proofs.mjs
 MOCHA := mocha --reporter ./mocha-reporter.cjs
 FAST := $(MOCHA) --ignore '**/*.slow.test.ts'
-# Three at a time keep two cores busy: a file waits for four tenths of its time. The limits of time follow the machine.
-SIDE_BY_SIDE := --parallel --jobs 3
+# Four at a time keep two cores busy: a file waits for half of its time. The limits of time follow the machine.
+SIDE_BY_SIDE := --parallel --jobs 4
 ON_NODE22 := PATH="$(CURDIR)/.tools/node22/bin:$$PATH"
 ON_REDIS8 := REDIS_SERVER_BIN="$(CURDIR)/.tools/redis8/bin/redis-server"
 CCSP := node packages/cli/bin/ccsp.js
@@ -59,7 +59,7 @@ packages:
 ##@ Test it
 # Tests start some thousand processes. With what Node has compiled before, each of them starts faster.
 test test-integration test-e2e: export NODE_COMPILE_CACHE ?= $(CURDIR)/.tools/cache/node
-test: setup ## run all tests except the slow ones, three files at a time
+test: setup ## run all tests except the slow ones, four files at a time
 	@$(FAST) $(SIDE_BY_SIDE) $(BY_TURNS) $(UNIT)
 
 # Runs the files *.slow.test.ts, compares the queue with its model in 30,000 steps, runs the unit tests and one task on

@@ -24,8 +24,8 @@ export interface ServiceProcess {
 }
 
 /**
- * Starts one service from its sources in `folder`, as a process of its own on free ports. Resolves when the service is
- * ready. Otherwise rejects, and the error has the output of the process.
+ * Starts one service as it is shipped, from what `make build` made in `folder`, as a process of its own on free ports.
+ * Resolves when the service is ready. Otherwise rejects, and the error has the output of the process.
  */
 export async function startServiceProcess(options: {
   readonly name: string;
@@ -43,8 +43,7 @@ export async function startServiceProcess(options: {
   const [grpcPort, opsPort, httpPort] = [await freePort(), await freePort(), await freePort()];
   const prefix = `CCSP_${name.toUpperCase()}`;
   const lines: string[] = [];
-  const node = [process.execPath, "--import", "tsx", "--conditions", "ccsp-src"];
-  const main = [...node, "--import", "@ccsp/telemetry/register.js", "src/main.ts"];
+  const main = [process.execPath, "--import", "@ccsp/telemetry/register.js", "dist/main.js"];
   const [command = "", ...args] =
     output === undefined ? main : ["/bin/sh", "-c", 'exec "$@" >"$0" 2>&1', output, ...main];
   const child = await startProcess({

@@ -1,11 +1,14 @@
 import { fileURLToPath } from "node:url";
 import { type ManagedProcess, startProcess } from "@ccsp/fleet";
 
-const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+/** The folder in which Node keeps what it has compiled, so that processes start faster. `make` sets it. */
+const { NODE_COMPILE_CACHE } = process.env;
+
+const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 
 /**
- * Starts an executor in a separate process, with tracing loaded. It gets only these settings. `nodeArgs` are for Node
+ * Starts an executor as `make build` made it, in a separate process, with tracing loaded. It gets only these settings. `nodeArgs` are for Node
  * itself.
  */
 export function startExecutorProcess(
@@ -16,8 +19,8 @@ export function startExecutorProcess(
   return startProcess({
     name: "executor",
     command: process.execPath,
-    args: [...nodeArgs, "--conditions", "ccsp-src", "--import", "tsx", "--import", "@ccsp/telemetry/register.js", MAIN],
-    env: { ...env, CCSP_LOG_LEVEL: "info" },
+    args: [...nodeArgs, "--import", "@ccsp/telemetry/register.js", MAIN],
+    env: { ...env, ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }), CCSP_LOG_LEVEL: "info" },
     cwd: HERE,
     onLine,
   });

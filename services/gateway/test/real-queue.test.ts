@@ -8,7 +8,7 @@ import { SignJWT } from "jose";
 const SECRET = "a secret of this test and of nothing else";
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
-/** Starts a service from source as a separate process. This is as in production, but without Consul. */
+/** Starts a service as `make build` made it, in a separate process. This is as in production, but without Consul. */
 async function startService(
   name: string,
   env: Record<string, string>,
@@ -19,7 +19,7 @@ async function startService(
   const running = await startProcess({
     name,
     command: process.execPath,
-    args: ["--import=tsx", "--conditions=ccsp-src", `services/${name}/src/main.ts`],
+    args: [`services/${name}/dist/main.js`],
     cwd: ROOT,
     env: {
       PATH: process.env["PATH"] ?? "",
