@@ -30,7 +30,7 @@ const NOT_LET_IN: readonly (string | undefined)[] = [
 const EMPTY = { bytes: Buffer.alloc(0) };
 const ANSWER_MS = 10_000;
 /** Each call opens a connection of its own. More handshakes at once would not end in time on a busy machine. */
-const ROWS_AT_ONCE = 6;
+const ROWS_AT_ONCE = 3;
 
 /** Makes the rows of a matrix, some at a time. */
 export async function rowsOf<T, R>(rpcs: readonly T[], rowOf: (rpc: T) => Promise<R>): Promise<R[]> {

@@ -22,12 +22,12 @@ class Unusable extends Error {}
 
 /**
  * Reads traces from CCSP_GATEWAY_TRACES_URL: the store of a local fleet, or Jaeger's query service. Calls for the same
- * trace share one read.
+ * trace share one read. Jaeger has `patienceMs` for an answer.
  */
-export function spanReader(url: string): ReadSpans {
+export function spanReader(url: string, patienceMs = PATIENCE_MS): ReadSpans {
   const read = url.startsWith(SOCKET)
     ? async (traceId: string) => (await findTrace(url.slice(SOCKET.length), traceId)).spans
-    : (traceId: string) => readJaeger(url.replace(/\/$/, ""), traceId);
+    : (traceId: string) => readJaeger(url.replace(/\/$/, ""), traceId, patienceMs);
   const running = new Map<string, Promise<readonly Span[]>>();
   return async (traceId) => {
     const shared = running.get(traceId);
@@ -52,11 +52,11 @@ function refusalOf(cause: Error): Refusal {
 }
 
 /** The call that Jaeger's own page makes. Grafana makes it too. */
-async function readJaeger(url: string, traceId: string): Promise<readonly Span[]> {
+async function readJaeger(url: string, traceId: string, patienceMs: number): Promise<readonly Span[]> {
   const answer = await fetch(`${url}/api/traces/${traceId}`, {
     headers: { accept: "application/json" },
     redirect: "error",
-    signal: AbortSignal.timeout(PATIENCE_MS),
+    signal: AbortSignal.timeout(patienceMs),
   });
   if (!answer.ok || answer.body === null) {
     await answer.body?.cancel();
