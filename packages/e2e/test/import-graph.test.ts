@@ -261,7 +261,7 @@ const QUEUE_ROOMS: Readonly<Record<string, readonly string[]>> = {
   intake: ["emergency", "fields", "gates", "task"],
   lifecycle: ["emergency", "fields", "gates", "intake", "order", "task"],
   leases: ["emergency", "executors", "lifecycle", "order", "task", "wakes"],
-  due: ["emergency", "gates", "lifecycle", "task"],
+  due: ["emergency", "gates", "lifecycle", "status", "task"],
   search: ["fields", "lifecycle", "task"],
   "store.ts": ROOMS_WITH_PORTS,
   sharding: [...ROOMS_WITH_PORTS, "store.ts"],

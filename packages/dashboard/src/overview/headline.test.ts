@@ -19,6 +19,7 @@ const queue = (change: Partial<QueueStatus> = {}): QueueStatus => ({
   gates: [],
   agents: [],
   waitingBytes: 0,
+  waiting: 0,
   ...change,
 });
 const situation = (change: Partial<Situation> = {}): Situation => ({

@@ -1,6 +1,7 @@
 import { time } from "../format.js";
 import { overviewWords } from "../i18n/overview.js";
 import { wordOf } from "../i18n/states.js";
+import { waitingIn } from "../parts/waiting.js";
 import type { Alert, Answer, Executor, QueueStatus } from "../routes.js";
 import type { LimitOutlook } from "./limits.js";
 
@@ -33,10 +34,6 @@ export function headline(situation: Situation): Headline {
   const fact = mostSerious(situation, queue, running, waiting);
   return { title: fact.title, lead: [counts, fact.follows].filter(Boolean).join(" "), idle: fact.idle ?? false };
 }
-
-/** All tasks that have been accepted and have no executor: also those that wait for a time. */
-const waitingIn = ({ depths, parked, scheduled }: QueueStatus): number =>
-  depths.reduce((sum, { waiting }) => sum + waiting, parked + scheduled);
 
 export const isLost = ({ state }: Session): boolean => ["LOST", "WAITING", "CONFIRMING"].includes(state);
 export const loginOf = ({ account }: Session): string => account?.account || account?.engine || "";

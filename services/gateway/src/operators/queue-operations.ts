@@ -31,6 +31,8 @@ function reads({ guard, queue, resume, readSpans }: QueueOperationOptions) {
   return {
     getStatus: guard.unary(Rpcs.getStatus, (request, call) => queue.getStatus(request, within(call))),
 
+    getQueueHistory: guard.unary(Rpcs.getQueueHistory, (request, call) => queue.getQueueHistory(request, within(call))),
+
     getLimits: guard.unary(Rpcs.getLimits, (request, call) => queue.getLimits(request, within(call))),
 
     watchQueue: guard.stream(Rpcs.watchQueue, (request, call) => queue.watchQueue(request, within(call))),

@@ -1,9 +1,10 @@
-import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { GetStatusResponse, QueueMinute } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { isClosed } from "../domain/gates/gates.js";
 import { readScope, type Scope, scopeName } from "../domain/gates/scope.js";
 import type { SpecLimits } from "../domain/intake/validate.js";
 import type { Status } from "../domain/status/status.js";
+import type { Minute } from "../domain/status/status-store.js";
 import { toEmergencyStatus } from "./emergency-message.js";
 import { toGateMessage } from "./gate-message.js";
 import { priorityOf } from "./words.js";
@@ -67,5 +68,13 @@ export function toStatusMessage(
       paused: closed({ kind: "agent", agent }, { kind: "budget", of: { kind: "agent", agent } }),
     })),
     waitingBytes: BigInt(counts.waitingBytes),
+    waiting: BigInt(counts.waiting),
   };
 }
+
+export const toMinuteMessage = ({ minute, running, waiting, parked }: Minute): QueueMinute => ({
+  time: new Date(minute * 60_000),
+  running: BigInt(running),
+  waiting: BigInt(waiting),
+  parked: BigInt(parked),
+});

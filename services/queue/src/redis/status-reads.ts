@@ -1,6 +1,6 @@
 import type { ExecutorStore, ExecutorView, Offer } from "../domain/executors/executor-store.js";
 import { scopeName } from "../domain/gates/scope.js";
-import { byLoad, type Depth, joinBacklogs, type StatusStore } from "../domain/status/status-store.js";
+import { byLoad, type Depth, joinBacklogs, MOST_MINUTES, type StatusStore } from "../domain/status/status-store.js";
 import { CLASSES, type Task } from "../domain/task/task.js";
 import { readClassLine } from "./class-line.js";
 import type { Shard } from "./shard.js";
@@ -45,14 +45,34 @@ export const createStatusReads = (shard: Shard): StatusStore => ({
 
   async counts() {
     const { redis, keys } = shard;
-    const [leased, timed, ended, [scheduled, bytes]] = await Promise.all([
+    const [leased, timed, ended, [scheduled, tasks, bytes]] = await Promise.all([
       redis.zcard(keys.leases),
       redis.zcard(keys.parked),
       redis.zcard(keys.ended),
-      redis.hmget(keys.load, "scheduled", "all/bytes"),
+      redis.hmget(keys.load, "scheduled", "all/tasks", "all/bytes"),
     ]);
     const parked = Math.max(0, timed - Number(scheduled));
-    return { leased, parked, scheduled: Number(scheduled), ended, waitingBytes: Number(bytes) };
+    const waiting = Math.max(0, Number(tasks) - timed);
+    return { leased, waiting, parked, scheduled: Number(scheduled), ended, waitingBytes: Number(bytes) };
+  },
+
+  async noteMinute() {
+    const { keys, scripts, clock } = shard;
+    const { minutes, leases, parked, load } = keys;
+    await scripts.noteMinute({ minutes, leases, parked, load }, clock(), MOST_MINUTES);
+  },
+
+  async history(count) {
+    const { redis, keys, now } = shard;
+    const [at, newest] = await Promise.all([now(), redis.lrange(keys.minutes, 0, count - 1)]);
+    const first = Math.floor(at / 60_000) - count + 1;
+    return newest
+      .map((noted) => {
+        const [minute = 0, running = 0, waiting = 0, parked = 0] = noted.split(" ").map(Number);
+        return { minute, running, waiting, parked };
+      })
+      .filter(({ minute }) => minute >= first)
+      .toReversed();
   },
 });
 

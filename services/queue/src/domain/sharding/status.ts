@@ -1,7 +1,14 @@
 import type { ExecutorStore, ExecutorView } from "../executors/executor-store.js";
 import { joinSurroundings } from "../explain/situation.js";
 import type { RunTimeStore, SituationStore } from "../explain/situation-store.js";
-import { byLoad, type Counts, type Depth, joinBacklogs, type StatusStore } from "../status/status-store.js";
+import {
+  byLoad,
+  type Counts,
+  type Depth,
+  joinBacklogs,
+  joinMinutes,
+  type StatusStore,
+} from "../status/status-store.js";
 import type { Shards } from "./shards.js";
 
 /** The status is the sum of all shards. */
@@ -11,14 +18,16 @@ export const shardedStatus = ({ all }: Shards): StatusStore & ExecutorStore => (
   async counts() {
     const counts = await all((store) => store.counts());
     const sum = (count: keyof Counts) => counts.reduce((total, each) => total + each[count], 0);
-    const [leased, parked, scheduled] = [sum("leased"), sum("parked"), sum("scheduled")];
-    return { leased, parked, scheduled, ended: sum("ended"), waitingBytes: sum("waitingBytes") };
+    const [leased, waiting, parked, scheduled] = [sum("leased"), sum("waiting"), sum("parked"), sum("scheduled")];
+    return { leased, waiting, parked, scheduled, ended: sum("ended"), waitingBytes: sum("waitingBytes") };
   },
   // An agent is in one shard only, so its load needs no sum.
   async agentLoads(count) {
     const loads = await all((store) => store.agentLoads(count));
     return loads.flat().toSorted(byLoad).slice(0, count);
   },
+  noteMinute: async () => void (await all((store) => store.noteMinute())),
+  history: async (count) => joinMinutes(await all((store) => store.history(count))),
   executors: async (seenWithinMs) => joinExecutors((await all((store) => store.executors(seenWithinMs))).flat()),
 });
 

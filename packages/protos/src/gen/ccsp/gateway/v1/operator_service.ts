@@ -117,6 +117,8 @@ import {
   ExplainTaskResponse,
   GetLimitsRequest,
   GetLimitsResponse,
+  GetQueueHistoryRequest,
+  GetQueueHistoryResponse,
   GetRequest,
   GetResponse,
   GetStatusRequest,
@@ -2549,6 +2551,18 @@ export const OperatorServiceService = {
     responseSerialize: (value: GetStatusResponse): Buffer => Buffer.from(GetStatusResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetStatusResponse => GetStatusResponse.decode(value),
   },
+  /** Returns how many tasks ran and waited, minute by minute, for at most a day. */
+  getQueueHistory: {
+    path: "/ccsp.gateway.v1.OperatorService/GetQueueHistory" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetQueueHistoryRequest): Buffer =>
+      Buffer.from(GetQueueHistoryRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetQueueHistoryRequest => GetQueueHistoryRequest.decode(value),
+    responseSerialize: (value: GetQueueHistoryResponse): Buffer =>
+      Buffer.from(GetQueueHistoryResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetQueueHistoryResponse => GetQueueHistoryResponse.decode(value),
+  },
   /**
    * Streams the status of the queue. Each message is whole, so call again when the stream ends with UNAVAILABLE: its
    * replica of the queue, or this gateway, has stopped.
@@ -3264,6 +3278,8 @@ export const OperatorServiceService = {
 export interface OperatorServiceServer extends UntypedServiceImplementation {
   /** Returns how many tasks wait and run, and the known engines, gates and executors. */
   getStatus: handleUnaryCall<GetStatusRequest, GetStatusResponse>;
+  /** Returns how many tasks ran and waited, minute by minute, for at most a day. */
+  getQueueHistory: handleUnaryCall<GetQueueHistoryRequest, GetQueueHistoryResponse>;
   /**
    * Streams the status of the queue. Each message is whole, so call again when the stream ends with UNAVAILABLE: its
    * replica of the queue, or this gateway, has stopped.
@@ -3451,6 +3467,22 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetStatusResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns how many tasks ran and waited, minute by minute, for at most a day. */
+  getQueueHistory(
+    request: GetQueueHistoryRequest,
+    callback: (error: ServiceError | null, response: GetQueueHistoryResponse) => void,
+  ): ClientUnaryCall;
+  getQueueHistory(
+    request: GetQueueHistoryRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetQueueHistoryResponse) => void,
+  ): ClientUnaryCall;
+  getQueueHistory(
+    request: GetQueueHistoryRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetQueueHistoryResponse) => void,
   ): ClientUnaryCall;
   /**
    * Streams the status of the queue. Each message is whole, so call again when the stream ends with UNAVAILABLE: its

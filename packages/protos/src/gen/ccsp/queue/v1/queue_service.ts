@@ -567,6 +567,32 @@ export interface CancelResponse {
   task: Task | undefined;
 }
 
+/** Request for `GetQueueHistory`. */
+export interface GetQueueHistoryRequest {
+  /** How many minutes to look back, the current one included. 1 to 1,440, or 0 for 60. */
+  minutes: number;
+}
+
+/** Response for `GetQueueHistory`. */
+export interface GetQueueHistoryResponse {
+  /** The minutes, the oldest first. */
+  minutes: QueueMinute[];
+}
+
+/** How many tasks ran and waited in one minute, all at one moment, as the queue counted them when the minute began. */
+export interface QueueMinute {
+  /** The beginning of the minute. */
+  time:
+    | Date
+    | undefined;
+  /** Number of tasks that executors held. */
+  running: bigint;
+  /** Number of tasks that waited for an executor. */
+  waiting: bigint;
+  /** Number of tasks that waited for a time (PARKED or SCHEDULED). */
+  parked: bigint;
+}
+
 /** Request for `GetStatus`. */
 export interface GetStatusRequest {
 }
@@ -599,6 +625,8 @@ export interface GetStatusResponse {
   agents: AgentLoad[];
   /** Size of the waiting tasks, in bytes. */
   waitingBytes: bigint;
+  /** Number of tasks that wait for an executor. 0 from a queue of the previous release: add up `depths` instead. */
+  waiting: bigint;
 }
 
 /** The tasks of one agent. */
@@ -5278,6 +5306,268 @@ export const CancelResponse: MessageFns<CancelResponse> = {
   },
 };
 
+function createBaseGetQueueHistoryRequest(): GetQueueHistoryRequest {
+  return { minutes: 0 };
+}
+
+export const GetQueueHistoryRequest: MessageFns<GetQueueHistoryRequest> = {
+  encode(message: GetQueueHistoryRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.minutes !== 0) {
+      writer.uint32(8).int32(message.minutes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetQueueHistoryRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetQueueHistoryRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.minutes = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetQueueHistoryRequest {
+    return { minutes: isSet(object.minutes) ? globalThis.Number(object.minutes) : 0 };
+  },
+
+  toJSON(message: GetQueueHistoryRequest): unknown {
+    const obj: any = {};
+    if (message.minutes !== 0) {
+      obj.minutes = Math.round(message.minutes);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetQueueHistoryRequest>): GetQueueHistoryRequest {
+    return GetQueueHistoryRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetQueueHistoryRequest>): GetQueueHistoryRequest {
+    const message = createBaseGetQueueHistoryRequest();
+    message.minutes = object.minutes ?? 0;
+    return message;
+  },
+};
+
+function createBaseGetQueueHistoryResponse(): GetQueueHistoryResponse {
+  return { minutes: [] };
+}
+
+export const GetQueueHistoryResponse: MessageFns<GetQueueHistoryResponse> = {
+  encode(message: GetQueueHistoryResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.minutes) {
+      QueueMinute.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetQueueHistoryResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetQueueHistoryResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.minutes.push(QueueMinute.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetQueueHistoryResponse {
+    return {
+      minutes: globalThis.Array.isArray(object?.minutes) ? object.minutes.map((e: any) => QueueMinute.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: GetQueueHistoryResponse): unknown {
+    const obj: any = {};
+    if (message.minutes?.length) {
+      obj.minutes = message.minutes.map((e) => QueueMinute.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetQueueHistoryResponse>): GetQueueHistoryResponse {
+    return GetQueueHistoryResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetQueueHistoryResponse>): GetQueueHistoryResponse {
+    const message = createBaseGetQueueHistoryResponse();
+    message.minutes = object.minutes?.map((e) => QueueMinute.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseQueueMinute(): QueueMinute {
+  return { time: undefined, running: 0n, waiting: 0n, parked: 0n };
+}
+
+export const QueueMinute: MessageFns<QueueMinute> = {
+  encode(message: QueueMinute, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.time !== undefined) {
+      Timestamp.encode(toTimestamp(message.time), writer.uint32(10).fork()).join();
+    }
+    if (message.running !== 0n) {
+      if (BigInt.asIntN(64, message.running) !== message.running) {
+        throw new globalThis.Error("value provided for field message.running of type int64 too large");
+      }
+      writer.uint32(16).int64(message.running);
+    }
+    if (message.waiting !== 0n) {
+      if (BigInt.asIntN(64, message.waiting) !== message.waiting) {
+        throw new globalThis.Error("value provided for field message.waiting of type int64 too large");
+      }
+      writer.uint32(24).int64(message.waiting);
+    }
+    if (message.parked !== 0n) {
+      if (BigInt.asIntN(64, message.parked) !== message.parked) {
+        throw new globalThis.Error("value provided for field message.parked of type int64 too large");
+      }
+      writer.uint32(32).int64(message.parked);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueueMinute {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueueMinute();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.running = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.waiting = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.parked = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QueueMinute {
+    return {
+      time: isSet(object.time) ? fromJsonTimestamp(object.time) : undefined,
+      running: isSet(object.running) ? BigInt(object.running) : 0n,
+      waiting: isSet(object.waiting) ? BigInt(object.waiting) : 0n,
+      parked: isSet(object.parked) ? BigInt(object.parked) : 0n,
+    };
+  },
+
+  toJSON(message: QueueMinute): unknown {
+    const obj: any = {};
+    if (message.time !== undefined) {
+      obj.time = message.time.toISOString();
+    }
+    if (message.running !== 0n) {
+      obj.running = message.running.toString();
+    }
+    if (message.waiting !== 0n) {
+      obj.waiting = message.waiting.toString();
+    }
+    if (message.parked !== 0n) {
+      obj.parked = message.parked.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<QueueMinute>): QueueMinute {
+    return QueueMinute.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueueMinute>): QueueMinute {
+    const message = createBaseQueueMinute();
+    message.time = object.time ?? undefined;
+    message.running = (object.running !== undefined && object.running !== null) ? BigInt(object.running) : 0n;
+    message.waiting = (object.waiting !== undefined && object.waiting !== null) ? BigInt(object.waiting) : 0n;
+    message.parked = (object.parked !== undefined && object.parked !== null) ? BigInt(object.parked) : 0n;
+    return message;
+  },
+};
+
 function createBaseGetStatusRequest(): GetStatusRequest {
   return {};
 }
@@ -5344,6 +5634,7 @@ function createBaseGetStatusResponse(): GetStatusResponse {
     emergency: undefined,
     agents: [],
     waitingBytes: 0n,
+    waiting: 0n,
   };
 }
 
@@ -5402,6 +5693,12 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
         throw new globalThis.Error("value provided for field message.waitingBytes of type int64 too large");
       }
       writer.uint32(96).int64(message.waitingBytes);
+    }
+    if (message.waiting !== 0n) {
+      if (BigInt.asIntN(64, message.waiting) !== message.waiting) {
+        throw new globalThis.Error("value provided for field message.waiting of type int64 too large");
+      }
+      writer.uint32(104).int64(message.waiting);
     }
     return writer;
   },
@@ -5515,6 +5812,14 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
             message.waitingBytes = reader.int64() as bigint;
             continue;
           }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.waiting = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5551,6 +5856,7 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
         : isSet(object.waiting_bytes)
         ? BigInt(object.waiting_bytes)
         : 0n,
+      waiting: isSet(object.waiting) ? BigInt(object.waiting) : 0n,
     };
   },
 
@@ -5592,6 +5898,9 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     if (message.waitingBytes !== 0n) {
       obj.waitingBytes = message.waitingBytes.toString();
     }
+    if (message.waiting !== 0n) {
+      obj.waiting = message.waiting.toString();
+    }
     return obj;
   },
 
@@ -5618,6 +5927,7 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     message.waitingBytes = (object.waitingBytes !== undefined && object.waitingBytes !== null)
       ? BigInt(object.waitingBytes)
       : 0n;
+    message.waiting = (object.waiting !== undefined && object.waiting !== null) ? BigInt(object.waiting) : 0n;
     return message;
   },
 };
@@ -11626,6 +11936,24 @@ export const QueueServiceService = {
     responseSerialize: (value: WatchQueueResponse): Buffer => Buffer.from(WatchQueueResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): WatchQueueResponse => WatchQueueResponse.decode(value),
   },
+  /**
+   * Returns how many tasks ran and waited, minute by minute. The queue notes these counts once in each minute and keeps
+   * them for a day. A minute in which no replica of the queue ran is left out: nobody knows its counts.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `minutes` is out of range.
+   */
+  getQueueHistory: {
+    path: "/ccsp.queue.v1.QueueService/GetQueueHistory" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetQueueHistoryRequest): Buffer =>
+      Buffer.from(GetQueueHistoryRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetQueueHistoryRequest => GetQueueHistoryRequest.decode(value),
+    responseSerialize: (value: GetQueueHistoryResponse): Buffer =>
+      Buffer.from(GetQueueHistoryResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetQueueHistoryResponse => GetQueueHistoryResponse.decode(value),
+  },
   /** Returns how many tasks wait and run, and the known engines, gates and executors. */
   getStatus: {
     path: "/ccsp.queue.v1.QueueService/GetStatus" as const,
@@ -11985,6 +12313,14 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * - UNAVAILABLE `SHUTTING_DOWN`, and `SLOW_READER` when the caller read nothing for a minute: watch again.
    */
   watchQueue: handleServerStreamingCall<WatchQueueRequest, WatchQueueResponse>;
+  /**
+   * Returns how many tasks ran and waited, minute by minute. The queue notes these counts once in each minute and keeps
+   * them for a day. A minute in which no replica of the queue ran is left out: nobody knows its counts.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `minutes` is out of range.
+   */
+  getQueueHistory: handleUnaryCall<GetQueueHistoryRequest, GetQueueHistoryResponse>;
   /** Returns how many tasks wait and run, and the known engines, gates and executors. */
   getStatus: handleUnaryCall<GetStatusRequest, GetStatusResponse>;
   /**
@@ -12610,6 +12946,28 @@ export interface QueueServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<WatchQueueResponse>;
+  /**
+   * Returns how many tasks ran and waited, minute by minute. The queue notes these counts once in each minute and keeps
+   * them for a day. A minute in which no replica of the queue ran is left out: nobody knows its counts.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `minutes` is out of range.
+   */
+  getQueueHistory(
+    request: GetQueueHistoryRequest,
+    callback: (error: ServiceError | null, response: GetQueueHistoryResponse) => void,
+  ): ClientUnaryCall;
+  getQueueHistory(
+    request: GetQueueHistoryRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetQueueHistoryResponse) => void,
+  ): ClientUnaryCall;
+  getQueueHistory(
+    request: GetQueueHistoryRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetQueueHistoryResponse) => void,
+  ): ClientUnaryCall;
   /** Returns how many tasks wait and run, and the known engines, gates and executors. */
   getStatus(
     request: GetStatusRequest,
