@@ -85,7 +85,7 @@ describe("The first two lines of the overview", () => {
 
   it("leave out an alert that is silenced", () => {
     const alert = { id: "a", rule: "r", severity: "WARNING", state: "FIRING", labels: {}, value: 1, summary: "late" };
-    const silenced = { ...alert, whatToDo: "", toldId: "", silencedBy: ["s"] };
+    const silenced = { ...alert, whatToDo: "", toldId: "", valueText: "1", silencedBy: ["s"] };
     assert.equal(headline(situation({ alerts: [silenced] })).title, "Idle: no task runs or waits.");
     assert.equal(headline(situation({ alerts: [{ ...silenced, silencedBy: [] }] })).title, "Working, with one alert.");
   });
