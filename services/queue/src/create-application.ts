@@ -1,6 +1,7 @@
 import { createBacklog } from "./application/backlog.js";
 import { createByFilter } from "./application/by-filter.js";
 import { createComplete } from "./application/complete.js";
+import { createListWaiting } from "./application/list-waiting.js";
 import { createQuestions } from "./application/questions.js";
 import { createRunLearner } from "./application/run-learner.js";
 import { createStatusFeed } from "./application/status-feed.js";
@@ -32,6 +33,7 @@ export function createApplication({ store, queue, moves, order, limits, cache, c
   return {
     byFilter: createByFilter({ store, moves }),
     questions: createQuestions({ store, queue, order, limits, conversations }),
+    listWaiting: createListWaiting({ store, order, engines: limits.engines }),
     complete: createComplete({ queue, conversations, cache, learn }),
     backlog: createBacklog(store, () => performance.now()),
     getStatus,

@@ -45,6 +45,14 @@ function reads({ guard, queue, resume, readSpans }: QueueOperationOptions) {
       return { tasks: promptSnippets ? tasks : tasks.map(taskWithoutContent), nextPageToken };
     }),
 
+    listWaiting: guard.unary(Rpcs.listWaiting, async (request, call) => {
+      const promptSnippets = request.promptSnippets && mayReadPrompts(call.identity);
+      if (promptSnippets) call.showsContent();
+      const { tasks, nextPageToken } = await queue.listWaiting({ ...request, promptSnippets }, within(call));
+      const shownTasks = tasks.map(({ task, position }) => ({ task: task && taskWithoutContent(task), position }));
+      return { tasks: promptSnippets ? tasks : shownTasks, nextPageToken };
+    }),
+
     getTask: guard.unary(Rpcs.getTask, async (request, call) => {
       call.concerns(request.taskId);
       return shown(await queue.get({ ...request, ...EVERY_AGENT }, within(call)), call);

@@ -56,6 +56,7 @@ const TASKS: readonly Route[] = [
 
 const QUEUE: readonly Route[] = [
   on("GET", "/queue/status", operator("GetStatus")),
+  on("GET", "/queue/waiting", operator("ListWaiting")),
   on("GET", "/queue/history", operator("GetQueueHistory")),
   on("GET", "/queue/events", operator("WatchQueue", "events")),
   on("POST", "/queue/pause", operator("PauseQueue")),

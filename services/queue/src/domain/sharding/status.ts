@@ -1,6 +1,6 @@
 import type { ExecutorStore, ExecutorView } from "../executors/executor-store.js";
 import { joinSurroundings } from "../explain/situation.js";
-import type { RunTimeStore, SituationStore } from "../explain/situation-store.js";
+import type { LineStore, RunTimeStore, SituationStore } from "../explain/situation-store.js";
 import {
   byLoad,
   type Counts,
@@ -43,6 +43,13 @@ export const shardedSituations = ({ all, ofAgent, ofTask, shardOfAgent }: Shards
     const others = around.filter((_, shard) => shard !== own);
     return joinSurroundings(present, others);
   },
+});
+
+/** The lines of an agent are in its shard. */
+export const shardedLines = ({ all, idsOfAll, ofAgent }: Shards): LineStore => ({
+  lineUps: async (engine, most) => (await all((store) => store.lineUps(engine, most))).flat(),
+  idsInLine: (line, count) => ofAgent(line.agent).idsInLine(line, count),
+  idsAside: (most) => idsOfAll((store) => store.idsAside(most)),
 });
 
 function sumDepths(depths: readonly Depth[]): Depth[] {

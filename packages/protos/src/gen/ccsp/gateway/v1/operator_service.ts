@@ -125,6 +125,8 @@ import {
   GetStatusResponse,
   ListRequest,
   ListResponse,
+  ListWaitingRequest,
+  ListWaitingResponse,
   PauseQueueRequest,
   PauseQueueResponse,
   ResumeQueueRequest,
@@ -2586,6 +2588,19 @@ export const OperatorServiceService = {
     responseSerialize: (value: ListResponse): Buffer => Buffer.from(ListResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListResponse => ListResponse.decode(value),
   },
+  /**
+   * Lists the tasks that wait, in the order in which they start. `prompt_snippets` has an effect only with the scope
+   * `prompts:read`.
+   */
+  listWaiting: {
+    path: "/ccsp.gateway.v1.OperatorService/ListWaiting" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListWaitingRequest): Buffer => Buffer.from(ListWaitingRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListWaitingRequest => ListWaitingRequest.decode(value),
+    responseSerialize: (value: ListWaitingResponse): Buffer => Buffer.from(ListWaitingResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListWaitingResponse => ListWaitingResponse.decode(value),
+  },
   /** Reads a task of any agent. */
   getTask: {
     path: "/ccsp.gateway.v1.OperatorService/GetTask" as const,
@@ -3287,6 +3302,11 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   watchQueue: handleServerStreamingCall<WatchQueueRequest, WatchQueueResponse>;
   /** Lists tasks of every agent. `prompt_snippets` has an effect only with the scope `prompts:read`. */
   listTasks: handleUnaryCall<ListRequest, ListResponse>;
+  /**
+   * Lists the tasks that wait, in the order in which they start. `prompt_snippets` has an effect only with the scope
+   * `prompts:read`.
+   */
+  listWaiting: handleUnaryCall<ListWaitingRequest, ListWaitingResponse>;
   /** Reads a task of any agent. */
   getTask: handleUnaryCall<GetRequest, GetResponse>;
   /** Streams the log of a task of any agent. */
@@ -3509,6 +3529,25 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Lists the tasks that wait, in the order in which they start. `prompt_snippets` has an effect only with the scope
+   * `prompts:read`.
+   */
+  listWaiting(
+    request: ListWaitingRequest,
+    callback: (error: ServiceError | null, response: ListWaitingResponse) => void,
+  ): ClientUnaryCall;
+  listWaiting(
+    request: ListWaitingRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListWaitingResponse) => void,
+  ): ClientUnaryCall;
+  listWaiting(
+    request: ListWaitingRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListWaitingResponse) => void,
   ): ClientUnaryCall;
   /** Reads a task of any agent. */
   getTask(request: GetRequest, callback: (error: ServiceError | null, response: GetResponse) => void): ClientUnaryCall;

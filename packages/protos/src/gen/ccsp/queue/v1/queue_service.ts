@@ -567,6 +567,41 @@ export interface CancelResponse {
   task: Task | undefined;
 }
 
+/** Request for `ListWaiting`. */
+export interface ListWaitingRequest {
+  /** Only tasks of this class. UNSPECIFIED: of all classes. Positions count the others too. */
+  priority: Priority;
+  /** Only tasks of this engine. Empty: of all engines. */
+  engine: string;
+  /** Most tasks on a page, 1 to 200, or 0 for 50. */
+  pageSize: number;
+  /** `next_page_token` of the previous page. Empty: the first page. */
+  pageToken: string;
+  /** Same meaning as `ListRequest.prompt_snippets`. */
+  promptSnippets: boolean;
+}
+
+/** Response for `ListWaiting`. */
+export interface ListWaitingResponse {
+  /** The tasks in their order, with the fields that List returns. */
+  tasks: WaitingTask[];
+  /** Token of the next page. Empty: this is the last one. */
+  nextPageToken: string;
+}
+
+/** A task that waits. */
+export interface WaitingTask {
+  /** The task. */
+  task:
+    | Task
+    | undefined;
+  /**
+   * Its place among the tasks of its engine, 1 for the next one to start. 0: it is not in line, because something other
+   * than its turn holds it.
+   */
+  position: bigint;
+}
+
 /** Request for `GetQueueHistory`. */
 export interface GetQueueHistoryRequest {
   /** How many minutes to look back, the current one included. 1 to 1,440, or 0 for 60. */
@@ -5302,6 +5337,328 @@ export const CancelResponse: MessageFns<CancelResponse> = {
   fromPartial(object: DeepPartial<CancelResponse>): CancelResponse {
     const message = createBaseCancelResponse();
     message.task = (object.task !== undefined && object.task !== null) ? Task.fromPartial(object.task) : undefined;
+    return message;
+  },
+};
+
+function createBaseListWaitingRequest(): ListWaitingRequest {
+  return { priority: 0, engine: "", pageSize: 0, pageToken: "", promptSnippets: false };
+}
+
+export const ListWaitingRequest: MessageFns<ListWaitingRequest> = {
+  encode(message: ListWaitingRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.priority !== 0) {
+      writer.uint32(8).int32(message.priority);
+    }
+    if (message.engine !== "") {
+      writer.uint32(18).string(message.engine);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(24).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(34).string(message.pageToken);
+    }
+    if (message.promptSnippets !== false) {
+      writer.uint32(40).bool(message.promptSnippets);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListWaitingRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListWaitingRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.priority = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.engine = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.promptSnippets = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListWaitingRequest {
+    return {
+      priority: isSet(object.priority) ? priorityFromJSON(object.priority) : 0,
+      engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
+      pageSize: isSet(object.pageSize)
+        ? globalThis.Number(object.pageSize)
+        : isSet(object.page_size)
+        ? globalThis.Number(object.page_size)
+        : 0,
+      pageToken: isSet(object.pageToken)
+        ? globalThis.String(object.pageToken)
+        : isSet(object.page_token)
+        ? globalThis.String(object.page_token)
+        : "",
+      promptSnippets: isSet(object.promptSnippets)
+        ? globalThis.Boolean(object.promptSnippets)
+        : isSet(object.prompt_snippets)
+        ? globalThis.Boolean(object.prompt_snippets)
+        : false,
+    };
+  },
+
+  toJSON(message: ListWaitingRequest): unknown {
+    const obj: any = {};
+    if (message.priority !== 0) {
+      obj.priority = priorityToJSON(message.priority);
+    }
+    if (message.engine !== "") {
+      obj.engine = message.engine;
+    }
+    if (message.pageSize !== 0) {
+      obj.pageSize = Math.round(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      obj.pageToken = message.pageToken;
+    }
+    if (message.promptSnippets !== false) {
+      obj.promptSnippets = message.promptSnippets;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListWaitingRequest>): ListWaitingRequest {
+    return ListWaitingRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListWaitingRequest>): ListWaitingRequest {
+    const message = createBaseListWaitingRequest();
+    message.priority = object.priority ?? 0;
+    message.engine = object.engine ?? "";
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    message.promptSnippets = object.promptSnippets ?? false;
+    return message;
+  },
+};
+
+function createBaseListWaitingResponse(): ListWaitingResponse {
+  return { tasks: [], nextPageToken: "" };
+}
+
+export const ListWaitingResponse: MessageFns<ListWaitingResponse> = {
+  encode(message: ListWaitingResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.tasks) {
+      WaitingTask.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListWaitingResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListWaitingResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tasks.push(WaitingTask.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListWaitingResponse {
+    return {
+      tasks: globalThis.Array.isArray(object?.tasks) ? object.tasks.map((e: any) => WaitingTask.fromJSON(e)) : [],
+      nextPageToken: isSet(object.nextPageToken)
+        ? globalThis.String(object.nextPageToken)
+        : isSet(object.next_page_token)
+        ? globalThis.String(object.next_page_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ListWaitingResponse): unknown {
+    const obj: any = {};
+    if (message.tasks?.length) {
+      obj.tasks = message.tasks.map((e) => WaitingTask.toJSON(e));
+    }
+    if (message.nextPageToken !== "") {
+      obj.nextPageToken = message.nextPageToken;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListWaitingResponse>): ListWaitingResponse {
+    return ListWaitingResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListWaitingResponse>): ListWaitingResponse {
+    const message = createBaseListWaitingResponse();
+    message.tasks = object.tasks?.map((e) => WaitingTask.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseWaitingTask(): WaitingTask {
+  return { task: undefined, position: 0n };
+}
+
+export const WaitingTask: MessageFns<WaitingTask> = {
+  encode(message: WaitingTask, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.task !== undefined) {
+      Task.encode(message.task, writer.uint32(10).fork()).join();
+    }
+    if (message.position !== 0n) {
+      if (BigInt.asIntN(64, message.position) !== message.position) {
+        throw new globalThis.Error("value provided for field message.position of type int64 too large");
+      }
+      writer.uint32(16).int64(message.position);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WaitingTask {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWaitingTask();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.task = Task.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.position = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WaitingTask {
+    return {
+      task: isSet(object.task) ? Task.fromJSON(object.task) : undefined,
+      position: isSet(object.position) ? BigInt(object.position) : 0n,
+    };
+  },
+
+  toJSON(message: WaitingTask): unknown {
+    const obj: any = {};
+    if (message.task !== undefined) {
+      obj.task = Task.toJSON(message.task);
+    }
+    if (message.position !== 0n) {
+      obj.position = message.position.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<WaitingTask>): WaitingTask {
+    return WaitingTask.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WaitingTask>): WaitingTask {
+    const message = createBaseWaitingTask();
+    message.task = (object.task !== undefined && object.task !== null) ? Task.fromPartial(object.task) : undefined;
+    message.position = (object.position !== undefined && object.position !== null) ? BigInt(object.position) : 0n;
     return message;
   },
 };
@@ -11937,6 +12294,27 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): WatchQueueResponse => WatchQueueResponse.decode(value),
   },
   /**
+   * Lists the tasks that wait: first those in line, in the order in which they start, each with its position, and then
+   * those that something else holds, without a position. ExplainTask says what holds a task.
+   *
+   * The order is a forecast by the rules of claims, for the tasks that wait now: a new task may come before others. It
+   * has at most the first 500 tasks of each engine that are in line, and at most 500 tasks of each shard that the agent,
+   * a label, an affinity or a time holds: List has all. A page is a view of now, so while the order changes, a task may
+   * be on two pages or on none.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   */
+  listWaiting: {
+    path: "/ccsp.queue.v1.QueueService/ListWaiting" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListWaitingRequest): Buffer => Buffer.from(ListWaitingRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListWaitingRequest => ListWaitingRequest.decode(value),
+    responseSerialize: (value: ListWaitingResponse): Buffer => Buffer.from(ListWaitingResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListWaitingResponse => ListWaitingResponse.decode(value),
+  },
+  /**
    * Returns how many tasks ran and waited, minute by minute. The queue notes these counts once in each minute and keeps
    * them for a day. A minute in which no replica of the queue ran is left out: nobody knows its counts.
    *
@@ -12313,6 +12691,19 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * - UNAVAILABLE `SHUTTING_DOWN`, and `SLOW_READER` when the caller read nothing for a minute: watch again.
    */
   watchQueue: handleServerStreamingCall<WatchQueueRequest, WatchQueueResponse>;
+  /**
+   * Lists the tasks that wait: first those in line, in the order in which they start, each with its position, and then
+   * those that something else holds, without a position. ExplainTask says what holds a task.
+   *
+   * The order is a forecast by the rules of claims, for the tasks that wait now: a new task may come before others. It
+   * has at most the first 500 tasks of each engine that are in line, and at most 500 tasks of each shard that the agent,
+   * a label, an affinity or a time holds: List has all. A page is a view of now, so while the order changes, a task may
+   * be on two pages or on none.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   */
+  listWaiting: handleUnaryCall<ListWaitingRequest, ListWaitingResponse>;
   /**
    * Returns how many tasks ran and waited, minute by minute. The queue notes these counts once in each minute and keeps
    * them for a day. A minute in which no replica of the queue ran is left out: nobody knows its counts.
@@ -12946,6 +13337,33 @@ export interface QueueServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<WatchQueueResponse>;
+  /**
+   * Lists the tasks that wait: first those in line, in the order in which they start, each with its position, and then
+   * those that something else holds, without a position. ExplainTask says what holds a task.
+   *
+   * The order is a forecast by the rules of claims, for the tasks that wait now: a new task may come before others. It
+   * has at most the first 500 tasks of each engine that are in line, and at most 500 tasks of each shard that the agent,
+   * a label, an affinity or a time holds: List has all. A page is a view of now, so while the order changes, a task may
+   * be on two pages or on none.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   */
+  listWaiting(
+    request: ListWaitingRequest,
+    callback: (error: ServiceError | null, response: ListWaitingResponse) => void,
+  ): ClientUnaryCall;
+  listWaiting(
+    request: ListWaitingRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListWaitingResponse) => void,
+  ): ClientUnaryCall;
+  listWaiting(
+    request: ListWaitingRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListWaitingResponse) => void,
+  ): ClientUnaryCall;
   /**
    * Returns how many tasks ran and waited, minute by minute. The queue notes these counts once in each minute and keeps
    * them for a day. A minute in which no replica of the queue ran is left out: nobody knows its counts.
