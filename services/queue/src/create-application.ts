@@ -28,7 +28,7 @@ export interface ApplicationDeps {
 
 /** What the RPCs use of `application/`, except submissions, which schedules use too. Does no I/O. */
 export function createApplication({ store, queue, moves, order, limits, cache, conversations }: ApplicationDeps) {
-  const getStatus = async () => toStatusMessage(await readStatus(store), limits);
+  const getStatus = async () => toStatusMessage(await readStatus(store, order()), limits);
   const learn = createRunLearner(store, () => performance.now());
   return {
     byFilter: createByFilter({ store, moves }),

@@ -21,7 +21,8 @@ for (const shards of [1, 4]) {
       world.clock.now++;
       return (await world.queue.enqueue(newTask(task, shards))).task;
     };
-    const status = async () => toStatusMessage(await readStatus(world.store), { maxPromptBytes: 1, engines: ENGINES });
+    const status = async () =>
+      toStatusMessage(await readStatus(world.store, world.order), { maxPromptBytes: 1, engines: ENGINES });
     const depth = async (engine: string, priority: Priority) =>
       (await status()).depths.find((each) => each.engine === engine && each.priority === priority);
 
@@ -155,6 +156,38 @@ for (const shards of [1, 4]) {
       await reap(world, { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });
       const { depths, agents, ended } = await status();
       assert.deepEqual([depths.some(({ waiting, parked }) => waiting + parked > 0n), agents, ended], [false, [], 1n]);
+    });
+  });
+}
+
+for (const shards of [1, 4]) {
+  describe(`the caps in the status of ${shards} shards`, () => {
+    let world: World;
+    before(async () => {
+      world = await startWorld({ shards, order: { agentMaxRunning: 2, labelMaxRunning: { repo: 1 } } });
+    });
+    after(() => world.close());
+    beforeEach(() => world.reset());
+
+    it("name what is reached and holds tasks, that of the most tasks first, but not what a closed gate holds", async () => {
+      const label = labelName("repo", "a");
+      for (let i = 0; i < 6; i++) await world.queue.enqueue(newTask({ agent: "alice" }, shards));
+      for (let i = 0; i < 4; i++) await world.queue.enqueue(newTask({ agent: "bob", labels: [label] }, shards));
+      for (let i = 0; i < 2; i++) await world.queue.enqueue(newTask({ agent: "carol" }, shards));
+      assert.equal((await executor(world, { slots: 20 }).sync()).grants.length, 2 + 1 + 2);
+      const caps = async () => {
+        const status = toStatusMessage(await readStatus(world.store, world.order), {
+          maxPromptBytes: 1,
+          engines: ENGINES,
+        });
+        return status.caps.map(({ scope, running, waiting }) => [scope?.scope?.value, running, waiting]);
+      };
+      assert.deepEqual(await caps(), [
+        ["alice", 2n, 4n],
+        ["repo=a", 1n, 3n],
+      ]);
+      await world.gates.pause(scopes.agent("alice"), { who: "ada", why: "w" });
+      assert.deepEqual(await caps(), [["repo=a", 1n, 3n]]);
     });
   });
 }

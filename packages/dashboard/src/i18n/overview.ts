@@ -16,6 +16,8 @@ export const overviewWords = words(
       noExecutor: () => "Nothing can run: no executor is connected.",
       loginLost: (count: number) => `Held back: ${few(count)} login${s(count)} ${count === 1 ? "is" : "are"} lost.`,
       usedUp: (count: number) => `Held back, with ${few(count)} limit${s(count)} used up.`,
+      pausedSome: (names: string) => `Held back by a pause: ${names}.`,
+      capped: (scope: string) => `Held back: the cap of ${scope} holds most tasks.`,
       near: (count: number) => `Working, with ${few(count)} limit${s(count)} near.`,
       alerts: (count: number) => `Working, with ${few(count)} alert${s(count)}.`,
       working: () => "Working.",
@@ -29,6 +31,10 @@ export const overviewWords = words(
     by: (who: string, why: string) => `By ${who}: ${why}.`,
     opens: (at: string) => `It opens by itself at ${at}.`,
     opensByHand: "It stays until a person resumes.",
+    capped: (running: number, waiting: number) =>
+      `${number(running)} of its tasks run${running === 1 ? "s" : ""}, and ${wait(waiting)} for one of them to end.`,
+    pauseTitle: (scope: string) => `Paused: ${scope}`,
+    capTitle: (scope: string) => `The cap of ${scope} holds most tasks`,
     startExecutor: "`ccsp up` starts one here; what waits is kept.",
     renewLogin: (account: string) => `Login \`${account}\` waits for a person to renew it; its tasks are kept.`,
     windowFull: (account: string, window: string, until: string) =>
@@ -107,6 +113,8 @@ export const overviewWords = words(
       noExecutor: () => "実行できません：接続中の実行ホストがありません。",
       loginLost: (count) => `保留中：${number(count)} 件のログインが失効しています。`,
       usedUp: (count) => `保留中：${number(count)} 件の上限を使い切りました。`,
+      pausedSome: (names) => `保留中：${names}が一時停止されています。`,
+      capped: (scope) => `保留中：${scope}の同時実行数の上限で、ほとんどのタスクが待っています。`,
       near: (count) => `稼働中。${number(count)} 件の上限が近づいています。`,
       alerts: (count) => `稼働中。アラートが ${number(count)} 件あります。`,
       working: () => "稼働中。",
@@ -120,6 +128,9 @@ export const overviewWords = words(
     by: (who, why) => `${who}：${why}。`,
     opens: (at) => `${at} に自動で再開します。`,
     opensByHand: "人が再開するまで続きます。",
+    capped: (running, waiting) => `うち ${number(running)} 件が実行中、${number(waiting)} 件がその終了を待っています。`,
+    pauseTitle: (scope) => `一時停止中：${scope}`,
+    capTitle: (scope) => `${scope}の同時実行数の上限でほとんどのタスクが待機`,
     startExecutor: "`ccsp up` で起動できます。待機中のタスクは保持されます。",
     renewLogin: (account) => `ログイン \`${account}\` は更新待ちです。タスクは保持されます。`,
     windowFull: (account, window, until) =>

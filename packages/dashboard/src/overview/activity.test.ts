@@ -23,6 +23,7 @@ const queueStatus = (change: Partial<QueueStatus>): QueueStatus => ({
   agents: [],
   waitingBytes: 0,
   waiting: 0,
+  caps: [],
   ...change,
 });
 

@@ -6,7 +6,7 @@ import type { SpecLimits } from "../domain/intake/validate.js";
 import type { Status } from "../domain/status/status.js";
 import type { Minute } from "../domain/status/status-store.js";
 import { toEmergencyStatus } from "./emergency-message.js";
-import { toGateMessage } from "./gate-message.js";
+import { toGateMessage, toGateScope } from "./gate-message.js";
 import { priorityOf } from "./words.js";
 
 const ALL = { kind: "all" } as const satisfies Scope;
@@ -14,7 +14,7 @@ const EMERGENCY: Scope = { kind: "emergency" };
 
 /** The status as a message of the contract. */
 export function toStatusMessage(
-  { depths, agents, counts, executors, gates, nowMs, emergency }: Status,
+  { depths, agents, counts, executors, gates, nowMs, emergency, caps }: Status,
   limits: SpecLimits,
 ): GetStatusResponse {
   const closed = (...scopes: Scope[]): boolean => scopes.some((scope) => isClosed(gates.get(scopeName(scope)), nowMs));
@@ -69,6 +69,11 @@ export function toStatusMessage(
     })),
     waitingBytes: BigInt(counts.waitingBytes),
     waiting: BigInt(counts.waiting),
+    caps: caps.map(({ scope, running, waiting }) => ({
+      scope: toGateScope(scope),
+      running: BigInt(running),
+      waiting: BigInt(waiting),
+    })),
   };
 }
 

@@ -1,6 +1,13 @@
 import type { ExecutorStore, ExecutorView, Offer } from "../domain/executors/executor-store.js";
 import { scopeName } from "../domain/gates/scope.js";
-import { byLoad, type Depth, joinBacklogs, MOST_MINUTES, type StatusStore } from "../domain/status/status-store.js";
+import {
+  byLoad,
+  type Depth,
+  joinBacklogs,
+  type LabelLoad,
+  MOST_MINUTES,
+  type StatusStore,
+} from "../domain/status/status-store.js";
 import { CLASSES, type Task } from "../domain/task/task.js";
 import { readClassLine } from "./class-line.js";
 import type { Shard } from "./shard.js";
@@ -41,6 +48,23 @@ export const createStatusReads = (shard: Shard): StatusStore => ({
       return { agent, waiting: Number(load[`${name}/tasks`] ?? 0), running: Number(running[name] ?? 0) };
     });
     return loads.toSorted(byLoad).slice(0, count);
+  },
+
+  async heldByLabels(most) {
+    const { redis, keys } = shard;
+    const held: LabelLoad[] = [];
+    for (let from = "[label/"; held.length < most; ) {
+      const [next] = await redis.zrangebylex(keys.blocked, from, "(label0", "LIMIT", 0, 1);
+      if (next === undefined) break;
+      const reason = next.split("/").slice(0, -2).join("/");
+      const [waiting, running] = await Promise.all([
+        redis.zlexcount(keys.blocked, `[${reason}/`, `(${reason}0`),
+        redis.hget(keys.running, reason),
+      ]);
+      held.push({ label: reason.slice("label/".length), waiting, running: Number(running ?? 0) });
+      from = `(${reason}0`;
+    }
+    return held;
   },
 
   async counts() {

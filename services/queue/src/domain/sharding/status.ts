@@ -7,6 +7,7 @@ import {
   type Depth,
   joinBacklogs,
   joinMinutes,
+  type LabelLoad,
   type StatusStore,
 } from "../status/status-store.js";
 import type { Shards } from "./shards.js";
@@ -25,6 +26,14 @@ export const shardedStatus = ({ all }: Shards): StatusStore & ExecutorStore => (
   async agentLoads(count) {
     const loads = await all((store) => store.agentLoads(count));
     return loads.flat().toSorted(byLoad).slice(0, count);
+  },
+  async heldByLabels(most) {
+    const sums = new Map<string, LabelLoad>();
+    for (const { label, waiting, running } of (await all((store) => store.heldByLabels(most))).flat()) {
+      const sum = sums.get(label) ?? { waiting: 0, running: 0 };
+      sums.set(label, { label, waiting: waiting + sum.waiting, running: running + sum.running });
+    }
+    return [...sums.values()];
   },
   noteMinute: async () => void (await all((store) => store.noteMinute())),
   history: async (count) => joinMinutes(await all((store) => store.history(count))),

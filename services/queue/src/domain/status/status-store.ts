@@ -8,6 +8,8 @@ export interface StatusStore {
   /** Agents with waiting or running tasks, the agents with the most tasks first. */
   agentLoads(count: number): Promise<readonly AgentLoad[]>;
   counts(): Promise<Counts>;
+  /** Tasks that a label holds, because its gate is closed or its cap is reached. At most `most` labels. */
+  heldByLabels(most: number): Promise<readonly LabelLoad[]>;
   /** Notes the counts of this minute, if nobody has done so. */
   noteMinute(): Promise<void>;
   /** The noted ones among the newest `count` minutes, the oldest first. At most `MOST_MINUTES` are kept. */
@@ -55,6 +57,13 @@ export interface Depth {
 export interface AgentLoad {
   readonly agent: string;
   /** Tasks that wait for an executor or for a time. */
+  readonly waiting: number;
+  readonly running: number;
+}
+
+export interface LabelLoad {
+  /** In the form of `labelName`. */
+  readonly label: string;
   readonly waiting: number;
   readonly running: number;
 }

@@ -662,6 +662,20 @@ export interface GetStatusResponse {
   waitingBytes: bigint;
   /** Number of tasks that wait for an executor. 0 from a queue of the previous release: add up `depths` instead. */
   waiting: bigint;
+  /** Caps on running tasks that hold waiting tasks now, those that hold the most first. At most 20. */
+  caps: ReachedCap[];
+}
+
+/** A cap that is reached while tasks wait for it: on the tasks of an agent, or on those with a label. */
+export interface ReachedCap {
+  /** The tasks that share the cap: an `agent_id` or a `label`. */
+  scope:
+    | GateScope
+    | undefined;
+  /** Number of them that run. */
+  running: bigint;
+  /** Number of tasks that the cap holds. For an agent, tasks that wait for a time are counted too. */
+  waiting: bigint;
 }
 
 /** The tasks of one agent. */
@@ -5992,6 +6006,7 @@ function createBaseGetStatusResponse(): GetStatusResponse {
     agents: [],
     waitingBytes: 0n,
     waiting: 0n,
+    caps: [],
   };
 }
 
@@ -6056,6 +6071,9 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
         throw new globalThis.Error("value provided for field message.waiting of type int64 too large");
       }
       writer.uint32(104).int64(message.waiting);
+    }
+    for (const v of message.caps) {
+      ReachedCap.encode(v!, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -6177,6 +6195,14 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
             message.waiting = reader.int64() as bigint;
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.caps.push(ReachedCap.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6214,6 +6240,9 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
         ? BigInt(object.waiting_bytes)
         : 0n,
       waiting: isSet(object.waiting) ? BigInt(object.waiting) : 0n,
+      caps: globalThis.Array.isArray(object?.caps)
+        ? object.caps.map((e: any) => ReachedCap.fromJSON(e))
+        : [],
     };
   },
 
@@ -6258,6 +6287,9 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     if (message.waiting !== 0n) {
       obj.waiting = message.waiting.toString();
     }
+    if (message.caps?.length) {
+      obj.caps = message.caps.map((e) => ReachedCap.toJSON(e));
+    }
     return obj;
   },
 
@@ -6284,6 +6316,116 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     message.waitingBytes = (object.waitingBytes !== undefined && object.waitingBytes !== null)
       ? BigInt(object.waitingBytes)
       : 0n;
+    message.waiting = (object.waiting !== undefined && object.waiting !== null) ? BigInt(object.waiting) : 0n;
+    message.caps = object.caps?.map((e) => ReachedCap.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseReachedCap(): ReachedCap {
+  return { scope: undefined, running: 0n, waiting: 0n };
+}
+
+export const ReachedCap: MessageFns<ReachedCap> = {
+  encode(message: ReachedCap, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.scope !== undefined) {
+      GateScope.encode(message.scope, writer.uint32(10).fork()).join();
+    }
+    if (message.running !== 0n) {
+      if (BigInt.asIntN(64, message.running) !== message.running) {
+        throw new globalThis.Error("value provided for field message.running of type int64 too large");
+      }
+      writer.uint32(16).int64(message.running);
+    }
+    if (message.waiting !== 0n) {
+      if (BigInt.asIntN(64, message.waiting) !== message.waiting) {
+        throw new globalThis.Error("value provided for field message.waiting of type int64 too large");
+      }
+      writer.uint32(24).int64(message.waiting);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReachedCap {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReachedCap();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.scope = GateScope.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.running = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.waiting = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReachedCap {
+    return {
+      scope: isSet(object.scope) ? GateScope.fromJSON(object.scope) : undefined,
+      running: isSet(object.running) ? BigInt(object.running) : 0n,
+      waiting: isSet(object.waiting) ? BigInt(object.waiting) : 0n,
+    };
+  },
+
+  toJSON(message: ReachedCap): unknown {
+    const obj: any = {};
+    if (message.scope !== undefined) {
+      obj.scope = GateScope.toJSON(message.scope);
+    }
+    if (message.running !== 0n) {
+      obj.running = message.running.toString();
+    }
+    if (message.waiting !== 0n) {
+      obj.waiting = message.waiting.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ReachedCap>): ReachedCap {
+    return ReachedCap.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReachedCap>): ReachedCap {
+    const message = createBaseReachedCap();
+    message.scope = (object.scope !== undefined && object.scope !== null)
+      ? GateScope.fromPartial(object.scope)
+      : undefined;
+    message.running = (object.running !== undefined && object.running !== null) ? BigInt(object.running) : 0n;
     message.waiting = (object.waiting !== undefined && object.waiting !== null) ? BigInt(object.waiting) : 0n;
     return message;
   },
