@@ -35,6 +35,8 @@ export interface Routes {
   "PUT /schedules/{name}": [agent.PutScheduleRequest, agent.PutScheduleResponse];
   "DELETE /schedules/{name}": [agent.DeleteScheduleRequest, agent.DeleteScheduleResponse];
   "GET /queue/status": [queue.GetStatusRequest, queue.GetStatusResponse];
+  "GET /queue/waiting": [queue.ListWaitingRequest, queue.ListWaitingResponse];
+  "GET /queue/history": [queue.GetQueueHistoryRequest, queue.GetQueueHistoryResponse];
   "POST /queue/pause": [queue.PauseQueueRequest, queue.PauseQueueResponse];
   "POST /queue/resume": [queue.ResumeQueueRequest, queue.ResumeQueueResponse];
   "POST /queue/clear": [queue.ClearQueueRequest, queue.ClearQueueResponse];

@@ -60,6 +60,46 @@ describe("the dashboard's pages Queue and Tasks in Chromium, against a whole fle
     await dashboard.headline(/^1 waits, the oldest for /);
   });
 
+  it("lists what starts next first, with its place, and counts it on the overview", async () => {
+    await submitWaiting("Tidy up", "low");
+    await submitWaiting("Sort the mail");
+    page = await dashboard.visit("/queue");
+    const rows = page.getByRole("table", { name: "Waiting tasks" }).locator("tbody tr");
+    await rows.nth(1).waitFor();
+    const places = (await rows.allInnerTexts()).map((text) => /(\d+)\s+(Sort the mail|Tidy up)/.exec(text)?.slice(1));
+    assert.deepEqual(places, [
+      ["1", "Sort the mail"],
+      ["2", "Tidy up"],
+    ]);
+    page = await dashboard.visit("/");
+    const chart = page.getByRole("figure", { name: "Running and waiting, last hour" });
+    await chart.locator("summary").click();
+    await eventually(async () =>
+      assert.deepEqual(await chart.locator("tbody tr").last().locator("td").allInnerTexts(), ["1", "2", "0"]),
+    );
+  });
+
+  it("names the pause of a class in the first line of the overview and below what needs a person", async () => {
+    await submitWaiting("Tidy up", "low");
+    page = await dashboard.visit("/queue");
+    await dashboard.press("Pause …");
+    await page.getByLabel("What").selectOption("a class");
+    await page.getByLabel("Name").selectOption("low");
+    await page.getByLabel("Why (everybody sees it)").fill("the night is short");
+    await dashboard.press("Pause", page.getByRole("dialog"));
+    await dashboard.says("Paused: class low.");
+    page = await dashboard.visit("/");
+    await dashboard.headline("Held back by a pause: class low.");
+    await page.getByText("By ada: the night is short. It stays until a person resumes.").first().waitFor();
+    await page.getByText("Paused: class low").waitFor();
+    await page.getByRole("link", { name: "resume" }).click();
+    await dashboard.press("Resume");
+    await dashboard.press("Resume", page.getByRole("dialog"));
+    await dashboard.says("Resumed: class low.");
+    page = await dashboard.visit("/");
+    await dashboard.headline("Working.");
+  });
+
   it("changes a class in its place, and takes it back", async () => {
     const id = await submitWaiting("Sort the mail");
     page = await dashboard.visit("/queue");

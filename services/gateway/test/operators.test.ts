@@ -334,6 +334,12 @@ describe("OperatorService in front of real services", function () {
     const { id: taskId } = await alice.submit(TASK);
     const { task } = await operators.setPriority({ taskId, priority: Priority.HIGH }, operator);
     assert.deepEqual([task?.spec?.priority, task?.spec?.prompt], [Priority.HIGH, ""]);
+    const waiting = async (call: Awaited<ReturnType<typeof as>>) => {
+      const { tasks } = await operators.listWaiting({ promptSnippets: true }, call);
+      return tasks.map(({ task: one, position }) => [one?.id, position, one?.promptSnippet]);
+    };
+    assert.deepEqual(await waiting(operator), [[taskId, 1n, ""]]);
+    assert.deepEqual(await waiting(await as("admin")), [[taskId, 1n, TASK.prompt]]);
     const dry = await operators.cancelTasks({ filter: { ...EMPTY_FILTER, agentId: "alice" }, dryRun: true }, operator);
     assert.equal(dry.matched, 1n);
     const { confirmationToken, tasks } = await operators.clearQueue({ priority: Priority.HIGH }, operator);

@@ -24,6 +24,9 @@ describe("REST in front of a real queue", function () {
     const { body } = await world.call(`/api/tasks/${id}`, "agent-1");
     assert.deepEqual([body.task?.id, body.task?.agentId, body.task?.state], [id, "agent-1", "QUEUED"]);
     assert.ok(Array.isArray((await world.call("/api/queue/status", "operator-1")).body.depths));
+    const { tasks } = (await world.call("/api/v2/queue/waiting?pageSize=200", "operator-1")).body;
+    assert.ok(tasks?.some((one) => Object(one).task?.id === id && Object(one).position > 0));
+    assert.ok(Array.isArray(Object((await world.call("/api/v2/queue/history", "operator-1")).body).minutes));
   });
 
   it("shows agents their own tasks and operators those of all, by the same path", async () => {

@@ -1,6 +1,7 @@
 import { createBacklog } from "./application/backlog.js";
 import { createByFilter } from "./application/by-filter.js";
 import { createComplete } from "./application/complete.js";
+import { createListWaiting } from "./application/list-waiting.js";
 import { createQuestions } from "./application/questions.js";
 import { createRunLearner } from "./application/run-learner.js";
 import { createStatusFeed } from "./application/status-feed.js";
@@ -27,11 +28,12 @@ export interface ApplicationDeps {
 
 /** What the RPCs use of `application/`, except submissions, which schedules use too. Does no I/O. */
 export function createApplication({ store, queue, moves, order, limits, cache, conversations }: ApplicationDeps) {
-  const getStatus = async () => toStatusMessage(await readStatus(store), limits);
+  const getStatus = async () => toStatusMessage(await readStatus(store, order()), limits);
   const learn = createRunLearner(store, () => performance.now());
   return {
     byFilter: createByFilter({ store, moves }),
     questions: createQuestions({ store, queue, order, limits, conversations }),
+    listWaiting: createListWaiting({ store, order, engines: limits.engines }),
     complete: createComplete({ queue, conversations, cache, learn }),
     backlog: createBacklog(store, () => performance.now()),
     getStatus,

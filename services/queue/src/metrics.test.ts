@@ -18,9 +18,7 @@ const executor = { id: "x", leases: 0, seenMs: NOW, draining: false, offers: [of
 const gate = { who: "ada", why: "w", closed: NOW };
 const STORE: MeasuredStore = {
   depths: async () => [{ engine: "e", class: "low", waiting: 2, oldestAgeMs: 301_000, running: 3, parked: 9 }],
-  backlog: async () => [],
-  agentLoads: async () => [],
-  counts: async () => ({ leased: 3, parked: 4, scheduled: 5, ended: 6, waitingBytes: 700 }),
+  counts: async () => ({ leased: 3, waiting: 0, parked: 4, scheduled: 5, ended: 6, waitingBytes: 700 }),
   executors: async () => [executor, { ...executor, draining: true }],
   gates: async () =>
     new Map<string, Gate>([

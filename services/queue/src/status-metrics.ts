@@ -11,7 +11,11 @@ import type { StatusStore } from "./domain/status/status-store.js";
 import type { Clock } from "./domain/task/clock.js";
 import { CLASSES } from "./domain/task/task.js";
 
-export type MeasuredStore = StatusStore & ExecutorStore & GateReads & Pick<EmergencyStore, "emergency"> & Clock;
+export type MeasuredStore = Pick<StatusStore, "depths" | "counts"> &
+  ExecutorStore &
+  GateReads &
+  Pick<EmergencyStore, "emergency"> &
+  Clock;
 
 /**
  * The kinds of scope that the gauge of closed gates shows. The emergency stop has a gauge of its own, for its level.

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { ListWaitingRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import * as fc from "fast-check";
+import { createListWaiting } from "../src/application/list-waiting.js";
 import { tasksBefore } from "../src/domain/explain/position.js";
 import { CLASSES } from "../src/domain/task/task.js";
-import { executor, newTask, startWorld, type World } from "./world.js";
+import { ENGINES, executor, newTask, startWorld, type World } from "./world.js";
 
 describe("the position of a waiting task", () => {
   let world: World;
@@ -44,16 +46,23 @@ describe("the position of a waiting task", () => {
           };
           // These leases put turns, credits and agents' times somewhere in the middle.
           for (const slots of first) await take(slots);
+          const list = createListWaiting({ store: world.store, order: () => world.order, engines: ENGINES });
           const said = new Map<string, number>();
           for (const each of await world.store.findAll([...waiting])) {
             const situation = { here: await world.store.standing(each), around: await world.store.surroundings(each) };
             said.set(each.id, tasksBefore(each, situation, world.order));
           }
+          const listed = await list(ListWaitingRequest.fromPartial({ pageSize: 200 }));
           const inOrder: string[] = [];
           while (waiting.size > 0) inOrder.push(...(await take(1)));
           assert.deepEqual(
             inOrder.map((id) => said.get(id)),
             inOrder.map((_, i) => i),
+          );
+          const places = listed.tasks.flatMap(({ task: { id }, position }) => (position ? [[id, position]] : []));
+          assert.deepEqual(
+            places,
+            inOrder.map((id, i) => [id, i + 1]),
           );
         },
       ),

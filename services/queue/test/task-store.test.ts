@@ -329,6 +329,7 @@ function promises(options: WorldOptions): void {
       assert.equal((await cancel(id)).state, "CANCELLED");
       assert.deepEqual(await world.store.counts(), {
         leased: 0,
+        waiting: 0,
         parked: 0,
         scheduled: 0,
         ended: 1,

@@ -15,7 +15,9 @@ import { AGENT_COLUMNS, DEPTH_COLUMNS, GATE_COLUMNS, isBusy, OFFER_COLUMNS } fro
 /** Prints the status of the queue for people: a table for each part that has anything in it. */
 export async function sayQueue(io: Io, options: OutputOptions, status: GetStatusResponse): Promise<void> {
   const { leased, parked, scheduled, ended, depths, gates, agents, executors, emergency } = status;
-  const waiting = depths.reduce((sum, depth) => sum + depth.waiting, 0n);
+  const inDepths = depths.reduce((sum, depth) => sum + depth.waiting, 0n);
+  // `depths` is too low if a label defers thousands. A queue of the previous release says nothing else.
+  const waiting = status.waiting > inDepths ? status.waiting : inDepths;
   say(
     io,
     `queue: ${grouped(waiting)} waiting, ${grouped(leased)} running, ${grouped(parked)} parked, ${grouped(scheduled)} scheduled, ${grouped(ended)} ended`,

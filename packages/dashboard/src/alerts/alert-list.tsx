@@ -33,7 +33,7 @@ export function AlertList({ alerts }: { readonly alerts: readonly Alert[] }) {
         columns={[
           { name: word.state, cell: (alert) => <AlertState alert={alert} /> },
           { name: word.what, cell: (alert) => <What alert={alert} /> },
-          { name: word.value, cell: ({ value }) => number(value, 2), number: true, wide: true },
+          { name: word.value, cell: ({ value, valueText }) => valueText || number(value, 2), number: true, wide: true },
           { name: word.since, cell: ({ startTime }) => startTime && <Time at={startTime} />, wide: true },
           {
             name: "",

@@ -29,8 +29,9 @@ export const queueWords = words(
     late: (share: string, allowed: string) => `${share} started late in the last hour, ${allowed} allowed`,
     heldByGate: "held by a gate",
     waiting: "Waiting tasks",
-    waitingNewest: (count: number, all: number) =>
-      `The oldest of the newest ${number(count)} stand first, of ${number(all)}.`,
+    waitingFirst: (count: number, all: number) =>
+      `The first ${number(count)} of ${number(all)}, in the order in which they start. What something holds comes last.`,
+    place: "Place",
     allWaiting: "All waiting tasks",
     nobodyWaits: "No task waits. A task that you send now starts at once when an executor has a free slot.",
     gates: "Gates",
@@ -128,7 +129,9 @@ export const queueWords = words(
     late: (share, allowed) => `直近 1 時間の遅れ ${share}（許容 ${allowed}）`,
     heldByGate: "ゲートで停止中",
     waiting: "待機中のタスク",
-    waitingNewest: (count, all) => `全 ${number(all)} 件のうち新しい ${number(count)} 件を古い順に表示。`,
+    waitingFirst: (count, all) =>
+      `全 ${number(all)} 件のうち、開始される順に最初の ${number(count)} 件。保留中のものは最後に表示されます。`,
+    place: "順番",
     allWaiting: "待機中のタスクをすべて見る",
     nobodyWaits: "待機中のタスクはありません。空きスロットがあれば、送ったタスクはすぐに始まります。",
     gates: "ゲート",

@@ -1,32 +1,46 @@
 import assert from "node:assert/strict";
-import type { Task } from "../routes.js";
-import { activityOf } from "./activity.js";
+import type { QueueStatus } from "../routes.js";
+import { activityOf, type QueueMinute } from "./activity.js";
 
-const NOW = Date.parse("2026-11-29T14:00:00Z");
-const minutes = (count: number): string => new Date(NOW + count * 60_000).toISOString();
-const task = (change: Partial<Task>): Task => ({
-  id: "t",
-  agentId: "a",
-  state: "SUCCEEDED",
-  attempt: 1,
-  traceId: "",
-  promptSnippet: "",
+const NOW = Date.parse("2026-11-29T14:00:30Z");
+const minute = (ago: number, running: number, waiting: number, parked: number): QueueMinute => ({
+  time: new Date(Date.parse("2026-11-29T14:00:00Z") - ago * 60_000).toISOString(),
+  running,
+  waiting,
+  parked,
+});
+
+const queueStatus = (change: Partial<QueueStatus>): QueueStatus => ({
+  depths: [],
+  leased: 0,
+  parked: 0,
+  ended: 0,
+  engines: [],
+  executors: [],
+  maxPromptBytes: 1,
+  scheduled: 0,
+  gates: [],
+  agents: [],
+  waitingBytes: 0,
+  waiting: 0,
+  caps: [],
   ...change,
 });
 
-describe("The last hour, counted from the times of tasks", () => {
-  it("has a task as waiting until it starts, as running until it ends, and then no more", () => {
-    const { times, running, waiting } = activityOf(
-      [task({ createTime: minutes(-10), startTime: minutes(-6), endTime: minutes(-2) })],
-      NOW,
-    );
-    assert.equal(times.length, 61);
-    assert.deepEqual(waiting.slice(49), [1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
-    assert.deepEqual(running.slice(49), [0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0]);
+describe("The last hour, as the queue counted it", () => {
+  it("has each minute that the queue counted and then now, with what waits for a retry held back and not running", () => {
+    const minutes = [minute(2, 3, 5_000, 1), minute(1, 2, 4_000, 7)];
+    const queue = queueStatus({ leased: 1, waiting: 3_500, parked: 4, scheduled: 2 });
+    const { times, running, waiting, heldBack } = activityOf(minutes, queue, NOW);
+    assert.deepEqual(times.slice(-3), [NOW - 150_000, NOW - 90_000, NOW], "the minute that began is on its way");
+    assert.deepEqual(running.slice(-3), [3, 2, 1]);
+    assert.deepEqual(waiting.slice(-3), [5_000, 4_000, 3_500]);
+    assert.deepEqual(heldBack.slice(-3), [1, 7, 6]);
   });
 
-  it("has a task that waits for a time as held back, and not as waiting", () => {
-    const { waiting, heldBack } = activityOf([task({ state: "SCHEDULED", createTime: minutes(-1) })], NOW);
-    assert.deepEqual([waiting.at(-1), heldBack.at(-1), heldBack.at(-4)], [0, 1, 0]);
+  it("does not say that nothing ran in a minute that nobody counted", () => {
+    const { times, running } = activityOf([minute(4, 3, 0, 0), minute(0, 2, 0, 0)], queueStatus({}), NOW);
+    assert.equal(times.length, 61);
+    assert.deepEqual(running.slice(-6), [3, undefined, undefined, undefined, 2, 0]);
   });
 });

@@ -1,39 +1,38 @@
-import type { Task } from "../routes.js";
+import { inLine } from "../parts/waiting.js";
+import type { Answer, QueueStatus } from "../routes.js";
 
-/** How many tasks ran, waited and were held back at each of these times. */
+export type QueueMinute = Answer<"GET /queue/history">["minutes"][number];
+
+/** How many tasks ran, waited and were held back at each of these times. Undefined: nobody counted. */
 export interface Activity {
   /** Milliseconds since the epoch. */
   readonly times: readonly number[];
-  readonly running: readonly number[];
-  readonly waiting: readonly number[];
-  readonly heldBack: readonly number[];
+  readonly running: readonly (number | undefined)[];
+  readonly waiting: readonly (number | undefined)[];
+  readonly heldBack: readonly (number | undefined)[];
 }
 
 const STEP_MS = 60_000;
+const MINUTES = 60;
 
 /**
- * Counts the tasks at each full minute of the last hour and now, from their times. A task that was tried again counts as running
- * from its last start, because the list has no earlier ones; before that, it counts as waiting.
+ * The counts of the queue at each full minute of the last hour, and those of now. Newer minutes than the newest one that
+ * was read are left out: they are on their way.
  */
-export function activityOf(tasks: readonly Task[], now: number): Activity {
-  const end = Math.floor(now / STEP_MS) * STEP_MS;
-  const times = [...Array.from({ length: 60 }, (_, index) => end - (59 - index) * STEP_MS), now];
-  const counts = { running: times.map(() => 0), waiting: times.map(() => 0), heldBack: times.map(() => 0) };
-  for (const task of tasks) {
-    const created = millisecondsOf(task.createTime) ?? Number.POSITIVE_INFINITY;
-    const started = millisecondsOf(task.startTime);
-    const ended = millisecondsOf(task.endTime) ?? Number.POSITIVE_INFINITY;
-    const isHeld = task.state === "PARKED" || task.state === "SCHEDULED";
-    for (const [index, at] of times.entries()) {
-      if (at < created || at >= ended) continue;
-      const hasStarted = started !== undefined && at >= started;
-      const kind = isHeld && (hasStarted || started === undefined) ? "heldBack" : hasStarted ? "running" : "waiting";
-      counts[kind][index] = (counts[kind][index] ?? 0) + 1;
-    }
+export function activityOf(minutes: readonly QueueMinute[], queue: QueueStatus | undefined, now: number): Activity {
+  const counted = new Map(minutes.map((minute) => [Date.parse(minute.time ?? ""), minute]));
+  const last = Math.floor(now / STEP_MS) * STEP_MS;
+  const newest = Math.max(...counted.keys());
+  const times = Array.from({ length: MINUTES }, (_, index) => last - (MINUTES - 1 - index) * STEP_MS);
+  const points = times.flatMap((at) => (at > newest && queue ? [] : [{ at, ...counted.get(at) }]));
+  if (queue) {
+    const { leased, parked, scheduled } = queue;
+    points.push({ at: now, running: leased, waiting: inLine(queue), parked: parked + scheduled });
   }
-  return { times, ...counts };
-}
-
-function millisecondsOf(at: string | undefined): number | undefined {
-  return at === undefined ? undefined : Date.parse(at);
+  return {
+    times: points.map(({ at }) => at),
+    running: points.map(({ running }) => running),
+    waiting: points.map(({ waiting }) => waiting),
+    heldBack: points.map(({ parked }) => parked),
+  };
 }

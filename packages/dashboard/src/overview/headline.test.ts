@@ -19,6 +19,8 @@ const queue = (change: Partial<QueueStatus> = {}): QueueStatus => ({
   gates: [],
   agents: [],
   waitingBytes: 0,
+  waiting: 0,
+  caps: [],
   ...change,
 });
 const situation = (change: Partial<Situation> = {}): Situation => ({
@@ -82,9 +84,38 @@ describe("The first two lines of the overview", () => {
     assert.equal(title, "Held back: one login is lost.");
   });
 
+  it("name the pauses of classes and agents, and not what the queue holds for itself", () => {
+    const gate = { who: "ada", why: "the night", budgets: [], closeTime: at(-1) };
+    const gates = [
+      { ...gate, scope: { account: { engine: "claude-code", account: "team" } }, who: "ccsp" },
+      { ...gate, scope: { priority: "LOW" } },
+      { ...gate, scope: { agentId: "ci" }, openTime: at(2) },
+      { ...gate, scope: { agentId: "ramp" }, rampEndTime: at(1) },
+      { ...gate, scope: { label: "repo=web" }, budgets: [{ budget: "web", limit: "1", action: "PARK" }] },
+    ];
+    const limits = [windowOutlook(fiveHours, NOW.getTime())];
+    const { title, lead } = headline(situation({ queue: queue({ gates }), limits }));
+    assert.equal(title, "Held back by a pause: class low, agent ci.");
+    assert.match(lead, /By ada: the night\. It stays until a person resumes\.$/);
+  });
+
+  it("name a cap that holds most tasks, but not the few of an agent at its cap", () => {
+    const capped = (waiting: number, all: number) =>
+      headline(
+        situation({
+          queue: queue({ leased: 3, waiting: all, caps: [{ scope: { agentId: "ci" }, running: 2, waiting }] }),
+        }),
+      );
+    const { title, lead } = capped(30, 50);
+    assert.equal(title, "Held back: the cap of agent ci holds most tasks.");
+    assert.match(lead, /2 of its tasks run, and 30 wait for one of them to end\.$/);
+    assert.equal(capped(24, 50).title, "Working.");
+    assert.equal(capped(9, 9).title, "Working.");
+  });
+
   it("leave out an alert that is silenced", () => {
     const alert = { id: "a", rule: "r", severity: "WARNING", state: "FIRING", labels: {}, value: 1, summary: "late" };
-    const silenced = { ...alert, whatToDo: "", toldId: "", silencedBy: ["s"] };
+    const silenced = { ...alert, whatToDo: "", toldId: "", valueText: "1", silencedBy: ["s"] };
     assert.equal(headline(situation({ alerts: [silenced] })).title, "Idle: no task runs or waits.");
     assert.equal(headline(situation({ alerts: [{ ...silenced, silencedBy: [] }] })).title, "Working, with one alert.");
   });

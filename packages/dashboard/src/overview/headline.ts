@@ -1,7 +1,9 @@
-import { time } from "../format.js";
+import { comma, time } from "../format.js";
 import { overviewWords } from "../i18n/overview.js";
 import { wordOf } from "../i18n/states.js";
+import { waitingIn } from "../parts/waiting.js";
 import type { Alert, Answer, Executor, QueueStatus } from "../routes.js";
+import { type Gate, scopeWords } from "../work/scope-words.js";
 import type { LimitOutlook } from "./limits.js";
 
 type Session = Answer<"GET /sessions">["sessions"][number];
@@ -34,13 +36,34 @@ export function headline(situation: Situation): Headline {
   return { title: fact.title, lead: [counts, fact.follows].filter(Boolean).join(" "), idle: fact.idle ?? false };
 }
 
-/** All tasks that have been accepted and have no executor: also those that wait for a time. */
-const waitingIn = ({ depths, parked, scheduled }: QueueStatus): number =>
-  depths.reduce((sum, { waiting }) => sum + waiting, parked + scheduled);
-
 export const isLost = ({ state }: Session): boolean => ["LOST", "WAITING", "CONFIRMING"].includes(state);
 export const loginOf = ({ account }: Session): string => account?.account || account?.engine || "";
 export const needsLook = ({ state, silencedBy }: Alert): boolean => state === "FIRING" && silencedBy.length === 0;
+
+/**
+ * The pauses in force, that of all tasks first. The emergency stop and used up budgets are facts of their own. So is what
+ * the queue closes for itself: the login that is lost, or the limit.
+ */
+export const pausesOf = ({ gates }: QueueStatus): Gate[] =>
+  gates
+    .filter(({ scope, who, rampEndTime, budgets }) => {
+      const byItself = who === "ccsp" || who.startsWith("ccsp/");
+      return rampEndTime === undefined && budgets.length === 0 && !scope?.emergency && !byItself;
+    })
+    .toSorted((a, b) => Number(b.scope?.all ?? false) - Number(a.scope?.all ?? false));
+
+/** Fewer than this are no matter, even if nothing else waits: an agent at its cap is nothing rare. */
+const FEWEST_CAPPED = 10;
+
+/** The cap that holds most of what waits. */
+export const capOf = (queue: QueueStatus): QueueStatus["caps"][number] | undefined =>
+  queue.caps.find(({ waiting }) => waiting >= FEWEST_CAPPED && 2 * waiting > waitingIn(queue));
+
+/** Until when a pause lasts. */
+export function endOf({ openTime }: Gate): string {
+  const word = overviewWords();
+  return openTime ? word.opens(time(openTime)) : word.opensByHand;
+}
 
 interface Fact {
   readonly title: string;
@@ -54,16 +77,20 @@ function mostSerious(situation: Situation, queue: QueueStatus, running: number, 
   const { emergency } = queue;
   if (emergency)
     return { title: titles.stopped(), follows: `${word.by(emergency.who, emergency.why)} ${word.opensByHand}` };
-  const paused = queue.gates.find(({ scope, rampEndTime }) => scope?.all && rampEndTime === undefined);
-  if (paused) {
-    const end = paused.openTime ? word.opens(time(paused.openTime)) : word.opensByHand;
-    return { title: titles.paused(), follows: `${word.by(paused.who, paused.why)} ${end}` };
-  }
+  const paused = pausesOf(queue).find(({ scope }) => scope?.all);
+  if (paused) return { title: titles.paused(), follows: `${word.by(paused.who, paused.why)} ${endOf(paused)}` };
   if (situation.executors?.length === 0) return { title: titles.noExecutor(), follows: word.startExecutor };
   const lost = situation.sessions.filter(isLost);
   if (lost[0]) return { title: titles.loginLost(lost.length), follows: word.renewLogin(loginOf(lost[0])) };
+  const [pause, ...morePauses] = pausesOf(queue);
+  if (pause) {
+    const names = [pause, ...morePauses].map(({ scope }) => scopeWords(scope)).join(comma());
+    return { title: titles.pausedSome(names), follows: `${word.by(pause.who, pause.why)} ${endOf(pause)}` };
+  }
   const usedUp = situation.limits.filter(({ state }) => state === "used-up");
   if (usedUp[0]) return { title: titles.usedUp(usedUp.length), follows: limitSentence(usedUp[0]) };
+  const cap = capOf(queue);
+  if (cap) return { title: titles.capped(scopeWords(cap.scope)), follows: word.capped(cap.running, cap.waiting) };
   const near = situation.limits.filter(({ state }) => state === "near");
   if (near[0]) return { title: titles.near(near.length), follows: limitSentence(near[0]) };
   const alerts = situation.alerts.filter(needsLook);

@@ -2,7 +2,8 @@ import { time } from "../format.js";
 import { overviewWords } from "../i18n/overview.js";
 import { openEmergency } from "../parts/emergency.js";
 import { State, type Tone, Words } from "../parts/text.js";
-import { isLost, loginOf, needsLook, type Situation } from "./headline.js";
+import { scopeWords } from "../work/scope-words.js";
+import { capOf, endOf, isLost, loginOf, needsLook, pausesOf, type Situation } from "./headline.js";
 
 interface Need {
   readonly key: string;
@@ -44,6 +45,7 @@ function needsOf({ queue, executors = [], alerts, sessions }: Situation): Need[]
   const word = overviewWords();
   const since = (at: string | undefined): string => (at ? word.since(time(at)) : "");
   const emergency = queue?.emergency;
+  const cap = queue && capOf(queue);
   return [
     ...(emergency
       ? [
@@ -56,6 +58,13 @@ function needsOf({ queue, executors = [], alerts, sessions }: Situation): Need[]
           },
         ]
       : []),
+    ...(queue ? pausesOf(queue) : []).map((pause) => ({
+      key: `pause ${scopeWords(pause.scope)}`,
+      tone: "held" as const,
+      what: word.pauseTitle(scopeWords(pause.scope)),
+      why: `${since(pause.closeTime)} · ${word.by(pause.who, pause.why)} ${endOf(pause)}`,
+      act: { name: word.resume, to: "/queue" },
+    })),
     ...sessions.filter(isLost).map((session) => ({
       key: `login ${loginOf(session)}`,
       tone: "failed" as const,
@@ -63,6 +72,17 @@ function needsOf({ queue, executors = [], alerts, sessions }: Situation): Need[]
       why: word.loginTasks(time(session.outage?.lostTime ?? session.stateTime ?? new Date())),
       act: { name: word.renew, to: "/sessions" },
     })),
+    ...(cap
+      ? [
+          {
+            key: "cap",
+            tone: "held" as const,
+            what: word.capTitle(scopeWords(cap.scope)),
+            why: word.capped(cap.running, cap.waiting),
+            act: { name: word.see, to: "/queue" },
+          },
+        ]
+      : []),
     ...alerts.filter(needsLook).map(({ id, severity, summary, whatToDo, fireTime }) => ({
       key: id,
       tone: severity === "CRITICAL" ? ("failed" as const) : ("held" as const),

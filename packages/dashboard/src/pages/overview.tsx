@@ -24,20 +24,15 @@ export default function OverviewPage() {
 function OwnOverview() {
   const word = overviewWords();
   return (
-    <>
-      <PageHead
-        title={word.own}
-        lead={word.ownLead}
-        acts={
-          <a class="button" href="/tasks">
-            {word.ownTasks}
-          </a>
-        }
-      />
-      <div class="panels overview">
-        <ActivityPanel />
-      </div>
-    </>
+    <PageHead
+      title={word.own}
+      lead={word.ownLead}
+      acts={
+        <a class="button" href="/tasks">
+          {word.ownTasks}
+        </a>
+      }
+    />
   );
 }
 
@@ -73,7 +68,7 @@ function WholeOverview() {
           <h3>{word.person}</h3>
           <NeedsPerson situation={situation} />
         </Panel>
-        <ActivityPanel />
+        <ActivityPanel queue={queue} />
         {executors ? (
           <ExecutorsPanel executors={executors} health={health} />
         ) : (

@@ -3,6 +3,7 @@ import { tasksWords } from "../i18n/tasks.js";
 import { Failure } from "../parts/failure.js";
 import { Empty, PageHead, Panel } from "../parts/layout.js";
 import { DataTable } from "../parts/table.js";
+import { waitingIn } from "../parts/waiting.js";
 import type { Task } from "../routes.js";
 import { snapshot } from "../store.js";
 import { BulkActs } from "../tasks/bulk-acts.js";
@@ -32,10 +33,9 @@ function Head({ filter, onDone }: { readonly filter: Filter; readonly onDone: ()
   const word = tasksWords();
   if (!seesAll()) return <PageHead title={word.ownTitle} lead={word.ownLead} />;
   const queue = snapshot("queue").value;
-  const waiting = (queue?.depths ?? []).reduce((sum, depth) => sum + depth.waiting, 0);
   return (
     <PageHead
-      title={queue ? word.title(queue.leased, waiting + queue.parked + queue.scheduled) : shellWords().pages.tasks}
+      title={queue ? word.title(queue.leased, waitingIn(queue)) : shellWords().pages.tasks}
       lead={queue ? word.lead(queue.ended) : word.ownLead}
       acts={<BulkActs filter={filter} onDone={onDone} />}
     />

@@ -11,6 +11,7 @@ import { Dialog } from "./dialog.js";
 import { Failure } from "./failure.js";
 import { State, Words } from "./text.js";
 import { act } from "./toast.js";
+import { waitingIn } from "./waiting.js";
 
 const open = signal(false);
 
@@ -158,7 +159,7 @@ function StopForm({ above, onStopped }: { readonly above: string | undefined; re
   const [busy, setBusy] = useState(false);
   const [fault, setFault] = useState<ApiError | undefined>(undefined);
   const queue = snapshot("queue").value;
-  const waiting = queue?.depths.reduce((sum, depth) => sum + depth.waiting + depth.parked, 0) ?? 0;
+  const waiting = queue ? waitingIn(queue) : 0;
 
   const stop = async () => {
     setBusy(true);

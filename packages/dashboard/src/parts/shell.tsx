@@ -11,6 +11,7 @@ import { ConfirmDialog } from "./dialog.js";
 import { EmergencyButton } from "./emergency.js";
 import { openPalette, Palette } from "./palette.js";
 import { Toasts } from "./toast.js";
+import { inLine } from "./waiting.js";
 
 const menuOpen = signal(false);
 
@@ -97,7 +98,10 @@ function Count({ of }: { readonly of: PageName }) {
 }
 
 function countOf(page: PageName): number | undefined {
-  if (page === "queue") return snapshot("queue").value?.depths.reduce((sum, { waiting }) => sum + waiting, 0);
+  if (page === "queue") {
+    const status = snapshot("queue").value;
+    return status && inLine(status);
+  }
   if (page === "executors") return snapshot("executors").value?.executors.length;
   if (page === "alerts") return snapshot("alerts").value?.alerts.filter(({ state }) => state === "FIRING").length;
   return undefined;

@@ -1,8 +1,9 @@
 import { comma, duration, time } from "../format.js";
 import { queueWords } from "../i18n/queue.js";
+import { waitingIn } from "../parts/waiting.js";
 import type { QueueStatus } from "../routes.js";
 import { type Gate, scopeWords } from "../work/scope-words.js";
-import { loadOf, waitingIn } from "./loads.js";
+import { loadOf } from "./loads.js";
 
 /** How the queue is, and what follows from it. */
 export function headline(status: QueueStatus | undefined): { readonly title: string; readonly lead: string } {

@@ -1,4 +1,5 @@
 import { milliseconds } from "../format.js";
+import { waitingIn } from "../parts/waiting.js";
 import type { QueueStatus } from "../routes.js";
 import type { GateScope } from "../work/scope-words.js";
 
@@ -29,14 +30,10 @@ export function loadOf(depths: readonly Depth[]): Load {
   };
 }
 
-/** How many wait: in line, and for a time. */
-export const waitingIn = ({ depths, parked, scheduled }: QueueStatus): number =>
-  loadOf(depths).waiting + parked + scheduled;
-
 /** What waits and runs in the scope of a gate. Undefined: the queue does not count it. */
-export function loadIn(scope: GateScope, { depths, agents, ...status }: QueueStatus) {
-  if (scope.all || scope.emergency)
-    return { waiting: waitingIn({ depths, agents, ...status }), running: status.leased };
+export function loadIn(scope: GateScope, status: QueueStatus) {
+  const { depths, agents, leased } = status;
+  if (scope.all || scope.emergency) return { waiting: waitingIn(status), running: leased };
   if (scope.agentId) {
     const { waiting = 0, running = 0 } = agents.find(({ agentId }) => agentId === scope.agentId) ?? {};
     return { waiting, running };

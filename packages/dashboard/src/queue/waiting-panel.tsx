@@ -1,6 +1,6 @@
 import { useRef } from "preact/hooks";
 import { useAnswer } from "../answer.js";
-import { duration } from "../format.js";
+import { duration, number } from "../format.js";
 import { queueWords } from "../i18n/queue.js";
 import { shellWords } from "../i18n/shell.js";
 import { stateWords, wordOf } from "../i18n/states.js";
@@ -19,32 +19,32 @@ import { PriorityChoice } from "../work/priority.js";
 import { taskHref, WAITING_STATES, waits } from "../work/task-state.js";
 import { useExplanations } from "./explanations.js";
 
-const READ = 200;
 const SHOWN = 25;
 const REFRESH_MS = 5000;
 
-/** The tasks that wait longest, each with what blocks it and when it starts. */
+interface Row {
+  readonly task: Task;
+  /** 0: it is not in line, because something holds it. */
+  readonly position: number;
+}
+
+/** The tasks that start next, in their order, each with what blocks it and when it starts. */
 export function WaitingPanel({ all }: { readonly all: number }) {
   const word = queueWords();
   const chosen = parameter("class");
-  const query = {
-    states: WAITING_STATES,
-    "filter.priorities": chosen,
-    pageSize: READ,
-    promptSnippets: may("prompts:read"),
-  };
-  const { data, error, reload } = useAnswer("GET /tasks", { query }, { everyMs: REFRESH_MS });
+  const query = { priority: chosen, pageSize: SHOWN, promptSnippets: may("prompts:read") };
+  const { data, error, reload } = useAnswer("GET /queue/waiting", { query }, { everyMs: REFRESH_MS });
+  const read = data?.tasks.flatMap(({ task, position }): Row[] => (task ? [{ task, position }] : []));
   const holder = useRef<HTMLDivElement>(null);
-  const kept = useRef<{ readonly chosen: string | undefined; readonly tasks: readonly Task[] }>({ chosen, tasks: [] });
+  const kept = useRef<{ readonly chosen: string | undefined; readonly rows: readonly Row[] }>({ chosen, rows: [] });
   const isRead = holder.current?.matches(":hover, :focus-within") ?? false;
   // Rows keep their place under the pointer of a person who reads.
-  if (!isRead || kept.current.chosen !== chosen || kept.current.tasks.length === 0) {
-    kept.current = { chosen, tasks: [...(data?.tasks ?? [])].sort(byAge).slice(0, SHOWN) };
-  }
-  const newest = new Map(data?.tasks.map((task) => [task.id, task]));
-  const tasks = kept.current.tasks.map((task) => newest.get(task.id) ?? task);
-  const explanations = useExplanations(tasks.map(({ id }) => id));
-  useNow(tasks.length > 0);
+  if (!isRead || kept.current.chosen !== chosen || kept.current.rows.length === 0)
+    kept.current = { chosen, rows: read ?? [] };
+  const newest = new Map(read?.map((row) => [row.task.id, row]));
+  const rows = kept.current.rows.map((row) => newest.get(row.task.id) ?? row);
+  const explanations = useExplanations(rows.map(({ task }) => task.id));
+  useNow(rows.length > 0);
   const listed = hrefWith({ state: WAITING_STATES, class: chosen }).replace(/^\/queue/, "/tasks");
   return (
     <Panel
@@ -53,52 +53,51 @@ export function WaitingPanel({ all }: { readonly all: number }) {
     >
       {error && <Failure error={error} onRetry={reload} />}
       {!data && !error && <p class="loading">{shellWords().loading}</p>}
-      {data && tasks.length === 0 && <Empty title={word.nobodyWaits} command='ccsp run "Say hello"' />}
-      {tasks.length > 0 && (
+      {data && rows.length === 0 && <Empty title={word.nobodyWaits} command='ccsp run "Say hello"' />}
+      {rows.length > 0 && (
         <div ref={holder} class="waiting-table">
           <DataTable
             label={word.waiting}
             columns={columns(explanations, reload)}
-            rows={tasks}
-            rowKey={({ id }) => id}
+            rows={rows}
+            rowKey={({ task }) => task.id}
           />
         </div>
       )}
-      {data?.nextPageToken && <p class="third small">{word.waitingNewest(data.tasks.length, all)}</p>}
+      {data?.nextPageToken && <p class="third small">{word.waitingFirst(rows.length, all)}</p>}
     </Panel>
   );
 }
 
-const byAge = (a: Task, b: Task): number => Date.parse(a.createTime ?? "") - Date.parse(b.createTime ?? "");
-
-function columns(explanations: ReadonlyMap<string, Explanation>, reload: () => void): Column<Task>[] {
+function columns(explanations: ReadonlyMap<string, Explanation>, reload: () => void): Column<Row>[] {
   const word = workWords();
   return [
-    { name: word.task, cell: TaskCell },
+    { name: queueWords().place, cell: ({ position }) => (position > 0 ? number(position) : "–"), number: true },
+    { name: word.task, cell: ({ task }) => TaskCell(task) },
     {
       name: word.agent,
       wide: true,
-      cell: ({ agentId }) => (
+      cell: ({ task: { agentId } }) => (
         <a class="cut" href={`/tasks?agent=${encodeURIComponent(agentId)}`}>
           {agentId}
         </a>
       ),
     },
-    { name: word.class, wide: true, cell: (task) => <PriorityChoice task={task} onChanged={reload} /> },
+    { name: word.class, wide: true, cell: ({ task }) => <PriorityChoice task={task} onChanged={reload} /> },
     {
       name: word.waited,
       wide: true,
-      cell: ({ createTime }) => (createTime ? duration(Date.now() - Date.parse(createTime)) : ""),
+      cell: ({ task: { createTime } }) => (createTime ? duration(Date.now() - Date.parse(createTime)) : ""),
     },
-    { name: word.why, cell: ({ id }) => <Why explanation={explanations.get(id)} /> },
+    { name: word.why, cell: ({ task: { id } }) => <Why explanation={explanations.get(id)} /> },
     {
       name: word.starts,
-      cell: ({ id }) => {
+      cell: ({ task: { id } }) => {
         const explanation = explanations.get(id);
         return explanation && waits(explanation.state) ? <span class="nowrap">{startWords(explanation)}</span> : "";
       },
     },
-    { name: "", wide: true, cell: ({ id }) => <a href={taskHref(id)}>{word.explain}</a> },
+    { name: "", wide: true, cell: ({ task: { id } }) => <a href={taskHref(id)}>{word.explain}</a> },
   ];
 }
 

@@ -31,6 +31,8 @@ function reads({ guard, queue, resume, readSpans }: QueueOperationOptions) {
   return {
     getStatus: guard.unary(Rpcs.getStatus, (request, call) => queue.getStatus(request, within(call))),
 
+    getQueueHistory: guard.unary(Rpcs.getQueueHistory, (request, call) => queue.getQueueHistory(request, within(call))),
+
     getLimits: guard.unary(Rpcs.getLimits, (request, call) => queue.getLimits(request, within(call))),
 
     watchQueue: guard.stream(Rpcs.watchQueue, (request, call) => queue.watchQueue(request, within(call))),
@@ -41,6 +43,14 @@ function reads({ guard, queue, resume, readSpans }: QueueOperationOptions) {
       checkFilter(request.filter);
       const { tasks, nextPageToken } = await queue.list({ ...request, promptSnippets }, within(call));
       return { tasks: promptSnippets ? tasks : tasks.map(taskWithoutContent), nextPageToken };
+    }),
+
+    listWaiting: guard.unary(Rpcs.listWaiting, async (request, call) => {
+      const promptSnippets = request.promptSnippets && mayReadPrompts(call.identity);
+      if (promptSnippets) call.showsContent();
+      const { tasks, nextPageToken } = await queue.listWaiting({ ...request, promptSnippets }, within(call));
+      const shownTasks = tasks.map(({ task, position }) => ({ task: task && taskWithoutContent(task), position }));
+      return { tasks: promptSnippets ? tasks : shownTasks, nextPageToken };
     }),
 
     getTask: guard.unary(Rpcs.getTask, async (request, call) => {

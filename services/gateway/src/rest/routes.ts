@@ -56,6 +56,8 @@ const TASKS: readonly Route[] = [
 
 const QUEUE: readonly Route[] = [
   on("GET", "/queue/status", operator("GetStatus")),
+  on("GET", "/queue/waiting", operator("ListWaiting")),
+  on("GET", "/queue/history", operator("GetQueueHistory")),
   on("GET", "/queue/events", operator("WatchQueue", "events")),
   on("POST", "/queue/pause", operator("PauseQueue")),
   on("POST", "/queue/resume", operator("ResumeQueue")),

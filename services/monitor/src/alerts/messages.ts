@@ -101,6 +101,7 @@ export function alertMessage({ rule, severity, whatToDo, state, alert, resolveMs
     state: STATE[state],
     labels: { ...alert.labels },
     value: alert.value,
+    valueText: alert.valueText ?? "",
     summary: alert.summary,
     whatToDo,
     startTime: new Date(alert.startMs),

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { EventData } from "@ccsp/events";
 import type { Signals } from "../signals/read-signals.js";
 import type { AlertRule, Labels } from "./domain/rule.js";
-import { summaryOf } from "./domain/words.js";
+import { summaryOf, valueWords } from "./domain/words.js";
 import { firingEvent, resolvedEvent } from "./events.js";
 import type { ListedAlert } from "./listed.js";
 
@@ -36,6 +36,15 @@ export async function tryRule(rule: AlertRule, { signals, publish, now }: TrialO
   const firing = { ...told, value, startMs: nowMs, whatToDo, alerts: 1 };
   await publish({ key: `alert-firing/${id}`, time, data: firingEvent(name, firing) });
   await publish({ key: `alert-resolved/${id}`, time, data: resolvedEvent(name, told) });
-  const alert = { id, labels, value, summary, startMs: nowMs, fireMs: nowMs, toldId: id };
+  const alert = {
+    id,
+    labels,
+    value,
+    valueText: valueWords(rule.metric, value),
+    summary,
+    startMs: nowMs,
+    fireMs: nowMs,
+    toldId: id,
+  };
   return { rule: name, severity, whatToDo, state: "resolved", alert, resolveMs: nowMs, silencedBy: [] };
 }

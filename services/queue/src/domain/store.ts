@@ -1,7 +1,7 @@
 import type { DueStore } from "./due/due-store.js";
 import type { EmergencyStore } from "./emergency/emergency-store.js";
 import type { ExecutorStore } from "./executors/executor-store.js";
-import type { RunTimeStore, SituationStore } from "./explain/situation-store.js";
+import type { LineStore, RunTimeStore, SituationStore } from "./explain/situation-store.js";
 import type { BlockedStore, GateStore, LimitStore } from "./gates/gate-store.js";
 import type { IntakeStore } from "./intake/intake-store.js";
 import type { LeaseStore } from "./leases/lease-store.js";
@@ -26,6 +26,7 @@ export type TaskStore = Clock &
   EmergencyStore &
   SituationStore &
   RunTimeStore &
+  LineStore &
   LogStore &
   NoteStore &
   StatusStore &

@@ -1,3 +1,4 @@
+import { invalidFields } from "@ccsp/errors";
 import type { Handlers } from "@ccsp/grpc-kit";
 import type { GetStatusResponse, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { readStop } from "../application/read-emergency.js";
@@ -9,21 +10,32 @@ import { setBudgetHolds } from "../domain/gates/budget-holds.js";
 import type { Gates } from "../domain/gates/gate-keeper.js";
 import type { GateStore } from "../domain/gates/gate-store.js";
 import type { SpecLimits } from "../domain/intake/validate.js";
+import { MOST_MINUTES, type StatusStore } from "../domain/status/status-store.js";
 import type { Clock } from "../domain/task/clock.js";
 import { toEmergencyStatus } from "../messages/emergency-message.js";
 import { toGateMessage } from "../messages/gate-message.js";
+import { toMinuteMessage } from "../messages/status-message.js";
 import { checkPerson, whoOf } from "./caller.js";
 
 export interface ControlDeps {
   readonly gates: Gates;
   readonly emergency: EmergencyStop;
-  readonly store: GateStore & Clock;
+  readonly store: GateStore & Clock & Pick<StatusStore, "history">;
   readonly getStatus: () => Promise<GetStatusResponse>;
   readonly watchStatus: StatusFeed;
   readonly limits: SpecLimits;
 }
 
-type Rpc = "pauseQueue" | "resumeQueue" | "setBudgetHolds" | "emergencyStop" | "getStatus" | "watchQueue";
+type Rpc =
+  | "pauseQueue"
+  | "resumeQueue"
+  | "setBudgetHolds"
+  | "emergencyStop"
+  | "getQueueHistory"
+  | "getStatus"
+  | "watchQueue";
+
+const SHOWN_MINUTES = 60;
 
 /** The RPCs with which an operator sees and controls the whole queue. */
 export function controlHandlers({
@@ -57,6 +69,14 @@ export function controlHandlers({
       const asked = readStop({ ...request, who: whoOf(context, request.who) });
       const { confirmed, ...state } = await emergency.stop(asked, context.signal);
       return { status: toEmergencyStatus(state), confirmed };
+    },
+
+    async getQueueHistory({ minutes }) {
+      if (minutes < 0 || minutes > MOST_MINUTES)
+        throw invalidFields([
+          { field: "minutes", description: `must be 1 to ${MOST_MINUTES}, or 0 for ${SHOWN_MINUTES}` },
+        ]);
+      return { minutes: (await store.history(minutes || SHOWN_MINUTES)).map(toMinuteMessage) };
     },
 
     getStatus,

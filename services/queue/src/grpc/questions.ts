@@ -6,9 +6,11 @@ import {
   type StartEstimate,
 } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { toDuration } from "@ccsp/protos/duration.js";
+import type { ListWaiting } from "../application/list-waiting.js";
 import type { Questions } from "../application/questions.js";
 import type { Blocker } from "../domain/explain/blockers.js";
 import type { Estimate } from "../domain/explain/estimate.js";
+import { toTaskMessage } from "../messages/task-message.js";
 import { toState } from "../messages/words.js";
 import { callerOf } from "./caller.js";
 
@@ -43,6 +45,20 @@ export function questionHandlers(
     },
   };
 }
+
+/** The RPC that answers in which order tasks start. */
+export const waitingHandlers = (listWaiting: ListWaiting): Pick<Handlers<QueueServiceService>, "listWaiting"> => ({
+  async listWaiting(request) {
+    const { tasks, nextPageToken } = await listWaiting(request);
+    return {
+      tasks: tasks.map(({ task, promptStart, position }) => ({
+        task: toTaskMessage({ task, promptStart, prompts: undefined, result: undefined }),
+        position: BigInt(position ?? 0),
+      })),
+      nextPageToken,
+    };
+  },
+});
 
 const NOTHING = ExplainTaskResponse.fromPartial({});
 

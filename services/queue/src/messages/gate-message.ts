@@ -34,7 +34,7 @@ export function scopeOf({ scope }: GateScope): Scope | undefined {
 }
 
 /** Undefined for a scope that is internal to CCSP. */
-function toGateScope(scope: Scope): GateScope | undefined {
+export function toGateScope(scope: Scope): GateScope | undefined {
   switch (scope.kind) {
     case "all":
     case "emergency":

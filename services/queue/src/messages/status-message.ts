@@ -1,11 +1,12 @@
-import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { GetStatusResponse, QueueMinute } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { isClosed } from "../domain/gates/gates.js";
 import { readScope, type Scope, scopeName } from "../domain/gates/scope.js";
 import type { SpecLimits } from "../domain/intake/validate.js";
 import type { Status } from "../domain/status/status.js";
+import type { Minute } from "../domain/status/status-store.js";
 import { toEmergencyStatus } from "./emergency-message.js";
-import { toGateMessage } from "./gate-message.js";
+import { toGateMessage, toGateScope } from "./gate-message.js";
 import { priorityOf } from "./words.js";
 
 const ALL = { kind: "all" } as const satisfies Scope;
@@ -13,7 +14,7 @@ const EMERGENCY: Scope = { kind: "emergency" };
 
 /** The status as a message of the contract. */
 export function toStatusMessage(
-  { depths, agents, counts, executors, gates, nowMs, emergency }: Status,
+  { depths, agents, counts, executors, gates, nowMs, emergency, caps }: Status,
   limits: SpecLimits,
 ): GetStatusResponse {
   const closed = (...scopes: Scope[]): boolean => scopes.some((scope) => isClosed(gates.get(scopeName(scope)), nowMs));
@@ -67,5 +68,18 @@ export function toStatusMessage(
       paused: closed({ kind: "agent", agent }, { kind: "budget", of: { kind: "agent", agent } }),
     })),
     waitingBytes: BigInt(counts.waitingBytes),
+    waiting: BigInt(counts.waiting),
+    caps: caps.map(({ scope, running, waiting }) => ({
+      scope: toGateScope(scope),
+      running: BigInt(running),
+      waiting: BigInt(waiting),
+    })),
   };
 }
+
+export const toMinuteMessage = ({ minute, running, waiting, parked }: Minute): QueueMinute => ({
+  time: new Date(minute * 60_000),
+  running: BigInt(running),
+  waiting: BigInt(waiting),
+  parked: BigInt(parked),
+});

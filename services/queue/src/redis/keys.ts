@@ -33,6 +33,7 @@ export function queueKeys(shard: number) {
     rates: `${prefix}rates`,
     refills: `${prefix}refills`,
     receipts: `${prefix}receipts`,
+    minutes: `${prefix}minutes`,
     /** Written before a WAIT, which asks replicas for the newest write. */
     barrier: `${prefix}barrier`,
     transcripts: `${prefix}transcripts`,

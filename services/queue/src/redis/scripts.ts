@@ -139,6 +139,7 @@ const bindLeaseScripts = (redis: RedisClient) => ({
     ],
     list,
   ),
+  noteMinute: bindScript(redis, lua("note_minute"), ["minutes", "leases", "parked", "load"], anything),
   noticeOutage: bindScript(redis, lua("notice_outage"), ["meta", "leases", "executors"], anything),
 });
 

@@ -1,6 +1,13 @@
 import type { ExecutorStore, ExecutorView, Offer } from "../domain/executors/executor-store.js";
 import { scopeName } from "../domain/gates/scope.js";
-import { byLoad, type Depth, joinBacklogs, type StatusStore } from "../domain/status/status-store.js";
+import {
+  byLoad,
+  type Depth,
+  joinBacklogs,
+  type LabelLoad,
+  MOST_MINUTES,
+  type StatusStore,
+} from "../domain/status/status-store.js";
 import { CLASSES, type Task } from "../domain/task/task.js";
 import { readClassLine } from "./class-line.js";
 import type { Shard } from "./shard.js";
@@ -43,16 +50,53 @@ export const createStatusReads = (shard: Shard): StatusStore => ({
     return loads.toSorted(byLoad).slice(0, count);
   },
 
+  async heldByLabels(most) {
+    const { redis, keys } = shard;
+    const held: LabelLoad[] = [];
+    for (let from = "[label/"; held.length < most; ) {
+      const [next] = await redis.zrangebylex(keys.blocked, from, "(label0", "LIMIT", 0, 1);
+      if (next === undefined) break;
+      const reason = next.split("/").slice(0, -2).join("/");
+      const [waiting, running] = await Promise.all([
+        redis.zlexcount(keys.blocked, `[${reason}/`, `(${reason}0`),
+        redis.hget(keys.running, reason),
+      ]);
+      held.push({ label: reason.slice("label/".length), waiting, running: Number(running ?? 0) });
+      from = `(${reason}0`;
+    }
+    return held;
+  },
+
   async counts() {
     const { redis, keys } = shard;
-    const [leased, timed, ended, [scheduled, bytes]] = await Promise.all([
+    const [leased, timed, ended, [scheduled, tasks, bytes]] = await Promise.all([
       redis.zcard(keys.leases),
       redis.zcard(keys.parked),
       redis.zcard(keys.ended),
-      redis.hmget(keys.load, "scheduled", "all/bytes"),
+      redis.hmget(keys.load, "scheduled", "all/tasks", "all/bytes"),
     ]);
     const parked = Math.max(0, timed - Number(scheduled));
-    return { leased, parked, scheduled: Number(scheduled), ended, waitingBytes: Number(bytes) };
+    const waiting = Math.max(0, Number(tasks) - timed);
+    return { leased, waiting, parked, scheduled: Number(scheduled), ended, waitingBytes: Number(bytes) };
+  },
+
+  async noteMinute() {
+    const { keys, scripts, clock } = shard;
+    const { minutes, leases, parked, load } = keys;
+    await scripts.noteMinute({ minutes, leases, parked, load }, clock(), MOST_MINUTES);
+  },
+
+  async history(count) {
+    const { redis, keys, now } = shard;
+    const [at, newest] = await Promise.all([now(), redis.lrange(keys.minutes, 0, count - 1)]);
+    const first = Math.floor(at / 60_000) - count + 1;
+    return newest
+      .map((noted) => {
+        const [minute = 0, running = 0, waiting = 0, parked = 0] = noted.split(" ").map(Number);
+        return { minute, running, waiting, parked };
+      })
+      .filter(({ minute }) => minute >= first)
+      .toReversed();
   },
 });
 

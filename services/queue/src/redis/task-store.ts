@@ -11,6 +11,7 @@ import { createEnqueue, type Offering } from "./enqueue-calls.js";
 import { createGateCalls } from "./gate-calls.js";
 import { createLeaseCalls } from "./lease-calls.js";
 import { createLimitCalls } from "./limit-calls.js";
+import { createLineReads } from "./line-reads.js";
 import { createListReads } from "./list-reads.js";
 import { createResultChunks } from "./result-chunks.js";
 import { createScans } from "./scans.js";
@@ -63,6 +64,7 @@ export function createTaskStore(
     ...createStatusReads(shard),
     ...createExecutorReads(shard),
     ...createSituationReads(shard),
+    ...createLineReads(shard),
     ...createListReads(shard),
     ...createScans(shard),
     ...createConfirmations(shard),

@@ -89,6 +89,29 @@ describe("judging a rule", () => {
     assert.equal(resolved[0]?.id, one?.id);
   });
 
+  it("says the value of now with its unit, while it fires and while it waits for its end, and tells no one again", () => {
+    const one = world({
+      ...RULE,
+      metric: "disk_used_share",
+      condition: ">=",
+      threshold: 0.8,
+      summary: "{room}: {value} of {threshold}",
+    });
+    const look = (value: number) => {
+      one.look([{ metric: "disk_used_share", labels: { room: "a" }, value }]);
+      one.after(2);
+      return Object.values(one.alerts.active).map(({ value: now, valueText, summary }) => [now, valueText, summary]);
+    };
+    look(0.81);
+    look(0.85);
+    assert.deepEqual(look(0.97), [[0.97, "97 %", "a: 97 % of 80 %"]]);
+    assert.deepEqual(look(0.5), [[0.5, "50 %", "a: 50 % of 80 %"]]);
+    one.look([]);
+    const [alert] = Object.values(one.alerts.active);
+    assert.equal(alert?.summary, "a: 50 % of 80 %", "what is not known now keeps its newest value");
+    assert.deepEqual(one.told, ["firing a: 85 % of 80 %"]);
+  });
+
   it("never tells of an alert twice in a row, and keeps both waits, whatever a signal does", () => {
     for (let seed = 1; seed <= 60; seed += 1) {
       const random = randomOf(seed);

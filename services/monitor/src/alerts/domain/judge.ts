@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Signal } from "../../signals/signal.js";
 import { type AlertRule, DAY_MS, holds, type Labels, matches, type Severity } from "./rule.js";
-import { summaryOf } from "./words.js";
+import { summaryOf, valueWords } from "./words.js";
 
 /**
  * The states of an alert, as in Prometheus (https://prometheus.io/docs/prometheus/latest/configuration/alerting_rules/):
@@ -19,6 +19,9 @@ export interface Alert {
   readonly state: "pending" | "firing";
   readonly labels: Labels;
   readonly value: number;
+  /** The value in words. Absent: the release before stored it. */
+  readonly valueText?: string;
+  /** The text of the rule with the newest value. `Told` has the text that people were told. */
   readonly summary: string;
   /** When the condition began to hold. */
   readonly startMs: number;
@@ -179,18 +182,24 @@ function step({ judged, alert, signal, nowMs, mostUnseenMs, key }: Step): Alert 
   if (alert.state === "pending") {
     if (!held) return undefined;
     if (unseen) return begin({ judged, key, labels: signal.labels, value: signal.value, nowMs });
-    const { value } = signal;
     const fires = nowMs - alert.startMs >= judged.fireAfterMs;
-    const summary = summaryOf(judged, alert.labels, value);
-    return { ...alert, value, summary, seenMs: nowMs, ...(fires && { state: "firing", fireMs: nowMs }) };
+    const words = wordsOf(judged, alert.labels, signal.value);
+    return { ...alert, ...words, seenMs: nowMs, ...(fires && { state: "firing", fireMs: nowMs }) };
   }
   if (judged === undefined) return "resolved";
   const { goneMs, ...lasting } = alert;
-  const value = signal?.value ?? alert.value;
-  if (held) return { ...lasting, value };
+  const words = signal && wordsOf(judged, alert.labels, signal.value);
+  if (held) return { ...lasting, ...words };
   const since = goneMs === undefined || unseen ? nowMs : goneMs;
-  return nowMs - since >= judged.keepFiringMs ? "resolved" : { ...alert, value, goneMs: since, seenMs: nowMs };
+  return nowMs - since >= judged.keepFiringMs ? "resolved" : { ...alert, ...words, goneMs: since, seenMs: nowMs };
 }
+
+/** What an alert says of this value. */
+const wordsOf = (rule: AlertRule, labels: Labels, value: number) => ({
+  value,
+  valueText: valueWords(rule.metric, value),
+  summary: summaryOf(rule, labels, value),
+});
 
 function begin({
   judged,
@@ -205,8 +214,8 @@ function begin({
   readonly value: number;
   readonly nowMs: number;
 }): Alert {
-  const summary = summaryOf(judged, labels, value);
-  const alert = { id: `${judged.name}/${nowMs}/${key}`, labels, value, summary, startMs: nowMs, seenMs: nowMs };
+  const words = wordsOf(judged, labels, value);
+  const alert = { id: `${judged.name}/${nowMs}/${key}`, labels, ...words, startMs: nowMs, seenMs: nowMs };
   return judged.fireAfterMs === 0 ? { ...alert, state: "firing", fireMs: nowMs } : { ...alert, state: "pending" };
 }
 

@@ -1,7 +1,7 @@
 import type { AlertRule, Labels } from "./rule.js";
 
 /** A value for people, in the unit with which the name of its metric ends. */
-function valueWords(metric: string, value: number): string {
+export function valueWords(metric: string, value: number): string {
   if (isShare(metric)) return `${round(value * 100)} %`;
   return metric.endsWith("_seconds") ? secondsWords(value) : round(value);
 }

@@ -4,6 +4,7 @@ import type { EmergencyStore } from "../emergency/emergency-store.js";
 import type { GateStore, LimitStore } from "../gates/gate-store.js";
 import type { Moves } from "../lifecycle/moves.js";
 import type { Queue } from "../lifecycle/queue.js";
+import type { StatusStore } from "../status/status-store.js";
 import { afterAlarm } from "../task/alarm.js";
 import type { Clock } from "../task/clock.js";
 import { afterParking } from "../task/decide.js";
@@ -14,7 +15,14 @@ const BATCH = 100;
 const FORGET_EXECUTOR_MS = 60 * 60 * 1000;
 
 export interface ReaperDeps {
-  readonly store: DueStore & TaskReads & TaskChanges & Clock & GateStore & LimitStore & EmergencyStore;
+  readonly store: DueStore &
+    TaskReads &
+    TaskChanges &
+    Clock &
+    GateStore &
+    LimitStore &
+    EmergencyStore &
+    Pick<StatusStore, "noteMinute">;
   readonly queue: Pick<Queue, "freeLease" | "cancelHeld" | "returnBlocked">;
   readonly moves: Moves;
 }
@@ -42,8 +50,8 @@ export async function reapDue(deps: ReaperDeps, due: Due): Promise<void> {
 }
 
 /**
- * Like `reapDue`, but handles everything, because a wake-up may have been lost. It also deletes ended tasks, and
- * finishes what a process that died left half done.
+ * Like `reapDue`, but handles everything, because a wake-up may have been lost. It also deletes ended tasks, finishes
+ * what a process that died left half done, and notes the counts of each minute.
  */
 export async function reap(deps: ReaperDeps, retention: Retention): Promise<void> {
   const { store, queue } = deps;
@@ -56,6 +64,7 @@ export async function reap(deps: ReaperDeps, retention: Retention): Promise<void
     );
     await attempt(store.forgetExecutors(FORGET_EXECUTOR_MS));
     await attempt(store.recountLeases());
+    await attempt(store.noteMinute());
     await attempt(store.reconcileGates());
     await attempt(enforceEmergency(store, queue));
     await attempt(store.openDueGates());

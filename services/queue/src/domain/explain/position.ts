@@ -1,5 +1,6 @@
-import { MOST_AGEING, type Order, START_TARGET_MS, setFor } from "../order/order.js";
-import { CLASSES, type PriorityClass } from "../task/task.js";
+import { type Order, setFor } from "../order/order.js";
+import { CLASSES } from "../task/task.js";
+import { classPicks, mapClasses } from "./class-picks.js";
 import type { Situation, Standing, Waiting } from "./situation.js";
 
 /** Picks that are simulated one by one. Later picks continue in the same proportion. */
@@ -40,37 +41,16 @@ function agentsBefore({ agent }: Waiting, { turns, turnTime, aheadOfAgent, cost 
 
 /** How many tasks of all classes come before it, when `before` tasks of its own class do. */
 function picksBefore(task: Waiting, before: number, { nowMs, classes, running }: Standing, order: Order): number {
-  const oldestOf = (each: PriorityClass): number => classes[each].oldestMs ?? task.since ?? task.created;
-  const lateness = (each: PriorityClass): number =>
-    Math.min(1 + Math.max(0, nowMs - oldestOf(each)) / START_TARGET_MS[each], MOST_AGEING);
-  const weights = mapClasses((each) => order.weights[each] * lateness(each));
+  const oldestMs = mapClasses((each) => classes[each].oldestMs ?? task.since ?? task.created);
   const credit = mapClasses((each) => classes[each].credit);
   const waiting = { ...mapClasses((each) => classes[each].waiting), [task.class]: before + 1 };
-  const overtaking = order.urgentMax === 0 ? Number.POSITIVE_INFINITY : order.urgentMax;
-  let room = overtaking - (running.get(`urgent/${task.engine}`) ?? 0);
-
-  const pick = (): PriorityClass => {
-    if (waiting.urgent > 0 && room > 0) {
-      room -= 1;
-      return "urgent";
-    }
-    const present = CLASSES.filter((each) => waiting[each] > 0);
-    const sum = present.reduce((total, each) => total + weights[each], 0);
-    for (const each of CLASSES) credit[each] = waiting[each] > 0 ? credit[each] + weights[each] / sum : 0;
-    const best = present.reduce((most, each) => (credit[each] > credit[most] ? each : most));
-    credit[best] -= 1;
-    return best;
-  };
+  const urgentRunning = running.get(`urgent/${task.engine}`) ?? 0;
+  const pick = classPicks({ nowMs, urgentRunning, credit, oldestMs }, waiting, order);
   for (let picks = 0; picks < MOST_SIMULATED; picks += 1) {
-    const picked = pick();
-    waiting[picked] -= 1;
+    pick();
     if (waiting[task.class] === 0) return picks;
   }
   const own = before + 1 - waiting[task.class];
   const all = CLASSES.reduce((sum, each) => sum + (each === task.class ? 0 : classes[each].waiting), before);
   return own === 0 ? all : Math.min(all, Math.round((MOST_SIMULATED * (before + 1)) / own));
-}
-
-function mapClasses(value: (priority: PriorityClass) => number): Record<PriorityClass, number> {
-  return { urgent: value("urgent"), high: value("high"), normal: value("normal"), low: value("low") };
 }

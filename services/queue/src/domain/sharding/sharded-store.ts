@@ -4,7 +4,7 @@ import { shardedEmergency, shardedGates, shardedLimits } from "./gates.js";
 import { shardedLeases } from "./leases.js";
 import { shardedConfirmations, shardedLists, shardedScans } from "./searches.js";
 import { shardsOf } from "./shards.js";
-import { shardedSituations, shardedStatus } from "./status.js";
+import { shardedLines, shardedSituations, shardedStatus } from "./status.js";
 import { shardedIntake, shardedTasks } from "./tasks.js";
 
 /**
@@ -27,6 +27,7 @@ export function createShardedStore([first, ...others]: readonly TaskStore[]): Ta
     ...shardedLimits(shards),
     ...shardedStatus(shards),
     ...shardedSituations(shards),
+    ...shardedLines(shards),
     ...shardedLists(shards),
     ...shardedScans(shards),
     ...shardedConfirmations(shards),

@@ -1,7 +1,15 @@
 import type { ExecutorStore, ExecutorView } from "../executors/executor-store.js";
 import { joinSurroundings } from "../explain/situation.js";
-import type { RunTimeStore, SituationStore } from "../explain/situation-store.js";
-import { byLoad, type Counts, type Depth, joinBacklogs, type StatusStore } from "../status/status-store.js";
+import type { LineStore, RunTimeStore, SituationStore } from "../explain/situation-store.js";
+import {
+  byLoad,
+  type Counts,
+  type Depth,
+  joinBacklogs,
+  joinMinutes,
+  type LabelLoad,
+  type StatusStore,
+} from "../status/status-store.js";
 import type { Shards } from "./shards.js";
 
 /** The status is the sum of all shards. */
@@ -11,14 +19,24 @@ export const shardedStatus = ({ all }: Shards): StatusStore & ExecutorStore => (
   async counts() {
     const counts = await all((store) => store.counts());
     const sum = (count: keyof Counts) => counts.reduce((total, each) => total + each[count], 0);
-    const [leased, parked, scheduled] = [sum("leased"), sum("parked"), sum("scheduled")];
-    return { leased, parked, scheduled, ended: sum("ended"), waitingBytes: sum("waitingBytes") };
+    const [leased, waiting, parked, scheduled] = [sum("leased"), sum("waiting"), sum("parked"), sum("scheduled")];
+    return { leased, waiting, parked, scheduled, ended: sum("ended"), waitingBytes: sum("waitingBytes") };
   },
   // An agent is in one shard only, so its load needs no sum.
   async agentLoads(count) {
     const loads = await all((store) => store.agentLoads(count));
     return loads.flat().toSorted(byLoad).slice(0, count);
   },
+  async heldByLabels(most) {
+    const sums = new Map<string, LabelLoad>();
+    for (const { label, waiting, running } of (await all((store) => store.heldByLabels(most))).flat()) {
+      const sum = sums.get(label) ?? { waiting: 0, running: 0 };
+      sums.set(label, { label, waiting: waiting + sum.waiting, running: running + sum.running });
+    }
+    return [...sums.values()];
+  },
+  noteMinute: async () => void (await all((store) => store.noteMinute())),
+  history: async (count) => joinMinutes(await all((store) => store.history(count))),
   executors: async (seenWithinMs) => joinExecutors((await all((store) => store.executors(seenWithinMs))).flat()),
 });
 
@@ -34,6 +52,13 @@ export const shardedSituations = ({ all, ofAgent, ofTask, shardOfAgent }: Shards
     const others = around.filter((_, shard) => shard !== own);
     return joinSurroundings(present, others);
   },
+});
+
+/** The lines of an agent are in its shard. */
+export const shardedLines = ({ all, idsOfAll, ofAgent }: Shards): LineStore => ({
+  lineUps: async (engine, most) => (await all((store) => store.lineUps(engine, most))).flat(),
+  idsInLine: (line, count) => ofAgent(line.agent).idsInLine(line, count),
+  idsAside: (most) => idsOfAll((store) => store.idsAside(most)),
 });
 
 function sumDepths(depths: readonly Depth[]): Depth[] {

@@ -117,12 +117,16 @@ import {
   ExplainTaskResponse,
   GetLimitsRequest,
   GetLimitsResponse,
+  GetQueueHistoryRequest,
+  GetQueueHistoryResponse,
   GetRequest,
   GetResponse,
   GetStatusRequest,
   GetStatusResponse,
   ListRequest,
   ListResponse,
+  ListWaitingRequest,
+  ListWaitingResponse,
   PauseQueueRequest,
   PauseQueueResponse,
   ResumeQueueRequest,
@@ -2549,6 +2553,18 @@ export const OperatorServiceService = {
     responseSerialize: (value: GetStatusResponse): Buffer => Buffer.from(GetStatusResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetStatusResponse => GetStatusResponse.decode(value),
   },
+  /** Returns how many tasks ran and waited, minute by minute, for at most a day. */
+  getQueueHistory: {
+    path: "/ccsp.gateway.v1.OperatorService/GetQueueHistory" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetQueueHistoryRequest): Buffer =>
+      Buffer.from(GetQueueHistoryRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetQueueHistoryRequest => GetQueueHistoryRequest.decode(value),
+    responseSerialize: (value: GetQueueHistoryResponse): Buffer =>
+      Buffer.from(GetQueueHistoryResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetQueueHistoryResponse => GetQueueHistoryResponse.decode(value),
+  },
   /**
    * Streams the status of the queue. Each message is whole, so call again when the stream ends with UNAVAILABLE: its
    * replica of the queue, or this gateway, has stopped.
@@ -2571,6 +2587,19 @@ export const OperatorServiceService = {
     requestDeserialize: (value: Buffer): ListRequest => ListRequest.decode(value),
     responseSerialize: (value: ListResponse): Buffer => Buffer.from(ListResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListResponse => ListResponse.decode(value),
+  },
+  /**
+   * Lists the tasks that wait, in the order in which they start. `prompt_snippets` has an effect only with the scope
+   * `prompts:read`.
+   */
+  listWaiting: {
+    path: "/ccsp.gateway.v1.OperatorService/ListWaiting" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListWaitingRequest): Buffer => Buffer.from(ListWaitingRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListWaitingRequest => ListWaitingRequest.decode(value),
+    responseSerialize: (value: ListWaitingResponse): Buffer => Buffer.from(ListWaitingResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListWaitingResponse => ListWaitingResponse.decode(value),
   },
   /** Reads a task of any agent. */
   getTask: {
@@ -3264,6 +3293,8 @@ export const OperatorServiceService = {
 export interface OperatorServiceServer extends UntypedServiceImplementation {
   /** Returns how many tasks wait and run, and the known engines, gates and executors. */
   getStatus: handleUnaryCall<GetStatusRequest, GetStatusResponse>;
+  /** Returns how many tasks ran and waited, minute by minute, for at most a day. */
+  getQueueHistory: handleUnaryCall<GetQueueHistoryRequest, GetQueueHistoryResponse>;
   /**
    * Streams the status of the queue. Each message is whole, so call again when the stream ends with UNAVAILABLE: its
    * replica of the queue, or this gateway, has stopped.
@@ -3271,6 +3302,11 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   watchQueue: handleServerStreamingCall<WatchQueueRequest, WatchQueueResponse>;
   /** Lists tasks of every agent. `prompt_snippets` has an effect only with the scope `prompts:read`. */
   listTasks: handleUnaryCall<ListRequest, ListResponse>;
+  /**
+   * Lists the tasks that wait, in the order in which they start. `prompt_snippets` has an effect only with the scope
+   * `prompts:read`.
+   */
+  listWaiting: handleUnaryCall<ListWaitingRequest, ListWaitingResponse>;
   /** Reads a task of any agent. */
   getTask: handleUnaryCall<GetRequest, GetResponse>;
   /** Streams the log of a task of any agent. */
@@ -3452,6 +3488,22 @@ export interface OperatorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetStatusResponse) => void,
   ): ClientUnaryCall;
+  /** Returns how many tasks ran and waited, minute by minute, for at most a day. */
+  getQueueHistory(
+    request: GetQueueHistoryRequest,
+    callback: (error: ServiceError | null, response: GetQueueHistoryResponse) => void,
+  ): ClientUnaryCall;
+  getQueueHistory(
+    request: GetQueueHistoryRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetQueueHistoryResponse) => void,
+  ): ClientUnaryCall;
+  getQueueHistory(
+    request: GetQueueHistoryRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetQueueHistoryResponse) => void,
+  ): ClientUnaryCall;
   /**
    * Streams the status of the queue. Each message is whole, so call again when the stream ends with UNAVAILABLE: its
    * replica of the queue, or this gateway, has stopped.
@@ -3477,6 +3529,25 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Lists the tasks that wait, in the order in which they start. `prompt_snippets` has an effect only with the scope
+   * `prompts:read`.
+   */
+  listWaiting(
+    request: ListWaitingRequest,
+    callback: (error: ServiceError | null, response: ListWaitingResponse) => void,
+  ): ClientUnaryCall;
+  listWaiting(
+    request: ListWaitingRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListWaitingResponse) => void,
+  ): ClientUnaryCall;
+  listWaiting(
+    request: ListWaitingRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListWaitingResponse) => void,
   ): ClientUnaryCall;
   /** Reads a task of any agent. */
   getTask(request: GetRequest, callback: (error: ServiceError | null, response: GetResponse) => void): ClientUnaryCall;

@@ -315,7 +315,7 @@ export interface Alert {
   labels: { [key: string]: string };
   /** The newest value. */
   value: number;
-  /** One line for people. */
+  /** One line for people, with the newest value. The events have the line of the moment at which people were told. */
   summary: string;
   /** What a person should do. */
   whatToDo: string;
@@ -338,6 +338,8 @@ export interface Alert {
   toldId: string;
   /** Ids of the silences that match it now. */
   silencedBy: string[];
+  /** `value` for people, in its unit: `83 %`, `2 h`. Empty while only the previous release has judged the alert. */
+  valueText: string;
 }
 
 export interface Alert_LabelsEntry {
@@ -1751,6 +1753,7 @@ function createBaseAlert(): Alert {
     resolveTime: undefined,
     toldId: "",
     silencedBy: [],
+    valueText: "",
   };
 }
 
@@ -1794,6 +1797,9 @@ export const Alert: MessageFns<Alert> = {
     }
     for (const v of message.silencedBy) {
       writer.uint32(106).string(v!);
+    }
+    if (message.valueText !== "") {
+      writer.uint32(114).string(message.valueText);
     }
     return writer;
   },
@@ -1918,6 +1924,14 @@ export const Alert: MessageFns<Alert> = {
             message.silencedBy.push(reader.string());
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.valueText = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1982,6 +1996,11 @@ export const Alert: MessageFns<Alert> = {
         : globalThis.Array.isArray(object?.silenced_by)
         ? object.silenced_by.map((e: any) => globalThis.String(e))
         : [],
+      valueText: isSet(object.valueText)
+        ? globalThis.String(object.valueText)
+        : isSet(object.value_text)
+        ? globalThis.String(object.value_text)
+        : "",
     };
   },
 
@@ -2032,6 +2051,9 @@ export const Alert: MessageFns<Alert> = {
     if (message.silencedBy?.length) {
       obj.silencedBy = message.silencedBy;
     }
+    if (message.valueText !== "") {
+      obj.valueText = message.valueText;
+    }
     return obj;
   },
 
@@ -2061,6 +2083,7 @@ export const Alert: MessageFns<Alert> = {
     message.resolveTime = object.resolveTime ?? undefined;
     message.toldId = object.toldId ?? "";
     message.silencedBy = object.silencedBy?.map((e) => e) || [];
+    message.valueText = object.valueText ?? "";
     return message;
   },
 };

@@ -567,6 +567,67 @@ export interface CancelResponse {
   task: Task | undefined;
 }
 
+/** Request for `ListWaiting`. */
+export interface ListWaitingRequest {
+  /** Only tasks of this class. UNSPECIFIED: of all classes. Positions count the others too. */
+  priority: Priority;
+  /** Only tasks of this engine. Empty: of all engines. */
+  engine: string;
+  /** Most tasks on a page, 1 to 200, or 0 for 50. */
+  pageSize: number;
+  /** `next_page_token` of the previous page. Empty: the first page. */
+  pageToken: string;
+  /** Same meaning as `ListRequest.prompt_snippets`. */
+  promptSnippets: boolean;
+}
+
+/** Response for `ListWaiting`. */
+export interface ListWaitingResponse {
+  /** The tasks in their order, with the fields that List returns. */
+  tasks: WaitingTask[];
+  /** Token of the next page. Empty: this is the last one. */
+  nextPageToken: string;
+}
+
+/** A task that waits. */
+export interface WaitingTask {
+  /** The task. */
+  task:
+    | Task
+    | undefined;
+  /**
+   * Its place among the tasks of its engine, 1 for the next one to start. 0: it is not in line, because something other
+   * than its turn holds it.
+   */
+  position: bigint;
+}
+
+/** Request for `GetQueueHistory`. */
+export interface GetQueueHistoryRequest {
+  /** How many minutes to look back, the current one included. 1 to 1,440, or 0 for 60. */
+  minutes: number;
+}
+
+/** Response for `GetQueueHistory`. */
+export interface GetQueueHistoryResponse {
+  /** The minutes, the oldest first. */
+  minutes: QueueMinute[];
+}
+
+/** How many tasks ran and waited in one minute, all at one moment, as the queue counted them when the minute began. */
+export interface QueueMinute {
+  /** The beginning of the minute. */
+  time:
+    | Date
+    | undefined;
+  /** Number of tasks that executors held. */
+  running: bigint;
+  /** Number of tasks that waited for an executor. */
+  waiting: bigint;
+  /** Number of tasks that waited for a time (PARKED or SCHEDULED). */
+  parked: bigint;
+}
+
 /** Request for `GetStatus`. */
 export interface GetStatusRequest {
 }
@@ -599,6 +660,22 @@ export interface GetStatusResponse {
   agents: AgentLoad[];
   /** Size of the waiting tasks, in bytes. */
   waitingBytes: bigint;
+  /** Number of tasks that wait for an executor. 0 from a queue of the previous release: add up `depths` instead. */
+  waiting: bigint;
+  /** Caps on running tasks that hold waiting tasks now, those that hold the most first. At most 20. */
+  caps: ReachedCap[];
+}
+
+/** A cap that is reached while tasks wait for it: on the tasks of an agent, or on those with a label. */
+export interface ReachedCap {
+  /** The tasks that share the cap: an `agent_id` or a `label`. */
+  scope:
+    | GateScope
+    | undefined;
+  /** Number of them that run. */
+  running: bigint;
+  /** Number of tasks that the cap holds. For an agent, tasks that wait for a time are counted too. */
+  waiting: bigint;
 }
 
 /** The tasks of one agent. */
@@ -5278,6 +5355,590 @@ export const CancelResponse: MessageFns<CancelResponse> = {
   },
 };
 
+function createBaseListWaitingRequest(): ListWaitingRequest {
+  return { priority: 0, engine: "", pageSize: 0, pageToken: "", promptSnippets: false };
+}
+
+export const ListWaitingRequest: MessageFns<ListWaitingRequest> = {
+  encode(message: ListWaitingRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.priority !== 0) {
+      writer.uint32(8).int32(message.priority);
+    }
+    if (message.engine !== "") {
+      writer.uint32(18).string(message.engine);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(24).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(34).string(message.pageToken);
+    }
+    if (message.promptSnippets !== false) {
+      writer.uint32(40).bool(message.promptSnippets);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListWaitingRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListWaitingRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.priority = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.engine = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.promptSnippets = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListWaitingRequest {
+    return {
+      priority: isSet(object.priority) ? priorityFromJSON(object.priority) : 0,
+      engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
+      pageSize: isSet(object.pageSize)
+        ? globalThis.Number(object.pageSize)
+        : isSet(object.page_size)
+        ? globalThis.Number(object.page_size)
+        : 0,
+      pageToken: isSet(object.pageToken)
+        ? globalThis.String(object.pageToken)
+        : isSet(object.page_token)
+        ? globalThis.String(object.page_token)
+        : "",
+      promptSnippets: isSet(object.promptSnippets)
+        ? globalThis.Boolean(object.promptSnippets)
+        : isSet(object.prompt_snippets)
+        ? globalThis.Boolean(object.prompt_snippets)
+        : false,
+    };
+  },
+
+  toJSON(message: ListWaitingRequest): unknown {
+    const obj: any = {};
+    if (message.priority !== 0) {
+      obj.priority = priorityToJSON(message.priority);
+    }
+    if (message.engine !== "") {
+      obj.engine = message.engine;
+    }
+    if (message.pageSize !== 0) {
+      obj.pageSize = Math.round(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      obj.pageToken = message.pageToken;
+    }
+    if (message.promptSnippets !== false) {
+      obj.promptSnippets = message.promptSnippets;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListWaitingRequest>): ListWaitingRequest {
+    return ListWaitingRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListWaitingRequest>): ListWaitingRequest {
+    const message = createBaseListWaitingRequest();
+    message.priority = object.priority ?? 0;
+    message.engine = object.engine ?? "";
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    message.promptSnippets = object.promptSnippets ?? false;
+    return message;
+  },
+};
+
+function createBaseListWaitingResponse(): ListWaitingResponse {
+  return { tasks: [], nextPageToken: "" };
+}
+
+export const ListWaitingResponse: MessageFns<ListWaitingResponse> = {
+  encode(message: ListWaitingResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.tasks) {
+      WaitingTask.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListWaitingResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListWaitingResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tasks.push(WaitingTask.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListWaitingResponse {
+    return {
+      tasks: globalThis.Array.isArray(object?.tasks) ? object.tasks.map((e: any) => WaitingTask.fromJSON(e)) : [],
+      nextPageToken: isSet(object.nextPageToken)
+        ? globalThis.String(object.nextPageToken)
+        : isSet(object.next_page_token)
+        ? globalThis.String(object.next_page_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ListWaitingResponse): unknown {
+    const obj: any = {};
+    if (message.tasks?.length) {
+      obj.tasks = message.tasks.map((e) => WaitingTask.toJSON(e));
+    }
+    if (message.nextPageToken !== "") {
+      obj.nextPageToken = message.nextPageToken;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListWaitingResponse>): ListWaitingResponse {
+    return ListWaitingResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListWaitingResponse>): ListWaitingResponse {
+    const message = createBaseListWaitingResponse();
+    message.tasks = object.tasks?.map((e) => WaitingTask.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseWaitingTask(): WaitingTask {
+  return { task: undefined, position: 0n };
+}
+
+export const WaitingTask: MessageFns<WaitingTask> = {
+  encode(message: WaitingTask, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.task !== undefined) {
+      Task.encode(message.task, writer.uint32(10).fork()).join();
+    }
+    if (message.position !== 0n) {
+      if (BigInt.asIntN(64, message.position) !== message.position) {
+        throw new globalThis.Error("value provided for field message.position of type int64 too large");
+      }
+      writer.uint32(16).int64(message.position);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WaitingTask {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWaitingTask();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.task = Task.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.position = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WaitingTask {
+    return {
+      task: isSet(object.task) ? Task.fromJSON(object.task) : undefined,
+      position: isSet(object.position) ? BigInt(object.position) : 0n,
+    };
+  },
+
+  toJSON(message: WaitingTask): unknown {
+    const obj: any = {};
+    if (message.task !== undefined) {
+      obj.task = Task.toJSON(message.task);
+    }
+    if (message.position !== 0n) {
+      obj.position = message.position.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<WaitingTask>): WaitingTask {
+    return WaitingTask.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WaitingTask>): WaitingTask {
+    const message = createBaseWaitingTask();
+    message.task = (object.task !== undefined && object.task !== null) ? Task.fromPartial(object.task) : undefined;
+    message.position = (object.position !== undefined && object.position !== null) ? BigInt(object.position) : 0n;
+    return message;
+  },
+};
+
+function createBaseGetQueueHistoryRequest(): GetQueueHistoryRequest {
+  return { minutes: 0 };
+}
+
+export const GetQueueHistoryRequest: MessageFns<GetQueueHistoryRequest> = {
+  encode(message: GetQueueHistoryRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.minutes !== 0) {
+      writer.uint32(8).int32(message.minutes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetQueueHistoryRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetQueueHistoryRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.minutes = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetQueueHistoryRequest {
+    return { minutes: isSet(object.minutes) ? globalThis.Number(object.minutes) : 0 };
+  },
+
+  toJSON(message: GetQueueHistoryRequest): unknown {
+    const obj: any = {};
+    if (message.minutes !== 0) {
+      obj.minutes = Math.round(message.minutes);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetQueueHistoryRequest>): GetQueueHistoryRequest {
+    return GetQueueHistoryRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetQueueHistoryRequest>): GetQueueHistoryRequest {
+    const message = createBaseGetQueueHistoryRequest();
+    message.minutes = object.minutes ?? 0;
+    return message;
+  },
+};
+
+function createBaseGetQueueHistoryResponse(): GetQueueHistoryResponse {
+  return { minutes: [] };
+}
+
+export const GetQueueHistoryResponse: MessageFns<GetQueueHistoryResponse> = {
+  encode(message: GetQueueHistoryResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.minutes) {
+      QueueMinute.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetQueueHistoryResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetQueueHistoryResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.minutes.push(QueueMinute.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetQueueHistoryResponse {
+    return {
+      minutes: globalThis.Array.isArray(object?.minutes) ? object.minutes.map((e: any) => QueueMinute.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: GetQueueHistoryResponse): unknown {
+    const obj: any = {};
+    if (message.minutes?.length) {
+      obj.minutes = message.minutes.map((e) => QueueMinute.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetQueueHistoryResponse>): GetQueueHistoryResponse {
+    return GetQueueHistoryResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetQueueHistoryResponse>): GetQueueHistoryResponse {
+    const message = createBaseGetQueueHistoryResponse();
+    message.minutes = object.minutes?.map((e) => QueueMinute.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseQueueMinute(): QueueMinute {
+  return { time: undefined, running: 0n, waiting: 0n, parked: 0n };
+}
+
+export const QueueMinute: MessageFns<QueueMinute> = {
+  encode(message: QueueMinute, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.time !== undefined) {
+      Timestamp.encode(toTimestamp(message.time), writer.uint32(10).fork()).join();
+    }
+    if (message.running !== 0n) {
+      if (BigInt.asIntN(64, message.running) !== message.running) {
+        throw new globalThis.Error("value provided for field message.running of type int64 too large");
+      }
+      writer.uint32(16).int64(message.running);
+    }
+    if (message.waiting !== 0n) {
+      if (BigInt.asIntN(64, message.waiting) !== message.waiting) {
+        throw new globalThis.Error("value provided for field message.waiting of type int64 too large");
+      }
+      writer.uint32(24).int64(message.waiting);
+    }
+    if (message.parked !== 0n) {
+      if (BigInt.asIntN(64, message.parked) !== message.parked) {
+        throw new globalThis.Error("value provided for field message.parked of type int64 too large");
+      }
+      writer.uint32(32).int64(message.parked);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueueMinute {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueueMinute();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.running = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.waiting = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.parked = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QueueMinute {
+    return {
+      time: isSet(object.time) ? fromJsonTimestamp(object.time) : undefined,
+      running: isSet(object.running) ? BigInt(object.running) : 0n,
+      waiting: isSet(object.waiting) ? BigInt(object.waiting) : 0n,
+      parked: isSet(object.parked) ? BigInt(object.parked) : 0n,
+    };
+  },
+
+  toJSON(message: QueueMinute): unknown {
+    const obj: any = {};
+    if (message.time !== undefined) {
+      obj.time = message.time.toISOString();
+    }
+    if (message.running !== 0n) {
+      obj.running = message.running.toString();
+    }
+    if (message.waiting !== 0n) {
+      obj.waiting = message.waiting.toString();
+    }
+    if (message.parked !== 0n) {
+      obj.parked = message.parked.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<QueueMinute>): QueueMinute {
+    return QueueMinute.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueueMinute>): QueueMinute {
+    const message = createBaseQueueMinute();
+    message.time = object.time ?? undefined;
+    message.running = (object.running !== undefined && object.running !== null) ? BigInt(object.running) : 0n;
+    message.waiting = (object.waiting !== undefined && object.waiting !== null) ? BigInt(object.waiting) : 0n;
+    message.parked = (object.parked !== undefined && object.parked !== null) ? BigInt(object.parked) : 0n;
+    return message;
+  },
+};
+
 function createBaseGetStatusRequest(): GetStatusRequest {
   return {};
 }
@@ -5344,6 +6005,8 @@ function createBaseGetStatusResponse(): GetStatusResponse {
     emergency: undefined,
     agents: [],
     waitingBytes: 0n,
+    waiting: 0n,
+    caps: [],
   };
 }
 
@@ -5402,6 +6065,15 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
         throw new globalThis.Error("value provided for field message.waitingBytes of type int64 too large");
       }
       writer.uint32(96).int64(message.waitingBytes);
+    }
+    if (message.waiting !== 0n) {
+      if (BigInt.asIntN(64, message.waiting) !== message.waiting) {
+        throw new globalThis.Error("value provided for field message.waiting of type int64 too large");
+      }
+      writer.uint32(104).int64(message.waiting);
+    }
+    for (const v of message.caps) {
+      ReachedCap.encode(v!, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -5515,6 +6187,22 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
             message.waitingBytes = reader.int64() as bigint;
             continue;
           }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.waiting = reader.int64() as bigint;
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.caps.push(ReachedCap.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5551,6 +6239,10 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
         : isSet(object.waiting_bytes)
         ? BigInt(object.waiting_bytes)
         : 0n,
+      waiting: isSet(object.waiting) ? BigInt(object.waiting) : 0n,
+      caps: globalThis.Array.isArray(object?.caps)
+        ? object.caps.map((e: any) => ReachedCap.fromJSON(e))
+        : [],
     };
   },
 
@@ -5592,6 +6284,12 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     if (message.waitingBytes !== 0n) {
       obj.waitingBytes = message.waitingBytes.toString();
     }
+    if (message.waiting !== 0n) {
+      obj.waiting = message.waiting.toString();
+    }
+    if (message.caps?.length) {
+      obj.caps = message.caps.map((e) => ReachedCap.toJSON(e));
+    }
     return obj;
   },
 
@@ -5618,6 +6316,117 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     message.waitingBytes = (object.waitingBytes !== undefined && object.waitingBytes !== null)
       ? BigInt(object.waitingBytes)
       : 0n;
+    message.waiting = (object.waiting !== undefined && object.waiting !== null) ? BigInt(object.waiting) : 0n;
+    message.caps = object.caps?.map((e) => ReachedCap.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseReachedCap(): ReachedCap {
+  return { scope: undefined, running: 0n, waiting: 0n };
+}
+
+export const ReachedCap: MessageFns<ReachedCap> = {
+  encode(message: ReachedCap, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.scope !== undefined) {
+      GateScope.encode(message.scope, writer.uint32(10).fork()).join();
+    }
+    if (message.running !== 0n) {
+      if (BigInt.asIntN(64, message.running) !== message.running) {
+        throw new globalThis.Error("value provided for field message.running of type int64 too large");
+      }
+      writer.uint32(16).int64(message.running);
+    }
+    if (message.waiting !== 0n) {
+      if (BigInt.asIntN(64, message.waiting) !== message.waiting) {
+        throw new globalThis.Error("value provided for field message.waiting of type int64 too large");
+      }
+      writer.uint32(24).int64(message.waiting);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReachedCap {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReachedCap();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.scope = GateScope.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.running = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.waiting = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReachedCap {
+    return {
+      scope: isSet(object.scope) ? GateScope.fromJSON(object.scope) : undefined,
+      running: isSet(object.running) ? BigInt(object.running) : 0n,
+      waiting: isSet(object.waiting) ? BigInt(object.waiting) : 0n,
+    };
+  },
+
+  toJSON(message: ReachedCap): unknown {
+    const obj: any = {};
+    if (message.scope !== undefined) {
+      obj.scope = GateScope.toJSON(message.scope);
+    }
+    if (message.running !== 0n) {
+      obj.running = message.running.toString();
+    }
+    if (message.waiting !== 0n) {
+      obj.waiting = message.waiting.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ReachedCap>): ReachedCap {
+    return ReachedCap.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReachedCap>): ReachedCap {
+    const message = createBaseReachedCap();
+    message.scope = (object.scope !== undefined && object.scope !== null)
+      ? GateScope.fromPartial(object.scope)
+      : undefined;
+    message.running = (object.running !== undefined && object.running !== null) ? BigInt(object.running) : 0n;
+    message.waiting = (object.waiting !== undefined && object.waiting !== null) ? BigInt(object.waiting) : 0n;
     return message;
   },
 };
@@ -11626,6 +12435,45 @@ export const QueueServiceService = {
     responseSerialize: (value: WatchQueueResponse): Buffer => Buffer.from(WatchQueueResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): WatchQueueResponse => WatchQueueResponse.decode(value),
   },
+  /**
+   * Lists the tasks that wait: first those in line, in the order in which they start, each with its position, and then
+   * those that something else holds, without a position. ExplainTask says what holds a task.
+   *
+   * The order is a forecast by the rules of claims, for the tasks that wait now: a new task may come before others. It
+   * has at most the first 500 tasks of each engine that are in line, and at most 500 tasks of each shard that the agent,
+   * a label, an affinity or a time holds: List has all. A page is a view of now, so while the order changes, a task may
+   * be on two pages or on none.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   */
+  listWaiting: {
+    path: "/ccsp.queue.v1.QueueService/ListWaiting" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListWaitingRequest): Buffer => Buffer.from(ListWaitingRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListWaitingRequest => ListWaitingRequest.decode(value),
+    responseSerialize: (value: ListWaitingResponse): Buffer => Buffer.from(ListWaitingResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListWaitingResponse => ListWaitingResponse.decode(value),
+  },
+  /**
+   * Returns how many tasks ran and waited, minute by minute. The queue notes these counts once in each minute and keeps
+   * them for a day. A minute in which no replica of the queue ran is left out: nobody knows its counts.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `minutes` is out of range.
+   */
+  getQueueHistory: {
+    path: "/ccsp.queue.v1.QueueService/GetQueueHistory" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetQueueHistoryRequest): Buffer =>
+      Buffer.from(GetQueueHistoryRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetQueueHistoryRequest => GetQueueHistoryRequest.decode(value),
+    responseSerialize: (value: GetQueueHistoryResponse): Buffer =>
+      Buffer.from(GetQueueHistoryResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetQueueHistoryResponse => GetQueueHistoryResponse.decode(value),
+  },
   /** Returns how many tasks wait and run, and the known engines, gates and executors. */
   getStatus: {
     path: "/ccsp.queue.v1.QueueService/GetStatus" as const,
@@ -11985,6 +12833,27 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * - UNAVAILABLE `SHUTTING_DOWN`, and `SLOW_READER` when the caller read nothing for a minute: watch again.
    */
   watchQueue: handleServerStreamingCall<WatchQueueRequest, WatchQueueResponse>;
+  /**
+   * Lists the tasks that wait: first those in line, in the order in which they start, each with its position, and then
+   * those that something else holds, without a position. ExplainTask says what holds a task.
+   *
+   * The order is a forecast by the rules of claims, for the tasks that wait now: a new task may come before others. It
+   * has at most the first 500 tasks of each engine that are in line, and at most 500 tasks of each shard that the agent,
+   * a label, an affinity or a time holds: List has all. A page is a view of now, so while the order changes, a task may
+   * be on two pages or on none.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   */
+  listWaiting: handleUnaryCall<ListWaitingRequest, ListWaitingResponse>;
+  /**
+   * Returns how many tasks ran and waited, minute by minute. The queue notes these counts once in each minute and keeps
+   * them for a day. A minute in which no replica of the queue ran is left out: nobody knows its counts.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `minutes` is out of range.
+   */
+  getQueueHistory: handleUnaryCall<GetQueueHistoryRequest, GetQueueHistoryResponse>;
   /** Returns how many tasks wait and run, and the known engines, gates and executors. */
   getStatus: handleUnaryCall<GetStatusRequest, GetStatusResponse>;
   /**
@@ -12610,6 +13479,55 @@ export interface QueueServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<WatchQueueResponse>;
+  /**
+   * Lists the tasks that wait: first those in line, in the order in which they start, each with its position, and then
+   * those that something else holds, without a position. ExplainTask says what holds a task.
+   *
+   * The order is a forecast by the rules of claims, for the tasks that wait now: a new task may come before others. It
+   * has at most the first 500 tasks of each engine that are in line, and at most 500 tasks of each shard that the agent,
+   * a label, an affinity or a time holds: List has all. A page is a view of now, so while the order changes, a task may
+   * be on two pages or on none.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   */
+  listWaiting(
+    request: ListWaitingRequest,
+    callback: (error: ServiceError | null, response: ListWaitingResponse) => void,
+  ): ClientUnaryCall;
+  listWaiting(
+    request: ListWaitingRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListWaitingResponse) => void,
+  ): ClientUnaryCall;
+  listWaiting(
+    request: ListWaitingRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListWaitingResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Returns how many tasks ran and waited, minute by minute. The queue notes these counts once in each minute and keeps
+   * them for a day. A minute in which no replica of the queue ran is left out: nobody knows its counts.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `minutes` is out of range.
+   */
+  getQueueHistory(
+    request: GetQueueHistoryRequest,
+    callback: (error: ServiceError | null, response: GetQueueHistoryResponse) => void,
+  ): ClientUnaryCall;
+  getQueueHistory(
+    request: GetQueueHistoryRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetQueueHistoryResponse) => void,
+  ): ClientUnaryCall;
+  getQueueHistory(
+    request: GetQueueHistoryRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetQueueHistoryResponse) => void,
+  ): ClientUnaryCall;
   /** Returns how many tasks wait and run, and the known engines, gates and executors. */
   getStatus(
     request: GetStatusRequest,
