@@ -123,16 +123,16 @@ describe("the page's live connection", () => {
     assert.equal(sockets.length, waits.length + 2);
   });
 
-  it("gives up a connection that does not answer a ping, although nobody has closed it", () => {
+  it("gives up a connection that is silent for ten seconds and does not answer a ping, although nobody has closed it", () => {
     const { sockets, newest, is } = page();
     newest().says({ type: "ready" });
-    mock.timers.tick(15_000);
+    mock.timers.tick(5_000);
     newest().says({ type: "pong" });
-    mock.timers.tick(15_000);
+    mock.timers.tick(5_000);
     assert.deepEqual(newest().sent, [{ op: "ping" }, { op: "ping" }]);
     assert.equal(is(), "live");
     const [dead] = sockets;
-    mock.timers.tick(15_000);
+    mock.timers.tick(5_000);
     assert.equal(is(), "lost");
     assert.ok(dead?.closed);
     mock.timers.tick(500);

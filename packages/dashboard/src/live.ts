@@ -101,7 +101,7 @@ interface Incoming extends LiveMessage {
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
 /** A connection that is silent for two of these is dead, although nobody has closed it. */
-const PING_MS = 15_000;
+const PING_MS = 5_000;
 /** The gateway closes with it when it does not know (any more) who calls. */
 const NOT_SIGNED_IN = 4401;
 

@@ -106,6 +106,17 @@ describe("the frame around all pages in Chromium, against a whole fleet", functi
     await dashboard.page.getByRole("button", { name: "Emergency stop" }).waitFor();
   });
 
+  it("reads again by itself what failed while nothing answered", async () => {
+    const page = await dashboard.visit("/alerts");
+    const silences = /\/api\/v2\/alerts\/silences/;
+    await page.route(silences, (route) => route.abort());
+    await page.getByRole("link", { name: /^Silences/ }).click();
+    const failed = page.locator(".failure");
+    await failed.waitFor();
+    await page.unroute(silences);
+    await failed.waitFor({ state: "detached" });
+  });
+
   it("says since when the connection is lost, and goes on by itself when the gateway is back", async () => {
     const page = await dashboard.visit("/");
     await dashboard.headline("Idle: no task runs or waits.");
