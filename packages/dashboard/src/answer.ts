@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { type ApiError, call, type Input, outcome } from "./api.js";
+import { useRetry } from "./retry.js";
 import type { Answer, Route } from "./routes.js";
 
 export interface Loaded<Data> {
@@ -15,7 +16,7 @@ export interface Loaded<Data> {
 
 /**
  * Reads a path of the REST API when the component is shown, when its input changes, and every `everyMs` while the page is
- * seen.
+ * seen. What failed because a service was away is read again by itself.
  */
 export function useAnswer<R extends Route>(
   route: R,
@@ -49,5 +50,6 @@ export function useAnswer<R extends Route>(
       running.current?.abort();
     };
   }, [reload, everyMs]);
+  useRetry(error, reload);
   return { data, error, reload, setData };
 }

@@ -123,16 +123,16 @@ describe("the page's live connection", () => {
     assert.equal(sockets.length, waits.length + 2);
   });
 
-  it("gives up a connection that does not answer a ping, although nobody has closed it", () => {
+  it("gives up a connection that is silent for ten seconds and does not answer a ping, although nobody has closed it", () => {
     const { sockets, newest, is } = page();
     newest().says({ type: "ready" });
-    mock.timers.tick(15_000);
+    mock.timers.tick(5_000);
     newest().says({ type: "pong" });
-    mock.timers.tick(15_000);
+    mock.timers.tick(5_000);
     assert.deepEqual(newest().sent, [{ op: "ping" }, { op: "ping" }]);
     assert.equal(is(), "live");
     const [dead] = sockets;
-    mock.timers.tick(15_000);
+    mock.timers.tick(5_000);
     assert.equal(is(), "lost");
     assert.ok(dead?.closed);
     mock.timers.tick(500);
@@ -161,6 +161,51 @@ describe("the page's live connection", () => {
     assert.deepEqual(newest().sent, []);
     newest().says({ type: "ready" });
     assert.deepEqual(newest().sent, [{ op: "subscribe", id: "1", topic: "queue" }]);
+  });
+
+  it("follows a log from the entry that is known, and forgets it when it has ended", () => {
+    const { live, newest } = page();
+    const seen: unknown[] = [];
+    const log = (after: string) =>
+      live.subscribe(
+        { topic: "log", filter: { taskId: "t" }, after },
+        { onEvent: ({ sequence }) => seen.push(sequence), onEnded: (reason) => seen.push(reason) },
+      );
+    const leave = log("7");
+    log("0");
+    newest().says({ type: "ready" });
+    assert.partialDeepStrictEqual(newest().sent, [{ topic: "log", after: "7" }, { after: "0" }]);
+    newest().says({ type: "subscribed", id: "1", topic: "log", cursor: "7" });
+    newest().says({ ...event("1", 8, "8"), topic: "log" });
+    newest().says({ type: "ended", id: "1", topic: "log" });
+    newest().says({ type: "ended", id: "2", topic: "log", reason: "DEPENDENCY_UNAVAILABLE" });
+    leave();
+    assert.deepEqual([seen, newest().sent.length], [[8, undefined, "DEPENDENCY_UNAVAILABLE"], 2]);
+    newest().ends(1006);
+    mock.timers.tick(500);
+    newest().says({ type: "ready" });
+    assert.deepEqual(newest().sent, [], "what has ended is not asked for again");
+  });
+
+  it("holds no connection while nobody looks, and goes on where it was when somebody does", () => {
+    const { live, sockets, newest, states } = page();
+    live.subscribe({ topic: "tasks" }, {});
+    newest().says({ type: "ready" });
+    newest().says(event("1", 1, "c1"));
+    live.pause();
+    newest().ends(1005);
+    mock.timers.tick(600_000);
+    assert.deepEqual([sockets.length, newest().closed, live.state.is], [1, true, "live"]);
+    live.resume();
+    live.resume();
+    newest().says({ type: "ready" });
+    assert.deepEqual([sockets.length, newest().sent], [2, [{ op: "subscribe", id: "1", topic: "tasks", after: "c1" }]]);
+    live.pause();
+    mock.timers.tick(60_000);
+    live.resume();
+    newest().ends(1006);
+    assert.deepEqual(live.state, { is: "lost", since: new Date(600_000) }, "nothing has come since nobody looked");
+    assert.equal(states.at(-1), live.state);
   });
 
   it("is over when it is closed", () => {

@@ -1,10 +1,15 @@
 /** What a page can follow (docs/websocket.md). */
-export type LiveTopic = "tasks" | "queue" | "executors" | "usage" | "alerts" | "health";
+export type LiveTopic = "tasks" | "queue" | "executors" | "usage" | "alerts" | "health" | "log" | "tail";
 
 export interface LiveRequest {
   readonly topic: LiveTopic;
-  /** Of the topic `tasks`: only events about this task, or about the tasks of this agent. */
+  /**
+   * Of the topic `tasks`: only events about this task, or about the tasks of this agent. `log` and `tail` are of the task
+   * that it names.
+   */
   readonly filter?: { readonly taskId?: string; readonly agentId?: string };
+  /** Of the topic `log`: the sequence of the last entry that is known. */
+  readonly after?: string;
 }
 
 /** An event, or a snapshot: then `data` is the whole state. */
@@ -28,6 +33,8 @@ export interface LiveListener {
    * read at the moment, and a snapshot comes when it can.
    */
   onRefused?(reason: string, detail: string): void;
+  /** Of `log` and `tail`: nothing more comes. With a reason, it broke off, and more can be asked for. */
+  onEnded?(reason: string | undefined): void;
 }
 
 /**
@@ -49,6 +56,10 @@ export interface Live {
   subscribe(request: LiveRequest, listener: LiveListener): () => void;
   /** Connects now, and does not wait for its turn. */
   reconnect(): void;
+  /** Holds no connection until `resume`, because nobody looks. What is shown, and the state, stay as they are. */
+  pause(): void;
+  /** Connects again after a `pause`, and continues where it was. */
+  resume(): void;
   close(): void;
 }
 
@@ -80,7 +91,7 @@ interface Subscription {
 }
 
 interface Incoming extends LiveMessage {
-  readonly type: "ready" | "subscribed" | "event" | "snapshot" | "missed" | "error" | "pong";
+  readonly type: "ready" | "subscribed" | "event" | "snapshot" | "missed" | "error" | "ended" | "pong";
   readonly id?: string;
   readonly count?: number;
   readonly reason?: string;
@@ -90,7 +101,7 @@ interface Incoming extends LiveMessage {
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
 /** A connection that is silent for two of these is dead, although nobody has closed it. */
-const PING_MS = 15_000;
+const PING_MS = 5_000;
 /** The gateway closes with it when it does not know (any more) who calls. */
 const NOT_SIGNED_IN = 4401;
 
@@ -105,6 +116,9 @@ export function connectLive({ url, onState, open = (to) => new WebSocket(to) }: 
   let timer: ReturnType<typeof setTimeout> | undefined;
   let failures = 0;
   let closed = false;
+  let paused = false;
+  /** Since when nothing has come, because of a pause. */
+  let pausedSince: Date | undefined;
 
   const become = (next: LiveState): void => {
     state = next;
@@ -113,7 +127,7 @@ export function connectLive({ url, onState, open = (to) => new WebSocket(to) }: 
   const lost = (code: number | undefined, reason: string): void => {
     connection = undefined;
     if (code === NOT_SIGNED_IN) return become({ is: "signed-out", reason });
-    if (state.is !== "lost") become({ is: "lost", since: new Date() });
+    if (state.is !== "lost") become({ is: "lost", since: pausedSince ?? new Date() });
     timer = setTimeout(connect, waitMs(failures));
     failures += 1;
   };
@@ -121,6 +135,7 @@ export function connectLive({ url, onState, open = (to) => new WebSocket(to) }: 
     connection = openConnection(open(url), {
       onReady() {
         failures = 0;
+        pausedSince = undefined;
         become({ is: "live" });
         subscriptions.askAll();
       },
@@ -142,8 +157,20 @@ export function connectLive({ url, onState, open = (to) => new WebSocket(to) }: 
     subscribe: (request, listener) => subscriptions.add(request, listener),
     reconnect() {
       stop();
+      paused = false;
       failures = 0;
       if (!closed) connect();
+    },
+    pause() {
+      if (closed || state.is === "signed-out") return;
+      paused = true;
+      pausedSince ??= new Date();
+      stop();
+    },
+    resume() {
+      if (closed || !paused) return;
+      paused = false;
+      connect();
     },
     close() {
       closed = true;
@@ -186,6 +213,9 @@ function createSubscriptions(send: (message: object) => void) {
       if (type === "snapshot") to.listener.onSnapshot?.(message);
       if (type === "missed") to.listener.onMissed?.(count);
       if (type === "error") to.listener.onRefused?.(reason, detail);
+      if (type !== "ended") return;
+      all.delete(to.id);
+      to.listener.onEnded?.(message.reason);
     },
   };
 }

@@ -1,7 +1,14 @@
 import { effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { signedOut } from "./api.js";
-import { connectLive, type Live, type LiveMessage, type LiveState } from "./live.js";
+import {
+  connectLive,
+  type Live,
+  type LiveListener,
+  type LiveMessage,
+  type LiveRequest,
+  type LiveState,
+} from "./live.js";
 import type { Answer } from "./routes.js";
 import { session } from "./session.js";
 
@@ -87,6 +94,25 @@ export function useTaskEvents(
   useEffect(() => requireLive().subscribe({ topic: "tasks", filter }, { onEvent, onMissed }), [taskId, agentId]);
 }
 
+/** Follows the log of a task, or the output of its run, until the returned function is called. */
+export const follow = (request: LiveRequest, listener: LiveListener): (() => void) =>
+  requireLive().subscribe(request, listener);
+
+/** Who looks at another tab for a moment comes back to what is current. */
+const UNSEEN_MS = 5_000;
+
+/** A tab that nobody sees holds nothing at the gateway. */
+function pauseUnseen(): void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const look = (): void => {
+    clearTimeout(timer);
+    if (document.visibilityState === "visible") live?.resume();
+    else timer = setTimeout(() => live?.pause(), UNSEEN_MS);
+  };
+  document.addEventListener("visibilitychange", look);
+  look();
+}
+
 /** Connects when somebody is signed in, and again after a new sign-in, which may be somebody else's. */
 export function startLive(): void {
   effect(() => {
@@ -96,6 +122,7 @@ export function startLive(): void {
     if (live) live.reconnect();
     else live = connectLive({ url: liveUrl(), onState: become });
   });
+  pauseUnseen();
 }
 
 function become(state: LiveState): void {

@@ -118,11 +118,17 @@ export class Dashboard {
     await this.#page?.context().close();
     const baseURL = this.world.fleet.httpAddress;
     const context = await started(this.#browser).newContext({ locale: "en-GB", baseURL, ...options });
-    const page = await context.newPage();
-    page.setDefaultTimeout(PATIENCE_MS);
-    page.on("pageerror", ({ message }) => this.#faults.push(message));
-    this.#page = page;
-    return page;
+    context.setDefaultTimeout(PATIENCE_MS);
+    context.on("weberror", (fault) => this.#faults.push(fault.error().message));
+    this.#page = await context.newPage();
+    return this.#page;
+  }
+
+  /** Opens a path in one more tab beside the others of this person. From now on, this tab is the page. */
+  async openTab(path: string): Promise<Page> {
+    this.#page = await this.page.context().newPage();
+    await this.#page.goto(path);
+    return this.#page;
   }
 
   /** Waits for a page's first line. */

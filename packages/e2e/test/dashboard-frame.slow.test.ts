@@ -85,6 +85,38 @@ describe("the frame around all pages in Chromium, against a whole fleet", functi
     await dashboard.headline("Idle: no task runs or waits.");
   });
 
+  it("stops all runs from the last of twelve tabs that each show a running task", async () => {
+    const prompt = "Count [[text:one two]] [[hang-mid]]";
+    const tasks = [await dashboard.client.submit({ prompt }), await dashboard.client.submit({ prompt })];
+    await dashboard.visit("/");
+    for (let tab = 0; tab < 12; tab += 1) {
+      const page = await dashboard.openTab(`/tasks/${tasks[tab % 2]?.id}`);
+      await page.locator(".answer").getByText("one").waitFor();
+    }
+    await dashboard.press("Emergency stop");
+    await dashboard.page.getByLabel("Why (everybody sees it)").fill("twelve tabs are open");
+    await dashboard.page.getByLabel("Type stop to confirm.").fill("stop");
+    await dashboard.press("Stop now");
+    await dashboard.page.getByText("2 ended, 0 left", { exact: true }).waitFor();
+    for (const { id } of tasks) await dashboard.client.cancel(id);
+    await dashboard.page.keyboard.press("Escape");
+    await dashboard.press("An emergency stop is in force");
+    await dashboard.page.getByLabel("Why it can go on").fill("the test is over");
+    await dashboard.press("Resume");
+    await dashboard.page.getByRole("button", { name: "Emergency stop" }).waitFor();
+  });
+
+  it("reads again by itself what failed while nothing answered", async () => {
+    const page = await dashboard.visit("/alerts");
+    const silences = /\/api\/v2\/alerts\/silences/;
+    await page.route(silences, (route) => route.abort());
+    await page.getByRole("link", { name: /^Silences/ }).click();
+    const failed = page.locator(".failure");
+    await failed.waitFor();
+    await page.unroute(silences);
+    await failed.waitFor({ state: "detached" });
+  });
+
   it("says since when the connection is lost, and goes on by itself when the gateway is back", async () => {
     const page = await dashboard.visit("/");
     await dashboard.headline("Idle: no task runs or waits.");

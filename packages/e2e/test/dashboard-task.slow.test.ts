@@ -67,6 +67,23 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
     assert.equal(drawn, WORDS);
   });
 
+  it("holds no connection while nobody sees its tab, and has the whole answer when somebody does", async () => {
+    const { id } = await dashboard.client.submit({ prompt: `Write [[text:${WORDS}]] [[delay:250]]` });
+    page = await dashboard.visit("/");
+    const opened = page.waitForEvent("websocket");
+    await page.goto(`/tasks/${id}`);
+    await answer().getByText("word-5").waitFor();
+    const closed = (await opened).waitForEvent("close");
+    await page.evaluate(`Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"))`);
+    await closed;
+    await ended(id);
+    assert.notEqual(await answer().textContent(), WORDS);
+    await page.evaluate(`delete document.visibilityState; document.dispatchEvent(new Event("visibilitychange"))`);
+    await stateIs("succeeded");
+    await eventually(async () => assert.equal(await answer().textContent(), WORDS), { timeoutMs: 60_000, what: WORDS });
+  });
+
   it("draws what happened on one scale, with the cause beside each bar, and each attempt with its end", async () => {
     const { id } = await dashboard.client.submit({
       prompt: `Try twice ${once()} [[fail:500]] [[tool:Grep]] [[text:It worked.]]`,

@@ -197,9 +197,10 @@ const DASHBOARD_FILES: Readonly<Record<string, readonly string[]>> = {
   "format.ts": ["settings.ts"],
   "routes.ts": ["wire.ts"],
   "api.ts": ["routes.ts", "wire.ts"],
-  "answer.ts": ["api.ts", "routes.ts"],
   "session.ts": ["api.ts", "router.ts"],
   "store.ts": ["api.ts", "live.ts", "routes.ts", "session.ts"],
+  "retry.ts": ["api.ts", "store.ts"],
+  "answer.ts": ["api.ts", "retry.ts", "routes.ts"],
 };
 const OF_EACH_PAGE = [...Object.keys(DASHBOARD_FILES), "i18n", "parts"];
 /** The folders and files of the dashboard's `src`, in the same way. */

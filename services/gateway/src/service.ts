@@ -71,11 +71,10 @@ const START = startList<GatewayConfig>()
     return { executors, agents, operators };
   })
   .add("callers", ({ config, limits }) => new CallerBounds({ ...config.callers, meter: limits.calls }))
-  .open("live", ({ config, redis, queue, operations, monitor, guard, keys: { streams }, limits, registry, log }) => {
+  .open("live", ({ config, redis, queue, operations, monitor, guard, keys: { streams }, callers, registry, log }) => {
     const { partitions, webSocketsPerCaller: connectionsPerCaller } = config;
-    const services = { queue, executors: operations.executors, monitor };
-    const bounds = { meter: limits.calls, connectionsPerCaller };
-    return createLive({ redis, partitions, ...services, guard, streams, registry, log, ...bounds });
+    const bounds = { callers, connectionsPerCaller };
+    return createLive({ redis, partitions, queue, monitor, ...operations, guard, streams, registry, log, ...bounds });
   })
   // Counted as gRPC counts its calls, and apart from them: the metrics of HTTP are others.
   .add("httpCalls", () => new Registry())

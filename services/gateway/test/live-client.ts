@@ -13,7 +13,12 @@ export interface LiveMessage {
   readonly detail?: string;
   readonly subject?: string;
   readonly fields?: readonly { readonly field: string }[];
-  readonly data?: { readonly taskId?: string; readonly agentId?: string; readonly gates?: readonly object[] };
+  readonly data?: {
+    readonly taskId?: string;
+    readonly agentId?: string;
+    readonly gates?: readonly object[];
+    readonly textDelta?: { readonly text: string };
+  };
 }
 
 export interface LiveClient {

@@ -10,6 +10,7 @@ import { Id, Time, Words } from "../parts/text.js";
 import { hrefWith, navigate, parameter } from "../router.js";
 import type { Executor } from "../routes.js";
 import { may } from "../session.js";
+import { follow } from "../store.js";
 
 type Run = NonNullable<Executor["status"]>["runs"][number];
 
@@ -101,22 +102,21 @@ function useTail(taskId: string): Written {
   const [tail, setTail] = useState<Written>({ text: "", ended: false });
   useEffect(() => {
     setTail({ text: "", ended: false });
-    const source = new EventSource(`/api/v2/tasks/${encodeURIComponent(taskId)}/tail`);
-    // After a lost connection, the stream begins again with what the executor has.
-    source.addEventListener("open", () => setTail({ text: "", ended: false }));
-    source.addEventListener("message", ({ data }: MessageEvent<string>) => {
-      const { text = "", gap = false }: { readonly text?: string; readonly gap?: boolean } = JSON.parse(data);
-      const added = gap ? `\n${executorWords().gap}\n${text}` : text;
-      setTail((old) => ({ ...old, text: (old.text + added).slice(-MOST_CHARACTERS) }));
-    });
-    const finish = () => {
-      source.close();
-      setTail((old) => ({ ...old, ended: true }));
-    };
-    source.addEventListener("end", finish);
-    source.addEventListener("problem", finish);
-    source.addEventListener("error", () => source.readyState === EventSource.CLOSED && finish());
-    return () => source.close();
+    const finish = () => setTail((old) => ({ ...old, ended: true }));
+    return follow(
+      { topic: "tail", filter: { taskId } },
+      {
+        onEvent({ sequence, data }) {
+          const { text = "", gap = false }: { readonly text?: string; readonly gap?: boolean } = Object(data);
+          const added = gap ? `\n${executorWords().gap}\n${text}` : text;
+          // After a lost connection, the tail begins again with what the executor has.
+          const before = (old: Written) => (sequence === 1 ? "" : old.text);
+          setTail((old) => ({ ended: false, text: (before(old) + added).slice(-MOST_CHARACTERS) }));
+        },
+        onEnded: finish,
+        onRefused: finish,
+      },
+    );
   }, [taskId]);
   return tail;
 }

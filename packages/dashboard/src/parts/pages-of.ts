@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { type ApiError, outcome } from "../api.js";
+import { useRetry } from "../retry.js";
 
 interface PageOf<Row> {
   readonly rows: readonly Row[];
@@ -59,6 +60,7 @@ export function usePages<Row>(
     refresh();
     return () => reading.current?.abort();
   }, [question]);
+  useRetry(error, refresh);
   const more = useCallback(() => {
     if (reading.current || state.next === "") return;
     void fetchPage(state.next, ({ rows, nextPageToken }) => {

@@ -1,12 +1,13 @@
 import type { ComponentChildren } from "preact";
 import { fullTime, time } from "../format.js";
+import { codeSpans } from "./code.js";
 
 /** What a colour means: it runs, waits, is held back, failed, is within its target, or nothing of these. */
 export type Tone = "runs" | "waits" | "held" | "failed" | "within" | "none";
 
 /** Words in which `` `code` `` is shown in monospace. */
 export function Words({ text }: { readonly text: string }) {
-  return <>{text.split("`").map((part, index) => (index % 2 === 1 ? <code key={index}>{part}</code> : part))}</>;
+  return <>{codeSpans(text).map(({ text, code }, index) => (code ? <code key={index}>{text}</code> : text))}</>;
 }
 
 /** A square of the colour of a state, with the word of the state beside it. */

@@ -1,6 +1,7 @@
 import { shellWords } from "../i18n/shell.js";
 import { wordOf } from "../i18n/states.js";
 import { taskWords } from "../i18n/task.js";
+import { codeBlocks } from "../parts/code.js";
 import { Panel } from "../parts/layout.js";
 import { Words } from "../parts/text.js";
 import type { Task } from "../routes.js";
@@ -67,17 +68,16 @@ function Prompt({ text }: { readonly text: string }) {
 
 /** Text with blocks and words of code. The mark at its end says that more comes. */
 function AnswerText({ text, writes = false }: { readonly text: string; readonly writes?: boolean }) {
-  const parts = text.split(/^```.*$\n?/m);
   return (
     <div class="answer" dir="auto" aria-busy={writes}>
-      {parts.map((part, index) =>
-        index % 2 === 1 ? (
+      {codeBlocks(text).map((block, index) =>
+        block.code ? (
           <pre key={index} tabIndex={0}>
-            {part}
+            {block.text}
           </pre>
         ) : (
           <span key={index}>
-            <Words text={part} />
+            <Words text={block.text} />
           </span>
         ),
       )}

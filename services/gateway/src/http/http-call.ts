@@ -7,7 +7,8 @@ import type { IncomingCall } from "../application/call.js";
 export interface HttpCallOptions {
   readonly identity: Identity;
   readonly peer: string;
-  readonly socket: Socket;
+  /** Counts what was moved for this call, and for others on the same connection. */
+  readonly socket: Pick<Socket, "bytesRead" | "bytesWritten">;
   /** What the caller's call stands for in logs. */
   readonly method: string;
   readonly unreadOf: (signal: () => AbortSignal) => CallUnread;
@@ -16,7 +17,7 @@ export interface HttpCallOptions {
   readonly ended: () => void;
 }
 
-/** A request that was let in, as operations see it. */
+/** A request that was let in, or a stream over a WebSocket, as operations see it. */
 export class HttpCall implements IncomingCall {
   readonly identity: Identity;
   readonly peer: string;
@@ -76,4 +77,4 @@ export class HttpCall implements IncomingCall {
   }
 }
 
-const movedOn = ({ bytesRead, bytesWritten }: Socket): number => bytesRead + bytesWritten;
+const movedOn = ({ bytesRead, bytesWritten }: HttpCallOptions["socket"]): number => bytesRead + bytesWritten;

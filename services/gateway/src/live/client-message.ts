@@ -1,7 +1,7 @@
 import { invalidFields } from "@ccsp/errors";
-import { TOPIC_NAMES, type TopicName } from "./topics.js";
+import { isOfTask, TOPIC_NAMES, type TopicName } from "./topics.js";
 
-/** What a subscription to events is limited to. An absent member limits nothing. */
+/** What a subscription is limited to. An absent member limits nothing. `log` and `tail` always have a task. */
 export interface EventFilter {
   readonly taskId?: string | undefined;
   readonly agentId?: string | undefined;
@@ -25,6 +25,7 @@ const MAX_ID = 64;
 const MAX_TEXT = 2_048;
 /** Tokens of people carry their groups. */
 const MAX_TOKEN = 12 * 1024;
+const SEQUENCE = /^\d{1,9}$/;
 
 /** Reads a frame of a client. Refuses with INVALID_FIELD, which names the first fault of the frame. */
 export function readClientMessage(frame: string): ClientMessage {
@@ -38,7 +39,8 @@ export function readClientMessage(frame: string): ClientMessage {
     case "subscribe": {
       const topic = needed("topic");
       if (!isTopic(topic)) return fault("topic", `is none of ${TOPIC_NAMES.join(", ")}`);
-      return { op, id: needed("id"), topic, filter: filterOf(topic, message["filter"]), after: field("after") };
+      const filter = filterOf(topic, message["filter"]);
+      return { op, id: needed("id"), topic, filter, after: placeIn(topic, field("after")) };
     }
     case "unsubscribe":
       return { op, id: needed("id") };
@@ -50,13 +52,27 @@ export function readClientMessage(frame: string): ClientMessage {
 }
 
 function filterOf(topic: TopicName, filter: unknown): EventFilter {
+  if (isOfTask(topic)) return { taskId: taskOf(topic, filter) };
   if (filter === undefined) return {};
-  if (topic !== "tasks") return fault("filter", "is only for the topic tasks");
+  if (topic !== "tasks") return fault("filter", "is only for the topics tasks, log and tail");
   if (!isObject(filter)) return fault("filter", "is not an object");
   const unknown = Object.keys(filter).find((name) => name !== "taskId" && name !== "agentId");
   if (unknown !== undefined) return fault("filter", "has members other than taskId and agentId");
   const member = (name: string) => textOf(filter, name, `filter.${name}`, MAX_TEXT);
   return { taskId: member("taskId"), agentId: member("agentId") };
+}
+
+function taskOf(topic: TopicName, filter: unknown): string {
+  if (!isObject(filter)) return fault("filter", `of the topic ${topic} is an object with a taskId`);
+  if (Object.keys(filter).some((name) => name !== "taskId")) fault("filter", "has members other than taskId");
+  return textOf(filter, "taskId", "filter.taskId", MAX_TEXT) ?? fault("filter.taskId", "is missing");
+}
+
+/** A cursor means nothing here, so it is only passed on. A place in a log is the sequence of an entry. */
+function placeIn(topic: TopicName, after: string | undefined): string | undefined {
+  if (after === undefined || !isOfTask(topic)) return after;
+  if (topic === "tail") return fault("after", "is not for the topic tail, which begins with what is there");
+  return SEQUENCE.test(after) ? after : fault("after", "is not the sequence of an entry of the log");
 }
 
 function objectOf(frame: string): Readonly<Record<string, unknown>> {

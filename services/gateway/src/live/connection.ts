@@ -1,26 +1,29 @@
 import { invalidFields, limited, Refusal } from "@ccsp/errors";
-import { type CallMeter, callerAddress, callerName, type MeteredCall, refusalFor } from "@ccsp/grpc-kit";
-import type { CallerCredentials, Identity } from "@ccsp/identity";
+import { type CallerBounds, callerAddress, callerName, type MeteredCall, refusalFor } from "@ccsp/grpc-kit";
+import { type CallerCredentials, hasScope, type Identity } from "@ccsp/identity";
 import type { WebSocket } from "@fastify/websocket";
 import type { Logger } from "pino";
 import type { Guard } from "../application/guard.js";
 import type { OpenStreams } from "../keys/open-streams.js";
 import { type ClientMessage, readClientMessage } from "./client-message.js";
 import type { EventHub } from "./event-hub.js";
-import { errorFrame, frame, readyFrame } from "./frames.js";
+import { endedFrame, errorFrame, frame, readyFrame } from "./frames.js";
 import type { LiveMetrics } from "./metrics.js";
 import { Outbox } from "./outbox.js";
 import type { Snapshots } from "./snapshots.js";
 import { Subscription } from "./subscription.js";
-import { hasSnapshot, type SnapshotTopic, TOPICS, WATCH_OWN_TASKS } from "./topics.js";
+import type { TaskStream } from "./task-streams.js";
+import { TaskSubscription, type TaskSubscriptionOptions } from "./task-subscription.js";
+import { hasSnapshot, isOfTask, type SnapshotTopic, TOPICS, WATCH_OWN_TASKS } from "./topics.js";
 
 /** What all connections of a process share. */
 export interface ConnectionDeps {
   readonly guard: Guard;
   readonly streams: OpenStreams;
-  readonly meter: CallMeter | undefined;
+  readonly callers: CallerBounds;
   readonly hub: EventHub;
   readonly snapshots: Readonly<Record<SnapshotTopic, Snapshots>>;
+  readonly taskStreams: ReadonlyMap<string, TaskStream>;
   /** Takes a place for one more connection of this caller. Refuses with CALLER_LIMIT. Returns how to give it back. */
   readonly enter: (caller: string) => () => void;
   readonly metrics: LiveMetrics;
@@ -60,7 +63,7 @@ export class LiveConnection {
   readonly #deps: ConnectionDeps;
   readonly #address: string;
   readonly #outbox: Outbox;
-  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #subscriptions = new Map<string, Subscription | TaskSubscription>();
   #session: Session | undefined;
   #metered: MeteredCall | undefined;
   #exit = (): void => undefined;
@@ -77,7 +80,7 @@ export class LiveConnection {
     this.#deps = deps;
     this.#address = credentials.address;
     this.#outbox = new Outbox(socket, BOUNDS, () => {
-      for (const each of this.#subscriptions.values()) each.hasRoom();
+      for (const each of this.#subscriptions.values()) if (each instanceof Subscription) each.hasRoom();
     });
     deps.metrics.connections.inc();
     socket.on("close", () => this.#end());
@@ -148,9 +151,10 @@ export class LiveConnection {
       return this.#signIn({ authorization: `Bearer ${message.token}`, address: this.#address });
     if (this.#session === undefined)
       throw new Refusal("TOKEN_MISSING", 'nobody has signed in: send {"op":"auth","token":"…"} first');
-    if (message.op === "unsubscribe") return this.#unsubscribe(message.id);
     try {
-      await this.#subscribe(message, this.#session);
+      // What the client leaves may just have ended, so it is no fault of the connection when there is nothing to leave.
+      if (message.op === "unsubscribe") this.#unsubscribe(message.id);
+      else await this.#subscribe(message, this.#session);
     } catch (error) {
       const why = refusalFor(error, { signal: NO_SIGNAL, method: "WebSocket" }, this.#deps.log);
       this.#outbox.send(errorFrame(why, message.id));
@@ -158,14 +162,14 @@ export class LiveConnection {
   }
 
   async #signIn(credentials: CallerCredentials): Promise<void> {
-    const { guard, streams, meter, enter } = this.#deps;
+    const { guard, streams, callers, enter } = this.#deps;
     const { identity } = await guard.admitToFirst([CONNECT], credentials);
     if (this.#over) return;
     const before = this.#session;
     const caller = callerName(identity, "");
     if (before === undefined) {
       this.#exit = enter(caller);
-      this.#metered = meter?.began(identity, callerAddress(this.#address));
+      this.#metered = callers.meter?.began(identity, callerAddress(this.#address));
       this.#watch();
     } else if (callerName(before.identity, "") !== caller)
       throw new Refusal("TOKEN_INVALID", "the new token is of another caller than this connection");
@@ -184,15 +188,15 @@ export class LiveConnection {
       },
     };
     this.#outbox.send(readyFrame(before === undefined ? "ready" : "renewed", identity));
-    if (before !== undefined) await this.#checkAgain(credentials);
+    if (before !== undefined) await this.#checkAgain(credentials, readsPrompts(before) === readsPrompts({ identity }));
   }
 
-  /** A new token may allow less. */
-  async #checkAgain(credentials: CallerCredentials): Promise<void> {
+  /** A new token may allow less. `sameContent`: it shows as much of prompts and answers as the one before. */
+  async #checkAgain(credentials: CallerCredentials, sameContent: boolean): Promise<void> {
     for (const { id, topic, rpc } of this.#subscriptions.values()) {
       try {
         const { path } = await this.#deps.guard.admitToFirst(TOPICS[topic].rpcs, credentials);
-        if (path === rpc) continue;
+        if (path === rpc && (sameContent || !isOfTask(topic))) continue;
         throw new Refusal("SCOPE_MISSING", "the new token shows something else here: subscribe again");
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
@@ -211,6 +215,10 @@ export class LiveConnection {
     if (this.#subscriptions.size >= MOST_SUBSCRIPTIONS)
       throw limited("calls", `has ${MOST_SUBSCRIPTIONS} subscriptions on this connection, which is the most`, RETRY_MS);
     const { path: rpc } = await guard.admitToFirst(TOPICS[topic].rpcs, credentials);
+    if (isOfTask(topic)) {
+      const from = { taskId: filter.taskId ?? "", afterSequence: Number(after ?? 0) };
+      return this.#stream({ id, topic, rpc, from, identity });
+    }
     const own = rpc === WATCH_OWN_TASKS ? identity.subject : undefined;
     if (own !== undefined && filter.agentId !== undefined && filter.agentId !== own)
       throw new Refusal("SCOPE_MISSING", "the tasks of another agent need the scope tasks:read-all", {
@@ -229,6 +237,24 @@ export class LiveConnection {
     this.#subscriptions.set(id, subscription);
     this.#idlePings = 0;
     subscription.begin(joined, hasSnapshot(topic) ? snapshots[topic] : undefined);
+  }
+
+  #stream(of: Pick<TaskSubscriptionOptions, "id" | "topic" | "rpc" | "from" | "identity">): void {
+    const { taskStreams, callers, metrics, log } = this.#deps;
+    const { id, topic, rpc } = of;
+    const stream = taskStreams.get(rpc);
+    if (this.#over) return;
+    if (!stream) throw new Error(`${rpc} has no stream for the topic ${topic}`);
+    const subscription = new TaskSubscription({
+      ...{ ...of, stream, peer: this.#address, callers, outbox: this.#outbox, metrics, log },
+      over: (why) => {
+        this.#subscriptions.delete(id);
+        this.#outbox.send(endedFrame(id, topic, why));
+      },
+    });
+    this.#subscriptions.set(id, subscription);
+    this.#idlePings = 0;
+    subscription.begin();
   }
 
   #unsubscribe(id: string): void {
@@ -267,6 +293,8 @@ export class LiveConnection {
 }
 
 const RETRY_MS = 1_000;
+
+const readsPrompts = ({ identity }: Pick<Session, "identity">): boolean => hasScope(identity.scopes, "prompts:read");
 
 /** Calls `act` at this time, which may be years away. Returns how to cancel that. */
 function atTime(time: Date | undefined, act: () => void): () => void {

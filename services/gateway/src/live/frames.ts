@@ -2,7 +2,7 @@ import type { Refusal } from "@ccsp/errors";
 import type { Identity } from "@ccsp/identity";
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { type Json, toJson } from "@ccsp/protos/json.js";
-import type { TopicName } from "./topics.js";
+import type { TaskTopic, TopicName } from "./topics.js";
 
 /** What every message of a subscription begins with. */
 export interface FrameHead {
@@ -53,15 +53,18 @@ export const readyFrame = (type: "ready" | "renewed", { subject, expireTime }: I
   JSON.stringify({ type, subject, expireTime });
 
 /** `id` names the subscription. Without it, the error is about the connection. */
-export const errorFrame = ({ reason, message, fields, metadata, retryAfterMs }: Refusal, id?: string): string =>
-  JSON.stringify({
-    type: "error",
-    id,
-    reason,
-    detail: message,
-    ...(fields.length > 0 && { fields }),
-    ...(Object.keys(metadata).length > 0 && { metadata }),
-    retryAfterMs,
-  });
+export const errorFrame = (why: Refusal, id?: string): string => JSON.stringify({ type: "error", id, ...told(why) });
+
+/** A subscription to `log` or `tail` is over: nothing more comes, or it broke off, and why. */
+export const endedFrame = (id: string, topic: TaskTopic, why: Refusal | undefined): string =>
+  JSON.stringify({ type: "ended", id, topic, ...(why && told(why)) });
+
+const told = ({ reason, message, fields, metadata, retryAfterMs }: Refusal) => ({
+  reason,
+  detail: message,
+  ...(fields.length > 0 && { fields }),
+  ...(Object.keys(metadata).length > 0 && { metadata }),
+  retryAfterMs,
+});
 
 export const frame = (message: { readonly [name: string]: Json }): string => JSON.stringify(message);

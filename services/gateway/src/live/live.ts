@@ -1,25 +1,28 @@
 import { limited } from "@ccsp/errors";
-import type { CallMeter } from "@ccsp/grpc-kit";
+import type { CallerBounds } from "@ccsp/grpc-kit";
 import type { CallerCredentials } from "@ccsp/identity";
 import type { RedisConnection } from "@ccsp/redis-kit";
 import type { WebSocket } from "@fastify/websocket";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Guard } from "../application/guard.js";
+import type { HttpDeps } from "../http/deps.js";
 import type { OpenStreams } from "../keys/open-streams.js";
 import { CLOSE, LiveConnection } from "./connection.js";
 import { EventHub } from "./event-hub.js";
 import { createLiveMetrics } from "./metrics.js";
 import { type SnapshotServices, snapshotSources } from "./snapshot-sources.js";
 import { Snapshots } from "./snapshots.js";
+import { taskStreams } from "./task-streams.js";
 
-export interface LiveOptions extends SnapshotServices {
+export interface LiveOptions extends SnapshotServices, Pick<HttpDeps, "agents" | "operators"> {
   readonly redis: RedisConnection;
   /** The number of partitions of the event stream. */
   readonly partitions: number;
   readonly guard: Guard;
   readonly streams: OpenStreams;
-  readonly meter?: CallMeter | undefined;
+  /** Shared with the other transports, so that a caller who uses several has each bound once. */
+  readonly callers: CallerBounds;
   /** The most connections of one caller to this process. */
   readonly connectionsPerCaller: number;
   readonly registry?: Registry | undefined;
@@ -40,7 +43,7 @@ const CLOSE_MS = 1_000;
 const RETRY_MS = 5_000;
 
 export function createLive(options: LiveOptions): Live {
-  const { redis, partitions, guard, streams, meter, connectionsPerCaller, registry, log } = options;
+  const { redis, partitions, guard, streams, callers, connectionsPerCaller, registry, log } = options;
   const sources = snapshotSources(options);
   const hub = new EventHub({ redis, partitions, log });
   const counts = new Map<string, number>();
@@ -59,7 +62,8 @@ export function createLive(options: LiveOptions): Live {
   const deps = {
     guard,
     streams,
-    meter,
+    callers,
+    taskStreams: taskStreams(options),
     hub,
     snapshots: {
       queue: new Snapshots("queue", sources.queue),

@@ -2,7 +2,7 @@
 export interface SendingSocket {
   /** Bytes that were sent and that the operating system has not taken yet. */
   readonly bufferedAmount: number;
-  send(text: string, done: () => void): void;
+  send(text: string | Buffer, options: { readonly binary: false }, done: () => void): void;
   terminate(): void;
 }
 
@@ -14,6 +14,8 @@ export interface OutboxBounds {
   readonly most: number;
 }
 
+const TEXT = { binary: false } as const;
+
 /**
  * What one connection was sent and has not read. It holds nothing itself: what does not fit is dropped by whoever would
  * have sent it.
@@ -24,6 +26,8 @@ export class Outbox {
   readonly #onRoom: () => void;
   readonly #waiting: (() => void)[] = [];
   #messages = 0;
+  /** Bytes that do not count: who sent them bounds them. */
+  #apart = 0;
   #full = false;
   #closed = false;
 
@@ -44,10 +48,20 @@ export class Outbox {
     if (this.#closed) return;
     const { bytes, messages, most } = this.#bounds;
     this.#messages += 1;
-    this.#socket.send(text, () => this.#sent());
-    const { bufferedAmount } = this.#socket;
-    if (bufferedAmount >= bytes || this.#messages >= messages) this.#full = true;
-    if (bufferedAmount >= most) this.#socket.terminate();
+    this.#socket.send(text, TEXT, () => this.#sent());
+    const unread = this.#unread;
+    if (unread >= bytes || this.#messages >= messages) this.#full = true;
+    if (unread >= most) this.#socket.terminate();
+  }
+
+  /** Sends what must not be dropped. It counts for no bound here. `taken` is called when the connection has taken it. */
+  sendApart(text: Buffer, taken: () => void): void {
+    if (this.#closed) return;
+    this.#apart += text.length;
+    this.#socket.send(text, TEXT, () => {
+      this.#apart -= text.length;
+      taken();
+    });
   }
 
   /** Resolves when it is not full, or closed. */
@@ -60,10 +74,14 @@ export class Outbox {
     this.#release();
   }
 
+  get #unread(): number {
+    return this.#socket.bufferedAmount - this.#apart;
+  }
+
   #sent(): void {
     this.#messages -= 1;
     const { bytes, messages } = this.#bounds;
-    if (this.#closed || !this.#full || this.#socket.bufferedAmount > bytes / 2 || this.#messages > messages / 2) return;
+    if (this.#closed || !this.#full || this.#unread > bytes / 2 || this.#messages > messages / 2) return;
     this.#full = false;
     this.#onRoom();
     if (!this.#full) this.#release();

@@ -19,8 +19,8 @@ function connection() {
     get bufferedAmount() {
       return unread.length * 100;
     },
-    send(text: string, done: () => void) {
-      sent.push(JSON.parse(text));
+    send(text: string | Buffer, _: object, done: () => void) {
+      sent.push(JSON.parse(String(text)));
       unread.push(done);
     },
     terminate: () => void (terminated = true),

@@ -2,14 +2,19 @@ import { EVENT_TYPES } from "@ccsp/events";
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 
 /** What a client can subscribe to. */
-export const TOPIC_NAMES = ["tasks", "queue", "executors", "usage", "alerts", "health"] as const;
+export const TOPIC_NAMES = ["tasks", "queue", "executors", "usage", "alerts", "health", "log", "tail"] as const;
 export type TopicName = (typeof TOPIC_NAMES)[number];
 
 /** The topics that have a snapshot: the whole state, sent again when it has changed. */
 export const SNAPSHOT_TOPICS = ["queue", "executors", "usage", "alerts", "health"] as const;
 export type SnapshotTopic = (typeof SNAPSHOT_TOPICS)[number];
 
-export const hasSnapshot = (topic: TopicName): topic is SnapshotTopic => topic !== "tasks";
+/** The topics about one task: the messages of a stream, of which none is left out. */
+export const TASK_TOPICS = ["log", "tail"] as const;
+export type TaskTopic = (typeof TASK_TOPICS)[number];
+
+export const isOfTask = (topic: TopicName): topic is TaskTopic => TASK_TOPICS.some((each) => each === topic);
+export const hasSnapshot = (topic: TopicName): topic is SnapshotTopic => SNAPSHOT_TOPICS.some((each) => each === topic);
 
 export interface Topic {
   /** Who may make a call of the first of these RPCs that is allowed may subscribe. It shows what the topic shows. */
@@ -20,17 +25,21 @@ export interface Topic {
 
 const operator = (name: string): string => `/ccsp.gateway.v1.OperatorService/${name}`;
 
-/** To subscribe to `tasks` by it shows only the caller's own tasks. */
+export const WATCH_TASK = operator("WatchTask");
+/** To subscribe to `tasks` or `log` by it shows only the caller's own tasks. */
 export const WATCH_OWN_TASKS = "/ccsp.gateway.v1.AgentService/WatchTask";
+export const TAIL_RUN = operator("TailRun");
 
 /** Events hold no content of tasks (event.proto), so no topic needs more than its RPC. */
 export const TOPICS: Readonly<Record<TopicName, Topic>> = {
-  tasks: { rpcs: [operator("WatchTask"), WATCH_OWN_TASKS], events: ["task."] },
+  tasks: { rpcs: [WATCH_TASK, WATCH_OWN_TASKS], events: ["task."] },
   queue: { rpcs: [operator("GetStatus")], events: ["gate."] },
   executors: { rpcs: [operator("ListExecutors")], events: [] },
   usage: { rpcs: [operator("ListUsageWindows")], events: ["usage.", "adaptation."] },
   alerts: { rpcs: [operator("ListAlerts")], events: ["alert."] },
   health: { rpcs: [operator("GetGlobalMetrics")], events: ["emergency.", "session.", "system."] },
+  log: { rpcs: [WATCH_TASK, WATCH_OWN_TASKS], events: [] },
+  tail: { rpcs: [TAIL_RUN], events: [] },
 };
 
 /** The name of an event's kind, such as `task.enqueued`. Undefined if it has none. */
