@@ -13,6 +13,7 @@ import {
   type TlsFolder,
 } from "@ccsp/grpc-kit";
 import { within } from "@ccsp/timing";
+import compress from "@fastify/compress";
 import cookie from "@fastify/cookie";
 import cors from "@fastify/cors";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
@@ -150,6 +151,8 @@ function createApp(options: HttpOptions, faultOf: HttpDeps["faultOf"]): FastifyI
     if (stopping) reply.header("connection", "close");
     return payload;
   });
+  // Streams of events do not come here: they write to the connection themselves.
+  app.register(compress, { encodings: ["br", "gzip"], globalDecompression: false });
   app.register(cookie);
   if (settings.origins.length > 0) app.register(cors, corsOf(settings.origins));
   app.decorate("publicHost", settings.publicUrl && new URL(settings.publicUrl).host);
