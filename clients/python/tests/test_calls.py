@@ -1,3 +1,4 @@
+import datetime as dt
 import tempfile
 import threading
 import unittest
@@ -252,6 +253,27 @@ class Calls(unittest.TestCase):
         self.assertEqual((type(other.error), other.error.retry_after), (ccsp.QueueFullError, 2.0))
         items = self.gateway.requests("SubmitTasks")[0].tasks
         self.assertEqual(len({item.request_id for item in items}), 3)
+
+    def test_a_wrong_task_of_a_batch_does_not_keep_the_others_back(self):
+        def store(request):
+            return api.SubmitTasksResponse(outcomes=[{"task_id": item.spec.prompt} for item in request.tasks])
+
+        self.gateway.answers["SubmitTasks"] = store
+        # In UTC, it is a time of the year 10000.
+        beyond = dt.datetime.max.replace(tzinfo=dt.timezone(dt.timedelta(hours=-1)))
+        tasks = [{"prompt": "a"}, {"prompt": "b", "start_time": beyond}, {"promt": "c"}, {"prompt": "d"}]
+        one, late, misspelt, last = self.client().submit_many(tasks)
+        self.assertEqual((one.task_id, last.task_id), ("a", "d"))
+        for outcome, name in ((late, "spec.start_time"), (misspelt, "spec.promt")):
+            self.assertIsInstance(outcome.error, ccsp.InvalidTaskError)
+            self.assertEqual([fault.name for fault in outcome.error.fields], [name])
+        self.assertEqual(len(self.gateway.requests("SubmitTasks")), 1)
+        # With no task that could be sent, there is nothing to ask.
+        (only,) = self.client().submit_many([{"promt": "c"}])
+        self.assertIsInstance(only.error, ccsp.InvalidTaskError)
+        self.assertEqual(len(self.gateway.requests("SubmitTasks")), 1)
+        with self.assertRaises(ccsp.InvalidTaskError):
+            self.client().submit("late", start_time=beyond)
 
     def test_a_list_fetches_pages_as_they_are_read(self):
         pages = {"": ("a", "next"), "next": ("b", "")}

@@ -32,6 +32,7 @@ describe("ccsp up --single --detach", function () {
   this.timeout(120_000);
   let dir: string;
   let env: Record<string, string>;
+  let said: string;
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), "ccsp-cli-"));
     env = {
@@ -44,10 +45,17 @@ describe("ccsp up --single --detach", function () {
     };
     const { code, stderr } = await ccsp("up --single --detach --ports free".split(" "), { env });
     assert.equal(code, 0, stderr);
+    said = stderr;
   });
   after(async () => {
     await ccsp(["down"], { env });
     await rm(dir, { recursive: true, force: true });
+  });
+
+  it("says where the gateway, the dashboard and REST are", async () => {
+    const [, address] = /^dashboard and REST at (http:\/\/127\.0\.0\.1:\d+)$/m.exec(said) ?? assert.fail(said);
+    assert.equal((await fetch(`${address}/api/v2/openapi.json`)).status, 200);
+    assert.match(said, /gateway at 127\.0\.0\.1:\d+$/m);
   });
 
   it("runs a task in a fleet of one process, with a token made for the user", async () => {

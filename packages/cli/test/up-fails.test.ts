@@ -65,6 +65,18 @@ describe("ccsp up that cannot start", function () {
     });
   }
 
+  it("names what is wrong in the file of channels, and a folder of templates that is not there", async () => {
+    const channels = join(folder.dir, "channels.yaml");
+    await writeFile(channels, "channels:\n  - name: ops\n    type: pigeon\n");
+    for (const up of await ups({ CCSP_NOTIFICATION_CHANNELS: channels })) {
+      assert.equal(up.code, 2, up.stderr);
+      assert.match(up.stderr, /^ccsp: the fleet cannot start: notification: channel ops: type: .*pigeon/m);
+    }
+    const [up] = await ups({ CCSP_NOTIFICATION_TEMPLATES: "/nope" });
+    assert.match(up?.stderr ?? "", /^ccsp: the fleet cannot start: notification: .*\/nope/m);
+    await nothingStarted();
+  });
+
   it("names all faults of all settings together, with their lines in the settings file", async () => {
     await writeFile(join(folder.dir, "settings.env"), "CCSP_LOG_LEVEL=loud\nCCSP_QUEUE_SHARDS=abc\n");
     const { code, stderr } = await ccsp([...UP], { env: { ...folder.env, CCSP_LOG_LEVEL: "shy" } });

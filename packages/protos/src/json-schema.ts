@@ -9,6 +9,8 @@ export interface SchemaOptions {
   readonly under?: string;
   /** The schemas are for what `fromJson` reads: every field may be absent, and no other field may be there. */
   readonly input?: boolean;
+  /** The schemas are for what a service of this version writes: one type for each number, and words for an enum. */
+  readonly strict?: boolean;
 }
 
 /**
@@ -16,7 +18,8 @@ export interface SchemaOptions {
  * names, such as `ccsp.task.v1.Task`. Made from the descriptor, so they follow the protos. Buf has a plugin that makes
  * schemas, but it describes the form of proto3 and not that of `toJson`.
  *
- * A schema allows more fields than it names and numbers for enums, because a newer CCSP may send both.
+ * A schema allows more fields than it names, because a newer CCSP may send them. Unless it is strict, it also allows
+ * numbers for enums, and the texts that stand for numbers that JSON or a double cannot hold.
  */
 export function messageSchemas(typeNames: readonly string[], options: SchemaOptions = {}): Record<string, Json> {
   const { nameOf = (name) => name } = options;
@@ -54,19 +57,25 @@ export function fieldSchema(field: DescField, options: SchemaOptions = {}): Json
 }
 
 function itemSchema(field: DescField, options: SchemaOptions): Json {
-  if (field.enum) return { anyOf: [{ enum: [...enumNames(field.enum).values()] }, { type: "integer" }] };
+  if (field.enum) {
+    const words = [...enumNames(field.enum).values()];
+    return options.strict ? { type: "string", enum: words } : { anyOf: [{ enum: words }, { type: "integer" }] };
+  }
   if (field.message) return valueSchema(field.message, options);
-  return field.scalar === undefined ? {} : scalarSchema(field.scalar);
+  return field.scalar === undefined ? {} : scalarSchema(field.scalar, options);
 }
 
-function valueSchema(type: DescMessage, { nameOf = (name) => name, under = "#/$defs/" }: SchemaOptions): Json {
+function valueSchema(type: DescMessage, options: SchemaOptions): Json {
+  const { nameOf = (name) => name, under = "#/$defs/" } = options;
   const [wrapped] = isWrapped(type) ? type.fields : [];
-  if (wrapped?.scalar !== undefined) return scalarSchema(wrapped.scalar);
+  if (wrapped?.scalar !== undefined) return scalarSchema(wrapped.scalar, options);
   return WELL_KNOWN[type.typeName] ?? { $ref: `${under}${nameOf(type.typeName)}` };
 }
 
-function scalarSchema(scalar: ScalarType): Json {
-  if (isLong(scalar)) return { type: ["integer", "string"], pattern: "^-?[0-9]+$" };
+function scalarSchema(scalar: ScalarType, { strict = false }: SchemaOptions): Json {
+  if (isLong(scalar))
+    return strict ? { type: "integer", format: "int64" } : { type: ["integer", "string"], pattern: "^-?[0-9]+$" };
+  if (strict && SCALARS.get(scalar) === ANY_DOUBLE) return { type: "number" };
   return SCALARS.get(scalar) ?? { type: "integer" };
 }
 

@@ -89,13 +89,69 @@ describe("REST in front of a real queue", function () {
     const id = await submit("agent-5");
     const first = await world.call(`/api/v2/tasks/${id}`, "agent-5");
     const tag = first.headers.get("etag") ?? assert.fail();
-    const same = await world.call(`/api/v2/tasks/${id}`, "agent-5", { headers: { "if-none-match": `"x", W/${tag}` } });
+    const same = await world.call(`/api/v2/tasks/${id}`, "agent-5", {
+      headers: { "if-none-match": `"x", ${tag.replace("W/", "")}` },
+    });
     assert.deepEqual([same.status, same.headers.get("etag")], [304, tag]);
     await world.call(`/api/v2/tasks/${id}/cancel`, "agent-5", { method: "POST" });
     const changed = await world.call(`/api/v2/tasks/${id}`, "agent-5", { headers: { "if-none-match": tag } });
     assert.deepEqual([changed.status, changed.body.task?.state], [200, "CANCELLED"]);
     const head = await world.ask(`/api/v2/tasks/${id}`, "agent-5", { method: "HEAD" });
     assert.deepEqual([head.status, head.headers.get("etag")], [200, changed.headers.get("etag")]);
+  });
+
+  it("answers HEAD for streams with the headers of GET, and opens none", async () => {
+    const id = await submit("agent-10");
+    for (const [path, who, type] of [
+      [`/tasks/${id}/events`, "agent-10", "text/event-stream"],
+      [`/tasks/${id}/log`, "agent-10", "application/json"],
+      [`/tasks/${id}/tail`, "admin-1", "text/event-stream"],
+      ["/queue/events", "operator-1", "text/event-stream"],
+      ["/fleet/events", "operator-1", "text/event-stream"],
+      ["/usage/export", "operator-1", "text/csv; charset=utf-8"],
+    ] as const) {
+      const { status, headers } = await world.ask(`/api/v2${path}`, who, { method: "HEAD" });
+      assert.deepEqual([path, status, headers.get("content-type")], [path, 200, type]);
+    }
+    assert.equal((await world.ask("/api/v2/queue/events", "agent-10", { method: "HEAD" })).status, 403);
+  });
+
+  it("exports usage in the form that the header Accept asks for, unless the query says it", async () => {
+    const typeFor = async (accept: string, query = "") => {
+      const asked = { method: "HEAD", headers: { accept } };
+      const { status, headers } = await world.ask(`/api/v2/usage/export${query}`, "operator-1", asked);
+      return status === 200 ? headers.get("content-type") : status;
+    };
+    const [csv, lines] = ["text/csv; charset=utf-8", "application/x-ndjson"];
+    assert.equal(await typeFor("*/*"), csv);
+    assert.equal(await typeFor("application/x-ndjson"), lines);
+    assert.equal(await typeFor("text/csv;q=0.5, application/x-ndjson"), lines);
+    assert.equal(await typeFor("application/*, text/csv;q=0"), lines);
+    assert.equal(await typeFor("*/*", "?format=JSON_LINES"), lines);
+    assert.equal(await typeFor("image/png"), 406);
+    assert.equal(await typeFor("text/csv", "?format=JSON_LINES"), 406);
+  });
+
+  it("compresses long answers for who takes that, and no stream of events", async () => {
+    const lengthFor = async (encoding: string) => {
+      const headers = { "accept-encoding": encoding };
+      const answer = await world.ask("/api/v2/openapi.json", undefined, { headers });
+      const body = await answer.json();
+      assert.equal(Object(body).openapi, "3.1.0");
+      assert.match(answer.headers.get("vary") ?? "", /accept-encoding/);
+      return [answer.headers.get("content-encoding"), Number(answer.headers.get("content-length") ?? Number.NaN)];
+    };
+    const [plain, whole] = await lengthFor("identity");
+    assert.equal(plain, null);
+    const [gzip, small] = await lengthFor("gzip");
+    assert.equal(gzip, "gzip");
+    assert.ok(Number.isNaN(Number(small)) || Number(small) < Number(whole) / 8, `${small} of ${whole} bytes`);
+    assert.equal((await lengthFor("gzip, deflate, br"))[0], "br");
+    const events = await world.ask("/api/v2/queue/events", "operator-1", { headers: { "accept-encoding": "gzip" } });
+    const reader = events.body?.getReader() ?? assert.fail();
+    assert.match(new TextDecoder().decode((await reader.read()).value), /^event: status\ndata: /);
+    assert.equal(events.headers.get("content-encoding"), null);
+    await reader.cancel();
   });
 
   it("answers 304 to who has its description already", async () => {

@@ -212,6 +212,16 @@ describe("the predecessor's management API", function () {
     }
   });
 
+  it("takes a configuration also in the predecessor's own body, which has it below `config`", async () => {
+    const without = await call("PUT", "/config", { config: { maxConcurrent: 3 } });
+    assert.match(`${without.status} ${without.error}`, /^409 no executor is connected/);
+    assert.equal((await call("PUT", "/config", { config: { alertThreshold: 1 } })).status, 501);
+    for (const config of [[], "all", 3]) {
+      const { status, details } = await call("PUT", "/config", { config });
+      assert.deepEqual([status, details?.fields?.[0]?.field], [400, "config"]);
+    }
+  });
+
   it("says in the envelope what is wrong, with the field and the reason of v2", async () => {
     for (const [method, path, body, field] of [
       ["POST", "/queue/task", {}, "task"],

@@ -66,7 +66,7 @@ def _fill(message: Message, values: Mapping[str, Any], path: str, faults: list[F
         elif value is not None:
             try:
                 _set(message, field, value, at, faults)
-            except (TypeError, ValueError) as error:
+            except (TypeError, ValueError, OverflowError) as error:
                 faults.append(Field(at, str(error)))
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from ccsp.errors import CcspError, Doubt, Field, NotFoundError, error_for
+from ccsp.errors import CcspError, Doubt, Field, InvalidTaskError, NotFoundError, error_for
 from ccsp.fields import Filter, ScheduleFields, Span, State, Task, TaskFields
 from ccsp.gateway.v1 import agent_service_pb2 as api
 from ccsp.message import to_message
@@ -49,6 +49,8 @@ class Call(Generic[T]):
     headers: Sequence[Header] = field(default_factory=lambda: trace_headers(None))
     #: An error that says, after a lost try, that this try took effect.
     done_by: type[CcspError] | None = None
+    #: The answer, if nothing has to be asked for it.
+    known: Any = None
 
     def took_effect(self, error: CcspError) -> bool:
         return bool(self.done_by and isinstance(error, self.done_by) and self.doubt and self.doubt.lost)
@@ -83,16 +85,33 @@ def submit(prompt: str, request_id: str | None, traceparent: str | None, task: T
 def submit_many(
     tasks: Iterable[Task], request_ids: Sequence[str] | None, traceparent: str | None
 ) -> Call[Sequence[Submitted]]:
-    specs = [to_message(task_pb2.TaskSpec, task, f"tasks[{at}].spec") for at, task in enumerate(tasks)]
-    ids = request_ids if request_ids is not None else [_new_id() for _ in specs]
-    items = [api.SubmitTaskRequest(spec=spec, request_id=id) for spec, id in zip(specs, ids, strict=True)]
+    given = list(tasks)
+    ids = request_ids if request_ids is not None else [_new_id() for _ in given]
+    # What is wrong with one task does not keep the others back.
+    read_tasks = [_item(task, id) for task, id in zip(given, ids, strict=True)]
+    items = [item for item in read_tasks if not isinstance(item, InvalidTaskError)]
     doubt = Doubt([item.request_id for item in items])
 
     def read(answer: api.SubmitTasksResponse) -> Sequence[Submitted]:
-        outcomes = zip(answer.outcomes, items, strict=False)
-        return [_submitted(outcome, item.request_id, doubt.lost) for outcome, item in outcomes]
+        outcomes = iter(answer.outcomes)
+        return [
+            Submitted(error=item)
+            if isinstance(item, InvalidTaskError)
+            else _submitted(next(outcomes, submission_pb2.SubmitOutcome()), item.request_id, doubt.lost)
+            for item in read_tasks
+        ]
 
-    return Call("SubmitTasks", api.SubmitTasksRequest(tasks=items), read, doubt, trace_headers(traceparent))
+    request = api.SubmitTasksRequest(tasks=items)
+    # The server answers a batch without a task, but there is nothing to ask if all are wrong.
+    known = api.SubmitTasksResponse() if given and not items else None
+    return Call("SubmitTasks", request, read, doubt, trace_headers(traceparent), known=known)
+
+
+def _item(task: Task, request_id: str) -> api.SubmitTaskRequest | InvalidTaskError:
+    try:
+        return api.SubmitTaskRequest(spec=to_message(task_pb2.TaskSpec, task, "spec"), request_id=request_id)
+    except InvalidTaskError as error:
+        return error
 
 
 def get(task_id: str) -> Call[task_pb2.Task]:

@@ -148,6 +148,7 @@ async function start(io: Io, { state, lock }: Folder, flags: UpFlags): Promise<E
     if (json) sayJson(io, fleet);
     else {
       note(io, `ready, in the background (pid ${fleet.pid}): gateway at ${fleet.gateway}`);
+      if (fleet.http !== undefined) note(io, `dashboard and REST at ${fleet.http}`);
       note(io, "log: ccsp logs -f");
       for (const line of forCallers(fleet)) note(io, line);
     }

@@ -30,9 +30,11 @@ export async function checkFleetSettings({
   const warnings = new Set<string>();
   for (const name of SERVICES) {
     const values = { ...fleetsOwn(name, state, env), ...certificates[name], ...byService[name] };
-    const found =
-      hasPlugins(byService) && name === "executor" ? await askExecutor(values) : await checkService(name, values);
-    for (const fault of found.faults) faults.add(fault);
+    const asks = NEED_OWN_PROCESS[name]?.some((setting) => (byService[name]?.[setting] ?? "").trim() !== "") ?? false;
+    // This process does not know the settings of an executor's plugins.
+    const found = asks && name === "executor" ? NOTHING : await checkService(name, values);
+    const more = asks && found.faults.length === 0 ? await askService(name, values) : NOTHING;
+    for (const fault of [...found.faults, ...more.faults]) faults.add(fault);
     for (const warning of found.warnings) warnings.add(warning);
   }
   return { faults: [...faults], warnings: [...warnings] };
@@ -81,14 +83,20 @@ function listening(env: Env): Values {
   );
 }
 
-const hasPlugins = ({ executor = {} }: SettingsByService): boolean =>
-  ["CCSP_EXECUTOR_ENGINE_PLUGINS", "CCSP_EXECUTOR_HOOKS"].some((name) => (executor[name] ?? "").trim() !== "");
+const NOTHING: SettingsFound = { faults: [], warnings: [] };
 
-/** The code of plugins must not run in this process, so the executor checks its settings in a process of its own. */
-function askExecutor(values: Values): Promise<SettingsFound> {
-  const program = join(ROOT, "services", "executor", "dist", "main.js");
+/** Settings that name code or files, which a service checks in a process of its own: code must not run in this one. */
+const NEED_OWN_PROCESS: Partial<Record<ServiceName, readonly string[]>> = {
+  executor: ["CCSP_EXECUTOR_ENGINE_PLUGINS", "CCSP_EXECUTOR_HOOKS"],
+  notification: ["CCSP_NOTIFICATION_CHANNELS", "CCSP_NOTIFICATION_TEMPLATES", "CCSP_NOTIFICATION_PLUGINS"],
+};
+
+function askService(name: ServiceName, values: Values): Promise<SettingsFound> {
+  const program = join(ROOT, "services", name, "dist", "main.js");
+  // A relative path is the same as for the service.
+  const options = { env: { ...values }, cwd: ROOT };
   return new Promise((resolve) => {
-    execFile(process.execPath, [program, "--check-config"], { env: { ...values } }, (error, _stdout, stderr) => {
+    execFile(process.execPath, [program, "--check-config"], options, (error, _stdout, stderr) => {
       const lines = stderr.trim().split("\n");
       const faults = lines.slice(lines.length > 1 ? 1 : 0).map((line) => line.trim());
       resolve({ faults: error ? faults : [], warnings: [] });

@@ -8,6 +8,7 @@ import type { Guard } from "../application/guard.js";
 import { checkFilter, checkTimes, sendable, sendableSchedule } from "../application/times.js";
 import type { ReadSpans } from "../traces/read-spans.js";
 import { traceOf } from "../traces/task-trace.js";
+import { listTasks } from "../upstream/list-tasks.js";
 import { withRequestId } from "../upstream/refusals.js";
 import { type QueueClient, type ResumePolicy, runInQueue, watchTask } from "../upstream/task-watch.js";
 
@@ -75,11 +76,7 @@ export function createAgentOperations({ queue, monitor, guard, resume, version, 
 
     listTasks: guard.unary(Rpcs.listTasks, async (request, call) => {
       checkFilter(request.filter);
-      const { tasks, nextPageToken } = await queue.list(
-        { ...request, agentId: call.subject, promptSnippets: true },
-        within(call),
-      );
-      return { tasks, nextPageToken };
+      return listTasks(queue, { ...request, agentId: call.subject, promptSnippets: true }, within(call));
     }),
 
     cancelTask: guard.unary(Rpcs.cancelTask, async ({ taskId, reason }, call) => {

@@ -33,7 +33,9 @@ export class HttpCalls {
   readonly #admitted = new WeakMap<FastifyRequest, Admitted>();
   readonly #streams = new Set<HttpCall>();
   readonly #unary = new Set<HttpCall>();
-  #stopping = false;
+  #leaving = false;
+  #noStreams = false;
+  #stopped = false;
 
   constructor(options: HttpCallsOptions) {
     this.#options = options;
@@ -71,7 +73,7 @@ export class HttpCalls {
 
   /** Makes the call of a caller who has proven this identity. It ends with the reply, or with its connection. */
   incomingCall(request: FastifyRequest, reply: FastifyReply, identity: Identity): HttpCall {
-    if (this.#stopping) throw SHUTTING_DOWN;
+    this.check();
     // Its connection may have closed during the proof. Nothing would end such a call, because no `close` comes any more.
     if (reply.raw.destroyed) throw GAVE_UP;
     const { callers } = this.#options;
@@ -104,7 +106,7 @@ export class HttpCalls {
 
   /** From now on, the call is a stream: a server that stops does not wait for its end. */
   isStream(call: HttpCall): void {
-    if (this.#stopping) throw SHUTTING_DOWN;
+    if (this.#noStreams) throw SHUTTING_DOWN;
     if (this.#unary.delete(call)) this.#streams.add(call);
   }
 
@@ -112,14 +114,29 @@ export class HttpCalls {
     return this.#streams.size;
   }
 
-  /** Ends all streams, and lets in no more calls. */
+  /** The server is about to stop: each answer has to end its connection, so that its client goes to another server. */
+  get leaving(): boolean {
+    return this.#leaving;
+  }
+
+  leave(): void {
+    this.#leaving = true;
+  }
+
+  /** Refuses a request that comes too late. */
+  check(): void {
+    if (this.#stopped) throw SHUTTING_DOWN;
+  }
+
+  /** Ends all streams, and begins no more. Other calls are still let in: their clients have no other connection yet. */
   stopStreams(): void {
-    this.#stopping = true;
+    this.#noStreams = true;
     for (const call of this.#streams) call.stop(SHUTTING_DOWN);
   }
 
-  /** Ends the other calls. Returns their number. */
+  /** Ends the other calls, and lets in no more. Returns their number. */
   stopUnary(): number {
+    this.#stopped = true;
     const open = [...this.#unary];
     for (const call of open) call.stop(SHUTTING_DOWN);
     return open.length;

@@ -9,10 +9,10 @@ import {
   type ConnectionBounds,
   callerAddress,
   refusalFor,
-  SHUTTING_DOWN,
   type TlsFolder,
 } from "@ccsp/grpc-kit";
 import { within } from "@ccsp/timing";
+import compress from "@fastify/compress";
 import cookie from "@fastify/cookie";
 import cors from "@fastify/cors";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
@@ -62,7 +62,8 @@ export interface HttpServer {
   readonly openStreams: number;
   /**
    * Stops as the gRPC server does: it serves for `lameDuckMs`, ends streams, lets the other calls finish, and after
-   * `drainMs` ends them too.
+   * `drainMs` ends them too. From the beginning, each answer ends its connection. A request that still comes on an old
+   * connection is served until `drainMs` is over.
    */
   close(): Promise<void>;
 }
@@ -76,7 +77,7 @@ export async function openHttp(options: HttpOptions): Promise<HttpServer> {
     const signal = calls.callOf(request)?.signal ?? NEVER;
     return fastifyFault(error, request) ?? refusalFor(error, { signal, method }, log);
   };
-  const app = createApp(options, faultOf);
+  const app = createApp(options, calls, faultOf);
   await registerHttp(app, options.slices, { ...options, calls, faultOf });
   try {
     await app.listen(settings.listen);
@@ -105,6 +106,7 @@ async function stop(
   calls: HttpCalls,
   { log, drainMs, lameDuckMs }: Pick<HttpOptions, "log" | "drainMs" | "lameDuckMs">,
 ): Promise<void> {
+  calls.leave();
   await sleep(lameDuckMs);
   calls.stopStreams();
   // Node looks only once for idle connections, and those of calls in progress become idle later.
@@ -120,12 +122,12 @@ async function stop(
   await closed;
 }
 
-function createApp(options: HttpOptions, faultOf: HttpDeps["faultOf"]): FastifyInstance {
+function createApp(options: HttpOptions, calls: HttpCalls, faultOf: HttpDeps["faultOf"]): FastifyInstance {
   const { callers, registry, settings } = options;
   const app = Fastify({
     logger: false,
     bodyLimit: MAX_BODY_BYTES,
-    // The hook below answers with a problem instead.
+    // A client with a connection of its own may still ask: see `HttpServer.close`.
     return503OnClosing: false,
     routerOptions: { maxParamLength: 512 },
     // A path that cannot be decoded has no route, and so no hook.
@@ -134,12 +136,10 @@ function createApp(options: HttpOptions, faultOf: HttpDeps["faultOf"]): FastifyI
   });
   observeRequests(app, registry);
   const secure = options.tls !== undefined || isHttps(settings.publicUrl);
-  let stopping = false;
-  app.addHook("preClose", async () => void (stopping = true));
   app.addHook("onRequest", async (request, reply) => {
     // A browser would use no plain HTTP for any port of localhost, and people have other pages there.
     if (secure && !LOCALHOST.test(request.hostname)) reply.header("strict-transport-security", TLS_ONLY);
-    if (stopping) throw SHUTTING_DOWN;
+    calls.check();
     callers.meter?.arrived(callerAddress(peerOf(request)));
     // Here and not in a handler, so that no body is read for it.
     if (request.is404)
@@ -147,9 +147,11 @@ function createApp(options: HttpOptions, faultOf: HttpDeps["faultOf"]): FastifyI
   });
   app.addHook("onSend", async (_request, reply, payload) => {
     reply.header("x-content-type-options", "nosniff");
-    if (stopping) reply.header("connection", "close");
+    if (calls.leaving) reply.header("connection", "close");
     return payload;
   });
+  // Streams of events do not come here: they write to the connection themselves.
+  app.register(compress, { encodings: ["br", "gzip"], globalDecompression: false });
   app.register(cookie);
   if (settings.origins.length > 0) app.register(cors, corsOf(settings.origins));
   app.decorate("publicHost", settings.publicUrl && new URL(settings.publicUrl).host);

@@ -28,7 +28,7 @@ export interface EventReader {
   take(event: LiveEvent, cursor: string): void;
   /** An unknown number of events is gone. */
   lost(): void;
-  /** Resolves when the reader can take a page of earlier events. */
+  /** Resolves when the reader can take an earlier event. */
   room(): Promise<void>;
 }
 
@@ -158,12 +158,13 @@ export class EventHub {
     const { redis } = this.#options;
     let left = MOST_EARLIER;
     for (;;) {
+      // Whoever has no room would lose what is passed on next.
+      await member.reader.room();
       const follower = this.#follower;
       if (member.left || follower === undefined) return;
       const partition = at.findIndex((id, each) => isBefore(id, follower.position[each] ?? ""));
       if (partition === -1) return goLive(member, at, follower.position);
       if (left <= 0) return this.#skip(member);
-      await member.reader.room();
       const page = { after: at[partition] ?? "", count: PAGE };
       const entries = await this.#turns.take("", () => readEvents(redis.client, partition, page));
       // The stream may have been trimmed beyond this place while the reader had no room.
@@ -172,6 +173,7 @@ export class EventHub {
       // What the follower saw is gone from the stream already.
       if (entries.length === 0) return this.#skip(member);
       for (const { id, event } of entries) {
+        await member.reader.room();
         if (member.left) return;
         at[partition] = id;
         const live = event && liveEventOf(event);

@@ -5,6 +5,7 @@ import type { Guard } from "../application/guard.js";
 import { checkFilter, checkTimes } from "../application/times.js";
 import type { ReadSpans } from "../traces/read-spans.js";
 import { traceOf } from "../traces/task-trace.js";
+import { listTasks } from "../upstream/list-tasks.js";
 import { type QueueClient, type ResumePolicy, watchTask } from "../upstream/task-watch.js";
 import { eventWithoutContent, mayReadPrompts, taskWithoutContent } from "./content.js";
 
@@ -41,7 +42,7 @@ function reads({ guard, queue, resume, readSpans }: QueueOperationOptions) {
       const promptSnippets = request.promptSnippets && mayReadPrompts(call.identity);
       if (promptSnippets) call.showsContent();
       checkFilter(request.filter);
-      const { tasks, nextPageToken } = await queue.list({ ...request, promptSnippets }, within(call));
+      const { tasks, nextPageToken } = await listTasks(queue, { ...request, promptSnippets }, within(call));
       return { tasks: promptSnippets ? tasks : tasks.map(taskWithoutContent), nextPageToken };
     }),
 

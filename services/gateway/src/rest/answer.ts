@@ -18,7 +18,7 @@ export async function sendAnswer(
   reply.header("cache-control", "private, no-cache");
   if (route.method === "GET") {
     const tag = tagOf(body);
-    reply.headers({ etag: tag, vary: "authorization, cookie, origin" });
+    reply.headers({ etag: tag, vary: "authorization, cookie, origin, accept-encoding" });
     const token: unknown = Reflect.get(answer, "nextPageToken");
     if (typeof token === "string" && token !== "") reply.header("link", linkToNext(request.url, "pageToken", token));
     if (hasTag(request, tag)) return reply.code(304).send();

@@ -46,6 +46,8 @@ export async function sendStream(reply: FastifyReply, options: StreamOptions): P
   const { raw } = reply.hijack();
   raw.on("error", () => call.end());
   for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) raw.setHeader(name, value);
+  // The connection ends with the stream: a server that stops ends its streams, and their readers have to go elsewhere.
+  raw.shouldKeepAlive = false;
   raw.writeHead(200, {
     "content-type": contentType,
     "cache-control": "no-store",

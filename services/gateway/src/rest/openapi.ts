@@ -9,7 +9,7 @@ import { NOT_YET, ROUTES, type Route } from "./routes.js";
 import { rpcsOf } from "./rpc.js";
 
 const SCHEMAS = "#/components/schemas/";
-const OUTPUT: SchemaOptions = { under: SCHEMAS };
+const OUTPUT: SchemaOptions = { under: SCHEMAS, strict: true };
 /** Requests and answers share messages, but in a request every field may be absent. */
 const INPUT: SchemaOptions = { under: SCHEMAS, input: true, nameOf: (typeName) => `${typeName}.Input` };
 
@@ -26,7 +26,8 @@ export function openApi(): Json {
     paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(route) };
   }
   for (const { path, missing } of NOT_YET) {
-    const responses: Json = { "501": problemAnswer(missing), default: problemAnswer("Every refusal") };
+    const named = { "501": problemAnswer(missing), ...refusals([401, 403, 429]) };
+    const responses: Json = { ...named, default: problemAnswer("Every other refusal") };
     paths[path] = { get: { summary: "Not there yet", description: missing, tags: [tagOf(path)], responses } };
   }
   return {
@@ -56,13 +57,18 @@ export function openApi(): Json {
           INPUT,
         ),
       },
+      responses: Object.fromEntries(
+        Object.entries(REFUSALS).map(([code, description]) => [`Problem${code}`, problemAnswer(description)]),
+      ),
     },
   };
 }
 
 const DESCRIPTION =
   "The JSON form of the messages of AgentService and OperatorService. The scopes of the caller decide whose tasks a " +
-  "path is about: with those of OperatorService those of all agents, else the caller's own.";
+  "path is about: with those of OperatorService those of all agents, else the caller's own. A newer CCSP may have more " +
+  "words for an enum. While an installation is upgraded, a word that this gateway does not know is its number. An " +
+  "integer above 2^53 is a text; CCSP counts nothing that far.";
 
 const shownPath = (route: Pick<Route, "path">): string =>
   route.path.replaceAll(/\{([\w.]+)\}/g, (_, field: string) => `{${lastPart(field)}}`);
@@ -132,8 +138,9 @@ function queryParameters(typeName: string, prefix: string): (readonly [string, R
     const name = `${prefix}${field.jsonName}`;
     const isNested = field.fieldKind === "message" && !field.message.typeName.startsWith("google.protobuf.");
     if (isNested) return queryParameters(field.message.typeName, `${name}.`);
-    const style: Record<string, Json> = field.fieldKind === "map" ? { style: "deepObject", explode: true } : {};
-    return [[name, { name, in: "query", schema: fieldSchema(field, INPUT), ...style }] as const];
+    const description = `\`${name}[KEY]=VALUE\`, or \`${name}.KEY=VALUE\``;
+    const map = field.fieldKind === "map" && { style: "deepObject", explode: true, description };
+    return [[name, { name, in: "query", schema: fieldSchema(field, INPUT), ...map }] as const];
   });
 }
 
@@ -146,7 +153,10 @@ const oneOrAny = (schemas: readonly Json[]): Json => (schemas.length === 1 ? (sc
 
 function responses(route: Route, paths: readonly string[]): Json {
   const schema = oneOrAny(paths.map((path) => ref(methodNamed(path).output.typeName)));
-  const failures = { default: problemAnswer("Every refusal, with the reason of gRPC") };
+  const failures = {
+    ...refusals(refusalsOf(route)),
+    default: problemAnswer("Every other refusal, with the reason of gRPC if it has one"),
+  };
   if (route.kind === "events") {
     const description = `Server-sent events until \`${EVENTS.end.split("\n", 1)[0]}\`. An event \`problem\` ends the stream early.`;
     return { "200": { description, content: { "text/event-stream": { schema: text } } }, ...failures };
@@ -164,6 +174,30 @@ function responses(route: Route, paths: readonly string[]): Json {
   const unchanged = route.method === "GET" && { "304": { description: "The caller has this answer" } };
   return { [route.kind === "created" ? "201" : "200"]: answer, ...unchanged, ...failures };
 }
+
+/** The refusals that a description names, by their status. */
+const REFUSALS = {
+  400: "A field is wrong: `fields` names each",
+  401: "The caller has not proven who he is",
+  403: "The caller lacks a scope",
+  404: "What the path names does not exist, or the caller may not see it",
+  406: "The caller takes no answer of this media type",
+  409: "The request is right, and the state is against it",
+  413: "The body is too large",
+  415: "The body is not JSON",
+  429: "A limit is reached",
+} as const;
+type RefusalStatus = keyof typeof REFUSALS;
+
+function refusalsOf(route: Route): RefusalStatus[] {
+  const inPath: RefusalStatus[] = pathFields(route).length > 0 ? [404] : [];
+  const changes: RefusalStatus[] = route.method === "GET" ? [] : [409];
+  const withBody: RefusalStatus[] = hasBody(route) ? [413, 415] : [];
+  return [400, 401, 403, ...inPath, 406, ...changes, ...withBody, 429];
+}
+
+const refusals = (codes: readonly RefusalStatus[]): Record<string, Json> =>
+  Object.fromEntries(codes.map((code) => [String(code), { $ref: `#/components/responses/Problem${code}` }]));
 
 const LINK = header('The next page, with `rel="next"`');
 

@@ -2,17 +2,18 @@ import { ExportFormat } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { IncomingCall } from "../application/call.js";
 import type { HttpDeps } from "../http/deps.js";
+import type { HttpCall } from "../http/http-call.js";
 import { takeJson } from "../http/json-body.js";
 import { HttpFault } from "../http/problem.js";
 import { sendAnswer } from "./answer.js";
 import { hasTag, tagOf } from "./entity-tag.js";
 import { EVENTS, eventEncoder, sendStream } from "./event-stream.js";
 import { sendLog } from "./log.js";
-import { mustAccept } from "./negotiation.js";
+import { acceptedOf } from "./negotiation.js";
 import { openApi } from "./openapi.js";
 import { lastPart, readRequest } from "./request.js";
 import { NOT_YET, ROUTES, type Route } from "./routes.js";
-import { rpcNamed, rpcsOf } from "./rpc.js";
+import { type Rpc, rpcNamed, rpcsOf } from "./rpc.js";
 
 /** `/api` is the newest version. */
 const PREFIXES = ["/api/v2", "/api"] as const;
@@ -32,7 +33,7 @@ export function registerRest(app: FastifyInstance, deps: HttpDeps): void {
       });
     }
     app.get(`${prefix}/openapi.json`, async (request, reply) => {
-      reply.headers({ etag: tag, "cache-control": "no-cache" });
+      reply.headers({ etag: tag, "cache-control": "no-cache", vary: "accept-encoding" });
       return hasTag(request, tag) ? reply.code(304).send() : reply.type("application/json").send(document);
     });
     refuseOtherMethods(app, prefix);
@@ -45,18 +46,20 @@ const urlOf = (path: string): string => path.replaceAll(/\{([\w.]+)\}/g, (_, fie
 function serve(app: FastifyInstance, prefix: string, route: Route, deps: HttpDeps): void {
   const rpcs = new Map(rpcsOf(route).map((path) => [path, rpcNamed(path, deps)]));
   const { calls, log } = deps;
-  const type = route.kind === "events" ? EVENTS.contentType : "application/json";
   app.route({
     method: route.method,
     url: `${prefix}${urlOf(route.path)}`,
-    exposeHeadRoute: route.kind === undefined && route.method === "GET",
+    exposeHeadRoute: route.method === "GET",
     onRequest: calls.admit(...rpcs.keys()),
     handler: async (request, reply) => {
       const { path, call } = calls.admitted(request);
       const rpc = rpcs.get(path);
       if (!rpc) throw new Error(`${path} is no RPC of ${route.path}`);
-      if (route.kind !== "lines") mustAccept(request, type);
+      if (route.kind === "lines")
+        return sendLines(readRequest(route, rpc.request, request), { rpc, call, calls, log }, request, reply);
+      const type = acceptedOf(request, [route.kind === "events" ? EVENTS.contentType : "application/json"]);
       const message = readRequest(route, rpc.request, request);
+      if (request.method === "HEAD" && route.kind !== undefined) return reply.type(type).send();
       if (route.kind === "events") {
         const messages = rpc.messages(resumed(message, request), call);
         return sendStream(reply, { calls, call, log, messages, encode: eventEncoder(rpc.response), ...EVENTS });
@@ -65,8 +68,6 @@ function serve(app: FastifyInstance, prefix: string, route: Route, deps: HttpDep
         const open = (own: IncomingCall) => rpc.messages({ ...message, untilNow: true }, own);
         return sendLog(request, reply, { call, typeName: rpc.response, open });
       }
-      if (route.kind === "lines")
-        return sendLines({ messages: rpc.messages(message, call), message }, { calls, call, log }, reply);
       const answer = await call.unlessStopped(rpc.answer(message, call));
       return sendAnswer({ route, call, typeName: rpc.response, answer }, request, reply);
     },
@@ -82,18 +83,24 @@ function resumed(message: object, { headers }: FastifyRequest): object {
   return { ...message, afterSequence: Number(last) };
 }
 
-function sendLines(
-  { messages, message }: { readonly messages: AsyncIterable<object>; readonly message: object },
-  context: Pick<Parameters<typeof sendStream>[1], "calls" | "call" | "log">,
+const CSV = "text/csv; charset=utf-8";
+const JSON_LINES = "application/x-ndjson";
+
+/** Answers with the lines of an export. The query says their form, or else the header Accept. */
+async function sendLines(
+  asked: object,
+  { rpc, call, calls, log }: Pick<HttpDeps, "calls" | "log"> & { readonly rpc: Rpc; readonly call: HttpCall },
+  request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const isNdjson = Reflect.get(message, "format") === ExportFormat.JSON_LINES;
-  return sendStream(reply, {
-    ...context,
-    messages,
-    contentType: isNdjson ? "application/x-ndjson" : "text/csv; charset=utf-8",
-    encode: (part) => String(Reflect.get(part, "lines")),
-  });
+  const said: unknown = Reflect.get(asked, "format");
+  const types = said ? ([said === ExportFormat.JSON_LINES ? JSON_LINES : CSV] as const) : ([CSV, JSON_LINES] as const);
+  const contentType = acceptedOf(request, types);
+  if (request.method === "HEAD") return reply.type(contentType).send();
+  const format = contentType === JSON_LINES ? ExportFormat.JSON_LINES : ExportFormat.CSV;
+  const messages = rpc.messages({ ...asked, format }, call);
+  const encode = (part: object) => String(Reflect.get(part, "lines"));
+  return sendStream(reply, { calls, call, log, messages, contentType, encode });
 }
 
 /** A path of the table with a method that is not in it. */

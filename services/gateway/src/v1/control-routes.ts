@@ -101,7 +101,8 @@ export const CONTROL_ROUTES: readonly V1Route[] = [
     instead: "PUT /api/v2/executors/{executorId}/concurrency",
     rpcs: ["OperatorService/SetConcurrency", "OperatorService/GetStatus"],
     async handle(request) {
-      const { body, operators, call } = request;
+      const { operators, call } = request;
+      const body = configIn(request.body);
       for (const [field, instead] of Object.entries(NOT_HERE))
         if (body[field] !== undefined) throw new HttpFault(501, `${field} does not exist any more: ${instead}`);
       if (body["maxConcurrent"] === undefined) throw wrong("maxConcurrent", "is missing");
@@ -117,6 +118,13 @@ export const CONTROL_ROUTES: readonly V1Route[] = [
     },
   },
 ];
+
+/** The predecessor had the fields below `config`. */
+function configIn(body: V1Request["body"]): V1Request["body"] {
+  const { config = body } = body;
+  if (typeof config === "object" && config !== null && !Array.isArray(config)) return { ...config };
+  throw wrong("config", "is not an object");
+}
 
 /** What the predecessor had and CCSP has in another form. */
 const NOT_HERE = {
