@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ROLES } from "@ccsp/identity";
 import { assertFits, dashboardOf, PAGES, PHONE } from "../src/dashboard.js";
 import { startGatedRun } from "../src/gated-run.js";
 import { processesOf } from "../src/runs.js";
@@ -83,6 +84,19 @@ describe("the frame around all pages in Chromium, against a whole fleet", functi
     await dashboard.headline("Working.");
     await dashboard.client.cancel(id);
     await dashboard.headline("Idle: no task runs or waits.");
+  });
+
+  it("finds a task by the words of its prompt, for an admin and for the agent, and for nobody who may not read them", async () => {
+    const { id } = await dashboard.client.submit({ prompt: "Review the parser of dates" });
+    for (const visitor of [{}, { subject: "reviewers", scopes: ROLES.agent }]) {
+      await dashboard.visit("/", visitor);
+      await dashboard.take("parser of dates");
+      await dashboard.addressIs(`/tasks/${id}`);
+    }
+    const page = await dashboard.visit("/", { scopes: ROLES.viewer });
+    await page.locator("button.find").click();
+    await page.keyboard.type("parser of dates");
+    await page.getByText('Nothing is called "parser of dates".').waitFor();
   });
 
   it("stops all runs from the last of twelve tabs that each show a running task", async () => {

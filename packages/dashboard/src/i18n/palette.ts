@@ -3,7 +3,7 @@ import { words } from "./words.js";
 export const paletteWords = words(
   {
     title: "Find",
-    hint: "A task's id, label or agent, a page, or an act",
+    hint: "A task's id, prompt, label or agent, a page, or an act",
     pages: "Pages",
     acts: "Acts",
     tasks: "Tasks",
@@ -16,7 +16,7 @@ export const paletteWords = words(
   },
   {
     title: "検索",
-    hint: "タスクの ID・ラベル・エージェント、ページ、操作",
+    hint: "タスクの ID・プロンプト・ラベル・エージェント、ページ、操作",
     pages: "ページ",
     acts: "操作",
     tasks: "タスク",

@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { call } from "../api.js";
+import { call, outcome } from "../api.js";
 import { paletteWords } from "../i18n/palette.js";
 import { shellWords } from "../i18n/shell.js";
 import { stateWords, wordOf } from "../i18n/states.js";
@@ -185,7 +185,7 @@ function taskChoice(task: Task, group: string): Choice {
     content: (
       <>
         <State tone={taskTone(task.state)}>{wordOf(stateWords().task, task.state)}</State> <Id value={task.id} />{" "}
-        {task.promptSnippet || labelsOf(task).join(" ")} <span class="third">{task.agentId}</span>
+        {task.promptSnippet} <span class="third">{[...labelsOf(task), task.agentId].join(" ")}</span>
       </>
     ),
   };
@@ -193,16 +193,21 @@ function taskChoice(task: Task, group: string): Choice {
 
 const TYPING_PAUSE_MS = 200;
 const MOST_TASKS = 8;
+/** The most that the gateway gives on a page. */
+const MOST_SEARCHED = 500;
 
-/** Tasks with this id, label or agent, or among the newest with this text in what is shown of the prompt. */
+/** Tasks with this id, label or agent, or among the newest with this text at the beginning of the prompt. */
 function useFoundTasks(text: string): { readonly tasks: readonly Task[]; readonly searching: boolean } {
+  const newest = useRef<Promise<readonly Task[]> | undefined>(undefined);
   const [found, setFound] = useState<{ text: string; tasks: readonly Task[] }>({ text: "", tasks: [] });
   const wanted = text.trim();
   useEffect(() => {
     if (wanted.length < 2) return undefined;
     const stop = new AbortController();
     const search = async () => {
-      const tasks = await findTasks(wanted, stop.signal);
+      // Read once while the palette is open: what is typed is looked for in them here.
+      newest.current ??= listTasks({ pageSize: MOST_SEARCHED });
+      const tasks = await findTasks(wanted, newest.current, stop.signal);
       if (!stop.signal.aborted) setFound({ text: wanted, tasks });
     };
     const timer = setTimeout(() => void search(), TYPING_PAUSE_MS);
@@ -215,20 +220,27 @@ function useFoundTasks(text: string): { readonly tasks: readonly Task[]; readonl
   return { tasks: found.tasks, searching: found.text !== wanted };
 }
 
-async function findTasks(text: string, signal: AbortSignal): Promise<readonly Task[]> {
+async function listTasks(query: Record<string, string | number>, signal?: AbortSignal): Promise<readonly Task[]> {
+  // An agent always sees them of its own tasks. An operator needs `prompts:read`.
+  const promptSnippets = may("tasks:read-all") && { promptSnippets: may("prompts:read") };
+  const { answer } = await outcome(call("GET /tasks", { query: { ...query, ...promptSnippets } }, signal));
+  return answer?.tasks ?? [];
+}
+
+async function findTasks(
+  text: string,
+  newestTasks: Promise<readonly Task[]>,
+  signal: AbortSignal,
+): Promise<readonly Task[]> {
   const none: readonly Task[] = [];
   const [label, value] = text.split("=", 2);
-  const listed = (query: Record<string, string>) =>
-    call("GET /tasks", { query: { pageSize: 100, ...query } }, signal).then(
-      (answer) => answer.tasks,
-      () => none,
-    );
+  const listed = (query: Record<string, string>) => listTasks({ pageSize: 100, ...query }, signal);
   const [byId, newest, byAgent, byLabel] = await Promise.all([
     call("GET /tasks/{taskId}", { path: { taskId: text } }, signal).then(
       ({ task }) => (task ? [task] : none),
       () => none,
     ),
-    listed({}),
+    newestTasks,
     may("tasks:read-all") ? listed({ agentId: text }) : none,
     value ? listed({ [`filter.labels.${label}`]: value }) : none,
   ]);
