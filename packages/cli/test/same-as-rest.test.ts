@@ -106,6 +106,8 @@ const WITHOUT_COMMAND: Readonly<Record<string, string>> = {
   ListHooks: "for programs; the settings of an executor name its hooks",
   GetRun: "`ccsp executor runs` shows every run",
   GetTaskTrace: "`ccsp trace` shows more of it: from the store of this machine's fleet, or by a link",
+  ListWaiting: "`ccsp queue list` lists the tasks by age, and `ccsp queue explain` says the place of one",
+  GetQueueHistory: "for charts; Prometheus keeps the same counts for longer",
   GetAgentStats: "`ccsp usage --by agent` shows what agents used",
   GetMyUsage: "for agents without a scope of people; people have `ccsp usage`",
   GetMyForecast: "for agents, in the same way; people have `ccsp usage forecast`",
