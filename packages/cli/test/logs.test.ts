@@ -81,13 +81,19 @@ describe("ccsp logs", () => {
     );
   });
 
+  it("guesses the name that a person may have meant", async () => {
+    const { code, stderr } = await ccsp(["logs", "quue"], { env: { CCSP_STATE_DIR: dir } });
+    assert.equal(code, 2);
+    assert.match(stderr, /\n\(Did you mean queue\?\)\n$/);
+  });
+
   for (const name of ["executors", "executor-0", "executor-", "node", "redis-1", ""]) {
     it(`refuses the name "${name}", and lists the names`, async () => {
       write([line("queue-1", "x")]);
       const { code, stderr } = await ccsp(["logs", name], { env: { CCSP_STATE_DIR: dir } });
       assert.equal(code, 2);
       assert.equal(
-        stderr,
+        stderr.replace(/\(Did you mean .*\)\n$/, ""),
         `ccsp: no part of a fleet is named "${name}": name one of gateway, queue, executor, monitor, notification, ` +
           "single, redis, consul, fleet, or a replica such as queue-1\n",
       );
