@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { eventually } from "@ccsp/testkit";
 import { logFiles, openFleetLog } from "../src/up/fleet-log.js";
+import { lineOf } from "../src/up/log-lines.js";
 import { ccsp } from "./memory-io.js";
 
 const NOON = Date.parse("2026-01-31T12:00:00.000Z");
@@ -78,6 +79,26 @@ describe("ccsp logs", () => {
     assert.deepEqual(
       lines.map((each) => /m\d|crashed|Ready/.exec(each.line)?.[0]),
       ["m1", "m2", "crashed"],
+    );
+  });
+
+  it("shows the warnings of the supervisor, which are of the time when it gave them", async () => {
+    const said = (text: string, stream: "stderr" | "stdout") => JSON.stringify(lineOf(text, { name: "fleet", stream }));
+    write([
+      entry("queue-1", "info", 0),
+      said("queue-1 ended (SIGKILL); restart in 200 ms", "stderr"),
+      said("renewed the certificate of queue: it is due", "stdout"),
+      line("fleet", "stopping …"),
+    ]);
+    for (const since of [[], ["--since", "10m"]]) {
+      const { lines } = await logs("--level", "warn", ...since);
+      assert.equal(lines.length, 1);
+      assert.match(lines[0]?.line ?? "", /"msg":"queue-1 ended/);
+    }
+    const { stdout } = await ccsp(["logs", "--level", "warn"], { env: { CCSP_STATE_DIR: dir } });
+    assert.match(
+      stdout,
+      /^fleet {10}\[?\d\d:\d\d:\d\d\.\d{3}\]? WARN: queue-1 ended \(SIGKILL\); restart in 200 ms\n$/,
     );
   });
 
