@@ -384,7 +384,8 @@ describe("ccsp's commands", () => {
     [2, "a prompt that is too large", ["submit", "refuse:MESSAGE_TOO_LARGE"], {}],
     [2, "a request id that another task has", ["submit", "refuse:REQUEST_ID_CONFLICT"], {}],
     [4, "an unknown conversation", ["submit", "refuse:CONVERSATION_NOT_FOUND"], {}],
-    [1, "an emergency stop, where a retry does not help", ["submit", "refuse:SUBMIT_STOPPED"], {}],
+    [7, "an emergency stop, where a retry does not help", ["submit", "refuse:SUBMIT_STOPPED"], {}],
+    [7, "a budget that is used up", ["run", "refuse:BUDGET_EXHAUSTED"], {}],
   ];
   for (const [expected, what, args, env] of codes) {
     it(`end with ${expected} for ${what}`, async () => {

@@ -60,7 +60,7 @@ describe("ccsp's commands for operators", function () {
     );
     await becomes(id, "CANCELLED");
     const refused = await at("submit no");
-    assert.equal(refused.code, 1);
+    assert.equal(refused.code, 7);
     assert.match(refused.stderr, /no task is accepted: emergency stop \(kill\) by ada: a prompt leaks/);
     assert.match(await ok("queue status"), /EMERGENCY STOP \(kill\)/);
     assert.match(await ok("emergency resume --why fixed"), /is over/);

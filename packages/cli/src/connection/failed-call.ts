@@ -49,10 +49,10 @@ const EXIT_OF: Readonly<Record<Reason, ExitCode>> = {
   DEADLINE_EXCEEDED: EXIT.unavailable,
   SLOW_READER: EXIT.unavailable,
   CALLER_LIMIT: EXIT.unavailable,
-  // A retry does not help while an emergency stop is in force.
-  SUBMIT_STOPPED: EXIT.failed,
+  // A retry does not help before a person ends the emergency stop.
+  SUBMIT_STOPPED: EXIT.stopped,
   // It ends with the period of the budget, which may be a month.
-  BUDGET_EXHAUSTED: EXIT.failed,
+  BUDGET_EXHAUSTED: EXIT.stopped,
   CALL_CANCELLED: EXIT.failed,
   INTERNAL: EXIT.failed,
   // Reasons of executors' calls.
