@@ -59,7 +59,9 @@ async function tell(io: Io, error: unknown, args: readonly string[]): Promise<vo
     import("./connection/failed-call.js"),
     import("./tasks/submit-again.js"),
   ]);
-  for (const line of [...askedBy(error), ...adviceFor(error), ...submitAgain(error, args)]) note(io, line);
+  const fromVariable = Boolean(io.env["CCSP_TOKEN"]) && !args.some((arg) => arg.startsWith("--token"));
+  for (const line of [...askedBy(error), ...adviceFor(error, { fromVariable }), ...submitAgain(error, args)])
+    note(io, line);
 }
 
 /** The program. Of its commands, it loads the one that `args` name. The others are only listed. */

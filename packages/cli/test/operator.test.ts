@@ -267,7 +267,7 @@ describe("ccsp's commands for operators", function () {
     assert.equal(refused.code, 3);
     assert.match(
       refused.stderr,
-      /^ccsp: .*lacks the scope queue:manage\nqueue:manage is in the role operator or admin; for such a token:\n {2}ccsp token create --agent NAME --role operator\n$/,
+      /^ccsp: .*lacks the scope queue:manage\nthis was the token in CCSP_TOKEN; .*\nqueue:manage is in the role operator or admin; for such a token:\n {2}ccsp token create --agent NAME --role operator\n$/,
     );
     const { error } = Object(JSON.parse((await asViewer("pause all --why x --json")).stderr));
     assert.deepEqual([error.reason, error.metadata.scope], ["SCOPE_MISSING", "queue:manage"]);
