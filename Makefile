@@ -26,7 +26,7 @@ CCSP := node packages/cli/bin/ccsp.js
 
 BENCHES := bench-submit bench-queue bench-monitor bench-adaptation bench-forecast bench-strangers bench-live bench-ttft bench-rest bench-traces
 .PHONY: $(BENCHES) bench-brief
-.PHONY: help setup packages demo up down logs test test-slow test-slow-changed test-unit test-unit-node22 test-redis8 test-upgrade test-stubs test-jaeger test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
+.PHONY: help setup packages demo up down logs test test-slow test-slow-changed test-unit test-unit-node22 test-redis8 test-stubs test-jaeger test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
   chaos check python pack images gen docs docs-picture lint types format proto build clean
 
 help:
@@ -81,11 +81,6 @@ test-redis8: setup
 	@deploy/setup.sh redis8
 	@$(ON_REDIS8) $(MOCHA) $(REDIS)
 	@$(ON_REDIS8) node packages/demo/dist/main.js
-
-# Release 0.2.0 cannot end a conversation on Redis 7.0.
-test-upgrade: setup
-	@deploy/setup.sh redis8
-	@$(ON_REDIS8) $(MOCHA) packages/e2e/test/upgrade-services.slow.test.ts
 
 # They download modules, so that CI does not run them.
 test-stubs: setup ## build and run the agents of docs/other-languages.md, where their tools are

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError, Help } from "commander";
 import { COMMANDS, type CommandEntry, nameOf } from "./command-table.js";
 import { COMPLETE } from "./completion/scripts.js";
+import { withGuess } from "./options/did-you-mean.js";
 import { insteadOf } from "./options/removed-options.js";
 import { asksForJson } from "./output/format.js";
 import { CliError, EXIT, EXIT_HELP, type ExitCode, Interrupted, linesOf } from "./process/exit.js";
@@ -15,17 +16,24 @@ import { printableText } from "./process/printable.js";
 export async function runCli(args: readonly string[], io: Io): Promise<ExitCode> {
   let code: ExitCode = EXIT.ok;
   const json = asksForJson(args);
+  let refusal = "";
   try {
     const program = await createProgram(args, io, (ended) => {
       code = ended;
     });
-    quiet(program, { io, json });
+    quiet(program, {
+      io,
+      json,
+      said: (message) => {
+        refusal = message;
+      },
+    });
     await program.parseAsync(orUnknown(program, args), { from: "user" });
     return code;
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return EXIT.ok;
-      const message = error.message.replace(/^error: /, "");
+      const message = refusal || error.message;
       const instead = insteadOf(message);
       // Without --json, commander has already printed the message and where to find help.
       if (json) note(io, JSON.stringify({ error: { message: instead ?? message } }));
@@ -51,7 +59,9 @@ async function tell(io: Io, error: unknown, args: readonly string[]): Promise<vo
     import("./connection/failed-call.js"),
     import("./tasks/submit-again.js"),
   ]);
-  for (const line of [...askedBy(error), ...adviceFor(error), ...submitAgain(error, args)]) note(io, line);
+  const fromVariable = Boolean(io.env["CCSP_TOKEN"]) && !args.some((arg) => arg.startsWith("--token"));
+  for (const line of [...askedBy(error), ...adviceFor(error, { fromVariable }), ...submitAgain(error, args)])
+    note(io, line);
 }
 
 /** The program. Of its commands, it loads the one that `args` name. The others are only listed. */
@@ -98,17 +108,28 @@ function packageVersion(): string {
   return version;
 }
 
+interface Quiet {
+  readonly io: Io;
+  readonly json: boolean;
+  /** Is told the message of commander about a wrong command line. */
+  readonly said: (message: string) => void;
+}
+
 /** Makes a command and all commands below it throw errors and print where `io` says. */
-function quiet(command: Command, { io, json }: { io: Io; json: boolean }): void {
+function quiet(command: Command, { io, json, said }: Quiet): void {
   command
     .exitOverride()
     .showHelpAfterError("(add --help for examples)")
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void (json || io.stderr.write(printableText(text))),
-      outputError: (text, write) => write(text.replace(/^error: /, "ccsp: ")),
+      outputError(text, write) {
+        const message = withGuess(text.trimEnd(), command).replace(/^error: /, "");
+        said(message);
+        write(`ccsp: ${message}\n`);
+      },
     });
-  for (const sub of command.commands) quiet(sub.configureHelp({ subcommandTerm: shortTerm }), { io, json });
+  for (const sub of command.commands) quiet(sub.configureHelp({ subcommandTerm: shortTerm }), { io, json, said });
 }
 
 /** Nearly every command has options. Without the word, the terms leave room for the descriptions in 80 columns. */

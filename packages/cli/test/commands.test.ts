@@ -104,7 +104,8 @@ describe("ccsp's commands", () => {
       const { code, stdout, stderr } = await at(command.split(" "), { env: { CCSP_TOKEN: "secret-\ntoken" } });
       assert.equal(code, 3);
       assert.equal(stdout, "");
-      assert.equal(stderr, "ccsp: the token has characters that are not allowed, such as a line break\n", command);
+      assert.match(stderr, /^ccsp: the token has characters that are not allowed, such as a line break\n/, command);
+      assert.doesNotMatch(stderr, /secret-/);
     }
   });
 
@@ -384,7 +385,8 @@ describe("ccsp's commands", () => {
     [2, "a prompt that is too large", ["submit", "refuse:MESSAGE_TOO_LARGE"], {}],
     [2, "a request id that another task has", ["submit", "refuse:REQUEST_ID_CONFLICT"], {}],
     [4, "an unknown conversation", ["submit", "refuse:CONVERSATION_NOT_FOUND"], {}],
-    [1, "an emergency stop, where a retry does not help", ["submit", "refuse:SUBMIT_STOPPED"], {}],
+    [7, "an emergency stop, where a retry does not help", ["submit", "refuse:SUBMIT_STOPPED"], {}],
+    [7, "a budget that is used up", ["run", "refuse:BUDGET_EXHAUSTED"], {}],
   ];
   for (const [expected, what, args, env] of codes) {
     it(`end with ${expected} for ${what}`, async () => {
@@ -393,6 +395,16 @@ describe("ccsp's commands", () => {
       assert.notEqual(stderr, "");
     });
   }
+
+  it("say of a refused token of CCSP_TOKEN that it was this one, because a shell may have it for a program", async () => {
+    const of = async (args: readonly string[]) => (await at(args)).stderr;
+    assert.match(await of(["run", "refuse:SCOPE_MISSING"]), /^this was the token in CCSP_TOKEN; without it: /m);
+    assert.match(await of(["run", "refuse:TOKEN_EXPIRED"]), /^this was the token in CCSP_TOKEN; /m);
+    assert.doesNotMatch(await of(["run", "refuse:QUEUE_FULL"]), /CCSP_TOKEN/);
+    const file = join(dir, "token");
+    await writeFile(file, "another");
+    assert.doesNotMatch(await of(["run", "refuse:SCOPE_MISSING", "--token-file", file]), /CCSP_TOKEN/);
+  });
 
   it("end with 2 for putting back a task that did not fail, and with 0 for a failed task", async () => {
     const { stdout: id } = await at(["submit", "fail"]);

@@ -8,7 +8,11 @@ import { createServer, type Server } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { createAuthority, issueCertificate } from "@ccsp/certificates";
 import { findExecutable } from "@ccsp/config";
+import { Refusal } from "@ccsp/errors";
 import { freePort, needsConsul, openRedisUsers, type RedisOptions, startConsul, startRedis } from "@ccsp/fleet";
+import { implementSome, serveGrpc } from "@ccsp/grpc-kit";
+import { AgentServiceService, GetCapabilitiesResponse } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import { OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import { type OpsServer, serveOps } from "@ccsp/telemetry";
 import { pino } from "pino";
 import { Registry } from "prom-client";
@@ -174,6 +178,33 @@ describe("ccsp doctor", function () {
     failure(await look(foreign), /its certificate is not accepted: .*(SIGNED|SIGNATURE|LEAF|ISSUER)/);
     const right = await look(trusted);
     assert.ok(right.some(({ subject, state }) => subject.startsWith("gateway 127.0.0.1") && state === "ok"));
+  });
+
+  it("fails what the gateway could not say in time, and skips what the token does not allow", async () => {
+    let scopes: readonly string[] = ["monitor:read"];
+    const late = async () => Promise.reject(new Refusal("DEADLINE_EXCEEDED", "the monitor did not answer in time"));
+    const capabilities = async () => GetCapabilitiesResponse.fromPartial({ agentId: "ada", scopes: [...scopes] });
+    const server = await serveGrpc({
+      listen: { host: "127.0.0.1", port: 0 },
+      log: pino({ level: "silent" }),
+      lameDuckMs: 0,
+      drainMs: 1_000,
+      services: [
+        implementSome(AgentServiceService, { getCapabilities: capabilities }),
+        implementSome(OperatorServiceService, {
+          getGlobalMetrics: late,
+          listExecutors: async () => ({ executors: [] }),
+          listSessions: async () => ({ sessions: [] }),
+        }),
+      ],
+    });
+    closing.push(() => server.close());
+    const look = () => found("services", { CCSP_TOKEN: "t" }, "--gateway", `127.0.0.1:${server.port}`);
+    const findings = await look();
+    failure(findings, /^it does not say the instances: .*did not answer in time/);
+    assert.deepEqual(states(findings), ["ok", "fail"]);
+    scopes = [];
+    assert.deepEqual(states(await look()), ["ok"]);
   });
 
   it("asks each ops port, and names the dependency that fails", async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { eventually } from "@ccsp/testkit";
 import { logFiles, openFleetLog } from "../src/up/fleet-log.js";
+import { lineOf } from "../src/up/log-lines.js";
 import { ccsp } from "./memory-io.js";
 
 const NOON = Date.parse("2026-01-31T12:00:00.000Z");
@@ -81,13 +82,39 @@ describe("ccsp logs", () => {
     );
   });
 
+  it("shows the warnings of the supervisor, which are of the time when it gave them", async () => {
+    const said = (text: string, stream: "stderr" | "stdout") => JSON.stringify(lineOf(text, { name: "fleet", stream }));
+    write([
+      entry("queue-1", "info", 0),
+      said("queue-1 ended (SIGKILL); restart in 200 ms", "stderr"),
+      said("renewed the certificate of queue: it is due", "stdout"),
+      line("fleet", "stopping …"),
+    ]);
+    for (const since of [[], ["--since", "10m"]]) {
+      const { lines } = await logs("--level", "warn", ...since);
+      assert.equal(lines.length, 1);
+      assert.match(lines[0]?.line ?? "", /"msg":"queue-1 ended/);
+    }
+    const { stdout } = await ccsp(["logs", "--level", "warn"], { env: { CCSP_STATE_DIR: dir } });
+    assert.match(
+      stdout,
+      /^fleet {10}\[?\d\d:\d\d:\d\d\.\d{3}\]? WARN: queue-1 ended \(SIGKILL\); restart in 200 ms\n$/,
+    );
+  });
+
+  it("guesses the name that a person may have meant", async () => {
+    const { code, stderr } = await ccsp(["logs", "quue"], { env: { CCSP_STATE_DIR: dir } });
+    assert.equal(code, 2);
+    assert.match(stderr, /\n\(Did you mean queue\?\)\n$/);
+  });
+
   for (const name of ["executors", "executor-0", "executor-", "node", "redis-1", ""]) {
     it(`refuses the name "${name}", and lists the names`, async () => {
       write([line("queue-1", "x")]);
       const { code, stderr } = await ccsp(["logs", name], { env: { CCSP_STATE_DIR: dir } });
       assert.equal(code, 2);
       assert.equal(
-        stderr,
+        stderr.replace(/\(Did you mean .*\)\n$/, ""),
         `ccsp: no part of a fleet is named "${name}": name one of gateway, queue, executor, monitor, notification, ` +
           "single, redis, consul, fleet, or a replica such as queue-1\n",
       );

@@ -60,7 +60,7 @@ describe("ccsp's commands for operators", function () {
     );
     await becomes(id, "CANCELLED");
     const refused = await at("submit no");
-    assert.equal(refused.code, 1);
+    assert.equal(refused.code, 7);
     assert.match(refused.stderr, /no task is accepted: emergency stop \(kill\) by ada: a prompt leaks/);
     assert.match(await ok("queue status"), /EMERGENCY STOP \(kill\)/);
     assert.match(await ok("emergency resume --why fixed"), /is over/);
@@ -267,7 +267,7 @@ describe("ccsp's commands for operators", function () {
     assert.equal(refused.code, 3);
     assert.match(
       refused.stderr,
-      /^ccsp: .*lacks the scope queue:manage\nqueue:manage is in the role operator or admin; for such a token:\n {2}ccsp token create --agent NAME --role operator\n$/,
+      /^ccsp: .*lacks the scope queue:manage\nthis was the token in CCSP_TOKEN; .*\nqueue:manage is in the role operator or admin; for such a token:\n {2}ccsp token create --agent NAME --role operator\n$/,
     );
     const { error } = Object(JSON.parse((await asViewer("pause all --why x --json")).stderr));
     assert.deepEqual([error.reason, error.metadata.scope], ["SCOPE_MISSING", "queue:manage"]);

@@ -6,7 +6,10 @@ import type { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_ser
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { Redis } from "ioredis";
 
-const FIXTURES = new URL("../fixtures/", import.meta.url);
+/** The release whose data and client ../fixtures has: the last one. */
+export const RELEASE = "0.3.0";
+
+const FIXTURES = new URL(`../fixtures/${RELEASE}/`, import.meta.url);
 
 /** The data that a release stored; see fixtures/README.md. */
 export interface Stored {
@@ -17,11 +20,11 @@ export interface Stored {
 }
 
 /**
- * Writes the data that `release` stored into an empty `redis`. It looks as if it was stored `ageMs` ago: all times move
- * by the same amount, also those inside the ids of leases and places.
+ * Writes the data that the release stored into an empty `redis`. It looks as if it was stored `ageMs` ago: all times
+ * move by the same amount, also those inside the ids of leases and places.
  */
-export async function restoreStored(redis: Redis, release: string, { ageMs = 0 } = {}): Promise<Stored> {
-  const text = await readFile(new URL(`${release}/stored.jsonl`, FIXTURES), "utf8");
+export async function restoreStored(redis: Redis, { ageMs = 0 } = {}): Promise<Stored> {
+  const text = await readFile(new URL("stored.jsonl", FIXTURES), "utf8");
   const recordedMs = Number(/"recordedMs":(\d+)/.exec(text)?.[1]);
   // Every time moves by the same amount, because the fence of a lease occurs in several places.
   const byMs = Date.now() - ageMs - recordedMs;
@@ -45,7 +48,7 @@ export async function restoreStored(redis: Redis, release: string, { ageMs = 0 }
 }
 
 /**
- * The SDK of a release, and its wire definitions. The types are those of today. If they have a field that the release
+ * The SDK of the release, and its wire definitions. The types are those of today. If they have a field that the release
  * did not have, that field is missing at run time.
  */
 export type EarlierClient = typeof sdk & {
@@ -56,8 +59,8 @@ export type EarlierClient = typeof sdk & {
   };
 };
 
-export async function loadClient(release: string): Promise<EarlierClient> {
-  const loaded: unknown = await import(new URL(`${release}/client.mjs`, FIXTURES).href);
+export async function loadClient(): Promise<EarlierClient> {
+  const loaded: unknown = await import(new URL("client.mjs", FIXTURES).href);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see the type
   return loaded as EarlierClient;
 }

@@ -10,14 +10,11 @@ const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const WORKSPACE = ["packages", "services"];
 const run = promisify(execFile);
 
-/** Why the services of a commit cannot be built here. Undefined: they can. */
-export async function whyNoCommit(commit: string): Promise<string | undefined> {
-  try {
-    await run("git", ["-C", ROOT, "cat-file", "-e", `${commit}^{commit}`]);
-    return undefined;
-  } catch {
-    return `git does not have the commit ${commit.slice(0, 8)} here (no git, or a clone without its history)`;
-  }
+/** The commit of a release, found by its subject. Undefined without git, or in a clone without its history. */
+export async function commitOf(release: string): Promise<string | undefined> {
+  const subject = `^Release ${release}$`;
+  const log = await run("git", ["-C", ROOT, "log", "-1", "--format=%H", "--grep", subject]).catch(() => undefined);
+  return log?.stdout.trim() || undefined;
 }
 
 /** No service needs them. */
@@ -31,7 +28,7 @@ const LEFT_OUT = ["chaos", "demo", "docs-generator", "e2e", "e2e-kit", "fuzz", "
  */
 export async function buildEarlier(commit: string, folder: string): Promise<void> {
   const archive = join(folder, "release.tar");
-  await run("git", ["-C", ROOT, "archive", "--output", archive, commit, ...WORKSPACE, ...LEFT_OUT]);
+  await run("git", ["-C", ROOT, "archive", "--output", archive, commit, ...WORKSPACE, "deploy", ...LEFT_OUT]);
   await run("tar", ["-x", "-f", archive, "-C", folder]);
   const paths = await packagesOf(folder);
   await linkRegistry(folder, paths);

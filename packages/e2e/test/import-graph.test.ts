@@ -164,7 +164,7 @@ const CLI_LAYERS: Readonly<Record<string, readonly string[]>> = {
   describe: ["options", "output", "process", "tables"],
   open: ["connection", "input", "process"],
   tasks: ["connection", "describe", "input", "local-fleet", "options", "output", "process", "trace"],
-  up: ["auth", "connection", "describe", "local-fleet", "output", "process"],
+  up: ["auth", "connection", "describe", "local-fleet", "options", "output", "process"],
   doctor: ["auth", "connection", "local-fleet", "options", "output", "process", "tables", "up"],
   follow: ["connection", "describe", "options", "output", "process", "tasks", "trace"],
   commands: [

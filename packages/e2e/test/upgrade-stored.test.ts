@@ -16,7 +16,7 @@ import {
 import { ErrorCategory, Priority, type Task, TaskEvent, TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually, type ServiceProcess, startServiceProcess } from "@ccsp/testkit";
 import { Redis } from "ioredis";
-import { loadClient, restoreStored, type Stored } from "../src/earlier-release.js";
+import { loadClient, RELEASE, restoreStored, type Stored } from "../src/earlier-release.js";
 
 const QUEUE = fileURLToPath(new URL("../../../services/queue", import.meta.url));
 const ENGINE = "claude-code";
@@ -24,7 +24,7 @@ const HOUR_MS = 3_600_000;
 
 type QueueClient = ReturnType<typeof createClient<typeof QueueServiceService>> & { close(): void };
 
-describe("data that release 0.2.0 stored, in today's queue", function () {
+describe(`data that release ${RELEASE} stored, in today's queue`, function () {
   this.timeout(60_000);
   let redis: RedisServer;
   let raw: Redis;
@@ -39,7 +39,7 @@ describe("data that release 0.2.0 stored, in today's queue", function () {
     closing.push(() => redis.stop().then(() => undefined));
     raw = new Redis(redis.url);
     closing.push(() => raw.disconnect());
-    stored = await restoreStored(raw, "0.2.0", options);
+    stored = await restoreStored(raw, options);
     const env = { CCSP_REDIS_URL: redis.url, CCSP_ENGINES: `${ENGINE},opencode` };
     const lease = options?.leaseMs === undefined ? {} : { CCSP_QUEUE_LEASE: `${options.leaseMs}ms` };
     const queue = await startServiceProcess({ name: "queue", folder: QUEUE, env: { ...env, ...lease } });
@@ -180,12 +180,11 @@ describe("data that release 0.2.0 stored, in today's queue", function () {
     assert.equal(task?.result?.text, "a cached answer");
   });
 
-  for (const version of ["today", "0.2.0"]) {
+  for (const version of ["today", RELEASE]) {
     it(`works with an executor of ${version} that holds leases and then gets waiting tasks`, async () => {
       const queue = await start();
       const client = clientOf(queue);
-      const { wire } =
-        version === "today" ? { wire: { createClient, QueueServiceService } } : await loadClient(version);
+      const { wire } = version === "today" ? { wire: { createClient, QueueServiceService } } : await loadClient();
       const own = wire.createClient(wire.QueueServiceService, queue.address);
       closing.push(() => own.close());
       const held = new Map(Object.entries(stored.fences).map(([name, fence]) => [idOf(name), fence]));

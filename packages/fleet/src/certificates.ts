@@ -3,6 +3,7 @@ import { filesOf, folderFor, type Issued, keepAuthority, keepCertificates, type 
 import { isLoopback } from "@ccsp/config";
 import type { CertificateName } from "@ccsp/identity";
 import type { Clock } from "./clock.js";
+import type { OutputStream } from "./process.js";
 import { SERVICES, type ServiceName } from "./services.js";
 
 type Values = Readonly<Record<string, string>>;
@@ -91,7 +92,7 @@ const LOOK_EVERY_MS = 60 * 60 * 1000;
 /** Looks every hour which certificates are due, until it is closed. Running services read changed files by themselves. */
 export function renewCertificates(
   keep: () => Promise<readonly Issued[]>,
-  { clock, say }: { readonly clock: Clock; readonly say: (line: string) => void },
+  { clock, say }: { readonly clock: Clock; readonly say: (line: string, stream?: OutputStream) => void },
 ): { close(): Promise<void> } {
   const stopping = new AbortController();
   const looking = (async () => {
@@ -99,7 +100,8 @@ export function renewCertificates(
       await clock.sleep(LOOK_EVERY_MS, stopping.signal);
       if (stopping.signal.aborted) return;
       try {
-        for (const { wanted, why } of await keep()) say(`renewed the certificate of ${wanted.name.name}: ${why}`);
+        for (const { wanted, why } of await keep())
+          say(`renewed the certificate of ${wanted.name.name}: ${why}`, "stdout");
       } catch (error) {
         say(`certificates could not be renewed: ${error instanceof Error ? error.message : String(error)}`);
       }

@@ -15,7 +15,7 @@ import { type Kept, openConsul, openRedis } from "./infrastructure.js";
 import type { LineSource } from "./line-source.js";
 import { START_LIMIT_MS } from "./patience.js";
 import { localAddress, localHttpAddress, type Part, type PlanOptions, planUnits } from "./plan.js";
-import type { ManagedProcess, ProcessExit } from "./process.js";
+import type { ManagedProcess, OutputStream, ProcessExit } from "./process.js";
 import { type OnProgress, reported } from "./progress.js";
 import { untilAllReady } from "./readiness.js";
 import type { RedisServer } from "./redis.js";
@@ -122,7 +122,7 @@ const INHERITED = ["PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "NODE_COMPILE_CACHE
  * Resolves when all processes run (see `ready`). If one cannot be started, it stops the started ones and rejects.
  */
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
-  const say = (line: string) => options.onLine?.(line, { name: "fleet", stream: "stderr" });
+  const say = (line: string, stream: OutputStream = "stderr") => options.onLine?.(line, { name: "fleet", stream });
   const onProgress = options.onProgress ?? (() => {});
   const certificates = certificateOptions(options);
   const infrastructure = { ...options, clock: systemClock, say };
@@ -152,7 +152,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       options.redisUrl === undefined ? (await open("redis", () => openRedis(infrastructure))).server : undefined;
     const without = options.consulUrl === undefined ? (options.withoutConsul ?? whyNoConsul()) : undefined;
     if (without !== undefined) {
-      say(`without Consul (${without}): services find each other by fixed addresses`);
+      say(`without Consul (${without}): services find each other by fixed addresses`, "stdout");
       onProgress({ part: "consul", state: "absent", seconds: 0, why: without });
     }
     const wanted = options.consulUrl === undefined && without === undefined;

@@ -2,7 +2,7 @@ import { mkdtemp, rename, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { startWorld, type World, type WorldOptions } from "@ccsp/e2e-kit/world.js";
+import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import type { ServiceName } from "@ccsp/fleet";
 import type { Installation } from "./installation.js";
 
@@ -10,7 +10,7 @@ const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const REPLICAS = 2;
 
 /** How a test begins, if not with a fleet of this repository. */
-export interface LocalOptions extends Pick<WorldOptions, "plain" | "redisUrl" | "consulUrl"> {
+export interface LocalOptions {
   /** The release that the services have at first. */
   readonly from?: string;
 }
@@ -20,10 +20,7 @@ export interface LocalOptions extends Pick<WorldOptions, "plain" | "redisUrl" | 
  * of this repository, after `make build`. As on a host without containers, the link `current` says which release a
  * process starts from.
  */
-export async function openLocal({
-  from = ROOT,
-  ...options
-}: LocalOptions = {}): Promise<Installation & { readonly world: World }> {
+export async function openLocal({ from = ROOT }: LocalOptions = {}): Promise<Installation & { readonly world: World }> {
   const folder = await mkdtemp(join(tmpdir(), "ccsp-rollout-"));
   const current = join(folder, "current");
   let release = from;
@@ -40,7 +37,7 @@ export async function openLocal({
     monitor: REPLICAS,
     notification: REPLICAS,
   };
-  const world = await startWorld({ ...options, engine: "scripted", root: current, replicas, slots: 4 });
+  const world = await startWorld({ engine: "scripted", root: current, replicas, slots: 4 });
   /** The replicas that were started from the newest release, by service. */
   const replaced = new Map<ServiceName, Set<number>>();
 

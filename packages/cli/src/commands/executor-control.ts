@@ -1,5 +1,5 @@
 import type { ProbeResponse } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { type ConnectionOptions, withConnection } from "../connection/connection.js";
 import { atGateway } from "../connection/operator.js";
 import { lengthWords } from "../describe/task.js";
@@ -34,7 +34,7 @@ export function slotsCommand(io: Io): Command {
     .description("change how many runs of an engine an executor may have at the same time, until it restarts")
     .argument("<executor>", "its id")
     .argument("<engine>", "engine name")
-    .argument("<number>", "0 to 500", wholeNumber())
+    .argument("<number>", "1 to 500", slotsNumber)
     .addHelpText("after", "\nExample:\n  ccsp executor slots executor-1 claude-code 4")
     .action(async (executorId: string, engine: string, slots: number, options: ConnectionOptions) => {
       const answer = await atGateway(io, options, (gateway) => gateway.setConcurrency({ executorId, engine, slots }));
@@ -61,6 +61,15 @@ export function probeCommand(io: Io, end: (code: ExitCode) => void): Command {
       await showOne(io, options, { json, lines: () => [probeWords(answer)] });
       end(answer.ok ? EXIT.ok : EXIT.failed);
     });
+}
+
+const oneOrMore = wholeNumber(1);
+
+function slotsNumber(value: string): number {
+  if (Number(value) !== 0 || value.trim() === "") return oneOrMore(value);
+  throw new InvalidArgumentError(
+    "Without a slot its tasks would wait: `ccsp executor drain` stops the executor from taking work, and `ccsp pause engine/NAME` the engine everywhere.",
+  );
 }
 
 function probeWords({ ok, firstText, total, error, model, engineVersion }: ProbeResponse): string {

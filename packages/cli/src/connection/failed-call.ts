@@ -49,10 +49,10 @@ const EXIT_OF: Readonly<Record<Reason, ExitCode>> = {
   DEADLINE_EXCEEDED: EXIT.unavailable,
   SLOW_READER: EXIT.unavailable,
   CALLER_LIMIT: EXIT.unavailable,
-  // A retry does not help while an emergency stop is in force.
-  SUBMIT_STOPPED: EXIT.failed,
+  // A retry does not help before a person ends the emergency stop.
+  SUBMIT_STOPPED: EXIT.stopped,
   // It ends with the period of the budget, which may be a month.
-  BUDGET_EXHAUSTED: EXIT.failed,
+  BUDGET_EXHAUSTED: EXIT.stopped,
   CALL_CANCELLED: EXIT.failed,
   INTERNAL: EXIT.failed,
   // Reasons of executors' calls.
@@ -67,17 +67,34 @@ const EXIT_OF: Readonly<Record<Reason, ExitCode>> = {
 const isUnsureChange = (error: unknown): boolean =>
   error instanceof CallError && error.mayHaveTakenEffect && accessOf(error.method ?? "")?.audited === true;
 
-/** What a person can do about a refusal, beyond what its message says. */
-export function adviceFor(error: unknown): readonly string[] {
+const OF_THE_TOKEN: ReadonlySet<Reason | undefined> = new Set<Reason>([
+  "SCOPE_MISSING",
+  "TOKEN_EXPIRED",
+  "TOKEN_INVALID",
+  "TOKEN_REVOKED",
+]);
+
+/**
+ * What a person can do about a refusal, beyond what its message says. `fromVariable`: the token was the one of
+ * CCSP_TOKEN, which a shell may have for its programs.
+ */
+export function adviceFor(error: unknown, { fromVariable = false } = {}): readonly string[] {
   if (isUnsureChange(error))
     return ["the call may have taken effect, because a try of it got no answer: look before you repeat it"];
   const refused = error instanceof CcspError || error instanceof CallError;
-  if (!refused || error.reason !== "SCOPE_MISSING") return [];
-  const scope = error.metadata["scope"] ?? "";
+  if (!refused || !OF_THE_TOKEN.has(error.reason)) return [];
+  const which = fromVariable
+    ? ["this was the token in CCSP_TOKEN; without it: that of `ccsp login`, or one for your local fleet"]
+    : [];
+  const scope = error.reason === "SCOPE_MISSING" ? (error.metadata["scope"] ?? "") : "";
   const [least, ...more] = rolesWith(scope);
-  if (least === undefined) return [];
+  if (least === undefined) return which;
   const roles = [least, ...more].join(" or ");
-  return [`${scope} is in the role ${roles}; for such a token:`, `  ccsp token create --agent NAME --role ${least}`];
+  return [
+    ...which,
+    `${scope} is in the role ${roles}; for such a token:`,
+    `  ccsp token create --agent NAME --role ${least}`,
+  ];
 }
 
 /** The form in which `--json` shows an error. */

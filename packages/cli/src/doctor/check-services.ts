@@ -10,7 +10,7 @@ import { tryConnect } from "./try-connect.js";
 
 /** Asks the gateway, its HTTP server and each ops port, and the monitor for what the instances on other hosts report. */
 export async function checkServices(site: Site, installation: Promise<Installation>): Promise<readonly Found[]> {
-  const [gateway, http, { fleet }, ports] = await Promise.all([
+  const [gateway, http, told, ports] = await Promise.all([
     installation.then((told) => checkGateway(site, told)),
     checkHttp(site),
     installation,
@@ -21,8 +21,17 @@ export async function checkServices(site: Site, installation: Promise<Installati
     ...http,
     ...ports,
     ...site.unknownHosts.map(({ name, why }) => fail(name, why, "correct the name after --ops, or DNS")),
-    ...("why" in fleet ? [] : notOk(fleet.value.instances)),
+    ...unanswered(site, told),
+    ...("why" in told.fleet ? [] : notOk(told.fleet.value.instances)),
   ];
+}
+
+/** What the gateway could not say although the token allows it, as when the monitor does not answer. */
+function unanswered({ gateway }: Site, { fleet, executors, sessions }: Installation): readonly Found[] {
+  const mend = "look whether the monitor and the queue run, and into the log of the gateway";
+  return Object.entries({ instances: fleet, executors, logins: sessions }).flatMap(([what, told]) =>
+    "failed" in told ? [fail(`gateway ${gateway}`, `it does not say the ${what}: ${told.why}`, mend)] : [],
+  );
 }
 
 async function checkGateway({ gateway }: Site, { capabilities }: Installation): Promise<Found> {

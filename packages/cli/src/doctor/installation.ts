@@ -9,8 +9,8 @@ import { asOperator } from "../connection/operator.js";
 import { messageOf } from "../process/exit.js";
 import type { Site } from "./site.js";
 
-/** A part of what the gateway says, or why it does not say it. */
-export type Told<T> = { readonly value: T } | { readonly why: string };
+/** A part of what the gateway says, or why it does not say it. `failed`: it was asked for it. */
+export type Told<T> = { readonly value: T } | { readonly why: string; readonly failed?: true };
 
 /** What the gateway says of the installation. */
 export interface Installation {
@@ -47,7 +47,7 @@ export async function askInstallation({ io, options, gateway }: Site): Promise<I
 const told = <T>(answer: Promise<T>): Promise<Told<T>> =>
   answer.then(
     (value) => ({ value }),
-    (error: unknown) => ({ why: messageOf(error) }),
+    (error: unknown) => ({ why: messageOf(error), failed: true }),
   );
 
 const nothing = (why: string): Installation => ({

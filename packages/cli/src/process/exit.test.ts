@@ -19,6 +19,8 @@ describe("the exit code of an error", () => {
       SCOPE_MISSING: 3,
       TASK_NOT_FOUND: 4,
       QUEUE_FULL: 5,
+      SUBMIT_STOPPED: 7,
+      BUDGET_EXHAUSTED: 7,
       INTERNAL: 1,
     } as const;
     for (const reason of REASONS.filter((each) => each in expected)) {

@@ -9,6 +9,7 @@ export const EXIT = {
   notFound: 4,
   unavailable: 5,
   cancelled: 6,
+  stopped: 7,
   hungUp: 129,
   interrupted: 130,
   unread: 141,
@@ -19,14 +20,16 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 export const EXIT_HELP = `Exit codes:
   0    ok
-  1    the task failed, an emergency stop is in force, a part of the fleet
-       failed, or something unexpected happened
+  1    the task failed, a part of the fleet failed, or something unexpected
+       happened
   2    wrong usage, or a request that CCSP refuses as invalid
   3    not authenticated, or not allowed
   4    no such task, schedule, executor or session
   5    CCSP, or a Redis or Consul that its settings name, does not answer; or
        CCSP is full or overloaded: try again
   6    the task was cancelled
+  7    CCSP takes no such task now, and trying again does not help: an emergency
+       stop is in force, or a budget is used up
   129  the terminal was closed
   130  interrupted with Ctrl-C
   141  the reader of the output has gone, such as head

@@ -24,7 +24,7 @@ function stateOf({ executor: { status } }: ExecutorRow): string {
 
 const busy = ({ running, slots }: EngineStatus): string => `${running} of ${slots}`;
 
-/** Empty for an executor of 0.2.0, which does not say. */
+/** Empty for an executor that does not say. */
 function sandboxOf({ executor }: ExecutorRow): string {
   const sandbox = executor.status?.sandbox;
   if (!sandbox) return "";

@@ -23,11 +23,14 @@ export interface UsageLine {
   readonly line: string;
 }
 
-/** The columns for a grouping. */
+/**
+ * The columns for a grouping. At 80 columns there is room for two names that people can tell apart, runs, tokens and
+ * cost.
+ */
 export function usageColumns(by: readonly By[], per: string): readonly Column<UsageLine>[] {
   const named = by.map((each): Column<UsageLine> => {
     const { header, value } = BY[each];
-    return { header, value: ({ row }) => value(row) || "-", min: 8 };
+    return { header, value: ({ row }) => value(row) || "-", min: 8, wanted: 14 };
   });
   const number = (header: string, value: (row: UsageRow) => bigint, drop: number): Column<UsageLine> => ({
     header,
@@ -39,13 +42,13 @@ export function usageColumns(by: readonly By[], per: string): readonly Column<Us
     ...named,
     { header: "RUNS", value: ({ row }) => grouped(row.runs), align: "right" },
     number("FAILED", ({ failedRuns }) => failedRuns, 1),
-    number("IN", ({ usage }) => usage?.inputTokens ?? 0n, 4),
-    number("OUT", ({ usage }) => usage?.outputTokens ?? 0n, 4),
-    { ...number("CACHED", ({ usage }) => usage?.cacheReadTokens ?? 0n, 5), only: "wide" },
+    number("IN", ({ usage }) => usage?.inputTokens ?? 0n, 2),
+    number("OUT", ({ usage }) => usage?.outputTokens ?? 0n, 2),
+    { ...number("CACHED", ({ usage }) => usage?.cacheReadTokens ?? 0n, 6), only: "wide" },
     { header: "COST", value: ({ row }) => costWords(row), min: 10 },
-    { header: "RUN TIME", value: ({ row }) => meanOf(row.runTime, row.timedRuns), align: "right", drop: 3 },
+    { header: "RUN TIME", value: ({ row }) => meanOf(row.runTime, row.timedRuns), align: "right", drop: 4 },
     { header: "WAIT", value: ({ row }) => meanOf(row.queueWait, row.waitedRuns), align: "right", drop: 3 },
-    { header: `RUNS PER ${per.toUpperCase()}`, value: ({ line }) => line, drop: 2 },
+    { header: `RUNS PER ${per.toUpperCase()}`, value: ({ line }) => line, drop: 5 },
   ];
 }
 

@@ -3,7 +3,7 @@ import { count } from "../output/words.js";
 import { type Io, note } from "../process/io.js";
 import { printable } from "../process/printable.js";
 import type { FleetLog } from "./fleet-log.js";
-import { createLineFormat, type FleetLine } from "./log-lines.js";
+import { createLineFormat, type FleetLine, fleetWarning } from "./log-lines.js";
 import type { StartView } from "./start-view.js";
 
 /** Where the lines of a fleet go. These methods never fail: a fleet keeps running when its log cannot be written. */
@@ -62,7 +62,5 @@ function countingLost(put: (line: FleetLine, done: (written: boolean) => void) =
   return write;
 }
 
-const lostLine = (lost: number): FleetLine => ({
-  source: "fleet",
-  line: `${count(lost, "line")} before this one could not be written here`,
-});
+const lostLine = (lost: number): FleetLine =>
+  fleetWarning(`${count(lost, "line")} before this one could not be written here`);

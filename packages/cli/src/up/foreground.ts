@@ -8,6 +8,7 @@ import type { FleetEngine } from "./engine.js";
 import { sharedSettings, startLimitMs } from "./fleet-env.js";
 import type { FleetOutput } from "./fleet-output.js";
 import type { FolderLock } from "./folder-lock.js";
+import { fleetWarning, lineOf } from "./log-lines.js";
 import { startFailure } from "./start-failure.js";
 import { openTraces, type Traces } from "./traces.js";
 
@@ -51,7 +52,9 @@ export async function runFleet(io: Io, parts: FleetParts, options: UpOptions): P
     tellInterrupted();
   });
 
-  const traces = options.traces ? await openTraces(io.env, state, output.tell) : undefined;
+  const traces = options.traces
+    ? await openTraces(io.env, state, (text) => output.line(fleetWarning(text)))
+    : undefined;
   const close = async () => {
     await traces?.close();
     await engine.close();
@@ -110,7 +113,7 @@ async function start(
     consulUrl,
     ...(io.env["CCSP_WITHOUT_CONSUL"] === "1" && { withoutConsul: "CCSP_WITHOUT_CONSUL is 1" }),
     serviceEnv: await settingsByService({ ...traces?.settings, ...fleetSettings(io, state, engine) }),
-    onLine: (line, { name: source }) => output.line({ source, line }),
+    onLine: (line, source) => output.line(lineOf(line, source)),
     onProgress,
   });
 }

@@ -1,4 +1,5 @@
 import { SERVICES } from "@ccsp/fleet";
+import { didYouMean } from "../options/did-you-mean.js";
 import { zonedTime } from "../output/words.js";
 import { CliError, EXIT } from "../process/exit.js";
 import type { FleetLine } from "./log-lines.js";
@@ -26,6 +27,7 @@ export function createLineFilter(service: string | undefined, { since, level }: 
     throw new CliError(
       EXIT.usage,
       `no part of a fleet is named "${service}": name one of ${[...SERVICES, ...OTHERS].join(", ")}, or a replica such as queue-1`,
+      [didYouMean(service, [...SERVICES, ...OTHERS])].filter(Boolean),
     );
   }
   const least = LEVELS.findIndex((each) => each === level);

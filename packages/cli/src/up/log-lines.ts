@@ -1,3 +1,4 @@
+import type { LineSource } from "@ccsp/fleet";
 import { prettyFactory } from "pino-pretty";
 import { printable, printableText } from "../process/printable.js";
 
@@ -7,6 +8,18 @@ export interface FleetLine {
   readonly source: string;
   readonly line: string;
 }
+
+/** A line of a process. What the supervisor itself says gets the form in which services log: with level and time. */
+export function lineOf(line: string, { name: source, stream }: LineSource): FleetLine {
+  if (source !== "fleet") return { source, line };
+  return {
+    source,
+    line: JSON.stringify({ level: stream === "stderr" ? "warn" : "info", time: new Date(), msg: line }),
+  };
+}
+
+/** A warning of the supervisor. */
+export const fleetWarning = (text: string): FleetLine => lineOf(text, { name: "fleet", stream: "stderr" });
 
 const COLOURS = [36, 33, 35, 32, 34, 96, 93, 95, 92, 94];
 

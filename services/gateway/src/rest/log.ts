@@ -8,7 +8,7 @@ import { linkToNext } from "./link.js";
 
 /**
  * The queue sends the entries that it has one after the other, and then ends the stream. If it pauses for this long, the
- * answer is a part of the log. So it always is with a queue of 0.2.0, which does not end the stream.
+ * answer is a part of the log.
  */
 const IDLE_MS = 2_500;
 /** A longer log comes in parts. */
