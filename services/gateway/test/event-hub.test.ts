@@ -47,8 +47,8 @@ describe("a reader of earlier events", function () {
     const unread: (() => void)[] = [];
     const socket = {
       bufferedAmount: 0,
-      send(text: string, done: () => void) {
-        const { type, data, count } = JSON.parse(text);
+      send(text: string | Buffer, _: object, done: () => void) {
+        const { type, data, count } = JSON.parse(String(text));
         if (type !== "subscribed") got.push(type === "event" ? data.taskId : { [type]: count });
         unread.push(done);
       },
