@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -161,6 +162,47 @@ describe("a hostile task", function () {
     assert.notEqual(first.conversationId, "");
     await alice.run({ prompt: "which colour?", conversation: { id: first.conversationId } }).result();
     assert.match(world.simulator.requests.at(-1)?.said.join("\n") ?? "", /the colour is blue[^]*which colour\?/);
+  });
+
+  it("gets nothing from outside the allowed root, and writes no repository, by a .git and links of its own", async function () {
+    const root = await realpath(await mkdtemp(join(folder, "root-")));
+    const outside = await realpath(await mkdtemp(join(folder, "outside-")));
+    const work = join(root, "work");
+    await mkdir(work);
+    const victim = join(root, "victim");
+    const git = (...args: readonly string[]) =>
+      execFileSync("git", ["-c", "user.name=a", "-c", "user.email=a@b.c", ...args], { encoding: "utf8" });
+    for (const [at, says] of [
+      [victim, "it is the victim"],
+      [outside, "it is outside"],
+    ] as const) {
+      git("init", "--quiet", at);
+      git("-C", at, "commit", "--quiet", "--allow-empty", "--message", says);
+      await writeFile(join(at, "note"), says);
+    }
+    world = await startOpenWorld(folder, "required", root).catch((error: unknown) => {
+      if (/no sandbox for runs/.test(String(error))) skip(this, "this host has no sandbox for runs");
+      throw error;
+    });
+    const mallory = world.client("mallory");
+    const run = (script: string) =>
+      mallory.run({ prompt: bash(script), permissionMode: "skip", workingFolder: work }).result();
+    const evil = `export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b.c GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b.c
+      git log --format=%s; git commit --allow-empty --message evil; git config core.fsmonitor evil; cat */note
+      touch victim/new victim/.git/hooks/evil`;
+    for (const named of [outside, victim]) {
+      await run(`rm -rf .git; ln -sfn ${outside} out; ln -sfn ../victim victim; echo "gitdir: ${named}/.git" >.git`);
+      await run(evil);
+    }
+    const said = world.simulator.requests.flatMap(({ toolResults }) => toolResults).join("\n");
+    assert.match(said, /it is the victim[^]*it is the victim/, "the attempts prove nothing");
+    assert.doesNotMatch(said, /it is outside/);
+    for (const at of [victim, outside]) {
+      assert.doesNotMatch(git("-C", at, "log", "--format=%s"), /evil/);
+      assert.doesNotMatch(await readFile(join(at, ".git", "config"), "utf8"), /evil/);
+      assert.deepEqual((await readdir(at)).toSorted(), [".git", "note"]);
+    }
+    assert.ok(!(await readdir(join(victim, ".git", "hooks"))).includes("evil"));
   });
 
   it("can do all that the executor's user can without a sandbox", async () => {

@@ -55,6 +55,7 @@ export {
   type FileFacts,
   FileRefused,
   followLinks,
+  type HeldEntry,
   inFolder,
   makeFolderBelow,
   type OpenFolder,

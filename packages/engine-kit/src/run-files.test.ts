@@ -170,4 +170,22 @@ describe("a folder of a run, as the executor opens it", () => {
     await run.remove("a");
     assert.equal(await open(), before);
   });
+
+  const onLinux = process.platform === "linux" ? it : it.skip;
+  onLinux("holds files and folders open for a mount, and says where a link leads, without following it", async () => {
+    await mkdir(join(path, "run", "folder"));
+    await writeFile(join(path, "run", "file"), "x");
+    await symlink(secret, join(path, "run", "link"));
+    execFileSync("mkfifo", [join(path, "run", "pipe")]);
+    for (const kind of ["file", "folder"] as const) {
+      const held = await run.hold(kind);
+      assert.ok(held && held.kind === kind);
+      await rename(join(path, "run", kind), join(path, "run", `${kind}-moved`));
+      assert.equal(await readlink(`/proc/self/fd/${held.fd}`), join(path, "run", `${kind}-moved`));
+      await held.close();
+    }
+    assert.deepEqual(await run.hold("link"), { kind: "link", target: secret });
+    assert.deepEqual([await run.hold("pipe"), await run.hold("none")], [undefined, undefined]);
+    assert.deepEqual(await run.list(10, "links"), ["link"]);
+  });
 });

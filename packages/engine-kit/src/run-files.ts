@@ -1,5 +1,17 @@
 import { constants } from "node:fs";
-import { chmod, type FileHandle, lstat, mkdir, open, opendir, realpath, rename, rmdir, unlink } from "node:fs/promises";
+import {
+  chmod,
+  type FileHandle,
+  lstat,
+  mkdir,
+  open,
+  opendir,
+  readlink,
+  realpath,
+  rename,
+  rmdir,
+  unlink,
+} from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -32,8 +44,14 @@ export interface OpenFolder {
   /** What has this name. A link is not followed. Undefined: nothing. */
   facts(name: string): Promise<FileFacts | undefined>;
 
-  /** Up to `most` names, in no order. */
-  list(most: number): Promise<readonly string[]>;
+  /**
+   * Opens what has this name, so that it can be mounted: neither to read nor to write, and a link is not followed. Only
+   * on Linux. Undefined: there is nothing, or no regular file, folder or link.
+   */
+  hold(name: string): Promise<HeldEntry | undefined>;
+
+  /** Looks at up to `most` names, in no order. `only`: returns those of links. */
+  list(most: number, only?: "links"): Promise<readonly string[]>;
 
   /** Makes a file that only this user can read. Rejects if the name is in use. Leaves nothing behind if it fails. */
   create(name: string, content: string | Uint8Array): Promise<void>;
@@ -56,6 +74,11 @@ export interface ReadOptions {
   /** For a folder that people share: the file may have another owner and further links. */
   readonly shared?: boolean;
 }
+
+/** A link is not open: it has only the text where it leads. */
+export type HeldEntry =
+  | { readonly kind: "file" | "folder"; readonly fd: number; close(): Promise<void> }
+  | { readonly kind: "link"; readonly target: string };
 
 export interface FileFacts {
   /** A regular file of this user, with one link. */
@@ -164,6 +187,7 @@ const NO_LINKS = WITHOUT_PROC ? 0x20000000 : constants.O_NOFOLLOW;
 /** With O_PATH (Linux), a folder needs no permission to read, and nothing that is not a folder is really opened. */
 const FOLLOWED = constants.O_DIRECTORY | (WITHOUT_PROC ? constants.O_RDONLY : 0o10000000);
 const FOLDER = FOLLOWED | NO_LINKS;
+const HELD = 0o10000000 | NO_LINKS;
 /** O_NONBLOCK: the open of a pipe, or of a file with a lease, does not wait. */
 const READ = NO_LINKS | constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 const CREATE = NO_LINKS | constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
@@ -226,13 +250,26 @@ class HeldFolder implements OpenFolder {
     return stats && { plain, bytes: stats.size, changedMs: stats.mtimeMs };
   }
 
-  async list(most: number): Promise<readonly string[]> {
+  async hold(name: string): Promise<HeldEntry | undefined> {
+    const path = this.#at(name);
+    const handle = await orAbsent(open(path, HELD).catch((error: unknown) => refuse(error, name)));
+    const stats = await handle?.stat();
+    if (handle && stats && (stats.isFile() || stats.isDirectory()))
+      return { kind: stats.isFile() ? "file" : "folder", fd: handle.fd, close: () => handle.close() };
+    await handle?.close();
+    // By now it may be something else: then it is no link.
+    const target = stats?.isSymbolicLink() ? await readlink(path).catch(() => undefined) : undefined;
+    return target === undefined ? undefined : { kind: "link", target };
+  }
+
+  async list(most: number, only?: "links"): Promise<readonly string[]> {
     await this.#check();
     const names: string[] = [];
     if (most <= 0) return names;
-    for await (const { name } of await opendir(this.#place)) {
-      names.push(name);
-      if (names.length >= most) break;
+    let left = most;
+    for await (const entry of await opendir(this.#place)) {
+      if (only !== "links" || entry.isSymbolicLink()) names.push(entry.name);
+      if (--left === 0) break;
     }
     return names;
   }

@@ -12,12 +12,14 @@ export const runOptions = ({
   agentId,
   limits,
   workingFolder,
+  workingRoot,
   traceparent,
-}: RunRequest): Pick<RunOptions, "run" | "agentId" | "wallMs" | "workingFolder" | "traceparent"> => ({
+}: RunRequest): Pick<RunOptions, "run" | "agentId" | "wallMs" | "workingFolder" | "workingRoot" | "traceparent"> => ({
   run: `${taskId}:${fence}`,
   agentId,
   wallMs: limits.wallMs,
   workingFolder,
+  workingRoot,
   traceparent,
 });
 

@@ -28,6 +28,8 @@ export interface RunOptions {
   readonly traceparent: string;
   /** Absolute path of a folder to work in, which is kept. Undefined: a throwaway folder. */
   readonly workingFolder?: string | undefined;
+  /** The allowed root that has the working folder: an absolute path without links. */
+  readonly workingRoot?: string | undefined;
   /**
    * For a run whose process starts in the same way for every run with this key: in a throwaway folder, with nothing of
    * the run except `input`. Such a run may get a process that was started by the `prepare` of an earlier run with the

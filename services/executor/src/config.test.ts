@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { ConfigError, load } from "@ccsp/config";
+import { MOST_OUTPUT_BYTES } from "@ccsp/protos/bounds.js";
 import { loadExecutorService } from "./service.js";
 
 type Define = Awaited<ReturnType<typeof loadExecutorService>>["define"];
@@ -15,6 +16,13 @@ function faultsOf(env: Record<string, string>, define: Define): readonly string[
 }
 
 describe("the executor's settings", () => {
+  it("let a run print as much as the queue lets a task ask for, and no more", async () => {
+    const { define } = await loadExecutorService({});
+    assert.equal(load({}, define).config.policy.outputBytes, MOST_OUTPUT_BYTES);
+    const faults = (bytes: number) => faultsOf({ CCSP_EXECUTOR_MAX_OUTPUT_BYTES: String(bytes) }, define);
+    assert.deepEqual([faults(MOST_OUTPUT_BYTES), faults(MOST_OUTPUT_BYTES + 1).length], [[], 1]);
+  });
+
   it("are refused when an allowed root has the executor's folder or the file of more roots in it", async () => {
     const { define } = await loadExecutorService({});
     const own = { CCSP_EXECUTOR_DIR: "/srv/executor", CCSP_EXECUTOR_ALLOWED_ROOTS_FILE: "/etc/ccsp/roots" };

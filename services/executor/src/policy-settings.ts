@@ -1,5 +1,6 @@
 import type { Settings } from "@ccsp/config";
 import type { PermissionMode } from "@ccsp/engine-kit";
+import { MOST_OUTPUT_BYTES } from "@ccsp/protos/bounds.js";
 import type { Policy } from "./domain/policy.js";
 
 /** The longest task time that the queue accepts. A Node timer longer than 24.8 days would fire immediately. */
@@ -38,11 +39,10 @@ export function definePolicy(settings: Settings): Policy {
       min: 1_000,
       max: LONGEST_MS,
     }),
-    // The output and the other fields of a result must fit into one message to the queue.
     outputBytes: settings.integer("CCSP_EXECUTOR_MAX_OUTPUT_BYTES", "most bytes that an engine may print in a run", {
-      default: 8 * 1024 * 1024,
+      default: MOST_OUTPUT_BYTES,
       min: 1_024,
-      max: 11 * 1024 * 1024,
+      max: MOST_OUTPUT_BYTES,
     }),
     maxTurns: positive(settings, "CCSP_EXECUTOR_MAX_TURNS", "most model turns of a run; unset: any number", {
       pattern: /^[1-9]\d{0,8}$/,

@@ -17,6 +17,7 @@ import { createConversations } from "./domain/conversations.js";
 import { Executor } from "./domain/executor.js";
 import { Hooks } from "./domain/hooks/hooks.js";
 import { policedParts } from "./domain/policy.js";
+import { createToldPolicy } from "./domain/told-policy.js";
 import { enginePlugins } from "./engines/config.js";
 import { openEngines } from "./engines/open.js";
 import { loadEngines } from "./engines/registry.js";
@@ -142,6 +143,7 @@ async function openExecutor(
     writable: config.sandbox.writes,
     warn: (detail) => log.warn(detail, "line of the file of allowed roots is not used"),
   });
+  const admission = { policy: config.policy, files: hostFiles, moreRoots, noWorkingFolders };
   const executor = new Executor({
     executorId,
     bootId,
@@ -156,7 +158,8 @@ async function openExecutor(
     onClockAhead: watchClockAhead(registry, { service: "executor", of: "the queue's", log }),
     tracing: createAttemptTracing(executorId),
     clock: systemClock,
-    admit: createAdmission({ policy: config.policy, files: hostFiles, moreRoots, noWorkingFolders }),
+    admit: createAdmission(admission),
+    tells: createToldPolicy({ ...admission, rootsMayChange: config.rootsFile !== undefined }),
     conversations: createConversations({ executorId, queue, kept, log }),
     drainMs: config.drainMs,
     giveBackMs: graceMs + GIVE_BACK_MARGIN_MS,

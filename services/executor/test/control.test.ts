@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { mkdtemp, realpath, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freePort } from "@ccsp/fleet";
 import { type Client, createClient } from "@ccsp/grpc-kit";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
-import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
+import type { RunPolicy } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { ErrorCategory, PermissionMode } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { CLAUDE_CODE_BIN, CLAUDE_CODE_VERSION, eventually, isOfSandbox, startSimulator } from "@ccsp/testkit";
 import { expectProcesses } from "./processes.js";
 import { type Rig, resultOf, withRig } from "./rig.js";
@@ -31,6 +33,35 @@ const ECHO = fileURLToPath(new URL("plugins/echo.mjs", import.meta.url));
 describe("controlling an executor", function () {
   this.timeout(60_000);
   afterEach(() => expectProcesses(0));
+
+  it("tells the queue what its operator lets tasks ask for, and its roots unless a file may change them", async () => {
+    const folder = await realpath(await mkdtemp(join(tmpdir(), "ccsp-roots-")));
+    await symlink("/usr/share", join(folder, "link"));
+    const env = {
+      CCSP_EXECUTOR_ALLOWED_ROOTS: join(folder, "link"),
+      CCSP_EXECUTOR_PERMISSION_MODES: "plan,skip",
+      CCSP_EXECUTOR_MAX_TURNS: "7",
+      CCSP_EXECUTOR_DENIED_TOOLS: "WebFetch",
+    };
+    const told = async (more: Record<string, string>) => {
+      let policy: RunPolicy | undefined;
+      await withRig({ ...env, ...more }, async ({ queue }) => {
+        policy = await eventually(() => queue.syncs.at(-1)?.policy ?? assert.fail("it tells nothing"));
+      });
+      return policy ?? assert.fail("it tells nothing");
+    };
+    const { noWorkingFolders: _, ...policy } = await told({});
+    assert.deepEqual(policy, {
+      permissionModes: [PermissionMode.PLAN, PermissionMode.SKIP],
+      roots: [join(folder, "link"), "/usr/share"],
+      rootsMayChange: false,
+      most: { wallTime: { seconds: 86_400n, nanos: 0 }, outputBytes: 11_534_336n, turns: 7, budgetUsd: undefined },
+      deniedTools: ["WebFetch"],
+    });
+    const changing = await told({ CCSP_EXECUTOR_ALLOWED_ROOTS_FILE: join(folder, "roots", "file") });
+    assert.deepEqual([changing.roots, changing.rootsMayChange], [[], true]);
+    await rm(folder, { recursive: true });
+  });
 
   it("lists its engines with their origin and capabilities", () =>
     withExecutor(

@@ -18,6 +18,8 @@ export interface ScriptOptions extends Partial<SupervisorOptions> {
   readonly wallMs?: number;
   readonly prepare?: (folder: RunFolder) => Promise<void>;
   readonly workingFolder?: string;
+  /** The allowed root that has it. */
+  readonly workingRoot?: string;
 }
 
 export interface Supervised {
@@ -36,7 +38,10 @@ export async function supervised(): Promise<Supervised> {
   const dir = await mkdtemp(join(tmpdir(), "ccsp-supervision-test-"));
   const supervisors: { close(): Promise<void> }[] = [];
   let runs = 0;
-  async function launch(script: string, { prepare = async () => {}, workingFolder, ...options }: ScriptOptions = {}) {
+  async function launch(
+    script: string,
+    { prepare = async () => {}, workingFolder, workingRoot, ...options }: ScriptOptions = {},
+  ) {
     const supervisor = createSupervisor({
       executorId: SUPERVISION_TEST,
       // Each supervisor has its own boot id. A supervisor ends processes that have its boot's cookie and are not its
@@ -65,6 +70,7 @@ export async function supervised(): Promise<Supervised> {
       },
       traceparent: "",
       workingFolder,
+      workingRoot,
     });
   }
   return {

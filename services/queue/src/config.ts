@@ -163,7 +163,7 @@ function defineRetries(settings: Settings): Pick<QueueConfig, "retryBaseMs" | "r
     refusals: {
       runs: settings.integer(
         "CCSP_QUEUE_REFUSALS",
-        "most runs of a task that may end in a rate limit, an overload or a refused login; then it fails",
+        "most runs of a task that may end in a rate limit, an overload or a refused login; the next such failure is final",
         { default: 50, min: 1 },
       ),
       waitMs: settings.durationMs(

@@ -2,6 +2,7 @@ import { createBacklog } from "./application/backlog.js";
 import { createByFilter } from "./application/by-filter.js";
 import { createComplete } from "./application/complete.js";
 import { createListWaiting } from "./application/list-waiting.js";
+import type { Policies } from "./application/policies.js";
 import { createQuestions } from "./application/questions.js";
 import { createRunLearner } from "./application/run-learner.js";
 import { createStatusFeed } from "./application/status-feed.js";
@@ -24,15 +25,17 @@ export interface ApplicationDeps {
   /** Absent: no results are cached. */
   readonly cache?: TaskCache | undefined;
   readonly conversations: TaskConversations;
+  readonly policies: Policies;
 }
 
 /** What the RPCs use of `application/`, except submissions, which schedules use too. Does no I/O. */
-export function createApplication({ store, queue, moves, order, limits, cache, conversations }: ApplicationDeps) {
+export function createApplication({ store, queue, moves, order, limits, cache, ...deps }: ApplicationDeps) {
+  const { conversations, policies } = deps;
   const getStatus = async () => toStatusMessage(await readStatus(store, order()), limits);
   const learn = createRunLearner(store, () => performance.now());
   return {
     byFilter: createByFilter({ store, moves }),
-    questions: createQuestions({ store, queue, order, limits, conversations }),
+    questions: createQuestions({ store, queue, order, limits, conversations, policies }),
     listWaiting: createListWaiting({ store, order, engines: limits.engines }),
     complete: createComplete({ queue, conversations, cache, learn }),
     backlog: createBacklog(store, () => performance.now()),

@@ -2,6 +2,7 @@ import { CallerBounds, implement } from "@ccsp/grpc-kit";
 import { type ServiceDefinition, startList } from "@ccsp/lifecycle";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { Logger } from "pino";
+import { createPolicies } from "./application/policies.js";
 import { openCache } from "./cache/open-cache.js";
 import { createTaskCache } from "./cache/task-cache.js";
 import { defineQueue, type QueueConfig } from "./config.js";
@@ -64,21 +65,24 @@ const START = startList<QueueConfig>()
     openConversations(config.conversations, { redis: redis.client, tasks, share: shareOf(config) }),
   )
   .add("taskLimits", ({ config: { maxPromptBytes, engines } }) => ({ maxPromptBytes, engines }))
+  .add("policies", ({ storage: { store } }) => createPolicies(store, () => performance.now()))
   .add(
     "submissions",
-    ({ config, storage, rules: { queue, traces }, taskLimits, taskCache, conversations, open, registry }) => {
+    ({ config, storage, rules: { queue, traces }, taskLimits, taskCache, conversations, policies, open, registry }) => {
       const newId = createTaskIds(config.shards);
-      const deps = { queue, traces, limits: taskLimits, newId, cache: taskCache, conversations };
-      return openSubmissions(config.overload, { open, registry, redis: storage.redis }, deps);
+      const deps = { queue, traces, limits: taskLimits, newId, cache: taskCache, conversations, policies };
+      const { redis, store: intake } = storage;
+      return openSubmissions(config.overload, { open, registry, redis }, { ...deps, intake });
     },
   )
   .open("schedules", ({ storage: { redis, replicas, room, wakes }, submissions: { enqueue }, registry, log }) =>
     openSchedules({ redis: redis.client, replicas, room, wakes, enqueue, registry, log }),
   )
   .add("grpc", ({ config, storage, rules, limits: setLimits, taskLimits: limits, ...parts }) => {
-    const { sync, taskCache: cache, conversations, submissions, schedules, serveGrpc } = parts;
+    const { sync, taskCache: cache, conversations, policies, submissions, schedules, serveGrpc } = parts;
     const { store, wakes, clock } = storage;
-    const application = createApplication({ ...rules, store, order: setLimits.order, limits, cache, conversations });
+    const shared = { limits, cache, conversations, policies };
+    const application = createApplication({ ...rules, store, order: setLimits.order, ...shared });
     const slices = { submissions, conversations, schedules: schedules.schedules, setLimits: setLimits.limits };
     const handlers = queueHandlers({ ...rules, store, wakes, clock, sync, limits, ...slices, ...application });
     const callers = new CallerBounds({ unreadBytes: config.callerUnreadBytes });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { CallError } from "@ccsp/grpc-kit";
 import type { EstimateTaskResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
-import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { PermissionMode, Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { eventually } from "@ccsp/testkit";
 import { type QueueClient, result, serveReplica, spec, syncRequest } from "./grpc-world.js";
@@ -53,6 +53,68 @@ function estimates(shards: number): void {
     }
     await estimate();
     assert.deepEqual(await world.keys(), []);
+  });
+
+  it("refuses, as Enqueue does, what every executor of the engine forbids, until one allows it", async () => {
+    const most = { wallTime: undefined, outputBytes: 100n };
+    const policy = {
+      roots: ["/srv"],
+      noWorkingFolders: false,
+      rootsMayChange: false,
+      most,
+      deniedTools: [],
+      permissionModes: [PermissionMode.PLAN],
+    };
+    await client.sync(syncRequest({ policy }));
+    const asked = spec({
+      permissionMode: PermissionMode.SKIP,
+      workingFolder: "/etc",
+      limits: { wallTime: undefined, outputBytes: 101n },
+    });
+    const allowed = spec({
+      permissionMode: PermissionMode.PLAN,
+      workingFolder: "/srv/a",
+      limits: { wallTime: undefined, outputBytes: 100n },
+    });
+    const calls = (of: typeof asked) => [
+      client.estimateTask({ agentId: "alice", spec: of }),
+      client.enqueue({ agentId: "alice", spec: of, requestId: "" }),
+    ];
+    for (const call of calls(asked)) {
+      await assert.rejects(call, (error) => {
+        assert.ok(error instanceof CallError);
+        assert.equal(error.reason, "INVALID_FIELD");
+        assert.deepEqual(
+          error.fields.map(({ field, description }) => `${field}: ${description}`),
+          [
+            "spec.permission_mode: no executor of claude-code allows it: only plan",
+            "spec.working_folder: no executor of claude-code allows it: it is in no allowed folder",
+            "spec.limits.output_bytes: no executor of claude-code allows it: at most 100",
+          ],
+        );
+        return true;
+      });
+    }
+    const items = [asked, allowed].map((of) => ({ spec: of, requestId: "" }));
+    const { outcomes } = await client.enqueueBatch({ agentId: "alice", items });
+    assert.deepEqual(
+      outcomes.map(({ outcome }) => outcome?.$case),
+      ["refused", "taskId"],
+    );
+    await Promise.all(calls(allowed));
+    // A repeated request gets its task, although no executor allows it any more.
+    const twice = { agentId: "alice", spec: allowed, requestId: "twice" };
+    const { task } = await client.enqueue(twice);
+    await client.sync(syncRequest({ sequence: 2n, policy: { ...policy, roots: [] } }));
+    assert.equal((await client.enqueue(twice)).task?.id, task?.id);
+    const again = await client.enqueueBatch({ agentId: "alice", items: [{ spec: allowed, requestId: "twice" }] });
+    assert.deepEqual(again.outcomes[0]?.outcome, { $case: "taskId", value: task?.id });
+    // The queue does not judge folders that may change at any time.
+    await client.sync(syncRequest({ sequence: 3n, policy: { ...policy, roots: [], rootsMayChange: true } }));
+    await Promise.all(calls(allowed));
+    // One of an earlier release does not tell its policy.
+    await client.sync(syncRequest({ executorId: "ex-2" }));
+    await Promise.all(calls(asked));
   });
 
   it("learns from results how long runs take, and returns it in quantiles", async () => {

@@ -4,6 +4,7 @@ import { type Admit, CallError, type Client, createClient, implement, serveGrpc 
 import { QueueServiceService, type SyncRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
+import { createPolicies } from "../src/application/policies.js";
 import { createSubmissions } from "../src/application/submissions.js";
 import type { TaskCache } from "../src/cache/task-cache.js";
 import { openConversations } from "../src/conversations/open-conversations.js";
@@ -59,7 +60,10 @@ export async function serveReplica(
     tasks: store,
     share: (all) => all,
   });
-  const submissions = createSubmissions({ queue, limits, newId, cache, conversations });
+  let reads = 0;
+  // Each call sees the executors as they are.
+  const policies = createPolicies(store, () => 1_000 * reads++);
+  const submissions = createSubmissions({ queue, limits, newId, cache, conversations, policies, intake: store });
   const handlers = queueHandlers({
     queue,
     sync,
@@ -72,7 +76,7 @@ export async function serveReplica(
     conversations,
     schedules: createSchedules(createScheduleStore(world.redis.client, () => world.clock.now)),
     setLimits: live.limits,
-    ...createApplication({ store, queue, moves, order: live.order, limits, cache, conversations }),
+    ...createApplication({ store, queue, moves, order: live.order, limits, cache, conversations, policies }),
     clock: { now: () => world.clock.now },
     traces: { leased: () => undefined },
   });
@@ -137,5 +141,6 @@ export const syncRequest = (more: Partial<SyncRequest> = {}): SyncRequest => ({
   emergency: undefined,
   slotChanges: [],
   adaptsSlots: false,
+  policy: undefined,
   ...more,
 });

@@ -3,7 +3,7 @@ import { Refusal } from "@ccsp/errors";
 import { CallError, createClient, implementSome, serveGrpc } from "@ccsp/grpc-kit";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
-import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { RunLimits, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually, type LeakCheck, leakCheck } from "@ccsp/testkit";
 import { Registry } from "prom-client";
 import { createSubmissions } from "../src/application/submissions.js";
@@ -115,26 +115,42 @@ describe("schedules", () => {
     assert.equal(await times(), 1);
   });
 
-  it("with a wall time of 0, which 0.2.0 stored, make tasks with the default, and nobody can store it any more", async () => {
-    const { client } = await replica();
-    const none = spec({ limits: { wallTime: { seconds: 0n, nanos: 0 } } });
-    await assert.rejects(client.putSchedule({ schedule: schedule({ spec: none }) }), (error) => {
-      assert.ok(error instanceof CallError);
-      assert.deepEqual(error.fields[0]?.field, "schedule.spec.limits.wall_time");
-      return true;
+  for (const [what, field, limits, becomes] of [
+    [
+      "a wall time of 0, which 0.2.0 stored",
+      "wall_time",
+      { wallTime: { seconds: 0n, nanos: 0 } },
+      { wallTime: undefined },
+    ],
+    [
+      "64 MiB of output, which 0.3.0 stored",
+      "output_bytes",
+      { wallTime: undefined, outputBytes: 67_108_864n },
+      { wallTime: undefined, outputBytes: 11_534_336n },
+    ],
+  ] as const) {
+    it(`with ${what}, make tasks, and nobody can store it any more`, async () => {
+      const { client } = await replica();
+      const none = spec({ limits });
+      await assert.rejects(client.putSchedule({ schedule: schedule({ spec: none }) }), (error) => {
+        assert.ok(error instanceof CallError);
+        assert.deepEqual(error.fields[0]?.field, `schedule.spec.limits.${field}`);
+        return true;
+      });
+      await client.putSchedule({ schedule: schedule() });
+      const key = scheduleKeys.of("alice");
+      const stored = (await world.redis.client.hget(key, "report")) ?? assert.fail();
+      const base64 = (of: TaskSpec) => Buffer.from(TaskSpec.encode(of).finish()).toString("base64");
+      const older = stored.replace(base64(spec()), base64(none));
+      assert.notEqual(older, stored);
+      await world.redis.client.hset(key, "report", older);
+      await moveTo("09:00:00");
+      await eventually(async () => assert.equal(await times(), 1));
+      const { schedules } = await client.listSchedules({ agentId: "alice" });
+      const { lastFault, spec: shown } = schedules[0] ?? assert.fail();
+      assert.deepEqual([lastFault, shown?.limits], ["", RunLimits.fromPartial(becomes)]);
     });
-    await client.putSchedule({ schedule: schedule() });
-    const key = scheduleKeys.of("alice");
-    const stored = (await world.redis.client.hget(key, "report")) ?? assert.fail();
-    const base64 = (of: TaskSpec) => Buffer.from(TaskSpec.encode(of).finish()).toString("base64");
-    const older = stored.replace(base64(spec()), base64(none));
-    assert.notEqual(older, stored);
-    await world.redis.client.hset(key, "report", older);
-    await moveTo("09:00:00");
-    await eventually(async () => assert.equal(await times(), 1));
-    const { schedules } = await client.listSchedules({ agentId: "alice" });
-    assert.deepEqual([schedules[0]?.lastFault, schedules[0]?.spec?.limits?.wallTime], ["", undefined]);
-  });
+  }
 
   it("make each task once with two replicas, even when one stops and another starts in between", async () => {
     const [one, two] = [await replica(), await replica()];

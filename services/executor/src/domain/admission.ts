@@ -133,7 +133,7 @@ const namesPaths = ({ workingFolder, includeFiles }: Lease): boolean => workingF
  * A root that does not exist allows nothing. A root inside of another one allows nothing more than that one: a run could
  * put a link in its place.
  */
-async function realRoots(paths: readonly string[], files: HostFiles): Promise<readonly Root[]> {
+export async function realRoots(paths: readonly string[], files: HostFiles): Promise<readonly Root[]> {
   const outer = paths.filter((path) => !paths.some((other) => isInside(path, other)));
   const found = await Promise.all(outer.map(async (path) => ({ path, real: (await files.resolve(path))?.real })));
   const roots = found.flatMap(({ path, real }) => (real === undefined ? [] : [{ path, real }]));

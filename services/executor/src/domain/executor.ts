@@ -9,7 +9,7 @@ import type { InstalledEngine } from "./installed-engine.js";
 import { type KeptEnds, tellLeft } from "./kept-ends.js";
 import { LoginChecks } from "./login-checks.js";
 import { createProbe, type Probe, type ProbeReport } from "./probe.js";
-import type { Lease, LeaseId, SlotChange, SyncAnswer } from "./queue.js";
+import type { Lease, LeaseId, SlotChange, SyncAnswer, ToldPolicy } from "./queue.js";
 import { SyncLoop, type SyncState } from "./sync-loop.js";
 import type { WarmProcesses } from "./warm.js";
 
@@ -19,6 +19,8 @@ export interface ExecutorOptions extends AttemptDeps {
   readonly engines: readonly InstalledEngine[];
   readonly kept: KeptEnds;
   readonly warm: WarmProcesses;
+  /** What the queue is told of the policy. Absent: nothing. */
+  readonly tells?: (() => Promise<ToldPolicy | undefined>) | undefined;
   /**
    * Called after each answered Sync with the time that this host's clock is ahead of the queue's clock. The value may
    * be too high, by at most the answer's travel time.
@@ -97,6 +99,7 @@ export class Executor {
       log: this.#log,
       holds: (id) => this.#held.find(id) !== undefined,
       state: () => this.#state(),
+      policy: options.tells,
       apply: (answer, sent, sentAt) => this.#apply(answer, sent, sentAt),
     });
     this.#probe = createProbe(options);

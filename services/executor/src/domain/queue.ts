@@ -72,6 +72,25 @@ export interface SyncRequest {
   readonly slotChanges: readonly { readonly engine: string; readonly change: SlotChange }[];
   /** The answer has to say what waits. */
   readonly adaptsSlots: boolean;
+  /** What tasks may ask for here. Undefined: the queue is not told. */
+  readonly policy?: ToldPolicy | undefined;
+}
+
+/** The part of the policy by which the queue refuses at once what this executor would refuse. */
+export interface ToldPolicy {
+  readonly permissionModes: readonly PermissionMode[];
+  readonly deniedTools: readonly string[];
+  /** The paths of allowed roots, as they are configured and as they are without links. */
+  readonly roots: readonly string[];
+  /** More roots may be allowed at any time. Then `roots` is empty. */
+  readonly rootsMayChange: boolean;
+  readonly noWorkingFolders: boolean;
+  readonly most: {
+    readonly maxWallMs: number;
+    readonly outputBytes: number;
+    readonly maxTurns: number | undefined;
+    readonly maxBudgetUsd: number | undefined;
+  };
 }
 
 /** A change of slots that the executor has decided by itself. */

@@ -11,7 +11,7 @@ import {
   type Usage,
   type WindowSignal,
 } from "@ccsp/engine-kit";
-import type { HeldConversation, Lease as LeaseMessage } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { HeldConversation, Lease as LeaseMessage, RunPolicy } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
 import {
   ErrorCategory,
@@ -24,7 +24,7 @@ import {
 } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { type WindowSignal as WindowMessage, WindowState } from "@ccsp/protos/ccsp/usage/v1/window.js";
 import { durationMs, toDuration } from "@ccsp/protos/duration.js";
-import type { HeldTurn, KeptResult, Lease } from "../domain/queue.js";
+import type { HeldTurn, KeptResult, Lease, ToldPolicy } from "../domain/queue.js";
 
 export function toLease(message: LeaseMessage): Lease {
   const { spec } = message;
@@ -67,6 +67,34 @@ const MODES: Readonly<Partial<Record<PermissionModeMessage, PermissionMode>>> = 
   [PermissionModeMessage.ACCEPT_EDITS]: "accept-edits",
   [PermissionModeMessage.SKIP]: "skip",
 };
+
+const MODE_MESSAGES: Readonly<Record<PermissionMode, PermissionModeMessage>> = {
+  plan: PermissionModeMessage.PLAN,
+  default: PermissionModeMessage.DEFAULT,
+  "accept-edits": PermissionModeMessage.ACCEPT_EDITS,
+  skip: PermissionModeMessage.SKIP,
+};
+
+export const toPolicyMessage = ({
+  permissionModes,
+  roots,
+  rootsMayChange,
+  noWorkingFolders,
+  most,
+  deniedTools,
+}: ToldPolicy): RunPolicy => ({
+  permissionModes: permissionModes.map((mode) => MODE_MESSAGES[mode]),
+  roots: [...roots],
+  rootsMayChange,
+  noWorkingFolders,
+  most: {
+    wallTime: toDuration(most.maxWallMs),
+    outputBytes: BigInt(most.outputBytes),
+    turns: most.maxTurns,
+    budgetUsd: most.maxBudgetUsd,
+  },
+  deniedTools: [...deniedTools],
+});
 
 const toPermissionMode = (mode: PermissionModeMessage): Lease["permissionMode"] =>
   mode === PermissionModeMessage.UNSPECIFIED ? undefined : (MODES[mode] ?? "unknown");

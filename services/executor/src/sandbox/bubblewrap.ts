@@ -7,11 +7,13 @@ import { executorFiles, operatorFiles } from "@ccsp/engine-kit/own-files";
 import type { Logger } from "pino";
 import { FolderShared } from "../domain/admission.js";
 import { allowedHosts } from "./allowed-hosts.js";
+import { type Around, openAround, type Shown } from "./around.js";
 import type { SandboxNetwork } from "./config.js";
 import { openHostProxy } from "./host-proxy.js";
 import {
   executableMounts,
   inFolder,
+  isOfSandbox,
   isWithin,
   type Mount,
   mountArguments,
@@ -46,8 +48,11 @@ const SOCKET = "/run/ccsp-hosts.sock";
 /** The name of that socket in the host's temporary folder of the run. The path of a socket must be short. */
 const SOCKET_NAME = "hosts";
 
-/** The descriptors that bubblewrap gets: the filter of system calls, and the kept folder that a run works in. */
-const [FILTER, FOLDER] = [3, 4];
+/**
+ * The descriptors that bubblewrap gets: the filter of system calls, the kept folder that a run works in, and what the
+ * run sees around that folder.
+ */
+const [FILTER, FOLDER, AROUND] = [3, 4, 5];
 
 /** Runs each command with bubblewrap (https://github.com/containers/bubblewrap). */
 export async function createBubblewrap(options: BubblewrapOptions): Promise<Sandbox> {
@@ -79,45 +84,78 @@ async function openBubblewrap(
   const { folder, env, access, workingFolder } = run;
   // Its mount would show all of a folder that the run is to see in parts, and let it write there.
   for (const shared of access.empties ?? []) {
-    const real = await operatorFiles.realpath(shared).catch(() => shared);
-    if (isWithin(folder.work, real)) throw new FolderShared();
+    if (isWithin(folder.work, await realOf(shared))) throw new FolderShared();
   }
   const keeps = [...(access.keeps ?? []), ...(access.keepsAt ?? []).map(({ source }) => source)];
   for (const kept of keeps) await makeKept(folder.path, kept);
-  // All that can fail comes before what has to be closed: if this function rejects, nobody closes it.
   const mounts = await mountsOf(run, options);
   const hosts = network === "hosts" ? [...(access.hosts ?? []), ...options.hosts] : [];
   const reached = hosts.length === 0 ? undefined : { allows: allowedHosts(hosts), upstream: upstreamOf(env) };
-  // Each run reads it from its beginning, so each needs an open file of its own.
-  const filter = await executorFiles.open(filterFile(options.folder));
-  const proxy =
-    reached &&
-    (await openHostProxy({
-      path: join(folder.tmp, SOCKET_NAME),
-      ...reached,
-      onRefused: (host) => log.info({ run: run.run, host }, "a run may not reach this host"),
-    }).catch(async (error: unknown) => {
-      await filter.close();
-      throw error;
-    }));
-  if (proxy) mounts.push({ path: SOCKET, how: "read", source: join(folder.tmp, SOCKET_NAME) });
-  const line = [
-    bwrap,
-    ...fixed,
-    ...mountArguments(mounts, bytes),
-    ...["--seccomp", String(FILTER), "--remount-ro", "/", "--chdir", folder.work, "--"],
-    ...(proxy && options.socat ? withProxy(options.socat, SOCKET) : []),
-  ];
-  return {
-    line,
-    descriptors: workingFolder === undefined ? [filter.fd] : [filter.fd, workingFolder],
-    env: proxy ? proxyEnvironment(env, hosts) : env,
-    async close() {
-      await filter.close();
-      await proxy?.close();
-    },
+  const opened: { close(): Promise<void> }[] = [];
+  const close = async (): Promise<void> => {
+    for (const each of opened) await each.close();
   };
+  try {
+    const around = workingFolder && (await aroundOf(run, mounts));
+    if (around) opened.push(around);
+    if (around?.tooMany)
+      log.info(
+        { run: run.run },
+        "a run does not see the repository around its working folder: it has too many entries",
+      );
+    const descriptors = around?.shown.flatMap((each) => (each.how === "link" ? [] : [each.fd])) ?? [];
+    mounts.push(...(around?.shown ?? []).map((each) => aroundMount(each, descriptors)));
+    // Each run reads it from its beginning, so each needs an open file of its own.
+    const filter = await executorFiles.open(filterFile(options.folder));
+    opened.push(filter);
+    const proxy =
+      reached &&
+      (await openHostProxy({
+        path: join(folder.tmp, SOCKET_NAME),
+        ...reached,
+        onRefused: (host) => log.info({ run: run.run, host }, "a run may not reach this host"),
+      }));
+    if (proxy) {
+      opened.push(proxy);
+      mounts.push({ path: SOCKET, how: "read", source: join(folder.tmp, SOCKET_NAME) });
+    }
+    const line = [
+      bwrap,
+      ...fixed,
+      ...mountArguments(mounts, bytes),
+      ...["--seccomp", String(FILTER), "--remount-ro", "/", "--chdir", folder.work, "--"],
+      ...(proxy && options.socat ? withProxy(options.socat, SOCKET) : []),
+    ];
+    return {
+      line,
+      descriptors: [filter.fd, ...(workingFolder ? [workingFolder.fd, ...descriptors] : [])],
+      env: { ...around?.env, ...(proxy ? proxyEnvironment(env, hosts) : env) },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
+
+/** Shows nothing where the run sees something else. */
+async function aroundOf(
+  { folder, workingFolder, workingRoot, access }: RunToConfine,
+  mounts: readonly Mount[],
+): Promise<Around | undefined> {
+  if (workingFolder === undefined || workingRoot === undefined) return undefined;
+  const paths = [...mounts.map(({ path }) => path), ...(await Promise.all((access.empties ?? []).map(realOf)))];
+  const taken = (path: string) =>
+    isOfSandbox(path) || paths.some((other) => isWithin(other, path) || isWithin(path, other));
+  return await openAround(workingRoot, { path: folder.work, open: workingFolder }, taken);
+}
+
+const aroundMount = (shown: Shown, descriptors: readonly number[]): Mount =>
+  shown.how === "link"
+    ? { path: shown.path, how: "link", source: shown.target }
+    : { path: shown.path, how: shown.how, source: AROUND + descriptors.indexOf(shown.fd) };
+
+const realOf = (path: string): Promise<string> => operatorFiles.realpath(path).catch(() => path);
 
 const filterFile = (folder: string): string => join(folder, "system-calls");
 

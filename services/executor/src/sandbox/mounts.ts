@@ -6,8 +6,11 @@ const { existsSync, lstatSync, readlinkSync, realpathSync } = systemFiles;
 /** What a run sees at a path. `memory`: an empty folder with a size, which is gone with the run. */
 export interface Mount {
   readonly path: string;
-  readonly how: "read" | "write" | "memory" | "folder";
-  /** A path of the host, or a descriptor of bubblewrap's that is open for the folder. Undefined: the same path. */
+  readonly how: "read" | "write" | "memory" | "folder" | "link";
+  /**
+   * A path of the host, or a descriptor of bubblewrap's that is open for the file or folder. Undefined: the same path.
+   * Of a link: where it leads.
+   */
   readonly source?: string | number | undefined;
 }
 
@@ -79,6 +82,13 @@ export const procArguments = (uid: number): readonly string[] => [
   ...(uid === 0 ? MACHINE : []).map((name) => `/proc/${name}`).flatMap((path) => ["--ro-bind-try", path, path]),
 ];
 
+/** What bubblewrap makes in every sandbox. Only `/tmp` may have something of the host in it. */
+const MADE = [...SYSTEM, "/dev", "/etc", "/proc", "/run", "/var/tmp"];
+
+/** Whether a mount at this path would hide something of the sandbox itself, or be in it. */
+export const isOfSandbox = (path: string): boolean =>
+  isWithin("/tmp", path) || MADE.some((made) => isWithin(made, path) || isWithin(path, made));
+
 /** Whether every run sees the path anyway. */
 const isSystem = (path: string): boolean => SYSTEM.some((folder) => isWithin(path, folder));
 
@@ -101,6 +111,8 @@ function oneMount({ path, how, source = path }: Mount, bytes: number): readonly 
       return bind("--bind", source, path);
     case "memory":
       return ["--perms", "0700", "--size", String(bytes), "--tmpfs", path];
+    case "link":
+      return ["--symlink", String(source), path];
     case "folder":
     default:
       return ["--perms", "0700", "--dir", path];

@@ -1,4 +1,4 @@
-import type { RunAccess, RunFolder } from "@ccsp/engine-kit";
+import type { OpenFolder, RunAccess, RunFolder } from "@ccsp/engine-kit";
 
 /** Confines the processes of runs, so that a run reaches only what it was given. */
 export interface Sandbox {
@@ -13,10 +13,14 @@ export interface RunToConfine {
   readonly run: string;
   readonly folder: RunFolder;
   /**
-   * Descriptor of the folder that the run works in and that is kept. It must stay open until the process has started.
-   * Undefined: the run works in a throwaway folder.
+   * The folder that the run works in and that is kept. It must stay open until the process has started. Undefined: the
+   * run works in a throwaway folder.
    */
-  readonly workingFolder: number | undefined;
+  readonly workingFolder: OpenFolder | undefined;
+  /**
+   * The allowed root that has the working folder. Undefined: the run sees nothing around its working folder.
+   */
+  readonly workingRoot?: string | undefined;
   /** Absolute path of the executable. */
   readonly command: string;
   readonly env: Readonly<Record<string, string>>;

@@ -37,7 +37,10 @@ export interface Launcher {
   launch(options: LaunchOptions): Promise<LaunchedProcess>;
 }
 
-export type LaunchOptions = Pick<RunOptions, "run" | "command" | "prepare" | "traceparent" | "workingFolder">;
+export type LaunchOptions = Pick<
+  RunOptions,
+  "run" | "command" | "prepare" | "traceparent" | "workingFolder" | "workingRoot"
+>;
 
 /**
  * Runs engines of any kind. Each run has its own session, its own folders, its own limits, and an environment with only
@@ -56,7 +59,7 @@ class HostSupervisor implements Launcher {
   }
 
   async launch(launched: LaunchOptions): Promise<LaunchedProcess> {
-    const { run, command, prepare, traceparent, workingFolder } = launched;
+    const { run, command, prepare, traceparent, workingFolder, workingRoot } = launched;
     const { path, graceMs, setpriv, sandbox, log } = this.#options;
     const cookie = this.#cookieOf(run);
     const place = await openRunPlace({ ...this.#options, run, cookie, workingFolder, watch: this.#watch });
@@ -69,7 +72,8 @@ class HostSupervisor implements Launcher {
       const confined = await sandbox?.open({
         run,
         folder,
-        workingFolder: place.workingFolder?.fd,
+        workingFolder: place.workingFolder,
+        workingRoot,
         command,
         env,
         access,

@@ -1,4 +1,5 @@
 import { invalidFields } from "@ccsp/errors";
+import { MOST_RESULT_BYTES } from "@ccsp/protos/bounds.js";
 import { TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { WindowSignal } from "@ccsp/protos/ccsp/usage/v1/window.js";
 import type { TaskCache } from "../cache/task-cache.js";
@@ -6,8 +7,6 @@ import type { TaskConversations } from "../conversations/task-conversations.js";
 import type { Queue } from "../domain/lifecycle/queue.js";
 import { resultFacts } from "../messages/run-facts.js";
 import type { RunLearner } from "./run-learner.js";
-
-const MAX_RESULT_BYTES = 12 * 1024 * 1024;
 
 interface CompleteDeps {
   readonly queue: Pick<Queue, "complete">;
@@ -56,9 +55,9 @@ function storedResult({ result: told }: Completion, conversationId: string): { r
   if (told === undefined) throw invalidFields([{ field: "result", description: "is missing" }]);
   const result = { ...told, conversationId };
   const bytes = TaskResult.encode(result).finish();
-  if (bytes.byteLength > MAX_RESULT_BYTES) {
+  if (bytes.byteLength > MOST_RESULT_BYTES) {
     throw invalidFields([
-      { field: "result", description: `has ${bytes.byteLength} bytes, at most ${MAX_RESULT_BYTES}` },
+      { field: "result", description: `has ${bytes.byteLength} bytes, at most ${MOST_RESULT_BYTES}` },
     ]);
   }
   return { result, bytes };

@@ -13,6 +13,7 @@ import type { Clock } from "../domain/task/clock.js";
 import { labelName } from "../domain/task/labels.js";
 import { isEnded, isHeld, type Task } from "../domain/task/task.js";
 import { classOf } from "../messages/words.js";
+import type { Policies } from "./policies.js";
 
 interface QuestionDeps {
   readonly queue: Pick<Queue, "findFor">;
@@ -21,6 +22,8 @@ interface QuestionDeps {
   readonly order: () => Order;
   readonly limits: SpecLimits;
   readonly conversations: Pick<Conversations, "follow">;
+  /** Absent: no task is refused for what executors forbid. */
+  readonly policies?: Policies | undefined;
 }
 
 /** Why a task does not start, and when it may start. */
@@ -36,7 +39,7 @@ export interface Why {
 export type Questions = ReturnType<typeof createQuestions>;
 
 /** Questions about when a task starts. They change nothing. */
-export function createQuestions({ queue, store, order, limits, conversations }: QuestionDeps) {
+export function createQuestions({ queue, store, order, limits, conversations, policies }: QuestionDeps) {
   const situationOf = async (task: Waiting): Promise<Situation> => {
     const [here, around] = await Promise.all([store.standing(task), store.surroundings(task)]);
     return { here, around };
@@ -71,6 +74,9 @@ export function createQuestions({ queue, store, order, limits, conversations }: 
       // The estimate does not depend on the prompt, so a request may leave it out.
       const asked = spec && { ...spec, prompt: spec.prompt || "-" };
       const accepted = acceptSpec({ agentId, requestId: "", spec: asked }, limits);
+      const judging = policies?.judge([accepted]);
+      const refusal = judging && (await judging)(accepted);
+      if (refusal) throw refusal;
       const { engine, conversation, labels, affinity, model } = accepted;
       const followed = conversation && (await conversations.follow(agentId, engine, conversation));
       const created = await store.now("");

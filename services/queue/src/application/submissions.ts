@@ -1,8 +1,8 @@
-import { invalidFields } from "@ccsp/errors";
+import { invalidFields, type Refusal } from "@ccsp/errors";
 import type { EnqueueRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskResult, type TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { Conversations } from "../conversations/conversations.js";
-import type { NewTask } from "../domain/intake/intake-store.js";
+import type { IntakeStore, NewTask } from "../domain/intake/intake-store.js";
 import { settleAll } from "../domain/intake/settle-all.js";
 import type { Queue } from "../domain/lifecycle/queue.js";
 import { toBeAnswered } from "../domain/task/alarm.js";
@@ -10,6 +10,7 @@ import { asAgent } from "../domain/task/caller.js";
 import type { FullTask } from "../domain/task/task-store.js";
 import { NO_TRACES, type TaskTraces } from "../domain/task/task-traces.js";
 import { cachedFacts } from "../messages/run-facts.js";
+import type { Policies } from "./policies.js";
 import { type Asked, type ReadDeps, readRequest } from "./read-request.js";
 
 export interface SubmissionDeps extends ReadDeps, LookUpDeps {
@@ -20,6 +21,10 @@ export interface SubmissionDeps extends ReadDeps, LookUpDeps {
    */
   readonly admit?: (() => () => void) | undefined;
   readonly observer?: SubmissionObserver | undefined;
+  /** Absent: no task is refused for what executors forbid. */
+  readonly policies?: Policies | undefined;
+  /** Knows which requests are repeated. Absent: none is. */
+  readonly intake?: Pick<IntakeStore, "knows"> | undefined;
   readonly traces?: TaskTraces | undefined;
 }
 
@@ -50,10 +55,15 @@ export interface Enqueued extends FullTask {
 export function createSubmissions({
   admit = anybody,
   observer,
+  policies,
   traces = NO_TRACES,
   ...deps
 }: SubmissionDeps): Submissions {
-  const { queue, newId } = deps;
+  const { queue, newId, intake } = deps;
+  /** Executors may have forbidden it since it was accepted. A repeated request still gets its task. */
+  const onlyRepeated = async ({ task: { agent, request } }: Asked, refusal: Refusal): Promise<void> => {
+    if (request === undefined || !(await intake?.knows(agent, request.id))) throw refusal;
+  };
   return {
     newId,
 
@@ -62,6 +72,9 @@ export function createSubmissions({
       try {
         leave = admit();
         const asked = readRequest(request, { trace: traces.begin(), id }, deps);
+        const judging = policies?.judge([asked.spec]);
+        const refusal = judging && (await judging)(asked.spec);
+        if (refusal) await onlyRepeated(asked, refusal);
         const stored = await (needsLookUp(asked) ? lookUpAndStore(asked, deps) : queue.enqueue(asked.task));
         return { spec: asked.spec, ...stored };
       } catch (fault) {
@@ -74,10 +87,14 @@ export function createSubmissions({
 
     async enqueueAll(requests) {
       const leaves: (() => void)[] = [];
+      const judging = policies?.judge(requests.flatMap(({ spec }) => spec ?? []));
+      const judge = judging && (await judging);
       const plain: NewTask[] = [];
       const others = settleAll(requests, (request) => {
         leaves.push(admit());
         const asked = readRequest(request, { trace: traces.begin({ alone: true }) }, deps);
+        const refusal = judge?.(asked.spec);
+        if (refusal) return onlyRepeated(asked, refusal).then(() => queue.enqueue(asked.task));
         if (needsLookUp(asked)) return lookUpAndStore(asked, deps);
         plain.push(asked.task);
         return undefined;

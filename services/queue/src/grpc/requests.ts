@@ -15,6 +15,7 @@ import type { Failure } from "../domain/task/task.js";
 import type { Report } from "../domain/task/task-store.js";
 import { failureOf } from "../messages/failure.js";
 import { encodeReported } from "../messages/log-message.js";
+import { readRunPolicy } from "../messages/run-policy.js";
 
 // An executor that holds more leases than this is faulty.
 const MAX_HELD = 1_000;
@@ -46,6 +47,7 @@ export function readSync(request: SyncRequest, { deadline }: CallContext): SyncI
     faults.unless(!engines.has(engine), `engines[${i}].engine`, "is named twice");
     engines.add(engine);
   }
+  const policy = readRunPolicy(request.policy);
   const emergency = request.emergency && readReceipt(request.emergency, faults);
   faults.check();
   const leftMs =
@@ -58,6 +60,7 @@ export function readSync(request: SyncRequest, { deadline }: CallContext): SyncI
     offers: offersWithin(MAX_HELD - request.leases.length, request.engines).map((offer) => ({
       ...offer,
       ...slotChangeOf(offer.engine, request.slotChanges),
+      ...(policy && { policy }),
     })),
     draining: request.draining,
     address: request.address,

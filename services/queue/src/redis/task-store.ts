@@ -54,6 +54,7 @@ export function createTaskStore(
   });
   const others: Omit<TaskStore, "enqueue" | "enqueueAll" | "findLeased"> = {
     now: shard.now,
+    knows: async (agent, requestId) => (await redis.exists(shard.keys.request(agent, requestId))) > 0,
     ...createTaskReads(shard, chunks),
     ...createTaskCalls(shard, { chunks, bounds }),
     ...createLeaseCalls(shard, leased),

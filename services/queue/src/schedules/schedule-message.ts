@@ -1,4 +1,5 @@
 import { Refusal } from "@ccsp/errors";
+import { MOST_OUTPUT_BYTES } from "@ccsp/protos/bounds.js";
 import { MissedRuns, type Schedule as ScheduleMessage } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { durationMs } from "@ccsp/protos/duration.js";
@@ -83,6 +84,10 @@ function specOf(schedule: Schedule): TaskSpec {
   const { wallTime } = spec.limits ?? {};
   // Release 0.2.0 stored a wall time of 0, which means the default. A new task with it would be refused.
   if (spec.limits && wallTime && durationMs(wallTime) === 0) spec.limits.wallTime = undefined;
+  const { outputBytes } = spec.limits ?? {};
+  // Up to release 0.3, a task could ask for 64 MiB. No executor gave that much.
+  if (spec.limits && outputBytes !== undefined && outputBytes > MOST_OUTPUT_BYTES)
+    spec.limits.outputBytes = BigInt(MOST_OUTPUT_BYTES);
   return spec;
 }
 

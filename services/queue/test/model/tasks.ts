@@ -145,7 +145,7 @@ export function fail(task: ModelTask, error: Failure, now: number): void {
   // A closed window opens at some time. The other limits may never end, so there is a budget for them.
   if (LIMITS[category] && category !== "USAGE_WINDOW") {
     task.refused += 1;
-    const spent = task.refused >= REFUSALS.runs || task.refusedMs >= REFUSALS.waitMs;
+    const spent = task.refused > REFUSALS.runs || task.refusedMs >= REFUSALS.waitMs;
     if (spent) return move(task, "FAILED", { event: "failed" });
     if (category !== "SESSION_TIMEOUT") task.refusedMs += ready - now;
   }

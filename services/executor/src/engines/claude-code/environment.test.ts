@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { NO_OPTIONS, type RunRequest } from "@ccsp/engine-kit";
-import { type ClaudeCodeProfile, configFolder, credentialsFile } from "./environment.js";
+import { access, type ClaudeCodeProfile, configFolder, credentialsFile } from "./environment.js";
 import { warmKey } from "./preparation.js";
 
 const profile = (differs: Partial<ClaudeCodeProfile>): ClaudeCodeProfile => ({
@@ -48,5 +48,13 @@ describe("the config folder of Claude Code", () => {
       assert.equal(credentialsFile(profile({ home, declared })), undefined);
     }
     assert.equal(credentialsFile(profile({ home: "/home/a", apiKey: "x" })), undefined);
+  });
+});
+
+describe("a run of Claude Code in a sandbox", () => {
+  it("reads the settings that an organisation manages, in each kind of config folder", async () => {
+    const folder = { path: "/run", work: "/run/work", home: "/run/home", tmp: "/tmp/run" };
+    for (const named of [{}, ...SHARED.map(({ home, declared }) => ({ home, declared }))])
+      assert.ok((await access(profile(named), folder, false)).reads?.includes("/etc/claude-code"));
   });
 });

@@ -59,6 +59,8 @@ export function environment(profile: ClaudeCodeProfile, folder: RunFolder): Read
 
 /** Where the CLI asks the model, and where it refreshes an interactive login. */
 const PROVIDER = "https://api.anthropic.com";
+/** Where an organisation puts settings that hold for everyone on a host (https://code.claude.com/docs/en/settings). */
+const MANAGED = "/etc/claude-code";
 const LOGIN_HOSTS = ["platform.claude.com:443", "console.anthropic.com:443", "claude.ai:443"];
 
 /**
@@ -78,13 +80,13 @@ export async function access(
   const placed = keepsConversation ? [conversationFolder(folder)] : [];
   if (shared === undefined) {
     const own = keepsConversation ? [join(configFolder(profile, folder), "projects")] : [];
-    return { keeps: [...own, ...placed], hosts };
+    return { reads: [MANAGED], keeps: [...own, ...placed], hosts };
   }
   const entries = (await inFolder(openTrustedFolder(shared), (open) => open.list(MOST_ENTRIES))) ?? [];
   const read = entries.filter((name) => name !== CREDENTIALS && name !== "projects").map((name) => join(shared, name));
   return {
     empties: [shared],
-    reads: [...read, ...(HOME === undefined ? [] : [join(HOME, ".claude.json")])],
+    reads: [MANAGED, ...read, ...(HOME === undefined ? [] : [join(HOME, ".claude.json")])],
     writes: [join(shared, CREDENTIALS)],
     keeps: placed,
     keepsAt: keepsConversation ? [{ path: join(shared, "projects"), source: ownProjects(folder) }] : [],

@@ -1,3 +1,5 @@
+import type { RunPolicy } from "./run-policy.js";
+
 /** Lists executors. */
 export interface ExecutorStore {
   executors(seenWithinMs: number): Promise<readonly ExecutorView[]>;
@@ -15,6 +17,8 @@ export interface Offer {
   readonly version: string;
   /** The newest change of the slots that the executor has decided by itself. */
   readonly slotChange?: SlotChange;
+  /** What tasks may ask for there. Absent: everything, as far as the queue knows. */
+  readonly policy?: RunPolicy;
 }
 
 /** A change of an executor's slots that it decided by itself. */

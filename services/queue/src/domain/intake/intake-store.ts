@@ -10,6 +10,8 @@ export interface IntakeStore {
   enqueue(task: NewTask): Promise<EnqueueOutcome>;
   /** Stores each task on its own, as if it were alone. The answers have the order of the tasks. Never rejects. */
   enqueueAll(tasks: readonly NewTask[]): Promise<readonly PromiseSettledResult<EnqueueOutcome>[]>;
+  /** Whether a task of this agent has this request id. */
+  knows(agent: string, requestId: string): Promise<boolean>;
 }
 
 /** The members of the record of a new task, and the data that is stored apart from the record. */

@@ -1,4 +1,5 @@
 import { isVisible, VISIBLE_RULE } from "@ccsp/errors";
+import { MOST_OUTPUT_BYTES } from "@ccsp/protos/bounds.js";
 import type { Faults } from "../fields/faults.js";
 import { isExecutorId, isLabelKey, isLabelValue, LABEL_KEY_RULE, LABEL_VALUE_RULE } from "../fields/ids.js";
 import { CLASSES } from "../task/task.js";
@@ -53,7 +54,6 @@ const HOUR = 3600 * SECOND;
 const DAY = 24 * HOUR;
 const MAX_ATTEMPTS = 10;
 const MAX_SYSTEM_PROMPT_BYTES = 64 * 1024;
-const MAX_OUTPUT_BYTES = 64n * 1024n * 1024n;
 const MAX_LABELS = 32;
 const MAX_MODEL = 128;
 const MAX_ATTACHMENTS = 32;
@@ -113,8 +113,8 @@ function checkLabels(labels: Readonly<Record<string, string>>, faults: Faults): 
 function checkLimits({ wallTime, outputBytes, turns, budgetUsd }: LimitsInput, faults: Faults): void {
   const time = !wallTime || (isBetween(wallTime, 0, DAY) && msOf(wallTime) > 0);
   faults.unless(time, "spec.limits.wall_time", `must be more than 0 and at most 24 h; ${NO_LIMIT}`);
-  const output = outputBytes === undefined || (outputBytes > 0n && outputBytes <= MAX_OUTPUT_BYTES);
-  faults.unless(output, "spec.limits.output_bytes", `must be 1 byte to 64 MiB; ${NO_LIMIT}`);
+  const output = outputBytes === undefined || (outputBytes > 0n && outputBytes <= MOST_OUTPUT_BYTES);
+  faults.unless(output, "spec.limits.output_bytes", `must be 1 byte to ${MOST_OUTPUT_BYTES} (11 MiB); ${NO_LIMIT}`);
   faults.unless(turns === undefined || turns > 0, "spec.limits.turns", `must be at least 1; ${NO_LIMIT}`);
   const budget = budgetUsd === undefined || (Number.isFinite(budgetUsd) && budgetUsd > 0);
   faults.unless(budget, "spec.limits.budget_usd", `must be a number above 0; ${NO_LIMIT}`);

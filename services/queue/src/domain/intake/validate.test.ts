@@ -75,10 +75,10 @@ describe("a request for a task", () => {
   });
 
   it("may be at each limit, and not above it", () => {
-    const day = { wallTime: { seconds: 86_400n, nanos: 0 }, outputBytes: 67_108_864n };
+    const day = { wallTime: { seconds: 86_400n, nanos: 0 }, outputBytes: 11_534_336n };
     assert.deepEqual(wrong({ limits: day, model: "é".repeat(128), systemPrompt: "s".repeat(65_536) }), []);
     const labels = Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`l${i}`, ""]));
-    const past = { wallTime: { seconds: 86_400n, nanos: 1 }, outputBytes: 67_108_865n };
+    const past = { wallTime: { seconds: 86_400n, nanos: 1 }, outputBytes: 11_534_337n };
     const fields = wrong({
       limits: past,
       model: "é".repeat(129),

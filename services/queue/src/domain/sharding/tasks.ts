@@ -32,6 +32,7 @@ export const shardedTasks = ({ all, first, ofTask }: Shards): TaskPorts => ({
 /** A new task goes into the shard of its agent. */
 export const shardedIntake = ({ all, ofAgent, shardOfAgent }: Shards): IntakeStore => ({
   enqueue: (task) => ofAgent(task.agent).enqueue(task),
+  knows: (agent, requestId) => ofAgent(agent).knows(agent, requestId),
   async enqueueAll(tasks) {
     const shardOf = tasks.map(({ agent }) => shardOfAgent(agent));
     const answers = await all((store, shard) => store.enqueueAll(tasks.filter((_, i) => shardOf[i] === shard)));

@@ -118,10 +118,10 @@ describe("what follows a failed run", () => {
   };
 
   for (const category of ["OVERLOADED", "RATE_LIMIT", "SESSION_TIMEOUT"] as const) {
-    it(`is the end with its cause when ${category} repeats too often, and costs no attempt until then`, () => {
+    it(`is the end with its cause when ${category} repeats once more than the setting says, and costs no attempt until then`, () => {
       const ended = always(error(category, { message: "the provider is broken (500)" }));
-      assert.deepEqual([ended.runs, ended.spent, ended.error?.category], [REFUSALS.runs, 0, category]);
-      assert.match(ended.error?.message ?? "", /^the provider is broken \(500\); the task failed in this way 50 times/);
+      assert.deepEqual([ended.runs, ended.spent, ended.error?.category], [REFUSALS.runs + 1, 0, category]);
+      assert.match(ended.error?.message ?? "", /^the provider is broken \(500\); the task failed in this way 51 times/);
     });
   }
 

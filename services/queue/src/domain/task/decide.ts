@@ -130,7 +130,7 @@ export function afterFailure(
   const used = spent >= task.max || limited >= WINDOW_BUDGET || deliveries >= DELIVERY_BUDGET;
   if (!retryable || unwanted || used) return { ...common, ...failed(counted, facts) };
   const waitedMs = task.refusedMs ?? 0;
-  if (limit === "refusal" && (refused >= refusals.runs || waitedMs >= refusals.waitMs)) {
+  if (limit === "refusal" && (refused > refusals.runs || waitedMs >= refusals.waitMs)) {
     const message = `${error.message}; the task failed in this way ${refused} times and waited ${Math.round(waitedMs / 60_000)} min in total`;
     return { ...common, ...failed({ ...counted, error: { ...error, message } }, facts) };
   }

@@ -28,9 +28,13 @@ import { TaskFilter } from "../../task/v1/filter.js";
 import { Schedule } from "../../task/v1/schedule.js";
 import { SubmitOutcome } from "../../task/v1/submission.js";
 import {
+  PermissionMode,
+  permissionModeFromJSON,
+  permissionModeToJSON,
   Priority,
   priorityFromJSON,
   priorityToJSON,
+  RunLimits,
   Task,
   TaskError,
   TaskEvent,
@@ -203,6 +207,38 @@ export interface SyncRequest {
   slotChanges: SlotChange[];
   /** The executor adapts its slots to the work that waits, so the answer has to say how much that is. */
   adaptsSlots: boolean;
+  /**
+   * What the operator of the executor lets tasks ask for. Absent: an executor of an earlier release, or one whose policy
+   * is too large for a message. Then the queue takes it that the executor allows everything.
+   */
+  policy: RunPolicy | undefined;
+}
+
+/**
+ * What the operator of an executor lets tasks ask for. The executor enforces it. A new task that asks for more on each
+ * executor that offers its engine is refused at once, as INVALID_FIELD.
+ */
+export interface RunPolicy {
+  /** Modes that a task may ask for. */
+  permissionModes: PermissionMode[];
+  /**
+   * Absolute paths of folders. The working folder and the included files of a task have to be below them. An executor
+   * tells at most 16 KiB of them.
+   */
+  roots: string[];
+  /** No task may name a working folder. */
+  noWorkingFolders: boolean;
+  /** The greatest limits that a task may ask for. An absent field: any. */
+  most:
+    | RunLimits
+    | undefined;
+  /** Tools that no task may have, as `Name` or `Name(rule)`. */
+  deniedTools: string[];
+  /**
+   * The operator may allow more folders at any time, in a file. So `roots` is empty, and only the executor judges
+   * folders.
+   */
+  rootsMayChange: boolean;
 }
 
 /** A lease that an executor holds. */
@@ -1933,6 +1969,7 @@ function createBaseSyncRequest(): SyncRequest {
     address: "",
     slotChanges: [],
     adaptsSlots: false,
+    policy: undefined,
   };
 }
 
@@ -1973,6 +2010,9 @@ export const SyncRequest: MessageFns<SyncRequest> = {
     }
     if (message.adaptsSlots !== false) {
       writer.uint32(88).bool(message.adaptsSlots);
+    }
+    if (message.policy !== undefined) {
+      RunPolicy.encode(message.policy, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -2078,6 +2118,14 @@ export const SyncRequest: MessageFns<SyncRequest> = {
             message.adaptsSlots = reader.bool();
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.policy = RunPolicy.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2123,6 +2171,7 @@ export const SyncRequest: MessageFns<SyncRequest> = {
         : isSet(object.adapts_slots)
         ? globalThis.Boolean(object.adapts_slots)
         : false,
+      policy: isSet(object.policy) ? RunPolicy.fromJSON(object.policy) : undefined,
     };
   },
 
@@ -2161,6 +2210,9 @@ export const SyncRequest: MessageFns<SyncRequest> = {
     if (message.adaptsSlots !== false) {
       obj.adaptsSlots = message.adaptsSlots;
     }
+    if (message.policy !== undefined) {
+      obj.policy = RunPolicy.toJSON(message.policy);
+    }
     return obj;
   },
 
@@ -2184,6 +2236,195 @@ export const SyncRequest: MessageFns<SyncRequest> = {
     message.address = object.address ?? "";
     message.slotChanges = object.slotChanges?.map((e) => SlotChange.fromPartial(e)) || [];
     message.adaptsSlots = object.adaptsSlots ?? false;
+    message.policy = (object.policy !== undefined && object.policy !== null)
+      ? RunPolicy.fromPartial(object.policy)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRunPolicy(): RunPolicy {
+  return {
+    permissionModes: [],
+    roots: [],
+    noWorkingFolders: false,
+    most: undefined,
+    deniedTools: [],
+    rootsMayChange: false,
+  };
+}
+
+export const RunPolicy: MessageFns<RunPolicy> = {
+  encode(message: RunPolicy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.permissionModes.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.permissionModes) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    for (const v of message.roots) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.noWorkingFolders !== false) {
+      writer.uint32(24).bool(message.noWorkingFolders);
+    }
+    if (message.most !== undefined) {
+      RunLimits.encode(message.most, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.deniedTools) {
+      writer.uint32(42).string(v!);
+    }
+    if (message.rootsMayChange !== false) {
+      writer.uint32(48).bool(message.rootsMayChange);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunPolicy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunPolicy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.permissionModes.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.permissionModes.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.roots.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.noWorkingFolders = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.most = RunLimits.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.deniedTools.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.rootsMayChange = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RunPolicy {
+    return {
+      permissionModes: globalThis.Array.isArray(object?.permissionModes)
+        ? object.permissionModes.map((e: any) => permissionModeFromJSON(e))
+        : globalThis.Array.isArray(object?.permission_modes)
+        ? object.permission_modes.map((e: any) => permissionModeFromJSON(e))
+        : [],
+      roots: globalThis.Array.isArray(object?.roots) ? object.roots.map((e: any) => globalThis.String(e)) : [],
+      noWorkingFolders: isSet(object.noWorkingFolders)
+        ? globalThis.Boolean(object.noWorkingFolders)
+        : isSet(object.no_working_folders)
+        ? globalThis.Boolean(object.no_working_folders)
+        : false,
+      most: isSet(object.most) ? RunLimits.fromJSON(object.most) : undefined,
+      deniedTools: globalThis.Array.isArray(object?.deniedTools)
+        ? object.deniedTools.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.denied_tools)
+        ? object.denied_tools.map((e: any) => globalThis.String(e))
+        : [],
+      rootsMayChange: isSet(object.rootsMayChange)
+        ? globalThis.Boolean(object.rootsMayChange)
+        : isSet(object.roots_may_change)
+        ? globalThis.Boolean(object.roots_may_change)
+        : false,
+    };
+  },
+
+  toJSON(message: RunPolicy): unknown {
+    const obj: any = {};
+    if (message.permissionModes?.length) {
+      obj.permissionModes = message.permissionModes.map((e) => permissionModeToJSON(e));
+    }
+    if (message.roots?.length) {
+      obj.roots = message.roots;
+    }
+    if (message.noWorkingFolders !== false) {
+      obj.noWorkingFolders = message.noWorkingFolders;
+    }
+    if (message.most !== undefined) {
+      obj.most = RunLimits.toJSON(message.most);
+    }
+    if (message.deniedTools?.length) {
+      obj.deniedTools = message.deniedTools;
+    }
+    if (message.rootsMayChange !== false) {
+      obj.rootsMayChange = message.rootsMayChange;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RunPolicy>): RunPolicy {
+    return RunPolicy.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RunPolicy>): RunPolicy {
+    const message = createBaseRunPolicy();
+    message.permissionModes = object.permissionModes?.map((e) => e) || [];
+    message.roots = object.roots?.map((e) => e) || [];
+    message.noWorkingFolders = object.noWorkingFolders ?? false;
+    message.most = (object.most !== undefined && object.most !== null) ? RunLimits.fromPartial(object.most) : undefined;
+    message.deniedTools = object.deniedTools?.map((e) => e) || [];
+    message.rootsMayChange = object.rootsMayChange ?? false;
     return message;
   },
 };

@@ -740,7 +740,10 @@ export interface RunLimits {
   wallTime:
     | Duration
     | undefined;
-  /** Number of bytes that the engine may print. At most 64 MiB. */
+  /**
+   * Number of bytes that the engine may print. At most 11 MiB: the output and the other fields of a result have to fit
+   * into one message. In a task that an earlier release stored, it may be up to 64 MiB, which means 11 MiB.
+   */
   outputBytes?:
     | bigint
     | undefined;
