@@ -77,6 +77,14 @@ export async function outcome<Data>(calling: Promise<Data>): Promise<Outcome<Dat
   }
 }
 
+let line = new AbortController();
+
+/** Ends all requests that wait for an answer, because the network is cut. Each of them fails as `UNREACHABLE`. */
+export function giveUpRequests(): void {
+  line.abort();
+  line = new AbortController();
+}
+
 /** Sends a request to the gateway's own origin, and reads JSON. Throws an `ApiError`. */
 export async function send(method: string, url: string, body?: unknown, signal?: AbortSignal): Promise<unknown> {
   const changes = method !== "GET";
@@ -85,11 +93,10 @@ export async function send(method: string, url: string, body?: unknown, signal?:
   if (changes) headers["x-ccsp-csrf"] = "1";
   if (changes && method !== "DELETE") headers["content-type"] = "application/json";
   const payload = headers["content-type"] ? { body: JSON.stringify(body ?? {}) } : {};
-  const response = await fetch(url, { method, headers, ...payload, ...(signal && { signal }) }).catch(
-    (cause: Error) => {
-      throw new ApiError(unreachable(cause.message), changes);
-    },
-  );
+  const either = AbortSignal.any(signal ? [line.signal, signal] : [line.signal]);
+  const response = await fetch(url, { method, headers, ...payload, signal: either }).catch((cause: Error) => {
+    throw new ApiError(unreachable(cause.message), changes);
+  });
   const text = await response.text().catch((cause: Error) => {
     throw new ApiError(unreachable(cause.message), changes);
   });

@@ -124,7 +124,8 @@ describe("the page's live connection", () => {
   });
 
   it("gives up a connection that is silent for ten seconds and does not answer a ping, although nobody has closed it", () => {
-    const { sockets, newest, is } = page();
+    let silent = 0;
+    const { sockets, newest, is } = page({ onSilent: () => (silent += 1) });
     newest().says({ type: "ready" });
     mock.timers.tick(5_000);
     newest().says({ type: "pong" });
@@ -133,12 +134,14 @@ describe("the page's live connection", () => {
     assert.equal(is(), "live");
     const [dead] = sockets;
     mock.timers.tick(5_000);
-    assert.equal(is(), "lost");
+    assert.deepEqual([is(), silent], ["lost", 1]);
     assert.ok(dead?.closed);
     mock.timers.tick(500);
     newest().says({ type: "ready" });
     dead.ends(1006);
     assert.equal(is(), "live", "the end of the old connection does not touch the new one");
+    newest().ends(1006);
+    assert.deepEqual([is(), silent], ["lost", 1], "this one was closed");
   });
 
   it("stops when the gateway no longer knows who this is, until the page has signed in again", () => {

@@ -79,6 +79,8 @@ export interface LiveOptions {
   /** Such as `wss://ccsp.example.com/ws`. In a browser, the cookie of the session proves who calls. */
   readonly url: string;
   readonly onState?: (state: LiveState) => void;
+  /** The connection is dead although nobody has closed it. What else waits for the gateway waits in vain. */
+  readonly onSilent?: () => void;
   readonly open?: (url: string) => LiveSocket;
 }
 
@@ -109,7 +111,7 @@ const NOT_SIGNED_IN = 4401;
  * Follows topics over one WebSocket, and connects again when it is lost: after 0.5 s, then 1, 2 … 15 s. It sends each
  * subscription's cursor, so that no event is left out while the gateway still has it.
  */
-export function connectLive({ url, onState, open = (to) => new WebSocket(to) }: LiveOptions): Live {
+export function connectLive({ url, onState, onSilent, open = (to) => new WebSocket(to) }: LiveOptions): Live {
   let state: LiveState = { is: "connecting" };
   let connection: Connection | undefined;
   const subscriptions = createSubscriptions((message) => connection?.send(message));
@@ -140,6 +142,7 @@ export function connectLive({ url, onState, open = (to) => new WebSocket(to) }: 
         subscriptions.askAll();
       },
       onMessage: (message) => subscriptions.deliver(message),
+      onSilent: () => onSilent?.(),
       onEnd: lost,
     });
   };
@@ -230,12 +233,14 @@ interface Connection {
 interface ConnectionListener {
   readonly onReady: () => void;
   readonly onMessage: (message: Incoming) => void;
+  /** Called before `onEnd` when that is why. */
+  readonly onSilent: () => void;
   /** Called once, with the code of the WebSocket, and the reason of the last error about the whole connection. */
   readonly onEnd: (code: number | undefined, reason: string) => void;
 }
 
 /** Watches a socket: it has ended when it closes, fails, or is silent although it was pinged. */
-function openConnection(socket: LiveSocket, { onReady, onMessage, onEnd }: ConnectionListener): Connection {
+function openConnection(socket: LiveSocket, { onReady, onMessage, onSilent, onEnd }: ConnectionListener): Connection {
   let ready = false;
   let ended = false;
   let silentFor = 0;
@@ -259,6 +264,7 @@ function openConnection(socket: LiveSocket, { onReady, onMessage, onEnd }: Conne
     timer = setTimeout(() => {
       silentFor += 1;
       if (silentFor > 1) {
+        onSilent();
         end();
         return socket.close();
       }

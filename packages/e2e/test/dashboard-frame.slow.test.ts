@@ -120,6 +120,26 @@ describe("the frame around all pages in Chromium, against a whole fleet", functi
     await dashboard.page.getByRole("button", { name: "Emergency stop" }).waitFor();
   });
 
+  it("says soon that the network is cut, also to a person who waits for an emergency stop", async () => {
+    const page = await dashboard.visit("/");
+    let cut = false;
+    await page.routeWebSocket(/\/ws$/, (socket) => {
+      const server = socket.connectToServer();
+      socket.onMessage((message) => cut || server.send(message));
+      server.onMessage((message) => cut || socket.send(message));
+    });
+    await page.route(/emergency-stop/, () => undefined);
+    await page.reload();
+    await dashboard.headline(/./);
+    await dashboard.press("Emergency stop");
+    await page.getByLabel("Why (everybody sees it)").fill("the network is cut");
+    await page.getByLabel("Type stop to confirm.").fill("stop");
+    cut = true;
+    await dashboard.press("Stop now");
+    await page.getByRole("dialog").locator(".failure").waitFor();
+    await page.getByText("No connection to the gateway since").waitFor();
+  });
+
   it("reads again by itself what failed while nothing answered", async () => {
     const page = await dashboard.visit("/alerts");
     const silences = /\/api\/v2\/alerts\/silences/;
