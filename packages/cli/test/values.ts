@@ -257,7 +257,7 @@ export const VALUES: Readonly<Record<string, Values>> = {
   },
   "<engine>": TEXT,
   "[engine]": TEXT,
-  "<number>": count(0),
+  "<number>": count(1),
 
   "--new-ca": FLAG,
   "--host <host>": {
