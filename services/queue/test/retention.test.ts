@@ -31,9 +31,9 @@ function promises(options: WorldOptions): void {
       world.clock.now += 1;
       await reap(world, keep);
       const left = (await world.redis.client.keys("*")).toSorted();
-      const { events, executor: executorKey, meta, request, engine } = queueKeys(0);
+      const { events, executor: executorKey, meta, minutes, request, engine } = queueKeys(0);
       const { rota, normalTurns } = engine("claude-code");
-      assert.deepEqual(left, [events, executorKey("ex-1"), meta, request("alice", "r"), rota, normalTurns]);
+      assert.deepEqual(left, [events, executorKey("ex-1"), meta, minutes, request("alice", "r"), rota, normalTurns]);
     });
 
     it("forgets no task that has not ended", async () => {
