@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, realpath, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, realpath, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
@@ -135,6 +135,31 @@ describe("around a working folder in a sandbox", function () {
       // Above the folder, a new file is in memory at most.
       assert.equal(git(top, "status", "--short"), " M part/inner/file\n", what);
     }
+  });
+
+  it("nothing is there, and the run goes on, where a task made names and settings that nobody can open or read soon", async () => {
+    const work = join(root, "work");
+    await mkdir(join(work, "e", "refs"), { recursive: true });
+    await mkdir(join(work, "e", "objects"));
+    await writeFile(join(work, "e", "HEAD"), "");
+    // One pattern for all of this text would look at it for half a minute.
+    await writeFile(join(work, "e", "config"), `[core]\n${"\n".repeat(65_000)}`);
+    const long = "a".repeat(300);
+    for (const named of ["e", "a\0b", long]) {
+      await writeFile(join(work, ".git"), `gitdir: ${named}`);
+      assert.equal(await say(work, "echo on"), "on\n", named.slice(0, 3));
+    }
+    await rm(join(work, ".git"));
+    await symlink(`../${long}`, join(work, "link"));
+    assert.equal(await say(work, "echo on"), "on\n");
+    const deep = join(root, ...Array.from({ length: 80 }, () => "d"));
+    await mkdir(deep, { recursive: true });
+    assert.equal(await say(deep, "echo on"), "on\n");
+    const closed = join(root, "closed", "part");
+    await mkdir(closed, { recursive: true });
+    git(join(root, "closed"), "init", "--quiet");
+    await chmod(join(root, "closed"), 0o111);
+    assert.equal(await say(closed, "echo on"), "on\n");
   });
 
   it("what a link in the folder leads to in the allowed root is there to read", async () => {

@@ -20,7 +20,7 @@ export interface ExecutorOptions extends AttemptDeps {
   readonly kept: KeptEnds;
   readonly warm: WarmProcesses;
   /** What the queue is told of the policy. Absent: nothing. */
-  readonly tells?: (() => Promise<ToldPolicy | undefined>) | undefined;
+  readonly tells?: (() => ToldPolicy | undefined) | undefined;
   /**
    * Called after each answered Sync with the time that this host's clock is ahead of the queue's clock. The value may
    * be too high, by at most the answer's travel time.

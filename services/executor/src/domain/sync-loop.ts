@@ -14,7 +14,7 @@ export interface SyncLoopDeps {
   readonly log: Logger;
   readonly state: () => SyncState;
   /** What each call tells of the policy. Absent: nothing. */
-  readonly policy?: (() => Promise<ToldPolicy | undefined>) | undefined;
+  readonly policy?: (() => ToldPolicy | undefined) | undefined;
   /** Whether the lease has an attempt here. */
   readonly holds: (id: LeaseId) => boolean;
   /** Takes an answer to a call that was sent at `sentAt` and listed `leases`. */
@@ -111,13 +111,13 @@ export class SyncLoop {
 
   async #sync(): Promise<void> {
     const { queue, clock, apply } = this.#deps;
-    const policy = this.#deps.policy && (await this.#deps.policy());
     const sentAt = clock.now();
     this.#idle = new AbortController();
     const { signal } = this.#idle;
     // The first call after a failure does not wait. So the executor soon knows whether the queue is back.
     const known = this.#answeredAt !== undefined && this.#failures === 0;
-    const request = { ...this.#next(known ? Math.min(MAX_WAIT_MS, this.#nextSyncMs) : 0), policy };
+    const next = this.#next(known ? Math.min(MAX_WAIT_MS, this.#nextSyncMs) : 0);
+    const request = { ...next, policy: this.#deps.policy?.() };
     this.#offered = request.engines;
     let answer: SyncAnswer | "stale";
     try {

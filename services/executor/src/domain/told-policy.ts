@@ -9,15 +9,18 @@ interface Options extends Pick<AdmissionOptions, "policy" | "files" | "noWorking
   readonly rootsMayChange: boolean;
 }
 
-/** What the queue is told of the policy, with the allowed roots as they are now. Undefined: it is too long to tell. */
+/**
+ * What the queue is told of the policy. Undefined: nothing yet, or it is too long to tell. A call answers with the
+ * allowed roots as they were found last, and looks at them again: a root on a disk that does not answer delays no Sync.
+ */
 export function createToldPolicy({
   policy,
   files,
   noWorkingFolders,
   rootsMayChange,
-}: Options): () => Promise<ToldPolicy | undefined> {
+}: Options): () => ToldPolicy | undefined {
   const { permissionModes, deniedTools, maxWallMs, outputBytes, maxTurns, maxBudgetUsd } = policy;
-  return async () => {
+  const look = async (): Promise<ToldPolicy | undefined> => {
     const found = rootsMayChange ? [] : await realRoots(policy.roots, files);
     const roots = [...new Set(found.flatMap(({ path, real }) => [path, real]))];
     if ([...roots, ...deniedTools].join("").length > MOST_CHARS) return undefined;
@@ -29,5 +32,18 @@ export function createToldPolicy({
       noWorkingFolders: noWorkingFolders !== undefined,
       most: { maxWallMs, outputBytes, maxTurns, maxBudgetUsd },
     };
+  };
+  let known: ToldPolicy | undefined;
+  let looking = false;
+  return () => {
+    if (!looking) {
+      looking = true;
+      look()
+        .then((now) => (known = now))
+        // What cannot be looked at is not told: then this executor alone judges.
+        .catch(() => (known = undefined))
+        .finally(() => (looking = false));
+    }
+    return known;
   };
 }

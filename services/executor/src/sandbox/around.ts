@@ -20,6 +20,8 @@ export interface Around {
 
 /** Each entry is a descriptor, and a mount that bubblewrap compares with all others. */
 const MOST_SHOWN = 256;
+/** Each folder above the working folder is open during a start. */
+const MOST_LEVELS = 64;
 /** Names of the working folder at which a search for links looks. */
 const MOST_NAMES = 1_000;
 /** The folders above the working folder are in memory, and git looks for a repository in one file system only. */
@@ -54,12 +56,11 @@ export async function openAround(root: string, working: Place, taken: (path: str
     if (outermost === undefined) return { shown, env: {}, tooMany: false, close };
     const checkout = await checkoutAround([...above, working]);
     const levels = checkout && checkout !== working ? above.slice(above.indexOf(checkout)) : [];
-    const names = await Promise.all(levels.map(({ open }) => open.list(MOST_SHOWN + 1)));
-    const tooMany = names.flat().length > MOST_SHOWN;
-    for (const [i, { path, open }] of tooMany ? [] : levels.entries())
-      for (const name of names[i] ?? [])
-        if (!isWithin(working.path, join(path, name)))
-          addHeld(join(path, name), await open.hold(name).catch(absentIfRefused));
+    const entries = await entriesOf(levels);
+    const tooMany = entries.length > MOST_SHOWN;
+    for (const { path, open, name } of tooMany ? [] : entries)
+      if (!isWithin(working.path, join(path, name)))
+        addHeld(join(path, name), await open.hold(name).catch(absentIfRefused));
     const git = checkout && (await openGitFolder(outermost, checkout));
     if (git) {
       opened.push(git.open);
@@ -79,12 +80,17 @@ export async function openAround(root: string, working: Place, taken: (path: str
   }
 }
 
-/** The folders from the root to the one that has `path`. Empty: there are none, or somebody swapped one for a link. */
+/**
+ * The folders from the root to the one that has `path`. Empty: there are none or too many, or somebody swapped one for a
+ * link.
+ */
 async function openAbove(root: string, path: string, opened: { close(): Promise<void> }[]): Promise<readonly Place[]> {
+  const names = relative(root, path).split(sep);
+  if (names.length > MOST_LEVELS) return [];
   const places: Place[] = [];
   let open = path === root ? undefined : await openTrustedFolder(root);
   let at = root;
-  for (const name of relative(root, path).split(sep)) {
+  for (const name of names) {
     if (open === undefined) return [];
     opened.push(open);
     places.push({ path: at, open });
@@ -94,16 +100,26 @@ async function openAbove(root: string, path: string, opened: { close(): Promise<
   return places;
 }
 
+/** What is in the folders: one more than is shown, if there are more. */
+async function entriesOf(levels: readonly Place[]): Promise<readonly (Place & { readonly name: string })[]> {
+  const entries: (Place & { readonly name: string })[] = [];
+  for (const place of levels) {
+    const names = await place.open.list(MOST_SHOWN + 1 - entries.length).catch(absentIfRefused);
+    entries.push(...(names ?? []).map((name) => ({ ...place, name })));
+  }
+  return entries;
+}
+
 /** The innermost folder that has `.git`. */
 async function checkoutAround(places: readonly Place[]): Promise<Place | undefined> {
-  for (const place of places.toReversed()) if (await place.open.facts(".git")) return place;
+  for (const place of places.toReversed()) if (await place.open.facts(".git").catch(absentIfRefused)) return place;
   return undefined;
 }
 
 /** Where the links of the working folder lead inside the root. */
 async function linkedFrom({ path, open }: Place, root: Place): Promise<ReadonlySet<string>> {
   const targets = new Set<string>();
-  for (const name of await open.list(MOST_NAMES, "links")) {
+  for (const name of (await open.list(MOST_NAMES, "links").catch(absentIfRefused)) ?? []) {
     const held = await open.hold(name).catch(absentIfRefused);
     const target = held?.kind === "link" ? resolve(path, held.target) : path;
     if (held && held.kind !== "link") await held.close();

@@ -91,13 +91,22 @@ async function openBubblewrap(
   const mounts = await mountsOf(run, options);
   const hosts = network === "hosts" ? [...(access.hosts ?? []), ...options.hosts] : [];
   const reached = hosts.length === 0 ? undefined : { allows: allowedHosts(hosts), upstream: upstreamOf(env) };
-  const opened: { close(): Promise<void> }[] = [];
+  const forStart: { close(): Promise<void> }[] = [];
+  const forRun: { close(): Promise<void> }[] = [];
+  const started = async (): Promise<void> => {
+    for (const each of forStart.splice(0)) await each.close();
+  };
   const close = async (): Promise<void> => {
-    for (const each of opened) await each.close();
+    await started();
+    for (const each of forRun.splice(0)) await each.close();
   };
   try {
-    const around = workingFolder && (await aroundOf(run, mounts));
-    if (around) opened.push(around);
+    // A task may have made something around its folder that cannot be opened. The run does not fail by it.
+    const around = await aroundOf(run, mounts).catch((err: unknown) => {
+      log.warn({ err, run: run.run }, "a run sees nothing around its working folder: it could not be opened");
+      return undefined;
+    });
+    if (around) forStart.push(around);
     if (around?.tooMany)
       log.info(
         { run: run.run },
@@ -107,7 +116,7 @@ async function openBubblewrap(
     mounts.push(...(around?.shown ?? []).map((each) => aroundMount(each, descriptors)));
     // Each run reads it from its beginning, so each needs an open file of its own.
     const filter = await executorFiles.open(filterFile(options.folder));
-    opened.push(filter);
+    forStart.push(filter);
     const proxy =
       reached &&
       (await openHostProxy({
@@ -116,7 +125,7 @@ async function openBubblewrap(
         onRefused: (host) => log.info({ run: run.run, host }, "a run may not reach this host"),
       }));
     if (proxy) {
-      opened.push(proxy);
+      forRun.push(proxy);
       mounts.push({ path: SOCKET, how: "read", source: join(folder.tmp, SOCKET_NAME) });
     }
     const line = [
@@ -130,6 +139,7 @@ async function openBubblewrap(
       line,
       descriptors: [filter.fd, ...(workingFolder ? [workingFolder.fd, ...descriptors] : [])],
       env: { ...around?.env, ...(proxy ? proxyEnvironment(env, hosts) : env) },
+      started,
       close,
     };
   } catch (error) {

@@ -48,7 +48,7 @@ export async function openGitFolder(root: Place, checkout: Place): Promise<GitFo
 
 /** Opens a folder inside the root, following no link. Undefined: there is none. */
 export async function openInside(root: Place, path: string): Promise<OpenFolder | undefined> {
-  if (path === root.path || !isWithin(path, root.path)) return undefined;
+  if (path === root.path || !isWithin(path, root.path) || path.includes("\0")) return undefined;
   return await root.open.folder(relative(root.path, path)).catch(absentIfRefused);
 }
 
@@ -60,9 +60,19 @@ async function isOfGit(folder: OpenFolder): Promise<boolean> {
 
 /** The checkout of a submodule, as its git folder says. */
 async function checkoutOf(git: OpenFolder, path: string): Promise<string | undefined> {
-  const config = await textIn(git, "config", MOST_CONFIG);
-  const named = /^\[core\][^[]*?^\s*worktree = ([^"\n]+)$/m.exec(config ?? "")?.[1];
+  const named = worktreeIn((await textIn(git, "config", MOST_CONFIG)) ?? "");
   return named === undefined ? undefined : resolve(path, named);
+}
+
+/** `core.worktree`, as git writes it. Line by line: one pattern for all of a hostile text could take minutes. */
+function worktreeIn(config: string): string | undefined {
+  let isCore = false;
+  for (const line of config.split("\n")) {
+    if (line.startsWith("[")) isCore = line.startsWith("[core]");
+    const named = isCore ? /^[ \t]*worktree = ([^"]+)$/.exec(line)?.[1] : undefined;
+    if (named !== undefined) return named;
+  }
+  return undefined;
 }
 
 /** The checkout of a worktree, as the folder says that git has of it. */
@@ -72,7 +82,7 @@ async function worktreeOf(own: OpenFolder, path: string, shared: string): Promis
 }
 
 const lineIn = async (folder: OpenFolder, name: string): Promise<string | undefined> =>
-  (await textIn(folder, name, MOST_LINE))?.replace(/[\r\n]+$/, "");
+  (await textIn(folder, name, MOST_LINE))?.trimEnd();
 
 /** Undefined: it is no file, such as `.git` of a main checkout, or it has too many bytes. */
 async function textIn(folder: OpenFolder, name: string, mostBytes: number): Promise<string | undefined> {
@@ -80,7 +90,11 @@ async function textIn(folder: OpenFolder, name: string, mostBytes: number): Prom
   return bytes && Buffer.from(bytes).toString("utf8");
 }
 
+/** What a task can make of a name or of a permission. It is as if nothing were there. */
+const NOT_OPENED: readonly unknown[] = ["EACCES", "EPERM", "EINVAL", "ENAMETOOLONG"];
+
 export function absentIfRefused(error: unknown): undefined {
   if (error instanceof FileRefused) return undefined;
+  if (error instanceof Error && "code" in error && NOT_OPENED.includes(error.code)) return undefined;
   throw error;
 }

@@ -34,7 +34,9 @@ export interface OpenSandbox {
   readonly descriptors: readonly number[];
   /** The environment of the run. */
   readonly env: Readonly<Record<string, string>>;
-  /** Also closes the descriptors that are the sandbox's own. */
+  /** To be called when the first program has started: closes the descriptors that are the sandbox's own. */
+  started(): Promise<void>;
+  /** Closes everything. */
   close(): Promise<void>;
 }
 

@@ -80,6 +80,7 @@ class HostSupervisor implements Launcher {
       });
       place.sandbox = confined;
       const process = await startProcess({ command, args, env: confined?.env ?? env, place, graceMs, setpriv });
+      await confined?.started();
       const onFault = (err: unknown, message: string) => log.error({ err, run }, message);
       return new LaunchedRun({ process, place, clocks: this.#options, input, onFault });
     } catch (err) {

@@ -47,15 +47,16 @@ export function createListWaiting({ store, order, engines }: WaitingListDeps) {
       !isEnded(task.state) &&
       known.includes(task.engine) &&
       (asked.class === undefined || task.class === asked.class);
-    const [lines, ids] = await Promise.all([
-      Promise.all(known.map((engine) => inLine(store, engine, { order: order(), class: asked.class }))),
-      store.idsAside(MOST_ASIDE),
-    ]);
+    const to = asked.from + asked.size;
+    // One more than the page has says whether there is another one.
+    const most = asked.class === undefined ? Math.min(MOST_IN_LINE, to + 1) : MOST_IN_LINE;
+    const which = { order: order(), class: asked.class, most };
+    const lines = await Promise.all(known.map((engine) => inLine(store, engine, which)));
+    const places = lines.flat().toSorted((a, b) => a.position - b.position);
+    const ids = places.length > to ? [] : await store.idsAside(MOST_ASIDE);
     // Only the record says the engine and class of a task that is not in line.
     const isFiltered = asked.class !== undefined || asked.engine !== "";
     const aside = isFiltered ? await idsWhere(store, ids, isMeant) : ids;
-    const places = lines.flat().toSorted((a, b) => a.position - b.position);
-    const to = asked.from + asked.size;
     const positions = new Map(await idsOf(store, places.slice(asked.from, to)));
     const rest = aside.slice(Math.max(0, asked.from - places.length), Math.max(0, to - places.length));
     const tasks = (await store.findAll([...positions.keys(), ...rest])).filter(isMeant);
@@ -108,9 +109,9 @@ type InLine = Awaited<ReturnType<typeof inLine>>[number];
 async function inLine(
   store: LineStore,
   engine: string,
-  which: { readonly order: Order; readonly class: PriorityClass | undefined },
+  which: { readonly order: Order; readonly class: PriorityClass | undefined; readonly most: number },
 ) {
-  const places = startOrder(await store.lineUps(engine, MOST_IN_LINE), which.order, MOST_IN_LINE);
+  const places = startOrder(await store.lineUps(engine, which.most), which.order, which.most);
   return places
     .map((place, before) => ({ ...place, engine, position: before + 1 }))
     .filter((place) => which.class === undefined || place.class === which.class);

@@ -27,6 +27,7 @@ export function policedParts(spec: TaskSpec, engine: string): PolicedParts | und
   return {
     engine,
     pin: affinity && affinity.fallbackAfter === undefined ? affinity.executorId : undefined,
+    prefers: affinity?.fallbackAfter === undefined ? undefined : affinity.executorId,
     mode: wordOf(permissionMode) || undefined,
     ...{ workingFolder, includeFiles, availableTools, allowedTools },
     limits: limitsOf(limits),

@@ -64,8 +64,8 @@ async function readLineUp(shard: Shard, engine: string, most: number): Promise<L
   return { nowMs, cost: Number(cost ?? 1), urgentRunning: Number(urgentRunning ?? 0), classes };
 }
 
-/** Lines of throttled agents in one reading. */
-const LINES_AT_ONCE = 100;
+/** Lines of throttled agents in one reading. Lines without a task stay in their list, so the readings are bounded. */
+const [LINES_AT_ONCE, MOST_READINGS] = [100, 10];
 
 async function readAside(shard: Shard, most: number): Promise<readonly string[]> {
   const { redis, keys } = shard;
@@ -83,13 +83,14 @@ async function readAside(shard: Shard, most: number): Promise<readonly string[]>
 async function readThrottled(shard: Shard, most: number): Promise<readonly string[]> {
   const { redis, keys } = shard;
   const ids: string[] = [];
-  for (let from = "[agent/"; ids.length < most; ) {
+  let from = "[agent/";
+  for (let readings = 0; readings < MOST_READINGS && ids.length < most; readings += 1) {
     const members = await redis.zrangebylex(keys.bench, from, endOf("agent"), "LIMIT", 0, LINES_AT_ONCE);
     const lines = await Promise.all(
       members.map((member) => {
         const [, agent = "", engine = "", name] = member.split("/");
         const priority = CLASSES.find((each) => each === name) ?? "normal";
-        return readLine(shard, { engine, class: priority, agent }, most);
+        return readLine(shard, { engine, class: priority, agent }, most - ids.length);
       }),
     );
     ids.push(...lines.flat());

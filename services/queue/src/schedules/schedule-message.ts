@@ -86,8 +86,7 @@ function specOf(schedule: Schedule): TaskSpec {
   if (spec.limits && wallTime && durationMs(wallTime) === 0) spec.limits.wallTime = undefined;
   const { outputBytes } = spec.limits ?? {};
   // Up to release 0.3, a task could ask for 64 MiB. No executor gave that much.
-  if (spec.limits && outputBytes !== undefined && outputBytes > MOST_OUTPUT_BYTES)
-    spec.limits.outputBytes = BigInt(MOST_OUTPUT_BYTES);
+  if (spec.limits && outputBytes !== undefined && outputBytes > MOST_OUTPUT_BYTES) spec.limits.outputBytes = undefined;
   return spec;
 }
 

@@ -12,6 +12,7 @@ const POLICY: RunPolicy = {
 const TASK: PolicedParts = {
   engine: "a",
   pin: undefined,
+  prefers: undefined,
   mode: undefined,
   workingFolder: "",
   includeFiles: [],
@@ -66,6 +67,8 @@ describe("what every executor forbids", () => {
     assert.deepEqual(fields(asked), []);
     assert.deepEqual(fields(asked, executor("y", {}, "b")), [], "it offers another engine");
     assert.deepEqual(fields({ ...asked, pin: "y" }, strict), [], "the only executor is away");
+    assert.deepEqual(fields({ ...asked, prefers: "y" }, strict), [], "the executor that it waits for is away");
+    assert.deepEqual(fields({ ...asked, prefers: "x" }, strict), ["spec.permission_mode"]);
   });
 
   it("is judged by the only executor that ever runs the task", () => {

@@ -26,6 +26,8 @@ export interface PolicedParts {
   readonly engine: string;
   /** The only executor that ever runs it. Undefined: any may. */
   readonly pin: string | undefined;
+  /** The executor that it waits for first. Undefined: none. */
+  readonly prefers: string | undefined;
   /** Undefined: the default of the executor. */
   readonly mode: string | undefined;
   /** Empty: none. */
@@ -43,12 +45,14 @@ interface PolicedExecutor {
 
 /**
  * What is wrong with a task that every executor would refuse which offers its engine. Empty if one of them may run it,
- * and if there is none: then the task waits for one. An executor that tells no policy allows everything.
+ * and if there is none, or not the one that it prefers: then the task waits for one. An executor that tells no policy
+ * allows everything.
  */
 export function forbiddenEverywhere(
   task: PolicedParts,
   executors: readonly PolicedExecutor[],
 ): readonly FieldViolation[] {
+  if (task.prefers !== undefined && !executors.some(({ id }) => id === task.prefers)) return [];
   const fitting = executors
     .filter(({ id }) => task.pin === undefined || id === task.pin)
     .flatMap(({ offers }) => offers.filter(({ engine }) => engine === task.engine));
@@ -68,7 +72,10 @@ export function forbiddenEverywhere(
   });
 }
 
-/** As the executor judges it. */
+/**
+ * As the executor judges it. Only the output it lowers without a word: here that is refused too, so that nobody learns
+ * of it by a run that was stopped.
+ */
 function forbidden(task: PolicedParts, policy: RunPolicy): readonly FieldViolation[] {
   const { mode, workingFolder, includeFiles, limits } = task;
   const { most, roots } = policy;
