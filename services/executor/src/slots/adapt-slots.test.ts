@@ -22,7 +22,7 @@ function setUp({ dryRun = false } = {}) {
     { cpuShare: 0.1, memoryShare: 0.1 } as HostLoad,
     { now: 0 },
   ];
-  const box = { load, person: false };
+  const box = { load, person: false, running: undefined as number | undefined };
   const changes: SlotChange[] = [];
   const adaptation = createSlotAdaptation({
     config: { rules: RULES, dryRun },
@@ -32,7 +32,7 @@ function setUp({ dryRun = false } = {}) {
       adaptSlots(_, change) {
         changes.push(change);
         if (!change.dryRun) engine.slots = change.after;
-        engine.running = engine.slots;
+        engine.running = box.running ?? engine.slots;
       },
     },
     host: { measure: async () => box.load },
@@ -67,6 +67,15 @@ describe("the adaptation of slots", () => {
     assert.equal(engine.slots, 2);
     assert.equal(changes.at(-1)?.after, 8);
     assert.ok(changes.every(({ dryRun }) => dryRun));
+  });
+
+  it("goes on when it runs dry and more runs than it would allow, with a slot free", async () => {
+    const { engine, box, changes, look } = setUp({ dryRun: true });
+    Object.assign(engine, { slots: 8, running: 7 });
+    box.load = { cpuShare: 1, memoryShare: 0.1 };
+    box.running = 7;
+    await look(40);
+    assert.deepEqual([changes[0]?.after, changes[1]?.before], [5, 5]);
   });
 
   it("falls when first texts come late, compared with what is usual", async () => {
