@@ -26,30 +26,31 @@ export interface AdaptSlotsDeps {
 }
 
 const EVERY_MS = 5_000;
-/** The weight of the newest look in the average: about the last half minute counts. */
-const NEWEST = 0.2;
+/** The looks of a minute. Runs use the CPU now and then, so a shorter average swings by itself. */
+const LOOKS = 12;
+/** The looks of five minutes, from which the part of one run is known: it changes less than the number of runs. */
+const REMEMBERED_LOOKS = 60;
 
 /** Adapts the slots of engines to the host's load and the work that waits. It never ends a run. */
 export function createSlotAdaptation({ config, executor, host, serviceBytes, clock, log }: AdaptSlotsDeps) {
   const { rules, dryRun } = config;
   const states = new Map<string, SlotState>();
   const firstTexts = new Map<string, ReturnType<typeof createFirstTexts>>();
-  let cpuShare: number | undefined;
+  const looks = new Map<string, Look[]>();
 
   const look = async (): Promise<void> => {
     const load = await host.measure();
-    if (load.cpuShare !== undefined) {
-      cpuShare = cpuShare === undefined ? load.cpuShare : cpuShare + (load.cpuShare - cpuShare) * NEWEST;
-    }
     for (const { engine, slots, running } of executor.adaptable()) {
       const nowMs = clock.now();
+      const looksNow = [...(looks.get(engine) ?? []), { cpuShare: load.cpuShare, running }].slice(-REMEMBERED_LOOKS);
+      looks.set(engine, looksNow);
       const known = states.get(engine);
       // When it runs dry, its own number is not the number of the engine.
-      const state = known && (dryRun || known.slots === slots) ? known : { slots, changedMs: nowMs };
+      const state = known && (dryRun || known.slots === slots) ? known : { slots, given: slots, changedMs: nowMs };
       const seen = {
-        running: dryRun && running >= slots ? state.slots : running,
+        running: !dryRun ? running : running < slots ? Math.min(running, state.slots) : state.slots,
         ...executor.backlog(engine),
-        cpuShare,
+        ...cpuIn(looksNow),
         memoryShare: load.memoryShare,
         serviceBytes: serviceBytes(),
         firstText: firstTexts.get(engine)?.medians(),
@@ -69,7 +70,7 @@ export function createSlotAdaptation({ config, executor, host, serviceBytes, clo
     firstText(engine: string, ms: number): void {
       const times = firstTexts.get(engine) ?? createFirstTexts();
       firstTexts.set(engine, times);
-      times.add(ms);
+      times.add(ms, clock.now() - ms);
     },
 
     /** Looks every few seconds until it is closed. */
@@ -90,3 +91,30 @@ export function createSlotAdaptation({ config, executor, host, serviceBytes, clo
     },
   };
 }
+
+interface Look {
+  /** The share of the CPU since the look before. */
+  readonly cpuShare: number | undefined;
+  readonly running: number;
+}
+
+/** The average share of the CPU in the last minute, and what of it a run takes. */
+function cpuIn(looks: readonly Look[]): {
+  readonly cpuShare: number | undefined;
+  readonly cpuOfRun: number | undefined;
+} {
+  const known = looks.flatMap(({ cpuShare, running }, i) => {
+    const before = looks[i - 1];
+    // A run that began or ended between two looks was there for a part of the time.
+    return before && cpuShare !== undefined ? [{ cpuShare, running: Math.min(before.running, running) }] : [];
+  });
+  const newest = known.slice(-LOOKS);
+  const runs = sumOf(known.map(({ running }) => running));
+  return {
+    cpuShare: newest.length > 0 ? cpuOf(newest) / newest.length : undefined,
+    cpuOfRun: runs > 0 ? cpuOf(known) / runs : undefined,
+  };
+}
+
+const sumOf = (values: readonly number[]): number => values.reduce((sum, each) => sum + each, 0);
+const cpuOf = (looks: readonly { readonly cpuShare: number }[]): number => sumOf(looks.map(({ cpuShare }) => cpuShare));

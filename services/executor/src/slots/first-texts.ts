@@ -6,20 +6,27 @@ const LEAST = 20;
 
 /** How long runs of one engine take until their first text. */
 export function createFirstTexts() {
-  const times: number[] = [];
+  const times: { readonly ms: number; readonly begunMs: number }[] = [];
   return {
-    add(ms: number): void {
-      times.push(ms);
+    /** A run that began at `begunMs` had its first text after `ms`. */
+    add(ms: number, begunMs: number): void {
+      times.push({ ms, begunMs });
       if (times.length > REMEMBERED) times.shift();
     },
     /**
-     * Medians of the newest runs, and of the faster half of all: a host that was slow for long does not look usual.
-     * Undefined: too few runs.
+     * Medians of the newest runs, and of the faster half of all: a host that was slow for long does not look usual. And
+     * when the first of the newest runs began. Undefined: too few runs.
      */
-    medians(): { readonly recentMs: number; readonly usualMs: number } | undefined {
+    medians(): { readonly recentMs: number; readonly usualMs: number; readonly sinceMs: number } | undefined {
       if (times.length < LEAST) return undefined;
-      const faster = times.toSorted((a, b) => a - b).slice(0, Math.ceil(times.length / 2));
-      return { recentMs: median(times.slice(-RECENT)), usualMs: median(faster) };
+      const recent = times.slice(-RECENT);
+      const all = times.map(({ ms }) => ms);
+      const faster = all.toSorted((a, b) => a - b).slice(0, Math.ceil(all.length / 2));
+      return {
+        recentMs: median(all.slice(-RECENT)),
+        usualMs: median(faster),
+        sinceMs: Math.min(...recent.map(({ begunMs }) => begunMs)),
+      };
     },
   };
 }
