@@ -1,12 +1,13 @@
 import { useState } from "preact/hooks";
-import { number } from "../format.js";
+import { number, valueInUnits } from "../format.js";
 import { alertWords } from "../i18n/alerts.js";
+import { serverText } from "../i18n/server-texts.js";
 import { wordOf } from "../i18n/states.js";
 import { ActButton } from "../parts/act-button.js";
 import { Empty } from "../parts/layout.js";
 import { useActs } from "../parts/palette.js";
 import { DataTable } from "../parts/table.js";
-import { State, Time, type Tone } from "../parts/text.js";
+import { State, Time, type Tone, Words } from "../parts/text.js";
 import type { Alert } from "../routes.js";
 import { SilenceDialog } from "./silences.js";
 
@@ -33,7 +34,12 @@ export function AlertList({ alerts }: { readonly alerts: readonly Alert[] }) {
         columns={[
           { name: word.state, cell: (alert) => <AlertState alert={alert} /> },
           { name: word.what, cell: (alert) => <What alert={alert} /> },
-          { name: word.value, cell: ({ value, valueText }) => valueText || number(value, 2), number: true, wide: true },
+          {
+            name: word.value,
+            cell: ({ value, valueText }) => valueInUnits(valueText) || number(value, 2),
+            number: true,
+            wide: true,
+          },
           { name: word.since, cell: ({ startTime }) => startTime && <Time at={startTime} />, wide: true },
           {
             name: "",
@@ -63,8 +69,12 @@ function What({ alert: { rule, summary, whatToDo, labels } }: { readonly alert: 
   const named = Object.entries<string>(labels).map(([name, value]) => `${name}=${value}`);
   return (
     <>
-      <strong>{summary || rule}</strong>
-      {whatToDo !== "" && <p>{whatToDo}</p>}
+      <strong>{serverText(summary) || rule}</strong>
+      {whatToDo !== "" && (
+        <p>
+          <Words text={serverText(whatToDo)} />
+        </p>
+      )}
       <p class="third small">
         <code>{rule}</code> {named.join(" ")}
       </p>

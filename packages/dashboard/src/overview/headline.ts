@@ -1,5 +1,6 @@
 import { comma, time } from "../format.js";
 import { overviewWords } from "../i18n/overview.js";
+import { serverText } from "../i18n/server-texts.js";
 import { wordOf } from "../i18n/states.js";
 import { waitingIn } from "../parts/waiting.js";
 import type { Alert, Answer, Executor, QueueStatus } from "../routes.js";
@@ -94,7 +95,7 @@ function mostSerious(situation: Situation, queue: QueueStatus, running: number, 
   const near = situation.limits.filter(({ state }) => state === "near");
   if (near[0]) return { title: titles.near(near.length), follows: limitSentence(near[0]) };
   const alerts = situation.alerts.filter(needsLook);
-  if (alerts[0]) return { title: titles.alerts(alerts.length), follows: alerts[0].summary };
+  if (alerts[0]) return { title: titles.alerts(alerts.length), follows: serverText(alerts[0].summary) };
   if (running > 0) return { title: titles.working(), follows: "" };
   if (waiting > 0) return { title: titles.waiting(), follows: "" };
   return { title: titles.idle(), follows: "", idle: true };

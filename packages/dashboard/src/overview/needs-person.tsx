@@ -1,5 +1,6 @@
 import { time } from "../format.js";
 import { overviewWords } from "../i18n/overview.js";
+import { serverText } from "../i18n/server-texts.js";
 import { openEmergency } from "../parts/emergency.js";
 import { State, type Tone, Words } from "../parts/text.js";
 import { scopeWords } from "../work/scope-words.js";
@@ -86,8 +87,8 @@ function needsOf({ queue, executors = [], alerts, sessions }: Situation): Need[]
     ...alerts.filter(needsLook).map(({ id, severity, summary, whatToDo, fireTime }) => ({
       key: id,
       tone: severity === "CRITICAL" ? ("failed" as const) : ("held" as const),
-      what: summary,
-      why: [since(fireTime), whatToDo].filter(Boolean).join(" · "),
+      what: serverText(summary),
+      why: [since(fireTime), serverText(whatToDo)].filter(Boolean).join(" · "),
       act: { name: word.see, to: "/alerts" },
     })),
     ...executors
