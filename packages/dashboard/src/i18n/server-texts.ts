@@ -102,6 +102,7 @@ const BLOCKERS_JA: Readonly<Record<string, string>> = {
   "no executor offers {engine}": "{engine} を提供する実行ホストがありません",
   "no executor offers {engine}: those that did are draining":
     "{engine} を提供する実行ホストは、すべて受け取り停止中です",
+  "of {scope}: budget {name} ({text}) is used up until {until}": "予算 {name} を使い切りました",
   "all {slots} slots for {engine} are taken": "{engine} のスロット {slots} 個はすべて使用中",
   "{running} urgent tasks of {engine} run, and no more than {most} may overtake":
     "緊急タスクの割り込みの上限 {most} 件（{engine} で {running} 件実行中）",

@@ -41,6 +41,14 @@ export const isLost = ({ state }: Session): boolean => ["LOST", "WAITING", "CONF
 export const loginOf = ({ account }: Session): string => account?.account || account?.engine || "";
 export const needsLook = ({ state, silencedBy }: Alert): boolean => state === "FIRING" && silencedBy.length === 0;
 
+/** The page says it beside the limit itself: a limit that is near or used up needs no second place. */
+export const isOfLimit = ({ labels }: Alert, limits: readonly LimitOutlook[]): boolean =>
+  limits.some(({ kind, name, window, state }) => {
+    if (state !== "near" && state !== "used-up") return false;
+    if (kind === "budget") return labels["budget"] === name;
+    return labels["window"] === window && (labels["account"] || labels["engine"]) === name;
+  });
+
 /**
  * The pauses in force, that of all tasks first. The emergency stop and used up budgets are facts of their own. So is what
  * the queue closes for itself: the login that is lost, or the limit.
