@@ -62,6 +62,13 @@ const UNITS = {
   ja: { ms: " ミリ秒", s: " 秒", min: " 分", h: " 時間", d: " 日" },
 } as const;
 
+/** A value as a service writes it, such as `2.5 h`, with its unit in the language of the page. */
+export const valueInUnits = (value: string): string =>
+  value.replace(
+    /^([\d.,-]+) (ms|s|min|h|d)$/,
+    (_, amount: string, unit: keyof (typeof UNITS)["en"]) => amount + UNITS[locale.value][unit],
+  );
+
 /** In the words that people use, with at most two units: `0.4 s`, `34 s`, `1 min 12 s`, `2 h 5 min`, `3 d`. */
 export function duration(ms: number): string {
   const unit = UNITS[locale.value];

@@ -194,8 +194,17 @@ export async function assertAccessible(page: Page): Promise<void> {
   assert.deepEqual(serious, [], page.url());
 }
 
-/** Fails when the page is wider than its screen. */
+/** What of a panel stands beyond its edge, where people do not see it. */
+const CUT = `[...document.querySelectorAll(".panel")].flatMap((panel) => {
+  const { right } = panel.getBoundingClientRect();
+  return [...panel.querySelectorAll("td, th, button, a, p")]
+    .filter((each) => !each.closest("pre, .unseen") && each.getBoundingClientRect().right > right)
+    .map((each) => each.textContent);
+})`;
+
+/** Fails when the page is wider than its screen, or when a part of a panel is cut at its edge. */
 export async function assertFits(page: Page): Promise<void> {
+  assert.deepEqual(await page.evaluate(CUT), [], `${page.url()} cuts what stands beyond a panel`);
   const beyond = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
   assert.equal(beyond, 0, `${page.url()} is wider than the screen`);
 }

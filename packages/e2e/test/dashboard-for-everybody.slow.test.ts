@@ -1,14 +1,18 @@
-import { assertAccessible, dashboardOf, PAGES } from "../src/dashboard.js";
+import { assertAccessible, dashboardOf, PAGES, PHONE } from "../src/dashboard.js";
 import { startGatedRun } from "../src/gated-run.js";
 
 describe("the dashboard for everybody", function () {
   this.timeout(300_000);
   const dashboard = dashboardOf({ engine: "scripted", slots: 2 });
 
-  for (const colorScheme of ["light", "dark"] as const) {
-    it(`has nothing that keeps people out, by axe, on any page in ${colorScheme} colours`, async () => {
+  for (const [where, options] of [
+    ["in light colours", { colorScheme: "light" }],
+    ["in dark colours", { colorScheme: "dark" }],
+    ["in Japanese, in dark colours, on a phone", { colorScheme: "dark", locale: "ja-JP", viewport: PHONE }],
+  ] as const) {
+    it(`has nothing that keeps people out, by axe, on any page ${where}`, async () => {
       const run = await startGatedRun(dashboard.world, dashboard.client);
-      const page = await dashboard.visit("/", { options: { colorScheme } });
+      const page = await dashboard.visit("/", { options });
       for (const path of [...Object.values(PAGES), `/tasks/${run.id}`]) {
         await page.goto(path);
         await page.getByRole("heading", { level: 1 }).waitFor();
@@ -18,7 +22,7 @@ describe("the dashboard for everybody", function () {
       await page.getByRole("dialog").waitFor();
       await assertAccessible(page);
       await page.keyboard.press("Escape");
-      await page.getByRole("button", { name: "Emergency stop" }).click();
+      await page.getByRole("button", { name: /^(Emergency stop|緊急停止)$/ }).click();
       await assertAccessible(page);
       await run.end();
     });

@@ -41,7 +41,18 @@ describe("the frame around all pages in Chromium, against a whole fleet", functi
   }
 
   it("fits a phone in both languages, with the pages behind a button", async () => {
-    const page = await dashboard.visit("/", { options: { viewport: PHONE } });
+    const run = await startGatedRun(dashboard.world, dashboard.client);
+    await run.end();
+    const page = await dashboard.visit("/usage", { options: { viewport: PHONE } });
+    await dashboard.press("Add a budget");
+    await dashboard.fill("Name", "night-and-day");
+    await dashboard.fill("Limit", "1234567");
+    await dashboard.press("Save");
+    await page.getByRole("table", { name: "Budgets" }).getByText("night-and-day").waitFor();
+    await assertFits(page);
+    await page.goto("/");
+    await page.getByText("oldest waits").waitFor();
+    await assertFits(page);
     const menu = page.getByRole("link", { name: "使用量", exact: true });
     await page.getByRole("button", { name: "Menu" }).click();
     await page.getByLabel("Language").selectOption("日本語");

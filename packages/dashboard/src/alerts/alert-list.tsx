@@ -1,12 +1,14 @@
 import { useState } from "preact/hooks";
-import { number } from "../format.js";
+import { number, valueInUnits } from "../format.js";
 import { alertWords } from "../i18n/alerts.js";
+import { serverText } from "../i18n/server-texts.js";
 import { wordOf } from "../i18n/states.js";
 import { ActButton } from "../parts/act-button.js";
+import { type AlertGroup, groupsOf } from "../parts/alert-groups.js";
 import { Empty } from "../parts/layout.js";
 import { useActs } from "../parts/palette.js";
 import { DataTable } from "../parts/table.js";
-import { State, Time, type Tone } from "../parts/text.js";
+import { State, Time, type Tone, Words } from "../parts/text.js";
 import type { Alert } from "../routes.js";
 import { SilenceDialog } from "./silences.js";
 
@@ -23,21 +25,31 @@ export function AlertList({ alerts }: { readonly alerts: readonly Alert[] }) {
     })),
   );
   if (alerts.length === 0) return <Empty title={word.noAlerts} command="ccsp alert test usage-80" />;
-  const order = ["FIRING", "PENDING", "RESOLVED"];
+  const groups = ["FIRING", "PENDING", "RESOLVED"].flatMap((state) =>
+    // What is silenced stands apart from what people are told of.
+    [false, true].flatMap((silenced) =>
+      groupsOf(alerts.filter((alert) => alert.state === state && alert.silencedBy.length > 0 === silenced)),
+    ),
+  );
   return (
     <>
       <DataTable
         label={word.tabs.alerts}
-        rows={alerts.toSorted((one, other) => order.indexOf(one.state) - order.indexOf(other.state))}
-        rowKey={({ id }) => id}
+        rows={groups}
+        rowKey={([{ id }]) => id}
         columns={[
-          { name: word.state, cell: (alert) => <AlertState alert={alert} /> },
-          { name: word.what, cell: (alert) => <What alert={alert} /> },
-          { name: word.value, cell: ({ value, valueText }) => valueText || number(value, 2), number: true, wide: true },
-          { name: word.since, cell: ({ startTime }) => startTime && <Time at={startTime} />, wide: true },
+          { name: word.state, cell: ([alert]) => <AlertState alert={alert} /> },
+          { name: word.what, cell: (group) => <What group={group} /> },
+          {
+            name: word.value,
+            cell: ([{ value, valueText }]) => valueInUnits(valueText) || number(value, 2),
+            number: true,
+            wide: true,
+          },
+          { name: word.since, cell: ([{ startTime }]) => startTime && <Time at={startTime} />, wide: true },
           {
             name: "",
-            cell: (alert) => (
+            cell: ([alert]) => (
               <ActButton scope="monitor:manage" look="plain" onAct={() => setSilencing(alert)}>
                 {word.silence}
               </ActButton>
@@ -59,15 +71,37 @@ function AlertState({ alert: { state, severity, silencedBy } }: { readonly alert
   return <State tone={tone}>{wordOf(word.severities, severity)}</State>;
 }
 
-function What({ alert: { rule, summary, whatToDo, labels } }: { readonly alert: Alert }) {
-  const named = Object.entries<string>(labels).map(([name, value]) => `${name}=${value}`);
+const labelsOf = ({ labels }: Alert): string =>
+  Object.entries<string>(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(" ");
+
+/** The first alert of a rule, and the others of the rule folded. */
+function What({ group: [alert, ...others] }: { readonly group: AlertGroup }) {
+  const { rule, summary, whatToDo } = alert;
   return (
     <>
-      <strong>{summary || rule}</strong>
-      {whatToDo !== "" && <p>{whatToDo}</p>}
+      <strong>{serverText(summary) || rule}</strong>
+      {whatToDo !== "" && (
+        <p>
+          <Words text={serverText(whatToDo)} />
+        </p>
+      )}
       <p class="third small">
-        <code>{rule}</code> {named.join(" ")}
+        <code>{rule}</code> {labelsOf(alert)}
       </p>
+      {others.length > 0 && (
+        <details class="small">
+          <summary>{alertWords().others(others.length)}</summary>
+          <ul>
+            {others.map((other) => (
+              <li key={other.id}>
+                {serverText(other.summary) || rule} <span class="third">{labelsOf(other)}</span>
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
     </>
   );
 }

@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import { call } from "../api.js";
 import { duration, milliseconds, number } from "../format.js";
 import { alertWords } from "../i18n/alerts.js";
+import { serverText } from "../i18n/server-texts.js";
 import { wordOf } from "../i18n/states.js";
 import { ActButton } from "../parts/act-button.js";
 import { confirm } from "../parts/dialog.js";
@@ -52,7 +53,7 @@ function Name({ status: { rule, builtIn, fault } }: { readonly status: RuleStatu
   return (
     <>
       <code>{rule?.name}</code> {rule?.disabled && <State tone="none">{word.disabled}</State>}
-      <p class="third small">{rule?.summary || (builtIn ? word.builtIn : "")}</p>
+      <p class="third small">{serverText(rule?.summary ?? "") || (builtIn ? word.builtIn : "")}</p>
       {fault !== "" && <p class="small">{fault}</p>}
     </>
   );

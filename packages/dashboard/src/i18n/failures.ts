@@ -26,7 +26,7 @@ const REASONS_JA: Readonly<Record<Reason, string>> = {
   ALERT_RULE_NOT_FOUND: "この規則はありません。",
   SILENCE_NOT_FOUND: "この抑止はないか、すでに終わっています。",
   SESSION_NOT_FOUND: "このセッションはありません。",
-  ISSUE_NOT_FOUND: "この件の Issue はありません。",
+  ISSUE_NOT_FOUND: "この件のイシューはありません。",
   NOTIFICATION_NOT_FOUND: "この通知はありません。",
   CHANNEL_NOT_FOUND: "この通知先はありません。",
   REQUEST_ID_CONFLICT: "同じ依頼番号が別の内容で使われています。",

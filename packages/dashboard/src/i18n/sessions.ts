@@ -41,7 +41,7 @@ export const sessionWords = words(
     lost: (count) => `${number(count)} 件のログインに人の対応が必要です。`,
     checking: (count) => `${number(count)} 件のログインを確認しています。`,
     lostLead:
-      "実行ホストでログインを更新し、ここで「更新した」を押すか、Issue を閉じてください。それまでタスクは待ちます。",
+      "実行ホストでログインを更新し、ここで「更新した」を押すか、イシューを閉じてください。それまでタスクは待ちます。",
     validLead: "いずれも最近の実行または確認で有効でした。",
     states: {
       UNPROVEN: "未確認",
@@ -57,7 +57,7 @@ export const sessionWords = words(
     proven: "有効確認",
     checked: "次の確認",
     executors: "実行ホスト",
-    issue: "Issue",
+    issue: "イシュー",
     confirmed: "更新した",
     confirmTold: (login) => `${login} を確認します。有効なら、タスクが再開します。`,
     check: "今すぐ確認",

@@ -1,4 +1,5 @@
 import { number } from "../format.js";
+import { serverText } from "./server-texts.js";
 import { words } from "./words.js";
 
 const s = (count: number): string => (count === 1 ? "" : "s");
@@ -30,7 +31,7 @@ export const workWords = words(
       TURN: "its turn",
       BUDGET_EXHAUSTED: "budget used up",
     },
-    /** The message of the queue is in English. `kind` is for other languages. */
+    /** The message of the queue is in English. `kind` is for messages that have no translation. */
     blocked: (_kind: string, message: string) => message,
     next: "nothing: it is next",
     asking: "asking …",
@@ -83,7 +84,10 @@ export const workWords = words(
       TURN: "順番待ち",
       BUDGET_EXHAUSTED: "予算を使い切りました",
     },
-    blocked: (kind) => kind,
+    blocked: (kind, message) => {
+      const known = serverText(message);
+      return known === message ? kind : known;
+    },
     next: "なし。次に開始します",
     asking: "確認中 …",
     until: (at) => `${at} まで`,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import type { QueueStatus, UsageWindow } from "../routes.js";
+import type { Alert, QueueStatus, UsageWindow } from "../routes.js";
 import { locale } from "../settings.js";
-import { headline, type Situation } from "./headline.js";
+import { headline, isOfLimit, type Situation } from "./headline.js";
 import { windowOutlook } from "./limits.js";
 
 const NOW = new Date(2026, 10, 29, 14);
@@ -50,6 +50,22 @@ const fiveHours: UsageWindow = {
   exhaustReason: "",
 };
 const emergency = { id: "e", level: "KILL", who: "ada", why: "a prompt leaks", receipts: [] };
+
+describe("An alert on the overview", () => {
+  const alert = (labels: Record<string, string>): Alert => ({
+    ...{ id: "a", rule: "r", severity: "CRITICAL", state: "FIRING", labels, value: 1, valueText: "100 %" },
+    ...{ summary: "", whatToDo: "", toldId: "", silencedBy: [] },
+  });
+
+  it("about a limit that is near stands at the limit only, and any other one needs a person", () => {
+    const limits = [windowOutlook(fiveHours, NOW.getTime())];
+    const window = { engine: "claude-code", account: "team-max", window: "five_hour" };
+    assert.equal(isOfLimit(alert(window), limits), true);
+    assert.equal(isOfLimit(alert({ ...window, account: "other" }), limits), false);
+    assert.equal(isOfLimit(alert({ budget: "team" }), limits), false);
+    assert.equal(isOfLimit(alert({ instance: "queue-1" }), limits), false);
+  });
+});
 
 describe("The first two lines of the overview", () => {
   afterEach(() => {

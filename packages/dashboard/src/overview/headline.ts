@@ -1,5 +1,6 @@
 import { comma, time } from "../format.js";
 import { overviewWords } from "../i18n/overview.js";
+import { serverText } from "../i18n/server-texts.js";
 import { wordOf } from "../i18n/states.js";
 import { waitingIn } from "../parts/waiting.js";
 import type { Alert, Answer, Executor, QueueStatus } from "../routes.js";
@@ -39,6 +40,14 @@ export function headline(situation: Situation): Headline {
 export const isLost = ({ state }: Session): boolean => ["LOST", "WAITING", "CONFIRMING"].includes(state);
 export const loginOf = ({ account }: Session): string => account?.account || account?.engine || "";
 export const needsLook = ({ state, silencedBy }: Alert): boolean => state === "FIRING" && silencedBy.length === 0;
+
+/** The page says it beside the limit itself: a limit that is near or used up needs no second place. */
+export const isOfLimit = ({ labels }: Alert, limits: readonly LimitOutlook[]): boolean =>
+  limits.some(({ kind, name, window, state }) => {
+    if (state !== "near" && state !== "used-up") return false;
+    if (kind === "budget") return labels["budget"] === name;
+    return labels["window"] === window && (labels["account"] || labels["engine"]) === name;
+  });
 
 /**
  * The pauses in force, that of all tasks first. The emergency stop and used up budgets are facts of their own. So is what
@@ -94,7 +103,7 @@ function mostSerious(situation: Situation, queue: QueueStatus, running: number, 
   const near = situation.limits.filter(({ state }) => state === "near");
   if (near[0]) return { title: titles.near(near.length), follows: limitSentence(near[0]) };
   const alerts = situation.alerts.filter(needsLook);
-  if (alerts[0]) return { title: titles.alerts(alerts.length), follows: alerts[0].summary };
+  if (alerts[0]) return { title: titles.alerts(alerts.length), follows: serverText(alerts[0].summary) };
   if (running > 0) return { title: titles.working(), follows: "" };
   if (waiting > 0) return { title: titles.waiting(), follows: "" };
   return { title: titles.idle(), follows: "", idle: true };

@@ -9,20 +9,29 @@ import type { Snapshots } from "../store.js";
 import { budgetOutlook, elapsedShare, type LimitOutlook, windowOutlook } from "./limits.js";
 
 /** How much of each window and budget is used, is expected, and when it runs out, with the error of the forecast. */
-export function LimitsPanel({ usage }: { readonly usage: Snapshots["usage"] | undefined }) {
+export function LimitsPanel({
+  usage,
+  onlyWindows = false,
+}: {
+  readonly usage: Snapshots["usage"] | undefined;
+  /** For a page that has the budgets elsewhere. */
+  readonly onlyWindows?: boolean;
+}) {
   const word = overviewWords();
   const now = Date.now();
   if (!usage) {
     return (
-      <Panel title={word.limits}>
+      <Panel title={onlyWindows ? word.onlyWindows : word.limits}>
         <Awaited topic="usage" />
       </Panel>
     );
   }
-  const { windows, budgets, forecast } = usage;
+  const { windows, forecast } = usage;
+  const budgets = onlyWindows ? [] : usage.budgets;
   return (
-    <Panel title={word.limits}>
-      {windows.length + budgets.length === 0 && (
+    <Panel title={onlyWindows ? word.onlyWindows : word.limits} aside={!onlyWindows && <a href="/usage">{word.see}</a>}>
+      {onlyWindows && windows.length === 0 && <p class="third">{word.noWindows}</p>}
+      {!onlyWindows && windows.length + budgets.length === 0 && (
         <Empty title={word.noLimits} command="ccsp budget set ci-day --agent ci --usd 20" />
       )}
       {windows.map((window) => {
@@ -95,7 +104,16 @@ function Limit({
   );
 }
 
-function futureOf({ state, used, expected, lasts, exhaustTime, earliestExhaustTime, endTime }: LimitOutlook): string {
+/** When it runs out, or how much of it will be used. */
+export function futureOf({
+  state,
+  used,
+  expected,
+  lasts,
+  exhaustTime,
+  earliestExhaustTime,
+  endTime,
+}: LimitOutlook): string {
   const word = overviewWords();
   if (state === "used-up") return word.usedUpNow(endTime ? time(endTime) : "?");
   if (exhaustTime && earliestExhaustTime) return word.runsOutBand(time(exhaustTime), time(earliestExhaustTime));

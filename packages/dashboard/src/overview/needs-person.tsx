@@ -1,9 +1,11 @@
 import { time } from "../format.js";
 import { overviewWords } from "../i18n/overview.js";
+import { serverText } from "../i18n/server-texts.js";
+import { groupsOf } from "../parts/alert-groups.js";
 import { openEmergency } from "../parts/emergency.js";
 import { State, type Tone, Words } from "../parts/text.js";
 import { scopeWords } from "../work/scope-words.js";
-import { capOf, endOf, isLost, loginOf, needsLook, pausesOf, type Situation } from "./headline.js";
+import { capOf, endOf, isLost, isOfLimit, loginOf, needsLook, pausesOf, type Situation } from "./headline.js";
 
 interface Need {
   readonly key: string;
@@ -41,7 +43,7 @@ export function NeedsPerson({ situation }: { readonly situation: Situation }) {
   );
 }
 
-function needsOf({ queue, executors = [], alerts, sessions }: Situation): Need[] {
+function needsOf({ queue, executors = [], alerts, sessions, limits }: Situation): Need[] {
   const word = overviewWords();
   const since = (at: string | undefined): string => (at ? word.since(time(at)) : "");
   const emergency = queue?.emergency;
@@ -83,13 +85,15 @@ function needsOf({ queue, executors = [], alerts, sessions }: Situation): Need[]
           },
         ]
       : []),
-    ...alerts.filter(needsLook).map(({ id, severity, summary, whatToDo, fireTime }) => ({
-      key: id,
-      tone: severity === "CRITICAL" ? ("failed" as const) : ("held" as const),
-      what: summary,
-      why: [since(fireTime), whatToDo].filter(Boolean).join(" · "),
-      act: { name: word.see, to: "/alerts" },
-    })),
+    ...groupsOf(alerts.filter((alert) => needsLook(alert) && !isOfLimit(alert, limits))).map(
+      ([{ id, severity, summary, whatToDo, fireTime }, ...more]) => ({
+        key: id,
+        tone: severity === "CRITICAL" ? ("failed" as const) : ("held" as const),
+        what: more.length > 0 ? word.others(serverText(summary), more.length) : serverText(summary),
+        why: [since(fireTime), serverText(whatToDo)].filter(Boolean).join(" · "),
+        act: { name: word.see, to: "/alerts" },
+      }),
+    ),
     ...executors
       .filter(({ error }) => error !== "")
       .map(({ executorId, error }) => ({

@@ -1,4 +1,5 @@
 import { overviewWords } from "../i18n/overview.js";
+import { serverText } from "../i18n/server-texts.js";
 import { Awaited } from "../parts/awaited.js";
 import { Line } from "../parts/layout.js";
 import { State } from "../parts/text.js";
@@ -24,7 +25,7 @@ export function Services({ health }: { readonly health: Snapshots["health"] | un
             .filter((instance) => instance.report?.service === service && instance.health !== "ok")
             .map(({ report, health: judgement, why }) => (
               <p class="second" key={report?.bootId}>
-                {`${report?.instance}: ${why || judgement}`}
+                {`${report?.instance}: ${serverText(why) || judgement}`}
               </p>
             ))}
         </div>

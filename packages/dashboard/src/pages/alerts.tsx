@@ -3,6 +3,7 @@ import { Rules } from "../alerts/rules.js";
 import { Silences } from "../alerts/silences.js";
 import { useAnswer } from "../answer.js";
 import { alertWords } from "../i18n/alerts.js";
+import { serverText } from "../i18n/server-texts.js";
 import { AwaitedPage } from "../parts/awaited.js";
 import { Failure } from "../parts/failure.js";
 import { PageHead, Panel, Tabs } from "../parts/layout.js";
@@ -43,5 +44,8 @@ function headOf(alerts: readonly Alert[], rules: number): { readonly title: stri
   if (firing.length === 0) return { title: word.quiet, ...(rules > 0 && { lead: word.quietLead(rules) }) };
   const critical = firing.filter(({ severity }) => severity === "CRITICAL");
   const [worst] = [...critical, ...firing];
-  return { title: word.firing(firing.length, critical.length), lead: worst?.whatToDo || worst?.summary || "" };
+  return {
+    title: word.firing(firing.length, critical.length),
+    lead: serverText(worst?.whatToDo || worst?.summary || ""),
+  };
 }

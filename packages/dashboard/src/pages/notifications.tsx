@@ -2,6 +2,7 @@ import { useAnswer } from "../answer.js";
 import { type ApiError, call } from "../api.js";
 import { duration, milliseconds, number, time } from "../format.js";
 import { notificationWords } from "../i18n/notifications.js";
+import { serverText } from "../i18n/server-texts.js";
 import { wordOf } from "../i18n/states.js";
 import { ActButton } from "../parts/act-button.js";
 import { titleWithout } from "../parts/awaited.js";
@@ -180,9 +181,10 @@ function Told({
 function What({ notification }: { readonly notification: Notification }) {
   const word = notificationWords();
   const { summary, eventType, cause, attempts, nextAttemptTime, taskId, state } = notification;
+  const told = serverText(summary);
   return (
     <div class="told">
-      {taskId === "" ? summary : <a href={`/tasks/${encodeURIComponent(taskId)}`}>{summary}</a>}
+      {taskId === "" ? told : <a href={`/tasks/${encodeURIComponent(taskId)}`}>{told}</a>}
       <p class="third small">
         <code>{eventType}</code> {attempts > 1 && word.attempts(attempts)}
         {state === "WAITING" && nextAttemptTime && ` · ${word.next(time(nextAttemptTime))}`}

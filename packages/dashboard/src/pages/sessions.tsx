@@ -1,6 +1,7 @@
 import { useAnswer } from "../answer.js";
 import { type ApiError, call } from "../api.js";
 import { number } from "../format.js";
+import { serverText } from "../i18n/server-texts.js";
 import { sessionWords } from "../i18n/sessions.js";
 import { shellWords } from "../i18n/shell.js";
 import { wordOf } from "../i18n/states.js";
@@ -84,7 +85,7 @@ function SessionState({ session: { state, notChecked, failures, checkError, outa
     <>
       <State tone={TONES[state] ?? "none"}>{wordOf(word.states, state)}</State>
       {failures > 0 && checkError !== "" && <p class="small">{word.failures(failures, checkError)}</p>}
-      {notChecked !== "" && <p class="third small">{word.notChecked(notChecked)}</p>}
+      {notChecked !== "" && <p class="third small">{word.notChecked(serverText(notChecked))}</p>}
       {outage && outage.issueUrl !== "" && (
         <p class="small">
           <a href={outage.issueUrl} target="_blank" rel="noreferrer">

@@ -114,7 +114,7 @@ function Panels({ range, times }: { readonly range: RangeName; readonly times: T
         <OverTime range={range} measure={measure} times={times} />
       </Panel>
       <ForecastPanel measure={measure} />
-      <LimitsPanel usage={snapshot("usage").value} />
+      <LimitsPanel usage={snapshot("usage").value} onlyWindows />
       <Budgets />
     </div>
   );

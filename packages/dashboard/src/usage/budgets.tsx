@@ -4,6 +4,8 @@ import { call } from "../api.js";
 import { number, share, usd } from "../format.js";
 import { wordOf } from "../i18n/states.js";
 import { usageWords } from "../i18n/usage.js";
+import { budgetOutlook } from "../overview/limits.js";
+import { futureOf } from "../overview/limits-panel.js";
 import { ActButton } from "../parts/act-button.js";
 import { confirm } from "../parts/dialog.js";
 import { Failure } from "../parts/failure.js";
@@ -59,10 +61,11 @@ function BudgetTable({
         columns={[
           {
             name: word.name,
-            cell: ({ budget }) => (
+            cell: (standing) => (
               <>
-                {budget?.name}
-                <p class="third small">{holderOf(budget)}</p>
+                {standing.budget?.name}
+                <p class="third small">{holderOf(standing.budget)}</p>
+                <p class="third small">{futureOf(budgetOutlook(standing, Date.now()))}</p>
               </>
             ),
           },

@@ -24,7 +24,7 @@ export function BlockerWords({ blocker, end = true }: { readonly blocker: Blocke
   const text = word.blocked(wordOf(word.kinds, blocker.kind), blocker.message);
   return (
     <State tone={toneOf(blocker)}>
-      <span class="wraps" title={blocker.message}>
+      <span class="wraps" title={word.blocked(blocker.message, blocker.message)}>
         {text}
         {end && blocker.until && comma() + word.until(time(blocker.until))}
       </span>
@@ -70,7 +70,7 @@ export function ExplanationText({ explanation }: { readonly explanation: Explana
           <li key={blocker.kind + blocker.message}>
             <BlockerWords blocker={blocker} end={false} />{" "}
             <span class="third">{blocker.until ? word.until(time(blocker.until)) : word.noEnd}</span>
-            {word.blocked("", blocker.message) !== blocker.message && (
+            {word.blocked("", blocker.message) === "" && (
               <p class="third small" lang="en">
                 {blocker.message}
               </p>
