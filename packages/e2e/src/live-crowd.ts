@@ -33,7 +33,7 @@ export interface CrowdFigures {
   readonly accounted: number;
   /** Events that silent readers were told of. */
   readonly missed: number;
-  /** Of each event for each reader that reads: from its time in the stream to its arrival. */
+  /** For each event and each reader that reads: from its time in the stream to its arrival. */
   readonly latenessMs: readonly number[];
   readonly gatewayMb: { readonly before: number; readonly after: number };
 }

@@ -130,7 +130,7 @@ describe("The traces of a fleet, in a real Jaeger behind a real collector,", fun
     await eventually(healthy, { timeoutMs: 30_000 });
     return `127.0.0.1:${otlp}`;
   }
-  /** Of the collector that was started last, which gets every span. */
+  /** The metrics of the collector that was started last, which gets every span. */
   let spanMetrics: string;
 
   /** The call that Jaeger's page makes for a search. */

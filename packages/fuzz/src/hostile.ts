@@ -37,7 +37,7 @@ const TIMES = [
   ...[253_402_300_799n, 253_402_300_800n, -62_135_596_800n, -62_135_596_801n, 8_640_000_000_000n, 8_640_000_000_001n],
   ...[315_576_000_000n, 315_576_000_001n, -315_576_000_001n],
 ] as const;
-/** Of a second: none, the last, one past it, less than none. */
+/** Nanoseconds of a second: none, the last, one past it, less than none. */
 const NANOS = [0n, 1n, 999_999_999n, 1_000_000_000n, -1n, -999_999_999n, 2n ** 31n - 1n, -(2n ** 31n)] as const;
 
 export const hostileInteger = (random: Random): bigint => random.pick(random.chance(0.3) ? TIMES : EDGES);

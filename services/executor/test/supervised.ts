@@ -11,7 +11,7 @@ import { createSupervisor, type SupervisorOptions } from "../src/supervision/sup
 /** Unique to this test process: others may run the same tests at the same time. */
 export const SUPERVISION_TEST = `supervision-test-${process.pid}`;
 
-/** Of a script: shows that it waits (see `Supervised.waits`), then reads a line. */
+/** A script shows that it waits (see `Supervised.waits`), then reads a line. */
 export const WAITS = 'touch "$TMPDIR/waits"; read line;';
 
 export interface ScriptOptions extends Partial<SupervisorOptions> {

@@ -9,7 +9,7 @@ export interface Mount {
   readonly how: "read" | "write" | "memory" | "folder" | "link";
   /**
    * A path of the host, or a descriptor of bubblewrap's that is open for the file or folder. Undefined: the same path.
-   * Of a link: where it leads.
+   * For a link, it is where the link leads.
    */
   readonly source?: string | number | undefined;
 }

@@ -9,7 +9,7 @@ import type { SharedRate } from "./shared-rate.js";
 import { Turns } from "./turns.js";
 
 export interface LogInLimits {
-  /** Of one name at one address. */
+  /** Attempts of one name at one address. */
   readonly lockout: Lockout;
   /** The failed log-ins of an address, whatever their names. */
   readonly failures: SharedRate;

@@ -9,7 +9,7 @@ export interface RunPolicy {
   /** More folders may be allowed at any time, so only the executor judges folders. */
   readonly rootsMayChange: boolean;
   readonly noWorkingFolders: boolean;
-  /** Of the limits. Undefined: a task may ask for any. */
+  /** The highest limits. Undefined: a task may ask for any. */
   readonly most: Partial<PolicedLimits>;
   readonly deniedTools: readonly string[];
 }

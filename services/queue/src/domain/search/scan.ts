@@ -16,7 +16,7 @@ export const MOST_SCANNED = 5_000;
 export interface Listing {
   readonly filter: TaskFilter;
   readonly pageSize: number;
-  /** Of the page before; "" for the first page. */
+  /** The token of the page before; "" for the first page. */
   readonly pageToken: string;
 }
 
