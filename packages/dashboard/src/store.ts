@@ -1,6 +1,6 @@
 import { effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { giveUpRequests, signedOut } from "./api.js";
+import { answersSoon, giveUpRequests, signedOut } from "./api.js";
 import {
   connectLive,
   type Live,
@@ -120,7 +120,7 @@ export function startLive(): void {
     for (const topic of TOPICS) states[topic].value = undefined;
     refusals.value = {};
     if (live) live.reconnect();
-    else live = connectLive({ url: liveUrl(), onState: become, onSilent: giveUpRequests });
+    else live = connectLive({ url: liveUrl(), onState: become, probe: answersSoon, onSilent: giveUpRequests });
   });
   pauseUnseen();
 }
