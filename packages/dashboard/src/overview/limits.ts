@@ -3,7 +3,7 @@ import type { BudgetStanding, UsageWindow } from "../routes.js";
 /** A usage window or a budget, as far as the overview compares them. */
 export interface LimitOutlook {
   readonly kind: "window" | "budget";
-  /** Of a window: its login. Of a budget: its name. */
+  /** The login of a window, or the name of a budget. */
   readonly name: string;
   /** Name of the window. Empty for a budget. */
   readonly window: string;
