@@ -77,12 +77,20 @@ export async function outcome<Data>(calling: Promise<Data>): Promise<Outcome<Dat
   }
 }
 
-let line = new AbortController();
+const PROBE_MS = 5_000;
 
-/** Ends all requests that wait for an answer, because the network is cut. Each of them fails as `UNREACHABLE`. */
-export function giveUpRequests(): void {
-  line.abort();
-  line = new AbortController();
+/** Whether the gateway answers a small request soon. A refusal is an answer. */
+export async function answersSoon(): Promise<boolean> {
+  const { error } = await outcome(send("GET", "/session", undefined, AbortSignal.timeout(PROBE_MS)));
+  return error?.problem.status !== 0;
+}
+
+/** The requests that wait for an answer, with the time when each began. */
+const waiting = new Map<AbortController, number>();
+
+/** Ends the requests that wait since then or longer, because the network is cut. Each fails as `UNREACHABLE`. */
+export function giveUpRequests(since: Date): void {
+  for (const [request, began] of waiting) if (began <= since.getTime()) request.abort();
 }
 
 /** Sends a request to the gateway's own origin, and reads JSON. Throws an `ApiError`. */
@@ -93,13 +101,18 @@ export async function send(method: string, url: string, body?: unknown, signal?:
   if (changes) headers["x-ccsp-csrf"] = "1";
   if (changes && method !== "DELETE") headers["content-type"] = "application/json";
   const payload = headers["content-type"] ? { body: JSON.stringify(body ?? {}) } : {};
-  const either = AbortSignal.any(signal ? [line.signal, signal] : [line.signal]);
-  const response = await fetch(url, { method, headers, ...payload, signal: either }).catch((cause: Error) => {
-    throw new ApiError(unreachable(cause.message), changes);
-  });
-  const text = await response.text().catch((cause: Error) => {
-    throw new ApiError(unreachable(cause.message), changes);
-  });
+  const request = new AbortController();
+  waiting.set(request, Date.now());
+  const either = AbortSignal.any(signal ? [request.signal, signal] : [request.signal]);
+  const read = async () => {
+    const response = await fetch(url, { method, headers, ...payload, signal: either });
+    return { response, text: await response.text() };
+  };
+  const { response, text } = await read()
+    .catch((cause: Error) => {
+      throw new ApiError(unreachable(cause.message), changes);
+    })
+    .finally(() => waiting.delete(request));
   const answer = parsed(text);
   if (response.ok) return answer;
   if (response.status === 401 && !url.startsWith("/session")) signedOut.value = true;

@@ -45,6 +45,14 @@ const event = (id: string, sequence: number, cursor: string) => ({
   ...{ name: "task.enqueued", time: "2026-01-01T00:00:00Z", data: { taskId: `t${sequence}` } },
 });
 
+/** Lets time pass, also for what waits for the answer of a probe meanwhile. */
+async function pass(milliseconds: number): Promise<void> {
+  for (let passed = 0; passed < milliseconds; passed += 5_000) {
+    mock.timers.tick(5_000);
+    await new Promise(setImmediate);
+  }
+}
+
 describe("the page's live connection", () => {
   beforeEach(() => {
     mock.timers.enable({ apis: ["setTimeout", "Date"] });
@@ -123,25 +131,62 @@ describe("the page's live connection", () => {
     assert.equal(sockets.length, waits.length + 2);
   });
 
-  it("gives up a connection that is silent for ten seconds and does not answer a ping, although nobody has closed it", () => {
-    let silent = 0;
-    const { sockets, newest, is } = page({ onSilent: () => (silent += 1) });
+  it("gives up a connection that is silent for ten seconds, as is the gateway, although nobody has closed it", async () => {
+    const silent: Date[] = [];
+    const { sockets, newest, is } = page({ probe: async () => false, onSilent: (probed) => silent.push(probed) });
     newest().says({ type: "ready" });
     mock.timers.tick(5_000);
     newest().says({ type: "pong" });
-    mock.timers.tick(5_000);
+    await pass(5_000);
     assert.deepEqual(newest().sent, [{ op: "ping" }, { op: "ping" }]);
     assert.equal(is(), "live");
     const [dead] = sockets;
-    mock.timers.tick(5_000);
-    assert.deepEqual([is(), silent], ["lost", 1]);
+    await pass(5_000);
+    assert.deepEqual([is(), silent], ["lost", [new Date(15_000)]]);
     assert.ok(dead?.closed);
     mock.timers.tick(500);
     newest().says({ type: "ready" });
     dead.ends(1006);
     assert.equal(is(), "live", "the end of the old connection does not touch the new one");
     newest().ends(1006);
-    assert.deepEqual([is(), silent], ["lost", 1], "this one was closed");
+    assert.deepEqual([is(), silent.length], ["lost", 1], "this one was closed");
+  });
+
+  it("waits a minute for a long message while the gateway answers, and gives up nothing else", async () => {
+    let silent = 0;
+    const { sockets, newest, is } = page({ probe: async () => true, onSilent: () => (silent += 1) });
+    newest().says({ type: "ready" });
+    await pass(55_000);
+    assert.deepEqual([is(), sockets.length], ["live", 1]);
+    newest().says(event("1", 1, "c1"));
+    await pass(55_000);
+    assert.deepEqual([is(), sockets.length], ["live", 1]);
+    await pass(5_000);
+    assert.deepEqual([is(), sockets[0]?.closed, silent], ["lost", true, 0]);
+  });
+
+  it("keeps a connection that tells something while the gateway is slow to answer", async () => {
+    const probe = Promise.withResolvers<boolean>();
+    let silent = 0;
+    const { newest, is } = page({ probe: () => probe.promise, onSilent: () => (silent += 1) });
+    newest().says({ type: "ready" });
+    await pass(10_000);
+    newest().says(event("1", 1, "c1"));
+    probe.resolve(false);
+    await pass(5_000);
+    assert.deepEqual([is(), silent], ["live", 0]);
+  });
+
+  it("tries again where something swallows the connection, and gives up other requests only if none is answered", async () => {
+    let answers = true;
+    let silent = 0;
+    const { sockets, is } = page({ probe: async () => answers, onSilent: () => (silent += 1) });
+    await pass(60_000);
+    assert.deepEqual([is(), silent], ["lost", 0]);
+    assert.ok(sockets.length > 2, `${sockets.length} tries`);
+    answers = false;
+    await pass(30_000);
+    assert.ok(silent > 0);
   });
 
   it("stops when the gateway no longer knows who this is, until the page has signed in again", () => {
@@ -191,7 +236,7 @@ describe("the page's live connection", () => {
   });
 
   it("holds no connection while nobody looks, and goes on where it was when somebody does", () => {
-    const { live, sockets, newest, states } = page();
+    const { live, sockets, newest, states, is } = page();
     live.subscribe({ topic: "tasks" }, {});
     newest().says({ type: "ready" });
     newest().says(event("1", 1, "c1"));
@@ -201,11 +246,14 @@ describe("the page's live connection", () => {
     assert.deepEqual([sockets.length, newest().closed, live.state.is], [1, true, "live"]);
     live.resume();
     live.resume();
+    assert.deepEqual(live.state, { is: "lost", since: new Date(0) }, "what is shown is old until the gateway is there");
     newest().says({ type: "ready" });
+    assert.equal(is(), "live");
     assert.deepEqual([sockets.length, newest().sent], [2, [{ op: "subscribe", id: "1", topic: "tasks", after: "c1" }]]);
     live.pause();
-    mock.timers.tick(60_000);
+    mock.timers.tick(10_000);
     live.resume();
+    assert.equal(is(), "live", "nobody looked away for long");
     newest().ends(1006);
     assert.deepEqual(live.state, { is: "lost", since: new Date(600_000) }, "nothing has come since nobody looked");
     assert.equal(states.at(-1), live.state);

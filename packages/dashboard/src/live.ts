@@ -4,11 +4,11 @@ export type LiveTopic = "tasks" | "queue" | "executors" | "usage" | "alerts" | "
 export interface LiveRequest {
   readonly topic: LiveTopic;
   /**
-   * Of the topic `tasks`: only events about this task, or about the tasks of this agent. `log` and `tail` are of the task
-   * that it names.
+   * The topic `tasks` then tells only of this task, or of the tasks of this agent. `log` and `tail` are of the task that
+   * it names.
    */
   readonly filter?: { readonly taskId?: string; readonly agentId?: string };
-  /** Of the topic `log`: the sequence of the last entry that is known. */
+  /** For the topic `log`: the sequence of the last entry that is known. */
   readonly after?: string;
 }
 
@@ -33,7 +33,7 @@ export interface LiveListener {
    * read at the moment, and a snapshot comes when it can.
    */
   onRefused?(reason: string, detail: string): void;
-  /** Of `log` and `tail`: nothing more comes. With a reason, it broke off, and more can be asked for. */
+  /** Nothing more comes of a `log` or `tail`. With a reason, it broke off, and more can be asked for. */
   onEnded?(reason: string | undefined): void;
 }
 
@@ -58,7 +58,7 @@ export interface Live {
   reconnect(): void;
   /** Holds no connection until `resume`, because nobody looks. What is shown, and the state, stay as they are. */
   pause(): void;
-  /** Connects again after a `pause`, and continues where it was. */
+  /** Connects again after a `pause`, and continues where it was. After a long one, the connection is `lost` since then. */
   resume(): void;
   close(): void;
 }
@@ -79,8 +79,13 @@ export interface LiveOptions {
   /** Such as `wss://ccsp.example.com/ws`. In a browser, the cookie of the session proves who calls. */
   readonly url: string;
   readonly onState?: (state: LiveState) => void;
-  /** The connection is dead although nobody has closed it. What else waits for the gateway waits in vain. */
-  readonly onSilent?: () => void;
+  /**
+   * Whether the gateway answers something else. It is asked when the connection is silent, because a WebSocket tells
+   * nothing of a long message before it has all of it.
+   */
+  readonly probe?: () => Promise<boolean>;
+  /** The gateway did not answer the probe of this time. What has waited for it since then waits in vain. */
+  readonly onSilent?: (probed: Date) => void;
   readonly open?: (url: string) => LiveSocket;
 }
 
@@ -102,8 +107,13 @@ interface Incoming extends LiveMessage {
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
-/** A connection that is silent for two of these is dead, although nobody has closed it. */
 const PING_MS = 5_000;
+/** A connection is silent when nothing has come for so many pings. */
+const SILENT_PINGS = 2;
+/** The longest log entry (11 MiB) arrives meanwhile at 1.6 Mbit/s. Nobody notices before that only the WebSocket is dead. */
+const LONGEST_SILENT_PINGS = 12;
+/** What is shown may be older than this only where the page says so. */
+const CURRENT_MS = 2 * PING_MS;
 /** The gateway closes with it when it does not know (any more) who calls. */
 const NOT_SIGNED_IN = 4401;
 
@@ -111,7 +121,8 @@ const NOT_SIGNED_IN = 4401;
  * Follows topics over one WebSocket, and connects again when it is lost: after 0.5 s, then 1, 2 … 15 s. It sends each
  * subscription's cursor, so that no event is left out while the gateway still has it.
  */
-export function connectLive({ url, onState, onSilent, open = (to) => new WebSocket(to) }: LiveOptions): Live {
+export function connectLive(options: LiveOptions): Live {
+  const { url, onState, onSilent, probe = async () => false, open = (to) => new WebSocket(to) } = options;
   let state: LiveState = { is: "connecting" };
   let connection: Connection | undefined;
   const subscriptions = createSubscriptions((message) => connection?.send(message));
@@ -142,7 +153,8 @@ export function connectLive({ url, onState, onSilent, open = (to) => new WebSock
         subscriptions.askAll();
       },
       onMessage: (message) => subscriptions.deliver(message),
-      onSilent: () => onSilent?.(),
+      probe,
+      onSilent: (probed) => onSilent?.(probed),
       onEnd: lost,
     });
   };
@@ -173,6 +185,8 @@ export function connectLive({ url, onState, onSilent, open = (to) => new WebSock
     resume() {
       if (closed || !paused) return;
       paused = false;
+      if (state.is === "live" && pausedSince && Date.now() - pausedSince.getTime() > CURRENT_MS)
+        become({ is: "lost", since: pausedSince });
       connect();
     },
     close() {
@@ -233,14 +247,16 @@ interface Connection {
 interface ConnectionListener {
   readonly onReady: () => void;
   readonly onMessage: (message: Incoming) => void;
-  /** Called before `onEnd` when that is why. */
-  readonly onSilent: () => void;
+  readonly probe: () => Promise<boolean>;
+  /** Called before `onEnd` when that is why, with the time of the probe. */
+  readonly onSilent: (probed: Date) => void;
   /** Called once, with the code of the WebSocket, and the reason of the last error about the whole connection. */
   readonly onEnd: (code: number | undefined, reason: string) => void;
 }
 
-/** Watches a socket: it has ended when it closes, fails, or is silent although it was pinged. */
-function openConnection(socket: LiveSocket, { onReady, onMessage, onSilent, onEnd }: ConnectionListener): Connection {
+/** Watches a socket: it has ended when it closes, fails, or is silent although it was pinged, and so is the gateway. */
+function openConnection(socket: LiveSocket, listener: ConnectionListener): Connection {
+  const { onReady, onMessage, probe, onSilent, onEnd } = listener;
   let ready = false;
   let ended = false;
   let silentFor = 0;
@@ -261,16 +277,22 @@ function openConnection(socket: LiveSocket, { onReady, onMessage, onSilent, onEn
     onEnd(code, reason);
   };
   const watch = (): void => {
-    timer = setTimeout(() => {
-      silentFor += 1;
-      if (silentFor > 1) {
-        onSilent();
-        end();
-        return socket.close();
-      }
+    timer = setTimeout(() => void look(), PING_MS);
+  };
+  const look = async (): Promise<void> => {
+    silentFor += 1;
+    if (silentFor < SILENT_PINGS) {
       send({ op: "ping" });
-      watch();
-    }, PING_MS);
+      return watch();
+    }
+    const probed = new Date();
+    const answers = await probe();
+    if (ended) return;
+    const mayCome = answers && ready && silentFor < LONGEST_SILENT_PINGS;
+    if (silentFor === 0 || mayCome) return watch();
+    if (!answers) onSilent(probed);
+    end();
+    socket.close();
   };
   socket.addEventListener("message", ({ data }) => {
     if (ended) return;

@@ -1,14 +1,8 @@
 import { effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { giveUpRequests, signedOut } from "./api.js";
-import {
-  connectLive,
-  type Live,
-  type LiveListener,
-  type LiveMessage,
-  type LiveRequest,
-  type LiveState,
-} from "./live.js";
+import { answersSoon, giveUpRequests, signedOut } from "./api.js";
+import { type FollowListener, followToEnd } from "./follow.js";
+import { connectLive, type Live, type LiveMessage, type LiveRequest, type LiveState } from "./live.js";
 import type { Answer } from "./routes.js";
 import { session } from "./session.js";
 
@@ -94,9 +88,9 @@ export function useTaskEvents(
   useEffect(() => requireLive().subscribe({ topic: "tasks", filter }, { onEvent, onMissed }), [taskId, agentId]);
 }
 
-/** Follows the log of a task, or the output of its run, until the returned function is called. */
-export const follow = (request: LiveRequest, listener: LiveListener): (() => void) =>
-  requireLive().subscribe(request, listener);
+/** `followToEnd` over the connection of the page. */
+export const follow = (request: () => LiveRequest, listener: FollowListener): (() => void) =>
+  followToEnd(requireLive(), request, listener);
 
 /** Who looks at another tab for a moment comes back to what is current. */
 const UNSEEN_MS = 5_000;
@@ -120,7 +114,7 @@ export function startLive(): void {
     for (const topic of TOPICS) states[topic].value = undefined;
     refusals.value = {};
     if (live) live.reconnect();
-    else live = connectLive({ url: liveUrl(), onState: become, onSilent: giveUpRequests });
+    else live = connectLive({ url: liveUrl(), onState: become, probe: answersSoon, onSilent: giveUpRequests });
   });
   pauseUnseen();
 }

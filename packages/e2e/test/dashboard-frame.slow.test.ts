@@ -140,6 +140,7 @@ describe("the frame around all pages in Chromium, against a whole fleet", functi
       server.onMessage((message) => cut || socket.send(message));
     });
     await page.route(/emergency-stop/, () => undefined);
+    await page.route(/\/session$/, (route) => (cut ? undefined : route.continue()));
     await page.reload();
     await dashboard.headline(/./);
     await dashboard.press("Emergency stop");

@@ -49,7 +49,7 @@ describe("the dashboard's pages Queue and Tasks in Chromium, against a whole fle
     await page.getByLabel("Why (everybody sees it)").fill("the disk is full");
     await dashboard.press("Pause", page.getByRole("dialog"));
     await dashboard.headline("Paused: 1 task waits for the resume.");
-    await page.getByText("Held back: all tasks, by ada: the disk is full.").waitFor();
+    await page.getByText("Blocked: all tasks, by ada: the disk is full.").waitFor();
     await page.mouse.move(0, 0);
     await row.getByText("everything is paused, by ada: the disk is full").waitFor();
 
@@ -89,7 +89,7 @@ describe("the dashboard's pages Queue and Tasks in Chromium, against a whole fle
     await dashboard.press("Pause", page.getByRole("dialog"));
     await dashboard.says("Paused: class low.");
     page = await dashboard.visit("/");
-    await dashboard.headline("Held back by a pause: class low.");
+    await dashboard.headline("Blocked by a pause: class low.");
     await page.getByText("By ada: the night is short. It stays until a person resumes.").first().waitFor();
     await page.getByText("Paused: class low").waitFor();
     await page.getByRole("link", { name: "resume" }).click();

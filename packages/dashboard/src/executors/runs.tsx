@@ -52,7 +52,7 @@ function WatchButton({ taskId, watched }: { readonly taskId: string; readonly wa
 }
 
 const RESOURCES_EVERY_MS = 2_000;
-/** Of longer output, the page keeps the end. */
+/** The page keeps the end of longer output. */
 const MOST_CHARACTERS = 50_000;
 
 /** What the run of a task writes, as it comes. It stays when the run has ended. */
@@ -102,21 +102,16 @@ function useTail(taskId: string): Written {
   const [tail, setTail] = useState<Written>({ text: "", ended: false });
   useEffect(() => {
     setTail({ text: "", ended: false });
-    const finish = () => setTail((old) => ({ ...old, ended: true }));
-    return follow(
-      { topic: "tail", filter: { taskId } },
-      {
-        onEvent({ sequence, data }) {
-          const { text = "", gap = false }: { readonly text?: string; readonly gap?: boolean } = Object(data);
-          const added = gap ? `\n${executorWords().gap}\n${text}` : text;
-          // After a lost connection, the tail begins again with what the executor has.
-          const before = (old: Written) => (sequence === 1 ? "" : old.text);
-          setTail((old) => ({ ended: false, text: (before(old) + added).slice(-MOST_CHARACTERS) }));
-        },
-        onEnded: finish,
-        onRefused: finish,
+    return follow(() => ({ topic: "tail", filter: { taskId } }), {
+      onEvent({ sequence, data }) {
+        const { text = "", gap = false }: { readonly text?: string; readonly gap?: boolean } = Object(data);
+        const added = gap ? `\n${executorWords().gap}\n${text}` : text;
+        // After a lost connection, the tail begins again with what the executor has.
+        const before = (old: Written) => (sequence === 1 ? "" : old.text);
+        setTail((old) => ({ ended: false, text: (before(old) + added).slice(-MOST_CHARACTERS) }));
       },
-    );
+      onEnd: () => setTail((old) => ({ ...old, ended: true })),
+    });
   }, [taskId]);
   return tail;
 }

@@ -20,7 +20,7 @@ export const notificationWords = words(
     waits: "waiting",
     state: "state",
     works: "works",
-    paused: (until: string) => `held back until ${until}`,
+    paused: (until: string) => `deferred until ${until}`,
     failures: (count: number) => `${number(count)} failure${s(count)} in a row`,
     test: "Test",
     tested: (name: string, time: string) => `${name} accepted a test message after ${time}.`,

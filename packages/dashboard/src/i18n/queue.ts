@@ -16,7 +16,7 @@ export const queueWords = words(
     paused: (waiting: number) => `Paused: ${tasks(waiting)} wait${waiting === 1 ? "s" : ""} for the resume.`,
     running: (running: number) => `${tasks(running)} run${running === 1 ? "s" : ""}.`,
     heldFor: (parked: number) => `${number(parked)} wait${parked === 1 ? "s" : ""} for a time.`,
-    gate: (scope: string, who: string, why: string) => `Held back: ${scope}, by ${who}: ${why}.`,
+    gate: (scope: string, who: string, why: string) => `Blocked: ${scope}, by ${who}: ${why}.`,
     itOpens: (at: string) => `It opens at ${at}.`,
     itStays: "It stays until a person resumes.",
     moreGates: (count: number) => `${number(count)} more gate${s(count)} below.`,

@@ -97,7 +97,7 @@ describe("The first two lines of the overview", () => {
     const lost = { account: { engine: "claude-code", account: "team-b" }, state: "WAITING" };
     const session = { ...lost, proof: "", checkError: "", notChecked: "", executors: 1, failures: 3 };
     const { title } = headline(situation({ sessions: [session], limits: [windowOutlook(fiveHours, NOW.getTime())] }));
-    assert.equal(title, "Held back: one login is lost.");
+    assert.equal(title, "Blocked: one login is lost.");
   });
 
   it("name the pauses of classes and agents, and not what the queue holds for itself", () => {
@@ -111,7 +111,7 @@ describe("The first two lines of the overview", () => {
     ];
     const limits = [windowOutlook(fiveHours, NOW.getTime())];
     const { title, lead } = headline(situation({ queue: queue({ gates }), limits }));
-    assert.equal(title, "Held back by a pause: class low, agent ci.");
+    assert.equal(title, "Blocked by a pause: class low, agent ci.");
     assert.match(lead, /By ada: the night\. It stays until a person resumes\.$/);
   });
 
@@ -123,7 +123,7 @@ describe("The first two lines of the overview", () => {
         }),
       );
     const { title, lead } = capped(30, 50);
-    assert.equal(title, "Held back: the cap of agent ci holds most tasks.");
+    assert.equal(title, "Blocked: the cap of agent ci holds most tasks.");
     assert.match(lead, /2 of its tasks run, and 30 wait for one of them to end\.$/);
     assert.equal(capped(24, 50).title, "Working.");
     assert.equal(capped(9, 9).title, "Working.");

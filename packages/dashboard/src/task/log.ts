@@ -7,9 +7,6 @@ export type LogEntry = Wire<TaskEvent>;
 
 /** Entries come faster than anybody reads. */
 const DRAW_MS = 100;
-const REOPEN_MS = 2000;
-/** Who asks again gets the same answer. */
-const FINAL: readonly (string | undefined)[] = [undefined, "TASK_NOT_FOUND", "SCOPE_MISSING"];
 
 /**
  * The log of a task so far, and each new entry as it comes. A stream that breaks off continues after the last entry.
@@ -19,9 +16,7 @@ export function useTaskLog(taskId: string, again: number): readonly LogEntry[] {
   const entries = useRef<LogEntry[]>([]);
   const [shown, show] = useState<readonly LogEntry[]>([]);
   useEffect(() => {
-    let leave = (): void => undefined;
     let drawing: ReturnType<typeof setTimeout> | undefined;
-    let reopening: ReturnType<typeof setTimeout> | undefined;
     const draw = () => {
       drawing ??= setTimeout(() => {
         drawing = undefined;
@@ -29,31 +24,17 @@ export function useTaskLog(taskId: string, again: number): readonly LogEntry[] {
       }, DRAW_MS);
     };
     const last = () => entries.current.at(-1)?.sequence ?? 0;
-    const brokeOff = (reason: string | undefined) => {
-      if (FINAL.includes(reason)) return;
-      leave();
-      reopening = setTimeout(open, REOPEN_MS);
-    };
-    const open = () => {
-      leave = follow(
-        { topic: "log", filter: { taskId }, after: String(last()) },
-        {
-          onEvent({ data }) {
-            const entry: LogEntry = Object(data);
-            if (entry.sequence <= last()) return;
-            entries.current.push(entry);
-            draw();
-          },
-          onEnded: brokeOff,
-          onRefused: brokeOff,
-        },
-      );
-    };
-    open();
+    const leave = follow(() => ({ topic: "log", filter: { taskId }, after: String(last()) }), {
+      onEvent({ data }) {
+        const entry: LogEntry = Object(data);
+        if (entry.sequence <= last()) return;
+        entries.current.push(entry);
+        draw();
+      },
+    });
     return () => {
       leave();
       clearTimeout(drawing);
-      clearTimeout(reopening);
     };
   }, [taskId, again]);
   return shown;
