@@ -194,11 +194,12 @@ const DASHBOARD_FILES: Readonly<Record<string, readonly string[]>> = {
   "router.ts": [],
   "settings.ts": [],
   "wire.ts": [],
+  "follow.ts": ["live.ts"],
   "format.ts": ["settings.ts"],
   "routes.ts": ["wire.ts"],
   "api.ts": ["routes.ts", "wire.ts"],
   "session.ts": ["api.ts", "router.ts"],
-  "store.ts": ["api.ts", "live.ts", "routes.ts", "session.ts"],
+  "store.ts": ["api.ts", "follow.ts", "live.ts", "routes.ts", "session.ts"],
   "retry.ts": ["api.ts", "store.ts"],
   "answer.ts": ["api.ts", "retry.ts", "routes.ts"],
 };
