@@ -33,8 +33,11 @@ export interface ConnectionDeps {
 /** Why the gateway closes a connection. docs/websocket.md has the same list. */
 export const CLOSE = { goingAway: 1001, tryLater: 1013, badMessages: 4400, notSignedIn: 4401, limit: 4429 } as const;
 
-/** 256 KiB are some hundred events. A page that has not read them does not show what happens now. */
-const BOUNDS = { bytes: 256 * 1024, messages: 1_000, most: 1024 * 1024 };
+/**
+ * 256 KiB are some hundred events. A page that has not read them does not show what happens now. 48 MiB of logs are what
+ * a caller may have unread by default (32 MiB), and one message.
+ */
+const BOUNDS = { bytes: 256 * 1024, messages: 1_000, most: 1024 * 1024, mostUncounted: 48 * 1024 * 1024 };
 const AUTH_MS = 5_000;
 const PING_MS = 20_000;
 /** A connection without a subscription for so many pings is closed. */
