@@ -16,6 +16,17 @@ import type { TaskStream } from "./task-streams.js";
 import { TaskSubscription, type TaskSubscriptionOptions } from "./task-subscription.js";
 import { hasSnapshot, isOfTask, type SnapshotTopic, TOPICS, WATCH_OWN_TASKS } from "./topics.js";
 
+/** A WebSocket that has just been opened. */
+export interface Opened {
+  readonly socket: WebSocket;
+  /** The connection that carries it. */
+  readonly carrier: {
+    on(event: "timeout", act: () => void): unknown;
+    setTimeout(ms: number): unknown;
+  };
+  readonly credentials: CallerCredentials;
+}
+
 /** What all connections of a process share. */
 export interface ConnectionDeps {
   readonly guard: Guard;
@@ -40,6 +51,8 @@ export const CLOSE = { goingAway: 1001, tryLater: 1013, badMessages: 4400, notSi
 const BOUNDS = { bytes: 256 * 1024, messages: 1_000, most: 1024 * 1024, mostUncounted: 48 * 1024 * 1024 };
 const AUTH_MS = 5_000;
 const PING_MS = 20_000;
+/** Less than the time between two pings. */
+const STUCK_MS = 15_000;
 /** A connection without a subscription for so many pings is closed. */
 const IDLE_PINGS = 15;
 const MOST_SUBSCRIPTIONS = 50;
@@ -63,6 +76,7 @@ interface Session {
 /** One WebSocket: who is at its other end, and what it follows. */
 export class LiveConnection {
   readonly #socket: WebSocket;
+  readonly #carrier: Opened["carrier"];
   readonly #deps: ConnectionDeps;
   readonly #address: string;
   readonly #outbox: Outbox;
@@ -76,10 +90,13 @@ export class LiveConnection {
   #faults = 0;
   #idlePings = 0;
   #heard = true;
+  /** Since the last ping, some of what waited then was taken, as far as is known. */
+  #takes = false;
   #over = false;
 
-  constructor(socket: WebSocket, credentials: CallerCredentials, deps: ConnectionDeps) {
+  constructor({ socket, carrier, credentials }: Opened, deps: ConnectionDeps) {
     this.#socket = socket;
+    this.#carrier = carrier;
     this.#deps = deps;
     this.#address = credentials.address;
     this.#outbox = new Outbox(socket, BOUNDS, () => {
@@ -88,6 +105,7 @@ export class LiveConnection {
     deps.metrics.connections.inc();
     socket.on("close", () => this.#end());
     socket.on("pong", () => void (this.#heard = true));
+    carrier.on("timeout", () => void (this.#takes = false));
     socket.on("message", (data, binary) => this.#received(data, binary));
     const missing = new Refusal("TOKEN_MISSING", `no token came within ${AUTH_MS / 1_000} s of the connection`);
     this.#timer = setTimeout(() => this.refuse(missing), AUTH_MS);
@@ -268,11 +286,17 @@ export class LiveConnection {
     this.#outbox.send(frame({ type: "unsubscribed", id }));
   }
 
-  /** Asks whether the other end is still there, and closes what nobody uses. */
+  /**
+   * Asks whether the other end is still there, and closes what nobody uses. A ping waits behind what was sent before it.
+   * So a client is also there while it takes that. Only what waits here counts: the system takes some for anybody.
+   */
   #watch(): void {
     clearTimeout(this.#timer);
+    this.#takes = this.#socket.bufferedAmount > 0;
+    // Node has no time-out while parts of a message leave. `bufferedAmount` changes only with whole messages.
+    this.#carrier.setTimeout(STUCK_MS);
     this.#timer = setTimeout(() => {
-      if (!this.#heard) return this.terminate();
+      if (!this.#heard && !this.#takes) return this.terminate();
       this.#idlePings = this.#subscriptions.size === 0 ? this.#idlePings + 1 : 0;
       if (this.#idlePings >= IDLE_PINGS) return this.close(CLOSE.goingAway, "no subscription for a long time");
       this.#heard = false;
