@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
+import { Readable } from "node:stream";
 import { mock } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { CallerBounds } from "@ccsp/grpc-kit";
+import type { Identity } from "@ccsp/identity";
 import { pino } from "pino";
+import type { IncomingCall } from "../application/call.js";
 import { LiveConnection } from "./connection.js";
 import { createLiveMetrics } from "./metrics.js";
 
@@ -44,8 +47,15 @@ class FakeSocket extends EventEmitter {
 async function open() {
   const [socket, carrier] = [new FakeSocket(), new Carrier()];
   const identity = { kind: "agent", subject: "ann", scopes: [], proof: "token" };
+  const proven = { identity };
+  const followers: Identity[] = [];
+  const stream = (_: object, call: IncomingCall) => {
+    followers.push(call.identity);
+    return Readable.from([]);
+  };
   const deps = {
-    guard: { admitToFirst: async () => ({ path: "", identity }) },
+    guard: { admitToFirst: async () => ({ path: "", ...proven }) },
+    taskStreams: new Map([["", stream]]),
     streams: { add: () => () => undefined },
     callers: new CallerBounds(),
     enter: () => () => undefined,
@@ -55,7 +65,7 @@ async function open() {
   const credentials = { authorization: "Bearer x", address: "127.0.0.1:1" };
   const connection = new LiveConnection({ socket: socket as never, carrier, credentials }, deps as never);
   await turn();
-  return { connection, socket, carrier };
+  return { connection, socket, carrier, proven, followers };
 }
 
 describe("a connection whose other end does not answer", () => {
@@ -93,5 +103,17 @@ describe("a connection whose other end does not answer", () => {
       mock.timers.tick(PING_MS);
     }
     assert.equal(socket.terminated, false);
+  });
+});
+
+describe("a subscription to a log", () => {
+  it("shows what its caller may see now, not what it could see when it signed in", async () => {
+    const { socket, proven, followers } = await open();
+    proven.identity = { ...proven.identity, proof: "of now" };
+    const message = { op: "subscribe", id: "1", topic: "log", filter: { taskId: "t" } };
+    socket.emit("message", Buffer.from(JSON.stringify(message)), false);
+    await turn();
+    assert.deepEqual(followers, [proven.identity]);
+    socket.emit("close");
   });
 });

@@ -1,10 +1,11 @@
 import { invalidFields, limited, Refusal } from "@ccsp/errors";
 import { type CallerBounds, callerAddress, callerName, type MeteredCall, refusalFor } from "@ccsp/grpc-kit";
-import { type CallerCredentials, hasScope, type Identity } from "@ccsp/identity";
+import type { CallerCredentials, Identity } from "@ccsp/identity";
 import type { WebSocket } from "@fastify/websocket";
 import type { Logger } from "pino";
 import type { Guard } from "../application/guard.js";
 import type { OpenStreams } from "../keys/open-streams.js";
+import { mayReadPrompts } from "../operators/content.js";
 import { type ClientMessage, readClientMessage } from "./client-message.js";
 import type { EventHub } from "./event-hub.js";
 import { endedFrame, errorFrame, frame, readyFrame } from "./frames.js";
@@ -209,15 +210,17 @@ export class LiveConnection {
       },
     };
     this.#outbox.send(readyFrame(before === undefined ? "ready" : "renewed", identity));
-    if (before !== undefined) await this.#checkAgain(credentials, readsPrompts(before) === readsPrompts({ identity }));
+    if (before !== undefined) await this.#checkAgain(credentials);
   }
 
-  /** A new token may allow less. `sameContent`: it shows as much of prompts and answers as the one before. */
-  async #checkAgain(credentials: CallerCredentials, sameContent: boolean): Promise<void> {
-    for (const { id, topic, rpc } of this.#subscriptions.values()) {
+  /** A new token may allow less, or show another part of prompts and answers. */
+  async #checkAgain(credentials: CallerCredentials): Promise<void> {
+    for (const each of this.#subscriptions.values()) {
+      const { id, topic, rpc } = each;
       try {
-        const { path } = await this.#deps.guard.admitToFirst(TOPICS[topic].rpcs, credentials);
-        if (path === rpc && (sameContent || !isOfTask(topic))) continue;
+        const { path, identity } = await this.#deps.guard.admitToFirst(TOPICS[topic].rpcs, credentials);
+        const sameContent = each instanceof Subscription || mayReadPrompts(each.identity) === mayReadPrompts(identity);
+        if (path === rpc && sameContent) continue;
         throw new Refusal("SCOPE_MISSING", "the new token shows something else here: subscribe again");
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
@@ -229,13 +232,14 @@ export class LiveConnection {
 
   async #subscribe(
     { id, topic, filter, after }: Extract<ClientMessage, { op: "subscribe" }>,
-    { identity, credentials }: Session,
+    { credentials }: Session,
   ): Promise<void> {
     const { guard, hub, snapshots, metrics } = this.#deps;
     if (this.#subscriptions.has(id)) throw invalidFields([{ field: "id", description: "is in use by a subscription" }]);
     if (this.#subscriptions.size >= MOST_SUBSCRIPTIONS)
       throw limited("calls", `has ${MOST_SUBSCRIPTIONS} subscriptions on this connection, which is the most`, RETRY_MS);
-    const { path: rpc } = await guard.admitToFirst(TOPICS[topic].rpcs, credentials);
+    // The identity of now: a role may have changed since the session began.
+    const { path: rpc, identity } = await guard.admitToFirst(TOPICS[topic].rpcs, credentials);
     if (isOfTask(topic)) {
       const from = { taskId: filter.taskId ?? "", afterSequence: Number(after ?? 0) };
       return this.#stream({ id, topic, rpc, from, identity });
@@ -320,8 +324,6 @@ export class LiveConnection {
 }
 
 const RETRY_MS = 1_000;
-
-const readsPrompts = ({ identity }: Pick<Session, "identity">): boolean => hasScope(identity.scopes, "prompts:read");
 
 /** Calls `act` at this time, which may be years away. Returns how to cancel that. */
 function atTime(time: Date | undefined, act: () => void): () => void {

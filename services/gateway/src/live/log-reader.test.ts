@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setImmediate as turn } from "node:timers/promises";
 import { limited } from "@ccsp/errors";
-import { CallerBounds, type MeteredCall } from "@ccsp/grpc-kit";
+import { CallerBounds, callerName, type MeteredCall } from "@ccsp/grpc-kit";
 import type { Identity } from "@ccsp/identity";
 import { eventually } from "@ccsp/testkit";
 import { pino } from "pino";
@@ -46,7 +46,8 @@ function connection() {
     calls += 1;
     return { moved: () => undefined, ended: () => void (calls -= 1) };
   };
-  const callers = new CallerBounds({ meter: { began, arrived: () => undefined } });
+  const limits = { unfinishedRequests: 10, bodyMs: 60_000, abandonedPerSecond: 1 };
+  const callers = new CallerBounds({ limits, meter: { began, arrived: () => undefined } });
 
   const follow = ({ entries, bytes, open = false }: Log) => {
     let made = 0;
@@ -79,9 +80,28 @@ function connection() {
   const read = () => {
     for (const { done } of unread.splice(0)) done();
   };
+  const abandon = () => callers.stateOf(callerName(ANN, ""))?.abandon(undefined);
   const events = () => types.filter((type) => type === "event").length;
-  return { outbox, types, events, read, follow, hasRoomFor, calls: () => calls, isTerminated: () => terminated };
+  return {
+    outbox,
+    types,
+    events,
+    read,
+    follow,
+    hasRoomFor,
+    abandon,
+    calls: () => calls,
+    isTerminated: () => terminated,
+  };
 }
+
+describe("a caller who abandoned too many calls", () => {
+  it("may follow no log, as it may make no call", () => {
+    const { abandon, follow } = connection();
+    for (let at = 0; at < 6; at += 1) abandon();
+    assert.throws(() => follow({ entries: 1, bytes: 1 }), { reason: "CALLER_LIMIT" });
+  });
+});
 
 describe("a reader of a log who reads slowly", () => {
   it("makes the log wait, loses nothing, and gets what else the connection shows", async () => {

@@ -1,5 +1,13 @@
 import { Refusal } from "@ccsp/errors";
-import { type CallerBounds, callerAddress, createStreamWriter, pump, refusalFor, SLOW_READER } from "@ccsp/grpc-kit";
+import {
+  type CallerBounds,
+  callerAddress,
+  callerName,
+  createStreamWriter,
+  pump,
+  refusalFor,
+  SLOW_READER,
+} from "@ccsp/grpc-kit";
 import type { Identity } from "@ccsp/identity";
 import type { Logger } from "pino";
 import { HttpCall } from "../http/http-call.js";
@@ -40,6 +48,7 @@ export class TaskSubscription {
   readonly id: string;
   readonly topic: TaskTopic;
   readonly rpc: string;
+  readonly identity: Identity;
   readonly #options: TaskSubscriptionOptions;
   readonly #call: HttpCall;
   /** What this subscription alone has moved on the connection. */
@@ -49,10 +58,11 @@ export class TaskSubscription {
   #untaken = 0;
   #allTaken = (): void => undefined;
 
-  /** Refuses with CALLER_LIMIT a caller who has as many calls in progress as are allowed. */
+  /** Refuses with CALLER_LIMIT a caller who has all the calls in progress that are allowed, or abandoned too many. */
   constructor(options: TaskSubscriptionOptions) {
     const { rpc, identity, peer, callers } = options;
     this.#options = options;
+    callers.stateOf(callerName(identity, peer))?.check();
     this.#call = new HttpCall({
       ...{ identity, peer, socket: this.#moved, method: rpc },
       unreadOf: (signal) => callers.unreadOf(signal),
@@ -62,6 +72,7 @@ export class TaskSubscription {
     this.id = options.id;
     this.topic = options.topic;
     this.rpc = options.rpc;
+    this.identity = identity;
   }
 
   /** Tells the client that it has subscribed, and begins. */
