@@ -59,10 +59,16 @@ async function tell(io: Io, error: unknown, args: readonly string[]): Promise<vo
     import("./connection/failed-call.js"),
     import("./tasks/submit-again.js"),
   ]);
-  const fromVariable = Boolean(io.env["CCSP_TOKEN"]) && !args.some((arg) => arg.startsWith("--token"));
+  const fromVariable = Boolean(io.env["CCSP_TOKEN"]) && !optionsOf(args).some((arg) => TOKEN_OPTION.test(arg));
   for (const line of [...askedBy(error), ...adviceFor(error, { fromVariable }), ...submitAgain(error, args)])
     note(io, line);
 }
+
+const TOKEN_OPTION = /^--token(-file)?(=|$)/;
+
+/** Words after `--` are no options. */
+const optionsOf = (args: readonly string[]): readonly string[] =>
+  args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
 
 /** The program. Of its commands, it loads the one that `args` name. The others are only listed. */
 async function createProgram(args: readonly string[], io: Io, end: (code: ExitCode) => void): Promise<Command> {

@@ -400,6 +400,8 @@ describe("ccsp's commands", () => {
     const of = async (args: readonly string[]) => (await at(args)).stderr;
     assert.match(await of(["run", "refuse:SCOPE_MISSING"]), /^this was the token in CCSP_TOKEN; without it: /m);
     assert.match(await of(["run", "refuse:TOKEN_EXPIRED"]), /^this was the token in CCSP_TOKEN; /m);
+    const words = ["run", "--label", "--tokens=1", "--", "refuse:TOKEN_EXPIRED"];
+    assert.match(await of(words), /^this was the token in CCSP_TOKEN; /m);
     assert.doesNotMatch(await of(["run", "refuse:QUEUE_FULL"]), /CCSP_TOKEN/);
     const file = join(dir, "token");
     await writeFile(file, "another");

@@ -115,7 +115,7 @@ export interface Fleet {
 
 // Variables with which a program finds other programs and uses the user's language and time zone, and with which Node
 // starts faster. None of them may contain a secret.
-const INHERITED = ["PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "NODE_COMPILE_CACHE"];
+export const INHERITED: readonly string[] = ["PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "NODE_COMPILE_CACHE"];
 
 /**
  * Starts Redis, Consul (if possible) and the services of a built repository on 127.0.0.1, and keeps them running.

@@ -2,7 +2,7 @@ export { whyNoConsul, whyNoRedis } from "./binary.js";
 export { type CertificateOptions, certificateSettings, keepFleetCertificates, operatorFolder } from "./certificates.js";
 export { type ConsulAgent, type ConsulOptions, startConsul } from "./consul.js";
 export { type ConsulTokens, consulTokenFile, openConsulTokens } from "./consul-tokens.js";
-export { type Fleet, type FleetOptions, type FleetProcess, startFleet } from "./fleet.js";
+export { type Fleet, type FleetOptions, type FleetProcess, INHERITED, startFleet } from "./fleet.js";
 export { freePort } from "./free-port.js";
 export { askHealth, type Health } from "./health.js";
 export type { LineSource } from "./line-source.js";

@@ -54,9 +54,8 @@ describe("a reader of earlier events", function () {
       },
       terminate: () => assert.fail("it reads"),
     };
-    const outbox = new Outbox(socket, { bytes: 1_000_000, messages: HELD, most: 2_000_000 }, () =>
-      subscription.hasRoom(),
-    );
+    const bounds = { bytes: 1_000_000, messages: HELD, most: 2_000_000, mostUncounted: 2_000_000 };
+    const outbox = new Outbox(socket, bounds, () => subscription.hasRoom());
     const rpc = "/ccsp.gateway.v1.OperatorService/WatchTask";
     const of = { id: "1", topic: "tasks", filter: {}, metrics: createLiveMetrics(undefined) } as const;
     const subscription = new Subscription({ ...of, rpc, outbox });

@@ -4,7 +4,7 @@ import { Agent, get, type IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
 import { CallerBounds } from "@ccsp/grpc-kit";
 import type { Identity } from "@ccsp/identity";
-import { eventually } from "@ccsp/testkit";
+import { eventually, scaled } from "@ccsp/testkit";
 import pino from "pino";
 import { type HttpServer, openHttp } from "../src/http/server.js";
 import { sendStream } from "../src/rest/event-stream.js";
@@ -96,7 +96,7 @@ describe("the HTTP server that stops", function () {
   };
 
   it("serves until the lame duck's time is over, and each answer ends its connection", async () => {
-    const served = await serve(2_000);
+    const served = await serve(scaled(2_000));
     http = served.http;
     const { port } = http;
     const answerTo = async () => {

@@ -100,6 +100,19 @@ describe("REST in front of a real queue", function () {
     assert.deepEqual([head.status, head.headers.get("etag")], [200, changed.headers.get("etag")]);
   });
 
+  it("says no length to HEAD, which has no body to count", async () => {
+    const path = "/api/v2/openapi.json";
+    const tag = (await world.ask(path, undefined, { method: "HEAD" })).headers.get("etag") ?? assert.fail();
+    for (const [header, value, status] of [
+      ["accept-encoding", "br", 200],
+      ["accept-encoding", "identity", 200],
+      ["if-none-match", tag, 304],
+    ] as const) {
+      const head = await world.ask(path, undefined, { method: "HEAD", headers: { [header]: value } });
+      assert.deepEqual([head.status, head.headers.get("content-length")], [status, null], value);
+    }
+  });
+
   it("answers HEAD for streams with the headers of GET, and opens none", async () => {
     const id = await submit("agent-10");
     for (const [path, who, type] of [
@@ -112,6 +125,7 @@ describe("REST in front of a real queue", function () {
     ] as const) {
       const { status, headers } = await world.ask(`/api/v2${path}`, who, { method: "HEAD" });
       assert.deepEqual([path, status, headers.get("content-type")], [path, 200, type]);
+      assert.equal(headers.get("content-length"), null, path);
     }
     assert.equal((await world.ask("/api/v2/queue/events", "agent-10", { method: "HEAD" })).status, 403);
   });

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { ConfigError, type Env, load } from "@ccsp/config";
-import { SERVICES, type ServiceName, targetsFor, USE_REDIS } from "@ccsp/fleet";
+import { INHERITED, SERVICES, type ServiceName, targetsFor, USE_REDIS } from "@ccsp/fleet";
 import { ROOT, type StateDir } from "../local-fleet/state.js";
 import type { SettingsByService } from "./settings-by-service.js";
 
@@ -63,25 +63,28 @@ export async function checkService(name: ServiceName, values: Values): Promise<S
 function fleetsOwn(name: ServiceName, { dataDir }: StateDir, env: Env): Values {
   const redisUrl = env["CCSP_REDIS_URL"];
   return {
-    PATH: env["PATH"] ?? "",
+    ...having(INHERITED, env),
     ...(redisUrl && USE_REDIS.includes(name) && { CCSP_REDIS_URL: redisUrl }),
     ...(env["CCSP_CONSUL_URL"] && { CCSP_CONSUL_URL: env["CCSP_CONSUL_URL"] }),
-    ...(name === "gateway" && listening(env)),
+    ...(name === "gateway" && having(LISTENING, env)),
     ...(name === "executor" && { CCSP_EXECUTOR_ID: "executor-1", CCSP_EXECUTOR_DIR: join(dataDir, "executor-1") }),
     ...targetsFor(name, () => [1]),
   };
 }
 
 /** The settings of a person that say where gateways listen. */
-function listening(env: Env): Values {
-  const names = ["CCSP_GATEWAY_LISTEN", "CCSP_GATEWAY_HTTP_LISTEN"];
-  return Object.fromEntries(
+const LISTENING = ["CCSP_GATEWAY_LISTEN", "CCSP_GATEWAY_HTTP_LISTEN"];
+
+const having = (names: readonly string[], env: Env): Values =>
+  Object.fromEntries(
     names.flatMap((name) => {
       const value = env[name];
       return value ? [[name, value]] : [];
     }),
   );
-}
+
+/** It takes about a second. */
+const CHECK_MS = 30_000;
 
 const NOTHING: SettingsFound = { faults: [], warnings: [] };
 
@@ -91,15 +94,24 @@ const NEED_OWN_PROCESS: Partial<Record<ServiceName, readonly string[]>> = {
   notification: ["CCSP_NOTIFICATION_CHANNELS", "CCSP_NOTIFICATION_TEMPLATES", "CCSP_NOTIFICATION_PLUGINS"],
 };
 
-function askService(name: ServiceName, values: Values): Promise<SettingsFound> {
-  const program = join(ROOT, "services", name, "dist", "main.js");
+const askService = async (name: ServiceName, values: Values): Promise<SettingsFound> => ({
+  faults: await faultsOf(join(ROOT, "services", name, "dist", "main.js"), values),
+  warnings: [],
+});
+
+/** What a program says against its settings. A plugin may never settle, or end the program without a word. */
+export function faultsOf(program: string, values: Values, mostMs = CHECK_MS): Promise<string[]> {
   // A relative path is the same as for the service.
-  const options = { env: { ...values }, cwd: ROOT };
+  const options = { env: { ...values }, cwd: ROOT, timeout: mostMs, killSignal: "SIGKILL" } as const;
   return new Promise((resolve) => {
     execFile(process.execPath, [program, "--check-config"], options, (error, _stdout, stderr) => {
-      const lines = stderr.trim().split("\n");
-      const faults = lines.slice(lines.length > 1 ? 1 : 0).map((line) => line.trim());
-      resolve({ faults: error ? faults : [], warnings: [] });
+      if (!error) return resolve([]);
+      const lines = stderr.split("\n").flatMap((line) => line.trim() || []);
+      const said = lines.slice(lines.length > 1 ? 1 : 0);
+      const silent = typeof error.code === "number" ? `ended with code ${error.code} and said nothing` : error.message;
+      const why = error.killed ? `did not end within ${mostMs / 1_000} s` : silent;
+      if (error.killed || said.length === 0) said.unshift(`${program} --check-config: ${why}`);
+      resolve(said);
     });
   });
 }

@@ -1,10 +1,11 @@
 import { invalidFields, limited, Refusal } from "@ccsp/errors";
 import { type CallerBounds, callerAddress, callerName, type MeteredCall, refusalFor } from "@ccsp/grpc-kit";
-import { type CallerCredentials, hasScope, type Identity } from "@ccsp/identity";
+import type { CallerCredentials, Identity } from "@ccsp/identity";
 import type { WebSocket } from "@fastify/websocket";
 import type { Logger } from "pino";
 import type { Guard } from "../application/guard.js";
 import type { OpenStreams } from "../keys/open-streams.js";
+import { mayReadPrompts } from "../operators/content.js";
 import { type ClientMessage, readClientMessage } from "./client-message.js";
 import type { EventHub } from "./event-hub.js";
 import { endedFrame, errorFrame, frame, readyFrame } from "./frames.js";
@@ -15,6 +16,17 @@ import { Subscription } from "./subscription.js";
 import type { TaskStream } from "./task-streams.js";
 import { TaskSubscription, type TaskSubscriptionOptions } from "./task-subscription.js";
 import { hasSnapshot, isOfTask, type SnapshotTopic, TOPICS, WATCH_OWN_TASKS } from "./topics.js";
+
+/** A WebSocket that has just been opened. */
+export interface Opened {
+  readonly socket: WebSocket;
+  /** The connection that carries it. */
+  readonly carrier: {
+    on(event: "timeout", act: () => void): unknown;
+    setTimeout(ms: number): unknown;
+  };
+  readonly credentials: CallerCredentials;
+}
 
 /** What all connections of a process share. */
 export interface ConnectionDeps {
@@ -33,10 +45,15 @@ export interface ConnectionDeps {
 /** Why the gateway closes a connection. docs/websocket.md has the same list. */
 export const CLOSE = { goingAway: 1001, tryLater: 1013, badMessages: 4400, notSignedIn: 4401, limit: 4429 } as const;
 
-/** 256 KiB are some hundred events. A page that has not read them does not show what happens now. */
-const BOUNDS = { bytes: 256 * 1024, messages: 1_000, most: 1024 * 1024 };
+/**
+ * 256 KiB are some hundred events. A page that has not read them does not show what happens now. 48 MiB of logs are what
+ * a caller may have unread by default (32 MiB), and one message.
+ */
+const BOUNDS = { bytes: 256 * 1024, messages: 1_000, most: 1024 * 1024, mostUncounted: 48 * 1024 * 1024 };
 const AUTH_MS = 5_000;
 const PING_MS = 20_000;
+/** Less than the time between two pings. */
+const STUCK_MS = 15_000;
 /** A connection without a subscription for so many pings is closed. */
 const IDLE_PINGS = 15;
 const MOST_SUBSCRIPTIONS = 50;
@@ -60,6 +77,7 @@ interface Session {
 /** One WebSocket: who is at its other end, and what it follows. */
 export class LiveConnection {
   readonly #socket: WebSocket;
+  readonly #carrier: Opened["carrier"];
   readonly #deps: ConnectionDeps;
   readonly #address: string;
   readonly #outbox: Outbox;
@@ -73,10 +91,13 @@ export class LiveConnection {
   #faults = 0;
   #idlePings = 0;
   #heard = true;
+  /** Since the last ping, some of what waited then was taken, as far as is known. */
+  #takes = false;
   #over = false;
 
-  constructor(socket: WebSocket, credentials: CallerCredentials, deps: ConnectionDeps) {
+  constructor({ socket, carrier, credentials }: Opened, deps: ConnectionDeps) {
     this.#socket = socket;
+    this.#carrier = carrier;
     this.#deps = deps;
     this.#address = credentials.address;
     this.#outbox = new Outbox(socket, BOUNDS, () => {
@@ -85,6 +106,7 @@ export class LiveConnection {
     deps.metrics.connections.inc();
     socket.on("close", () => this.#end());
     socket.on("pong", () => void (this.#heard = true));
+    carrier.on("timeout", () => void (this.#takes = false));
     socket.on("message", (data, binary) => this.#received(data, binary));
     const missing = new Refusal("TOKEN_MISSING", `no token came within ${AUTH_MS / 1_000} s of the connection`);
     this.#timer = setTimeout(() => this.refuse(missing), AUTH_MS);
@@ -188,15 +210,17 @@ export class LiveConnection {
       },
     };
     this.#outbox.send(readyFrame(before === undefined ? "ready" : "renewed", identity));
-    if (before !== undefined) await this.#checkAgain(credentials, readsPrompts(before) === readsPrompts({ identity }));
+    if (before !== undefined) await this.#checkAgain(credentials);
   }
 
-  /** A new token may allow less. `sameContent`: it shows as much of prompts and answers as the one before. */
-  async #checkAgain(credentials: CallerCredentials, sameContent: boolean): Promise<void> {
-    for (const { id, topic, rpc } of this.#subscriptions.values()) {
+  /** A new token may allow less, or show another part of prompts and answers. */
+  async #checkAgain(credentials: CallerCredentials): Promise<void> {
+    for (const each of this.#subscriptions.values()) {
+      const { id, topic, rpc } = each;
       try {
-        const { path } = await this.#deps.guard.admitToFirst(TOPICS[topic].rpcs, credentials);
-        if (path === rpc && (sameContent || !isOfTask(topic))) continue;
+        const { path, identity } = await this.#deps.guard.admitToFirst(TOPICS[topic].rpcs, credentials);
+        const sameContent = each instanceof Subscription || mayReadPrompts(each.identity) === mayReadPrompts(identity);
+        if (path === rpc && sameContent) continue;
         throw new Refusal("SCOPE_MISSING", "the new token shows something else here: subscribe again");
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
@@ -208,13 +232,14 @@ export class LiveConnection {
 
   async #subscribe(
     { id, topic, filter, after }: Extract<ClientMessage, { op: "subscribe" }>,
-    { identity, credentials }: Session,
+    { credentials }: Session,
   ): Promise<void> {
     const { guard, hub, snapshots, metrics } = this.#deps;
     if (this.#subscriptions.has(id)) throw invalidFields([{ field: "id", description: "is in use by a subscription" }]);
     if (this.#subscriptions.size >= MOST_SUBSCRIPTIONS)
       throw limited("calls", `has ${MOST_SUBSCRIPTIONS} subscriptions on this connection, which is the most`, RETRY_MS);
-    const { path: rpc } = await guard.admitToFirst(TOPICS[topic].rpcs, credentials);
+    // The identity of now: a role may have changed since the session began.
+    const { path: rpc, identity } = await guard.admitToFirst(TOPICS[topic].rpcs, credentials);
     if (isOfTask(topic)) {
       const from = { taskId: filter.taskId ?? "", afterSequence: Number(after ?? 0) };
       return this.#stream({ id, topic, rpc, from, identity });
@@ -265,11 +290,17 @@ export class LiveConnection {
     this.#outbox.send(frame({ type: "unsubscribed", id }));
   }
 
-  /** Asks whether the other end is still there, and closes what nobody uses. */
+  /**
+   * Asks whether the other end is still there, and closes what nobody uses. A ping waits behind what was sent before it.
+   * So a client is also there while it takes that. Only what waits here counts: the system takes some for anybody.
+   */
   #watch(): void {
     clearTimeout(this.#timer);
+    this.#takes = this.#socket.bufferedAmount > 0;
+    // Node has no time-out while parts of a message leave. `bufferedAmount` changes only with whole messages.
+    this.#carrier.setTimeout(STUCK_MS);
     this.#timer = setTimeout(() => {
-      if (!this.#heard) return this.terminate();
+      if (!this.#heard && !this.#takes) return this.terminate();
       this.#idlePings = this.#subscriptions.size === 0 ? this.#idlePings + 1 : 0;
       if (this.#idlePings >= IDLE_PINGS) return this.close(CLOSE.goingAway, "no subscription for a long time");
       this.#heard = false;
@@ -293,8 +324,6 @@ export class LiveConnection {
 }
 
 const RETRY_MS = 1_000;
-
-const readsPrompts = ({ identity }: Pick<Session, "identity">): boolean => hasScope(identity.scopes, "prompts:read");
 
 /** Calls `act` at this time, which may be years away. Returns how to cancel that. */
 function atTime(time: Date | undefined, act: () => void): () => void {

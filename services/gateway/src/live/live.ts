@@ -1,14 +1,12 @@
 import { limited } from "@ccsp/errors";
 import type { CallerBounds } from "@ccsp/grpc-kit";
-import type { CallerCredentials } from "@ccsp/identity";
 import type { RedisConnection } from "@ccsp/redis-kit";
-import type { WebSocket } from "@fastify/websocket";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Guard } from "../application/guard.js";
 import type { HttpDeps } from "../http/deps.js";
 import type { OpenStreams } from "../keys/open-streams.js";
-import { CLOSE, LiveConnection } from "./connection.js";
+import { CLOSE, LiveConnection, type Opened } from "./connection.js";
 import { EventHub } from "./event-hub.js";
 import { createLiveMetrics } from "./metrics.js";
 import { type SnapshotServices, snapshotSources } from "./snapshot-sources.js";
@@ -33,7 +31,7 @@ export interface LiveOptions extends SnapshotServices, Pick<HttpDeps, "agents" |
 export interface Live {
   readonly openConnections: number;
   /** Takes a WebSocket that has been opened. */
-  connect(socket: WebSocket, credentials: CallerCredentials): void;
+  connect(opened: Opened): void;
   /** Closes all connections, and says that the clients can resume elsewhere. Never rejects. */
   close(): Promise<void>;
 }
@@ -81,9 +79,10 @@ export function createLive(options: LiveOptions): Live {
     get openConnections() {
       return open.size;
     },
-    connect(socket, credentials) {
+    connect(opened) {
+      const { socket } = opened;
       if (stopping) return socket.close(CLOSE.goingAway, GOING_AWAY);
-      const connection = new LiveConnection(socket, credentials, deps);
+      const connection = new LiveConnection(opened, deps);
       const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
       open.set(connection, closed);
       void closed.then(() => open.delete(connection));

@@ -12,13 +12,15 @@ export interface OutboxBounds {
   readonly messages: number;
   /** A reader with this many unread bytes is given up. Only one that goes on asking gets there. */
   readonly most: number;
+  /** A reader with this many unread bytes of `sendUncounted` is given up when it asks for more. */
+  readonly mostUncounted: number;
 }
 
 const TEXT = { binary: false } as const;
 
 /**
- * What one connection was sent and has not read. It holds nothing itself: what does not fit is dropped by whoever would
- * have sent it.
+ * What one connection was sent and has not read. The socket holds it. The sender drops what does not fit, or waits with
+ * it.
  */
 export class Outbox {
   readonly #socket: SendingSocket;
@@ -26,8 +28,8 @@ export class Outbox {
   readonly #onRoom: () => void;
   readonly #waiting: (() => void)[] = [];
   #messages = 0;
-  /** Bytes that do not count: who sent them bounds them. */
-  #apart = 0;
+  /** The unread bytes of `sendUncounted`. */
+  #uncounted = 0;
   #full = false;
   #closed = false;
 
@@ -54,14 +56,20 @@ export class Outbox {
     if (unread >= most) this.#socket.terminate();
   }
 
-  /** Sends what must not be dropped. It counts for no bound here. `taken` is called when the connection has taken it. */
-  sendApart(text: Buffer, taken: () => void): void {
-    if (this.#closed) return;
-    this.#apart += text.length;
+  /**
+   * Sends what must not be dropped, and is not dropped when this is full. The sender waits by itself for a slow reader.
+   * `taken` is called when the connection no longer holds the bytes: it took them, or it is closed.
+   */
+  sendUncounted(text: Buffer, taken: () => void): void {
+    if (this.#closed) return taken();
+    // Before this message, which alone may be larger: its reader would come back for it for ever.
+    const tooMany = this.#uncounted >= this.#bounds.mostUncounted;
+    this.#uncounted += text.length;
     this.#socket.send(text, TEXT, () => {
-      this.#apart -= text.length;
+      this.#uncounted -= text.length;
       taken();
     });
+    if (tooMany) this.#socket.terminate();
   }
 
   /** Resolves when it is not full, or closed. */
@@ -75,7 +83,7 @@ export class Outbox {
   }
 
   get #unread(): number {
-    return this.#socket.bufferedAmount - this.#apart;
+    return this.#socket.bufferedAmount - this.#uncounted;
   }
 
   #sent(): void {

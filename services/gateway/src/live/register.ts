@@ -38,7 +38,7 @@ export async function registerLive(
       throw new HttpFault(426, "this path is a WebSocket: docs/websocket.md", { upgrade: "websocket" });
     },
     wsHandler(socket, request) {
-      live.connect(socket, credentialsOf(request));
+      live.connect({ socket, carrier: request.socket, credentials: credentialsOf(request) });
     },
   });
 }

@@ -25,7 +25,8 @@ function connection() {
     },
     terminate: () => void (terminated = true),
   };
-  const outbox: Outbox = new Outbox(socket, { bytes: 1_000, messages: 100, most: 3_000 }, () => subscription.hasRoom());
+  const bounds = { bytes: 1_000, messages: 100, most: 3_000, mostUncounted: 2_000 };
+  const outbox: Outbox = new Outbox(socket, bounds, () => subscription.hasRoom());
   const subscription = new Subscription({
     ...{ id: "1", topic: "queue", rpc: "", filter: {}, outbox },
     metrics: createLiveMetrics(undefined),
@@ -92,6 +93,15 @@ describe("a reader who reads slowly", () => {
     for (let at = 1; at <= 28; at += 1) outbox.send("{}");
     assert.equal(isTerminated(), false);
     outbox.send("{}");
+    assert.equal(isTerminated(), true);
+  });
+
+  it("is given up when logs that it does not read fill its connection, however large one of their entries may be", () => {
+    const { outbox, isTerminated } = connection();
+    const large = Buffer.from(JSON.stringify("x".repeat(5_000)));
+    outbox.sendUncounted(large, () => undefined);
+    assert.equal(isTerminated(), false);
+    outbox.sendUncounted(large, () => undefined);
     assert.equal(isTerminated(), true);
   });
 });

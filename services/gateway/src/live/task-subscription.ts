@@ -1,5 +1,13 @@
 import { Refusal } from "@ccsp/errors";
-import { type CallerBounds, callerAddress, createStreamWriter, pump, refusalFor, SLOW_READER } from "@ccsp/grpc-kit";
+import {
+  type CallerBounds,
+  callerAddress,
+  callerName,
+  createStreamWriter,
+  pump,
+  refusalFor,
+  SLOW_READER,
+} from "@ccsp/grpc-kit";
 import type { Identity } from "@ccsp/identity";
 import type { Logger } from "pino";
 import { HttpCall } from "../http/http-call.js";
@@ -34,21 +42,27 @@ const LEFT = new Refusal("CALL_CANCELLED", "the client no longer follows it");
 /**
  * The log of a task, or the output of its run, for one client. Nothing is dropped: it is read no faster than the client
  * takes it, within the caller's bound on what is unread. A client that takes nothing for a minute has to come back.
+ * After the end, it counts as a call of its caller until the connection has taken everything.
  */
 export class TaskSubscription {
   readonly id: string;
   readonly topic: TaskTopic;
   readonly rpc: string;
+  readonly identity: Identity;
   readonly #options: TaskSubscriptionOptions;
   readonly #call: HttpCall;
   /** What this subscription alone has moved on the connection. */
   readonly #moved = { bytesRead: 0, bytesWritten: 0 };
   #left = false;
+  /** Messages that the connection still holds. */
+  #untaken = 0;
+  #allTaken = (): void => undefined;
 
-  /** Refuses with CALLER_LIMIT a caller who has as many calls in progress as are allowed. */
+  /** Refuses with CALLER_LIMIT a caller who has all the calls in progress that are allowed, or abandoned too many. */
   constructor(options: TaskSubscriptionOptions) {
     const { rpc, identity, peer, callers } = options;
     this.#options = options;
+    callers.stateOf(callerName(identity, peer))?.check();
     this.#call = new HttpCall({
       ...{ identity, peer, socket: this.#moved, method: rpc },
       unreadOf: (signal) => callers.unreadOf(signal),
@@ -58,6 +72,7 @@ export class TaskSubscription {
     this.id = options.id;
     this.topic = options.topic;
     this.rpc = options.rpc;
+    this.identity = identity;
   }
 
   /** Tells the client that it has subscribed, and begins. */
@@ -80,9 +95,15 @@ export class TaskSubscription {
       () => undefined,
       (error: unknown) => refusalFor(error, this.#call, log),
     );
-    this.#call.end();
     metrics.subscriptions.dec({ topic });
     if (!this.#left) over(why);
+    // Until then the memory is used. Otherwise, a client who subscribes again and again, and reads nothing, has no bound.
+    await this.#taken();
+    this.#call.end();
+  }
+
+  async #taken(): Promise<void> {
+    if (this.#untaken > 0) await new Promise<void>((resolve) => void (this.#allTaken = resolve));
   }
 
   async #pump(): Promise<void> {
@@ -90,7 +111,12 @@ export class TaskSubscription {
     const call = this.#call;
     const write = (bytes: Buffer, taken: () => void): void => {
       this.#moved.bytesWritten += bytes.length;
-      outbox.sendApart(bytes, taken);
+      this.#untaken += 1;
+      outbox.sendUncounted(bytes, () => {
+        this.#untaken -= 1;
+        taken();
+        if (this.#untaken === 0) this.#allTaken();
+      });
     };
     const writer = createStreamWriter(write, call, { stalledMs: STALLED_MS, stalled: () => call.stop(SLOW_READER) });
     const send = async ({ time, ...entry }: StreamEntry): Promise<void> => {
@@ -99,5 +125,6 @@ export class TaskSubscription {
       metrics.sent.inc({ type: "event" });
     };
     await pump(stream(from, call), send, call, log);
+    await writer.flushed();
   }
 }

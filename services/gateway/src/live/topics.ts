@@ -30,7 +30,10 @@ export const WATCH_TASK = operator("WatchTask");
 export const WATCH_OWN_TASKS = "/ccsp.gateway.v1.AgentService/WatchTask";
 export const TAIL_RUN = operator("TailRun");
 
-/** Events hold no content of tasks (event.proto), so no topic needs more than its RPC. */
+/**
+ * No topic needs more than its RPC: events hold no content of tasks (event.proto), and `log` and `tail` are streams of
+ * their RPCs, which decide about content.
+ */
 export const TOPICS: Readonly<Record<TopicName, Topic>> = {
   tasks: { rpcs: [WATCH_TASK, WATCH_OWN_TASKS], events: ["task."] },
   queue: { rpcs: [operator("GetStatus")], events: ["gate."] },

@@ -1,5 +1,5 @@
 import { ExportFormat } from "@ccsp/protos/ccsp/usage/v1/usage.js";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest, onSendHookHandler } from "fastify";
 import type { IncomingCall } from "../application/call.js";
 import type { HttpDeps } from "../http/deps.js";
 import type { HttpCall } from "../http/http-call.js";
@@ -23,6 +23,7 @@ const ANY_CALLER = "/ccsp.gateway.v1.OperatorService/WhoAmI";
 /** Serves REST: every route of the table, its description, and a clear answer to what is not in the table. */
 export function registerRest(app: FastifyInstance, deps: HttpDeps): void {
   takeJson(app);
+  omitLengthOfHead(app);
   const document = Buffer.from(JSON.stringify(openApi()));
   const tag = tagOf(document);
   for (const prefix of PREFIXES) {
@@ -38,6 +39,22 @@ export function registerRest(app: FastifyInstance, deps: HttpDeps): void {
     });
     refuseOtherMethods(app, prefix);
   }
+}
+
+/**
+ * An answer to HEAD has no body to count: a stream, a 304 and a compressed answer have another length than fastify says.
+ * RFC 9110, 8.6 permits to omit it.
+ */
+function omitLengthOfHead(app: FastifyInstance): void {
+  app.addHook("onRoute", (route) => {
+    if (route.method !== "HEAD") return;
+    const omit: onSendHookHandler = (_request, reply, payload, done) => {
+      reply.removeHeader("content-length");
+      done(null, payload);
+    };
+    // After the hook of fastify's route for HEAD, which counts.
+    route.onSend = [route.onSend ?? [], omit].flat();
+  });
 }
 
 /** The path as fastify wants it. */
