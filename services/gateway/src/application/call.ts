@@ -1,5 +1,5 @@
 import type { Refusal } from "@ccsp/errors";
-import type { Identity } from "@ccsp/identity";
+import { hasScope, type Identity } from "@ccsp/identity";
 
 /** What the gateway needs of an RPC's generated definition: its name in calls, and the types of its messages. */
 export interface Rpc<Request, Response> {
@@ -43,6 +43,9 @@ export interface AdmittedCall {
   /** Makes this call leave an audit line, although its RPC leaves none: it shows the content of another's task. */
   showsContent(): void;
 }
+
+/** Whether this caller may see the content of others' tasks. */
+export const mayReadPrompts = ({ scopes }: Identity): boolean => hasScope(scopes, "prompts:read");
 
 /**
  * Passes the caller's deadline and cancellation on to a service, but not the caller's headers. `ownMs` is the time for a

@@ -3,9 +3,9 @@ import { type CallerBounds, callerAddress, callerName, type MeteredCall, refusal
 import type { CallerCredentials, Identity } from "@ccsp/identity";
 import type { WebSocket } from "@fastify/websocket";
 import type { Logger } from "pino";
+import { mayReadPrompts } from "../application/call.js";
 import type { Guard } from "../application/guard.js";
 import type { OpenStreams } from "../keys/open-streams.js";
-import { mayReadPrompts } from "../operators/content.js";
 import { type ClientMessage, readClientMessage } from "./client-message.js";
 import type { EventHub } from "./event-hub.js";
 import { endedFrame, errorFrame, frame, readyFrame } from "./frames.js";

@@ -1,4 +1,3 @@
-import { hasScope, type Identity } from "@ccsp/identity";
 import type { GetRunResponse } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import type {
   PermissionDenial,
@@ -9,9 +8,6 @@ import type {
   TaskResult,
   TaskSpec,
 } from "@ccsp/protos/ccsp/task/v1/task.js";
-
-/** Whether this caller may see the content of others' tasks. */
-export const mayReadPrompts = ({ scopes }: Identity): boolean => hasScope(scopes, "prompts:read");
 
 /**
  * What a caller without `prompts:read` may see of others' tasks: these functions return a message without its content.

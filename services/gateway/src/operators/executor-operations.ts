@@ -1,8 +1,8 @@
 import { OperatorServiceService as Rpcs } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
-import { type AdmittedCall, within } from "../application/call.js";
+import { type AdmittedCall, mayReadPrompts, within } from "../application/call.js";
 import type { Guard } from "../application/guard.js";
 import type { Executors } from "../executors/executors.js";
-import { mayReadPrompts, runWithoutContent } from "./content.js";
+import { runWithoutContent } from "./content.js";
 
 /** A probe takes at most a minute. */
 export const PROBE_MS = 70_000;

@@ -1,13 +1,13 @@
 import { OperatorServiceService as Rpcs } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import type { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { type AdmittedCall, within } from "../application/call.js";
+import { type AdmittedCall, mayReadPrompts, within } from "../application/call.js";
 import type { Guard } from "../application/guard.js";
 import { checkFilter, checkTimes } from "../application/times.js";
 import type { ReadSpans } from "../traces/read-spans.js";
 import { traceOf } from "../traces/task-trace.js";
 import { listTasks } from "../upstream/list-tasks.js";
 import { type QueueClient, type ResumePolicy, watchTask } from "../upstream/task-watch.js";
-import { eventWithoutContent, mayReadPrompts, taskWithoutContent } from "./content.js";
+import { eventWithoutContent, taskWithoutContent } from "./content.js";
 
 /** A change of many tasks takes many scripts, so it gets more time, unless the caller has its own deadline. */
 const BULK_MS = 120_000;
