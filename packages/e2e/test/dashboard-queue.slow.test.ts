@@ -234,7 +234,7 @@ describe("the dashboard's pages Queue and Tasks in Chromium, against a whole fle
       page = await dashboard.visit(path, { options });
       await dashboard.headline(path === "/queue" ? /^1 件が待機中。/ : "1 件が実行中、1 件が待機中。");
       await page.getByRole("link", { name: "Review the order" }).first().waitFor();
-      if (path === "/queue") await page.getByText("空きスロットがありません").waitFor();
+      if (path === "/queue") await page.getByText("claude-code のスロット 1 個はすべて使用中").waitFor();
       await assertFits(page);
       await assertAccessible(page);
     });

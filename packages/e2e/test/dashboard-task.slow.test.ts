@@ -5,7 +5,7 @@ import { TaskState } from "@ccsp/client";
 import { ROLES } from "@ccsp/identity";
 import { eventually } from "@ccsp/testkit";
 import { findTrace, serveTraces, type TraceStore } from "@ccsp/trace-store";
-import type { Page } from "playwright-core";
+import type { Page, WebSocket } from "playwright-core";
 import { assertAccessible, assertFits, dashboardOf, PHONE, type Visitor } from "../src/dashboard.js";
 
 const WORDS = Array.from({ length: 60 }, (_, index) => `word-${index}`).join(" ");
@@ -70,10 +70,12 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
   it("holds no connection while nobody sees its tab, and has the whole answer when somebody does", async () => {
     const { id } = await dashboard.client.submit({ prompt: `Write [[text:${WORDS}]] [[delay:250]]` });
     page = await dashboard.visit("/");
-    const opened = page.waitForEvent("websocket");
+    // The overview's own connection may come late.
+    let newest: WebSocket | undefined;
+    page.on("websocket", (opened) => (newest = opened));
     await page.goto(`/tasks/${id}`);
     await answer().getByText("word-5").waitFor();
-    const closed = (await opened).waitForEvent("close");
+    const closed = newest?.waitForEvent("close") ?? assert.fail("no connection");
     await page.evaluate(`Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
       document.dispatchEvent(new Event("visibilitychange"))`);
     await closed;
