@@ -199,6 +199,8 @@ describe("the dashboard's pages Queue and Tasks in Chromium, against a whole fle
   it("loses none of the tasks when more came at once than it reads", async () => {
     await submitWaiting("The one before");
     page = await dashboard.visit("/tasks");
+    // The end of the list is in view, so the page reads on by itself until it knows how many there are.
+    await page.setViewportSize({ width: 1280, height: 4_000 });
     await page.getByRole("link", { name: "The one before" }).waitFor();
     // The page reads the list again only when all have come.
     const submitted = Promise.withResolvers<void>();
