@@ -13,7 +13,7 @@ export { type RedisCluster, startRedisCluster } from "./redis-cluster.js";
 export { type RedisSentinel, startRedisSentinel } from "./redis-sentinel.js";
 export { withinRunningTime } from "./running-time.js";
 export { SCRIPTED_ENGINE } from "./scripted-engine.js";
-export { type ServiceProcess, startServiceProcess } from "./service-process.js";
+export { COMPILE_CACHE, type ServiceProcess, startServiceProcess } from "./service-process.js";
 export { simulatedEngine } from "./simulated-engine.js";
 export type { Answer, Behaviour, Fault, Pace, Silence, Usage, Window } from "./simulator/behaviour.js";
 export type { Gate } from "./simulator/gate.js";

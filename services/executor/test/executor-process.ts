@@ -1,15 +1,13 @@
 import { fileURLToPath } from "node:url";
 import { type ManagedProcess, startProcess } from "@ccsp/fleet";
-
-/** The folder in which Node keeps what it has compiled, so that processes start faster. `make` sets it. */
-const { NODE_COMPILE_CACHE } = process.env;
+import { COMPILE_CACHE } from "@ccsp/testkit";
 
 const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 
 /**
- * Starts an executor as `make build` made it, in a separate process, with tracing loaded. It gets only these settings. `nodeArgs` are for Node
- * itself.
+ * Starts an executor as `make build` made it, in a separate process, with tracing loaded. It gets only these settings.
+ * `nodeArgs` are for Node itself.
  */
 export function startExecutorProcess(
   env: Readonly<Record<string, string>>,
@@ -20,7 +18,7 @@ export function startExecutorProcess(
     name: "executor",
     command: process.execPath,
     args: [...nodeArgs, "--import", "@ccsp/telemetry/register.js", MAIN],
-    env: { ...env, ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }), CCSP_LOG_LEVEL: "info" },
+    env: { ...env, ...COMPILE_CACHE, CCSP_LOG_LEVEL: "info" },
     cwd: HERE,
     onLine,
   });
