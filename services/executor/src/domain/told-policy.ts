@@ -12,6 +12,7 @@ interface Options extends Pick<AdmissionOptions, "policy" | "files" | "noWorking
 /**
  * What the queue is told of the policy. Undefined: nothing yet, or it is too long to tell. A call answers with the
  * allowed roots as they were found last, and looks at them again: a root on a disk that does not answer delays no Sync.
+ * The first look begins at once, so that the first Sync after a start tells them too.
  */
 export function createToldPolicy({
   policy,
@@ -35,15 +36,18 @@ export function createToldPolicy({
   };
   let known: ToldPolicy | undefined;
   let looking = false;
+  const lookAgain = (): void => {
+    if (looking) return;
+    looking = true;
+    look()
+      .then((now) => (known = now))
+      // What cannot be looked at is not told: then this executor alone judges.
+      .catch(() => (known = undefined))
+      .finally(() => (looking = false));
+  };
+  lookAgain();
   return () => {
-    if (!looking) {
-      looking = true;
-      look()
-        .then((now) => (known = now))
-        // What cannot be looked at is not told: then this executor alone judges.
-        .catch(() => (known = undefined))
-        .finally(() => (looking = false));
-    }
+    lookAgain();
     return known;
   };
 }
