@@ -61,6 +61,7 @@ class HostSupervisor implements Launcher {
   async launch(launched: LaunchOptions): Promise<LaunchedProcess> {
     const { run, command, prepare, traceparent, workingFolder, workingRoot } = launched;
     const { path, graceMs, setpriv, sandbox, log } = this.#options;
+    const onFault = (err: unknown, message: string) => log.error({ err, run }, message);
     const cookie = this.#cookieOf(run);
     const place = await openRunPlace({ ...this.#options, run, cookie, workingFolder, watch: this.#watch });
     const { folder } = place;
@@ -80,8 +81,8 @@ class HostSupervisor implements Launcher {
       });
       place.sandbox = confined;
       const process = await startProcess({ command, args, env: confined?.env ?? env, place, graceMs, setpriv });
-      await confined?.started();
-      const onFault = (err: unknown, message: string) => log.error({ err, run }, message);
+      // The process lives by now, so a fault here must not release its place.
+      await confined?.started().catch((err: unknown) => onFault(err, "a sandbox could not close its files"));
       return new LaunchedRun({ process, place, clocks: this.#options, input, onFault });
     } catch (err) {
       await place.release();
