@@ -253,7 +253,10 @@ class HeldFolder implements OpenFolder {
   async hold(name: string): Promise<HeldEntry | undefined> {
     const path = this.#at(name);
     const handle = await orAbsent(open(path, HELD).catch((error: unknown) => refuse(error, name)));
-    const stats = await handle?.stat();
+    const stats = await handle?.stat().catch(async (error: unknown) => {
+      await handle.close();
+      throw error;
+    });
     if (handle && stats && (stats.isFile() || stats.isDirectory()))
       return { kind: stats.isFile() ? "file" : "folder", fd: handle.fd, close: () => handle.close() };
     await handle?.close();
