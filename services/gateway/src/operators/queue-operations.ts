@@ -39,19 +39,20 @@ function reads({ guard, queue, resume, readSpans }: QueueOperationOptions) {
     watchQueue: guard.stream(Rpcs.watchQueue, (request, call) => queue.watchQueue(request, within(call))),
 
     listTasks: guard.unary(Rpcs.listTasks, async (request, call) => {
-      const promptSnippets = request.promptSnippets && mayReadPrompts(call.identity);
-      if (promptSnippets) call.showsContent();
+      const promptSnippets = showsSnippets(request, call);
       checkFilter(request.filter);
       const { tasks, nextPageToken } = await listTasks(queue, { ...request, promptSnippets }, within(call));
       return { tasks: promptSnippets ? tasks : tasks.map(taskWithoutContent), nextPageToken };
     }),
 
     listWaiting: guard.unary(Rpcs.listWaiting, async (request, call) => {
-      const promptSnippets = request.promptSnippets && mayReadPrompts(call.identity);
-      if (promptSnippets) call.showsContent();
+      const promptSnippets = showsSnippets(request, call);
       const { tasks, nextPageToken } = await queue.listWaiting({ ...request, promptSnippets }, within(call));
-      const shownTasks = tasks.map(({ task, position }) => ({ task: task && taskWithoutContent(task), position }));
-      return { tasks: promptSnippets ? tasks : shownTasks, nextPageToken };
+      if (promptSnippets) return { tasks, nextPageToken };
+      return {
+        tasks: tasks.map(({ task, position }) => ({ task: task && taskWithoutContent(task), position })),
+        nextPageToken,
+      };
     }),
 
     getTask: guard.unary(Rpcs.getTask, async (request, call) => {
@@ -134,6 +135,13 @@ function changesOfQueue({ guard, queue }: QueueOperationOptions) {
       queue.emergencyStop({ ...request, who: call.subject }, within(call)),
     ),
   };
+}
+
+/** Whether a list has the beginnings of prompts. The call then leaves an audit line. */
+function showsSnippets({ promptSnippets }: { readonly promptSnippets: boolean }, call: AdmittedCall): boolean {
+  const shows = promptSnippets && mayReadPrompts(call.identity);
+  if (shows) call.showsContent();
+  return shows;
 }
 
 /** The answer about one task, with its content for those who may read it. */
