@@ -41,7 +41,7 @@ describe("following a log or an output", () => {
     assert.deepEqual([asked.length, ends()], [5, 0]);
   });
 
-  it("has ended when all was sent, and when whoever asks again gets the same answer", () => {
+  it("has ended when all was sent, and when a second request would get the same answer", () => {
     for (const reason of [undefined, "TASK_NOT_FOUND", "RUN_NOT_FOUND", "SCOPE_MISSING"]) {
       const { newest, asked, ends } = following();
       newest().onEnded?.(reason);

@@ -1,7 +1,7 @@
 import type { Live, LiveMessage, LiveRequest } from "./live.js";
 
 const REOPEN_MS = 2_000;
-/** Nothing more comes, or whoever asks again gets the same answer. */
+/** Nothing more comes, or a second request would get the same answer. */
 const FINAL: readonly (string | undefined)[] = [undefined, "TASK_NOT_FOUND", "RUN_NOT_FOUND", "SCOPE_MISSING"];
 
 export interface FollowListener {

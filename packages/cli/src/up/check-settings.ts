@@ -88,7 +88,10 @@ const CHECK_MS = 30_000;
 
 const NOTHING: SettingsFound = { faults: [], warnings: [] };
 
-/** Settings that name code or files, which a service checks in a process of its own: code must not run in this one. */
+/**
+ * Settings that name code or files. Only a process of the service itself may load them, because that code must not run
+ * in this process.
+ */
 const NEED_OWN_PROCESS: Partial<Record<ServiceName, readonly string[]>> = {
   executor: ["CCSP_EXECUTOR_ENGINE_PLUGINS", "CCSP_EXECUTOR_HOOKS"],
   notification: ["CCSP_NOTIFICATION_CHANNELS", "CCSP_NOTIFICATION_TEMPLATES", "CCSP_NOTIFICATION_PLUGINS"],

@@ -25,7 +25,7 @@ export const keyWords = words(
     make: "Make",
     made: (name: string) => `Key ${name} is made.`,
     secretTitle: "Copy the key now",
-    secretLead: "It is not shown again. Whoever has it can call as this agent.",
+    secretLead: "It is not shown again. Everyone who has it can call as this agent.",
     copy: "Copy",
     copied: "Copied.",
     done: "I have it",

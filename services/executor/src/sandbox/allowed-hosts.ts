@@ -44,8 +44,8 @@ export const isOwnAddress = (address: string): boolean =>
   isIP(address) !== 0 && OWN.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
 
 /**
- * Finds the addresses of a name, without those of this host and its link: whoever answers for an allowed name must not
- * lead a run there. To allow such an address, the operator writes the address itself, or `localhost`.
+ * Finds the addresses of a name, without those of this host and its link: a name server that answers for an allowed
+ * name must not lead a run there. To allow such an address, the operator writes the address itself, or `localhost`.
  */
 export const lookupElsewhere: LookupFunction = (name, options, callback) => {
   dnsLookup(name, { ...options, all: true }, (error, found) => {

@@ -14,7 +14,7 @@ export class Turns {
   async take<T>(name: string, work: () => Promise<T>): Promise<T> {
     const turns = this.#names.get(name) ?? { running: 0, waiting: [] };
     this.#names.set(name, turns);
-    // Whoever ends hands its place to the next one, so that nobody who comes in between takes it.
+    // The one that ends hands its place to the next one, so that no later caller takes it in between.
     if (turns.running < this.#most) turns.running += 1;
     else await new Promise<void>((resolve) => turns.waiting.push(resolve));
     try {

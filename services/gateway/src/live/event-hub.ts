@@ -158,7 +158,7 @@ export class EventHub {
     const { redis } = this.#options;
     let left = MOST_EARLIER;
     for (;;) {
-      // Whoever has no room would lose what is passed on next.
+      // A reader without room would lose what is passed on next.
       await member.reader.room();
       const follower = this.#follower;
       if (member.left || follower === undefined) return;

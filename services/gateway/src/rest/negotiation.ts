@@ -2,8 +2,8 @@ import type { FastifyRequest } from "fastify";
 import { HttpFault } from "../http/problem.js";
 
 /**
- * The one of these media types that the caller wants most, and the first of those that he wants the same. Refuses with
- * 406 a caller who takes none of them.
+ * The one of these media types that the caller wants most. If several are wanted the same, the first of them. Refuses a
+ * caller that takes none of them with 406.
  */
 export function acceptedOf<T extends string>({ headers }: FastifyRequest, types: readonly [T, ...T[]]): T {
   const wanted = rangesOf(headers.accept || "*/*");

@@ -178,7 +178,7 @@ function responses(route: Route, paths: readonly string[]): Json {
 /** The refusals that a description names, by their status. */
 const REFUSALS = {
   400: "A field is wrong: `fields` names each",
-  401: "The caller has not proven who he is",
+  401: "The caller has not proven its identity",
   403: "The caller lacks a scope",
   404: "What the path names does not exist, or the caller may not see it",
   406: "The caller takes no answer of this media type",

@@ -103,7 +103,7 @@ export interface JudgeInput {
   readonly silenced: (labels: Labels) => boolean;
 }
 
-/** Returns what follows from the signals as they are now. It is the same whoever asks, for the same input. */
+/** Returns what follows from the signals as they are now. The same input always gives the same result. */
 export function judge({ rule, before, signals, nowMs, mostUnseenMs, silenced }: JudgeInput): Judgement {
   const judged = rule === undefined || rule.disabled ? undefined : rule;
   const { severity, whatToDo } = rule ?? before;

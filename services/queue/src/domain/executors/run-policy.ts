@@ -44,9 +44,9 @@ interface PolicedExecutor {
 }
 
 /**
- * What is wrong with a task that every executor would refuse which offers its engine. Empty if one of them may run it,
- * and if there is none, or not the one that it prefers: then the task waits for one. An executor that tells no policy
- * allows everything.
+ * The faults of a task that no executor of its engine would run. Empty if one of them would run it. It is also empty if
+ * the task waits for an executor: if none offers its engine, or if the one that it prefers is away. An executor that
+ * tells no policy allows everything.
  */
 export function forbiddenEverywhere(
   task: PolicedParts,
