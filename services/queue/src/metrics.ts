@@ -59,7 +59,7 @@ const OVERLOADED = declareCounter({
 const REFUSED = declareCounter({
   name: "ccsp_queue_tasks_refused_total",
   help: "Tasks that were not stored, by the reason that the caller got",
-  labels: { reason: [...REASONS, "INTERNAL"] },
+  labels: { reason: REASONS },
 });
 
 /** Counts what this replica changed. */
