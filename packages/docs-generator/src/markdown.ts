@@ -32,3 +32,6 @@ export const anchorOf = (heading: string): string =>
     .toLowerCase()
     .replaceAll(/[^\p{L}\p{N}\s_-]/gu, "")
     .replaceAll(" ", "-");
+
+/** An item of a list. Its lines have at most 120 characters, if each word of it fits. */
+export const listItem = (text: string): string => `- ${text.replaceAll(/(.{1,118})(?: |$)/g, "$1\n  ").trimEnd()}`;

@@ -2,7 +2,7 @@ import { loadDefinitions } from "@ccsp/cli";
 import { SERVICES } from "@ccsp/fleet";
 import { declaredMetrics, type Labels, type MetricDeclaration } from "@ccsp/metrics";
 import { collectDefaultMetrics, type Metric, Registry } from "prom-client";
-import { table } from "./markdown.js";
+import { listItem, table } from "./markdown.js";
 
 /** A list of label values that is longer than this is below the tables, so that these stay readable. */
 const MOST_VALUES = 8;
@@ -105,7 +105,7 @@ export async function metricsPage(): Promise<string> {
       common.filter(({ name }) => ofProcess.test(name)),
     ),
   ];
-  const values = [...long].map(([list, labels]) => `- **${labels.join(", ")}**: ${list}`);
+  const values = [...long].map(([list, labels]) => listItem(`**${labels.join(", ")}**: ${list}`));
   return [...sections, "## Long lists of label values", "", ...values].join("\n");
 }
 
