@@ -19,7 +19,8 @@ const SECRET = "a secret of this test and of nothing else";
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 /** The options of a test for its world. */
-export interface WorldOptions extends Pick<FleetOptions, "replicas" | "env" | "restart" | "redisUrl" | "consulUrl"> {
+export interface WorldOptions
+  extends Pick<FleetOptions, "replicas" | "env" | "restart" | "redisUrl" | "consulUrl" | "gatewayHttpListen"> {
   /** The real CLI, or the scripted stand-in for many short runs and for faults. */
   readonly engine?: "claude-code" | "scripted";
   /** The number of runs at once per executor. */
@@ -89,6 +90,7 @@ async function openWorld(
     restart: options.restart,
     redisUrl: options.redisUrl,
     consulUrl: options.consulUrl,
+    gatewayHttpListen: options.gatewayHttpListen,
     ...(options.nodeOptions && { env: { NODE_OPTIONS: options.nodeOptions } }),
     onLine: (line) => void lines.push(line),
     serviceEnv: await settingsByService({
