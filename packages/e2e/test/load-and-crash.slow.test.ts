@@ -106,7 +106,10 @@ async function follow(client: CcspClient, task: TaskInput, index: number) {
     new RegExp(`task ${index}\\b`),
     "each agent gets the answer to its own prompt",
   );
-  assert.equal(ended.result?.text, text, "the text streamed by the attempt that succeeded is the result");
+  // The queue takes a result after the end of its lease, also from the next boot of a killed executor, but no entries of
+  // the log. The result says so.
+  if (!ended.result?.notKept.length)
+    assert.equal(ended.result?.text, text, "the text streamed by the attempt that succeeded is the result");
   return { taskId, startedMs, state: ended.state };
 }
 

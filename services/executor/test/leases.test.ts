@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Refusal } from "@ccsp/errors";
 import { freePort } from "@ccsp/fleet";
 import { createClient } from "@ccsp/grpc-kit";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
@@ -61,6 +62,19 @@ describe("the executor and its leases", function () {
       rig.queue.recordOf(task).fence = 2n;
       await writeFile(gate, "");
       await eventually(() => expectProcesses(0, task));
+    }));
+
+  it("says in the result that the log may lack its end if the lease was over at the last report", () =>
+    withRig({}, async (rig) => {
+      rig.queue.onReport = async ({ events }) => {
+        const [task = ""] = rig.queue.syncs.at(-1)?.leases.map(({ taskId }) => taskId) ?? [];
+        // The first report is answered when the run has ended.
+        if (events.length === 0) await eventually(() => expectProcesses(0, task));
+        else throw new Refusal("LEASE_LOST", "expired");
+      };
+      const { text, notKept } = await resultOf(rig, rig.queue.add("[[text:done]]"));
+      assert.equal(text, "done");
+      assert.deepEqual(notKept, ["the last entries of the task's log, if the queue lacks them"]);
     }));
 
   it("ends the older attempt before it starts a newer one of the same task", () =>

@@ -1,6 +1,7 @@
 import { knownCost, type RunFailure, type RunOutcome, type RunSuccess, runFailure } from "@ccsp/engine-kit";
 import type { Ask, Conversations, KeptTurn } from "./conversations.js";
 import type { Ending, FailedAttempt, KeptResult, Lease, QueuePort } from "./queue.js";
+import { LAST_ENTRIES } from "./reporter.js";
 import type { AttemptEnd } from "./trace.js";
 import { UNSTARTED } from "./unstarted.js";
 
@@ -19,8 +20,8 @@ export interface AttemptEndOptions {
   readonly queue: QueuePort;
   readonly conversations: Conversations;
   readonly ask: Ask;
-  /** Events that the queue could not store in the task's log. */
-  readonly dropped: number;
+  /** What the queue could not store of the task's log, one text for people for each. */
+  readonly notKept: readonly string[];
   /** Called when nothing is left to do but to tell the queue the end. */
   readonly onDone: () => void;
 }
@@ -50,7 +51,7 @@ export class EndReporter {
     const { lease, conversations } = this.#options;
     if (outcome?.ok) {
       const { counted: _, ...turn } = await conversations.keep(lease, outcome.result, async () => "lost");
-      const result = this.#resultOf(outcome, turn, ["the last entries of the task's log, if the queue lacks them"]);
+      const result = this.#resultOf(outcome, turn, [LAST_ENTRIES]);
       return { how: "complete", engine: lease.engine, result };
     }
     if (cause !== undefined && isGivenBack(cause)) return { how: "release", reason: GIVEN_BACK[cause] };
@@ -61,7 +62,7 @@ export class EndReporter {
     const { lease, queue, conversations, ask, onDone } = this.#options;
     // Saves the conversation before it reports the result: the next turn may start as soon as the queue has the result.
     const { counted, ...turn } = await conversations.keep(lease, outcome.result, ask);
-    const result = this.#resultOf(outcome, turn, this.#missing());
+    const result = this.#resultOf(outcome, turn, this.#options.notKept);
     onDone();
     const answer = await ask((signal) => queue.complete(lease, lease.engine, result, signal));
     if (answer === "refused") return await this.#fail(undeliverable);
@@ -101,14 +102,9 @@ export class EndReporter {
 
   #failed(failure: RunFailure, outcome?: RunOutcome): FailedAttempt {
     const { usage, costUsd } = outcome && !outcome.ok ? outcome : { usage: undefined, costUsd: undefined };
-    const told = [failure.message, ...this.#missing().map((what) => `not kept: ${what}`)].join("; ");
+    const told = [failure.message, ...this.#options.notKept.map((what) => `not kept: ${what}`)].join("; ");
     const all = { ...failure, message: told };
     return { failure: all, usage, costUsd: knownCost(costUsd, usage), windows: outcome?.windows };
-  }
-
-  #missing(): readonly string[] {
-    const { dropped } = this.#options;
-    return dropped === 0 ? [] : [`${dropped} entries of the task's log`];
   }
 }
 

@@ -268,8 +268,8 @@ export class Attempt {
     const { queue, conversations } = this.#deps;
     const { lease, version } = this.#options;
     const ask = this.#asking(this.#abandoned.signal);
-    const dropped = this.#reporter?.dropped ?? 0;
-    return new EndReporter({ lease, version, queue, conversations, ask, dropped, onDone });
+    const notKept = this.#reporter?.notKept ?? [];
+    return new EndReporter({ lease, version, queue, conversations, ask, notKept, onDone });
   }
 
   #asking(signal: AbortSignal): Ask {

@@ -3,7 +3,7 @@ import { answerOf } from "@ccsp/engine-kit/conformance";
 import type { Clock } from "./clock.js";
 import { MOST_FAULTS } from "./persist.js";
 import { type Answer, QueueFault, type Report } from "./queue.js";
-import { Reporter } from "./reporter.js";
+import { LAST_ENTRIES, Reporter } from "./reporter.js";
 
 /** The test decides when the queue answers. The clock does not move. */
 function setUp() {
@@ -170,7 +170,7 @@ describe("the reporter", () => {
     await reporter.flushed();
     const sent = reports.map(({ events: [event] }) => event?.type === "text" && event.text).join("");
     assert.equal(sent, `${"a".repeat(MOST_FAULTS)}bc`);
-    assert.equal(reporter.dropped, 2);
+    assert.deepEqual(reporter.notKept, ["2 entries of the task's log"]);
   });
 
   it("gives up nothing while the queue is away between its faults", async () => {
@@ -181,7 +181,7 @@ describe("the reporter", () => {
       await passTime();
     }
     await answer();
-    assert.equal(reporter.dropped, 0);
+    assert.deepEqual(reporter.notKept, []);
   });
 
   it("does not make a run wait that is being ended", async () => {
@@ -223,5 +223,6 @@ describe("the reporter", () => {
     await reporter.flushed();
     assert.equal(lost(), 1);
     assert.equal(reports.length, 1);
+    assert.deepEqual(reporter.notKept, [LAST_ENTRIES]);
   });
 });

@@ -16,6 +16,9 @@ const PENDING_SIZE = 4 * REPORT_SIZE;
 /** The size that an event without text counts as. */
 const EVENT_SIZE = 64;
 
+/** What a result says if the queue may lack the end of its log. */
+export const LAST_ENTRIES = "the last entries of the task's log, if the queue lacks them";
+
 export interface ReporterOptions {
   readonly queue: Pick<QueuePort, "report">;
   readonly lease: LeaseId;
@@ -37,6 +40,7 @@ export class Reporter {
   #first: Report["started"];
   #sequence = 0;
   #over = false;
+  #cutOff = false;
   #dropped = 0;
   #bytes = 0;
   #faulty = false;
@@ -56,9 +60,11 @@ export class Reporter {
     return { calls: this.#sequence, bytes: this.#bytes };
   }
 
-  /** How many events are missing in the log because the queue could not store them. */
-  get dropped(): number {
-    return this.#dropped;
+  /** What is missing in the log, one text for people for each. */
+  get notKept(): readonly string[] {
+    const dropped = this.#dropped === 0 ? [] : [`${this.#dropped} entries of the task's log`];
+    // The queue takes a result also after the end of its lease, but no report.
+    return this.#cutOff ? [...dropped, LAST_ENTRIES] : dropped;
   }
 
   /** Reports that the engine has started. This is the attempt's first report. */
@@ -88,7 +94,10 @@ export class Reporter {
   }
 
   #queue(event: EngineEvent): void {
-    if (this.#over) return;
+    if (this.#over) {
+      this.#cutOff = true;
+      return;
+    }
     for (const part of split(event)) this.#push(part);
     this.#start();
   }
@@ -126,6 +135,7 @@ export class Reporter {
     // If the queue refuses a report, the executor has a bug. The whole answer may still arrive with the result.
     if (answer === "lost") {
       this.#over = true;
+      this.#cutOff = events.length + this.#pending.length > 0;
       onLost();
     }
     this.#resume();
