@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { findExecutable } from "@ccsp/config";
-import { skip } from "@ccsp/testkit";
+import { scaled, skip } from "@ccsp/testkit";
 import { startFakeAgentService } from "./fake-agent-service.js";
 import { ccsp } from "./memory-io.js";
 
@@ -53,7 +53,7 @@ exec '${process.execPath}' '${BIN}' "$@"
   });
 
   const run = async (shell: string, args: readonly string[]): Promise<string> => {
-    const { stdout } = await promisify(execFile)(shell, args, { env, cwd: dir, timeout: 30_000 });
+    const { stdout } = await promisify(execFile)(shell, args, { env, cwd: dir, timeout: scaled(30_000) });
     return stdout;
   };
   const has = (shell: string) => findExecutable(shell, PATH) !== undefined;

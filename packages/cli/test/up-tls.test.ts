@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { findCertificates } from "@ccsp/certificates";
 import { createClient, PLAIN } from "@ccsp/grpc-kit/client.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { scaled } from "@ccsp/testkit";
 import type { FleetState } from "../src/local-fleet/state.js";
 import { type LocalFolder, openLocalFolder, UP } from "./local-fleet.js";
 import { ccsp } from "./memory-io.js";
@@ -34,7 +35,7 @@ describe("the certificates of ccsp up", function () {
     assert.equal(gatewayCaFile, undefined);
     const port = services.find(({ name }) => name === "queue")?.ports.grpc;
     const stranger = createClient(QueueServiceService, `127.0.0.1:${port}`, { credentials: PLAIN.channel });
-    await assert.rejects(stranger.getStatus({}, { timeoutMs: 3_000 }), { code: 14 });
+    await assert.rejects(stranger.getStatus({}, { timeoutMs: scaled(3_000) }), { code: 14 });
     stranger.close();
   });
 

@@ -6,6 +6,7 @@ import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { blocksOf, pages, ROOT } from "@ccsp/docs-generator/blocks.js";
 import { sessionOf } from "@ccsp/docs-generator/session.js";
+import { scaled } from "@ccsp/testkit";
 
 const run = promisify(execFile);
 const TIMEOUT_MS = 180_000;
@@ -45,7 +46,8 @@ describe("Every block of commands that a page marks as run", function () {
       await mkdir(repository);
       await writeFile(join(repository, "README.md"), "# A repository of the reader\n");
       await run("git", ["init", "-q"], { cwd: repository, env });
-      const outcome = await run("bash", ["-c", script], { cwd: repository, env, timeout: TIMEOUT_MS - 10_000 }).then(
+      const timeout = scaled(TIMEOUT_MS - 10_000);
+      const outcome = await run("bash", ["-c", script], { cwd: repository, env, timeout }).then(
         () => "",
         (error: Error & { stdout?: string; stderr?: string }) =>
           `${error.stdout ?? error.message}\n${error.stderr ?? ""}`,

@@ -7,7 +7,7 @@ import { queueClient } from "@ccsp/e2e-kit/internal-clients.js";
 import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { EmergencyLevel, type EmergencyStatus } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { engineProcesses, eventually } from "@ccsp/testkit";
+import { engineProcesses, eventually, scaled } from "@ccsp/testkit";
 import { processesOf } from "../src/runs.js";
 
 const EMERGENCY = { scope: { $case: "emergency" as const, value: true } };
@@ -38,7 +38,7 @@ describe("an emergency stop of a fleet with two queues, two executors and active
   };
   const open = (index: number) => queueClient(world, index);
   const stop = (level: EmergencyLevel) =>
-    queue(0, (of) => of.emergencyStop({ level, who: "ada", why: "a prompt leaks" }, { timeoutMs: 5_000 }));
+    queue(0, (of) => of.emergencyStop({ level, who: "ada", why: "a prompt leaks" }, { timeoutMs: scaled(5_000) }));
   const resume = () => queue(1, (of) => of.resumeQueue({ scope: EMERGENCY, who: "bob", why: "it is mended" }));
 
   /** Starts four runs that leave their process group and ignore SIGTERM. Returns their processes too. */
