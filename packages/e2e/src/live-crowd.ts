@@ -144,6 +144,7 @@ class Reader {
   readonly #accounts = new Map<string, number>();
   readonly #socket: WebSocket;
   readonly #subscriptions: number;
+  #saying: NodeJS.Timeout | undefined;
 
   constructor(url: string, token: string, subscriptions: number) {
     this.#subscriptions = subscriptions;
@@ -159,15 +160,19 @@ class Reader {
     await eventually(() => assert.equal(this.#accounts.size, this.#subscriptions), PATIENCE);
   }
 
+  /** Reads nothing more, but says that it is there. The gateway would end a connection that answers no ping. */
   pause(): void {
     this.#socket.pause();
+    this.#saying = setInterval(() => this.#socket.pong(), 5_000);
   }
 
   resume(): void {
+    clearInterval(this.#saying);
     this.#socket.resume();
   }
 
   close(): void {
+    clearInterval(this.#saying);
     this.#socket.terminate();
   }
 
