@@ -15,12 +15,16 @@ const log = pino({ level: "silent" });
 /** A server with a path for one answer, one for an answer that goes on until `finish`, and one for events without end. */
 async function serve(lameDuckMs: number) {
   let finish = (): void => undefined;
+  let arrived = 0;
   const http = await openHttp({
     ...{ agents: {} as never, operators: {} as never },
     guard: { admitToFirst: async ([path = ""]: readonly string[]) => ({ path, identity: ANN }) } as never,
     slices: [
       (app, { calls }) => {
-        app.get("/one", { onRequest: calls.admit("/a.Service/One") }, () => "the answer");
+        app.get("/one", { onRequest: calls.admit("/a.Service/One") }, () => {
+          arrived += 1;
+          return "the answer";
+        });
         app.get("/part", (_request, reply) => {
           const { raw } = reply.hijack();
           raw.write("a part, ");
@@ -46,7 +50,7 @@ async function serve(lameDuckMs: number) {
     },
     ...{ bodyMs: 60_000, drainMs: 60_000, lameDuckMs, tls: undefined, log },
   });
-  return { http, finish: () => finish() };
+  return { http, finish: () => finish(), arrived: () => arrived };
 }
 
 async function listens(port: number): Promise<boolean> {
@@ -119,6 +123,8 @@ describe("the HTTP server that stops", function () {
     const closed = http.close();
     await eventually(async () => assert.equal(await listens(port), false));
     kept.write(ask("/one"));
+    // A server that stops closes a connection on which nothing has arrived.
+    await eventually(() => assert.equal(served.arrived(), 1));
     served.finish();
     const [, second = ""] = (await ended(kept)).split("and the rest");
     assert.match(second, /HTTP\/1\.1 200 OK/);
