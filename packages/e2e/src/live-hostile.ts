@@ -93,7 +93,8 @@ export class HostileConnection {
 
   /** Leaves without a word, or with a reset. */
   leave(how: "end" | "reset"): void {
-    if (how === "reset") this.#raw.resetAndDestroy();
+    // Node cannot reset a connection that is being shut down: it would keep it, and the process would never end.
+    if (how === "reset" && !this.#raw.writableEnded) this.#raw.resetAndDestroy();
     this.#socket.terminate();
   }
 }
