@@ -146,6 +146,23 @@ describe("consumeEvents", () => {
     assert.deepEqual(outcomes.toSorted(), ["failed", "failed", "handled", "parked"]);
   });
 
+  it("delivers a parked entry again, with the id that it had, when its copy is added as the README says", async () => {
+    let broken = true;
+    const handle = async (event: Event) => {
+      if (broken) throw new Error("cannot digest");
+      seen.push(event);
+    };
+    await consume({ handle, redelivery: { ...quick, maxDeliveries: 1 } });
+    const id = await publish("poison");
+    await eventually(async () => assert.equal(await redis.client.xlen(parkedKey(0, "g")), 1));
+    broken = false;
+    const [parked] = await redis.client.xrange(parkedKey(0, "g"), "-", "+");
+    const fields = parked?.[1] ?? [];
+    const copy = fields.slice(0, fields.indexOf("parked_id"));
+    await redis.client.xadd(eventsKey(0), "*", ...copy, "id", `0:${fields[fields.indexOf("parked_id") + 1]}`);
+    await eventually(() => assert.deepEqual([tasks(), seen[0]?.id], [["poison"], `0:${id}`]));
+  });
+
   it("parks an unreadable entry at once, and skips types that it does not know", async () => {
     const outcomes: Outcome[] = [];
     await consume({ count: (outcome) => outcomes.push(outcome) });
