@@ -13,6 +13,7 @@ import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Outcome } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { fieldsOf } from "@ccsp/protos/descriptor.js";
 import { fromStoredJson } from "@ccsp/protos/from-json.js";
+import { wordsOf } from "@ccsp/protos/words.js";
 import type { Logger } from "pino";
 
 export type EventData = NonNullable<Event["data"]>;
@@ -22,32 +23,21 @@ export type EventData = NonNullable<Event["data"]>;
  * here, as in `severityEnum: EVENT_WORDS.severity[severity]`.
  */
 export const EVENT_WORDS = {
-  severity: { info: AlertSeverity.INFO, warning: AlertSeverity.WARNING, critical: AlertSeverity.CRITICAL },
+  severity: wordsOf(AlertSeverity),
   level: {
     NO_SUBMIT: EmergencyLevel.NO_SUBMIT,
     NO_START: EmergencyLevel.NO_START,
     PARK_RUNNING: EmergencyLevel.PARK_RUNNING,
     KILL: EmergencyLevel.KILL,
   },
-  priority: { urgent: Priority.URGENT, high: Priority.HIGH, normal: Priority.NORMAL, low: Priority.LOW },
-  outcome: { succeeded: Outcome.SUCCEEDED, failed: Outcome.FAILED, cancelled: Outcome.CANCELLED },
-  kind: { budget: LimitKind.BUDGET, window: LimitKind.WINDOW },
-  action: { warn: LimitAction.WARN, refuse: LimitAction.REFUSE, park: LimitAction.PARK },
-  proof: { probe: SessionProof.PROBE, run: SessionProof.RUN },
-  cause: { issue: RecoveryCause.ISSUE, confirmed: RecoveryCause.CONFIRMED, probe: RecoveryCause.PROBE },
-  state: {
-    ok: HealthState.OK,
-    late: HealthState.LATE,
-    gone: HealthState.GONE,
-    draining: HealthState.DRAINING,
-    failing: HealthState.FAILING,
-  },
-  what: {
-    gate: AdaptedValue.GATE,
-    rate: AdaptedValue.RATE,
-    weight: AdaptedValue.WEIGHT,
-    concurrency: AdaptedValue.CONCURRENCY,
-  },
+  priority: wordsOf(Priority),
+  outcome: wordsOf(Outcome),
+  kind: wordsOf(LimitKind),
+  action: wordsOf(LimitAction),
+  proof: wordsOf(SessionProof),
+  cause: wordsOf(RecoveryCause),
+  state: wordsOf(HealthState),
+  what: wordsOf(AdaptedValue),
 } as const;
 
 /** The fields with their words, for code that has any message. */
