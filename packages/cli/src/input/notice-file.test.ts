@@ -29,4 +29,9 @@ describe("a file with a notice", () => {
     await assert.rejects(read({ kind: "x", severity: "awful" }), /severity is none of UNSPECIFIED, INFO/);
     await assert.rejects(read([]), /it is no JSON object/);
   });
+
+  it("is refused with the name of each field whose value does not fit, as the gateway refuses it", async () => {
+    const fault = /facts\["attempt"\] is not a text; time is not a time of RFC 3339/;
+    await assert.rejects(read({ kind: "x", facts: { attempt: 3 }, time: "tomorrow" }), fault);
+  });
 });
