@@ -1,11 +1,11 @@
-import { type TaskEvent, type TaskResult, TaskState, taskStateToJSON } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { type TaskEvent, type TaskResult, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 
 const ENDS: readonly TaskState[] = [TaskState.SUCCEEDED, TaskState.FAILED, TaskState.CANCELLED, TaskState.EXPIRED];
 
 export const isEnd = (state: TaskState): boolean => ENDS.includes(state);
 
 /** Returns the name of a state, for example `SUCCEEDED`. */
-export const stateName = (state: TaskState): string => taskStateToJSON(state).replace("TASK_STATE_", "");
+export const stateName = (state: TaskState): string => TaskState[state];
 
 /** Returns a log entry as text. Equal entries give equal text. */
 export function toLogLine({ sequence, attempt, event }: TaskEvent): string {

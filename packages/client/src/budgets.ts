@@ -4,8 +4,8 @@ import {
   BudgetUnit,
   type BudgetStanding as Message,
 } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
+import { wordOf, wordsOf } from "@ccsp/protos/words.js";
 import { answered } from "./errors.js";
-import { wordOf } from "./words.js";
 
 /** A budget that the agent holds, and where it stands in its present period. */
 export interface BudgetStanding {
@@ -46,9 +46,9 @@ export interface BudgetStanding {
 
 export type BudgetActionName = "refuse" | "park" | "unknown";
 
-const UNITS = { usd: BudgetUnit.USD, tokens: BudgetUnit.TOKENS, requests: BudgetUnit.REQUESTS } as const;
-const PERIODS = { hour: BudgetPeriod.HOUR, day: BudgetPeriod.DAY, month: BudgetPeriod.MONTH } as const;
-const ACTIONS = { refuse: BudgetAction.REFUSE, park: BudgetAction.PARK } as const;
+const UNITS = wordsOf(BudgetUnit);
+const PERIODS = wordsOf(BudgetPeriod);
+const ACTIONS = wordsOf(BudgetAction);
 
 export function toBudgetStanding(standing: Message): BudgetStanding {
   const budget = answered(standing.budget, "the budget of a standing");
@@ -56,13 +56,14 @@ export function toBudgetStanding(standing: Message): BudgetStanding {
   const { used, share, actionInForce, exhaustTime } = standing;
   return {
     ...{ name, limit, warnShares, who, changeTime, used, share, exhaustTime },
-    unit: wordOf(UNITS, budget.unit),
-    period: wordOf(PERIODS, budget.period),
+    unit: wordOf(UNITS, budget.unit) ?? "unknown",
+    period: wordOf(PERIODS, budget.period) ?? "unknown",
     timeZone: timeZone || "UTC",
-    action: budget.action === BudgetAction.UNSPECIFIED ? "refuse" : wordOf(ACTIONS, budget.action),
+    action: budget.action === BudgetAction.UNSPECIFIED ? "refuse" : (wordOf(ACTIONS, budget.action) ?? "unknown"),
     periodStartTime: answered(standing.periodStartTime, "the start of a period"),
     periodEndTime: answered(standing.periodEndTime, "the end of a period"),
-    actionInForce: actionInForce === BudgetAction.UNSPECIFIED ? undefined : wordOf(ACTIONS, actionInForce),
+    actionInForce:
+      actionInForce === BudgetAction.UNSPECIFIED ? undefined : (wordOf(ACTIONS, actionInForce) ?? "unknown"),
     runs: Number(standing.runs),
     unknownRuns: Number(standing.unknownRuns),
   };

@@ -7,10 +7,10 @@ import {
   Trend,
 } from "@ccsp/protos/ccsp/usage/v1/forecast.js";
 import { durationMs } from "@ccsp/protos/duration.js";
+import { wordOf, wordsOf } from "@ccsp/protos/words.js";
 import type { CallSettings } from "./caller.js";
 import { answered } from "./errors.js";
 import { duration, type Fields, oneOf } from "./fields.js";
-import { wordOf } from "./words.js";
 
 /** What is forecast: tokens of all kinds together, US dollars, or runs. */
 export type ForecastMetricName = "tokens" | "cost" | "requests";
@@ -94,13 +94,8 @@ export interface ForecastError {
   readonly scaledError: number | undefined;
 }
 
-const METRICS = {
-  tokens: ForecastMetric.TOKENS,
-  cost: ForecastMetric.COST,
-  requests: ForecastMetric.REQUESTS,
-} as const satisfies Record<ForecastMetricName, ForecastMetric>;
-
-const TRENDS = { increasing: Trend.INCREASING, decreasing: Trend.DECREASING, stable: Trend.STABLE } as const;
+const METRICS: Readonly<Record<ForecastMetricName, ForecastMetric>> = wordsOf(ForecastMetric);
+const TRENDS = wordsOf(Trend);
 
 export const FORECAST_QUERY: Fields<ForecastQuery, GetMyForecastRequest> = {
   metric: oneOf<ForecastMetricName, ForecastMetric>(METRICS),
@@ -109,7 +104,7 @@ export const FORECAST_QUERY: Fields<ForecastQuery, GetMyForecastRequest> = {
 
 export function toForecast(message: Message): Forecast {
   const base: ForecastBase = {
-    metric: wordOf(METRICS, message.metric),
+    metric: wordOf(METRICS, message.metric) ?? "unknown",
     startTime: answered(message.startTime, "the start of the forecast"),
     horizonMs: durationMs(message.horizon),
     past: message.past,
@@ -122,7 +117,7 @@ export function toForecast(message: Message): Forecast {
     ...base,
     ...{ state: "known", expected, low, high, bandShare, ratePerHour, confidence, model, steps },
     validUntilTime: answered(message.validUntilTime, "the time until which the forecast is valid"),
-    trend: wordOf(TRENDS, message.trend),
+    trend: wordOf(TRENDS, message.trend) ?? "unknown",
     errors: message.errors.map(toError),
   };
 }

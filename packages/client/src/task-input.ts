@@ -1,5 +1,6 @@
 import { CATEGORY_NAMES, type CategoryName } from "@ccsp/errors";
 import { ErrorCategory, PermissionMode, Priority, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { wordsOf } from "@ccsp/protos/words.js";
 import {
   above0,
   bytes,
@@ -113,20 +114,12 @@ export interface AttachmentInput {
   readonly content: Uint8Array | string;
 }
 
-export const PRIORITIES: Readonly<Record<PriorityName, Priority>> = {
-  urgent: Priority.URGENT,
-  high: Priority.HIGH,
-  normal: Priority.NORMAL,
-  low: Priority.LOW,
-};
+export const PRIORITIES: Readonly<Record<PriorityName, Priority>> = wordsOf(Priority);
 
 const MODES: Readonly<Record<PermissionModeName, PermissionMode>> = {
-  plan: PermissionMode.PLAN,
-  default: PermissionMode.DEFAULT,
+  ...wordsOf(PermissionMode),
   manual: PermissionMode.DEFAULT,
-  "accept-edits": PermissionMode.ACCEPT_EDITS,
   acceptEdits: PermissionMode.ACCEPT_EDITS,
-  skip: PermissionMode.SKIP,
 };
 /** The names of the permission modes, without the old spelling. */
 export const PERMISSION_MODES: readonly PermissionModeName[] = ["plan", "default", "manual", "accept-edits", "skip"];

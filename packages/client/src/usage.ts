@@ -6,10 +6,10 @@ import {
   type UsageRow as RowMessage,
 } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { durationMs } from "@ccsp/protos/duration.js";
+import { wordOf, wordsOf } from "@ccsp/protos/words.js";
 import type { CallSettings } from "./caller.js";
 import { answered } from "./errors.js";
 import { date, type Fields, listOf, oneOf } from "./fields.js";
-import { wordOf } from "./words.js";
 
 /** What usage is grouped by. `account` is the login of the engine, `label` the labels that the operator lets count. */
 export type UsageDimension = "agent" | "engine" | "account" | "model" | "priority" | "label";
@@ -91,16 +91,8 @@ export interface UsageGap {
   readonly filledRuns: number;
 }
 
-const DIMENSIONS = {
-  agent: Dimension.AGENT,
-  engine: Dimension.ENGINE,
-  account: Dimension.ACCOUNT,
-  model: Dimension.MODEL,
-  priority: Dimension.PRIORITY,
-  label: Dimension.LABEL,
-} as const satisfies Record<UsageDimension, Dimension>;
-
-const GAP_STATES = { open: GapState.OPEN, filled: GapState.FILLED, incomplete: GapState.INCOMPLETE } as const;
+const DIMENSIONS: Readonly<Record<UsageDimension, Dimension>> = wordsOf(Dimension);
+const GAP_STATES = wordsOf(GapState);
 
 export const USAGE_QUERY: Fields<UsageQuery, GetMyUsageRequest> = {
   startTime: date,
@@ -142,6 +134,6 @@ function toRow(row: RowMessage): UsageRow {
 const toGap = ({ startTime, endTime, state, filledRuns }: GapMessage): UsageGap => ({
   startTime: answered(startTime, "the start of a gap"),
   endTime: answered(endTime, "the end of a gap"),
-  state: wordOf(GAP_STATES, state),
+  state: wordOf(GAP_STATES, state) ?? "unknown",
   filledRuns: Number(filledRuns),
 });

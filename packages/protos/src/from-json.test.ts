@@ -7,11 +7,12 @@ import {
   ScalarType,
   toJson as toStandardJson,
 } from "@bufbuild/protobuf";
+import { isWrapperDesc } from "@bufbuild/protobuf/wkt";
 import { messageNamed, methodNamed } from "./descriptor.js";
 import { fromJson, JsonFault } from "./from-json.js";
 import { AgentServiceService } from "./gen/ccsp/gateway/v1/agent_service.js";
 import { OperatorServiceService } from "./gen/ccsp/gateway/v1/operator_service.js";
-import { isLong, isWrapped, toJson } from "./json.js";
+import { isLong, toJson } from "./json.js";
 
 const MESSAGES_EACH = 40;
 
@@ -43,7 +44,7 @@ function randomMessages({ below, chance }: ReturnType<typeof choices>) {
   function item(field: DescField, depth: number): unknown {
     if (field.enum) return known(field.enum);
     if (!field.message) return scalar(field.scalar ?? assert.fail());
-    if (isWrapped(field.message)) return scalar(field.message.fields[0]?.scalar ?? assert.fail());
+    if (isWrapperDesc(field.message)) return scalar(field.message.fields[0]?.scalar ?? assert.fail());
     if (field.message.typeName === "google.protobuf.Timestamp") return new Date(pick([0, 1, 1_790_000_000_123]));
     if (field.message.typeName === "google.protobuf.Duration")
       return pick([

@@ -1,7 +1,8 @@
 import { type DescEnum, type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
+import { isWrapperDesc } from "@bufbuild/protobuf/wkt";
 import { enumNames, messageNamed } from "./descriptor.js";
 import { durationFrom } from "./duration.js";
-import { isLong, isWrapped } from "./json.js";
+import { isLong } from "./json.js";
 
 export interface JsonFieldFault {
   /** Path of the field as the protos name it, such as `spec.limits.turns` or `tasks[3].spec`. */
@@ -32,8 +33,21 @@ const MOST_NAME = 100;
  *
  * @param typeName Full name of the message's type, such as `ccsp.task.v1.Task`.
  */
-export function fromJson(typeName: string, json: unknown): object {
-  const reader = new Reader();
+export const fromJson = (typeName: string, json: unknown): object => read(typeName, json, undefined);
+
+/** A value of an enum that this version does not know: a newer writer sent it. `field` is as in JsonFieldFault. */
+export type TellUnknown = (field: string, value: string) => void;
+
+/**
+ * Reads what `toStoredJson` of this release, of the previous one or of the next one wrote, and what `fromJson` reads. A
+ * field that this version does not know is skipped. An unknown value of an enum becomes -1, `UNRECOGNIZED`. A text may
+ * have half of a surrogate pair, because programs cut texts.
+ */
+export const fromStoredJson = (typeName: string, json: unknown, tell: TellUnknown = () => {}): object =>
+  read(typeName, json, tell);
+
+function read(typeName: string, json: unknown, tell: TellUnknown | undefined): object {
+  const reader = new Reader(tell);
   const message = reader.message(messageNamed(typeName), json, "");
   if (reader.faults.length > 0) throw new JsonFault(reader.faults);
   return message;
@@ -41,13 +55,16 @@ export function fromJson(typeName: string, json: unknown): object {
 
 class Reader {
   readonly faults: JsonFieldFault[] = [];
+  /** Given for stored JSON, which another release may have written. */
+  readonly #tell: TellUnknown | undefined;
+
+  constructor(tell: TellUnknown | undefined) {
+    this.#tell = tell;
+  }
 
   message(type: DescMessage, json: unknown, path: string): object {
     const message: Record<string, unknown> = {};
-    for (const member of type.members) {
-      if (member.kind === "field") message[member.localName] = absent(member);
-      else message[member.localName] = undefined;
-    }
+    for (const member of type.members) message[member.localName] = member.kind === "field" ? absent(member) : undefined;
     if (!isObject(json)) {
       this.#fault(path === "" ? "the body" : path, "is not a JSON object");
       return message;
@@ -57,6 +74,7 @@ class Reader {
     for (const [name, value] of Object.entries(json)) {
       const field = known.get(name);
       const at = join(path, field?.name ?? name.slice(0, MOST_NAME));
+      if (!field && this.#tell) continue;
       if (!field) this.#fault(at, `is not a field of ${type.name}`);
       else if (seen.has(field)) this.#fault(at, "is there twice");
       else if (value !== null) this.#set(message, field, value, at);
@@ -104,22 +122,25 @@ class Reader {
   #item(field: DescField, json: unknown, path: string): unknown {
     if (field.enum) return this.#enum(field.enum, json, path);
     if (field.message) {
-      const [wrapped] = isWrapped(field.message) ? field.message.fields : [];
+      const [wrapped] = isWrapperDesc(field.message) ? field.message.fields : [];
       if (wrapped?.scalar !== undefined) return this.#scalar(wrapped.scalar, json, path);
       const { typeName } = field.message;
       if (typeName === "google.protobuf.Timestamp") return this.#time(json, path);
-      if (typeName === "google.protobuf.Duration") return this.#duration(json, path);
+      if (typeName === "google.protobuf.Duration" && !(this.#tell && isObject(json))) return this.#duration(json, path);
       return this.message(field.message, json, path);
     }
     return field.scalar === undefined ? undefined : this.#scalar(field.scalar, json, path);
   }
 
   #enum(type: DescEnum, json: unknown, path: string): number | undefined {
-    if (typeof json === "number" && isInt32(json)) return json;
-    const names = enumNames(type);
-    const found = type.values.find(({ number, name }) => json === name || json === names.get(number));
-    if (found) return found.number;
-    return this.#fault(path, `is none of ${[...names.values()].join(", ")}`);
+    if (typeof json === "number" && isInt32(json) && (!this.#tell || type.value[json])) return json;
+    const found = numbersOf(type).get(json);
+    if (found !== undefined) return found;
+    if (this.#tell) {
+      this.#tell(path, typeof json === "string" ? json : JSON.stringify(json));
+      return UNRECOGNIZED;
+    }
+    return this.#fault(path, `is none of ${[...enumNames(type).values()].join(", ")}`);
   }
 
   #scalar(scalar: ScalarType, json: unknown, path: string): unknown {
@@ -149,7 +170,8 @@ class Reader {
 
   #text(json: unknown, path: string): string | undefined {
     if (typeof json !== "string") return this.#fault(path, "is not a text");
-    return !/\p{Surrogate}/u.test(json) ? json : this.#fault(path, "has half of a surrogate pair, so it is not a text");
+    const isText = this.#tell !== undefined || !/\p{Surrogate}/u.test(json);
+    return isText ? json : this.#fault(path, "has half of a surrogate pair, so it is not a text");
   }
 
   #bytes(json: unknown, path: string): Buffer | undefined {
@@ -185,14 +207,27 @@ const isObject = (json: unknown): json is Readonly<Record<string, unknown>> =>
   typeof json === "object" && json !== null && !Array.isArray(json);
 
 /** The fields of a message by both of their names. */
-const known = new WeakMap<DescMessage, ReadonlyMap<string, DescField>>();
+const fieldsOf = memo(
+  ({ fields }: DescMessage): ReadonlyMap<string, DescField> =>
+    new Map(fields.flatMap((field) => [[field.name, field] as const, [field.jsonName, field] as const])),
+);
 
-function fieldsOf(type: DescMessage): ReadonlyMap<string, DescField> {
-  const found =
-    known.get(type) ??
-    new Map(type.fields.flatMap((field) => [[field.name, field] as const, [field.jsonName, field] as const]));
-  known.set(type, found);
-  return found;
+/** The values of an enum by both of their names. */
+const numbersOf = memo(
+  (type: DescEnum): ReadonlyMap<unknown, number> =>
+    new Map([
+      ...[...enumNames(type)].map(([number, name]) => [name, number] as const),
+      ...type.values.map(({ name, number }) => [name, number] as const),
+    ]),
+);
+
+function memo<Key extends object, Value>(make: (key: Key) => Value): (key: Key) => Value {
+  const made = new WeakMap<Key, Value>();
+  return (key) => {
+    const found = made.get(key) ?? make(key);
+    made.set(key, found);
+    return found;
+  };
 }
 
 /** What the generated code has for a field that is not there. */
@@ -210,6 +245,9 @@ const ABSENT: ReadonlyMap<ScalarType, unknown> = new Map<ScalarType, unknown>([
   [ScalarType.BOOL, false],
   [ScalarType.BYTES, Buffer.alloc(0)],
 ]);
+
+/** The value that each generated enum has for what it does not know. */
+const UNRECOGNIZED = -1;
 
 const INT32 = [-(2 ** 31), 2 ** 31 - 1] as const;
 const UINT32 = [0, 2 ** 32 - 1] as const;

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { toDuration } from "./duration.js";
+import { fromStoredJson } from "./from-json.js";
+import { TaskCompleted } from "./gen/ccsp/event/v1/event.js";
 import { ErrorCategory, Task, TaskResult, TaskState } from "./gen/ccsp/task/v1/task.js";
-import { toJson } from "./json.js";
+import { WindowSignal, WindowState } from "./gen/ccsp/usage/v1/window.js";
+import { toJson, toStoredJson } from "./json.js";
 import { messageSchemas } from "./json-schema.js";
 
 const TASK = "ccsp.task.v1.Task";
@@ -68,5 +71,44 @@ describe("The JSON form of messages", () => {
     for (const name of ["RetryPolicy", "Usage", "Attachment"]) assert.ok(schemas[`ccsp.task.v1.${name}`], name);
     assert.ok(task.required.includes("attempt") && !task.required.includes("result"));
     assert.deepEqual(result.properties.costUsd.anyOf[0], { type: "number" });
+  });
+});
+
+describe("The JSON form that is stored", () => {
+  const COMPLETED = "ccsp.event.v1.TaskCompleted";
+
+  it("is what release 0.3.0 wrote: full names of enums, long integers as texts, durations as objects, no defaults", () => {
+    const windows = [WindowSignal.fromPartial({ state: WindowState.OPEN, usedShare: 0, resetTime: new Date(5_000) })];
+    const usage = { inputTokens: 5n, cacheReadTokens: 0n };
+    const event = TaskCompleted.fromPartial({
+      usage,
+      costUsd: 0,
+      runTime: toDuration(1_500),
+      labels: { a: "" },
+      windows,
+    });
+    const stored = {
+      usage: { inputTokens: "5" },
+      costUsd: 0,
+      runTime: { seconds: "1", nanos: 500_000_000 },
+      labels: { a: "" },
+      windows: [{ state: "WINDOW_STATE_OPEN", resetTime: "1970-01-01T00:00:05.000Z", usedShare: 0 }],
+    };
+    assert.deepEqual(toStoredJson(COMPLETED, event), stored);
+    assert.deepEqual(fromStoredJson(COMPLETED, stored), event);
+  });
+
+  it("is written from a part of a message, and is then read as the whole one", () => {
+    const stored = toStoredJson(COMPLETED, { model: "m" });
+    assert.deepEqual(stored, { model: "m" });
+    assert.deepEqual(fromStoredJson(COMPLETED, stored), TaskCompleted.fromPartial({ model: "m" }));
+  });
+
+  it("may be of a newer release: its fields are skipped, and its values of an enum are told of", () => {
+    const told: string[] = [];
+    const error = { category: "ERROR_CATEGORY_ENNUI", source: 77, mood: 1, message: "cut \ud83d" };
+    const read = fromStoredJson("ccsp.task.v1.TaskError", error, (...unknown) => told.push(unknown.join(" ")));
+    assert.deepEqual([Object(read).category, Object(read).source, Object(read).message], [-1, -1, "cut \ud83d"]);
+    assert.deepEqual(told, ["category ERROR_CATEGORY_ENNUI", "source 77"]);
   });
 });

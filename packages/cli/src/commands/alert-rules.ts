@@ -5,6 +5,7 @@ import {
   type LabelMatcher,
 } from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
 import { toDuration } from "@ccsp/protos/duration.js";
+import { wordsOf } from "@ccsp/protos/words.js";
 import { Command, Option } from "commander";
 import { withOptionNames } from "../alert/fault-options.js";
 import { readRule } from "../alert/read-rule.js";
@@ -77,11 +78,7 @@ interface PutOptions extends ConnectionOptions {
   readonly enabled?: true;
 }
 
-const SEVERITY = {
-  info: AlertSeverity.INFO,
-  warning: AlertSeverity.WARNING,
-  critical: AlertSeverity.CRITICAL,
-} as const;
+const SEVERITY = wordsOf(AlertSeverity);
 
 function putCommand(io: Io): Command {
   const command = new Command("put")

@@ -1,4 +1,5 @@
 import { EmergencyLevel, type EmergencyStopResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { wordsOf } from "@ccsp/protos/words.js";
 import { Command, InvalidArgumentError } from "commander";
 import { type ConnectionOptions, withConnection } from "../connection/connection.js";
 import { atQueue, type DirectOptions, type DirectPath, findDirectPath } from "../connection/direct-queue.js";
@@ -11,12 +12,7 @@ import { showOne } from "../output/show.js";
 import { CliError, EXIT, type ExitCode, messageOf } from "../process/exit.js";
 import { type Io, note } from "../process/io.js";
 
-export const LEVELS: Readonly<Record<string, EmergencyLevel>> = {
-  "no-submit": EmergencyLevel.NO_SUBMIT,
-  "no-start": EmergencyLevel.NO_START,
-  "park-running": EmergencyLevel.PARK_RUNNING,
-  kill: EmergencyLevel.KILL,
-};
+export const LEVELS: Readonly<Record<string, EmergencyLevel>> = wordsOf(EmergencyLevel);
 
 // The queue waits up to 5 s for the executors.
 const STOP_MS = 8_000;

@@ -1,14 +1,13 @@
 import { nearestName } from "@ccsp/config";
-import { Notice, NoticeAction, Severity } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
+import { Notice } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
+import { fromJson } from "@ccsp/protos/from-json.js";
 import { CliError, EXIT } from "../process/exit.js";
 import { readInputFile, textOf } from "./read-input.js";
 
 /** The fields of a notice, as the JSON form of CCSP writes them. */
 const FIELDS = Object.keys(Notice.fromPartial({ time: new Date(0) }));
-/** Words that people may write in place of the names of the enums. */
-const WORDS = { severity: "SEVERITY", action: "NOTICE_ACTION" } as const;
 
-/** Reads a file with a notice in JSON. Severity and action may be plain words, and what is not known is refused. */
+/** Reads a file with a notice in JSON. Severity and action may be in small letters, and what is not known is refused. */
 export async function noticeIn(path: string): Promise<Notice> {
   const text = textOf(await readInputFile("the notice", path), `the notice ${path}`);
   try {
@@ -25,13 +24,11 @@ export async function noticeIn(path: string): Promise<Notice> {
       const known = meant === undefined ? `known are ${FIELDS.join(", ")}` : `did you mean ${meant}?`;
       throw new Error(`${field} is not known: ${known}`);
     }
-    for (const [field, prefix] of Object.entries(WORDS)) {
+    for (const field of ["severity", "action"]) {
       const word = given[field];
-      if (typeof word === "string" && !word.startsWith(prefix)) given[field] = `${prefix}_${word.toUpperCase()}`;
+      if (typeof word === "string") given[field] = word.toUpperCase();
     }
-    const notice = Notice.fromJSON(given);
-    if (notice.severity === Severity.UNRECOGNIZED) throw new Error("severity is not known");
-    if (notice.action === NoticeAction.UNRECOGNIZED) throw new Error("action is not known");
+    const notice = Notice.fromPartial(fromJson("ccsp.notification.v1.Notice", given));
     return { ...notice, dedupKey: notice.dedupKey || "preview" };
   } catch (error) {
     throw new CliError(
