@@ -1,8 +1,21 @@
+import { type CategoryName, categoryNameOf } from "@ccsp/errors";
+import type { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
+
 /**
  * The word for the value of an enum. `unknown`: the value is newer than this client, or the gateway does not know it
  * either.
  */
-export function wordOf<W extends string>(words: Readonly<Record<W, number>>, value: number): W | "unknown" {
+export const wordOf = <W extends string>(words: Readonly<Record<W, number>>, value: number): W | "unknown" =>
+  find(words, value) ?? "unknown";
+
+/** The same for an enum whose values go by their names in the API, such as `QUEUED`. */
+export const nameOf = <N extends string>(names: Readonly<Record<N, number>>, value: number): N | "UNKNOWN" =>
+  find(names, value) ?? "UNKNOWN";
+
+function find<W extends string>(words: Readonly<Record<W, number>>, value: number): W | undefined {
   for (const word in words) if (words[word] === value) return word;
-  return "unknown";
+  return undefined;
 }
+
+/** Name of a category, such as `RATE_LIMIT`. For a category that is newer than this client, `UNKNOWN_ERROR`. */
+export const categoryName = (category: ErrorCategory): CategoryName => categoryNameOf(category) ?? "UNKNOWN_ERROR";
