@@ -1,6 +1,5 @@
 import type { CallSettings } from "./caller.js";
 import { type Estimate, type Explanation, toEstimate, toExplanation } from "./explanation.js";
-import type { RunEntry } from "./follow.js";
 import {
   type BatchInput,
   type Capabilities,
@@ -11,7 +10,7 @@ import {
   type WatchSettings,
 } from "./message-client.js";
 import { createRun, type Run } from "./run.js";
-import { toRunEvents } from "./run-events.js";
+import { toRunEntry, toRunEvents } from "./run-events.js";
 import { createSchedules, type Schedules } from "./schedules.js";
 import type { Submitted } from "./submitted.js";
 import { type Task, toTask } from "./task.js";
@@ -84,7 +83,3 @@ export function createCcspClient(options: ClientOptions): CcspClient {
 async function* mapped<A, B>(stream: AsyncIterable<A>, map: (each: A) => B): AsyncGenerator<B, void> {
   for await (const each of stream) yield map(each);
 }
-
-/** What `toRunEvents` takes, for the messages of a run. */
-export const toRunEntry = (entry: RunEntry) =>
-  "task" in entry ? ({ type: "accepted", task: toTask(entry.task) } as const) : toTaskEvent(entry);

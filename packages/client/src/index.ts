@@ -48,17 +48,14 @@ export type { Submitted } from "./submitted.js";
 export type { Task, TaskStateName } from "./task.js";
 export type { TaskError } from "./task-error.js";
 export type { EndState, EntryBody, EntryHead, TaskEvent } from "./task-event.js";
-export {
-  type AffinityInput,
-  type AttachmentInput,
-  type CacheInput,
-  type ConversationInput,
-  type LimitsInput,
-  PERMISSION_MODES,
-  type PermissionModeName,
-  type PriorityName,
-  type RetryInput,
-  type TaskInput,
+export type {
+  AffinityInput,
+  AttachmentInput,
+  CacheInput,
+  ConversationInput,
+  LimitsInput,
+  RetryInput,
+  TaskInput,
 } from "./task-input.js";
 export type { PermissionDenial, RunResources, TaskResult, Usage } from "./task-result.js";
 export type { TaskLimits, TaskRetry, TaskSpec } from "./task-spec.js";
@@ -67,3 +64,4 @@ export type { ClientTls } from "./tls.js";
 export type { Token } from "./token.js";
 export type { UsageDimension, UsageGap, UsageQuery, UsageReport, UsageRow, UsageSettings } from "./usage.js";
 export type { UsageCalls } from "./usage-calls.js";
+export { PERMISSION_MODES, type PermissionModeName, type PriorityName } from "./words.js";

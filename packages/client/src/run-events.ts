@@ -1,9 +1,14 @@
+import type { RunEntry } from "./follow.js";
 import { type RunEnded, type RunEvent, type RunUsage, toRunEvent } from "./run-event.js";
-import type { Task } from "./task.js";
-import type { TaskEvent } from "./task-event.js";
+import { type Task, toTask } from "./task.js";
+import { type TaskEvent, toTaskEvent } from "./task-event.js";
 
 /** The first message of a run, or an entry of its log. */
 type Told = TaskEvent | { readonly type: "accepted"; readonly task: Task };
+
+/** What `toRunEvents` takes, for the messages of a run. */
+export const toRunEntry = (entry: RunEntry): Told =>
+  "task" in entry ? { type: "accepted", task: toTask(entry.task) } : toTaskEvent(entry);
 
 /**
  * The events of a run, from the entries of a log as `watch` gives them. A result with usage always has a `usage` event

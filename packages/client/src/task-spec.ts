@@ -1,8 +1,7 @@
 import type { CategoryName } from "@ccsp/errors";
 import { type TaskSpec as Message, PermissionMode, Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { durationMs } from "@ccsp/protos/duration.js";
-import { type PermissionModeName, PRIORITIES, type PriorityName } from "./task-input.js";
-import { categoryName, wordOf } from "./words.js";
+import { categoryName, type PermissionModeName, PRIORITIES, type PriorityName, wordOf } from "./words.js";
 
 /**
  * A task as it was submitted. Its fields are those of `TaskInput`. A field that was left out is undefined, "", 0 or

@@ -1,5 +1,24 @@
 import { type CategoryName, categoryNameOf } from "@ccsp/errors";
-import type { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { type ErrorCategory, Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
+
+export type PriorityName = "urgent" | "high" | "normal" | "low";
+
+/**
+ * Actions that the engine may do without asking. The policy of the operator says which of these modes an agent may use.
+ * `manual` is another name for `default`. `acceptEdits` is the spelling of `accept-edits` in releases up to 0.2.0; the
+ * next release will not accept it.
+ */
+export type PermissionModeName = "plan" | "default" | "manual" | "accept-edits" | "acceptEdits" | "skip";
+
+/** The names of the permission modes, without the old spelling. */
+export const PERMISSION_MODES: readonly PermissionModeName[] = ["plan", "default", "manual", "accept-edits", "skip"];
+
+export const PRIORITIES: Readonly<Record<PriorityName, Priority>> = {
+  urgent: Priority.URGENT,
+  high: Priority.HIGH,
+  normal: Priority.NORMAL,
+  low: Priority.LOW,
+};
 
 /**
  * The word for the value of an enum. `unknown`: the value is newer than this client, or the gateway does not know it

@@ -2,7 +2,6 @@ import { EmergencyLevel, type EmergencyStopResponse } from "@ccsp/protos/ccsp/qu
 import { Command, InvalidArgumentError } from "commander";
 import { type ConnectionOptions, withConnection } from "../connection/connection.js";
 import { atQueue, type DirectOptions, type DirectPath, findDirectPath } from "../connection/direct-queue.js";
-import { exitCodeOf } from "../connection/failed-call.js";
 import { atGateway } from "../connection/operator.js";
 import { emergencyLines } from "../describe/queue.js";
 import { isForPrograms, NAMELESS } from "../output/format.js";
@@ -87,6 +86,7 @@ async function stop(io: Io, options: StopOptions, request: Stop): Promise<Emerge
       return gateway.emergencyStop(request, { timeoutMs: STOP_MS });
     });
   } catch (error) {
+    const { exitCodeOf } = await import("../connection/failed-call.js"); // loads gRPC
     if (exitCodeOf(error) !== EXIT.unavailable) throw error;
     return await stopWithout(io, options, { request, error });
   }

@@ -1,4 +1,4 @@
-import { NotFoundError, type ScheduleInput } from "@ccsp/client";
+import type { ScheduleInput } from "@ccsp/client";
 import type { MessageClient } from "@ccsp/client/messages";
 import type { Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import type { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
@@ -101,7 +101,8 @@ const scheduleJson = (schedule: Schedule): Promise<object> => messageJson("ccsp.
 /** Undefined when the schedule has made no task, or when the queue has already removed the newest one. */
 async function lastTask(client: MessageClient, { lastTaskId }: Schedule): Promise<Task | undefined> {
   if (lastTaskId === "") return undefined;
-  return client.get(lastTaskId).catch((error: unknown) => {
+  return client.get(lastTaskId).catch(async (error: unknown) => {
+    const { NotFoundError } = await import("@ccsp/client"); // loads gRPC
     if (error instanceof NotFoundError) return undefined;
     throw error;
   });

@@ -1,9 +1,8 @@
-import { toRunEvent } from "@ccsp/client";
-import { type MessageClient, toTask, toTaskEvent } from "@ccsp/client/messages";
+import type { MessageClient } from "@ccsp/client/messages";
+import { toRunEvent, toTask, toTaskEvent } from "@ccsp/client/plain";
 import { TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command } from "commander";
 import { type ConnectionOptions, connected, withConnection } from "../connection/connection.js";
-import { followRun } from "../follow/follow-run.js";
 import { type ToldEvent, toToldEvent, toToldEvents } from "../follow/told-run.js";
 import { wholeNumber } from "../options/option-values.js";
 import { TASK_ARGUMENT } from "../options/task-id.js";
@@ -30,6 +29,7 @@ Examples:
   ccsp watch TASK --after 12 -o json`,
     )
     .action(async (named: string, { after, ...options }: WatchOptions) => {
+      const { followRun } = await import("../follow/follow-run.js"); // loads gRPC
       const code = await connected(io, { ...options, patient: true }, async (client) => {
         const taskId = await ownTaskId(client, named);
         const task = await client.get(taskId);

@@ -1,4 +1,4 @@
-import { createMessageClient, type MessageClient } from "@ccsp/client/messages";
+import type { MessageClient } from "@ccsp/client/messages";
 import { type Command, Option } from "commander";
 import { type TokenOptions, type TokenSource, tokenSource } from "../auth/caller-token.js";
 import { readInputFile } from "../input/read-input.js";
@@ -87,6 +87,7 @@ export async function asAgent<T>(
 ): Promise<T> {
   // A stream continues across a restart of the gateway. For a single answer, a person should get an error message
   // sooner.
+  const { createMessageClient } = await import("@ccsp/client/messages"); // loads gRPC, so only a command that calls
   const client = createMessageClient({ ...gateway, resumeMs: patient ? 60_000 : 5_000 });
   try {
     return await use(client);

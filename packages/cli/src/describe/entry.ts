@@ -1,4 +1,4 @@
-import { categoryName } from "@ccsp/client/messages";
+import { categoryName } from "@ccsp/client/plain";
 import type { TaskEvent, UsageSoFar } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { stateName } from "../output/task-words.js";
 import { count, grouped, money, zonedTime } from "../output/words.js";

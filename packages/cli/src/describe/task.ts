@@ -1,5 +1,5 @@
 import type { TaskResult } from "@ccsp/client";
-import { toTaskResult } from "@ccsp/client/messages";
+import { toTaskResult } from "@ccsp/client/plain";
 import { Priority, type Task } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { className } from "../options/priority.js";

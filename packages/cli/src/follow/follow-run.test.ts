@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { Readable, Writable } from "node:stream";
 import { PermissionError, type RunEvent, type RunUsage } from "@ccsp/client";
-import { type MessageClient, toTask, toTaskResult } from "@ccsp/client/messages";
+import type { MessageClient } from "@ccsp/client/messages";
+import { toTask, toTaskResult } from "@ccsp/client/plain";
 import { ExplainTaskResponse } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { Task, TaskResult, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";

@@ -5,7 +5,7 @@ import { zonedTime } from "../output/words.js";
 import { EXIT, type ExitCode } from "../process/exit.js";
 import { type Io, note, say, sayJson, writeText } from "../process/io.js";
 import { askedBy } from "../tasks/asked-by.js";
-import { leftUnanswered } from "../tasks/submit-again.js";
+import { leftUnanswered } from "../tasks/left-unanswered.js";
 import { traceLine } from "../trace/trace-url.js";
 import { type Clock, systemClock } from "./clock.js";
 import { listenForLeaving } from "./leaving.js";

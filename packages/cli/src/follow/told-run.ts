@@ -1,5 +1,6 @@
-import { type RunEvent, toRunEvents } from "@ccsp/client";
-import { type RunEntry, toRunEntry } from "@ccsp/client/messages";
+import type { RunEvent } from "@ccsp/client";
+import type { RunEntry } from "@ccsp/client/messages";
+import { toRunEntry, toRunEvents } from "@ccsp/client/plain";
 import { runEventJson } from "../output/json-forms.js";
 
 /** An event of a run, and its JSON form. */

@@ -1,5 +1,5 @@
 import type { PriorityName } from "@ccsp/client";
-import { PRIORITIES } from "@ccsp/client/messages";
+import { PRIORITIES } from "@ccsp/client/plain";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { InvalidArgumentError } from "commander";
 
