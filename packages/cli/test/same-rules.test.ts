@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { PRIORITIES } from "@ccsp/client";
+import { PRIORITIES } from "@ccsp/client/plain";
 import { AGENT_ID } from "@ccsp/identity";
 import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";

@@ -88,9 +88,7 @@ describe("the gateway in memory for the tests of agents", () => {
     assert.equal(task?.error?.message, "too slow");
     assert.deepEqual(await found("b"), []);
     await client.retry(task.id);
-    const texts = (await all(client.watch(task.id))).map(({ event }) =>
-      event?.$case === "textDelta" ? event.value.text : "",
-    );
+    const texts = (await all(client.watch(task.id))).map((entry) => (entry.type === "text" ? entry.text : ""));
     assert.equal(texts.join(""), "at last");
     await assert.rejects(client.retry(task.id), TaskStateError);
   });

@@ -3,7 +3,6 @@ import { wordsOf } from "@ccsp/protos/words.js";
 import { Command, InvalidArgumentError } from "commander";
 import { type ConnectionOptions, withConnection } from "../connection/connection.js";
 import { atQueue, type DirectOptions, type DirectPath, findDirectPath } from "../connection/direct-queue.js";
-import { exitCodeOf } from "../connection/failed-call.js";
 import { atGateway } from "../connection/operator.js";
 import { emergencyLines } from "../describe/queue.js";
 import { isForPrograms, NAMELESS } from "../output/format.js";
@@ -83,6 +82,7 @@ async function stop(io: Io, options: StopOptions, request: Stop): Promise<Emerge
       return gateway.emergencyStop(request, { timeoutMs: STOP_MS });
     });
   } catch (error) {
+    const { exitCodeOf } = await import("../connection/failed-call.js"); // loads gRPC
     if (exitCodeOf(error) !== EXIT.unavailable) throw error;
     return await stopWithout(io, options, { request, error });
   }
