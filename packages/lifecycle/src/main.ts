@@ -48,14 +48,10 @@ export async function runMain<C extends { readonly service: ServiceSettings }>(
   await within(FLUSH_MS, flush(), () => unflushed({ afterMs: FLUSH_MS })).catch((err: unknown) => unflushed({ err }));
   log.info({ code }, "stopped");
   process.exitCode = code;
-  const linger = (then: () => void) => void setTimeout(then, LINGER_MS / 2).unref();
-  // Twice: a process that a busy machine did not run for the first time ends by itself in the second.
-  linger(() =>
-    linger(() => {
-      log.warn({ held: process.getActiveResourcesInfo() }, "something was left open, exiting anyway");
-      process.exit();
-    }),
-  );
+  setTimeout(() => {
+    log.warn({ held: process.getActiveResourcesInfo() }, "something was left open, exiting anyway");
+    process.exit();
+  }, LINGER_MS).unref();
 }
 
 /** Says of an error that no code has caught whether it is dealt with. */
