@@ -10,8 +10,11 @@ import {
 import { toRunEvent } from "./run-event.js";
 import { toTaskEvent } from "./task-event.js";
 
-const entry = (event: TaskEvent["event"]) =>
-  toRunEvent(toTaskEvent({ sequence: 7, attempt: 2, time: new Date(0), event }));
+const entry = (event: TaskEvent["event"]) => {
+  const made = toRunEvent(toTaskEvent({ sequence: 7, attempt: 2, time: new Date(0), event }));
+  if (made) assert.equal(Object.keys(made)[0], "type", "the JSON of each event begins with its type");
+  return made;
+};
 const moved = (state: TaskState, more: Partial<StateChanged> = {}) =>
   entry({ $case: "stateChanged", value: { ...StateChanged.fromPartial({ state }), ...more } });
 

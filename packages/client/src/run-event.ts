@@ -85,8 +85,8 @@ export function toRunEvent(entry: TaskEvent): RunEvent | undefined {
     case "tool":
       return { type: "tool", sequence, attempt, name: entry.name };
     case "usage": {
-      const { time: _, ...usage } = entry;
-      return usage;
+      const { time: _, type, ...usage } = entry;
+      return { type, ...usage };
     }
     case "notice":
       return { type: "notice", sequence, category: entry.category, message: entry.message };
