@@ -1,4 +1,4 @@
-// For `ccsp`: plain results of messages, and words. It loads no gRPC, and is not packed.
+// For `ccsp`: plain results of messages, and words. It loads no gRPC. The packed SDK does not have it.
 export { toRunEvent } from "./run-event.js";
 export { toRunEntry, toRunEvents } from "./run-events.js";
 export { toTask } from "./task.js";
