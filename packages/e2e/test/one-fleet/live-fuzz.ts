@@ -171,7 +171,7 @@ async function memoryOf(world: World): Promise<readonly [heap: number, resident:
   return [heap / 1024 / 1024, Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024];
 }
 
-/** Waits until the gateway has one connection and one subscription, and no call that one of the others began. */
+/** Waits until the gateway has one connection and one subscription. */
 async function onlyHonestIsLeft(world: World): Promise<void> {
   const { ports } = gatewayOf(world);
   await eventually(
