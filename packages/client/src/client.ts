@@ -21,8 +21,8 @@ import type { UsageCalls } from "./usage-calls.js";
 
 /**
  * CCSP for one agent. Results are plain: words, numbers, milliseconds and Dates, so `JSON.stringify` takes each of them.
- * Every method throws a CcspError when the call was refused, or when no gateway answered for
- * `resumeMs` (while none was reached: `connectMs`).
+ * Only `task.spec.attachments[].content` is a Buffer. Every method throws a CcspError when the call was refused, or when
+ * no gateway answered for `resumeMs` (while none was reached: `connectMs`).
  */
 export interface CcspClient extends UsageCalls {
   /**
