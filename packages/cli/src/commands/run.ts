@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { Command } from "commander";
 import { connected } from "../connection/connection.js";
-import { toToldEvents } from "../follow/told-run.js";
+import { eventsWithJson } from "../follow/event-with-json.js";
 import { PROMPT_ARGUMENT } from "../input/prompt.js";
 import type { ExitCode } from "../process/exit.js";
 import type { Io } from "../process/io.js";
@@ -51,7 +51,7 @@ Examples:
       const code = await connected(io, { ...options, patient: true }, (client) =>
         followRun(io, {
           client,
-          events: (signal) => toToldEvents(client.run(task, { signal, requestId })),
+          events: (signal) => eventsWithJson(client.run(task, { signal, requestId })),
           requestId,
           json: options.json === true,
           quiet: options.quiet === true,

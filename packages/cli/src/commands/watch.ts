@@ -3,7 +3,7 @@ import { toRunEvent, toTask, toTaskEvent } from "@ccsp/client/plain";
 import { TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command } from "commander";
 import { type ConnectionOptions, connected, withConnection } from "../connection/connection.js";
-import { type ToldEvent, toToldEvent, toToldEvents } from "../follow/told-run.js";
+import { type EventWithJson, eventsWithJson, withJson } from "../follow/event-with-json.js";
 import { wholeNumber } from "../options/option-values.js";
 import { TASK_ARGUMENT } from "../options/task-id.js";
 import type { ExitCode } from "../process/exit.js";
@@ -50,11 +50,11 @@ async function* runEvents(
   client: MessageClient,
   taskId: string,
   from: { readonly afterSequence: number; readonly signal: AbortSignal },
-): AsyncGenerator<ToldEvent, void> {
+): AsyncGenerator<EventWithJson, void> {
   let ended = false;
-  for await (const told of toToldEvents(client.watch(taskId, from))) {
-    ended = told.event.type === "ended";
-    yield told;
+  for await (const each of eventsWithJson(client.watch(taskId, from))) {
+    ended = each.event.type === "ended";
+    yield each;
   }
   if (ended) return;
   // The task had ended before, so the log has no entry left to show. The user still needs to know how the task ended.
@@ -63,7 +63,7 @@ async function* runEvents(
   const value = { state: task.state, result: task.result, error: task.error };
   const entry = TaskEvent.fromPartial({ sequence: from.afterSequence, event: { $case: "taskEnded", value } });
   const event = toRunEvent(toTaskEvent(entry));
-  if (event) yield toToldEvent(event, entry);
+  if (event) yield withJson(event, entry);
 }
 
 const ENDS = [TaskState.SUCCEEDED, TaskState.FAILED, TaskState.CANCELLED, TaskState.EXPIRED];

@@ -10,8 +10,8 @@ import { toDuration } from "@ccsp/protos/duration.js";
 import { textWidth } from "../output/text-width.js";
 import type { Io } from "../process/io.js";
 import type { Clock } from "./clock.js";
+import type { EventWithJson } from "./event-with-json.js";
 import { type FollowOptions, followRun } from "./follow-run.js";
-import type { ToldEvent } from "./told-run.js";
 
 const EMPTY_LINE = "\r\u001b[2K";
 
@@ -98,7 +98,7 @@ function createScreen(columns: number | undefined, env: Record<string, string> =
   };
 }
 
-const told = (event: RunEvent): ToldEvent => ({ event, json: async () => event });
+const withJson = (event: RunEvent): EventWithJson => ({ event, json: async () => event });
 
 interface Given extends Partial<FollowOptions> {
   readonly columns?: number | undefined;
@@ -119,11 +119,11 @@ function setUp({ columns, env, ...given }: Given = {}) {
   const events: RunEvent[] = [];
   let news = Promise.withResolvers<void>();
   let over = false;
-  async function* stream(signal: AbortSignal): AsyncGenerator<ToldEvent, void> {
+  async function* stream(signal: AbortSignal): AsyncGenerator<EventWithJson, void> {
     const left = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
     left.catch(() => {});
     for (;;) {
-      for (let event = events.shift(); event; event = events.shift()) yield told(event);
+      for (let event = events.shift(); event; event = events.shift()) yield withJson(event);
       if (over) return;
       await Promise.race([news.promise, left]);
       news = Promise.withResolvers();
@@ -255,7 +255,7 @@ describe("a task that waits, on a terminal", () => {
     const broken = setUp({
       columns: 80,
       events: async function* () {
-        yield told(accepted);
+        yield withJson(accepted);
         await broken.pass(1_000);
         assert.match(broken.last(), /^waiting: /);
         throw new Error("planted");

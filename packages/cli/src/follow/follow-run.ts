@@ -8,13 +8,13 @@ import { askedBy } from "../tasks/asked-by.js";
 import { leftUnanswered } from "../tasks/left-unanswered.js";
 import { traceLine } from "../trace/trace-url.js";
 import { type Clock, systemClock } from "./clock.js";
+import type { EventWithJson } from "./event-with-json.js";
 import { listenForLeaving } from "./leaving.js";
 import { createProgress, NO_PROGRESS } from "./progress.js";
-import type { ToldEvent } from "./told-run.js";
 
 export interface FollowOptions {
   readonly client: Pick<MessageClient, "cancel" | "explain">;
-  readonly events: (signal: AbortSignal) => AsyncIterable<ToldEvent>;
+  readonly events: (signal: AbortSignal) => AsyncIterable<EventWithJson>;
   readonly json: boolean;
   /** Shows only the answer, and why there is none. */
   readonly quiet: boolean;
@@ -66,14 +66,14 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
 
   const printer = createPrinter(io, { after, json, quiet });
   try {
-    for await (const told of events(leaving.signal)) {
-      const { event } = told;
+    for await (const each of events(leaving.signal)) {
+      const { event } = each;
       if (event.type === "accepted") task = event.task;
       else last = event.sequence;
       // When the task was put back, the log continues after an end. The last end counts.
       ended = event.type === "ended" ? event : undefined;
       if (event.type !== "usage") progress.hide();
-      await printer.show(told, task?.traceId ?? "");
+      await printer.show(each, task?.traceId ?? "");
       progress.follow(event, printer.midLine);
       if (event.type === "accepted" && cancelWanted) cancel(event.task.id);
     }
@@ -96,7 +96,7 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
 
 /** Prints the events of a run. */
 interface Printer {
-  show(told: ToldEvent, traceId: string): Promise<void>;
+  show(each: EventWithJson, traceId: string): Promise<void>;
   /** The cursor of the terminal is behind text that has no line end yet. */
   readonly midLine: boolean;
 }

@@ -4,18 +4,19 @@ import { toRunEntry, toRunEvents } from "@ccsp/client/plain";
 import { runEventJson } from "../output/json-forms.js";
 
 /** An event of a run, and its JSON form. */
-export interface ToldEvent {
+export interface EventWithJson {
   readonly event: RunEvent;
   readonly json: () => Promise<object>;
 }
 
-export const toToldEvent = (event: RunEvent, entry: RunEntry): ToldEvent => ({
+/** The event with its JSON form, which is made of the entry that the event comes from. */
+export const withJson = (event: RunEvent, entry: RunEntry): EventWithJson => ({
   event,
   json: () => runEventJson(event, entry),
 });
 
 /** The events of a run, for the messages of its stream. */
-export async function* toToldEvents(entries: AsyncIterable<RunEntry>): AsyncGenerator<ToldEvent, void> {
+export async function* eventsWithJson(entries: AsyncIterable<RunEntry>): AsyncGenerator<EventWithJson, void> {
   // The events of an entry come before the next entry is read.
   const read: { entry?: RunEntry } = {};
   async function* log() {
@@ -24,5 +25,5 @@ export async function* toToldEvents(entries: AsyncIterable<RunEntry>): AsyncGene
       yield toRunEntry(entry);
     }
   }
-  for await (const event of toRunEvents(log())) if (read.entry) yield toToldEvent(event, read.entry);
+  for await (const event of toRunEvents(log())) if (read.entry) yield withJson(event, read.entry);
 }
