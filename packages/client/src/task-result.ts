@@ -89,18 +89,24 @@ export const toUsage = ({ inputTokens, outputTokens, cacheReadTokens, cacheCreat
   cacheCreationTokens: Number(cacheCreationTokens),
 });
 
+/** Fields of a result. */
+export interface ResultPart extends Partial<Omit<TaskResult, "usage" | "resources">> {
+  readonly usage?: Partial<Usage> | undefined;
+  readonly resources?: Partial<RunResources> | undefined;
+}
+
 /** The message of a result. What is left out is empty, or not known. */
-export function fromTaskResult(result: Partial<TaskResult>): Message {
+export function fromTaskResult(result: ResultPart): Message {
   const { usage, runTimeMs, queueWaitMs, resources, permissionDenials = [], notKept = [], ...plain } = result;
   return Message.fromPartial({
     ...plain,
     permissionDenials: [...permissionDenials],
     notKept: [...notKept],
     usage: usage && {
-      inputTokens: BigInt(usage.inputTokens),
-      outputTokens: BigInt(usage.outputTokens),
-      cacheReadTokens: BigInt(usage.cacheReadTokens),
-      cacheCreationTokens: BigInt(usage.cacheCreationTokens),
+      inputTokens: BigInt(usage.inputTokens ?? 0),
+      outputTokens: BigInt(usage.outputTokens ?? 0),
+      cacheReadTokens: BigInt(usage.cacheReadTokens ?? 0),
+      cacheCreationTokens: BigInt(usage.cacheCreationTokens ?? 0),
     },
     runTime: durationOf(runTimeMs),
     queueWait: durationOf(queueWaitMs),

@@ -28,7 +28,7 @@ import {
 } from "@grpc/grpc-js";
 import { type Schedule, toSchedule } from "./schedules.js";
 import { type Task, toTask } from "./task.js";
-import { fromTaskResult, type TaskResult } from "./task-result.js";
+import { fromTaskResult, type ResultPart } from "./task-result.js";
 import { type TaskSpec, toTaskSpec } from "./task-spec.js";
 
 /** A task that ends FAILED. */
@@ -37,8 +37,8 @@ export interface Failure {
   readonly message?: string;
 }
 
-/** How a task ends: with this text, these fields of a result, or this failure. */
-export type FakeEnd = string | Partial<TaskResult> | Failure;
+/** How a task ends: with this text, these fields of a result, or this failure. What is left out is empty. */
+export type FakeEnd = string | ResultPart | Failure;
 
 /** With undefined, the task runs until `FakeGateway.end`. */
 export type FakeAnswer = FakeEnd | undefined;

@@ -108,6 +108,16 @@ describe("the gateway in memory for the tests of agents", () => {
     assert.equal((await client.get(id)).result?.text, "You said: hello");
   });
 
+  it("ends a task with some fields of a result, and the others are empty or not known", async () => {
+    const { client } = await start({
+      answer: () => ({ text: "x", usage: { outputTokens: 5 }, resources: { cpuTimeMs: 7 } }),
+    });
+    const { text, usage, resources, model, costUsd } = await client.run({ prompt: "hello" }).result();
+    assert.deepEqual(usage, { inputTokens: 0, outputTokens: 5, cacheReadTokens: 0, cacheCreationTokens: 0 });
+    assert.deepEqual(resources, { cpuTimeMs: 7, peakMemoryBytes: undefined });
+    assert.deepEqual([text, model, costUsd], ["x", "", undefined]);
+  });
+
   it("fails a task whose function fails, and refuses a call that the test wants refused", async () => {
     const { gateway, client } = await start({ answer: () => assert.fail("no answer for this prompt") });
     await assert.rejects(client.run({ prompt: "hello" }).result(), /failed: AssertionError.*no answer for this/);
