@@ -4,8 +4,9 @@ import {
   BudgetUnit,
   type BudgetStanding as Message,
 } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
-import { wordOf, wordsOf } from "@ccsp/protos/words.js";
+import { wordsOf } from "@ccsp/protos/words.js";
 import { answered } from "./errors.js";
+import { wordOf } from "./words.js";
 
 /** A budget that the agent holds, and where it stands in its present period. */
 export interface BudgetStanding {
@@ -56,14 +57,13 @@ export function toBudgetStanding(standing: Message): BudgetStanding {
   const { used, share, actionInForce, exhaustTime } = standing;
   return {
     ...{ name, limit, warnShares, who, changeTime, used, share, exhaustTime },
-    unit: wordOf(UNITS, budget.unit) ?? "unknown",
-    period: wordOf(PERIODS, budget.period) ?? "unknown",
+    unit: wordOf(UNITS, budget.unit),
+    period: wordOf(PERIODS, budget.period),
     timeZone: timeZone || "UTC",
-    action: budget.action === BudgetAction.UNSPECIFIED ? "refuse" : (wordOf(ACTIONS, budget.action) ?? "unknown"),
+    action: budget.action === BudgetAction.UNSPECIFIED ? "refuse" : wordOf(ACTIONS, budget.action),
     periodStartTime: answered(standing.periodStartTime, "the start of a period"),
     periodEndTime: answered(standing.periodEndTime, "the end of a period"),
-    actionInForce:
-      actionInForce === BudgetAction.UNSPECIFIED ? undefined : (wordOf(ACTIONS, actionInForce) ?? "unknown"),
+    actionInForce: actionInForce === BudgetAction.UNSPECIFIED ? undefined : wordOf(ACTIONS, actionInForce),
     runs: Number(standing.runs),
     unknownRuns: Number(standing.unknownRuns),
   };

@@ -5,6 +5,7 @@ import {
   type StartEstimate as TimeMessage,
 } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { durationMs } from "@ccsp/protos/duration.js";
+import type { Names } from "@ccsp/protos/words.js";
 import { STATES, type TaskStateName } from "./task.js";
 import { nameOf } from "./words.js";
 
@@ -102,7 +103,7 @@ const KINDS = {
   NO_SLOT: BlockerKind.NO_SLOT,
   TURN: BlockerKind.TURN,
   BUDGET_EXHAUSTED: BlockerKind.BUDGET_EXHAUSTED,
-} as const satisfies Record<BlockerKindName, BlockerKind>;
+} as const satisfies Record<BlockerKindName | Names<typeof BlockerKind>, BlockerKind>;
 
 export const toExplanation = (message: ExplainTaskResponse): Explanation => ({
   state: nameOf(STATES, message.state),

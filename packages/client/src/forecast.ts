@@ -7,10 +7,11 @@ import {
   Trend,
 } from "@ccsp/protos/ccsp/usage/v1/forecast.js";
 import { durationMs } from "@ccsp/protos/duration.js";
-import { wordOf, wordsOf } from "@ccsp/protos/words.js";
+import { wordsOf } from "@ccsp/protos/words.js";
 import type { CallSettings } from "./caller.js";
 import { answered } from "./errors.js";
 import { duration, type Fields, oneOf } from "./fields.js";
+import { wordOf } from "./words.js";
 
 /** What is forecast: tokens of all kinds together, US dollars, or runs. */
 export type ForecastMetricName = "tokens" | "cost" | "requests";
@@ -104,7 +105,7 @@ export const FORECAST_QUERY: Fields<ForecastQuery, GetMyForecastRequest> = {
 
 export function toForecast(message: Message): Forecast {
   const base: ForecastBase = {
-    metric: wordOf(METRICS, message.metric) ?? "unknown",
+    metric: wordOf(METRICS, message.metric),
     startTime: answered(message.startTime, "the start of the forecast"),
     horizonMs: durationMs(message.horizon),
     past: message.past,
@@ -117,7 +118,7 @@ export function toForecast(message: Message): Forecast {
     ...base,
     ...{ state: "known", expected, low, high, bandShare, ratePerHour, confidence, model, steps },
     validUntilTime: answered(message.validUntilTime, "the time until which the forecast is valid"),
-    trend: wordOf(TRENDS, message.trend) ?? "unknown",
+    trend: wordOf(TRENDS, message.trend),
     errors: message.errors.map(toError),
   };
 }

@@ -1,6 +1,7 @@
 import type { Client } from "@ccsp/grpc-kit/client.js";
 import type { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { MissedRuns, Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
+import { wordsOf } from "@ccsp/protos/words.js";
 import type { Caller, CallSettings } from "./caller.js";
 import { createDoubt } from "./doubt.js";
 import { answered, NotFoundError } from "./errors.js";
@@ -26,11 +27,7 @@ export interface ScheduleInput {
 }
 
 /** What `missedRuns` may say. */
-export const MISSED = {
-  skip: MissedRuns.SKIP,
-  "run-once": MissedRuns.RUN_ONCE,
-  "run-all": MissedRuns.RUN_ALL,
-} as const;
+export const MISSED = wordsOf(MissedRuns);
 
 /** The calls about schedules, in messages of the protocol. `Schedules` says what each does. */
 export type ScheduleCalls = ReturnType<typeof createScheduleCalls>;

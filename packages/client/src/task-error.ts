@@ -1,6 +1,7 @@
 import type { CategoryName } from "@ccsp/errors";
 import { ErrorSource, type TaskError as Message } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { durationMs } from "@ccsp/protos/duration.js";
+import type { Names } from "@ccsp/protos/words.js";
 import { categoryName, nameOf } from "./words.js";
 
 /** Why a run failed. A failed run is not a failed call. */
@@ -22,7 +23,7 @@ const SOURCES = {
   ENGINE: ErrorSource.ENGINE,
   PROVIDER: ErrorSource.PROVIDER,
   CCSP: ErrorSource.CCSP,
-} as const;
+} as const satisfies Record<Names<typeof ErrorSource>, ErrorSource>;
 
 export const toTaskError = ({ category, message, retryable, source, retryAfter }: Message): TaskError => ({
   category: categoryName(category),

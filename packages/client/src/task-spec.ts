@@ -1,6 +1,7 @@
 import type { CategoryName } from "@ccsp/errors";
 import { type TaskSpec as Message, PermissionMode, Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { durationMs } from "@ccsp/protos/duration.js";
+import { wordsOf } from "@ccsp/protos/words.js";
 import { categoryName, type PermissionModeName, PRIORITIES, type PriorityName, wordOf } from "./words.js";
 
 /**
@@ -47,12 +48,7 @@ export interface TaskRetry {
   readonly neverOn: readonly CategoryName[];
 }
 
-const MODES = {
-  plan: PermissionMode.PLAN,
-  default: PermissionMode.DEFAULT,
-  "accept-edits": PermissionMode.ACCEPT_EDITS,
-  skip: PermissionMode.SKIP,
-} as const;
+const MODES = wordsOf(PermissionMode);
 
 export function toTaskSpec(message: Message): TaskSpec {
   const { priority, limits, retry, affinity, cache, permissionMode, ...plain } = message;

@@ -1,4 +1,5 @@
 import { type Task as Message, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import type { Names } from "@ccsp/protos/words.js";
 import { type TaskError, toTaskError } from "./task-error.js";
 import { type TaskResult, toTaskResult } from "./task-result.js";
 import { type TaskSpec, toTaskSpec } from "./task-spec.js";
@@ -72,7 +73,7 @@ export const STATES = {
   FAILED: TaskState.FAILED,
   CANCELLED: TaskState.CANCELLED,
   EXPIRED: TaskState.EXPIRED,
-} as const satisfies Record<TaskStateName, TaskState>;
+} as const satisfies Record<TaskStateName | Names<typeof TaskState>, TaskState>;
 
 export const toTask = ({ spec, state, error, result, ...plain }: Message): Task => ({
   ...plain,

@@ -6,10 +6,11 @@ import {
   type UsageRow as RowMessage,
 } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { durationMs } from "@ccsp/protos/duration.js";
-import { wordOf, wordsOf } from "@ccsp/protos/words.js";
+import { wordsOf } from "@ccsp/protos/words.js";
 import type { CallSettings } from "./caller.js";
 import { answered } from "./errors.js";
 import { date, type Fields, listOf, oneOf } from "./fields.js";
+import { wordOf } from "./words.js";
 
 /** What usage is grouped by. `account` is the login of the engine, `label` the labels that the operator lets count. */
 export type UsageDimension = "agent" | "engine" | "account" | "model" | "priority" | "label";
@@ -134,6 +135,6 @@ function toRow(row: RowMessage): UsageRow {
 const toGap = ({ startTime, endTime, state, filledRuns }: GapMessage): UsageGap => ({
   startTime: answered(startTime, "the start of a gap"),
   endTime: answered(endTime, "the end of a gap"),
-  state: wordOf(GAP_STATES, state) ?? "unknown",
+  state: wordOf(GAP_STATES, state),
   filledRuns: Number(filledRuns),
 });

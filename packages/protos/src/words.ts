@@ -3,7 +3,8 @@ type Word<Name extends string> = Name extends `${infer First}_${infer Rest}`
   ? `${Lowercase<First>}-${Word<Rest>}`
   : Lowercase<Name>;
 
-type Names<Enum> = Exclude<keyof Enum & string, "UNSPECIFIED" | "UNRECOGNIZED">;
+/** The names of the values of a generated enum. */
+export type Names<Enum> = Exclude<keyof Enum & string, "UNSPECIFIED" | "UNRECOGNIZED">;
 
 /** The values of a generated enum by their words. */
 export type Words<Enum> = { readonly [Name in Names<Enum> as Word<Name>]: Enum[Name] };
