@@ -68,12 +68,24 @@ describe("the start of ccsp", function () {
     });
   }
 
-  it("loads no client for the completion or the help of any command", async () => {
+  it("loads no client with any command before it runs", async () => {
     const { stdout } = await promisify(execFile)(process.execPath, ["--import", LIST_MODULES, "-e", LOAD_COMMANDS]);
     const modules = stdout.slice(stdout.indexOf("\0") + 1).split("\n");
     assert.ok(modules.length > 100, "every command is loaded");
     assert.deepEqual(
       modules.filter((url) => CLIENTS.test(url)),
+      [],
+    );
+  });
+
+  it("loads neither a client nor what asks the fleet for values for the completion of an option", async () => {
+    const modules = await modulesOf("__complete", "--", "run", "--pri");
+    assert.ok(
+      modules.some((url) => url.endsWith("/completion/suggest.js")),
+      "the completion is loaded",
+    );
+    assert.deepEqual(
+      modules.filter((url) => CLIENTS.test(url) || url.endsWith("/completion/sources.js")),
       [],
     );
   });
