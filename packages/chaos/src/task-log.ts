@@ -4,8 +4,8 @@ const ENDS: readonly TaskState[] = [TaskState.SUCCEEDED, TaskState.FAILED, TaskS
 
 export const isEnd = (state: TaskState): boolean => ENDS.includes(state);
 
-/** Returns the name of a state, for example `SUCCEEDED`. */
-export const stateName = (state: TaskState): string => TaskState[state];
+/** Returns the name of a state, for example `SUCCEEDED`. A state of a newer queue is its number. */
+export const stateName = (state: TaskState): string => TaskState[state] ?? String(state);
 
 /** Returns a log entry as text. Equal entries give equal text. */
 export function toLogLine({ sequence, attempt, event }: TaskEvent): string {

@@ -43,10 +43,11 @@ export const EVENT_WORDS = {
 /** The fields with their words, for code that has any message. */
 const FIELDS: readonly (readonly [string, Readonly<Record<string, number>>])[] = Object.entries(EVENT_WORDS);
 
-/** A value of an enum that this version does not know: a newer writer sent it. */
+/** A value of an enum that this version does not know, because a newer writer sent it, or a value that does not fit. */
 export interface UnknownValue {
   /** Path of the field in the data, such as `severity` or `error.category`. */
   readonly field: string;
+  /** The value of the enum, or what is wrong with the value that does not fit. */
   readonly value: string;
 }
 
@@ -60,7 +61,7 @@ export function logUnknown(log: Logger): Tell {
     const key = `${field} ${value.slice(0, 100)}`;
     if (told.has(key) || told.size >= MOST_TOLD) return;
     told.add(key);
-    log.warn({ field, value: value.slice(0, 100) }, "an event has a value that this version does not know");
+    log.warn({ field, value: value.slice(0, 100) }, "an event has a value that this version cannot read");
   };
 }
 
@@ -82,17 +83,19 @@ export function agree({ $case, value }: EventData, tell: Tell = () => {}): void 
 }
 
 /**
- * The data of an event of this kind, from its parsed JSON. Throws for what does not fit. A word and its enum agree. A
- * word that is absent is the name of its enum, so that the name of an unknown value is not lost.
+ * The data of an event of this kind, from its parsed JSON. A field that does not fit is as absent, and `tell` is called.
+ * A word and its enum agree. A word that is absent is the name of its enum, so that the name of an unknown value is not
+ * lost.
  */
 export function readEventData($case: EventData["$case"], json: unknown, tell: Tell): EventData {
   const { typeName = "", pairs = [] } = kinds().get($case) ?? {};
   const value = fromStoredJson(typeName, json, (field, unknown) =>
-    tell({ field: field.replaceAll(/\[\d+\]/g, ""), value: unknown }),
+    tell({ field: field.replaceAll(/\[[^\]]*\]/g, ""), value: unknown }),
   );
   for (const [field] of pairs) {
     const name = Object(json)[`${field}Enum`];
-    if (Reflect.get(value, field) === "" && name !== undefined) Reflect.set(value, field, String(name));
+    if (Reflect.get(value, field) === "" && name !== undefined && name !== null)
+      Reflect.set(value, field, String(name));
   }
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the message of its kind
   const data = { $case, value } as EventData;

@@ -85,10 +85,11 @@ export function encodeEvent(event: {
 /**
  * Decodes an entry into an Event. `fields` is the flat list of names and values that Redis returns. Unknown field names
  * are ignored. Returns undefined for an unknown event type, which a newer writer may send. Throws if an entry of a
- * known type is malformed: `time` is not in ms, or `data` is not its JSON.
+ * known type is malformed: `time` is not in ms, or `data` is not JSON.
  *
  * A word and its enum are both there if the entry has one of them that is known. `tell` is called for each value of an
- * enum that this version does not know. Such a word stays as it is, and its enum is UNSPECIFIED or UNRECOGNIZED.
+ * enum that this version does not know. Such a word stays as it is, and its enum is UNSPECIFIED or UNRECOGNIZED. `tell`
+ * is also called for each other value that does not fit. It is read as absent.
  */
 export function decodeEvent(
   partition: number,

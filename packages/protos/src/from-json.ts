@@ -35,22 +35,28 @@ const MOST_NAME = 100;
  */
 export const fromJson = (typeName: string, json: unknown): object => read(typeName, json, undefined);
 
-/** A value of an enum that this version does not know: a newer writer sent it. `field` is as in JsonFieldFault. */
+/**
+ * Is told of what `fromStoredJson` left out. `field` is as in JsonFieldFault. `value` is a value of an enum that this
+ * version does not know, because a newer writer sent it, or it says what is wrong with the value, as in JsonFieldFault.
+ */
 export type TellUnknown = (field: string, value: string) => void;
 
 /**
- * Reads what `toStoredJson` of this release, of the previous one or of the next one wrote, and what `fromJson` reads. A
- * field that this version does not know is skipped. An unknown value of an enum becomes -1, `UNRECOGNIZED`. A text may
- * have half of a surrogate pair, because programs cut texts.
+ * Reads the JSON that `toStoredJson` wrote, also that of the previous and of the next release, and what `fromJson`
+ * reads. It refuses nothing, so that one field never costs the whole message: a value that does not fit is as absent,
+ * and a field that this version does not know is skipped. An unknown value of an enum becomes -1, `UNRECOGNIZED`. A text
+ * may have half of a surrogate pair, because programs cut texts. A time may have any form that a Date takes, as years
+ * outside of 0 to 9999 need.
  */
 export const fromStoredJson = (typeName: string, json: unknown, tell: TellUnknown = () => {}): object =>
   read(typeName, json, tell);
 
 function read(typeName: string, json: unknown, tell: TellUnknown | undefined): object {
   const reader = new Reader(tell);
-  const message = reader.message(messageNamed(typeName), json, "");
+  const type = messageNamed(typeName);
+  const message = reader.message(type, json, "");
   if (reader.faults.length > 0) throw new JsonFault(reader.faults);
-  return message;
+  return message ?? empty(type);
 }
 
 class Reader {
@@ -62,13 +68,9 @@ class Reader {
     this.#tell = tell;
   }
 
-  message(type: DescMessage, json: unknown, path: string): object {
-    const message: Record<string, unknown> = {};
-    for (const member of type.members) message[member.localName] = member.kind === "field" ? absent(member) : undefined;
-    if (!isObject(json)) {
-      this.#fault(path === "" ? "the body" : path, "is not a JSON object");
-      return message;
-    }
+  message(type: DescMessage, json: unknown, path: string): object | undefined {
+    if (!isObject(json)) return this.#fault(path === "" ? "the body" : path, "is not a JSON object");
+    const message = empty(type);
     const known = fieldsOf(type);
     const seen = new Set<DescField>();
     for (const [name, value] of Object.entries(json)) {
@@ -87,6 +89,7 @@ class Reader {
   #set(message: Record<string, unknown>, field: DescField, json: unknown, path: string): void {
     const value = this.#field(field, json, path);
     const { oneof } = field;
+    if (value === undefined) return;
     if (!oneof) {
       message[field.localName] = value;
     } else if (message[oneof.localName] === undefined) {
@@ -101,7 +104,8 @@ class Reader {
       if (!Array.isArray(json)) return this.#fault(path, "is not a JSON list");
       const items: unknown[] = [];
       for (const [at, item] of json.entries()) {
-        items.push(this.#item(field, item, `${path}[${at}]`));
+        const value = this.#item(field, item, `${path}[${at}]`);
+        if (value !== undefined) items.push(value);
         if (this.#isEnough) break;
       }
       return items;
@@ -111,7 +115,8 @@ class Reader {
       const items: [string, unknown][] = [];
       for (const [key, item] of Object.entries(json)) {
         this.#text(key, path);
-        items.push([key, this.#item(field, item, `${path}[${JSON.stringify(key.slice(0, MOST_NAME))}]`)]);
+        const value = this.#item(field, item, `${path}[${JSON.stringify(key.slice(0, MOST_NAME))}]`);
+        if (value !== undefined) items.push([key, value]);
         if (this.#isEnough) break;
       }
       return Object.fromEntries(items);
@@ -181,7 +186,7 @@ class Reader {
   }
 
   #time(json: unknown, path: string): Date | undefined {
-    const isForm = typeof json === "string" && RFC_3339.test(json);
+    const isForm = typeof json === "string" && (this.#tell !== undefined || RFC_3339.test(json));
     const time = new Date(isForm ? json : Number.NaN);
     if (!Number.isNaN(time.getTime())) return time;
     return this.#fault(path, "is not a time of RFC 3339, such as 2026-01-31T12:00:00Z");
@@ -197,7 +202,8 @@ class Reader {
   }
 
   #fault(field: string, description: string): undefined {
-    if (!this.#isEnough) this.faults.push({ field, description });
+    if (this.#tell) this.#tell(field, description);
+    else if (!this.#isEnough) this.faults.push({ field, description });
   }
 }
 
@@ -228,6 +234,13 @@ function memo<Key extends object, Value>(make: (key: Key) => Value): (key: Key) 
     made.set(key, found);
     return found;
   };
+}
+
+/** The generated message without any field. */
+function empty(type: DescMessage): Record<string, unknown> {
+  const message: Record<string, unknown> = {};
+  for (const member of type.members) message[member.localName] = member.kind === "field" ? absent(member) : undefined;
+  return message;
 }
 
 /** What the generated code has for a field that is not there. */

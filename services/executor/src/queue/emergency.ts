@@ -6,7 +6,7 @@ import {
 import { wordOf, wordsOf } from "@ccsp/protos/words.js";
 import type { EmergencyOrder, EmergencyReceipt } from "../domain/queue.js";
 
-const LEVELS: Readonly<Record<EmergencyOrder["level"], EmergencyLevel>> = wordsOf(EmergencyLevel);
+const LEVELS = wordsOf(EmergencyLevel);
 
 /** A level that this version does not know goes further than the known levels. So it means kill. */
 export const toOrder = ({ id, level }: OrderMessage): EmergencyOrder => ({

@@ -5,7 +5,6 @@ import {
   isErrorCategory,
   NO_OPTIONS,
   optionsOf,
-  type PermissionMode,
   type RunFailure,
   type RunResources,
   type Usage,
@@ -62,7 +61,7 @@ const toHeld = (held: HeldConversation | undefined): HeldTurn | undefined =>
     fault: held.transcriptFault,
   };
 
-const MODES: Readonly<Record<PermissionMode, PermissionModeMessage>> = wordsOf(PermissionModeMessage);
+const MODES = wordsOf(PermissionModeMessage);
 
 export const toPolicyMessage = ({
   permissionModes,
@@ -147,11 +146,7 @@ export function toUsage(usage: Usage | undefined): UsageMessage | undefined {
   );
 }
 
-const WINDOW_STATES: Readonly<Record<WindowSignal["state"], WindowState>> = {
-  open: WindowState.OPEN,
-  warning: WindowState.WARNING,
-  closed: WindowState.CLOSED,
-};
+const WINDOW_STATES: Readonly<Record<WindowSignal["state"], WindowState>> = wordsOf(WindowState);
 /** The latest time that a message can hold: the end of the year 9999. */
 const LAST_MS = 253_402_300_799_999;
 const isTime = (ms: number | undefined): ms is number => ms !== undefined && ms >= 0 && ms <= LAST_MS;

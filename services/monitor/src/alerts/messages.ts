@@ -14,7 +14,7 @@ import { durationMs, toDuration } from "@ccsp/protos/duration.js";
 import { wordOf, wordsOf } from "@ccsp/protos/words.js";
 import type { Reading } from "../signals/read-signals.js";
 import type { SignalMetric } from "../signals/signal.js";
-import { type AlertRule, type Condition, KEEP_FIRING_MS, type Matcher, type Severity } from "./domain/rule.js";
+import { type AlertRule, type Condition, KEEP_FIRING_MS, type Matcher } from "./domain/rule.js";
 import type { Silence } from "./domain/silence.js";
 import type { ListedAlert } from "./listed.js";
 import type { RuleStatus } from "./rules.js";
@@ -25,7 +25,7 @@ const CONDITION: Readonly<Record<Condition, AlertCondition>> = {
   "<": AlertCondition.LESS,
   "<=": AlertCondition.AT_MOST,
 };
-const SEVERITY: Readonly<Record<Severity, AlertSeverity>> = wordsOf(AlertSeverity);
+const SEVERITY = wordsOf(AlertSeverity);
 const STATE: Readonly<Record<ListedAlert["state"], AlertState>> = wordsOf(AlertState);
 
 /** Returns the rule of a request. Throws a Refusal for a missing rule, condition or severity. */

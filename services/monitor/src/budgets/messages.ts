@@ -7,13 +7,13 @@ import {
   type BudgetStanding as StandingMessage,
 } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
 import { wordOf, wordsOf } from "@ccsp/protos/words.js";
-import type { BudgetTerms, Holder, Standing } from "./domain/budget.js";
+import type { Holder, Standing } from "./domain/budget.js";
 import { isUsedUp } from "./domain/budget.js";
 import type { AskedBudget } from "./domain/read-budget.js";
 
-const UNITS: Readonly<Record<BudgetTerms["unit"], BudgetUnit>> = wordsOf(BudgetUnit);
-const PERIODS: Readonly<Record<BudgetTerms["period"], BudgetPeriod>> = wordsOf(BudgetPeriod);
-export const ACTIONS: Readonly<Record<BudgetTerms["action"], BudgetAction>> = wordsOf(BudgetAction);
+const UNITS = wordsOf(BudgetUnit);
+const PERIODS = wordsOf(BudgetPeriod);
+export const ACTIONS = wordsOf(BudgetAction);
 
 /** The budget that a request describes. Words of a newer release are undefined. */
 export const askedBudget = ({

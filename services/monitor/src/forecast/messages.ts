@@ -17,7 +17,7 @@ import { type Metric, STEP_MS, STEPS_PER_HOUR } from "./domain/history.js";
 import type { KnownForecast } from "./forecasts.js";
 import { MOST_AHEAD } from "./usage-history.js";
 
-const METRICS: Readonly<Record<Metric, ForecastMetric>> = wordsOf(ForecastMetric);
+const METRICS = wordsOf(ForecastMetric);
 
 /** Throws a Refusal for an unknown metric. */
 export function metricOf(message: ForecastMetric): Metric {

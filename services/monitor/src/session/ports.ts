@@ -14,7 +14,7 @@ import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { wordOf, wordsOf } from "@ccsp/protos/words.js";
 import type { Logger } from "pino";
-import type { Answer, GateView, IssueSight, Session } from "./domain/session.js";
+import type { Answer, GateView, Session } from "./domain/session.js";
 import { type Offer, type SessionPorts, STOPPED } from "./keeper.js";
 import { dedupKey, toNotify, toUpdate } from "./notices.js";
 
@@ -99,7 +99,7 @@ export function createPorts({ queue, notification, connect, log }: Services): Se
   };
 }
 
-const STATES: Readonly<Record<IssueSight["state"], IssueState>> = wordsOf(IssueState);
+const STATES = wordsOf(IssueState);
 
 /** Status codes of gRPC. */
 const [INVALID_ARGUMENT, NOT_FOUND] = [3, 5];

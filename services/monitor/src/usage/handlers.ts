@@ -12,10 +12,10 @@ import { ExportFormat, Outcome } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { wordOf, wordsOf } from "@ccsp/protos/words.js";
 import { reportAgents } from "./domain/agent-stats.js";
-import { exportUsage, type ExportFormat as Format } from "./domain/export-usage.js";
+import { exportUsage } from "./domain/export-usage.js";
 import type { Gap } from "./domain/gap.js";
 import { type ClaimStore, type OutsideWork, type RecordOutcome, recordWork } from "./domain/record-usage.js";
-import { NO_ROW, type Run } from "./domain/run.js";
+import { NO_ROW } from "./domain/run.js";
 import { reportTimeSeries } from "./domain/time-series.js";
 import { reportUsage } from "./domain/usage-report.js";
 import { DAY_MS, HOUR_MS, type UsageStore } from "./domain/usage-store.js";
@@ -142,5 +142,5 @@ const STATES: Readonly<Record<RecordOutcome, UsageRecordState>> = {
   conflict: UsageRecordState.CONFLICTING,
 };
 
-const FORMATS: Readonly<Record<Format, ExportFormat>> = wordsOf(ExportFormat);
-const OUTCOMES: Readonly<Record<Run["outcome"], Outcome>> = wordsOf(Outcome);
+const FORMATS = wordsOf(ExportFormat);
+const OUTCOMES = wordsOf(Outcome);

@@ -15,7 +15,7 @@ import { DIMENSIONS, type Dimension, NO_ROW, type Row } from "./domain/run.js";
 import type { TimeSeries } from "./domain/time-series.js";
 import type { UsageFilter } from "./domain/usage-report.js";
 
-const DIMENSION: Readonly<Record<Dimension, DimensionMessage>> = wordsOf(DimensionMessage);
+const DIMENSION = wordsOf(DimensionMessage);
 
 /** Returns the dimensions of a request. Throws a Refusal for an unknown one and for one that is there twice. */
 export function groupingOf(

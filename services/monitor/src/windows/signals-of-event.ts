@@ -3,7 +3,7 @@ import { ErrorCategory, type TaskError } from "@ccsp/protos/ccsp/task/v1/task.js
 import { WindowState as StateMessage, type WindowSignal } from "@ccsp/protos/ccsp/usage/v1/window.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { wordOf, wordsOf } from "@ccsp/protos/words.js";
-import type { Login, Signal, WindowState } from "./domain/window.js";
+import type { Login, Signal } from "./domain/window.js";
 
 /** What an event says of the windows of a login. `resumed`: a person has opened the login's gate. */
 export interface Said extends Login {
@@ -12,7 +12,7 @@ export interface Said extends Login {
   readonly resumed: boolean;
 }
 
-const STATE: Readonly<Record<WindowState, StateMessage>> = wordsOf(StateMessage);
+const STATE = wordsOf(StateMessage);
 
 /**
  * Returns what the event says of usage windows, or undefined if it says nothing. The end of a run has what its engine

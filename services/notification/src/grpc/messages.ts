@@ -11,22 +11,15 @@ import {
 } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { wordOf, wordsOf } from "@ccsp/protos/words.js";
-import {
-  type Action,
-  bareNotice,
-  type Delivered,
-  type Delivery,
-  type Notice,
-  type Severity,
-} from "../domain/notice.js";
+import { bareNotice, type Delivered, type Delivery, type Notice } from "../domain/notice.js";
 import type { Undelivered } from "../domain/notice-store.js";
 import type { WatchedState } from "../issues/watch-issue.js";
 import { summaryOf } from "../text/render.js";
 import { safeNotice } from "../text/safe-notice.js";
 
-const SEVERITY: Readonly<Record<Severity, SeverityMessage>> = wordsOf(SeverityMessage);
-const ACTION: Readonly<Record<Action, NoticeAction>> = wordsOf(NoticeAction);
-const STATE: Readonly<Record<Delivery["state"], NotificationState>> = wordsOf(NotificationState);
+const SEVERITY = wordsOf(SeverityMessage);
+const ACTION = wordsOf(NoticeAction);
+const STATE = wordsOf(NotificationState);
 
 /** The state that a list asks for. */
 export const stateOf = (state: NotificationState): Delivery["state"] => wordOf(STATE, state) ?? "delivered";

@@ -7,7 +7,9 @@ const TYPE = "ccsp.notification.v1.Notification";
 
 /** Returns the JSON of the message of the API, on one line. Files and Redis store it. */
 export function toJsonLine(delivered: Delivered): string {
-  return JSON.stringify(toStoredJson(TYPE, delivered));
+  // A field that the message does not have would be left out without a word.
+  const message: Pick<Notification, keyof Delivered> = delivered;
+  return JSON.stringify(toStoredJson(TYPE, message));
 }
 
 export function fromJsonLine(line: string): Delivered {

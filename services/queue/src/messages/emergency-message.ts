@@ -8,7 +8,7 @@ import { wordOf, wordsOf } from "@ccsp/protos/words.js";
 import { type Emergency, type EmergencyLevel, type EmergencyReceipt } from "../domain/emergency/emergency.js";
 import type { EmergencyState } from "../domain/emergency/emergency-stop.js";
 
-const LEVELS: Readonly<Record<EmergencyLevel, LevelMessage>> = wordsOf(LevelMessage);
+const LEVELS = wordsOf(LevelMessage);
 
 /** Undefined for an unknown level. */
 export const levelOf = (level: LevelMessage): EmergencyLevel | undefined => wordOf(LEVELS, level);

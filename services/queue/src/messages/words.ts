@@ -5,7 +5,7 @@ import { wordOf, wordsOf } from "@ccsp/protos/words.js";
 import type { GateNames } from "../domain/gates/gates.js";
 import { type PriorityClass, STATES, type State } from "../domain/task/task.js";
 
-const PRIORITIES: Readonly<Record<PriorityClass, Priority>> = wordsOf(Priority);
+const PRIORITIES = wordsOf(Priority);
 
 export const priorityOf = (priority: PriorityClass): Priority => PRIORITIES[priority];
 
