@@ -91,7 +91,7 @@ describe("ccsp open", function () {
       env: { ...shell, PATH: dir },
     });
     assert.equal(stdout, `opened ${gateway.httpAddress}\n`);
-    assert.match(await readFile(asked, "utf8"), /session\/open\?code=/);
+    assert.match(await eventually(() => readFile(asked, "utf8")), /session\/open\?code=/);
   });
 
   it("prints the link if asked to, and where there is no screen or no browser", async () => {

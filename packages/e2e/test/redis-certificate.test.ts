@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, X509Certificate } from "node:crypto";
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -61,7 +61,11 @@ describe("follow-certificate.sh", function () {
     await issueCertificate(authority, { folder, name: { kind: "service", name: "redis" }, days: 1 }, from);
     return { folder, serial: new X509Certificate(await readFile(join(folder, "tls.crt"))).serialNumber };
   }
-  const put = (folder: string, file: string) => cp(join(folder, file), join(dir, "tls", file));
+  /** Replaces a file at once, as a program that renews certificates does. */
+  const put = async (folder: string, file: string) => {
+    await cp(join(folder, file), join(dir, "tls", `${file}.new`));
+    await rename(join(dir, "tls", `${file}.new`), join(dir, "tls", file));
+  };
 
   const follow = async (program: string, env: Readonly<Record<string, string>>): Promise<ManagedProcess> =>
     startProcess({

@@ -58,6 +58,11 @@ describe("the trace of an attempt", function () {
         { timeoutMs: 45_000 },
       );
       const { env }: { env: Record<string, string> } = JSON.parse(request.result?.text ?? "");
+      // A service that ends has three seconds to send its last spans.
+      await eventually(() => {
+        const names = traces.trace(TRACE).map(({ name }) => name);
+        for (const name of ["task.attempt", "engine.run claude-code"]) assert.ok(names.includes(name), names.join());
+      });
       await executor.stop();
 
       const spans = traces.trace(TRACE);
