@@ -104,7 +104,8 @@ describe("follow-certificate.sh", function () {
     await put(renewed.folder, "tls.key");
     await eventually(async () => assert.deepEqual(await handshake(port, ca), { serial: renewed.serial, fault: "" }));
     await eventually(() => assert.match(lines.at(-1) ?? "", /^Redis has taken the certificate/));
-    assert.equal(lines.length, 2, lines.join("\n"));
+    // A look while the key is replaced takes both, and the next look takes them again.
+    assert.equal(new Set(lines).size, 2, lines.join("\n"));
   });
 
   it("ends a Sentinel, which cannot take it while it runs, one pod after the other", async () => {
