@@ -56,8 +56,10 @@ describe("a consul:/// target", function () {
     await fixture.start("a", consul.url, "even");
     await fixture.start("b", consul.url, "even");
     const client = fixture.connect("consul:///even");
-    // On a busy machine, an instance may have missed a check.
-    await eventually(async () => assert.deepEqual(await ask(client, 20), { a: 10, b: 10 }));
+    // On a busy machine, an instance may have missed a check. Two calls go to both by chance in half of all tries.
+    await eventually(async () => {
+      for (let pair = 0; pair < 10; pair++) assert.deepEqual(await ask(client, 2), { a: 1, b: 1 });
+    });
   });
 
   it("finds an instance that crashed and came back under its name on another port", async () => {
@@ -214,7 +216,7 @@ describe("announcing an instance", function () {
       });
       await fixture.close();
       // Consul answers before its catalog shows the change.
-      await eventually(async () => assert.deepEqual(await listed(consulUrl, "early"), []));
+      await eventually(async () => assert.deepEqual(await registered(consulUrl, "early"), []));
     } finally {
       await consul.stop();
     }

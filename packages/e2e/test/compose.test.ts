@@ -91,7 +91,7 @@ describe("The images", () => {
         () => false,
       );
     try {
-      // It waits two seconds for this process.
+      // The health check waits two seconds for this process.
       await eventually(async () => assert.equal(await isReady(`0.0.0.0:${port}`), true));
       status = 503;
       assert.equal(await isReady(`0.0.0.0:${port}`), false);

@@ -41,11 +41,14 @@ describe("an emergency stop of a fleet with two queues, two executors and active
     queue(0, (of) => of.emergencyStop({ level, who: "ada", why: "a prompt leaks" }, { timeoutMs: scaled(5_000) }));
   /** The queue waits some seconds for the receipts. On a busy machine, the operator asks again. */
   const confirmedStop = (level: EmergencyLevel) =>
-    eventually(async () => {
-      const answer = await stop(level);
-      assert.equal(answer.confirmed, true);
-      return answer;
-    });
+    eventually(
+      async () => {
+        const answer = await stop(level);
+        assert.equal(answer.confirmed, true);
+        return answer;
+      },
+      { timeoutMs: 8_000, what: "all receipts" },
+    );
   const resume = () => queue(1, (of) => of.resumeQueue({ scope: EMERGENCY, who: "bob", why: "it is mended" }));
 
   /** Starts four runs that leave their process group and ignore SIGTERM. Returns their processes too. */

@@ -105,7 +105,9 @@ describe("follow-certificate.sh", function () {
     await eventually(async () => assert.deepEqual(await handshake(port, ca), { serial: renewed.serial, fault: "" }));
     await eventually(() => assert.match(lines.at(-1) ?? "", /^Redis has taken the certificate/));
     // A look while the key is replaced takes both, and the next look takes them again.
-    assert.equal(new Set(lines).size, 2, lines.join("\n"));
+    const [refused, ...taken] = lines;
+    assert.match(refused ?? "", /has not taken/);
+    assert.ok(taken.length <= 2 && taken.every((line) => line.startsWith("Redis has taken")), lines.join("\n"));
   });
 
   it("ends a Sentinel, which cannot take it while it runs, one pod after the other", async () => {

@@ -121,7 +121,7 @@ describe("the ops port", () => {
       ["setReady", 200],
       ["setDraining", 503],
     ] as const) {
-      // It waits a second for the end of the start.
+      // The question waits a second for the end of the start.
       await eventually(async () => {
         const { ops, get } = await serve();
         const asked = get("/ready");

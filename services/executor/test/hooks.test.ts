@@ -106,10 +106,11 @@ describe("the hooks of an executor", function () {
   });
 
   it("fail runs with a message of their own when the operator requires them", () =>
-    withRig(
+    withHooks(
       { CCSP_EXECUTOR_HOOKS: PLANTED, CCSP_HOOK_PLANTED_DO: "throw", CCSP_HOOK_PLANTED_REQUIRED: "true" },
-      async (rig) => {
+      async (rig, list) => {
         const failure = await failureOf(rig, rig.queue.add("[[text:never]]"));
+        assert.deepEqual((await list())[0]?.timeout, { seconds: 1n, nanos: 0 }, "the default");
         assert.equal(ErrorCategory[failure.category], "HOOK_FAILED");
         assert.match(failure.message, /^the required hook planted failed at before-execute/);
         assert.equal(failure.retryable, true);

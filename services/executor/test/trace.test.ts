@@ -58,10 +58,10 @@ describe("the trace of an attempt", function () {
         { timeoutMs: 45_000 },
       );
       const { env }: { env: Record<string, string> } = JSON.parse(request.result?.text ?? "");
-      // A service that ends has three seconds to send its last spans.
+      // At its end, a service has three seconds to send the rest. So the large part is sent before.
       await eventually(() => {
         const names = traces.trace(TRACE).map(({ name }) => name);
-        for (const name of ["task.attempt", "engine.run claude-code"]) assert.ok(names.includes(name), names.join());
+        assert.ok(names.includes("engine.run claude-code"), names.join());
       });
       await executor.stop();
 

@@ -255,7 +255,7 @@ describe("REST in front of a real queue", function () {
     const resume = (last: string) =>
       world.ask(`/api/v2/tasks/${id}/events`, "agent-8", { headers: { "last-event-id": last } });
     assert.match(await (await resume("1")).text(), /^id: 2\n/);
-    // A first answer of the queue that takes longer finds the stream begun.
+    // If the queue's first answer is late, the gateway has already answered 200.
     await eventually(async () => assert.equal((await resume("2")).status, 204));
     assert.equal((await resume("x")).status, 400);
     await eventually(async () => assert.equal((await world.ask(`/api/v2/tasks/${id}x/events`, "agent-8")).status, 404));

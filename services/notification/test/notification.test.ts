@@ -147,8 +147,8 @@ describe("notification", () => {
       );
       if (shares.every((share) => share > 0)) return;
       const task = `more${all.length}`;
-      all.push(task);
       await publish({ taskId: task, data: completed });
+      all.push(task);
       assert.fail(`shares: ${shares.join(", ")}`);
     });
     await eventually(async () => assert.deepEqual((await written()).sort(), all.toSorted()));

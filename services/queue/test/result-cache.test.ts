@@ -32,7 +32,7 @@ describe("a task that opts in to cached answers", () => {
     await leaks.check();
   });
 
-  /** Starts a replica whose cache has these levels. It is patient, because a busy machine may stop Redis for a while. */
+  /** Starts a replica whose cache has these levels. It waits up to a minute for each, because a busy machine may stop Redis. */
   const replica = async (levels: readonly Level[], { shared = false, patienceMs = 60_000 } = {}) => {
     const answers = createResultCache(levels, {
       observer: { lookedUp: () => undefined, wrote: () => undefined },
