@@ -180,9 +180,10 @@ describe("an OIDC issuer", function () {
     await issuer.stop();
     const failures: unknown[] = [];
     const by = await authenticatorFor(issuer.url, {}, (error) => void failures.push(error));
+    const began = performance.now();
     for (let calls = 0; calls < 5; calls += 1)
       await refused(by, idToken, "DEPENDENCY_UNAVAILABLE", /keys that verify tokens cannot be fetched now/);
-    assert.ok(failures.length <= 2, "at most one request a second");
+    assert.ok(failures.length <= 2 + (performance.now() - began) / 1_000, "at most one request a second");
     await issuer.start();
     await later(2, () => present(by, idToken));
     await issuer.stop();

@@ -87,11 +87,15 @@ describe("ccsp open", function () {
     const asked = await browser(0, "/bin/sleep 1");
     const shell = { ...process.env, ...env, CCSP_TOKEN: await tokenOf("alice"), DISPLAY: ":0" };
     // As a process of its own: only there nothing else keeps it alive.
-    const { stdout } = await run(process.execPath, ["--import", "tsx", "--conditions=ccsp-src", MAIN, "open"], {
-      env: { ...shell, PATH: dir },
-    });
-    assert.equal(stdout, `opened ${gateway.httpAddress}\n`);
-    assert.match(await readFile(asked, "utf8"), /session\/open\?code=/);
+    const open = () =>
+      run(process.execPath, ["--import", "tsx", "--conditions=ccsp-src", MAIN, "open"], {
+        env: { ...shell, PATH: dir },
+      });
+    assert.equal((await open()).stdout, `opened ${gateway.httpAddress}\n`);
+    assert.match(await eventually(() => readFile(asked, "utf8")), /session\/open\?code=/);
+    await browser(3, "/bin/sleep 1");
+    // The command waits two seconds. On a busy machine, the program may need longer to say that it cannot.
+    await eventually(async () => assert.match((await open()).stderr, /there is no browser here/));
   });
 
   it("prints the link if asked to, and where there is no screen or no browser", async () => {

@@ -34,11 +34,13 @@ const succeeded = (answer: string) =>
   }) as const;
 
 describe("client", () => {
+  /** The gateway is in this process: the client must not give it up while a busy machine stops both. */
+  const connectMs = 20_000;
   let gateway: FakeGateway;
   let client: CcspClient;
   beforeEach(async () => {
     gateway = await startFakeGateway();
-    client = createCcspClient({ target: gateway.target, token: "a-token" });
+    client = createCcspClient({ target: gateway.target, token: "a-token", connectMs });
   });
   afterEach(async () => {
     client.close();
@@ -251,7 +253,11 @@ describe("client", () => {
 
   it("gets a token before every call and sends the given trace context", async () => {
     let asked = 0;
-    const renewing = createCcspClient({ target: gateway.target, token: async () => `token-${(asked += 1)}` });
+    const renewing = createCcspClient({
+      target: gateway.target,
+      token: async () => `token-${(asked += 1)}`,
+      connectMs,
+    });
     const traceparent = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01";
     await renewing.capabilities();
     await renewing.submit({ prompt: "hello" }, { traceparent });
@@ -279,7 +285,7 @@ describe("client", () => {
   it("asks for a new token when the gateway calls it expired, and repeats the call once", async () => {
     let asked = 0;
     const jwt = () => `e30.${Buffer.from(JSON.stringify({ exp: 9e9, id: (asked += 1) })).toString("base64url")}.x`;
-    const renewing = createCcspClient({ target: gateway.target, token: jwt });
+    const renewing = createCcspClient({ target: gateway.target, token: jwt, connectMs });
     await renewing.capabilities();
     await renewing.capabilities();
     assert.equal(asked, 1, "a valid token is kept");
@@ -294,7 +300,7 @@ describe("client", () => {
     assert.equal(asked, 4);
     renewing.close();
 
-    const fixed = createCcspClient({ target: gateway.target, token: "fixed" });
+    const fixed = createCcspClient({ target: gateway.target, token: "fixed", connectMs });
     gateway.refuseNext(new Refusal("TOKEN_EXPIRED", "expired"));
     await assert.rejects(fixed.capabilities(), { name: "AuthenticationError", reason: "TOKEN_EXPIRED" });
     fixed.close();
@@ -316,7 +322,11 @@ describe("client", () => {
     assert.equal(gateway.headers.length, 2, "the fixed token was not tried again");
 
     const tokens = ["a-revoked-key", "a-new-key", "a-revoked-key"];
-    const renewing = createCcspClient({ target: gateway.target, token: () => tokens.shift() ?? "a-revoked-key" });
+    const renewing = createCcspClient({
+      target: gateway.target,
+      token: () => tokens.shift() ?? "a-revoked-key",
+      connectMs,
+    });
     const id = await submitted();
     const renewed = read(renewing, id);
     await eventually(() => assert.equal(gateway.watchers(), 1));
@@ -343,8 +353,15 @@ describe("client", () => {
     ];
     const checks = ways.map(async ([target, message]) => {
       const lost = createCcspClient({ target, token: "a-token" });
-      const calls = [lost.get("t"), lost.run({ prompt: "hello" }).result(), lost.submit({ prompt: "hello" })];
-      await Promise.all(calls.map((call) => assert.rejects(call, { name: "UnavailableError", message })));
+      const calls = [
+        () => lost.get("t"),
+        () => lost.run({ prompt: "hello" }).result(),
+        () => lost.submit({ prompt: "hello" }),
+      ];
+      // The client gives the resolver of names a quarter of a second.
+      await Promise.all(
+        calls.map((call) => eventually(() => assert.rejects(call(), { name: "UnavailableError", message }))),
+      );
       lost.close();
     });
     await Promise.all(checks);
@@ -463,7 +480,13 @@ describe("a client with TLS", () => {
     for (const [name, pem] of Object.entries({ ca, certificate, key })) await writeFile(file(name), pem);
     const files = { caFile: file("ca"), certificateFile: file("certificate"), keyFile: file("key") };
     const tls = { ...files, serverName: "gateway" };
-    const client = createCcspClient({ target: gateway.target, token: "t", tls, resumeMs: scaled(500) });
+    const client = createCcspClient({
+      target: gateway.target,
+      token: "t",
+      tls,
+      connectMs: 20_000,
+      resumeMs: scaled(500),
+    });
     try {
       assert.equal((await client.capabilities()).agentId, "alice");
       await gateway.stop();

@@ -60,7 +60,7 @@ describe("a call whose answer was lost", () => {
       const refused = await errorOf(submit());
       assert.deepEqual([refused.reason, refused.message], ["OVERLOADED", "too much to do"]);
       client.close();
-      client = createCcspClient({ target: "127.0.0.1:1", token: "a-token", connectMs: 200 });
+      client = createCcspClient({ target: "127.0.0.1:1", token: "a-token", connectMs: 2_000 });
       const unreached = await errorOf(submit());
       for (const error of [refused, unreached]) {
         assert.equal(error.mayHaveTakenEffect, false, error.message);

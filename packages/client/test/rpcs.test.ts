@@ -50,7 +50,7 @@ describe("the methods of the client", () => {
       lameDuckMs: 0,
       drainMs: 1_000,
     });
-    client = createCcspClient({ target: `127.0.0.1:${server.port}`, token: "a-token" });
+    client = createCcspClient({ target: `127.0.0.1:${server.port}`, token: "a-token", connectMs: 20_000 });
   });
   after(async () => {
     client.close();

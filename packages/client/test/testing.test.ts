@@ -25,7 +25,7 @@ describe("the gateway in memory for the tests of agents", () => {
   const open: { close(): void }[] = [];
   const start = async (options?: FakeGatewayOptions): Promise<{ gateway: FakeGateway; client: CcspClient }> => {
     const gateway = await startFakeGateway(options);
-    const client = createCcspClient({ target: gateway.target, token: "any" });
+    const client = createCcspClient({ target: gateway.target, token: "any", connectMs: 20_000 });
     open.push(client, gateway);
     return { gateway, client };
   };

@@ -56,8 +56,10 @@ describe("a consul:/// target", function () {
     await fixture.start("a", consul.url, "even");
     await fixture.start("b", consul.url, "even");
     const client = fixture.connect("consul:///even");
-    await answeredBy(client, ["a", "b"]);
-    assert.deepEqual(await ask(client, 20), { a: 10, b: 10 });
+    // On a busy machine, an instance may have missed a check. Two calls go to both by chance in half of all tries.
+    await eventually(async () => {
+      for (let pair = 0; pair < 10; pair++) assert.deepEqual(await ask(client, 2), { a: 1, b: 1 });
+    });
   });
 
   it("finds an instance that crashed and came back under its name on another port", async () => {
@@ -179,7 +181,7 @@ describe("when Consul stops and comes back empty", function () {
     await fixture.start("a", consul.url, "lasting");
     const b = await fixture.start("b", consul.url, "lasting");
     const client = fixture.connect("consul:///lasting");
-    await answeredBy(client, ["a", "b"]);
+    await eventually(async () => assert.deepEqual(await ask(client, 20), { a: 10, b: 10 }));
 
     await askDuring(client, consul.kill9());
     assert.deepEqual(await ask(client, 20), { a: 10, b: 10 });
@@ -213,7 +215,8 @@ describe("announcing an instance", function () {
         timeoutMs: 15_000,
       });
       await fixture.close();
-      assert.deepEqual(await listed(consulUrl, "early"), []);
+      // Consul answers before its catalog shows the change.
+      await eventually(async () => assert.deepEqual(await registered(consulUrl, "early"), []));
     } finally {
       await consul.stop();
     }

@@ -59,7 +59,9 @@ describe("a Consul with TLS that denies by default", function () {
   it("lists a service that registers with its own token, and channels find it", async () => {
     const as = (service: "queue" | "executor"): ConsulSettings => ({ url, caFile, tokenFile: tokens.fileOf(service) });
     const { port } = await fixture.start("a", as("queue"), "queue");
-    assert.deepEqual(await findInstances({ consul: as("executor"), name: "queue" }), [`127.0.0.1:${port}`]);
+    const instances = () => findInstances({ consul: as("executor"), name: "queue" });
+    // Consul answers before its catalog shows the change.
+    await eventually(async () => assert.deepEqual(await instances(), [`127.0.0.1:${port}`]));
     fixture.own(registerSchemes({ consul: as("executor"), log }));
     assert.equal(await fixture.connect("consul:///queue").whoAnswers(), "a");
   });

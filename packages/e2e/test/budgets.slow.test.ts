@@ -160,7 +160,7 @@ describe("a hold of a budget in a fleet without a monitor", function () {
     await assert.rejects(gateway.setBudgetHolds({ holds: [untilLater(60_000)] }), /only these may: monitor/);
     // She is connected before the hold begins.
     await alice.capabilities();
-    const hold = untilLater(8_000);
+    const hold = untilLater(20_000);
     const { endTime } = hold;
     await monitor.setBudgetHolds({ holds: [hold] });
     const { id } = await alice.submit({ prompt: "say:hello" });
@@ -172,7 +172,7 @@ describe("a hold of a budget in a fleet without a monitor", function () {
         assert.ok(startTime);
         return startTime;
       },
-      { timeoutMs: 30_000, what: "the start of the task" },
+      { timeoutMs: 40_000, what: "the start of the task" },
     );
     assert.ok(started >= endTime, `${started.toISOString()} is before ${endTime.toISOString()}`);
     for (const client of [monitor, gateway]) client.close();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, X509Certificate } from "node:crypto";
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -61,7 +61,11 @@ describe("follow-certificate.sh", function () {
     await issueCertificate(authority, { folder, name: { kind: "service", name: "redis" }, days: 1 }, from);
     return { folder, serial: new X509Certificate(await readFile(join(folder, "tls.crt"))).serialNumber };
   }
-  const put = (folder: string, file: string) => cp(join(folder, file), join(dir, "tls", file));
+  /** Replaces a file at once, as a program that renews certificates does. */
+  const put = async (folder: string, file: string) => {
+    await cp(join(folder, file), join(dir, "tls", `${file}.new`));
+    await rename(join(dir, "tls", `${file}.new`), join(dir, "tls", file));
+  };
 
   const follow = async (program: string, env: Readonly<Record<string, string>>): Promise<ManagedProcess> =>
     startProcess({
@@ -100,7 +104,10 @@ describe("follow-certificate.sh", function () {
     await put(renewed.folder, "tls.key");
     await eventually(async () => assert.deepEqual(await handshake(port, ca), { serial: renewed.serial, fault: "" }));
     await eventually(() => assert.match(lines.at(-1) ?? "", /^Redis has taken the certificate/));
-    assert.equal(lines.length, 2, lines.join("\n"));
+    // A look while the key is replaced takes both, and the next look takes them again.
+    const [refused, ...taken] = lines;
+    assert.match(refused ?? "", /has not taken/);
+    assert.ok(taken.length <= 2 && taken.every((line) => line.startsWith("Redis has taken")), lines.join("\n"));
   });
 
   it("ends a Sentinel, which cannot take it while it runs, one pod after the other", async () => {

@@ -21,7 +21,7 @@ describe("A reader of a task's events whose gateway is killed and started again"
       authorization: `Bearer ${await world.token("alice")}`,
       "content-type": "application/json",
     };
-    const words = Array.from({ length: 120 }, (_, at) => `word${at}`).join(" ");
+    const words = Array.from({ length: 240 }, (_, at) => `word${at}`).join(" ");
     const body = JSON.stringify({ spec: { prompt: `[[text:${words}]] [[delay:100]]` } });
     const submitted = await fetch(`${world.fleet.httpAddress}/api/v2/tasks`, { method: "POST", headers, body });
     const { task }: { readonly task: { readonly id: string } } = JSON.parse(await submitted.text());

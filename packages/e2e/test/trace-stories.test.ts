@@ -14,7 +14,7 @@ describe("the traces of tasks", function () {
 
   before(async () => {
     world = await startWorld({ engine: "scripted", env: { CCSP_QUEUE_TRACE_LABELS: "team" } });
-    teller = { world, client: world.client("alice"), longRunWords: 400 };
+    teller = { world, client: world.client("alice"), longRunWords: 1_000 };
   });
   after(() => world.close());
 

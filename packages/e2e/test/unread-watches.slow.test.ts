@@ -13,7 +13,7 @@ const WATCHES = 200;
  */
 const MOST_GROWTH_MB = 500;
 /** Without turns on the connection to the queue, no call had an answer within its 10 s until all 600 MB had come. */
-const MOST_MS = 5_000;
+const MOST_MS = 10_000;
 /** On two idle cores, the 600 MB take some 10 s. */
 const MEASURED_MS = 20_000;
 
@@ -51,14 +51,14 @@ describe("200 watches of a large answer that read nothing", function () {
       times.push(performance.now() - start);
       most = Math.max(most, (await gatewayMb()) - before);
     };
-    await eventually(
-      async () => {
-        await ask();
-        assert.ok(begun >= 10, `${begun} watches have begun`);
-      },
-      { timeoutMs: 120_000 },
-    );
-    for (const end = performance.now() + MEASURED_MS; performance.now() < end; ) await ask();
+    let end = Number.POSITIVE_INFINITY;
+    const asked = (async () => {
+      while (performance.now() < end) await ask();
+    })();
+    const enough = eventually(() => assert.ok(begun >= 10, `${begun} watches have begun`), { timeoutMs: 120_000 });
+    await Promise.race([enough, asked]);
+    end = performance.now() + MEASURED_MS;
+    await asked;
     const slowest = Math.max(...times);
     console.log(
       `the gateway grew by ${most} MB, and the slowest of ${times.length} calls took ${slowest.toFixed(0)} ms`,

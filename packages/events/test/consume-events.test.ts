@@ -35,7 +35,7 @@ describe("consumeEvents", () => {
   let open: { close(): Promise<void> }[];
 
   before(async () => {
-    server = await startRedis({ appendOnly: true });
+    server = await startRedis({ appendOnly: true, args: ["--appendfsync", "no"] });
   });
   after(() => server.stop());
 

@@ -126,7 +126,7 @@ describe("a server that limits its callers", () => {
   });
 
   it("ends a request whose body does not arrive in time, with the reason, and serves the waiting ones", async () => {
-    const { server, refused } = await serve({}, { callers: bounds({ unfinishedRequests: 1, bodyMs: 50 }) });
+    const { server, refused } = await serve({}, { callers: bounds({ unfinishedRequests: 1, bodyMs: 1_000 }) });
     const session = await raw(server);
     const [slow, next] = [begin(session, "alice"), begin(session, "alice")];
     next.end(FRAMED);

@@ -80,16 +80,19 @@ describe("a unary call to a target that stops and starts", () => {
 
   it("is tried four times on UNAVAILABLE, and once on anything else", async () => {
     const tries = { get: 0, cancel: 0 };
-    const queue = await fixture.serveAndConnect({
-      async get() {
-        tries.get += 1;
-        throw new Refusal("DEPENDENCY_UNAVAILABLE", "Redis is away");
+    const queue = await fixture.serveAndConnect(
+      {
+        async get() {
+          tries.get += 1;
+          throw new Refusal("DEPENDENCY_UNAVAILABLE", "Redis is away");
+        },
+        async cancel() {
+          tries.cancel += 1;
+          throw new Refusal("TASK_NOT_FOUND", "no such task");
+        },
       },
-      async cancel() {
-        tries.cancel += 1;
-        throw new Refusal("TASK_NOT_FOUND", "no such task");
-      },
-    });
+      { server: { repeatWithinMs: 60_000 } },
+    );
     assert.equal((await failure(queue.get({}))).message, "Redis is away");
     await failure(queue.cancel({}));
     assert.deepEqual(tries, { get: 4, cancel: 1 });
@@ -124,12 +127,15 @@ describe("a unary call to a target that stops and starts", () => {
 
   it("is tried four times in total when a service behind the called one cannot be reached", async () => {
     let tries = 0;
-    const back = await fixture.serveAndConnect({
-      async get() {
-        tries += 1;
-        throw new Refusal("DEPENDENCY_UNAVAILABLE", "Redis is away");
+    const back = await fixture.serveAndConnect(
+      {
+        async get() {
+          tries += 1;
+          throw new Refusal("DEPENDENCY_UNAVAILABLE", "Redis is away");
+        },
       },
-    });
+      { server: { repeatWithinMs: 60_000 } },
+    );
     const front = await fixture.serveAndConnect({ get: (request, context) => back.get(request, context) });
     assert.equal((await failure(front.get({}))).message, "Redis is away");
     assert.equal(tries, 4);

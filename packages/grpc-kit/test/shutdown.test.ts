@@ -12,18 +12,21 @@ describe("a server that closes", () => {
 
   it("ends streams with SHUTTING_DOWN and lets unary calls finish", async () => {
     const [called, answer, watching] = [gate(), gate(), gate()];
-    const server = await fixture.serve({
-      async get() {
-        called.open();
-        await answer.opened;
-        return taskNamed("late");
+    const server = await fixture.serve(
+      {
+        async get() {
+          called.open();
+          await answer.opened;
+          return taskNamed("late");
+        },
+        async *watch(_, { signal }) {
+          yield entry(1);
+          watching.open();
+          await once(signal, "abort");
+        },
       },
-      async *watch(_, { signal }) {
-        yield entry(1);
-        watching.open();
-        await once(signal, "abort");
-      },
-    });
+      { drainMs: 60_000 },
+    );
     const queue = fixture.connect(server);
     const call = queue.get({});
     const stream = failure(drain(queue.watch({})));

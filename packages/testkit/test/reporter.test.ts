@@ -50,6 +50,8 @@ for (const { how, flags, failed } of [
       try {
         await eventually(() => assert.match(tests.output(), /fails-then-hangs\.ts:4:/));
         await eventually(() => assert.match(tests.output(), /✔ passes/));
+        // The report of a file that has ended numbers its failures.
+        await eventually(() => assert.match(tests.output(), /\d\) fails too/));
       } finally {
         // Ctrl-C sends the same signal.
         tests.kill("SIGINT");

@@ -58,6 +58,7 @@ describe("the hooks of an executor", function () {
       CCSP_CLAUDE_CODE_BASE_URL: simulator.url,
       CCSP_EXECUTOR_HOOKS: EXAMPLE,
       CCSP_HOOK_AUDIT_FILE: file,
+      CCSP_HOOK_AUDIT_TIMEOUT: "60s",
     };
     try {
       await withHooks(env, async (rig, list) => {
@@ -82,7 +83,7 @@ describe("the hooks of an executor", function () {
           [hook?.name, hook?.origin, hook?.points, hook?.required, hook?.calls, hook?.failures],
           ["audit", EXAMPLE, ["before-execute", "after-execute", "on-error"], true, 4n, 0n],
         );
-        assert.deepEqual(hook?.timeout, { seconds: 1n, nanos: 0 });
+        assert.deepEqual(hook?.timeout, { seconds: 60n, nanos: 0 });
       });
     } finally {
       await simulator.close();
@@ -105,10 +106,11 @@ describe("the hooks of an executor", function () {
   });
 
   it("fail runs with a message of their own when the operator requires them", () =>
-    withRig(
+    withHooks(
       { CCSP_EXECUTOR_HOOKS: PLANTED, CCSP_HOOK_PLANTED_DO: "throw", CCSP_HOOK_PLANTED_REQUIRED: "true" },
-      async (rig) => {
+      async (rig, list) => {
         const failure = await failureOf(rig, rig.queue.add("[[text:never]]"));
+        assert.deepEqual((await list())[0]?.timeout, { seconds: 1n, nanos: 0 }, "the default");
         assert.equal(ErrorCategory[failure.category], "HOOK_FAILED");
         assert.match(failure.message, /^the required hook planted failed at before-execute/);
         assert.equal(failure.retryable, true);

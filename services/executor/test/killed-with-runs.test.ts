@@ -39,7 +39,8 @@ describe("an executor that is killed with runs, and the real queue", function ()
     const [gate, runs, ends] = [queue.file("gate"), queue.file("runs"), queue.file("executor", "ends")];
     const id = await queue.add(`[[first:9:${runs}]][[gate:${gate}]][[text:once]]`);
     const first = await boot();
-    await eventually(async () => assert.equal((await queue.get(id))?.attempt, 1), { timeoutMs: 30_000 });
+    // The engine has begun, so the executor knows of the lease.
+    await eventually(async () => assert.equal((await readFile(runs)).length, 1), { timeoutMs: 30_000 });
     queue.process().kill("SIGKILL");
     await queue.process().exited;
     await writeFile(gate, "");

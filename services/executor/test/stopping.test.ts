@@ -15,7 +15,7 @@ describe("an executor that stops", function () {
   afterEach(() => expectProcesses(0));
 
   it("lets a run end within its drain time, takes no more work, and exits with 0", () =>
-    withRig({ CCSP_EXECUTOR_DRAIN: "10s" }, async (rig) => {
+    withRig({ CCSP_EXECUTOR_DRAIN: "60s", CCSP_DRAIN_TIMEOUT: "90s" }, async (rig) => {
       const gate = join(rig.dir, "gate");
       const task = rig.queue.add(`[[gate:${gate}]][[text:finished]]`);
       await eventually(() => expectProcesses(1, task));
@@ -28,14 +28,23 @@ describe("an executor that stops", function () {
     }));
 
   it("ends remaining runs after that, gives the lease back, and leaves no file on disk", () =>
-    withRig({}, async (rig) => {
-      const task = rig.queue.add("[[ignore-sigterm]][[grandchild-setsid]][[hang]]");
+    // The executor has this grace, and two seconds more, to end the runs and to tell the queue.
+    withRig({ CCSP_EXECUTOR_KILL_GRACE: "20s", CCSP_DRAIN_TIMEOUT: "40s" }, async (rig) => {
+      const task = rig.queue.add("[[grandchild-setsid]][[hang]]");
       await eventually(() => expectProcesses(2, task));
       assert.equal(await rig.stop(), 0);
       await expectProcesses(0);
       assert.equal(rig.queue.recordOf(task).ended?.how, "release");
       assert.equal(rig.queue.syncs.at(-1)?.leases.length, 0);
       assert.equal(existsSync(join(rig.dir, "executor")), false);
+    }));
+
+  it("ends a run that resists, and exits in time", () =>
+    withRig({}, async (rig) => {
+      const task = rig.queue.add("[[ignore-sigterm]][[grandchild-setsid]][[hang]]");
+      await eventually(() => expectProcesses(2, task));
+      assert.equal(await rig.stop(), 0);
+      await expectProcesses(0);
     }));
 
   it("exits in time when the queue cannot be reached", () =>
@@ -89,7 +98,7 @@ describe("an executor that is killed", function () {
     await start();
     await eventually(() => assert.ok(queue.syncs.length > syncs), { timeoutMs: 45_000 });
     await expectProcesses(0);
-    assert.ok(lines.some((line) => line.includes("ended processes that an earlier boot left")));
+    await eventually(() => assert.ok(lines.some((line) => line.includes("ended processes that an earlier boot left"))));
   });
 
   it("is not confused with a living one: a second executor with the same id does not start", async () => {

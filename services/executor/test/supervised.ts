@@ -50,8 +50,8 @@ export async function supervised(): Promise<Supervised> {
       folder: join(dir, String(runs)),
       temporary: join(dir, "tmp"),
       path: "/usr/bin:/bin",
-      silenceMs: 10_000,
-      stallMs: 10_000,
+      silenceMs: 60_000,
+      stallMs: 60_000,
       graceMs: 500,
       limits: { memoryBytes: 0, processes: 0 },
       cgroups: undefined,
@@ -82,7 +82,7 @@ export async function supervised(): Promise<Supervised> {
         assert.equal(entries.filter((entry) => entry.endsWith("waits")).length, many);
       }),
     async start(script, options = {}) {
-      const { wallMs = 10_000 } = options;
+      const { wallMs = 60_000 } = options;
       return (await launch(script, options)).use({ input: "", wallMs }, { waited: false });
     },
     async close() {

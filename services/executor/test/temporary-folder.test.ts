@@ -37,7 +37,7 @@ describe("the temporary folder of a run", () => {
         const one = await start('touch "$TMPDIR/left"; echo "$TMPDIR"', placed("1"));
         const two = await launch('read line; echo "$TMPDIR"', placed("2"));
         const first = (await readAll(one)).trim();
-        const used = two.use({ input: "x\n", wallMs: 5_000 }, { waited: true });
+        const used = two.use({ input: "x\n", wallMs: 60_000 }, { waited: true });
         const second = (await readAll(used)).trim();
         assert.notEqual(first, second);
         for (const tmp of [first, second]) {

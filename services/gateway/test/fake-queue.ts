@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { Refusal } from "@ccsp/errors";
+import { freePort } from "@ccsp/fleet";
 import { type GrpcServer, type Handlers, implementSome, serveGrpc } from "@ccsp/grpc-kit";
 import {
   type EnqueueRequest,
@@ -119,7 +120,8 @@ export async function startFakeQueue(): Promise<FakeQueue> {
       lameDuckMs: 0,
       drainMs: 1_000,
     });
-  let server = await serve(0);
+  // The operating system gives a port of its own choice to others while this server is away.
+  let server = await serve(await freePort());
   const { port } = server;
 
   return {

@@ -61,7 +61,10 @@ describe("API keys and revocations", function () {
     const users = await readFile(new URL("../../../deploy/redis/users.acl", import.meta.url), "utf8");
     const gatewayUser = /^user gateway .*$/m.exec(users)?.[0].replace("#SHA256-OF-PASSWORD", ">password");
     await writeFile(join(folder, "users.acl"), `user default on nopass ~* &* +@all\n${gatewayUser}\n`);
-    server = await startRedis({ appendOnly: true, args: ["--aclfile", join(folder, "users.acl")] });
+    server = await startRedis({
+      appendOnly: true,
+      args: ["--appendfsync", "no", "--aclfile", join(folder, "users.acl")],
+    });
     redis = await openRedis(server.url, { log, name: "test" });
     // Everything here is done by the user that deploy/redis/users.acl gives the gateway.
     limited = await openRedis(server.url.replace("redis://", "redis://gateway:password@"), { log, name: "gateway" });

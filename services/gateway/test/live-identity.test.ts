@@ -103,7 +103,7 @@ describe("who is at the other end of a WebSocket", function () {
   });
 
   it("is forgotten when the token expires, unless a newer one of the same caller came before", async () => {
-    const short = await tokenOf("ann", ROLES.agent, 6);
+    const short = await tokenOf("ann", ROLES.agent, 15);
     const [expiring, renewed] = [connect(bearing(short)), connect(bearing(short))];
     await renewed.latest("ready");
     renewed.send({ op: "auth", token: await tokenOf("bob") });

@@ -201,10 +201,10 @@ describe("sign-in", function () {
       assert.deepEqual(answer.cookies, []);
       return reasonOf(answer);
     };
+    const began = performance.now();
     for (let failed = 0; failed < 3; failed += 1) assert.equal(await attempt(), "TOKEN_INVALID");
-    const failed = performance.now();
     const next = await attempt();
-    assert.ok(next === "CALLER_LIMIT" || performance.now() - failed > 1_000, "the third failure locks for a second");
+    assert.ok(next === "CALLER_LIMIT" || performance.now() - began > 1_000, "the third failure locks for a second");
     // A busy machine may miss that second. The next lock-out is longer.
     await eventually(async () => assert.equal(await attempt(), "CALLER_LIMIT"));
   });

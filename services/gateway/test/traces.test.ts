@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { eventually, scaled } from "@ccsp/testkit";
+import { eventually } from "@ccsp/testkit";
 import { type Span, serveTraces } from "@ccsp/trace-store";
 import { type ReadSpans, spanReader } from "../src/traces/read-spans.js";
 import { traceOf } from "../src/traces/task-trace.js";
@@ -152,7 +152,7 @@ describe("the spans of a trace", () => {
     servers.push(server);
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
-    return spanReader(`http://127.0.0.1:${port}/jaeger/`, scaled(5_000));
+    return spanReader(`http://127.0.0.1:${port}/jaeger/`, 60_000);
   }
 
   it("come from Jaeger's query service, with parents, services and failures", async () => {

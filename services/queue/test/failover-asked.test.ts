@@ -13,6 +13,8 @@ const SETUPS = [
     async start() {
       const setup = await startRedisSentinel();
       const sentinel = setup.url.replace("redis+sentinel", "redis").replace(/,.*/, "");
+      // A Sentinel that stands still for longer would give the failover up, and nobody asks for another.
+      await tell(sentinel, "sentinel", "set", "main", "failover-timeout", "600000");
       return { setup, ask: () => tell(sentinel, "sentinel", "failover", "main"), next: setup.replica };
     },
   },

@@ -19,7 +19,7 @@ for (const shards of [1, 4]) {
     let server: RedisServer;
     let world: World;
     before(async () => {
-      server = await startRedis({ appendOnly: true });
+      server = await startRedis({ appendOnly: true, args: ["--appendfsync", "no"] });
       world = await startWorld({ server, shards });
     });
     after(async () => {

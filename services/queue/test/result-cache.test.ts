@@ -32,11 +32,12 @@ describe("a task that opts in to cached answers", () => {
     await leaks.check();
   });
 
-  /** Starts a replica whose cache has these levels. */
-  const replica = async (levels: readonly Level[], { shared = false } = {}) => {
+  /** Starts a replica whose cache has these levels. It waits up to a minute for each, because a busy machine may stop Redis. */
+  const replica = async (levels: readonly Level[], { shared = false, patienceMs = 60_000 } = {}) => {
     const answers = createResultCache(levels, {
       observer: { lookedUp: () => undefined, wrote: () => undefined },
       now: Date.now,
+      patienceMs,
     });
     closing.push(async () => answers.close());
     const served = await serveReplica(world, {
@@ -274,7 +275,7 @@ describe("a task that opts in to cached answers", () => {
       find: async () => Promise.reject(new Error("EIO")),
       put: async () => new Promise<never>(() => undefined),
     };
-    const one = await replica([broken]);
+    const one = await replica([broken], { patienceMs: 250 });
     const { id } = await enqueue(one.client, opted());
     assert.deepEqual(await run(one), [id]);
     assert.equal((await enqueue(one.client, opted())).state, TaskState.QUEUED);
