@@ -128,7 +128,7 @@ describe("OperatorService in front of real services", function () {
       CCSP_JWT_SECRET: SECRET,
     });
     operators = createClient(OperatorServiceService, gateway);
-    alice = createCcspClient({ target: gateway, token: () => tokenOf("alice", ROLES.agent) });
+    alice = createCcspClient({ target: gateway, token: () => tokenOf("alice", ROLES.agent), connectMs: 60_000 });
   });
   after(async () => {
     operators?.close();
