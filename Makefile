@@ -57,7 +57,7 @@ packages:
 	@deploy/setup.sh node
 
 ##@ Test it
-# Tests start some thousand processes. With what Node has compiled before, each of them starts faster.
+# Tests and benchmarks start some thousand processes. With what Node has compiled before, each of them starts faster.
 test test-integration test-e2e bench-brief: export NODE_COMPILE_CACHE ?= $(CURDIR)/.tools/cache/node
 test: setup ## run all tests except the slow ones, four files at a time
 	@$(FAST) $(SIDE_BY_SIDE) $(BY_TURNS) $(UNIT)
@@ -173,12 +173,13 @@ bench-rest: setup ## compare a submit by REST with one by gRPC, 1 minute
 bench-traces: setup ## count the spans of a task and of an idle minute, 3 minutes
 	@node --import tsx --conditions ccsp-src packages/e2e/bench/traces.ts
 
-# The figures mean nothing. CI runs it, so that no benchmark breaks unseen.
+# The figures mean nothing. CI runs it, so that no benchmark breaks unseen. Two at a time use both cores of CI, and the
+# set-up has just run.
 bench-brief: setup ## start each benchmark for a moment, to see that it works
-	@printf '%s\n' $(BENCHES) | xargs -P 2 -I NAME bash -c 'log=.tools/log/NAME.log; \
-	  BRIEF=1 $(MAKE) --no-print-directory --old-file=setup NAME >$$log 2>&1 && \
+	@printf '%s\n' $(BENCHES) | xargs -n 1 -P 2 bash -c 'log=.tools/log/$$0.log; \
+	  BRIEF=1 $(MAKE) --no-print-directory --old-file=setup $$0 >$$log 2>&1 && \
 	    grep -q "^ratio" $$log && ! grep "^ratio.* NaN" $$log || \
-	    { tail -n 30 $$log; echo "failed: make NAME"; exit 1; }'
+	    { printf "%s\nfailed: make %s\n" "$$(tail -n 30 $$log)" $$0; exit 1; }'
 
 ##@ Change it
 # It needs Docker. deploy/docker/build.sh --help names the variables.
