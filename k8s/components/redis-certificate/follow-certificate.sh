@@ -28,6 +28,8 @@ case $program in
       # While the certificate and the key do not belong together, Redis refuses both and keeps what it has.
       answer=$(set_files "$3")
       if [ "$answer" = OK ]; then
+        # If the files changed meanwhile, nobody knows which of them Redis has read. The next look sets them again.
+        [ "$(content)" = "$found" ] || continue
         [ -z "$taken$told" ] || echo "Redis has taken the certificate in $folder"
         taken=$found told=''
       elif [ "$answer" != "$told" ]; then

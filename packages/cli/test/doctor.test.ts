@@ -254,10 +254,13 @@ describe("ccsp doctor", function () {
       const findings = await examine(await openSite(memoryIo({ env }).io, options, env, now));
       return findings.filter(({ check }) => check === "clocks").map(({ state, detail }) => `${state} ${detail}`);
     };
-    // The answer may take some seconds, and the time is from its middle.
-    await eventually(async () => assert.match((await look(0)).join(), /^ok /));
-    assert.match((await look(20_000)).join(), /^warn its clock is (1[789]|2[012])\.\d s behind this host: /);
-    assert.match((await look(-90_000)).join(), /^fail its clock is (8[789]|9[012])\.\d s ahead of this host: /);
+    // The clock is compared with the middle of the call, so a call that a busy machine stops gives another difference.
+    for (const [aheadMs, said] of [
+      [0, /^ok /],
+      [20_000, /^warn its clock is (19|20)\.\d s behind this host: /],
+      [-90_000, /^fail its clock is (89|90)\.\d s ahead of this host: /],
+    ] as const)
+      await eventually(async () => assert.match((await look(aheadMs)).join(), said));
   });
 
   it("tries the sandbox of runs with the settings of the executor, and warns if it is off", async () => {

@@ -123,7 +123,8 @@ async function openWorld(
     lines,
     token,
     client(agent) {
-      const client = createCcspClient({ target: fleet.gatewayAddress, token: () => token(agent) });
+      // A busy machine may stop the gateway, or this process, for longer than a client waits for its first connection.
+      const client = createCcspClient({ target: fleet.gatewayAddress, token: () => token(agent), connectMs: 60_000 });
       opened.push(() => client.close());
       return client;
     },

@@ -66,8 +66,7 @@ export async function tryCall(path: string, { target, credentials, authorization
 function outcomeOf({ code, reason, answered, message }: CallError): Outcome {
   if (code === status.DEADLINE_EXCEEDED) return "in";
   if (!answered && code === status.UNAVAILABLE) {
-    // The server ends the connection after its alert. A client that is late reads only that end.
-    return /alert|ECONNRESET|EPIPE|socket hang up/.test(message) ? "no connection" : `no connection: ${message}`;
+    return message.includes("alert") ? "no connection" : `no connection: ${message}`;
   }
   if (NOT_LET_IN.includes(reason)) return reason ?? "";
   // A server without this RPC, and one whose rule is forgotten, let nobody in.

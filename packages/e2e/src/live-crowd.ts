@@ -73,7 +73,7 @@ export async function measureCrowd({ readers, silent, seconds }: CrowdOptions): 
     const quiet = await inTurn(silent, (at) => connect(at, SUBSCRIPTIONS_OF_SILENT));
     for (const each of quiet) each.pause();
     const before = await memory();
-    const client = createCcspClient({ target: gateway.address, token: () => token("ann") });
+    const client = createCcspClient({ target: gateway.address, token: () => token("ann"), connectMs: 60_000 });
     opened.push(() => client.close());
     const events = await makeEvents(client, seconds);
     await eventually(() => assert.ok(reading.every(({ seen }) => seen.length === events)), PATIENCE).catch(

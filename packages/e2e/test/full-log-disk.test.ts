@@ -52,7 +52,7 @@ describe("A service whose log disk is full", function () {
         assert((await service.metric(`ccsp_log_write_failures_total{service="${name}"}`)) > 0);
       });
       if (name === "queue") return; // the queue is stopped last
-      assert.deepEqual(await service.process.stop(60_000), { code: 0, signal: null });
+      assert.deepEqual(await service.process.stop(), { code: 0, signal: null });
     });
   }
 });

@@ -17,7 +17,7 @@ describe("200 tasks from 4 agents through the real CLI, with 2 executors, while 
   this.timeout(600_000);
   let world: World;
   before(async () => {
-    world = await startWorld({ replicas: { executor: 2 }, slots: SLOTS / 2, env: { CCSP_QUEUE_LEASE: "15s" } });
+    world = await startWorld({ replicas: { executor: 2 }, slots: SLOTS / 2, env: { CCSP_QUEUE_LEASE: "5s" } });
   });
   after(() => world.close());
 

@@ -41,7 +41,7 @@ describe(`the services of release ${RELEASE}, replaced one after the other while
     undo.push(() => installation.close());
     const { world } = installation;
     const token = () => world.token("alice", { scopes: SCOPES });
-    client = earlier.createCcspClient({ target: world.fleet.gatewayAddress, token });
+    client = earlier.createCcspClient({ target: world.fleet.gatewayAddress, token, connectMs: 60_000 });
     undo.push(() => client.close());
     ids = await makeTasks();
   });

@@ -289,7 +289,7 @@ async function environmentAt(port: number): Promise<Record<string, string>> {
 
 /** Repeats `check` until it does not throw. Only a failing test waits that long. */
 async function until(check: () => unknown): Promise<void> {
-  for (const deadline = Date.now() + 30_000; ; ) {
+  for (const deadline = Date.now() + 10_000; ; ) {
     try {
       await check();
       return;

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { declaredMetrics, declareTracedHistogram } from "@ccsp/metrics";
-import { eventually } from "@ccsp/testkit";
 import { pino } from "pino";
 import { Counter } from "prom-client";
 import { describeError } from "../src/describe-error.js";
@@ -121,14 +120,11 @@ describe("the ops port", () => {
       ["setReady", 200],
       ["setDraining", 503],
     ] as const) {
-      // The question waits a second for the end of the start.
-      await eventually(async () => {
-        const { ops, get } = await serve();
-        const asked = get("/ready");
-        await get("/health");
-        ops[become]();
-        assert.equal((await asked).status, status);
-      });
+      const { ops, get } = await serve();
+      const asked = get("/ready");
+      await get("/health");
+      ops[become]();
+      assert.equal((await asked).status, status);
     }
   });
 

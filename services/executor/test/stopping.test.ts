@@ -28,23 +28,14 @@ describe("an executor that stops", function () {
     }));
 
   it("ends remaining runs after that, gives the lease back, and leaves no file on disk", () =>
-    // The executor has this grace, and two seconds more, to end the runs and to tell the queue.
-    withRig({ CCSP_EXECUTOR_KILL_GRACE: "20s", CCSP_DRAIN_TIMEOUT: "40s" }, async (rig) => {
-      const task = rig.queue.add("[[grandchild-setsid]][[hang]]");
+    withRig({}, async (rig) => {
+      const task = rig.queue.add("[[ignore-sigterm]][[grandchild-setsid]][[hang]]");
       await eventually(() => expectProcesses(2, task));
       assert.equal(await rig.stop(), 0);
       await expectProcesses(0);
       assert.equal(rig.queue.recordOf(task).ended?.how, "release");
       assert.equal(rig.queue.syncs.at(-1)?.leases.length, 0);
       assert.equal(existsSync(join(rig.dir, "executor")), false);
-    }));
-
-  it("ends a run that resists, and exits in time", () =>
-    withRig({}, async (rig) => {
-      const task = rig.queue.add("[[ignore-sigterm]][[grandchild-setsid]][[hang]]");
-      await eventually(() => expectProcesses(2, task));
-      assert.equal(await rig.stop(), 0);
-      await expectProcesses(0);
     }));
 
   it("exits in time when the queue cannot be reached", () =>

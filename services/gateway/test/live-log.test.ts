@@ -45,7 +45,7 @@ describe("the log of a task over the WebSocket", function () {
       },
       onLine: (line) => lines.push(line),
     });
-    ann = createCcspClient({ target: gateway.address, token: () => tokenOf("ann") });
+    ann = createCcspClient({ target: gateway.address, token: () => tokenOf("ann"), connectMs: 60_000 });
   });
   afterEach(async () => {
     for (const client of clients.splice(0)) client.close();

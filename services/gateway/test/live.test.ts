@@ -73,7 +73,7 @@ describe("the WebSocket of the gateway", function () {
     return (await client.latest("subscribed", id)).cursor ?? assert.fail();
   };
   const sdk = (agent: string): CcspClient => {
-    const client = createCcspClient({ target: gateway.address, token: () => tokenOf(agent) });
+    const client = createCcspClient({ target: gateway.address, token: () => tokenOf(agent), connectMs: 60_000 });
     clients.push(client);
     return client;
   };
@@ -147,7 +147,11 @@ describe("the WebSocket of the gateway", function () {
     gateway.process.kill("SIGKILL");
     await gateway.process.exited;
     await first.closed;
-    const direct = createCcspClient({ target: (await startAside()).address, token: () => tokenOf("ann") });
+    const direct = createCcspClient({
+      target: (await startAside()).address,
+      token: () => tokenOf("ann"),
+      connectMs: 60_000,
+    });
     clients.push(direct);
     // More than a page of earlier events, while nobody follows.
     const meanwhile = await submit(direct, 250);

@@ -58,7 +58,7 @@ describe("a revocation, with two gateways", function () {
 
   const first = () => operators[0] ?? assert.fail();
   const sdk = (bearer: string, gateway: number): CcspClient => {
-    const client = createCcspClient({ target: gateways[gateway]?.address ?? "", token: bearer });
+    const client = createCcspClient({ target: gateways[gateway]?.address ?? "", token: bearer, connectMs: 60_000 });
     clients.push(client);
     return client;
   };

@@ -62,13 +62,10 @@ describe("the queue service", () => {
     const [lease] = other.leases;
     assert.ok(lease);
     assert.equal(lease.taskId, task?.id);
-    // Afterwards this lease cannot expire. On a busy machine, it may have expired before.
-    const inTime = await service.client
-      .complete({ taskId: lease.taskId, fence: lease.fence, result: result() })
-      .then(() => true)
-      .catch(() => false);
+    // So that the second lease does not expire too.
+    await service.client.complete({ taskId: lease.taskId, fence: lease.fence, result: result() });
     const metrics = await (await service.ops("/metrics")).text();
-    assert.match(metrics, inTime ? /leases_expired_total(\{[^}]*\})? 1$/m : /leases_expired_total(\{[^}]*\})? [1-9]/);
+    assert.match(metrics, /ccsp_queue_leases_expired_total(\{[^}]*\})? 1/);
     await service.stop();
   });
 

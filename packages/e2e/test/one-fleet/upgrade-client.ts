@@ -14,7 +14,11 @@ export const upgradeClient = (world: () => World): Mocha.Suite =>
     let client: EarlierCalls;
     before(async () => {
       const earlier = await loadClient();
-      client = earlier.createCcspClient({ target: world().fleet.gatewayAddress, token: () => world().token("alice") });
+      client = earlier.createCcspClient({
+        target: world().fleet.gatewayAddress,
+        token: () => world().token("alice"),
+        connectMs: 60_000,
+      });
     });
     after(() => client?.close());
 
@@ -111,7 +115,7 @@ describe(`today's client, at a gateway that answers like release ${RELEASE}`, ()
       },
     });
     const port = await promisify(server.bindAsync.bind(server))("127.0.0.1:0", ServerCredentials.createInsecure());
-    const client = createCcspClient({ target: `127.0.0.1:${port}`, token: "any" });
+    const client = createCcspClient({ target: `127.0.0.1:${port}`, token: "any", connectMs: 60_000 });
     try {
       const answer = createAnswer();
       const events: RunEvent[] = [];
