@@ -528,8 +528,9 @@ export interface TaskResult {
   /** Uses of tools that the engine refused, because no person is there to give permission. The first 100. */
   permissionDenials: PermissionDenial[];
   /**
-   * What the queue could not store of the run, because of a fault in CCSP: entries of the log, or the transcript with
-   * which another executor continues the conversation. One text for people for each. Empty: everything was kept.
+   * What the queue does not have of the run: entries of the log, because of a fault in CCSP or because the result came
+   * after the end of its lease, or the transcript with which another executor continues the conversation. One text for
+   * people for each. Empty: everything was kept.
    */
   notKept: string[];
 }
