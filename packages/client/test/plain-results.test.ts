@@ -128,7 +128,7 @@ function shown(value: unknown, path = "result"): unknown {
   if (value instanceof Date) return value.toISOString();
   if (value instanceof Uint8Array) return asJson(value);
   if (Array.isArray(value)) return value.map((each) => shown(each, `${path}[]`));
-  assert.ok(typeof value === "object" && value !== null, `${path} is ${String(value)}`);
+  assert.ok(typeof value === "object" && value !== null, `${path} is a ${typeof value}`);
   const isError = value instanceof CcspError || value instanceof TaskFailedError;
   if (!isError) assert.equal(Object.getPrototypeOf(value), Object.prototype, path);
   const fields = { ...value, ...(isError && { message: value.message }) };
