@@ -37,7 +37,10 @@ export interface TaskResult {
   readonly resources: RunResources | undefined;
   /** Uses of tools that the engine refused, because no person is there to give permission. The first 100. */
   readonly permissionDenials: readonly PermissionDenial[];
-  /** What CCSP could not store of the run, one text for people for each. Empty: everything was kept. */
+  /**
+   * What CCSP does not have of the run, because of a fault or because the result came after the end of its lease: one
+   * text for people for each. Empty: everything was kept.
+   */
   readonly notKept: readonly string[];
 }
 

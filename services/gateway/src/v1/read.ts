@@ -1,11 +1,15 @@
 import { invalidFields, type Refusal } from "@ccsp/errors";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { wordsOf } from "@ccsp/protos/words.js";
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /** The classes by the words of the predecessor, the first to start first. */
-export const CLASSES: ReadonlyMap<string, Priority> = new Map(Object.entries(wordsOf(Priority)));
+export const CLASSES: ReadonlyMap<string, Priority> = new Map([
+  ["urgent", Priority.URGENT],
+  ["high", Priority.HIGH],
+  ["normal", Priority.NORMAL],
+  ["low", Priority.LOW],
+]);
 
 export const wrong = (field: string, description: string): Refusal => invalidFields([{ field, description }]);
 
