@@ -35,5 +35,5 @@ for service in "${services[@]}"; do
   echo "$service"
   "${compose[@]}" up --detach --no-deps --wait --wait-timeout 1300 "$service"
 done
-# It renews certificates. Release 0.3.0 had no such container.
+# It renews certificates. An older release has no such container.
 "${compose[@]}" up --detach --no-deps certificates

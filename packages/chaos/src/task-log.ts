@@ -1,11 +1,11 @@
-import { type TaskEvent, type TaskResult, TaskState, taskStateToJSON } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { type TaskEvent, type TaskResult, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 
 const ENDS: readonly TaskState[] = [TaskState.SUCCEEDED, TaskState.FAILED, TaskState.CANCELLED, TaskState.EXPIRED];
 
 export const isEnd = (state: TaskState): boolean => ENDS.includes(state);
 
-/** Returns the name of a state, for example `SUCCEEDED`. */
-export const stateName = (state: TaskState): string => taskStateToJSON(state).replace("TASK_STATE_", "");
+/** Returns the name of a state, for example `SUCCEEDED`. A state of a newer queue is its number. */
+export const stateName = (state: TaskState): string => TaskState[state] ?? String(state);
 
 /** Returns a log entry as text. Equal entries give equal text. */
 export function toLogLine({ sequence, attempt, event }: TaskEvent): string {

@@ -9,13 +9,16 @@ export interface CommandEntry {
   /** Its name, then what may follow it. */
   readonly term: string;
   readonly description: string;
-  /** The command itself. Its file imports everything that its action needs, so only a command that runs is loaded. */
+  /**
+   * The command itself. The shell's completion loads it too, so its file imports no client: the action does, when it
+   * runs.
+   */
   readonly load: (io: Io, end: End) => Promise<Command>;
 }
 
 /**
- * All commands, by the headings of `ccsp --help`. `--help`, `--version` and shell completion use this table alone, so
- * that they answer at once. A test compares its texts with the commands.
+ * All commands, by the headings of `ccsp --help`. `--help`, `--version` and the completion of a command's name use this
+ * table alone, so that they answer at once. A test compares its texts with the commands.
  */
 export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
   "A local fleet:": [

@@ -44,6 +44,16 @@ const IO: Io = {
 /** Packages that take long to load. */
 const HEAVY = /@grpc|@bufbuild|@opentelemetry|pino|prom-client|jose|protos\/dist/;
 
+/** Those that only a command which runs may load. */
+const CLIENTS = /grpc-kit\/dist|@opentelemetry|jose|undici|openid-client|ioredis|\/services\//;
+
+const TABLE = new URL("../dist/command-table.js", import.meta.url).href;
+const LOAD_COMMANDS = `
+  import(${JSON.stringify(TABLE)}).then(async ({ COMMANDS }) => {
+    for (const entry of Object.values(COMMANDS).flat()) await entry.load({ env: {} }, () => {});
+  });
+`;
+
 describe("the start of ccsp", function () {
   this.timeout(30_000);
 
@@ -57,6 +67,28 @@ describe("the start of ccsp", function () {
       assert.ok(modules.length < 25, `${modules.length} modules: ${modules.join(" ")}`);
     });
   }
+
+  it("loads no client with any command before it runs", async () => {
+    const { stdout } = await promisify(execFile)(process.execPath, ["--import", LIST_MODULES, "-e", LOAD_COMMANDS]);
+    const modules = stdout.slice(stdout.indexOf("\0") + 1).split("\n");
+    assert.ok(modules.length > 100, "every command is loaded");
+    assert.deepEqual(
+      modules.filter((url) => CLIENTS.test(url)),
+      [],
+    );
+  });
+
+  it("loads neither a client nor what asks the fleet for values for the completion of an option", async () => {
+    const modules = await modulesOf("__complete", "--", "run", "--pri");
+    assert.ok(
+      modules.some((url) => url.endsWith("/completion/suggest.js")),
+      "the completion is loaded",
+    );
+    assert.deepEqual(
+      modules.filter((url) => CLIENTS.test(url) || url.endsWith("/completion/sources.js")),
+      [],
+    );
+  });
 
   it("loads no service for a command that talks to a gateway", async () => {
     const modules = await modulesOf("list", "--help");

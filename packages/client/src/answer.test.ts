@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import type { TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { createAnswer } from "./answer.js";
 import type { RunEvent } from "./run-event.js";
+import type { TaskResult } from "./task-result.js";
 
 const text = (said: string, message: number): RunEvent => ({
   type: "text",

@@ -4,6 +4,7 @@ import {
   BudgetUnit,
   type BudgetStanding as Message,
 } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
+import { wordsOf } from "@ccsp/protos/words.js";
 import { answered } from "./errors.js";
 import { wordOf } from "./words.js";
 
@@ -46,9 +47,9 @@ export interface BudgetStanding {
 
 export type BudgetActionName = "refuse" | "park" | "unknown";
 
-const UNITS = { usd: BudgetUnit.USD, tokens: BudgetUnit.TOKENS, requests: BudgetUnit.REQUESTS } as const;
-const PERIODS = { hour: BudgetPeriod.HOUR, day: BudgetPeriod.DAY, month: BudgetPeriod.MONTH } as const;
-const ACTIONS = { refuse: BudgetAction.REFUSE, park: BudgetAction.PARK } as const;
+const UNITS = wordsOf(BudgetUnit);
+const PERIODS = wordsOf(BudgetPeriod);
+const ACTIONS = wordsOf(BudgetAction);
 
 export function toBudgetStanding(standing: Message): BudgetStanding {
   const budget = answered(standing.budget, "the budget of a standing");

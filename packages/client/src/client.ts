@@ -1,85 +1,28 @@
-import { randomUUID } from "node:crypto";
-import { setMaxListeners } from "node:events";
-import { type CallOptions, createClient } from "@ccsp/grpc-kit/client.js";
+import type { CallSettings } from "./caller.js";
+import { type Estimate, type Explanation, toEstimate, toExplanation } from "./explanation.js";
 import {
-  AgentServiceService,
-  type EstimateTaskResponse as Estimate,
-  type ExplainTaskResponse as Explanation,
-} from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
-import { type Task, type TaskEvent, type TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { type Caller, type CallSettings, createCaller } from "./caller.js";
-import { createDoubt } from "./doubt.js";
-import { answered, CcspError, InvalidTaskError } from "./errors.js";
-import { isRecord } from "./fields.js";
-import { type Agent, followRun, followTask } from "./follow.js";
-import { type ListFilter, toFilter } from "./list-filter.js";
+  type BatchInput,
+  type Capabilities,
+  type ClientOptions,
+  createMessageClient,
+  type ListSettings,
+  type SubmitSettings,
+  type WatchSettings,
+} from "./message-client.js";
 import { createRun, type Run } from "./run.js";
-import type { RunEvent } from "./run-event.js";
-import { toRunEvents } from "./run-events.js";
+import { toRunEntry, toRunEvents } from "./run-events.js";
 import { createSchedules, type Schedules } from "./schedules.js";
-import { checkListSettings, checkSubmitSettings } from "./settings.js";
-import { type Submitted, toSubmitted } from "./submitted.js";
-import { type TaskInput, toSpec } from "./task-input.js";
-import { type TaskTrace, toTaskTrace } from "./task-trace.js";
-import { type ClientTls, tlsCredentials } from "./tls.js";
-import { createTokenSource, type Token } from "./token.js";
-import { createUsageCalls, type UsageCalls } from "./usage-calls.js";
-
-export interface ClientOptions {
-  /** gRPC target of the gateway: `host:port`, `dns:///…`, or another scheme that this process has registered. */
-  readonly target: string;
-  /** The token of the agent, or a function that returns it. Either this or `tokenFile` is needed. */
-  readonly token?: Token | undefined;
-  /** A file that holds the token. The client reads it again for each call, so another program can renew it. */
-  readonly tokenFile?: string | undefined;
-  /**
-   * Connects with TLS 1.3. `{}` is enough when this machine trusts the authority that signed the gateway's certificate.
-   * Without this option, the connection is not encrypted.
-   */
-  readonly tls?: ClientTls | undefined;
-  /**
-   * How long calls and streams keep trying while no gateway can be reached, in milliseconds. Default: 60 s. It counts
-   * as soon as a gateway has answered this client once, or has taken a call of it.
-   */
-  readonly resumeMs?: number;
-  /**
-   * The same for a client that has reached no gateway yet, because its target may be wrong. Default: 2 s, or
-   * `resumeMs` if that is shorter. Use more if your program may start before the gateway.
-   */
-  readonly connectMs?: number;
-}
-
-export interface SubmitSettings extends CallSettings {
-  /**
-   * Makes the submission safe to repeat for 24 hours, also from another process. The client makes one up when it is
-   * absent.
-   */
-  readonly requestId?: string | undefined;
-}
-
-export interface ListSettings extends CallSettings, ListFilter {
-  /** Only tasks in one of these states. */
-  readonly states?: readonly TaskStateName[] | undefined;
-  /** Number of tasks per call to the server, 1 to 500. Default: 50. */
-  readonly pageSize?: number | undefined;
-}
-
-export type TaskStateName = Exclude<keyof typeof TaskState, "UNSPECIFIED" | "UNRECOGNIZED">;
-
-export interface Capabilities {
-  /** Names of the engines. The first is the default. */
-  readonly engines: readonly string[];
-  readonly maxPromptBytes: number;
-  /** Version of the gateway. */
-  readonly version: string;
-  /** Id of the agent, as the gateway read it from the token. */
-  readonly agentId: string;
-  readonly scopes: readonly string[];
-}
+import type { Submitted } from "./submitted.js";
+import { type Task, toTask } from "./task.js";
+import { type TaskEvent, toTaskEvent } from "./task-event.js";
+import type { TaskInput } from "./task-input.js";
+import type { TaskTrace } from "./task-trace.js";
+import type { UsageCalls } from "./usage-calls.js";
 
 /**
- * CCSP for one agent. Every method throws a CcspError when the call was refused, or when no gateway answered for
- * `resumeMs` (while none was reached: `connectMs`).
+ * CCSP for one agent. Results are plain: words, numbers, milliseconds and Dates, so `JSON.stringify` takes each of them.
+ * Only `task.spec.attachments[].content` is a Buffer. Every method throws a CcspError when the call was refused, or when
+ * no gateway answered for `resumeMs` (while none was reached: `connectMs`).
  */
 export interface CcspClient extends UsageCalls {
   /**
@@ -90,7 +33,7 @@ export interface CcspClient extends UsageCalls {
   /** Resolves when the task is stored safely. */
   submit(task: TaskInput, settings?: SubmitSettings): Promise<Task>;
   /** The log of a task, from the entry after a sequence to the end. Each entry comes once and in order. */
-  watch(taskId: string, settings?: CallSettings & { readonly afterSequence?: number }): AsyncIterable<TaskEvent>;
+  watch(taskId: string, settings?: WatchSettings): AsyncIterable<TaskEvent>;
   get(taskId: string, settings?: CallSettings): Promise<Task>;
   /** The agent's tasks, newest first, without prompts and results. The client fetches pages as the loop needs them. */
   list(settings?: ListSettings): AsyncIterable<Task>;
@@ -101,10 +44,7 @@ export interface CcspClient extends UsageCalls {
    * `submit` would have thrown. Throws only when the call itself failed. It is then safe to repeat the call with the
    * `requestIds` of the error, one for each task.
    */
-  submitMany(
-    tasks: readonly (TaskInput & { readonly requestId?: string })[],
-    settings?: CallSettings,
-  ): Promise<Submitted[]>;
+  submitMany(tasks: readonly BatchInput[], settings?: CallSettings): Promise<Submitted[]>;
   /** Puts a FAILED or EXPIRED task back into the queue, with the number of attempts of a new task. */
   retry(taskId: string, reason?: string, settings?: CallSettings): Promise<Task>;
   /** Explains the state of a task, and when it may start. */
@@ -124,131 +64,22 @@ export interface CcspClient extends UsageCalls {
 
 /** Opens no connection before the first call. */
 export function createCcspClient(options: ClientOptions): CcspClient {
-  const { target, tls, resumeMs = 60_000, connectMs = Math.min(2_000, resumeMs) } = options;
-  const tokens = createTokenSource(options);
-  const agent = createClient(AgentServiceService, target, {
-    ...(tls && { credentials: tlsCredentials(tls), serverName: tls.serverName }),
-    // The caller repeats calls itself, and so knows whether a try got no answer.
-    channelOptions: { "grpc.enable_retries": 0 },
-  });
-  const closing = new AbortController();
-  // Every call listens to this signal. Node takes more than ten listeners for a leak and prints a warning on the
-  // agent's stderr.
-  setMaxListeners(0, closing.signal);
-  const caller = createCaller({ target, tokens, resumeMs, connectMs, closed: closing.signal });
+  const messages = createMessageClient(options);
   return {
-    ...createTaskCalls(agent, caller),
-    ...createUsageCalls(agent, caller),
-    schedules: createSchedules(agent, caller),
-
-    async capabilities(settings = {}) {
-      const answer = await caller.unary(settings, (options) => agent.getCapabilities({}, options));
-      return { ...answer, maxPromptBytes: Number(answer.maxPromptBytes) };
-    },
-
-    close() {
-      // grpc-js lets streams run when their channel is closed, so the signal ends them.
-      closing.abort(new CcspError("CALL_CANCELLED", "the client was closed"));
-      agent.close();
-    },
+    ...messages,
+    run: (task, settings) => createRun(toRunEvents(mapped(messages.run(task, settings), toRunEntry))),
+    submit: async (task, settings) => toTask(await messages.submit(task, settings)),
+    watch: (taskId, settings) => mapped(messages.watch(taskId, settings), toTaskEvent),
+    get: async (taskId, settings) => toTask(await messages.get(taskId, settings)),
+    list: (settings) => mapped(messages.list(settings), toTask),
+    cancel: async (taskId, reason, settings) => toTask(await messages.cancel(taskId, reason, settings)),
+    retry: async (taskId, reason, settings) => toTask(await messages.retry(taskId, reason, settings)),
+    explain: async (taskId, settings) => toExplanation(await messages.explain(taskId, settings)),
+    estimate: async (task, settings) => toEstimate(await messages.estimate(task, settings)),
+    schedules: createSchedules(messages.schedules),
   };
 }
 
-const checkList = checkListSettings(
-  Object.fromEntries(Object.entries(TaskState).filter(([name]) => /^(?!UN(?:SPECIFIED|RECOGNIZED)$)[A-Z]/.test(name))),
-);
-
-interface Item {
-  readonly spec: TaskSpec;
-  readonly requestId: string;
-}
-
-/** One task of a batch as a part of the request, or what is wrong with it: the others are submitted all the same. */
-function toItem(input: TaskInput & { readonly requestId?: string }): Item | { readonly error: CcspError } {
-  try {
-    // `toSpec` throws the error for an input that is not an object.
-    if (!isRecord(input)) return { spec: toSpec(input), requestId: "" };
-    const { requestId = randomUUID(), ...task } = input;
-    checkSubmitSettings({ requestId });
-    return { spec: toSpec(task), requestId };
-  } catch (error) {
-    if (error instanceof InvalidTaskError) return { error };
-    throw error;
-  }
-}
-
-type TaskCalls = Omit<CcspClient, keyof UsageCalls | "schedules" | "capabilities" | "close">;
-
-function createTaskCalls(agent: Agent, caller: Caller): TaskCalls {
-  async function* runEvents(task: TaskInput, settings: SubmitSettings): AsyncGenerator<RunEvent, void> {
-    checkSubmitSettings(settings);
-    const request = { ...settings, spec: toSpec(task), requestId: settings.requestId ?? randomUUID() };
-    yield* toRunEvents(followRun(agent, caller, request));
-  }
-
-  return {
-    run: (task, settings = {}) => createRun(runEvents(task, settings)),
-
-    async submit(task, settings = {}) {
-      checkSubmitSettings(settings);
-      const request = { spec: toSpec(task), requestId: settings.requestId ?? randomUUID() };
-      const doubt = createDoubt([request.requestId]);
-      const response = await caller.unary(settings, (options) => agent.submitTask(request, options), doubt);
-      return answered(response.task, "a task");
-    },
-
-    watch: (taskId, { afterSequence = 0, ...settings } = {}) =>
-      followTask(agent, caller, { taskId, afterSequence, ...settings }),
-
-    async get(taskId, settings = {}) {
-      const call = (options: CallOptions) => agent.getTask({ taskId }, options);
-      return answered((await caller.unary(settings, call)).task, "a task");
-    },
-
-    async *list(given = {}) {
-      checkList(given);
-      const { states = [], pageSize = 0, ...settings } = given;
-      const filter = toFilter(settings);
-      let pageToken = "";
-      do {
-        const request = { states: states.map((name) => TaskState[name]), pageSize, pageToken, filter };
-        const page = await caller.unary(settings, (options) => agent.listTasks(request, options));
-        yield* page.tasks;
-        pageToken = page.nextPageToken;
-      } while (pageToken !== "");
-    },
-
-    async cancel(taskId, reason = "", settings = {}) {
-      const call = (options: CallOptions) => agent.cancelTask({ taskId, reason }, options);
-      return answered((await caller.unary(settings, call, createDoubt())).task, "a task");
-    },
-
-    async submitMany(tasks, settings = {}) {
-      const read = tasks.map(toItem);
-      const items = read.flatMap((each) => ("error" in each ? [] : [each]));
-      const doubt = createDoubt(items.map(({ requestId }) => requestId));
-      const call = (options: CallOptions) => agent.submitTasks({ tasks: items }, options);
-      // A call without a task is the server's to answer, but there is nothing to ask if all are wrong.
-      const asked = items.length > 0 || tasks.length === 0;
-      const outcomes = asked ? (await caller.unary(settings, call, doubt)).outcomes.values() : [].values();
-      return read.map((each): Submitted => {
-        if ("error" in each) return each;
-        return toSubmitted(outcomes.next().value ?? { outcome: undefined }, each.requestId, doubt.lost);
-      });
-    },
-
-    async retry(taskId, reason = "", settings = {}) {
-      const call = (options: CallOptions) => agent.retryTask({ taskId, reason }, options);
-      return answered((await caller.unary(settings, call, createDoubt())).task, "a task");
-    },
-
-    explain: (taskId, settings = {}) => caller.unary(settings, (options) => agent.explainTask({ taskId }, options)),
-
-    async trace(taskId, settings = {}) {
-      return toTaskTrace(await caller.unary(settings, (options) => agent.getTaskTrace({ taskId }, options)));
-    },
-
-    estimate: (task, settings = {}) =>
-      caller.unary(settings, (options) => agent.estimateTask({ spec: toSpec(task) }, options)),
-  };
+async function* mapped<A, B>(stream: AsyncIterable<A>, map: (each: A) => B): AsyncGenerator<B, void> {
+  for await (const each of stream) yield map(each);
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { REASONS } from "@ccsp/errors";
-import { CcspError, errorFor } from "./errors.js";
+import { CcspError, errorFor, TaskFailedError } from "./errors.js";
 
 describe("the classes of errors", () => {
   it("are those that the README lists; together they cover every reason", async () => {
@@ -20,5 +20,18 @@ describe("the classes of errors", () => {
       assert.ok(error instanceof CcspError);
       assert.equal(error.name, error.constructor.name);
     }
+  });
+
+  it("keep their message, and all that a program reads of them, in JSON", () => {
+    const fields = [{ field: "spec.prompt", description: "is empty" }];
+    const cause = { circular: {} };
+    cause.circular = cause;
+    const wrong = JSON.parse(JSON.stringify(errorFor("INVALID_FIELD", "no", { fields, requestIds: ["r"], cause })));
+    assert.deepEqual(
+      [wrong.name, wrong.message, wrong.reason, wrong.fields, wrong.requestIds, wrong.cause],
+      ["InvalidTaskError", "no", "INVALID_FIELD", fields, ["r"], undefined],
+    );
+    const failed = JSON.parse(JSON.stringify(new TaskFailedError("t", "EXPIRED", undefined)));
+    assert.deepEqual([failed.taskId, failed.state, failed.message], ["t", "EXPIRED", "task t ended EXPIRED"]);
   });
 });

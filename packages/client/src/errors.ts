@@ -1,6 +1,6 @@
-import { type CategoryName, categoryNameOf, type FieldViolation, type Reason } from "@ccsp/errors";
+import type { CategoryName, FieldViolation, Reason } from "@ccsp/errors";
 import { CallError } from "@ccsp/grpc-kit/client.js";
-import { ErrorCategory, type TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
+import type { TaskError } from "./task-error.js";
 
 /** The details that a refusal carries besides its message. A field is empty when the server did not set it. */
 export interface ErrorDetails {
@@ -44,6 +44,11 @@ export class CcspError extends Error {
   /** The request id of a submission of one task. With it, the same task can be submitted again for 24 hours. */
   get requestId(): string | undefined {
     return this.requestIds.length === 1 ? this.requestIds[0] : undefined;
+  }
+
+  /** For `JSON.stringify`, which leaves out the message of an Error. */
+  toJSON(): object {
+    return Object.assign({ message: this.message }, this);
   }
 }
 
@@ -136,12 +141,14 @@ export class TaskFailedError extends Error {
     this.taskId = taskId;
     this.state = state;
     this.error = error;
-    this.category = categoryName(error?.category ?? ErrorCategory.UNSPECIFIED);
+    this.category = error?.category ?? "UNKNOWN_ERROR";
+  }
+
+  /** For `JSON.stringify`, which leaves out the message of an Error. */
+  toJSON(): object {
+    return Object.assign({ message: this.message }, this);
   }
 }
-
-/** Name of a category, such as `RATE_LIMIT`. For a category that is newer than this client, `UNKNOWN_ERROR`. */
-export const categoryName = (category: ErrorCategory): CategoryName => categoryNameOf(category) ?? "UNKNOWN_ERROR";
 
 type Class = new (reason: Reason, message: string, details: ErrorDetails) => CcspError;
 

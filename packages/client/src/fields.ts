@@ -1,7 +1,15 @@
 import type { FieldViolation } from "@ccsp/errors";
-import type { DeepPartial } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { InvalidTaskError } from "./errors.js";
+
+/** A message with some of its fields, at any depth: what `fromPartial` takes. */
+type DeepPartial<T> = T extends Date | Uint8Array | { readonly $case: string }
+  ? T
+  : T extends readonly (infer Item)[]
+    ? DeepPartial<Item>[]
+    : T extends object
+      ? { [K in keyof T]?: DeepPartial<T[K]> }
+      : T;
 
 /** Says what is wrong with the type of a value. Undefined means that the type is right. */
 type Check = (value: unknown) => string | undefined;

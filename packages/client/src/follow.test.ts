@@ -119,7 +119,7 @@ describe("followRun", () => {
     const request = { spec: TaskSpec.fromPartial({ prompt: "x" }), requestId: "r" };
     const seen: (number | string)[] = [];
     for await (const entry of followRun(agent, impatient(60_000), request)) {
-      seen.push("task" in entry ? entry.task.id : entry.event.sequence);
+      seen.push("task" in entry ? entry.task.id : entry.sequence);
     }
     assert.deepEqual(seen, ["t", 1, 2, 3, 4]);
     assert.deepEqual(requests, ["r", "r"]);

@@ -9,7 +9,8 @@ export type Agent = Client<AgentServiceService>;
 
 type WatchSettings = CallSettings & { readonly taskId: string; readonly afterSequence: number };
 type RunSettings = CallSettings & { readonly spec: TaskSpec; readonly requestId: string };
-type RunEntry = { readonly task: Task } | { readonly event: TaskEvent };
+/** The stored task, and then the entries of its log. */
+export type RunEntry = { readonly task: Task } | TaskEvent;
 
 /**
  * The log of a task, from the entry after a sequence until the gateway ends the stream. It continues across broken
@@ -30,7 +31,7 @@ export function followRun(
   caller: Caller,
   settings: RunSettings,
 ): AsyncGenerator<RunEntry, void> {
-  return ignoreErrorsAfterEnd(run(agent, caller, settings), (entry) => "event" in entry && isEnd(entry.event));
+  return ignoreErrorsAfterEnd(run(agent, caller, settings), (entry) => !("task" in entry) && isEnd(entry));
 }
 
 function isEnd({ event }: TaskEvent): boolean {
@@ -109,7 +110,7 @@ async function* run(
         } else if (message?.$case === "event" && message.value.sequence > last) {
           last = message.value.sequence;
           patience = caller.patience(settings, isEnd(message.value) ? AFTER_END_MS : undefined);
-          yield { event: message.value };
+          yield message.value;
         }
       }
       if (task) return;
@@ -120,7 +121,5 @@ async function* run(
       });
     }
   }
-  for await (const event of watch(agent, caller, { taskId: task.id, afterSequence: last, ...settings })) {
-    yield { event };
-  }
+  yield* watch(agent, caller, { taskId: task.id, afterSequence: last, ...settings });
 }

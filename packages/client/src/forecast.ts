@@ -7,6 +7,7 @@ import {
   Trend,
 } from "@ccsp/protos/ccsp/usage/v1/forecast.js";
 import { durationMs } from "@ccsp/protos/duration.js";
+import { wordsOf } from "@ccsp/protos/words.js";
 import type { CallSettings } from "./caller.js";
 import { answered } from "./errors.js";
 import { duration, type Fields, oneOf } from "./fields.js";
@@ -94,13 +95,8 @@ export interface ForecastError {
   readonly scaledError: number | undefined;
 }
 
-const METRICS = {
-  tokens: ForecastMetric.TOKENS,
-  cost: ForecastMetric.COST,
-  requests: ForecastMetric.REQUESTS,
-} as const satisfies Record<ForecastMetricName, ForecastMetric>;
-
-const TRENDS = { increasing: Trend.INCREASING, decreasing: Trend.DECREASING, stable: Trend.STABLE } as const;
+const METRICS: Readonly<Record<ForecastMetricName, ForecastMetric>> = wordsOf(ForecastMetric);
+const TRENDS = wordsOf(Trend);
 
 export const FORECAST_QUERY: Fields<ForecastQuery, GetMyForecastRequest> = {
   metric: oneOf<ForecastMetricName, ForecastMetric>(METRICS),

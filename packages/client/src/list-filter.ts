@@ -1,7 +1,7 @@
 import type { CategoryName } from "@ccsp/errors";
 import { TaskFilter } from "@ccsp/protos/ccsp/task/v1/filter.js";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { PRIORITIES, type PriorityName } from "./task-input.js";
+import { PRIORITIES, type PriorityName } from "./words.js";
 
 /** Selects some of the agent's tasks. A task must match every field that is set. */
 export interface ListFilter {

@@ -8,8 +8,13 @@ import {
   TaskState,
 } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { toRunEvent } from "./run-event.js";
+import { toTaskEvent } from "./task-event.js";
 
-const entry = (event: TaskEvent["event"]) => toRunEvent({ sequence: 7, attempt: 2, time: undefined, event });
+const entry = (event: TaskEvent["event"]) => {
+  const made = toRunEvent(toTaskEvent({ sequence: 7, attempt: 2, time: new Date(0), event }));
+  if (made) assert.equal(Object.keys(made)[0], "type", "the JSON of each event begins with its type");
+  return made;
+};
 const moved = (state: TaskState, more: Partial<StateChanged> = {}) =>
   entry({ $case: "stateChanged", value: { ...StateChanged.fromPartial({ state }), ...more } });
 
@@ -42,6 +47,7 @@ describe("toRunEvent", () => {
       sequence: 7,
       attempt: 2,
       ...soFar,
+      usage: { inputTokens: 1, outputTokens: 2, cacheReadTokens: 3, cacheCreationTokens: 4 },
     });
     const notice = { category: ErrorCategory.OVERLOADED, message: "529" };
     assert.deepEqual(entry({ $case: "engineNotice", value: notice }), {
@@ -65,7 +71,13 @@ describe("toRunEvent", () => {
       sequence: 7,
       reason: "window closed",
       until,
-      error,
+      error: {
+        category: "USAGE_WINDOW",
+        message: "window closed",
+        retryable: false,
+        source: "UNKNOWN",
+        retryAfterMs: undefined,
+      },
     });
     assert.deepEqual(moved(TaskState.QUEUED, { reason: "lease lost" }), {
       type: "waiting",

@@ -1,16 +1,8 @@
 import type { CategoryName } from "@ccsp/errors";
-import {
-  type StateChanged,
-  type Task,
-  type TaskError,
-  type TaskEvent,
-  type TaskResult,
-  TaskState,
-  type Usage,
-} from "@ccsp/protos/ccsp/task/v1/task.js";
-import { categoryName } from "./errors.js";
-
-export type EndState = "SUCCEEDED" | "FAILED" | "CANCELLED" | "EXPIRED";
+import type { Task } from "./task.js";
+import type { TaskError } from "./task-error.js";
+import type { EndState, TaskEvent } from "./task-event.js";
+import type { TaskResult, Usage } from "./task-result.js";
 
 /**
  * An event in the life of a run, in order. `sequence` is the position in the task's log: a watcher that reconnects
@@ -83,43 +75,37 @@ export interface RunEnded {
 /**
  * The event of a run for a log entry. Undefined for an entry that gives no news to a caller that waits for the answer.
  */
-export function toRunEvent({ sequence, attempt, event }: TaskEvent): RunEvent | undefined {
-  switch (event?.$case) {
-    case "textDelta":
-      return { type: "text", sequence, attempt, ...event.value };
-    case "textTakenBack":
-      return { type: "taken-back", sequence, attempt, ...event.value };
-    case "toolUse":
-      return { type: "tool", sequence, attempt, name: event.value.name };
-    case "usageSoFar":
-      return { type: "usage", sequence, attempt, ...event.value };
-    case "engineNotice":
-      return { type: "notice", sequence, category: categoryName(event.value.category), message: event.value.message };
-    case "stateChanged":
-      return toStateEvent(sequence, attempt, event.value);
-    case "taskEnded":
-      return { type: "ended", sequence, ...event.value, state: endState(event.value.state) };
-    case undefined:
+export function toRunEvent(entry: TaskEvent): RunEvent | undefined {
+  const { sequence, attempt } = entry;
+  switch (entry.type) {
+    case "text":
+      return { type: "text", sequence, attempt, message: entry.message, text: entry.text };
+    case "taken-back":
+      return { type: "taken-back", sequence, attempt, message: entry.message };
+    case "tool":
+      return { type: "tool", sequence, attempt, name: entry.name };
+    case "usage": {
+      const { time: _, type, ...usage } = entry;
+      return { type, ...usage };
+    }
+    case "notice":
+      return { type: "notice", sequence, category: entry.category, message: entry.message };
+    case "state-changed":
+      return toStateEvent(entry);
+    case "ended":
+      return { type: "ended", sequence, state: entry.state, result: entry.result, error: entry.error };
+    case "unknown":
     default:
       return undefined; // an entry of a kind that is newer than this client
   }
 }
 
-function toStateEvent(
-  sequence: number,
-  attempt: number,
-  { state, reason, error, readyTime }: StateChanged,
-): RunEvent | undefined {
-  if (state === TaskState.RUNNING) return { type: "started", sequence, attempt };
-  if (state === TaskState.CANCELLING) return { type: "cancelling", sequence, reason };
+function toStateEvent(entry: TaskEvent & { readonly type: "state-changed" }): RunEvent | undefined {
+  const { sequence, attempt, state, reason, error, readyTime } = entry;
+  if (state === "RUNNING") return { type: "started", sequence, attempt };
+  if (state === "CANCELLING") return { type: "cancelling", sequence, reason };
   // Two QUEUED entries are the normal course and have no reason: the first one, and the one at the end of parking.
-  const requeued = state === TaskState.QUEUED && (reason !== "" || error !== undefined);
-  if (!requeued && state !== TaskState.PARKED && state !== TaskState.SCHEDULED) return undefined;
+  const requeued = state === "QUEUED" && (reason !== "" || error !== undefined);
+  if (!requeued && state !== "PARKED" && state !== "SCHEDULED") return undefined;
   return { type: "waiting", sequence, reason: reason || (error?.message ?? ""), until: readyTime, error };
-}
-
-function endState(state: TaskState): EndState {
-  if (state === TaskState.SUCCEEDED) return "SUCCEEDED";
-  if (state === TaskState.CANCELLED) return "CANCELLED";
-  return state === TaskState.EXPIRED ? "EXPIRED" : "FAILED";
 }

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { TaskEvent as Message, Task, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { RunEvent } from "./run-event.js";
 import { toRunEvents } from "./run-events.js";
+import { toTask } from "./task.js";
+import { type TaskEvent, toTaskEvent } from "./task-event.js";
 
-const entry = (sequence: number, event: Parameters<typeof TaskEvent.fromPartial>[0]["event"]): TaskEvent =>
-  TaskEvent.fromPartial({ sequence, attempt: 1, ...(event && { event }) });
+const entry = (sequence: number, event: Parameters<typeof Message.fromPartial>[0]["event"]): TaskEvent =>
+  toTaskEvent(Message.fromPartial({ sequence, attempt: 1, ...(event && { event }) }));
 const used = (sequence: number, turns: number) => entry(sequence, { $case: "usageSoFar", value: { turns } });
 const running = (sequence: number) => entry(sequence, { $case: "stateChanged", value: { state: TaskState.RUNNING } });
 const text = entry(2, { $case: "textDelta", value: { text: "PONG", message: 1 } });
@@ -24,7 +26,7 @@ const typesOf = (events: readonly RunEvent[]) => events.map(({ type }) => type);
 
 describe("the events of a run", () => {
   it("have the usage of a result whose log has none, such as a cached answer, before the end", async () => {
-    const events = await eventsOf({ task: Task.fromPartial({ id: "t" }) }, { event: text }, { event: ended(3) });
+    const events = await eventsOf({ type: "accepted", task: toTask(Task.fromPartial({ id: "t" })) }, text, ended(3));
     assert.deepEqual(typesOf(events), ["accepted", "text", "usage", "ended"]);
     assert.deepEqual(events[2], {
       type: "usage",
@@ -32,7 +34,7 @@ describe("the events of a run", () => {
       attempt: 1,
       turns: 3,
       toolUses: undefined,
-      usage,
+      usage: { inputTokens: 5, outputTokens: 7, cacheReadTokens: 0, cacheCreationTokens: 0 },
       costUsd: 0.5,
       model: "m",
     });

@@ -1,26 +1,31 @@
-import type { Task, TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
+import type { RunEntry } from "./follow.js";
 import { type RunEnded, type RunEvent, type RunUsage, toRunEvent } from "./run-event.js";
+import { type Task, toTask } from "./task.js";
+import { type TaskEvent, toTaskEvent } from "./task-event.js";
 
 /** The first message of a run, or an entry of its log. */
-type Told = TaskEvent | { readonly task: Task } | { readonly event: TaskEvent };
+type RunLogEntry = TaskEvent | { readonly type: "accepted"; readonly task: Task };
+
+/** What `toRunEvents` takes, for the messages of a run. */
+export const toRunEntry = (entry: RunEntry): RunLogEntry =>
+  "task" in entry ? { type: "accepted", task: toTask(entry.task) } : toTaskEvent(entry);
 
 /**
  * The events of a run, from the entries of a log as `watch` gives them. A result with usage always has a `usage` event
  * before it, also when the log has none: the log of a cached answer has none, nor has one that an executor of release
  * 0.2 wrote.
  */
-export async function* toRunEvents(log: AsyncIterable<Told>): AsyncGenerator<RunEvent, void> {
-  let told = false;
+export async function* toRunEvents(log: AsyncIterable<RunLogEntry>): AsyncGenerator<RunEvent, void> {
+  let hasUsage = false;
   for await (const entry of log) {
-    if ("task" in entry) {
-      yield { type: "accepted", task: entry.task };
+    if (entry.type === "accepted") {
+      yield entry;
       continue;
     }
-    const raw = "sequence" in entry ? entry : entry.event;
-    const event = toRunEvent(raw);
-    if (event?.type === "usage") told = true;
-    if (event?.type === "started") told = false;
-    const missing = event?.type === "ended" && !told ? usageOf(event, raw.attempt) : undefined;
+    const event = toRunEvent(entry);
+    if (event?.type === "usage") hasUsage = true;
+    if (event?.type === "started") hasUsage = false;
+    const missing = event?.type === "ended" && !hasUsage ? usageOf(event, entry.attempt) : undefined;
     if (missing) yield missing;
     if (event) yield event;
   }

@@ -1,6 +1,6 @@
-import type { TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { CcspError, TaskFailedError } from "./errors.js";
 import type { RunEnded, RunEvent } from "./run-event.js";
+import type { TaskResult } from "./task-result.js";
 
 /** A submitted task, to be read as a stream or awaited. The client sends nothing until one of these begins. */
 export interface Run extends AsyncIterable<RunEvent> {

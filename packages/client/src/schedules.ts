@@ -1,35 +1,36 @@
-import type { Client } from "@ccsp/grpc-kit/client.js";
-import type { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
-import { MissedRuns, Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
-import type { Caller, CallSettings } from "./caller.js";
-import { createDoubt } from "./doubt.js";
-import { answered, NotFoundError } from "./errors.js";
-import { checkSchedule } from "./settings.js";
-import { type TaskInput, toSpec } from "./task-input.js";
+import { type Schedule as Message, MissedRuns } from "@ccsp/protos/ccsp/task/v1/schedule.js";
+import type { CallSettings } from "./caller.js";
+import { MISSED, type ScheduleCalls, type ScheduleInput } from "./schedule-calls.js";
+import { type TaskSpec, toTaskSpec } from "./task-spec.js";
+import { wordOf } from "./words.js";
 
-/** A recurring task. */
-export interface ScheduleInput {
+/** A recurring task as CCSP stores it. */
+export interface Schedule {
+  /** Id of the agent that owns the schedule. */
+  readonly agentId: string;
   /** Unique for the agent. */
   readonly name: string;
   /** Cron expression with five fields: minute, hour, day of month, month, day of week. */
   readonly cron: string;
-  /** IANA name, such as `Asia/Tokyo`. Absent means UTC. */
-  readonly timeZone?: string;
-  readonly task: TaskInput;
-  /**
-   * How to handle times that passed while no queue was running: make no task, one task for all of them, or one task for
-   * each. Default: `skip`.
-   */
-  readonly missedRuns?: "skip" | "run-once" | "run-all";
+  /** IANA name. "" means UTC. */
+  readonly timeZone: string;
+  /** The task to run each time. Undefined: the queue cannot read the stored task, so store the schedule again. */
+  readonly spec: TaskSpec | undefined;
+  /** How to handle times that passed while no queue was running. */
+  readonly missedRuns: NonNullable<ScheduleInput["missedRuns"]> | "unknown";
   /** The schedule makes no tasks for now. */
-  readonly paused?: boolean;
+  readonly paused: boolean;
+  /** When the schedule was stored. */
+  readonly createTime: Date | undefined;
+  /** Id of the newest task that the schedule made. "": it has made none. */
+  readonly lastTaskId: string;
+  /** Time of the newest run. Undefined: there was none. */
+  readonly lastRunTime: Date | undefined;
+  /** The next run times, at most 5. */
+  readonly nextRunTimes: readonly Date[];
+  /** Why the newest run made no task. "" when it made one. */
+  readonly lastFault: string;
 }
-
-const MISSED = {
-  skip: MissedRuns.SKIP,
-  "run-once": MissedRuns.RUN_ONCE,
-  "run-all": MissedRuns.RUN_ALL,
-} as const;
 
 /** The recurring tasks of the agent. */
 export interface Schedules {
@@ -41,29 +42,14 @@ export interface Schedules {
   delete(name: string, settings?: CallSettings): Promise<void>;
 }
 
-export function createSchedules(agent: Client<AgentServiceService>, caller: Caller): Schedules {
-  const check = checkSchedule(MISSED);
-  return {
-    async put(input, settings = {}) {
-      check(input);
-      const { task, missedRuns = "skip", ...plain } = input;
-      const schedule = Schedule.fromPartial({ ...plain, spec: toSpec(task), missedRuns: MISSED[missedRuns] });
-      const answer = await caller.unary(settings, (options) => agent.putSchedule({ schedule }, options), createDoubt());
-      return answered(answer.schedule, "a schedule");
-    },
+export const createSchedules = (calls: ScheduleCalls): Schedules => ({
+  ...calls,
+  put: async (schedule, settings) => toSchedule(await calls.put(schedule, settings)),
+  list: async (settings) => (await calls.list(settings)).map(toSchedule),
+});
 
-    async list(settings = {}) {
-      return (await caller.unary(settings, (options) => agent.listSchedules({}, options))).schedules;
-    },
-
-    async delete(name, settings = {}) {
-      const doubt = createDoubt();
-      try {
-        await caller.unary(settings, (options) => agent.deleteSchedule({ name }, options), doubt);
-      } catch (error) {
-        // An earlier try deleted it, and its answer was lost.
-        if (!(doubt.lost && error instanceof NotFoundError)) throw error;
-      }
-    },
-  };
-}
+export const toSchedule = ({ spec, missedRuns, ...plain }: Message): Schedule => ({
+  ...plain,
+  spec: spec && toTaskSpec(spec),
+  missedRuns: missedRuns === MissedRuns.UNSPECIFIED ? "skip" : wordOf(MISSED, missedRuns),
+});

@@ -1,7 +1,7 @@
 import { CATEGORY_NAMES } from "@ccsp/errors";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { anything, date, faultsOf, flag, int32, listOf, oneOf, refuse, text, texts } from "./fields.js";
-import { PRIORITIES } from "./task-input.js";
+import { PRIORITIES } from "./words.js";
 
 /** What each call takes. `CallSettings` has the same names. */
 const CALL = { signal: anything, traceparent: text };

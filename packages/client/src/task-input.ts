@@ -1,5 +1,6 @@
 import { CATEGORY_NAMES, type CategoryName } from "@ccsp/errors";
-import { ErrorCategory, PermissionMode, Priority, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { ErrorCategory, PermissionMode, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { wordsOf } from "@ccsp/protos/words.js";
 import {
   above0,
   bytes,
@@ -21,6 +22,7 @@ import {
   texts,
   toMessage,
 } from "./fields.js";
+import { PERMISSION_MODES, type PermissionModeName, PRIORITIES, type PriorityName } from "./words.js";
 
 /** The task to run. The installation has a default for every field except `prompt`. */
 export interface TaskInput {
@@ -63,15 +65,6 @@ export interface TaskInput {
   readonly permissionMode?: PermissionModeName;
 }
 
-export type PriorityName = "urgent" | "high" | "normal" | "low";
-
-/**
- * Actions that the engine may do without asking. The policy of the operator says which of these modes an agent may use.
- * `manual` is another name for `default`. `acceptEdits` is the spelling of `accept-edits` in releases up to 0.2.0; the
- * next release will not accept it.
- */
-export type PermissionModeName = "plan" | "default" | "manual" | "accept-edits" | "acceptEdits" | "skip";
-
 /** Bounds on what a run may use. 0 is refused: leave a field out for the default of the installation. */
 export interface LimitsInput {
   readonly wallTimeMs?: number;
@@ -113,23 +106,11 @@ export interface AttachmentInput {
   readonly content: Uint8Array | string;
 }
 
-export const PRIORITIES: Readonly<Record<PriorityName, Priority>> = {
-  urgent: Priority.URGENT,
-  high: Priority.HIGH,
-  normal: Priority.NORMAL,
-  low: Priority.LOW,
-};
-
 const MODES: Readonly<Record<PermissionModeName, PermissionMode>> = {
-  plan: PermissionMode.PLAN,
-  default: PermissionMode.DEFAULT,
+  ...wordsOf(PermissionMode),
   manual: PermissionMode.DEFAULT,
-  "accept-edits": PermissionMode.ACCEPT_EDITS,
   acceptEdits: PermissionMode.ACCEPT_EDITS,
-  skip: PermissionMode.SKIP,
 };
-/** The names of the permission modes, without the old spelling. */
-export const PERMISSION_MODES: readonly PermissionModeName[] = ["plan", "default", "manual", "accept-edits", "skip"];
 
 const CATEGORIES = Object.fromEntries(CATEGORY_NAMES.map((name) => [name, ErrorCategory[name]]));
 

@@ -9,14 +9,13 @@ import {
   GetMyUsageResponse,
   GetTaskTraceResponse,
 } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
-import type { Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
+import type { Schedule as ScheduleMessage } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import {
   ErrorCategory,
-  Task,
+  TaskSpec as SpecMessage,
   TaskEnded,
   TaskEvent,
-  TaskResult,
-  TaskSpec,
+  Task as TaskMessage,
   TaskState,
 } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Forecast, ForecastMetric, ForecastState } from "@ccsp/protos/ccsp/usage/v1/forecast.js";
@@ -27,6 +26,10 @@ import {
   type ServerWritableStream,
   type StatusObject,
 } from "@grpc/grpc-js";
+import { type Schedule, toSchedule } from "./schedules.js";
+import { type Task, toTask } from "./task.js";
+import { fromTaskResult, type ResultPart } from "./task-result.js";
+import { type TaskSpec, toTaskSpec } from "./task-spec.js";
 
 /** A task that ends FAILED. */
 export interface Failure {
@@ -34,8 +37,8 @@ export interface Failure {
   readonly message?: string;
 }
 
-/** How a task ends: with this text, these fields of a result, or this failure. */
-export type FakeEnd = string | Partial<TaskResult> | Failure;
+/** How a task ends: with this text, these fields of a result, or this failure. What is left out is empty. */
+export type FakeEnd = string | ResultPart | Failure;
 
 /** With undefined, the task runs until `FakeGateway.end`. */
 export type FakeAnswer = FakeEnd | undefined;
@@ -75,7 +78,7 @@ export interface RefuseSettings {
 }
 
 interface Stored {
-  readonly task: Task;
+  readonly task: TaskMessage;
   readonly log: TaskEvent[];
 }
 
@@ -91,7 +94,7 @@ export async function startFakeGateway(options: FakeGatewayOptions = {}): Promis
   const answer = options.answer ?? (({ prompt }) => `You said: ${prompt}`);
   const tasks = new Map<string, Stored>();
   const byRequest = new Map<string, Stored>();
-  const schedules = new Map<string, Schedule>();
+  const schedules = new Map<string, ScheduleMessage>();
   const refusals: Refusal[] = [];
   const streams = new Set<Stream>();
 
@@ -118,7 +121,7 @@ export async function startFakeGateway(options: FakeGatewayOptions = {}): Promis
       finish(stored, TaskEnded.fromPartial({ state: TaskState.FAILED, error }));
       return;
     }
-    const result = TaskResult.fromPartial(typeof how === "string" ? { text: how, turns: 1 } : how);
+    const result = fromTaskResult(typeof how === "string" ? { text: how, turns: 1 } : how);
     const { conversation } = stored.task.spec ?? {};
     if (conversation) result.conversationId ||= conversation.id || `conversation-${stored.task.id}`;
     if (result.text) append(stored, { $case: "textDelta", value: { text: result.text, message: 1 } });
@@ -133,7 +136,7 @@ export async function startFakeGateway(options: FakeGatewayOptions = {}): Promis
     const failed = (error: unknown) =>
       settle({ category: "UNKNOWN_ERROR", message: `the function that answers tasks failed: ${String(error)}` });
     try {
-      const how = answer(TaskSpec.fromPartial(stored.task.spec ?? {}));
+      const how = answer(toTaskSpec(SpecMessage.fromPartial(stored.task.spec ?? {})));
       if (how instanceof Promise) void how.then(settle).catch(failed);
       else settle(how);
     } catch (error) {
@@ -142,26 +145,26 @@ export async function startFakeGateway(options: FakeGatewayOptions = {}): Promis
   };
   /** Stores a task. The caller runs it if it is new. */
   const store = (
-    spec: TaskSpec | undefined,
+    spec: SpecMessage | undefined,
     requestId: string,
   ): { readonly stored: Stored; readonly isNew: boolean } => {
     const known = byRequest.get(requestId);
-    const own = TaskSpec.fromPartial(spec ?? {});
+    const own = SpecMessage.fromPartial(spec ?? {});
     if (known) {
-      const same = Buffer.from(TaskSpec.encode(own).finish()).equals(
-        TaskSpec.encode(known.task.spec ?? TaskSpec.create()).finish(),
+      const same = Buffer.from(SpecMessage.encode(own).finish()).equals(
+        SpecMessage.encode(known.task.spec ?? SpecMessage.create()).finish(),
       );
       if (!same) throw new Refusal("REQUEST_ID_CONFLICT", "another payload", { metadata: { task_id: known.task.id } });
       return { stored: known, isNew: false };
     }
     const id = `0-${String(tasks.size + 1).padStart(26, "0")}`;
-    const task = Task.fromPartial({ id, spec: own, state: TaskState.QUEUED, createTime: new Date() });
+    const task = TaskMessage.fromPartial({ id, spec: own, state: TaskState.QUEUED, createTime: new Date() });
     const stored: Stored = { task, log: [] };
     tasks.set(id, stored);
     if (requestId) byRequest.set(requestId, stored);
     return { stored, isNew: true };
   };
-  const submit = (spec: TaskSpec | undefined, requestId: string): Stored => {
+  const submit = (spec: SpecMessage | undefined, requestId: string): Stored => {
     const { stored, isNew } = store(spec, requestId);
     if (isNew) run(stored);
     return stored;
@@ -263,7 +266,7 @@ export async function startFakeGateway(options: FakeGatewayOptions = {}): Promis
         throw new Refusal("TASK_NOT_FAILED", `task ${taskId} did not fail`);
       Object.assign(stored.task, { error: undefined, endTime: undefined });
       change(stored, TaskState.QUEUED, reason);
-      const task = Task.fromPartial(stored.task);
+      const task = TaskMessage.fromPartial(stored.task);
       run(stored);
       return { task };
     }),
@@ -307,10 +310,10 @@ export async function startFakeGateway(options: FakeGatewayOptions = {}): Promis
   return {
     target: `127.0.0.1:${port}`,
     get tasks() {
-      return [...tasks.values()].map(({ task }) => Task.fromPartial(task));
+      return [...tasks.values()].map(({ task }) => toTask(TaskMessage.fromPartial(task)));
     },
     get schedules() {
-      return byName(schedules);
+      return byName(schedules).map(toSchedule);
     },
     refuse(reason, { message = "refused by the test", times = 1, retryAfterMs, metadata } = {}) {
       for (let left = times; left > 0; left -= 1)
@@ -334,6 +337,6 @@ function statusOf(error: unknown): StatusObject {
   );
 }
 
-function byName(schedules: ReadonlyMap<string, Schedule>): Schedule[] {
+function byName(schedules: ReadonlyMap<string, ScheduleMessage>): ScheduleMessage[] {
   return [...schedules.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -6,6 +6,7 @@ import {
   type UsageRow as RowMessage,
 } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { durationMs } from "@ccsp/protos/duration.js";
+import { wordsOf } from "@ccsp/protos/words.js";
 import type { CallSettings } from "./caller.js";
 import { answered } from "./errors.js";
 import { date, type Fields, listOf, oneOf } from "./fields.js";
@@ -91,16 +92,8 @@ export interface UsageGap {
   readonly filledRuns: number;
 }
 
-const DIMENSIONS = {
-  agent: Dimension.AGENT,
-  engine: Dimension.ENGINE,
-  account: Dimension.ACCOUNT,
-  model: Dimension.MODEL,
-  priority: Dimension.PRIORITY,
-  label: Dimension.LABEL,
-} as const satisfies Record<UsageDimension, Dimension>;
-
-const GAP_STATES = { open: GapState.OPEN, filled: GapState.FILLED, incomplete: GapState.INCOMPLETE } as const;
+const DIMENSIONS: Readonly<Record<UsageDimension, Dimension>> = wordsOf(Dimension);
+const GAP_STATES = wordsOf(GapState);
 
 export const USAGE_QUERY: Fields<UsageQuery, GetMyUsageRequest> = {
   startTime: date,

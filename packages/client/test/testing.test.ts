@@ -88,9 +88,7 @@ describe("the gateway in memory for the tests of agents", () => {
     assert.equal(task?.error?.message, "too slow");
     assert.deepEqual(await found("b"), []);
     await client.retry(task.id);
-    const texts = (await all(client.watch(task.id))).map(({ event }) =>
-      event?.$case === "textDelta" ? event.value.text : "",
-    );
+    const texts = (await all(client.watch(task.id))).map((entry) => (entry.type === "text" ? entry.text : ""));
     assert.equal(texts.join(""), "at last");
     await assert.rejects(client.retry(task.id), TaskStateError);
   });
@@ -108,6 +106,16 @@ describe("the gateway in memory for the tests of agents", () => {
     await client.schedules.delete("nightly");
     assert.deepEqual((await client.submitMany([{ prompt: "a" }])).length, 1);
     assert.equal((await client.get(id)).result?.text, "You said: hello");
+  });
+
+  it("ends a task with some fields of a result, and the others are empty or not known", async () => {
+    const { client } = await start({
+      answer: () => ({ text: "x", usage: { outputTokens: 5 }, resources: { cpuTimeMs: 7 } }),
+    });
+    const { text, usage, resources, model, costUsd } = await client.run({ prompt: "hello" }).result();
+    assert.deepEqual(usage, { inputTokens: 0, outputTokens: 5, cacheReadTokens: 0, cacheCreationTokens: 0 });
+    assert.deepEqual(resources, { cpuTimeMs: 7, peakMemoryBytes: undefined });
+    assert.deepEqual([text, model, costUsd], ["x", "", undefined]);
   });
 
   it("fails a task whose function fails, and refuses a call that the test wants refused", async () => {

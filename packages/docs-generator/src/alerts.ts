@@ -1,7 +1,7 @@
 import { conditionText, DEFAULT_RULES, PROMETHEUS_ONLY_RULES } from "@ccsp/monitor";
-import { table, withLinks } from "./markdown.js";
+import { table } from "./markdown.js";
 
-/** The built-in rules of alerts, with what to do. */
+/** The built-in rules of alerts. Each name is a link to what to do. */
 export function alertRules(): string {
   const conditions: readonly (readonly [(typeof DEFAULT_RULES)[number], string, string?])[] = [
     ...DEFAULT_RULES.map((rule) => [rule, `\`${conditionText(rule)}\``] as const),
@@ -14,10 +14,9 @@ export function alertRules(): string {
     rule.severity,
     condition,
     rule.summary,
-    withLinks(rule.whatToDo),
     where ?? (rule.prometheus === undefined ? "no" : "yes"),
   ]);
-  return table(["rule", "severity", "fires when", "what it says", "what to do", "also in Prometheus"], rows);
+  return table(["rule", "severity", "fires when", "what it says", "also in Prometheus"], rows);
 }
 
 /** When a rule fires that judges no value, but that there is none. */

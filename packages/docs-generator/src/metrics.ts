@@ -100,10 +100,12 @@ export async function metricsPage(): Promise<string> {
         all.filter((metric) => metric.service === service),
       ),
     ),
-    ...section(
-      "The process of every service",
-      common.filter(({ name }) => ofProcess.test(name)),
+    "## The process of every service",
+    "",
+    listItem(
+      `By prom-client: ${common.flatMap(({ name }) => (ofProcess.test(name) ? [`\`${name}\``] : [])).join(", ")}`,
     ),
+    "",
   ];
   const values = [...long].map(([list, labels]) => listItem(`**${labels.join(", ")}**: ${list}`));
   return [...sections, "## Long lists of label values", "", ...values].join("\n");

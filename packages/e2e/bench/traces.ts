@@ -4,7 +4,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { startWorld } from "@ccsp/e2e-kit/world.js";
 import { ROLES } from "@ccsp/identity";
-import { TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually, unlessBrief } from "@ccsp/testkit";
 
 const TASKS = unlessBrief(50, 2);
@@ -22,7 +21,7 @@ try {
   const ended = (id: string) =>
     eventually(
       async () => {
-        if ((await client.get(id)).state !== TaskState.SUCCEEDED) throw new Error(`${id} has not ended`);
+        if ((await client.get(id)).state !== "SUCCEEDED") throw new Error(`${id} has not ended`);
       },
       { timeoutMs: 120_000 },
     );

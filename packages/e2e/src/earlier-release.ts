@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { inflateRawSync } from "node:zlib";
 import type * as sdk from "@ccsp/client";
+import type { MessageClient } from "@ccsp/client/messages";
 import type { createClient } from "@ccsp/grpc-kit";
 import type { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
@@ -51,13 +52,18 @@ export async function restoreStored(redis: Redis, { ageMs = 0 } = {}): Promise<S
  * The SDK of the release, and its wire definitions. The types are those of today. If they have a field that the release
  * did not have, that field is missing at run time.
  */
-export type EarlierClient = typeof sdk & {
+export type EarlierClient = Omit<typeof sdk, "createCcspClient"> & {
+  readonly createCcspClient: (options: sdk.ClientOptions) => EarlierCalls;
   readonly wire: {
     readonly createClient: typeof createClient;
     readonly AgentServiceService: typeof AgentServiceService;
     readonly QueueServiceService: typeof QueueServiceService;
   };
 };
+
+/** Results of release 0.3.0 were messages. The numbers of tokens in the result of a run are bigints. */
+export type EarlierCalls = Omit<sdk.CcspClient, "cancel" | "get" | "watch"> &
+  Pick<MessageClient, "cancel" | "get" | "watch">;
 
 export async function loadClient(): Promise<EarlierClient> {
   const loaded: unknown = await import(new URL("client.mjs", FIXTURES).href);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { CcspClient, TaskInput } from "@ccsp/client";
 import { queueClient } from "@ccsp/e2e-kit/internal-clients.js";
 import type { World } from "@ccsp/e2e-kit/world.js";
-import { Priority, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually } from "@ccsp/testkit";
 
 /** What tells a story: a world with the scripted engine. */
@@ -130,7 +130,7 @@ async function ended(teller: Teller, input: TaskInput, form: Lines, state = "SUC
 }
 
 const reaches = ({ client }: Teller, id: string, state: string): Promise<void> =>
-  eventually(async () => assert.equal(TaskState[(await client.get(id)).state], state), {
+  eventually(async () => assert.equal((await client.get(id)).state, state), {
     timeoutMs: 60_000,
     what: `${id} as ${state}`,
   });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type CcspClient, type TaskInput, TaskState } from "@ccsp/client";
+import type { CcspClient, TaskInput } from "@ccsp/client";
 import { collect } from "@ccsp/e2e-kit/collect.js";
 import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { eventsKey } from "@ccsp/events";
@@ -97,7 +97,7 @@ describe("a secret in prompts, answers, files, environment and provider's errors
       "the engine was checked",
     );
     await client.cancel(id, "enough");
-    await eventually(async () => assert.equal((await client.get(id)).state, TaskState.CANCELLED), LONG);
+    await eventually(async () => assert.equal((await client.get(id)).state, "CANCELLED"), LONG);
     gate.release();
   }
 

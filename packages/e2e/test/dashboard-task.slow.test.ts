@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { TaskState } from "@ccsp/client";
 import { ROLES } from "@ccsp/identity";
 import { eventually } from "@ccsp/testkit";
 import { findTrace, serveTraces, type TraceStore } from "@ccsp/trace-store";
@@ -47,7 +46,7 @@ describe("the dashboard's page of a task in Chromium, against a whole fleet", fu
     await page.getByText("It ends the run, which cost unknown so far. This cannot be undone.").waitFor();
     await page.getByRole("dialog").getByRole("button", { name: "Cancel", exact: true }).last().click();
     await stateIs("cancelled");
-    assert.equal((await dashboard.client.get(id)).state, TaskState.CANCELLED);
+    assert.equal((await dashboard.client.get(id)).state, "CANCELLED");
   });
 
   it("goes on with the answer after the gateway was killed in the middle, without a gap and without a repetition", async () => {

@@ -59,6 +59,24 @@ describe("The generated pages", () => {
   });
 });
 
+describe("The number of the release", () => {
+  it("is part of a name or a tag where .ci/set-version replaces it, so that it rewrites no history", () => {
+    const { version } = JSON.parse(readPage("package.json"));
+    const [, places = ""] = /^places=\((.*?)\)$/ms.exec(readPage(".ci/set-version")) ?? [];
+    const paths = [...places.matchAll(/':?([^']+)'|(\S+)/g)].map(([, quoted, plain]) =>
+      quoted ? `:${quoted}` : (plain ?? ""),
+    );
+    const found = execFileSync("git", ["grep", "-n", "-F", version, "--", ...paths], { cwd: ROOT, encoding: "utf8" });
+    const lines = found.split("\n").filter((line) => line !== "");
+    assert.ok(lines.length > 20, "the places were not found");
+    const alone = new RegExp(`(?<![\\w:=\`"-]|: )${version.replaceAll(".", "\\.")}`);
+    assert.deepEqual(
+      lines.filter((line) => alone.test(line.replace(/^[^:]+:\d+:/, ""))),
+      [],
+    );
+  });
+});
+
 describe("The page of symptoms", () => {
   it("quotes messages that the command really has", () => {
     const [, table = ""] = readPage("docs/troubleshooting.md").split("## What you see");

@@ -6,7 +6,6 @@ import { collect } from "@ccsp/e2e-kit/collect.js";
 import { queueClient } from "@ccsp/e2e-kit/internal-clients.js";
 import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { EmergencyLevel, type EmergencyStatus } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { engineProcesses, eventually, scaled } from "@ccsp/testkit";
 import { processesOf } from "../src/runs.js";
 
@@ -56,7 +55,7 @@ describe("an emergency stop of a fleet with two queues, two executors and active
       { timeoutMs: 30_000, what: "two processes of each run" },
     );
     await eventually(async () => {
-      for (const id of ids) assert.equal((await client.get(id)).state, TaskState.RUNNING);
+      for (const id of ids) assert.equal((await client.get(id)).state, "RUNNING");
     });
     return { ids, pids };
   }
@@ -94,7 +93,7 @@ describe("an emergency stop of a fleet with two queues, two executors and active
     }
     await assertStopped();
     await eventually(async () => {
-      for (const id of ids) assert.equal((await client.get(id)).state, TaskState.CANCELLED);
+      for (const id of ids) assert.equal((await client.get(id)).state, "CANCELLED");
     });
     assert.deepEqual(await resume(), { resumed: true });
     const { ended: end } = await collect(client.run({ prompt: "[[text:again]]" }));
@@ -115,7 +114,7 @@ describe("an emergency stop of a fleet with two queues, two executors and active
     );
     // The receipt says that a run is gone. Its task goes back to its queue at about the same time.
     await eventually(async () => {
-      for (const id of ids) assert.equal((await client.get(id)).state, TaskState.QUEUED);
+      for (const id of ids) assert.equal((await client.get(id)).state, "QUEUED");
     });
     await assertStopped();
     await resume();
@@ -123,7 +122,7 @@ describe("an emergency stop of a fleet with two queues, two executors and active
       async () => {
         for (const id of ids) {
           const { state, result, attempt } = await client.get(id);
-          assert.deepEqual([state, result?.text, attempt], [TaskState.SUCCEEDED, "done", 2]);
+          assert.deepEqual([state, result?.text, attempt], ["SUCCEEDED", "done", 2]);
         }
       },
       { timeoutMs: 30_000, what: "the parked tasks to end" },

@@ -167,7 +167,7 @@ describe("The traces of a fleet, in a real Jaeger behind a real collector,", fun
   };
 
   const watched = async (id: string): Promise<void> => {
-    for await (const event of client.watch(id)) if (event.event?.$case === "taskEnded") return;
+    for await (const { type } of client.watch(id)) if (type === "ended") return;
   };
 
   /** Submits a task and follows it to its end. Returns its ids. */

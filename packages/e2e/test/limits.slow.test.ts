@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { BlockerKind, type CcspClient } from "@ccsp/client";
+import type { CcspClient, TaskStateName } from "@ccsp/client";
 import { notificationClient, queueClient } from "@ccsp/e2e-kit/internal-clients.js";
 import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
-import { TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually, type Gate } from "@ccsp/testkit";
 
 const SLOTS = 3;
@@ -35,8 +34,8 @@ describe("limits of a login, with the real Claude Code CLI at two executors and 
   after(() => world.close());
 
   const submit = async (prompt: string) => (await client.submit(once(prompt))).id;
-  const stateOf = async (id: string) => TaskState[(await client.get(id)).state];
-  const reaches = (id: string, state: keyof typeof TaskState) =>
+  const stateOf = async (id: string) => (await client.get(id)).state;
+  const reaches = (id: string, state: TaskStateName) =>
     eventually(async () => assert.equal(await stateOf(id), state), { timeoutMs: 90_000, what: `${state} of ${id}` });
   const stand = (gate: Gate, count: number) =>
     eventually(() => assert.equal(gate.waiting(), count), { timeoutMs: 60_000, what: `${count} runs at the gate` });
@@ -51,8 +50,8 @@ describe("limits of a login, with the real Claude Code CLI at two executors and 
     const overloaded = await submit(`[[sim:529 times=3]] ${second.marker} overloaded`);
     // It stays parked for some seconds only, so its log tells of it.
     let parked = false;
-    for await (const { event } of client.watch(overloaded, { signal: AbortSignal.timeout(90_000) })) {
-      parked = event?.$case === "stateChanged" && event.value.state === TaskState.PARKED;
+    for await (const entry of client.watch(overloaded, { signal: AbortSignal.timeout(90_000) })) {
+      parked = entry.type === "state-changed" && entry.state === "PARKED";
       if (parked) break;
     }
     assert.ok(parked, "it was never parked");
@@ -61,7 +60,7 @@ describe("limits of a login, with the real Claude Code CLI at two executors and 
     const waiting = await Promise.all([1, 2, 3, 4, 5, 6].map((n) => submit(`${second.marker} second ${n}`)));
     const bound = async (text: RegExp) => {
       const all = (await Promise.all(waiting.map(blockers))).flat();
-      const cap = all.find(({ kind }) => kind === BlockerKind.CAP);
+      const cap = all.find(({ kind }) => kind === "CAP");
       assert.match(cap?.message ?? "no cap", text);
     };
     // Six tasks ran, so three may run now. One slot is free and must stay free.
@@ -88,13 +87,13 @@ describe("limits of a login, with the real Claude Code CLI at two executors and 
     const refused = await submit("[[sim:401 times=3]] refused");
     const frozen = async () => {
       const [blocker] = await blockers(refused);
-      assert.equal(blocker?.kind, BlockerKind.GATE);
+      assert.equal(blocker?.kind, "GATE");
       assert.match(blocker.message, /is refused: a person has to renew it/);
       assert.equal(blocker.until, undefined);
     };
     await eventually(frozen, { timeoutMs: 60_000 });
     const other = await submit("other");
-    assert.ok((await blockers(other)).some(({ kind }) => kind === BlockerKind.GATE));
+    assert.ok((await blockers(other)).some(({ kind }) => kind === "GATE"));
     const notification = notificationClient(world);
     const queue = queueClient(world);
     try {
@@ -118,7 +117,7 @@ describe("limits of a login, with the real Claude Code CLI at two executors and 
     await reaches(closed, "PARKED");
     const parkedAt = Date.now();
     const other = await submit("behind it");
-    const gate = (await blockers(other)).find(({ kind }) => kind === BlockerKind.GATE);
+    const gate = (await blockers(other)).find(({ kind }) => kind === "GATE");
     assert.match(gate?.message ?? "", /the usage window of the login of claude-code is closed/);
     assert.ok((gate?.until?.getTime() ?? 0) - parkedAt > WINDOW_MS - 10_000, String(gate?.until));
     assert.equal(calls("behind it").length, 0);

@@ -13,6 +13,12 @@ describe("The documentation", () => {
     assert.deepEqual(pages.flatMap(brokenLinks), []);
   });
 
+  it("names each page of docs once in docs/README.md, which is the map", () => {
+    const named = [...readFileSync(join(ROOT, "docs/README.md"), "utf8").matchAll(/^\| \[[^\]]+\]\(([\w-]+\.md)\)/gm)];
+    const pages = readdirSync(join(ROOT, "docs")).filter((name) => name.endsWith(".md") && name !== "README.md");
+    assert.deepEqual(named.map(([, page = ""]) => page).toSorted(), pages.toSorted());
+  });
+
   it("has every page that code and settings name", () => {
     const files = filesUnder(ROOT, /\.(ts|lua|proto|conf)$/);
     assert(files.length > 500, "the code was not found");

@@ -1,7 +1,9 @@
 import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
+import { MEASURED } from "@ccsp/fuzz/memory.js";
 import { NO_LIMITS } from "../src/no-limits.js";
 import { accessMatrix } from "./one-fleet/access-matrix.js";
 import { badInput } from "./one-fleet/bad-input.js";
+import { liveFuzz } from "./one-fleet/live-fuzz.js";
 import { restAccess } from "./one-fleet/rest-access.js";
 import { restClient } from "./one-fleet/rest-client.js";
 import { restFuzz } from "./one-fleet/rest-fuzz.js";
@@ -16,8 +18,10 @@ describe("one fleet for many suites", function () {
   before(async () => {
     fleet = await startWorld({
       engine: "scripted",
-      // Suites are many callers, which fail to log in and leave calls, but they are no attack.
-      env: { ...NO_LIMITS, CCSP_GATEWAY_ABANDONED_CALLS: "10000" },
+      nodeOptions: MEASURED,
+      // Suites are many callers, which fail to log in and leave calls, but they are no attack. On a busy machine, this
+      // process may rest for seconds between a connection and its first byte.
+      env: { ...NO_LIMITS, CCSP_GATEWAY_ABANDONED_CALLS: "10000", CCSP_GATEWAY_HANDSHAKE_TIMEOUT: "10m" },
     });
   });
   after(() => fleet?.close());
@@ -27,6 +31,7 @@ describe("one fleet for many suites", function () {
   upgradeClient(world);
   restClient(world);
   badInput(world);
+  liveFuzz(world);
   accessMatrix(world);
   restAccess(world);
   restFuzz(world);

@@ -37,14 +37,14 @@ describe("one task through the whole fleet, with the real Claude Code CLI", func
   it("returns usage, cost, conversation, version, model, executor and queue wait", () => {
     const result = run.ended.result;
     assert.ok(result);
-    assert.ok((result.usage?.inputTokens ?? 0n) > 0n);
-    assert.ok((result.usage?.outputTokens ?? 0n) > 0n);
+    assert.ok((result.usage?.inputTokens ?? 0) > 0);
+    assert.ok((result.usage?.outputTokens ?? 0) > 0);
     assert.ok((result.costUsd ?? 0) > 0);
     assert.equal(result.conversationId, run.taskId);
     assert.match(result.engineVersion, /^\d+\.\d+\.\d+/);
     assert.ok(result.model.length > 0);
     assert.ok(result.executorId.length > 0);
-    assert.ok(result.queueWait);
+    assert.ok((result.queueWaitMs ?? -1) >= 0);
   });
 
   it("makes one trace whose calls between services follow the path of the task", async () => {
@@ -78,7 +78,7 @@ describe("one task through the whole fleet, with the real Claude Code CLI", func
     });
     monitor.close();
     assert.equal(row?.runs, 1n);
-    assert.equal(row?.usage?.outputTokens, run.ended.result?.usage?.outputTokens);
+    assert.equal(Number(row?.usage?.outputTokens), run.ended.result?.usage?.outputTokens);
     assert.equal(row?.model, run.ended.result?.model);
   });
 
@@ -97,7 +97,7 @@ describe("one task through the whole fleet, with the real Claude Code CLI", func
     const result = run.ended.result;
     const { model, priority, runs, outputTokens, costUsd, runTimeMs } = rows[0] ?? assert.fail("no row");
     assert.deepEqual([model, priority, runs], [result?.model, "normal", 1]);
-    assert.equal(outputTokens, Number(result?.usage?.outputTokens));
+    assert.equal(outputTokens, result?.usage?.outputTokens);
     assert.equal(costUsd.toFixed(6), result?.costUsd?.toFixed(6));
     assert.ok(runTimeMs > 0);
     assert.ok(endTime.getTime() - startTime.getTime() >= 24 * 3_600_000);

@@ -12,7 +12,8 @@ import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Outcome } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { fieldsOf } from "@ccsp/protos/descriptor.js";
-import { durationFrom } from "@ccsp/protos/duration.js";
+import { fromStoredJson } from "@ccsp/protos/from-json.js";
+import { wordsOf } from "@ccsp/protos/words.js";
 import type { Logger } from "pino";
 
 export type EventData = NonNullable<Event["data"]>;
@@ -22,41 +23,31 @@ export type EventData = NonNullable<Event["data"]>;
  * here, as in `severityEnum: EVENT_WORDS.severity[severity]`.
  */
 export const EVENT_WORDS = {
-  severity: { info: AlertSeverity.INFO, warning: AlertSeverity.WARNING, critical: AlertSeverity.CRITICAL },
+  severity: wordsOf(AlertSeverity),
   level: {
     NO_SUBMIT: EmergencyLevel.NO_SUBMIT,
     NO_START: EmergencyLevel.NO_START,
     PARK_RUNNING: EmergencyLevel.PARK_RUNNING,
     KILL: EmergencyLevel.KILL,
   },
-  priority: { urgent: Priority.URGENT, high: Priority.HIGH, normal: Priority.NORMAL, low: Priority.LOW },
-  outcome: { succeeded: Outcome.SUCCEEDED, failed: Outcome.FAILED, cancelled: Outcome.CANCELLED },
-  kind: { budget: LimitKind.BUDGET, window: LimitKind.WINDOW },
-  action: { warn: LimitAction.WARN, refuse: LimitAction.REFUSE, park: LimitAction.PARK },
-  proof: { probe: SessionProof.PROBE, run: SessionProof.RUN },
-  cause: { issue: RecoveryCause.ISSUE, confirmed: RecoveryCause.CONFIRMED, probe: RecoveryCause.PROBE },
-  state: {
-    ok: HealthState.OK,
-    late: HealthState.LATE,
-    gone: HealthState.GONE,
-    draining: HealthState.DRAINING,
-    failing: HealthState.FAILING,
-  },
-  what: {
-    gate: AdaptedValue.GATE,
-    rate: AdaptedValue.RATE,
-    weight: AdaptedValue.WEIGHT,
-    concurrency: AdaptedValue.CONCURRENCY,
-  },
+  priority: wordsOf(Priority),
+  outcome: wordsOf(Outcome),
+  kind: wordsOf(LimitKind),
+  action: wordsOf(LimitAction),
+  proof: wordsOf(SessionProof),
+  cause: wordsOf(RecoveryCause),
+  state: wordsOf(HealthState),
+  what: wordsOf(AdaptedValue),
 } as const;
 
 /** The fields with their words, for code that has any message. */
 const FIELDS: readonly (readonly [string, Readonly<Record<string, number>>])[] = Object.entries(EVENT_WORDS);
 
-/** A value of an enum that this version does not know: a newer writer sent it. */
+/** A value of an enum that this version does not know, because a newer writer sent it, or a value that does not fit. */
 export interface UnknownValue {
   /** Path of the field in the data, such as `severity` or `error.category`. */
   readonly field: string;
+  /** The value of the enum, or what is wrong with the value that does not fit. */
   readonly value: string;
 }
 
@@ -70,12 +61,11 @@ export function logUnknown(log: Logger): Tell {
     const key = `${field} ${value.slice(0, 100)}`;
     if (told.has(key) || told.size >= MOST_TOLD) return;
     told.add(key);
-    log.warn({ field, value: value.slice(0, 100) }, "an event has a value that this version does not know");
+    log.warn({ field, value: value.slice(0, 100) }, "an event has a value that this version cannot read");
   };
 }
 
 export type Tell = (unknown: UnknownValue) => void;
-type Json = Record<string, unknown>;
 
 /**
  * Makes a word and its enum agree, in place. The enum wins, and an enum that is not set or not known follows the word.
@@ -93,49 +83,28 @@ export function agree({ $case, value }: EventData, tell: Tell = () => {}): void 
 }
 
 /**
- * Prepares the parsed JSON of an event's data, in place, for the reader that ts-proto generates. That reader takes a
- * Duration in its own form only and reads proto JSON (`"1.5s"`) as 0, and it drops the name of an unknown enum value.
- * Throws for a text that is no Duration.
+ * The data of an event of this kind, from its parsed JSON. A field that does not fit is as absent, and `tell` is called.
+ * A word and its enum agree. A word that is absent is the name of its enum, so that the name of an unknown value is not
+ * lost.
  */
-export function prepare($case: EventData["$case"], json: unknown, tell: Tell): void {
-  if (!isRecord(json)) return;
+export function readEventData($case: EventData["$case"], json: unknown, tell: Tell): EventData {
   const { typeName = "", pairs = [] } = kinds().get($case) ?? {};
-  prepareMessage(typeName, json, tell);
-  for (const [field] of pairs) json[field] ??= json[`${field}Enum`];
-}
-
-function prepareMessage(typeName: string, json: unknown, tell: Tell, path = ""): void {
-  if (!isRecord(json)) return;
-  for (const { name, jsonName, enum: known, message } of nestedFields(typeName)) {
-    const member = Object.hasOwn(json, jsonName) ? jsonName : name;
-    const value = json[member];
-    if (value === undefined || value === null) continue;
-    if (known !== undefined) {
-      const isKnown = known.values.some((each) => each.name === value || each.number === value);
-      if (!isKnown) tell({ field: `${path}${name}`, value: typeof value === "string" ? value : JSON.stringify(value) });
-    } else if (message?.typeName === "google.protobuf.Duration") {
-      if (typeof value !== "string") continue;
-      const duration = durationFrom(value);
-      if (duration === undefined) throw new Error(`field "${path}${name}" is not a duration`);
-      json[member] = duration;
-    } else {
-      const items: readonly unknown[] = Array.isArray(value) ? value : [value];
-      for (const item of items) prepareMessage(message?.typeName ?? "", item, tell, `${path}${name}.`);
-    }
+  const value = fromStoredJson(typeName, json, (field, unknown) =>
+    tell({ field: field.replaceAll(/\[[^\]]*\]/g, ""), value: unknown }),
+  );
+  for (const [field] of pairs) {
+    const name = Object(json)[`${field}Enum`];
+    if (Reflect.get(value, field) === "" && name !== undefined && name !== null)
+      Reflect.set(value, field, String(name));
   }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the message of its kind
+  const data = { $case, value } as EventData;
+  agree(data, tell);
+  return data;
 }
 
-const isRecord = (json: unknown): json is Json => typeof json === "object" && json !== null && !Array.isArray(json);
-
-type Fields = ReturnType<typeof fieldsOf>;
-const nested = new Map<string, Fields>();
-
-/** The fields of a message that hold an enum or a message. Every event is read with them, so they are kept. */
-function nestedFields(typeName: string): Fields {
-  const found = nested.get(typeName) ?? fieldsOf(typeName).filter((field) => field.enum ?? field.message);
-  nested.set(typeName, found);
-  return found;
-}
+/** The full name of the message of this kind of event. */
+export const typeNameOf = ($case: EventData["$case"]): string => kinds().get($case)?.typeName ?? "";
 
 interface Kind {
   /** The message of this kind of event. */

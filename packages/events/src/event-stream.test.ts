@@ -178,6 +178,79 @@ const samples: EventData[] = [
   },
 ];
 
+/** What release 0.3.0 stored of the samples of these kinds. */
+const STORED: { readonly [Case in EventData["$case"]]?: object } = {
+  usageRecorded: {
+    attemptId: "0-t result",
+    engine: "claude",
+    model: "m",
+    account: "team",
+    priority: "high",
+    label: "team=blue",
+    outcome: "succeeded",
+    costUsd: 0,
+    priorityEnum: "PRIORITY_HIGH",
+    outcomeEnum: "OUTCOME_SUCCEEDED",
+  },
+  usageThreshold: {
+    kind: "budget",
+    name: "team",
+    threshold: 0.8,
+    share: 0.81,
+    periodStartTime: "1970-01-01T00:00:00.000Z",
+    periodEndTime: "1970-01-01T01:00:00.000Z",
+    action: "warn",
+    kindEnum: "LIMIT_KIND_BUDGET",
+    actionEnum: "LIMIT_ACTION_WARN",
+  },
+  alertFiring: {
+    alertId: "a1",
+    rule: "error_rate",
+    severity: "warning",
+    labels: { engine: "claude" },
+    value: 0.2,
+    summary: "20 % of the runs failed",
+    whatToDo: "look",
+    startTime: "1970-01-01T00:00:00.001Z",
+    channels: ["ops"],
+    alerts: 1,
+    severityEnum: "ALERT_SEVERITY_WARNING",
+  },
+  alertResolved: {
+    alertId: "a1",
+    rule: "error_rate",
+    severity: "warning",
+    startTime: "1970-01-01T00:00:00.001Z",
+    summary: "over",
+    severityEnum: "ALERT_SEVERITY_WARNING",
+  },
+  sessionTimeout: { engine: "claude", account: "team", executorId: "e1" },
+  sessionValid: { engine: "claude", account: "team", proof: "probe", proofEnum: "SESSION_PROOF_PROBE" },
+  sessionRecovered: {
+    engine: "claude",
+    account: "team",
+    lostTime: "1970-01-01T00:00:00.001Z",
+    cause: "issue",
+    causeEnum: "RECOVERY_CAUSE_ISSUE",
+  },
+  systemHealth: {
+    service: "queue",
+    instance: "q-1",
+    state: "late",
+    why: "silent",
+    stateEnum: "HEALTH_STATE_LATE",
+  },
+  adaptationDecided: {
+    what: "rate",
+    subject: "agent/ann",
+    before: 10,
+    after: 5,
+    reason: "the window",
+    dryRun: true,
+    whatEnum: "ADAPTED_VALUE_RATE",
+  },
+};
+
 const entry = (data: EventData): string[] => [
   "type",
   EVENT_TYPES[data.$case],
@@ -211,6 +284,13 @@ describe("event stream", () => {
     assert.deepEqual(samples.map((data) => data.$case).sort(), Object.keys(EVENT_TYPES).sort());
   });
 
+  it("is stored as release 0.3.0 stored it", () => {
+    for (const data of samples) {
+      const stored = STORED[data.$case];
+      if (stored) assert.equal(encodeEventData(data), JSON.stringify(stored));
+    }
+  });
+
   it("answers undefined for a type that a newer writer may send", () => {
     assert.equal(decodeEvent(0, "5-1", ["type", "task.levitated", "time", "1", "data", "?"]), undefined);
   });
@@ -230,7 +310,7 @@ describe("event stream", () => {
   });
 
   /** What a reader gets, and what it is told of as unknown. */
-  const read = (type: string, data: object) => {
+  const read = (type: string, data: unknown) => {
     const unknown: UnknownValue[] = [];
     const fields = ["type", type, "time", "1", "data", JSON.stringify(data)];
     return { data: decodeEvent(0, "5-1", fields, (each) => unknown.push(each))?.data, unknown };
@@ -273,6 +353,22 @@ describe("event stream", () => {
     });
   });
 
+  it("has no word for an enum that is null", () => {
+    assert.deepEqual(read("alert.firing", { severityEnum: null }), { data: firing({}), unknown: [] });
+  });
+
+  it("is kept without the fields that do not fit, and tells of them without the keys of labels", () => {
+    assert.deepEqual(read("alert.firing", { rule: "r", value: "high", labels: { a: 1, b: 2, c: "d" } }), {
+      data: firing({ rule: "r", labels: { c: "d" } }),
+      unknown: [
+        { field: "value", value: "is not a number" },
+        { field: "labels", value: "is not a text" },
+        { field: "labels", value: "is not a text" },
+      ],
+    });
+    for (const data of [[], 5]) assert.deepEqual(read("alert.firing", data).data, firing({}));
+  });
+
   it("tells of an unknown value of any enum in it", () => {
     const windows = [{ name: "w", state: "WINDOW_STATE_OPEN" }, { state: "WINDOW_STATE_AJAR" }];
     const { unknown } = read("task.failed", { error: { category: "ERROR_CATEGORY_ENNUI" }, priority: 77, windows });
@@ -304,7 +400,8 @@ describe("event stream", () => {
       const failed = read("task.failed", { error: { retryAfter: runTime } }).data;
       assert.deepEqual(failed?.$case === "taskFailed" && failed.value.error?.retryAfter, { seconds, nanos });
     }
-    assert.throws(() => read("task.completed", { run_time: "soon" }), /run_time/);
+    const { unknown } = read("task.completed", { run_time: "soon" });
+    assert.deepEqual(unknown, [{ field: "run_time", value: "is not a duration, such as 3.5s" }]);
   });
 
   it("is logged with an unknown value once, however often it comes", () => {

@@ -1,5 +1,6 @@
 import { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
-import { agree, type EventData, prepare, type Tell } from "./event-data.js";
+import { toStoredJson } from "@ccsp/protos/json.js";
+import { agree, type EventData, readEventData, type Tell, typeNameOf } from "./event-data.js";
 
 /** The `type` field of each kind of event, with the names in event.proto. */
 export const EVENT_TYPES: Readonly<Record<EventData["$case"], string>> = {
@@ -54,7 +55,7 @@ export const EVENTS_KEPT = 100_000;
 export function encodeEventData(data: EventData): string {
   const event = Event.fromPartial({ data });
   if (event.data !== undefined) agree(event.data);
-  return JSON.stringify(Reflect.get(Object(Event.toJSON(event)), data.$case));
+  return JSON.stringify(toStoredJson(typeNameOf(data.$case), Object(event.data?.value)));
 }
 
 /** Encodes an event as the flat list of names and values that `decodeEvent` reads. Empty fields are omitted. */
@@ -84,10 +85,11 @@ export function encodeEvent(event: {
 /**
  * Decodes an entry into an Event. `fields` is the flat list of names and values that Redis returns. Unknown field names
  * are ignored. Returns undefined for an unknown event type, which a newer writer may send. Throws if an entry of a
- * known type is malformed: `time` is not in ms, or `data` is not its JSON.
+ * known type is malformed: `time` is not in ms, or `data` is not JSON.
  *
  * A word and its enum are both there if the entry has one of them that is known. `tell` is called for each value of an
- * enum that this version does not know. Such a word stays as it is, and its enum is UNSPECIFIED or UNRECOGNIZED.
+ * enum that this version does not know. Such a word stays as it is, and its enum is UNSPECIFIED or UNRECOGNIZED. `tell`
+ * is also called for each other value that does not fit. It is read as absent.
  */
 export function decodeEvent(
   partition: number,
@@ -99,11 +101,7 @@ export function decodeEvent(
   for (let at = 0; at + 1 < fields.length; at += 2) entry.set(fields[at] ?? "", fields[at + 1] ?? "");
   const $case = CASES.get(entry.get("type") ?? "");
   if ($case === undefined) return undefined;
-  const json: unknown = JSON.parse(entry.get("data") ?? "");
-  prepare($case, json, tell);
-  // The generated reader of Event knows each kind by its field, so this code needs no list of kinds.
-  const { data } = Event.fromJSON({ [$case]: json });
-  if (data !== undefined) agree(data, tell);
+  const data = readEventData($case, JSON.parse(entry.get("data") ?? ""), tell);
 
   const time = new Date(Number(entry.get("time") ?? Number.NaN));
   if (Number.isNaN(time.getTime())) throw new Error(`event ${id}: field "time" is not a number of milliseconds`);

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { promisify } from "node:util";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
-import { eventually } from "@ccsp/testkit";
+import { eventually, pathWithRedisCli } from "@ccsp/testkit";
 import * as fc from "fast-check";
 import { pino } from "pino";
 import {
@@ -144,6 +147,29 @@ describe("consumeEvents", () => {
     assert.match(text ?? "", new RegExp(`task poison .*parked_id ${id} parked_why cannot digest$`));
     assert.deepEqual(tasks(), ["t2"]);
     assert.deepEqual(outcomes.toSorted(), ["failed", "failed", "handled", "parked"]);
+  });
+
+  it("delivers a parked entry again, with the id that it had, and keeps no copy, by the command of the README", async function () {
+    const tools = await pathWithRedisCli(this);
+    open.push(tools);
+    let broken = true;
+    const handle = async (event: Event) => {
+      if (broken) throw new Error("cannot digest");
+      seen.push(event);
+    };
+    await consume({ handle, redelivery: { ...quick, maxDeliveries: 1 } });
+    const id = await publish("poison");
+    await eventually(async () => assert.equal(await redis.client.xlen(parkedKey(0, "g")), 1));
+    broken = false;
+    const [parked] = await redis.client.xrange(parkedKey(0, "g"), "-", "+");
+    const readme = await readFile(new URL("../README.md", import.meta.url), "utf8");
+    const [, command = ""] = /^```sh\n(entry=[^]*?)^```/m.exec(readme) ?? [];
+    const before = `redis() { redis-cli -p ${server.port} "$@"; }\nshard=0 group=g\n`;
+    const script = before + command.replace(/^entry=.*/, `entry=${parked?.[0]}`);
+    const { stdout } = await promisify(execFile)("sh", ["-c", script], { env: { PATH: tools.path } });
+    assert.equal(stdout, `delivered again: 0:${id}\n`);
+    assert.equal(await redis.client.xlen(parkedKey(0, "g")), 0);
+    await eventually(() => assert.deepEqual([tasks(), seen[0]?.id], [["poison"], `0:${id}`]));
   });
 
   it("parks an unreadable entry at once, and skips types that it does not know", async () => {

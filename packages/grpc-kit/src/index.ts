@@ -9,7 +9,7 @@ export type { CallContext } from "./server/call-context.js";
 export { boundConnections, type ConnectionCounts } from "./server/connections.js";
 export { refusalFor } from "./server/failures.js";
 export { type Handlers, type Implementation, implement, implementSome } from "./server/handlers.js";
-export { type CallCounts, type ObserveCall, observeCalls, readCalls } from "./server/metrics.js";
+export { type CallCounts, countRefused, type ObserveCall, observeCalls, readCalls } from "./server/metrics.js";
 export { pump, SHUTTING_DOWN, SLOW_READER } from "./server/serve-call.js";
 export { type ConnectionBounds, type GrpcServer, type ServeOptions, serveGrpc } from "./server/server.js";
 export { createStreamWriter, type StreamWriter } from "./server/stream-writer.js";

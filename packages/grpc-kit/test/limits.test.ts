@@ -1,11 +1,6 @@
 import assert from "node:assert/strict";
 import { invalidFields } from "@ccsp/errors";
-import {
-  EnqueueRequest,
-  GetResponse,
-  QueueServiceClient,
-  QueueServiceService,
-} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EnqueueRequest, GetResponse, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { pino } from "pino";
@@ -85,11 +80,13 @@ describe("a server's limits", () => {
 
   it("survives four megabytes of metadata from a client that does not check", async () => {
     const server = await fixture.serve({});
-    const raw = fixture.own(new QueueServiceClient(`127.0.0.1:${server.port}`, credentials.createInsecure()));
+    const raw = fixture.own(new Client(`127.0.0.1:${server.port}`, credentials.createInsecure()));
+    const { path, requestSerialize, responseDeserialize } = QueueServiceService.get;
     const metadata = new Metadata();
     metadata.set("x-large", "y".repeat(4 * MIB));
     const error = await new Promise<ServiceError | null>((resolve) => {
-      raw.get({ taskId: "t1", agentId: "" }, metadata, (err) => resolve(err));
+      const request = { taskId: "t1", agentId: "" };
+      raw.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, (err) => resolve(err));
     });
     assert.ok(error, "the call succeeded");
     assert.equal((await fixture.connect(server).get({ taskId: "t2" })).task?.id, "t2");

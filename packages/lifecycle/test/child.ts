@@ -1,18 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 const FIXTURE = fileURLToPath(new URL("./fixture-main.ts", import.meta.url));
-/**
- * Where tsx keeps what it compiles for the fixture. After it has compiled a file, it looks through the whole folder. In
- * the one that all processes of a user share, this may take so long that it holds the fixture open.
- */
-const COMPILED = mkdtempSync(join(tmpdir(), "ccsp-lifecycle-"));
-process.once("exit", () => rmSync(COMPILED, { recursive: true }));
 
 export interface Child {
   /**
@@ -26,11 +17,11 @@ export interface Child {
 }
 
 /**
- * Starts the fixture service as a separate process. Its environment is `env` and nothing of this process's environment.
+ * Starts the fixture service as a separate process, with the compiled packages. Its environment is `env` and nothing of
+ * this process's environment.
  */
 export function startFixture(env: Readonly<Record<string, string>>, args: readonly string[] = []): Child {
-  const node = ["--import", "tsx", "--conditions=ccsp-src", FIXTURE, ...args];
-  const child = spawn(process.execPath, node, { env: { TMPDIR: COMPILED, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [FIXTURE, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
   const stdout: string[] = [];
   const stderr: string[] = [];
   let waiting: (() => void)[] = [];

@@ -1,5 +1,5 @@
 import { type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
-import { runMain, type ServiceDefinition } from "../src/index.js";
+import { runMain, type ServiceDefinition } from "@ccsp/lifecycle";
 
 interface TalkingConfig {
   readonly service: ServiceSettings;

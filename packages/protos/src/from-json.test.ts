@@ -7,11 +7,12 @@ import {
   ScalarType,
   toJson as toStandardJson,
 } from "@bufbuild/protobuf";
+import { isWrapperDesc } from "@bufbuild/protobuf/wkt";
 import { messageNamed, methodNamed } from "./descriptor.js";
-import { fromJson, JsonFault } from "./from-json.js";
+import { fromJson, fromStoredJson, JsonFault } from "./from-json.js";
 import { AgentServiceService } from "./gen/ccsp/gateway/v1/agent_service.js";
 import { OperatorServiceService } from "./gen/ccsp/gateway/v1/operator_service.js";
-import { isLong, isWrapped, toJson } from "./json.js";
+import { isLong, toJson, toStoredJson } from "./json.js";
 
 const MESSAGES_EACH = 40;
 
@@ -25,8 +26,11 @@ function choices(seed: number) {
   return { below, chance: (percent: number) => below(100) < percent };
 }
 
+/** Milliseconds of times that every form of JSON has. */
+const TIMES = [0, 1, 1_790_000_000_123];
+
 /** Makes generated messages with any of their fields, and odd values in them. */
-function randomMessages({ below, chance }: ReturnType<typeof choices>) {
+function randomMessages({ below, chance }: ReturnType<typeof choices>, times = TIMES) {
   const pick = <T>(values: readonly T[]): T => values[below(values.length)] ?? assert.fail();
 
   function scalar(type: ScalarType): unknown {
@@ -43,8 +47,8 @@ function randomMessages({ below, chance }: ReturnType<typeof choices>) {
   function item(field: DescField, depth: number): unknown {
     if (field.enum) return known(field.enum);
     if (!field.message) return scalar(field.scalar ?? assert.fail());
-    if (isWrapped(field.message)) return scalar(field.message.fields[0]?.scalar ?? assert.fail());
-    if (field.message.typeName === "google.protobuf.Timestamp") return new Date(pick([0, 1, 1_790_000_000_123]));
+    if (isWrapperDesc(field.message)) return scalar(field.message.fields[0]?.scalar ?? assert.fail());
+    if (field.message.typeName === "google.protobuf.Timestamp") return new Date(pick(times));
     if (field.message.typeName === "google.protobuf.Duration")
       return pick([
         { seconds: 0n, nanos: 1 },
@@ -55,10 +59,10 @@ function randomMessages({ below, chance }: ReturnType<typeof choices>) {
   }
 
   function present(field: DescField, depth: number): unknown {
-    const times = Array.from({ length: below(3) });
-    if (field.fieldKind === "list") return times.map(() => item(field, depth));
+    const places = Array.from({ length: below(3) });
+    if (field.fieldKind === "list") return places.map(() => item(field, depth));
     if (field.fieldKind === "map")
-      return Object.fromEntries(times.map((_, at) => [pick(["a", "b.c", "__proto__"]) + at, item(field, depth)]));
+      return Object.fromEntries(places.map((_, at) => [pick(["a", "b.c", "__proto__"]) + at, item(field, depth)]));
     return item(field, depth);
   }
 
@@ -159,5 +163,24 @@ describe("A message from JSON", () => {
   it("has the defaults of fields that are null", () => {
     const { typeName } = messageNamed("ccsp.task.v1.TaskSpec");
     assert.deepEqual(fromJson(typeName, { prompt: null, labels: null, startTime: null }), fromJson(typeName, {}));
+  });
+});
+
+describe("A message that is stored", () => {
+  it("is read, for each kind of event and for a notification, as it was written, at any time that a Date has", () => {
+    const around = ["-271821-04-20T00:00:00Z", "-000711-03-01T12:00:00.5Z", "+010000-01-01T00:00:00Z"];
+    const message = randomMessages(choices(20_261_201), [...TIMES, ...around.map((time) => Date.parse(time)), 8.64e15]);
+    const { fields } = messageNamed("ccsp.event.v1.Event");
+    const kinds = fields.flatMap(({ oneof, message: kind }) => (oneof && kind ? [kind] : []));
+    assert.equal(kinds.length, 20);
+    for (const type of [...kinds, messageNamed("ccsp.notification.v1.Notification")]) {
+      for (let times = 0; times < MESSAGES_EACH; times += 1) {
+        const made = message(type);
+        const text = JSON.stringify(toStoredJson(type.typeName, made));
+        const told: string[] = [];
+        const read = fromStoredJson(type.typeName, JSON.parse(text), (field, value) => told.push(`${field} ${value}`));
+        assert.deepEqual([read, told], [made, []], text);
+      }
+    }
   });
 });

@@ -1,7 +1,8 @@
 import { type DescEnum, type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
+import { isWrapperDesc } from "@bufbuild/protobuf/wkt";
 import { enumNames, messageNamed } from "./descriptor.js";
 import { durationFrom } from "./duration.js";
-import { isLong, isWrapped } from "./json.js";
+import { isLong } from "./json.js";
 
 export interface JsonFieldFault {
   /** Path of the field as the protos name it, such as `spec.limits.turns` or `tasks[3].spec`. */
@@ -32,31 +33,50 @@ const MOST_NAME = 100;
  *
  * @param typeName Full name of the message's type, such as `ccsp.task.v1.Task`.
  */
-export function fromJson(typeName: string, json: unknown): object {
-  const reader = new Reader();
-  const message = reader.message(messageNamed(typeName), json, "");
+export const fromJson = (typeName: string, json: unknown): object => read(typeName, json, undefined);
+
+/**
+ * Is told of what `fromStoredJson` left out. `field` is as in JsonFieldFault. `value` is a value of an enum that this
+ * version does not know, because a newer writer sent it, or it says what is wrong with the value, as in JsonFieldFault.
+ */
+export type TellUnknown = (field: string, value: string) => void;
+
+/**
+ * Reads the JSON that `toStoredJson` wrote, also that of the previous and of the next release, and what `fromJson`
+ * reads. It refuses nothing, so that one field never costs the whole message: a value that does not fit is as absent,
+ * and a field that this version does not know is skipped. An unknown value of an enum becomes -1, `UNRECOGNIZED`. A text
+ * may have half of a surrogate pair, because programs cut texts. A time may have any form that a Date takes, as years
+ * outside of 0 to 9999 need.
+ */
+export const fromStoredJson = (typeName: string, json: unknown, tell: TellUnknown = () => {}): object =>
+  read(typeName, json, tell);
+
+function read(typeName: string, json: unknown, tell: TellUnknown | undefined): object {
+  const reader = new Reader(tell);
+  const type = messageNamed(typeName);
+  const message = reader.message(type, json, "");
   if (reader.faults.length > 0) throw new JsonFault(reader.faults);
-  return message;
+  return message ?? empty(type);
 }
 
 class Reader {
   readonly faults: JsonFieldFault[] = [];
+  /** Given for stored JSON, which another release may have written. */
+  readonly #tell: TellUnknown | undefined;
 
-  message(type: DescMessage, json: unknown, path: string): object {
-    const message: Record<string, unknown> = {};
-    for (const member of type.members) {
-      if (member.kind === "field") message[member.localName] = absent(member);
-      else message[member.localName] = undefined;
-    }
-    if (!isObject(json)) {
-      this.#fault(path === "" ? "the body" : path, "is not a JSON object");
-      return message;
-    }
+  constructor(tell: TellUnknown | undefined) {
+    this.#tell = tell;
+  }
+
+  message(type: DescMessage, json: unknown, path: string): object | undefined {
+    if (!isObject(json)) return this.#fault(path === "" ? "the body" : path, "is not a JSON object");
+    const message = empty(type);
     const known = fieldsOf(type);
     const seen = new Set<DescField>();
     for (const [name, value] of Object.entries(json)) {
       const field = known.get(name);
       const at = join(path, field?.name ?? name.slice(0, MOST_NAME));
+      if (!field && this.#tell) continue;
       if (!field) this.#fault(at, `is not a field of ${type.name}`);
       else if (seen.has(field)) this.#fault(at, "is there twice");
       else if (value !== null) this.#set(message, field, value, at);
@@ -69,6 +89,7 @@ class Reader {
   #set(message: Record<string, unknown>, field: DescField, json: unknown, path: string): void {
     const value = this.#field(field, json, path);
     const { oneof } = field;
+    if (value === undefined) return;
     if (!oneof) {
       message[field.localName] = value;
     } else if (message[oneof.localName] === undefined) {
@@ -83,7 +104,8 @@ class Reader {
       if (!Array.isArray(json)) return this.#fault(path, "is not a JSON list");
       const items: unknown[] = [];
       for (const [at, item] of json.entries()) {
-        items.push(this.#item(field, item, `${path}[${at}]`));
+        const value = this.#item(field, item, `${path}[${at}]`);
+        if (value !== undefined) items.push(value);
         if (this.#isEnough) break;
       }
       return items;
@@ -93,7 +115,8 @@ class Reader {
       const items: [string, unknown][] = [];
       for (const [key, item] of Object.entries(json)) {
         this.#text(key, path);
-        items.push([key, this.#item(field, item, `${path}[${JSON.stringify(key.slice(0, MOST_NAME))}]`)]);
+        const value = this.#item(field, item, `${path}[${JSON.stringify(key.slice(0, MOST_NAME))}]`);
+        if (value !== undefined) items.push([key, value]);
         if (this.#isEnough) break;
       }
       return Object.fromEntries(items);
@@ -104,22 +127,25 @@ class Reader {
   #item(field: DescField, json: unknown, path: string): unknown {
     if (field.enum) return this.#enum(field.enum, json, path);
     if (field.message) {
-      const [wrapped] = isWrapped(field.message) ? field.message.fields : [];
+      const [wrapped] = isWrapperDesc(field.message) ? field.message.fields : [];
       if (wrapped?.scalar !== undefined) return this.#scalar(wrapped.scalar, json, path);
       const { typeName } = field.message;
       if (typeName === "google.protobuf.Timestamp") return this.#time(json, path);
-      if (typeName === "google.protobuf.Duration") return this.#duration(json, path);
+      if (typeName === "google.protobuf.Duration" && !(this.#tell && isObject(json))) return this.#duration(json, path);
       return this.message(field.message, json, path);
     }
     return field.scalar === undefined ? undefined : this.#scalar(field.scalar, json, path);
   }
 
   #enum(type: DescEnum, json: unknown, path: string): number | undefined {
-    if (typeof json === "number" && isInt32(json)) return json;
-    const names = enumNames(type);
-    const found = type.values.find(({ number, name }) => json === name || json === names.get(number));
-    if (found) return found.number;
-    return this.#fault(path, `is none of ${[...names.values()].join(", ")}`);
+    if (typeof json === "number" && isInt32(json) && (!this.#tell || type.value[json])) return json;
+    const found = numbersOf(type).get(json);
+    if (found !== undefined) return found;
+    if (this.#tell) {
+      this.#tell(path, typeof json === "string" ? json : JSON.stringify(json));
+      return UNRECOGNIZED;
+    }
+    return this.#fault(path, `is none of ${[...enumNames(type).values()].join(", ")}`);
   }
 
   #scalar(scalar: ScalarType, json: unknown, path: string): unknown {
@@ -149,7 +175,8 @@ class Reader {
 
   #text(json: unknown, path: string): string | undefined {
     if (typeof json !== "string") return this.#fault(path, "is not a text");
-    return !/\p{Surrogate}/u.test(json) ? json : this.#fault(path, "has half of a surrogate pair, so it is not a text");
+    const isText = this.#tell !== undefined || !/\p{Surrogate}/u.test(json);
+    return isText ? json : this.#fault(path, "has half of a surrogate pair, so it is not a text");
   }
 
   #bytes(json: unknown, path: string): Buffer | undefined {
@@ -159,7 +186,7 @@ class Reader {
   }
 
   #time(json: unknown, path: string): Date | undefined {
-    const isForm = typeof json === "string" && RFC_3339.test(json);
+    const isForm = typeof json === "string" && (this.#tell !== undefined || RFC_3339.test(json));
     const time = new Date(isForm ? json : Number.NaN);
     if (!Number.isNaN(time.getTime())) return time;
     return this.#fault(path, "is not a time of RFC 3339, such as 2026-01-31T12:00:00Z");
@@ -175,7 +202,8 @@ class Reader {
   }
 
   #fault(field: string, description: string): undefined {
-    if (!this.#isEnough) this.faults.push({ field, description });
+    if (this.#tell) this.#tell(field, description);
+    else if (!this.#isEnough) this.faults.push({ field, description });
   }
 }
 
@@ -185,14 +213,34 @@ const isObject = (json: unknown): json is Readonly<Record<string, unknown>> =>
   typeof json === "object" && json !== null && !Array.isArray(json);
 
 /** The fields of a message by both of their names. */
-const known = new WeakMap<DescMessage, ReadonlyMap<string, DescField>>();
+const fieldsOf = memo(
+  ({ fields }: DescMessage): ReadonlyMap<string, DescField> =>
+    new Map(fields.flatMap((field) => [[field.name, field] as const, [field.jsonName, field] as const])),
+);
 
-function fieldsOf(type: DescMessage): ReadonlyMap<string, DescField> {
-  const found =
-    known.get(type) ??
-    new Map(type.fields.flatMap((field) => [[field.name, field] as const, [field.jsonName, field] as const]));
-  known.set(type, found);
-  return found;
+/** The values of an enum by both of their names. */
+const numbersOf = memo(
+  (type: DescEnum): ReadonlyMap<unknown, number> =>
+    new Map([
+      ...[...enumNames(type)].map(([number, name]) => [name, number] as const),
+      ...type.values.map(({ name, number }) => [name, number] as const),
+    ]),
+);
+
+function memo<Key extends object, Value>(make: (key: Key) => Value): (key: Key) => Value {
+  const made = new WeakMap<Key, Value>();
+  return (key) => {
+    const found = made.get(key) ?? make(key);
+    made.set(key, found);
+    return found;
+  };
+}
+
+/** The generated message without any field. */
+function empty(type: DescMessage): Record<string, unknown> {
+  const message: Record<string, unknown> = {};
+  for (const member of type.members) message[member.localName] = member.kind === "field" ? absent(member) : undefined;
+  return message;
 }
 
 /** What the generated code has for a field that is not there. */
@@ -210,6 +258,9 @@ const ABSENT: ReadonlyMap<ScalarType, unknown> = new Map<ScalarType, unknown>([
   [ScalarType.BOOL, false],
   [ScalarType.BYTES, Buffer.alloc(0)],
 ]);
+
+/** The value that each generated enum has for what it does not know. */
+const UNRECOGNIZED = -1;
 
 const INT32 = [-(2 ** 31), 2 ** 31 - 1] as const;
 const UINT32 = [0, 2 ** 32 - 1] as const;

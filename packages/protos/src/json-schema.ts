@@ -1,6 +1,7 @@
 import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
+import { isWrapperDesc } from "@bufbuild/protobuf/wkt";
 import { enumNames, messageNamed } from "./descriptor.js";
-import { isLong, isWrapped, type Json } from "./json.js";
+import { isLong, type Json } from "./json.js";
 
 export interface SchemaOptions {
   /** The name of a schema. Default: the full name of its message. */
@@ -25,7 +26,7 @@ export function messageSchemas(typeNames: readonly string[], options: SchemaOpti
   const { nameOf = (name) => name } = options;
   const found = new Map<string, DescMessage>();
   const collect = (type: DescMessage): void => {
-    if (found.has(type.typeName) || isWrapped(type) || type.typeName in WELL_KNOWN) return;
+    if (found.has(type.typeName) || isWrapperDesc(type) || type.typeName in WELL_KNOWN) return;
     found.set(type.typeName, type);
     for (const { message } of type.fields) if (message) collect(message);
   };
@@ -67,7 +68,7 @@ function itemSchema(field: DescField, options: SchemaOptions): Json {
 
 function valueSchema(type: DescMessage, options: SchemaOptions): Json {
   const { nameOf = (name) => name, under = "#/$defs/" } = options;
-  const [wrapped] = isWrapped(type) ? type.fields : [];
+  const [wrapped] = isWrapperDesc(type) ? type.fields : [];
   if (wrapped?.scalar !== undefined) return scalarSchema(wrapped.scalar, options);
   return WELL_KNOWN[type.typeName] ?? { $ref: `${under}${nameOf(type.typeName)}` };
 }

@@ -26,23 +26,6 @@ describe("openRedis on Sentinel", () => {
     await setup?.stop();
   });
 
-  /**
-   * Has the first Sentinel begin a failover, as an operator does. It needs no election, and has more time for the
-   * promotion than it gets by default: a Sentinel that stands still would give it up, and begin another much later.
-   */
-  async function failOver(): Promise<void> {
-    const url = setup.url.replace("redis+sentinel", "redis").replace(/,.*/, "");
-    const sentinel = await openRedis(url, { log, name: "operator" });
-    await sentinel.client.call("sentinel", "set", "main", "failover-timeout", "600000");
-    // A repeated call may find that the first one took effect.
-    await eventually(() =>
-      sentinel.client.call("sentinel", "failover", "main").catch((error: unknown) => {
-        if (!String(error).includes("INPROG")) throw error;
-      }),
-    );
-    await sentinel.close();
-  }
-
   it("finds the master, and the new one when it dies; active calls and a blocked read continue there", async () => {
     const putOnce = bindPutOnce(redis.client);
     assert.equal(await putOnce("before", "1"), "ok");
@@ -53,7 +36,7 @@ describe("openRedis on Sentinel", () => {
 
     await setup.master.kill9();
     const after = putOnce("after", "1");
-    await failOver();
+    await setup.failOver();
     assert.equal(await after, "ok");
     assert.equal(await putOnce("before", "1"), "taken");
     await redis.client.rpush("list", "x");
@@ -66,7 +49,7 @@ describe("openRedis on Sentinel", () => {
     await putOnce("before", "1");
     assert.equal(await redis.client.wait(1, 5_000), 1);
     // The old master continues as a replica and refuses writes.
-    await failOver();
+    await setup.failOver();
     await eventually(async () => {
       await putOnce("after", "1");
       assert.match(await redis.client.info("server"), new RegExp(`tcp_port:${setup.replica.port}`));
@@ -80,7 +63,7 @@ describe("openRedis on Sentinel", () => {
     const connecting = once(redis.client, "connecting");
     await setup.master.kill9();
     await connecting;
-    const over = failOver();
+    const over = setup.failOver();
     const waiting = bindPutOnce(redis.client)("during", "1");
     // The message of a Sentinel, at the worst moment.
     for (const { client } of sentinels) client.emit("message", "+switch-master", "main");

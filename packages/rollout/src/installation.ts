@@ -1,9 +1,13 @@
 import type { CcspClient } from "@ccsp/client";
 import type { ServiceName } from "@ccsp/fleet";
 
+/** The calls of the load, by the SDK of any release. */
+export type LoadClient = Pick<CcspClient, "run" | "submit"> &
+  Readonly<Record<"get" | "cancel", (taskId: string) => Promise<{ readonly id: string }>>>;
+
 /** An installation whose services can be replaced while it is in use. */
 export interface Installation {
-  readonly client: CcspClient;
+  readonly client: LoadClient;
   /** Whether the load may run tasks. In a cluster they cost what a run costs. */
   readonly runsTasks: boolean;
   /**

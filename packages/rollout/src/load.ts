@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import type { CcspClient } from "@ccsp/client";
 import { collect } from "@ccsp/e2e-kit/collect.js";
 import { eventually } from "@ccsp/testkit";
+import type { LoadClient } from "./installation.js";
 
 const CALLERS = 8;
 /** Calls that must end after a service was replaced, before the next one is. */
@@ -22,7 +22,7 @@ export interface Load {
  * Starts callers. Each does what agents do, one call after the other: it submits a task, reads it, and runs it to its
  * end. Without `runsTasks` it cancels the task instead, which has a start time in an hour, so that no run is paid for.
  */
-export function startLoad(client: CcspClient, { runsTasks }: { readonly runsTasks: boolean }): Load {
+export function startLoad(client: LoadClient, { runsTasks }: { readonly runsTasks: boolean }): Load {
   const failures: string[] = [];
   let count = 0;
   const stopping = new AbortController();

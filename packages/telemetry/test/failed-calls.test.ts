@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { createClient } from "@ccsp/grpc-kit";
-import { QueueServiceClient, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { eventually, type OtlpReceiver, startOtlpReceiver } from "@ccsp/testkit";
-import { credentials, Metadata, status } from "@grpc/grpc-js";
+import { Client, credentials, Metadata, status } from "@grpc/grpc-js";
 import { startTraced } from "./traced-process.js";
 
 interface Called {
@@ -189,9 +189,11 @@ describe("the client span of a call that does not succeed", () => {
 /** The caller itself has no deadline here. Otherwise its own timer might cancel the call first. */
 function getWithDeadlineOfServerOnly({ target, metadata }: Called): Promise<void> {
   const headers = Metadata.fromHttp2Headers({ ...metadata, "grpc-timeout": "100m" });
-  const client = new QueueServiceClient(target, credentials.createInsecure());
+  const client = new Client(target, credentials.createInsecure());
+  const { path, requestSerialize, responseDeserialize } = QueueServiceService.get;
+  const request = { taskId: "late", agentId: "" };
   return new Promise((resolve, reject) => {
-    client.get({ taskId: "late", agentId: "" }, headers, (error) => {
+    client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, headers, (error) => {
       client.close();
       if (error) reject(error);
       else resolve();

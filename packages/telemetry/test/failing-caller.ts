@@ -1,7 +1,7 @@
 import { createClient } from "@ccsp/grpc-kit";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { contextFromTraceparent, shutdownTracing } from "@ccsp/telemetry";
 import { context } from "@opentelemetry/api";
-import { contextFromTraceparent, shutdownTracing } from "../src/index.js";
 
 /**
  * Makes calls that fail, to the failing server at `argv[2]`. They are in the trace of TRACEPARENT, and the last one is

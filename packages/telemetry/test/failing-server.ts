@@ -1,7 +1,7 @@
 import { Refusal } from "@ccsp/errors";
 import { implement, serveGrpc } from "@ccsp/grpc-kit";
 import { QueueServiceService, WatchResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { createLogger, shutdownTracing } from "../src/index.js";
+import { createLogger, shutdownTracing } from "@ccsp/telemetry";
 
 /**
  * Serves calls that never succeed. Calls for the task "refused" are refused. All others wait and ignore their signal.

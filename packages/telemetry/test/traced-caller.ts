@@ -1,8 +1,8 @@
 import { createClient } from "@ccsp/grpc-kit";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { contextFromTraceparent, shutdownTracing, tracer } from "@ccsp/telemetry";
 import { Client, credentials } from "@grpc/grpc-js";
 import { context } from "@opentelemetry/api";
-import { contextFromTraceparent, shutdownTracing, tracer } from "../src/index.js";
 
 /** Calls the traced server at `argv[2]` inside its own span, which continues the trace of TRACEPARENT. */
 const target = process.argv[2] ?? "";

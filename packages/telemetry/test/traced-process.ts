@@ -6,9 +6,9 @@ import { fileURLToPath } from "node:url";
 
 const path = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
 
-/** Starts a script with tracing loaded, and collects its log lines. */
+/** Starts a script with tracing loaded, from the compiled packages, and collects its log lines. */
 export function startTraced(script: string, args: string[], env: Record<string, string>) {
-  const node = ["--import", "tsx", "--conditions=ccsp-src", "--import", path("../src/register.ts"), path(script)];
+  const node = ["--import", path("../dist/register.js"), path(script)];
   const child = spawn(process.execPath, [...node, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
   const out: Record<string, unknown>[] = [];
   const err: string[] = [];

@@ -1,6 +1,6 @@
 import { implement, serveGrpc } from "@ccsp/grpc-kit";
 import { GetResponse, QueueServiceService, SyncResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { createLogger, inService, shutdownTracing, tracer } from "../src/index.js";
+import { createLogger, inService, shutdownTracing, tracer } from "@ccsp/telemetry";
 
 /** Serves two methods of the queue. Logs its port and each call. */
 const log = createLogger({ name: "server", level: "info", instance: "server-1" });

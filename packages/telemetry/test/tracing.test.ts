@@ -1,13 +1,24 @@
 import assert from "node:assert/strict";
-import type { ChildProcess } from "node:child_process";
+import { type ChildProcess, execFile } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { eventually, type OtlpReceiver, startOtlpReceiver } from "@ccsp/testkit";
 import { startTraced } from "./traced-process.js";
 
 const { version: VERSION }: { version: string } = JSON.parse(
   readFileSync(new URL("../package.json", import.meta.url), "utf8"),
 );
+const REGISTER = fileURLToPath(new URL("../dist/register.js", import.meta.url));
+/** Prints each module that the process resolves. */
+const LIST_MODULES = `data:text/javascript,${encodeURIComponent(`
+  import { registerHooks } from "node:module";
+  registerHooks({ resolve(specifier, context, next) {
+    process.stdout.write(specifier + "\\n");
+    return next(specifier, context);
+  } });
+`)}`;
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const TRACEPARENT = `00-${TRACE}-00f067aa0ba902b7-01`;
 
@@ -111,11 +122,27 @@ describe("tracing between two processes", () => {
     });
   });
 
-  it("passes the trace on without an endpoint, and exports nothing", async () => {
-    const earlier = receiver.spans().length;
-    const { server, err } = await callOnce({ server: {}, caller: {} });
-    assert.deepEqual(err, []);
-    assert.equal(server.logged("get served")["trace_id"], TRACE);
-    assert.equal(receiver.spans().length, earlier);
+  for (const [what, env] of Object.entries({
+    "without any variable": {},
+    "without an endpoint": { OTEL_TRACES_SAMPLER: "always_on" },
+  })) {
+    it(`passes the trace on ${what}, and exports nothing`, async () => {
+      const earlier = receiver.spans().length;
+      const { server, err } = await callOnce({ server: env, caller: env });
+      assert.deepEqual(err, []);
+      assert.equal(server.logged("get served")["trace_id"], TRACE);
+      assert.equal(receiver.spans().length, earlier);
+    });
+  }
+
+  it("loads the SDK only if a variable asks for it", async () => {
+    const loads = async (env: Record<string, string>): Promise<boolean> => {
+      const node = ["--import", LIST_MODULES, "--import", REGISTER, "--eval", ""];
+      const { stdout } = await promisify(execFile)(process.execPath, node, { env });
+      assert.match(stdout, /sdk-trace/);
+      return stdout.includes("sdk-node");
+    };
+    assert.equal(await loads({ OTEL_EXPORTER_OTLP_ENDPOINT: "" }), false);
+    assert.equal(await loads({ OTEL_TRACES_SAMPLER: "always_on" }), true);
   });
 });

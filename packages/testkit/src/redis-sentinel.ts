@@ -15,6 +15,8 @@ export interface RedisSentinel {
   readonly replica: RedisServer;
   /** From now on, they fail over when two of them have not reached the master for this long. */
   failOverAfter(ms: number): Promise<void>;
+  /** Has the first Sentinel begin a failover to the replica, as an operator does. It needs no election. */
+  failOver(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -78,6 +80,12 @@ export async function startRedisSentinel({ args = [] }: { args?: readonly string
     master,
     replica,
     failOverAfter: (ms) => tell("set", "main", "down-after-milliseconds", String(ms)),
+    failOver: async () => {
+      // A Sentinel that stands still for longer than this gives a failover up, and begins another much later.
+      await tell("set", "main", "failover-timeout", "600000");
+      const [first = assert.fail()] = sentinels;
+      await eventually(() => ask(first.port, "sentinel", "failover", "main"), { timeoutMs: 20_000 });
+    },
     stop: async () => {
       await Promise.all([...sentinels, replica, master].map((server) => server.stop()));
       await rm(dir, { recursive: true, force: true });

@@ -9,7 +9,6 @@ import type { Slice } from "./http/register.js";
 import type { Live } from "./live/live.js";
 import { registerLive } from "./live/register.js";
 import { registerRest } from "./rest/rest.js";
-import { createOidcSignIn } from "./sign-in/oidc.js";
 import { createOneTimeCodes } from "./sign-in/one-time-codes.js";
 import { signIn } from "./sign-in/sign-in.js";
 import { v1 } from "./v1/v1.js";
@@ -25,7 +24,8 @@ export interface HttpSliceOptions {
 
 /** What the HTTP server serves, in the order of registration. Rejects if a file that a setting names cannot be read. */
 export async function httpSlices({ config, redis, notification, live, log }: HttpSliceOptions): Promise<Slice[]> {
-  const oidc = config.signIn && (await createOidcSignIn(config.signIn));
+  // Its libraries take 0.1 s and 20 MB to load.
+  const oidc = config.signIn && (await (await import("./sign-in/oidc.js")).createOidcSignIn(config.signIn));
   const secret = config.webhookSecretFile && (await readWebhookSecret(config.webhookSecretFile));
   const slices: Slice[] = [
     registerRest,

@@ -120,7 +120,7 @@ export async function startFakeQueue(): Promise<FakeQueue> {
       lameDuckMs: 0,
       drainMs: 1_000,
     });
-  // The operating system gives a port of its own choice to others while this server is away.
+  // Not port 0: while this server restarts, the system may give such a port to another process.
   let server = await serve(await freePort());
   const { port } = server;
 

@@ -21,6 +21,7 @@ interface Body {
   readonly task?: { readonly id: string; readonly agentId: string; readonly state: string };
   readonly tasks?: readonly { readonly id: string; readonly agentId: string }[];
   readonly nextPageToken?: string;
+  readonly outcomes?: readonly { readonly taskId?: string; readonly refused?: Body }[];
   readonly depths?: readonly object[];
   readonly type?: string;
   readonly reason?: string;

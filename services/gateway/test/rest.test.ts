@@ -66,6 +66,41 @@ describe("REST in front of a real queue", function () {
     assert.deepEqual([useless.status, useless.body.fields?.[0]?.field], [400, "Idempotency-Key"]);
   });
 
+  it("refuses of a batch only the tasks that are wrong, with the fields of each", async () => {
+    const late = "2026-13-01T00:00:00Z";
+    const tasks = [
+      { spec: { prompt: "first" } },
+      { spec: { prompt: "a wrong date", startTime: late } },
+      { spec: { prompt: "a misspelt field", promt: "" }, requestId: 7 },
+      "no task",
+      { spec: { prompt: "" } },
+      { spec: { prompt: "last" } },
+    ];
+    const { status, body } = await world.call("/api/v2/tasks/batch", "agent-batch", { json: { tasks } });
+    assert.equal(status, 200, JSON.stringify(body));
+    const said = body.outcomes?.map(({ taskId, refused }) =>
+      taskId === undefined ? [refused?.reason, ...(refused?.fields ?? []).map(({ field }) => field)] : "stored",
+    );
+    assert.deepEqual(said, [
+      "stored",
+      ["INVALID_FIELD", "spec.start_time"],
+      ["INVALID_FIELD", "spec.promt", "request_id"],
+      ["INVALID_FIELD", "the task"],
+      ["INVALID_FIELD", "spec.prompt"],
+      "stored",
+    ]);
+    const listed = (await world.call("/api/v2/tasks", "agent-batch")).body.tasks?.map(({ id }) => id) ?? [];
+    assert.deepEqual(listed.toSorted(), body.outcomes?.flatMap(({ taskId }) => taskId ?? []).toSorted());
+    const whole = async (json: object) => {
+      const refused = await world.call("/api/v2/tasks/batch", "agent-batch", { json });
+      return [refused.status, ...(refused.body.fields ?? []).map(({ field }) => field)];
+    };
+    assert.deepEqual(await whole({ tasks, task: [] }), [400, "task"], "what is wrong beside the tasks");
+    assert.deepEqual((await whole({ tasks: Array.from({ length: 1_001 }, () => 1) })).slice(0, 2), [400, "tasks[0]"]);
+    assert.deepEqual(await whole({ tasks: [] }), [400, "tasks"]);
+    assert.deepEqual(await whole({ tasks: 7 }), [400, "tasks"]);
+  });
+
   it("refuses a limit of 0 in a task, a batch, an estimate and a schedule, and null is the default", async () => {
     const spec = { prompt: "hi", limits: { wallTime: "0s", outputBytes: "0", turns: 0, budgetUsd: 0 } };
     const names = ["wall_time", "output_bytes", "turns", "budget_usd"].map((name) => `spec.limits.${name}`);

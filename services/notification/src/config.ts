@@ -75,7 +75,7 @@ export function define(settings: Settings): NotificationConfig {
     templatesPath: templatesPath === undefined ? undefined : resolve(templatesPath),
     digestMs: settings.durationMs(
       "CCSP_NOTIFICATION_DIGEST",
-      "time between the first message of a matter and the one that tells how often it was repeated; it doubles",
+      "time between the first message of an incident and the one that says how often it was repeated; it doubles",
       { default: "1m", min: 100, max: 24 * 3_600_000 },
     ),
     giveUpMs: settings.durationMs("CCSP_NOTIFICATION_GIVE_UP", "time after which a delivery that fails is given up", {

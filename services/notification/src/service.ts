@@ -37,8 +37,8 @@ const START = startList<NotificationConfig>()
     for (const { name, channel } of channels) await open(`channel ${name}`, { close: async () => channel.close?.() });
     return channels;
   })
-  .add("store", ({ config: { digestMs }, redis, channels }) =>
-    createRedisNoticeStore(redis.client, { channels: channels.map(({ name }) => name), digestMs }),
+  .add("store", ({ config: { digestMs }, redis, channels, log }) =>
+    createRedisNoticeStore(redis.client, { channels: channels.map(({ name }) => name), digestMs, log }),
   )
   .open("deliveries", ({ config: { giveUpMs }, files: { configured }, channels, store, metrics, log }) => {
     const from = { channels, configured: configured.channels, rules: configured.rules, store };

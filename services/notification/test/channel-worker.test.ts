@@ -35,7 +35,11 @@ describe("the workers of channels", () => {
     timers = [];
     told = [];
     asking = 0;
-    store = createRedisNoticeStore(redis.client, { channels: ["good", "slow"], clock: () => nowMs });
+    store = createRedisNoticeStore(redis.client, {
+      channels: ["good", "slow"],
+      log: pino({ level: "silent" }),
+      clock: () => nowMs,
+    });
     const { claim, settle } = store;
     store = {
       ...store,

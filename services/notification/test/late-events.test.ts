@@ -30,7 +30,7 @@ describe("events that come late", () => {
   beforeEach(async () => {
     redis = await openRedis(server.url, { log, name: "test" });
     await redis.client.flushall();
-    store = createRedisNoticeStore(redis.client, { channels: ["file", "ops"] });
+    store = createRedisNoticeStore(redis.client, { channels: ["file", "ops"], log });
   });
   afterEach(async () => {
     await Promise.all(open.splice(0).map((each) => each.close()));

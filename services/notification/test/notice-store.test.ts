@@ -20,6 +20,7 @@ describe("the store of notices", () => {
   let redis: RedisConnection;
   let nowMs: number;
   let store: NoticeStore;
+  let logged: string[];
 
   before(async () => {
     server = await startRedis();
@@ -32,12 +33,14 @@ describe("the store of notices", () => {
   const open = (kept?: number) =>
     createRedisNoticeStore(redis.client, {
       channels: CHANNELS,
+      log: pino({}, { write: (line: string) => void logged.push(line) }),
       clock: () => nowMs,
       ...(kept !== undefined && { kept }),
     });
   beforeEach(async () => {
     await redis.client.flushall();
     nowMs = START;
+    logged = [];
     store = open();
   });
 
@@ -405,6 +408,24 @@ describe("the store of notices", () => {
     assert.equal(await redis.client.hlen(KEYS.deliveries), 4);
     assert.equal(await redis.client.hlen(KEYS.left), 1);
     assert.equal(await redis.client.xlen(KEYS.log), 3);
+  });
+
+  it("lists what was delivered without an entry that cannot be read, and logs which one that is", async () => {
+    for (const id of ["1", "2"]) await store.accept(notice(id), to("file"));
+    await drain("file");
+    const broken = await redis.client.xadd(KEYS.log, "*", "type", "alert.firing", "notification", "{");
+    const list = (after: string | undefined, size: number) =>
+      store.listDelivered({ after, size, eventType: "", channel: "" });
+    const { entries, next } = await list(undefined, 1);
+    const rest = await list(next, 5);
+    assert.deepEqual(
+      [...entries, ...rest.entries].map(({ id }) => id),
+      ["2", "1"],
+    );
+    assert.deepEqual(
+      logged.map((line) => JSON.parse(line).position),
+      [broken],
+    );
   });
 
   it("finds a rare type far back, page by page", async () => {

@@ -128,7 +128,7 @@ describe("the queue's metrics", () => {
     ]);
   });
 
-  it("are those of the README, and alerts use only these", async () => {
+  it("are those of docs/metrics.md, and alerts use only these", async () => {
     const registry = new Registry();
     measureQueue(registry, STORE);
     showTargets(registry);
@@ -141,8 +141,8 @@ describe("the queue's metrics", () => {
     watchClockAhead(registry, { service: "queue", of: "Redis'", log: pino({ level: "silent" }) });
     const metrics = await registry.getMetricsAsJSON();
     const read = (path: string) => readFile(new URL(path, import.meta.url), "utf8");
-    const readme = await read("../README.md");
-    const rows = [...readme.matchAll(/^\| `(ccsp_queue_\w+)(?:\{([\w,]+)\})?` \|/gm)];
+    const page = await read("../../../docs/metrics.md");
+    const rows = [...page.matchAll(/^\| `(ccsp_queue_\w+)` \|/gm)];
     const known = new Set(metrics.map(({ name }) => name));
     assert.deepEqual(new Set(rows.map(([, name]) => name)), known);
     const alerts = await read("../../../docs/operations.md");

@@ -1,5 +1,4 @@
 import type { Env } from "@ccsp/config";
-import { SignJWT } from "jose";
 
 /** The agent id that stands for a person in a local fleet. */
 export const agentOf = (user: string): string => user.replaceAll(/[^A-Za-z0-9._@-]/g, "_").slice(0, 128) || "local";
@@ -21,7 +20,8 @@ export function claimsFor(env: Env): Pick<TokenOptions, "audience" | "issuer"> {
 }
 
 /** Signs a token as an issuer would, with the shared secret of a local or small installation. */
-export function createToken(options: TokenOptions): Promise<string> {
+export async function createToken(options: TokenOptions): Promise<string> {
+  const { SignJWT } = await import("jose"); // slow to load, and `agentOf` needs none of it
   const { secret, agent, scopes, ttlSeconds, audience = "ccsp", issuer } = options;
   const nowSeconds = Math.floor(Date.now() / 1000);
   const token = new SignJWT({ scope: scopes.join(" ") })

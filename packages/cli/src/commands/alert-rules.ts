@@ -5,8 +5,8 @@ import {
   type LabelMatcher,
 } from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
 import { toDuration } from "@ccsp/protos/duration.js";
+import { wordsOf } from "@ccsp/protos/words.js";
 import { Command, Option } from "commander";
-import { withOptionNames } from "../alert/fault-options.js";
 import { readRule } from "../alert/read-rule.js";
 import { matcher, type When, when } from "../alert/rule-options.js";
 import { type ConnectionOptions, withConnection } from "../connection/connection.js";
@@ -77,11 +77,7 @@ interface PutOptions extends ConnectionOptions {
   readonly enabled?: true;
 }
 
-const SEVERITY = {
-  info: AlertSeverity.INFO,
-  warning: AlertSeverity.WARNING,
-  critical: AlertSeverity.CRITICAL,
-} as const;
+const SEVERITY = wordsOf(AlertSeverity);
 
 function putCommand(io: Io): Command {
   const command = new Command("put")
@@ -124,7 +120,8 @@ Examples:
         const before = rules.find((each) => each.rule?.name === name)?.rule;
         const fresh = AlertRule.fromPartial({ severity: AlertSeverity.WARNING, summary: `${name}: {value}` });
         const rule = { ...(before ?? fresh), ...read, ...changesOf(options), name };
-        return gateway.putAlertRule({ rule }).catch((error: unknown) => {
+        return gateway.putAlertRule({ rule }).catch(async (error: unknown) => {
+          const { withOptionNames } = await import("../alert/fault-options.js"); // loads gRPC
           // A file has fields, not options.
           throw file === undefined ? withOptionNames(error) : error;
         });

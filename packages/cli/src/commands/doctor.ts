@@ -3,11 +3,10 @@ import { SERVICES, type ServiceName } from "@ccsp/fleet";
 import { pause } from "@ccsp/timing";
 import { Command, InvalidArgumentError } from "commander";
 import { withConnection } from "../connection/connection.js";
-import { examine } from "../doctor/examine.js";
 import type { Finding } from "../doctor/finding.js";
 import { FINDING_COLUMNS } from "../doctor/finding-table.js";
 import { lookAgain } from "../doctor/look-again.js";
-import { type DoctorOptions, openSite } from "../doctor/site.js";
+import type { DoctorOptions } from "../doctor/site.js";
 import { stateDir } from "../local-fleet/state.js";
 import { durationMs } from "../options/option-values.js";
 import { isForPrograms, NAMELESS } from "../output/format.js";
@@ -71,6 +70,8 @@ Examples:
 async function diagnose(io: Io, options: DoctorOptions): Promise<readonly Finding[]> {
   const { settingsFile } = stateDir(io.env);
   const now = () => new Date();
+  // These load the clients of all that is looked at.
+  const [{ examine }, { openSite }] = await Promise.all([import("../doctor/examine.js"), import("../doctor/site.js")]);
   try {
     const file = await readSettingsFile(settingsFile);
     return await examine(await openSite(io, options, withSettings(io.env, file), now));

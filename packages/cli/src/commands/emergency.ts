@@ -1,8 +1,8 @@
 import { EmergencyLevel, type EmergencyStopResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { wordsOf } from "@ccsp/protos/words.js";
 import { Command, InvalidArgumentError } from "commander";
 import { type ConnectionOptions, withConnection } from "../connection/connection.js";
 import { atQueue, type DirectOptions, type DirectPath, findDirectPath } from "../connection/direct-queue.js";
-import { exitCodeOf } from "../connection/failed-call.js";
 import { atGateway } from "../connection/operator.js";
 import { emergencyLines } from "../describe/queue.js";
 import { isForPrograms, NAMELESS } from "../output/format.js";
@@ -11,12 +11,7 @@ import { showOne } from "../output/show.js";
 import { CliError, EXIT, type ExitCode, messageOf } from "../process/exit.js";
 import { type Io, note } from "../process/io.js";
 
-export const LEVELS: Readonly<Record<string, EmergencyLevel>> = {
-  "no-submit": EmergencyLevel.NO_SUBMIT,
-  "no-start": EmergencyLevel.NO_START,
-  "park-running": EmergencyLevel.PARK_RUNNING,
-  kill: EmergencyLevel.KILL,
-};
+export const LEVELS: Readonly<Record<string, EmergencyLevel>> = wordsOf(EmergencyLevel);
 
 // The queue waits up to 5 s for the executors.
 const STOP_MS = 8_000;
@@ -87,6 +82,7 @@ async function stop(io: Io, options: StopOptions, request: Stop): Promise<Emerge
       return gateway.emergencyStop(request, { timeoutMs: STOP_MS });
     });
   } catch (error) {
+    const { exitCodeOf } = await import("../connection/failed-call.js"); // loads gRPC
     if (exitCodeOf(error) !== EXIT.unavailable) throw error;
     return await stopWithout(io, options, { request, error });
   }

@@ -2,7 +2,7 @@ import type { GetGlobalMetricsResponse } from "@ccsp/protos/ccsp/monitor/v1/flee
 import { Command } from "commander";
 import { type ConnectionOptions, withConnection } from "../connection/connection.js";
 import { atGateway } from "../connection/operator.js";
-import { readOn, untilInterrupted } from "../follow/following.js";
+import { untilInterrupted } from "../follow/following.js";
 import { NAMELESS } from "../output/format.js";
 import { messageJson } from "../output/json-forms.js";
 import { sayAgain, sayTable, showOne } from "../output/show.js";
@@ -40,6 +40,7 @@ Examples:
       await atGateway(io, options, async (gateway) => {
         if (!watch) return show(await gateway.getGlobalMetrics({}));
         await untilInterrupted(io, async (signal) => {
+          const { readOn } = await import("../follow/read-on.js"); // loads gRPC
           for await (const { metrics } of readOn(io, () => gateway.watchMetrics({}, { signal }), signal)) {
             if (!metrics) continue;
             sayAgain(io, options);

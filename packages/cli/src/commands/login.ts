@@ -1,5 +1,4 @@
 import { Command } from "commander";
-import { logIn, revoke } from "../auth/issuer.js";
 import { findLogin, forgetLogin, saveLogin } from "../auth/saved-login.js";
 import { namedGateway } from "../connection/connection.js";
 import { CliError, EXIT } from "../process/exit.js";
@@ -53,6 +52,7 @@ Example:
       const interrupted = new AbortController();
       const stopListening = io.onInterrupt(() => interrupted.abort());
       try {
+        const { logIn } = await import("../auth/issuer.js"); // loads the client of OIDC
         const login = await logIn(client, {
           scopes: options.scopes,
           invite: ({ url, code }) => say(io, `open ${url} in a browser, and compare the code ${code}`),
@@ -79,6 +79,7 @@ export function logoutCommand(io: Io): Command {
       }
       // First the file: it has to go also when the issuer does not answer.
       await forgetLogin(io.env, gateway);
+      const { revoke } = await import("../auth/issuer.js"); // loads the client of OIDC
       await revoke(login);
       say(io, `logged out of ${gateway}`);
     });

@@ -9,7 +9,6 @@ import {
   withGateway,
 } from "../connection/connection.js";
 import { openInBrowser } from "../open/browser.js";
-import { signInLink } from "../open/sign-in-link.js";
 import { formatOf } from "../output/format.js";
 import { showOne } from "../output/show.js";
 import { CliError, EXIT } from "../process/exit.js";
@@ -72,6 +71,7 @@ function checked(url: string): string {
 }
 
 async function linkTo(io: Io, options: OpenOptions, url: string): Promise<string> {
+  const { signInLink } = await import("../open/sign-in-link.js"); // loads the client of HTTP
   const ask = (gateway: Gateway) => signInLink(url, gateway);
   try {
     return await withGateway(io, { ...options, tokenSeconds: SIGN_IN_S }, ask);

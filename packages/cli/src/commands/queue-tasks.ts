@@ -4,7 +4,7 @@ import { type ConnectionOptions, withConnection } from "../connection/connection
 import { atGateway, type Operator } from "../connection/operator.js";
 import { entryLine } from "../describe/entry.js";
 import { explanationLines } from "../describe/start.js";
-import { readOn, untilInterrupted } from "../follow/following.js";
+import { untilInterrupted } from "../follow/following.js";
 import { isFiltered, withFilter } from "../options/filter-options.js";
 import { type LimitOptions, limitOf, pageSizeFor, withLimit } from "../options/limit-options.js";
 import { TASK_ARGUMENT } from "../options/task-id.js";
@@ -83,6 +83,7 @@ function logCommand(io: Io): Command {
         untilInterrupted(io, async (signal) => {
           const taskId = await anyTaskId(gateway, named);
           const open = () => gateway.watchTask({ taskId, afterSequence: last }, { signal });
+          const { readOn } = await import("../follow/read-on.js"); // loads gRPC
           for await (const { event } of readOn(io, open, signal)) {
             if (!event) continue;
             last = event.sequence;

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { type ConnectionOptions, withConnection } from "../connection/connection.js";
 import { atGateway } from "../connection/operator.js";
 import { sayQueue } from "../describe/queue.js";
-import { readOn, untilInterrupted } from "../follow/following.js";
+import { untilInterrupted } from "../follow/following.js";
 import { NAMELESS } from "../output/format.js";
 import { messageJson } from "../output/json-forms.js";
 import { sayAgain, showOne } from "../output/show.js";
@@ -39,6 +39,7 @@ Examples:
       await atGateway(io, options, async (gateway) => {
         if (!watch) return show(await gateway.getStatus({}));
         await untilInterrupted(io, async (signal) => {
+          const { readOn } = await import("../follow/read-on.js"); // loads gRPC
           for await (const { status } of readOn(io, () => gateway.watchQueue({}, { signal }), signal)) {
             if (!status) continue;
             sayAgain(io, options);

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { Command } from "commander";
 import { connected } from "../connection/connection.js";
-import { followRun } from "../follow/follow-run.js";
+import { eventsWithJson } from "../follow/event-with-json.js";
 import { PROMPT_ARGUMENT } from "../input/prompt.js";
 import type { ExitCode } from "../process/exit.js";
 import type { Io } from "../process/io.js";
@@ -47,10 +47,11 @@ Examples:
     .action(async (prompt: string | undefined, options: RunOptions) => {
       const task = await inAllowedFolders(io, options, await taskInput(io, prompt, options));
       const requestId = options.requestId ?? randomUUID();
+      const { followRun } = await import("../follow/follow-run.js"); // loads gRPC
       const code = await connected(io, { ...options, patient: true }, (client) =>
         followRun(io, {
           client,
-          events: (signal) => client.run(task, { signal, requestId }),
+          events: (signal) => eventsWithJson(client.run(task, { signal, requestId })),
           requestId,
           json: options.json === true,
           quiet: options.quiet === true,

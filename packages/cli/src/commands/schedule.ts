@@ -1,5 +1,7 @@
-import { type CcspClient, NotFoundError, type ScheduleInput, type Task } from "@ccsp/client";
+import type { ScheduleInput } from "@ccsp/client";
+import type { MessageClient } from "@ccsp/client/messages";
 import type { Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
+import type { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command, Option } from "commander";
 import { type ConnectionOptions, connected, withConnection } from "../connection/connection.js";
 import { scheduleLines } from "../describe/schedule.js";
@@ -97,9 +99,10 @@ Examples:
 const scheduleJson = (schedule: Schedule): Promise<object> => messageJson("ccsp.task.v1.Schedule", schedule);
 
 /** Undefined when the schedule has made no task, or when the queue has already removed the newest one. */
-async function lastTask(client: CcspClient, { lastTaskId }: Schedule): Promise<Task | undefined> {
+async function lastTask(client: MessageClient, { lastTaskId }: Schedule): Promise<Task | undefined> {
   if (lastTaskId === "") return undefined;
-  return client.get(lastTaskId).catch((error: unknown) => {
+  return client.get(lastTaskId).catch(async (error: unknown) => {
+    const { NotFoundError } = await import("@ccsp/client"); // loads gRPC
     if (error instanceof NotFoundError) return undefined;
     throw error;
   });

@@ -10,7 +10,6 @@ import {
   withGateway,
 } from "../connection/connection.js";
 import { atQueue, findDirectPath } from "../connection/direct-queue.js";
-import { errorJson, exitCodeOf } from "../connection/failed-call.js";
 import { askInstallation, type InstallationStatus, installationJson } from "../connection/installation-status.js";
 import { asOperator } from "../connection/operator.js";
 import { executorLines } from "../describe/executors.js";
@@ -46,6 +45,7 @@ Examples:
       ]);
       const failed = "error" in gateway;
       const installation = failed ? await askQueue(io, options, fleet) : gateway.installation;
+      const { errorJson, exitCodeOf } = await import("../connection/failed-call.js"); // loads gRPC
       await showOne(io, options, {
         json: async () => ({
           gateway: failed ? { error: errorJson(gateway.error) } : await capabilitiesJson(gateway.capabilities),

@@ -9,7 +9,7 @@ import { showOne } from "../output/show.js";
 import { CliError } from "../process/exit.js";
 import type { Io } from "../process/io.js";
 import { inAllowedFolders } from "../tasks/ask-folder.js";
-import { leftUnanswered } from "../tasks/submit-again.js";
+import { leftUnanswered } from "../tasks/left-unanswered.js";
 import { taskInput } from "../tasks/task-input.js";
 import { type TaskOptions, withTask } from "../tasks/task-options.js";
 

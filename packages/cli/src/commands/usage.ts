@@ -1,5 +1,6 @@
 import { Dimension, ExportFormat, UsageFilter } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { toDuration } from "@ccsp/protos/duration.js";
+import { wordsOf } from "@ccsp/protos/words.js";
 import { Command, Option } from "commander";
 import { type ConnectionOptions, withConnection } from "../connection/connection.js";
 import { atGateway, type Operator } from "../connection/operator.js";
@@ -22,12 +23,8 @@ interface UsageOptions extends ConnectionOptions {
 }
 
 const DIMENSION: Readonly<Record<By, Dimension>> = {
-  agent: Dimension.AGENT,
-  engine: Dimension.ENGINE,
-  account: Dimension.ACCOUNT,
-  model: Dimension.MODEL,
+  ...wordsOf(Dimension),
   class: Dimension.PRIORITY,
-  label: Dimension.LABEL,
 };
 const [HOUR_MS, DAY_MS] = [3_600_000, 86_400_000];
 /** A longer range is drawn and exported by the day. */

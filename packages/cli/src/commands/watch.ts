@@ -1,7 +1,9 @@
-import { type CcspClient, type RunEvent, type Task, TaskState, toRunEvents } from "@ccsp/client";
+import type { MessageClient } from "@ccsp/client/messages";
+import { toRunEvent, toTask, toTaskEvent } from "@ccsp/client/plain";
+import { TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command } from "commander";
 import { type ConnectionOptions, connected, withConnection } from "../connection/connection.js";
-import { followRun } from "../follow/follow-run.js";
+import { type EventWithJson, eventsWithJson, withJson } from "../follow/event-with-json.js";
 import { wholeNumber } from "../options/option-values.js";
 import { TASK_ARGUMENT } from "../options/task-id.js";
 import type { ExitCode } from "../process/exit.js";
@@ -27,6 +29,7 @@ Examples:
   ccsp watch TASK --after 12 -o json`,
     )
     .action(async (named: string, { after, ...options }: WatchOptions) => {
+      const { followRun } = await import("../follow/follow-run.js"); // loads gRPC
       const code = await connected(io, { ...options, patient: true }, async (client) => {
         const taskId = await ownTaskId(client, named);
         const task = await client.get(taskId);
@@ -36,7 +39,7 @@ Examples:
           json: options.json === true,
           quiet: options.quiet === true,
           cancelOnInterrupt: false,
-          known: { task, after },
+          known: { task: toTask(task), after },
         });
       });
       end(code);
@@ -44,24 +47,23 @@ Examples:
 }
 
 async function* runEvents(
-  client: CcspClient,
+  client: MessageClient,
   taskId: string,
   from: { readonly afterSequence: number; readonly signal: AbortSignal },
-): AsyncGenerator<RunEvent, void> {
+): AsyncGenerator<EventWithJson, void> {
   let ended = false;
-  for await (const event of toRunEvents(client.watch(taskId, from))) {
-    ended = event.type === "ended";
-    yield event;
+  for await (const each of eventsWithJson(client.watch(taskId, from))) {
+    ended = each.event.type === "ended";
+    yield each;
   }
   if (ended) return;
   // The task had ended before, so the log has no entry left to show. The user still needs to know how the task ended.
-  const end = endOf(await client.get(taskId, from), from.afterSequence);
-  if (end) yield end;
+  const task = await client.get(taskId, from);
+  if (!ENDS.includes(task.state)) return;
+  const value = { state: task.state, result: task.result, error: task.error };
+  const entry = TaskEvent.fromPartial({ sequence: from.afterSequence, event: { $case: "taskEnded", value } });
+  const event = toRunEvent(toTaskEvent(entry));
+  if (event) yield withJson(event, entry);
 }
 
-function endOf({ state, result, error }: Task, sequence: number): RunEvent | undefined {
-  const name = ENDS.find((end) => TaskState[end] === state);
-  return name && { type: "ended", sequence, state: name, result, error };
-}
-
-const ENDS = ["SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"] as const;
+const ENDS = [TaskState.SUCCEEDED, TaskState.FAILED, TaskState.CANCELLED, TaskState.EXPIRED];

@@ -1,4 +1,4 @@
-import type { CcspClient } from "@ccsp/client";
+import type { MessageClient } from "@ccsp/client/messages";
 import { SERVICES } from "@ccsp/fleet";
 import { type ConnectionOptions, connected } from "../connection/connection.js";
 import { atGateway } from "../connection/operator.js";
@@ -24,7 +24,7 @@ const NEWEST_TASKS = 30;
 const SNIPPET_LENGTH = 50;
 
 const asked =
-  (ask: (client: CcspClient) => Promise<readonly Suggestion[]>) => (io: Io, connection: CompletionConnection) =>
+  (ask: (client: MessageClient) => Promise<readonly Suggestion[]>) => (io: Io, connection: CompletionConnection) =>
     connected(io, connection, ask);
 
 const tasks = asked(async (client) => {

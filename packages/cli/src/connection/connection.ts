@@ -1,4 +1,4 @@
-import { type CcspClient, createCcspClient } from "@ccsp/client";
+import type { MessageClient } from "@ccsp/client/messages";
 import { type Command, Option } from "commander";
 import { type TokenOptions, type TokenSource, tokenSource } from "../auth/caller-token.js";
 import { readInputFile } from "../input/read-input.js";
@@ -74,7 +74,7 @@ async function trusted(caFile: string | undefined): Promise<Gateway["tls"]> {
 export async function connected<T>(
   io: Io,
   options: ConnectionOptions & { readonly patient?: true },
-  use: (client: CcspClient) => Promise<T>,
+  use: (client: MessageClient) => Promise<T>,
 ): Promise<T> {
   return withGateway(io, options, (gateway) => asAgent(gateway, use, options));
 }
@@ -82,12 +82,13 @@ export async function connected<T>(
 /** The same for a gateway that is known already. */
 export async function asAgent<T>(
   gateway: Gateway,
-  use: (client: CcspClient) => Promise<T>,
+  use: (client: MessageClient) => Promise<T>,
   { patient }: { readonly patient?: true } = {},
 ): Promise<T> {
   // A stream continues across a restart of the gateway. For a single answer, a person should get an error message
   // sooner.
-  const client = createCcspClient({ ...gateway, resumeMs: patient ? 60_000 : 5_000 });
+  const { createMessageClient } = await import("@ccsp/client/messages"); // loads gRPC, so only a command that calls
+  const client = createMessageClient({ ...gateway, resumeMs: patient ? 60_000 : 5_000 });
   try {
     return await use(client);
   } finally {

@@ -1,8 +1,8 @@
 import { X509Certificate } from "node:crypto";
 import { folderFor } from "@ccsp/certificates";
-import { type Client, channelTls, createClient, readTlsFolder } from "@ccsp/grpc-kit/client.js";
+import type { Client } from "@ccsp/grpc-kit/client.js";
 import { certificateName } from "@ccsp/identity";
-import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { agentOf } from "../auth/create-token.js";
 import { addressesOf, findFleet, stateDir } from "../local-fleet/state.js";
 import { CliError, EXIT, messageOf } from "../process/exit.js";
@@ -61,9 +61,14 @@ export async function atQueue<T>(
   { target, folder }: DirectPath,
   use: (queue: DirectQueue, who: string) => Promise<T>,
 ): Promise<T> {
-  const { channel, who } = readOperator(folder);
+  // These load gRPC, so only a command that calls.
+  const [kit, protos] = await Promise.all([
+    import("@ccsp/grpc-kit/client.js"),
+    import("@ccsp/protos/ccsp/queue/v1/queue_service.js"),
+  ]);
+  const { channel, who } = readOperator(folder, kit);
   const schemes = await openSchemes(io, target);
-  const client = createClient(QueueServiceService, target, { timeoutMs: ANSWER_MS, credentials: channel });
+  const client = kit.createClient(protos.QueueServiceService, target, { timeoutMs: ANSWER_MS, credentials: channel });
   try {
     return await use(client, who);
   } finally {
@@ -74,7 +79,10 @@ export async function atQueue<T>(
 
 const ANSWER_MS = 5_000;
 
-function readOperator(folder: string) {
+function readOperator(
+  folder: string,
+  { channelTls, readTlsFolder }: Pick<typeof import("@ccsp/grpc-kit/client.js"), "channelTls" | "readTlsFolder">,
+) {
   try {
     const { certificate } = readTlsFolder(folder);
     const { subjectAltName: subjectaltname = "" } = new X509Certificate(certificate ?? "");

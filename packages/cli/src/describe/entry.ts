@@ -1,5 +1,5 @@
-import { categoryName, type TaskEvent } from "@ccsp/client";
-import type { UsageSoFar } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { categoryName } from "@ccsp/client/plain";
+import type { TaskEvent, UsageSoFar } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { stateName } from "../output/task-words.js";
 import { count, grouped, money, zonedTime } from "../output/words.js";
 

@@ -4,6 +4,7 @@ import {
   type Gate,
   type GetStatusResponse,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { wordOf, wordsOf } from "@ccsp/protos/words.js";
 import { scopeName } from "../options/gate-scope.js";
 import type { OutputOptions } from "../output/format.js";
 import { sayTable } from "../output/show.js";
@@ -38,7 +39,7 @@ export async function sayQueue(io: Io, options: OutputOptions, status: GetStatus
 
 /** The emergency stop, and what each executor reports that it ended. */
 export function emergencyLines({ level, who, why, time, receipts }: EmergencyStatus): string[] {
-  const name = EmergencyLevel[level]?.toLowerCase().replace("_", "-") ?? `level ${level}`;
+  const name = wordOf(wordsOf(EmergencyLevel), level) ?? `level ${level}`;
   const since = time ? zonedTime(time) : "an unknown time";
   const lines = [`EMERGENCY STOP (${name}) by ${who} since ${since}: ${why}`];
   for (const { executorId, receipt } of receipts) {

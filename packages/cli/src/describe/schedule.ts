@@ -1,5 +1,5 @@
-import type { Schedule, Task } from "@ccsp/client";
-import { MissedRuns } from "@ccsp/protos/ccsp/task/v1/schedule.js";
+import { MissedRuns, type Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
+import type { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { stateName } from "../output/task-words.js";
 import { zonedTime } from "../output/words.js";
 

@@ -1,4 +1,4 @@
-import type { Explanation } from "@ccsp/client";
+import type { ExplainTaskResponse } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import type { Blocker, StartEstimate } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { stateName } from "../output/task-words.js";
@@ -39,7 +39,7 @@ export function timeWords(time: Date, nowMs: number): string {
 }
 
 /** `own` says how the reader is related to the tasks of the same agent: "your own" for the agent itself. */
-export function explanationLines(explanation: Explanation, own = "your own"): string[] {
+export function explanationLines(explanation: ExplainTaskResponse, own = "your own"): string[] {
   const { state, aheadInClass, aheadOfAgent, blockers, earliestStartTime, estimate } = explanation;
   const told = [`state       ${stateName(state)}`];
   if (aheadInClass === undefined) return [...told, "it does not wait"];

@@ -1,4 +1,6 @@
-import { Priority, type Task, type TaskResult } from "@ccsp/client";
+import type { TaskResult } from "@ccsp/client";
+import { toTaskResult } from "@ccsp/client/plain";
+import { Priority, type Task } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { className } from "../options/priority.js";
 import { labelWords, stateName } from "../output/task-words.js";
@@ -6,14 +8,14 @@ import { durationWords, grouped, money, zonedTime } from "../output/words.js";
 
 /** A summary of a run for people, with one fact on a line. A number that is not known is shown as unknown. */
 export function summary(result: TaskResult): string[] {
-  const { usage, costUsd, queueWait, runTime, engine, engineVersion, model, cached, conversationId } = result;
+  const { usage, costUsd, queueWaitMs, runTimeMs, engine, engineVersion, model, cached, conversationId } = result;
   const refused = [...new Set(result.permissionDenials.map(({ tool }) => tool))];
-  const read = usage && usage.cacheReadTokens > 0n ? `, ${grouped(usage.cacheReadTokens)} from cache` : "";
+  const read = usage && usage.cacheReadTokens > 0 ? `, ${grouped(usage.cacheReadTokens)} from cache` : "";
   return [
     `tokens      ${usage ? `${grouped(usage.inputTokens)} in, ${grouped(usage.outputTokens)} out${read}` : "unknown"}`,
     `cost        ${money(costUsd)}`,
-    `queue wait  ${lengthWords(queueWait)}`,
-    `run time    ${lengthWords(runTime)}`,
+    `queue wait  ${durationWords(queueWaitMs)}`,
+    `run time    ${durationWords(runTimeMs)}`,
     `engine      ${[engine, engineVersion].join(" ").trim()}${modelWords(model)}`,
     ...result.notKept.map((what) => `not kept    ${what}`),
     ...(refused.length > 0
@@ -48,6 +50,6 @@ export function describeTask(task: Task, traceLine: (traceId: string) => string)
   if (task.readyTime) lines.push(`waits until ${zonedTime(task.readyTime)}`);
   if (task.traceId) lines.push(traceLine(task.traceId));
   if (task.error) lines.push(`error       ${task.error.message}`);
-  if (task.result) lines.push(...summary(task.result));
+  if (task.result) lines.push(...summary(toTaskResult(task.result)));
   return lines;
 }

@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
 import { Readable, Writable } from "node:stream";
-import { BlockerKind, type CcspClient, PermissionError, type RunEvent, type RunUsage, TaskState } from "@ccsp/client";
+import { PermissionError, type RunEvent, type RunUsage } from "@ccsp/client";
+import type { MessageClient } from "@ccsp/client/messages";
+import { toTask, toTaskResult } from "@ccsp/client/plain";
 import { ExplainTaskResponse } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
-import { Task, TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
+import { Task, TaskResult, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { textWidth } from "../output/text-width.js";
 import type { Io } from "../process/io.js";
 import type { Clock } from "./clock.js";
+import type { EventWithJson } from "./event-with-json.js";
 import { type FollowOptions, followRun } from "./follow-run.js";
 
 const EMPTY_LINE = "\r\u001b[2K";
@@ -94,6 +98,8 @@ function createScreen(columns: number | undefined, env: Record<string, string> =
   };
 }
 
+const withJson = (event: RunEvent): EventWithJson => ({ event, json: async () => event });
+
 interface Given extends Partial<FollowOptions> {
   readonly columns?: number | undefined;
   readonly env?: Record<string, string>;
@@ -109,15 +115,15 @@ function setUp({ columns, env, ...given }: Given = {}) {
       asked.push(time.clock.now());
       return world.explain();
     },
-  } as unknown as CcspClient;
+  } as unknown as MessageClient;
   const events: RunEvent[] = [];
   let news = Promise.withResolvers<void>();
   let over = false;
-  async function* stream(signal: AbortSignal): AsyncGenerator<RunEvent, void> {
+  async function* stream(signal: AbortSignal): AsyncGenerator<EventWithJson, void> {
     const left = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
     left.catch(() => {});
     for (;;) {
-      for (let event = events.shift(); event; event = events.shift()) yield event;
+      for (let event = events.shift(); event; event = events.shift()) yield withJson(event);
       if (over) return;
       await Promise.race([news.promise, left]);
       news = Promise.withResolvers();
@@ -162,7 +168,7 @@ const FULL = ExplainTaskResponse.fromPartial({
   blockers: [{ kind: BlockerKind.NO_SLOT, message: "all 2 slots for claude-code are taken" }],
 });
 const task = Task.fromPartial({ id: "0-1", state: TaskState.QUEUED, spec: { engine: "claude-code" } });
-const accepted: RunEvent = { type: "accepted", task };
+const accepted: RunEvent = { type: "accepted", task: toTask(task) };
 const started: RunEvent = { type: "started", sequence: 2, attempt: 1 };
 const text = (words: string, message = 1): RunEvent => ({
   type: "text",
@@ -178,7 +184,7 @@ const used = (turns: number, costUsd?: number): RunUsage => ({
   attempt: 1,
   turns,
   toolUses: 1,
-  usage: { inputTokens: 10n, outputTokens: 2n, cacheReadTokens: 0n, cacheCreationTokens: 0n },
+  usage: { inputTokens: 10, outputTokens: 2, cacheReadTokens: 0, cacheCreationTokens: 0 },
   costUsd,
   model: "claude-opus-5",
 });
@@ -186,7 +192,7 @@ const ended: RunEvent = {
   type: "ended",
   sequence: 9,
   state: "SUCCEEDED",
-  result: TaskResult.fromPartial({ text: "PONG" }),
+  result: toTaskResult(TaskResult.fromPartial({ text: "PONG" })),
   error: undefined,
 };
 
@@ -249,7 +255,7 @@ describe("a task that waits, on a terminal", () => {
     const broken = setUp({
       columns: 80,
       events: async function* () {
-        yield accepted;
+        yield withJson(accepted);
         await broken.pass(1_000);
         assert.match(broken.last(), /^waiting: /);
         throw new Error("planted");
@@ -323,7 +329,7 @@ describe("a run, on a terminal", () => {
     await x.tell(text("NG\n"));
     await x.pass(1_000);
     assert.match(x.last(), /^claude-code .* 1 min 24 s$/);
-    await x.tell({ ...ended, result: TaskResult.fromPartial({ text: "PONG\n" }) });
+    await x.tell({ ...ended, result: toTaskResult(TaskResult.fromPartial({ text: "PONG\n" })) });
     assert.equal(await x.end(), 0);
     assert.match(x.all(), /^task 0-1\ntool Bash\nPONG\n\ntokens {6}unknown\n/);
     assert.doesNotMatch(x.all(), /so far/);
@@ -332,7 +338,7 @@ describe("a run, on a terminal", () => {
 
   it("counts from the start of the engine when a watch begins later", async () => {
     const startTime = new Date(-60_000);
-    const known = Task.fromPartial({ ...task, state: TaskState.RUNNING, attempt: 1, startTime });
+    const known = toTask(Task.fromPartial({ ...task, state: TaskState.RUNNING, attempt: 1, startTime }));
     const x = setUp({ columns: 100, known: { task: known, after: 0 } });
     await x.tell(started);
     await x.pass(2_000);

@@ -1,20 +1,20 @@
-import { type CcspClient, createAnswer, type RunEnded, type RunEvent, type Task } from "@ccsp/client";
-import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { createAnswer, type RunEnded, type RunEvent, type Task } from "@ccsp/client";
+import type { MessageClient } from "@ccsp/client/messages";
 import { summary } from "../describe/task.js";
-import { runEventJson } from "../output/json-forms.js";
 import { zonedTime } from "../output/words.js";
 import { EXIT, type ExitCode } from "../process/exit.js";
 import { type Io, note, say, sayJson, writeText } from "../process/io.js";
 import { askedBy } from "../tasks/asked-by.js";
-import { leftUnanswered } from "../tasks/submit-again.js";
+import { leftUnanswered } from "../tasks/left-unanswered.js";
 import { traceLine } from "../trace/trace-url.js";
 import { type Clock, systemClock } from "./clock.js";
+import type { EventWithJson } from "./event-with-json.js";
 import { listenForLeaving } from "./leaving.js";
 import { createProgress, NO_PROGRESS } from "./progress.js";
 
 export interface FollowOptions {
-  readonly client: CcspClient;
-  readonly events: (signal: AbortSignal) => AsyncIterable<RunEvent>;
+  readonly client: Pick<MessageClient, "cancel" | "explain">;
+  readonly events: (signal: AbortSignal) => AsyncIterable<EventWithJson>;
   readonly json: boolean;
   /** Shows only the answer, and why there is none. */
   readonly quiet: boolean;
@@ -66,13 +66,14 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
 
   const printer = createPrinter(io, { after, json, quiet });
   try {
-    for await (const event of events(leaving.signal)) {
+    for await (const each of events(leaving.signal)) {
+      const { event } = each;
       if (event.type === "accepted") task = event.task;
       else last = event.sequence;
       // When the task was put back, the log continues after an end. The last end counts.
       ended = event.type === "ended" ? event : undefined;
       if (event.type !== "usage") progress.hide();
-      await printer.show(event, task?.traceId ?? "");
+      await printer.show(each, task?.traceId ?? "");
       progress.follow(event, printer.midLine);
       if (event.type === "accepted" && cancelWanted) cancel(event.task.id);
     }
@@ -95,7 +96,7 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
 
 /** Prints the events of a run. */
 interface Printer {
-  show(event: RunEvent, traceId: string): Promise<void>;
+  show(each: EventWithJson, traceId: string): Promise<void>;
   /** The cursor of the terminal is behind text that has no line end yet. */
   readonly midLine: boolean;
 }
@@ -108,7 +109,7 @@ interface PrinterOptions {
 }
 
 function createPrinter(io: Io, options: PrinterOptions): Printer {
-  if (options.json) return { midLine: false, show: async (event) => sayJson(io, await runEventJson(event)) };
+  if (options.json) return { midLine: false, show: async ({ json }) => sayJson(io, await json()) };
   // The messages on the way to the answer are not the answer.
   if (io.stdout.isTTY && !options.quiet) return createTerminalPrinter(io, options.after);
   return createPipePrinter(io, options);
@@ -119,7 +120,7 @@ function createPipePrinter(io: Io, { after, quiet }: PrinterOptions): Printer {
   const answer = createAnswer();
   return {
     midLine: false,
-    async show(event, traceId) {
+    async show({ event }, traceId) {
       const rest = answer.text();
       answer.add(event);
       if (event.type === "ended" && event.result) await writeLine(io, after === 0 ? event.result.text : rest);
@@ -138,7 +139,7 @@ function createTerminalPrinter(io: Io, after: number): Printer {
     get midLine() {
       return midLine;
     },
-    async show(event, traceId) {
+    async show({ event }, traceId) {
       const shown = answer.text();
       answer.add(event);
       if (event.type === "text") {
@@ -201,7 +202,7 @@ function endLines(io: Io, ended: RunEnded, traceId: string): string[] {
   const trace = traceId ? [traceLine(io, traceId)] : [];
   if (ended.result) return ["", ...summary(ended.result), ...trace];
   const { error } = ended;
-  const options = error?.category === ErrorCategory.INVALID_REQUEST ? askedBy(error.message) : [];
+  const options = error?.category === "INVALID_REQUEST" ? askedBy(error.message) : [];
   return ["", endWords(ended), ...options, ...trace];
 }
 

@@ -4,7 +4,8 @@ import { CallError, STATUS_OF } from "@ccsp/grpc-kit";
 import { exitCodeOf } from "../connection/failed-call.js";
 import { EXIT } from "../process/exit.js";
 import type { EndSignal, Io } from "../process/io.js";
-import { readOn, untilInterrupted } from "./following.js";
+import { untilInterrupted } from "./following.js";
+import { readOn } from "./read-on.js";
 
 const away = new CallError(STATUS_OF.SHUTTING_DOWN, "no server is there");
 

@@ -1,9 +1,5 @@
-import { setTimeout as delay } from "node:timers/promises";
-import { exitCodeOf } from "../connection/failed-call.js";
-import { EXIT, Interrupted, messageOf } from "../process/exit.js";
-import { type Io, note } from "../process/io.js";
-
-const AGAIN_MS = 1_000;
+import { Interrupted } from "../process/exit.js";
+import type { Io } from "../process/io.js";
 
 /**
  * Runs `follow` until it ends. When a signal such as Ctrl-C ends it, throws what ends the command without a
@@ -20,27 +16,4 @@ export async function untilInterrupted(io: Io, follow: (signal: AbortSignal) => 
     stopListening();
   }
   leaving.signal.throwIfAborted();
-}
-
-/**
- * Reads a stream, and opens it again when a server that had answered goes away for some time. `open` opens the stream
- * after the last item.
- */
-export async function* readOn<T>(io: Io, open: () => AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T, void> {
-  let answered = false;
-  let told = false;
-  for (;;) {
-    try {
-      for await (const message of open()) {
-        [answered, told] = [true, false];
-        yield message;
-      }
-      return;
-    } catch (error) {
-      if (signal.aborted || !answered || exitCodeOf(error) !== EXIT.unavailable) throw error;
-      if (!told) note(io, `asking again: ${messageOf(error)}`);
-      told = true;
-    }
-    await delay(AGAIN_MS, undefined, { signal });
-  }
 }

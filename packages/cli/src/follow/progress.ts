@@ -1,4 +1,5 @@
-import { type CcspClient, PermissionError, Priority, type RunEvent, type Task, TaskState } from "@ccsp/client";
+import { PermissionError, type RunEvent, type Task } from "@ccsp/client";
+import type { MessageClient } from "@ccsp/client/messages";
 import { type TerminalLine, terminalLine } from "../output/terminal-line.js";
 import { type Io, note } from "../process/io.js";
 import type { Clock } from "./clock.js";
@@ -24,7 +25,7 @@ export interface Progress {
 }
 
 export interface ProgressOptions {
-  readonly client: Pick<CcspClient, "explain">;
+  readonly client: Pick<MessageClient, "explain">;
   readonly clock: Clock;
   /** The task, when the stream does not begin with it. */
   readonly task: Task | undefined;
@@ -64,7 +65,7 @@ class ShownProgress implements Progress {
     this.#task = task;
     this.#running.begin(task);
     if (WAITING.has(task.state)) this.#enter("waiting");
-    else if (task.state === TaskState.RUNNING) this.#enter("running");
+    else if (task.state === "RUNNING") this.#enter("running");
   }
 
   hide(): void {
@@ -122,7 +123,7 @@ class ShownProgress implements Progress {
     const { client, clock } = this.#options;
     try {
       const explanation = await client.explain(this.#task?.id ?? "", { signal });
-      return waitingWords(explanation, this.#task?.spec?.priority ?? Priority.NORMAL, clock.now());
+      return waitingWords(explanation, this.#task?.spec?.priority ?? "normal", clock.now());
     } catch (error) {
       // The stream of the task reports what is wrong with the connection.
       return error instanceof PermissionError ? "never" : undefined;
@@ -139,9 +140,4 @@ class ShownProgress implements Progress {
   }
 }
 
-const WAITING: ReadonlySet<TaskState> = new Set([
-  TaskState.QUEUED,
-  TaskState.PARKED,
-  TaskState.SCHEDULED,
-  TaskState.LEASED,
-]);
+const WAITING: ReadonlySet<Task["state"]> = new Set(["QUEUED", "PARKED", "SCHEDULED", "LEASED"]);

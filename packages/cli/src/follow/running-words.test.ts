@@ -8,7 +8,7 @@ const usage = (more: Partial<RunUsage> = {}): RunUsage => ({
   attempt: 1,
   turns: 3,
   toolUses: 5,
-  usage: { inputTokens: 1_000n, outputTokens: 200n, cacheReadTokens: 30n, cacheCreationTokens: 4n },
+  usage: { inputTokens: 1_000, outputTokens: 200, cacheReadTokens: 30, cacheCreationTokens: 4 },
   costUsd: 0.0123,
   model: "claude-opus-5",
   ...more,

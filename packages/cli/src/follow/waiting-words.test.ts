@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { BlockerKind, type Explanation, Priority, TaskState } from "@ccsp/client";
 import { ExplainTaskResponse } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
+import { TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { textWidth } from "../output/text-width.js";
 import { waitingLine, waitingWords } from "./waiting-words.js";
@@ -8,10 +9,10 @@ import { waitingLine, waitingWords } from "./waiting-words.js";
 const NOW = new Date(2026, 0, 31, 18, 0, 0).getTime();
 const at = (ms: number) => new Date(NOW + ms);
 type Told = Parameters<typeof ExplainTaskResponse.fromPartial>[0];
-const explained = (more: Told): Explanation =>
+const explained = (more: Told): ExplainTaskResponse =>
   ExplainTaskResponse.fromPartial({ state: TaskState.QUEUED, aheadInClass: 2n, ...more });
 const line = (more: Told, width?: number) => {
-  const words = waitingWords(explained(more), Priority.NORMAL, NOW);
+  const words = waitingWords(explained(more), "normal", NOW);
   return words && waitingLine(words, width);
 };
 const estimate = (ms: number) => ({ p50: toDuration(ms), p90: toDuration(2 * ms), p95: toDuration(3 * ms) });
@@ -66,7 +67,7 @@ describe("the line about a task that waits", () => {
 
   it("counts places as people do", () => {
     const place = (ahead: bigint) =>
-      waitingWords(explained({ aheadInClass: ahead }), Priority.UNSPECIFIED, NOW)?.place?.split(" ")[0];
+      waitingWords(explained({ aheadInClass: ahead }), "normal", NOW)?.place?.split(" ")[0];
     assert.deepEqual([0n, 1n, 2n, 3n, 10n, 11n, 12n, 20n, 110n, 121n].map(place), [
       "1st",
       "2nd",
@@ -103,7 +104,7 @@ describe("the line about a task that waits", () => {
 
   it("has the same cause while only numbers change", () => {
     const causeOf = (message: string, kind = BlockerKind.TURN) =>
-      waitingWords(explained({ blockers: [{ kind, message }] }), Priority.LOW, NOW)?.cause;
+      waitingWords(explained({ blockers: [{ kind, message }] }), "low", NOW)?.cause;
     assert.equal(causeOf("12 tasks have their turn before it"), causeOf("9 tasks have their turn before it"));
     assert.notEqual(causeOf("paused, by ada: a", BlockerKind.GATE), causeOf("paused, by ada: b", BlockerKind.GATE));
   });

@@ -1,6 +1,6 @@
-import { type Explanation, Priority, TaskState } from "@ccsp/client";
+import type { ExplainTaskResponse } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import { TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { aboutWords, blockerWords, timeWords } from "../describe/start.js";
-import { className } from "../options/priority.js";
 import { fitted, textWidth } from "../output/text-width.js";
 
 /** Why a task has not started, in parts of a line. */
@@ -17,8 +17,8 @@ export interface WaitingWords {
 
 /** Undefined when the task does not wait. */
 export function waitingWords(
-  { state, aheadInClass, blockers, earliestStartTime, estimate }: Explanation,
-  priority: Priority,
+  { state, aheadInClass, blockers, earliestStartTime, estimate }: ExplainTaskResponse,
+  className: string,
   nowMs: number,
 ): WaitingWords | undefined {
   if (state === TaskState.LEASED) return { ...NOTHING, reasons: ["an executor has it and starts the engine"] };
@@ -27,7 +27,7 @@ export function waitingWords(
   const [first] = blockers;
   const reasons = blockers.map((blocker) => blockerWords(blocker, (until) => timeWords(until, nowMs)));
   return {
-    place: inLine ? `${ordinal(aheadInClass + 1n)} in ${className(priority || Priority.NORMAL)}` : undefined,
+    place: inLine ? `${ordinal(aheadInClass + 1n)} in ${className}` : undefined,
     reasons: first ? reasons : ["it is next"],
     start: estimate?.p50 ? aboutWords(estimate.p50) : startAfter(earliestStartTime, nowMs),
     // The message of a gate has its reason. Other messages have numbers that change all the time.

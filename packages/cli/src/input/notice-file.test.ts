@@ -24,9 +24,19 @@ describe("a file with a notice", () => {
   });
 
   it("is refused with the name of what is not known", async () => {
-    await assert.rejects(read({ kind: "x", severty: "info" }), /severty is not known: did you mean severity\?/);
-    await assert.rejects(read({ kind: "x", zebra: 1 }), /zebra is not known: known are kind, severity/);
-    await assert.rejects(read({ kind: "x", severity: "awful" }), /severity is not known/);
+    await assert.rejects(read({ kind: "x", severty: "info" }), /holds no notice: severty is not a field of Notice/);
+    await assert.rejects(read({ kind: "x", severity: "awful" }), /severity is none of UNSPECIFIED, INFO/);
     await assert.rejects(read([]), /it is no JSON object/);
+  });
+
+  it("is refused with a number that no known severity or action has", async () => {
+    for (const value of [9, -1])
+      for (const field of ["severity", "action"])
+        await assert.rejects(read({ kind: "x", [field]: value }), new RegExp(`${field} is not known`));
+  });
+
+  it("is refused with the name of each field whose value does not fit, as the gateway refuses it", async () => {
+    const fault = /facts\["attempt"\] is not a text; time is not a time of RFC 3339/;
+    await assert.rejects(read({ kind: "x", facts: { attempt: 3 }, time: "tomorrow" }), fault);
   });
 });

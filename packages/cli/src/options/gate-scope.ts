@@ -1,4 +1,4 @@
-import { PRIORITIES } from "@ccsp/client";
+import { PRIORITIES } from "@ccsp/client/plain";
 import type { GateScope } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { InvalidArgumentError } from "commander";
 import { className, isClass } from "./priority.js";

@@ -1,4 +1,5 @@
-import { PRIORITIES, type PriorityName } from "@ccsp/client";
+import type { PriorityName } from "@ccsp/client";
+import { PRIORITIES } from "@ccsp/client/plain";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { InvalidArgumentError } from "commander";
 

@@ -1,4 +1,5 @@
-import type { RunEvent, Schedule, Task, TaskError, TaskEvent, TaskResult, Usage } from "@ccsp/client";
+import type { RunEvent } from "@ccsp/client";
+import type { RunEntry } from "@ccsp/client/messages";
 import type {
   GetExecutorStatusResponse,
   ProbeResponse,
@@ -44,6 +45,8 @@ import type {
   Limit,
   RetryTasksResponse,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
+import type { Task, TaskError, TaskEvent, TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { BudgetStanding } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
 
 /** The messages that commands print as JSON. `ExplainTaskResponse` stands for the queue's too: its fields are the same. */
@@ -89,7 +92,6 @@ interface Messages {
   readonly "ccsp.task.v1.TaskError": TaskError;
   readonly "ccsp.task.v1.TaskEvent": TaskEvent;
   readonly "ccsp.task.v1.TaskResult": TaskResult;
-  readonly "ccsp.task.v1.Usage": Usage;
   readonly "ccsp.usage.v1.BudgetStanding": BudgetStanding;
 }
 
@@ -108,15 +110,22 @@ export async function executorJson({ executorId, address, status, error }: Execu
   return { address, ...(await messageJson("ccsp.executor.v1.GetExecutorStatusResponse", status)) };
 }
 
-/** An event of a run. Messages inside it are in the JSON form of CCSP. */
-export async function runEventJson(event: RunEvent): Promise<object> {
-  if (event.type === "accepted") return { type: event.type, task: await taskJson(event.task) };
-  if (event.type === "usage") {
-    return { ...event, usage: event.usage && (await messageJson("ccsp.task.v1.Usage", event.usage)) };
-  }
+/** An event of a run, made of this entry. Messages inside it are in the JSON form of CCSP. */
+export async function runEventJson(event: RunEvent, entry: RunEntry): Promise<object> {
+  if ("task" in entry) return { type: "accepted", task: await taskJson(entry.task) };
   if (event.type !== "waiting" && event.type !== "ended") return event;
-  const error = event.error && (await messageJson("ccsp.task.v1.TaskError", event.error));
-  if (event.type === "waiting") return { ...event, until: event.until?.toISOString(), error };
-  const result = event.result && (await messageJson("ccsp.task.v1.TaskResult", event.result));
-  return { ...event, result, error };
+  const { error, result } = partsOf(entry);
+  return {
+    ...event,
+    ...(event.type === "waiting" && { until: event.until?.toISOString() }),
+    error: error && (await messageJson("ccsp.task.v1.TaskError", error)),
+    ...(event.type === "ended" && { result: result && (await messageJson("ccsp.task.v1.TaskResult", result)) }),
+  };
+}
+
+function partsOf({ event }: TaskEvent): {
+  readonly error?: TaskError | undefined;
+  readonly result?: TaskResult | undefined;
+} {
+  return event?.$case === "stateChanged" || event?.$case === "taskEnded" ? event.value : {};
 }

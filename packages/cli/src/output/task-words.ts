@@ -1,4 +1,4 @@
-import { type Task, TaskState } from "@ccsp/client";
+import { type Task, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 
 /** Name of a state, such as `QUEUED` or `RUNNING`. */
 export function stateName(state: TaskState): string {

@@ -12,7 +12,8 @@ import { stateColour } from "../output/colour.js";
 import type { Column } from "../output/table.js";
 import { ageWords, durationWords, wrapped, zonedTime } from "../output/words.js";
 
-const severityOf = (severity: AlertSeverity): string => AlertSeverity[severity].toLowerCase();
+const severityOf = (severity: AlertSeverity): string =>
+  AlertSeverity[severity]?.toLowerCase() ?? `severity ${severity}`;
 
 /** Labels as people write them: `a=b c=d`. */
 const labelWords = (labels: Readonly<Record<string, string>>): string =>
@@ -20,7 +21,8 @@ const labelWords = (labels: Readonly<Record<string, string>>): string =>
     .map(([name, value]) => `${name}=${value}`)
     .join(" ");
 
-const alertState = ({ state, silencedBy }: Alert): string => (silencedBy.length > 0 ? "SILENCED" : AlertState[state]);
+const alertState = ({ state, silencedBy }: Alert): string =>
+  silencedBy.length > 0 ? "SILENCED" : (AlertState[state] ?? `state ${state}`);
 
 export const ALERT_COLUMNS: readonly Column<Alert>[] = [
   { header: "STATE", value: alertState, colour: stateColour },

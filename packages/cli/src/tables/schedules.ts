@@ -1,4 +1,5 @@
-import type { Schedule, Task } from "@ccsp/client";
+import type { Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
+import type { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { shortId } from "../options/task-id.js";
 import type { Column } from "../output/table.js";
 import { stateName } from "../output/task-words.js";

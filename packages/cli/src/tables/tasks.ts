@@ -1,4 +1,4 @@
-import { Priority, type Task } from "@ccsp/client";
+import { Priority, type Task } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { className } from "../options/priority.js";
 import { shortId } from "../options/task-id.js";
 import { stateColour } from "../output/colour.js";

@@ -2,16 +2,13 @@ import { Exhaustion, ShareSource, type UsageWindow } from "@ccsp/protos/ccsp/mon
 import { type Forecast, type ForecastError, ForecastMetric, Trend } from "@ccsp/protos/ccsp/usage/v1/forecast.js";
 import { WindowState } from "@ccsp/protos/ccsp/usage/v1/window.js";
 import { durationMs } from "@ccsp/protos/duration.js";
+import { wordOf, wordsOf } from "@ccsp/protos/words.js";
 import { stateColour } from "../output/colour.js";
 import { sparkline } from "../output/sparkline.js";
 import type { Column } from "../output/table.js";
 import { durationWords, grouped, money, percent, zonedTime } from "../output/words.js";
 
-const STATE: Partial<Record<WindowState, string>> = {
-  [WindowState.OPEN]: "OPEN",
-  [WindowState.WARNING]: "WARNING",
-  [WindowState.CLOSED]: "CLOSED",
-};
+const STATE = wordsOf(WindowState);
 const ESTIMATED: ReadonlySet<ShareSource> = new Set([ShareSource.ESTIMATE, ShareSource.ENGINE_AND_USAGE]);
 
 /** The columns of usage windows. */
@@ -19,7 +16,7 @@ export const windowColumns = (now: Date): readonly Column<UsageWindow>[] => [
   { header: "ENGINE", value: ({ engine }) => engine, min: 6, wanted: 11, drop: 2 },
   { header: "ACCOUNT", value: ({ account }) => account || "-", min: 8 },
   { header: "WINDOW", value: ({ name }) => name, min: 9 },
-  { header: "STATE", value: ({ state }) => STATE[state] ?? "UNKNOWN", colour: stateColour },
+  { header: "STATE", value: ({ state }) => (wordOf(STATE, state) ?? "unknown").toUpperCase(), colour: stateColour },
   { header: "USED", value: usedWords },
   { header: "RESETS", value: ({ resetTime }) => (resetTime ? inWords(resetTime, now) : "unknown") },
   { header: "RUNS OUT", value: (window) => runsOutWords(window, now) },
@@ -44,18 +41,10 @@ function runsOutWords({ exhaustion, exhaustTime }: UsageWindow, now: Date): stri
 const inWords = (time: Date, now: Date): string =>
   time <= now ? "now" : `in ${durationWords(time.getTime() - now.getTime())}`;
 
-const METRIC: Partial<Record<ForecastMetric, string>> = {
-  [ForecastMetric.TOKENS]: "tokens",
-  [ForecastMetric.COST]: "cost",
-  [ForecastMetric.REQUESTS]: "requests",
-};
-const TREND: Partial<Record<Trend, string>> = {
-  [Trend.INCREASING]: "increasing",
-  [Trend.DECREASING]: "decreasing",
-  [Trend.STABLE]: "stable",
-};
+const METRIC = wordsOf(ForecastMetric);
+const TREND = wordsOf(Trend);
 
-export const metricWords = ({ metric }: Forecast): string => METRIC[metric] ?? "usage";
+export const metricWords = ({ metric }: Forecast): string => wordOf(METRIC, metric) ?? "usage";
 
 /** An amount in the unit of the metric. */
 function amountWords(metric: ForecastMetric, amount: number): string {
@@ -75,7 +64,7 @@ export function forecastLines(forecast: Forecast, what: string): readonly string
     `${metricWords(forecast)} of ${what} in the next ${ahead}: ${amount(expected)}`,
     `band         ${amount(low)} to ${amount(high)}, in ${percent(bandShare)} of the cases`,
     `per hour     ${amount(forecast.ratePerHour)}`,
-    `trend        ${TREND[trend] ?? "unknown"}`,
+    `trend        ${wordOf(TREND, trend) ?? "unknown"}`,
     `confidence   ${percent(confidence)}`,
     `model        ${model}`,
     `valid until  ${zonedTime(forecast.validUntilTime)}`,

@@ -1,4 +1,4 @@
-import { PRIORITIES } from "@ccsp/client";
+import { PRIORITIES } from "@ccsp/client/plain";
 import { TaskFilter } from "@ccsp/protos/ccsp/task/v1/filter.js";
 import { ErrorCategory, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { Command } from "commander";

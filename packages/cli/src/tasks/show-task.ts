@@ -1,4 +1,4 @@
-import type { Task } from "@ccsp/client";
+import type { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { describeTask } from "../describe/task.js";
 import type { OutputOptions } from "../output/format.js";
 import { taskJson } from "../output/json-forms.js";

@@ -22,8 +22,3 @@ export function submitAgain(error: unknown, args: readonly string[]): readonly s
   const fits = command.length <= LONGEST && printable(command) === command;
   return fits ? [`${why} this command:`, command] : [`${why} the same command with ${option}`];
 }
-
-/** What a person who left a submission before its answer has to know. */
-export const leftUnanswered = (requestId: string): string =>
-  "interrupted before the task was known to be accepted; " +
-  `to submit it again without a second one, add --request-id ${quoted(requestId)}`;

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
-import { PERMISSION_MODES, type TaskInput } from "@ccsp/client";
+import type { TaskInput } from "@ccsp/client";
+import { PERMISSION_MODES } from "@ccsp/client/plain";
 import { CATEGORY_NAMES } from "@ccsp/errors";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type ConnectionOptions, withConnection } from "../connection/connection.js";

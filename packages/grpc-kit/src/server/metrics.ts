@@ -1,7 +1,7 @@
 import { CALLER_LIMITS } from "@ccsp/errors";
 import { declareCounter, declareTracedHistogram, type Trace } from "@ccsp/metrics";
 import { status } from "@grpc/grpc-js";
-import { Histogram, type MetricValueWithName, type Registry } from "prom-client";
+import { Counter, Histogram, type MetricValueWithName, type Registry } from "prom-client";
 import { splitPath } from "../wire/service-shape.js";
 import { CONNECTION_LIMITS } from "./connections.js";
 
@@ -21,8 +21,9 @@ const DURATION = declareTracedHistogram({
   },
   buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
 });
+const REFUSED_NAME = "rpc_server_refused_total";
 const REFUSED = declareCounter({
-  name: "rpc_server_refused_total",
+  name: REFUSED_NAME,
   help: "Connections and calls that a limit for one address or caller refused, by the limit",
   labels: { limit: [...CALLER_LIMITS, ...CONNECTION_LIMITS] },
 });
@@ -74,9 +75,10 @@ async function valuesOf(registry: Registry): Promise<readonly MetricValueWithNam
   return metric instanceof Histogram ? (await metric.get()).values : [];
 }
 
-/** Counts the connections and calls that a limit refused, with the limit as label. */
+/** Counts the connections and calls that a limit refused, with the limit as label. Servers may share a registry. */
 export function countRefused(registry: Registry | undefined): (limit: string) => void {
   if (!registry) return () => undefined;
-  const refused = REFUSED(registry);
+  const known = registry.getSingleMetric(REFUSED_NAME);
+  const refused = known instanceof Counter ? known : REFUSED(registry);
   return (limit) => refused.inc({ limit });
 }

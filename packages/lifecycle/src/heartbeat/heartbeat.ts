@@ -8,6 +8,7 @@ import {
   InstanceState,
 } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
 import { toDuration } from "@ccsp/protos/duration.js";
+import { wordsOf } from "@ccsp/protos/words.js";
 import type { OpsServer, OpsState } from "@ccsp/telemetry";
 import type { Registry } from "prom-client";
 import { measureResources } from "./measure-resources.js";
@@ -48,11 +49,7 @@ export interface Opened {
   readonly openStreams: () => number;
 }
 
-const STATES: Readonly<Record<OpsState, InstanceState>> = {
-  starting: InstanceState.STARTING,
-  ready: InstanceState.READY,
-  draining: InstanceState.DRAINING,
-};
+const STATES: Readonly<Record<OpsState, InstanceState>> = wordsOf(InstanceState);
 
 /** A text of another program in a heartbeat has at most so many characters. */
 const MOST_TEXT = 200;

@@ -3,16 +3,16 @@ import {
   type EmergencyOrder as OrderMessage,
   type EmergencyReceipt as ReceiptMessage,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { wordOf, wordsOf } from "@ccsp/protos/words.js";
 import type { EmergencyOrder, EmergencyReceipt } from "../domain/queue.js";
 
-const LEVELS: Readonly<Partial<Record<EmergencyLevel, EmergencyOrder["level"]>>> = {
-  [EmergencyLevel.NO_SUBMIT]: "no-submit",
-  [EmergencyLevel.NO_START]: "no-start",
-  [EmergencyLevel.PARK_RUNNING]: "park-running",
-};
+const LEVELS = wordsOf(EmergencyLevel);
 
 /** A level that this version does not know goes further than the known levels. So it means kill. */
-export const toOrder = ({ id, level }: OrderMessage): EmergencyOrder => ({ id, level: LEVELS[level] ?? "kill" });
+export const toOrder = ({ id, level }: OrderMessage): EmergencyOrder => ({
+  id,
+  level: wordOf(LEVELS, level) ?? "kill",
+});
 
 export const toReceiptMessage = ({ id, ended, remaining }: EmergencyReceipt): ReceiptMessage => ({
   id,

@@ -5,7 +5,6 @@ import {
   isErrorCategory,
   NO_OPTIONS,
   optionsOf,
-  type PermissionMode,
   type RunFailure,
   type RunResources,
   type Usage,
@@ -24,6 +23,7 @@ import {
 } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { type WindowSignal as WindowMessage, WindowState } from "@ccsp/protos/ccsp/usage/v1/window.js";
 import { durationMs, toDuration } from "@ccsp/protos/duration.js";
+import { wordOf, wordsOf } from "@ccsp/protos/words.js";
 import type { HeldTurn, KeptResult, Lease, ToldPolicy } from "../domain/queue.js";
 
 export function toLease(message: LeaseMessage): Lease {
@@ -61,19 +61,7 @@ const toHeld = (held: HeldConversation | undefined): HeldTurn | undefined =>
     fault: held.transcriptFault,
   };
 
-const MODES: Readonly<Partial<Record<PermissionModeMessage, PermissionMode>>> = {
-  [PermissionModeMessage.PLAN]: "plan",
-  [PermissionModeMessage.DEFAULT]: "default",
-  [PermissionModeMessage.ACCEPT_EDITS]: "accept-edits",
-  [PermissionModeMessage.SKIP]: "skip",
-};
-
-const MODE_MESSAGES: Readonly<Record<PermissionMode, PermissionModeMessage>> = {
-  plan: PermissionModeMessage.PLAN,
-  default: PermissionModeMessage.DEFAULT,
-  "accept-edits": PermissionModeMessage.ACCEPT_EDITS,
-  skip: PermissionModeMessage.SKIP,
-};
+const MODES = wordsOf(PermissionModeMessage);
 
 export const toPolicyMessage = ({
   permissionModes,
@@ -83,7 +71,7 @@ export const toPolicyMessage = ({
   most,
   deniedTools,
 }: ToldPolicy): RunPolicy => ({
-  permissionModes: permissionModes.map((mode) => MODE_MESSAGES[mode]),
+  permissionModes: permissionModes.map((mode) => MODES[mode]),
   roots: [...roots],
   rootsMayChange,
   noWorkingFolders,
@@ -97,7 +85,7 @@ export const toPolicyMessage = ({
 });
 
 const toPermissionMode = (mode: PermissionModeMessage): Lease["permissionMode"] =>
-  mode === PermissionModeMessage.UNSPECIFIED ? undefined : (MODES[mode] ?? "unknown");
+  mode === PermissionModeMessage.UNSPECIFIED ? undefined : (wordOf(MODES, mode) ?? "unknown");
 
 /** The queue sets the sequence number, the time and the attempt. */
 export function toTaskEvent(event: EngineEvent): TaskEvent {
@@ -158,11 +146,7 @@ export function toUsage(usage: Usage | undefined): UsageMessage | undefined {
   );
 }
 
-const WINDOW_STATES: Readonly<Record<WindowSignal["state"], WindowState>> = {
-  open: WindowState.OPEN,
-  warning: WindowState.WARNING,
-  closed: WindowState.CLOSED,
-};
+const WINDOW_STATES: Readonly<Record<WindowSignal["state"], WindowState>> = wordsOf(WindowState);
 /** The latest time that a message can hold: the end of the year 9999. */
 const LAST_MS = 253_402_300_799_999;
 const isTime = (ms: number | undefined): ms is number => ms !== undefined && ms >= 0 && ms <= LAST_MS;

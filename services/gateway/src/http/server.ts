@@ -8,6 +8,7 @@ import {
   type CallerBounds,
   type ConnectionBounds,
   callerAddress,
+  countRefused,
   refusalFor,
   type TlsFolder,
 } from "@ccsp/grpc-kit";
@@ -181,10 +182,14 @@ function fastifyFault(error: unknown, { routeOptions }: FastifyRequest): Refusal
 }
 
 function createHttpServer(handler: RequestListener, options: HttpOptions): Server {
-  const { tls, connections, bodyMs, log, webSocketPath, stalledMs = STALLED_MS } = options;
+  const { tls, connections, bodyMs, registry, log, webSocketPath, stalledMs = STALLED_MS } = options;
+  const refused = countRefused(registry);
   const bounds = boundConnections({
     bounds: connections,
-    refused: (address, limit) => log.debug({ address, limit }, "a connection was closed: it is beyond a limit"),
+    refused(address, limit) {
+      refused(limit);
+      log.debug({ address, limit }, "a connection was closed: it is beyond a limit");
+    },
   });
   const { handshakeMs, idleMs, headerBytes } = connections;
   const http = {

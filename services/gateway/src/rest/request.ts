@@ -12,11 +12,13 @@ export const pathFields = ({ path }: Route): string[] =>
 /** The name of a field in URLs: `name` of `budget.name`. */
 export const lastPart = (field: string): string => field.slice(field.lastIndexOf(".") + 1);
 
+type Sent = Pick<FastifyRequest, "body" | "headers" | "params" | "raw">;
+
 /**
  * The message of a request. Fields come from the path, and the others from the query of a GET and a DELETE, or from the
  * body of a POST and a PUT. The header `Idempotency-Key` is the field `requestId`. Refuses with INVALID_FIELD.
  */
-export function readRequest(route: Route, typeName: string, request: FastifyRequest): object {
+export function readRequest(route: Route, typeName: string, request: Sent): object {
   const json = ["GET", "DELETE"].includes(route.method) ? fromUrl(typeName, request) : fromBody(request);
   const faults: FieldViolation[] = [];
   const put = (field: string, value: unknown, source: string) => {
@@ -38,14 +40,14 @@ export function readRequest(route: Route, typeName: string, request: FastifyRequ
   }
 }
 
-function fromUrl(typeName: string, { body, raw: { url = "" } }: FastifyRequest): Record<string, unknown> {
+function fromUrl(typeName: string, { body, raw: { url = "" } }: Sent): Record<string, unknown> {
   if (body !== undefined)
     throw invalidFields([{ field: "the body", description: "has no meaning here: use the query" }]);
   const start = url.indexOf("?");
   return start < 0 ? {} : queryJson(typeName, new URLSearchParams(url.slice(start + 1)));
 }
 
-function fromBody({ body, raw: { url = "" } }: FastifyRequest): Record<string, unknown> {
+function fromBody({ body, raw: { url = "" } }: Sent): Record<string, unknown> {
   if (url.includes("?"))
     throw invalidFields([{ field: "the query", description: "has no meaning here: use the body" }]);
   if (body === undefined) return {};

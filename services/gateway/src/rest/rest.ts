@@ -6,6 +6,7 @@ import type { HttpCall } from "../http/http-call.js";
 import { takeJson } from "../http/json-body.js";
 import { HttpFault } from "../http/problem.js";
 import { sendAnswer } from "./answer.js";
+import { readBatch, withRefused } from "./batch.js";
 import { hasTag, tagOf } from "./entity-tag.js";
 import { EVENTS, eventEncoder, sendStream } from "./event-stream.js";
 import { sendLog } from "./log.js";
@@ -75,6 +76,11 @@ function serve(app: FastifyInstance, prefix: string, route: Route, deps: HttpDep
       if (route.kind === "lines")
         return sendLines(readRequest(route, rpc.request, request), { rpc, call, calls, log }, request, reply);
       const type = acceptedOf(request, [route.kind === "events" ? EVENTS.contentType : "application/json"]);
+      if (route.kind === "batch") {
+        const { message, wrong } = readBatch(route, rpc.request, request);
+        const answer = withRefused(await call.unlessStopped(rpc.answer(message, call)), wrong);
+        return sendAnswer({ route, call, typeName: rpc.response, answer }, request, reply);
+      }
       const message = readRequest(route, rpc.request, request);
       if (request.method === "HEAD" && route.kind !== undefined) return reply.type(type).send();
       if (route.kind === "events") {

@@ -18,11 +18,12 @@ export interface Route {
  *
  * - `answer`: the message of the response.
  * - `created`: the same with status 201.
+ * - `batch`: the same. Each task of the request has its own outcome, also one that cannot be read.
  * - `events`: server-sent events, one for each message of the stream.
  * - `log`: the entries of a task's log so far, as a list.
  * - `lines`: the lines of an export.
  */
-export type RouteKind = "answer" | "created" | "events" | "log" | "lines";
+export type RouteKind = "answer" | "created" | "batch" | "events" | "log" | "lines";
 
 type Rpcs = Pick<Route, "operator" | "agent" | "kind">;
 
@@ -34,7 +35,7 @@ const on = (method: Route["method"], path: string, rpcs: Rpcs): Route => ({ meth
 
 const TASKS: readonly Route[] = [
   on("POST", "/tasks", agent("SubmitTask", "created")),
-  on("POST", "/tasks/batch", agent("SubmitTasks")),
+  on("POST", "/tasks/batch", agent("SubmitTasks", "batch")),
   on("POST", "/tasks/estimate", agent("EstimateTask")),
   on("POST", "/tasks/cancel", operator("CancelTasks")),
   on("POST", "/tasks/retry", operator("RetryTasks")),

@@ -5,14 +5,11 @@ import {
   type Adapted as AdaptedMessage,
 } from "@ccsp/protos/ccsp/monitor/v1/adaptation.js";
 import type { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import { wordsOf } from "@ccsp/protos/words.js";
 import type { Adaptation, Mode } from "./adaptation.js";
 import type { Adapted, MadeDecision } from "./stored.js";
 
-const MODES: Readonly<Record<Mode, AdaptationMode>> = {
-  off: AdaptationMode.OFF,
-  "dry-run": AdaptationMode.DRY_RUN,
-  on: AdaptationMode.ON,
-};
+const MODES: Readonly<Record<Mode, AdaptationMode>> = wordsOf(AdaptationMode);
 
 export const adaptationHandlers = (
   adaptation: Adaptation,

@@ -1,5 +1,4 @@
 import { type FieldViolation, invalidFields } from "@ccsp/errors";
-import { EVENT_WORDS } from "@ccsp/events";
 import {
   Alert,
   AlertCondition,
@@ -12,43 +11,29 @@ import {
   type Silence as SilenceMessage,
 } from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
 import { durationMs, toDuration } from "@ccsp/protos/duration.js";
+import { wordOf, wordsOf } from "@ccsp/protos/words.js";
 import type { Reading } from "../signals/read-signals.js";
 import type { SignalMetric } from "../signals/signal.js";
-import { type AlertRule, type Condition, KEEP_FIRING_MS, type Matcher, type Severity } from "./domain/rule.js";
+import { type AlertRule, type Condition, KEEP_FIRING_MS, type Matcher } from "./domain/rule.js";
 import type { Silence } from "./domain/silence.js";
 import type { ListedAlert } from "./listed.js";
 import type { RuleStatus } from "./rules.js";
 
-const CONDITION_OF: Partial<Record<AlertCondition, Condition>> = {
-  [AlertCondition.GREATER]: ">",
-  [AlertCondition.AT_LEAST]: ">=",
-  [AlertCondition.LESS]: "<",
-  [AlertCondition.AT_MOST]: "<=",
-};
-const SEVERITY_OF: Partial<Record<AlertSeverity, Severity>> = {
-  [AlertSeverity.INFO]: "info",
-  [AlertSeverity.WARNING]: "warning",
-  [AlertSeverity.CRITICAL]: "critical",
-};
 const CONDITION: Readonly<Record<Condition, AlertCondition>> = {
   ">": AlertCondition.GREATER,
   ">=": AlertCondition.AT_LEAST,
   "<": AlertCondition.LESS,
   "<=": AlertCondition.AT_MOST,
 };
-const SEVERITY: Readonly<Record<Severity, AlertSeverity>> = EVENT_WORDS.severity;
-const STATE: Readonly<Record<ListedAlert["state"], AlertState>> = {
-  pending: AlertState.PENDING,
-  firing: AlertState.FIRING,
-  resolved: AlertState.RESOLVED,
-};
+const SEVERITY = wordsOf(AlertSeverity);
+const STATE: Readonly<Record<ListedAlert["state"], AlertState>> = wordsOf(AlertState);
 
 /** Returns the rule of a request. Throws a Refusal for a missing rule, condition or severity. */
 export function ruleOf(message: RuleMessage | undefined): AlertRule {
   if (message === undefined) throw invalidFields([{ field: "rule", description: "is missing" }]);
   const { fireAfter, keepFiringFor, matchers, condition, severity, ...same } = message;
   const faults: FieldViolation[] = [];
-  const [compared, severe] = [CONDITION_OF[condition], SEVERITY_OF[severity]];
+  const [compared, severe] = [wordOf(CONDITION, condition), wordOf(SEVERITY, severity)];
   if (compared === undefined) faults.push({ field: "rule.condition", description: "is missing or not known" });
   if (severe === undefined) faults.push({ field: "rule.severity", description: "is missing or not known" });
   if (compared === undefined || severe === undefined) throw invalidFields(faults);

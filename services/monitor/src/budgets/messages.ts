@@ -6,28 +6,14 @@ import {
   BudgetUnit,
   type BudgetStanding as StandingMessage,
 } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
-import type { BudgetTerms, Holder, Standing } from "./domain/budget.js";
+import { wordOf, wordsOf } from "@ccsp/protos/words.js";
+import type { Holder, Standing } from "./domain/budget.js";
 import { isUsedUp } from "./domain/budget.js";
 import type { AskedBudget } from "./domain/read-budget.js";
 
-const UNITS: Readonly<Record<BudgetTerms["unit"], BudgetUnit>> = {
-  usd: BudgetUnit.USD,
-  tokens: BudgetUnit.TOKENS,
-  requests: BudgetUnit.REQUESTS,
-};
-const PERIODS: Readonly<Record<BudgetTerms["period"], BudgetPeriod>> = {
-  hour: BudgetPeriod.HOUR,
-  day: BudgetPeriod.DAY,
-  month: BudgetPeriod.MONTH,
-};
-export const ACTIONS: Readonly<Record<BudgetTerms["action"], BudgetAction>> = {
-  refuse: BudgetAction.REFUSE,
-  park: BudgetAction.PARK,
-};
-
-const UNIT_NAMES = ["usd", "tokens", "requests"] as const;
-const PERIOD_NAMES = ["hour", "day", "month"] as const;
-const ACTION_NAMES = ["refuse", "park"] as const;
+const UNITS = wordsOf(BudgetUnit);
+const PERIODS = wordsOf(BudgetPeriod);
+export const ACTIONS = wordsOf(BudgetAction);
 
 /** The budget that a request describes. Words of a newer release are undefined. */
 export const askedBudget = ({
@@ -42,11 +28,11 @@ export const askedBudget = ({
 }: BudgetMessage): AskedBudget => ({
   name,
   holder: holderOf(holder?.holder),
-  unit: UNIT_NAMES.find((each) => UNITS[each] === unit),
+  unit: wordOf(UNITS, unit),
   limit,
-  period: PERIOD_NAMES.find((each) => PERIODS[each] === period),
+  period: wordOf(PERIODS, period),
   timeZone,
-  action: action === BudgetAction.UNSPECIFIED ? "refuse" : ACTION_NAMES.find((each) => ACTIONS[each] === action),
+  action: action === BudgetAction.UNSPECIFIED ? "refuse" : wordOf(ACTIONS, action),
   warnShares,
 });
 

@@ -8,6 +8,7 @@ import {
 } from "@ccsp/protos/ccsp/usage/v1/forecast.js";
 import { durationMs, toDuration } from "@ccsp/protos/duration.js";
 import type { Duration } from "@ccsp/protos/google/protobuf/duration.js";
+import { wordOf, wordsOf } from "@ccsp/protos/words.js";
 import { DIMENSIONS } from "../usage/domain/run.js";
 import type { UsageFilter } from "../usage/domain/usage-report.js";
 import { backtest, type Score } from "./domain/backtest.js";
@@ -16,16 +17,11 @@ import { type Metric, STEP_MS, STEPS_PER_HOUR } from "./domain/history.js";
 import type { KnownForecast } from "./forecasts.js";
 import { MOST_AHEAD } from "./usage-history.js";
 
-const METRIC_OF: Partial<Record<ForecastMetric, Metric>> = {
-  [ForecastMetric.UNSPECIFIED]: "tokens",
-  [ForecastMetric.TOKENS]: "tokens",
-  [ForecastMetric.COST]: "cost",
-  [ForecastMetric.REQUESTS]: "requests",
-};
+const METRICS = wordsOf(ForecastMetric);
 
 /** Throws a Refusal for an unknown metric. */
 export function metricOf(message: ForecastMetric): Metric {
-  const metric = METRIC_OF[message];
+  const metric = message === ForecastMetric.UNSPECIFIED ? "tokens" : wordOf(METRICS, message);
   if (metric === undefined) throw invalidFields([{ field: "metric", description: "is not a known metric" }]);
   return metric;
 }
@@ -45,11 +41,7 @@ export function checkOneDimension(filter: UsageFilter): UsageFilter {
   return filter;
 }
 
-const TREND: Readonly<Record<Forecast["trend"], Trend>> = {
-  increasing: Trend.INCREASING,
-  decreasing: Trend.DECREASING,
-  stable: Trend.STABLE,
-};
+const TREND: Readonly<Record<Forecast["trend"], Trend>> = wordsOf(Trend);
 
 /** Money is in micro-dollars within the monitor, and in dollars in messages. */
 const unitOf = (metric: Metric): number => (metric === "cost" ? 1e-6 : 1);

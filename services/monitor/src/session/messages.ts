@@ -1,15 +1,8 @@
 import { Session as SessionMessage, SessionState as StateMessage } from "@ccsp/protos/ccsp/monitor/v1/session.js";
+import { wordsOf } from "@ccsp/protos/words.js";
 import type { Session, SessionState } from "./domain/session.js";
 
-const STATE: Readonly<Record<SessionState, StateMessage>> = {
-  unproven: StateMessage.UNPROVEN,
-  valid: StateMessage.VALID,
-  suspected: StateMessage.SUSPECTED,
-  lost: StateMessage.LOST,
-  waiting: StateMessage.WAITING,
-  confirming: StateMessage.CONFIRMING,
-  recovering: StateMessage.RECOVERING,
-};
+const STATE: Readonly<Record<SessionState, StateMessage>> = wordsOf(StateMessage);
 
 export function toSessionMessage(session: Session): SessionMessage {
   const { engine, account, state, sinceMs, validMs, proof, check, next, notChecked, executors, failures } = session;

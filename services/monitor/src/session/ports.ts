@@ -12,8 +12,9 @@ import {
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { toDuration } from "@ccsp/protos/duration.js";
+import { wordOf, wordsOf } from "@ccsp/protos/words.js";
 import type { Logger } from "pino";
-import type { Answer, GateView, IssueSight, Session } from "./domain/session.js";
+import type { Answer, GateView, Session } from "./domain/session.js";
 import { type Offer, type SessionPorts, STOPPED } from "./keeper.js";
 import { dedupKey, toNotify, toUpdate } from "./notices.js";
 
@@ -92,16 +93,13 @@ export function createPorts({ queue, notification, connect, log }: Services): Se
     async *watch(outageId, signal) {
       const key = dedupKey(outageId);
       for await (const { state, url, who, changeTime } of notification.watchIssue({ dedupKey: key }, { signal })) {
-        yield { state: STATE_OF[state] ?? "none", url, who, changeMs: changeTime?.getTime() ?? 0 };
+        yield { state: wordOf(STATES, state) ?? "none", url, who, changeMs: changeTime?.getTime() ?? 0 };
       }
     },
   };
 }
 
-const STATE_OF: Readonly<Partial<Record<IssueState, IssueSight["state"]>>> = {
-  [IssueState.OPEN]: "open",
-  [IssueState.CLOSED]: "closed",
-};
+const STATES = wordsOf(IssueState);
 
 /** Status codes of gRPC. */
 const [INVALID_ARGUMENT, NOT_FOUND] = [3, 5];

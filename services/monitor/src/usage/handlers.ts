@@ -10,11 +10,12 @@ import {
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { ExportFormat, Outcome } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { durationMs } from "@ccsp/protos/duration.js";
+import { wordOf, wordsOf } from "@ccsp/protos/words.js";
 import { reportAgents } from "./domain/agent-stats.js";
-import { exportUsage, type ExportFormat as Format } from "./domain/export-usage.js";
+import { exportUsage } from "./domain/export-usage.js";
 import type { Gap } from "./domain/gap.js";
 import { type ClaimStore, type OutsideWork, type RecordOutcome, recordWork } from "./domain/record-usage.js";
-import { NO_ROW, type Run } from "./domain/run.js";
+import { NO_ROW } from "./domain/run.js";
 import { reportTimeSeries } from "./domain/time-series.js";
 import { reportUsage } from "./domain/usage-report.js";
 import { DAY_MS, HOUR_MS, type UsageStore } from "./domain/usage-store.js";
@@ -74,7 +75,7 @@ export function usageHandlers({ store, claims, gapsIn, allowedLabels }: UsageHan
       const stepMs = step === undefined ? HOUR_MS : durationMs(step);
       if (stepMs !== HOUR_MS && stepMs !== DAY_MS)
         throw invalidFields([{ field: "step", description: "must be one hour or one day" }]);
-      const known = FORMATS[format];
+      const known = format === ExportFormat.UNSPECIFIED ? "csv" : wordOf(FORMATS, format);
       if (known === undefined) throw invalidFields([{ field: "format", description: "is not a known format" }]);
       const query = {
         start: startTime,
@@ -109,7 +110,7 @@ const isEmpty = (single: Omit<RecordUsageRequest, "records">): boolean =>
 /** `prefix` is put before the names of wrong fields. */
 function workOf(record: UsageRecord, prefix: string): OutsideWork {
   const { requestId, agentId, engine, account, model, labels, endTime, usage, costUsd, runTime } = record;
-  const outcome = OUTCOMES[record.outcome];
+  const outcome = record.outcome === Outcome.UNSPECIFIED ? "succeeded" : wordOf(OUTCOMES, record.outcome);
   if (outcome === undefined)
     throw invalidFields([{ field: `${prefix}outcome`, description: "is not a known outcome" }]);
   if (Priority[record.priority] === undefined || record.priority === Priority.UNRECOGNIZED)
@@ -141,15 +142,5 @@ const STATES: Readonly<Record<RecordOutcome, UsageRecordState>> = {
   conflict: UsageRecordState.CONFLICTING,
 };
 
-const FORMATS: Partial<Record<ExportFormat, Format>> = {
-  [ExportFormat.UNSPECIFIED]: "csv",
-  [ExportFormat.CSV]: "csv",
-  [ExportFormat.JSON_LINES]: "json-lines",
-};
-
-const OUTCOMES: Partial<Record<Outcome, Run["outcome"]>> = {
-  [Outcome.UNSPECIFIED]: "succeeded",
-  [Outcome.SUCCEEDED]: "succeeded",
-  [Outcome.FAILED]: "failed",
-  [Outcome.CANCELLED]: "cancelled",
-};
+const FORMATS = wordsOf(ExportFormat);
+const OUTCOMES = wordsOf(Outcome);

@@ -8,20 +8,14 @@ import {
   type UsageRow,
 } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { toDuration } from "@ccsp/protos/duration.js";
+import { wordOf, wordsOf } from "@ccsp/protos/words.js";
 import type { Counts } from "./domain/counts.js";
 import type { Gap } from "./domain/gap.js";
 import { DIMENSIONS, type Dimension, NO_ROW, type Row } from "./domain/run.js";
 import type { TimeSeries } from "./domain/time-series.js";
 import type { UsageFilter } from "./domain/usage-report.js";
 
-const DIMENSION_OF: Partial<Record<DimensionMessage, Dimension>> = {
-  [DimensionMessage.AGENT]: "agent",
-  [DimensionMessage.ENGINE]: "engine",
-  [DimensionMessage.ACCOUNT]: "account",
-  [DimensionMessage.MODEL]: "model",
-  [DimensionMessage.PRIORITY]: "priority",
-  [DimensionMessage.LABEL]: "label",
-};
+const DIMENSION = wordsOf(DimensionMessage);
 
 /** Returns the dimensions of a request. Throws a Refusal for an unknown one and for one that is there twice. */
 export function groupingOf(
@@ -33,7 +27,7 @@ export function groupingOf(
     throw invalidFields([{ field: "group_by", description: `has ${messages.length} dimensions, at most ${most}` }]);
   const faults: FieldViolation[] = [];
   const dimensions = messages.flatMap((message, at) => {
-    const dimension = DIMENSION_OF[message];
+    const dimension = wordOf(DIMENSION, message);
     if (dimension === undefined) faults.push({ field: `group_by[${at}]`, description: "is not a known dimension" });
     else if (messages.indexOf(message) !== at) faults.push({ field: `group_by[${at}]`, description: "is there twice" });
     return dimension ?? [];

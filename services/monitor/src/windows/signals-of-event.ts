@@ -2,7 +2,8 @@ import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { ErrorCategory, type TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { WindowState as StateMessage, type WindowSignal } from "@ccsp/protos/ccsp/usage/v1/window.js";
 import { durationMs } from "@ccsp/protos/duration.js";
-import type { Login, Signal, WindowState } from "./domain/window.js";
+import { wordOf, wordsOf } from "@ccsp/protos/words.js";
+import type { Login, Signal } from "./domain/window.js";
 
 /** What an event says of the windows of a login. `resumed`: a person has opened the login's gate. */
 export interface Said extends Login {
@@ -11,11 +12,7 @@ export interface Said extends Login {
   readonly resumed: boolean;
 }
 
-const STATE: Partial<Record<StateMessage, WindowState>> = {
-  [StateMessage.OPEN]: "open",
-  [StateMessage.WARNING]: "warning",
-  [StateMessage.CLOSED]: "closed",
-};
+const STATE = wordsOf(StateMessage);
 
 /**
  * Returns what the event says of usage windows, or undefined if it says nothing. The end of a run has what its engine
@@ -45,7 +42,7 @@ export function saidByEvent({ time, data }: Event): Said | undefined {
 }
 
 function signalOf({ name, state, resetTime, usedShare, length }: WindowSignal): Signal[] {
-  const known = STATE[state];
+  const known = wordOf(STATE, state);
   if (known === undefined) return [];
   return [
     { name, state: known, resetMs: resetTime?.getTime(), share: usedShare, lengthMs: length && durationMs(length) },

@@ -10,42 +10,19 @@ import {
   Severity as SeverityMessage,
 } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { toDuration } from "@ccsp/protos/duration.js";
-import {
-  type Action,
-  bareNotice,
-  type Delivered,
-  type Delivery,
-  type Notice,
-  type Severity,
-} from "../domain/notice.js";
+import { wordOf, wordsOf } from "@ccsp/protos/words.js";
+import { bareNotice, type Delivered, type Delivery, type Notice } from "../domain/notice.js";
 import type { Undelivered } from "../domain/notice-store.js";
 import type { WatchedState } from "../issues/watch-issue.js";
 import { summaryOf } from "../text/render.js";
 import { safeNotice } from "../text/safe-notice.js";
 
-const SEVERITY: Readonly<Record<Severity, SeverityMessage>> = {
-  info: SeverityMessage.INFO,
-  warning: SeverityMessage.WARNING,
-  critical: SeverityMessage.CRITICAL,
-};
-const ACTION: Readonly<Record<Action, NoticeAction>> = {
-  opens: NoticeAction.OPENS,
-  updates: NoticeAction.UPDATES,
-  resolves: NoticeAction.RESOLVES,
-};
-const STATE: Readonly<Record<Delivery["state"], NotificationState>> = {
-  waiting: NotificationState.WAITING,
-  delivered: NotificationState.DELIVERED,
-  dead: NotificationState.DEAD,
-};
+const SEVERITY = wordsOf(SeverityMessage);
+const ACTION = wordsOf(NoticeAction);
+const STATE = wordsOf(NotificationState);
 
 /** The state that a list asks for. */
-export const stateOf = (state: NotificationState): Delivery["state"] =>
-  state === NotificationState.WAITING ? "waiting" : state === NotificationState.DEAD ? "dead" : "delivered";
-
-const wordOf = <W extends string, N>(table: Readonly<Record<W, N>>, number: N): W | undefined =>
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of the table
-  (Object.keys(table) as W[]).find((word) => table[word] === number);
+export const stateOf = (state: NotificationState): Delivery["state"] => wordOf(STATE, state) ?? "delivered";
 
 /** Returns the faults of a notice of a request, with the paths of its fields. */
 export function noticeFaults(notice: NoticeMessage | undefined, path: string): FieldViolation[] {

@@ -1,4 +1,5 @@
 import { orUnavailable, type RedisClient } from "@ccsp/redis-kit";
+import type { Logger } from "pino";
 import type { Delivered } from "../domain/notice.js";
 import type { ListQuery, NoticeStore, Page, Undelivered } from "../domain/notice-store.js";
 import { fromJsonLine } from "../text/json-line.js";
@@ -10,11 +11,12 @@ import { storedDelivery, storedNotice } from "./stored.js";
 const BATCH = 500;
 
 /** Lists what was delivered, and what was not, page by page. */
-export function listReads({
-  redis,
-}: Pick<Shared, "redis">): Pick<NoticeStore, "listDelivered" | "listUndelivered" | "isPosition"> {
+export function listReads(
+  { redis }: Pick<Shared, "redis">,
+  { log }: { readonly log: Logger },
+): Pick<NoticeStore, "listDelivered" | "listUndelivered" | "isPosition"> {
   return {
-    listDelivered: (query) => listDelivered(redis, query),
+    listDelivered: (query) => listDelivered(redis, query, log),
     listUndelivered: (state, query) => listUndelivered(redis, state === "dead" ? KEYS.dead : KEYS.waiting, query),
 
     // The ids of entries begin with the time in ms, which is never 0. Nothing comes before `0-0`, and Redis answers
@@ -84,7 +86,7 @@ function placesIn(page: readonly string[]): Place[] {
 }
 
 /** A position is the id of the last entry on a page. */
-async function listDelivered(redis: RedisClient, query: ListQuery): Promise<Page<Delivered>> {
+async function listDelivered(redis: RedisClient, query: ListQuery, log: Logger): Promise<Page<Delivered>> {
   const { after, size, eventType, channel } = query;
   const found: { position: string; entry: Delivered }[] = [];
   let from = after;
@@ -95,13 +97,23 @@ async function listDelivered(redis: RedisClient, query: ListQuery): Promise<Page
     const entries = await orUnavailable(redis, () => redis.xrevrange(KEYS.log, newest, "-", "COUNT", count));
     for (const [position, [, type, , notification = ""]] of entries) {
       if (eventType !== "" && type !== eventType) continue;
-      const entry = fromJsonLine(notification);
-      if (channel === "" || entry.channel === channel) found.push({ position, entry });
+      const entry = entryOf(notification, position, log);
+      if (entry && (channel === "" || entry.channel === channel)) found.push({ position, entry });
     }
     from = entries.at(-1)?.[0];
     if (entries.length < count) break;
   }
   return pageOf(found, size);
+}
+
+/** Undefined for a line that is not JSON: one such line must not cost the page. */
+function entryOf(line: string, position: string, log: Logger): Delivered | undefined {
+  try {
+    return fromJsonLine(line);
+  } catch (err) {
+    log.error({ err, position }, "an entry of the list of deliveries cannot be read, so the list leaves it out");
+    return undefined;
+  }
 }
 
 function pageOf<T>(found: readonly { position: string; entry: T }[], size: number): Page<T> {

@@ -1,4 +1,5 @@
 import type { RedisClient } from "@ccsp/redis-kit";
+import type { Logger } from "pino";
 import type { NoticeStore } from "../domain/notice-store.js";
 import { deliveryCalls } from "./delivery-calls.js";
 import { listReads } from "./list-reads.js";
@@ -9,6 +10,7 @@ import { bindNoticeScripts } from "./scripts.js";
 export interface NoticeStoreOptions {
   /** All channels of the configuration. */
   readonly channels: readonly string[];
+  readonly log: Logger;
   /** Deliveries in the list, ended notices with their attempts, and ended matters that are kept. */
   readonly kept?: number;
   /** Time between the first message of a matter and the one that tells of its repeats. It doubles each time. */
@@ -22,13 +24,13 @@ export interface NoticeStoreOptions {
 /** Keeps the notices in Redis. All of it is on one node. */
 export function createRedisNoticeStore(
   redis: RedisClient,
-  { channels, kept = 10_000, digestMs = 60_000, breakAfter = 5, clock }: NoticeStoreOptions,
+  { channels, log, kept = 10_000, digestMs = 60_000, breakAfter = 5, clock }: NoticeStoreOptions,
 ): NoticeStore {
   const shared = { redis, scripts: bindNoticeScripts(redis), channels, clock };
   return {
     ...noticeCalls(shared, { kept, digestMs }),
     ...deliveryCalls(shared, { kept, breakAfter }),
     ...noticeReads(shared),
-    ...listReads(shared),
+    ...listReads(shared, { log }),
   };
 }

@@ -25,7 +25,7 @@ describe("a task filter", () => {
     let matched = 0;
     fc.assert(
       fc.property(TASKS, FILTERS, ({ task, labels }, filter) => {
-        fc.pre(JSON.stringify(TaskFilter.toJSON(filter)) !== "{}");
+        fc.pre(TaskFilter.encode(filter).finish().length > 0);
         const { spec } = storeSpec({ ...NO_SPEC, engine: task.engine, labels });
         const names = Object.entries(labels).map(([key, value]) => labelName(key, value));
         const stored = { ...task, spec, labels: names };

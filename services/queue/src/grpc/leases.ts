@@ -11,8 +11,8 @@ import { cut, MAX_REASON_BYTES } from "../domain/fields/text.js";
 import type { Sync } from "../domain/leases/sync.js";
 import type { Queue } from "../domain/lifecycle/queue.js";
 import { toOrder } from "../messages/emergency-message.js";
-import { toLease } from "../messages/lease-message.js";
 import { failFacts } from "../messages/run-facts.js";
+import { toLease } from "../messages/task-message.js";
 import { toState } from "../messages/words.js";
 import { readFailure, readReport, readSync } from "./requests.js";
 

@@ -8,9 +8,8 @@ import { runTask, watchTask } from "../domain/log/watch.js";
 import type { TaskContents } from "../domain/task/task-store.js";
 import type { Wakes } from "../domain/wakes/wakes.js";
 import { toBatchResponse } from "../messages/batch-message.js";
-import { toTaskEvent } from "../messages/log-message.js";
+import { toRunResponse, toTaskEvent, toWatchResponse } from "../messages/log-message.js";
 import { toTaskMessage } from "../messages/task-message.js";
-import { toRunResponse, toWatchResponse } from "../messages/watch-message.js";
 import { callerOf } from "./caller.js";
 
 export interface TaskDeps {

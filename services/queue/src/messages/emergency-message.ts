@@ -4,24 +4,14 @@ import {
   EmergencyLevel as LevelMessage,
   type EmergencyReceipt as ReceiptMessage,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import {
-  EMERGENCY_LEVELS,
-  type Emergency,
-  type EmergencyLevel,
-  type EmergencyReceipt,
-} from "../domain/emergency/emergency.js";
+import { wordOf, wordsOf } from "@ccsp/protos/words.js";
+import { type Emergency, type EmergencyLevel, type EmergencyReceipt } from "../domain/emergency/emergency.js";
 import type { EmergencyState } from "../domain/emergency/emergency-stop.js";
 
-const LEVELS: Readonly<Record<EmergencyLevel, LevelMessage>> = {
-  "no-submit": LevelMessage.NO_SUBMIT,
-  "no-start": LevelMessage.NO_START,
-  "park-running": LevelMessage.PARK_RUNNING,
-  kill: LevelMessage.KILL,
-};
+const LEVELS = wordsOf(LevelMessage);
 
 /** Undefined for an unknown level. */
-export const levelOf = (level: LevelMessage): EmergencyLevel | undefined =>
-  EMERGENCY_LEVELS.find((each) => LEVELS[each] === level);
+export const levelOf = (level: LevelMessage): EmergencyLevel | undefined => wordOf(LEVELS, level);
 
 export const toLevel = (level: EmergencyLevel): LevelMessage => LEVELS[level];
 

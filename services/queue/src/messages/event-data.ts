@@ -1,5 +1,6 @@
 import { encodeEventData } from "@ccsp/events";
-import { priorityToJSON, TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { toStoredJson } from "@ccsp/protos/json.js";
 import type { Emergency } from "../domain/emergency/emergency.js";
 import type { Closing, Gate } from "../domain/gates/gates.js";
 import { type Scope, scopeName } from "../domain/gates/scope.js";
@@ -65,10 +66,10 @@ function firstLabels(names: readonly string[]): Readonly<Record<string, string>>
 export function moveData({ type, reason, error, readyMs, facts }: MoveEvent, task: Partial<Task>): string {
   const members = JSON.stringify({
     reason,
-    error: error && TaskError.toJSON(toTaskError(error)),
+    error: error && toStoredJson("ccsp.task.v1.TaskError", toTaskError(error)),
     readyTime: readyMs === undefined ? undefined : new Date(readyMs).toISOString(),
     account: task.account === "" ? undefined : task.account,
-    priority: task.class && priorityToJSON(priorityOf(task.class)),
+    priority: task.class && `PRIORITY_${Priority[priorityOf(task.class)]}`,
     labels: task.labels && firstLabels(task.labels),
     // For a success, `facts` names the model that answered. Reading the spec as well would be a tenth of the cost of
     // that end.

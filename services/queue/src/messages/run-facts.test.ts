@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { TaskFailed } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { WindowSignal, WindowState } from "@ccsp/protos/ccsp/usage/v1/window.js";
+import { fromStoredJson } from "@ccsp/protos/from-json.js";
 import { failFacts } from "./run-facts.js";
 
 describe("the facts of a run in its event", () => {
@@ -15,7 +15,8 @@ describe("the facts of a run in its event", () => {
     ];
     const many = Array.from({ length: 10 }, (_, n) => window(`w${n}`, { resetTime: new Date(n), usedShare: n / 10 }));
     const { event } = failFacts({ usage: undefined, windows: [...strange, ...many] });
-    assert.deepEqual(TaskFailed.fromJSON(JSON.parse(JSON.stringify(event))).windows, many.slice(0, 8));
+    const read = fromStoredJson("ccsp.event.v1.TaskFailed", JSON.parse(JSON.stringify(event)));
+    assert.deepEqual(Object(read).windows, many.slice(0, 8));
   });
 
   it("hold no member for windows that the run did not tell of", () => {

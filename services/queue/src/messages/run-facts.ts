@@ -1,7 +1,11 @@
-import { TaskCompleted, TaskFailed } from "@ccsp/protos/ccsp/event/v1/event.js";
+import type { TaskCompleted, TaskFailed } from "@ccsp/protos/ccsp/event/v1/event.js";
 import type { TaskResult, Usage } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { WindowSignal } from "@ccsp/protos/ccsp/usage/v1/window.js";
+import { toStoredJson } from "@ccsp/protos/json.js";
 import type { RunFacts } from "../domain/task/move.js";
+
+const FAILED = "ccsp.event.v1.TaskFailed";
+const COMPLETED = "ccsp.event.v1.TaskCompleted";
 
 /** What the event about a failed run says in addition to the error, as members of its JSON. */
 export function failFacts({
@@ -13,8 +17,8 @@ export function failFacts({
   readonly costUsd?: number | undefined;
   readonly windows: readonly WindowSignal[];
 }): RunFacts {
-  const event = TaskFailed.fromPartial({ usage, costUsd, windows: validWindows(windows) });
-  return { ...tokensOf(usage), ...consumedOf(usage, costUsd), event: Object(TaskFailed.toJSON(event)) };
+  const event: Partial<TaskFailed> = { usage, costUsd, windows: validWindows(windows) };
+  return { ...tokensOf(usage), ...consumedOf(usage, costUsd), event: Object(toStoredJson(FAILED, event)) };
 }
 
 /** What the event about a result says, as members of its JSON: numbers, never the text. */
@@ -22,13 +26,13 @@ export function resultFacts(
   { model, usage, costUsd, runTime }: TaskResult,
   windows: readonly WindowSignal[],
 ): RunFacts {
-  const event = TaskCompleted.fromPartial({ model, usage, costUsd, runTime, windows: validWindows(windows) });
-  return { ...tokensOf(usage), ...consumedOf(usage, costUsd), event: Object(TaskCompleted.toJSON(event)) };
+  const event: Partial<TaskCompleted> = { model, usage, costUsd, runTime, windows: validWindows(windows) };
+  return { ...tokensOf(usage), ...consumedOf(usage, costUsd), event: Object(toStoredJson(COMPLETED, event)) };
 }
 
 /** The same for a cached result. It has no usage or cost, because the run was counted when it ended. */
 export function cachedFacts({ model }: TaskResult): RunFacts {
-  return { event: Object(TaskCompleted.toJSON(TaskCompleted.fromPartial({ model }))) };
+  return { event: model === "" ? {} : { model } };
 }
 
 const MOST_WINDOWS = 8;

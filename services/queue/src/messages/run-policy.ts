@@ -1,19 +1,19 @@
 import type { RunPolicy as RunPolicyMessage } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { PermissionMode, type TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { durationMs } from "@ccsp/protos/duration.js";
+import { wordOf, wordsOf } from "@ccsp/protos/words.js";
 import type { PolicedParts, RunPolicy } from "../domain/executors/run-policy.js";
 
 /** An executor tells less. A larger policy counts as none, so that no heartbeat becomes large. */
 const MOST_CHARS = 32 * 1024;
 
-const wordOf = (mode: PermissionMode): string =>
-  mode === PermissionMode.UNSPECIFIED ? "" : (PermissionMode[mode] ?? "").toLowerCase().replaceAll("_", "-");
+const MODES = wordsOf(PermissionMode);
 
 /** Undefined: it is absent or too large. */
 export function readRunPolicy(message: RunPolicyMessage | undefined): RunPolicy | undefined {
   if (message === undefined) return undefined;
   const { permissionModes, roots, noWorkingFolders, rootsMayChange, most, deniedTools } = message;
-  const modes = permissionModes.map(wordOf);
+  const modes = permissionModes.map((mode) => wordOf(MODES, mode) ?? "");
   const policy = { modes, roots, noWorkingFolders, rootsMayChange, most: limitsOf(most), deniedTools };
   return JSON.stringify(policy).length > MOST_CHARS ? undefined : policy;
 }
@@ -28,7 +28,7 @@ export function policedParts(spec: TaskSpec, engine: string): PolicedParts | und
     engine,
     pin: affinity && affinity.fallbackAfter === undefined ? affinity.executorId : undefined,
     prefers: affinity?.fallbackAfter === undefined ? undefined : affinity.executorId,
-    mode: wordOf(permissionMode) || undefined,
+    mode: wordOf(MODES, permissionMode),
     ...{ workingFolder, includeFiles, availableTools, allowedTools },
     limits: limitsOf(limits),
   };

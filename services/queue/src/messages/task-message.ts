@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
+import type { Lease } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Priority, type Task as TaskMessage, TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { traceIdOf } from "@ccsp/telemetry";
 import type { NewTask } from "../domain/intake/intake-store.js";
+import type { Grant } from "../domain/leases/lease-store.js";
 import type { Task } from "../domain/task/task.js";
 import type { FullTask } from "../domain/task/task-store.js";
 import { toTaskError } from "./failure.js";
@@ -79,6 +81,19 @@ const HASH_LENGTH = 16;
 export function loadSpec(task: Task, prompts: Uint8Array | undefined): TaskSpec {
   const rest = Buffer.from(task.spec, "base64");
   return currentSpec(task, TaskSpec.decode(prompts === undefined ? rest : Buffer.concat([rest, prompts])));
+}
+
+/** A lease without what the application adds. Throws when the stored task cannot be decoded. */
+export function toLease({ task, fence, prompts, expireMs }: Grant): Omit<Lease, "traceparent" | "conversation"> {
+  return {
+    taskId: task.id,
+    fence: BigInt(fence),
+    agentId: task.agent,
+    spec: loadSpec(task, prompts),
+    attempt: (task.attempt ?? 0) + 1,
+    expireTime: new Date(expireMs),
+    previousTraceparent: task.previous ?? "",
+  };
 }
 
 /** The same for answers about a task. When the spec cannot be decoded, only what the task's record itself says. */

@@ -1,21 +1,16 @@
 import { identityName } from "@ccsp/protos/access.js";
 import { Identity } from "@ccsp/protos/ccsp/access/v1/access.js";
 import { Priority, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { wordOf, wordsOf } from "@ccsp/protos/words.js";
 import type { GateNames } from "../domain/gates/gates.js";
-import { CLASSES, type PriorityClass, STATES, type State } from "../domain/task/task.js";
+import { type PriorityClass, STATES, type State } from "../domain/task/task.js";
 
-const PRIORITIES: Readonly<Record<PriorityClass, Priority>> = {
-  urgent: Priority.URGENT,
-  high: Priority.HIGH,
-  normal: Priority.NORMAL,
-  low: Priority.LOW,
-};
+const PRIORITIES = wordsOf(Priority);
 
 export const priorityOf = (priority: PriorityClass): Priority => PRIORITIES[priority];
 
 /** Undefined for UNSPECIFIED and for a priority of a newer version. */
-export const classOf = (priority: Priority): PriorityClass | undefined =>
-  CLASSES.find((each) => priorityOf(each) === priority);
+export const classOf = (priority: Priority): PriorityClass | undefined => wordOf(PRIORITIES, priority);
 
 export const toState = (state: State): TaskState => TaskState[state];
 

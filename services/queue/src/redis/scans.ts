@@ -1,4 +1,11 @@
-import type { Candidate, CandidatePage, Cursor, ScanStore, Where } from "../domain/search/search-store.js";
+import type {
+  Candidate,
+  CandidatePage,
+  ConfirmationStore,
+  Cursor,
+  ScanStore,
+  Where,
+} from "../domain/search/search-store.js";
 import { CLASSES, isEnded, isHeld } from "../domain/task/task.js";
 import type { Shard } from "./shard.js";
 
@@ -27,6 +34,18 @@ export const createScans = (shard: Shard): ScanStore => ({
       found: members.map(source.read),
       ...(next.source < sources.length && { next: encode(next) }),
     };
+  },
+});
+
+/** Remembers what waits for a person's confirmation. */
+export const createConfirmations = ({ redis, scripts, keys: { confirmation } }: Shard): ConfirmationStore => ({
+  async keepConfirmation(name, preparedMs, keptMs) {
+    await scripts.keepConfirmation({ confirmation: confirmation(name) }, preparedMs, keptMs);
+  },
+
+  async takeConfirmation(name) {
+    const preparedMs = await redis.getdel(confirmation(name));
+    return preparedMs === null ? undefined : Number(preparedMs);
   },
 });
 

@@ -49,7 +49,7 @@ function waits({ depths }: GetStatusResponse): Signal[] {
       : [
           {
             metric: "queue_oldest_wait_seconds",
-            labels: { engine, class: Priority[priority].toLowerCase() },
+            labels: { engine, class: Priority[priority]?.toLowerCase() ?? String(priority) },
             value: durationMs(oldestAge) / 1_000,
           },
         ],

@@ -1,7 +1,9 @@
+import { EVENT_WORDS } from "@ccsp/events";
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
-import { ErrorCategory, Priority, type TaskError, type Usage } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { ErrorCategory, type Priority, type TaskError, type Usage } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import type { Duration } from "@ccsp/protos/google/protobuf/duration.js";
+import { wordOf } from "@ccsp/protos/words.js";
 import { counted, labelOf } from "../domain/labels.js";
 import { type Failure, knownMs, MOST_TOKENS, microUsd, type Outcome, type Run, type Tokens } from "../domain/run.js";
 
@@ -101,8 +103,7 @@ export function failureOf(error: TaskError | undefined): Failure | undefined {
 const partitionOf = ({ id }: Event): number => Number(/^(\d+):/.exec(id)?.[1] ?? 0);
 
 /** The class of a task as usage names it: in lower case, and empty when it is not known. */
-export const classOf = (priority: Priority): string =>
-  priority === Priority.UNSPECIFIED || priority === Priority.UNRECOGNIZED ? "" : Priority[priority].toLowerCase();
+export const classOf = (priority: Priority): string => wordOf(EVENT_WORDS.priority, priority) ?? "";
 
 /**
  * Negative or absurdly high counts come from a broken engine. They would reduce the usage of other runs, or overflow

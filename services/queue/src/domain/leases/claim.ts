@@ -17,7 +17,8 @@ export function createClaim(
   /**
    * Sends the claim right behind the check of the state (see `createStateCheck`), so both go to Redis together. When
    * the check finds leases that must be settled first, it claims again after they are settled. To wait for the check
-   * each time would cost a tenth of the rate of done tasks, and more (docs/benchmarks.md).
+   * each time would cost a tenth of the rate of done tasks, and more
+   * (docs/adr/0008-a-done-task-may-cost-more-than-bullmqs.md).
    */
   return async (
     { executor, boot, sequence, offers }: Pick<Heartbeat, "executor" | "boot" | "sequence" | "offers">,
