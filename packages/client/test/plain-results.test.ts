@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type GrpcServer, implement, serveGrpc } from "@ccsp/grpc-kit";
+import type { GrpcServer } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { TaskResult as ResultMessage, TaskSpec as SpecMessage } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { enumNames, messageNamed, methodNamed } from "@ccsp/protos/descriptor.js";
@@ -7,7 +7,6 @@ import { durationMs } from "@ccsp/protos/duration.js";
 import { fromJson } from "@ccsp/protos/from-json.js";
 import { isLong } from "@ccsp/protos/json.js";
 import * as fc from "fast-check";
-import pino from "pino";
 import {
   type Blocker,
   type CcspClient,
@@ -21,6 +20,7 @@ import {
 import { toSpec } from "../src/task-input.js";
 import { fromTaskResult, toTaskResult } from "../src/task-result.js";
 import { type TaskSpec, toTaskSpec } from "../src/task-spec.js";
+import { serveAgent } from "./serve-agent.js";
 
 type Message = ReturnType<typeof messageNamed>;
 type Field = Message["fields"][number];
@@ -169,14 +169,7 @@ describe("results of the client", () => {
           : async () => Reflect.get(answers, rpc),
       ]),
     );
-    server = await serveGrpc({
-      listen: { host: "127.0.0.1", port: 0 },
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- one for each name of the service
-      services: [implement(AgentServiceService, handlers as never)],
-      log: pino({ level: "silent" }),
-      lameDuckMs: 0,
-      drainMs: 1_000,
-    });
+    server = await serveAgent(handlers);
     client = createCcspClient({ target: `127.0.0.1:${server.port}`, token: "a-token" });
   });
   after(async () => {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { Refusal } from "@ccsp/errors";
-import { type GrpcServer, implement, serveGrpc } from "@ccsp/grpc-kit";
+import type { GrpcServer } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
-import pino from "pino";
 import { type CcspClient, createCcspClient, InvalidTaskError } from "../src/index.js";
+import { serveAgent } from "./serve-agent.js";
 
 const first = <T>(stream: AsyncIterable<T>) => stream[Symbol.asyncIterator]().next();
 
@@ -42,14 +42,7 @@ describe("the methods of the client", () => {
       throw new Refusal("INVALID_FIELD", "every call is refused here");
     };
     const handlers = Object.fromEntries(Object.keys(AgentServiceService).map((rpc) => [rpc, refuse(rpc)]));
-    server = await serveGrpc({
-      listen: { host: "127.0.0.1", port: 0 },
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- one for each name of the service
-      services: [implement(AgentServiceService, handlers as never)],
-      log: pino({ level: "silent" }),
-      lameDuckMs: 0,
-      drainMs: 1_000,
-    });
+    server = await serveAgent(handlers);
     client = createCcspClient({ target: `127.0.0.1:${server.port}`, token: "a-token", connectMs: 20_000 });
   });
   after(async () => {
