@@ -5,10 +5,11 @@ import { createRandom } from "@ccsp/e2e-kit/random.js";
 import { serviceChannel } from "@ccsp/e2e-kit/service-channel.js";
 import { CallError, createClient } from "@ccsp/grpc-kit";
 import { type Lease, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { ErrorCategory, ErrorSource, type TaskEvent, TaskResult, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { ErrorCategory, ErrorSource, type TaskEvent, TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
 import { drawPlan, type Plan } from "./behaviour.js";
 import { openJournal } from "./journal.js";
+import { stateName } from "./task-log.js";
 
 export interface ExecutorSettings {
   readonly executor: string;
@@ -186,7 +187,7 @@ async function fail(mine: Held, how: keyof typeof FAILURES, cancelled: boolean):
     retryAfter: how === "limit" ? { seconds: 0n, nanos: random.between(1, 500) * 1e6 } : undefined,
   };
   const answer = await ask("Fail", mine, () => queue.fail({ taskId, fence, error }, { timeoutMs: CALL_MS }));
-  if (answer) journal(taskId, fence, { what: "failed", state: `TASK_STATE_${TaskState[answer.state]}` });
+  if (answer) journal(taskId, fence, { what: "failed", state: stateName(answer.state) });
   return answer !== undefined;
 }
 

@@ -79,7 +79,7 @@ function checkJournal({ state, result }: TaskFacts, entries: readonly Entry[], s
       say("the result is not the one that the queue accepted", result);
   }
   for (const entry of entries) {
-    if (entry.what === "failed" && /FAILED|CANCELLED/.test(entry.state) && !entry.state.endsWith(state)) {
+    if (entry.what === "failed" && /^(FAILED|CANCELLED)$/.test(entry.state) && entry.state !== state) {
       say("Fail ended the task, but the task has another end", entry);
     }
   }
