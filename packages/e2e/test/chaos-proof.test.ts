@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Evidence, TaskFacts } from "@ccsp/chaos/evidence.js";
 import type { Entry, Happening } from "@ccsp/chaos/journal.js";
 import { findViolations } from "@ccsp/chaos/proof.js";
+import { stateName } from "@ccsp/chaos/task-log.js";
 import { TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 
 const entry = (fence: string, happening: Happening, task = "t-1"): Entry => ({
@@ -82,7 +83,7 @@ describe("The proof of a chaos run", () => {
       journal: [entry("6", { what: "leased", attempt: 1 }), ...JOURNAL],
     },
     "Fail ended the task, but the task has another end": {
-      journal: [...JOURNAL, entry("6", { what: "failed", state: "TASK_STATE_FAILED" })],
+      journal: [...JOURNAL, entry("6", { what: "failed", state: stateName(TaskState.FAILED) })],
     },
     "a report is missing, repeated or out of order": {
       task: { log: log({}, {}, { text: "7:1;" }, { text: "7:2;" }, { text: "7:2;" }, { ended: "SUCCEEDED" }) },
