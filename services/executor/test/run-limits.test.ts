@@ -207,6 +207,14 @@ describe("the limits and records of a run", function () {
     assert.equal(readStat(pid), undefined);
   });
 
+  it("finds a process that executes one command after another in each look", async () => {
+    const run = await start(`echo 'exec sh $0' >again.sh; exec sh ./again.sh`);
+    for (let look = 1; look <= 300; look++) assert.deepEqual(await living(), [run.pid], `look ${look}`);
+    const ended = exitOf(run);
+    await run.stop();
+    assert.equal((await ended).cause, "stopped");
+  });
+
   it("ends processes that appear after their run is over", async () => {
     const over = await start("exit 0");
     await exitOf(over);

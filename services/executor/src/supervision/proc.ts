@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
 import { kernelFiles } from "@ccsp/engine-kit/own-files";
 import { COOKIE_NAME } from "./cookie.js";
 
@@ -35,11 +35,16 @@ export interface ProcessTable {
   read(): Promise<ReadonlyMap<number, ProcessRow>>;
 }
 
+/** Time to wait for a process in the middle of an exec, which takes it well below a millisecond while it has a core. */
+const EXEC_MS = 250;
+const EXEC_POLL_MS = 2;
+
 /**
  * A cookie is read once per process, because children inherit it. A process without a cookie never gets one. A process
  * that clears its environment keeps the cookie that was read before. Two values are read again. One is an empty
- * environment, which a process has during an exec. The other is that of this process's own children without a cookie:
- * they have this process's environment until they execute their command.
+ * environment, which a process has during an exec: a read waits until such an exec is over, for 250 ms at most. The
+ * other is that of this process's own children without a cookie: they have this process's environment until they
+ * execute their command.
  */
 export function createProcessTable(): ProcessTable {
   let cookies = new Map<string, string>();
@@ -47,26 +52,43 @@ export function createProcessTable(): ProcessTable {
     async read() {
       const rows = new Map<number, ProcessRow>();
       const seen = new Map<string, string>();
+      /** Returns whether the process may be in the middle of an exec. */
+      const take = (pid: number): boolean => {
+        rows.delete(pid);
+        const stat = readStat(pid);
+        if (stat === undefined) return false;
+        const key = `${pid} ${stat.started}`;
+        const known = cookies.get(key);
+        const environ = known === undefined ? readIfAllowed(`/proc/${pid}/environ`) : undefined;
+        const cookie = known ?? cookieIn(environ ?? "");
+        if (known !== undefined || cookie !== "" || (environ && stat.parent !== process.pid)) seen.set(key, cookie);
+        rows.set(pid, { pid, ...stat, cookie });
+        return environ === "" && isExecuting(pid);
+      };
+      let executing: number[] = [];
       let count = 0;
       for (const pid of readPids()) {
         if (++count % SLICE === 0) await nextTurn();
-        const stat = readStat(pid);
-        if (stat === undefined) continue;
-        const key = `${pid} ${stat.started}`;
-        let cookie = cookies.get(key);
-        if (cookie === undefined) {
-          const environ = readText(`/proc/${pid}/environ`);
-          cookie = cookieIn(environ);
-          if (cookie !== "" || (environ !== "" && stat.parent !== process.pid)) seen.set(key, cookie);
-        } else {
-          seen.set(key, cookie);
-        }
-        rows.set(pid, { pid, ...stat, cookie });
+        if (take(pid)) executing.push(pid);
+      }
+      const giveUpAt = performance.now() + EXEC_MS;
+      while (executing.length > 0 && performance.now() < giveUpAt) {
+        await delay(EXEC_POLL_MS);
+        executing = executing.filter(take);
       }
       cookies = seen;
       return rows;
     },
   };
+}
+
+/** A flag of the kernel's own threads (PF_KTHREAD), which have no environment. */
+const KERNEL_THREAD = 0x0020_0000;
+
+/** Whether a process without an environment may be in the middle of an exec: that does not sleep. */
+function isExecuting(pid: number): boolean {
+  const fields = statFields(pid);
+  return /^[RD]$/.test(fields[0] ?? "") && (Number(fields[6]) & KERNEL_THREAD) === 0;
 }
 
 function readPids(): number[] {
@@ -199,18 +221,23 @@ function cookieIn(environ: string): string {
   return entry?.slice(PREFIX.length) ?? "";
 }
 
+/** Empty: the file is empty or gone, or belongs to another user. */
+function readText(path: string): string {
+  return readIfAllowed(path) ?? "";
+}
+
 /**
  * Synchronous: these files are in memory, and a turn of a thread costs more than the read. One read call returns a
- * whole record, and costs a third of readFileSync. Empty: the file is gone, or belongs to another user.
+ * whole record, and costs a third of readFileSync. Undefined: the file is gone, or belongs to another user.
  */
-function readText(path: string): string {
+function readIfAllowed(path: string): string | undefined {
   let file: number | undefined;
   try {
     file = openSync(path, "r");
     const bytes = readSync(file, BUFFER, 0, BUFFER.length, null);
     return bytes < BUFFER.length ? BUFFER.toString("latin1", 0, bytes) : readFileSync(path, "latin1");
   } catch {
-    return "";
+    return undefined;
   } finally {
     if (file !== undefined) closeSync(file);
   }
