@@ -9,7 +9,7 @@ const main = at("../dist/main.js");
 const [major, minor] = process.versions.node.split(".").map(Number);
 if (major < 22 || (major === 22 && minor < 15)) {
   process.stderr.write(
-    `ccsp needs Node 22.15 or newer, and this is Node ${process.versions.node} (${process.execPath})\n`,
+    `ccsp: this needs Node 22.15 or newer, and this is Node ${process.versions.node} (${process.execPath})\n`,
   );
   process.exitCode = 1;
 } else if (existsSync(main)) {
@@ -18,6 +18,6 @@ if (major < 22 || (major === 22 && minor < 15)) {
   module.enableCompileCache(fileURLToPath(at("../../../node_modules/.cache/ccsp")));
   await import(main.href);
 } else {
-  process.stderr.write("ccsp is not built yet: run `make build` in the repository, or `npx tsc -b packages/cli`\n");
+  process.stderr.write("ccsp: this is not built yet: run `make build` in the repository, or `npx tsc -b packages/cli`\n");
   process.exitCode = 1;
 }

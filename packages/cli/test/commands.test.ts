@@ -342,9 +342,9 @@ describe("ccsp's commands", () => {
     ];
     const times = ["--since", "2h", "--until", "2026-01-31T09:00Z"];
     const before = Date.now();
-    await at(["list", ...options, ...times, "--error", "rate_limit", "--state", "failed"]);
+    await at(["list", ...options, ...times, "--error", "rate_limit", "--state", "failed,cancelled"]);
     const { states, filter } = gateway.listed.at(-1) ?? {};
-    assert.deepEqual(states, [TaskState.FAILED]);
+    assert.deepEqual(states, [TaskState.FAILED, TaskState.CANCELLED]);
     const { createdAfter, ...rest } = filter ?? {};
     assert.deepEqual(rest, {
       agentId: "",

@@ -29,16 +29,10 @@ describe("the RPCs of notification", () => {
       CCSP_NOTIFICATION_CHANNELS: join(dir, "channels.yaml"),
       CCSP_NOTIFICATION_ISSUE_POLL: issuePoll,
     });
-  const start = async () => {
-    service = await replica("100ms");
-    ({ client } = service);
-  };
-  beforeEach(async () => {
-    server = await startRedis();
-    github = await startIssueServer();
-    dir = await mkdtemp(join(tmpdir(), "ccsp-notify-"));
-    await writeFile(join(dir, "token"), "t0ken");
-    const channels = `
+  const start = async (rules = "") => {
+    await writeFile(
+      join(dir, "channels.yaml"),
+      `
 channels:
   - name: issues
     type: github
@@ -48,8 +42,17 @@ channels:
     throttle: false
 network:
   allow: [127.0.0.1]
-`;
-    await writeFile(join(dir, "channels.yaml"), channels);
+${rules}
+`,
+    );
+    service = await replica("100ms");
+    ({ client } = service);
+  };
+  beforeEach(async () => {
+    server = await startRedis();
+    github = await startIssueServer();
+    dir = await mkdtemp(join(tmpdir(), "ccsp-notify-"));
+    await writeFile(join(dir, "token"), "t0ken");
     await start();
   });
   afterEach(async () => {
@@ -147,6 +150,19 @@ network:
     await eventually(() => assert.equal(github.issues.length, 1));
   });
 
+  it("send at once what a person retries, also on a channel that has asked to wait for an hour", async () => {
+    github.script = ({ method }) =>
+      method === "POST"
+        ? { status: 403, headers: { "retry-after": "3600" }, message: "You have exceeded a secondary rate limit" }
+        : undefined;
+    const { noticeId } = await client.notify({ notice: lost(), openIssue: false });
+    const issues = async () => (await client.listChannels({})).channels.find(({ name }) => name === "issues");
+    await eventually(async () => assert.ok(((await issues())?.pausedUntilTime?.getTime() ?? 0) > Date.now()));
+    github.script = () => undefined;
+    assert.equal((await client.retryNotification({ id: noticeId, channel: "issues" })).retried, 1);
+    await eventually(() => assert.equal(github.issues.length, 1));
+  });
+
   it("list and test the channels", async () => {
     const { channels } = await client.listChannels({});
     assert.deepEqual(
@@ -173,6 +189,25 @@ network:
     assert.match(previews[1]?.why ?? "", /^there are no rules/);
     assert.equal((await client.listNotifications({})).notifications.length, 0);
     assert.equal(github.asked.length, 0);
+  });
+
+  it("preview by the rules for the agent and the time that are asked for", async () => {
+    await service.stop();
+    await start(`
+rules:
+  - agent: nightly-*
+    channels: [issues]
+quietHours: { from: "22:00", to: "07:00", timeZone: UTC, below: critical }`);
+    const notice = lost({ severity: Severity.WARNING });
+    const preview = async (agentId: string, time: string) => {
+      const { previews } = await client.previewNotification({ notice, agentId, time: new Date(time) });
+      // The file gets everything.
+      return previews.slice(1).map(({ channel, why, notBeforeTime }) => [channel, why, notBeforeTime?.toISOString()]);
+    };
+    assert.deepEqual(await preview("nightly-7", "2026-01-31T12:00Z"), [["issues", "rules.0", undefined]]);
+    const morning = "2026-02-01T07:00:00.000Z";
+    assert.deepEqual(await preview("nightly-7", "2026-01-31T23:00Z"), [["issues", "rules.0", morning]]);
+    assert.deepEqual(await preview("ann", "2026-01-31T12:00Z"), []);
   });
 
   it("refuse what they cannot do, and name the field or the thing", async () => {

@@ -108,6 +108,14 @@ describe("the webhook channel", () => {
         { status: 429, headers: { "retry-after": "9" } },
         { kind: "limited", retryAfterMs: 9_000 },
       ],
+      [
+        { status: 429, headers: { "retry-after": "0" } },
+        { kind: "limited", retryAfterMs: 0 },
+      ],
+      [
+        { status: 429, headers: { "retry-after": "Wed, 21 Oct 2015 07:28:00 GMT" } },
+        { kind: "limited", retryAfterMs: 0 },
+      ],
       [{ status: 503 }, { kind: "unavailable" }],
       [{ status: 404 }, { kind: "refused" }],
       [{ status: 422 }, { kind: "invalid" }],

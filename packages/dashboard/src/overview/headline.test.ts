@@ -3,6 +3,7 @@ import type { Alert, QueueStatus, UsageWindow } from "../routes.js";
 import { locale } from "../settings.js";
 import { headline, isOfLimit, type Situation } from "./headline.js";
 import { windowOutlook } from "./limits.js";
+import { needsOf } from "./needs-person.js";
 
 const NOW = new Date(2026, 10, 29, 14);
 const at = (hours: number): string => new Date(NOW.getTime() + hours * 3_600_000).toISOString();
@@ -64,6 +65,31 @@ describe("An alert on the overview", () => {
     assert.equal(isOfLimit(alert({ ...window, account: "other" }), limits), false);
     assert.equal(isOfLimit(alert({ budget: "team" }), limits), false);
     assert.equal(isOfLimit(alert({ instance: "queue-1" }), limits), false);
+  });
+});
+
+describe("What needs a person", () => {
+  const whats = (change: Partial<Situation>) => needsOf(situation(change)).map(({ what }) => what);
+
+  it("names a pause of an agent, and a cap that holds most tasks", () => {
+    const gate = { who: "ada", why: "the night", budgets: [], closeTime: at(-1) };
+    const caps = [{ scope: { agentId: "ci" }, running: 2, waiting: 30 }];
+    const gates = [{ ...gate, scope: { agentId: "nightly" } }];
+    const [pause = "", cap = "", ...more] = whats({ queue: queue({ waiting: 50, caps, gates }) });
+    assert.match(pause, /agent nightly/);
+    assert.match(cap, /agent ci/);
+    assert.deepEqual(more, []);
+  });
+
+  it("has one entry for thirteen alerts of one rule", () => {
+    const alerts = Array.from(
+      { length: 13 },
+      (_, index): Alert => ({
+        ...{ id: `late-${index}`, rule: "instance-late", severity: "WARNING", state: "FIRING", labels: {}, value: 1 },
+        ...{ valueText: "1", summary: "queue-1 is late", whatToDo: "", toldId: "", silencedBy: [] },
+      }),
+    );
+    assert.deepEqual(whats({ alerts }), ["queue-1 is late, and 12 more"]);
   });
 });
 

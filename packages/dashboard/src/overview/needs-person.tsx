@@ -43,7 +43,8 @@ export function NeedsPerson({ situation }: { readonly situation: Situation }) {
   );
 }
 
-function needsOf({ queue, executors = [], alerts, sessions, limits }: Situation): Need[] {
+/** What does not go on without a person, the most urgent first. */
+export function needsOf({ queue, executors = [], alerts, sessions, limits }: Situation): Need[] {
   const word = overviewWords();
   const since = (at: string | undefined): string => (at ? word.since(time(at)) : "");
   const emergency = queue?.emergency;
