@@ -38,6 +38,7 @@ const GROUPS = {
   otherLanguages: [":(glob)docs/other-languages.md", "proto"],
   pack: [".ci/pack"],
   fixtures: ["packages/e2e/fixtures"],
+  playedHost: ["packages/e2e/src/played-host.mjs"],
   examples: ["README.md", "docs", ":(glob)packages/*/README.md", ":(glob)services/*/README.md"],
 };
 
