@@ -243,6 +243,8 @@ describe("deploy/compose.yaml", () => {
     for (const service of SERVICES) {
       const [, host] = /CCSP_ADVERTISE_HOST=(\S+\(.*?\))/.exec(containerOf(service).entrypoint?.join(" ") ?? "") ?? [];
       assert.equal(host, "$$(hostname)", service);
+      // A process that crashed and started again is the same instance: a process id is not part of its name.
+      assert.match(containerOf(service).entrypoint?.join(" ") ?? "", / CCSP_INSTANCE=\$\$\(hostname\) exec /, service);
     }
   });
 

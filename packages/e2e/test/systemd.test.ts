@@ -176,6 +176,16 @@ describe("deploy/install.sh and the units of systemd", function () {
     }
   });
 
+  it("name each instance by its host and unit, so that a process that crashed comes back under the same name", async () => {
+    const shared = await readFile(join(UNITS, "ccsp-.service.d/10-every-service.conf"), "utf8");
+    assert.match(shared, /^Environment=CCSP_INSTANCE=%H-%p$/m);
+    // A template would have several instances of one prefix on a host.
+    assert.deepEqual(
+      (await readdir(UNITS)).filter((name) => name.includes("@")),
+      [],
+    );
+  });
+
   it("name only settings that the service of the file has", async () => {
     const definitions = await loadDefinitions({});
     const known = (service: (typeof SERVICES)[number]): readonly string[] =>

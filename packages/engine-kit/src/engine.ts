@@ -177,6 +177,8 @@ export interface RunFailed {
   readonly windows?: readonly WindowSignal[] | undefined;
   readonly usage: Usage | undefined;
   readonly costUsd: number | undefined;
+  /** The model that ran, as the engine named it. Undefined or empty: not known. */
+  readonly model?: string | undefined;
 }
 
 export interface RunResult {

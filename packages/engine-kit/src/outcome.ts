@@ -26,8 +26,8 @@ export function outcomeOf<W extends string>(end: EndOfRun<W>): RunOutcome {
 
 function endOf<W extends string>(end: EndOfRun<W>): RunOutcome {
   const { transcript, exit, outputLimit } = end;
-  const { ending, usage, costUsd } = transcript;
-  const failed = (failure: RunFailure): RunOutcome => ({ ok: false, failure, usage, costUsd });
+  const { ending, usage, costUsd, model } = transcript;
+  const failed = (failure: RunFailure): RunOutcome => ({ ok: false, failure, usage, costUsd, ...(model && { model }) });
 
   if (outputLimit) return failed(outputLimit);
   if (ending === undefined && exit.overrun) return failed(OVERRUN[exit.overrun]);

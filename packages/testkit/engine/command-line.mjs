@@ -77,13 +77,16 @@ export function readCommandLine(argv) {
     inputFormat: seen.get("--input-format") ?? "text",
     outputFormat,
     partial: seen.has("--include-partial-messages"),
-    model: seen.get("--model") ?? "claude-opus-4-8",
+    model: ALIASES[seen.get("--model")] ?? seen.get("--model") ?? "claude-opus-4-8",
     resume: seen.get("--resume"),
     sessionId: seen.get("--session-id"),
     fork: seen.has("--fork-session"),
     persistent: !seen.has("--no-session-persistence"),
   };
 }
+
+/** The CLI reports the model that an alias means. */
+const ALIASES = { sonnet: "claude-sonnet-4-6" };
 
 function splitFlag(argument) {
   const match = /^(--[^=]+)=(.*)$/s.exec(argument);

@@ -7,6 +7,7 @@ import { toDuration } from "@ccsp/protos/duration.js";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { pino } from "pino";
 import { DEFAULT_RULES } from "../src/alerts/domain/default-rules.js";
+import { judge, NO_ALERTS } from "../src/alerts/domain/judge.js";
 import { matches } from "../src/alerts/domain/rule.js";
 import { checkHeartbeat } from "../src/fleet/check-heartbeat.js";
 import { createFleet, type Fleet } from "../src/fleet/fleet.js";
@@ -151,6 +152,59 @@ describe("the fleet as the monitor knows it", () => {
     assert.deepEqual([rule?.condition, rule?.threshold, rule?.fireAfterMs], [">=", 1, 0]);
   });
 
+  it("tells of an executor that crashed and came back under its id, also when its process has another name", async () => {
+    const toldAt = async (seconds: number) =>
+      (await fleetSignals(two, async () => []).read(at(seconds))).flatMap(({ metric, labels, value }) =>
+        metric === "instance_crashes" || (metric === "executor_lost" && value > 0)
+          ? [`${metric} ${labels["instance"] ?? labels["executor"]} ${value}`]
+          : [],
+      );
+    const second = { instance: "host-1-200", bootId: "boot-2", bootTime: at(10) };
+    await one.hear(report({ instance: "host-1-100" }), at(0));
+    await one.hear(report(second), at(11));
+    await one.hear(report({ ...second, sequence: 2n }), at(50));
+    assert.deepEqual(await toldAt(51), ["instance_crashes host-1-200 1"]);
+    const stopped = { ...second, sequence: 3n, state: InstanceState.STOPPED };
+    await one.hear(report(stopped), at(60));
+    await one.hear(report({ instance: "host-1-300", bootId: "boot-3", bootTime: at(61) }), at(62));
+    assert.deepEqual(await toldAt(63), ["instance_crashes host-1-300 1"], "the second one had stopped");
+    await one.hear(report({ instance: "host-1-300", bootId: "boot-3", bootTime: at(61), sequence: 2n }), at(910));
+    assert.deepEqual(await toldAt(911), []);
+    const { matchers = [] } = DEFAULT_RULES.find(({ name }) => name === "instance-crashed") ?? {};
+    assert.ok(matches(matchers, { service: "executor", instance: "host-1-200" }));
+  });
+
+  it("tells once of a certificate that expires, although its service stops and another process reports", async () => {
+    const rule = DEFAULT_RULES.find(({ name }) => name === "certificate-expiry") ?? assert.fail();
+    const signals = fleetSignals(two, async () => []);
+    let alerts = NO_ALERTS;
+    const told: string[] = [];
+    const look = async (seconds: number) => {
+      const nowMs = at(seconds).getTime();
+      const read = await signals.read(at(seconds));
+      const judged = judge({
+        ...{ rule, before: alerts, nowMs, mostUnseenMs: 120_000, silenced: () => false },
+        signals: read.filter(({ metric }) => metric === rule.metric),
+      });
+      alerts = judged.alerts;
+      for (const { labels } of judged.firing) told.push(`firing ${labels["instance"]}`);
+      for (const { labels } of judged.resolved) told.push(`resolved ${labels["instance"]}`);
+    };
+    const certificateExpireTime = at(86_400);
+    const boot = (number: number, seconds: number, more = {}) =>
+      report({ bootId: `boot-${number}`, bootTime: at(seconds), certificateExpireTime, ...more });
+    await one.hear(boot(1, 0), at(1));
+    await look(1);
+    for (let restart = 1; restart <= 3; restart += 1) {
+      const stopped = restart * 700;
+      await one.hear(boot(restart, (restart - 1) * 700, { sequence: 2n, state: InstanceState.STOPPED }), at(stopped));
+      for (let seconds = 30; seconds < 600; seconds += 30) await look(stopped + seconds);
+      await one.hear(boot(restart + 1, restart * 700), at(stopped + 610));
+      await look(stopped + 611);
+    }
+    assert.deepEqual(told, ["firing executor-1"]);
+  });
+
   it("signals when a server of Redis shows a certificate that expires, and asks it at most once a minute", async () => {
     let asked = 0;
     const signals = fleetSignals(two, async () => {
@@ -287,6 +341,11 @@ describe("a heartbeat", () => {
       [{ report: report({ bootTime: new Date(Number.NaN) }) }, /report\.boot_time is not a time/],
       [{ report: report({ certificateExpireTime: new Date(Number.NaN) }) }, /certificate_expire_time is not a time/],
       [{ report: report({ bootTime: new Date(8e15) }) }, /report\.boot_time is not in the years/],
+      [
+        { report: report({ certificateExpireTime: new Date(Date.UTC(200_000, 0)) }) },
+        /certificate_expire_time is not in the years/,
+      ],
+      [{ report: report({ certificateExpireTime: new Date(0) }) }, /certificate_expire_time is not in the years/],
       [{ report: report({ uptime: toDuration(-1) }) }, /report\.uptime must be/],
       [{ report: report({ resources: { processCpus: Number.NaN } }) }, /resources\.process_cpus must be 0 to/],
       [{ report: report({ resources: { memoryShare: Infinity } }) }, /resources\.memory_share must be a share/],

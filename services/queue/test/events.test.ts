@@ -152,8 +152,8 @@ function events(get: () => World): void {
     get().clock.now += 60_000;
     await tick();
     const second = await leaseMarked();
-    await get().queue.fail(second.id, second.fence, failure(), {});
-    assert.deepEqual(await last(first.id), { ...about, $case: "taskFailed", model: "asked" });
+    await get().queue.fail(second.id, second.fence, failure(), { event: { model: "ran" } });
+    assert.deepEqual(await last(first.id), { ...about, $case: "taskFailed", model: "ran" });
 
     await add(marked);
     const done = await leaseMarked();

@@ -101,12 +101,14 @@ export class EndReporter {
   }
 
   #failed(failure: RunFailure, outcome?: RunOutcome): FailedAttempt {
-    const { usage, costUsd } = outcome && !outcome.ok ? outcome : { usage: undefined, costUsd: undefined };
+    const { usage, costUsd, model } = outcome && !outcome.ok ? outcome : NOTHING_RAN;
     const told = [failure.message, ...this.#options.notKept.map((what) => `not kept: ${what}`)].join("; ");
     const all = { ...failure, message: told };
-    return { failure: all, usage, costUsd: knownCost(costUsd, usage), windows: outcome?.windows };
+    return { failure: all, usage, costUsd: knownCost(costUsd, usage), model, windows: outcome?.windows };
   }
 }
+
+const NOTHING_RAN = { usage: undefined, costUsd: undefined, model: undefined };
 
 function failureOf(outcome: RunOutcome | undefined, cause: StopCause | undefined): RunFailure {
   if (cause === "cancel") return cancelled;

@@ -220,5 +220,7 @@ export interface FailedAttempt {
   readonly failure: RunFailure;
   readonly usage: Usage | undefined;
   readonly costUsd: number | undefined;
+  /** The model that ran. Undefined: not known, or nothing ran. */
+  readonly model?: string | undefined;
   readonly windows?: readonly WindowSignal[] | undefined;
 }

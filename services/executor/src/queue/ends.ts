@@ -18,8 +18,8 @@ export function toEndMessage({ taskId, fence }: LeaseId, ending: Ending): EndMes
     return { how: "complete", message };
   }
   if (ending.how === "release") return { how: "release", message: { taskId, fence, reason: ending.reason } };
-  const { failure, usage, costUsd, windows } = ending.failed;
-  const used = { usage: toUsage(usage), costUsd, windows: toWindows(windows) };
+  const { failure, usage, costUsd, model = "", windows } = ending.failed;
+  const used = { usage: toUsage(usage), costUsd, model, windows: toWindows(windows) };
   return { how: "fail", message: { taskId, fence, error: toTaskError(failure), ...used } };
 }
 

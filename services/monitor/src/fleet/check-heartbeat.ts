@@ -42,8 +42,15 @@ export function checkHeartbeat(
   const expires = report.certificateExpireTime?.getTime();
   need(!Number.isNaN(expires), "report.certificate_expire_time", "is not a time");
   need(report.uptime !== undefined, "report.uptime", "is missing");
-  const year = report.bootTime?.getUTCFullYear() ?? 2000;
-  need(Number.isNaN(year) || (year >= 2000 && year < 3000), "report.boot_time", "is not in the years 2000 to 2999");
+  for (const [field, time] of [
+    ["report.boot_time", report.bootTime],
+    ["report.certificate_expire_time", report.certificateExpireTime],
+  ] as const) {
+    const year = time?.getUTCFullYear() ?? 2000;
+    // A certificate that never expires ends in 9999 (RFC 5280).
+    const most = field === "report.boot_time" ? 2999 : 9999;
+    need(Number.isNaN(year) || (year >= 2000 && year <= most), field, `is not in the years 2000 to ${most}`);
+  }
   const uptimeMs = durationMs(report.uptime);
   need(uptimeMs >= 0 && uptimeMs <= MOST_UPTIME_MS, "report.uptime", "must be 0 to 100 years");
   need(report.openStreams >= 0, "report.open_streams", "is negative");

@@ -66,7 +66,7 @@ export function fleetSignals(fleet: Pick<Fleet, "list">, redisCertificates: Redi
     read: async (now) => {
       const [known, ofRedis] = await Promise.all([fleet.list(now), certificates(now)]);
       return [
-        ...known.flatMap((each) => ofInstance(each, now)),
+        ...known.flatMap((each) => ofInstance(each, known, now)),
         ...ofDisks(known.filter((each) => !silent(each))),
         ...ofExecutors(known),
         ...ofRedis.map(({ server, expires }) => ({
@@ -81,7 +81,20 @@ export function fleetSignals(fleet: Pick<Fleet, "list">, redisCertificates: Redi
 
 const silent = ({ health }: Known): boolean => health === "late" || health === "gone";
 
-function ofInstance(known: Known, now: Date): Signal[] {
+/**
+ * When executors with the id of this one fell silent without a stop, under other names. An instance without a name of
+ * its own has its process id in it, so a restart gives another one. Empty while none of this name reports.
+ */
+function replacedBy({ report, health, receivedMs }: Known, all: readonly Known[]): readonly number[] {
+  const id = report.executor?.executorId;
+  if (id === undefined || health === "late") return [];
+  const sameId = all.filter((each) => each.report.executor?.executorId === id);
+  // Only one of those that report tells of it.
+  if (sameId.some((each) => !silent(each) && each.receivedMs > receivedMs)) return [];
+  return sameId.filter((each) => silent(each) && !hasStopped(each.report)).map((each) => each.receivedMs);
+}
+
+function ofInstance(known: Known, all: readonly Known[], now: Date): Signal[] {
   const { report, health } = known;
   if (health === "gone") return [];
   const labels = { service: report.service, instance: report.instance };
@@ -89,7 +102,8 @@ function ofInstance(known: Known, now: Date): Signal[] {
   const add = (metric: string, value: number | undefined): void => {
     if (value !== undefined) signals.push({ metric, labels, value });
   };
-  const crashes = known.crashesMs?.filter((ms) => ms > now.getTime() - CRASHES_MS).length ?? 0;
+  const crashesMs = [...(known.crashesMs ?? []), ...replacedBy(known, all)];
+  const crashes = crashesMs.filter((ms) => ms > now.getTime() - CRASHES_MS).length;
   add("instance_crashes", crashes === 0 ? undefined : crashes);
   const expires = report.certificateExpireTime;
   add("certificate_expires_seconds", expires && (expires.getTime() - now.getTime()) / 1_000);

@@ -71,8 +71,8 @@ export function moveData({ type, reason, error, readyMs, facts }: MoveEvent, tas
     account: task.account === "" ? undefined : task.account,
     priority: task.class && `PRIORITY_${Priority[priorityOf(task.class)]}`,
     labels: task.labels && firstLabels(task.labels),
-    // For a success, `facts` names the model that answered. Reading the spec as well would be a tenth of the cost of
-    // that end.
+    // `facts` names the model that ran, if it is known, and wins. A success names it always: to read the spec as well
+    // would be a tenth of the cost of that end.
     model: type === "completed" || !task.spec ? undefined : modelOf(task.spec),
     ...facts,
   }).slice(1, -1);

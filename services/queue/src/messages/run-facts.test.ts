@@ -19,6 +19,13 @@ describe("the facts of a run in its event", () => {
     assert.deepEqual(Object(read).windows, many.slice(0, 8));
   });
 
+  it("name the model that ran for a failure too, cut to 256 bytes, and none if it is not known", () => {
+    const modelOf = (model: string) => Object(failFacts({ usage: undefined, windows: [], model }).event)["model"];
+    assert.equal(modelOf("claude-sonnet-4-6"), "claude-sonnet-4-6");
+    assert.equal(modelOf("m".repeat(300))?.length, 256);
+    assert.equal(modelOf(""), undefined);
+  });
+
   it("hold no member for windows that the run did not tell of", () => {
     assert.deepEqual(failFacts({ usage: undefined, windows: [] }), { event: {} });
   });

@@ -1,9 +1,13 @@
+import { visible } from "@ccsp/errors";
 import type { TaskCompleted, TaskFailed } from "@ccsp/protos/ccsp/event/v1/event.js";
 import type { TaskResult, Usage } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { WindowSignal } from "@ccsp/protos/ccsp/usage/v1/window.js";
 import { toStoredJson } from "@ccsp/protos/json.js";
+import { cut } from "../domain/fields/text.js";
 import type { RunFacts } from "../domain/task/move.js";
 
+/** A name that is too long must not cost the task its end. */
+const MOST_MODEL_BYTES = 256;
 const FAILED = "ccsp.event.v1.TaskFailed";
 const COMPLETED = "ccsp.event.v1.TaskCompleted";
 
@@ -11,13 +15,22 @@ const COMPLETED = "ccsp.event.v1.TaskCompleted";
 export function failFacts({
   usage,
   costUsd,
+  model = "",
   windows,
 }: {
   readonly usage: Usage | undefined;
   readonly costUsd?: number | undefined;
+  readonly model?: string;
   readonly windows: readonly WindowSignal[];
 }): RunFacts {
-  const event: Partial<TaskFailed> = { usage, costUsd, windows: validWindows(windows) };
+  // Without a name, the event names the model that the task asked for, which may be none or an alias.
+  const ran = cut(visible(model), MOST_MODEL_BYTES);
+  const event: Partial<TaskFailed> = {
+    usage,
+    costUsd,
+    windows: validWindows(windows),
+    ...(ran !== "" && { model: ran }),
+  };
   return { ...tokensOf(usage), ...consumedOf(usage, costUsd), event: Object(toStoredJson(FAILED, event)) };
 }
 

@@ -34,10 +34,12 @@ export class RunEnd {
   }
 }
 
-/** The same end as a failure. Usage and cost stay. */
+const NOTHING_RAN = { usage: undefined, costUsd: undefined, model: undefined };
+
+/** The same end as a failure. Usage, cost and model stay. */
 export function failedBy(failure: RunFailure, outcome?: RunOutcome): RunOutcome {
-  const { usage, costUsd } = outcome?.ok ? outcome.result : { usage: outcome?.usage, costUsd: outcome?.costUsd };
-  return { ok: false, failure, usage, costUsd, facts: outcome?.facts, windows: outcome?.windows };
+  const { usage, costUsd, model } = (outcome?.ok ? outcome.result : outcome) ?? NOTHING_RAN;
+  return { ok: false, failure, usage, costUsd, model, facts: outcome?.facts, windows: outcome?.windows };
 }
 
 export const hookFailed = ({ name }: InstalledHook, point: HookPoint): RunFailure =>

@@ -119,6 +119,7 @@ class TranscriptReader implements RunReader<ClaudeWord> {
     const type = textAt(line, "event", "type");
     if (type === "message_start") {
       this.#soFar.begin(at(line, "event", "message"));
+      this.#count();
       return this.#written.begin(textAt(line, "event", "message", "id"));
     }
     if (type === "message_delta") return this.#told(this.#soFar.end(at(line, "event", "usage")));
@@ -149,9 +150,15 @@ class TranscriptReader implements RunReader<ClaudeWord> {
   /** `news`: the counts changed at the end of a message. */
   #told(news: boolean): Events {
     const { turns, usage } = this.#soFar;
+    this.#count();
     if (!news || usage === undefined) return [];
     // Until its result, the CLI does not say what a run costs. A run with background work has several results.
     return [{ type: "usage", turns, usage, costUsd: this.#spent.costUsd, model: this.transcript.model ?? "" }];
+  }
+
+  /** A run that is stopped, or that crashes, has no result. The counts of its messages are then what is known. */
+  #count(): void {
+    this.transcript.usage = this.#spent.usage ?? this.#soFar.usage;
   }
 
   #rateLimit(line: Json): Events {
@@ -174,7 +181,7 @@ class TranscriptReader implements RunReader<ClaudeWord> {
     this.#spent.add(line);
     transcript.conversationId = textAt(line, "session_id") ?? transcript.conversationId;
     transcript.model = this.#spent.model ?? transcript.model;
-    transcript.usage = this.#spent.usage;
+    this.#count();
     transcript.costUsd = this.#spent.costUsd;
     transcript.finishReason = textAt(line, "stop_reason");
     transcript.status = numberAt(line, "api_error_status");

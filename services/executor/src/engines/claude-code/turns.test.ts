@@ -87,6 +87,19 @@ describe("the usage of a run", () => {
     assert.deepEqual([made.transcript.costUsd, made.transcript.usage], [undefined, undefined]);
   });
 
+  it("is what its messages counted if no result came, such as of a run that was stopped, with the model of its start", () => {
+    const usage = { input_tokens: 10, output_tokens: 1 };
+    const begin = { type: "stream_event", event: { type: "message_start", message: { id: "m1", usage } } };
+    const end = { type: "stream_event", event: { type: "message_delta", usage: { output_tokens: 20 } } };
+    const counts = (...lines: readonly object[]) => {
+      const { transcript } = read({ ...init, model: "claude-sonnet-4-6" }, ...lines);
+      return [transcript.usage?.inputTokens, transcript.usage?.outputTokens, transcript.costUsd, transcript.model];
+    };
+    assert.deepEqual(counts(begin), [10, 1, undefined, "claude-sonnet-4-6"]);
+    assert.deepEqual(counts(begin, end), [10, 20, undefined, "claude-sonnet-4-6"]);
+    assert.deepEqual(counts(begin, end, result("a")), [10, 5, 0.5, "m"], "the totals of the result replace them");
+  });
+
   it("names the model that wrote most of this run's text", () => {
     const since = { small: { outputTokens: 1 }, large: { outputTokens: 2 } };
     const modelUsage = { small: { outputTokens: 9 }, large: { outputTokens: 3 } };

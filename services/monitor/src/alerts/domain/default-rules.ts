@@ -360,6 +360,9 @@ const SERVICES = ["gateway", "queue", "executor", "monitor", "notification"];
 
 /** Every instance of a service has this metric, from its start on. */
 const OF_EACH = "ccsp_log_lines_dropped_total";
+const absent = (service: string): string => `absent(${OF_EACH}{service="${service}"})`;
+/** While `executor-lost` tells of a dead executor, no other rule does, unless the monitor is away too. */
+const EXECUTOR_LOST = "(max(ccsp_monitor_executor_lost) >= 1)";
 
 /**
  * What only Prometheus can see, also while no monitor runs: the monitor judges neither itself nor a service that never
@@ -387,7 +390,9 @@ const ONLY_PROMETHEUS: readonly Given[] = [
     whatToDo:
       "Start the service, or look why it does not answer: `ccsp status`, its log, and the page of targets of Prometheus. Without the monitor, people get no other alert.",
     prometheus: {
-      value: SERVICES.map((service) => `absent(${OF_EACH}{service="${service}"})`).join(" or "),
+      value: SERVICES.map((service) =>
+        service === "executor" ? `(${absent(service)} unless on () ${EXECUTOR_LOST})` : absent(service),
+      ).join(" or "),
       series: SERVICES.map((service) => ({
         series: `${OF_EACH}{service="${service}"}`,
         calm: 0,
@@ -406,7 +411,8 @@ const ONLY_PROMETHEUS: readonly Given[] = [
     whatToDo:
       "Look whether its process runs and whether its ops port answers (`/health`). If it was removed on purpose, take it out of the targets of Prometheus.",
     prometheus: {
-      value: 'up{job="ccsp"}',
+      // A target does not say which service it is, so its metrics of the last day say it.
+      value: `up{job="ccsp"} unless on (job, instance) (last_over_time(${OF_EACH}{job="ccsp",service="executor"}[1d]) and on () ${EXECUTOR_LOST})`,
       series: [{ series: 'up{job="ccsp",instance="127.0.0.1:9003"}', calm: 1, alarm: 0 }],
       labels: { instance: "127.0.0.1:9003" },
     },

@@ -58,7 +58,7 @@ describe("runOfEvent", () => {
     }
   });
 
-  it("counts a failed or cancelled run for the model that its task requested", () => {
+  it("counts a failed or cancelled run for the model that its event names", () => {
     for (const $case of ["taskFailed", "taskRetried", "taskCancelled"] as const) {
       assert.equal(run({ $case, value: { attempt: 1, usage, model: "m" } })?.row.model, "m");
     }

@@ -45,7 +45,7 @@ export const attemptId = (taskId: string, attempt: number): string => `${taskId}
 
 interface Ended {
   readonly engine: string;
-  /** The model that answered. For a failed or cancelled run, it is the model that the task requested. */
+  /** The model that ran. For a failed or cancelled run that does not know it, the model that the task requested. */
   readonly model: string;
   readonly account: string;
   readonly priority: Priority;

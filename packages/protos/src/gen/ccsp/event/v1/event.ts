@@ -222,7 +222,10 @@ export interface TaskRetried {
   costUsd:
     | number
     | undefined;
-  /** Model that the task asked for. Empty means the default of the engine. */
+  /**
+   * Model that ran, as the engine named it. When it is not known: what the task asked for, and empty for the default of
+   * the engine.
+   */
   model: string;
   /** Name of the login that the newest lease used. Empty: the engine has only one, or no executor has held the task. */
   account: string;
@@ -298,7 +301,10 @@ export interface TaskFailed {
   costUsd:
     | number
     | undefined;
-  /** Model that the task asked for. Empty means the default of the engine. */
+  /**
+   * Model that ran, as the engine named it. When it is not known: what the task asked for, and empty for the default of
+   * the engine.
+   */
   model: string;
   /** Name of the login that the newest lease used. Empty: the engine has only one, or no executor has held the task. */
   account: string;
@@ -331,7 +337,10 @@ export interface TaskCancelled {
   costUsd:
     | number
     | undefined;
-  /** Model that the task asked for. Empty means the default of the engine. */
+  /**
+   * Model that ran, as the engine named it. When it is not known: what the task asked for, and empty for the default of
+   * the engine.
+   */
   model: string;
   /** Name of the login that the newest lease used. Empty: the engine has only one, or no executor has held the task. */
   account: string;

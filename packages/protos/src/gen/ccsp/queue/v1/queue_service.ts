@@ -431,6 +431,11 @@ export interface FailRequest {
     | undefined;
   /** What the engine said about the usage windows of its login. The event has the first 8 that are valid. */
   windows: WindowSignal[];
+  /**
+   * Model that ran, as the engine named it. Empty when it is not known, and from executors of 0.3.0. The event has its
+   * first 256 bytes.
+   */
+  model: string;
 }
 
 /** Response for `Fail`. */
@@ -3546,7 +3551,7 @@ export const CompleteResponse: MessageFns<CompleteResponse> = {
 };
 
 function createBaseFailRequest(): FailRequest {
-  return { taskId: "", fence: 0n, error: undefined, usage: undefined, costUsd: undefined, windows: [] };
+  return { taskId: "", fence: 0n, error: undefined, usage: undefined, costUsd: undefined, windows: [], model: "" };
 }
 
 export const FailRequest: MessageFns<FailRequest> = {
@@ -3571,6 +3576,9 @@ export const FailRequest: MessageFns<FailRequest> = {
     }
     for (const v of message.windows) {
       WindowSignal.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.model !== "") {
+      writer.uint32(58).string(message.model);
     }
     return writer;
   },
@@ -3636,6 +3644,14 @@ export const FailRequest: MessageFns<FailRequest> = {
             message.windows.push(WindowSignal.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.model = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3661,6 +3677,7 @@ export const FailRequest: MessageFns<FailRequest> = {
     message.usage = (object.usage !== undefined && object.usage !== null) ? Usage.fromPartial(object.usage) : undefined;
     message.costUsd = object.costUsd ?? undefined;
     message.windows = object.windows?.map((e) => WindowSignal.fromPartial(e)) || [];
+    message.model = object.model ?? "";
     return message;
   },
 };
