@@ -3,8 +3,9 @@ import { Agent, type IncomingMessage, request } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
 import type { HttpAccess } from "./installation.js";
 
+/** Together less than CCSP_LAME_DUCK. */
 const LOOK_MS = 50;
-const LOOK_TIMEOUT_MS = 1_000;
+const LOOK_TIMEOUT_MS = 250;
 const AGAIN_MS = 50;
 /** A call that nobody has answered after this time has failed. */
 const GIVE_UP_MS = 60_000;
