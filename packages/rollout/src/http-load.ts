@@ -119,6 +119,7 @@ export interface Subscriber {
 interface LiveMessage {
   readonly type: string;
   readonly cursor?: string;
+  readonly reason?: string;
   readonly data?: { readonly id: string; readonly taskId: string };
 }
 
@@ -146,6 +147,8 @@ export function openSubscriber(
     const { type, data } = message;
     if (type === "subscribed") subscriptions += 1;
     else if (type === "event") events.push(`${data?.taskId} ${data?.id}`);
+    // The subscription did not begin, because this machine is so busy that Redis was late. It begins at the next gateway.
+    else if (type === "error" && message.reason === "DEPENDENCY_UNAVAILABLE") leave();
     else if (type !== "ready") fault(`WebSocket: ${text}`);
     cursor = message.cursor ?? cursor;
     if (type === "event" && events.length % EVENTS_OF_CONNECTION === 0) leave();
