@@ -14,7 +14,8 @@ Usage: deploy/rolling-restart.sh [--local | --gateway HOST:PORT [--ca-file FILE]
 Restarts queue, executor, gateway, monitor and notification, one replica after the other, while eight callers of the SDK
 go on. The last line says how many of their calls failed. Exit code 0: none; 1: some, or a service did not become ready.
 
-  --local          on a fleet of this machine with two replicas of each service, with scripted engines; needs `make setup`
+  --local          on a fleet of this machine with two replicas of each service, with scripted engines; needs `make setup`.
+                   Callers of REST and a reader of the WebSocket go on too
   without --local  in the cluster of KUBECONFIG, with kubectl. The services are found by the labels of k8s/base
   --gateway        the gateway as this machine reaches it (CCSP_GATEWAY). The token is in CCSP_TOKEN
   --ca-file        the authority of its certificate; `system`: those of this machine (CCSP_CA_FILE)

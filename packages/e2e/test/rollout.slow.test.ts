@@ -4,11 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startWorld } from "@ccsp/e2e-kit/world.js";
+import { readEvents } from "@ccsp/events";
 import { SERVICES, type ServiceName } from "@ccsp/fleet";
 import { openCluster } from "@ccsp/rollout/cluster.js";
 import type { Installation } from "@ccsp/rollout/installation.js";
 import { openLocal } from "@ccsp/rollout/local.js";
 import { restartAll, upgradeAll } from "@ccsp/rollout/roll.js";
+import { Redis } from "ioredis";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
@@ -37,11 +39,15 @@ describe("deploy/rolling-restart.sh and deploy/upgrade.sh, on a fleet with two r
   this.timeout(900_000);
   let folder: string;
   let installation: Installation;
+  let redis: Redis;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "ccsp-releases-"));
-    installation = await openLocal();
+    const { world, http = assert.fail(), ...local } = await openLocal();
+    redis = new Redis(world.fleet.redis.url);
+    installation = { ...local, http: { ...http, published } };
   });
   after(async () => {
+    redis.disconnect();
     await installation.close();
     await rm(folder, { recursive: true });
   });
@@ -51,9 +57,21 @@ describe("deploy/rolling-restart.sh and deploy/upgrade.sh, on a fleet with two r
   const said: string[] = [];
   const say = (line: string): void => void said.push(line);
 
-  it("restart every service under load, and no call of the SDK fails", async () => {
+  /** The fleet has one partition. */
+  async function published(): Promise<readonly string[]> {
+    const entries = await readEvents(redis, 0, { after: "0-0", count: 1_000_000 });
+    return entries.flatMap(({ event }) =>
+      event?.data?.$case.startsWith("task") ? [`${event.taskId} ${event.id}`] : [],
+    );
+  }
+
+  it("restart every service under load: no call of SDK or REST fails, and the WebSocket loses no event", async () => {
     assert.equal(await restartAll(installation, say), 0, said.join("\n"));
     assert.match(said.at(-1) ?? "", /^failed calls: 0 of [1-9]\d\d+$/);
+    const [, resumes = 0] =
+      /^the WebSocket resumed (\d+) times and got [1-9]\d\d+ events$/m.exec(said.join("\n")) ?? [];
+    // The reader is at one of the two gateways, which are replaced one after the other.
+    assert.ok(Number(resumes) >= 1, said.join("\n"));
   });
 
   it("go back by themselves from a release whose queue does not start, and no call fails", async () => {

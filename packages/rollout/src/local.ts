@@ -38,6 +38,11 @@ export async function openLocal({ from = ROOT }: LocalOptions = {}): Promise<Ins
     notification: REPLICAS,
   };
   const world = await startWorld({ engine: "scripted", root: current, replicas, slots: 4 });
+  const gateways = world.fleet.processes().flatMap(({ name, ports: { http, ops } }) => {
+    if (name !== "gateway") return [];
+    return [{ url: `http://127.0.0.1:${http}`, ready: `http://127.0.0.1:${ops}/ready` }];
+  });
+  const token = () => world.token("rollout-http", { scopes: ["admin"] });
   /** The replicas that were started from the newest release, by service. */
   const replaced = new Map<ServiceName, Set<number>>();
 
@@ -48,6 +53,8 @@ export async function openLocal({ from = ROOT }: LocalOptions = {}): Promise<Ins
   return {
     world,
     client: world.client("rollout"),
+    // An earlier release refuses REST calls while it drains.
+    http: from === ROOT ? { gateways, token } : undefined,
     runsTasks: true,
     async restart(service) {
       for (let index = 0; index < REPLICAS; index += 1) await replace(service, index);

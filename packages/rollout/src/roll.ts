@@ -54,13 +54,14 @@ export async function upgradeAll(installation: Installation, release: string, sa
  * already: a wrong gateway or token would look like a release that does not work.
  */
 async function underLoad(installation: Installation, say: Say, work: (load: Load) => Promise<void>): Promise<number> {
-  const load = startLoad(installation.client, installation);
+  const load = await startLoad(installation);
   try {
     await load.proceeds();
     if (load.failures.length > 0) throw new Error(`nothing was changed: calls fail already: ${load.failures[0]}`);
     await work(load);
   } finally {
-    await load.stop();
+    const followed = await load.stop();
+    if (followed !== undefined) say(followed);
     for (const failure of load.failures.slice(0, SHOWN)) say(`failed: ${failure}`);
     say(`failed calls: ${load.failures.length} of ${load.count}`);
   }

@@ -11,6 +11,8 @@ import { sendStream } from "../src/rest/event-stream.js";
 
 const ANN: Identity = { kind: "agent", subject: "ann", scopes: [], proof: "token" };
 const log = pino({ level: "silent" });
+/** Longer than the pauses between two looks for idle connections. */
+const BUSY_MS = 100;
 
 /** A server with a path for one answer, one for an answer that goes on until `finish`, and one for events without end. */
 async function serve(lameDuckMs: number) {
@@ -130,6 +132,23 @@ describe("the HTTP server that stops", function () {
     assert.match(second, /HTTP\/1\.1 200 OK/);
     assert.match(second, /^connection: close/im);
     assert.match(second, /the answer/);
+    await closed;
+  });
+
+  it("serves a request that arrives on a kept connection while it is too busy to read it", async () => {
+    const served = await serve(0);
+    http = served.http;
+    const { port } = http;
+    const kept = open(port);
+    kept.write(ask("/part"));
+    await eventually(() => assert.match(read, /a part, /));
+    const closed = http.close();
+    await eventually(async () => assert.equal(await listens(port), false));
+    // Nothing is asked on the connection any more, and then something is, before the server can look again.
+    served.finish();
+    kept.write(ask("/one"));
+    for (const since = performance.now(); performance.now() - since < BUSY_MS; );
+    assert.match(await ended(kept), /and the rest[^]*the answer/);
     await closed;
   });
 
