@@ -153,6 +153,8 @@ function holds(get: () => World): void {
     );
     assert.deepEqual(await take(), [ids[1], without.id].toSorted());
     assert.deepEqual(await take({ engine: "opencode" }), []);
+    await tick();
+    assert.equal((await get().store.find(ids[0]))?.blocked, `model/${model}`, "not looked at again while it is held");
     await set();
     await tick();
     assert.deepEqual([await take(), await take({ engine: "opencode" })], [[ids[0]], [ids[2]]]);
