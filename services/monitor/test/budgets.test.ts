@@ -41,7 +41,7 @@ describe("budgets", () => {
   function world({ at = "2026-03-10T10:20:30Z", labels = ["team"], looksAnew = true } = {}) {
     const clock = { ms: Date.parse(at) };
     const now = () => new Date(clock.ms);
-    const calls: Partial<SetBudgetHoldsRequest>[] = [];
+    const calls: (Pick<SetBudgetHoldsRequest, "holds"> & Partial<SetBudgetHoldsRequest>)[] = [];
     const queue = { fails: false };
     const setBudgetHolds = async (request: Partial<SetBudgetHoldsRequest>) => {
       if (queue.fails) throw new Error("the queue is away");

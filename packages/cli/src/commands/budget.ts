@@ -73,8 +73,8 @@ function setCommand(io: Io): Command {
       "after",
       `
 Needs one of --agent, --label, --model, --engine, --account and --everybody, and
-one of --usd, --tokens and --requests. Waiting tasks of the holder do not start while the budget is used
-up; running ones go on. Needs the scope monitor:manage.
+one of --usd, --tokens and --requests. Waiting tasks of the holder do not start
+while the budget is used up; running ones go on. Needs the scope monitor:manage.
 
 Examples:
   ccsp budget set ci-day --agent ci --usd 20

@@ -51,11 +51,14 @@ describe("a budget of", () => {
     };
   for (const [whose, { holder, others }] of Object.entries(KINDS))
     it(`${whose} counts its runs whoever made them, and no others`, () => {
-      const budget = { name: "b", holder, period: "day", timeZone: "UTC", countFromMs: 0 } as const;
+      const budget: Budget = {
+        ...{ name: "b", holder, unit: "usd", limit: 1, period: "day", timeZone: "UTC", action: "park", warnShares: [] },
+        ...{ who: "", changedMs: 0, countFromMs: 0, fromUsage: true },
+      };
       const counts = (row: Partial<typeof ROW>): boolean => {
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the other members do not matter here
-        const [asked, run] = [budget as unknown as Budget, { endTime: new Date(1), row: { ...ROW, ...row } } as Run];
-        return countersOf([asked], run).length === 1;
+        const run = { endTime: new Date(1), row: { ...ROW, ...row } } as Run;
+        return countersOf([budget], run).length === 1;
       };
       assert.ok([{}, { agent: "b" }].every(counts));
       assert.ok(!others.some(counts), JSON.stringify(others.filter(counts)));
