@@ -99,6 +99,12 @@ describe("ccsp's arguments", () => {
     ["a class with a slip", "run x --priority urgnt", /low\.\n\(Did you mean urgent\?\)\n/],
     ["a class with a slip as an argument", "clear hgh", /low\.\n\(Did you mean high\?\)\n/],
     ["a command with a slip below one that does something itself", "usage forcast", /\n\(Did you mean forecast\?\)\n/],
+    [
+      "a budget with two holders",
+      "budget set b --engine e --model m --usd 1",
+      /give one holder: --agent ID, .*--model/,
+    ],
+    ["a budget of an account without a name", "budget set b --account e --usd 1", /ENGINE\/ACCOUNT, or use --engine/],
     ["no slots at all", "executor slots executor-1 claude-code 0", /`ccsp executor drain` stops the executor/],
     ["an unknown option", "list --al", /unknown option '--al'/],
     ["an unknown priority", "submit x --priority soon", /Allowed choices are urgent, high, normal, low/],

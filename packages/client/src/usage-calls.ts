@@ -13,7 +13,10 @@ export interface UsageCalls {
   usage(settings?: UsageSettings): Promise<UsageReport>;
   /** Forecasts the agent's usage. Without settings: tokens, one hour ahead. */
   forecast(settings?: ForecastSettings): Promise<Forecast>;
-  /** The budgets that the agent itself holds, sorted by name. Those of labels and of everybody are not among them. */
+  /**
+   * The budgets that the agent itself holds, sorted by name. Those of labels, models, engines, accounts and of everybody
+   * are not among them.
+   */
   budgets(settings?: CallSettings): Promise<readonly BudgetStanding[]>;
 }
 

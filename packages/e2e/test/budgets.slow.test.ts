@@ -139,6 +139,73 @@ describe("budgets of a fleet with two queues, two monitors and the real Claude C
   });
 });
 
+describe("budgets of a model, an engine and an account in a fleet with two engines", function () {
+  this.timeout(240_000);
+  let world: World;
+  before(async () => {
+    world = await startWorld({
+      engine: "scripted",
+      env: {
+        CCSP_ENGINES: "claude-code,echo",
+        CCSP_EXECUTOR_ENGINES: "claude-code,echo",
+        CCSP_EXECUTOR_ENGINE_PLUGINS: fileURLToPath(
+          new URL("../../../services/executor/test/plugins/echo.mjs", import.meta.url),
+        ),
+        CCSP_ECHO_ANSWER: "hello",
+        CCSP_CLAUDE_CODE_ACCOUNT: "team",
+      },
+    });
+  });
+  after(() => world.close());
+
+  const ECHO = { engine: "echo" };
+  const MODEL = { model: "model-1" };
+  const kinds = [
+    { holder: ["--model", "model-1"], scope: "model/model-1", own: MODEL, others: [{ model: "model-2" }, {}, ECHO] },
+    { holder: ["--engine", "echo"], scope: "engine/echo", own: ECHO, others: [{}, MODEL] },
+    { holder: ["--account", "claude-code/team"], scope: "account/claude-code/team", own: MODEL, others: [ECHO] },
+  ];
+  for (const { holder, scope, own, others } of kinds)
+    it(`of ${holder.join(" ")} holds its tasks, lets others run, and lets its tasks start when it is raised`, async () => {
+      const client = world.client("alice");
+      const budget = async (requests: number) => {
+        const words = [...holder, "--requests", String(requests), "--per", "month", "--park"];
+        const set = await ccsp(world, "budget", "set", "b", ...words);
+        assert.equal(set.code, 0, set.stderr);
+        return set.stdout;
+      };
+      const ends = async (task: object) =>
+        assert.equal((await collect(client.run({ prompt: "say:hello", ...task }))).ended.state, "SUCCEEDED");
+      assert.match(await budget(1_000), new RegExp(`^b of ${scope}: 1,000 requests a month`));
+      await ends(own);
+      // What was used before counts, so a limit of one run is used up.
+      await budget(1);
+      const { id } = await eventually(
+        async () => {
+          const task = await client.submit({ prompt: "say:hello", ...own });
+          const { blockers } = await client.explain(task.id);
+          const held = blockers.filter(({ kind }) => kind === "BUDGET_EXHAUSTED");
+          assert.match(held[0]?.message ?? "", /: budget b \(1 request a month\) is used up until /);
+          return task;
+        },
+        { timeoutMs: 60_000, what: "a held task" },
+      );
+      const { blockers } = await client.estimate({ prompt: "-", ...own });
+      assert.ok(blockers.some(({ kind }) => kind === "BUDGET_EXHAUSTED"));
+      for (const other of others) await ends(other);
+      assert.equal((await client.get(id)).state, "QUEUED");
+      assert.match(
+        (await ccsp(world, "queue", "status")).stdout,
+        new RegExp(`${scope} .*budget +budget b \\(1 request`),
+      );
+      assert.match((await ccsp(world, "budget", "list")).stdout, new RegExp(`^b +${scope} .* parks `, "m"));
+      assert.deepEqual(await client.budgets(), [], "an agent sees only budgets of its own");
+      await budget(1_000);
+      await eventually(async () => assert.equal((await client.get(id)).state, "SUCCEEDED"), { timeoutMs: 60_000 });
+      assert.equal((await ccsp(world, "budget", "delete", "b")).code, 0);
+    });
+});
+
 describe("a hold of a budget in a fleet without a monitor", function () {
   this.timeout(120_000);
   let world: World;

@@ -214,7 +214,7 @@ const DASHBOARD_LAYERS: Readonly<Record<string, readonly string[]>> = {
   keys: OF_EACH_PAGE,
   work: OF_EACH_PAGE,
   overview: [...OF_EACH_PAGE, "work"],
-  usage: [...OF_EACH_PAGE, "overview"],
+  usage: [...OF_EACH_PAGE, "overview", "work"],
   executors: [...OF_EACH_PAGE, "overview"],
   task: [...OF_EACH_PAGE, "work"],
   tasks: [...OF_EACH_PAGE, "work"],

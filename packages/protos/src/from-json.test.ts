@@ -146,7 +146,7 @@ describe("A message from JSON", () => {
     ]);
     const scope = { all: true, engine: "x" };
     assert.deepEqual(faultsOf("ccsp.queue.v1.PauseQueueRequest", { scope }), [
-      "scope.engine cannot be there together with another of all, priority, engine, agent_id, label, account, emergency",
+      "scope.engine cannot be there together with another of all, priority, engine, agent_id, label, account, emergency, model",
     ]);
   });
 

@@ -270,6 +270,9 @@ describe("REST in front of a real queue", function () {
       (await world.call("/api/v2/budgets/one", "operator-1", budget)).body.fields?.[0]?.field,
       "budget.name",
     );
+    const two = { method: "PUT", json: { budget: { holder: { model: "m", account: { engine: "e", account: "a" } } } } };
+    const holders = await world.call("/api/v2/budgets/two", "operator-1", two);
+    assert.deepEqual([holders.status, holders.body.fields?.[0]?.field], [400, "budget.holder.account"]);
     const labelled = await world.call("/api/v2/tasks?filter.labels.team=web&filter.labels[a.b]=c", "agent-1");
     assert.deepEqual([labelled.status, labelled.body.tasks], [200, []]);
   });

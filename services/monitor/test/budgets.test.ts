@@ -13,7 +13,7 @@ import {
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { pino } from "pino";
 import { openBudgetCounters, openBudgets } from "../src/budgets/open.js";
-import { NO_ROW, type Run } from "../src/usage/domain/run.js";
+import { NO_ROW, type Row, type Run } from "../src/usage/domain/run.js";
 import { createRedisUsageStore } from "../src/usage/redis/redis-usage-store.js";
 import { seeded } from "./simulated-day.js";
 
@@ -41,11 +41,12 @@ describe("budgets", () => {
   function world({ at = "2026-03-10T10:20:30Z", labels = ["team"], looksAnew = true } = {}) {
     const clock = { ms: Date.parse(at) };
     const now = () => new Date(clock.ms);
-    const calls: SetBudgetHoldsRequest[] = [];
+    const calls: (Pick<SetBudgetHoldsRequest, "holds"> & Partial<SetBudgetHoldsRequest>)[] = [];
     const queue = { fails: false };
     const setBudgetHolds = async (request: Partial<SetBudgetHoldsRequest>) => {
       if (queue.fails) throw new Error("the queue is away");
-      calls.push({ holds: request.holds ?? [] });
+      const { holds = [], laterHolds = [] } = request;
+      calls.push({ holds, ...(laterHolds.length > 0 && { laterHolds }) });
       return {};
     };
     const replica = () => {
@@ -67,8 +68,8 @@ describe("budgets", () => {
     };
     const monitor = replica();
     let runs = 0;
-    const run = (more: Partial<Run> & { agent?: string } = {}): Run => {
-      const { agent = "alice", ...rest } = more;
+    const run = (more: Partial<Run> & Partial<Pick<Row, "agent" | "engine" | "account" | "model">> = {}): Run => {
+      const { agent = "alice", engine = "", account = "", model = "", ...rest } = more;
       const { labels: own = {} } = rest;
       const label = Object.entries(own)
         .filter(([key]) => labels.includes(key))
@@ -80,7 +81,7 @@ describe("budgets", () => {
         taskId: `t${runs}`,
         traceparent: "",
         endTime: now(),
-        row: { ...NO_ROW, agent, label },
+        row: { ...NO_ROW, agent, engine, account, model, label },
         outcome: "succeeded",
         tokens: { input: 1, output: 2, cacheRead: 3, cacheCreation: 4 },
         costMicroUsd: 250_000,
@@ -126,8 +127,18 @@ describe("budgets", () => {
       { $case: "everybody", value: true },
       { $case: "agentId", value: "alice" },
       { $case: "label", value: "team=blue" },
+      { $case: "model", value: "m 1" },
+      { $case: "engine", value: "e" },
+      { $case: "account", value: { engine: "e", account: "team" } },
     ] as const;
-    const matches = [() => true, (r: Run) => r.row.agent === "alice", (r: Run) => r.labels?.["team"] === "blue"];
+    const matches = [
+      () => true,
+      (r: Run) => r.row.agent === "alice",
+      (r: Run) => r.labels?.["team"] === "blue",
+      (r: Run) => r.row.model === "m 1",
+      (r: Run) => r.row.engine === "e",
+      (r: Run) => r.row.engine === "e" && r.row.account === "team",
+    ];
     const units = [BudgetUnit.USD, BudgetUnit.TOKENS, BudgetUnit.REQUESTS];
     const amount = [(r: Run) => (r.costMicroUsd ?? 0) / 1e6, (r: Run) => (r.tokens ? 10 : 0), () => 1];
     const all: Run[] = [];
@@ -137,11 +148,17 @@ describe("budgets", () => {
       if (step === 20)
         for (const [h, holder] of holders.entries())
           for (const [u, unit] of units.entries())
-            await put({ name: `${h}.${u}`, holder: { holder }, unit, limit: 1_000, period: BudgetPeriod.MONTH });
+            await put({
+              ...{ name: `${h}.${u}`, holder: { holder }, unit, limit: 1_000, period: BudgetPeriod.MONTH },
+              action: BudgetAction.PARK,
+            });
+      const engine = random() < 0.5 ? "e" : "f";
       const late = random() < 0.2 ? 30 * MINUTE_MS : 0;
       const one = run({
         agent: random() < 0.5 ? "alice" : "bob",
         labels: random() < 0.5 ? { other: "x", team: "blue" } : {},
+        ...{ engine, account: engine === "e" && random() < 0.5 ? "team" : "" },
+        model: random() < 0.5 ? "m 1" : "m",
         endTime: new Date(clock.ms - late),
         ...(random() < 0.2 && { costMicroUsd: undefined, tokens: undefined }),
         outcome: random() < 0.3 ? "failed" : "succeeded",
@@ -303,6 +320,41 @@ describe("budgets", () => {
     assert.deepEqual(calls.splice(0), [{ holds: [] }]);
   });
 
+  it("of a model, an engine and an account reach the queue and Redis where 0.3.0 leaves them out, and no other budget is lost", async () => {
+    const { put, record, monitor, calls, list } = world();
+    const holders = [
+      { $case: "account", value: { engine: "e", account: "team" } },
+      { $case: "engine", value: "e" },
+      { $case: "model", value: "m" },
+    ] as const;
+    for (const holder of holders) await put({ name: holder.$case, holder: { holder }, limit: 1, action: 0 });
+    await put({ limit: 1 });
+    await record(1, { engine: "e", account: "team", model: "m" });
+    await monitor.turn();
+    const { holds, laterHolds } = calls.at(-1) ?? {};
+    assert.deepEqual(
+      holds?.map(({ scope }) => scope),
+      [{ scope: { $case: "agentId", value: "alice" } }],
+    );
+    assert.deepEqual(
+      laterHolds?.map(({ scope, action }) => [scope?.scope, action]),
+      holders.map((holder) => [holder, holder.$case === "account" ? BudgetAction.PARK : BudgetAction.REFUSE]),
+    );
+    const stored = await redis.client.hgetall("ccsp:monitor:{0}:budgets");
+    const readByOld = Object.keys(stored).filter((name) => stored[name]?.includes('"holder":'));
+    assert.deepEqual(readByOld, ["b"]);
+    const shown = await list();
+    assert.deepEqual(
+      shown.map(({ budget }) => budget?.holder?.holder),
+      [holders[0], { $case: "agentId", value: "alice" }, holders[1], holders[2]],
+    );
+    assert.deepEqual(
+      (await list("alice")).map(({ budget }) => budget?.name),
+      ["b"],
+      "an agent sees its own only",
+    );
+  });
+
   it("send the queue what is used up again when the clock went back, and do not wait until it catches up", async () => {
     const { clock, put, record, monitor, calls } = world();
     await put({ limit: 1 });
@@ -373,6 +425,13 @@ describe("budgets", () => {
     for (const value of ["team", "=x", "Team=x", "team=a\u0000"])
       assert.deepEqual(await fieldsOf(label(value)), ["holder.label"]);
     assert.deepEqual(await fieldsOf({ holder: { holder: { $case: "agentId", value: "a b" } } }), ["holder.agent_id"]);
+    const of = (holder: NonNullable<NonNullable<Asked["holder"]>["holder"]>) => ({ holder: { holder } });
+    for (const value of ["", "a\u202eb", "a".repeat(129)])
+      assert.deepEqual(await fieldsOf(of({ $case: "model", value })), ["holder.model"]);
+    assert.deepEqual(await fieldsOf(of({ $case: "engine", value: "E" })), ["holder.engine"]);
+    const account = (engine: string, name: string) => of({ $case: "account", value: { engine, account: name } });
+    assert.deepEqual(await fieldsOf(account("E", "")), ["holder.account.engine", "holder.account.account"]);
+    assert.deepEqual(await fieldsOf({ ...account("e", "team"), action: BudgetAction.REFUSE }), ["action"]);
     assert.deepEqual(await fieldsOf({ holder: {}, unit: 0, period: -1, action: -1 }), [
       "holder",
       "unit",

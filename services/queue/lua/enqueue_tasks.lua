@@ -44,8 +44,8 @@
 --       add_event, trim_events (shared/events)
 --
 -- A line describes a task: id, class (1 to 4), agent, bytes that the bounds count, payload hash ('' without a request
--- id), traceparent or '', start (ms; 0: no start time, but the record has conditions; '': neither), its labels with
--- commas, and the members of the record as JSON, without state and times. A space separates them. One argument is
+-- id), traceparent or '', start (ms; 0: no start time, but the record has conditions; '': neither), the scopes of
+-- its labels and model with commas, and the members of the record as JSON, without state and times. A space separates them. One argument is
 -- cheaper than nine.
 -- The conditions of a start are members of the record: deadline (ms) of the first start, pin (the executor that the
 -- task waits for), pinMs (for how long). Each may be absent. This script does not use the other conditions.
@@ -79,7 +79,8 @@ end
 local all, of_class, of_agent = open_scope('all', 'all'), {}, {}
 local lines, ids = {}, {}
 -- The scopes of budgets that may hold these tasks, each once.
-local scopes, holds = { 'budget/all' }, { ['budget/all'] = false }
+local of_engine = 'budget/engine/' .. engine
+local scopes, holds = { 'budget/all', of_engine }, { ['budget/all'] = false, [of_engine] = false }
 local function add_scope(scope)
   if holds[scope] == nil then
     holds[scope] = false
@@ -88,11 +89,11 @@ local function add_scope(scope)
   return scope
 end
 for i = 11, #ARGV, 2 do
-  local id, class, agent, size, hash, trace, start, labels, record =
+  local id, class, agent, size, hash, trace, start, own, record =
     string.match(ARGV[i], '^(%S+) (%d) (%S+) (%d+) (%S*) (%S*) (%S*) (%S*) (.*)$')
-  local of_budgets = { 'budget/all', add_scope('budget/agent/' .. agent) }
-  for label in string.gmatch(labels, '[^,]+') do
-    of_budgets[#of_budgets + 1] = add_scope('budget/label/' .. label)
+  local of_budgets = { 'budget/all', of_engine, add_scope('budget/agent/' .. agent) }
+  for scope in string.gmatch(own, '[^,]+') do
+    of_budgets[#of_budgets + 1] = add_scope('budget/' .. scope)
   end
   class = tonumber(class)
   lines[#lines + 1] = {

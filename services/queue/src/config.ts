@@ -9,6 +9,7 @@ import {
 } from "@ccsp/config";
 import { type CacheConfig, defineCache } from "./cache/config.js";
 import { type ConversationConfig, defineConversations } from "./conversations/config.js";
+import { ENGINE_NAME } from "./domain/fields/ids.js";
 import type { Bounds } from "./domain/intake/bounds.js";
 import type { Strain } from "./domain/intake/breaker.js";
 import type { Order } from "./domain/order/order.js";
@@ -56,7 +57,7 @@ export function defineQueue(settings: Settings): QueueConfig {
     ...defineDurability(settings),
     engines: settings.list("CCSP_ENGINES", "engines of this installation, the default first", {
       default: ["claude-code"],
-      pattern: /^[a-z0-9][a-z0-9-]{0,62}$/,
+      pattern: ENGINE_NAME,
       form: "names of lower-case letters, digits and -, with commas between them",
     }),
     maxPromptBytes: settings.integer("CCSP_MAX_PROMPT_BYTES", "most bytes of a prompt", {

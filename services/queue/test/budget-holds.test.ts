@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
 import { SetBudgetHoldsRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
+import { BudgetAction } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
 import { createQuestions } from "../src/application/questions.js";
 import { readHolds } from "../src/application/read-holds.js";
 import { reap } from "../src/domain/due/reaper.js";
@@ -30,11 +31,15 @@ for (const { twice, shards } of [
 
 function holds(get: () => World): void {
   const label = labelName("team", "blue");
+  // With each character that could end a name in Redis.
+  const model = labelName("anthropic/opus 4,5");
   const ALICE: BudgetScope = { kind: "agent", agent: "alice" };
   const HOLDERS: Readonly<Record<string, BudgetScope>> = {
     everybody: { kind: "all" },
     "its agent": ALICE,
     "its label": { kind: "label", label },
+    "its model": { kind: "model", model },
+    "its engine": { kind: "engine", engine: "claude-code" },
   };
   const hold = (of: BudgetScope, more: Partial<BudgetHold> = {}): BudgetHold => ({
     name: "b",
@@ -48,7 +53,7 @@ function holds(get: () => World): void {
   const add = async (task: Parameters<typeof newTask>[0] = {}) => {
     const world = get();
     world.clock.now++;
-    return (await world.queue.enqueue(newTask({ labels: [label], ...task }, world.shards))).task.id;
+    return (await world.queue.enqueue(newTask({ labels: [label], model, ...task }, world.shards))).task.id;
   };
   const refused = (task: Parameters<typeof newTask>[0] = {}): Promise<Refusal> =>
     add(task).then(
@@ -60,8 +65,10 @@ function holds(get: () => World): void {
       },
     );
   let calls = 0;
-  const take = async () =>
-    (await executor(get(), { id: `ex-${++calls}`, slots: 9 }).sync()).grants.map(({ task }) => task.id).toSorted();
+  const take = async (offer: { account?: string; engine?: string } = {}) =>
+    (await executor(get(), { id: `ex-${++calls}`, slots: 9, ...offer }).sync()).grants
+      .map(({ task }) => task.id)
+      .toSorted();
   const tick = () => reap(get(), { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });
   const explain = async (taskId: string) => {
     const world = get();
@@ -109,7 +116,11 @@ function holds(get: () => World): void {
       assert.ok(!(await explain(id)).blockers.some(({ kind }) => kind === BlockerKind.BUDGET_EXHAUSTED));
       assert.deepEqual(await take(), [id]);
       const { deferred = {} } = (await get().store.find(id)) ?? {};
-      assert.deepEqual(Object.keys(deferred), of.kind === "label" ? ["BUDGET_EXHAUSTED"] : [], "for its span");
+      assert.deepEqual(
+        Object.keys(deferred),
+        of.kind === "label" || of.kind === "model" ? ["BUDGET_EXHAUSTED"] : [],
+        "for its span",
+      );
     });
   }
 
@@ -127,6 +138,50 @@ function holds(get: () => World): void {
       ["rejected", "fulfilled", "rejected"],
     );
     assert.deepEqual(await take(), [tasks[1]?.id]);
+  });
+
+  it("of a model or an engine holds the tasks that ask for it, by exactly this name, and no others", async () => {
+    const { queue, shards } = get();
+    const ids = await Promise.all([add(), add({ model: labelName("opus") }), add({ engine: "opencode" })]);
+    await set(hold({ kind: "model", model }), hold({ kind: "engine", engine: "opencode" }, { name: "o" }));
+    const without = newTask({}, shards);
+    const asked = [newTask({ model }, shards), newTask({ engine: "opencode" }, shards), without];
+    const outcomes = await queue.enqueueAll(asked);
+    assert.deepEqual(
+      outcomes.map(({ status }) => status),
+      ["rejected", "rejected", "fulfilled"],
+    );
+    assert.deepEqual(await take(), [ids[1], without.id].toSorted());
+    assert.deepEqual(await take({ engine: "opencode" }), []);
+    await tick();
+    assert.equal((await get().store.find(ids[0]))?.blocked, `model/${model}`, "not looked at again while it is held");
+    await set();
+    await tick();
+    assert.deepEqual([await take(), await take({ engine: "opencode" })], [[ids[0]], [ids[2]]]);
+  });
+
+  it("of an account keeps its executors from starting tasks, which another account starts, and ends by the clock", async () => {
+    const { clock } = get();
+    // Shorter than a lease.
+    const until = clock.now + 5_000;
+    await set(hold({ kind: "account", engine: "claude-code", account: "team" }, { action: "park", until }));
+    const first = await add();
+    assert.deepEqual(await take({ account: "team" }), []);
+    const { blockers, earliestStartTime } = await explain(first);
+    assert.deepEqual(
+      blockers.map(({ kind, until: end }) => [kind, end?.getTime()]),
+      [[BlockerKind.BUDGET_EXHAUSTED, until]],
+    );
+    assert.match(blockers[0]?.message ?? "", /^of the login team of claude-code: budget b /);
+    assert.equal(earliestStartTime?.getTime(), until);
+    assert.deepEqual(await take({ account: "solo" }), [first]);
+    const second = await add();
+    clock.now = until - 1;
+    await tick();
+    assert.deepEqual(await take({ account: "team" }), []);
+    clock.now = until;
+    await tick();
+    assert.deepEqual(await take({ account: "team" }), [second]);
   });
 
   it("answers a repeated request whose task was accepted before", async () => {
@@ -212,9 +267,9 @@ describe("a set of budgets that are used up", () => {
       limit: "1 request a day",
       endTime: new Date(),
     } as const;
-    const fieldsOf = (holds: readonly object[]): readonly string[] => {
+    const fieldsOf = (holds: readonly object[], laterHolds: readonly object[] = []): readonly string[] => {
       try {
-        readHolds(SetBudgetHoldsRequest.fromPartial({ holds: [...holds] }));
+        readHolds(SetBudgetHoldsRequest.fromPartial({ holds: [...holds], laterHolds: [...laterHolds] }));
       } catch (error) {
         assert.ok(error instanceof Refusal);
         return error.fields.map(({ field }) => field);
@@ -227,7 +282,15 @@ describe("a set of budgets that are used up", () => {
       "holds[1].limit",
       "holds[1].end_time",
     ]);
-    assert.deepEqual(fieldsOf([{ ...good, scope: { scope: { $case: "engine", value: "e" } } }]), ["holds[0].scope"]);
+    assert.deepEqual(fieldsOf([{ ...good, scope: { scope: { $case: "priority", value: 1 } } }]), ["holds[0].scope"]);
+    const account = { scope: { $case: "account", value: { engine: "e", account: "team" } } } as const;
+    assert.deepEqual(fieldsOf([], [{ ...good, scope: account, action: BudgetAction.PARK }]), []);
+    assert.deepEqual(fieldsOf([], [{ ...good, scope: account }]), ["later_holds[0].action"]);
+    for (const $case of ["model", "engine"] as const)
+      assert.match(
+        fieldsOf([], [{ ...good, scope: { scope: { $case, value: "" } } }]).join(),
+        /^later_holds\[0\]\.scope/,
+      );
     for (const value of ["", "a/b", "a b", "a".repeat(129)]) {
       assert.deepEqual(fieldsOf([{ ...good, scope: { scope: { $case: "agentId", value } } }]), [
         "holds[0].scope.agent_id",

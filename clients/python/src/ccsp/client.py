@@ -205,7 +205,7 @@ class Client:
     def budgets(self, *, timeout: float | None = None) -> Sequence[budgets_pb2.BudgetStanding]:
         """The budgets that the agent itself holds, sorted by name, and where each stands.
 
-        Those of labels and of everybody are not among them.
+        Those of labels, models, engines, accounts and of everybody are not among them.
         """
         return self._caller.unary(ops.budgets(), timeout)
 

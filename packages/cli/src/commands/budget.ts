@@ -1,5 +1,6 @@
 import {
   Budget,
+  type BudgetAccount,
   BudgetAction,
   BudgetHolder,
   BudgetPeriod,
@@ -10,6 +11,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { type ConnectionOptions, withConnection } from "../connection/connection.js";
 import { atGateway } from "../connection/operator.js";
 import { label, number, someText, timeZone } from "../options/option-values.js";
+import { sessionAccount } from "../options/session-name.js";
 import { FORMATS } from "../output/format.js";
 import { messageJson } from "../output/json-forms.js";
 import { showList, showOne } from "../output/show.js";
@@ -20,9 +22,14 @@ import { BUDGET_COLUMNS, holderName, limitWords, shareWords, stateWords, unknown
 
 const PERIODS = { hour: BudgetPeriod.HOUR, day: BudgetPeriod.DAY, month: BudgetPeriod.MONTH } as const;
 
+const HOLDERS = "--agent ID, --label KEY=VALUE, --model NAME, --engine NAME, --account ENGINE/NAME or --everybody";
+
 interface SetOptions extends ConnectionOptions {
   readonly agent?: string;
   readonly label?: Readonly<Record<string, string>>;
+  readonly model?: string;
+  readonly engine?: string;
+  readonly account?: BudgetAccount;
   readonly everybody?: boolean;
   readonly usd?: number;
   readonly tokens?: number;
@@ -35,7 +42,7 @@ interface SetOptions extends ConnectionOptions {
 
 export function budgetCommand(io: Io): Command {
   const command = new Command("budget").description(
-    "limit what agents, labels or everybody may use, and see where it stands",
+    "limit what agents, labels, models, engines, accounts or everybody may use, and see where it stands",
   );
   for (const sub of [setCommand(io), listCommand(io), deleteCommand(io)]) command.addCommand(sub);
   return command;
@@ -47,6 +54,9 @@ function setCommand(io: Io): Command {
     .argument("<name>", "its name: 1 to 64 of A-Z a-z 0-9 . _ -")
     .option("--agent <id>", "limit the usage of this agent", someText)
     .option("--label <key=value>", "limit the usage of all tasks with this label", label)
+    .option("--model <name>", "limit what this model answers; holds the tasks that ask for it by this name", someText)
+    .option("--engine <name>", "limit the usage of all tasks of this engine", someText)
+    .option("--account <engine/name>", "limit the usage with this account; new tasks wait (--park)", account)
     .option("--everybody", "limit the usage of all agents together")
     .option("--usd <amount>", "at most so many US dollars; runs of unknown cost do not count", number)
     .option("--tokens <number>", "at most so many tokens: input, output and cache", number)
@@ -62,12 +72,13 @@ function setCommand(io: Io): Command {
     .addHelpText(
       "after",
       `
-Needs one of --agent, --label and --everybody, and one of --usd, --tokens and
---requests. Waiting tasks of the holder do not start while the budget is used
-up; running ones go on. Needs the scope monitor:manage.
+Needs one of --agent, --label, --model, --engine, --account and --everybody, and
+one of --usd, --tokens and --requests. Waiting tasks of the holder do not start
+while the budget is used up; running ones go on. Needs the scope monitor:manage.
 
 Examples:
   ccsp budget set ci-day --agent ci --usd 20
+  ccsp budget set opus --model claude-opus-4-6 --usd 50
   ccsp budget set team-night --label team=blue --requests 500 --per hour --park
   ccsp budget set all --everybody --usd 900 --per month --time-zone Asia/Tokyo`,
     )
@@ -123,6 +134,9 @@ function budgetOf(name: string, options: SetOptions): Budget {
   const {
     agent,
     label: labels = {},
+    model,
+    engine,
+    account: ofAccount,
     everybody,
     usd,
     tokens,
@@ -135,6 +149,9 @@ function budgetOf(name: string, options: SetOptions): Budget {
   const holders = [
     ...(agent === undefined ? [] : [{ $case: "agentId", value: agent } as const]),
     ...Object.entries(labels).map(([key, value]) => ({ $case: "label", value: `${key}=${value}` }) as const),
+    ...(model === undefined ? [] : [{ $case: "model", value: model } as const]),
+    ...(engine === undefined ? [] : [{ $case: "engine", value: engine } as const]),
+    ...(ofAccount === undefined ? [] : [{ $case: "account", value: ofAccount } as const]),
     ...(everybody === true ? [{ $case: "everybody", value: true } as const] : []),
   ];
   const limits = [
@@ -144,8 +161,7 @@ function budgetOf(name: string, options: SetOptions): Budget {
   ];
   const [holder, ...otherHolders] = holders;
   const [limit, ...otherLimits] = limits;
-  if (holder === undefined || otherHolders.length > 0)
-    throw new CliError(EXIT.usage, "give one holder: --agent ID, --label KEY=VALUE or --everybody");
+  if (holder === undefined || otherHolders.length > 0) throw new CliError(EXIT.usage, `give one holder: ${HOLDERS}`);
   if (limit === undefined || otherLimits.length > 0)
     throw new CliError(EXIT.usage, "give one limit: --usd AMOUNT, --tokens NUMBER or --requests NUMBER");
   return Budget.fromPartial({
@@ -154,9 +170,15 @@ function budgetOf(name: string, options: SetOptions): Budget {
     ...limit,
     period: PERIODS[per],
     timeZone: zone,
-    action: park === true ? BudgetAction.PARK : BudgetAction.REFUSE,
+    action: park === true || ofAccount !== undefined ? BudgetAction.PARK : BudgetAction.REFUSE,
     warnShares: warn.map((each) => each / 100),
   });
+}
+
+function account(value: string): BudgetAccount {
+  const named = sessionAccount(value);
+  if (named.account === "") throw new InvalidArgumentError("Write it as ENGINE/ACCOUNT, or use --engine.");
+  return named;
 }
 
 function percent(value: string, before: readonly number[] = []): readonly number[] {

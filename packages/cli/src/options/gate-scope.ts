@@ -38,6 +38,8 @@ export function scopeName(gate: GateScope | undefined): string {
       return `label/${scope.value}`;
     case "account":
       return `account/${scope.value.engine}/${scope.value.account}`;
+    case "model":
+      return `model/${scope.value}`;
     case undefined:
     default:
       return "unknown";

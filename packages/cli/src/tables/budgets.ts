@@ -18,6 +18,12 @@ export function holderName(holder: BudgetHolder | undefined): string {
       return `agent/${holder.holder.value}`;
     case "label":
       return `label/${holder.holder.value}`;
+    case "model":
+      return `model/${holder.holder.value}`;
+    case "engine":
+      return `engine/${holder.holder.value}`;
+    case "account":
+      return `account/${holder.holder.value.engine}/${holder.holder.value.account}`;
     case undefined:
     default:
       return "unknown";

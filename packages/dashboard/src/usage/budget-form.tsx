@@ -12,7 +12,7 @@ type Written = NonNullable<NonNullable<Input<"PUT /budgets/{name}">["body"]>["bu
 const UNITS = ["USD", "TOKENS", "REQUESTS"] as const;
 const PERIODS = ["HOUR", "DAY", "MONTH"] as const;
 const ACTIONS = ["REFUSE", "PARK"] as const;
-const HOLDERS = ["everybody", "agentId", "label"] as const;
+const HOLDERS = ["everybody", "agentId", "label", "model", "engine", "account"] as const;
 
 /** Makes a budget, or changes one, which can be taken back. */
 export function BudgetForm({
@@ -88,16 +88,11 @@ function BudgetFields({
         onChange={onHolder}
         options={HOLDERS.map((value) => ({
           value,
-          name: { everybody: word.everybody, agentId: word.agent, label: word.labelled }[value],
+          name: { ...word, agentId: word.agent, label: word.labelled }[value],
         }))}
       />
       {holder !== "everybody" && (
-        <Field
-          label={word.holderName}
-          name="who"
-          defaultValue={budget?.holder?.agentId ?? budget?.holder?.label ?? ""}
-          required
-        />
+        <Field label={word.holderName} name="who" defaultValue={holderName(budget)} required />
       )}
       <Field
         label={word.zone}
@@ -108,26 +103,36 @@ function BudgetFields({
       <Select
         label={word.whenUsed}
         name="action"
-        value={budget?.action ?? "REFUSE"}
-        options={ACTIONS.map((value) => ({ value, name: word.actions[value] }))}
+        value={holder === "account" ? "PARK" : (budget?.action ?? "REFUSE")}
+        options={ACTIONS.filter((value) => holder !== "account" || value === "PARK").map((value) => ({
+          value,
+          name: word.actions[value],
+        }))}
       />
     </>
   );
 }
 
-function holderKind(budget: Budget | undefined): (typeof HOLDERS)[number] {
-  const { agentId, label } = budget?.holder ?? {};
-  return agentId === undefined ? (label === undefined ? "everybody" : "label") : "agentId";
+const holderKind = ({ holder = {} }: Partial<Budget> = {}): (typeof HOLDERS)[number] =>
+  HOLDERS.find((kind) => holder[kind] !== undefined) ?? "everybody";
+
+function holderName({ holder: { agentId, label, model, engine, account } = {} }: Partial<Budget> = {}): string {
+  return agentId ?? label ?? model ?? engine ?? (account ? `${account.engine}/${account.account}` : "");
 }
 
 function budgetOf(holder: string, text: (name: string) => string): Written {
-  const holders = { agentId: { agentId: text("who") }, label: { label: text("who") } };
   return {
-    holder: holder === "agentId" || holder === "label" ? holders[holder] : { everybody: true },
+    holder: holderOf(holder, holder === "everybody" ? "" : text("who")),
     unit: text("unit"),
     limit: Number(text("limit")),
     period: text("period"),
     timeZone: text("zone"),
     action: text("action"),
   };
+}
+
+function holderOf(kind: string, name: string): Written["holder"] {
+  if (kind === "everybody") return { everybody: true };
+  const [engine = "", ...account] = name.split("/");
+  return { [kind]: kind === "account" ? { engine, account: account.join("/") } : name };
 }

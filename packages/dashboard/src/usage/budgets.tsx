@@ -14,6 +14,7 @@ import { useActs } from "../parts/palette.js";
 import { DataTable } from "../parts/table.js";
 import { act } from "../parts/toast.js";
 import type { BudgetStanding } from "../routes.js";
+import { scopeWords } from "../work/scope-words.js";
 import { BudgetForm } from "./budget-form.js";
 
 const REFRESH_MS = 30_000;
@@ -100,8 +101,8 @@ function BudgetTable({
 }
 
 function holderOf(budget: BudgetStanding["budget"]): string {
-  const { agentId, label } = budget?.holder ?? {};
-  return agentId ?? label ?? usageWords().everybody;
+  const { everybody, ...named } = budget?.holder ?? {};
+  return everybody ? usageWords().everybody : scopeWords(named);
 }
 
 function amountOf({ used, budget }: BudgetStanding): string {

@@ -14,5 +14,6 @@ export function scopeWords(scope: GateScope | undefined): string {
   if (scope?.agentId) return scopes.agentId(scope.agentId);
   if (scope?.label) return scopes.label(scope.label);
   if (scope?.account) return scopes.account([scope.account.engine, scope.account.account].join("/"));
+  if (scope?.model) return scopes.model(scope.model);
   return scopes.all;
 }

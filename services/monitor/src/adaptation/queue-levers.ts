@@ -108,8 +108,12 @@ function scopeOf(subject: string): GateScope | undefined {
   return undefined;
 }
 
+/** The gate of a budget is beside the one that is asked for. */
 const gateAt = (gates: readonly Gate[], { scope }: GateScope): Gate | undefined =>
-  gates.find((gate) => gate.rampEndTime === undefined && JSON.stringify(gate.scope?.scope) === JSON.stringify(scope));
+  gates.find(
+    ({ budgets, rampEndTime, scope: of }) =>
+      budgets.length === 0 && rampEndTime === undefined && JSON.stringify(of?.scope) === JSON.stringify(scope),
+  );
 
 /** The slots that executors have changed by themselves. */
 export const slotChangesIn = ({ executors }: GetStatusResponse): SlotChange[] =>

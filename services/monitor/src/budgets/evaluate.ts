@@ -8,6 +8,7 @@ import { type Budget, counterOf, isUsedUp, limitWords, type Standing, shareToTel
 import { periodAt } from "./domain/period.js";
 import { ACTIONS, scopeOf } from "./messages.js";
 import type { Standings } from "./standings.js";
+import { isLater } from "./stored.js";
 
 export interface EvaluateOptions {
   readonly state: StateStore<Budget>;
@@ -43,12 +44,16 @@ export function createEvaluation({ state, usage, standings, queue, now }: Evalua
       counters,
       at,
     );
-    const holds = all.filter(isUsedUp).map(holdOf);
+    const usedUp = all.filter(isUsedUp);
+    const holds = {
+      holds: usedUp.filter(({ budget }) => !isLater(budget.holder)).map(holdOf),
+      laterHolds: usedUp.filter(({ budget }) => isLater(budget.holder)).map(holdOf),
+    };
     const json = JSON.stringify(holds);
     const send = async (): Promise<void> => {
       // A clock that went back must not stop the repeats until it catches up.
       if (sent?.holds === json && Math.abs(at.getTime() - sent.ms) < REPEAT_MS) return;
-      await queue.setBudgetHolds({ holds }, { timeoutMs: CALL_MS, signal: stop });
+      await queue.setBudgetHolds(holds, { timeoutMs: CALL_MS, signal: stop });
       sent = { holds: json, ms: at.getTime() };
     };
     const tellAll = async (): Promise<void> => {

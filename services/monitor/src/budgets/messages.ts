@@ -1,6 +1,7 @@
 import type { GateScope } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import {
   BudgetAction,
+  type BudgetHolder,
   type Budget as BudgetMessage,
   BudgetPeriod,
   BudgetUnit,
@@ -32,7 +33,7 @@ export const askedBudget = ({
   limit,
   period: wordOf(PERIODS, period),
   timeZone,
-  action: action === BudgetAction.UNSPECIFIED ? "refuse" : wordOf(ACTIONS, action),
+  action: action === BudgetAction.UNSPECIFIED ? "default" : wordOf(ACTIONS, action),
   warnShares,
 });
 
@@ -44,23 +45,42 @@ function holderOf(holder: NonNullable<BudgetMessage["holder"]>["holder"]): Holde
       return { kind: "agent", agent: holder.value };
     case "label":
       return { kind: "label", label: holder.value };
+    case "model":
+      return { kind: "model", model: holder.value };
+    case "engine":
+      return { kind: "engine", engine: holder.value };
+    case "account":
+      return { kind: "account", engine: holder.value.engine, account: holder.value.account };
     case undefined:
     default:
       return undefined;
   }
 }
 
-function holderMessage(holder: Holder): BudgetMessage["holder"] {
-  if (holder.kind === "everybody") return { holder: { $case: "everybody", value: true } };
-  if (holder.kind === "agent") return { holder: { $case: "agentId", value: holder.agent } };
-  return { holder: { $case: "label", value: holder.label } };
-}
-
 /** The tasks of a holder, as the queue names them. */
-export function scopeOf(holder: Holder): GateScope {
-  if (holder.kind === "everybody") return { scope: { $case: "all", value: true } };
-  if (holder.kind === "agent") return { scope: { $case: "agentId", value: holder.agent } };
-  return { scope: { $case: "label", value: holder.label } };
+export const scopeOf = (holder: Holder): GateScope => ({
+  scope: holder.kind === "everybody" ? { $case: "all", value: true } : namedHolder(holder),
+});
+
+const holderMessage = (holder: Holder): BudgetHolder => ({
+  holder: holder.kind === "everybody" ? { $case: "everybody", value: true } : namedHolder(holder),
+});
+
+/** Both contracts have the same names for these. */
+function namedHolder(holder: Exclude<Holder, { readonly kind: "everybody" }>) {
+  switch (holder.kind) {
+    case "agent":
+      return { $case: "agentId", value: holder.agent } as const;
+    case "label":
+      return { $case: "label", value: holder.label } as const;
+    case "model":
+      return { $case: "model", value: holder.model } as const;
+    case "engine":
+      return { $case: "engine", value: holder.engine } as const;
+    case "account":
+    default:
+      return { $case: "account", value: { engine: holder.engine, account: holder.account } } as const;
+  }
 }
 
 export function standingMessage(standing: Standing, exhaustTime: Date | undefined): StandingMessage {

@@ -14,7 +14,7 @@ import type { ExhaustTimeOf } from "./exhaust-time.js";
 import { budgetHandlers } from "./handlers.js";
 import { createKnownBudgets, KNOWN_MS } from "./known-budgets.js";
 import { createStandings } from "./standings.js";
-import { parseBudget } from "./stored.js";
+import { budgetJson, parseBudget } from "./stored.js";
 
 export interface BudgetsOptions {
   readonly redis: RedisClient;
@@ -45,7 +45,7 @@ const METRICS = [
 ];
 
 const openBudgetState = (redis: RedisClient, log: Logger) =>
-  openState({ redis, log, part: "budgets", parse: parseBudget });
+  openState({ redis, log, part: "budgets", parse: parseBudget, toJson: budgetJson });
 
 /** Says to which counters of budgets a run adds. It knows each budget at most a second after it was put. */
 export function openBudgetCounters(redis: RedisClient, log: Logger): () => Promise<(run: Run) => readonly string[]> {

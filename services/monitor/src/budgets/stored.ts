@@ -1,14 +1,28 @@
-import type { Budget } from "./domain/budget.js";
+import type { Budget, Holder } from "./domain/budget.js";
 import { isTimeZone } from "./domain/period.js";
+
+const KNOWN_BEFORE: ReadonlySet<Holder["kind"]> = new Set(["everybody", "agent", "label"]);
+
+/** Whether 0.3.0 does not know this kind of holder. */
+export const isLater = ({ kind }: Holder): boolean => !KNOWN_BEFORE.has(kind);
+
+/**
+ * What is stored of a budget. 0.3.0 takes every `holder` for one of those that it knows: it would count the usage of all
+ * for another one, and could tell the queue of no budget. Without the member it leaves the budget out.
+ */
+export function budgetJson({ holder, ...budget }: Budget): unknown {
+  return { ...budget, [isLater(holder) ? "laterHolder" : "holder"]: holder };
+}
 
 /**
  * Reads a stored budget. Only this service writes them, after it has checked them. Throws if it is none, or if this host
  * does not know its time zone: a budget that has no period would stop the others.
  */
 export function parseBudget(json: unknown): Budget {
-  const { countFromMs, holder, warnShares, timeZone } = Object(json);
+  const { laterHolder, holder = laterHolder, ...budget } = Object(json);
+  const { countFromMs, warnShares, timeZone } = budget;
   const fine = typeof countFromMs === "number" && typeof holder?.kind === "string" && Array.isArray(warnShares);
   if (!fine || !isTimeZone(String(timeZone))) throw new TypeError("not a budget that this release knows");
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
-  return json as Budget;
+  return { ...budget, holder } as Budget;
 }

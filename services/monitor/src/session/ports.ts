@@ -47,7 +47,8 @@ export function createPorts({ queue, notification, connect, log }: Services): Se
         stopped: (status.emergency?.level ?? 0) >= EmergencyLevel.NO_START,
         gate: (session) =>
           viewOf(
-            status.gates.find(({ scope }) => isOf(scope, session)),
+            // The gate of a budget is beside this one.
+            status.gates.find(({ scope, budgets }) => budgets.length === 0 && isOf(scope, session)),
             Date.now(),
           ),
       };

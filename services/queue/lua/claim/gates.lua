@@ -7,7 +7,8 @@
 -- DEFINES open_gates
 
 -- What a budget can hold; see gates.room.
-local HELD = { all = true, ['agent/'] = true, ['label/'] = true }
+local HELD =
+  { all = true, ['agent/'] = true, ['label/'] = true, ['model/'] = true, ['engine/'] = true, ['account/'] = true }
 
 local function open_gates(key, holds, now)
   local gates, rooms, held, ramps, bounds, soonest = {}, {}, {}, {}, {}, math.huge
@@ -58,8 +59,8 @@ local function open_gates(key, holds, now)
     return bounds[scope]
   end
 
-  -- Whether a gate or a budget may let nothing through that belongs to a label.
-  function gates.any_of_labels()
+  -- Whether a gate or a budget may let nothing through that belongs to a label or a model.
+  function gates.any_of_tasks()
     for scope in pairs(rooms) do
       if string.sub(scope, 1, 6) == 'label/' then
         return true

@@ -12,7 +12,7 @@ local function open_rules(keys, ask, order)
   local of_account = open_rates(keys.rates, 'account', order.accountRates, ask.now)
   local of_agent = open_rates(keys.rates, 'agent', order.agentRates, ask.now)
   local label_max = order.labelMaxRunning
-  local labels_matter = next(label_max) ~= nil or gates.any_of_labels()
+  local task_matters = next(label_max) ~= nil or gates.any_of_tasks()
   local account = ask.engine .. '/' .. ask.account
   local login = 'account/' .. account
   local bound = gates.bound('bound/' .. account)
@@ -26,12 +26,10 @@ local function open_rules(keys, ask, order)
   -- Returns how many tasks may start, whatever their class and agent. The second value is 'login' or 'executor' when
   -- only that one defers more tasks, so that another login or executor may start them; else ''.
   function rules.room(most)
-    for _, scope in ipairs(of_all) do
-      most = math.min(most, gates.room(scope))
-    end
+    most = math.min(most, gates.room('all'), gates.room('emergency'), gates.room('engine/', ask.engine))
     most = most > 0 and math.min(most, of_engine.room(ask.engine, ask.cost)) or 0
     local of_login = math.min(
-      gates.room(login),
+      gates.room('account/', account),
       bound and bound - running.of(login) or math.huge,
       of_account.room(account, ask.cost)
     )
@@ -61,13 +59,16 @@ local function open_rules(keys, ask, order)
   end
 
   -- Returns why a task may not start though its turn has come; nil when it may. `late`: its start deadline has passed,
-  -- and it is about to expire. Otherwise the scope of a label whose gate is closed or whose cap is reached; the second
-  -- value is then the word of `ccsp explain` for it.
+  -- and it is about to expire. Otherwise the scope of its model or of a label whose gate is closed or whose cap is
+  -- reached; the second value is then the word of `ccsp explain` for it.
   function rules.blocked(r)
     if r.deadline and r.deadline <= ask.now and not r.attempt then
       return 'late'
     end
-    for _, label in ipairs(labels_matter and r.labels or {}) do
+    if task_matters and r.model and gates.room('model/', r.model) <= 0 then
+      return 'model/' .. r.model, 'BUDGET_EXHAUSTED'
+    end
+    for _, label in ipairs(task_matters and r.labels or {}) do
       local scope, cap = 'label/' .. label, cap_of(label)
       if gates.room('label/', label) <= 0 then
         return scope, gates.is_held(scope) and 'BUDGET_EXHAUSTED' or 'GATE'

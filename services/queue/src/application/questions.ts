@@ -90,6 +90,7 @@ export function createQuestions({ queue, store, order, limits, conversations, po
         created,
         ...(start > created ? { state: "SCHEDULED", since: start, ready: start } : { state: "QUEUED" }),
         labels: Object.entries(labels).map(([key, value]) => labelName(key, value)),
+        ...(model !== "" && { model: labelName(model) }),
         ...conditionsOf(accepted),
         ...(affinity ? undefined : followed?.conditions),
       };

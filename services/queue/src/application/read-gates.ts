@@ -22,6 +22,7 @@ export function readPause(
   const faults = new Faults();
   const scope = checkScope(asked, engines, faults);
   faults.unless(scope?.kind !== "emergency", "scope", "is closed only by EmergencyStop");
+  faults.unless(scope?.kind !== "model", "scope", "is closed only by budgets");
   // A resume does not check this, because a gate that was closed by a release with other rules must still open.
   if (asked?.scope?.$case === "label") checkLabel(asked.scope.value, faults);
   checkWords({ who, why }, faults);

@@ -48,6 +48,7 @@ export function readRequest(
   // The fields are set one by one because this runs for every task of a batch. To spread mostly absent fields is slow.
   const labels = Object.entries(spec.labels);
   if (labels.length > 0) task.labels = labels.map(([name, value]) => labelName(name, value));
+  if (spec.model !== "") task.model = labelName(spec.model);
   if (trace !== undefined) {
     task.trace = trace.trace;
     task.parent = trace.parent;

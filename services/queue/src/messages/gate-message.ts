@@ -27,6 +27,8 @@ export function scopeOf({ scope }: GateScope): Scope | undefined {
     }
     case "account":
       return { kind: "account", engine: scope.value.engine, account: scope.value.account };
+    case "model":
+      return { kind: "model", model: labelName(scope.value) };
     case undefined:
     default:
       return undefined;
@@ -49,6 +51,8 @@ export function toGateScope(scope: Scope): GateScope | undefined {
       return { scope: { $case: "label", value: labelOf(scope.label).join("=") } };
     case "account":
       return { scope: { $case: "account", value: { engine: scope.engine, account: scope.account } } };
+    case "model":
+      return { scope: { $case: "model", value: labelOf(scope.model)[0] } };
     case "budget":
       return toGateScope(scope.of);
     case "executor":

@@ -31,6 +31,7 @@ export function toStatusMessage(
         ALL,
         { kind: "budget", of: ALL },
         { kind: "engine", engine },
+        { kind: "budget", of: { kind: "engine", engine } },
         { kind: "class", class: priority },
       ),
     })),

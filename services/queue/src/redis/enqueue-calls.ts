@@ -1,4 +1,5 @@
 import { isOutOfMemory, orUnavailable, type ScriptArgument } from "@ccsp/redis-kit";
+import { scopeName } from "../domain/gates/scope.js";
 import { type Bounds, boundNamed, boundsByName } from "../domain/intake/bounds.js";
 import type { EnqueueOutcome, NewTask } from "../domain/intake/intake-store.js";
 import { CLASSES, type Task } from "../domain/task/task.js";
@@ -132,6 +133,7 @@ function recordOf(task: NewTask): NewRecord {
     conditions,
     cacheKey,
     labels,
+    model,
     retry,
   } = task;
   const record: { -readonly [F in keyof NewRecord]: NewRecord[F] } = { agent, engine, class: priority, max, spec };
@@ -143,6 +145,7 @@ function recordOf(task: NewTask): NewRecord {
   if (cacheKey !== undefined) record.cacheKey = cacheKey;
   if (conditions) Object.assign(record, conditions);
   if (labels) record.labels = labels;
+  if (model !== undefined) record.model = model;
   if (retry) record.retry = retry;
   return record;
 }
@@ -161,8 +164,9 @@ function entryOf(task: NewTask): Entry {
   const members = JSON.stringify(record).slice(1);
   const size = Buffer.byteLength(members) + 1 + task.prompts.byteLength;
   const { id, agent, request, trace = "", start = task.conditions && 0 } = task;
-  const labels = task.labels?.join(",") ?? "";
-  const line = `${id} ${CLASSES.indexOf(task.class) + 1} ${agent} ${size} ${request?.hash ?? ""} ${trace} ${start ?? ""} ${labels} ${members}`;
+  let scopes = task.labels?.map((label) => scopeName({ kind: "label", label })).join(",") ?? "";
+  if (task.model !== undefined) scopes += `,${scopeName({ kind: "model", model: task.model })}`;
+  const line = `${id} ${CLASSES.indexOf(task.class) + 1} ${agent} ${size} ${request?.hash ?? ""} ${trace} ${start ?? ""} ${scopes} ${members}`;
   return { task, record, size, line };
 }
 

@@ -56,12 +56,15 @@ function waits({ depths }: GetStatusResponse): Signal[] {
   );
 }
 
+/** Cases of scopes that may hold all that waits for an idle engine, and not the engine. */
+const NARROW: ReadonlySet<string | undefined> = new Set(["agentId", "label", "model"]);
+
 /**
  * An engine is stalled while work waits for it and no run of it ends. The stall is as long as the oldest task has
  * waited, or as the last run has been over, whichever is shorter. Not judged are:
  * - work that a pause of everything, of the engine or of its class holds
  * - an engine whose accounts all have a closed gate: their limits are the reason
- * - an idle engine while the gate of an agent or a label is closed: it may hold just the work that waits.
+ * - an idle engine while the gate of an agent, a label or a model is closed: it may hold just the work that waits.
  */
 function stalls(status: GetStatusResponse, ends: ReadonlyMap<string, number>, nowMs: number): Signal[] {
   // A gate with a time at which it opened is on its ramp: it lets tasks start.
@@ -69,7 +72,7 @@ function stalls(status: GetStatusResponse, ends: ReadonlyMap<string, number>, no
   const gated = new Set(
     closed.flatMap((scope) => (scope?.$case === "account" ? [`${scope.value.engine}/${scope.value.account}`] : [])),
   );
-  const narrow = closed.some((scope) => scope?.$case === "agentId" || scope?.$case === "label");
+  const narrow = closed.some((scope) => NARROW.has(scope?.$case));
   const offers = status.executors.flatMap(({ draining, engines }) => (draining ? [] : engines));
 
   return [...new Set(status.depths.map(({ engine }) => engine))].flatMap((engine): Signal[] => {

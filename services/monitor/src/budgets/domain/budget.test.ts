@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { addCounts, countsOf, noCounts } from "../../usage/domain/counts.js";
 import { NO_ROW, type Run } from "../../usage/domain/run.js";
-import { type Budget, standingOf } from "./budget.js";
+import { type Budget, countersOf, type Holder, standingOf } from "./budget.js";
 
 describe("a budget in dollars", () => {
   const RUN: Run = {
@@ -36,4 +36,31 @@ describe("a budget in dollars", () => {
     const unknown = ["", "opus", "gpt-9", "claude-sonnet-4-5[1m]", "claude-sonnet-9"].map(model);
     assert.deepEqual(standing(...unknown, { tokens: undefined }, model("claude-opus-4-6")), [0.085, 6]);
   });
+});
+
+describe("a budget of", () => {
+  const ROW = { ...NO_ROW, agent: "a", engine: "e", account: "team", model: "m" };
+  const KINDS: Readonly<Record<string, { readonly holder: Holder; readonly others: readonly Partial<typeof ROW>[] }>> =
+    {
+      "a model": { holder: { kind: "model", model: "m" }, others: [{ model: "m-2" }, { model: "" }] },
+      "an engine": { holder: { kind: "engine", engine: "e" }, others: [{ engine: "f" }] },
+      "an account": {
+        holder: { kind: "account", engine: "e", account: "team" },
+        others: [{ account: "" }, { account: "team-2" }, { engine: "f" }],
+      },
+    };
+  for (const [whose, { holder, others }] of Object.entries(KINDS))
+    it(`${whose} counts its runs whoever made them, and no others`, () => {
+      const budget: Budget = {
+        ...{ name: "b", holder, unit: "usd", limit: 1, period: "day", timeZone: "UTC", action: "park", warnShares: [] },
+        ...{ who: "", changedMs: 0, countFromMs: 0, fromUsage: true },
+      };
+      const counts = (row: Partial<typeof ROW>): boolean => {
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the other members do not matter here
+        const run = { endTime: new Date(1), row: { ...ROW, ...row } } as Run;
+        return countersOf([budget], run).length === 1;
+      };
+      assert.ok([{}, { agent: "b" }].every(counts));
+      assert.ok(!others.some(counts), JSON.stringify(others.filter(counts)));
+    });
 });

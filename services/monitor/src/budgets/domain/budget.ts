@@ -1,13 +1,22 @@
 import type { Counts } from "../../usage/domain/counts.js";
 import { labelOf } from "../../usage/domain/labels.js";
 import type { Run } from "../../usage/domain/run.js";
+import { matches, type UsageFilter } from "../../usage/domain/usage-report.js";
 import { type Period, type PeriodKind, periodAt } from "./period.js";
 
-/** Whose usage a budget limits. A label is `key=value`. */
+/** Whose usage a budget limits. A label is `key=value`. The members beside `kind` are named as the dimensions of usage. */
 export type Holder =
   | { readonly kind: "everybody" }
   | { readonly kind: "agent"; readonly agent: string }
-  | { readonly kind: "label"; readonly label: string };
+  | { readonly kind: "label"; readonly label: string }
+  | { readonly kind: "model"; readonly model: string }
+  | { readonly kind: "engine"; readonly engine: string }
+  | { readonly kind: "account"; readonly engine: string; readonly account: string };
+
+/** The usage that a holder has. */
+export function usageOf({ kind: _kind, ...filter }: Holder): UsageFilter {
+  return filter;
+}
 
 /** A limit on what may be used in each period. */
 export interface BudgetTerms {
@@ -77,8 +86,8 @@ export function countersOf(budgets: readonly Budget[], run: Run): readonly strin
 }
 
 function holds(holder: Holder, { row, labels = {} }: Run): boolean {
-  if (holder.kind === "everybody") return true;
-  if (holder.kind === "agent") return holder.agent === row.agent;
+  // The row has only the labels by which usage is counted.
+  if (holder.kind !== "label") return matches(usageOf(holder), row);
   return Object.entries(labels).some(([key, value]) => `${key}=${value}` === holder.label);
 }
 

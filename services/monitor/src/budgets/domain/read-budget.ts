@@ -1,4 +1,4 @@
-import { type FieldViolation, invalidFields, isVisible } from "@ccsp/errors";
+import { type FieldViolation, invalidFields, isVisible, VISIBLE_RULE } from "@ccsp/errors";
 import { AGENT_ID } from "@ccsp/identity";
 import type { BudgetTerms, Holder } from "./budget.js";
 import { isTimeZone } from "./period.js";
@@ -8,23 +8,28 @@ const MOST_USD = 1e9;
 const MOST_SHARES = 10;
 const DEFAULT_SHARES = [0.8, 0.95];
 const NAME = /^[A-Za-z0-9._-]{1,64}$/;
+/** As the queue's settings and the specs of tasks allow them. */
+const ENGINE = /^[a-z0-9][a-z0-9-]{0,62}$/;
+const MOST_MODEL = 128;
 
 /** A budget as its caller describes it. What is undefined was not given, or is not known. */
 export type AskedBudget = Pick<BudgetTerms, "name" | "limit" | "timeZone" | "warnShares"> & {
-  readonly [F in "holder" | "unit" | "period" | "action"]: BudgetTerms[F] | undefined;
-};
+  readonly [F in "holder" | "unit" | "period"]: BudgetTerms[F] | undefined;
+} & { readonly action: BudgetTerms["action"] | "default" | undefined };
 
 /** Returns the budget to store. Throws INVALID_FIELD that names every wrong field. */
-export function readBudget({ holder, unit, period, action, ...asked }: AskedBudget): BudgetTerms {
+export function readBudget({ holder, unit, period, ...asked }: AskedBudget): BudgetTerms {
   const faults: FieldViolation[] = [];
   const need = (fits: boolean, field: string, description: string): void => {
     if (!fits) faults.push({ field: `budget.${field}`, description });
   };
   const { name, limit } = asked;
+  const ofAccount = holder?.kind === "account";
+  const action = asked.action === "default" ? (ofAccount ? "park" : "refuse") : asked.action;
   const timeZone = asked.timeZone || "UTC";
   const warnShares = asked.warnShares.length === 0 ? DEFAULT_SHARES : asked.warnShares;
   need(NAME.test(name), "name", "must be 1 to 64 of A-Z a-z 0-9 . _ -");
-  if (holder === undefined) need(false, "holder", "must be everybody, an agent, or a label as key=value");
+  if (holder === undefined) need(false, "holder", HOLDER_RULE);
   else checkHolder(holder, need);
   need(unit !== undefined, "unit", "must be USD, TOKENS or REQUESTS");
   need(limit > 0, "limit", "must be more than 0");
@@ -45,6 +50,7 @@ export function readBudget({ holder, unit, period, action, ...asked }: AskedBudg
   need(period !== undefined, "period", "must be HOUR, DAY or MONTH");
   need(isTimeZone(timeZone), "time_zone", "is not the IANA name of a time zone, such as Europe/Berlin");
   need(action !== undefined, "action", "must be REFUSE or PARK");
+  need(!ofAccount || action !== "refuse", "action", "must be PARK: the account of a task is known when it starts");
   const fit = warnShares.length <= MOST_SHARES && warnShares.every((share) => share > 0 && share < 1);
   need(fit, "warn_shares", `must be at most ${MOST_SHARES} numbers between 0 and 1`);
   if (faults.length > 0 || !holder || !unit || !period || !action) throw invalidFields(faults);
@@ -52,9 +58,24 @@ export function readBudget({ holder, unit, period, action, ...asked }: AskedBudg
   return { name, holder, unit, limit, period, timeZone, action, warnShares: shares };
 }
 
-/** The same rules as those of the labels of tasks. No task has another label. */
+const HOLDER_RULE =
+  "must be exactly one of everybody, an agent, a label as key=value, a model, an engine or an account";
+const ENGINE_RULE = "is not the name of an engine";
+
+/** The same rules as those of tasks, because no task has another label or model. */
 function checkHolder(holder: Holder, need: (fits: boolean, field: string, description: string) => void): void {
   if (holder.kind === "agent") need(AGENT_ID.test(holder.agent), "holder.agent_id", "is not an agent id");
+  if (holder.kind === "engine") need(ENGINE.test(holder.engine), "holder.engine", ENGINE_RULE);
+  if (holder.kind === "account") {
+    need(ENGINE.test(holder.engine), "holder.account.engine", ENGINE_RULE);
+    const rule = "is not the name of an account. If the login of the engine has no name, limit the engine";
+    need(AGENT_ID.test(holder.account), "holder.account.account", rule);
+  }
+  if (holder.kind === "model") {
+    const length = Array.from(holder.model).length;
+    need(length >= 1 && length <= MOST_MODEL, "holder.model", `must be 1 to ${MOST_MODEL} characters`);
+    need(isVisible(holder.model), "holder.model", VISIBLE_RULE);
+  }
   if (holder.kind !== "label") return;
   const [key = "", ...value] = holder.label.split("=");
   const fits = /^[a-z0-9._/-]{1,63}$/.test(key) && key !== "__proto__" && value.length > 0;

@@ -1,12 +1,12 @@
 import { addCounts, type Counts, noCounts } from "../../usage/domain/counts.js";
-import { type Row } from "../../usage/domain/run.js";
 import { bucketsOf, floor, matches, type UsageFilter } from "../../usage/domain/usage-report.js";
 import { HOUR_MS, KEPT_MS, MINUTE_MS, type UsageStore } from "../../usage/domain/usage-store.js";
-import type { Holder } from "./budget.js";
+import { type Holder, usageOf } from "./budget.js";
 
 /**
  * What a holder has used from `startMs` up to `endMs`, as far as usage knows it. `endMs` is a full minute of the last
- * 48 hours. The hour in which the time begins counts as a whole if its minutes are not kept any more.
+ * 48 hours. The hour in which the time begins counts as a whole if its minutes are not kept any more. Minutes know the
+ * name of an account and not its engine, so an account of this name of another engine counts in them too.
  */
 export async function usageBefore(
   store: Pick<UsageStore, "read" | "readMinutes">,
@@ -14,8 +14,7 @@ export async function usageBefore(
   { startMs, endMs, nowMs }: { readonly startMs: number; readonly endMs: number; readonly nowMs: number },
 ): Promise<Counts> {
   const sum = noCounts();
-  const filter = filterOf(holder);
-  const add = async (buckets: ReturnType<UsageStore["read"]>): Promise<void> => {
+  const add = async (filter: UsageFilter, buckets: ReturnType<UsageStore["read"]>): Promise<void> => {
     for await (const { rows } of buckets) {
       for (const { row, counts } of rows) if (matches(filter, row)) addCounts(sum, counts);
     }
@@ -30,17 +29,14 @@ export async function usageBefore(
     firstHour > lastHour
       ? minutes(startMs, endMs)
       : [...(areKept ? minutes(startMs, firstHour) : []), ...minutes(lastHour, endMs)];
-  await add(store.readMinutes(holder.kind === "label" ? "label" : "agent", edges));
+  const filter = usageOf(holder);
+  const dimension = holder.kind === "everybody" ? "agent" : holder.kind;
+  const ofMinutes = holder.kind === "account" ? { account: holder.account } : filter;
+  await add(ofMinutes, store.readMinutes(dimension, edges));
   if (firstHour < lastHour) {
     const { hours, days } = bucketsOf({ start: firstHour, end: lastHour }, nowMs);
-    await add(store.read("hour", hours));
-    await add(store.read("day", days));
+    await add(filter, store.read("hour", hours));
+    await add(filter, store.read("day", days));
   }
   return sum;
-}
-
-function filterOf(holder: Holder): UsageFilter {
-  if (holder.kind === "everybody") return {};
-  const row: Partial<Row> = holder.kind === "agent" ? { agent: holder.agent } : { label: holder.label };
-  return row;
 }

@@ -1,5 +1,5 @@
 import { heldBy, usedUp } from "../gates/budget-holds.js";
-import { isClosed, opensForNext } from "../gates/gates.js";
+import { type Gate, isClosed, opensForNext } from "../gates/gates.js";
 import { type BudgetScope, loginWords, type Scope, scopeName, scopeWords } from "../gates/scope.js";
 import { labelCap, type Order } from "../order/order.js";
 import { ANSWERING } from "../task/alarm.js";
@@ -55,6 +55,7 @@ const freeSlots = (executors: readonly ExecutorSlots[]): number =>
 
 const gatesBefore = ({ id, account }: ExecutorSlots, { engine }: Waiting): readonly Scope[] => [
   { kind: "account", engine, account },
+  { kind: "budget", of: { kind: "account", engine, account } },
   { kind: "executor", executor: id, engine },
 ];
 
@@ -65,6 +66,7 @@ function closedBy(scope: Scope, { gates, nowMs }: Standing): Blocker | undefined
   const gate = gates.get(scopeName(scope));
   if (gate === undefined) return undefined;
   const untilMs = opensForNext(gate, nowMs);
+  if (scope.kind === "budget") return budgetsOf(scope.of, gate, nowMs).at(0);
   if (isClosed(gate, nowMs)) {
     const what = scope.kind === "emergency" ? "an emergency stop is in force" : `${scopeWords(scope)} is paused`;
     return { kind: "GATE", message: `${what}, by ${gate.who}: ${gate.why}`, untilMs };
@@ -80,20 +82,25 @@ function gatesOf(task: Waiting, here: Standing, able: readonly ExecutorSlots[]):
     ...each({ kind: "emergency" }, { kind: "all" }, { kind: "engine", engine }),
     ...everyExecutorShut(task, here, able),
     ...each({ kind: "class", class: priority }, { kind: "agent", agent }, ...labels.map(labelScope)),
-    ...budgetsOf(task, here),
+    ...budgetScopes(task).flatMap((of) => budgetsOf(of, here.gates.get(scopeName({ kind: "budget", of })), here.nowMs)),
   ];
 }
 
-function budgetsOf({ agent, labels = [] }: Waiting, { gates, nowMs }: Standing): Blocker[] {
-  const scopes: readonly BudgetScope[] = [{ kind: "all" }, { kind: "agent", agent }, ...labels.map(labelScope)];
-  return scopes.flatMap((of) =>
-    heldBy(gates.get(scopeName({ kind: "budget", of })), nowMs).map((budget) => ({
-      kind: "BUDGET_EXHAUSTED" as const,
-      message: `of ${scopeWords(of)}: ${usedUp(budget)}`,
-      untilMs: budget.until,
-    })),
-  );
-}
+/** The scopes of budgets that hold a task at any executor. */
+const budgetScopes = ({ agent, engine, model, labels = [] }: Waiting): readonly BudgetScope[] => [
+  { kind: "all" },
+  { kind: "engine", engine },
+  { kind: "agent", agent },
+  ...labels.map(labelScope),
+  ...(model === undefined ? [] : [{ kind: "model", model } as const]),
+];
+
+const budgetsOf = (of: BudgetScope, gate: Gate | undefined, nowMs: number): Blocker[] =>
+  heldBy(gate, nowMs).map((budget) => ({
+    kind: "BUDGET_EXHAUSTED" as const,
+    message: `of ${scopeWords(of)}: ${usedUp(budget)}`,
+    untilMs: budget.until,
+  }));
 
 const labelScope = (label: string): BudgetScope => ({ kind: "label", label });
 
@@ -107,7 +114,8 @@ function everyExecutorShut(task: Waiting, here: Standing, able: readonly Executo
   const closed = [...shut.values()].flatMap((scope) => closedBy(scope, here) ?? []);
   const times = closed.flatMap(({ untilMs }) => untilMs ?? []);
   const message = closed.map((each) => each.message).join("; ");
-  return [{ kind: "GATE", message, untilMs: times.length === 0 ? undefined : Math.min(...times) }];
+  const kind = closed.every((each) => each.kind === "BUDGET_EXHAUSTED") ? "BUDGET_EXHAUSTED" : "GATE";
+  return [{ kind, message, untilMs: times.length === 0 ? undefined : Math.min(...times) }];
 }
 
 function timesOf({ state, ready, error }: Waiting): Blocker[] {

@@ -4,7 +4,7 @@ import type { RunTime } from "./run-times.js";
 
 /** A waiting task, or a task that is not submitted yet and could wait. */
 export type Waiting = Pick<Task, "id" | "agent" | "engine" | "class" | "state" | "created"> &
-  Partial<Pick<Task, "since" | "labels" | "pin" | "pinMs" | "ready" | "error">>;
+  Partial<Pick<Task, "since" | "labels" | "model" | "pin" | "pinMs" | "ready" | "error">>;
 
 /** The state of a task's own shard, as a claim counts it there. Times are ms since 1970. */
 export interface Standing {

@@ -5,11 +5,11 @@ import type { Move } from "../task/move.js";
 import type { Task } from "../task/task.js";
 import type { BlockedStore, GateReads } from "./gate-store.js";
 import { isClosed } from "./gates.js";
-import { readScope, scopeName } from "./scope.js";
+import { isBudgetScope, readScope, scopeName } from "./scope.js";
 
 /**
  * Returns blocked tasks to their waiting lines: as many as the cap of their label allows, or all when the gate of the
- * label has opened. A claim that finds one too many blocks it again. A task whose prompt is lost cannot run, and ends.
+ * label or model has opened. A claim that finds one too many blocks it again. A task whose prompt is lost cannot run, and ends.
  */
 export async function returnBlocked(
   store: GateReads & BlockedStore & Clock,
@@ -21,7 +21,8 @@ export async function returnBlocked(
     // The alarm of a task ends it when it expires.
     if (reason === "late" || isClosed(gates.get(reason), nowMs)) return 0;
     const scope = readScope(reason);
-    if (scope.kind === "label" && isClosed(gates.get(scopeName({ kind: "budget", of: scope })), nowMs)) return 0;
+    const isHeld = isBudgetScope(scope) && isClosed(gates.get(scopeName({ kind: "budget", of: scope })), nowMs);
+    if (isHeld) return 0;
     const cap = scope.kind === "label" ? labelCap(order, scope.label) : undefined;
     return cap === undefined ? Number.POSITIVE_INFINITY : Math.max(0, cap - running);
   });

@@ -14,6 +14,10 @@ const STORED: Readonly<Record<string, Scope>> = {
   "budget/all": { kind: "budget", of: { kind: "all" } },
   "budget/agent/alice": { kind: "budget", of: { kind: "agent", agent: "alice" } },
   "budget/label/repo=a%2Fb": { kind: "budget", of: { kind: "label", label: "repo=a%2Fb" } },
+  "model/a%2Fb%201": { kind: "model", model: "a%2Fb%201" },
+  "budget/model/m": { kind: "budget", of: { kind: "model", model: "m" } },
+  "budget/engine/e": { kind: "budget", of: { kind: "engine", engine: "e" } },
+  "budget/account/e/team": { kind: "budget", of: { kind: "account", engine: "e", account: "team" } },
   "executor/ex-1/claude-code": { kind: "executor", executor: "ex-1", engine: "claude-code" },
 };
 
@@ -32,12 +36,12 @@ describe("a scope", () => {
       "class/later",
       "account/claude-code",
       "engine/a/b",
-      "budget/engine/a",
+      "budget/class/high",
       "",
     ]) {
       assert.deepEqual(readScope(name), { kind: "unknown", name });
     }
-    const kinds = ["all", "class", "engine", "agent", "label", "account", "executor", "emergency", "budget"];
+    const kinds = ["all", "class", "engine", "agent", "label", "account", "executor", "model", "emergency", "budget"];
     const parts = fc.array(fc.constantFrom("a", "", "=", "high", "%", "\n", ...kinds), { maxLength: 4 });
     const names = fc.tuple(fc.constantFrom(...kinds), parts).map(([kind, rest]) => [kind, ...rest].join("/"));
     fc.assert(fc.property(names, (name) => scopeName(readScope(name)) === name));

@@ -12,6 +12,8 @@ export type Scope =
   /** `label` has the form of `labelName`. */
   | { readonly kind: "label"; readonly label: string }
   | { readonly kind: "account"; readonly engine: string; readonly account: string }
+  /** The tasks that ask for this model. `model` has the form of `labelName`. Only budgets close it. */
+  | { readonly kind: "model"; readonly model: string }
   /** Only CCSP closes this one: the executor cannot start the engine. */
   | { readonly kind: "executor"; readonly executor: string; readonly engine: string }
   /** The budgets of this holder that are used up; see `setBudgetHolds`. */
@@ -23,7 +25,16 @@ export type Scope =
 export type BudgetScope =
   | { readonly kind: "all" }
   | { readonly kind: "agent"; readonly agent: string }
-  | { readonly kind: "label"; readonly label: string };
+  | { readonly kind: "label"; readonly label: string }
+  | { readonly kind: "model"; readonly model: string }
+  | { readonly kind: "engine"; readonly engine: string }
+  | { readonly kind: "account"; readonly engine: string; readonly account: string };
+
+const OF_BUDGETS: ReadonlySet<Scope["kind"]> = new Set<BudgetScope["kind"]>([
+  ...(["all", "agent", "label", "model", "engine", "account"] as const),
+]);
+export const isBudgetScope = (scope: Scope | undefined): scope is BudgetScope =>
+  scope !== undefined && OF_BUDGETS.has(scope.kind);
 
 const BUDGET = "budget/";
 
@@ -43,6 +54,8 @@ export function scopeName(scope: Scope): string {
       return `agent/${scope.agent}`;
     case "label":
       return `label/${scope.label}`;
+    case "model":
+      return `model/${scope.model}`;
     case "account":
       return `account/${scope.engine}/${scope.account}`;
     case "executor":
@@ -60,7 +73,7 @@ export function readScope(name: string): Scope {
   if (name === "all" || name === "emergency") return { kind: name };
   if (name.startsWith(BUDGET)) {
     const of = readScope(name.slice(BUDGET.length));
-    if (of.kind === "all" || of.kind === "agent" || of.kind === "label") return { kind: "budget", of };
+    if (isBudgetScope(of)) return { kind: "budget", of };
   }
   const [, kind, first = "", second] = /^([a-z]+)\/([^/]*)(?:\/(.*))?$/s.exec(name) ?? [];
   if (second !== undefined) {
@@ -73,6 +86,7 @@ export function readScope(name: string): Scope {
   if (kind === "engine") return { kind, engine: first };
   if (kind === "agent") return { kind, agent: first };
   if (kind === "label") return { kind, label: first };
+  if (kind === "model") return { kind, model: first };
   return { kind: "unknown", name };
 }
 
@@ -83,6 +97,8 @@ export function scopeWords(scope: Scope): string {
       return "everything";
     case "label":
       return `label ${labelOf(scope.label).join("=")}`;
+    case "model":
+      return `model ${labelOf(scope.model)[0]}`;
     case "account":
       return loginWords(scope);
     case "executor":

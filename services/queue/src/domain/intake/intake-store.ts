@@ -17,7 +17,10 @@ export interface IntakeStore {
 /** The members of the record of a new task, and the data that is stored apart from the record. */
 export interface NewTask
   extends Place,
-    Pick<Task, "agent" | "class" | "max" | "spec" | "trace" | "parent" | "follows" | "labels" | "retry" | "cacheKey"> {
+    Pick<
+      Task,
+      "agent" | "class" | "max" | "spec" | "trace" | "parent" | "follows" | "labels" | "model" | "retry" | "cacheKey"
+    > {
   readonly prompts: Uint8Array;
   /** Absent when the call has no request id, so a repeat of it is not recognised. */
   readonly request?: {

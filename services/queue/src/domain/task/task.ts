@@ -86,10 +86,12 @@ export interface Task {
   readonly nextPinMs?: number;
   /** In the form of `labelName`. */
   readonly labels?: readonly string[];
+  /** The model that it asks for, in the form of `labelName`. Absent: it asks for none, or 0.3.0 accepted it. */
+  readonly model?: string;
   readonly retry?: TaskRetry;
-  /** Why a QUEUED task is not in a waiting line: the scope of a label, `late` or `broken`. */
+  /** Why a QUEUED task is not in a waiting line: the scope of a label or of its model, `late` or `broken`. */
   readonly blocked?: string;
-  /** When its turn had come last and something of its labels kept it from starting, by what that was. */
+  /** When its turn had come last and something of its labels or model kept it from starting, by what that was. */
   readonly deferred?: Readonly<Partial<Record<"GATE" | "BUDGET_EXHAUSTED" | "CAP", number>>>;
   /** The encoded `TaskSpec` without the prompts. The domain does not read it. */
   readonly spec: string;

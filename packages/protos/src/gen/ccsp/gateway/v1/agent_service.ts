@@ -3012,8 +3012,8 @@ export const AgentServiceService = {
     responseDeserialize: (value: Buffer): GetMyForecastResponse => GetMyForecastResponse.decode(value),
   },
   /**
-   * Returns the budgets that the agent itself holds, and where each stands. Budgets of labels and of everybody are not
-   * among them.
+   * Returns the budgets that the agent itself holds, and where each stands. Budgets of labels, models, engines,
+   * accounts and of everybody are not among them: they count the usage of other agents too.
    *
    * Errors:
    * - UNAVAILABLE `DEPENDENCY_UNAVAILABLE`: the monitor does not answer.
@@ -3189,8 +3189,8 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
    */
   getMyForecast: handleUnaryCall<GetMyForecastRequest, GetMyForecastResponse>;
   /**
-   * Returns the budgets that the agent itself holds, and where each stands. Budgets of labels and of everybody are not
-   * among them.
+   * Returns the budgets that the agent itself holds, and where each stands. Budgets of labels, models, engines,
+   * accounts and of everybody are not among them: they count the usage of other agents too.
    *
    * Errors:
    * - UNAVAILABLE `DEPENDENCY_UNAVAILABLE`: the monitor does not answer.

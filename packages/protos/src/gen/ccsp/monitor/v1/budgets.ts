@@ -35,7 +35,7 @@ export interface DeleteBudgetResponse {
 
 /** Request for `ListBudgets`. */
 export interface ListBudgetsRequest {
-  /** Only budgets that this agent holds. Empty means all budgets. */
+  /** Only budgets whose holder is this agent. Empty means all budgets. */
   agentId: string;
 }
 

@@ -688,6 +688,9 @@ export interface GateScope {
     | //
     /** All tasks, because of an emergency stop. Only EmergencyStop closes this gate. */
     { $case: "emergency"; value: boolean }
+    | //
+    /** The tasks whose `TaskSpec.model` is this name. Only budgets close this gate. */
+    { $case: "model"; value: string }
     | undefined;
 }
 
@@ -732,7 +735,7 @@ export interface Gate {
 export interface BudgetHold {
   /** Name of the budget: 1-64 of A-Z a-z 0-9 . _ - */
   budget: string;
-  /** The tasks that it holds: `all`, `agent_id` or `label`. */
+  /** The tasks that it holds: any scope but `priority` and `emergency`. */
   scope:
     | GateScope
     | undefined;
@@ -1019,8 +1022,16 @@ export interface ResumeQueueResponse {
 
 /** Request for `SetBudgetHolds`. */
 export interface SetBudgetHoldsRequest {
-  /** All budgets that are used up. At most 1,000. Those whose end time has passed are ignored. */
+  /**
+   * All budgets that are used up. Those whose end time has passed are ignored. At most 1,000 together with
+   * `later_holds`.
+   */
   holds: BudgetHold[];
+  /**
+   * Those of them whose scope is `model`, `engine` or `account`. 0.3.0 would refuse the whole set for such a scope. It
+   * does not know this field, so it enforces the others.
+   */
+  laterHolds: BudgetHold[];
 }
 
 /** Response for `SetBudgetHolds`. */
@@ -5434,6 +5445,9 @@ export const GateScope: MessageFns<GateScope> = {
       case "emergency":
         writer.uint32(56).bool(message.scope.value);
         break;
+      case "model":
+        writer.uint32(66).string(message.scope.value);
+        break;
     }
     return writer;
   },
@@ -5507,6 +5521,14 @@ export const GateScope: MessageFns<GateScope> = {
             message.scope = { $case: "emergency", value: reader.bool() };
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.scope = { $case: "model", value: reader.string() };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5564,6 +5586,12 @@ export const GateScope: MessageFns<GateScope> = {
       case "emergency": {
         if (object.scope?.value !== undefined && object.scope?.value !== null) {
           message.scope = { $case: "emergency", value: object.scope.value };
+        }
+        break;
+      }
+      case "model": {
+        if (object.scope?.value !== undefined && object.scope?.value !== null) {
+          message.scope = { $case: "model", value: object.scope.value };
         }
         break;
       }
@@ -7748,13 +7776,16 @@ export const ResumeQueueResponse: MessageFns<ResumeQueueResponse> = {
 };
 
 function createBaseSetBudgetHoldsRequest(): SetBudgetHoldsRequest {
-  return { holds: [] };
+  return { holds: [], laterHolds: [] };
 }
 
 export const SetBudgetHoldsRequest: MessageFns<SetBudgetHoldsRequest> = {
   encode(message: SetBudgetHoldsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.holds) {
       BudgetHold.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.laterHolds) {
+      BudgetHold.encode(v!, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -7780,6 +7811,14 @@ export const SetBudgetHoldsRequest: MessageFns<SetBudgetHoldsRequest> = {
             message.holds.push(BudgetHold.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.laterHolds.push(BudgetHold.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7798,6 +7837,7 @@ export const SetBudgetHoldsRequest: MessageFns<SetBudgetHoldsRequest> = {
   fromPartial(object: DeepPartial<SetBudgetHoldsRequest>): SetBudgetHoldsRequest {
     const message = createBaseSetBudgetHoldsRequest();
     message.holds = object.holds?.map((e) => BudgetHold.fromPartial(e)) || [];
+    message.laterHolds = object.laterHolds?.map((e) => BudgetHold.fromPartial(e)) || [];
     return message;
   },
 };
@@ -9908,7 +9948,7 @@ export const QueueServiceService = {
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: there are more than 1,000 holds, or one has no name, no scope or no end time, or
-   *   a scope that is not `all`, the `agent_id` of an agent or a `label`.
+   *   a scope that no budget can have, or refuses new tasks of an account.
    */
   setBudgetHolds: {
     path: "/ccsp.queue.v1.QueueService/SetBudgetHolds" as const,
@@ -10374,7 +10414,7 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: there are more than 1,000 holds, or one has no name, no scope or no end time, or
-   *   a scope that is not `all`, the `agent_id` of an agent or a `label`.
+   *   a scope that no budget can have, or refuses new tasks of an account.
    */
   setBudgetHolds: handleUnaryCall<SetBudgetHoldsRequest, SetBudgetHoldsResponse>;
   /**

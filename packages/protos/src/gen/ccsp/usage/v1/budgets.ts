@@ -38,16 +38,32 @@ export enum BudgetPeriod {
 
 /** What the queue does when a budget is used up, until the period ends. In both cases no waiting task starts. */
 export enum BudgetAction {
-  /** UNSPECIFIED - Means refuse. */
+  /** UNSPECIFIED - Means refuse, and park for the budget of an account. */
   UNSPECIFIED = 0,
-  /** REFUSE - New tasks are refused with `BUDGET_EXHAUSTED`. */
+  /**
+   * REFUSE - New tasks are refused with `BUDGET_EXHAUSTED`. Not for the budget of an account: which account runs a task is known
+   * only when the task starts.
+   */
   REFUSE = 1,
   /** PARK - New tasks are accepted, and wait. */
   PARK = 2,
   UNRECOGNIZED = -1,
 }
 
-/** Whose usage a budget limits. */
+/** A login of an engine. See `EngineOffer.account`. */
+export interface BudgetAccount {
+  /** Name of the engine. */
+  engine: string;
+  /** Name of the account, not empty. An engine whose only login has no name has a budget of the engine. */
+  account: string;
+}
+
+/**
+ * Whose usage a budget limits.
+ *
+ * 0.3.0 does not know `model`, `engine` and `account`. Beside a newer release, its monitor leaves such a budget out: it
+ * does not count, list or enforce it. Its gateway and clients show the budget without a holder, and refuse to make one.
+ */
 export interface BudgetHolder {
   /** Exactly one of these. */
   holder:
@@ -60,6 +76,20 @@ export interface BudgetHolder {
     | //
     /** The usage of all tasks with this label, written as `key=value`. */
     { $case: "label"; value: string }
+    | //
+    /**
+     * The runs that this model answered, and runs that ended before the engine named its model and that asked for this
+     * name: 1-128 visible characters. It holds the tasks whose `TaskSpec.model` is this name. A task without a model,
+     * or with another name of the model, such as an alias, is not held, because the model that answers is known only at
+     * the end.
+     */
+    { $case: "model"; value: string }
+    | //
+    /** The usage of all tasks of this engine. */
+    { $case: "engine"; value: string }
+    | //
+    /** The usage with this account of an engine. It holds tasks of the engine while no other account may start them. */
+    { $case: "account"; value: BudgetAccount }
     | undefined;
 }
 
@@ -123,6 +153,73 @@ export interface BudgetStanding {
   exhaustTime: Date | undefined;
 }
 
+function createBaseBudgetAccount(): BudgetAccount {
+  return { engine: "", account: "" };
+}
+
+export const BudgetAccount: MessageFns<BudgetAccount> = {
+  encode(message: BudgetAccount, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.engine !== "") {
+      writer.uint32(10).string(message.engine);
+    }
+    if (message.account !== "") {
+      writer.uint32(18).string(message.account);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BudgetAccount {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBudgetAccount();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.engine = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.account = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BudgetAccount>): BudgetAccount {
+    return BudgetAccount.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BudgetAccount>): BudgetAccount {
+    const message = createBaseBudgetAccount();
+    message.engine = object.engine ?? "";
+    message.account = object.account ?? "";
+    return message;
+  },
+};
+
 function createBaseBudgetHolder(): BudgetHolder {
   return { holder: undefined };
 }
@@ -138,6 +235,15 @@ export const BudgetHolder: MessageFns<BudgetHolder> = {
         break;
       case "label":
         writer.uint32(26).string(message.holder.value);
+        break;
+      case "model":
+        writer.uint32(34).string(message.holder.value);
+        break;
+      case "engine":
+        writer.uint32(42).string(message.holder.value);
+        break;
+      case "account":
+        BudgetAccount.encode(message.holder.value, writer.uint32(50).fork()).join();
         break;
     }
     return writer;
@@ -180,6 +286,30 @@ export const BudgetHolder: MessageFns<BudgetHolder> = {
             message.holder = { $case: "label", value: reader.string() };
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.holder = { $case: "model", value: reader.string() };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.holder = { $case: "engine", value: reader.string() };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.holder = { $case: "account", value: BudgetAccount.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -213,6 +343,24 @@ export const BudgetHolder: MessageFns<BudgetHolder> = {
       case "label": {
         if (object.holder?.value !== undefined && object.holder?.value !== null) {
           message.holder = { $case: "label", value: object.holder.value };
+        }
+        break;
+      }
+      case "model": {
+        if (object.holder?.value !== undefined && object.holder?.value !== null) {
+          message.holder = { $case: "model", value: object.holder.value };
+        }
+        break;
+      }
+      case "engine": {
+        if (object.holder?.value !== undefined && object.holder?.value !== null) {
+          message.holder = { $case: "engine", value: object.holder.value };
+        }
+        break;
+      }
+      case "account": {
+        if (object.holder?.value !== undefined && object.holder?.value !== null) {
+          message.holder = { $case: "account", value: BudgetAccount.fromPartial(object.holder.value) };
         }
         break;
       }
