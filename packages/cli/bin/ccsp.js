@@ -18,6 +18,8 @@ if (major < 22 || (major === 22 && minor < 15)) {
   module.enableCompileCache(fileURLToPath(at("../../../node_modules/.cache/ccsp")));
   await import(main.href);
 } else {
-  process.stderr.write("ccsp: this is not built yet: run `make build` in the repository, or `npx tsc -b packages/cli`\n");
+  process.stderr.write(
+    "ccsp: this is not built yet: run `make build` in the repository, or `npx tsc -b packages/cli`\n",
+  );
   process.exitCode = 1;
 }
