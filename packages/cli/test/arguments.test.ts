@@ -99,6 +99,8 @@ describe("ccsp's arguments", () => {
     ["a class with a slip", "run x --priority urgnt", /low\.\n\(Did you mean urgent\?\)\n/],
     ["a class with a slip as an argument", "clear hgh", /low\.\n\(Did you mean high\?\)\n/],
     ["a command with a slip below one that does something itself", "usage forcast", /\n\(Did you mean forecast\?\)\n/],
+    ["attempts without an export", "usage --by attempt", /--by attempt stands alone, and needs --export/],
+    ["attempts by agent", "usage --export csv --by attempt,agent", /--by attempt stands alone, and needs --export/],
     ["no slots at all", "executor slots executor-1 claude-code 0", /`ccsp executor drain` stops the executor/],
     ["an unknown option", "list --al", /unknown option '--al'/],
     ["an unknown priority", "submit x --priority soon", /Allowed choices are urgent, high, normal, low/],

@@ -307,6 +307,12 @@ describe("The output of ccsp", () => {
     });
   }
 
+  it("of an export by attempt is what the service writes, asked with a step that earlier releases refuse", async () => {
+    const { stdout } = await run("usage --export csv --by attempt");
+    assert.match(stdout, /^end_time,agent,step 0\r\n/);
+    assert.match((await run("usage --export csv")).stdout, /^start_time,agent\r\n/);
+  });
+
   it("is the same with --json, which excludes the other formats", async () => {
     assert.deepEqual(await jsonOf("get TASK --json"), await jsonOf("get TASK -o json"));
     assert.deepEqual(await jsonOf("get TASK --json --output=json"), await jsonOf("get TASK -ojson"));

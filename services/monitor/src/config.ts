@@ -26,6 +26,8 @@ export interface MonitorConfig {
   readonly usageLabels: readonly string[];
   /** The most rows of a bucket of usage. */
   readonly usageRows: number;
+  /** For how many days each counted attempt is kept. 0: none is. */
+  readonly ledgerDays: number;
   /** When an instance without heartbeats is late, and when it is gone. */
   readonly patience: Patience;
   readonly objectives: readonly Objective[];
@@ -54,6 +56,15 @@ export function define(settings: Settings): MonitorConfig {
       "CCSP_MONITOR_USAGE_ROWS",
       "most combinations of agent, engine, account, model, class and label that an hour or a day counts apart",
       { default: 1_000, min: 10, max: 100_000 },
+    ),
+    ledgerDays: settings.integer(
+      "CCSP_MONITOR_LEDGER_DAYS",
+      "days for which each counted attempt is kept by itself; 0: none is",
+      {
+        default: 90,
+        min: 0,
+        max: 731,
+      },
     ),
     patience: fleetSettings(settings),
     objectives: objectiveSettings(settings),

@@ -1,4 +1,4 @@
-import { Dimension, ExportFormat, UsageFilter } from "@ccsp/protos/ccsp/usage/v1/usage.js";
+import { Dimension, ExportDetail, ExportFormat, UsageFilter } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { wordsOf } from "@ccsp/protos/words.js";
 import { Command, Option } from "commander";
@@ -15,7 +15,7 @@ import { BY, type By, gapWords, nameOf, sparklinesOf, usageColumns } from "../ta
 import { usageForecastCommand, usageWindowsCommand } from "./usage-ahead.js";
 
 interface UsageOptions extends ConnectionOptions {
-  readonly by?: readonly By[];
+  readonly by?: readonly (By | "attempt")[];
   readonly since: Date;
   readonly until?: Date;
   readonly agent?: string;
@@ -41,8 +41,8 @@ export function usageCommand(io: Io): Command {
     .addOption(
       new Option(
         "--by <what>",
-        `group by ${Object.keys(BY).join(", ")}, several with commas (default: agent, model)`,
-      ).argParser(oneOf(namesOfBy())),
+        `group by ${Object.keys(BY).join(", ")}, several with commas (default: agent, model); with --export, attempt prints each attempt`,
+      ).argParser(oneOf([...namesOfBy(), "attempt"] as const)),
     )
     .addOption(
       new Option("--since <time>", "from this time on, such as 2026-01-31T09:00Z, or 7d for seven days ago")
@@ -68,6 +68,7 @@ Examples:
   ccsp usage --by label --since 30d
   ccsp usage --by class --by engine --agent ci
   ccsp usage --since 90d --export csv > usage.csv
+  ccsp usage --since 7d --export csv --by attempt > attempts.csv
   ccsp usage -o json | jq .rows`,
     )
     .addCommand(usageWindowsCommand(io))
@@ -75,6 +76,8 @@ Examples:
     .action(async (options: UsageOptions) => {
       if (options.until && options.until <= options.since)
         throw new CliError(EXIT.usage, "--until must be after --since");
+      if (options.by?.includes("attempt") && (!options.export || options.by.length > 1))
+        throw new CliError(EXIT.usage, "--by attempt stands alone, and needs --export");
       await atGateway(io, options, (gateway) =>
         options.export ? exportUsage(io, options, gateway) : showUsage(io, options, gateway),
       );
@@ -82,7 +85,7 @@ Examples:
 }
 
 async function showUsage(io: Io, options: UsageOptions, gateway: Operator): Promise<void> {
-  const by = options.by ?? (["agent", "model"] as const);
+  const by = options.by?.filter((each) => each !== "attempt") ?? (["agent", "model"] as const);
   const groupBy = by.map((each) => DIMENSION[each]);
   const range = rangeOf(options);
   const usage = await gateway.getUsage({ ...range, groupBy, filter: filterOf(options) });
@@ -105,8 +108,12 @@ async function showUsage(io: Io, options: UsageOptions, gateway: Operator): Prom
 
 async function exportUsage(io: Io, options: UsageOptions, gateway: Operator): Promise<void> {
   const format = options.export === "csv" ? ExportFormat.CSV : ExportFormat.JSON_LINES;
-  const step = toDuration(stepOf(options));
-  const request = { ...rangeOf(options), step, filter: filterOf(options), format };
+  const byAttempt = options.by?.includes("attempt") ?? false;
+  // A monitor of an earlier release does not know the detail. It refuses this step, and would else answer with sums.
+  const rows = byAttempt
+    ? { detail: ExportDetail.ATTEMPTS, step: toDuration(0) }
+    : { detail: ExportDetail.SUMS, step: toDuration(stepOf(options)) };
+  const request = { ...rangeOf(options), ...rows, filter: filterOf(options), format };
   for await (const { lines } of gateway.exportUsage(request, { timeoutMs: EXPORT_MS })) await writeText(io, lines);
 }
 

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { invalidFields, Refusal } from "@ccsp/errors";
+import { type FieldViolation, invalidFields, Refusal } from "@ccsp/errors";
 import type { Handlers } from "@ccsp/grpc-kit";
 import {
   type MonitorServiceService,
@@ -8,10 +8,11 @@ import {
   UsageRecordState,
 } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { ExportFormat, Outcome } from "@ccsp/protos/ccsp/usage/v1/usage.js";
+import { ExportDetail, ExportFormat, Outcome } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { wordOf, wordsOf } from "@ccsp/protos/words.js";
 import { reportAgents } from "./domain/agent-stats.js";
+import { exportAttempts } from "./domain/export-attempts.js";
 import { exportUsage } from "./domain/export-usage.js";
 import type { Gap } from "./domain/gap.js";
 import { type ClaimStore, type OutsideWork, type RecordOutcome, recordWork } from "./domain/record-usage.js";
@@ -28,6 +29,8 @@ export interface UsageHandlerOptions {
   /** Returns the known gaps that overlap this time. */
   readonly gapsIn: (startMs: number, endMs: number) => Promise<readonly Gap[]>;
   readonly allowedLabels: readonly string[];
+  /** For how many days each counted attempt is kept. 0: none is. */
+  readonly ledgerDays: number;
 }
 
 export type UsageHandlers = Pick<
@@ -35,7 +38,13 @@ export type UsageHandlers = Pick<
   "getUsage" | "getAgentStats" | "getTimeSeries" | "exportUsage" | "recordUsage"
 >;
 
-export function usageHandlers({ store, claims, gapsIn, allowedLabels }: UsageHandlerOptions): UsageHandlers {
+export function usageHandlers({
+  store,
+  claims,
+  gapsIn,
+  allowedLabels,
+  ledgerDays,
+}: UsageHandlerOptions): UsageHandlers {
   return {
     getUsage: async ({ agentId, startTime, endTime, groupBy, filter }) => {
       const query = { start: startTime, end: endTime, groupBy: groupingOf(groupBy, ["agent", "model"]) };
@@ -71,20 +80,19 @@ export function usageHandlers({ store, claims, gapsIn, allowedLabels }: UsageHan
       return { ...seriesMessage(found), gaps: gaps.map(gapMessage) };
     },
 
-    exportUsage: async function* ({ startTime, endTime, step, filter, format }) {
-      const stepMs = step === undefined ? HOUR_MS : durationMs(step);
-      if (stepMs !== HOUR_MS && stepMs !== DAY_MS)
-        throw invalidFields([{ field: "step", description: "must be one hour or one day" }]);
+    exportUsage: async function* ({ startTime, endTime, step, filter, format, detail }) {
       const known = format === ExportFormat.UNSPECIFIED ? "csv" : wordOf(FORMATS, format);
       if (known === undefined) throw invalidFields([{ field: "format", description: "is not a known format" }]);
-      const query = {
-        start: startTime,
-        end: endTime,
-        stepMs,
-        filter: filterOf(filter),
-        format: known,
-      };
-      for await (const lines of exportUsage(store, query, new Date())) yield { lines };
+      const query = { start: startTime, end: endTime, filter: filterOf(filter), format: known };
+      const stepMs = step && durationMs(step);
+      if (isByAttempt(detail, stepMs, ledgerDays)) {
+        for await (const lines of exportAttempts(store, query, new Date())) yield { lines };
+        return;
+      }
+      if (stepMs !== undefined && stepMs !== HOUR_MS && stepMs !== DAY_MS)
+        throw invalidFields([{ field: "step", description: "must be one hour or one day" }]);
+      for await (const lines of exportUsage(store, { ...query, stepMs: stepMs ?? HOUR_MS }, new Date()))
+        yield { lines };
     },
 
     recordUsage: async ({ records, ...single }) => {
@@ -101,6 +109,18 @@ export function usageHandlers({ store, claims, gapsIn, allowedLabels }: UsageHan
       return { counted: outcomes.includes("counted"), states: isList ? outcomes.map((each) => STATES[each]) : [] };
     },
   };
+}
+
+/** Whether the rows of an export are attempts. Throws a Refusal when that is asked for and cannot be. */
+function isByAttempt(detail: ExportDetail, stepMs: number | undefined, ledgerDays: number): boolean {
+  if (detail === ExportDetail.UNSPECIFIED || detail === ExportDetail.SUMS) return false;
+  const faults: FieldViolation[] = [];
+  if (detail !== ExportDetail.ATTEMPTS) faults.push({ field: "detail", description: "is not a known detail" });
+  else if (ledgerDays === 0)
+    faults.push({ field: "detail", description: "this monitor keeps no attempts: CCSP_MONITOR_LEDGER_DAYS is 0" });
+  if (stepMs !== undefined && stepMs !== 0) faults.push({ field: "step", description: "must be absent for attempts" });
+  if (faults.length > 0) throw invalidFields(faults);
+  return true;
 }
 
 /** Compares, and does not encode: a time that no Date can hold has no bytes. */

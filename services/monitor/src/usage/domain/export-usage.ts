@@ -1,9 +1,8 @@
 import { COUNTERS } from "./counts.js";
+import { type ExportFormat, headOf, lineOf } from "./export-lines.js";
 import { DIMENSIONS } from "./run.js";
 import { bucketsOf, checkedRange, createSums, floor, type Range, type UsageFilter } from "./usage-report.js";
-import { type CountedRow, DAY_MS, HOUR_MS, type UsageStore } from "./usage-store.js";
-
-export type ExportFormat = "csv" | "json-lines";
+import { DAY_MS, HOUR_MS, type UsageStore } from "./usage-store.js";
 
 export interface ExportQuery extends Range {
   /** One hour or one day. */
@@ -40,27 +39,15 @@ export async function* exportUsage(store: UsageStore, query: ExportQuery, now: D
   const range = checkedRange(query, now, DAY_MS);
   const grain = query.stepMs === HOUR_MS ? "hour" : "day";
   const { start, end } = bucketsOf(range, now.getTime());
-  if (query.format === "csv") yield `${COLUMNS.join(",")}\r\n`;
+  if (query.format === "csv") yield headOf(COLUMNS, query.format);
   for (let at = floor(start, query.stepMs); at < end; at += query.stepMs) {
     const sums = createSums({ groupBy: DIMENSIONS, filter: query.filter });
     for await (const { rows } of store.read(grain, [at])) sums.add(rows);
-    const lines = sums.sorted().map((row) => lineOf(new Date(at).toISOString(), row, query.format));
+    const time = new Date(at).toISOString();
+    const lines = sums.sorted().map(({ row, counts }) => {
+      const values = [...DIMENSIONS.map((dimension) => row[dimension]), ...COUNTERS.map((name) => counts[name])];
+      return lineOf(COLUMNS, [time, ...values], query.format);
+    });
     if (lines.length > 0) yield lines.join("");
   }
-}
-
-function lineOf(time: string, { row, counts }: CountedRow, format: ExportFormat): string {
-  const texts = DIMENSIONS.map((dimension) => row[dimension]);
-  const numbers = COUNTERS.map((name) => counts[name]);
-  if (format === "csv") return `${[time, ...texts.map(csvText), ...numbers].join(",")}\r\n`;
-  const values = [time, ...texts, ...numbers];
-  return `${JSON.stringify(Object.fromEntries(COLUMNS.map((name, at) => [name, values[at]])))}\n`;
-}
-
-/** A spreadsheet runs a text that begins with one of these as a formula, and agents choose some of the texts. */
-const FORMULA = /^[=+\-@\t\r]/;
-
-function csvText(text: string): string {
-  const safe = FORMULA.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

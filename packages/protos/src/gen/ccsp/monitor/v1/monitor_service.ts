@@ -8,7 +8,15 @@ import { Duration } from "../../../google/protobuf/duration.js";
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
 import { DoubleValue } from "../../../google/protobuf/wrappers.js";
 import { Priority, Usage } from "../../task/v1/task.js";
-import { Dimension, ExportFormat, Outcome, UsageFilter, UsageGap, UsageRow } from "../../usage/v1/usage.js";
+import {
+  Dimension,
+  ExportDetail,
+  ExportFormat,
+  Outcome,
+  UsageFilter,
+  UsageGap,
+  UsageRow,
+} from "../../usage/v1/usage.js";
 import { GetAdaptationRequest, GetAdaptationResponse } from "./adaptation.js";
 import {
   DeleteAlertRuleRequest,
@@ -208,7 +216,10 @@ export interface ExportUsageRequest {
   endTime:
     | Date
     | undefined;
-  /** One hour or one day. Absent means one hour. */
+  /**
+   * One hour or one day. Absent means one hour. For attempts, it must be absent or 0: a release that does not know
+   * `detail` refuses 0, and answers with sums if it is absent.
+   */
   step:
     | Duration
     | undefined;
@@ -218,6 +229,8 @@ export interface ExportUsageRequest {
     | undefined;
   /** Format of the text. */
   format: ExportFormat;
+  /** What a row is. Unspecified means sums. */
+  detail: ExportDetail;
 }
 
 /** Part of an export. */
@@ -1103,7 +1116,7 @@ export const UsagePoint: MessageFns<UsagePoint> = {
 };
 
 function createBaseExportUsageRequest(): ExportUsageRequest {
-  return { startTime: undefined, endTime: undefined, step: undefined, filter: undefined, format: 0 };
+  return { startTime: undefined, endTime: undefined, step: undefined, filter: undefined, format: 0, detail: 0 };
 }
 
 export const ExportUsageRequest: MessageFns<ExportUsageRequest> = {
@@ -1122,6 +1135,9 @@ export const ExportUsageRequest: MessageFns<ExportUsageRequest> = {
     }
     if (message.format !== 0) {
       writer.uint32(40).int32(message.format);
+    }
+    if (message.detail !== 0) {
+      writer.uint32(48).int32(message.detail);
     }
     return writer;
   },
@@ -1179,6 +1195,14 @@ export const ExportUsageRequest: MessageFns<ExportUsageRequest> = {
             message.format = reader.int32() as any;
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.detail = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1203,6 +1227,7 @@ export const ExportUsageRequest: MessageFns<ExportUsageRequest> = {
       ? UsageFilter.fromPartial(object.filter)
       : undefined;
     message.format = object.format ?? 0;
+    message.detail = object.detail ?? 0;
     return message;
   },
 };
@@ -1978,10 +2003,13 @@ export const MonitorServiceService = {
     responseDeserialize: (value: Buffer): GetTimeSeriesResponse => GetTimeSeriesResponse.decode(value),
   },
   /**
-   * Streams every row of a time range as text, oldest first: one row per hour or day and combination of dimensions.
+   * Streams every row of a time range as text, oldest first: one row per hour or day and combination of dimensions, or
+   * one row per counted attempt (`detail`). Attempts are kept for 90 days, or as long as the monitor's setting says; the
+   * days before have none. They come day by day (UTC), and within a day partition by partition, in the order in which
+   * they were counted. A number that is not known is empty in CSV and null in JSON.
    *
-   * Errors: those of GetUsage, and INVALID_ARGUMENT `INVALID_FIELD` for an unknown format or a step that is neither an
-   * hour nor a day.
+   * Errors: those of GetUsage, and INVALID_ARGUMENT `INVALID_FIELD` for an unknown format or detail, a step that is
+   * neither an hour nor a day, a step together with attempts, and attempts if the monitor keeps none.
    */
   exportUsage: {
     path: "/ccsp.monitor.v1.MonitorService/ExportUsage" as const,
@@ -2379,10 +2407,13 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
    */
   getTimeSeries: handleUnaryCall<GetTimeSeriesRequest, GetTimeSeriesResponse>;
   /**
-   * Streams every row of a time range as text, oldest first: one row per hour or day and combination of dimensions.
+   * Streams every row of a time range as text, oldest first: one row per hour or day and combination of dimensions, or
+   * one row per counted attempt (`detail`). Attempts are kept for 90 days, or as long as the monitor's setting says; the
+   * days before have none. They come day by day (UTC), and within a day partition by partition, in the order in which
+   * they were counted. A number that is not known is empty in CSV and null in JSON.
    *
-   * Errors: those of GetUsage, and INVALID_ARGUMENT `INVALID_FIELD` for an unknown format or a step that is neither an
-   * hour nor a day.
+   * Errors: those of GetUsage, and INVALID_ARGUMENT `INVALID_FIELD` for an unknown format or detail, a step that is
+   * neither an hour nor a day, a step together with attempts, and attempts if the monitor keeps none.
    */
   exportUsage: handleServerStreamingCall<ExportUsageRequest, ExportUsageResponse>;
   /**
