@@ -252,7 +252,12 @@ export function fakeOperatorService(onLost: () => void = () => {}) {
     listSessions: async () => ({ sessions: [LOST_SESSION, VALID_SESSION] }),
     confirmSession: async () => ({ session: LOST_SESSION, checked: true }),
     checkSession: async () => ({ session: VALID_SESSION, checked: true }),
-    getUsage: async () => GetUsageResponse.fromPartial({ rows: [{ agentId: "alice", runs: 1n, costUsd: 0.25 }] }),
+    // As a monitor of 0.3.0 does it, for one zone.
+    getUsage: async ({ timeZone: asked }) =>
+      GetUsageResponse.fromPartial({
+        timeZone: asked === "Europe/Berlin" ? "" : asked,
+        rows: [{ agentId: "alice", runs: 1n, costUsd: 0.25 }],
+      }),
     getAgentStats: async () => ({ agents: [] }),
     getTimeSeries: async ({ startTime, step }) =>
       GetTimeSeriesResponse.fromPartial({

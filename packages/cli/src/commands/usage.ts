@@ -4,7 +4,7 @@ import { wordsOf } from "@ccsp/protos/words.js";
 import { Command, Option } from "commander";
 import { type ConnectionOptions, withConnection } from "../connection/connection.js";
 import { atGateway, type Operator } from "../connection/operator.js";
-import { oneOf, someText, timeAgo } from "../options/option-values.js";
+import { oneOf, someText, timeAgo, timeZone as timeZoneName } from "../options/option-values.js";
 import { NAMELESS } from "../output/format.js";
 import { messageJson } from "../output/json-forms.js";
 import { sayTable, showOne } from "../output/show.js";
@@ -19,6 +19,7 @@ interface UsageOptions extends ConnectionOptions {
   readonly since: Date;
   readonly until?: Date;
   readonly agent?: string;
+  readonly timeZone?: string;
   readonly export?: "csv" | "jsonl";
 }
 
@@ -31,6 +32,8 @@ const [HOUR_MS, DAY_MS] = [3_600_000, 86_400_000];
 const MOST_HOURS = 60;
 /** The series that one call returns at most. Rows beyond them have no sparkline. */
 const MOST_SERIES = 100;
+/** Days of other time zones than UTC are whole for so long. */
+const WHOLE_DAYS_MS = 88 * DAY_MS;
 const EXPORT_MS = 600_000;
 
 export function usageCommand(io: Io): Command {
@@ -50,6 +53,7 @@ export function usageCommand(io: Io): Command {
         .default(timeAgo("24h"), "24h"),
     )
     .addOption(new Option("--until <time>", "up to this time (default: now)").argParser(timeAgo))
+    .option("--time-zone <name>", "IANA time zone of the days (default: that of the monitor)", timeZoneName)
     .option("--agent <id>", "only usage of this agent", someText)
     .addOption(
       new Option("--export <format>", "print every hour or day with all dimensions, as CSV or JSON lines").choices([
@@ -68,6 +72,7 @@ Examples:
   ccsp usage --by label --since 30d
   ccsp usage --by class --by engine --agent ci
   ccsp usage --since 90d --export csv > usage.csv
+  ccsp usage --since 30d --time-zone Asia/Tokyo --export csv
   ccsp usage --since 7d --export csv --by attempt > attempts.csv
   ccsp usage -o json | jq .rows`,
     )
@@ -88,7 +93,8 @@ async function showUsage(io: Io, options: UsageOptions, gateway: Operator): Prom
   const by = options.by?.filter((each) => each !== "attempt") ?? (["agent", "model"] as const);
   const groupBy = by.map((each) => DIMENSION[each]);
   const range = rangeOf(options);
-  const usage = await gateway.getUsage({ ...range, groupBy, filter: filterOf(options) });
+  const { timeZone = "" } = options;
+  const usage = await gateway.getUsage({ ...range, timeZone, groupBy, filter: filterOf(options) });
   await showOne(io, options, {
     json: () => messageJson("ccsp.monitor.v1.GetUsageResponse", usage),
     async write() {
@@ -96,11 +102,15 @@ async function showUsage(io: Io, options: UsageOptions, gateway: Operator): Prom
       else {
         const stepMs = stepOf(options);
         const step = toDuration(stepMs);
-        const drawn = { ...range, step, groupBy, filter: filterOf(options), maxSeries: MOST_SERIES };
+        // The lines name no days, and the oldest days of other zones are not kept whole.
+        const zone = options.since.getTime() < Date.now() - WHOLE_DAYS_MS ? "UTC" : timeZone;
+        const drawn = { ...range, timeZone: zone, step, groupBy, filter: filterOf(options), maxSeries: MOST_SERIES };
         const lines = sparklinesOf(await gateway.getTimeSeries(drawn));
         const rows = usage.rows.map((row) => ({ row, line: lines.get(nameOf(row)) ?? "" }));
         await sayTable(io, options, usageColumns(by, stepMs === HOUR_MS ? "hour" : "day"), rows);
       }
+      if (timeZone !== "" && usage.timeZone !== timeZone)
+        note(io, "the monitor is of an earlier release: days are UTC");
       for (const gap of usage.gaps) note(io, gapWords(gap));
     },
   });
@@ -113,7 +123,7 @@ async function exportUsage(io: Io, options: UsageOptions, gateway: Operator): Pr
   const rows = byAttempt
     ? { detail: ExportDetail.ATTEMPTS, step: toDuration(0) }
     : { detail: ExportDetail.SUMS, step: toDuration(stepOf(options)) };
-  const request = { ...rangeOf(options), ...rows, filter: filterOf(options), format };
+  const request = { ...rangeOf(options), ...rows, filter: filterOf(options), format, timeZone: options.timeZone ?? "" };
   for await (const { lines } of gateway.exportUsage(request, { timeoutMs: EXPORT_MS })) await writeText(io, lines);
 }
 

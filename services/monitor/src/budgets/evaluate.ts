@@ -3,9 +3,9 @@ import type { Client } from "@ccsp/grpc-kit";
 import { UsageThreshold } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { BudgetHold, type QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { Entry, StateStore } from "../state/state-store.js";
+import { periodAt } from "../usage/domain/period.js";
 import type { UsageStore } from "../usage/domain/usage-store.js";
 import { type Budget, counterOf, isUsedUp, limitWords, type Standing, shareToTell } from "./domain/budget.js";
-import { periodAt } from "./domain/period.js";
 import { ACTIONS, scopeOf } from "./messages.js";
 import type { Standings } from "./standings.js";
 

@@ -1,5 +1,5 @@
+import { isTimeZone } from "../usage/domain/period.js";
 import type { Budget } from "./domain/budget.js";
-import { isTimeZone } from "./domain/period.js";
 
 /**
  * Reads a stored budget. Only this service writes them, after it has checked them. Throws if it is none, or if this host

@@ -15,6 +15,7 @@ import { reportAgents } from "./domain/agent-stats.js";
 import { exportAttempts } from "./domain/export-attempts.js";
 import { exportUsage } from "./domain/export-usage.js";
 import type { Gap } from "./domain/gap.js";
+import { isTimeZone, TIME_ZONE_RULE } from "./domain/period.js";
 import { type ClaimStore, type OutsideWork, type RecordOutcome, recordWork } from "./domain/record-usage.js";
 import { NO_ROW } from "./domain/run.js";
 import { reportTimeSeries } from "./domain/time-series.js";
@@ -31,6 +32,8 @@ export interface UsageHandlerOptions {
   readonly allowedLabels: readonly string[];
   /** For how many days each counted attempt is kept. 0: none is. */
   readonly ledgerDays: number;
+  /** The time zone of requests that name none. */
+  readonly timeZone: string;
 }
 
 export type UsageHandlers = Pick<
@@ -44,10 +47,19 @@ export function usageHandlers({
   gapsIn,
   allowedLabels,
   ledgerDays,
+  timeZone: usual,
 }: UsageHandlerOptions): UsageHandlers {
+  /** Throws a Refusal for a time zone that is not known. */
+  const zoneOf = (asked: string): string => {
+    if (asked !== "" && !isTimeZone(asked)) throw invalidFields([{ field: "time_zone", description: TIME_ZONE_RULE }]);
+    return asked || usual;
+  };
+
   return {
-    getUsage: async ({ agentId, startTime, endTime, groupBy, filter }) => {
-      const query = { start: startTime, end: endTime, groupBy: groupingOf(groupBy, ["agent", "model"]) };
+    getUsage: async ({ agentId, startTime, endTime, groupBy, filter, timeZone: asked }) => {
+      const timeZone = zoneOf(asked);
+      const grouping = groupingOf(groupBy, ["agent", "model"]);
+      const query = { start: startTime, end: endTime, timeZone, groupBy: grouping };
       const { rows, start, end } = await reportUsage(
         store,
         { ...query, filter: filterOf(filter, agentId) },
@@ -59,6 +71,7 @@ export function usageHandlers({
         startTime: start,
         endTime: end,
         gaps: gaps.map(gapMessage),
+        timeZone,
       };
     },
 
@@ -72,18 +85,21 @@ export function usageHandlers({
       ),
     }),
 
-    getTimeSeries: async ({ startTime, endTime, step, groupBy, filter, maxSeries }) => {
-      const query = { start: startTime, end: endTime, groupBy: groupingOf(groupBy, []), filter: filterOf(filter) };
+    getTimeSeries: async ({ startTime, endTime, step, groupBy, filter, maxSeries, timeZone: asked }) => {
+      const timeZone = zoneOf(asked);
+      const range = { start: startTime, end: endTime, timeZone };
+      const query = { ...range, groupBy: groupingOf(groupBy, []), filter: filterOf(filter) };
       const stepMs = step && durationMs(step);
       const found = await reportTimeSeries(store, { ...query, stepMs, maxSeries }, new Date());
-      const gaps = await gapsIn(found.start, found.start + found.steps * found.stepMs);
-      return { ...seriesMessage(found), gaps: gaps.map(gapMessage) };
+      const gaps = await gapsIn(found.start, found.end);
+      return { ...seriesMessage(found), gaps: gaps.map(gapMessage), timeZone };
     },
 
-    exportUsage: async function* ({ startTime, endTime, step, filter, format, detail }) {
+    exportUsage: async function* ({ startTime, endTime, step, filter, format, detail, timeZone: asked }) {
+      const timeZone = zoneOf(asked);
       const known = format === ExportFormat.UNSPECIFIED ? "csv" : wordOf(FORMATS, format);
       if (known === undefined) throw invalidFields([{ field: "format", description: "is not a known format" }]);
-      const query = { start: startTime, end: endTime, filter: filterOf(filter), format: known };
+      const query = { start: startTime, end: endTime, timeZone, filter: filterOf(filter), format: known };
       const stepMs = step && durationMs(step);
       if (isByAttempt(detail, stepMs, ledgerDays)) {
         for await (const lines of exportAttempts(store, query, new Date())) yield { lines };

@@ -1,7 +1,7 @@
 import type { Counts } from "../../usage/domain/counts.js";
 import { labelOf } from "../../usage/domain/labels.js";
+import { type Period, type PeriodKind, periodAt } from "../../usage/domain/period.js";
 import type { Run } from "../../usage/domain/run.js";
-import { type Period, type PeriodKind, periodAt } from "./period.js";
 
 /** Whose usage a budget limits. A label is `key=value`. */
 export type Holder =
