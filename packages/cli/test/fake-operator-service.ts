@@ -36,7 +36,7 @@ import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { ErrorCategory, Priority, Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { BudgetAction, BudgetPeriod, BudgetStanding, BudgetUnit } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
 import { Forecast, ForecastState, Trend } from "@ccsp/protos/ccsp/usage/v1/forecast.js";
-import { ExportFormat } from "@ccsp/protos/ccsp/usage/v1/usage.js";
+import { ExportDetail, ExportFormat } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { WindowState } from "@ccsp/protos/ccsp/usage/v1/window.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 
@@ -252,7 +252,12 @@ export function fakeOperatorService(onLost: () => void = () => {}) {
     listSessions: async () => ({ sessions: [LOST_SESSION, VALID_SESSION] }),
     confirmSession: async () => ({ session: LOST_SESSION, checked: true }),
     checkSession: async () => ({ session: VALID_SESSION, checked: true }),
-    getUsage: async () => GetUsageResponse.fromPartial({ rows: [{ agentId: "alice", runs: 1n, costUsd: 0.25 }] }),
+    // As a monitor of 0.3.0 does it, for one zone.
+    getUsage: async ({ timeZone: asked }) =>
+      GetUsageResponse.fromPartial({
+        timeZone: asked === "Europe/Berlin" ? "" : asked,
+        rows: [{ agentId: "alice", runs: 1n, costUsd: 0.25 }],
+      }),
     getAgentStats: async () => ({ agents: [] }),
     getTimeSeries: async ({ startTime, step }) =>
       GetTimeSeriesResponse.fromPartial({
@@ -261,7 +266,8 @@ export function fakeOperatorService(onLost: () => void = () => {}) {
         step,
         steps: 25,
       }),
-    async *exportUsage({ format }) {
+    async *exportUsage({ format, detail, step }) {
+      if (detail === ExportDetail.ATTEMPTS) yield { lines: `end_time,agent,step ${step?.seconds}\r\n` };
       yield { lines: format === ExportFormat.CSV ? "start_time,agent\r\n" : "" };
       yield { lines: format === ExportFormat.CSV ? "2026-01-01T00:00:00.000Z,alice\r\n" : '{"agent":"alice"}\n' };
     },

@@ -307,6 +307,17 @@ describe("The output of ccsp", () => {
     });
   }
 
+  it("of an export by attempt is what the service writes, asked with a step that earlier releases refuse", async () => {
+    const { stdout } = await run("usage --export csv --by attempt");
+    assert.match(stdout, /^end_time,agent,step 0\r\n/);
+    assert.match((await run("usage --export csv")).stdout, /^start_time,agent\r\n/);
+  });
+
+  it("of usage says when the monitor does not know the time zone that was asked for", async () => {
+    assert.doesNotMatch((await run("usage --time-zone Asia/Tokyo")).stderr, /earlier release/);
+    assert.match((await run("usage --time-zone Europe/Berlin")).stderr, /earlier release: days are UTC/);
+  });
+
   it("is the same with --json, which excludes the other formats", async () => {
     assert.deepEqual(await jsonOf("get TASK --json"), await jsonOf("get TASK -o json"));
     assert.deepEqual(await jsonOf("get TASK --json --output=json"), await jsonOf("get TASK -ojson"));

@@ -10,7 +10,12 @@ import { LABELS } from "../test/synthetic.js";
 const [, , url = "", nowMs = ""] = process.argv;
 const log = pino({ level: "warn" }, process.stderr);
 const redis = await openRedis(url, { log, name: "bench" });
-const store = createRedisUsageStore(redis.client, { partitions: 1, maxRows: 1_000, now: () => Number(nowMs) });
+const store = createRedisUsageStore(redis.client, {
+  partitions: 1,
+  maxRows: 1_000,
+  ledgerDays: 90,
+  now: () => Number(nowMs),
+});
 const handle = async (event: Parameters<typeof runOfEvent>[0]): Promise<void> => {
   const run = runOfEvent(event, LABELS);
   if (run !== undefined) await store.record(run);

@@ -42,7 +42,7 @@ async function behind(redis: RedisConnection): Promise<number> {
 }
 
 async function compare(redis: RedisConnection, sums: readonly PlainSums[]): Promise<void> {
-  const store = createRedisUsageStore(redis.client, { partitions: 1, maxRows: 1_000, now: () => NOW });
+  const store = createRedisUsageStore(redis.client, { partitions: 1, maxRows: 1_000, ledgerDays: 90, now: () => NOW });
   for (const plain of sums) {
     const starts = Array.from({ length: DAY_MS / plain.unitMs }, (_, at) => DAY + at * plain.unitMs);
     const [dimension = "engine"] = plain.groupBy;

@@ -9,17 +9,18 @@
 --       6 agents       hash    agent -> "<end of the newest attempt (ms)>;<counts>"
 --       7 events       stream  the partition's events
 --       8 budgets      hash    counter of a budget -> counts
---       9 ...minutes   hash    one per dimension: value -> counts
+--       9 ledger       stream  the counted attempts that ended on this day: end, attempt, id, row and counts of each
+--      10 ...minutes   hash    one per dimension: value -> counts
 -- ARGV  1 most rows of a hash
---       2 keep each of the KEYS 1, 4, 5, 6 and 9 for (ms), with commas; 0: the time is over, so do not write it
+--       2 keep each of the KEYS 1, 4, 5, 6, 9 and 10 for (ms), with commas; 0: the time is over, so do not write it
 --       3 the row of everything that is beyond the bound
 --       4 number of events to keep
 --       5 for each attempt: number of the arguments that follow for it, id, counts (numbers with commas), end (ms),
 --         agent, row, the row without what agents can invent, the counters of `budgets` that count it (with spaces),
---         the values of the dimensions (one for each of `minutes`); then its event: names and values
+--         its number or '', the values of the dimensions (one for each of `minutes`); then its event: names and values
 -- RETURN list of 'ok' | 'repeat', one for each attempt
 --
--- The id guards the counts and the event: a second delivery, and a second run of this script, change nothing. The days
+-- The id guards the counts, the entry of the ledger and the event: a second delivery, and a second run of this script, change nothing. The days
 -- beside it are looked up too, because two reports of one attempt may fall on both sides of midnight.
 --
 -- Bounded memory: a hash that is half full takes no new row with a model or label that it has not seen, and a full one
@@ -36,8 +37,8 @@ end
 
 local most, keep = tonumber(ARGV[1]), numbers(ARGV[2])
 local keep_of = { [4] = keep[2], [5] = keep[3], [6] = keep[4] }
-for at = 9, #KEYS do
-  keep_of[at] = keep[5]
+for at = 10, #KEYS do
+  keep_of[at] = keep[6]
 end
 
 -- The rows of each of the KEYS that this call has read: name -> row, or false if there is none. A row is the list of its
@@ -102,7 +103,7 @@ local function count(key, counts, fine, coarse, rest)
   end
 end
 
-local replies, ids, events = {}, {}, {}
+local replies, ids, events, entries = {}, {}, {}, {}
 local counted = {}
 local at = 5
 while at <= #ARGV do
@@ -120,13 +121,14 @@ while at <= #ARGV do
     for counter in string.gmatch(ARGV[at + 7], '%S+') do
       add(read(8, counter) or new(8, counter), counts)
     end
-    for key = 9, #KEYS do
+    for key = 10, #KEYS do
       count(key, counts, ARGV[at + key - 1], ARGV[at + key - 1], 'other')
     end
     local of_agent = count(6, counts, agent, agent, 'other')
     if of_agent then
       of_agent.last = math.max(of_agent.last or 0, ended)
     end
+    entries[#entries + 1] = { 'end', ARGV[at + 3], 'attempt', ARGV[at + 8], 'id', id, 'row', row, 'counts', ARGV[at + 2] }
     events[#events + 1] = { at + #KEYS, at + tonumber(ARGV[at]) }
   end
   replies[#replies + 1] = known and 'repeat' or 'ok'
@@ -150,6 +152,14 @@ for key, of_key in pairs(rows) do
 end
 for _, event in ipairs(events) do
   redis.call('XADD', KEYS[7], 'MAXLEN', '~', ARGV[4], '*', unpack(ARGV, event[1], event[2]))
+end
+
+-- Names and values in one order, because Redis stores names that repeat only once.
+if keep[5] > 0 and #entries > 0 then
+  for _, entry in ipairs(entries) do
+    redis.call('XADD', KEYS[9], '*', unpack(entry))
+  end
+  redis.call('PEXPIRE', KEYS[9], keep[5])
 end
 
 -- The ids are stored last: Redis stops a script that fails in the middle, and then the attempts have to be counted

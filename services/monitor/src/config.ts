@@ -14,6 +14,7 @@ import { defineSession } from "./session/config.js";
 import type { Waits } from "./session/domain/session.js";
 import { objectiveSettings } from "./slo/config.js";
 import type { Objective } from "./slo/domain/objectives.js";
+import { isTimeZone, TIME_ZONE_RULE } from "./usage/domain/period.js";
 
 export interface MonitorConfig {
   readonly service: ServiceSettings;
@@ -26,6 +27,10 @@ export interface MonitorConfig {
   readonly usageLabels: readonly string[];
   /** The most rows of a bucket of usage. */
   readonly usageRows: number;
+  /** For how many days each counted attempt is kept. 0: none is. */
+  readonly ledgerDays: number;
+  /** The time zone whose days usage is reported by when a caller names none. */
+  readonly timeZone: string;
   /** When an instance without heartbeats is late, and when it is gone. */
   readonly patience: Patience;
   readonly objectives: readonly Objective[];
@@ -55,6 +60,16 @@ export function define(settings: Settings): MonitorConfig {
       "most combinations of agent, engine, account, model, class and label that an hour or a day counts apart",
       { default: 1_000, min: 10, max: 100_000 },
     ),
+    ledgerDays: settings.integer(
+      "CCSP_MONITOR_LEDGER_DAYS",
+      "days for which each counted attempt is kept by itself; 0: none is",
+      {
+        default: 90,
+        min: 0,
+        max: 731,
+      },
+    ),
+    timeZone: usageTimeZone(settings),
     patience: fleetSettings(settings),
     objectives: objectiveSettings(settings),
     alertsEveryMs: settings.durationMs("CCSP_MONITOR_ALERTS_EVERY", "time between two looks at the rules of alerts", {
@@ -65,4 +80,13 @@ export function define(settings: Settings): MonitorConfig {
     sessionWaits: defineSession(settings),
     adaptation: adaptationMode(settings),
   };
+}
+
+function usageTimeZone(settings: Settings): string {
+  const name = "CCSP_MONITOR_TIME_ZONE";
+  const zone = settings.text(name, "time zone of the days of usage when a caller names none: an IANA name", {
+    default: "UTC",
+  });
+  if (!isTimeZone(zone)) settings.fault(`${name} ${TIME_ZONE_RULE}`);
+  return zone;
 }

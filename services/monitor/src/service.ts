@@ -34,9 +34,10 @@ const START = startList<MonitorConfig>()
   .add("notification", ({ config, openClient }) => openClient(NotificationServiceService, config.notificationTarget))
   .add("ops", ({ redis, serveOps }) => serveOps({ redis: () => redis.ping() }))
   .add("usage", ({ redis: { client: redis }, queue, registry, log, config }) => {
-    const { partitions, usageRows: maxRows, usageLabels: allowedLabels } = config;
+    const { partitions, usageRows: maxRows, usageLabels: allowedLabels, ledgerDays, timeZone } = config;
     const countersOf = openBudgetCounters(redis, log);
-    return openUsage({ redis, queue, group: GROUP, partitions, maxRows, allowedLabels, countersOf, registry, log });
+    const bounds = { partitions, maxRows, allowedLabels, ledgerDays, timeZone };
+    return openUsage({ redis, queue, group: GROUP, ...bounds, countersOf, registry, log });
   })
   .open("gaps", ({ usage }) => usage.watchGaps())
   .add("forecast", ({ usage }) => openForecasts(usage.store))

@@ -52,7 +52,7 @@ describe("budgets", () => {
     const replica = () => {
       // Each look at the budgets is a new one, as if a second had passed.
       const countersOf = () => openBudgetCounters(redis.client, log)();
-      const options = { partitions: PARTITIONS, maxRows: 100, now: () => clock.ms, countersOf };
+      const options = { partitions: PARTITIONS, maxRows: 100, ledgerDays: 90, now: () => clock.ms, countersOf };
       const usage = createRedisUsageStore(redis.client, options);
       const budgets = openBudgets({
         redis: redis.client,

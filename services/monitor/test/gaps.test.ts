@@ -49,7 +49,7 @@ describe("a gap in the events", () => {
     get: async ({ taskId = "" }) => GetResponse.fromPartial({ task: records.find(({ id }) => id === taskId) }),
   };
   const open = () => {
-    const store = createRedisUsageStore(redis.client, { partitions: 1, maxRows: 100 });
+    const store = createRedisUsageStore(redis.client, { partitions: 1, maxRows: 100, ledgerDays: 90 });
     const gaps = createRedisGapStore(redis.client, "monitor");
     const fill = fillFromQueue({ queue, record: store.record, allowedLabels: [] });
     const look = () => lookForGaps({ gaps, partitions: 1, fill, log }, new AbortController().signal);

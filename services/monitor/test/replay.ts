@@ -63,7 +63,7 @@ export async function replayWithKills({
       { timeoutMs: 90_000 },
     );
     const now = new Date();
-    const store = createRedisUsageStore(redis.client, { partitions: 1, maxRows: 1_000 });
+    const store = createRedisUsageStore(redis.client, { partitions: 1, maxRows: 1_000, ledgerDays: 90 });
     const range = { start: new Date(day), end: new Date(day + DAY_MS), filter: {} };
     const { rows } = await reportUsage(store, { ...range, groupBy: DIMENSIONS }, now);
     assert.deepEqual(byKey(rows.map(({ row, counts }) => [days.key(0, row), counts])), byKey(days.all));

@@ -14,43 +14,8 @@ import { reportUsage } from "../src/usage/domain/usage-report.js";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../src/usage/domain/usage-store.js";
 import { createRedisClaimStore } from "../src/usage/redis/redis-claim-store.js";
 import { createRedisUsageStore } from "../src/usage/redis/redis-usage-store.js";
+import { anyRun, now, textsOf } from "./any-run.js";
 import { PlainSums } from "./synthetic.js";
-
-const now = new Date("2026-03-01T10:30:00Z");
-
-const text = (...values: string[]) => fc.constantFrom(...values);
-const maybe = (max: number) => fc.option(fc.integer({ min: 0, max }), { nil: undefined });
-const anyRun: fc.Arbitrary<Run> = fc.record({
-  id: fc.integer({ min: 0, max: 60 }).map((n) => `0-${n} result`),
-  partition: fc.integer({ min: 0, max: 1 }),
-  taskId: fc.constant("0-t"),
-  traceparent: fc.constant(""),
-  // Some share a minute, because these are counted together.
-  endTime: fc
-    .oneof(fc.nat({ max: 2 }), fc.nat({ max: 40 * 24 * 60 }))
-    .map((minutes) => new Date(now.getTime() - minutes * MINUTE_MS)),
-  row: fc.record({
-    agent: text("a", 'b "quoted"', "c;d,e"),
-    engine: text("e", "f"),
-    account: text("", "x"),
-    model: text("", "m", "n"),
-    priority: text("", "high"),
-    label: text("", "other", "team=x", "team=x,tier=1"),
-  }),
-  outcome: fc.constantFrom("succeeded", "failed", "cancelled"),
-  tokens: fc.option(fc.record({ input: fc.nat(), output: fc.nat(), cacheRead: fc.nat(), cacheCreation: fc.nat() }), {
-    nil: undefined,
-  }),
-  costMicroUsd: maybe(1e12),
-  runMs: maybe(1e9),
-  waitMs: maybe(1e9),
-});
-
-async function textsOf(parts: AsyncIterable<string>): Promise<string[]> {
-  const texts: string[] = [];
-  for await (const text of parts) texts.push(text);
-  return texts;
-}
 
 describe("the usage store", function () {
   this.timeout(60_000);
@@ -67,7 +32,7 @@ describe("the usage store", function () {
   beforeEach(() => redis.client.flushall());
 
   const storeOf = (maxRows = 1_000) =>
-    createRedisUsageStore(redis.client, { partitions: 2, maxRows, now: () => now.getTime() });
+    createRedisUsageStore(redis.client, { partitions: 2, maxRows, ledgerDays: 90, now: () => now.getTime() });
   const sumOf = (all: Iterable<readonly [string, Readonly<Counts>]>) =>
     Object.fromEntries([...all].sort(([a], [b]) => (a < b ? -1 : 1)));
   const all = { start: new Date(now.getTime() - 60 * DAY_MS), end: now, filter: {} };
@@ -146,8 +111,12 @@ describe("the usage store", function () {
 
   it("stores of runs that are recorded at once what it stores of them one by one, also beyond the bound", async () => {
     const stored = async (): Promise<Record<string, unknown>> => {
-      const keys = (await redis.client.keys("ccsp:*")).filter((key) => !/:(seen:.*|events:.*)$/.test(key)).toSorted();
-      return Object.fromEntries(await Promise.all(keys.map(async (key) => [key, await redis.client.hgetall(key)])));
+      const keys = (await redis.client.keys("ccsp:*")).filter((key) => !/:(seen|events|ledger):/.test(key)).toSorted();
+      const attempts: unknown[] = [];
+      for await (const some of storeOf().readAttempts(Math.floor(now.getTime() / DAY_MS) * DAY_MS))
+        attempts.push(...some);
+      const hashes = await Promise.all(keys.map(async (key) => [key, await redis.client.hgetall(key)] as const));
+      return { ...Object.fromEntries(hashes), attempts };
     };
     // Runs of one minute keep their order, which decides who gets the last rows of a bucket.
     const numbered = (runs: Run[]): Run[] =>

@@ -38,7 +38,12 @@ describe("usage windows", () => {
   });
 
   const replica = () => {
-    const usage = createRedisUsageStore(redis.client, { partitions: 1, maxRows: 100, now: () => nowMs });
+    const usage = createRedisUsageStore(redis.client, {
+      partitions: 1,
+      maxRows: 100,
+      ledgerDays: 90,
+      now: () => nowMs,
+    });
     const histories = createUsageHistories(usage);
     const forecasts = createForecasts(histories);
     const windows = createWindows({

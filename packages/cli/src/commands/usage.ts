@@ -1,10 +1,10 @@
-import { Dimension, ExportFormat, UsageFilter } from "@ccsp/protos/ccsp/usage/v1/usage.js";
+import { Dimension, ExportDetail, ExportFormat, UsageFilter } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { wordsOf } from "@ccsp/protos/words.js";
 import { Command, Option } from "commander";
 import { type ConnectionOptions, withConnection } from "../connection/connection.js";
 import { atGateway, type Operator } from "../connection/operator.js";
-import { oneOf, someText, timeAgo } from "../options/option-values.js";
+import { oneOf, someText, timeAgo, timeZone as timeZoneName } from "../options/option-values.js";
 import { NAMELESS } from "../output/format.js";
 import { messageJson } from "../output/json-forms.js";
 import { sayTable, showOne } from "../output/show.js";
@@ -15,10 +15,11 @@ import { BY, type By, gapWords, nameOf, sparklinesOf, usageColumns } from "../ta
 import { usageForecastCommand, usageWindowsCommand } from "./usage-ahead.js";
 
 interface UsageOptions extends ConnectionOptions {
-  readonly by?: readonly By[];
+  readonly by?: readonly (By | "attempt")[];
   readonly since: Date;
   readonly until?: Date;
   readonly agent?: string;
+  readonly timeZone?: string;
   readonly export?: "csv" | "jsonl";
 }
 
@@ -31,6 +32,8 @@ const [HOUR_MS, DAY_MS] = [3_600_000, 86_400_000];
 const MOST_HOURS = 60;
 /** The series that one call returns at most. Rows beyond them have no sparkline. */
 const MOST_SERIES = 100;
+/** Days of other time zones than UTC are whole for so long. */
+const WHOLE_DAYS_MS = 88 * DAY_MS;
 const EXPORT_MS = 600_000;
 
 export function usageCommand(io: Io): Command {
@@ -41,8 +44,8 @@ export function usageCommand(io: Io): Command {
     .addOption(
       new Option(
         "--by <what>",
-        `group by ${Object.keys(BY).join(", ")}, several with commas (default: agent, model)`,
-      ).argParser(oneOf(namesOfBy())),
+        `group by ${Object.keys(BY).join(", ")}, several with commas (default: agent, model); with --export, attempt prints each attempt`,
+      ).argParser(oneOf([...namesOfBy(), "attempt"] as const)),
     )
     .addOption(
       new Option("--since <time>", "from this time on, such as 2026-01-31T09:00Z, or 7d for seven days ago")
@@ -50,6 +53,7 @@ export function usageCommand(io: Io): Command {
         .default(timeAgo("24h"), "24h"),
     )
     .addOption(new Option("--until <time>", "up to this time (default: now)").argParser(timeAgo))
+    .option("--time-zone <name>", "IANA time zone of the days (default: that of the monitor)", timeZoneName)
     .option("--agent <id>", "only usage of this agent", someText)
     .addOption(
       new Option("--export <format>", "print every hour or day with all dimensions, as CSV or JSON lines").choices([
@@ -68,6 +72,8 @@ Examples:
   ccsp usage --by label --since 30d
   ccsp usage --by class --by engine --agent ci
   ccsp usage --since 90d --export csv > usage.csv
+  ccsp usage --since 30d --time-zone Asia/Tokyo --export csv
+  ccsp usage --since 7d --export csv --by attempt > attempts.csv
   ccsp usage -o json | jq .rows`,
     )
     .addCommand(usageWindowsCommand(io))
@@ -75,6 +81,8 @@ Examples:
     .action(async (options: UsageOptions) => {
       if (options.until && options.until <= options.since)
         throw new CliError(EXIT.usage, "--until must be after --since");
+      if (options.by?.includes("attempt") && (!options.export || options.by.length > 1))
+        throw new CliError(EXIT.usage, "--by attempt stands alone, and needs --export");
       await atGateway(io, options, (gateway) =>
         options.export ? exportUsage(io, options, gateway) : showUsage(io, options, gateway),
       );
@@ -82,10 +90,11 @@ Examples:
 }
 
 async function showUsage(io: Io, options: UsageOptions, gateway: Operator): Promise<void> {
-  const by = options.by ?? (["agent", "model"] as const);
+  const by = options.by?.filter((each) => each !== "attempt") ?? (["agent", "model"] as const);
   const groupBy = by.map((each) => DIMENSION[each]);
   const range = rangeOf(options);
-  const usage = await gateway.getUsage({ ...range, groupBy, filter: filterOf(options) });
+  const { timeZone = "" } = options;
+  const usage = await gateway.getUsage({ ...range, timeZone, groupBy, filter: filterOf(options) });
   await showOne(io, options, {
     json: () => messageJson("ccsp.monitor.v1.GetUsageResponse", usage),
     async write() {
@@ -93,11 +102,15 @@ async function showUsage(io: Io, options: UsageOptions, gateway: Operator): Prom
       else {
         const stepMs = stepOf(options);
         const step = toDuration(stepMs);
-        const drawn = { ...range, step, groupBy, filter: filterOf(options), maxSeries: MOST_SERIES };
+        // The lines name no days, and the oldest days of other zones are not kept whole.
+        const zone = options.since.getTime() < Date.now() - WHOLE_DAYS_MS ? "UTC" : timeZone;
+        const drawn = { ...range, timeZone: zone, step, groupBy, filter: filterOf(options), maxSeries: MOST_SERIES };
         const lines = sparklinesOf(await gateway.getTimeSeries(drawn));
         const rows = usage.rows.map((row) => ({ row, line: lines.get(nameOf(row)) ?? "" }));
         await sayTable(io, options, usageColumns(by, stepMs === HOUR_MS ? "hour" : "day"), rows);
       }
+      if (timeZone !== "" && usage.timeZone !== timeZone)
+        note(io, "the monitor is of an earlier release: days are UTC");
       for (const gap of usage.gaps) note(io, gapWords(gap));
     },
   });
@@ -105,8 +118,12 @@ async function showUsage(io: Io, options: UsageOptions, gateway: Operator): Prom
 
 async function exportUsage(io: Io, options: UsageOptions, gateway: Operator): Promise<void> {
   const format = options.export === "csv" ? ExportFormat.CSV : ExportFormat.JSON_LINES;
-  const step = toDuration(stepOf(options));
-  const request = { ...rangeOf(options), step, filter: filterOf(options), format };
+  const byAttempt = options.by?.includes("attempt") ?? false;
+  // A monitor of an earlier release does not know the detail. It refuses this step, and would else answer with sums.
+  const rows = byAttempt
+    ? { detail: ExportDetail.ATTEMPTS, step: toDuration(0) }
+    : { detail: ExportDetail.SUMS, step: toDuration(stepOf(options)) };
+  const request = { ...rangeOf(options), ...rows, filter: filterOf(options), format, timeZone: options.timeZone ?? "" };
   for await (const { lines } of gateway.exportUsage(request, { timeoutMs: EXPORT_MS })) await writeText(io, lines);
 }
 

@@ -24,12 +24,17 @@ export function OverTime({
   if (!series.data?.startTime) return <p class="third">{shellWords().loading}</p>;
   const { startTime, steps } = series.data;
   const stepMs = milliseconds(series.data.step ?? step);
-  const at = Array.from({ length: steps }, (_, index) => Date.parse(startTime) + index * stepMs);
+  const startMs = Date.parse(startTime);
+  const at = Array.from({ length: steps }, (_, index) => startMs + index * stepMs);
+  // Where clocks change, a day is an hour longer or shorter, so the step of a point is the nearest one.
   const points = new Map(
-    (series.data.series[0]?.points ?? []).map(({ time, usage }) => [Date.parse(time ?? ""), usage]),
+    (series.data.series[0]?.points ?? []).map(({ time, usage }) => [
+      Math.round((Date.parse(time ?? "") - startMs) / stepMs),
+      usage,
+    ]),
   );
-  const values = at.map((ms) => {
-    const row = points.get(ms);
+  const values = at.map((_, index) => {
+    const row = points.get(index);
     return row ? amountOf(row, measure) : 0;
   });
   return (

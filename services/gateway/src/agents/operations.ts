@@ -92,7 +92,10 @@ export function createAgentOperations({ queue, monitor, guard, resume, version, 
       checkTimes({ start_time: startTime, end_time: endTime });
       const range = { agentId: call.subject, startTime, endTime };
       const grouping = groupBy.length === 0 ? [Dimension.MODEL] : groupBy;
-      return monitor.getUsage({ ...range, groupBy: grouping }, { ...within(call), timeoutMs: USAGE_MS });
+      return monitor.getUsage(
+        { ...range, groupBy: grouping, timeZone: "UTC" },
+        { ...within(call), timeoutMs: USAGE_MS },
+      );
     }),
 
     getMyForecast: guard.unary(Rpcs.getMyForecast, async ({ metric, horizon }, call) => {

@@ -116,7 +116,7 @@ export const STATS_ROUTES: readonly V1Route[] = [
 function usageOf({ operators, call }: V1Request, minutes: number) {
   const endTime = new Date();
   const startTime = new Date(endTime.getTime() - minutes * MINUTE_MS);
-  const request = GetUsageRequest.fromPartial({ startTime, endTime, groupBy: [Dimension.AGENT] });
+  const request = GetUsageRequest.fromPartial({ startTime, endTime, groupBy: [Dimension.AGENT], timeZone: "UTC" });
   return operators.getUsage(request, call);
 }
 

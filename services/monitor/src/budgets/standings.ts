@@ -1,8 +1,8 @@
 import { LRUCache } from "lru-cache";
 import { addCounts, type Counts, noCounts } from "../usage/domain/counts.js";
+import { periodAt } from "../usage/domain/period.js";
 import type { UsageStore } from "../usage/domain/usage-store.js";
 import { type Budget, counterOf, type Standing, standingOf } from "./domain/budget.js";
-import { periodAt } from "./domain/period.js";
 import { MOST_BUDGETS } from "./domain/read-budget.js";
 import { usageBefore } from "./domain/usage-before.js";
 

@@ -1,5 +1,5 @@
+import { isTimeZone } from "../usage/domain/period.js";
 import type { Budget, Holder } from "./domain/budget.js";
-import { isTimeZone } from "./domain/period.js";
 
 const KNOWN_BEFORE: ReadonlySet<Holder["kind"]> = new Set(["everybody", "agent", "label"]);
 

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { invalidFields, Refusal } from "@ccsp/errors";
+import { type FieldViolation, invalidFields, Refusal } from "@ccsp/errors";
 import type { Handlers } from "@ccsp/grpc-kit";
 import {
   type MonitorServiceService,
@@ -8,12 +8,14 @@ import {
   UsageRecordState,
 } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { ExportFormat, Outcome } from "@ccsp/protos/ccsp/usage/v1/usage.js";
+import { ExportDetail, ExportFormat, Outcome } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { wordOf, wordsOf } from "@ccsp/protos/words.js";
 import { reportAgents } from "./domain/agent-stats.js";
+import { exportAttempts } from "./domain/export-attempts.js";
 import { exportUsage } from "./domain/export-usage.js";
 import type { Gap } from "./domain/gap.js";
+import { isTimeZone, TIME_ZONE_RULE } from "./domain/period.js";
 import { type ClaimStore, type OutsideWork, type RecordOutcome, recordWork } from "./domain/record-usage.js";
 import { NO_ROW } from "./domain/run.js";
 import { reportTimeSeries } from "./domain/time-series.js";
@@ -28,6 +30,10 @@ export interface UsageHandlerOptions {
   /** Returns the known gaps that overlap this time. */
   readonly gapsIn: (startMs: number, endMs: number) => Promise<readonly Gap[]>;
   readonly allowedLabels: readonly string[];
+  /** For how many days each counted attempt is kept. 0: none is. */
+  readonly ledgerDays: number;
+  /** The time zone of requests that name none. */
+  readonly timeZone: string;
 }
 
 export type UsageHandlers = Pick<
@@ -35,10 +41,25 @@ export type UsageHandlers = Pick<
   "getUsage" | "getAgentStats" | "getTimeSeries" | "exportUsage" | "recordUsage"
 >;
 
-export function usageHandlers({ store, claims, gapsIn, allowedLabels }: UsageHandlerOptions): UsageHandlers {
+export function usageHandlers({
+  store,
+  claims,
+  gapsIn,
+  allowedLabels,
+  ledgerDays,
+  timeZone: usual,
+}: UsageHandlerOptions): UsageHandlers {
+  /** Throws a Refusal for a time zone that is not known. */
+  const zoneOf = (asked: string): string => {
+    if (asked !== "" && !isTimeZone(asked)) throw invalidFields([{ field: "time_zone", description: TIME_ZONE_RULE }]);
+    return asked || usual;
+  };
+
   return {
-    getUsage: async ({ agentId, startTime, endTime, groupBy, filter }) => {
-      const query = { start: startTime, end: endTime, groupBy: groupingOf(groupBy, ["agent", "model"]) };
+    getUsage: async ({ agentId, startTime, endTime, groupBy, filter, timeZone: asked }) => {
+      const timeZone = zoneOf(asked);
+      const grouping = groupingOf(groupBy, ["agent", "model"]);
+      const query = { start: startTime, end: endTime, timeZone, groupBy: grouping };
       const { rows, start, end } = await reportUsage(
         store,
         { ...query, filter: filterOf(filter, agentId) },
@@ -50,6 +71,7 @@ export function usageHandlers({ store, claims, gapsIn, allowedLabels }: UsageHan
         startTime: start,
         endTime: end,
         gaps: gaps.map(gapMessage),
+        timeZone,
       };
     },
 
@@ -63,28 +85,30 @@ export function usageHandlers({ store, claims, gapsIn, allowedLabels }: UsageHan
       ),
     }),
 
-    getTimeSeries: async ({ startTime, endTime, step, groupBy, filter, maxSeries }) => {
-      const query = { start: startTime, end: endTime, groupBy: groupingOf(groupBy, []), filter: filterOf(filter) };
+    getTimeSeries: async ({ startTime, endTime, step, groupBy, filter, maxSeries, timeZone: asked }) => {
+      const timeZone = zoneOf(asked);
+      const range = { start: startTime, end: endTime, timeZone };
+      const query = { ...range, groupBy: groupingOf(groupBy, []), filter: filterOf(filter) };
       const stepMs = step && durationMs(step);
       const found = await reportTimeSeries(store, { ...query, stepMs, maxSeries }, new Date());
-      const gaps = await gapsIn(found.start, found.start + found.steps * found.stepMs);
-      return { ...seriesMessage(found), gaps: gaps.map(gapMessage) };
+      const gaps = await gapsIn(found.start, found.end);
+      return { ...seriesMessage(found), gaps: gaps.map(gapMessage), timeZone };
     },
 
-    exportUsage: async function* ({ startTime, endTime, step, filter, format }) {
-      const stepMs = step === undefined ? HOUR_MS : durationMs(step);
-      if (stepMs !== HOUR_MS && stepMs !== DAY_MS)
-        throw invalidFields([{ field: "step", description: "must be one hour or one day" }]);
+    exportUsage: async function* ({ startTime, endTime, step, filter, format, detail, timeZone: asked }) {
+      const timeZone = zoneOf(asked);
       const known = format === ExportFormat.UNSPECIFIED ? "csv" : wordOf(FORMATS, format);
       if (known === undefined) throw invalidFields([{ field: "format", description: "is not a known format" }]);
-      const query = {
-        start: startTime,
-        end: endTime,
-        stepMs,
-        filter: filterOf(filter),
-        format: known,
-      };
-      for await (const lines of exportUsage(store, query, new Date())) yield { lines };
+      const query = { start: startTime, end: endTime, timeZone, filter: filterOf(filter), format: known };
+      const stepMs = step && durationMs(step);
+      if (isByAttempt(detail, stepMs, ledgerDays)) {
+        for await (const lines of exportAttempts(store, query, new Date())) yield { lines };
+        return;
+      }
+      if (stepMs !== undefined && stepMs !== HOUR_MS && stepMs !== DAY_MS)
+        throw invalidFields([{ field: "step", description: "must be one hour or one day" }]);
+      for await (const lines of exportUsage(store, { ...query, stepMs: stepMs ?? HOUR_MS }, new Date()))
+        yield { lines };
     },
 
     recordUsage: async ({ records, ...single }) => {
@@ -101,6 +125,18 @@ export function usageHandlers({ store, claims, gapsIn, allowedLabels }: UsageHan
       return { counted: outcomes.includes("counted"), states: isList ? outcomes.map((each) => STATES[each]) : [] };
     },
   };
+}
+
+/** Whether the rows of an export are attempts. Throws a Refusal when that is asked for and cannot be. */
+function isByAttempt(detail: ExportDetail, stepMs: number | undefined, ledgerDays: number): boolean {
+  if (detail === ExportDetail.UNSPECIFIED || detail === ExportDetail.SUMS) return false;
+  const faults: FieldViolation[] = [];
+  if (detail !== ExportDetail.ATTEMPTS) faults.push({ field: "detail", description: "is not a known detail" });
+  else if (ledgerDays === 0)
+    faults.push({ field: "detail", description: "this monitor keeps no attempts: CCSP_MONITOR_LEDGER_DAYS is 0" });
+  if (stepMs !== undefined && stepMs !== 0) faults.push({ field: "step", description: "must be absent for attempts" });
+  if (faults.length > 0) throw invalidFields(faults);
+  return true;
 }
 
 /** Compares, and does not encode: a time that no Date can hold has no bytes. */

@@ -101,7 +101,12 @@ export const gapMessage = ({ start, end, state, filledRuns }: Gap): UsageGap => 
   filledRuns: BigInt(filledRuns),
 });
 
-export function seriesMessage({ series, start, stepMs, steps }: TimeSeries): Omit<GetTimeSeriesResponse, "gaps"> {
+export function seriesMessage({
+  series,
+  start,
+  stepMs,
+  steps,
+}: TimeSeries): Omit<GetTimeSeriesResponse, "gaps" | "timeZone"> {
   return {
     startTime: new Date(start),
     step: toDuration(stepMs),

@@ -29,6 +29,7 @@ describe("the metrics of usage", () => {
     },
     read: refuse,
     readMinutes: refuse,
+    readAttempts: refuse,
     readAgents: refuse,
     readCounters: refuse,
     dropCounters: refuse,

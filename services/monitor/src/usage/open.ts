@@ -30,6 +30,10 @@ export interface UsageOptions {
   readonly partitions: number;
   readonly maxRows: number;
   readonly allowedLabels: readonly string[];
+  /** For how many days each counted attempt is kept. 0: none is. */
+  readonly ledgerDays: number;
+  /** The time zone whose days are meant when a request names none. */
+  readonly timeZone: string;
   /** Says to which counters of budgets a run adds. */
   readonly countersOf: () => Promise<(run: Run) => readonly string[]>;
   readonly registry: Registry;
@@ -47,8 +51,12 @@ export interface Usage {
 
 /** Usage: its store, its RPCs, and what is done with events. */
 export function openUsage(options: UsageOptions): Usage {
-  const { redis, queue, group, partitions, maxRows, allowedLabels, countersOf, registry, log } = options;
-  const store = withUsageMetrics(createRedisUsageStore(redis, { partitions, maxRows, countersOf }), registry);
+  const { redis, queue, group, partitions, maxRows, allowedLabels, ledgerDays, timeZone, countersOf, registry, log } =
+    options;
+  const store = withUsageMetrics(
+    createRedisUsageStore(redis, { partitions, maxRows, ledgerDays, countersOf }),
+    registry,
+  );
   const gaps = createRedisGapStore(redis, group);
   const gapsIn = async (start: number, end: number): Promise<Gap[]> => {
     const found = await Promise.all(Array.from({ length: partitions }, (_, partition) => gaps.list(partition)));
@@ -56,7 +64,14 @@ export function openUsage(options: UsageOptions): Usage {
   };
   return {
     store,
-    handlers: usageHandlers({ store, claims: createRedisClaimStore(redis), gapsIn, allowedLabels }),
+    handlers: usageHandlers({
+      store,
+      claims: createRedisClaimStore(redis),
+      gapsIn,
+      allowedLabels,
+      ledgerDays,
+      timeZone,
+    }),
 
     watchGaps() {
       const fill = fillFromQueue({ queue, record: (run) => store.record(run), allowedLabels });

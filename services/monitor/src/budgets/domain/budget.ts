@@ -1,8 +1,8 @@
 import type { Counts } from "../../usage/domain/counts.js";
 import { labelOf } from "../../usage/domain/labels.js";
+import { type Period, type PeriodKind, periodAt } from "../../usage/domain/period.js";
 import type { Run } from "../../usage/domain/run.js";
 import { matches, type UsageFilter } from "../../usage/domain/usage-report.js";
-import { type Period, type PeriodKind, periodAt } from "./period.js";
 
 /** Whose usage a budget limits. A label is `key=value`. The members beside `kind` are named as the dimensions of usage. */
 export type Holder =

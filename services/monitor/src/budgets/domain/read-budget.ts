@@ -1,7 +1,7 @@
 import { type FieldViolation, invalidFields, isVisible, VISIBLE_RULE } from "@ccsp/errors";
 import { AGENT_ID } from "@ccsp/identity";
+import { isTimeZone, TIME_ZONE_RULE } from "../../usage/domain/period.js";
 import type { BudgetTerms, Holder } from "./budget.js";
-import { isTimeZone } from "./period.js";
 
 export const MOST_BUDGETS = 1_000;
 const MOST_USD = 1e9;
@@ -48,7 +48,7 @@ export function readBudget({ holder, unit, period, ...asked }: AskedBudget): Bud
     );
   }
   need(period !== undefined, "period", "must be HOUR, DAY or MONTH");
-  need(isTimeZone(timeZone), "time_zone", "is not the IANA name of a time zone, such as Europe/Berlin");
+  need(isTimeZone(timeZone), "time_zone", TIME_ZONE_RULE);
   need(action !== undefined, "action", "must be REFUSE or PARK");
   need(!ofAccount || action !== "refuse", "action", "must be PARK: the account of a task is known when it starts");
   const fit = warnShares.length <= MOST_SHARES && warnShares.every((share) => share > 0 && share < 1);

@@ -1,9 +1,18 @@
 import { COUNTERS } from "./counts.js";
+import { type ExportFormat, headOf, lineOf } from "./export-lines.js";
+import { checkHoursAreKept, isUtc, localDays } from "./local-days.js";
+import { localIsoTime, periodAt } from "./period.js";
 import { DIMENSIONS } from "./run.js";
-import { bucketsOf, checkedRange, createSums, floor, type Range, type UsageFilter } from "./usage-report.js";
-import { type CountedRow, DAY_MS, HOUR_MS, type UsageStore } from "./usage-store.js";
-
-export type ExportFormat = "csv" | "json-lines";
+import {
+  type Buckets,
+  bucketsOf,
+  checkedRange,
+  createSums,
+  floor,
+  type Range,
+  type UsageFilter,
+} from "./usage-report.js";
+import { DAY_MS, HOUR_MS, type UsageStore } from "./usage-store.js";
 
 export interface ExportQuery extends Range {
   /** One hour or one day. */
@@ -37,30 +46,46 @@ const COLUMNS = ["start_time", ...DIMENSIONS, ...COUNTERS.map((name) => NAMES[na
 
 /** Yields the text of each hour or day that has rows. Throws a Refusal for an invalid range. */
 export async function* exportUsage(store: UsageStore, query: ExportQuery, now: Date): AsyncGenerator<string, void> {
-  const range = checkedRange(query, now, DAY_MS);
-  const grain = query.stepMs === HOUR_MS ? "hour" : "day";
-  const { start, end } = bucketsOf(range, now.getTime());
-  if (query.format === "csv") yield `${COLUMNS.join(",")}\r\n`;
-  for (let at = floor(start, query.stepMs); at < end; at += query.stepMs) {
-    const sums = createSums({ groupBy: DIMENSIONS, filter: query.filter });
-    for await (const { rows } of store.read(grain, [at])) sums.add(rows);
-    const lines = sums.sorted().map((row) => lineOf(new Date(at).toISOString(), row, query.format));
+  const { format, filter } = query;
+  const buckets = bucketsToExport(query, now);
+  if (format === "csv") yield headOf(COLUMNS, format);
+  for (const { time, grain, starts } of buckets) {
+    const sums = createSums({ groupBy: DIMENSIONS, filter });
+    for await (const { rows } of store.read(grain, starts)) sums.add(rows);
+    const lines = sums.sorted().map(({ row, counts }) => {
+      const values = [...DIMENSIONS.map((dimension) => row[dimension]), ...COUNTERS.map((name) => counts[name])];
+      return lineOf(COLUMNS, [time, ...values], format);
+    });
     if (lines.length > 0) yield lines.join("");
   }
 }
 
-function lineOf(time: string, { row, counts }: CountedRow, format: ExportFormat): string {
-  const texts = DIMENSIONS.map((dimension) => row[dimension]);
-  const numbers = COUNTERS.map((name) => counts[name]);
-  if (format === "csv") return `${[time, ...texts.map(csvText), ...numbers].join(",")}\r\n`;
-  const values = [time, ...texts, ...numbers];
-  return `${JSON.stringify(Object.fromEntries(COLUMNS.map((name, at) => [name, values[at]])))}\n`;
+interface ExportBucket {
+  readonly time: string;
+  readonly grain: "hour" | "day";
+  readonly starts: readonly number[];
 }
 
-/** A spreadsheet runs a text that begins with one of these as a formula, and agents choose some of the texts. */
-const FORMULA = /^[=+\-@\t\r]/;
+function bucketsToExport({ stepMs, timeZone = "UTC", ...query }: ExportQuery, now: Date): Iterable<ExportBucket> {
+  const range = checkedRange(query, now, DAY_MS);
+  const isLocal = stepMs === DAY_MS && !isUtc(timeZone);
+  if (isLocal) checkHoursAreKept(timeZone, periodAt("day", timeZone, range.start).startMs, now.getTime());
+  return isLocal
+    ? daysToExport(timeZone, range, now)
+    : stepsToExport(bucketsOf(range, now.getTime(), timeZone), stepMs);
+}
 
-function csvText(text: string): string {
-  const safe = FORMULA.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+function* stepsToExport({ start, end }: Pick<Buckets, "start" | "end">, stepMs: number): Generator<ExportBucket, void> {
+  const grain = stepMs === HOUR_MS ? "hour" : "day";
+  for (let at = floor(start, stepMs); at < end; at += stepMs)
+    yield { time: new Date(at).toISOString(), grain, starts: [at] };
+}
+
+function* daysToExport(
+  timeZone: string,
+  range: { readonly start: number; readonly end: number },
+  now: Date,
+): Generator<ExportBucket, void> {
+  for (const { start, hours } of localDays(timeZone, range, now.getTime()))
+    yield { time: localIsoTime(timeZone, start), grain: "hour", starts: hours };
 }

@@ -36,6 +36,8 @@ export interface Run {
   /** Empty for work that no task did. */
   readonly taskId: string;
   readonly traceparent: string;
+  /** The number of the attempt of its task. Undefined: it is not known, or no task did the work. */
+  readonly attempt?: number | undefined;
   readonly endTime: Date;
   readonly row: Row;
   /** All labels of the task. The row has only those by which usage is counted. */
@@ -48,6 +50,15 @@ export interface Run {
   readonly runMs: number | undefined;
   readonly waitMs: number | undefined;
 }
+
+/** The id of the run that gave a task its result. */
+export const resultId = (taskId: string): string => `${taskId} result`;
+
+/** The id of a run of a task that gave no result. */
+export const attemptId = (taskId: string, attempt: number): string => `${taskId} ${attempt}`;
+
+/** The task of a run with this id. Empty for work that no task did: its id begins with `outside`, and has two spaces. */
+export const taskOf = (id: string): string => /^(\S+) \S+$/.exec(id)?.[1] ?? "";
 
 export interface Tokens {
   readonly input: number;

@@ -1,5 +1,7 @@
 import { type FieldViolation, invalidFields, type Refusal } from "@ccsp/errors";
 import { addCounts, type Counts, noCounts } from "./counts.js";
+import { checkHoursAreKept, isUtc, localDays } from "./local-days.js";
+import { periodAt } from "./period.js";
 import { DIMENSIONS, OTHER_ROW, type Row } from "./run.js";
 import {
   ceil,
@@ -36,6 +38,8 @@ export interface Series {
 export interface TimeSeries {
   readonly series: readonly Series[];
   readonly start: number;
+  readonly end: number;
+  /** A step of days of a time zone may be an hour longer or shorter. */
   readonly stepMs: number;
   readonly steps: number;
 }
@@ -63,7 +67,8 @@ export async function reportTimeSeries(store: UsageStore, query: SeriesQuery, no
   const sorted = [...all.values()].sort((a, b) => b.sum.runs - a.sum.runs || compareRows(a.row, b.row));
   const series = sorted.length <= plan.most ? sorted : await largestOf(sorted.slice(0, plan.most), plan, query);
   if (series.reduce((sum, { points }) => sum + points.size, 0) > MAX_POINTS) throw tooManyPoints();
-  return { series, start: plan.start, stepMs: plan.stepMs, steps: (plan.end - plan.start) / plan.stepMs };
+  const { start, end, stepMs, steps } = plan;
+  return { series, start, end, stepMs, steps };
 }
 
 const tooManyPoints = (): Refusal => {
@@ -82,12 +87,12 @@ async function largestOf(largest: readonly Series[], plan: Plan, query: SeriesQu
 
 /** Calls `take` with each row that the query matches, and with the first moment of its step. */
 async function readRows(
-  { start, stepMs, read }: Plan,
+  { stepOf, read }: Plan,
   { filter }: SeriesQuery,
   take: (row: Row, step: number, counts: Readonly<Counts>) => void,
 ): Promise<void> {
   for await (const { start: at, rows } of read()) {
-    const step = start + floor(at - start, stepMs);
+    const step = stepOf(at);
     for (const { row, counts } of rows) if (matches(filter, row)) take(row, step, counts);
   }
 }
@@ -105,6 +110,9 @@ interface Plan {
   readonly start: number;
   readonly end: number;
   readonly stepMs: number;
+  readonly steps: number;
+  /** The first moment of the step that has this bucket. */
+  readonly stepOf: (bucket: number) => number;
   /** The most series besides the sum of the rest. */
   readonly most: number;
   readonly read: () => AsyncIterable<Bucket>;
@@ -120,9 +128,12 @@ function planOf(store: UsageStore, query: SeriesQuery, now: Date): Plan {
   if (!(query.maxSeries >= 0 && query.maxSeries <= MAX_SERIES)) refuse("max_series", `must be 0 to ${MAX_SERIES}`);
   if (faults.length > 0) throw invalidFields(faults);
   const range = checkedRange(query, now, DEFAULT_STEPS * stepMs);
+  const most = query.maxSeries === 0 ? DEFAULT_SERIES : query.maxSeries;
+  const { timeZone = "UTC" } = query;
+  if (stepMs % DAY_MS === 0 && !isUtc(timeZone))
+    return { ...stepsOfDays(store, timeZone, { ...range, stepMs }, now), most };
   const [start, end] = [floor(range.start, stepMs), ceil(range.end, stepMs)];
   const steps = (end - start) / stepMs;
-  const most = query.maxSeries === 0 ? DEFAULT_SERIES : query.maxSeries;
   if (steps > MAX_STEPS) refuse("step", `the range has more than ${MAX_STEPS} steps: use a longer step`);
   if (faults.length > 0) throw invalidFields(faults);
 
@@ -137,5 +148,27 @@ function planOf(store: UsageStore, query: SeriesQuery, now: Date): Plan {
   if (faults.length > 0) throw invalidFields(faults);
   // Every run has an engine, and there are few, so it is the cheapest dimension to sum everything by.
   const read = () => (grain === "minute" ? store.readMinutes(used[0] ?? "engine", starts) : store.read(grain, starts));
-  return { start, end, stepMs, most, read };
+  const stepOf = (bucket: number): number => start + floor(bucket - start, stepMs);
+  return { start, end, stepMs, steps, most, stepOf, read };
+}
+
+/** Steps of one or more days of a time zone, from the day of the range's start on. They are summed from hours. */
+function stepsOfDays(
+  store: UsageStore,
+  timeZone: string,
+  { stepMs, ...range }: { readonly start: number; readonly end: number; readonly stepMs: number },
+  now: Date,
+): Omit<Plan, "most"> {
+  const { startMs: start } = periodAt("day", timeZone, range.start);
+  checkHoursAreKept(timeZone, start, now.getTime());
+  const days = [...localDays(timeZone, range, now.getTime())];
+  const each = stepMs / DAY_MS;
+  const steps = new Map(
+    days.flatMap(({ hours }, at) => hours.map((hour) => [hour, days[at - (at % each)]?.start ?? start])),
+  );
+  return {
+    ...{ start, end: periodAt("day", timeZone, range.end - 1).endMs, stepMs, steps: Math.ceil(days.length / each) },
+    stepOf: (hour) => steps.get(hour) ?? start,
+    read: () => store.read("hour", [...steps.keys()]),
+  };
 }

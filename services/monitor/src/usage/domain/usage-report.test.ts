@@ -28,6 +28,7 @@ function storeOf(rows: readonly CountedRow[]) {
     record: async () => "ok",
     read: give,
     readMinutes: (dimension, starts) => give(`minute ${dimension}`, starts),
+    readAttempts: async function* () {},
     readAgents: async function* () {},
     readCounters: async () => new Map(),
     dropCounters: async () => undefined,

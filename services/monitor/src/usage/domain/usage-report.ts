@@ -1,5 +1,6 @@
 import { type FieldViolation, invalidFields } from "@ccsp/errors";
 import { addCounts, type Counts, noCounts } from "./counts.js";
+import { checkHoursAreKept, firstHour, isUtc } from "./local-days.js";
 import { DIMENSIONS, type Dimension, OTHER, type Row } from "./run.js";
 import { type CountedRow, DAY_MS, HOUR_MS, KEPT_MS, type UsageStore } from "./usage-store.js";
 
@@ -10,6 +11,8 @@ const DEFAULT_RANGE_MS = DAY_MS;
 export interface Range {
   readonly start: Date | undefined;
   readonly end: Date | undefined;
+  /** Whose days are meant. Absent: UTC. */
+  readonly timeZone?: string | undefined;
 }
 
 /** Only usage with these values. An absent one matches everything. */
@@ -28,7 +31,10 @@ export interface UsageReport {
 
 /** Returns one row per combination of the grouping over the range, sorted. Throws a Refusal for an invalid query. */
 export async function reportUsage(store: UsageStore, query: UsageQuery, now: Date): Promise<UsageReport> {
-  const { hours, days, start, end } = bucketsOf(checkedRange(query, now, DEFAULT_RANGE_MS), now.getTime());
+  const { timeZone = "UTC" } = query;
+  const range = checkedRange(query, now, DEFAULT_RANGE_MS);
+  checkHoursAreKept(timeZone, range.start, now.getTime());
+  const { hours, days, start, end } = bucketsOf(range, now.getTime(), timeZone);
   const sums = createSums(query);
   for await (const { rows } of store.read("hour", hours)) sums.add(rows);
   for await (const { rows } of store.read("day", days)) sums.add(rows);
@@ -109,11 +115,16 @@ export interface Buckets {
 
 /**
  * Returns the buckets that cover the range: whole days where they fit, and hours at its edges. Hours that are not kept
- * any more are rounded out to their day. `start` and `end` are what the buckets cover.
+ * any more are rounded out to their day of UTC; for another time zone, the range must not begin before them. `start` and
+ * `end` are what the buckets cover. An hour belongs to the local day in which it begins.
  */
-export function bucketsOf(range: { readonly start: number; readonly end: number }, nowMs: number): Buckets {
-  const oldestHour = nowMs - KEPT_MS.hour;
-  let start = floor(range.start, HOUR_MS);
+export function bucketsOf(
+  range: { readonly start: number; readonly end: number },
+  nowMs: number,
+  timeZone = "UTC",
+): Buckets {
+  const oldestHour = isUtc(timeZone) ? nowMs - KEPT_MS.hour : Number.NEGATIVE_INFINITY;
+  let start = firstHour(timeZone, range.start);
   let end = ceil(range.end, HOUR_MS);
   const hours: number[] = [];
   const days: number[] = [];

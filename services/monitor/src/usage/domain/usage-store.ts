@@ -28,6 +28,15 @@ export interface AgentDay {
   readonly counts: Readonly<Counts>;
 }
 
+/** One attempt, as it was counted. */
+export interface CountedAttempt extends CountedRow {
+  /** The id of its run. */
+  readonly id: string;
+  /** Its number. Undefined: it is not known, or no task did the work. */
+  readonly attempt: number | undefined;
+  readonly endMs: number;
+}
+
 /** Whether a run was counted now or before. */
 export type Recorded = "ok" | "repeat";
 
@@ -39,6 +48,11 @@ export interface UsageStore {
   read(grain: "hour" | "day", starts: readonly number[]): AsyncIterable<Bucket>;
   /** The same for minutes, of one dimension. The other dimensions of its rows are empty. */
   readMinutes(dimension: Dimension, starts: readonly number[]): AsyncIterable<Bucket>;
+  /**
+   * The attempts that were counted for this day, a part at a time: partition by partition, in the order in which they
+   * were counted. None when they are not kept any more.
+   */
+  readAttempts(day: number): AsyncIterable<readonly CountedAttempt[]>;
   /** The counters to which runs were added by name, such as those of budgets. */
   readCounters(): Promise<ReadonlyMap<string, Counts>>;
   dropCounters(names: readonly string[]): Promise<void>;

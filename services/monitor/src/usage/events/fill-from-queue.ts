@@ -5,9 +5,9 @@ import { type Task, type TaskResult, TaskState } from "@ccsp/protos/ccsp/task/v1
 import { durationMs } from "@ccsp/protos/duration.js";
 import type { Gap } from "../domain/gap.js";
 import { counted, labelOf } from "../domain/labels.js";
-import { knownMs, microUsd, type Run } from "../domain/run.js";
+import { attemptId, knownMs, microUsd, type Run, resultId } from "../domain/run.js";
 import type { Fill } from "./gap-watch.js";
-import { attemptId, classOf, failureOf, resultId, tokensOf } from "./run-of-event.js";
+import { classOf, failureOf, tokensOf } from "./run-of-event.js";
 
 const PAGE = 500;
 const CALL_MS = 10_000;
@@ -90,6 +90,7 @@ function runOf(task: Task, attempt: Attempt, result: TaskResult | undefined, all
     partition: shardOf(task),
     taskId: task.id,
     traceparent: "",
+    attempt: attempt.number > 0 ? attempt.number : undefined,
     endTime: attempt.end,
     row: {
       agent: counted(task.agentId),

@@ -26,6 +26,7 @@ describe("runOfEvent", () => {
       queueWait: { seconds: 1n },
     };
     assert.deepEqual(run({ $case: "taskCompleted", value }), {
+      attempt: 2,
       id: "t result",
       partition: 3,
       taskId: "t",

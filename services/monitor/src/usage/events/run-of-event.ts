@@ -5,7 +5,17 @@ import { durationMs } from "@ccsp/protos/duration.js";
 import type { Duration } from "@ccsp/protos/google/protobuf/duration.js";
 import { wordOf } from "@ccsp/protos/words.js";
 import { counted, labelOf } from "../domain/labels.js";
-import { type Failure, knownMs, MOST_TOKENS, microUsd, type Outcome, type Run, type Tokens } from "../domain/run.js";
+import {
+  attemptId,
+  type Failure,
+  knownMs,
+  MOST_TOKENS,
+  microUsd,
+  type Outcome,
+  type Run,
+  resultId,
+  type Tokens,
+} from "../domain/run.js";
 
 /**
  * Returns the run that ended with this event, or undefined if the event ends no run.
@@ -37,13 +47,8 @@ export function runOfEvent(event: Event, allowedLabels: readonly string[]): Run 
   return ran ? run("failed", attemptId(event.taskId, attempt), data.value) : undefined;
 }
 
-/** The id of the run that gave a task its result. */
-export const resultId = (taskId: string): string => `${taskId} result`;
-
-/** The id of a run that gave no result. */
-export const attemptId = (taskId: string, attempt: number): string => `${taskId} ${attempt}`;
-
 interface Ended {
+  readonly attempt: number;
   readonly engine: string;
   /** The model that ran. For a failed or cancelled run that does not know it, the model that the task requested. */
   readonly model: string;
@@ -60,7 +65,7 @@ interface Ended {
 type EndedRun = Ended & { readonly id: string; readonly outcome: Outcome };
 
 function toRun(event: Event, ended: EndedRun, allowedLabels: readonly string[]): Run {
-  const { id, outcome, engine, model, account, priority, labels, error, usage, costUsd } = ended;
+  const { id, outcome, attempt, engine, model, account, priority, labels, error, usage, costUsd } = ended;
   const { runTime, queueWait } = ended;
   const failure = outcome === "failed" ? failureOf(error) : undefined;
   return {
@@ -68,6 +73,7 @@ function toRun(event: Event, ended: EndedRun, allowedLabels: readonly string[]):
     partition: partitionOf(event),
     taskId: event.taskId,
     traceparent: event.traceparent,
+    attempt: attempt > 0 ? attempt : undefined,
     endTime: event.time ?? new Date(0),
     row: {
       agent: counted(event.agentId),

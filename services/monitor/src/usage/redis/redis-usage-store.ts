@@ -7,6 +7,7 @@ import { DIMENSIONS, NO_ROW, OTHER, OTHER_ROW, type Row, type Run } from "../dom
 import { floor } from "../domain/usage-report.js";
 import {
   type Bucket,
+  type CountedAttempt,
   type CountedRow,
   DAY_MS,
   HOUR_MS,
@@ -22,6 +23,8 @@ import { legacyKeys, usageKeys } from "./usage-keys.js";
 const SEEN_MS = 48 * HOUR_MS;
 /** The number of keys that are read at the same time. */
 const BATCH = 64;
+/** The attempts that are read at a time. They take about 0.1 MB. */
+const PAGE = 500;
 /** The most attempts of one script call. Other commands wait for a script, so it has to stay below 2 ms. */
 const TOGETHER = 16;
 /** The runs to record at the same time, so that Redis counts the first ones while this process prepares the next ones. */
@@ -32,6 +35,8 @@ export interface UsageStoreOptions {
   readonly partitions: number;
   /** The most rows of a bucket. */
   readonly maxRows: number;
+  /** For how many days each attempt is kept by itself. 0: it is not. */
+  readonly ledgerDays: number;
   readonly now?: () => number;
   /**
    * Returns what says to which counters a run adds, beside its buckets; see `readCounters`. It is asked before each
@@ -42,7 +47,18 @@ export interface UsageStoreOptions {
 
 export function bindUsageScripts(redis: RedisClient) {
   const file = new URL("../../../lua/count_attempts.lua", import.meta.url);
-  const keys = ["seen", "seenBefore", "seenAfter", "hour", "day", "agents", "events", "budgets", "...minutes"] as const;
+  const keys = [
+    "seen",
+    "seenBefore",
+    "seenAfter",
+    "hour",
+    "day",
+    "agents",
+    "events",
+    "budgets",
+    "ledger",
+    "...minutes",
+  ] as const;
   const reply = oneOf("ok", "repeat");
   return { countAttempts: bindScript(redis, file, keys, (replies) => asList(replies).map(reply)) };
 }
@@ -50,7 +66,7 @@ export function bindUsageScripts(redis: RedisClient) {
 /** Creates a store with a Redis hash per minute and dimension, per hour and per day (services/monitor/README.md). */
 export function createRedisUsageStore(
   redis: RedisClient,
-  { partitions, maxRows, now = Date.now, countersOf }: UsageStoreOptions,
+  { partitions, maxRows, ledgerDays, now = Date.now, countersOf }: UsageStoreOptions,
 ): UsageStore {
   const { countAttempts } = bindUsageScripts(redis);
   const places = Array.from({ length: partitions }, (_, partition) => usageKeys(partition));
@@ -62,7 +78,7 @@ export function createRedisUsageStore(
     const counters = countersOf && (await countersOf());
     const outcomes = await countAttempts(
       (places[partition] ?? usageKeys(partition)).attempts(end),
-      ...[maxRows, keptFor(end, now()).join(","), BEYOND, EVENTS_KEPT],
+      ...[maxRows, keptFor(end, now(), ledgerDays).join(","), BEYOND, EVENTS_KEPT],
       ...runs.flatMap((run) => {
         const about = argumentsOf(run, counters?.(run) ?? []);
         return [about.length, ...about];
@@ -132,6 +148,17 @@ export function createRedisUsageStore(
         };
     },
 
+    readAttempts: async function* (day) {
+      for (const place of places) {
+        for (let after = "-"; after !== ""; ) {
+          const entries = await orUnavailable(redis, () => redis.xrange(place.ledger(day), after, "+", "COUNT", PAGE));
+          if (entries.length > 0) yield entries.map(([, fields]) => attemptOf(fields));
+          const last = entries[PAGE - 1]?.[0];
+          after = last === undefined ? "" : `(${last}`;
+        }
+      }
+    },
+
     readCounters: async () => {
       const sums = new Map<string, Counts>();
       const found = await orUnavailable(redis, () => Promise.all(places.map(({ budgets }) => redis.hgetall(budgets))));
@@ -167,10 +194,24 @@ function encodeRow(row: Row): string {
 }
 
 function rowsOf(hash: Readonly<Record<string, string>>): CountedRow[] {
-  return Object.entries(hash).map(([field, counts]) => {
-    const [agent = "", engine = "", account = "", model = "", priority = "", label = ""]: string[] = JSON.parse(field);
-    return { row: { agent, engine, account, model, priority, label }, counts: decodeCounts(counts) };
-  });
+  return Object.entries(hash).map(([field, counts]) => ({ row: decodeRow(field), counts: decodeCounts(counts) }));
+}
+
+function decodeRow(text: string): Row {
+  const [agent = "", engine = "", account = "", model = "", priority = "", label = ""]: string[] = JSON.parse(text);
+  return { agent, engine, account, model, priority, label };
+}
+
+function attemptOf(entry: readonly string[]): CountedAttempt {
+  const fields = new Map(entry.flatMap((name, at) => (at % 2 === 0 ? [[name, entry[at + 1]] as const] : [])));
+  const text = (name: string): string => fields.get(name) ?? "";
+  return {
+    id: text("id"),
+    attempt: text("attempt") === "" ? undefined : Number(text("attempt")),
+    endMs: Number(text("end")),
+    row: decodeRow(text("row") || "[]"),
+    counts: decodeCounts(text("counts")),
+  };
 }
 
 const encodeCounts = (counts: Readonly<Counts>): string => COUNTERS.map((name) => counts[name]).join(",");
@@ -185,7 +226,7 @@ function decodeCounts(text: string): Counts {
 }
 
 /** How long the script keeps what it writes, in ms and in its order. */
-function keptFor(endMs: number, nowMs: number): number[] {
+function keptFor(endMs: number, nowMs: number, ledgerDays: number): number[] {
   const left = (lengthMs: number, keptMs: number): number =>
     Math.max(0, floor(endMs, lengthMs) + lengthMs + keptMs - nowMs);
   return [
@@ -193,6 +234,7 @@ function keptFor(endMs: number, nowMs: number): number[] {
     left(HOUR_MS, KEPT_MS.hour),
     left(DAY_MS, KEPT_MS.day),
     left(DAY_MS, KEPT_MS.agents),
+    ledgerDays === 0 ? 0 : left(DAY_MS, ledgerDays * DAY_MS),
     left(MINUTE_MS, KEPT_MS.minute),
   ];
 }
@@ -209,6 +251,7 @@ function argumentsOf(run: Run, counters: readonly string[]): (string | number)[]
     encodeRow(row),
     encodeRow(plain),
     counters.join(" "),
+    run.attempt ?? "",
     ...DIMENSIONS.map((dimension) => row[dimension]),
     ...encodeEvent({
       id: `monitor:usage/${run.id}`,

@@ -20,6 +20,7 @@ export function usageKeys(partition: number) {
     minute: (dimension: Dimension, ms: number): string => `${prefix}minute:${dimension}:${nameOf("minute", ms)}`,
     agents: (ms: number): string => `ccsp:agents:stats:{${partition}}:${nameOf("day", ms)}`,
     budgets: `${prefix}budgets`,
+    ledger: (ms: number): string => `${prefix}ledger:${nameOf("day", ms)}`,
     claims: (ms: number): string => `${prefix}claims:${nameOf("day", ms)}`,
     gaps: `${prefix}gaps`,
     fillLock: `${prefix}filling`,
@@ -36,6 +37,7 @@ export function usageKeys(partition: number) {
       agents: keys.agents(ms),
       events: eventsKey(partition),
       budgets: keys.budgets,
+      ledger: keys.ledger(ms),
       minutes: DIMENSIONS.map((dimension) => keys.minute(dimension, ms)),
     }),
   };

@@ -8,7 +8,15 @@ import { Duration } from "../../../google/protobuf/duration.js";
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
 import { DoubleValue } from "../../../google/protobuf/wrappers.js";
 import { Priority, Usage } from "../../task/v1/task.js";
-import { Dimension, ExportFormat, Outcome, UsageFilter, UsageGap, UsageRow } from "../../usage/v1/usage.js";
+import {
+  Dimension,
+  ExportDetail,
+  ExportFormat,
+  Outcome,
+  UsageFilter,
+  UsageGap,
+  UsageRow,
+} from "../../usage/v1/usage.js";
 import { GetAdaptationRequest, GetAdaptationResponse } from "./adaptation.js";
 import {
   DeleteAlertRuleRequest,
@@ -86,7 +94,15 @@ export interface GetUsageRequest {
   /** The dimensions of the rows. Empty means agent and model. */
   groupBy: Dimension[];
   /** Only usage that matches. Its `agent_id` and the one above must not differ. */
-  filter: UsageFilter | undefined;
+  filter:
+    | UsageFilter
+    | undefined;
+  /**
+   * IANA name of the time zone whose days are meant. Empty means that of the monitor's settings, which is UTC by default.
+   * Where clocks differ from UTC by half an hour, a range that begins at midnight there leaves out the hour that began
+   * before.
+   */
+  timeZone: string;
 }
 
 /** Response for `GetUsage`. */
@@ -103,6 +119,8 @@ export interface GetUsageResponse {
     | undefined;
   /** Times within the range in which events were lost. */
   gaps: UsageGap[];
+  /** The time zone whose days were meant. Empty: a release that knows only UTC. */
+  timeZone: string;
 }
 
 /** Request for `GetAgentStats`. */
@@ -158,6 +176,11 @@ export interface GetTimeSeriesRequest {
    * answer of more than 100,000 points is refused.
    */
   maxSeries: number;
+  /**
+   * IANA name of the time zone of steps of whole days. Empty means that of the monitor's settings, which is UTC by
+   * default. Shorter steps are the same in every zone.
+   */
+  timeZone: string;
 }
 
 /** Response for `GetTimeSeries`. */
@@ -176,6 +199,8 @@ export interface GetTimeSeriesResponse {
   steps: number;
   /** Times within the range in which events were lost. */
   gaps: UsageGap[];
+  /** The time zone whose days were meant. Empty: a release that knows only UTC. */
+  timeZone: string;
 }
 
 /** Usage of one combination of the grouping over time. */
@@ -208,7 +233,10 @@ export interface ExportUsageRequest {
   endTime:
     | Date
     | undefined;
-  /** One hour or one day. Absent means one hour. */
+  /**
+   * One hour or one day. Absent means one hour. For attempts, it must be absent or 0: a release that does not know
+   * `detail` refuses 0, and answers with sums if it is absent.
+   */
   step:
     | Duration
     | undefined;
@@ -218,6 +246,14 @@ export interface ExportUsageRequest {
     | undefined;
   /** Format of the text. */
   format: ExportFormat;
+  /** What a row is. Unspecified means sums. */
+  detail: ExportDetail;
+  /**
+   * IANA name of the time zone whose days the rows are, if the step is a day. Empty means that of the monitor's settings,
+   * which is UTC by default. Rows of another zone than UTC have the beginning of their day with its offset, such as
+   * `2026-01-05T00:00:00+09:00`.
+   */
+  timeZone: string;
 }
 
 /** Part of an export. */
@@ -320,7 +356,7 @@ export interface RecordUsageResponse {
 }
 
 function createBaseGetUsageRequest(): GetUsageRequest {
-  return { agentId: "", startTime: undefined, endTime: undefined, groupBy: [], filter: undefined };
+  return { agentId: "", startTime: undefined, endTime: undefined, groupBy: [], filter: undefined, timeZone: "" };
 }
 
 export const GetUsageRequest: MessageFns<GetUsageRequest> = {
@@ -343,6 +379,9 @@ export const GetUsageRequest: MessageFns<GetUsageRequest> = {
     }
     if (message.filter !== undefined) {
       UsageFilter.encode(message.filter, writer.uint32(42).fork()).join();
+    }
+    if (message.timeZone !== "") {
+      writer.uint32(50).string(message.timeZone);
     }
     return writer;
   },
@@ -410,6 +449,14 @@ export const GetUsageRequest: MessageFns<GetUsageRequest> = {
             message.filter = UsageFilter.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.timeZone = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -434,12 +481,13 @@ export const GetUsageRequest: MessageFns<GetUsageRequest> = {
     message.filter = (object.filter !== undefined && object.filter !== null)
       ? UsageFilter.fromPartial(object.filter)
       : undefined;
+    message.timeZone = object.timeZone ?? "";
     return message;
   },
 };
 
 function createBaseGetUsageResponse(): GetUsageResponse {
-  return { rows: [], startTime: undefined, endTime: undefined, gaps: [] };
+  return { rows: [], startTime: undefined, endTime: undefined, gaps: [], timeZone: "" };
 }
 
 export const GetUsageResponse: MessageFns<GetUsageResponse> = {
@@ -455,6 +503,9 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
     }
     for (const v of message.gaps) {
       UsageGap.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.timeZone !== "") {
+      writer.uint32(42).string(message.timeZone);
     }
     return writer;
   },
@@ -504,6 +555,14 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
             message.gaps.push(UsageGap.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.timeZone = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -525,6 +584,7 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
     message.startTime = object.startTime ?? undefined;
     message.endTime = object.endTime ?? undefined;
     message.gaps = object.gaps?.map((e) => UsageGap.fromPartial(e)) || [];
+    message.timeZone = object.timeZone ?? "";
     return message;
   },
 };
@@ -733,7 +793,15 @@ export const AgentStats: MessageFns<AgentStats> = {
 };
 
 function createBaseGetTimeSeriesRequest(): GetTimeSeriesRequest {
-  return { startTime: undefined, endTime: undefined, step: undefined, groupBy: [], filter: undefined, maxSeries: 0 };
+  return {
+    startTime: undefined,
+    endTime: undefined,
+    step: undefined,
+    groupBy: [],
+    filter: undefined,
+    maxSeries: 0,
+    timeZone: "",
+  };
 }
 
 export const GetTimeSeriesRequest: MessageFns<GetTimeSeriesRequest> = {
@@ -759,6 +827,9 @@ export const GetTimeSeriesRequest: MessageFns<GetTimeSeriesRequest> = {
     }
     if (message.maxSeries !== 0) {
       writer.uint32(48).int32(message.maxSeries);
+    }
+    if (message.timeZone !== "") {
+      writer.uint32(58).string(message.timeZone);
     }
     return writer;
   },
@@ -834,6 +905,14 @@ export const GetTimeSeriesRequest: MessageFns<GetTimeSeriesRequest> = {
             message.maxSeries = reader.int32();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.timeZone = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -859,12 +938,13 @@ export const GetTimeSeriesRequest: MessageFns<GetTimeSeriesRequest> = {
       ? UsageFilter.fromPartial(object.filter)
       : undefined;
     message.maxSeries = object.maxSeries ?? 0;
+    message.timeZone = object.timeZone ?? "";
     return message;
   },
 };
 
 function createBaseGetTimeSeriesResponse(): GetTimeSeriesResponse {
-  return { series: [], startTime: undefined, step: undefined, steps: 0, gaps: [] };
+  return { series: [], startTime: undefined, step: undefined, steps: 0, gaps: [], timeZone: "" };
 }
 
 export const GetTimeSeriesResponse: MessageFns<GetTimeSeriesResponse> = {
@@ -883,6 +963,9 @@ export const GetTimeSeriesResponse: MessageFns<GetTimeSeriesResponse> = {
     }
     for (const v of message.gaps) {
       UsageGap.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.timeZone !== "") {
+      writer.uint32(50).string(message.timeZone);
     }
     return writer;
   },
@@ -940,6 +1023,14 @@ export const GetTimeSeriesResponse: MessageFns<GetTimeSeriesResponse> = {
             message.gaps.push(UsageGap.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.timeZone = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -962,6 +1053,7 @@ export const GetTimeSeriesResponse: MessageFns<GetTimeSeriesResponse> = {
     message.step = (object.step !== undefined && object.step !== null) ? Duration.fromPartial(object.step) : undefined;
     message.steps = object.steps ?? 0;
     message.gaps = object.gaps?.map((e) => UsageGap.fromPartial(e)) || [];
+    message.timeZone = object.timeZone ?? "";
     return message;
   },
 };
@@ -1103,7 +1195,15 @@ export const UsagePoint: MessageFns<UsagePoint> = {
 };
 
 function createBaseExportUsageRequest(): ExportUsageRequest {
-  return { startTime: undefined, endTime: undefined, step: undefined, filter: undefined, format: 0 };
+  return {
+    startTime: undefined,
+    endTime: undefined,
+    step: undefined,
+    filter: undefined,
+    format: 0,
+    detail: 0,
+    timeZone: "",
+  };
 }
 
 export const ExportUsageRequest: MessageFns<ExportUsageRequest> = {
@@ -1122,6 +1222,12 @@ export const ExportUsageRequest: MessageFns<ExportUsageRequest> = {
     }
     if (message.format !== 0) {
       writer.uint32(40).int32(message.format);
+    }
+    if (message.detail !== 0) {
+      writer.uint32(48).int32(message.detail);
+    }
+    if (message.timeZone !== "") {
+      writer.uint32(58).string(message.timeZone);
     }
     return writer;
   },
@@ -1179,6 +1285,22 @@ export const ExportUsageRequest: MessageFns<ExportUsageRequest> = {
             message.format = reader.int32() as any;
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.detail = reader.int32() as any;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.timeZone = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1203,6 +1325,8 @@ export const ExportUsageRequest: MessageFns<ExportUsageRequest> = {
       ? UsageFilter.fromPartial(object.filter)
       : undefined;
     message.format = object.format ?? 0;
+    message.detail = object.detail ?? 0;
+    message.timeZone = object.timeZone ?? "";
     return message;
   },
 };
@@ -1927,11 +2051,13 @@ export type MonitorServiceService = typeof MonitorServiceService;
 export const MonitorServiceService = {
   /**
    * Returns the sum of usage over a time range, grouped as the request says. The last 90 days are known by the hour
-   * (UTC), and two years by the day. The range is rounded out to what is known, and the answer says to which times.
+   * (UTC), and two years by the day (UTC). The range is rounded out to what is known, and the answer says to which times.
+   * For another time zone than UTC, the range must begin within the 90 days.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, the range is longer than two years, or
-   *   `group_by` has an unknown dimension or one twice.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, the range is longer than two years,
+   *   `group_by` has an unknown dimension or one twice, the time zone is unknown, or `start_time` is before the hours of
+   *   which its days are summed; the description names the oldest day.
    */
   getUsage: {
     path: "/ccsp.monitor.v1.MonitorService/GetUsage" as const,
@@ -1962,10 +2088,14 @@ export const MonitorServiceService = {
    * Returns usage as one point per step. Steps below an hour read what is kept for 48 hours, where each dimension is
    * counted by itself: such a request can use only one dimension, in `group_by` and `filter` together.
    *
+   * Steps of whole days are days of the time zone. They begin with the day of `start_time`, each point says when its step
+   * begins, and a day has 23 or 25 hours where clocks change. Days of another zone than UTC are summed from hours, which
+   * are kept for 90 days. An hour counts for the local day in which it begins.
+   *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, the step is no whole number of minutes or
    *   longer than two years, the range has more than 3,000 steps, the steps are finer than what is kept, or the
-   *   grouping is unknown.
+   *   grouping or the time zone is unknown.
    */
   getTimeSeries: {
     path: "/ccsp.monitor.v1.MonitorService/GetTimeSeries" as const,
@@ -1978,10 +2108,13 @@ export const MonitorServiceService = {
     responseDeserialize: (value: Buffer): GetTimeSeriesResponse => GetTimeSeriesResponse.decode(value),
   },
   /**
-   * Streams every row of a time range as text, oldest first: one row per hour or day and combination of dimensions.
+   * Streams every row of a time range as text, oldest first: one row per hour or day and combination of dimensions, or
+   * one row per counted attempt (`detail`). Attempts are kept for 90 days, or as long as the monitor's setting says; the
+   * days before have none. They come day by day (UTC), and within a day partition by partition, in the order in which
+   * they were counted. A number that is not known is empty in CSV and null in JSON.
    *
-   * Errors: those of GetUsage, and INVALID_ARGUMENT `INVALID_FIELD` for an unknown format or a step that is neither an
-   * hour nor a day.
+   * Errors: those of GetUsage, and INVALID_ARGUMENT `INVALID_FIELD` for an unknown format or detail, a step that is
+   * neither an hour nor a day, a step together with attempts, and attempts if the monitor keeps none.
    */
   exportUsage: {
     path: "/ccsp.monitor.v1.MonitorService/ExportUsage" as const,
@@ -2354,11 +2487,13 @@ export const MonitorServiceService = {
 export interface MonitorServiceServer extends UntypedServiceImplementation {
   /**
    * Returns the sum of usage over a time range, grouped as the request says. The last 90 days are known by the hour
-   * (UTC), and two years by the day. The range is rounded out to what is known, and the answer says to which times.
+   * (UTC), and two years by the day (UTC). The range is rounded out to what is known, and the answer says to which times.
+   * For another time zone than UTC, the range must begin within the 90 days.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, the range is longer than two years, or
-   *   `group_by` has an unknown dimension or one twice.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, the range is longer than two years,
+   *   `group_by` has an unknown dimension or one twice, the time zone is unknown, or `start_time` is before the hours of
+   *   which its days are summed; the description names the oldest day.
    */
   getUsage: handleUnaryCall<GetUsageRequest, GetUsageResponse>;
   /**
@@ -2372,17 +2507,24 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
    * Returns usage as one point per step. Steps below an hour read what is kept for 48 hours, where each dimension is
    * counted by itself: such a request can use only one dimension, in `group_by` and `filter` together.
    *
+   * Steps of whole days are days of the time zone. They begin with the day of `start_time`, each point says when its step
+   * begins, and a day has 23 or 25 hours where clocks change. Days of another zone than UTC are summed from hours, which
+   * are kept for 90 days. An hour counts for the local day in which it begins.
+   *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, the step is no whole number of minutes or
    *   longer than two years, the range has more than 3,000 steps, the steps are finer than what is kept, or the
-   *   grouping is unknown.
+   *   grouping or the time zone is unknown.
    */
   getTimeSeries: handleUnaryCall<GetTimeSeriesRequest, GetTimeSeriesResponse>;
   /**
-   * Streams every row of a time range as text, oldest first: one row per hour or day and combination of dimensions.
+   * Streams every row of a time range as text, oldest first: one row per hour or day and combination of dimensions, or
+   * one row per counted attempt (`detail`). Attempts are kept for 90 days, or as long as the monitor's setting says; the
+   * days before have none. They come day by day (UTC), and within a day partition by partition, in the order in which
+   * they were counted. A number that is not known is empty in CSV and null in JSON.
    *
-   * Errors: those of GetUsage, and INVALID_ARGUMENT `INVALID_FIELD` for an unknown format or a step that is neither an
-   * hour nor a day.
+   * Errors: those of GetUsage, and INVALID_ARGUMENT `INVALID_FIELD` for an unknown format or detail, a step that is
+   * neither an hour nor a day, a step together with attempts, and attempts if the monitor keeps none.
    */
   exportUsage: handleServerStreamingCall<ExportUsageRequest, ExportUsageResponse>;
   /**

@@ -41,6 +41,17 @@ export enum Outcome {
   UNRECOGNIZED = -1,
 }
 
+/** What a row of an export is. */
+export enum ExportDetail {
+  /** UNSPECIFIED - Means sums. */
+  UNSPECIFIED = 0,
+  /** SUMS - The sum of an hour or a day, for each combination of dimensions. */
+  SUMS = 1,
+  /** ATTEMPTS - One attempt, as it was counted. */
+  ATTEMPTS = 2,
+  UNRECOGNIZED = -1,
+}
+
 /** Format of an export. */
 export enum ExportFormat {
   /** UNSPECIFIED - Means CSV. */

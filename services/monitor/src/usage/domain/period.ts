@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 
-/** How often a budget begins anew. */
+/** A length of time by the calendar. */
 export type PeriodKind = "hour" | "day" | "month";
 
 /** The time from `startMs` up to, but not at, `endMs` (ms since 1970). */
@@ -15,6 +15,8 @@ export interface Period {
  */
 const QUARTER_MS = 15 * 60_000;
 const REACH_MS = { hour: 2 * 3_600_000, day: 26 * 3_600_000, month: 32 * 24 * 3_600_000 } as const;
+
+export const TIME_ZONE_RULE = "is not the IANA name of a time zone, such as Europe/Berlin";
 
 /** Whether this host knows the time zone by its IANA name. An offset such as `+02:00` is no name. */
 export function isTimeZone(name: string): boolean {
@@ -83,20 +85,44 @@ function firstWhere(low: number, high: number, is: (at: number) => boolean): num
 /** More than there are time zones. A name may be written in capital letters too, and each calendar takes 30 KB. */
 const calendars = new LRUCache<string, Intl.DateTimeFormat>({ max: 600 });
 
-type Part = "year" | "month" | "day" | "minute";
+type Part = "year" | "month" | "day" | "hour" | "minute" | "second";
+
+/** The date of this moment, such as 2026-01-05. */
+export function localDate(timeZone: string, ms: number): string {
+  const { year, month, day } = localTime(timeZone, ms);
+  return `${year}-${month}-${day}`;
+}
+
+/** This moment as an ISO time with its offset from UTC, such as 2026-01-05T00:00:00+09:00. */
+export function localIsoTime(timeZone: string, ms: number): string {
+  const { hour, minute, second } = localTime(timeZone, ms);
+  const shown = `${localDate(timeZone, ms)}T${hour}:${minute}:${second}`;
+  const minutes = Math.round((Date.parse(`${shown}Z`) - ms) / 60_000);
+  const two = (number: number): string => String(Math.floor(number)).padStart(2, "0");
+  return `${shown}${minutes < 0 ? "-" : "+"}${two(Math.abs(minutes) / 60)}:${two(Math.abs(minutes) % 60)}`;
+}
 
 function localTime(timeZone: string, ms: number): Record<Part, string> {
   let calendar = calendars.get(timeZone);
   if (calendar === undefined) {
     calendar = new Intl.DateTimeFormat("en-US", {
       ...({ timeZone, calendar: "gregory", hourCycle: "h23" } as const),
-      ...({ year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" } as const),
+      ...({
+        year: "numeric",
+        month: "2-digit",
+        day: "2-digit",
+        hour: "2-digit",
+        minute: "2-digit",
+        second: "2-digit",
+      } as const),
     });
     calendars.set(timeZone, calendar);
   }
-  const local = { year: "", month: "", day: "", minute: "" };
+  const local: Record<Part, string> = { year: "", month: "", day: "", hour: "", minute: "", second: "" };
   for (const { type, value } of calendar.formatToParts(ms)) {
-    if (type === "year" || type === "month" || type === "day" || type === "minute") local[type] = value;
+    if (isPart(type, local)) local[type] = value;
   }
   return local;
 }
+
+const isPart = (type: string, parts: Readonly<Record<Part, string>>): type is Part => type in parts;
