@@ -20,8 +20,9 @@
 --         its number or '', the values of the dimensions (one for each of `minutes`); then its event: names and values
 -- RETURN list of 'ok' | 'repeat', one for each attempt
 --
--- The id guards the counts, the entry of the ledger and the event: a second delivery, and a second run of this script, change nothing. The days
--- beside it are looked up too, because two reports of one attempt may fall on both sides of midnight.
+-- The id guards the counts, the entry of the ledger and the event: a second delivery, and a second run of this script,
+-- change nothing. The days beside it are looked up too, because two reports of one attempt may fall on both sides of
+-- midnight.
 --
 -- Bounded memory: a hash that is half full takes no new row with a model or label that it has not seen, and a full one
 -- no new row. What does not fit is counted in a coarser row, so sums stay exact. A row is read and written once for all
