@@ -4,7 +4,7 @@ import { createPublisher, eventsKey, type Publication } from "@ccsp/events";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { TaskCompleted, TaskFailed, TaskRetried } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { UsageRecord, UsageRecordState } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
-import { Dimension, UsageRow } from "@ccsp/protos/ccsp/usage/v1/usage.js";
+import { Dimension, ExportDetail, UsageRow } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { eventually, type OtlpReceiver, startOtlpReceiver } from "@ccsp/testkit";
@@ -189,6 +189,23 @@ describe("monitor", () => {
     const { counted, states } = await client.recordUsage({ records: [record, other, { ...record, requestId: "s" }] });
     const { REPEATED, CONFLICTING, COUNTED } = UsageRecordState;
     assert.deepEqual([counted, states], [true, [REPEATED, CONFLICTING, COUNTED]]);
+  });
+
+  it("exports each attempt, and means the days of the time zone of its settings", async () => {
+    const { client } = await start({ CCSP_MONITOR_TIME_ZONE: "Asia/Tokyo" });
+    const record = UsageRecord.fromPartial({ agentId: "a", engine: "e", costUsd: 1 });
+    const records = ["one", "two"].map((requestId) => ({ ...record, requestId }));
+    await client.recordUsage({ records });
+    const texts: string[] = [];
+    const asked = { detail: ExportDetail.ATTEMPTS, endTime: new Date(Date.now() + HOUR_MS) };
+    for await (const { lines } of client.exportUsage(asked)) texts.push(lines);
+    assert.deepEqual(texts.join("").match(/outside a \w+,succeeded,,,,,,1000000,/g), [
+      "outside a one,succeeded,,,,,,1000000,",
+      "outside a two,succeeded,,,,,,1000000,",
+    ]);
+    const { timeZone, startTime } = await client.getTimeSeries({ step: toDuration(DAY_MS) });
+    assert.deepEqual([timeZone, startTime?.getUTCHours()], ["Asia/Tokyo", 15]);
+    assert.equal((await client.getUsage({ timeZone: "Europe/Berlin" })).timeZone, "Europe/Berlin");
   });
 
   it("records in a span that links to the task; on SIGTERM it exits 0 and leaves nothing open", async () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { load } from "@ccsp/config";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import {
   ExportUsageRequest,
@@ -8,6 +9,7 @@ import {
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import * as fc from "fast-check";
 import { pino } from "pino";
+import { define } from "../src/config.js";
 import { exportUsage } from "../src/usage/domain/export-usage.js";
 import { localDate } from "../src/usage/domain/period.js";
 import type { Run } from "../src/usage/domain/run.js";
@@ -226,6 +228,15 @@ describe("usage by the days of a time zone", function () {
       ];
       assert.deepEqual(await zonesOf(""), ["Asia/Tokyo", "Asia/Tokyo", 15]);
       assert.deepEqual(await zonesOf("UTC"), ["UTC", "UTC", 0]);
+    });
+
+    it("refuses a setting that is no time zone", () => {
+      assert.equal(load({}, define).config.timeZone, "UTC");
+      assert.equal(load({ CCSP_MONITOR_TIME_ZONE: "Asia/Tokyo" }, define).config.timeZone, "Asia/Tokyo");
+      assert.throws(
+        () => load({ CCSP_MONITOR_TIME_ZONE: "Asia/Kyoto" }, define),
+        /CCSP_MONITOR_TIME_ZONE is not the IANA/,
+      );
     });
 
     it("refuses an unknown zone with its field", async () => {
