@@ -79,7 +79,7 @@ async function besides(
     // The end of an attack may be the worst of it. Also, the next round must begin with an idle fleet.
     const afterwards = await measure();
     ratios.push(Math.max(quantile(attacked, 0.99), quantile(afterwards, 0.99)) / quantile(idle, 0.99));
-    const memory = ["gateway", "queue"].map((each) => `${each} ${before.get(each)} to ${after.get(each)} MB`);
+    const memory = [...before].map(([each, size]) => `${each} ${size} to ${after.get(each)} MB`);
     console.log(
       `${name}, round ${round}: p99 idle ${ms(idle, 0.99)}, attacked ${ms(attacked, 0.99)}, afterwards ${ms(afterwards, 0.99)}; ${memory.join(", ")}; ${JSON.stringify(did)}`,
     );
