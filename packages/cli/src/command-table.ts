@@ -166,7 +166,7 @@ export const COMMANDS: Readonly<Record<string, readonly CommandEntry[]>> = {
     },
     {
       term: "budget",
-      description: "limit what agents, labels or everybody may use, and see where it stands",
+      description: "limit what agents, labels, models, engines, accounts or everybody may use, and see where it stands",
       load: async (io) => (await import("./commands/budget.js")).budgetCommand(io),
     },
     {

@@ -255,6 +255,11 @@ export const VALUES: Readonly<Record<string, Values>> = {
     gives: { engine: "e", account: "team" },
     wrong: ["/team", "Write it as ENGINE/ACCOUNT"],
   },
+  "budget set --account <engine/name>": {
+    right: "e/team",
+    gives: { engine: "e", account: "team" },
+    wrong: ["/team", "Write it as ENGINE/ACCOUNT, or use --engine."],
+  },
   "<engine>": TEXT,
   "[engine]": TEXT,
   "<number>": count(1),

@@ -68,7 +68,7 @@ export interface Blocker {
  * - `RATE`: a rate limit is used up.
  * - `NO_SLOT`: all slots of the engine's executors are in use.
  * - `TURN`: other tasks start before it.
- * - `BUDGET_EXHAUSTED`: a budget of the agent, of a label or of everybody is used up. The message names the budget.
+ * - `BUDGET_EXHAUSTED`: a budget that holds the task is used up. The message names the budget.
  */
 export type BlockerKindName =
   | "START_TIME"

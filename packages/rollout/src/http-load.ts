@@ -58,7 +58,14 @@ export function openRest({ gateways, token }: HttpAccess): RestClient {
     for (;;) {
       const late = performance.now() - since > GIVE_UP_MS;
       const url = next();
-      const sent = request(`${url}/api/v2${path}`, { method, headers, agent });
+      const sent = request(`${url}/api/v2${path}`, {
+        method,
+        headers,
+        agent,
+        signal: AbortSignal.timeout(GIVE_UP_MS),
+      });
+      // It may come after the head of the answer. Then reading the answer rejects too.
+      sent.on("error", () => {});
       let answer: IncomingMessage;
       try {
         sent.end(body && JSON.stringify(body));

@@ -23,7 +23,10 @@ export interface Load {
   readonly failures: readonly string[];
   /** Waits for calls that begin now. Rejects if they do not end within two minutes. */
   proceeds(): Promise<void>;
-  /** Adds a failure if the reader of the WebSocket has not each event once. Says how often it resumed. */
+  /**
+   * Adds a failure if the reader of the WebSocket has an event twice, or, with `published`, not each. Says how often it
+   * resumed.
+   */
   stop(): Promise<string | undefined>;
 }
 

@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import type { RunExit } from "@ccsp/engine-kit";
 import { eventually, skip } from "@ccsp/testkit";
 import { findProcesses } from "../src/supervision/kill.js";
-import { readStat } from "../src/supervision/proc.js";
+import { createProcessTable, readStat } from "../src/supervision/proc.js";
 import {
   exitOf,
   readAll,
@@ -213,6 +213,25 @@ describe("the limits and records of a run", function () {
     const ended = exitOf(run);
     await run.stop();
     assert.equal((await ended).cause, "stopped");
+  });
+
+  it("waits for a process that has no environment in its first look only", async () => {
+    const bare = spawn("/bin/sh", ["-c", "while :; do :; done"], { env: {}, stdio: "ignore" });
+    await once(bare, "spawn");
+    const table = createProcessTable();
+    const look = async () => {
+      const began = performance.now();
+      assert.ok((await table.read()).has(bare.pid ?? 0));
+      return performance.now() - began;
+    };
+    try {
+      await look();
+      // A look that waits for it takes 250 ms.
+      await eventually(async () => assert.ok((await look()) < 125));
+    } finally {
+      bare.kill("SIGKILL");
+      await once(bare, "exit");
+    }
   });
 
   it("ends processes that appear after their run is over", async () => {

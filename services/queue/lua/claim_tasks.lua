@@ -57,8 +57,8 @@
 -- The script picks a class (claim/classes.lua), an agent of that class (claim/turns.lua), and the agent's oldest task
 -- that the rules let start (claim/rules.lua, gates.lua, rates.lua). Changes to lists that are read in pages are written
 -- at the end (shared/batch.lua).
--- An agent that may not run is throttled: it goes from the turns to the skip list `bench`. A task that a label defers
--- leaves its line. So each is checked once, and not by every claim.
+-- An agent that may not run is throttled: it goes from the turns to the skip list `bench`. A task that a label or a
+-- model defers leaves its line. So each is checked once, and not by every claim.
 -- When the script runs twice for one sequence, it returns what it granted the first time, with the same fences, and
 -- then grants more up to the bound. In two cases it grants no more: during a hold, which sync_executor ends, and when
 -- Redis was restarted since sync_executor last ran, because sync_executor has to notice a restart first. So a waiting

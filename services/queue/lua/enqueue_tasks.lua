@@ -45,8 +45,8 @@
 --
 -- A line describes a task: id, class (1 to 4), agent, bytes that the bounds count, payload hash ('' without a request
 -- id), traceparent or '', start (ms; 0: no start time, but the record has conditions; '': neither), the scopes of
--- its labels and model with commas, and the members of the record as JSON, without state and times. A space separates them. One argument is
--- cheaper than nine.
+-- its labels and model with commas, and the members of the record as JSON, without state and times. A space separates
+-- them. One argument is cheaper than nine.
 -- The conditions of a start are members of the record: deadline (ms) of the first start, pin (the executor that the
 -- task waits for), pinMs (for how long). Each may be absent. This script does not use the other conditions.
 -- The script writes no log entry. The first entry of a log, QUEUED or SCHEDULED at `created`, is read from the record.

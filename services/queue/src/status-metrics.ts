@@ -36,7 +36,7 @@ const ENGINES = "engines that executors offer";
 
 const WAITING = declareGauge({
   name: "ccsp_queue_waiting",
-  help: "Tasks that wait for an executor; counts at most 2,000 of those in each shard that a label or an affinity defers",
+  help: "Tasks that wait for an executor; counts at most 2,000 of those in each shard that a label, a model or an affinity defers",
   labels: { engine: ENGINES, class: CLASSES },
 });
 const OLDEST = declareGauge({

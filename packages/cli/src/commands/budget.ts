@@ -11,7 +11,6 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { type ConnectionOptions, withConnection } from "../connection/connection.js";
 import { atGateway } from "../connection/operator.js";
 import { label, number, someText, timeZone } from "../options/option-values.js";
-import { sessionAccount } from "../options/session-name.js";
 import { FORMATS } from "../output/format.js";
 import { messageJson } from "../output/json-forms.js";
 import { showList, showOne } from "../output/show.js";
@@ -73,8 +72,8 @@ function setCommand(io: Io): Command {
       "after",
       `
 Needs one of --agent, --label, --model, --engine, --account and --everybody, and
-one of --usd, --tokens and --requests. Waiting tasks of the holder do not start
-while the budget is used up; running ones go on. Needs the scope monitor:manage.
+one of --usd, --tokens and --requests. Waiting tasks that the budget holds do not
+start while it is used up; running ones go on. Needs the scope monitor:manage.
 
 Examples:
   ccsp budget set ci-day --agent ci --usd 20
@@ -176,9 +175,10 @@ function budgetOf(name: string, options: SetOptions): Budget {
 }
 
 function account(value: string): BudgetAccount {
-  const named = sessionAccount(value);
-  if (named.account === "") throw new InvalidArgumentError("Write it as ENGINE/ACCOUNT, or use --engine.");
-  return named;
+  const [, engine, name] = /^([^/]+)\/(.+)$/.exec(value) ?? [];
+  if (engine === undefined || name === undefined)
+    throw new InvalidArgumentError("Write it as ENGINE/ACCOUNT, or use --engine.");
+  return { engine, account: name };
 }
 
 function percent(value: string, before: readonly number[] = []): readonly number[] {

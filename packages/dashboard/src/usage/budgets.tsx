@@ -84,9 +84,11 @@ function BudgetTable({
             name: "",
             cell: ({ budget }) => (
               <span class="acts">
-                <ActButton scope="monitor:manage" look="plain" onAct={() => setChanging(budget)}>
-                  {word.change}
-                </ActButton>
+                {holderOf(budget) !== word.unknown && (
+                  <ActButton scope="monitor:manage" look="plain" onAct={() => setChanging(budget)}>
+                    {word.change}
+                  </ActButton>
+                )}
                 <ActButton scope="monitor:manage" look="plain" onAct={() => void remove(budget?.name ?? "", onChange)}>
                   {word.remove}
                 </ActButton>
@@ -100,9 +102,11 @@ function BudgetTable({
   );
 }
 
+/** A monitor of a newer release may have kinds of holders that this page does not know. */
 function holderOf(budget: BudgetStanding["budget"]): string {
   const { everybody, ...named } = budget?.holder ?? {};
-  return everybody ? usageWords().everybody : scopeWords(named);
+  if (everybody) return usageWords().everybody;
+  return Object.keys(named).length > 0 ? scopeWords(named) : usageWords().unknown;
 }
 
 function amountOf({ used, budget }: BudgetStanding): string {

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { executorFiles } from "@ccsp/engine-kit/own-files";
 import type { Logger } from "pino";
 import { findProcesses, killAll } from "./kill.js";
+import { createProcessTable } from "./proc.js";
 import { removeTree } from "./run-folder.js";
 import { takeLock, thisProcess } from "./run-lock.js";
 import { temporaryFolderOf } from "./temporary-folder.js";
@@ -53,8 +54,9 @@ export async function openExecutorFolder({
     await mkdir(runs, { recursive: true, mode: 0o700 });
     // Only boots of this folder: another installation on this host may have an executor with the same id.
     const earlier = (await readdir(parent)).filter((entry) => isBootId(entry) && entry !== bootId);
+    const table = createProcessTable();
     const killed = await killAll(() =>
-      findProcesses((cookie) => cookie.executorId === executorId && earlier.includes(cookie.bootId)),
+      findProcesses((cookie) => cookie.executorId === executorId && earlier.includes(cookie.bootId), table),
     );
     if (killed.length > 0) log.warn({ pids: killed }, "ended processes that an earlier boot left");
     for (const boot of earlier) {

@@ -42,41 +42,56 @@ const EXEC_POLL_MS = 2;
 /**
  * A cookie is read once per process, because children inherit it. A process without a cookie never gets one. A process
  * that clears its environment keeps the cookie that was read before. Two values are read again. One is an empty
- * environment, which a process has during an exec: a read waits until such an exec is over, for 250 ms at most. The
- * other is that of this process's own children without a cookie: they have this process's environment until they
- * execute their command.
+ * environment, which a process has during an exec: a read looks again until such an exec is over, for 250 ms at most,
+ * once for each process. The other is that of this process's own children without a cookie: they have this process's
+ * environment until they execute their command.
  */
 export function createProcessTable(): ProcessTable {
   let cookies = new Map<string, string>();
+  /** Those that have no environment, and not because of an exec. */
+  let bare = new Set<string>();
   return {
     async read() {
       const rows = new Map<number, ProcessRow>();
       const seen = new Map<string, string>();
-      /** Returns whether the process may be in the middle of an exec. */
-      const take = (pid: number): boolean => {
+      const seenBare = new Set<string>();
+      /** Reads one process. The result is its key, if it may be in the middle of an exec. */
+      const take = (pid: number): string | undefined => {
         rows.delete(pid);
         const stat = readStat(pid);
-        if (stat === undefined) return false;
+        if (stat === undefined) return undefined;
         const key = `${pid} ${stat.started}`;
         const known = cookies.get(key);
         const environ = known === undefined ? readIfAllowed(`/proc/${pid}/environ`) : undefined;
         const cookie = known ?? cookieIn(environ ?? "");
         if (known !== undefined || cookie !== "" || (environ && stat.parent !== process.pid)) seen.set(key, cookie);
         rows.set(pid, { pid, ...stat, cookie });
-        return environ === "" && isExecuting(pid);
+        if (environ !== "") return undefined;
+        if (!bare.has(key)) return isKernelThread(pid) ? undefined : key;
+        seenBare.add(key);
+        return undefined;
       };
       let executing: number[] = [];
       let count = 0;
       for (const pid of readPids()) {
         if (++count % SLICE === 0) await nextTurn();
-        if (take(pid)) executing.push(pid);
+        if (take(pid) !== undefined) executing.push(pid);
       }
       const giveUpAt = performance.now() + EXEC_MS;
-      while (executing.length > 0 && performance.now() < giveUpAt) {
+      while (executing.length > 0) {
         await delay(EXEC_POLL_MS);
-        executing = executing.filter(take);
+        const late = performance.now() > giveUpAt;
+        executing = executing.filter((pid) => {
+          // A process that sleeps is in the middle of nothing. Its state is read first, because its exec may end now.
+          const sleeps = !/^[RD]$/.test(statFields(pid)[0] ?? "");
+          const key = take(pid);
+          if (key === undefined) return false;
+          if (sleeps || late) seenBare.add(key);
+          return !sleeps && !late;
+        });
       }
       cookies = seen;
+      bare = seenBare;
       return rows;
     },
   };
@@ -85,11 +100,7 @@ export function createProcessTable(): ProcessTable {
 /** A flag of the kernel's own threads (PF_KTHREAD), which have no environment. */
 const KERNEL_THREAD = 0x0020_0000;
 
-/** Whether a process without an environment may be in the middle of an exec: that does not sleep. */
-function isExecuting(pid: number): boolean {
-  const fields = statFields(pid);
-  return /^[RD]$/.test(fields[0] ?? "") && (Number(fields[6]) & KERNEL_THREAD) === 0;
-}
+const isKernelThread = (pid: number): boolean => (Number(statFields(pid)[6]) & KERNEL_THREAD) !== 0;
 
 function readPids(): number[] {
   try {

@@ -208,8 +208,8 @@ function createHttpServer(handler: RequestListener, options: HttpOptions): Serve
     ? createTlsServer({ ...http, ...contextOf(tls), handshakeTimeout: handshakeMs }, handler)
     : createServer(http, handler);
   if (tls && "setSecureContext" in server) tls.onChange(() => server.setSecureContext(contextOf(tls)));
-  // A connection whose request has arrived and is not read yet counts as idle. Before a callback of setImmediate, Node
-  // reads what has arrived.
+  // A connection whose request has arrived and is not read yet counts as idle. From a timer, Node reads
+  // what has arrived before a callback of setImmediate.
   const closeIdle = server.closeIdleConnections.bind(server);
   server.closeIdleConnections = () => void setImmediate(closeIdle);
   server.on("connection", (socket) => void bounds.enter(socket));

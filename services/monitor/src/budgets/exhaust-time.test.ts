@@ -34,5 +34,9 @@ describe("when a budget is used up", () => {
     assert.deepEqual(await exhaustTimeOf(standing(3_600_000), new Date(0)), new Date(6 * 300_000));
     assert.equal(await exhaustTimeOf(standing(1_200_000), new Date(0)), undefined);
     assert.deepEqual(asked[0], [{ agent: "ci" }, "cost"]);
+    const account = { kind: "account", engine: "claude-code", account: "team" } as const;
+    const ofAccount = { ...standing(3_600_000), budget: { ...standing(0).budget, holder: account } };
+    await exhaustTimeOf(ofAccount, new Date(0));
+    assert.deepEqual(asked.at(-1), [{ account: "team" }, "cost"], "a forecast has one dimension");
   });
 });

@@ -90,7 +90,8 @@ export function createUsageHistories(store: UsageStore): UsageHistories {
   /** The steps and hours that the filter matches, up to the present step. */
   async function load(filter: UsageFilter, now: Date) {
     // Every run has an engine, and there are few, so it is the cheapest dimension to sum everything by.
-    const dimension = DIMENSIONS.find((each) => filter[each] !== undefined) ?? "engine";
+    const [dimension = "engine", ...more] = DIMENSIONS.filter((each) => filter[each] !== undefined);
+    if (more.length > 0) throw new TypeError(`a history is of one dimension, not also of ${more.join(", ")}`);
     const cache = cacheOf(dimension);
     const nowMs = now.getTime();
     const end = floor(nowMs, STEP_MS);

@@ -31,8 +31,9 @@ function readHold(hold: HoldMessage, field: string, faults: Faults): BudgetHold 
   faults.unless(of !== undefined, `${field}.scope`, SCOPE_RULE);
   // The gate of such a name could be stored, and then not be read or named again.
   if (of?.kind === "agent") faults.unless(isAgentId(of.agent), `${field}.scope.agent_id`, "is not an agent id");
-  if (of?.kind === "account") faults.unless(isAgentId(of.account), `${field}.scope.account`, "is not an account");
-  if (of && "engine" in of) faults.unless(isEngineName(of.engine), `${field}.scope`, "is not of an engine");
+  if (of?.kind === "account")
+    faults.unless(isAgentId(of.account), `${field}.scope.account.account`, "is not an account");
+  if (of && "engine" in of) faults.unless(isEngineName(of.engine), `${field}.scope`, "has no name of an engine");
   if (of?.kind === "model") faults.unless(of.model !== "", `${field}.scope.model`, "is empty");
   faults.unless(action !== undefined, `${field}.action`, "must be REFUSE or PARK");
   faults.unless(of?.kind !== "account" || action !== "refuse", `${field}.action`, "must be PARK for an account");

@@ -7,9 +7,9 @@ const NO_WAIT_MS = 100;
 
 /**
  * What a task waited for since `startMs`, in the words and the order of `ccsp explain`, as far as its record still says
- * it. It says GATE, BUDGET_EXHAUSTED and CAP for those of its labels and its model, because these are found when its turn has come.
- * TURN stands for the rest: a slot, a rate, a gate or cap of something else, or other tasks before it. Empty: it did
- * not wait.
+ * it. It says GATE, BUDGET_EXHAUSTED and CAP for those of its labels and its model, because these are found when its
+ * turn has come. TURN stands for the rest: a slot, a rate, a gate or cap of something else, or other tasks before it.
+ * Empty: it did not wait.
  */
 export function waitedFor(task: Task, startMs: number): readonly Blocker["kind"][] {
   const { leased = startMs, since = 0, ready = 0, pin, returned, deferred = {} } = task;

@@ -18,6 +18,15 @@ export function toStatusMessage(
   limits: SpecLimits,
 ): GetStatusResponse {
   const closed = (...scopes: Scope[]): boolean => scopes.some((scope) => isClosed(gates.get(scopeName(scope)), nowMs));
+  /** Whether budgets hold every login of the engine. */
+  const hasNoBudget = (engine: string): boolean => {
+    const offers = executors.flatMap((each) => (each.draining ? [] : each.offers));
+    const accounts = offers.flatMap((offer) => (offer.engine === engine ? [offer.account] : []));
+    return (
+      accounts.length > 0 &&
+      accounts.every((account) => closed({ kind: "budget", of: { kind: "account", engine, account } }))
+    );
+  };
   return {
     depths: depths.map(({ engine, class: priority, waiting, oldestAgeMs, running, parked }) => ({
       engine,
@@ -26,14 +35,15 @@ export function toStatusMessage(
       oldestAge: oldestAgeMs === undefined ? undefined : toDuration(oldestAgeMs),
       running: BigInt(running),
       parked: BigInt(parked),
-      paused: closed(
-        EMERGENCY,
-        ALL,
-        { kind: "budget", of: ALL },
-        { kind: "engine", engine },
-        { kind: "budget", of: { kind: "engine", engine } },
-        { kind: "class", class: priority },
-      ),
+      paused:
+        closed(
+          EMERGENCY,
+          ALL,
+          { kind: "budget", of: ALL },
+          { kind: "engine", engine },
+          { kind: "budget", of: { kind: "engine", engine } },
+          { kind: "class", class: priority },
+        ) || hasNoBudget(engine),
     })),
     leased: BigInt(counts.leased),
     parked: BigInt(counts.parked),

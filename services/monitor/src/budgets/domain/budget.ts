@@ -18,6 +18,10 @@ export function usageOf({ kind: _kind, ...filter }: Holder): UsageFilter {
   return filter;
 }
 
+/** The same by one dimension, as minutes and forecasts have it: of an account, the usage of its name at any engine. */
+export const usageByOne = (holder: Holder): UsageFilter =>
+  holder.kind === "account" ? { account: holder.account } : usageOf(holder);
+
 /** A limit on what may be used in each period. */
 export interface BudgetTerms {
   readonly name: string;

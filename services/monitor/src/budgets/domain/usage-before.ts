@@ -1,7 +1,7 @@
 import { addCounts, type Counts, noCounts } from "../../usage/domain/counts.js";
 import { bucketsOf, floor, matches, type UsageFilter } from "../../usage/domain/usage-report.js";
 import { HOUR_MS, KEPT_MS, MINUTE_MS, type UsageStore } from "../../usage/domain/usage-store.js";
-import { type Holder, usageOf } from "./budget.js";
+import { type Holder, usageByOne, usageOf } from "./budget.js";
 
 /**
  * What a holder has used from `startMs` up to `endMs`, as far as usage knows it. `endMs` is a full minute of the last
@@ -31,8 +31,7 @@ export async function usageBefore(
       : [...(areKept ? minutes(startMs, firstHour) : []), ...minutes(lastHour, endMs)];
   const filter = usageOf(holder);
   const dimension = holder.kind === "everybody" ? "agent" : holder.kind;
-  const ofMinutes = holder.kind === "account" ? { account: holder.account } : filter;
-  await add(ofMinutes, store.readMinutes(dimension, edges));
+  await add(usageByOne(holder), store.readMinutes(dimension, edges));
   if (firstHour < lastHour) {
     const { hours, days } = bucketsOf({ start: firstHour, end: lastHour }, nowMs);
     await add(filter, store.read("hour", hours));

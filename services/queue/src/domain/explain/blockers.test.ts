@@ -68,6 +68,29 @@ describe("what blocks a task", () => {
     aheadOfAgent: 3,
   };
 
+  it("ends with the last gate of the login that can start it first, and all its budgets are named", () => {
+    const budget = (name: string, until: number) => ({ name, limit: "9 USD", action: "park", until }) as const;
+    const [day, month] = [budget("day", NOW + 5_000), budget("month", NOW + 9_000)];
+    const held = closed({ opens: month.until, budgets: [day, month] });
+    const team = executor({ account: "team" });
+    const blocked = (gates: ReadonlyMap<string, Gate>, executors = [team]) => {
+      const [first, ...more] = blockersOf({ ...TASK, labels: [] }, situation({ gates }, executors), ORDER);
+      assert.deepEqual(more, []);
+      return first;
+    };
+    const ofTeam = ["budget/account/e/team", held] as const;
+    const both = blocked(new Map([ofTeam]));
+    assert.deepEqual([both?.kind, both?.untilMs], ["BUDGET_EXHAUSTED", month.until]);
+    assert.match(both?.message ?? "", /budget day .*budget month /);
+    const paused = blocked(new Map([ofTeam, ["account/e/team", closed()]]));
+    assert.deepEqual([paused?.kind, paused?.untilMs], ["GATE", undefined]);
+    const other = blocked(
+      new Map([ofTeam, ["account/e/team", closed()], ["account/e/solo", closed({ opens: NOW + 7_000 })]]),
+      [team, executor({ id: "ex-2", account: "solo" })],
+    );
+    assert.equal(other?.untilMs, NOW + 7_000);
+  });
+
   it("is listed in full, in the order in which it has to end", () => {
     const full = situation(ALL, [executor({ held: [NOW] })]);
     assert.deepEqual(

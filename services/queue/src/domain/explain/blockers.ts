@@ -60,24 +60,24 @@ const gatesBefore = ({ id, account }: ExecutorSlots, { engine }: Waiting): reado
 ];
 
 export const isGated = (executor: ExecutorSlots, task: Waiting, here: Standing): boolean =>
-  gatesBefore(executor, task).some((scope) => closedBy(scope, here) !== undefined);
+  gatesBefore(executor, task).some((scope) => closedBy(scope, here).length > 0);
 
-function closedBy(scope: Scope, { gates, nowMs }: Standing): Blocker | undefined {
+function closedBy(scope: Scope, { gates, nowMs }: Standing): readonly Blocker[] {
   const gate = gates.get(scopeName(scope));
-  if (gate === undefined) return undefined;
+  if (gate === undefined) return [];
+  if (scope.kind === "budget") return budgetsOf(scope.of, gate, nowMs);
   const untilMs = opensForNext(gate, nowMs);
-  if (scope.kind === "budget") return budgetsOf(scope.of, gate, nowMs).at(0);
   if (isClosed(gate, nowMs)) {
     const what = scope.kind === "emergency" ? "an emergency stop is in force" : `${scopeWords(scope)} is paused`;
-    return { kind: "GATE", message: `${what}, by ${gate.who}: ${gate.why}`, untilMs };
+    return [{ kind: "GATE", message: `${what}, by ${gate.who}: ${gate.why}`, untilMs }];
   }
-  if (untilMs === undefined || untilMs <= nowMs) return undefined;
-  return { kind: "GATE", message: `${scopeWords(scope)} was paused and resumes gradually`, untilMs };
+  if (untilMs === undefined || untilMs <= nowMs) return [];
+  return [{ kind: "GATE", message: `${scopeWords(scope)} was paused and resumes gradually`, untilMs }];
 }
 
 function gatesOf(task: Waiting, here: Standing, able: readonly ExecutorSlots[]): Blocker[] {
   const { engine, agent, class: priority, labels = [] } = task;
-  const each = (...named: readonly Scope[]): Blocker[] => named.flatMap((scope) => closedBy(scope, here) ?? []);
+  const each = (...named: readonly Scope[]): Blocker[] => named.flatMap((scope) => closedBy(scope, here));
   return [
     ...each({ kind: "emergency" }, { kind: "all" }, { kind: "engine", engine }),
     ...everyExecutorShut(task, here, able),
@@ -105,17 +105,22 @@ const budgetsOf = (of: BudgetScope, gate: Gate | undefined, nowMs: number): Bloc
 const labelScope = (label: string): BudgetScope => ({ kind: "label", label });
 
 /**
- * A gate of a login or an executor is a blocker only when every able executor is behind one. The first that opens ends
- * it.
+ * A gate of a login or an executor is a blocker only when every able executor is behind one. It ends when all gates of
+ * one executor have opened.
  */
 function everyExecutorShut(task: Waiting, here: Standing, able: readonly ExecutorSlots[]): Blocker[] {
-  if (able.length === 0 || able.some((each) => !isGated(each, task, here))) return [];
-  const shut = new Map(able.flatMap((each) => gatesBefore(each, task)).map((scope) => [scopeName(scope), scope]));
-  const closed = [...shut.values()].flatMap((scope) => closedBy(scope, here) ?? []);
-  const times = closed.flatMap(({ untilMs }) => untilMs ?? []);
-  const message = closed.map((each) => each.message).join("; ");
-  const kind = closed.every((each) => each.kind === "BUDGET_EXHAUSTED") ? "BUDGET_EXHAUSTED" : "GATE";
-  return [{ kind, message, untilMs: times.length === 0 ? undefined : Math.min(...times) }];
+  const shut = able.map((each) => gatesBefore(each, task).flatMap((scope) => closedBy(scope, here)));
+  if (shut.length === 0 || shut.some((closed) => closed.length === 0)) return [];
+  const ends = shut.map((closed) => Math.max(...closed.map(({ untilMs }) => untilMs ?? Number.POSITIVE_INFINITY)));
+  const first = Math.min(...ends);
+  const all = shut.flat();
+  return [
+    {
+      kind: all.every(({ kind }) => kind === "BUDGET_EXHAUSTED") ? "BUDGET_EXHAUSTED" : "GATE",
+      message: [...new Set(all.map(({ message }) => message))].join("; "),
+      untilMs: Number.isFinite(first) ? first : undefined,
+    },
+  ];
 }
 
 function timesOf({ state, ready, error }: Waiting): Blocker[] {

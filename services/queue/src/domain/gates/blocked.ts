@@ -9,7 +9,8 @@ import { isBudgetScope, readScope, scopeName } from "./scope.js";
 
 /**
  * Returns blocked tasks to their waiting lines: as many as the cap of their label allows, or all when the gate of the
- * label or model has opened. A claim that finds one too many blocks it again. A task whose prompt is lost cannot run, and ends.
+ * label or model has opened. A claim that finds one too many blocks it again. A task whose prompt is lost cannot run,
+ * and ends.
  */
 export async function returnBlocked(
   store: GateReads & BlockedStore & Clock,

@@ -53,8 +53,8 @@ export interface LimitStore {
 /** Finds blocked tasks, which are in no waiting line. */
 export interface BlockedStore {
   /**
-   * Blocked tasks, oldest first. For each reason (the scope of a label or model, `late` or `broken`), `room` returns how many to
-   * find. It gets the number of running tasks of that scope.
+   * Blocked tasks, oldest first. For each reason (the scope of a label or model, `late` or `broken`), `room` returns how
+   * many to find. It gets the number of running tasks of that scope.
    */
   blockedIds(room: (reason: string, running: number) => number): Promise<readonly string[]>;
   /** The oldest task that is blocked for this reason, in the shard of the task `id`. */

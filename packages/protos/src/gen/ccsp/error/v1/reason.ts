@@ -184,8 +184,8 @@ export enum ErrorReason {
    */
   EXECUTOR_NOT_FOUND = 30,
   /**
-   * BUDGET_EXHAUSTED - RESOURCE_EXHAUSTED: a budget of the agent, of one of the task's labels or of everybody is used up. `QuotaFailure`
-   * names the budget, and `RetryInfo` says when its period ends.
+   * BUDGET_EXHAUSTED - RESOURCE_EXHAUSTED: a budget that would hold the task is used up. `QuotaFailure` names the budget, and `RetryInfo`
+   * says when its period ends.
    * Do: This try stored nothing. Submit again when the period has ended. Operators: `ccsp budget list` shows the
    * budgets; a higher limit holds within seconds (`ccsp budget set`).
    */

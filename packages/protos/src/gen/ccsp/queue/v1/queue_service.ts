@@ -847,7 +847,7 @@ export interface SetPriorityResponse {
 
 /** Request for `PauseQueue`. */
 export interface PauseQueueRequest {
-  /** The scope to pause. `emergency` is not allowed. */
+  /** The scope to pause. `emergency` and `model` are not allowed. */
   scope:
     | GateScope
     | undefined;

@@ -30,7 +30,7 @@ export enum BlockerKind {
   NO_SLOT = 8,
   /** TURN - Other tasks start before it. */
   TURN = 9,
-  /** BUDGET_EXHAUSTED - A budget of the agent, of a label or of everybody is used up. The message names the budget. */
+  /** BUDGET_EXHAUSTED - A budget that holds the task is used up. The message names the budget. */
   BUDGET_EXHAUSTED = 10,
   UNRECOGNIZED = -1,
 }
