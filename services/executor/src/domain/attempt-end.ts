@@ -3,7 +3,7 @@ import type { Ask, Conversations, KeptTurn } from "./conversations.js";
 import type { Ending, FailedAttempt, KeptResult, Lease, QueuePort } from "./queue.js";
 import { LAST_ENTRIES } from "./reporter.js";
 import type { AttemptEnd } from "./trace.js";
-import { UNSTARTED } from "./unstarted.js";
+import { NOTHING_RAN, UNSTARTED } from "./unstarted.js";
 
 /** Why the executor ends an attempt before its engine ends. */
 export type StopCause = "cancel" | "release" | "park" | "kill" | "lost";
@@ -107,8 +107,6 @@ export class EndReporter {
     return { failure: all, usage, costUsd: knownCost(costUsd, usage), model, windows: outcome?.windows };
   }
 }
-
-const NOTHING_RAN = { usage: undefined, costUsd: undefined, model: undefined };
 
 function failureOf(outcome: RunOutcome | undefined, cause: StopCause | undefined): RunFailure {
   if (cause === "cancel") return cancelled;

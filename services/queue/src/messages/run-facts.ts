@@ -24,7 +24,7 @@ export function failFacts({
   readonly windows: readonly WindowSignal[];
 }): RunFacts {
   // Without a name, the event names the model that the task asked for, which may be none or an alias.
-  const ran = cut(visible(model), MOST_MODEL_BYTES);
+  const ran = modelName(model);
   const event: Partial<TaskFailed> = {
     usage,
     costUsd,
@@ -39,14 +39,24 @@ export function resultFacts(
   { model, usage, costUsd, runTime }: TaskResult,
   windows: readonly WindowSignal[],
 ): RunFacts {
-  const event: Partial<TaskCompleted> = { model, usage, costUsd, runTime, windows: validWindows(windows) };
+  const event: Partial<TaskCompleted> = {
+    model: modelName(model),
+    usage,
+    costUsd,
+    runTime,
+    windows: validWindows(windows),
+  };
   return { ...tokensOf(usage), ...consumedOf(usage, costUsd), event: Object(toStoredJson(COMPLETED, event)) };
 }
 
 /** The same for a cached result. It has no usage or cost, because the run was counted when it ended. */
 export function cachedFacts({ model }: TaskResult): RunFacts {
-  return { event: model === "" ? {} : { model } };
+  return { event: model === "" ? {} : { model: modelName(model) } };
 }
+
+/** The name of a model in every event, so that the successes and failures of one model are counted together. */
+const modelName = (model: string): string =>
+  cut(visible(model).replaceAll("\n", "\\u{a}").replaceAll("\t", "\\u{9}"), MOST_MODEL_BYTES);
 
 const MOST_WINDOWS = 8;
 const WINDOW_NAME = /^[A-Za-z0-9._-]{1,64}$/;

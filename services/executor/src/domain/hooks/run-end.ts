@@ -1,4 +1,5 @@
 import { type HookPoint, type HookRun, type RunFailure, type RunOutcome, runFailure } from "@ccsp/engine-kit";
+import { NOTHING_RAN } from "../unstarted.js";
 import type { HookCalls, InstalledHook } from "./hook-calls.js";
 
 /** Notifies hooks of how runs ended. */
@@ -33,8 +34,6 @@ export class RunEnd {
     return known;
   }
 }
-
-const NOTHING_RAN = { usage: undefined, costUsd: undefined, model: undefined };
 
 /** The same end as a failure. Usage, cost and model stay. */
 export function failedBy(failure: RunFailure, outcome?: RunOutcome): RunOutcome {

@@ -203,6 +203,50 @@ describe("the end of a run", () => {
     }
   });
 
+  describe("counts the usage", () => {
+    const message = (id: string, input: number, output: number) => ({
+      type: "assistant",
+      message: { id, model: "m", usage: { input_tokens: input, output_tokens: output }, content: [] },
+    });
+    const since = (inputTokens: number, outputTokens: number, costUSD: number) => ({
+      ...result,
+      model_usage_since_last_result: { m: { inputTokens, outputTokens, costUSD } },
+    });
+    const nothing = { ...result, is_error: true, total_cost_usd: 0, model_usage_since_last_result: {} };
+    const used = (lines: readonly object[]) => {
+      const outcome = end([init, ...lines], { code: 1 });
+      const { usage, costUsd } = outcome.ok ? outcome.result : outcome;
+      return [usage?.inputTokens, usage?.outputTokens, costUsd];
+    };
+    // The run waits for this work, so its first result is not its end.
+    const works = { type: "system", subtype: "background_tasks_changed", tasks: [{}] };
+
+    it("of the messages after a result too, when a run with background work crashes", () => {
+      const first = [message("a", 10, 5), works, since(100, 5, 0.5)];
+      assert.deepEqual(used(first), [100, 5, 0.5]);
+      assert.deepEqual(used([...first, message("b", 20, 30)]), [100, 35, 0.5], "the larger of both for each field");
+      assert.deepEqual(used([...first, message("b", 20, 30), since(1, 2, 0.25)]), [101, 7, 0.75], "the results' sums");
+    });
+
+    it("of the messages when the result counts nothing, at an unknown cost", () => {
+      assert.deepEqual(used([message("a", 10, 5), nothing]), [10, 5, undefined]);
+      assert.deepEqual(used([nothing]), [0, 0, 0], "no message had counts");
+      assert.deepEqual(used([works, nothing, message("a", 10, 5)]), [10, 5, undefined]);
+    });
+
+    it("of the messages of a later turn whose result counts nothing", () => {
+      const first = [message("a", 10, 5), works, since(10, 5, 0.5)];
+      assert.deepEqual(used([...first, message("b", 20, 30), nothing]), [30, 35, 0.5]);
+      assert.deepEqual(used([...first, nothing]), [10, 5, 0.5]);
+    });
+
+    it("at a cost of 0 only for tokens that results counted", () => {
+      const free = [message("a", 10, 5), works, since(10, 5, 0)];
+      assert.deepEqual(used(free), [10, 5, 0]);
+      assert.deepEqual(used([...free, message("b", 20, 30)]), [30, 35, undefined]);
+    });
+  });
+
   it("is OVERLOADED after the CLI's own retries are used up, if there is no status", () => {
     const text = "API Error: Repeated 529 Overloaded errors. The API is at capacity — this is usually temporary.";
     const failed = { ...result, is_error: true, api_error_status: null, result: text };

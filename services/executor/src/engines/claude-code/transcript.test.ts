@@ -166,6 +166,23 @@ describe("the transcript of a run", () => {
     assert.deepEqual(event, { type: "usage", turns: 1, usage, costUsd: undefined, model: "" });
   });
 
+  it("tells no less than the results so far, and no cost of 0 for tokens that only messages counted", () => {
+    const message = (id: string) => ({
+      type: "assistant",
+      message: { id, model: "m", usage: { input_tokens: 10, output_tokens: 5 }, content: [] },
+    });
+    const result = (costUSD: number, inputTokens: number) => ({
+      type: "result",
+      model_usage_since_last_result: { m: { inputTokens, outputTokens: 0, costUSD } },
+    });
+    const told = (lines: readonly object[]) =>
+      read(lines).flatMap((event) =>
+        event.type === "usage" ? [[event.usage?.inputTokens, event.usage?.outputTokens, event.costUsd]] : [],
+      );
+    assert.deepEqual(told([message("a"), result(0.5, 100), message("b")]).at(-1), [100, 10, 0.5]);
+    assert.deepEqual(told([result(0, 0), message("a")]), [[10, 5, undefined]]);
+  });
+
   it("skips lines of an unknown kind, and lines that are not JSON objects", () => {
     const reader = createTranscriptReader();
     for (const line of ['{"type":"hologram"}', '{"type":"constructor"}', "garbage", "[1]", '"x"', "", '{"no":1}']) {

@@ -11,11 +11,12 @@ import {
   type RunExit,
   type RunReader,
   textAt,
+  type Usage,
 } from "@ccsp/engine-kit";
 import { createDenials } from "./denials.js";
 import { type ClaudeWord, RULES } from "./rules.js";
 import { createTurns } from "./turns.js";
-import { createSpent } from "./usage.js";
+import { createSpent, larger, tokensOf } from "./usage.js";
 import { createUsageSoFar } from "./usage-so-far.js";
 import { windowsOf } from "./windows.js";
 import { createWritten } from "./written.js";
@@ -119,7 +120,7 @@ class TranscriptReader implements RunReader<ClaudeWord> {
     const type = textAt(line, "event", "type");
     if (type === "message_start") {
       this.#soFar.begin(at(line, "event", "message"));
-      this.#count();
+      this.#countMessages();
       return this.#written.begin(textAt(line, "event", "message", "id"));
     }
     if (type === "message_delta") return this.#told(this.#soFar.end(at(line, "event", "usage")));
@@ -149,16 +150,26 @@ class TranscriptReader implements RunReader<ClaudeWord> {
 
   /** `news`: the counts changed at the end of a message. */
   #told(news: boolean): Events {
-    const { turns, usage } = this.#soFar;
-    this.#count();
-    if (!news || usage === undefined) return [];
+    this.#countMessages();
+    const { usage, costUsd, model = "" } = this.transcript;
+    if (!news || this.#soFar.usage === undefined) return [];
     // Until its result, the CLI does not say what a run costs. A run with background work has several results.
-    return [{ type: "usage", turns, usage, costUsd: this.#spent.costUsd, model: this.transcript.model ?? "" }];
+    return [{ type: "usage", turns: this.#soFar.turns, usage, costUsd, model }];
   }
 
-  /** A run that is stopped, or that crashes, has no result. The counts of its messages are then what is known. */
-  #count(): void {
-    this.transcript.usage = this.#spent.usage ?? this.#soFar.usage;
+  /**
+   * A run that is stopped, or that crashes, has no result for its last messages. Their counts are then what is known.
+   * The results before may count more, because they also have the requests for which the CLI writes no message.
+   */
+  #countMessages(): void {
+    this.#count(larger(this.transcript.usage, this.#soFar.usage));
+  }
+
+  /** A cost of 0 is that of the tokens that results counted. What other tokens cost is not known. */
+  #count(usage: Usage | undefined): void {
+    const { usage: counted, costUsd } = this.#spent;
+    this.transcript.usage = usage;
+    this.transcript.costUsd = costUsd === 0 && tokensOf(usage) > tokensOf(counted) ? undefined : costUsd;
   }
 
   #rateLimit(line: Json): Events {
@@ -178,11 +189,10 @@ class TranscriptReader implements RunReader<ClaudeWord> {
   #result(line: Json): Events {
     const { transcript } = this;
     this.#turns.end(line);
-    this.#spent.add(line);
+    const counts = this.#spent.add(line);
     transcript.conversationId = textAt(line, "session_id") ?? transcript.conversationId;
     transcript.model = this.#spent.model ?? transcript.model;
-    this.#count();
-    transcript.costUsd = this.#spent.costUsd;
+    this.#count(counts ? this.#spent.usage : (transcript.usage ?? this.#spent.usage));
     transcript.finishReason = textAt(line, "stop_reason");
     transcript.status = numberAt(line, "api_error_status");
     transcript.words = {

@@ -2,8 +2,8 @@ import { at, countAt, entriesAt, type Json, numberAt, type Usage } from "@ccsp/e
 
 /** The usage and cost of a run, as far as its results report them. */
 export interface Spent {
-  /** Takes the `result` of a turn. */
-  add(line: Json): void;
+  /** Takes the `result` of a turn. Returns whether it counts any tokens: that of an interrupted turn counts none. */
+  add(line: Json): boolean;
   readonly usage: Usage | undefined;
   readonly costUsd: number | undefined;
   /** The model that wrote the most output tokens. The CLI also asks small models for side jobs. */
@@ -26,19 +26,24 @@ export function createSpent(): Spent {
     add(line) {
       const since = entriesAt(line, "model_usage_since_last_result");
       if (at(line, "model_usage_since_last_result") !== undefined) {
-        usage = plus(usage, perModel(since));
+        const added = perModel(since);
+        usage = plus(usage, added);
         costUsd = (costUsd ?? 0) + sum(since, (each) => numberAt(each, "costUSD") ?? 0);
         for (const [model, each] of since) written.set(model, (written.get(model) ?? 0) + outputOf(each));
-      } else if (countAt(line, "result_index") !== undefined) {
-        // The CLI made up this result, for example for a start that failed. It reports no usage of its own.
-        usage ??= ofTurn(line);
-      } else {
-        const total = entriesAt(line, "modelUsage");
-        usage = total.length > 0 ? perModel(total) : ofTurn(line);
-        costUsd = numberAt(line, "total_cost_usd");
-        written.clear();
-        for (const [model, each] of total) written.set(model, outputOf(each));
+        return tokensOf(added) > 0;
       }
+      if (countAt(line, "result_index") !== undefined) {
+        // The CLI made up this result, for example for a start that failed. It reports no usage of its own.
+        if (usage !== undefined) return false;
+        usage = ofTurn(line);
+        return tokensOf(usage) > 0;
+      }
+      const total = entriesAt(line, "modelUsage");
+      usage = total.length > 0 ? perModel(total) : ofTurn(line);
+      costUsd = numberAt(line, "total_cost_usd");
+      written.clear();
+      for (const [model, each] of total) written.set(model, outputOf(each));
+      return tokensOf(usage) > 0;
     },
     get usage() {
       return usage;
@@ -49,6 +54,21 @@ export function createSpent(): Spent {
     get model() {
       return [...written].toSorted(([, a], [, b]) => b - a)[0]?.[0];
     },
+  };
+}
+
+/** All tokens, of every kind. */
+export const tokensOf = (usage: Usage | undefined): number =>
+  usage === undefined ? 0 : Object.values(usage).reduce((total, tokens) => total + tokens, 0);
+
+/** The larger count of each field. */
+export function larger(a: Usage | undefined, b: Usage | undefined): Usage | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return {
+    inputTokens: Math.max(a.inputTokens, b.inputTokens),
+    outputTokens: Math.max(a.outputTokens, b.outputTokens),
+    cacheReadTokens: Math.max(a.cacheReadTokens, b.cacheReadTokens),
+    cacheCreationTokens: Math.max(a.cacheCreationTokens, b.cacheCreationTokens),
   };
 }
 
