@@ -107,6 +107,7 @@ describe("ccsp's arguments", () => {
     ["a budget of an account without a name", "budget set b --account e --usd 1", /ENGINE\/ACCOUNT, or use --engine/],
     ["attempts without an export", "usage --by attempt", /--by attempt stands alone, and needs --export/],
     ["attempts by agent", "usage --export csv --by attempt,agent", /--by attempt stands alone, and needs --export/],
+    ["an offset as a time zone", "usage --time-zone +02:00", /Write it as an IANA name, such as Asia\/Tokyo or UTC\./],
     ["no slots at all", "executor slots executor-1 claude-code 0", /`ccsp executor drain` stops the executor/],
     ["an unknown option", "list --al", /unknown option '--al'/],
     ["an unknown priority", "submit x --priority soon", /Allowed choices are urgent, high, normal, low/],

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { implementSome, serveGrpc } from "@ccsp/grpc-kit";
 import { ROLES } from "@ccsp/identity";
+import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { eventually } from "@ccsp/testkit";
+import pino from "pino";
 import { type HttpWorld, startHttpWorld, tokenOf } from "./http-world.js";
 
 describe("REST in front of a real queue", function () {
@@ -180,6 +183,32 @@ describe("REST in front of a real queue", function () {
     assert.equal(await typeFor("*/*", "?format=JSON_LINES"), lines);
     assert.equal(await typeFor("image/png"), 406);
     assert.equal(await typeFor("text/csv", "?format=JSON_LINES"), 406);
+  });
+
+  it("asks for attempts with a step of 0, which a monitor that knows only sums refuses", async () => {
+    const asked: (bigint | undefined)[] = [];
+    const monitor = await serveGrpc({
+      listen: { host: "127.0.0.1", port: 0 },
+      services: [
+        implementSome(MonitorServiceService, {
+          exportUsage: async function* ({ step }) {
+            asked.push(step?.seconds);
+            yield { lines: "end_time\r\n" };
+          },
+        }),
+      ],
+      log: pino({ level: "silent" }),
+      drainMs: 1_000,
+      lameDuckMs: 0,
+    });
+    const { httpAddress } = await world.startGateway({ CCSP_MONITOR_TARGET: `127.0.0.1:${monitor.port}` });
+    const headers = { authorization: `Bearer ${await tokenOf("operator-1", ROLES.operator)}` };
+    for (const query of ["?detail=ATTEMPTS", "?detail=ATTEMPTS&step=3600s", "?detail=SUMS", ""]) {
+      const answer = await fetch(`${httpAddress}/api/v2/usage/export${query}`, { headers });
+      assert.deepEqual([answer.status, await answer.text()], [200, "end_time\r\n"]);
+    }
+    assert.deepEqual(asked, [0n, 3_600n, undefined, undefined]);
+    await monitor.close();
   });
 
   it("compresses long answers for who takes that, and no stream of events", async () => {

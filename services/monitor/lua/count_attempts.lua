@@ -24,8 +24,8 @@
 -- change nothing. The days beside it are looked up too, because two reports of one attempt may fall on both sides of
 -- midnight.
 --
--- Bounded memory: a hash that is half full takes no new row with a model or label that it has not seen, and a full one
--- no new row. What does not fit is counted in a coarser row, so sums stay exact. A row is read and written once for all
+-- Bounded memory, except for the ledger (KEYS 9), which is bounded by its days only. A hash that is half full takes no
+-- new row with a model or label that it has not seen, and a full one no new row. What does not fit is counted in a coarser row, so sums stay exact. A row is read and written once for all
 -- attempts of a call, because reading and writing its numbers is most of the work. Ten counters per row would need ten
 -- times the memory as fields. A bucket is kept until a fixed time, so a hash gets it with a new row, and not with each
 -- attempt.

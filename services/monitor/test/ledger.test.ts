@@ -195,6 +195,23 @@ describe("the ledger", function () {
     );
   });
 
+  it("is read for days only that may have attempts, however long the range is", async () => {
+    const today = floor(now.getTime(), DAY_MS);
+    const daysOf = async (from: number, to: number): Promise<number[]> => {
+      const days: number[] = [];
+      const readAttempts: UsageStore["readAttempts"] = async function* (day) {
+        days.push((day - today) / DAY_MS);
+        yield [];
+      };
+      const range = { start: new Date(today + from * DAY_MS), end: new Date(today + to * DAY_MS), filter: {} };
+      await textsOf(exportAttempts({ readAttempts }, { ...range, format: "csv" }, now));
+      return days;
+    };
+    assert.deepEqual(await daysOf(-1, 700), [-1, 0, 1]);
+    assert.deepEqual(await daysOf(-1_400, -729), [-731, -730]);
+    assert.deepEqual(await daysOf(5, 9), []);
+  });
+
   describe("in ExportUsage", () => {
     const handlersOf = (ledgerDays: number) =>
       usageHandlers({

@@ -11,6 +11,7 @@ import * as fc from "fast-check";
 import { pino } from "pino";
 import { define } from "../src/config.js";
 import { exportUsage } from "../src/usage/domain/export-usage.js";
+import { isUtc, localDays } from "../src/usage/domain/local-days.js";
 import { localDate } from "../src/usage/domain/period.js";
 import type { Run } from "../src/usage/domain/run.js";
 import { reportTimeSeries } from "../src/usage/domain/time-series.js";
@@ -202,6 +203,53 @@ describe("usage by the days of a time zone", function () {
       assert.equal((await seriesOf(store, utc, year)).steps, 344);
       assert.equal(await usageOf(store, utc, year), 0);
     }
+  });
+
+  it("begins at the oldest whole day when the range has no start and its steps go further back", async () => {
+    const store = storeOf();
+    const seriesFor = (days: number, timeZone: string, end?: Date) => {
+      const query = { start: undefined, end, timeZone, groupBy: [], filter: {}, stepMs: days * DAY_MS, maxSeries: 0 };
+      return reportTimeSeries(store, query, now);
+    };
+    for (const [days, steps] of [
+      [2, 45],
+      [7, 13],
+      [30, 3],
+      [731, 1],
+    ] as const) {
+      const found = await seriesFor(days, "Asia/Tokyo");
+      assert.deepEqual([found.start, found.steps], [hour("2026-02-09T15:00"), steps], `${days} days`);
+    }
+    assert.equal((await seriesFor(1, "Asia/Tokyo")).start, hour("2026-03-10T15:00"));
+    const old = seriesFor(2, "Asia/Tokyo", new Date(hour("2026-02-09T15:00")));
+    assert.match((await refusalOf(old)).description, /2026-02-10/);
+  });
+
+  it("searches no days later than a day from now, however long the range is", async () => {
+    const store = storeOf();
+    const far = now.getTime() + 600 * DAY_MS;
+    const { start, end, steps } = await seriesOf(store, "Asia/Tokyo", [now.getTime(), far]);
+    assert.deepEqual([start, end, steps], [hour("2026-05-09T15:00"), hour("2026-05-11T15:00"), 2]);
+    const ahead = await seriesOf(store, "Asia/Tokyo", [far, far + 90 * DAY_MS]);
+    assert.deepEqual([ahead.points, ahead.steps, ahead.end - ahead.start], [[], 1, DAY_MS]);
+    assert.equal([...localDays("Asia/Tokyo", { start: now.getTime(), end: far }, now.getTime())].length, 2);
+  });
+
+  it("exports the same hours in every zone", async () => {
+    const store = storeOf();
+    // Midnight in India is 18:30 UTC.
+    await record(store, [hour("2026-05-01T18:10"), hour("2026-05-01T19:10")]);
+    const range = { start: new Date(hour("2026-05-01T18:30")), end: now, filter: {}, format: "csv" } as const;
+    const exported = (timeZone: string) => textsOf(exportUsage(store, { ...range, timeZone, stepMs: HOUR_MS }, now));
+    const utc = await exported("UTC");
+    assert.equal(utc.length, 3);
+    for (const timeZone of ZONES) assert.deepEqual(await exported(timeZone), utc, timeZone);
+  });
+
+  it("is UTC under each of its names", () => {
+    for (const name of ["UTC", "UCT", "Universal", "Zulu", "GMT", "GMT0", "GMT+0", "GMT-0", "Greenwich"])
+      for (const zone of [name, `Etc/${name}`, name.toLowerCase()]) assert.equal(isUtc(zone), true, zone);
+    for (const zone of ["Etc/GMT+1", "Europe/London", "Africa/Abidjan", "WET"]) assert.equal(isUtc(zone), false, zone);
   });
 
   describe("in the calls", () => {

@@ -110,7 +110,7 @@ async function showUsage(io: Io, options: UsageOptions, gateway: Operator): Prom
         await sayTable(io, options, usageColumns(by, stepMs === HOUR_MS ? "hour" : "day"), rows);
       }
       if (timeZone !== "" && usage.timeZone !== timeZone)
-        note(io, "the monitor is of an earlier release: days are UTC");
+        note(io, "the gateway or the monitor is of an earlier release: the time zone was not used");
       for (const gap of usage.gaps) note(io, gapWords(gap));
     },
   });

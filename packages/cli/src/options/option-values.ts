@@ -76,9 +76,10 @@ export function oneOf<T extends string>(
   return Object.assign(read, { choices: names });
 }
 
-/** An IANA time zone. */
+/** An IANA time zone. An offset such as `+02:00` is none: the services refuse it. */
 export function timeZone(value: string): string {
   try {
+    if (!/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(value)) throw new RangeError("is no name");
     new Date().toLocaleString("en", { timeZone: value });
     return value;
   } catch {

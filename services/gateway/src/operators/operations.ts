@@ -3,6 +3,8 @@ import { effectiveScopes } from "@ccsp/identity";
 import { OperatorServiceService as Rpcs } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import type { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import type { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
+import { ExportDetail } from "@ccsp/protos/ccsp/usage/v1/usage.js";
+import { toDuration } from "@ccsp/protos/duration.js";
 import { type AdmittedCall, within } from "../application/call.js";
 import type { Guard } from "../application/guard.js";
 import { checkTimes } from "../application/times.js";
@@ -64,7 +66,9 @@ function reports({ guard, monitor }: OperatorOperationOptions) {
 
     exportUsage: guard.stream(Rpcs.exportUsage, async function* (request, call) {
       checkTimes({ start_time: request.startTime, end_time: request.endTime });
-      yield* monitor.exportUsage(request, within(call));
+      // A monitor of an earlier release does not know the detail. It refuses this step, and would else answer with sums.
+      const step = request.step ?? (request.detail === ExportDetail.ATTEMPTS ? toDuration(0) : undefined);
+      yield* monitor.exportUsage({ ...request, step }, within(call));
     }),
 
     recordUsage: guard.unary(Rpcs.recordUsage, async (request, call) => {

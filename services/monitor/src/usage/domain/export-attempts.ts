@@ -1,7 +1,7 @@
 import { type ExportFormat, headOf, lineOf } from "./export-lines.js";
 import { DIMENSIONS, taskOf } from "./run.js";
 import { checkedRange, floor, matches, type Range, type UsageFilter } from "./usage-report.js";
-import { type CountedAttempt, DAY_MS, type UsageStore } from "./usage-store.js";
+import { type CountedAttempt, DAY_MS, KEPT_MS, type UsageStore } from "./usage-store.js";
 
 export interface AttemptsQuery extends Range {
   readonly filter: UsageFilter;
@@ -25,7 +25,10 @@ export async function* exportAttempts(
 ): AsyncGenerator<string, void> {
   const { start, end } = checkedRange(query, now, DAY_MS);
   if (format === "csv") yield headOf(COLUMNS, format);
-  for (let day = floor(start, DAY_MS); day < end; day += DAY_MS) {
+  // No other day can have attempts, and each one is a question to the store.
+  const oldest = floor(Math.max(start, now.getTime() - KEPT_MS.day), DAY_MS);
+  const before = Math.min(end, now.getTime() + DAY_MS);
+  for (let day = oldest; day < before; day += DAY_MS) {
     for await (const attempts of store.readAttempts(day)) {
       const wanted = attempts.filter(({ endMs, row }) => endMs >= start && endMs < end && matches(filter, row));
       if (wanted.length > 0) yield wanted.map((each) => lineOf(COLUMNS, valuesOf(each), format)).join("");

@@ -70,9 +70,8 @@ function bucketsToExport({ stepMs, timeZone = "UTC", ...query }: ExportQuery, no
   const range = checkedRange(query, now, DAY_MS);
   const isLocal = stepMs === DAY_MS && !isUtc(timeZone);
   if (isLocal) checkHoursAreKept(timeZone, periodAt("day", timeZone, range.start).startMs, now.getTime());
-  return isLocal
-    ? daysToExport(timeZone, range, now)
-    : stepsToExport(bucketsOf(range, now.getTime(), timeZone), stepMs);
+  // Hours, and days of UTC, are the same in every zone.
+  return isLocal ? daysToExport(timeZone, range, now) : stepsToExport(bucketsOf(range, now.getTime()), stepMs);
 }
 
 function* stepsToExport({ start, end }: Pick<Buckets, "start" | "end">, stepMs: number): Generator<ExportBucket, void> {

@@ -1,6 +1,6 @@
 import { type FieldViolation, invalidFields, type Refusal } from "@ccsp/errors";
 import { addCounts, type Counts, noCounts } from "./counts.js";
-import { checkHoursAreKept, isUtc, localDays } from "./local-days.js";
+import { checkHoursAreKept, isUtc, localDays, oldestDay } from "./local-days.js";
 import { periodAt } from "./period.js";
 import { DIMENSIONS, OTHER_ROW, type Row } from "./run.js";
 import {
@@ -127,11 +127,17 @@ function planOf(store: UsageStore, query: SeriesQuery, now: Date): Plan {
     refuse("step", "must be a whole number of minutes, at least one, and at most two years");
   if (!(query.maxSeries >= 0 && query.maxSeries <= MAX_SERIES)) refuse("max_series", `must be 0 to ${MAX_SERIES}`);
   if (faults.length > 0) throw invalidFields(faults);
-  const range = checkedRange(query, now, DEFAULT_STEPS * stepMs);
-  const most = query.maxSeries === 0 ? DEFAULT_SERIES : query.maxSeries;
   const { timeZone = "UTC" } = query;
-  if (stepMs % DAY_MS === 0 && !isUtc(timeZone))
-    return { ...stepsOfDays(store, timeZone, { ...range, stepMs }, now), most };
+  const isLocal = stepMs % DAY_MS === 0 && !isUtc(timeZone);
+  const usualMs = DEFAULT_STEPS * stepMs;
+  const range = checkedRange(query, now, isLocal ? Math.min(usualMs, MAX_RANGE_MS) : usualMs);
+  const most = query.maxSeries === 0 ? DEFAULT_SERIES : query.maxSeries;
+  if (isLocal) {
+    // A caller that names no start gets the days that are kept. An end before them is refused below.
+    const oldest = oldestDay(timeZone, now.getTime());
+    const start = query.start === undefined && oldest < range.end ? Math.max(range.start, oldest) : range.start;
+    return { ...stepsOfDays(store, timeZone, { ...range, start, stepMs }, now), most };
+  }
   const [start, end] = [floor(range.start, stepMs), ceil(range.end, stepMs)];
   const steps = (end - start) / stepMs;
   if (steps > MAX_STEPS) refuse("step", `the range has more than ${MAX_STEPS} steps: use a longer step`);
@@ -166,8 +172,9 @@ function stepsOfDays(
   const steps = new Map(
     days.flatMap(({ hours }, at) => hours.map((hour) => [hour, days[at - (at % each)]?.start ?? start])),
   );
+  const { endMs: end } = periodAt("day", timeZone, days.at(-1)?.start ?? start);
   return {
-    ...{ start, end: periodAt("day", timeZone, range.end - 1).endMs, stepMs, steps: Math.ceil(days.length / each) },
+    ...{ start, end, stepMs, steps: Math.ceil(days.length / each) },
     stepOf: (hour) => steps.get(hour) ?? start,
     read: () => store.read("hour", [...steps.keys()]),
   };

@@ -153,7 +153,10 @@ export interface AgentStats {
 
 /** Request for `GetTimeSeries`. */
 export interface GetTimeSeriesRequest {
-  /** Start of the range, rounded down to the step. Absent means 60 steps before the end. */
+  /**
+   * Start of the range, rounded down to the step. Absent means 60 steps before the end; for days of another zone than
+   * UTC, not before the oldest day that is kept.
+   */
   startTime:
     | Date
     | undefined;
@@ -2090,12 +2093,14 @@ export const MonitorServiceService = {
    *
    * Steps of whole days are days of the time zone. They begin with the day of `start_time`, each point says when its step
    * begins, and a day has 23 or 25 hours where clocks change. Days of another zone than UTC are summed from hours, which
-   * are kept for 90 days. An hour counts for the local day in which it begins.
+   * are kept for 90 days. An hour counts for the local day in which it begins. Days that begin more than a day from
+   * now are left out, unless the range begins with them.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, the step is no whole number of minutes or
-   *   longer than two years, the range has more than 3,000 steps, the steps are finer than what is kept, or the
-   *   grouping or the time zone is unknown.
+   *   longer than two years, the range has more than 3,000 steps, the steps are finer than what is kept, the grouping
+   *   or the time zone is unknown, or `start_time` is before the hours of which the days of the time zone are summed;
+   *   the description names the oldest day.
    */
   getTimeSeries: {
     path: "/ccsp.monitor.v1.MonitorService/GetTimeSeries" as const,
@@ -2509,12 +2514,14 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
    *
    * Steps of whole days are days of the time zone. They begin with the day of `start_time`, each point says when its step
    * begins, and a day has 23 or 25 hours where clocks change. Days of another zone than UTC are summed from hours, which
-   * are kept for 90 days. An hour counts for the local day in which it begins.
+   * are kept for 90 days. An hour counts for the local day in which it begins. Days that begin more than a day from
+   * now are left out, unless the range begins with them.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, the step is no whole number of minutes or
-   *   longer than two years, the range has more than 3,000 steps, the steps are finer than what is kept, or the
-   *   grouping or the time zone is unknown.
+   *   longer than two years, the range has more than 3,000 steps, the steps are finer than what is kept, the grouping
+   *   or the time zone is unknown, or `start_time` is before the hours of which the days of the time zone are summed;
+   *   the description names the oldest day.
    */
   getTimeSeries: handleUnaryCall<GetTimeSeriesRequest, GetTimeSeriesResponse>;
   /**
