@@ -15,6 +15,7 @@ for (const name of names) {
   for (const [horizon, ahead] of [
     ["5m", 1],
     ["1h", STEPS_PER_HOUR],
+    ["6h", 6 * STEPS_PER_HOUR],
   ] as const) {
     let [ours, last, used, within, all] = [0, 0, 0, 0, 0];
     const models = new Map<string, number>();
