@@ -1,13 +1,16 @@
 // Mocha's usual output, with two additions. It prints each failure in full when it happens, so an interrupted run has
 // already printed its failures. At the end, it prints the slowest files, the skipped tests, a line for each failed test,
 // and one plain line for people and scripts: `N passed, N failed`. It does so for an interrupted run too.
-const { relative } = require("node:path");
+const { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } = require("node:fs");
+const { dirname, relative } = require("node:path");
 const { reporters } = require("mocha");
 
 // How long the process may live after the tests, so that everything that closes by itself can close. After that, it
 // prints what keeps it alive, and fails.
 const GRACE_MS = 15_000;
 const SLOWEST = 10;
+/** The seconds that the last run of each file took, for `make shape`. */
+const SECONDS = ".tools/log/test-seconds.json";
 /** After a SIGINT, mocha's main process sends this process both signals, unless files run side by side. */
 const SIGNALS = ["SIGINT", "SIGTERM"];
 /** The event with which a worker of `mocha --parallel` reports the time of a file (mocha-worker-reporter.cjs). */
@@ -61,6 +64,7 @@ class Reporter extends reporters.Spec {
     if (slow.length > 0) console.log("the slowest files:");
     for (const [file, ms] of slow.slice(0, SLOWEST))
       console.log(`${(ms / 1000).toFixed(1).padStart(7)} s  ${relative(process.cwd(), file)}`);
+    keep(this.times);
     if (this.skipped.length > 0) console.log(`${this.skipped.length} skipped:`);
     for (const { test, why } of this.skipped) console.log(`  ${test.fullTitle()}${why ? ` (${why})` : ""}`);
     for (const test of this.failures) {
@@ -75,6 +79,20 @@ class Reporter extends reporters.Spec {
       process.exit(1);
     }, GRACE_MS).unref();
   }
+}
+
+/** Keeps the times for `make shape`. Other runs may do so at the same moment. That it fails is no failure of a test. */
+function keep(times) {
+  try {
+    const known = existsSync(SECONDS) ? JSON.parse(readFileSync(SECONDS, "utf8")) : {};
+    for (const [file, ms] of times) {
+      const name = relative(process.cwd(), file);
+      if (!name.startsWith("..")) known[name] = Math.round(ms / 100) / 10;
+    }
+    mkdirSync(dirname(SECONDS), { recursive: true });
+    writeFileSync(`${SECONDS}.${process.pid}`, JSON.stringify(known));
+    renameSync(`${SECONDS}.${process.pid}`, SECONDS);
+  } catch {}
 }
 
 /** Prints a failure in the form of mocha's list at the end. */
