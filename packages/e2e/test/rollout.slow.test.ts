@@ -77,13 +77,19 @@ describe("deploy/rolling-restart.sh and deploy/upgrade.sh, on a fleet with two r
   it("go back by themselves from a release whose queue does not start, and no call fails", async () => {
     const broken = await makeRelease(join(folder, "ends"), { queue: "process.exit(1);" });
     assert.equal(await upgradeAll(installation, broken, say), false, said.join("\n"));
-    assert.match(said.join("\n"), /^queue: .*\nqueue: rolled back in .* s\nfailed calls: 0 of \d+$/m);
+    assert.match(
+      said.join("\n"),
+      /^queue: .*\nqueue: rolled back in .* s\nthe WebSocket resumed \d+ times and got \d+ events\nfailed calls: 0 of \d+$/m,
+    );
   });
 
   it("go back by themselves from a release whose queue refuses its settings, which no fleet starts again", async () => {
     const broken = await makeRelease(join(folder, "refuses-settings"), { queue: "process.exit(2);" });
     assert.equal(await upgradeAll(installation, broken, say), false, said.join("\n"));
-    assert.match(said.join("\n"), /^queue: queue-1 ended: .*\nqueue: rolled back in .* s\nfailed calls: 0 of \d+$/m);
+    assert.match(
+      said.join("\n"),
+      /^queue: queue-1 ended: .*\nqueue: rolled back in .* s\nthe WebSocket resumed \d+ times and got \d+ events\nfailed calls: 0 of \d+$/m,
+    );
   });
 
   it("go back by themselves from a release that is ready and cannot do its work", async () => {
