@@ -9,7 +9,7 @@ const { reporters } = require("mocha");
 // prints what keeps it alive, and fails.
 const GRACE_MS = 15_000;
 const SLOWEST = 10;
-/** The seconds that the last run of each file took, for `make shape`. */
+/** The seconds that the last run of each file took, for .ci/shape.mjs. */
 const SECONDS = ".tools/log/test-seconds.json";
 /** After a SIGINT, mocha's main process sends this process both signals, unless files run side by side. */
 const SIGNALS = ["SIGINT", "SIGTERM"];
@@ -81,7 +81,7 @@ class Reporter extends reporters.Spec {
   }
 }
 
-/** Keeps the times for `make shape`. Other runs may do so at the same moment. That it fails is no failure of a test. */
+/** Keeps the times for .ci/shape.mjs. Other runs may do so at the same moment. That it fails is no failure of a test. */
 function keep(times) {
   try {
     const known = existsSync(SECONDS) ? JSON.parse(readFileSync(SECONDS, "utf8")) : {};
