@@ -72,8 +72,8 @@ function setCommand(io: Io): Command {
       "after",
       `
 Needs one of --agent, --label, --model, --engine, --account and --everybody, and
-one of --usd, --tokens and --requests. Waiting tasks that the budget holds do not
-start while it is used up; running ones go on. Needs the scope monitor:manage.
+one of --usd, --tokens and --requests. Waiting tasks that it holds do not start
+while it is used up; running ones go on. Needs the scope monitor:manage.
 
 Examples:
   ccsp budget set ci-day --agent ci --usd 20
