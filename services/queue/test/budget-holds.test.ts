@@ -2,14 +2,17 @@ import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
 import { SetBudgetHoldsRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
+import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { BudgetAction } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
 import { createQuestions } from "../src/application/questions.js";
 import { readHolds } from "../src/application/read-holds.js";
 import { reap } from "../src/domain/due/reaper.js";
 import { type BudgetHold, setBudgetHolds } from "../src/domain/gates/budget-holds.js";
 import type { BudgetScope } from "../src/domain/gates/scope.js";
+import { readStatus } from "../src/domain/status/status.js";
 import { labelName } from "../src/domain/task/labels.js";
 import { questionHandlers } from "../src/grpc/questions.js";
+import { toStatusMessage } from "../src/messages/status-message.js";
 import { createShards } from "../src/redis/shards.js";
 import { scopes } from "./scopes.js";
 import { ENGINES, executor, newTask, startWorld, type World } from "./world.js";
@@ -70,6 +73,12 @@ function holds(get: () => World): void {
       .map(({ task }) => task.id)
       .toSorted();
   const tick = () => reap(get(), { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });
+  const isPaused = async () => {
+    const { store, order } = get();
+    const status = toStatusMessage(await readStatus(store, order), { maxPromptBytes: 1, engines: ENGINES });
+    return status.depths.find(({ engine, priority }) => engine === "claude-code" && priority === Priority.NORMAL)
+      ?.paused;
+  };
   const explain = async (taskId: string) => {
     const world = get();
     const conversations = { follow: async () => undefined };
@@ -174,7 +183,9 @@ function holds(get: () => World): void {
     );
     assert.match(blockers[0]?.message ?? "", /^of the login team of claude-code: budget b /);
     assert.equal(earliestStartTime?.getTime(), until);
+    assert.equal(await isPaused(), true, "no alert for the age of what the only login's budget holds");
     assert.deepEqual(await take({ account: "solo" }), [first]);
+    assert.equal(await isPaused(), false);
     const second = await add();
     clock.now = until - 1;
     await tick();
