@@ -27,7 +27,7 @@ CCSP := node packages/cli/bin/ccsp.js
 BENCHES := bench-submit bench-queue bench-monitor bench-adaptation bench-forecast bench-strangers bench-live bench-ttft bench-rest bench-traces
 .PHONY: $(BENCHES) bench-brief
 .PHONY: help setup packages demo up down logs test test-slow test-slow-changed test-unit test-unit-node22 test-redis8 test-stubs test-jaeger test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
-  chaos check python pack images gen docs docs-picture lint types format proto build clean
+  chaos check python pack images gen docs docs-picture shape lint types format proto build clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
@@ -227,6 +227,9 @@ lint: packages ## lint TypeScript, Lua and shell, check format and unused code
 	@node .ci/lint-lua.mjs
 	@node .ci/lint-shell.mjs
 	@$(PROOFS) check
+
+shape: packages ## print how large the repository is, against the last release, and keep it in .ci/shape.json
+	@node .ci/shape.mjs
 
 format: packages ## format the code and sort the imports
 	@biome check --write .

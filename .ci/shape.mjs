@@ -1,4 +1,4 @@
-// `node .ci/shape.mjs`: how large the repository is, in lines and words, against the last release, and how long its tests
+// `make shape`: how large the repository is, in lines and words, against the last release, and how long its tests
 // last took. It writes the numbers to .ci/shape.json. `check`, a part of .ci/run, fails where the repository has outgrown
 // that file, so that each change which grows it says so in its own diff.
 import { execFileSync } from "node:child_process";
@@ -66,7 +66,7 @@ else if (command === "check") {
   const { sizes: known } = JSON.parse(readFileSync(STATE, "utf8"));
   const outgrown = Object.entries(now).filter(([area, size]) => size > (known[area] ?? 0));
   for (const [area, size] of outgrown) console.log(`${STATE}: ${area} has ${size}, and the file says ${known[area]}`);
-  if (outgrown.length > 0) console.log(`Run \`node .ci/shape.mjs\`, and commit ${STATE} with the change that grew them.`);
+  if (outgrown.length > 0) console.log(`Run \`make shape\`, and commit ${STATE} with the change that grew them.`);
   process.exitCode = outgrown.length > 0 ? 1 : 0;
 } else if (command === "write" || command === "release") {
   const state = JSON.parse(readFileSync(STATE, "utf8"));
