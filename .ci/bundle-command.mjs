@@ -1,35 +1,49 @@
 // Bundles the command into .tools/ccsp: a start then reads some 60 files, not 370, and takes half the processor time.
-// bin/ccsp.js runs this bundle where there is one, which is a checkout; an installed package and an image run dist/. It
-// does nothing when nothing was compiled or installed since the last bundle.
-import { existsSync, globSync, rmSync, statSync, writeFileSync } from "node:fs";
+// packages/cli/bin/ccsp.js runs this bundle where there is one, which is a checkout; an installed package and an image
+// run dist/. This script does nothing when nothing was compiled or installed since the last bundle.
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const FOLDER = join(ROOT, ".tools/ccsp");
-const STAMP = join(FOLDER, "bundled");
+const MAIN = join(FOLDER, "main.js");
+const DAY_MS = 86_400_000;
 
+const began = new Date();
+const modified = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 const inputs = [
-  fileURLToPath(import.meta.url),
-  join(ROOT, "node_modules/.ccsp-installed"),
-  ...globSync("{packages,services}/*/tsconfig.tsbuildinfo", { cwd: ROOT }).map((name) => join(ROOT, name)),
-].filter((path) => existsSync(path));
-const isOld = (path) => statSync(path).mtimeMs > statSync(STAMP).mtimeMs;
-if (existsSync(STAMP) && !inputs.some(isOld)) process.exit();
+  "node_modules/.ccsp-installed",
+  ".ci/bundle-command.mjs",
+  ...globSync("{packages,services}/*/tsconfig.tsbuildinfo", { cwd: ROOT }),
+];
+if (inputs.every((name) => modified(join(ROOT, name)) < modified(MAIN))) process.exit();
 
-/** A module finds its files by its own place. In the bundle, it has the place that it had before. */
+/**
+ * A module finds its files relative to itself. In the bundle that would be the bundle's folder, so these expressions get
+ * the place that the module has in dist/ or node_modules/. This replaces text, so also in strings and comments.
+ */
 const places = {
   name: "places",
   transform(code, id) {
     if (!/import\.meta\.url|__dirname|__filename/.test(code)) return undefined;
-    const url = `new URL(${JSON.stringify(relative(FOLDER, id))}, import.meta.url)`;
-    const path = (place) =>
-      `process.getBuiltinModule("node:url").fileURLToPath(new URL(${JSON.stringify(place)}, import.meta.url))`;
+    const url = (path) => `new URL(${JSON.stringify(relative(FOLDER, path))}, import.meta.url)`;
+    const path = (place) => `process.getBuiltinModule("node:url").fileURLToPath(${url(place)})`;
     return code
-      .replaceAll("import.meta.url", `${url}.href`)
-      .replaceAll(/\b__dirname\b/g, path(relative(FOLDER, dirname(id))))
-      .replaceAll(/\b__filename\b/g, path(relative(FOLDER, id)));
+      .replaceAll("import.meta.url", `${url(id)}.href`)
+      .replaceAll(/\b__dirname\b/g, path(dirname(id)))
+      .replaceAll(/\b__filename\b/g, path(id));
   },
 };
 
@@ -39,7 +53,18 @@ const bundle = await rolldown({
   external: /^node:/,
   plugins: [places],
 });
-rmSync(FOLDER, { recursive: true, force: true });
-await bundle.write({ dir: FOLDER, format: "esm" });
+const { output } = await bundle.generate({ format: "esm" });
+
+// A command that runs now may still load chunks of the bundle before. So they stay for a day, and main.js comes last.
+mkdirSync(FOLDER, { recursive: true });
 writeFileSync(join(FOLDER, "package.json"), '{ "type": "module" }\n');
-writeFileSync(STAMP, "");
+for (const { fileName, code } of output) if (fileName !== "main.js") writeFileSync(join(FOLDER, fileName), code);
+writeFileSync(`${MAIN}.next`, output.find(({ fileName }) => fileName === "main.js").code);
+// What is compiled from here on is newer than the bundle.
+utimesSync(`${MAIN}.next`, began, began);
+renameSync(`${MAIN}.next`, MAIN);
+const current = new Set(["package.json", ...output.map(({ fileName }) => fileName)]);
+for (const name of readdirSync(FOLDER)) {
+  const isOld = modified(join(FOLDER, name)) < began.getTime() - DAY_MS;
+  if (!current.has(name) && isOld) rmSync(join(FOLDER, name), { recursive: true });
+}

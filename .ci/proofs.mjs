@@ -44,7 +44,8 @@ const GROUPS = {
 
 const HELP = `Usage: node .ci/proofs.mjs <command> [options] [proof...]
 
-A slow proof is a test that takes over 30 s. It is named by its file, or by a part of that name.
+A slow proof is a file of tests that takes over 30 s in make test. It is named by its file, or by a part of
+that name.
 
 Commands:
   run      run the named proofs, or all but those that are run by hand. A proof that passes is recorded in

@@ -8,6 +8,8 @@ import type { Io } from "../src/process/io.js";
 import { ccsp } from "./memory-io.js";
 
 const BIN = fileURLToPath(new URL("../bin/ccsp.js", import.meta.url));
+/** What the command loads, file by file: in a checkout, it runs a bundle of these files. */
+const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 
 /** Prints at the end, after a NUL character, each module that the process has resolved. */
 const LIST_MODULES = `data:text/javascript,${encodeURIComponent(`
@@ -21,10 +23,13 @@ const LIST_MODULES = `data:text/javascript,${encodeURIComponent(`
   process.on("exit", () => process.stdout.write("\\0" + [...urls].join("\\n")));
 `)}`;
 
+async function loadedBy(...command: readonly string[]): Promise<readonly string[]> {
+  const { stdout } = await promisify(execFile)(process.execPath, ["--import", LIST_MODULES, ...command], { env: {} });
+  return stdout.slice(stdout.indexOf("\0") + 1).split("\n");
+}
+
 async function modulesOf(...args: readonly string[]): Promise<readonly string[]> {
-  const command = ["--import", LIST_MODULES, BIN, ...args];
-  const { stdout } = await promisify(execFile)(process.execPath, command, { env: {} });
-  const urls = stdout.slice(stdout.indexOf("\0") + 1).split("\n");
+  const urls = await loadedBy(MAIN, ...args);
   assert.ok(
     urls.some((url) => url.endsWith("/program.js")),
     "the list of modules is complete",
@@ -88,6 +93,15 @@ describe("the start of ccsp", function () {
       modules.filter((url) => CLIENTS.test(url) || url.endsWith("/completion/sources.js")),
       [],
     );
+  });
+
+  it("reads a bundle in a checkout, and the files themselves for a fleet", async () => {
+    const isFile = (url: string) => url.endsWith("/dist/main.js");
+    const isBundle = (url: string) => url.endsWith("/.tools/ccsp/main.js");
+    const [list, up] = [await loadedBy(BIN, "list", "--help"), await loadedBy(BIN, "up", "--help")];
+    assert.deepEqual([list.some(isBundle), list.some(isFile)], [true, false]);
+    assert.deepEqual([up.some(isBundle), up.some(isFile)], [false, true]);
+    assert.ok(list.length < 100, `${list.length} modules`);
   });
 
   it("loads no service for a command that talks to a gateway", async () => {
