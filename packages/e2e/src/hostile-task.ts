@@ -226,13 +226,16 @@ const fills = (): readonly Attempt[] =>
     }),
   );
 
-/** One script that makes all attempts, and prints a line for each. */
+/**
+ * One script that makes all attempts, and prints a line for each. It prints them at the end, because an engine that keeps
+ * its output in a folder which an attempt has just filled would lose the rest.
+ */
 export function scriptOf(all: readonly Attempt[]): string {
   const lines = all.map(({ script }, index) => {
     const encoded = Buffer.from(script).toString("base64");
-    return `if timeout 10 bash -c "$(echo ${encoded} | base64 -d)" >/dev/null 2>&1; then echo "try ${index} yes"; else echo "try ${index} no"; fi`;
+    return `if timeout 10 bash -c "$(echo ${encoded} | base64 -d)" >/dev/null 2>&1; then said+="try ${index} yes"$'\\n'; else said+="try ${index} no"$'\\n'; fi`;
   });
-  return ['export RUN="$(dirname "$HOME")"', ...lines].join("\n");
+  return ['export RUN="$(dirname "$HOME")" said=', ...lines, 'printf %s "$said"'].join("\n");
 }
 
 /** Which attempts succeeded, by the output of that script and by what the host shows. */
