@@ -1,17 +1,7 @@
 // Bundles the command into .tools/ccsp: a start then reads some 60 files, not 370, and takes half the processor time.
 // packages/cli/bin/ccsp.js runs this bundle where there is one, which is a checkout; an installed package and an image
 // run dist/. This script does nothing when nothing was compiled or installed since the last bundle.
-import {
-  existsSync,
-  globSync,
-  mkdirSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { globSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";

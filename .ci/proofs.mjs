@@ -44,8 +44,7 @@ const GROUPS = {
 
 const HELP = `Usage: node .ci/proofs.mjs <command> [options] [proof...]
 
-A slow proof is a file of tests that takes over 30 s in make test. It is named by its file, or by a part of
-that name.
+A slow proof is a file *.slow.test.ts, or a command of ${STATE}. It is named as there, or by a part of that name.
 
 Commands:
   run      run the named proofs, or all but those that are run by hand. A proof that passes is recorded in

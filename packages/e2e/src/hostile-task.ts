@@ -235,7 +235,7 @@ export function scriptOf(all: readonly Attempt[]): string {
     const encoded = Buffer.from(script).toString("base64");
     return `if timeout 10 bash -c "$(echo ${encoded} | base64 -d)" >/dev/null 2>&1; then said+="try ${index} yes"$'\\n'; else said+="try ${index} no"$'\\n'; fi`;
   });
-  return ['export RUN="$(dirname "$HOME")" said=', ...lines, 'printf %s "$said"'].join("\n");
+  return ['export RUN="$(dirname "$HOME")"', "said=", ...lines, 'printf %s "$said"'].join("\n");
 }
 
 /** Which attempts succeeded, by the output of that script and by what the host shows. */
