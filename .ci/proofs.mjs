@@ -28,7 +28,7 @@ const GROUPS = {
   monitor: ["services/monitor/src", "services/monitor/lua"],
   notification: ["services/notification/src", "services/notification/lua"],
   services: [":(glob)services/*/src/**", ":(glob)services/*/lua/**"],
-  command: ["packages/cli/src", "packages/cli/bin", ".ci/bundle-command.mjs"],
+  command: ["packages/cli/src", "packages/cli/bin", ".ci/bundle.mjs"],
   dashboard: ["packages/dashboard", "packages/oidc-issuer/src"],
   opencode: ["packages/engine-opencode/src"],
   python: ["clients/python"],

@@ -456,7 +456,7 @@ part_build() {
   [[ -x node_modules/.bin/tsc ]] || { fault "the build (it needs the Node packages)" "deploy/setup.sh node"; return 1; }
   logged build node_modules/.bin/tsc -b tsconfig.build.json ||
     { fault "the build: the compiler found the errors above" "fix them, then make build"; return 1; }
-  logged bundle node .ci/bundle-command.mjs || fault "the bundle of the command: see the lines above" "fix it, then make build"
+  logged bundle node .ci/bundle.mjs || fault "the bundle of the command: see the lines above" "fix it, then make build"
   logged dashboard node packages/dashboard/build.mjs || fault "the dashboard: see the lines above" "fix it, then make build"
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { serviceChannel } from "@ccsp/e2e-kit/service-channel.js";
-import { freePort, keepFleetCertificates } from "@ccsp/fleet";
+import { freePort, keepFleetCertificates, serviceProgram } from "@ccsp/fleet";
 import { type Client, type Connection, createClient } from "@ccsp/grpc-kit";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { startCluster } from "./cluster.js";
@@ -99,8 +99,14 @@ async function openWorld(
       ...storage.settings,
       CCSP_LOG_LEVEL: "warn",
     };
-    const args = ["--import", "@ccsp/telemetry/register.js", "dist/main.js"];
-    const replica = await startPart({ name, args: () => args, env, cwd: QUEUE, onLine: noteComplaints(complaints) });
+    const { nodeArgs, program } = serviceProgram(QUEUE);
+    const replica = await startPart({
+      name,
+      args: () => [...nodeArgs, program],
+      env,
+      cwd: QUEUE,
+      onLine: noteComplaints(complaints),
+    });
     opened.push(() => replica.stop());
     ports.push(port);
     replicas.push(replica);

@@ -101,7 +101,7 @@ describe("the start of ccsp", function () {
   it("reads a bundle in a checkout", async () => {
     const urls = await loadedBy(BIN, "list", "--help");
     assert.ok(
-      urls.some((url) => url.endsWith("/.tools/ccsp/main.js")),
+      urls.some((url) => url.endsWith("/.tools/bundles/ccsp/main.js")),
       "the bundle is loaded",
     );
     assert.ok(urls.length < 100, `${urls.length} modules`);
@@ -138,8 +138,8 @@ describe("what bin/ccsp.js runs", () => {
     await write("packages/cli/bin/ccsp.js", await readFile(BIN, "utf8"), 1);
     await write("packages/cli/dist/main.js", 'console.log("dist")', 1);
     await write("packages/cli/tsconfig.tsbuildinfo", "", 1_000);
-    await write(".tools/ccsp/package.json", '{ "type": "module" }', 1);
-    await write(".tools/ccsp/main.js", 'console.log("bundle")', 2_000);
+    await write(".tools/bundles/ccsp/package.json", '{ "type": "module" }', 1);
+    await write(".tools/bundles/ccsp/main.js", 'console.log("bundle")', 2_000);
   });
   afterEach(() => rm(root, { recursive: true }));
 

@@ -18,5 +18,6 @@ export { NO_PROGRESS, type OnProgress, PartFailed, type PartProgress } from "./p
 export { type RedisOptions, type RedisServer, startRedis } from "./redis.js";
 export { openRedisUsers, type RedisUsers, redisLogin } from "./redis-users.js";
 export type { Restartable } from "./restartable.js";
+export { serviceProgram } from "./service-program.js";
 export { CALLS, DEFAULT_PORTS, SERVICES, type ServiceName, STOP_ORDER, targetsFor, USE_REDIS } from "./services.js";
 export { takenPorts } from "./taken-ports.js";

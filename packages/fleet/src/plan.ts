@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { formatHostPort, type HostPort } from "@ccsp/config";
+import { type Program, serviceProgram, withTracing } from "./service-program.js";
 import { DEFAULT_PORTS, type Ports, type ServiceName, STOP_ORDER, targetsFor, USE_REDIS } from "./services.js";
 
 const LOOPBACK = "127.0.0.1";
@@ -19,11 +20,9 @@ export interface Part {
 export const partName = ({ name, index }: Part): string => `${name}-${index + 1}`;
 
 /** One process to run: one replica, or all five services together. */
-export interface Unit {
+export interface Unit extends Program {
   readonly name: string;
   readonly parts: readonly Part[];
-  readonly nodeArgs: readonly string[];
-  readonly program: string;
   readonly programArgs: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }
@@ -102,8 +101,7 @@ function serviceUnit(part: Part, targets: Readonly<Record<string, string>>, opti
   return {
     name: id,
     parts: [part],
-    nodeArgs: nodeArgs(options.root),
-    program: join(options.root, "services", part.name, "dist", "main.js"),
+    ...serviceProgram(join(options.root, "services", part.name)),
     programArgs: [],
     env: {
       ...sharedEnv(options),
@@ -124,17 +122,11 @@ function singleUnit(parts: readonly Part[], options: PlanOptions): Unit {
   return {
     name: "single",
     parts,
-    nodeArgs: nodeArgs(options.root),
+    nodeArgs: withTracing(options.root),
     program: join(options.root, "packages", "cli", "bin", "ccsp.js"),
     programArgs: ["up", "--single", "--in-process"],
     env,
   };
-}
-
-/** An absolute path, because only the services that depend on @ccsp/telemetry can resolve it by name. */
-function nodeArgs(root: string): readonly string[] {
-  const register = join(root, "packages", "telemetry", "dist", "register.js");
-  return ["--import", register];
 }
 
 function sharedEnv(options: PlanOptions): Record<string, string> {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { askHealth, freePort, type ManagedProcess, startProcess } from "@ccsp/fleet";
+import { askHealth, freePort, type ManagedProcess, serviceProgram, startProcess } from "@ccsp/fleet";
 import { eventually } from "./eventually.js";
 
 const { NODE_COMPILE_CACHE } = process.env;
@@ -26,7 +26,7 @@ export interface ServiceProcess {
 }
 
 /**
- * Starts one service as it is shipped, from what `make build` made in `folder`, as a process of its own on free ports.
+ * Starts the service in `folder`, services/NAME, from what `make build` made of it, as a process of its own on free ports.
  * Resolves when the service is ready. Otherwise rejects, and the error has the output of the process.
  */
 export async function startServiceProcess(options: {
@@ -45,7 +45,8 @@ export async function startServiceProcess(options: {
   const [grpcPort, opsPort, httpPort] = [await freePort(), await freePort(), await freePort()];
   const prefix = `CCSP_${name.toUpperCase()}`;
   const lines: string[] = [];
-  const main = [process.execPath, "--import", "@ccsp/telemetry/register.js", "dist/main.js"];
+  const { nodeArgs, program } = serviceProgram(folder);
+  const main = [process.execPath, ...nodeArgs, program];
   const [command = "", ...args] =
     output === undefined ? main : ["/bin/sh", "-c", 'exec "$@" >"$0" 2>&1', output, ...main];
   const child = await startProcess({

@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
-import { type ManagedProcess, startProcess } from "@ccsp/fleet";
+import { type ManagedProcess, serviceProgram, startProcess } from "@ccsp/fleet";
 import { COMPILE_CACHE } from "@ccsp/testkit";
 
-const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
+const executor = serviceProgram(fileURLToPath(new URL("..", import.meta.url)));
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 
 /**
@@ -17,7 +17,7 @@ export function startExecutorProcess(
   return startProcess({
     name: "executor",
     command: process.execPath,
-    args: [...nodeArgs, "--import", "@ccsp/telemetry/register.js", MAIN],
+    args: [...nodeArgs, ...executor.nodeArgs, executor.program],
     env: { ...env, ...COMPILE_CACHE, CCSP_LOG_LEVEL: "info" },
     cwd: HERE,
     onLine,

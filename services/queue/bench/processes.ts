@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { freePort, type ManagedProcess, startProcess } from "@ccsp/fleet";
+import { freePort, type ManagedProcess, serviceProgram, startProcess } from "@ccsp/fleet";
 import { ENGINE } from "./ours.js";
 import { connectRaw } from "./raw-call.js";
 
@@ -55,8 +55,8 @@ export async function startGateway(queueAddress: string, redisUrl: string): Prom
 
 async function service(name: "queue" | "gateway", env: Readonly<Record<string, string>>): Promise<Served> {
   const [port, opsPort] = [await freePort(), await freePort()];
-  const register = `${ROOT}packages/telemetry/dist/register.js`;
-  return served(name, port, ["--import", register, `${ROOT}services/${name}/dist/main.js`], {
+  const { nodeArgs, program } = serviceProgram(`${ROOT}services/${name}`);
+  return served(name, port, [...nodeArgs, program], {
     [`CCSP_${name.toUpperCase()}_LISTEN`]: `127.0.0.1:${port}`,
     [`CCSP_${name.toUpperCase()}_OPS_LISTEN`]: `127.0.0.1:${opsPort}`,
     CCSP_CONSUL_URL: "",

@@ -1,5 +1,6 @@
 import { readdir } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import fastifyStatic from "@fastify/static";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { plainPage } from "../http/page.js";
@@ -7,7 +8,7 @@ import { HttpFault } from "../http/problem.js";
 
 /** The folder with the built dashboard. It does not exist before the dashboard was built. */
 export const dashboardFolder = (): string =>
-  fileURLToPath(new URL(".", import.meta.resolve("@ccsp/dashboard/web/index.html")));
+  join(dirname(createRequire(import.meta.url).resolve("@ccsp/dashboard/package.json")), "dist", "web");
 
 /** A page may load what this server has, and nothing else. No other site may show it in a frame. */
 const CSP = [
