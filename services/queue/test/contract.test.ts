@@ -676,6 +676,12 @@ function contract(
     }
   });
 
+  it("refuses to pause or to resume a model, which only budgets hold", async () => {
+    const request = { scope: { scope: { $case: "model", value: "opus" } }, who: "a", why: "b" } as const;
+    await refused(client.pauseQueue(request), status.INVALID_ARGUMENT, "INVALID_FIELD");
+    await refused(client.resumeQueue(request), status.INVALID_ARGUMENT, "INVALID_FIELD");
+  });
+
   it("puts a failed task back, whose log continues after its end, and refuses one that succeeded", async () => {
     const { id: taskId } = await enqueue({ maxAttempts: 1 });
     const first = await lease();

@@ -7,8 +7,8 @@ const KNOWN_BEFORE: ReadonlySet<Holder["kind"]> = new Set(["everybody", "agent",
 export const isLater = ({ kind }: Holder): boolean => !KNOWN_BEFORE.has(kind);
 
 /**
- * What is stored of a budget. 0.3.0 takes every `holder` for one of those that it knows: it would count the usage of all
- * for another one, and could tell the queue of no budget. Without the member it leaves the budget out.
+ * What is stored of a budget. A holder that 0.3.0 does not know is stored as `laterHolder`. 0.3.0 leaves out a budget
+ * without `holder`. It takes every other `holder` for one that it knows, and would count the usage of all for it.
  */
 export function budgetJson({ holder, ...budget }: Budget): unknown {
   return { ...budget, [isLater(holder) ? "laterHolder" : "holder"]: holder };

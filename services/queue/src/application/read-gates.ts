@@ -41,6 +41,7 @@ export function readPause(
 export function readResume({ scope: asked, who, why, ramp }: ResumeQueueRequest, engines: readonly string[]) {
   const faults = new Faults();
   const scope = checkScope(asked, engines, faults);
+  faults.unless(scope?.kind !== "model", "scope", "is opened only by budgets");
   checkWords({ who, why }, faults);
   faults.unless(scope?.kind !== "emergency" || why !== "", "why", "is required to end an emergency stop");
   const rampMs = ramp && durationMs(ramp);

@@ -19,7 +19,7 @@ export function toStatusMessage(
 ): GetStatusResponse {
   const closed = (...scopes: Scope[]): boolean => scopes.some((scope) => isClosed(gates.get(scopeName(scope)), nowMs));
   /** Whether budgets hold every login of the engine. */
-  const hasNoBudget = (engine: string): boolean => {
+  const isHeldByBudgets = (engine: string): boolean => {
     const offers = executors.flatMap((each) => (each.draining ? [] : each.offers));
     const accounts = offers.flatMap((offer) => (offer.engine === engine ? [offer.account] : []));
     return (
@@ -43,7 +43,7 @@ export function toStatusMessage(
           { kind: "engine", engine },
           { kind: "budget", of: { kind: "engine", engine } },
           { kind: "class", class: priority },
-        ) || hasNoBudget(engine),
+        ) || isHeldByBudgets(engine),
     })),
     leased: BigInt(counts.leased),
     parked: BigInt(counts.parked),
