@@ -58,12 +58,14 @@ const places = (folder) => ({
     if (!/import\.meta\.url|__dirname|__filename|__require/.test(code)) return undefined;
     const url = (path) => `new URL(${JSON.stringify(relative(join(folder, "ccsp"), path))}, import.meta.url)`;
     const path = (place) => `process.getBuiltinModule("node:url").fileURLToPath(${url(place)})`;
-    return code
-      // The exporter of spans requires gRPC late. It would get an instance of its own, whose credentials no other takes.
-      .replaceAll(/\b__require\((?=")/g, "require(")
-      .replaceAll("import.meta.url", `${url(id)}.href`)
-      .replaceAll(/\b__dirname\b/g, path(dirname(id)))
-      .replaceAll(/\b__filename\b/g, path(id));
+    return (
+      code
+        // The exporter of spans requires gRPC late. It would get an instance of its own, whose credentials no other takes.
+        .replaceAll(/\b__require\((?=")/g, "require(")
+        .replaceAll("import.meta.url", `${url(id)}.href`)
+        .replaceAll(/\b__dirname\b/g, path(dirname(id)))
+        .replaceAll(/\b__filename\b/g, path(id))
+    );
   },
 });
 

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { createRandom } from "@ccsp/e2e-kit/random.js";
-import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/status.js";
 import { type AgentsRecord, startAgents } from "./agents.js";
 import { readEvents, readTasks, type TaskFacts } from "./evidence.js";
 import { type Chaos, startChaos } from "./faults.js";

@@ -25,13 +25,11 @@ import {
   PreviewNotificationResponse,
   TestChannelResponse,
 } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
-import {
-  EmergencyLevel,
-  ExplainTaskResponse,
-  Gate,
-  GetStatusResponse,
-  Limit,
-} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/emergency.js";
+import { ExplainTaskResponse } from "@ccsp/protos/ccsp/queue/v1/explanation.js";
+import { Gate } from "@ccsp/protos/ccsp/queue/v1/gate.js";
+import { Limit } from "@ccsp/protos/ccsp/queue/v1/limit.js";
+import { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/status.js";
 import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { ErrorCategory, Priority, Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { BudgetAction, BudgetPeriod, BudgetStanding, BudgetUnit } from "@ccsp/protos/ccsp/usage/v1/budgets.js";

@@ -12,13 +12,11 @@ import { OperatorServiceService, WhoAmIResponse } from "@ccsp/protos/ccsp/gatewa
 import { GetAdaptationResponse } from "@ccsp/protos/ccsp/monitor/v1/adaptation.js";
 import { GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
-import {
-  EmergencyLevel,
-  Gate,
-  GetStatusResponse,
-  Limit,
-  ExplainTaskResponse as QueueExplanation,
-} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/emergency.js";
+import { ExplainTaskResponse as QueueExplanation } from "@ccsp/protos/ccsp/queue/v1/explanation.js";
+import { Gate } from "@ccsp/protos/ccsp/queue/v1/gate.js";
+import { Limit } from "@ccsp/protos/ccsp/queue/v1/limit.js";
+import { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/status.js";
 import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import { ErrorCategory, Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";

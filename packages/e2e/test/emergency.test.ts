@@ -5,7 +5,7 @@ import { type CcspClient, CcspError } from "@ccsp/client";
 import { collect } from "@ccsp/e2e-kit/collect.js";
 import { queueClient } from "@ccsp/e2e-kit/internal-clients.js";
 import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
-import { EmergencyLevel, type EmergencyStatus } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EmergencyLevel, type EmergencyStatus } from "@ccsp/protos/ccsp/queue/v1/emergency.js";
 import { engineProcesses, eventually, scaled } from "@ccsp/testkit";
 import { processesOf } from "../src/runs.js";
 

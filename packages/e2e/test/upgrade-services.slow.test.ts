@@ -7,7 +7,7 @@ import { collect } from "@ccsp/e2e-kit/collect.js";
 import { createClient } from "@ccsp/grpc-kit";
 import { ROLES } from "@ccsp/identity";
 import { OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
-import { PauseQueueRequest, ResumeQueueRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { PauseQueueRequest, ResumeQueueRequest } from "@ccsp/protos/ccsp/queue/v1/gate.js";
 import { openLocal } from "@ccsp/rollout/local.js";
 import { upgradeAll } from "@ccsp/rollout/roll.js";
 import { eventually, skip } from "@ccsp/testkit";

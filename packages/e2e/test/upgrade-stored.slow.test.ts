@@ -3,16 +3,13 @@ import { fileURLToPath } from "node:url";
 import { decodeEvent, eventsKey } from "@ccsp/events";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { createClient } from "@ccsp/grpc-kit";
-import {
-  CancelTasksRequest,
-  CompleteRequest,
-  EmergencyLevel,
-  EnqueueRequest,
-  FailRequest,
-  ListRequest,
-  QueueServiceService,
-  SyncRequest,
-} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { CompleteRequest, FailRequest } from "@ccsp/protos/ccsp/queue/v1/attempt.js";
+import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/emergency.js";
+import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EnqueueRequest } from "@ccsp/protos/ccsp/queue/v1/submission.js";
+import { SyncRequest } from "@ccsp/protos/ccsp/queue/v1/sync.js";
+import { CancelTasksRequest } from "@ccsp/protos/ccsp/queue/v1/task_changes.js";
+import { ListRequest } from "@ccsp/protos/ccsp/queue/v1/task_reads.js";
 import { ErrorCategory, Priority, type Task, TaskEvent, TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually, type ServiceProcess, startServiceProcess } from "@ccsp/testkit";
 import { Redis } from "ioredis";

@@ -8,7 +8,7 @@ import {
   SessionProof,
 } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { AlertSeverity } from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
-import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/emergency.js";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Outcome } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { fieldsOf } from "@ccsp/protos/descriptor.js";

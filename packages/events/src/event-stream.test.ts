@@ -11,7 +11,7 @@ import {
   TaskFailed,
 } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { AlertSeverity } from "@ccsp/protos/ccsp/monitor/v1/alerts.js";
-import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/emergency.js";
 import { ErrorCategory, ErrorSource, Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Outcome } from "@ccsp/protos/ccsp/usage/v1/usage.js";
 import { WindowState } from "@ccsp/protos/ccsp/usage/v1/window.js";

@@ -2,12 +2,9 @@ import { addressOf } from "@ccsp/e2e-kit/internal-clients.js";
 import { serviceChannel } from "@ccsp/e2e-kit/service-channel.js";
 import type { World } from "@ccsp/e2e-kit/world.js";
 import { CallError, createClient } from "@ccsp/grpc-kit";
-import {
-  EngineOffer,
-  type HeldLease,
-  QueueServiceService,
-  SyncResponse,
-} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EngineOffer } from "@ccsp/protos/ccsp/queue/v1/executor.js";
+import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { type HeldLease, SyncResponse } from "@ccsp/protos/ccsp/queue/v1/sync.js";
 
 /**
  * An executor that takes leases and runs nothing: so fuzzed calls can report about leases that are in force, and end

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { invalidFields } from "@ccsp/errors";
-import { EnqueueRequest, GetResponse, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EnqueueRequest } from "@ccsp/protos/ccsp/queue/v1/submission.js";
+import { GetResponse } from "@ccsp/protos/ccsp/queue/v1/task_reads.js";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { pino } from "pino";

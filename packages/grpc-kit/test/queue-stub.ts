@@ -1,4 +1,5 @@
-import { GetResponse, QueueServiceService, WatchResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { GetResponse, WatchResponse } from "@ccsp/protos/ccsp/queue/v1/task_reads.js";
 import { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { pino } from "pino";
 import { CallError, createClient, type Handlers, implementSome, type ServeOptions, serveGrpc } from "../src/index.js";

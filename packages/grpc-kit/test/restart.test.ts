@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { Refusal } from "@ccsp/errors";
-import type { WatchResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { WatchResponse } from "@ccsp/protos/ccsp/queue/v1/task_reads.js";
 import { status } from "@grpc/grpc-js";
 import { Fixture } from "./fixture.js";
 import { gate } from "./gate.js";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { create, createFileRegistry, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { type FileDescriptorProto, FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
+import { type FileDescriptorProto, FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { Refusal } from "@ccsp/errors";
 import { Client, credentials } from "@grpc/grpc-js";
 import { Registry } from "prom-client";
@@ -48,9 +48,14 @@ describe("every server", () => {
       const file = fromBinary(FileDescriptorProtoSchema, bytes);
       pool.set(file.name, file);
     }
-    const service = [...pool.values()].find((file) => file.package === "ccsp.queue.v1");
-    assert.ok(service);
-    const registry = createFileRegistry(service, (name) => pool.get(name));
+    const withImports = (name: string): FileDescriptorProto[] => {
+      const file = pool.get(name);
+      assert.ok(file, name);
+      return [...file.dependency.flatMap(withImports), file];
+    };
+    // In this order, each file comes after those that it imports, as a registry takes them.
+    const file = [...new Set(withImports("ccsp/queue/v1/queue_service.proto"))];
+    const registry = createFileRegistry(create(FileDescriptorSetSchema, { file }));
     const method = registry.getService(QUEUE)?.methods.find(({ name }) => name === "Get");
     assert.ok(method);
     const request = create(method.input);

@@ -7,7 +7,8 @@ import { type Env, load, serviceSettings } from "@ccsp/config";
 import { CallError, channelTls, createClient, implementSome, readTlsFolder } from "@ccsp/grpc-kit";
 import type { CertificateName } from "@ccsp/identity";
 import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
-import { GetStatusResponse, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/status.js";
 import { pino } from "pino";
 import { runService, type ServiceDefinition, type StartContext, startService } from "../src/index.js";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { EmergencyLevel } from "./gen/ccsp/queue/v1/queue_service.js";
+import { EmergencyLevel } from "./gen/ccsp/queue/v1/emergency.js";
 import { wordOf, wordsOf } from "./words.js";
 
 describe("The words of an enum", () => {

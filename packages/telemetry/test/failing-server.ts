@@ -1,6 +1,7 @@
 import { Refusal } from "@ccsp/errors";
 import { implement, serveGrpc } from "@ccsp/grpc-kit";
-import { QueueServiceService, WatchResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { WatchResponse } from "@ccsp/protos/ccsp/queue/v1/task_reads.js";
 import { createLogger, shutdownTracing } from "@ccsp/telemetry";
 
 /**

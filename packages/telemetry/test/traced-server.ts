@@ -1,5 +1,7 @@
 import { implement, serveGrpc } from "@ccsp/grpc-kit";
-import { GetResponse, QueueServiceService, SyncResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { SyncResponse } from "@ccsp/protos/ccsp/queue/v1/sync.js";
+import { GetResponse } from "@ccsp/protos/ccsp/queue/v1/task_reads.js";
 import { createLogger, inService, shutdownTracing, tracer } from "@ccsp/telemetry";
 
 /** Serves two methods of the queue. Logs its port and each call. */

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { freePort } from "@ccsp/fleet";
 import { type Client, createClient } from "@ccsp/grpc-kit";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
-import type { RunPolicy } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { RunPolicy } from "@ccsp/protos/ccsp/queue/v1/executor.js";
 import { ErrorCategory, PermissionMode } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { CLAUDE_CODE_BIN, CLAUDE_CODE_VERSION, eventually, isOfSandbox, startSimulator } from "@ccsp/testkit";
 import { expectProcesses } from "./processes.js";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/emergency.js";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually, hugeText, scaled } from "@ccsp/testkit";
 import { bytesWrittenBy, expectProcesses, processesOf } from "./processes.js";

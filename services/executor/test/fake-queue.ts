@@ -1,15 +1,9 @@
 import { Refusal } from "@ccsp/errors";
 import { type GrpcServer, implementSome, serveGrpc } from "@ccsp/grpc-kit";
-import {
-  type CompleteRequest,
-  EmergencyLevel,
-  type EmergencyOrder,
-  type FailRequest,
-  Lease,
-  QueueServiceService,
-  type ReportRequest,
-  type SyncRequest,
-} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { CompleteRequest, FailRequest, ReportRequest } from "@ccsp/protos/ccsp/queue/v1/attempt.js";
+import { EmergencyLevel, type EmergencyOrder } from "@ccsp/protos/ccsp/queue/v1/emergency.js";
+import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { Lease, type SyncRequest } from "@ccsp/protos/ccsp/queue/v1/sync.js";
 import { TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { pino } from "pino";
 

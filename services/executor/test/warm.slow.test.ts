@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { freePort, type ManagedProcess } from "@ccsp/fleet";
 import { type Client, createClient } from "@ccsp/grpc-kit";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
-import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/emergency.js";
 import type { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { engineProcesses, eventually, simulatedEngine, startSimulator } from "@ccsp/testkit";
 import { findProcesses } from "../src/supervision/kill.js";

@@ -2,12 +2,10 @@ import { once } from "node:events";
 import { Refusal } from "@ccsp/errors";
 import { freePort } from "@ccsp/fleet";
 import { type GrpcServer, type Handlers, implementSome, serveGrpc } from "@ccsp/grpc-kit";
-import {
-  type EnqueueRequest,
-  EstimateTaskResponse,
-  GetStatusResponse,
-  QueueServiceService,
-} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EstimateTaskResponse } from "@ccsp/protos/ccsp/queue/v1/explanation.js";
+import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/status.js";
+import type { EnqueueRequest } from "@ccsp/protos/ccsp/queue/v1/submission.js";
 import { Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import pino from "pino";
 

@@ -5,7 +5,7 @@ import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { createClient } from "@ccsp/grpc-kit";
 import { ROLES } from "@ccsp/identity";
 import { OperatorServiceService } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
-import { PauseQueueRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { PauseQueueRequest } from "@ccsp/protos/ccsp/queue/v1/gate.js";
 import { eventually, type ServiceProcess, startServiceProcess } from "@ccsp/testkit";
 import { Redis } from "ioredis";
 import { SignJWT } from "jose";

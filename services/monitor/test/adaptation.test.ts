@@ -3,15 +3,10 @@ import { decodeEvent, eventsKey } from "@ccsp/events";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { createClient, implementSome, serveGrpc } from "@ccsp/grpc-kit";
 import { AdaptedValue } from "@ccsp/protos/ccsp/event/v1/event.js";
-import {
-  GateScope,
-  GetLimitsResponse,
-  GetStatusResponse,
-  type PauseQueueRequest,
-  QueueServiceService,
-  type ResumeQueueRequest,
-  type SetLimitsRequest,
-} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { GateScope, type PauseQueueRequest, type ResumeQueueRequest } from "@ccsp/protos/ccsp/queue/v1/gate.js";
+import { GetLimitsResponse, type SetLimitsRequest } from "@ccsp/protos/ccsp/queue/v1/limit.js";
+import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/status.js";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { pino } from "pino";
 import { createAdaptation, type Mode } from "../src/adaptation/adaptation.js";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
 import { decodeEvent, eventsKey } from "@ccsp/events";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
-import type { SetBudgetHoldsRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { SetBudgetHoldsRequest } from "@ccsp/protos/ccsp/queue/v1/gate.js";
 import {
   Budget,
   BudgetAction,

@@ -1,6 +1,8 @@
 import { Refusal } from "@ccsp/errors";
 import { type GrpcServer, implementSome, serveGrpc } from "@ccsp/grpc-kit";
-import { GetStatusResponse, ListResponse, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/status.js";
+import { ListResponse } from "@ccsp/protos/ccsp/queue/v1/task_reads.js";
 import { TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { pino } from "pino";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { decodeEvent, eventsKey } from "@ccsp/events";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { HeartbeatRequest, InstanceReport, InstanceState } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
-import { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/status.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { pino } from "pino";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { consumeEvents, createPublisher, EVENTS_KEPT, eventsKey } from "@ccsp/events";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { TaskCompleted } from "@ccsp/protos/ccsp/event/v1/event.js";
-import { GetResponse, ListResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { GetResponse, ListResponse } from "@ccsp/protos/ccsp/queue/v1/task_reads.js";
 import { Task, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { asList, fieldsOf, openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { eventually } from "@ccsp/testkit";

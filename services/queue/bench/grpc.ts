@@ -1,4 +1,5 @@
-import { EnqueueBatchRequest, EnqueueRequest, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EnqueueBatchRequest, EnqueueRequest } from "@ccsp/protos/ccsp/queue/v1/submission.js";
 import { Priority, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { unlessBrief } from "@ccsp/testkit";
 import { status } from "@grpc/grpc-js";

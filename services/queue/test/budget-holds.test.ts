@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
-import { SetBudgetHoldsRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { SetBudgetHoldsRequest } from "@ccsp/protos/ccsp/queue/v1/gate.js";
 import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { BudgetAction } from "@ccsp/protos/ccsp/usage/v1/budgets.js";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { decodeEvent, eventsKey } from "@ccsp/events";
-import type { RunResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { RunResponse } from "@ccsp/protos/ccsp/queue/v1/submission.js";
 import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import {
   ErrorCategory,

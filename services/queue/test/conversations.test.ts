@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Reason } from "@ccsp/errors";
 import { CallError } from "@ccsp/grpc-kit";
-import type { Lease } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { Lease } from "@ccsp/protos/ccsp/queue/v1/sync.js";
 import { ErrorCategory, TaskError, type TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { createConversationStore } from "../src/conversations/conversation-store.js";
 import { type QueueClient, result, serveReplica, spec, syncRequest } from "./grpc-world.js";

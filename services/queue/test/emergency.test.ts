@@ -3,12 +3,9 @@ import { decodeEvent } from "@ccsp/events";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { CallError } from "@ccsp/grpc-kit";
 import type { Identity } from "@ccsp/identity";
-import {
-  EmergencyLevel,
-  type EmergencyReceipt,
-  type GateScope,
-  type Lease,
-} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EmergencyLevel, type EmergencyReceipt } from "@ccsp/protos/ccsp/queue/v1/emergency.js";
+import type { GateScope } from "@ccsp/protos/ccsp/queue/v1/gate.js";
+import type { Lease } from "@ccsp/protos/ccsp/queue/v1/sync.js";
 import { ErrorCategory, TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually } from "@ccsp/testkit";
 import { reap } from "../src/domain/due/reaper.js";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { CallError } from "@ccsp/grpc-kit";
-import type { EstimateTaskResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { EstimateTaskResponse } from "@ccsp/protos/ccsp/queue/v1/explanation.js";
 import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { PermissionMode, Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { durationMs } from "@ccsp/protos/duration.js";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ExplainTaskResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { ExplainTaskResponse } from "@ccsp/protos/ccsp/queue/v1/explanation.js";
 import { BlockerKind } from "@ccsp/protos/ccsp/task/v1/explanation.js";
 import { createQuestions } from "../src/application/questions.js";
 import { reap } from "../src/domain/due/reaper.js";

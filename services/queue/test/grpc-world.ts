@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { Reason } from "@ccsp/errors";
 import { type Admit, CallError, type Client, createClient, implement, serveGrpc } from "@ccsp/grpc-kit";
-import { QueueServiceService, type SyncRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { SyncRequest } from "@ccsp/protos/ccsp/queue/v1/sync.js";
 import { TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
 import { createPolicies } from "../src/application/policies.js";

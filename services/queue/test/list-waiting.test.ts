@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ListWaitingRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { ListWaitingRequest } from "@ccsp/protos/ccsp/queue/v1/task_reads.js";
 import { Priority, type TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
 import { shardOfAgent } from "../src/domain/task/shard.js";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/emergency.js";
 import { TaskFilter } from "@ccsp/protos/ccsp/task/v1/filter.js";
 import { status } from "@grpc/grpc-js";
 import { type QueueClient, refused, serveReplica, spec } from "./grpc-world.js";

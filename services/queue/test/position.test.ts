@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ListWaitingRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { ListWaitingRequest } from "@ccsp/protos/ccsp/queue/v1/task_reads.js";
 import * as fc from "fast-check";
 import { createListWaiting } from "../src/application/list-waiting.js";
 import { tasksBefore } from "../src/domain/explain/position.js";

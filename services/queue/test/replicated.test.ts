@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { EnqueueRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EnqueueRequest } from "@ccsp/protos/ccsp/queue/v1/submission.js";
 import type { RedisClient } from "@ccsp/redis-kit";
 import { eventually } from "@ccsp/testkit";
 import { createSubmissions } from "../src/application/submissions.js";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
-import type { SetLimitsRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { SetLimitsRequest } from "@ccsp/protos/ccsp/queue/v1/limit.js";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually, type LeakCheck, leakCheck } from "@ccsp/testkit";
 import { status } from "@grpc/grpc-js";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/status.js";
 import { status } from "@grpc/grpc-js";
 import { refused, serveReplica, spec } from "./grpc-world.js";
 import { startWorld, type World } from "./world.js";

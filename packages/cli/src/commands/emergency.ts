@@ -1,4 +1,4 @@
-import { EmergencyLevel, type EmergencyStopResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EmergencyLevel, type EmergencyStopResponse } from "@ccsp/protos/ccsp/queue/v1/emergency.js";
 import { wordsOf } from "@ccsp/protos/words.js";
 import { Command, InvalidArgumentError } from "commander";
 import { type ConnectionOptions, withConnection } from "../connection/connection.js";

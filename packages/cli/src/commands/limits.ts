@@ -1,4 +1,4 @@
-import type { Limit, LimitChange } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { Limit, LimitChange } from "@ccsp/protos/ccsp/queue/v1/limit.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { Command } from "commander";
 import { type ConnectionOptions, withConnection } from "../connection/connection.js";

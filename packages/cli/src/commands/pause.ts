@@ -1,4 +1,4 @@
-import type { GateScope } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { GateScope } from "@ccsp/protos/ccsp/queue/v1/gate.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { Command } from "commander";
 import { type ConnectionOptions, withConnection } from "../connection/connection.js";

@@ -1,4 +1,4 @@
-import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/status.js";
 import { Command } from "commander";
 import { type ConnectionOptions, withConnection } from "../connection/connection.js";
 import { atGateway } from "../connection/operator.js";

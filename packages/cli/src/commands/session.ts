@@ -1,5 +1,5 @@
 import { type Session, SessionState } from "@ccsp/protos/ccsp/monitor/v1/session.js";
-import type { Account } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { Account } from "@ccsp/protos/ccsp/queue/v1/account.js";
 import { Command } from "commander";
 import { type ConnectionOptions, withConnection } from "../connection/connection.js";
 import { atGateway, type Operator } from "../connection/operator.js";

@@ -2,7 +2,7 @@ import { hasScope, type Scope } from "@ccsp/identity";
 import type { ListExecutorsResponse } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import type { GetUsageResponse } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import type { ListNotificationsResponse } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
-import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/status.js";
 import { rolesWith } from "../auth/roles.js";
 import { executorJson, messageJson } from "../output/json-forms.js";
 import { messageOf } from "../process/exit.js";

@@ -1,9 +1,6 @@
-import {
-  EmergencyLevel,
-  type EmergencyStatus,
-  type Gate,
-  type GetStatusResponse,
-} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EmergencyLevel, type EmergencyStatus } from "@ccsp/protos/ccsp/queue/v1/emergency.js";
+import type { Gate } from "@ccsp/protos/ccsp/queue/v1/gate.js";
+import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/status.js";
 import { wordOf, wordsOf } from "@ccsp/protos/words.js";
 import { scopeName } from "../options/gate-scope.js";
 import type { OutputOptions } from "../output/format.js";

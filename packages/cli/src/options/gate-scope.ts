@@ -1,5 +1,5 @@
 import { PRIORITIES } from "@ccsp/client/plain";
-import type { GateScope } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { GateScope } from "@ccsp/protos/ccsp/queue/v1/gate.js";
 import { InvalidArgumentError } from "commander";
 import { className, isClass } from "./priority.js";
 

@@ -1,4 +1,4 @@
-import type { LimitValue } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { LimitValue } from "@ccsp/protos/ccsp/queue/v1/limit.js";
 import { grouped } from "../output/words.js";
 import { CliError, EXIT } from "../process/exit.js";
 

@@ -1,4 +1,4 @@
-import type { Account } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { Account } from "@ccsp/protos/ccsp/queue/v1/account.js";
 import { InvalidArgumentError } from "commander";
 
 export const SESSION_WORDS = "ENGINE/ACCOUNT, or ENGINE when its account has no name";

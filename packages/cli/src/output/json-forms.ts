@@ -36,15 +36,15 @@ import type {
   RetryNotificationResponse,
   TestChannelResponse,
 } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
+import type { EmergencyStopResponse } from "@ccsp/protos/ccsp/queue/v1/emergency.js";
+import type { Gate } from "@ccsp/protos/ccsp/queue/v1/gate.js";
+import type { Limit } from "@ccsp/protos/ccsp/queue/v1/limit.js";
+import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/status.js";
 import type {
   CancelTasksResponse,
   ClearQueueResponse,
-  EmergencyStopResponse,
-  Gate,
-  GetStatusResponse,
-  Limit,
   RetryTasksResponse,
-} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+} from "@ccsp/protos/ccsp/queue/v1/task_changes.js";
 import type { Schedule } from "@ccsp/protos/ccsp/task/v1/schedule.js";
 import type { Task, TaskError, TaskEvent, TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { BudgetStanding } from "@ccsp/protos/ccsp/usage/v1/budgets.js";

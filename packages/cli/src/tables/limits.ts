@@ -1,4 +1,4 @@
-import type { Limit } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { Limit } from "@ccsp/protos/ccsp/queue/v1/limit.js";
 import { limitWords } from "../options/limit-values.js";
 import type { Column } from "../output/table.js";
 import { ageWords, zonedTime } from "../output/words.js";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Depth } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { Depth } from "@ccsp/protos/ccsp/queue/v1/status.js";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { tableLines } from "../output/table.js";
 import { DEPTH_COLUMNS } from "./queue.js";

@@ -1,4 +1,6 @@
-import type { AgentLoad, Depth, ExecutorSummary, Gate } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { ExecutorSummary } from "@ccsp/protos/ccsp/queue/v1/executor.js";
+import type { Gate } from "@ccsp/protos/ccsp/queue/v1/gate.js";
+import type { AgentLoad, Depth } from "@ccsp/protos/ccsp/queue/v1/status.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { scopeName } from "../options/gate-scope.js";
 import { className } from "../options/priority.js";

@@ -1,4 +1,4 @@
-import type { ListRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { ListRequest } from "@ccsp/protos/ccsp/queue/v1/task_reads.js";
 import { TaskFilter } from "@ccsp/protos/ccsp/task/v1/filter.js";
 import type { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { Operator } from "../connection/operator.js";

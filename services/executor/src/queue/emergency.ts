@@ -2,7 +2,7 @@ import {
   EmergencyLevel,
   type EmergencyOrder as OrderMessage,
   type EmergencyReceipt as ReceiptMessage,
-} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+} from "@ccsp/protos/ccsp/queue/v1/emergency.js";
 import { wordOf, wordsOf } from "@ccsp/protos/words.js";
 import type { EmergencyOrder, EmergencyReceipt } from "../domain/queue.js";
 

@@ -1,4 +1,4 @@
-import { CompleteRequest, FailRequest, ReleaseRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { CompleteRequest, FailRequest, ReleaseRequest } from "@ccsp/protos/ccsp/queue/v1/attempt.js";
 import type { Ending, LeaseId } from "../domain/queue.js";
 import { toTaskError, toTaskResult, toUsage, toWindows } from "./messages.js";
 

@@ -10,7 +10,9 @@ import {
   type Usage,
   type WindowSignal,
 } from "@ccsp/engine-kit";
-import type { HeldConversation, Lease as LeaseMessage, RunPolicy } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { HeldConversation } from "@ccsp/protos/ccsp/queue/v1/conversation.js";
+import type { RunPolicy } from "@ccsp/protos/ccsp/queue/v1/executor.js";
+import type { Lease as LeaseMessage } from "@ccsp/protos/ccsp/queue/v1/sync.js";
 import type { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
 import {
   ErrorCategory,

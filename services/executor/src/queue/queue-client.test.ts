@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { EngineEvent, RunResult } from "@ccsp/engine-kit";
 import { CallError } from "@ccsp/grpc-kit";
-import { type ReportRequest, SyncResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { ReportRequest } from "@ccsp/protos/ccsp/queue/v1/attempt.js";
+import { SyncResponse } from "@ccsp/protos/ccsp/queue/v1/sync.js";
 import { pino } from "pino";
 import { QueueFault } from "../domain/queue.js";
 import { createQueuePort, type QueueClient } from "./queue-client.js";

@@ -2,7 +2,7 @@ import { Refusal } from "@ccsp/errors";
 import { CallError, type CallOptions } from "@ccsp/grpc-kit";
 import type { GetRunResponse } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import type { ExecutorState } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
-import type { ExecutorSummary } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { ExecutorSummary } from "@ccsp/protos/ccsp/queue/v1/executor.js";
 import type { QueueClient } from "../upstream/task-watch.js";
 import type { ExecutorClient, ExecutorPool } from "./pool.js";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ListRequest, ListResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { ListRequest, ListResponse } from "@ccsp/protos/ccsp/queue/v1/task_reads.js";
 import { listTasks } from "./list-tasks.js";
 
 /** A queue that finds these numbers of tasks, one for each page. Its token is the number of the page. */

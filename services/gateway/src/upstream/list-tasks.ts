@@ -1,4 +1,4 @@
-import type { ListRequest, ListResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { ListRequest, ListResponse } from "@ccsp/protos/ccsp/queue/v1/task_reads.js";
 import type { QueueClient } from "./task-watch.js";
 
 /** The queue looks at 5,000 tasks for a page, so this is a look at 100,000. A call must not take much longer. */

@@ -1,6 +1,7 @@
 import { CallError, type Client, sizeOf, type Unread } from "@ccsp/grpc-kit";
 import type { RunTaskResponse } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
-import type { QueueServiceService, RunRequest, RunResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { RunRequest, RunResponse } from "@ccsp/protos/ccsp/queue/v1/submission.js";
 import type { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { backoffMs, pause } from "@ccsp/timing";
 import { status } from "@grpc/grpc-js";

@@ -1,6 +1,7 @@
 import { SetConcurrencyRequest } from "@ccsp/protos/ccsp/gateway/v1/operator_service.js";
 import { InstanceState } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
-import { EmergencyLevel, EmergencyStopRequest, SetLimitsRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EmergencyLevel, EmergencyStopRequest } from "@ccsp/protos/ccsp/queue/v1/emergency.js";
+import { SetLimitsRequest } from "@ccsp/protos/ccsp/queue/v1/limit.js";
 import { HttpFault } from "../http/problem.js";
 import { numberIn, textIn, wrong } from "./read.js";
 import type { V1Request, V1Route } from "./route.js";

@@ -1,15 +1,10 @@
 import { invalidFields } from "@ccsp/errors";
 import { SubmitTaskRequest } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
-import {
-  CancelRequest,
-  ClearQueueRequest,
-  type Depth,
-  type GetLimitsResponse,
-  type GetStatusResponse,
-  ListRequest,
-  PauseQueueRequest,
-  ResumeQueueRequest,
-} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { PauseQueueRequest, ResumeQueueRequest } from "@ccsp/protos/ccsp/queue/v1/gate.js";
+import type { GetLimitsResponse } from "@ccsp/protos/ccsp/queue/v1/limit.js";
+import type { Depth, GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/status.js";
+import { CancelRequest, ClearQueueRequest } from "@ccsp/protos/ccsp/queue/v1/task_changes.js";
+import { ListRequest } from "@ccsp/protos/ccsp/queue/v1/task_reads.js";
 import { type Priority, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { fromJson, JsonFault } from "@ccsp/protos/from-json.js";

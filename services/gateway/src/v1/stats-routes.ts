@@ -4,7 +4,7 @@ import {
   GetAgentStatsRequest,
   GetUsageRequest,
 } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
-import { ListRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { ListRequest } from "@ccsp/protos/ccsp/queue/v1/task_reads.js";
 import { ErrorCategory, type Task, type TaskError, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { ForecastMetric, ForecastState, Trend } from "@ccsp/protos/ccsp/usage/v1/forecast.js";
 import { Dimension, type UsageRow } from "@ccsp/protos/ccsp/usage/v1/usage.js";

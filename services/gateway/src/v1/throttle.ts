@@ -1,4 +1,4 @@
-import { type GetLimitsResponse, SetLimitsRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { type GetLimitsResponse, SetLimitsRequest } from "@ccsp/protos/ccsp/queue/v1/limit.js";
 
 /** Each engine that has no rate of its own. The predecessor knew one engine. */
 const RATE = "rate/engine/*";

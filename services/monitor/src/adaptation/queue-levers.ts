@@ -1,11 +1,8 @@
 import type { Client } from "@ccsp/grpc-kit";
-import type {
-  Gate,
-  GateScope,
-  GetStatusResponse,
-  LimitChange,
-  QueueServiceService,
-} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { Gate, GateScope } from "@ccsp/protos/ccsp/queue/v1/gate.js";
+import type { LimitChange } from "@ccsp/protos/ccsp/queue/v1/limit.js";
+import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/status.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import type { SlotChange } from "./adaptation.js";
 import { LASTS_MS, type Levers, type LeverValue } from "./domain/levers.js";

@@ -1,7 +1,8 @@
 import { EVENT_WORDS } from "@ccsp/events";
 import type { Client } from "@ccsp/grpc-kit";
 import { UsageThreshold } from "@ccsp/protos/ccsp/event/v1/event.js";
-import { BudgetHold, type QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { BudgetHold } from "@ccsp/protos/ccsp/queue/v1/gate.js";
+import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { Entry, StateStore } from "../state/state-store.js";
 import { periodAt } from "../usage/domain/period.js";
 import type { UsageStore } from "../usage/domain/usage-store.js";

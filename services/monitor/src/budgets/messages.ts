@@ -1,4 +1,4 @@
-import type { GateScope } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { GateScope } from "@ccsp/protos/ccsp/queue/v1/gate.js";
 import {
   BudgetAction,
   type BudgetHolder,

@@ -1,5 +1,5 @@
 import type { GetGlobalMetricsResponse, QueueSizes, ServiceMetrics } from "@ccsp/protos/ccsp/monitor/v1/fleet.js";
-import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/status.js";
 import type { Known } from "./fleet.js";
 
 /** Sums the fleet up. Instances that are gone are left out. Late ones count with what they last said. */

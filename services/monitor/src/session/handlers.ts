@@ -1,7 +1,7 @@
 import { invalidFields, isVisible, Refusal, VISIBLE_RULE } from "@ccsp/errors";
 import type { CallContext, Handlers } from "@ccsp/grpc-kit";
 import type { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
-import type { Account } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { Account } from "@ccsp/protos/ccsp/queue/v1/account.js";
 import { pause } from "@ccsp/timing";
 import type { StateStore } from "../state/state-store.js";
 import {

@@ -3,13 +3,10 @@ import { identityName } from "@ccsp/protos/access.js";
 import { Identity } from "@ccsp/protos/ccsp/access/v1/access.js";
 import type { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { IssueState, type NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
-import {
-  EmergencyLevel,
-  type Gate,
-  type GateScope,
-  type GetStatusResponse,
-  type QueueServiceService,
-} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/emergency.js";
+import type { Gate, GateScope } from "@ccsp/protos/ccsp/queue/v1/gate.js";
+import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/status.js";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { wordOf, wordsOf } from "@ccsp/protos/words.js";

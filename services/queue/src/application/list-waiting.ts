@@ -1,4 +1,4 @@
-import type { ListWaitingRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { ListWaitingRequest } from "@ccsp/protos/ccsp/queue/v1/task_reads.js";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { LineStore } from "../domain/explain/situation-store.js";
 import { startOrder } from "../domain/explain/start-order.js";

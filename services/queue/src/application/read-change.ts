@@ -3,7 +3,7 @@ import type {
   CancelTasksRequest,
   ClearQueueRequest,
   RetryTasksRequest,
-} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+} from "@ccsp/protos/ccsp/queue/v1/task_changes.js";
 import type { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Faults } from "../domain/fields/faults.js";
 import type { BulkChange, Clearing } from "../domain/search/bulk.js";

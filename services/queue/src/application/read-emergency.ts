@@ -1,8 +1,5 @@
 import { visible } from "@ccsp/errors";
-import type {
-  EmergencyStopRequest,
-  EmergencyReceipt as ReceiptMessage,
-} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { EmergencyStopRequest, EmergencyReceipt as ReceiptMessage } from "@ccsp/protos/ccsp/queue/v1/emergency.js";
 import type { EmergencyReceipt } from "../domain/emergency/emergency.js";
 import { Faults } from "../domain/fields/faults.js";
 import { isTaskId } from "../domain/task/shard.js";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
-import { ListRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { ListRequest } from "@ccsp/protos/ccsp/queue/v1/task_reads.js";
 import { TaskFilter } from "@ccsp/protos/ccsp/task/v1/filter.js";
 import { ErrorCategory, Priority, type Task as TaskMessage, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import * as fc from "fast-check";

@@ -1,5 +1,5 @@
 import { categoryNameOf } from "@ccsp/errors";
-import type { ListRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { ListRequest } from "@ccsp/protos/ccsp/queue/v1/task_reads.js";
 import type { TaskFilter as TaskFilterMessage } from "@ccsp/protos/ccsp/task/v1/filter.js";
 import { Faults } from "../domain/fields/faults.js";
 import { isAgentId } from "../domain/fields/ids.js";

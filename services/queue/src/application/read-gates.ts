@@ -1,5 +1,5 @@
 import { isVisible, VISIBLE_RULE, visible } from "@ccsp/errors";
-import type { PauseQueueRequest, ResumeQueueRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { PauseQueueRequest, ResumeQueueRequest } from "@ccsp/protos/ccsp/queue/v1/gate.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { Faults } from "../domain/fields/faults.js";
 import { isAgentId, isLabelKey, isLabelValue } from "../domain/fields/ids.js";

@@ -1,5 +1,5 @@
 import { isVisible, VISIBLE_RULE } from "@ccsp/errors";
-import type { BudgetHold as HoldMessage, SetBudgetHoldsRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { BudgetHold as HoldMessage, SetBudgetHoldsRequest } from "@ccsp/protos/ccsp/queue/v1/gate.js";
 import { Faults } from "../domain/fields/faults.js";
 import { isAgentId, isEngineName } from "../domain/fields/ids.js";
 import type { BudgetHold } from "../domain/gates/budget-holds.js";

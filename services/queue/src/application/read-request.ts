@@ -1,4 +1,4 @@
-import type { EnqueueRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { EnqueueRequest } from "@ccsp/protos/ccsp/queue/v1/submission.js";
 import type { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { TaskCache } from "../cache/task-cache.js";
 import type { NewTask } from "../domain/intake/intake-store.js";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setImmediate as settled } from "node:timers/promises";
-import { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/status.js";
 import { createStatusFeed } from "./status-feed.js";
 
 /** A feed of a status that only counts leased tasks. The test decides when a second passes. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/status.js";
 
 const EVERY_MS = 1_000;
 // A status older than this is read again. It is less than the pause of a stream, because the timer of that pause may

@@ -1,5 +1,5 @@
 import { invalidFields, type Refusal } from "@ccsp/errors";
-import type { EnqueueRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { EnqueueRequest } from "@ccsp/protos/ccsp/queue/v1/submission.js";
 import { TaskResult, type TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { Conversations } from "../conversations/conversations.js";
 import type { IntakeStore, NewTask } from "../domain/intake/intake-store.js";

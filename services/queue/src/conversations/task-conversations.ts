@@ -1,4 +1,4 @@
-import type { HeldConversation } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { HeldConversation } from "@ccsp/protos/ccsp/queue/v1/conversation.js";
 import { shardOfTask } from "../domain/task/shard.js";
 import type { Task } from "../domain/task/task.js";
 import type { TaskReads } from "../domain/task/task-store.js";

@@ -1,5 +1,6 @@
 import type { Handlers } from "@ccsp/grpc-kit";
-import type { ClearQueueResponse, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { ClearQueueResponse } from "@ccsp/protos/ccsp/queue/v1/task_changes.js";
 import type { ByFilter } from "../application/by-filter.js";
 import { readChange, readClear, readRetry } from "../application/read-change.js";
 import { readList } from "../application/read-filter.js";

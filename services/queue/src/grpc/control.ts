@@ -1,6 +1,7 @@
 import { invalidFields } from "@ccsp/errors";
 import type { Handlers } from "@ccsp/grpc-kit";
-import type { GetStatusResponse, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/status.js";
 import { readStop } from "../application/read-emergency.js";
 import { readPause, readResume } from "../application/read-gates.js";
 import { readHolds } from "../application/read-holds.js";

@@ -1,5 +1,6 @@
 import type { Handlers } from "@ccsp/grpc-kit";
-import { ExplainTaskResponse, type QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { ExplainTaskResponse } from "@ccsp/protos/ccsp/queue/v1/explanation.js";
+import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import {
   BlockerKind,
   type Blocker as BlockerMessage,

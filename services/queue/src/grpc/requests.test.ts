@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
-import { ReportRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { ReportRequest } from "@ccsp/protos/ccsp/queue/v1/attempt.js";
 import { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { readReport } from "./requests.js";
 

@@ -1,7 +1,8 @@
 import { parseHostPort } from "@ccsp/config";
 import { invalidFields, visible } from "@ccsp/errors";
 import type { CallContext } from "@ccsp/grpc-kit";
-import type { FailRequest, ReportRequest, SyncRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { FailRequest, ReportRequest } from "@ccsp/protos/ccsp/queue/v1/attempt.js";
+import type { SyncRequest } from "@ccsp/protos/ccsp/queue/v1/sync.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { readTraceparent } from "@ccsp/telemetry";
 import { readReceipt } from "../application/read-emergency.js";

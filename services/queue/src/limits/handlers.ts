@@ -1,5 +1,6 @@
 import type { Handlers } from "@ccsp/grpc-kit";
-import type { Limit, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { Limit } from "@ccsp/protos/ccsp/queue/v1/limit.js";
+import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { type SetLimit, subjectOf } from "./limit.js";
 import { readSetLimits, toLimitMessage, toRangeMessage } from "./limit-message.js";
 import type { Limits } from "./limits.js";

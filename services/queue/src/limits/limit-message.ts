@@ -6,7 +6,7 @@ import {
   type LimitValue as LimitValueMessage,
   type SetLimitsRequest,
   StartRate,
-} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+} from "@ccsp/protos/ccsp/queue/v1/limit.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { checkWords } from "../application/read-gates.js";
 import { Faults } from "../domain/fields/faults.js";

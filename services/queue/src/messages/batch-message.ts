@@ -1,5 +1,5 @@
 import { Refusal } from "@ccsp/errors";
-import type { EnqueueBatchResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { EnqueueBatchResponse } from "@ccsp/protos/ccsp/queue/v1/submission.js";
 import type { SubmitOutcome } from "@ccsp/protos/ccsp/task/v1/submission.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import type { FullTask } from "../domain/task/task-store.js";

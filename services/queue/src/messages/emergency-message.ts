@@ -3,7 +3,7 @@ import {
   type EmergencyStatus,
   EmergencyLevel as LevelMessage,
   type EmergencyReceipt as ReceiptMessage,
-} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+} from "@ccsp/protos/ccsp/queue/v1/emergency.js";
 import { wordOf, wordsOf } from "@ccsp/protos/words.js";
 import { type Emergency, type EmergencyLevel, type EmergencyReceipt } from "../domain/emergency/emergency.js";
 import type { EmergencyState } from "../domain/emergency/emergency-stop.js";

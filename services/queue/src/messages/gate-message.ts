@@ -1,4 +1,4 @@
-import type { Gate as GateMessage, GateScope } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { Gate as GateMessage, GateScope } from "@ccsp/protos/ccsp/queue/v1/gate.js";
 import { BudgetAction } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
 import { heldBy } from "../domain/gates/budget-holds.js";
 import type { Gate, UsedBudget } from "../domain/gates/gates.js";

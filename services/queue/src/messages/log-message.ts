@@ -1,4 +1,5 @@
-import type { RunResponse, WatchResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { RunResponse } from "@ccsp/protos/ccsp/queue/v1/submission.js";
+import type { WatchResponse } from "@ccsp/protos/ccsp/queue/v1/task_reads.js";
 import { TaskEvent, TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { LogEntry } from "../domain/log/log-store.js";
 import type { Watched } from "../domain/log/watch.js";

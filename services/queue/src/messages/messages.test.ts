@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/emergency.js";
 import { ErrorCategory, ErrorSource, Priority, TaskError, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { EMERGENCY_LEVELS } from "../domain/emergency/emergency.js";
 import { labelName } from "../domain/task/labels.js";

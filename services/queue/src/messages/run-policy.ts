@@ -1,4 +1,4 @@
-import type { RunPolicy as RunPolicyMessage } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { RunPolicy as RunPolicyMessage } from "@ccsp/protos/ccsp/queue/v1/executor.js";
 import { PermissionMode, type TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { wordOf, wordsOf } from "@ccsp/protos/words.js";

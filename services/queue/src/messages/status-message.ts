@@ -1,4 +1,4 @@
-import type { GetStatusResponse, QueueMinute } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { GetStatusResponse, QueueMinute } from "@ccsp/protos/ccsp/queue/v1/status.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { isClosed } from "../domain/gates/gates.js";
 import { readScope, type Scope, scopeName } from "../domain/gates/scope.js";

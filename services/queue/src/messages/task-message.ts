@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
-import type { Lease } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { Lease } from "@ccsp/protos/ccsp/queue/v1/sync.js";
 import { Priority, type Task as TaskMessage, TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { traceIdOf } from "@ccsp/telemetry";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/status.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { queueSignals } from "./queue-signals.js";
 

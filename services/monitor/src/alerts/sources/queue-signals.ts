@@ -1,5 +1,6 @@
 import type { Client } from "@ccsp/grpc-kit";
-import type { GetStatusResponse, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/status.js";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { exportedSignal, type Signal, type SignalSource } from "../../signals/signal.js";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ListRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { ListRequest } from "@ccsp/protos/ccsp/queue/v1/task_reads.js";
 import { Task, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { taskSignals } from "./task-signals.js";
 

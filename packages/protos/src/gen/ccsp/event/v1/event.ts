@@ -7,7 +7,7 @@ import { Duration } from "../../../google/protobuf/duration.js";
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
 import { DoubleValue } from "../../../google/protobuf/wrappers.js";
 import { AlertSeverity } from "../../monitor/v1/alerts.js";
-import { EmergencyLevel } from "../../queue/v1/queue_service.js";
+import { EmergencyLevel } from "../../queue/v1/emergency.js";
 import { Priority, TaskError, Usage } from "../../task/v1/task.js";
 import { Outcome } from "../../usage/v1/usage.js";
 import { WindowSignal } from "../../usage/v1/window.js";

@@ -88,6 +88,18 @@ import {
   TestChannelRequest,
   TestChannelResponse,
 } from "../../notification/v1/notification_service.js";
+import { EmergencyStopRequest, EmergencyStopResponse } from "../../queue/v1/emergency.js";
+import { ExplainTaskRequest, ExplainTaskResponse } from "../../queue/v1/explanation.js";
+import { PauseQueueRequest, PauseQueueResponse, ResumeQueueRequest, ResumeQueueResponse } from "../../queue/v1/gate.js";
+import { GetLimitsRequest, GetLimitsResponse, SetLimitsRequest, SetLimitsResponse } from "../../queue/v1/limit.js";
+import {
+  GetQueueHistoryRequest,
+  GetQueueHistoryResponse,
+  GetStatusRequest,
+  GetStatusResponse,
+  WatchQueueRequest,
+  WatchQueueResponse,
+} from "../../queue/v1/status.js";
 import {
   CancelRequest,
   CancelResponse,
@@ -95,39 +107,23 @@ import {
   CancelTasksResponse,
   ClearQueueRequest,
   ClearQueueResponse,
-  EmergencyStopRequest,
-  EmergencyStopResponse,
-  ExplainTaskRequest,
-  ExplainTaskResponse,
-  GetLimitsRequest,
-  GetLimitsResponse,
-  GetQueueHistoryRequest,
-  GetQueueHistoryResponse,
-  GetRequest,
-  GetResponse,
-  GetStatusRequest,
-  GetStatusResponse,
-  ListRequest,
-  ListResponse,
-  ListWaitingRequest,
-  ListWaitingResponse,
-  PauseQueueRequest,
-  PauseQueueResponse,
-  ResumeQueueRequest,
-  ResumeQueueResponse,
   RetryTaskRequest,
   RetryTaskResponse,
   RetryTasksRequest,
   RetryTasksResponse,
-  SetLimitsRequest,
-  SetLimitsResponse,
   SetPriorityRequest,
   SetPriorityResponse,
-  WatchQueueRequest,
-  WatchQueueResponse,
+} from "../../queue/v1/task_changes.js";
+import {
+  GetRequest,
+  GetResponse,
+  ListRequest,
+  ListResponse,
+  ListWaitingRequest,
+  ListWaitingResponse,
   WatchRequest,
   WatchResponse,
-} from "../../queue/v1/queue_service.js";
+} from "../../queue/v1/task_reads.js";
 import { GetTaskTraceRequest, GetTaskTraceResponse } from "./agent_service.js";
 
 /** Request for `ListExecutors`. */

@@ -6,7 +6,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../../google/protobuf/duration.js";
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
 import { DoubleValue } from "../../../google/protobuf/wrappers.js";
-import { Depth } from "../../queue/v1/queue_service.js";
+import { Depth } from "../../queue/v1/status.js";
 
 /** The state of an instance. */
 export enum InstanceState {

@@ -4,7 +4,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
-import { Account } from "../../queue/v1/queue_service.js";
+import { Account } from "../../queue/v1/account.js";
 
 /** What the monitor knows of a session. */
 export enum SessionState {
